@@ -1,0 +1,1 @@
+"""Words everybody uses: errors, identifiers, time, money, places, text. Knows nothing of HTTP or SQL."""

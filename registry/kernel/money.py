@@ -1,0 +1,33 @@
+"""Money as people write it on the wire and as integers in the database: no floats, no exotic decimals."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+Amount = Annotated[
+    str,
+    Meta(
+        pattern=r"^(0|[1-9][0-9]{0,12})\.[0-9]{2}$",
+        max_length=16,
+        description="Decimal amount with exactly two places.",
+        examples=["1250.00"],
+    ),
+]
+Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", max_length=3, description="ISO 4217 code.", examples=["USD"])]
+
+
+class Money(Struct, kw_only=True, frozen=True):
+    """An amount in one currency; never negative."""
+
+    amount: Amount
+    currency: Currency = "USD"
+
+    def to_minor(self) -> int:
+        """Integer minor units (cents)."""
+        whole, cents = self.amount.split(".")
+        return int(whole) * 100 + int(cents)
+
+    @staticmethod
+    def from_minor(minor: int, currency: str) -> "Money":
+        """The inverse of `to_minor`."""
+        return Money(amount=f"{minor // 100}.{minor % 100:02d}", currency=currency)
