@@ -1,0 +1,136 @@
+"""PostgreSQL through asyncpg: reads on an AUTOCOMMIT engine (one round trip, not three), writes READ COMMITTED.
+
+Commands that count things lock the rows they count; timeouts end what would otherwise wait for ever.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.sql.base import Executable
+
+from registry.database.handles import Parameters, Read, Rows, Write
+from registry.database.violations import translate
+
+_SESSION = {
+    "lock_timeout": "3s",
+    "statement_timeout": "10s",
+    "idle_in_transaction_session_timeout": "15s",
+    "timezone": "UTC",
+}
+_STALE_PLAN = "cached statement plan is invalid"
+
+
+class PostgresRead(Read):
+    """Each statement on a connection of its own, in autocommit."""
+
+    dialect = "postgresql"
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def all(self, statement: Executable, parameters: Mapping[str, object] | None = None) -> Rows:
+        try:
+            return await self._all(statement, parameters)
+        except (DBAPIError, PoolTimeout) as error:
+            if _STALE_PLAN in str(error):  # the schema moved under a live connection; the plan is forgotten now
+                return await self._all(statement, parameters)
+            raise (translate(error) or error) from error
+
+    async def _all(self, statement: Executable, parameters: Mapping[str, object] | None) -> Rows:
+        async with self._engine.connect() as connection:
+            return (await connection.execute(statement, parameters)).all()
+
+    all_slowly = all
+
+
+class PostgresWrite(Write):
+    """One transaction on one connection."""
+
+    dialect = "postgresql"
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._connection: AsyncConnection | None = None
+
+    async def _open(self) -> AsyncConnection:
+        if self._connection is None:
+            try:
+                self._connection = await self._engine.connect()
+            except (DBAPIError, PoolTimeout) as error:
+                raise (translate(error) or error) from error
+        return self._connection
+
+    async def all(self, statement: Executable, parameters: Mapping[str, object] | None = None) -> Rows:
+        connection = await self._open()
+        try:
+            return (await connection.execute(statement, parameters)).all()
+        except DBAPIError as error:
+            raise (translate(error) or error) from error
+
+    all_slowly = all
+
+    async def run(self, statement: Executable, parameters: Parameters | None = None) -> int:
+        connection = await self._open()
+        try:
+            return (await connection.execute(statement, parameters)).rowcount
+        except DBAPIError as error:
+            raise (translate(error) or error) from error
+
+    async def finish(self) -> None:
+        if self._connection is None:
+            return
+        if self.before_commit is not None:
+            await self.before_commit(self)
+        connection, self._connection = self._connection, None
+        try:
+            await connection.commit()
+        except DBAPIError as error:
+            raise (translate(error) or error) from error
+        finally:
+            await connection.close()
+
+    async def abandon(self) -> None:
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            await connection.close()
+
+
+class PostgresDatabase:
+    """Reads, writes and their pools."""
+
+    dialect = "postgresql"
+
+    def __init__(self, url: str, *, readers: int = 16, writers: int = 16, wait_seconds: float = 5.0) -> None:
+        self.url = url
+        options: dict[str, Any] = {
+            "max_overflow": 0,
+            "pool_timeout": wait_seconds,
+            "connect_args": {"server_settings": _SESSION},
+        }
+        self._read_engine = create_async_engine(
+            url, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, pool_size=readers, **options
+        )
+        self._write_engine = create_async_engine(url, pool_size=writers, **options)
+        self._read = PostgresRead(self._read_engine)
+
+    def read(self) -> Read:
+        """A handle for questions."""
+        return self._read
+
+    def write(self) -> Write:
+        """A fresh unit of work; the caller finishes or abandons it."""
+        return PostgresWrite(self._write_engine)
+
+    async def close(self) -> None:
+        """Close the pools."""
+        await self._read_engine.dispose()
+        await self._write_engine.dispose()
+
+
+def synchronous_engine(url: str) -> AsyncEngine:
+    """An engine for migrations, without the pools and timeouts of serving."""
+    return create_async_engine(url, poolclass=sa.pool.NullPool)

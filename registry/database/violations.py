@@ -1,0 +1,53 @@
+"""From a driver's complaint to a named domain error, in one place."""
+
+import re
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from registry.database.types import metadata
+from registry.kernel.errors import Busy, Conflict, DomainError
+
+_UNIQUE = re.compile(r"UNIQUE constraint failed: (.+)")
+_OVERLAP = "asset_overlap"
+_RETRYABLE = {"40001", "40P01", "55P03", "57014"}
+
+
+def _broken_rule(error: IntegrityError) -> sa.UniqueConstraint | sa.PrimaryKeyConstraint | sa.Index | None:
+    """The constraint the driver names: by name on PostgreSQL, by columns on SQLite, which does not say the name."""
+    cause = error.orig.__cause__ or error.orig if error.orig else None
+    if name := getattr(cause, "constraint_name", None):
+        return next((r for t in metadata.tables.values() for r in _unique_rules(t) if r.name == name), None)
+    if match := _UNIQUE.search(str(error.orig)):
+        columns = [part.strip().split(".") for part in match[1].split(",")]
+        found = metadata.tables.get(columns[0][0])
+        wanted = {column for _, column in columns}
+        for rule in _unique_rules(found) if found is not None else ():
+            if {c.name for c in rule.columns} == wanted:
+                return rule
+    return None
+
+
+def _unique_rules(found: sa.Table) -> list[sa.UniqueConstraint | sa.PrimaryKeyConstraint | sa.Index]:
+    return [
+        *(c for c in found.constraints if isinstance(c, sa.UniqueConstraint | sa.PrimaryKeyConstraint)),
+        *(index for index in found.indexes if index.unique),
+    ]
+
+
+def translate(error: Exception) -> DomainError | None:
+    """The domain error that `error` stands for, or None when it is a fault of ours and must surface as one."""
+    if isinstance(error, PoolTimeout):
+        return Busy("Every database connection is taken; try again in a moment.", "database_busy")
+    if not isinstance(error, DBAPIError):
+        return None
+    words = str(error.orig)
+    if _OVERLAP in words:
+        return Conflict("The asset is already committed for part of that time.", "asset_not_free")
+    if isinstance(error, IntegrityError):
+        rule = _broken_rule(error)
+        return Conflict(rule.info["detail"], rule.info["code"]) if rule is not None and rule.info else None
+    if "locked" in words or "busy" in words or getattr(error.orig, "sqlstate", None) in _RETRYABLE:
+        return Busy("The database is busy with other changes; nothing was done. Try again.", "database_busy")
+    return None
