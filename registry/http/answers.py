@@ -1,0 +1,90 @@
+"""How answers leave: encoded once, with entity tag, location and cache rules; 304 where the caller has it already.
+
+The tag is `"<version>-<8 hex>"`: `If-Match` compares the version, `If-None-Match` all of it, because the derived
+status and the allowed actions change without an edit.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+import msgspec
+from litestar.connection import Request
+from litestar.response import Response
+from litestar.types import Receive, Scope, Send
+
+T = TypeVar("T")
+
+_encode = msgspec.json.Encoder().encode
+_JSON = (b"content-type", b"application/json")
+_CACHE = (b"cache-control", b"private, no-cache")
+_NO_STORE = (b"cache-control", b"no-store")
+_VARY = (b"vary", b"Authorization")
+
+
+def entity_tag(version: int, *derived: object) -> str:
+    """The tag of a representation whose derived parts are `derived` (status, allowed actions …)."""
+    digest = hashlib.sha256(repr(derived).encode()).hexdigest()[:8]
+    return f'"{version}-{digest}"'
+
+
+class Rendered:
+    """A finished answer: what goes out, and what an idempotency record keeps."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": False})
+
+
+class Answer(Response[T]):
+    """A representation on its way out. `restricted` text is never stored by anybody."""
+
+    def __init__(
+        self,
+        content: T,
+        *,
+        etag: str | None = None,
+        location: str | None = None,
+        next_link: str | None = None,
+        status_code: int | None = None,
+        restricted: bool = False,
+    ) -> None:
+        super().__init__(content, status_code=status_code)
+        self.etag = etag
+        self.location = location
+        self.next_link = next_link
+        self.restricted = restricted
+
+    def to_asgi_response(  # type: ignore[override]  # narrower on purpose: one way out, no cookies, no background
+        self, app: Any, request: Request[Any, Any, Any], *, status_code: int | None = None, **_ignored: Any
+    ) -> Rendered:
+        headers = [_NO_STORE if self.restricted else _CACHE, _VARY]
+        if self.etag is not None:
+            headers.append((b"etag", self.etag.encode()))
+            if request.scope["method"] == "GET" and _already_has(request.scope["headers"], self.etag):
+                return Rendered(304, headers, b"")
+        if self.location is not None:
+            headers.append((b"location", self.location.encode()))
+        if self.next_link is not None:
+            headers.append((b"link", f'<{self.next_link}>; rel="next"'.encode()))
+        body = _encode(self.content)
+        headers.append(_JSON)
+        headers.append((b"content-length", str(len(body)).encode()))
+        rendered = Rendered(self.status_code or status_code or 200, headers, body)
+        request.scope["registry.rendered"] = rendered  # type: ignore[typeddict-unknown-key]  # our own key
+        return rendered
+
+
+def _already_has(headers: Iterable[tuple[bytes, bytes]], etag: str) -> bool:
+    for name, value in headers:
+        if name == b"if-none-match":
+            given = [tag.strip().removeprefix("W/") for tag in value.decode("latin-1").split(",")]
+            return etag in given or "*" in given
+    return False
