@@ -1,0 +1,104 @@
+"""At the door of every operation: who is calling, is the body's kind right, may this caller ever do it.
+
+The order is fixed: 401, then 413/415, then 403 by role and scope alone, then 400; what concerns one particular thing
+is judged later, by the command, which has it in its hands.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from litestar.connection import ASGIConnection, Request
+from litestar.handlers.base import BaseRouteHandler
+from litestar.middleware import ASGIMiddleware
+from litestar.types import ASGIApp, Receive, Send
+
+from registry.access.permissions import Action, in_scope, may_ever
+from registry.access.principals import Caller, Principal
+from registry.access.standing import Standings
+from registry.access.tokens import TokenVerifier
+from registry.database.connect import Database
+from registry.http.asgi import Scope
+from registry.http.idempotency import checked_key
+from registry.http.problems import TooLarge, request_id_of
+from registry.http.requests import expected_version, handler_query, header_values, read_query, refuse_other_media
+from registry.kernel.errors import Forbidden, Unauthenticated
+from registry.kernel.time import utc_now
+
+
+class Gate(ASGIMiddleware):
+    """Authenticates every operation that is not marked public, and refuses bodies that cannot be read."""
+
+    def __init__(
+        self,
+        database: Database,
+        verifier: TokenVerifier,
+        *,
+        on_denied: Callable[[Caller, str, str, str], Awaitable[None]],
+        max_body_bytes: int,
+    ) -> None:
+        self._database = database
+        self._on_denied = on_denied
+        self._verifier = verifier
+        self._standings = Standings()
+        self._max_body_bytes = max_body_bytes
+
+    async def handle(self, scope: Any, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        if scope["type"] == "http":
+            now = utc_now()
+            scope["registry.now"] = now
+            if not scope["route_handler"].opt.get("public"):
+                principal = self._verifier.verify(_bearer(scope), now)
+                await self._standings.check(self._database.read(), principal)
+                scope["user"] = principal
+            self._refuse_large(scope)
+            refuse_other_media(scope)
+        await next_app(scope, receive, send)
+        if (reason := scope.get("registry.denied")) is not None:
+            operation = str(scope["route_handler"].operation_id)
+            await self._on_denied(caller_from(scope), operation, scope["path"], str(reason))
+
+    def _refuse_large(self, scope: Scope) -> None:
+        for value in header_values(scope, b"content-length"):
+            if value.isdigit() and int(value) > self._max_body_bytes:
+                raise TooLarge(f"The body is larger than {self._max_body_bytes} bytes.")
+
+
+def _bearer(scope: Scope) -> str:
+    given = header_values(scope, b"authorization")
+    if len(given) != 1:
+        raise Unauthenticated("Send one Authorization header with a bearer token.")
+    kind, _, token = given[0].decode("latin-1").partition(" ")
+    if kind.lower() != "bearer" or not token.strip():
+        raise Unauthenticated("Send the Authorization header as “Bearer <token>”.")
+    return token.strip()
+
+
+def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """403 for what the token alone rules out; runs before the body is read."""
+    action: Action | None = handler.opt.get("permission")
+    if action is None:
+        return
+    principal: Principal = connection.scope["user"]
+    if not may_ever(principal, action):
+        why = "scopes do not include" if not in_scope(principal, action) else "roles do not allow"
+        raise Forbidden(f"Your {why} {action}.")
+
+
+async def read_request(request: Request[Any, Any, Any]) -> None:
+    """Before the handler: query parameters and precondition headers, strictly; kept in the scope."""
+    scope: Any = request.scope
+    scope["registry.query"] = read_query(scope, handler_query(request.route_handler))
+    if scope["method"] != "GET":
+        scope["registry.if_match"] = expected_version(scope)
+        scope["registry.key"] = checked_key(header_values(scope, b"idempotency-key"))
+
+
+def caller_from(scope: Any) -> Caller:
+    """The caller of the request whose scope this is."""
+    client = scope.get("client")
+    return Caller(
+        principal=scope["user"],
+        now=scope["registry.now"],
+        request_id=request_id_of(scope),
+        source_address=client[0] if client else None,
+    )

@@ -1,0 +1,132 @@
+"""The permission table: action × role × relation to the thing. An auditor can read it without reading code.
+
+A role's cell names the relations of which the caller's agency needs one: `own` (the thing is the agency's),
+`requesting` / `assisting` (its side of a request, decision or loan), `custodian` / `party` (of an agreement), or
+`anyone` (no relation needed). Effective rights are the table ∩ the token's scopes. What is not listed is denied.
+"""
+
+from collections.abc import Collection, Mapping
+from enum import StrEnum
+from typing import Literal, TypeAlias
+
+from registry.access.principals import Principal, Role
+from registry.kernel.errors import Forbidden
+
+Relation: TypeAlias = Literal["own", "requesting", "assisting", "custodian", "party", "anyone"]
+
+
+class Action(StrEnum):
+    """`resource:verb`, also the scope that a token needs for it. The value's comment is its sentence."""
+
+    AGENCIES_READ = "agencies:read"  # see who takes part
+    AGENCIES_CREATE = "agencies:create"  # enter an agency in the register
+    AGENCIES_UPDATE = "agencies:update"  # correct an agency's own record
+    AGENCIES_ADMIT = "agencies:admit"  # activate, suspend, reinstate, dissolve an agency
+    TAXONOMY_READ = "taxonomy:read"  # look up categories, types, purposes, headings
+    AGREEMENTS_READ = "agreements:read"  # see agreements the agency is party to, and public ones
+    AGREEMENTS_CREATE = "agreements:create"  # draft an agreement, or record one that is signed on paper
+    AGREEMENTS_UPDATE = "agreements:update"  # edit a draft and move it along: submit, send back, withdraw …
+    AGREEMENTS_REVIEW = "agreements:review"  # approve the reviewed text
+    AGREEMENTS_SIGN = "agreements:sign"  # sign, or confirm as signed, for the own agency
+    AGREEMENTS_ATTEST = "agreements:attest"  # confirm for a party on its evidence
+    ASSETS_READ = "assets:read"  # search what can be lent
+    ASSETS_CREATE = "assets:create"  # register an asset of the own agency
+    ASSETS_UPDATE = "assets:update"  # change an own asset, take it out of service, retire it
+    REQUESTS_READ = "requests:read"  # see requests of either side
+    REQUESTS_CREATE = "requests:create"  # ask for partners' resources
+    REQUESTS_UPDATE = "requests:update"  # edit, submit or withdraw an own request
+    REQUESTS_APPROVE = "requests:approve"  # approve or reject for the own side
+    DECISIONS_READ = "decisions:read"  # see how a request was decided, and why
+    DECISIONS_EVALUATE = "decisions:evaluate"  # ask “what if”, storing nothing
+    LOANS_READ = "loans:read"  # see loans of either side
+    LOANS_RESERVE = "loans:reserve"  # commit an own asset to a request
+    LOANS_HAND_OVER = "loans:hand_over"  # the assisting side's half: dispatch, take back, close, recall
+    LOANS_RECEIVE = "loans:receive"  # the requesting side's half: receive, extend, send back
+    METRICS_READ = "metrics:read"  # see how well agreements work
+    LEDGER_READ = "ledger:read"  # see the history of what concerns the agency
+
+
+EVERYBODY: dict[Role, frozenset[Relation]] = {role: frozenset({"anyone"}) for role in Role}
+
+
+def _roles(relations: Collection[Relation], *roles: Role) -> dict[Role, frozenset[Relation]]:
+    return {role: frozenset(relations) for role in roles}
+
+
+_C, _A, _L, _AU, _AA, _RA, _S = (
+    Role.COORDINATOR,
+    Role.APPROVER,
+    Role.LEGAL,
+    Role.AUDITOR,
+    Role.AGENCY_ADMIN,
+    Role.REGISTRY_ADMIN,
+    Role.SERVICE,
+)
+_EITHER_SIDE: tuple[Relation, ...] = ("requesting", "assisting")
+
+PERMISSIONS: Mapping[Action, Mapping[Role, frozenset[Relation]]] = {
+    Action.AGENCIES_READ: EVERYBODY,
+    Action.AGENCIES_CREATE: _roles(["anyone"], _RA),
+    Action.AGENCIES_UPDATE: _roles(["own"], _AA) | _roles(["anyone"], _RA),
+    Action.AGENCIES_ADMIT: _roles(["anyone"], _RA),
+    Action.TAXONOMY_READ: EVERYBODY,
+    Action.AGREEMENTS_READ: EVERYBODY,
+    Action.AGREEMENTS_CREATE: _roles(["custodian"], _L, _S) | _roles(["anyone"], _RA),
+    Action.AGREEMENTS_UPDATE: _roles(["custodian"], _L, _S),
+    Action.AGREEMENTS_REVIEW: _roles(["custodian"], _L),
+    Action.AGREEMENTS_SIGN: _roles(["party"], _L),
+    Action.AGREEMENTS_ATTEST: _roles(["anyone"], _RA),
+    Action.ASSETS_READ: EVERYBODY,
+    Action.ASSETS_CREATE: _roles(["own"], _AA, _S),
+    Action.ASSETS_UPDATE: _roles(["own"], _AA, _S),
+    Action.REQUESTS_READ: _roles(_EITHER_SIDE, _C, _A, _L, _AU, _AA, _S),
+    Action.REQUESTS_CREATE: _roles(["own"], _C, _A, _S),
+    Action.REQUESTS_UPDATE: _roles(["requesting"], _C, _A, _S),
+    Action.REQUESTS_APPROVE: _roles(_EITHER_SIDE, _A),
+    Action.DECISIONS_READ: _roles(_EITHER_SIDE, _C, _A, _L, _AU, _AA, _S),
+    Action.DECISIONS_EVALUATE: _roles(["own"], _C, _A, _L, _S),
+    Action.LOANS_READ: _roles(_EITHER_SIDE, _C, _A, _L, _AU, _AA, _S),
+    Action.LOANS_RESERVE: _roles(["assisting"], _C, _A, _S),
+    Action.LOANS_HAND_OVER: _roles(["assisting"], _C, _A, _S),
+    Action.LOANS_RECEIVE: _roles(["requesting"], _C, _A, _S),
+    Action.METRICS_READ: _roles(["party", "own"], _C, _A, _L, _AU, _AA, _S),
+    Action.LEDGER_READ: _roles(["own", "party", *_EITHER_SIDE], _C, _A, _L, _AU, _AA, _S) | _roles(["own"], _RA),
+}
+
+HUMAN_ONLY = frozenset({Action.REQUESTS_APPROVE, Action.AGREEMENTS_SIGN, Action.AGREEMENTS_REVIEW})
+"""A service never approves and never signs, whatever its scopes say."""
+
+
+def in_scope(principal: Principal, action: Action) -> bool:
+    """Whether the token's scopes reach the action; a service's scopes must name it, no wildcard over all counts."""
+    if Role.SERVICE in principal.roles and (len(principal.roles) == 1 or action in HUMAN_ONLY):
+        return action not in HUMAN_ONLY and (
+            action in principal.scopes or f"{action.partition(':')[0]}:*" in principal.scopes
+        )
+    return bool(principal.scopes & {"*", action.value, f"{action.partition(':')[0]}:*"})
+
+
+def may_ever(principal: Principal, action: Action) -> bool:
+    """Whether the token alone allows the action on some thing: what can be judged before anything is loaded."""
+    return in_scope(principal, action) and any(role in PERMISSIONS[action] for role in principal.roles)
+
+
+def refusal(principal: Principal, action: Action, relations: Collection[Relation]) -> str | None:
+    """Why the caller may not do this to a thing it stands in `relations` to; None when it may."""
+    if not in_scope(principal, action):
+        return f"Your token's scopes do not include {action}."
+    held = [PERMISSIONS[action][role] for role in principal.roles if role in PERMISSIONS[action]]
+    if not held:
+        allowed = ", ".join(sorted(PERMISSIONS[action]))
+        return f"{action} needs one of the roles {allowed}."
+    reach = {"anyone", *relations}
+    if any(cell & reach for cell in held):
+        return None
+    needed = ", ".join(sorted({r.replace("_", " ") for cell in held for r in cell}))
+    return f"{action} is for the {needed} agency; yours is not."
+
+
+def permit(principal: Principal, action: Action, relations: Collection[Relation]) -> None:
+    """Let the caller through or raise Forbidden with the reason. Only for things the caller may see."""
+    if (reason := refusal(principal, action, relations)) is not None:
+        raise Forbidden(reason)

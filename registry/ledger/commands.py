@@ -1,0 +1,110 @@
+"""`record()`: one fact, written in the transaction of the change it tells of. No record, no change."""
+
+import hashlib
+import hmac
+from collections.abc import Collection, Mapping
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from registry.access.principals import Caller
+from registry.database.handles import Write
+from registry.kernel.ids import new_id
+from registry.kernel.time import format_instant
+from registry.ledger.tables import ledger_event, ledger_event_agency, ledger_unsealed
+
+_INSERT_EVENT = ledger_event.insert()
+_INSERT_AGENCY = ledger_event_agency.insert()
+_INSERT_UNSEALED = ledger_unsealed.insert()
+
+
+def canonical(value: object) -> bytes:
+    """Canonical JSON: keys sorted, no white space, no floats; equal to RFC 8785 for what the ledger holds.
+
+    Raises TypeError for a float, whose text form differs between implementations.
+    """
+    _refuse_floats(value)
+    return msgspec.json.encode(value, order="deterministic")
+
+
+def _refuse_floats(value: object) -> None:
+    if isinstance(value, float):
+        raise TypeError("the ledger holds no floats")
+    if isinstance(value, Mapping):
+        for inner in value.values():
+            _refuse_floats(inner)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for inner in value:
+            _refuse_floats(inner)
+
+
+def keyed_hash(key: bytes, value: str) -> str:
+    """What enters the ledger in place of a restricted value: provable with the key, telling others nothing."""
+    return "hmac-sha256:" + hmac.new(key, value.encode(), hashlib.sha256).hexdigest()
+
+
+async def record(
+    write: Write,
+    caller: Caller,
+    event_type: str,
+    *,
+    subject: tuple[str, UUID, int],
+    agencies: Collection[UUID],
+    data: Mapping[str, object],
+    agreement_id: UUID | None = None,
+    n: int = 0,
+    outcome: Literal["done", "denied", "failed"] = "done",
+    sensitivity: Literal["public", "parties", "restricted"] = "parties",
+) -> UUID:
+    """Write one event about version `subject[2]` of a thing; its id.
+
+    `n` tells apart several events about the same version. The caller's own agency is always concerned. `data` must
+    hold no person's name: append-only means that a leak is for ever.
+    """
+    kind, subject_id, version = subject
+    event_id = new_id()
+    concerned = sorted({*agencies, caller.agency_id})
+    document = {
+        "id": str(event_id),
+        "type": event_type,
+        "subject": {"kind": kind, "id": str(subject_id), "version": version},
+        "agreement_id": None if agreement_id is None else str(agreement_id),
+        "agency_ids": [str(agency) for agency in concerned],
+        "actor": {
+            "subject": caller.principal.subject,
+            "agency_id": str(caller.agency_id),
+            "roles": sorted(role.value for role in caller.principal.roles),
+            "token_id": caller.principal.token_id,
+        },
+        "occurred_at": format_instant(caller.now),
+        "request_id": caller.request_id,
+        "source_address": caller.source_address,
+        "outcome": outcome,
+        "sensitivity": sensitivity,
+        "data": data,
+    }
+    await write.run(
+        _INSERT_EVENT,
+        {
+            "id": event_id,
+            "type": event_type,
+            "subject_kind": kind,
+            "subject_id": subject_id,
+            "subject_version": version,
+            "n": n,
+            "agreement_id": agreement_id,
+            "occurred_at": caller.now,
+            "outcome": outcome,
+            "sensitivity": sensitivity,
+            "canonical": canonical(document),
+        },
+    )
+    await write.run(_INSERT_AGENCY, [{"agency_id": agency, "event_id": event_id} for agency in concerned])
+    await write.run(_INSERT_UNSEALED, {"event_id": event_id})
+    return event_id
+
+
+def changes(before: Mapping[str, object], after: Mapping[str, object]) -> dict[str, object]:
+    """The fields that differ, each as `{"from": …, "to": …}`."""
+    return {name: {"from": before.get(name), "to": after[name]} for name in after if before.get(name) != after[name]}
