@@ -1,0 +1,207 @@
+"""The only place where things are put together."""
+
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+import structlog
+from litestar import Litestar, Request
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.response import Response
+from litestar.types import Scope
+
+from registry import __version__, service
+from registry.access.development import development_issuer
+from registry.access.gate import Gate, caller_from, read_request
+from registry.access.principals import Caller
+from registry.access.tokens import TokenVerifier
+from registry.agencies import routes as agencies
+from registry.background import Background, Task
+from registry.database.connect import Aside, Database, connect, unit_of_work
+from registry.database.handles import Read, Write
+from registry.http.edge import Edge
+from registry.http.idempotency import Claim, Replay, prune
+from registry.http.openapi import assemble, dump
+from registry.http.problems import on_error
+from registry.http.requests import StrictRequest
+from registry.kernel.errors import DomainError
+from registry.kernel.ids import new_id
+from registry.kernel.time import utc_now
+from registry.kernel.versions import Expected
+from registry.ledger.commands import record
+from registry.schema import all_tables
+from registry.settings import Settings
+
+ROUTERS = (agencies.router,)
+PRUNE_SECONDS = 300.0
+KEY_REFRESH_SECONDS = 60.0
+
+
+def create_app(settings: Settings) -> Edge:
+    """The whole service as one ASGI application. Opens nothing yet: the lifespan does."""
+    all_tables()
+    database = connect(
+        settings.database_url,
+        queue=settings.write_queue,
+        wait_seconds=settings.write_wait_seconds,
+        pool=settings.database_pool,
+    )
+    issuers = settings.issuers + ((development_issuer(settings),) if settings.demo else ())
+    verifier = TokenVerifier(issuers, audience=settings.audience, skew_seconds=settings.clock_skew_seconds)
+    background = Background(
+        [
+            Task(name="keys", interval_seconds=KEY_REFRESH_SECONDS, run=verifier.refresh),
+            Task(name="prune", interval_seconds=PRUNE_SECONDS, run=_pruner(database)),
+        ]
+    )
+    app = Litestar(
+        route_handlers=[*ROUTERS, service.router],
+        request_class=StrictRequest,
+        middleware=[
+            Gate(database, verifier, on_denied=_denial_recorder(database), max_body_bytes=settings.max_body_bytes)
+        ],
+        before_request=read_request,
+        dependencies={
+            "read": Provide(_read, sync_to_thread=False),
+            "caller": Provide(_caller, sync_to_thread=False),
+            "filters": Provide(_query, sync_to_thread=False),
+            "if_match": Provide(_if_match, sync_to_thread=False),
+            "aside": Provide(_aside, sync_to_thread=False),
+            "here": Provide(_here, sync_to_thread=False),
+            "write": Provide(_write),
+        },
+        exception_handlers={Replay: _replay, DomainError: on_error, HTTPException: on_error, Exception: on_error},
+        lifespan=[_lifespan],
+        state=State(
+            {
+                "settings": settings,
+                "database": database,
+                "background": background,
+                "problem_kinds": service.problem_kinds(),
+            }
+        ),
+        openapi_config=None,
+        request_max_body_size=None,  # the outer layer counts
+        logging_config=None,
+    )
+    app.state.contract = dump(assemble(app, __version__))
+    edge = Edge(app, settings)
+    app.state.metrics = edge.metrics
+    return edge
+
+
+@asynccontextmanager
+async def _lifespan(app: Litestar) -> AsyncIterator[None]:
+    background: Background = app.state.background
+    background.start()
+    try:
+        yield
+    finally:
+        await background.stop()
+        await app.state.database.close()
+
+
+def _read(state: State) -> Read:
+    return state.database.read()  # type: ignore[no-any-return]  # State is untyped
+
+
+def _aside(state: State) -> Aside:
+    """A transaction apart from the request's: for what must be recorded although nothing else changes."""
+    return partial(unit_of_work, state.database)
+
+
+def _caller(request: Request[Any, Any, Any]) -> Caller:
+    return caller_from(request.scope)
+
+
+def _query(scope: Scope) -> Any:
+    return scope["registry.query"]  # type: ignore[typeddict-item]  # put there by `read_request`
+
+
+def _if_match(scope: Scope) -> Expected:
+    return scope["registry.if_match"]  # type: ignore[typeddict-item, no-any-return]  # put there by `read_request`
+
+
+def _here(request: Request[Any, Any, Any]) -> str:
+    query = request.scope["query_string"].decode("latin-1")
+    return request.scope["path"] + (f"?{query}" if query else "")
+
+
+async def _write(request: Request[Any, Any, Any], state: State) -> AsyncGenerator[Write, None]:
+    """The one generator dependency: commits after the answer is rendered and before its first byte goes out."""
+    write: Write = state.database.write()
+    scope: Any = request.scope
+    claim = None
+    if scope["registry.key"] is not None and scope["method"] == "POST":
+        principal = scope["user"]
+        claim = Claim(
+            agency_id=principal.agency_id,
+            subject=principal.subject,
+            operation=str(request.route_handler.operation_id),
+            key=scope["registry.key"],
+            path=scope["path"],
+            body=await request.body(),
+            now=scope["registry.now"],
+        )
+        write.claim, write.before_commit = claim.take, claim.keep
+    try:
+        yield write
+        if claim is not None:
+            claim.rendered = scope["registry.rendered"]
+        await write.finish()
+    except BaseException:
+        await write.abandon()
+        raise
+
+
+def _replay(_request: Request[Any, Any, Any], replay: Replay) -> Response[bytes]:
+    rendered = replay.rendered
+    headers = {name.decode(): value.decode() for name, value in rendered.headers if name != b"content-length"}
+    media_type = headers.pop("content-type", "application/json")
+    return Response(rendered.body, status_code=rendered.status, headers=headers, media_type=media_type)
+
+
+def _pruner(database: Database) -> Any:
+    async def run() -> None:
+        while True:
+            async with unit_of_work(database) as write:
+                if not await prune(write, utc_now()):
+                    return
+
+    return run
+
+
+def _denial_recorder(database: Database) -> Any:
+    async def run(caller: Caller, operation: str, path: str, reason: str) -> None:
+        """A refusal is a fact too; its own transaction, since the request's was rolled back."""
+        async with unit_of_work(database) as write:
+            await record(
+                write,
+                caller,
+                "access.denied",
+                subject=("denial", new_id(), 0),
+                agencies=[],
+                data={"operation": operation, "path": path[:300], "reason": reason[:300]},
+                outcome="denied",
+            )
+
+    return run
+
+
+def configure_logging(settings: Settings) -> None:
+    """Structured logs, one JSON object a line; no bodies, no tokens."""
+    level = getattr(logging, settings.log_level.upper())
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        cache_logger_on_first_use=True,
+    )

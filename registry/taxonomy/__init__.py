@@ -1,0 +1,1 @@
+"""The shared words: resource categories and types, purposes, clause headings."""

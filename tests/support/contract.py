@@ -1,0 +1,61 @@
+"""Every response that any test sees is held against the published contract."""
+
+import re
+from typing import Any
+
+import httpx
+import jsonschema_rs
+
+_FORMATS = ["uuid", "date-time", "date"]
+
+
+class Contract:
+    """The OpenAPI document, ready to judge responses."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self.document = document
+        self._paths = [
+            (re.compile("^" + re.sub(r"\{[^}]+\}", "[^/]+", path) + "$"), path) for path in document["paths"]
+        ]
+        # A literal path wins over a template, as it does in the router.
+        self._paths.sort(key=lambda item: "{" in item[1])
+        self._validators: dict[tuple[str, str, int, str], jsonschema_rs.Draft202012Validator] = {}
+
+    def operation(self, method: str, path: str) -> tuple[str, dict[str, Any]] | None:
+        """The template and operation that a request meets, None when the contract has none."""
+        for pattern, template in self._paths:
+            if pattern.match(path):
+                found = self.document["paths"][template].get(method.lower())
+                return (template, found) if found is not None else None
+        return None
+
+    def check(self, response: httpx.Response) -> None:
+        """Fail when the response is not what the contract says."""
+        request = response.request
+        method = "get" if request.method == "HEAD" else request.method.lower()
+        met = self.operation(method, request.url.path)
+        if met is None or request.method == "OPTIONS":
+            return
+        template, operation = met
+        where = f"{request.method} {template} → {response.status_code}"
+        documented = operation["responses"].get(str(response.status_code))
+        assert documented is not None, f"{where} is not documented: {response.text[:300]}"
+        for name in documented.get("headers", {}):
+            optional = name in ("Link", "Retry-After") or (name == "ETag" and response.status_code == 412)
+            assert optional or name in response.headers, f"{where} lacks the documented header {name}"
+        if request.method == "HEAD" or response.status_code in (204, 304):
+            assert response.content == b"", f"{where} has a body"
+            return
+        media = response.headers["content-type"].split(";")[0]
+        content = documented.get("content", {})
+        assert media in content, f"{where}: {media} is not documented"
+        if media.endswith("json"):
+            key = (template, method, response.status_code, media)
+            if key not in self._validators:
+                schema = {**content[media]["schema"], "components": self.document["components"]}
+                self._validators[key] = jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
+            errors = [
+                f"{'/'.join(map(str, e.instance_path))}: {e.message}"
+                for e in self._validators[key].iter_errors(response.json())
+            ]
+            assert not errors, f"{where} does not fit its schema: {errors[:3]}"
