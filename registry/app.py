@@ -1,37 +1,32 @@
 """The only place where things are put together."""
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any
 
 import structlog
 from litestar import Litestar, Request
 from litestar.datastructures import State
-from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.response import Response
-from litestar.types import Scope
 
 from registry import __version__, service
 from registry.access.development import development_issuer
-from registry.access.gate import Gate, caller_from, read_request
+from registry.access.gate import Gate
 from registry.access.principals import Caller
 from registry.access.tokens import TokenVerifier
 from registry.agencies import routes as agencies
 from registry.background import Background, Task
-from registry.database.connect import Aside, Database, connect, unit_of_work
-from registry.database.handles import Read, Write
+from registry.database.connect import Database, connect, unit_of_work
 from registry.http.edge import Edge
-from registry.http.idempotency import Claim, Replay, prune
+from registry.http.idempotency import Replay, prune
 from registry.http.openapi import assemble, dump
 from registry.http.problems import on_error
 from registry.http.requests import StrictRequest
 from registry.kernel.errors import DomainError
 from registry.kernel.ids import new_id
 from registry.kernel.time import utc_now
-from registry.kernel.versions import Expected
 from registry.ledger.commands import record
 from registry.schema import all_tables
 from registry.settings import Settings
@@ -64,16 +59,6 @@ def create_app(settings: Settings) -> Edge:
         middleware=[
             Gate(database, verifier, on_denied=_denial_recorder(database), max_body_bytes=settings.max_body_bytes)
         ],
-        before_request=read_request,
-        dependencies={
-            "read": Provide(_read, sync_to_thread=False),
-            "caller": Provide(_caller, sync_to_thread=False),
-            "filters": Provide(_query, sync_to_thread=False),
-            "if_match": Provide(_if_match, sync_to_thread=False),
-            "aside": Provide(_aside, sync_to_thread=False),
-            "here": Provide(_here, sync_to_thread=False),
-            "write": Provide(_write),
-        },
         exception_handlers={Replay: _replay, DomainError: on_error, HTTPException: on_error, Exception: on_error},
         lifespan=[_lifespan],
         state=State(
@@ -103,59 +88,6 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
     finally:
         await background.stop()
         await app.state.database.close()
-
-
-def _read(state: State) -> Read:
-    return state.database.read()  # type: ignore[no-any-return]  # State is untyped
-
-
-def _aside(state: State) -> Aside:
-    """A transaction apart from the request's: for what must be recorded although nothing else changes."""
-    return partial(unit_of_work, state.database)
-
-
-def _caller(request: Request[Any, Any, Any]) -> Caller:
-    return caller_from(request.scope)
-
-
-def _query(scope: Scope) -> Any:
-    return scope["registry.query"]  # type: ignore[typeddict-item]  # put there by `read_request`
-
-
-def _if_match(scope: Scope) -> Expected:
-    return scope["registry.if_match"]  # type: ignore[typeddict-item, no-any-return]  # put there by `read_request`
-
-
-def _here(request: Request[Any, Any, Any]) -> str:
-    query = request.scope["query_string"].decode("latin-1")
-    return request.scope["path"] + (f"?{query}" if query else "")
-
-
-async def _write(request: Request[Any, Any, Any], state: State) -> AsyncGenerator[Write, None]:
-    """The one generator dependency: commits after the answer is rendered and before its first byte goes out."""
-    write: Write = state.database.write()
-    scope: Any = request.scope
-    claim = None
-    if scope["registry.key"] is not None and scope["method"] == "POST":
-        principal = scope["user"]
-        claim = Claim(
-            agency_id=principal.agency_id,
-            subject=principal.subject,
-            operation=str(request.route_handler.operation_id),
-            key=scope["registry.key"],
-            path=scope["path"],
-            body=await request.body(),
-            now=scope["registry.now"],
-        )
-        write.claim, write.before_commit = claim.take, claim.keep
-    try:
-        yield write
-        if claim is not None:
-            claim.rendered = scope["registry.rendered"]
-        await write.finish()
-    except BaseException:
-        await write.abandon()
-        raise
 
 
 def _replay(_request: Request[Any, Any, Any], replay: Replay) -> Response[bytes]:

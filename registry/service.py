@@ -6,12 +6,15 @@ from typing import Any
 
 from litestar import Request, Response, Router, get
 from litestar.datastructures import State
+from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect
 from litestar.static_files import create_static_files_router
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from registry.access.operations import operation
+from registry.background import Background
+from registry.database.connect import Database
 from registry.http.answers import Answer
 from registry.http.health import Health, readiness
 from registry.http.problems import STATUS
@@ -37,10 +40,10 @@ async def get_liveness() -> Answer[Health]:
 
 
 @operation("get", "/health/ready", permission=None, public=True, problems=())
-async def get_readiness(state: State) -> Answer[Health]:
+async def get_readiness(database: NamedDependency[Database], background: NamedDependency[Background]) -> Answer[Health]:
     """Tell whether the service can serve: database, schema, background work."""
-    health = await readiness(state.database, state.background.lags())
-    return Answer(health, status_code=200 if health.status == "ready" else 503)
+    health = await readiness(database, background.lags())
+    return Answer(health, status=200 if health.status == "ready" else 503)
 
 
 @get("/metrics", opt={"public": True}, media_type="text/plain")

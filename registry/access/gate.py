@@ -7,7 +7,7 @@ is judged later, by the command, which has it in its hands.
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from litestar.connection import ASGIConnection, Request
+from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Send
@@ -18,9 +18,8 @@ from registry.access.standing import Standings
 from registry.access.tokens import TokenVerifier
 from registry.database.connect import Database
 from registry.http.asgi import Scope
-from registry.http.idempotency import checked_key
 from registry.http.problems import TooLarge, request_id_of
-from registry.http.requests import expected_version, handler_query, header_values, read_query, refuse_other_media
+from registry.http.requests import header_values, refuse_other_media
 from registry.kernel.errors import Forbidden, Unauthenticated
 from registry.kernel.time import utc_now
 
@@ -73,7 +72,7 @@ def _bearer(scope: Scope) -> str:
     return token.strip()
 
 
-def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """403 for what the token alone rules out; runs before the body is read."""
     action: Action | None = handler.opt.get("permission")
     if action is None:
@@ -82,15 +81,6 @@ def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHand
     if not may_ever(principal, action):
         why = "scopes do not include" if not in_scope(principal, action) else "roles do not allow"
         raise Forbidden(f"Your {why} {action}.")
-
-
-async def read_request(request: Request[Any, Any, Any]) -> None:
-    """Before the handler: query parameters and precondition headers, strictly; kept in the scope."""
-    scope: Any = request.scope
-    scope["registry.query"] = read_query(scope, handler_query(request.route_handler))
-    if scope["method"] != "GET":
-        scope["registry.if_match"] = expected_version(scope)
-        scope["registry.key"] = checked_key(header_values(scope, b"idempotency-key"))
 
 
 def caller_from(scope: Any) -> Caller:

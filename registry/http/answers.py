@@ -6,12 +6,11 @@ status and the allowed actions change without an edit.
 
 import hashlib
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
-from litestar.connection import Request
-from litestar.response import Response
-from litestar.types import Receive, Scope, Send
+
+from registry.http.asgi import Receive, Scope, Send
 
 T = TypeVar("T")
 
@@ -43,8 +42,10 @@ class Rendered:
         await send({"type": "http.response.body", "body": self.body, "more_body": False})
 
 
-class Answer(Response[T]):
+class Answer(Generic[T]):
     """A representation on its way out. `restricted` text is never stored by anybody."""
+
+    __slots__ = ("content", "etag", "location", "next_link", "restricted", "status")
 
     def __init__(
         self,
@@ -53,22 +54,22 @@ class Answer(Response[T]):
         etag: str | None = None,
         location: str | None = None,
         next_link: str | None = None,
-        status_code: int | None = None,
+        status: int | None = None,
         restricted: bool = False,
     ) -> None:
-        super().__init__(content, status_code=status_code)
+        self.content = content
         self.etag = etag
         self.location = location
         self.next_link = next_link
+        self.status = status
         self.restricted = restricted
 
-    def to_asgi_response(  # type: ignore[override]  # narrower on purpose: one way out, no cookies, no background
-        self, app: Any, request: Request[Any, Any, Any], *, status_code: int | None = None, **_ignored: Any
-    ) -> Rendered:
+    def render(self, scope: Scope, status: int) -> Rendered:
+        """The finished answer, with `status` unless the answer has its own."""
         headers = [_NO_STORE if self.restricted else _CACHE, _VARY]
         if self.etag is not None:
             headers.append((b"etag", self.etag.encode()))
-            if request.scope["method"] == "GET" and _already_has(request.scope["headers"], self.etag):
+            if scope["method"] == "GET" and _already_has(scope["headers"], self.etag):
                 return Rendered(304, headers, b"")
         if self.location is not None:
             headers.append((b"location", self.location.encode()))
@@ -77,9 +78,7 @@ class Answer(Response[T]):
         body = _encode(self.content)
         headers.append(_JSON)
         headers.append((b"content-length", str(len(body)).encode()))
-        rendered = Rendered(self.status_code or status_code or 200, headers, body)
-        request.scope["registry.rendered"] = rendered  # type: ignore[typeddict-unknown-key]  # our own key
-        return rendered
+        return Rendered(self.status or status, headers, body)
 
 
 def _already_has(headers: Iterable[tuple[bytes, bytes]], etag: str) -> bool:

@@ -146,7 +146,7 @@ def _body_type(handler: HTTPRouteHandler) -> Any:
 
 
 def _answer_type(handler: HTTPRouteHandler) -> Any:
-    annotation = handler.parsed_return_field.annotation
+    annotation = handler.opt["returns"]
     return get_args(annotation)[0] if get_origin(annotation) is Answer else None
 
 

@@ -12,7 +12,6 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 from litestar.connection import Request
-from litestar.handlers import HTTPRouteHandler
 
 from registry.http.asgi import Scope
 from registry.http.problems import UnsupportedMediaType
@@ -240,9 +239,3 @@ def _leaves(kind: Any) -> set[Any]:
     if hasattr(kind, "__metadata__"):
         return _leaves(arguments[0])
     return set().union(*map(_leaves, arguments)) if arguments else {kind}
-
-
-def handler_query(handler: HTTPRouteHandler) -> type[msgspec.Struct] | None:
-    """The struct that an operation's query parameters fill."""
-    query: type[msgspec.Struct] | None = handler.opt.get("query")
-    return query
