@@ -5,6 +5,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from registry.agencies.fbi import RowFault
 from registry.agencies.rules import AgencyKind, AgencyLevel, AgencyStatus
 from registry.http.paging import Page
 from registry.http.searching import WithinKm, Words
@@ -16,7 +17,7 @@ from registry.kernel.time import Instant
 Ori = Annotated[
     str,
     Meta(
-        pattern=r"^[A-Z]{2}[A-Z0-9]{7}$",
+        pattern=r"\A[A-Z]{2}[A-Z0-9]{7}\Z",
         max_length=9,
         description="Originating agency identifier, nine characters, assigned by the FBI's CJIS division.",
         examples=["MN0270000"],
@@ -25,22 +26,22 @@ Ori = Annotated[
 Uei = Annotated[
     str,
     Meta(
-        pattern=r"^[1-9A-HJ-NP-Z][0-9A-HJ-NP-Z]{11}$",
+        pattern=r"\A[1-9A-HJ-NP-Z][0-9A-HJ-NP-Z]{11}\Z",
         max_length=12,
         description="Unique entity identifier of SAM.gov; twelve characters without O and I.",
         examples=["JF3TKLE9M5A1"],
     ),
 ]
 State = Annotated[
-    str, Meta(pattern=r"^[A-Z]{2}$", max_length=2, description="Postal code of the state.", examples=["MN"])
+    str, Meta(pattern=r"\A[A-Z]{2}\Z", max_length=2, description="Postal code of the state.", examples=["MN"])
 ]
 Zone = Annotated[
     str,
-    Meta(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9_+/-]+$", examples=["America/Chicago"]),
+    Meta(min_length=1, max_length=60, pattern=r"\A[A-Za-z0-9_+/-]+\Z", examples=["America/Chicago"]),
 ]
-Phone = Annotated[str, Meta(max_length=30, pattern=r"^\+?[0-9() .x-]{3,30}$", examples=["+1 555 0100"])]
+Phone = Annotated[str, Meta(max_length=30, pattern=r"\A\+?[0-9() .x-]{3,30}\Z", examples=["+1 555 0100"])]
 Email = Annotated[
-    str, Meta(max_length=254, pattern=r"^[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,180}$", examples=["watch@pd.example"])
+    str, Meta(max_length=254, pattern=r"\A[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,180}\Z", examples=["watch@pd.example"])
 ]
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 
@@ -158,6 +159,45 @@ class Dissolution(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True)
     successor_id: UUID | None = None
 
 
+CsvText = Annotated[str, Meta(min_length=1, max_length=2**20, description="The file's text, header row and all.")]
+
+
+class AgencyImport(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """The FBI's agency lists, or parts of them with their header rows; whole lists go in on the command line."""
+
+    lee: Annotated[CsvText, Meta(description="Police-employee list (CSV): one agency a row.")]
+    cde: Annotated[
+        CsvText | None,
+        Meta(description="Crime Data API list (CSV): fuller names and points. Without it, known ones stay."),
+    ] = None
+    dry_run: Annotated[bool, Meta(description="Report what would happen and write nothing.")] = False
+
+
+class ImportNote(Struct, kw_only=True, frozen=True):
+    """An oddity of the lists, and how many agencies have it."""
+
+    code: Annotated[str, Meta(max_length=40, examples=["name_not_unique"])]
+    agencies: Annotated[int, Meta(ge=1, le=2**31 - 1)]
+
+
+class AgencyImportReport(Struct, kw_only=True, frozen=True):
+    """What an import did, or would do. A second one with the same lists finds everything unchanged."""
+
+    dry_run: bool
+    created: int
+    updated: int
+    unchanged: int
+    refused: Annotated[int, Meta(description="Rows that could not be taken; the others were.")]
+    notes: list[ImportNote]
+    refused_rows: Annotated[list[RowFault], Meta(max_length=1000, description="The first 1,000 of them.")]
+    refused_rows_left_out: Annotated[int, Meta(description="How many more were refused.")]
+
+
+AGENCY_IMPORT_EXAMPLE = {
+    "lee": "ori,data_year,pub_agency_name,state_abbr,county_name,agency_type_name,population,officer_ct,civilian_ct\n"
+    "MN0990000,2025,Example (demo),MN,EXAMPLE,County,41000,52,18\n",
+    "dry_run": True,
+}
 NEW_AGENCY_EXAMPLE = {
     "name": "Example County Sheriff's Office (demo)",
     "kind": "county",

@@ -21,7 +21,7 @@ Cursor = Annotated[
     Meta(
         min_length=1,
         max_length=500,
-        pattern=r"^[A-Za-z0-9_-]+$",
+        pattern=r"\A[A-Za-z0-9_-]+\Z",
         description="`next_cursor` of the page before; opaque.",
     ),
 ]

@@ -7,13 +7,13 @@ from msgspec import Meta, Struct
 Amount = Annotated[
     str,
     Meta(
-        pattern=r"^(0|[1-9][0-9]{0,12})\.[0-9]{2}$",
+        pattern=r"\A(0|[1-9][0-9]{0,12})\.[0-9]{2}\Z",
         max_length=16,
         description="Decimal amount with exactly two places.",
         examples=["1250.00"],
     ),
 ]
-Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", max_length=3, description="ISO 4217 code.", examples=["USD"])]
+Currency = Annotated[str, Meta(pattern=r"\A[A-Z]{3}\Z", max_length=3, description="ISO 4217 code.", examples=["USD"])]
 
 
 class Money(Struct, kw_only=True, frozen=True):

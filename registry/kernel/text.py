@@ -7,11 +7,11 @@ from typing import Annotated
 from msgspec import Meta
 
 # C0 controls (NUL makes PostgreSQL fail), DEL and lone surrogates are refused; tab and line breaks only in prose.
-NAME_PATTERN = r"^[^\x00-\x1f\x7f\ud800-\udfff]+$"
-PROSE_PATTERN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]*$"
+NAME_PATTERN = r"\A[^\x00-\x1f\x7f\ud800-\udfff]+\Z"
+PROSE_PATTERN = r"\A[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]*\Z"
 
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=NAME_PATTERN)]
-Code = Annotated[str, Meta(min_length=1, max_length=80, pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
+Code = Annotated[str, Meta(min_length=1, max_length=80, pattern=r"\A[a-z0-9][a-z0-9_.-]*\Z")]
 Prose = Annotated[str, Meta(max_length=4000, pattern=PROSE_PATTERN)]
 ClauseText = Annotated[str, Meta(min_length=1, max_length=40000, pattern=PROSE_PATTERN)]
 Reason = Annotated[

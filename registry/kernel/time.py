@@ -5,6 +5,7 @@ window is half-open, so back-to-back bookings do not clash. The clock is read on
 """
 
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from typing import Annotated
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -81,9 +82,15 @@ class Window(Struct, kw_only=True, frozen=True):
         return window
 
 
+@cache
+def _zones() -> frozenset[str]:
+    """Area/Location names and UTC; `localtime`, `Factory` and the like mean something else on every machine."""
+    return frozenset(name for name in available_timezones() if "/" in name) | {"UTC"}
+
+
 def known_zone(name: str, pointer: str) -> ZoneInfo:
     """The IANA zone called `name`; raises RuleBroken when there is none."""
-    if name not in available_timezones():
+    if name not in _zones():
         raise RuleBroken(
             f"“{name[:60]}” is not an IANA time zone such as America/Chicago.",
             "unknown_time_zone",
