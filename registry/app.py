@@ -1,6 +1,7 @@
 """The only place where things are put together."""
 
 import logging
+import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,6 +11,7 @@ from litestar import Litestar, Request
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.response import Response
+from structlog.typing import ExcInfo
 
 from registry import __version__, service
 from registry.access.development import development_issuer
@@ -17,6 +19,8 @@ from registry.access.gate import Gate
 from registry.access.principals import Caller
 from registry.access.tokens import TokenVerifier
 from registry.agencies import routes as agencies
+from registry.agreements import routes as agreements
+from registry.assets import routes as assets
 from registry.background import Background, Task
 from registry.database.connect import Database, connect, unit_of_work
 from registry.http.edge import Edge
@@ -28,16 +32,36 @@ from registry.kernel.errors import DomainError
 from registry.kernel.ids import new_id
 from registry.kernel.time import utc_now
 from registry.ledger.commands import record
+from registry.loans import routes as loans
+from registry.metrics import routes as metrics
+from registry.policy import routes as policy
+from registry.policy.cedar import load_policy_set
+from registry.requests import routes as requests
 from registry.schema import all_tables
 from registry.settings import Settings
+from registry.taxonomy import routes as taxonomy
 
-ROUTERS = (agencies.router,)
+ROUTERS = (
+    agencies.router,
+    agreements.router,
+    taxonomy.router,
+    policy.router,
+    loans.router,
+    assets.router,
+    requests.router,
+    metrics.router,
+)
 PRUNE_SECONDS = 300.0
 KEY_REFRESH_SECONDS = 60.0
+_LONGEST_CHAIN = 8
+_LONGEST_MESSAGE = 300
 
 
 def create_app(settings: Settings) -> Edge:
-    """The whole service as one ASGI application. Opens nothing yet: the lifespan does."""
+    """The whole service as one ASGI application. Opens no database yet: the lifespan does.
+
+    Raises PolicySetError for policies that are not whole and valid: nothing starts with a layer missing.
+    """
     all_tables()
     database = connect(
         settings.database_url,
@@ -66,6 +90,7 @@ def create_app(settings: Settings) -> Edge:
                 "settings": settings,
                 "database": database,
                 "background": background,
+                "policies": load_policy_set(settings.policies_dir),
                 "problem_kinds": service.problem_kinds(),
             }
         ),
@@ -125,15 +150,26 @@ def _denial_recorder(database: Database) -> Any:
 
 
 def configure_logging(settings: Settings) -> None:
-    """Structured logs, one JSON object a line; no bodies, no tokens."""
+    """Structured logs, one JSON object a line; no bodies, no tokens, no rows."""
     level = getattr(logging, settings.log_level.upper())
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
+            structlog.processors.ExceptionRenderer(_traceback),
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )
+
+
+def _traceback(exc_info: ExcInfo) -> str:
+    """Where it happened and the first line of what was said: below that, databases quote the row."""
+    told: list[str] = []
+    error: BaseException | None = exc_info[1]
+    while error is not None and len(told) < _LONGEST_CHAIN:
+        said = str(error).partition("\n")[0][:_LONGEST_MESSAGE]
+        told.append("".join(traceback.format_tb(error.__traceback__)) + f"{type(error).__name__}: {said}")
+        error = error.__cause__ or error.__context__
+    return "\ncaused by\n".join(told)

@@ -15,23 +15,41 @@ from typing import Any
 
 import uvicorn
 from sqlalchemy.engine import make_url
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from registry.app import configure_logging, create_app
 from registry.database.sqlite import safe_for_several_processes
+from registry.http.problems import TooManyHeaders, render
+from registry.kernel.errors import DomainError, Malformed
+from registry.kernel.ids import new_id
 from registry.settings import Settings, SettingsError
 
 HEADER_SECONDS = 10.0
+MOST_HEADER_BYTES = 65_536
 KEEP_ALIVE_SECONDS = 15
 SHUTDOWN_SECONDS = 20
 
 
 class DeadlineProtocol(HttpToolsProtocol):
-    """Closes a connection whose headers do not arrive in time: slow or silent clients must not hold sockets."""
+    """Closes a connection whose headers do not arrive in time, or never end: neither may hold sockets or memory.
+
+    What the parser cannot read is answered like every other error, with a problem.
+    """
+
+    header_seconds = HEADER_SECONDS
+    _deadline: asyncio.TimerHandle | None = None
+    _header_bytes: int | None = 0  # None while no headers are expected
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own narrowing
         super().connection_made(transport)
         self._expect_headers()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._header_bytes is not None:
+            self._header_bytes += len(data)
+            if self._header_bytes > MOST_HEADER_BYTES and not self.transport.is_closing():
+                self._refuse(TooManyHeaders(f"Send at most {MOST_HEADER_BYTES} bytes of header fields."))
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -45,13 +63,16 @@ class DeadlineProtocol(HttpToolsProtocol):
         self._headers_arrived()
         super().connection_lost(exc)
 
-    _deadline: asyncio.TimerHandle | None = None
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(Malformed("The request is not well-formed HTTP/1.1.", "malformed_http"))
 
     def _expect_headers(self) -> None:
         self._headers_arrived()
-        self._deadline = self.loop.call_later(HEADER_SECONDS, self._too_slow)
+        self._header_bytes = 0
+        self._deadline = self.loop.call_later(self.header_seconds, self._too_slow)
 
     def _headers_arrived(self) -> None:
+        self._header_bytes = None
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
@@ -59,6 +80,19 @@ class DeadlineProtocol(HttpToolsProtocol):
     def _too_slow(self) -> None:
         if not self.transport.is_closing():
             self.transport.close()
+
+    def _refuse(self, error: DomainError) -> None:
+        request_id = str(new_id())
+        answer = render(error, path="", request_id=request_id)
+        headers = {
+            **answer.headers,
+            "x-request-id": request_id,
+            "content-length": str(len(answer.body)),
+            "connection": "close",
+        }
+        lines = [f"{name}: {value}\r\n".encode() for name, value in headers.items()]
+        self.transport.write(b"".join([STATUS_LINE[answer.status], *lines, b"\r\n", answer.body]))
+        self.transport.close()
 
 
 @contextmanager
@@ -85,13 +119,13 @@ def writing_alone(url: str) -> Iterator[None]:
         yield
 
 
-def server(settings: Settings) -> uvicorn.Server:
+def server(settings: Settings, protocol: type[DeadlineProtocol] = DeadlineProtocol) -> uvicorn.Server:
     """A server ready to run; it owns no socket yet."""
     configure_logging(settings)
     config: dict[str, Any] = {
         "host": settings.host,
         "port": settings.port,
-        "http": DeadlineProtocol,
+        "http": protocol,
         "ws": "none",
         "loop": "uvloop",
         "lifespan": "on",
@@ -102,7 +136,6 @@ def server(settings: Settings) -> uvicorn.Server:
         "timeout_keep_alive": KEEP_ALIVE_SECONDS,
         "timeout_graceful_shutdown": SHUTDOWN_SECONDS,
         "backlog": 1024,
-        "h11_max_incomplete_event_size": 32768,
     }
     return uvicorn.Server(uvicorn.Config(create_app(settings), **config))
 

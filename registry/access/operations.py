@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal
+from uuid import UUID
 
 import msgspec
 from litestar import Request, delete, get, patch, post
@@ -25,6 +26,7 @@ from registry.http.answers import Answer, Rendered
 from registry.http.asgi import Scope
 from registry.http.idempotency import Claim, checked_key
 from registry.http.requests import expected_version, header_values, read_query
+from registry.kernel.errors import NotFound
 
 _VERBS: dict[str, Callable[..., Any]] = {"get": get, "post": post, "patch": patch, "delete": delete}
 _MARKER = NamedDependency[int].__metadata__[0]  # type: ignore[attr-defined]  # an Annotated alias
@@ -126,6 +128,9 @@ def _conduct(function: Callable[..., Any], query: type[msgspec.Struct] | None, s
 
     async def conduct(request: Request[Any, Any, Any], **parameters: Any) -> Rendered:
         scope: Any = request.scope
+        for value in parameters.values():
+            if isinstance(value, UUID) and f"/{value}" not in scope["path"].lower():
+                raise NotFound("page")  # the parser takes braces and missing hyphens; one thing has one address
         given = Given(scope, read_query(scope, query), None)
         if not writes:
             answer: Answer[Any] = await function(**parameters, **{name: getattr(given, name) for name in asked})

@@ -42,6 +42,7 @@ class Action(StrEnum):
     LOANS_RESERVE = "loans:reserve"  # commit an own asset to a request
     LOANS_HAND_OVER = "loans:hand_over"  # the assisting side's half: dispatch, take back, close, recall
     LOANS_RECEIVE = "loans:receive"  # the requesting side's half: receive, extend, send back
+    LOANS_END = "loans:end"  # either side: cancel, report a no-show or a loss
     METRICS_READ = "metrics:read"  # see how well agreements work
     LEDGER_READ = "ledger:read"  # see the history of what concerns the agency
 
@@ -82,13 +83,14 @@ PERMISSIONS: Mapping[Action, Mapping[Role, frozenset[Relation]]] = {
     Action.REQUESTS_READ: _roles(_EITHER_SIDE, _C, _A, _L, _AU, _AA, _S),
     Action.REQUESTS_CREATE: _roles(["own"], _C, _A, _S),
     Action.REQUESTS_UPDATE: _roles(["requesting"], _C, _A, _S),
-    Action.REQUESTS_APPROVE: _roles(_EITHER_SIDE, _A),
+    Action.REQUESTS_APPROVE: _roles(_EITHER_SIDE, _A, _L, _AA),  # a policy names which of them it waits for
     Action.DECISIONS_READ: _roles(_EITHER_SIDE, _C, _A, _L, _AU, _AA, _S),
     Action.DECISIONS_EVALUATE: _roles(["own"], _C, _A, _L, _S),
     Action.LOANS_READ: _roles(_EITHER_SIDE, _C, _A, _L, _AU, _AA, _S),
     Action.LOANS_RESERVE: _roles(["assisting"], _C, _A, _S),
     Action.LOANS_HAND_OVER: _roles(["assisting"], _C, _A, _S),
     Action.LOANS_RECEIVE: _roles(["requesting"], _C, _A, _S),
+    Action.LOANS_END: _roles(_EITHER_SIDE, _C, _A, _S),
     Action.METRICS_READ: _roles(["party", "own"], _C, _A, _L, _AU, _AA, _S),
     Action.LEDGER_READ: _roles(["own", "party", *_EITHER_SIDE], _C, _A, _L, _AU, _AA, _S) | _roles(["own"], _RA),
 }

@@ -23,7 +23,11 @@ from registry.ledger.commands import changes, record
 
 _INSERT = agency.insert()
 _INSERT_ORI = agency_ori.insert()
-_LOCK = sa.select(agency.c.id).where(agency.c.id == sa.bindparam("id", type_=agency.c.id.type)).with_for_update()
+_LOCK = (
+    sa.select(agency.c.id)
+    .where(agency.c.id == sa.bindparam("id", type_=agency.c.id.type))
+    .with_for_update(key_share=True)
+)
 
 
 def search_text(name: str, counties: list[str], state: str | None) -> str:

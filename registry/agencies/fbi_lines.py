@@ -23,7 +23,7 @@ class ImportFormatError(Malformed):
     code = "import_format"
 
 
-class Refused(Exception):  # noqa: N818 - a word of the domain, never seen outside the import
+class Refused(Exception):
     """The row cannot be taken: a stable code, a sentence, and the column where one is to blame."""
 
     def __init__(self, code: str, detail: str, column: str | None = None) -> None:

@@ -27,9 +27,9 @@ _ORIS = (
     .scalar_subquery()
 )
 _ID = sa.bindparam("id", type_=agency.c.id.type)
-_GET = sa.select(*(c for c in agency.c if c.name not in ("n", "cell", "search_text")), _ORIS.label("oris")).where(
-    agency.c.id == _ID
-)
+_GET = sa.select(
+    *(c for c in agency.c if c.name not in ("n", "cell", "search_text", "source_facts")), _ORIS.label("oris")
+).where(agency.c.id == _ID)
 
 
 def relations(principal: Principal, agency_id: UUID) -> list[Relation]:

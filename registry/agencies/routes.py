@@ -10,6 +10,7 @@ from registry.access.operations import operation
 from registry.access.permissions import Action
 from registry.access.principals import Caller
 from registry.agencies import commands, queries
+from registry.agencies.import_routes import import_agencies
 from registry.agencies.rules import AgencyAction
 from registry.agencies.schemas import (
     NEW_AGENCY_EXAMPLE,
@@ -199,5 +200,6 @@ router = Router(
         reinstate_agency,
         dissolve_agency,
         list_agency_history,
+        import_agencies,
     ],
 )

@@ -37,7 +37,13 @@ State = Annotated[
 ]
 Zone = Annotated[
     str,
-    Meta(min_length=1, max_length=60, pattern=r"\A[A-Za-z0-9_+/-]+\Z", examples=["America/Chicago"]),
+    Meta(
+        min_length=1,
+        max_length=60,
+        pattern=r"\A[A-Za-z0-9_+/-]+\Z",
+        description="IANA time zone.",
+        examples=["America/Chicago"],
+    ),
 ]
 Phone = Annotated[str, Meta(max_length=30, pattern=r"\A\+?[0-9() .x-]{3,30}\Z", examples=["+1 555 0100"])]
 Email = Annotated[

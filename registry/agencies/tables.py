@@ -29,6 +29,7 @@ agency = table(
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("source", sa.Text),
     sa.Column("source_digest", sa.Text),
+    sa.Column("source_facts", Json),
     sa.Column("search_text", sa.Text, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("created_at", Instant, nullable=False),

@@ -55,7 +55,10 @@ class Write(Read):
 
     @abstractmethod
     async def finish(self) -> None:
-        """Commit, if anything was opened. Raises Busy when the commit failed: then nothing happened."""
+        """Commit, if anything was opened. Raises Busy when the commit failed: then nothing happened.
+
+        Only a connection that was lost meanwhile leaves it open; the error's code, `commit_uncertain`, says so.
+        """
 
     @abstractmethod
     async def abandon(self) -> None:

@@ -21,6 +21,7 @@ from registry.database.sqlite import writing_engine
 
 Result = TypeVar("Result")
 
+_MIGRATING = 7_234_734  # the advisory lock's number, arbitrary and never to be changed
 _HERE = Path(__file__).parent / "migrations"
 
 
@@ -54,6 +55,8 @@ async def current_revision(database: Database) -> str | None:
 
 
 def _upgrade(connection: Connection, target: str) -> None:
+    if connection.dialect.name == "postgresql":  # of several processes that start at once, one finds work to do
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATING})")
     config = alembic_config()
     config.attributes["connection"] = connection
     command.upgrade(config, target)

@@ -8,12 +8,12 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.sql.base import Executable
 
 from registry.database.handles import Parameters, Read, Rows, Write
-from registry.database.violations import translate
+from registry.database.violations import REFUSALS, translate
+from registry.kernel.errors import Busy
 
 _SESSION = {
     "lock_timeout": "3s",
@@ -33,16 +33,17 @@ class PostgresRead(Read):
         self._engine = engine
 
     async def all(self, statement: Executable, parameters: Mapping[str, object] | None = None) -> Rows:
-        try:
-            return await self._all(statement, parameters)
-        except (DBAPIError, PoolTimeout) as error:
-            if _STALE_PLAN in str(error):  # the schema moved under a live connection; the plan is forgotten now
-                return await self._all(statement, parameters)
-            raise (translate(error) or error) from error
+        return await self._ask(statement, parameters, repeat=True)
 
-    async def _all(self, statement: Executable, parameters: Mapping[str, object] | None) -> Rows:
-        async with self._engine.connect() as connection:
-            return (await connection.execute(statement, parameters)).all()
+    async def _ask(self, statement: Executable, parameters: Mapping[str, object] | None, *, repeat: bool) -> Rows:
+        try:
+            async with self._engine.connect() as connection:
+                return (await connection.execute(statement, parameters)).all()
+        except REFUSALS as error:
+            # The schema moved under a live connection, whose plan is forgotten now; or the server was restarted.
+            if repeat and (_STALE_PLAN in str(error) or getattr(error, "connection_invalidated", False)):
+                return await self._ask(statement, parameters, repeat=False)
+            raise (translate(error) or error) from error
 
     all_slowly = all
 
@@ -60,7 +61,7 @@ class PostgresWrite(Write):
         if self._connection is None:
             try:
                 self._connection = await self._engine.connect()
-            except (DBAPIError, PoolTimeout) as error:
+            except REFUSALS as error:
                 raise (translate(error) or error) from error
         return self._connection
 
@@ -89,7 +90,14 @@ class PostgresWrite(Write):
         try:
             await connection.commit()
         except DBAPIError as error:
-            raise (translate(error) or error) from error
+            if error.connection_invalidated:
+                raise Busy(
+                    "The connection was lost during the commit, so whether the change was stored is not known. "
+                    "Repeat the request with the same Idempotency-Key, or look before you do.",
+                    "commit_uncertain",
+                ) from error
+            refusal = Busy("The change could not be stored; nothing was done.", "commit_failed")
+            raise (translate(error) or refusal) from error
         finally:
             await connection.close()
 
@@ -109,6 +117,7 @@ class PostgresDatabase:
         options: dict[str, Any] = {
             "max_overflow": 0,
             "pool_timeout": wait_seconds,
+            "hide_parameters": True,
             "connect_args": {"server_settings": _SESSION},
         }
         self._read_engine = create_async_engine(

@@ -22,7 +22,7 @@ from sqlalchemy.pool import StaticPool
 from sqlalchemy.sql.base import Executable
 
 from registry.database.handles import Parameters, Read, Rows, Write
-from registry.database.violations import translate
+from registry.database.violations import REFUSALS, translate
 from registry.kernel.errors import Busy
 
 SAFE_VERSION = (3, 51, 3)
@@ -81,7 +81,11 @@ def _prepare(engine: Engine, *, query_only: bool, busy_ms: int) -> None:
 def writing_engine(url: str) -> Engine:
     """An engine whose transactions begin IMMEDIATE: a deferred one fails at once when it meets another writer."""
     engine = sa.create_engine(
-        url, module=sqlite_module(), poolclass=StaticPool, connect_args={"check_same_thread": False}
+        url,
+        module=sqlite_module(),
+        poolclass=StaticPool,
+        connect_args={"check_same_thread": False},
+        hide_parameters=True,
     )
     _prepare(engine, query_only=False, busy_ms=5000)
 
@@ -102,11 +106,17 @@ class SqliteRead(Read):
         self._slow = slow
 
     async def all(self, statement: Executable, parameters: Mapping[str, object] | None = None) -> Rows:
-        return self._kept.execute(statement, parameters).all()
+        try:
+            return self._kept.execute(statement, parameters).all()
+        except DBAPIError as error:
+            raise (translate(error) or error) from error
 
     async def all_slowly(self, statement: Executable, parameters: Mapping[str, object] | None = None) -> Rows:
-        async with self._slow.connect() as connection:
-            return await connection.run_sync(lambda c: c.execute(statement, parameters).all())
+        try:
+            async with self._slow.connect() as connection:
+                return await connection.run_sync(lambda c: c.execute(statement, parameters).all())
+        except REFUSALS as error:
+            raise (translate(error) or error) from error
 
 
 class SqliteWriter:
@@ -126,47 +136,64 @@ class SqliteWriter:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
         self._engine: Engine | None = None
         self.connection: Connection | None = None
+        self._driver: Any = None
         self._group: asyncio.Future[None] | None = None
         self._in_group = 0
         self._ending: asyncio.Future[None] | None = None
 
     GROUP_LIMIT = 64
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether the transaction that was opened is still there; without it every statement would commit by itself."""
+        return bool(self._driver.in_transaction)
+
     async def acquire(self) -> None:
         """Become the writer, in turn, with a transaction open. Raises Busy after the wait, or for a full queue."""
         deadline = time.monotonic() + self._wait
-        if self._held:
-            if len(self._waiting) >= self._queue:
-                raise Busy("Too many changes are waiting; nothing was done. Try again.", "write_queue_full")
-            turn = asyncio.get_running_loop().create_future()
-            self._waiting.append(turn)
+        await self._take_turn()
+        if self._group is None:
+            opening = asyncio.ensure_future(self._open_group(max(deadline - time.monotonic(), 0.05)))
             try:
-                async with asyncio.timeout(self._wait):
-                    await turn
-            except TimeoutError:
-                raise Busy("Other changes took too long; nothing was done. Try again.", "write_wait_over") from None
-            except asyncio.CancelledError:
-                if turn.done() and not turn.cancelled():
-                    self._pass_on()
+                await asyncio.shield(opening)
+            except asyncio.CancelledError:  # the thread goes on, and nobody else may begin before it is done
+                opening.add_done_callback(lambda opened: opened.exception() or self._pass_on())
                 raise
-            finally:
-                if turn in self._waiting:
-                    self._waiting.remove(turn)
-        else:
-            self._held = True
+        assert self.connection is not None
         try:
-            if self._group is None:
-                await self._in_thread(self._begin, max(deadline - time.monotonic(), 0.05))
-                self._group = asyncio.get_running_loop().create_future()
-                self._group.add_done_callback(lambda f: f.cancelled() or f.exception())  # read: nobody may be waiting
-            assert self.connection is not None
             self.connection.exec_driver_sql("SAVEPOINT request")
         except DBAPIError as error:
             self._pass_on()
             raise (translate(error) or error) from error
-        except BaseException:
-            self._pass_on()
+
+    async def _take_turn(self) -> None:
+        if not self._held:
+            self._held = True
+            return
+        if len(self._waiting) >= self._queue:
+            raise Busy("Too many changes are waiting; nothing was done. Try again.", "write_queue_full")
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await asyncio.wait([turn], timeout=self._wait)
+        except asyncio.CancelledError:
+            if turn.done():  # it came at the same moment
+                self._pass_on()
+            else:
+                self._waiting.remove(turn)
             raise
+        if not turn.done():
+            self._waiting.remove(turn)
+            raise Busy("Other changes took too long; nothing was done. Try again.", "write_wait_over")
+
+    async def _open_group(self, seconds: float) -> None:
+        try:
+            await self._in_thread(self._begin, seconds)
+        except Exception as error:
+            self._pass_on()
+            raise (translate(error) or error) from error
+        self._group = asyncio.get_running_loop().create_future()
+        self._group.add_done_callback(lambda f: f.cancelled() or f.exception())  # read: nobody may be waiting
 
     async def release(self, *, keep: bool) -> None:
         """Stop being the writer; with `keep`, return only when the changes are on disk. Raises Busy if they are not."""
@@ -175,15 +202,27 @@ class SqliteWriter:
         group, others_changed = self._group, self._in_group > 0
         if keep:
             self._in_group += 1
-        else:
-            self.connection.exec_driver_sql("ROLLBACK TO request")
-        self.connection.exec_driver_sql("RELEASE request")
-        if self._waiting and self._in_group < self.GROUP_LIMIT:
+        if self._leave_savepoint(keep=keep) and self._waiting and self._in_group < self.GROUP_LIMIT:
             self._pass_on()
         else:
             await asyncio.shield(asyncio.ensure_future(self._close_group(group)))
         if keep or others_changed:  # even a refusal may rest on what the group has not stored yet
             await asyncio.shield(group)
+
+    def _leave_savepoint(self, *, keep: bool) -> bool:
+        """False when the transaction is lost, and the whole group's changes with it.
+
+        On a full disk or an I/O error SQLite rolls back by itself.
+        """
+        assert self.connection is not None
+        try:
+            if not keep:
+                self.connection.exec_driver_sql("ROLLBACK TO request")
+            self.connection.exec_driver_sql("RELEASE request")
+        except DBAPIError:
+            self._rollback()
+            return False
+        return True
 
     async def _close_group(self, group: asyncio.Future[None]) -> None:
         # Nobody writes while the shared transaction ends: the next writer's turn comes after it.
@@ -217,21 +256,24 @@ class SqliteWriter:
         if self.connection is None:
             self._engine = writing_engine(self._url)
             self.connection = self._engine.connect()
-        driver = self.connection.connection.driver_connection
-        driver.execute(f"PRAGMA busy_timeout={int(seconds * 1000)}")  # type: ignore[union-attr]  # open
+            self._driver = self.connection.connection.driver_connection
+        self._driver.execute(f"PRAGMA busy_timeout={int(seconds * 1000)}")
         self.connection.begin()
 
     def _commit(self) -> None:
         assert self.connection is not None
         try:
+            if not self.in_transaction:
+                raise RuntimeError("SQLite has ended the transaction by itself")
             self.connection.commit()
         except BaseException:
-            self.connection.rollback()
+            self._rollback()
             raise
 
     def _rollback(self) -> None:
         assert self.connection is not None
         self.connection.rollback()
+        self._driver.rollback()  # after a failed COMMIT SQLAlchemy takes the transaction for ended; SQLite does not
 
     async def close(self) -> None:
         """Wait for the writer in progress, then let go of the file."""
@@ -259,11 +301,17 @@ class SqliteWrite(Write):
         if not self._open:
             await self._writer.acquire()
             self._open = True
+        elif not self._writer.in_transaction:
+            raise Busy("The database gave the change up half-way; nothing was done. Try again.", "database_failed")
         assert self._writer.connection is not None
         return self._writer.connection
 
     async def all(self, statement: Executable, parameters: Mapping[str, object] | None = None) -> Rows:
-        return (await self._connection()).execute(statement, parameters).all()
+        connection = await self._connection()
+        try:
+            return connection.execute(statement, parameters).all()
+        except DBAPIError as error:
+            raise (translate(error) or error) from error
 
     all_slowly = all
 
@@ -304,10 +352,16 @@ class SqliteDatabase:
             poolclass=StaticPool,
             isolation_level="AUTOCOMMIT",
             connect_args={"check_same_thread": False},
+            hide_parameters=True,
         )
         _prepare(self._reader_engine, query_only=True, busy_ms=1000)
         self._slow = create_async_engine(
-            url.replace("sqlite:", "sqlite+aiosqlite:", 1), isolation_level="AUTOCOMMIT", pool_size=2, max_overflow=0
+            url.replace("sqlite:", "sqlite+aiosqlite:", 1),
+            isolation_level="AUTOCOMMIT",
+            pool_size=2,
+            max_overflow=0,
+            pool_timeout=wait_seconds,
+            hide_parameters=True,
         )
         _prepare(self._slow.sync_engine, query_only=True, busy_ms=1000)
         self._writer = SqliteWriter(url, queue=queue, wait_seconds=wait_seconds)

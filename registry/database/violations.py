@@ -12,6 +12,10 @@ from registry.kernel.errors import Busy, Conflict, DomainError
 _UNIQUE = re.compile(r"UNIQUE constraint failed: (.+)")
 _OVERLAP = "asset_overlap"
 _RETRYABLE = {"40001", "40P01", "55P03", "57014"}
+_FAILED = re.compile(r"08|53|57P")  # SQLSTATE: no connection, no disk or memory or slot, shutting down
+
+REFUSALS = (DBAPIError, PoolTimeout, ConnectionError)
+"""What the drivers raise; PostgreSQL's leaves a refused connection as the operating system says it."""
 
 
 def _broken_rule(error: IntegrityError) -> sa.UniqueConstraint | sa.PrimaryKeyConstraint | sa.Index | None:
@@ -40,6 +44,8 @@ def translate(error: Exception) -> DomainError | None:
     """The domain error that `error` stands for, or None when it is a fault of ours and must surface as one."""
     if isinstance(error, PoolTimeout):
         return Busy("Every database connection is taken; try again in a moment.", "database_busy")
+    if isinstance(error, ConnectionError):
+        return _failed()
     if not isinstance(error, DBAPIError):
         return None
     words = str(error.orig)
@@ -48,6 +54,13 @@ def translate(error: Exception) -> DomainError | None:
     if isinstance(error, IntegrityError):
         rule = _broken_rule(error)
         return Conflict(rule.info["detail"], rule.info["code"]) if rule is not None and rule.info else None
-    if "locked" in words or "busy" in words or getattr(error.orig, "sqlstate", None) in _RETRYABLE:
+    state = getattr(error.orig, "sqlstate", None) or ""
+    if "locked" in words or "busy" in words or state in _RETRYABLE:
         return Busy("The database is busy with other changes; nothing was done. Try again.", "database_busy")
+    if error.connection_invalidated or _FAILED.match(state) or "disk" in words:
+        return _failed()
     return None
+
+
+def _failed() -> Busy:
+    return Busy("The database is out of reach, or cannot store more; nothing was done.", "database_failed")

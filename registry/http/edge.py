@@ -9,9 +9,11 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from typing import cast
+from uuid import UUID
 
 import structlog
 from litestar import Litestar
+from litestar.types.internal_types import PathParameterDefinition
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from registry.http.asgi import AsgiApp, Message, Receive, Scope, Send
@@ -30,6 +32,7 @@ from registry.settings import Settings
 
 _REQUEST_ID = re.compile(rb"\A[A-Za-z0-9._-]{8,128}\Z")
 _HOST = re.compile(rb"\A(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?\Z")
+_UUID = "-".join(f"[0-9A-Fa-f]{{{digits}}}" for digits in (8, 4, 4, 4, 12))
 _MOST_HEADERS = 100
 _EXEMPT = frozenset({"/health/live", "/health/ready", "/metrics"})
 _log = structlog.get_logger("registry.access")
@@ -56,13 +59,20 @@ class Metrics:
         )
 
 
+def _component(part: str | PathParameterDefinition) -> str:
+    # The framework would take a UUID in any of Python's spellings: braces, `urn:uuid:`, without hyphens.
+    if isinstance(part, str):
+        return re.escape(part)
+    return _UUID if part.type is UUID else "[^/]+"
+
+
 class Routes:
     """Which methods a path takes: for OPTIONS, and for a 405 that names them all."""
 
     def __init__(self, app: Litestar) -> None:
         self._patterns: list[tuple[re.Pattern[str], list[str]]] = []
         for route in app.routes:
-            pattern = re.sub(r"\{[^}]+\}", "[^/]+", route.path_format)
+            pattern = "/" + "/".join(_component(part) for part in route.path_components)
             methods = sorted({str(m) for m in getattr(route, "methods", ())} | {"OPTIONS"})
             if "GET" in methods:
                 methods = sorted({*methods, "HEAD"})
@@ -123,7 +133,8 @@ class Edge:
             await exchange.refuse(error)
             return
         if method == "HEAD":
-            scope["method"] = "GET"
+            # In a copy: the server below must still know that its answer has no body.
+            exchange.scope = scope = {**scope, "method": "GET"}
             exchange.head = True
         try:
             await self._framework(scope, exchange.receive, exchange.send)
@@ -196,7 +207,7 @@ class _Exchange:
         scope["registry.request_id"] = self.request_id
 
     async def receive(self) -> Message:
-        """The next part of the body. Raises TooSlow past the deadline and TooLarge past the limit."""
+        """The next part of the body. Raises TooSlow past the deadline, TooLarge past the limit, Malformed cut off."""
         if self._complete:
             return await self._receive()
         try:
@@ -204,6 +215,8 @@ class _Exchange:
                 message = await self._receive()
         except TimeoutError:
             raise TooSlow("The body took too long to arrive; send it again on a better line.") from None
+        if message["type"] == "http.disconnect":
+            raise Malformed("The connection ended before the body did.", "body_cut_off")
         if message["type"] == "http.request":
             self._bytes += len(message.get("body", b""))
             self._complete = not message.get("more_body", False)

@@ -15,8 +15,8 @@ from litestar.connection import Request
 
 from registry.http.asgi import Scope
 from registry.http.problems import UnsupportedMediaType
-from registry.kernel.errors import Fault, Malformed
-from registry.kernel.versions import Expected
+from registry.kernel.errors import Fault, Malformed, RuleBroken
+from registry.kernel.versions import NO_VERSION, Expected
 
 Q = TypeVar("Q", bound=msgspec.Struct)
 
@@ -41,6 +41,7 @@ class StrictRequest(Request[Any, Any, Any]):
         body = await self.body()
         try:
             value = _decode(decoder, body)
+            _refuse_loose_text(value, "")
         except msgspec.ValidationError as error:
             raise _body_fault(str(error)) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError, OverflowError):
@@ -49,7 +50,6 @@ class StrictRequest(Request[Any, Any, Any]):
                 "malformed_json",
                 faults=[Fault(pointer="", code="malformed_json", detail="not well-formed JSON in UTF-8")],
             ) from None
-        _refuse_loose_text(value, "")
         return value
 
 
@@ -101,7 +101,7 @@ def _refuse_loose_text(value: Any, pointer: str) -> None:
     """Text must be NFC, so that one name has one spelling, and free of NUL wherever free-form values allow text."""
     if isinstance(value, str):
         if not value.isascii() and not unicodedata.is_normalized("NFC", value):
-            raise Malformed(
+            raise RuleBroken(
                 "Send text in Unicode normalization form C.",
                 "not_nfc",
                 faults=[Fault(pointer=pointer[:200], code="not_nfc", detail="not in normalization form C")],
@@ -148,7 +148,7 @@ def header_values(scope: Scope, name: bytes) -> list[bytes]:
 
 
 def expected_version(scope: Scope) -> Expected:
-    """What `If-Match` says. Raises Malformed when it is neither `*` nor a tag of ours; weak tags never match."""
+    """What `If-Match` says. A weak tag, several, or one that is not ours matches no version (RFC 9110, 13.1.1)."""
     given = header_values(scope, b"if-match")
     if not given:
         return None
@@ -156,13 +156,7 @@ def expected_version(scope: Scope) -> Expected:
     if len(given) == 1 and text == "*":
         return "any"
     match = _IF_MATCH.match(text)
-    if len(given) > 1 or match is None:
-        raise Malformed(
-            'If-Match takes one ETag as you read it, such as "3-9f86d081", or *.',
-            "bad_if_match",
-            faults=[Fault(parameter="If-Match", code="bad_if_match", detail="not an ETag of ours")],
-        )
-    return int(match[1])
+    return int(match[1]) if match is not None and len(given) == 1 else NO_VERSION
 
 
 def _parameter_fault(name: str, code: str, words: str) -> Malformed:
@@ -199,7 +193,7 @@ def read_query(scope: Scope, kind: type[Q] | None) -> Q | None:
             raise _parameter_fault(name, "repeated_parameter", "given more than once")
         values[name] = _typed(name, value, known[name].type)
     try:
-        return msgspec.convert(values, kind, strict=False)
+        return msgspec.convert(values, kind)  # strictly: the lax form takes `null` for no filter, and 0 for an instant
     except msgspec.ValidationError as error:
         found = _AT.search(str(error))
         where = found[1].lstrip(".") if found else next(iter(values))
@@ -219,8 +213,10 @@ def _DEFAULTS(kind: type[Q]) -> Q:  # noqa: N802  # a constant per struct, made 
 def _typed(name: str, value: str, kind: Any) -> Any:
     """Text that is plainly of its type: `1e1`, `１０` or ` 1` is no number here, and text is never empty or loose."""
     leaves = _leaves(kind)
-    if int in leaves and not _WHOLE.match(value):
-        raise _parameter_fault(name, "invalid_parameter", "must be a whole number")
+    if int in leaves:
+        if not _WHOLE.match(value):
+            raise _parameter_fault(name, "invalid_parameter", "must be a whole number")
+        return int(value)
     if float in leaves:
         if not _DECIMAL.match(value):
             raise _parameter_fault(name, "invalid_parameter", "must be a decimal number")

@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from registry.database.search import near
-from registry.kernel.errors import Fault, Malformed
+from registry.kernel.errors import Fault, RuleBroken
 from registry.kernel.text import query_tokens
 
 MOST_WORDS = 16
@@ -25,7 +25,7 @@ WithinKm = Annotated[
 
 
 def search_words(text: str) -> list[str]:
-    """The words to look for, a trailing `*` kept. Raises Malformed when the text holds no word, or too many."""
+    """The words to look for, a trailing `*` kept. Raises RuleBroken when the text holds no word, or too many."""
     words: list[str] = []
     for part in text.split():
         found = query_tokens(part)
@@ -33,7 +33,7 @@ def search_words(text: str) -> list[str]:
             found[-1] += "*"
         words += found
     if not words or len(words) > MOST_WORDS:
-        raise Malformed(
+        raise RuleBroken(
             f"Search for one to {MOST_WORDS} words.",
             "bad_words",
             faults=[Fault(parameter="q", code="bad_words", detail=f"holds {len(words)} words")],
@@ -44,11 +44,11 @@ def search_words(text: str) -> list[str]:
 def place_parameters(
     dialect: str, latitude: float | None, longitude: float | None, within_km: float | None
 ) -> dict[str, object]:
-    """The parameters of a search around a point, empty when none is asked. Raises Malformed for half a point."""
+    """The parameters of a search around a point, empty when none is asked. Raises RuleBroken for half a point."""
     if latitude is None and longitude is None and within_km is None:
         return {}
     if latitude is None or longitude is None or within_km is None:
-        raise Malformed(
+        raise RuleBroken(
             "A search around a point needs latitude, longitude and within_km.",
             "incomplete_place",
             faults=[Fault(parameter="within_km", code="incomplete_place", detail="give all three or none")],

@@ -16,7 +16,7 @@ Amount = Annotated[
 Currency = Annotated[str, Meta(pattern=r"\A[A-Z]{3}\Z", max_length=3, description="ISO 4217 code.", examples=["USD"])]
 
 
-class Money(Struct, kw_only=True, frozen=True):
+class Money(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """An amount in one currency; never negative."""
 
     amount: Amount

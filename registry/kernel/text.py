@@ -6,9 +6,9 @@ from typing import Annotated
 
 from msgspec import Meta
 
-# C0 controls (NUL makes PostgreSQL fail), DEL and lone surrogates are refused; tab and line breaks only in prose.
-NAME_PATTERN = r"\A[^\x00-\x1f\x7f\ud800-\udfff]+\Z"
-PROSE_PATTERN = r"\A[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]*\Z"
+# C0 controls (NUL makes PostgreSQL fail), and DEL are refused; tab and line breaks only in prose.
+NAME_PATTERN = r"\A[^\x00-\x1f\x7f]+\Z"
+PROSE_PATTERN = r"\A[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*\Z"
 
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=NAME_PATTERN)]
 Code = Annotated[str, Meta(min_length=1, max_length=80, pattern=r"\A[a-z0-9][a-z0-9_.-]*\Z")]
@@ -30,7 +30,8 @@ _PART = re.compile(r"[^\W_]+")
 
 
 def _fold(text: str) -> str:
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    # Decomposed before and after: “𝐀” becomes a letter that has a case only by the first step.
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     return "".join(c for c in decomposed if not unicodedata.combining(c))
 
 

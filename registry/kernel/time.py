@@ -42,7 +42,7 @@ def format_instant(at: datetime) -> str:
     """
     if at.tzinfo is None:
         raise ValueError("an instant needs a UTC offset")
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def checked_instant(at: datetime, pointer: str) -> datetime:
@@ -56,7 +56,7 @@ def checked_instant(at: datetime, pointer: str) -> datetime:
     return at.astimezone(UTC)
 
 
-class Window(Struct, kw_only=True, frozen=True):
+class Window(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """The half-open interval [start, end)."""
 
     start: Instant

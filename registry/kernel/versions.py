@@ -6,6 +6,9 @@ from registry.kernel.errors import PreconditionMissing, StaleVersion
 
 Expected: TypeAlias = int | Literal["any"] | None
 
+NO_VERSION = -1
+"""What an editor expects whose tag names no version of ours: no row has it."""
+
 
 def check_version(expected: Expected, current: int, *, required: bool = False) -> None:
     """Let the change through only if it was made from `current`.

@@ -1,18 +1,22 @@
-"""`record()`: one fact, written in the transaction of the change it tells of. No record, no change."""
+"""`record()`: facts, written in the transaction of the change they tell of. No record, no change."""
 
 import hashlib
 import hmac
-from collections.abc import Collection, Mapping
-from typing import Literal
+from collections.abc import Collection, Mapping, Sequence
+from typing import Literal, TypeAlias
 from uuid import UUID
 
 import msgspec
+from msgspec import Struct
 
 from registry.access.principals import Caller
 from registry.database.handles import Write
 from registry.kernel.ids import new_id
 from registry.kernel.time import format_instant
 from registry.ledger.tables import ledger_event, ledger_event_agency, ledger_unsealed
+
+Outcome: TypeAlias = Literal["done", "denied", "failed"]
+Sensitivity: TypeAlias = Literal["public", "parties", "restricted"]
 
 _INSERT_EVENT = ledger_event.insert()
 _INSERT_AGENCY = ledger_event_agency.insert()
@@ -44,6 +48,19 @@ def keyed_hash(key: bytes, value: str) -> str:
     return "hmac-sha256:" + hmac.new(key, value.encode(), hashlib.sha256).hexdigest()
 
 
+class Event(Struct, kw_only=True, frozen=True):
+    """One fact about version `subject[2]` of a thing, on its way into the ledger; see `record` for the fields."""
+
+    type: str
+    subject: tuple[str, UUID, int]
+    agencies: Collection[UUID]
+    data: Mapping[str, object]
+    agreement_id: UUID | None = None
+    n: int = 0
+    outcome: Outcome = "done"
+    sensitivity: Sensitivity = "parties"
+
+
 async def record(
     write: Write,
     caller: Caller,
@@ -54,22 +71,57 @@ async def record(
     data: Mapping[str, object],
     agreement_id: UUID | None = None,
     n: int = 0,
-    outcome: Literal["done", "denied", "failed"] = "done",
-    sensitivity: Literal["public", "parties", "restricted"] = "parties",
+    outcome: Outcome = "done",
+    sensitivity: Sensitivity = "parties",
 ) -> UUID:
     """Write one event about version `subject[2]` of a thing; its id.
 
     `n` tells apart several events about the same version. The caller's own agency is always concerned. `data` must
     hold no person's name: append-only means that a leak is for ever.
     """
-    kind, subject_id, version = subject
-    event_id = new_id()
-    concerned = sorted({*agencies, caller.agency_id})
+    event = Event(
+        type=event_type,
+        subject=subject,
+        agencies=agencies,
+        data=data,
+        agreement_id=agreement_id,
+        n=n,
+        outcome=outcome,
+        sensitivity=sensitivity,
+    )
+    (event_id,) = await record_many(write, caller, [event])
+    return event_id
+
+
+async def record_many(write: Write, caller: Caller, events: Sequence[Event]) -> list[UUID]:
+    """Write the events of a bulk change, three statements in all; their ids, in the same order."""
+    if not events:
+        return []
+    ids = [new_id() for _ in events]
+    concerned = [sorted({*event.agencies, caller.agency_id}) for event in events]
+    await write.run(
+        _INSERT_EVENT,
+        [_row(caller, *parts) for parts in zip(ids, events, concerned, strict=True)],
+    )
+    await write.run(
+        _INSERT_AGENCY,
+        [
+            {"agency_id": agency, "event_id": event_id}
+            for event_id, agencies in zip(ids, concerned, strict=True)
+            for agency in agencies
+        ],
+    )
+    await write.run(_INSERT_UNSEALED, [{"event_id": event_id} for event_id in ids])
+    return ids
+
+
+def _row(caller: Caller, event_id: UUID, event: Event, concerned: Sequence[UUID]) -> dict[str, object]:
+    kind, subject_id, version = event.subject
     document = {
         "id": str(event_id),
-        "type": event_type,
+        "type": event.type,
         "subject": {"kind": kind, "id": str(subject_id), "version": version},
-        "agreement_id": None if agreement_id is None else str(agreement_id),
+        "agreement_id": None if event.agreement_id is None else str(event.agreement_id),
         "agency_ids": [str(agency) for agency in concerned],
         "actor": {
             "subject": caller.principal.subject,
@@ -80,29 +132,23 @@ async def record(
         "occurred_at": format_instant(caller.now),
         "request_id": caller.request_id,
         "source_address": caller.source_address,
-        "outcome": outcome,
-        "sensitivity": sensitivity,
-        "data": data,
+        "outcome": event.outcome,
+        "sensitivity": event.sensitivity,
+        "data": event.data,
     }
-    await write.run(
-        _INSERT_EVENT,
-        {
-            "id": event_id,
-            "type": event_type,
-            "subject_kind": kind,
-            "subject_id": subject_id,
-            "subject_version": version,
-            "n": n,
-            "agreement_id": agreement_id,
-            "occurred_at": caller.now,
-            "outcome": outcome,
-            "sensitivity": sensitivity,
-            "canonical": canonical(document),
-        },
-    )
-    await write.run(_INSERT_AGENCY, [{"agency_id": agency, "event_id": event_id} for agency in concerned])
-    await write.run(_INSERT_UNSEALED, {"event_id": event_id})
-    return event_id
+    return {
+        "id": event_id,
+        "type": event.type,
+        "subject_kind": kind,
+        "subject_id": subject_id,
+        "subject_version": version,
+        "n": event.n,
+        "agreement_id": event.agreement_id,
+        "occurred_at": caller.now,
+        "outcome": event.outcome,
+        "sensitivity": event.sensitivity,
+        "canonical": canonical(document),
+    }
 
 
 def changes(before: Mapping[str, object], after: Mapping[str, object]) -> dict[str, object]:

@@ -44,7 +44,7 @@ async def seed_taxonomy(write: Write) -> int:
         await write.run(category_closure.insert(), [{"ancestor": a, "descendant": d} for a, d in missing])
     changed += len(missing)
     for table, facts in ((purpose, seed.load_purposes()), (provision_heading, seed.load_headings())):
-        rows = [{"code": f.code, "name": f.name, "description": f.description} for f in facts]
+        rows: list[dict[str, object]] = [{"code": f.code, "name": f.name, "description": f.description} for f in facts]
         changed += await _upsert(write, table, rows)
     return changed
 

@@ -127,9 +127,7 @@ def parse_categories(lines: Iterable[str], file: str = "categories.csv") -> tupl
         above = fact.parent
         while above is not None:
             if above in seen:
-                raise ValueError(
-                    f"{file}, line {line_of[fact.code]}: {fact.code!r} is in a circle of parents"
-                )
+                raise ValueError(f"{file}, line {line_of[fact.code]}: {fact.code!r} is in a circle of parents")
             seen.add(above)
             above = facts[above].parent
     return tuple(sorted(facts.values(), key=lambda fact: sum(1 for _ in _upwards(fact, facts))))

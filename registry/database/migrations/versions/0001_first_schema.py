@@ -41,6 +41,7 @@ def upgrade() -> None:
     sa.Column('status', sa.Text(), nullable=False),
     sa.Column('source', sa.Text(), nullable=True),
     sa.Column('source_digest', sa.Text(), nullable=True),
+    sa.Column('source_facts', types.Json(), nullable=True),
     sa.Column('search_text', sa.Text(), nullable=False),
     sa.Column('version', sa.Integer(), nullable=False),
     sa.Column('created_at', types.Instant(), nullable=False),
@@ -154,7 +155,10 @@ def upgrade() -> None:
     sa.Column('notice_days', sa.Integer(), nullable=False),
     sa.Column('executed_at', types.Instant(), nullable=True),
     sa.Column('terminated_at', types.Instant(), nullable=True),
-    sa.Column('suspensions', types.Json(), nullable=False),
+    sa.Column('notice_opens_at', types.Instant(), nullable=True),
+    sa.Column('search_text', sa.Text(), nullable=False),
+    sa.Column('is_shared', sa.Boolean(), nullable=False),
+    sa.Column('is_public', sa.Boolean(), nullable=False),
     sa.Column('current_version', sa.Integer(), nullable=False),
     sa.Column('version', sa.Integer(), nullable=False),
     sa.Column('created_at', types.Instant(), nullable=False),
@@ -207,9 +211,9 @@ def upgrade() -> None:
     sa.UniqueConstraint('id', name=op.f('uq_asset_id')),
     sqlite_strict=True
     )
-    op.create_index('ix_asset_agency', 'asset', ['agency_id', 'category', 'id'], unique=False)
+    op.create_index('ix_asset_agency', 'asset', ['agency_id', 'category', 'n'], unique=False)
+    op.create_index('ix_asset_category', 'asset', ['category', 'n'], unique=False)
     op.create_index('ix_asset_category_cell', 'asset', ['category', 'cell'], unique=False)
-    op.create_index('ix_asset_category_state', 'asset', ['category', 'service_state', 'id'], unique=False)
     op.create_table('category_closure',
     sa.Column('ancestor', sa.Text(), nullable=False),
     sa.Column('descendant', sa.Text(), nullable=False),
@@ -242,13 +246,12 @@ def upgrade() -> None:
     sa.Column('summary', sa.Text(), nullable=False),
     sa.Column('asked_by', sa.Text(), nullable=False),
     sa.Column('submitted_at', types.Instant(), nullable=True),
-    sa.Column('decided_at', types.Instant(), nullable=True),
     sa.Column('ended_reason', sa.Text(), nullable=True),
     sa.Column('version', sa.Integer(), nullable=False),
     sa.Column('created_at', types.Instant(), nullable=False),
     sa.Column('updated_at', types.Instant(), nullable=False),
     sa.CheckConstraint("priority IN ('routine', 'urgent', 'emergency')", name=op.f('ck_request_priority')),
-    sa.CheckConstraint("status IN ('draft', 'submitted', 'denied', 'needs_approval', 'permitted', 'approved', 'open', 'partially_filled', 'filled', 'completed', 'withdrawn', 'expired', 'unfilled', 'rejected', 'closed_manually')", name=op.f('ck_request_status')),
+    sa.CheckConstraint("status IN ('draft', 'submitted', 'denied', 'needs_approval', 'permitted', 'approved', 'rejected', 'open', 'partially_filled', 'filled', 'completed', 'unfilled', 'withdrawn', 'expired', 'closed_manually')", name=op.f('ck_request_status')),
     sa.ForeignKeyConstraint(['purpose'], ['purpose.code'], name=op.f('fk_request_purpose')),
     sa.ForeignKeyConstraint(['requesting_agency_id'], ['agency.id'], name=op.f('fk_request_requesting_agency_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_request')),
@@ -267,15 +270,26 @@ def upgrade() -> None:
     sqlite_strict=True
     )
     op.create_index('ix_agreement_party_agency_id', 'agreement_party', ['agency_id', 'agreement_id'], unique=False)
+    op.create_table('agreement_suspension',
+    sa.Column('agreement_id', types.Uuid(), nullable=False),
+    sa.Column('starts_at', types.Instant(), nullable=False),
+    sa.Column('ends_at', types.Instant(), nullable=False),
+    sa.CheckConstraint('ends_at >= starts_at', name=op.f('ck_agreement_suspension_interval')),
+    sa.ForeignKeyConstraint(['agreement_id'], ['agreement.id'], name=op.f('fk_agreement_suspension_agreement_id')),
+    sa.PrimaryKeyConstraint('agreement_id', 'starts_at', name=op.f('pk_agreement_suspension')),
+    sqlite_strict=True
+    )
     op.create_table('agreement_version',
     sa.Column('id', types.Uuid(), nullable=False),
     sa.Column('agreement_id', types.Uuid(), nullable=False),
     sa.Column('no', sa.Integer(), nullable=False),
     sa.Column('title', sa.Text(), nullable=False),
     sa.Column('terms', types.Json(), nullable=False),
+    sa.Column('canonical', sa.LargeBinary(), nullable=True),
     sa.Column('sha256', sa.Text(), nullable=True),
     sa.Column('frozen_at', types.Instant(), nullable=True),
     sa.Column('created_at', types.Instant(), nullable=False),
+    sa.CheckConstraint('(canonical IS NULL) = (frozen_at IS NULL)', name=op.f('ck_agreement_version_canonical')),
     sa.CheckConstraint('(sha256 IS NULL) = (frozen_at IS NULL)', name=op.f('ck_agreement_version_frozen')),
     sa.ForeignKeyConstraint(['agreement_id'], ['agreement.id'], name=op.f('fk_agreement_version_agreement_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_agreement_version')),
@@ -426,6 +440,7 @@ def upgrade() -> None:
     sa.Column('closed_at', types.Instant(), nullable=True),
     sa.Column('recall_requested_at', types.Instant(), nullable=True),
     sa.Column('recall_by', types.Instant(), nullable=True),
+    sa.Column('recall_reason', sa.Text(), nullable=True),
     sa.Column('condition_out', types.Json(), nullable=True),
     sa.Column('condition_in', types.Json(), nullable=True),
     sa.Column('ended_reason', sa.Text(), nullable=True),
@@ -451,6 +466,7 @@ def upgrade() -> None:
     op.create_index('ix_loan_assisting', 'loan', ['assisting_agency_id', 'id'], unique=False)
     op.create_index('ix_loan_requesting', 'loan', ['requesting_agency_id', 'id'], unique=False)
     op.create_index('ix_loan_root_decision_id', 'loan', ['root_decision_id'], unique=False)
+    op.create_index('uq_loan_root_decision_used', 'loan', ['root_decision_id'], unique=True, sqlite_where=sa.text("state NOT IN ('cancelled', 'no_show')"), postgresql_where=sa.text("state NOT IN ('cancelled', 'no_show')"))
     op.create_table('policy_approval',
     sa.Column('id', types.Uuid(), nullable=False),
     sa.Column('decision_id', types.Uuid(), nullable=False),
@@ -485,7 +501,9 @@ def upgrade() -> None:
     sa.Column('note', sa.Text(), nullable=False),
     sa.Column('status', sa.Text(), nullable=False),
     sa.Column('decision_id', types.Uuid(), nullable=True),
+    sa.Column('submitted_at', types.Instant(), nullable=True),
     sa.Column('decided_at', types.Instant(), nullable=True),
+    sa.Column('awaited', types.Json(), nullable=False),
     sa.CheckConstraint("status IN ('draft', 'denied', 'needs_approval', 'permitted', 'approved', 'rejected', 'reserved', 'withdrawn')", name=op.f('ck_request_line_status')),
     sa.CheckConstraint('ends_at > starts_at', name=op.f('ck_request_line_window')),
     sa.CheckConstraint('quantity > 0', name=op.f('ck_request_line_quantity')),
@@ -499,6 +517,7 @@ def upgrade() -> None:
     )
     op.create_index('ix_request_line_asset', 'request_line', ['asset_id'], unique=False)
     op.create_index('ix_request_line_assisting', 'request_line', ['assisting_agency_id', 'request_id'], unique=False)
+    op.create_index('ix_request_line_decision_id', 'request_line', ['decision_id'], unique=False)
     op.create_table('loan_extension',
     sa.Column('id', types.Uuid(), nullable=False),
     sa.Column('loan_id', types.Uuid(), nullable=False),
@@ -511,7 +530,7 @@ def upgrade() -> None:
     sa.Column('asked_at', types.Instant(), nullable=False),
     sa.Column('answered_at', types.Instant(), nullable=True),
     sa.Column('answer_reason', sa.Text(), nullable=True),
-    sa.CheckConstraint("state IN ('pending', 'accepted', 'declined')", name=op.f('ck_loan_extension_state')),
+    sa.CheckConstraint("state IN ('pending', 'accepted', 'declined', 'lapsed')", name=op.f('ck_loan_extension_state')),
     sa.ForeignKeyConstraint(['decision_id'], ['policy_decision.id'], name=op.f('fk_loan_extension_decision_id')),
     sa.ForeignKeyConstraint(['loan_id'], ['loan.id'], name=op.f('fk_loan_extension_loan_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_loan_extension')),

@@ -12,7 +12,8 @@ depends_on = None
 
 OPERATOR_ID = "01900000000070008000000000000001"
 
-APPEND_ONLY = ("ledger_event", "ledger_event_agency")
+APPEND_ONLY = ("ledger_event", "ledger_event_agency", "agreement_signature")
+PARTS_OF_A_VERSION = ("provision", "agreement_coverage")
 
 SQLITE_OVERLAP = """
 CREATE TRIGGER allocation_no_overlap_{event} BEFORE {event} ON allocation
@@ -42,22 +43,26 @@ def _sqlite() -> None:
         for verb in ("UPDATE", "DELETE"):
             op.execute(
                 f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
-                "BEGIN SELECT RAISE(ABORT, 'ledger_is_append_only'); END"
+                "BEGIN SELECT RAISE(ABORT, 'append_only'); END"
             )
-    op.execute(
-        "CREATE TRIGGER agreement_version_frozen BEFORE UPDATE ON agreement_version WHEN OLD.frozen_at IS NOT NULL "
-        "BEGIN SELECT RAISE(ABORT, 'version_is_frozen'); END"
-    )
-    for verb, row in (("INSERT", "NEW"), ("UPDATE", "OLD"), ("DELETE", "OLD")):
+    for verb in ("UPDATE", "DELETE"):
         op.execute(
-            f"CREATE TRIGGER provision_frozen_{verb.lower()} BEFORE {verb} ON provision WHEN EXISTS "
-            f"(SELECT 1 FROM agreement_version v WHERE v.id = {row}.version_id AND v.frozen_at IS NOT NULL) "
-            "BEGIN SELECT RAISE(ABORT, 'version_is_frozen'); END"
+            f"CREATE TRIGGER agreement_version_frozen_{verb.lower()} BEFORE {verb} ON agreement_version "
+            "WHEN OLD.frozen_at IS NOT NULL BEGIN SELECT RAISE(ABORT, 'version_is_frozen'); END"
         )
+    for table in PARTS_OF_A_VERSION:
+        for verb, rows in (("INSERT", ["NEW"]), ("UPDATE", ["OLD", "NEW"]), ("DELETE", ["OLD"])):
+            versions = ", ".join(f"{row}.version_id" for row in rows)
+            op.execute(
+                f"CREATE TRIGGER {table}_frozen_{verb.lower()} BEFORE {verb} ON {table} WHEN EXISTS "
+                f"(SELECT 1 FROM agreement_version v WHERE v.id IN ({versions}) AND v.frozen_at IS NOT NULL) "
+                "BEGIN SELECT RAISE(ABORT, 'version_is_frozen'); END"
+            )
     op.execute(SQLITE_OVERLAP.format(event="INSERT"))
     op.execute(SQLITE_OVERLAP.format(event="UPDATE"))
     for table in ("asset", "agency"):
         op.execute(SQLITE_FTS.format(table=table))
+        op.execute(f"INSERT INTO {table}_fts({table}_fts) VALUES ('rebuild')")
         gone = f"INSERT INTO {table}_fts({table}_fts, rowid, search_text) VALUES ('delete', OLD.n, OLD.search_text)"
         come = f"INSERT INTO {table}_fts(rowid, search_text) VALUES (NEW.n, NEW.search_text)"
         op.execute(f"CREATE TRIGGER {table}_fts_insert AFTER INSERT ON {table} BEGIN {come}; END")
@@ -76,27 +81,28 @@ def _postgresql() -> None:
     for table in APPEND_ONLY:
         op.execute(
             f"CREATE TRIGGER {table}_no_change BEFORE UPDATE OR DELETE ON {table} "
-            "FOR EACH ROW EXECUTE FUNCTION refuse_change('ledger_is_append_only')"
+            "FOR EACH ROW EXECUTE FUNCTION refuse_change('append_only')"
         )
         op.execute(
             f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} "
-            "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('ledger_is_append_only')"
+            "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('append_only')"
         )
     op.execute(
-        "CREATE TRIGGER agreement_version_frozen BEFORE UPDATE ON agreement_version FOR EACH ROW "
+        "CREATE TRIGGER agreement_version_frozen BEFORE UPDATE OR DELETE ON agreement_version FOR EACH ROW "
         "WHEN (OLD.frozen_at IS NOT NULL) EXECUTE FUNCTION refuse_change('version_is_frozen')"
     )
     op.execute(
-        "CREATE FUNCTION refuse_frozen_provision() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "CREATE FUNCTION refuse_part_of_frozen() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
         "IF EXISTS (SELECT 1 FROM agreement_version v WHERE v.frozen_at IS NOT NULL "
-        "AND v.id = CASE WHEN TG_OP = 'INSERT' THEN NEW.version_id ELSE OLD.version_id END) "
+        "AND (TG_OP <> 'INSERT' AND v.id = OLD.version_id OR TG_OP <> 'DELETE' AND v.id = NEW.version_id)) "
         "THEN RAISE EXCEPTION 'version_is_frozen'; END IF; "
         "IF TG_OP = 'DELETE' THEN RETURN OLD; END IF; RETURN NEW; END $$"
     )
-    op.execute(
-        "CREATE TRIGGER provision_frozen BEFORE INSERT OR UPDATE OR DELETE ON provision "
-        "FOR EACH ROW EXECUTE FUNCTION refuse_frozen_provision()"
-    )
+    for table in PARTS_OF_A_VERSION:
+        op.execute(
+            f"CREATE TRIGGER {table}_frozen BEFORE INSERT OR UPDATE OR DELETE ON {table} "
+            "FOR EACH ROW EXECUTE FUNCTION refuse_part_of_frozen()"
+        )
     op.execute(
         "ALTER TABLE allocation ADD CONSTRAINT asset_overlap EXCLUDE USING gist "
         "(asset_id WITH =, tstzrange(starts_at, ends_at, '[)') WITH &&) WHERE (exclusive AND state IN ('held', 'out'))"

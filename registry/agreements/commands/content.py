@@ -1,0 +1,150 @@
+"""What an agreement says: checked as a whole, so that the author hears every fault at once, and written down."""
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import date, datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+
+from registry.agencies.rules import AgencyStatus
+from registry.agencies.tables import agency
+from registry.agreements.in_force import day_starts_at, utc_bounds
+from registry.agreements.rules import Sensitivity, notice_window_opens_on
+from registry.agreements.schemas import NewProvision
+from registry.agreements.tables import agreement_coverage, agreement_party, agreement_version, provision
+from registry.agreements.terms import Terms, contradictions
+from registry.database.handles import Read, Write
+from registry.kernel.errors import Fault, RuleBroken
+from registry.kernel.time import EARLIEST
+from registry.taxonomy.tables import category, provision_heading, purpose
+
+_AGENCIES = sa.select(agency.c.id).where(
+    agency.c.id.in_(sa.bindparam("ids", type_=agency.c.id.type, expanding=True)),
+    agency.c.status != AgencyStatus.DISSOLVED,
+)
+_CODES = {
+    "category": sa.select(category.c.code),
+    "purpose": sa.select(purpose.c.code),
+    "heading": sa.select(provision_heading.c.code),
+}
+_VERSION_ID = sa.bindparam("its_version", type_=agreement_version.c.id.type)
+_AGREEMENT_ID = sa.bindparam("its_agreement", type_=agreement_version.c.agreement_id.type)
+_INSERT_PROVISION = provision.insert()
+_INSERT_COVERAGE = agreement_coverage.insert()
+_INSERT_PARTY = agreement_party.insert()
+_DELETE_PROVISIONS = provision.delete().where(provision.c.version_id == _VERSION_ID)
+_DELETE_COVERAGE = agreement_coverage.delete().where(agreement_coverage.c.version_id == _VERSION_ID)
+_DELETE_PARTIES = agreement_party.delete().where(agreement_party.c.agreement_id == _AGREEMENT_ID)
+
+
+async def check_content(
+    read: Read, *, custodian_id: UUID, parties: Sequence[UUID], terms: Terms, provisions: Sequence[NewProvision]
+) -> None:
+    """Raises RuleBroken with everything that is unknown, contradictory or missing, each with its pointer."""
+    known = {name: {row.code for row in await read.all(statement)} for name, statement in _CODES.items()}
+    agencies = {row.id for row in await read.all(_AGENCIES, {"ids": list(parties)})}
+    faults = [
+        *_about_parties(custodian_id, parties, agencies),
+        *(_placed(fault) for fault in contradictions(terms, [p.number for p in provisions])),
+        *_unknown(terms.categories, known["category"], "/terms/categories/{}", "category"),
+        *_unknown(terms.purposes, known["purpose"], "/terms/purposes/{}", "purpose"),
+        *_unknown([p.heading for p in provisions], known["heading"], "/provisions/{}/heading", "heading"),
+        *_about_exemptions(provisions),
+    ]
+    if faults:
+        raise RuleBroken(
+            f"The agreement cannot stand as it is; mend {len(faults)} fault(s) and send it again.",
+            "agreement_faulty",
+            faults=faults,
+        )
+
+
+def _placed(fault: Fault) -> Fault:
+    """A fault of the terms, seen from the whole agreement."""
+    pointer = fault.pointer or ""
+    return (
+        fault
+        if pointer.startswith("/provisions/")
+        else Fault(pointer=f"/terms{pointer}", code=fault.code, detail=fault.detail)
+    )
+
+
+def _unknown(codes: Sequence[str], known: Collection[str], place: str, what: str) -> Iterator[Fault]:
+    for index, code in enumerate(codes):
+        if code not in known:
+            yield Fault(pointer=place.format(index), code=f"unknown_{what}", detail=f"There is no {what} “{code}”.")
+
+
+def _about_parties(custodian_id: UUID, parties: Sequence[UUID], known: Collection[UUID]) -> Iterator[Fault]:
+    seen: set[UUID] = set()
+    for index, party in enumerate(parties):
+        if party in seen:
+            yield Fault(pointer=f"/parties/{index}", code="party_twice", detail="The agency is named already.")
+        elif party not in known:
+            yield Fault(pointer=f"/parties/{index}", code="unknown_agency", detail="There is no such agency any more.")
+        seen.add(party)
+    if custodian_id not in seen:
+        detail = "The agency that keeps the agreement must be one of its parties."
+        yield Fault(pointer="/parties", code="custodian_missing", detail=detail)
+
+
+def _about_exemptions(provisions: Sequence[NewProvision]) -> Iterator[Fault]:
+    for index, each in enumerate(provisions):
+        if each.sensitivity is Sensitivity.RESTRICTED and each.exemption is None:
+            detail = "Restricted text names the law under which it is withheld."
+            yield Fault(pointer=f"/provisions/{index}/exemption", code="exemption_missing", detail=detail)
+
+
+def bounds(effective_on: date, expires_on: date | None, time_zone: str, notice_days: int) -> dict[str, object]:
+    """The columns that follow from the dates. Raises RuleBroken for dates and zones that give no term."""
+    starts_at, ends_at = utc_bounds(effective_on, expires_on, time_zone)
+    opens_at: datetime | None = None
+    if expires_on is not None:
+        opens_on = max(notice_window_opens_on(expires_on, notice_days), EARLIEST.date())
+        opens_at = day_starts_at(opens_on, ZoneInfo(time_zone))
+    return {"starts_at": starts_at, "ends_at": ends_at, "notice_opens_at": opens_at}
+
+
+def search_text(number: str, title: str) -> str:
+    """What a part of the number or title is looked for in."""
+    return f"{number}\n{title}".casefold()
+
+
+async def write_provisions(write: Write, version_id: UUID, provisions: Sequence[NewProvision]) -> None:
+    """Make the draft's provisions these."""
+    await write.run(_DELETE_PROVISIONS, {"its_version": version_id})
+    if provisions:
+        await write.run(
+            _INSERT_PROVISION,
+            [
+                {
+                    "version_id": version_id,
+                    "ordinal": ordinal,
+                    "number": each.number,
+                    "heading": each.heading,
+                    "text": each.text,
+                    "sensitivity": each.sensitivity,
+                    "exemption": each.exemption,
+                }
+                for ordinal, each in enumerate(provisions)
+            ],
+        )
+
+
+async def write_coverage(write: Write, version_id: UUID, terms: Terms) -> None:
+    """Make the categories the version covers those that its terms list; what lies below them is found when asked."""
+    await write.run(_DELETE_COVERAGE, {"its_version": version_id})
+    await write.run(_INSERT_COVERAGE, [{"version_id": version_id, "category": code} for code in terms.categories])
+
+
+async def write_parties(write: Write, agreement_id: UUID, parties: Sequence[UUID]) -> None:
+    """Make the draft's parties these; none has joined yet."""
+    await write.run(_DELETE_PARTIES, {"its_agreement": agreement_id})
+    await write.run(
+        _INSERT_PARTY,
+        [
+            {"agreement_id": agreement_id, "agency_id": party, "ordinal": ordinal}
+            for ordinal, party in enumerate(parties)
+        ],
+    )

@@ -1,0 +1,115 @@
+"""From a draft to a text that is out for signature, and back."""
+
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+
+from registry.access.permissions import Action
+from registry.access.principals import Caller
+from registry.agreements.canonical import ProvisionText, canonical_text, version_hash
+from registry.agreements.commands.drafting import draft_provisions
+from registry.agreements.commands.holding import advanced, changed, held
+from registry.agreements.queries import get_agreement
+from registry.agreements.rules import AgreementAction
+from registry.agreements.schemas import Agreement
+from registry.agreements.tables import agreement_coverage, agreement_version, provision
+from registry.agreements.terms import Terms
+from registry.database.handles import Write
+from registry.kernel.errors import Fault, RuleBroken
+from registry.kernel.ids import new_id
+from registry.kernel.versions import Expected
+
+_FREEZE = agreement_version.update().where(
+    agreement_version.c.id == sa.bindparam("its_id", type_=agreement_version.c.id.type)
+)
+_VERSION = sa.select(agreement_version.c.title, agreement_version.c.terms).where(
+    agreement_version.c.id == sa.bindparam("id", type_=agreement_version.c.id.type)
+)
+_FROM = sa.bindparam("from_version", type_=agreement_version.c.id.type)
+_TO = sa.bindparam("to_version", type_=agreement_version.c.id.type)
+_COPIED = [column for column in provision.c if column is not provision.c.version_id]
+_COPY_PROVISIONS = provision.insert().from_select(
+    ["version_id", *(column.name for column in _COPIED)],
+    sa.select(_TO, *_COPIED).where(provision.c.version_id == _FROM),
+)
+_COPY_COVERAGE = agreement_coverage.insert().from_select(
+    ["version_id", "category"],
+    sa.select(_TO, agreement_coverage.c.category).where(agreement_coverage.c.version_id == _FROM),
+)
+_STEPS = {
+    AgreementAction.APPROVE: (Action.AGREEMENTS_REVIEW, "approved"),
+    AgreementAction.SEND_FOR_SIGNATURE: (Action.AGREEMENTS_UPDATE, "sent_for_signature"),
+    AgreementAction.WITHDRAW: (Action.AGREEMENTS_UPDATE, "withdrawn"),
+}
+
+
+async def submit(write: Write, caller: Caller, agreement_id: UUID, note: str | None, expected: Expected) -> Agreement:
+    """Freeze the draft's text as a version and show it to all parties. Raises RuleBroken where it has no provisions."""
+    row = await held(write, caller, agreement_id, Action.AGREEMENTS_UPDATE, expected)
+    stage = advanced(row, AgreementAction.SUBMIT)
+    digest = await freeze(write, caller, row.version_id, needs_text=True)
+    told = {"version_no": row.version_no, "sha256": digest, "note": note}
+    await changed(write, caller, row, "submitted", told, stage=stage, is_shared=True)
+    return await get_agreement(write, caller.principal, agreement_id, caller.now)
+
+
+async def freeze(write: Write, caller: Caller, version_id: UUID, *, needs_text: bool) -> str:
+    """Make a version immutable; the hash that signatures name. Raises RuleBroken where the text that it needs lacks."""
+    version = await write.first(_VERSION, {"id": version_id})
+    assert version is not None
+    provisions = await draft_provisions(write, version_id)
+    if needs_text and not provisions:
+        raise RuleBroken(
+            "There is no text to review yet: add its provisions.",
+            "no_provisions",
+            faults=[Fault(pointer="/provisions", code="no_provisions", detail="no provisions")],
+        )
+    canonical = canonical_text(
+        version.title,
+        [ProvisionText(number=p.number, heading=p.heading, text=p.text, sensitivity=p.sensitivity) for p in provisions],
+        msgspec.json.decode(version.terms, type=Terms),
+    )
+    digest = version_hash(canonical)
+    await write.run(_FREEZE, {"its_id": version_id, "canonical": canonical, "sha256": digest, "frozen_at": caller.now})
+    return digest
+
+
+async def send_back(write: Write, caller: Caller, agreement_id: UUID, reason: str, expected: Expected) -> Agreement:
+    """Open the text for editing again, as the draft of the next version; signatures given so far count for nothing."""
+    row = await held(write, caller, agreement_id, Action.AGREEMENTS_UPDATE, expected)
+    stage = advanced(row, AgreementAction.SEND_BACK)
+    version_id, no = new_id(), row.current_version + 1
+    await write.run(
+        agreement_version.insert(),
+        {
+            "id": version_id,
+            "agreement_id": agreement_id,
+            "no": no,
+            "title": row.version_title,
+            "terms": row.terms,
+            "created_at": caller.now,
+        },
+    )
+    copied = {"from_version": row.version_id, "to_version": version_id}
+    await write.run(_COPY_PROVISIONS, copied)
+    await write.run(_COPY_COVERAGE, copied)
+    told = {"reason": reason, "version_no": no}
+    await changed(write, caller, row, "sent_back", told, stage=stage, current_version=no, is_shared=False)
+    return await get_agreement(write, caller.principal, agreement_id, caller.now)
+
+
+async def step(
+    write: Write,
+    caller: Caller,
+    agreement_id: UUID,
+    action: AgreementAction,
+    words: dict[str, object],
+    expected: Expected,
+) -> Agreement:
+    """Approve, send for signature or withdraw. Raises WrongState where the table has no such move."""
+    permission, event = _STEPS[action]
+    row = await held(write, caller, agreement_id, permission, expected)
+    stage = advanced(row, action)
+    await changed(write, caller, row, event, {**words, "version_no": row.version_no}, stage=stage)
+    return await get_agreement(write, caller.principal, agreement_id, caller.now)

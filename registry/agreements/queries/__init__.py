@@ -1,0 +1,51 @@
+"""Questions about agreements: who is bound to whom, who may see what, and what is shown."""
+
+from registry.agreements.queries.actions import relations
+from registry.agreements.queries.in_force import (
+    OPEN_END,
+    AgreementCandidate,
+    candidates,
+    covers_asset,
+    end_of,
+    partner_in_force,
+    partners_in_force,
+)
+from registry.agreements.queries.listing import (
+    agreements_in_force,
+    get_contact,
+    get_version,
+    list_agreements,
+    list_versions,
+    status_at,
+)
+from registry.agreements.queries.showing import (
+    agreement_row,
+    dates_of,
+    get_agreement,
+    shows_restricted,
+    suspensions_of,
+)
+from registry.agreements.queries.visibility import visible_to
+
+__all__ = [
+    "OPEN_END",
+    "AgreementCandidate",
+    "agreement_row",
+    "agreements_in_force",
+    "candidates",
+    "covers_asset",
+    "dates_of",
+    "end_of",
+    "get_agreement",
+    "get_contact",
+    "get_version",
+    "list_agreements",
+    "list_versions",
+    "partner_in_force",
+    "partners_in_force",
+    "relations",
+    "shows_restricted",
+    "status_at",
+    "suspensions_of",
+    "visible_to",
+]

@@ -1,0 +1,66 @@
+"""Worked bodies for the contract; all agencies and laws in them are examples, to be replaced with counsel's advice."""
+
+_TERMS = {
+    "categories": ["k9", "vehicle.command_post"],
+    "purposes": ["mutual_aid", "search_and_rescue"],
+    "max_duration_hours": 72,
+    "reimbursement": {"model": "actual_after_hours", "free_hours": 12},
+    "claim_window_days": 60,
+    "liability": "respective",
+    "command": "requesting",
+    "sop_control": "assisting",
+    "clauses": {"max_duration_hours": "4.2"},
+}
+_PROVISIONS = [
+    {
+        "number": "1",
+        "heading": "purpose",
+        "text": "The parties help one another in emergencies (demo).",
+        "sensitivity": "public",
+    },
+    {"number": "4.2", "heading": "equipment", "text": "No loan exceeds 72 hours (demo)."},
+    {
+        "number": "9",
+        "heading": "communications",
+        "text": "Encryption keys are exchanged monthly (demo).",
+        "sensitivity": "restricted",
+        "exemption": "Security information exemption of the state (example; have counsel review)",
+    },
+]
+NEW_AGREEMENT: dict[str, object] = {
+    "number": "MA-2026-014",
+    "title": "Mutual aid among the example counties (demo)",
+    "kind": "mutual_aid",
+    "parties": ["01900000-0000-7000-8000-00000000a001", "01900000-0000-7000-8000-00000000a002"],
+    "time_zone": "America/Chicago",
+    "effective_on": "2026-01-01",
+    "expires_on": "2028-12-31",
+    "notice_days": 60,
+    "terms": _TERMS,
+    "provisions": _PROVISIONS,
+}
+_DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+RECORDED = {
+    **NEW_AGREEMENT,
+    "signed_on": "2025-12-15",
+    "signatory_title": "Chief of Police",
+    "evidence_sha256": _DIGEST,
+}
+SIGNING = {
+    "version_sha256": _DIGEST,
+    "signatory_title": "Sheriff",
+    "signed_on": "2025-12-15",
+    "manner": "electronic",
+}
+CONFIRMATION = {"version_sha256": _DIGEST, "signatory_title": "Sheriff", "signed_on": "2025-12-15"}
+ATTESTATION = {
+    "agency_id": "01900000-0000-7000-8000-00000000a002",
+    "signatory_title": "Sheriff",
+    "signed_on": "2025-12-15",
+    "evidence_sha256": _DIGEST,
+    "reason": "Signed copy received from the county clerk (demo).",
+}
+REASON = {"reason": "Section 4.2 needs the county's wording (demo)."}
+STEP = {"note": "Ready for the board's meeting in March (demo)."}
+TERMINATION = {"effective_at": "2027-07-01T05:00:00Z", "reason": "Replaced by the regional compact (demo)."}
+NOTICE = {"notice_on": "2026-06-01", "reason": "The city council declined to renew (demo)."}

@@ -1,0 +1,134 @@
+"""Agreements, their immutable versions and provisions, their parties, signatures, and who is bound when.
+
+`agreement_party_window` is the one answer to “in force”: a pair is in force at *t* when both parties have a window of
+the same agreement that contains *t*. Every command that changes the answer rewrites the windows.
+"""
+
+import sqlalchemy as sa
+
+from registry.database.types import Civil, Instant, Json, Uuid, one_of, table, unique
+
+STAGES = (
+    "draft",
+    "in_review",
+    "approved",
+    "out_for_signature",
+    "executed",
+    "suspended",
+    "terminated",
+    "superseded",
+    "withdrawn",
+)
+
+agreement = table(
+    "agreement",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("number", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("custodian_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("stage", sa.Text, nullable=False),
+    sa.Column("time_zone", sa.Text, nullable=False),
+    sa.Column("effective_on", Civil, nullable=False),
+    sa.Column("expires_on", Civil),
+    sa.Column("starts_at", Instant, nullable=False),
+    sa.Column("ends_at", Instant),
+    sa.Column("notice_days", sa.Integer, nullable=False),
+    sa.Column("executed_at", Instant),
+    sa.Column("terminated_at", Instant),
+    sa.Column("notice_opens_at", Instant),
+    sa.Column("search_text", sa.Text, nullable=False),
+    sa.Column("is_shared", sa.Boolean, nullable=False),
+    sa.Column("is_public", sa.Boolean, nullable=False),
+    sa.Column("current_version", sa.Integer, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
+    unique("custodian_id", "number", code="number_taken", detail="There is an agreement of that number already."),
+    one_of("stage", STAGES),
+    sa.CheckConstraint("ends_at IS NULL OR ends_at > starts_at", name="bounds"),
+    sa.CheckConstraint("notice_days BETWEEN 0 AND 3650", name="notice_days"),
+)
+"""`is_shared`: the current text is frozen, so every party sees it. `is_public`: executed with a provision for all."""
+
+agreement_version = table(
+    "agreement_version",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agreement_id", Uuid, sa.ForeignKey(agreement.c.id), nullable=False),
+    sa.Column("no", sa.Integer, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("terms", Json, nullable=False),
+    sa.Column("canonical", sa.LargeBinary),
+    sa.Column("sha256", sa.Text),
+    sa.Column("frozen_at", Instant),
+    sa.Column("created_at", Instant, nullable=False),
+    unique("agreement_id", "no", code="version_taken", detail="Somebody submitted a version at the same moment."),
+    sa.CheckConstraint("(sha256 IS NULL) = (frozen_at IS NULL)", name="frozen"),
+    sa.CheckConstraint("(canonical IS NULL) = (frozen_at IS NULL)", name="canonical"),
+)
+"""`canonical`: the bytes that `sha256` is of, kept as they were hashed."""
+
+provision = table(
+    "provision",
+    sa.Column("version_id", Uuid, sa.ForeignKey(agreement_version.c.id), primary_key=True),
+    sa.Column("ordinal", sa.Integer, primary_key=True),
+    sa.Column("number", sa.Text, nullable=False),
+    sa.Column("heading", sa.Text, sa.ForeignKey("provision_heading.code"), nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("sensitivity", sa.Text, nullable=False),
+    sa.Column("exemption", sa.Text),
+    unique("version_id", "number", code="provision_number_taken", detail="Two provisions carry the same number."),
+    one_of("sensitivity", ("public", "parties", "restricted")),
+)
+
+agreement_coverage = table(
+    "agreement_coverage",
+    sa.Column("version_id", Uuid, sa.ForeignKey(agreement_version.c.id), primary_key=True),
+    sa.Column("category", sa.Text, sa.ForeignKey("category.code"), primary_key=True),
+)
+
+agreement_party = table(
+    "agreement_party",
+    sa.Column("agreement_id", Uuid, sa.ForeignKey(agreement.c.id), primary_key=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), primary_key=True),
+    sa.Column("joined_at", Instant),
+    sa.Column("withdrawal_notice_on", Civil),
+    sa.Column("ordinal", sa.Integer, nullable=False),
+    sa.Index("ix_agreement_party_agency_id", "agency_id", "agreement_id"),
+)
+"""`joined_at`: when the party was bound, by its signature, its confirmation or an attested record; NULL before."""
+
+agreement_suspension = table(
+    "agreement_suspension",
+    sa.Column("agreement_id", Uuid, sa.ForeignKey(agreement.c.id), primary_key=True),
+    sa.Column("starts_at", Instant, primary_key=True),
+    sa.Column("ends_at", Instant, nullable=False),
+    sa.CheckConstraint("ends_at >= starts_at", name="interval"),
+)
+
+agreement_signature = table(
+    "agreement_signature",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agreement_id", Uuid, sa.ForeignKey(agreement.c.id), nullable=False),
+    sa.Column("version_id", Uuid, sa.ForeignKey(agreement_version.c.id), nullable=False),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("manner", sa.Text, nullable=False),
+    sa.Column("signatory_title", sa.Text, nullable=False),
+    sa.Column("signed_on", Civil, nullable=False),
+    sa.Column("evidence_sha256", sa.Text),
+    sa.Column("recorded_at", Instant, nullable=False),
+    unique("version_id", "agency_id", code="already_signed", detail="Your agency has signed this version already."),
+    one_of("manner", ("electronic", "wet", "confirmed", "attested")),
+)
+
+agreement_party_window = table(
+    "agreement_party_window",
+    sa.Column("agreement_id", Uuid, sa.ForeignKey(agreement.c.id), primary_key=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), primary_key=True),
+    sa.Column("starts_at", Instant, primary_key=True),
+    sa.Column("ends_at", Instant, nullable=False),
+    sa.Column("version_id", Uuid, sa.ForeignKey(agreement_version.c.id), nullable=False),
+    sa.CheckConstraint("ends_at > starts_at", name="window"),
+    sa.Index("ix_agreement_party_window_agency", "agency_id", "agreement_id", "starts_at", "ends_at", "version_id"),
+)
+"""An open end, here and of a suspension, is stored as the year 9999, so that every comparison is one and the same."""

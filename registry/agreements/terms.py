@@ -1,0 +1,194 @@
+"""The machine-readable part of an agreement: what request policies read, and what contradicts itself."""
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from registry.kernel.errors import Fault
+from registry.kernel.money import Money
+from registry.kernel.text import Code
+
+Hours = Annotated[int, Meta(ge=1, le=87_600)]
+ProvisionNumber = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=32,
+        pattern=r"\A[0-9A-Za-z][0-9A-Za-z.()-]*\Z",
+        description="Number of a provision as printed.",
+        examples=["4.2"],
+    ),
+]
+Control = Literal["requesting", "assisting", "silent"]
+
+
+class Reimbursement(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Who pays for the help. Statutes know each of these models; have counsel review."""
+
+    model: Annotated[
+        Literal["none", "actual_after_hours", "fixed_rate", "personnel_excluded", "full"],
+        Meta(
+            description="`none`: each bears its own. `actual_after_hours`: actual costs once the help has "
+            "lasted `free_hours` consecutive hours. `fixed_rate`: `rate_per_hour`. `personnel_excluded`: "
+            "actual costs without personnel. `full`: all actual costs."
+        ),
+    ] = "none"
+    free_hours: Annotated[
+        Hours | None, Meta(description="Consecutive hours before costs count; only for `actual_after_hours`.")
+    ] = None
+    rate_per_hour: Annotated[Money | None, Meta(description="Only for `fixed_rate`.")] = None
+
+
+class Terms(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """The lending terms of an agreement version. A member left out means that the text sets no such limit."""
+
+    categories: Annotated[
+        list[Code],
+        Meta(
+            min_length=1,
+            max_length=200,
+            description="Resource categories covered, each with everything below it; `any` covers all.",
+            examples=[["k9", "vehicle.command_post"]],
+        ),
+    ]
+    purposes: Annotated[list[Code], Meta(max_length=100, description="Purposes covered; empty covers all.")] = []
+    emergency_only: Annotated[bool, Meta(description="Covers requests of emergency priority only.")] = False
+    max_duration_hours: Annotated[Hours | None, Meta(description="Longest loan, in hours.")] = None
+    notice_hours: Annotated[
+        Annotated[int, Meta(ge=0, le=8_760)] | None,
+        Meta(description="Least time between asking and the start, in hours; not applied to emergencies."),
+    ] = None
+    cost_ceiling: Annotated[Money | None, Meta(description="Highest estimated cost of one loan.")] = None
+    max_quantity: Annotated[
+        Annotated[int, Meta(ge=1, le=100_000)] | None, Meta(description="Most units in one loan.")
+    ] = None
+    approval_required: Annotated[bool, Meta(description="Every loan needs the assisting agency's approval.")] = False
+    approval_over_hours: Annotated[
+        Hours | None, Meta(description="Loans longer than this need the assisting agency's approval.")
+    ] = None
+    reimbursement: Reimbursement = Reimbursement()
+    claim_window_days: Annotated[
+        Annotated[int, Meta(ge=1, le=3_650)] | None,
+        Meta(description="Days after the return within which costs must be claimed."),
+    ] = None
+    liability: Annotated[
+        Literal["sending", "receiving", "respective", "split", "silent"],
+        Meta(description="Who bears liability; `respective`: each for its own acts; `silent`: not said."),
+    ] = "silent"
+    command: Annotated[
+        Literal["requesting", "assisting", "unified", "silent"], Meta(description="Who commands operations.")
+    ] = "silent"
+    sop_control: Annotated[
+        Control, Meta(description="Whose policies and standard operating procedures govern the people sent.")
+    ] = "silent"
+    pay_control: Annotated[Control, Meta(description="Who controls pay and personnel matters.")] = "silent"
+    recall_notice_hours: Annotated[
+        Annotated[int, Meta(ge=0, le=8_760)] | None,
+        Meta(description="Notice the assisting agency gives when it recalls, in hours; 0 is at once."),
+    ] = None
+    insurance_required: Annotated[bool, Meta(description="Current proof of liability insurance is needed.")] = False
+    clauses: Annotated[
+        dict[Code, ProvisionNumber],
+        Meta(
+            max_length=40,
+            description="For a term's name, the number of the provision that says it.",
+            examples=[{"max_duration_hours": "4.2"}],
+        ),
+    ] = {}
+
+
+def contradictions(terms: Terms, provision_numbers: Sequence[str]) -> list[Fault]:
+    """Everything in the terms that cannot be meant together, or that names what is not there.
+
+    `provision_numbers` are those of the version's provisions, in order. A fault points, relative to the
+    terms, at the member to change first (`/provisions/<index>/number`, relative to the version, for a number
+    used twice). An empty list says that the terms are consistent, not that they are complete or lawful.
+    """
+    return [
+        *_about_lists(terms),
+        *_about_limits(terms),
+        *_about_money(terms),
+        *_about_clauses(terms, provision_numbers),
+    ]
+
+
+def _fault(pointer: str, code: str, detail: str) -> Fault:
+    return Fault(pointer=pointer, code=code, detail=detail)
+
+
+def _about_lists(terms: Terms) -> Iterator[Fault]:
+    for name, codes in (("categories", terms.categories), ("purposes", terms.purposes)):
+        for index, code in enumerate(codes):
+            if code in codes[:index]:
+                yield _fault(f"/{name}/{index}", "listed_twice", f"“{code}” is listed twice.")
+    for index, code in enumerate(terms.categories):
+        wider = [other for other in terms.categories if _covers(other, code)]
+        if wider:
+            detail = f"“{code}” is covered by “{wider[0]}” already: leave one of them out."
+            yield _fault(f"/categories/{index}", "category_covered_already", detail)
+
+
+def _covers(wider: str, code: str) -> bool:
+    return wider != code and (wider == "any" or code.startswith(f"{wider}."))
+
+
+def _about_limits(terms: Terms) -> Iterator[Fault]:
+    longest, threshold = terms.max_duration_hours, terms.approval_over_hours
+    if threshold is not None and longest is not None and threshold >= longest:
+        detail = f"No loan lasts over {longest} h, so approval over {threshold} h is never asked for."
+        yield _fault("/approval_over_hours", "approval_never_reached", detail)
+    if threshold is not None and terms.approval_required:
+        detail = f"Every loan needs approval, so a threshold of {threshold} h says nothing."
+        yield _fault("/approval_over_hours", "approval_always_required", detail)
+    if terms.emergency_only and terms.notice_hours:
+        detail = "Only emergencies are covered, and to them a notice period does not apply."
+        yield _fault("/notice_hours", "notice_never_applies", detail)
+    recall = terms.recall_notice_hours
+    if recall is not None and longest is not None and recall >= longest:
+        detail = f"A recall with {recall} h of notice can never end a loan of at most {longest} h."
+        yield _fault("/recall_notice_hours", "recall_outlasts_loan", detail)
+
+
+def _about_money(terms: Terms) -> Iterator[Fault]:
+    pay = terms.reimbursement
+    if pay.rate_per_hour is not None and pay.model != "fixed_rate":
+        detail = f"Reimbursement is “{pay.model}”, yet a rate per hour is set."
+        yield _fault("/reimbursement/rate_per_hour", "rate_contradicts_model", detail)
+    if pay.rate_per_hour is None and pay.model == "fixed_rate":
+        detail = "Reimbursement is at a fixed rate, yet no rate per hour is set."
+        yield _fault("/reimbursement/rate_per_hour", "rate_missing", detail)
+    if pay.free_hours is not None and pay.model != "actual_after_hours":
+        detail = f"Reimbursement is “{pay.model}”, yet free hours are set."
+        yield _fault("/reimbursement/free_hours", "free_hours_contradict_model", detail)
+    if pay.free_hours is None and pay.model == "actual_after_hours":
+        detail = "Actual costs count after a number of hours, yet the number is not set."
+        yield _fault("/reimbursement/free_hours", "free_hours_missing", detail)
+    longest = terms.max_duration_hours
+    if pay.free_hours is not None and longest is not None and pay.free_hours >= longest:
+        detail = f"No loan lasts over {longest} h, so costs after {pay.free_hours} h never arise."
+        yield _fault("/reimbursement/free_hours", "free_hours_cover_every_loan", detail)
+    if terms.claim_window_days is not None and pay.model == "none":
+        detail = "Nothing is reimbursed, yet there is a window for claims."
+        yield _fault("/claim_window_days", "claims_without_reimbursement", detail)
+    rate, ceiling = pay.rate_per_hour, terms.cost_ceiling
+    if rate is not None and ceiling is not None and rate.currency != ceiling.currency:
+        detail = f"The rate is in {rate.currency}, the ceiling in {ceiling.currency}: they cannot be compared."
+        yield _fault("/cost_ceiling/currency", "currencies_differ", detail)
+
+
+def _about_clauses(terms: Terms, provision_numbers: Sequence[str]) -> Iterator[Fault]:
+    names = set(Terms.__struct_fields__) - {"clauses"}
+    for name, number in terms.clauses.items():
+        pointer = f"/clauses/{name}"
+        if name not in names:
+            yield _fault(pointer, "unknown_term", f"“{name}” is not the name of a term.")
+        elif getattr(terms, name) in (None, "silent"):
+            detail = f"Provision {number} is named for “{name}”, yet the terms say nothing about it."
+            yield _fault(pointer, "clause_without_term", detail)
+        if number not in provision_numbers:
+            yield _fault(pointer, "unknown_provision", f"There is no provision {number} in this version.")
+    for index, number in enumerate(provision_numbers):
+        if number in provision_numbers[:index]:
+            detail = f"Two provisions have the number {number}, so a reference to it is ambiguous."
+            yield _fault(f"/provisions/{index}/number", "provision_number_twice", detail)

@@ -1,0 +1,130 @@
+"""Who and what appears in the story. Every agency here is invented; the word “demo” in each name says so."""
+
+from typing import Any
+
+PLACE = {"latitude": 44.98, "longitude": -93.27}
+
+SHERIFF: dict[str, Any] = {
+    "name": "Northfork County Sheriff's Office (demo)",
+    "kind": "county",
+    "level": "county",
+    "state": "MN",
+    "counties": ["Northfork (demo)"],
+    "location": {"latitude": 45.19, "longitude": -93.39},
+    "time_zone": "America/Chicago",
+    "contact_phone": "+1 555 0100",
+}
+POLICE: dict[str, Any] = {
+    "name": "Lakeside Police Department (demo)",
+    "kind": "city",
+    "level": "local",
+    "state": "MN",
+    "counties": ["Northfork (demo)"],
+    "location": PLACE,
+    "time_zone": "America/Chicago",
+    "contact_phone": "+1 555 0101",
+}
+LABORATORY: dict[str, Any] = {
+    "name": "Tri-County Forensic Laboratory (demo)",
+    "kind": "other_state",
+    "level": "state",
+    "state": "MN",
+    "location": {"latitude": 44.95, "longitude": -93.1},
+    "time_zone": "America/Chicago",
+}
+
+AGREEMENT: dict[str, Any] = {
+    "number": "MA-DEMO-014",
+    "title": "Mutual aid among the agencies of Northfork (demo)",
+    "kind": "mutual_aid",
+    "time_zone": "America/Chicago",
+    "notice_days": 60,
+    "terms": {
+        "categories": ["k9", "lab", "vehicle"],
+        "purposes": ["mutual_aid", "narcotics_investigation", "evidence_processing", "search_and_rescue"],
+        "max_duration_hours": 72,
+        "approval_over_hours": 24,
+        "reimbursement": {"model": "actual_after_hours", "free_hours": 12},
+        "claim_window_days": 60,
+        "liability": "respective",
+        "command": "requesting",
+        "sop_control": "assisting",
+        "pay_control": "assisting",
+        "recall_notice_hours": 0,
+        "clauses": {
+            "max_duration_hours": "4.2",
+            "approval_over_hours": "4.3",
+            "purposes": "3.1",
+            "reimbursement": "6.1",
+            "recall_notice_hours": "4.5",
+        },
+    },
+    "provisions": [
+        {
+            "number": "3.1",
+            "heading": "purpose",
+            "sensitivity": "public",
+            "text": "Aid is given for investigations, evidence processing and searches. (Demonstration text.)",
+        },
+        {
+            "number": "4.2",
+            "heading": "resource_allocation",
+            "sensitivity": "public",
+            "text": "No loan lasts longer than 72 hours, unless extended in writing. (Demonstration text.)",
+        },
+        {
+            "number": "4.3",
+            "heading": "request_procedure",
+            "sensitivity": "public",
+            "text": "A loan over 24 hours needs the approval of the assisting commander. (Demonstration text.)",
+        },
+        {
+            "number": "4.5",
+            "heading": "recall",
+            "sensitivity": "public",
+            "text": "The assisting agency may recall its resource at any time. (Demonstration text.)",
+        },
+        {
+            "number": "6.1",
+            "heading": "reimbursement",
+            "sensitivity": "parties",
+            "text": "The first twelve consecutive hours are free; actual costs thereafter. (Demonstration text.)",
+        },
+        {
+            "number": "9.4",
+            "heading": "confidentiality",
+            "sensitivity": "restricted",
+            "exemption": "Demonstration exemption; have counsel review",
+            "text": "Radio channels for joint operations are set out in Annex B. (Demonstration text.)",
+        },
+    ],
+}
+
+K9_TEAM: dict[str, Any] = {
+    "category": "k9.narcotics",
+    "name": "K-9 team 4 (demo)",
+    "description": "Narcotics detection dog and handler, single purpose, vehicle and parcel searches",
+    "tag": "K9-4",
+    "type_level": 2,
+    "location": SHERIFF["location"],
+    "mobilisation_minutes": 45,
+    "hourly_rate": {"amount": "68.00", "currency": "USD"},
+    "certifications": [{"code": "narcotics_team", "issued_on": "2026-03-01", "expires_on": "2036-12-31"}],
+}
+DNA_SERVICE: dict[str, Any] = {
+    "category": "lab.dna",
+    "name": "DNA casework, five slots a week (demo)",
+    "description": "ISO/IEC 17025 scope: biology, STR typing. A loan is a booked slot; nothing travels",
+    "tag": "DNA-W",
+    "capacity": 5,
+    "location": LABORATORY["location"],
+}
+COMMAND_POST: dict[str, Any] = {
+    "category": "vehicle.command_post",
+    "name": "Mobile command post 1 (demo)",
+    "description": "34 ft, six work stations, satellite uplink",
+    "tag": "MCP-1",
+    "location": SHERIFF["location"],
+    "mobilisation_minutes": 90,
+    "hourly_rate": {"amount": "110.00", "currency": "USD"},
+}

@@ -1,0 +1,168 @@
+"""Where the story plays: a real server on a loopback port, people with tokens, and a console that a person can read."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+import httpx
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from registry.access.development import development_token
+from registry.access.principals import Role
+from registry.kernel.ids import new_id
+from registry.kernel.time import utc_now
+from registry.settings import Settings
+
+START_SECONDS = 30.0
+
+
+class StoryBrokenError(Exception):
+    """A step did not do what it says."""
+
+
+class Badge(msgspec.Struct, kw_only=True, frozen=True):
+    """Who somebody is: all that a development token is minted from."""
+
+    agency_id: UUID
+    roles: list[Role]
+    subject: str
+    scope: str
+
+    def token(self, settings: Settings) -> str:
+        """A fresh token, valid for a day."""
+        return development_token(
+            settings,
+            agency_id=self.agency_id,
+            roles=self.roles,
+            subject=self.subject,
+            now=utc_now(),
+            scope=self.scope,
+        )
+
+
+class Person:
+    """Somebody of an agency, calling the service the way a program would: with a token and idempotency keys."""
+
+    def __init__(self, stage: "Stage", badge: Badge) -> None:
+        self._stage = stage
+        self.badge = badge
+        self.token = badge.token(stage.settings)
+
+    def get(self, path: str, **query: Any) -> Any:
+        """The JSON of a GET that must succeed."""
+        params = {name: value for name, value in query.items() if value is not None}
+        return self._read(self._stage.http.get(path, params=params, headers=self._headers()))
+
+    def post(self, path: str, body: object) -> Any:
+        """The JSON of a POST that must succeed."""
+        headers = {**self._headers(), "Idempotency-Key": str(new_id())}
+        return self._read(self._stage.http.post(path, json=body, headers=headers))
+
+    def refused(self, path: str, body: object, status: int) -> Any:
+        """The problem of a POST that must be refused with `status`."""
+        response = self._stage.http.post(path, json=body, headers=self._headers())
+        if response.status_code != status:
+            raise StoryBrokenError(f"POST {path} should be refused with {status}: {response.text}")
+        return response.json()
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+    @staticmethod
+    def _read(response: httpx.Response) -> Any:
+        if not response.is_success:
+            request = response.request
+            raise StoryBrokenError(f"{request.method} {request.url.path} → {response.status_code}: {response.text}")
+        return response.json()
+
+
+class Stage:
+    """The console, the server's address, and who may speak."""
+
+    def __init__(self, settings: Settings, http: httpx.Client, console: Console) -> None:
+        self.settings = settings
+        self.http = http
+        self.console = console
+        self._step = 0
+
+    def person(self, agency_id: UUID | str, *roles: Role, subject: str, scope: str = "*") -> Person:
+        """Somebody who acts for an agency."""
+        return Person(self, Badge(agency_id=UUID(str(agency_id)), roles=list(roles), subject=subject, scope=scope))
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[None]:
+        """One step of the story, numbered and timed."""
+        self._step += 1
+        self.console.print(f"\n[bold cyan]{self._step:2}[/] [bold]{title}[/]")
+        began = time.perf_counter()
+        yield
+        self.console.print(f"   [dim]{(time.perf_counter() - began) * 1000:.0f} ms[/]")
+
+    def say(self, text: str) -> None:
+        """A line of the story."""
+        self.console.print(f"   {text}")
+
+    def table(self, title: str, columns: list[str], rows: list[list[str]]) -> None:
+        """What somebody would see as a list."""
+        table = Table(title=title, title_justify="left", title_style="italic", box=None, padding=(0, 2, 0, 3))
+        for column in columns:
+            table.add_column(column, overflow="fold")
+        for row in rows:
+            table.add_row(*row)
+        self.console.print(table)
+
+    def expect(self, condition: object, what: str) -> None:
+        """Raises StoryBrokenError unless the step did what it says."""
+        if not condition:
+            raise StoryBrokenError(f"It should have been so, and was not: {what}")
+
+
+def free_port() -> int:
+    """A loopback port that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running_server(environment: dict[str, str], port: int) -> Iterator[str]:
+    """A server process on `port`; its address. Stopped, and waited for, at the end."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "registry", "serve"],
+        env={**os.environ, **environment, "HOST": "127.0.0.1", "PORT": str(port), "REGISTRY_LOG_LEVEL": "warning"},
+    )
+    try:
+        address = f"http://127.0.0.1:{port}"
+        _wait_until_ready(address, process)
+        yield address
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_until_ready(address: str, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise StoryBrokenError(f"the server stopped with exit code {process.returncode} before it was ready")
+        try:
+            if httpx.get(f"{address}/health/ready", timeout=2).status_code == 200:
+                return
+        except httpx.TransportError:
+            pass  # not listening yet: asked again until the deadline
+        time.sleep(0.05)
+    raise StoryBrokenError(f"the server was not ready within {START_SECONDS:.0f} s")

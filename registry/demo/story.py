@@ -1,0 +1,302 @@
+"""The story, step by step. Each step checks that the service did what the step says."""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from typing import Any
+
+from registry.access.principals import OPERATOR_AGENCY_ID, Role
+from registry.demo import cast
+from registry.demo.stage import Person, Stage
+
+EVIDENCE = hashlib.sha256(b"the signed page of the demonstration agreement").hexdigest()
+
+
+def play(stage: Stage) -> dict[str, tuple[str, Person]]:
+    """Play all of it; the people whose tokens a reader may want afterwards. Raises StoryBrokenError."""
+    operator = stage.person(OPERATOR_AGENCY_ID, Role.REGISTRY_ADMIN, subject="operator@demo")
+    _import_agencies(stage, operator)
+    sheriff, police, laboratory = _admit(stage, operator)
+    people = {
+        "coordinator": ("Lakeside, asks", stage.person(police, Role.COORDINATOR, subject="coordinator@lakeside.demo")),
+        "commander": ("Northfork, approves", stage.person(sheriff, Role.APPROVER, subject="commander@northfork.demo")),
+        "lawyer": ("Northfork, agreements", stage.person(sheriff, Role.LEGAL, subject="counsel@northfork.demo")),
+        "auditor": ("Lakeside, reads", stage.person(police, Role.AUDITOR, subject="auditor@lakeside.demo")),
+        "service": (
+            "Lakeside's dispatch system",
+            stage.person(
+                police,
+                Role.SERVICE,
+                subject="dispatch@lakeside.demo",
+                scope="agencies:read taxonomy:read assets:read agreements:read requests:* loans:read metrics:read",
+            ),
+        ),
+    }
+    dispatcher = stage.person(sheriff, Role.COORDINATOR, subject="coordinator@northfork.demo")
+    coordinator, commander = people["coordinator"][1], people["commander"][1]
+    agreement = _sign(stage, people["lawyer"][1], sheriff, police, laboratory)
+    team = _register(stage, sheriff, laboratory)
+    _search(stage, coordinator, team)
+    request = _ask(stage, coordinator, team)
+    request = _approve(stage, coordinator, commander, request)
+    _lend(stage, coordinator, dispatcher, commander, request)
+    _score(stage, people["auditor"][1], agreement)
+    _remember(stage, people["auditor"][1], agreement, request)
+    return people
+
+
+def _import_agencies(stage: Stage, operator: Person) -> None:
+    with stage.step("Agencies are imported from the public FBI lists"):
+        sample = files("registry.agencies") / "sample"
+        lists = {
+            "lee": (sample / "agencies_lee_sample.csv").read_text(),
+            "cde": (sample / "agencies_cde_sample.csv").read_text(),
+        }
+        trial = operator.post("/v1/agency-imports", {**lists, "dry_run": True})
+        stage.say(f"A dry run would enter {trial['created']} agencies and refuse {trial['refused']} rows.")
+        report = operator.post("/v1/agency-imports", lists)
+        stage.expect(report["created"] == trial["created"] > 0, "the import does what the dry run said")
+        notes = ", ".join(f"{n['code'].replace('_', ' ')} {n['agencies']}" for n in report["notes"][:4])
+        stage.say(f"Entered {report['created']}; noted: {notes}.")
+        again = operator.post("/v1/agency-imports", lists)
+        stage.expect(again["created"] == again["updated"] == 0, "a second run changes nothing")
+        stage.say(f"The same lists again: {again['unchanged']} unchanged, nothing written.")
+
+
+def _admit(stage: Stage, operator: Person) -> list[str]:
+    with stage.step("Three (invented) agencies join"):
+        joined = []
+        for body in (cast.SHERIFF, cast.POLICE, cast.LABORATORY):
+            agency = operator.post("/v1/agencies", body)
+            active = operator.post(f"/v1/agencies/{agency['id']}/activate", {"reason": "joined (demo)"})
+            stage.expect(active["status"] == "active", "an activated agency is active")
+            stage.say(f"{active['name']} is {active['status']}.")
+            joined.append(str(agency["id"]))
+        return joined
+
+
+def _sign(stage: Stage, lawyer: Person, sheriff: str, police: str, laboratory: str) -> str:
+    with stage.step("A mutual-aid agreement, signed on paper, is recorded and confirmed"):
+        today = datetime.now(UTC).date()
+        recorded = lawyer.post(
+            "/v1/agreements/record",
+            {
+                **cast.AGREEMENT,
+                "parties": [sheriff, police, laboratory],
+                "effective_on": str(today - timedelta(days=30)),
+                "expires_on": str(today + timedelta(days=3 * 365)),
+                "signed_on": str(today - timedelta(days=40)),
+                "signatory_title": "Sheriff",
+                "evidence_sha256": EVIDENCE,
+            },
+        )
+        bound = [party["name"] for party in recorded["parties"] if party["bound"]]
+        stage.expect(len(bound) == 1, "recording binds the recording agency alone")
+        stage.say(f"{recorded['number']} is recorded. It binds only {bound[0]}, until the others say so themselves.")
+        for agency, title in ((police, "Chief of Police"), (laboratory, "Laboratory Director")):
+            confirmed = stage.person(agency, Role.LEGAL, subject="counsel@partner.demo").post(
+                f"/v1/agreements/{recorded['id']}/confirm",
+                {
+                    "version_sha256": recorded["version_sha256"],
+                    "signatory_title": title,
+                    "signed_on": str(today - timedelta(days=38)),
+                },
+            )
+        stage.expect(confirmed["status"] == "in_force", "confirmed by all, the agreement is in force")
+        stage.expect(all(party["bound"] for party in confirmed["parties"]), "every party is bound")
+        stage.say(
+            f"All three have confirmed version {confirmed['version_no']}, SHA-256 "
+            f"{confirmed['version_sha256'][:12]}…: {confirmed['status'].replace('_', ' ')}; "
+            f"last day to give notice {confirmed['last_notice_on']}."
+        )
+        return str(recorded["id"])
+
+
+def _register(stage: Stage, sheriff: str, laboratory: str) -> dict[str, dict[str, Any]]:
+    with stage.step("A K-9 team, a laboratory service and a vehicle enter the catalogue"):
+        county = stage.person(sheriff, Role.AGENCY_ADMIN, subject="assets@northfork.demo")
+        lab = stage.person(laboratory, Role.AGENCY_ADMIN, subject="assets@lab.demo")
+        made = {
+            "k9": county.post("/v1/assets", cast.K9_TEAM),
+            "lab": lab.post("/v1/assets", cast.DNA_SERVICE),
+            "vehicle": county.post("/v1/assets", cast.COMMAND_POST),
+        }
+        for asset in made.values():
+            kind = f"type {asset['type_level']}" if asset["type_level"] else "untyped"
+            stage.say(f"{asset['name']}: {asset['category']}, {kind}, capacity {asset['capacity']}.")
+        return made
+
+
+def _search(stage: Stage, coordinator: Person, assets: dict[str, dict[str, Any]]) -> None:
+    with stage.step("An outside coordinator searches: a narcotics K-9 within 80 km, free tomorrow, that we may borrow"):
+        start = _tomorrow()
+        found = coordinator.get(
+            "/v1/assets",
+            category="k9",
+            q="narcotics",
+            type_at_least=2,
+            **cast.PLACE,
+            within_km=80,
+            available_from=_text(start),
+            available_to=_text(start + timedelta(hours=48)),
+            lendable="true",
+        )["items"]
+        stage.expect([item["id"] for item in found] == [assets["k9"]["id"]], "the search finds the K-9 team")
+        rows = [
+            [i["name"], i["category"], f"{i['distance_km']:.0f} km", f"{i['mobilisation_minutes']} min"] for i in found
+        ]
+        stage.table("Found", ["asset", "category", "distance", "mobilises in"], rows)
+
+
+def _ask(stage: Stage, coordinator: Person, assets: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    with stage.step("The coordinator asks for three things and gets three explained decisions"):
+        start = _tomorrow()
+        lines = [
+            {"asset_id": assets["lab"]["id"], "window": _window(start, 8), "note": "One casework slot (demo)"},
+            {"asset_id": assets["vehicle"]["id"], "window": _window(start, 96), "place": cast.PLACE},
+            {"asset_id": assets["k9"]["id"], "window": _window(start, 48), "place": cast.PLACE},
+        ]
+        body = {
+            "purpose": "narcotics_investigation",
+            "priority": "routine",
+            "incident_number": "DEMO-2026-0117",
+            "summary": "Vehicle searches after a traffic operation (demo)",
+            "lines": lines,
+        }
+        draft = coordinator.post("/v1/requests", body)
+        request: dict[str, Any] = coordinator.post(f"/v1/requests/{draft['id']}/submit", {})
+        outcomes = [line["decision"]["outcome"] for line in request["lines"]]
+        stage.expect(outcomes == ["permitted", "denied", "needs_approval"], f"outcomes {outcomes}")
+        for line in request["lines"]:
+            record = coordinator.get(f"/v1/decisions/{line['decision']['id']}")
+            _explain(stage, line, record["decision"])
+        return request
+
+
+def _explain(stage: Stage, line: dict[str, Any], decision: dict[str, Any]) -> None:
+    colour = {"permitted": "green", "denied": "red", "needs_approval": "yellow"}[decision["outcome"]]
+    stage.say(f"[bold {colour}]{decision['outcome'].replace('_', ' ')}[/]  {line['asset_name']}")
+    agreement = decision["agreement"]
+    for reason in decision["reasons"]:
+        clause = (
+            f" — {agreement['number']} v{agreement['version_no']}, clause {reason['clause']}"
+            if reason["clause"]
+            else ""
+        )
+        stage.say(f"    {reason['reason']}{clause}")
+    for near in decision["near_misses"][:1]:
+        stage.say(
+            f"    [italic]It {near['explanation']}[/]"
+            if near["explanation"].startswith("would")
+            else f"    [italic]{near['explanation']}[/]"
+        )
+    for needed in decision["approvals"]:
+        stage.say(f"    Waiting for the {needed['role']} of the {needed['side']} agency.")
+    if decision["outcome"] == "denied":
+        stage.expect(any(r["clause"] for r in decision["reasons"]), "a denial cites its clause")
+        stage.expect(decision["near_misses"], "a denial tells its near miss")
+
+
+def _approve(stage: Stage, coordinator: Person, commander: Person, request: dict[str, Any]) -> dict[str, Any]:
+    with stage.step("The assisting commander approves; the requester could not have"):
+        path = f"/v1/requests/{request['id']}/approve"
+        problem = coordinator.refused(path, {"reason": "I approve of my own request (demo)"}, 403)
+        stage.say(f"The coordinator tries: “{problem['detail']}”")
+        waiting = commander.get("/v1/requests", waiting_for_me="true")["items"]
+        stage.expect(request["id"] in [item["id"] for item in waiting], "the commander sees what waits")
+        commander.post(path, {"reason": "The team is off duty then (demo)"})
+        approved: dict[str, Any] = coordinator.get(f"/v1/requests/{request['id']}")
+        stage.expect(approved["lines"][2]["status"] == "approved", "the K-9 line is approved")
+        stage.say("The K-9 line is approved.")
+        return approved
+
+
+def _lend(stage: Stage, coordinator: Person, dispatcher: Person, commander: Person, request: dict[str, Any]) -> None:
+    with stage.step("The loan: reserved, dispatched, received, extended, returned, closed"):
+        line = request["lines"][2]
+        loan = dispatcher.post("/v1/loans", {"decision_id": line["decision"]["id"]})
+        stage.say(f"Reserved from {loan['starts_at'][:16]} to {loan['planned_end_at'][:16]} UTC.")
+        taken = dispatcher.refused("/v1/loans", {"decision_id": line["decision"]["id"]}, 409)
+        stage.say(f"Reserving it twice is refused: “{taken['detail']}”")
+        path = f"/v1/loans/{loan['id']}"
+        out = {"grade": "good", "readings": {"odometer": "48210 mi"}, "signed_off_by_title": "K-9 sergeant"}
+        steps: list[tuple[Person, str, dict[str, Any], str]] = [
+            (dispatcher, "dispatch", {**out}, "dispatched"),
+            (coordinator, "receive", {**out, "note": "Arrived at the command post (demo)"}, "on_scene"),
+        ]
+        for who, verb, body, state in steps:
+            loan = who.post(f"{path}/{verb}", body)
+            stage.expect(loan["state"] == state, f"{verb} leads to {state}")
+            stage.say(f"{verb.replace('-', ' ').capitalize()} → {state.replace('_', ' ')}.")
+        until = datetime.fromisoformat(loan["planned_end_at"]) + timedelta(hours=12)
+        coordinator.post(f"{path}/request-extension", {"until": _text(until), "reason": "Two more vehicles (demo)"})
+        loan = commander.post(f"{path}/accept-extension", {})
+        stage.expect(loan["planned_end_at"][:16] == _text(until)[:16], "the accepted extension moves the return")
+        stage.say(
+            f"Extended to {loan['planned_end_at'][:16]} UTC: decided again, approved by the commander, no conflict."
+        )
+        loan = coordinator.post(f"{path}/start-return", {})
+        back = {"grade": "good", "note": "No findings (demo)", "readings": {"odometer": "48322 mi"}}
+        loan = dispatcher.post(f"{path}/return", {**back, "signed_off_by_title": "K-9 sergeant"})
+        stage.expect(loan["state"] == "returned", "the return is confirmed by the assisting side")
+        loan = dispatcher.post(f"{path}/close", {})
+        stage.expect(loan["state"] == "closed", "the loan is closed")
+        stage.say("Returned in good condition, and closed.")
+
+
+def _score(stage: Stage, auditor: Person, agreement: str) -> None:
+    with stage.step("How well does the agreement work for the requesting agency?"):
+        # A return counts in the window in which it was due, and this one came back early.
+        week = _text(_tomorrow() + timedelta(days=7))
+        card = auditor.get(f"/v1/agreements/{agreement}/scorecard", to=week, time_zone="America/Chicago")
+        scores = card["overall"]
+        fill, late = scores["fill_rate"], scores["on_time_return"]
+        stage.expect((fill["numerator"], fill["denominator"]) == (1, 3), f"one line of three was filled: {fill}")
+        stage.expect((late["numerator"], late["denominator"]) == (1, 1), f"one loan came back, on time: {late}")
+        rows = [_share(name, scores[name]) for name in ("fill_rate", "on_time_return", "declined", "expired_but_used")]
+        for name in ("time_to_decision", "time_to_fulfil"):
+            median = scores[name]["median_hours"]["value"]
+            rows.append([f"{name.replace('_', ' ')}, median", f"{median * 3600:.1f} s", f"n = {scores[name]['n']}", ""])
+        stage.table("Scorecard", ["measure", "value", "of", "95 % interval"], rows)
+        reasons = ", ".join(f"{r['code'].replace('_', ' ')} ({r['lines']})" for r in scores["decline_reasons"])
+        stage.say(f"Why it was denied: {reasons}. Over time: {len(card['months'])} month(s) so far.")
+
+
+def _share(name: str, share: dict[str, Any]) -> list[str]:
+    value, low, high = share["value"], share["low"], share["high"]
+    return [
+        name.replace("_", " "),
+        "—" if value is None else f"{value:.0%}",
+        f"{share['numerator']} / {share['denominator']}",
+        "" if low is None else f"{low:.0%} … {high:.0%}",
+    ]
+
+
+def _remember(stage: Stage, auditor: Person, agreement: str, request: dict[str, Any]) -> None:
+    with stage.step("The ledger remembers"):
+        events = []
+        for path in (f"/v1/agreements/{agreement}", f"/v1/requests/{request['id']}"):
+            events += auditor.get(f"{path}/history", limit=100)["items"]
+        loan = auditor.get("/v1/loans")["items"][0]
+        events += auditor.get(f"/v1/loans/{loan['id']}/history", limit=100)["items"]
+        events.sort(key=lambda event: event["id"])
+        kinds = [event["type"] for event in events]
+        for expected in ("agreement.recorded", "request.submitted", "loan.returned"):
+            stage.expect(expected in kinds, f"{expected} is on record")
+        stage.table(
+            f"{len(events)} events, append-only",
+            ["at (UTC)", "what", "who"],
+            [[e["occurred_at"][11:23], e["type"], e["actor"]["subject"]] for e in events],
+        )
+
+
+def _tomorrow() -> datetime:
+    return (datetime.now(UTC) + timedelta(days=1)).replace(minute=0, second=0, microsecond=0)
+
+
+def _text(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _window(start: datetime, hours: int) -> dict[str, str]:
+    return {"start": _text(start), "end": _text(start + timedelta(hours=hours))}

@@ -1,0 +1,97 @@
+"""Loans and their extensions. A loan keeps the agreement version and the decision it was made under, for ever."""
+
+import sqlalchemy as sa
+
+from registry.database.types import Instant, Json, Uuid, one_of, table, unique_where
+
+LOAN_STATES = (
+    "reserved",
+    "dispatched",
+    "on_scene",
+    "returning",
+    "returned",
+    "closed",
+    "cancelled",
+    "no_show",
+    "lost",
+)
+EXTENSION_STATES = ("pending", "accepted", "declined", "lapsed")
+
+loan = table(
+    "loan",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("asset_id", Uuid, sa.ForeignKey("asset.id"), nullable=False),
+    sa.Column("asset_snapshot", Json, nullable=False),
+    sa.Column("units", sa.Integer, nullable=False),
+    sa.Column("requesting_agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("assisting_agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), nullable=False),
+    sa.Column("agreement_version_id", Uuid, sa.ForeignKey("agreement_version.id"), nullable=False),
+    sa.Column("decision_id", Uuid, sa.ForeignKey("policy_decision.id"), nullable=False),
+    sa.Column("root_decision_id", Uuid, sa.ForeignKey("policy_decision.id"), nullable=False),
+    sa.Column("category", sa.Text, nullable=False),
+    sa.Column("purpose", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("starts_at", Instant, nullable=False),
+    sa.Column("planned_end_at", Instant, nullable=False),
+    sa.Column("requested_at", Instant, nullable=False),
+    sa.Column("reserved_at", Instant, nullable=False),
+    sa.Column("dispatched_at", Instant),
+    sa.Column("arrived_at", Instant),
+    sa.Column("return_started_at", Instant),
+    sa.Column("returned_at", Instant),
+    sa.Column("due_when_returned_at", Instant),
+    sa.Column("closed_at", Instant),
+    sa.Column("recall_requested_at", Instant),
+    sa.Column("recall_by", Instant),
+    sa.Column("recall_reason", sa.Text),
+    sa.Column("condition_out", Json),
+    sa.Column("condition_in", Json),
+    sa.Column("ended_reason", sa.Text),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
+    one_of("state", LOAN_STATES),
+    sa.CheckConstraint("planned_end_at > starts_at", name="window"),
+    sa.CheckConstraint("units > 0", name="units"),
+    sa.CheckConstraint("requesting_agency_id <> assisting_agency_id", name="two_sides"),
+    sa.Index("ix_loan_requesting", "requesting_agency_id", "id"),
+    sa.Index("ix_loan_assisting", "assisting_agency_id", "id"),
+    sa.Index("ix_loan_agreement", "agreement_id", "reserved_at"),
+    sa.Index("ix_loan_asset", "asset_id", "id"),
+    sa.Index("ix_loan_root_decision_id", "root_decision_id"),
+    unique_where(
+        "uq_loan_root_decision_used",
+        "root_decision_id",
+        sqlite="state NOT IN ('cancelled', 'no_show')",
+        postgresql="state NOT IN ('cancelled', 'no_show')",
+        code="already_reserved",
+        detail="A loan was made under this decision already.",
+    ),
+)
+"""One ask, one loan: only what never left may be reserved again under the same decision."""
+
+loan_extension = table(
+    "loan_extension",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("loan_id", Uuid, sa.ForeignKey(loan.c.id), nullable=False),
+    sa.Column("asked_end_at", Instant, nullable=False),
+    sa.Column("previous_end_at", Instant, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("decision_id", Uuid, sa.ForeignKey("policy_decision.id"), nullable=False),
+    sa.Column("asked_by", sa.Text, nullable=False),
+    sa.Column("asked_at", Instant, nullable=False),
+    sa.Column("answered_at", Instant),
+    sa.Column("answer_reason", sa.Text),
+    one_of("state", EXTENSION_STATES),
+    sa.Index("ix_loan_extension_loan_id", "loan_id", "id"),
+    unique_where(
+        "uq_loan_extension_pending",
+        "loan_id",
+        sqlite="state = 'pending'",
+        postgresql="state = 'pending'",
+        code="extension_pending",
+        detail="An extension of this loan is waiting for an answer already.",
+    ),
+)

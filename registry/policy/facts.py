@@ -1,0 +1,251 @@
+"""The complete input of one policy evaluation, and its canonical bytes.
+
+Whatever a decision may depend on is in here, `now` included, so that a kept input replays to the same
+answer years later. Money is in minor units, distances in whole kilometres, durations in whole hours: no
+floats, since two machines may print a float differently and the digest would differ.
+"""
+
+import hashlib
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+ActionAt = Literal["request", "approve", "reserve", "extend", "dispatch", "what_if"]
+Priority = Literal["routine", "urgent", "emergency"]
+ServiceState = Literal["in_service", "out_of_service", "retired"]
+Sharing = Literal["private", "agreement", "network"]
+
+HOUR = timedelta(hours=1)
+
+
+class _Fact(Struct, frozen=True, forbid_unknown_fields=True):
+    """A fact dropped or renamed later must fail a replay loudly, so unknown fields are refused."""
+
+
+class Ask(_Fact, kw_only=True, frozen=True):
+    """What is asked for. `estimated_cost_minor` is computed by the registry, never taken from the
+    requester.
+    """
+
+    start: datetime
+    end: datetime
+    purpose: str
+    priority: Priority
+    quantity: int = 1
+    estimated_cost_minor: int | None = None
+    currency: str = "USD"
+    distance_km: int | None = None
+
+    def __post_init__(self) -> None:
+        _require_utc(self.start, self.end)
+
+    @property
+    def duration_hours(self) -> int:
+        """Length of the window in hours, a begun hour counted in full: 72 h 30 min exceeds a limit of 72."""
+        return -((self.start - self.end) // HOUR)
+
+    def notice_hours(self, now: datetime) -> int:
+        """Full hours between `now` and the start; negative once the window has begun."""
+        return (self.start - now) // HOUR
+
+
+class PrincipalFacts(_Fact, kw_only=True, frozen=True):
+    """Who acts."""
+
+    sub: str
+    agency_id: UUID
+    roles: tuple[str, ...] = ()
+
+
+class AgencyFacts(_Fact, kw_only=True, frozen=True):
+    """One side. `state` is the two-letter postal code; None for a federal agency or where it is unknown."""
+
+    id: UUID
+    state: str | None = None
+    kind: str
+    status: str
+
+
+class CertificationFacts(_Fact, kw_only=True, frozen=True):
+    """A certificate that the asset's category calls for. `expires_on` is the last good day, `expires_at` the
+    instant at which that day ends in the issuer's time zone; neither means that it does not lapse.
+    """
+
+    code: str
+    expires_on: date | None = None
+    expires_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        _require_utc(self.expires_at)
+
+    @property
+    def lapses_at(self) -> datetime | None:
+        """The first instant at which it is no longer current. A bare date ends at midnight UTC, which in
+        every mainland zone comes before the local midnight: the error is on the safe side.
+        """
+        if self.expires_at is not None or self.expires_on is None:
+            return self.expires_at
+        return datetime.combine(self.expires_on + timedelta(days=1), time(), UTC)
+
+
+class AssetFacts(_Fact, kw_only=True, frozen=True):
+    """The resource asked for. `category_path` runs from the category through its ancestors to `any`."""
+
+    id: UUID
+    agency_id: UUID
+    category: str
+    category_path: tuple[str, ...]
+    type_level: int | None = None
+    service_state: ServiceState
+    sharing: Sharing
+    capacity: int = 1
+    funding: tuple[str, ...] = ()
+    certifications: tuple[CertificationFacts, ...] = ()
+    certification_required: bool = False
+    hourly_cost_minor: int | None = None
+
+    def first_to_lapse(self) -> CertificationFacts | None:
+        """The certificate that decides how long the asset is certified; None when there is none on file.
+
+        Of several with one code the latest counts (it was renewed); of several codes the earliest to lapse.
+        """
+        latest: dict[str, CertificationFacts] = {}
+        for certificate in self.certifications:
+            held = latest.get(certificate.code)
+            if held is None or _lapse_key(certificate) > _lapse_key(held):
+                latest[certificate.code] = certificate
+        return min(latest.values(), key=lambda c: (_lapse_key(c), c.code), default=None)
+
+
+class TermFacts(_Fact, kw_only=True, frozen=True):
+    """An agreement's machine-readable terms for this pair. None means that the agreement sets no such limit;
+    no purposes means any. `requesting_insurance_current` None means that no certificate is on file.
+    """
+
+    purposes: tuple[str, ...] = ()
+    emergency_only: bool = False
+    max_duration_hours: int | None = None
+    notice_hours: int | None = None
+    cost_ceiling_minor: int | None = None
+    max_quantity: int | None = None
+    approval_required: bool = False
+    approval_over_hours: int | None = None
+    insurance_required: bool = False
+    requesting_insurance_current: bool | None = None
+    reimbursement_model: str = "none"
+    liability: str = "silent"
+    recall_notice_hours: int | None = None
+
+
+class AgreementFacts(_Fact, kw_only=True, frozen=True):
+    """A candidate ground. `in_force` is at `now`; `covers_until` is when the first party's window closes,
+    None when both are open-ended; `clauses` maps a term's name to the number of the provision that states
+    it.
+    """
+
+    id: UUID
+    number: str
+    title: str
+    kind: str
+    version_id: UUID
+    version_no: int
+    in_force: bool
+    covers_category: bool
+    covers_until: datetime | None = None
+    effective_at: datetime
+    terms: TermFacts
+    clauses: dict[str, str] = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _require_utc(self.covers_until, self.effective_at)
+
+
+class Facts(_Fact, kw_only=True, frozen=True):
+    """Everything one decision depends on. `lent_out_units` counts the assisting agency's units of the asset's
+    category that are already out.
+    """
+
+    now: datetime
+    action_at: ActionAt
+    ask: Ask
+    principal: PrincipalFacts
+    requesting: AgencyFacts
+    assisting: AgencyFacts
+    asset: AssetFacts
+    agreements: tuple[AgreementFacts, ...] = ()
+    lent_out_units: int = 0
+
+    def __post_init__(self) -> None:
+        _require_utc(self.now)
+
+
+NEVER = datetime.max.replace(tzinfo=UTC)
+_ENCODER = msgspec.json.Encoder(order="sorted")
+_DECODER = msgspec.json.Decoder(Facts)
+
+
+def _lapse_key(certificate: CertificationFacts) -> datetime:
+    return certificate.lapses_at or NEVER
+
+
+def _require_utc(*instants: datetime | None) -> None:
+    """One instant has one spelling, else equal facts could have two digests. Raises ValueError otherwise."""
+    for instant in instants:
+        if instant is not None and instant.utcoffset() != timedelta(0):
+            raise ValueError("an instant among the facts must be in UTC")
+
+
+def facts_bytes(facts: Facts) -> bytes:
+    """Canonical JSON: sorted keys, and sorted members wherever the order says nothing."""
+    terms_sorted = (
+        msgspec.structs.replace(
+            a, terms=msgspec.structs.replace(a.terms, purposes=tuple(sorted(set(a.terms.purposes))))
+        )
+        for a in facts.agreements
+    )
+    asset = facts.asset
+    ordered = msgspec.structs.replace(
+        facts,
+        principal=msgspec.structs.replace(facts.principal, roles=tuple(sorted(set(facts.principal.roles)))),
+        asset=msgspec.structs.replace(
+            asset,
+            funding=tuple(sorted(set(asset.funding))),
+            certifications=tuple(sorted(asset.certifications, key=_ENCODER.encode)),
+        ),
+        agreements=tuple(sorted(terms_sorted, key=lambda a: (a.id.int, a.version_no))),
+    )
+    return _ENCODER.encode(ordered)
+
+
+def facts_digest(facts: Facts) -> str:
+    """SHA-256, in hex, of the canonical bytes."""
+    return hashlib.sha256(facts_bytes(facts)).hexdigest()
+
+
+def decode_facts(data: bytes) -> Facts:
+    """The inverse of `facts_bytes`; raises msgspec.ValidationError for anything that is not facts."""
+    return _DECODER.decode(data)
+
+
+def ask_digest(facts: Facts) -> str:
+    """SHA-256, in hex, of only what was asked and between whom.
+
+    An approval carries over to a later decision while this is unchanged, whatever else (the time, the
+    agreements, the asset's state) has moved on.
+    """
+    ask = facts.ask
+    asked = {
+        "asset": facts.asset.id,
+        "quantity": ask.quantity,
+        "start": ask.start,
+        "end": ask.end,
+        "purpose": ask.purpose,
+        "priority": ask.priority,
+        "distance_km": ask.distance_km,
+        "requesting": facts.requesting.id,
+        "assisting": facts.assisting.id,
+    }
+    return hashlib.sha256(_ENCODER.encode(asked)).hexdigest()

@@ -1,0 +1,125 @@
+"""Loans for tests, walked to the state that a test begins with."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from msgspec import Struct
+
+from registry.access.principals import Role
+from registry.database.connect import unit_of_work
+from registry.kernel.time import Window, utc_now
+from registry.loans import commands
+from registry.loans.schemas import ConditionReport, NewLoan
+from tests.support.agreements import sign_agreement
+from tests.support.assets import make_asset
+from tests.support.cast import Agency, Cast
+from tests.support.policy import acting_for, make_decision, policies_of
+
+CONDITION = {"grade": "good", "readings": {"odometer": "48210 mi"}, "signed_off_by_title": "Fleet sergeant"}
+REASON = {"reason": "as told on the telephone (demo)"}
+
+# How a loan comes into each state: who does what.
+WALKS: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "reserved": (),
+    "dispatched": (("assisting", "dispatch"),),
+    "on_scene": (("assisting", "dispatch"), ("requesting", "receive")),
+    "returning": (("assisting", "dispatch"), ("requesting", "receive"), ("requesting", "start-return")),
+    "returned": (("assisting", "dispatch"), ("assisting", "return")),
+    "closed": (("assisting", "dispatch"), ("assisting", "return"), ("assisting", "close")),
+    "cancelled": (("requesting", "cancel"),),
+    "no_show": (("assisting", "report-no-show"),),
+    "lost": (("assisting", "dispatch"), ("requesting", "report-lost")),
+}
+
+
+class Partners(Struct, kw_only=True, frozen=True):
+    """Two agencies with an agreement in force that covers everything, and one that has none."""
+
+    assisting: Agency
+    requesting: Agency
+    stranger: Agency
+    agreement: dict[str, Any]
+
+    def side(self, name: str) -> Agency:
+        """The agency on that side."""
+        return self.assisting if name == "assisting" else self.requesting
+
+
+async def make_partners(cast: Cast, **terms: Any) -> Partners:
+    """The agreement is in force since long ago; `terms` are its terms."""
+    agreement = await sign_agreement(
+        cast.assisting.service, cast.assisting, cast.requesting, terms=terms or None, effective_on="2020-01-01"
+    )
+    return Partners(assisting=cast.assisting, requesting=cast.requesting, stranger=cast.stranger, agreement=agreement)
+
+
+def under_way(*, hours: int = 8) -> Window:
+    """A window that began an hour ago, so that everything but being late is possible."""
+    start = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+    return Window(start=start, end=start + timedelta(hours=hours))
+
+
+async def make_loan(
+    partners: Partners,
+    state: str = "reserved",
+    *,
+    asset: dict[str, Any] | None = None,
+    units: int = 1,
+    window: Window | None = None,
+) -> dict[str, Any]:
+    """A loan in that state, of a fresh asset unless one is given, as the assisting coordinator sees it."""
+    asset = asset or await make_asset(partners.assisting, capacity=units)
+    decision = await make_decision(partners.requesting, asset, quantity=units, window=window or under_way())
+    loan: dict[str, Any] = await partners.assisting.coordinator.done(
+        "POST", "/v1/loans", {"decision_id": str(decision.id)}
+    )
+    for side, verb in WALKS[state]:
+        loan = await step(partners.side(side), loan, verb)
+    seen: dict[str, Any] = await partners.assisting.coordinator.done("GET", f"/v1/loans/{loan['id']}")
+    assert seen["state"] == state
+    return seen
+
+
+async def step(agency: Agency, loan: dict[str, Any], verb: str, body: object = None) -> dict[str, Any]:
+    """The loan after the agency's coordinator has done that."""
+    done: dict[str, Any] = await agency.coordinator.done(
+        "POST", f"/v1/loans/{loan['id']}/{verb}", body_for(verb) if body is None else body
+    )
+    return done
+
+
+def body_for(verb: str) -> dict[str, Any]:
+    """A body with which the verb is well asked."""
+    soon = utc_now() + timedelta(hours=1)
+    bodies: dict[str, dict[str, Any]] = {
+        "dispatch": CONDITION,
+        "return": CONDITION,
+        "cancel": REASON,
+        "report-no-show": REASON,
+        "report-lost": REASON,
+        "decline-extension": REASON,
+        "request-extension": {**REASON, "until": (soon + timedelta(hours=12)).isoformat()},
+        "recall": {**REASON, "by": soon.isoformat()},
+    }
+    return bodies.get(verb, {})
+
+
+async def make_overdue_loan(partners: Partners, asset: dict[str, Any]) -> dict[str, Any]:
+    """A loan that left ten hours ago for eight hours and is not back."""
+    left = utc_now().replace(microsecond=0) - timedelta(hours=10)
+    window = Window(start=left, end=left + timedelta(hours=8))
+    decision = await make_decision(partners.requesting, asset, window=window, now=left)
+    caller = acting_for(partners.assisting, Role.COORDINATOR, now=left)
+    policies = policies_of(partners.assisting.service)
+    async with unit_of_work(partners.assisting.service.database) as write:
+        made = await commands.reserve(write, caller, policies, NewLoan(decision_id=decision.id))
+        await commands.dispatch(write, caller, policies, made.id, ConditionReport(grade="good"))
+    return await see(partners.assisting, made.id)
+
+
+async def see(agency: Agency, loan_id: UUID | str) -> dict[str, Any]:
+    """The loan as the agency's coordinator sees it now."""
+    seen: dict[str, Any] = await agency.coordinator.done("GET", f"/v1/loans/{loan_id}")
+    return seen

@@ -1,0 +1,39 @@
+"""Requests for tests, asked as coordinators ask them."""
+
+from typing import Any
+
+import msgspec
+
+from registry.kernel.time import Window
+from tests.support.cast import Agency
+from tests.support.policy import window_of
+
+
+def line_for(asset: dict[str, Any], *, window: Window | None = None, **fields: Any) -> dict[str, Any]:
+    """A line that asks for the asset; `fields` say what is different."""
+    return {"asset_id": asset["id"], "window": msgspec.to_builtins(window or window_of()), **fields}
+
+
+async def make_request(requesting: Agency, asset: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """A draft of the agency's coordinator with one ordinary line for the asset; `fields` say what is different."""
+    body = {
+        "purpose": "narcotics_investigation",
+        "summary": "Dog team for a vehicle search (demo).",
+        "lines": fields.get("lines") or [line_for(asset)],
+        **fields,
+    }
+    made: dict[str, Any] = await requesting.coordinator.done("POST", "/v1/requests", body)
+    return made
+
+
+async def submitted(requesting: Agency, asset: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """The same, submitted and so decided."""
+    made = await make_request(requesting, asset, **fields)
+    return await act(requesting.coordinator, made, "submit", {})
+
+
+async def act(caller: Any, made: dict[str, Any], verb: str, body: object = None) -> dict[str, Any]:
+    """The request after the caller has done that, which must succeed."""
+    given = {"reason": "as told on the telephone (demo)"} if body is None else body
+    done: dict[str, Any] = await caller.done("POST", f"/v1/requests/{made['id']}/{verb}", given)
+    return done

@@ -1,0 +1,137 @@
+"""The service in other settings than the session's: behind a real socket, as a process to be killed, or in process."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+from msgspec import Struct
+
+from registry.access.development import development_token
+from registry.access.principals import OPERATOR_AGENCY_ID, Role
+from registry.app import create_app
+from registry.kernel.time import utc_now
+from registry.serve import DeadlineProtocol, server
+from registry.settings import Settings, load
+from tests.support.service import Service
+
+
+class LiveServer(Struct, kw_only=True):
+    """Where a running server listens, and how to speak for one of its agencies."""
+
+    settings: Settings
+    port: int
+    process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def url(self) -> str:
+        """The server's address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def token(self, *roles: Role, agency_id: UUID = OPERATOR_AGENCY_ID, subject: str = "operator") -> str:
+        """A token that the server accepts; the operator's, if nothing else is said."""
+        return development_token(
+            self.settings,
+            agency_id=agency_id,
+            roles=list(roles) or [Role.REGISTRY_ADMIN],
+            subject=subject,
+            now=utc_now(),
+            life_seconds=3600,
+        )
+
+
+def environment(database_url: str, data_dir: Path, **more: str) -> dict[str, str]:
+    """The settings of a demonstration server, as environment variables."""
+    return {
+        "REGISTRY_DEMO": "1",
+        "REGISTRY_DATA_DIR": str(data_dir),
+        "REGISTRY_DATABASE_URL": database_url,
+        "REGISTRY_LOG_LEVEL": "error",
+        **more,
+    }
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
+
+
+@contextmanager
+def live_server(
+    settings: Settings, protocol: type[DeadlineProtocol] = DeadlineProtocol, shutdown_seconds: float = 30
+) -> Iterator[LiveServer]:
+    """The production server in a thread, on a loop of its own."""
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
+        running = server(settings, protocol)
+        thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        try:
+            deadline = time.monotonic() + 15
+            while not running.started:
+                assert thread.is_alive(), "the server did not start"
+                assert time.monotonic() < deadline, "the server took too long to start"
+                time.sleep(0.01)
+            yield LiveServer(settings=settings, port=listening.getsockname()[1])
+        finally:
+            running.should_exit = True
+            thread.join(shutdown_seconds)
+            assert not thread.is_alive(), "the server did not stop"
+
+
+_MAIN = "from registry.serve import serve; from registry.settings import load; serve(load())"
+
+
+@contextmanager
+def server_process(
+    database_url: str, data_dir: Path, *, log: Path = Path(os.devnull), **more: str
+) -> Iterator[LiveServer]:
+    """The production server as a process of its own; killed at the end if it has not ended by itself."""
+    port = free_port()
+    given = environment(database_url, data_dir, **more)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("REGISTRY_")}
+    with log.open("wb") as written:
+        process = subprocess.Popen(
+            [sys.executable, "-c", _MAIN],
+            env={**kept, **given, "HOST": "127.0.0.1", "PORT": str(port)},
+            stdout=written,
+            stderr=written,
+        )
+    try:
+        wait_until_it_answers(port, process)
+        yield LiveServer(settings=load(given), port=port, process=process)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+        process.wait(10)
+
+
+def wait_until_it_answers(port: int, process: "subprocess.Popen[bytes]", seconds: float = 20) -> None:
+    """Return when something accepts connections on the port; fail when the process ends first."""
+    deadline = time.monotonic() + seconds
+    while True:
+        assert process.poll() is None, f"the server ended with {process.returncode}"
+        assert time.monotonic() < deadline, "the server took too long to start"
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.02)
+        else:
+            return
+
+
+@asynccontextmanager
+async def in_process(settings: Settings) -> AsyncIterator[Service]:
+    """The application without a socket, over a database or settings of the test's own."""
+    edge = create_app(settings)
+    transport = httpx.ASGITransport(app=edge, raise_app_exceptions=False)
+    async with edge.app.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://registry.test") as http:
+        yield Service(edge, settings, http)
