@@ -32,9 +32,7 @@ def test_the_specification_names_every_status_and_every_action() -> None:
 
 
 @pytest.mark.parametrize(("status", "action", "after"), CELLS)
-def test_each_action_leads_where_the_specification_says_or_is_refused(
-    status: str, action: str, after: str
-) -> None:
+def test_each_action_leads_where_the_specification_says_or_is_refused(status: str, action: str, after: str) -> None:
     if after == "-":
         with pytest.raises(WrongState) as refusal:
             advance(AgencyStatus(status), AgencyAction(action))
@@ -66,9 +64,7 @@ def test_the_allowed_actions_are_exactly_those_that_advance_accepts(status: Agen
 def test_a_refusal_says_what_is_possible_instead() -> None:
     with pytest.raises(WrongState) as refusal:
         advance(AgencyStatus.LISTED, AgencyAction.SUSPEND)
-    assert (
-        refusal.value.detail == "Cannot suspend an agency that is listed; possible now: activate, dissolve."
-    )
+    assert refusal.value.detail == "Cannot suspend an agency that is listed; possible now: activate, dissolve."
 
 
 def test_every_kind_has_a_level() -> None:

@@ -264,9 +264,7 @@ class TestRefusedRows:
             ({"latitude": "44,8"}, "not_a_coordinate", "latitude"),
         ],
     )
-    def test_a_coordinate_that_is_none_refuses_its_row(
-        self, cells: dict[str, str], code: str, column: str
-    ) -> None:
+    def test_a_coordinate_that_is_none_refuses_its_row(self, cells: dict[str, str], code: str, column: str) -> None:
         (fault,) = cde(cde_row(**cells))
         assert isinstance(fault, RowFault)
         assert (fault.file, fault.code, fault.column) == ("cde", code, column)
@@ -336,9 +334,7 @@ class TestJoining:
         ]
 
     def test_an_agency_only_in_the_2018_list_makes_no_record(self) -> None:
-        assert [record.ori for record in join(lee(GOOD), cde(cde_row(), cde_row(ori="MN0270900")))] == [
-            "MN0270100"
-        ]
+        assert [record.ori for record in join(lee(GOOD), cde(cde_row(), cde_row(ori="MN0270900")))] == ["MN0270100"]
 
     def test_faults_of_both_lists_come_before_the_records(self) -> None:
         outcome = list(join(lee("short", GOOD), cde(cde_row(latitude="x"))))
@@ -393,10 +389,7 @@ class TestDigest:
 
     def test_it_is_the_same_in_every_release(self) -> None:
         # A changed recipe would rewrite every imported agency at the next import: change it on purpose only.
-        assert (
-            joined(GOOD, cde_row()).digest
-            == "34deb8babdfabb20bc59b9448624f07038b78198e86c0f74b9c260476bd032a1"
-        )
+        assert joined(GOOD, cde_row()).digest == "34deb8babdfabb20bc59b9448624f07038b78198e86c0f74b9c260476bd032a1"
 
 
 class TestTheFileAsAWhole:

@@ -75,8 +75,7 @@ def test_1741_names_repeat_an_earlier_one_as_written_and_1752_once_tidied(
 ) -> None:
     with LEE.open(encoding="utf-8", newline="") as file:
         written = Counter(
-            (row["state_abbr"], row["pub_agency_name"], row["agency_type_name"])
-            for row in csv.DictReader(file)
+            (row["state_abbr"], row["pub_agency_name"], row["agency_type_name"]) for row in csv.DictReader(file)
         )
     assert sum(times - 1 for times in written.values()) == 1_741
     tidied = Counter((record.state, record.name.casefold(), record.kind) for record in records)
@@ -84,9 +83,7 @@ def test_1741_names_repeat_an_earlier_one_as_written_and_1752_once_tidied(
     assert noted["name_not_unique"] == sum(times for times in tidied.values() if times > 1) == 1_958
 
 
-def test_the_other_oddities_are_noted_as_often_as_they_occur(
-    records: list[AgencyRecord], noted: Counter[str]
-) -> None:
+def test_the_other_oddities_are_noted_as_often_as_they_occur(records: list[AgencyRecord], noted: Counter[str]) -> None:
     assert noted["counties_joined"] == 639
     assert noted["population_not_reported"] == sum(r.population is None for r in records) == 3_809
     assert noted["type_differs"] == 4

@@ -1,0 +1,262 @@
+"""The life of an agreement: stages, its status at an instant, notice days, the text signatures bind to."""
+
+import hashlib
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise, product
+
+import pytest
+import rfc8785
+from hypothesis import given
+from hypothesis import strategies as st
+
+from registry.agreements.canonical import ProvisionText, canonical_json, canonical_text, version_hash
+from registry.agreements.in_force import AgreementDates, Interval, utc_bounds, withdrawal_ends_at
+from registry.agreements.rules import (
+    TRANSITIONS,
+    AgreementAction,
+    DerivedStatus,
+    Sensitivity,
+    Stage,
+    advance,
+    allowed,
+    derived_status,
+    last_notice_day,
+    notice_window_opens_on,
+)
+from registry.agreements.terms import Terms
+from registry.kernel.errors import RuleBroken, WrongState
+
+FINAL = {Stage.TERMINATED, Stage.SUPERSEDED, Stage.WITHDRAWN}
+# The whole life: at each stage, what may be done and where it leads.
+LIFE = {
+    Stage.DRAFT: "submit>in_review record>executed withdraw>withdrawn",
+    Stage.IN_REVIEW: "approve>approved send_back>draft withdraw>withdrawn",
+    Stage.APPROVED: "send_for_signature>out_for_signature send_back>draft withdraw>withdrawn",
+    Stage.OUT_FOR_SIGNATURE: "sign>out_for_signature execute>executed send_back>draft withdraw>withdrawn",
+    Stage.EXECUTED: "sign>executed suspend>suspended terminate>terminated supersede>superseded",
+    Stage.SUSPENDED: "reinstate>executed terminate>terminated supersede>superseded",
+    **dict.fromkeys(FINAL, ""),
+}
+TICK = timedelta(microseconds=1)
+
+
+def at(year: int, month: int, day: int, hour: int = 0) -> datetime:
+    return datetime(year, month, day, hour, tzinfo=UTC)
+
+
+def walk(*actions: AgreementAction) -> Stage:
+    stage = Stage.DRAFT
+    for action in actions:
+        stage = advance(stage, action)
+    return stage
+
+
+class TestStages:
+    @pytest.mark.parametrize(("stage", "action"), list(product(Stage, AgreementAction)))
+    def test_each_action_on_each_stage_is_decided(self, stage: Stage, action: AgreementAction) -> None:
+        moves = dict(move.split(">") for move in LIFE[stage].split())
+        assert set(allowed(stage)) == moves.keys()
+        if action in moves:
+            assert advance(stage, action) == moves[action]
+        else:
+            with pytest.raises(WrongState) as refused:
+                advance(stage, action)
+            assert f"{stage} cannot {action}" in refused.value.detail
+
+    def test_a_refusal_tells_what_is_possible(self) -> None:
+        with pytest.raises(WrongState, match=r"Possible now: reinstate, terminate, supersede\."):
+            advance(Stage.SUSPENDED, AgreementAction.SIGN)
+        with pytest.raises(WrongState, match="nothing: this stage is final"):
+            advance(Stage.WITHDRAWN, AgreementAction.SIGN)
+
+    @pytest.mark.parametrize("stage", Stage)
+    def test_exactly_the_final_stages_have_no_way_on(self, stage: Stage) -> None:
+        assert (allowed(stage) == ()) == (stage in FINAL)
+
+    def test_every_stage_is_reached_from_a_draft(self) -> None:
+        reached = {Stage.DRAFT}
+        for _ in Stage:
+            reached |= {after for (before, _), after in TRANSITIONS.items() if before in reached}
+        assert reached == set(Stage)
+
+    def test_every_action_is_possible_somewhere(self) -> None:
+        assert {action for _, action in TRANSITIONS} == set(AgreementAction)
+
+    def test_the_way_to_execution_goes_through_review_approval_and_signature(self) -> None:
+        way = (
+            AgreementAction.SUBMIT,
+            AgreementAction.APPROVE,
+            AgreementAction.SEND_FOR_SIGNATURE,
+            AgreementAction.SIGN,
+            AgreementAction.EXECUTE,
+        )
+        assert walk(*way) is Stage.EXECUTED
+
+    def test_a_paper_agreement_is_recorded_straight_from_the_draft_and_from_nowhere_else(self) -> None:
+        assert [stage for stage in Stage if AgreementAction.RECORD in allowed(stage)] == [Stage.DRAFT]
+        assert walk(AgreementAction.RECORD) is Stage.EXECUTED
+
+    def test_nothing_is_executed_without_a_signature_round_or_a_record(self) -> None:
+        into = {key for key, after in TRANSITIONS.items() if after is Stage.EXECUTED and key[0] is not after}
+        assert into == {
+            (Stage.DRAFT, AgreementAction.RECORD),
+            (Stage.OUT_FOR_SIGNATURE, AgreementAction.EXECUTE),
+            (Stage.SUSPENDED, AgreementAction.REINSTATE),
+        }
+
+    def test_an_executed_agreement_is_terminated_and_never_withdrawn(self) -> None:
+        for stage in (Stage.EXECUTED, Stage.SUSPENDED):
+            assert AgreementAction.TERMINATE in allowed(stage)
+            assert AgreementAction.WITHDRAW not in allowed(stage)
+
+    def test_one_more_agency_may_sign_what_is_executed_already(self) -> None:
+        assert advance(Stage.EXECUTED, AgreementAction.SIGN) is Stage.EXECUTED
+
+
+# A year in Florida: 1 July 2025 to 30 June 2026, suspended in March.
+STARTS_AT, ENDS_AT = utc_bounds(date(2025, 7, 1), date(2026, 6, 30), "America/New_York")
+SUSPENDED = Interval(start=at(2026, 3, 1), end=at(2026, 3, 10))
+YEAR = AgreementDates(executed_at=at(2025, 6, 15), starts_at=STARTS_AT, ends_at=ENDS_AT, suspensions=(SUSPENDED,))
+
+
+class TestDerivedStatus:
+    @pytest.mark.parametrize("stage", Stage)
+    def test_before_execution_the_status_is_the_stage(self, stage: Stage) -> None:
+        never = AgreementDates(executed_at=None, starts_at=STARTS_AT)
+        assert derived_status(stage, never, at(2026, 1, 1)) is stage
+
+    @pytest.mark.parametrize(
+        ("instant", "status"),
+        [
+            (at(2025, 6, 1), DerivedStatus.NOT_YET_EFFECTIVE),
+            (STARTS_AT - TICK, DerivedStatus.NOT_YET_EFFECTIVE),
+            (STARTS_AT, DerivedStatus.IN_FORCE),
+            (at(2026, 3, 1) - TICK, DerivedStatus.IN_FORCE),
+            (at(2026, 3, 1), DerivedStatus.SUSPENDED),
+            (at(2026, 3, 10) - TICK, DerivedStatus.SUSPENDED),
+            (at(2026, 3, 10), DerivedStatus.IN_FORCE),
+            (at(2026, 5, 1) - TICK, DerivedStatus.IN_FORCE),
+            (at(2026, 5, 1), DerivedStatus.NOTICE_WINDOW),
+            (at(2026, 7, 1, 4) - TICK, DerivedStatus.NOTICE_WINDOW),
+            (at(2026, 7, 1, 4), DerivedStatus.EXPIRED),
+        ],
+    )
+    def test_a_year_in_the_life_of_an_agreement(self, instant: datetime, status: DerivedStatus) -> None:
+        assert derived_status(Stage.EXECUTED, YEAR, instant, notice_opens_at=at(2026, 5, 1)) is status
+
+    def test_signed_after_its_effective_date_it_is_in_force_from_the_signature_on(self) -> None:
+        late = AgreementDates(executed_at=at(2025, 9, 1), starts_at=STARTS_AT)
+        assert derived_status(Stage.EXECUTED, late, at(2025, 8, 1)) is DerivedStatus.NOT_YET_EFFECTIVE
+        assert derived_status(Stage.EXECUTED, late, at(2025, 9, 1)) is DerivedStatus.IN_FORCE
+
+    @pytest.mark.parametrize(
+        ("stage", "ended"),
+        [(Stage.TERMINATED, DerivedStatus.TERMINATED), (Stage.SUPERSEDED, Stage.SUPERSEDED)],
+    )
+    def test_terminated_with_notice_it_stays_in_force_until_the_end_that_was_set(
+        self, stage: Stage, ended: Stage | DerivedStatus
+    ) -> None:
+        dates = AgreementDates(executed_at=STARTS_AT, starts_at=STARTS_AT, ended_at=at(2026, 1, 1))
+        assert derived_status(stage, dates, at(2026, 1, 1) - TICK) is DerivedStatus.IN_FORCE
+        assert derived_status(stage, dates, at(2026, 1, 1)) is ended
+
+    def test_terminated_after_it_expired_it_was_expired_in_between(self) -> None:
+        dates = AgreementDates(executed_at=STARTS_AT, starts_at=STARTS_AT, ends_at=ENDS_AT, ended_at=at(2026, 9, 1))
+        assert derived_status(Stage.TERMINATED, dates, at(2026, 8, 1)) is DerivedStatus.EXPIRED
+        assert derived_status(Stage.TERMINATED, dates, at(2026, 9, 1)) is DerivedStatus.TERMINATED
+
+    def test_a_suspension_never_lifted_ends_with_the_agreement(self) -> None:
+        dates = AgreementDates(
+            executed_at=STARTS_AT,
+            starts_at=STARTS_AT,
+            ends_at=ENDS_AT,
+            suspensions=(Interval(start=at(2026, 3, 1)),),
+        )
+        assert derived_status(Stage.SUSPENDED, dates, at(2026, 6, 1)) is DerivedStatus.SUSPENDED
+        assert derived_status(Stage.SUSPENDED, dates, at(2026, 8, 1)) is DerivedStatus.EXPIRED
+
+
+class TestNoticeDays:
+    def test_thirty_days_before_the_thirtieth_of_june_is_the_thirty_first_of_may(self) -> None:
+        assert last_notice_day(date(2026, 6, 30), 30) == date(2026, 5, 31)
+        assert notice_window_opens_on(date(2026, 6, 30), 30, lead_days=60) == date(2026, 4, 1)
+
+    def test_a_leap_day_counts(self) -> None:
+        assert last_notice_day(date(2028, 3, 1), 1) == date(2028, 2, 29)
+
+    @given(
+        expires_on=st.dates(date(1950, 1, 1), date(2190, 1, 1)),
+        notice_days=st.integers(0, 3_650),
+        zone=st.sampled_from(["America/Chicago", "America/Havana", "Pacific/Chatham"]),
+    )
+    def test_notice_on_the_last_day_ends_together_with_the_agreement_and_a_day_later_does_not(
+        self, expires_on: date, notice_days: int, zone: str
+    ) -> None:
+        _, ends_at = utc_bounds(expires_on, expires_on, zone)
+        last = last_notice_day(expires_on, notice_days)
+        assert withdrawal_ends_at(last, notice_days, zone) == ends_at
+        assert withdrawal_ends_at(last + timedelta(days=1), notice_days, zone) > ends_at
+
+    @pytest.mark.parametrize("days", [-1, 3_651])
+    def test_a_notice_period_is_neither_negative_nor_over_ten_years(self, days: int) -> None:
+        with pytest.raises(RuleBroken):
+            last_notice_day(date(2026, 6, 30), days)
+
+
+def provision(number: str, text: str = "Each party bears its own costs.") -> ProvisionText:
+    return ProvisionText(number=number, heading="reimbursement", text=text, sensitivity=Sensitivity.PARTIES)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(st.characters(codec="ascii"), max_size=6), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+class TestCanonicalText:
+    def test_the_exact_form_is_known(self) -> None:
+        text = canonical_text("K-9 aid", [provision("1")], Terms(categories=["k9"]))
+        assert text.startswith(
+            b'{"provisions":[{"heading":"reimbursement","number":"1","sensitivity":"parties",'
+            b'"text":"Each party bears its own costs."}],"terms":{"approval_over_hours":null,'
+        )
+        assert text.endswith(b'"sop_control":"silent"},"title":"K-9 aid"}')
+        assert version_hash(text) == hashlib.sha256(text).hexdigest()
+
+    def test_any_change_that_a_party_could_read_changes_the_hash(self) -> None:
+        terms, longer = Terms(categories=["k9"]), Terms(categories=["k9"], max_duration_hours=72)
+        restricted = ProvisionText(
+            number="1",
+            heading="reimbursement",
+            text="Each party bears its own costs.",
+            sensitivity=Sensitivity.RESTRICTED,
+        )
+        variants = [
+            canonical_text("K-9 aid", [provision("1"), provision("2")], terms),
+            canonical_text("K-9 aid", [provision("2"), provision("1")], terms),
+            canonical_text("K-9 aid", [provision("1")], terms),
+            canonical_text("K-9 aid ", [provision("1")], terms),
+            canonical_text("K-9 aid", [provision("1", "Each party bears its own cost.")], terms),
+            canonical_text("K-9 aid", [restricted], terms),
+            canonical_text("K-9 aid", [provision("1")], longer),
+        ]
+        assert len({version_hash(variant) for variant in variants}) == len(variants)
+
+    @given(json_values)
+    def test_it_is_the_canonical_json_of_rfc_8785(self, value: object) -> None:
+        assert canonical_json(value) == rfc8785.dumps(value)  # type: ignore[arg-type]  # both recursive, apart
+
+    @pytest.mark.parametrize("value", [1.0, b"x", at(2026, 1, 1), {1: "x"}, [{"a": (1,)}], {"a"}])
+    def test_what_has_no_single_form_is_refused(self, value: object) -> None:
+        with pytest.raises(TypeError):
+            canonical_json(value)  # type: ignore[arg-type]  # the point of the test
+
+
+def test_consecutive_agreements_leave_no_instant_between_them() -> None:
+    zone = "America/Los_Angeles"
+    years = [utc_bounds(date(year, 1, 1), date(year, 12, 31), zone) for year in range(2020, 2031)]
+    assert all(before[1] == after[0] for before, after in pairwise(years))

@@ -1,0 +1,155 @@
+"""The `registry` command: what it prints, what it exits with, and what it leaves in the database."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import jwt
+import pytest
+from click.testing import CliRunner, Result
+
+from registry.cli import main
+from registry.settings import PREFIX
+
+SAMPLE = Path(__file__).parents[1] / "registry" / "agencies" / "sample"
+LEE, CDE = str(SAMPLE / "agencies_lee_sample.csv"), str(SAMPLE / "agencies_cde_sample.csv")
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The command in demo mode with a data directory of its own; a keyword sets or, as None, unsets a variable."""
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*arguments: str, **environment: str | None) -> Result:
+        given = {"REGISTRY_DEMO": "1", "REGISTRY_DATA_DIR": str(tmp_path / "data"), "REGISTRY_DATABASE_URL": None}
+        given |= {PREFIX + name: value for name, value in environment.items()}
+        return CliRunner().invoke(main, arguments, env=given)
+
+    return invoke
+
+
+def test_migrate_says_from_where_to_where_and_a_second_time_finds_nothing_to_do(run: Run) -> None:
+    first = run("migrate")
+    assert first.exit_code == 0
+    assert first.stdout.startswith("Schema (empty) → 0")
+    second = run("migrate")
+    assert second.exit_code == 0
+    assert "already; no shared words changed" in second.stdout
+
+
+def test_an_import_reports_what_it_did_and_the_second_changes_nothing(run: Run) -> None:
+    run("migrate")
+    tried = run("import", "agencies", LEE, CDE, "--dry-run")
+    assert tried.stdout.startswith("63 agencies would be entered, 0 would be corrected, 0 unchanged; 0 rows refused.")
+    done = json.loads(run("import", "agencies", LEE, CDE, "--json").stdout)
+    assert (done["created"], done["unchanged"], done["dry_run"]) == (63, 0, False)
+    again = run("import", "agencies", LEE, CDE)
+    assert again.exit_code == 0
+    assert again.stdout.startswith("0 agencies entered, 0 corrected, 63 unchanged; 0 rows refused.")
+
+
+def test_a_bad_row_is_named_and_the_others_are_taken(run: Run, tmp_path: Path) -> None:
+    run("migrate")
+    header, first, *_ = Path(LEE).read_text("utf-8").splitlines()
+    (tmp_path / "mixed.csv").write_text(f"{header}\n{first}\nAK9999999,only two cells\n", "utf-8")
+    mixed = run("import", "agencies", str(tmp_path / "mixed.csv"))
+    assert mixed.exit_code == 0
+    assert mixed.stdout.startswith("1 agencies entered")
+    assert "mixed.csv, line 3: The row has 2 cells, the header 11." in mixed.stdout
+
+
+def test_a_file_that_cannot_be_read_or_is_another_ends_with_one_sentence(run: Run, tmp_path: Path) -> None:
+    run("migrate")
+    (tmp_path / "other.csv").write_text("name,age\n", "utf-8")
+    for arguments, words in (
+        (["absent.csv"], "absent.csv: No such file or directory"),
+        (["other.csv"], "is neither FBI list"),
+        ([CDE], "is the cde list"),
+        ([LEE, LEE], "is the lee list"),
+    ):
+        result = run("import", "agencies", *arguments)
+        assert result.exit_code == 1
+        assert words in result.stderr
+        assert "Traceback" not in result.output
+
+
+def test_an_import_asks_for_the_newest_schema_first(run: Run) -> None:
+    result = run("import", "agencies", LEE)
+    assert result.exit_code == 1
+    assert "run `registry migrate` first" in result.stderr
+
+
+def test_a_wrong_setting_ends_with_one_sentence_and_exit_code_2(run: Run) -> None:
+    for environment, words in (
+        ({"DEMO": "0"}, "Set REGISTRY_ISSUERS"),
+        ({"DEMO": "yes"}, "REGISTRY_DEMO is 0 or 1"),
+        ({"DATABSE_URL": "sqlite:///x"}, "Unknown setting REGISTRY_DATABSE_URL"),
+        ({"DATABASE_URL": "mysql://there"}, "REGISTRY_DATABASE_URL: the database URL must begin with"),
+    ):
+        result = run("migrate", **environment)
+        assert result.exit_code == 2, result.output
+        assert words in result.stderr
+        assert "Traceback" not in result.output
+
+
+def test_a_database_that_does_not_answer_or_is_none_is_said_in_one_sentence(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "prose.db").write_text("This is not a database. " * 100)
+    for url in ("postgresql+asyncpg://nobody@127.0.0.1:1/none", f"sqlite:///{tmp_path / 'prose.db'}"):
+        result = run("migrate", DATABASE_URL=url)
+        assert result.exit_code == 1
+        assert result.stderr.startswith("Error: ")
+        assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_token_is_minted_in_demo_mode_and_in_no_other(run: Run) -> None:
+    agency = "01900000-0000-7000-8000-00000000abcd"
+    made = run("token", "--agency", agency, "--role", "coordinator", "--role", "approver", "--subject", "jo")
+    assert made.exit_code == 0
+    claims = jwt.decode(made.stdout.strip(), options={"verify_signature": False})
+    assert (claims["sub"], claims["agency"], sorted(claims["roles"])) == ("jo", agency, ["approver", "coordinator"])
+    assert claims["exp"] - claims["iat"] == 8 * 3600
+    issuers = '[{"issuer": "https://issuer.example", "agencies": ["*"], "keys": {"keys": []}}]'
+    real = run("token", "--role", "legal", DEMO="0", ISSUERS=issuers, LEDGER_KEY="0123456789abcdef" * 2)
+    assert real.exit_code == 2
+    assert "REGISTRY_DEMO=1 only" in real.stderr
+
+
+def test_a_token_that_the_service_would_refuse_is_not_minted(run: Run) -> None:
+    assert run("token", "--role", "sheriff").exit_code == 2
+    assert run("token", "--role", "legal", "--hours", "25").exit_code == 2
+    assert run("token", "--role", "legal", "--subject", "two words").exit_code == 2
+    assert run("token").exit_code == 2
+
+
+def test_the_contract_is_written_printed_and_checked(run: Run, tmp_path: Path) -> None:
+    assert run("openapi", "--check").exit_code == 1
+    assert run("openapi", "--write").exit_code == 0
+    assert run("openapi", "--check").exit_code == 0
+    printed = run("openapi", DEMO=None)
+    assert printed.stdout_bytes == (tmp_path / "openapi" / "registry.json").read_bytes()
+    (tmp_path / "old.json").write_text("{}")
+    stale = run("openapi", "--check", "old.json")
+    assert stale.exit_code == 1
+    assert "run `registry openapi --write old.json`" in stale.stderr
+
+
+def test_the_shipped_policies_pass_their_tests_without_any_setting(run: Run) -> None:
+    result = run("policy", "test", DEMO=None)
+    assert result.exit_code == 0, result.output
+    assert " 0 failed; 100 % of " in result.stdout
+
+
+def test_policies_that_are_not_there_fail(run: Run) -> None:
+    result = run("policy", "test", "nowhere")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: ")
+    assert "Traceback" not in result.output
+
+
+def test_every_command_explains_itself_with_an_example(run: Run) -> None:
+    for command in (["migrate"], ["import", "agencies"], ["token"], ["openapi"], ["policy", "test"]):
+        result = run(*command, "--help")
+        assert result.exit_code == 0
+        assert "Example" in result.stdout
