@@ -8,6 +8,7 @@ clients behind idle ones. Scale out on PostgreSQL with more such processes, not 
 import asyncio
 import fcntl
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -142,5 +143,9 @@ def server(settings: Settings, protocol: type[DeadlineProtocol] = DeadlineProtoc
 
 def serve(settings: Settings) -> None:
     """Serve until told to stop: SIGTERM or SIGINT finish what is in flight, then close."""
+    # Once it has closed, uvicorn raises the signal again for whoever was there before it. Here that is nobody: having
+    # stopped as told, the process ends with 0.
+    for told in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(told, lambda _number, _frame: None)
     with writing_alone(settings.database_url):
         server(settings).run()

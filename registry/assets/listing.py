@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from functools import cache
 from typing import Any, TypeVar
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.sql.operators import custom_op
@@ -84,12 +85,12 @@ async def descendants(read: Read, code: str) -> tuple[str, ...]:
     return known[1]
 
 
-def _lendable() -> sa.ColumnElement[bool]:
+def _lendable(owner: sa.ColumnElement[UUID]) -> sa.ColumnElement[bool]:
     """Another agency's, in service, shared, and covered by an agreement in force with `viewer` at `at`."""
     return sa.and_(
         asset.c.service_state == ServiceState.IN_SERVICE.value,
         asset.c.sharing != Sharing.PRIVATE.value,
-        asset.c.agency_id.in_(partners_in_force()),
+        owner.in_(partners_in_force()),
         covers_asset(asset.c.agency_id, asset.c.category),
     )
 
@@ -109,11 +110,12 @@ def statement(dialect: str, filters: frozenset[str], categories: int) -> sa.Sele
     if "type_at_least" in filters:
         found = found.where(asset.c.type_level <= sa.bindparam("type_at_least", type_=sa.Integer))
     if "lendable" in filters:
-        found = found.where(_lendable())
+        owner = asset.c.agency_id if by_owner else _hidden(asset.c.agency_id, dialect)
+        found = found.where(_lendable(owner))
     else:
         found = found.where(visible_to(among_many=True))
         if "not_lendable" in filters:
-            found = found.where(~_lendable())
+            found = found.where(~_lendable(asset.c.agency_id))
     if "window" in filters:
         found = found.where(asset.c.service_state == ServiceState.IN_SERVICE.value, free_in_window())
     if words:

@@ -44,7 +44,7 @@ asset = table(
     sa.CheckConstraint("capacity BETWEEN 1 AND 100000", name="capacity"),
     sa.CheckConstraint("(latitude IS NULL) = (longitude IS NULL)", name="point"),
     sa.CheckConstraint("length(name) BETWEEN 1 AND 200", name="name_length"),
-    sa.Index("ix_asset_category_cell", "category", "cell"),
+    sa.Index("ix_asset_category_cell", "category", "cell", "latitude", "longitude"),
     sa.Index("ix_asset_category", "category", "n"),
     sa.Index("ix_asset_agency", "agency_id", "category", "n"),
 )

@@ -100,12 +100,12 @@ class TestStates:
             state = advance(state, action)
         assert state is S.CLOSED
 
-    @pytest.mark.parametrize("state", OUT)
+    @pytest.mark.parametrize("state", sorted(OUT))
     def test_returning_is_possible_from_every_state_in_which_the_asset_is_out(self, state: LoanState) -> None:
         for overlays in EVERY_OVERLAY:
             assert A.RETURN in allowed(state, Side.ASSISTING, overlays)
 
-    @pytest.mark.parametrize("state", OUT)
+    @pytest.mark.parametrize("state", sorted(OUT))
     def test_what_is_out_can_be_recalled_but_neither_cancelled_nor_a_no_show(self, state: LoanState) -> None:
         assert A.RECALL in allowed(state, Side.ASSISTING)
         assert {A.CANCEL, A.REPORT_NO_SHOW} & {action for start, action in TRANSITIONS if start is state} == set()

@@ -93,28 +93,11 @@ def test_purposes_and_headings_have_the_codes_that_policies_and_checklists_name(
         purpose.code for purpose in load_purposes()
     }
     assert {heading.code for heading in load_headings()} >= set(
-        [
-            "scope",
-            "information_sharing",
-            "resource_allocation",
-            "joint_operations",
-            "command_and_control",
-            "liability",
-            "indemnification",
-            "workers_compensation",
-            "insurance",
-            "reimbursement",
-            "powers",
-            "credentialing",
-            "confidentiality",
-            "records",
-            "term",
-            "renewal",
-            "termination",
-            "dispute",
-            "metrics",
-            "review",
-        ]
+        (
+            "scope information_sharing resource_allocation joint_operations command_and_control liability "
+            "indemnification workers_compensation insurance reimbursement powers credentialing confidentiality "
+            "records term renewal termination dispute metrics review"
+        ).split()
     )
 
 

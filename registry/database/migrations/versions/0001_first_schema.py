@@ -213,7 +213,7 @@ def upgrade() -> None:
     )
     op.create_index('ix_asset_agency', 'asset', ['agency_id', 'category', 'n'], unique=False)
     op.create_index('ix_asset_category', 'asset', ['category', 'n'], unique=False)
-    op.create_index('ix_asset_category_cell', 'asset', ['category', 'cell'], unique=False)
+    op.create_index('ix_asset_category_cell', 'asset', ['category', 'cell', 'latitude', 'longitude'], unique=False)
     op.create_table('category_closure',
     sa.Column('ancestor', sa.Text(), nullable=False),
     sa.Column('descendant', sa.Text(), nullable=False),

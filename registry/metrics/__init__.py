@@ -1,0 +1,1 @@
+"""How well sharing works, over time: shares, quantiles, hours, each with what it was counted from."""

@@ -1,0 +1,147 @@
+"""Effectiveness on the wire: every figure with what it was counted from."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from msgspec import Meta, Struct, field
+
+from registry.agencies.schemas import Zone
+from registry.kernel.text import Code
+from registry.kernel.time import Instant, Window
+from registry.metrics.rules import Quantile
+
+GroupBy = Literal["none", "month", "agreement", "category"]
+
+
+class ShareMeasure(Struct, kw_only=True, frozen=True):
+    """A part of a whole with its 95 % Wilson interval; value and bounds are null where there was nothing to count."""
+
+    numerator: int
+    denominator: int
+    n: int
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+class TimeMeasure(Struct, kw_only=True, frozen=True):
+    """Hours from asking to an event, with distribution-free 95 % intervals.
+
+    A bound is null where so few observations cannot bound the percentile on that side.
+    """
+
+    numerator: Annotated[int, Meta(description="Lines for which the event has come.")]
+    denominator: Annotated[int, Meta(description="Lines asked.")]
+    n: Annotated[int, Meta(description="Observations; equal to the numerator.")]
+    median_hours: Quantile
+    p90_hours: Quantile
+
+
+class HoursMeasure(Struct, kw_only=True, frozen=True):
+    """Hours over hours; no interval, as hours are not independent trials."""
+
+    numerator: Annotated[float, Meta(description="Unit-hours away from home.")]
+    denominator: Annotated[float, Meta(description="Unit-hours in service, up to now.")]
+    n: Annotated[int, Meta(description="Assets.")]
+    value: float | None
+
+
+class ReasonCount(Struct, kw_only=True, frozen=True):
+    """How often a reason was given; a line counts once for each of its reasons."""
+
+    code: Annotated[
+        str,
+        Meta(
+            description="The policy's id for a denial; `rejected_by_assisting` or `rejected_by_requesting` for an "
+            "approver's no.",
+            examples=["duration_over_limit"],
+        ),
+    ]
+    lines: int
+
+
+class Scores(Struct, kw_only=True, frozen=True):
+    """The measures over one window. Lines count by when they were asked; all of them only as far as they concern the
+    caller's own agency.
+    """
+
+    fill_rate: Annotated[
+        ShareMeasure,
+        Meta(description="Lines whose asset arrived, of lines asked and not withdrawn before any decision."),
+    ]
+    time_to_decision: Annotated[
+        TimeMeasure, Meta(description="From asking to permitted, approved, denied or rejected.")
+    ]
+    time_to_fulfil: Annotated[TimeMeasure, Meta(description="From asking to the arrival on scene.")]
+    on_time_return: Annotated[
+        ShareMeasure,
+        Meta(
+            description="Loans back by the agreed return in force then, of loans due in the window; overdue and lost "
+            "ones count as late."
+        ),
+    ]
+    overdue: Annotated[int, Meta(description="Loans due in the window and still not back.")]
+    utilisation: Annotated[
+        HoursMeasure, Meta(description="Of the assets with a loan in the window; out of service does not count.")
+    ]
+    declined: Annotated[ShareMeasure, Meta(description="Lines denied or rejected, of lines decided.")]
+    decline_reasons: Annotated[list[ReasonCount], Meta(description="Most frequent first.")]
+    expired_but_used: Annotated[
+        ShareMeasure,
+        Meta(
+            description="Loans reserved whose agreement, with today's knowledge, was not in force between the two when "
+            "it was decided; the target is 0."
+        ),
+    ]
+    activations: Annotated[int, Meta(description="Distinct incidents, or requests without one, for which help left.")]
+
+
+class MetricGroup(Struct, kw_only=True, frozen=True):
+    """The measures of one month, agreement or category; `key` is null for all together, or where there was none."""
+
+    key: Annotated[str | None, Meta(examples=["2026-07"])]
+    window: Annotated[Window, Meta(description="A month at the edge is cut to the window asked for.")]
+    scores: Scores
+
+
+class MetricReport(Struct, kw_only=True, frozen=True):
+    """How well sharing worked in a window, seen now."""
+
+    window: Window
+    time_zone: str
+    as_of: Instant
+    group_by: GroupBy
+    groups: list[MetricGroup]
+
+
+class AgreementScorecard(Struct, kw_only=True, frozen=True):
+    """How well one agreement works for the caller's agency: over the window, and month by month."""
+
+    agreement_id: UUID
+    window: Window
+    time_zone: str
+    as_of: Instant
+    overall: Scores
+    months: list[MetricGroup]
+
+
+From = Annotated[Instant, Meta(description="Start of the window; 365 days before its end if left out.")]
+To = Annotated[Instant, Meta(description="End of the window; now if left out.")]
+
+
+class ScorecardQuery(Struct, kw_only=True, frozen=True):
+    """Which window, and whose months."""
+
+    since: From | None = field(name="from", default=None)
+    until: To | None = field(name="to", default=None)
+    time_zone: Zone = "UTC"
+
+
+class MetricsQuery(ScorecardQuery, kw_only=True, frozen=True):
+    """Filters of the metrics. What the caller's agency is no side of is never counted, whatever they say."""
+
+    agreement_id: UUID | None = None
+    category: Annotated[Code | None, Meta(description="With everything below it.")] = None
+    assisting_agency_id: UUID | None = None
+    requesting_agency_id: UUID | None = None
+    group_by: GroupBy = "none"
