@@ -35,7 +35,7 @@ torture: $(BIN)/.tools  ## booking histories and kills, at full length
 	REGISTRY_TEST_TORTURE=1 $(BIN)/python -m pytest tests/torture tests/loans -q
 
 bench: $(BIN)/.tools  ## ratios to what a user would pick instead
-	$(BIN)/python -m benchmarks.run
+	$(BIN)/python -m benchmarks.run --registry benchmarks.service:prepare --json benchmarks/last-run.json
 
 contract: $(BIN)/.service  ## write the OpenAPI document anew
 	REGISTRY_DEMO=1 $(BIN)/registry openapi --write openapi/registry.json

@@ -135,10 +135,9 @@ def registry(workspace: Workspace, kind: Database, prepare: Prepare) -> Target:
             prepared[:] = [prepare(url, workspace.assets)]
             port = free_port()
             environment = {
-                **prepared[0].environment,
                 "HOST": "127.0.0.1",
                 "PORT": str(port),
-                "REGISTRY_DATABASE_URL": url,
+                **prepared[0].environment,
             }
             command = [str(Path(sys.executable).with_name("registry")), "serve"]
             with serve(command, environment, port, workspace.folder / f"{name}.log") as running:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import structlog
 from litestar import Litestar, Request
 from litestar.datastructures import State
@@ -149,6 +150,10 @@ def _denial_recorder(database: Database) -> Any:
     return run
 
 
+def _as_bytes(entry: object, **_: object) -> bytes:
+    return msgspec.json.encode(entry, enc_hook=str)
+
+
 def configure_logging(settings: Settings) -> None:
     """Structured logs, one JSON object a line; no bodies, no tokens, no rows."""
     level = getattr(logging, settings.log_level.upper())
@@ -157,8 +162,9 @@ def configure_logging(settings: Settings) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.ExceptionRenderer(_traceback),
-            structlog.processors.JSONRenderer(),
+            structlog.processors.JSONRenderer(serializer=_as_bytes),
         ],
+        logger_factory=structlog.BytesLoggerFactory(),
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )

@@ -97,7 +97,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     if level not in ("debug", "info", "warning", "error"):
         raise SettingsError(f"{PREFIX}LOG_LEVEL is debug, info, warning or error, not “{level[:20]}”.")
     return Settings(
-        database_url=given.get("DATABASE_URL", f"sqlite:///{data_dir.resolve() / 'registry.db'}"),
+        database_url=_database_url(given.get("DATABASE_URL", f"sqlite:///{data_dir.resolve() / 'registry.db'}")),
         data_dir=data_dir,
         demo=demo,
         issuers=_issuers(given.get("ISSUERS"), demo=demo),
@@ -111,6 +111,12 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         **{n.lower(): _whole(PREFIX + n, given[n], bounds) for n, bounds in _WHOLE.items() if n in given},
         **{n.lower(): _decimal(PREFIX + n, given[n], bounds) for n, bounds in _DECIMAL.items() if n in given},  # type: ignore[arg-type]  # decimal fields all
     )
+
+
+def _database_url(value: str) -> str:
+    if not value.startswith(("sqlite:///", "postgresql+asyncpg://")):
+        raise SettingsError(f"{PREFIX}DATABASE_URL begins with sqlite:/// or postgresql+asyncpg://.")
+    return value
 
 
 def _flag(value: str) -> bool:

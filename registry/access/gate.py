@@ -7,13 +7,11 @@ is judged later, by the command, which has it in its hands.
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from litestar.connection import ASGIConnection
-from litestar.handlers.base import BaseRouteHandler
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Send
 
 from registry.access.permissions import Action, in_scope, may_ever
-from registry.access.principals import Caller, Principal
+from registry.access.principals import Caller
 from registry.access.standing import Standings
 from registry.access.tokens import TokenVerifier
 from registry.database.connect import Database
@@ -51,10 +49,15 @@ class Gate(ASGIMiddleware):
                 scope["user"] = principal
             self._refuse_large(scope)
             refuse_other_media(scope)
+            if (why := _ruled_out(scope)) is not None:
+                await self._record_denial(scope, why)
+                raise Forbidden(why)
         await next_app(scope, receive, send)
         if (reason := scope.get("registry.denied")) is not None:
-            operation = str(scope["route_handler"].operation_id)
-            await self._on_denied(caller_from(scope), operation, scope["path"], str(reason))
+            await self._record_denial(scope, str(reason))
+
+    async def _record_denial(self, scope: Scope, reason: str) -> None:
+        await self._on_denied(caller_from(scope), str(scope["route_handler"].operation_id), scope["path"], reason)
 
     def _refuse_large(self, scope: Scope) -> None:
         for value in header_values(scope, b"content-length"):
@@ -67,20 +70,22 @@ def _bearer(scope: Scope) -> str:
     if len(given) != 1:
         raise Unauthenticated("Send one Authorization header with a bearer token.")
     kind, _, token = given[0].decode("latin-1").partition(" ")
-    if kind.lower() != "bearer" or not token.strip():
+    token = token.strip(" ")
+    if kind.lower() != "bearer" or not token:
         raise Unauthenticated("Send the Authorization header as “Bearer <token>”.")
-    return token.strip()
+    return token
 
 
-async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """403 for what the token alone rules out; runs before the body is read."""
-    action: Action | None = handler.opt.get("permission")
-    if action is None:
-        return
-    principal: Principal = connection.scope["user"]
-    if not may_ever(principal, action):
-        why = "scopes do not include" if not in_scope(principal, action) else "roles do not allow"
-        raise Forbidden(f"Your {why} {action}.")
+def _ruled_out(scope: Scope) -> str | None:
+    """Why the token alone rules the operation out, before the body is read; None when it does not.
+
+    Asked here and not in a guard: the framework copies the whole connection for each guard.
+    """
+    action: Action | None = scope["route_handler"].opt.get("permission")
+    if action is None or may_ever(scope["user"], action):
+        return None
+    why = "scopes do not include" if not in_scope(scope["user"], action) else "roles do not allow"
+    return f"Your {why} {action}."
 
 
 def caller_from(scope: Any) -> Caller:

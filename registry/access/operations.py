@@ -1,7 +1,7 @@
 """How an operation is declared: method, path, permission and the problems it can answer with, in one line.
 
-What is declared here is enforced (guard, strict query) and documented (OpenAPI) from the same words. It is also the
-one place where a request's unit of work begins and ends: the answer is rendered, the idempotency record written,
+What is declared here is enforced (permission, strict query) and documented (OpenAPI) from the same words. It is also
+the one place where a request's unit of work begins and ends: the answer is rendered, the idempotency record written,
 the transaction committed, and only then does the first byte go out. Whatever raises on the way rolls back.
 """
 
@@ -9,7 +9,6 @@ import inspect
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal
-from uuid import UUID
 
 import msgspec
 from litestar import Request, delete, get, patch, post
@@ -17,7 +16,7 @@ from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
-from registry.access.gate import caller_from, guard
+from registry.access.gate import caller_from
 from registry.access.permissions import Action
 from registry.access.principals import Principal
 from registry.database.connect import unit_of_work
@@ -26,7 +25,6 @@ from registry.http.answers import Answer, Rendered
 from registry.http.asgi import Scope
 from registry.http.idempotency import Claim, checked_key
 from registry.http.requests import expected_version, header_values, read_query
-from registry.kernel.errors import NotFound
 
 _VERBS: dict[str, Callable[..., Any]] = {"get": get, "post": post, "patch": patch, "delete": delete}
 _MARKER = NamedDependency[int].__metadata__[0]  # type: ignore[attr-defined]  # an Annotated alias
@@ -60,7 +58,6 @@ def operation(
             operation_id=function.__name__,
             summary=summary.rstrip("."),
             description=" ".join(description.split()) or summary,
-            guards=[guard],
             status_code=success,
             opt={
                 "permission": permission,
@@ -128,9 +125,6 @@ def _conduct(function: Callable[..., Any], query: type[msgspec.Struct] | None, s
 
     async def conduct(request: Request[Any, Any, Any], **parameters: Any) -> Rendered:
         scope: Any = request.scope
-        for value in parameters.values():
-            if isinstance(value, UUID) and f"/{value}" not in scope["path"].lower():
-                raise NotFound("page")  # the parser takes braces and missing hyphens; one thing has one address
         given = Given(scope, read_query(scope, query), None)
         if not writes:
             answer: Answer[Any] = await function(**parameters, **{name: getattr(given, name) for name in asked})

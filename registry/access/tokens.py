@@ -11,13 +11,14 @@ import time
 from collections import OrderedDict
 from datetime import datetime
 from typing import Any
-from urllib.request import Request, urlopen
+from urllib.error import HTTPError
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 from uuid import UUID
 
 import jwt
 import msgspec
 
-from registry.access.principals import Principal, Role
+from registry.access.principals import OPERATOR_AGENCY_ID, Principal, Role
 from registry.kernel.errors import Unauthenticated
 from registry.settings import Issuer
 
@@ -25,6 +26,8 @@ ALGORITHMS = ("ES256", "ES384", "EdDSA", "RS256", "PS256")
 _REQUIRED = ["iss", "aud", "sub", "exp", "iat", "jti"]
 _SUBJECT = re.compile(r"\A[!-~]{1,200}\Z")
 _LONGEST_TOKEN = 8192
+# The library also takes padding, blanks and other encodings of JSON: a token would have many spellings.
+_COMPACT = re.compile(r"\Aey[A-Za-z0-9_-]+\.ey[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\Z")
 _JWKS_LIMIT = 65_536
 REFRESH_SECONDS = 300.0
 
@@ -37,6 +40,7 @@ class Keys:
         self.agencies = None if "*" in issuer.agencies else frozenset(UUID(a) for a in issuer.agencies)
         self._keys: dict[str, jwt.PyJWK] = {}
         self._fetched = 0.0
+        self._body = b""
         if issuer.keys is not None:
             self._keys = parse_key_set(issuer.keys)
 
@@ -44,29 +48,51 @@ class Keys:
         """The key, from memory only: an unknown `kid` in a hostile token must not cause a fetch."""
         return self._keys.get(kid)
 
-    async def refresh(self) -> None:
-        """Fetch the key set again when it is due; a failing issuer leaves the last good set in force."""
+    async def refresh(self) -> bool:
+        """Fetch the key set again when it is due, and tell whether it changed.
+
+        Raises what the fetch or the set is at fault for; the last good set stays in force then.
+        """
         url = self.issuer.jwks_url
         if url is None or (time.monotonic() - self._fetched < REFRESH_SECONDS and self._keys):
-            return
+            return False
         async with asyncio.timeout(10):
             body = await asyncio.to_thread(_fetch, url)
-        self._keys = parse_key_set(msgspec.json.decode(body))
+        if changed := body != self._body:
+            self._keys, self._body = parse_key_set(msgspec.json.decode(body, type=dict[str, Any])), body
         self._fetched = time.monotonic()
+        return changed
+
+
+class _NoRedirects(HTTPRedirectHandler):
+    def redirect_request(self, *_args: object, **_named: object) -> None:
+        """An issuer's keys come from where the settings say, not from where somebody on the way points."""
 
 
 def _fetch(url: str) -> bytes:
-    with urlopen(Request(url, headers={"Accept": "application/json"}), timeout=5) as answer:  # noqa: S310  # https only, by settings
-        body: bytes = answer.read(_JWKS_LIMIT + 1)
+    request = Request(url, headers={"Accept": "application/json"})  # noqa: S310  # https only, by settings
+    try:
+        with build_opener(_NoRedirects).open(request, timeout=5) as answer:
+            body: bytes = answer.read(_JWKS_LIMIT + 1)
+    except HTTPError as refused:
+        refused.close()
+        raise
     if len(body) > _JWKS_LIMIT:
         raise ValueError("the key set is larger than 64 KiB")
     return body
 
 
 def parse_key_set(document: dict[str, Any]) -> dict[str, jwt.PyJWK]:
-    """Public signing keys by `kid`. Raises ValueError for a key without `kid`, or without one allowed algorithm."""
+    """Public signing keys by `kid`; keys for encryption are left out.
+
+    Raises ValueError for a key without `kid`, without one allowed algorithm, or with its private half.
+    """
     found: dict[str, jwt.PyJWK] = {}
     for key in document.get("keys", []):
+        if key.get("use") == "enc":
+            continue
+        if "d" in key or "k" in key:
+            raise ValueError("a key set for verifying holds public keys only")
         kid, algorithm = key.get("kid"), key.get("alg")
         if not isinstance(kid, str) or algorithm not in ALGORITHMS:
             raise ValueError("every key needs a kid and one of the algorithms " + ", ".join(ALGORITHMS))
@@ -89,13 +115,24 @@ class TokenVerifier:
         self._limit = remembered
 
     async def refresh(self) -> None:
-        """Fetch what is due of every issuer's keys."""
+        """Fetch what is due of every issuer's keys; one that fails does not keep the others from it.
+
+        Tokens verified with keys that are gone are forgotten, or a withdrawn key would count until they expire.
+        Raises ExceptionGroup of what failed.
+        """
+        failed = []
         for keys in self._issuers.values():
-            await keys.refresh()
+            try:
+                if await keys.refresh():
+                    self._remembered.clear()
+            except Exception as error:  # noqa: BLE001  # whatever it was; told together at the end
+                failed.append(error)
+        if failed:
+            raise ExceptionGroup("key sets could not be fetched", failed)
 
     def verify(self, token: str, now: datetime) -> Principal:
         """The principal the token stands for. Raises Unauthenticated, never telling which check failed in detail."""
-        if len(token) > _LONGEST_TOKEN or not token.isascii():
+        if len(token) > _LONGEST_TOKEN or not _COMPACT.match(token):
             raise Unauthenticated("The bearer token is not valid.", "invalid_token")
         digest = hashlib.sha256(token.encode()).digest()
         known = self._remembered.get(digest)
@@ -139,6 +176,8 @@ class TokenVerifier:
             raise ValueError("subject or token id")
         if not isinstance(claims["roles"], list):
             raise ValueError("roles")
+        if Role.REGISTRY_ADMIN in claims["roles"] and agency != OPERATOR_AGENCY_ID:
+            raise ValueError("an agency's issuer cannot make administrators of the registry")
         return expires, Principal(
             subject=claims["sub"],
             agency_id=agency,

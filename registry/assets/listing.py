@@ -217,7 +217,7 @@ async def list_assets(read: Read, caller: Caller, query: AssetQuery) -> AssetPag
             (after,) = decode_cursor(query.cursor, (int,))
         parameters["after"] = max(-1, min(after, _LARGEST_N))
     # One category's run is a short walk of its index; whatever may take milliseconds stays off the event loop.
-    ask = read.all if len(codes) == 1 and filters <= _SHORT else read.all_slowly
+    ask = read.fast if len(codes) == 1 and filters <= _SHORT else read.all_slowly
     rows = await ask(statement(read.dialect, frozenset(filters), len(codes)), parameters)
     kept, next_cursor = cut(rows, query.limit, lambda r: (r.distance, r.n) if placed else (r.n,))
     return AssetPage(items=_summaries(kept), next_cursor=next_cursor)

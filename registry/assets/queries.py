@@ -166,10 +166,10 @@ async def visible_asset(read: Read, principal: Principal, asset_id: UUID, now: d
 
 async def asset_row(read: Read, caller: Caller, asset_id: UUID) -> Row[Any]:
     """The row that the caller may see, with whether it is committed where the asset is its own. Raises NotFound."""
-    row = await read.first(_GET, {"id": asset_id, "viewer": caller.agency_id, "at": caller.now})
-    if row is None:
+    rows = await read.fast(_GET, {"id": asset_id, "viewer": caller.agency_id, "at": caller.now})
+    if not rows:
         raise NotFound("asset")
-    return row
+    return rows[0]
 
 
 async def get_asset(read: Read, caller: Caller, asset_id: UUID) -> Asset:

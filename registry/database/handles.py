@@ -11,6 +11,8 @@ from typing import Any, TypeAlias
 from sqlalchemy.engine import Row
 from sqlalchemy.sql.base import Executable
 
+from registry.database.fast import Selection
+
 Parameters: TypeAlias = Mapping[str, object] | Sequence[Mapping[str, object]]
 Rows: TypeAlias = Sequence[Row[Any]]
 
@@ -27,6 +29,13 @@ class Read(ABC):
     @abstractmethod
     async def all_slowly(self, statement: Executable, parameters: Mapping[str, object] | None = None) -> Rows:
         """Every row of a query that may take milliseconds (search, reports), kept out of others' way."""
+
+    async def fast(self, statement: Selection, parameters: Mapping[str, object] | None = None) -> Rows:
+        """As `all`, for a hot read whose statement is built once: compiled once and handed to the driver.
+
+        Rows are tuples with named columns. A handle that has no such way answers as `all` does.
+        """
+        return await self.all(statement, parameters)
 
     async def first(self, statement: Executable, parameters: Mapping[str, object] | None = None) -> Row[Any] | None:
         """The first row, or None."""

@@ -4,8 +4,9 @@ Instants are fixed-width UTC text on SQLite, so text order is time order, and `t
 are 16-byte BLOBs and `uuid`. A naive time is refused on its way in: both databases would store a wrong instant.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -30,6 +31,22 @@ metadata = sa.MetaData(
 )
 
 
+# Converters of single values: a page of fifty rows calls them hundreds of times, so each is one plain function.
+
+
+@lru_cache(maxsize=16_384)
+def _uuid(stored: bytes | None) -> UUID | None:
+    return None if stored is None else UUID(bytes=stored)
+
+
+def _instant(stored: str | None) -> datetime | None:
+    return None if stored is None else datetime.fromisoformat(stored)
+
+
+def _in_utc(stored: datetime | None) -> datetime | None:
+    return None if stored is None else stored.astimezone(UTC)
+
+
 class Uuid(TypeDecorator[UUID]):
     """A UUID: BLOB(16) on SQLite, `uuid` on PostgreSQL."""
 
@@ -44,8 +61,8 @@ class Uuid(TypeDecorator[UUID]):
     def process_bind_param(self, value: UUID | None, dialect: Dialect) -> Any:
         return value if value is None or dialect.name == "postgresql" else value.bytes
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> UUID | None:
-        return value if value is None or dialect.name == "postgresql" else UUID(bytes=value)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        return None if dialect.name == "postgresql" else _uuid
 
 
 class Instant(TypeDecorator[datetime]):
@@ -64,10 +81,8 @@ class Instant(TypeDecorator[datetime]):
             raise ValueError("an instant needs a UTC offset")
         return value.astimezone(UTC) if dialect.name == "postgresql" else format_instant(value)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.astimezone(UTC) if dialect.name == "postgresql" else datetime.fromisoformat(value)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        return _in_utc if dialect.name == "postgresql" else _instant
 
 
 class Civil(TypeDecorator[date]):

@@ -33,6 +33,7 @@ from registry.settings import Settings
 _REQUEST_ID = re.compile(rb"\A[A-Za-z0-9._-]{8,128}\Z")
 _HOST = re.compile(rb"\A(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?\Z")
 _UUID = "-".join(f"[0-9A-Fa-f]{{{digits}}}" for digits in (8, 4, 4, 4, 12))
+_NUMBER = "(?:0|[1-9][0-9]{0,8})"
 _MOST_HEADERS = 100
 _EXEMPT = frozenset({"/health/live", "/health/ready", "/metrics"})
 _log = structlog.get_logger("registry.access")
@@ -54,33 +55,52 @@ class Metrics:
             buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
         )
         self.in_flight = Gauge("registry_requests_in_flight", "Requests being answered.", registry=self.registry)
+        self._counted: dict[tuple[str, str, int], Counter] = {}
+        self._timed: dict[tuple[str, str], Histogram] = {}
         self.refused = Counter(
             "registry_requests_refused_total", "Requests refused at the door.", registry=self.registry
         )
 
+    def note(self, method: str, route: str, status: int, seconds: float) -> None:
+        """One answered request. The labelled series are kept: looking them up costs more than counting."""
+        counted, timed = (method, route, status), (method, route)
+        if counted not in self._counted:
+            self._counted[counted] = self.requests.labels(method, route, str(status))
+        if timed not in self._timed:
+            self._timed[timed] = self.seconds.labels(method, route)
+        self._counted[counted].inc()
+        self._timed[timed].observe(seconds)
+
 
 def _component(part: str | PathParameterDefinition) -> str:
-    # The framework would take a UUID in any of Python's spellings: braces, `urn:uuid:`, without hyphens.
+    # The framework would take Python's spellings: a UUID in braces or without hyphens, numbers such as +1 and 1_0.
     if isinstance(part, str):
         return re.escape(part)
-    return _UUID if part.type is UUID else "[^/]+"
+    return {UUID: _UUID, int: _NUMBER}.get(part.type, "[^/]+")
 
 
 class Routes:
     """Which methods a path takes: for OPTIONS, and for a 405 that names them all."""
 
     def __init__(self, app: Litestar) -> None:
-        self._patterns: list[tuple[re.Pattern[str], list[str]]] = []
+        # By number of parts and collection, so that a request is held against a handful of patterns and not all.
+        self._patterns: dict[tuple[int, str], list[tuple[re.Pattern[str], list[str]]]] = {}
         for route in app.routes:
             pattern = "/" + "/".join(_component(part) for part in route.path_components)
             methods = sorted({str(m) for m in getattr(route, "methods", ())} | {"OPTIONS"})
             if "GET" in methods:
                 methods = sorted({*methods, "HEAD"})
-            self._patterns.append((re.compile(rf"\A{pattern}\Z"), methods))
+            key = self._key(str(route.path_format))
+            self._patterns.setdefault(key, []).append((re.compile(rf"\A{pattern}\Z"), methods))
+
+    @staticmethod
+    def _key(path: str) -> tuple[int, str]:
+        parts = path.split("/")
+        return len(parts), parts[2] if len(parts) > 2 and parts[1] == "v1" else ""
 
     def methods(self, path: str) -> list[str] | None:
         """The methods of the path, None when there is no such path."""
-        for pattern, methods in self._patterns:
+        for pattern, methods in self._patterns.get(self._key(path), ()):
             if pattern.match(path):
                 return methods
         return None
@@ -172,8 +192,7 @@ class Edge:
         route = str(scope.get("path_template") or "(none)")
         method = "HEAD" if exchange.head else str(scope["method"])
         method = method if method in ("GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS") else "(other)"
-        self.metrics.requests.labels(method, route, str(exchange.status)).inc()
-        self.metrics.seconds.labels(method, route).observe(seconds)
+        self.metrics.note(method, route, exchange.status, seconds)
         principal = scope.get("user")
         _log.info(
             "answered",

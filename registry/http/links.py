@@ -1,12 +1,13 @@
 """Links between pages."""
 
-from urllib.parse import parse_qsl, urlencode
-
 
 def next_link(here: str, cursor: str | None) -> str | None:
-    """The address of the next page: the same question with the next cursor; None on the last page."""
+    """The address of the next page: the same question with the next cursor; None on the last page.
+
+    Parameters stay as they were written; a cursor needs no quoting (see `paging`).
+    """
     if cursor is None:
         return None
     path, _, query = here.partition("?")
-    kept = [(name, value) for name, value in parse_qsl(query) if name != "cursor"]
-    return f"{path}?{urlencode([*kept, ('cursor', cursor)])}"
+    kept = [part for part in query.split("&") if part and not part.startswith("cursor=")]
+    return f"{path}?{'&'.join([*kept, f'cursor={cursor}'])}"

@@ -7,6 +7,7 @@ parameter must be known, given once, and within its bounds.
 
 import re
 import unicodedata
+from functools import cache
 from typing import Any, TypeVar, get_args
 from urllib.parse import unquote_to_bytes
 
@@ -34,10 +35,10 @@ class StrictRequest(Request[Any, Any, Any]):
 
     async def json(self) -> Any:
         field = self.route_handler.parsed_data_field
-        kind = field.raw if field is not None else object
+        kind = field.annotation if field is not None else object
         decoder = _DECODERS.get(kind)
         if decoder is None:
-            decoder = _DECODERS[kind] = msgspec.json.Decoder(_bare(kind))
+            decoder = _DECODERS[kind] = msgspec.json.Decoder(kind)
         body = await self.body()
         try:
             value = _decode(decoder, body)
@@ -51,10 +52,6 @@ class StrictRequest(Request[Any, Any, Any]):
                 faults=[Fault(pointer="", code="malformed_json", detail="not well-formed JSON in UTF-8")],
             ) from None
         return value
-
-
-def _bare(kind: Any) -> Any:
-    return get_args(kind)[0] if hasattr(kind, "__metadata__") else kind
 
 
 def _decode(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
@@ -177,7 +174,7 @@ def read_query(scope: Scope, kind: type[Q] | None) -> Q | None:
         return None
     if not raw:
         return _DEFAULTS(kind)
-    known = {f.encode_name: f for f in msgspec.structs.fields(kind)}
+    known = _known_parameters(kind)
     values: dict[str, Any] = {}
     for part in raw.split(b"&"):
         name_bytes, _, value_bytes = part.partition(b"=")
@@ -191,7 +188,7 @@ def read_query(scope: Scope, kind: type[Q] | None) -> Q | None:
             raise _parameter_fault(name, "unknown_parameter", f"not known here; known are {hint}")
         if name in values:
             raise _parameter_fault(name, "repeated_parameter", "given more than once")
-        values[name] = _typed(name, value, known[name].type)
+        values[name] = _typed(name, value, known[name])
     try:
         return msgspec.convert(values, kind)  # strictly: the lax form takes `null` for no filter, and 0 for an instant
     except msgspec.ValidationError as error:
@@ -199,6 +196,12 @@ def read_query(scope: Scope, kind: type[Q] | None) -> Q | None:
         where = found[1].lstrip(".") if found else next(iter(values))
         words = str(error)[: found.start()] if found else str(error)
         raise _parameter_fault(where, "invalid_parameter", words.replace("`", "")) from None
+
+
+@cache
+def _known_parameters(kind: type[msgspec.Struct]) -> dict[str, set[Any]]:
+    """The parameters a struct takes, each with the plain types its values may have."""
+    return {field.encode_name: _leaves(field.type) for field in msgspec.structs.fields(kind)}
 
 
 def _DEFAULTS(kind: type[Q]) -> Q:  # noqa: N802  # a constant per struct, made on demand
@@ -210,9 +213,8 @@ def _DEFAULTS(kind: type[Q]) -> Q:  # noqa: N802  # a constant per struct, made 
         raise _parameter_fault(name, "missing_parameter", "is required") from None
 
 
-def _typed(name: str, value: str, kind: Any) -> Any:
+def _typed(name: str, value: str, leaves: set[Any]) -> Any:
     """Text that is plainly of its type: `1e1`, `１０` or ` 1` is no number here, and text is never empty or loose."""
-    leaves = _leaves(kind)
     if int in leaves:
         if not _WHOLE.match(value):
             raise _parameter_fault(name, "invalid_parameter", "must be a whole number")

@@ -1,0 +1,249 @@
+"""This service as a target: a database of the wanted size, a token, and what to post.
+
+Agencies and assets are inserted in bulk; what the operations rest on (agreement, decisions) is made by the commands
+that the API uses. All assets are shared with the network, so visibility is checked on every row; those of the caller's own
+agency are what it lends.
+"""
+
+import asyncio
+import random
+import tempfile
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from uuid import UUID
+
+import msgspec
+
+from benchmarks.requests import loan_window
+from benchmarks.targets import Prepared
+from registry.access.development import development_token
+from registry.access.principals import Caller, Principal, Role
+from registry.access.tables import acting_agency
+from registry.agencies.tables import agency
+from registry.agreements.commands import confirm, record_agreement
+from registry.agreements.rules import AgreementKind
+from registry.agreements.schemas import Confirmation, RecordedAgreement
+from registry.agreements.terms import Terms
+from registry.assets.tables import asset
+from registry.database.connect import Database, connect, unit_of_work
+from registry.database.migrate import migrate
+from registry.database.search import cell_token
+from registry.kernel.geo import cell_of
+from registry.kernel.ids import new_id
+from registry.kernel.text import tokens
+from registry.kernel.time import Window, utc_now
+from registry.policy.cedar import load_policy_set
+from registry.policy.commands import decide_ask
+from registry.schema import all_tables
+from registry.settings import load
+from registry.taxonomy.commands import seed_taxonomy
+
+AGENCIES = 200
+OWN_ASSETS = 400
+DECISIONS = 8_000
+CATEGORIES = ("k9.narcotics", "k9.explosives", "vehicle.command_post", "vehicle.patrol", "lab.dna", "aircraft.drone")
+CHUNK = 2_000
+
+
+def prepare(database_url: str, assets: int) -> Prepared:
+    """Schema, rows and decisions in the empty database at `database_url`."""
+    url = database_url.replace("sqlite+aiosqlite:", "sqlite:", 1)
+    folder = Path(tempfile.mkdtemp(prefix="registry-benchmark-data-"))
+    settings = load(
+        {
+            "REGISTRY_DEMO": "1",
+            "REGISTRY_DATA_DIR": str(folder),
+            "REGISTRY_DATABASE_URL": url,
+            "REGISTRY_LOG_LEVEL": "info",
+        }
+    )
+    lender, decisions = asyncio.run(_fill(url, assets, settings.policies_dir))
+    token = development_token(
+        settings,
+        agency_id=lender,
+        roles=[Role.COORDINATOR, Role.AGENCY_ADMIN],
+        subject="coordinator-1",
+        now=utc_now(),
+    )
+    return Prepared(
+        token=token,
+        categories=CATEGORIES,
+        environment={
+            "REGISTRY_DEMO": "1",
+            "REGISTRY_DATA_DIR": str(folder),
+            "REGISTRY_DATABASE_URL": url,
+            "REGISTRY_LOG_LEVEL": "info",
+        },
+        asset_body=new_asset,
+        loan_body=partial(new_loan, decisions),
+    )
+
+
+def new_asset(n: int) -> tuple[bytes, bytes]:
+    """The n-th asset to register, and the tag its answer must hold."""
+    tag = f"N-{n:09d}"
+    body = {
+        "category": "k9.narcotics",
+        "name": f"Narcotics detection team {n}",
+        "description": f"Handler and dog, certified to the state standard; staged at substation {n % 97}.",
+        "tag": tag,
+        "type_level": 1 + n % 4,
+        "sharing": "network",
+        "location": {"latitude": 30.25, "longitude": -97.75},
+        "hourly_rate": {"amount": "125.00", "currency": "USD"},
+    }
+    return msgspec.json.encode(body), tag.encode()
+
+
+def new_loan(decisions: Sequence[str], _assets: Sequence[str], n: int) -> tuple[bytes, bytes]:
+    """The n-th reservation: under a decision of its own. Raises IndexError when a run outlasts the decisions."""
+    return msgspec.json.encode({"decision_id": decisions[n % len(decisions)]}), b'"reserved"'
+
+
+async def _fill(url: str, assets: int, policies_dir: Path) -> tuple[UUID, tuple[str, ...]]:
+    all_tables()
+    await migrate(url)
+    database = connect(url)
+    try:
+        agencies = [new_id() for _ in range(AGENCIES)]
+        async with unit_of_work(database) as write:
+            await seed_taxonomy(write)
+            await write.run(agency.insert(), [_agency(agency_id, n) for n, agency_id in enumerate(agencies)])
+            await write.run(acting_agency.insert(), [{"agency_id": agency_id} for agency_id in agencies])
+        own: list[UUID] = []
+        rows: list[dict[str, object]] = []
+        for row in _assets(agencies, assets):
+            rows.append(row)
+            if row["agency_id"] == agencies[0]:
+                own.append(row["id"])  # type: ignore[arg-type]  # an id
+            if len(rows) == CHUNK:
+                async with unit_of_work(database) as write:
+                    await write.run(asset.insert(), rows)
+                rows = []
+        if rows:
+            async with unit_of_work(database) as write:
+                await write.run(asset.insert(), rows)
+        return agencies[0], await _decisions(database, agencies[0], agencies[1], own, policies_dir)
+    finally:
+        await database.close()
+
+
+def _agency(agency_id: UUID, n: int) -> dict[str, object]:
+    now = utc_now()
+    return {
+        "id": agency_id,
+        "name": f"Benchmark agency {n}",
+        "kind": "city",
+        "level": "local",
+        "state": "TX",
+        "counties": [],
+        "latitude": 30.2,
+        "longitude": -97.7,
+        "cell": cell_of(30.2, -97.7),
+        "time_zone": "America/Chicago",
+        "status": "active",
+        "search_text": f"benchmark agency {n}",
+        "version": 1,
+        "created_at": now,
+        "updated_at": now,
+    }
+
+
+def _assets(agencies: Sequence[UUID], count: int) -> Iterator[dict[str, object]]:
+    draw = random.Random(11)
+    now = utc_now()
+    for n in range(count):
+        category = CATEGORIES[n % len(CATEGORIES)]
+        latitude, longitude = draw.uniform(26, 36), draw.uniform(-106, -94)
+        name = f"{category.replace('.', ' ')} {n}"
+        description = f"Certified to the state standard; staged at substation {n % 97}, on call around the clock."
+        cell = cell_of(latitude, longitude)
+        words = dict.fromkeys([*tokens(f"{name} {description} B-{n:07d}"), cell_token(cell)])
+        yield {
+            "id": new_id(),
+            "agency_id": agencies[0] if n < OWN_ASSETS else agencies[n % len(agencies)],
+            "category": category,
+            "name": name,
+            "description": description,
+            "tag": f"B-{n:07d}",
+            "type_level": 1 + n % 4,
+            "capacity": 1,
+            "sharing": "network",
+            "service_state": "in_service",
+            "latitude": latitude,
+            "longitude": longitude,
+            "cell": cell,
+            "mobilisation_minutes": 60,
+            "hourly_rate_minor": 12_500,
+            "currency": "USD",
+            "funding": [],
+            "certification_required": False,
+            "certifications": [],
+            "attributes": {},
+            "search_text": " ".join(words),
+            "allocation_version": 0,
+            "version": 1,
+            "created_at": now,
+            "updated_at": now,
+        }
+
+
+def _caller(agency_id: UUID, role: Role) -> Caller:
+    principal = Principal(
+        subject=f"{role}@benchmark",
+        agency_id=agency_id,
+        roles=frozenset({role}),
+        scopes=frozenset({"*"}),
+        token_id="benchmark",
+        issuer="benchmark",
+    )
+    return Caller(principal=principal, now=utc_now(), request_id="benchmark")
+
+
+async def _decisions(
+    database: Database, lender: UUID, borrower: UUID, own: Sequence[UUID], policies_dir: Path
+) -> tuple[str, ...]:
+    """Permitted decisions, each for an asset and window that no other has."""
+    policies = load_policy_set(policies_dir)
+    today = datetime.now(UTC).date()
+    paper = RecordedAgreement(
+        number="BENCH-1",
+        title="Benchmark mutual aid",
+        kind=AgreementKind.MUTUAL_AID,
+        parties=[lender, borrower],
+        time_zone="America/Chicago",
+        effective_on=today - timedelta(days=10),
+        terms=Terms(categories=["any"]),
+        signed_on=today - timedelta(days=20),
+        signatory_title="Chief",
+        evidence_sha256="0" * 64,
+    )
+    async with unit_of_work(database) as write:
+        recorded = await record_agreement(write, _caller(lender, Role.LEGAL), paper)
+        assert recorded.version_sha256 is not None
+        word = Confirmation(
+            version_sha256=recorded.version_sha256, signatory_title="Chief", signed_on=today - timedelta(days=20)
+        )
+        await confirm(write, _caller(borrower, Role.LEGAL), recorded.id, word, None)
+    caller = _caller(borrower, Role.COORDINATOR)
+    made: list[str] = []
+    while len(made) < DECISIONS:
+        async with unit_of_work(database) as write:
+            for _ in range(500):
+                chosen, start, end = loan_window(len(made), [str(one) for one in own])
+                decided = await decide_ask(
+                    write,
+                    caller,
+                    policies,
+                    asset_id=UUID(chosen),
+                    quantity=1,
+                    window=Window(start=start, end=end),
+                    purpose="mutual_aid",
+                    priority="routine",
+                    requesting_agency_id=borrower,
+                )
+                assert decided.outcome == "permitted", decided.decision.reasons
+                made.append(str(decided.id))
+    return tuple(made)
