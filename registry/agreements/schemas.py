@@ -15,7 +15,7 @@ from registry.kernel.time import CivilDate, Instant
 
 AgreementNumber = Annotated[str, Meta(min_length=1, max_length=60, pattern=NAME_PATTERN, examples=["MA-2026-014"])]
 NoticeDays = Annotated[int, Meta(ge=0, le=3650, description="Notice a party gives before it leaves, in days.")]
-Sha256 = Annotated[str, Meta(min_length=64, max_length=64, pattern=r"^[0-9a-f]{64}$", description="SHA-256, in hex.")]
+Sha256 = Annotated[str, Meta(min_length=64, max_length=64, pattern=r"\A[0-9a-f]{64}\Z", description="SHA-256, in hex.")]
 Exemption = Annotated[
     str,
     Meta(

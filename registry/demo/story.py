@@ -175,7 +175,7 @@ def _ask(stage: Stage, coordinator: Person, assets: dict[str, dict[str, Any]]) -
 
 def _explain(stage: Stage, line: dict[str, Any], decision: dict[str, Any]) -> None:
     colour = {"permitted": "green", "denied": "red", "needs_approval": "yellow"}[decision["outcome"]]
-    stage.say(f"[bold {colour}]{decision['outcome'].replace('_', ' ')}[/]  {line['asset_name']}")
+    stage.say(f"[bold {colour}]{decision['outcome'].replace('_', ' ')}[/]  {line['asset_name'] or line['asset_id']}")
     agreement = decision["agreement"]
     for reason in decision["reasons"]:
         clause = (
@@ -222,7 +222,7 @@ def _lend(stage: Stage, coordinator: Person, dispatcher: Person, commander: Pers
         out = {"grade": "good", "readings": {"odometer": "48210 mi"}, "signed_off_by_title": "K-9 sergeant"}
         steps: list[tuple[Person, str, dict[str, Any], str]] = [
             (dispatcher, "dispatch", {**out}, "dispatched"),
-            (coordinator, "receive", {**out, "note": "Arrived at the command post (demo)"}, "on_scene"),
+            (coordinator, "receive", {"note": "Arrived at the command post (demo)"}, "on_scene"),
         ]
         for who, verb, body, state in steps:
             loan = who.post(f"{path}/{verb}", body)

@@ -1,0 +1,152 @@
+"""The environment is read once, and what cannot be meant stops the start with the name at fault."""
+
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import msgspec
+import pytest
+
+from registry import settings
+from registry.settings import Settings, SettingsError, load
+
+STRONG = "3f1c9a7e5b2d8046" * 4
+ISSUER: dict[str, object] = {
+    "issuer": "https://login.county.example",
+    "agencies": ["*"],
+    "jwks_url": "https://login.county.example/keys",
+}
+
+
+def issuers(*given: dict[str, object]) -> str:
+    return msgspec.json.encode(list(given)).decode()
+
+
+PRODUCTION = {"REGISTRY_LEDGER_KEY": STRONG, "REGISTRY_ISSUERS": issuers(ISSUER)}
+DEMO = {"REGISTRY_DEMO": "1"}
+
+
+def test_a_demonstration_needs_nothing_else() -> None:
+    loaded = load(DEMO)
+    assert loaded.demo
+    assert loaded.database_url.startswith("sqlite:////")
+    assert loaded.database_url.endswith("/var/registry.db")
+    assert (loaded.host, loaded.port) == ("127.0.0.1", 8000)
+
+
+def test_production_is_the_default_and_trusts_nobody_by_itself() -> None:
+    loaded = load(PRODUCTION)
+    assert not loaded.demo
+    assert [issuer.issuer for issuer in loaded.issuers] == ["https://login.county.example"]
+    assert loaded.ledger_key == STRONG.encode()
+
+
+@pytest.mark.parametrize("missing", sorted(PRODUCTION))
+def test_production_does_not_start_without_its_secrets(missing: str) -> None:
+    with pytest.raises(SettingsError, match=missing):
+        load({name: value for name, value in PRODUCTION.items() if name != missing})
+
+
+@pytest.mark.parametrize("name", ["REGISTRY_DATABSE_URL", "REGISTRY_database_url", "REGISTRY_", "REGISTRY_ISSUER"])
+def test_an_unknown_name_stops_the_start(name: str) -> None:
+    with pytest.raises(SettingsError, match=name):
+        load({**DEMO, name: "x"})
+
+
+def test_names_of_the_test_suite_and_of_others_are_left_alone() -> None:
+    load({**DEMO, "REGISTRY_TEST_FUZZ": "large", "PATH": "/bin", "REGISTRYX": "1"})
+
+
+@pytest.mark.parametrize("key", ["", "short", "a" * 64, "abcabcab" * 8, STRONG[:31]])
+def test_a_weak_secret_stops_the_start(key: str) -> None:
+    with pytest.raises(SettingsError, match="REGISTRY_LEDGER_KEY"):
+        load({**PRODUCTION, "REGISTRY_LEDGER_KEY": key})
+    with pytest.raises(SettingsError, match="REGISTRY_LEDGER_KEY"):
+        load({**DEMO, "REGISTRY_LEDGER_KEY": key})
+
+
+def test_a_refusal_does_not_repeat_the_secret() -> None:
+    with pytest.raises(SettingsError) as refused:
+        load({**PRODUCTION, "REGISTRY_LEDGER_KEY": "hunter2-hunter2"})
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("REGISTRY_DEMO", "true"),
+        ("REGISTRY_DEMO", ""),
+        ("REGISTRY_LOG_LEVEL", "verbose"),
+        ("REGISTRY_MAX_IN_FLIGHT", "0"),
+        ("REGISTRY_MAX_IN_FLIGHT", "100001"),
+        ("REGISTRY_MAX_IN_FLIGHT", "1e3"),
+        ("REGISTRY_WRITE_QUEUE", "-1"),
+        ("REGISTRY_WRITE_QUEUE", "٣"),
+        ("REGISTRY_DATABASE_POOL", " 4"),
+        ("REGISTRY_MAX_BODY_BYTES", "1_024"),
+        ("REGISTRY_WRITE_WAIT_SECONDS", "nan"),
+        ("REGISTRY_WRITE_WAIT_SECONDS", "inf"),
+        ("REGISTRY_WRITE_WAIT_SECONDS", "soon"),
+        ("REGISTRY_BODY_SECONDS", "0"),
+        ("REGISTRY_CLOCK_SKEW_SECONDS", "301"),
+        ("PORT", "65536"),
+        ("PORT", "http"),
+    ],
+)
+def test_a_value_out_of_bounds_stops_the_start_and_is_named(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=name):
+        load({**DEMO, name: value})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "not json",
+        "{}",
+        '["https://login.county.example"]',
+        issuers({**ISSUER, "keys": {"keys": []}}),
+        issuers({"issuer": "https://x.example", "agencies": ["*"]}),
+        issuers({**ISSUER, "jwks_url": "http://login.county.example/keys"}),
+        issuers({**ISSUER, "jwks_uri": "https://login.county.example/keys"}),
+        issuers(ISSUER, ISSUER),
+        issuers({**ISSUER, "agencies": "*"}),
+        "/nowhere/issuers.json",
+    ],
+    ids=lambda given: given[:40],
+)
+def test_issuers_that_could_be_misread_stop_the_start(given: str) -> None:
+    with pytest.raises(SettingsError, match="REGISTRY_ISSUERS"):
+        load({**PRODUCTION, "REGISTRY_ISSUERS": given})
+
+
+def test_issuers_may_stand_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "issuers.json"
+    file.write_text(issuers(ISSUER))
+    assert load({**PRODUCTION, "REGISTRY_ISSUERS": str(file)}).issuers == load(PRODUCTION).issuers
+
+
+def test_host_names_are_compared_in_lower_case_and_without_blanks() -> None:
+    loaded = load({**DEMO, "REGISTRY_ALLOWED_HOSTS": "Registry.Example, localhost ,"})
+    assert loaded.allowed_hosts == ("registry.example", "localhost")
+
+
+def test_the_readme_names_every_setting_and_no_other() -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    table = {
+        word
+        for line in readme.splitlines()
+        if line.startswith("| `REGISTRY_")
+        for word in line.partition(" | ")[0].replace("|", "").replace("`", "").replace(",", " ").split()
+    }
+    known = {*settings._TEXT, *settings._WHOLE, *settings._DECIMAL}
+    assert table == {f"REGISTRY_{name}" for name in known}
+
+
+def test_every_setting_has_a_field_and_every_field_a_setting() -> None:
+    known = {name.lower() for name in (*settings._TEXT, *settings._WHOLE, *settings._DECIMAL)} | {"host", "port"}
+    assert known == set(Settings.__struct_fields__)
+
+
+def test_settings_do_not_change_once_read() -> None:
+    with pytest.raises(AttributeError):
+        load(DEMO).demo = False  # type: ignore[misc]  # frozen is what is tested
+    assert get_args(get_type_hints(Settings)["log_level"]) == ("debug", "info", "warning", "error")
