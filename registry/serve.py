@@ -19,7 +19,7 @@ from sqlalchemy.engine import make_url
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from registry.app import configure_logging, create_app
-from registry.database.sqlite import safe_for_several_processes
+from registry.database.sqlite_driver import safe_for_several_processes
 from registry.http.problems import TooManyHeaders, render
 from registry.kernel.errors import DomainError, Malformed
 from registry.kernel.ids import new_id

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from registry.database.connect import Database
-from registry.database.sqlite import writing_engine
+from registry.database.sqlite_driver import writing_engine
 
 Result = TypeVar("Result")
 

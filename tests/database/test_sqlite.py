@@ -9,7 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from registry.database.connect import connect, unit_of_work
-from registry.database.sqlite import SAFE_VERSION, SqliteDatabase, sqlite_module
+from registry.database.sqlite import SqliteDatabase
+from registry.database.sqlite_driver import SAFE_VERSION, sqlite_module
 from registry.kernel.errors import Busy
 from registry.settings import load
 from tests.database.counting import add_one, add_one_alone, add_row, count, rows

@@ -13,7 +13,7 @@ _HOLDER = """
 import sys, time
 url, table = sys.argv[1:]
 if url.startswith("sqlite"):
-    from registry.database.sqlite import sqlite_module
+    from registry.database.sqlite_driver import sqlite_module
     connection = sqlite_module().connect(url.removeprefix("sqlite:///"), isolation_level=None)
     connection.execute("BEGIN IMMEDIATE")
     print("held", flush=True)
