@@ -15,6 +15,7 @@ from pathlib import Path
 from uuid import UUID
 
 import msgspec
+import sqlalchemy as sa
 
 from benchmarks.requests import loan_window
 from benchmarks.targets import Prepared
@@ -125,6 +126,8 @@ async def _fill(url: str, assets: int, policies_dir: Path) -> tuple[UUID, tuple[
         if rows:
             async with unit_of_work(database) as write:
                 await write.run(asset.insert(), rows)
+        async with unit_of_work(database) as write:
+            await write.run(sa.text("ANALYZE"))  # as autovacuum and `PRAGMA optimize` would in time
         return agencies[0], await _decisions(database, agencies[0], agencies[1], own, policies_dir)
     finally:
         await database.close()

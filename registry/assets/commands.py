@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from registry.access.permissions import Action, permit
 from registry.access.principals import Caller
 from registry.agencies.schemas import Location
-from registry.assets.allocations import allocate, extend_allocation, live, mark_out, peak_held, release
+from registry.assets.allocations import allocate, extend_allocation, hold_still, live, mark_out, peak_held, release
 from registry.assets.queries import as_asset, asset_row, relations
 from registry.assets.rules import (
     COMMITTED,
@@ -25,7 +25,7 @@ from registry.assets.schemas import MOST_ATTRIBUTES, Asset, AssetPatch, Certific
 from registry.assets.tables import allocation, asset
 from registry.database.handles import Write
 from registry.database.search import cell_token
-from registry.kernel.errors import Conflict, Fault, NotFound, RuleBroken, WrongState
+from registry.kernel.errors import Conflict, Fault, RuleBroken, WrongState
 from registry.kernel.geo import cell_of
 from registry.kernel.ids import new_id
 from registry.kernel.money import Money
@@ -45,9 +45,6 @@ __all__ = [
 ]
 
 _INSERT = asset.insert()
-_LOCK = (
-    sa.select(asset.c.id).where(asset.c.id == sa.bindparam("id", type_=asset.c.id.type)).with_for_update(key_share=True)
-)
 _CATEGORY_PATH = (
     sa.select(category.c.code, category.c.name, category.c.aliases, category.c.types)
     .select_from(category_closure.join(category, category.c.code == category_closure.c.ancestor))
@@ -89,7 +86,7 @@ async def create_asset(write: Write, caller: Caller, new: NewAsset) -> Asset:
     asset_id = new_id()
     tag = new.tag or f"A-{asset_id.hex[-12:].upper()}"
     required = new.certification_required
-    await write.run(
+    await write.run_fast(
         _INSERT,
         {
             "id": asset_id,
@@ -133,7 +130,7 @@ async def update_asset(write: Write, caller: Caller, asset_id: UUID, patch: Asse
     Raises StaleVersion, PreconditionMissing, WrongState for a retired one, Conflict where what is committed stands
     against it, and what `create_asset` raises.
     """
-    await _lock(write, asset_id)
+    await hold_still(write, asset_id)
     row = await asset_row(write, caller, asset_id)
     permit(caller.principal, Action.ASSETS_UPDATE, relations(caller.principal, row.agency_id))
     check_version(expected, row.version, required=True)
@@ -183,7 +180,7 @@ async def change_service_state(
 
     Raises WrongState, and Conflict `asset_committed` when an asset that a loan holds is to be retired.
     """
-    await _lock(write, asset_id)
+    await hold_still(write, asset_id)
     row = await asset_row(write, caller, asset_id)
     permit(caller.principal, Action.ASSETS_UPDATE, relations(caller.principal, row.agency_id))
     await write.once()
@@ -205,12 +202,6 @@ async def change_service_state(
         data={"service_state": {"from": row.service_state, "to": state}, "reason": reason},
     )
     return as_asset(await asset_row(write, caller, asset_id), caller.principal)
-
-
-async def _lock(write: Write, asset_id: UUID) -> None:
-    """A statement of its own: what is read after it was waited for is what the one before left behind."""
-    if await write.value(_LOCK, {"id": asset_id}) is None:
-        raise NotFound("asset")
 
 
 async def _known_category(write: Write, code: str) -> _Category:

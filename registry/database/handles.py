@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from sqlalchemy.engine import Row
 from sqlalchemy.sql.base import Executable
 
-from registry.database.fast import Selection
+from registry.database.fast import Change, Selection
 
 Parameters: TypeAlias = Mapping[str, object] | Sequence[Mapping[str, object]]
 Rows: TypeAlias = Sequence[Row[Any]]
@@ -61,6 +61,10 @@ class Write(Read):
     @abstractmethod
     async def run(self, statement: Executable, parameters: Parameters | None = None) -> int:
         """Change rows; the number changed. Raises the domain error of the constraint it breaks, or Busy."""
+
+    async def run_fast(self, statement: Change, parameters: Parameters) -> int:
+        """As `run`, for a change that is built once and made by every request: compiled once, as `fast` is."""
+        return await self.run(statement, parameters)
 
     @abstractmethod
     async def finish(self) -> None:

@@ -8,11 +8,12 @@ from typing import Any
 
 import asyncpg
 import sqlalchemy as sa
+from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.sql.base import Executable
 
-from registry.database.fast import FastSelects, Selection
+from registry.database.fast import Change, FastStatements, Selection
 from registry.database.handles import Parameters, Read, Rows, Write
 from registry.database.violations import REFUSALS, translate
 from registry.kernel.errors import Busy
@@ -33,13 +34,13 @@ class PostgresRead(Read):
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        self._selects = FastSelects(engine.dialect)
+        self._statements = FastStatements(engine.dialect)
 
     async def all(self, statement: Executable, parameters: Mapping[str, object] | None = None) -> Rows:
         return await self._ask(statement, parameters, repeat=True)
 
     async def fast(self, statement: Selection, parameters: Mapping[str, object] | None = None) -> Rows:
-        select = self._selects.of(statement)
+        select = self._statements.select(statement)
         try:
             async with self._engine.connect() as connection:
                 driver: Any = (await connection.get_raw_connection()).driver_connection
@@ -66,9 +67,11 @@ class PostgresWrite(Write):
 
     dialect = "postgresql"
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, statements: FastStatements) -> None:
         self._engine = engine
+        self._statements = statements
         self._connection: AsyncConnection | None = None
+        self._begun = False
 
     async def _open(self) -> AsyncConnection:
         if self._connection is None:
@@ -79,20 +82,47 @@ class PostgresWrite(Write):
         return self._connection
 
     async def all(self, statement: Executable, parameters: Mapping[str, object] | None = None) -> Rows:
-        connection = await self._open()
-        try:
-            return (await connection.execute(statement, parameters)).all()
-        except DBAPIError as error:
-            raise (translate(error) or error) from error
+        return (await self._execute(statement, parameters)).all()
 
     all_slowly = all
 
     async def run(self, statement: Executable, parameters: Parameters | None = None) -> int:
+        return (await self._execute(statement, parameters)).rowcount
+
+    async def _execute(self, statement: Executable, parameters: Parameters | None) -> CursorResult[Any]:
         connection = await self._open()
         try:
-            return (await connection.execute(statement, parameters)).rowcount
+            result = await connection.execute(statement, parameters)
         except DBAPIError as error:
             raise (translate(error) or error) from error
+        self._begun = True
+        return result
+
+    async def fast(self, statement: Selection, parameters: Mapping[str, object] | None = None) -> Rows:
+        if (driver := await self._driver()) is None:
+            return await self.all(statement, parameters)
+        select = self._statements.select(statement)
+        try:
+            return select.rows(await driver.fetch(select.sql, *select.arguments(parameters)))
+        except asyncpg.PostgresError as error:
+            raise (translate(error) or error) from error
+
+    async def run_fast(self, statement: Change, parameters: Parameters) -> int:
+        rows = [parameters] if isinstance(parameters, Mapping) else parameters
+        if (driver := await self._driver()) is None or len(rows) != 1:
+            return await self.run(statement, parameters)
+        change = self._statements.change(statement, frozenset(rows[0]))
+        try:
+            done: str = await driver.execute(change.sql, *change.arguments(rows[0]))
+        except asyncpg.PostgresError as error:
+            raise (translate(error) or error) from error
+        return int(done.rpartition(" ")[2])
+
+    async def _driver(self) -> Any:
+        """asyncpg's own connection; None until a first statement has had SQLAlchemy begin the transaction on it."""
+        if self._connection is None or not self._begun:
+            return None
+        return (await self._connection.get_raw_connection()).driver_connection
 
     async def finish(self) -> None:
         if self._connection is None:
@@ -138,6 +168,7 @@ class PostgresDatabase:
         )
         self._write_engine = create_async_engine(url, pool_size=writers, **options)
         self._read = PostgresRead(self._read_engine)
+        self._statements = FastStatements(self._write_engine.dialect)
 
     def read(self) -> Read:
         """A handle for questions."""
@@ -145,7 +176,7 @@ class PostgresDatabase:
 
     def write(self) -> Write:
         """A fresh unit of work; the caller finishes or abandons it."""
-        return PostgresWrite(self._write_engine)
+        return PostgresWrite(self._write_engine, self._statements)
 
     async def close(self) -> None:
         """Close the pools."""

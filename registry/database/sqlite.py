@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.sql.base import Executable
 
-from registry.database.fast import FastSelects, Selection
+from registry.database.fast import FastStatements, Selection
 from registry.database.handles import Read, Rows, Write
 from registry.database.sqlite_driver import prepare, sqlite_module
 from registry.database.sqlite_writer import SqliteWrite, SqliteWriter
@@ -27,14 +27,14 @@ class SqliteRead(Read):
 
     dialect = "sqlite"
 
-    def __init__(self, kept: Connection, slow: AsyncEngine, selects: FastSelects) -> None:
+    def __init__(self, kept: Connection, slow: AsyncEngine, statements: FastStatements) -> None:
         self._kept = kept
         self._slow = slow
-        self._selects = selects
+        self._statements = statements
         self._driver: Any = kept.connection.driver_connection
 
     async def fast(self, statement: Selection, parameters: Mapping[str, object] | None = None) -> Rows:
-        select = self._selects.of(statement)
+        select = self._statements.select(statement)
         try:
             fetched = self._driver.execute(select.sql, select.arguments(parameters)).fetchall()
         except sqlite_module().Error:
@@ -92,7 +92,7 @@ class SqliteDatabase:
         """A handle for questions."""
         if self._read is None:
             self._kept = self._reader_engine.connect()
-            self._read = SqliteRead(self._kept, self._slow, FastSelects(self._reader_engine.dialect))
+            self._read = SqliteRead(self._kept, self._slow, FastStatements(self._reader_engine.dialect))
         return self._read
 
     def write(self) -> Write:

@@ -11,8 +11,9 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.base import Executable
 
+from registry.database.fast import Change, FastStatements, Selection
 from registry.database.handles import Parameters, Rows, Write
-from registry.database.sqlite_driver import writing_engine
+from registry.database.sqlite_driver import sqlite_module, writing_engine
 from registry.database.violations import translate
 from registry.kernel.errors import Busy
 
@@ -35,11 +36,23 @@ class SqliteWriter:
         self._engine: Engine | None = None
         self.connection: Connection | None = None
         self._driver: Any = None
+        self._statements: FastStatements | None = None
         self._group: asyncio.Future[None] | None = None
         self._in_group = 0
         self._ending: asyncio.Future[None] | None = None
 
     GROUP_LIMIT = 64
+
+    @property
+    def driver(self) -> Any:
+        """The driver's own connection, while a transaction is open."""
+        return self._driver
+
+    def statements(self, connection: Connection) -> FastStatements:
+        """What was compiled for this writer."""
+        if self._statements is None:
+            self._statements = FastStatements(connection.dialect)
+        return self._statements
 
     @property
     def in_transaction(self) -> bool:
@@ -223,6 +236,28 @@ class SqliteWrite(Write):
             return connection.execute(statement, parameters).rowcount
         except DBAPIError as error:
             raise (translate(error) or error) from error
+
+    async def fast(self, statement: Selection, parameters: Mapping[str, object] | None = None) -> Rows:
+        connection = await self._connection()
+        select = self._writer.statements(connection).select(statement)
+        try:
+            fetched = self._writer.driver.execute(select.sql, select.arguments(parameters)).fetchall()
+        except sqlite_module().Error:
+            return await self.all(statement, parameters)  # asked again the long way, which names the fault
+        return select.rows(fetched)
+
+    async def run_fast(self, statement: Change, parameters: Parameters) -> int:
+        connection = await self._connection()
+        if not isinstance(parameters, Mapping):
+            if len(parameters) != 1:
+                return await self.run(statement, parameters)
+            parameters = parameters[0]
+        change = self._writer.statements(connection).change(statement, frozenset(parameters))
+        try:
+            done = self._writer.driver.execute(change.sql, change.arguments(parameters))
+        except sqlite_module().Error:
+            return await self.run(statement, parameters)  # nothing was done; the long way names the fault
+        return int(done.rowcount)
 
     async def finish(self) -> None:
         if self._open:

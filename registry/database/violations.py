@@ -2,6 +2,7 @@
 
 import re
 
+import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -11,6 +12,7 @@ from registry.kernel.errors import Busy, Conflict, DomainError
 
 _UNIQUE = re.compile(r"UNIQUE constraint failed: (.+)")
 _OVERLAP = "asset_overlap"
+_STALE_PLAN = "cached statement plan is invalid"
 _RETRYABLE = {"40001", "40P01", "55P03", "57014"}
 _FAILED = re.compile(r"08|53|57P")  # SQLSTATE: no connection, no disk or memory or slot, shutting down
 
@@ -18,12 +20,12 @@ REFUSALS = (DBAPIError, PoolTimeout, ConnectionError)
 """What the drivers raise; PostgreSQL's leaves a refused connection as the operating system says it."""
 
 
-def _broken_rule(error: IntegrityError) -> sa.UniqueConstraint | sa.PrimaryKeyConstraint | sa.Index | None:
+def _broken_rule(complaint: BaseException) -> sa.UniqueConstraint | sa.PrimaryKeyConstraint | sa.Index | None:
     """The constraint the driver names: by name on PostgreSQL, by columns on SQLite, which does not say the name."""
-    cause = error.orig.__cause__ or error.orig if error.orig else None
+    cause = complaint.__cause__ or complaint
     if name := getattr(cause, "constraint_name", None):
         return next((r for t in metadata.tables.values() for r in _unique_rules(t) if r.name == name), None)
-    if match := _UNIQUE.search(str(error.orig)):
+    if match := _UNIQUE.search(str(complaint)):
         columns = [part.strip().split(".") for part in match[1].split(",")]
         found = metadata.tables.get(columns[0][0])
         wanted = {column for _, column in columns}
@@ -46,18 +48,19 @@ def translate(error: Exception) -> DomainError | None:
         return Busy("Every database connection is taken; try again in a moment.", "database_busy")
     if isinstance(error, ConnectionError):
         return _failed()
-    if not isinstance(error, DBAPIError):
+    complaint = error.orig if isinstance(error, DBAPIError) else error
+    if not isinstance(error, DBAPIError | asyncpg.PostgresError) or complaint is None:
         return None
-    words = str(error.orig)
+    words = str(complaint)
+    state = getattr(complaint, "sqlstate", None) or ""
     if _OVERLAP in words:
         return Conflict("The asset is already committed for part of that time.", "asset_not_free")
-    if isinstance(error, IntegrityError):
-        rule = _broken_rule(error)
+    if isinstance(error, IntegrityError) or state.startswith("23"):
+        rule = _broken_rule(complaint)
         return Conflict(rule.info["detail"], rule.info["code"]) if rule is not None and rule.info else None
-    state = getattr(error.orig, "sqlstate", None) or ""
-    if "locked" in words or "busy" in words or state in _RETRYABLE:
+    if "locked" in words or "busy" in words or _STALE_PLAN in words or state in _RETRYABLE:
         return Busy("The database is busy with other changes; nothing was done. Try again.", "database_busy")
-    if error.connection_invalidated or _FAILED.match(state) or "disk" in words:
+    if getattr(error, "connection_invalidated", False) or _FAILED.match(state) or "disk" in words:
         return _failed()
     return None
 

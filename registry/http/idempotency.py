@@ -83,7 +83,7 @@ class Claim:
         """Take the key, or raise Replay with the stored answer, IdempotencyKeyReused, or InFlight."""
         row = {**self._scope, "fingerprint": self._fingerprint, "created_at": self._now}
         try:
-            taken = await write.run(_CLAIM[write.dialect], row)
+            taken = await write.run_fast(_CLAIM[write.dialect], row)
         except Busy:
             if write.dialect == "postgresql":  # the first request holds the row for longer than we wait
                 raise InFlight("The first request with this key is still running; ask again.") from None
@@ -113,7 +113,7 @@ class Claim:
         if not self._taken or self.rendered is None:
             return
         headers = [[n.decode(), v.decode()] for n, v in self.rendered.headers if n in _KEPT_HEADERS]
-        await write.run(
+        await write.run_fast(
             _KEEP,
             {**self._its, "status": self.rendered.status, "headers": headers, "body": self.rendered.body},
         )

@@ -24,23 +24,22 @@ _INSERT_UNSEALED = ledger_unsealed.insert()
 
 
 def canonical(value: object) -> bytes:
-    """Canonical JSON: keys sorted, no white space, no floats; equal to RFC 8785 for what the ledger holds.
+    """Canonical JSON as in RFC 8785: members in the order of their names' UTF-16 code units, no white space.
 
-    Raises TypeError for a float, whose text form differs between implementations.
+    Raises TypeError for a float, and for an integer beyond ±2**53, whose text form differs between implementations.
     """
-    _refuse_floats(value)
-    return msgspec.json.encode(value, order="deterministic")
+    return msgspec.json.encode(_ordered(msgspec.to_builtins(value, str_keys=True, order="deterministic")))
 
 
-def _refuse_floats(value: object) -> None:
-    if isinstance(value, float):
-        raise TypeError("the ledger holds no floats")
-    if isinstance(value, Mapping):
-        for inner in value.values():
-            _refuse_floats(inner)
-    elif isinstance(value, list | tuple | set | frozenset):
-        for inner in value:
-            _refuse_floats(inner)
+def _ordered(value: object) -> object:
+    if isinstance(value, dict):
+        names = sorted(value) if all(map(str.isascii, value)) else sorted(value, key=lambda n: n.encode("utf-16-be"))
+        return {name: _ordered(value[name]) for name in names}
+    if isinstance(value, list | tuple):
+        return [_ordered(inner) for inner in value]
+    if isinstance(value, float) or (isinstance(value, int) and abs(value) >= 2**53):
+        raise TypeError("the ledger holds no floats, and no integer that a float could not hold exactly")
+    return value
 
 
 def keyed_hash(key: bytes, value: str) -> str:
@@ -99,11 +98,11 @@ async def record_many(write: Write, caller: Caller, events: Sequence[Event]) -> 
         return []
     ids = [new_id() for _ in events]
     concerned = [sorted({*event.agencies, caller.agency_id}) for event in events]
-    await write.run(
+    await write.run_fast(
         _INSERT_EVENT,
         [_row(caller, *parts) for parts in zip(ids, events, concerned, strict=True)],
     )
-    await write.run(
+    await write.run_fast(
         _INSERT_AGENCY,
         [
             {"agency_id": agency, "event_id": event_id}
@@ -111,7 +110,7 @@ async def record_many(write: Write, caller: Caller, events: Sequence[Event]) -> 
             for agency in agencies
         ],
     )
-    await write.run(_INSERT_UNSEALED, [{"event_id": event_id} for event_id in ids])
+    await write.run_fast(_INSERT_UNSEALED, [{"event_id": event_id} for event_id in ids])
     return ids
 
 

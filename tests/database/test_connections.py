@@ -105,7 +105,7 @@ async def test_p25_a_hundred_cancelled_reads_leak_no_connection(counting_url: st
         slow = sa.text("SELECT pg_sleep(0.05)")
         for _ in range(25):
             reads = [asyncio.create_task(database.read().all(slow)) for _ in range(4)]
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.02)  # by now two of them ask and two wait; before, the driver is still connecting
             for read in reads:
                 read.cancel()
             await asyncio.gather(*reads, return_exceptions=True)

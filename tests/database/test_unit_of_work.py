@@ -24,7 +24,7 @@ async def test_p01_two_hundred_concurrent_increments_lose_nothing(counting_url: 
 
 async def test_p01_four_processes_worth_of_handles_lose_nothing(counting_url: str) -> None:
     """Handles that share nothing but the database, as several processes do."""
-    databases = [connect(counting_url, wait_seconds=30) for _ in range(4)]
+    databases = [connect(counting_url, wait_seconds=30, pool=4) for _ in range(4)]
     try:
         await asyncio.gather(*(add_one_alone(database) for database in databases for _ in range(25)))
         assert [await count(database.read()) for database in databases] == [100] * 4
