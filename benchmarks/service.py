@@ -1,8 +1,8 @@
 """This service as a target: a database of the wanted size, a token, and what to post.
 
 Agencies and assets are inserted in bulk; what the operations rest on (agreement, decisions) is made by the commands
-that the API uses. All assets are shared with the network, so visibility is checked on every row; those of the caller's own
-agency are what it lends.
+that the API uses. All assets are shared with the network, so visibility is checked on every row; those of the caller's
+own agency are what it lends.
 """
 
 import asyncio

@@ -54,7 +54,6 @@ ROUTERS = (
 )
 PRUNE_SECONDS = 300.0
 KEY_REFRESH_SECONDS = 60.0
-_LONGEST_CHAIN = 8
 _LONGEST_MESSAGE = 300
 
 
@@ -161,7 +160,7 @@ def configure_logging(settings: Settings) -> None:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.ExceptionRenderer(_traceback),
+            structlog.processors.ExceptionRenderer(traceback_of),
             structlog.processors.JSONRenderer(serializer=_as_bytes),
         ],
         logger_factory=structlog.BytesLoggerFactory(),
@@ -170,12 +169,12 @@ def configure_logging(settings: Settings) -> None:
     )
 
 
-def _traceback(exc_info: ExcInfo) -> str:
+def traceback_of(exc_info: ExcInfo) -> str:
     """Where it happened and the first line of what was said: below that, databases quote the row."""
-    told: list[str] = []
+    told: dict[int, str] = {}
     error: BaseException | None = exc_info[1]
-    while error is not None and len(told) < _LONGEST_CHAIN:
+    while error is not None and id(error) not in told:
         said = str(error).partition("\n")[0][:_LONGEST_MESSAGE]
-        told.append("".join(traceback.format_tb(error.__traceback__)) + f"{type(error).__name__}: {said}")
+        told[id(error)] = "".join(traceback.format_tb(error.__traceback__)) + f"{type(error).__name__}: {said}"
         error = error.__cause__ or error.__context__
-    return "\ncaused by\n".join(told)
+    return "\ncaused by\n".join(told.values())

@@ -47,6 +47,8 @@ class DeadlineProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
+        if self._deadline is None and (self.cycle is None or self.cycle.response_complete):
+            self._expect_headers()  # an empty line, or the rest of a body that nobody read, must not stop every clock
         if self._header_bytes is not None:
             self._header_bytes += len(data)
             if self._header_bytes > MOST_HEADER_BYTES and not self.transport.is_closing():
@@ -63,6 +65,9 @@ class DeadlineProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._headers_arrived()
         super().connection_lost(exc)
+
+    def _unsupported_upgrade_warning(self) -> None:
+        self.cycle.keep_alive = False  # the parser takes whatever follows for another protocol
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(Malformed("The request is not well-formed HTTP/1.1.", "malformed_http"))

@@ -71,6 +71,7 @@ async def service(database_url: str, tmp_path_factory: pytest.TempPathFactory) -
             "REGISTRY_DEMO": "1",
             "REGISTRY_DATA_DIR": str(tmp_path_factory.mktemp("data")),
             "REGISTRY_DATABASE_URL": database_url,
+            "REGISTRY_DATABASE_POOL": "8",  # several workers and servers share one PostgreSQL
         }
     )
     edge = create_app(settings)

@@ -7,6 +7,7 @@ is judged later, by the command, which has it in its hands.
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import structlog
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Send
 
@@ -20,6 +21,8 @@ from registry.http.problems import TooLarge, request_id_of
 from registry.http.requests import header_values, refuse_other_media
 from registry.kernel.errors import Forbidden, Unauthenticated
 from registry.kernel.time import utc_now
+
+_log = structlog.get_logger("registry.access")
 
 
 class Gate(ASGIMiddleware):
@@ -54,7 +57,10 @@ class Gate(ASGIMiddleware):
                 raise Forbidden(why)
         await next_app(scope, receive, send)
         if (reason := scope.get("registry.denied")) is not None:
-            await self._record_denial(scope, str(reason))
+            try:
+                await self._record_denial(scope, str(reason))
+            except Exception as error:  # noqa: BLE001  # it is answered already: raising would cut off the next request
+                _log.error("denial not recorded", request_id=request_id_of(scope), error=type(error).__name__)
 
     async def _record_denial(self, scope: Scope, reason: str) -> None:
         await self._on_denied(caller_from(scope), str(scope["route_handler"].operation_id), scope["path"], reason)

@@ -30,7 +30,7 @@ def _column(longitude: float) -> int:
 
 def cells_within(latitude: float, longitude: float, km: float) -> list[int]:
     """Every cell that a circle of `km` around the point touches, across the antimeridian and the poles."""
-    reach = km / KM_PER_DEGREE
+    reach = km / KM_PER_DEGREE + 1e-9  # a tenth of a millimetre more, for what rounding takes from points on the rim
     south, north = max(latitude - reach, -90.0), min(latitude + reach, 90.0)
     widest = min(cos(radians(south)), cos(radians(north)))
     half = 180.0 if widest * 180 <= reach or max(abs(south), abs(north)) >= 89.5 else reach / widest

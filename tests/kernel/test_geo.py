@@ -29,6 +29,7 @@ def destination(latitude: float, longitude: float, bearing: float, km: float) ->
 @example(-89.9, 10, 80, 180, 1)
 @example(90, 0, 80, 45, 1)
 @example(71.4, 179.9, 500, 60, 1)
+@example(83, 0, 0, 0, 0)
 def test_every_point_within_reach_lies_in_one_of_the_cells(
     latitude: float, longitude: float, km: float, bearing: float, part: float
 ) -> None:

@@ -55,6 +55,7 @@ def environment(database_url: str, data_dir: Path, **more: str) -> dict[str, str
         "REGISTRY_DATA_DIR": str(data_dir),
         "REGISTRY_DATABASE_URL": database_url,
         "REGISTRY_LOG_LEVEL": "error",
+        "REGISTRY_DATABASE_POOL": "4",  # many such servers share one PostgreSQL, which takes a hundred connections
         **more,
     }
 

@@ -1,0 +1,265 @@
+"""Who may do what, said a second time and by hand: the table that the running service is held against.
+
+It is written from the roles and relations that the design names, not from the permission table in code; where the two
+differ, one of them is wrong. An operation of the contract without a row here fails the test.
+
+The scene has three agencies. `owner` owns the assets, lends them, and is custodian of the agreements; `partner` is the
+other party, asks and borrows; `stranger` has nothing to do with either. Its things are named in `THINGS`.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+from registry.access.principals import Role
+
+Side: TypeAlias = Literal["owner", "partner", "stranger", "operator"]
+Relations: TypeAlias = frozenset[str]
+
+COORDINATOR, APPROVER, LEGAL, AUDITOR, ADMIN, OPERATOR, MACHINE = "C", "A", "L", "U", "G", "R", "S"
+ROLE: Mapping[str, Role] = {
+    COORDINATOR: Role.COORDINATOR,
+    APPROVER: Role.APPROVER,
+    LEGAL: Role.LEGAL,
+    AUDITOR: Role.AUDITOR,
+    ADMIN: Role.AGENCY_ADMIN,
+    OPERATOR: Role.REGISTRY_ADMIN,
+    MACHINE: Role.SERVICE,
+}
+
+
+class Who(Struct, kw_only=True, frozen=True):
+    """One of the callers: a role in one of the agencies. The registry's administrators are the operator's alone."""
+
+    role: str
+    side: Side
+
+    def __str__(self) -> str:
+        return f"{self.side}'s {ROLE[self.role]}"
+
+
+WHO: tuple[Who, ...] = (
+    *(Who(role=role, side=side) for side in ("owner", "partner", "stranger") for role in "CALUGS"),
+    Who(role=OPERATOR, side="operator"),
+)
+
+# What each agency is to each thing; a side that is not listed may not know that the thing exists.
+THINGS: Mapping[str, Mapping[Side, str]] = {
+    "agency": {"owner": "own", "partner": "", "stranger": "", "operator": ""},
+    "spare_agency": {"owner": "", "partner": "", "stranger": "", "operator": ""},
+    "contact": {"owner": "own", "partner": "", "operator": ""},
+    "draft_agreement": {"owner": "custodian party"},
+    "agreement_in_review": {"owner": "custodian party", "partner": "party"},
+    "agreement": {"owner": "custodian party", "partner": "party", "operator": ""},
+    "public_agreement": {"owner": "custodian party", "partner": "party", "stranger": "", "operator": ""},
+    "private_asset": {"owner": "own"},
+    "shared_asset": {"owner": "own", "partner": ""},
+    "network_asset": {"owner": "own", "partner": "", "stranger": "", "operator": ""},
+    "decision": {"owner": "assisting", "partner": "requesting"},
+    "draft_request": {"partner": "requesting"},
+    "request": {"owner": "assisting", "partner": "requesting"},
+    "reserved_loan": {"owner": "assisting", "partner": "requesting"},
+    "loan_on_scene": {"owner": "assisting", "partner": "requesting"},
+    "closed_loan": {"owner": "assisting", "partner": "requesting"},
+}
+
+EITHER_SIDE = "requesting assisting"
+# Permission → roles → the relations of which one is needed; "anyone" needs none.
+GRANTS: Mapping[str, Mapping[str, str]] = {
+    "agencies:read": {"CALUGSR": "anyone"},
+    "agencies:create": {"R": "anyone"},
+    "agencies:update": {"G": "own", "R": "anyone"},
+    "agencies:admit": {"R": "anyone"},
+    "taxonomy:read": {"CALUGSR": "anyone"},
+    "agreements:read": {"CALUGSR": "anyone"},
+    "agreements:create": {"LS": "custodian", "R": "anyone"},
+    "agreements:update": {"LS": "custodian"},
+    "agreements:review": {"L": "custodian"},
+    "agreements:sign": {"L": "party"},
+    "agreements:attest": {"R": "anyone"},
+    "assets:read": {"CALUGSR": "anyone"},
+    "assets:create": {"GS": "own"},
+    "assets:update": {"GS": "own"},
+    "requests:read": {"CALUGS": EITHER_SIDE},
+    "requests:create": {"CAS": "own"},
+    "requests:update": {"CAS": "requesting"},
+    "requests:approve": {"ALG": EITHER_SIDE},
+    "decisions:read": {"CALUGS": EITHER_SIDE},
+    "decisions:evaluate": {"CALS": "own"},
+    "loans:read": {"CALUGS": EITHER_SIDE},
+    "loans:reserve": {"CAS": "assisting"},
+    "loans:hand_over": {"CAS": "assisting"},
+    "loans:receive": {"CAS": "requesting"},
+    "loans:end": {"CAS": EITHER_SIDE},
+    "metrics:read": {"CALUGS": "party own"},
+    "ledger:read": {"CALUGS": f"own party {EITHER_SIDE}", "R": "own"},
+}
+
+
+class Operation(Struct, kw_only=True, frozen=True):
+    """The row of one operation.
+
+    `on` are the things it is tried on, none for what concerns the caller's own agency alone. `only` narrows the
+    relations that do; `in_body` says that the thing is named in the body, where the unknown is a fault of the body
+    (422); `cut` that everybody who sees the thing and has the role gets an answer, cut to what concerns them.
+    """
+
+    permission: str | None
+    on: tuple[str, ...] = ()
+    only: str | None = None
+    in_body: bool = False
+    cut: bool = False
+
+
+AGREEMENTS = ("draft_agreement", "agreement_in_review", "agreement", "public_agreement")
+ASSETS = ("private_asset", "shared_asset", "network_asset")
+REQUESTS = ("draft_request", "request")
+LOANS = ("reserved_loan", "loan_on_scene", "closed_loan")
+
+
+def _each(operations: str, permission: str, *on: str, **more: object) -> dict[str, Operation]:
+    return {name: Operation(permission=permission, on=on, **more) for name in operations.split()}  # type: ignore[arg-type]  # each of its own type
+
+
+SERVICE = {name: Operation(permission=None) for name in ("get_liveness", "get_readiness")}
+AGENCY_ROWS = {
+    **_each("list_agencies", "agencies:read"),
+    **_each("create_agency import_agencies", "agencies:create"),
+    **_each("get_agency", "agencies:read", "agency"),
+    **_each("get_agency_contact", "agencies:read", "contact"),
+    **_each("update_agency", "agencies:update", "agency"),
+    **_each("activate_agency suspend_agency reinstate_agency dissolve_agency", "agencies:admit", "spare_agency"),
+    **_each("list_agency_history", "ledger:read", "agency", cut=True),
+}
+TAXONOMY_ROWS = _each("list_categories get_category list_purposes list_provision_headings", "taxonomy:read")
+AGREEMENT_ROWS = {
+    **_each("list_agreements list_agreements_in_force", "agreements:read"),
+    **_each("create_agreement record_agreement", "agreements:create"),
+    **_each("get_agreement", "agreements:read", *AGREEMENTS),
+    **_each("get_agreement_version list_agreement_versions", "agreements:read", *AGREEMENTS, only="party"),
+    **_each(
+        "update_agreement submit_agreement send_back_agreement send_agreement_for_signature withdraw_agreement "
+        "suspend_agreement reinstate_agreement terminate_agreement",
+        "agreements:update",
+        *AGREEMENTS,
+    ),
+    **_each("approve_agreement", "agreements:review", *AGREEMENTS),
+    **_each("sign_agreement confirm_agreement give_agreement_notice", "agreements:sign", *AGREEMENTS),
+    **_each("attest_agreement", "agreements:attest", *AGREEMENTS),
+    **_each("list_agreement_history", "ledger:read", *AGREEMENTS, cut=True),
+    **_each("get_agreement_scorecard", "metrics:read", *AGREEMENTS),
+}
+ASSET_ROWS = {
+    **_each("list_assets", "assets:read"),
+    **_each("create_asset", "assets:create"),
+    **_each("get_asset get_asset_availability", "assets:read", *ASSETS),
+    **_each("update_asset take_asset_out_of_service return_asset_to_service retire_asset", "assets:update", *ASSETS),
+    **_each("list_asset_history", "ledger:read", *ASSETS, cut=True),
+}
+POLICY_ROWS = {
+    **_each("list_decisions", "decisions:read"),
+    **_each("get_decision replay_decision", "decisions:read", "decision"),
+    **_each("evaluate_policy", "decisions:evaluate", *ASSETS, in_body=True, cut=True),
+}
+REQUEST_ROWS = {
+    **_each("list_requests", "requests:read"),
+    **_each("create_request", "requests:create", *ASSETS, in_body=True, cut=True),
+    **_each("get_request", "requests:read", *REQUESTS),
+    **_each("update_request submit_request withdraw_request", "requests:update", *REQUESTS),
+    **_each("approve_request reject_request", "requests:approve", *REQUESTS),
+    **_each("close_request_manually", "requests:approve", *REQUESTS, only="requesting"),
+    **_each("list_request_history", "ledger:read", *REQUESTS),
+}
+LOAN_ROWS = {
+    **_each("list_loans", "loans:read"),
+    **_each("create_loan", "loans:reserve", "decision", in_body=True),
+    **_each("get_loan", "loans:read", *LOANS),
+    **_each(
+        "dispatch_loan return_loan close_loan recall_loan withdraw_loan_recall accept_loan_extension "
+        "decline_loan_extension",
+        "loans:hand_over",
+        *LOANS,
+    ),
+    **_each("receive_loan start_loan_return request_loan_extension", "loans:receive", *LOANS),
+    **_each("cancel_loan report_loan_no_show report_loan_lost", "loans:end", *LOANS),
+    **_each("list_loan_history", "ledger:read", *LOANS),
+}
+METRIC_ROWS = _each("get_sharing_metrics", "metrics:read")
+
+OPERATIONS: Mapping[str, Operation] = {
+    **SERVICE,
+    **AGENCY_ROWS,
+    **TAXONOMY_ROWS,
+    **AGREEMENT_ROWS,
+    **ASSET_ROWS,
+    **POLICY_ROWS,
+    **REQUEST_ROWS,
+    **LOAN_ROWS,
+    **METRIC_ROWS,
+}
+
+Verdict: TypeAlias = Literal["allowed", "forbidden", "hidden"]
+HIDDEN: Mapping[bool, int] = {False: 404, True: 422}
+
+
+class Cell(Struct, kw_only=True, frozen=True):
+    """One question to the service, and what is right for it."""
+
+    operation: str
+    who: Who
+    thing: str | None
+    verdict: Verdict
+
+    def __str__(self) -> str:
+        return f"{self.who}: {self.operation}" + (f" on {self.thing}" if self.thing else "")
+
+
+def verdict(row: Operation, who: Who, thing: str | None) -> Verdict:
+    """What the table says: first by role alone, then by what may be seen, then by relation."""
+    assert row.permission is not None
+    granted = {need for roles, need in GRANTS[row.permission].items() if who.role in roles}
+    if not granted:
+        return "forbidden"
+    if thing is None:
+        return "allowed"
+    relation = THINGS[thing].get(who.side)
+    if relation is None:
+        return "hidden"
+    needed = set(" ".join(granted).split()) if row.only is None else set(row.only.split())
+    return "allowed" if row.cut or needed & {"anyone", *relation.split()} else "forbidden"
+
+
+def cells() -> Iterator[Cell]:
+    """The whole matrix of roles, relations and states."""
+    for name, row in OPERATIONS.items():
+        if row.permission is None:
+            continue
+        for thing in row.on or (None,):
+            for who in WHO:
+                yield Cell(operation=name, who=who, thing=thing, verdict=verdict(row, who, thing))
+
+
+def matrix_size() -> int:
+    """How many questions there are, those of nobody, strangers' tokens and unknown things included."""
+    rows = [row for row in OPERATIONS.values() if row.permission is not None]
+    outsiders = len(rows) * len(OUTSIDERS)
+    unknown = sum(len(WHO) for row in rows if row.on)
+    return sum(1 for _ in cells()) + outsiders + unknown
+
+
+OUTSIDERS = ("anonymous", "expired", "suspended", "without a scope", "without a role")
+"""Callers that may do nothing at all, whatever the operation."""
+
+# Query parameters that name a thing, and the thing that a stranger may not know of.
+IDS_IN_QUERIES: tuple[tuple[str, str, str], ...] = (
+    ("list_decisions", "asset_id", "shared_asset"),
+    ("list_decisions", "agreement_id", "agreement"),
+    ("list_decisions", "root_id", "decision"),
+    ("list_loans", "asset_id", "shared_asset"),
+    ("list_loans", "agreement_id", "agreement"),
+    ("list_loans", "ids", "reserved_loan"),
+    ("get_sharing_metrics", "agreement_id", "agreement"),
+    ("get_sharing_metrics", "assisting_agency_id", "agency"),
+    ("get_sharing_metrics", "requesting_agency_id", "agency"),
+)

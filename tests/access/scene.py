@@ -1,0 +1,211 @@
+"""The things that the matrix is about, made through the API, and a well-formed request for each operation."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+from msgspec import Struct
+
+from registry.access.development import development_token
+from registry.access.principals import OPERATOR_AGENCY_ID, Role
+from registry.kernel.time import utc_now
+from tests.access.matrix import ROLE, Who
+from tests.support.agreements import agreement_body, sign_agreement
+from tests.support.assets import make_asset
+from tests.support.cast import SERVICE_SCOPES, Agency, Cast, make_agency
+from tests.support.loans import CONDITION, REASON, Partners, make_loan
+from tests.support.policy import make_decision
+from tests.support.requests import line_for, make_request, submitted
+from tests.support.service import Caller, Service
+
+CANARY = "canary"
+
+
+class Scene(Struct, kw_only=True, frozen=True):
+    """Three agencies and what lies between two of them; `things` are ids by the matrix's names."""
+
+    service: Service
+    owner: Agency
+    partner: Agency
+    stranger: Agency
+    suspended: Agency
+    things: dict[str, str]
+    bodies: dict[str, Any]
+    paths: dict[str, tuple[str, str]]
+    callers: dict[Who, Caller] = {}
+
+    def caller(self, who: Who) -> Caller:
+        """The matrix's caller, with one token for the whole test."""
+        if who not in self.callers:
+            self.callers[who] = self._caller(who)
+        return self.callers[who]
+
+    def _caller(self, who: Who) -> Caller:
+        if who.side == "operator":
+            return self.service.operator
+        agency: Agency = getattr(self, who.side)
+        role = ROLE[who.role]
+        return agency.as_(role, scope=SERVICE_SCOPES if role is Role.SERVICE else "*")
+
+    def agency_of(self, who: Who) -> str:
+        """The id of the agency that the caller acts for."""
+        return str(OPERATOR_AGENCY_ID if who.side == "operator" else getattr(self, who.side).id)
+
+    def outsider(self, kind: str) -> Caller:
+        """Somebody who may do nothing."""
+        everything: list[Role] = [role for role in Role if role is not Role.REGISTRY_ADMIN]
+        match kind:
+            case "anonymous":
+                return self.service.anonymous
+            case "expired":
+                then = utc_now() - timedelta(hours=2)
+                token = development_token(
+                    self.service.settings,
+                    agency_id=self.owner.id,
+                    roles=everything,
+                    subject="late",
+                    now=then,
+                    life_seconds=60,
+                )
+                return Caller(self.service, token)
+            case "suspended":
+                return self.suspended.as_(*everything)
+            case "without a scope":
+                return self.owner.as_(*everything, scope="nothing:read agencies loan:*")
+            case _:
+                return self.owner.as_()
+
+    def request(self, operation: str, thing_id: str | None) -> tuple[str, str, dict[str, Any]]:
+        """Method, path and options of a well-formed request for the operation."""
+        method, template = self.paths[operation]
+        path = template.replace("{no}", "1").replace("{code}", "k9")
+        if "{" in path:
+            assert thing_id is not None
+            path = f"{path[: path.index('{')]}{thing_id}{path[path.index('}') + 1 :]}"
+        path += QUERIES.get(operation, "").format(owner=self.owner.id, partner=self.partner.id)
+        if method in ("GET", "DELETE"):
+            return method, path, {}
+        body = self.body(operation, thing_id)
+        headers = {"if-match": "*"} if method == "PATCH" else {}
+        return method, path, {"json": body, "headers": headers}
+
+    def body(self, operation: str, thing_id: str | None) -> Any:
+        """The body: the contract's own example, unless it must name a thing of the scene."""
+        match operation:
+            case "create_loan":
+                return {"decision_id": thing_id}
+            case "evaluate_policy":
+                return {**self.bodies[operation], "asset_id": thing_id}
+            case "create_request":
+                return {**self.bodies[operation], "lines": [line_for({"id": thing_id})]}
+            case "create_agreement":
+                return agreement_body(self.owner, self.partner, number=f"M-{uuid4().hex[:12]}")
+            case "record_agreement":
+                paper = {"signed_on": "2025-01-01", "signatory_title": "Chief", "evidence_sha256": "ab" * 32}
+                return {**agreement_body(self.owner, self.partner, number=f"M-{uuid4().hex[:12]}"), **paper}
+            case "create_agency":
+                return {"name": "Made by the matrix", "kind": "city", "level": "local"}
+            case "create_asset":
+                return {**self.bodies[operation], "tag": f"M-{uuid4().hex[:12]}"}
+            case "dispatch_loan" | "return_loan":
+                return CONDITION
+            case "recall_loan":
+                return {**REASON, "by": (utc_now() + timedelta(hours=2)).isoformat()}
+            case "request_loan_extension":
+                return {**REASON, "until": (utc_now() + timedelta(hours=20)).isoformat()}
+            case "submit_request":
+                return {}
+        return self.bodies[operation]
+
+
+QUERIES = {
+    "list_agreements_in_force": "?requesting_agency_id={partner}&assisting_agency_id={owner}",
+    "get_asset_availability": "?start=2030-01-01T00:00:00Z&end=2030-01-02T00:00:00Z",
+}
+
+
+def _contract(service: Service) -> tuple[dict[str, Any], dict[str, tuple[str, str]]]:
+    document = service.contract.document
+    bodies, paths = {}, {}
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            name = operation["operationId"]
+            paths[name] = (method.upper(), path)
+            content = operation.get("requestBody", {}).get("content", {})
+            bodies[name] = content.get("application/json", {}).get("example", {})
+    return bodies, paths
+
+
+async def make_scene(service: Service, cast: Cast) -> Scene:
+    """Set everything up once; each text that may not get out holds the canary."""
+    owner, partner, stranger = cast.assisting, cast.requesting, cast.stranger
+    spare, suspended = await make_agency(service, "Spare"), await make_agency(service, "Suspended")
+    await service.operator.done("POST", f"/v1/agencies/{suspended.id}/suspend", {"reason": "keys lost"})
+    tag = (await owner.admin.get(f"/v1/agencies/{owner.id}")).headers["etag"]
+    contact = {"contact_email": f"{CANARY}@pd.example"}
+    await owner.admin.done("PATCH", f"/v1/agencies/{owner.id}", contact, if_match=tag)
+
+    secret: list[dict[str, Any]] = [
+        {"number": "1", "heading": "purpose", "text": f"For the parties: {CANARY}."},
+        {
+            "number": "9",
+            "heading": "communications",
+            "text": f"Restricted: {CANARY}.",
+            "sensitivity": "restricted",
+            "exemption": "have counsel review",
+        },
+    ]
+    titled: dict[str, Any] = {"title": f"Mutual aid {CANARY} (demo)", "provisions": secret}
+    agreement = await sign_agreement(service, owner, partner, effective_on="2020-01-01", provisions=secret)
+    public = await sign_agreement(
+        service,
+        owner,
+        partner,
+        provisions=[{"number": "0", "heading": "purpose", "text": "Open.", "sensitivity": "public"}, *secret],
+    )
+    draft = await owner.legal.done("POST", "/v1/agreements", agreement_body(owner, partner, **titled))
+    in_review = await owner.legal.done("POST", "/v1/agreements", agreement_body(owner, partner, **titled))
+    await owner.legal.done("POST", f"/v1/agreements/{in_review['id']}/submit", {})
+
+    bodies, paths = _contract(service)
+    partners = Partners(assisting=owner, requesting=partner, stranger=stranger, agreement=agreement)
+    named: dict[str, Any] = {"name": f"Dog team {CANARY}"}
+    assets = {
+        f"{name}_asset": await make_asset(owner, sharing=sharing, **(named if name != "network" else {}))
+        for name, sharing in (("private", "private"), ("shared", "agreement"), ("network", "network"))
+    }
+    decided = await make_asset(owner, **named)
+    decision = await make_decision(partner, decided)
+    asked: dict[str, Any] = {"summary": f"Search for {CANARY}."}
+    return Scene(
+        service=service,
+        owner=owner,
+        partner=partner,
+        stranger=stranger,
+        suspended=suspended,
+        things={
+            "agency": str(owner.id),
+            "contact": str(owner.id),
+            "spare_agency": str(spare.id),
+            "agreement": agreement["id"],
+            "public_agreement": public["id"],
+            "draft_agreement": draft["id"],
+            "agreement_in_review": in_review["id"],
+            **{name: made["id"] for name, made in assets.items()},
+            "decision": str(decision.id),
+            "draft_request": (await make_request(partner, assets["shared_asset"], **asked))["id"],
+            "request": (await submitted(partner, await make_asset(owner, **named), **asked))["id"],
+            "reserved_loan": (await make_loan(partners, "reserved"))["id"],
+            "loan_on_scene": (await make_loan(partners, "on_scene"))["id"],
+            "closed_loan": (await make_loan(partners, "closed"))["id"],
+        },
+        bodies=bodies,
+        paths=paths,
+    )
+
+
+def comparable(body: bytes) -> dict[str, Any]:
+    """A problem without what differs from request to request."""
+    problem: dict[str, Any] = msgspec.json.decode(body)
+    return {name: value for name, value in problem.items() if name not in ("request_id", "instance")}

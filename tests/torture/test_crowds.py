@@ -1,0 +1,97 @@
+"""T12 and T13 in small: more clients than the service takes, and clients that only hold on to their sockets."""
+
+import http.client
+import os
+import socket
+import statistics
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from registry.serve import DeadlineProtocol
+from registry.settings import load
+from tests.http.hostile import LIST, request
+from tests.support.server import LiveServer, environment, live_server, server_process
+from tests.support.wire import exchange
+
+TORTURE = bool(os.environ.get("REGISTRY_TEST_TORTURE"))
+SECONDS = 10 if TORTURE else 2
+IDLE = 450 if TORTURE else 200  # both ends of each are open files of this process
+LIMIT = 4
+
+
+class Crowd:
+    """Clients that ask again as soon as they are answered; what they heard, and after how long."""
+
+    def __init__(self, server: LiveServer, clients: int) -> None:
+        self.heard: list[tuple[int, float]] = []
+        self._server = server
+        self._until = time.monotonic() + SECONDS
+        self._threads = [threading.Thread(target=self._ask) for _ in range(clients)]
+
+    def run(self) -> "Crowd":
+        """Ask until the time is over."""
+        for thread in self._threads:
+            thread.start()
+        for thread in self._threads:
+            thread.join(SECONDS + 30)
+        return self
+
+    def _ask(self) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self._server.port, timeout=20)
+        headers = {"Authorization": f"Bearer {self._server.token()}"}
+        while time.monotonic() < self._until:
+            began = time.monotonic()
+            connection.request("GET", "/v1/agencies?limit=200", headers=headers)
+            answer = connection.getresponse()
+            answer.read()
+            self.heard.append((answer.status, time.monotonic() - began))
+        connection.close()
+
+    def answered(self, status: int) -> list[float]:
+        """How long the answers with this status took."""
+        return [seconds for heard, seconds in self.heard if heard == status]
+
+
+@pytest.mark.xdist_group("torture")
+def test_p20_p44_overload_is_told_at_once_and_costs_no_faults(private_url: str, tmp_path: Path) -> None:
+    with server_process(private_url, tmp_path, REGISTRY_MAX_IN_FLIGHT=str(LIMIT)) as server:
+        calm = Crowd(server, LIMIT).run()
+        assert {status for status, _ in calm.heard} == {200}
+        flood = Crowd(server, LIMIT * 10).run()
+        assert {status for status, _ in flood.heard} <= {200, 503}
+        assert flood.answered(200), "nobody was served"
+        if refused := flood.answered(503):
+            assert statistics.median(refused) < 0.25
+        token = server.token().encode()
+        assert exchange(server.port, request(authorization=b"Bearer " + token)).status == 200
+
+
+class Hasty(DeadlineProtocol):
+    header_seconds = 1.0
+
+
+@pytest.mark.xdist_group("torture")
+def test_p45_p46_idle_connections_are_shut_and_hinder_nobody(private_url: str, tmp_path: Path) -> None:
+    settings = load(environment(private_url, tmp_path))
+    with live_server(settings, Hasty) as server:
+        bearer = b"Bearer " + server.token().encode()
+        asking = request(target=LIST + b"?limit=1", authorization=bearer)
+        idle = [socket.create_connection(("127.0.0.1", server.port), timeout=5) for _ in range(IDLE)]
+        try:
+            for connection in idle[::2]:
+                connection.sendall(b"GET / HTTP/1.1\r\nHost: a")
+            began = time.monotonic()
+            for _ in range(20):
+                assert exchange(server.port, asking).status == 200
+            assert time.monotonic() - began < 2
+            for connection in idle:
+                connection.settimeout(5)
+                assert connection.recv(1) == b"", "it is answered or still open"
+            assert time.monotonic() - began < 4
+        finally:
+            for connection in idle:
+                connection.close()
+        assert exchange(server.port, asking).status == 200
