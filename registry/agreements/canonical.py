@@ -2,23 +2,39 @@
 
 import hashlib
 from collections.abc import Sequence
+from datetime import date
 from typing import TypeAlias
+from uuid import UUID
 
 import msgspec
 
-from registry.agreements.rules import Sensitivity
+from registry.agreements.rules import AgreementKind, Sensitivity
 from registry.agreements.terms import Terms
 
 Json: TypeAlias = str | int | bool | list["Json"] | dict[str, "Json"] | None
 
 
+class Particulars(msgspec.Struct, kw_only=True, frozen=True):
+    """What stands beside the text and is signed with it: who agrees, and from when until when."""
+
+    number: str
+    title: str
+    kind: AgreementKind
+    parties: list[UUID]
+    time_zone: str
+    effective_on: date
+    expires_on: date | None
+    notice_days: int
+
+
 class ProvisionText(msgspec.Struct, kw_only=True, frozen=True):
-    """A provision as it enters the version: what the parties read, and who may read it."""
+    """A provision as it enters the version: what the parties read, and who may read it by which law."""
 
     number: str
     heading: str
     text: str
     sensitivity: Sensitivity
+    exemption: str | None
 
 
 def canonical_json(value: Json) -> bytes:
@@ -32,17 +48,19 @@ def canonical_json(value: Json) -> bytes:
     return msgspec.json.encode(value, order="deterministic")
 
 
-def canonical_text(title: str, provisions: Sequence[ProvisionText], terms: Terms) -> bytes:
+def canonical_text(particulars: Particulars, provisions: Sequence[ProvisionText], terms: Terms) -> bytes:
     """The canonical JSON of one version.
 
-    `{"provisions":[{"heading":…,"number":…,"sensitivity":…,"text":…},…],"terms":{…},"title":…}`: provisions
-    in the order of the document; in the terms every member is written out, those left at their default too;
-    strings exactly as given (they came in as NFC). The bytes are kept as they were hashed: a member that
-    `Terms` gains later does not change what was signed before.
+    The members of `Particulars`, and beside them
+    `"provisions":[{"exemption":…,"heading":…,"number":…,"sensitivity":…,"text":…},…]` and `"terms":{…}`: parties and
+    provisions in the order of the document, dates as YYYY-MM-DD; in the terms every member is written out, those left
+    at their default too; strings exactly as given (they came in as NFC). What is not in here could differ between two
+    versions of one hash, and a signature meant for the first would bind to the second. The bytes are kept as they were
+    hashed: a member that `Terms` gains later does not change what was signed before.
     """
     return canonical_json(
         {
-            "title": title,
+            **msgspec.to_builtins(particulars),
             "provisions": [msgspec.to_builtins(provision) for provision in provisions],
             "terms": msgspec.to_builtins(terms),
         }

@@ -145,6 +145,16 @@ def derived_status(
     return DerivedStatus.IN_FORCE
 
 
+def may_leave(stage: Stage, terminated_at: datetime | None, at: datetime) -> bool:
+    """Whether a party may still give notice at `at`: the agreement is executed and has not ended.
+
+    Else a custodian could hold the others to the end by terminating it for a day far off.
+    """
+    if stage is Stage.TERMINATED:
+        return terminated_at is not None and at < terminated_at
+    return stage in (Stage.EXECUTED, Stage.SUSPENDED)
+
+
 def last_notice_day(expires_on: date, notice_days: int) -> date:
     """The last civil day on which notice of `notice_days` still runs out by the end of `expires_on`.
 

@@ -40,6 +40,7 @@ _TOUCH = (
     .values(allocation_version=asset.c.allocation_version + 1)
     .returning(asset.c.capacity, asset.c.service_state)
 )
+_HOLD = sa.select(asset.c.id).where(asset.c.id == _ASSET_ID).with_for_update(key_share=True)
 _INSERT = allocation.insert()
 _OF_LOAN = sa.select(
     allocation.c.id,
@@ -118,6 +119,15 @@ def _holds_past(held: sa.FromClause, *instants: Any) -> sa.ColumnElement[bool]:
         sa.and_(*(held.c.ends_at > instant for instant in instants)),
         sa.and_(held.c.state == AllocationState.OUT.value, held.c.ends_at <= at),
     )
+
+
+async def hold_still(write: Write, asset_id: UUID) -> None:
+    """Until the end of the transaction nobody else edits or commits the asset. Raises NotFound.
+
+    A statement of its own: what is read after it was waited for is what the one before left behind.
+    """
+    if await write.value(_HOLD, {"asset_id": asset_id}) is None:
+        raise NotFound("asset")
 
 
 async def holds_in(read: Read, asset_id: UUID, window: Window, now: datetime) -> list[Hold]:

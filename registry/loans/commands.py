@@ -193,9 +193,9 @@ async def end(
     """Cancel, report a no-show or a loss: the units are released, and after a loss they are off the asset too."""
     row, state = await begin(write, caller, loan_id, action, expected)
     await write.run(_LAPSE, {"loan": loan_id})
-    await release(write, loan_id)
-    if action is LoanAction.REPORT_LOST:
+    if action is LoanAction.REPORT_LOST:  # first, for it takes the asset: always the asset before what is held of it
         await _write_off(write, caller, row)
+    await release(write, loan_id)
     return await finish(write, caller, row, action, {"state": state, "ended_reason": reason}, {"reason": reason})
 
 

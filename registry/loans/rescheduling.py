@@ -138,10 +138,11 @@ async def withdraw_recall(
 async def _approve(write: Write, caller: Caller, decision_id: UUID) -> None:
     """Whoever accepts an extension gives those approvals of its decision that are theirs to give."""
     held = {role.value for role in caller.principal.roles}
-    permitted, missing = await satisfied(write, decision_id)
+    permitted, missing = await satisfied(write, decision_id, lent=True)
     if any(need.agency_id == caller.agency_id and need.role in held for need in missing):
-        await answer_approvals(write, caller, decision_id, "approved", "The extension of the loan is accepted.")
-        permitted, missing = await satisfied(write, decision_id)
+        words = "The extension of the loan is accepted."
+        await answer_approvals(write, caller, decision_id, "approved", words, lent=True)
+        permitted, missing = await satisfied(write, decision_id, lent=True)
     if not permitted:
         raise Conflict(
             "The longer loan is not permitted, or approvals are still missing.",

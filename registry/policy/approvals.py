@@ -51,17 +51,24 @@ class Standing(Struct, kw_only=True, frozen=True):
 
 
 def standing(
-    decision: Decision, *, asked_by: str, ask_digest: str, answers: Iterable[Answered], superseded: bool = False
+    decision: Decision,
+    *,
+    asked_by: str,
+    ask_digest: str,
+    answers: Iterable[Answered],
+    superseded: bool = False,
+    lent: bool = False,
 ) -> Standing:
     """Judge `decision` by the answers given in its chain.
 
-    An approval by whoever asks does not count, even where it was given on an earlier, equal ask of somebody else.
+    An approval by whoever asks does not count, even where it was given on an earlier, equal ask of somebody else. For a
+    loan that was made on it (`lent`) it does not end with the asking: a request is closed, and its loans run on.
     """
     withdrawn = False
     counted: list[Answered] = []
     for answer in answers:
         if answer.policy_id == WITHDRAWAL:
-            withdrawn = True
+            withdrawn = not lent
         elif answer.ask_digest == ask_digest and (answer.given_by != asked_by or answer.verdict == "rejected"):
             counted.append(answer)
     missing = tuple(

@@ -12,6 +12,7 @@ import msgspec
 from registry.access.permissions import Action, permit
 from registry.access.principals import Caller
 from registry.agencies.schemas import Location
+from registry.assets.allocations import hold_still
 from registry.database.handles import Read, Write
 from registry.kernel.errors import Conflict
 from registry.kernel.ids import new_id
@@ -113,7 +114,10 @@ async def redecide(
     """
     row = await decision_row(write, decision_id)
     _, last_id = await chain_of(write, decision_id)
-    current, now = await standing_of(write, row)
+    lent = action_at in ("extend", "dispatch")
+    if lent or action_at == "reserve":  # what is lent is what was decided on: no edit comes in between
+        await hold_still(write, row.asset_id)
+    current, now = await standing_of(write, row, lent=lent)
     refuse_ended(now)
     kept = decode_facts(row.facts)
     asks_anew = window is not None and caller.agency_id == row.requesting_agency_id
@@ -141,6 +145,7 @@ async def redecide(
             asked_by=facts.principal.sub,
             ask_digest=ask_digest(facts),
             answers=await answers(write, row.root_id),
+            lent=lent,
         )
         if not then.satisfied:
             lacking = "is denied" if decision.outcome == "denied" else "lacks an approval"
@@ -157,16 +162,19 @@ async def redecide(
     )
 
 
-async def satisfied(read: Read, decision_id: UUID) -> tuple[bool, list[ApprovalNeeded]]:
+async def satisfied(read: Read, decision_id: UUID, *, lent: bool = False) -> tuple[bool, list[ApprovalNeeded]]:
     """Whether an asset may be reserved on the decision now, and the approvals it still lacks. Raises NotFound.
 
-    False with nothing missing: it is denied, or it has ended (rejected, withdrawn, superseded by another ask).
+    False with nothing missing: it is denied, or it has ended (rejected, withdrawn, superseded by another ask). With
+    `lent`, whether the loan made on it may go on.
     """
-    _, now = await standing_of(read, await decision_row(read, decision_id))
+    _, now = await standing_of(read, await decision_row(read, decision_id), lent=lent)
     return now.satisfied, list(now.missing)
 
 
-async def answer_approvals(write: Write, caller: Caller, decision_id: UUID, verdict: Verdict, reason: str) -> Standing:
+async def answer_approvals(
+    write: Write, caller: Caller, decision_id: UUID, verdict: Verdict, reason: str, *, lent: bool = False
+) -> Standing:
     """Give every missing approval that the caller's roles and side can give, or reject; where the decision stands then.
 
     One rejection ends it. Answers are kept on the latest decision of the same ask. Raises NotFound, Forbidden
@@ -176,7 +184,7 @@ async def answer_approvals(write: Write, caller: Caller, decision_id: UUID, verd
     row = await visible_decision(write, caller.principal, decision_id)
     permit(caller.principal, Action.REQUESTS_APPROVE, relations(caller.principal, row))
     await lock_chain(write, row.root_id)
-    current, now = await standing_of(write, row)
+    current, now = await standing_of(write, row, lent=lent)
     needs = answerable(caller.principal, decision_of(current), now, asked_by=current.asked_by)
     rows = [
         {
@@ -197,12 +205,12 @@ async def answer_approvals(write: Write, caller: Caller, decision_id: UUID, verd
     await write.run(_INSERT_APPROVAL, rows)
     data = {"root_id": str(row.root_id), "policy_ids": [need.policy_id for need in needs], "reason": reason}
     await record_answer(write, caller, current, f"decision.{verdict}", data)
-    _, then = await standing_of(write, row)
+    _, then = await standing_of(write, row, lent=lent)
     return then
 
 
 async def revoke_decision(write: Write, caller: Caller, root_id: UUID, reason: str) -> None:
-    """Take back what was asked: no decision of the chain can be satisfied any more. Harmless when repeated.
+    """Take back what was asked: no loan is made on any decision of the chain any more. Harmless when repeated.
 
     For the requesting side's withdrawal; whether the caller may withdraw is for the request to say. Raises NotFound.
     """

@@ -91,8 +91,8 @@ async def gather(
 
     The distance runs from the asset's home to `place`; `known_distance_km` stands in for a place that is not kept.
     The cost is begun hours × the asset's hourly rate × quantity. It is left out where there is no rate, and where a
-    ceiling is in another currency and so cannot be shown to be kept. Visibility is for the caller to check. Raises
-    NotFound for an unknown asset.
+    ceiling in force is in another currency and so cannot be shown to be kept. Visibility is for the caller to check.
+    Raises NotFound for an unknown asset.
     """
     row = await asset_facts(read, asset_id)
     if row is None:
@@ -147,7 +147,7 @@ def _distance(row: AssetRow, place: Location) -> int | None:
 
 
 def _cost(row: AssetRow, ask: Ask, tried: list[AgreementCandidate]) -> int | None:
-    ceilings = {c.terms.cost_ceiling.currency for c in tried if c.terms.cost_ceiling is not None}
+    ceilings = {c.terms.cost_ceiling.currency for c in tried if c.in_force and c.terms.cost_ceiling is not None}
     if row.hourly_rate_minor is None or ceilings - {row.currency}:
         return None
     return min(ask.duration_hours * row.hourly_rate_minor * ask.quantity, _LARGEST_COST)

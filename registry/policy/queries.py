@@ -100,8 +100,11 @@ async def answers(read: Read, root_id: UUID) -> list[Answered]:
     return [msgspec.convert(row._mapping, Answered) for row in await read.all(_ANSWERS, {"root_id": root_id})]
 
 
-async def standing_of(read: Read, row: Row[Any]) -> tuple[Row[Any], Standing]:
-    """Where a decision stands: the latest decision on its ask, judged by the answers of the whole chain."""
+async def standing_of(read: Read, row: Row[Any], *, lent: bool = False) -> tuple[Row[Any], Standing]:
+    """Where a decision stands: the latest decision on its ask, judged by the answers of the whole chain.
+
+    `lent`: for the loan that was made on it, whatever has become of the asking.
+    """
     current, superseded = await latest_decision(read, row)
     given = await answers(read, row.root_id)
     return current, standing(
@@ -110,6 +113,7 @@ async def standing_of(read: Read, row: Row[Any]) -> tuple[Row[Any], Standing]:
         ask_digest=current.ask_digest,
         answers=given,
         superseded=superseded,
+        lent=lent,
     )
 
 

@@ -23,7 +23,7 @@ from registry.kernel.versions import Expected, check_version
 from registry.ledger.commands import changes, record
 from registry.policy.approvals import Verdict
 from registry.policy.cedar import PolicySet
-from registry.policy.commands import answer_approvals, decide_ask, redecide, satisfied
+from registry.policy.commands import answer_approvals, decide_ask, redecide, revoke_decision, satisfied
 from registry.policy.schemas import ApprovalNeeded, Outcome
 from registry.requests.lines import (
     OPEN,
@@ -270,7 +270,9 @@ async def _end(
     for each in rows:
         if each.line_submitted_at is not None:
             touched[each.assisting_agency_id] += ()
-        if each.stored_status in OPEN and each.line_status != LineStatus.RESERVED:
+        if each.line_status == LineStatus.RESERVED:
+            await revoke_decision(write, caller, each.root_id, reason)  # the loan runs on, but no other is made
+        elif each.stored_status in OPEN:
             settled = await take_back(write, caller, each, LineAction.WITHDRAW, reason)
             if each.line_submitted_at is not None:
                 touched[each.assisting_agency_id].append(_fact(each, settled, each.latest_id))

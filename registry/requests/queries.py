@@ -17,6 +17,7 @@ from sqlalchemy.engine import Row
 from registry.access.permissions import Action, refusal
 from registry.access.principals import Principal
 from registry.agencies.schemas import Location
+from registry.assets.queries import visible_to as visible_asset
 from registry.assets.tables import asset
 from registry.database.handles import Read
 from registry.kernel.actions import AllowedAction, offer
@@ -46,7 +47,10 @@ _ID = sa.bindparam("id", type_=request.c.id.type)
 
 
 def _get_statement() -> sa.Select[Any]:
-    """One request with its status, and a row for each line with its latest decision and its loan."""
+    """One request with its status, and a row for each line with its latest decision and its loan.
+
+    An asset's name and category are those of now, so they are for whoever may see the asset now; a loan keeps its own.
+    """
     found = standing().where(request.c.id == _ID, visible()).subquery("found")
     latest, later = policy_decision.alias("latest"), policy_decision.alias("later")
     followed = sa.exists().where(later.c.root_id == latest.c.root_id, later.c.previous_id == latest.c.id)
@@ -58,8 +62,8 @@ def _get_statement() -> sa.Select[Any]:
             request_line.c.id.label("line_id"),
             request_line.c.no,
             request_line.c.asset_id,
-            asset.c.name.label("asset_name"),
-            asset.c.category,
+            sa.case((visible_asset(), asset.c.name)).label("asset_name"),
+            sa.case((visible_asset(), asset.c.category)).label("category"),
             request_line.c.assisting_agency_id,
             request_line.c.quantity,
             request_line.c.starts_at,
@@ -112,7 +116,7 @@ _awaited = msgspec.json.Decoder(list[str]).decode
 
 async def request_rows(read: Read, principal: Principal, request_id: UUID, now: datetime) -> Sequence[Row[Any]]:
     """The request, once for each line that the caller's agency sees. Raises NotFound where it sees none."""
-    rows = await read.all(_GET, {"id": request_id, "viewer": principal.agency_id, "now": now})
+    rows = await read.all(_GET, {"id": request_id, "viewer": principal.agency_id, "now": now, "at": now})
     if not rows:
         raise NotFound("request")
     return rows

@@ -32,6 +32,9 @@ IncidentNumber = Annotated[
         examples=["26-004711"],
     ),
 ]
+HiddenOnceInvisible = Annotated[
+    str | None, Meta(description="Null once the asset is no longer visible to you; a loan keeps its own.")
+]
 Awaited = Annotated[
     list[str],
     Meta(description="Approvals that the line waits for, as `<role>@<side>`.", examples=[["approver@assisting"]]),
@@ -64,8 +67,8 @@ class RequestLine(Struct, kw_only=True, frozen=True):
     id: UUID
     no: int
     asset_id: UUID
-    asset_name: str
-    category: str
+    asset_name: HiddenOnceInvisible
+    category: HiddenOnceInvisible
     assisting_agency_id: UUID
     quantity: int
     window: Window

@@ -2,18 +2,22 @@
 
 import hashlib
 from datetime import UTC, date, datetime, timedelta
-from itertools import pairwise, product
+from itertools import chain, pairwise, product
+from typing import Any
+from uuid import UUID
 
 import pytest
 import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from registry.agreements.canonical import ProvisionText, canonical_json, canonical_text, version_hash
+from registry.agreements.canonical import Particulars, ProvisionText, canonical_json, canonical_text, version_hash
 from registry.agreements.in_force import AgreementDates, Interval, utc_bounds, withdrawal_ends_at
 from registry.agreements.rules import (
     TRANSITIONS,
     AgreementAction,
+    AgreementKind,
     DerivedStatus,
     Sensitivity,
     Stage,
@@ -204,7 +208,21 @@ class TestNoticeDays:
 
 
 def provision(number: str, text: str = "Each party bears its own costs.") -> ProvisionText:
-    return ProvisionText(number=number, heading="reimbursement", text=text, sensitivity=Sensitivity.PARTIES)
+    return ProvisionText(
+        number=number, heading="reimbursement", text=text, sensitivity=Sensitivity.PARTIES, exemption=None
+    )
+
+
+PARTICULARS = Particulars(
+    number="MA-1",
+    title="K-9 aid",
+    kind=AgreementKind.MUTUAL_AID,
+    parties=[UUID("01900000-0000-7000-8000-00000000a001"), UUID("01900000-0000-7000-8000-00000000a002")],
+    time_zone="America/Chicago",
+    effective_on=date(2026, 1, 1),
+    expires_on=date(2027, 12, 31),
+    notice_days=30,
+)
 
 
 json_values = st.recursive(
@@ -219,31 +237,45 @@ json_values = st.recursive(
 
 class TestCanonicalText:
     def test_the_exact_form_is_known(self) -> None:
-        text = canonical_text("K-9 aid", [provision("1")], Terms(categories=["k9"]))
+        text = canonical_text(PARTICULARS, [provision("1")], Terms(categories=["k9"]))
         assert text.startswith(
-            b'{"provisions":[{"heading":"reimbursement","number":"1","sensitivity":"parties",'
+            b'{"effective_on":"2026-01-01","expires_on":"2027-12-31","kind":"mutual_aid","notice_days":30,'
+            b'"number":"MA-1","parties":["01900000-0000-7000-8000-00000000a001","01900000-0000-7000-8000-00000000a002"],'
+            b'"provisions":[{"exemption":null,"heading":"reimbursement","number":"1","sensitivity":"parties",'
             b'"text":"Each party bears its own costs."}],"terms":{"approval_over_hours":null,'
         )
-        assert text.endswith(b'"sop_control":"silent"},"title":"K-9 aid"}')
+        assert text.endswith(b'"sop_control":"silent"},"time_zone":"America/Chicago","title":"K-9 aid"}')
         assert version_hash(text) == hashlib.sha256(text).hexdigest()
 
     def test_any_change_that_a_party_could_read_changes_the_hash(self) -> None:
         terms, longer = Terms(categories=["k9"]), Terms(categories=["k9"], max_duration_hours=72)
-        restricted = ProvisionText(
-            number="1",
-            heading="reimbursement",
-            text="Each party bears its own costs.",
-            sensitivity=Sensitivity.RESTRICTED,
-        )
-        variants = [
-            canonical_text("K-9 aid", [provision("1"), provision("2")], terms),
-            canonical_text("K-9 aid", [provision("2"), provision("1")], terms),
-            canonical_text("K-9 aid", [provision("1")], terms),
-            canonical_text("K-9 aid ", [provision("1")], terms),
-            canonical_text("K-9 aid", [provision("1", "Each party bears its own cost.")], terms),
-            canonical_text("K-9 aid", [restricted], terms),
-            canonical_text("K-9 aid", [provision("1")], longer),
+        restricted = replace(provision("1"), sensitivity=Sensitivity.RESTRICTED, exemption="One law")
+        other_words = provision("1", "Each party bears its own cost.")
+        provisions = [
+            [provision("1"), provision("2")],
+            [provision("2"), provision("1")],
+            [other_words],
+            [restricted],
+            [replace(restricted, exemption="Another law")],
         ]
+        other_particulars: list[dict[str, Any]] = [
+            {"title": "K-9 aid "},
+            {"number": "MA-2"},
+            {"kind": AgreementKind.COMPACT},
+            {"parties": PARTICULARS.parties[::-1]},
+            {"parties": [*PARTICULARS.parties, UUID(int=3)]},
+            {"time_zone": "America/Denver"},
+            {"effective_on": date(2026, 1, 2)},
+            {"expires_on": None},
+            {"notice_days": 31},
+        ]
+        variants = [
+            canonical_text(PARTICULARS, [provision("1")], terms),
+            canonical_text(PARTICULARS, [provision("1")], longer),
+            *(canonical_text(PARTICULARS, each, terms) for each in provisions),
+            *(canonical_text(replace(PARTICULARS, **each), [provision("1")], terms) for each in other_particulars),
+        ]
+        assert {*chain(*other_particulars)} == {*PARTICULARS.__struct_fields__}
         assert len({version_hash(variant) for variant in variants}) == len(variants)
 
     @given(json_values)

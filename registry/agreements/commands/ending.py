@@ -14,7 +14,7 @@ from registry.agreements.commands.holding import advanced, changed, held
 from registry.agreements.commands.windows import rewrite_windows
 from registry.agreements.in_force import withdrawal_ends_at
 from registry.agreements.queries import OPEN_END, get_agreement
-from registry.agreements.rules import AgreementAction, Stage
+from registry.agreements.rules import AgreementAction, Stage, may_leave
 from registry.agreements.schemas import Agreement, Termination, WithdrawalNotice
 from registry.agreements.tables import agreement, agreement_party, agreement_suspension
 from registry.database.handles import Write
@@ -23,9 +23,17 @@ from registry.kernel.time import checked_instant, format_instant
 from registry.kernel.versions import Expected
 
 _INSERT = agreement_suspension.insert()
-_LIFT = agreement_suspension.update().where(
-    agreement_suspension.c.agreement_id == sa.bindparam("its_id", type_=agreement.c.id.type),
-    agreement_suspension.c.ends_at == sa.bindparam("open_end", type_=agreement_suspension.c.ends_at.type),
+_INSTANT = agreement_suspension.c.ends_at.type
+_NOW = sa.bindparam("now", type_=_INSTANT)
+_BEGUN = agreement_suspension.c.starts_at
+# Of two requests at once the one that waited may have been the first to read the clock.
+_LIFT = (
+    agreement_suspension.update()
+    .where(
+        agreement_suspension.c.agreement_id == sa.bindparam("its_id", type_=agreement.c.id.type),
+        agreement_suspension.c.ends_at == sa.bindparam("open_end", type_=_INSTANT),
+    )
+    .values(ends_at=sa.case((_BEGUN > _NOW, _BEGUN), else_=_NOW))
 )
 _OWN_PART = sa.select(agreement_party.c.joined_at, agreement_party.c.withdrawal_notice_on).where(
     agreement_party.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
@@ -49,7 +57,7 @@ async def reinstate(write: Write, caller: Caller, agreement_id: UUID, reason: st
     """Let a suspended agreement bind again, from now on. Raises WrongState."""
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_UPDATE, expected)
     stage = advanced(row, AgreementAction.REINSTATE)
-    await write.run(_LIFT, {"its_id": row.id, "open_end": OPEN_END, "ends_at": caller.now})
+    await write.run(_LIFT, {"its_id": row.id, "open_end": OPEN_END, "now": caller.now})
     return await _ended(write, caller, row, "reinstated", {"reason": reason}, stage=stage)
 
 
@@ -73,11 +81,12 @@ async def give_notice(
     """Announce that the own agency leaves; it is bound until its notice period has run out.
 
     A notice on paper may be entered some days late, as long as the period has not run out: nobody leaves for the past.
-    Raises RuleBroken, WrongState for an agency that is not bound or has given notice already.
+    A termination that is yet to come keeps nobody from leaving before it. Raises RuleBroken, WrongState for an agency
+    that is not bound or has given notice already.
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
     own = await write.first(_OWN_PART, {"id": row.id, "agency_id": caller.agency_id})
-    if Stage(row.stage) not in (Stage.EXECUTED, Stage.SUSPENDED) or own is None or own.joined_at is None:
+    if not may_leave(Stage(row.stage), row.terminated_at, caller.now) or own is None or own.joined_at is None:
         raise WrongState("Your agency is not bound by this agreement, so there is nothing to withdraw from.")
     if own.withdrawal_notice_on is not None:
         raise WrongState(f"Your agency gave notice on {own.withdrawal_notice_on} already.")

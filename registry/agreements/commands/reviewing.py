@@ -7,24 +7,32 @@ import sqlalchemy as sa
 
 from registry.access.permissions import Action
 from registry.access.principals import Caller
-from registry.agreements.canonical import ProvisionText, canonical_text, version_hash
+from registry.agreements.canonical import Particulars, ProvisionText, canonical_text, version_hash
 from registry.agreements.commands.drafting import draft_provisions
-from registry.agreements.commands.holding import advanced, changed, held
+from registry.agreements.commands.holding import advanced, changed, held, parties_of
 from registry.agreements.queries import get_agreement
-from registry.agreements.rules import AgreementAction
+from registry.agreements.rules import AgreementAction, AgreementKind
 from registry.agreements.schemas import Agreement
-from registry.agreements.tables import agreement_coverage, agreement_version, provision
+from registry.agreements.tables import agreement, agreement_coverage, agreement_version, provision
 from registry.agreements.terms import Terms
 from registry.database.handles import Write
 from registry.kernel.errors import Fault, RuleBroken
 from registry.kernel.ids import new_id
 from registry.kernel.versions import Expected
 
+_TERM = ("time_zone", "effective_on", "expires_on", "notice_days")
 _FREEZE = agreement_version.update().where(
     agreement_version.c.id == sa.bindparam("its_id", type_=agreement_version.c.id.type)
 )
-_VERSION = sa.select(agreement_version.c.title, agreement_version.c.terms).where(
-    agreement_version.c.id == sa.bindparam("id", type_=agreement_version.c.id.type)
+_VERSION = (
+    sa.select(
+        agreement_version.c.agreement_id,
+        agreement_version.c.title,
+        agreement_version.c.terms,
+        *(agreement.c[name] for name in ("number", "kind", *_TERM)),
+    )
+    .join(agreement, agreement.c.id == agreement_version.c.agreement_id)
+    .where(agreement_version.c.id == sa.bindparam("id", type_=agreement_version.c.id.type))
 )
 _FROM = sa.bindparam("from_version", type_=agreement_version.c.id.type)
 _TO = sa.bindparam("to_version", type_=agreement_version.c.id.type)
@@ -66,8 +74,14 @@ async def freeze(write: Write, caller: Caller, version_id: UUID, *, needs_text: 
             faults=[Fault(pointer="/provisions", code="no_provisions", detail="no provisions")],
         )
     canonical = canonical_text(
-        version.title,
-        [ProvisionText(number=p.number, heading=p.heading, text=p.text, sensitivity=p.sensitivity) for p in provisions],
+        Particulars(
+            number=version.number,
+            title=version.title,
+            kind=AgreementKind(version.kind),
+            parties=await parties_of(write, version.agreement_id),
+            **{name: version._mapping[name] for name in _TERM},
+        ),
+        [ProvisionText(**{name: getattr(p, name) for name in ProvisionText.__struct_fields__}) for p in provisions],
         msgspec.json.decode(version.terms, type=Terms),
     )
     digest = version_hash(canonical)

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from registry.access.permissions import Action, permit
+from registry.access.permissions import Action, Relation, permit, refusal
 from registry.access.principals import Caller
 from registry.agreements.commands.drafting import custody, enter
 from registry.agreements.commands.holding import advanced, changed, held, parties_of
@@ -131,7 +131,8 @@ async def attest(
 async def record_agreement(write: Write, caller: Caller, new: RecordedAgreement) -> Agreement:
     """Take over a paper agreement that is signed already. It binds the recording agency and nobody else.
 
-    The registry's administrator may record it for a custodian, whose signature it then attests. Raises as
+    The registry's administrator may record it for a custodian, whose signature it then attests. Who may do neither, a
+    service above all, enters it and binds nobody: its own agency confirms like the others. Raises as
     `create_agreement`, and RuleBroken for a signature dated in the future.
     """
     custodian_id = new.custodian_id or caller.agency_id
@@ -140,9 +141,13 @@ async def record_agreement(write: Write, caller: Caller, new: RecordedAgreement)
     signed_at = _paper_day(new.signed_on, known_zone(new.time_zone, "/time_zone").key, caller.now)
     agreement_id, version_id = await enter(write, caller, custodian_id, new)
     digest = await freeze(write, caller, version_id, needs_text=False)
-    manner: Manner = "wet" if custodian_id == caller.agency_id else "attested"
-    await _sign(write, caller, agreement_id, version_id, custodian_id, new, manner)
-    await _join(write, agreement_id, custodian_id, signed_at)
+    own = custodian_id == caller.agency_id
+    binding = Action.AGREEMENTS_SIGN if own else Action.AGREEMENTS_ATTEST
+    related: list[Relation] = ["party"] if own else []
+    if refusal(caller.principal, binding, related) is None:
+        manner: Manner = "wet" if own else "attested"
+        await _sign(write, caller, agreement_id, version_id, custodian_id, new, manner)
+        await _join(write, agreement_id, custodian_id, signed_at)
     await write.run(
         agreement.update()
         .where(agreement.c.id == agreement_id)

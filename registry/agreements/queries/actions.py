@@ -1,6 +1,7 @@
 """What a caller may do to an agreement now, and why not where it otherwise could."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from sqlalchemy.engine import Row
 
 from registry.access.permissions import Action, Relation, refusal
 from registry.access.principals import Principal
-from registry.agreements.rules import TRANSITIONS, AgreementAction, Stage
+from registry.agreements.rules import TRANSITIONS, AgreementAction, Stage, may_leave
 from registry.database.handles import Rows
 from registry.kernel.actions import AllowedAction, offer
 
@@ -30,7 +31,7 @@ def relations(principal: Principal, row: Row[Any]) -> list[Relation]:
     return [*held, "party"] if row.is_party else held
 
 
-def allowed_actions(principal: Principal, row: Row[Any], parties: Rows) -> list[AllowedAction]:
+def allowed_actions(principal: Principal, row: Row[Any], parties: Rows, now: datetime) -> list[AllowedAction]:
     """The actions that the caller's roles reach, each allowed now or withheld with the reason."""
     held = relations(principal, row)
     stage = Stage(row.stage)
@@ -42,7 +43,7 @@ def allowed_actions(principal: Principal, row: Row[Any], parties: Rows) -> list[
         if refusal(principal, permission, held) is None:
             offers.append(offer(step, withheld=None if (stage, step) in TRANSITIONS else not_now))
     if refusal(principal, Action.AGREEMENTS_SIGN, held) is None and "party" in held:
-        offers += _own_hand(principal.agency_id, row, stage, parties, not_now)
+        offers += _own_hand(principal.agency_id, row, parties, not_now, now)
     if refusal(principal, Action.AGREEMENTS_ATTEST, held) is None:
         unsigned = any(party.manner is None for party in parties)
         reason = not_now if stage is not Stage.EXECUTED else None if unsigned else "Every party has signed."
@@ -50,14 +51,15 @@ def allowed_actions(principal: Principal, row: Row[Any], parties: Rows) -> list[
     return offers
 
 
-def _own_hand(agency_id: UUID, row: Row[Any], stage: Stage, parties: Rows, not_now: str) -> Iterator[AllowedAction]:
+def _own_hand(agency_id: UUID, row: Row[Any], parties: Rows, not_now: str, now: datetime) -> Iterator[AllowedAction]:
     """What a party does for itself."""
+    stage = Stage(row.stage)
     own = next(party for party in parties if party.agency_id == agency_id)
     signed = None if own.manner is None else "Your agency has signed this version already."
     signable = (stage, AgreementAction.SIGN) in TRANSITIONS
     yield offer("sign", withheld=signed if signable else not_now)
     yield offer("confirm", withheld=signed if stage is Stage.EXECUTED else not_now)
-    if row.executed_at is None or stage not in (Stage.EXECUTED, Stage.SUSPENDED):
+    if not may_leave(stage, row.terminated_at, now):
         bar: str | None = not_now
     elif own.joined_at is None:
         bar = "Your agency is not bound by it."

@@ -111,7 +111,10 @@ class AgreementCandidate(Struct, kw_only=True, frozen=True):
 
 @cache
 def pair_statement() -> sa.Select[Any]:
-    """Every executed agreement that names both `viewer` and `other`, with what it is for the two at `at`."""
+    """Every executed agreement that names both `viewer` and `other`, with what it is for the two at `at`.
+
+    One that neither of them has ever signed is none of theirs: anybody can record a paper that names them.
+    """
     mine, theirs = agreement_party.alias("mine"), agreement_party.alias("theirs")
     bound, bound_too = agreement_party_window.alias("bound"), agreement_party_window.alias("bound_too")
     both = sa.and_(bound.c.agency_id.is_not(None), bound_too.c.agency_id.is_not(None))
@@ -168,6 +171,7 @@ def pair_statement() -> sa.Select[Any]:
             theirs.c.agency_id == sa.bindparam("other", type_=_ID),
             mine.c.agency_id != theirs.c.agency_id,
             agreement.c.executed_at.is_not(None),
+            sa.or_(mine.c.joined_at.is_not(None), theirs.c.joined_at.is_not(None)),
         )
         .order_by(agreement.c.id)
     )

@@ -221,7 +221,7 @@ async def get_agreement(
         terms=terms if row.shared else None,
         provisions=provisions,
         parties=[_party(party, whole=bool(row.shared)) for party in parties],
-        allowed_actions=allowed_actions(principal, row, parties) if as_of is None else [],
+        allowed_actions=allowed_actions(principal, row, parties, now) if as_of is None else [],
         version=row.version,
         created_at=row.created_at,
         updated_at=row.updated_at,

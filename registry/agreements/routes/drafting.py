@@ -61,7 +61,8 @@ async def record_agreement(
 ) -> Answer[Agreement]:
     """Record a paper agreement that is signed already.
 
-    It binds your agency alone until each other party confirms it, or the registry's administrator attests that.
+    It binds your agency alone until each other party confirms it, or the registry's administrator attests that. What a
+    service records binds nobody until a person confirms it.
     """
     return agreement_answer(await commands.record_agreement(write, caller, data), created=True)
 

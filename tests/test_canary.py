@@ -1,0 +1,323 @@
+"""T2: words that are somebody's own are in no answer to anybody else, whatever is asked and however it fails.
+
+Each text is marked with a token of its own, which says who may read it. Then every reader of every agency asks every
+reading operation of the contract about every thing there is, and tries every other operation on it; answers, headers,
+logs and counters are searched for tokens that are not for that reader.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from itertools import product
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+import structlog
+from msgspec import Struct
+
+from registry.access.principals import Role
+from registry.kernel.time import utc_now
+from tests.support.agreements import agreement_body, sign_agreement
+from tests.support.assets import make_asset
+from tests.support.cast import SERVICE_SCOPES, Agency, Cast, make_cast
+from tests.support.loans import under_way
+from tests.support.requests import act, line_for, make_request
+from tests.support.service import Caller, Service
+
+ROLES = (Role.COORDINATOR, Role.APPROVER, Role.LEGAL, Role.AUDITOR, Role.AGENCY_ADMIN, Role.SERVICE)
+CLEARED = {Role.LEGAL, Role.AUDITOR}
+TOKEN = re.compile(r"canary[0-9a-f]{12}")
+UNCHANGED = {"x-request-id", "date"}
+
+
+class Reader(Struct, kw_only=True, frozen=True):
+    """Somebody who asks. `side` is the agency's name in the cast, or `operator`, or `nobody` without a token."""
+
+    side: str
+    role: Role | None
+    caller: Caller
+
+
+class Stage(Struct, kw_only=True):
+    """What there is: `things` are ids by the name of the path parameter, `marks` say for each token who may read it."""
+
+    service: Service
+    cast: Cast
+    things: dict[str, list[str]] = {}
+    marks: dict[str, Callable[[Reader], bool]] = {}
+
+    def mark(self, *sides: str, roles: set[Role] | None = None) -> str:
+        """A new token for these sides, for these roles alone where any are given."""
+        token = f"canary{uuid4().hex[:12]}"
+        self.marks[token] = lambda reader: reader.side in sides and (roles is None or reader.role in roles)
+        return token
+
+    def keep(self, kind: str, made: dict[str, Any]) -> dict[str, Any]:
+        """Remember the id of what was made."""
+        self.things.setdefault(kind, []).append(made["id"])
+        return made
+
+    def readers(self) -> Iterator[Reader]:
+        """Everybody."""
+        for side, role in product(("assisting", "requesting", "neighbour", "stranger"), ROLES):
+            agency: Agency = getattr(self.cast, side)
+            scope = SERVICE_SCOPES if role is Role.SERVICE else "*"
+            yield Reader(side=side, role=role, caller=agency.as_(role, scope=scope))
+        yield Reader(side="operator", role=Role.REGISTRY_ADMIN, caller=self.service.operator)
+        yield Reader(side="nobody", role=None, caller=self.service.anonymous)
+
+
+def provisions(restricted: str, among_parties: str, *, public: bool = False) -> list[dict[str, Any]]:
+    law = {"sensitivity": "restricted", "exemption": "have counsel review"}
+    return [
+        {"number": "1", "heading": "purpose", "text": "Open.", "sensitivity": "public" if public else "parties"},
+        {"number": "2", "heading": "equipment", "text": f"Among us: {among_parties}."},
+        {"number": "3", "heading": "communications", "text": f"Keys: {restricted}.", **law},
+    ]
+
+
+async def edit(agency: Agency, path: str, change: dict[str, Any]) -> None:
+    etag = (await agency.admin.get(path)).headers["etag"]
+    await agency.admin.done("PATCH", path, change, if_match=etag)
+
+
+async def make_agreements(stage: Stage) -> None:
+    one, two, three = stage.cast.assisting, stage.cast.requesting, stage.cast.neighbour
+    for public, other, side in ((False, two, "requesting"), (True, two, "requesting"), (False, three, "neighbour")):
+        secret = stage.mark("assisting", side, roles=CLEARED)
+        text = provisions(secret, stage.mark("assisting", side), public=public)
+        named: dict[str, Any] = {}
+        if not public:  # the administrator attests by them
+            named = {name: stage.mark("assisting", side, "operator") for name in ("number", "title")}
+        signed = await sign_agreement(
+            stage.service, one, other, provisions=text, terms={"approval_required": True}, **named
+        )
+        stage.keep("agreement_id", signed)
+    for sides, verbs in ((("assisting",), ()), (("assisting", "neighbour"), ("submit", "approve"))):
+        text = provisions(stage.mark(*sides, roles=CLEARED), stage.mark(*sides))
+        named = {name: stage.mark(*sides) for name in ("number", "title")}
+        made = await one.legal.done("POST", "/v1/agreements", agreement_body(one, three, provisions=text, **named))
+        stage.keep("agreement_id", made)
+        for verb in verbs:
+            path = f"/v1/agreements/{made['id']}/{verb}"
+            await one.legal.done("POST", path, {"note": f"Board: {stage.mark(*sides)}"})
+
+
+async def make_assets(stage: Stage) -> dict[str, dict[str, Any]]:
+    """A private one, one for partners, one of the neighbour's that all see, and one to be hidden once asked for."""
+    one, made = stage.cast.assisting, dict[str, dict[str, Any]]()
+    for name, sides in (("private", ()), ("shared", ("requesting", "neighbour")), ("hidden", ())):
+        words = {field: stage.mark("assisting", *sides) for field in ("name", "description", "tag") if name != "hidden"}
+        attributes = {"kennel": stage.mark("assisting", *sides)}
+        sharing = "private" if name == "private" else "agreement"
+        made[name] = stage.keep("asset_id", await make_asset(one, sharing=sharing, attributes=attributes, **words))
+    why = {"reason": f"Ill: {stage.mark('assisting')}"}
+    await one.admin.done("POST", f"/v1/assets/{made['private']['id']}/take-out-of-service", why)
+    theirs = await make_asset(stage.cast.neighbour, sharing="network")
+    return {**made, "theirs": stage.keep("asset_id", theirs)}
+
+
+async def make_requests(stage: Stage, assets: dict[str, dict[str, Any]]) -> None:
+    one, two = stage.cast.assisting, stage.cast.requesting
+    own = {name: stage.mark("requesting") for name in ("summary", "incident_number")}
+    note = stage.mark("requesting")
+    drafted = await make_request(two, assets["hidden"], lines=[line_for(assets["hidden"], note=note)], **own)
+    stage.keep("request_id", drafted)
+    new_name = {"sharing": "private", "name": stage.mark("assisting"), "description": stage.mark("assisting")}
+    await edit(one, f"/v1/assets/{assets['hidden']['id']}", new_name)
+
+    all_asked = {name: stage.mark("assisting", "requesting", "neighbour") for name in ("summary", "incident_number")}
+    lines = [
+        line_for(assets["shared"], window=under_way(), note=stage.mark("assisting", "requesting")),
+        line_for(assets["theirs"], window=under_way(), note=stage.mark("neighbour", "requesting")),
+    ]
+    asked = stage.keep("request_id", await make_request(two, assets["shared"], lines=lines, **all_asked))
+    asked = await act(two.coordinator, asked, "submit", {})
+    both = {"reason": f"Agreed: {stage.mark('assisting', 'requesting')}"}
+    asked = await act(one.approver, asked, "approve", both)
+    for line in asked["lines"]:
+        decided = await two.coordinator.done("GET", f"/v1/decisions?asset_id={line['asset_id']}")
+        for decision in decided["items"]:
+            stage.keep("decision_id", decision)
+    await make_loan(stage, asked)
+
+
+async def make_loan(stage: Stage, asked: dict[str, Any]) -> None:
+    decision_id = next(line["decision"]["id"] for line in asked["lines"] if line["status"] == "approved")
+    lent = await stage.cast.assisting.coordinator.done("POST", "/v1/loans", {"decision_id": decision_id})
+    path = f"/v1/loans/{stage.keep('loan_id', lent)['id']}"
+
+    def words() -> str:
+        return f"On the loan: {stage.mark('assisting', 'requesting')}"
+
+    later = utc_now() + timedelta(hours=1)
+    condition = {"grade": "good", "note": words(), "readings": {"odometer": words()}}
+    for agency, verb, body in (
+        (stage.cast.assisting, "dispatch", condition),
+        (stage.cast.requesting, "receive", {"note": words()}),
+        (stage.cast.requesting, "request-extension", {"until": (later + timedelta(hours=9)).isoformat()}),
+        (stage.cast.assisting, "decline-extension", {"reason": words()}),
+        (stage.cast.assisting, "recall", {"by": later.isoformat()}),
+    ):
+        given = {**body, "reason": words()} if verb in ("request-extension", "recall") else body
+        await agency.coordinator.done("POST", f"{path}/{verb}", given)
+
+
+@pytest.fixture(scope="module")
+async def stage(service: Service) -> Stage:
+    cast = await make_cast(service)
+    built = Stage(service=service, cast=cast)
+    everybody = (cast.assisting, cast.requesting, cast.neighbour, cast.stranger)
+    built.things["agency_id"] = [str(agency.id) for agency in everybody]
+    contact = built.mark("assisting", "requesting", "neighbour", "operator")
+    await make_agreements(built)
+    await edit(cast.assisting, f"/v1/agencies/{cast.assisting.id}", {"contact_email": f"{contact}@pd.example"})
+    await make_requests(built, await make_assets(built))
+    return built
+
+
+def resolved(stage: Stage, part: dict[str, Any]) -> dict[str, Any]:
+    """A part of the contract, or what it refers to."""
+    found = stage.service.contract.document if "$ref" in part else part
+    for name in part.get("$ref", "#").split("/")[1:]:
+        found = found[name]
+    return found
+
+
+def values_of(stage: Stage, parameter: dict[str, Any]) -> list[str]:
+    """What a parameter is asked with: every id of its kind, every word of an enumeration, every token as a word."""
+    name, schema = parameter["name"], parameter["schema"]
+    schema = next((each for each in schema.get("anyOf", []) if each.get("type") != "null"), schema)
+    schema = resolved(stage, schema)
+    ids = {"party": "agency_id", "root_id": "decision_id", "ids": "loan_id"}.get(name, name)
+    for kind, found in stage.things.items():
+        if ids == kind or ids.endswith(f"_{kind}"):
+            return found
+    fixed = {
+        "no": ["1", "2"],
+        "code": ["k9"],
+        "limit": ["1"],
+        "q": [*stage.marks][::5],
+        "time_zone": ["America/Chicago"],
+    }
+    instants = {"start": "2026-01-01T00:00:00Z", "end": "2026-06-01T00:00:00Z"}
+    return fixed.get(name) or schema.get("enum") or [instants.get(name, "2026-06-01T00:00:00Z")]
+
+
+def reading_paths(stage: Stage) -> Iterator[str]:
+    """Every GET of the contract, about every thing, and with each of its filters in turn."""
+    for template, item in stage.service.contract.document["paths"].items():
+        if "get" not in item:
+            continue
+        parameters = [resolved(stage, each) for each in item["get"].get("parameters", [])]
+        inner = [p for p in parameters if p["in"] == "path"]
+        needed = [p for p in parameters if p["in"] == "query" and p.get("required")]
+        filters = [p for p in parameters if p["in"] == "query" and not p.get("required") and p["name"] != "cursor"]
+        for ids in product(*(values_of(stage, p) for p in inner)):
+            path = template
+            for parameter, value in zip(inner, ids, strict=True):
+                path = path.replace(f"{{{parameter['name']}}}", value)
+            given = "&".join(f"{p['name']}={values_of(stage, p)[0]}" for p in needed)
+            yield f"{path}?{given}" if given else path
+            for parameter in filters if not inner else [p for p in filters if p["name"] == "as_of"]:
+                for value in values_of(stage, parameter):
+                    yield f"{path}?" + "&".join(filter(None, [given, f"{parameter['name']}={value}"]))
+    yield from ("/metrics", "/openapi.json", "/docs", "/problems/not_found", "/v1/nothing", "/v1/agreements/x")
+
+
+def changing_requests(stage: Stage) -> Iterator[tuple[str, str, Any]]:
+    """Every other operation on every thing: with nothing, with the contract's example, with others' ids in the body."""
+    for template, item in stage.service.contract.document["paths"].items():
+        for method, operation in item.items():
+            if method == "get":
+                continue
+            content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+            named = re.findall(r"\{(\w+)\}", template)
+            for ids in product(*(stage.things[name] for name in named)):
+                path = template
+                for name, value in zip(named, ids, strict=True):
+                    path = path.replace(f"{{{name}}}", value)
+                yield method.upper(), path, {}
+                yield method.upper(), path, content.get("example", {})
+    for asset_id in stage.things["asset_id"]:
+        ask = {"purpose": "narcotics_investigation", "summary": "x", "lines": [line_for({"id": asset_id})]}
+        yield "POST", "/v1/requests", ask
+        question = {**ask["lines"][0], "purpose": "narcotics_investigation"}  # type: ignore[dict-item]  # a line is a dict
+        yield "POST", "/v1/policy-evaluations", question
+    for decision_id in stage.things["decision_id"]:
+        yield "POST", "/v1/loans", {"decision_id": decision_id}
+
+
+def leaked(stage: Stage, reader: Reader, response: httpx.Response) -> set[str]:
+    """Tokens in the answer, its headers included, that are not for this reader and that it did not send itself."""
+    assert response.status_code < 500, f"{response.request.url}: {response.text}"
+    found = {*TOKEN.findall(f"{response.text} {response.headers}")} - {*TOKEN.findall(str(response.request.url))}
+    return {token for token in found if not stage.marks[token](reader)}
+
+
+async def test_t2_no_reading_tells_anybody_what_is_not_for_them(stage: Stage) -> None:
+    leaks, seen, asked = list[str](), set[str](), 0
+    paths = list(reading_paths(stage))
+    with structlog.testing.capture_logs() as log:
+        for reader in stage.readers():
+            for path in paths:
+                response = await reader.caller.get(path)
+                asked += 1
+                seen |= {*TOKEN.findall(response.text)}
+                leaks += [f"{reader.side} {reader.role} {path}: {token}" for token in leaked(stage, reader, response)]
+    assert not leaks, leaks[:5]
+    assert seen == {*stage.marks}, "each token is read by whom it is for, or the test could not fail"
+    assert len(log) >= asked
+    assert not TOKEN.search(str(log))
+    print(f"canary: {asked} readings, {len(stage.marks)} tokens, 0 in foreign answers")
+
+
+async def test_t2_no_refusal_and_no_change_tells_anybody_what_is_not_for_them(stage: Stage) -> None:
+    """After the reading, because it changes things; whoever is let through is told no more than is theirs."""
+    leaks, refused = list[str](), 0
+    requests = list(changing_requests(stage))
+    with structlog.testing.capture_logs() as log:
+        for reader in stage.readers():
+            for method, path, body in requests:
+                if reader.side == "operator" and "/agencies/" in path:
+                    continue  # it would suspend the others
+                headers = {"if-match": "*"} if method == "PATCH" else {}
+                response = await reader.caller.send(method, path, json=body, headers=headers)
+                refused += response.status_code >= 400
+                leaks += [
+                    f"{reader.side} {reader.role} {method} {path} → {response.status_code}: {token}"
+                    for token in leaked(stage, reader, response)
+                ]
+    assert not leaks, leaks[:5]
+    assert refused > len(requests)
+    assert not TOKEN.search(str(log))
+
+
+async def test_what_one_agency_does_in_private_changes_no_answer_to_a_stranger(service: Service) -> None:
+    cast = await make_cast(service)
+    paths = [
+        f"/v1/{name}?limit=200" for name in ("agencies", "agreements", "assets", "requests", "decisions", "loans")
+    ] + [
+        "/v1/assets?category=k9&limit=200",
+        "/v1/assets?lendable=false&limit=200",
+        "/v1/metrics?to=2026-06-01T00:00:00Z",
+    ]
+
+    async def answers() -> list[tuple[bytes, dict[str, str]]]:
+        found = [await cast.stranger.coordinator.get(path) for path in paths]
+        return [
+            (
+                re.sub(rb'"as_of":"[^"]+"', b"", each.content),
+                {name: value for name, value in each.headers.items() if name not in UNCHANGED | {"content-length"}},
+            )
+            for each in found
+        ]
+
+    before = await answers()
+    await sign_agreement(service, cast.assisting, cast.requesting, provisions=provisions("a", "b"))
+    asset = await make_asset(cast.assisting)
+    await make_asset(cast.assisting, sharing="private")
+    await act(cast.requesting.coordinator, await make_request(cast.requesting, asset), "submit", {})
+    assert await answers() == before
