@@ -224,7 +224,7 @@ async def _decisions(
         evidence_sha256="0" * 64,
     )
     async with unit_of_work(database) as write:
-        recorded = await record_agreement(write, _caller(lender, Role.LEGAL), paper)
+        recorded = await record_agreement(write, _caller(lender, Role.LEGAL), b"benchmark", paper)
         assert recorded.version_sha256 is not None
         word = Confirmation(
             version_sha256=recorded.version_sha256, signatory_title="Chief", signed_on=today - timedelta(days=20)

@@ -90,6 +90,7 @@ def create_app(settings: Settings) -> Edge:
                 "settings": settings,
                 "database": database,
                 "background": background,
+                "ledger_key": settings.ledger_key,
                 "policies": load_policy_set(settings.policies_dir),
                 "problem_kinds": service.problem_kinds(),
             }

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import asyncpg
-import sqlalchemy as sa
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -182,8 +181,3 @@ class PostgresDatabase:
         """Close the pools."""
         await self._read_engine.dispose()
         await self._write_engine.dispose()
-
-
-def synchronous_engine(url: str) -> AsyncEngine:
-    """An engine for migrations, without the pools and timeouts of serving."""
-    return create_async_engine(url, poolclass=sa.pool.NullPool)

@@ -10,6 +10,7 @@ from registry.access.principals import Role
 from registry.agreements.commands import reinstate, suspend
 from registry.database.connect import unit_of_work
 from registry.kernel.time import utc_now
+from registry.ledger.commands import keyed_hash
 from tests.support.agreements import EVIDENCE, agreement_body, confirm_agreement, record_agreement, sign_agreement
 from tests.support.cast import Agency, Cast
 from tests.support.policy import acting_for
@@ -119,3 +120,20 @@ async def test_a_clock_read_before_the_lock_lifts_a_suspension_all_the_same(serv
         await suspend(write, later, agreement_id, "inquiry", None)
     async with unit_of_work(service.database) as write:
         assert (await reinstate(write, earlier, agreement_id, "cleared", None)).status == "in_force"
+
+
+async def test_restricted_text_enters_the_ledger_as_a_keyed_hash(service: Service, cast: Cast) -> None:
+    secret = {
+        "number": "9.4",
+        "heading": "confidentiality",
+        "text": "The channels are listed in Annex B.",
+        "sensitivity": "restricted",
+        "exemption": "Demonstration exemption; have counsel review",
+    }
+    recorded = await record_agreement(cast.assisting, cast.requesting, provisions=[secret])
+    history = await cast.assisting.auditor.get(f"/v1/agreements/{recorded['id']}/history")
+    (event,) = [e for e in history.json()["items"] if e["type"] == "agreement.recorded"]
+    key = service.settings.ledger_key
+    assert event["data"]["restricted"] == {"9.4": keyed_hash(key, secret["text"])}
+    assert event["data"]["restricted"] != {"9.4": keyed_hash(b"another key, which proves nothing", secret["text"])}
+    assert "Annex" not in history.text

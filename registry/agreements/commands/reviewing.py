@@ -11,7 +11,7 @@ from registry.agreements.canonical import Particulars, ProvisionText, canonical_
 from registry.agreements.commands.drafting import draft_provisions
 from registry.agreements.commands.holding import advanced, changed, held, parties_of
 from registry.agreements.queries import get_agreement
-from registry.agreements.rules import AgreementAction, AgreementKind
+from registry.agreements.rules import AgreementAction, AgreementKind, Sensitivity
 from registry.agreements.schemas import Agreement
 from registry.agreements.tables import agreement, agreement_coverage, agreement_version, provision
 from registry.agreements.terms import Terms
@@ -19,6 +19,7 @@ from registry.database.handles import Write
 from registry.kernel.errors import Fault, RuleBroken
 from registry.kernel.ids import new_id
 from registry.kernel.versions import Expected
+from registry.ledger.commands import keyed_hash
 
 _TERM = ("time_zone", "effective_on", "expires_on", "notice_days")
 _FREEZE = agreement_version.update().where(
@@ -52,18 +53,26 @@ _STEPS = {
 }
 
 
-async def submit(write: Write, caller: Caller, agreement_id: UUID, note: str | None, expected: Expected) -> Agreement:
+async def submit(
+    write: Write, caller: Caller, ledger_key: bytes, agreement_id: UUID, note: str | None, expected: Expected
+) -> Agreement:
     """Freeze the draft's text as a version and show it to all parties. Raises RuleBroken where it has no provisions."""
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_UPDATE, expected)
     stage = advanced(row, AgreementAction.SUBMIT)
-    digest = await freeze(write, caller, row.version_id, needs_text=True)
-    told = {"version_no": row.version_no, "sha256": digest, "note": note}
+    frozen = await freeze(write, caller, ledger_key, row.version_id, needs_text=True)
+    told = {"version_no": row.version_no, **frozen, "note": note}
     await changed(write, caller, row, "submitted", told, stage=stage, is_shared=True)
     return await get_agreement(write, caller.principal, agreement_id, caller.now)
 
 
-async def freeze(write: Write, caller: Caller, version_id: UUID, *, needs_text: bool) -> str:
-    """Make a version immutable; the hash that signatures name. Raises RuleBroken where the text that it needs lacks."""
+async def freeze(
+    write: Write, caller: Caller, ledger_key: bytes, version_id: UUID, *, needs_text: bool
+) -> dict[str, object]:
+    """Make a version immutable; what the ledger keeps of it. Raises RuleBroken where the text that it needs lacks.
+
+    `sha256` is the hash that signatures name. Restricted text enters as hashes under the registry's key, so that its
+    wording can be proved by whoever holds text and key, and guessed by nobody who reads the ledger.
+    """
     version = await write.first(_VERSION, {"id": version_id})
     assert version is not None
     provisions = await draft_provisions(write, version_id)
@@ -86,7 +95,9 @@ async def freeze(write: Write, caller: Caller, version_id: UUID, *, needs_text: 
     )
     digest = version_hash(canonical)
     await write.run(_FREEZE, {"its_id": version_id, "canonical": canonical, "sha256": digest, "frozen_at": caller.now})
-    return digest
+    secret = [p for p in provisions if p.sensitivity == Sensitivity.RESTRICTED]
+    restricted = {p.number: keyed_hash(ledger_key, p.text) for p in secret}
+    return {"sha256": digest, **({"restricted": restricted} if restricted else {})}
 
 
 async def send_back(write: Write, caller: Caller, agreement_id: UUID, reason: str, expected: Expected) -> Agreement:

@@ -128,7 +128,7 @@ async def attest(
     return await get_agreement(write, caller.principal, row.id, caller.now)
 
 
-async def record_agreement(write: Write, caller: Caller, new: RecordedAgreement) -> Agreement:
+async def record_agreement(write: Write, caller: Caller, ledger_key: bytes, new: RecordedAgreement) -> Agreement:
     """Take over a paper agreement that is signed already. It binds the recording agency and nobody else.
 
     The registry's administrator may record it for a custodian, whose signature it then attests. Who may do neither, a
@@ -140,7 +140,7 @@ async def record_agreement(write: Write, caller: Caller, new: RecordedAgreement)
     await write.once()
     signed_at = _paper_day(new.signed_on, known_zone(new.time_zone, "/time_zone").key, caller.now)
     agreement_id, version_id = await enter(write, caller, custodian_id, new)
-    digest = await freeze(write, caller, version_id, needs_text=False)
+    frozen = await freeze(write, caller, ledger_key, version_id, needs_text=False)
     own = custodian_id == caller.agency_id
     binding = Action.AGREEMENTS_SIGN if own else Action.AGREEMENTS_ATTEST
     related: list[Relation] = ["party"] if own else []
@@ -171,7 +171,7 @@ async def record_agreement(write: Write, caller: Caller, new: RecordedAgreement)
             "kind": new.kind,
             "custodian_id": str(custodian_id),
             "signed_on": new.signed_on,
-            "sha256": digest,
+            **frozen,
             "evidence_sha256": new.evidence_sha256,
         },
     )

@@ -57,14 +57,17 @@ async def create_agreement(
     etag=True,
 )
 async def record_agreement(
-    data: JSONBody[RecordedAgreement], write: NamedDependency[Write], caller: NamedDependency[Caller]
+    data: JSONBody[RecordedAgreement],
+    write: NamedDependency[Write],
+    caller: NamedDependency[Caller],
+    ledger_key: NamedDependency[bytes],
 ) -> Answer[Agreement]:
     """Record a paper agreement that is signed already.
 
     It binds your agency alone until each other party confirms it, or the registry's administrator attests that. What a
     service records binds nobody until a person confirms it.
     """
-    return agreement_answer(await commands.record_agreement(write, caller, data), created=True)
+    return agreement_answer(await commands.record_agreement(write, caller, ledger_key, data), created=True)
 
 
 @operation(
@@ -99,10 +102,11 @@ async def submit_agreement(
     data: JSONBody[AgreementStep],
     write: NamedDependency[Write],
     caller: NamedDependency[Caller],
+    ledger_key: NamedDependency[bytes],
     if_match: NamedDependency[Expected],
 ) -> Answer[Agreement]:
     """Submit a draft for review: its text is frozen as a numbered version that all parties see."""
-    return agreement_answer(await commands.submit(write, caller, agreement_id, data.note, if_match))
+    return agreement_answer(await commands.submit(write, caller, ledger_key, agreement_id, data.note, if_match))
 
 
 @operation(
