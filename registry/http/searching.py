@@ -6,7 +6,7 @@ from msgspec import Meta
 
 from registry.database.search import near
 from registry.kernel.errors import Fault, RuleBroken
-from registry.kernel.text import query_tokens
+from registry.kernel.text import NAME_PATTERN, query_tokens
 
 MOST_WORDS = 16
 
@@ -15,6 +15,7 @@ Words = Annotated[
     Meta(
         min_length=1,
         max_length=200,
+        pattern=NAME_PATTERN,
         description="Words to find, all of them; a trailing * matches beginnings.",
         examples=["narcotics"],
     ),
