@@ -4,7 +4,7 @@ FROM python:3.12-slim AS build
 WORKDIR /build
 COPY requirements.lock ./
 RUN python -m venv /opt/registry \
- && /opt/registry/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --requirement requirements.lock
+ && /opt/registry/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes --requirement requirements.lock
 COPY pyproject.toml README.md ./
 COPY registry ./registry
 COPY policies ./policies
