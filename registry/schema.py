@@ -9,6 +9,7 @@ def all_tables() -> None:
     import registry.agencies.tables
     import registry.agreements.tables
     import registry.assets.tables
+    import registry.documents.tables
     import registry.http.tables
     import registry.ledger.tables
     import registry.loans.tables

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from registry.agencies.rules import AgencyStatus
 from registry.agencies.tables import agency
+from registry.agreements.commands.indexing import index_version
 from registry.agreements.in_force import day_starts_at, utc_bounds
 from registry.agreements.rules import Sensitivity, notice_window_opens_on
 from registry.agreements.schemas import NewProvision
@@ -130,6 +131,7 @@ async def write_provisions(write: Write, version_id: UUID, provisions: Sequence[
                 for ordinal, each in enumerate(provisions)
             ],
         )
+    await index_version(write, version_id)
 
 
 async def write_coverage(write: Write, version_id: UUID, terms: Terms) -> None:

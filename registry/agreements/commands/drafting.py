@@ -17,6 +17,7 @@ from registry.agreements.commands.content import (
     write_provisions,
 )
 from registry.agreements.commands.holding import changed, parties_of, permitted
+from registry.agreements.commands.indexing import index_title
 from registry.agreements.queries import get_agreement
 from registry.agreements.rules import Sensitivity, Stage
 from registry.agreements.schemas import Agreement, AgreementPatch, NewAgreement, NewProvision
@@ -106,6 +107,7 @@ async def enter(write: Write, caller: Caller, custodian_id: UUID, new: NewAgreem
     await write_parties(write, agreement_id, new.parties)
     await write_provisions(write, version_id, new.provisions)
     await write_coverage(write, version_id, new.terms)
+    await index_title(write, agreement_id)
     return agreement_id, version_id
 
 
@@ -149,6 +151,7 @@ async def update_agreement(
     if "terms" in differing:
         await write_coverage(write, row.version_id, terms)
     await changed(write, caller, row, "updated", _told(before, differing), **columns)
+    await index_title(write, agreement_id)
     return await get_agreement(write, caller.principal, agreement_id, caller.now)
 
 

@@ -10,6 +10,7 @@ from registry.access.principals import Caller
 from registry.agreements.canonical import Particulars, ProvisionText, canonical_text, version_hash
 from registry.agreements.commands.drafting import draft_provisions
 from registry.agreements.commands.holding import advanced, changed, held, parties_of
+from registry.agreements.commands.indexing import index_version
 from registry.agreements.queries import get_agreement
 from registry.agreements.rules import AgreementAction, AgreementKind, Sensitivity
 from registry.agreements.schemas import Agreement
@@ -119,6 +120,7 @@ async def send_back(write: Write, caller: Caller, agreement_id: UUID, reason: st
     copied = {"from_version": row.version_id, "to_version": version_id}
     await write.run(_COPY_PROVISIONS, copied)
     await write.run(_COPY_COVERAGE, copied)
+    await index_version(write, version_id)
     told = {"reason": reason, "version_no": no}
     await changed(write, caller, row, "sent_back", told, stage=stage, current_version=no, is_shared=False)
     return await get_agreement(write, caller.principal, agreement_id, caller.now)

@@ -18,14 +18,16 @@ from registry.agreements.queries.listing import (
     list_versions,
     status_at,
 )
+from registry.agreements.queries.searching import search_agreements
 from registry.agreements.queries.showing import (
     agreement_row,
     dates_of,
     get_agreement,
+    may_read_restricted,
     shows_restricted,
     suspensions_of,
 )
-from registry.agreements.queries.visibility import visible_to
+from registry.agreements.queries.visibility import is_party, shared_with, visible_to
 
 __all__ = [
     "OPEN_END",
@@ -39,11 +41,15 @@ __all__ = [
     "get_agreement",
     "get_contact",
     "get_version",
+    "is_party",
     "list_agreements",
     "list_versions",
+    "may_read_restricted",
     "partner_in_force",
     "partners_in_force",
     "relations",
+    "search_agreements",
+    "shared_with",
     "shows_restricted",
     "status_at",
     "suspensions_of",

@@ -30,6 +30,7 @@ from registry.agreements.routes.reading import (
     list_agreements,
     list_agreements_in_force,
 )
+from registry.agreements.routes.searching import search_agreements
 
 router = Router(
     path="/v1",
@@ -39,6 +40,7 @@ router = Router(
         create_agreement,
         record_agreement,
         list_agreements_in_force,
+        search_agreements,
         get_agreement,
         update_agreement,
         submit_agreement,
