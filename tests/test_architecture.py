@@ -21,13 +21,14 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "registry"
 SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if "versions" not in path.parts)
 
-FEATURES = ("agencies", "agreements", "assets", "loans", "metrics", "policy", "requests", "taxonomy")
+FEATURES = ("agencies", "agreements", "assets", "documents", "loans", "metrics", "policy", "requests", "taxonomy")
 SIX = {"rules", "tables", "queries", "commands", "schemas", "routes"}
 # What a feature has beside the six, each for a subject of its own; there is no `helpers` among them.
 ALSO = {
     "agencies": {"fbi", "fbi_cells", "fbi_lines", "import_routes", "importing", "listed"},
-    "agreements": {"canonical", "in_force", "terms"},
+    "agreements": {"canonical", "in_force", "search_schemas", "terms"},
     "assets": {"allocations", "holds", "listing"},
+    "documents": set(),
     "loans": {"edxl", "rescheduling", "steps"},
     "metrics": {"facts", "scoring"},
     "policy": {
@@ -108,7 +109,7 @@ def test_only_the_upper_rooms_know_the_framework() -> None:
     assert [path for path in knowing if not SPEAKS_HTTP.fullmatch(path)] == []
 
 
-PURE = re.compile(r"registry/kernel/\w+\.py|registry/\w+/(rules|schemas|terms)\.py")
+PURE = re.compile(r"registry/kernel/\w+\.py|registry/\w+/(rules|(\w+_)?schemas|terms)\.py")
 
 
 def test_rules_and_schemas_know_neither_database_nor_framework() -> None:
@@ -155,7 +156,9 @@ def test_nobody_outside_the_edge_finishes_a_unit_of_work() -> None:
     }
 
 
-WIRE = re.compile(r"\.(schemas|terms|routes(\.\w+)?|paging|searching|problems|health|wire|time|money|actions|errors)$")
+WIRE = re.compile(
+    r"\.((\w+_)?schemas|terms|excerpts|routes(\.\w+)?|paging|searching|problems|health|wire|time|money|actions|errors)$"
+)
 
 
 def structs() -> list[type[Struct]]:

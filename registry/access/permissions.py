@@ -29,6 +29,8 @@ class Action(StrEnum):
     AGREEMENTS_REVIEW = "agreements:review"  # approve the reviewed text
     AGREEMENTS_SIGN = "agreements:sign"  # sign, or confirm as signed, for the own agency
     AGREEMENTS_ATTEST = "agreements:attest"  # confirm for a party on its evidence
+    AGREEMENTS_FILE = "agreements:file"  # file documents with an agreement
+    AGREEMENTS_WITHDRAW_DOCUMENT = "agreements:withdraw_document"  # take a document out of sight
     ASSETS_READ = "assets:read"  # search what can be lent
     ASSETS_CREATE = "assets:create"  # register an asset of the own agency
     ASSETS_UPDATE = "assets:update"  # change an own asset, take it out of service, retire it
@@ -77,6 +79,8 @@ PERMISSIONS: Mapping[Action, Mapping[Role, frozenset[Relation]]] = {
     Action.AGREEMENTS_REVIEW: _roles(["custodian"], _L),
     Action.AGREEMENTS_SIGN: _roles(["party"], _L),
     Action.AGREEMENTS_ATTEST: _roles(["anyone"], _RA),
+    Action.AGREEMENTS_FILE: _roles(["custodian", "party"], _L, _S) | _roles(["anyone"], _RA),
+    Action.AGREEMENTS_WITHDRAW_DOCUMENT: _roles(["custodian", "own"], _L, _S) | _roles(["anyone"], _RA),
     Action.ASSETS_READ: EVERYBODY,
     Action.ASSETS_CREATE: _roles(["own"], _AA, _S),
     Action.ASSETS_UPDATE: _roles(["own"], _AA, _S),

@@ -53,6 +53,12 @@ THINGS: Mapping[str, Mapping[Side, str]] = {
     "agreement_in_review": {"owner": "custodian party", "partner": "party"},
     "agreement": {"owner": "custodian party", "partner": "party", "operator": ""},
     "public_agreement": {"owner": "custodian party", "partner": "party", "stranger": "", "operator": ""},
+    "draft_document": {"owner": "custodian party own"},
+    "document": {"owner": "custodian party own", "partner": "party"},
+    "partners_document": {"owner": "custodian party", "partner": "party own"},
+    "restricted_document": {"owner": "custodian party own", "partner": "party"},
+    "public_document": {"owner": "custodian party own", "partner": "party", "stranger": "", "operator": ""},
+    "spare_document": {"owner": "custodian party own", "partner": "party", "stranger": "", "operator": ""},
     "private_asset": {"owner": "own"},
     "shared_asset": {"owner": "own", "partner": ""},
     "network_asset": {"owner": "own", "partner": "", "stranger": "", "operator": ""},
@@ -78,6 +84,8 @@ GRANTS: Mapping[str, Mapping[str, str]] = {
     "agreements:review": {"L": "custodian"},
     "agreements:sign": {"L": "party"},
     "agreements:attest": {"R": "anyone"},
+    "agreements:file": {"LS": "custodian party", "R": "anyone"},
+    "agreements:withdraw_document": {"LS": "custodian own", "R": "anyone"},
     "assets:read": {"CALUGSR": "anyone"},
     "assets:create": {"GS": "own"},
     "assets:update": {"GS": "own"},
@@ -102,7 +110,8 @@ class Operation(Struct, kw_only=True, frozen=True):
 
     `on` are the things it is tried on, none for what concerns the caller's own agency alone. `only` narrows the
     relations that do; `in_body` says that the thing is named in the body, where the unknown is a fault of the body
-    (422); `cut` that everybody who sees the thing and has the role gets an answer, cut to what concerns them.
+    (422); `cut` that everybody who sees the thing and has the role gets an answer, cut to what concerns them;
+    `cleared` which roles alone reach what is restricted, of the things named in `RESTRICTED`.
     """
 
     permission: str | None
@@ -110,11 +119,14 @@ class Operation(Struct, kw_only=True, frozen=True):
     only: str | None = None
     in_body: bool = False
     cut: bool = False
+    cleared: str | None = None
 
 
+RESTRICTED = {"restricted_document"}
 AGREEMENTS = ("draft_agreement", "agreement_in_review", "agreement", "public_agreement")
 ASSETS = ("private_asset", "shared_asset", "network_asset")
 REQUESTS = ("draft_request", "request")
+DOCUMENTS = ("draft_document", "document", "partners_document", "restricted_document", "public_document")
 LOANS = ("reserved_loan", "loan_on_scene", "closed_loan")
 
 
@@ -149,6 +161,15 @@ AGREEMENT_ROWS = {
     **_each("attest_agreement", "agreements:attest", *AGREEMENTS),
     **_each("list_agreement_history", "ledger:read", *AGREEMENTS, cut=True),
     **_each("get_agreement_scorecard", "metrics:read", *AGREEMENTS),
+}
+DOCUMENT_ROWS = {
+    **_each("search_agreements", "agreements:read"),
+    **_each("file_document", "agreements:file", *AGREEMENTS),
+    **_each("list_agreement_documents", "agreements:read", *AGREEMENTS),
+    **_each("get_document", "agreements:read", *DOCUMENTS),
+    **_each("get_document_content", "agreements:read", *DOCUMENTS, cleared="LU"),
+    **_each("withdraw_document", "agreements:withdraw_document", *DOCUMENTS[:-1], "spare_document"),
+    **_each("list_document_history", "ledger:read", *DOCUMENTS, cut=True),
 }
 ASSET_ROWS = {
     **_each("list_assets", "assets:read"),
@@ -192,6 +213,7 @@ OPERATIONS: Mapping[str, Operation] = {
     **AGENCY_ROWS,
     **TAXONOMY_ROWS,
     **AGREEMENT_ROWS,
+    **DOCUMENT_ROWS,
     **ASSET_ROWS,
     **POLICY_ROWS,
     **REQUEST_ROWS,
@@ -226,6 +248,8 @@ def verdict(row: Operation, who: Who, thing: str | None) -> Verdict:
     relation = THINGS[thing].get(who.side)
     if relation is None:
         return "hidden"
+    if row.cleared is not None and thing in RESTRICTED and who.role not in row.cleared:
+        return "forbidden"
     needed = set(" ".join(granted).split()) if row.only is None else set(row.only.split())
     return "allowed" if row.cut or needed & {"anyone", *relation.split()} else "forbidden"
 
