@@ -152,7 +152,7 @@ def _pruner(database: Database) -> Any:
 
 def _sweeper(database: Database, files: Files) -> Any:
     async def run() -> None:
-        await sweep(partial(unit_of_work, database), files.store, utc_now())
+        await sweep(database.read(), partial(unit_of_work, database), files.store, utc_now())
 
     return run
 

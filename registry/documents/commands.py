@@ -25,9 +25,9 @@ from registry.documents.schemas import Document, NewDocument
 from registry.documents.tables import document, document_content
 from registry.files.reading import FileReader, Reading
 from registry.files.refusals import Refused
-from registry.files.store import FileStore, Received
+from registry.files.store import FileStore, Received, refusing
 from registry.http.problems import UnsupportedMediaType
-from registry.kernel.errors import Fault, NotFound, RuleBroken
+from registry.kernel.errors import Busy, Fault, NotFound, RuleBroken
 from registry.kernel.ids import new_id
 from registry.kernel.versions import Expected, check_version
 from registry.ledger.commands import keyed_hash, record
@@ -53,6 +53,11 @@ _VERSION = sa.select(agreement_version.c.id).where(
     agreement_version.c.no == sa.bindparam("no", type_=sa.Integer),
     sa.or_(agreement_version.c.frozen_at.is_not(None), sa.bindparam("custodian", type_=sa.Boolean)),
 )
+_CLAIMED = (
+    sa.select(document_content.c.sha256)
+    .where(document_content.c.sha256 == _SHA256)
+    .with_for_update(read=True, key_share=True)
+)
 _INSERT = document.insert()
 _LOCK = sa.select(document.c.agreement_id).where(document.c.id == _ID).with_for_update()
 _WITHDRAW = document.update().where(document.c.id == sa.bindparam("its_id", type_=document.c.id.type))
@@ -61,6 +66,7 @@ _UNCLAIMED = sa.and_(
     ~sa.select(sa.literal(1)).where(document.c.sha256 == document_content.c.sha256).exists(),
 )
 _LEFT_OVER = sa.select(document_content.c.sha256).where(_UNCLAIMED).limit(_SWEPT_AT_ONCE)
+_HOLD = sa.select(document_content.c.sha256).where(document_content.c.sha256 == _SHA256).with_for_update()
 _FORGET = document_content.delete().where(document_content.c.sha256 == _SHA256, _UNCLAIMED)
 
 
@@ -101,7 +107,7 @@ async def file_document(
 
 def _check_arrived(received: Received, new: NewDocument) -> None:
     if not received.size:
-        raise RuleBroken("The file is empty.", "file_empty")
+        raise RuleBroken("The file is empty: there is nothing to file.", "file_empty")
     if new.sha256 not in (None, received.sha256):
         raise RuleBroken(
             "The file that arrived is not the one whose hash you gave. Send it again.",
@@ -112,7 +118,8 @@ def _check_arrived(received: Received, new: NewDocument) -> None:
 
 async def _read(reader: FileReader, received: Received, media_type: str) -> Reading:
     try:
-        return await reader.read(received.path, media_type)
+        with refusing():
+            return await reader.read(received.path, media_type)
     except Refused as refused:
         error = UnsupportedMediaType if refused.of_another_kind else RuleBroken
         raise error(refused.detail, refused.code) from None
@@ -143,6 +150,8 @@ async def _enter(
 ) -> Document:
     row = await permitted(write, caller, agreement_id, Action.AGREEMENTS_FILE)
     await write.once()
+    if await write.value(_CLAIMED, {"its_sha256": received.sha256}) is None:
+        raise Busy("The file took so long that it was swept away; send it again.", "file_swept")
     document_id = new_id()
     await write.run(
         _INSERT,
@@ -243,19 +252,18 @@ async def withdraw_document(
     return withdrawn
 
 
-async def sweep(aside: Aside, store: FileStore, now: datetime) -> int:
+async def sweep(read: Read, aside: Aside, store: FileStore, now: datetime) -> int:
     """Remove the files of uploads that came to nothing; how many went.
 
-    The claim is deleted first and its lock held until the file is gone: who claims the same content meanwhile waits,
-    and keeps its file anew.
+    Each claim is held until its file is gone: who claims the same content meanwhile waits, and keeps its file anew; who
+    was about to refer to it is waited for, and then it stays.
     """
     cutoff = now - UNCLAIMED_FOR
     gone = await store.sweep(cutoff)
-    async with aside() as write:
-        left_over = [row.sha256 for row in await write.all(_LEFT_OVER, {"cutoff": cutoff})]
-    for sha256 in left_over:
+    for row in await read.all(_LEFT_OVER, {"cutoff": cutoff}):
         async with aside() as write:
-            if await write.run(_FORGET, {"its_sha256": sha256, "cutoff": cutoff}):
-                await store.forget(sha256)
+            await write.all(_HOLD, {"its_sha256": row.sha256})
+            if await write.run(_FORGET, {"its_sha256": row.sha256, "cutoff": cutoff}):
+                await store.forget(row.sha256)
                 gone += 1
     return gone

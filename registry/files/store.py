@@ -39,9 +39,9 @@ class FileStore(ABC):
     async def receive(self, chunks: AsyncIterable[bytes]) -> AsyncIterator[Received]:
         """A file as it comes, hashed on the way; gone at the end, unless `keep` has taken it."""
         path = self.incoming / f"{new_id()}.part"
+        with refusing():
+            descriptor = await asyncio.to_thread(_opened, path)
         try:
-            with refusing():
-                descriptor = await asyncio.to_thread(_opened, path)
             try:
                 digest, size = await _written(descriptor, chunks)
             finally:

@@ -34,9 +34,9 @@ def excerpt(text: str, words: Sequence[str]) -> Excerpt:
     start, end = _stretch(text, _densest(found))
     hits: list[HitRange] = []
     for placed, _ in found:
-        inside = start <= placed.start and placed.end <= end
+        inside = start <= placed.start < end
         if inside and (not hits or placed.start - start >= hits[-1].end):
-            hits.append(HitRange(start=placed.start - start, end=placed.end - start))
+            hits.append(HitRange(start=placed.start - start, end=min(placed.end, end) - start))
     return Excerpt(text=text[start:end], hits=hits)
 
 
@@ -57,11 +57,14 @@ def _found(text: str, words: Sequence[str]) -> Iterator[tuple[PlacedToken, int]]
 def _densest(found: Sequence[tuple[PlacedToken, int]]) -> tuple[int, int]:
     """From where to where the most different words stand close enough to be shown together."""
     best, best_count = (0, 0), 0
+    most = len({word for _, word in found})
     for at, (first, _) in enumerate(found):
+        if best_count == most:
+            break
         seen: set[int] = set()
         end = first.end
         for placed, word in found[at : at + LONGEST_EXCERPT]:
-            if placed.end - first.start > LONGEST_EXCERPT:
+            if placed.end - first.start > LONGEST_EXCERPT and placed is not first:
                 break
             seen.add(word)
             end = max(end, placed.end)
@@ -79,4 +82,4 @@ def _stretch(text: str, place: tuple[int, int]) -> tuple[int, int]:
     end = min(start + LONGEST_EXCERPT, len(text))
     if end < len(text) and (blank := text.rfind(" ", max(place[1], start + 1), end)) >= 0:
         end = blank
-    return start, max(end, place[1])
+    return start, end
