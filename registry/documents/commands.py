@@ -13,10 +13,10 @@ from sqlalchemy.engine import Row
 from registry.access.permissions import Action, permit
 from registry.access.principals import Caller
 from registry.agreements.commands import DocumentPassage, forget_document, index_document
-from registry.agreements.commands.holding import parties_of, permitted
+from registry.agreements.commands.holding import parties_of
 from registry.agreements.queries import agreement_row, relations
 from registry.agreements.rules import Sensitivity
-from registry.agreements.tables import agreement_version
+from registry.agreements.tables import agreement, agreement_version
 from registry.database.connect import Aside
 from registry.database.handles import Read, Write
 from registry.documents.queries import document_relations, document_row, get_document
@@ -29,6 +29,7 @@ from registry.files.store import FileStore, Received, refusing
 from registry.http.problems import UnsupportedMediaType
 from registry.kernel.errors import Busy, Fault, NotFound, RuleBroken
 from registry.kernel.ids import new_id
+from registry.kernel.text import index_words
 from registry.kernel.versions import Expected, check_version
 from registry.ledger.commands import keyed_hash, record
 
@@ -53,6 +54,7 @@ _VERSION = sa.select(agreement_version.c.id).where(
     agreement_version.c.no == sa.bindparam("no", type_=sa.Integer),
     sa.or_(agreement_version.c.frozen_at.is_not(None), sa.bindparam("custodian", type_=sa.Boolean)),
 )
+_SHARE = sa.select(agreement.c.id).where(agreement.c.id == _ID).with_for_update(read=True)
 _CLAIMED = (
     sa.select(document_content.c.sha256)
     .where(document_content.c.sha256 == _SHA256)
@@ -148,7 +150,11 @@ async def _enter(
     reading: Reading,
     media_type: str,
 ) -> Document:
-    row = await permitted(write, caller, agreement_id, Action.AGREEMENTS_FILE)
+    # Shared: many may file at once, and none while the agreement itself is changed.
+    if await write.value(_SHARE, {"id": agreement_id}) is None:
+        raise NotFound("agreement")
+    row = await agreement_row(write, caller.principal, agreement_id)
+    permit(caller.principal, Action.AGREEMENTS_FILE, relations(caller.principal, row))
     await write.once()
     if await write.value(_CLAIMED, {"its_sha256": received.sha256}) is None:
         raise Busy("The file took so long that it was swept away; send it again.", "file_swept")
@@ -173,8 +179,8 @@ async def _enter(
         },
     )
     names = " ".join(filter(None, (new.title, new.filename)))
-    passages = [DocumentPassage(page=None, text=names)] if names else []
-    passages += [DocumentPassage(page=piece.page, text=piece.text) for piece in reading.pieces]
+    passages = [DocumentPassage(page=None, text=names, words=index_words(names))]
+    passages += [DocumentPassage(page=each.page, text=each.text, words=each.words) for each in reading.pieces]
     await index_document(write, agreement_id, document_id, new.sensitivity, passages)
     secret = new.sensitivity is Sensitivity.RESTRICTED
     digest = keyed_hash(ledger_key, received.sha256) if secret else received.sha256

@@ -28,6 +28,7 @@ class Told(Struct, kw_only=True, frozen=True, omit_defaults=True):
     pages: int | None = None
     page: int | None = None
     text: str = ""
+    words: str = ""
 
 
 def main(media_type: str, seconds: int) -> None:
@@ -68,7 +69,7 @@ def _tell(found: Iterator[object]) -> Iterator[Told]:
                 if left < 0:
                     whole = False
                     break
-                yield Told(what="text", page=each.page, text=each.text)
+                yield Told(what="text", page=each.page, text=each.text, words=each.words)
             elif each is None:
                 whole = False
     except Refused as refused:

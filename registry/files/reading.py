@@ -83,7 +83,7 @@ def _judged(told: list[Told]) -> Reading:
     sound = next((line for line in told if line.what == "sound"), None)
     if sound is None:
         raise Refused("file_unreadable", "The file could not be read with the time and memory that a document needs.")
-    pieces = [Piece(page=line.page, text=line.text) for line in told if line.what == "text"]
+    pieces = [Piece(page=line.page, text=line.text, words=line.words) for line in told if line.what == "text"]
     whole = told[-1].what == "end"
     text: Literal["none", "partial", "whole"] = "none" if whole and not pieces else "whole" if whole else "partial"
     return Reading(pages=sound.pages, pieces=pieces, text=text)

@@ -84,6 +84,11 @@ def tokens(text: str) -> list[str]:
     return found
 
 
+def index_words(text: str) -> str:
+    """What an index keeps of a text: each token once, for how often one comes is not asked."""
+    return " ".join(dict.fromkeys(tokens(text)))
+
+
 def query_tokens(text: str) -> list[str]:
     """Words to look for: a compound is looked for as a whole, so “K-9” finds `k9` and not every `9`."""
     return ["".join(_PART.findall(word))[:LONGEST_TOKEN] for word in _WORD.findall(_fold(text))][:16]

@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import sqlalchemy as sa
 
+from registry.access.principals import Role
 from registry.agreements.tables import agreement_passage
 from registry.app import create_app
 from registry.documents.tables import document, document_content
@@ -19,7 +21,7 @@ from tests.support.agreements import sign_agreement
 from tests.support.cast import Cast, make_cast
 from tests.support.documents import PDF, PLAIN, file_document, make_pdf, send_file
 from tests.support.problems import assert_problem
-from tests.support.server import environment, in_process
+from tests.support.server import environment, in_process, live_server
 from tests.support.service import Service
 
 
@@ -84,7 +86,7 @@ async def test_an_upload_that_breaks_off_leaves_nothing(service: Service, cast: 
     made = await sign_agreement(service, cast.assisting, cast.requesting)
     before = await everything(service)
     sent: list[dict[str, Any]] = []
-    messages = [
+    messages: list[dict[str, Any]] = [
         {"type": "http.request", "body": b"half of it" * 200_000, "more_body": True},
         {"type": "http.disconnect"},
     ]
@@ -131,3 +133,26 @@ def test_the_size_of_an_upload_is_its_own_setting(tmp_path: Path) -> None:
     settings = load(environment("sqlite:///unused", tmp_path, REGISTRY_MAX_UPLOAD_BYTES="2048"))
     assert (settings.max_upload_bytes, settings.max_body_bytes) == (2048, 1_048_576)
     assert create_app(settings)
+
+
+async def test_a_slow_line_has_time_for_a_large_file_and_a_quiet_one_has_not(tmp_path: Path, private_url: str) -> None:
+    """Each time as much has come as an ordinary body may hold, there is as much time again."""
+    given = environment(private_url, tmp_path / "data")
+    async with in_process(load(given)) as service:
+        cast = await make_cast(service)
+        made = await sign_agreement(service, cast.assisting, cast.requesting)
+    tight = load({**given, "REGISTRY_BODY_SECONDS": "0.8", "REGISTRY_MAX_BODY_BYTES": "1024"})
+    with live_server(tight) as live:
+        token = live.token(Role.LEGAL, agency_id=cast.assisting.id, subject="filer")
+        headers = {"authorization": f"Bearer {token}", "content-type": PLAIN}
+        url = f"{live.url}/v1/agreements/{made['id']}/documents?kind=other"
+
+        async def body(size: int) -> AsyncIterator[bytes]:
+            for _ in range(6):
+                yield b"x" * size
+                await asyncio.sleep(0.3)
+
+        async with httpx.AsyncClient(timeout=30) as http:
+            slow = await http.post(url, headers=headers, content=body(2048))
+            quiet = await http.post(url, headers=headers, content=body(8))
+    assert (slow.status_code, quiet.status_code) == (201, 408), (slow.text, quiet.text)

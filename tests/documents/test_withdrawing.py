@@ -63,8 +63,9 @@ async def test_a_malformed_withdrawal_and_a_stale_one_are_refused(service: Servi
     made = await sign_agreement(service, cast.assisting, cast.requesting)
     filed = await file_document(cast.assisting.legal, made["id"])
     path = f"/v1/documents/{filed['id']}/withdraw"
-    for body in ({}, {"reason": ""}, {"reason": "x", "more": 1}, []):
-        assert_problem(await cast.assisting.legal.post(path, body or [1]), 400)
+    bodies: list[object] = [{}, {"reason": ""}, {"reason": "x", "more": 1}, [1]]
+    for body in bodies:
+        assert_problem(await cast.assisting.legal.post(path, body), 400)
     assert_problem(await cast.assisting.legal.post(path, WHY, if_match='"7-00000000"'), 412, "stale_version")
     tag = (await cast.assisting.legal.get(f"/v1/documents/{filed['id']}")).headers["etag"]
     assert (await cast.assisting.legal.post(path, WHY, if_match=tag)).status_code == 200

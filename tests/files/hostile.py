@@ -155,7 +155,7 @@ HOSTILE: Mapping[str, Hostile] = {
     "a PDF as text": (PLAIN, 415, "content_mismatch", lambda: GOOD_PDF),
     "text in Latin-1": (PLAIN, 422, "file_not_text", lambda: "Añoka".encode("latin-1")),
     "text with NUL": (PLAIN, 422, "file_not_text", lambda: b"one\x00two"),
-    "text with terminal controls": (PLAIN, 422, "file_not_text", lambda: b"\x1b[2Jone"),
+    "text of little but controls": (PLAIN, 422, "file_not_text", lambda: b"\x1b[2J\x1b[1mone\x07"),
     "noise as a Word document": (WORD, 422, "file_damaged", lambda: b"\x93\x07" * 500),
     "a ZIP that is no document": (WORD, 422, "file_damaged", lambda: zipped(readme=b"hello")),
     "a workbook as a Word document": (WORD, 415, "content_mismatch", workbook),

@@ -9,8 +9,8 @@ from registry.files.kinds import PDF, PLAIN, WORD
 from registry.files.pieces import LONGEST_PIECE, MOST_CHARACTERS, pieces
 from registry.files.reading import FileReader, Reading
 from registry.files.refusals import Refused
-from tests.files.hostile import GOOD_WORD, HOSTILE, page_of, repacked
-from tests.support.documents import make_pdf, make_word
+from tests.files.hostile import GOOD_WORD, HOSTILE, page_of
+from tests.support.documents import make_pdf, make_word, repacked
 
 # A page on which a word is written 180,000 times over: half a minute's work.
 SLOW = page_of(b"BT /F1 12 Tf (hello) Tj ET " * 180_000, b"[]")
@@ -72,6 +72,10 @@ async def test_tables_and_accents_of_a_word_document_are_read(tmp_path: Path) ->
         (b"one\ftwo\f", [(1, "one"), (2, "two")]),
         (b"one\f\fthree", [(1, "one"), (3, "three")]),
         (b"termi\xc2\xad\nnation", [(None, "termi-\nnation")]),
+        (
+            b"of the\x03County, in a text layer of some length",
+            [(None, "of the County, in a text layer of some length")],
+        ),
         (b"An\xcc\x83oka  \t County\n\n\n\n7", [(None, "Añoka County\n\n7")]),
     ],
 )

@@ -13,7 +13,7 @@ from msgspec import Struct
 from registry.agreements.rules import Sensitivity
 from registry.agreements.tables import agreement, agreement_passage, agreement_version, provision
 from registry.database.handles import Write
-from registry.kernel.text import tokens
+from registry.kernel.text import index_words
 
 _INSERT = agreement_passage.insert()
 _AGREEMENT_ID = sa.bindparam("its_agreement", type_=agreement.c.id.type)
@@ -40,10 +40,11 @@ _FORGET_DOCUMENT = agreement_passage.delete().where(agreement_passage.c.document
 
 
 class DocumentPassage(Struct, kw_only=True, frozen=True):
-    """Some text of a document, or its title; `page` where it has pages."""
+    """Some text of a document, or its title, with the words it is found by; `page` where it has pages."""
 
     page: int | None
     text: str
+    words: str
 
 
 async def index_title(write: Write, agreement_id: UUID) -> None:
@@ -52,7 +53,7 @@ async def index_title(write: Write, agreement_id: UUID) -> None:
     row = await write.first(_TITLE, {"its_agreement": agreement_id})
     assert row is not None
     about = {"agreement_id": agreement_id, "source": "title", "sensitivity": Sensitivity.PUBLIC}
-    await _insert(write, [{**_NOWHERE, **about, "text": f"{row.number} {row.title}"}])
+    await _insert(write, [{**_NOWHERE, **about, **_worded(f"{row.number} {row.title}")}])
 
 
 async def index_version(write: Write, version_id: UUID) -> None:
@@ -60,7 +61,7 @@ async def index_version(write: Write, version_id: UUID) -> None:
     await write.run(_FORGET_VERSION, {"its_version": version_id})
     rows = await write.all(_PROVISIONS, {"its_version": version_id})
     about = {"source": "provision", "version_id": version_id}
-    await _insert(write, [{**_NOWHERE, **about, **row._mapping} for row in rows])
+    await _insert(write, [{**_NOWHERE, **about, **row._mapping, **_worded(row.text)} for row in rows])
 
 
 async def index_document(
@@ -77,7 +78,10 @@ async def index_document(
         "document_id": document_id,
         "sensitivity": sensitivity,
     }
-    await _insert(write, [{**_NOWHERE, **about, "page": each.page, "text": each.text} for each in passages])
+    await _insert(
+        write,
+        [{**_NOWHERE, **about, "page": each.page, "text": each.text, "search_text": each.words} for each in passages],
+    )
 
 
 async def forget_document(write: Write, document_id: UUID) -> None:
@@ -88,8 +92,11 @@ async def forget_document(write: Write, document_id: UUID) -> None:
 _NOWHERE = dict.fromkeys(("version_id", "document_id", "number", "heading", "page"))
 
 
+def _worded(text: str) -> dict[str, object]:
+    return {"text": text, "search_text": index_words(text)}
+
+
 async def _insert(write: Write, rows: Sequence[dict[str, object]]) -> None:
-    """Passages with a word in them; each word once, for how often it comes is not asked."""
-    found = [{**row, "search_text": " ".join(dict.fromkeys(tokens(str(row["text"]))))} for row in rows]
-    if found := [row for row in found if row["search_text"]]:
+    """Passages with a word in them."""
+    if found := [row for row in rows if row["search_text"]]:
         await write.run(_INSERT, found)

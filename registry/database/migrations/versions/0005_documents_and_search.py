@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from registry.database import types
-from registry.kernel.text import tokens
+from registry.kernel.text import index_words
 
 revision = "0005"
 down_revision = "0003"
@@ -170,7 +170,7 @@ def _index_what_is_there() -> None:
     )
     connection, waiting = op.get_bind(), []
     for row in _texts():
-        words = " ".join(dict.fromkeys(tokens(row["text"])))
+        words = index_words(row["text"])
         if words:
             waiting.append({**row, "search_text": words})
         if len(waiting) == AT_ONCE:
