@@ -15,7 +15,7 @@ _FIRST_BYTES: Final = (
     (re.compile(rb"%PDF-"), PDF),
     (re.compile(rb"PK(\x03\x04|\x05\x06|\x07\x08)"), WORD),
     (re.compile(rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), "an older or encrypted Office file"),
-    (re.compile(rb"\x7fELF|MZ[\x00-\xff]{58}|\xca\xfe\xba\xbe|\xcf\xfa\xed\xfe|#!"), "a program"),
+    (re.compile(rb"\x7fELF|MZ[\x00-\xff]{0,20}\x00|\xca\xfe\xba\xbe|\xcf\xfa\xed\xfe|#!"), "a program"),
     (re.compile(rb"\x89PNG\r\n|\xff\xd8\xff|GIF8[79]a|II\*\x00|MM\x00\*|RIFF.{4}WEBP", re.DOTALL), "a picture"),
     (re.compile(rb"\x1f\x8b|BZh[1-9]|\xfd7zXZ|7z\xbc\xaf\x27\x1c|Rar!\x1a\x07"), "an archive"),
     (re.compile(rb"\{\\rtf"), "an RTF file"),

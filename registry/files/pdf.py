@@ -1,6 +1,7 @@
 """PDF: whether it is one, whole and readable by everybody, and the text layer of each page."""
 
 import re
+import struct
 import tarfile
 import zipfile
 from collections.abc import Iterator
@@ -78,7 +79,7 @@ def _opens_as_zip(file: BinaryIO) -> bool:
     try:
         with zipfile.ZipFile(file) as archive:
             return bool(archive.namelist())
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, OSError):
+    except (zipfile.BadZipFile, struct.error, NotImplementedError, ValueError, OverflowError, OSError):
         return False
 
 

@@ -1,7 +1,9 @@
 """Word documents (OOXML): whether it is one, whole, and its text. No macro, no entity, no bomb gets past."""
 
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from typing import IO, BinaryIO
 from xml.etree.ElementTree import Element, ParseError
@@ -36,7 +38,7 @@ def read_word(file: BinaryIO) -> Iterator[int | Piece | None]:
             # What opens the text is read before anything is given away: a broken document is refused as a whole.
             texts = [_text_of(archive, main)]
             texts += [_text_of(archive, part) for part in _NOTES if part in archive.namelist()]
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, OverflowError, KeyError) as error:
+    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, OverflowError, KeyError) as error:
         raise damaged("it is not a whole ZIP archive, as a Word document is") from error
     except (ParseError, DefusedXmlException, LookupError) as error:
         raise damaged("its text is not well-formed XML without definitions of its own") from error
@@ -58,6 +60,8 @@ def _check_entries(file: BinaryIO, archive: zipfile.ZipFile) -> None:
         raise ambiguous("something else, for there is something behind it")
     if any(entry.flag_bits & 0x1 for entry in entries):
         raise encrypted()
+    if any(entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for entry in entries):
+        raise damaged("its parts are packed in a way that a document's are not")
     names = [entry.filename for entry in entries]
     if len({name.lower() for name in names}) != len(names) or not all(map(_SAFE_NAME.match, names)):
         raise damaged("its parts have names that a document's have not")

@@ -13,6 +13,7 @@ Hostile = tuple[str, int, str, Callable[[], bytes]]
 GOOD_PDF = make_pdf("A memorandum of agreement.")
 GOOD_WORD = make_word("A memorandum of agreement.")
 MAIN = "word/document.xml"
+PARTS = {name: zipfile.ZipFile(BytesIO(GOOD_WORD)).read(name) for name in ("[Content_Types].xml", MAIN)}
 BOMB = b" " * (96 * 2**20)
 LAUGHS = (
     b'<?xml version="1.0"?><!DOCTYPE w:document [<!ENTITY a "haha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>'
@@ -21,9 +22,9 @@ LAUGHS = (
 OUTSIDE = LAUGHS.replace(b'"haha"', b'SYSTEM "file:///etc/passwd"')
 
 
-def zipped(**parts: bytes) -> bytes:
+def zipped(parts: Mapping[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
     out = BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(out, "w", method) as archive:
         for name, content in parts.items():
             archive.writestr(name, content)
     return out.getvalue()
@@ -64,7 +65,7 @@ def pdf_bomb() -> bytes:
 
 def pdf_and_zip() -> bytes:
     """A PDF that ends as one, with a ZIP archive before its end that any unpacker opens."""
-    archive = zipped(**{"setup.exe": b"MZ"})
+    archive = zipped({"setup.exe": b"MZ"})
     behind = b"\n%%EOF"
     # The archive's comment reaches to the end of the file, over the PDF's last words.
     return GOOD_PDF + archive[:-2] + struct.pack("<H", len(behind)) + behind
@@ -157,7 +158,7 @@ HOSTILE: Mapping[str, Hostile] = {
     "text with NUL": (PLAIN, 422, "file_not_text", lambda: b"one\x00two"),
     "text of little but controls": (PLAIN, 422, "file_not_text", lambda: b"\x1b[2J\x1b[1mone\x07"),
     "noise as a Word document": (WORD, 422, "file_damaged", lambda: b"\x93\x07" * 500),
-    "a ZIP that is no document": (WORD, 422, "file_damaged", lambda: zipped(readme=b"hello")),
+    "a ZIP that is no document": (WORD, 422, "file_damaged", lambda: zipped({"readme": b"hello"})),
     "a workbook as a Word document": (WORD, 415, "content_mismatch", workbook),
     "an older Word document": (
         WORD,
@@ -188,6 +189,7 @@ HOSTILE: Mapping[str, Hostile] = {
     "a billion laughs": (WORD, 422, "file_damaged", word_with(**{"word__document.xml": LAUGHS})),
     "an entity from outside": (WORD, 422, "file_damaged", word_with(**{"word__document.xml": OUTSIDE})),
     "a Word document of broken XML": (WORD, 422, "file_damaged", word_with(**{"word__document.xml": b"<w:p>"})),
+    "parts packed as no document's are": (WORD, 422, "file_damaged", lambda: zipped(PARTS, zipfile.ZIP_LZMA)),
     "a part that leads elsewhere": (WORD, 422, "file_damaged", word_with(**{"..__..__etc__passwd": b"root"})),
     "a part on another drive": (WORD, 422, "file_damaged", word_with(**{"C:\\x": b"x"})),
     "two parts of one name": (WORD, 422, "file_damaged", word_with(**{"WORD__DOCUMENT.XML": b"<x/>"})),

@@ -85,6 +85,11 @@ async def test_plain_text_is_cleaned_and_form_feeds_are_pages(
     assert texts(await read(tmp_path, raw, PLAIN)) == expected
 
 
+async def test_a_text_may_begin_as_it_likes(tmp_path: Path) -> None:
+    for text in ("MZ is how this agreement is called among the parties to it, and has been for long.", "PKZ", "%PD"):
+        assert texts(await read(tmp_path, text.encode(), PLAIN)) == [(None, text)]
+
+
 async def test_blank_text_has_no_text(tmp_path: Path) -> None:
     assert (await read(tmp_path, b" \n\n ", PLAIN)).text == "none"
 

@@ -4,6 +4,7 @@ Whoever writes a title, provisions or a document calls the function for it after
 is there now, so calling once more does no harm.
 """
 
+import asyncio
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from registry.agreements.tables import agreement, agreement_passage, agreement_v
 from registry.database.handles import Write
 from registry.kernel.text import index_words
 
+_AT_ONCE = 25
 _INSERT = agreement_passage.insert()
 _AGREEMENT_ID = sa.bindparam("its_agreement", type_=agreement.c.id.type)
 _VERSION_ID = sa.bindparam("its_version", type_=agreement_version.c.id.type)
@@ -97,6 +99,8 @@ def _worded(text: str) -> dict[str, object]:
 
 
 async def _insert(write: Write, rows: Sequence[dict[str, object]]) -> None:
-    """Passages with a word in them."""
-    if found := [row for row in rows if row["search_text"]]:
-        await write.run(_INSERT, found)
+    """Passages with a word in them, some at a time: on SQLite others wait for the loop while they go in."""
+    found = [row for row in rows if row["search_text"]]
+    for start in range(0, len(found), _AT_ONCE):
+        await write.run(_INSERT, found[start : start + _AT_ONCE])
+        await asyncio.sleep(0)
