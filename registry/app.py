@@ -45,6 +45,7 @@ from registry.taxonomy import routes as taxonomy
 ROUTERS = (
     agencies.router,
     agreements.router,
+    agreements.public_router,
     taxonomy.router,
     policy.router,
     loans.router,

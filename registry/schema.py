@@ -7,7 +7,11 @@ def all_tables() -> None:
     """Import each feature's tables, so that `metadata` is complete."""
     import registry.access.tables
     import registry.agencies.tables
+    import registry.agreements.calendars.tables
+    import registry.agreements.duties.tables
+    import registry.agreements.insurance.tables
     import registry.agreements.tables
+    import registry.agreements.upkeep.tables
     import registry.assets.tables
     import registry.http.tables
     import registry.ledger.tables

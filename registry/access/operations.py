@@ -42,12 +42,14 @@ def operation(
     answer: object | None = None,
     etag: bool = False,
     public: bool = False,
+    produces: str | None = None,
 ) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
     """Declare a handler. Its name is the operation id, the first line of its docstring the summary.
 
     `problems` lists statuses beyond those every operation of its kind can give; `example` and `answer` are worked
-    bodies for the contract; `etag` says that the item carries one; `public` that no token is needed. Parameters
-    marked `NamedDependency` are filled from the request (see `Given`), the others by path and body.
+    bodies for the contract; `etag` says that the item carries one; `public` that no token is needed; `produces` names
+    the media type of an answer that is not JSON. Parameters marked `NamedDependency` are filled from the request (see
+    `Given`), the others by path and body.
     """
 
     def declare(function: Callable[..., Any]) -> HTTPRouteHandler:
@@ -67,6 +69,7 @@ def operation(
                 "answer": answer,
                 "etag": etag,
                 "public": public,
+                "produces": produces,
                 "returns": inspect.signature(function, eval_str=True).return_annotation,
             },
         )(_conduct(function, query, success))
@@ -136,7 +139,7 @@ def _conduct(function: Callable[..., Any], query: type[msgspec.Struct] | None, s
             answer = await function(**parameters, **{name: getattr(given, name) for name in asked})
             rendered = answer.render(scope, status)
             if claim is not None:
-                claim.rendered = rendered
+                claim.rendered = answer.render_repeated(scope, status) or rendered
             await write.finish()
         except BaseException:
             await write.abandon()

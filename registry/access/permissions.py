@@ -29,6 +29,10 @@ class Action(StrEnum):
     AGREEMENTS_REVIEW = "agreements:review"  # approve the reviewed text
     AGREEMENTS_SIGN = "agreements:sign"  # sign, or confirm as signed, for the own agency
     AGREEMENTS_ATTEST = "agreements:attest"  # confirm for a party on its evidence
+    AGREEMENTS_FILE = "agreements:file"  # enter, fulfil or waive a duty to file or publish
+    AGREEMENTS_KEEP = "agreements:keep"  # complete a periodic review, set how long the record is kept
+    AGREEMENTS_HOLD = "agreements:hold"  # place or lift a legal hold
+    CALENDARS_MANAGE = "calendars:manage"  # make and revoke secret addresses of the agency's deadlines
     ASSETS_READ = "assets:read"  # search what can be lent
     ASSETS_CREATE = "assets:create"  # register an asset of the own agency
     ASSETS_UPDATE = "assets:update"  # change an own asset, take it out of service, retire it
@@ -77,6 +81,10 @@ PERMISSIONS: Mapping[Action, Mapping[Role, frozenset[Relation]]] = {
     Action.AGREEMENTS_REVIEW: _roles(["custodian"], _L),
     Action.AGREEMENTS_SIGN: _roles(["party"], _L),
     Action.AGREEMENTS_ATTEST: _roles(["anyone"], _RA),
+    Action.AGREEMENTS_FILE: _roles(["custodian", "party"], _L, _AA),
+    Action.AGREEMENTS_KEEP: _roles(["custodian"], _L),
+    Action.AGREEMENTS_HOLD: _roles(["custodian", "party"], _L),
+    Action.CALENDARS_MANAGE: _roles(["own"], _C, _L, _AA),
     Action.ASSETS_READ: EVERYBODY,
     Action.ASSETS_CREATE: _roles(["own"], _AA, _S),
     Action.ASSETS_UPDATE: _roles(["own"], _AA, _S),

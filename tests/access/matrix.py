@@ -53,6 +53,7 @@ THINGS: Mapping[str, Mapping[Side, str]] = {
     "agreement_in_review": {"owner": "custodian party", "partner": "party"},
     "agreement": {"owner": "custodian party", "partner": "party", "operator": ""},
     "public_agreement": {"owner": "custodian party", "partner": "party", "stranger": "", "operator": ""},
+    "calendar_feed": {"owner": "own"},
     "private_asset": {"owner": "own"},
     "shared_asset": {"owner": "own", "partner": ""},
     "network_asset": {"owner": "own", "partner": "", "stranger": "", "operator": ""},
@@ -78,6 +79,10 @@ GRANTS: Mapping[str, Mapping[str, str]] = {
     "agreements:review": {"L": "custodian"},
     "agreements:sign": {"L": "party"},
     "agreements:attest": {"R": "anyone"},
+    "agreements:file": {"LG": "custodian party"},
+    "agreements:keep": {"L": "custodian"},
+    "agreements:hold": {"L": "custodian party"},
+    "calendars:manage": {"CLG": "own"},
     "assets:read": {"CALUGSR": "anyone"},
     "assets:create": {"GS": "own"},
     "assets:update": {"GS": "own"},
@@ -150,6 +155,26 @@ AGREEMENT_ROWS = {
     **_each("list_agreement_history", "ledger:read", *AGREEMENTS, cut=True),
     **_each("get_agreement_scorecard", "metrics:read", *AGREEMENTS),
 }
+SIGNED = ("agreement", "public_agreement")
+DEADLINE_ROWS = {
+    **_each("list_deadlines", "agreements:read"),
+    **_each("list_agency_insurance get_agency_insurance", "agencies:read", "agency"),
+    **_each("create_agency_insurance retire_agency_insurance", "agencies:update", "agency"),
+    **_each(
+        "list_agreement_duties list_agreement_periodic_reviews get_agreement_retention",
+        "agreements:read",
+        *AGREEMENTS,
+        only="party",
+    ),
+    **_each("create_agreement_duty", "agreements:file", *AGREEMENTS),
+    # The duties of the scene are the custodian's own.
+    **_each("fulfil_agreement_duty waive_agreement_duty", "agreements:file", *SIGNED, only="custodian"),
+    **_each("complete_agreement_review set_agreement_retention", "agreements:keep", *AGREEMENTS),
+    **_each("place_agreement_hold lift_agreement_hold", "agreements:hold", *AGREEMENTS),
+    **_each("create_calendar_feed list_calendar_feeds", "calendars:manage"),
+    **_each("get_calendar_feed revoke_calendar_feed", "calendars:manage", "calendar_feed"),
+    "get_calendar": Operation(permission=None),
+}
 ASSET_ROWS = {
     **_each("list_assets", "assets:read"),
     **_each("create_asset", "assets:create"),
@@ -192,6 +217,7 @@ OPERATIONS: Mapping[str, Operation] = {
     **AGENCY_ROWS,
     **TAXONOMY_ROWS,
     **AGREEMENT_ROWS,
+    **DEADLINE_ROWS,
     **ASSET_ROWS,
     **POLICY_ROWS,
     **REQUEST_ROWS,
@@ -253,6 +279,10 @@ OUTSIDERS = ("anonymous", "expired", "suspended", "without a scope", "without a 
 
 # Query parameters that name a thing, and the thing that a stranger may not know of.
 IDS_IN_QUERIES: tuple[tuple[str, str, str], ...] = (
+    ("list_deadlines", "agreement_id", "agreement"),
+    ("list_deadlines", "party", "agency"),
+    ("list_deadlines", "custodian", "agency"),
+    ("list_deadlines", "agency_id", "agency"),
     ("list_decisions", "asset_id", "shared_asset"),
     ("list_decisions", "agreement_id", "agreement"),
     ("list_decisions", "root_id", "decision"),

@@ -9,6 +9,8 @@ from msgspec import Struct
 
 from registry.access.development import development_token
 from registry.access.principals import OPERATOR_AGENCY_ID, Role
+from registry.agreements.duties.schemas import NEW_DUTY_EXAMPLE
+from registry.agreements.insurance.schemas import NEW_CERTIFICATE_EXAMPLE
 from registry.kernel.time import utc_now
 from tests.access.matrix import ROLE, Who
 from tests.support.agreements import agreement_body, sign_agreement
@@ -33,6 +35,7 @@ class Scene(Struct, kw_only=True, frozen=True):
     things: dict[str, str]
     bodies: dict[str, Any]
     paths: dict[str, tuple[str, str]]
+    parts: dict[tuple[str, str], str]
     callers: dict[Who, Caller] = {}
 
     def caller(self, who: Who) -> Caller:
@@ -83,6 +86,9 @@ class Scene(Struct, kw_only=True, frozen=True):
         if "{" in path:
             assert thing_id is not None
             path = f"{path[: path.index('{')]}{thing_id}{path[path.index('}') + 1 :]}"
+        if "{" in path:  # a part of the thing
+            part = path[path.index("{") + 1 : path.index("}")]
+            path = path.replace(f"{{{part}}}", self.parts.get((part, str(thing_id)), str(uuid4())))
         path += QUERIES.get(operation, "").format(owner=self.owner.id, partner=self.partner.id)
         if method in ("GET", "DELETE"):
             return method, path, {}
@@ -168,6 +174,16 @@ async def make_scene(service: Service, cast: Cast) -> Scene:
     in_review = await owner.legal.done("POST", "/v1/agreements", agreement_body(owner, partner, **titled))
     await owner.legal.done("POST", f"/v1/agreements/{in_review['id']}/submit", {})
 
+    certificate = await owner.admin.done(
+        "POST", f"/v1/agencies/{owner.id}/insurance", {**NEW_CERTIFICATE_EXAMPLE, "policy_number": CANARY}
+    )
+    feed = await owner.legal.done("POST", "/v1/calendar-feeds", {"label": f"Calendar {CANARY}"})
+    parts = {("certificate_id", str(owner.id)): certificate["id"]}
+    for signed in (agreement, public):
+        duty = {**NEW_DUTY_EXAMPLE, "title": f"File it {CANARY}"}
+        made = await owner.legal.done("POST", f"/v1/agreements/{signed['id']}/duties", duty)
+        parts["duty_id", signed["id"]] = made["id"]
+
     bodies, paths = _contract(service)
     partners = Partners(assisting=owner, requesting=partner, stranger=stranger, agreement=agreement)
     named: dict[str, Any] = {"name": f"Dog team {CANARY}"}
@@ -192,6 +208,7 @@ async def make_scene(service: Service, cast: Cast) -> Scene:
             "public_agreement": public["id"],
             "draft_agreement": draft["id"],
             "agreement_in_review": in_review["id"],
+            "calendar_feed": feed["id"],
             **{name: made["id"] for name, made in assets.items()},
             "decision": str(decision.id),
             "draft_request": (await make_request(partner, assets["shared_asset"], **asked))["id"],
@@ -202,6 +219,7 @@ async def make_scene(service: Service, cast: Cast) -> Scene:
         },
         bodies=bodies,
         paths=paths,
+        parts=parts,
     )
 
 

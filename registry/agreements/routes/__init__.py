@@ -2,6 +2,10 @@
 
 from litestar import Router
 
+from registry.agreements.calendars import routes as calendars
+from registry.agreements.deadlines import routes as deadlines
+from registry.agreements.duties import routes as duties
+from registry.agreements.insurance import routes as insurance
 from registry.agreements.routes.binding import (
     attest_agreement,
     confirm_agreement,
@@ -30,6 +34,7 @@ from registry.agreements.routes.reading import (
     list_agreements,
     list_agreements_in_force,
 )
+from registry.agreements.upkeep import routes as upkeep
 
 router = Router(
     path="/v1",
@@ -57,5 +62,13 @@ router = Router(
         get_agreement_version,
         list_agreement_history,
         get_agency_contact,
+        *deadlines.HANDLERS,
+        *duties.HANDLERS,
+        *upkeep.HANDLERS,
+        *insurance.HANDLERS,
+        *calendars.HANDLERS,
     ],
 )
+
+public_router = Router(path="/", tags=["agreements"], route_handlers=calendars.PUBLIC_HANDLERS)
+"""What needs no token: calendars, at an address that is one."""

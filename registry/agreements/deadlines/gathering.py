@@ -1,0 +1,379 @@
+"""Records of agreements, as deadlines are derived from them: a slice of agreements in at most five statements.
+
+An agency can have thousands of agreements and one of them nine hundred parties, so nothing is read per agreement, and
+nothing of a slice is kept once its deadlines are known.
+"""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from datetime import datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+import sqlalchemy as sa
+from msgspec import Struct
+from sqlalchemy.engine import Row
+
+from registry.agencies.tables import agency
+from registry.agreements.deadlines.rules import DutyDue, Proof, Record
+from registry.agreements.duties.queries import FIRST_EFFECTIVE_ON, DutyFact, duties_of
+from registry.agreements.duties.rules import DutyStatus
+from registry.agreements.insurance.queries import covers_of
+from registry.agreements.insurance.rules import LIABILITY, RetiredBecause, covered_through
+from registry.agreements.insurance.tables import agency_insurance
+from registry.agreements.queries import OPEN_END, end_of
+from registry.agreements.queries.visibility import shared_with
+from registry.agreements.rules import Stage
+from registry.agreements.tables import (
+    agreement,
+    agreement_approval,
+    agreement_party,
+    agreement_signature,
+    agreement_version,
+)
+from registry.agreements.upkeep.rules import ReviewOutcome, keeping
+from registry.agreements.upkeep.tables import agreement_hold, agreement_periodic_review, agreement_retention
+from registry.database.handles import Read, Rows
+
+SLICE = 500
+
+_ID = agreement.c.id.type
+_IDS = sa.bindparam("ids", type_=_ID, expanding=True)
+_NOW = sa.bindparam("now", type_=agreement.c.starts_at.type)
+_OPEN = sa.literal(OPEN_END, type_=agreement.c.starts_at.type)
+
+
+class _Terms(Struct):
+    """What of an agreement's terms has a deadline."""
+
+    insurance_required: bool = False
+    clauses: dict[str, str] = {}
+
+
+_read_terms = msgspec.json.Decoder(_Terms).decode
+
+
+def _of(table: sa.Table) -> sa.ColumnElement[bool]:
+    criterion: sa.ColumnElement[bool] = table.c.agreement_id == agreement.c.id
+    return criterion
+
+
+def _bound_until() -> sa.ScalarSelect[Any]:
+    """When fewer than two parties are left: the second of the instants at which they leave, from the last."""
+    leaves = sa.func.coalesce(agreement_party.c.leaves_at, _OPEN)
+    return (
+        sa.select(leaves)
+        .where(_of(agreement_party), agreement_party.c.joined_at.is_not(None))
+        .order_by(leaves.desc())
+        .limit(1)
+        .offset(1)
+        .correlate(agreement)
+        .scalar_subquery()
+    )
+
+
+def _last_review(column: sa.Column[Any]) -> sa.ScalarSelect[Any]:
+    reviews = agreement_periodic_review.c
+    return (
+        sa.select(column)
+        .where(_of(agreement_periodic_review))
+        .order_by(reviews.reviewed_on.desc(), reviews.id.desc())
+        .limit(1)
+        .correlate(agreement)
+        .scalar_subquery()
+    )
+
+
+def _held_by() -> sa.ScalarSelect[Any]:
+    return (
+        sa.select(agreement_hold.c.authority)
+        .where(_of(agreement_hold), agreement_hold.c.lifted_at.is_(None))
+        .order_by(agreement_hold.c.id)
+        .limit(1)
+        .correlate(agreement)
+        .scalar_subquery()
+    )
+
+
+def _unratified() -> sa.ColumnElement[bool]:
+    """A party that agreed by word of mouth has not signed any version yet."""
+    signed = (
+        sa.select(sa.literal(1))
+        .where(
+            agreement_signature.c.agreement_id == agreement_party.c.agreement_id,
+            agreement_signature.c.agency_id == agreement_party.c.agency_id,
+        )
+        .correlate(agreement_party)
+        .exists()
+    )
+    return (
+        sa.select(sa.literal(1))
+        .where(_of(agreement_party), agreement_party.c.verbally_at.is_not(None), sa.not_(signed))
+        .correlate(agreement)
+        .exists()
+    )
+
+
+_COLUMNS = (
+    *("id", "number", "title", "kind", "custodian_id", "stage", "time_zone", "executed_at", "effective_on"),
+    *("expires_on", "notice_days", "auto_renew_months", "auto_renew_times", "review_every_months", "ratify_by"),
+    *("terminated_at", "version", "updated_at"),
+)
+_RECORDS = (
+    sa.select(
+        *(agreement.c[name] for name in _COLUMNS),
+        agreement_version.c.id.label("version_id"),
+        agreement_version.c.terms,
+        agency.c.state,
+        agreement_retention.c.years,
+        agreement_retention.c.basis,
+        FIRST_EFFECTIVE_ON.label("first_effective_on"),
+        _bound_until().label("bound_until"),
+        _last_review(agreement_periodic_review.c.reviewed_on).label("reviewed_on"),
+        _last_review(agreement_periodic_review.c.outcome).label("outcome"),
+        _held_by().label("held_by"),
+        sa.case((agreement.c.ratify_by.is_(None), sa.false()), else_=_unratified()).label("unratified"),
+    )
+    .join(
+        agreement_version,
+        sa.and_(
+            agreement_version.c.agreement_id == agreement.c.id, agreement_version.c.no == agreement.c.current_version
+        ),
+    )
+    .join(agency, agency.c.id == agreement.c.custodian_id)
+    .outerjoin(agreement_retention, agreement_retention.c.agreement_id == agreement.c.id)
+)
+_ONE = _RECORDS.where(agreement.c.id == sa.bindparam("id", type_=_ID))
+_due_something = sa.or_(agreement.c.executed_at.is_not(None), agreement.c.ratify_by.is_not(None))
+
+# Who is still a party: it joined, and its notice has not run out.
+_still_party = sa.and_(
+    agreement_party.c.joined_at.is_not(None),
+    sa.or_(agreement_party.c.leaves_at.is_(None), agreement_party.c.leaves_at > _NOW),
+)
+_INSURANCE = (
+    sa.select(
+        agreement_party.c.agreement_id,
+        agreement_party.c.agency_id,
+        agreement_party.c.joined_at,
+        agency.c.time_zone,
+        agency_insurance.c.effective_on,
+        agency_insurance.c.expires_on,
+        agency_insurance.c.entered_at,
+        agency_insurance.c.retired_at,
+    )
+    .join(agency, agency.c.id == agreement_party.c.agency_id)
+    .outerjoin(
+        agency_insurance,
+        sa.and_(
+            agency_insurance.c.agency_id == agreement_party.c.agency_id,
+            agency_insurance.c.kind.in_(sorted(LIABILITY)),
+            agency_insurance.c.retired_because.is_distinct_from(RetiredBecause.ENTERED_IN_ERROR),
+        ),
+    )
+    .where(agreement_party.c.agreement_id.in_(_IDS), _still_party)
+    .order_by(agreement_party.c.agreement_id, agreement_party.c.ordinal)
+)
+_APPROVALS = (
+    sa.select(
+        agreement_party.c.agreement_id,
+        agreement_party.c.agency_id,
+        sa.func.max(agreement_party.c.joined_at).label("joined_at"),
+        sa.func.max(agreement_approval.c.ends_at).label("ends_at"),
+        sa.func.max(agreement_approval.c.valid_until).label("valid_until"),
+        sa.func.max(agreement_approval.c.recorded_at).label("recorded_at"),
+        sa.func.count(agreement_approval.c.id).label("approvals"),
+    )
+    .outerjoin(
+        agreement_approval,
+        sa.and_(
+            agreement_approval.c.agreement_id == agreement_party.c.agreement_id,
+            agreement_approval.c.agency_id == agreement_party.c.agency_id,
+        ),
+    )
+    .where(
+        agreement_party.c.agreement_id.in_(_IDS),
+        _still_party,
+        sa.or_(agreement_party.c.approval_required, agreement_approval.c.id.is_not(None)),
+    )
+    .group_by(agreement_party.c.agreement_id, agreement_party.c.agency_id)
+    .order_by(agreement_party.c.agreement_id, agreement_party.c.agency_id)
+)
+
+
+@cache
+def _slice_statement(filters: frozenset[str]) -> sa.Select[Any]:
+    """A slice of the agreements that the agency in the bind `viewer` sees in full and that make anything due."""
+    statement = _RECORDS.where(shared_with(), _due_something)
+    if "agreement_id" in filters:
+        statement = statement.where(agreement.c.id == sa.bindparam("agreement_id", type_=_ID))
+    if "custodian" in filters:
+        statement = statement.where(agreement.c.custodian_id == sa.bindparam("custodian", type_=_ID))
+    if "party" in filters:
+        named = sa.select(agreement_party.c.agreement_id).where(
+            agreement_party.c.agency_id == sa.bindparam("party", type_=_ID)
+        )
+        statement = statement.where(agreement.c.id.in_(named))
+    after = agreement.c.id > sa.bindparam("after", type_=_ID)
+    return statement.where(after).order_by(agreement.c.id).limit(SLICE)
+
+
+async def records(
+    read: Read, viewer: UUID, now: datetime, filters: Mapping[str, UUID | None] | None = None
+) -> AsyncIterator[list[Record]]:
+    """The agency's agreements, a slice at a time, of those that name the `filters`: agreement_id, party, custodian."""
+    given = {name: value for name, value in (filters or {}).items() if value is not None}
+    statement = _slice_statement(frozenset(given))
+    after = UUID(int=0)
+    while True:
+        rows = await read.all_slowly(statement, {"viewer": viewer, "after": after, **given})
+        if rows:
+            yield await _completed(read, rows, now)
+        if len(rows) < SLICE:
+            return
+        after = rows[-1].id
+
+
+async def record_of(read: Read, agreement_id: UUID) -> Record:
+    """One agreement's own record, without what its parties owe: for its end, its reviews and its retention."""
+    row = await read.first(_ONE, {"id": agreement_id})
+    assert row is not None
+    return _record(row, _read_terms(row.terms), (), (), ())
+
+
+async def _completed(read: Read, rows: Rows, now: datetime) -> list[Record]:
+    terms = {row.id: _read_terms(row.terms) for row in rows}
+    executed = [row.id for row in rows if row.executed_at is not None]
+    zones = {row.id: row.time_zone for row in rows}
+    insured = [agreement_id for agreement_id in executed if terms[agreement_id].insurance_required]
+    duties = _due_duties(await duties_of(read, executed) if executed else ())
+    insurance = _insurance(await _for_parties(read, _INSURANCE, insured, now), zones, now)
+    approvals = _approvals(await _for_parties(read, _APPROVALS, executed, now), zones)
+    return [
+        _record(
+            row,
+            terms[row.id],
+            tuple(duties.get(row.id, ())),
+            tuple(insurance.get(row.id, ())),
+            tuple(approvals.get(row.id, ())),
+        )
+        for row in rows
+    ]
+
+
+async def _for_parties(read: Read, statement: sa.Select[Any], ids: Collection[UUID], now: datetime) -> Rows:
+    return await read.all_slowly(statement, {"ids": list(ids), "now": now}) if ids else ()
+
+
+def _due_duties(facts: Iterable[DutyFact]) -> dict[UUID, list[DutyDue]]:
+    found: dict[UUID, list[DutyDue]] = defaultdict(list)
+    for duty in facts:
+        if duty.status is not DutyStatus.WAIVED:
+            found[duty.agreement_id].append(
+                DutyDue(
+                    id=duty.id,
+                    agency_id=duty.agency_id,
+                    title=duty.title,
+                    citation=duty.citation,
+                    due_on=duty.due_on,
+                    met=duty.status is DutyStatus.MET,
+                )
+            )
+    return found
+
+
+def _insurance(rows: Rows, zones: Mapping[UUID, str], now: datetime) -> dict[UUID, list[Proof]]:
+    """For each agreement what its parties have on file; a party's certificates are judged once."""
+    parties: dict[tuple[UUID, UUID], list[Row[Any]]] = defaultdict(list)
+    for row in rows:
+        parties[row.agreement_id, row.agency_id].append(row)
+    judged: dict[tuple[UUID, str], tuple[Any, ...]] = {}
+    found: dict[UUID, list[Proof]] = defaultdict(list)
+    for (agreement_id, agency_id), held in parties.items():
+        zone = held[0].time_zone or zones[agreement_id]
+        if (agency_id, zone) not in judged:
+            judged[agency_id, zone] = _judged(held, zone, now)
+        through, revision, changed_at = judged[agency_id, zone]
+        joined_on = held[0].joined_at.astimezone(ZoneInfo(zone)).date()
+        found[agreement_id].append(
+            Proof(
+                agency_id=agency_id,
+                through=through,
+                needed_from=joined_on,
+                time_zone=zone,
+                revision=revision,
+                changed_at=changed_at,
+            )
+        )
+    return found
+
+
+def _judged(held: Iterable[Row[Any]], zone: str, now: datetime) -> tuple[Any, ...]:
+    rows = [row for row in held if row.effective_on is not None]
+    through = covered_through(covers_of(rows), now.astimezone(ZoneInfo(zone)).date())
+    retired = [row.retired_at for row in rows if row.retired_at is not None]
+    return through, len(rows) + len(retired), max([*(row.entered_at for row in rows), *retired], default=None)
+
+
+def _approvals(rows: Rows, zones: Mapping[UUID, str]) -> dict[UUID, list[Proof]]:
+    found: dict[UUID, list[Proof]] = defaultdict(list)
+    for row in rows:
+        if row.approvals and end_of(row.ends_at) is None:
+            continue  # one that does not lapse
+        zone = zones[row.agreement_id]
+        found[row.agreement_id].append(
+            Proof(
+                agency_id=row.agency_id,
+                through=row.valid_until,
+                needed_from=row.joined_at.astimezone(ZoneInfo(zone)).date(),
+                time_zone=zone,
+                revision=row.approvals,
+                changed_at=row.recorded_at,
+            )
+        )
+    return found
+
+
+def _record(
+    row: Row[Any],
+    terms: _Terms,
+    duties: tuple[DutyDue, ...],
+    insurance: tuple[Proof, ...],
+    approvals: tuple[Proof, ...],
+) -> Record:
+    return Record(
+        id=row.id,
+        number=row.number,
+        title=row.title,
+        kind=row.kind,
+        custodian_id=row.custodian_id,
+        version_id=row.version_id,
+        stage=Stage(row.stage),
+        time_zone=row.time_zone,
+        executed=row.executed_at is not None,
+        effective_on=row.effective_on,
+        expires_on=row.expires_on,
+        notice_days=row.notice_days,
+        auto_renew_months=row.auto_renew_months,
+        auto_renew_times=row.auto_renew_times,
+        first_effective_on=row.first_effective_on or row.effective_on,
+        review_every_months=row.review_every_months,
+        last_reviewed_on=row.reviewed_on,
+        let_end=row.outcome == ReviewOutcome.TERMINATE,
+        ratify_by=row.ratify_by,
+        ratified=not row.unratified,
+        terminated_at=row.terminated_at,
+        bound_until=None if row.bound_until is None else end_of(row.bound_until),
+        insurance_required=terms.insurance_required,
+        insurance_provision=terms.clauses.get("insurance_required"),
+        insurance=insurance,
+        approvals=approvals,
+        duties=duties,
+        keeping=keeping(row.state, row.years, row.basis),
+        held_by=row.held_by,
+        version=row.version,
+        changed_at=row.updated_at,
+    )
