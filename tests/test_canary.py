@@ -20,6 +20,7 @@ from msgspec import Struct
 from registry import background
 from registry.access import gate
 from registry.access.principals import Role
+from registry.agreements.insurance.schemas import NEW_CERTIFICATE_EXAMPLE
 from registry.http import edge, problems
 from registry.kernel.time import utc_now
 from tests.support.agreements import agreement_body, sign_agreement
@@ -30,6 +31,7 @@ from tests.support.requests import act, line_for, make_request
 from tests.support.service import Caller, Service
 
 ROLES = (Role.COORDINATOR, Role.APPROVER, Role.LEGAL, Role.AUDITOR, Role.AGENCY_ADMIN, Role.SERVICE)
+MANAGERS = {Role.COORDINATOR, Role.LEGAL, Role.AGENCY_ADMIN}
 CLEARED = {Role.LEGAL, Role.AUDITOR}
 TOKEN = re.compile(r"canary[0-9a-f]{12}")
 UNCHANGED = {"x-request-id", "date"}
@@ -108,6 +110,35 @@ async def make_agreements(stage: Stage) -> None:
             await one.legal.done("POST", path, {"note": f"Board: {stage.mark(*sides)}"})
 
 
+async def make_papers(stage: Stage) -> None:
+    """Deadlines and what they follow from: a certificate, duties, a hold, a review, a calendar."""
+    one, two = stage.cast.assisting, stage.cast.requesting
+    partners = ("assisting", "requesting", "neighbour")
+    insured = {**NEW_CERTIFICATE_EXAMPLE, "policy_number": stage.mark(*partners)}
+    path = f"/v1/agencies/{one.id}/insurance"
+    stage.keep("certificate_id", await one.admin.done("POST", path, insured))
+    terms = {"insurance_required": True, "approval_required": True}
+    found = await sign_agreement(
+        stage.service, one, two, provisions=[], terms=terms, title=stage.mark("assisting", "requesting", "operator")
+    )
+    stage.keep("agreement_id", found)
+
+    def both() -> str:
+        return stage.mark("assisting", "requesting")
+
+    path = f"/v1/agreements/{found['id']}"
+    duty = {"title": both(), "citation": both(), "note": both(), "due_on": "2026-01-01"}
+    stage.keep("duty_id", await one.legal.done("POST", f"{path}/duties", duty))
+    waived = await one.legal.done("POST", f"{path}/duties", {**duty, "title": both()})
+    await one.legal.done("POST", f"{path}/duties/{waived['id']}/waive", {"reason": both()})
+    await one.legal.done("POST", f"{path}/place-hold", {"authority": both(), "reason": both()})
+    await one.legal.done("POST", f"{path}/set-retention", {"years": 3, "basis": both()})
+    review = {"reviewed_on": "2026-01-01", "outcome": "keep", "note": both()}
+    await one.legal.done("POST", f"{path}/complete-review", review)
+    feed = await one.legal.done("POST", "/v1/calendar-feeds", {"label": stage.mark("assisting", roles=MANAGERS)})
+    stage.keep("feed_id", feed)
+
+
 async def make_assets(stage: Stage) -> dict[str, dict[str, Any]]:
     """A private one, one for partners, one of the neighbour's that all see, and one to be hidden once asked for."""
     one, made = stage.cast.assisting, dict[str, dict[str, Any]]()
@@ -176,6 +207,7 @@ async def stage(service: Service) -> Stage:
     built.things["agency_id"] = [str(agency.id) for agency in everybody]
     contact = built.mark("assisting", "requesting", "neighbour", "operator")
     await make_agreements(built)
+    await make_papers(built)
     await edit(cast.assisting, f"/v1/agencies/{cast.assisting.id}", {"contact_email": f"{contact}@pd.example"})
     await make_requests(built, await make_assets(built))
     return built
