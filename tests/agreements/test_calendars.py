@@ -19,6 +19,7 @@ from registry.agreements.calendars.queries import CalendarContent
 from registry.agreements.calendars.rules import HORIZON, MOST_FEEDS, new_secret, secret_hash, secret_in
 from registry.agreements.calendars.writing import changed_at, revision, tag, uid, written
 from registry.agreements.deadlines.rules import DeadlineKind, Record, deadlines
+from registry.agreements.in_force import Renewal
 from registry.http import edge
 from tests.agreements.test_deadline_rules import NOW, ONE, due, proof, record
 from tests.support.agreements import sign_agreement
@@ -122,7 +123,7 @@ def test_an_event_keeps_its_name_when_its_day_moves_and_its_sequence_grows() -> 
 
 
 def test_a_renewal_that_comes_by_itself_is_a_change_too() -> None:
-    found = record(auto_renew_months=12)
+    found = record(renewal=Renewal(months=12))
     early, late = datetime(2026, 6, 1, tzinfo=UTC), datetime(2028, 6, 1, tzinfo=UTC)
     one, other = due(found, DeadlineKind.RENEWAL, early), due(found, DeadlineKind.RENEWAL, late)
     assert uid(found, one) == uid(found, other)
@@ -200,7 +201,9 @@ async def test_the_calendar_is_the_list_of_deadlines(service: Service, cast: Cas
     await sign_agreement(service, cast.neighbour, cast.requesting, expires_on=days_ahead(50), title="Foreign (demo)")
     far = await sign_agreement(service, cast.assisting, cast.requesting, expires_on=days_ahead(HORIZON.days + 60))
     over = await sign_agreement(service, cast.assisting, cast.requesting, expires_on=days_ahead(60))
-    await cast.assisting.legal.done("POST", f"/v1/agreements/{over['id']}/terminate", {"reason": "over"})
+    await cast.assisting.legal.done(
+        "POST", f"/v1/agreements/{over['id']}/terminate", {"ground": "cause", "reason": "over"}
+    )
 
     text = await read(service, (await make_feed(cast.assisting))["address"])
     shown = {(event.uid.value, event.dtstart.value, event.summary.value) for event in events(text)}

@@ -23,6 +23,7 @@ from registry.agreements.deadlines.rules import (
     status_at,
 )
 from registry.agreements.deadlines.wording import words
+from registry.agreements.in_force import Renewal
 from registry.agreements.rules import Stage
 
 ZONE = "America/Chicago"
@@ -91,7 +92,7 @@ def test_what_is_not_signed_has_nothing_due(executed: bool) -> None:
 
 
 def test_one_that_renews_itself_has_a_renewal_in_place_of_an_expiry() -> None:
-    found = record(auto_renew_months=12)
+    found = record(renewal=Renewal(months=12))
     assert kinds(found) == [K.LAST_NOTICE, K.RENEWAL]
     renewal = due(found, K.RENEWAL)
     assert (renewal.on, renewal.at, renewal.term) == (date(2026, 12, 31), end_of(date(2026, 12, 31)), 0)
@@ -99,7 +100,7 @@ def test_one_that_renews_itself_has_a_renewal_in_place_of_an_expiry() -> None:
 
 
 def test_past_the_notice_day_the_next_terms_counts_and_the_renewal_is_settled() -> None:
-    found = record(auto_renew_months=12)
+    found = record(renewal=Renewal(months=12))
     after = end_of(date(2026, 11, 1))
     assert due(found, K.LAST_NOTICE, after - INSTANT).on == date(2026, 11, 1)
     assert due(found, K.LAST_NOTICE, after).on == date(2027, 11, 1)
@@ -107,7 +108,7 @@ def test_past_the_notice_day_the_next_terms_counts_and_the_renewal_is_settled() 
 
 
 def test_the_current_term_moves_as_its_last_day_ends() -> None:
-    found = record(auto_renew_months=12)
+    found = record(renewal=Renewal(months=12))
     turn = end_of(date(2026, 12, 31))
     assert due(found, K.RENEWAL, turn - INSTANT).on == date(2026, 12, 31)
     assert due(found, K.RENEWAL, turn).on == date(2027, 12, 31)
@@ -115,7 +116,7 @@ def test_the_current_term_moves_as_its_last_day_ends() -> None:
 
 
 def test_renewals_that_are_used_up_leave_an_expiry() -> None:
-    found = record(auto_renew_months=12, auto_renew_times=2)
+    found = record(renewal=Renewal(months=12, times=2))
     assert due(found, K.RENEWAL, datetime(2027, 6, 1, tzinfo=UTC)).on == date(2027, 12, 31)
     last = datetime(2028, 6, 1, tzinfo=UTC)
     assert K.RENEWAL not in kinds(found, last)
@@ -124,9 +125,9 @@ def test_renewals_that_are_used_up_leave_an_expiry() -> None:
 
 
 def test_years_later_the_term_is_still_the_current_one() -> None:
-    found = record(expires_on=date(2020, 2, 29), auto_renew_months=12)
+    found = record(expires_on=date(2020, 2, 29), renewal=Renewal(months=12))
     assert due(found, K.RENEWAL).on == date(2027, 2, 28)
-    assert due(msgspec.structs.replace(found, expires_on=date(2020, 2, 28)), K.RENEWAL).on == date(2027, 2, 27)
+    assert due(found, K.RENEWAL, datetime(2027, 6, 1, tzinfo=UTC)).on == date(2028, 2, 29)
 
 
 def test_a_lapsed_agreement_is_overdue_until_somebody_concludes_it() -> None:
@@ -144,7 +145,7 @@ def test_a_lapsed_agreement_is_overdue_until_somebody_concludes_it() -> None:
 def test_an_end_that_somebody_brought_about_replaces_term_renewal_and_notice(stage: Stage, by: str) -> None:
     at = end_of(date(2026, 7, 31))
     ended = {"bound_until": at} if by == "notice" else {"terminated_at": at}
-    found = record(stage=stage, auto_renew_months=12, review_every_months=12, **ended)
+    found = record(stage=stage, renewal=Renewal(months=12), review_every_months=12, **ended)
     expiry = due(found, K.EXPIRY)
     assert (expiry.on, expiry.at, expiry.ended_by) == (date(2026, 7, 31), at, by)
     assert kinds(found) == [K.EXPIRY, K.REVIEW]
@@ -162,7 +163,7 @@ def test_of_several_ends_the_first_counts() -> None:
 def test_an_end_beyond_the_term_leaves_the_term_its_end() -> None:
     found = record(stage=Stage.TERMINATED, terminated_at=end_of(date(2027, 6, 30)))
     assert (due(found, K.EXPIRY).on, due(found, K.EXPIRY).ended_by) == (date(2026, 12, 31), "expiry")
-    renewing = msgspec.structs.replace(found, auto_renew_months=12)
+    renewing = msgspec.structs.replace(found, renewal=Renewal(months=12))
     assert kinds(renewing) == [K.EXPIRY, K.LAST_NOTICE, K.RENEWAL]
     assert last_day(renewing) == date(2027, 6, 30)
 
@@ -250,10 +251,10 @@ def test_while_it_is_held_retention_has_no_end() -> None:
 
 def test_retention_has_no_end_where_the_agreement_has_none_or_no_schedule_is_known() -> None:
     assert kept_until(record(keeping=KEEPING, expires_on=None)) is None
-    assert kept_until(record(keeping=KEEPING, auto_renew_months=12)) is None
+    assert kept_until(record(keeping=KEEPING, renewal=Renewal(months=12))) is None
     assert kept_until(record(keeping=None)) is None
     assert kept_until(record(keeping=KEEPING, executed=False)) is None
-    assert kept_until(record(keeping=KEEPING, auto_renew_months=12, auto_renew_times=1)) == date(2031, 12, 31)
+    assert kept_until(record(keeping=KEEPING, renewal=Renewal(months=12, times=1))) == date(2031, 12, 31)
 
 
 @pytest.mark.parametrize("kind", DeadlineKind)
@@ -283,7 +284,7 @@ def test_every_deadline_says_what_it_rests_on_and_what_to_do() -> None:
         "duties": (duty,),
         "keeping": KEEPING,
     }
-    found = [record(**whole), record(**whole, auto_renew_months=12), record(**whole, terminated_at=NOW)]
+    found = [record(**whole), record(**whole, renewal=Renewal(months=12)), record(**whole, terminated_at=NOW)]
     seen = set()
     for each in found:
         for one in deadlines(each, NOW):

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from registry.kernel.time import utc_now
-from tests.support.agreements import agreement_body, record_agreement, sign_agreement
+from tests.support.agreements import agreement_body, confirm_agreement, record_agreement, sign_agreement
 from tests.support.cast import Agency, Cast, make_agency
 from tests.support.deadlines import by_kind, days_ahead, deadlines_of, settle, settle_party
 from tests.support.problems import assert_problem
@@ -78,9 +78,10 @@ async def test_a_draft_has_none_and_one_in_review_neither(cast: Cast) -> None:
 
 
 async def test_renewal_review_and_ratification_follow_their_columns(service: Service, cast: Cast) -> None:
-    found = await signed(cast, expires_on=date(2025, 12, 31), effective_on=date(2025, 1, 1))
+    cycle = {"auto_renew_months": 12, "review_every_months": 36}
+    found = await signed(cast, expires_on=date(2025, 12, 31), effective_on=date(2025, 1, 1), **cycle)
     by = utc_now() + timedelta(days=3)
-    await settle(service, found, auto_renew_months=12, review_every_months=36, ratify_by=by)
+    await settle(service, found, ratify_by=by)
     items = await by_kind(cast.assisting, found)
     assert items.keys() == {"last_notice", "renewal", "review", "ratification"}
     assert items["renewal"]["due_on"] > str(utc_now().date())
@@ -95,23 +96,31 @@ async def test_a_party_that_agreed_by_word_of_mouth_has_yet_to_ratify(service: S
     await settle(service, found, ratify_by=utc_now() + timedelta(days=3))
     await settle_party(service, found, cast.requesting, joined_at=utc_now(), verbally_at=utc_now())
     assert (await by_kind(cast.assisting, found))["ratification"]["status"] == "due_soon"
+    await confirm_agreement(found, cast.requesting)
+    assert (await by_kind(cast.assisting, found))["ratification"]["status"] == "met"
 
 
 async def test_notices_that_leave_one_party_alone_end_the_agreement(service: Service, cast: Cast) -> None:
-    found = await sign_agreement(service, cast.assisting, cast.requesting, cast.neighbour, expires_on=days_ahead(400))
-    await settle(service, found, auto_renew_months=12)
-    await settle_party(service, found, cast.requesting, leaves_at=utc_now() + timedelta(days=60))
+    found = await sign_agreement(
+        service, cast.assisting, cast.requesting, cast.neighbour, expires_on=days_ahead(400), auto_renew_months=12
+    )
+    path, notice = f"/v1/agreements/{found['id']}/give-notice", {"reason": "we leave"}
+    yesterday, before = str(days_ahead(-1)), str(days_ahead(-2))
+    await cast.requesting.legal.done("POST", path, {**notice, "notice_on": before})
     assert "renewal" in await by_kind(cast.assisting, found), "two are left"
-    await settle_party(service, found, cast.neighbour, leaves_at=utc_now() + timedelta(days=90))
-    items = await by_kind(cast.assisting, found)
+    await cast.neighbour.legal.done("POST", path, {**notice, "notice_on": yesterday})
+    items = await by_kind(cast.requesting, found)
     assert items.keys() == {"expiry"}
-    assert items["expiry"]["due_on"] in {str(days_ahead(days)) for days in (89, 90)}
+    assert items["expiry"]["due_on"] == str(days_ahead(29)), "as the second leaves"
+    rescinded = {"reason": "we stay"}
+    await cast.neighbour.legal.done("POST", path.replace("give", "rescind"), rescinded)
+    assert "renewal" in await by_kind(cast.assisting, found)
 
 
 async def test_termination_ends_it_and_what_was_due_before_is_moot(cast: Cast) -> None:
     found = await signed(cast, expires_on=days_ahead(400))
     path = f"/v1/agreements/{found['id']}/terminate"
-    await cast.assisting.legal.done("POST", path, {"reason": "replaced"})
+    await cast.assisting.legal.done("POST", path, {"ground": "mutual_consent", "reason": "replaced"})
     items = await by_kind(cast.requesting, found)
     assert items.keys() == {"expiry"}
     assert items["expiry"]["status"] == "met"

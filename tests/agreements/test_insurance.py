@@ -146,7 +146,9 @@ async def test_number_and_limit_are_for_the_agency_and_its_partners_in_force(ser
     assert number == made["policy_number"]
     assert limit == made["coverage"]
     assert await seen(cast.stranger) == (None, None)
-    await cast.assisting.legal.done("POST", f"/v1/agreements/{agreed['id']}/terminate", {"reason": "over"})
+    await cast.assisting.legal.done(
+        "POST", f"/v1/agreements/{agreed['id']}/terminate", {"ground": "cause", "reason": "over"}
+    )
     assert await seen(cast.assisting) == (None, None), "what they are no longer to each other"
     hidden = await service.operator.done("GET", path)
     assert hidden["policy_number"] is None

@@ -11,9 +11,10 @@ from datetime import datetime, timedelta
 from icalendar import Calendar, Event
 
 from registry.agreements.calendars.queries import CalendarContent
-from registry.agreements.deadlines.periods import day_ends_at, term_end
+from registry.agreements.deadlines.periods import day_ends_at
 from registry.agreements.deadlines.rules import Due, Record
 from registry.agreements.deadlines.wording import TITLES, words
+from registry.agreements.in_force import term_end
 
 _DAY = timedelta(days=1)
 _REFRESH = timedelta(hours=12)
@@ -29,8 +30,8 @@ def changed_at(record: Record, due: Due) -> datetime:
     known = [record.changed_at]
     if due.changed_at is not None:
         known.append(due.changed_at)
-    if due.term and record.expires_on is not None and record.auto_renew_months is not None:
-        began = term_end(record.expires_on, record.auto_renew_months, due.term - 1)
+    if due.term and record.expires_on is not None and record.renewal is not None:
+        began = term_end(record.expires_on, record.renewal.months * (due.term - 1))
         known.append(day_ends_at(began, record.time_zone))
     return max(known).replace(microsecond=0)
 

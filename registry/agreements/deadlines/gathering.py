@@ -24,7 +24,7 @@ from registry.agreements.duties.rules import DutyStatus
 from registry.agreements.insurance.queries import covers_of
 from registry.agreements.insurance.rules import LIABILITY, RetiredBecause, covered_through
 from registry.agreements.insurance.tables import agency_insurance
-from registry.agreements.queries import OPEN_END, end_of
+from registry.agreements.queries import OPEN_END, end_of, renewal_of
 from registry.agreements.queries.visibility import shared_with
 from registry.agreements.rules import Stage
 from registry.agreements.tables import (
@@ -357,8 +357,7 @@ def _record(
         effective_on=row.effective_on,
         expires_on=row.expires_on,
         notice_days=row.notice_days,
-        auto_renew_months=row.auto_renew_months,
-        auto_renew_times=row.auto_renew_times,
+        renewal=renewal_of(row),
         first_effective_on=row.first_effective_on or row.effective_on,
         review_every_months=row.review_every_months,
         last_reviewed_on=row.reviewed_on,

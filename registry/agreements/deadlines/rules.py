@@ -20,10 +20,10 @@ from registry.agreements.deadlines.periods import (
     last_day_before,
     on_calendar,
     open_notice_day,
-    plus_months,
     term_at,
-    term_end,
 )
+from registry.agreements.in_force import Renewal, add_months
+from registry.agreements.in_force import last_day as last_day_of
 from registry.agreements.rules import Stage
 
 MONTHS_A_YEAR = 12
@@ -117,8 +117,7 @@ class Record(Struct, kw_only=True, frozen=True):
     effective_on: date
     expires_on: date | None
     notice_days: int
-    auto_renew_months: int | None = None
-    auto_renew_times: int | None = None
+    renewal: Renewal | None = None
     first_effective_on: date
     review_every_months: int | None = None
     last_reviewed_on: date | None = None
@@ -186,7 +185,7 @@ def deadlines(record: Record, now: datetime) -> Iterator[Due]:
         return
     ending = _decided_end(record)
     term = _term(record, now)
-    if term is not None and (ending is None or ending.at > day_ends_at(term.last_day, record.time_zone)):
+    if term is not None and (ending is None or ending.at > day_ends_at(term.ends_on, record.time_zone)):
         yield from _of_term(record, term, now)
         natural = _natural_end(record)
         if natural is not None and (ending is None or natural.at < ending.at):
@@ -205,6 +204,11 @@ def deadlines(record: Record, now: datetime) -> Iterator[Due]:
         yield Due(DeadlineKind.RETENTION_END, kept, at, record.time_zone, now >= at)
 
 
+def renews(renewal: Renewal | None, renewals: int) -> bool:
+    """Whether a term that so many renewals led to is followed by another by itself."""
+    return renewal is not None and (renewal.times is None or renewals < renewal.times)
+
+
 def last_day(record: Record) -> date | None:
     """The last day on which the agreement binds anybody, as far as it is settled; None where it has no end."""
     known = [end for end in (_decided_end(record), _natural_end(record)) if end is not None]
@@ -221,13 +225,13 @@ def review_due_on(record: Record) -> date | None:
     """The day by which the agreement is to be reviewed: a cycle after the last review, or after it took effect."""
     if record.review_every_months is None:
         return None
-    return plus_months(record.last_reviewed_on or record.first_effective_on, record.review_every_months)
+    return add_months(record.last_reviewed_on or record.first_effective_on, record.review_every_months)
 
 
 def _kept_until(record: Record, ended_on: date) -> date | None:
     if record.keeping is None or record.held_by is not None:
         return None
-    on = plus_months(ended_on, MONTHS_A_YEAR * record.keeping.years)
+    on = add_months(ended_on, MONTHS_A_YEAR * record.keeping.years)
     return on if on_calendar(on) else None
 
 
@@ -247,39 +251,33 @@ def _decided_end(record: Record) -> _Ending | None:
 
 def _natural_end(record: Record) -> _Ending | None:
     """The end by lapse of time, once every renewal that the text allows is used; None where there is none."""
-    if record.expires_on is None or (record.auto_renew_months is not None and record.auto_renew_times is None):
-        return None
-    on: date = record.expires_on
-    if record.auto_renew_months is not None and record.auto_renew_times is not None:
-        on = term_end(on, record.auto_renew_months, record.auto_renew_times)
-    return _Ending(on, day_ends_at(on, record.time_zone), "expiry")
+    on = last_day_of(record.expires_on, record.renewal)
+    return None if on is None else _Ending(on, day_ends_at(on, record.time_zone), "expiry")
 
 
 def _term(record: Record, now: datetime) -> Term | None:
-    if record.expires_on is None:
-        return None
-    if record.auto_renew_months is None:
-        return Term(0, record.expires_on)
-    times = record.auto_renew_times
-    return term_at(record.expires_on, record.auto_renew_months, times, now, record.time_zone)
+    return None if record.expires_on is None else term_at(record.expires_on, record.renewal, _today(record, now))
+
+
+def _today(record: Record, now: datetime) -> date:
+    return now.astimezone(ZoneInfo(record.time_zone)).date()
 
 
 def _of_term(record: Record, term: Term, now: datetime) -> Iterator[Due]:
     """The current term's end, and the last day to give notice that is still open."""
-    zone, months, times = record.time_zone, record.auto_renew_months, record.auto_renew_times
-    renews = months is not None and (times is None or term.renewals < times)
-    if on_calendar(term.last_day):
-        at = day_ends_at(term.last_day, zone)
-        if renews:
-            yield Due(DeadlineKind.RENEWAL, term.last_day, at, zone, term=term.renewals)
+    zone = record.time_zone
+    if on_calendar(term.ends_on):
+        at = day_ends_at(term.ends_on, zone)
+        if renews(record.renewal, term.renewals):
+            yield Due(DeadlineKind.RENEWAL, term.ends_on, at, zone, term=term.renewals)
         else:
             met = record.let_end and now >= at
-            yield Due(DeadlineKind.EXPIRY, term.last_day, at, zone, met, term=term.renewals, ended_by="expiry")
+            yield Due(DeadlineKind.EXPIRY, term.ends_on, at, zone, met, term=term.renewals, ended_by="expiry")
     assert record.expires_on is not None
-    notice = open_notice_day(record.expires_on, months, times, record.notice_days, term, now, zone)
-    if notice is not None and on_calendar(notice.last_day):
-        at = day_ends_at(notice.last_day, zone)
-        yield Due(DeadlineKind.LAST_NOTICE, notice.last_day, at, zone, term=notice.renewals)
+    notice = open_notice_day(record.expires_on, record.renewal, record.notice_days, _today(record, now))
+    if notice is not None and on_calendar(notice.ends_on):
+        at = day_ends_at(notice.ends_on, zone)
+        yield Due(DeadlineKind.LAST_NOTICE, notice.ends_on, at, zone, term=notice.renewals)
 
 
 def _while_it_lasts(record: Record) -> Iterator[Due]:

@@ -2,8 +2,8 @@
 
 from msgspec import Struct
 
-from registry.agreements.deadlines.periods import term_end
-from registry.agreements.deadlines.rules import DeadlineKind, Due, Record
+from registry.agreements.deadlines.rules import DeadlineKind, Due, Record, renews
+from registry.agreements.in_force import term_end
 
 TITLES: dict[DeadlineKind, str] = {
     DeadlineKind.LAST_NOTICE: "Last day to give notice",
@@ -84,19 +84,18 @@ def words(record: Record, due: Due) -> Words:
 def _notice(record: Record, due: Due) -> Words:
     days = record.notice_days
     basis = f"Notice is {days} days, the day of the notice not counted."
-    times = record.auto_renew_times
-    if record.auto_renew_months is not None and (times is None or due.term < times):
+    if renews(record.renewal, due.term):
         return Words(basis, None, "Decide whether to stay: without notice by then the next term follows by itself.")
     return Words(basis, None, "Decide whether to stay: a later notice runs beyond the term.")
 
 
 def _renewal(record: Record, due: Due) -> Words:
     assert record.expires_on is not None
-    assert record.auto_renew_months is not None
-    until = term_end(record.expires_on, record.auto_renew_months, due.term + 1)
-    left = "" if record.auto_renew_times is None else f", {record.auto_renew_times - due.term} time(s) more"
+    assert record.renewal is not None
+    until = term_end(record.expires_on, record.renewal.months * (due.term + 1))
+    left = "" if record.renewal.times is None else f", {record.renewal.times - due.term} time(s) more"
     return Words(
-        f"It renews by itself for {record.auto_renew_months} months at the end of each term{left}.",
+        f"It renews by itself for {record.renewal.months} months at the end of each term{left}.",
         None,
         f"Nothing, if the parties want it to go on until {until}; otherwise give notice in time.",
     )
