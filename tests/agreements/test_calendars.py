@@ -201,6 +201,7 @@ async def test_the_calendar_is_the_list_of_deadlines(service: Service, cast: Cas
     await sign_agreement(service, cast.neighbour, cast.requesting, expires_on=days_ahead(50), title="Foreign (demo)")
     far = await sign_agreement(service, cast.assisting, cast.requesting, expires_on=days_ahead(HORIZON.days + 60))
     over = await sign_agreement(service, cast.assisting, cast.requesting, expires_on=days_ahead(60))
+    insured = await sign_agreement(service, cast.assisting, cast.requesting, terms={"insurance_required": True})
     await cast.assisting.legal.done(
         "POST", f"/v1/agreements/{over['id']}/terminate", {"ground": "cause", "reason": "over"}
     )
@@ -210,9 +211,10 @@ async def test_the_calendar_is_the_list_of_deadlines(service: Service, cast: Cas
     listed = {
         (f"{item['kind']}.{item['agreement_id']}@registry", date.fromisoformat(item["due_on"]))
         for item in await deadlines_of(cast.assisting)
-        if item["status"] != "met" and item["due_on"] <= str(days_ahead(HORIZON.days))
+        if item["kind"] != "insurance" and item["status"] != "met" and item["due_on"] <= str(days_ahead(HORIZON.days))
     }
-    assert {(name, day) for name, day, _ in shown} == listed
+    own = (f"insurance.{insured['id']}.{cast.assisting.id}@registry", date(2025, 1, 1))
+    assert {(name, day) for name, day, _ in shown} == {*listed, own}, "the other party's insurance is not its own to do"
     assert len(listed) == 3, "notice and expiry of the first, and the lapsed one"
     titles = " ".join(summary for _, _, summary in shown)
     assert "Open, (demo)" in titles

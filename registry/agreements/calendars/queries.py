@@ -98,7 +98,7 @@ async def calendar_content(read: Read, file_name: str, now: datetime) -> Calenda
         async for found in records(read, row.agency_id, now)
         for record in found
         for due in deadlines(record, now)
-        if shows(due, now)
+        if shows(due, row.agency_id, now)
     ]
     entries.sort(key=lambda entry: (entry[1].at, entry[1].kind.value, entry[0].id, entry[1].subject))
     return CalendarContent(row.id, row.name, entries)

@@ -102,8 +102,9 @@ async def get_calendar(
 ) -> CalendarAnswer:
     """Read an agency's deadlines as an iCalendar file (RFC 5545), at the secret address of a feed.
 
-    No token is needed: calendar programs have none. An all-day event stands on the civil day of each deadline that is
-    not met, overdue ones however old and others up to two years ahead. An address that was revoked, or whose agency may
+    No token is needed: calendar programs have none. An all-day event stands on the civil day of each deadline that
+    concerns every party or is the agency's own to meet, and is not met: overdue ones however old, others up to two
+    years ahead. An address that was revoked, or whose agency may
     not act, is as unknown as one that never was.
     """
     content = await queries.calendar_content(read, file_name, scope["registry.now"])

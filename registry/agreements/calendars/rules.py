@@ -5,6 +5,7 @@ import re
 import secrets
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from registry.agreements.deadlines.rules import Due
@@ -35,10 +36,10 @@ def secret_in(file_name: str) -> str | None:
     return None if match is None else match[1]
 
 
-def shows(due: Due, now: datetime) -> bool:
-    """Whether a calendar shows the deadline."""
+def shows(due: Due, agency_id: UUID, now: datetime) -> bool:
+    """Whether the agency's calendar shows the deadline: what concerns every party, and what is its own to do."""
     today = now.astimezone(ZoneInfo(due.time_zone)).date()
-    return not due.met and due.on <= today + HORIZON
+    return not due.met and due.agency_id in (None, agency_id) and due.on <= today + HORIZON
 
 
 def may_revoke(revoked_at: datetime | None) -> None:

@@ -6,7 +6,8 @@ and subscribers drop it at their next refresh. Titles, days and duties are in it
 """
 
 import hashlib
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 from icalendar import Calendar, Event
 
@@ -45,9 +46,7 @@ def tag(content: CalendarContent) -> str:
     """An entity tag of what the calendar holds, without writing it."""
     digest = hashlib.sha256(content.agency_name.encode())
     for record, due in content.entries:
-        said = words(record, due)
-        parts = (uid(record, due), due.on, revision(record, due), changed_at(record, due), _summary(record, due))
-        digest.update(repr((*parts, said.basis, said.citation, said.action)).encode())
+        digest.update(repr(_facts(record, due)).encode())
     return f'"{digest.hexdigest()[:32]}"'
 
 
@@ -60,9 +59,9 @@ def written(content: CalendarContent) -> bytes:
     calendar.add("x-wr-calname", f"Agreement deadlines, {content.agency_name}")
     calendar.add("refresh-interval", _REFRESH, parameters={"VALUE": "DURATION"})
     calendar.add("x-published-ttl", "PT12H")
-    for record, due in content.entries:
-        calendar.add_component(_event(record, due))
-    return bytes(calendar.to_ical())
+    opening, closing, _ = bytes(calendar.to_ical()).partition(b"END:VCALENDAR")
+    events = (_event(*_facts(record, due)) for record, due in content.entries)
+    return b"".join([opening, *events, closing, b"\r\n"])
 
 
 def _summary(record: Record, due: Due) -> str:
@@ -70,19 +69,30 @@ def _summary(record: Record, due: Due) -> str:
     return f"{name}: {record.number} {record.title}"
 
 
-def _event(record: Record, due: Due) -> Event:
+def _facts(record: Record, due: Due) -> tuple[str, datetime, int, date, str, str, str]:
+    """What an event says, in the order in which `_event` takes it."""
     said = words(record, due)
-    at = changed_at(record, due)
+    description = "\n".join(filter(None, [said.action, said.basis, said.citation]))
+    name = uid(record, due)
+    return (
+        *(name, changed_at(record, due), revision(record, due), due.on, due.kind.value),
+        *(_summary(record, due), description),
+    )
+
+
+@lru_cache(maxsize=16_384)
+def _event(name: str, at: datetime, sequence: int, on: date, kind: str, summary: str, description: str) -> bytes:
+    """One event's bytes, kept: writing takes a third of a millisecond, and subscribers come back every few hours."""
     event = Event()
-    event.add("uid", uid(record, due))
+    event.add("uid", name)
     event.add("dtstamp", at)
     event.add("last-modified", at)
-    event.add("sequence", revision(record, due))
-    event.add("dtstart", due.on)
-    event.add("dtend", due.on + _DAY)
-    event.add("summary", _summary(record, due))
-    event.add("description", "\n".join(filter(None, [said.action, said.basis, said.citation])))
-    event.add("categories", [due.kind.value])
+    event.add("sequence", sequence)
+    event.add("dtstart", on)
+    event.add("dtend", on + _DAY)
+    event.add("summary", summary)
+    event.add("description", description)
+    event.add("categories", [kind])
     event.add("class", "PRIVATE")
     event.add("transp", "TRANSPARENT")
-    return event
+    return bytes(event.to_ical())

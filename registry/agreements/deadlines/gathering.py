@@ -5,7 +5,7 @@ nothing of a slice is kept once its deadlines are known.
 """
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -18,7 +18,7 @@ from msgspec import Struct
 from sqlalchemy.engine import Row
 
 from registry.agencies.tables import agency
-from registry.agreements.deadlines.rules import DutyDue, Proof, Record
+from registry.agreements.deadlines.rules import DeadlineKind, DutyDue, Proof, Record
 from registry.agreements.duties.queries import FIRST_EFFECTIVE_ON, DutyFact, duties_of
 from registry.agreements.duties.rules import DutyStatus
 from registry.agreements.insurance.queries import covers_of
@@ -222,16 +222,23 @@ def _slice_statement(filters: frozenset[str]) -> sa.Select[Any]:
 
 
 async def records(
-    read: Read, viewer: UUID, now: datetime, filters: Mapping[str, UUID | None] | None = None
+    read: Read,
+    viewer: UUID,
+    now: datetime,
+    filters: Mapping[str, UUID | None] | None = None,
+    kind: DeadlineKind | None = None,
 ) -> AsyncIterator[list[Record]]:
-    """The agency's agreements, a slice at a time, of those that name the `filters`: agreement_id, party, custodian."""
+    """The agency's agreements, a slice at a time, of those that name the `filters`: agreement_id, party, custodian.
+
+    For deadlines of one `kind` only what that depends on is read.
+    """
     given = {name: value for name, value in (filters or {}).items() if value is not None}
     statement = _slice_statement(frozenset(given))
     after = UUID(int=0)
     while True:
         rows = await read.all_slowly(statement, {"viewer": viewer, "after": after, **given})
         if rows:
-            yield await _completed(read, rows, now)
+            yield await _completed(read, rows, now, kind)
         if len(rows) < SLICE:
             return
         after = rows[-1].id
@@ -244,14 +251,20 @@ async def record_of(read: Read, agreement_id: UUID) -> Record:
     return _record(row, _read_terms(row.terms), (), (), ())
 
 
-async def _completed(read: Read, rows: Rows, now: datetime) -> list[Record]:
+async def _completed(read: Read, rows: Rows, now: datetime, kind: DeadlineKind | None) -> list[Record]:
+    def wanted(ids: Sequence[UUID], needed_for: DeadlineKind) -> Sequence[UUID]:
+        return ids if kind in (None, needed_for) else ()
+
     terms = {row.id: _read_terms(row.terms) for row in rows}
     executed = [row.id for row in rows if row.executed_at is not None]
     zones = {row.id: row.time_zone for row in rows}
     insured = [agreement_id for agreement_id in executed if terms[agreement_id].insurance_required]
-    duties = _due_duties(await duties_of(read, executed) if executed else ())
-    insurance = _insurance(await _for_parties(read, _INSURANCE, insured, now), zones, now)
-    approvals = _approvals(await _for_parties(read, _APPROVALS, executed, now), zones)
+    filing = wanted(executed, DeadlineKind.FILING)
+    duties = _due_duties(await duties_of(read, filing) if filing else ())
+    needing = wanted(insured, DeadlineKind.INSURANCE)
+    insurance = _insurance(await _for_parties(read, _INSURANCE, needing, now), zones, now)
+    approved = wanted(executed, DeadlineKind.APPROVAL)
+    approvals = _approvals(await _for_parties(read, _APPROVALS, approved, now), zones)
     return [
         _record(
             row,

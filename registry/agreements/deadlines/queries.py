@@ -44,7 +44,7 @@ async def list_deadlines(read: Read, principal: Principal, query: DeadlineQuery,
     after = None if query.cursor is None else decode_cursor(query.cursor, (datetime, str, UUID, str))
     named = {"agreement_id": query.agreement_id, "party": query.party, "custodian": query.custodian}
     kept: list[Found] = []
-    async for found in records(read, principal.agency_id, now, named):
+    async for found in records(read, principal.agency_id, now, named, query.kind):
         kept = await asyncio.to_thread(_soonest, kept, found, query, after, now)
     page, next_cursor = cut(kept, query.limit, _key)
     provisions = await _provisions(read, page)
