@@ -29,7 +29,7 @@ ALSO = {
     "agreements": {"canonical", "in_force", "terms"},
     # Subjects of agreements with the same six files, each in a folder of its own.
     "agreements/calendars": {"writing"},
-    "agreements/deadlines": {"gathering", "periods", "wording"},
+    "agreements/deadlines": {"gathering", "periods", "proofs", "wording"},
     "agreements/duties": set(),
     "agreements/insurance": set(),
     "agreements/upkeep": set(),

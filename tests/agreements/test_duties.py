@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 
 from registry.agreements.duties.rules import (
     TRANSITIONS,
@@ -25,6 +26,8 @@ from registry.agreements.duties.rules import (
 )
 from registry.agreements.duties.schemas import NEW_DUTY_EXAMPLE
 from registry.agreements.rules import AgreementKind
+from registry.database.connect import unit_of_work
+from registry.database.types import Uuid
 from registry.kernel.errors import RuleBroken, WrongState
 from tests.support.agreements import agreement_body, record_agreement, sign_agreement
 from tests.support.cast import Agency, Cast, make_agency
@@ -308,6 +311,28 @@ async def test_two_who_fulfil_one_duty_at_once_fulfil_it_once(service: Service, 
         (after,) = await duties_of(seattle, found)
         assert after["status"] == winner["status"]
         assert after["recording_number"] == winner["recording_number"]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "status = 'met'",
+        "status = 'met', closed_at = entered_at, fulfilled_on = due_on",
+        "status = 'waived', closed_at = entered_at",
+        "status = 'pending', closed_at = entered_at",
+        "status = 'forgotten'",
+    ],
+)
+async def test_the_database_keeps_no_duty_closed_without_its_proof_or_reason(
+    service: Service, cast: Cast, filed: dict[str, Any], broken: str
+) -> None:
+    duty = await cast.assisting.legal.done("POST", path_of(filed), NEW_DUTY_EXAMPLE)
+    statement = sa.text(f"UPDATE agreement_duty SET {broken} WHERE id = :id").bindparams(
+        sa.bindparam("id", UUID(duty["id"]), type_=Uuid)
+    )
+    with pytest.raises(sa.exc.IntegrityError, match=r"(?i)check"):
+        async with unit_of_work(service.database) as write:
+            await write.run(statement)
 
 
 async def test_duties_are_paged(cast: Cast, filed: dict[str, Any]) -> None:

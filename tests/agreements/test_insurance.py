@@ -15,11 +15,13 @@ from hypothesis import given
 from registry.agreements.insurance.rules import Cover, covered, covered_through, insured_during, joined
 from registry.agreements.insurance.schemas import NEW_CERTIFICATE_EXAMPLE
 from registry.kernel.time import Window, utc_now
+from registry.policy.rules import decide
 from tests.policy.test_gathering import _gathered
 from tests.support.agreements import sign_agreement
 from tests.support.assets import make_asset
 from tests.support.cast import Agency, Cast
 from tests.support.deadlines import days_ahead, deadlines_of
+from tests.support.policy import policies_of
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
@@ -274,6 +276,26 @@ async def test_a_decision_reads_the_certificates_for_the_whole_window(cast: Cast
     await enter(cast.requesting, effective_on=days_ahead(11), expires_on=days_ahead(400))
     assert await insurance_fact(cast, window(20), insurance_required=True) is True, "the next one carries on"
     assert await insurance_fact(cast, window(2)) is None, "nothing asks for it"
+
+
+async def test_a_dispatch_is_barred_once_the_certificate_is_known_to_lapse_on_the_way(cast: Cast) -> None:
+    asset = await make_asset(cast.assisting)
+    terms = {"insurance_required": True}
+    await sign_agreement(cast.assisting.service, cast.assisting, cast.requesting, terms=terms)
+
+    async def decided(days: int) -> tuple[str, set[str], set[str]]:
+        facts = await _gathered(cast, asset, window=window(days), action_at="dispatch")
+        found = decide(facts, policies_of(cast.assisting.service))
+        obligations = {each.policy_id for each in found.obligations}
+        return found.outcome, {each.policy_id for each in found.reasons}, obligations
+
+    outcome, reasons, obligations = await decided(2)
+    assert (outcome, "insurance_proof" in obligations) == ("permitted", True), "nobody knows: it is to be shown"
+    await enter(cast.requesting, expires_on=days_ahead(10))
+    outcome, reasons, obligations = await decided(2)
+    assert (outcome, "insurance_proof" in obligations) == ("permitted", False)
+    outcome, reasons, _ = await decided(20)
+    assert (outcome, reasons) == ("denied", {"insurance_lapsed"})
 
 
 async def test_a_cancelled_policy_is_known_to_have_ended(cast: Cast) -> None:

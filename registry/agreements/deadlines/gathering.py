@@ -5,12 +5,11 @@ nothing of a slice is kept once its deadlines are known.
 """
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import msgspec
 import sqlalchemy as sa
@@ -18,18 +17,15 @@ from msgspec import Struct
 from sqlalchemy.engine import Row
 
 from registry.agencies.tables import agency
+from registry.agreements.deadlines.proofs import approvals_of, insurance_of
 from registry.agreements.deadlines.rules import DeadlineKind, DutyDue, Proof, Record
 from registry.agreements.duties.queries import FIRST_EFFECTIVE_ON, DutyFact, duties_of
 from registry.agreements.duties.rules import DutyStatus
-from registry.agreements.insurance.queries import covers_of
-from registry.agreements.insurance.rules import LIABILITY, RetiredBecause, covered_through
-from registry.agreements.insurance.tables import agency_insurance
 from registry.agreements.queries import OPEN_END, end_of, renewal_of
 from registry.agreements.queries.visibility import shared_with
 from registry.agreements.rules import Stage
 from registry.agreements.tables import (
     agreement,
-    agreement_approval,
     agreement_party,
     agreement_signature,
     agreement_version,
@@ -41,8 +37,6 @@ from registry.database.handles import Read, Rows
 SLICE = 500
 
 _ID = agreement.c.id.type
-_IDS = sa.bindparam("ids", type_=_ID, expanding=True)
-_NOW = sa.bindparam("now", type_=agreement.c.starts_at.type)
 _OPEN = sa.literal(OPEN_END, type_=agreement.c.starts_at.type)
 
 
@@ -149,60 +143,6 @@ _RECORDS = (
 _ONE = _RECORDS.where(agreement.c.id == sa.bindparam("id", type_=_ID))
 _due_something = sa.or_(agreement.c.executed_at.is_not(None), agreement.c.ratify_by.is_not(None))
 
-# Who is still a party: it joined, and its notice has not run out.
-_still_party = sa.and_(
-    agreement_party.c.joined_at.is_not(None),
-    sa.or_(agreement_party.c.leaves_at.is_(None), agreement_party.c.leaves_at > _NOW),
-)
-_INSURANCE = (
-    sa.select(
-        agreement_party.c.agreement_id,
-        agreement_party.c.agency_id,
-        agreement_party.c.joined_at,
-        agency.c.time_zone,
-        agency_insurance.c.effective_on,
-        agency_insurance.c.expires_on,
-        agency_insurance.c.entered_at,
-        agency_insurance.c.retired_at,
-    )
-    .join(agency, agency.c.id == agreement_party.c.agency_id)
-    .outerjoin(
-        agency_insurance,
-        sa.and_(
-            agency_insurance.c.agency_id == agreement_party.c.agency_id,
-            agency_insurance.c.kind.in_(sorted(LIABILITY)),
-            agency_insurance.c.retired_because.is_distinct_from(RetiredBecause.ENTERED_IN_ERROR),
-        ),
-    )
-    .where(agreement_party.c.agreement_id.in_(_IDS), _still_party)
-    .order_by(agreement_party.c.agreement_id, agreement_party.c.ordinal)
-)
-_APPROVALS = (
-    sa.select(
-        agreement_party.c.agreement_id,
-        agreement_party.c.agency_id,
-        sa.func.max(agreement_party.c.joined_at).label("joined_at"),
-        sa.func.max(agreement_approval.c.ends_at).label("ends_at"),
-        sa.func.max(agreement_approval.c.valid_until).label("valid_until"),
-        sa.func.max(agreement_approval.c.recorded_at).label("recorded_at"),
-        sa.func.count(agreement_approval.c.id).label("approvals"),
-    )
-    .outerjoin(
-        agreement_approval,
-        sa.and_(
-            agreement_approval.c.agreement_id == agreement_party.c.agreement_id,
-            agreement_approval.c.agency_id == agreement_party.c.agency_id,
-        ),
-    )
-    .where(
-        agreement_party.c.agreement_id.in_(_IDS),
-        _still_party,
-        sa.or_(agreement_party.c.approval_required, agreement_approval.c.id.is_not(None)),
-    )
-    .group_by(agreement_party.c.agreement_id, agreement_party.c.agency_id)
-    .order_by(agreement_party.c.agreement_id, agreement_party.c.agency_id)
-)
-
 
 @cache
 def _slice_statement(filters: frozenset[str]) -> sa.Select[Any]:
@@ -262,9 +202,9 @@ async def _completed(read: Read, rows: Rows, now: datetime, kind: DeadlineKind |
     filing = wanted(executed, DeadlineKind.FILING)
     duties = _due_duties(await duties_of(read, filing) if filing else ())
     needing = wanted(insured, DeadlineKind.INSURANCE)
-    insurance = _insurance(await _for_parties(read, _INSURANCE, needing, now), zones, now)
+    insurance = await insurance_of(read, needing, zones, now)
     approved = wanted(executed, DeadlineKind.APPROVAL)
-    approvals = _approvals(await _for_parties(read, _APPROVALS, approved, now), zones)
+    approvals = await approvals_of(read, approved, zones, now)
     return [
         _record(
             row,
@@ -275,10 +215,6 @@ async def _completed(read: Read, rows: Rows, now: datetime, kind: DeadlineKind |
         )
         for row in rows
     ]
-
-
-async def _for_parties(read: Read, statement: sa.Select[Any], ids: Collection[UUID], now: datetime) -> Rows:
-    return await read.all_slowly(statement, {"ids": list(ids), "now": now}) if ids else ()
 
 
 def _due_duties(facts: Iterable[DutyFact]) -> dict[UUID, list[DutyDue]]:
@@ -295,58 +231,6 @@ def _due_duties(facts: Iterable[DutyFact]) -> dict[UUID, list[DutyDue]]:
                     met=duty.status is DutyStatus.MET,
                 )
             )
-    return found
-
-
-def _insurance(rows: Rows, zones: Mapping[UUID, str], now: datetime) -> dict[UUID, list[Proof]]:
-    """For each agreement what its parties have on file; a party's certificates are judged once."""
-    parties: dict[tuple[UUID, UUID], list[Row[Any]]] = defaultdict(list)
-    for row in rows:
-        parties[row.agreement_id, row.agency_id].append(row)
-    judged: dict[tuple[UUID, str], tuple[Any, ...]] = {}
-    found: dict[UUID, list[Proof]] = defaultdict(list)
-    for (agreement_id, agency_id), held in parties.items():
-        zone = held[0].time_zone or zones[agreement_id]
-        if (agency_id, zone) not in judged:
-            judged[agency_id, zone] = _judged(held, zone, now)
-        through, revision, changed_at = judged[agency_id, zone]
-        joined_on = held[0].joined_at.astimezone(ZoneInfo(zone)).date()
-        found[agreement_id].append(
-            Proof(
-                agency_id=agency_id,
-                through=through,
-                needed_from=joined_on,
-                time_zone=zone,
-                revision=revision,
-                changed_at=changed_at,
-            )
-        )
-    return found
-
-
-def _judged(held: Iterable[Row[Any]], zone: str, now: datetime) -> tuple[Any, ...]:
-    rows = [row for row in held if row.effective_on is not None]
-    through = covered_through(covers_of(rows), now.astimezone(ZoneInfo(zone)).date())
-    retired = [row.retired_at for row in rows if row.retired_at is not None]
-    return through, len(rows) + len(retired), max([*(row.entered_at for row in rows), *retired], default=None)
-
-
-def _approvals(rows: Rows, zones: Mapping[UUID, str]) -> dict[UUID, list[Proof]]:
-    found: dict[UUID, list[Proof]] = defaultdict(list)
-    for row in rows:
-        if row.approvals and end_of(row.ends_at) is None:
-            continue  # one that does not lapse
-        zone = zones[row.agreement_id]
-        found[row.agreement_id].append(
-            Proof(
-                agency_id=row.agency_id,
-                through=row.valid_until,
-                needed_from=row.joined_at.astimezone(ZoneInfo(zone)).date(),
-                time_zone=zone,
-                revision=row.approvals,
-                changed_at=row.recorded_at,
-            )
-        )
     return found
 
 
