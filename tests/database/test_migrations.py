@@ -28,7 +28,13 @@ from registry.schema import all_tables, metadata
 from tests.support.databases import POSTGRES_URL, copy_postgres
 from tests.support.sabotage import change_schema
 
-APPEND_ONLY = ("ledger_event", "ledger_event_agency", "agreement_signature", "agreement_approval")
+APPEND_ONLY = (
+    "ledger_event",
+    "ledger_event_agency",
+    "agreement_signature",
+    "agreement_approval",
+    "agreement_signature_authority",
+)
 PARTS_OF_A_VERSION = ("provision", "agreement_coverage", "agreement_version_dates")
 TRIGGERS = {
     "sqlite": {

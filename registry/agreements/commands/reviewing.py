@@ -1,18 +1,25 @@
 """From a draft to a text that is out for signature, and back."""
 
+from typing import Any
 from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.engine import Row
 
 from registry.access.permissions import Action
 from registry.access.principals import Caller
 from registry.agreements.canonical import Particulars, ProvisionText, canonical_text, version_hash
 from registry.agreements.commands.drafting import draft_provisions
 from registry.agreements.commands.holding import advanced, changed, held, parties_of
+from registry.agreements.commands.review_rounds import close_round, open_round, reviews_done
+from registry.agreements.commands.signing_order import open_signing
 from registry.agreements.queries import get_agreement
-from registry.agreements.rules import AgreementAction, AgreementKind, Sensitivity
+from registry.agreements.review_schemas import AgreementSubmission
+from registry.agreements.reviews import RoundOutcome
+from registry.agreements.rules import AgreementAction, AgreementKind, Sensitivity, Stage
 from registry.agreements.schemas import Agreement
+from registry.agreements.signing_schemas import AgreementForSignature
 from registry.agreements.tables import agreement, agreement_coverage, agreement_version, provision
 from registry.agreements.terms import Terms
 from registry.database.handles import Write
@@ -46,21 +53,25 @@ _COPY_COVERAGE = agreement_coverage.insert().from_select(
     ["version_id", "category"],
     sa.select(_TO, agreement_coverage.c.category).where(agreement_coverage.c.version_id == _FROM),
 )
-_STEPS = {
-    AgreementAction.APPROVE: (Action.AGREEMENTS_REVIEW, "approved"),
-    AgreementAction.SEND_FOR_SIGNATURE: (Action.AGREEMENTS_UPDATE, "sent_for_signature"),
-    AgreementAction.WITHDRAW: (Action.AGREEMENTS_UPDATE, "withdrawn"),
-}
 
 
 async def submit(
-    write: Write, caller: Caller, ledger_key: bytes, agreement_id: UUID, note: str | None, expected: Expected
+    write: Write,
+    caller: Caller,
+    ledger_key: bytes,
+    agreement_id: UUID,
+    submission: AgreementSubmission,
+    expected: Expected,
 ) -> Agreement:
-    """Freeze the draft's text as a version and show it to all parties. Raises RuleBroken where it has no provisions."""
+    """Freeze the draft's text as a version, show it to all parties and ask the reviewers named.
+
+    Raises RuleBroken where it has no provisions, and for reviewers who are no parties.
+    """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_UPDATE, expected)
     stage = advanced(row, AgreementAction.SUBMIT)
     frozen = await freeze(write, caller, ledger_key, row.version_id, needs_text=True)
-    told = {"version_no": row.version_no, **frozen, "note": note}
+    asked = await open_round(write, caller, row, row.version_id, submission)
+    told = {"version_no": row.version_no, **frozen, **asked, "note": submission.note}
     await changed(write, caller, row, "submitted", told, stage=stage, is_shared=True)
     return await get_agreement(write, caller.principal, agreement_id, caller.now)
 
@@ -104,6 +115,7 @@ async def send_back(write: Write, caller: Caller, agreement_id: UUID, reason: st
     """Open the text for editing again, as the draft of the next version; signatures given so far count for nothing."""
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_UPDATE, expected)
     stage = advanced(row, AgreementAction.SEND_BACK)
+    await close_round(write, row.version_id, RoundOutcome.SENT_BACK, caller.now)
     version_id, no = new_id(), row.current_version + 1
     await write.run(
         agreement_version.insert(),
@@ -124,17 +136,35 @@ async def send_back(write: Write, caller: Caller, agreement_id: UUID, reason: st
     return await get_agreement(write, caller.principal, agreement_id, caller.now)
 
 
-async def step(
-    write: Write,
-    caller: Caller,
-    agreement_id: UUID,
-    action: AgreementAction,
-    words: dict[str, object],
-    expected: Expected,
+async def approve(write: Write, caller: Caller, agreement_id: UUID, note: str | None, expected: Expected) -> Agreement:
+    """Approve the reviewed text. Raises WrongState, naming who is missing, while a required reviewer has not."""
+    row = await held(write, caller, agreement_id, Action.AGREEMENTS_REVIEW, expected)
+    stage = advanced(row, AgreementAction.APPROVE)
+    await reviews_done(write, row.version_id)
+    await close_round(write, row.version_id, RoundOutcome.APPROVED, caller.now)
+    return await _moved(write, caller, row, "approved", {"note": note}, stage)
+
+
+async def send_for_signature(
+    write: Write, caller: Caller, agreement_id: UUID, how: AgreementForSignature, expected: Expected
 ) -> Agreement:
-    """Approve, send for signature or withdraw. Raises WrongState where the table has no such move."""
-    permission, event = _STEPS[action]
-    row = await held(write, caller, agreement_id, permission, expected)
-    stage = advanced(row, action)
-    await changed(write, caller, row, event, {**words, "version_no": row.version_no}, stage=stage)
-    return await get_agreement(write, caller.principal, agreement_id, caller.now)
+    """Send the approved text to the parties, to sign at once or in turn. Raises RuleBroken for a wrong sequence."""
+    row = await held(write, caller, agreement_id, Action.AGREEMENTS_UPDATE, expected)
+    stage = advanced(row, AgreementAction.SEND_FOR_SIGNATURE)
+    order = await open_signing(write, caller, row, row.version_id, await parties_of(write, row.id), how)
+    return await _moved(write, caller, row, "sent_for_signature", {**order, "note": how.note}, stage)
+
+
+async def withdraw(write: Write, caller: Caller, agreement_id: UUID, reason: str, expected: Expected) -> Agreement:
+    """Withdraw an agreement that is not executed yet."""
+    row = await held(write, caller, agreement_id, Action.AGREEMENTS_UPDATE, expected)
+    stage = advanced(row, AgreementAction.WITHDRAW)
+    await close_round(write, row.version_id, RoundOutcome.WITHDRAWN, caller.now)
+    return await _moved(write, caller, row, "withdrawn", {"reason": reason}, stage)
+
+
+async def _moved(
+    write: Write, caller: Caller, row: Row[Any], event: str, told: dict[str, object], stage: Stage
+) -> Agreement:
+    await changed(write, caller, row, event, {**told, "version_no": row.version_no}, stage=stage)
+    return await get_agreement(write, caller.principal, row.id, caller.now)

@@ -15,9 +15,11 @@ from sqlalchemy.engine import Row
 
 from registry.access.permissions import Action, Relation, permit, refusal
 from registry.access.principals import Caller
+from registry.agreements.commands.authorising import authorised
 from registry.agreements.commands.drafting import custody, enter
 from registry.agreements.commands.holding import advanced, changed, held, parties_of
 from registry.agreements.commands.reviewing import freeze
+from registry.agreements.commands.signing_order import in_turn
 from registry.agreements.commands.windows import rewrite_windows
 from registry.agreements.in_force import day_starts_at
 from registry.agreements.queries import get_agreement
@@ -82,6 +84,7 @@ async def sign(write: Write, caller: Caller, agreement_id: UUID, signing: Signin
     stage = advanced(row, AgreementAction.SIGN)
     _same_text(row, signing.version_sha256)
     _paper_day(signing.signed_on, row.time_zone, caller.now)
+    await in_turn(write, caller, row, row.version_id, caller.agency_id)
     await _sign(write, caller, row.id, row.version_id, caller.agency_id, signing, signing.manner)
     values: dict[str, object] = {"stage": stage}
     if row.executed_at is not None:
@@ -222,6 +225,7 @@ async def _sign(
             "recorded_at": caller.now,
         },
     )
+    await authorised(write, version_id, agency_id, hand.signatory_title, hand.signed_on)
 
 
 async def _join(write: Write, agreement_id: UUID, agency_id: UUID, joined_at: datetime) -> None:

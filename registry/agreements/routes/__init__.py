@@ -2,6 +2,7 @@
 
 from litestar import Router
 
+from registry.agreements.routes import authorities, commenting, reviews
 from registry.agreements.routes.binding import (
     attest_agreement,
     confirm_agreement,
@@ -56,6 +57,9 @@ router = Router(
         list_agreement_versions,
         get_agreement_version,
         list_agreement_history,
+        *reviews.handlers,
+        *commenting.handlers,
+        *authorities.handlers,
         get_agency_contact,
     ],
 )
