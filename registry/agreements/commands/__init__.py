@@ -3,12 +3,11 @@
 from registry.agreements.commands.drafting import create_agreement, update_agreement
 from registry.agreements.commands.ending import give_notice, reinstate, suspend, terminate
 from registry.agreements.commands.reading import record_reading
-from registry.agreements.commands.reviewing import approve, send_back, send_for_signature, submit, withdraw
+from registry.agreements.commands.reviewing import send_back, step, submit
 from registry.agreements.commands.signing import attest, confirm, record_agreement, sign
 from registry.agreements.commands.windows import rewrite_windows
 
 __all__ = [
-    "approve",
     "attest",
     "confirm",
     "create_agreement",
@@ -18,11 +17,10 @@ __all__ = [
     "reinstate",
     "rewrite_windows",
     "send_back",
-    "send_for_signature",
     "sign",
+    "step",
     "submit",
     "suspend",
     "terminate",
     "update_agreement",
-    "withdraw",
 ]

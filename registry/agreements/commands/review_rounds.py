@@ -16,10 +16,13 @@ from sqlalchemy.engine import Row
 from registry.access.permissions import Action
 from registry.access.principals import Caller
 from registry.agreements.commands.holding import changed, held, parties_of, permitted
+from registry.agreements.commands.signing_order import open_signing
 from registry.agreements.queries.reviews import get_review, outstanding_reviews, outstanding_words, review_row
 from registry.agreements.review_schemas import AgreementSubmission, NewReview, NewReviewer, Review
 from registry.agreements.review_tables import agreement_review_round, agreement_reviewer
 from registry.agreements.reviews import ReviewVerdict, RoundOutcome, checked_due
+from registry.agreements.rules import AgreementAction
+from registry.agreements.signing_schemas import AgreementForSignature
 from registry.database.handles import Write
 from registry.kernel.errors import Fault, Forbidden, RuleBroken, WrongState
 from registry.kernel.ids import new_id
@@ -75,6 +78,29 @@ async def open_round(
         "reviewers": [_told(each) for each in submission.reviewers],
         **({"review_due_on": due_on} if due_on else {}),
     }
+
+
+async def settle_round(
+    write: Write,
+    caller: Caller,
+    row: Row[Any],
+    version_id: UUID,
+    action: AgreementAction,
+    how: AgreementForSignature,
+) -> dict[str, object]:
+    """What a step of the text asks of its reviewers and signatories; what the ledger tells of it.
+
+    Approval waits for required reviewers and closes the round, withdrawal closes it, and sending the text out for
+    signature lays down the order.
+    """
+    if action is AgreementAction.APPROVE:
+        await reviews_done(write, version_id)
+        await close_round(write, version_id, RoundOutcome.APPROVED, caller.now)
+    elif action is AgreementAction.WITHDRAW:
+        await close_round(write, version_id, RoundOutcome.WITHDRAWN, caller.now)
+    elif action is AgreementAction.SEND_FOR_SIGNATURE:
+        return await open_signing(write, caller, row, version_id, await parties_of(write, row.id), how)
+    return {}
 
 
 async def reviews_done(write: Write, version_id: UUID) -> None:

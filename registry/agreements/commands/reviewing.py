@@ -1,23 +1,20 @@
 """From a draft to a text that is out for signature, and back."""
 
-from typing import Any
 from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.engine import Row
 
 from registry.access.permissions import Action
 from registry.access.principals import Caller
 from registry.agreements.canonical import Particulars, ProvisionText, canonical_text, version_hash
 from registry.agreements.commands.drafting import draft_provisions
 from registry.agreements.commands.holding import advanced, changed, held, parties_of
-from registry.agreements.commands.review_rounds import close_round, open_round, reviews_done
-from registry.agreements.commands.signing_order import open_signing
+from registry.agreements.commands.review_rounds import close_round, open_round, settle_round
 from registry.agreements.queries import get_agreement
 from registry.agreements.review_schemas import AgreementSubmission
 from registry.agreements.reviews import RoundOutcome
-from registry.agreements.rules import AgreementAction, AgreementKind, Sensitivity, Stage
+from registry.agreements.rules import AgreementAction, AgreementKind, Sensitivity
 from registry.agreements.schemas import Agreement
 from registry.agreements.signing_schemas import AgreementForSignature
 from registry.agreements.tables import agreement, agreement_coverage, agreement_version, provision
@@ -28,6 +25,7 @@ from registry.kernel.ids import new_id
 from registry.kernel.versions import Expected
 from registry.ledger.commands import keyed_hash
 
+ALL_AT_ONCE = AgreementForSignature()
 _TERM = ("time_zone", "effective_on", "expires_on", "notice_days")
 _FREEZE = agreement_version.update().where(
     agreement_version.c.id == sa.bindparam("its_id", type_=agreement_version.c.id.type)
@@ -53,6 +51,11 @@ _COPY_COVERAGE = agreement_coverage.insert().from_select(
     ["version_id", "category"],
     sa.select(_TO, agreement_coverage.c.category).where(agreement_coverage.c.version_id == _FROM),
 )
+_STEPS = {
+    AgreementAction.APPROVE: (Action.AGREEMENTS_REVIEW, "approved"),
+    AgreementAction.SEND_FOR_SIGNATURE: (Action.AGREEMENTS_UPDATE, "sent_for_signature"),
+    AgreementAction.WITHDRAW: (Action.AGREEMENTS_UPDATE, "withdrawn"),
+}
 
 
 async def submit(
@@ -136,35 +139,22 @@ async def send_back(write: Write, caller: Caller, agreement_id: UUID, reason: st
     return await get_agreement(write, caller.principal, agreement_id, caller.now)
 
 
-async def approve(write: Write, caller: Caller, agreement_id: UUID, note: str | None, expected: Expected) -> Agreement:
-    """Approve the reviewed text. Raises WrongState, naming who is missing, while a required reviewer has not."""
-    row = await held(write, caller, agreement_id, Action.AGREEMENTS_REVIEW, expected)
-    stage = advanced(row, AgreementAction.APPROVE)
-    await reviews_done(write, row.version_id)
-    await close_round(write, row.version_id, RoundOutcome.APPROVED, caller.now)
-    return await _moved(write, caller, row, "approved", {"note": note}, stage)
-
-
-async def send_for_signature(
-    write: Write, caller: Caller, agreement_id: UUID, how: AgreementForSignature, expected: Expected
+async def step(
+    write: Write,
+    caller: Caller,
+    agreement_id: UUID,
+    action: AgreementAction,
+    words: dict[str, object],
+    expected: Expected,
+    how: AgreementForSignature = ALL_AT_ONCE,
 ) -> Agreement:
-    """Send the approved text to the parties, to sign at once or in turn. Raises RuleBroken for a wrong sequence."""
-    row = await held(write, caller, agreement_id, Action.AGREEMENTS_UPDATE, expected)
-    stage = advanced(row, AgreementAction.SEND_FOR_SIGNATURE)
-    order = await open_signing(write, caller, row, row.version_id, await parties_of(write, row.id), how)
-    return await _moved(write, caller, row, "sent_for_signature", {**order, "note": how.note}, stage)
+    """Approve, send for signature (in the order that `how` says) or withdraw.
 
-
-async def withdraw(write: Write, caller: Caller, agreement_id: UUID, reason: str, expected: Expected) -> Agreement:
-    """Withdraw an agreement that is not executed yet."""
-    row = await held(write, caller, agreement_id, Action.AGREEMENTS_UPDATE, expected)
-    stage = advanced(row, AgreementAction.WITHDRAW)
-    await close_round(write, row.version_id, RoundOutcome.WITHDRAWN, caller.now)
-    return await _moved(write, caller, row, "withdrawn", {"reason": reason}, stage)
-
-
-async def _moved(
-    write: Write, caller: Caller, row: Row[Any], event: str, told: dict[str, object], stage: Stage
-) -> Agreement:
-    await changed(write, caller, row, event, {**told, "version_no": row.version_no}, stage=stage)
-    return await get_agreement(write, caller.principal, row.id, caller.now)
+    Raises WrongState where the table has no such move, and for an approval while a required reviewer is outstanding.
+    """
+    permission, event = _STEPS[action]
+    row = await held(write, caller, agreement_id, permission, expected)
+    stage = advanced(row, action)
+    words = {**words, **await settle_round(write, caller, row, row.version_id, action, how)}
+    await changed(write, caller, row, event, {**words, "version_no": row.version_no}, stage=stage)
+    return await get_agreement(write, caller.principal, agreement_id, caller.now)

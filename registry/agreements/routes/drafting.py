@@ -11,6 +11,7 @@ from registry.access.principals import Caller
 from registry.agreements import commands
 from registry.agreements.review_schemas import AgreementSubmission
 from registry.agreements.routes import examples
+from registry.agreements.rules import AgreementAction
 from registry.agreements.schemas import (
     Agreement,
     AgreementPatch,
@@ -149,7 +150,9 @@ async def approve_agreement(
     if_match: NamedDependency[Expected],
 ) -> Answer[Agreement]:
     """Approve the reviewed text, once each required reviewer has."""
-    return agreement_answer(await commands.approve(write, caller, agreement_id, data.note, if_match))
+    words: dict[str, object] = {"note": data.note}
+    action = AgreementAction.APPROVE
+    return agreement_answer(await commands.step(write, caller, agreement_id, action, words, if_match))
 
 
 @operation(
@@ -168,7 +171,9 @@ async def send_agreement_for_signature(
     if_match: NamedDependency[Expected],
 ) -> Answer[Agreement]:
     """Send the approved text out for signature, to all parties at once or to one after the other."""
-    return agreement_answer(await commands.send_for_signature(write, caller, agreement_id, data, if_match))
+    words: dict[str, object] = {"note": data.note}
+    action = AgreementAction.SEND_FOR_SIGNATURE
+    return agreement_answer(await commands.step(write, caller, agreement_id, action, words, if_match, data))
 
 
 @operation(
@@ -187,4 +192,6 @@ async def withdraw_agreement(
     if_match: NamedDependency[Expected],
 ) -> Answer[Agreement]:
     """Withdraw an agreement that is not executed yet."""
-    return agreement_answer(await commands.withdraw(write, caller, agreement_id, data.reason, if_match))
+    words: dict[str, object] = {"reason": data.reason}
+    action = AgreementAction.WITHDRAW
+    return agreement_answer(await commands.step(write, caller, agreement_id, action, words, if_match))
