@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from registry.agencies.schemas import Zone
 from registry.agreements.rules import AgreementKind, Sensitivity, Stage
+from registry.agreements.signing_schemas import SignatoryAuthority, SigningRound
 from registry.agreements.terms import ProvisionNumber, Terms
 from registry.http.paging import Page
 from registry.kernel.actions import AllowedAction
@@ -196,6 +197,10 @@ class AgreementParty(Struct, kw_only=True, frozen=True):
     joined_at: Instant | None
     withdrawal_notice_on: CivilDate | None
     signature: PartySignature | None
+    authority: Annotated[
+        Literal["not_on_record"] | SignatoryAuthority | None,
+        Meta(description="What the signature rests on; null without one, and in public."),
+    ]
 
 
 class SuspensionPeriod(Struct, kw_only=True, frozen=True):
@@ -233,6 +238,7 @@ class Agreement(Struct, kw_only=True, frozen=True):
     terms: Terms | None
     provisions: list[Provision]
     parties: list[AgreementParty]
+    signing: Annotated[SigningRound | None, Meta(description="While the text is out for signature, for the parties.")]
     allowed_actions: list[AllowedAction]
     version: int
     created_at: Instant

@@ -114,7 +114,6 @@ class SigningRound(Struct, kw_only=True, frozen=True):
     signed: list[UUID]
     outstanding: Annotated[list[UUID], Meta(description="In the order of their turns.")]
     due_on: CivilDate | None
-    overdue: bool
 
 
 class SignatoryAuthority(Struct, kw_only=True, frozen=True):

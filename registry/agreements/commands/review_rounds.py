@@ -17,7 +17,8 @@ from registry.access.permissions import Action
 from registry.access.principals import Caller
 from registry.agreements.commands.holding import changed, held, parties_of, permitted
 from registry.agreements.commands.signing_order import open_signing
-from registry.agreements.queries.reviews import get_review, outstanding_reviews, outstanding_words, review_row
+from registry.agreements.queries.reviews import get_review, review_row
+from registry.agreements.queries.waiting import outstanding_reviews, outstanding_words
 from registry.agreements.review_schemas import AgreementSubmission, NewReview, NewReviewer, Review
 from registry.agreements.review_tables import agreement_review_round, agreement_reviewer
 from registry.agreements.reviews import ReviewVerdict, RoundOutcome, checked_due
@@ -108,7 +109,7 @@ async def reviews_done(write: Write, version_id: UUID) -> None:
     waiting = await outstanding_reviews(write, version_id)
     if waiting:
         raise WrongState(
-            f"The text waits for its reviewers: {outstanding_words(waiting)}",
+            outstanding_words(waiting),
             "reviews_outstanding",
             extra={
                 "outstanding": [

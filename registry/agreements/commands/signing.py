@@ -84,7 +84,7 @@ async def sign(write: Write, caller: Caller, agreement_id: UUID, signing: Signin
     stage = advanced(row, AgreementAction.SIGN)
     _same_text(row, signing.version_sha256)
     _paper_day(signing.signed_on, row.time_zone, caller.now)
-    await in_turn(write, caller, row, row.version_id, caller.agency_id)
+    await in_turn(write, row.version_id, caller.agency_id)
     await _sign(write, caller, row.id, row.version_id, caller.agency_id, signing, signing.manner)
     values: dict[str, object] = {"stage": stage}
     if row.executed_at is not None:

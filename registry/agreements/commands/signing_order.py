@@ -5,12 +5,10 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from registry.access.principals import Caller
-from registry.agencies.tables import agency
-from registry.agreements.queries.signing import signing_of
+from registry.agreements.queries.signing import others_first, signing_of
 from registry.agreements.reviews import checked_due
 from registry.agreements.signing_schemas import AgreementForSignature
 from registry.agreements.signing_tables import agreement_signing, agreement_signing_turn
@@ -20,7 +18,6 @@ from registry.kernel.errors import WrongState
 
 _INSERT = agreement_signing.insert()
 _INSERT_TURN = agreement_signing_turn.insert()
-_NAME = sa.select(agency.c.name).where(agency.c.id == sa.bindparam("id", type_=agency.c.id.type))
 
 
 async def open_signing(
@@ -51,17 +48,8 @@ async def open_signing(
     return told if due_on is None else {**told, "due_on": due_on}
 
 
-async def in_turn(write: Write, caller: Caller, row: Row[Any], version_id: UUID, agency_id: UUID) -> None:
-    """Let the agency sign the version now; raises WrongState, naming whose turn it is, when others come first.
-
-    Who joins a text that all have signed has no turn to wait for.
-    """
-    found = await signing_of(write, version_id, ZoneInfo(row.time_zone), caller.now)
-    if found is None or agency_id not in found.outstanding or agency_id in found.next:
-        return
-    name = await write.value(_NAME, {"id": found.next[0]})
-    raise WrongState(
-        f"The parties sign one after the other, and it is the turn of {name}.",
-        "not_your_turn",
-        extra={"next": [str(each) for each in found.next]},
-    )
+async def in_turn(write: Write, version_id: UUID, agency_id: UUID) -> None:
+    """Let the agency sign the version now; raises WrongState, naming whose turn it is, when others come first."""
+    found = await signing_of(write, version_id)
+    if found is not None and (before := await others_first(write, found, agency_id)) is not None:
+        raise WrongState(before, "not_your_turn", extra={"next": [str(each) for each in found.next]})

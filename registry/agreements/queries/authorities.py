@@ -17,8 +17,8 @@ from registry.agencies.tables import agency
 from registry.agreements.authority import MOST_DELEGATIONS, AuthorityStatus, Power, revoked_on, status_on
 from registry.agreements.queries.in_force import partners_in_force
 from registry.agreements.rules import AgreementKind
-from registry.agreements.signing_schemas import SigningAuthority, SigningAuthorityPage
-from registry.agreements.signing_tables import signing_authority
+from registry.agreements.signing_schemas import SignatoryAuthority, SigningAuthority, SigningAuthorityPage
+from registry.agreements.signing_tables import agreement_signature_authority, signing_authority
 from registry.database.handles import Read
 from registry.http.paging import Page, cut, decode_cursor
 from registry.kernel.actions import AllowedAction, offer
@@ -50,6 +50,15 @@ _ONE = _chains().where(_LINKS[0].c.id == sa.bindparam("authority_id", type_=sign
 _OF_OFFICE = _chains().where(_LINKS[0].c.office_key == sa.bindparam("office_key")).order_by(_LINKS[0].c.id)
 _REGISTER = sa.select(agency.c.id, agency.c.time_zone).where(
     agency.c.id == _AGENCY_ID, sa.or_(sa.bindparam("anyone", type_=sa.Boolean), agency.c.id.in_(partners_in_force()))
+)
+_rests = agreement_signature_authority
+_RESTS_ON = (
+    sa.select(
+        _rests.c.agency_id.label("signer_id"),
+        *(signing_authority.c[name] for name in ("id", "office", "basis", "parent_id")),
+    )
+    .join(signing_authority, signing_authority.c.id == _rests.c.authority_id)
+    .where(_rests.c.version_id == sa.bindparam("version_id", type_=_rests.c.version_id.type))
 )
 _BEGINNING = UUID(int=0)
 
@@ -111,6 +120,14 @@ async def authorities_of_office(read: Read, agency_id: UUID, office_key: str) ->
     """The ids and chains of what an office may sign, whether it holds or not."""
     rows = await read.all(_OF_OFFICE, {"agency_id": agency_id, "office_key": office_key})
     return [(row.id, chain_of(row)) for row in rows]
+
+
+async def signatures_rest_on(read: Read, version_id: UUID) -> dict[UUID, SignatoryAuthority]:
+    """By agency, the authority that its signature to the version rests on; left out where none was on record."""
+    return {
+        row.signer_id: SignatoryAuthority(id=row.id, office=row.office, basis=row.basis, delegated_from=row.parent_id)
+        for row in await read.all(_RESTS_ON, {"version_id": version_id})
+    }
 
 
 def as_authority(row: Row[Any], principal: Principal, today: date) -> SigningAuthority:

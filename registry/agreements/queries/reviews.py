@@ -1,6 +1,5 @@
 """Rounds of review with their verdicts, and what is outstanding before a text can be approved."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,12 +10,11 @@ from sqlalchemy.engine import Row
 
 from registry.access.permissions import Action, refusal
 from registry.access.principals import Principal
-from registry.agencies.tables import agency
 from registry.agreements.queries.actions import relations
 from registry.agreements.queries.showing import agreement_row
 from registry.agreements.review_schemas import Review, ReviewRound, ReviewRoundPage
 from registry.agreements.review_tables import agreement_review_round, agreement_reviewer
-from registry.agreements.reviews import ReviewVerdict, review_overdue, stands_in_the_way
+from registry.agreements.reviews import ReviewVerdict, review_overdue
 from registry.agreements.tables import agreement_version
 from registry.database.handles import Read
 from registry.http.paging import Page, cut, decode_cursor
@@ -43,13 +41,6 @@ _REVIEW = (
     .join(_round, _round.c.id == _reviewer.c.round_id)
     .join(agreement_version, agreement_version.c.id == _round.c.version_id)
     .where(_round.c.agreement_id == _ID, _reviewer.c.id == sa.bindparam("review_id", type_=_reviewer.c.id.type))
-)
-_UNFINISHED = (
-    sa.select(_reviewer.c.agency_id, _reviewer.c.desk, _reviewer.c.required, _reviewer.c.verdict, agency.c.name)
-    .join(_round, _round.c.id == _reviewer.c.round_id)
-    .join(agency, agency.c.id == _reviewer.c.agency_id)
-    .where(_round.c.version_id == sa.bindparam("version_id", type_=_round.c.version_id.type))
-    .order_by(_reviewer.c.id)
 )
 
 
@@ -98,21 +89,6 @@ async def review_row(read: Read, agreement_id: UUID, review_id: UUID) -> Row[Any
     if row is None:
         raise NotFound("review")
     return row
-
-
-async def outstanding_reviews(read: Read, version_id: UUID) -> Sequence[Row[Any]]:
-    """The reviewers because of whom the version cannot be approved, with their agencies' names."""
-    return [
-        row
-        for row in await read.all(_UNFINISHED, {"version_id": version_id})
-        if stands_in_the_way(required=row.required, verdict=ReviewVerdict(row.verdict))
-    ]
-
-
-def outstanding_words(rows: Sequence[Row[Any]]) -> str:
-    """The outstanding reviews as a sentence."""
-    said = {ReviewVerdict.PENDING: "has not answered", ReviewVerdict.CHANGES_REQUESTED: "asked for changes"}
-    return "; ".join(f"{row.desk} of {row.name} {said[ReviewVerdict(row.verdict)]}" for row in rows) + "."
 
 
 def _review(found: Row[Any], principal: Principal, row: Row[Any], now: datetime) -> Review:

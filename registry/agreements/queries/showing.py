@@ -12,8 +12,10 @@ from registry.access.principals import Principal, Role
 from registry.agencies.tables import agency
 from registry.agreements.in_force import AgreementDates, Interval
 from registry.agreements.queries.actions import allowed_actions
+from registry.agreements.queries.authorities import signatures_rest_on
 from registry.agreements.queries.in_force import end_of
 from registry.agreements.queries.visibility import is_party, shared_with, visible_to
+from registry.agreements.queries.waiting import Waiting, waiting_for
 from registry.agreements.rules import Sensitivity, Stage, derived_status, last_notice_day
 from registry.agreements.schemas import (
     Agreement,
@@ -23,6 +25,7 @@ from registry.agreements.schemas import (
     Provision,
     SuspensionPeriod,
 )
+from registry.agreements.signing_schemas import SignatoryAuthority
 from registry.agreements.tables import (
     agreement,
     agreement_party,
@@ -194,6 +197,9 @@ async def get_agreement(
     )
     terms = msgspec.json.decode(row.terms, type=Terms)
     stage = Stage(row.stage)
+    current = bool(row.shared) and as_of is None
+    waiting = await waiting_for(read, principal.agency_id, row.version_id, stage) if current else Waiting()
+    authorities = await signatures_rest_on(read, row.version_id) if row.shared else {}
     status = derived_status(stage, dates_of(row, suspensions), at, notice_opens_at=row.notice_opens_at)
     return Agreement(
         id=row.id,
@@ -220,8 +226,9 @@ async def get_agreement(
         categories=terms.categories,
         terms=terms if row.shared else None,
         provisions=provisions,
-        parties=[_party(party, whole=bool(row.shared)) for party in parties],
-        allowed_actions=allowed_actions(principal, row, parties, now) if as_of is None else [],
+        parties=[_party(party, authorities.get(party.agency_id), whole=bool(row.shared)) for party in parties],
+        signing=waiting.signing,
+        allowed_actions=waiting.held_back(allowed_actions(principal, row, parties, now)) if as_of is None else [],
         version=row.version,
         created_at=row.created_at,
         updated_at=row.updated_at,
@@ -251,7 +258,7 @@ def shows_restricted(provisions: list[Provision]) -> bool:
     return any(p.sensitivity == Sensitivity.RESTRICTED and p.text is not None for p in provisions)
 
 
-def _party(row: Row[Any], *, whole: bool) -> AgreementParty:
+def _party(row: Row[Any], authority: SignatoryAuthority | None, *, whole: bool) -> AgreementParty:
     signature = (
         PartySignature(
             manner=row.manner,
@@ -271,4 +278,5 @@ def _party(row: Row[Any], *, whole: bool) -> AgreementParty:
         joined_at=row.joined_at if whole else None,
         withdrawal_notice_on=row.withdrawal_notice_on if whole else None,
         signature=signature,
+        authority=None if signature is None else authority or "not_on_record",
     )

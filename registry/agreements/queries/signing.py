@@ -1,12 +1,10 @@
 """A text that is out for signature: who has signed, and whose turn it is."""
 
-from datetime import datetime
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from registry.agreements.reviews import due_at
+from registry.agencies.tables import agency
 from registry.agreements.signing_schemas import SigningRound
 from registry.agreements.signing_tables import agreement_signing, agreement_signing_turn
 from registry.agreements.tables import agreement_signature
@@ -31,20 +29,32 @@ _TURNS = (
     .where(agreement_signing.c.version_id == sa.bindparam("version_id", type_=agreement_signing.c.version_id.type))
     .order_by(agreement_signing_turn.c.turn)
 )
+_NAME = sa.select(agency.c.name).where(agency.c.id == sa.bindparam("id", type_=agency.c.id.type))
 
 
-async def signing_of(read: Read, version_id: UUID, zone: ZoneInfo, now: datetime) -> SigningRound | None:
+async def signing_of(read: Read, version_id: UUID) -> SigningRound | None:
     """The version's round of signatures; None where it never went out for signature."""
     rows = await read.all(_TURNS, {"version_id": version_id})
     if not rows:
         return None
-    order, due_on = SigningOrder(rows[0].signing_order), rows[0].due_on
+    order = SigningOrder(rows[0].signing_order)
     outstanding = [row.agency_id for row in rows if row.signature_id is None]
     return SigningRound(
         order=order,
         next=next_to_sign(order, outstanding),
         signed=[row.agency_id for row in rows if row.signature_id is not None],
         outstanding=outstanding,
-        due_on=due_on,
-        overdue=bool(outstanding) and due_on is not None and now >= due_at(due_on, zone),
+        due_on=rows[0].due_on,
+    )
+
+
+async def others_first(read: Read, found: SigningRound, agency_id: UUID) -> str | None:
+    """Why the agency has to wait with its signature, as a sentence; None when it does not.
+
+    Who joins a text that all have signed has no turn to wait for.
+    """
+    if agency_id not in found.outstanding or agency_id in found.next:
+        return None
+    return (
+        f"The parties sign one after the other, and it is the turn of {await read.value(_NAME, {'id': found.next[0]})}."
     )
