@@ -36,7 +36,6 @@ agreement = table(
     sa.Column("notice_days", sa.Integer, nullable=False),
     sa.Column("executed_at", Instant),
     sa.Column("terminated_at", Instant),
-    sa.Column("notice_opens_at", Instant),
     sa.Column("search_text", sa.Text, nullable=False),
     sa.Column("is_shared", sa.Boolean, nullable=False),
     sa.Column("is_public", sa.Boolean, nullable=False),

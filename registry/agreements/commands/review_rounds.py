@@ -16,6 +16,7 @@ from sqlalchemy.engine import Row
 from registry.access.permissions import Action
 from registry.access.principals import Caller
 from registry.agreements.commands.holding import changed, held, parties_of, permitted
+from registry.agreements.commands.open_text import OpenText, signatories
 from registry.agreements.commands.signing_order import open_signing
 from registry.agreements.queries.reviews import get_review, review_row
 from registry.agreements.queries.waiting import outstanding_reviews, outstanding_words
@@ -44,7 +45,8 @@ _OPEN = (
 _INSERT_ROUND = _round.insert()
 _INSERT_REVIEWER = _reviewer.insert()
 _CLOSE = _round.update().where(
-    _round.c.version_id == sa.bindparam("its_version", type_=_round.c.version_id.type), _round.c.closed_at.is_(None)
+    _round.c.agreement_id == sa.bindparam("its_agreement", type_=_round.c.agreement_id.type),
+    _round.c.closed_at.is_(None),
 )
 _DECIDE = (
     _reviewer.update()
@@ -82,12 +84,7 @@ async def open_round(
 
 
 async def settle_round(
-    write: Write,
-    caller: Caller,
-    row: Row[Any],
-    version_id: UUID,
-    action: AgreementAction,
-    how: AgreementForSignature,
+    write: Write, caller: Caller, row: Row[Any], text: OpenText, action: AgreementAction, how: AgreementForSignature
 ) -> dict[str, object]:
     """What a step of the text asks of its reviewers and signatories; what the ledger tells of it.
 
@@ -95,12 +92,13 @@ async def settle_round(
     signature lays down the order.
     """
     if action is AgreementAction.APPROVE:
-        await reviews_done(write, version_id)
-        await close_round(write, version_id, RoundOutcome.APPROVED, caller.now)
+        await reviews_done(write, text.version_id)
+        await close_round(write, row.id, RoundOutcome.APPROVED, caller.now)
     elif action is AgreementAction.WITHDRAW:
-        await close_round(write, version_id, RoundOutcome.WITHDRAWN, caller.now)
+        await close_round(write, row.id, RoundOutcome.WITHDRAWN, caller.now)
     elif action is AgreementAction.SEND_FOR_SIGNATURE:
-        return await open_signing(write, caller, row, version_id, await parties_of(write, row.id), how)
+        parties = await signatories(write, row.id, text, caller.now)
+        return await open_signing(write, caller, row, text.version_id, parties, how)
     return {}
 
 
@@ -119,9 +117,9 @@ async def reviews_done(write: Write, version_id: UUID) -> None:
         )
 
 
-async def close_round(write: Write, version_id: UUID, outcome: RoundOutcome, now: datetime) -> None:
-    """Close the version's round, if one is open: nobody answers any more."""
-    await write.run(_CLOSE, {"its_version": version_id, "closed_at": now, "outcome": outcome})
+async def close_round(write: Write, agreement_id: UUID, outcome: RoundOutcome, now: datetime) -> None:
+    """Close the agreement's round, if one is open: nobody answers any more."""
+    await write.run(_CLOSE, {"its_agreement": agreement_id, "closed_at": now, "outcome": outcome})
 
 
 async def add_reviewer(write: Write, caller: Caller, agreement_id: UUID, new: NewReview, expected: Expected) -> Review:

@@ -1,6 +1,7 @@
 """In which order a text is signed: laid down when it goes out, and held against each signature."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -48,8 +49,8 @@ async def open_signing(
     return told if due_on is None else {**told, "due_on": due_on}
 
 
-async def in_turn(write: Write, version_id: UUID, agency_id: UUID) -> None:
+async def in_turn(write: Write, version_id: UUID, agency_id: UUID, now: datetime) -> None:
     """Let the agency sign the version now; raises WrongState, naming whose turn it is, when others come first."""
-    found = await signing_of(write, version_id)
+    found = await signing_of(write, version_id, now)
     if found is not None and (before := await others_first(write, found, agency_id)) is not None:
         raise WrongState(before, "not_your_turn", extra={"next": [str(each) for each in found.next]})

@@ -1,5 +1,6 @@
 """A text that is out for signature: who has signed, and whose turn it is."""
 
+from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -7,7 +8,7 @@ import sqlalchemy as sa
 from registry.agencies.tables import agency
 from registry.agreements.signing_schemas import SigningRound
 from registry.agreements.signing_tables import agreement_signing, agreement_signing_turn
-from registry.agreements.tables import agreement_signature
+from registry.agreements.tables import agreement_party, agreement_signature, agreement_version
 from registry.agreements.turns import SigningOrder, next_to_sign
 from registry.database.handles import Read
 
@@ -26,15 +27,31 @@ _TURNS = (
             agreement_signature.c.agency_id == agreement_signing_turn.c.agency_id,
         ),
     )
-    .where(agreement_signing.c.version_id == sa.bindparam("version_id", type_=agreement_signing.c.version_id.type))
+    .join(agreement_version, agreement_version.c.id == agreement_signing.c.version_id)
+    .join(
+        agreement_party,
+        sa.and_(
+            agreement_party.c.agreement_id == agreement_version.c.agreement_id,
+            agreement_party.c.agency_id == agreement_signing_turn.c.agency_id,
+        ),
+    )
+    .where(
+        agreement_signing.c.version_id == sa.bindparam("version_id", type_=agreement_signing.c.version_id.type),
+        # Whoever has left since it went out is not waited for.
+        sa.or_(
+            agreement_signature.c.id.is_not(None),
+            agreement_party.c.leaves_at.is_(None),
+            agreement_party.c.leaves_at > sa.bindparam("now", type_=agreement_party.c.leaves_at.type),
+        ),
+    )
     .order_by(agreement_signing_turn.c.turn)
 )
 _NAME = sa.select(agency.c.name).where(agency.c.id == sa.bindparam("id", type_=agency.c.id.type))
 
 
-async def signing_of(read: Read, version_id: UUID) -> SigningRound | None:
+async def signing_of(read: Read, version_id: UUID, now: datetime) -> SigningRound | None:
     """The version's round of signatures; None where it never went out for signature."""
-    rows = await read.all(_TURNS, {"version_id": version_id})
+    rows = await read.all(_TURNS, {"version_id": version_id, "now": now})
     if not rows:
         return None
     order = SigningOrder(rows[0].signing_order)

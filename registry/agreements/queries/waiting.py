@@ -1,6 +1,7 @@
 """What a text on its way waits for: reviewers before its approval, others' signatures before one's own."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -52,22 +53,23 @@ class Waiting(Struct, kw_only=True, frozen=True):
     """The round of signatures that is open, and why an action is withheld that the stage would allow."""
 
     signing: SigningRound | None = None
-    bars: Mapping[AgreementAction, str] = {}
+    bars: Mapping[str, str] = {}
 
     def held_back(self, offers: Sequence[AllowedAction]) -> list[AllowedAction]:
         """The offers, those withheld for which there is something to wait."""
-        bars: dict[str, str] = {action.value: bar for action, bar in self.bars.items()}
         return [
-            offer(each.action, withheld=bars[each.action]) if each.allowed and each.action in bars else each
+            offer(each.action, withheld=self.bars[each.action]) if each.allowed and each.action in self.bars else each
             for each in offers
         ]
 
 
-async def waiting_for(read: Read, agency_id: UUID, version_id: UUID, stage: Stage) -> Waiting:
+async def waiting_for(read: Read, agency_id: UUID, version_id: UUID, stage: Stage, now: datetime) -> Waiting:
     """What the version, at that stage of its way, waits for, as the agency sees it."""
     if stage is Stage.IN_REVIEW and (rows := await outstanding_reviews(read, version_id)):
         return Waiting(bars={AgreementAction.APPROVE: outstanding_words(rows)})
-    if stage is Stage.OUT_FOR_SIGNATURE and (signing := await signing_of(read, version_id)) is not None:
-        before = await others_first(read, signing, agency_id)
-        return Waiting(signing=signing, bars={} if before is None else {AgreementAction.SIGN: before})
+    if stage is Stage.OUT_FOR_SIGNATURE and (signing := await signing_of(read, version_id, now)) is not None:
+        bar = await others_first(read, signing, agency_id)
+        if agency_id in signing.signed:
+            bar = "Your agency has signed this version already."
+        return Waiting(signing=signing, bars={} if bar is None else {"sign": bar, "confirm": bar})
     return Waiting()

@@ -45,6 +45,7 @@ def upgrade() -> None:
         op.execute(f"ALTER TABLE {table} ADD COLUMN {column.format(**WORDS[dialect])}")
     _tables()
     _carry_over()
+    op.execute("ALTER TABLE agreement DROP COLUMN notice_opens_at")
     _guards(dialect)
 
 
