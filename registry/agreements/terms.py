@@ -131,13 +131,14 @@ def _about_lists(terms: Terms) -> Iterator[Fault]:
             if code in codes[:index]:
                 yield _fault(f"/{name}/{index}", "listed_twice", f"“{code}” is listed twice.")
     for index, code in enumerate(terms.categories):
-        wider = [other for other in terms.categories if _covers(other, code)]
+        wider = [other for other in terms.categories if covers(other, code)]
         if wider:
             detail = f"“{code}” is covered by “{wider[0]}” already: leave one of them out."
             yield _fault(f"/categories/{index}", "category_covered_already", detail)
 
 
-def _covers(wider: str, code: str) -> bool:
+def covers(wider: str, code: str) -> bool:
+    """Whether a category lies below another: codes spell out their place in the tree."""
     return wider != code and (wider == "any" or code.startswith(f"{wider}."))
 
 

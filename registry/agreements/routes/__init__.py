@@ -11,6 +11,12 @@ from registry.agreements.routes.binding import (
     suspend_agreement,
     terminate_agreement,
 )
+from registry.agreements.routes.checking import (
+    get_agreement_completeness,
+    get_checklist,
+    list_agreement_contradictions,
+    list_checklists,
+)
 from registry.agreements.routes.drafting import (
     approve_agreement,
     create_agreement,
@@ -57,5 +63,9 @@ router = Router(
         get_agreement_version,
         list_agreement_history,
         get_agency_contact,
+        list_checklists,
+        get_checklist,
+        get_agreement_completeness,
+        list_agreement_contradictions,
     ],
 )
