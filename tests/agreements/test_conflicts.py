@@ -1,12 +1,12 @@
 """Two agreements held against each other: what cannot hold together, and what is stricter in one of them."""
 
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
 
 from registry.agreements.checks.conflicts import (
-    FLAGS,
     LIMITS,
     STANCES,
     categories_in_common,
@@ -37,6 +37,8 @@ def test_two_that_say_the_same_do_not_differ(given: dict[str, Any]) -> None:
 
 
 FIXED = {"model": "fixed_rate", "rate_per_hour": money("90.00")}
+HELPS = {"agency_id": str(UUID(int=1)), "role": "assists"}
+SENT = {"categories": ["k9"], "trigger": "Second alarm"}
 AFTER = {"model": "actual_after_hours", "free_hours": 12}
 
 
@@ -100,7 +102,13 @@ def test_what_one_loan_cannot_have_twice_is_a_conflict_told_at_both_places(
         ({"cost_ceiling": money("99.50")}, {}, "this"),
         ({"cost_ceiling": money("99.50")}, {"cost_ceiling": money("100.00", "CAD")}, None),
         ({"insurance_required": True}, {}, "this"),
-        ({"emergency_only": True}, {}, "this"),
+        ({"least_priority": "urgent"}, {}, "this"),
+        ({"least_priority": "urgent"}, {"least_priority": "emergency"}, "other"),
+        ({"directions": [HELPS]}, {}, "this"),
+        ({"directions": [HELPS]}, {"directions": [HELPS, {**HELPS, "agency_id": str(UUID(int=2))}]}, "other"),
+        ({"directions": [HELPS]}, {"directions": [{**HELPS, "role": "requests"}]}, None),
+        ({"automatic_aid": [SENT]}, {}, None),
+        ({"automatic_aid": [SENT]}, {"automatic_aid": [{**SENT, "trigger": "Third alarm"}]}, None),
         ({"approval_required": True}, {"approval_over_hours": 8}, "this"),
         ({"approval_over_hours": 8}, {"approval_over_hours": 24}, "this"),
         ({"approval_over_hours": 8}, {}, "this"),
@@ -210,6 +218,9 @@ def test_only_what_one_loan_can_fall_under_twice_is_compared(
 
 def test_every_term_is_compared_or_said_not_to_be() -> None:
     """A new term is decided here, not forgotten."""
-    single = {"reimbursement", "cost_ceiling", "approval_required", "approval_over_hours", "categories", "purposes"}
+    single = {
+        *("reimbursement", "cost_ceiling", "approval_required", "approval_over_hours", "insurance_required"),
+        *("least_priority", "directions", "automatic_aid", "categories", "purposes"),
+    }
     not_compared = {"clauses"}
-    assert {*STANCES, *LIMITS, *FLAGS} | single | not_compared == {*Terms.__struct_fields__}
+    assert {*STANCES, *LIMITS} | single | not_compared == {*Terms.__struct_fields__}

@@ -99,7 +99,7 @@ async def test_what_ended_or_is_suspended_is_not_compared(service: Service, cast
     drafted = await draft(cast.assisting, cast.requesting, terms=SENDING)
     before = format_instant(utc_now())
     assert len(await compared(cast.assisting, drafted)) == 2
-    await cast.assisting.legal.done("POST", f"{PATH}/{ended['id']}/terminate", {"reason": "replaced"})
+    await cast.assisting.legal.done("POST", f"{PATH}/{ended['id']}/terminate", {"ground": "cause", "reason": "replaced"})
     await cast.assisting.legal.done("POST", f"{PATH}/{stopped['id']}/suspend", {"reason": "audit"})
     assert await compared(cast.assisting, drafted) == []
     assert len(await compared(cast.assisting, drafted, f"?as_of={before}")) == 2

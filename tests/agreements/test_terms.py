@@ -134,7 +134,7 @@ def test_what_is_wrong_by_itself_is_told_once_where_it_stands(terms: Terms, poin
             "/approval_over_hours",
             "/approval_required",
         ),
-        (k9(emergency_only=True, notice_hours=4), "notice_never_applies", "/notice_hours", "/emergency_only"),
+        (k9(least_priority="emergency", notice_hours=4), "notice_never_applies", "/notice_hours", "/least_priority"),
         (
             k9(max_duration_hours=8, recall_notice_hours=8),
             "recall_outlasts_loan",
@@ -172,6 +172,12 @@ def test_what_is_wrong_by_itself_is_told_once_where_it_stands(terms: Terms, poin
             "/max_duration_hours",
         ),
         (k9(claim_window_days=60), "claims_without_reimbursement", "/claim_window_days", "/reimbursement/model"),
+        (
+            k9(automatic_aid=[{"categories": ["lab"], "trigger": "Second alarm"}]),
+            "automatic_aid_not_covered",
+            "/automatic_aid/0/categories",
+            "/categories",
+        ),
         (
             k9(
                 reimbursement={"model": "fixed_rate", "rate_per_hour": RATE},
@@ -214,7 +220,7 @@ def test_a_threshold_below_the_longest_loan_is_no_contradiction(hours: int) -> N
 
 
 def test_several_contradictions_are_all_told() -> None:
-    terms = k9(categories=["k9", "any"], emergency_only=True, notice_hours=1, claim_window_days=3)
+    terms = k9(categories=["k9", "any"], least_priority="emergency", notice_hours=1, claim_window_days=3)
     assert list(dict.fromkeys(code for _, code in told(terms))) == [
         "category_covered_already",
         "notice_never_applies",

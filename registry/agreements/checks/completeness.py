@@ -44,6 +44,8 @@ class Document(Struct, kw_only=True, frozen=True):
     clauses: Sequence[Clause]
     terms: Terms
     expires_on: date | None = None
+    auto_renew_months: int | None = None
+    review_every_months: int | None = None
 
 
 def applicable(

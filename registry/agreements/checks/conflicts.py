@@ -41,11 +41,7 @@ LIMITS = {
     "claim_window_days": Limit(words="The window for claims", unit="days", stricter="low"),
     "recall_notice_hours": Limit(words="The notice of a recall", unit="h", stricter="high"),
 }
-FLAGS = {
-    "insurance_required": "Proof of insurance",
-    "emergency_only": "Emergency priority",
-}
-"""Terms that, where they are set, ask for something."""
+PRIORITIES = ("routine", "urgent", "emergency")
 
 
 def compare(this: Terms, other: Terms) -> list[Conflict]:
@@ -56,7 +52,10 @@ def compare(this: Terms, other: Terms) -> list[Conflict]:
         *_limits(this, other),
         *_cost_ceiling(this, other),
         *_approval(this, other),
-        *_flags(this, other),
+        *_insurance(this, other),
+        *_priority(this, other),
+        *_directions(this, other),
+        *_automatic_aid(this, other),
         *_reach(this, other, "categories", categories_in_common),
         *_reach(this, other, "purposes", purposes_in_common),
     ]
@@ -156,12 +155,38 @@ def _approval_from(terms: Terms) -> int | None:
     return 0 if terms.approval_required else terms.approval_over_hours
 
 
-def _flags(this: Terms, other: Terms) -> Iterator[Conflict]:
-    for name, words in FLAGS.items():
-        mine, theirs = bool(getattr(this, name)), bool(getattr(other, name))
-        if mine != theirs:
-            said = ["required" if flag else "not required" for flag in (mine, theirs)]
-            yield _differs(name, this, other, words, said[0], said[1], "this" if mine else "other")
+def _insurance(this: Terms, other: Terms) -> Iterator[Conflict]:
+    mine, theirs = this.insurance_required, other.insurance_required
+    if mine != theirs:
+        said = ["required" if required else "not required" for required in (mine, theirs)]
+        stricter: Stricter = "this" if mine else "other"
+        yield _differs("insurance_required", this, other, "Proof of insurance", said[0], said[1], stricter)
+
+
+def _priority(this: Terms, other: Terms) -> Iterator[Conflict]:
+    mine, theirs = this.least_priority, other.least_priority
+    if mine != theirs:
+        stricter = _stricter(PRIORITIES.index(mine), PRIORITIES.index(theirs), low=False)
+        yield _differs("least_priority", this, other, "The least priority", mine, theirs, stricter)
+
+
+def _directions(this: Terms, other: Terms) -> Iterator[Conflict]:
+    """Who assists whom: whom one agreement lets only help or only be helped, the other may let do both."""
+    mine, theirs = ({each.agency_id: each.role for each in terms.directions} for terms in (this, other))
+    if mine != theirs:
+        said = [f"{len(each)} one-way parties" if each else NOT_SAID for each in (mine, theirs)]
+        stricter: Stricter | None = (
+            "this" if mine.items() >= theirs.items() else "other" if theirs.items() >= mine.items() else None
+        )
+        yield _differs("directions", this, other, "Who assists whom", said[0], said[1], stricter)
+
+
+def _automatic_aid(this: Terms, other: Terms) -> Iterator[Conflict]:
+    """Under one of the two help is sent without asking, where under the other it must be asked for."""
+    mine, theirs = ({(*each.categories, each.trigger) for each in terms.automatic_aid} for terms in (this, other))
+    if mine != theirs:
+        said = [f"{len(each)} triggers" if each else NOT_SAID for each in (mine, theirs)]
+        yield _differs("automatic_aid", this, other, "Automatic aid", said[0], said[1], None)
 
 
 def _reach(

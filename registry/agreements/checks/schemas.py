@@ -17,7 +17,7 @@ Severity = Annotated[
     Literal["required", "recommended"],
     Meta(description="`required`: the source demands it; `recommended`: agreements of this kind usually have it."),
 ]
-DateName = Literal["expires_on"]
+DateName = Literal["expires_on", "auto_renew_months", "review_every_months"]
 ItemStatus = Annotated[
     Literal["found", "weak", "missing", "for_counsel"],
     Meta(

@@ -18,13 +18,8 @@ from registry.agreements.queries.listing import (
     list_versions,
     status_at,
 )
-from registry.agreements.queries.showing import (
-    agreement_row,
-    dates_of,
-    get_agreement,
-    shows_restricted,
-    suspensions_of,
-)
+from registry.agreements.queries.showing import agreement_row, get_agreement, shows_restricted
+from registry.agreements.queries.texts import dates_of, executed_texts, renewal_of, suspensions_of
 from registry.agreements.queries.visibility import visible_to
 
 __all__ = [
@@ -36,6 +31,7 @@ __all__ = [
     "covers_asset",
     "dates_of",
     "end_of",
+    "executed_texts",
     "get_agreement",
     "get_contact",
     "get_version",
@@ -44,6 +40,7 @@ __all__ = [
     "partner_in_force",
     "partners_in_force",
     "relations",
+    "renewal_of",
     "shows_restricted",
     "status_at",
     "suspensions_of",

@@ -1,7 +1,7 @@
 """An agreement held against checklists, and against the others that bind the same parties."""
 
 import asyncio
-from datetime import date, datetime
+from datetime import datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -27,7 +27,7 @@ from registry.agreements.checks.schemas import (
     ConflictQuery,
 )
 from registry.agreements.queries.in_force import OPEN_END
-from registry.agreements.queries.showing import agreement_row
+from registry.agreements.queries.showing import agreement_row, agreement_row_at
 from registry.agreements.queries.visibility import shared_with
 from registry.agreements.rules import AgreementKind, Sensitivity
 from registry.agreements.tables import (
@@ -36,10 +36,11 @@ from registry.agreements.tables import (
     agreement_party,
     agreement_party_window,
     agreement_version,
+    agreement_version_dates,
     provision,
 )
 from registry.agreements.terms import Terms
-from registry.database.handles import Read
+from registry.database.handles import Read, Rows
 from registry.http.paging import cut, decode_cursor
 from registry.kernel.errors import Fault, Forbidden, NotFound, RuleBroken
 from registry.kernel.time import checked_instant
@@ -48,10 +49,14 @@ from registry.taxonomy.tables import category_closure
 _ID = sa.bindparam("id", type_=agreement.c.id.type)
 _VERSION_ID = sa.bindparam("version_id", type_=agreement_version.c.id.type)
 # A text that is not frozen is its custodian's alone.
-_VERSION = sa.select(agreement_version).where(
-    agreement_version.c.agreement_id == _ID,
-    agreement_version.c.no == sa.bindparam("no", type_=sa.Integer),
-    sa.or_(agreement_version.c.frozen_at.is_not(None), sa.bindparam("custodian", type_=sa.Boolean)),
+_VERSION = (
+    sa.select(agreement_version, agreement_version_dates.c.expires_on, agreement_version_dates.c.auto_renew_months)
+    .join(agreement_version_dates, agreement_version_dates.c.version_id == agreement_version.c.id)
+    .where(
+        agreement_version.c.agreement_id == _ID,
+        agreement_version.c.no == sa.bindparam("no", type_=sa.Integer),
+        sa.or_(agreement_version.c.frozen_at.is_not(None), sa.bindparam("custodian", type_=sa.Boolean)),
+    )
 )
 _CLAUSES = (
     sa.select(provision.c.number, provision.c.heading, provision.c.text, provision.c.sensitivity)
@@ -64,12 +69,6 @@ _STATES = (
     .join(agreement_party, agreement_party.c.agency_id == agency.c.id)
     .where(agreement_party.c.agreement_id == _ID, agency.c.state.is_not(None))
 )
-
-
-class _Signed(msgspec.Struct):
-    """Of a frozen version's own bytes, the dates it was signed with."""
-
-    expires_on: date | None
 
 
 def list_checklists() -> ChecklistList:
@@ -104,7 +103,7 @@ async def get_completeness(
     Restricted provisions count, and their text is in no answer: nothing restricted is read out, so nothing is recorded.
     Raises NotFound, Forbidden for whoever is no party, RuleBroken for a checklist that there is not.
     """
-    row = await _whole(read, principal, agreement_id)
+    row = _whole(await agreement_row(read, principal, agreement_id))
     version = await read.first(
         _VERSION,
         {
@@ -126,22 +125,23 @@ async def get_completeness(
     )
 
 
-async def _whole(read: Read, principal: Principal, agreement_id: UUID, as_of: datetime | None = None) -> Row[Any]:
-    row = await agreement_row(read, principal, agreement_id, as_of)
+def _whole(row: Row[Any]) -> Row[Any]:
+    """The row itself, for whoever sees the agreement in full. Raises Forbidden."""
     if not row.shared:
         raise Forbidden("An agreement is checked for its parties; what is public is in the agreement itself.")
     return row
 
 
 async def _document(read: Read, row: Row[Any], version: Row[Any]) -> Document:
-    signed = row if version.canonical is None else msgspec.json.decode(version.canonical, type=_Signed)
     return Document(
         clauses=[
             Clause(number=c.number, heading=c.heading, text=c.text, sensitivity=Sensitivity(c.sensitivity))
             for c in await read.all(_CLAUSES, {"version_id": version.id})
         ],
         terms=msgspec.json.decode(version.terms, type=Terms),
-        expires_on=signed.expires_on,
+        expires_on=version.expires_on,
+        auto_renew_months=version.auto_renew_months,
+        review_every_months=row.review_every_months,
     )
 
 
@@ -158,6 +158,26 @@ async def _lists(read: Read, row: Row[Any], document: Document, code: str | None
         headings={clause.heading for clause in document.clauses},
         states={each.state for each in states},
     )
+
+
+_SPAN = sa.select(
+    sa.func.min(agreement_party_window.c.starts_at, type_=agreement.c.starts_at.type).label("start"),
+    sa.func.max(agreement_party_window.c.ends_at, type_=agreement.c.starts_at.type).label("end"),
+).where(
+    agreement_party_window.c.agreement_id == _ID,
+    agreement_party_window.c.ends_at > sa.bindparam("at", type_=agreement.c.starts_at.type),
+)
+
+
+async def _span(read: Read, row: Row[Any], at: datetime) -> tuple[datetime, datetime] | None:
+    """From when until when the agreement binds anybody from `at` on: by its windows, or as a draft by its dates."""
+    start, end = row.starts_at, row.its_ends_at or OPEN_END
+    if row.executed_at is not None:
+        windows = await read.first(_SPAN, {"id": row.id, "at": at})
+        if windows is None or windows.start is None:
+            return None
+        start, end = windows.start, windows.end
+    return (max(at, start), end) if end > at else None
 
 
 @cache
@@ -279,22 +299,21 @@ async def list_conflicts(
     Raises NotFound, Forbidden for whoever is no party, RuleBroken for another list's cursor.
     """
     as_of = None if query.as_of is None else checked_instant(query.as_of, "/as_of")
-    row = await _whole(read, principal, agreement_id, as_of)
+    row = _whole(await agreement_row_at(read, principal, agreement_id, as_of, now))
     at = as_of or now
     (after,) = (UUID(int=0),) if query.cursor is None else decode_cursor(query.cursor, (UUID,))
-    rows = await read.all_slowly(
-        _others_statement(),
-        {
-            "id": agreement_id,
-            "viewer": principal.agency_id,
-            "version_id": row.version_id,
-            "unexecuted": row.executed_at is None,
-            "from": max(at, row.starts_at),
-            "until": row.ends_at or OPEN_END,
-            "after": after,
-            "limit": query.limit + 1,
-        },
-    )
+    span = await _span(read, row, at)
+    parameters = {
+        "id": agreement_id,
+        "viewer": principal.agency_id,
+        "version_id": row.version_id,
+        "unexecuted": row.executed_at is None,
+        "after": after,
+        "limit": query.limit + 1,
+    }
+    rows: Rows = ()
+    if span is not None:
+        rows = await read.all_slowly(_others_statement(), {**parameters, "from": span[0], "until": span[1]})
     kept, next_cursor = cut(rows, query.limit, lambda each: (each.id,))
     terms = msgspec.json.decode(row.terms, type=Terms)
     return AgreementConflictPage(
