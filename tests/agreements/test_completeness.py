@@ -49,9 +49,9 @@ def terms(**given: object) -> Terms:
 
 
 def finding(
-    given: list[Clause], its_terms: Terms | None = None, expires_on: date | None = None, **item: Any
+    given: list[Clause], its_terms: Terms | None = None, told: dict[str, Any] | None = None, **item: Any
 ) -> ItemFinding:
-    document = Document(clauses=given, terms=its_terms or terms(), expires_on=expires_on)
+    document = Document(clauses=given, terms=its_terms or terms(), **(told or {}))
     (findings,) = examine(document, [checklist(**(item or ITEM))])
     return findings.items[0]
 
@@ -106,9 +106,14 @@ def test_an_item_without_any_mark_is_left_to_counsel() -> None:
     assert (found.status, found.provisions, found.reasons) == ("for_counsel", [], [])
 
 
-def test_a_date_says_it_too() -> None:
-    item: dict[str, Any] = {"headings": ["term"], "dates": ["expires_on"], "words": ["period of"]}
-    assert finding([], expires_on=date(2027, 12, 31), **item).terms == ["expires_on"]
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("expires_on", date(2027, 12, 31)), ("auto_renew_months", 12), ("review_every_months", 36)],
+)
+def test_a_date_or_a_cycle_says_it_too(name: str, value: object) -> None:
+    item: dict[str, Any] = {"headings": ["term"], "dates": [name], "words": ["period of"]}
+    found = finding([], told={name: value}, **item)
+    assert (found.status, found.terms) == ("found", [name])
     assert finding([], **item).status == "missing"
 
 

@@ -11,6 +11,7 @@ from registry.access.principals import Role
 from registry.agreements.tables import agreement_party, agreement_party_window
 from registry.database.connect import unit_of_work
 from registry.kernel.time import format_instant, utc_now
+from tests.agreements.test_amendments import OPENING, hand, out_for_signature
 from tests.support.agreements import agreement_body, record_agreement, sign_agreement
 from tests.support.cast import Agency, Cast, make_agency
 from tests.support.problems import assert_problem
@@ -99,7 +100,9 @@ async def test_what_ended_or_is_suspended_is_not_compared(service: Service, cast
     drafted = await draft(cast.assisting, cast.requesting, terms=SENDING)
     before = format_instant(utc_now())
     assert len(await compared(cast.assisting, drafted)) == 2
-    await cast.assisting.legal.done("POST", f"{PATH}/{ended['id']}/terminate", {"ground": "cause", "reason": "replaced"})
+    await cast.assisting.legal.done(
+        "POST", f"{PATH}/{ended['id']}/terminate", {"ground": "cause", "reason": "replaced"}
+    )
     await cast.assisting.legal.done("POST", f"{PATH}/{stopped['id']}/suspend", {"reason": "audit"})
     assert await compared(cast.assisting, drafted) == []
     assert len(await compared(cast.assisting, drafted, f"?as_of={before}")) == 2
@@ -151,6 +154,34 @@ async def test_parties_bound_one_after_the_other_are_never_bound_together(servic
         await write.run(windows.update().where(its, windows.c.agency_id == cast.assisting.id).values(ends_at=later))
     (found,) = await compared(cast.assisting, drafted)
     assert found["bound_together_from"] == format_instant(turn)
+
+
+async def test_each_is_compared_with_the_text_that_it_has_by_then(service: Service, cast: Cast) -> None:
+    """An amendment that takes effect tomorrow contradicts from tomorrow on, and not before."""
+    one = await sign_agreement(service, cast.assisting, cast.requesting, terms=SENDING)
+    other = await sign_agreement(service, cast.assisting, cast.requesting, terms=SENDING)
+    change = {"terms": {"categories": ["any"], **RECEIVING}}
+    sent = await out_for_signature(cast, other, change)
+    digest = sent["amendment"]["version_sha256"]
+    (draft_of_other,) = await compared(cast.requesting, other, "?version_no=2")
+    assert [each["term"] for each in draft_of_other["conflicts"]] == ["liability"], "told before anybody signs it"
+    assert (await compared(cast.requesting, other))[0]["conflicts"] == []
+    for agency in (cast.assisting, cast.requesting):
+        await agency.legal.done("POST", f"{PATH}/{other['id']}/sign", hand(digest))
+    (now,) = await compared(cast.requesting, one)
+    assert (now["version_no"], now["conflicts"]) == (1, [])
+    (later,) = await compared(cast.requesting, one, f"?as_of={format_instant(utc_now() + timedelta(days=3))}")
+    assert (later["version_no"], later["version_sha256"]) == (2, digest)
+    assert [each["term"] for each in later["conflicts"]] == ["liability"]
+
+
+async def test_an_amendment_that_is_not_frozen_is_its_custodians_alone(service: Service, cast: Cast) -> None:
+    made = await sign_agreement(service, cast.assisting, cast.requesting)
+    await cast.assisting.legal.done("POST", f"{PATH}/{made['id']}/amend", OPENING)
+    for check in ("contradictions", "completeness"):
+        path = f"{PATH}/{made['id']}/{check}?version_no=2"
+        assert (await cast.assisting.coordinator.get(path)).json()["version_no"] == 2
+        assert_problem(await cast.requesting.legal.get(path), 404, "not_found")
 
 
 async def test_the_list_is_paged_by_agreement(service: Service, cast: Cast) -> None:

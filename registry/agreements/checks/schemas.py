@@ -13,6 +13,7 @@ from registry.kernel.time import Instant
 
 Sentence = Annotated[str, Meta(min_length=1, max_length=600, pattern=NAME_PATTERN)]
 State = Annotated[str, Meta(min_length=2, max_length=2, pattern=r"\A[A-Z]{2}\Z", examples=["FL"])]
+VersionNo = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 Severity = Annotated[
     Literal["required", "recommended"],
     Meta(description="`required`: the source demands it; `recommended`: agreements of this kind usually have it."),
@@ -157,7 +158,9 @@ class CompletenessQuery(Struct, kw_only=True, frozen=True):
     checklist: (
         Annotated[Code, Meta(description="One checklist, whether it applies or not; else all that apply.")] | None
     ) = None
-    version_no: Annotated[int, Meta(ge=1, le=2**31 - 1, description="The current version if absent.")] | None = None
+    version_no: (
+        Annotated[VersionNo, Meta(description="The draft, or the newest executed version, if absent.")] | None
+    ) = None
 
 
 class TermPlace(Struct, kw_only=True, frozen=True):
@@ -209,6 +212,10 @@ class AgreementConflictPage(Struct, kw_only=True, frozen=True):
 
 
 class ConflictQuery(Page, kw_only=True, frozen=True):
-    """From when on it is asked."""
+    """From when on it is asked, and of which text."""
 
     as_of: Annotated[Instant, Meta(description="What binds then or later; now if absent.")] | None = None
+    version_no: (
+        Annotated[VersionNo, Meta(description="As if it were the text, such as an amendment; else the text then.")]
+        | None
+    ) = None

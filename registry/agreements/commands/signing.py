@@ -220,7 +220,8 @@ async def record_amendment(
 ) -> Agreement:
     """Take over an amendment that is signed on paper already; it takes effect once every bound party confirmed it.
 
-    The custodian's signature is given with it, unless a service records it. Raises Conflict while another amendment is open, WrongState, RuleBroken.
+    The custodian's signature is given with it, unless a service records it. Raises Conflict while another amendment is
+    open, WrongState, RuleBroken.
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_UPDATE, expected)
     signed_at = _paper_day(new.signed_on, row.time_zone, caller.now)

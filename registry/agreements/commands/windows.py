@@ -65,6 +65,10 @@ _PARTIES = (
         sa.and_(
             agreement_signature.c.agreement_id == agreement_party.c.agreement_id,
             agreement_signature.c.agency_id == agreement_party.c.agency_id,
+            # A signature to a draft, or to an amendment that came to nothing, ratifies nothing.
+            agreement_signature.c.version_id.in_(
+                sa.bindparam("executed", type_=agreement_signature.c.version_id.type, expanding=True)
+            ),
         ),
     )
     .where(agreement_party.c.agreement_id == _ID)
@@ -90,7 +94,7 @@ async def rewrite_windows(write: Write, agreement_id: UUID, now: datetime) -> No
         approvals.setdefault(approval.agency_id, []).append(span)
     bound = {
         party.agency_id: party_windows(dates, _history(row, party, approvals.get(party.agency_id, ())))
-        for party in await write.all(_PARTIES, {"id": agreement_id})
+        for party in await write.all(_PARTIES, {"id": agreement_id, "executed": [text.version_id for text in texts]})
     }
     terms = {n: msgspec.json.decode(text.terms, type=Terms) for n, text in enumerate(texts)}
     holding = text_windows(dates)

@@ -104,16 +104,7 @@ async def get_completeness(
     Raises NotFound, Forbidden for whoever is no party, RuleBroken for a checklist that there is not.
     """
     row = _whole(await agreement_row(read, principal, agreement_id))
-    version = await read.first(
-        _VERSION,
-        {
-            "id": agreement_id,
-            "no": query.version_no or row.version_no,
-            "custodian": row.custodian_id == principal.agency_id,
-        },
-    )
-    if version is None:
-        raise NotFound("version")
+    version = await _version(read, principal, row, query.version_no or row.version_no)
     document = await _document(read, row, version)
     lists = await _lists(read, row, document, query.checklist)
     return AgreementCompleteness(
@@ -130,6 +121,15 @@ def _whole(row: Row[Any]) -> Row[Any]:
     if not row.shared:
         raise Forbidden("An agreement is checked for its parties; what is public is in the agreement itself.")
     return row
+
+
+async def _version(read: Read, principal: Principal, row: Row[Any], no: int) -> Row[Any]:
+    """One version, as far as the caller may read it. Raises NotFound."""
+    custodian = row.custodian_id == principal.agency_id
+    version = await read.first(_VERSION, {"id": row.id, "no": no, "custodian": custodian})
+    if version is None:
+        raise NotFound("version")
+    return version
 
 
 async def _document(read: Read, row: Row[Any], version: Row[Any]) -> Document:
@@ -302,11 +302,15 @@ async def list_conflicts(
     row = _whole(await agreement_row_at(read, principal, agreement_id, as_of, now))
     at = as_of or now
     (after,) = (UUID(int=0),) if query.cursor is None else decode_cursor(query.cursor, (UUID,))
+    version_id, no, text = row.version_id, row.version_no, row.terms
+    if query.version_no is not None:
+        version = await _version(read, principal, row, query.version_no)
+        version_id, no, text = version.id, version.no, version.terms
     span = await _span(read, row, at)
     parameters = {
         "id": agreement_id,
         "viewer": principal.agency_id,
-        "version_id": row.version_id,
+        "version_id": version_id,
         "unexecuted": row.executed_at is None,
         "after": after,
         "limit": query.limit + 1,
@@ -315,10 +319,10 @@ async def list_conflicts(
     if span is not None:
         rows = await read.all_slowly(_others_statement(), {**parameters, "from": span[0], "until": span[1]})
     kept, next_cursor = cut(rows, query.limit, lambda each: (each.id,))
-    terms = msgspec.json.decode(row.terms, type=Terms)
+    terms = msgspec.json.decode(text, type=Terms)
     return AgreementConflictPage(
         agreement_id=agreement_id,
-        version_no=row.version_no,
+        version_no=no,
         as_of=at,
         items=[found for each in kept if (found := _compared(terms, each)) is not None],
         next_cursor=next_cursor,
