@@ -77,7 +77,7 @@ def provisions(restricted: str, among_parties: str, *, public: bool = False) -> 
     return [
         {"number": "1", "heading": "purpose", "text": "Open.", "sensitivity": "public" if public else "parties"},
         {"number": "2", "heading": "equipment", "text": f"Among us: {among_parties}."},
-        {"number": "3", "heading": "communications", "text": f"Keys: {restricted}.", **law},
+        {"number": "3", "heading": "communications", "text": f"Radio keys: {restricted}.", **law},
     ]
 
 
@@ -236,6 +236,7 @@ def values_of(stage: Stage, parameter: dict[str, Any]) -> list[str]:
     fixed = {
         "no": ["1", "2"],
         "code": ["k9"],
+        "checklist": ["general"],
         "limit": ["1"],
         "q": [*stage.marks][::5],
         "time_zone": ["America/Chicago"],

@@ -147,10 +147,11 @@ AGENCY_ROWS = {
 }
 TAXONOMY_ROWS = _each("list_categories get_category list_purposes list_provision_headings", "taxonomy:read")
 AGREEMENT_ROWS = {
-    **_each("list_agreements list_agreements_in_force", "agreements:read"),
+    **_each("list_agreements list_agreements_in_force list_checklists get_checklist", "agreements:read"),
     **_each("create_agreement record_agreement", "agreements:create"),
     **_each("get_agreement", "agreements:read", *AGREEMENTS),
     **_each("get_agreement_version list_agreement_versions", "agreements:read", *AGREEMENTS, only="party"),
+    **_each("get_agreement_completeness list_agreement_contradictions", "agreements:read", *AGREEMENTS, only="party"),
     **_each(
         "update_agreement submit_agreement send_back_agreement send_agreement_for_signature withdraw_agreement "
         "suspend_agreement reinstate_agreement terminate_agreement amend_agreement record_agreement_amendment "

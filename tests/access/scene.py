@@ -84,7 +84,7 @@ class Scene(Struct, kw_only=True, frozen=True):
     def request(self, operation: str, thing_id: str | None) -> tuple[str, str, dict[str, Any]]:
         """Method, path and options of a well-formed request for the operation."""
         method, template = self.paths[operation]
-        path = template.replace("{no}", "1").replace("{code}", "k9")
+        path = template.replace("{no}", "1").replace("{code}", "k9").replace("{checklist}", "general")
         if "{" in path:
             assert thing_id is not None
             ids = iter(thing_id.split("/"))  # a part of a thing is named with the thing

@@ -190,6 +190,13 @@ async def agreement_row(read: Read, principal: Principal, agreement_id: UUID) ->
     return await _row(read, principal, agreement_id, "current")
 
 
+async def agreement_row_at(
+    read: Read, principal: Principal, agreement_id: UUID, as_of: datetime | None, now: datetime
+) -> Row[Any]:
+    """The agreement's row with the text that holds now or, of the past, held at `as_of`. Raises NotFound as above."""
+    return await _row(read, principal, agreement_id, "now" if as_of is None else "past", as_of or now)
+
+
 async def _row(
     read: Read, principal: Principal, agreement_id: UUID, moment: Moment, at: datetime | None = None
 ) -> Row[Any]:
@@ -223,7 +230,7 @@ async def get_agreement(
     Raises NotFound.
     """
     at = as_of or now
-    row = await _row(read, principal, agreement_id, "now" if as_of is None else "past", at)
+    row = await agreement_row_at(read, principal, agreement_id, as_of, now)
     whole = bool(row.shared)
     parties = await read.all(_PARTIES, {"id": agreement_id, "version_id": row.version_id, "at": at})
     suspensions = await suspensions_of(read, agreement_id)

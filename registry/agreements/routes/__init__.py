@@ -26,6 +26,12 @@ from registry.agreements.routes.changing import (
     set_agreement_approval_rule,
     supersede_agreement,
 )
+from registry.agreements.routes.checking import (
+    get_agreement_completeness,
+    get_checklist,
+    list_agreement_contradictions,
+    list_checklists,
+)
 from registry.agreements.routes.drafting import (
     approve_agreement,
     create_agreement,
@@ -87,5 +93,9 @@ router = Router(
         *commenting.handlers,
         *authorities.handlers,
         get_agency_contact,
+        list_checklists,
+        get_checklist,
+        get_agreement_completeness,
+        list_agreement_contradictions,
     ],
 )
