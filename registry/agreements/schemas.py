@@ -325,6 +325,12 @@ class PartySignature(Struct, kw_only=True, frozen=True):
     recorded_at: Instant
 
 
+RestsOn = Annotated[
+    Literal["not_on_record"] | SignatoryAuthority,
+    Meta(description="The authority a signature rests on; `not_on_record` where the agency had registered none."),
+]
+
+
 class AgreementParty(Struct, kw_only=True, frozen=True):
     """An agency in the agreement. Whether it is `bound` is as of the instant asked about."""
 
@@ -341,10 +347,7 @@ class AgreementParty(Struct, kw_only=True, frozen=True):
         bool | None, Meta(description="Whether it is bound only while its governing body's approval lasts.")
     ]
     signature: PartySignature | None
-    authority: Annotated[
-        Literal["not_on_record"] | SignatoryAuthority | None,
-        Meta(description="What the signature rests on; null without one, and in public."),
-    ]
+    authority: Annotated[RestsOn | None, Meta(description="Of the signature; null without one, and in public.")]
 
 
 class SuspensionPeriod(Struct, kw_only=True, frozen=True):
@@ -458,6 +461,7 @@ class VersionSignature(PartySignature, kw_only=True, frozen=True):
     """One agency's hand to this version."""
 
     agency_id: UUID
+    authority: RestsOn
 
 
 class AgreementVersion(Struct, kw_only=True, frozen=True):

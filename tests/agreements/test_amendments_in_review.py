@@ -142,6 +142,8 @@ async def test_the_authority_is_that_of_each_versions_own_signature(service: Ser
     signed = await two.legal.post(f"{PATH}/{found['id']}/sign", signature)
     assert signed.status_code == 200
     assert signed.json()["parties"][1]["authority"] == "not_on_record", "of the text that is in force until tomorrow"
+    second = await one.legal.done("GET", f"{PATH}/{found['id']}/versions/2")
+    assert [each["authority"]["office"] for each in second["signatures"]] == ["Chief"]
 
 
 async def test_a_recorded_amendment_waits_for_all_at_once(service: Service, cast: Cast) -> None:
