@@ -10,6 +10,8 @@ def all_tables() -> None:
     import registry.agreements.calendars.tables
     import registry.agreements.duties.tables
     import registry.agreements.insurance.tables
+    import registry.agreements.review_tables
+    import registry.agreements.signing_tables
     import registry.agreements.tables
     import registry.agreements.upkeep.tables
     import registry.assets.tables

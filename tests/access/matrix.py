@@ -52,7 +52,13 @@ THINGS: Mapping[str, Mapping[Side, str]] = {
     "draft_agreement": {"owner": "custodian party"},
     "agreement_in_review": {"owner": "custodian party", "partner": "party"},
     "agreement": {"owner": "custodian party", "partner": "party", "operator": ""},
+    "review": {"owner": "custodian party", "partner": "party desk"},
+    "comment": {"owner": "custodian party", "partner": "party author"},
+    "own_comment": {"owner": "custodian party author"},
+    "signing_authority": {"owner": "own", "partner": "", "operator": ""},
     "public_agreement": {"owner": "custodian party", "partner": "party", "stranger": "", "operator": ""},
+    "certificate": {"owner": "own", "partner": "", "stranger": "", "operator": ""},
+    "duty": {"owner": "custodian party", "partner": "party", "operator": ""},
     "calendar_feed": {"owner": "own"},
     "private_asset": {"owner": "own"},
     "shared_asset": {"owner": "own", "partner": ""},
@@ -72,11 +78,14 @@ GRANTS: Mapping[str, Mapping[str, str]] = {
     "agencies:create": {"R": "anyone"},
     "agencies:update": {"G": "own", "R": "anyone"},
     "agencies:admit": {"R": "anyone"},
+    "agencies:authorise": {"LG": "own"},
     "taxonomy:read": {"CALUGSR": "anyone"},
     "agreements:read": {"CALUGSR": "anyone"},
     "agreements:create": {"LS": "custodian", "R": "anyone"},
     "agreements:update": {"LS": "custodian"},
     "agreements:review": {"L": "custodian"},
+    "agreements:advise": {"L": "party"},
+    "agreements:comment": {"CAL": "party"},
     "agreements:sign": {"L": "party"},
     "agreements:attest": {"R": "anyone"},
     "agreements:file": {"LG": "custodian party"},
@@ -106,13 +115,15 @@ class Operation(Struct, kw_only=True, frozen=True):
     """The row of one operation.
 
     `on` are the things it is tried on, none for what concerns the caller's own agency alone. `only` narrows the
-    relations that do; `in_body` says that the thing is named in the body, where the unknown is a fault of the body
-    (422); `cut` that everybody who sees the thing and has the role gets an answer, cut to what concerns them.
+    relations that do, and `by` the roles, where the thing is one person's; `in_body` says that the thing is named in
+    the body, where the unknown is a fault of the body (422); `cut` that everybody who sees the thing and has the role
+    gets an answer, cut to what concerns them.
     """
 
     permission: str | None
     on: tuple[str, ...] = ()
     only: str | None = None
+    by: str | None = None
     in_body: bool = False
     cut: bool = False
 
@@ -136,13 +147,18 @@ AGENCY_ROWS = {
     **_each("update_agency", "agencies:update", "agency"),
     **_each("activate_agency suspend_agency reinstate_agency dissolve_agency", "agencies:admit", "spare_agency"),
     **_each("list_agency_history", "ledger:read", "agency", cut=True),
+    **_each("create_signing_authority", "agencies:authorise", "agency"),
+    **_each("list_signing_authorities", "agencies:read", "contact"),
+    **_each("get_signing_authority", "agencies:read", "signing_authority"),
+    **_each("delegate_signing_authority revoke_signing_authority", "agencies:authorise", "signing_authority"),
 }
 TAXONOMY_ROWS = _each("list_categories get_category list_purposes list_provision_headings", "taxonomy:read")
 AGREEMENT_ROWS = {
-    **_each("list_agreements list_agreements_in_force", "agreements:read"),
+    **_each("list_agreements list_agreements_in_force list_checklists get_checklist", "agreements:read"),
     **_each("create_agreement record_agreement", "agreements:create"),
     **_each("get_agreement", "agreements:read", *AGREEMENTS),
     **_each("get_agreement_version list_agreement_versions", "agreements:read", *AGREEMENTS, only="party"),
+    **_each("get_agreement_completeness list_agreement_contradictions", "agreements:read", *AGREEMENTS, only="party"),
     **_each(
         "update_agreement submit_agreement send_back_agreement send_agreement_for_signature withdraw_agreement "
         "suspend_agreement reinstate_agreement terminate_agreement amend_agreement record_agreement_amendment "
@@ -158,15 +174,25 @@ AGREEMENT_ROWS = {
         "agreements:sign",
         *AGREEMENTS,
     ),
+    **_each("list_agreement_reviews list_agreement_comments", "agreements:read", *AGREEMENTS, only="party"),
+    **_each("get_agreement_review", "agreements:read", "review"),
+    **_each("add_agreement_reviewer", "agreements:update", *AGREEMENTS),
+    **_each("release_agreement_reviewer", "agreements:update", "review"),
+    **_each("approve_agreement_review request_agreement_changes", "agreements:advise", "review", only="desk"),
+    **_each("get_agreement_comment", "agreements:read", "comment", "own_comment"),
+    **_each("create_agreement_comment", "agreements:comment", *AGREEMENTS),
+    **_each("update_agreement_comment", "agreements:comment", "comment", "own_comment", only="author", by="L"),
+    **_each("resolve_agreement_comment reopen_agreement_comment", "agreements:comment", "comment", "own_comment"),
     **_each("attest_agreement", "agreements:attest", *AGREEMENTS),
     **_each("list_agreement_history", "ledger:read", *AGREEMENTS, cut=True),
     **_each("get_agreement_scorecard", "metrics:read", *AGREEMENTS),
 }
-SIGNED = ("agreement", "public_agreement")
 DEADLINE_ROWS = {
     **_each("list_deadlines", "agreements:read"),
-    **_each("list_agency_insurance get_agency_insurance", "agencies:read", "agency"),
-    **_each("create_agency_insurance retire_agency_insurance", "agencies:update", "agency"),
+    **_each("list_agency_insurance", "agencies:read", "agency"),
+    **_each("get_agency_insurance", "agencies:read", "certificate"),
+    **_each("create_agency_insurance", "agencies:update", "agency"),
+    **_each("retire_agency_insurance", "agencies:update", "certificate"),
     **_each(
         "list_agreement_duties list_agreement_periodic_reviews get_agreement_retention",
         "agreements:read",
@@ -174,8 +200,8 @@ DEADLINE_ROWS = {
         only="party",
     ),
     **_each("create_agreement_duty", "agreements:file", *AGREEMENTS),
-    # The duties of the scene are the custodian's own.
-    **_each("fulfil_agreement_duty waive_agreement_duty", "agreements:file", *SIGNED, only="custodian"),
+    # The duty of the scene is the custodian's own.
+    **_each("fulfil_agreement_duty waive_agreement_duty", "agreements:file", "duty", only="custodian"),
     **_each("complete_agreement_review set_agreement_retention", "agreements:keep", *AGREEMENTS),
     **_each("place_agreement_hold lift_agreement_hold", "agreements:hold", *AGREEMENTS),
     **_each("create_calendar_feed list_calendar_feeds", "calendars:manage"),
@@ -259,6 +285,8 @@ def verdict(row: Operation, who: Who, thing: str | None) -> Verdict:
     relation = THINGS[thing].get(who.side)
     if relation is None:
         return "hidden"
+    if row.by is not None and who.role not in row.by:
+        return "forbidden"
     needed = set(" ".join(granted).split()) if row.only is None else set(row.only.split())
     return "allowed" if row.cut or needed & {"anyone", *relation.split()} else "forbidden"
 

@@ -113,5 +113,5 @@ async def get_calendar(
     return CalendarAnswer(b"" if same else await asyncio.to_thread(written, content), etag=etag)
 
 
-HANDLERS = [list_calendar_feeds, create_calendar_feed, get_calendar_feed, revoke_calendar_feed]
-PUBLIC_HANDLERS = [get_calendar]
+handlers = [list_calendar_feeds, create_calendar_feed, get_calendar_feed, revoke_calendar_feed]
+public_handlers = [get_calendar]

@@ -63,7 +63,7 @@ async def check_content(
     ]
     if faults:
         raise RuleBroken(
-            f"The agreement cannot stand as it is; mend {len(faults)} fault(s) and send it again.",
+            f"The agreement cannot stand as it is; mend the {len(faults)} place(s) named and send it again.",
             "agreement_faulty",
             faults=faults,
         )

@@ -18,10 +18,12 @@ from sqlalchemy.engine import Row
 from registry.access.permissions import Action, Relation, permit, refusal
 from registry.access.principals import Caller
 from registry.agreements.commands.amending import execute_if_signed, is_public, open_amendment
+from registry.agreements.commands.authorising import authorised
 from registry.agreements.commands.drafting import custody, enter
 from registry.agreements.commands.holding import changed, held, parties_of
-from registry.agreements.commands.open_text import OpenText, advanced_text, open_text, own_text
-from registry.agreements.commands.reviewing import freeze
+from registry.agreements.commands.open_text import OpenText, advanced_text, open_text, own_text, signatories
+from registry.agreements.commands.reviewing import ALL_AT_ONCE, freeze
+from registry.agreements.commands.signing_order import in_turn, open_signing
 from registry.agreements.commands.windows import rewrite_windows
 from registry.agreements.in_force import day_starts_at
 from registry.agreements.queries import get_agreement
@@ -228,6 +230,8 @@ async def record_amendment(
     amendment = await open_amendment(write, caller, row, new, stage=Stage.OUT_FOR_SIGNATURE)
     frozen = await freeze(write, caller, ledger_key, amendment.version_id, needs_text=True)
     amendment = msgspec.structs.replace(amendment, sha256=str(frozen["sha256"]))
+    parties = await signatories(write, row.id, amendment, caller.now)
+    await open_signing(write, caller, row, amendment.version_id, parties, ALL_AT_ONCE)
     if refusal(caller.principal, Action.AGREEMENTS_SIGN, ["party"]) is None:
         hand = Hand(agency_id=caller.agency_id, manner="wet", counts_from=signed_at)
         await _sign(write, caller, row.id, amendment.version_id, hand, new)
@@ -297,6 +301,8 @@ async def _bind(
 
 
 async def _sign(write: Write, caller: Caller, agreement_id: UUID, version_id: UUID, hand: Hand, paper: Paper) -> None:
+    """Write a signature down, in its turn and on its office's authority. Raises WrongState, RuleBroken, Conflict."""
+    await in_turn(write, version_id, hand.agency_id, caller.now)
     await write.run(
         _INSERT,
         {
@@ -312,6 +318,7 @@ async def _sign(write: Write, caller: Caller, agreement_id: UUID, version_id: UU
             "counts_from": hand.counts_from,
         },
     )
+    await authorised(write, version_id, hand.agency_id, paper.signatory_title, paper.signed_on)
 
 
 async def _join(write: Write, agreement_id: UUID, agency_id: UUID, joined_at: datetime) -> None:

@@ -29,4 +29,4 @@ async def list_deadlines(
     return Answer(page, next_link=next_link(here, page.next_cursor))
 
 
-HANDLERS = [list_deadlines]
+handlers = [list_deadlines]

@@ -104,4 +104,4 @@ async def waive_agreement_duty(
     return _answer(await commands.waive_duty(write, caller, agreement_id, duty_id, data, if_match))
 
 
-HANDLERS = [list_agreement_duties, create_agreement_duty, fulfil_agreement_duty, waive_agreement_duty]
+handlers = [list_agreement_duties, create_agreement_duty, fulfil_agreement_duty, waive_agreement_duty]

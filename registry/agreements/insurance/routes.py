@@ -95,4 +95,4 @@ async def retire_agency_insurance(
     return _answer(await commands.retire_certificate(write, caller, agency_id, certificate_id, data, if_match))
 
 
-HANDLERS = [list_agency_insurance, create_agency_insurance, get_agency_insurance, retire_agency_insurance]
+handlers = [list_agency_insurance, create_agency_insurance, get_agency_insurance, retire_agency_insurance]

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from registry.access.principals import Principal, Role
 from registry.agencies.tables import agency
+from registry.agreements.queries.authorities import signatures_rest_on
 from registry.agreements.queries.in_force import as_candidate, pair_statement, partners_in_force
 from registry.agreements.queries.showing import agreement_row, may_read_restricted, provisions_of
 from registry.agreements.queries.texts import original_no
@@ -260,6 +261,7 @@ async def get_version(read: Read, principal: Principal, agreement_id: UUID, no: 
     row = await read.first(_VERSION, {**parameters, "no": no}) if 0 < no <= _HIGHEST_VERSION else None
     if row is None:
         raise NotFound("version")
+    authorities = await signatures_rest_on(read, row.id)
     found = AgreementVersion(
         id=row.id,
         agreement_id=agreement_id,
@@ -284,6 +286,7 @@ async def get_version(read: Read, principal: Principal, agreement_id: UUID, no: 
                 signed_on=each.signed_on,
                 evidence_sha256=each.evidence_sha256,
                 recorded_at=each.recorded_at,
+                authority=authorities.get(each.agency_id, "not_on_record"),
             )
             for each in await read.all(_SIGNATURES, {"version_id": row.id})
         ],

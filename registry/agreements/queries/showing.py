@@ -13,9 +13,11 @@ from registry.access.principals import Principal, Role
 from registry.agencies.tables import agency
 from registry.agreements.in_force import Renewal, last_day, term_ends
 from registry.agreements.queries.actions import allowed_actions
+from registry.agreements.queries.authorities import signatures_rest_on
 from registry.agreements.queries.in_force import end_of
 from registry.agreements.queries.texts import dates_of, executed_texts, force_of, notice_windows_of, suspensions_of
 from registry.agreements.queries.visibility import is_party, shared_with, visible_to
+from registry.agreements.queries.waiting import Waiting, waiting_for
 from registry.agreements.rules import Sensitivity, Stage, derived_status, last_notice_day
 from registry.agreements.schemas import (
     Agreement,
@@ -26,6 +28,7 @@ from registry.agreements.schemas import (
     Provision,
     SuspensionPeriod,
 )
+from registry.agreements.signing_schemas import SignatoryAuthority
 from registry.agreements.tables import (
     agreement,
     agreement_amendment,
@@ -187,6 +190,13 @@ async def agreement_row(read: Read, principal: Principal, agreement_id: UUID) ->
     return await _row(read, principal, agreement_id, "current")
 
 
+async def agreement_row_at(
+    read: Read, principal: Principal, agreement_id: UUID, as_of: datetime | None, now: datetime
+) -> Row[Any]:
+    """The agreement's row with the text that holds now or, of the past, held at `as_of`. Raises NotFound as above."""
+    return await _row(read, principal, agreement_id, "now" if as_of is None else "past", as_of or now)
+
+
 async def _row(
     read: Read, principal: Principal, agreement_id: UUID, moment: Moment, at: datetime | None = None
 ) -> Row[Any]:
@@ -220,7 +230,7 @@ async def get_agreement(
     Raises NotFound.
     """
     at = as_of or now
-    row = await _row(read, principal, agreement_id, "now" if as_of is None else "past", at)
+    row = await agreement_row_at(read, principal, agreement_id, as_of, now)
     whole = bool(row.shared)
     parties = await read.all(_PARTIES, {"id": agreement_id, "version_id": row.version_id, "at": at})
     suspensions = await suspensions_of(read, agreement_id)
@@ -237,6 +247,10 @@ async def get_agreement(
         notice=await notice_windows_of(read, agreement_id),
     )
     ends_on = _term_ends_on(row, at)
+    waiting = Waiting()
+    if whole and as_of is None:
+        waiting = await waiting_for(read, principal.agency_id, *_on_its_way(row), now)
+    authorities = await signatures_rest_on(read, row.version_id) if whole else {}
     return Agreement(
         id=row.id,
         number=row.number,
@@ -272,8 +286,9 @@ async def get_agreement(
         categories=terms.categories,
         terms=terms if whole else None,
         provisions=provisions,
-        parties=[_party(party, whole=whole) for party in parties],
-        allowed_actions=allowed_actions(principal, row, parties, now) if as_of is None else [],
+        parties=[_party(party, authorities.get(party.agency_id), whole=whole) for party in parties],
+        signing=waiting.signing,
+        allowed_actions=waiting.held_back(allowed_actions(principal, row, parties, now)) if as_of is None else [],
         version=row.version,
         created_at=row.created_at,
         updated_at=row.updated_at,
@@ -289,6 +304,13 @@ def _term_ends_on(row: Row[Any], at: datetime) -> date | None:
     )
     today = at.astimezone(ZoneInfo(row.time_zone)).date()
     return next(term_ends(row.its_expires_on, renewal, today), None) or last_day(row.its_expires_on, renewal)
+
+
+def _on_its_way(row: Row[Any]) -> tuple[UUID, Stage]:
+    """The version that review and signatures are about, and its stage: the amendment's where there is one."""
+    if row.amendment_id is not None:
+        return row.amendment_version_id, Stage(row.amendment_stage)
+    return row.version_id, Stage(row.stage)
 
 
 def _amendment(principal: Principal, row: Row[Any]) -> Amendment | None:
@@ -329,7 +351,7 @@ def shows_restricted(provisions: list[Provision]) -> bool:
     return any(p.sensitivity == Sensitivity.RESTRICTED and p.text is not None for p in provisions)
 
 
-def _party(row: Row[Any], *, whole: bool) -> AgreementParty:
+def _party(row: Row[Any], authority: SignatoryAuthority | None, *, whole: bool) -> AgreementParty:
     signature = (
         PartySignature(
             manner=row.manner,
@@ -353,4 +375,5 @@ def _party(row: Row[Any], *, whole: bool) -> AgreementParty:
         verbally_at=row.verbally_at if whole else None,
         approval_required=bool(row.approval_required) if whole else None,
         signature=signature,
+        authority=None if signature is None else authority or "not_on_record",
     )

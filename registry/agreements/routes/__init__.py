@@ -6,6 +6,7 @@ from registry.agreements.calendars import routes as calendars
 from registry.agreements.deadlines import routes as deadlines
 from registry.agreements.duties import routes as duties
 from registry.agreements.insurance import routes as insurance
+from registry.agreements.routes import authorities, commenting, reviews
 from registry.agreements.routes.binding import (
     attest_agreement,
     confirm_agreement,
@@ -28,6 +29,12 @@ from registry.agreements.routes.changing import (
     rescind_agreement_notice,
     set_agreement_approval_rule,
     supersede_agreement,
+)
+from registry.agreements.routes.checking import (
+    get_agreement_completeness,
+    get_checklist,
+    list_agreement_contradictions,
+    list_checklists,
 )
 from registry.agreements.routes.drafting import (
     approve_agreement,
@@ -87,14 +94,21 @@ router = Router(
         list_agreement_versions,
         get_agreement_version,
         list_agreement_history,
+        *reviews.handlers,
+        *commenting.handlers,
+        *authorities.handlers,
         get_agency_contact,
-        *deadlines.HANDLERS,
-        *duties.HANDLERS,
-        *upkeep.HANDLERS,
-        *insurance.HANDLERS,
-        *calendars.HANDLERS,
+        *deadlines.handlers,
+        *duties.handlers,
+        *upkeep.handlers,
+        *insurance.handlers,
+        *calendars.handlers,
+        list_checklists,
+        get_checklist,
+        get_agreement_completeness,
+        list_agreement_contradictions,
     ],
 )
 
-public_router = Router(path="/", tags=["agreements"], route_handlers=calendars.PUBLIC_HANDLERS)
+public_router = Router(path="/", tags=["agreements"], route_handlers=calendars.public_handlers)
 """What needs no token: calendars, at an address that is one."""

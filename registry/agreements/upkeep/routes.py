@@ -126,7 +126,7 @@ async def lift_agreement_hold(
     return _answer(await commands.lift_hold(write, caller, agreement_id, data, if_match))
 
 
-HANDLERS = [
+handlers = [
     list_agreement_periodic_reviews,
     complete_agreement_review,
     get_agreement_retention,
