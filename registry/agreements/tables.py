@@ -49,7 +49,6 @@ agreement = table(
     sa.Column("ratify_by", Instant),
     sa.Column("superseded_by", Uuid, sa.ForeignKey("agreement.id")),
     sa.Column("custody_offered_to", Uuid, sa.ForeignKey("agency.id")),
-    sa.Column("signing_order", sa.Text, nullable=False, server_default="parallel"),
     unique("custodian_id", "number", code="number_taken", detail="There is an agreement of that number already."),
     one_of("stage", STAGES),
     sa.CheckConstraint("ends_at IS NULL OR ends_at > starts_at", name="bounds"),
