@@ -234,6 +234,7 @@ async def test_a_calendar_needs_no_token_and_is_kept_by_no_shared_cache(service:
     head = await service.anonymous.send("HEAD", address)
     assert (head.status_code, head.content, head.headers["etag"]) == (200, b"", etag)
     assert (await service.anonymous.get(address)).content == response.content, "the same calendar is the same bytes"
+    assert_problem(await service.anonymous.get(f"{address}?token=x"), 400, "unknown_parameter")
     await sign_agreement(service, cast.assisting, cast.requesting, expires_on=days_ahead(100))
     changed = await service.anonymous.get(address, headers={"if-none-match": etag})
     assert changed.status_code == 200

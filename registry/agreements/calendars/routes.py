@@ -92,7 +92,7 @@ async def revoke_calendar_feed(
     "get",
     "/calendars/{file_name:str}",
     permission=None,
-    problems=(404, 503),
+    problems=(400, 404, 500, 503),
     etag=True,
     public=True,
     produces=CALENDAR,
