@@ -26,7 +26,7 @@ SIX = {"rules", "tables", "queries", "commands", "schemas", "routes"}
 # What a feature has beside the six, each for a subject of its own; there is no `helpers` among them.
 ALSO = {
     "agencies": {"fbi", "fbi_cells", "fbi_lines", "import_routes", "importing", "listed"},
-    "agreements": {"canonical", "in_force", "terms"},
+    "agreements": {"canonical", "in_force", "terms", "tracker"},
     "assets": {"allocations", "holds", "listing"},
     "loans": {"edxl", "rescheduling", "steps"},
     "metrics": {"facts", "scoring"},
@@ -126,7 +126,8 @@ READS_THE_CLOCK = {
     "registry/kernel/time.py",  # the one place
     "registry/access/gate.py",  # once per request
     "registry/app.py",  # once per round of background work
-    "registry/cli.py",  # once per command
+    "registry/cli.py",  # once per token
+    "registry/console.py",  # once per command
     "registry/demo/stage.py",  # plays people, who have watches
     "registry/demo/story.py",
 }
@@ -147,11 +148,12 @@ def test_nobody_outside_the_database_ends_a_transaction() -> None:
 def test_nobody_outside_the_edge_finishes_a_unit_of_work() -> None:
     ends = re.compile(r"write\.(finish|abandon)")
     enders = {place(path) for path in SOURCES if any(ends.fullmatch(call) for call in calls(path))}
-    # The import of agencies gives the writer back while its own transactions run.
+    # The imports give the writer back while their own transactions run.
     assert enders == {
         "registry/database/connect.py",
         "registry/access/operations.py",
         "registry/agencies/import_routes.py",
+        "registry/agreements/routes/importing.py",
     }
 
 
