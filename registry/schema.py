@@ -8,6 +8,7 @@ def all_tables() -> None:
     import registry.access.tables
     import registry.agencies.tables
     import registry.agreements.tables
+    import registry.agreements.tracker.tables
     import registry.assets.tables
     import registry.http.tables
     import registry.ledger.tables

@@ -147,6 +147,7 @@ AGREEMENT_ROWS = {
     **_each("approve_agreement", "agreements:review", *AGREEMENTS),
     **_each("sign_agreement confirm_agreement give_agreement_notice", "agreements:sign", *AGREEMENTS),
     **_each("attest_agreement", "agreements:attest", *AGREEMENTS),
+    **_each("import_agreements", "agreements:attest"),
     **_each("list_agreement_history", "ledger:read", *AGREEMENTS, cut=True),
     **_each("get_agreement_scorecard", "metrics:read", *AGREEMENTS),
 }

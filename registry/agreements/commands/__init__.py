@@ -1,5 +1,6 @@
 """Everything that changes an agreement, by what a person does."""
 
+from registry.agreements.commands.attesting import correct_draft, enter_draft, note_listing, record_draft
 from registry.agreements.commands.drafting import create_agreement, update_agreement
 from registry.agreements.commands.ending import give_notice, reinstate, suspend, terminate
 from registry.agreements.commands.reading import record_reading
@@ -10,9 +11,13 @@ from registry.agreements.commands.windows import rewrite_windows
 __all__ = [
     "attest",
     "confirm",
+    "correct_draft",
     "create_agreement",
+    "enter_draft",
     "give_notice",
+    "note_listing",
     "record_agreement",
+    "record_draft",
     "record_reading",
     "reinstate",
     "rewrite_windows",

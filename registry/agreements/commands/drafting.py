@@ -1,10 +1,12 @@
 """Drafts: entered, and edited until they are submitted."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.engine import Row
 
 from registry.access.permissions import Action, Relation, permit
 from registry.access.principals import Caller
@@ -120,15 +122,21 @@ async def update_agreement(
     check_version(expected, row.version, required=True)
     if row.stage != Stage.DRAFT:
         raise WrongState(f"Only a draft can be edited, and the agreement is {row.stage}. Send it back first.")
+    await edit_draft(write, caller, row, patch)
+    return await get_agreement(write, caller.principal, agreement_id, caller.now)
+
+
+async def edit_draft(write: Write, caller: Caller, row: Row[Any], patch: AgreementPatch) -> None:
+    """Make a draft, held and judged editable, what the patch says. Raises RuleBroken with every fault."""
     given = {f: getattr(patch, f) for f in patch.__struct_fields__ if getattr(patch, f) is not msgspec.UNSET}
     before = {name: row._mapping[name] for name in given if name not in ("parties", "terms", "provisions")}
-    parties = await parties_of(write, agreement_id)
+    parties = await parties_of(write, row.id)
     terms = msgspec.json.decode(row.terms, type=Terms)
     provisions = await draft_provisions(write, row.version_id)
     before |= {"parties": parties, "terms": terms, "provisions": provisions}
     differing = {name: value for name, value in given.items() if before[name] != value}
     if not differing:
-        return await get_agreement(write, caller.principal, agreement_id, caller.now)
+        return
     parties = differing.get("parties", parties)
     terms = differing.get("terms", terms)
     provisions = differing.get("provisions", provisions)
@@ -143,13 +151,12 @@ async def update_agreement(
         .values(title=columns.get("title", row.title), terms=terms)
     )
     if "parties" in differing:
-        await write_parties(write, agreement_id, parties)
+        await write_parties(write, row.id, parties)
     if "provisions" in differing:
         await write_provisions(write, row.version_id, provisions)
     if "terms" in differing:
         await write_coverage(write, row.version_id, terms)
     await changed(write, caller, row, "updated", _told(before, differing), **columns)
-    return await get_agreement(write, caller.principal, agreement_id, caller.now)
 
 
 async def draft_provisions(read: Read, version_id: UUID) -> list[NewProvision]:

@@ -11,6 +11,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
+from msgspec import Struct
 from sqlalchemy.engine import Row
 
 from registry.access.permissions import Action, Relation, permit, refusal
@@ -81,7 +82,7 @@ async def sign(write: Write, caller: Caller, agreement_id: UUID, signing: Signin
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
     stage = advanced(row, AgreementAction.SIGN)
     _same_text(row, signing.version_sha256)
-    _paper_day(signing.signed_on, row.time_zone, caller.now)
+    paper_day(signing.signed_on, row.time_zone, caller.now)
     await _sign(write, caller, row.id, row.version_id, caller.agency_id, signing, signing.manner)
     values: dict[str, object] = {"stage": stage}
     if row.executed_at is not None:
@@ -128,41 +129,70 @@ async def attest(
     return await get_agreement(write, caller.principal, row.id, caller.now)
 
 
-async def record_agreement(write: Write, caller: Caller, ledger_key: bytes, new: RecordedAgreement) -> Agreement:
+async def record_agreement(
+    write: Write, caller: Caller, ledger_key: bytes, new: RecordedAgreement, told: Mapping[str, object] | None = None
+) -> Agreement:
     """Take over a paper agreement that is signed already. It binds the recording agency and nobody else.
 
     The registry's administrator may record it for a custodian, whose signature it then attests. Who may do neither, a
-    service above all, enters it and binds nobody: its own agency confirms like the others. Raises as
-    `create_agreement`, and RuleBroken for a signature dated in the future.
+    service above all, enters it and binds nobody: its own agency confirms like the others. `told` is said in the record
+    beside what is recorded. Raises as `create_agreement`, and RuleBroken for a signature dated in the future.
     """
     custodian_id = new.custodian_id or caller.agency_id
     permit(caller.principal, Action.AGREEMENTS_CREATE, custody(caller, custodian_id))
     await write.once()
-    signed_at = _paper_day(new.signed_on, known_zone(new.time_zone, "/time_zone").key, caller.now)
+    signed_at = paper_day(new.signed_on, known_zone(new.time_zone, "/time_zone").key, caller.now)
     agreement_id, version_id = await enter(write, caller, custodian_id, new)
-    frozen = await freeze(write, caller, ledger_key, version_id, needs_text=False)
+    paper = Paper(agreement_id=agreement_id, version_id=version_id, custodian_id=custodian_id, signed_at=signed_at)
+    await execute_on_paper(write, caller, ledger_key, paper, new, told or {})
+    return await get_agreement(write, caller.principal, agreement_id, caller.now)
+
+
+class Paper(Struct, kw_only=True, frozen=True):
+    """A draft whose text is signed on paper; `version` is the row version that its execution makes."""
+
+    agreement_id: UUID
+    version_id: UUID
+    custodian_id: UUID
+    signed_at: datetime
+    version: int = 1
+
+
+async def execute_on_paper(
+    write: Write,
+    caller: Caller,
+    ledger_key: bytes,
+    paper: Paper,
+    new: RecordedAgreement,
+    told: Mapping[str, object],
+) -> None:
+    """Freeze the draft and execute it, binding the custodian where the caller may do that."""
+    agreement_id, custodian_id = paper.agreement_id, paper.custodian_id
+    frozen = await freeze(write, caller, ledger_key, paper.version_id, needs_text=False)
     own = custodian_id == caller.agency_id
     binding = Action.AGREEMENTS_SIGN if own else Action.AGREEMENTS_ATTEST
     related: list[Relation] = ["party"] if own else []
     if refusal(caller.principal, binding, related) is None:
         manner: Manner = "wet" if own else "attested"
-        await _sign(write, caller, agreement_id, version_id, custodian_id, new, manner)
-        await _join(write, agreement_id, custodian_id, signed_at)
+        await _sign(write, caller, agreement_id, paper.version_id, custodian_id, new, manner)
+        await _join(write, agreement_id, custodian_id, paper.signed_at)
     await write.run(
         agreement.update()
         .where(agreement.c.id == agreement_id)
         .values(
             stage=advance(Stage.DRAFT, AgreementAction.RECORD),
-            executed_at=signed_at,
+            executed_at=paper.signed_at,
             is_shared=True,
             is_public=any(each.sensitivity is Sensitivity.PUBLIC for each in new.provisions),
+            version=paper.version,
+            updated_at=caller.now,
         )
     )
     await record(
         write,
         caller,
         "agreement.recorded",
-        subject=("agreement", agreement_id, 1),
+        subject=("agreement", agreement_id, paper.version),
         agencies=new.parties,
         agreement_id=agreement_id,
         data={
@@ -173,10 +203,10 @@ async def record_agreement(write: Write, caller: Caller, ledger_key: bytes, new:
             "signed_on": new.signed_on,
             **frozen,
             "evidence_sha256": new.evidence_sha256,
+            **told,
         },
     )
     await rewrite_windows(write, agreement_id)
-    return await get_agreement(write, caller.principal, agreement_id, caller.now)
 
 
 async def _bind(
@@ -192,7 +222,7 @@ async def _bind(
     if row.executed_at is None:
         raise WrongState(f"The agreement is {row.stage}: what is not signed on paper yet is signed here.")
     stage = advanced(row, AgreementAction.SIGN)
-    signed_at = _paper_day(hand.signed_on, row.time_zone, caller.now)
+    signed_at = paper_day(hand.signed_on, row.time_zone, caller.now)
     await _sign(write, caller, row.id, row.version_id, agency_id, hand, manner)
     await _join(write, row.id, agency_id, signed_at)
     about = {
@@ -237,7 +267,7 @@ def _same_text(row: Row[Any], digest: str) -> None:
         )
 
 
-def _paper_day(signed_on: date, time_zone: str, now: datetime) -> datetime:
+def paper_day(signed_on: date, time_zone: str, now: datetime) -> datetime:
     """The instant from which a signature of that day counts: its first, in the agreement's zone."""
     signed_at = day_starts_at(signed_on, ZoneInfo(time_zone))
     if signed_at > now:
