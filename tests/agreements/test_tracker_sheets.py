@@ -39,13 +39,13 @@ def test_line_breaks_in_a_cell_do_not_shift_the_rows() -> None:
 
 def test_a_workbook_gives_dates_numbers_and_formulas_as_what_they_are() -> None:
     found = read(xlsx_bytes(HEADERS, [7, "=A2&1", date(2025, 5, 8)]), "t.xlsx")
-    assert found.sheet == "Sheet1"
+    assert found.origin.sheet == "Sheet1"
     assert rows(found) == [(2, [7, Formula(), datetime(2025, 5, 8)])]  # noqa: DTZ001
 
 
 def test_a_sheet_is_chosen_by_name_or_is_the_one_that_was_open() -> None:
     content = xlsx_bytes(HEADERS, ["A-1", "One", "x"], sheet="Now", Old=[HEADERS, ["B-1", "Old", "y"]])
-    assert read(content, "t.xlsx").sheet == "Now"
+    assert read(content, "t.xlsx").origin.sheet == "Now"
     assert rows(read(content, "t.xlsx", "Old")) == [(2, ["B-1", "Old", "y"])]
     assert "it has: Now, Old" in refusal(content, "t.xlsx", "New")
 

@@ -19,6 +19,10 @@ _ID: Final = re.compile(r"\A[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 _MOST_CANDIDATES: Final = 5
 _SHERIFF: Final = re.compile(r" ?\b(sheriff|sheriffs)( (office|department|dept))?\Z")
 _POLICE: Final = re.compile(r" ?\bpolice( (department|dept))?\Z")
+_ORGANISATION: Final = frozenset(
+    "agency attorney bureau constable constables corrections department detention district division force jail marshal "
+    "office park parks police prosecutor public safety sheriff sheriffs task transit unit".split()
+)
 _MUNICIPALITY: Final = re.compile(r"\A(city|town|village|borough|township) of ")
 
 _COLUMNS = (agency.c.id, agency.c.name, agency.c.state, agency.c.kind, agency.c.status, agency.c.time_zone)
@@ -52,15 +56,15 @@ class Listed(Struct, kw_only=True):
 def name_key(name: str, kind: str = "") -> str:
     """The form under which two names of agencies are the same.
 
-    Lists write “Northfork County Sheriff's Office”, “… Sheriff's Department” or, where the type stands beside it, just
-    “Northfork”; “City of Lakeside Police Department” and “Lakeside Police” are one as well.
+    Lists write “Northfork County Sheriff's Office”, “… Sheriff's Department” or, where the FBI's type `county` stands
+    beside it, just “Northfork”; “City of Lakeside Police Department” and “Lakeside Police” are one as well.
     """
     key = " ".join(query_tokens(straightened(name)))
     if _SHERIFF.search(key):
-        return _SHERIFF.sub(" sheriff", key).strip()
+        return _SHERIFF.sub(" sheriff", key).replace(" parish sheriff", " county sheriff").strip()
     if _POLICE.search(key):
         return _MUNICIPALITY.sub("", _POLICE.sub(" police", key)).strip()
-    if kind == "county" and " " not in key.removesuffix(" county"):
+    if kind == "county" and not _ORGANISATION & set(key.split()):
         return f"{key.removesuffix(' county')} county sheriff"
     return key
 

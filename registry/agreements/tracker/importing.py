@@ -37,9 +37,9 @@ TURN = sa.select(agency.c.id).where(agency.c.id == OPERATOR_AGENCY_ID).with_for_
 """Two imports at once take turns, or each would enter what the other is entering."""
 
 _VERSION = sa.select(agreement.c.version).where(agreement.c.id == sa.bindparam("id", type_=agreement.c.id.type))
-_FORGET = tracker_entry.delete().where(
-    tracker_entry.c.agreement_id == sa.bindparam("its_id", type_=tracker_entry.c.agreement_id.type)
-)
+_ITS = tracker_entry.c.agreement_id == sa.bindparam("its_id", type_=tracker_entry.c.agreement_id.type)
+_FORGET = tracker_entry.delete().where(_ITS)
+_LEFT = tracker_entry.update().where(_ITS)
 _REMEMBER = tracker_entry.insert()
 
 _OUTCOME: Final[Mapping[Step, Outcome]] = {
@@ -147,7 +147,7 @@ class _Import:
         meaning = meaning_of(row, self._options, self._directory)
         first = self._row_of.setdefault((meaning.custodian_id, meaning.wanted.number), row)
         if first is not row:
-            words = f"{first.table.file}, row {first.row} has the same number."
+            words = f"{first.origin.file}, row {first.row} has the same number."
             raise RowRefused(row.fault("number", "number_repeated", words))
         return meaning
 
@@ -182,8 +182,8 @@ class _Import:
         told = [
             TrackerRowReport(
                 outcome=outcome,
-                file=row.table.file,
-                sheet=row.table.sheet,
+                file=row.origin.file,
+                sheet=row.origin.sheet,
                 row=row.row,
                 number=row.number,
                 agreement_id=agreement_id,
@@ -220,9 +220,12 @@ def attestation(party: UUID, new: RecordedAgreement, reason: str) -> Attestation
     )
 
 
-async def remember(write: Write, caller: Caller, agreement_id: UUID, digest: str) -> None:
-    """Remember what a row said, and how the import left its agreement."""
+async def remember(write: Write, caller: Caller, agreement_id: UUID, digest: str | None = None) -> None:
+    """Remember what a row said, if it said something else, and how the import left its agreement."""
     version = await write.value(_VERSION, {"id": agreement_id})
-    await write.run(_FORGET, {"its_id": agreement_id})
-    row = {"agreement_id": agreement_id, "digest": digest, "agreement_version": version, "taken_at": caller.now}
-    await write.run(_REMEMBER, row)
+    values = {"agreement_version": version, "taken_at": caller.now}
+    if digest is None:
+        await write.run(_LEFT, {"its_id": agreement_id, **values})
+    else:
+        await write.run(_FORGET, {"its_id": agreement_id})
+        await write.run(_REMEMBER, {"agreement_id": agreement_id, "digest": digest, **values})

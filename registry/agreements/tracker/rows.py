@@ -12,7 +12,7 @@ from registry.agreements.schemas import NewAgreement, RecordedAgreement
 from registry.agreements.tracker.cells import CellRefused, Dates, no_control, plain, quoted
 from registry.agreements.tracker.columns import COLUMNS, OF_A_SIGNATURE, Headers, column_of, nested, read_headers
 from registry.agreements.tracker.schemas import CellFault, CellValue
-from registry.agreements.tracker.sheets import Formula, Line, Table, Value, letter
+from registry.agreements.tracker.sheets import Formula, Line, Origin, Table, Value, letter
 from registry.kernel.errors import Fault
 
 SIGNED: Final = frozenset(
@@ -37,7 +37,7 @@ class Options(Struct, kw_only=True, frozen=True):
 class TrackerRow(Struct, kw_only=True, frozen=True):
     """What a row says: values by column, where each stands, and the hash of all its cells."""
 
-    table: Table
+    origin: Origin
     row: int
     at: dict[str, int]
     values: dict[str, object]
@@ -59,10 +59,10 @@ class TrackerRow(Struct, kw_only=True, frozen=True):
         """A fault of the cell in that column, or of the row."""
         index = self.at.get(name) if name else None
         return CellFault(
-            file=self.table.file,
-            sheet=self.table.sheet,
+            file=self.origin.file,
+            sheet=self.origin.sheet,
             row=self.row,
-            column=letter(index) if index is not None and self.table.lettered else None,
+            column=letter(index) if index is not None and self.origin.lettered else None,
             name=name,
             code=code,
             detail=detail,
@@ -77,7 +77,7 @@ def table_of(rows: Sequence[Mapping[str, CellValue]]) -> Table:
     """Rows that came as JSON, as the table that a spreadsheet would have been; columns have names and no letters."""
     headers = list(dict.fromkeys(header for row in rows for header in row))
     lines = [Line(row=at, values=[row.get(header) for header in headers]) for at, row in enumerate(rows, 1)]
-    return Table(file="rows", sheet=None, headers=headers, lines=lines, lettered=False)
+    return Table(origin=Origin(file="rows", lettered=False), headers=headers, lines=lines)
 
 
 def row_sha256(values: Sequence[Value]) -> str:
@@ -98,7 +98,7 @@ def read_rows(table: Table, options: Options) -> tuple[list[TrackerRow], Headers
 
 
 def _row(table: Table, headers: Headers, line: Line, options: Options) -> TrackerRow:
-    row = TrackerRow(table=table, row=line.row, at=headers.at, values={}, sha256=row_sha256(line.values))
+    row = TrackerRow(origin=table.origin, row=line.row, at=headers.at, values={}, sha256=row_sha256(line.values))
     if line.fault is not None:
         return msgspec.structs.replace(row, faults=(row.fault(None, "row_unreadable", line.fault),))
     faults: list[CellFault] = []

@@ -51,17 +51,25 @@ class Line(Struct, kw_only=True, frozen=True):
     fault: str | None = None  # what is wrong with the row as a whole
 
 
-class Table(Struct, kw_only=True, frozen=True):
-    """A sheet with one header row. `sheet` is None for CSV, which has no sheets.
-
-    `lettered`: its columns have letters, as a spreadsheet's have.
-    """
+class Origin(Struct, kw_only=True, frozen=True):
+    """Where a row comes from. `sheet` is None for CSV, which has no sheets; `lettered`: its columns have letters."""
 
     file: str
-    sheet: str | None
+    sheet: str | None = None
+    lettered: bool = True
+
+
+class Table(Struct, kw_only=True, frozen=True):
+    """A sheet with one header row."""
+
+    origin: Origin
     headers: list[str]
     lines: list[Line]
-    lettered: bool = True
+
+    @property
+    def file(self) -> str:
+        """The file's name."""
+        return self.origin.file
 
 
 def letter(column: int) -> str:
@@ -91,7 +99,7 @@ def read_table(source: BinaryIO, file: str, known: Callable[[str], bool], sheet:
         headers = [value.strip() if isinstance(value, str) else "" for value in line.values]
         if sum(known(header) for header in headers) >= 2:
             rest = [_checked(later, len(headers), name) for later in kept[at + 1 :] if not _is_blank(later)]
-            return Table(file=file, sheet=name, headers=headers, lines=rest)
+            return Table(origin=Origin(file=file, sheet=name), headers=headers, lines=rest)
     raise ImportFormatError(f"{file} has no row of headers among its first {HEADER_WITHIN} rows.")
 
 
