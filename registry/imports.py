@@ -16,7 +16,8 @@ from registry.agreements.tracker.columns import COLUMNS, is_known
 from registry.agreements.tracker.importing import import_agreements
 from registry.agreements.tracker.planning import today
 from registry.agreements.tracker.profiles import load_profile, shipped_profiles
-from registry.agreements.tracker.replaying import ReplayReport, replay
+from registry.agreements.tracker.replay_report import ReplayReport
+from registry.agreements.tracker.replaying import replay
 from registry.agreements.tracker.rows import Options, TrackerRow, read_rows
 from registry.agreements.tracker.schemas import AgreementImportReport
 from registry.agreements.tracker.sheets import read_file

@@ -7,6 +7,8 @@ def all_tables() -> None:
     """Import each feature's tables, so that `metadata` is complete."""
     import registry.access.tables
     import registry.agencies.tables
+    import registry.agreements.review_tables
+    import registry.agreements.signing_tables
     import registry.agreements.tables
     import registry.agreements.tracker.tables
     import registry.assets.tables

@@ -26,7 +26,10 @@ SIX = {"rules", "tables", "queries", "commands", "schemas", "routes"}
 # What a feature has beside the six, each for a subject of its own; there is no `helpers` among them.
 ALSO = {
     "agencies": {"fbi", "fbi_cells", "fbi_lines", "import_routes", "importing", "listed"},
-    "agreements": {"canonical", "in_force", "terms", "tracker"},
+    "agreements": {
+        *("authority", "canonical", "checks", "in_force", "review_schemas", "review_tables", "reviews"),
+        *("signing_schemas", "signing_tables", "terms", "tracker", "turns"),
+    },
     "assets": {"allocations", "holds", "listing"},
     "loans": {"edxl", "rescheduling", "steps"},
     "metrics": {"facts", "scoring"},
@@ -108,7 +111,7 @@ def test_only_the_upper_rooms_know_the_framework() -> None:
     assert [path for path in knowing if not SPEAKS_HTTP.fullmatch(path)] == []
 
 
-PURE = re.compile(r"registry/kernel/\w+\.py|registry/\w+/(rules|schemas|terms)\.py")
+PURE = re.compile(r"registry/kernel/\w+\.py|registry/\w+/((\w+_)?(rules|schemas)|terms|authority|reviews|turns)\.py")
 
 
 def test_rules_and_schemas_know_neither_database_nor_framework() -> None:
@@ -157,7 +160,9 @@ def test_nobody_outside_the_edge_finishes_a_unit_of_work() -> None:
     }
 
 
-WIRE = re.compile(r"\.(schemas|terms|routes(\.\w+)?|paging|searching|problems|health|wire|time|money|actions|errors)$")
+WIRE = re.compile(
+    r"\.((\w+_)?schemas|terms|routes(\.\w+)?|paging|searching|problems|health|wire|time|money|actions|errors)$"
+)
 
 
 def structs() -> list[type[Struct]]:

@@ -77,7 +77,7 @@ def provisions(restricted: str, among_parties: str, *, public: bool = False) -> 
     return [
         {"number": "1", "heading": "purpose", "text": "Open.", "sensitivity": "public" if public else "parties"},
         {"number": "2", "heading": "equipment", "text": f"Among us: {among_parties}."},
-        {"number": "3", "heading": "communications", "text": f"Keys: {restricted}.", **law},
+        {"number": "3", "heading": "communications", "text": f"Radio keys: {restricted}.", **law},
     ]
 
 
@@ -103,9 +103,43 @@ async def make_agreements(stage: Stage) -> None:
         named = {name: stage.mark(*sides) for name in ("number", "title")}
         made = await one.legal.done("POST", "/v1/agreements", agreement_body(one, three, provisions=text, **named))
         stage.keep("agreement_id", made)
+        path = f"/v1/agreements/{made['id']}"
         for verb in verbs:
-            path = f"/v1/agreements/{made['id']}/{verb}"
-            await one.legal.done("POST", path, {"note": f"Board: {stage.mark(*sides)}"})
+            await one.legal.done("POST", f"{path}/{verb}", {"note": f"Board: {stage.mark(*sides)}"})
+            if verb == "submit":
+                await make_review(stage, path)
+        own = {"version_no": 1, "audience": "agency", "text": f"Among ourselves: {stage.mark('assisting')}"}
+        stage.keep("comment_id", await one.coordinator.done("POST", f"{path}/comments", own))
+
+
+async def make_review(stage: Stage, path: str) -> None:
+    """A neighbour's desk that is asked and answers, and what is said of the text, of restricted text too."""
+    sides = ("assisting", "neighbour")
+    one, three = stage.cast.assisting, stage.cast.neighbour
+    desk = {"agency_id": str(three.id), "desk": f"Desk {stage.mark(*sides)}"}
+    review = stage.keep("review_id", await one.legal.done("POST", f"{path}/reviews", desk))
+    note = {"note": f"Fine: {stage.mark(*sides)}"}
+    await three.legal.done("POST", f"{path}/reviews/{review['id']}/approve", note)
+    for provision, audience, token in (
+        ("2", "parties", stage.mark(*sides)),
+        ("2", "agency", stage.mark("neighbour")),
+        ("3", "parties", stage.mark(*sides, roles=CLEARED)),
+    ):
+        said = {"version_no": 1, "provision": provision, "audience": audience, "text": f"Remark: {token}"}
+        stage.keep("comment_id", await three.legal.done("POST", f"{path}/comments", said))
+
+
+async def make_authority(stage: Stage) -> None:
+    """An office that may sign; partners hear of the office, and not on what it rests."""
+    one = stage.cast.assisting
+    office = {
+        "office": f"Office {stage.mark('assisting', 'requesting', 'neighbour', 'operator')}",
+        "basis": "charter",
+        "citation": f"Section {stage.mark('assisting')}",
+        "valid_from": "2020-01-01",
+    }
+    made = await one.admin.done("POST", f"/v1/agencies/{one.id}/signing-authorities", office)
+    stage.keep("authority_id", made)
 
 
 async def make_assets(stage: Stage) -> dict[str, dict[str, Any]]:
@@ -178,6 +212,7 @@ async def stage(service: Service) -> Stage:
     await make_agreements(built)
     await edit(cast.assisting, f"/v1/agencies/{cast.assisting.id}", {"contact_email": f"{contact}@pd.example"})
     await make_requests(built, await make_assets(built))
+    await make_authority(built)
     return built
 
 
@@ -201,6 +236,7 @@ def values_of(stage: Stage, parameter: dict[str, Any]) -> list[str]:
     fixed = {
         "no": ["1", "2"],
         "code": ["k9"],
+        "checklist": ["general"],
         "limit": ["1"],
         "q": [*stage.marks][::5],
         "time_zone": ["America/Chicago"],

@@ -22,11 +22,14 @@ class Action(StrEnum):
     AGENCIES_CREATE = "agencies:create"  # enter an agency in the register
     AGENCIES_UPDATE = "agencies:update"  # correct an agency's own record
     AGENCIES_ADMIT = "agencies:admit"  # activate, suspend, reinstate, dissolve an agency
+    AGENCIES_AUTHORISE = "agencies:authorise"  # say which offices may sign for the own agency, delegate, revoke
     TAXONOMY_READ = "taxonomy:read"  # look up categories, types, purposes, headings
     AGREEMENTS_READ = "agreements:read"  # see agreements the agency is party to, and public ones
     AGREEMENTS_CREATE = "agreements:create"  # draft an agreement, or record one that is signed on paper
     AGREEMENTS_UPDATE = "agreements:update"  # edit a draft and move it along: submit, send back, withdraw …
     AGREEMENTS_REVIEW = "agreements:review"  # approve the reviewed text
+    AGREEMENTS_ADVISE = "agreements:advise"  # as reviewer: approve the text for the own agency, or ask for changes
+    AGREEMENTS_COMMENT = "agreements:comment"  # remark on the text, reply, resolve
     AGREEMENTS_SIGN = "agreements:sign"  # sign, or confirm as signed, for the own agency
     AGREEMENTS_ATTEST = "agreements:attest"  # confirm for a party on its evidence
     ASSETS_READ = "assets:read"  # search what can be lent
@@ -70,11 +73,14 @@ PERMISSIONS: Mapping[Action, Mapping[Role, frozenset[Relation]]] = {
     Action.AGENCIES_CREATE: _roles(["anyone"], _RA),
     Action.AGENCIES_UPDATE: _roles(["own"], _AA) | _roles(["anyone"], _RA),
     Action.AGENCIES_ADMIT: _roles(["anyone"], _RA),
+    Action.AGENCIES_AUTHORISE: _roles(["own"], _L, _AA),
     Action.TAXONOMY_READ: EVERYBODY,
     Action.AGREEMENTS_READ: EVERYBODY,
     Action.AGREEMENTS_CREATE: _roles(["custodian"], _L, _S) | _roles(["anyone"], _RA),
     Action.AGREEMENTS_UPDATE: _roles(["custodian"], _L, _S),
     Action.AGREEMENTS_REVIEW: _roles(["custodian"], _L),
+    Action.AGREEMENTS_ADVISE: _roles(["party"], _L),
+    Action.AGREEMENTS_COMMENT: _roles(["custodian", "party"], _C, _A, _L),
     Action.AGREEMENTS_SIGN: _roles(["party"], _L),
     Action.AGREEMENTS_ATTEST: _roles(["anyone"], _RA),
     Action.ASSETS_READ: EVERYBODY,
@@ -95,8 +101,16 @@ PERMISSIONS: Mapping[Action, Mapping[Role, frozenset[Relation]]] = {
     Action.LEDGER_READ: _roles(["own", "party", *_EITHER_SIDE], _C, _A, _L, _AU, _AA, _S) | _roles(["own"], _RA),
 }
 
-HUMAN_ONLY = frozenset({Action.REQUESTS_APPROVE, Action.AGREEMENTS_SIGN, Action.AGREEMENTS_REVIEW})
-"""A service never approves and never signs, whatever its scopes say."""
+HUMAN_ONLY = frozenset(
+    {
+        Action.REQUESTS_APPROVE,
+        Action.AGREEMENTS_SIGN,
+        Action.AGREEMENTS_REVIEW,
+        Action.AGREEMENTS_ADVISE,
+        Action.AGENCIES_AUTHORISE,
+    }
+)
+"""A service never approves, never signs and never says who may, whatever its scopes say."""
 
 
 def in_scope(principal: Principal, action: Action) -> bool:

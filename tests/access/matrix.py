@@ -52,6 +52,10 @@ THINGS: Mapping[str, Mapping[Side, str]] = {
     "draft_agreement": {"owner": "custodian party"},
     "agreement_in_review": {"owner": "custodian party", "partner": "party"},
     "agreement": {"owner": "custodian party", "partner": "party", "operator": ""},
+    "review": {"owner": "custodian party", "partner": "party desk"},
+    "comment": {"owner": "custodian party", "partner": "party author"},
+    "own_comment": {"owner": "custodian party author"},
+    "signing_authority": {"owner": "own", "partner": "", "operator": ""},
     "public_agreement": {"owner": "custodian party", "partner": "party", "stranger": "", "operator": ""},
     "private_asset": {"owner": "own"},
     "shared_asset": {"owner": "own", "partner": ""},
@@ -71,11 +75,14 @@ GRANTS: Mapping[str, Mapping[str, str]] = {
     "agencies:create": {"R": "anyone"},
     "agencies:update": {"G": "own", "R": "anyone"},
     "agencies:admit": {"R": "anyone"},
+    "agencies:authorise": {"LG": "own"},
     "taxonomy:read": {"CALUGSR": "anyone"},
     "agreements:read": {"CALUGSR": "anyone"},
     "agreements:create": {"LS": "custodian", "R": "anyone"},
     "agreements:update": {"LS": "custodian"},
     "agreements:review": {"L": "custodian"},
+    "agreements:advise": {"L": "party"},
+    "agreements:comment": {"CAL": "party"},
     "agreements:sign": {"L": "party"},
     "agreements:attest": {"R": "anyone"},
     "assets:read": {"CALUGSR": "anyone"},
@@ -101,13 +108,15 @@ class Operation(Struct, kw_only=True, frozen=True):
     """The row of one operation.
 
     `on` are the things it is tried on, none for what concerns the caller's own agency alone. `only` narrows the
-    relations that do; `in_body` says that the thing is named in the body, where the unknown is a fault of the body
-    (422); `cut` that everybody who sees the thing and has the role gets an answer, cut to what concerns them.
+    relations that do, and `by` the roles, where the thing is one person's; `in_body` says that the thing is named in
+    the body, where the unknown is a fault of the body (422); `cut` that everybody who sees the thing and has the role
+    gets an answer, cut to what concerns them.
     """
 
     permission: str | None
     on: tuple[str, ...] = ()
     only: str | None = None
+    by: str | None = None
     in_body: bool = False
     cut: bool = False
 
@@ -131,21 +140,42 @@ AGENCY_ROWS = {
     **_each("update_agency", "agencies:update", "agency"),
     **_each("activate_agency suspend_agency reinstate_agency dissolve_agency", "agencies:admit", "spare_agency"),
     **_each("list_agency_history", "ledger:read", "agency", cut=True),
+    **_each("create_signing_authority", "agencies:authorise", "agency"),
+    **_each("list_signing_authorities", "agencies:read", "contact"),
+    **_each("get_signing_authority", "agencies:read", "signing_authority"),
+    **_each("delegate_signing_authority revoke_signing_authority", "agencies:authorise", "signing_authority"),
 }
 TAXONOMY_ROWS = _each("list_categories get_category list_purposes list_provision_headings", "taxonomy:read")
 AGREEMENT_ROWS = {
-    **_each("list_agreements list_agreements_in_force", "agreements:read"),
+    **_each("list_agreements list_agreements_in_force list_checklists get_checklist", "agreements:read"),
     **_each("create_agreement record_agreement", "agreements:create"),
     **_each("get_agreement", "agreements:read", *AGREEMENTS),
     **_each("get_agreement_version list_agreement_versions", "agreements:read", *AGREEMENTS, only="party"),
+    **_each("get_agreement_completeness list_agreement_contradictions", "agreements:read", *AGREEMENTS, only="party"),
     **_each(
         "update_agreement submit_agreement send_back_agreement send_agreement_for_signature withdraw_agreement "
-        "suspend_agreement reinstate_agreement terminate_agreement",
+        "suspend_agreement reinstate_agreement terminate_agreement amend_agreement record_agreement_amendment "
+        "supersede_agreement add_agreement_parties offer_agreement_custody",
         "agreements:update",
         *AGREEMENTS,
     ),
     **_each("approve_agreement", "agreements:review", *AGREEMENTS),
-    **_each("sign_agreement confirm_agreement give_agreement_notice", "agreements:sign", *AGREEMENTS),
+    **_each(
+        "sign_agreement confirm_agreement give_agreement_notice rescind_agreement_notice activate_agreement_verbally "
+        "agree_verbally set_agreement_approval_rule record_agreement_approval accept_agreement_custody "
+        "decline_agreement_custody",
+        "agreements:sign",
+        *AGREEMENTS,
+    ),
+    **_each("list_agreement_reviews list_agreement_comments", "agreements:read", *AGREEMENTS, only="party"),
+    **_each("get_agreement_review", "agreements:read", "review"),
+    **_each("add_agreement_reviewer", "agreements:update", *AGREEMENTS),
+    **_each("release_agreement_reviewer", "agreements:update", "review"),
+    **_each("approve_agreement_review request_agreement_changes", "agreements:advise", "review", only="desk"),
+    **_each("get_agreement_comment", "agreements:read", "comment", "own_comment"),
+    **_each("create_agreement_comment", "agreements:comment", *AGREEMENTS),
+    **_each("update_agreement_comment", "agreements:comment", "comment", "own_comment", only="author", by="L"),
+    **_each("resolve_agreement_comment reopen_agreement_comment", "agreements:comment", "comment", "own_comment"),
     **_each("attest_agreement", "agreements:attest", *AGREEMENTS),
     **_each("import_agreements", "agreements:attest"),
     **_each("list_agreement_history", "ledger:read", *AGREEMENTS, cut=True),
@@ -227,6 +257,8 @@ def verdict(row: Operation, who: Who, thing: str | None) -> Verdict:
     relation = THINGS[thing].get(who.side)
     if relation is None:
         return "hidden"
+    if row.by is not None and who.role not in row.by:
+        return "forbidden"
     needed = set(" ".join(granted).split()) if row.only is None else set(row.only.split())
     return "allowed" if row.cut or needed & {"anyone", *relation.split()} else "forbidden"
 

@@ -12,7 +12,8 @@ from registry.agencies.tables import agency
 from registry.agreements.tables import agreement, agreement_party_window, agreement_signature
 from registry.agreements.tracker import replaying
 from registry.agreements.tracker.profiles import load_profile
-from registry.agreements.tracker.replaying import ReplayReport, replay
+from registry.agreements.tracker.replay_report import ReplayReport
+from registry.agreements.tracker.replaying import replay
 from registry.agreements.tracker.sightings import Panel
 from registry.agreements.tracker.tables import tracker_entry, tracker_listing, tracker_snapshot
 from registry.database.connect import Database
@@ -270,6 +271,16 @@ async def test_the_custodian_is_no_party_twice_and_must_be_known(keeper: Agency)
     assert [fault.code for fault in report.refused] == ["party_twice"]
     with pytest.raises(RuleBroken, match="There is no agency"):
         await replay(keeper.service.database, operator(), KEY, panel_of({1: [signed()]}), PROFILE, "MN0000000")
+
+
+async def test_an_agency_with_its_own_signing_authorities_is_not_signed_for(service: Service, keeper: Agency) -> None:
+    name = f"Juniper {keeper.name}"
+    party = await make_agency(service, name)
+    authority = {"office": "Mayor", "basis": "charter", "citation": "Charter 4.2", "valid_from": "2020-01-01"}
+    await party.admin.done("POST", f"/v1/agencies/{party.id}/signing-authorities", authority)
+    report = await play(keeper, panel_of({1: [signed(party.name)]}))
+    assert [fault.name for fault in report.refused] == ["LAW ENFORCEMENT AGENCY"]
+    assert done(report) == (0, 0, 0)
 
 
 # What people did meanwhile.

@@ -23,7 +23,8 @@ from registry.agreements.tables import agreement, agreement_party_window, agreem
 from registry.agreements.tracker.cells import CellRefused
 from registry.agreements.tracker.directory import Directory, Listed
 from registry.agreements.tracker.profiles import load_profile
-from registry.agreements.tracker.replaying import ReplayReport, replay
+from registry.agreements.tracker.replay_report import ReplayReport
+from registry.agreements.tracker.replaying import replay
 from registry.agreements.tracker.sheets import read_file
 from registry.agreements.tracker.sightings import Key, Panel, read_panel
 from registry.agreements.tracker.tables import tracker_entry, tracker_listing, tracker_snapshot

@@ -160,6 +160,12 @@ async def test_last_notice_day_follows_from_the_notice_and_the_end_of_the_row(se
     assert (open_ended["expires_on"], open_ended["last_notice_on"]) == (None, None)
 
 
+async def test_a_term_that_renews_itself_is_taken_over(service: Service, cast: Cast) -> None:
+    cells = {"expires_on": "2026-12-31", "Auto-renewal": 12, "auto_renew_times": 3, "review_every_months": "24"}
+    found = await shown(cast.assisting, await take(service, signed(cast.assisting, cast.requesting, **cells)))
+    assert (found["auto_renew_months"], found["auto_renew_times"]) == (12, 3)
+
+
 async def test_every_party_is_attested_where_the_evidence_shows_their_signatures(service: Service, cast: Cast) -> None:
     row = signed(cast.assisting, cast.requesting, cast.neighbour)
     report = await take(service, row, attest_parties=True)
@@ -251,7 +257,8 @@ async def test_a_cell_that_is_no_date_is_named_as_the_spreadsheet_names_it(servi
         ({"categories": "k9; k8"}, "(categories): There is no category “k8”."),
         ({"purposes": "fun"}, "(purposes): There is no purpose “fun”."),
         ({"liability": "nobody"}, "(liability): Invalid enum value 'nobody'"),
-        ({"free_hours": 12}, "(free_hours): Reimbursement is “none”, yet free hours are set."),
+        ({"max_duration_hours": 0}, "(max_duration_hours): Expected `int` >= 1"),
+        ({"auto_renew_months": 12}, "(auto_renew_months): without an expiry there is no term to renew"),
         ({"expires_on": "2024-12-31"}, "(expires_on): The expiry date must not lie before the effective date"),
         ({"time_zone": "Mars/Olympus"}, "(time_zone): not an IANA time zone name"),
         ({"signed_on": ""}, "(signed_on): signed_on is needed: the status says that it is signed."),
@@ -281,6 +288,32 @@ async def test_what_the_registry_cannot_take_is_refused_at_its_cell(
 async def test_a_day_of_signature_yet_to_come_is_refused(service: Service, cast: Cast) -> None:
     row = {**signed(cast.assisting, cast.requesting), "signed_on": str(utc_now().date() + timedelta(days=2))}
     assert "yet to come" in refusals(await take(service, row))[0]
+
+
+async def test_contradictory_terms_are_named_in_each_of_their_cells(service: Service, cast: Cast) -> None:
+    row = signed(cast.assisting, cast.requesting, reimbursement="none", free_hours="12")
+    found = refusals(await take(service, row))
+    assert [fault.partition(": ")[0] for fault in found] == [
+        "tracker.csv, L2 (free_hours)",
+        "tracker.csv, K2 (reimbursement)",
+    ]
+
+
+async def test_an_office_without_the_authority_is_refused_before_anything_is_written(
+    service: Service, cast: Cast
+) -> None:
+    authority = {"office": "Mayor", "basis": "charter", "citation": "Charter 4.2", "valid_from": "2020-01-01"}
+    path = f"/v1/agencies/{cast.requesting.id}/signing-authorities"
+    await cast.requesting.admin.done("POST", path, authority)
+    row = signed(cast.assisting, cast.requesting)
+    before = await everything(service.database)
+    (fault,) = refusals(await take(service, row, attest_parties=True))
+    assert "(signatory_title)" in fault
+    assert await everything(service.database) == before
+    assert (await take(service, row)).entered == 1
+    assert "(signatory_title)" in refusals(await take(service, row, attest_parties=True))[0]
+    mayor = {**signed(cast.assisting, cast.requesting), "signatory_title": "Mayor"}
+    assert (await take(service, mayor, attest_parties=True)).entered == 1
 
 
 async def test_a_custodian_is_one_of_the_parties(service: Service, cast: Cast) -> None:
@@ -438,6 +471,17 @@ async def test_signatures_that_are_lacking_are_attested_later(service: Service, 
     found = await shown(cast.assisting, entered)
     assert [party["signature"]["manner"] for party in found["parties"]] == ["attested", "confirmed", "attested"]
     assert counts(await take(service, row, attest_parties=True)) == (0, 0, 1, 0)
+
+
+async def test_what_was_amended_here_is_left_as_it_is(service: Service, cast: Cast) -> None:
+    row = signed(cast.assisting, cast.requesting, cast.neighbour)
+    found = await shown(cast.assisting, await take(service, row))
+    amendment = {"effective_on": "2025-06-01", "reason": "Sixty days (demo)."}
+    path = f"/v1/agreements/{found['id']}"
+    await cast.assisting.legal.done("POST", f"{path}/amend", amendment)
+    assert counts(await take(service, row, attest_parties=True)) == (0, 0, 1, 0)
+    found = await cast.assisting.legal.done("GET", path)
+    assert [party["signature"] is not None for party in found["parties"]] == [True, False, False]
 
 
 async def test_a_number_that_was_entered_here_by_hand_is_not_taken_over(service: Service, cast: Cast) -> None:

@@ -2,6 +2,7 @@
 
 from litestar import Router
 
+from registry.agreements.routes import authorities, commenting, reviews
 from registry.agreements.routes.binding import (
     attest_agreement,
     confirm_agreement,
@@ -10,6 +11,26 @@ from registry.agreements.routes.binding import (
     sign_agreement,
     suspend_agreement,
     terminate_agreement,
+)
+from registry.agreements.routes.changing import (
+    accept_agreement_custody,
+    activate_agreement_verbally,
+    add_agreement_parties,
+    agree_verbally,
+    amend_agreement,
+    decline_agreement_custody,
+    offer_agreement_custody,
+    record_agreement_amendment,
+    record_agreement_approval,
+    rescind_agreement_notice,
+    set_agreement_approval_rule,
+    supersede_agreement,
+)
+from registry.agreements.routes.checking import (
+    get_agreement_completeness,
+    get_checklist,
+    list_agreement_contradictions,
+    list_checklists,
 )
 from registry.agreements.routes.drafting import (
     approve_agreement,
@@ -55,9 +76,28 @@ router = Router(
         reinstate_agreement,
         terminate_agreement,
         give_agreement_notice,
+        amend_agreement,
+        record_agreement_amendment,
+        supersede_agreement,
+        add_agreement_parties,
+        activate_agreement_verbally,
+        agree_verbally,
+        set_agreement_approval_rule,
+        record_agreement_approval,
+        rescind_agreement_notice,
+        offer_agreement_custody,
+        accept_agreement_custody,
+        decline_agreement_custody,
         list_agreement_versions,
         get_agreement_version,
         list_agreement_history,
+        *reviews.handlers,
+        *commenting.handlers,
+        *authorities.handlers,
         get_agency_contact,
+        list_checklists,
+        get_checklist,
+        get_agreement_completeness,
+        list_agreement_contradictions,
     ],
 )

@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Struct
 
-from registry.agreements.commands.content import bounds, check_content
+from registry.agreements.authority import Signature
+from registry.agreements.commands.authorising import authority_to_sign
+from registry.agreements.commands.content import Term, check_content
 from registry.agreements.rules import Stage
 from registry.agreements.schemas import NewAgreement, RecordedAgreement
 from registry.agreements.tracker.cells import CellRefused
@@ -84,15 +86,18 @@ async def plan_of(read: Read, meaning: Meaning, standing: Standing | None, optio
     others = tuple(p for p in new.parties if p != meaning.custodian_id) if signed and options.attest_parties else ()
     plan = Plan(step="nothing", meaning=meaning, digest=digest_of(new))
     if standing is None:
-        await _check(read, meaning, now)
+        await _check(read, meaning, others, now)
         return msgspec.structs.replace(plan, step="record" if signed else "enter", attest=others)
     plan = msgspec.structs.replace(plan, agreement_id=standing.row.id)
     if signed is not None and not standing.is_draft:
-        return _about_signed(plan, standing, signed, others)
+        plan = _about_signed(plan, standing, signed, others)
+        if plan.attest:
+            await _check_offices(read, row, signed, plan.attest)
+        return plan
     if standing.row.digest == plan.digest or (signed is None and not differing(standing, new)):
         return plan
     _must_be_ours(row, standing)
-    await _check(read, meaning, now)
+    await _check(read, meaning, others, now)
     return msgspec.structs.replace(plan, step="sign_draft" if signed else "correct", attest=others)
 
 
@@ -121,12 +126,12 @@ def _about_signed(plan: Plan, standing: Standing, signed: RecordedAgreement, oth
         if columns := otherwise_signed(standing, signed, evidence=names_evidence):
             raise RowRefused(*(row.fault(name, "signature_recorded", _STAYS.format(name)) for name in columns))
     unsigned = tuple(each for each in (plan.meaning.custodian_id, *others) if each not in standing.hands)
-    if not unsigned or standing.row.stage != Stage.EXECUTED:
+    if not unsigned or standing.row.stage != Stage.EXECUTED or not standing.says_the_original:
         return plan
     return msgspec.structs.replace(plan, step="attest", attest=unsigned)
 
 
-async def _check(read: Read, meaning: Meaning, now: datetime) -> None:
+async def _check(read: Read, meaning: Meaning, others: Sequence[UUID], now: datetime) -> None:
     """Everything that the commands would refuse, asked before anything is written."""
     row, new = meaning.row, meaning.wanted
     try:
@@ -138,13 +143,29 @@ async def _check(read: Read, meaning: Meaning, now: datetime) -> None:
             terms=new.terms,
             provisions=new.provisions,
         )
-        bounds(new.effective_on, new.expires_on, new.time_zone, new.notice_days)
+        Term(**{name: getattr(new, name) for name in Term.__struct_fields__}).bounds(new.time_zone)
     except RuleBroken as broken:
         raise RowRefused(
             *(row.faults_of(broken.faults) or [row.fault("expires_on", broken.code, broken.detail)])
         ) from None
-    if isinstance(new, RecordedAgreement) and new.signed_on > today(now, new.time_zone):
-        raise RowRefused(row.fault("signed_on", "signed_in_future", "The day of the signature is yet to come."))
+    if isinstance(new, RecordedAgreement):
+        if new.signed_on > today(now, new.time_zone):
+            raise RowRefused(row.fault("signed_on", "signed_in_future", "The day of the signature is yet to come."))
+        await _check_offices(read, row, new, (meaning.custodian_id, *others))
+
+
+async def _check_offices(read: Read, row: TrackerRow, new: RecordedAgreement, agencies: Sequence[UUID]) -> None:
+    try:
+        await check_offices(read, new, agencies)
+    except RuleBroken as broken:
+        raise RowRefused(row.fault("signatory_title", broken.code, broken.detail)) from None
+
+
+async def check_offices(read: Read, new: RecordedAgreement, agencies: Sequence[UUID]) -> None:
+    """Raises RuleBroken where an agency has authorities on record and the office may not sign this for it."""
+    signature = Signature(kind=new.kind, signed_on=new.signed_on, amount=new.terms.cost_ceiling)
+    for agency_id in agencies:
+        await authority_to_sign(read, agency_id, new.signatory_title, signature)
 
 
 def today(now: datetime, time_zone: str) -> date:

@@ -28,18 +28,18 @@ from registry.agreements.tracker.cells import CellRefused, quoted
 from registry.agreements.tracker.deeds import NOTES, Deed, Due, due
 from registry.agreements.tracker.directory import Directory, Listed, everybody
 from registry.agreements.tracker.importing import TURN, attestation, may_import, remember
-from registry.agreements.tracker.listings import Facts, Step, earlier, facts_of
-from registry.agreements.tracker.planning import RowRefused
+from registry.agreements.tracker.listings import Step, earlier, facts_of
+from registry.agreements.tracker.planning import RowRefused, check_offices
 from registry.agreements.tracker.profiles import Profile
 from registry.agreements.tracker.remembered import keep_listing, keep_snapshots, listings_of, snapshots_of, too_late
-from registry.agreements.tracker.schemas import CellFault
+from registry.agreements.tracker.replay_report import LateSnapshot, ReplayReport
 from registry.agreements.tracker.sightings import Key, Panel, When
 from registry.agreements.tracker.standing import digest_of
 from registry.database.connect import Database, unit_of_work
 from registry.database.handles import Read, Write
 from registry.kernel.errors import RuleBroken
 from registry.kernel.ids import new_id
-from registry.kernel.time import Instant, format_instant
+from registry.kernel.time import format_instant
 
 BATCH: Final = 20  # agreements to a transaction: other writers get their turn in between
 MOST_FAULTS_SHOWN: Final = 1000
@@ -54,36 +54,6 @@ _PARTIES = (
     .where(agreement_party.c.agreement_id == sa.bindparam("id", type_=agreement_party.c.agreement_id.type))
     .order_by(agreement_party.c.ordinal)
 )
-
-
-class LateSnapshot(Struct, kw_only=True, frozen=True):
-    """A snapshot that was not replayed."""
-
-    list: str
-    taken_at: Instant
-    reason: str
-
-
-class ReplayReport(Struct, kw_only=True, frozen=True):
-    """What the snapshots say, and what was done, or would be. A second replay of the same ones finds nothing to do.
-
-    `listed` are those on the newest list of signed ones, `recorded` those of them that stand here as executed: a row
-    whose state, day or agency cannot be made out is listed and not recorded.
-    """
-
-    dry_run: bool
-    source: str
-    facts: Facts
-    listed: int
-    recorded: int
-    drafts_entered: int
-    agreements_recorded: int
-    notes: int
-    agencies_created: int
-    unchanged: int
-    not_replayed: list[LateSnapshot]
-    refused: list[CellFault]
-    refused_left_out: int
 
 
 async def replay(
@@ -187,6 +157,7 @@ class _Replay:
             plan = _Plan(due=each, deeds=each.deeds if each.key in self._panel.state_codes else _notes(each))
             try:
                 await self._settle(read, plan, taken)
+                await self._check_offices(read, plan)
             except RowRefused as refused:
                 self._faults += refused.faults
                 plan.deeds = _notes(each)
@@ -216,6 +187,17 @@ class _Replay:
                 words = f"There is an agreement {self._number(plan.due.key)} already."
                 raise self._refusal(plan, "number_taken", words)
             self._find_party(plan)
+
+    async def _check_offices(self, read: Read, plan: _Plan) -> None:
+        """An agency that has its signing authorities on record is not signed for by an office that is not stated."""
+        step = next((step for name, step in plan.deeds if name in ("record", "sign_draft")), None)
+        if step is not None and plan.party is not None:
+            new = self._agreement(plan, step)
+            assert isinstance(new, RecordedAgreement)
+            try:
+                await check_offices(read, new, new.parties)
+            except RuleBroken as broken:
+                raise self._refusal(plan, broken.code, broken.detail) from None
 
     def _find_party(self, plan: _Plan) -> None:
         _, name, _ = plan.due.key

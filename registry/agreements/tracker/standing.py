@@ -12,7 +12,14 @@ from sqlalchemy.engine import Row
 
 from registry.agreements.rules import Stage
 from registry.agreements.schemas import NewAgreement, RecordedAgreement
-from registry.agreements.tables import agreement, agreement_party, agreement_signature, agreement_version
+from registry.agreements.tables import (
+    agreement,
+    agreement_amendment,
+    agreement_party,
+    agreement_signature,
+    agreement_version,
+    agreement_version_dates,
+)
 from registry.agreements.terms import Terms
 from registry.agreements.tracker.columns import BY_PATH
 from registry.agreements.tracker.tables import tracker_entry
@@ -25,6 +32,10 @@ _AGREEMENTS = (
         agreement_version.c.terms,
         tracker_entry.c.digest,
         tracker_entry.c.agreement_version,
+        agreement_version_dates.c.kind.label("its_kind"),
+        sa.exists()
+        .where(agreement_amendment.c.agreement_id == agreement.c.id, agreement_amendment.c.closed_at.is_(None))
+        .label("is_being_amended"),
     )
     .join(
         agreement_version,
@@ -33,6 +44,7 @@ _AGREEMENTS = (
             agreement_version.c.no == agreement.c.current_version,
         ),
     )
+    .join(agreement_version_dates, agreement_version_dates.c.version_id == agreement_version.c.id)
     .outerjoin(tracker_entry, tracker_entry.c.agreement_id == agreement.c.id)
     .where(
         agreement.c.custodian_id.in_(sa.bindparam("custodians", type_=agreement.c.custodian_id.type, expanding=True)),
@@ -47,10 +59,17 @@ _PARTIES = (
         agreement_signature.c.signatory_title,
         agreement_signature.c.evidence_sha256,
     )
+    .join(agreement, agreement.c.id == agreement_party.c.agreement_id)
+    .join(
+        agreement_version,
+        sa.and_(
+            agreement_version.c.agreement_id == agreement.c.id, agreement_version.c.no == agreement.c.current_version
+        ),
+    )
     .outerjoin(
         agreement_signature,
         sa.and_(
-            agreement_signature.c.agreement_id == agreement_party.c.agreement_id,
+            agreement_signature.c.version_id == agreement_version.c.id,
             agreement_signature.c.agency_id == agreement_party.c.agency_id,
         ),
     )
@@ -76,6 +95,11 @@ class Standing(Struct, kw_only=True, frozen=True):
     def is_draft(self) -> bool:
         """Whether its text can still change."""
         return bool(self.row.stage == Stage.DRAFT)
+
+    @property
+    def says_the_original(self) -> bool:
+        """Whether its text is the one that a row speaks of: no amendment has changed it, and none is on its way."""
+        return bool(self.row.its_kind == "original" and not self.row.is_being_amended)
 
     @property
     def is_ours(self) -> bool:

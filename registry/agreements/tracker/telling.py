@@ -5,7 +5,7 @@ from typing import Final
 
 from registry.agreements.tracker.columns import NOT_TAKEN, meant_by
 from registry.agreements.tracker.listings import Facts, ListFacts
-from registry.agreements.tracker.replaying import ReplayReport
+from registry.agreements.tracker.replay_report import ReplayReport
 from registry.agreements.tracker.schemas import AgreementImportReport, CellFault
 
 FAULTS_PRINTED: Final = 20
