@@ -13,6 +13,7 @@ def all_tables() -> None:
     import registry.agreements.review_tables
     import registry.agreements.signing_tables
     import registry.agreements.tables
+    import registry.agreements.tracker.tables
     import registry.agreements.upkeep.tables
     import registry.assets.tables
     import registry.http.tables

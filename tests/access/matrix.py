@@ -184,6 +184,7 @@ AGREEMENT_ROWS = {
     **_each("update_agreement_comment", "agreements:comment", "comment", "own_comment", only="author", by="L"),
     **_each("resolve_agreement_comment reopen_agreement_comment", "agreements:comment", "comment", "own_comment"),
     **_each("attest_agreement", "agreements:attest", *AGREEMENTS),
+    **_each("import_agreements", "agreements:attest"),
     **_each("list_agreement_history", "ledger:read", *AGREEMENTS, cut=True),
     **_each("get_agreement_scorecard", "metrics:read", *AGREEMENTS),
 }

@@ -1,6 +1,7 @@
 """Everything that changes an agreement, by what a person does."""
 
 from registry.agreements.commands.amending import amend
+from registry.agreements.commands.attesting import correct_draft, enter_draft, note_listing, record_draft
 from registry.agreements.commands.drafting import create_agreement, update_agreement
 from registry.agreements.commands.ending import give_notice, reinstate, rescind_notice, supersede, suspend, terminate
 from registry.agreements.commands.joining import (
@@ -25,12 +26,16 @@ __all__ = [
     "answer_custody",
     "attest",
     "confirm",
+    "correct_draft",
     "create_agreement",
+    "enter_draft",
     "give_notice",
+    "note_listing",
     "offer_custody",
     "record_agreement",
     "record_amendment",
     "record_approval",
+    "record_draft",
     "record_reading",
     "reinstate",
     "rescind_notice",

@@ -33,7 +33,7 @@ from registry.agreements.signing_schemas import (
 from registry.agreements.signing_tables import agreement_signature_authority, signing_authority
 from registry.agreements.tables import agreement, agreement_version
 from registry.agreements.terms import Terms
-from registry.database.handles import Write
+from registry.database.handles import Read, Write
 from registry.kernel.errors import Fault, NotFound, RuleBroken, WrongState
 from registry.kernel.ids import new_id
 from registry.kernel.text import folded_key
@@ -144,18 +144,28 @@ async def revoke_authority(
 async def authorised(write: Write, version_id: UUID, agency_id: UUID, signatory_title: str, signed_on: date) -> None:
     """Let a signature stand that was just given to the version: note the authority it rests on.
 
-    Raises RuleBroken, with the nearest reason, where the agency has authorities on record and the office held none on
-    that day that reaches the text. An agency that has none on record signs as before.
+    Raises RuleBroken as `authority_to_sign`. An agency that has no authorities on record signs as before.
     """
     if await write.value(_ANY, {"agency_id": agency_id}) is None:
         return
     text = await write.first(_TEXT, {"version_id": version_id})
     assert text is not None
-    found = await authorities_of_office(write, agency_id, folded_key(signatory_title))
-    terms = msgspec.json.decode(text.terms, type=Terms)
-    signature = Signature(kind=AgreementKind(text.kind), signed_on=signed_on, amount=terms.cost_ceiling)
-    authority_id, _ = found[sufficient([chain for _, chain in found], signature)]
+    amount = msgspec.json.decode(text.terms, type=Terms).cost_ceiling
+    signature = Signature(kind=AgreementKind(text.kind), signed_on=signed_on, amount=amount)
+    authority_id = await authority_to_sign(write, agency_id, signatory_title, signature)
     await write.run(_REST_ON, {"version_id": version_id, "agency_id": agency_id, "authority_id": authority_id})
+
+
+async def authority_to_sign(read: Read, agency_id: UUID, signatory_title: str, signature: Signature) -> UUID | None:
+    """The authority that the office would sign by; None where the agency has none on record.
+
+    Raises RuleBroken, with the nearest reason, where it has and the office held none on that day that reaches the text.
+    """
+    if await read.value(_ANY, {"agency_id": agency_id}) is None:
+        return None
+    found = await authorities_of_office(read, agency_id, folded_key(signatory_title))
+    authority_id, _ = found[sufficient([chain for _, chain in found], signature)]
+    return authority_id
 
 
 async def _locked(write: Write, agency_id: UUID) -> int:

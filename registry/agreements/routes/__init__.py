@@ -46,6 +46,7 @@ from registry.agreements.routes.drafting import (
     update_agreement,
     withdraw_agreement,
 )
+from registry.agreements.routes.importing import import_agreements
 from registry.agreements.routes.reading import (
     get_agency_contact,
     get_agreement,
@@ -64,6 +65,7 @@ router = Router(
         list_agreements,
         create_agreement,
         record_agreement,
+        import_agreements,
         list_agreements_in_force,
         get_agreement,
         update_agreement,
