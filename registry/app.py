@@ -51,6 +51,7 @@ ROUTERS = (
     agencies.router,
     agreements.router,
     documents.router,
+    agreements.public_router,
     taxonomy.router,
     policy.router,
     loans.router,

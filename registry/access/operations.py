@@ -21,7 +21,7 @@ from registry.access.permissions import Action
 from registry.access.principals import Principal
 from registry.database.connect import unit_of_work
 from registry.database.handles import Write
-from registry.http.answers import Answer, Content, Rendered
+from registry.http.answers import Answer, Content
 from registry.http.asgi import AsgiApp, Scope
 from registry.http.idempotency import Claim, checked_key
 from registry.http.requests import BodyStream, expected_version, header_values, read_query
@@ -42,14 +42,14 @@ def operation(
     answer: object | None = None,
     etag: bool = False,
     public: bool = False,
+    produces: str | tuple[str, ...] = (),
     takes: tuple[str, ...] = (),
-    gives: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
     """Declare a handler. Its name is the operation id, the first line of its docstring the summary.
 
     `problems` lists statuses beyond those every operation of its kind can give; `example` and `answer` are worked
-    bodies for the contract; `etag` says that the item carries one; `public` that no token is needed. `takes` and
-    `gives` are the media types of an operation whose body, or whose answer, is a file. Parameters marked
+    bodies for the contract; `etag` says that the item carries one; `public` that no token is needed; `produces` names
+    the media types of an answer that is not JSON, `takes` those of a body that is a file. Parameters marked
     `NamedDependency` are filled from the request (see `Given`), the others by path and body.
     """
 
@@ -70,8 +70,8 @@ def operation(
                 "answer": answer,
                 "etag": etag,
                 "public": public,
+                "produces": (produces,) if isinstance(produces, str) else produces,
                 "takes": takes,
-                "gives": gives,
                 "returns": inspect.signature(function, eval_str=True).return_annotation,
             },
         )(_conduct(function, query, success))
@@ -137,18 +137,18 @@ def _conduct(function: Callable[..., Any], query: type[msgspec.Struct] | None, s
         body = BodyStream(request) if "body" in asked else None
         given = Given(scope, read_query(scope, query), body)
         if not writes:
-            answer: Answer[Any] | Content = await function(
+            found: Answer[Any] | Content = await function(
                 **parameters, **{name: getattr(given, name) for name in asked}
             )
-            return answer.render(scope, status)
+            return found.render(scope, status)
         write: Write = given.database.write()
         given.write = write
         claim = await _claim(request, write, operation_id, body)
         try:
-            answer = await function(**parameters, **{name: getattr(given, name) for name in asked})
+            answer: Answer[Any] = await function(**parameters, **{name: getattr(given, name) for name in asked})
             rendered = answer.render(scope, status)
-            if claim is not None and isinstance(rendered, Rendered):
-                claim.rendered = rendered
+            if claim is not None:
+                claim.rendered = answer.render_repeated(scope, status) or rendered
             await write.finish()
         except BaseException:
             await write.abandon()

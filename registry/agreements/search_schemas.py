@@ -46,8 +46,8 @@ class AgreementHit(Struct, kw_only=True, frozen=True):
     document_id: UUID | None
     page: Annotated[int | None, Meta(description="Page of the document, where it has pages.")]
     sensitivity: Sensitivity
-    text: Annotated[str, Meta(description="Some 200 characters of the passage around the words.")]
-    hits: Annotated[list[HitRange], Meta(description="Where in `text` the words stand, in characters.")]
+    passage: Annotated[str, Meta(description="Some 200 characters of it, around the words.")]
+    hits: Annotated[list[HitRange], Meta(description="Where in `passage` the words stand, in characters.")]
 
 
 class AgreementHitPage(Struct, kw_only=True, frozen=True):

@@ -98,7 +98,7 @@ async def file_document(
     another kind than it is sent as, Busy where it cannot be kept.
     """
     seen = await agreement_row(read, caller.principal, agreement_id)
-    permit(caller.principal, Action.AGREEMENTS_FILE, relations(caller.principal, seen))
+    permit(caller.principal, Action.DOCUMENTS_FILE, relations(caller.principal, seen))
     check_exemption(new.sensitivity, new.exemption)
     async with files.store.receive(body) as received:
         _check_arrived(received, new)
@@ -154,7 +154,7 @@ async def _enter(
     if await write.value(_SHARE, {"id": agreement_id}) is None:
         raise NotFound("agreement")
     row = await agreement_row(write, caller.principal, agreement_id)
-    permit(caller.principal, Action.AGREEMENTS_FILE, relations(caller.principal, row))
+    permit(caller.principal, Action.DOCUMENTS_FILE, relations(caller.principal, row))
     await write.once()
     if await write.value(_CLAIMED, {"its_sha256": received.sha256}) is None:
         raise Busy("The file took so long that it was swept away; send it again.", "file_swept")
@@ -230,7 +230,7 @@ async def withdraw_document(
     if await write.value(_LOCK, {"id": document_id}) is None:
         raise NotFound("document")
     row = await document_row(write, caller.principal, document_id)
-    permit(caller.principal, Action.AGREEMENTS_WITHDRAW_DOCUMENT, document_relations(caller.principal, row))
+    permit(caller.principal, Action.DOCUMENTS_WITHDRAW, document_relations(caller.principal, row))
     await write.once()
     check_version(expected, row.version)
     check_withdrawable(DocumentStatus.FILED if row.withdrawn_at is None else DocumentStatus.WITHDRAWN)

@@ -186,6 +186,6 @@ def _as_document(principal: Principal, row: Row[Any], *, reveal: bool) -> Docume
 
 
 def _allowed(principal: Principal, row: Row[Any]) -> list[AllowedAction]:
-    if refusal(principal, Action.AGREEMENTS_WITHDRAW_DOCUMENT, document_relations(principal, row)) is not None:
+    if refusal(principal, Action.DOCUMENTS_WITHDRAW, document_relations(principal, row)) is not None:
         return []
     return [offer("withdraw", withheld="It is withdrawn already." if row.withdrawn_at is not None else None)]

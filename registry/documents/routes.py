@@ -58,7 +58,7 @@ async def _record(aside: Aside, caller: Caller, rows: Sequence[Any], **data: obj
 @operation(
     "post",
     "/agreements/{agreement_id:uuid}/documents",
-    permission=Action.AGREEMENTS_FILE,
+    permission=Action.DOCUMENTS_FILE,
     query=NewDocument,
     takes=MEDIA_TYPES,
     example="Memorandum of agreement (demo). Either party may end it upon ninety days' written notice.",
@@ -131,7 +131,7 @@ async def get_document(
     "get",
     "/documents/{document_id:uuid}/content",
     permission=Action.AGREEMENTS_READ,
-    gives=MEDIA_TYPES,
+    produces=MEDIA_TYPES,
     etag=True,
 )
 async def get_document_content(
@@ -161,7 +161,7 @@ async def get_document_content(
 @operation(
     "post",
     "/documents/{document_id:uuid}/withdraw",
-    permission=Action.AGREEMENTS_WITHDRAW_DOCUMENT,
+    permission=Action.DOCUMENTS_WITHDRAW,
     status=200,
     example={"reason": "Filed with the wrong agreement (demo)."},
     etag=True,

@@ -7,7 +7,7 @@ status and the allowed actions change without an edit.
 import hashlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
-from typing import Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 
@@ -48,7 +48,7 @@ class Rendered:
 class Answer(Generic[T]):
     """A representation on its way out. `restricted` text is never stored by anybody."""
 
-    __slots__ = ("content", "etag", "location", "next_link", "restricted", "status")
+    __slots__ = ("content", "etag", "location", "next_link", "repeated", "restricted", "status")
 
     def __init__(
         self,
@@ -66,13 +66,29 @@ class Answer(Generic[T]):
         self.next_link = next_link
         self.status = status
         self.restricted = restricted
+        self.repeated: T | None = None
+
+    def told_once(self, **left_out: Any) -> "Answer[T]":
+        """The same, with these members of its content in the first answer only: what is kept to be repeated lacks them.
+
+        For secrets of which the registry keeps no more than a hash.
+        """
+        self.repeated = msgspec.structs.replace(self.content, **left_out)  # type: ignore[type-var]  # content is a struct
+        return self
+
+    def render_repeated(self, scope: Scope, status: int) -> Rendered | None:
+        """What a repeated request is answered with, where that is not the answer itself."""
+        if self.repeated is None:
+            return None
+        again = Answer(self.repeated, etag=self.etag, location=self.location, status=self.status)
+        return again.render(scope, status)
 
     def render(self, scope: Scope, status: int) -> Rendered:
         """The finished answer, with `status` unless the answer has its own."""
         headers = [_NO_STORE if self.restricted else _CACHE, _VARY]
         if self.etag is not None:
             headers.append((b"etag", self.etag.encode()))
-            if scope["method"] == "GET" and _already_has(scope["headers"], self.etag):
+            if scope["method"] == "GET" and unchanged(scope, self.etag):
                 return Rendered(304, headers, b"")
         if self.location is not None:
             headers.append((b"location", self.location.encode()))
@@ -82,6 +98,11 @@ class Answer(Generic[T]):
         headers.append(_JSON)
         headers.append((b"content-length", str(len(body)).encode()))
         return Rendered(self.status or status, headers, body)
+
+
+def unchanged(scope: Scope, etag: str) -> bool:
+    """Whether whoever asks has what the tag stands for."""
+    return _already_has(scope["headers"], etag)
 
 
 class Content:

@@ -11,7 +11,7 @@ import msgspec
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 
-from registry.http.answers import Answer
+from registry.http.answers import Answer, Content
 from registry.http.problems import MEDIA_TYPE, STATUS, Problem
 
 _REF = "#/components/schemas/{name}"
@@ -217,9 +217,11 @@ def _responses(
         if opt["answer"] is not None:
             media["example"] = opt["answer"]
         success["content"] = {"application/json": media}
-    elif opt["gives"]:
+    elif opt["produces"]:
+        schema = _FILE if opt["returns"] is Content else {"type": "string"}
+        success["content"] = {media: {"schema": schema} for media in opt["produces"]}
+    if opt["returns"] is Content:
         success["headers"]["Content-Disposition"] = {"$ref": "#/components/headers/Content-Disposition"}
-        success["content"] = {media: {"schema": _FILE} for media in opt["gives"]}
     responses: dict[str, Any] = {str(status): success}
     if opt["etag"] and method == "get":
         responses["304"] = {"description": "You have it already.", "headers": dict(headers)}

@@ -79,8 +79,11 @@ async def test_every_fault_of_the_content_is_told_at_once_with_its_place(cast: C
         ("/terms/categories/2", "unknown_category"),
         ("/terms/purposes/0", "unknown_purpose"),
         ("/terms/reimbursement/rate_per_hour", "rate_missing"),
+        ("/terms/reimbursement/model", "rate_missing"),
         ("/terms/clauses/liability", "clause_without_term"),
+        ("/terms/liability", "clause_without_term"),
         ("/terms/clauses/liability", "unknown_provision"),
+        ("/provisions/0/number", "provision_number_twice"),
         ("/provisions/1/number", "provision_number_twice"),
         ("/provisions/1/heading", "unknown_heading"),
         ("/provisions/1/exemption", "exemption_missing"),
@@ -242,7 +245,7 @@ async def test_a_withdrawn_draft_stays_private_and_a_withdrawn_review_does_not(c
     for made in (private, shared):
         path = f"{PATH}/{made['id']}/withdraw"
         found = await cast.assisting.legal.done("POST", path, {"reason": "the board declined"})
-        assert (found["status"], actions(found)["submit"]) == ("withdrawn", "Not while the agreement is withdrawn.")
+        assert (found["status"], actions(found)["submit"]) == ("withdrawn", "Not while its text is withdrawn.")
     assert_problem(await cast.requesting.legal.get(f"{PATH}/{private['id']}"), 404)
     assert (await cast.requesting.legal.done("GET", f"{PATH}/{shared['id']}"))["status"] == "withdrawn"
 
@@ -250,7 +253,8 @@ async def test_a_withdrawn_draft_stays_private_and_a_withdrawn_review_does_not(c
 async def test_the_actions_offered_are_those_that_work(cast: Cast) -> None:
     made = await draft(cast.assisting, cast.requesting)
     offered = actions(made)
-    assert {name for name, reason in offered.items() if reason is None} == {"update", "submit", "withdraw"}
+    possible = {"update", "submit", "withdraw", "activate_verbally"}
+    assert {name for name, reason in offered.items() if reason is None} == possible
     assert offered["sign"] == "Not while the agreement is draft."
     assert actions(await cast.assisting.coordinator.done("GET", f"{PATH}/{made['id']}")) == {}
 

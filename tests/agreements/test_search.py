@@ -92,9 +92,9 @@ async def test_a_hit_shows_the_words_in_some_two_hundred_characters(service: Ser
     text = "The parties help one another. " * 30 + "Upon ninety days' notice it ends. " + "They part as friends. " * 30
     await sign_agreement(service, cast.assisting, cast.requesting, provisions=clauses(public=text))
     (hit,) = await found(cast.requesting.coordinator, "ninety notice", party=cast.requesting.id)
-    assert [hit["text"][each["start"] : each["end"]] for each in hit["hits"]] == ["ninety", "notice"]
-    assert 120 < len(hit["text"]) <= 200
-    assert hit["text"] in text
+    assert [hit["passage"][each["start"] : each["end"]] for each in hit["hits"]] == ["ninety", "notice"]
+    assert 120 < len(hit["passage"]) <= 200
+    assert hit["passage"] in text
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ async def test_what_scanning_does_to_words_is_seen_through(
 ) -> None:
     await sign_agreement(service, cast.assisting, cast.requesting, provisions=clauses(public=text))
     (hit,) = await found(cast.requesting.coordinator, q, party=cast.requesting.id)
-    assert [hit["text"][each["start"] : each["end"]] for each in hit["hits"]] == [shown]
+    assert [hit["passage"][each["start"] : each["end"]] for each in hit["hits"]] == [shown]
 
 
 @pytest.mark.parametrize(
@@ -289,5 +289,5 @@ async def test_a_party_is_found_by_the_name_it_has_now(service: Service, cast: C
     tag = (await cast.requesting.admin.get(path)).headers["etag"]
     await cast.requesting.admin.done("PATCH", path, {"name": "Sandpiper Harbour Police"}, if_match=tag)
     (hit,) = await found(cast.assisting.coordinator, "sandpiper", source="party", party=cast.assisting.id)
-    assert hit["text"].startswith("Sandpiper Harbour Police")
+    assert hit["passage"].startswith("Sandpiper Harbour Police")
     assert await found(cast.assisting.coordinator, cast.requesting.name, source="party") == []

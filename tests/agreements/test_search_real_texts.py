@@ -67,10 +67,10 @@ async def test_a_word_is_found_in_the_texts_that_hold_it_and_in_no_other(
     assert {*hits} == those_with(memoranda, word)
     for name, each in hits.items():
         for hit in each:
-            assert hit["hits"], (name, hit["text"])
-            shown = hit["text"][hit["hits"][0]["start"] : hit["hits"][0]["end"]]
+            assert hit["hits"], (name, hit["passage"])
+            shown = hit["passage"][hit["hits"][0]["start"] : hit["hits"][0]["end"]]
             assert word in tokens(shown)
-            assert len(hit["text"]) <= 200
+            assert len(hit["passage"]) <= 200
 
 
 async def test_the_scanners_faults_are_there_to_be_found(memoranda: Mapping[str, str]) -> None:
@@ -89,7 +89,7 @@ async def test_a_phrase_is_found_with_its_words_together(
     assert titled <= {*hits}
     assert len(titled) == 9
     for name in titled:
-        shown = [tokens(hit["text"][at["start"] : at["end"]]) for hit in hits[name] for at in hit["hits"]]
+        shown = [tokens(hit["passage"][at["start"] : at["end"]]) for hit in hits[name] for at in hit["hits"]]
         assert {"warrant", "service", "officer"} <= {token for each in shown for token in each}
 
 

@@ -39,11 +39,16 @@ async def held(write: Write, caller: Caller, agreement_id: UUID, permission: Act
 
 async def permitted(write: Write, caller: Caller, agreement_id: UUID, permission: Action) -> Row[Any]:
     """The agreement's row, locked, if the caller may. Raises NotFound, Forbidden."""
-    if await write.value(_LOCK, {"id": agreement_id}) is None:
-        raise NotFound("agreement")
+    await lock(write, agreement_id)
     row = await agreement_row(write, caller.principal, agreement_id)
     permit(caller.principal, permission, relations(caller.principal, row))
     return row
+
+
+async def lock(write: Write, agreement_id: UUID) -> None:
+    """Have the agreement changed by nobody else. Raises NotFound."""
+    if await write.value(_LOCK, {"id": agreement_id}) is None:
+        raise NotFound("agreement")
 
 
 async def parties_of(write: Write, agreement_id: UUID) -> list[UUID]:
@@ -52,14 +57,21 @@ async def parties_of(write: Write, agreement_id: UUID) -> list[UUID]:
 
 
 async def changed(
-    write: Write, caller: Caller, row: Row[Any], event: str, data: Mapping[str, object], **values: object
+    write: Write,
+    caller: Caller,
+    row: Row[Any],
+    event: str,
+    data: Mapping[str, object],
+    *,
+    private: bool = False,
+    **values: object,
 ) -> None:
     """Write the changed columns with the next row version, and the fact that it happened.
 
-    A draft, before and after, concerns its custodian alone; anything else every party.
+    A draft, before and after, concerns its custodian alone, and so does what is `private`; anything else every party.
     """
     stage = values.get("stage", row.stage)
-    private = {Stage(row.stage), Stage(str(stage))} <= {Stage.DRAFT, Stage.WITHDRAWN}
+    private = private or {Stage(row.stage), Stage(str(stage))} <= {Stage.DRAFT, Stage.WITHDRAWN}
     await write.run(
         agreement.update()
         .where(agreement.c.id == row.id)

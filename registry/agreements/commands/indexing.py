@@ -21,7 +21,6 @@ _INSERT = agreement_passage.insert()
 _AGREEMENT_ID = sa.bindparam("its_agreement", type_=agreement.c.id.type)
 _VERSION_ID = sa.bindparam("its_version", type_=agreement_version.c.id.type)
 _DOCUMENT_ID = sa.bindparam("its_document", type_=agreement_passage.c.document_id.type)
-_TITLE = sa.select(agreement.c.number, agreement.c.title).where(agreement.c.id == _AGREEMENT_ID)
 _PROVISIONS = (
     sa.select(
         agreement_version.c.agreement_id,
@@ -49,13 +48,11 @@ class DocumentPassage(Struct, kw_only=True, frozen=True):
     words: str
 
 
-async def index_title(write: Write, agreement_id: UUID) -> None:
-    """Let the agreement be found by its number and title as they are now."""
+async def index_title(write: Write, agreement_id: UUID, number: str, title: str) -> None:
+    """Let the agreement be found by this number and title."""
     await write.run(_FORGET_TITLE, {"its_agreement": agreement_id})
-    row = await write.first(_TITLE, {"its_agreement": agreement_id})
-    assert row is not None
     about = {"agreement_id": agreement_id, "source": "title", "sensitivity": Sensitivity.PUBLIC}
-    await _insert(write, [{**_NOWHERE, **about, **_worded(f"{row.number} {row.title}")}])
+    await _insert(write, [{**_NOWHERE, **about, **_worded(f"{number} {title}")}])
 
 
 async def index_version(write: Write, version_id: UUID) -> None:

@@ -195,7 +195,7 @@ def _as_hit(row: Row[Any], words: list[str]) -> AgreementHit:
         document_id=row.document_id,
         page=row.page,
         sensitivity=Sensitivity(row.sensitivity or Sensitivity.PUBLIC),
-        text=found.text,
+        passage=found.text,
         hits=found.hits,
     )
 

@@ -62,5 +62,88 @@ ATTESTATION = {
 }
 REASON = {"reason": "Section 4.2 needs the county's wording (demo)."}
 STEP = {"note": "Ready for the board's meeting in March (demo)."}
-TERMINATION = {"effective_at": "2027-07-01T05:00:00Z", "reason": "Replaced by the regional compact (demo)."}
+TERMINATION = {"ground": "notice", "reason": "The council declined to go on (demo)."}
+SUPERSESSION = {
+    "by_agreement_id": "01900000-0000-7000-8000-00000000b002",
+    "effective_at": "2027-07-01T05:00:00Z",
+    "reason": "Replaced by the regional compact (demo).",
+}
+AMENDMENT = {
+    "kind": "renewal",
+    "effective_on": "2029-01-01",
+    "expires_on": "2031-12-31",
+    "reason": "Three years more (demo).",
+}
+RECORDED_AMENDMENT = {
+    "kind": "amendment",
+    "title": "Mutual aid among the example counties (demo)",
+    "effective_on": "2026-07-01",
+    "expires_on": "2028-12-31",
+    "notice_days": 60,
+    "terms": _TERMS,
+    "provisions": _PROVISIONS,
+    "signed_on": "2026-06-15",
+    "signatory_title": "Chief of Police",
+    "evidence_sha256": _DIGEST,
+    "reason": "First addendum (demo).",
+}
+VERBAL = {
+    "ratify_by_on": "2026-12-31",
+    "signatory_title": "Sheriff",
+    "reason": "Flood; both sheriffs agreed on the telephone (demo).",
+}
+CONSENT = {"version_sha256": _DIGEST, "signatory_title": "Sheriff"}
+APPROVAL_RULE = {
+    "required": True,
+    "citation": "City code 2.04.150 (example; have counsel review)",
+    "reason": "The council must approve each year (demo).",
+}
+APPROVAL = {
+    "body": "City council",
+    "reference": "Resolution 2026-12 (demo)",
+    "approved_on": "2026-02-03",
+    "valid_until": "2027-02-02",
+}
+NEW_PARTIES = {"agency_ids": ["01900000-0000-7000-8000-00000000a003"], "reason": "Asked to join (demo)."}
+CUSTODY = {"agency_id": "01900000-0000-7000-8000-00000000a002", "reason": "The county keeps the master form (demo)."}
 NOTICE = {"notice_on": "2026-06-01", "reason": "The city council declined to renew (demo)."}
+_REVIEWER = {"agency_id": "01900000-0000-7000-8000-00000000a002", "desk": "County attorney", "required": True}
+SUBMISSION = {
+    "note": "For the board's meeting in March (demo).",
+    "reviewers": [_REVIEWER],
+    "review_due_on": "2027-03-01",
+}
+NEW_REVIEW = {**_REVIEWER, "desk": "Risk manager", "required": False, "due_on": "2027-03-01"}
+REVIEW_APPROVAL = {"note": "Insurance clause as agreed (demo)."}
+RELEASE = {"reason": "The county has no risk manager at present (demo)."}
+NEW_COMMENT = {
+    "version_no": 1,
+    "provision": "4.2",
+    "quote": {"start": 0, "end": 7},
+    "audience": "parties",
+    "desk": "County attorney",
+    "text": "From dispatch, or from arrival? (demo)",
+}
+FOR_SIGNATURE = {
+    "note": "The board signs last (demo).",
+    "order": "sequential",
+    "sequence": ["01900000-0000-7000-8000-00000000a002", "01900000-0000-7000-8000-00000000a001"],
+    "due_on": "2027-04-30",
+}
+NEW_AUTHORITY = {
+    "office": "County executive",
+    "basis": "statute",
+    "citation": "N.Y. Gen. Mun. Law § 209-m (example; have counsel review)",
+    "kinds": ["mutual_aid", "mou"],
+    "ceiling": {"amount": "250000.00", "currency": "USD"},
+    "valid_from": "2026-01-01",
+    "valid_until": "2029-12-31",
+}
+DELEGATION = {
+    "office": "Chief of police",
+    "citation": "Executive order 2026-3 (example; have counsel review)",
+    "kinds": ["mutual_aid"],
+    "valid_from": "2026-02-01",
+    "valid_until": "2026-12-31",
+}
+REVOCATION = {"reason": "The office was merged with the sheriff's (demo)."}

@@ -18,7 +18,6 @@ NEW_COLUMNS = (
     ("agreement", "ratify_by {instant}"),
     ("agreement", "superseded_by {uuid} CONSTRAINT fk_agreement_superseded_by REFERENCES agreement (id)"),
     ("agreement", "custody_offered_to {uuid} CONSTRAINT fk_agreement_custody_offered_to REFERENCES agency (id)"),
-    ("agreement", "signing_order TEXT DEFAULT 'parallel' NOT NULL"),
     ("agreement_party", "verbally_at {instant}"),
     ("agreement_party", "leaves_at {instant}"),
     ("agreement_party", "notice_kind TEXT"),
@@ -45,6 +44,7 @@ def upgrade() -> None:
         op.execute(f"ALTER TABLE {table} ADD COLUMN {column.format(**WORDS[dialect])}")
     _tables()
     _carry_over()
+    op.execute("ALTER TABLE agreement DROP COLUMN notice_opens_at")
     _guards(dialect)
 
 

@@ -9,7 +9,7 @@ from registry.database import types
 from registry.kernel.text import index_words
 
 revision = "0005"
-down_revision = "0003"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
