@@ -26,7 +26,7 @@ SIX = {"rules", "tables", "queries", "commands", "schemas", "routes"}
 # What a feature has beside the six, each for a subject of its own; there is no `helpers` among them.
 ALSO = {
     "agencies": {"fbi", "fbi_cells", "fbi_lines", "import_routes", "importing", "listed"},
-    "agreements": {"canonical", "in_force", "terms"},
+    "agreements": {"canonical", "in_force", "redline", "terms"},
     "assets": {"allocations", "holds", "listing"},
     "loans": {"edxl", "rescheduling", "steps"},
     "metrics": {"facts", "scoring"},

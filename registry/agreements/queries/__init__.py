@@ -18,6 +18,7 @@ from registry.agreements.queries.listing import (
     list_versions,
     status_at,
 )
+from registry.agreements.queries.redlining import get_redline
 from registry.agreements.queries.showing import (
     agreement_row,
     dates_of,
@@ -38,6 +39,7 @@ __all__ = [
     "end_of",
     "get_agreement",
     "get_contact",
+    "get_redline",
     "get_version",
     "list_agreements",
     "list_versions",

@@ -173,9 +173,9 @@ async def list_agreements(read: Read, principal: Principal, query: AgreementQuer
     )
 
 
-_IT = agreement_version.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type)
+OF_IT = agreement_version.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type)
 # A text that is not frozen is its custodian's alone.
-_LEGIBLE = sa.or_(agreement_version.c.frozen_at.is_not(None), sa.bindparam("custodian", type_=sa.Boolean))
+LEGIBLE = sa.or_(agreement_version.c.frozen_at.is_not(None), sa.bindparam("custodian", type_=sa.Boolean))
 _VERSIONS = (
     sa.select(
         agreement_version.c.id,
@@ -184,17 +184,17 @@ _VERSIONS = (
         agreement_version.c.sha256,
         agreement_version.c.frozen_at,
     )
-    .where(_IT, _LEGIBLE, agreement_version.c.no > sa.bindparam("after", type_=sa.Integer))
+    .where(OF_IT, LEGIBLE, agreement_version.c.no > sa.bindparam("after", type_=sa.Integer))
     .order_by(agreement_version.c.no)
     .limit(sa.bindparam("limit", type_=sa.Integer))
 )
 _VERSION = sa.select(agreement_version).where(
-    _IT, _LEGIBLE, agreement_version.c.no == sa.bindparam("no", type_=sa.Integer)
+    OF_IT, LEGIBLE, agreement_version.c.no == sa.bindparam("no", type_=sa.Integer)
 )
 
 
-async def _readable(read: Read, principal: Principal, agreement_id: UUID) -> tuple[UUID, dict[str, object]]:
-    """The custodian, and the parameters under which the caller reads versions."""
+async def versions_for(read: Read, principal: Principal, agreement_id: UUID) -> tuple[UUID, dict[str, object]]:
+    """The custodian, and the parameters under which the caller reads versions. Raises NotFound, Forbidden."""
     row = await agreement_row(read, principal, agreement_id)
     if not row.shared:
         raise Forbidden("The versions of an agreement are for its parties; what is public is in the agreement itself.")
@@ -203,7 +203,7 @@ async def _readable(read: Read, principal: Principal, agreement_id: UUID) -> tup
 
 async def list_versions(read: Read, principal: Principal, agreement_id: UUID, page: Page) -> AgreementVersionPage:
     """The versions of an agreement, oldest first. Raises NotFound, Forbidden for whoever is no party."""
-    _, parameters = await _readable(read, principal, agreement_id)
+    _, parameters = await versions_for(read, principal, agreement_id)
     after = decode_cursor(page.cursor, (int,))[0] if page.cursor else 0
     parameters |= {"after": min(max(after, 0), _HIGHEST_VERSION), "limit": page.limit + 1}
     kept, next_cursor = cut(await read.all(_VERSIONS, parameters), page.limit, lambda row: (row.no,))
@@ -221,7 +221,7 @@ async def get_version(read: Read, principal: Principal, agreement_id: UUID, no: 
 
     Whoever answers with restricted text records the reading first. Raises NotFound, Forbidden for whoever is no party.
     """
-    custodian_id, parameters = await _readable(read, principal, agreement_id)
+    custodian_id, parameters = await versions_for(read, principal, agreement_id)
     row = await read.first(_VERSION, {**parameters, "no": no}) if 0 < no <= _HIGHEST_VERSION else None
     if row is None:
         raise NotFound("version")

@@ -30,6 +30,7 @@ from registry.agreements.routes.reading import (
     list_agreements,
     list_agreements_in_force,
 )
+from registry.agreements.routes.redlining import get_agreement_redline, get_agreement_redline_page
 
 router = Router(
     path="/v1",
@@ -55,6 +56,8 @@ router = Router(
         give_agreement_notice,
         list_agreement_versions,
         get_agreement_version,
+        get_agreement_redline,
+        get_agreement_redline_page,
         list_agreement_history,
         get_agency_contact,
     ],
