@@ -20,11 +20,14 @@ class Particulars(msgspec.Struct, kw_only=True, frozen=True):
     number: str
     title: str
     kind: AgreementKind
+    version_kind: str
     parties: list[UUID]
     time_zone: str
     effective_on: date
     expires_on: date | None
     notice_days: int
+    auto_renew_months: int | None
+    auto_renew_times: int | None
 
 
 class ProvisionText(msgspec.Struct, kw_only=True, frozen=True):

@@ -5,7 +5,8 @@ half-open, [start, end), and computed from the whole history each time, so no or
 behind.
 """
 
-from collections.abc import Iterable
+from calendar import monthrange
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -30,17 +31,37 @@ class Interval(msgspec.Struct, kw_only=True, frozen=True):
         return self.end is not None and self.end <= self.start
 
 
+class AmendedText(msgspec.Struct, kw_only=True, frozen=True):
+    """When a later version, an amendment or a renewal, was executed, and from when until when it means to hold."""
+
+    executed_at: datetime
+    starts_at: datetime
+    ends_at: datetime | None = None
+
+
 class AgreementDates(msgspec.Struct, kw_only=True, frozen=True):
-    """The dates that all parties of an agreement version share."""
+    """The dates that all parties share: of the original text, of what amended it, and of the whole."""
 
     executed_at: datetime | None
     starts_at: datetime
     ends_at: datetime | None = None
-    # Terminated, superseded, or this version replaced by the next; may lie in the future (termination with
-    # notice).
+    # In the order of their version numbers.
+    amendments: tuple[AmendedText, ...] = ()
+    # Terminated or superseded; may lie in the future (termination with notice).
     ended_at: datetime | None = None
     # One that has not been lifted has no end.
     suspensions: tuple[Interval, ...] = ()
+
+    @property
+    def last_ends_at(self) -> datetime | None:
+        """The end that the newest executed version gives the agreement."""
+        return self.amendments[-1].ends_at if self.amendments else self.ends_at
+
+
+class TextWindow(Interval, kw_only=True, frozen=True):
+    """A stretch in which one version is the text: 0 is the original, n the n-th amendment."""
+
+    text: int = 0
 
 
 class VerbalActivation(msgspec.Struct, kw_only=True, frozen=True):
@@ -51,12 +72,12 @@ class VerbalActivation(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class PartyHistory(msgspec.Struct, kw_only=True, frozen=True):
-    """What one agency did as a party. One that left and joined again has a history for each membership."""
+    """What one agency did as a party."""
 
-    # The instant at which the agency signed or confirmed for itself; nobody else can bind it.
+    # The instant at which the agency signed, confirmed or gave its word for itself; nobody else can bind it.
     joined_at: datetime | None
-    notice_given_on: date | None = None
-    notice_days: int = 0
+    # When the notice that it gave has run out.
+    leaves_at: datetime | None = None
     # When a governing body's approval was present: None where local law asks for none, empty where it is
     # lacking.
     approvals: tuple[Interval, ...] | None = None
@@ -125,27 +146,107 @@ def withdrawal_ends_at(notice_given_on: date, notice_days: int, time_zone: str) 
     return day_starts_at(_day_after(last_day), ZoneInfo(time_zone))
 
 
-def party_windows(dates: AgreementDates, party: PartyHistory, time_zone: str) -> tuple[Interval, ...]:
-    """The windows in which one party is bound: disjoint, not touching, in order; none when it never is.
+def add_months(day: date, months: int) -> date:
+    """The same day of the month `months` later; the month's last where it has no such day."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+class Renewal(msgspec.Struct, kw_only=True, frozen=True):
+    """A term that goes on by itself: by how many months, and how often at most (None: without end)."""
+
+    months: int
+    times: int | None = None
+
+
+def last_day(expires_on: date | None, renewal: Renewal | None) -> date | None:
+    """The last day that renewals can reach; None where there is none.
+
+    Each term's end is counted from the first one's, so that 31 January is not worn down to the 28th.
+    """
+    if expires_on is None or renewal is None:
+        return expires_on
+    return None if renewal.times is None else add_months(expires_on, renewal.months * renewal.times)
+
+
+def term_ends(expires_on: date, renewal: Renewal | None, not_before: date) -> Iterator[date]:
+    """The last days of the terms that end on `not_before` or later, in order; without end where renewals are."""
+    number, step = 0, renewal.months if renewal else 0
+    if step and not_before > expires_on:
+        number = max(((not_before.year - expires_on.year) * 12 + not_before.month - expires_on.month) // step - 1, 0)
+    while renewal is not None or number == 0:
+        if renewal is not None and renewal.times is not None and number > renewal.times:
+            return
+        ends_on = add_months(expires_on, number * step)
+        if ends_on > LATEST.date():
+            return
+        if ends_on >= not_before:
+            yield ends_on
+        number += 1
+
+
+def text_windows(dates: AgreementDates) -> tuple[TextWindow, ...]:
+    """Which version is the text when: each from its execution and effective date until a later one takes its place.
+
+    In order, disjoint, not empty. A version that was replaced does not come back when the one after it expires.
+    """
+    if dates.executed_at is None:
+        return ()
+    original = AmendedText(executed_at=dates.executed_at, starts_at=dates.starts_at, ends_at=dates.ends_at)
+    texts = (original, *dates.amendments)
+    begins = [max(text.executed_at, text.starts_at) for text in texts]
+    windows = (
+        TextWindow(text=n, start=begins[n], end=_earliest(text.ends_at, dates.ended_at, *begins[n + 1 :]))
+        for n, text in enumerate(texts)
+    )
+    return tuple(window for window in windows if not window.is_empty())
+
+
+def party_windows(dates: AgreementDates, party: PartyHistory) -> tuple[TextWindow, ...]:
+    """The windows in which one party is bound, each by one version: disjoint, in order; none when it never is.
 
     Bound is: executed, effective and not expired, not ended, not suspended; joined, and not past the end of
-    its notice of withdrawal; its governing body's approval present where local law makes that a condition of
-    validity; and, after an activation by word of mouth, not past the deadline without ratification (a late
-    ratification binds from then on, not backwards). `time_zone` is the agreement's, in which notice periods
-    are counted.
+    its notice; its governing body's approval present where local law makes that a condition of validity; and,
+    after an activation by word of mouth, not past the deadline without ratification (a late ratification binds
+    from then on, not backwards).
     """
-    if dates.executed_at is None or party.joined_at is None:
+    if party.joined_at is None:
         return ()
-    ends = [end for end in (dates.ends_at, dates.ended_at) if end is not None]
-    if party.notice_given_on is not None:
-        ends.append(withdrawal_ends_at(party.notice_given_on, party.notice_days, time_zone))
-    span = Interval(start=max(dates.executed_at, dates.starts_at, party.joined_at), end=min(ends) if ends else None)
-    breaks = list(dates.suspensions)
-    if party.approvals is not None:
-        breaks.extend(_remaining(span, party.approvals))
-    if party.verbal is not None:
-        breaks.append(Interval(start=party.verbal.ratify_by, end=party.verbal.ratified_at))
-    return _remaining(span, breaks)
+    found: list[TextWindow] = []
+    for window in text_windows(dates):
+        start = max(window.start, party.joined_at)
+        span = Interval(start=start, end=_earliest(window.end, party.leaves_at))
+        breaks = list(dates.suspensions)
+        if party.approvals is not None:
+            breaks.extend(_remaining(span, party.approvals))
+        if party.verbal is not None:
+            breaks.append(Interval(start=party.verbal.ratify_by, end=party.verbal.ratified_at))
+        found.extend(TextWindow(text=window.text, start=s.start, end=s.end) for s in _remaining(span, breaks))
+    return tuple(found)
+
+
+def force_windows(parties: Iterable[Sequence[Interval]]) -> tuple[Interval, ...]:
+    """When at least two parties are bound at once: disjoint, not touching, in order."""
+    change: dict[datetime, int] = {}
+    for windows in parties:
+        for window in windows:
+            change[window.start] = change.get(window.start, 0) + 1
+            if window.end is not None:
+                change[window.end] = change.get(window.end, 0) - 1
+    found: list[Interval] = []
+    bound, since = 0, None
+    for at in sorted(change):
+        bound += change[at]
+        if bound >= 2 and since is None:
+            since = at
+        elif bound < 2 and since is not None:
+            found.append(Interval(start=since, end=at))
+            since = None
+    return (*found, Interval(start=since)) if since is not None else tuple(found)
+
+
+def _earliest(*ends: datetime | None) -> datetime | None:
+    return min((end for end in ends if end is not None), default=None)
 
 
 def _remaining(span: Interval, taken: Iterable[Interval]) -> tuple[Interval, ...]:

@@ -4,10 +4,11 @@ The stage says what people did (`executed`); whether the agreement binds anybody
 derived (`registry.agreements.in_force`): signed is not in force.
 """
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from registry.agreements.in_force import AgreementDates, checked_notice_days
+from registry.agreements.in_force import AgreementDates, Interval, checked_notice_days
 from registry.kernel.errors import WrongState
 
 
@@ -61,41 +62,56 @@ class AgreementAction(StrEnum):
     TERMINATE = "terminate"
     SUPERSEDE = "supersede"
     RECORD = "record"
+    ACTIVATE_VERBALLY = "activate_verbally"
+    AMEND = "amend"
+    ADD_PARTIES = "add_parties"
 
 
 class DerivedStatus(StrEnum):
-    """What an executed agreement is at an instant; before execution its stage is its status."""
+    """What an executed agreement is at an instant; before execution its stage is its status.
+
+    `lapsed`: two parties were bound by it, and now fewer than two are, although nobody ended it as a whole.
+    """
 
     NOT_YET_EFFECTIVE = "not_yet_effective"
     IN_FORCE = "in_force"
     NOTICE_WINDOW = "notice_window"
+    LAPSED = "lapsed"
     EXPIRED = "expired"
     SUSPENDED = "suspended"
     TERMINATED = "terminated"
 
 
+# The stages before execution are also those of an amendment's text, on its way beside the executed agreement.
 # `record` takes over a paper agreement that is signed already. Sending back from the signature round is safe
 # because signatures bind to a version's hash: those given so far count for nothing once the text is submitted
 # anew. Signing an executed agreement is how one more agency joins a master form that every party signs
-# unchanged.
+# unchanged, and how a party ratifies what it agreed to by word of mouth.
 TRANSITIONS: dict[tuple[Stage, AgreementAction], Stage] = {
     (Stage.DRAFT, AgreementAction.SUBMIT): Stage.IN_REVIEW,
     (Stage.DRAFT, AgreementAction.RECORD): Stage.EXECUTED,
+    (Stage.DRAFT, AgreementAction.ACTIVATE_VERBALLY): Stage.EXECUTED,
     (Stage.DRAFT, AgreementAction.WITHDRAW): Stage.WITHDRAWN,
     (Stage.IN_REVIEW, AgreementAction.APPROVE): Stage.APPROVED,
     (Stage.IN_REVIEW, AgreementAction.SEND_BACK): Stage.DRAFT,
+    (Stage.IN_REVIEW, AgreementAction.ACTIVATE_VERBALLY): Stage.EXECUTED,
     (Stage.IN_REVIEW, AgreementAction.WITHDRAW): Stage.WITHDRAWN,
     (Stage.APPROVED, AgreementAction.SEND_FOR_SIGNATURE): Stage.OUT_FOR_SIGNATURE,
     (Stage.APPROVED, AgreementAction.SEND_BACK): Stage.DRAFT,
+    (Stage.APPROVED, AgreementAction.ACTIVATE_VERBALLY): Stage.EXECUTED,
     (Stage.APPROVED, AgreementAction.WITHDRAW): Stage.WITHDRAWN,
     (Stage.OUT_FOR_SIGNATURE, AgreementAction.SIGN): Stage.OUT_FOR_SIGNATURE,
     (Stage.OUT_FOR_SIGNATURE, AgreementAction.EXECUTE): Stage.EXECUTED,
     (Stage.OUT_FOR_SIGNATURE, AgreementAction.SEND_BACK): Stage.DRAFT,
+    (Stage.OUT_FOR_SIGNATURE, AgreementAction.ACTIVATE_VERBALLY): Stage.EXECUTED,
     (Stage.OUT_FOR_SIGNATURE, AgreementAction.WITHDRAW): Stage.WITHDRAWN,
     (Stage.EXECUTED, AgreementAction.SIGN): Stage.EXECUTED,
+    (Stage.EXECUTED, AgreementAction.AMEND): Stage.EXECUTED,
+    (Stage.EXECUTED, AgreementAction.ADD_PARTIES): Stage.EXECUTED,
     (Stage.EXECUTED, AgreementAction.SUSPEND): Stage.SUSPENDED,
     (Stage.EXECUTED, AgreementAction.TERMINATE): Stage.TERMINATED,
     (Stage.EXECUTED, AgreementAction.SUPERSEDE): Stage.SUPERSEDED,
+    (Stage.SUSPENDED, AgreementAction.AMEND): Stage.SUSPENDED,
     (Stage.SUSPENDED, AgreementAction.REINSTATE): Stage.EXECUTED,
     (Stage.SUSPENDED, AgreementAction.TERMINATE): Stage.TERMINATED,
     (Stage.SUSPENDED, AgreementAction.SUPERSEDE): Stage.SUPERSEDED,
@@ -121,28 +137,34 @@ def allowed(stage: Stage) -> tuple[AgreementAction, ...]:
 
 
 def derived_status(
-    stage: Stage, dates: AgreementDates, at: datetime, *, notice_opens_at: datetime | None = None
+    stage: Stage,
+    dates: AgreementDates,
+    at: datetime,
+    *,
+    force: Sequence[Interval],
+    notice: Sequence[Interval] = (),
 ) -> Stage | DerivedStatus:
     """What the agreement as a whole is at `at`, with today's knowledge; a single party may be bound for less.
 
-    Never executed: the stage. Afterwards the strongest statement wins: ended, expired, suspended, not yet
-    effective, notice window (from `notice_opens_at` on), in force. An end set for a later day leaves the
-    agreement in force until then, and an agreement that expired before it was terminated was expired in
-    between.
+    `force` are the stretches in which at least two parties are bound, `notice` those in which a term's notice window
+    is open. Never executed: the stage. Afterwards the strongest statement wins: ended, expired, suspended, in force
+    (or its notice window), lapsed, not yet effective. An end set for a later day leaves the agreement in force until
+    then, and an agreement that expired before it was terminated was expired in between.
     """
     if dates.executed_at is None:
         return stage
     if dates.ended_at is not None and at >= dates.ended_at:
         return Stage.SUPERSEDED if stage is Stage.SUPERSEDED else DerivedStatus.TERMINATED
-    if dates.ends_at is not None and at >= dates.ends_at:
+    if dates.last_ends_at is not None and at >= dates.last_ends_at:
         return DerivedStatus.EXPIRED
     if any(suspension.contains(at) for suspension in dates.suspensions):
         return DerivedStatus.SUSPENDED
-    if at < max(dates.executed_at, dates.starts_at):
-        return DerivedStatus.NOT_YET_EFFECTIVE
-    if notice_opens_at is not None and at >= notice_opens_at:
-        return DerivedStatus.NOTICE_WINDOW
-    return DerivedStatus.IN_FORCE
+    if any(window.contains(at) for window in force):
+        open_for_notice = any(window.contains(at) for window in notice)
+        return DerivedStatus.NOTICE_WINDOW if open_for_notice else DerivedStatus.IN_FORCE
+    if any(window.end is not None and window.end <= at for window in force):
+        return DerivedStatus.LAPSED
+    return DerivedStatus.NOT_YET_EFFECTIVE
 
 
 def may_leave(stage: Stage, terminated_at: datetime | None, at: datetime) -> bool:

@@ -36,6 +36,32 @@ JobTitle = Annotated[
         examples=["Chief of Police"],
     ),
 ]
+Citation = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=200,
+        pattern=NAME_PATTERN,
+        description="The law or charter that says so.",
+        examples=["City code 2.04.150 (example; have counsel review)"],
+    ),
+]
+Resolution = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=120,
+        pattern=NAME_PATTERN,
+        description="Resolution or ordinance.",
+        examples=["Resolution 2026-12 (demo)"],
+    ),
+]
+RenewMonths = Annotated[
+    int, Meta(ge=1, le=120, description="Months by which the term goes on by itself unless notice is given in time.")
+]
+RenewTimes = Annotated[int, Meta(ge=1, le=100, description="How often at most; null is without end.")]
+ReviewMonths = Annotated[int, Meta(ge=1, le=120, description="Months from one periodic review to the next.")]
+VersionKind = Literal["original", "amendment", "renewal"]
 LastDay = Annotated[CivilDate, Meta(description="The last day in force, in the agreement's time zone.")]
 Part = Annotated[
     str, Meta(min_length=1, max_length=100, pattern=NAME_PATTERN, description="Part of the number or title.")
@@ -49,6 +75,7 @@ AgreementStatus = Literal[
     "not_yet_effective",
     "in_force",
     "notice_window",
+    "lapsed",
     "expired",
     "suspended",
     "terminated",
@@ -83,6 +110,9 @@ class NewAgreement(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True
     effective_on: CivilDate
     expires_on: LastDay | None = None
     notice_days: NoticeDays = 30
+    auto_renew_months: RenewMonths | None = None
+    auto_renew_times: RenewTimes | None = None
+    review_every_months: ReviewMonths | None = None
     terms: Terms
     provisions: Provisions = []
 
@@ -97,7 +127,10 @@ class RecordedAgreement(NewAgreement, kw_only=True, frozen=True, forbid_unknown_
 
 
 class AgreementPatch(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """What changes in a draft; what is absent stays. `terms`, `provisions` and `parties` are given whole."""
+    """What changes in a draft, or in the draft of an amendment; what is absent stays.
+
+    `terms`, `provisions` and `parties` are given whole. An amendment changes no number, kind, parties or time zone.
+    """
 
     number: AgreementNumber | UnsetType = UNSET
     title: Name | UnsetType = UNSET
@@ -107,6 +140,9 @@ class AgreementPatch(Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tr
     effective_on: CivilDate | UnsetType = UNSET
     expires_on: LastDay | None | UnsetType = UNSET
     notice_days: NoticeDays | UnsetType = UNSET
+    auto_renew_months: RenewMonths | None | UnsetType = UNSET
+    auto_renew_times: RenewTimes | None | UnsetType = UNSET
+    review_every_months: ReviewMonths | None | UnsetType = UNSET
     terms: Terms | UnsetType = UNSET
     provisions: Provisions | UnsetType = UNSET
 
@@ -152,16 +188,118 @@ class Attestation(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True)
     reason: Reason
 
 
+class NewAmendment(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Open a change of an executed agreement: a draft that begins as a copy of what is in force."""
+
+    kind: Annotated[
+        Literal["amendment", "renewal"], Meta(description="`renewal`: the term goes on; it needs a later expiry.")
+    ] = "amendment"
+    effective_on: Annotated[CivilDate, Meta(description="First day of the new text, in the agreement's time zone.")]
+    expires_on: Annotated[
+        LastDay | None | UnsetType, Meta(description="As before if absent; null is without expiry.")
+    ] = UNSET
+    reason: Reason
+
+
+class RecordedAmendment(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """An amendment on paper that is signed already. It takes effect once every bound party has confirmed it."""
+
+    kind: Literal["amendment", "renewal"] = "amendment"
+    title: Name
+    effective_on: CivilDate
+    expires_on: LastDay | None = None
+    notice_days: NoticeDays = 30
+    auto_renew_months: RenewMonths | None = None
+    auto_renew_times: RenewTimes | None = None
+    terms: Terms
+    provisions: Provisions
+    signed_on: CivilDate
+    signatory_title: JobTitle
+    evidence_sha256: Annotated[Sha256, Meta(description="SHA-256 of the signed document, in hex.")]
+    reason: Reason
+
+
+class VerbalActivation(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """An agreement set in motion by word of mouth, to be ratified in writing by a deadline; have counsel review."""
+
+    ratify_by_on: Annotated[
+        CivilDate | None,
+        Meta(description="Last day for each party's signature, in the agreement's time zone; in 30 days if absent."),
+    ] = None
+    signatory_title: JobTitle
+    reason: Reason
+
+
+class VerbalConsent(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """That the agency, too, agreed by word of mouth to the text named."""
+
+    version_sha256: Annotated[Sha256, Meta(description="The hash of the version agreed to.")]
+    signatory_title: JobTitle
+
+
+class ApprovalRule(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Whether the agency's law makes its governing body's approval a condition of being bound; have counsel review."""
+
+    required: bool
+    citation: Citation | None = None
+    reason: Reason
+
+
+class GoverningApproval(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """That the agency's governing body approved the agreement, and until when that lasts."""
+
+    body: Annotated[Name, Meta(description="The body, not a person.", examples=["City council"])]
+    reference: Resolution | None = None
+    approved_on: CivilDate
+    valid_until: Annotated[CivilDate | None, Meta(description="Last day it lasts; null until further notice.")] = None
+    evidence_sha256: Sha256 | None = None
+
+
+class NewParties(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Agencies that may sign the executed text and so join it."""
+
+    agency_ids: Annotated[list[UUID], Meta(min_length=1, max_length=1000)]
+    reason: Reason
+
+
+class CustodyOffer(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """To which party the custodian hands the keeping of the agreement; null takes an offer back."""
+
+    agency_id: UUID | None
+    reason: Reason
+
+
+class Supersession(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """The executed agreement that takes this one's place, at once or at an instant to come."""
+
+    by_agreement_id: UUID
+    effective_at: Annotated[Instant | None, Meta(description="Null is now.")] = None
+    reason: Reason
+
+
 class Termination(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """The end of the agreement for all parties, at once or at an instant to come."""
 
-    effective_at: Annotated[Instant | None, Meta(description="Null is now.")] = None
+    ground: Annotated[
+        Literal["notice", "mutual_consent", "cause"],
+        Meta(description="`notice`: it ends when the notice period has run out, counted from today, and not before."),
+    ] = "notice"
+    effective_at: Annotated[
+        Instant | None, Meta(description="Null: with notice when it has run out, otherwise now.")
+    ] = None
     reason: Reason
 
 
 class WithdrawalNotice(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """A party's own notice that it leaves; it stays bound until the notice period has run out."""
 
+    kind: Annotated[
+        Literal["withdrawal", "non_renewal"],
+        Meta(
+            description="`withdrawal` ends when the notice period has run out; `non_renewal` with the term, or with "
+            "the next one for a notice that comes too late for this one."
+        ),
+    ] = "withdrawal"
     notice_on: Annotated[CivilDate, Meta(description="Day of the notice, in the agreement's time zone.")]
     reason: Reason
 
@@ -195,6 +333,12 @@ class AgreementParty(Struct, kw_only=True, frozen=True):
     bound_until: Annotated[Instant | None, Meta(description="When that ends, as far as is known; null is never.")]
     joined_at: Instant | None
     withdrawal_notice_on: CivilDate | None
+    notice_kind: Literal["withdrawal", "non_renewal"] | None
+    leaves_at: Annotated[Instant | None, Meta(description="When its notice has run out.")]
+    verbally_at: Annotated[Instant | None, Meta(description="When it agreed by word of mouth.")]
+    approval_required: Annotated[
+        bool | None, Meta(description="Whether it is bound only while its governing body's approval lasts.")
+    ]
     signature: PartySignature | None
 
 
@@ -203,6 +347,17 @@ class SuspensionPeriod(Struct, kw_only=True, frozen=True):
 
     start: Instant
     end: Instant | None
+
+
+class Amendment(Struct, kw_only=True, frozen=True):
+    """A change on its way beside the executed text; its own text is the version of that number."""
+
+    version_no: int
+    version_sha256: Annotated[str | None, Meta(description="What a signature names; null while it is a draft.")]
+    kind: Literal["amendment", "renewal"]
+    stage: Literal["draft", "in_review", "approved", "out_for_signature"]
+    title: str
+    effective_on: CivilDate
 
 
 class Agreement(Struct, kw_only=True, frozen=True):
@@ -219,16 +374,30 @@ class Agreement(Struct, kw_only=True, frozen=True):
     view: Literal["party", "public"]
     time_zone: str
     effective_on: CivilDate
-    expires_on: LastDay | None
+    expires_on: Annotated[LastDay | None, Meta(description="The last day in force of the first term.")]
+    auto_renew_months: int | None
+    auto_renew_times: int | None
+    term_ends_on: Annotated[CivilDate | None, Meta(description="Last day of the term that runs at `as_of`.")]
     starts_at: Instant
-    ends_at: Instant | None
+    ends_at: Annotated[Instant | None, Meta(description="The last end that renewals can reach; null is never.")]
     notice_days: int
-    last_notice_on: Annotated[CivilDate | None, Meta(description="Last day on which notice takes effect by expiry.")]
+    last_notice_on: Annotated[
+        CivilDate | None, Meta(description="Last day on which notice takes effect by the end of the running term.")
+    ]
+    review_every_months: int | None
     executed_at: Instant | None
+    ratify_by: Annotated[
+        Instant | None, Meta(description="Until when what was agreed by word of mouth is to be signed.")
+    ]
     terminated_at: Instant | None
+    superseded_by: UUID | None
+    custody_offered_to: UUID | None
     suspensions: list[SuspensionPeriod]
-    version_no: int
+    version_no: Annotated[int, Meta(description="The version that is the text at `as_of`.")]
+    version_kind: VersionKind
+    version_effective_on: CivilDate
     version_sha256: Annotated[str | None, Meta(description="Null while the text is not frozen, and in public.")]
+    amendment: Annotated[Amendment | None, Meta(description="The change that is on its way, for the parties.")]
     categories: list[str]
     terms: Terms | None
     provisions: list[Provision]
@@ -279,17 +448,31 @@ class AsOf(Struct, kw_only=True, frozen=True):
     as_of: Annotated[Instant, Meta(description="Valid time, with today's knowledge; now if absent.")] | None = None
 
 
+class VersionSignature(PartySignature, kw_only=True, frozen=True):
+    """One agency's hand to this version."""
+
+    agency_id: UUID
+
+
 class AgreementVersion(Struct, kw_only=True, frozen=True):
-    """A version of the text. Once frozen it never changes, and signatures bind to its hash."""
+    """A version of the text with its own dates. Once frozen it never changes, and signatures bind to its hash."""
 
     id: UUID
     agreement_id: UUID
     no: int
+    kind: VersionKind
     title: str
     sha256: str | None
     frozen_at: Instant | None
+    effective_on: CivilDate
+    expires_on: LastDay | None
+    notice_days: int
+    auto_renew_months: int | None
+    auto_renew_times: int | None
+    executed_at: Annotated[Instant | None, Meta(description="When it was executed; null for drafts and earlier texts.")]
     terms: Terms
     provisions: list[Provision]
+    signatures: list[VersionSignature]
 
 
 class AgreementVersionSummary(Struct, kw_only=True, frozen=True):
@@ -297,9 +480,12 @@ class AgreementVersionSummary(Struct, kw_only=True, frozen=True):
 
     id: UUID
     no: int
+    kind: VersionKind
     title: str
     sha256: str | None
     frozen_at: Instant | None
+    effective_on: CivilDate
+    executed_at: Instant | None
 
 
 class AgreementVersionPage(Struct, kw_only=True, frozen=True):
@@ -326,6 +512,7 @@ class AgreementInForce(Struct, kw_only=True, frozen=True):
     title: str
     kind: AgreementKind
     version_no: int
+    assists: Annotated[bool, Meta(description="Whether, by its directions, the assisting agency helps the other.")]
     covers_until: Annotated[
         Instant | None, Meta(description="When the first of the two stops being bound; null is never.")
     ]

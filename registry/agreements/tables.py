@@ -6,7 +6,7 @@ the same agreement that contains *t*. Every command that changes the answer rewr
 
 import sqlalchemy as sa
 
-from registry.database.types import Civil, Instant, Json, Uuid, one_of, table, unique
+from registry.database.types import Civil, Instant, Json, Uuid, one_of, table, unique, unique_where
 
 STAGES = (
     "draft",
@@ -36,7 +36,6 @@ agreement = table(
     sa.Column("notice_days", sa.Integer, nullable=False),
     sa.Column("executed_at", Instant),
     sa.Column("terminated_at", Instant),
-    sa.Column("notice_opens_at", Instant),
     sa.Column("search_text", sa.Text, nullable=False),
     sa.Column("is_shared", sa.Boolean, nullable=False),
     sa.Column("is_public", sa.Boolean, nullable=False),
@@ -44,12 +43,23 @@ agreement = table(
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
+    sa.Column("auto_renew_months", sa.Integer),
+    sa.Column("auto_renew_times", sa.Integer),
+    sa.Column("review_every_months", sa.Integer),
+    sa.Column("ratify_by", Instant),
+    sa.Column("superseded_by", Uuid, sa.ForeignKey("agreement.id")),
+    sa.Column("custody_offered_to", Uuid, sa.ForeignKey("agency.id")),
+    sa.Column("signing_order", sa.Text, nullable=False, server_default="parallel"),
     unique("custodian_id", "number", code="number_taken", detail="There is an agreement of that number already."),
     one_of("stage", STAGES),
     sa.CheckConstraint("ends_at IS NULL OR ends_at > starts_at", name="bounds"),
     sa.CheckConstraint("notice_days BETWEEN 0 AND 3650", name="notice_days"),
 )
-"""`is_shared`: the current text is frozen, so every party sees it. `is_public`: executed with a provision for all."""
+"""`is_shared`: the current text is frozen, so every party sees it. `is_public`: executed with a provision for all.
+
+`current_version` is the text being drafted until the agreement is executed, then the newest executed one; title and
+dates are that version's. `ratify_by`: the deadline for ratifying an activation by word of mouth.
+"""
 
 agreement_version = table(
     "agreement_version",
@@ -67,6 +77,50 @@ agreement_version = table(
     sa.CheckConstraint("(canonical IS NULL) = (frozen_at IS NULL)", name="canonical"),
 )
 """`canonical`: the bytes that `sha256` is of, kept as they were hashed."""
+
+agreement_version_dates = table(
+    "agreement_version_dates",
+    sa.Column("version_id", Uuid, sa.ForeignKey(agreement_version.c.id), primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("effective_on", Civil, nullable=False),
+    sa.Column("expires_on", Civil),
+    sa.Column("starts_at", Instant, nullable=False),
+    sa.Column("ends_at", Instant),
+    sa.Column("notice_days", sa.Integer, nullable=False),
+    sa.Column("auto_renew_months", sa.Integer),
+    sa.Column("auto_renew_times", sa.Integer),
+    one_of("kind", ("original", "amendment", "renewal")),
+    sa.CheckConstraint("ends_at IS NULL OR ends_at > starts_at", name="bounds"),
+    sa.CheckConstraint("auto_renew_months IS NULL OR expires_on IS NOT NULL", name="renewal"),
+)
+"""From when until when a version means to be the text, and the notice it asks for; frozen with the version.
+
+`ends_at` is the last end that automatic renewals can reach, NULL where there is none.
+"""
+
+agreement_amendment = table(
+    "agreement_amendment",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agreement_id", Uuid, sa.ForeignKey(agreement.c.id), nullable=False),
+    sa.Column("version_id", Uuid, sa.ForeignKey(agreement_version.c.id), nullable=False),
+    sa.Column("stage", sa.Text, nullable=False),
+    sa.Column("opened_at", Instant, nullable=False),
+    sa.Column("executed_at", Instant),
+    sa.Column("closed_at", Instant),
+    unique("version_id", code="amendment_taken", detail="Somebody submitted a version at the same moment."),
+    unique_where(
+        "uq_agreement_amendment_open",
+        "agreement_id",
+        sqlite="closed_at IS NULL",
+        postgresql="closed_at IS NULL",
+        code="amendment_open",
+        detail="An amendment is open already: finish or withdraw it first.",
+    ),
+    one_of("stage", ("draft", "in_review", "approved", "out_for_signature", "executed", "withdrawn")),
+    sa.CheckConstraint("(stage IN ('executed', 'withdrawn')) = (closed_at IS NOT NULL)", name="closed"),
+    sa.Index("ix_agreement_amendment_agreement_id", "agreement_id"),
+)
+"""A change of an executed agreement on its way from draft to signature. `version_id` is its newest text."""
 
 provision = table(
     "provision",
@@ -94,9 +148,39 @@ agreement_party = table(
     sa.Column("joined_at", Instant),
     sa.Column("withdrawal_notice_on", Civil),
     sa.Column("ordinal", sa.Integer, nullable=False),
+    sa.Column("verbally_at", Instant),
+    sa.Column("leaves_at", Instant),
+    sa.Column("notice_kind", sa.Text),
+    sa.Column("approval_required", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Index("ix_agreement_party_agency_id", "agency_id", "agreement_id"),
 )
-"""`joined_at`: when the party was bound, by its signature, its confirmation or an attested record; NULL before."""
+"""`joined_at`: when the party was bound, by signature, word of mouth, confirmation or an attested record; NULL before.
+
+`verbally_at`: when it agreed by word of mouth. `leaves_at`: the instant at which its notice has run out.
+"""
+
+agreement_approval = table(
+    "agreement_approval",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agreement_id", Uuid, nullable=False),
+    sa.Column("agency_id", Uuid, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("reference", sa.Text),
+    sa.Column("approved_on", Civil, nullable=False),
+    sa.Column("valid_until", Civil),
+    sa.Column("starts_at", Instant, nullable=False),
+    sa.Column("ends_at", Instant, nullable=False),
+    sa.Column("evidence_sha256", sa.Text),
+    sa.Column("recorded_at", Instant, nullable=False),
+    sa.ForeignKeyConstraint(
+        ["agreement_id", "agency_id"], [agreement_party.c.agreement_id, agreement_party.c.agency_id]
+    ),
+    unique(
+        "agreement_id", "agency_id", "approved_on", code="approval_taken", detail="That approval is recorded already."
+    ),
+    sa.CheckConstraint("ends_at > starts_at", name="window"),
+)
+"""What a party's governing body approved, and until when that lasts."""
 
 agreement_suspension = table(
     "agreement_suspension",
@@ -117,6 +201,7 @@ agreement_signature = table(
     sa.Column("signed_on", Civil, nullable=False),
     sa.Column("evidence_sha256", sa.Text),
     sa.Column("recorded_at", Instant, nullable=False),
+    sa.Column("counts_from", Instant),
     unique("version_id", "agency_id", code="already_signed", detail="Your agency has signed this version already."),
     one_of("manner", ("electronic", "wet", "confirmed", "attested")),
 )
@@ -128,7 +213,39 @@ agreement_party_window = table(
     sa.Column("starts_at", Instant, primary_key=True),
     sa.Column("ends_at", Instant, nullable=False),
     sa.Column("version_id", Uuid, sa.ForeignKey(agreement_version.c.id), nullable=False),
+    sa.Column("assists", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.Column("requests", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.CheckConstraint("ends_at > starts_at", name="window"),
-    sa.Index("ix_agreement_party_window_agency", "agency_id", "agreement_id", "starts_at", "ends_at", "version_id"),
+    sa.Index(
+        "ix_agreement_party_window_agency",
+        *("agency_id", "agreement_id", "starts_at", "ends_at", "version_id", "assists", "requests"),
+    ),
 )
 """An open end, here and of a suspension, is stored as the year 9999, so that every comparison is one and the same."""
+
+agreement_text_window = table(
+    "agreement_text_window",
+    sa.Column("agreement_id", Uuid, sa.ForeignKey(agreement.c.id), primary_key=True),
+    sa.Column("starts_at", Instant, primary_key=True),
+    sa.Column("ends_at", Instant, nullable=False),
+    sa.Column("version_id", Uuid, sa.ForeignKey(agreement_version.c.id), nullable=False),
+    sa.CheckConstraint("ends_at > starts_at", name="window"),
+)
+"""Which executed version is the agreement's text, and when; whoever is bound then is bound by it."""
+
+agreement_force_window = table(
+    "agreement_force_window",
+    sa.Column("agreement_id", Uuid, sa.ForeignKey(agreement.c.id), primary_key=True),
+    sa.Column("starts_at", Instant, primary_key=True),
+    sa.Column("ends_at", Instant, nullable=False),
+    sa.CheckConstraint("ends_at > starts_at", name="window"),
+)
+"""When at least two parties are bound: only then is the agreement as a whole in force."""
+
+agreement_notice_window = table(
+    "agreement_notice_window",
+    sa.Column("agreement_id", Uuid, sa.ForeignKey(agreement.c.id), primary_key=True),
+    sa.Column("opens_at", Instant, primary_key=True),
+    sa.Column("closes_at", Instant, nullable=False),
+)
+"""When somebody has to decide whether a term is renewed; one for each term within the horizon."""

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal
+from uuid import UUID
 
 from msgspec import Meta, Struct
 
 from registry.kernel.errors import Fault
 from registry.kernel.money import Money
-from registry.kernel.text import Code
+from registry.kernel.text import NAME_PATTERN, Code
 
 Hours = Annotated[int, Meta(ge=1, le=87_600)]
 ProvisionNumber = Annotated[
@@ -40,6 +41,32 @@ class Reimbursement(Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tru
     rate_per_hour: Annotated[Money | None, Meta(description="Only for `fixed_rate`.")] = None
 
 
+class Direction(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """What a party is to the others, where that is not both."""
+
+    agency_id: UUID
+    role: Annotated[
+        Literal["assists", "requests"],
+        Meta(description="`assists`: it only helps the others. `requests`: it is only helped by them."),
+    ]
+
+
+class AutomaticAid(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Help that is sent without being asked for, to a trigger agreed on beforehand (NIMS: local automatic aid)."""
+
+    categories: Annotated[list[Code], Meta(min_length=1, max_length=100, examples=[["k9.explosives"]])]
+    trigger: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=300,
+            pattern=NAME_PATTERN,
+            description="What sets it off, as the dispatchers know it.",
+            examples=["Second alarm at a school (example)"],
+        ),
+    ]
+
+
 class Terms(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """The lending terms of an agreement version. A member left out means that the text sets no such limit."""
 
@@ -53,7 +80,14 @@ class Terms(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
         ),
     ]
     purposes: Annotated[list[Code], Meta(max_length=100, description="Purposes covered; empty covers all.")] = []
-    emergency_only: Annotated[bool, Meta(description="Covers requests of emergency priority only.")] = False
+    directions: Annotated[
+        list[Direction],
+        Meta(max_length=1000, description="Who assists whom: parties that only help or are only helped; others both."),
+    ] = []
+    least_priority: Annotated[
+        Literal["routine", "urgent", "emergency"],
+        Meta(description="Covers requests of this priority and above."),
+    ] = "routine"
     max_duration_hours: Annotated[Hours | None, Meta(description="Longest loan, in hours.")] = None
     notice_hours: Annotated[
         Annotated[int, Meta(ge=0, le=8_760)] | None,
@@ -87,6 +121,9 @@ class Terms(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
         Annotated[int, Meta(ge=0, le=8_760)] | None,
         Meta(description="Notice the assisting agency gives when it recalls, in hours; 0 is at once."),
     ] = None
+    automatic_aid: Annotated[
+        list[AutomaticAid], Meta(max_length=50, description="Help that is sent without being asked for.")
+    ] = []
     insurance_required: Annotated[bool, Meta(description="Current proof of liability insurance is needed.")] = False
     clauses: Annotated[
         dict[Code, ProvisionNumber],
@@ -111,6 +148,30 @@ def contradictions(terms: Terms, provision_numbers: Sequence[str]) -> list[Fault
         *_about_money(terms),
         *_about_clauses(terms, provision_numbers),
     ]
+
+
+def misdirected(terms: Terms, parties: Sequence[UUID]) -> list[Fault]:
+    """What is wrong with the directions among these parties; pointers are relative to the terms."""
+    faults: list[Fault] = []
+    seen: set[UUID] = set()
+    for index, direction in enumerate(terms.directions):
+        pointer = f"/directions/{index}/agency_id"
+        if direction.agency_id in seen:
+            faults.append(_fault(pointer, "direction_twice", "The agency has a direction already."))
+        elif direction.agency_id not in parties:
+            faults.append(_fault(pointer, "not_a_party", "The agency is not a party to the agreement."))
+        seen.add(direction.agency_id)
+    for role, lacking in (("assists", "requests"), ("requests", "assists")):
+        alike = {direction.agency_id for direction in terms.directions if direction.role == role}
+        if alike and alike >= set(parties):
+            faults.append(_fault("/directions", f"nobody_{lacking}", f"Every party only {role}, so none {lacking}."))
+    return faults
+
+
+def roles_of(terms: Terms, agency_id: UUID) -> dict[str, bool]:
+    """Whether the party `assists` and whether it `requests`; both, unless a direction says otherwise."""
+    role = next((direction.role for direction in terms.directions if direction.agency_id == agency_id), None)
+    return {"assists": role != "requests", "requests": role != "assists"}
 
 
 def _fault(pointer: str, code: str, detail: str) -> Fault:
@@ -141,7 +202,12 @@ def _about_limits(terms: Terms) -> Iterator[Fault]:
     if threshold is not None and terms.approval_required:
         detail = f"Every loan needs approval, so a threshold of {threshold} h says nothing."
         yield _fault("/approval_over_hours", "approval_always_required", detail)
-    if terms.emergency_only and terms.notice_hours:
+    for index, aid in enumerate(terms.automatic_aid):
+        for code in aid.categories:
+            if not any(wide == code or _covers(wide, code) for wide in terms.categories):
+                detail = f"Automatic aid with “{code}”, which the agreement does not cover."
+                yield _fault(f"/automatic_aid/{index}/categories", "automatic_aid_not_covered", detail)
+    if terms.least_priority == "emergency" and terms.notice_hours:
         detail = "Only emergencies are covered, and to them a notice period does not apply."
         yield _fault("/notice_hours", "notice_never_applies", detail)
     recall = terms.recall_notice_hours

@@ -82,6 +82,8 @@ def _gaps(facts: Facts, agreement: AgreementFacts) -> Iterator[str]:
             yield f"agreement {agreement.number} is not in force between the two agencies"
     if not agreement.covers_category:
         yield f"agreement {agreement.number} does not cover {facts.asset.category}"
+    if not agreement.covers_direction:
+        yield f"under agreement {agreement.number} the owner does not assist the agency that asks"
 
 
 def _withheld(facts: Facts) -> Iterator[str]:
@@ -108,8 +110,10 @@ def _bound(facts: Facts, agreement: AgreementFacts, term: str) -> str | None:
             return f"if asked at least {hours} h ahead"
         case "purposes", (_, *_) as purposes:
             return f"for one of these purposes: {', '.join(sorted(set(purposes)))}"
-        case "emergency_only", True:
+        case "least_priority", "emergency":
             return "in an emergency"
+        case "least_priority", "urgent":
+            return "if urgent"
         case "cost_ceiling_minor", int(ceiling):
             most = Money.from_minor(ceiling, facts.ask.currency)
             return f"at an estimated cost of at most {most.amount} {most.currency}"

@@ -126,7 +126,7 @@ class TermFacts(_Fact, kw_only=True, frozen=True):
     """
 
     purposes: tuple[str, ...] = ()
-    emergency_only: bool = False
+    least_priority: Priority = "routine"
     max_duration_hours: int | None = None
     notice_hours: int | None = None
     cost_ceiling_minor: int | None = None
@@ -141,7 +141,8 @@ class TermFacts(_Fact, kw_only=True, frozen=True):
 
 
 class AgreementFacts(_Fact, kw_only=True, frozen=True):
-    """A candidate ground. `in_force` is at `now`; `covers_until` is when the first party's window closes,
+    """A candidate ground. `in_force` is at `now`; `covers_direction` says that under it the assisting agency helps
+    the requesting one; `covers_until` is when the first party's window closes,
     None when both are open-ended; `clauses` maps a term's name to the number of the provision that states
     it.
     """
@@ -154,6 +155,7 @@ class AgreementFacts(_Fact, kw_only=True, frozen=True):
     version_no: int
     in_force: bool
     covers_category: bool
+    covers_direction: bool = True
     covers_until: datetime | None = None
     effective_at: datetime
     terms: TermFacts

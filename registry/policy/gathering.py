@@ -176,6 +176,7 @@ def _agreement(candidate: AgreementCandidate) -> AgreementFacts:
         version_no=candidate.version_no,
         in_force=candidate.in_force,
         covers_category=candidate.covers_category,
+        covers_direction=candidate.covers_direction,
         covers_until=candidate.covers_until,
         effective_at=candidate.effective_at,
         terms=_terms(candidate.terms),
@@ -186,7 +187,7 @@ def _agreement(candidate: AgreementCandidate) -> AgreementFacts:
 def _terms(terms: Terms) -> TermFacts:
     return TermFacts(
         purposes=tuple(terms.purposes),
-        emergency_only=terms.emergency_only,
+        least_priority=terms.least_priority,
         max_duration_hours=terms.max_duration_hours,
         notice_hours=terms.notice_hours,
         cost_ceiling_minor=terms.cost_ceiling.to_minor() if terms.cost_ceiling else None,

@@ -24,8 +24,9 @@ _NO_AGREEMENT: _Attributes = {
     "kind": "none",
     "in_force": False,
     "covers_category": False,
+    "covers_direction": False,
     "purposes": (),
-    "emergency_only": False,
+    "least_priority": "routine",
     "approval_required": False,
     "insurance_required": False,
     "reimbursement_model": "none",
@@ -139,6 +140,7 @@ def _agreement(agreement: AgreementFacts | None) -> _Attributes:
         "kind": agreement.kind,
         "in_force": agreement.in_force,
         "covers_category": agreement.covers_category,
+        "covers_direction": agreement.covers_direction,
         "covers_until": _instant(agreement.covers_until) if agreement.covers_until else None,
         "effective_at": _instant(agreement.effective_at),
     }

@@ -141,12 +141,19 @@ AGREEMENT_ROWS = {
     **_each("get_agreement_redline get_agreement_redline_page", "agreements:read", *AGREEMENTS, only="party"),
     **_each(
         "update_agreement submit_agreement send_back_agreement send_agreement_for_signature withdraw_agreement "
-        "suspend_agreement reinstate_agreement terminate_agreement",
+        "suspend_agreement reinstate_agreement terminate_agreement amend_agreement record_agreement_amendment "
+        "supersede_agreement add_agreement_parties offer_agreement_custody",
         "agreements:update",
         *AGREEMENTS,
     ),
     **_each("approve_agreement", "agreements:review", *AGREEMENTS),
-    **_each("sign_agreement confirm_agreement give_agreement_notice", "agreements:sign", *AGREEMENTS),
+    **_each(
+        "sign_agreement confirm_agreement give_agreement_notice rescind_agreement_notice activate_agreement_verbally "
+        "agree_verbally set_agreement_approval_rule record_agreement_approval accept_agreement_custody "
+        "decline_agreement_custody",
+        "agreements:sign",
+        *AGREEMENTS,
+    ),
     **_each("attest_agreement", "agreements:attest", *AGREEMENTS),
     **_each("list_agreement_history", "ledger:read", *AGREEMENTS, cut=True),
     **_each("get_agreement_scorecard", "metrics:read", *AGREEMENTS),

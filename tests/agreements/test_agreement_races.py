@@ -91,7 +91,8 @@ async def test_suspended_and_terminated_at_once_it_binds_nobody(service: Service
         found = await sign_agreement(service, cast.assisting, cast.requesting)
         legal, path = cast.assisting.legal, f"{PATH}/{found['id']}"
         suspended, terminated = await asyncio.gather(
-            legal.post(f"{path}/suspend", {"reason": "inquiry"}), legal.post(f"{path}/terminate", {"reason": "over"})
+            legal.post(f"{path}/suspend", {"reason": "inquiry"}),
+            legal.post(f"{path}/terminate", {"ground": "cause", "reason": "over"}),
         )
         assert terminated.status_code == 200
         assert suspended.status_code in (200, 409)

@@ -1,6 +1,7 @@
 """The life of an agreement: stages, its status at an instant, notice days, the text signatures bind to."""
 
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import chain, pairwise, product
 from typing import Any
@@ -13,7 +14,16 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from registry.agreements.canonical import Particulars, ProvisionText, canonical_json, canonical_text, version_hash
-from registry.agreements.in_force import AgreementDates, Interval, utc_bounds, withdrawal_ends_at
+from registry.agreements.in_force import (
+    AgreementDates,
+    AmendedText,
+    Interval,
+    PartyHistory,
+    force_windows,
+    party_windows,
+    utc_bounds,
+    withdrawal_ends_at,
+)
 from registry.agreements.rules import (
     TRANSITIONS,
     AgreementAction,
@@ -30,15 +40,19 @@ from registry.agreements.rules import (
 from registry.agreements.terms import Terms
 from registry.kernel.errors import RuleBroken, WrongState
 
+BEFORE_EXECUTION = (Stage.DRAFT, Stage.IN_REVIEW, Stage.APPROVED, Stage.OUT_FOR_SIGNATURE)
 FINAL = {Stage.TERMINATED, Stage.SUPERSEDED, Stage.WITHDRAWN}
 # The whole life: at each stage, what may be done and where it leads.
 LIFE = {
-    Stage.DRAFT: "submit>in_review record>executed withdraw>withdrawn",
-    Stage.IN_REVIEW: "approve>approved send_back>draft withdraw>withdrawn",
-    Stage.APPROVED: "send_for_signature>out_for_signature send_back>draft withdraw>withdrawn",
-    Stage.OUT_FOR_SIGNATURE: "sign>out_for_signature execute>executed send_back>draft withdraw>withdrawn",
-    Stage.EXECUTED: "sign>executed suspend>suspended terminate>terminated supersede>superseded",
-    Stage.SUSPENDED: "reinstate>executed terminate>terminated supersede>superseded",
+    Stage.DRAFT: "submit>in_review record>executed activate_verbally>executed withdraw>withdrawn",
+    Stage.IN_REVIEW: "approve>approved send_back>draft activate_verbally>executed withdraw>withdrawn",
+    Stage.APPROVED: "send_for_signature>out_for_signature send_back>draft activate_verbally>executed "
+    "withdraw>withdrawn",
+    Stage.OUT_FOR_SIGNATURE: "sign>out_for_signature execute>executed send_back>draft activate_verbally>executed "
+    "withdraw>withdrawn",
+    Stage.EXECUTED: "sign>executed amend>executed add_parties>executed suspend>suspended terminate>terminated "
+    "supersede>superseded",
+    Stage.SUSPENDED: "amend>suspended reinstate>executed terminate>terminated supersede>superseded",
     **dict.fromkeys(FINAL, ""),
 }
 TICK = timedelta(microseconds=1)
@@ -68,7 +82,7 @@ class TestStages:
             assert f"{stage} cannot {action}" in refused.value.detail
 
     def test_a_refusal_tells_what_is_possible(self) -> None:
-        with pytest.raises(WrongState, match=r"Possible now: reinstate, terminate, supersede\."):
+        with pytest.raises(WrongState, match=r"Possible now: amend, reinstate, terminate, supersede\."):
             advance(Stage.SUSPENDED, AgreementAction.SIGN)
         with pytest.raises(WrongState, match="nothing: this stage is final"):
             advance(Stage.WITHDRAWN, AgreementAction.SIGN)
@@ -100,10 +114,11 @@ class TestStages:
         assert [stage for stage in Stage if AgreementAction.RECORD in allowed(stage)] == [Stage.DRAFT]
         assert walk(AgreementAction.RECORD) is Stage.EXECUTED
 
-    def test_nothing_is_executed_without_a_signature_round_or_a_record(self) -> None:
+    def test_nothing_is_executed_without_a_signature_round_a_record_or_word_of_mouth(self) -> None:
         into = {key for key, after in TRANSITIONS.items() if after is Stage.EXECUTED and key[0] is not after}
         assert into == {
             (Stage.DRAFT, AgreementAction.RECORD),
+            *((before, AgreementAction.ACTIVATE_VERBALLY) for before in BEFORE_EXECUTION),
             (Stage.OUT_FOR_SIGNATURE, AgreementAction.EXECUTE),
             (Stage.SUSPENDED, AgreementAction.REINSTATE),
         }
@@ -123,11 +138,35 @@ SUSPENDED = Interval(start=at(2026, 3, 1), end=at(2026, 3, 10))
 YEAR = AgreementDates(executed_at=at(2025, 6, 15), starts_at=STARTS_AT, ends_at=ENDS_AT, suspensions=(SUSPENDED,))
 
 
+def status_of(stage: Stage, dates: AgreementDates, instant: datetime, notice: Sequence[Interval] = ()) -> Any:
+    """The status of an agreement that two parties signed the moment it was executed."""
+    bound = party_windows(dates, PartyHistory(joined_at=dates.executed_at))
+    return derived_status(stage, dates, instant, force=force_windows([bound, bound]), notice=notice)
+
+
 class TestDerivedStatus:
+    def test_with_one_party_bound_it_is_not_effective_and_with_one_left_it_has_lapsed(self) -> None:
+        dates = AgreementDates(executed_at=STARTS_AT, starts_at=STARTS_AT)
+        one = party_windows(dates, PartyHistory(joined_at=STARTS_AT))
+        leaving = party_windows(dates, PartyHistory(joined_at=STARTS_AT, leaves_at=at(2026, 1, 1)))
+        alone, both = force_windows([one]), force_windows([one, leaving])
+        assert derived_status(Stage.EXECUTED, dates, at(2026, 3, 1), force=alone) is DerivedStatus.NOT_YET_EFFECTIVE
+        assert derived_status(Stage.EXECUTED, dates, at(2026, 1, 1) - TICK, force=both) is DerivedStatus.IN_FORCE
+        assert derived_status(Stage.EXECUTED, dates, at(2026, 1, 1), force=both) is DerivedStatus.LAPSED
+
+    def test_renewed_after_a_gap_it_has_lapsed_in_between(self) -> None:
+        renewal = AmendedText(executed_at=STARTS_AT, starts_at=at(2026, 8, 1), ends_at=at(2027, 8, 1))
+        dates = AgreementDates(executed_at=STARTS_AT, starts_at=STARTS_AT, ends_at=ENDS_AT, amendments=(renewal,))
+        assert ENDS_AT is not None
+        assert status_of(Stage.EXECUTED, dates, ENDS_AT - TICK) is DerivedStatus.IN_FORCE
+        assert status_of(Stage.EXECUTED, dates, ENDS_AT) is DerivedStatus.LAPSED
+        assert status_of(Stage.EXECUTED, dates, at(2026, 8, 1)) is DerivedStatus.IN_FORCE
+        assert status_of(Stage.EXECUTED, dates, at(2027, 8, 1)) is DerivedStatus.EXPIRED
+
     @pytest.mark.parametrize("stage", Stage)
     def test_before_execution_the_status_is_the_stage(self, stage: Stage) -> None:
         never = AgreementDates(executed_at=None, starts_at=STARTS_AT)
-        assert derived_status(stage, never, at(2026, 1, 1)) is stage
+        assert status_of(stage, never, at(2026, 1, 1)) is stage
 
     @pytest.mark.parametrize(
         ("instant", "status"),
@@ -146,12 +185,13 @@ class TestDerivedStatus:
         ],
     )
     def test_a_year_in_the_life_of_an_agreement(self, instant: datetime, status: DerivedStatus) -> None:
-        assert derived_status(Stage.EXECUTED, YEAR, instant, notice_opens_at=at(2026, 5, 1)) is status
+        notice = [Interval(start=at(2026, 5, 1), end=ENDS_AT)]
+        assert status_of(Stage.EXECUTED, YEAR, instant, notice=notice) is status
 
     def test_signed_after_its_effective_date_it_is_in_force_from_the_signature_on(self) -> None:
         late = AgreementDates(executed_at=at(2025, 9, 1), starts_at=STARTS_AT)
-        assert derived_status(Stage.EXECUTED, late, at(2025, 8, 1)) is DerivedStatus.NOT_YET_EFFECTIVE
-        assert derived_status(Stage.EXECUTED, late, at(2025, 9, 1)) is DerivedStatus.IN_FORCE
+        assert status_of(Stage.EXECUTED, late, at(2025, 8, 1)) is DerivedStatus.NOT_YET_EFFECTIVE
+        assert status_of(Stage.EXECUTED, late, at(2025, 9, 1)) is DerivedStatus.IN_FORCE
 
     @pytest.mark.parametrize(
         ("stage", "ended"),
@@ -161,13 +201,13 @@ class TestDerivedStatus:
         self, stage: Stage, ended: Stage | DerivedStatus
     ) -> None:
         dates = AgreementDates(executed_at=STARTS_AT, starts_at=STARTS_AT, ended_at=at(2026, 1, 1))
-        assert derived_status(stage, dates, at(2026, 1, 1) - TICK) is DerivedStatus.IN_FORCE
-        assert derived_status(stage, dates, at(2026, 1, 1)) is ended
+        assert status_of(stage, dates, at(2026, 1, 1) - TICK) is DerivedStatus.IN_FORCE
+        assert status_of(stage, dates, at(2026, 1, 1)) is ended
 
     def test_terminated_after_it_expired_it_was_expired_in_between(self) -> None:
         dates = AgreementDates(executed_at=STARTS_AT, starts_at=STARTS_AT, ends_at=ENDS_AT, ended_at=at(2026, 9, 1))
-        assert derived_status(Stage.TERMINATED, dates, at(2026, 8, 1)) is DerivedStatus.EXPIRED
-        assert derived_status(Stage.TERMINATED, dates, at(2026, 9, 1)) is DerivedStatus.TERMINATED
+        assert status_of(Stage.TERMINATED, dates, at(2026, 8, 1)) is DerivedStatus.EXPIRED
+        assert status_of(Stage.TERMINATED, dates, at(2026, 9, 1)) is DerivedStatus.TERMINATED
 
     def test_a_suspension_never_lifted_ends_with_the_agreement(self) -> None:
         dates = AgreementDates(
@@ -176,8 +216,8 @@ class TestDerivedStatus:
             ends_at=ENDS_AT,
             suspensions=(Interval(start=at(2026, 3, 1)),),
         )
-        assert derived_status(Stage.SUSPENDED, dates, at(2026, 6, 1)) is DerivedStatus.SUSPENDED
-        assert derived_status(Stage.SUSPENDED, dates, at(2026, 8, 1)) is DerivedStatus.EXPIRED
+        assert status_of(Stage.SUSPENDED, dates, at(2026, 6, 1)) is DerivedStatus.SUSPENDED
+        assert status_of(Stage.SUSPENDED, dates, at(2026, 8, 1)) is DerivedStatus.EXPIRED
 
 
 class TestNoticeDays:
@@ -217,11 +257,14 @@ PARTICULARS = Particulars(
     number="MA-1",
     title="K-9 aid",
     kind=AgreementKind.MUTUAL_AID,
+    version_kind="original",
     parties=[UUID("01900000-0000-7000-8000-00000000a001"), UUID("01900000-0000-7000-8000-00000000a002")],
     time_zone="America/Chicago",
     effective_on=date(2026, 1, 1),
     expires_on=date(2027, 12, 31),
     notice_days=30,
+    auto_renew_months=None,
+    auto_renew_times=None,
 )
 
 
@@ -239,12 +282,14 @@ class TestCanonicalText:
     def test_the_exact_form_is_known(self) -> None:
         text = canonical_text(PARTICULARS, [provision("1")], Terms(categories=["k9"]))
         assert text.startswith(
-            b'{"effective_on":"2026-01-01","expires_on":"2027-12-31","kind":"mutual_aid","notice_days":30,'
+            b'{"auto_renew_months":null,"auto_renew_times":null,"effective_on":"2026-01-01","expires_on":"2027-12-31","kind":"mutual_aid","notice_days":30,'
             b'"number":"MA-1","parties":["01900000-0000-7000-8000-00000000a001","01900000-0000-7000-8000-00000000a002"],'
             b'"provisions":[{"exemption":null,"heading":"reimbursement","number":"1","sensitivity":"parties",'
             b'"text":"Each party bears its own costs."}],"terms":{"approval_over_hours":null,'
         )
-        assert text.endswith(b'"sop_control":"silent"},"time_zone":"America/Chicago","title":"K-9 aid"}')
+        assert text.endswith(
+            b'"sop_control":"silent"},"time_zone":"America/Chicago","title":"K-9 aid","version_kind":"original"}'
+        )
         assert version_hash(text) == hashlib.sha256(text).hexdigest()
 
     def test_any_change_that_a_party_could_read_changes_the_hash(self) -> None:
@@ -268,6 +313,9 @@ class TestCanonicalText:
             {"effective_on": date(2026, 1, 2)},
             {"expires_on": None},
             {"notice_days": 31},
+            {"version_kind": "renewal"},
+            {"auto_renew_months": 12},
+            {"auto_renew_times": 3},
         ]
         variants = [
             canonical_text(PARTICULARS, [provision("1")], terms),

@@ -9,8 +9,6 @@ import sqlalchemy as sa
 
 from registry.agreements.tables import agreement_version, provision
 from registry.database.connect import unit_of_work
-from registry.kernel.ids import new_id
-from registry.kernel.time import utc_now
 from registry.ledger.commands import record
 from registry.ledger.tables import ledger_event, ledger_event_agency
 from tests.support.agreements import record_agreement, sign_agreement
@@ -156,18 +154,9 @@ async def test_a_third_agency_hears_only_of_public_agreements_between_two(servic
 async def test_a_text_that_is_not_frozen_is_its_custodians_alone(service: Service, cast: Cast) -> None:
     found = await sign_agreement(service, cast.assisting, cast.requesting)
     path = f"{PATH}/{found['id']}/versions"
-    async with unit_of_work(service.database) as write:
-        await write.run(
-            agreement_version.insert(),
-            {
-                "id": new_id(),
-                "agreement_id": UUID(found["id"]),
-                "no": 2,
-                "title": "An amendment in draft",
-                "terms": found["terms"],
-                "created_at": utc_now(),
-            },
-        )
+    await cast.assisting.legal.done(
+        "POST", f"{PATH}/{found['id']}/amend", {"effective_on": "2027-01-01", "reason": "x"}
+    )
     for reader, versions in ((cast.assisting.legal, [1, 2]), (cast.requesting.legal, [1])):
         assert [each["no"] for each in (await reader.done("GET", path))["items"]] == versions
     assert (await cast.assisting.legal.get(f"{path}/2")).status_code == 200

@@ -242,7 +242,7 @@ async def test_a_withdrawn_draft_stays_private_and_a_withdrawn_review_does_not(c
     for made in (private, shared):
         path = f"{PATH}/{made['id']}/withdraw"
         found = await cast.assisting.legal.done("POST", path, {"reason": "the board declined"})
-        assert (found["status"], actions(found)["submit"]) == ("withdrawn", "Not while the agreement is withdrawn.")
+        assert (found["status"], actions(found)["submit"]) == ("withdrawn", "Not while its text is withdrawn.")
     assert_problem(await cast.requesting.legal.get(f"{PATH}/{private['id']}"), 404)
     assert (await cast.requesting.legal.done("GET", f"{PATH}/{shared['id']}"))["status"] == "withdrawn"
 
@@ -250,7 +250,8 @@ async def test_a_withdrawn_draft_stays_private_and_a_withdrawn_review_does_not(c
 async def test_the_actions_offered_are_those_that_work(cast: Cast) -> None:
     made = await draft(cast.assisting, cast.requesting)
     offered = actions(made)
-    assert {name for name, reason in offered.items() if reason is None} == {"update", "submit", "withdraw"}
+    possible = {"update", "submit", "withdraw", "activate_verbally"}
+    assert {name for name, reason in offered.items() if reason is None} == possible
     assert offered["sign"] == "Not while the agreement is draft."
     assert actions(await cast.assisting.coordinator.done("GET", f"{PATH}/{made['id']}")) == {}
 

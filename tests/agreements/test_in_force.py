@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
@@ -11,7 +12,14 @@ from hypothesis import strategies as st
 
 from registry.agencies.tables import agency
 from registry.agreements.commands import rewrite_windows
-from registry.agreements.in_force import AgreementDates, Interval, PartyHistory, party_windows, withdrawal_ends_at
+from registry.agreements.in_force import (
+    AgreementDates,
+    Interval,
+    PartyHistory,
+    force_windows,
+    party_windows,
+    withdrawal_ends_at,
+)
 from registry.agreements.queries import OPEN_END, candidates, covers_asset, partner_in_force
 from registry.agreements.rules import Stage, derived_status
 from registry.agreements.tables import agreement, agreement_party, agreement_suspension
@@ -67,9 +75,9 @@ async def test_termination_ends_it_for_all_at_the_instant_said(service: Service,
     found = await sign_agreement(service, cast.assisting, cast.requesting, cast.neighbour)
     path = f"{PATH}/{found['id']}/terminate"
     at = utc_now() + timedelta(days=10)
-    past = {"effective_at": format_instant(utc_now() - timedelta(days=1)), "reason": "x"}
+    past = {"ground": "cause", "effective_at": format_instant(utc_now() - timedelta(days=1)), "reason": "x"}
     assert_problem(await cast.assisting.legal.post(path, past), 422, "not_then")
-    body = {"effective_at": format_instant(at), "reason": "replaced"}
+    body = {"ground": "mutual_consent", "effective_at": format_instant(at), "reason": "replaced"}
     ended = await cast.assisting.legal.done("POST", path, body)
     assert (ended["stage"], ended["status"]) == ("terminated", "in_force")
     for one, other in ((cast.requesting, cast.assisting), (cast.requesting, cast.neighbour)):
@@ -78,6 +86,19 @@ async def test_termination_ends_it_for_all_at_the_instant_said(service: Service,
     later = await cast.requesting.legal.done("GET", f"{PATH}/{found['id']}?as_of={format_instant(at)}")
     assert later["status"] == "terminated"
     assert_problem(await cast.assisting.legal.post(path, body), 409, "wrong_state")
+
+
+async def test_terminated_with_notice_it_binds_until_the_notice_has_run_out(service: Service, cast: Cast) -> None:
+    found = await sign_agreement(service, cast.assisting, cast.requesting, notice_days=90)
+    path = f"{PATH}/{found['id']}/terminate"
+    runs_out = withdrawal_ends_at(utc_now().astimezone(ZoneInfo(CHICAGO)).date(), 90, CHICAGO)
+    early = {"effective_at": format_instant(runs_out - TICK), "reason": "x"}
+    problem = assert_problem(await cast.assisting.legal.post(path, early), 422, "not_then")
+    assert format_instant(runs_out) in problem["detail"]
+    ended = await cast.assisting.legal.done("POST", path, {"reason": "the council declined"})
+    assert datetime.fromisoformat(ended["terminated_at"]) == runs_out
+    assert len(await in_force(cast.requesting, cast.assisting, runs_out - TICK)) == 1
+    assert await in_force(cast.requesting, cast.assisting, runs_out) == []
 
 
 async def test_only_the_custodian_suspends_and_ends_it(service: Service, cast: Cast) -> None:
@@ -199,21 +220,22 @@ async def test_the_answer_from_sql_equals_the_pure_rule(service: Service, cast: 
                 await write.run(
                     agreement_party.update()
                     .where(agreement_party.c.agreement_id == agreement_id, agreement_party.c.agency_id == party.id)
-                    .values(joined_at=history.joined_at, withdrawal_notice_on=history.notice_given_on)
+                    .values(joined_at=history.joined_at, leaves_at=history.leaves_at)
                 )
-            await rewrite_windows(write, agreement_id)
-        windows = [party_windows(dates, history, CHICAGO) for history in both]
+            await rewrite_windows(write, agreement_id, GRID_START)
+        windows = [party_windows(dates, history) for history in both]
         edges = {edge for each in windows for window in each for edge in (window.start, window.end) if edge}
         for at in {GRID_START, starts_at, ends_at, *edges}:
             for instant in (at - TICK, at):
                 expected = all(any(window.contains(instant) for window in each) for each in windows)
                 assert bool(await in_force(one, other, instant)) == expected, instant
-                status = derived_status(stage, dates, instant, notice_opens_at=opens_at)
+                status = derived_status(stage, dates, instant, force=force_windows(windows), notice=notice)
                 path = f"{PATH}?party={one.id}&status={status}&as_of={format_instant(instant)}"
                 listed = await one.legal.done("GET", path)
                 assert [item["id"] for item in listed["items"]] == [found["id"]], (instant, status)
 
-    opens_at = datetime(2026, 1, 18, 6, tzinfo=UTC)  # 30 days before the last notice day, 18 February
+    # 30 days before the last notice day, 18 February
+    notice = [Interval(start=datetime(2026, 1, 18, 6, tzinfo=UTC), end=ends_at)]
     for dates, stage, both in _histories(starts_at, ends_at):
         await check(dates, stage, both)
 
@@ -241,7 +263,9 @@ def _histories(starts_at: datetime, ends_at: datetime) -> list[tuple[AgreementDa
             suspensions=tuple(sorted(breaks, key=lambda interval: interval.start)),
         )
         stage = ended_as if ended_at is not None else Stage.EXECUTED
-        histories = [PartyHistory(joined_at=j, notice_given_on=n, notice_days=30) for j, n in both]
+        histories = [
+            PartyHistory(joined_at=j, leaves_at=withdrawal_ends_at(n, 30, CHICAGO) if n else None) for j, n in both
+        ]
         drawn.append((dates, stage, histories))
 
     draw()

@@ -1,7 +1,9 @@
 """When an agreement binds a party: civil days as instants, and windows against a slow, obvious reference."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,11 +12,17 @@ from hypothesis import strategies as st
 
 from registry.agreements.in_force import (
     AgreementDates,
+    AmendedText,
     Interval,
     PartyHistory,
+    Renewal,
     VerbalActivation,
+    add_months,
     day_starts_at,
+    force_windows,
+    last_day,
     party_windows,
+    term_ends,
     utc_bounds,
     withdrawal_ends_at,
 )
@@ -150,7 +158,7 @@ OPEN_ENDED = AgreementDates(executed_at=SIGNED, starts_at=utc("2026-01-01T05:00"
 
 
 def windows(dates: AgreementDates, party: PartyHistory) -> list[tuple[datetime, datetime | None]]:
-    return [(window.start, window.end) for window in party_windows(dates, party, NEW_YORK)]
+    return [(window.start, window.end) for window in party_windows(dates, party)]
 
 
 class TestPartyWindows:
@@ -172,9 +180,9 @@ class TestPartyWindows:
 
     def test_a_party_that_gave_notice_is_bound_until_its_notice_has_run_out(self) -> None:
         given_on = date(2026, 6, 1)
-        leaving = PartyHistory(joined_at=SIGNED, notice_given_on=given_on, notice_days=30)
+        leaving = PartyHistory(joined_at=SIGNED, leaves_at=withdrawal_ends_at(given_on, 30, NEW_YORK))
         assert windows(OPEN_ENDED, leaving) == [(SIGNED, utc("2026-07-02T04:00"))]
-        at_once = PartyHistory(joined_at=SIGNED, notice_given_on=given_on)
+        at_once = PartyHistory(joined_at=SIGNED, leaves_at=withdrawal_ends_at(given_on, 0, NEW_YORK))
         assert windows(OPEN_ENDED, at_once) == [(SIGNED, utc("2026-06-02T04:00"))]
 
     def test_a_lapsed_approval_of_the_governing_body_leaves_a_gap_until_it_is_renewed(self) -> None:
@@ -218,64 +226,145 @@ days = st.dates(date(2026, 2, 25), date(2026, 4, 20))
 intervals = st.builds(lambda start, end: Interval(start=start, end=end), start=instants, end=st.none() | instants)
 
 
-def bound_at(
+class Text(NamedTuple):
+    """A version as people put it: executed at an instant, from one civil day through another."""
+
+    executed_at: datetime
+    effective_on: date
+    expires_on: date | None
+
+
+def text_at(at: datetime, texts: Sequence[Text], zone: str) -> int | None:
+    """The newest version that has begun by then, if its last day has not passed; days as on the wall's calendar."""
+    today = at.astimezone(ZoneInfo(zone)).date()
+    begun = [n for n, text in enumerate(texts) if at >= text.executed_at and today >= text.effective_on]
+    if not begun:
+        return None
+    expires_on = texts[begun[-1]].expires_on
+    return begun[-1] if expires_on is None or today <= expires_on else None
+
+
+def bound_by(
     at: datetime,
-    effective_on: date,
-    expires_on: date | None,
+    texts: Sequence[Text],
     dates: AgreementDates,
     party: PartyHistory,
+    notice: tuple[date, int] | None,
     zone: str,
-) -> bool:
-    """Each condition by itself, days as days of the calendar on the wall."""
+) -> int | None:
+    """The version by which the party is bound, each condition by itself."""
     today = at.astimezone(ZoneInfo(zone)).date()
     approvals, verbal = party.approvals, party.verbal
-    return (
-        (dates.executed_at is not None and at >= dates.executed_at)
-        and today >= effective_on
-        and (expires_on is None or today <= expires_on)
-        and (dates.ended_at is None or at < dates.ended_at)
+    holds = (
+        (dates.ended_at is None or at < dates.ended_at)
         and not any(s.start <= at and (s.end is None or at < s.end) for s in dates.suspensions)
         and (party.joined_at is not None and at >= party.joined_at)
-        and (party.notice_given_on is None or today <= party.notice_given_on + timedelta(days=party.notice_days))
+        and (notice is None or today <= notice[0] + timedelta(days=notice[1]))
         and (approvals is None or any(a.start <= at and (a.end is None or at < a.end) for a in approvals))
         and (verbal is None or at < verbal.ratify_by or (verbal.ratified_at is not None and at >= verbal.ratified_at))
     )
+    return text_at(at, texts, zone) if holds else None
+
+
+@st.composite
+def texts_of(draw: st.DrawFn) -> list[Text]:
+    """An original and up to two later versions, in any order of days."""
+    found = []
+    for _ in range(draw(st.integers(1, 3))):
+        effective_on = draw(days)
+        expires_on = draw(st.none() | st.dates(effective_on, effective_on + timedelta(days=40)))
+        found.append(Text(draw(instants), effective_on, expires_on))
+    return found
+
+
+@st.composite
+def parties(draw: st.DrawFn, zone: str) -> tuple[PartyHistory, tuple[date, int] | None]:
+    """A party, and the day and length of the notice that it gave."""
+    notice = draw(st.none() | st.tuples(days, st.integers(0, 20)))
+    party = PartyHistory(
+        joined_at=draw(st.none() | instants),
+        leaves_at=withdrawal_ends_at(*notice, zone) if notice else None,
+        approvals=draw(st.none() | st.lists(intervals, max_size=3).map(tuple)),
+        verbal=draw(st.none() | st.builds(VerbalActivation, ratify_by=instants, ratified_at=st.none() | instants)),
+    )
+    return party, notice
 
 
 @settings(max_examples=400)
-@given(data=st.data(), zone=st.sampled_from(ZONES), effective_on=days)
+@given(data=st.data(), zone=st.sampled_from(ZONES), texts=texts_of())
 def test_the_windows_contain_exactly_the_instants_at_which_every_condition_holds(
-    data: st.DataObject, zone: str, effective_on: date
+    data: st.DataObject, zone: str, texts: list[Text]
 ) -> None:
-    expires_on = data.draw(st.none() | days.filter(lambda day: day >= effective_on), "expires_on")
-    starts_at, ends_at = utc_bounds(effective_on, expires_on, zone)
+    bounds = [utc_bounds(text.effective_on, text.expires_on, zone) for text in texts]
     dates = AgreementDates(
-        executed_at=data.draw(st.none() | instants, "executed_at"),
-        starts_at=starts_at,
-        ends_at=ends_at,
+        executed_at=texts[0].executed_at,
+        starts_at=bounds[0][0],
+        ends_at=bounds[0][1],
+        amendments=tuple(
+            AmendedText(executed_at=text.executed_at, starts_at=starts_at, ends_at=ends_at)
+            for text, (starts_at, ends_at) in zip(texts[1:], bounds[1:], strict=True)
+        ),
         ended_at=data.draw(st.none() | instants, "ended_at"),
         suspensions=tuple(data.draw(st.lists(intervals, max_size=3), "suspensions")),
     )
-    party = PartyHistory(
-        joined_at=data.draw(st.none() | instants, "joined_at"),
-        notice_given_on=data.draw(st.none() | days, "notice_given_on"),
-        notice_days=data.draw(st.integers(0, 20), "notice_days"),
-        approvals=data.draw(st.none() | st.lists(intervals, max_size=3).map(tuple), "approvals"),
-        verbal=data.draw(st.none() | st.builds(VerbalActivation, ratify_by=instants, ratified_at=st.none() | instants)),
-    )
-    found = party_windows(dates, party, zone)
+    both = [data.draw(parties(zone), f"party {n}") for n in (1, 2)]
+    found = [party_windows(dates, party) for party, _ in both]
+    force = force_windows(found)
 
-    assert all(not window.is_empty() for window in found)
-    assert all(a.end is not None and a.end < b.start for a, b in pairwise(found)), "sorted, none touching"
-
-    moments = [starts_at, GRID_START, ends_at, dates.executed_at, dates.ended_at, party.joined_at]
-    for interval in (*dates.suspensions, *(party.approvals or ()), *found):
-        moments += [interval.start, interval.end]
-    if party.verbal is not None:
-        moments += [party.verbal.ratify_by, party.verbal.ratified_at]
-    if party.notice_given_on is not None:
-        moments.append(withdrawal_ends_at(party.notice_given_on, party.notice_days, zone))
+    moments = [GRID_START, dates.ended_at, *(edge for each in bounds for edge in each)]
+    moments += [text.executed_at for text in texts]
+    for party, _ in both:
+        moments += [party.joined_at, party.leaves_at]
+        moments += [edge for approval in party.approvals or () for edge in (approval.start, approval.end)]
+        moments += [party.verbal.ratify_by, party.verbal.ratified_at] if party.verbal else []
+    for window in (*dates.suspensions, *found[0], *found[1], *force):
+        moments += [window.start, window.end]
     for edge in {moment for moment in moments if moment is not None}:
         for at in (edge - TICK, edge, edge + TICK):
-            expected = bound_at(at, effective_on, expires_on, dates, party, zone)
-            assert any(window.contains(at) for window in found) == expected, at
+            expected = [bound_by(at, texts, dates, party, notice, zone) for party, notice in both]
+            actual = [[window.text for window in windows if window.contains(at)] for windows in found]
+            assert actual == [[] if text is None else [text] for text in expected], at
+            assert any(window.contains(at) for window in force) == (None not in expected), at
+
+    assert all(not window.is_empty() for windows in (*found, force) for window in windows)
+    assert all(a.end is not None and a.end < b.start for a, b in pairwise(force)), "sorted, none touching"
+    for windows in found:
+        for a, b in pairwise(windows):
+            assert a.end is not None
+            assert a.end < b.start or (a.end == b.start and a.text < b.text), "one version's touch nowhere"
+
+
+class TestTerms:
+    def test_a_month_later_is_the_same_day_or_the_months_last(self) -> None:
+        assert add_months(date(2026, 1, 31), 1) == date(2026, 2, 28)
+        assert add_months(date(2027, 12, 31), 2) == date(2028, 2, 29)
+        assert add_months(date(2026, 1, 31), 12) == date(2027, 1, 31)
+
+    def test_terms_are_counted_from_the_first_ones_end_and_not_worn_down(self) -> None:
+        monthly = Renewal(months=1)
+        ends = term_ends(date(2026, 1, 31), monthly, date(2026, 1, 1))
+        assert [next(ends) for _ in range(3)] == [date(2026, 1, 31), date(2026, 2, 28), date(2026, 3, 31)]
+
+    def test_a_limited_number_of_renewals_ends(self) -> None:
+        twice = Renewal(months=12, times=2)
+        assert list(term_ends(date(2026, 6, 30), twice, date(2026, 1, 1))) == [
+            date(2026, 6, 30),
+            date(2027, 6, 30),
+            date(2028, 6, 30),
+        ]
+        assert last_day(date(2026, 6, 30), twice) == date(2028, 6, 30)
+        assert list(term_ends(date(2026, 6, 30), twice, date(2028, 7, 1))) == []
+        assert list(term_ends(date(2026, 6, 30), None, date(2026, 6, 30))) == [date(2026, 6, 30)]
+        assert list(term_ends(date(2026, 6, 30), None, date(2026, 7, 1))) == []
+
+    @given(
+        expires_on=st.dates(date(2000, 1, 1), date(2030, 12, 31)),
+        months=st.integers(1, 120),
+        not_before=st.dates(date(1995, 1, 1), date(2150, 1, 1)),
+    )
+    def test_the_first_term_found_is_the_first_that_has_not_ended(
+        self, expires_on: date, months: int, not_before: date
+    ) -> None:
+        found = next(term_ends(expires_on, Renewal(months=months), not_before))
+        every = [add_months(expires_on, n * months) for n in range(12 * 155 // months + 2)]
+        assert found == next(day for day in every if day >= not_before)

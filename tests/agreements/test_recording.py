@@ -26,7 +26,7 @@ def attestation(party: Agency) -> dict[str, object]:
 
 async def test_recording_executes_and_binds_only_the_recording_agency(cast: Cast) -> None:
     found = await record_agreement(cast.requesting, cast.assisting)
-    assert (found["stage"], found["status"]) == ("executed", "in_force")
+    assert (found["stage"], found["status"]) == ("executed", "not_yet_effective")
     assert {party["agency_id"]: party["bound"] for party in found["parties"]} == {
         str(cast.requesting.id): True,
         str(cast.assisting.id): False,

@@ -60,6 +60,8 @@ async def test_it_tells_what_differs_between_two_versions(cast: Cast) -> None:
         cast.assisting,
         cast.requesting,
         title="Mutual aid, second reading (demo)",
+        expires_on="2030-12-31",
+        auto_renew_months=12,
         terms={"categories": ["k9"], "max_duration_hours": 48, "clauses": {"max_duration_hours": "2"}},
     )
     found = await cast.requesting.coordinator.done("GET", f"{path}/redline?from_version=1&to_version=2")
@@ -67,11 +69,11 @@ async def test_it_tells_what_differs_between_two_versions(cast: Cast) -> None:
     assert [found[side]["sha256"] for side in ("from", "to")] == [
         (await cast.requesting.legal.done("GET", f"{path}/versions/{no}"))["sha256"] for no in (1, 2)
     ]
-    assert {
-        "pointer": "/title",
-        "from": "Mutual aid (demo)",
-        "to": "Mutual aid, second reading (demo)",
-    } in found["particulars"]
+    assert [(each["pointer"], each["from"], each["to"]) for each in found["particulars"]] == [
+        ("/title", "Mutual aid (demo)", "Mutual aid, second reading (demo)"),
+        ("/expires_on", None, "2030-12-31"),
+        ("/auto_renew_months", None, 12),
+    ]
     assert [(each["pointer"], each["from"], each["to"], each["to_clause"]) for each in found["terms"]] == [
         ("/terms/categories", ["any"], ["k9"], None),
         ("/terms/max_duration_hours", 72, 48, "2"),
@@ -94,6 +96,25 @@ async def test_without_being_told_which_it_compares_the_newest_with_the_one_befo
     assert told(backwards) == [("changed", "2"), ("changed", "3"), ("deleted", "4")]
     same = await cast.requesting.legal.done("GET", f"{path}/redline?from_version=2&to_version=2")
     assert (same["provisions"], same["terms"], same["particulars"], same["unchanged_provisions"]) == ([], [], [], 4)
+
+
+async def test_an_amendment_is_compared_with_the_text_in_force(service: Service, cast: Cast) -> None:
+    made = await sign_agreement(service, cast.assisting, cast.requesting, provisions=FIRST)
+    path = f"{PATH}/{made['id']}"
+    opening = {"effective_on": "2040-01-01", "reason": "shorter loans"}
+    opened = await cast.assisting.legal.done("POST", f"{path}/amend", opening)
+    await cast.assisting.legal.done("PATCH", path, {"provisions": SECOND}, if_match=f'"{opened["version"]}-00000000"')
+    drafted = await cast.assisting.coordinator.done("GET", f"{path}/redline")
+    assert (drafted["to"]["kind"], drafted["to"]["frozen_at"]) == ("amendment", None)
+    assert_problem(await cast.requesting.coordinator.get(f"{path}/redline"), 422, "no_version_before")
+    assert_problem(await cast.requesting.coordinator.get(f"{path}/redline?to_version=2"), 404, "not_found")
+    await cast.assisting.legal.done("POST", f"{path}/submit")
+    found = await cast.requesting.coordinator.done("GET", f"{path}/redline")
+    assert told(found) == told(drafted) == [("changed", "2"), ("changed", "3"), ("inserted", "4")]
+    assert [(each["pointer"], each["to"]) for each in found["particulars"]] == [
+        ("/kind", "amendment"),
+        ("/effective_on", "2040-01-01"),
+    ]
 
 
 async def test_the_draft_is_compared_for_its_custodian_alone(cast: Cast) -> None:

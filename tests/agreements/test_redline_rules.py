@@ -1,8 +1,11 @@
 """Which provision became which, what is told of it, and what is never told of a text that is withheld."""
 
+from datetime import date
 from hashlib import sha256
 from typing import Any
+from uuid import UUID
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -203,6 +206,7 @@ BASE: dict[str, Any] = {
     "reimbursement": Reimbursement(model="actual_after_hours", free_hours=12),
     "clauses": {"max_duration_hours": "4.2", "reimbursement": "7"},
 }
+BASE_WIRE = msgspec.to_builtins(BASE)
 
 
 @pytest.mark.parametrize(
@@ -212,7 +216,8 @@ BASE: dict[str, Any] = {
         ({"max_duration_hours": None}, "/terms/max_duration_hours", "removed", 72, None),
         ({"notice_hours": 0}, "/terms/notice_hours", "added", None, 0),
         ({"liability": "respective"}, "/terms/liability", "added", "silent", "respective"),
-        ({"emergency_only": True}, "/terms/emergency_only", "changed", False, True),
+        ({"insurance_required": True}, "/terms/insurance_required", "changed", False, True),
+        ({"least_priority": "urgent"}, "/terms/least_priority", "changed", "routine", "urgent"),
         (
             {"cost_ceiling": Money(amount="500.00")},
             "/terms/cost_ceiling",
@@ -255,6 +260,13 @@ def test_of_a_list_the_members_that_came_and_went_are_told_and_its_order_is_not(
     assert term_changes(Terms(**BASE), Terms(**{**BASE, "categories": ["vehicle", "k9"]})) == []
 
 
+def test_of_directions_each_party_that_came_or_went_is_told() -> None:
+    one, other = ({"agency_id": str(UUID(int=n)), "role": "assists"} for n in (1, 2))
+    old, new = (msgspec.convert({**BASE_WIRE, "directions": each}, Terms) for each in ([one], [one, other]))
+    (change,) = term_changes(old, new)
+    assert (change.pointer, change.members_added, change.members_removed) == ("/terms/directions", [other], [])
+
+
 def test_the_provision_that_says_a_term_is_named_on_each_side() -> None:
     moved: dict[str, Any] = {"max_duration_hours": 48, "clauses": {"max_duration_hours": "5"}}
     changes = term_changes(Terms(**BASE), Terms(**{**BASE, **moved}))
@@ -265,5 +277,9 @@ def test_the_provision_that_says_a_term_is_named_on_each_side() -> None:
 
 
 def test_particulars_that_differ_are_told() -> None:
-    (change,) = particular_changes({"title": "Aid", "notice_days": 30}, {"title": "Mutual aid", "notice_days": 30})
-    assert (change.pointer, change.from_, change.to) == ("/title", "Aid", "Mutual aid")
+    old = {"title": "Aid", "notice_days": 30, "expires_on": date(2026, 12, 31)}
+    changes = particular_changes(old, {**old, "title": "Mutual aid", "expires_on": None})
+    assert [(each.pointer, each.from_, each.to) for each in changes] == [
+        ("/title", "Aid", "Mutual aid"),
+        ("/expires_on", "2026-12-31", None),
+    ]

@@ -115,7 +115,7 @@ RATE = {"amount": "90.00", "currency": "USD"}
             "/approval_over_hours",
             "approval_always_required",
         ),
-        (k9(emergency_only=True, notice_hours=4), "/notice_hours", "notice_never_applies"),
+        (k9(least_priority="emergency", notice_hours=4), "/notice_hours", "notice_never_applies"),
         (k9(max_duration_hours=8, recall_notice_hours=8), "/recall_notice_hours", "recall_outlasts_loan"),
         (
             k9(reimbursement={"model": "none", "rate_per_hour": RATE}),
@@ -173,7 +173,7 @@ def test_a_threshold_below_the_longest_loan_is_no_contradiction(hours: int) -> N
 
 
 def test_several_contradictions_are_all_told() -> None:
-    terms = k9(categories=["k9", "any"], emergency_only=True, notice_hours=1, claim_window_days=3)
+    terms = k9(categories=["k9", "any"], least_priority="emergency", notice_hours=1, claim_window_days=3)
     assert [code for _, code in told(terms)] == [
         "category_covered_already",
         "notice_never_applies",

@@ -75,7 +75,7 @@ async def test_a_termination_far_off_keeps_nobody_from_leaving(service: Service,
 async def test_once_terminated_there_is_nothing_left_to_leave(service: Service, cast: Cast) -> None:
     signed = await sign_agreement(service, cast.assisting, cast.requesting)
     path = f"{PATH}/{signed['id']}"
-    await cast.assisting.legal.done("POST", f"{path}/terminate", {"reason": "over"})
+    await cast.assisting.legal.done("POST", f"{path}/terminate", {"ground": "cause", "reason": "over"})
     assert not offered(await cast.requesting.legal.done("GET", path), "give_notice")
     notice = {"notice_on": str((utc_now() - timedelta(days=1)).date()), "reason": "we leave"}
     assert_problem(await cast.requesting.legal.post(f"{path}/give-notice", notice), 409, "wrong_state")

@@ -28,8 +28,8 @@ from registry.schema import all_tables, metadata
 from tests.support.databases import POSTGRES_URL, copy_postgres
 from tests.support.sabotage import change_schema
 
-APPEND_ONLY = ("ledger_event", "ledger_event_agency", "agreement_signature")
-PARTS_OF_A_VERSION = ("provision", "agreement_coverage")
+APPEND_ONLY = ("ledger_event", "ledger_event_agency", "agreement_signature", "agreement_approval")
+PARTS_OF_A_VERSION = ("provision", "agreement_coverage", "agreement_version_dates")
 TRIGGERS = {
     "sqlite": {
         *(f"{table}_no_{verb}" for table in APPEND_ONLY for verb in ("update", "delete")),

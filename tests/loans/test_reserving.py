@@ -217,7 +217,8 @@ async def test_one_decision_claimed_ten_times_at_once_makes_one_loan(partners: P
 
 async def test_the_loan_keeps_its_agreement_version_after_the_agreement_has_ended(partners: Partners) -> None:
     loan = await make_loan(partners, "on_scene")
-    await partners.assisting.legal.done("POST", f"/v1/agreements/{partners.agreement['id']}/terminate", REASON)
+    at_once = {**REASON, "ground": "cause"}
+    await partners.assisting.legal.done("POST", f"/v1/agreements/{partners.agreement['id']}/terminate", at_once)
     seen = await see(partners.requesting, loan["id"])
     assert seen["agreement_id"] == partners.agreement["id"]
     assert seen["agreement_version_id"] == loan["agreement_version_id"]

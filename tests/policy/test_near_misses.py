@@ -90,7 +90,7 @@ def test_at_most_sixteen_single_removals_are_listed(shipped: PolicySet, case: Ca
         ({"max_duration_hours": 24}, {"ask": {"end": "2026-03-10T15:00:00Z"}}),
         ({"notice_hours": 200}, {"now": "2026-03-01T07:00:00Z"}),
         ({"purposes": ["training"]}, {"ask": {"purpose": "training"}}),
-        ({"emergency_only": True}, {"ask": {"priority": "emergency"}}),
+        ({"least_priority": "emergency"}, {"ask": {"priority": "emergency"}}),
         ({"cost_ceiling_minor": 500}, {"ask": {"estimated_cost_minor": 500}}),
         ({"max_quantity": 1}, {"ask": {"quantity": 1}}),
     ],

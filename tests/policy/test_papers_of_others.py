@@ -40,5 +40,7 @@ async def test_a_ceiling_in_another_currency_counts_while_its_agreement_is_in_fo
     other = await sign_agreement(service, cast.assisting, cast.requesting, terms=EUROS)
     asset = await asset_with_a_rate(cast)
     assert (await make_decision(cast.requesting, asset)).outcome == "denied"
-    await cast.assisting.legal.done("POST", f"/v1/agreements/{other['id']}/terminate", {"reason": "over"})
+    await cast.assisting.legal.done(
+        "POST", f"/v1/agreements/{other['id']}/terminate", {"ground": "cause", "reason": "over"}
+    )
     assert (await make_decision(cast.requesting, asset, now=utc_now())).outcome == "permitted"

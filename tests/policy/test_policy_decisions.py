@@ -29,7 +29,7 @@ RULE = '@id("rule") @title("Rule") @reason("A rule.")\n'
 terms = st.builds(
     TermFacts,
     purposes=st.lists(st.sampled_from(["training", "narcotics_investigation"]), max_size=2).map(tuple),
-    emergency_only=st.booleans(),
+    least_priority=st.sampled_from(["routine", "urgent", "emergency"]),
     max_duration_hours=st.none() | st.integers(1, 96),
     notice_hours=st.none() | st.integers(0, 400),
     cost_ceiling_minor=st.none() | st.integers(0, 10_000),
@@ -54,6 +54,7 @@ def any_facts(draw: st.DrawFn) -> Facts:
             terms=draw(terms),
             in_force=draw(st.booleans()),
             covers_category=draw(st.booleans()),
+            covers_direction=draw(st.booleans()),
         )
         for n, a in enumerate(facts.agreements * draw(st.integers(1, 2)))
     )

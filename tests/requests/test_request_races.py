@@ -14,7 +14,7 @@ REASON = {"reason": "as told on the telephone (demo)"}
 
 
 async def test_what_is_decided_at_submission_is_what_was_edited_before_it(cast: Cast) -> None:
-    await sign_agreement(cast.assisting.service, cast.assisting, cast.requesting, terms={"emergency_only": True})
+    await sign_agreement(cast.assisting.service, cast.assisting, cast.requesting, terms={"least_priority": "emergency"})
     asset, asker = await make_asset(cast.assisting), cast.requesting.coordinator
     for _ in range(ROUNDS):
         made = await make_request(cast.requesting, asset)

@@ -1,22 +1,28 @@
 """What an agreement says: checked as a whole, so that the author hears every fault at once, and written down."""
 
 from collections.abc import Collection, Iterator, Sequence
-from datetime import date, datetime
+from datetime import date
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
+import msgspec
 import sqlalchemy as sa
+from msgspec import Struct
 
 from registry.agencies.rules import AgencyStatus
 from registry.agencies.tables import agency
-from registry.agreements.in_force import day_starts_at, utc_bounds
-from registry.agreements.rules import Sensitivity, notice_window_opens_on
+from registry.agreements.in_force import Renewal, last_day, utc_bounds
+from registry.agreements.rules import Sensitivity
 from registry.agreements.schemas import NewProvision
-from registry.agreements.tables import agreement_coverage, agreement_party, agreement_version, provision
-from registry.agreements.terms import Terms, contradictions
+from registry.agreements.tables import (
+    agreement_coverage,
+    agreement_party,
+    agreement_version,
+    agreement_version_dates,
+    provision,
+)
+from registry.agreements.terms import Terms, contradictions, misdirected
 from registry.database.handles import Read, Write
 from registry.kernel.errors import Fault, RuleBroken
-from registry.kernel.time import EARLIEST
 from registry.taxonomy.tables import category, provision_heading, purpose
 
 _AGENCIES = sa.select(agency.c.id).where(
@@ -33,6 +39,8 @@ _AGREEMENT_ID = sa.bindparam("its_agreement", type_=agreement_version.c.agreemen
 _INSERT_PROVISION = provision.insert()
 _INSERT_COVERAGE = agreement_coverage.insert()
 _INSERT_PARTY = agreement_party.insert()
+_INSERT_DATES = agreement_version_dates.insert()
+_UPDATE_DATES = agreement_version_dates.update().where(agreement_version_dates.c.version_id == _VERSION_ID)
 _DELETE_PROVISIONS = provision.delete().where(provision.c.version_id == _VERSION_ID)
 _DELETE_COVERAGE = agreement_coverage.delete().where(agreement_coverage.c.version_id == _VERSION_ID)
 _DELETE_PARTIES = agreement_party.delete().where(agreement_party.c.agreement_id == _AGREEMENT_ID)
@@ -43,10 +51,11 @@ async def check_content(
 ) -> None:
     """Raises RuleBroken with everything that is unknown, contradictory or missing, each with its pointer."""
     known = {name: {row.code for row in await read.all(statement)} for name, statement in _CODES.items()}
-    agencies = {row.id for row in await read.all(_AGENCIES, {"ids": list(parties)})}
+    agencies = await known_agencies(read, parties)
     faults = [
         *_about_parties(custodian_id, parties, agencies),
         *(_placed(fault) for fault in contradictions(terms, [p.number for p in provisions])),
+        *(_placed(fault) for fault in misdirected(terms, parties)),
         *_unknown(terms.categories, known["category"], "/terms/categories/{}", "category"),
         *_unknown(terms.purposes, known["purpose"], "/terms/purposes/{}", "purpose"),
         *_unknown([p.heading for p in provisions], known["heading"], "/provisions/{}/heading", "heading"),
@@ -58,6 +67,11 @@ async def check_content(
             "agreement_faulty",
             faults=faults,
         )
+
+
+async def known_agencies(read: Read, ids: Sequence[UUID]) -> set[UUID]:
+    """Those of the agencies that exist and are not dissolved."""
+    return {row.id for row in await read.all(_AGENCIES, {"ids": list(ids)})}
 
 
 def _placed(fault: Fault) -> Fault:
@@ -96,19 +110,52 @@ def _about_exemptions(provisions: Sequence[NewProvision]) -> Iterator[Fault]:
             yield Fault(pointer=f"/provisions/{index}/exemption", code="exemption_missing", detail=detail)
 
 
-def bounds(effective_on: date, expires_on: date | None, time_zone: str, notice_days: int) -> dict[str, object]:
-    """The columns that follow from the dates. Raises RuleBroken for dates and zones that give no term."""
-    starts_at, ends_at = utc_bounds(effective_on, expires_on, time_zone)
-    opens_at: datetime | None = None
-    if expires_on is not None:
-        opens_on = max(notice_window_opens_on(expires_on, notice_days), EARLIEST.date())
-        opens_at = day_starts_at(opens_on, ZoneInfo(time_zone))
-    return {"starts_at": starts_at, "ends_at": ends_at, "notice_opens_at": opens_at}
+class Term(Struct, kw_only=True, frozen=True):
+    """From when until when a version means to hold, and how it goes on."""
+
+    effective_on: date
+    expires_on: date | None
+    notice_days: int
+    auto_renew_months: int | None
+    auto_renew_times: int | None
+
+    def bounds(self, time_zone: str) -> dict[str, object]:
+        """The columns that follow. Raises RuleBroken for dates and zones that give no term."""
+        if self.auto_renew_months is None and self.auto_renew_times is not None:
+            raise _renewal_broken("/auto_renew_times", "how often, and not by how much: set auto_renew_months too")
+        if self.auto_renew_months is not None and self.expires_on is None:
+            raise _renewal_broken("/auto_renew_months", "without an expiry there is no term to renew")
+        utc_bounds(self.effective_on, self.expires_on, time_zone)
+        renewal = (
+            Renewal(months=self.auto_renew_months, times=self.auto_renew_times) if self.auto_renew_months else None
+        )
+        starts_at, ends_at = utc_bounds(self.effective_on, last_day(self.expires_on, renewal), time_zone)
+        return {"starts_at": starts_at, "ends_at": ends_at}
+
+
+def _renewal_broken(pointer: str, detail: str) -> RuleBroken:
+    return RuleBroken(
+        f"The automatic renewal cannot be meant as it stands: {detail}.",
+        "renewal_contradictory",
+        faults=[Fault(pointer=pointer, code="renewal_contradictory", detail=detail)],
+    )
 
 
 def search_text(number: str, title: str) -> str:
     """What a part of the number or title is looked for in."""
     return f"{number}\n{title}".casefold()
+
+
+async def write_term(write: Write, version_id: UUID, kind: str, term: Term, time_zone: str) -> None:
+    """Write down a new version's dates."""
+    columns = {"version_id": version_id, "kind": kind, **msgspec.structs.asdict(term), **term.bounds(time_zone)}
+    await write.run(_INSERT_DATES, columns)
+
+
+async def rewrite_term(write: Write, version_id: UUID, term: Term, time_zone: str) -> None:
+    """Make a draft's dates these."""
+    columns = {**msgspec.structs.asdict(term), **term.bounds(time_zone)}
+    await write.run(_UPDATE_DATES, {"its_version": version_id, **columns})
 
 
 async def write_provisions(write: Write, version_id: UUID, provisions: Sequence[NewProvision]) -> None:

@@ -1,6 +1,7 @@
 """Drafts: entered, and edited until they are submitted."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -9,21 +10,23 @@ import sqlalchemy as sa
 from registry.access.permissions import Action, Relation, permit
 from registry.access.principals import Caller
 from registry.agreements.commands.content import (
-    bounds,
+    Term,
     check_content,
+    rewrite_term,
     search_text,
     write_coverage,
     write_parties,
     write_provisions,
+    write_term,
 )
 from registry.agreements.commands.holding import changed, parties_of, permitted
+from registry.agreements.commands.open_text import open_text
 from registry.agreements.queries import get_agreement
 from registry.agreements.rules import Sensitivity, Stage
 from registry.agreements.schemas import Agreement, AgreementPatch, NewAgreement, NewProvision
-from registry.agreements.tables import agreement, agreement_version, provision
-from registry.agreements.terms import Terms
+from registry.agreements.tables import agreement, agreement_version, agreement_version_dates, provision
 from registry.database.handles import Read, Write
-from registry.kernel.errors import WrongState
+from registry.kernel.errors import Fault, RuleBroken, WrongState
 from registry.kernel.ids import new_id
 from registry.kernel.versions import Expected, check_version
 from registry.ledger.commands import changes, record
@@ -35,7 +38,11 @@ _PROVISIONS = (
     .where(provision.c.version_id == sa.bindparam("version_id", type_=provision.c.version_id.type))
     .order_by(provision.c.ordinal)
 )
-_DATES = ("effective_on", "expires_on", "time_zone", "notice_days")
+_TERM = sa.select(*(agreement_version_dates.c[name] for name in Term.__struct_fields__)).where(
+    agreement_version_dates.c.version_id == sa.bindparam("version_id", type_=agreement_version_dates.c.version_id.type)
+)
+_OF_THE_WHOLE = ("review_every_months",)
+_NOT_AMENDABLE = ("number", "kind", "parties", "time_zone")
 
 
 async def create_agreement(write: Write, caller: Caller, new: NewAgreement) -> Agreement:
@@ -69,6 +76,7 @@ async def enter(write: Write, caller: Caller, custodian_id: UUID, new: NewAgreem
         write, custodian_id=custodian_id, parties=new.parties, terms=new.terms, provisions=new.provisions
     )
     agreement_id, version_id = new_id(), new_id()
+    term = Term(**{name: getattr(new, name) for name in Term.__struct_fields__})
     await write.run(
         _INSERT,
         {
@@ -82,7 +90,10 @@ async def enter(write: Write, caller: Caller, custodian_id: UUID, new: NewAgreem
             "effective_on": new.effective_on,
             "expires_on": new.expires_on,
             "notice_days": new.notice_days,
-            **bounds(new.effective_on, new.expires_on, new.time_zone, new.notice_days),
+            "auto_renew_months": new.auto_renew_months,
+            "auto_renew_times": new.auto_renew_times,
+            "review_every_months": new.review_every_months,
+            **term.bounds(new.time_zone),
             "search_text": search_text(new.number, new.title),
             "is_shared": False,
             "is_public": False,
@@ -103,6 +114,7 @@ async def enter(write: Write, caller: Caller, custodian_id: UUID, new: NewAgreem
             "created_at": caller.now,
         },
     )
+    await write_term(write, version_id, "original", term, new.time_zone)
     await write_parties(write, agreement_id, new.parties)
     await write_provisions(write, version_id, new.provisions)
     await write_coverage(write, version_id, new.terms)
@@ -112,44 +124,77 @@ async def enter(write: Write, caller: Caller, custodian_id: UUID, new: NewAgreem
 async def update_agreement(
     write: Write, caller: Caller, agreement_id: UUID, patch: AgreementPatch, expected: Expected
 ) -> Agreement:
-    """Edit a draft.
+    """Edit a draft, or the draft of an amendment.
 
     Raises StaleVersion, PreconditionMissing, WrongState once it is submitted, RuleBroken with every fault.
     """
     row = await permitted(write, caller, agreement_id, Action.AGREEMENTS_UPDATE)
     check_version(expected, row.version, required=True)
-    if row.stage != Stage.DRAFT:
-        raise WrongState(f"Only a draft can be edited, and the agreement is {row.stage}. Send it back first.")
+    text = open_text(row)
+    if text.stage is not Stage.DRAFT:
+        raise WrongState(
+            f"Only a draft can be edited, and the agreement is {text.stage}. {_way_to_a_draft(text.stage)}"
+        )
     given = {f: getattr(patch, f) for f in patch.__struct_fields__ if getattr(patch, f) is not msgspec.UNSET}
-    before = {name: row._mapping[name] for name in given if name not in ("parties", "terms", "provisions")}
-    parties = await parties_of(write, agreement_id)
-    terms = msgspec.json.decode(row.terms, type=Terms)
-    provisions = await draft_provisions(write, row.version_id)
-    before |= {"parties": parties, "terms": terms, "provisions": provisions}
+    if text.amendment_id is not None:
+        _refuse_unamendable(given)
+    found = await write.first(_TERM, {"version_id": text.version_id})
+    assert found is not None
+    before: dict[str, Any] = {
+        name: row._mapping[name] for name in (*_NOT_AMENDABLE, *_OF_THE_WHOLE) if name != "parties"
+    }
+    before |= {**found._mapping, "title": text.title, "terms": text.terms}
+    before |= {"parties": await parties_of(write, agreement_id)}
+    before["provisions"] = await draft_provisions(write, text.version_id)
     differing = {name: value for name, value in given.items() if before[name] != value}
     if not differing:
         return await get_agreement(write, caller.principal, agreement_id, caller.now)
-    parties = differing.get("parties", parties)
-    terms = differing.get("terms", terms)
-    provisions = differing.get("provisions", provisions)
-    await check_content(write, custodian_id=row.custodian_id, parties=parties, terms=terms, provisions=provisions)
-    columns = {name: value for name, value in differing.items() if name in agreement.c}
-    dates = [columns.get(name, row._mapping[name]) for name in _DATES]
-    columns |= bounds(*dates)
-    columns["search_text"] = search_text(columns.get("number", row.number), columns.get("title", row.title))
+    after = before | differing
+    await check_content(
+        write,
+        custodian_id=row.custodian_id,
+        parties=after["parties"],
+        terms=after["terms"],
+        provisions=after["provisions"],
+    )
+    term = Term(**{name: after[name] for name in Term.__struct_fields__})
+    await rewrite_term(write, text.version_id, term, after["time_zone"])
     await write.run(
         agreement_version.update()
-        .where(agreement_version.c.id == row.version_id)
-        .values(title=columns.get("title", row.title), terms=terms)
+        .where(agreement_version.c.id == text.version_id)
+        .values(title=after["title"], terms=after["terms"])
     )
     if "parties" in differing:
-        await write_parties(write, agreement_id, parties)
+        await write_parties(write, agreement_id, after["parties"])
     if "provisions" in differing:
-        await write_provisions(write, row.version_id, provisions)
+        await write_provisions(write, text.version_id, after["provisions"])
     if "terms" in differing:
-        await write_coverage(write, row.version_id, terms)
-    await changed(write, caller, row, "updated", _told(before, differing), **columns)
+        await write_coverage(write, text.version_id, after["terms"])
+    columns: dict[str, Any] = {name: value for name, value in differing.items() if name in _OF_THE_WHOLE}
+    if text.amendment_id is None:
+        columns = {name: value for name, value in differing.items() if name in agreement.c}
+        columns |= term.bounds(after["time_zone"])
+        columns["search_text"] = search_text(after["number"], after["title"])
+    await changed(write, caller, row, "updated", _told(before, differing), private=True, **columns)
     return await get_agreement(write, caller.principal, agreement_id, caller.now)
+
+
+def _way_to_a_draft(stage: Stage) -> str:
+    return "Open an amendment." if stage in (Stage.EXECUTED, Stage.SUSPENDED) else "Send it back first."
+
+
+def _refuse_unamendable(given: Mapping[str, object]) -> None:
+    faults = [
+        Fault(pointer=f"/{name}", code="not_amendable", detail="an amendment does not change it")
+        for name in _NOT_AMENDABLE
+        if name in given
+    ]
+    if faults:
+        raise RuleBroken(
+            "An amendment changes the text, its terms and its dates; parties join and leave by their own acts.",
+            "not_amendable",
+            faults=faults,
+        )
 
 
 async def draft_provisions(read: Read, version_id: UUID) -> list[NewProvision]:
@@ -167,7 +212,7 @@ async def draft_provisions(read: Read, version_id: UUID) -> list[NewProvision]:
     ]
 
 
-def _told(before: dict[str, object], differing: dict[str, object]) -> dict[str, object]:
+def _told(before: Mapping[str, object], differing: Mapping[str, object]) -> dict[str, object]:
     """What the ledger says: dates and names from → to; of texts only that they changed, for versions hold them."""
     plain: dict[str, object] = {}
     for name, value in differing.items():

@@ -52,14 +52,21 @@ async def parties_of(write: Write, agreement_id: UUID) -> list[UUID]:
 
 
 async def changed(
-    write: Write, caller: Caller, row: Row[Any], event: str, data: Mapping[str, object], **values: object
+    write: Write,
+    caller: Caller,
+    row: Row[Any],
+    event: str,
+    data: Mapping[str, object],
+    *,
+    private: bool = False,
+    **values: object,
 ) -> None:
     """Write the changed columns with the next row version, and the fact that it happened.
 
-    A draft, before and after, concerns its custodian alone; anything else every party.
+    A draft, before and after, concerns its custodian alone, and so does what is `private`; anything else every party.
     """
     stage = values.get("stage", row.stage)
-    private = {Stage(row.stage), Stage(str(stage))} <= {Stage.DRAFT, Stage.WITHDRAWN}
+    private = private or {Stage(row.stage), Stage(str(stage))} <= {Stage.DRAFT, Stage.WITHDRAWN}
     await write.run(
         agreement.update()
         .where(agreement.c.id == row.id)

@@ -9,11 +9,19 @@ from registry.access.permissions import Action
 from registry.access.principals import Caller
 from registry.agreements.canonical import Particulars, ProvisionText, canonical_text, version_hash
 from registry.agreements.commands.drafting import draft_provisions
-from registry.agreements.commands.holding import advanced, changed, held, parties_of
+from registry.agreements.commands.holding import changed, held, parties_of
+from registry.agreements.commands.open_text import advanced_text, move_text, next_version_no, open_text
 from registry.agreements.queries import get_agreement
 from registry.agreements.rules import AgreementAction, AgreementKind, Sensitivity
 from registry.agreements.schemas import Agreement
-from registry.agreements.tables import agreement, agreement_coverage, agreement_version, provision
+from registry.agreements.tables import (
+    agreement,
+    agreement_amendment,
+    agreement_coverage,
+    agreement_version,
+    agreement_version_dates,
+    provision,
+)
 from registry.agreements.terms import Terms
 from registry.database.handles import Write
 from registry.kernel.errors import Fault, RuleBroken
@@ -21,7 +29,7 @@ from registry.kernel.ids import new_id
 from registry.kernel.versions import Expected
 from registry.ledger.commands import keyed_hash
 
-_TERM = ("time_zone", "effective_on", "expires_on", "notice_days")
+_TERM = ("effective_on", "expires_on", "notice_days", "auto_renew_months", "auto_renew_times")
 _FREEZE = agreement_version.update().where(
     agreement_version.c.id == sa.bindparam("its_id", type_=agreement_version.c.id.type)
 )
@@ -30,9 +38,12 @@ _VERSION = (
         agreement_version.c.agreement_id,
         agreement_version.c.title,
         agreement_version.c.terms,
-        *(agreement.c[name] for name in ("number", "kind", *_TERM)),
+        *(agreement.c[name] for name in ("number", "kind", "time_zone")),
+        agreement_version_dates.c.kind.label("version_kind"),
+        *(agreement_version_dates.c[name] for name in _TERM),
     )
     .join(agreement, agreement.c.id == agreement_version.c.agreement_id)
+    .join(agreement_version_dates, agreement_version_dates.c.version_id == agreement_version.c.id)
     .where(agreement_version.c.id == sa.bindparam("id", type_=agreement_version.c.id.type))
 )
 _FROM = sa.bindparam("from_version", type_=agreement_version.c.id.type)
@@ -46,6 +57,14 @@ _COPY_COVERAGE = agreement_coverage.insert().from_select(
     ["version_id", "category"],
     sa.select(_TO, agreement_coverage.c.category).where(agreement_coverage.c.version_id == _FROM),
 )
+_COPIED_DATES = [column for column in agreement_version_dates.c if column is not agreement_version_dates.c.version_id]
+_COPY_DATES = agreement_version_dates.insert().from_select(
+    ["version_id", *(column.name for column in _COPIED_DATES)],
+    sa.select(_TO, *_COPIED_DATES).where(agreement_version_dates.c.version_id == _FROM),
+)
+_NEXT_TEXT = agreement_amendment.update().where(
+    agreement_amendment.c.id == sa.bindparam("its_id", type_=agreement_amendment.c.id.type)
+)
 _STEPS = {
     AgreementAction.APPROVE: (Action.AGREEMENTS_REVIEW, "approved"),
     AgreementAction.SEND_FOR_SIGNATURE: (Action.AGREEMENTS_UPDATE, "sent_for_signature"),
@@ -58,10 +77,12 @@ async def submit(
 ) -> Agreement:
     """Freeze the draft's text as a version and show it to all parties. Raises RuleBroken where it has no provisions."""
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_UPDATE, expected)
-    stage = advanced(row, AgreementAction.SUBMIT)
-    frozen = await freeze(write, caller, ledger_key, row.version_id, needs_text=True)
-    told = {"version_no": row.version_no, **frozen, "note": note}
-    await changed(write, caller, row, "submitted", told, stage=stage, is_shared=True)
+    text = open_text(row)
+    stage = advanced_text(text, AgreementAction.SUBMIT)
+    frozen = await freeze(write, caller, ledger_key, text.version_id, needs_text=True)
+    told = {"version_no": text.version_no, **frozen, "note": note}
+    values = await move_text(write, caller, text, stage, is_shared=True)
+    await changed(write, caller, row, "submitted", told, **values)
     return await get_agreement(write, caller.principal, agreement_id, caller.now)
 
 
@@ -87,7 +108,9 @@ async def freeze(
             number=version.number,
             title=version.title,
             kind=AgreementKind(version.kind),
+            version_kind=version.version_kind,
             parties=await parties_of(write, version.agreement_id),
+            time_zone=version.time_zone,
             **{name: version._mapping[name] for name in _TERM},
         ),
         [ProvisionText(**{name: getattr(p, name) for name in ProvisionText.__struct_fields__}) for p in provisions],
@@ -103,25 +126,38 @@ async def freeze(
 async def send_back(write: Write, caller: Caller, agreement_id: UUID, reason: str, expected: Expected) -> Agreement:
     """Open the text for editing again, as the draft of the next version; signatures given so far count for nothing."""
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_UPDATE, expected)
-    stage = advanced(row, AgreementAction.SEND_BACK)
-    version_id, no = new_id(), row.current_version + 1
+    text = open_text(row)
+    stage = advanced_text(text, AgreementAction.SEND_BACK)
+    no = await next_version_no(write, agreement_id)
+    version_id = await copy_version(write, caller, agreement_id, text.version_id, no, text.title, text.raw_terms)
+    await write.run(_COPY_DATES, {"from_version": text.version_id, "to_version": version_id})
+    values = await move_text(write, caller, text, stage, current_version=no, is_shared=False)
+    if text.amendment_id is not None:
+        await write.run(_NEXT_TEXT, {"its_id": text.amendment_id, "version_id": version_id})
+    await changed(write, caller, row, "sent_back", {"reason": reason, "version_no": no}, **values)
+    return await get_agreement(write, caller.principal, agreement_id, caller.now)
+
+
+async def copy_version(
+    write: Write, caller: Caller, agreement_id: UUID, from_version: UUID, no: int, title: str, terms: object
+) -> UUID:
+    """A draft that says what another version says, as number `no`; its id. Its dates are still to be written."""
+    version_id = new_id()
     await write.run(
         agreement_version.insert(),
         {
             "id": version_id,
             "agreement_id": agreement_id,
             "no": no,
-            "title": row.version_title,
-            "terms": row.terms,
+            "title": title,
+            "terms": terms,
             "created_at": caller.now,
         },
     )
-    copied = {"from_version": row.version_id, "to_version": version_id}
+    copied = {"from_version": from_version, "to_version": version_id}
     await write.run(_COPY_PROVISIONS, copied)
     await write.run(_COPY_COVERAGE, copied)
-    told = {"reason": reason, "version_no": no}
-    await changed(write, caller, row, "sent_back", told, stage=stage, current_version=no, is_shared=False)
-    return await get_agreement(write, caller.principal, agreement_id, caller.now)
+    return version_id
 
 
 async def step(
@@ -135,6 +171,8 @@ async def step(
     """Approve, send for signature or withdraw. Raises WrongState where the table has no such move."""
     permission, event = _STEPS[action]
     row = await held(write, caller, agreement_id, permission, expected)
-    stage = advanced(row, action)
-    await changed(write, caller, row, event, {**words, "version_no": row.version_no}, stage=stage)
+    text = open_text(row)
+    values = await move_text(write, caller, text, advanced_text(text, action))
+    private = text.amendment_id is not None and text.sha256 is None
+    await changed(write, caller, row, event, {**words, "version_no": text.version_no}, private=private, **values)
     return await get_agreement(write, caller.principal, agreement_id, caller.now)

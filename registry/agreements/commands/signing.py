@@ -10,20 +10,31 @@ from typing import Any, Literal, TypeAlias
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import msgspec
 import sqlalchemy as sa
+from msgspec import Struct
 from sqlalchemy.engine import Row
 
 from registry.access.permissions import Action, Relation, permit, refusal
 from registry.access.principals import Caller
+from registry.agreements.commands.amending import execute_if_signed, is_public, open_amendment
 from registry.agreements.commands.drafting import custody, enter
-from registry.agreements.commands.holding import advanced, changed, held, parties_of
+from registry.agreements.commands.holding import changed, held, parties_of
+from registry.agreements.commands.open_text import OpenText, advanced_text, open_text, own_text
 from registry.agreements.commands.reviewing import freeze
 from registry.agreements.commands.windows import rewrite_windows
 from registry.agreements.in_force import day_starts_at
 from registry.agreements.queries import get_agreement
 from registry.agreements.rules import AgreementAction, Sensitivity, Stage, advance
-from registry.agreements.schemas import Agreement, Attestation, Confirmation, RecordedAgreement, Signing
-from registry.agreements.tables import agreement, agreement_party, agreement_signature, provision
+from registry.agreements.schemas import (
+    Agreement,
+    Attestation,
+    Confirmation,
+    RecordedAgreement,
+    RecordedAmendment,
+    Signing,
+)
+from registry.agreements.tables import agreement, agreement_party, agreement_signature
 from registry.database.handles import Write
 from registry.kernel.errors import Fault, RuleBroken, WrongState
 from registry.kernel.ids import new_id
@@ -31,8 +42,16 @@ from registry.kernel.time import known_zone
 from registry.kernel.versions import Expected
 from registry.ledger.commands import record
 
-Manner: TypeAlias = Literal["electronic", "wet", "confirmed", "attested"]
-Hand: TypeAlias = Signing | Confirmation | Attestation | RecordedAgreement
+Paper: TypeAlias = Signing | Confirmation | Attestation | RecordedAgreement | RecordedAmendment
+
+
+class Hand(Struct, kw_only=True, frozen=True):
+    """Whose signature it is, how it came, and from when it counts."""
+
+    agency_id: UUID
+    manner: Literal["electronic", "wet", "confirmed", "attested"]
+    counts_from: datetime
+
 
 _OPEN_SIGNATURES = (
     sa.select(sa.func.count())
@@ -49,15 +68,15 @@ _OPEN_SIGNATURES = (
         agreement_signature.c.id.is_(None),
     )
 )
-_PUBLIC = sa.select(sa.func.count()).where(
-    provision.c.version_id == sa.bindparam("version_id", type_=provision.c.version_id.type),
-    provision.c.sensitivity == Sensitivity.PUBLIC,
+_JOINED = sa.select(agreement_party.c.joined_at).where(
+    agreement_party.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
+    agreement_party.c.agency_id == sa.bindparam("agency_id", type_=agreement_party.c.agency_id.type),
 )
 _JOIN_ALL = (
     agreement_party.update()
     .where(agreement_party.c.agreement_id == sa.bindparam("its_id", type_=agreement.c.id.type))
     .values(
-        joined_at=sa.select(agreement_signature.c.recorded_at)
+        joined_at=sa.select(agreement_signature.c.counts_from)
         .where(
             agreement_signature.c.agency_id == agreement_party.c.agency_id,
             agreement_signature.c.version_id
@@ -74,28 +93,34 @@ _INSERT = agreement_signature.insert()
 
 
 async def sign(write: Write, caller: Caller, agreement_id: UUID, signing: Signing, expected: Expected) -> Agreement:
-    """Sign the version whose hash is named, for the own agency; the last signature executes the agreement.
+    """Sign the version whose hash is named, for the own agency.
 
-    Raises RuleBroken for another version's hash or a date to come, Conflict for a second signature, WrongState.
+    The last signature to a new agreement executes it; to an amendment, the last of those who are bound. Signing what is
+    executed joins it, or ratifies what was agreed by word of mouth. Raises RuleBroken for another version's hash or a
+    date to come, Conflict for a second signature, WrongState.
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
-    stage = advanced(row, AgreementAction.SIGN)
-    _same_text(row, signing.version_sha256)
+    text = _named_text(row, signing.version_sha256)
+    stage = advanced_text(text, AgreementAction.SIGN)
     _paper_day(signing.signed_on, row.time_zone, caller.now)
-    await _sign(write, caller, row.id, row.version_id, caller.agency_id, signing, signing.manner)
-    values: dict[str, object] = {"stage": stage}
+    hand = Hand(agency_id=caller.agency_id, manner=signing.manner, counts_from=caller.now)
+    await _sign(write, caller, row.id, text.version_id, hand, signing)
+    told = {"agency_id": str(caller.agency_id), "manner": signing.manner, "sha256": text.sha256}
+    if text.amendment_id is not None:
+        await _sign_amendment(write, caller, row, text, "signed", told)
+        return await get_agreement(write, caller.principal, row.id, caller.now)
+    values: dict[str, Any] = {"stage": stage}
     if row.executed_at is not None:
         await _join(write, row.id, caller.agency_id, caller.now)
-    elif not await write.value(_OPEN_SIGNATURES, {"id": row.id, "version_id": row.version_id}):
+    elif not await write.value(_OPEN_SIGNATURES, {"id": row.id, "version_id": text.version_id}):
         values = {
             "stage": advance(stage, AgreementAction.EXECUTE),
             "executed_at": caller.now,
-            "is_public": bool(await write.value(_PUBLIC, {"version_id": row.version_id})),
+            "is_public": await is_public(write, text.version_id),
         }
-        await write.run(_JOIN_ALL, {"its_id": row.id, "its_version": row.version_id})
-    told = {"agency_id": str(caller.agency_id), "manner": signing.manner, "sha256": row.sha256}
+        await write.run(_JOIN_ALL, {"its_id": row.id, "its_version": text.version_id})
     await changed(write, caller, row, "signed", {**told, "stage": values["stage"]}, **values)
-    await rewrite_windows(write, row.id)
+    await rewrite_windows(write, row.id, caller.now)
     return await get_agreement(write, caller.principal, row.id, caller.now)
 
 
@@ -107,15 +132,18 @@ async def confirm(
     Raises RuleBroken for another version's hash or a date to come, Conflict when it signed already, WrongState.
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
-    _same_text(row, confirmation.version_sha256)
-    await _bind(write, caller, row, caller.agency_id, confirmation, "confirmed", {})
+    text = _named_text(row, confirmation.version_sha256)
+    await _bind(write, caller, row, text, caller.agency_id, confirmation, "confirmed", {})
     return await get_agreement(write, caller.principal, row.id, caller.now)
 
 
 async def attest(
     write: Write, caller: Caller, agreement_id: UUID, attestation: Attestation, expected: Expected
 ) -> Agreement:
-    """Confirm in a party's place, on its signed document. Raises RuleBroken for an agency that is no party."""
+    """Confirm in a party's place, on its signed document: the amendment out for signature, else the text in force.
+
+    Raises RuleBroken for an agency that is no party.
+    """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_ATTEST, expected)
     if attestation.agency_id not in await parties_of(write, row.id):
         raise RuleBroken(
@@ -124,7 +152,10 @@ async def attest(
             faults=[Fault(pointer="/agency_id", code="not_a_party", detail="not a party to the agreement")],
         )
     told = {"reason": attestation.reason}
-    await _bind(write, caller, row, attestation.agency_id, attestation, "attested", told)
+    text = open_text(row)
+    if text.stage is not Stage.OUT_FOR_SIGNATURE:
+        text = own_text(row)
+    await _bind(write, caller, row, text, attestation.agency_id, attestation, "attested", told)
     return await get_agreement(write, caller.principal, row.id, caller.now)
 
 
@@ -145,8 +176,8 @@ async def record_agreement(write: Write, caller: Caller, ledger_key: bytes, new:
     binding = Action.AGREEMENTS_SIGN if own else Action.AGREEMENTS_ATTEST
     related: list[Relation] = ["party"] if own else []
     if refusal(caller.principal, binding, related) is None:
-        manner: Manner = "wet" if own else "attested"
-        await _sign(write, caller, agreement_id, version_id, custodian_id, new, manner)
+        hand = Hand(agency_id=custodian_id, manner="wet" if own else "attested", counts_from=signed_at)
+        await _sign(write, caller, agreement_id, version_id, hand, new)
         await _join(write, agreement_id, custodian_id, signed_at)
     await write.run(
         agreement.update()
@@ -175,66 +206,131 @@ async def record_agreement(write: Write, caller: Caller, ledger_key: bytes, new:
             "evidence_sha256": new.evidence_sha256,
         },
     )
-    await rewrite_windows(write, agreement_id)
+    await rewrite_windows(write, agreement_id, caller.now)
     return await get_agreement(write, caller.principal, agreement_id, caller.now)
+
+
+async def record_amendment(
+    write: Write,
+    caller: Caller,
+    ledger_key: bytes,
+    agreement_id: UUID,
+    new: RecordedAmendment,
+    expected: Expected,
+) -> Agreement:
+    """Take over an amendment that is signed on paper already; it takes effect once every bound party confirmed it.
+
+    The custodian's signature is given with it, unless a service records it. Raises Conflict while another amendment is
+    open, WrongState, RuleBroken.
+    """
+    row = await held(write, caller, agreement_id, Action.AGREEMENTS_UPDATE, expected)
+    signed_at = _paper_day(new.signed_on, row.time_zone, caller.now)
+    amendment = await open_amendment(write, caller, row, new, stage=Stage.OUT_FOR_SIGNATURE)
+    frozen = await freeze(write, caller, ledger_key, amendment.version_id, needs_text=True)
+    amendment = msgspec.structs.replace(amendment, sha256=str(frozen["sha256"]))
+    if refusal(caller.principal, Action.AGREEMENTS_SIGN, ["party"]) is None:
+        hand = Hand(agency_id=caller.agency_id, manner="wet", counts_from=signed_at)
+        await _sign(write, caller, row.id, amendment.version_id, hand, new)
+    told = {
+        "kind": new.kind,
+        "version_no": amendment.version_no,
+        "effective_on": new.effective_on,
+        "signed_on": new.signed_on,
+        "evidence_sha256": new.evidence_sha256,
+        "reason": new.reason,
+        **frozen,
+    }
+    await _sign_amendment(write, caller, row, amendment, "amendment_recorded", told)
+    return await get_agreement(write, caller.principal, row.id, caller.now)
+
+
+async def _sign_amendment(
+    write: Write, caller: Caller, row: Row[Any], text: OpenText, event: str, told: Mapping[str, object]
+) -> None:
+    """Record a signature to an amendment, and execute it when it was the last that is needed."""
+    executed = await execute_if_signed(write, caller, row, text)
+    await changed(write, caller, row, event, {**told, "version_no": text.version_no}, **executed)
+    if executed:
+        await record(
+            write,
+            caller,
+            f"agreement.{'renewed' if text.kind == 'renewal' else 'amended'}",
+            subject=("agreement", row.id, row.version + 1),
+            agencies=[row.custodian_id, *await parties_of(write, row.id)],
+            agreement_id=row.id,
+            data={"version_no": text.version_no, "sha256": text.sha256},
+            n=1,
+        )
+        await rewrite_windows(write, row.id, caller.now)
 
 
 async def _bind(
     write: Write,
     caller: Caller,
     row: Row[Any],
+    text: OpenText,
     agency_id: UUID,
-    hand: Confirmation | Attestation,
+    paper: Confirmation | Attestation,
     manner: Literal["confirmed", "attested"],
     told: Mapping[str, object],
 ) -> None:
-    """A party's paper signature to an agreement that was recorded."""
+    """A party's paper signature to what was recorded."""
     if row.executed_at is None:
         raise WrongState(f"The agreement is {row.stage}: what is not signed on paper yet is signed here.")
-    stage = advanced(row, AgreementAction.SIGN)
-    signed_at = _paper_day(hand.signed_on, row.time_zone, caller.now)
-    await _sign(write, caller, row.id, row.version_id, agency_id, hand, manner)
-    await _join(write, row.id, agency_id, signed_at)
+    stage = advanced_text(text, AgreementAction.SIGN)
+    signed_at = _paper_day(paper.signed_on, row.time_zone, caller.now)
+    hand = Hand(agency_id=agency_id, manner=manner, counts_from=signed_at)
+    await _sign(write, caller, row.id, text.version_id, hand, paper)
     about = {
         "agency_id": str(agency_id),
-        "signed_on": hand.signed_on,
-        "sha256": row.sha256,
-        "evidence_sha256": hand.evidence_sha256,
+        "signed_on": paper.signed_on,
+        "sha256": text.sha256,
+        "evidence_sha256": paper.evidence_sha256,
+        **told,
     }
-    await changed(write, caller, row, manner, {**about, **told}, stage=stage)
-    await rewrite_windows(write, row.id)
+    if text.amendment_id is not None:
+        await _sign_amendment(write, caller, row, text, manner, about)
+        return
+    await _join(write, row.id, agency_id, signed_at)
+    await changed(write, caller, row, manner, about, stage=stage)
+    await rewrite_windows(write, row.id, caller.now)
 
 
-async def _sign(
-    write: Write, caller: Caller, agreement_id: UUID, version_id: UUID, agency_id: UUID, hand: Hand, manner: Manner
-) -> None:
+async def _sign(write: Write, caller: Caller, agreement_id: UUID, version_id: UUID, hand: Hand, paper: Paper) -> None:
     await write.run(
         _INSERT,
         {
             "id": new_id(),
             "agreement_id": agreement_id,
             "version_id": version_id,
-            "agency_id": agency_id,
-            "manner": manner,
-            "signatory_title": hand.signatory_title,
-            "signed_on": hand.signed_on,
-            "evidence_sha256": hand.evidence_sha256,
+            "agency_id": hand.agency_id,
+            "manner": hand.manner,
+            "signatory_title": paper.signatory_title,
+            "signed_on": paper.signed_on,
+            "evidence_sha256": paper.evidence_sha256,
             "recorded_at": caller.now,
+            "counts_from": hand.counts_from,
         },
     )
 
 
 async def _join(write: Write, agreement_id: UUID, agency_id: UUID, joined_at: datetime) -> None:
-    await write.run(_JOIN, {"its_id": agreement_id, "its_agency": agency_id, "joined_at": joined_at})
+    """Bind a party from then on; one that gave its word before stays bound from its word on."""
+    if await write.value(_JOINED, {"id": agreement_id, "agency_id": agency_id}) is None:
+        await write.run(_JOIN, {"its_id": agreement_id, "its_agency": agency_id, "joined_at": joined_at})
 
 
-def _same_text(row: Row[Any], digest: str) -> None:
-    if row.sha256 != digest:
-        raise RuleBroken(
-            "That is not the hash of the version to sign. Read the agreement again, and sign what it says now.",
-            "other_version",
-            faults=[Fault(pointer="/version_sha256", code="other_version", detail="not the version to sign")],
-        )
+def _named_text(row: Row[Any], digest: str) -> OpenText:
+    """The text of that hash: the amendment on its way, or what the agreement says. Raises RuleBroken for neither."""
+    for text in (open_text(row), own_text(row)):
+        if text.sha256 == digest:
+            return text
+    advanced_text(open_text(row), AgreementAction.SIGN)  # where nothing can be signed, that is what to say
+    raise RuleBroken(
+        "That is not the hash of the version to sign. Read the agreement again, and sign what it says now.",
+        "other_version",
+        faults=[Fault(pointer="/version_sha256", code="other_version", detail="not the version to sign")],
+    )
 
 
 def _paper_day(signed_on: date, time_zone: str, now: datetime) -> datetime:

@@ -19,13 +19,8 @@ from registry.agreements.queries.listing import (
     status_at,
 )
 from registry.agreements.queries.redlining import get_redline
-from registry.agreements.queries.showing import (
-    agreement_row,
-    dates_of,
-    get_agreement,
-    shows_restricted,
-    suspensions_of,
-)
+from registry.agreements.queries.showing import agreement_row, get_agreement, shows_restricted
+from registry.agreements.queries.texts import dates_of, executed_texts, renewal_of, suspensions_of
 from registry.agreements.queries.visibility import visible_to
 
 __all__ = [
@@ -37,6 +32,7 @@ __all__ = [
     "covers_asset",
     "dates_of",
     "end_of",
+    "executed_texts",
     "get_agreement",
     "get_contact",
     "get_redline",
@@ -46,6 +42,7 @@ __all__ = [
     "partner_in_force",
     "partners_in_force",
     "relations",
+    "renewal_of",
     "shows_restricted",
     "status_at",
     "suspensions_of",

@@ -46,8 +46,11 @@ def _holds(window: FromClause) -> sa.ColumnElement[bool]:
     return sa.and_(window.c.starts_at <= _AT, window.c.ends_at > _AT)
 
 
-def _pairs(*columns: Any) -> tuple[sa.Select[Any], FromClause]:
-    """The viewer's windows that contain the instant, each with those of the others; and the others' windows."""
+def _pairs(*columns: Any, helping: bool = False) -> tuple[sa.Select[Any], FromClause]:
+    """The viewer's windows that contain the instant, each with those of the others; and the others' windows.
+
+    With `helping`, only those under which the other assists the viewer.
+    """
     mine = agreement_party_window.alias("mine")
     theirs = agreement_party_window.alias("theirs")
     statement = (
@@ -55,7 +58,7 @@ def _pairs(*columns: Any) -> tuple[sa.Select[Any], FromClause]:
         .select_from(mine.join(theirs, theirs.c.agreement_id == mine.c.agreement_id))
         .where(mine.c.agency_id == _VIEWER, _holds(mine), _holds(theirs), theirs.c.agency_id != mine.c.agency_id)
     )
-    return statement, theirs
+    return statement.where(mine.c.requests, theirs.c.assists) if helping else statement, theirs
 
 
 def partners_in_force() -> sa.Select[Any]:
@@ -73,8 +76,8 @@ def partner_in_force(agency_column: sa.ColumnElement[Any]) -> sa.ColumnElement[b
 def covers_asset(
     agency_column: sa.ColumnElement[Any], category_column: sa.ColumnElement[Any]
 ) -> sa.ColumnElement[bool]:
-    """An agreement in force between `viewer` and that agency at `at` covers the category, by it or one above it."""
-    statement, theirs = _pairs(sa.literal(1))
+    """Under an agreement in force at `at`, that agency assists `viewer` with the category, by it or one above it."""
+    statement, theirs = _pairs(sa.literal(1), helping=True)
     return (
         statement.join(agreement_coverage, agreement_coverage.c.version_id == theirs.c.version_id)
         .join(category_closure, category_closure.c.ancestor == agreement_coverage.c.category)
@@ -92,6 +95,7 @@ def _table_of(column: sa.ColumnElement[Any]) -> FromClause | None:
 class AgreementCandidate(Struct, kw_only=True, frozen=True):
     """An agreement that could be the ground for help between two agencies, in force or not.
 
+    `covers_direction` says that the assisting agency assists the requesting one, as far as it is in force.
     `covers_until` is when the first of the two stops being bound, None when neither does. Where the agreement is not in
     force it is when it last ceased to be, None when it never was until then.
     """
@@ -104,6 +108,7 @@ class AgreementCandidate(Struct, kw_only=True, frozen=True):
     version_no: int
     in_force: bool
     covers_category: bool
+    covers_direction: bool
     covers_until: datetime | None
     effective_at: datetime
     terms: Terms
@@ -141,6 +146,7 @@ def pair_statement() -> sa.Select[Any]:
             version.c.no.label("version_no"),
             both.label("in_force"),
             covers.label("covers_category"),
+            sa.or_(~both, sa.and_(bound.c.requests, bound_too.c.assists)).label("covers_direction"),
             sa.case((both, _earlier(bound, bound_too)), else_=last_end).label("covers_until"),
             agreement.c.starts_at,
             version.c.terms,
@@ -221,6 +227,7 @@ def as_candidate(row: Row[Any]) -> AgreementCandidate:
         version_no=row.version_no,
         in_force=bool(row.in_force),
         covers_category=bool(row.covers_category),
+        covers_direction=bool(row.covers_direction),
         covers_until=end_of(row.covers_until),
         effective_at=row.starts_at,
         terms=msgspec.json.decode(row.terms, type=Terms),

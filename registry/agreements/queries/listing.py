@@ -7,11 +7,13 @@ from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.engine import Row
 
 from registry.access.principals import Principal, Role
 from registry.agencies.tables import agency
 from registry.agreements.queries.in_force import as_candidate, pair_statement, partners_in_force
 from registry.agreements.queries.showing import agreement_row, may_read_restricted, provisions_of
+from registry.agreements.queries.texts import original_no
 from registry.agreements.queries.visibility import shared_with, visible_to
 from registry.agreements.rules import Stage
 from registry.agreements.schemas import (
@@ -25,13 +27,19 @@ from registry.agreements.schemas import (
     AgreementVersionPage,
     AgreementVersionSummary,
     InForceQuery,
+    VersionSignature,
 )
 from registry.agreements.tables import (
     agreement,
+    agreement_amendment,
     agreement_coverage,
+    agreement_force_window,
+    agreement_notice_window,
     agreement_party,
+    agreement_signature,
     agreement_suspension,
     agreement_version,
+    agreement_version_dates,
 )
 from registry.agreements.terms import Terms
 from registry.database.handles import Read
@@ -46,25 +54,29 @@ _HIGHEST_VERSION = 2**31 - 1
 
 def status_at() -> sa.ColumnElement[str]:
     """`rules.derived_status` in SQL, at the bind `at`, for lists that filter by it."""
-    suspended = (
-        sa.select(sa.literal(1))
-        .where(
-            agreement_suspension.c.agreement_id == agreement.c.id,
-            agreement_suspension.c.starts_at <= _AT,
-            agreement_suspension.c.ends_at > _AT,
-        )
-        .correlate(agreement)
-        .exists()
+    suspended = _any(
+        agreement_suspension, agreement_suspension.c.starts_at <= _AT, agreement_suspension.c.ends_at > _AT
     )
+    force, notice = agreement_force_window, agreement_notice_window
+    bound = _any(force, force.c.starts_at <= _AT, force.c.ends_at > _AT)
+    was_bound = _any(force, force.c.ends_at <= _AT)
+    in_notice = _any(notice, notice.c.opens_at <= _AT, notice.c.closes_at > _AT)
     superseded = agreement.c.stage == Stage.SUPERSEDED
     return sa.case(
         (agreement.c.executed_at.is_(None), agreement.c.stage),
         (agreement.c.terminated_at <= _AT, sa.case((superseded, "superseded"), else_="terminated")),
         (agreement.c.ends_at <= _AT, "expired"),
         (suspended, "suspended"),
-        (sa.or_(agreement.c.executed_at > _AT, agreement.c.starts_at > _AT), "not_yet_effective"),
-        (agreement.c.notice_opens_at <= _AT, "notice_window"),
-        else_="in_force",
+        (bound, sa.case((in_notice, "notice_window"), else_="in_force")),
+        (was_bound, "lapsed"),
+        else_="not_yet_effective",
+    )
+
+
+def _any(table: sa.Table, *criteria: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """Whether the agreement has such a row."""
+    return (
+        sa.select(sa.literal(1)).where(table.c.agreement_id == agreement.c.id, *criteria).correlate(agreement).exists()
     )
 
 
@@ -176,20 +188,35 @@ async def list_agreements(read: Read, principal: Principal, query: AgreementQuer
 OF_IT = agreement_version.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type)
 # A text that is not frozen is its custodian's alone.
 LEGIBLE = sa.or_(agreement_version.c.frozen_at.is_not(None), sa.bindparam("custodian", type_=sa.Boolean))
-_VERSIONS = (
+_dates = agreement_version_dates
+_executed_at = sa.case(
+    (agreement_amendment.c.id.is_not(None), agreement_amendment.c.executed_at),
+    (agreement_version.c.no == original_no(), agreement.c.executed_at),
+).label("executed_at")
+_VERSION_ROWS = (
     sa.select(
-        agreement_version.c.id,
-        agreement_version.c.no,
-        agreement_version.c.title,
-        agreement_version.c.sha256,
-        agreement_version.c.frozen_at,
+        agreement_version,
+        *(_dates.c[name] for name in ("kind", "effective_on", "expires_on", "notice_days")),
+        *(_dates.c[name] for name in ("auto_renew_months", "auto_renew_times")),
+        _executed_at,
     )
-    .where(OF_IT, LEGIBLE, agreement_version.c.no > sa.bindparam("after", type_=sa.Integer))
+    .select_from(
+        agreement_version.join(agreement, agreement.c.id == agreement_version.c.agreement_id)
+        .join(_dates, _dates.c.version_id == agreement_version.c.id)
+        .outerjoin(agreement_amendment, agreement_amendment.c.version_id == agreement_version.c.id)
+    )
+    .where(OF_IT, LEGIBLE)
+)
+_VERSIONS = (
+    _VERSION_ROWS.where(agreement_version.c.no > sa.bindparam("after", type_=sa.Integer))
     .order_by(agreement_version.c.no)
     .limit(sa.bindparam("limit", type_=sa.Integer))
 )
-_VERSION = sa.select(agreement_version).where(
-    OF_IT, LEGIBLE, agreement_version.c.no == sa.bindparam("no", type_=sa.Integer)
+VERSION = _VERSION_ROWS.where(agreement_version.c.no == sa.bindparam("no", type_=sa.Integer))
+_SIGNATURES = (
+    sa.select(agreement_signature)
+    .where(agreement_signature.c.version_id == sa.bindparam("version_id", type_=agreement_version.c.id.type))
+    .order_by(agreement_signature.c.recorded_at, agreement_signature.c.id)
 )
 
 
@@ -207,12 +234,20 @@ async def list_versions(read: Read, principal: Principal, agreement_id: UUID, pa
     after = decode_cursor(page.cursor, (int,))[0] if page.cursor else 0
     parameters |= {"after": min(max(after, 0), _HIGHEST_VERSION), "limit": page.limit + 1}
     kept, next_cursor = cut(await read.all(_VERSIONS, parameters), page.limit, lambda row: (row.no,))
-    return AgreementVersionPage(
-        items=[
-            AgreementVersionSummary(id=r.id, no=r.no, title=r.title, sha256=r.sha256, frozen_at=r.frozen_at)
-            for r in kept
-        ],
-        next_cursor=next_cursor,
+    return AgreementVersionPage(items=[version_summary(row) for row in kept], next_cursor=next_cursor)
+
+
+def version_summary(row: Row[Any]) -> AgreementVersionSummary:
+    """What a list says of a version."""
+    return AgreementVersionSummary(
+        id=row.id,
+        no=row.no,
+        kind=row.kind,
+        title=row.title,
+        sha256=row.sha256,
+        frozen_at=row.frozen_at,
+        effective_on=row.effective_on,
+        executed_at=row.executed_at,
     )
 
 
@@ -222,18 +257,36 @@ async def get_version(read: Read, principal: Principal, agreement_id: UUID, no: 
     Whoever answers with restricted text records the reading first. Raises NotFound, Forbidden for whoever is no party.
     """
     custodian_id, parameters = await versions_for(read, principal, agreement_id)
-    row = await read.first(_VERSION, {**parameters, "no": no}) if 0 < no <= _HIGHEST_VERSION else None
+    row = await read.first(VERSION, {**parameters, "no": no}) if 0 < no <= _HIGHEST_VERSION else None
     if row is None:
         raise NotFound("version")
     found = AgreementVersion(
         id=row.id,
         agreement_id=agreement_id,
         no=row.no,
+        kind=row.kind,
         title=row.title,
         sha256=row.sha256,
         frozen_at=row.frozen_at,
+        effective_on=row.effective_on,
+        expires_on=row.expires_on,
+        notice_days=row.notice_days,
+        auto_renew_months=row.auto_renew_months,
+        auto_renew_times=row.auto_renew_times,
+        executed_at=row.executed_at,
         terms=msgspec.json.decode(row.terms, type=Terms),
         provisions=await provisions_of(read, row.id, whole=True, restricted=may_read_restricted(principal)),
+        signatures=[
+            VersionSignature(
+                agency_id=each.agency_id,
+                manner=each.manner,
+                signatory_title=each.signatory_title,
+                signed_on=each.signed_on,
+                evidence_sha256=each.evidence_sha256,
+                recorded_at=each.recorded_at,
+            )
+            for each in await read.all(_SIGNATURES, {"version_id": row.id})
+        ],
     )
     return found, custodian_id
 
@@ -274,6 +327,7 @@ async def agreements_in_force(
                 title=each.title,
                 kind=each.kind,
                 version_no=each.version_no,
+                assists=each.covers_direction,
                 covers_until=each.covers_until,
                 terms=each.terms if shared else None,
             )

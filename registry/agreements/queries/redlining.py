@@ -11,13 +11,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from registry.access.principals import Principal
-from registry.agreements.queries.listing import LEGIBLE, OF_IT, versions_for
+from registry.agreements.queries.listing import LEGIBLE, OF_IT, VERSION, version_summary, versions_for
 from registry.agreements.queries.showing import may_read_restricted
 from registry.agreements.redline.comparing import ReadableVersion, compare
 from registry.agreements.redline.matching import Clause
 from registry.agreements.redline.schemas import Redline, RedlineQuery
 from registry.agreements.rules import Sensitivity
-from registry.agreements.schemas import AgreementVersionSummary
 from registry.agreements.tables import agreement, agreement_version, provision
 from registry.agreements.terms import Terms
 from registry.database.handles import Read
@@ -26,14 +25,13 @@ from registry.kernel.errors import Fault, NotFound, RuleBroken
 _LONG = 20_000
 """Characters of both texts together from which the comparison leaves the event loop: some 5 ms."""
 
-_NO = sa.bindparam("no", type_=sa.Integer)
-_NEWEST = sa.select(sa.func.max(agreement_version.c.no)).where(OF_IT, LEGIBLE)
-_BEFORE = _NEWEST.where(agreement_version.c.no < _NO)
-_VERSION = (
-    sa.select(agreement_version, agreement.c.number)
-    .join(agreement, agreement.c.id == agreement_version.c.agreement_id)
-    .where(OF_IT, LEGIBLE, agreement_version.c.no == _NO)
+_PARTICULARS = (
+    *("title", "kind", "effective_on", "expires_on", "notice_days"),
+    *("auto_renew_months", "auto_renew_times"),
 )
+_NEWEST = sa.select(sa.func.max(agreement_version.c.no)).where(OF_IT, LEGIBLE)
+_BEFORE = _NEWEST.where(agreement_version.c.no < sa.bindparam("no", type_=sa.Integer))
+_VERSION = VERSION.add_columns(agreement.c.number)
 _CLAUSES = (
     sa.select(provision)
     .where(provision.c.version_id == sa.bindparam("version_id", type_=provision.c.version_id.type))
@@ -71,10 +69,8 @@ async def get_redline(
 
 def _readable(row: Row[Any], clauses: Any, *, cleared: bool) -> ReadableVersion:
     return ReadableVersion(
-        summary=AgreementVersionSummary(
-            id=row.id, no=row.no, title=row.title, sha256=row.sha256, frozen_at=row.frozen_at
-        ),
-        particulars={"title": row.title},
+        summary=version_summary(row),
+        particulars={name: getattr(row, name) for name in _PARTICULARS},
         terms=msgspec.json.decode(row.terms, type=Terms),
         clauses=[_clause(each, cleared=cleared) for each in clauses],
     )

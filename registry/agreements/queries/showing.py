@@ -1,8 +1,9 @@
 """One agreement as a caller may see it at an instant: by its side, its role and the sensitivity of each provision."""
 
-from datetime import datetime
-from typing import Any, cast
+from datetime import date, datetime
+from typing import Any, Literal, TypeAlias, cast
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
 import sqlalchemy as sa
@@ -10,66 +11,84 @@ from sqlalchemy.engine import Row
 
 from registry.access.principals import Principal, Role
 from registry.agencies.tables import agency
-from registry.agreements.in_force import AgreementDates, Interval
+from registry.agreements.in_force import Renewal, last_day, term_ends
 from registry.agreements.queries.actions import allowed_actions
 from registry.agreements.queries.in_force import end_of
+from registry.agreements.queries.texts import dates_of, executed_texts, force_of, notice_windows_of, suspensions_of
 from registry.agreements.queries.visibility import is_party, shared_with, visible_to
 from registry.agreements.rules import Sensitivity, Stage, derived_status, last_notice_day
 from registry.agreements.schemas import (
     Agreement,
     AgreementParty,
     AgreementStatus,
+    Amendment,
     PartySignature,
     Provision,
     SuspensionPeriod,
 )
 from registry.agreements.tables import (
     agreement,
+    agreement_amendment,
     agreement_party,
     agreement_party_window,
     agreement_signature,
-    agreement_suspension,
+    agreement_text_window,
     agreement_version,
+    agreement_version_dates,
     provision,
 )
 from registry.agreements.terms import Terms
 from registry.database.handles import Read
 from registry.kernel.errors import NotFound
 
+Moment: TypeAlias = Literal["current", "now", "past"]
+
 _ID = sa.bindparam("id", type_=agreement.c.id.type)
 _VERSION = sa.bindparam("version_id", type_=agreement_version.c.id.type)
 _AT = sa.bindparam("at", type_=agreement.c.starts_at.type)
-_window = agreement_party_window
+_window, _text = agreement_party_window, agreement_text_window
 
-_bound_version = (
-    sa.select(_window.c.version_id)
-    .where(_window.c.agreement_id == agreement.c.id, _window.c.starts_at <= _AT, _window.c.ends_at > _AT)
+_text_then = (
+    sa.select(_text.c.version_id)
+    .where(_text.c.agreement_id == agreement.c.id, _text.c.starts_at <= _AT, _text.c.ends_at > _AT)
     .correlate(agreement)
-    .limit(1)
     .scalar_subquery()
 )
 _its = agreement_version.alias("its")
+_its_dates = agreement_version_dates.alias("its_dates")
 _of_its = sa.select(_its.c.id).where(_its.c.agreement_id == agreement.c.id).correlate(agreement)
-_latest_then = _of_its.where(_its.c.created_at <= _AT).order_by(_its.c.no.desc()).limit(1).scalar_subquery()
+_latest_then = (
+    _of_its.join(_its_dates, _its_dates.c.version_id == _its.c.id)
+    .where(_its.c.created_at <= _AT, _its_dates.c.kind == "original")
+    .order_by(_its.c.no.desc())
+    .limit(1)
+    .scalar_subquery()
+)
 _first = _of_its.where(_its.c.no == 1).scalar_subquery()
 _current = _of_its.where(_its.c.no == agreement.c.current_version).scalar_subquery()
 _shared = shared_with()
+_amending = agreement_version.alias("amending")
+_amending_dates = agreement_version_dates.alias("amending_dates")
 
 
-def _row_statement(*, administrator: bool, past: bool) -> sa.Select[Any]:
-    """The agreement with its current version; of the `past`, with the version that held at the instant.
+def _row_statement(*, administrator: bool, moment: Moment) -> sa.Select[Any]:
+    """The agreement with the version that is its text at the instant, and the amendment that is on its way.
 
-    That is the one by which a party was bound, else the last one written by then. Those who are not parties only ever
-    see what was executed.
+    `current`, for commands, takes the draft or the newest executed version whatever the instant. Of the `past`, where
+    nothing was executed, it is the last draft written by then. Those who are not parties only ever see what was
+    executed.
     """
     version: sa.ColumnElement[Any] = _current
-    if past:
+    if moment == "now":
+        version = sa.func.coalesce(_text_then, _current)
+    elif moment == "past":
         version = sa.case(
-            (_shared, sa.func.coalesce(_bound_version, _latest_then, _first)),
-            else_=sa.func.coalesce(_bound_version, _current),
+            (_shared, sa.func.coalesce(_text_then, _latest_then, _first)),
+            else_=sa.func.coalesce(_text_then, _current),
         )
     # What the administrator attests it must be able to see, in the public view.
     seen = sa.or_(visible_to(), agreement.c.executed_at.is_not(None)) if administrator else visible_to()
+    dates = agreement_version_dates
     return (
         sa.select(
             agreement,
@@ -80,30 +99,57 @@ def _row_statement(*, administrator: bool, past: bool) -> sa.Select[Any]:
             agreement_version.c.title.label("version_title"),
             agreement_version.c.terms,
             agreement_version.c.sha256,
+            *(
+                dates.c[name].label(f"its_{name}")
+                for name in (
+                    *("kind", "effective_on", "expires_on", "ends_at", "notice_days"),
+                    *("auto_renew_months", "auto_renew_times"),
+                )
+            ),
+            agreement_amendment.c.id.label("amendment_id"),
+            agreement_amendment.c.stage.label("amendment_stage"),
+            _amending.c.id.label("amendment_version_id"),
+            _amending.c.no.label("amendment_no"),
+            _amending.c.title.label("amendment_title"),
+            _amending.c.terms.label("amendment_terms"),
+            _amending.c.sha256.label("amendment_sha256"),
+            _amending_dates.c.kind.label("amendment_kind"),
+            _amending_dates.c.effective_on.label("amendment_effective_on"),
         )
-        .select_from(agreement.join(agreement_version, agreement_version.c.id == version))
+        .select_from(
+            agreement.join(agreement_version, agreement_version.c.id == version)
+            .join(dates, dates.c.version_id == agreement_version.c.id)
+            .outerjoin(
+                agreement_amendment,
+                sa.and_(
+                    agreement_amendment.c.agreement_id == agreement.c.id, agreement_amendment.c.closed_at.is_(None)
+                ),
+            )
+            .outerjoin(_amending, _amending.c.id == agreement_amendment.c.version_id)
+            .outerjoin(_amending_dates, _amending_dates.c.version_id == _amending.c.id)
+        )
         .where(agreement.c.id == _ID, seen)
     )
 
 
+_MOMENTS: tuple[Moment, ...] = ("current", "now", "past")
 _ROW = {
-    (administrator, past): _row_statement(administrator=administrator, past=past)
+    (administrator, moment): _row_statement(administrator=administrator, moment=moment)
     for administrator in (False, True)
-    for past in (False, True)
+    for moment in _MOMENTS
 }
 
 _PROVISIONS = sa.select(provision).where(provision.c.version_id == _VERSION).order_by(provision.c.ordinal)
-_SUSPENSIONS = (
-    sa.select(agreement_suspension.c.starts_at, agreement_suspension.c.ends_at)
-    .where(agreement_suspension.c.agreement_id == _ID)
-    .order_by(agreement_suspension.c.starts_at)
-)
 _PARTIES = (
     sa.select(
         agreement_party.c.agency_id,
         agency.c.name,
         agreement_party.c.joined_at,
         agreement_party.c.withdrawal_notice_on,
+        agreement_party.c.notice_kind,
+        agreement_party.c.leaves_at,
+        agreement_party.c.verbally_at,
+        agreement_party.c.approval_required,
         _window.c.ends_at.label("bound_until"),
         agreement_signature.c.manner,
         agreement_signature.c.signatory_title,
@@ -133,36 +179,24 @@ _PARTIES = (
 )
 
 
-async def agreement_row(
-    read: Read, principal: Principal, agreement_id: UUID, as_of: datetime | None = None
-) -> Row[Any]:
-    """The agreement's row with its current version, or the one that held at `as_of`.
+async def agreement_row(read: Read, principal: Principal, agreement_id: UUID) -> Row[Any]:
+    """The agreement's row with the text that commands work on: the draft, or the newest executed version.
 
     Raises NotFound where the caller may not know of the agreement.
     """
-    statement = _ROW[Role.REGISTRY_ADMIN in principal.roles, as_of is not None]
+    return await _row(read, principal, agreement_id, "current")
+
+
+async def _row(
+    read: Read, principal: Principal, agreement_id: UUID, moment: Moment, at: datetime | None = None
+) -> Row[Any]:
     parameters: dict[str, object] = {"id": agreement_id, "viewer": principal.agency_id}
-    row = await read.first(statement, parameters if as_of is None else {**parameters, "at": as_of})
+    if at is not None:
+        parameters["at"] = at
+    row = await read.first(_ROW[Role.REGISTRY_ADMIN in principal.roles, moment], parameters)
     if row is None:
         raise NotFound("agreement")
     return row
-
-
-async def suspensions_of(read: Read, agreement_id: UUID) -> tuple[Interval, ...]:
-    """The agreement's suspensions, in order."""
-    rows = await read.all(_SUSPENSIONS, {"id": agreement_id})
-    return tuple(Interval(start=row.starts_at, end=end_of(row.ends_at)) for row in rows)
-
-
-def dates_of(row: Row[Any], suspensions: tuple[Interval, ...]) -> AgreementDates:
-    """The dates that all parties share."""
-    return AgreementDates(
-        executed_at=row.executed_at,
-        starts_at=row.starts_at,
-        ends_at=row.ends_at,
-        ended_at=row.terminated_at,
-        suspensions=suspensions,
-    )
 
 
 def may_read_restricted(principal: Principal) -> bool:
@@ -186,15 +220,23 @@ async def get_agreement(
     Raises NotFound.
     """
     at = as_of or now
-    row = await agreement_row(read, principal, agreement_id, as_of)
+    row = await _row(read, principal, agreement_id, "now" if as_of is None else "past", at)
+    whole = bool(row.shared)
     parties = await read.all(_PARTIES, {"id": agreement_id, "version_id": row.version_id, "at": at})
     suspensions = await suspensions_of(read, agreement_id)
     provisions = await provisions_of(
-        read, row.version_id, whole=bool(row.shared), restricted=reveal and may_read_restricted(principal)
+        read, row.version_id, whole=whole, restricted=reveal and may_read_restricted(principal)
     )
     terms = msgspec.json.decode(row.terms, type=Terms)
     stage = Stage(row.stage)
-    status = derived_status(stage, dates_of(row, suspensions), at, notice_opens_at=row.notice_opens_at)
+    status = derived_status(
+        stage,
+        dates_of(row, await executed_texts(read, agreement_id), suspensions),
+        at,
+        force=await force_of(read, agreement_id),
+        notice=await notice_windows_of(read, agreement_id),
+    )
+    ends_on = _term_ends_on(row, at)
     return Agreement(
         id=row.id,
         number=row.number,
@@ -204,27 +246,63 @@ async def get_agreement(
         stage=stage,
         status=cast(AgreementStatus, status.value),
         as_of=at,
-        view="party" if row.shared else "public",
+        view="party" if whole else "public",
         time_zone=row.time_zone,
         effective_on=row.effective_on,
-        expires_on=row.expires_on,
+        expires_on=row.its_expires_on,
+        auto_renew_months=row.its_auto_renew_months,
+        auto_renew_times=row.its_auto_renew_times,
+        term_ends_on=ends_on,
         starts_at=row.starts_at,
-        ends_at=row.ends_at,
-        notice_days=row.notice_days,
-        last_notice_on=last_notice_day(row.expires_on, row.notice_days) if row.expires_on else None,
+        ends_at=row.its_ends_at,
+        notice_days=row.its_notice_days,
+        last_notice_on=last_notice_day(ends_on, row.its_notice_days) if ends_on else None,
+        review_every_months=row.review_every_months,
         executed_at=row.executed_at,
+        ratify_by=row.ratify_by,
         terminated_at=row.terminated_at,
+        superseded_by=row.superseded_by if whole else None,
+        custody_offered_to=row.custody_offered_to if whole else None,
         suspensions=[SuspensionPeriod(start=s.start, end=s.end) for s in suspensions],
         version_no=row.version_no,
-        version_sha256=row.sha256 if row.shared else None,
+        version_kind=row.its_kind,
+        version_effective_on=row.its_effective_on,
+        version_sha256=row.sha256 if whole else None,
+        amendment=_amendment(principal, row) if whole else None,
         categories=terms.categories,
-        terms=terms if row.shared else None,
+        terms=terms if whole else None,
         provisions=provisions,
-        parties=[_party(party, whole=bool(row.shared)) for party in parties],
+        parties=[_party(party, whole=whole) for party in parties],
         allowed_actions=allowed_actions(principal, row, parties, now) if as_of is None else [],
         version=row.version,
         created_at=row.created_at,
         updated_at=row.updated_at,
+    )
+
+
+def _term_ends_on(row: Row[Any], at: datetime) -> date | None:
+    """The last day of the term that runs at `at`; of the last one when all are over."""
+    if row.its_expires_on is None:
+        return None
+    renewal = (
+        Renewal(months=row.its_auto_renew_months, times=row.its_auto_renew_times) if row.its_auto_renew_months else None
+    )
+    today = at.astimezone(ZoneInfo(row.time_zone)).date()
+    return next(term_ends(row.its_expires_on, renewal, today), None) or last_day(row.its_expires_on, renewal)
+
+
+def _amendment(principal: Principal, row: Row[Any]) -> Amendment | None:
+    """The amendment on its way; while it is a draft, its custodian's alone."""
+    drafted = row.amendment_sha256 is None
+    if row.amendment_id is None or (drafted and row.custodian_id != principal.agency_id):
+        return None
+    return Amendment(
+        version_no=row.amendment_no,
+        version_sha256=row.amendment_sha256,
+        kind=row.amendment_kind,
+        stage=row.amendment_stage,
+        title=row.amendment_title,
+        effective_on=row.amendment_effective_on,
     )
 
 
@@ -270,5 +348,9 @@ def _party(row: Row[Any], *, whole: bool) -> AgreementParty:
         bound_until=end_of(row.bound_until),
         joined_at=row.joined_at if whole else None,
         withdrawal_notice_on=row.withdrawal_notice_on if whole else None,
+        notice_kind=row.notice_kind if whole else None,
+        leaves_at=row.leaves_at if whole else None,
+        verbally_at=row.verbally_at if whole else None,
+        approval_required=bool(row.approval_required) if whole else None,
         signature=signature,
     )

@@ -8,8 +8,6 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
-import msgspec
-
 from registry.agreements.redline.schemas import ProvisionChange, ProvisionSide, Redline, TermChange
 from registry.agreements.redline.style import STYLE
 from registry.agreements.redline.words import TextRun
@@ -166,9 +164,11 @@ def _value(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, dict) and value.keys() == {"amount", "currency"}:
         return escape(f"{value['amount']} {value['currency']}")
+    if isinstance(value, dict):
+        return ", ".join(f"{_words(name)}: {_value(member)}" for name, member in value.items())
     if isinstance(value, list):
         return ", ".join(map(_value, value)) or "none"
-    return _isolated(value if isinstance(value, str) else msgspec.json.encode(value).decode())
+    return _isolated(str(value))
 
 
 def _replaced(kind: str, value: Any) -> str:

@@ -16,7 +16,9 @@ _SAYS_NOTHING = (None, "silent")
 def particular_changes(old: Mapping[str, object], new: Mapping[str, object]) -> list[ParticularChange]:
     """What differs of the members that both have, in their order."""
     return [
-        ParticularChange(pointer=f"/{name}", from_=old[name], to=new[name]) for name in old if old[name] != new[name]
+        ParticularChange(pointer=f"/{name}", from_=msgspec.to_builtins(old[name]), to=msgspec.to_builtins(new[name]))
+        for name in old
+        if old[name] != new[name]
     ]
 
 

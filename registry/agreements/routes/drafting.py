@@ -1,5 +1,6 @@
 """Bringing an agreement about: drafted or recorded, edited, reviewed, sent out for signature."""
 
+from datetime import datetime
 from uuid import UUID
 
 from litestar.di import NamedDependency
@@ -24,11 +25,17 @@ from registry.http.answers import Answer, entity_tag
 from registry.kernel.versions import Expected
 
 
+def agreement_tag(found: Agreement, at: datetime | None) -> str:
+    """The tag of an agreement: of the past the instant is part of what is shown; of now it moves with every request."""
+    derived = (found.status, found.version_no, found.term_ends_on, found.parties, found.allowed_actions)
+    return entity_tag(found.version, *derived, at)
+
+
 def agreement_answer(found: Agreement, *, created: bool = False) -> Answer[Agreement]:
     """The agreement with its tag, which is the one that reading it gives."""
     return Answer(
         found,
-        etag=entity_tag(found.version, found.status, found.parties, found.allowed_actions, None),
+        etag=agreement_tag(found, None),
         location=f"/v1/agreements/{found.id}" if created else None,
     )
 
@@ -85,7 +92,7 @@ async def update_agreement(
     caller: NamedDependency[Caller],
     if_match: NamedDependency[Expected],
 ) -> Answer[Agreement]:
-    """Edit a draft."""
+    """Edit a draft, or the draft of an amendment."""
     return agreement_answer(await commands.update_agreement(write, caller, agreement_id, data, if_match))
 
 
@@ -185,7 +192,7 @@ async def withdraw_agreement(
     caller: NamedDependency[Caller],
     if_match: NamedDependency[Expected],
 ) -> Answer[Agreement]:
-    """Withdraw an agreement that is not executed yet."""
+    """Withdraw an agreement that is not executed yet, or the amendment that is on its way."""
     words: dict[str, object] = {"reason": data.reason}
     action = AgreementAction.WITHDRAW
     return agreement_answer(await commands.step(write, caller, agreement_id, action, words, if_match))

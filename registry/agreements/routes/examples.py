@@ -62,5 +62,48 @@ ATTESTATION = {
 }
 REASON = {"reason": "Section 4.2 needs the county's wording (demo)."}
 STEP = {"note": "Ready for the board's meeting in March (demo)."}
-TERMINATION = {"effective_at": "2027-07-01T05:00:00Z", "reason": "Replaced by the regional compact (demo)."}
+TERMINATION = {"ground": "notice", "reason": "The council declined to go on (demo)."}
+SUPERSESSION = {
+    "by_agreement_id": "01900000-0000-7000-8000-00000000b002",
+    "effective_at": "2027-07-01T05:00:00Z",
+    "reason": "Replaced by the regional compact (demo).",
+}
+AMENDMENT = {
+    "kind": "renewal",
+    "effective_on": "2029-01-01",
+    "expires_on": "2031-12-31",
+    "reason": "Three years more (demo).",
+}
+RECORDED_AMENDMENT = {
+    "kind": "amendment",
+    "title": "Mutual aid among the example counties (demo)",
+    "effective_on": "2026-07-01",
+    "expires_on": "2028-12-31",
+    "notice_days": 60,
+    "terms": _TERMS,
+    "provisions": _PROVISIONS,
+    "signed_on": "2026-06-15",
+    "signatory_title": "Chief of Police",
+    "evidence_sha256": _DIGEST,
+    "reason": "First addendum (demo).",
+}
+VERBAL = {
+    "ratify_by_on": "2026-12-31",
+    "signatory_title": "Sheriff",
+    "reason": "Flood; both sheriffs agreed on the telephone (demo).",
+}
+CONSENT = {"version_sha256": _DIGEST, "signatory_title": "Sheriff"}
+APPROVAL_RULE = {
+    "required": True,
+    "citation": "City code 2.04.150 (example; have counsel review)",
+    "reason": "The council must approve each year (demo).",
+}
+APPROVAL = {
+    "body": "City council",
+    "reference": "Resolution 2026-12 (demo)",
+    "approved_on": "2026-02-03",
+    "valid_until": "2027-02-02",
+}
+NEW_PARTIES = {"agency_ids": ["01900000-0000-7000-8000-00000000a003"], "reason": "Asked to join (demo)."}
+CUSTODY = {"agency_id": "01900000-0000-7000-8000-00000000a002", "reason": "The county keeps the master form (demo)."}
 NOTICE = {"notice_on": "2026-06-01", "reason": "The city council declined to renew (demo)."}

@@ -9,6 +9,7 @@ from registry.access.operations import operation
 from registry.access.permissions import Action
 from registry.access.principals import Caller
 from registry.agreements import commands, queries
+from registry.agreements.routes.drafting import agreement_tag
 from registry.agreements.schemas import (
     AgencyContact,
     Agreement,
@@ -22,7 +23,7 @@ from registry.agreements.schemas import (
 )
 from registry.database.connect import Aside
 from registry.database.handles import Read
-from registry.http.answers import Answer, entity_tag
+from registry.http.answers import Answer
 from registry.http.links import next_link
 from registry.http.paging import Page
 from registry.kernel.time import checked_instant
@@ -65,9 +66,7 @@ async def get_agreement(
     restricted = queries.shows_restricted(found.provisions)
     if restricted:
         await commands.record_reading(aside, caller, found.id, found.custodian_id, found.version_no)
-    # Of the past the instant is part of what is shown; of now it moves with every request.
-    etag = entity_tag(found.version, found.status, found.parties, found.allowed_actions, at)
-    return Answer(found, etag=etag, restricted=restricted)
+    return Answer(found, etag=agreement_tag(found, at), restricted=restricted)
 
 
 @operation("get", "/agreements/{agreement_id:uuid}/versions", permission=Action.AGREEMENTS_READ, query=Page)

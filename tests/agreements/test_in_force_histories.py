@@ -1,0 +1,417 @@
+"""In force as SQL answers it, after histories of real commands, against a slow and obvious reading of them.
+
+Each history is a series of things that people do at rising instants around two changes of the clock: sign, confirm,
+give their word, amend, suspend, give notice and take it back, have a council approve, terminate. What the registry
+refuses has not happened. Then every way in which the service asks who is bound — the pair, the partners, the assets
+covered, the candidates of a decision, the status in a list — is held against the reference at each edge of a day and of
+an act.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec import Struct
+
+from registry.access.principals import Caller, Principal, Role
+from registry.agencies.tables import agency as agency_table
+from registry.agreements import commands
+from registry.agreements.queries import agreements_in_force, candidates, covers_asset, list_agreements, partner_in_force
+from registry.agreements.rules import AgreementAction
+from registry.agreements.schemas import (
+    AgreementQuery,
+    AgreementReason,
+    ApprovalRule,
+    Confirmation,
+    GoverningApproval,
+    InForceQuery,
+    NewAgreement,
+    NewProvision,
+    RecordedAgreement,
+    RecordedAmendment,
+    Signing,
+    Termination,
+    VerbalActivation,
+    VerbalConsent,
+    WithdrawalNotice,
+)
+from registry.agreements.terms import Terms
+from registry.database.connect import unit_of_work
+from registry.kernel.errors import DomainError
+from registry.kernel.ids import new_id
+from tests.support.agreements import EVIDENCE
+from tests.support.cast import Cast
+from tests.support.service import Service
+
+TICK = timedelta(microseconds=1)
+BEGIN = datetime(2026, 3, 1, 17, tzinfo=UTC)
+FIRST_DAY = date(2026, 3, 3)
+NOTICE_DAYS = 4
+ZONES = ("America/Chicago", "America/Havana", "Pacific/Chatham")
+TEXT: dict[str, Any] = {"provisions": [], "terms": Terms(categories=["k9"])}
+PROVISION = [NewProvision(number="1", heading="purpose", text="Amended (demo).")]
+PAPER: dict[str, Any] = {"signatory_title": "Chief", "evidence_sha256": EVIDENCE}
+
+acts = st.sampled_from(
+    ["confirm", "sign", "say_yes", "suspend", "reinstate", "notice", "rescind", "rule", "approve", "amend", "terminate"]
+)
+
+
+class Step(Struct, kw_only=True, frozen=True):
+    """One thing that somebody tries to do, `hours` after the one before; `days` is what the act needs of days."""
+
+    act: str
+    party: int
+    hours: int
+    days: int
+
+
+class History(Struct, kw_only=True, frozen=True):
+    """A beginning, on paper or by word of mouth, and what follows."""
+
+    zone: str
+    verbal: bool
+    last_day: int | None
+    steps: list[Step]
+
+
+histories = st.builds(
+    History,
+    zone=st.sampled_from(ZONES),
+    verbal=st.booleans(),
+    last_day=st.none() | st.integers(10, 40),
+    steps=st.lists(
+        st.builds(Step, act=acts, party=st.integers(0, 2), hours=st.integers(0, 60), days=st.integers(-3, 12)),
+        min_size=4,
+        max_size=14,
+    ),
+)
+
+
+def drawn() -> list[History]:
+    """Some histories, the same in each run."""
+    found: list[History] = []
+
+    @settings(max_examples=24, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    @given(histories)
+    def draw(history: History) -> None:
+        found.append(history)
+
+    draw()
+    return found
+
+
+class Known(Struct, kw_only=True):
+    """What has happened, in the words of the people who did it."""
+
+    zone: ZoneInfo
+    texts: list[tuple[datetime, date, date | None]] = []
+    joined: dict[int, datetime] = {}
+    word_only: set[int] = set()
+    ratified: dict[int, datetime] = {}
+    ratify_through: date | None = None
+    notice: dict[int, date] = {}
+    needs_council: dict[int, bool] = {}
+    council: dict[int, list[tuple[date, date | None]]] = {}
+    suspended: list[list[datetime | None]] = []
+    ended: datetime | None = None
+
+    def text_at(self, at: datetime) -> int | None:
+        """The newest version that has begun, if its last day is not over."""
+        today = at.astimezone(self.zone).date()
+        begun = [n for n, (executed, first, _) in enumerate(self.texts) if executed <= at and first <= today]
+        if not begun or ((last := self.texts[begun[-1]][2]) is not None and today > last):
+            return None
+        return begun[-1]
+
+    def bound(self, party: int, at: datetime) -> bool:
+        """Each condition by itself."""
+        today = at.astimezone(self.zone).date()
+        if party not in self.joined or at < self.joined[party] or self.text_at(at) is None:
+            return False
+        if self.ended is not None and at >= self.ended:
+            return False
+        if any(start is not None and start <= at and (end is None or at < end) for start, end in self.suspended):
+            return False
+        if party in self.notice and today > self.notice[party] + timedelta(days=NOTICE_DAYS):
+            return False
+        if party in self.word_only and self.ratify_through is not None and today > self.ratify_through:
+            signed = self.ratified.get(party)
+            if signed is None or at < signed:
+                return False
+        if not self.needs_council.get(party):
+            return True
+        return any(first <= today and (last is None or today <= last) for first, last in self.council.get(party, []))
+
+    def status(self, at: datetime, moments: list[datetime]) -> str:
+        """What the agreement as a whole is."""
+        executed = self.texts[0][0]
+        if self.ended is not None and at >= self.ended:
+            return "terminated"
+        last = self.texts[-1][2]
+        if last is not None and at.astimezone(self.zone).date() > last:
+            return "expired"
+        if any(start is not None and start <= at and (end is None or at < end) for start, end in self.suspended):
+            return "suspended"
+        if sum(self.bound(party, at) for party in range(3)) >= 2:
+            return "in force"
+        before = [m for m in moments if executed <= m < at]
+        if any(sum(self.bound(party, m) for party in range(3)) >= 2 for m in before):
+            return "lapsed"
+        return "not_yet_effective"
+
+
+class Play:
+    """One history on the real service."""
+
+    def __init__(self, service: Service, cast: Cast, history: History) -> None:
+        self.service, self.history = service, history
+        self.parties = [cast.assisting, cast.requesting, cast.neighbour]
+        self.known = Known(zone=ZoneInfo(history.zone))
+        self.now = BEGIN
+        self.moments = [BEGIN]
+        self.agreement_id: UUID | None = None
+        self.original = ""
+
+    def caller(self, party: int) -> Caller:
+        """A lawyer of the party, at this instant."""
+        principal = Principal(
+            subject=f"legal-{party}",
+            agency_id=self.parties[party].id,
+            roles=frozenset({Role.LEGAL}),
+            scopes=frozenset({"*"}),
+            token_id="history",
+            issuer="history",
+        )
+        return Caller(principal=principal, now=self.now, request_id=str(new_id()))
+
+    async def do(self, command: Any, party: int, *arguments: object) -> Any:
+        """What the command answers; None where the registry refuses."""
+        try:
+            async with unit_of_work(self.service.database) as write:
+                return await command(write, self.caller(party), *arguments)
+        except DomainError:
+            return None
+
+    @property
+    def today(self) -> date:
+        """The day on the wall."""
+        return self.now.astimezone(self.known.zone).date()
+
+    def midnight(self, day: date) -> datetime:
+        """The first instant of a day, found by walking the clock."""
+        at = datetime.combine(day, datetime.min.time(), UTC) - timedelta(hours=16)
+        while at.astimezone(self.known.zone).date() < day:
+            at += timedelta(minutes=15)
+        return at
+
+    async def begin(self) -> None:
+        """The agreement comes about, by paper or by word of mouth."""
+        last = None if self.history.last_day is None else FIRST_DAY + timedelta(days=self.history.last_day)
+        fields: dict[str, Any] = {
+            "number": f"H-{new_id()}",
+            "title": "Mutual aid (demo)",
+            "kind": "mutual_aid",
+            "parties": [party.id for party in self.parties],
+            "time_zone": self.history.zone,
+            "effective_on": FIRST_DAY,
+            "expires_on": last,
+            "notice_days": NOTICE_DAYS,
+            **TEXT,
+        }
+        key = self.service.settings.ledger_key
+        if self.history.verbal:
+            made = await self.do(commands.create_agreement, 0, NewAgreement(**fields))
+            through = self.today + timedelta(days=9)
+            activation = VerbalActivation(ratify_by_on=through, signatory_title="Chief", reason="flood")
+            made = await self.do(commands.activate_verbally, 0, key, made.id, activation, None)
+            self.known.word_only.add(0)
+            self.known.joined[0] = self.now
+            self.known.ratify_through = through
+            self.known.texts = [(self.now, FIRST_DAY, last)]
+        else:
+            made = await self.do(
+                commands.record_agreement, 0, key, RecordedAgreement(**fields, **PAPER, signed_on=self.today)
+            )
+            signed = self.midnight(self.today)
+            self.known.joined[0] = signed
+            self.known.texts = [(signed, FIRST_DAY, last)]
+        self.agreement_id, self.original = made.id, made.version_sha256
+
+    async def step(self, step: Step) -> None:
+        """One act; the reference hears of it only where the registry let it happen."""
+        self.now += timedelta(hours=step.hours, microseconds=1)
+        self.moments.append(self.now)
+        await getattr(self, f"_{step.act}")(step.party, step.days)
+
+    async def _confirm(self, party: int, days: int) -> None:
+        signed_on = self.today - timedelta(days=abs(days))
+        digest = self.digest()
+        body = Confirmation(version_sha256=digest, signatory_title="Chief", signed_on=signed_on)
+        if await self.do(commands.confirm, party, self.agreement_id, body, None) is not None:
+            self.known.ratified.setdefault(party, self.midnight(signed_on))
+            self.known.joined.setdefault(party, self.midnight(signed_on))
+
+    async def _sign(self, party: int, days: int) -> None:
+        body = Signing(version_sha256=self.digest(), signatory_title="Chief", signed_on=self.today, manner="wet")
+        if await self.do(commands.sign, party, self.agreement_id, body, None) is not None:
+            self.known.ratified.setdefault(party, self.now)
+            self.known.joined.setdefault(party, self.now)
+
+    def digest(self) -> str:
+        """The hash of what the agreement says."""
+        return self.original
+
+    async def _say_yes(self, party: int, days: int) -> None:
+        body = VerbalConsent(version_sha256=self.digest(), signatory_title="Chief")
+        if await self.do(commands.agree_verbally, party, self.agreement_id, body, None) is not None:
+            self.known.joined[party] = self.now
+            self.known.word_only.add(party)
+
+    async def _suspend(self, party: int, days: int) -> None:
+        if await self.do(commands.suspend, 0, self.agreement_id, "inquiry", None) is not None:
+            self.known.suspended.append([self.now, None])
+
+    async def _reinstate(self, party: int, days: int) -> None:
+        if await self.do(commands.reinstate, 0, self.agreement_id, "cleared", None) is not None:
+            self.known.suspended[-1][1] = self.now
+
+    async def _notice(self, party: int, days: int) -> None:
+        given_on = self.today - timedelta(days=max(0, -days))
+        body = WithdrawalNotice(notice_on=given_on, reason="we leave")
+        if await self.do(commands.give_notice, party, self.agreement_id, body, None) is not None:
+            self.known.notice[party] = given_on
+
+    async def _rescind(self, party: int, days: int) -> None:
+        body = AgreementReason(reason="we stay")
+        if await self.do(commands.rescind_notice, party, self.agreement_id, body.reason, None) is not None:
+            del self.known.notice[party]
+
+    async def _rule(self, party: int, days: int) -> None:
+        body = ApprovalRule(required=days > 0, reason="the charter")
+        if await self.do(commands.set_approval_rule, party, self.agreement_id, body, None) is not None:
+            self.known.needs_council[party] = days > 0
+
+    async def _approve(self, party: int, days: int) -> None:
+        first = self.today - timedelta(days=max(0, -days))
+        last = None if days == 0 else first + timedelta(days=abs(days))
+        body = GoverningApproval(body="Council", approved_on=first, valid_until=last)
+        if await self.do(commands.record_approval, party, self.agreement_id, body, None) is not None:
+            self.known.needs_council[party] = True
+            self.known.council.setdefault(party, []).append((first, last))
+
+    async def _amend(self, party: int, days: int) -> None:
+        """An amendment on paper that everybody who is bound confirms at once."""
+        first = self.today + timedelta(days=days)
+        last = None if days % 2 else first + timedelta(days=6)
+        body = RecordedAmendment(
+            title="Amended (demo)",
+            effective_on=first,
+            expires_on=last,
+            notice_days=NOTICE_DAYS,
+            **{**TEXT, "provisions": PROVISION},
+            **PAPER,
+            signed_on=self.today,
+            reason="amended",
+        )
+        made = await self.do(
+            commands.record_amendment, 0, self.service.settings.ledger_key, self.agreement_id, body, None
+        )
+        for party in (1, 2):
+            if made is None or made.amendment is None:
+                break
+            digest = made.amendment.version_sha256
+            confirmation = Confirmation(version_sha256=digest, signatory_title="Chief", signed_on=self.today)
+            made = await self.do(commands.confirm, party, self.agreement_id, confirmation, None) or made
+        if made is not None and made.amendment is None:
+            executed = max(self.midnight(self.today), self.known.texts[0][0])
+            self.known.texts.append((executed, first, last))
+            for party in self.known.joined:  # who has not left has signed it, and so ratified what it was about
+                if self.still_there(party):
+                    self.known.ratified.setdefault(party, self.midnight(self.today))
+        elif made is not None:
+            await self.do(commands.step, 0, self.agreement_id, AgreementAction.WITHDRAW, {"reason": "dropped"}, None)
+
+    async def _terminate(self, party: int, days: int) -> None:
+        at = self.now + timedelta(days=max(0, days))
+        body = Termination(ground="mutual_consent", effective_at=at, reason="over")
+        if days > 8 and await self.do(commands.terminate, 0, self.agreement_id, body, None) is not None:
+            self.known.ended = at
+            self.moments.append(at)
+
+    def still_there(self, party: int) -> bool:
+        """Whether the party has joined and no notice of its has run out."""
+        return party not in self.known.notice or self.today <= self.known.notice[party] + timedelta(days=NOTICE_DAYS)
+
+    def instants(self) -> Iterator[datetime]:
+        """Around every act, and around the midnights of all those days."""
+        first = self.moments[0].astimezone(self.known.zone).date()
+        days = [self.midnight(first + timedelta(days=n)) for n in range(-4, 55, 3)]
+        turns = [self.midnight(day + timedelta(days=n)) for day in self._days() for n in (0, 1, NOTICE_DAYS + 1)]
+        for edge in sorted({*self.moments, *days, *turns}):
+            yield from (edge - TICK, edge)
+
+    def _days(self) -> Iterator[date]:
+        for _, first, last in self.known.texts:
+            yield first
+            if last is not None:
+                yield last
+        yield from self.known.notice.values()
+        for approvals in self.known.council.values():
+            for first, last in approvals:
+                yield first
+                if last is not None:
+                    yield last
+        if self.known.ratify_through is not None:
+            yield self.known.ratify_through
+
+
+async def test_every_question_about_who_is_bound_is_answered_as_the_history_says(service: Service, cast: Cast) -> None:
+    for number, history in enumerate(drawn()):
+        play = Play(service, cast, history)
+        await play.begin()
+        for step in history.steps:
+            await play.step(step)
+        instants = list(play.instants())
+        for at in instants:
+            await hold_against_the_service(play, at, instants, f"history {number} at {at}")
+
+
+async def hold_against_the_service(play: Play, at: datetime, instants: list[datetime], where: str) -> None:
+    """One instant, every question; other histories' agreements between the same agencies are left out."""
+    read, known = play.service.database.read(), play.known
+    one, other = play.parties[0], play.parties[1]
+    expected = known.bound(0, at) and known.bound(1, at)
+    query = InForceQuery(requesting_agency_id=other.id, assisting_agency_id=one.id, at=at)
+    found = await agreements_in_force(read, play.caller(1).principal, query, at)
+    mine = [item for item in found.items if item.agreement_id == play.agreement_id]
+    assert bool(mine) == expected, where
+    if mine:
+        assert mine[0].version_no == 1 + (known.text_at(at) or 0), where
+    tried = [c for c in await candidates(read, other.id, one.id, "k9.patrol", at) if c.id == play.agreement_id]
+    assert [c.in_force for c in tried] == [expected] * len(tried), where
+    status = known.status(at, instants)
+    names: tuple[Any, ...] = ("in_force", "notice_window") if status == "in force" else (status,)
+    listed = [
+        item.id
+        for name in names
+        for item in (
+            await list_agreements(read, play.caller(0).principal, AgreementQuery(status=name, as_of=at, limit=200), at)
+        ).items
+    ]
+    assert play.agreement_id in listed, f"{where}: {status}"
+    if len(found.items) == len(mine):  # no other history binds the two at that instant
+        asked = sa.select(agency_table.c.id).where(
+            agency_table.c.id == sa.bindparam("asked", type_=agency_table.c.id.type)
+        )
+        for criterion in (
+            partner_in_force(agency_table.c.id),
+            covers_asset(agency_table.c.id, sa.literal("k9.patrol")),
+        ):
+            rows = await read.all(asked.where(criterion), {"viewer": other.id, "asked": one.id, "at": at})
+            assert bool(rows) == expected, where
