@@ -21,7 +21,7 @@ from registry.access.permissions import Action
 from registry.access.principals import Principal
 from registry.database.connect import unit_of_work
 from registry.database.handles import Write
-from registry.http.answers import Answer, Rendered
+from registry.http.answers import Answer, HtmlAnswer, Rendered
 from registry.http.asgi import Scope
 from registry.http.idempotency import Claim, checked_key
 from registry.http.requests import expected_version, header_values, read_query
@@ -54,6 +54,7 @@ def operation(
 
     def declare(function: Callable[..., Any]) -> HTTPRouteHandler:
         summary, _, description = (function.__doc__ or "").strip().partition("\n")
+        returned = inspect.signature(function, eval_str=True).return_annotation
         success = status or (201 if verb == "post" else 204 if verb == "delete" else 200)
         handler: HTTPRouteHandler = _VERBS[verb](
             path,
@@ -69,8 +70,8 @@ def operation(
                 "answer": answer,
                 "etag": etag,
                 "public": public,
-                "produces": produces,
-                "returns": inspect.signature(function, eval_str=True).return_annotation,
+                "returns": returned,
+                "produces": produces or getattr(returned, "media_type", None),  # of an answer that is no JSON
             },
         )(_conduct(function, query, success))
         return handler
@@ -130,7 +131,9 @@ def _conduct(function: Callable[..., Any], query: type[msgspec.Struct] | None, s
         scope: Any = request.scope
         given = Given(scope, read_query(scope, query), None)
         if not writes:
-            answer: Answer[Any] = await function(**parameters, **{name: getattr(given, name) for name in asked})
+            answer: Answer[Any] | HtmlAnswer = await function(
+                **parameters, **{name: getattr(given, name) for name in asked}
+            )
             return answer.render(scope, status)
         write: Write = given.database.write()
         given.write = write

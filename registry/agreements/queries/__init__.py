@@ -20,6 +20,7 @@ from registry.agreements.queries.listing import (
     list_versions,
     status_at,
 )
+from registry.agreements.queries.redlining import get_redline
 from registry.agreements.queries.reviews import get_review, list_reviews
 from registry.agreements.queries.showing import agreement_row, get_agreement, shows_restricted
 from registry.agreements.queries.texts import dates_of, executed_texts, renewal_of, suspensions_of
@@ -39,6 +40,7 @@ __all__ = [
     "get_authority",
     "get_comment",
     "get_contact",
+    "get_redline",
     "get_review",
     "get_version",
     "list_agreements",
