@@ -27,7 +27,7 @@ SIX = {"rules", "tables", "queries", "commands", "schemas", "routes"}
 ALSO = {
     "agencies": {"fbi", "fbi_cells", "fbi_lines", "import_routes", "importing", "listed"},
     "agreements": {
-        *("authority", "canonical", "checks", "in_force", "review_schemas", "review_tables", "reviews"),
+        *("authority", "canonical", "checks", "in_force", "redline", "review_schemas", "review_tables", "reviews"),
         *("search_schemas", "signing_schemas", "signing_tables", "terms", "tracker", "turns"),
     },
     # Subjects of agreements with the same six files, each in a folder of its own.

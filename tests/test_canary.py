@@ -179,7 +179,7 @@ async def make_documents(stage: Stage) -> None:
     law = {"sensitivity": "restricted", "exemption": "have counsel review"}
     one = stage.cast.assisting
     for agreement_id, sides, among in zip(
-        stage.things["agreement_id"],
+        stage.things["agreement_id"][:5],
         (("requesting",), ("requesting",), ("neighbour",), (), ("neighbour",)),
         ({}, {"sensitivity": "public"}, {}, {}, {}),
         strict=True,
@@ -193,6 +193,22 @@ async def make_documents(stage: Stage) -> None:
             words = {name: stage.mark(*sides, roles=roles) for name in ("title", "filename")}
             text = f"Filed: {stage.mark(*sides, roles=roles)}."
             stage.keep("document_id", await file_document(one.legal, agreement_id, text, **words, **more))
+
+
+async def make_revision(stage: Stage) -> None:
+    """Two versions: of the restricted texts one was reworded and one is restricted no more; only redlines show both."""
+    one, three = stage.cast.assisting, stage.cast.neighbour
+    sides = ("assisting", "neighbour")
+    first, second = (provisions(stage.mark(*sides, roles=CLEARED), stage.mark(*sides)) for _ in range(2))
+    was = {**first[2], "number": "4", "text": f"Frequencies: {stage.mark(*sides, roles=CLEARED)}."}
+    now = {"number": "4", "heading": "communications", "text": f"Frequencies: {stage.mark(*sides)}."}
+    body = agreement_body(one, three, provisions=[*first, was], number=stage.mark(*sides), title=stage.mark(*sides))
+    made = stage.keep("agreement_id", await one.legal.done("POST", "/v1/agreements", body))
+    path = f"/v1/agreements/{made['id']}"
+    await one.legal.done("POST", f"{path}/submit", {})
+    await one.legal.done("POST", f"{path}/send-back", {"reason": f"Reworded: {stage.mark(*sides)}"})
+    await one.legal.done("PATCH", path, {"provisions": [*second, now], "title": stage.mark(*sides)}, if_match="*")
+    await one.legal.done("POST", f"{path}/submit", {})
 
 
 async def make_assets(stage: Stage) -> dict[str, dict[str, Any]]:
@@ -265,6 +281,7 @@ async def stage(service: Service) -> Stage:
     await make_agreements(built)
     await make_papers(built)
     await make_documents(built)
+    await make_revision(built)
     await edit(cast.assisting, f"/v1/agencies/{cast.assisting.id}", {"contact_email": f"{contact}@pd.example"})
     await make_requests(built, await make_assets(built))
     await make_authority(built)

@@ -21,7 +21,7 @@ from registry.access.permissions import Action
 from registry.access.principals import Principal
 from registry.database.connect import unit_of_work
 from registry.database.handles import Write
-from registry.http.answers import Answer, Content
+from registry.http.answers import Answer, Content, HtmlAnswer
 from registry.http.asgi import AsgiApp, Scope
 from registry.http.idempotency import Claim, checked_key
 from registry.http.requests import BodyStream, expected_version, header_values, read_query
@@ -55,6 +55,8 @@ def operation(
 
     def declare(function: Callable[..., Any]) -> HTTPRouteHandler:
         summary, _, description = (function.__doc__ or "").strip().partition("\n")
+        returned = inspect.signature(function, eval_str=True).return_annotation
+        produced = produces or getattr(returned, "media_type", ())  # of an answer that is no JSON
         success = status or (201 if verb == "post" else 204 if verb == "delete" else 200)
         handler: HTTPRouteHandler = _VERBS[verb](
             path,
@@ -70,9 +72,9 @@ def operation(
                 "answer": answer,
                 "etag": etag,
                 "public": public,
-                "produces": (produces,) if isinstance(produces, str) else produces,
                 "takes": takes,
-                "returns": inspect.signature(function, eval_str=True).return_annotation,
+                "returns": returned,
+                "produces": (produced,) if isinstance(produced, str) else produced,
             },
         )(_conduct(function, query, success))
         return handler
@@ -137,7 +139,7 @@ def _conduct(function: Callable[..., Any], query: type[msgspec.Struct] | None, s
         body = BodyStream(request) if "body" in asked else None
         given = Given(scope, read_query(scope, query), body)
         if not writes:
-            found: Answer[Any] | Content = await function(
+            found: Answer[Any] | Content | HtmlAnswer = await function(
                 **parameters, **{name: getattr(given, name) for name in asked}
             )
             return found.render(scope, status)

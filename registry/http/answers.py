@@ -4,6 +4,7 @@ The tag is `"<version>-<8 hex>"`: `If-Match` compares the version, `If-None-Matc
 status and the allowed actions change without an edit.
 """
 
+import base64
 import hashlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
@@ -103,6 +104,39 @@ class Answer(Generic[T]):
 def unchanged(scope: Scope, etag: str) -> bool:
     """Whether whoever asks has what the tag stands for."""
     return _already_has(scope["headers"], etag)
+
+
+def style_policy(style: str) -> str:
+    """The Content-Security-Policy of a page that has this style sheet within itself, and nothing from anywhere."""
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+
+
+class HtmlAnswer:
+    """A whole page on its way out, under its `style_policy`. `restricted` text is never stored by anybody."""
+
+    __slots__ = ("html", "policy", "restricted")
+    media_type = "text/html"
+
+    def __init__(self, html: str, *, policy: str, restricted: bool = False) -> None:
+        self.html = html
+        self.policy = policy
+        self.restricted = restricted
+
+    def render(self, _scope: Scope, status: int) -> Rendered:
+        """The finished answer."""
+        body = self.html.encode()
+        headers = [
+            _NO_STORE if self.restricted else _CACHE,
+            _VARY,
+            (b"content-type", b"text/html; charset=utf-8"),
+            (b"content-security-policy", self.policy.encode()),
+            (b"referrer-policy", b"no-referrer"),
+            (b"content-length", str(len(body)).encode()),
+        ]
+        return Rendered(status, headers, body)
 
 
 class Content:

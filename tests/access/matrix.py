@@ -171,6 +171,7 @@ AGREEMENT_ROWS = {
     **_each("get_agreement", "agreements:read", *AGREEMENTS),
     **_each("get_agreement_version list_agreement_versions", "agreements:read", *AGREEMENTS, only="party"),
     **_each("get_agreement_completeness list_agreement_contradictions", "agreements:read", *AGREEMENTS, only="party"),
+    **_each("get_agreement_redline get_agreement_redline_page", "agreements:read", *AGREEMENTS, only="party"),
     **_each(
         "update_agreement submit_agreement send_back_agreement send_agreement_for_signature withdraw_agreement "
         "suspend_agreement reinstate_agreement terminate_agreement amend_agreement record_agreement_amendment "

@@ -135,6 +135,8 @@ class Scene(Struct, kw_only=True, frozen=True):
 
 
 QUERIES = {
+    "get_agreement_redline": "?from_version=1&to_version=1",
+    "get_agreement_redline_page": "?from_version=1&to_version=1",
     "list_agreements_in_force": "?requesting_agency_id={partner}&assisting_agency_id={owner}",
     "search_agreements": "?q=mutual",
     "file_document": "?kind=other",

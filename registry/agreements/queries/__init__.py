@@ -20,6 +20,7 @@ from registry.agreements.queries.listing import (
     list_versions,
     status_at,
 )
+from registry.agreements.queries.redlining import get_redline
 from registry.agreements.queries.reviews import get_review, list_reviews
 from registry.agreements.queries.searching import search_agreements
 from registry.agreements.queries.showing import agreement_row, get_agreement, may_read_restricted, shows_restricted
@@ -40,6 +41,7 @@ __all__ = [
     "get_authority",
     "get_comment",
     "get_contact",
+    "get_redline",
     "get_review",
     "get_version",
     "is_party",

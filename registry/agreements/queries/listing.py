@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.engine import Row
 
 from registry.access.principals import Principal, Role
 from registry.agencies.tables import agency
@@ -191,9 +192,9 @@ async def list_agreements(read: Read, principal: Principal, query: AgreementQuer
     )
 
 
-_IT = agreement_version.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type)
+OF_IT = agreement_version.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type)
 # A text that is not frozen is its custodian's alone.
-_LEGIBLE = sa.or_(agreement_version.c.frozen_at.is_not(None), sa.bindparam("custodian", type_=sa.Boolean))
+LEGIBLE = sa.or_(agreement_version.c.frozen_at.is_not(None), sa.bindparam("custodian", type_=sa.Boolean))
 _dates = agreement_version_dates
 _executed_at = sa.case(
     (agreement_amendment.c.id.is_not(None), agreement_amendment.c.executed_at),
@@ -211,14 +212,14 @@ _VERSION_ROWS = (
         .join(_dates, _dates.c.version_id == agreement_version.c.id)
         .outerjoin(agreement_amendment, agreement_amendment.c.version_id == agreement_version.c.id)
     )
-    .where(_IT, _LEGIBLE)
+    .where(OF_IT, LEGIBLE)
 )
 _VERSIONS = (
     _VERSION_ROWS.where(agreement_version.c.no > sa.bindparam("after", type_=sa.Integer))
     .order_by(agreement_version.c.no)
     .limit(sa.bindparam("limit", type_=sa.Integer))
 )
-_VERSION = _VERSION_ROWS.where(agreement_version.c.no == sa.bindparam("no", type_=sa.Integer))
+VERSION = _VERSION_ROWS.where(agreement_version.c.no == sa.bindparam("no", type_=sa.Integer))
 _SIGNATURES = (
     sa.select(agreement_signature)
     .where(agreement_signature.c.version_id == sa.bindparam("version_id", type_=agreement_version.c.id.type))
@@ -226,8 +227,8 @@ _SIGNATURES = (
 )
 
 
-async def _readable(read: Read, principal: Principal, agreement_id: UUID) -> tuple[UUID, dict[str, object]]:
-    """The custodian, and the parameters under which the caller reads versions."""
+async def versions_for(read: Read, principal: Principal, agreement_id: UUID) -> tuple[UUID, dict[str, object]]:
+    """The custodian, and the parameters under which the caller reads versions. Raises NotFound, Forbidden."""
     row = await agreement_row(read, principal, agreement_id)
     if not row.shared:
         raise Forbidden("The versions of an agreement are for its parties; what is public is in the agreement itself.")
@@ -236,25 +237,24 @@ async def _readable(read: Read, principal: Principal, agreement_id: UUID) -> tup
 
 async def list_versions(read: Read, principal: Principal, agreement_id: UUID, page: Page) -> AgreementVersionPage:
     """The versions of an agreement, oldest first. Raises NotFound, Forbidden for whoever is no party."""
-    _, parameters = await _readable(read, principal, agreement_id)
+    _, parameters = await versions_for(read, principal, agreement_id)
     after = decode_cursor(page.cursor, (int,))[0] if page.cursor else 0
     parameters |= {"after": min(max(after, 0), _HIGHEST_VERSION), "limit": page.limit + 1}
     kept, next_cursor = cut(await read.all(_VERSIONS, parameters), page.limit, lambda row: (row.no,))
-    return AgreementVersionPage(
-        items=[
-            AgreementVersionSummary(
-                id=r.id,
-                no=r.no,
-                kind=r.kind,
-                title=r.title,
-                sha256=r.sha256,
-                frozen_at=r.frozen_at,
-                effective_on=r.effective_on,
-                executed_at=r.executed_at,
-            )
-            for r in kept
-        ],
-        next_cursor=next_cursor,
+    return AgreementVersionPage(items=[version_summary(row) for row in kept], next_cursor=next_cursor)
+
+
+def version_summary(row: Row[Any]) -> AgreementVersionSummary:
+    """What a list says of a version."""
+    return AgreementVersionSummary(
+        id=row.id,
+        no=row.no,
+        kind=row.kind,
+        title=row.title,
+        sha256=row.sha256,
+        frozen_at=row.frozen_at,
+        effective_on=row.effective_on,
+        executed_at=row.executed_at,
     )
 
 
@@ -263,8 +263,8 @@ async def get_version(read: Read, principal: Principal, agreement_id: UUID, no: 
 
     Whoever answers with restricted text records the reading first. Raises NotFound, Forbidden for whoever is no party.
     """
-    custodian_id, parameters = await _readable(read, principal, agreement_id)
-    row = await read.first(_VERSION, {**parameters, "no": no}) if 0 < no <= _HIGHEST_VERSION else None
+    custodian_id, parameters = await versions_for(read, principal, agreement_id)
+    row = await read.first(VERSION, {**parameters, "no": no}) if 0 < no <= _HIGHEST_VERSION else None
     if row is None:
         raise NotFound("version")
     authorities = await signatures_rest_on(read, row.id)

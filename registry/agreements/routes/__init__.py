@@ -56,6 +56,7 @@ from registry.agreements.routes.reading import (
     list_agreements,
     list_agreements_in_force,
 )
+from registry.agreements.routes.redlining import get_agreement_redline, get_agreement_redline_page
 from registry.agreements.routes.searching import search_agreements
 from registry.agreements.upkeep import routes as upkeep
 
@@ -97,6 +98,8 @@ router = Router(
         decline_agreement_custody,
         list_agreement_versions,
         get_agreement_version,
+        get_agreement_redline,
+        get_agreement_redline_page,
         list_agreement_history,
         *reviews.handlers,
         *commenting.handlers,
