@@ -142,6 +142,7 @@ READS_THE_CLOCK = {
     "registry/app.py",  # once per round of background work
     "registry/cli.py",  # once per token
     "registry/console.py",  # once per command
+    "registry/demo/papers.py",
     "registry/demo/stage.py",  # plays people, who have watches
     "registry/demo/story.py",
 }
