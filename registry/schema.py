@@ -16,6 +16,7 @@ def all_tables() -> None:
     import registry.agreements.tracker.tables
     import registry.agreements.upkeep.tables
     import registry.assets.tables
+    import registry.documents.tables
     import registry.http.tables
     import registry.ledger.tables
     import registry.loans.tables

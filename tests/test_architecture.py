@@ -21,14 +21,14 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "registry"
 SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if "versions" not in path.parts)
 
-FEATURES = ("agencies", "agreements", "assets", "loans", "metrics", "policy", "requests", "taxonomy")
+FEATURES = ("agencies", "agreements", "assets", "documents", "loans", "metrics", "policy", "requests", "taxonomy")
 SIX = {"rules", "tables", "queries", "commands", "schemas", "routes"}
 # What a feature has beside the six, each for a subject of its own; there is no `helpers` among them.
 ALSO = {
     "agencies": {"fbi", "fbi_cells", "fbi_lines", "import_routes", "importing", "listed"},
     "agreements": {
         *("authority", "canonical", "checks", "in_force", "redline", "review_schemas", "review_tables", "reviews"),
-        *("signing_schemas", "signing_tables", "terms", "tracker", "turns"),
+        *("search_schemas", "signing_schemas", "signing_tables", "terms", "tracker", "turns"),
     },
     # Subjects of agreements with the same six files, each in a folder of its own.
     "agreements/calendars": {"writing"},
@@ -37,6 +37,7 @@ ALSO = {
     "agreements/insurance": set(),
     "agreements/upkeep": set(),
     "assets": {"allocations", "holds", "listing"},
+    "documents": set(),
     "loans": {"edxl", "rescheduling", "steps"},
     "metrics": {"facts", "scoring"},
     "policy": {
@@ -141,6 +142,7 @@ READS_THE_CLOCK = {
     "registry/app.py",  # once per round of background work
     "registry/cli.py",  # once per token
     "registry/console.py",  # once per command
+    "registry/demo/papers.py",
     "registry/demo/stage.py",  # plays people, who have watches
     "registry/demo/story.py",
 }
@@ -171,7 +173,7 @@ def test_nobody_outside_the_edge_finishes_a_unit_of_work() -> None:
 
 
 WIRE = re.compile(
-    r"\.((\w+_)?schemas|terms|routes(\.\w+)?|paging|searching|problems|health|wire|time|money|actions|errors)$"
+    r"\.((\w+_)?schemas|terms|excerpts|routes(\.\w+)?|paging|searching|problems|health|wire|time|money|actions|errors)$"
 )
 
 

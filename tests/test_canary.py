@@ -26,6 +26,7 @@ from registry.kernel.time import utc_now
 from tests.support.agreements import agreement_body, sign_agreement
 from tests.support.assets import make_asset
 from tests.support.cast import SERVICE_SCOPES, Agency, Cast, make_cast
+from tests.support.documents import file_document
 from tests.support.loans import under_way
 from tests.support.requests import act, line_for, make_request
 from tests.support.service import Caller, Service
@@ -173,6 +174,27 @@ async def make_papers(stage: Stage) -> None:
     stage.keep("feed_id", feed)
 
 
+async def make_documents(stage: Stage) -> None:
+    """One of each sensitivity with each agreement; every word of them is a token."""
+    law = {"sensitivity": "restricted", "exemption": "have counsel review"}
+    one = stage.cast.assisting
+    for agreement_id, sides, among in zip(
+        stage.things["agreement_id"][:5],
+        (("requesting",), ("requesting",), ("neighbour",), (), ("neighbour",)),
+        ({}, {"sensitivity": "public"}, {}, {}, {}),
+        strict=True,
+    ):
+        sides = ("assisting", *sides)
+        if among:
+            sides = ("assisting", "requesting", "neighbour", "stranger", "operator")
+        for more, roles in ((among, None), (law, CLEARED)):
+            if more is law and among:
+                sides = ("assisting", "requesting")
+            words = {name: stage.mark(*sides, roles=roles) for name in ("title", "filename")}
+            text = f"Filed: {stage.mark(*sides, roles=roles)}."
+            stage.keep("document_id", await file_document(one.legal, agreement_id, text, **words, **more))
+
+
 async def make_revision(stage: Stage) -> None:
     """Two versions: of the restricted texts one was reworded and one is restricted no more; only redlines show both."""
     one, three = stage.cast.assisting, stage.cast.neighbour
@@ -258,6 +280,7 @@ async def stage(service: Service) -> Stage:
     contact = built.mark("assisting", "requesting", "neighbour", "operator")
     await make_agreements(built)
     await make_papers(built)
+    await make_documents(built)
     await make_revision(built)
     await edit(cast.assisting, f"/v1/agencies/{cast.assisting.id}", {"contact_email": f"{contact}@pd.example"})
     await make_requests(built, await make_assets(built))
@@ -371,6 +394,19 @@ async def test_t2_no_reading_tells_anybody_what_is_not_for_them(stage: Stage) ->
     print(f"canary: {asked} readings, {len(stage.marks)} tokens, 0 in foreign answers")
 
 
+async def test_t2_a_search_finds_no_word_that_is_not_for_the_reader(stage: Stage) -> None:
+    """The answer would hold the word that was asked for, so here nothing at all may be found; who may read it does."""
+    found, leaks = set[str](), list[str]()
+    for reader in stage.readers():
+        for token, may_read in stage.marks.items():
+            response = await reader.caller.get(f"/v1/agreements/search?q={token}")
+            if response.status_code == 200 and response.json()["items"]:
+                found.add(token)
+                leaks += [] if may_read(reader) else [f"{reader.side} {reader.role}: {token}"]
+    assert not leaks, leaks[:5]
+    assert len(found) > 30, "or the test could not fail"
+
+
 @pytest.mark.usefixtures("every_line_is_logged")
 async def test_t2_no_refusal_and_no_change_tells_anybody_what_is_not_for_them(stage: Stage) -> None:
     """After the reading, because it changes things; whoever is let through is told no more than is theirs."""
@@ -402,6 +438,8 @@ async def test_what_one_agency_does_in_private_changes_no_answer_to_a_stranger(s
         "/v1/assets?category=k9&limit=200",
         "/v1/assets?lendable=false&limit=200",
         "/v1/metrics?to=2026-06-01T00:00:00Z",
+        "/v1/agreements/search?q=among&limit=200",
+        "/v1/agreements/search?q=a*&limit=200",
     ]
 
     async def answers() -> list[tuple[bytes, dict[str, str]]]:
@@ -415,7 +453,8 @@ async def test_what_one_agency_does_in_private_changes_no_answer_to_a_stranger(s
         ]
 
     before = await answers()
-    await sign_agreement(service, cast.assisting, cast.requesting, provisions=provisions("a", "b"))
+    signed = await sign_agreement(service, cast.assisting, cast.requesting, provisions=provisions("a", "b"))
+    await file_document(cast.requesting.legal, signed["id"], "Among us alone.")
     asset = await make_asset(cast.assisting)
     await make_asset(cast.assisting, sharing="private")
     await act(cast.requesting.coordinator, await make_request(cast.requesting, asset), "submit", {})

@@ -36,6 +36,8 @@ class Action(StrEnum):
     AGREEMENTS_KEEP = "agreements:keep"  # complete a periodic review, set how long the record is kept
     AGREEMENTS_HOLD = "agreements:hold"  # place or lift a legal hold
     CALENDARS_MANAGE = "calendars:manage"  # make and revoke secret addresses of the agency's deadlines
+    DOCUMENTS_FILE = "documents:file"  # put a document on file with an agreement
+    DOCUMENTS_WITHDRAW = "documents:withdraw"  # take a document out of sight
     ASSETS_READ = "assets:read"  # search what can be lent
     ASSETS_CREATE = "assets:create"  # register an asset of the own agency
     ASSETS_UPDATE = "assets:update"  # change an own asset, take it out of service, retire it
@@ -91,6 +93,8 @@ PERMISSIONS: Mapping[Action, Mapping[Role, frozenset[Relation]]] = {
     Action.AGREEMENTS_KEEP: _roles(["custodian"], _L),
     Action.AGREEMENTS_HOLD: _roles(["custodian", "party"], _L),
     Action.CALENDARS_MANAGE: _roles(["own"], _C, _L, _AA),
+    Action.DOCUMENTS_FILE: _roles(["custodian", "party"], _L, _S) | _roles(["anyone"], _RA),
+    Action.DOCUMENTS_WITHDRAW: _roles(["custodian", "own"], _L, _S) | _roles(["anyone"], _RA),
     Action.ASSETS_READ: EVERYBODY,
     Action.ASSETS_CREATE: _roles(["own"], _AA, _S),
     Action.ASSETS_UPDATE: _roles(["own"], _AA, _S),

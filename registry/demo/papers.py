@@ -30,8 +30,8 @@ def _check(stage: Stage, lawyer: Person, agreement: str) -> None:
         found = lawyer.get(f"/v1/agreements/{agreement}/completeness")
         stage.expect(found["checklists"], "at least the general checklist applies")
         for each in found["checklists"]:
-            counts = each["counts"]
-            stage.say(f"{each['name']}: {counts['found']} found, {counts['weak']} weak, {counts['missing']} missing.")
+            counts = ", ".join(f"{number} {status}" for status, number in each["required"].items() if number)
+            stage.say(f"{each['name']}, required: {counts.replace('_', ' ')}.")
             for item in [item for item in each["items"] if item["status"] == "missing"][:3]:
                 stage.say(f"    missing: {item['title']} — {item['citation']}")
 
@@ -64,9 +64,9 @@ def _amend(stage: Stage, lawyer: Person, others: list[Person], agreement: str) -
         stage.expect(later["version_no"] == 2, "from its day on the new text holds")
         stage.say(f"Version 2 is signed by all three; version 1 stays in force until {today + timedelta(days=30)}.")
         line = lawyer.get(f"{path}/redline", from_version=1, to_version=2)
-        changed = [each for each in line["provisions"] if each["change"] == "changed"]
-        stage.expect([each["number"] for each in changed] == ["4.2"], "the redline finds the provision that changed")
-        stage.say(f"Redline, provision 4.2: {_marked(changed[0]['text'])}")
+        (changed,) = line["provisions"]
+        stage.expect(changed["to"]["number"] == "4.2", "the redline finds the provision that changed")
+        stage.say(f"Redline, provision 4.2: {_marked(changed['runs'])}")
 
 
 def _marked(runs: list[dict[str, Any]]) -> str:

@@ -57,6 +57,12 @@ THINGS: Mapping[str, Mapping[Side, str]] = {
     "own_comment": {"owner": "custodian party author"},
     "signing_authority": {"owner": "own", "partner": "", "operator": ""},
     "public_agreement": {"owner": "custodian party", "partner": "party", "stranger": "", "operator": ""},
+    "draft_document": {"owner": "custodian party own"},
+    "document": {"owner": "custodian party own", "partner": "party"},
+    "partners_document": {"owner": "custodian party", "partner": "party own"},
+    "restricted_document": {"owner": "custodian party own", "partner": "party"},
+    "public_document": {"owner": "custodian party own", "partner": "party", "stranger": "", "operator": ""},
+    "spare_document": {"owner": "custodian party own", "partner": "party", "stranger": "", "operator": ""},
     "certificate": {"owner": "own", "partner": "", "stranger": "", "operator": ""},
     "duty": {"owner": "custodian party", "partner": "party", "operator": ""},
     "calendar_feed": {"owner": "own"},
@@ -92,6 +98,8 @@ GRANTS: Mapping[str, Mapping[str, str]] = {
     "agreements:keep": {"L": "custodian"},
     "agreements:hold": {"L": "custodian party"},
     "calendars:manage": {"CLG": "own"},
+    "documents:file": {"LS": "custodian party", "R": "anyone"},
+    "documents:withdraw": {"LS": "custodian own", "R": "anyone"},
     "assets:read": {"CALUGSR": "anyone"},
     "assets:create": {"GS": "own"},
     "assets:update": {"GS": "own"},
@@ -117,7 +125,8 @@ class Operation(Struct, kw_only=True, frozen=True):
     `on` are the things it is tried on, none for what concerns the caller's own agency alone. `only` narrows the
     relations that do, and `by` the roles, where the thing is one person's; `in_body` says that the thing is named in
     the body, where the unknown is a fault of the body (422); `cut` that everybody who sees the thing and has the role
-    gets an answer, cut to what concerns them.
+    gets an answer, cut to what concerns them; `cleared` which roles alone reach what is restricted, of the things named
+    in `RESTRICTED`.
     """
 
     permission: str | None
@@ -126,11 +135,14 @@ class Operation(Struct, kw_only=True, frozen=True):
     by: str | None = None
     in_body: bool = False
     cut: bool = False
+    cleared: str | None = None
 
 
+RESTRICTED = {"restricted_document"}
 AGREEMENTS = ("draft_agreement", "agreement_in_review", "agreement", "public_agreement")
 ASSETS = ("private_asset", "shared_asset", "network_asset")
 REQUESTS = ("draft_request", "request")
+DOCUMENTS = ("draft_document", "document", "partners_document", "restricted_document", "public_document")
 LOANS = ("reserved_loan", "loan_on_scene", "closed_loan")
 
 
@@ -188,6 +200,15 @@ AGREEMENT_ROWS = {
     **_each("import_agreements", "agreements:attest"),
     **_each("list_agreement_history", "ledger:read", *AGREEMENTS, cut=True),
     **_each("get_agreement_scorecard", "metrics:read", *AGREEMENTS),
+}
+DOCUMENT_ROWS = {
+    **_each("search_agreements", "agreements:read"),
+    **_each("file_document", "documents:file", *AGREEMENTS),
+    **_each("list_agreement_documents", "agreements:read", *AGREEMENTS),
+    **_each("get_document", "agreements:read", *DOCUMENTS),
+    **_each("get_document_content", "agreements:read", *DOCUMENTS, cleared="LU"),
+    **_each("withdraw_document", "documents:withdraw", *DOCUMENTS[:-1], "spare_document"),
+    **_each("list_document_history", "ledger:read", *DOCUMENTS, cut=True),
 }
 DEADLINE_ROWS = {
     **_each("list_deadlines", "agreements:read"),
@@ -252,6 +273,7 @@ OPERATIONS: Mapping[str, Operation] = {
     **AGENCY_ROWS,
     **TAXONOMY_ROWS,
     **AGREEMENT_ROWS,
+    **DOCUMENT_ROWS,
     **DEADLINE_ROWS,
     **ASSET_ROWS,
     **POLICY_ROWS,
@@ -287,6 +309,8 @@ def verdict(row: Operation, who: Who, thing: str | None) -> Verdict:
     relation = THINGS[thing].get(who.side)
     if relation is None:
         return "hidden"
+    if row.cleared is not None and thing in RESTRICTED and who.role not in row.cleared:
+        return "forbidden"
     if row.by is not None and who.role not in row.by:
         return "forbidden"
     needed = set(" ".join(granted).split()) if row.only is None else set(row.only.split())

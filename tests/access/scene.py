@@ -17,6 +17,7 @@ from tests.access.matrix import ROLE, Who
 from tests.support.agreements import agreement_body, sign_agreement
 from tests.support.assets import make_asset
 from tests.support.cast import SERVICE_SCOPES, Agency, Cast, make_agency
+from tests.support.documents import PLAIN, file_document
 from tests.support.loans import CONDITION, REASON, Partners, make_loan
 from tests.support.policy import make_decision
 from tests.support.requests import line_for, make_request, submitted
@@ -94,6 +95,8 @@ class Scene(Struct, kw_only=True, frozen=True):
         path += QUERIES.get(operation, "").format(owner=self.owner.id, partner=self.partner.id)
         if method in ("GET", "DELETE"):
             return method, path, {}
+        if operation == "file_document":
+            return method, path, {"content": b"Filed by the matrix.", "headers": {"content-type": PLAIN}}
         body = self.body(operation, thing_id)
         headers = {"if-match": "*"} if method == "PATCH" else {}
         return method, path, {"json": body, "headers": headers}
@@ -135,6 +138,8 @@ QUERIES = {
     "get_agreement_redline": "?from_version=1&to_version=1",
     "get_agreement_redline_page": "?from_version=1&to_version=1",
     "list_agreements_in_force": "?requesting_agency_id={partner}&assisting_agency_id={owner}",
+    "search_agreements": "?q=mutual",
+    "file_document": "?kind=other",
     "get_asset_availability": "?start=2030-01-01T00:00:00Z&end=2030-01-02T00:00:00Z",
 }
 
@@ -196,6 +201,15 @@ async def make_scene(service: Service, cast: Cast) -> Scene:
     feed = await owner.legal.done("POST", "/v1/calendar-feeds", {"label": f"Calendar {CANARY}"})
     filing = {**NEW_DUTY_EXAMPLE, "title": f"File it {CANARY}"}
     duty = await owner.legal.done("POST", f"/v1/agreements/{agreement['id']}/duties", filing)
+    law: dict[str, Any] = {"sensitivity": "restricted", "exemption": "have counsel review"}
+    documents = {
+        "draft_document": await file_document(owner.legal, draft["id"], CANARY),
+        "document": await file_document(owner.legal, agreement["id"], CANARY, title=CANARY),
+        "partners_document": await file_document(partner.legal, agreement["id"], CANARY, filename=CANARY),
+        "restricted_document": await file_document(owner.legal, public["id"], CANARY, title=CANARY, **law),
+        "spare_document": await file_document(owner.legal, public["id"], "Spare.", sensitivity="public"),
+        "public_document": await file_document(owner.legal, public["id"], "Open.", sensitivity="public"),
+    }
 
     bodies, paths = _contract(service)
     partners = Partners(assisting=owner, requesting=partner, stranger=stranger, agreement=agreement)
@@ -229,6 +243,7 @@ async def make_scene(service: Service, cast: Cast) -> Scene:
             "duty": f"{agreement['id']}/{duty['id']}",
             "calendar_feed": feed["id"],
             **{name: made["id"] for name, made in assets.items()},
+            **{name: made["id"] for name, made in documents.items()},
             "decision": str(decision.id),
             "draft_request": (await make_request(partner, assets["shared_asset"], **asked))["id"],
             "request": (await submitted(partner, await make_asset(owner, **named), **asked))["id"],

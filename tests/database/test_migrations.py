@@ -46,11 +46,17 @@ TRIGGERS = {
         *(f"{table}_frozen_{verb}" for table in PARTS_OF_A_VERSION for verb in ("insert", "update", "delete")),
         *(f"agreement_version_frozen_{verb}" for verb in ("update", "delete")),
         *(f"allocation_no_overlap_{verb}" for verb in ("insert", "update")),
-        *(f"{table}_fts_{verb}" for table in ("agency", "asset") for verb in ("insert", "update", "delete")),
+        *(
+            f"{table}_fts_{verb}"
+            for table in ("agency", "asset", "agreement_passage")
+            for verb in ("insert", "update", "delete")
+        ),
+        *(f"document_no_{verb}" for verb in ("update", "delete")),
     },
     "postgresql": {
         *(f"{table}_no_{what}" for table in APPEND_ONLY for what in ("change", "truncate")),
         *(f"{table}_frozen" for table in (*PARTS_OF_A_VERSION, "agreement_version")),
+        *(f"document_no_{what}" for what in ("update", "delete", "truncate")),
     },
 }
 LIST_TRIGGERS = {

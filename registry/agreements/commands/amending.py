@@ -19,6 +19,7 @@ from registry.agreements.commands.content import (
     write_term,
 )
 from registry.agreements.commands.holding import advanced, changed, held, parties_of
+from registry.agreements.commands.indexing import index_title
 from registry.agreements.commands.open_text import BOUND, OpenText, next_version_no
 from registry.agreements.commands.review_rounds import close_round
 from registry.agreements.commands.reviewing import copy_version
@@ -184,6 +185,7 @@ async def execute_if_signed(write: Write, caller: Caller, row: Row[Any], text: O
     )
     new = await write.first(_NEW_TEXT, {"version_id": text.version_id})
     assert new is not None
+    await index_title(write, row.id, row.number, new.title)
     return {
         "title": new.title,
         "search_text": search_text(row.number, new.title),

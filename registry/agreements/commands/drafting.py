@@ -21,6 +21,7 @@ from registry.agreements.commands.content import (
     write_term,
 )
 from registry.agreements.commands.holding import changed, parties_of, permitted
+from registry.agreements.commands.indexing import index_title
 from registry.agreements.commands.open_text import OpenText, open_text
 from registry.agreements.queries import get_agreement
 from registry.agreements.rules import Sensitivity, Stage
@@ -119,6 +120,7 @@ async def enter(write: Write, caller: Caller, custodian_id: UUID, new: NewAgreem
     await write_parties(write, agreement_id, new.parties)
     await write_provisions(write, version_id, new.provisions)
     await write_coverage(write, version_id, new.terms)
+    await index_title(write, agreement_id, new.number, new.title)
     return agreement_id, version_id
 
 
@@ -182,6 +184,7 @@ async def edit_draft(write: Write, caller: Caller, row: Row[Any], text: OpenText
         columns = {name: value for name, value in differing.items() if name in agreement.c}
         columns |= term.bounds(after["time_zone"])
         columns["search_text"] = search_text(after["number"], after["title"])
+        await index_title(write, row.id, after["number"], after["title"])
     await changed(write, caller, row, "updated", _told(before, differing), private=True, **columns)
 
 

@@ -10,6 +10,7 @@ from registry.access.principals import Caller
 from registry.agreements.canonical import Particulars, ProvisionText, canonical_text, version_hash
 from registry.agreements.commands.drafting import draft_provisions
 from registry.agreements.commands.holding import changed, held, parties_of
+from registry.agreements.commands.indexing import index_version
 from registry.agreements.commands.open_text import advanced_text, move_text, next_version_no, open_text
 from registry.agreements.commands.review_rounds import close_round, open_round, settle_round
 from registry.agreements.queries import get_agreement
@@ -172,6 +173,7 @@ async def copy_version(
     copied = {"from_version": from_version, "to_version": version_id}
     await write.run(_COPY_PROVISIONS, copied)
     await write.run(_COPY_COVERAGE, copied)
+    await index_version(write, version_id)
     return version_id
 
 

@@ -22,9 +22,10 @@ from registry.agreements.queries.listing import (
 )
 from registry.agreements.queries.redlining import get_redline
 from registry.agreements.queries.reviews import get_review, list_reviews
-from registry.agreements.queries.showing import agreement_row, get_agreement, shows_restricted
+from registry.agreements.queries.searching import search_agreements
+from registry.agreements.queries.showing import agreement_row, get_agreement, may_read_restricted, shows_restricted
 from registry.agreements.queries.texts import dates_of, executed_texts, renewal_of, suspensions_of
-from registry.agreements.queries.visibility import visible_to
+from registry.agreements.queries.visibility import is_party, shared_with, visible_to
 
 __all__ = [
     "OPEN_END",
@@ -43,15 +44,19 @@ __all__ = [
     "get_redline",
     "get_review",
     "get_version",
+    "is_party",
     "list_agreements",
     "list_authorities",
     "list_comments",
     "list_reviews",
     "list_versions",
+    "may_read_restricted",
     "partner_in_force",
     "partners_in_force",
     "relations",
     "renewal_of",
+    "search_agreements",
+    "shared_with",
     "shows_restricted",
     "status_at",
     "suspensions_of",

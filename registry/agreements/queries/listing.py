@@ -1,5 +1,6 @@
 """Lists: agreements by filter, versions of one, agreements in force between two agencies; and who may be called."""
 
+from collections.abc import Collection
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -81,39 +82,13 @@ def _any(table: sa.Table, *criteria: sa.ColumnElement[bool]) -> sa.ColumnElement
     )
 
 
-@cache
-def _list_statement(filters: frozenset[str]) -> sa.Select[Any]:
-    """The list for one combination of filters; each combination is built once."""
-    status = status_at()
-    party_count = (
-        sa.select(sa.func.count())
-        .where(agreement_party.c.agreement_id == agreement.c.id)
-        .correlate(agreement)
-        .scalar_subquery()
-    )
-    statement = sa.select(
-        agreement.c.id,
-        agreement.c.number,
-        agreement.c.title,
-        agreement.c.kind,
-        agreement.c.custodian_id,
-        agreement.c.stage,
-        status.label("status"),
-        agreement.c.effective_on,
-        agreement.c.expires_on,
-        party_count.label("party_count"),
-    )
-    seen = visible_to()
-    statement = statement.where(
-        sa.or_(seen, agreement.c.executed_at.is_not(None)) if "administrator" in filters else seen
-    )
-    if "q" in filters:
-        statement = statement.where(agreement.c.search_text.like(sa.bindparam("part"), escape="\\"))
+def narrowed(statement: sa.Select[Any], filters: Collection[str]) -> sa.Select[Any]:
+    """The statement with those of the filters `stage`, `kind`, `status`, `party` and `category` that are asked for."""
     for name in ("stage", "kind"):
         if name in filters:
             statement = statement.where(agreement.c[name] == sa.bindparam(name))
     if "status" in filters:
-        statement = statement.where(status == sa.bindparam("status"))
+        statement = statement.where(status_at() == sa.bindparam("status"))
     if "party" in filters:
         statement = statement.where(
             agreement.c.id.in_(
@@ -136,6 +111,37 @@ def _list_statement(filters: frozenset[str]) -> sa.Select[Any]:
             .correlate(agreement)
             .exists()
         )
+    return statement
+
+
+@cache
+def _list_statement(filters: frozenset[str]) -> sa.Select[Any]:
+    """The list for one combination of filters; each combination is built once."""
+    party_count = (
+        sa.select(sa.func.count())
+        .where(agreement_party.c.agreement_id == agreement.c.id)
+        .correlate(agreement)
+        .scalar_subquery()
+    )
+    statement = sa.select(
+        agreement.c.id,
+        agreement.c.number,
+        agreement.c.title,
+        agreement.c.kind,
+        agreement.c.custodian_id,
+        agreement.c.stage,
+        status_at().label("status"),
+        agreement.c.effective_on,
+        agreement.c.expires_on,
+        party_count.label("party_count"),
+    )
+    seen = visible_to()
+    statement = statement.where(
+        sa.or_(seen, agreement.c.executed_at.is_not(None)) if "administrator" in filters else seen
+    )
+    if "q" in filters:
+        statement = statement.where(agreement.c.search_text.like(sa.bindparam("part"), escape="\\"))
+    statement = narrowed(statement, filters)
     if "cursor" in filters:
         statement = statement.where(agreement.c.id > sa.bindparam("after", type_=agreement.c.id.type))
     return statement.order_by(agreement.c.id).limit(sa.bindparam("limit", type_=sa.Integer))

@@ -57,6 +57,7 @@ from registry.agreements.routes.reading import (
     list_agreements_in_force,
 )
 from registry.agreements.routes.redlining import get_agreement_redline, get_agreement_redline_page
+from registry.agreements.routes.searching import search_agreements
 from registry.agreements.upkeep import routes as upkeep
 
 router = Router(
@@ -68,6 +69,7 @@ router = Router(
         record_agreement,
         import_agreements,
         list_agreements_in_force,
+        search_agreements,
         get_agreement,
         update_agreement,
         submit_agreement,
