@@ -63,7 +63,7 @@ def done(report: ReplayReport) -> tuple[int, int, int]:
 
 
 async def listed(keeper: Agency) -> list[dict[str, Any]]:
-    found = await keeper.legal.done("GET", "/v1/agreements?limit=100")
+    found = await keeper.legal.done("GET", f"/v1/agreements?party={keeper.id}&limit=100")
     return [await keeper.legal.done("GET", f"/v1/agreements/{each['id']}") for each in found["items"]]
 
 
