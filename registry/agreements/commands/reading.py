@@ -9,7 +9,7 @@ from registry.access.principals import Caller
 from registry.database.connect import Aside
 from registry.kernel.errors import Busy, DomainError
 from registry.kernel.ids import new_id
-from registry.ledger.commands import Event, record_many
+from registry.ledger.commands import record
 
 
 class RestrictedReading(Struct, kw_only=True, frozen=True):
@@ -31,20 +31,19 @@ async def record_readings(aside: Aside, caller: Caller, readings: Sequence[Restr
     """As `record_reading`, for all that one answer shows. Raises Busy."""
     if not readings:
         return
-    events = [
-        Event(
-            type="agreement.restricted_text_read",
-            subject=("restricted_reading", new_id(), 0),
-            agencies=[each.custodian_id],
-            agreement_id=each.agreement_id,
-            data=each.data,
-            sensitivity="restricted",
-        )
-        for each in readings
-    ]
     try:
         async with aside() as write:
-            await record_many(write, caller, events)
+            for each in readings:
+                await record(
+                    write,
+                    caller,
+                    "agreement.restricted_text_read",
+                    subject=("restricted_reading", new_id(), 0),
+                    agencies=[each.custodian_id],
+                    agreement_id=each.agreement_id,
+                    data=each.data,
+                    sensitivity="restricted",
+                )
     except DomainError:
         raise
     except Exception as error:
