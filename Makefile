@@ -45,11 +45,12 @@ format: $(BIN)/.tools
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# The service gets the very versions that the tests ran with.
 lock: $(BIN)/.tools  ## pin every dependency with hashes
 	$(BIN)/python -m pip install --quiet uv
-	for name in requirements requirements-dev; do \
+	for name in requirements-dev requirements; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-	  $$name.in --output-file $$name.lock; done
+	  $$([ $$name = requirements ] && echo --constraint requirements-dev.lock) $$name.in --output-file $$name.lock; done
 
 clean:
 	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis

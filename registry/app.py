@@ -4,6 +4,7 @@ import logging
 import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -24,6 +25,10 @@ from registry.agreements import routes as agreements
 from registry.assets import routes as assets
 from registry.background import Background, Task
 from registry.database.connect import Database, connect, unit_of_work
+from registry.documents import routes as documents
+from registry.documents.commands import Files, sweep
+from registry.files.opening import open_store
+from registry.files.reading import FileReader
 from registry.http.edge import Edge
 from registry.http.idempotency import Replay, prune
 from registry.http.openapi import assemble, dump
@@ -45,6 +50,8 @@ from registry.taxonomy import routes as taxonomy
 ROUTERS = (
     agencies.router,
     agreements.router,
+    documents.router,
+    agreements.public_router,
     taxonomy.router,
     policy.router,
     loans.router,
@@ -53,6 +60,7 @@ ROUTERS = (
     metrics.router,
 )
 PRUNE_SECONDS = 300.0
+SWEEP_SECONDS = 3600.0
 KEY_REFRESH_SECONDS = 60.0
 _LONGEST_MESSAGE = 300
 
@@ -60,7 +68,8 @@ _LONGEST_MESSAGE = 300
 def create_app(settings: Settings) -> Edge:
     """The whole service as one ASGI application. Opens no database yet: the lifespan does.
 
-    Raises PolicySetError for policies that are not whole and valid: nothing starts with a layer missing.
+    Raises PolicySetError for policies that are not whole and valid: nothing starts with a layer missing. Raises
+    SettingsError for an address at which no documents can be kept.
     """
     all_tables()
     database = connect(
@@ -71,17 +80,25 @@ def create_app(settings: Settings) -> Edge:
     )
     issuers = settings.issuers + ((development_issuer(settings),) if settings.demo else ())
     verifier = TokenVerifier(issuers, audience=settings.audience, skew_seconds=settings.clock_skew_seconds)
+    files = Files(store=open_store(settings), reader=FileReader())
     background = Background(
         [
             Task(name="keys", interval_seconds=KEY_REFRESH_SECONDS, run=verifier.refresh),
             Task(name="prune", interval_seconds=PRUNE_SECONDS, run=_pruner(database)),
+            Task(name="sweep", interval_seconds=SWEEP_SECONDS, run=_sweeper(database, files)),
         ]
     )
     app = Litestar(
         route_handlers=[*ROUTERS, service.router],
         request_class=StrictRequest,
         middleware=[
-            Gate(database, verifier, on_denied=_denial_recorder(database), max_body_bytes=settings.max_body_bytes)
+            Gate(
+                database,
+                verifier,
+                on_denied=_denial_recorder(database),
+                max_body_bytes=settings.max_body_bytes,
+                max_upload_bytes=settings.max_upload_bytes,
+            )
         ],
         exception_handlers={Replay: _replay, DomainError: on_error, HTTPException: on_error, Exception: on_error},
         lifespan=[_lifespan],
@@ -90,6 +107,7 @@ def create_app(settings: Settings) -> Edge:
                 "settings": settings,
                 "database": database,
                 "background": background,
+                "files": files,
                 "ledger_key": settings.ledger_key,
                 "policies": load_policy_set(settings.policies_dir),
                 "problem_kinds": service.problem_kinds(),
@@ -129,6 +147,13 @@ def _pruner(database: Database) -> Any:
             async with unit_of_work(database) as write:
                 if not await prune(write, utc_now()):
                     return
+
+    return run
+
+
+def _sweeper(database: Database, files: Files) -> Any:
+    async def run() -> None:
+        await sweep(database.read(), partial(unit_of_work, database), files.store, utc_now())
 
     return run
 

@@ -6,53 +6,33 @@ Exit codes: 0 done, 1 it could not be done or a check failed, 2 the command or a
 import asyncio
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
 from uuid import UUID
 
 import click
 import msgspec
 import yaml
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
 
 from registry.access.development import LONGEST_LIFE_SECONDS, development_token
-from registry.access.principals import OPERATOR_AGENCY_ID, Caller, Principal, Role
-from registry.agencies.fbi import AgencyRecord, join, read_cde, read_lee, sniff
-from registry.agencies.importing import import_agencies
-from registry.agencies.schemas import AgencyImportReport
+from registry.access.principals import OPERATOR_AGENCY_ID, Role
 from registry.app import create_app
-from registry.database.connect import Database, connect, unit_of_work
+from registry.console import WrongSetting, helpfully, opened, run, settings_or_exit
+from registry.database.connect import unit_of_work
 from registry.database.migrate import current_revision, newest_revision
 from registry.database.migrate import migrate as migrate_database
-from registry.database.sqlite import SqliteDatabase
 from registry.demo.run import has_demo, prepare, print_tokens, run_demo
 from registry.demo.stage import StoryBrokenError
-from registry.kernel.errors import DomainError
-from registry.kernel.ids import new_id
+from registry.imports import imports
 from registry.kernel.time import utc_now
 from registry.policy.testing import run_policy_tests
-from registry.schema import all_tables
-from registry.serve import serve, writing_alone
-from registry.settings import Settings, SettingsError, load
+from registry.serve import serve
+from registry.settings import Settings, load
 from registry.taxonomy.commands import seed_taxonomy
 
 CONTRACT = "openapi/registry.json"
 POLICIES = Path(__file__).parents[1] / "policies"
-REFUSED_ROWS_PRINTED = 20
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-
-Result = TypeVar("Result")
-
-
-class WrongSetting(click.ClickException):
-    """The environment must be mended before anything can be done."""
-
-    exit_code = 2
 
 
 @click.group(context_settings=_HELP)
@@ -63,50 +43,6 @@ def main() -> None:
     """
 
 
-@contextmanager
-def _helpfully() -> Iterator[None]:
-    """Expected failures as one sentence instead of a trace."""
-    try:
-        yield
-    except SettingsError as error:
-        raise WrongSetting(str(error)) from None
-    except DomainError as error:
-        raise click.ClickException(error.detail) from None
-    except SQLAlchemyError as error:
-        words = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise click.ClickException(f"The database refuses: {words}") from None
-    except OSError as error:
-        place = error.filename or "the database"
-        raise click.ClickException(f"{place}: {error.strerror or error}") from None
-
-
-def settings_or_exit() -> Settings:
-    """The settings of the environment; ends the command with one sentence where they cannot be used."""
-    with _helpfully():
-        return load()
-
-
-def _run(settings: Settings, work: Callable[[Settings], Coroutine[Any, Any, Result]]) -> Result:
-    """Do database work, as the only writer where two would be one too many."""
-    all_tables()
-    with _helpfully(), writing_alone(settings.database_url):
-        return asyncio.run(work(settings))
-
-
-@asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[Database]:
-    try:
-        database = connect(settings.database_url)
-    except ValueError as error:
-        raise SettingsError(f"REGISTRY_DATABASE_URL: {error}.") from None
-    if isinstance(database, SqliteDatabase):
-        Path(str(make_url(database.url).database)).parent.mkdir(parents=True, exist_ok=True)
-    try:
-        yield database
-    finally:
-        await database.close()
-
-
 @main.command()
 def migrate() -> None:
     """Bring the database to this version's schema, and its categories, purposes and headings up to date.
@@ -115,96 +51,20 @@ def migrate() -> None:
     Example:
       REGISTRY_DEMO=1 registry migrate
     """
-    click.echo(_run(settings_or_exit(), _migrate))
+    click.echo(run(settings_or_exit(), _migrate))
 
 
 async def _migrate(settings: Settings) -> str:
-    async with _opened(settings) as database:
+    async with opened(settings) as database:
         before, after = await current_revision(database), newest_revision()
     await migrate_database(settings.database_url)
-    async with _opened(settings) as database, unit_of_work(database) as write:
+    async with opened(settings) as database, unit_of_work(database) as write:
         words = await seed_taxonomy(write)
     schema = f"The schema is at {after} already" if before == after else f"Schema {before or '(empty)'} → {after}"
     return f"{schema}; {words or 'no'} shared words changed."
 
 
-@main.group(name="import")
-def import_() -> None:
-    """Bring public lists into the register."""
-
-
-@import_.command(name="agencies")
-@click.argument("lee", type=click.Path(path_type=Path))
-@click.argument("cde", type=click.Path(path_type=Path), required=False)
-@click.option("--dry-run", is_flag=True, help="Report what would happen and write nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def import_agencies_(lee: Path, cde: Path | None, dry_run: bool, as_json: bool) -> None:
-    """Enter and correct agencies from the FBI's lists: LEE, the police-employee list, and CDE, the Crime Data API's.
-
-    Bad rows are refused and named, the others are taken. The same lists again change nothing.
-
-    \b
-    Examples:
-      registry import agencies lee.csv cde.csv --dry-run
-      registry import agencies lee.csv cde.csv
-    """
-    report = _run(settings_or_exit(), lambda settings: _import(settings, lee, cde, dry_run=dry_run))
-    if as_json:
-        click.echo(msgspec.json.encode(report))
-    else:
-        _print_import(report)
-
-
-async def _import(settings: Settings, lee: Path, cde: Path | None, *, dry_run: bool) -> AgencyImportReport:
-    for path, wanted in ((lee, "lee"), (cde, "cde")):
-        if path is not None and (found := sniff(path)) != wanted:
-            raise click.ClickException(f"{path.name} is the {found} list; give the lee list first, then the cde list.")
-    with ExitStack() as stack:
-        employees = stack.enter_context(lee.open("rb"))
-        places = iter(()) if cde is None else read_cde(stack.enter_context(cde.open("rb")), cde.name)
-        records = list(join(read_lee(employees, lee.name), places))
-    async with _opened(settings) as database:
-        if await current_revision(database) != newest_revision():
-            raise click.ClickException("The database is not at this version's schema: run `registry migrate` first.")
-        with _progress() as progress:
-            task = progress.add_task("agencies", total=sum(isinstance(r, AgencyRecord) for r in records))
-
-            def show(done: int) -> None:
-                progress.update(task, completed=done)
-
-            return await import_agencies(database, _at_the_machine(), records, dry_run=dry_run, on_progress=show)
-
-
-def _progress() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)
-
-
-def _at_the_machine() -> Caller:
-    """Whoever may run the command holds the database: the ledger says that it was done here."""
-    principal = Principal(
-        subject="command-line",
-        agency_id=OPERATOR_AGENCY_ID,
-        roles=frozenset({Role.REGISTRY_ADMIN}),
-        scopes=frozenset({"*"}),
-        token_id="command-line",  # noqa: S106  # a token's name, and there is none
-        issuer="command-line",
-    )
-    return Caller(principal=principal, now=utc_now(), request_id=str(new_id()))
-
-
-def _print_import(report: AgencyImportReport) -> None:
-    would = "would be " if report.dry_run else ""
-    click.echo(
-        f"{report.created} agencies {would}entered, {report.updated} {would}corrected, "
-        f"{report.unchanged} unchanged; {report.refused} rows refused."
-    )
-    for note in report.notes:
-        click.echo(f"{note.agencies:>7}  {note.code}")
-    for fault in report.refused_rows[:REFUSED_ROWS_PRINTED]:
-        click.echo(f"{fault.file}, line {fault.line}: {fault.detail}")
-    if (more := report.refused - REFUSED_ROWS_PRINTED) > 0:
-        click.echo(f"… and {more} more refused rows; --json names the first 1,000.")
+main.add_command(imports)
 
 
 @main.command()
@@ -227,7 +87,7 @@ def token(agency: UUID, roles: tuple[str, ...], subject: str, scope: str, hours:
         raise WrongSetting("Tokens come from your own issuer; this one works with REGISTRY_DEMO=1 only.")
     if not 0 < len(subject) <= 200 or not all("!" <= letter <= "~" for letter in subject):
         raise click.BadParameter("give 1 to 200 visible ASCII characters without blanks", param_hint="--subject")
-    with _helpfully():
+    with helpfully():
         click.echo(
             development_token(
                 settings,
@@ -255,7 +115,7 @@ def openapi(check: str | None, write: str | None) -> None:
     if check is not None and write is not None:
         raise click.UsageError("Give --check or --write, not both.")
     contract = _contract()
-    with _helpfully():
+    with helpfully():
         if write is not None:
             Path(write).parent.mkdir(parents=True, exist_ok=True)
             Path(write).write_bytes(contract)
@@ -289,7 +149,7 @@ def serve_command(with_demo: bool) -> None:
       REGISTRY_DEMO=1 HOST=127.0.0.1 PORT=8000 registry serve --with-demo
     """
     settings, console = settings_or_exit(), Console()
-    with _helpfully():
+    with helpfully():
         if with_demo:
             _demo_mode_only(settings)
             if not has_demo(settings):
@@ -308,7 +168,7 @@ def demo_command() -> None:
     """
     settings = settings_or_exit()
     _demo_mode_only(settings)
-    with _helpfully():
+    with helpfully():
         _play(settings, Console())
 
 
@@ -341,7 +201,7 @@ def test_policies(folder: Path) -> None:
       registry policy test policies
     """
     try:
-        with _helpfully():
+        with helpfully():
             report = run_policy_tests(folder)
     except (msgspec.ValidationError, yaml.YAMLError) as error:
         raise click.ClickException(f"{folder}: {error}") from None

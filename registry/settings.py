@@ -53,6 +53,8 @@ class Settings(Struct, kw_only=True, frozen=True):
     write_wait_seconds: float = 5.0
     body_seconds: float = 30.0
     max_body_bytes: int = 1_048_576
+    max_upload_bytes: int = 26_214_400
+    documents_url: str = ""
     database_pool: int = 16
     clock_skew_seconds: int = 30
 
@@ -62,12 +64,14 @@ _WHOLE = {
     "WRITE_QUEUE": (1, 10_000),
     "DATABASE_POOL": (1, 500),
     "MAX_BODY_BYTES": (1024, 26_214_400),
+    "MAX_UPLOAD_BYTES": (1024, 268_435_456),
     "CLOCK_SKEW_SECONDS": (0, 300),
 }
 _DECIMAL = {"WRITE_WAIT_SECONDS": (0.05, 60.0), "BODY_SECONDS": (0.1, 600.0)}
 _TEXT = {
     "DATABASE_URL",
     "DATA_DIR",
+    "DOCUMENTS_URL",
     "DEMO",
     "ISSUERS",
     "AUDIENCE",
@@ -99,6 +103,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     return Settings(
         database_url=_database_url(given.get("DATABASE_URL", f"sqlite:///{data_dir.resolve() / 'registry.db'}")),
         data_dir=data_dir,
+        documents_url=_documents_url(given.get("DOCUMENTS_URL", "")),
         demo=demo,
         issuers=_issuers(given.get("ISSUERS"), demo=demo),
         audience=given.get("AUDIENCE", "registry"),
@@ -116,6 +121,14 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
 def _database_url(value: str) -> str:
     if not value.startswith(("sqlite:///", "postgresql+asyncpg://")):
         raise SettingsError(f"{PREFIX}DATABASE_URL begins with sqlite:/// or postgresql+asyncpg://.")
+    return value
+
+
+def _documents_url(value: str) -> str:
+    if value and not value.startswith("s3://"):
+        raise SettingsError(
+            f"{PREFIX}DOCUMENTS_URL begins with s3://; without it, files are kept in the data directory."
+        )
     return value
 
 

@@ -20,16 +20,19 @@ from msgspec import Struct
 from registry import background
 from registry.access import gate
 from registry.access.principals import Role
+from registry.agreements.insurance.schemas import NEW_CERTIFICATE_EXAMPLE
 from registry.http import edge, problems
 from registry.kernel.time import utc_now
 from tests.support.agreements import agreement_body, sign_agreement
 from tests.support.assets import make_asset
 from tests.support.cast import SERVICE_SCOPES, Agency, Cast, make_cast
+from tests.support.documents import file_document
 from tests.support.loans import under_way
 from tests.support.requests import act, line_for, make_request
 from tests.support.service import Caller, Service
 
 ROLES = (Role.COORDINATOR, Role.APPROVER, Role.LEGAL, Role.AUDITOR, Role.AGENCY_ADMIN, Role.SERVICE)
+MANAGERS = {Role.COORDINATOR, Role.LEGAL, Role.AGENCY_ADMIN}
 CLEARED = {Role.LEGAL, Role.AUDITOR}
 TOKEN = re.compile(r"canary[0-9a-f]{12}")
 UNCHANGED = {"x-request-id", "date"}
@@ -77,7 +80,7 @@ def provisions(restricted: str, among_parties: str, *, public: bool = False) -> 
     return [
         {"number": "1", "heading": "purpose", "text": "Open.", "sensitivity": "public" if public else "parties"},
         {"number": "2", "heading": "equipment", "text": f"Among us: {among_parties}."},
-        {"number": "3", "heading": "communications", "text": f"Keys: {restricted}.", **law},
+        {"number": "3", "heading": "communications", "text": f"Radio keys: {restricted}.", **law},
     ]
 
 
@@ -103,9 +106,93 @@ async def make_agreements(stage: Stage) -> None:
         named = {name: stage.mark(*sides) for name in ("number", "title")}
         made = await one.legal.done("POST", "/v1/agreements", agreement_body(one, three, provisions=text, **named))
         stage.keep("agreement_id", made)
+        path = f"/v1/agreements/{made['id']}"
         for verb in verbs:
-            path = f"/v1/agreements/{made['id']}/{verb}"
-            await one.legal.done("POST", path, {"note": f"Board: {stage.mark(*sides)}"})
+            await one.legal.done("POST", f"{path}/{verb}", {"note": f"Board: {stage.mark(*sides)}"})
+            if verb == "submit":
+                await make_review(stage, path)
+        own = {"version_no": 1, "audience": "agency", "text": f"Among ourselves: {stage.mark('assisting')}"}
+        stage.keep("comment_id", await one.coordinator.done("POST", f"{path}/comments", own))
+
+
+async def make_review(stage: Stage, path: str) -> None:
+    """A neighbour's desk that is asked and answers, and what is said of the text, of restricted text too."""
+    sides = ("assisting", "neighbour")
+    one, three = stage.cast.assisting, stage.cast.neighbour
+    desk = {"agency_id": str(three.id), "desk": f"Desk {stage.mark(*sides)}"}
+    review = stage.keep("review_id", await one.legal.done("POST", f"{path}/reviews", desk))
+    note = {"note": f"Fine: {stage.mark(*sides)}"}
+    await three.legal.done("POST", f"{path}/reviews/{review['id']}/approve", note)
+    for provision, audience, token in (
+        ("2", "parties", stage.mark(*sides)),
+        ("2", "agency", stage.mark("neighbour")),
+        ("3", "parties", stage.mark(*sides, roles=CLEARED)),
+    ):
+        said = {"version_no": 1, "provision": provision, "audience": audience, "text": f"Remark: {token}"}
+        stage.keep("comment_id", await three.legal.done("POST", f"{path}/comments", said))
+
+
+async def make_authority(stage: Stage) -> None:
+    """An office that may sign; partners hear of the office, and not on what it rests."""
+    one = stage.cast.assisting
+    office = {
+        "office": f"Office {stage.mark('assisting', 'requesting', 'neighbour', 'operator')}",
+        "basis": "charter",
+        "citation": f"Section {stage.mark('assisting')}",
+        "valid_from": "2020-01-01",
+    }
+    made = await one.admin.done("POST", f"/v1/agencies/{one.id}/signing-authorities", office)
+    stage.keep("authority_id", made)
+
+
+async def make_papers(stage: Stage) -> None:
+    """Deadlines and what they follow from: a certificate, duties, a hold, a review, a calendar."""
+    one, two = stage.cast.assisting, stage.cast.requesting
+    partners = ("assisting", "requesting", "neighbour")
+    insured = {**NEW_CERTIFICATE_EXAMPLE, "policy_number": stage.mark(*partners)}
+    path = f"/v1/agencies/{one.id}/insurance"
+    stage.keep("certificate_id", await one.admin.done("POST", path, insured))
+    terms = {"insurance_required": True, "approval_required": True}
+    found = await sign_agreement(
+        stage.service, one, two, provisions=[], terms=terms, title=stage.mark("assisting", "requesting", "operator")
+    )
+    stage.keep("agreement_id", found)
+
+    def both() -> str:
+        return stage.mark("assisting", "requesting")
+
+    path = f"/v1/agreements/{found['id']}"
+    duty = {"title": both(), "citation": both(), "note": both(), "due_on": "2026-01-01"}
+    stage.keep("duty_id", await one.legal.done("POST", f"{path}/duties", duty))
+    waived = await one.legal.done("POST", f"{path}/duties", {**duty, "title": both()})
+    await one.legal.done("POST", f"{path}/duties/{waived['id']}/waive", {"reason": both()})
+    await one.legal.done("POST", f"{path}/place-hold", {"authority": both(), "reason": both()})
+    await one.legal.done("POST", f"{path}/set-retention", {"years": 3, "basis": both()})
+    review = {"reviewed_on": "2026-01-01", "outcome": "keep", "note": both()}
+    await one.legal.done("POST", f"{path}/complete-review", review)
+    feed = await one.legal.done("POST", "/v1/calendar-feeds", {"label": stage.mark("assisting", roles=MANAGERS)})
+    stage.keep("feed_id", feed)
+
+
+async def make_documents(stage: Stage) -> None:
+    """One of each sensitivity with each agreement; every word of them is a token."""
+    law = {"sensitivity": "restricted", "exemption": "have counsel review"}
+    one = stage.cast.assisting
+    for agreement_id, sides, among in zip(
+        stage.things["agreement_id"][:5],
+        (("requesting",), ("requesting",), ("neighbour",), (), ("neighbour",)),
+        ({}, {"sensitivity": "public"}, {}, {}, {}),
+        strict=True,
+    ):
+        sides = ("assisting", *sides)
+        if among:
+            sides = ("assisting", "requesting", "neighbour", "stranger", "operator")
+        for more, roles in ((among, None), (law, CLEARED)):
+            if more is law and among:
+                sides = ("assisting", "requesting")
+            words = {name: stage.mark(*sides, roles=roles) for name in ("title", "filename")}
+            text = f"Filed: {stage.mark(*sides, roles=roles)}."
+            stage.keep("document_id", await file_document(one.legal, agreement_id, text, **words, **more))
 
 
 async def make_revision(stage: Stage) -> None:
@@ -192,9 +279,12 @@ async def stage(service: Service) -> Stage:
     built.things["agency_id"] = [str(agency.id) for agency in everybody]
     contact = built.mark("assisting", "requesting", "neighbour", "operator")
     await make_agreements(built)
+    await make_papers(built)
+    await make_documents(built)
     await make_revision(built)
     await edit(cast.assisting, f"/v1/agencies/{cast.assisting.id}", {"contact_email": f"{contact}@pd.example"})
     await make_requests(built, await make_assets(built))
+    await make_authority(built)
     return built
 
 
@@ -218,6 +308,7 @@ def values_of(stage: Stage, parameter: dict[str, Any]) -> list[str]:
     fixed = {
         "no": ["1", "2"],
         "code": ["k9"],
+        "checklist": ["general"],
         "limit": ["1"],
         "q": [*stage.marks][::5],
         "time_zone": ["America/Chicago"],
@@ -303,6 +394,19 @@ async def test_t2_no_reading_tells_anybody_what_is_not_for_them(stage: Stage) ->
     print(f"canary: {asked} readings, {len(stage.marks)} tokens, 0 in foreign answers")
 
 
+async def test_t2_a_search_finds_no_word_that_is_not_for_the_reader(stage: Stage) -> None:
+    """The answer would hold the word that was asked for, so here nothing at all may be found; who may read it does."""
+    found, leaks = set[str](), list[str]()
+    for reader in stage.readers():
+        for token, may_read in stage.marks.items():
+            response = await reader.caller.get(f"/v1/agreements/search?q={token}")
+            if response.status_code == 200 and response.json()["items"]:
+                found.add(token)
+                leaks += [] if may_read(reader) else [f"{reader.side} {reader.role}: {token}"]
+    assert not leaks, leaks[:5]
+    assert len(found) > 30, "or the test could not fail"
+
+
 @pytest.mark.usefixtures("every_line_is_logged")
 async def test_t2_no_refusal_and_no_change_tells_anybody_what_is_not_for_them(stage: Stage) -> None:
     """After the reading, because it changes things; whoever is let through is told no more than is theirs."""
@@ -334,6 +438,8 @@ async def test_what_one_agency_does_in_private_changes_no_answer_to_a_stranger(s
         "/v1/assets?category=k9&limit=200",
         "/v1/assets?lendable=false&limit=200",
         "/v1/metrics?to=2026-06-01T00:00:00Z",
+        "/v1/agreements/search?q=among&limit=200",
+        "/v1/agreements/search?q=a*&limit=200",
     ]
 
     async def answers() -> list[tuple[bytes, dict[str, str]]]:
@@ -347,7 +453,8 @@ async def test_what_one_agency_does_in_private_changes_no_answer_to_a_stranger(s
         ]
 
     before = await answers()
-    await sign_agreement(service, cast.assisting, cast.requesting, provisions=provisions("a", "b"))
+    signed = await sign_agreement(service, cast.assisting, cast.requesting, provisions=provisions("a", "b"))
+    await file_document(cast.requesting.legal, signed["id"], "Among us alone.")
     asset = await make_asset(cast.assisting)
     await make_asset(cast.assisting, sharing="private")
     await act(cast.requesting.coordinator, await make_request(cast.requesting, asset), "submit", {})

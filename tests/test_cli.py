@@ -1,33 +1,22 @@
 """The `registry` command: what it prints, what it exits with, and what it leaves in the database."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import jwt
 import pytest
-from click.testing import CliRunner, Result
 
-from registry.cli import main
-from registry.settings import PREFIX
+from tests.support.command import Run, command
 
 SAMPLE = Path(__file__).parents[1] / "registry" / "agencies" / "sample"
 LEE, CDE = str(SAMPLE / "agencies_lee_sample.csv"), str(SAMPLE / "agencies_cde_sample.csv")
 
-Run = Callable[..., Result]
-
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """The command in demo mode with a data directory of its own; a keyword sets or, as None, unsets a variable."""
+    """The command in demo mode, with a data directory of its own."""
     monkeypatch.chdir(tmp_path)
-
-    def invoke(*arguments: str, **environment: str | None) -> Result:
-        given = {"REGISTRY_DEMO": "1", "REGISTRY_DATA_DIR": str(tmp_path / "data"), "REGISTRY_DATABASE_URL": None}
-        given |= {PREFIX + name: value for name, value in environment.items()}
-        return CliRunner().invoke(main, arguments, env=given)
-
-    return invoke
+    return command(tmp_path)
 
 
 def test_migrate_says_from_where_to_where_and_a_second_time_finds_nothing_to_do(run: Run) -> None:
@@ -149,7 +138,14 @@ def test_policies_that_are_not_there_fail(run: Run) -> None:
 
 
 def test_every_command_explains_itself_with_an_example(run: Run) -> None:
-    for command in (["migrate"], ["import", "agencies"], ["token"], ["openapi"], ["policy", "test"]):
-        result = run(*command, "--help")
+    for words in (
+        ["migrate"],
+        ["import", "agencies"],
+        ["import", "agreements"],
+        ["token"],
+        ["openapi"],
+        ["policy", "test"],
+    ):
+        result = run(*words, "--help")
         assert result.exit_code == 0
         assert "Example" in result.stdout

@@ -155,7 +155,6 @@ class Nation:
                 "version": 5,
                 "created_at": signed[0],
                 "updated_at": signed[newest],
-                "signing_order": "parallel",
             }
         )
         for n, version_id in enumerate(ids):

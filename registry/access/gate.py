@@ -35,12 +35,14 @@ class Gate(ASGIMiddleware):
         *,
         on_denied: Callable[[Caller, str, str, str], Awaitable[None]],
         max_body_bytes: int,
+        max_upload_bytes: int,
     ) -> None:
         self._database = database
         self._on_denied = on_denied
         self._verifier = verifier
         self._standings = Standings()
         self._max_body_bytes = max_body_bytes
+        self._max_upload_bytes = max_upload_bytes
 
     async def handle(self, scope: Any, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         if scope["type"] == "http":
@@ -66,9 +68,10 @@ class Gate(ASGIMiddleware):
         await self._on_denied(caller_from(scope), str(scope["route_handler"].operation_id), scope["path"], reason)
 
     def _refuse_large(self, scope: Scope) -> None:
+        most = self._max_upload_bytes if scope["route_handler"].opt.get("takes") else self._max_body_bytes
         for value in header_values(scope, b"content-length"):
-            if value.isdigit() and int(value) > self._max_body_bytes:
-                raise TooLarge(f"The body is larger than {self._max_body_bytes} bytes.")
+            if value.isdigit() and int(value) > most:
+                raise TooLarge(f"The body is larger than {most} bytes.")
 
 
 def _bearer(scope: Scope) -> str:

@@ -21,10 +21,10 @@ from registry.access.permissions import Action
 from registry.access.principals import Principal
 from registry.database.connect import unit_of_work
 from registry.database.handles import Write
-from registry.http.answers import Answer, HtmlAnswer, Rendered
-from registry.http.asgi import Scope
+from registry.http.answers import Answer, Content, HtmlAnswer
+from registry.http.asgi import AsgiApp, Scope
 from registry.http.idempotency import Claim, checked_key
-from registry.http.requests import expected_version, header_values, read_query
+from registry.http.requests import BodyStream, expected_version, header_values, read_query
 
 _VERBS: dict[str, Callable[..., Any]] = {"get": get, "post": post, "patch": patch, "delete": delete}
 _MARKER = NamedDependency[int].__metadata__[0]  # type: ignore[attr-defined]  # an Annotated alias
@@ -42,17 +42,21 @@ def operation(
     answer: object | None = None,
     etag: bool = False,
     public: bool = False,
+    produces: str | tuple[str, ...] = (),
+    takes: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
     """Declare a handler. Its name is the operation id, the first line of its docstring the summary.
 
     `problems` lists statuses beyond those every operation of its kind can give; `example` and `answer` are worked
-    bodies for the contract; `etag` says that the item carries one; `public` that no token is needed. Parameters
-    marked `NamedDependency` are filled from the request (see `Given`), the others by path and body.
+    bodies for the contract; `etag` says that the item carries one; `public` that no token is needed; `produces` names
+    the media types of an answer that is not JSON, `takes` those of a body that is a file. Parameters marked
+    `NamedDependency` are filled from the request (see `Given`), the others by path and body.
     """
 
     def declare(function: Callable[..., Any]) -> HTTPRouteHandler:
         summary, _, description = (function.__doc__ or "").strip().partition("\n")
         returned = inspect.signature(function, eval_str=True).return_annotation
+        produced = produces or getattr(returned, "media_type", ())  # of an answer that is no JSON
         success = status or (201 if verb == "post" else 204 if verb == "delete" else 200)
         handler: HTTPRouteHandler = _VERBS[verb](
             path,
@@ -68,8 +72,9 @@ def operation(
                 "answer": answer,
                 "etag": etag,
                 "public": public,
+                "takes": takes,
                 "returns": returned,
-                "produces": getattr(returned, "media_type", None),  # of an answer that is no JSON
+                "produces": (produced,) if isinstance(produced, str) else produced,
             },
         )(_conduct(function, query, success))
         return handler
@@ -78,15 +83,19 @@ def operation(
 
 
 class Given:
-    """What a handler may ask for by name: `read`, `write`, `caller`, `filters`, `if_match`, `here`, `aside`, `scope`.
+    """What a handler may ask for by name.
+
+    `read`, `write`, `caller`, `filters`, `if_match`, `here`, `aside`, `scope`, and `body` where the operation takes
+    a file.
 
     Any other name is looked up in the application's state, where `create_app` put it.
     """
 
-    def __init__(self, scope: Scope, query: msgspec.Struct | None, write: Write | None) -> None:
+    def __init__(self, scope: Scope, query: msgspec.Struct | None, body: BodyStream | None) -> None:
         self.scope = scope
         self.filters = query
-        self.write = write
+        self.body = body
+        self.write: Write | None = None
 
     def __getattr__(self, name: str) -> Any:
         return self.scope["litestar_app"].state[name]
@@ -125,22 +134,23 @@ def _conduct(function: Callable[..., Any], query: type[msgspec.Struct] | None, s
     writes = "write" in asked
     operation_id = function.__name__
 
-    async def conduct(request: Request[Any, Any, Any], **parameters: Any) -> Rendered:
+    async def conduct(request: Request[Any, Any, Any], **parameters: Any) -> AsgiApp:
         scope: Any = request.scope
-        given = Given(scope, read_query(scope, query), None)
+        body = BodyStream(request) if "body" in asked else None
+        given = Given(scope, read_query(scope, query), body)
         if not writes:
-            answer: Answer[Any] | HtmlAnswer = await function(
+            found: Answer[Any] | Content | HtmlAnswer = await function(
                 **parameters, **{name: getattr(given, name) for name in asked}
             )
-            return answer.render(scope, status)
+            return found.render(scope, status)
         write: Write = given.database.write()
         given.write = write
-        claim = await _claim(request, write, operation_id)
+        claim = await _claim(request, write, operation_id, body)
         try:
-            answer = await function(**parameters, **{name: getattr(given, name) for name in asked})
+            answer: Answer[Any] = await function(**parameters, **{name: getattr(given, name) for name in asked})
             rendered = answer.render(scope, status)
             if claim is not None:
-                claim.rendered = rendered
+                claim.rendered = answer.render_repeated(scope, status) or rendered
             await write.finish()
         except BaseException:
             await write.abandon()
@@ -158,7 +168,9 @@ def _conduct(function: Callable[..., Any], query: type[msgspec.Struct] | None, s
     return conduct
 
 
-async def _claim(request: Request[Any, Any, Any], write: Write, operation_id: str) -> Claim | None:
+async def _claim(
+    request: Request[Any, Any, Any], write: Write, operation_id: str, body: BodyStream | None
+) -> Claim | None:
     """The hold on the request's idempotency key, if it brought one."""
     scope: Any = request.scope
     key = checked_key(header_values(scope, b"idempotency-key"))
@@ -170,8 +182,8 @@ async def _claim(request: Request[Any, Any, Any], write: Write, operation_id: st
         subject=principal.subject,
         operation=operation_id,
         key=key,
-        path=scope["path"],
-        body=await request.body(),
+        path=scope["path"] if body is None else f"{scope['path']}?{scope['query_string'].decode('latin-1')}",
+        body=body or await request.body(),
         now=scope["registry.now"],
     )
     write.claim, write.before_commit = claim.take, claim.keep

@@ -22,13 +22,22 @@ class Action(StrEnum):
     AGENCIES_CREATE = "agencies:create"  # enter an agency in the register
     AGENCIES_UPDATE = "agencies:update"  # correct an agency's own record
     AGENCIES_ADMIT = "agencies:admit"  # activate, suspend, reinstate, dissolve an agency
+    AGENCIES_AUTHORISE = "agencies:authorise"  # say which offices may sign for the own agency, delegate, revoke
     TAXONOMY_READ = "taxonomy:read"  # look up categories, types, purposes, headings
     AGREEMENTS_READ = "agreements:read"  # see agreements the agency is party to, and public ones
     AGREEMENTS_CREATE = "agreements:create"  # draft an agreement, or record one that is signed on paper
     AGREEMENTS_UPDATE = "agreements:update"  # edit a draft and move it along: submit, send back, withdraw …
     AGREEMENTS_REVIEW = "agreements:review"  # approve the reviewed text
+    AGREEMENTS_ADVISE = "agreements:advise"  # as reviewer: approve the text for the own agency, or ask for changes
+    AGREEMENTS_COMMENT = "agreements:comment"  # remark on the text, reply, resolve
     AGREEMENTS_SIGN = "agreements:sign"  # sign, or confirm as signed, for the own agency
     AGREEMENTS_ATTEST = "agreements:attest"  # confirm for a party on its evidence
+    AGREEMENTS_FILE = "agreements:file"  # enter, fulfil or waive a duty to file or publish
+    AGREEMENTS_KEEP = "agreements:keep"  # complete a periodic review, set how long the record is kept
+    AGREEMENTS_HOLD = "agreements:hold"  # place or lift a legal hold
+    CALENDARS_MANAGE = "calendars:manage"  # make and revoke secret addresses of the agency's deadlines
+    DOCUMENTS_FILE = "documents:file"  # put a document on file with an agreement
+    DOCUMENTS_WITHDRAW = "documents:withdraw"  # take a document out of sight
     ASSETS_READ = "assets:read"  # search what can be lent
     ASSETS_CREATE = "assets:create"  # register an asset of the own agency
     ASSETS_UPDATE = "assets:update"  # change an own asset, take it out of service, retire it
@@ -70,13 +79,22 @@ PERMISSIONS: Mapping[Action, Mapping[Role, frozenset[Relation]]] = {
     Action.AGENCIES_CREATE: _roles(["anyone"], _RA),
     Action.AGENCIES_UPDATE: _roles(["own"], _AA) | _roles(["anyone"], _RA),
     Action.AGENCIES_ADMIT: _roles(["anyone"], _RA),
+    Action.AGENCIES_AUTHORISE: _roles(["own"], _L, _AA),
     Action.TAXONOMY_READ: EVERYBODY,
     Action.AGREEMENTS_READ: EVERYBODY,
     Action.AGREEMENTS_CREATE: _roles(["custodian"], _L, _S) | _roles(["anyone"], _RA),
     Action.AGREEMENTS_UPDATE: _roles(["custodian"], _L, _S),
     Action.AGREEMENTS_REVIEW: _roles(["custodian"], _L),
+    Action.AGREEMENTS_ADVISE: _roles(["party"], _L),
+    Action.AGREEMENTS_COMMENT: _roles(["custodian", "party"], _C, _A, _L),
     Action.AGREEMENTS_SIGN: _roles(["party"], _L),
     Action.AGREEMENTS_ATTEST: _roles(["anyone"], _RA),
+    Action.AGREEMENTS_FILE: _roles(["custodian", "party"], _L, _AA),
+    Action.AGREEMENTS_KEEP: _roles(["custodian"], _L),
+    Action.AGREEMENTS_HOLD: _roles(["custodian", "party"], _L),
+    Action.CALENDARS_MANAGE: _roles(["own"], _C, _L, _AA),
+    Action.DOCUMENTS_FILE: _roles(["custodian", "party"], _L, _S) | _roles(["anyone"], _RA),
+    Action.DOCUMENTS_WITHDRAW: _roles(["custodian", "own"], _L, _S) | _roles(["anyone"], _RA),
     Action.ASSETS_READ: EVERYBODY,
     Action.ASSETS_CREATE: _roles(["own"], _AA, _S),
     Action.ASSETS_UPDATE: _roles(["own"], _AA, _S),
@@ -95,8 +113,16 @@ PERMISSIONS: Mapping[Action, Mapping[Role, frozenset[Relation]]] = {
     Action.LEDGER_READ: _roles(["own", "party", *_EITHER_SIDE], _C, _A, _L, _AU, _AA, _S) | _roles(["own"], _RA),
 }
 
-HUMAN_ONLY = frozenset({Action.REQUESTS_APPROVE, Action.AGREEMENTS_SIGN, Action.AGREEMENTS_REVIEW})
-"""A service never approves and never signs, whatever its scopes say."""
+HUMAN_ONLY = frozenset(
+    {
+        Action.REQUESTS_APPROVE,
+        Action.AGREEMENTS_SIGN,
+        Action.AGREEMENTS_REVIEW,
+        Action.AGREEMENTS_ADVISE,
+        Action.AGENCIES_AUTHORISE,
+    }
+)
+"""A service never approves, never signs and never says who may, whatever its scopes say."""
 
 
 def in_scope(principal: Principal, action: Action) -> bool:

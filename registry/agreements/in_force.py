@@ -152,6 +152,15 @@ def add_months(day: date, months: int) -> date:
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
+def term_end(first_ends_on: date, months: int) -> date:
+    """The last day of the term that ends `months` after the first one.
+
+    A term begins on the day after the one before and lasts whole months, so that is the day which is moved: half a year
+    after 30 June ends on 31 December, a year after 28 February 2027 on the 29th of 2028.
+    """
+    return add_months(first_ends_on + timedelta(days=1), months) - timedelta(days=1)
+
+
 class Renewal(msgspec.Struct, kw_only=True, frozen=True):
     """A term that goes on by itself: by how many months, and how often at most (None: without end)."""
 
@@ -166,7 +175,7 @@ def last_day(expires_on: date | None, renewal: Renewal | None) -> date | None:
     """
     if expires_on is None or renewal is None:
         return expires_on
-    return None if renewal.times is None else add_months(expires_on, renewal.months * renewal.times)
+    return None if renewal.times is None else term_end(expires_on, renewal.months * renewal.times)
 
 
 def term_ends(expires_on: date, renewal: Renewal | None, not_before: date) -> Iterator[date]:
@@ -177,7 +186,7 @@ def term_ends(expires_on: date, renewal: Renewal | None, not_before: date) -> It
     while renewal is not None or number == 0:
         if renewal is not None and renewal.times is not None and number > renewal.times:
             return
-        ends_on = add_months(expires_on, number * step)
+        ends_on = term_end(expires_on, number * step)
         if ends_on > LATEST.date():
             return
         if ends_on >= not_before:

@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from registry.agencies.schemas import Zone
 from registry.agreements.rules import AgreementKind, Sensitivity, Stage
+from registry.agreements.signing_schemas import SignatoryAuthority, SigningRound
 from registry.agreements.terms import ProvisionNumber, Terms
 from registry.http.paging import Page
 from registry.kernel.actions import AllowedAction
@@ -324,6 +325,12 @@ class PartySignature(Struct, kw_only=True, frozen=True):
     recorded_at: Instant
 
 
+RestsOn = Annotated[
+    Literal["not_on_record"] | SignatoryAuthority,
+    Meta(description="The authority a signature rests on; `not_on_record` where the agency had registered none."),
+]
+
+
 class AgreementParty(Struct, kw_only=True, frozen=True):
     """An agency in the agreement. Whether it is `bound` is as of the instant asked about."""
 
@@ -340,6 +347,7 @@ class AgreementParty(Struct, kw_only=True, frozen=True):
         bool | None, Meta(description="Whether it is bound only while its governing body's approval lasts.")
     ]
     signature: PartySignature | None
+    authority: Annotated[RestsOn | None, Meta(description="Of the signature; null without one, and in public.")]
 
 
 class SuspensionPeriod(Struct, kw_only=True, frozen=True):
@@ -402,6 +410,7 @@ class Agreement(Struct, kw_only=True, frozen=True):
     terms: Terms | None
     provisions: list[Provision]
     parties: list[AgreementParty]
+    signing: Annotated[SigningRound | None, Meta(description="While the text is out for signature, for the parties.")]
     allowed_actions: list[AllowedAction]
     version: int
     created_at: Instant
@@ -452,6 +461,7 @@ class VersionSignature(PartySignature, kw_only=True, frozen=True):
     """One agency's hand to this version."""
 
     agency_id: UUID
+    authority: RestsOn
 
 
 class AgreementVersion(Struct, kw_only=True, frozen=True):

@@ -49,7 +49,6 @@ agreement = table(
     sa.Column("ratify_by", Instant),
     sa.Column("superseded_by", Uuid, sa.ForeignKey("agreement.id")),
     sa.Column("custody_offered_to", Uuid, sa.ForeignKey("agency.id")),
-    sa.Column("signing_order", sa.Text, nullable=False, server_default="parallel"),
     unique("custodian_id", "number", code="number_taken", detail="There is an agreement of that number already."),
     one_of("stage", STAGES),
     sa.CheckConstraint("ends_at IS NULL OR ends_at > starts_at", name="bounds"),
@@ -249,3 +248,26 @@ agreement_notice_window = table(
     sa.Column("closes_at", Instant, nullable=False),
 )
 """When somebody has to decide whether a term is renewed; one for each term within the horizon."""
+
+agreement_passage = table(
+    "agreement_passage",
+    sa.Column("n", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("agreement_id", Uuid, sa.ForeignKey(agreement.c.id), nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("version_id", Uuid, sa.ForeignKey(agreement_version.c.id)),
+    sa.Column("document_id", Uuid, sa.ForeignKey("document.id")),
+    sa.Column("number", sa.Text),
+    sa.Column("heading", sa.Text),
+    sa.Column("page", sa.Integer),
+    sa.Column("sensitivity", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("search_text", sa.Text, nullable=False),
+    one_of("source", ("title", "provision", "document")),
+    one_of("sensitivity", ("public", "parties", "restricted")),
+    sa.CheckConstraint("(version_id IS NOT NULL) = (source = 'provision')", name="version"),
+    sa.CheckConstraint("(document_id IS NOT NULL) = (source = 'document')", name="document"),
+    sa.Index("ix_agreement_passage_agreement_id", "agreement_id"),
+    sa.Index("ix_agreement_passage_version_id", "version_id"),
+    sa.Index("ix_agreement_passage_document_id", "document_id"),
+)
+"""What is searched: a title, a provision of a version, a page or stretch of a document; each with who may read it."""

@@ -1,5 +1,6 @@
 """The machine-readable part of an agreement: what request policies read, and what contradicts itself."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal
 from uuid import UUID
@@ -139,8 +140,9 @@ def contradictions(terms: Terms, provision_numbers: Sequence[str]) -> list[Fault
     """Everything in the terms that cannot be meant together, or that names what is not there.
 
     `provision_numbers` are those of the version's provisions, in order. A fault points, relative to the
-    terms, at the member to change first (`/provisions/<index>/number`, relative to the version, for a number
-    used twice). An empty list says that the terms are consistent, not that they are complete or lawful.
+    terms, at a member (`/provisions/<index>/number`, relative to the version, for a number used twice). Of two
+    that cannot be meant together each is told, in the same words, first the one that is likelier the mistake.
+    An empty list says that the terms are consistent, not that they are complete or lawful.
     """
     return [
         *_about_lists(terms),
@@ -178,19 +180,26 @@ def _fault(pointer: str, code: str, detail: str) -> Fault:
     return Fault(pointer=pointer, code=code, detail=detail)
 
 
+def _clash(first: str, second: str, code: str, detail: str) -> Iterator[Fault]:
+    """Two members that cannot be meant together: either may be the one to change, so both are told."""
+    yield _fault(first, code, detail)
+    yield _fault(second, code, detail)
+
+
 def _about_lists(terms: Terms) -> Iterator[Fault]:
     for name, codes in (("categories", terms.categories), ("purposes", terms.purposes)):
         for index, code in enumerate(codes):
             if code in codes[:index]:
                 yield _fault(f"/{name}/{index}", "listed_twice", f"“{code}” is listed twice.")
     for index, code in enumerate(terms.categories):
-        wider = [other for other in terms.categories if _covers(other, code)]
+        wider = [other for other in terms.categories if covers(other, code)]
         if wider:
             detail = f"“{code}” is covered by “{wider[0]}” already: leave one of them out."
             yield _fault(f"/categories/{index}", "category_covered_already", detail)
 
 
-def _covers(wider: str, code: str) -> bool:
+def covers(wider: str, code: str) -> bool:
+    """Whether a category lies below another: codes spell out their place in the tree."""
     return wider != code and (wider == "any" or code.startswith(f"{wider}."))
 
 
@@ -198,49 +207,52 @@ def _about_limits(terms: Terms) -> Iterator[Fault]:
     longest, threshold = terms.max_duration_hours, terms.approval_over_hours
     if threshold is not None and longest is not None and threshold >= longest:
         detail = f"No loan lasts over {longest} h, so approval over {threshold} h is never asked for."
-        yield _fault("/approval_over_hours", "approval_never_reached", detail)
+        yield from _clash("/approval_over_hours", "/max_duration_hours", "approval_never_reached", detail)
     if threshold is not None and terms.approval_required:
         detail = f"Every loan needs approval, so a threshold of {threshold} h says nothing."
-        yield _fault("/approval_over_hours", "approval_always_required", detail)
+        yield from _clash("/approval_over_hours", "/approval_required", "approval_always_required", detail)
     for index, aid in enumerate(terms.automatic_aid):
         for code in aid.categories:
-            if not any(wide == code or _covers(wide, code) for wide in terms.categories):
+            if not any(wide == code or covers(wide, code) for wide in terms.categories):
                 detail = f"Automatic aid with “{code}”, which the agreement does not cover."
-                yield _fault(f"/automatic_aid/{index}/categories", "automatic_aid_not_covered", detail)
+                pointer = f"/automatic_aid/{index}/categories"
+                yield from _clash(pointer, "/categories", "automatic_aid_not_covered", detail)
     if terms.least_priority == "emergency" and terms.notice_hours:
         detail = "Only emergencies are covered, and to them a notice period does not apply."
-        yield _fault("/notice_hours", "notice_never_applies", detail)
+        yield from _clash("/notice_hours", "/least_priority", "notice_never_applies", detail)
     recall = terms.recall_notice_hours
     if recall is not None and longest is not None and recall >= longest:
         detail = f"A recall with {recall} h of notice can never end a loan of at most {longest} h."
-        yield _fault("/recall_notice_hours", "recall_outlasts_loan", detail)
+        yield from _clash("/recall_notice_hours", "/max_duration_hours", "recall_outlasts_loan", detail)
 
 
 def _about_money(terms: Terms) -> Iterator[Fault]:
     pay = terms.reimbursement
     if pay.rate_per_hour is not None and pay.model != "fixed_rate":
         detail = f"Reimbursement is “{pay.model}”, yet a rate per hour is set."
-        yield _fault("/reimbursement/rate_per_hour", "rate_contradicts_model", detail)
+        yield from _clash("/reimbursement/rate_per_hour", "/reimbursement/model", "rate_contradicts_model", detail)
     if pay.rate_per_hour is None and pay.model == "fixed_rate":
         detail = "Reimbursement is at a fixed rate, yet no rate per hour is set."
-        yield _fault("/reimbursement/rate_per_hour", "rate_missing", detail)
+        yield from _clash("/reimbursement/rate_per_hour", "/reimbursement/model", "rate_missing", detail)
     if pay.free_hours is not None and pay.model != "actual_after_hours":
         detail = f"Reimbursement is “{pay.model}”, yet free hours are set."
-        yield _fault("/reimbursement/free_hours", "free_hours_contradict_model", detail)
+        yield from _clash("/reimbursement/free_hours", "/reimbursement/model", "free_hours_contradict_model", detail)
     if pay.free_hours is None and pay.model == "actual_after_hours":
         detail = "Actual costs count after a number of hours, yet the number is not set."
-        yield _fault("/reimbursement/free_hours", "free_hours_missing", detail)
+        yield from _clash("/reimbursement/free_hours", "/reimbursement/model", "free_hours_missing", detail)
     longest = terms.max_duration_hours
     if pay.free_hours is not None and longest is not None and pay.free_hours >= longest:
         detail = f"No loan lasts over {longest} h, so costs after {pay.free_hours} h never arise."
-        yield _fault("/reimbursement/free_hours", "free_hours_cover_every_loan", detail)
+        yield from _clash("/reimbursement/free_hours", "/max_duration_hours", "free_hours_cover_every_loan", detail)
     if terms.claim_window_days is not None and pay.model == "none":
         detail = "Nothing is reimbursed, yet there is a window for claims."
-        yield _fault("/claim_window_days", "claims_without_reimbursement", detail)
+        yield from _clash("/claim_window_days", "/reimbursement/model", "claims_without_reimbursement", detail)
     rate, ceiling = pay.rate_per_hour, terms.cost_ceiling
     if rate is not None and ceiling is not None and rate.currency != ceiling.currency:
         detail = f"The rate is in {rate.currency}, the ceiling in {ceiling.currency}: they cannot be compared."
-        yield _fault("/cost_ceiling/currency", "currencies_differ", detail)
+        yield from _clash(
+            "/cost_ceiling/currency", "/reimbursement/rate_per_hour/currency", "currencies_differ", detail
+        )
 
 
 def _about_clauses(terms: Terms, provision_numbers: Sequence[str]) -> Iterator[Fault]:
@@ -251,10 +263,11 @@ def _about_clauses(terms: Terms, provision_numbers: Sequence[str]) -> Iterator[F
             yield _fault(pointer, "unknown_term", f"“{name}” is not the name of a term.")
         elif getattr(terms, name) in (None, "silent"):
             detail = f"Provision {number} is named for “{name}”, yet the terms say nothing about it."
-            yield _fault(pointer, "clause_without_term", detail)
+            yield from _clash(pointer, f"/{name}", "clause_without_term", detail)
         if number not in provision_numbers:
             yield _fault(pointer, "unknown_provision", f"There is no provision {number} in this version.")
+    uses = Counter(provision_numbers)
     for index, number in enumerate(provision_numbers):
-        if number in provision_numbers[:index]:
-            detail = f"Two provisions have the number {number}, so a reference to it is ambiguous."
+        if uses[number] > 1:
+            detail = f"{uses[number]} provisions have the number {number}, so a reference to it is ambiguous."
             yield _fault(f"/provisions/{index}/number", "provision_number_twice", detail)

@@ -39,6 +39,7 @@ AGREEMENT: dict[str, Any] = {
     "kind": "mutual_aid",
     "time_zone": "America/Chicago",
     "notice_days": 60,
+    "review_every_months": 12,
     "terms": {
         "categories": ["k9", "lab", "vehicle"],
         "purposes": ["mutual_aid", "narcotics_investigation", "evidence_processing", "search_and_rescue"],

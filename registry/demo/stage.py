@@ -67,6 +67,20 @@ class Person:
         headers = {**self._headers(), "Idempotency-Key": str(new_id())}
         return self._read(self._stage.http.post(path, json=body, headers=headers))
 
+    def patch(self, path: str, body: object, *, version: int) -> Any:
+        """The JSON of a PATCH that must succeed, from that version of the thing."""
+        headers = {
+            **self._headers(),
+            "If-Match": f'"{version}-00000000"',
+            "Content-Type": "application/merge-patch+json",
+        }
+        return self._read(self._stage.http.patch(path, content=msgspec.json.encode(body), headers=headers))
+
+    def upload(self, path: str, content: bytes, *, media_type: str, **query: str) -> Any:
+        """The JSON of a POST of a file that must succeed."""
+        headers = {**self._headers(), "Idempotency-Key": str(new_id()), "Content-Type": media_type}
+        return self._read(self._stage.http.post(path, params=query, content=content, headers=headers))
+
     def refused(self, path: str, body: object, status: int) -> Any:
         """The problem of a POST that must be refused with `status`."""
         response = self._stage.http.post(path, json=body, headers=self._headers())

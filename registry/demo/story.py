@@ -7,6 +7,7 @@ from typing import Any
 
 from registry.access.principals import OPERATOR_AGENCY_ID, Role
 from registry.demo import cast
+from registry.demo.papers import keep_papers
 from registry.demo.stage import Person, Stage
 
 EVIDENCE = hashlib.sha256(b"the signed page of the demonstration agreement").hexdigest()
@@ -35,6 +36,7 @@ def play(stage: Stage) -> dict[str, tuple[str, Person]]:
     dispatcher = stage.person(sheriff, Role.COORDINATOR, subject="coordinator@northfork.demo")
     coordinator, commander = people["coordinator"][1], people["commander"][1]
     agreement = _sign(stage, people["lawyer"][1], sheriff, police, laboratory)
+    keep_papers(stage, people["lawyer"][1], agreement, [police, laboratory])
     team = _register(stage, sheriff, laboratory)
     _search(stage, coordinator, team)
     request = _ask(stage, coordinator, team)

@@ -85,11 +85,14 @@ class Routes:
     def __init__(self, app: Litestar) -> None:
         # By number of parts and collection, so that a request is held against a handful of patterns and not all.
         self._patterns: dict[tuple[int, str], list[tuple[re.Pattern[str], list[str]]]] = {}
+        self._uploads: set[str] = set()
         for route in app.routes:
             pattern = "/" + "/".join(_component(part) for part in route.path_components)
             methods = sorted({str(m) for m in getattr(route, "methods", ())} | {"OPTIONS"})
             if "GET" in methods:
                 methods = sorted({*methods, "HEAD"})
+            if any(handler.opt.get("takes") for handler in getattr(route, "route_handlers", ())):
+                self._uploads.add(pattern)
             key = self._key(str(route.path_format))
             self._patterns.setdefault(key, []).append((re.compile(rf"\A{pattern}\Z"), methods))
 
@@ -104,6 +107,10 @@ class Routes:
             if pattern.match(path):
                 return methods
         return None
+
+    def takes_files(self, path: str) -> bool:
+        """Whether what is sent there may be as large as a file."""
+        return any(re.fullmatch(pattern, path) for pattern in self._uploads)
 
 
 class Edge:
@@ -152,9 +159,11 @@ class Edge:
         except DomainError as error:
             await exchange.refuse(error)
             return
+        if method == "POST" and self._routes.takes_files(scope["path"]):
+            exchange.most_bytes = self._settings.max_upload_bytes
         if method == "HEAD":
             # In a copy: the server below must still know that its answer has no body.
-            exchange.scope = scope = {**scope, "method": "GET"}
+            exchange.scope = scope = {**scope, "method": "GET", "registry.head": True}
             exchange.head = True
         try:
             await self._framework(scope, exchange.receive, exchange.send)
@@ -213,8 +222,9 @@ class _Exchange:
         self.scope = scope
         self._receive = receive
         self._send = send
-        self._most_bytes = settings.max_body_bytes
-        self._deadline = time.monotonic() + settings.body_seconds
+        self.most_bytes = settings.max_body_bytes
+        self._settings = settings
+        self._begun = time.monotonic()
         self._bytes = 0
         self._complete = False
         self.began = time.perf_counter()
@@ -226,11 +236,15 @@ class _Exchange:
         scope["registry.request_id"] = self.request_id
 
     async def receive(self) -> Message:
-        """The next part of the body. Raises TooSlow past the deadline, TooLarge past the limit, Malformed cut off."""
+        """The next part of the body. Raises TooSlow past the deadline, TooLarge past the limit, Malformed cut off.
+
+        Each time as much has arrived as an ordinary body may hold, there is as much time again: a large file may come
+        over a slow line, a line that has gone quiet is given up.
+        """
         if self._complete:
             return await self._receive()
         try:
-            async with asyncio.timeout(max(self._deadline - time.monotonic(), 0)):
+            async with asyncio.timeout(max(self._deadline() - time.monotonic(), 0)):
                 message = await self._receive()
         except TimeoutError:
             raise TooSlow("The body took too long to arrive; send it again on a better line.") from None
@@ -239,9 +253,13 @@ class _Exchange:
         if message["type"] == "http.request":
             self._bytes += len(message.get("body", b""))
             self._complete = not message.get("more_body", False)
-            if self._bytes > self._most_bytes:
-                raise TooLarge(f"The body is larger than {self._most_bytes} bytes.")
+            if self._bytes > self.most_bytes:
+                raise TooLarge(f"The body is larger than {self.most_bytes} bytes.")
         return message
+
+    def _deadline(self) -> float:
+        stretches = 1 + self._bytes // self._settings.max_body_bytes
+        return self._begun + self._settings.body_seconds * stretches
 
     async def send(self, message: Message) -> None:
         """Complete the headers; drop the body of an answer to HEAD."""

@@ -17,6 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from registry.database.handles import Write
 from registry.http.answers import Rendered
+from registry.http.requests import BodyStream
 from registry.http.tables import idempotency_record
 from registry.kernel.errors import Busy, Fault, IdempotencyKeyReused, InFlight, Malformed
 
@@ -70,14 +71,29 @@ class Claim:
     """One request's hold on its key: taken by `Write.once`, completed just before the commit."""
 
     def __init__(
-        self, *, agency_id: UUID, subject: str, operation: str, key: str, path: str, body: bytes, now: datetime
+        self,
+        *,
+        agency_id: UUID,
+        subject: str,
+        operation: str,
+        key: str,
+        path: str,
+        body: bytes | BodyStream,
+        now: datetime,
     ) -> None:
         self._scope = {"agency_id": agency_id, "subject": subject, "operation": operation, "key": key}
         self._its = {f"its_{name}": value for name, value in self._scope.items()}
-        self._fingerprint = hashlib.sha256(path.encode() + b"\n" + body).hexdigest()
+        self._path = path
+        self._body = body
         self._now = now
         self._taken = False
         self.rendered: Rendered | None = None
+
+    @property
+    def _fingerprint(self) -> str:
+        """What the request asked. A body that is streamed must have come by now."""
+        body = self._body.digest() if isinstance(self._body, BodyStream) else self._body
+        return hashlib.sha256(self._path.encode() + b"\n" + body).hexdigest()
 
     async def take(self, write: Write) -> None:
         """Take the key, or raise Replay with the stored answer, IdempotencyKeyReused, or InFlight."""

@@ -11,11 +11,12 @@ import msgspec
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 
-from registry.http.answers import Answer
+from registry.http.answers import Answer, Content
 from registry.http.problems import MEDIA_TYPE, STATUS, Problem
 
 _REF = "#/components/schemas/{name}"
 _TITLES = dict(STATUS.values()) | {500: "Internal error"}
+_FILE = {"type": "string", "format": "binary"}
 _EVERY = (400, 401, 403, 500, 503)
 _BY_VERB = {
     "get": (),
@@ -27,6 +28,7 @@ _TAGS = {
     "agencies": "Who takes part.",
     "taxonomy": "The words: categories with NIMS typing, purposes, provision headings.",
     "agreements": "What agencies agreed to, and whether it is in force.",
+    "documents": "What is on file with an agreement.",
     "assets": "What can be lent, and when.",
     "policy": "Decisions with their reasons, and what-if.",
     "requests": "What is asked for, decided, approved.",
@@ -102,6 +104,10 @@ _HEADERS: dict[str, Any] = {
     },
     "ETag": {
         "description": "Version and derived state of the item; send it back as If-Match or If-None-Match.",
+        "schema": {"type": "string"},
+    },
+    "Content-Disposition": {
+        "description": "`attachment` with the file's name (RFC 6266).",
         "schema": {"type": "string"},
     },
     "Location": {"description": "Address of the new item.", "schema": {"type": "string", "format": "uri-reference"}},
@@ -183,6 +189,9 @@ def _operation(
             media["example"] = opt["example"]
         kinds = ["application/merge-patch+json", "application/json"] if method == "patch" else ["application/json"]
         document["requestBody"] = {"required": True, "content": dict.fromkeys(kinds, media)}
+    elif opt["takes"]:
+        files = {"schema": _FILE, "example": opt["example"]}
+        document["requestBody"] = {"required": True, "content": dict.fromkeys(opt["takes"], files)}
     document["responses"] = _responses(path, method, handler, schemas, public)
     if public:
         document["security"] = []
@@ -208,8 +217,11 @@ def _responses(
         if opt["answer"] is not None:
             media["example"] = opt["answer"]
         success["content"] = {"application/json": media}
-    elif (produced := opt.get("produces")) is not None:
-        success["content"] = {produced: {"schema": {"type": "string"}}}
+    elif opt["produces"]:
+        schema = _FILE if opt["returns"] is Content else {"type": "string"}
+        success["content"] = {media: {"schema": schema} for media in opt["produces"]}
+    if opt["returns"] is Content:
+        success["headers"]["Content-Disposition"] = {"$ref": "#/components/headers/Content-Disposition"}
     responses: dict[str, Any] = {str(status): success}
     if opt["etag"] and method == "get":
         responses["304"] = {"description": "You have it already.", "headers": dict(headers)}
@@ -222,7 +234,9 @@ def _responses(
             statuses.add(412)
         if opt["query"] is not None:
             statuses.add(422)  # parameters that do not go together, a cursor of another list
-        if _body_type(handler) is None:
+        if opt["takes"]:
+            statuses.add(408)
+        elif _body_type(handler) is None:
             statuses -= {413, 415}
     for code in sorted(statuses):
         extra = dict(headers)

@@ -5,8 +5,10 @@ filter would then return everything. Here the body is decoded strictly into the 
 parameter must be known, given once, and within its bounds.
 """
 
+import hashlib
 import re
 import unicodedata
+from collections.abc import AsyncIterator
 from functools import cache
 from typing import Any, TypeVar, get_args
 from urllib.parse import unquote_to_bytes
@@ -52,6 +54,29 @@ class StrictRequest(Request[Any, Any, Any]):
                 faults=[Fault(pointer="", code="malformed_json", detail="not well-formed JSON in UTF-8")],
             ) from None
         return value
+
+
+class BodyStream:
+    """A body that is taken as it comes instead of read whole; its hash stands for it afterwards."""
+
+    def __init__(self, request: Request[Any, Any, Any]) -> None:
+        self._request = request
+        self._hash = hashlib.sha256()
+        self.media_type = media_of(header_values(request.scope, b"content-type"))  # type: ignore[arg-type]  # open mappings both
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._request.stream():
+            self._hash.update(chunk)
+            yield chunk
+
+    def digest(self) -> bytes:
+        """SHA-256 of what has come."""
+        return self._hash.digest()
+
+
+def media_of(given: list[bytes]) -> str:
+    """The media type of a Content-Type field, without its parameters."""
+    return given[0].decode("latin-1").partition(";")[0].strip().lower() if given else ""
 
 
 def _decode(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
@@ -122,21 +147,21 @@ def _refuse_loose_text(value: Any, pointer: str) -> None:
 
 
 def refuse_other_media(scope: Scope) -> None:
-    """Raises UnsupportedMediaType when an unsafe request brings a body that is not JSON in UTF-8."""
+    """Raises UnsupportedMediaType when an unsafe request brings a body that is not JSON in UTF-8.
+
+    An operation that takes files names the kinds it takes, and needs to be told which it gets.
+    """
     if scope["method"] not in ("POST", "PATCH", "PUT"):
         return
-    given = [value for name, value in scope["headers"] if name == b"content-type"]
-    if not given:
+    given = header_values(scope, b"content-type")
+    takes: tuple[str, ...] = scope["route_handler"].opt.get("takes", ())
+    if not given and not takes:
         return
-    media, _, rest = given[0].decode("latin-1").partition(";")
     allowed = {"application/json"} | ({"application/merge-patch+json"} if scope["method"] == "PATCH" else set())
-    charset = rest.strip().lower()
-    if (
-        len(given) > 1
-        or media.strip().lower() not in allowed
-        or charset not in ("", "charset=utf-8", 'charset="utf-8"')
-    ):
-        raise UnsupportedMediaType(f"Send {' or '.join(sorted(allowed))} in UTF-8.")
+    allowed = set(takes) or allowed
+    charset = given[0].decode("latin-1").partition(";")[2].strip().lower() if given else ""
+    if len(given) != 1 or media_of(given) not in allowed or charset not in ("", "charset=utf-8", 'charset="utf-8"'):
+        raise UnsupportedMediaType(f"Send {' or '.join(sorted(allowed))}{'' if takes else ' in UTF-8'}.")
 
 
 def header_values(scope: Scope, name: bytes) -> list[bytes]:

@@ -1,7 +1,7 @@
 """Gathers the facts of one decision from the database: the only place that does, so nothing else is decided on.
 
-What the registry does not know yet stays absent, and policies treat absence as not satisfied: so far that is the
-requesting agency's insurance certificate (`requesting_insurance_current`).
+What the registry does not know stays absent, and policies treat absence as not satisfied: whether the requesting
+agency is insured (`requesting_insurance_current`), where it has never put a certificate on file.
 """
 
 from datetime import datetime, timedelta
@@ -17,6 +17,7 @@ from registry.access.principals import Principal
 from registry.agencies.schemas import Location
 from registry.agencies.tables import agency
 from registry.agreements.in_force import day_starts_at
+from registry.agreements.insurance.queries import insured
 from registry.agreements.queries import AgreementCandidate, candidates
 from registry.agreements.terms import Terms
 from registry.assets.queries import AssetRow, asset_facts
@@ -101,6 +102,8 @@ async def gather(
     sides = {side.id: side for side in await read.all(_SIDES, parties)}
     lent_out = await read.value(_LENT_OUT, {"assisting_id": row.agency_id, "category": row.category})
     tried = await candidates(read, requesting_agency_id, row.agency_id, row.category, now)
+    insurance_matters = any(candidate.terms.insurance_required for candidate in tried)
+    insurance = await insured(read, requesting_agency_id, window) if insurance_matters else None
     ask = Ask(
         start=window.start,
         end=window.end,
@@ -131,7 +134,7 @@ async def gather(
             certification_required=row.certification_required,
             hourly_cost_minor=row.hourly_rate_minor,
         ),
-        agreements=tuple(_agreement(candidate) for candidate in tried),
+        agreements=tuple(_agreement(candidate, insurance) for candidate in tried),
         lent_out_units=int(lent_out),
     )
 
@@ -166,7 +169,7 @@ def _certifications(row: AssetRow, time_zone: str | None) -> tuple[Certification
     )
 
 
-def _agreement(candidate: AgreementCandidate) -> AgreementFacts:
+def _agreement(candidate: AgreementCandidate, insurance: bool | None) -> AgreementFacts:
     return AgreementFacts(
         id=candidate.id,
         number=candidate.number,
@@ -179,12 +182,12 @@ def _agreement(candidate: AgreementCandidate) -> AgreementFacts:
         covers_direction=candidate.covers_direction,
         covers_until=candidate.covers_until,
         effective_at=candidate.effective_at,
-        terms=_terms(candidate.terms),
+        terms=_terms(candidate.terms, insurance),
         clauses={_TERM_OF.get(term, term): number for term, number in candidate.terms.clauses.items()},
     )
 
 
-def _terms(terms: Terms) -> TermFacts:
+def _terms(terms: Terms, insurance: bool | None) -> TermFacts:
     return TermFacts(
         purposes=tuple(terms.purposes),
         least_priority=terms.least_priority,
@@ -195,7 +198,7 @@ def _terms(terms: Terms) -> TermFacts:
         approval_required=terms.approval_required,
         approval_over_hours=terms.approval_over_hours,
         insurance_required=terms.insurance_required,
-        requesting_insurance_current=None,
+        requesting_insurance_current=insurance if terms.insurance_required else None,
         reimbursement_model=terms.reimbursement.model,
         liability=terms.liability,
         recall_notice_hours=terms.recall_notice_hours,

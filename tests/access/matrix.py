@@ -52,7 +52,20 @@ THINGS: Mapping[str, Mapping[Side, str]] = {
     "draft_agreement": {"owner": "custodian party"},
     "agreement_in_review": {"owner": "custodian party", "partner": "party"},
     "agreement": {"owner": "custodian party", "partner": "party", "operator": ""},
+    "review": {"owner": "custodian party", "partner": "party desk"},
+    "comment": {"owner": "custodian party", "partner": "party author"},
+    "own_comment": {"owner": "custodian party author"},
+    "signing_authority": {"owner": "own", "partner": "", "operator": ""},
     "public_agreement": {"owner": "custodian party", "partner": "party", "stranger": "", "operator": ""},
+    "draft_document": {"owner": "custodian party own"},
+    "document": {"owner": "custodian party own", "partner": "party"},
+    "partners_document": {"owner": "custodian party", "partner": "party own"},
+    "restricted_document": {"owner": "custodian party own", "partner": "party"},
+    "public_document": {"owner": "custodian party own", "partner": "party", "stranger": "", "operator": ""},
+    "spare_document": {"owner": "custodian party own", "partner": "party", "stranger": "", "operator": ""},
+    "certificate": {"owner": "own", "partner": "", "stranger": "", "operator": ""},
+    "duty": {"owner": "custodian party", "partner": "party", "operator": ""},
+    "calendar_feed": {"owner": "own"},
     "private_asset": {"owner": "own"},
     "shared_asset": {"owner": "own", "partner": ""},
     "network_asset": {"owner": "own", "partner": "", "stranger": "", "operator": ""},
@@ -71,13 +84,22 @@ GRANTS: Mapping[str, Mapping[str, str]] = {
     "agencies:create": {"R": "anyone"},
     "agencies:update": {"G": "own", "R": "anyone"},
     "agencies:admit": {"R": "anyone"},
+    "agencies:authorise": {"LG": "own"},
     "taxonomy:read": {"CALUGSR": "anyone"},
     "agreements:read": {"CALUGSR": "anyone"},
     "agreements:create": {"LS": "custodian", "R": "anyone"},
     "agreements:update": {"LS": "custodian"},
     "agreements:review": {"L": "custodian"},
+    "agreements:advise": {"L": "party"},
+    "agreements:comment": {"CAL": "party"},
     "agreements:sign": {"L": "party"},
     "agreements:attest": {"R": "anyone"},
+    "agreements:file": {"LG": "custodian party"},
+    "agreements:keep": {"L": "custodian"},
+    "agreements:hold": {"L": "custodian party"},
+    "calendars:manage": {"CLG": "own"},
+    "documents:file": {"LS": "custodian party", "R": "anyone"},
+    "documents:withdraw": {"LS": "custodian own", "R": "anyone"},
     "assets:read": {"CALUGSR": "anyone"},
     "assets:create": {"GS": "own"},
     "assets:update": {"GS": "own"},
@@ -101,20 +123,26 @@ class Operation(Struct, kw_only=True, frozen=True):
     """The row of one operation.
 
     `on` are the things it is tried on, none for what concerns the caller's own agency alone. `only` narrows the
-    relations that do; `in_body` says that the thing is named in the body, where the unknown is a fault of the body
-    (422); `cut` that everybody who sees the thing and has the role gets an answer, cut to what concerns them.
+    relations that do, and `by` the roles, where the thing is one person's; `in_body` says that the thing is named in
+    the body, where the unknown is a fault of the body (422); `cut` that everybody who sees the thing and has the role
+    gets an answer, cut to what concerns them; `cleared` which roles alone reach what is restricted, of the things named
+    in `RESTRICTED`.
     """
 
     permission: str | None
     on: tuple[str, ...] = ()
     only: str | None = None
+    by: str | None = None
     in_body: bool = False
     cut: bool = False
+    cleared: str | None = None
 
 
+RESTRICTED = {"restricted_document"}
 AGREEMENTS = ("draft_agreement", "agreement_in_review", "agreement", "public_agreement")
 ASSETS = ("private_asset", "shared_asset", "network_asset")
 REQUESTS = ("draft_request", "request")
+DOCUMENTS = ("draft_document", "document", "partners_document", "restricted_document", "public_document")
 LOANS = ("reserved_loan", "loan_on_scene", "closed_loan")
 
 
@@ -131,13 +159,18 @@ AGENCY_ROWS = {
     **_each("update_agency", "agencies:update", "agency"),
     **_each("activate_agency suspend_agency reinstate_agency dissolve_agency", "agencies:admit", "spare_agency"),
     **_each("list_agency_history", "ledger:read", "agency", cut=True),
+    **_each("create_signing_authority", "agencies:authorise", "agency"),
+    **_each("list_signing_authorities", "agencies:read", "contact"),
+    **_each("get_signing_authority", "agencies:read", "signing_authority"),
+    **_each("delegate_signing_authority revoke_signing_authority", "agencies:authorise", "signing_authority"),
 }
 TAXONOMY_ROWS = _each("list_categories get_category list_purposes list_provision_headings", "taxonomy:read")
 AGREEMENT_ROWS = {
-    **_each("list_agreements list_agreements_in_force", "agreements:read"),
+    **_each("list_agreements list_agreements_in_force list_checklists get_checklist", "agreements:read"),
     **_each("create_agreement record_agreement", "agreements:create"),
     **_each("get_agreement", "agreements:read", *AGREEMENTS),
     **_each("get_agreement_version list_agreement_versions", "agreements:read", *AGREEMENTS, only="party"),
+    **_each("get_agreement_completeness list_agreement_contradictions", "agreements:read", *AGREEMENTS, only="party"),
     **_each("get_agreement_redline get_agreement_redline_page", "agreements:read", *AGREEMENTS, only="party"),
     **_each(
         "update_agreement submit_agreement send_back_agreement send_agreement_for_signature withdraw_agreement "
@@ -154,9 +187,49 @@ AGREEMENT_ROWS = {
         "agreements:sign",
         *AGREEMENTS,
     ),
+    **_each("list_agreement_reviews list_agreement_comments", "agreements:read", *AGREEMENTS, only="party"),
+    **_each("get_agreement_review", "agreements:read", "review"),
+    **_each("add_agreement_reviewer", "agreements:update", *AGREEMENTS),
+    **_each("release_agreement_reviewer", "agreements:update", "review"),
+    **_each("approve_agreement_review request_agreement_changes", "agreements:advise", "review", only="desk"),
+    **_each("get_agreement_comment", "agreements:read", "comment", "own_comment"),
+    **_each("create_agreement_comment", "agreements:comment", *AGREEMENTS),
+    **_each("update_agreement_comment", "agreements:comment", "comment", "own_comment", only="author", by="L"),
+    **_each("resolve_agreement_comment reopen_agreement_comment", "agreements:comment", "comment", "own_comment"),
     **_each("attest_agreement", "agreements:attest", *AGREEMENTS),
+    **_each("import_agreements", "agreements:attest"),
     **_each("list_agreement_history", "ledger:read", *AGREEMENTS, cut=True),
     **_each("get_agreement_scorecard", "metrics:read", *AGREEMENTS),
+}
+DOCUMENT_ROWS = {
+    **_each("search_agreements", "agreements:read"),
+    **_each("file_document", "documents:file", *AGREEMENTS),
+    **_each("list_agreement_documents", "agreements:read", *AGREEMENTS),
+    **_each("get_document", "agreements:read", *DOCUMENTS),
+    **_each("get_document_content", "agreements:read", *DOCUMENTS, cleared="LU"),
+    **_each("withdraw_document", "documents:withdraw", *DOCUMENTS[:-1], "spare_document"),
+    **_each("list_document_history", "ledger:read", *DOCUMENTS, cut=True),
+}
+DEADLINE_ROWS = {
+    **_each("list_deadlines", "agreements:read"),
+    **_each("list_agency_insurance", "agencies:read", "agency"),
+    **_each("get_agency_insurance", "agencies:read", "certificate"),
+    **_each("create_agency_insurance", "agencies:update", "agency"),
+    **_each("retire_agency_insurance", "agencies:update", "certificate"),
+    **_each(
+        "list_agreement_duties list_agreement_periodic_reviews get_agreement_retention",
+        "agreements:read",
+        *AGREEMENTS,
+        only="party",
+    ),
+    **_each("create_agreement_duty", "agreements:file", *AGREEMENTS),
+    # The duty of the scene is the custodian's own.
+    **_each("fulfil_agreement_duty waive_agreement_duty", "agreements:file", "duty", only="custodian"),
+    **_each("complete_agreement_review set_agreement_retention", "agreements:keep", *AGREEMENTS),
+    **_each("place_agreement_hold lift_agreement_hold", "agreements:hold", *AGREEMENTS),
+    **_each("create_calendar_feed list_calendar_feeds", "calendars:manage"),
+    **_each("get_calendar_feed revoke_calendar_feed", "calendars:manage", "calendar_feed"),
+    "get_calendar": Operation(permission=None),
 }
 ASSET_ROWS = {
     **_each("list_assets", "assets:read"),
@@ -200,6 +273,8 @@ OPERATIONS: Mapping[str, Operation] = {
     **AGENCY_ROWS,
     **TAXONOMY_ROWS,
     **AGREEMENT_ROWS,
+    **DOCUMENT_ROWS,
+    **DEADLINE_ROWS,
     **ASSET_ROWS,
     **POLICY_ROWS,
     **REQUEST_ROWS,
@@ -234,6 +309,10 @@ def verdict(row: Operation, who: Who, thing: str | None) -> Verdict:
     relation = THINGS[thing].get(who.side)
     if relation is None:
         return "hidden"
+    if row.cleared is not None and thing in RESTRICTED and who.role not in row.cleared:
+        return "forbidden"
+    if row.by is not None and who.role not in row.by:
+        return "forbidden"
     needed = set(" ".join(granted).split()) if row.only is None else set(row.only.split())
     return "allowed" if row.cut or needed & {"anyone", *relation.split()} else "forbidden"
 
@@ -261,6 +340,10 @@ OUTSIDERS = ("anonymous", "expired", "suspended", "without a scope", "without a 
 
 # Query parameters that name a thing, and the thing that a stranger may not know of.
 IDS_IN_QUERIES: tuple[tuple[str, str, str], ...] = (
+    ("list_deadlines", "agreement_id", "agreement"),
+    ("list_deadlines", "party", "agency"),
+    ("list_deadlines", "custodian", "agency"),
+    ("list_deadlines", "agency_id", "agency"),
     ("list_decisions", "asset_id", "shared_asset"),
     ("list_decisions", "agreement_id", "agreement"),
     ("list_decisions", "root_id", "decision"),

@@ -1,5 +1,6 @@
 """The things that the matrix is about, made through the API, and a well-formed request for each operation."""
 
+import re
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -9,11 +10,14 @@ from msgspec import Struct
 
 from registry.access.development import development_token
 from registry.access.principals import OPERATOR_AGENCY_ID, Role
+from registry.agreements.duties.schemas import NEW_DUTY_EXAMPLE
+from registry.agreements.insurance.schemas import NEW_CERTIFICATE_EXAMPLE
 from registry.kernel.time import utc_now
 from tests.access.matrix import ROLE, Who
 from tests.support.agreements import agreement_body, sign_agreement
 from tests.support.assets import make_asset
 from tests.support.cast import SERVICE_SCOPES, Agency, Cast, make_agency
+from tests.support.documents import PLAIN, file_document
 from tests.support.loans import CONDITION, REASON, Partners, make_loan
 from tests.support.policy import make_decision
 from tests.support.requests import line_for, make_request, submitted
@@ -76,16 +80,23 @@ class Scene(Struct, kw_only=True, frozen=True):
             case _:
                 return self.owner.as_()
 
+    def absent(self, thing: str) -> str:
+        """An id of nothing, in the place of the thing's."""
+        return "/".join([*self.things[thing].split("/")[:-1], str(uuid4())])
+
     def request(self, operation: str, thing_id: str | None) -> tuple[str, str, dict[str, Any]]:
         """Method, path and options of a well-formed request for the operation."""
         method, template = self.paths[operation]
-        path = template.replace("{no}", "1").replace("{code}", "k9")
+        path = template.replace("{no}", "1").replace("{code}", "k9").replace("{checklist}", "general")
         if "{" in path:
             assert thing_id is not None
-            path = f"{path[: path.index('{')]}{thing_id}{path[path.index('}') + 1 :]}"
+            ids = iter(thing_id.split("/"))  # a part of a thing is named with the thing
+            path = re.sub(r"\{\w+\}", lambda _: next(ids, str(uuid4())), path)
         path += QUERIES.get(operation, "").format(owner=self.owner.id, partner=self.partner.id)
         if method in ("GET", "DELETE"):
             return method, path, {}
+        if operation == "file_document":
+            return method, path, {"content": b"Filed by the matrix.", "headers": {"content-type": PLAIN}}
         body = self.body(operation, thing_id)
         headers = {"if-match": "*"} if method == "PATCH" else {}
         return method, path, {"json": body, "headers": headers}
@@ -114,8 +125,12 @@ class Scene(Struct, kw_only=True, frozen=True):
                 return {**REASON, "by": (utc_now() + timedelta(hours=2)).isoformat()}
             case "request_loan_extension":
                 return {**REASON, "until": (utc_now() + timedelta(hours=20)).isoformat()}
-            case "submit_request":
+            case "submit_request" | "submit_agreement" | "send_agreement_for_signature":
                 return {}
+            case "add_agreement_reviewer":
+                return {"agency_id": str(self.partner.id), "desk": f"Desk {uuid4().hex[:12]}"}
+            case "create_agreement_comment":
+                return {"version_no": 1, "provision": "1", "audience": "parties", "text": "From when on?"}
         return self.bodies[operation]
 
 
@@ -123,6 +138,8 @@ QUERIES = {
     "get_agreement_redline": "?from_version=1&to_version=1",
     "get_agreement_redline_page": "?from_version=1&to_version=1",
     "list_agreements_in_force": "?requesting_agency_id={partner}&assisting_agency_id={owner}",
+    "search_agreements": "?q=mutual",
+    "file_document": "?kind=other",
     "get_asset_availability": "?start=2030-01-01T00:00:00Z&end=2030-01-02T00:00:00Z",
 }
 
@@ -170,6 +187,30 @@ async def make_scene(service: Service, cast: Cast) -> Scene:
     in_review = await owner.legal.done("POST", "/v1/agreements", agreement_body(owner, partner, **titled))
     await owner.legal.done("POST", f"/v1/agreements/{in_review['id']}/submit", {})
 
+    reviewed = f"/v1/agreements/{in_review['id']}"
+    desk = {"agency_id": str(partner.id), "desk": "County attorney"}
+    review = await owner.legal.done("POST", f"{reviewed}/reviews", desk)
+    said = {"version_no": 1, "provision": "1", "text": f"A remark: {CANARY}."}
+    comment = await partner.legal.done("POST", f"{reviewed}/comments", {**said, "audience": "parties"})
+    own_comment = await owner.legal.done("POST", f"{reviewed}/comments", {**said, "audience": "agency"})
+    office = {"office": "Sheriff", "basis": "election", "citation": f"Of {CANARY}", "valid_from": "2020-01-01"}
+    authority = await owner.admin.done("POST", f"/v1/agencies/{owner.id}/signing-authorities", office)
+    certificate = await owner.admin.done(
+        "POST", f"/v1/agencies/{owner.id}/insurance", {**NEW_CERTIFICATE_EXAMPLE, "policy_number": CANARY}
+    )
+    feed = await owner.legal.done("POST", "/v1/calendar-feeds", {"label": f"Calendar {CANARY}"})
+    filing = {**NEW_DUTY_EXAMPLE, "title": f"File it {CANARY}"}
+    duty = await owner.legal.done("POST", f"/v1/agreements/{agreement['id']}/duties", filing)
+    law: dict[str, Any] = {"sensitivity": "restricted", "exemption": "have counsel review"}
+    documents = {
+        "draft_document": await file_document(owner.legal, draft["id"], CANARY),
+        "document": await file_document(owner.legal, agreement["id"], CANARY, title=CANARY),
+        "partners_document": await file_document(partner.legal, agreement["id"], CANARY, filename=CANARY),
+        "restricted_document": await file_document(owner.legal, public["id"], CANARY, title=CANARY, **law),
+        "spare_document": await file_document(owner.legal, public["id"], "Spare.", sensitivity="public"),
+        "public_document": await file_document(owner.legal, public["id"], "Open.", sensitivity="public"),
+    }
+
     bodies, paths = _contract(service)
     partners = Partners(assisting=owner, requesting=partner, stranger=stranger, agreement=agreement)
     named: dict[str, Any] = {"name": f"Dog team {CANARY}"}
@@ -194,7 +235,15 @@ async def make_scene(service: Service, cast: Cast) -> Scene:
             "public_agreement": public["id"],
             "draft_agreement": draft["id"],
             "agreement_in_review": in_review["id"],
+            "review": f"{in_review['id']}/{review['id']}",
+            "comment": f"{in_review['id']}/{comment['id']}",
+            "own_comment": f"{in_review['id']}/{own_comment['id']}",
+            "signing_authority": f"{owner.id}/{authority['id']}",
+            "certificate": f"{owner.id}/{certificate['id']}",
+            "duty": f"{agreement['id']}/{duty['id']}",
+            "calendar_feed": feed["id"],
             **{name: made["id"] for name, made in assets.items()},
+            **{name: made["id"] for name, made in documents.items()},
             "decision": str(decision.id),
             "draft_request": (await make_request(partner, assets["shared_asset"], **asked))["id"],
             "request": (await submitted(partner, await make_asset(owner, **named), **asked))["id"],

@@ -59,7 +59,8 @@ def test_a_service_may_only_what_its_scopes_name() -> None:
 def test_p27_a_registry_administrator_neither_asks_nor_approves_nor_lends(action: Action) -> None:
     allowed = {
         "agencies:read", "agencies:create", "agencies:update", "agencies:admit", "taxonomy:read", "agreements:read",
-        "agreements:create", "agreements:attest", "assets:read", "ledger:read",
+        "agreements:create", "agreements:attest", "documents:file", "documents:withdraw", "assets:read",
+        "ledger:read",
     }  # fmt: skip
     assert may_ever(principal(Role.REGISTRY_ADMIN), action) is (action in allowed)
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from registry.agreements.tables import agreement_version, provision
 from registry.database.connect import unit_of_work
-from registry.ledger.commands import record
+from registry.ledger.commands import record_many
 from registry.ledger.tables import ledger_event, ledger_event_agency
 from tests.support.agreements import record_agreement, sign_agreement
 from tests.support.cast import Cast
@@ -169,10 +169,10 @@ async def test_where_the_reading_cannot_be_recorded_nothing_is_shown(
     found = await sign_agreement(service, cast.assisting, cast.requesting, provisions=PROVISIONS)
 
     async def failing(*arguments: Any, **options: Any) -> None:
-        await record(*arguments, **options)
+        await record_many(*arguments, **options)
         raise OSError("no space left on the device")
 
-    monkeypatch.setattr("registry.agreements.commands.reading.record", failing)
+    monkeypatch.setattr("registry.agreements.commands.reading.record_many", failing)
     for suffix in ("", "/versions/1"):
         response = await cast.requesting.auditor.get(f"{PATH}/{found['id']}{suffix}")
         assert_problem(response, 503, "reading_not_recorded")

@@ -22,6 +22,7 @@ from registry.agreements.in_force import (
     force_windows,
     last_day,
     party_windows,
+    term_end,
     term_ends,
     utc_bounds,
     withdrawal_ends_at,
@@ -345,6 +346,13 @@ class TestTerms:
         ends = term_ends(date(2026, 1, 31), monthly, date(2026, 1, 1))
         assert [next(ends) for _ in range(3)] == [date(2026, 1, 31), date(2026, 2, 28), date(2026, 3, 31)]
 
+    def test_a_term_lasts_whole_months_from_the_day_after_the_one_before(self) -> None:
+        assert term_end(date(2026, 6, 30), 6) == date(2026, 12, 31)
+        assert term_end(date(2026, 4, 30), 1) == date(2026, 5, 31)
+        assert term_end(date(2027, 2, 28), 12) == date(2028, 2, 29)
+        assert term_end(date(2024, 2, 29), 12) == date(2025, 2, 28)
+        assert term_end(date(2026, 6, 15), 12) == date(2027, 6, 15)
+
     def test_a_limited_number_of_renewals_ends(self) -> None:
         twice = Renewal(months=12, times=2)
         assert list(term_ends(date(2026, 6, 30), twice, date(2026, 1, 1))) == [
@@ -366,5 +374,5 @@ class TestTerms:
         self, expires_on: date, months: int, not_before: date
     ) -> None:
         found = next(term_ends(expires_on, Renewal(months=months), not_before))
-        every = [add_months(expires_on, n * months) for n in range(12 * 155 // months + 2)]
+        every = [term_end(expires_on, n * months) for n in range(12 * 155 // months + 2)]
         assert found == next(day for day in every if day >= not_before)

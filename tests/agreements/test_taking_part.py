@@ -14,7 +14,9 @@ from registry.kernel.time import format_instant, utc_now
 from tests.agreements.test_amendments import act, hand
 from tests.agreements.test_in_force import CHICAGO, TICK, in_force
 from tests.support.agreements import agreement_body, record_agreement, sign_agreement
+from tests.support.assets import make_asset
 from tests.support.cast import Agency, Cast
+from tests.support.policy import make_decision
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
@@ -310,6 +312,20 @@ class TestDirections:
         (helped,) = await in_force(cast.requesting, cast.assisting)
         (turned,) = await in_force(cast.assisting, cast.requesting)
         assert (helped["assists"], turned["assists"]) == (True, False)
+
+    async def test_the_catalogue_and_decisions_go_by_who_assists_whom(self, service: Service, cast: Cast) -> None:
+        directions = [{"agency_id": str(cast.requesting.id), "role": "requests"}]
+        await sign_agreement(service, cast.assisting, cast.requesting, terms={"directions": directions})
+        for owner, asker, lendable in (
+            (cast.assisting, cast.requesting, True),
+            (cast.requesting, cast.assisting, False),
+        ):
+            asset = await make_asset(owner)
+            found = await asker.coordinator.done("GET", f"/v1/assets?lendable=true&agency_id={owner.id}")
+            assert [item["id"] for item in found["items"]] == ([asset["id"]] if lendable else [])
+            decision = await make_decision(asker, asset)
+            assert decision.outcome == ("permitted" if lendable else "denied")
+        assert "does not assist" in decision.decision.near_misses[0].explanation
 
     async def test_directions_name_parties_once_and_leave_somebody_to_help_and_to_be_helped(self, cast: Cast) -> None:
         body = agreement_body(cast.assisting, cast.requesting)

@@ -35,7 +35,10 @@ def test_fuzz_finds_nothing(private_url: str, tmp_path: Path, seed: int) -> None
             *("--checks", "all", "--max-examples", str(EXAMPLES), "--seed", str(seed)),
             *("--continue-on-failure", "--no-color", "--workers", "1"),
         ]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=3000)
+        hooks = {"SCHEMATHESIS_HOOKS": str(Path(__file__).with_name("fuzz_hooks.py"))}
+        done = subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, timeout=3000, env={**os.environ, **hooks}
+        )
     report = done.stdout
     assert done.returncode == 0, report[-6000:]
     found = re.search(r"([0-9]+) generated, ([0-9]+) passed", report)

@@ -14,6 +14,10 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy.engine import Connection
 
 from registry.agencies.tables import agency
+from registry.agreements.queries.signing import signing_of
+from registry.agreements.review_tables import agreement_review_round
+from registry.agreements.signing_tables import agreement_signing
+from registry.agreements.tables import agreement, agreement_party, agreement_version
 from registry.database.connect import connect, unit_of_work
 from registry.database.handles import Read
 from registry.database.migrate import (
@@ -28,7 +32,13 @@ from registry.schema import all_tables, metadata
 from tests.support.databases import POSTGRES_URL, copy_postgres
 from tests.support.sabotage import change_schema
 
-APPEND_ONLY = ("ledger_event", "ledger_event_agency", "agreement_signature", "agreement_approval")
+APPEND_ONLY = (
+    "ledger_event",
+    "ledger_event_agency",
+    "agreement_signature",
+    "agreement_approval",
+    "agreement_signature_authority",
+)
 PARTS_OF_A_VERSION = ("provision", "agreement_coverage", "agreement_version_dates")
 TRIGGERS = {
     "sqlite": {
@@ -36,11 +46,17 @@ TRIGGERS = {
         *(f"{table}_frozen_{verb}" for table in PARTS_OF_A_VERSION for verb in ("insert", "update", "delete")),
         *(f"agreement_version_frozen_{verb}" for verb in ("update", "delete")),
         *(f"allocation_no_overlap_{verb}" for verb in ("insert", "update")),
-        *(f"{table}_fts_{verb}" for table in ("agency", "asset") for verb in ("insert", "update", "delete")),
+        *(
+            f"{table}_fts_{verb}"
+            for table in ("agency", "asset", "agreement_passage")
+            for verb in ("insert", "update", "delete")
+        ),
+        *(f"document_no_{verb}" for verb in ("update", "delete")),
     },
     "postgresql": {
         *(f"{table}_no_{what}" for table in APPEND_ONLY for what in ("change", "truncate")),
         *(f"{table}_frozen" for table in (*PARTS_OF_A_VERSION, "agreement_version")),
+        *(f"document_no_{what}" for what in ("update", "delete", "truncate")),
     },
 }
 LIST_TRIGGERS = {
@@ -182,6 +198,46 @@ async def test_an_upgraded_schema_equals_a_fresh_one(dialect: str, upgraded: Rea
     """The fresh one was migrated in one go; `upgraded` stopped on the way and took data along."""
     fresh = await ask(private_url, SCHEMA[dialect])
     assert [tuple(row) for row in await upgraded.all(sa.text(SCHEMA[dialect]))] == fresh
+
+
+ON_ITS_WAY = {"in_review": UUID(int=7), "out_for_signature": UUID(int=8), "draft": UUID(int=9)}
+
+
+async def test_texts_on_their_way_are_carried_into_rounds_of_review_and_signature(empty_url: str) -> None:
+    """Reviewers can still be named, and everybody signs at once, as it was when they set out."""
+    await migrate(empty_url, "0003")
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    common = {"version": 1, "created_at": at, "updated_at": at}
+    agencies = [
+        {"id": UUID(int=n), "name": f"Agency {n}", "kind": "city", "level": "local", "counties": [], **common}
+        for n in (1, 2)
+    ]
+    database = connect(empty_url)
+    async with unit_of_work(database) as write:
+        for each in agencies:
+            await write.run(agency.insert(), {**each, "status": "active", "search_text": str(each["name"])})
+        for stage, agreement_id in ON_ITS_WAY.items():
+            frozen = stage != "draft"
+            row = {"id": agreement_id, "number": stage, "title": stage, "kind": "mou", "custodian_id": UUID(int=1)}
+            dates = {"time_zone": "UTC", "effective_on": at.date(), "starts_at": at, "notice_days": 30}
+            rest = {"search_text": stage, "is_shared": frozen, "is_public": False, "current_version": 1}
+            await write.run(agreement.insert(), {**row, "stage": stage, **dates, **rest, **common})
+            text = {"id": agreement_id, "agreement_id": agreement_id, "no": 1, "title": stage, "terms": {}}
+            seal = {"canonical": b"{}", "sha256": "0" * 64, "frozen_at": at} if frozen else {}
+            await write.run(agreement_version.insert(), {**text, "created_at": at, **seal})
+            parties = [{"agreement_id": agreement_id, "agency_id": UUID(int=n), "ordinal": n - 1} for n in (1, 2)]
+            await write.run(agreement_party.insert(), parties)
+    await database.close()
+    await migrate(empty_url)
+    database = connect(empty_url)
+    read = database.read()
+    rounds = await read.all(sa.select(agreement_review_round))
+    assert [(row.version_id, row.no, row.closed_at) for row in rounds] == [(ON_ITS_WAY["in_review"], 1, None)]
+    found = await signing_of(read, ON_ITS_WAY["out_for_signature"], at)
+    assert found is not None
+    assert (found.order, found.next, found.signed) == ("parallel", [UUID(int=1), UUID(int=2)], [])
+    assert len(await read.all(sa.select(agreement_signing))) == 1
+    await database.close()
 
 
 FAMILY = (

@@ -7,7 +7,18 @@ import msgspec
 import pytest
 from hypothesis import given
 
-from registry.kernel.text import LONGEST_TOKEN, ClauseText, Code, Name, Prose, Reason, folded_key, query_tokens, tokens
+from registry.kernel.text import (
+    LONGEST_TOKEN,
+    ClauseText,
+    Code,
+    Name,
+    Prose,
+    Reason,
+    folded_key,
+    placed_tokens,
+    query_tokens,
+    tokens,
+)
 
 ANY = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 
@@ -23,6 +34,10 @@ ANY = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
         ("STRASSE straße", ["strasse", "strasse"]),
         ("ﬁre № 7", ["fire", "no", "7"]),
         ("snake_case", ["snake", "case"]),
+        ("termi-\nnation", ["termination", "termi", "nation"]),
+        ("termi‐  \n  nation", ["termination", "termi", "nation"]),
+        ("termi\xadnation zero\u200bwidth", ["termination", "zerowidth"]),
+        ("ends -\nbegins", ["ends", "begins"]),
         ("  ", []),
         ("!?%&*\"'()", []),
     ],
@@ -39,6 +54,27 @@ def test_a_compound_is_looked_for_as_a_whole() -> None:
 @given(ANY)
 def test_what_is_looked_for_is_what_was_indexed(text: str) -> None:
     assert set(query_tokens(text)) <= set(tokens(text))
+
+
+@given(ANY)
+def test_each_token_has_its_place_in_the_text_as_it_is(text: str) -> None:
+    placed = list(placed_tokens(text))
+    assert [each.token for each in placed] == tokens(text)
+    assert all(0 <= each.start < each.end <= len(text) for each in placed)
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "there"),
+    [
+        ("the oﬃcer’s oath", "officers", "oﬃcer’s"),
+        ("½ STRASSE or straße 5", "strasse", "STRASSE"),
+        ("An\u0303oka County", "county", "County"),
+        ("notice of termi-\nnation, in writing", "termination", "termi-\nnation"),
+    ],
+)
+def test_a_place_is_right_where_folding_changes_the_length(text: str, word: str, there: str) -> None:
+    (first, *_) = [text[each.start : each.end] for each in placed_tokens(text) if each.token == word]
+    assert first == there
 
 
 @given(ANY)

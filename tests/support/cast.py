@@ -12,7 +12,9 @@ from registry.access.principals import Role
 from tests.support.service import Caller, Service
 
 _numbers = count(1)
-SERVICE_SCOPES = "agencies:* taxonomy:* agreements:* assets:* requests:* decisions:* loans:* metrics:* ledger:*"
+SERVICE_SCOPES = (
+    "agencies:* taxonomy:* agreements:* documents:* assets:* requests:* decisions:* loans:* metrics:* ledger:*"
+)
 
 
 class Agency(Struct, kw_only=True, frozen=True):

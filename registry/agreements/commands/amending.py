@@ -19,9 +19,12 @@ from registry.agreements.commands.content import (
     write_term,
 )
 from registry.agreements.commands.holding import advanced, changed, held, parties_of
-from registry.agreements.commands.open_text import OpenText, next_version_no
+from registry.agreements.commands.indexing import index_title
+from registry.agreements.commands.open_text import BOUND, OpenText, next_version_no
+from registry.agreements.commands.review_rounds import close_round
 from registry.agreements.commands.reviewing import copy_version
 from registry.agreements.queries import get_agreement
+from registry.agreements.reviews import RoundOutcome
 from registry.agreements.rules import AgreementAction, Sensitivity, Stage
 from registry.agreements.schemas import Agreement, NewAmendment, RecordedAmendment
 from registry.agreements.tables import (
@@ -43,15 +46,6 @@ _VERSION = sa.bindparam("version_id", type_=agreement_version.c.id.type)
 _PUBLIC = sa.select(sa.func.count()).where(
     provision.c.version_id == _VERSION, provision.c.sensitivity == Sensitivity.PUBLIC
 )
-# Who is bound, or will be once a notice that is running has not run out, must sign what changes their agreement.
-_BOUND = sa.and_(
-    agreement_party.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
-    agreement_party.c.joined_at.is_not(None),
-    sa.or_(
-        agreement_party.c.leaves_at.is_(None),
-        agreement_party.c.leaves_at > sa.bindparam("now", type_=agreement_party.c.leaves_at.type),
-    ),
-)
 _SIGNATURES = (
     sa.select(
         agreement_party.c.agency_id,
@@ -64,7 +58,7 @@ _SIGNATURES = (
             agreement_signature.c.version_id == _VERSION,
         ),
     )
-    .where(_BOUND)
+    .where(BOUND)
 )
 _EXECUTED = agreement_amendment.update().where(
     agreement_amendment.c.id == sa.bindparam("its_id", type_=agreement_amendment.c.id.type)
@@ -191,6 +185,7 @@ async def execute_if_signed(write: Write, caller: Caller, row: Row[Any], text: O
     )
     new = await write.first(_NEW_TEXT, {"version_id": text.version_id})
     assert new is not None
+    await index_title(write, row.id, row.number, new.title)
     return {
         "title": new.title,
         "search_text": search_text(row.number, new.title),
@@ -206,6 +201,7 @@ async def execute_if_signed(write: Write, caller: Caller, row: Row[Any], text: O
 
 async def withdraw_open_amendment(write: Write, caller: Caller, agreement_id: UUID) -> None:
     """What ends the agreement ends the change of it that was on its way."""
+    await close_round(write, agreement_id, RoundOutcome.WITHDRAWN, caller.now)
     await write.run(_WITHDRAW, {"its_agreement": agreement_id, "stage": Stage.WITHDRAWN, "closed_at": caller.now})
 
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from registry.agencies.rules import AgencyStatus
 from registry.agencies.tables import agency
+from registry.agreements.commands.indexing import index_version
 from registry.agreements.in_force import Renewal, last_day, utc_bounds
 from registry.agreements.rules import Sensitivity
 from registry.agreements.schemas import NewProvision
@@ -63,7 +64,7 @@ async def check_content(
     ]
     if faults:
         raise RuleBroken(
-            f"The agreement cannot stand as it is; mend {len(faults)} fault(s) and send it again.",
+            f"The agreement cannot stand as it is; mend the {len(faults)} place(s) named and send it again.",
             "agreement_faulty",
             faults=faults,
         )
@@ -177,6 +178,7 @@ async def write_provisions(write: Write, version_id: UUID, provisions: Sequence[
                 for ordinal, each in enumerate(provisions)
             ],
         )
+    await index_version(write, version_id)
 
 
 async def write_coverage(write: Write, version_id: UUID, terms: Terms) -> None:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.engine import Row
 
 from registry.access.permissions import Action, Relation, permit
 from registry.access.principals import Caller
@@ -20,7 +21,8 @@ from registry.agreements.commands.content import (
     write_term,
 )
 from registry.agreements.commands.holding import changed, parties_of, permitted
-from registry.agreements.commands.open_text import open_text
+from registry.agreements.commands.indexing import index_title
+from registry.agreements.commands.open_text import OpenText, open_text
 from registry.agreements.queries import get_agreement
 from registry.agreements.rules import Sensitivity, Stage
 from registry.agreements.schemas import Agreement, AgreementPatch, NewAgreement, NewProvision
@@ -118,6 +120,7 @@ async def enter(write: Write, caller: Caller, custodian_id: UUID, new: NewAgreem
     await write_parties(write, agreement_id, new.parties)
     await write_provisions(write, version_id, new.provisions)
     await write_coverage(write, version_id, new.terms)
+    await index_title(write, agreement_id, new.number, new.title)
     return agreement_id, version_id
 
 
@@ -135,6 +138,12 @@ async def update_agreement(
         raise WrongState(
             f"Only a draft can be edited, and the agreement is {text.stage}. {_way_to_a_draft(text.stage)}"
         )
+    await edit_draft(write, caller, row, text, patch)
+    return await get_agreement(write, caller.principal, agreement_id, caller.now)
+
+
+async def edit_draft(write: Write, caller: Caller, row: Row[Any], text: OpenText, patch: AgreementPatch) -> None:
+    """Make a draft, held and judged editable, what the patch says. Raises RuleBroken with every fault."""
     given = {f: getattr(patch, f) for f in patch.__struct_fields__ if getattr(patch, f) is not msgspec.UNSET}
     if text.amendment_id is not None:
         _refuse_unamendable(given)
@@ -144,11 +153,11 @@ async def update_agreement(
         name: row._mapping[name] for name in (*_NOT_AMENDABLE, *_OF_THE_WHOLE) if name != "parties"
     }
     before |= {**found._mapping, "title": text.title, "terms": text.terms}
-    before |= {"parties": await parties_of(write, agreement_id)}
+    before |= {"parties": await parties_of(write, row.id)}
     before["provisions"] = await draft_provisions(write, text.version_id)
     differing = {name: value for name, value in given.items() if before[name] != value}
     if not differing:
-        return await get_agreement(write, caller.principal, agreement_id, caller.now)
+        return
     after = before | differing
     await check_content(
         write,
@@ -165,7 +174,7 @@ async def update_agreement(
         .values(title=after["title"], terms=after["terms"])
     )
     if "parties" in differing:
-        await write_parties(write, agreement_id, after["parties"])
+        await write_parties(write, row.id, after["parties"])
     if "provisions" in differing:
         await write_provisions(write, text.version_id, after["provisions"])
     if "terms" in differing:
@@ -175,8 +184,8 @@ async def update_agreement(
         columns = {name: value for name, value in differing.items() if name in agreement.c}
         columns |= term.bounds(after["time_zone"])
         columns["search_text"] = search_text(after["number"], after["title"])
+        await index_title(write, row.id, after["number"], after["title"])
     await changed(write, caller, row, "updated", _told(before, differing), private=True, **columns)
-    return await get_agreement(write, caller.principal, agreement_id, caller.now)
 
 
 def _way_to_a_draft(stage: Stage) -> str:

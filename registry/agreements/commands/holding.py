@@ -39,11 +39,16 @@ async def held(write: Write, caller: Caller, agreement_id: UUID, permission: Act
 
 async def permitted(write: Write, caller: Caller, agreement_id: UUID, permission: Action) -> Row[Any]:
     """The agreement's row, locked, if the caller may. Raises NotFound, Forbidden."""
-    if await write.value(_LOCK, {"id": agreement_id}) is None:
-        raise NotFound("agreement")
+    await lock(write, agreement_id)
     row = await agreement_row(write, caller.principal, agreement_id)
     permit(caller.principal, permission, relations(caller.principal, row))
     return row
+
+
+async def lock(write: Write, agreement_id: UUID) -> None:
+    """Have the agreement changed by nobody else. Raises NotFound."""
+    if await write.value(_LOCK, {"id": agreement_id}) is None:
+        raise NotFound("agreement")
 
 
 async def parties_of(write: Write, agreement_id: UUID) -> list[UUID]:

@@ -1,5 +1,6 @@
 """The text that drafting, review and signature are about: the agreement's own, or the amendment that is on its way."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,14 +10,25 @@ from msgspec import Struct
 from sqlalchemy.engine import Row
 
 from registry.access.principals import Caller
+from registry.agreements.commands.holding import parties_of
 from registry.agreements.rules import AgreementAction, Stage, advance
-from registry.agreements.tables import agreement, agreement_amendment, agreement_version
+from registry.agreements.tables import agreement, agreement_amendment, agreement_party, agreement_version
 from registry.agreements.terms import Terms
 from registry.database.handles import Write
 
 _NEWEST = sa.select(sa.func.max(agreement_version.c.no)).where(
     agreement_version.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type)
 )
+# Who is bound, or will be once a notice that is running has not run out, must sign what changes their agreement.
+BOUND = sa.and_(
+    agreement_party.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
+    agreement_party.c.joined_at.is_not(None),
+    sa.or_(
+        agreement_party.c.leaves_at.is_(None),
+        agreement_party.c.leaves_at > sa.bindparam("now", type_=agreement_party.c.leaves_at.type),
+    ),
+)
+_BOUND_PARTIES = sa.select(agreement_party.c.agency_id).where(BOUND).order_by(agreement_party.c.ordinal)
 _MOVE = agreement_amendment.update().where(
     agreement_amendment.c.id == sa.bindparam("its_id", type_=agreement_amendment.c.id.type)
 )
@@ -73,6 +85,13 @@ def own_text(row: Row[Any]) -> OpenText:
 def advanced_text(text: OpenText, action: AgreementAction) -> Stage:
     """The text's stage after the action. Raises WrongState."""
     return advance(text.stage, action)
+
+
+async def signatories(write: Write, agreement_id: UUID, text: OpenText, now: datetime) -> list[UUID]:
+    """Whose signatures the text needs, in the order of the document: of a change, those of who is bound."""
+    if text.amendment_id is None:
+        return await parties_of(write, agreement_id)
+    return [row.agency_id for row in await write.all(_BOUND_PARTIES, {"id": agreement_id, "now": now})]
 
 
 async def move_text(write: Write, caller: Caller, text: OpenText, stage: Stage, **values: object) -> dict[str, Any]:

@@ -1,28 +1,50 @@
 """Whoever reads restricted text leaves a record, and gets no text where it cannot be made."""
 
+from collections.abc import Mapping, Sequence
 from uuid import UUID
+
+from msgspec import Struct
 
 from registry.access.principals import Caller
 from registry.database.connect import Aside
 from registry.kernel.errors import Busy, DomainError
 from registry.kernel.ids import new_id
-from registry.ledger.commands import record
+from registry.ledger.commands import Event, record_many
+
+
+class RestrictedReading(Struct, kw_only=True, frozen=True):
+    """Of which agreement restricted text is about to be shown; `data` says which text, never what it says."""
+
+    agreement_id: UUID
+    custodian_id: UUID
+    data: Mapping[str, object]
 
 
 async def record_reading(aside: Aside, caller: Caller, agreement_id: UUID, custodian_id: UUID, version_no: int) -> None:
     """Record, in a transaction of its own and before the answer, that restricted text was read. Raises Busy."""
+    data = {"version_no": version_no}
+    reading = RestrictedReading(agreement_id=agreement_id, custodian_id=custodian_id, data=data)
+    await record_readings(aside, caller, [reading])
+
+
+async def record_readings(aside: Aside, caller: Caller, readings: Sequence[RestrictedReading]) -> None:
+    """As `record_reading`, for all that one answer shows. Raises Busy."""
+    if not readings:
+        return
+    events = [
+        Event(
+            type="agreement.restricted_text_read",
+            subject=("restricted_reading", new_id(), 0),
+            agencies=[each.custodian_id],
+            agreement_id=each.agreement_id,
+            data=each.data,
+            sensitivity="restricted",
+        )
+        for each in readings
+    ]
     try:
         async with aside() as write:
-            await record(
-                write,
-                caller,
-                "agreement.restricted_text_read",
-                subject=("restricted_reading", new_id(), 0),
-                agencies=[custodian_id],
-                agreement_id=agreement_id,
-                data={"version_no": version_no},
-                sensitivity="restricted",
-            )
+            await record_many(write, caller, events)
     except DomainError:
         raise
     except Exception as error:

@@ -10,10 +10,15 @@ from registry.access.principals import Caller
 from registry.agreements.canonical import Particulars, ProvisionText, canonical_text, version_hash
 from registry.agreements.commands.drafting import draft_provisions
 from registry.agreements.commands.holding import changed, held, parties_of
+from registry.agreements.commands.indexing import index_version
 from registry.agreements.commands.open_text import advanced_text, move_text, next_version_no, open_text
+from registry.agreements.commands.review_rounds import close_round, open_round, settle_round
 from registry.agreements.queries import get_agreement
+from registry.agreements.review_schemas import AgreementSubmission
+from registry.agreements.reviews import RoundOutcome
 from registry.agreements.rules import AgreementAction, AgreementKind, Sensitivity
 from registry.agreements.schemas import Agreement
+from registry.agreements.signing_schemas import AgreementForSignature
 from registry.agreements.tables import (
     agreement,
     agreement_amendment,
@@ -29,6 +34,7 @@ from registry.kernel.ids import new_id
 from registry.kernel.versions import Expected
 from registry.ledger.commands import keyed_hash
 
+ALL_AT_ONCE = AgreementForSignature()
 _TERM = ("effective_on", "expires_on", "notice_days", "auto_renew_months", "auto_renew_times")
 _FREEZE = agreement_version.update().where(
     agreement_version.c.id == sa.bindparam("its_id", type_=agreement_version.c.id.type)
@@ -73,14 +79,23 @@ _STEPS = {
 
 
 async def submit(
-    write: Write, caller: Caller, ledger_key: bytes, agreement_id: UUID, note: str | None, expected: Expected
+    write: Write,
+    caller: Caller,
+    ledger_key: bytes,
+    agreement_id: UUID,
+    submission: AgreementSubmission,
+    expected: Expected,
 ) -> Agreement:
-    """Freeze the draft's text as a version and show it to all parties. Raises RuleBroken where it has no provisions."""
+    """Freeze the draft's text as a version, show it to all parties and ask the reviewers named.
+
+    Raises RuleBroken where it has no provisions, and for reviewers who are no parties.
+    """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_UPDATE, expected)
     text = open_text(row)
     stage = advanced_text(text, AgreementAction.SUBMIT)
     frozen = await freeze(write, caller, ledger_key, text.version_id, needs_text=True)
-    told = {"version_no": text.version_no, **frozen, "note": note}
+    asked = await open_round(write, caller, row, text.version_id, submission)
+    told = {"version_no": text.version_no, **frozen, **asked, "note": submission.note}
     values = await move_text(write, caller, text, stage, is_shared=True)
     await changed(write, caller, row, "submitted", told, **values)
     return await get_agreement(write, caller.principal, agreement_id, caller.now)
@@ -128,6 +143,7 @@ async def send_back(write: Write, caller: Caller, agreement_id: UUID, reason: st
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_UPDATE, expected)
     text = open_text(row)
     stage = advanced_text(text, AgreementAction.SEND_BACK)
+    await close_round(write, row.id, RoundOutcome.SENT_BACK, caller.now)
     no = await next_version_no(write, agreement_id)
     version_id = await copy_version(write, caller, agreement_id, text.version_id, no, text.title, text.raw_terms)
     await write.run(_COPY_DATES, {"from_version": text.version_id, "to_version": version_id})
@@ -157,6 +173,7 @@ async def copy_version(
     copied = {"from_version": from_version, "to_version": version_id}
     await write.run(_COPY_PROVISIONS, copied)
     await write.run(_COPY_COVERAGE, copied)
+    await index_version(write, version_id)
     return version_id
 
 
@@ -167,12 +184,18 @@ async def step(
     action: AgreementAction,
     words: dict[str, object],
     expected: Expected,
+    how: AgreementForSignature = ALL_AT_ONCE,
 ) -> Agreement:
-    """Approve, send for signature or withdraw. Raises WrongState where the table has no such move."""
+    """Approve, send for signature (in the order that `how` says) or withdraw.
+
+    Raises WrongState where the table has no such move, and for an approval while a required reviewer is outstanding.
+    """
     permission, event = _STEPS[action]
     row = await held(write, caller, agreement_id, permission, expected)
     text = open_text(row)
-    values = await move_text(write, caller, text, advanced_text(text, action))
+    stage = advanced_text(text, action)
+    words = {**words, **await settle_round(write, caller, row, text, action, how)}
+    values = await move_text(write, caller, text, stage)
     private = text.amendment_id is not None and text.sha256 is None
     await changed(write, caller, row, event, {**words, "version_no": text.version_no}, private=private, **values)
     return await get_agreement(write, caller.principal, agreement_id, caller.now)

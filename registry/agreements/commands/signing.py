@@ -18,10 +18,12 @@ from sqlalchemy.engine import Row
 from registry.access.permissions import Action, Relation, permit, refusal
 from registry.access.principals import Caller
 from registry.agreements.commands.amending import execute_if_signed, is_public, open_amendment
+from registry.agreements.commands.authorising import authorised
 from registry.agreements.commands.drafting import custody, enter
 from registry.agreements.commands.holding import changed, held, parties_of
-from registry.agreements.commands.open_text import OpenText, advanced_text, open_text, own_text
-from registry.agreements.commands.reviewing import freeze
+from registry.agreements.commands.open_text import OpenText, advanced_text, open_text, own_text, signatories
+from registry.agreements.commands.reviewing import ALL_AT_ONCE, freeze
+from registry.agreements.commands.signing_order import in_turn, open_signing
 from registry.agreements.commands.windows import rewrite_windows
 from registry.agreements.in_force import day_starts_at
 from registry.agreements.queries import get_agreement
@@ -102,7 +104,7 @@ async def sign(write: Write, caller: Caller, agreement_id: UUID, signing: Signin
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
     text = _named_text(row, signing.version_sha256)
     stage = advanced_text(text, AgreementAction.SIGN)
-    _paper_day(signing.signed_on, row.time_zone, caller.now)
+    paper_day(signing.signed_on, row.time_zone, caller.now)
     hand = Hand(agency_id=caller.agency_id, manner=signing.manner, counts_from=caller.now)
     await _sign(write, caller, row.id, text.version_id, hand, signing)
     told = {"agency_id": str(caller.agency_id), "manner": signing.manner, "sha256": text.sha256}
@@ -159,25 +161,52 @@ async def attest(
     return await get_agreement(write, caller.principal, row.id, caller.now)
 
 
-async def record_agreement(write: Write, caller: Caller, ledger_key: bytes, new: RecordedAgreement) -> Agreement:
+async def record_agreement(
+    write: Write, caller: Caller, ledger_key: bytes, new: RecordedAgreement, told: Mapping[str, object] | None = None
+) -> Agreement:
     """Take over a paper agreement that is signed already. It binds the recording agency and nobody else.
 
     The registry's administrator may record it for a custodian, whose signature it then attests. Who may do neither, a
-    service above all, enters it and binds nobody: its own agency confirms like the others. Raises as
-    `create_agreement`, and RuleBroken for a signature dated in the future.
+    service above all, enters it and binds nobody: its own agency confirms like the others. `told` is said in the record
+    beside what is recorded. Raises as `create_agreement`, and RuleBroken for a signature dated in the future.
     """
     custodian_id = new.custodian_id or caller.agency_id
     permit(caller.principal, Action.AGREEMENTS_CREATE, custody(caller, custodian_id))
     await write.once()
-    signed_at = _paper_day(new.signed_on, known_zone(new.time_zone, "/time_zone").key, caller.now)
+    signed_at = paper_day(new.signed_on, known_zone(new.time_zone, "/time_zone").key, caller.now)
     agreement_id, version_id = await enter(write, caller, custodian_id, new)
-    frozen = await freeze(write, caller, ledger_key, version_id, needs_text=False)
+    draft = SignedDraft(agreement_id=agreement_id, version_id=version_id, custodian_id=custodian_id)
+    await execute_on_paper(write, caller, ledger_key, draft, new, signed_at, told or {})
+    return await get_agreement(write, caller.principal, agreement_id, caller.now)
+
+
+class SignedDraft(Struct, kw_only=True, frozen=True):
+    """A draft whose paper is signed; `version` is the row version that its execution makes."""
+
+    agreement_id: UUID
+    version_id: UUID
+    custodian_id: UUID
+    version: int = 1
+
+
+async def execute_on_paper(
+    write: Write,
+    caller: Caller,
+    ledger_key: bytes,
+    draft: SignedDraft,
+    new: RecordedAgreement,
+    signed_at: datetime,
+    told: Mapping[str, object],
+) -> None:
+    """Freeze the draft and execute it, binding the custodian where the caller may do that."""
+    agreement_id, custodian_id = draft.agreement_id, draft.custodian_id
+    frozen = await freeze(write, caller, ledger_key, draft.version_id, needs_text=False)
     own = custodian_id == caller.agency_id
     binding = Action.AGREEMENTS_SIGN if own else Action.AGREEMENTS_ATTEST
     related: list[Relation] = ["party"] if own else []
     if refusal(caller.principal, binding, related) is None:
         hand = Hand(agency_id=custodian_id, manner="wet" if own else "attested", counts_from=signed_at)
-        await _sign(write, caller, agreement_id, version_id, hand, new)
+        await _sign(write, caller, agreement_id, draft.version_id, hand, new)
         await _join(write, agreement_id, custodian_id, signed_at)
     await write.run(
         agreement.update()
@@ -187,13 +216,15 @@ async def record_agreement(write: Write, caller: Caller, ledger_key: bytes, new:
             executed_at=signed_at,
             is_shared=True,
             is_public=any(each.sensitivity is Sensitivity.PUBLIC for each in new.provisions),
+            version=draft.version,
+            updated_at=caller.now,
         )
     )
     await record(
         write,
         caller,
         "agreement.recorded",
-        subject=("agreement", agreement_id, 1),
+        subject=("agreement", agreement_id, draft.version),
         agencies=new.parties,
         agreement_id=agreement_id,
         data={
@@ -204,10 +235,10 @@ async def record_agreement(write: Write, caller: Caller, ledger_key: bytes, new:
             "signed_on": new.signed_on,
             **frozen,
             "evidence_sha256": new.evidence_sha256,
+            **told,
         },
     )
     await rewrite_windows(write, agreement_id, caller.now)
-    return await get_agreement(write, caller.principal, agreement_id, caller.now)
 
 
 async def record_amendment(
@@ -224,10 +255,12 @@ async def record_amendment(
     open, WrongState, RuleBroken.
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_UPDATE, expected)
-    signed_at = _paper_day(new.signed_on, row.time_zone, caller.now)
+    signed_at = paper_day(new.signed_on, row.time_zone, caller.now)
     amendment = await open_amendment(write, caller, row, new, stage=Stage.OUT_FOR_SIGNATURE)
     frozen = await freeze(write, caller, ledger_key, amendment.version_id, needs_text=True)
     amendment = msgspec.structs.replace(amendment, sha256=str(frozen["sha256"]))
+    parties = await signatories(write, row.id, amendment, caller.now)
+    await open_signing(write, caller, row, amendment.version_id, parties, ALL_AT_ONCE)
     if refusal(caller.principal, Action.AGREEMENTS_SIGN, ["party"]) is None:
         hand = Hand(agency_id=caller.agency_id, manner="wet", counts_from=signed_at)
         await _sign(write, caller, row.id, amendment.version_id, hand, new)
@@ -278,7 +311,7 @@ async def _bind(
     if row.executed_at is None:
         raise WrongState(f"The agreement is {row.stage}: what is not signed on paper yet is signed here.")
     stage = advanced_text(text, AgreementAction.SIGN)
-    signed_at = _paper_day(paper.signed_on, row.time_zone, caller.now)
+    signed_at = paper_day(paper.signed_on, row.time_zone, caller.now)
     hand = Hand(agency_id=agency_id, manner=manner, counts_from=signed_at)
     await _sign(write, caller, row.id, text.version_id, hand, paper)
     about = {
@@ -297,6 +330,8 @@ async def _bind(
 
 
 async def _sign(write: Write, caller: Caller, agreement_id: UUID, version_id: UUID, hand: Hand, paper: Paper) -> None:
+    """Write a signature down, in its turn and on its office's authority. Raises WrongState, RuleBroken, Conflict."""
+    await in_turn(write, version_id, hand.agency_id, caller.now)
     await write.run(
         _INSERT,
         {
@@ -312,6 +347,7 @@ async def _sign(write: Write, caller: Caller, agreement_id: UUID, version_id: UU
             "counts_from": hand.counts_from,
         },
     )
+    await authorised(write, version_id, hand.agency_id, paper.signatory_title, paper.signed_on)
 
 
 async def _join(write: Write, agreement_id: UUID, agency_id: UUID, joined_at: datetime) -> None:
@@ -333,7 +369,7 @@ def _named_text(row: Row[Any], digest: str) -> OpenText:
     )
 
 
-def _paper_day(signed_on: date, time_zone: str, now: datetime) -> datetime:
+def paper_day(signed_on: date, time_zone: str, now: datetime) -> datetime:
     """The instant from which a signature of that day counts: its first, in the agreement's zone."""
     signed_at = day_starts_at(signed_on, ZoneInfo(time_zone))
     if signed_at > now:

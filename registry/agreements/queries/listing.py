@@ -1,5 +1,6 @@
 """Lists: agreements by filter, versions of one, agreements in force between two agencies; and who may be called."""
 
+from collections.abc import Collection
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -11,6 +12,7 @@ from sqlalchemy.engine import Row
 
 from registry.access.principals import Principal, Role
 from registry.agencies.tables import agency
+from registry.agreements.queries.authorities import signatures_rest_on
 from registry.agreements.queries.in_force import as_candidate, pair_statement, partners_in_force
 from registry.agreements.queries.showing import agreement_row, may_read_restricted, provisions_of
 from registry.agreements.queries.texts import original_no
@@ -93,40 +95,14 @@ def _any(table: sa.Table, *criteria: sa.ColumnElement[bool]) -> sa.ColumnElement
     return its.limit(1).offset(0).exists()
 
 
-@cache
-def _list_statement(filters: frozenset[str]) -> sa.Select[Any]:
-    """The list for one combination of filters; each combination is built once."""
-    status = status_at()
-    party_count = (
-        sa.select(sa.func.count())
-        .where(agreement_party.c.agreement_id == agreement.c.id)
-        .correlate(agreement)
-        .scalar_subquery()
-    )
-    statement = sa.select(
-        agreement.c.id,
-        agreement.c.number,
-        agreement.c.title,
-        agreement.c.kind,
-        agreement.c.custodian_id,
-        agreement.c.stage,
-        status.label("status"),
-        agreement.c.effective_on,
-        agreement.c.expires_on,
-        party_count.label("party_count"),
-    )
-    seen = visible_to()
-    statement = statement.where(
-        sa.or_(seen, agreement.c.executed_at.is_not(None)) if "administrator" in filters else seen
-    )
-    if "q" in filters:
-        statement = statement.where(agreement.c.search_text.like(sa.bindparam("part"), escape="\\"))
+def narrowed(statement: sa.Select[Any], filters: Collection[str]) -> sa.Select[Any]:
+    """The statement with those of the filters `stage`, `kind`, `status`, `party` and `category` that are asked for."""
     for name in ("stage", "kind"):
         if name in filters:
             statement = statement.where(agreement.c[name] == sa.bindparam(name))
     if "status" in filters:
-        statement = statement.where(status == sa.bindparam("status"))
-    for name in _FEW.keys() & filters:
+        statement = statement.where(status_at() == sa.bindparam("status"))
+    for name in _FEW.keys() & set(filters):
         statement = statement.where(agreement.c.id.in_(_FEW[name]))
     if "party" in filters:
         statement = statement.where(
@@ -150,6 +126,37 @@ def _list_statement(filters: frozenset[str]) -> sa.Select[Any]:
             .correlate(agreement)
             .exists()
         )
+    return statement
+
+
+@cache
+def _list_statement(filters: frozenset[str]) -> sa.Select[Any]:
+    """The list for one combination of filters; each combination is built once."""
+    party_count = (
+        sa.select(sa.func.count())
+        .where(agreement_party.c.agreement_id == agreement.c.id)
+        .correlate(agreement)
+        .scalar_subquery()
+    )
+    statement = sa.select(
+        agreement.c.id,
+        agreement.c.number,
+        agreement.c.title,
+        agreement.c.kind,
+        agreement.c.custodian_id,
+        agreement.c.stage,
+        status_at().label("status"),
+        agreement.c.effective_on,
+        agreement.c.expires_on,
+        party_count.label("party_count"),
+    )
+    seen = visible_to()
+    statement = statement.where(
+        sa.or_(seen, agreement.c.executed_at.is_not(None)) if "administrator" in filters else seen
+    )
+    if "q" in filters:
+        statement = statement.where(agreement.c.search_text.like(sa.bindparam("part"), escape="\\"))
+    statement = narrowed(statement, filters)
     if "cursor" in filters:
         statement = statement.where(agreement.c.id > sa.bindparam("after", type_=agreement.c.id.type))
     return statement.order_by(agreement.c.id).limit(sa.bindparam("limit", type_=sa.Integer))
@@ -277,6 +284,7 @@ async def get_version(read: Read, principal: Principal, agreement_id: UUID, no: 
     row = await read.first(VERSION, {**parameters, "no": no}) if 0 < no <= _HIGHEST_VERSION else None
     if row is None:
         raise NotFound("version")
+    authorities = await signatures_rest_on(read, row.id)
     found = AgreementVersion(
         id=row.id,
         agreement_id=agreement_id,
@@ -301,6 +309,7 @@ async def get_version(read: Read, principal: Principal, agreement_id: UUID, no: 
                 signed_on=each.signed_on,
                 evidence_sha256=each.evidence_sha256,
                 recorded_at=each.recorded_at,
+                authority=authorities.get(each.agency_id, "not_on_record"),
             )
             for each in await read.all(_SIGNATURES, {"version_id": row.id})
         ],

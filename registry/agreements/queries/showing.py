@@ -13,9 +13,11 @@ from registry.access.principals import Principal, Role
 from registry.agencies.tables import agency
 from registry.agreements.in_force import Renewal, last_day, term_ends
 from registry.agreements.queries.actions import allowed_actions
+from registry.agreements.queries.authorities import signatures_rest_on
 from registry.agreements.queries.in_force import end_of
 from registry.agreements.queries.texts import dates_of, executed_texts, force_of, notice_windows_of, suspensions_of
 from registry.agreements.queries.visibility import is_party, shared_with, visible_to
+from registry.agreements.queries.waiting import Waiting, waiting_for
 from registry.agreements.rules import Sensitivity, Stage, derived_status, last_notice_day
 from registry.agreements.schemas import (
     Agreement,
@@ -26,6 +28,7 @@ from registry.agreements.schemas import (
     Provision,
     SuspensionPeriod,
 )
+from registry.agreements.signing_schemas import SignatoryAuthority
 from registry.agreements.tables import (
     agreement,
     agreement_amendment,
@@ -71,7 +74,7 @@ _amending = agreement_version.alias("amending")
 _amending_dates = agreement_version_dates.alias("amending_dates")
 
 
-def _row_statement(*, administrator: bool, moment: Moment) -> sa.Select[Any]:
+def _row_statement(*, administrator: bool, moment: Moment, anybody: bool = False) -> sa.Select[Any]:
     """The agreement with the version that is its text at the instant, and the amendment that is on its way.
 
     `current`, for commands, takes the draft or the newest executed version whatever the instant. Of the `past`, where
@@ -88,6 +91,8 @@ def _row_statement(*, administrator: bool, moment: Moment) -> sa.Select[Any]:
         )
     # What the administrator attests it must be able to see, in the public view.
     seen = sa.or_(visible_to(), agreement.c.executed_at.is_not(None)) if administrator else visible_to()
+    if anybody:
+        seen = sa.true()
     dates = agreement_version_dates
     return (
         sa.select(
@@ -138,6 +143,7 @@ _ROW = {
     for administrator in (False, True)
     for moment in _MOMENTS
 }
+_ROW_WHOEVER_ASKS = _row_statement(administrator=False, moment="current", anybody=True)
 
 _PROVISIONS = sa.select(provision).where(provision.c.version_id == _VERSION).order_by(provision.c.ordinal)
 _PARTIES = (
@@ -187,6 +193,21 @@ async def agreement_row(read: Read, principal: Principal, agreement_id: UUID) ->
     return await _row(read, principal, agreement_id, "current")
 
 
+async def row_whoever_asks(read: Read, principal: Principal, agreement_id: UUID) -> Row[Any]:
+    """As `agreement_row`, for what is done in the custodian's place by who may not see its draft. Raises NotFound."""
+    row = await read.first(_ROW_WHOEVER_ASKS, {"id": agreement_id, "viewer": principal.agency_id})
+    if row is None:
+        raise NotFound("agreement")
+    return row
+
+
+async def agreement_row_at(
+    read: Read, principal: Principal, agreement_id: UUID, as_of: datetime | None, now: datetime
+) -> Row[Any]:
+    """The agreement's row with the text that holds now or, of the past, held at `as_of`. Raises NotFound as above."""
+    return await _row(read, principal, agreement_id, "now" if as_of is None else "past", as_of or now)
+
+
 async def _row(
     read: Read, principal: Principal, agreement_id: UUID, moment: Moment, at: datetime | None = None
 ) -> Row[Any]:
@@ -220,7 +241,7 @@ async def get_agreement(
     Raises NotFound.
     """
     at = as_of or now
-    row = await _row(read, principal, agreement_id, "now" if as_of is None else "past", at)
+    row = await agreement_row_at(read, principal, agreement_id, as_of, now)
     whole = bool(row.shared)
     parties = await read.all(_PARTIES, {"id": agreement_id, "version_id": row.version_id, "at": at})
     suspensions = await suspensions_of(read, agreement_id)
@@ -237,6 +258,10 @@ async def get_agreement(
         notice=await notice_windows_of(read, agreement_id),
     )
     ends_on = _term_ends_on(row, at)
+    waiting = Waiting()
+    if whole and as_of is None:
+        waiting = await waiting_for(read, principal.agency_id, *_on_its_way(row), now)
+    authorities = await signatures_rest_on(read, row.version_id) if whole else {}
     return Agreement(
         id=row.id,
         number=row.number,
@@ -272,8 +297,9 @@ async def get_agreement(
         categories=terms.categories,
         terms=terms if whole else None,
         provisions=provisions,
-        parties=[_party(party, whole=whole) for party in parties],
-        allowed_actions=allowed_actions(principal, row, parties, now) if as_of is None else [],
+        parties=[_party(party, authorities.get(party.agency_id), whole=whole) for party in parties],
+        signing=waiting.signing,
+        allowed_actions=waiting.held_back(allowed_actions(principal, row, parties, now)) if as_of is None else [],
         version=row.version,
         created_at=row.created_at,
         updated_at=row.updated_at,
@@ -289,6 +315,13 @@ def _term_ends_on(row: Row[Any], at: datetime) -> date | None:
     )
     today = at.astimezone(ZoneInfo(row.time_zone)).date()
     return next(term_ends(row.its_expires_on, renewal, today), None) or last_day(row.its_expires_on, renewal)
+
+
+def _on_its_way(row: Row[Any]) -> tuple[UUID, Stage]:
+    """The version that review and signatures are about, and its stage: the amendment's where there is one."""
+    if row.amendment_id is not None:
+        return row.amendment_version_id, Stage(row.amendment_stage)
+    return row.version_id, Stage(row.stage)
 
 
 def _amendment(principal: Principal, row: Row[Any]) -> Amendment | None:
@@ -329,7 +362,7 @@ def shows_restricted(provisions: list[Provision]) -> bool:
     return any(p.sensitivity == Sensitivity.RESTRICTED and p.text is not None for p in provisions)
 
 
-def _party(row: Row[Any], *, whole: bool) -> AgreementParty:
+def _party(row: Row[Any], authority: SignatoryAuthority | None, *, whole: bool) -> AgreementParty:
     signature = (
         PartySignature(
             manner=row.manner,
@@ -353,4 +386,5 @@ def _party(row: Row[Any], *, whole: bool) -> AgreementParty:
         verbally_at=row.verbally_at if whole else None,
         approval_required=bool(row.approval_required) if whole else None,
         signature=signature,
+        authority=None if signature is None else authority or "not_on_record",
     )

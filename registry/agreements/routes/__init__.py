@@ -2,6 +2,11 @@
 
 from litestar import Router
 
+from registry.agreements.calendars import routes as calendars
+from registry.agreements.deadlines import routes as deadlines
+from registry.agreements.duties import routes as duties
+from registry.agreements.insurance import routes as insurance
+from registry.agreements.routes import authorities, commenting, reviews
 from registry.agreements.routes.binding import (
     attest_agreement,
     confirm_agreement,
@@ -25,6 +30,12 @@ from registry.agreements.routes.changing import (
     set_agreement_approval_rule,
     supersede_agreement,
 )
+from registry.agreements.routes.checking import (
+    get_agreement_completeness,
+    get_checklist,
+    list_agreement_contradictions,
+    list_checklists,
+)
 from registry.agreements.routes.drafting import (
     approve_agreement,
     create_agreement,
@@ -35,6 +46,7 @@ from registry.agreements.routes.drafting import (
     update_agreement,
     withdraw_agreement,
 )
+from registry.agreements.routes.importing import import_agreements
 from registry.agreements.routes.reading import (
     get_agency_contact,
     get_agreement,
@@ -45,6 +57,8 @@ from registry.agreements.routes.reading import (
     list_agreements_in_force,
 )
 from registry.agreements.routes.redlining import get_agreement_redline, get_agreement_redline_page
+from registry.agreements.routes.searching import search_agreements
+from registry.agreements.upkeep import routes as upkeep
 
 router = Router(
     path="/v1",
@@ -53,7 +67,9 @@ router = Router(
         list_agreements,
         create_agreement,
         record_agreement,
+        import_agreements,
         list_agreements_in_force,
+        search_agreements,
         get_agreement,
         update_agreement,
         submit_agreement,
@@ -85,6 +101,21 @@ router = Router(
         get_agreement_redline,
         get_agreement_redline_page,
         list_agreement_history,
+        *reviews.handlers,
+        *commenting.handlers,
+        *authorities.handlers,
         get_agency_contact,
+        *deadlines.handlers,
+        *duties.handlers,
+        *upkeep.handlers,
+        *insurance.handlers,
+        *calendars.handlers,
+        list_checklists,
+        get_checklist,
+        get_agreement_completeness,
+        list_agreement_contradictions,
     ],
 )
+
+public_router = Router(path="/", tags=["agreements"], route_handlers=calendars.public_handlers)
+"""What needs no token: calendars, at an address that is one."""

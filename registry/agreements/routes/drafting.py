@@ -10,6 +10,7 @@ from registry.access.operations import operation
 from registry.access.permissions import Action
 from registry.access.principals import Caller
 from registry.agreements import commands
+from registry.agreements.review_schemas import AgreementSubmission
 from registry.agreements.routes import examples
 from registry.agreements.rules import AgreementAction
 from registry.agreements.schemas import (
@@ -20,6 +21,7 @@ from registry.agreements.schemas import (
     NewAgreement,
     RecordedAgreement,
 )
+from registry.agreements.signing_schemas import AgreementForSignature
 from registry.database.handles import Write
 from registry.http.answers import Answer, entity_tag
 from registry.kernel.versions import Expected
@@ -101,19 +103,23 @@ async def update_agreement(
     "/agreements/{agreement_id:uuid}/submit",
     permission=Action.AGREEMENTS_UPDATE,
     status=200,
-    example=examples.STEP,
+    example=examples.SUBMISSION,
     etag=True,
 )
 async def submit_agreement(
     agreement_id: FromPath[UUID],
-    data: JSONBody[AgreementStep],
+    data: JSONBody[AgreementSubmission],
     write: NamedDependency[Write],
     caller: NamedDependency[Caller],
     ledger_key: NamedDependency[bytes],
     if_match: NamedDependency[Expected],
 ) -> Answer[Agreement]:
-    """Submit a draft for review: its text is frozen as a numbered version that all parties see."""
-    return agreement_answer(await commands.submit(write, caller, ledger_key, agreement_id, data.note, if_match))
+    """Submit a draft for review: its text is frozen as a numbered version that all parties see.
+
+    Each submission opens a round of review, in which the desks named are asked; a required one has to approve before
+    the text can be approved.
+    """
+    return agreement_answer(await commands.submit(write, caller, ledger_key, agreement_id, data, if_match))
 
 
 @operation(
@@ -150,7 +156,7 @@ async def approve_agreement(
     caller: NamedDependency[Caller],
     if_match: NamedDependency[Expected],
 ) -> Answer[Agreement]:
-    """Approve the reviewed text."""
+    """Approve the reviewed text, once each required reviewer has."""
     words: dict[str, object] = {"note": data.note}
     action = AgreementAction.APPROVE
     return agreement_answer(await commands.step(write, caller, agreement_id, action, words, if_match))
@@ -161,20 +167,20 @@ async def approve_agreement(
     "/agreements/{agreement_id:uuid}/send-for-signature",
     permission=Action.AGREEMENTS_UPDATE,
     status=200,
-    example=examples.STEP,
+    example=examples.FOR_SIGNATURE,
     etag=True,
 )
 async def send_agreement_for_signature(
     agreement_id: FromPath[UUID],
-    data: JSONBody[AgreementStep],
+    data: JSONBody[AgreementForSignature],
     write: NamedDependency[Write],
     caller: NamedDependency[Caller],
     if_match: NamedDependency[Expected],
 ) -> Answer[Agreement]:
-    """Send the approved text out for signature."""
+    """Send the approved text out for signature, to all parties at once or to one after the other."""
     words: dict[str, object] = {"note": data.note}
     action = AgreementAction.SEND_FOR_SIGNATURE
-    return agreement_answer(await commands.step(write, caller, agreement_id, action, words, if_match))
+    return agreement_answer(await commands.step(write, caller, agreement_id, action, words, if_match, data))
 
 
 @operation(

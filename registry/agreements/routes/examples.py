@@ -107,3 +107,43 @@ APPROVAL = {
 NEW_PARTIES = {"agency_ids": ["01900000-0000-7000-8000-00000000a003"], "reason": "Asked to join (demo)."}
 CUSTODY = {"agency_id": "01900000-0000-7000-8000-00000000a002", "reason": "The county keeps the master form (demo)."}
 NOTICE = {"notice_on": "2026-06-01", "reason": "The city council declined to renew (demo)."}
+_REVIEWER = {"agency_id": "01900000-0000-7000-8000-00000000a002", "desk": "County attorney", "required": True}
+SUBMISSION = {
+    "note": "For the board's meeting in March (demo).",
+    "reviewers": [_REVIEWER],
+    "review_due_on": "2027-03-01",
+}
+NEW_REVIEW = {**_REVIEWER, "desk": "Risk manager", "required": False, "due_on": "2027-03-01"}
+REVIEW_APPROVAL = {"note": "Insurance clause as agreed (demo)."}
+RELEASE = {"reason": "The county has no risk manager at present (demo)."}
+NEW_COMMENT = {
+    "version_no": 1,
+    "provision": "4.2",
+    "quote": {"start": 0, "end": 7},
+    "audience": "parties",
+    "desk": "County attorney",
+    "text": "From dispatch, or from arrival? (demo)",
+}
+FOR_SIGNATURE = {
+    "note": "The board signs last (demo).",
+    "order": "sequential",
+    "sequence": ["01900000-0000-7000-8000-00000000a002", "01900000-0000-7000-8000-00000000a001"],
+    "due_on": "2027-04-30",
+}
+NEW_AUTHORITY = {
+    "office": "County executive",
+    "basis": "statute",
+    "citation": "N.Y. Gen. Mun. Law § 209-m (example; have counsel review)",
+    "kinds": ["mutual_aid", "mou"],
+    "ceiling": {"amount": "250000.00", "currency": "USD"},
+    "valid_from": "2026-01-01",
+    "valid_until": "2029-12-31",
+}
+DELEGATION = {
+    "office": "Chief of police",
+    "citation": "Executive order 2026-3 (example; have counsel review)",
+    "kinds": ["mutual_aid"],
+    "valid_from": "2026-02-01",
+    "valid_until": "2026-12-31",
+}
+REVOCATION = {"reason": "The office was merged with the sheriff's (demo)."}

@@ -18,7 +18,6 @@ NEW_COLUMNS = (
     ("agreement", "ratify_by {instant}"),
     ("agreement", "superseded_by {uuid} CONSTRAINT fk_agreement_superseded_by REFERENCES agreement (id)"),
     ("agreement", "custody_offered_to {uuid} CONSTRAINT fk_agreement_custody_offered_to REFERENCES agency (id)"),
-    ("agreement", "signing_order TEXT DEFAULT 'parallel' NOT NULL"),
     ("agreement_party", "verbally_at {instant}"),
     ("agreement_party", "leaves_at {instant}"),
     ("agreement_party", "notice_kind TEXT"),

@@ -1,0 +1,185 @@
+"""Who may sign for an agency: offices, what they may sign and until when, and what they delegate.
+
+Mutual-aid law lets the chief executive officer of a local government act, or whom that officer delegates (New York
+General Municipal Law § 209-m is the pattern; have counsel review). An office's power is a chain: its own link first,
+then that of the office which delegated it, and so on to the one that a law or a resolution names. It holds on a day
+when every link holds on that day, so that revoking one link takes the power from all that rest on it.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from enum import StrEnum
+from typing import TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from registry.agreements.rules import AgreementKind
+from registry.kernel.errors import Fault, RuleBroken, WrongState
+from registry.kernel.money import Money
+
+MOST_DELEGATIONS = 3
+"""How often what one office may do can be handed on."""
+
+
+class Basis(StrEnum):
+    """What gives an office the power to sign."""
+
+    STATUTE = "statute"
+    CHARTER = "charter"
+    ORDINANCE = "ordinance"
+    RESOLUTION = "resolution"
+    POLICY = "policy"
+    ELECTION = "election"
+
+
+class AuthorityStatus(StrEnum):
+    """What an authority is on a day."""
+
+    NOT_YET_VALID = "not_yet_valid"
+    VALID = "valid"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+class Power(Struct, kw_only=True, frozen=True):
+    """One link: what an office may sign, from `valid_from` through `valid_until`, and not from `revoked_on` on."""
+
+    office: str
+    kinds: tuple[AgreementKind, ...] = ()  # empty covers every kind
+    ceiling: Money | None = None
+    valid_from: date
+    valid_until: date | None = None
+    revoked_on: date | None = None
+
+
+Chain: TypeAlias = Sequence[Power]
+
+
+class Signature(Struct, kw_only=True, frozen=True):
+    """What is to be signed, and when. `amount` is the cost ceiling that the text names; None where it names none."""
+
+    kind: AgreementKind
+    signed_on: date
+    amount: Money | None = None
+
+
+def status_on(chain: Chain, day: date) -> AuthorityStatus:
+    """What the authority is on `day`; the strongest statement about any link wins."""
+    if any(link.revoked_on is not None and link.revoked_on <= day for link in chain):
+        return AuthorityStatus.REVOKED
+    if any(link.valid_until is not None and link.valid_until < day for link in chain):
+        return AuthorityStatus.EXPIRED
+    if any(day < link.valid_from for link in chain):
+        return AuthorityStatus.NOT_YET_VALID
+    return AuthorityStatus.VALID
+
+
+def revoked_on(chain: Chain) -> date | None:
+    """From when on the authority is revoked, by itself or by what it rests on; None while it is not."""
+    return min((link.revoked_on for link in chain if link.revoked_on is not None), default=None)
+
+
+def shortfalls(chain: Chain, signature: Signature) -> list[str]:
+    """Why the authority does not reach the signature, each as the end of a sentence; empty when it does.
+
+    A ceiling is held against the amount that the text names; a text that names none commits no amount.
+    """
+    return [
+        reason if depth == 0 else f"rests on that of “{link.office}”, which {reason}"
+        for depth, link in enumerate(chain)
+        for reason in _of_link(link, signature)
+    ]
+
+
+def _of_link(link: Power, signature: Signature) -> list[str]:
+    day, found = signature.signed_on, []
+    if link.revoked_on is not None and day >= link.revoked_on:
+        found.append(f"was revoked on {link.revoked_on}")
+    if link.valid_until is not None and day > link.valid_until:
+        found.append(f"expired on {link.valid_until}")
+    if day < link.valid_from:
+        found.append(f"begins on {link.valid_from}")
+    if link.kinds and signature.kind not in link.kinds:
+        found.append(f"does not cover agreements of the kind {signature.kind}")
+    if link.ceiling is not None and signature.amount is not None and _exceeds(signature.amount, link.ceiling):
+        found.append(f"ends at {link.ceiling.amount} {link.ceiling.currency}")
+    return found
+
+
+def sufficient(chains: Sequence[Chain], signature: Signature) -> int:
+    """Which of an office's authorities a signature rests on: of those that reach it, the one least delegated.
+
+    Raises RuleBroken with the nearest reason where none does.
+    """
+    lacking = [shortfalls(chain, signature) for chain in chains]
+    reaching = [index for index, reasons in enumerate(lacking) if not reasons]
+    if reaching:
+        return min(reaching, key=lambda index: (len(chains[index]), -chains[index][0].valid_from.toordinal()))
+    if not chains:
+        reason = "That office has no authority to sign on your agency's record."
+    else:
+        nearest = min(range(len(chains)), key=lambda i: (len(lacking[i]), -chains[i][0].valid_from.toordinal()))
+        reason = f"The authority of “{chains[nearest][0].office}” {lacking[nearest][0]}."
+    raise RuleBroken(
+        f"{reason} Signed on {signature.signed_on}, it needs an office that held one on that day.",
+        "no_signing_authority",
+        faults=[Fault(pointer="/signatory_title", code="no_signing_authority", detail=reason)],
+    )
+
+
+def delegated(source: Chain, asked: Power, today: date) -> Power:
+    """The power that `asked` becomes when the office at the head of `source` delegates it.
+
+    What is left open is as far as the delegator's own power goes: kinds, ceiling and end. Raises WrongState where that
+    power has ended, RuleBroken where it is handed on too often or is to exceed or outlive what it comes from.
+    """
+    status = status_on(source, today)
+    if status in (AuthorityStatus.REVOKED, AuthorityStatus.EXPIRED):
+        raise WrongState(f"What is {status} cannot be delegated.", "authority_ended")
+    if len(source) > MOST_DELEGATIONS:
+        raise RuleBroken(f"Authority is handed on at most {MOST_DELEGATIONS} times.", "delegated_too_often")
+    own = source[0]
+    given = replace(
+        asked,
+        kinds=asked.kinds or own.kinds,
+        ceiling=asked.ceiling or own.ceiling,
+        valid_until=asked.valid_until or own.valid_until,
+    )
+    faults = [
+        Fault(pointer=pointer, code="exceeds_authority", detail=detail)
+        for pointer, exceeds, detail in (
+            ("/kinds", bool(own.kinds) and not {*given.kinds} <= {*own.kinds}, "a kind that the delegator cannot sign"),
+            (
+                "/ceiling",
+                own.ceiling is not None and given.ceiling is not None and _exceeds(given.ceiling, own.ceiling),
+                "more than the delegator's ceiling",
+            ),
+            ("/valid_from", given.valid_from < own.valid_from, f"before the delegator's own begins, {own.valid_from}"),
+            (
+                "/valid_until",
+                own.valid_until is not None and given.valid_until is not None and given.valid_until > own.valid_until,
+                f"after the delegator's own ends, {own.valid_until}",
+            ),
+        )
+        if exceeds
+    ]
+    if faults:
+        raise RuleBroken("Nobody can delegate more than they hold, or for longer.", "exceeds_authority", faults=faults)
+    return checked(given)
+
+
+def checked(power: Power) -> Power:
+    """The power itself; raises RuleBroken where it would end before it begins."""
+    if power.valid_until is not None and power.valid_until < power.valid_from:
+        raise RuleBroken(
+            "An authority does not end before it begins.",
+            "dates_reversed",
+            faults=[Fault(pointer="/valid_until", code="dates_reversed", detail="before valid_from")],
+        )
+    return power
+
+
+def _exceeds(amount: Money, ceiling: Money) -> bool:
+    """Whether the amount is above the ceiling, or cannot be compared with it."""
+    return amount.currency != ceiling.currency or amount.to_minor() > ceiling.to_minor()

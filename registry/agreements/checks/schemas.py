@@ -1,0 +1,221 @@
+"""Checklists and what they find, and conflicts between agreements: on the wire, and in the shipped files."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from registry.agreements.checks.wording import Pattern
+from registry.agreements.rules import AgreementKind
+from registry.http.paging import Page
+from registry.kernel.text import NAME_PATTERN, Code, Name
+from registry.kernel.time import Instant
+
+Sentence = Annotated[str, Meta(min_length=1, max_length=600, pattern=NAME_PATTERN)]
+State = Annotated[str, Meta(min_length=2, max_length=2, pattern=r"\A[A-Z]{2}\Z", examples=["FL"])]
+VersionNo = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+Severity = Annotated[
+    Literal["required", "recommended"],
+    Meta(description="`required`: the source demands it; `recommended`: agreements of this kind usually have it."),
+]
+DateName = Literal["expires_on", "auto_renew_months", "review_every_months"]
+ItemStatus = Annotated[
+    Literal["found", "weak", "missing", "for_counsel"],
+    Meta(
+        description="`weak`: something speaks of it, but not so that one may rely on it (see `reasons`). "
+        "`for_counsel`: no rule can tell; a person must."
+    ),
+]
+
+
+class ChecklistItem(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """One thing that an agreement is to say, and how it is recognised; without any of these, only a person can tell."""
+
+    id: Code
+    title: Name
+    asks: Sentence
+    citation: Sentence
+    severity: Severity
+    headings: Annotated[
+        list[Code], Meta(max_length=12, description="Headings of its own: one without its words is weak.")
+    ] = []
+    also_under: Annotated[
+        list[Code], Meta(max_length=12, description="Headings under which its words count as much.")
+    ] = []
+    terms: Annotated[list[Code], Meta(max_length=12, description="Terms of which any one that is set says it.")] = []
+    dates: Annotated[list[DateName], Meta(max_length=4, description="Dates of which any one that is set says it.")] = []
+    words: Annotated[list[Pattern], Meta(max_length=40, description="Patterns of which any one says it.")] = []
+
+
+class ChecklistScope(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """The agreements a checklist is applied to unless another is asked for: all conditions hold; an empty one does.
+
+    A provision under one of the `headings` serves in place of the kind.
+    """
+
+    kinds: Annotated[list[AgreementKind], Meta(max_length=20)] = []
+    headings: Annotated[list[Code], Meta(max_length=20)] = []
+    states: Annotated[
+        list[State], Meta(max_length=60, description="At least one party is an agency of one of them.")
+    ] = []
+
+
+class Checklist(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """What a statute, a policy or good practice wants an agreement to say. Data, not legal advice."""
+
+    code: Annotated[Code, Meta(examples=["fl_23_1225"])]
+    name: Name
+    jurisdiction: Annotated[State | None, Meta(description="The state whose law it is; null for none.")]
+    citation: Sentence
+    applies: ChecklistScope
+    verified: Annotated[Sentence, Meta(description="Against which text its items were checked, and when.")]
+    counsel: Annotated[Sentence, Meta(description="What it cannot tell: have counsel review.")]
+    items: Annotated[list[ChecklistItem], Meta(min_length=1, max_length=60)]
+
+
+class ChecklistSummary(Struct, kw_only=True, frozen=True):
+    """A checklist in the list."""
+
+    code: str
+    name: str
+    jurisdiction: str | None
+    citation: str
+    applies: ChecklistScope
+    item_count: int
+
+
+class ChecklistList(Struct, kw_only=True, frozen=True):
+    """The checklists that the registry ships; all of them, never a page."""
+
+    items: list[ChecklistSummary]
+
+
+class Passage(Struct, kw_only=True, frozen=True):
+    """A few words of a provision, to find the place by."""
+
+    provision: str
+    text: str
+
+
+class Weakness(Struct, kw_only=True, frozen=True):
+    """Why an item is not found, or not well enough."""
+
+    code: Literal["heading_without_words", "words_without_heading", "term_silent", "not_said"]
+    detail: str
+
+
+class ItemFinding(Struct, kw_only=True, frozen=True):
+    """What the text and the terms say about one item."""
+
+    id: str
+    title: str
+    asks: str
+    citation: str
+    severity: Severity
+    status: ItemStatus
+    provisions: Annotated[list[str], Meta(description="Numbers of the provisions that speak of it.")]
+    terms: Annotated[list[str], Meta(description="Terms and dates that say it.")]
+    passages: Annotated[
+        list[Passage], Meta(description="From the first three of them; never from a restricted provision.")
+    ]
+    reasons: list[Weakness]
+
+
+class FindingCounts(Struct, kw_only=True, frozen=True):
+    """How many items have each status."""
+
+    found: int = 0
+    weak: int = 0
+    missing: int = 0
+    for_counsel: int = 0
+
+
+class ChecklistFindings(Struct, kw_only=True, frozen=True):
+    """One checklist, held against one version of an agreement."""
+
+    code: str
+    name: str
+    jurisdiction: str | None
+    citation: str
+    counsel: str
+    required: FindingCounts
+    recommended: FindingCounts
+    items: list[ItemFinding]
+
+
+class AgreementCompleteness(Struct, kw_only=True, frozen=True):
+    """What a version says and leaves unsaid. Words are recognised, not understood: have counsel review."""
+
+    agreement_id: UUID
+    version_no: int
+    version_sha256: Annotated[str | None, Meta(description="Null while the text is not frozen.")]
+    checklists: list[ChecklistFindings]
+
+
+class CompletenessQuery(Struct, kw_only=True, frozen=True):
+    """Which version is checked, and against what."""
+
+    checklist: (
+        Annotated[Code, Meta(description="One checklist, whether it applies or not; else all that apply.")] | None
+    ) = None
+    version_no: (
+        Annotated[VersionNo, Meta(description="The draft, or the newest executed version, if absent.")] | None
+    ) = None
+
+
+class TermPlace(Struct, kw_only=True, frozen=True):
+    """Where one of two agreements says what is compared."""
+
+    pointer: Annotated[str, Meta(description="JSON pointer in that version's terms.", examples=["/liability"])]
+    value: Annotated[str, Meta(description="What it says there, in words; “not said” where it says nothing.")]
+    provision: Annotated[str | None, Meta(description="Number of the provision that says it, where one is named.")]
+
+
+class Conflict(Struct, kw_only=True, frozen=True):
+    """A term that two agreements between the same parties say differently."""
+
+    term: str
+    severity: Annotated[
+        Literal["conflict", "differs"],
+        Meta(description="`conflict`: both cannot hold for one loan. `differs`: who meets the stricter meets both."),
+    ]
+    stricter: Annotated[
+        Literal["this", "other"] | None, Meta(description="Which of the two asks for more; null where neither does.")
+    ]
+    this: TermPlace
+    other: TermPlace
+    detail: str
+
+
+class ComparedAgreement(Struct, kw_only=True, frozen=True):
+    """Another agreement that binds some of the same parties for some of the same, and what the two say differently."""
+
+    agreement_id: UUID
+    number: str
+    title: str
+    version_no: int
+    version_sha256: str | None
+    bound_together_from: Annotated[Instant, Meta(description="From when on both can bind the same two parties.")]
+    parties_in_common: Annotated[int, Meta(description="How many parties of this one the other then binds.")]
+    categories: Annotated[list[str], Meta(description="What both cover.")]
+    conflicts: Annotated[list[Conflict], Meta(description="Empty where the two agree.")]
+
+
+class AgreementConflictPage(Struct, kw_only=True, frozen=True):
+    """The agreements that the one in question was compared with, by id."""
+
+    agreement_id: UUID
+    version_no: int
+    as_of: Instant
+    items: list[ComparedAgreement]
+    next_cursor: str | None
+
+
+class ConflictQuery(Page, kw_only=True, frozen=True):
+    """From when on it is asked, and of which text."""
+
+    as_of: Annotated[Instant, Meta(description="What binds then or later; now if absent.")] | None = None
+    version_no: (
+        Annotated[VersionNo, Meta(description="As if it were the text, such as an amendment; else the text then.")]
+        | None
+    ) = None

@@ -1,0 +1,1 @@
+"""What an agreement makes due and when: derived from its dates, never typed."""

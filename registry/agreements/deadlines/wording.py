@@ -1,0 +1,120 @@
+"""What a deadline rests on and what to do about it, in words."""
+
+from msgspec import Struct
+
+from registry.agreements.deadlines.rules import DeadlineKind, Due, Record, renews
+from registry.agreements.in_force import term_end
+
+TITLES: dict[DeadlineKind, str] = {
+    DeadlineKind.LAST_NOTICE: "Last day to give notice",
+    DeadlineKind.RENEWAL: "Renews by itself",
+    DeadlineKind.EXPIRY: "Last day in force",
+    DeadlineKind.REVIEW: "Periodic review due",
+    DeadlineKind.RATIFICATION: "Ratification in writing due",
+    DeadlineKind.INSURANCE: "Proof of insurance lapses",
+    DeadlineKind.APPROVAL: "Governing body's approval lapses",
+    DeadlineKind.FILING: "Filing or publication due",
+    DeadlineKind.RETENTION_END: "Record may be disposed of after",
+}
+
+# Under which heading the text says it; the provision of that heading is named where there is one.
+HEADINGS: dict[DeadlineKind, str] = {
+    DeadlineKind.LAST_NOTICE: "termination",
+    DeadlineKind.RENEWAL: "renewal",
+    DeadlineKind.EXPIRY: "term",
+    DeadlineKind.REVIEW: "review",
+    DeadlineKind.INSURANCE: "insurance",
+    DeadlineKind.RETENTION_END: "records",
+}
+
+_ENDED = {
+    "termination": "terminated for all parties",
+    "supersession": "replaced by another agreement",
+    "notice": "notices that leave fewer than two parties bound",
+}
+
+
+class Words(Struct, frozen=True):
+    """The basis of a deadline and its citation, and what to do."""
+
+    basis: str
+    citation: str | None
+    action: str
+
+
+def words(record: Record, due: Due) -> Words:
+    """The words for one deadline of the record."""
+    match due.kind:
+        case DeadlineKind.LAST_NOTICE:
+            return _notice(record, due)
+        case DeadlineKind.RENEWAL:
+            return _renewal(record, due)
+        case DeadlineKind.EXPIRY:
+            return _expiry(record, due)
+        case DeadlineKind.REVIEW:
+            return _review(record)
+        case DeadlineKind.RATIFICATION:
+            return Words(
+                "Activated by word of mouth; it binds only until then unless it is ratified.",
+                None,
+                "Ratified." if due.met else "Have every party that agreed by word of mouth sign the text.",
+            )
+        case DeadlineKind.INSURANCE:
+            lacking = "Put a liability certificate on file: there is none." if due.missing else None
+            action = lacking or "Put the renewed liability certificate on file before this one lapses."
+            return Words("The terms require current proof of liability insurance of each party.", None, action)
+        case DeadlineKind.APPROVAL:
+            lacking = "Obtain the governing body's approval and record it: there is none." if due.missing else None
+            action = lacking or "Put the agreement on the governing body's agenda and record the renewed approval."
+            return Words("The party is bound only while its governing body's approval is current.", None, action)
+        case DeadlineKind.FILING:
+            assert due.duty is not None
+            done = "Done, with proof." if due.met else "Do it and enter the proof, or waive the duty with a reason."
+            return Words(due.duty.title, due.duty.citation, done)
+        case DeadlineKind.RETENTION_END:
+            assert record.keeping is not None
+            years = f"{record.keeping.years} years after the agreement ended"
+            return Words(
+                f"The record is kept for {years}.",
+                record.keeping.citation,
+                "Check for holds and pending records requests, then follow the schedule; have counsel review.",
+            )
+
+
+def _notice(record: Record, due: Due) -> Words:
+    days = record.notice_days
+    basis = f"Notice is {days} days, the day of the notice not counted."
+    if renews(record.renewal, due.term):
+        return Words(basis, None, "Decide whether to stay: without notice by then the next term follows by itself.")
+    return Words(basis, None, "Decide whether to stay: a later notice runs beyond the term.")
+
+
+def _renewal(record: Record, due: Due) -> Words:
+    assert record.expires_on is not None
+    assert record.renewal is not None
+    until = term_end(record.expires_on, record.renewal.months * (due.term + 1))
+    left = "" if record.renewal.times is None else f", {record.renewal.times - due.term} time(s) more"
+    return Words(
+        f"It renews by itself for {record.renewal.months} months at the end of each term{left}.",
+        None,
+        f"Nothing, if the parties want it to go on until {until}; otherwise give notice in time.",
+    )
+
+
+def _expiry(record: Record, due: Due) -> Words:
+    if due.ended_by in _ENDED:
+        return Words(f"It ends then: {_ENDED[due.ended_by]}.", None, "Arrange for what goes on without it.")
+    basis = "Its last day in force, with no renewal to follow."
+    if due.met:
+        return Words(basis, None, "Nothing: the last review decided to let it end.")
+    return Words(basis, None, "Renew or replace it before then, or enter a review that lets it end.")
+
+
+def _review(record: Record) -> Words:
+    since = (
+        f"the last review on {record.last_reviewed_on}"
+        if record.last_reviewed_on
+        else f"it took effect on {record.first_effective_on}"
+    )
+    basis = f"It is reviewed every {record.review_every_months} months; {since}."
+    return Words(basis, None, "Hold the review and enter its outcome: keep, renew, amend or terminate.")

@@ -1,0 +1,107 @@
+"""Filing and publication duties: listed, entered, fulfilled, waived."""
+
+from uuid import UUID
+
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+
+from registry.access.operations import operation
+from registry.access.permissions import Action
+from registry.access.principals import Caller
+from registry.agreements.duties import commands, queries
+from registry.agreements.duties.schemas import (
+    FULFILMENT_EXAMPLE,
+    NEW_DUTY_EXAMPLE,
+    WAIVER_EXAMPLE,
+    Duty,
+    DutyPage,
+    Fulfilment,
+    NewDuty,
+    Waiver,
+)
+from registry.database.handles import Read, Write
+from registry.http.answers import Answer, entity_tag
+from registry.http.links import next_link
+from registry.http.paging import Page
+from registry.kernel.versions import Expected
+
+_PATH = "/agreements/{agreement_id:uuid}/duties"
+
+
+def _answer(found: Duty, *, created: bool = False) -> Answer[Duty]:
+    return Answer(
+        found,
+        etag=entity_tag(found.version, found.status, found.overdue, found.allowed_actions),
+        location=f"/v1/agreements/{found.agreement_id}/duties" if created else None,
+    )
+
+
+@operation("get", _PATH, permission=Action.AGREEMENTS_READ, query=Page)
+async def list_agreement_duties(
+    agreement_id: FromPath[UUID],
+    read: NamedDependency[Read],
+    filters: NamedDependency[Page],
+    caller: NamedDependency[Caller],
+    here: NamedDependency[str],
+) -> Answer[DutyPage]:
+    """List what is to be done with a signed agreement, for its parties.
+
+    Duties of statutes arise by themselves once the agreement is executed, from the kinds of agreement and the states of
+    the parties; others are entered by hand. Have counsel review them.
+    """
+    page = await queries.list_duties(read, caller.principal, agreement_id, filters, caller.now)
+    return Answer(page, next_link=next_link(here, page.next_cursor))
+
+
+@operation("post", _PATH, permission=Action.AGREEMENTS_FILE, example=NEW_DUTY_EXAMPLE)
+async def create_agreement_duty(
+    agreement_id: FromPath[UUID],
+    data: JSONBody[NewDuty],
+    write: NamedDependency[Write],
+    caller: NamedDependency[Caller],
+) -> Answer[Duty]:
+    """Enter a duty by hand: your agency's own, or, as the custodian, any party's."""
+    return _answer(await commands.enter_duty(write, caller, agreement_id, data), created=True)
+
+
+@operation(
+    "post",
+    _PATH + "/{duty_id:uuid}/fulfil",
+    permission=Action.AGREEMENTS_FILE,
+    status=200,
+    example=FULFILMENT_EXAMPLE,
+    etag=True,
+)
+async def fulfil_agreement_duty(
+    agreement_id: FromPath[UUID],
+    duty_id: FromPath[UUID],
+    data: JSONBody[Fulfilment],
+    write: NamedDependency[Write],
+    caller: NamedDependency[Caller],
+    if_match: NamedDependency[Expected],
+) -> Answer[Duty]:
+    """Record that a duty was done, with its proof."""
+    return _answer(await commands.fulfil_duty(write, caller, agreement_id, duty_id, data, if_match))
+
+
+@operation(
+    "post",
+    _PATH + "/{duty_id:uuid}/waive",
+    permission=Action.AGREEMENTS_FILE,
+    status=200,
+    example=WAIVER_EXAMPLE,
+    etag=True,
+)
+async def waive_agreement_duty(
+    agreement_id: FromPath[UUID],
+    duty_id: FromPath[UUID],
+    data: JSONBody[Waiver],
+    write: NamedDependency[Write],
+    caller: NamedDependency[Caller],
+    if_match: NamedDependency[Expected],
+) -> Answer[Duty]:
+    """Record that a duty need not be done, and why."""
+    return _answer(await commands.waive_duty(write, caller, agreement_id, duty_id, data, if_match))
+
+
+handlers = [list_agreement_duties, create_agreement_duty, fulfil_agreement_duty, waive_agreement_duty]

@@ -1,0 +1,103 @@
+"""Duties on the wire."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from registry.agreements.duties.rules import DutyStatus, ProofKind
+from registry.agreements.schemas import Sha256
+from registry.kernel.actions import AllowedAction
+from registry.kernel.text import NAME_PATTERN, Name, Prose, Reason
+from registry.kernel.time import CivilDate, Instant
+
+Citation = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=200,
+        pattern=NAME_PATTERN,
+        description="The law or the provision that it rests on. Have counsel review.",
+        examples=["RCW 39.34.040; have counsel review"],
+    ),
+]
+Address = Annotated[
+    str,
+    Meta(
+        max_length=500,
+        pattern=r"\Ahttps?://[!-~]{1,490}\Z",
+        description="Where it is published.",
+        examples=["https://county.example/agreements/mutual-aid"],
+    ),
+]
+RecordingNumber = Annotated[
+    str, Meta(min_length=1, max_length=60, pattern=NAME_PATTERN, description="As the recorder gave it.")
+]
+
+
+class NewDuty(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """A duty that the text or local law asks for, entered by hand."""
+
+    title: Name
+    agency_id: Annotated[UUID | None, Meta(description="The party whose duty it is; yours if absent.")] = None
+    citation: Citation | None = None
+    note: Prose | None = None
+    due_on: Annotated[CivilDate, Meta(description="The last day to do it, in the agreement's time zone.")]
+
+
+class Fulfilment(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """That a duty was done, with at least one proof of a kind that counts for it."""
+
+    fulfilled_on: Annotated[CivilDate, Meta(description="In the agreement's time zone.")]
+    evidence_sha256: Annotated[Sha256, Meta(description="SHA-256 of the document that shows it, in hex.")] | None = None
+    url: Address | None = None
+    recording_number: RecordingNumber | None = None
+
+
+class Waiver(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Why a duty need not be done."""
+
+    reason: Reason
+
+
+class Duty(Struct, kw_only=True, frozen=True):
+    """Something to be done with the signed agreement. A pending one is overdue once its day has ended there."""
+
+    id: UUID
+    agreement_id: UUID
+    agency_id: UUID
+    source: Annotated[Literal["statute", "entered"], Meta(description="Derived from shipped data, or by hand.")]
+    rule: Annotated[str | None, Meta(description="Code of the shipped duty.")]
+    title: str
+    citation: str | None
+    note: str | None
+    due_on: CivilDate
+    due_at: Annotated[Instant, Meta(description="When that day ends, in the agreement's time zone.")]
+    status: DutyStatus
+    overdue: bool
+    proof_accepted: list[ProofKind]
+    fulfilled_on: CivilDate | None
+    evidence_sha256: str | None
+    url: str | None
+    recording_number: str | None
+    waived_reason: str | None
+    closed_by: Annotated[UUID | None, Meta(description="The agency that fulfilled or waived it.")]
+    closed_at: Instant | None
+    allowed_actions: list[AllowedAction]
+    version: Annotated[int, Meta(description="The agreement's version, which every change of a duty moves.")]
+
+
+class DutyPage(Struct, kw_only=True, frozen=True):
+    """Duties of one agreement, by id."""
+
+    items: list[Duty]
+    next_cursor: str | None
+
+
+NEW_DUTY_EXAMPLE = {
+    "title": "Post on the county's list of interlocal agreements (demo)",
+    "citation": "Section 12 of the agreement; have counsel review",
+    "due_on": "2026-09-30",
+}
+FULFILMENT_EXAMPLE = {"fulfilled_on": "2026-08-14", "recording_number": "20260814-0042 (demo)"}
+WAIVER_EXAMPLE = {"reason": "Counsel: the filing statute does not reach this kind of agreement (demo)."}

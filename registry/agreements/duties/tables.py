@@ -1,0 +1,37 @@
+"""Duties that were entered by hand, and derived ones once somebody did something about them."""
+
+import sqlalchemy as sa
+
+from registry.agreements.duties.rules import DutyStatus
+from registry.database.types import Civil, Instant, Uuid, one_of, table
+
+agreement_duty = table(
+    "agreement_duty",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), nullable=False),
+    sa.Column("rule", sa.Text),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("citation", sa.Text),
+    sa.Column("note", sa.Text),
+    sa.Column("due_on", Civil, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("fulfilled_on", Civil),
+    sa.Column("evidence_sha256", sa.Text),
+    sa.Column("url", sa.Text),
+    sa.Column("recording_number", sa.Text),
+    sa.Column("waived_reason", sa.Text),
+    sa.Column("closed_by", Uuid, sa.ForeignKey("agency.id")),
+    sa.Column("closed_at", Instant),
+    sa.Column("entered_at", Instant, nullable=False),
+    one_of("status", DutyStatus),
+    sa.CheckConstraint("(status = 'pending') = (closed_at IS NULL)", name="closed"),
+    sa.CheckConstraint("(status = 'waived') = (waived_reason IS NOT NULL)", name="waived"),
+    sa.CheckConstraint(
+        "(status = 'met') = (fulfilled_on IS NOT NULL) AND (status <> 'met' OR evidence_sha256 IS NOT NULL "
+        "OR url IS NOT NULL OR recording_number IS NOT NULL)",
+        name="met",
+    ),
+    sa.Index("ix_agreement_duty_agreement_id", "agreement_id", "id"),
+)
+"""`rule`: the code of the statute's duty; NULL for one entered by hand. `closed_by`: the agency that acted."""

@@ -1,0 +1,113 @@
+"""Entering and retiring certificates of insurance."""
+
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from registry.access.permissions import Action, permit
+from registry.access.principals import Caller
+from registry.agencies.queries import agency_row, relations
+from registry.agencies.rules import AgencyStatus
+from registry.agencies.tables import agency
+from registry.agreements.insurance.queries import certificate_row, get_certificate
+from registry.agreements.insurance.rules import checked_term, retired
+from registry.agreements.insurance.schemas import InsuranceCertificate, NewCertificate, Retirement
+from registry.agreements.insurance.tables import agency_insurance
+from registry.database.handles import Write
+from registry.kernel.errors import NotFound, RuleBroken
+from registry.kernel.ids import new_id
+from registry.kernel.time import EARLIEST, LATEST
+from registry.kernel.versions import Expected, check_version
+from registry.ledger.commands import record
+
+_INSERT = agency_insurance.insert()
+_LOCK = (
+    sa.select(agency.c.id)
+    .where(agency.c.id == sa.bindparam("id", type_=agency.c.id.type))
+    .with_for_update(key_share=True)
+)
+_RETIRE = agency_insurance.update().where(
+    agency_insurance.c.id == sa.bindparam("its_id", type_=agency_insurance.c.id.type)
+)
+
+
+async def enter_certificate(write: Write, caller: Caller, agency_id: UUID, new: NewCertificate) -> InsuranceCertificate:
+    """Put a certificate on file. Raises NotFound, Forbidden, RuleBroken for dates that cover no day."""
+    await _mine(write, caller, agency_id)
+    await write.once()
+    checked_term(new.effective_on, new.expires_on)
+    if not (EARLIEST.date() <= new.effective_on and new.expires_on < LATEST.date()):
+        raise RuleBroken("Give dates between the years 1900 and 2200.", "date_out_of_range")
+    if (await agency_row(write, agency_id)).status == AgencyStatus.DISSOLVED:
+        raise RuleBroken("A dissolved agency is not edited any more.", "agency_dissolved")
+    certificate_id = new_id()
+    await write.run(
+        _INSERT,
+        {
+            "id": certificate_id,
+            "agency_id": agency_id,
+            "kind": new.kind,
+            "insurer": new.insurer,
+            "policy_number": new.policy_number,
+            "coverage_minor": new.coverage.to_minor(),
+            "currency": new.coverage.currency,
+            "effective_on": new.effective_on,
+            "expires_on": new.expires_on,
+            "evidence_sha256": new.evidence_sha256,
+            "entered_at": caller.now,
+            "version": 1,
+        },
+    )
+    # Number and limit are between the agency and its partners: the ledger keeps the document's hash.
+    await record(
+        write,
+        caller,
+        "insurance.entered",
+        subject=("insurance", certificate_id, 1),
+        agencies=[agency_id],
+        data={
+            "kind": new.kind,
+            "insurer": new.insurer,
+            "effective_on": new.effective_on,
+            "expires_on": new.expires_on,
+            "evidence_sha256": new.evidence_sha256,
+        },
+    )
+    return await get_certificate(write, caller, agency_id, certificate_id)
+
+
+async def retire_certificate(
+    write: Write, caller: Caller, agency_id: UUID, certificate_id: UUID, retirement: Retirement, expected: Expected
+) -> InsuranceCertificate:
+    """Let a certificate count no longer. Raises NotFound, Forbidden, StaleVersion, WrongState for one retired."""
+    await _mine(write, caller, agency_id)
+    row = await certificate_row(write, caller, agency_id, certificate_id)
+    await write.once()
+    check_version(expected, row.version)
+    because = retired(row.retired_because, retirement.because)
+    await write.run(
+        _RETIRE,
+        {
+            "its_id": certificate_id,
+            "retired_at": caller.now,
+            "retired_because": because,
+            "retired_reason": retirement.reason,
+            "version": row.version + 1,
+        },
+    )
+    await record(
+        write,
+        caller,
+        "insurance.retired",
+        subject=("insurance", certificate_id, row.version + 1),
+        agencies=[agency_id],
+        data={"because": because, "reason": retirement.reason},
+    )
+    return await get_certificate(write, caller, agency_id, certificate_id)
+
+
+async def _mine(write: Write, caller: Caller, agency_id: UUID) -> None:
+    """Hold the agency's row, so that of two who retire one certificate the second finds it retired."""
+    if await write.value(_LOCK, {"id": agency_id}) is None:
+        raise NotFound("agency")
+    permit(caller.principal, Action.AGENCIES_UPDATE, relations(caller.principal, agency_id))

@@ -1,0 +1,1 @@
+"""Agreements taken over in bulk: from the spreadsheet that legal staff keep, or from another body's published list."""

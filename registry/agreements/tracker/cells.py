@@ -1,0 +1,163 @@
+"""What one cell of a tracker means. Nothing is guessed: what could be meant in two ways is refused with what to write.
+
+Each reader takes a cell's value as the sheet holds it and gives the value that the registry stores, or raises
+`CellRefused`.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Final, Literal, TypeAlias
+
+from registry.agreements.tracker.sheets import Formula, Value
+
+Dates: TypeAlias = Literal["iso", "us"]
+Reader: TypeAlias = Callable[[Value, Dates], object]
+
+YEARS: Final = range(1950, 2101)
+LONGEST_CELL: Final = 4_000
+_ISO: Final = re.compile(r"\A([0-9]{4})-([0-9]{2})-([0-9]{2})\Z")
+_US: Final = re.compile(r"\A([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})\Z")
+_SHORT_YEAR: Final = re.compile(r"\A[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{2}\Z")
+_WHOLE: Final = re.compile(r"\A[0-9]{1,9}\Z")
+_MONEY: Final = re.compile(r"\A\$?([0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,13})(\.[0-9]{2})?\Z")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_ERRORS: Final = ("#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!", "#SPILL!")
+_STRAIGHT: Final = str.maketrans({"\u2018": "'", "\u2019": "'", "\u02bc": "'", "\u201b": "'"})
+_YES: Final = frozenset({"yes", "y", "true", "x", "1"})
+_NO: Final = frozenset({"no", "n", "false", "0"})
+
+
+class CellRefused(Exception):
+    """The cell does not say what it must: a stable code, and a sentence with what to write instead."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code, self.detail = code, detail
+
+
+def straightened(text: str) -> str:
+    """The text as a key: apostrophes straight, blanks single. Names that differ in these are the same."""
+    return " ".join(text.translate(_STRAIGHT).split())
+
+
+def plain(value: Value) -> str:
+    """The cell's text in NFC without leading and trailing blanks; empty where it is blank. Raises CellRefused."""
+    if value is None:
+        return ""
+    if isinstance(value, Formula):
+        raise CellRefused("formula", "The cell holds a formula. Put its value there instead (paste as values).")
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return value.date().isoformat() if value == midnight(value) else value.isoformat(" ")
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
+    text = unicodedata.normalize("NFC", str(value)).strip()
+    if len(text) > LONGEST_CELL:
+        raise CellRefused("cell_too_long", f"The cell has {len(text)} characters, more than {LONGEST_CELL}.")
+    if text.upper() in _ERRORS:
+        raise CellRefused("spreadsheet_error", f"{quoted(text)} is an error of the spreadsheet, not a value.")
+    return text
+
+
+def midnight(at: datetime) -> datetime:
+    """The start of that day."""
+    return at.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def quoted(text: str) -> str:
+    """What the cell says, short enough for a sentence."""
+    return f"“{text[:59]}…”" if len(text) > 60 else f"“{text}”"
+
+
+def read_text(value: Value, _dates: Dates) -> str:
+    """Words on one line, blanks single."""
+    return " ".join(plain(value).split())
+
+
+def read_word(value: Value, _dates: Dates) -> str:
+    """A word of a list: small letters, with underscores for blanks and hyphens."""
+    return re.sub(r"[\s-]+", "_", plain(value).lower())
+
+
+def read_date(value: Value, dates: Dates) -> date:
+    """A day: a date cell of the spreadsheet, YYYY-MM-DD, or M/D/YYYY where the tracker is said to write it so."""
+    if isinstance(value, datetime):
+        if value != midnight(value):
+            raise CellRefused("not_a_date", f"{quoted(value.isoformat(' '))} has a time of day; give the day alone.")
+        return _sane(value.date())
+    if isinstance(value, int | float):
+        words = f"{quoted(plain(value))} is a number, not a date; format the cell as a date, or write YYYY-MM-DD."
+        raise CellRefused("not_a_date", words)
+    text = plain(value)
+    if found := _ISO.match(text):
+        return _day(text, *map(int, found.groups()))
+    if found := _US.match(text):
+        if dates == "iso":
+            words = f"{quoted(text)} could be month/day or day/month; write YYYY-MM-DD, or say that dates are US."
+            raise CellRefused("date_ambiguous", words)
+        month, day, year = map(int, found.groups())
+        return _day(text, year, month, day)
+    if _SHORT_YEAR.match(text):
+        raise CellRefused("year_of_two_digits", f"{quoted(text)} has a year of two digits; write YYYY-MM-DD.")
+    raise CellRefused("not_a_date", f"{quoted(text)} is not a date; write it as YYYY-MM-DD, such as 2025-05-08.")
+
+
+def _day(text: str, year: int, month: int, day: int) -> date:
+    try:
+        found = date(year, month, day)
+    except ValueError:
+        raise CellRefused("not_a_date", f"{quoted(text)} is no day of the calendar; write YYYY-MM-DD.") from None
+    return _sane(found)
+
+
+def _sane(day: date) -> date:
+    if day.year not in YEARS:
+        words = f"{quoted(day.isoformat())}: {day.year} is not a year from {YEARS[0]} to {YEARS[-1]}."
+        raise CellRefused("year_out_of_range", words)
+    return day
+
+
+def read_whole(value: Value, _dates: Dates) -> int:
+    """A whole number."""
+    text = plain(value)
+    if not _WHOLE.match(text):
+        raise CellRefused("not_a_whole_number", f"{quoted(text)} is not a whole number.")
+    return int(text)
+
+
+def read_flag(value: Value, _dates: Dates) -> bool:
+    """Yes or no."""
+    text = plain(value).lower()
+    if text in _YES | _NO:
+        return text in _YES
+    raise CellRefused("not_yes_or_no", f"{quoted(text)} is neither yes nor no.")
+
+
+def read_money(value: Value, _dates: Dates) -> dict[str, str]:
+    """An amount in US dollars, with or without cents."""
+    text = plain(value)
+    found = _MONEY.match(f"{value:.2f}" if isinstance(value, float) and round(value, 2) == value else text)
+    if not found:
+        raise CellRefused("not_an_amount", f"{quoted(text)} is not an amount of dollars such as 1250.00.")
+    whole = found[1].replace(",", "").lstrip("0") or "0"
+    return {"amount": f"{whole}{found[2] or '.00'}", "currency": "USD"}
+
+
+def read_list(value: Value, _dates: Dates) -> list[str]:
+    """Several, separated by semicolons."""
+    return [part for part in (" ".join(each.split()) for each in plain(value).split(";")) if part]
+
+
+def read_words(value: Value, dates: Dates) -> list[str]:
+    """Several words of a list, separated by semicolons or commas."""
+    return [read_word(part, dates) for part in re.split(r"[;,]", plain(value)) if part.strip()]
+
+
+def no_control(text: str) -> str:
+    """The text. Raises CellRefused for control characters, which no field may hold."""
+    if found := _CONTROL.search(text):
+        raise CellRefused("control_character", f"The cell holds the control character U+{ord(found[0]):04X}.")
+    return text

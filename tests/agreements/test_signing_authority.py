@@ -1,0 +1,287 @@
+"""An agency's register of who may sign, over HTTP, and what it means for a signature."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+import sqlalchemy as sa
+
+from registry.agreements.signing_tables import agreement_signature_authority
+from registry.database.connect import unit_of_work
+from registry.kernel.time import utc_now
+from tests.support.agreements import EVIDENCE, agreement_body, record_agreement, sign_agreement
+from tests.support.cast import Agency, Cast
+from tests.support.problems import assert_problem
+from tests.support.review import PATH, hand, out_for_signature
+from tests.support.service import Caller, Service
+
+TODAY = utc_now().date()
+CITATION = "Charter, section 4 (example; have counsel review)"
+
+
+def office(name: str = "Sheriff", **fields: Any) -> dict[str, Any]:
+    return {"office": name, "basis": "election", "citation": CITATION, "valid_from": "2024-01-01", **fields}
+
+
+def register(agency: Agency) -> str:
+    return f"/v1/agencies/{agency.id}/signing-authorities"
+
+
+async def registered(agency: Agency, name: str = "Sheriff", **fields: Any) -> dict[str, Any]:
+    made: dict[str, Any] = await agency.admin.done("POST", register(agency), office(name, **fields))
+    return made
+
+
+async def delegation(agency: Agency, source: dict[str, Any], name: str, **fields: Any) -> dict[str, Any]:
+    body = {"office": name, "citation": CITATION, "valid_from": "2024-01-01", **fields}
+    made: dict[str, Any] = await agency.legal.done("POST", f"{register(agency)}/{source['id']}/delegate", body)
+    return made
+
+
+async def revoke(agency: Agency, authority: dict[str, Any], **fields: Any) -> Any:
+    body = {"reason": "the office was merged", **fields}
+    return await agency.legal.done("POST", f"{register(agency)}/{authority['id']}/revoke", body)
+
+
+def party_of(found: dict[str, Any], agency: Agency) -> dict[str, Any]:
+    party: dict[str, Any] = next(each for each in found["parties"] if each["agency_id"] == str(agency.id))
+    return party
+
+
+async def sign(agency: Agency, found: dict[str, Any], title: str, signed_on: str = "2025-01-02") -> Any:
+    return await agency.legal.post(f"{PATH}/{found['id']}/sign", hand(found, title, signed_on))
+
+
+async def test_an_agency_with_nothing_on_record_signs_as_before(cast: Cast) -> None:
+    found = await out_for_signature(cast.assisting, cast.requesting)
+    assert [party["authority"] for party in found["parties"]] == [None, None]
+    signed = (await sign(cast.requesting, found, "Whoever")).json()
+    assert party_of(signed, cast.requesting)["authority"] == "not_on_record"
+    await registered(cast.requesting)
+    seen = await cast.assisting.legal.done("GET", f"{PATH}/{found['id']}")
+    assert party_of(seen, cast.requesting)["authority"] == "not_on_record", "it was given before there was a record"
+
+
+async def test_a_signature_names_an_office_that_held_an_authority_on_its_day(cast: Cast) -> None:
+    sheriff = await registered(cast.requesting, valid_until="2025-12-31")
+    found = await out_for_signature(cast.assisting, cast.requesting)
+    for title, day, reason in (
+        ("Mayor", "2025-06-01", "no authority to sign"),
+        ("Sheriff", "2026-01-01", "expired on 2025-12-31"),
+        ("Sheriff", "2023-12-31", "begins on 2024-01-01"),
+    ):
+        problem = assert_problem(await sign(cast.requesting, found, title, day), 422, "no_signing_authority")
+        assert reason in problem["detail"]
+        assert problem["errors"][0]["pointer"] == "/signatory_title"
+    signed = (await sign(cast.requesting, found, "SHERIFF", "2025-12-31")).json()
+    assert party_of(signed, cast.requesting)["authority"] == {
+        "id": sheriff["id"],
+        "office": "Sheriff",
+        "basis": "election",
+        "delegated_from": None,
+    }
+    assert_problem(await sign(cast.requesting, found, "Sheriff"), 409, "already_signed")
+
+
+async def test_the_kind_and_the_amount_of_the_text_are_covered_too(cast: Cast) -> None:
+    await registered(cast.requesting, kinds=["mou"])
+    ceiling = {"amount": "1000.00", "currency": "USD"}
+    await registered(cast.requesting, "Chief", kinds=["mutual_aid"], ceiling=ceiling)
+    terms = {"cost_ceiling": {"amount": "1000.01", "currency": "USD"}}
+    dear = await out_for_signature(cast.assisting, cast.requesting, terms=terms)
+    refused = assert_problem(await sign(cast.requesting, dear, "Chief"), 422, "no_signing_authority")
+    assert "ends at 1000.00 USD" in refused["detail"]
+    refused = assert_problem(await sign(cast.requesting, dear, "Sheriff"), 422, "no_signing_authority")
+    assert "does not cover agreements of the kind mutual_aid" in refused["detail"]
+    plain = await out_for_signature(cast.assisting, cast.requesting, terms={"cost_ceiling": ceiling})
+    assert (await sign(cast.requesting, plain, "Chief")).status_code == 200
+    memo = await out_for_signature(cast.assisting, cast.requesting, kind="mou")
+    assert (await sign(cast.requesting, memo, "Sheriff")).status_code == 200
+
+
+async def test_recording_confirming_and_attesting_need_the_authority_too(service: Service, cast: Cast) -> None:
+    one, two = cast.assisting, cast.requesting
+    for agency in (one, two):
+        await registered(agency, "Sheriff", valid_from="2025-01-01")
+    paper = {"signed_on": "2025-01-01", "signatory_title": "Mayor", "evidence_sha256": EVIDENCE}
+    body = {**agreement_body(one, two), **paper}
+    assert_problem(await one.legal.post(f"{PATH}/record", body), 422, "no_signing_authority")
+    found = await one.legal.done("POST", f"{PATH}/record", {**body, "signatory_title": "Sheriff"})
+    assert party_of(found, one)["authority"]["office"] == "Sheriff"
+    theirs = {**paper, "version_sha256": found["version_sha256"], "signed_on": "2024-12-31"}
+    refused = await two.legal.post(f"{PATH}/{found['id']}/confirm", {**theirs, "signatory_title": "Sheriff"})
+    assert_problem(refused, 422, "no_signing_authority")
+    attested = {"agency_id": str(two.id), "reason": "signed copy", **paper}
+    refused = await service.operator.post(f"{PATH}/{found['id']}/attest", attested)
+    assert_problem(refused, 422, "no_signing_authority")
+    attested["signatory_title"] = "Sheriff"
+    done = await service.operator.post(f"{PATH}/{found['id']}/attest", attested)
+    assert done.status_code == 200
+    seen = await two.legal.done("GET", f"{PATH}/{found['id']}")
+    assert party_of(seen, two)["authority"]["office"] == "Sheriff"
+    assert_problem(await two.legal.post(f"{PATH}/{found['id']}/confirm", theirs), 409, "already_signed")
+
+
+async def test_what_was_delegated_signs_until_anything_it_rests_on_is_revoked(cast: Cast) -> None:
+    board = await registered(cast.requesting, "Board", basis="charter")
+    chief = await delegation(cast.requesting, board, "Chief", kinds=["mutual_aid"])
+    captain = await delegation(cast.requesting, chief, "Captain", valid_until="2030-12-31")
+    assert (captain["basis"], captain["kinds"], captain["delegated_from"]) == ("charter", ["mutual_aid"], chief["id"])
+    found = await out_for_signature(cast.assisting, cast.requesting)
+    signed = (await sign(cast.requesting, found, "Captain", str(TODAY - timedelta(days=2)))).json()
+    assert party_of(signed, cast.requesting)["authority"]["delegated_from"] == chief["id"]
+    yesterday = str(TODAY - timedelta(days=1))
+    await revoke(cast.requesting, board, revoked_on=yesterday)
+    for each in (chief, captain):
+        seen = await cast.requesting.admin.done("GET", f"{register(cast.requesting)}/{each['id']}")
+        assert (seen["status"], seen["revoked_on"], seen["version"]) == ("revoked", yesterday, 1), (
+            "derived, not written"
+        )
+    other = await out_for_signature(cast.assisting, cast.requesting)
+    refused = assert_problem(await sign(cast.requesting, other, "Captain", yesterday), 422, "no_signing_authority")
+    assert f"rests on that of “Board”, which was revoked on {yesterday}" in refused["detail"]
+    assert (await sign(cast.requesting, other, "Captain", str(TODAY - timedelta(days=2)))).status_code == 200
+    kept = await cast.assisting.legal.done("GET", f"{PATH}/{found['id']}")
+    assert party_of(kept, cast.requesting)["authority"]["office"] == "Captain", "what was signed stays signed"
+
+
+async def test_nothing_is_delegated_beyond_what_is_held_or_a_fourth_time(cast: Cast) -> None:
+    agency = cast.requesting
+    source = await registered(agency, valid_until="2030-12-31", kinds=["mutual_aid"])
+    path = f"{register(agency)}/{source['id']}/delegate"
+    body = {"office": "Chief", "citation": CITATION, "valid_from": "2023-12-31", "valid_until": "2031-01-01"}
+    problem = assert_problem(await agency.legal.post(path, {**body, "kinds": ["mou"]}), 422, "exceeds_authority")
+    assert [each["pointer"] for each in problem["errors"]] == ["/kinds", "/valid_from", "/valid_until"]
+    for depth in range(3):
+        source = await delegation(agency, source, f"Deputy {depth}")
+    assert [(each["action"], each["allowed"]) for each in source["allowed_actions"]] == [
+        ("delegate", False),
+        ("revoke", True),
+    ]
+    fourth = await agency.legal.post(
+        f"{register(agency)}/{source['id']}/delegate", {**body, "valid_from": "2025-01-01", "valid_until": None}
+    )
+    assert_problem(fourth, 422, "delegated_too_often")
+
+
+async def test_an_ended_authority_is_neither_delegated_nor_revoked_again(cast: Cast) -> None:
+    agency = cast.requesting
+    gone = await registered(agency, valid_until="2025-12-31")
+    body = {"office": "Chief", "citation": CITATION, "valid_from": "2025-01-01"}
+    assert_problem(await agency.legal.post(f"{register(agency)}/{gone['id']}/delegate", body), 409, "authority_ended")
+    revoked = await revoke(agency, gone)
+    assert (revoked["status"], revoked["revocation_reason"]) == ("revoked", "the office was merged")
+    path = f"{register(agency)}/{gone['id']}/revoke"
+    assert_problem(await agency.legal.post(path, {"reason": "again"}), 409, "wrong_state")
+    other = await registered(agency)
+    future = {"reason": "soon", "revoked_on": str(TODAY + timedelta(days=2))}
+    refused = await agency.legal.post(f"{register(agency)}/{other['id']}/revoke", future)
+    assert_problem(refused, 422, "revoked_in_future")
+    reversed_ = await agency.legal.post(register(agency), office(valid_until="2023-12-31"))
+    assert_problem(reversed_, 422, "dates_reversed")
+
+
+async def test_the_register_is_the_agencys_own_and_cut_for_its_partners(service: Service, cast: Cast) -> None:
+    agency, path = cast.requesting, register(cast.requesting)
+    made = await registered(agency, kinds=["mou"], ceiling={"amount": "5.00", "currency": "USD"})
+    await sign_agreement(service, cast.assisting, cast.neighbour)
+    await record_agreement(cast.assisting, agency)
+    for reader in (cast.stranger.legal, cast.assisting.legal, cast.neighbour.admin):
+        for suffix in ("", f"/{made['id']}"):
+            assert_problem(await reader.get(f"{path}{suffix}"), 404, "not_found")
+    await revoke(agency, await registered(agency, "Mayor"))
+    paper = {"signatory_title": "Sheriff", "kind": "mou"}
+    partners = await record_agreement(cast.assisting, agency, kind=paper["kind"])
+    confirmed = {"version_sha256": partners["version_sha256"], "signatory_title": "Sheriff", "signed_on": "2025-01-01"}
+    await agency.legal.done("POST", f"{PATH}/{partners['id']}/confirm", confirmed)
+    for cut in (cast.assisting.coordinator, service.operator):
+        first, second = (await cut.done("GET", path))["items"]
+        assert (first["office"], first["basis"], first["status"]) == ("Sheriff", "election", "valid")
+        assert (second["office"], second["status"]) == ("Mayor", "revoked")
+        for each in (first, second):
+            hidden = ("citation", "kinds", "ceiling", "revocation_reason")
+            assert [each[name] for name in hidden] == [None] * 4
+            assert each["allowed_actions"] == []
+    own = await agency.auditor.done("GET", f"{path}/{made['id']}")
+    assert (own["citation"], own["kinds"], own["ceiling"]) == (CITATION, ["mou"], {"amount": "5.00", "currency": "USD"})
+
+
+async def test_legal_and_administrators_of_the_agency_keep_its_register_and_no_service(
+    service: Service, cast: Cast
+) -> None:
+    agency, path = cast.requesting, register(cast.requesting)
+    await sign_agreement(service, cast.assisting, agency)
+    made = await registered(agency)
+    body = {"reason": "x"}
+    assert_problem(await service.anonymous.post(path, office()), 401)
+    for other in (agency.coordinator, agency.approver, agency.auditor, agency.machine, service.operator):
+        assert_problem(await other.post(path, office()), 403)
+        assert_problem(await other.post(f"{path}/{made['id']}/revoke", body), 403)
+    assert_problem(await cast.assisting.legal.post(path, office()), 403, "forbidden")
+    assert_problem(await cast.assisting.admin.post(f"{path}/{made['id']}/revoke", body), 403, "forbidden")
+    assert_problem(await cast.stranger.admin.post(f"{path}/{made['id']}/revoke", body), 404, "not_found")
+    elsewhere = await cast.assisting.admin.post(f"{register(cast.assisting)}/{made['id']}/revoke", body)
+    assert_problem(elsewhere, 404, "not_found")
+    assert_problem(await agency.admin.post(f"/v1/agencies/{uuid4()}/signing-authorities", office()), 404, "not_found")
+
+
+async def test_an_entry_is_made_once_per_key_from_what_was_read_and_well_formed(cast: Cast) -> None:
+    agency, path, key = cast.requesting, register(cast.requesting), f"office-{uuid4()}"
+    first = await agency.legal.post(path, office(), key=key)
+    assert first.status_code == 201
+    assert (await agency.legal.post(path, office(), key=key)).content == first.content
+    where = first.headers["location"]
+    etag = (await agency.legal.get(where)).headers["etag"]
+    assert etag == first.headers["etag"]
+    assert (await agency.legal.get(where, headers={"if-none-match": etag})).status_code == 304
+    for stale in ((path, office()), (f"{where}/revoke", {"reason": "x"}), (f"{where}/delegate", _handed_on())):
+        assert_problem(await agency.legal.post(*stale, if_match='"9-00000000"'), 412, "stale_version")
+    for wrong in ({"basis": "habit"}, {"kinds": ["treaty"]}, {"valid_from": "2024-13-01"}, {"office": ""}):
+        assert_problem(await agency.legal.post(path, office(**wrong)), 400)
+    seen, page = [], f"{path}?limit=1"
+    other = await registered(agency, "Mayor")
+    while page:
+        response = await agency.legal.get(page)
+        seen += [each["id"] for each in response.json()["items"]]
+        page = response.links["next"]["url"] if "next" in response.links else ""
+    assert seen == [first.json()["id"], other["id"]]
+
+
+def _handed_on() -> dict[str, Any]:
+    return {"office": "Chief", "citation": CITATION, "valid_from": "2024-01-01"}
+
+
+async def outcome(caller: Caller, path: str, body: dict[str, Any]) -> int:
+    return (await caller.post(path, body)).status_code
+
+
+async def test_of_delegating_and_revoking_at_once_nothing_is_left_that_signs(cast: Cast) -> None:
+    agency = cast.requesting
+    for _ in range(6):
+        source = await registered(agency)
+        path = f"{register(agency)}/{source['id']}"
+        delegating, revoking, again = await asyncio.gather(
+            outcome(agency.legal, f"{path}/delegate", _handed_on()),
+            outcome(agency.admin, f"{path}/revoke", {"reason": "merged"}),
+            outcome(agency.legal, f"{path}/revoke", {"reason": "merged"}),
+        )
+        assert sorted([revoking, again]) == [200, 409]
+        assert delegating in (201, 409)
+    entries = (await agency.legal.done("GET", f"{register(agency)}?limit=200"))["items"]
+    assert {each["status"] for each in entries} == {"revoked"}
+
+
+async def test_what_a_signature_rested_on_cannot_be_changed_even_in_the_database(service: Service, cast: Cast) -> None:
+    await registered(cast.requesting)
+    found = await out_for_signature(cast.assisting, cast.requesting)
+    await sign(cast.requesting, found, "Sheriff")
+    rests = agreement_signature_authority
+    for change in (
+        rests.update().where(rests.c.agency_id == UUID(str(cast.requesting.id))).values(version_id=rests.c.version_id),
+        rests.delete().where(rests.c.agency_id == UUID(str(cast.requesting.id))),
+    ):
+        with pytest.raises(sa.exc.DBAPIError, match="append_only"):
+            async with unit_of_work(service.database) as write:
+                await write.run(change)
