@@ -36,6 +36,7 @@ torture: $(BIN)/.tools  ## booking histories and kills, at full length
 
 bench: $(BIN)/.tools  ## ratios to what a user would pick instead
 	$(BIN)/python -m benchmarks.run --registry benchmarks.service:prepare --json benchmarks/last-run.json
+	$(BIN)/python -m benchmarks.agreements --json benchmarks/last-agreements.json
 
 contract: $(BIN)/.service  ## write the OpenAPI document anew
 	REGISTRY_DEMO=1 $(BIN)/registry openapi --write openapi/registry.json

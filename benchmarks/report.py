@@ -75,8 +75,13 @@ def table(lines: Sequence[Line], yardsticks: Sequence[str]) -> str:
         ]
         for line in sorted(lines, key=lambda line: operations.index(line.operation))
     ]
-    rows = [heads, ["---"] * len(heads), *cells]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(heads))]
+    return markdown([heads, *cells])
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table whose columns line up; the first row is its head."""
+    rows = [rows[0], ["---"] * len(rows[0]), *rows[1:]]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows
     )

@@ -23,10 +23,12 @@ async def _read(
 ) -> tuple[Redline, bool]:
     """The redline and whether it shows restricted text; that it was read is recorded by then."""
     found, custodian_id = await queries.get_redline(read, caller.principal, agreement_id, query)
-    revealed = versions_revealed(found)
-    for no in revealed:
-        await commands.record_reading(aside, caller, agreement_id, custodian_id, no)
-    return found, bool(revealed)
+    readings = [
+        commands.RestrictedReading(agreement_id=agreement_id, custodian_id=custodian_id, data={"version_no": no})
+        for no in versions_revealed(found)
+    ]
+    await commands.record_readings(aside, caller, readings)
+    return found, bool(readings)
 
 
 @operation("get", "/agreements/{agreement_id:uuid}/redline", permission=Action.AGREEMENTS_READ, query=RedlineQuery)
