@@ -24,7 +24,7 @@ from registry.agreements.queries.authorities import (
     today_in_register,
 )
 from registry.agreements.rules import AgreementKind
-from registry.agreements.signing_schemas import (
+from registry.agreements.schemas.signing import (
     AuthorityRevocation,
     NewDelegation,
     NewSigningAuthority,

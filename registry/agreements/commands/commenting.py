@@ -24,10 +24,10 @@ from registry.agreements.queries.comments import (
     may_take_part,
 )
 from registry.agreements.queries.showing import may_read_restricted
-from registry.agreements.review_schemas import Comment, CommentPatch, NewComment
 from registry.agreements.review_tables import agreement_comment
 from registry.agreements.reviews import Audience, text_digest, whole_digest
 from registry.agreements.rules import Stage, allowed
+from registry.agreements.schemas.reviewing import Comment, CommentPatch, NewComment
 from registry.database.handles import Write
 from registry.kernel.errors import Fault, Forbidden, NotFound, RuleBroken, WrongState
 from registry.kernel.ids import new_id

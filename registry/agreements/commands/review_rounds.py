@@ -20,11 +20,11 @@ from registry.agreements.commands.open_text import OpenText, signatories
 from registry.agreements.commands.signing_order import open_signing
 from registry.agreements.queries.reviews import get_review, review_row
 from registry.agreements.queries.waiting import outstanding_reviews, outstanding_words
-from registry.agreements.review_schemas import AgreementSubmission, NewReview, NewReviewer, Review
 from registry.agreements.review_tables import agreement_review_round, agreement_reviewer
 from registry.agreements.reviews import ReviewVerdict, RoundOutcome, checked_due
 from registry.agreements.rules import AgreementAction
-from registry.agreements.signing_schemas import AgreementForSignature
+from registry.agreements.schemas.reviewing import AgreementSubmission, NewReview, NewReviewer, Review
+from registry.agreements.schemas.signing import AgreementForSignature
 from registry.database.handles import Write
 from registry.kernel.errors import Fault, Forbidden, RuleBroken, WrongState
 from registry.kernel.ids import new_id

@@ -14,11 +14,11 @@ from registry.agreements.commands.indexing import index_version
 from registry.agreements.commands.open_text import advanced_text, move_text, next_version_no, open_text
 from registry.agreements.commands.review_rounds import close_round, open_round, settle_round
 from registry.agreements.queries import get_agreement
-from registry.agreements.review_schemas import AgreementSubmission
 from registry.agreements.reviews import RoundOutcome
 from registry.agreements.rules import AgreementAction, AgreementKind, Sensitivity
 from registry.agreements.schemas import Agreement
-from registry.agreements.signing_schemas import AgreementForSignature
+from registry.agreements.schemas.reviewing import AgreementSubmission
+from registry.agreements.schemas.signing import AgreementForSignature
 from registry.agreements.tables import (
     agreement,
     agreement_amendment,

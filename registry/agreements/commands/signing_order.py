@@ -11,7 +11,7 @@ from sqlalchemy.engine import Row
 from registry.access.principals import Caller
 from registry.agreements.queries.signing import others_first, signing_of
 from registry.agreements.reviews import checked_due
-from registry.agreements.signing_schemas import AgreementForSignature
+from registry.agreements.schemas.signing import AgreementForSignature
 from registry.agreements.signing_tables import agreement_signing, agreement_signing_turn
 from registry.agreements.turns import SigningOrder, turns
 from registry.database.handles import Write

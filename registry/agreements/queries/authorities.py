@@ -17,7 +17,7 @@ from registry.agencies.tables import agency
 from registry.agreements.authority import MOST_DELEGATIONS, AuthorityStatus, Power, revoked_on, status_on
 from registry.agreements.queries.in_force import partners_in_force
 from registry.agreements.rules import AgreementKind
-from registry.agreements.signing_schemas import SignatoryAuthority, SigningAuthority, SigningAuthorityPage
+from registry.agreements.schemas.signing import SignatoryAuthority, SigningAuthority, SigningAuthorityPage
 from registry.agreements.signing_tables import agreement_signature_authority, signing_authority
 from registry.database.handles import Read
 from registry.http.paging import Page, cut, decode_cursor

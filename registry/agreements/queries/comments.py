@@ -14,10 +14,10 @@ from registry.access.principals import Principal, Role
 from registry.agreements.queries.actions import relations
 from registry.agreements.queries.reviews import shared_agreement
 from registry.agreements.queries.showing import may_read_restricted
-from registry.agreements.review_schemas import Comment, CommentAuthor, CommentPage, CommentQuery, Quote
 from registry.agreements.review_tables import agreement_comment
 from registry.agreements.reviews import Audience, anchor
 from registry.agreements.rules import Sensitivity
+from registry.agreements.schemas.reviewing import Comment, CommentAuthor, CommentPage, CommentQuery, Quote
 from registry.agreements.tables import agreement, agreement_version, provision
 from registry.database.handles import Read
 from registry.http.paging import cut, decode_cursor

@@ -12,9 +12,9 @@ from registry.access.permissions import Action, refusal
 from registry.access.principals import Principal
 from registry.agreements.queries.actions import relations
 from registry.agreements.queries.showing import agreement_row
-from registry.agreements.review_schemas import Review, ReviewRound, ReviewRoundPage
 from registry.agreements.review_tables import agreement_review_round, agreement_reviewer
 from registry.agreements.reviews import ReviewVerdict, review_overdue
+from registry.agreements.schemas.reviewing import Review, ReviewRound, ReviewRoundPage
 from registry.agreements.tables import agreement_version
 from registry.database.handles import Read
 from registry.http.paging import Page, cut, decode_cursor

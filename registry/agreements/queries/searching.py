@@ -20,7 +20,7 @@ from registry.agreements.queries.listing import narrowed, status_at
 from registry.agreements.queries.showing import may_read_restricted
 from registry.agreements.queries.visibility import shared_with
 from registry.agreements.rules import AgreementKind, Sensitivity
-from registry.agreements.search_schemas import AgreementHit, AgreementHitPage, AgreementSearchQuery, Source
+from registry.agreements.schemas.searching import AgreementHit, AgreementHitPage, AgreementSearchQuery, Source
 from registry.agreements.tables import agreement, agreement_party, agreement_passage, agreement_version
 from registry.database.handles import Read
 from registry.database.search import match_text, matches

@@ -28,7 +28,7 @@ from registry.agreements.schemas import (
     Provision,
     SuspensionPeriod,
 )
-from registry.agreements.signing_schemas import SignatoryAuthority
+from registry.agreements.schemas.signing import SignatoryAuthority
 from registry.agreements.tables import (
     agreement,
     agreement_amendment,

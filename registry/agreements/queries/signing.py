@@ -6,7 +6,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from registry.agencies.tables import agency
-from registry.agreements.signing_schemas import SigningRound
+from registry.agreements.schemas.signing import SigningRound
 from registry.agreements.signing_tables import agreement_signing, agreement_signing_turn
 from registry.agreements.tables import agreement_party, agreement_signature, agreement_version
 from registry.agreements.turns import SigningOrder, next_to_sign

@@ -14,7 +14,7 @@ from registry.agreements.queries.signing import others_first, signing_of
 from registry.agreements.review_tables import agreement_review_round, agreement_reviewer
 from registry.agreements.reviews import ReviewVerdict, stands_in_the_way
 from registry.agreements.rules import AgreementAction, Stage
-from registry.agreements.signing_schemas import SigningRound
+from registry.agreements.schemas.signing import SigningRound
 from registry.database.handles import Read
 from registry.kernel.actions import AllowedAction, offer
 

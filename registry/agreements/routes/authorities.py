@@ -11,7 +11,7 @@ from registry.access.principals import Caller
 from registry.agreements import queries
 from registry.agreements.commands import authorising
 from registry.agreements.routes import examples
-from registry.agreements.signing_schemas import (
+from registry.agreements.schemas.signing import (
     AuthorityRevocation,
     NewDelegation,
     NewSigningAuthority,

@@ -10,8 +10,8 @@ from registry.access.permissions import Action
 from registry.access.principals import Caller
 from registry.agreements import commands, queries
 from registry.agreements.commands import commenting
-from registry.agreements.review_schemas import Comment, CommentPage, CommentPatch, CommentQuery, NewComment
 from registry.agreements.routes import examples
+from registry.agreements.schemas.reviewing import Comment, CommentPage, CommentPatch, CommentQuery, NewComment
 from registry.database.connect import Aside
 from registry.database.handles import Read, Write
 from registry.http.answers import Answer, entity_tag

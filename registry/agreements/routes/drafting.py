@@ -10,7 +10,6 @@ from registry.access.operations import operation
 from registry.access.permissions import Action
 from registry.access.principals import Caller
 from registry.agreements import commands
-from registry.agreements.review_schemas import AgreementSubmission
 from registry.agreements.routes import examples
 from registry.agreements.rules import AgreementAction
 from registry.agreements.schemas import (
@@ -21,7 +20,8 @@ from registry.agreements.schemas import (
     NewAgreement,
     RecordedAgreement,
 )
-from registry.agreements.signing_schemas import AgreementForSignature
+from registry.agreements.schemas.reviewing import AgreementSubmission
+from registry.agreements.schemas.signing import AgreementForSignature
 from registry.database.handles import Write
 from registry.http.answers import Answer, entity_tag
 from registry.kernel.versions import Expected

@@ -10,9 +10,9 @@ from registry.access.permissions import Action
 from registry.access.principals import Caller
 from registry.agreements import queries
 from registry.agreements.commands import review_rounds
-from registry.agreements.review_schemas import NewReview, Review, ReviewApproval, ReviewReason, ReviewRoundPage
 from registry.agreements.reviews import ReviewVerdict
 from registry.agreements.routes import examples
+from registry.agreements.schemas.reviewing import NewReview, Review, ReviewApproval, ReviewReason, ReviewRoundPage
 from registry.database.handles import Read, Write
 from registry.http.answers import Answer, entity_tag
 from registry.http.links import next_link

@@ -7,7 +7,7 @@ from registry.access.permissions import Action
 from registry.access.principals import Caller
 from registry.agreements import commands, queries
 from registry.agreements.commands import RestrictedReading
-from registry.agreements.search_schemas import AgreementHitPage, AgreementSearchQuery
+from registry.agreements.schemas.searching import AgreementHitPage, AgreementSearchQuery
 from registry.database.connect import Aside
 from registry.database.handles import Read
 from registry.http.answers import Answer

@@ -6,8 +6,8 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from registry.agreements.authority import AuthorityStatus, Basis
-from registry.agreements.review_schemas import Desk, DueOn
 from registry.agreements.rules import AgreementKind
+from registry.agreements.schemas.reviewing import Desk, DueOn
 from registry.agreements.turns import SigningOrder
 from registry.kernel.actions import AllowedAction
 from registry.kernel.money import Money
