@@ -5,8 +5,17 @@ from typing import Any
 
 import httpx
 import jsonschema_rs
+import msgspec
 
 _FORMATS = ["uuid", "date-time", "date"]
+
+
+_REFERENCE = re.compile(r'"#/components/schemas/([A-Za-z0-9]+)"')
+
+
+def _references(schema: object) -> set[str]:
+    """The names of the components that a schema refers to."""
+    return set(_REFERENCE.findall(msgspec.json.encode(schema).decode()))
 
 
 class Contract:
@@ -20,6 +29,19 @@ class Contract:
         # A literal path wins over a template, as it does in the router.
         self._paths.sort(key=lambda item: "{" in item[1])
         self._validators: dict[tuple[str, str, int, str], jsonschema_rs.Draft202012Validator] = {}
+
+    def _validator(self, schema: dict[str, Any]) -> jsonschema_rs.Draft202012Validator:
+        """A validator that holds the components it can reach: with all of them, each would take a megabyte."""
+        every = self.document["components"]["schemas"]
+        reached: dict[str, Any] = {}
+        waiting = _references(schema)
+        while waiting:
+            name = waiting.pop()
+            if name not in reached:
+                reached[name] = every[name]
+                waiting |= _references(every[name])
+        whole = {**schema, "components": {"schemas": reached}}
+        return jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
 
     def operation(self, method: str, path: str) -> tuple[str, dict[str, Any]] | None:
         """The template and operation that a request meets, None when the contract has none."""
@@ -52,8 +74,7 @@ class Contract:
         if media.endswith("json"):
             key = (template, method, response.status_code, media)
             if key not in self._validators:
-                schema = {**content[media]["schema"], "components": self.document["components"]}
-                self._validators[key] = jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
+                self._validators[key] = self._validator(content[media]["schema"])
             errors = [
                 f"{'/'.join(map(str, e.instance_path))}: {e.message}"
                 for e in self._validators[key].iter_errors(response.json())
