@@ -21,6 +21,7 @@ from registry.agreements.in_force import (
     AmendedText,
     Interval,
     PartyHistory,
+    bound_until,
     force_windows,
     party_windows,
     text_windows,
@@ -330,8 +331,9 @@ class Nation:
                     "version_id": version_ids[window.text],
                     "assists": True,
                     "requests": True,
+                    "bound_until": until or OPEN_END,
                 }
-                for window in windows
+                for window, until in zip(windows, bound_until(windows), strict=True)
             )
         rows.setdefault("agreement_text_window", []).extend(
             {**_stored(agreement_id, window), "version_id": version_ids[window.text]} for window in text_windows(dates)

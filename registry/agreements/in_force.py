@@ -234,6 +234,15 @@ def party_windows(dates: AgreementDates, party: PartyHistory) -> tuple[TextWindo
     return tuple(found)
 
 
+def bound_until(windows: Sequence[TextWindow]) -> tuple[datetime | None, ...]:
+    """For each window of a party, in order, when it stops being bound: where no other window follows at once."""
+    found: list[datetime | None] = []
+    for n in reversed(range(len(windows))):
+        goes_on = n + 1 < len(windows) and windows[n].end == windows[n + 1].start
+        found.append(found[-1] if goes_on else windows[n].end)
+    return tuple(reversed(found))
+
+
 def force_windows(parties: Iterable[Sequence[Interval]]) -> tuple[Interval, ...]:
     """When at least two parties are bound at once: disjoint, not touching, in order."""
     change: dict[datetime, int] = {}

@@ -214,13 +214,17 @@ agreement_party_window = table(
     sa.Column("version_id", Uuid, sa.ForeignKey(agreement_version.c.id), nullable=False),
     sa.Column("assists", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.Column("requests", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.Column("bound_until", Instant),
     sa.CheckConstraint("ends_at > starts_at", name="window"),
     sa.Index(
         "ix_agreement_party_window_agency",
         *("agency_id", "agreement_id", "starts_at", "ends_at", "version_id", "assists", "requests"),
     ),
 )
-"""An open end, here and of a suspension, is stored as the year 9999, so that every comparison is one and the same."""
+"""A window ends where another version becomes the text; `bound_until` is when the party stops being bound at all.
+
+An open end, here and of a suspension, is stored as the year 9999, so that every comparison is one and the same.
+"""
 
 agreement_text_window = table(
     "agreement_text_window",

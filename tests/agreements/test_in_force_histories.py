@@ -395,6 +395,11 @@ async def hold_against_the_service(play: Play, at: datetime, instants: list[date
         assert mine[0].version_no == 1 + (known.text_at(at) or 0), where
     tried = [c for c in await candidates(read, other.id, one.id, "k9.patrol", at) if c.id == play.agreement_id]
     assert [c.in_force for c in tried] == [expected] * len(tried), where
+    if expected:
+        until = tried[0].covers_until
+        last = max(instants) if until is None else until - TICK
+        assert [known.bound(party, last) for party in (0, 1)] == [True, True], f"{where}, until {until}"
+        assert until is None or not (known.bound(0, until) and known.bound(1, until)), f"{where}, until {until}"
     status = known.status(at, instants)
     names: tuple[Any, ...] = ("in_force", "notice_window") if status == "in force" else (status,)
     listed = [

@@ -228,7 +228,7 @@ async def test_where_the_reading_cannot_be_recorded_nothing_is_shown(
     async def failing(*_arguments: Any, **_options: Any) -> None:
         raise OSError("no space left on the device")
 
-    monkeypatch.setattr("registry.agreements.commands.reading.record_many", failing)
+    monkeypatch.setattr("registry.agreements.commands.reading.record", failing)
     for form in ("redline", "redline.html"):
         response = await cast.requesting.auditor.get(f"{path}/{form}")
         assert_problem(response, 503, "reading_not_recorded")

@@ -352,7 +352,7 @@ async def test_of_two_replays_at_once_one_does_it_or_both_do_it_once(keeper: Age
     results = await asyncio.gather(*(play(keeper, panel) for _ in range(2)), return_exceptions=True)
     reports = [result for result in results if isinstance(result, ReplayReport)]
     assert reports
-    assert all(isinstance(result, ReplayReport | Conflict) for result in results)
+    assert all(isinstance(result, ReplayReport | Conflict) for result in results), results
     assert len(await listed(keeper)) == 6
     assert (await play(keeper, panel)).unchanged == 6
 

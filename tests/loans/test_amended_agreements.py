@@ -6,6 +6,7 @@ from typing import Any
 from registry.kernel.time import Window, utc_now
 from tests.agreements.test_amendments import act
 from tests.support.agreements import EVIDENCE, PROVISIONS
+from tests.support.assets import make_asset
 from tests.support.cast import Cast
 from tests.support.loans import make_loan, make_partners, see
 from tests.support.policy import make_decision
@@ -43,6 +44,29 @@ async def test_a_loan_and_its_decision_keep_the_version_they_were_made_under(cas
     assert decision["decision"]["agreement"]["version_no"] == 1
     replayed = await cast.requesting.coordinator.done("GET", f"/v1/decisions/{loan['decision_id']}/replay")
     assert replayed["same"] is True, "under its own input the decision is what it was"
+
+
+async def test_a_loan_over_the_day_of_the_change_is_no_loan_beyond_the_agreement(cast: Cast) -> None:
+    partners = await make_partners(cast)
+    change_over = utc_now() + timedelta(days=5)
+    paper = {
+        "title": "From then on (demo)",
+        "effective_on": str(change_over.date()),
+        "terms": {"categories": ["any"]},
+        "provisions": PROVISIONS,
+        "signed_on": "2025-06-01",
+        "signatory_title": "Chief",
+        "evidence_sha256": EVIDENCE,
+        "reason": "next year's text",
+    }
+    recorded = await act(cast.assisting, partners.agreement, "record-amendment", paper)
+    hand = {"signatory_title": "Sheriff", "signed_on": "2025-06-01"}
+    digest = recorded["amendment"]["version_sha256"]
+    bound = await act(cast.requesting, partners.agreement, "confirm", {**hand, "version_sha256": digest})
+    assert [party["bound_until"] for party in bound["parties"]] == [None, None]
+    window = Window(start=change_over - timedelta(days=2), end=change_over + timedelta(days=2))
+    decision = await make_decision(partners.requesting, await make_asset(partners.assisting), window=window)
+    assert decision.outcome == "permitted"
 
 
 async def test_what_is_asked_after_the_amendment_is_decided_by_its_terms(cast: Cast) -> None:

@@ -15,6 +15,7 @@ from registry.agreements.in_force import (
     PartyHistory,
     TextWindow,
     VerbalActivation,
+    bound_until,
     day_starts_at,
     force_windows,
     party_windows,
@@ -101,13 +102,14 @@ async def rewrite_windows(write: Write, agreement_id: UUID, now: datetime) -> No
     rows: dict[str, list[dict[str, Any]]] = {
         "agreement_party_window": [
             {
-                **_stored(w),
+                **_stored(window),
                 "agency_id": agency_id,
-                "version_id": texts[w.text].version_id,
-                **roles_of(terms[w.text], agency_id),
+                "version_id": texts[window.text].version_id,
+                "bound_until": until or OPEN_END,
+                **roles_of(terms[window.text], agency_id),
             }
             for agency_id, windows in bound.items()
-            for w in windows
+            for window, until in zip(windows, bound_until(windows), strict=True)
         ],
         "agreement_text_window": [{**_stored(w), "version_id": texts[w.text].version_id} for w in holding],
         "agreement_force_window": [_stored(w) for w in force_windows(bound.values())],

@@ -147,7 +147,7 @@ def pair_statement() -> sa.Select[Any]:
             both.label("in_force"),
             covers.label("covers_category"),
             sa.or_(~both, sa.and_(bound.c.requests, bound_too.c.assists)).label("covers_direction"),
-            sa.case((both, _earlier(bound, bound_too)), else_=last_end).label("covers_until"),
+            sa.case((both, _first_to_leave(bound, bound_too)), else_=last_end).label("covers_until"),
             agreement.c.starts_at,
             version.c.terms,
         )
@@ -181,6 +181,11 @@ def pair_statement() -> sa.Select[Any]:
         )
         .order_by(agreement.c.id)
     )
+
+
+def _first_to_leave(one: FromClause, other: FromClause) -> sa.ColumnElement[datetime]:
+    """When the first of the two stops being bound, by whatever version."""
+    return sa.case((one.c.bound_until < other.c.bound_until, one.c.bound_until), else_=other.c.bound_until)
 
 
 def _earlier(one: FromClause, other: FromClause) -> sa.ColumnElement[datetime]:

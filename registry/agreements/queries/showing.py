@@ -156,7 +156,7 @@ _PARTIES = (
         agreement_party.c.leaves_at,
         agreement_party.c.verbally_at,
         agreement_party.c.approval_required,
-        _window.c.ends_at.label("bound_until"),
+        _window.c.bound_until,
         agreement_signature.c.manner,
         agreement_signature.c.signatory_title,
         agreement_signature.c.signed_on,

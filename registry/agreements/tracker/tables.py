@@ -48,12 +48,19 @@ tracker_listing = table(
 
 tracker_snapshot = table(
     "tracker_snapshot",
-    sa.Column("source", sa.Text, primary_key=True),
-    sa.Column("custodian_id", Uuid, sa.ForeignKey("agency.id"), primary_key=True),
-    sa.Column("list", sa.Text, primary_key=True),
-    sa.Column("taken_at", Instant, primary_key=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("custodian_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("list", sa.Text, nullable=False),
+    sa.Column("taken_at", Instant, nullable=False),
     sa.Column("sha256", sa.Text, nullable=False),
     sa.Column("listed", sa.Integer, nullable=False),
     one_of("list", ("pending", "signed")),
+    sa.PrimaryKeyConstraint(
+        *("source", "custodian_id", "list", "taken_at"),
+        info={
+            "code": "snapshot_taken",
+            "detail": "Another replay of the list is under way: it took this snapshot. Run it again when that is done.",
+        },
+    ),
 )
 """The snapshots that were replayed to the end. `sha256` is of its rows' hashes, in order."""

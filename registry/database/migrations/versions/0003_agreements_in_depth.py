@@ -25,6 +25,7 @@ NEW_COLUMNS = (
     ("agreement_signature", "counts_from {instant}"),
     ("agreement_party_window", "assists {boolean} DEFAULT {true} NOT NULL"),
     ("agreement_party_window", "requests {boolean} DEFAULT {true} NOT NULL"),
+    ("agreement_party_window", "bound_until {instant}"),
 )
 WORDS = {
     "sqlite": {"instant": "TEXT", "uuid": "BLOB", "boolean": "INTEGER", "false": "0", "true": "1"},
@@ -167,6 +168,7 @@ def _carry_over() -> None:
         " SELECT v.id, 'original', a.effective_on, a.expires_on, a.starts_at, a.ends_at, a.notice_days"
         " FROM agreement_version v JOIN agreement a ON a.id = v.agreement_id"
     )
+    op.execute("UPDATE agreement_party_window SET bound_until = ends_at")
     op.execute(
         "UPDATE agreement_party SET leaves_at = (SELECT max(w.ends_at) FROM agreement_party_window w"
         " WHERE w.agreement_id = agreement_party.agreement_id AND w.agency_id = agreement_party.agency_id),"
