@@ -417,6 +417,8 @@ async def test_t2_no_refusal_and_no_change_tells_anybody_what_is_not_for_them(st
             for method, path, body in requests:
                 if reader.side == "operator" and "/agencies/" in path:
                     continue  # it would suspend the others
+                if body == {} and reader.role is not Role.LEGAL:
+                    continue  # most need a body: what is said of its absence is the same to every role
                 headers = {"if-match": "*"} if method == "PATCH" else {}
                 response = await reader.caller.send(method, path, json=body, headers=headers)
                 refused += response.status_code >= 400
