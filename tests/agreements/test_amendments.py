@@ -3,15 +3,21 @@
 import asyncio
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from registry.access.principals import Role
+from registry.agreements import commands
 from registry.agreements.in_force import day_starts_at, utc_bounds
+from registry.agreements.schemas import WithdrawalNotice
+from registry.database.connect import unit_of_work
 from registry.kernel.time import format_instant, utc_now
 from tests.agreements.test_in_force import CHICAGO, TICK, in_force
 from tests.support.agreements import EVIDENCE, PROVISIONS, agreement_body, sign_agreement
 from tests.support.cast import Agency, Cast
+from tests.support.policy import acting_for
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
@@ -81,20 +87,42 @@ async def test_an_amendment_takes_effect_when_every_bound_party_has_signed_and_t
     assert await in_force(cast.requesting, cast.assisting, change_over, category="vehicle") == []
 
 
-async def test_a_party_that_has_left_need_not_sign(service: Service, cast: Cast) -> None:
-    found = await sign_agreement(service, cast.assisting, cast.requesting, cast.neighbour, notice_days=0)
-    yesterday = str(utc_now().date() - timedelta(days=1))
-    left = await cast.neighbour.legal.post(
-        f"{PATH}/{found['id']}/give-notice", {"notice_on": yesterday, "reason": "the council declined"}
+async def test_the_public_finds_and_reads_the_text_that_holds_and_not_the_one_to_come(
+    service: Service, cast: Cast
+) -> None:
+    def saying(words: str) -> list[dict[str, str]]:
+        return [{"number": "1", "heading": "purpose", "text": words, "sensitivity": "public"}]
+
+    found = await sign_agreement(service, cast.assisting, cast.requesting, provisions=saying("Of avalanches."))
+    sent = await out_for_signature(cast, found, {"provisions": saying("Of blizzards.")})
+    for agency in (cast.assisting, cast.requesting):
+        await act(agency, found, "sign", hand(sent["amendment"]["version_sha256"]))
+    for word, hits in (("avalanches", [found["id"]]), ("blizzards", [])):
+        search = f"{PATH}/search?q={word}&party={cast.assisting.id}"
+        seen = await cast.stranger.coordinator.done("GET", search)
+        assert [item["agreement_id"] for item in seen["items"]] == hits, word
+        by_party = await cast.requesting.coordinator.done("GET", search)
+        assert [item["agreement_id"] for item in by_party["items"]] == [found["id"]], word
+    shown = await cast.stranger.coordinator.done("GET", f"{PATH}/{found['id']}")
+    assert [each["text"] for each in shown["provisions"]] == ["Of avalanches."]
+
+
+async def test_a_party_that_has_left_need_not_sign_and_one_that_is_leaving_must(service: Service, cast: Cast) -> None:
+    found = await sign_agreement(service, cast.assisting, cast.requesting, cast.neighbour, notice_days=30)
+    then = utc_now() - timedelta(days=40)
+    notice = WithdrawalNotice(notice_on=then.date() - timedelta(days=1), reason="the council declined")
+    async with unit_of_work(service.database) as write:
+        leaver = acting_for(cast.neighbour, Role.LEGAL, now=then)
+        await commands.give_notice(write, leaver, UUID(found["id"]), notice, None)
+    await act(
+        cast.requesting, found, "give-notice", {"notice_on": str(then.date() + timedelta(days=30)), "reason": "x"}
     )
-    assert left.status_code in (200, 422)  # at midnight the notice of yesterday has run out already
-    if left.status_code == 200:
-        found = left.json()
     sent = await out_for_signature(cast, found, {"title": "Aid among two (demo)"})
-    await act(cast.assisting, found, "sign", hand(sent["amendment"]["version_sha256"]))
+    assert sent["signing"]["outstanding"] == [str(cast.assisting.id), str(cast.requesting.id)]
+    half = await act(cast.assisting, found, "sign", hand(sent["amendment"]["version_sha256"]))
+    assert half["amendment"] is not None
     signed = await act(cast.requesting, found, "sign", hand(sent["amendment"]["version_sha256"]))
-    still_bound = [party["agency_id"] for party in signed["parties"] if party["bound"]]
-    assert (signed["amendment"] is None) == (str(cast.neighbour.id) not in still_bound)
+    assert signed["amendment"] is None
 
 
 async def test_a_renewal_goes_on_where_the_term_ends_and_closes_the_gap(service: Service, cast: Cast) -> None:

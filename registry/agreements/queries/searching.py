@@ -21,7 +21,13 @@ from registry.agreements.queries.showing import may_read_restricted
 from registry.agreements.queries.visibility import shared_with
 from registry.agreements.rules import AgreementKind, Sensitivity
 from registry.agreements.schemas.searching import AgreementHit, AgreementHitPage, AgreementSearchQuery, Source
-from registry.agreements.tables import agreement, agreement_party, agreement_passage, agreement_version
+from registry.agreements.tables import (
+    agreement,
+    agreement_party,
+    agreement_passage,
+    agreement_text_window,
+    agreement_version,
+)
 from registry.database.handles import Read
 from registry.database.search import match_text, matches
 from registry.http.paging import cut, decode_cursor
@@ -29,6 +35,7 @@ from registry.http.searching import search_words
 from registry.kernel.excerpts import excerpt
 
 _ID = agreement.c.id.type
+_AT = sa.bindparam("at", type_=agreement.c.starts_at.type)
 _PLACES: tuple[Source, ...] = ("title", "party", "provision", "document")
 _PARTY = _PLACES.index("party")
 _passage = agreement_passage
@@ -54,9 +61,20 @@ def _readable(*, public: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
         sa.or_(no_version, frozen, custodian),
         sa.or_(_passage.c.sensitivity != Sensitivity.RESTRICTED, cleared),
     )
-    current = sa.and_(frozen, agreement_version.c.no == agreement.c.current_version)
-    in_public = sa.and_(public, _passage.c.sensitivity == Sensitivity.PUBLIC, sa.or_(no_version, current))
+    in_public = sa.and_(
+        public, _passage.c.sensitivity == Sensitivity.PUBLIC, sa.or_(no_version, sa.and_(frozen, _is_the_text()))
+    )
     return sa.or_(as_party, in_public)
+
+
+def _is_the_text() -> sa.ColumnElement[bool]:
+    """The version is the agreement's text at the bind `at`; where none is, the newest executed one."""
+    window = agreement_text_window
+    then = sa.and_(window.c.agreement_id == agreement.c.id, window.c.starts_at <= _AT, window.c.ends_at > _AT)
+    asked = sa.select(sa.literal(1)).correlate(agreement, agreement_version)
+    held = asked.where(then, window.c.version_id == agreement_version.c.id).exists()
+    newest = agreement_version.c.no == agreement.c.current_version
+    return sa.or_(held, sa.and_(newest, ~asked.where(then).exists()))
 
 
 def _in_passages(dialect: str, filters: frozenset[str], public: sa.ColumnElement[bool]) -> sa.Select[Any]:
