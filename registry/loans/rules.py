@@ -4,7 +4,6 @@ Each side confirms its own half of a hand-over. Returning is never blocked: the 
 the return from any state in which the asset is out, whatever the other side has or has not recorded.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -121,13 +120,6 @@ class Overlays(msgspec.Struct, kw_only=True, frozen=True):
 NO_OVERLAYS = Overlays()
 
 
-class Extension(msgspec.Struct, kw_only=True, frozen=True):
-    """An extension that was accepted: from `accepted_at` on the agreed return is `until`."""
-
-    accepted_at: datetime
-    until: datetime
-
-
 def advance(state: LoanState, action: LoanAction) -> LoanState:
     """The state after `action`; raises WrongState where the table has no such move."""
     after = TRANSITIONS.get((state, action))
@@ -185,22 +177,6 @@ def overdue(now: datetime, state: LoanState, planned_end_at: datetime) -> bool:
     return state in OUT and now >= planned_end_at
 
 
-def held_window(
-    state: LoanState, starts_at: datetime, planned_end_at: datetime, now: datetime
-) -> tuple[datetime, datetime | None] | None:
-    """The half-open stretch for which the loan holds its units, seen at `now`; None when it holds nothing.
-
-    A reservation holds its planned window. An asset that is out is not at home whatever the dates say: when
-    it left early it is held from now, and once overdue it is held without end. Returned, cancelled and lost
-    hold nothing.
-    """
-    if state is _S.RESERVED:
-        return starts_at, planned_end_at
-    if state in OUT:
-        return min(starts_at, now), None if overdue(now, state, planned_end_at) else planned_end_at
-    return None
-
-
 def untimely(
     action: LoanAction, now: datetime, starts_at: datetime, planned_end_at: datetime
 ) -> tuple[str, str] | None:
@@ -243,23 +219,3 @@ def check_extension(now: datetime, planned_end_at: datetime, until: datetime, li
         raise RuleBroken("An extension ends in the future.", "extension_in_the_past")
     if limit_at is not None and until > limit_at:
         raise RuleBroken(f"This loan can be extended to {limit_at.isoformat()} at most.", "extension_beyond_limit")
-
-
-def agreed_return(planned_end_at: datetime, extensions: Sequence[Extension], at: datetime) -> datetime:
-    """The return time in force at `at`: the planned one, or that of the last extension accepted by then."""
-    accepted = [extension for extension in extensions if extension.accepted_at <= at]
-    return max(accepted, key=lambda extension: extension.accepted_at).until if accepted else planned_end_at
-
-
-def returned_on_time(
-    now: datetime, returned_at: datetime | None, planned_end_at: datetime, extensions: Sequence[Extension]
-) -> bool | None:
-    """Whether a loan counts as returned on time in the on-time return rate; None while it is not yet due.
-
-    On time: the actual return arrival is not after the return time in force at that moment, the planned one
-    or that of the last extension accepted by then. Late: it is, or the asset is not back although it is due,
-    so that overdue loans count in the denominator. An extension accepted after the return changes nothing.
-    """
-    if returned_at is not None:
-        return returned_at <= agreed_return(planned_end_at, extensions, returned_at)
-    return False if now >= agreed_return(planned_end_at, extensions, now) else None

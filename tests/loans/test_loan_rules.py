@@ -15,22 +15,18 @@ from registry.loans.rules import (
     OUT,
     SIDES,
     TRANSITIONS,
-    Extension,
     LoanAction,
     LoanState,
     Overlays,
     Side,
     advance,
-    agreed_return,
     allowed,
     check_extension,
     check_overlays,
     check_recall,
     check_side,
     check_timing,
-    held_window,
     overdue,
-    returned_on_time,
     untimely,
 )
 
@@ -172,19 +168,6 @@ class TestHolding:
         assert not overdue(END - TICK, state, END)
         assert overdue(END, state, END) == (state in OUT)
 
-    @pytest.mark.parametrize("state", LoanState)
-    def test_each_state_holds_its_window_is_held_without_end_once_overdue_or_holds_nothing(
-        self, state: LoanState
-    ) -> None:
-        holds = state is S.RESERVED or state in OUT
-        assert held_window(state, START, END, hour(1)) == ((START, END) if holds else None)
-        late = (START, None) if state in OUT else (START, END)
-        assert held_window(state, START, END, END) == (late if holds else None)
-
-    def test_an_asset_that_left_early_is_held_from_now(self) -> None:
-        assert held_window(S.DISPATCHED, START, END, hour(-2)) == (hour(-2), END)
-        assert held_window(S.RESERVED, START, END, hour(-2)) == (START, END)
-
     def test_nobody_fails_to_turn_up_before_the_start(self) -> None:
         check_timing(A.REPORT_NO_SHOW, START, START, END)
         with pytest.raises(RuleBroken) as refused:
@@ -228,57 +211,6 @@ class TestExtension:
         check_extension(hour(5), END, END + TICK, hour(48))
         check_extension(hour(12), END, hour(48), hour(48))
         check_extension(hour(12), END, hour(10_000), None)
-
-
-class TestReturnOnTime:
-    ACCEPTED = (
-        Extension(accepted_at=hour(8), until=hour(20)),
-        Extension(accepted_at=hour(19), until=hour(30)),
-    )
-
-    @pytest.mark.parametrize(
-        ("at", "agreed"),
-        [
-            (hour(8) - TICK, END),
-            (hour(8), hour(20)),
-            (hour(19) - TICK, hour(20)),
-            (hour(19), hour(30)),
-        ],
-    )
-    def test_the_return_time_in_force_is_that_of_the_last_extension_accepted_by_then(
-        self, at: datetime, agreed: datetime
-    ) -> None:
-        assert agreed_return(END, self.ACCEPTED, at) == agreed
-        assert agreed_return(END, self.ACCEPTED[::-1], at) == agreed
-
-    @pytest.mark.parametrize(
-        ("returned_at", "extensions", "on_time"),
-        [
-            (END, (), True),
-            (END + TICK, (), False),
-            (hour(20), ACCEPTED[:1], True),
-            (hour(20) + TICK, ACCEPTED[:1], False),
-            (hour(12), (Extension(accepted_at=hour(13), until=hour(20)),), False),
-            (hour(14), (Extension(accepted_at=hour(13), until=hour(20)),), True),
-        ],
-        ids=[
-            "at the agreed time",
-            "just after",
-            "at the extended time",
-            "just after that",
-            "extended only after the return",
-            "overdue, extended, then back",
-        ],
-    )
-    def test_what_is_back_is_measured_at_the_moment_of_return(
-        self, returned_at: datetime, extensions: tuple[Extension, ...], on_time: bool
-    ) -> None:
-        assert returned_on_time(hour(100), returned_at, END, extensions) is on_time
-
-    def test_what_is_not_back_counts_as_late_once_due_and_not_at_all_before(self) -> None:
-        assert returned_on_time(END - TICK, None, END, ()) is None
-        assert returned_on_time(END, None, END, ()) is False
-        assert returned_on_time(END, None, END, self.ACCEPTED) is None
 
 
 hours = st.integers(0, 12)
