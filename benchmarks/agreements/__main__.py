@@ -12,7 +12,6 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
@@ -24,7 +23,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from benchmarks.agreements.data import Shape
 from benchmarks.agreements.loading import Bare, bare, fill
-from benchmarks.agreements.questions import QUESTIONS, Case, Question, draw_cases, highest
+from benchmarks.agreements.questions import QUESTIONS, Case, Question, draw_cases
 from benchmarks.report import markdown
 from benchmarks.run import POSTGRESQL_URL
 from benchmarks.servers import temporary_postgresql
@@ -160,9 +159,8 @@ async def explain(
             compiled = FastSelect(statement, engine.dialect)
             plan = await target.explain(compiled.sql, compiled.arguments(parameters))
             print(f"\n-- {database.dialect}: {question.name}\n{plan}")
-        for sql in question.sql:
-            given = [target.argument(value) for value in islice(question.arguments(case), highest(sql))]
-            plan = await target.explain(target.dialect(sql), given)
+        for sql, given in question.statements(target, case):
+            plan = await target.explain(sql, given)
             print(f"\n-- {database.dialect}: {question.name}, bare\n{plan}")
 
 

@@ -7,7 +7,7 @@ the service would have left behind. Everything follows from one seed.
 import random
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import count
+from itertools import count, product
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -30,6 +30,7 @@ from registry.agreements.in_force import (
 from registry.agreements.queries import OPEN_END
 from registry.agreements.rules import AgreementKind, Sensitivity, Stage, notice_window_opens_on
 from registry.agreements.terms import Reimbursement, Terms
+from registry.kernel.text import index_words
 
 Row: TypeAlias = dict[str, Any]
 Rows: TypeAlias = dict[str, list[Row]]
@@ -42,6 +43,8 @@ WORDS = (
     "emergency request duty chief sheriff command return within hours days notice in writing under this agreement of "
     "and for to by any all such injury damage loss claim insurance law state county officers authority jurisdiction"
 ).split()
+# Words that tell one text from others, as places and names of programmes do; each stands in three texts of a thousand.
+RARE = tuple(f"{a}{b}{c}{d}ton" for a, b, c, d in product("bdfklmnr", "aeiou", "dlmrst", "aeio"))
 _YEAR = timedelta(days=365)
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _plain = msgspec.to_builtins
@@ -84,9 +87,15 @@ class Nation:
         self._now = now
         self._draw = random.Random(20)
         self._numbers = count(1)
-        self._texts = [" ".join(self._draw.choices(WORDS, k=self._draw.randint(25, 60))) for _ in range(3_000)]
+        self._texts = [self._text() for _ in range(3_000)]
+        self._words = {text: index_words(text) for text in self._texts}
         # One in fifty is a state's or a federal agency, which signs with many that are far away.
         self._hubs = agency_ids[::50]
+
+    def _text(self) -> str:
+        words = self._draw.choices(WORDS, k=self._draw.randint(25, 60)) + self._draw.choices(RARE, k=3)
+        self._draw.shuffle(words)
+        return " ".join(words)
 
     def batches(self, size: int) -> Iterator[Rows]:
         """Rows by table, some agreements at a time."""
@@ -284,6 +293,19 @@ class Nation:
         rows.setdefault("provision", []).extend(
             {**msgspec.structs.asdict(each), "version_id": version_id, "ordinal": ordinal}
             for ordinal, each in enumerate(provisions)
+        )
+        rows.setdefault("agreement_passage", []).extend(
+            {
+                "agreement_id": agreement_id,
+                "source": "provision",
+                "version_id": version_id,
+                "number": each.number,
+                "heading": each.heading,
+                "sensitivity": each.sensitivity,
+                "text": each.text,
+                "search_text": self._words[each.text],
+            }
+            for each in provisions
         )
         rows.setdefault("agreement_coverage", []).extend(
             {"version_id": version_id, "category": code} for code in terms.categories

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import asyncpg
@@ -30,11 +30,15 @@ ORDER = (
     *("agreement", "agreement_version", "agreement_version_dates", "provision", "agreement_coverage"),
     *("agreement_amendment", "agreement_party", "agreement_signature", "agreement_suspension"),
     *("agreement_party_window", "agreement_text_window", "agreement_force_window", "agreement_notice_window"),
+    "agreement_passage",
 )
 
 
 class Bare(ABC):
-    """A connection of the driver itself."""
+    """A connection of the driver itself. `matching` is how it says that passage `p` holds the words of `$3`."""
+
+    matching: str
+    name: Literal["sqlite", "postgresql"]
 
     @abstractmethod
     async def rows(self, sql: str, arguments: Sequence[Any]) -> Sequence[Sequence[Any]]:
@@ -67,6 +71,9 @@ class Bare(ABC):
 
 class BareSqlite(Bare):
     """The service's own SQLite driver, without anything between."""
+
+    name = "sqlite"
+    matching = "p.n IN (SELECT rowid FROM agreement_passage_fts WHERE agreement_passage_fts MATCH $3)"
 
     def __init__(self, url: str) -> None:
         self._driver: Any = sqlite_module().connect(str(make_url(url).database), isolation_level=None)
@@ -121,6 +128,9 @@ def _stored(value: object) -> object:
 
 class BarePostgresql(Bare):
     """asyncpg without anything between."""
+
+    name = "postgresql"
+    matching = "p.search_vector @@ $3::text::tsquery"
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection

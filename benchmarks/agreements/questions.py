@@ -6,20 +6,25 @@ written with `$1` for its first argument.
 
 import random
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import UUID
 
 from msgspec import Struct
 
+from benchmarks.agreements.data import RARE
 from benchmarks.agreements.loading import Bare
 from registry.access.principals import Principal, Role
 from registry.agreements import queries
 from registry.agreements.schemas import AgreementQuery, InForceQuery
+from registry.agreements.schemas.searching import AgreementSearchQuery
 from registry.database.handles import Read
+from registry.database.search import match_text
+from registry.kernel.text import query_tokens
 
 Rows: TypeAlias = Sequence[Sequence[Any]]
+_RARE = frozenset(RARE)
 
 
 class Case(Struct, kw_only=True, frozen=True):
@@ -29,6 +34,7 @@ class Case(Struct, kw_only=True, frozen=True):
     other: UUID
     agreement_id: UUID
     at: datetime
+    words: str = ""
 
     @property
     def principal(self) -> Principal:
@@ -54,10 +60,16 @@ class Question(Struct, kw_only=True, frozen=True):
     shown: Callable[[Any], Any]
     bare_shown: Callable[[Sequence[Rows]], Any]
 
+    def statements(self, bare: Bare, case: Case) -> Iterator[tuple[str, list[object]]]:
+        """Each statement of the bare SQL with its arguments, as the driver wants them."""
+        given = (*self.arguments(case), match_text(bare.name, query_tokens(case.words)))
+        for written in self.sql:
+            sql = written.replace("@MATCHING@", bare.matching)
+            yield bare.dialect(sql), [bare.argument(value) for value in given[: highest(sql)]]
+
     async def ask_bare(self, bare: Bare, case: Case) -> list[Rows]:
         """The rows of each statement."""
-        arguments = [bare.argument(value) for value in self.arguments(case)]
-        return [await bare.rows(bare.dialect(sql), arguments[: highest(sql)]) for sql in self.sql]
+        return [await bare.rows(sql, arguments) for sql, arguments in self.statements(bare, case)]
 
 
 def highest(sql: str) -> int:
@@ -85,6 +97,16 @@ async def _pair(read: Read, case: Case) -> Any:
 
 async def _get(read: Read, case: Case) -> Any:
     return await queries.get_agreement(read, case.principal, case.agreement_id, case.at)
+
+
+async def _search(read: Read, case: Case) -> Any:
+    query = AgreementSearchQuery(q=case.words, source="provision", party=case.viewer)
+    return (await queries.search_agreements(read, case.principal, query, case.at))[0]
+
+
+async def _search_all(read: Read, case: Case) -> Any:
+    query = AgreementSearchQuery(q=case.words, source="provision")
+    return (await queries.search_agreements(read, case.principal, query, case.at))[0]
 
 
 _ITEM = """a.id, a.number, a.title, a.kind, a.custodian_id, a.stage, a.effective_on, a.expires_on,
@@ -179,7 +201,28 @@ def _reading(name: str, cases: str) -> Question:
     )
 
 
-# A search of the texts has its place here: the service's query function beside the bare index, as one more question.
+def _searching(name: str, ask: Callable[[Read, Case], Awaitable[Any]], visible: str) -> Question:
+    return Question(
+        name=name,
+        cases="bilateral",
+        ask=ask,
+        sql=(
+            f"""SELECT a.id, v.no, p.number, p.text, a.number, a.title, a.kind, {_STATUS}, p.heading, p.sensitivity
+ FROM agreement_passage p JOIN agreement a ON a.id = p.agreement_id JOIN agreement_version v ON v.id = p.version_id
+ WHERE @MATCHING@ AND p.source = 'provision' AND ({visible}) ORDER BY a.id DESC, p.n LIMIT 51""",
+        ),
+        arguments=lambda case: (case.at, case.viewer),
+        shown=lambda page: [(each.agreement_id, each.version_no, each.provision) for each in page.items],
+        bare_shown=lambda answers: [(as_uuid(row[0]), row[1], row[2]) for row in answers[0][:50]],
+    )
+
+
+_READ_AS_PARTY = f"{_MINE} AND (v.frozen_at IS NOT NULL OR a.custodian_id = $2) AND p.sensitivity <> 'restricted'"
+_IS_THE_TEXT = """v.frozen_at IS NOT NULL AND (EXISTS (SELECT 1 FROM agreement_text_window t
+ WHERE t.agreement_id = a.id AND t.version_id = v.id AND t.starts_at <= $1 AND t.ends_at > $1)
+ OR (v.no = a.current_version AND NOT EXISTS (SELECT 1 FROM agreement_text_window t
+  WHERE t.agreement_id = a.id AND t.starts_at <= $1 AND t.ends_at > $1)))"""
+
 QUESTIONS: tuple[Question, ...] = (
     _list(
         "list own in force",
@@ -240,6 +283,16 @@ QUESTIONS: tuple[Question, ...] = (
         shown=lambda answer: [(each.agreement_id, each.version_no) for each in answer.items],
         bare_shown=lambda answers: [(as_uuid(row[0]), row[1]) for row in answers[0]],
     ),
+    _searching(
+        "search own texts",
+        _search,
+        f"{_READ_AS_PARTY} AND a.id IN (SELECT o.agreement_id FROM agreement_party o WHERE o.agency_id = $2)",
+    ),
+    _searching(
+        "search all texts",
+        _search_all,
+        f"({_READ_AS_PARTY}) OR (a.is_public AND p.sensitivity = 'public' AND {_IS_THE_TEXT})",
+    ),
     _reading("get of two parties", "bilateral"),
     _reading("get of 900 parties", "wide"),
 )
@@ -256,10 +309,14 @@ async def draw_cases(bare: Bare, at: datetime, number: int) -> dict[str, list[Ca
     hubs = [as_uuid(row[0]) for row in await bare.rows(counted.format("agency_id", 20, 50), ())]
     found: dict[str, list[Case]] = {"bilateral": [], "wide": [], "hub": []}
     parties = bare.dialect("SELECT agency_id FROM agreement_party WHERE agreement_id = $1 ORDER BY ordinal LIMIT 2")
+    texts = bare.dialect("SELECT text FROM agreement_passage WHERE agreement_id = $1 ORDER BY n LIMIT 1")
     for kind, ids in (("bilateral", everything), ("wide", wide or everything)):
         for agreement_id in draw.choices(ids, k=number):
             viewer, other = [as_uuid(row[0]) for row in await bare.rows(parties, [bare.argument(agreement_id)])]
-            found[kind].append(Case(viewer=viewer, other=other, agreement_id=agreement_id, at=at))
+            text = (await bare.rows(texts, [bare.argument(agreement_id)]))[0][0]
+            rare = next(word for word in text.split() if word in _RARE)
+            words = f"{draw.choice(text.split())} {rare}"
+            found[kind].append(Case(viewer=viewer, other=other, agreement_id=agreement_id, at=at, words=words))
     for hub in draw.choices(hubs or [found["bilateral"][0].viewer], k=number):
         found["hub"].append(Case(viewer=hub, other=hub, agreement_id=everything[0], at=at))
     return found

@@ -41,6 +41,8 @@ from tests.support.service import Service
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 LISTS = [SHARED / "agreements" / name for name in ("participating_panel.csv", "pending_panel.csv")]
 TEXTS = SHARED / "agreements" / "moa_texts"
+pytestmark = pytest.mark.xdist_group("replay")  # one worker replays the lists, once for each database
+
 PROFILE = load_profile("287g")
 TFM, WSO, JEM = "Task Force Model", "Warrant Service Officer", "Jail Enforcement Model"
 TABLES = (
