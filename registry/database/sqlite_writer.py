@@ -39,7 +39,7 @@ class SqliteWriter:
         self._statements: FastStatements | None = None
         self._group: asyncio.Future[None] | None = None
         self._in_group = 0
-        self._ending: asyncio.Future[None] | None = None
+        self._endings: set[asyncio.Future[None]] = set()
 
     GROUP_LIMIT = 64
 
@@ -120,7 +120,7 @@ class SqliteWriter:
         if self._leave_savepoint(keep=keep) and self._waiting and self._in_group < self.GROUP_LIMIT:
             self._pass_on()
         else:
-            await asyncio.shield(asyncio.ensure_future(self._close_group(group)))
+            await asyncio.shield(self._end(group))
         if keep or others_changed:  # even a refusal may rest on what the group has not stored yet
             await asyncio.shield(group)
 
@@ -138,6 +138,13 @@ class SqliteWriter:
             self._rollback()
             return False
         return True
+
+    def _end(self, group: asyncio.Future[None]) -> asyncio.Future[None]:
+        """Have the shared transaction end, whoever stops waiting for it."""
+        ending = asyncio.ensure_future(self._close_group(group))
+        self._endings.add(ending)
+        ending.add_done_callback(self._endings.discard)
+        return ending
 
     async def _close_group(self, group: asyncio.Future[None]) -> None:
         # Nobody writes while the shared transaction ends: the next writer's turn comes after it.
@@ -162,7 +169,7 @@ class SqliteWriter:
         self._held = False
         if self._group is not None:  # the last of the group gave up while waiting: end what the others began
             self._held = True
-            self._ending = asyncio.ensure_future(self._close_group(self._group))
+            self._end(self._group)
 
     async def _in_thread(self, work: Any, *arguments: object) -> None:
         await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments))
@@ -192,6 +199,8 @@ class SqliteWriter:
 
     async def close(self) -> None:
         """Wait for the writer in progress, then let go of the file."""
+        while self._endings:  # one whose task has not begun yet would find the connection closed
+            await asyncio.wait(self._endings)
 
         def _close() -> None:
             if self.connection is not None:

@@ -282,3 +282,18 @@ async def test_p05_an_outside_writer_costs_503_within_the_bound(url: str, tmp_pa
             assert time.monotonic() - began < 1.5
             holder.let_go()
         assert (await service.operator.post("/v1/agencies", NEW)).status_code == 201
+
+
+async def test_the_file_is_let_go_of_only_after_a_commit_that_was_about_to_begin(url: str) -> None:
+    closing = connect(url)
+    write = closing.write()
+    await add_one(write)
+    finishing = asyncio.create_task(write.finish())
+    await asyncio.sleep(0)  # it has asked for the commit, which has not begun
+    await closing.close()
+    await finishing
+    again = connect(url)
+    try:
+        assert await count(again.read()) == 1
+    finally:
+        await again.close()
