@@ -28,4 +28,4 @@ HEALTHCHECK --interval=15s --timeout=3s --start-period=20s \
   CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:%s/health/ready' % os.environ['PORT'], timeout=2)"]
 STOPSIGNAL SIGTERM
 # The schema is brought up to date first: forward only, harmless when it is current.
-CMD ["sh", "-c", "registry migrate && exec registry serve"]
+CMD ["registry", "serve", "--migrate"]

@@ -5,11 +5,15 @@ BIN := $(VENV)/bin
 export REGISTRY_DATA_DIR ?= var/demo
 export HOST ?= 127.0.0.1
 export PORT ?= 8000
+# Where an environment forbids it (images often do), each worker and each server that a test starts would compile anew.
+export PYTHONDONTWRITEBYTECODE :=
+# Over two workers; what shares a group stays on one.
+SPREAD := -n 2 --dist loadgroup
 
-.PHONY: help install demo serve test check fuzz torture bench lock contract format clean
+.PHONY: help install demo serve test check long coverage fuzz torture bench lock contract lint-contract format clean
 
 help:
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
 
 install: $(BIN)/.service  ## set up the service without running anything
 
@@ -19,8 +23,14 @@ demo: install  ## play the main job over HTTP, from agreement to scorecard
 serve: install  ## keep a server with the demonstration's data, and print ready tokens
 	@REGISTRY_DEMO=1 $(BIN)/registry serve --with-demo
 
-test: $(BIN)/.tools check  ## set up and pass everything
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered -q
+test: $(BIN)/.tools check  ## set up and pass everything that a change of code can break
+	$(BIN)/python -m pytest $(SPREAD) -q
+
+long: $(BIN)/.tools  ## what takes longer: the other database where one tells most, fuzzing and histories at medium length
+	REGISTRY_TEST_LENGTH=medium $(BIN)/python -m pytest $(SPREAD) -q -m "long or grows or hypothesis"
+
+coverage: $(BIN)/.tools  ## which lines and branches the tests reach; takes a third longer than the tests
+	$(BIN)/python -m pytest $(SPREAD) -q --cov --cov-report=term:skip-covered
 
 check: $(BIN)/.tools  ## style, types, layers
 	$(BIN)/ruff format --check .
@@ -29,17 +39,24 @@ check: $(BIN)/.tools  ## style, types, layers
 	$(BIN)/lint-imports
 
 fuzz: $(BIN)/.tools  ## the contract under fire, with the large budget
-	REGISTRY_TEST_FUZZ=large $(BIN)/python -m pytest tests/contract -q -k fuzz
+	REGISTRY_TEST_LENGTH=full $(BIN)/python -m pytest $(SPREAD) -q -m grows tests/contract
 
-torture: $(BIN)/.tools  ## booking histories and kills, at full length
-	REGISTRY_TEST_TORTURE=1 $(BIN)/python -m pytest tests/torture tests/loans -q
+torture: $(BIN)/.tools  ## histories, kills and drawn examples, at full length
+	REGISTRY_TEST_LENGTH=full $(BIN)/python -m pytest -q -m "grows or hypothesis" --ignore tests/contract
 
 bench: $(BIN)/.tools  ## ratios to what a user would pick instead
 	$(BIN)/python -m benchmarks.run --registry benchmarks.service:prepare --json benchmarks/last-run.json
 	$(BIN)/python -m benchmarks.agreements --json benchmarks/last-agreements.json
 
-contract: $(BIN)/.service  ## write the OpenAPI document anew
+contract: $(BIN)/.tools  ## write the OpenAPI document anew, with examples of what is really answered
+	$(BIN)/python -m tests.contract.story
 	REGISTRY_DEMO=1 $(BIN)/registry openapi --write openapi/registry.json
+
+# The tools are node's, and come from its package registry when they are first asked for.
+lint-contract:  ## Redocly and Spectral on the contract, where node is installed
+	@if ! command -v npx > /dev/null; then echo "node is not installed: the contract is not linted"; else \
+	  npx --yes @redocly/cli@2.77.0 lint openapi/registry.json --config openapi/redocly.yaml && \
+	  npx --yes @stoplight/spectral-cli@6.16.3 lint openapi/registry.json --ruleset openapi/spectral.yaml --fail-severity=warn; fi
 
 format: $(BIN)/.tools
 	$(BIN)/ruff format .
@@ -48,20 +65,28 @@ format: $(BIN)/.tools
 # The service gets the very versions that the tests ran with.
 lock: $(BIN)/.tools  ## pin every dependency with hashes
 	$(BIN)/python -m pip install --quiet uv
-	for name in requirements-dev requirements; do \
+	for name in requirements-dev requirements requirements-print; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-	  $$([ $$name = requirements ] && echo --constraint requirements-dev.lock) $$name.in --output-file $$name.lock; done
+	  $$([ $$name = requirements-dev ] || echo --constraint requirements-dev.lock) $$name.in --output-file $$name.lock; done
 
 clean:
 	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-$(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed (PYTHON=… names another).")'
-	$(PYTHON) -m venv $(VENV)
+# Debian and its kin ship Python without what environments are made of. An environment in which pip does not run is what
+# a failed or killed attempt left: it is built anew, and nothing takes it for a whole one.
+$(BIN)/.python:
+	@command -v $(PYTHON) > /dev/null || { \
+	  echo "$(PYTHON) is missing. Install Python 3.11 or newer, on Debian or Ubuntu: apt install python3 python3-venv" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed (make PYTHON=python3.12 names another).")'
+	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { \
+	  version=$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+	  echo "This Python has no venv module. On Debian or Ubuntu: apt install python3-venv (or python$$version-venv)" >&2; exit 1; }
+	@$(BIN)/python -m pip --version > /dev/null 2>&1 || { rm -rf $(VENV); $(PYTHON) -m venv $(VENV); }
+	@touch $@
 
 # The locks name every dependency, so nothing is left to resolve: some versions of pip otherwise look past the pin of a
 # requirement with extras and refuse the newer release that they find.
-$(BIN)/.service: requirements.lock pyproject.toml | $(BIN)/python
+$(BIN)/.service: requirements.lock pyproject.toml | $(BIN)/.python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@

@@ -3,49 +3,55 @@ grow.
 
     python -m benchmarks.decision
 
-The shipped policies make up the smallest set; the larger ones add agencies' own policies, spread over 20
-owners and nine category buckets, of which a decision meets one owner's and three buckets. Figures are
-medians in milliseconds over interleaved rounds.
+The shipped policies make up the smallest set; the larger ones add policies of 20 jurisdictions, spread over
+nine category buckets, of which a decision meets one jurisdiction's and three buckets. Figures are medians in
+milliseconds over interleaved rounds.
 """
 
+import shutil
 import statistics
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import UUID
 
 import msgspec
 
-from registry.policy.cedar import PolicySet, load_policy_set
-from registry.policy.facts import Facts
-from registry.policy.rules import decide, decide_page
-from registry.policy.testing import id_of, read_cases
+from registry.sharing.policy.cedar import PolicySet, load_policy_set
+from registry.sharing.policy.facts import Facts
+from registry.sharing.policy.rules import decide, decide_page
+from registry.sharing.policy.testing import read_cases
+from registry.sharing.policy.trial import matter_of
 
 POLICIES = Path(__file__).parents[1] / "policies"
 SIZES = (0, 200, 2000)
-OWNERS = 20
+STATES = ("mn", *(f"{chr(97 + number)}z" for number in range(1, 20)))
 BUCKETS = ("any", "k9", "k9.narcotics", "k9.explosives", "lab", "vehicle", "aircraft", "team", "equipment")
 PAGE = 50
 ROUNDS = 40
 
 
-def agency_policy(number: int) -> str:
-    """A plausible bar of an agency's own, in the bucket that its number falls into."""
-    bucket = BUCKETS[number // OWNERS % len(BUCKETS)]
+def state_policy(number: int) -> str:
+    """A plausible bar of a jurisdiction, in the bucket that its number falls into."""
+    bucket = BUCKETS[number // len(STATES) % len(BUCKETS)]
     return f"""
-    @id("own_rule_{number}") @title("Own rule {number}") @reason("The agency keeps a reserve at home.")
+    @id("own_rule_{number}") @title("Own rule {number}") @reason("A reserve is kept at home.")
     forbid (principal, action == Action::"borrow", resource in Category::"{bucket}")
-    when {{ context.lent_out_units > {100 + number} && context.ask.priority != "emergency" }};
+    when {{ context.lent_out_quantity > {100 + number} && context.ask.priority != "emergency" }};
     """
 
 
 def grown(policies: PolicySet, total: int) -> PolicySet:
-    """`policies` and as many agency policies as make up `total`."""
+    """`policies` and as many of jurisdictions as make up `total`."""
     added = range(max(total - len(policies.policies), 0))
-    owners = [id_of("maple_county"), *(UUID(int=number) for number in range(1, OWNERS))]
-    texts = {owner: "".join(map(agency_policy, added[at::OWNERS])) for at, owner in enumerate(owners)}
-    return policies.with_agency_layers({owner: text for owner, text in texts.items() if text})
+    with TemporaryDirectory() as scratch:
+        copied = Path(shutil.copytree(POLICIES, Path(scratch) / "policies"))
+        for at, state in enumerate(STATES):
+            with (copied / "jurisdictions" / f"{state}.cedar").open("a") as file:
+                file.write("".join(map(state_policy, added[at :: len(STATES)])))
+        return load_policy_set(copied)
 
 
 def page_of(facts: Facts) -> list[Facts]:
@@ -77,8 +83,7 @@ def measure(sets: Sequence[PolicySet], cases: dict[str, Facts]) -> None:
     print(f"{'policies':>8} {'can apply':>9} {'one':>8} {'denied':>8} {'page of 50':>10} {'growth':>7}")
     first = statistics.median(samples[0]["one"])
     for policies, sample in zip(sets, samples, strict=True):
-        states = (permitted.requesting.state, permitted.assisting.state)
-        selection = policies.select(states, permitted.asset.agency_id, permitted.asset.category_path)
+        selection = policies.select(matter_of(permitted))
         one, deny, whole = (statistics.median(sample[name]) for name in ("one", "denied", "page"))
         print(
             f"{len(policies.policies):>8} {len(selection.policies):>9} {one:>8.3f} {deny:>8.3f} "

@@ -4,7 +4,6 @@ import http.client
 import random
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 import msgspec
 from msgspec import Struct
@@ -19,14 +18,11 @@ LOAN_LENGTH = timedelta(hours=2)
 NumberedBody = Callable[[int], tuple[bytes, bytes]]
 """The n-th body to post, and a marker its answer must hold. It must pickle: a module-level function."""
 
-LoanBody = Callable[[Sequence[str], int], tuple[bytes, bytes]]
-"""The same for a loan of one of the assets whose ids are given."""
-
 
 class Item(Struct):
     id: str
     category: str
-    service_state: str
+    service_status: str
 
 
 class ItemPage(Struct):
@@ -110,16 +106,9 @@ def loan_window(n: int, assets: Sequence[str]) -> tuple[str, datetime, datetime]
     return assets[index], starts_at, starts_at + LOAN_LENGTH
 
 
-def new_loan(assets: Sequence[str], n: int) -> tuple[bytes, bytes]:
-    """The yardstick's body for a loan."""
-    asset, starts_at, ends_at = loan_window(n, assets)
-    body = {
-        "asset_id": asset,
-        "starts_at": starts_at,
-        "ends_at": ends_at,
-        "purpose": "Vehicle searches at a checkpoint",
-    }
-    return msgspec.json.encode(body), asset.encode()
+def new_loan(decisions: Sequence[str], n: int) -> tuple[bytes, bytes]:
+    """The n-th reservation: on a decision of its own. One beyond the decisions is refused, and counted as wrong."""
+    return msgspec.json.encode({"decision_id": decisions[n % len(decisions)]}), b'"reserved"'
 
 
 def walk(base_url: str, token: str, categories: Sequence[str], pages: int) -> tuple[Cycle, list[str]]:
@@ -132,10 +121,10 @@ def walk(base_url: str, token: str, categories: Sequence[str], pages: int) -> tu
     for category in categories:
         cursor = ""
         for _ in range(pages):
-            path = f"/v1/assets?category={category}&service_state=in_service&limit={PAGE}{cursor}"
+            path = f"/v1/assets?category={category}&service_status=in_service&limit={PAGE}{cursor}"
             request = get(path, token, f'"category":"{category}"', 1)
             page = msgspec.json.decode(ask(base_url, request), type=ItemPage)
-            if any(item.category != category or item.service_state != "in_service" for item in page.items):
+            if any(item.category != category or item.service_status != "in_service" for item in page.items):
                 raise ValueError(f"{path} answered with what was not asked for")
             if len(page.items) < PAGE:
                 break
@@ -156,8 +145,8 @@ def sources(
     base_url: str,
     token: str,
     categories: Sequence[str],
-    asset_body: NumberedBody = new_asset,
-    loan_body: LoanBody = new_loan,
+    asset_body: NumberedBody,
+    loan_body: NumberedBody,
     pages: int = 4,
 ) -> dict[str, Source]:
     """A source for each operation of a running target that already holds assets in `categories`."""
@@ -166,5 +155,5 @@ def sources(
         "get": Cycle(tuple(get(f"/v1/assets/{id_}", token, id_) for id_ in ids)),
         "list": lists,
         "create_asset": Creates("/v1/assets", token, asset_body),
-        "create_loan": Creates("/v1/loans", token, partial(loan_body, tuple(ids))),
+        "create_loan": Creates("/v1/loans", token, loan_body),
     }

@@ -17,33 +17,34 @@ from uuid import UUID
 import msgspec
 import sqlalchemy as sa
 
-from benchmarks.requests import loan_window
+from benchmarks.requests import loan_window, new_loan
 from benchmarks.targets import Prepared
-from registry.access.development import development_token
-from registry.access.principals import Caller, Principal, Role
-from registry.access.tables import acting_agency
-from registry.agencies.tables import agency
-from registry.agreements.commands import confirm, record_agreement
-from registry.agreements.rules import AgreementKind
-from registry.agreements.schemas import Confirmation, RecordedAgreement
-from registry.agreements.terms import Terms
-from registry.assets.tables import asset
-from registry.database.connect import Database, connect, unit_of_work
-from registry.database.migrate import migrate
-from registry.database.search import cell_token
-from registry.kernel.geo import cell_of
-from registry.kernel.ids import new_id
-from registry.kernel.text import tokens
-from registry.kernel.time import Window, utc_now
-from registry.policy.cedar import load_policy_set
-from registry.policy.commands import decide_ask
-from registry.schema import all_tables
-from registry.settings import load
-from registry.taxonomy.commands import seed_taxonomy
+from benchmarks.yardsticks.schema import DECISIONS, OWN_ASSETS
+from registry.agreements.documents.queries import filed_papers
+from registry.agreements.instruments.commands.recording import confirm, record_agreement
+from registry.agreements.instruments.rules import AgreementKind
+from registry.agreements.instruments.schemas.given import Confirmation, RecordedAgreement
+from registry.agreements.instruments.terms import Terms
+from registry.database_tables import bring_up_to_date
+from registry.directory.agencies.tables import agency
+from registry.platform.access.development import development_token
+from registry.platform.access.principals import Caller, Principal, Role
+from registry.platform.access.tables import acting_agency
+from registry.platform.database.connect import Database, connect, unit_of_work
+from registry.platform.database.installation import Purpose
+from registry.platform.database.search import cell_token
+from registry.platform.kernel.geo import cell_of
+from registry.platform.kernel.ids import new_id
+from registry.platform.kernel.time import Window, utc_now
+from registry.platform.kernel.words import index_words
+from registry.platform.settings import load
+from registry.resources.assets.tables import asset
+from registry.sharing.policy.cedar import load_policy_set
+from registry.sharing.policy.commands.deciding import decide_ask
+from registry.sharing.policy.queries.getting import decision_row
+from registry.sharing.policy.tables import policy_decision
 
 AGENCIES = 200
-OWN_ASSETS = 400
-DECISIONS = 8_000
 CATEGORIES = ("k9.narcotics", "k9.explosives", "vehicle.command_post", "vehicle.patrol", "lab.dna", "aircraft.drone")
 CHUNK = 2_000
 
@@ -76,6 +77,8 @@ def prepare(database_url: str, assets: int) -> Prepared:
             "REGISTRY_DATA_DIR": str(folder),
             "REGISTRY_DATABASE_URL": url,
             "REGISTRY_LOG_LEVEL": "info",
+            "REGISTRY_RATE_PER_PRINCIPAL": "0",
+            "REGISTRY_RATE_PER_AGENCY": "0",
         },
         asset_body=new_asset,
         loan_body=partial(new_loan, decisions),
@@ -98,19 +101,12 @@ def new_asset(n: int) -> tuple[bytes, bytes]:
     return msgspec.json.encode(body), tag.encode()
 
 
-def new_loan(decisions: Sequence[str], _assets: Sequence[str], n: int) -> tuple[bytes, bytes]:
-    """The n-th reservation: under a decision of its own. Raises IndexError when a run outlasts the decisions."""
-    return msgspec.json.encode({"decision_id": decisions[n % len(decisions)]}), b'"reserved"'
-
-
 async def _fill(url: str, assets: int, policies_dir: Path) -> tuple[UUID, tuple[str, ...]]:
-    all_tables()
-    await migrate(url)
+    await bring_up_to_date(url, Purpose.DEMONSTRATION)
     database = connect(url)
     try:
         agencies = [new_id() for _ in range(AGENCIES)]
         async with unit_of_work(database) as write:
-            await seed_taxonomy(write)
             await write.run(agency.insert(), [_agency(agency_id, n) for n, agency_id in enumerate(agencies)])
             await write.run(acting_agency.insert(), [{"agency_id": agency_id} for agency_id in agencies])
         own: list[UUID] = []
@@ -147,7 +143,7 @@ def _agency(agency_id: UUID, n: int) -> dict[str, object]:
         "cell": cell_of(30.2, -97.7),
         "time_zone": "America/Chicago",
         "status": "active",
-        "search_text": f"benchmark agency {n}",
+        "search_text": index_words(f"Benchmark agency {n}"),
         "version": 1,
         "created_at": now,
         "updated_at": now,
@@ -163,7 +159,7 @@ def _assets(agencies: Sequence[UUID], count: int) -> Iterator[dict[str, object]]
         name = f"{category.replace('.', ' ')} {n}"
         description = f"Certified to the state standard; staged at substation {n % 97}, on call around the clock."
         cell = cell_of(latitude, longitude)
-        words = dict.fromkeys([*tokens(f"{name} {description} B-{n:07d}"), cell_token(cell)])
+        words = f"{index_words(name, description, f'B-{n:07d}')} {cell_token(cell)}"
         yield {
             "id": new_id(),
             "agency_id": agencies[0] if n < OWN_ASSETS else agencies[n % len(agencies)],
@@ -174,7 +170,7 @@ def _assets(agencies: Sequence[UUID], count: int) -> Iterator[dict[str, object]]
             "type_level": 1 + n % 4,
             "capacity": 1,
             "sharing": "network",
-            "service_state": "in_service",
+            "service_status": "in_service",
             "latitude": latitude,
             "longitude": longitude,
             "cell": cell,
@@ -185,7 +181,7 @@ def _assets(agencies: Sequence[UUID], count: int) -> Iterator[dict[str, object]]
             "certification_required": False,
             "certifications": [],
             "attributes": {},
-            "search_text": " ".join(words),
+            "search_text": words,
             "allocation_version": 0,
             "version": 1,
             "created_at": now,
@@ -202,13 +198,13 @@ def _caller(agency_id: UUID, role: Role) -> Caller:
         token_id="benchmark",
         issuer="benchmark",
     )
-    return Caller(principal=principal, now=utc_now(), request_id="benchmark")
+    return Caller(principal=principal, now=utc_now(), trace_id="benchmark")
 
 
 async def _decisions(
     database: Database, lender: UUID, borrower: UUID, own: Sequence[UUID], policies_dir: Path
 ) -> tuple[str, ...]:
-    """Permitted decisions, each for an asset and window that no other has."""
+    """Permitted decisions, each for an asset and window that no other has: one that was made, and copies of it."""
     policies = load_policy_set(policies_dir)
     today = datetime.now(UTC).date()
     paper = RecordedAgreement(
@@ -229,24 +225,32 @@ async def _decisions(
         word = Confirmation(
             version_sha256=recorded.version_sha256, signatory_title="Chief", signed_on=today - timedelta(days=20)
         )
-        await confirm(write, _caller(borrower, Role.LEGAL), recorded.id, word, None)
+        await confirm(write, _caller(borrower, Role.LEGAL), filed_papers, recorded.id, word, None)
     caller = _caller(borrower, Role.COORDINATOR)
-    made: list[str] = []
-    while len(made) < DECISIONS:
+    assets = [str(one) for one in own]
+    chosen, start, end = loan_window(0, assets)
+    async with unit_of_work(database) as write:
+        decided = await decide_ask(
+            write,
+            caller,
+            policies,
+            asset_id=UUID(chosen),
+            quantity=1,
+            window=Window(start=start, end=end),
+            purpose="mutual_aid",
+            priority="routine",
+            requesting_agency_id=borrower,
+        )
+        assert decided.recorded.outcome == "permitted", decided.recorded.decision.reasons
+    pattern = (await decision_row(database.read(), decided.recorded.id))._mapping
+    made = [decided.recorded.id]
+    rows: list[dict[str, object]] = []
+    for n in range(1, DECISIONS):
+        chosen, start, end = loan_window(n, assets)
+        made.append(new_id())
+        its = {"id": made[-1], "root_id": made[-1], "asset_id": UUID(chosen), "starts_at": start, "ends_at": end}
+        rows.append({**pattern, **its})
+    for first in range(0, len(rows), CHUNK):
         async with unit_of_work(database) as write:
-            for _ in range(500):
-                chosen, start, end = loan_window(len(made), [str(one) for one in own])
-                decided = await decide_ask(
-                    write,
-                    caller,
-                    policies,
-                    asset_id=UUID(chosen),
-                    quantity=1,
-                    window=Window(start=start, end=end),
-                    purpose="mutual_aid",
-                    priority="routine",
-                    requesting_agency_id=borrower,
-                )
-                assert decided.outcome == "permitted", decided.decision.reasons
-                made.append(str(decided.id))
-    return tuple(made)
+            await write.run(policy_decision.insert(), rows[first : first + CHUNK])
+    return tuple(map(str, made))

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -14,9 +15,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from msgspec import Struct
 
 from benchmarks.load import Request, Source
-from benchmarks.requests import Cycle, LoanBody, NumberedBody, ask, new_asset, new_loan, sources
+from benchmarks.requests import Cycle, NumberedBody, ask, new_asset, new_loan, sources
 from benchmarks.servers import Running, free_port, serve, temporary_postgresql, uvicorn
-from benchmarks.yardsticks.schema import AGENCIES, CATEGORIES
+from benchmarks.yardsticks.schema import AGENCIES, CATEGORIES, DECISIONS, decision_id
 
 Database = Literal["sqlite", "postgresql"]
 
@@ -78,7 +79,8 @@ def fastapi(workspace: Workspace, kind: Database) -> Target:
             "exp": now + timedelta(hours=1),
         }
         token = jwt.encode(claims, key, "ES256", headers={"typ": "at+jwt"})
-        return sources(running.base_url, token, CATEGORIES)
+        decisions = tuple(str(decision_id(n)) for n in range(DECISIONS))
+        return sources(running.base_url, token, CATEGORIES, new_asset, partial(new_loan, decisions))
 
     return Target(name=name, start=start, requests=requests)
 
@@ -105,8 +107,8 @@ def bare(workspace: Workspace, recorded: Mapping[str, tuple[Request, bytes]]) ->
 
 
 def record(running: Running, asked: Mapping[str, Source]) -> dict[str, tuple[Request, bytes]]:
-    """One request of each operation and its checked answer, under a number that no round reaches."""
-    made = {operation: source.request(10**8) for operation, source in asked.items()}
+    """One request of each operation and its checked answer, under a number that no round takes."""
+    made = {operation: source.request(-1) for operation, source in asked.items()}
     return {operation: (request, ask(running.base_url, request)) for operation, request in made.items()}
 
 
@@ -116,8 +118,8 @@ class Prepared(Struct, kw_only=True, frozen=True):
     token: str
     categories: tuple[str, ...]
     environment: Mapping[str, str]
-    asset_body: NumberedBody = new_asset
-    loan_body: LoanBody = new_loan
+    asset_body: NumberedBody
+    loan_body: NumberedBody
 
 
 Prepare = Callable[[str, int], Prepared]

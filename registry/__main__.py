@@ -1,5 +1,5 @@
 """`python -m registry` is the `registry` command."""
 
-from registry.cli import main
+from registry.cli import start
 
-main()
+start()

@@ -1,75 +1,113 @@
-"""The only place where things are put together."""
+"""Builds the application from its parts. Nothing else does."""
 
-import logging
-import traceback
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
+from uuid import UUID
 
-import msgspec
-import structlog
 from litestar import Litestar, Request
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.response import Response
-from structlog.typing import ExcInfo
 
 from registry import __version__, service
-from registry.access.development import development_issuer
-from registry.access.gate import Gate
-from registry.access.principals import Caller
-from registry.access.tokens import TokenVerifier
-from registry.agencies import routes as agencies
-from registry.agreements import routes as agreements
-from registry.assets import routes as assets
-from registry.background import Background, Task
-from registry.database.connect import Database, connect, unit_of_work
-from registry.documents import routes as documents
-from registry.documents.commands import Files, sweep
-from registry.files.opening import open_store
-from registry.files.reading import FileReader
-from registry.http.edge import Edge
-from registry.http.idempotency import Replay, prune
-from registry.http.openapi import assemble, dump
-from registry.http.problems import on_error
-from registry.http.requests import StrictRequest
-from registry.kernel.errors import DomainError
-from registry.kernel.ids import new_id
-from registry.kernel.time import utc_now
-from registry.ledger.commands import record
-from registry.loans import routes as loans
-from registry.metrics import routes as metrics
-from registry.policy import routes as policy
-from registry.policy.cedar import load_policy_set
-from registry.requests import routes as requests
-from registry.schema import all_tables
-from registry.settings import Settings
-from registry.taxonomy import routes as taxonomy
+from registry.agreements.calendars import routes as calendars
+from registry.agreements.checks import routes as checks
+from registry.agreements.clauses import routes as clauses
+from registry.agreements.deadlines import routes as deadlines
+from registry.agreements.documents import routes as documents
+from registry.agreements.documents.commands import Files, sweep
+from registry.agreements.documents.queries import filed_papers, is_on_file
+from registry.agreements.dossier import routes as dossier
+from registry.agreements.duties import routes as duties
+from registry.agreements.instruments import routes as instruments
+from registry.agreements.instruments.commands.agency_status import follow_agency_status
+from registry.agreements.instruments.commands.holding import settle_all_due
+from registry.agreements.insurance import routes as insurance
+from registry.agreements.redline import routes as redline
+from registry.agreements.tracker import routes as tracker
+from registry.database_tables import all_tables
+from registry.directory.agencies import routes as agencies
+from registry.directory.agencies.queries import agency_by_ori
+from registry.directory.issuers import routes as issuers
+from registry.directory.issuers.queries import trusted_issuers
+from registry.directory.revocations import routes as revocations
+from registry.directory.taxonomy import routes as taxonomy
+from registry.outcomes.metrics import routes as metrics
+from registry.platform.access.authentication import Authentication
+from registry.platform.access.denials import Denial, Denials
+from registry.platform.access.development import development_issuer
+from registry.platform.access.operations import check_supplies
+from registry.platform.access.rates import RateLimits
+from registry.platform.access.tokens import FindByOri, FollowIssuers, TokenVerifier
+from registry.platform.background import Background, Task
+from registry.platform.database.connect import Database, connect, unit_of_work
+from registry.platform.database.probe import WriteProbe
+from registry.platform.database.trouble import trouble
+from registry.platform.files.opening import open_store
+from registry.platform.files.reading import FileReader, find_recogniser
+from registry.platform.http.edge import Edge
+from registry.platform.http.fixed import Fixed
+from registry.platform.http.idempotency import Replay, prune
+from registry.platform.http.openapi import assemble, dump
+from registry.platform.http.problems import on_error
+from registry.platform.http.requests import StrictRequest
+from registry.platform.issuers import Issuer
+from registry.platform.kernel.errors import DomainError
+from registry.platform.kernel.ids import new_id
+from registry.platform.kernel.time import utc_now
+from registry.platform.ledger.commands import record
+from registry.platform.print.pdf import is_installed
+from registry.platform.settings import Settings
+from registry.resources.assets import routes as assets
+from registry.sharing.loans import routes as loans
+from registry.sharing.policy import routes as policy
+from registry.sharing.requests import routes as requests
+from registry.shipped_rules import policies_and_rules
 
 ROUTERS = (
-    agencies.router,
-    agreements.router,
-    documents.router,
-    agreements.public_router,
+    # directory
     taxonomy.router,
+    agencies.router,
+    issuers.router,
+    revocations.router,
+    # agreements
+    instruments.router,
+    clauses.router,
+    documents.router,
+    redline.router,
+    checks.router,
+    insurance.router,
+    duties.router,
+    deadlines.router,
+    calendars.router,
+    calendars.public_router,
+    dossier.router,
+    tracker.router,
+    # resources
+    assets.router,
+    # sharing
     policy.router,
     loans.router,
-    assets.router,
     requests.router,
+    # outcomes
     metrics.router,
 )
 PRUNE_SECONDS = 300.0
 SWEEP_SECONDS = 3600.0
+SETTLE_SECONDS = 300.0
+DENIALS_SECONDS = 15.0
+RATES_SECONDS = 1.0
 KEY_REFRESH_SECONDS = 60.0
-_LONGEST_MESSAGE = 300
 
 
 def create_app(settings: Settings) -> Edge:
-    """The whole service as one ASGI application. Opens no database yet: the lifespan does.
+    """The whole service as one ASGI application. The database is opened by the lifespan.
 
-    Raises PolicySetError for policies that are not whole and valid: nothing starts with a layer missing. Raises
-    SettingsError for an address at which no documents can be kept.
+    Raises PolicySetError for policies that are incomplete or invalid, so that nothing starts without a layer of them;
+    SettingsError for a rule that cannot be turned on, and for an address at which no documents can be stored; and
+    LookupError for a handler with a parameter that nothing supplies.
     """
     all_tables()
     database = connect(
@@ -77,14 +115,28 @@ def create_app(settings: Settings) -> Edge:
         queue=settings.write_queue,
         wait_seconds=settings.write_wait_seconds,
         pool=settings.database_pool,
+        pooler=settings.database_pooler,
     )
-    issuers = settings.issuers + ((development_issuer(settings),) if settings.demo else ())
-    verifier = TokenVerifier(issuers, audience=settings.audience, skew_seconds=settings.clock_skew_seconds)
-    files = Files(store=open_store(settings), reader=FileReader())
+    in_settings = settings.issuers + ((development_issuer(settings),) if settings.demo else ())
+    verifier = TokenVerifier(
+        in_settings,
+        audience=settings.audience,
+        skew_seconds=settings.clock_skew_seconds,
+        find_by_ori=_ori_finder(database),
+        follow=_issuer_follower(database, in_settings),
+    )
+    recogniser = find_recogniser() if settings.recognise_text else ""
+    files = Files(store=open_store(settings), reader=FileReader(recogniser=recogniser))
+    denials = Denials(_denial_recorder(database))
+    rates = RateLimits(per_principal=settings.rate_per_principal, per_agency=settings.rate_per_agency)
+    shared = database.dialect == "postgresql" and rates.policy
     background = Background(
         [
+            Task(name="denials", interval_seconds=DENIALS_SECONDS, run=_summer(denials)),
+            *([Task(name="rates", interval_seconds=RATES_SECONDS, run=_sharer(database, rates))] if shared else []),
             Task(name="keys", interval_seconds=KEY_REFRESH_SECONDS, run=verifier.refresh),
             Task(name="prune", interval_seconds=PRUNE_SECONDS, run=_pruner(database)),
+            Task(name="settle", interval_seconds=SETTLE_SECONDS, run=_settler(database)),
             Task(name="sweep", interval_seconds=SWEEP_SECONDS, run=_sweeper(database, files)),
         ]
     )
@@ -92,10 +144,11 @@ def create_app(settings: Settings) -> Edge:
         route_handlers=[*ROUTERS, service.router],
         request_class=StrictRequest,
         middleware=[
-            Gate(
+            Authentication(
                 database,
                 verifier,
-                on_denied=_denial_recorder(database),
+                denials=denials,
+                rates=rates,
                 max_body_bytes=settings.max_body_bytes,
                 max_upload_bytes=settings.max_upload_bytes,
             )
@@ -107,19 +160,28 @@ def create_app(settings: Settings) -> Edge:
                 "settings": settings,
                 "database": database,
                 "background": background,
+                "denials": denials,
+                "write_probe": WriteProbe(database, trouble),
+                "verifier": verifier,
                 "files": files,
+                "text_recognition": ("on" if recogniser else "not_installed") if settings.recognise_text else "off",
+                "pdf_printing": "on" if is_installed() else "not_installed",
                 "ledger_key": settings.ledger_key,
-                "policies": load_policy_set(settings.policies_dir),
-                "problem_kinds": service.problem_kinds(),
+                "evidence_on_file": is_on_file,
+                "filed_papers": filed_papers,
+                "agency_status_followed": follow_agency_status,
+                "policies": policies_and_rules(settings),
             }
         ),
         openapi_config=None,
-        request_max_body_size=None,  # the outer layer counts
+        request_max_body_size=None,  # the outer layer counts requests
         logging_config=None,
     )
     app.state.contract = dump(assemble(app, __version__))
+    app.state.contract_page = Fixed(app.state.contract, "application/json")
     edge = Edge(app, settings)
     app.state.metrics = edge.metrics
+    check_supplies(app)
     return edge
 
 
@@ -131,14 +193,33 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
         yield
     finally:
         await background.stop()
-        await app.state.database.close()
+        await app.state.write_probe.close()
+        try:
+            await app.state.denials.record_sums()
+        finally:
+            await app.state.database.close()
 
 
 def _replay(_request: Request[Any, Any, Any], replay: Replay) -> Response[bytes]:
     rendered = replay.rendered
     headers = {name.decode(): value.decode() for name, value in rendered.headers if name != b"content-length"}
-    media_type = headers.pop("content-type", "application/json")
+    # The framework adds the character set of text by itself.
+    media_type = headers.pop("content-type", "application/json").removesuffix("; charset=utf-8")
     return Response(rendered.body, status_code=rendered.status, headers=headers, media_type=media_type)
+
+
+def _issuer_follower(database: Database, in_settings: Sequence[Issuer]) -> FollowIssuers:
+    async def run(known: object) -> tuple[object, Sequence[Issuer]] | None:
+        return await trusted_issuers(database.read(), in_settings, known)
+
+    return run
+
+
+def _ori_finder(database: Database) -> FindByOri:
+    async def run(ori: str) -> UUID | None:
+        return await agency_by_ori(database.read(), ori)
+
+    return run
 
 
 def _pruner(database: Database) -> Any:
@@ -151,6 +232,13 @@ def _pruner(database: Database) -> Any:
     return run
 
 
+def _settler(database: Database) -> Any:
+    async def run() -> None:
+        await settle_all_due(database, utc_now())
+
+    return run
+
+
 def _sweeper(database: Database, files: Files) -> Any:
     async def run() -> None:
         await sweep(database.read(), partial(unit_of_work, database), files.store, utc_now())
@@ -159,48 +247,36 @@ def _sweeper(database: Database, files: Files) -> Any:
 
 
 def _denial_recorder(database: Database) -> Any:
-    async def run(caller: Caller, operation: str, path: str, reason: str) -> None:
-        """A refusal is a fact too; its own transaction, since the request's was rolled back."""
+    async def run(denial: Denial) -> None:
+        """Record refusals, in a transaction of their own, since the request's was rolled back."""
         async with unit_of_work(database) as write:
-            await record(
+            record(
                 write,
-                caller,
+                denial.caller,
                 "access.denied",
                 subject=("denial", new_id(), 0),
                 agencies=[],
-                data={"operation": operation, "path": path[:300], "reason": reason[:300]},
+                data={
+                    "operation": denial.operation,
+                    "path": denial.path,
+                    "reason": denial.reason,
+                    "count": denial.count,
+                },
                 outcome="denied",
             )
 
     return run
 
 
-def _as_bytes(entry: object, **_: object) -> bytes:
-    return msgspec.json.encode(entry, enc_hook=str)
+def _summer(denials: Denials) -> Any:
+    async def run() -> None:
+        await denials.record_sums(utc_now())
+
+    return run
 
 
-def configure_logging(settings: Settings) -> None:
-    """Structured logs, one JSON object a line; no bodies, no tokens, no rows."""
-    level = getattr(logging, settings.log_level.upper())
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.ExceptionRenderer(traceback_of),
-            structlog.processors.JSONRenderer(serializer=_as_bytes),
-        ],
-        logger_factory=structlog.BytesLoggerFactory(),
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        cache_logger_on_first_use=True,
-    )
+def _sharer(database: Database, rates: RateLimits) -> Any:
+    async def run() -> None:
+        await rates.share(partial(unit_of_work, database), utc_now())
 
-
-def traceback_of(exc_info: ExcInfo) -> str:
-    """Where it happened and the first line of what was said: below that, databases quote the row."""
-    told: dict[int, str] = {}
-    error: BaseException | None = exc_info[1]
-    while error is not None and id(error) not in told:
-        said = str(error).partition("\n")[0][:_LONGEST_MESSAGE]
-        told[id(error)] = "".join(traceback.format_tb(error.__traceback__)) + f"{type(error).__name__}: {said}"
-        error = error.__cause__ or error.__context__
-    return "\ncaused by\n".join(told.values())
+    return run

@@ -1,24 +1,30 @@
-"""The service's own operations: health, metrics, the contract, problem pages and the browsable documentation."""
+"""Operations of the service itself: health, metrics, contract, problem pages and documentation."""
 
 import html
+import re
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from litestar import Request, Response, Router, get
 from litestar.datastructures import State
-from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect
-from litestar.static_files import create_static_files_router
+from litestar.types import ASGIApp
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from registry.access.operations import operation
-from registry.background import Background
-from registry.database.connect import Database
-from registry.http.answers import Answer
-from registry.http.health import Health, readiness
-from registry.http.problems import STATUS
-from registry.kernel.errors import NotFound
+from registry.platform.access.operations import Supplied, operation
+from registry.platform.access.tokens import TokenVerifier
+from registry.platform.background import Background
+from registry.platform.database.connect import Database
+from registry.platform.database.probe import WriteProbe
+from registry.platform.http.answers import Answer
+from registry.platform.http.asgi import Scope
+from registry.platform.http.catalogue import MEMBERS, PROBLEMS, Entry
+from registry.platform.http.fixed import Fixed
+from registry.platform.http.health import Health, readiness
+from registry.platform.kernel.errors import NotFound
 
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -28,21 +34,43 @@ _HTML_HEADERS = {
     "script-src 'self'; frame-ancestors 'none'; base-uri 'none'",
     "referrer-policy": "no-referrer",
 }
-_STARTER = (
-    "window.onload=()=>SwaggerUIBundle({url:'/openapi.json',dom_id:'#ui',deepLinking:true,persistAuthorization:false})"
-)
+_FILES = {"swagger-ui.css": "text/css", "swagger-ui-bundle.js": "text/javascript"}
 
 
-@operation("get", "/health/live", permission=None, public=True)
+@operation("get", "/health/live", permission=None, public=True, problems=("unknown_parameter",))
 async def get_liveness() -> Answer[Health]:
     """Tell whether the process runs."""
     return Answer(Health(status="alive"))
 
 
-@operation("get", "/health/ready", permission=None, public=True, problems=())
-async def get_readiness(database: NamedDependency[Database], background: NamedDependency[Background]) -> Answer[Health]:
-    """Tell whether the service can serve: database, schema, background work."""
-    health = await readiness(database, background.lags())
+@operation(
+    "get",
+    "/health/ready",
+    permission=None,
+    public=True,
+    problems=("unknown_parameter",),
+    also={503: "Not ready: `checks` says what is wrong."},
+)
+async def get_readiness(
+    database: Supplied[Database],
+    write_probe: Supplied[WriteProbe],
+    background: Supplied[Background],
+    text_recognition: Supplied[str],
+    pdf_printing: Supplied[str],
+    verifier: Supplied[TokenVerifier],
+) -> Answer[Health]:
+    """Tell whether the service can serve: database, schema, stored changes, background work, keys of token issuers.
+
+    It also says which optional engines are there.
+    """
+    health = await readiness(
+        database,
+        write_probe,
+        background.lags(),
+        verifier.health(),
+        text_recognition=text_recognition,
+        pdf_printing=pdf_printing,
+    )
     return Answer(health, status=200 if health.status == "ready" else 503)
 
 
@@ -53,62 +81,106 @@ async def get_metrics(state: State) -> Response[bytes]:
 
 
 @get("/openapi.json", opt={"public": True})
-async def get_contract(state: State) -> Response[bytes]:
+async def get_contract(request: Request[Any, Any, Any], state: State) -> ASGIApp:
     """The contract."""
-    return Response(state.contract, media_type="application/json")
+    return _answer(state.contract_page, request)
 
 
 @get("/", opt={"public": True})
 async def get_root() -> Redirect:
-    """Newcomers go to the documentation."""
+    """Redirect to the documentation."""
     return Redirect("/docs")
 
 
 @get("/docs", opt={"public": True}, media_type="text/html")
-async def get_docs() -> Response[str]:
-    """Browse the contract; served from installed files, with no call to anywhere else."""
-    head = '<link rel="stylesheet" href="/docs/files/swagger-ui.css">'
-    scripts = ("/docs/files/swagger-ui-bundle.js", "/docs/start.js")
-    body = '<div id="ui"></div>' + "".join(f'<script src="{path}"></script>' for path in scripts)
-    return Response(
-        _PAGE.format(title="Registry API", head=head, body=body), headers=_HTML_HEADERS, media_type="text/html"
-    )
+async def get_docs(request: Request[Any, Any, Any]) -> ASGIApp:
+    """Browse the contract; served from installed files, without requests to other servers."""
+    return _answer(_docs_page(), request)
 
 
-@get("/docs/start.js", opt={"public": True})
-async def get_docs_starter() -> Response[str]:
-    """What starts the documentation page, apart from it, so that no inline script need be allowed."""
-    return Response(_STARTER, media_type="text/javascript")
+@get("/docs/files/{name:str}", opt={"public": True})
+async def get_docs_file(name: FromPath[str], request: Request[Any, Any, Any]) -> ASGIApp:
+    """A script or style sheet of the documentation page."""
+    found = _docs_files().get(name)
+    if found is None:
+        raise NotFound("file")
+    return _answer(found, request)
+
+
+@get("/problems", opt={"public": True}, media_type="text/html")
+async def get_problems_page(request: Request[Any, Any, Any]) -> ASGIApp:
+    """List every kind of problem, with what to do about it."""
+    return _answer(_problem_pages()[""], request)
 
 
 @get("/problems/{code:str}", opt={"public": True}, media_type="text/html")
-async def get_problem_page(code: FromPath[str], request: Request[Any, Any, Any]) -> Response[str]:
-    """What a kind of problem means."""
-    kinds: dict[str, Any] = request.app.state.problem_kinds
-    if code not in kinds:
+async def get_problem_page(code: FromPath[str], request: Request[Any, Any, Any]) -> ASGIApp:
+    """What a kind of problem means, and what to do about it."""
+    page = _problem_pages().get(code)
+    if page is None:
         raise NotFound("problem")
-    error, (status, title) = kinds[code]
-    meaning = html.escape((error.__doc__ or "").strip())
-    body = f"<h1>{html.escape(title)}</h1><p><code>{html.escape(code)}</code>, status {status}</p><p>{meaning}</p>"
-    return Response(
-        _PAGE.format(title=html.escape(title), head="", body=body), headers=_HTML_HEADERS, media_type="text/html"
-    )
+    return _answer(page, request)
 
 
-def problem_kinds() -> dict[str, Any]:
-    """Code → (error class, (status, title)) of the kinds of problem there are."""
-    return {cls.code: (cls, words) for cls, words in STATUS.items()}
+def _answer(page: Fixed, request: Request[Any, Any, Any]) -> ASGIApp:
+    answer: Any = page.answer(cast(Scope, request.scope))
+    return cast(ASGIApp, answer)
 
 
-def _swagger_files() -> Path:
+@cache
+def _docs_page() -> Fixed:
+    head = '<link rel="stylesheet" href="/docs/files/swagger-ui.css">'
+    scripts = ("/docs/files/swagger-ui-bundle.js", "/docs/files/start.js")
+    body = '<div id="ui"></div>' + "".join(f'<script src="{path}"></script>' for path in scripts)
+    html_ = _PAGE.format(title="Registry API", head=head, body=body)
+    return Fixed(html_.encode(), "text/html; charset=utf-8", _HTML_HEADERS)
+
+
+@cache
+def _docs_files() -> dict[str, Fixed]:
+    """The documentation's script, style and start script: separate files, so that no inline script is allowed."""
     import swagger_ui
 
-    return Path(swagger_ui.__file__).parent / "static"
+    start = (files("registry") / "documentation.js").read_bytes()
+    installed = Path(swagger_ui.__file__).parent / "static"
+    pages = {name: Fixed((installed / name).read_bytes(), f"{kind}; charset=utf-8") for name, kind in _FILES.items()}
+    return {**pages, "start.js": Fixed(start, "text/javascript; charset=utf-8")}
+
+
+@cache
+def _problem_pages() -> dict[str, Fixed]:
+    """The page of each code, and under the empty code the list of all."""
+    rows = (
+        f'<tr><td><a href="/problems/{code}"><code>{code}</code></a></td><td>{entry.status}</td>'
+        f"<td>{_text(entry.title)}</td><td>{_text(entry.do)}</td></tr>"
+        for code, entry in sorted(PROBLEMS.items(), key=lambda item: (item[1].status, item[0]))
+    )
+    heads = "".join(f'<th scope="col">{name}</th>' for name in ("Code", "Status", "What it means", "What to do"))
+    listed = f"<h1>Problems</h1><table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    return {"": _page("Problems", listed)} | {code: _problem_page(code, entry) for code, entry in PROBLEMS.items()}
+
+
+def _problem_page(code: str, entry: Entry) -> Fixed:
+    body = (
+        f"<h1>{_text(entry.title)}</h1><p><code>{code}</code>, status {entry.status}</p><p>{_text(entry.do)}</p>"
+        + "".join(f"<p><code>{name}</code>: {_text(MEMBERS[name]['description'])}</p>" for name in entry.members)
+        + '<p><a href="/problems">All problems</a></p>'
+    )
+    return _page(entry.title, body)
+
+
+def _page(title: str, body: str) -> Fixed:
+    whole = _PAGE.format(title=html.escape(title), head="", body=body)
+    return Fixed(whole.encode(), "text/html; charset=utf-8", _HTML_HEADERS)
+
+
+def _text(words: str) -> str:
+    """Plain text as HTML, with `code` in backticks marked up."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(words, quote=False))
 
 
 router = Router(
     path="/",
-    tags=["service"],
     route_handlers=[
         get_liveness,
         get_readiness,
@@ -116,8 +188,8 @@ router = Router(
         get_contract,
         get_root,
         get_docs,
-        get_docs_starter,
+        get_docs_file,
+        get_problems_page,
         get_problem_page,
-        create_static_files_router(path="/docs/files", directories=[_swagger_files()], opt={"public": True}),
     ],
 )

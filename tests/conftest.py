@@ -1,17 +1,57 @@
 """Fixtures: the service on each database, and a fresh cast of agencies for each test."""
 
+import gc
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
+import hypothesis
 import pytest
 
+from registry.agreements.law.switch import turn_on
 from registry.app import create_app
-from registry.settings import load
+from registry.platform.settings import load
 from tests.support.cast import Cast, make_cast
-from tests.support.databases import copy_postgres, copy_sqlite, postgres_template, sqlite_template
+from tests.support.databases import fresh_database, postgres_template, sqlite_template
+from tests.support.law import TurnOn
+from tests.support.length import LENGTH, at_length
 from tests.support.service import Service
+
+# Time is not asserted: a machine may be busy. What was found once is tried again first, by hypothesis's own database.
+hypothesis.settings.register_profile(LENGTH, max_examples=at_length(50, 200, 5_000), deadline=None)
+hypothesis.settings.load_profile(LENGTH)
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses by the marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out, or put off, what asks for it on the second database; what needs none comes first and is soon over."""
+    items[:] = [item for item in items if not (on_the_second(item) and item.get_closest_marker("one_database"))]
+    for item in items:
+        if on_the_second(item) and item.get_closest_marker("second_long"):
+            item.add_marker("long")
+    items.sort(key=lambda item: "dialect" in getattr(item, "fixturenames", ()))
+
+
+def on_the_second(item: pytest.Item) -> bool:
+    """Whether the test is the one on PostgreSQL of two."""
+    return (
+        isinstance(item, pytest.Function)
+        and hasattr(item, "callspec")
+        and item.callspec.params.get("dialect") == "postgresql"
+    )
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded now stays for the whole run: looking through it at every collection took an eighth of the time."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture
+def turned_on() -> Iterator[TurnOn]:
+    """Turns on rules that are off by default, until the test ends."""
+    yield lambda *codes: turn_on(codes)
+    turn_on(())
 
 
 @pytest.fixture(scope="session")
@@ -45,22 +85,15 @@ def database_url(
     dialect: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
     """The database that the session's service uses."""
-    with ExitStack() as stack:
-        if dialect == "sqlite":
-            template = request.getfixturevalue("sqlite_url")
-            yield copy_sqlite(template, tmp_path_factory.mktemp("database") / "registry.db")
-        else:
-            yield stack.enter_context(copy_postgres(request.getfixturevalue("postgres_url")))
+    with fresh_database(dialect, request, tmp_path_factory.mktemp("database")) as url:
+        yield url
 
 
 @pytest.fixture
 def private_url(dialect: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A database of the test's own, for what counts globally or breaks things."""
-    with ExitStack() as stack:
-        if dialect == "sqlite":
-            yield copy_sqlite(request.getfixturevalue("sqlite_url"), tmp_path / "private.db")
-        else:
-            yield stack.enter_context(copy_postgres(request.getfixturevalue("postgres_url")))
+    with fresh_database(dialect, request, tmp_path) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -71,6 +104,8 @@ async def service(database_url: str, tmp_path_factory: pytest.TempPathFactory) -
             "REGISTRY_DEMO": "1",
             "REGISTRY_DATA_DIR": str(tmp_path_factory.mktemp("data")),
             "REGISTRY_DATABASE_URL": database_url,
+            "REGISTRY_RATE_PER_PRINCIPAL": "0",
+            "REGISTRY_RATE_PER_AGENCY": "0",
             "REGISTRY_DATABASE_POOL": "8",  # several workers and servers share one PostgreSQL
         }
     )

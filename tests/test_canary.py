@@ -1,4 +1,4 @@
-"""T2: words that are somebody's own are in no answer to anybody else, whatever is asked and however it fails.
+"""Words that are somebody's own are in no answer to anybody else, whatever is asked and however it fails.
 
 Each text is marked with a token of its own, which says who may read it. Then every reader of every agency asks every
 reading operation of the contract about every thing there is, and tries every other operation on it; answers, headers,
@@ -10,26 +10,35 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from itertools import product
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
 import structlog
 from msgspec import Struct
 
-from registry import background
-from registry.access import gate
-from registry.access.principals import Role
+from registry.agreements.documents.queries import is_on_file
+from registry.agreements.instruments.commands import ending
+from registry.agreements.instruments.schemas.given import WithdrawalNotice
 from registry.agreements.insurance.schemas import NEW_CERTIFICATE_EXAMPLE
-from registry.http import edge, problems
-from registry.kernel.time import utc_now
-from tests.support.agreements import agreement_body, sign_agreement
+from registry.platform import background
+from registry.platform.access import authentication
+from registry.platform.access.principals import Role
+from registry.platform.database.connect import unit_of_work
+from registry.platform.http import edge, problems
+from registry.platform.kernel.time import civil_day, utc_now
+from tests.support.agreements import EVIDENCE, agreement_body, sign_agreement
 from tests.support.assets import make_asset
-from tests.support.cast import SERVICE_SCOPES, Agency, Cast, make_cast
+from tests.support.cast import SERVICE_SCOPES, ZONE, Agency, Cast, make_cast, today
+from tests.support.consent import agree_to_publish
 from tests.support.documents import file_document
 from tests.support.loans import under_way
+from tests.support.policy import acting_for
 from tests.support.requests import act, line_for, make_request
+from tests.support.review import sent_out
 from tests.support.service import Caller, Service
+
+pytestmark = pytest.mark.second_long
 
 ROLES = (Role.COORDINATOR, Role.APPROVER, Role.LEGAL, Role.AUDITOR, Role.AGENCY_ADMIN, Role.SERVICE)
 MANAGERS = {Role.COORDINATOR, Role.LEGAL, Role.AGENCY_ADMIN}
@@ -101,6 +110,19 @@ async def make_agreements(stage: Stage) -> None:
             stage.service, one, other, provisions=text, terms={"approval_required": True}, **named
         )
         stage.keep("agreement_id", signed)
+        if other is two:
+            said = {
+                "agency_id": str(two.id),
+                "kind": "gave_notice",
+                "acted_on": str(today()),
+                "evidence_sha256": EVIDENCE,
+            }
+            letter = {**said, "reason": stage.mark("assisting", side)}
+            told = await one.legal.done("POST", f"/v1/agreements/{signed['id']}/report-act", letter)
+            stage.keep("reported_act_id", told["reported_acts"][0])
+            ending = {"reason": stage.mark("assisting", side)}
+            proposed = await one.legal.done("POST", f"/v1/agreements/{signed['id']}/terminate", ending)
+            stage.keep("proposal_id", proposed["proposals"][0])
     for sides, verbs in ((("assisting",), ()), (("assisting", "neighbour"), ("submit", "approve"))):
         text = provisions(stage.mark(*sides, roles=CLEARED), stage.mark(*sides))
         named = {name: stage.mark(*sides) for name in ("number", "title")}
@@ -108,7 +130,8 @@ async def make_agreements(stage: Stage) -> None:
         stage.keep("agreement_id", made)
         path = f"/v1/agreements/{made['id']}"
         for verb in verbs:
-            await one.legal.done("POST", f"{path}/{verb}", {"note": f"Board: {stage.mark(*sides)}"})
+            person = one.counsel if verb == "approve" else one.legal
+            await person.done("POST", f"{path}/{verb}", {"note": f"Board: {stage.mark(*sides)}"})
             if verb == "submit":
                 await make_review(stage, path)
         own = {"version_no": 1, "audience": "agency", "text": f"Among ourselves: {stage.mark('assisting')}"}
@@ -116,11 +139,11 @@ async def make_agreements(stage: Stage) -> None:
 
 
 async def make_review(stage: Stage, path: str) -> None:
-    """A neighbour's desk that is asked and answers, and what is said of the text, of restricted text too."""
+    """A neighbour's department that is asked and answers, and what is said of the text, of restricted text too."""
     sides = ("assisting", "neighbour")
     one, three = stage.cast.assisting, stage.cast.neighbour
-    desk = {"agency_id": str(three.id), "desk": f"Desk {stage.mark(*sides)}"}
-    review = stage.keep("review_id", await one.legal.done("POST", f"{path}/reviews", desk))
+    department = {"agency_id": str(three.id), "department": f"Department {stage.mark(*sides)}"}
+    review = stage.keep("review_id", await one.legal.done("POST", f"{path}/add-reviewer", department))
     note = {"note": f"Fine: {stage.mark(*sides)}"}
     await three.legal.done("POST", f"{path}/reviews/{review['id']}/approve", note)
     for provision, audience, token in (
@@ -172,6 +195,11 @@ async def make_papers(stage: Stage) -> None:
     await one.legal.done("POST", f"{path}/complete-review", review)
     feed = await one.legal.done("POST", "/v1/calendar-feeds", {"label": stage.mark("assisting", roles=MANAGERS)})
     stage.keep("feed_id", feed)
+    name = {"issuer": f"https://{uuid4().hex}.example"}  # readiness names each issuer to everybody
+    stage.keep("issuer_id", await stage.service.operator.done("POST", "/v1/issuers", name))
+    why = stage.mark("assisting", "operator", roles={Role.AGENCY_ADMIN, Role.REGISTRY_ADMIN})
+    left = {"kind": "person", "issuer": "https://id.example", "value": uuid4().hex, "reason": why}
+    stage.keep("revocation_id", await one.admin.done("POST", "/v1/revocations", left))
 
 
 async def make_documents(stage: Stage) -> None:
@@ -192,7 +220,19 @@ async def make_documents(stage: Stage) -> None:
                 sides = ("assisting", "requesting")
             words = {name: stage.mark(*sides, roles=roles) for name in ("title", "filename")}
             text = f"Filed: {stage.mark(*sides, roles=roles)}."
-            stage.keep("document_id", await file_document(one.legal, agreement_id, text, **words, **more))
+            filed = stage.keep("document_id", await file_document(one.legal, agreement_id, text, **words, **more))
+            if more is among and among:
+                await agree_to_publish(agreement_id, stage.cast.requesting, document_id=filed["id"])
+    await make_proposed_document(stage)
+
+
+async def make_proposed_document(stage: Stage) -> None:
+    """With the published agreement, one that was filed as public: until the other party agrees it is the parties'."""
+    sides = ("assisting", "requesting")
+    words: dict[str, Any] = {name: stage.mark(*sides) for name in ("title", "filename")}
+    text, agreement_id = f"Filed: {stage.mark(*sides)}.", stage.things["agreement_id"][1]
+    filed = await file_document(stage.cast.assisting.legal, agreement_id, text, sensitivity="public", **words)
+    stage.keep("document_id", filed)
 
 
 async def make_revision(stage: Stage) -> None:
@@ -209,6 +249,41 @@ async def make_revision(stage: Stage) -> None:
     await one.legal.done("POST", f"{path}/send-back", {"reason": f"Reworded: {stage.mark(*sides)}"})
     await one.legal.done("PATCH", path, {"provisions": [*second, now], "title": stage.mark(*sides)}, if_match="*")
     await one.legal.done("POST", f"{path}/submit", {})
+
+
+async def make_departure(stage: Stage) -> None:
+    """Of three parties one has left: a text, its comments and a paper that came afterwards, in part restricted."""
+    one, two, gone = stage.cast.assisting, stage.cast.requesting, stage.cast.neighbour
+    everyone, law = ("assisting", "requesting", "neighbour"), {"sensitivity": "restricted", "exemption": "have counsel"}
+    before = provisions(stage.mark(*everyone, roles=CLEARED), stage.mark(*everyone))
+    terms = {"approval_required": True}
+    signed = await sign_agreement(stage.service, one, two, gone, provisions=before, terms=terms)
+    made = stage.keep("agreement_id", signed)
+    path, then = f"/v1/agreements/{made['id']}", utc_now() - timedelta(days=40)
+    notice = WithdrawalNotice(notice_on=civil_day(then, ZONE), reason="the council declined")
+    async with unit_of_work(stage.service.database) as write:
+        leaver = acting_for(gone, Role.LEGAL, now=then)
+        await ending.give_notice(write, leaver, is_on_file, UUID(made["id"]), notice, None)
+    secret = stage.mark("assisting", "requesting", roles=CLEARED)
+    later = {"provisions": provisions(secret, stage.mark(*everyone))}
+    await one.legal.done("POST", f"{path}/amend", {"effective_on": str(today()), "reason": "without one"})
+    await edit_text(one, path, later)
+    sent = await sent_out(one, made["id"])
+    for party in (one, two):
+        digest = sent["amendment"]["version_sha256"]
+        hand = {"version_sha256": digest, "signatory_title": "Chief", "manner": "electronic"}
+        await party.signatory.done("POST", f"{path}/sign", hand)
+    said = stage.mark("assisting", "requesting", roles=CLEARED)
+    comment = {"version_no": 2, "provision": "3", "audience": "parties", "text": f"Remark: {said}"}
+    stage.keep("comment_id", await one.legal.done("POST", f"{path}/comments", comment))
+    words = {name: stage.mark("assisting", "requesting", roles=CLEARED) for name in ("title", "filename")}
+    filed = stage.mark("assisting", "requesting", roles=CLEARED)
+    stage.keep("document_id", await file_document(one.legal, made["id"], f"Filed: {filed}.", **words, **law))
+
+
+async def edit_text(agency: Agency, path: str, change: dict[str, Any]) -> None:
+    etag = (await agency.legal.get(path)).headers["etag"]
+    await agency.legal.done("PATCH", path, change, if_match=etag)
 
 
 async def make_assets(stage: Stage) -> dict[str, dict[str, Any]]:
@@ -263,7 +338,7 @@ async def make_loan(stage: Stage, asked: dict[str, Any]) -> None:
     for agency, verb, body in (
         (stage.cast.assisting, "dispatch", condition),
         (stage.cast.requesting, "receive", {"note": words()}),
-        (stage.cast.requesting, "request-extension", {"until": (later + timedelta(hours=9)).isoformat()}),
+        (stage.cast.requesting, "request-extension", {"planned_end_at": (later + timedelta(hours=9)).isoformat()}),
         (stage.cast.assisting, "decline-extension", {"reason": words()}),
         (stage.cast.assisting, "recall", {"by": later.isoformat()}),
     ):
@@ -282,6 +357,7 @@ async def stage(service: Service) -> Stage:
     await make_papers(built)
     await make_documents(built)
     await make_revision(built)
+    await make_departure(built)
     await edit(cast.assisting, f"/v1/agencies/{cast.assisting.id}", {"contact_email": f"{contact}@pd.example"})
     await make_requests(built, await make_assets(built))
     await make_authority(built)
@@ -300,21 +376,26 @@ def values_of(stage: Stage, parameter: dict[str, Any]) -> list[str]:
     """What a parameter is asked with: every id of its kind, every word of an enumeration, every token as a word."""
     name, schema = parameter["name"], parameter["schema"]
     schema = next((each for each in schema.get("anyOf", []) if each.get("type") != "null"), schema)
-    schema = resolved(stage, schema)
-    ids = {"party": "agency_id", "root_id": "decision_id", "ids": "loan_id"}.get(name, name)
+    schema = resolved(stage, schema.get("items", schema))
+    agencies = dict.fromkeys(("party_id", "partner_id", "custodian_id"), "agency_id")
+    ids = {**agencies, "root_id": "decision_id", "ids": "loan_id"}.get(name, name)
     for kind, found in stage.things.items():
         if ids == kind or ids.endswith(f"_{kind}"):
             return found
     fixed = {
-        "no": ["1", "2"],
-        "code": ["k9"],
+        "version_no": ["1", "2"],
+        "category_code": ["k9"],
         "checklist": ["general"],
+        "checklist_code": ["general"],
+        "standard_clause_code": ["liability.own_acts"],
+        "template_code": ["k9"],
         "limit": ["1"],
         "q": [*stage.marks][::5],
         "time_zone": ["America/Chicago"],
     }
-    instants = {"start": "2026-01-01T00:00:00Z", "end": "2026-06-01T00:00:00Z"}
-    return fixed.get(name) or schema.get("enum") or [instants.get(name, "2026-06-01T00:00:00Z")]
+    instants = {"from": "2026-01-01T00:00:00Z", "to": "2026-06-01T00:00:00Z"}
+    moment = "2026-06-01" if schema.get("format") == "date" else instants.get(name, "2026-06-01T00:00:00Z")
+    return fixed.get(name) or schema.get("enum") or [moment]
 
 
 def reading_paths(stage: Stage) -> Iterator[str]:
@@ -344,7 +425,7 @@ def changing_requests(stage: Stage) -> Iterator[tuple[str, str, Any]]:
         for method, operation in item.items():
             if method == "get":
                 continue
-            content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+            content: dict[str, Any] = next(iter(operation.get("requestBody", {}).get("content", {}).values()), {})
             named = re.findall(r"\{(\w+)\}", template)
             for ids in product(*(stage.things[name] for name in named)):
                 path = template
@@ -372,12 +453,12 @@ def leaked(stage: Stage, reader: Reader, response: httpx.Response) -> set[str]:
 def every_line_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever level an earlier server in this process asked for: its loggers would be quiet, and prove nothing."""
     structlog.reset_defaults()
-    for module in (edge, problems, gate, background):
+    for module in (edge, problems, authentication, background):
         monkeypatch.setattr(module, "_log", structlog.get_logger())
 
 
 @pytest.mark.usefixtures("every_line_is_logged")
-async def test_t2_no_reading_tells_anybody_what_is_not_for_them(stage: Stage) -> None:
+async def test_no_reading_tells_anybody_what_is_not_for_them(stage: Stage) -> None:
     leaks, seen, asked = list[str](), set[str](), 0
     paths = list(reading_paths(stage))
     with structlog.testing.capture_logs() as log:
@@ -394,7 +475,7 @@ async def test_t2_no_reading_tells_anybody_what_is_not_for_them(stage: Stage) ->
     print(f"canary: {asked} readings, {len(stage.marks)} tokens, 0 in foreign answers")
 
 
-async def test_t2_a_search_finds_no_word_that_is_not_for_the_reader(stage: Stage) -> None:
+async def test_a_search_finds_no_word_that_is_not_for_the_reader(stage: Stage) -> None:
     """The answer would hold the word that was asked for, so here nothing at all may be found; who may read it does."""
     found, leaks = set[str](), list[str]()
     for reader in stage.readers():
@@ -408,7 +489,7 @@ async def test_t2_a_search_finds_no_word_that_is_not_for_the_reader(stage: Stage
 
 
 @pytest.mark.usefixtures("every_line_is_logged")
-async def test_t2_no_refusal_and_no_change_tells_anybody_what_is_not_for_them(stage: Stage) -> None:
+async def test_no_refusal_and_no_change_tells_anybody_what_is_not_for_them(stage: Stage) -> None:
     """After the reading, because it changes things; whoever is let through is told no more than is theirs."""
     leaks, refused = list[str](), 0
     requests = list(changing_requests(stage))

@@ -7,8 +7,9 @@ import jwt
 import pytest
 
 from tests.support.command import Run, command
+from tests.support.places import ROOT
 
-SAMPLE = Path(__file__).parents[1] / "registry" / "agencies" / "sample"
+SAMPLE = ROOT / "registry" / "directory" / "agencies" / "sample"
 LEE, CDE = str(SAMPLE / "agencies_lee_sample.csv"), str(SAMPLE / "agencies_cde_sample.csv")
 
 
@@ -149,3 +150,40 @@ def test_every_command_explains_itself_with_an_example(run: Run) -> None:
         result = run(*words, "--help")
         assert result.exit_code == 0
         assert "Example" in result.stdout
+
+
+def test_issuers_are_added_and_agencies_attached_on_the_command_line(run: Run) -> None:
+    run("migrate")
+    run("import", "agencies", LEE, CDE)
+    assert "No issuer is trusted yet" in run("issuer", "list").stdout
+    name = "https://login.county.example/realms/county"
+    claims = '{"role_names": {"registry-legal": "legal"}}'
+    added = run("issuer", "add", name, "--preset", "keycloak", "--audience", "registry", "--claims", claims)
+    assert added.stdout == f"{name}  (entered here)\n  no agency yet\n"
+    again = run("issuer", "add", name)
+    assert (again.exit_code, "is known already" in again.output) == (1, True)
+    operator = "01900000-0000-7000-8000-000000000001"
+    assert f"  {operator}  " in run("issuer", "attach", name, operator, "--value", "/staff").stdout
+    assert run("issuer", "list").stdout.endswith("as /staff\n")
+    assert "no agency yet" in run("issuer", "detach", name, operator, "--value", "/staff").stdout
+    for arguments, words in (
+        (["add", "urn:x"], "can be discovered only where it is an https address"),
+        (["add", "two words"], "cannot be described so"),
+        (["add", name, "--claims", "roles"], "--claims is not JSON"),
+        (["attach", "https://other.example", operator], "There is no such issuer"),
+    ):
+        failed = run("issuer", *arguments)
+        assert failed.exit_code != 0
+        assert words in failed.output
+        assert "Traceback" not in failed.output
+
+
+def test_a_person_is_refused_on_the_command_line(run: Run) -> None:
+    run("migrate")
+    operator = "01900000-0000-7000-8000-000000000001"
+    who = ["person", "https://login.county.example", "690222be"]
+    done = run("revoke", *who, "--agency", operator, "--reason", "Left (demo).")
+    assert done.exit_code == 0
+    assert "person 690222be of https://login.county.example" in done.stdout
+    unknown = run("revoke", *who, "--agency", "01920000-0000-7000-8000-00000000c0de", "--reason", "Left (demo).")
+    assert (unknown.exit_code, "There is no such agency" in unknown.output) == (1, True)

@@ -1,5 +1,6 @@
 """The Dockerfile does what it says: its install and start steps run in a clean directory."""
 
+import json
 import os
 import re
 import shutil
@@ -13,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.support.places import ROOT
 
 
 def instructions() -> list[tuple[str, str]]:
@@ -52,6 +53,7 @@ def test_what_it_copies_is_there_and_not_ignored() -> None:
             assert source in allowed, f"{source} is kept out by .dockerignore"
 
 
+@pytest.mark.long
 @pytest.mark.xdist_group("container")
 def test_its_install_and_start_steps_serve_a_ready_service(tmp_path: Path) -> None:
     opt, build, volume = tmp_path / "opt", tmp_path / "build", tmp_path / "volume"
@@ -88,8 +90,10 @@ def test_its_install_and_start_steps_serve_a_ready_service(tmp_path: Path) -> No
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment |= {"HOST": "127.0.0.1", "PORT": str(port), "REGISTRY_DEMO": "1"}
-    command = of("CMD")[0].strip("[]").split(", ", 2)[2].strip('"')
-    process = subprocess.Popen(["sh", "-c", command], cwd=volume, env=environment)
+    command = json.loads(of("CMD")[0])
+    process = subprocess.Popen(
+        [shutil.which(command[0], path=environment["PATH"]), *command[1:]], cwd=volume, env=environment
+    )
     try:
         health = f"http://127.0.0.1:{port}/health/ready"
         for _ in range(300):
@@ -103,4 +107,4 @@ def test_its_install_and_start_steps_serve_a_ready_service(tmp_path: Path) -> No
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=30) == 0
-    assert (volume / "registry.db").exists()
+    assert (volume / "demo.db").exists()

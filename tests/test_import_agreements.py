@@ -9,15 +9,16 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from registry.agencies.commands import create_agency
-from registry.agencies.schemas import NewAgency
-from registry.console import at_the_machine
-from registry.database.connect import connect, unit_of_work
+from registry.cli.session import local_caller
 from registry.demo import cast
+from registry.directory.agencies.commands.registering import create_agency
+from registry.directory.agencies.schemas import NewAgency
+from registry.platform.database.connect import connect, unit_of_work
 from tests.support.command import Run, command
+from tests.support.places import ROOT
 from tests.support.sheets import csv_bytes, xlsx_bytes
 
-SAMPLE = Path(__file__).parents[1] / "registry" / "agreements" / "tracker" / "sample" / "tracker.csv"
+SAMPLE = ROOT / "registry" / "agreements" / "tracker" / "sample" / "tracker.csv"
 HEADERS = ["Number", "Title", "Kind", "Parties", "Signed on", "Signatory title", "Effective on", "Categories"]
 PARTIES = "Northfork County Sheriff's Office (demo); Lakeside Police Department (demo)"
 ROW = ["N-1", "Mutual aid (demo)", "MOU", PARTIES, "2025-05-08", "Sheriff", "2025-06-01", "k9"]
@@ -30,7 +31,7 @@ async def enter(url: str, *agencies: dict[str, Any]) -> list[UUID]:
     try:
         async with unit_of_work(database) as write:
             return [
-                (await create_agency(write, at_the_machine(), msgspec.convert(each, NewAgency))).id for each in agencies
+                (await create_agency(write, local_caller(), msgspec.convert(each, NewAgency))).id for each in agencies
             ]
     finally:
         await database.close()
@@ -42,7 +43,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.chdir(tmp_path)
     invoke = command(tmp_path)
     assert invoke("migrate").exit_code == 0
-    url = f"sqlite:///{tmp_path / 'data' / 'registry.db'}"
+    url = f"sqlite:///{tmp_path / 'data' / 'demo.db'}"
     asyncio.run(enter(url, cast.SHERIFF, cast.POLICE, cast.LABORATORY))
     return invoke
 
@@ -68,6 +69,7 @@ def test_bad_cells_are_named_and_the_other_rows_are_taken(run: Run, tmp_path: Pa
     assert mixed.exit_code == 0
     assert mixed.stdout.splitlines() == [
         "1 agreements entered, 0 updated, 0 unchanged; 1 rows refused.",
+        "tracker.xlsx, Sheet1: 2 rows.",
         "tracker.xlsx, Sheet1!B3 (title): title is needed.",
         "tracker.xlsx, Sheet1!E3 (signed_on): “05/082025” is not a date; write it as YYYY-MM-DD, such as 2025-05-08.",
     ]

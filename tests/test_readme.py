@@ -10,11 +10,11 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from registry.demo.run import DATABASE, PEOPLE, KeptPerson, run_demo
-from registry.settings import load
-from tests.support.server import environment, server_process
+from registry.demo.run import DATABASE, PEOPLE, KeptStory, run_demo
+from registry.platform.settings import load
+from tests.support.places import ROOT
+from tests.support.server import server_process
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 
 
@@ -52,10 +52,10 @@ def test_the_story_plays_and_its_five_calls_do_the_main_job(tmp_path: Path) -> N
     assert shutil.which("curl"), "the README's calls use curl"
     block = re.search(r"```bash\n(.*?)```", README, re.DOTALL)
     assert block is not None
-    settings = load(environment("sqlite:///unused", tmp_path))
+    settings = load({"REGISTRY_DEMO": "1", "REGISTRY_DATA_DIR": str(tmp_path)})
     run_demo(settings, Console(quiet=True))
-    people = msgspec.json.decode((tmp_path / PEOPLE).read_bytes(), type=list[KeptPerson])
-    tokens = {person.name.upper(): person.badge.token(settings) for person in people}
+    story = msgspec.json.decode((tmp_path / PEOPLE).read_bytes(), type=KeptStory)
+    tokens = {person.name.upper(): person.badge.token(settings) for person in story.people}
     assert set(tokens) == {"COORDINATOR", "COMMANDER", "LAWYER", "AUDITOR", "SERVICE"}
     with server_process(f"sqlite:///{tmp_path / DATABASE}", tmp_path) as live:
         done = subprocess.run(

@@ -6,8 +6,9 @@ from typing import get_args, get_type_hints
 import msgspec
 import pytest
 
-from registry import settings
-from registry.settings import Settings, SettingsError, load
+from registry.platform import settings
+from registry.platform.settings import Settings, SettingsError, load
+from tests.support.places import ROOT
 
 STRONG = "3f1c9a7e5b2d8046" * 4
 ISSUER: dict[str, object] = {
@@ -29,7 +30,7 @@ def test_a_demonstration_needs_nothing_else() -> None:
     loaded = load(DEMO)
     assert loaded.demo
     assert loaded.database_url.startswith("sqlite:////")
-    assert loaded.database_url.endswith("/var/registry.db")
+    assert loaded.database_url.endswith("/var/demo.db")
     assert (loaded.host, loaded.port) == ("127.0.0.1", 8000)
 
 
@@ -38,6 +39,24 @@ def test_production_is_the_default_and_trusts_nobody_by_itself() -> None:
     assert not loaded.demo
     assert [issuer.issuer for issuer in loaded.issuers] == ["https://login.county.example"]
     assert loaded.ledger_key == STRONG.encode()
+    assert loaded.database_url.endswith("/var/registry.db"), "another file than what is tried out"
+
+
+def test_a_demonstration_keeps_to_itself_unless_it_is_said_otherwise() -> None:
+    for given, words, allows in (
+        ({"REGISTRY_ISSUERS": issuers(ISSUER)}, "REGISTRY_ISSUERS", "issuers"),
+        ({"HOST": "0.0.0.0"}, "HOST", "network"),
+        ({"HOST": "::"}, "HOST", "network"),
+        ({"HOST": "registry.example"}, "HOST", "issuers, network"),
+    ):
+        with pytest.raises(SettingsError, match=words):
+            load({**DEMO, **given})
+        assert load({**DEMO, **given, "REGISTRY_DEMO_ALLOWS": allows}).demo
+    for host in ("127.0.0.1", "127.8.8.8", "::1", "localhost"):
+        assert load({**DEMO, "HOST": host}).host == host
+    assert load({**PRODUCTION, "HOST": "0.0.0.0"}).host == "0.0.0.0"
+    with pytest.raises(SettingsError, match="DEMO_ALLOWS"):
+        load({**DEMO, "REGISTRY_DEMO_ALLOWS": "everything"})
 
 
 @pytest.mark.parametrize("missing", sorted(PRODUCTION))
@@ -52,8 +71,15 @@ def test_an_unknown_name_stops_the_start(name: str) -> None:
         load({**DEMO, name: "x"})
 
 
+def test_text_is_recognised_only_where_that_is_asked_for() -> None:
+    assert not load(DEMO).recognise_text
+    assert load({**DEMO, "REGISTRY_RECOGNISE_TEXT": "1"}).recognise_text
+    with pytest.raises(SettingsError, match="REGISTRY_RECOGNISE_TEXT"):
+        load({**DEMO, "REGISTRY_RECOGNISE_TEXT": "yes"})
+
+
 def test_names_of_the_test_suite_and_of_others_are_left_alone() -> None:
-    load({**DEMO, "REGISTRY_TEST_FUZZ": "large", "PATH": "/bin", "REGISTRYX": "1"})
+    load({**DEMO, "REGISTRY_TEST_LENGTH": "full", "PATH": "/bin", "REGISTRYX": "1"})
 
 
 @pytest.mark.parametrize("key", ["", "short", "a" * 64, "abcabcab" * 8, STRONG[:31]])
@@ -104,7 +130,17 @@ def test_a_value_out_of_bounds_stops_the_start_and_is_named(name: str, value: st
         "{}",
         '["https://login.county.example"]',
         issuers({**ISSUER, "keys": {"keys": []}}),
-        issuers({"issuer": "https://x.example", "agencies": ["*"]}),
+        issuers({"issuer": "urn:x", "agencies": ["*"]}),
+        issuers({"issuer": "http://x.example", "agencies": ["*"]}),
+        issuers({**ISSUER, "discovery": True}),
+        issuers({**ISSUER, "preset": "auth0"}),
+        issuers({**ISSUER, "agencies": ["Springfield"]}),
+        issuers({**ISSUER, "agencies": {"springfield": "*"}}),
+        issuers({**ISSUER, "algorithms": ["HS256"]}),
+        issuers({**ISSUER, "longest_life_seconds": 999_999}),
+        issuers({**ISSUER, "claims": {"role_names": {"chief": "king"}}}),
+        issuers({**ISSUER, "claims": {"subject": "{tid:{oid}"}}),
+        issuers({**ISSUER, "claims": {"groups": "groups"}}),
         issuers({**ISSUER, "jwks_url": "http://login.county.example/keys"}),
         issuers({**ISSUER, "jwks_uri": "https://login.county.example/keys"}),
         issuers(ISSUER, ISSUER),
@@ -130,7 +166,7 @@ def test_host_names_are_compared_in_lower_case_and_without_blanks() -> None:
 
 
 def test_the_readme_names_every_setting_and_no_other() -> None:
-    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    readme = (ROOT / "README.md").read_text()
     table = {
         word
         for line in readme.splitlines()

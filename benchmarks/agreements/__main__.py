@@ -27,10 +27,10 @@ from benchmarks.agreements.questions import QUESTIONS, Case, Question, draw_case
 from benchmarks.report import markdown
 from benchmarks.run import POSTGRESQL_URL
 from benchmarks.servers import temporary_postgresql
-from registry.database.connect import Database, connect
-from registry.database.fast import FastSelect
-from registry.database.handles import Read, Rows
-from registry.kernel.time import utc_now
+from registry.platform.database.connect import Database, connect
+from registry.platform.database.fast import FastSelect
+from registry.platform.database.handles import Read, Rows
+from registry.platform.kernel.time import utc_now
 
 
 class Line(Struct, kw_only=True, frozen=True):

@@ -14,12 +14,10 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from registry.agreements.canonical import Particulars, ProvisionText, version_hash
-from registry.agreements.commands.content import search_text
-from registry.agreements.in_force import (
+from registry.agreements.instruments.canonical import Particulars, ProvisionText, version_hash
+from registry.agreements.instruments.in_force import (
     AgreementDates,
     AmendedText,
-    Interval,
     PartyHistory,
     bound_until,
     force_windows,
@@ -27,10 +25,13 @@ from registry.agreements.in_force import (
     text_windows,
     utc_bounds,
 )
-from registry.agreements.queries import OPEN_END
-from registry.agreements.rules import AgreementKind, Sensitivity, Stage, notice_window_opens_on
-from registry.agreements.terms import Reimbursement, Terms
-from registry.kernel.text import index_words
+from registry.agreements.instruments.notice import Notice
+from registry.agreements.instruments.queries.in_force import OPEN_END
+from registry.agreements.instruments.rules import AgreementKind, Sensitivity, Stage, notice_window_opens_on
+from registry.agreements.instruments.terms import Reimbursement, Terms
+from registry.platform.kernel.intervals import Interval
+from registry.platform.kernel.text import folded
+from registry.platform.kernel.words import index_words
 
 Row: TypeAlias = dict[str, Any]
 Rows: TypeAlias = dict[str, list[Row]]
@@ -131,7 +132,7 @@ class Nation:
         years = draw.choice((None, 3, 5, 10)) if fate != "drafted" else 3
         begins = [first, first + _YEAR, first + 2 * _YEAR]
         expires = [None if years is None else first + timedelta(days=365 * years + 365 * n) for n in range(3)]
-        notice_days, public = draw.choice((30, 60, 90)), draw.random() < 0.1
+        notice, public = Notice(days=draw.choice((30, 60, 90))), draw.random() < 0.1
         spans = [utc_bounds(start, end, ZONE) for start, end in zip(begins, expires, strict=True)]
         signed = [start - timedelta(days=10) for start, _ in spans]
         ids = [_id(signed[n], draw) for n in range(3)]
@@ -155,10 +156,10 @@ class Nation:
                 "expires_on": expires[newest],
                 "starts_at": spans[newest][0],
                 "ends_at": spans[newest][1],
-                "notice_days": notice_days,
+                "notice": _encode(notice).decode(),
                 "executed_at": dates.executed_at,
                 "terminated_at": dates.ended_at,
-                "search_text": search_text(number, title),
+                "search_text": folded(number, title),
                 "is_shared": stage != Stage.DRAFT,
                 "is_public": public and executed > 0,
                 "current_version": newest + 1,
@@ -184,7 +185,7 @@ class Nation:
                 time_zone=ZONE,
                 effective_on=begins[n],
                 expires_on=expires[n],
-                notice_days=notice_days,
+                notice=notice,
                 auto_renew_months=None,
                 auto_renew_times=None,
             )
@@ -199,9 +200,11 @@ class Nation:
                     "expires_on": expires[n],
                     "starts_at": spans[n][0],
                     "ends_at": spans[n][1],
-                    "notice_days": notice_days,
+                    "notice": _encode(notice).decode(),
                 }
             )
+            if public and n < executed:
+                self._publication(agreement_id, version_id, parties, signed[n], rows)
             if n and fate != "drafted":
                 done = n < executed
                 rows.setdefault("agreement_amendment", []).append(
@@ -222,7 +225,7 @@ class Nation:
             )
         ends_on = expires[newest]
         if executed and ends_on is not None and spans[newest][1] is not None:
-            opens_on = notice_window_opens_on(ends_on, notice_days)
+            opens_on = notice_window_opens_on(ends_on, notice.periods[0])
             rows.setdefault("agreement_notice_window", []).append(
                 {
                     "agreement_id": agreement_id,
@@ -248,6 +251,22 @@ class Nation:
             ),
             ended_at=lately if fate == "terminated" else None,
             suspensions=(Interval(start=lately),) if fate == "suspended" else (),
+        )
+
+    def _publication(
+        self, agreement_id: UUID, version_id: UUID, parties: Sequence[UUID], at: datetime, rows: Rows
+    ) -> None:
+        rows.setdefault("agreement_publication", []).append(
+            {
+                "id": version_id,
+                "agreement_id": agreement_id,
+                "version_id": version_id,
+                "proposed_at": at,
+                "published_at": at,
+            }
+        )
+        rows.setdefault("agreement_publication_consent", []).extend(
+            {"publication_id": version_id, "agency_id": party, "agrees": True, "said_at": at} for party in parties
         )
 
     def _version(
@@ -330,7 +349,6 @@ class Nation:
                     "agency_id": party,
                     "joined_at": joined,
                     "ordinal": ordinal,
-                    "approval_required": False,
                 }
             )
             rows.setdefault("agreement_signature", []).extend(

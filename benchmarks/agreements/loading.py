@@ -15,22 +15,21 @@ import asyncpg
 from sqlalchemy.engine import make_url
 
 from benchmarks.agreements.data import Nation, Row, Rows, Shape, agencies
-from registry.access.tables import acting_agency
-from registry.agencies.tables import agency
-from registry.database.connect import connect, unit_of_work
-from registry.database.migrate import migrate
-from registry.database.sqlite_driver import sqlite_module
-from registry.kernel.ids import new_id
-from registry.kernel.time import format_instant
-from registry.schema import all_tables
-from registry.taxonomy.commands import seed_taxonomy
+from registry.database_tables import bring_up_to_date
+from registry.directory.agencies.tables import agency
+from registry.platform.access.tables import acting_agency
+from registry.platform.database.connect import connect, unit_of_work
+from registry.platform.database.installation import Purpose
+from registry.platform.database.sqlite_driver import sqlite_module
+from registry.platform.kernel.ids import new_id
+from registry.platform.kernel.time import format_instant
 
 BATCH = 1_000
 ORDER = (
     *("agreement", "agreement_version", "agreement_version_dates", "provision", "agreement_coverage"),
     *("agreement_amendment", "agreement_party", "agreement_signature", "agreement_suspension"),
     *("agreement_party_window", "agreement_text_window", "agreement_force_window", "agreement_notice_window"),
-    "agreement_passage",
+    *("agreement_publication", "agreement_publication_consent", "agreement_passage"),
 )
 
 
@@ -188,13 +187,11 @@ async def bare(url: str) -> Bare:
 
 async def fill(url: str, shape: Shape, now: datetime) -> list[UUID]:
     """Schema and rows in the empty database; the agencies' ids."""
-    all_tables()
-    await migrate(url)
+    await bring_up_to_date(url, Purpose.DEMONSTRATION)
     ids = [new_id() for _ in range(shape.agencies)]
     database = connect(url)
     try:
         async with unit_of_work(database) as write:
-            await seed_taxonomy(write)
             await write.run(agency.insert(), list(agencies(shape, ids, now)))
             await write.run(acting_agency.insert(), [{"agency_id": agency_id} for agency_id in ids])
     finally:

@@ -15,13 +15,14 @@ from msgspec import Struct
 
 from benchmarks.agreements.data import RARE
 from benchmarks.agreements.loading import Bare
-from registry.access.principals import Principal, Role
-from registry.agreements import queries
-from registry.agreements.schemas import AgreementQuery, InForceQuery
-from registry.agreements.schemas.searching import AgreementSearchQuery
-from registry.database.handles import Read
-from registry.database.search import match_text
-from registry.kernel.text import query_tokens
+from registry.agreements.instruments.queries import getting, listing, partners, searching
+from registry.agreements.instruments.schemas.asked import AgreementQuery, InForceQuery
+from registry.agreements.instruments.schemas.searching import AgreementSearchQuery
+from registry.platform.access.principals import Principal, Role
+from registry.platform.database.handles import Read
+from registry.platform.database.search import word_parameters
+from registry.platform.kernel.text import query_tokens
+from registry.platform.kernel.words import Sought, stem
 
 Rows: TypeAlias = Sequence[Sequence[Any]]
 _RARE = frozenset(RARE)
@@ -62,7 +63,8 @@ class Question(Struct, kw_only=True, frozen=True):
 
     def statements(self, bare: Bare, case: Case) -> Iterator[tuple[str, list[object]]]:
         """Each statement of the bare SQL with its arguments, as the driver wants them."""
-        given = (*self.arguments(case), match_text(bare.name, query_tokens(case.words)))
+        sought = Sought(stems=tuple(map(stem, query_tokens(case.words))))
+        given = (*self.arguments(case), word_parameters(bare.name, sought)["match"])
         for written in self.sql:
             sql = written.replace("@MATCHING@", bare.matching)
             yield bare.dialect(sql), [bare.argument(value) for value in given[: highest(sql)]]
@@ -85,32 +87,33 @@ def as_uuid(value: Any) -> UUID:
 def _lister(**filters: Any) -> Callable[[Read, Case], Awaitable[Any]]:
     async def ask(read: Read, case: Case) -> Any:
         given = {name: value(case) if callable(value) else value for name, value in filters.items()}
-        return await queries.list_agreements(read, case.principal, AgreementQuery(**given), case.at)
+        return await listing.list_agreements(read, case.principal, AgreementQuery(**given), case.at)
 
     return ask
 
 
 async def _pair(read: Read, case: Case) -> Any:
     query = InForceQuery(requesting_agency_id=case.viewer, assisting_agency_id=case.other)
-    return await queries.agreements_in_force(read, case.principal, query, case.at)
+    return await partners.agreements_in_force(read, case.principal, query, case.at)
 
 
 async def _get(read: Read, case: Case) -> Any:
-    return await queries.get_agreement(read, case.principal, case.agreement_id, case.at)
+    return await getting.get_agreement(read, case.principal, case.agreement_id, case.at)
 
 
 async def _search(read: Read, case: Case) -> Any:
-    query = AgreementSearchQuery(q=case.words, source="provision", party=case.viewer)
-    return (await queries.search_agreements(read, case.principal, query, case.at))[0]
+    query = AgreementSearchQuery(q=case.words, source="provision", party_id=case.viewer)
+    return (await searching.search_agreements(read, case.principal, query, case.at))[0]
 
 
 async def _search_all(read: Read, case: Case) -> Any:
     query = AgreementSearchQuery(q=case.words, source="provision")
-    return (await queries.search_agreements(read, case.principal, query, case.at))[0]
+    return (await searching.search_agreements(read, case.principal, query, case.at))[0]
 
 
 _ITEM = """a.id, a.number, a.title, a.kind, a.custodian_id, a.stage, a.effective_on, a.expires_on,
- (SELECT count(*) FROM agreement_party q WHERE q.agreement_id = a.id)"""
+ (SELECT count(*) FROM agreement_party q WHERE q.agreement_id = a.id),
+ (SELECT g.name FROM agency g WHERE g.id = a.custodian_id)"""
 # The offset keeps PostgreSQL from hashing a whole table for what a page asks of fifty rows.
 _STATUS = """CASE WHEN a.executed_at IS NULL THEN a.stage
  WHEN a.terminated_at <= $1 THEN CASE a.stage WHEN 'superseded' THEN 'superseded' ELSE 'terminated' END
@@ -124,7 +127,8 @@ _STATUS = """CASE WHEN a.executed_at IS NULL THEN a.stage
    THEN 'notice_window' ELSE 'in_force' END
  WHEN EXISTS (SELECT 1 FROM agreement_force_window f
   WHERE f.agreement_id = a.id AND f.ends_at <= $1 LIMIT 1 OFFSET 0) THEN 'lapsed'
- ELSE 'not_yet_effective' END"""
+ WHEN (SELECT count(*) FROM agreement_party AS p WHERE p.agreement_id = a.id AND p.joined_at IS NOT NULL) < 2
+ THEN 'unconfirmed' ELSE 'not_yet_effective' END"""
 _IN_FORCE = """a.executed_at IS NOT NULL AND (a.terminated_at IS NULL OR a.terminated_at > $1)
  AND (a.ends_at IS NULL OR a.ends_at > $1)
  AND EXISTS (SELECT 1 FROM agreement_force_window f
@@ -142,7 +146,7 @@ def _items(page: Any) -> list[tuple[Any, ...]]:
 
 
 def _item_rows(answers: Sequence[Rows]) -> list[tuple[Any, ...]]:
-    return [(as_uuid(row[0]), row[1], row[9], row[8]) for row in answers[0][:50]]
+    return [(as_uuid(row[0]), row[1], row[10], row[8]) for row in answers[0][:50]]
 
 
 def _list(name: str, cases: str, sql: str, **filters: Any) -> Question:
@@ -150,7 +154,7 @@ def _list(name: str, cases: str, sql: str, **filters: Any) -> Question:
         name=name,
         cases=cases,
         ask=_lister(**filters),
-        sql=(f"{sql} ORDER BY a.id LIMIT 51",),
+        sql=(f"{sql} ORDER BY a.id DESC LIMIT 51",),
         arguments=lambda case: (case.at, case.viewer, case.other),
         shown=_items,
         bare_shown=_item_rows,
@@ -161,7 +165,7 @@ def _found(agreement: Any) -> Any:
     return (
         (agreement.id, agreement.status, agreement.version_no, agreement.version_kind),
         [(each.number, each.text) for each in agreement.provisions],
-        [(each.agency_id, each.name, each.bound) for each in agreement.parties],
+        [(each.agency.id, each.agency.name, each.bound) for each in agreement.parties],
     )
 
 
@@ -183,7 +187,8 @@ def _reading(name: str, cases: str) -> Question:
         cases=cases,
         ask=_get,
         sql=(
-            f"""SELECT a.id, {_STATUS}, v.no, d.kind, a.*, v.title, v.terms, v.sha256, d.* FROM agreement a
+            f"""SELECT a.id, {_STATUS}, v.no, d.kind, a.*, v.title, v.terms, v.sha256, d.*, c.name FROM agreement a
+ JOIN agency c ON c.id = a.custodian_id
  JOIN agreement_version v ON v.id = {now_its_text} JOIN agreement_version_dates d ON d.version_id = v.id
  WHERE a.id = $2 AND (a.custodian_id = $3 OR a.is_shared)""",
             f"""SELECT number, text, heading, sensitivity, exemption FROM provision
@@ -229,21 +234,21 @@ QUESTIONS: tuple[Question, ...] = (
         "bilateral",
         f"SELECT {_ITEM}, 'in_force' {_OWN} AND {_IN_FORCE} AND NOT EXISTS (SELECT 1 FROM agreement_notice_window n"
         " WHERE n.agreement_id = a.id AND n.opens_at <= $1 AND n.closes_at > $1)",
-        party=lambda case: case.viewer,
-        status="in_force",
+        party_id=lambda case: case.viewer,
+        status=("in_force",),
     ),
     _list(
         "list own, of a hub",
         "hub",
         f"SELECT {_ITEM}, {_STATUS} {_OWN}",
-        party=lambda case: case.viewer,
+        party_id=lambda case: case.viewer,
     ),
     _list(
         "list a partner's",
         "bilateral",
         f"SELECT {_ITEM}, {_STATUS} FROM agreement_party p JOIN agreement a ON a.id = p.agreement_id "
         f"WHERE p.agency_id = $3 AND ({_MINE} OR a.is_public)",
-        party=lambda case: case.other,
+        party_id=lambda case: case.other,
     ),
     _list(
         "list all in notice window",
@@ -251,7 +256,7 @@ QUESTIONS: tuple[Question, ...] = (
         f"SELECT {_ITEM}, 'notice_window' FROM agreement a WHERE a.id IN (SELECT n.agreement_id FROM "
         f"agreement_notice_window n WHERE n.opens_at <= $1 AND n.closes_at > $1) AND ({_MINE} OR a.is_public) "
         f"AND {_IN_FORCE}",
-        status="notice_window",
+        status=("notice_window",),
     ),
     _list(
         "list all suspended",
@@ -260,7 +265,7 @@ QUESTIONS: tuple[Question, ...] = (
         f"agreement_suspension s WHERE s.starts_at <= $1 AND s.ends_at > $1) AND ({_MINE} OR a.is_public) "
         "AND a.executed_at IS NOT NULL AND (a.terminated_at IS NULL OR a.terminated_at > $1) "
         "AND (a.ends_at IS NULL OR a.ends_at > $1)",
-        status="suspended",
+        status=("suspended",),
     ),
     _list(
         "list all",

@@ -1,4 +1,4 @@
-"""The main job, played over HTTP against a real server: from a signed agreement to its scorecard.
+"""The demonstration: the main process over HTTP against a real server, from a signed agreement to its scorecard.
 
-The agencies imported are real and public; those that act are obviously fictional, since their agreements and loans are.
+The imported agencies are real and public; the agencies that act are invented, because their agreements and loans are.
 """

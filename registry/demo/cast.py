@@ -1,7 +1,9 @@
-"""Who and what appears in the story. Every agency here is invented; the word “demo” in each name says so."""
+"""Agencies, agreement and assets of the demonstration. Each agency is invented, with “demo” in its name."""
 
+from datetime import date, timedelta
 from typing import Any
 
+ZONE = "America/Chicago"
 PLACE = {"latitude": 44.98, "longitude": -93.27}
 
 SHERIFF: dict[str, Any] = {
@@ -11,7 +13,7 @@ SHERIFF: dict[str, Any] = {
     "state": "MN",
     "counties": ["Northfork (demo)"],
     "location": {"latitude": 45.19, "longitude": -93.39},
-    "time_zone": "America/Chicago",
+    "time_zone": ZONE,
     "contact_phone": "+1 555 0100",
 }
 POLICE: dict[str, Any] = {
@@ -21,7 +23,7 @@ POLICE: dict[str, Any] = {
     "state": "MN",
     "counties": ["Northfork (demo)"],
     "location": PLACE,
-    "time_zone": "America/Chicago",
+    "time_zone": ZONE,
     "contact_phone": "+1 555 0101",
 }
 LABORATORY: dict[str, Any] = {
@@ -30,15 +32,16 @@ LABORATORY: dict[str, Any] = {
     "level": "state",
     "state": "MN",
     "location": {"latitude": 44.95, "longitude": -93.1},
-    "time_zone": "America/Chicago",
+    "time_zone": ZONE,
 }
 
 AGREEMENT: dict[str, Any] = {
     "number": "MA-DEMO-014",
     "title": "Mutual aid among the agencies of Northfork (demo)",
     "kind": "mutual_aid",
-    "time_zone": "America/Chicago",
-    "notice_days": 60,
+    "time_zone": ZONE,
+    "notice": {"days": 60},
+    "auto_renew_months": 12,
     "review_every_months": 12,
     "terms": {
         "categories": ["k9", "lab", "vehicle"],
@@ -101,17 +104,6 @@ AGREEMENT: dict[str, Any] = {
     ],
 }
 
-K9_TEAM: dict[str, Any] = {
-    "category": "k9.narcotics",
-    "name": "K-9 team 4 (demo)",
-    "description": "Narcotics detection dog and handler, single purpose, vehicle and parcel searches",
-    "tag": "K9-4",
-    "type_level": 2,
-    "location": SHERIFF["location"],
-    "mobilisation_minutes": 45,
-    "hourly_rate": {"amount": "68.00", "currency": "USD"},
-    "certifications": [{"code": "narcotics_team", "issued_on": "2026-03-01", "expires_on": "2036-12-31"}],
-}
 DNA_SERVICE: dict[str, Any] = {
     "category": "lab.dna",
     "name": "DNA casework, five slots a week (demo)",
@@ -129,3 +121,19 @@ COMMAND_POST: dict[str, Any] = {
     "mobilisation_minutes": 90,
     "hourly_rate": {"amount": "110.00", "currency": "USD"},
 }
+
+
+def k9_team(today: date) -> dict[str, Any]:
+    """A narcotics dog and its handler, with a certification that is valid beyond the end of the story."""
+    certified = {"issued_on": str(today - timedelta(days=270)), "expires_on": str(today + timedelta(days=365))}
+    return {
+        "category": "k9.narcotics",
+        "name": "K-9 team 4 (demo)",
+        "description": "Narcotics detection dog and handler, single purpose, vehicle and parcel searches",
+        "tag": "K9-4",
+        "type_level": 2,
+        "location": SHERIFF["location"],
+        "mobilisation_minutes": 45,
+        "hourly_rate": {"amount": "68.00", "currency": "USD"},
+        "certifications": [{"code": "narcotics_team", **certified}],
+    }

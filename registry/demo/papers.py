@@ -1,11 +1,11 @@
-"""The legal office's part of the story: complete, amended, compared, found again, and never late."""
+"""The part of the demonstration about documents: completeness, amendment, comparison, search and deadlines."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from registry.access.principals import Role
 from registry.demo import cast
 from registry.demo.stage import Person, Stage
+from registry.platform.access.principals import Role
 
 ADDENDUM = "A loan lasts up to ninety-six hours during a declared emergency. (Demonstration text.)"
 SIGNED_COPY = """\
@@ -37,9 +37,12 @@ def _check(stage: Stage, lawyer: Person, agreement: str) -> None:
 
 
 def _amend(stage: Stage, lawyer: Person, others: list[Person], agreement: str) -> None:
+    own = lawyer.badge.agency_id  # duties are separated: who drafted does not approve, who approved does not sign
+    attorney = stage.person(own, Role.LEGAL, subject="attorney@northfork.demo")
+    signatory = stage.person(own, Role.LEGAL, subject="sheriff@northfork.demo")
     with stage.step("It is amended: drafted, reviewed and signed beside the text that stays in force"):
         path = f"/v1/agreements/{agreement}"
-        today = datetime.now(UTC).date()
+        today = stage.today()
         opened = lawyer.post(
             f"{path}/amend", {"effective_on": str(today + timedelta(days=30)), "reason": "Longer loans (demo)"}
         )
@@ -48,29 +51,31 @@ def _amend(stage: Stage, lawyer: Person, others: list[Person], agreement: str) -
         ]
         lawyer.patch(path, {"provisions": provisions}, version=opened["version"])
         lawyer.post(f"{path}/submit", {"note": "For both councils (demo)"})
-        lawyer.post(f"{path}/approve", {})
+        problem = lawyer.refused(f"{path}/approve", {}, 403)
+        stage.say(f"The lawyer tries to approve the own draft: “{problem['detail']}”")
+        attorney.post(f"{path}/approve", {})
         sent = lawyer.post(f"{path}/send-for-signature", {})
         hand = {
             "version_sha256": sent["amendment"]["version_sha256"],
             "signatory_title": "Sheriff",
-            "signed_on": str(today),
             "manner": "electronic",
         }
-        for signer in (lawyer, *others):
+        for signer in (signatory, *others):
             signed = signer.post(f"{path}/sign", hand)
         stage.expect(signed["amendment"] is None, "the last signature executes the amendment")
         stage.expect(signed["version_no"] == 1, "until its day the old text stays in force")
         later = lawyer.get(path, as_of=f"{today + timedelta(days=40)}T12:00:00Z")
         stage.expect(later["version_no"] == 2, "from its day on the new text holds")
         stage.say(f"Version 2 is signed by all three; version 1 stays in force until {today + timedelta(days=30)}.")
-        line = lawyer.get(f"{path}/redline", from_version=1, to_version=2)
+        line = lawyer.get(f"{path}/redline", from_version_no=1, to_version_no=2)
         (changed,) = line["provisions"]
         stage.expect(changed["to"]["number"] == "4.2", "the redline finds the provision that changed")
         stage.say(f"Redline, provision 4.2: {_marked(changed['runs'])}")
 
 
 def _marked(runs: list[dict[str, Any]]) -> str:
-    style = {"equal": "{}", "delete": "[red strike]{}[/]", "insert": "[green underline]{}[/]"}
+    # The marks of wdiff as well: colours and lines are lost in a file, on a plain terminal, and on some people.
+    style = {"equal": "{}", "delete": "[red strike][-{}-][/]", "insert": "[green underline]{{+{}+}}[/]"}
     return "".join(style[run["kind"]].format(run["text"]) for run in runs)
 
 
@@ -93,7 +98,7 @@ def _file(stage: Stage, lawyer: Person, partner: Person, agreement: str) -> None
 def _watch(stage: Stage, lawyer: Person, agreement: str) -> None:
     with stage.step("What falls due is derived, listed, and in the office's calendar"):
         due = lawyer.get("/v1/deadlines", agreement_id=agreement)["items"]
-        stage.expect({"last_notice", "expiry"} <= {each["kind"] for each in due}, "notice and expiry are among them")
+        stage.expect({"last_notice", "renewal"} <= {each["kind"] for each in due}, "notice and renewal are among them")
         rows = [
             [each["due_on"], each["kind"].replace("_", " "), each["status"].replace("_", " "), each["action"]]
             for each in due[:6]

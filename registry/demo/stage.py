@@ -1,4 +1,4 @@
-"""Where the story plays: a real server on a loopback port, people with tokens, and a console that a person can read."""
+"""The environment of the demonstration: a real server on a loopback port, persons with tokens, and console output."""
 
 import os
 import signal
@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,21 +17,24 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from registry.access.development import development_token
-from registry.access.principals import Role
-from registry.kernel.ids import new_id
-from registry.kernel.time import utc_now
-from registry.settings import Settings
+from registry.demo import cast
+from registry.platform.access.development import development_token
+from registry.platform.access.principals import Role
+from registry.platform.kernel.ids import new_id
+from registry.platform.kernel.time import civil_day, utc_now
+from registry.platform.settings import Settings
 
 START_SECONDS = 30.0
+NARROW = 72
+"""Columns of a terminal below which a table of four columns would break its words."""
 
 
 class StoryBrokenError(Exception):
-    """A step did not do what it says."""
+    """A step of the demonstration failed."""
 
 
-class Badge(msgspec.Struct, kw_only=True, frozen=True):
-    """Who somebody is: all that a development token is minted from."""
+class Identity(msgspec.Struct, kw_only=True, frozen=True):
+    """The identity of a person: everything that a development token contains."""
 
     agency_id: UUID
     roles: list[Role]
@@ -50,9 +54,9 @@ class Badge(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class Person:
-    """Somebody of an agency, calling the service the way a program would: with a token and idempotency keys."""
+    """A person of an agency who calls the service as a program would, with a token and idempotency keys."""
 
-    def __init__(self, stage: "Stage", badge: Badge) -> None:
+    def __init__(self, stage: "Stage", badge: Identity) -> None:
         self._stage = stage
         self.badge = badge
         self.token = badge.token(stage.settings)
@@ -100,7 +104,7 @@ class Person:
 
 
 class Stage:
-    """The console, the server's address, and who may speak."""
+    """The console, the server's address, and the persons."""
 
     def __init__(self, settings: Settings, http: httpx.Client, console: Console) -> None:
         self.settings = settings
@@ -109,8 +113,8 @@ class Stage:
         self._step = 0
 
     def person(self, agency_id: UUID | str, *roles: Role, subject: str, scope: str = "*") -> Person:
-        """Somebody who acts for an agency."""
-        return Person(self, Badge(agency_id=UUID(str(agency_id)), roles=list(roles), subject=subject, scope=scope))
+        """A person who acts for an agency."""
+        return Person(self, Identity(agency_id=UUID(str(agency_id)), roles=list(roles), subject=subject, scope=scope))
 
     @contextmanager
     def step(self, title: str) -> Iterator[None]:
@@ -121,12 +125,26 @@ class Stage:
         yield
         self.console.print(f"   [dim]{(time.perf_counter() - began) * 1000:.0f} ms[/]")
 
+    def now(self) -> datetime:
+        """The current instant for everybody in the demonstration."""
+        return utc_now()
+
+    def today(self) -> date:
+        """The current day in the demonstration's time zone."""
+        return civil_day(self.now(), cast.ZONE)
+
     def say(self, text: str) -> None:
-        """A line of the story."""
+        """Print a line."""
         self.console.print(f"   {text}")
 
     def table(self, title: str, columns: list[str], rows: list[list[str]]) -> None:
-        """What somebody would see as a list."""
+        """Print a list as a table; on a narrow terminal as lines, one cell below the other."""
+        if self.console.width < NARROW:
+            self.console.print(f"   [italic]{title}[/]")
+            for row in rows:
+                for number, (column, cell) in enumerate(zip(columns, row, strict=True)):
+                    self.console.print(f"   {'-' if number == 0 else ' '} {column}: {cell}")
+            return
         table = Table(title=title, title_justify="left", title_style="italic", box=None, padding=(0, 2, 0, 3))
         for column in columns:
             table.add_column(column, overflow="fold")
@@ -135,13 +153,13 @@ class Stage:
         self.console.print(table)
 
     def expect(self, condition: object, what: str) -> None:
-        """Raises StoryBrokenError unless the step did what it says."""
+        """Raises StoryBrokenError unless the condition holds."""
         if not condition:
-            raise StoryBrokenError(f"It should have been so, and was not: {what}")
+            raise StoryBrokenError(f"The demonstration expected: {what}")
 
 
 def free_port() -> int:
-    """A loopback port that nobody uses now."""
+    """A loopback port that is not in use now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -150,7 +168,7 @@ def free_port() -> int:
 
 @contextmanager
 def running_server(environment: dict[str, str], port: int) -> Iterator[str]:
-    """A server process on `port`; its address. Stopped, and waited for, at the end."""
+    """A server process on `port`; yields its address. It is stopped, and waited for, at the end."""
     process = subprocess.Popen(
         [sys.executable, "-m", "registry", "serve"],
         env={**os.environ, **environment, "HOST": "127.0.0.1", "PORT": str(port), "REGISTRY_LOG_LEVEL": "warning"},

@@ -1,20 +1,20 @@
-"""The story, step by step. Each step checks that the service did what the step says."""
+"""The steps of the demonstration. Each checks that the service did what the step says."""
 
 import hashlib
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from importlib.resources import files
 from typing import Any
 
-from registry.access.principals import OPERATOR_AGENCY_ID, Role
 from registry.demo import cast
 from registry.demo.papers import keep_papers
 from registry.demo.stage import Person, Stage
+from registry.platform.access.principals import OPERATOR_AGENCY_ID, Role
 
 EVIDENCE = hashlib.sha256(b"the signed page of the demonstration agreement").hexdigest()
 
 
 def play(stage: Stage) -> dict[str, tuple[str, Person]]:
-    """Play all of it; the people whose tokens a reader may want afterwards. Raises StoryBrokenError."""
+    """Run all steps; returns the persons for whom tokens can be printed. Raises StoryBrokenError."""
     operator = stage.person(OPERATOR_AGENCY_ID, Role.REGISTRY_ADMIN, subject="operator@demo")
     _import_agencies(stage, operator)
     sheriff, police, laboratory = _admit(stage, operator)
@@ -49,7 +49,7 @@ def play(stage: Stage) -> dict[str, tuple[str, Person]]:
 
 def _import_agencies(stage: Stage, operator: Person) -> None:
     with stage.step("Agencies are imported from the public FBI lists"):
-        sample = files("registry.agencies") / "sample"
+        sample = files("registry.directory.agencies") / "sample"
         lists = {
             "lee": (sample / "agencies_lee_sample.csv").read_text(),
             "cde": (sample / "agencies_cde_sample.csv").read_text(),
@@ -79,7 +79,7 @@ def _admit(stage: Stage, operator: Person) -> list[str]:
 
 def _sign(stage: Stage, lawyer: Person, sheriff: str, police: str, laboratory: str) -> str:
     with stage.step("A mutual-aid agreement, signed on paper, is recorded and confirmed"):
-        today = datetime.now(UTC).date()
+        today = stage.today()
         recorded = lawyer.post(
             "/v1/agreements/record",
             {
@@ -92,8 +92,9 @@ def _sign(stage: Stage, lawyer: Person, sheriff: str, police: str, laboratory: s
                 "evidence_sha256": EVIDENCE,
             },
         )
-        bound = [party["name"] for party in recorded["parties"] if party["bound"]]
+        bound = [party["agency"]["name"] for party in recorded["parties"] if party["bound"]]
         stage.expect(len(bound) == 1, "recording binds the recording agency alone")
+        stage.expect(recorded["publication"]["status"] == "proposed", "and publishes nothing for the others")
         stage.say(f"{recorded['number']} is recorded. It binds only {bound[0]}, until the others say so themselves.")
         for agency, title in ((police, "Chief of Police"), (laboratory, "Laboratory Director")):
             confirmed = stage.person(agency, Role.LEGAL, subject="counsel@partner.demo").post(
@@ -106,6 +107,7 @@ def _sign(stage: Stage, lawyer: Person, sheriff: str, police: str, laboratory: s
             )
         stage.expect(confirmed["status"] == "in_force", "confirmed by all, the agreement is in force")
         stage.expect(all(party["bound"] for party in confirmed["parties"]), "every party is bound")
+        stage.expect(confirmed["publication"]["status"] == "published", "each has confirmed what is public in it")
         stage.say(
             f"All three have confirmed version {confirmed['version_no']}, SHA-256 "
             f"{confirmed['version_sha256'][:12]}…: {confirmed['status'].replace('_', ' ')}; "
@@ -119,7 +121,7 @@ def _register(stage: Stage, sheriff: str, laboratory: str) -> dict[str, dict[str
         county = stage.person(sheriff, Role.AGENCY_ADMIN, subject="assets@northfork.demo")
         lab = stage.person(laboratory, Role.AGENCY_ADMIN, subject="assets@lab.demo")
         made = {
-            "k9": county.post("/v1/assets", cast.K9_TEAM),
+            "k9": county.post("/v1/assets", cast.k9_team(stage.today())),
             "lab": lab.post("/v1/assets", cast.DNA_SERVICE),
             "vehicle": county.post("/v1/assets", cast.COMMAND_POST),
         }
@@ -131,7 +133,7 @@ def _register(stage: Stage, sheriff: str, laboratory: str) -> dict[str, dict[str
 
 def _search(stage: Stage, coordinator: Person, assets: dict[str, dict[str, Any]]) -> None:
     with stage.step("An outside coordinator searches: a narcotics K-9 within 80 km, free tomorrow, that we may borrow"):
-        start = _tomorrow()
+        start = _tomorrow(stage)
         found = coordinator.get(
             "/v1/assets",
             category="k9",
@@ -152,7 +154,7 @@ def _search(stage: Stage, coordinator: Person, assets: dict[str, dict[str, Any]]
 
 def _ask(stage: Stage, coordinator: Person, assets: dict[str, dict[str, Any]]) -> dict[str, Any]:
     with stage.step("The coordinator asks for three things and gets three explained decisions"):
-        start = _tomorrow()
+        start = _tomorrow(stage)
         lines = [
             {"asset_id": assets["lab"]["id"], "window": _window(start, 8), "note": "One casework slot (demo)"},
             {"asset_id": assets["vehicle"]["id"], "window": _window(start, 96), "place": cast.PLACE},
@@ -216,6 +218,8 @@ def _approve(stage: Stage, coordinator: Person, commander: Person, request: dict
 def _lend(stage: Stage, coordinator: Person, dispatcher: Person, commander: Person, request: dict[str, Any]) -> None:
     with stage.step("The loan: reserved, dispatched, received, extended, returned, closed"):
         line = request["lines"][2]
+        problem = commander.refused("/v1/loans", {"decision_id": line["decision"]["id"]}, 403)
+        stage.say(f"The commander tries to reserve what the commander approved: “{problem['detail']}”")
         loan = dispatcher.post("/v1/loans", {"decision_id": line["decision"]["id"]})
         stage.say(f"Reserved from {loan['starts_at'][:16]} to {loan['planned_end_at'][:16]} UTC.")
         taken = dispatcher.refused("/v1/loans", {"decision_id": line["decision"]["id"]}, 409)
@@ -226,12 +230,14 @@ def _lend(stage: Stage, coordinator: Person, dispatcher: Person, commander: Pers
             (dispatcher, "dispatch", {**out}, "dispatched"),
             (coordinator, "receive", {"note": "Arrived at the command post (demo)"}, "on_scene"),
         ]
-        for who, verb, body, state in steps:
+        for who, verb, body, status in steps:
             loan = who.post(f"{path}/{verb}", body)
-            stage.expect(loan["state"] == state, f"{verb} leads to {state}")
-            stage.say(f"{verb.replace('-', ' ').capitalize()} → {state.replace('_', ' ')}.")
+            stage.expect(loan["status"] == status, f"{verb} leads to {status}")
+            stage.say(f"{verb.replace('-', ' ').capitalize()} → {status.replace('_', ' ')}.")
         until = datetime.fromisoformat(loan["planned_end_at"]) + timedelta(hours=12)
-        coordinator.post(f"{path}/request-extension", {"until": _text(until), "reason": "Two more vehicles (demo)"})
+        coordinator.post(
+            f"{path}/request-extension", {"planned_end_at": _text(until), "reason": "Two more vehicles (demo)"}
+        )
         loan = commander.post(f"{path}/accept-extension", {})
         stage.expect(loan["planned_end_at"][:16] == _text(until)[:16], "the accepted extension moves the return")
         stage.say(
@@ -240,17 +246,17 @@ def _lend(stage: Stage, coordinator: Person, dispatcher: Person, commander: Pers
         loan = coordinator.post(f"{path}/start-return", {})
         back = {"grade": "good", "note": "No findings (demo)", "readings": {"odometer": "48322 mi"}}
         loan = dispatcher.post(f"{path}/return", {**back, "signed_off_by_title": "K-9 sergeant"})
-        stage.expect(loan["state"] == "returned", "the return is confirmed by the assisting side")
+        stage.expect(loan["status"] == "returned", "the return is confirmed by the assisting side")
         loan = dispatcher.post(f"{path}/close", {})
-        stage.expect(loan["state"] == "closed", "the loan is closed")
+        stage.expect(loan["status"] == "closed", "the loan is closed")
         stage.say("Returned in good condition, and closed.")
 
 
 def _score(stage: Stage, auditor: Person, agreement: str) -> None:
     with stage.step("How well does the agreement work for the requesting agency?"):
         # A return counts in the window in which it was due, and this one came back early.
-        week = _text(_tomorrow() + timedelta(days=7))
-        card = auditor.get(f"/v1/agreements/{agreement}/scorecard", to=week, time_zone="America/Chicago")
+        week = _text(_tomorrow(stage) + timedelta(days=7))
+        card = auditor.get(f"/v1/agreements/{agreement}/scorecard", to=week, time_zone=cast.ZONE)
         scores = card["overall"]
         fill, late = scores["fill_rate"], scores["on_time_return"]
         stage.expect((fill["numerator"], fill["denominator"]) == (1, 3), f"one line of three was filled: {fill}")
@@ -276,24 +282,41 @@ def _share(name: str, share: dict[str, Any]) -> list[str]:
 
 def _remember(stage: Stage, auditor: Person, agreement: str, request: dict[str, Any]) -> None:
     with stage.step("The ledger remembers"):
-        events = []
+        events, names = [], {}
+
+        def read(path: str) -> None:
+            page = auditor.get(f"{path}/history", limit=100)
+            events.extend(page["items"])
+            names.update({agency["id"]: agency["name"] for agency in page["agencies"]})
+
         for path in (f"/v1/agreements/{agreement}", f"/v1/requests/{request['id']}"):
-            events += auditor.get(f"{path}/history", limit=100)["items"]
+            read(path)
         loan = auditor.get("/v1/loans")["items"][0]
-        events += auditor.get(f"/v1/loans/{loan['id']}/history", limit=100)["items"]
+        read(f"/v1/loans/{loan['id']}")
         events.sort(key=lambda event: event["id"])
         kinds = [event["type"] for event in events]
         for expected in ("agreement.recorded", "request.submitted", "loan.returned"):
             stage.expect(expected in kinds, f"{expected} is on record")
+        stage.expect(
+            {event["actor"]["agency_id"] for event in events if event["private"]} == {str(auditor.badge.agency_id)},
+            "an auditor reads who acted on the own side only",
+        )
         stage.table(
             f"{len(events)} events, append-only",
             ["at (UTC)", "what", "who"],
-            [[e["occurred_at"][11:23], e["type"], e["actor"]["subject"]] for e in events],
+            [
+                [
+                    event["occurred_at"][11:23],
+                    event["type"],
+                    event["private"]["subject"] if event["private"] else names[event["actor"]["agency_id"]],
+                ]
+                for event in events
+            ],
         )
 
 
-def _tomorrow() -> datetime:
-    return (datetime.now(UTC) + timedelta(days=1)).replace(minute=0, second=0, microsecond=0)
+def _tomorrow(stage: Stage) -> datetime:
+    return (stage.now() + timedelta(days=1)).replace(minute=0, second=0, microsecond=0)
 
 
 def _text(at: datetime) -> str:

@@ -33,7 +33,7 @@ def agreement_body(
         "time_zone": "America/Chicago",
         "effective_on": str(effective_on),
         "expires_on": None if expires_on is None else str(expires_on),
-        "notice_days": 30,
+        "notice": {"days": 30},
         "terms": {"categories": ["any"], **(terms or {})},
         "provisions": PROVISIONS if provisions is None else provisions,
         **fields,

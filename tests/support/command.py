@@ -7,7 +7,7 @@ from typing import TypeAlias
 from click.testing import CliRunner, Result
 
 from registry.cli import main
-from registry.settings import PREFIX
+from registry.platform.settings import PREFIX
 
 Run: TypeAlias = Callable[..., Result]
 

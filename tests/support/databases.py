@@ -16,23 +16,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from registry.database.connect import connect, unit_of_work
-from registry.database.migrate import migrate
-from registry.schema import all_tables
-from registry.taxonomy.commands import seed_taxonomy
+from registry.database_tables import bring_up_to_date
+from registry.platform.database.installation import Purpose
 
 POSTGRES_URL = os.environ.get("REGISTRY_TEST_POSTGRES_URL", "postgresql+asyncpg://postgres@127.0.0.1:5432/postgres")
-
-
-async def _prepare(url: str) -> None:
-    all_tables()
-    await migrate(url)
-    database = connect(url)
-    try:
-        async with unit_of_work(database) as write:
-            await seed_taxonomy(write)
-    finally:
-        await database.close()
 
 
 async def _on_server(statement: str) -> None:
@@ -48,7 +35,7 @@ async def _on_server(statement: str) -> None:
 def sqlite_template(folder: Path) -> Iterator[str]:
     """The URL of a migrated SQLite file."""
     path = folder / "template.db"
-    asyncio.run(_prepare(f"sqlite:///{path}"))
+    asyncio.run(bring_up_to_date(f"sqlite:///{path}", Purpose.DEMONSTRATION))
     yield f"sqlite:///{path}"
 
 
@@ -71,7 +58,7 @@ def postgres_template() -> Iterator[str]:
         pytest.skip(message)
     try:
         url = _named(name)
-        asyncio.run(_prepare(url))
+        asyncio.run(bring_up_to_date(url, Purpose.DEMONSTRATION))
         yield url
     finally:
         asyncio.run(_on_server(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
@@ -87,6 +74,27 @@ def copy_postgres(template: str) -> Iterator[str]:
         yield _named(name)
     finally:
         asyncio.run(_on_server(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+
+
+@contextmanager
+def fresh_database(dialect: str, request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
+    """A migrated database of that kind, in that folder where it is a file; its URL."""
+    if dialect == "sqlite":
+        yield copy_sqlite(request.getfixturevalue("sqlite_url"), folder / "registry.db")
+    else:
+        with copy_postgres(request.getfixturevalue("postgres_url")) as url:
+            yield url
+
+
+@contextmanager
+def empty_database(dialect: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A database with nothing in it; its URL."""
+    if dialect == "sqlite":
+        yield f"sqlite:///{request.getfixturevalue('tmp_path') / 'empty.db'}"
+    else:
+        request.getfixturevalue("postgres_url")  # skips where there is no server
+        with copy_postgres(_named("template0")) as url:
+            yield url
 
 
 def _named(name: str) -> str:

@@ -2,28 +2,28 @@
 
 from datetime import date, timedelta
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
-from registry.agreements.tables import agreement, agreement_party
-from registry.database.connect import unit_of_work
-from registry.kernel.time import utc_now
-from tests.support.cast import Agency
+from registry.agreements.instruments.tables import agreement, agreement_party
+from registry.platform.database.connect import unit_of_work
+from tests.support.cast import Agency, today
 from tests.support.service import Service
 
 
 def days_ahead(days: int) -> date:
     """A civil day from today on; of tests that count in days, none needs to know the zone."""
-    return utc_now().date() + timedelta(days=days)
+    return today() + timedelta(days=days)
 
 
 async def settle(service: Service, found: dict[str, Any], **columns: object) -> None:
-    """Give the agreement a renewal, a cycle or a ratification, whoever in the end may enter it."""
+    """Set columns of the agreement from which deadlines are derived, such as renewal, cycle or ratification."""
     async with unit_of_work(service.database) as write:
         await write.run(agreement.update().where(agreement.c.id == UUID(found["id"])).values(**columns))
 
 
 async def settle_party(service: Service, found: dict[str, Any], party: Agency, **columns: object) -> None:
-    """As `settle`, of one party."""
+    """As `settle`, for a party."""
     async with unit_of_work(service.database) as write:
         await write.run(
             agreement_party.update()
@@ -35,7 +35,7 @@ async def settle_party(service: Service, found: dict[str, Any], party: Agency, *
 async def deadlines_of(reader: Agency, **filters: object) -> list[dict[str, Any]]:
     """Every deadline that the agency's legal staff is shown, page after page."""
     items: list[dict[str, Any]] = []
-    query = "&".join(f"{name}={value}" for name, value in filters.items())
+    query = urlencode(filters, doseq=True)
     path: str | None = f"/v1/deadlines?{query}"
     while path is not None:
         response = await reader.legal.get(path)

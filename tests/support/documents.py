@@ -1,20 +1,38 @@
-"""Files for tests, made here and now: no binary is checked in."""
+"""Files for tests, generated when needed: no binary file is in the repository."""
 
 import zipfile
 from collections.abc import Mapping, Sequence
+from email.message import EmailMessage
 from io import BytesIO
 from typing import Any
 from urllib.parse import urlencode
 
 import docx
 import httpx
+from PIL import Image, ImageDraw, ImageFont
 from pypdf import PdfReader, PdfWriter
 from reportlab.pdfgen.canvas import Canvas
 
-from registry.files.kinds import PDF, PLAIN, WORD
+from registry.platform.files.kinds import MAIL, OPEN_TEXT, PDF, PLAIN, PNG, RTF, WORD
 from tests.support.service import Caller
 
-__all__ = ["PDF", "PLAIN", "WORD", "file_document", "make_pdf", "make_word", "repacked", "send_file"]
+__all__ = [
+    "MAIL",
+    "OPEN_TEXT",
+    "PDF",
+    "PLAIN",
+    "PNG",
+    "RTF",
+    "WORD",
+    "file_document",
+    "make_mail",
+    "make_open_text",
+    "make_pdf",
+    "make_picture",
+    "make_word",
+    "repacked",
+    "send_file",
+]
 
 
 def make_pdf(*pages: str, password: str | None = None) -> bytes:
@@ -43,6 +61,52 @@ def make_word(*paragraphs: str) -> bytes:
     return out.getvalue()
 
 
+def make_open_text(content: str, **parts: bytes) -> bytes:
+    """An OpenDocument text of this body, with further parts."""
+    spaces = " ".join(
+        f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{long}:1.0"'
+        for name, long in (
+            ("office", "office"),
+            ("text", "text"),
+            ("draw", "drawing"),
+            ("style", "style"),
+            ("form", "form"),
+        )
+    )
+    out = BytesIO()
+    with zipfile.ZipFile(out, "w") as package:
+        package.writestr("mimetype", OPEN_TEXT)
+        body = (
+            f'<office:document-content {spaces} xmlns:xlink="http://www.w3.org/1999/xlink"><office:body><office:text>'
+            f"{content}</office:text></office:body></office:document-content>"
+        )
+        package.writestr("content.xml", body, zipfile.ZIP_DEFLATED)
+        for name, part in parts.items():
+            package.writestr(name, part)
+    return out.getvalue()
+
+
+def make_mail(text: str, *attached: str, **headers: str) -> bytes:
+    """An e-mail, with empty attachments of these names."""
+    message = EmailMessage()
+    given = {"From": "desk@example.org", "To": "clerk@example.org", "Date": "Mon, 02 Nov 2026 09:00:00 -0600"}
+    for name, value in {**given, "Message-ID": "<1@example.org>", **headers}.items():
+        message[name] = value
+    message.set_content(text)
+    for name in attached:
+        message.add_attachment(b"-", maintype="application", subtype="pdf", filename=name)
+    return message.as_bytes()
+
+
+def make_picture(text: str = "", width: int = 900, height: int = 1200, kind: str = "PNG") -> bytes:
+    """A picture of a page with these words on it."""
+    out, picture = BytesIO(), Image.new("L", (width, height), 255)
+    if text:
+        ImageDraw.Draw(picture).text((60, 60), text, fill=0, font=ImageFont.load_default(size=36))
+    picture.save(out, kind)
+    return out.getvalue()
+
+
 def repacked(original: bytes, changes: Mapping[str, bytes], *, without: Sequence[str] = ()) -> bytes:
     """A package with some of its parts replaced, added or left out."""
     out = BytesIO()
@@ -64,7 +128,7 @@ async def send_file(
     key: str | None = None,
     **about: Any,
 ) -> httpx.Response:
-    """File a document, and hear what comes of it."""
+    """File a document; returns the response."""
     query = urlencode({"kind": "signed_copy", **about})
     headers = {"content-type": media_type} | ({"idempotency-key": key} if key else {})
     path = f"/v1/agreements/{agreement_id}/documents?{query}"

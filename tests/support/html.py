@@ -1,4 +1,4 @@
-"""A page as a browser and a screen reader meet it, read strictly."""
+"""Strict parsing of a page, for tests of its structure and accessibility."""
 
 import re
 from html.parser import HTMLParser

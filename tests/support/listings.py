@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
 from registry.agreements.tracker.profiles import load_profile
-from registry.agreements.tracker.sheets import Table, read_table
 from registry.agreements.tracker.sightings import Panel, read_panel
+from registry.platform.bulk.sheets import Table, read_table
 from tests.support.sheets import csv_bytes
 
 LATEST = date(2025, 7, 19)

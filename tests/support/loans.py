@@ -1,4 +1,4 @@
-"""Loans for tests, walked to the state that a test begins with."""
+"""Loans for tests, taken to the status with which a test begins."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -7,11 +7,11 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from registry.access.principals import Role
-from registry.database.connect import unit_of_work
-from registry.kernel.time import Window, utc_now
-from registry.loans import commands
-from registry.loans.schemas import ConditionReport, NewLoan
+from registry.platform.access.principals import Role
+from registry.platform.database.connect import unit_of_work
+from registry.platform.kernel.time import Window, utc_now
+from registry.sharing.loans.commands import handing_over
+from registry.sharing.loans.schemas import ConditionReport, NewLoan
 from tests.support.agreements import sign_agreement
 from tests.support.assets import make_asset
 from tests.support.cast import Agency, Cast
@@ -20,7 +20,7 @@ from tests.support.policy import acting_for, make_decision, policies_of
 CONDITION = {"grade": "good", "readings": {"odometer": "48210 mi"}, "signed_off_by_title": "Fleet sergeant"}
 REASON = {"reason": "as told on the telephone (demo)"}
 
-# How a loan comes into each state: who does what.
+# The steps to each status of a loan: which side does what.
 WALKS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "reserved": (),
     "dispatched": (("assisting", "dispatch"),),
@@ -63,27 +63,27 @@ def under_way(*, hours: int = 8) -> Window:
 
 async def make_loan(
     partners: Partners,
-    state: str = "reserved",
+    status: str = "reserved",
     *,
     asset: dict[str, Any] | None = None,
-    units: int = 1,
+    quantity: int = 1,
     window: Window | None = None,
 ) -> dict[str, Any]:
-    """A loan in that state, of a fresh asset unless one is given, as the assisting coordinator sees it."""
-    asset = asset or await make_asset(partners.assisting, capacity=units)
-    decision = await make_decision(partners.requesting, asset, quantity=units, window=window or under_way())
+    """A loan in that status, of a fresh asset unless one is given, as the assisting coordinator sees it."""
+    asset = asset or await make_asset(partners.assisting, capacity=quantity)
+    decision = await make_decision(partners.requesting, asset, quantity=quantity, window=window or under_way())
     loan: dict[str, Any] = await partners.assisting.coordinator.done(
         "POST", "/v1/loans", {"decision_id": str(decision.id)}
     )
-    for side, verb in WALKS[state]:
+    for side, verb in WALKS[status]:
         loan = await step(partners.side(side), loan, verb)
     seen: dict[str, Any] = await partners.assisting.coordinator.done("GET", f"/v1/loans/{loan['id']}")
-    assert seen["state"] == state
+    assert seen["status"] == status
     return seen
 
 
 async def step(agency: Agency, loan: dict[str, Any], verb: str, body: object = None) -> dict[str, Any]:
-    """The loan after the agency's coordinator has done that."""
+    """The loan after the agency's coordinator has taken that step."""
     done: dict[str, Any] = await agency.coordinator.done(
         "POST", f"/v1/loans/{loan['id']}/{verb}", body_for(verb) if body is None else body
     )
@@ -91,7 +91,7 @@ async def step(agency: Agency, loan: dict[str, Any], verb: str, body: object = N
 
 
 def body_for(verb: str) -> dict[str, Any]:
-    """A body with which the verb is well asked."""
+    """A valid body for that step."""
     soon = utc_now() + timedelta(hours=1)
     bodies: dict[str, dict[str, Any]] = {
         "dispatch": CONDITION,
@@ -100,7 +100,7 @@ def body_for(verb: str) -> dict[str, Any]:
         "report-no-show": REASON,
         "report-lost": REASON,
         "decline-extension": REASON,
-        "request-extension": {**REASON, "until": (soon + timedelta(hours=12)).isoformat()},
+        "request-extension": {**REASON, "planned_end_at": (soon + timedelta(hours=12)).isoformat()},
         "recall": {**REASON, "by": soon.isoformat()},
     }
     return bodies.get(verb, {})
@@ -114,8 +114,8 @@ async def make_overdue_loan(partners: Partners, asset: dict[str, Any]) -> dict[s
     caller = acting_for(partners.assisting, Role.COORDINATOR, now=left)
     policies = policies_of(partners.assisting.service)
     async with unit_of_work(partners.assisting.service.database) as write:
-        made = await commands.reserve(write, caller, policies, NewLoan(decision_id=decision.id))
-        await commands.dispatch(write, caller, policies, made.id, ConditionReport(grade="good"))
+        made = await handing_over.reserve(write, caller, policies, NewLoan(decision_id=decision.id))
+        await handing_over.dispatch(write, caller, policies, made.id, ConditionReport(grade="good"))
     return await see(partners.assisting, made.id)
 
 

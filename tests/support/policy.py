@@ -1,41 +1,33 @@
-"""Decisions for tests, made by the commands themselves: over HTTP only requests and loans make them."""
+"""Decisions for tests, made directly by the commands: over HTTP only requests and loans make decisions."""
 
+import shutil
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from registry.access.principals import Caller, Principal, Role
-from registry.database.connect import unit_of_work
-from registry.kernel.ids import new_id
-from registry.kernel.time import Window, utc_now
-from registry.policy.approvals import Standing, Verdict
-from registry.policy.cedar import PolicySet
-from registry.policy.commands import answer_approvals, decide_ask, redecide
-from registry.policy.wire import DecidedAt, RecordedDecision
-from tests.support.cast import Agency
+from registry.platform.access.principals import Caller, Role
+from registry.platform.database.connect import unit_of_work
+from registry.platform.kernel.time import Window
+from registry.sharing.policy.approvals import DecisionStatus, Verdict
+from registry.sharing.policy.cedar import PolicySet, load_policy_set
+from registry.sharing.policy.commands.deciding import answer_approvals, decide_ask, redecide
+from registry.sharing.policy.queries.getting import chain, decision_row, visible_decision
+from registry.sharing.policy.schemas import DecidedAt, RecordedDecision
+from tests.support.cast import Agency, inside
+from tests.support.places import ROOT
 from tests.support.service import Service
 
 
 def policies_of(service: Service) -> PolicySet:
-    """The policies that the running service decides by."""
+    """The policy set of the running service."""
     policies: PolicySet = service.edge.app.state.policies
     return policies
 
 
 def acting_for(agency: Agency, *roles: Role, subject: str | None = None, now: datetime | None = None) -> Caller:
-    """A caller of the agency inside the service; the same subject as over HTTP, unless another is given."""
-    return Caller(
-        principal=Principal(
-            subject=subject or f"{'-'.join(roles)}@{str(agency.id)[-6:]}",
-            agency_id=agency.id,
-            roles=frozenset(roles),
-            scopes=frozenset({"*"}),
-            token_id="test",
-            issuer="test",
-        ),
-        now=now or utc_now(),
-        request_id=str(new_id()),
-    )
+    """A caller of the agency for commands; the same subject as over HTTP, unless another is given."""
+    return inside(agency.id, *roles, subject=subject, now=now)
 
 
 def window_of(*, start_in_hours: int = 240, hours: int = 8) -> Window:
@@ -63,7 +55,7 @@ async def make_decision(
     }
     caller = acting_for(requesting, Role.COORDINATOR, subject=subject, now=now)
     async with unit_of_work(requesting.service.database) as write:
-        return await decide_ask(write, caller, policies_of(requesting.service), **{**given, **asked})
+        return (await decide_ask(write, caller, policies_of(requesting.service), **{**given, **asked})).recorded
 
 
 async def answer_decision(
@@ -73,11 +65,19 @@ async def answer_decision(
     *,
     roles: tuple[Role, ...] = (Role.APPROVER,),
     subject: str | None = None,
-) -> Standing:
+) -> DecisionStatus:
     """The answer of the agency's approver, or of whoever has these roles, to what the decision still needs."""
     async with unit_of_work(agency.service.database) as write:
         caller = acting_for(agency, *roles, subject=subject)
-        return await answer_approvals(write, caller, decision_id, verdict, "as agreed (demo)")
+        row = await visible_decision(write, caller.principal, decision_id)
+        return await answer_approvals(write, caller, row, verdict, "as agreed (demo)")
+
+
+async def status_at(agency: Agency, decision_id: UUID) -> DecisionStatus:
+    """The current status of a decision."""
+    read = agency.service.database.read()
+    _, status = (await chain(read, (await decision_row(read, decision_id)).root_id)).status_at(decision_id)
+    return status
 
 
 async def decide_again(
@@ -88,7 +88,15 @@ async def decide_again(
     window: Window | None = None,
     subject: str | None = None,
 ) -> RecordedDecision:
-    """The decision made again when the agency's coordinator takes the next step."""
+    """The decision made again for the next step of the agency's coordinator."""
     async with unit_of_work(agency.service.database) as write:
         caller = acting_for(agency, Role.COORDINATOR, subject=subject)
-        return await redecide(write, caller, policies_of(agency.service), decision_id, action_at, window=window)
+        row = await decision_row(write, decision_id)
+        return (await redecide(write, caller, policies_of(agency.service), row, action_at, window=window)).recorded
+
+
+def with_policies(scratch: Path, text: str, file: str = "baseline/added.cedar") -> PolicySet:
+    """The shipped policies with these in addition."""
+    copied = Path(shutil.copytree(ROOT / "policies", scratch / uuid4().hex))
+    (copied / file).write_text(text)
+    return load_policy_set(copied)

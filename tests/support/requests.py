@@ -1,10 +1,10 @@
-"""Requests for tests, asked as coordinators ask them."""
+"""Requests for tests, made by coordinators."""
 
 from typing import Any
 
 import msgspec
 
-from registry.kernel.time import Window
+from registry.platform.kernel.time import Window
 from tests.support.cast import Agency
 from tests.support.policy import window_of
 
@@ -33,7 +33,7 @@ async def submitted(requesting: Agency, asset: dict[str, Any], **fields: Any) ->
 
 
 async def act(caller: Any, made: dict[str, Any], verb: str, body: object = None) -> dict[str, Any]:
-    """The request after the caller has done that, which must succeed."""
+    """The request after this action of the caller, which must succeed."""
     given = {"reason": "as told on the telephone (demo)"} if body is None else body
     done: dict[str, Any] = await caller.done("POST", f"/v1/requests/{made['id']}/{verb}", given)
     return done

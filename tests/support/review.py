@@ -1,4 +1,4 @@
-"""Texts on their way to a signature, for tests: drafted, submitted to reviewers, sent out in an order."""
+"""Agreements in review and signing, for tests: drafted, submitted to reviewers, sent out for signature in an order."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from tests.support.cast import Agency
 PATH = "/v1/agreements"
 
 
-def reviewer(agency: Agency, desk: str = "County attorney", **fields: object) -> dict[str, object]:
-    """A desk that is asked."""
-    return {"agency_id": str(agency.id), "desk": desk, **fields}
+def reviewer(agency: Agency, department: str = "County attorney", **fields: object) -> dict[str, object]:
+    """A department that is asked."""
+    return {"agency_id": str(agency.id), "department": department, **fields}
 
 
 async def draft(*parties: Agency, **fields: Any) -> dict[str, Any]:
@@ -29,23 +29,30 @@ async def submitted(*parties: Agency, submission: dict[str, Any] | None = None, 
 async def out_for_signature(*parties: Agency, how: dict[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
     """A text that is out for signature."""
     made = await submitted(*parties, **fields)
-    await parties[0].legal.done("POST", f"{PATH}/{made['id']}/approve")
-    found: dict[str, Any] = await parties[0].legal.done("POST", f"{PATH}/{made['id']}/send-for-signature", how)
+    return await approved_and_sent(parties[0], made["id"], how)
+
+
+async def sent_out(custodian: Agency, agreement_id: str) -> dict[str, Any]:
+    """The draft, or the draft of an amendment, submitted, approved and sent out."""
+    await custodian.legal.done("POST", f"{PATH}/{agreement_id}/submit")
+    return await approved_and_sent(custodian, agreement_id)
+
+
+async def approved_and_sent(custodian: Agency, agreement_id: str, how: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The text in review, approved and sent out."""
+    await custodian.counsel.done("POST", f"{PATH}/{agreement_id}/approve")
+    found: dict[str, Any] = await custodian.legal.done("POST", f"{PATH}/{agreement_id}/send-for-signature", how)
     return found
 
 
-def hand(found: dict[str, Any], title: str = "Chief", signed_on: str = "2025-01-02") -> dict[str, object]:
-    """A signature to the text."""
-    return {
-        "version_sha256": found["version_sha256"],
-        "signatory_title": title,
-        "signed_on": signed_on,
-        "manner": "wet",
-    }
+def hand(found: dict[str, Any], title: str = "Chief", **fields: object) -> dict[str, object]:
+    """The body of a signature on the text."""
+    signature = {"version_sha256": found["version_sha256"], "signatory_title": title, "manner": "electronic"}
+    return signature | fields
 
 
 async def reviews_of(reader: Agency, found: dict[str, Any]) -> list[dict[str, Any]]:
     """The reviews of the text's latest round."""
-    rounds = (await reader.legal.done("GET", f"{PATH}/{found['id']}/reviews"))["items"]
-    reviews: list[dict[str, Any]] = rounds[-1]["reviews"]
+    rounds = (await reader.legal.done("GET", f"{PATH}/{found['id']}/review-rounds"))["items"]
+    reviews: list[dict[str, Any]] = rounds[0]["reviews"]
     return reviews

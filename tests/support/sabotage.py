@@ -1,4 +1,4 @@
-"""Ways in which a database fails in earnest, so that tests need not pretend that it did."""
+"""Real failures of a database, for tests."""
 
 import subprocess
 import sys
@@ -7,13 +7,13 @@ from contextlib import contextmanager
 
 from sqlalchemy.engine import Connection
 
-from registry.database.migrate import run_on_schema_connection
+from registry.platform.database.migrate import run_on_schema_connection
 
 _HOLDER = """
 import sys, time
 url, table = sys.argv[1:]
 if url.startswith("sqlite"):
-    from registry.database.sqlite_driver import sqlite_module
+    from registry.platform.database.sqlite_driver import sqlite_module
     connection = sqlite_module().connect(url.removeprefix("sqlite:///"), isolation_level=None)
     connection.execute("BEGIN IMMEDIATE")
     print("held", flush=True)
@@ -34,7 +34,7 @@ else:
 
 
 class Holder:
-    """A process that keeps others from writing until it is told to let go."""
+    """A process that blocks other writers until it is released."""
 
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         self._process = process
@@ -75,7 +75,7 @@ async def change_schema(url: str, *statements: str) -> None:
 
 
 async def break_commits(url: str) -> None:
-    """Let each new agency leave something that the database checks at the commit only, and then refuses."""
+    """Make the commit of each new agency fail, by a constraint that is checked only at the commit."""
     if url.startswith("sqlite"):
         await change_schema(
             url,

@@ -1,4 +1,4 @@
-"""The service in other settings than the session's: behind a real socket, as a process to be killed, or in process."""
+"""The service with other settings than the session's: behind a real socket, as a separate process, or in process."""
 
 import os
 import signal
@@ -15,17 +15,17 @@ from uuid import UUID
 import httpx
 from msgspec import Struct
 
-from registry.access.development import development_token
-from registry.access.principals import OPERATOR_AGENCY_ID, Role
 from registry.app import create_app
-from registry.kernel.time import utc_now
+from registry.platform.access.development import development_token
+from registry.platform.access.principals import OPERATOR_AGENCY_ID, Role
+from registry.platform.kernel.time import utc_now
+from registry.platform.settings import Settings, load
 from registry.serve import DeadlineProtocol, server
-from registry.settings import Settings, load
 from tests.support.service import Service
 
 
 class LiveServer(Struct, kw_only=True):
-    """Where a running server listens, and how to speak for one of its agencies."""
+    """The address of a running server, with tokens for its agencies."""
 
     settings: Settings
     port: int
@@ -52,10 +52,13 @@ def environment(database_url: str, data_dir: Path, **more: str) -> dict[str, str
     """The settings of a demonstration server, as environment variables."""
     return {
         "REGISTRY_DEMO": "1",
+        "REGISTRY_DEMO_ALLOWS": "issuers",
         "REGISTRY_DATA_DIR": str(data_dir),
         "REGISTRY_DATABASE_URL": database_url,
         "REGISTRY_LOG_LEVEL": "error",
-        "REGISTRY_DATABASE_POOL": "4",  # many such servers share one PostgreSQL, which takes a hundred connections
+        "REGISTRY_RATE_PER_PRINCIPAL": "0",  # tests are faster than people
+        "REGISTRY_RATE_PER_AGENCY": "0",
+        "REGISTRY_DATABASE_POOL": "4",  # many such servers share one PostgreSQL, which allows a hundred connections
         **more,
     }
 
@@ -88,7 +91,7 @@ def live_server(
             assert not thread.is_alive(), "the server did not stop"
 
 
-_MAIN = "from registry.serve import serve; from registry.settings import load; serve(load())"
+_MAIN = "from registry.serve import serve; from registry.platform.settings import load; serve(load())"
 
 
 @contextmanager

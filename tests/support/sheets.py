@@ -8,7 +8,7 @@ from typing import Any
 from openpyxl import Workbook
 
 from registry.agreements.tracker.columns import is_known
-from registry.agreements.tracker.sheets import Table, read_table
+from registry.platform.bulk.sheets import Hidden, Table, read_table
 
 
 def csv_bytes(*rows: Sequence[object]) -> bytes:
@@ -32,9 +32,9 @@ def xlsx_bytes(*rows: Sequence[Any], sheet: str = "Sheet1", **more: Sequence[Seq
     return written.getvalue()
 
 
-def read(content: bytes, file: str = "tracker.csv", sheet: str | None = None) -> Table:
+def read(content: bytes, file: str = "tracker.csv", sheet: str | None = None, hidden: Hidden = "take") -> Table:
     """The table of a file."""
-    return read_table(io.BytesIO(content), file, is_known, sheet)
+    return read_table(io.BytesIO(content), file, is_known, sheet, hidden)
 
 
 def sheet_of(*rows: dict[str, Any]) -> list[list[Any]]:

@@ -1,4 +1,4 @@
-"""HTTP from the wire, byte by byte, without a client's forgiveness: for what no client library would send."""
+"""Raw HTTP, byte by byte, for requests that no client library would send."""
 
 import json
 import socket
@@ -10,7 +10,7 @@ from msgspec import Struct
 
 
 class RawAnswer(Struct, kw_only=True, frozen=True):
-    """One HTTP answer, read from the wire without a client's forgiveness."""
+    """One HTTP response as it was read, without a client's tolerance for errors."""
 
     status: int
     headers: list[tuple[str, str]]
@@ -25,20 +25,22 @@ class RawAnswer(Struct, kw_only=True, frozen=True):
         return json.loads(self.body)
 
 
-class Dropped(Exception):
-    """The connection ended, or the time, before an answer was complete."""
+class ConnectionDropped(Exception):
+    """The connection ended, or timed out, before the response was complete."""
 
 
 def exchange(port: int, raw: bytes, *, timeout: float = 5.0, head: bool = False) -> RawAnswer:
-    """Send bytes and read one answer. Raises Dropped when none comes."""
+    """Send bytes and read one answer. Raises ConnectionDropped when none comes."""
     with socket.create_connection(("127.0.0.1", port), timeout=timeout) as connection:
-        with suppress(BrokenPipeError, ConnectionResetError):  # it may answer before it has read all; answer it must
+        with suppress(
+            BrokenPipeError, ConnectionResetError
+        ):  # it may answer before it has read everything, but it must answer
             connection.sendall(raw)
         return read_answer(connection, head=head)
 
 
 def read_answer(connection: socket.socket, *, head: bool = False) -> RawAnswer:
-    """One answer from an open connection, interim ones (1xx) skipped. Raises Dropped when none comes."""
+    """One answer from an open connection, interim ones (1xx) skipped. Raises ConnectionDropped when none comes."""
     try:
         with connection.makefile("rb", buffering=0) as unbuffered:
             stream = _Lines(unbuffered)
@@ -48,7 +50,7 @@ def read_answer(connection: socket.socket, *, head: bool = False) -> RawAnswer:
                     break
             return RawAnswer(status=status, headers=headers, body=_body(stream, status, headers, head=head))
     except (OSError, TimeoutError) as error:
-        raise Dropped(type(error).__name__) from error
+        raise ConnectionDropped(type(error).__name__) from error
 
 
 class _Lines:
@@ -71,7 +73,7 @@ class _Lines:
     def _more(self) -> None:
         part = self._stream.read(65536)
         if not part:
-            raise Dropped(f"closed after {self._kept[:80]!r}")
+            raise ConnectionDropped(f"closed after {self._kept[:80]!r}")
         self._kept += part
 
 

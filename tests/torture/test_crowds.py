@@ -1,7 +1,6 @@
-"""T12 and T13 in small: more clients than the service takes, and clients that only hold on to their sockets."""
+"""More clients than the service takes, and clients that only hold on to their sockets."""
 
 import http.client
-import os
 import socket
 import statistics
 import threading
@@ -10,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from registry.platform.settings import load
 from registry.serve import DeadlineProtocol
-from registry.settings import load
-from tests.http.hostile import LIST, request
+from tests.platform.http.hostile import LIST, request
+from tests.support.length import at_length
 from tests.support.server import LiveServer, environment, live_server, server_process
 from tests.support.wire import exchange
 
-TORTURE = bool(os.environ.get("REGISTRY_TEST_TORTURE"))
-SECONDS = 10 if TORTURE else 2
-IDLE = 450 if TORTURE else 200  # both ends of each are open files of this process
+SECONDS = at_length(1, 3, 10)
+IDLE = at_length(100, 200, 450)  # both ends of each are open files of this process
 LIMIT = 4
 
 
@@ -55,8 +54,10 @@ class Crowd:
         return [seconds for heard, seconds in self.heard if heard == status]
 
 
+@pytest.mark.grows
+@pytest.mark.second_long
 @pytest.mark.xdist_group("torture")
-def test_p20_p44_overload_is_told_at_once_and_costs_no_faults(private_url: str, tmp_path: Path) -> None:
+def test_overload_is_told_at_once_and_costs_no_faults(private_url: str, tmp_path: Path) -> None:
     with server_process(private_url, tmp_path, REGISTRY_MAX_IN_FLIGHT=str(LIMIT)) as server:
         calm = Crowd(server, LIMIT).run()
         assert {status for status, _ in calm.heard} == {200}
@@ -73,8 +74,10 @@ class Hasty(DeadlineProtocol):
     header_seconds = 1.0
 
 
+@pytest.mark.grows
+@pytest.mark.second_long
 @pytest.mark.xdist_group("torture")
-def test_p45_p46_idle_connections_are_shut_and_hinder_nobody(private_url: str, tmp_path: Path) -> None:
+def test_idle_connections_are_shut_and_hinder_nobody(private_url: str, tmp_path: Path) -> None:
     settings = load(environment(private_url, tmp_path))
     with live_server(settings, Hasty) as server:
         bearer = b"Bearer " + server.token().encode()

@@ -1,11 +1,10 @@
-"""T5: the server is killed while it works. What it acknowledged is there, and what is repeated is there once.
+"""The server is killed while it works. What it acknowledged is there, and what is repeated is there once.
 
-A few kills in every run; with REGISTRY_TEST_TORTURE twenty of them and at least 10,000 acknowledgements.
+A few kills in every run; in full twenty of them and at least 10,000 acknowledgements.
 """
 
 import http.client
 import json
-import os
 import random
 import threading
 import time
@@ -16,27 +15,35 @@ from queue import Empty, SimpleQueue
 import pytest
 import sqlalchemy as sa
 
-from registry.agencies.tables import agency
-from registry.database.connect import connect
-from registry.ledger.tables import ledger_event, ledger_unsealed
+from registry.directory.agencies.tables import agency
+from registry.platform.database.connect import connect
+from registry.platform.ledger.tables import ledger_event, ledger_unsealed
+from tests.support.length import at_length
 from tests.support.server import LiveServer, server_process
 
-TORTURE = bool(os.environ.get("REGISTRY_TEST_TORTURE"))
-KILLS = 20 if TORTURE else 3
-CREATIONS = 10_000 if TORTURE else 300
+KILLS = at_length(2, 5, 20)
+CREATIONS = at_length(150, 1_000, 10_000)
 CLIENTS = 8
 
 
 class Work:
-    """Creations to be done, each with its own idempotency key, and the ids that were acknowledged."""
+    """Creations to be done, each with its own idempotency key, and the ids that were acknowledged.
+
+    They are given out in one portion per server: however fast a server is, the next one has something left to do.
+    """
 
     def __init__(self, count: int) -> None:
         self.names = [f"Survivor {number:05d}" for number in range(count)]
+        self.given_out = 0
         self.open: SimpleQueue[str] = SimpleQueue()
-        for name in self.names:
-            self.open.put(name)
         self.acknowledged: dict[str, str] = {}
         self.contradictions: list[str] = []
+
+    def give_out(self, total: int) -> None:
+        """Let the clients work on the first `total` creations."""
+        for name in self.names[self.given_out : total]:
+            self.open.put(name)
+        self.given_out = max(self.given_out, total)
 
     def run(self, server: LiveServer, stop: threading.Event) -> None:
         """Create until there is nothing left to do, or the server is gone; what got no answer is open again."""
@@ -74,38 +81,54 @@ def create(connection: http.client.HTTPConnection, token: str, name: str) -> tup
     return answer.status, json.loads(answer.read())
 
 
+@pytest.mark.second_long
+@pytest.mark.grows
 @pytest.mark.xdist_group("torture")
-async def test_p48_killed_at_random_it_keeps_what_it_acknowledged_and_repeats_nothing(
+async def test_killed_at_random_it_keeps_what_it_acknowledged_and_repeats_nothing(
     private_url: str, tmp_path: Path
 ) -> None:
     work = Work(CREATIONS)
-    assert work_through_kills(work, private_url, tmp_path) == KILLS
+    work_through_kills(work, private_url, tmp_path)
     assert not work.contradictions
     await check(private_url, work)
 
 
-def work_through_kills(work: Work, url: str, folder: Path) -> int:
-    """Do all the work on servers of which each but the last is killed; how many were."""
+def work_through_kills(work: Work, url: str, folder: Path) -> None:
+    """Do the work on servers that are killed in the middle of their portions, and the last on one that is not."""
     dice = random.Random(5)
-    for kills in range(KILLS * 5):
+    for kill in range(KILLS):
+        before = len(work.acknowledged)
+        work.give_out(CREATIONS * (kill + 1) // (KILLS + 1))
+        kill_at = before + dice.randrange(1, work.given_out - before)
         with server_process(url, folder) as server:
             stop = threading.Event()
-            clients = [threading.Thread(target=work.run, args=(server, stop)) for _ in range(CLIENTS)]
-            for client in clients:
-                client.start()
-            if kills < KILLS:
-                enough = CREATIONS * (kills + 1) // (KILLS + 1)  # so that there is work left for every kill
-                while len(work.acknowledged) < enough and any(client.is_alive() for client in clients):
-                    time.sleep(0.002)
-                time.sleep(dice.random() * 0.05)
-                assert server.process is not None
-                server.process.kill()
-            for client in clients:
-                client.join(60)
-            stop.set()
-        if len(work.acknowledged) == CREATIONS:
-            return min(kills, KILLS)
-    pytest.fail("it makes no headway")
+            clients = start_clients(work, server, stop)
+            while len(work.acknowledged) < kill_at and any(client.is_alive() for client in clients):
+                time.sleep(0.0005)
+            assert server.process is not None
+            server.process.kill()
+            finish(clients, stop)
+        assert len(work.acknowledged) >= kill_at, "it stopped answering before it was killed"
+    work.give_out(CREATIONS)
+    with server_process(url, folder) as server:
+        stop = threading.Event()
+        clients = start_clients(work, server, stop)
+        finish(clients, stop)
+    assert len(work.acknowledged) == CREATIONS, "it makes no headway"
+
+
+def start_clients(work: Work, server: LiveServer, stop: threading.Event) -> list[threading.Thread]:
+    clients = [threading.Thread(target=work.run, args=(server, stop)) for _ in range(CLIENTS)]
+    for client in clients:
+        client.start()
+    return clients
+
+
+def finish(clients: list[threading.Thread], stop: threading.Event) -> None:
+    """Wait until the clients have nothing left to do or to ask; a minute at most."""
+    for client in clients:
+        client.join(60)
+    stop.set()
 
 
 async def check(url: str, work: Work) -> None:

@@ -4,18 +4,18 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from registry.access.permissions import Action, permit
-from registry.access.principals import Caller
-from registry.agencies.tables import agency
 from registry.agreements.calendars.queries import feed_row, get_feed
 from registry.agreements.calendars.rules import MOST_FEEDS, may_revoke, new_secret, secret_hash
 from registry.agreements.calendars.schemas import CalendarFeed, NewCalendarFeed
 from registry.agreements.calendars.tables import calendar_feed
-from registry.database.handles import Write
-from registry.kernel.errors import WrongState
-from registry.kernel.ids import new_id
-from registry.kernel.versions import Expected, check_version
-from registry.ledger.commands import record
+from registry.directory.agencies.tables import agency
+from registry.platform.access.permissions import Action, permit
+from registry.platform.access.principals import Caller
+from registry.platform.database.handles import Write
+from registry.platform.kernel.errors import WrongStatus
+from registry.platform.kernel.ids import new_id
+from registry.platform.kernel.versions import Expected, check_version
+from registry.platform.ledger.commands import record
 
 _ID = calendar_feed.c.id.type
 _INSERT = calendar_feed.insert()
@@ -31,12 +31,12 @@ _STANDING = sa.select(sa.func.count()).where(
 
 
 async def create_feed(write: Write, caller: Caller, new: NewCalendarFeed) -> CalendarFeed:
-    """Make a feed; the answer is the only place that ever holds its address. Raises WrongState for one too many."""
+    """Make a feed; the answer is the only place that ever holds its address. Raises WrongStatus for one too many."""
     permit(caller.principal, Action.CALENDARS_MANAGE, ["own"])
     await write.once()
     await write.value(_LOCK, {"id": caller.agency_id})
     if await write.value(_STANDING, {"id": caller.agency_id}) >= MOST_FEEDS:
-        raise WrongState(f"Your agency has {MOST_FEEDS} calendar feeds: revoke one that nobody reads any more.")
+        raise WrongStatus(f"Your agency has {MOST_FEEDS} calendar feeds: revoke one that nobody reads any more.")
     feed_id, secret = new_id(), new_secret()
     await write.run(
         _INSERT,
@@ -49,7 +49,7 @@ async def create_feed(write: Write, caller: Caller, new: NewCalendarFeed) -> Cal
             "version": 1,
         },
     )
-    await record(
+    record(
         write,
         caller,
         "calendar_feed.created",
@@ -61,7 +61,7 @@ async def create_feed(write: Write, caller: Caller, new: NewCalendarFeed) -> Cal
 
 
 async def revoke_feed(write: Write, caller: Caller, feed_id: UUID, expected: Expected) -> CalendarFeed:
-    """Make the feed's address worthless, at once. Raises NotFound, StaleVersion, WrongState for one revoked already."""
+    """Make the feed's address worthless, at once. Raises NotFound, StaleVersion, WrongStatus for one revoked."""
     await write.value(_LOCK, {"id": caller.agency_id})
     row = await feed_row(write, caller, feed_id)
     permit(caller.principal, Action.CALENDARS_MANAGE, ["own"])
@@ -69,7 +69,7 @@ async def revoke_feed(write: Write, caller: Caller, feed_id: UUID, expected: Exp
     check_version(expected, row.version)
     may_revoke(row.revoked_at)
     await write.run(_REVOKE, {"its_id": feed_id, "revoked_at": caller.now, "version": row.version + 1})
-    await record(
+    record(
         write,
         caller,
         "calendar_feed.revoked",

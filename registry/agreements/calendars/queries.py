@@ -1,6 +1,7 @@
 """An agency's feeds, and what a calendar at a secret address holds."""
 
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -8,29 +9,30 @@ import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy.engine import Row
 
-from registry.access.permissions import Action, permit
-from registry.access.principals import Caller
-from registry.access.tables import acting_agency
-from registry.agencies.tables import agency
 from registry.agreements.calendars.rules import secret_hash, secret_in, shows
 from registry.agreements.calendars.schemas import CalendarFeed, CalendarFeedPage
 from registry.agreements.calendars.tables import calendar_feed
-from registry.agreements.deadlines.gathering import records
+from registry.agreements.deadlines.queries.records import records
 from registry.agreements.deadlines.rules import Due, Record, deadlines
-from registry.database.handles import Read
-from registry.http.paging import Page, cut, decode_cursor
-from registry.kernel.actions import offer
-from registry.kernel.errors import NotFound
+from registry.directory.agencies.schemas import AgencyReference
+from registry.directory.agencies.tables import agency
+from registry.platform.access.permissions import Action, permit
+from registry.platform.access.principals import Caller
+from registry.platform.access.tables import acting_agency
+from registry.platform.database.handles import Read
+from registry.platform.http.paging import NewestFirst, Orders
+from registry.platform.kernel.actions import offer
+from registry.platform.kernel.errors import NotFound
 
 _ID = calendar_feed.c.id.type
 _AGENCY = calendar_feed.c.agency_id == sa.bindparam("agency_id", type_=_ID)
-_ONE = sa.select(calendar_feed).where(_AGENCY, calendar_feed.c.id == sa.bindparam("id", type_=_ID))
-_LIST = (
-    sa.select(calendar_feed)
-    .where(_AGENCY, calendar_feed.c.id > sa.bindparam("after", type_=_ID))
-    .order_by(calendar_feed.c.id)
-    .limit(sa.bindparam("limit", type_=sa.Integer))
+_SHOWN = (
+    sa.select(calendar_feed, agency.c.name.label("agency_name"))
+    .join(agency, agency.c.id == calendar_feed.c.agency_id)
+    .where(_AGENCY)
 )
+_ONE = _SHOWN.where(calendar_feed.c.id == sa.bindparam("id", type_=_ID))
+_ORDERS = Orders(NewestFirst, created_at=calendar_feed.c.id)
 # A feed is as good as its agency's tokens: while the agency may not act, nobody reads its calendar.
 _BY_SECRET = (
     sa.select(calendar_feed.c.id, calendar_feed.c.agency_id, agency.c.name)
@@ -38,7 +40,11 @@ _BY_SECRET = (
     .join(acting_agency, acting_agency.c.agency_id == calendar_feed.c.agency_id)
     .where(calendar_feed.c.secret_sha256 == sa.bindparam("secret"), calendar_feed.c.revoked_at.is_(None))
 )
-_BEFORE_ALL = UUID(int=0)
+
+
+@cache
+def _page(sort: str, *, after: bool) -> sa.Select[Any]:
+    return _ORDERS.page(_SHOWN, sort, after=after)
 
 
 class CalendarContent(Struct, frozen=True):
@@ -64,12 +70,12 @@ async def get_feed(read: Read, caller: Caller, feed_id: UUID, address: str | Non
     return _as_feed(row, address)
 
 
-async def list_feeds(read: Read, caller: Caller, page: Page) -> CalendarFeedPage:
-    """A page of the agency's feeds, revoked ones included. Raises RuleBroken for another list's cursor."""
+async def list_feeds(read: Read, caller: Caller, query: NewestFirst) -> CalendarFeedPage:
+    """A page of the agency's feeds, revoked ones included. Raises Malformed for another list's cursor."""
     permit(caller.principal, Action.CALENDARS_MANAGE, ["own"])
-    after = decode_cursor(page.cursor, (UUID,))[0] if page.cursor else _BEFORE_ALL
-    parameters = {"agency_id": caller.agency_id, "after": after, "limit": page.limit + 1}
-    kept, next_cursor = cut(await read.all(_LIST, parameters), page.limit, lambda row: (row.id,))
+    parameters = {"agency_id": caller.agency_id, **_ORDERS.parameters(query)}
+    rows = await read.all(_page(query.sort, after=query.cursor is not None), parameters)
+    kept, next_cursor = _ORDERS.cut(rows, query)
     return CalendarFeedPage(items=[_as_feed(row, None) for row in kept], next_cursor=next_cursor)
 
 
@@ -77,7 +83,7 @@ def _as_feed(row: Row[Any], address: str | None) -> CalendarFeed:
     gone = None if row.revoked_at is None else "It is revoked already."
     return CalendarFeed(
         id=row.id,
-        agency_id=row.agency_id,
+        agency=AgencyReference(id=row.agency_id, name=row.agency_name),
         label=row.label,
         address=address,
         created_at=row.created_at,

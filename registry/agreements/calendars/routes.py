@@ -3,21 +3,20 @@
 import asyncio
 from uuid import UUID
 
-from litestar.di import NamedDependency
+from litestar import Router
 from litestar.params import FromPath, JSONBody
 
-from registry.access.operations import operation
-from registry.access.permissions import Action
-from registry.access.principals import Caller
 from registry.agreements.calendars import commands, queries
 from registry.agreements.calendars.schemas import FEED_EXAMPLE, CalendarFeed, CalendarFeedPage, NewCalendarFeed
 from registry.agreements.calendars.writing import tag, written
-from registry.database.handles import Read, Write
-from registry.http.answers import Answer, Rendered, entity_tag, unchanged
-from registry.http.asgi import Scope
-from registry.http.links import next_link
-from registry.http.paging import Page
-from registry.kernel.versions import Expected
+from registry.platform.access.operations import Supplied, operation
+from registry.platform.access.permissions import Action
+from registry.platform.access.principals import Caller
+from registry.platform.database.handles import Read, Write
+from registry.platform.http.answers import Answer, Rendered, entity_tag, unchanged
+from registry.platform.http.asgi import Scope
+from registry.platform.http.paging import NewestFirst
+from registry.platform.kernel.versions import Expected
 
 CALENDAR = "text/calendar"
 
@@ -44,21 +43,25 @@ def _answer(found: CalendarFeed, *, created: bool = False) -> Answer[CalendarFee
     )
 
 
-@operation("get", "/calendar-feeds", permission=Action.CALENDARS_MANAGE, query=Page)
+@operation("get", "/calendar-feeds", permission=Action.CALENDARS_MANAGE, query=NewestFirst)
 async def list_calendar_feeds(
-    read: NamedDependency[Read],
-    filters: NamedDependency[Page],
-    caller: NamedDependency[Caller],
-    here: NamedDependency[str],
+    read: Supplied[Read],
+    filters: Supplied[NewestFirst],
+    caller: Supplied[Caller],
 ) -> Answer[CalendarFeedPage]:
     """List your agency's calendar feeds, revoked ones included."""
-    page = await queries.list_feeds(read, caller, filters)
-    return Answer(page, next_link=next_link(here, page.next_cursor))
+    return Answer(await queries.list_feeds(read, caller, filters))
 
 
-@operation("post", "/calendar-feeds", permission=Action.CALENDARS_MANAGE, example=FEED_EXAMPLE)
+@operation(
+    "post",
+    "/calendar-feeds",
+    permission=Action.CALENDARS_MANAGE,
+    example=FEED_EXAMPLE,
+    problems=("secret_taken", "wrong_status"),
+)
 async def create_calendar_feed(
-    data: JSONBody[NewCalendarFeed], write: NamedDependency[Write], caller: NamedDependency[Caller]
+    data: JSONBody[NewCalendarFeed], write: Supplied[Write], caller: Supplied[Caller]
 ) -> Answer[CalendarFeed]:
     """Make a calendar of your agency's deadlines, at a secret address that this answer alone tells.
 
@@ -66,23 +69,30 @@ async def create_calendar_feed(
     make another: a repeated answer does not hold it.
     """
     made = _answer(await commands.create_feed(write, caller, data), created=True)
-    return made.told_once(address=None)
+    return made.with_secret(address=None)
 
 
 @operation("get", "/calendar-feeds/{feed_id:uuid}", permission=Action.CALENDARS_MANAGE, etag=True)
 async def get_calendar_feed(
-    feed_id: FromPath[UUID], read: NamedDependency[Read], caller: NamedDependency[Caller]
+    feed_id: FromPath[UUID], read: Supplied[Read], caller: Supplied[Caller]
 ) -> Answer[CalendarFeed]:
     """Read one calendar feed, without its address."""
     return _answer(await queries.get_feed(read, caller, feed_id))
 
 
-@operation("post", "/calendar-feeds/{feed_id:uuid}/revoke", permission=Action.CALENDARS_MANAGE, status=200, etag=True)
+@operation(
+    "post",
+    "/calendar-feeds/{feed_id:uuid}/revoke",
+    permission=Action.CALENDARS_MANAGE,
+    status=200,
+    etag=True,
+    problems=("wrong_status",),
+)
 async def revoke_calendar_feed(
     feed_id: FromPath[UUID],
-    write: NamedDependency[Write],
-    caller: NamedDependency[Caller],
-    if_match: NamedDependency[Expected],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
+    if_match: Supplied[Expected],
 ) -> Answer[CalendarFeed]:
     """Revoke a calendar feed: from now on its address leads nowhere."""
     return _answer(await commands.revoke_feed(write, caller, feed_id, if_match))
@@ -92,14 +102,21 @@ async def revoke_calendar_feed(
     "get",
     "/calendars/{file_name:str}",
     permission=None,
-    problems=(400, 404, 500, 503),
+    problems=(
+        "busy",
+        "database_busy",
+        "database_failed",
+        "internal_error",
+        "malformed",
+        "not_found",
+        "overloaded",
+        "unknown_parameter",
+    ),
     etag=True,
     public=True,
     produces=CALENDAR,
 )
-async def get_calendar(
-    file_name: FromPath[str], read: NamedDependency[Read], scope: NamedDependency[Scope]
-) -> CalendarAnswer:
+async def get_calendar(file_name: FromPath[str], read: Supplied[Read], scope: Supplied[Scope]) -> CalendarAnswer:
     """Read an agency's deadlines as an iCalendar file (RFC 5545), at the secret address of a feed.
 
     No token is needed: calendar programs have none. An all-day event stands on the civil day of each deadline that
@@ -113,5 +130,9 @@ async def get_calendar(
     return CalendarAnswer(b"" if same else await asyncio.to_thread(written, content), etag=etag)
 
 
-handlers = [list_calendar_feeds, create_calendar_feed, get_calendar_feed, revoke_calendar_feed]
-public_handlers = [get_calendar]
+router = Router(
+    path="/v1",
+    route_handlers=[list_calendar_feeds, create_calendar_feed, get_calendar_feed, revoke_calendar_feed],
+)
+public_router = Router(path="/", route_handlers=[get_calendar])
+"""What needs no token: calendars, at an address that is one."""

@@ -6,10 +6,10 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from registry.agreements.deadlines.rules import Due
-from registry.kernel.errors import WrongState
+from registry.platform.kernel.errors import WrongStatus
+from registry.platform.kernel.time import civil_day
 
 HORIZON: Final = timedelta(days=730)
 """How far ahead a calendar shows deadlines. What is overdue stays, however old; what is met or waived goes."""
@@ -38,11 +38,12 @@ def secret_in(file_name: str) -> str | None:
 
 def shows(due: Due, agency_id: UUID, now: datetime) -> bool:
     """Whether the agency's calendar shows the deadline: what concerns every party, and what is its own to do."""
-    today = now.astimezone(ZoneInfo(due.time_zone)).date()
-    return not due.met and due.agency_id in (None, agency_id) and due.on <= today + HORIZON
+    today = civil_day(now, due.time_zone)
+    concerned = due.agency_id in (None, agency_id) and agency_id not in due.not_of
+    return not due.met and concerned and due.on <= today + HORIZON
 
 
 def may_revoke(revoked_at: datetime | None) -> None:
-    """Raises WrongState for a feed that is revoked already."""
+    """Raises WrongStatus for a feed that is revoked already."""
     if revoked_at is not None:
-        raise WrongState("The calendar feed is revoked already.")
+        raise WrongStatus("The calendar feed is revoked already.")

@@ -5,9 +5,10 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from registry.kernel.actions import AllowedAction
-from registry.kernel.text import NAME_PATTERN
-from registry.kernel.time import Instant
+from registry.directory.agencies.schemas import AgencyReference
+from registry.platform.kernel.actions import AllowedAction
+from registry.platform.kernel.text import NAME_PATTERN
+from registry.platform.kernel.time import Instant
 
 Label = Annotated[
     str,
@@ -31,7 +32,7 @@ class CalendarFeed(Struct, kw_only=True, frozen=True):
     """A calendar of the agency's deadlines at a secret address."""
 
     id: UUID
-    agency_id: UUID
+    agency: AgencyReference
     label: str
     address: Annotated[
         str | None,
@@ -48,7 +49,7 @@ class CalendarFeed(Struct, kw_only=True, frozen=True):
 
 
 class CalendarFeedPage(Struct, kw_only=True, frozen=True):
-    """Calendar feeds, by id."""
+    """Calendar feeds of an agency."""
 
     items: list[CalendarFeed]
     next_cursor: str | None

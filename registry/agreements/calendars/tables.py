@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from registry.database.types import Instant, Uuid, table, unique
+from registry.platform.database.types import Instant, Uuid, table, unique
 
 calendar_feed = table(
     "calendar_feed",

@@ -2,22 +2,25 @@
 
 An event keeps its UID when its day moves; SEQUENCE grows with every change of what its day follows from, and DTSTAMP
 says when the last of them was, so that the same calendar is the same bytes. What is met, waived or gone is left out,
-and subscribers drop it at their next refresh. Titles, days and duties are in it, and never a clause's text.
+and subscribers drop it at their next refresh. Titles, days and duties are in it, and never a clause's text. Events
+carry no CLASS, since what is private some calendars show as “Busy”: who knows the secret address may read them. An
+event has alarms where somebody has to act by its day: at nine in the morning, its lead before and again the day before.
 """
 
 import hashlib
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 
-from icalendar import Calendar, Event
+from icalendar import Alarm, Calendar, Event
 
 from registry.agreements.calendars.queries import CalendarContent
-from registry.agreements.deadlines.periods import day_ends_at
-from registry.agreements.deadlines.rules import Due, Record
+from registry.agreements.deadlines.rules import LEAD_DAYS, Due, Record, asks_for_an_act
 from registry.agreements.deadlines.wording import TITLES, words
-from registry.agreements.in_force import term_end
+from registry.agreements.instruments.in_force import term_end
+from registry.platform.kernel.time import day_ends_at
 
 _DAY = timedelta(days=1)
+_NINE = timedelta(hours=9)
 _REFRESH = timedelta(hours=12)
 
 
@@ -69,7 +72,7 @@ def _summary(record: Record, due: Due) -> str:
     return f"{name}: {record.number} {record.title}"
 
 
-def _facts(record: Record, due: Due) -> tuple[str, datetime, int, date, str, str, str]:
+def _facts(record: Record, due: Due) -> tuple[str, datetime, int, date, str, str, str, tuple[int, ...]]:
     """What an event says, in the order in which `_event` takes it."""
     said = words(record, due)
     description = "\n".join(filter(None, [said.action, said.basis, said.citation]))
@@ -77,11 +80,21 @@ def _facts(record: Record, due: Due) -> tuple[str, datetime, int, date, str, str
     return (
         *(name, changed_at(record, due), revision(record, due), due.on, due.kind.value),
         *(_summary(record, due), description),
+        (LEAD_DAYS[due.kind], 1) if asks_for_an_act(due) else (),
     )
 
 
 @lru_cache(maxsize=16_384)
-def _event(name: str, at: datetime, sequence: int, on: date, kind: str, summary: str, description: str) -> bytes:
+def _event(  # as `_facts` says them
+    name: str,
+    at: datetime,
+    sequence: int,
+    on: date,
+    kind: str,
+    summary: str,
+    description: str,
+    alarms: tuple[int, ...],
+) -> bytes:
     """One event's bytes, kept: writing takes a third of a millisecond, and subscribers come back every few hours."""
     event = Event()
     event.add("uid", name)
@@ -93,6 +106,11 @@ def _event(name: str, at: datetime, sequence: int, on: date, kind: str, summary:
     event.add("summary", summary)
     event.add("description", description)
     event.add("categories", [kind])
-    event.add("class", "PRIVATE")
     event.add("transp", "TRANSPARENT")
+    for days in alarms:
+        alarm = Alarm()
+        alarm.add("action", "DISPLAY")
+        alarm.add("trigger", _NINE - days * _DAY)
+        alarm.add("description", summary)
+        event.add_component(alarm)
     return bytes(event.to_ical())

@@ -1,15 +1,18 @@
-"""What a version of an agreement says of a checklist, by its headings, its terms and its words. Pure.
+"""What a version of an agreement says of a checklist, by its words, its headings and its terms. Pure.
 
-It recognises, and does not understand: a clause that says the opposite of what is asked is found like any other, and
-what is found may still be bad law. Have counsel review.
+A clause is evidence where a sentence of it says what the item asks: words that say it, in the right sense, that no
+negation takes back and that do not leave the matter to another text. A sentence that settles nothing about the item
+denies it. What is found may still be bad law. Have counsel review.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
 from msgspec import Struct
 
 from registry.agreements.checks.schemas import (
+    Absence,
     Checklist,
     ChecklistFindings,
     ChecklistItem,
@@ -18,18 +21,22 @@ from registry.agreements.checks.schemas import (
     ItemStatus,
     Passage,
     Severity,
+    Sureness,
     Weakness,
 )
-from registry.agreements.checks.wording import Match, Wording
-from registry.agreements.rules import AgreementKind, Sensitivity
-from registry.agreements.terms import Terms
+from registry.agreements.instruments.rules import Sensitivity
+from registry.agreements.instruments.terms import Terms
+from registry.agreements.instruments.wording import NEGATIONS, Match, Wording
 
 _PASSAGES = 3
 _LEAST = Terms(categories=["any"])
 """Terms in which nothing is set."""
+# How many words before, between and after it a sentence may have that says nothing is settled of a matter.
+_NEAR, _FAR = 5, 14
+_FILLING = frozenset({"been", "be", "yet", "to", "here", "so", "expressly", "dealt", "further", "any", "with"})
 
 
-class Clause(Struct, kw_only=True, frozen=True):
+class ReadProvision(Struct, kw_only=True, frozen=True):
     """A provision, as far as it can be recognised."""
 
     number: str
@@ -38,41 +45,52 @@ class Clause(Struct, kw_only=True, frozen=True):
     sensitivity: Sensitivity = Sensitivity.PARTIES
 
 
-class Document(Struct, kw_only=True, frozen=True):
+class CheckedText(Struct, kw_only=True, frozen=True):
     """A version of an agreement, as far as it can be recognised."""
 
-    clauses: Sequence[Clause]
+    clauses: Sequence[ReadProvision]
     terms: Terms
     expires_on: date | None = None
     auto_renew_months: int | None = None
     review_every_months: int | None = None
 
 
-def applicable(
-    lists: Iterable[Checklist], *, kind: AgreementKind, headings: Collection[str], states: Collection[str]
-) -> list[Checklist]:
-    """The checklists meant for an agreement of this kind, with provisions so headed, among agencies of these states."""
-    return [
-        each
-        for each in lists
-        if _meant(each, kind, headings) and (not each.applies.states or not set(each.applies.states).isdisjoint(states))
-    ]
+class Measured(Struct, kw_only=True, frozen=True):
+    """How sure the recogniser is of a list: each of its items, and all of them on texts not looked at before."""
+
+    items: Mapping[str, Sureness] = {}
+    held_out: Sureness | None = None
 
 
-def _meant(checklist: Checklist, kind: AgreementKind, headings: Collection[str]) -> bool:
-    scope = checklist.applies
-    open_to_all = not scope.kinds and not scope.headings
-    return open_to_all or kind in scope.kinds or not set(scope.headings).isdisjoint(headings)
+class Recognition(Struct, kw_only=True, frozen=True):
+    """By what every item is recognised alike: the words for what is not settled, and how sure each list's items are."""
+
+    absence: Absence
+    measured: Mapping[str, Measured] = {}
 
 
-def examine(document: Document, lists: Iterable[Checklist]) -> list[ChecklistFindings]:
+class _Evidence(Struct, kw_only=True, frozen=True):
+    """Where the words of one item stand, each the first of its kind in its provision."""
+
+    saying: Mapping[int, Match]
+    elsewhere: Mapping[int, Match]
+    astray: Mapping[int, Match]
+    touching: Mapping[int, Match]
+    denying: Mapping[int, Match]
+    settled_nothing: bool
+
+
+NOT_MEASURED = Sureness(texts=0, templates=0, precision=None, recall=None, detail="Not measured.")
+
+
+def examine(document: CheckedText, lists: Iterable[Checklist], by: Recognition) -> list[ChecklistFindings]:
     """Each checklist held against the document, whose words are indexed once for all of them."""
-    wording = Wording([clause.text for clause in document.clauses])
-    return [_held_against(document, wording, checklist) for checklist in lists]
+    reading = _Reading(document, by.absence)
+    return [_held_against(reading, checklist, by.measured.get(checklist.code, Measured())) for checklist in lists]
 
 
-def _held_against(document: Document, wording: Wording, checklist: Checklist) -> ChecklistFindings:
-    items = [_finding(document, wording, item) for item in checklist.items]
+def _held_against(reading: "_Reading", checklist: Checklist, measured: Measured) -> ChecklistFindings:
+    items = [_finding(reading, item, measured.items.get(item.id, NOT_MEASURED)) for item in checklist.items]
     return ChecklistFindings(
         code=checklist.code,
         name=checklist.name,
@@ -81,6 +99,7 @@ def _held_against(document: Document, wording: Wording, checklist: Checklist) ->
         counsel=checklist.counsel,
         required=_counts(items, "required"),
         recommended=_counts(items, "recommended"),
+        how_sure=measured.held_out or NOT_MEASURED,
         items=items,
     )
 
@@ -91,27 +110,149 @@ def _counts(items: Sequence[ItemFinding], severity: Severity) -> FindingCounts:
         found=statuses.count("found"),
         weak=statuses.count("weak"),
         missing=statuses.count("missing"),
+        denied=statuses.count("denied"),
         for_counsel=statuses.count("for_counsel"),
     )
 
 
-def _finding(document: Document, wording: Wording, item: ChecklistItem) -> ItemFinding:
-    under = [n for n, clause in enumerate(document.clauses) if clause.heading in item.headings]
-    matches = _matches(wording, item)
-    homes = {*item.headings, *item.also_under}
-    saying = [n for n in sorted(matches) if document.clauses[n].heading in homes]
+class _Reading:
+    """A document with its words, and which sentences leave what they speak of open or to another text."""
+
+    def __init__(self, document: CheckedText, absence: Absence) -> None:
+        self.document = document
+        self.wording = Wording([clause.text for clause in document.clauses])
+        self._absence = absence
+        self._having = frozenset(absence.having)
+        self._nothing = frozenset(absence.nothing)
+        self._settling = frozenset(absence.settling)
+        self._rules = frozenset(absence.rules)
+        self._left_open = self._by_sentence(absence.left_open)
+        self._put_off = self._by_sentence(absence.put_off)
+        self._elsewhere = self._sentences(absence.elsewhere)
+
+    def _sentences(self, patterns: Sequence[str]) -> frozenset[int]:
+        return frozenset(match.sentence for pattern in patterns for match in self.wording.matches(pattern))
+
+    def _by_sentence(self, patterns: Sequence[str]) -> Mapping[int, Sequence[Match]]:
+        found: dict[int, list[Match]] = {}
+        for match in self._all(patterns):
+            found.setdefault(match.sentence, []).append(match)
+        return found
+
+    def evidence(self, item: ChecklistItem) -> _Evidence:
+        """Where the item is said, touched and denied."""
+        marks, homes = item.marks, {*item.headings, *item.also_under}
+        outside = self._sentences(marks.unless)
+        topics = self._all(marks.topic)
+        unsettled = self._all(marks.denies) + [match for match in topics if self._left_unsettled(match)]
+        absent = [match for match in topics if self._names_nothing(match)]
+        denied = {match.sentence for match in unsettled}
+        kinds: dict[str, list[Match]] = {kind: [] for kind in ("saying", "elsewhere", "astray", "touching")}
+        kinds["touching"] += self._all(marks.touches)
+        negated: list[Match] = []
+        # “No charge shall be made” says nothing is paid, and answers what is asked: patterns with a negation of their
+        # own come first, and what they say is not taken for a denial.
+        answered: set[int] = set()
+        patterns = sorted((*marks.says, *marks.words), key=lambda pattern: not _negative(pattern))
+        for pattern in patterns:
+            for match in self.wording.matches(pattern):
+                if match.sentence in denied or match.sentence in outside:
+                    continue
+                if _negative(pattern):
+                    kind = "saying"
+                    answered.add(match.sentence)
+                elif match.sentence not in answered and self.wording.negated(match):
+                    negated.append(match)
+                    continue
+                elif match.sentence in self._elsewhere:
+                    kind = "elsewhere"
+                elif self._is_left_open(match) or self._is_put_off(match):
+                    kind = "touching"
+                elif pattern in marks.says or self.document.clauses[match.ordinal].heading in homes:
+                    kind = "saying"
+                else:
+                    kind = "astray"
+                kinds[kind].append(match)
+        absent = [match for match in absent if match.sentence not in answered]
+        denied |= {match.sentence for match in absent}
+        spoken = {kind: [m for m in those if m.sentence not in denied] for kind, those in kinds.items()}
+        return _Evidence(
+            **{kind: _firsts(those) for kind, those in spoken.items()},
+            denying=_firsts([*unsettled, *absent, *negated]),
+            settled_nothing=bool(unsettled or absent),
+        )
+
+    def _all(self, patterns: Sequence[str]) -> list[Match]:
+        return [match for pattern in patterns for match in self.wording.matches(pattern)]
+
+    def _names_nothing(self, topic: Match) -> bool:
+        """Whether the sentence is “no … has been agreed” or the like of what the match names."""
+        before, after = self.wording.near(topic, _NEAR, _FAR)
+        if any(have in self._having and word in self._nothing for have, word in itertools.pairwise(before)):
+            return True
+        return bool(self._nothing & {*before} and self._settling & {*after})
+
+    def _left_unsettled(self, topic: Match) -> bool:
+        """Whether the sentence leaves open what the match names, has no rule for it, or says it is not settled."""
+        if self._is_left_open(topic):
+            return True
+        before, after = self.wording.near(topic, _FAR, _FAR)
+        if any(word in self._nothing and self._rules & {*before[at + 1 : at + 3]} for at, word in enumerate(before)):
+            return True
+        return any(self._unsettled(words, at) for words in (before, after) for at in range(len(words)))
+
+    def _is_left_open(self, said: Match) -> bool:
+        return any(not self.wording.apart(said, left) for left in self._left_open.get(said.sentence, ()))
+
+    def _is_put_off(self, said: Match) -> bool:
+        """Whether its clause only promises that somebody will settle it; “designated by the chief” says who does."""
+        return any(
+            not (said.first <= later.first and later.last < said.last)
+            and not self.wording.apart(said, later)
+            and (self.wording.follows(later) not in ("by", "as") or self.wording.asks(later))
+            for later in self._put_off.get(said.sentence, ())
+        )
+
+    def _unsettled(self, words: Sequence[str], at: int) -> bool:
+        """Whether “not agreed”, “never been settled” or the like begins there."""
+        if words[at] not in ("not", "never", "nowhere"):
+            return False
+        rest = [word for word in words[at + 1 : at + 5] if word not in _FILLING]
+        return bool(rest) and rest[0] in self._settling
+
+
+_NEGATIVES = NEGATIONS | {"without"}
+
+
+def _negative(pattern: str) -> bool:
+    """Whether a negation is part of what the pattern looks for."""
+    return any(word in _NEGATIVES for part in pattern.split() for word in part.split("|"))
+
+
+def _firsts(matches: Iterable[Match]) -> dict[int, Match]:
+    """Of each provision the first."""
+    found: dict[int, Match] = {}
+    for match in matches:
+        if match.ordinal not in found or match.start < found[match.ordinal].start:
+            found[match.ordinal] = match
+    return found
+
+
+def _finding(reading: _Reading, item: ChecklistItem, how_sure: Sureness) -> ItemFinding:
+    document, evidence = reading.document, reading.evidence(item)
     stated = [name for name in item.terms if is_stated(document.terms, name)]
     stated += [name for name in item.dates if getattr(document, name) is not None]
     silent = [name for name in item.terms if getattr(document.terms, name) == "silent"]
-    numbered = saying or sorted({*under, *matches})
-    reasons = list(_reasons(document, under=under, matches=matches, saying=saying, stated=stated, silent=silent))
+    under = [n for n, clause in enumerate(document.clauses) if clause.heading in item.headings]
     status: ItemStatus
-    if not (homes or item.terms or item.dates or item.words):
-        status, reasons = "for_counsel", []
-    elif reasons:
-        status = "weak" if numbered else "missing"
+    shown: Mapping[int, Match]
+    if not (item.headings or item.also_under or item.terms or item.dates or item.marks.says or item.marks.words):
+        status, shown, reasons = "for_counsel", {}, []
     else:
-        status = "found"
+        status, shown = _outcome(evidence, under=bool(under), stated=bool(stated and not item.requires_clause))
+        reasons = list(_reasons(document, item, evidence, status, under=under, stated=stated, silent=silent))
+    own = {*under}  # what stands under a heading of the item is quoted first
+    numbered = sorted(shown) if shown else under if status == "weak" else []
     return ItemFinding(
         id=item.id,
         title=item.title,
@@ -121,19 +262,26 @@ def _finding(document: Document, wording: Wording, item: ChecklistItem) -> ItemF
         status=status,
         provisions=[document.clauses[n].number for n in numbered],
         terms=stated,
-        passages=_passages(document, wording, [matches[n] for n in numbered if n in matches]),
+        passages=_passages(
+            document, reading.wording, [shown[n] for n in sorted(shown, key=lambda n: (n not in own, n))]
+        ),
         reasons=reasons,
+        how_sure=how_sure,
     )
 
 
-def _matches(wording: Wording, item: ChecklistItem) -> dict[int, Match]:
-    """For each provision that says it in words, the first place where it does."""
-    found: dict[int, Match] = {}
-    for pattern in item.words:
-        for match in wording.matches(pattern):
-            if match.ordinal not in found or match.start < found[match.ordinal].start:
-                found[match.ordinal] = match
-    return found
+def _outcome(evidence: _Evidence, *, under: bool, stated: bool) -> tuple[ItemStatus, Mapping[int, Match]]:
+    """What is answered, and the places that it rests on: those which say it, else those which only speak of it."""
+    touching = {**evidence.touching, **evidence.astray, **evidence.elsewhere}
+    if evidence.saying and not evidence.settled_nothing:
+        return "found", evidence.saying
+    if evidence.saying:
+        return "weak", {**evidence.denying, **evidence.saying}
+    if evidence.denying:
+        return "denied", evidence.denying
+    if touching or under or stated:
+        return "weak", touching
+    return "missing", {}
 
 
 def is_stated(terms: Terms, name: str) -> bool:
@@ -142,36 +290,60 @@ def is_stated(terms: Terms, name: str) -> bool:
 
 
 def _reasons(
-    document: Document,
+    document: CheckedText,
+    item: ChecklistItem,
+    evidence: _Evidence,
+    status: ItemStatus,
     *,
     under: Sequence[int],
-    matches: Mapping[int, Match],
-    saying: Sequence[int],
     stated: Sequence[str],
     silent: Sequence[str],
 ) -> Iterator[Weakness]:
-    """Why the item is not found; nothing when it is."""
-    if saying and silent and not stated:
-        detail = f"{_listed(document, saying)} says it, yet the terms say “silent” of {' and '.join(silent)}."
-        yield Weakness(code="term_silent", detail=f"{detail} Whoever decides by the terms is told nothing.")
-    if saying or stated:
+    """Why the item is not found, and what is to be minded where it is."""
+    if status == "found":
+        if silent and not stated:
+            detail = f"{_listed(document, evidence.saying)} says it, yet the terms say “silent” of {_and(silent)}."
+            yield Weakness(code="term_silent", detail=f"{detail} Whoever decides by the terms is told nothing.")
         return
-    if under:
-        detail = f"{_listed(document, under)} stands under the heading, but no words in it say what is asked."
-        yield Weakness(code="heading_without_words", detail=detail)
-    if matches:
-        detail = f"{_listed(document, sorted(matches))} mentions it under another heading, perhaps in passing."
+    if evidence.saying:
+        detail = f"{_listed(document, evidence.saying)} says it, and {_listed(document, evidence.denying, inside=True)}"
+        yield Weakness(code="said_and_denied", detail=f"{detail} says that it is not settled.")
+    elif status == "denied":
+        detail = f"{_listed(document, evidence.denying)} says that there is no such thing, or that it is left open."
+        yield Weakness(code="denied", detail=detail)
+    if evidence.elsewhere and not evidence.saying:
+        detail = f"{_listed(document, evidence.elsewhere)} leaves it to another text, which was not read."
+        yield Weakness(code="left_elsewhere", detail=detail)
+    if evidence.astray and not evidence.saying:
+        detail = f"{_listed(document, evidence.astray)} mentions it under another heading, perhaps in passing."
         yield Weakness(code="words_without_heading", detail=detail)
-    if not under and not matches:
+    if evidence.touching and not evidence.saying:
+        detail = f"{_listed(document, evidence.touching)} touches it, and does not say what is asked."
+        yield Weakness(code="touched", detail=detail)
+    spoken = {*evidence.saying, *evidence.denying, *evidence.elsewhere, *evidence.touching, *evidence.astray}
+    if bare := [n for n in under if n not in spoken]:
+        detail = f"{_listed(document, bare)} stands under the heading, but no words in it say what is asked."
+        yield Weakness(code="heading_without_words", detail=detail)
+    if stated:
+        asked = "The source asks that the text say it." if item.requires_clause else "Only the terms say it."
+        yield Weakness(
+            code="term_alone", detail=f"{_and(stated).capitalize()} is set, and no provision says it. {asked}"
+        )
+    elif not spoken and not bare:
         yield Weakness(code="not_said", detail="Neither a provision nor a term says it.")
 
 
-def _listed(document: Document, ordinals: Sequence[int]) -> str:
-    first = document.clauses[ordinals[0]].number
-    return f"Provision {first}" if len(ordinals) == 1 else f"Provision {first} (and {len(ordinals) - 1} more)"
+def _and(names: Sequence[str]) -> str:
+    return " and ".join(names)
 
 
-def _passages(document: Document, wording: Wording, matches: Sequence[Match]) -> list[Passage]:
+def _listed(document: CheckedText, ordinals: Iterable[int], *, inside: bool = False) -> str:
+    numbers = [document.clauses[n].number for n in sorted(ordinals)]
+    named = f"{'provision' if inside else 'Provision'} {numbers[0]}"
+    return named if len(numbers) == 1 else f"{named} (and {len(numbers) - 1} more)"
+
+
+def _passages(document: CheckedText, wording: Wording, matches: Sequence[Match]) -> list[Passage]:
     """The words of the first few; restricted text is counted and never quoted."""
     open_ones = [m for m in matches if document.clauses[m.ordinal].sensitivity is not Sensitivity.RESTRICTED]
     return [

@@ -1,18 +1,18 @@
-"""Checklists and what they find, and conflicts between agreements: on the wire, and in the shipped files."""
+"""Checklists and what they find, and contradictions between agreements: on the wire, and in the shipped files."""
 
 from typing import Annotated, Literal
 from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from registry.agreements.checks.wording import Pattern
-from registry.agreements.rules import AgreementKind
-from registry.http.paging import Page
-from registry.kernel.text import NAME_PATTERN, Code, Name
-from registry.kernel.time import Instant
+from registry.agreements.instruments.remarks import Remark
+from registry.agreements.instruments.wording import Pattern
+from registry.agreements.law.rules import AppliesTo, LawText, Source, State
+from registry.platform.http.paging import NewestFirst
+from registry.platform.kernel.text import NAME_PATTERN, Code, Name
+from registry.platform.kernel.time import CivilDate, Instant
 
 Sentence = Annotated[str, Meta(min_length=1, max_length=600, pattern=NAME_PATTERN)]
-State = Annotated[str, Meta(min_length=2, max_length=2, pattern=r"\A[A-Z]{2}\Z", examples=["FL"])]
 VersionNo = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 Severity = Annotated[
     Literal["required", "recommended"],
@@ -20,12 +20,48 @@ Severity = Annotated[
 ]
 DateName = Literal["expires_on", "auto_renew_months", "review_every_months"]
 ItemStatus = Annotated[
-    Literal["found", "weak", "missing", "for_counsel"],
+    Literal["found", "weak", "missing", "denied", "for_counsel"],
     Meta(
         description="`weak`: something speaks of it, but not so that one may rely on it (see `reasons`). "
+        "`denied`: a clause says that there is no such thing, or that it is left open. "
         "`for_counsel`: no rule can tell; a person must."
     ),
 ]
+FewWords = Annotated[list[Annotated[str, Meta(min_length=1, max_length=40)]], Meta(max_length=200)]
+Patterns = Annotated[list[Pattern], Meta(max_length=60)]
+
+
+class Marks(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """What a matter is recognised by in words; several items may share it."""
+
+    says: Annotated[Patterns, Meta(description="Any of these says it, wherever it stands.")] = []
+    words: Annotated[Patterns, Meta(description="Any of these says it under a heading of the item.")] = []
+    touches: Annotated[Patterns, Meta(description="Any of these only touches it.")] = []
+    unless: Annotated[
+        Patterns, Meta(description="A sentence with one of these speaks of something else and does not say it.")
+    ] = []
+    topic: Annotated[
+        Patterns, Meta(description="What it is about: a sentence that settles nothing about it denies it.")
+    ] = []
+    denies: Annotated[Patterns, Meta(description="Any of these denies it.")] = []
+
+
+class Absence(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """The words in which an agreement says that something is not settled."""
+
+    having: FewWords
+    nothing: FewWords
+    settling: FewWords
+    rules: FewWords
+    left_open: Patterns
+    put_off: Annotated[
+        Patterns,
+        Meta(
+            description="A clause with one of these leaves the matter to somebody's later word, unless “by” or “as” "
+            "follows and says whose or what."
+        ),
+    ]
+    elsewhere: Annotated[Patterns, Meta(description="A sentence with one of these leaves the matter to another text.")]
 
 
 class ChecklistItem(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -36,28 +72,18 @@ class ChecklistItem(Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tru
     asks: Sentence
     citation: Sentence
     severity: Severity
+    requires_clause: Annotated[
+        bool, Meta(description="Whether the source asks that the text itself say it: a term alone is then nothing.")
+    ] = False
     headings: Annotated[
         list[Code], Meta(max_length=12, description="Headings of its own: one without its words is weak.")
     ] = []
     also_under: Annotated[
         list[Code], Meta(max_length=12, description="Headings under which its words count as much.")
     ] = []
-    terms: Annotated[list[Code], Meta(max_length=12, description="Terms of which any one that is set says it.")] = []
-    dates: Annotated[list[DateName], Meta(max_length=4, description="Dates of which any one that is set says it.")] = []
-    words: Annotated[list[Pattern], Meta(max_length=40, description="Patterns of which any one says it.")] = []
-
-
-class ChecklistScope(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """The agreements a checklist is applied to unless another is asked for: all conditions hold; an empty one does.
-
-    A provision under one of the `headings` serves in place of the kind.
-    """
-
-    kinds: Annotated[list[AgreementKind], Meta(max_length=20)] = []
-    headings: Annotated[list[Code], Meta(max_length=20)] = []
-    states: Annotated[
-        list[State], Meta(max_length=60, description="At least one party is an agency of one of them.")
-    ] = []
+    terms: Annotated[list[Code], Meta(max_length=12, description="Terms that touch it, if set; no more.")] = []
+    dates: Annotated[list[DateName], Meta(max_length=4, description="Dates that touch it, if set; no more.")] = []
+    marks: Marks = Marks()
 
 
 class Checklist(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -66,9 +92,11 @@ class Checklist(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     code: Annotated[Code, Meta(examples=["fl_23_1225"])]
     name: Name
     jurisdiction: Annotated[State | None, Meta(description="The state whose law it is; null for none.")]
-    citation: Sentence
-    applies: ChecklistScope
-    verified: Annotated[Sentence, Meta(description="Against which text its items were checked, and when.")]
+    citation: LawText
+    applies_to: AppliesTo
+    source: Source
+    checked_on: Annotated[CivilDate, Meta(description="The day on which its items were checked.")]
+    checked_against: Annotated[LawText, Meta(description="What was read then.")]
     counsel: Annotated[Sentence, Meta(description="What it cannot tell: have counsel review.")]
     items: Annotated[list[ChecklistItem], Meta(min_length=1, max_length=60)]
 
@@ -80,7 +108,8 @@ class ChecklistSummary(Struct, kw_only=True, frozen=True):
     name: str
     jurisdiction: str | None
     citation: str
-    applies: ChecklistScope
+    applies_to: AppliesTo
+    source: Source
     item_count: int
 
 
@@ -98,9 +127,29 @@ class Passage(Struct, kw_only=True, frozen=True):
 
 
 class Weakness(Struct, kw_only=True, frozen=True):
-    """Why an item is not found, or not well enough."""
+    """Why an item is not found, or not well enough, or what is to be minded though it is."""
 
-    code: Literal["heading_without_words", "words_without_heading", "term_silent", "not_said"]
+    code: Literal[
+        "heading_without_words",
+        "words_without_heading",
+        "touched",
+        "left_elsewhere",
+        "said_and_denied",
+        "denied",
+        "term_alone",
+        "term_silent",
+        "not_said",
+    ]
+    detail: str
+
+
+class Sureness(Struct, kw_only=True, frozen=True):
+    """How often “found” was right, and how often it was missed, on texts that people read first."""
+
+    texts: Annotated[int, Meta(description="How many texts it was tried on; 0 where it was not measured.")]
+    templates: Annotated[int, Meta(description="How many different texts they are: copies of one are much alike.")]
+    precision: Annotated[float | None, Meta(description="Share of what was read as found that was; null if nothing.")]
+    recall: Annotated[float | None, Meta(description="Share of what was said that was read as found; null if nothing.")]
     detail: str
 
 
@@ -119,6 +168,7 @@ class ItemFinding(Struct, kw_only=True, frozen=True):
         list[Passage], Meta(description="From the first three of them; never from a restricted provision.")
     ]
     reasons: list[Weakness]
+    how_sure: Annotated[Sureness, Meta(description="On the texts with which the item's words were chosen.")]
 
 
 class FindingCounts(Struct, kw_only=True, frozen=True):
@@ -127,6 +177,7 @@ class FindingCounts(Struct, kw_only=True, frozen=True):
     found: int = 0
     weak: int = 0
     missing: int = 0
+    denied: int = 0
     for_counsel: int = 0
 
 
@@ -140,6 +191,7 @@ class ChecklistFindings(Struct, kw_only=True, frozen=True):
     counsel: str
     required: FindingCounts
     recommended: FindingCounts
+    how_sure: Annotated[Sureness, Meta(description="All its items on texts that nobody looked at before.")]
     items: list[ItemFinding]
 
 
@@ -150,6 +202,13 @@ class AgreementCompleteness(Struct, kw_only=True, frozen=True):
     version_no: int
     version_sha256: Annotated[str | None, Meta(description="Null while the text is not frozen.")]
     checklists: list[ChecklistFindings]
+    remarks: Annotated[
+        list[Remark],
+        Meta(
+            description="Where a clause that is not restricted writes another figure than the term it says, and "
+            "whether the paper from which the version was recorded is not on file."
+        ),
+    ]
 
 
 class CompletenessQuery(Struct, kw_only=True, frozen=True):
@@ -171,13 +230,13 @@ class TermPlace(Struct, kw_only=True, frozen=True):
     provision: Annotated[str | None, Meta(description="Number of the provision that says it, where one is named.")]
 
 
-class Conflict(Struct, kw_only=True, frozen=True):
+class Contradiction(Struct, kw_only=True, frozen=True):
     """A term that two agreements between the same parties say differently."""
 
     term: str
     severity: Annotated[
-        Literal["conflict", "differs"],
-        Meta(description="`conflict`: both cannot hold for one loan. `differs`: who meets the stricter meets both."),
+        Literal["contradicts", "differs"],
+        Meta(description="`contradicts`: both cannot hold for one loan. `differs`: who meets the stricter meets both."),
     ]
     stricter: Annotated[
         Literal["this", "other"] | None, Meta(description="Which of the two asks for more; null where neither does.")
@@ -198,11 +257,11 @@ class ComparedAgreement(Struct, kw_only=True, frozen=True):
     bound_together_from: Annotated[Instant, Meta(description="From when on both can bind the same two parties.")]
     parties_in_common: Annotated[int, Meta(description="How many parties of this one the other then binds.")]
     categories: Annotated[list[str], Meta(description="What both cover.")]
-    conflicts: Annotated[list[Conflict], Meta(description="Empty where the two agree.")]
+    contradictions: Annotated[list[Contradiction], Meta(description="Empty where the two agree.")]
 
 
-class AgreementConflictPage(Struct, kw_only=True, frozen=True):
-    """The agreements that the one in question was compared with, by id."""
+class AgreementContradictionPage(Struct, kw_only=True, frozen=True):
+    """The agreements that the one in question was compared with."""
 
     agreement_id: UUID
     version_no: int
@@ -211,7 +270,7 @@ class AgreementConflictPage(Struct, kw_only=True, frozen=True):
     next_cursor: str | None
 
 
-class ConflictQuery(Page, kw_only=True, frozen=True):
+class ContradictionQuery(NewestFirst, kw_only=True, frozen=True):
     """From when on it is asked, and of which text."""
 
     as_of: Annotated[Instant, Meta(description="What binds then or later; now if absent.")] | None = None

@@ -1,1 +1,1 @@
-"""What an agreement makes due and when: derived from its dates, never typed."""
+"""What an agreement makes due and when, derived from its dates; its periodic reviews, retention and legal holds."""

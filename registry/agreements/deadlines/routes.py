@@ -1,32 +1,163 @@
-"""The list of deadlines."""
+"""The list of deadlines; periodic review, retention and legal holds."""
 
-from litestar.di import NamedDependency
+from uuid import UUID
 
-from registry.access.operations import operation
-from registry.access.permissions import Action
-from registry.access.principals import Caller
-from registry.agreements.deadlines import queries
-from registry.agreements.deadlines.schemas import DeadlinePage, DeadlineQuery
-from registry.database.handles import Read
-from registry.http.answers import Answer
-from registry.http.links import next_link
+from litestar import Router
+from litestar.params import FromPath, JSONBody
+
+from registry.agreements.deadlines import commands
+from registry.agreements.deadlines.queries import listing
+from registry.agreements.deadlines.schemas import (
+    HOLD_EXAMPLE,
+    LIFTING_EXAMPLE,
+    RETENTION_EXAMPLE,
+    REVIEW_EXAMPLE,
+    CompletedReview,
+    DeadlinePage,
+    DeadlineQuery,
+    HoldLifting,
+    NewHold,
+    PeriodicReview,
+    PeriodicReviewPage,
+    Retention,
+    RetentionSetting,
+)
+from registry.platform.access.operations import Supplied, operation
+from registry.platform.access.permissions import Action
+from registry.platform.access.principals import Caller
+from registry.platform.database.handles import Read, Write
+from registry.platform.http.answers import Answer, entity_tag
+from registry.platform.http.paging import NewestFirst
+from registry.platform.kernel.versions import Expected
 
 
 @operation("get", "/deadlines", permission=Action.AGREEMENTS_READ, query=DeadlineQuery)
 async def list_deadlines(
-    read: NamedDependency[Read],
-    filters: NamedDependency[DeadlineQuery],
-    caller: NamedDependency[Caller],
-    here: NamedDependency[str],
+    read: Supplied[Read],
+    filters: Supplied[DeadlineQuery],
+    caller: Supplied[Caller],
 ) -> Answer[DeadlinePage]:
     """List what falls due under your agency's agreements, soonest first.
 
-    Notice, renewal, expiry, review, ratification, insurance, approvals, filing and retention, of every agreement that
-    your agency keeps or is a party to; computed from their dates at the instant of asking. `overdue` is what somebody
-    should have done; a notice day or renewal that went by gives way to the next.
+    Notice, renewal, expiry, review, ratification, answers to reports, insurance, approvals, filing and retention, of
+    every agreement that your agency keeps or is a party to; computed from their dates at the instant of asking.
+    `overdue` is what somebody should have done; a notice day or renewal that went by gives way to the next.
     """
-    page = await queries.list_deadlines(read, caller.principal, filters, caller.now)
-    return Answer(page, next_link=next_link(here, page.next_cursor))
+    return Answer(await listing.list_deadlines(read, caller.principal, filters, caller.now))
 
 
-handlers = [list_deadlines]
+_PATH = "/agreements/{agreement_id:uuid}"
+
+
+def _answer(found: Retention) -> Answer[Retention]:
+    return Answer(found, etag=entity_tag(found.version, found.kept_until, found.why, found.allowed_actions))
+
+
+@operation("get", _PATH + "/periodic-reviews", permission=Action.AGREEMENTS_READ, query=NewestFirst)
+async def list_agreement_periodic_reviews(
+    agreement_id: FromPath[UUID],
+    read: Supplied[Read],
+    filters: Supplied[NewestFirst],
+    caller: Supplied[Caller],
+) -> Answer[PeriodicReviewPage]:
+    """List an agreement's periodic reviews and when the next is due, for its parties."""
+    return Answer(await listing.list_periodic_reviews(read, caller, agreement_id, filters))
+
+
+@operation(
+    "post",
+    _PATH + "/complete-review",
+    permission=Action.AGREEMENTS_KEEP,
+    status=200,
+    example=REVIEW_EXAMPLE,
+    etag=True,
+    problems=("not_then", "wrong_status"),
+)
+async def complete_agreement_review(
+    agreement_id: FromPath[UUID],
+    data: JSONBody[CompletedReview],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
+    if_match: Supplied[Expected],
+) -> Answer[PeriodicReview]:
+    """Enter a periodic review that was held; the next is due a cycle after it."""
+    found, version = await commands.complete_review(write, caller, agreement_id, data, if_match)
+    return Answer(found, etag=entity_tag(version, found.id))
+
+
+@operation("get", _PATH + "/retention", permission=Action.AGREEMENTS_READ, etag=True)
+async def get_agreement_retention(
+    agreement_id: FromPath[UUID], read: Supplied[Read], caller: Supplied[Caller]
+) -> Answer[Retention]:
+    """Read until when an agreement's record is kept, by which schedule, and what holds it; for its parties."""
+    return _answer(await listing.get_retention(read, caller, agreement_id))
+
+
+@operation(
+    "post",
+    _PATH + "/set-retention",
+    permission=Action.AGREEMENTS_KEEP,
+    status=200,
+    example=RETENTION_EXAMPLE,
+    etag=True,
+)
+async def set_agreement_retention(
+    agreement_id: FromPath[UUID],
+    data: JSONBody[RetentionSetting],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
+    if_match: Supplied[Expected],
+) -> Answer[Retention]:
+    """Set how many years an agreement's record is kept once it has ended.
+
+    Without it the schedule of the custodian's state counts, where one is shipped. Have counsel review.
+    """
+    return _answer(await commands.set_retention(write, caller, agreement_id, data, if_match))
+
+
+@operation(
+    "post", _PATH + "/place-hold", permission=Action.AGREEMENTS_HOLD, status=200, example=HOLD_EXAMPLE, etag=True
+)
+async def place_agreement_hold(
+    agreement_id: FromPath[UUID],
+    data: JSONBody[NewHold],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
+    if_match: Supplied[Expected],
+) -> Answer[Retention]:
+    """Place a legal hold: while any stands, the record has no end of retention."""
+    return _answer(await commands.place_hold(write, caller, agreement_id, data, if_match))
+
+
+@operation(
+    "post",
+    _PATH + "/lift-hold",
+    permission=Action.AGREEMENTS_HOLD,
+    status=200,
+    example=LIFTING_EXAMPLE,
+    etag=True,
+    problems=("unknown_hold", "wrong_status"),
+)
+async def lift_agreement_hold(
+    agreement_id: FromPath[UUID],
+    data: JSONBody[HoldLifting],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
+    if_match: Supplied[Expected],
+) -> Answer[Retention]:
+    """Lift one legal hold; others go on."""
+    return _answer(await commands.lift_hold(write, caller, agreement_id, data, if_match))
+
+
+router = Router(
+    path="/v1",
+    route_handlers=[
+        list_deadlines,
+        list_agreement_periodic_reviews,
+        complete_agreement_review,
+        get_agreement_retention,
+        set_agreement_retention,
+        place_agreement_hold,
+        lift_agreement_hold,
+    ],
+)

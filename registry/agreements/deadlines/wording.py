@@ -2,18 +2,23 @@
 
 from msgspec import Struct
 
-from registry.agreements.deadlines.rules import DeadlineKind, Due, Record, renews
-from registry.agreements.in_force import term_end
+from registry.agreements.deadlines.rules import DeadlineKind, Due, Record
+from registry.agreements.instruments.consent import ReportedKind
+from registry.agreements.instruments.in_force import term_end
+from registry.platform.kernel.time import civil_day
 
 TITLES: dict[DeadlineKind, str] = {
     DeadlineKind.LAST_NOTICE: "Last day to give notice",
     DeadlineKind.RENEWAL: "Renews by itself",
     DeadlineKind.EXPIRY: "Last day in force",
+    DeadlineKind.GAP: "Term ends before the next begins",
     DeadlineKind.REVIEW: "Periodic review due",
     DeadlineKind.RATIFICATION: "Ratification in writing due",
+    DeadlineKind.ANSWER: "Last day to contest what was reported",
     DeadlineKind.INSURANCE: "Proof of insurance lapses",
     DeadlineKind.APPROVAL: "Governing body's approval lapses",
     DeadlineKind.FILING: "Filing or publication due",
+    DeadlineKind.SURVIVAL_END: "Surviving clause ends",
     DeadlineKind.RETENTION_END: "Record may be disposed of after",
 }
 
@@ -22,9 +27,19 @@ HEADINGS: dict[DeadlineKind, str] = {
     DeadlineKind.LAST_NOTICE: "termination",
     DeadlineKind.RENEWAL: "renewal",
     DeadlineKind.EXPIRY: "term",
+    DeadlineKind.GAP: "term",
     DeadlineKind.REVIEW: "review",
     DeadlineKind.INSURANCE: "insurance",
     DeadlineKind.RETENTION_END: "records",
+}
+
+_REPORTED: dict[ReportedKind, str] = {
+    ReportedKind.SIGNED: "signed",
+    ReportedKind.AGREED_VERBALLY: "agreed by word of mouth",
+    ReportedKind.GAVE_NOTICE: "gave notice",
+    ReportedKind.WITHDREW: "left",
+    ReportedKind.CONSENTED: "consented to what was proposed",
+    ReportedKind.WAS_NOTIFIED: "was told of what was proposed",
 }
 
 _ENDED = {
@@ -46,11 +61,19 @@ def words(record: Record, due: Due) -> Words:
     """The words for one deadline of the record."""
     match due.kind:
         case DeadlineKind.LAST_NOTICE:
-            return _notice(record, due)
+            return _notice(due)
         case DeadlineKind.RENEWAL:
             return _renewal(record, due)
         case DeadlineKind.EXPIRY:
             return _expiry(record, due)
+        case DeadlineKind.GAP:
+            assert record.gap is not None
+            begins = civil_day(record.gap.until, record.time_zone)
+            return Words(
+                f"The text that holds ends then, and the next begins only on {begins}: nobody is bound in between.",
+                None,
+                "Sign an amendment that closes the gap, or arrange for the days without an agreement.",
+            )
         case DeadlineKind.REVIEW:
             return _review(record)
         case DeadlineKind.RATIFICATION:
@@ -58,6 +81,14 @@ def words(record: Record, due: Due) -> Words:
                 "Activated by word of mouth; it binds only until then unless it is ratified.",
                 None,
                 "Ratified." if due.met else "Have every party that agreed by word of mouth sign the text.",
+            )
+        case DeadlineKind.ANSWER:
+            assert due.report is not None
+            return Words(
+                f"It was reported that the party {_REPORTED[due.report.kind]} on {due.report.acted_on}. It has effect "
+                "then, from the day of the act, unless the party contests it before.",
+                None,
+                "Read the evidence that is on file, then confirm the report or contest it.",
             )
         case DeadlineKind.INSURANCE:
             lacking = "Put a liability certificate on file: there is none." if due.missing else None
@@ -71,6 +102,13 @@ def words(record: Record, due: Due) -> Words:
             assert due.duty is not None
             done = "Done, with proof." if due.met else "Do it and enter the proof, or waive the duty with a reason."
             return Words(due.duty.title, due.duty.citation, done)
+        case DeadlineKind.SURVIVAL_END:
+            months = next(each.months for each in record.surviving if each.clause == due.clause)
+            return Words(
+                f"Provision {due.clause} goes on for {months} months after the agreement has ended.",
+                None,
+                "Keep to it through that day; have counsel review what goes on beyond it.",
+            )
         case DeadlineKind.RETENTION_END:
             assert record.keeping is not None
             years = f"{record.keeping.years} years after the agreement ended"
@@ -81,23 +119,24 @@ def words(record: Record, due: Due) -> Words:
             )
 
 
-def _notice(record: Record, due: Due) -> Words:
-    days = record.notice_days
-    basis = f"Notice is {days} days, the day of the notice not counted."
-    if renews(record.renewal, due.term):
-        return Words(basis, None, "Decide whether to stay: without notice by then the next term follows by itself.")
-    return Words(basis, None, "Decide whether to stay: a later notice runs beyond the term.")
+def _notice(due: Due) -> Words:
+    others = " for parties without a period of their own" if due.not_of else ""
+    basis = f"Notice is {due.period}{others}, the day of the notice not counted."
+    return Words(basis, None, "Decide whether to stay: without notice by then the next term follows by itself.")
 
 
 def _renewal(record: Record, due: Due) -> Words:
     assert record.expires_on is not None
     assert record.renewal is not None
     until = term_end(record.expires_on, record.renewal.months * (due.term + 1))
+    in_time = "give notice in time."
+    if not record.notice.periods:
+        in_time = "give notice; the text does not say how long before, so have counsel review."
     left = "" if record.renewal.times is None else f", {record.renewal.times - due.term} time(s) more"
     return Words(
         f"It renews by itself for {record.renewal.months} months at the end of each term{left}.",
         None,
-        f"Nothing, if the parties want it to go on until {until}; otherwise give notice in time.",
+        f"Nothing, if the parties want it to go on until {until}; otherwise {in_time}",
     )
 
 
@@ -105,7 +144,7 @@ def _expiry(record: Record, due: Due) -> Words:
     if due.ended_by in _ENDED:
         return Words(f"It ends then: {_ENDED[due.ended_by]}.", None, "Arrange for what goes on without it.")
     basis = "Its last day in force, with no renewal to follow."
-    if due.met:
+    if due.settled:
         return Words(basis, None, "Nothing: the last review decided to let it end.")
     return Words(basis, None, "Renew or replace it before then, or enter a review that lets it end.")
 

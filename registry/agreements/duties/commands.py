@@ -3,29 +3,28 @@
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import msgspec
 from sqlalchemy.engine import Row
 
-from registry.access.permissions import Action
-from registry.access.principals import Caller
-from registry.agreements.commands.holding import changed, held, parties_of
-from registry.agreements.deadlines.periods import on_calendar
-from registry.agreements.duties.queries import DutyFact, as_duty, duties_of
+from registry.agreements.duties.queries import DutyFact, agencies_of, as_duty, duties_of, proofs_on_file
 from registry.agreements.duties.rules import DutyAction, ProofKind, advance, checked_proof
 from registry.agreements.duties.schemas import Duty, Fulfilment, NewDuty, Waiver
 from registry.agreements.duties.tables import agreement_duty
-from registry.database.handles import Write
-from registry.kernel.errors import Fault, Forbidden, NotFound, RuleBroken, WrongState
-from registry.kernel.ids import new_id
-from registry.kernel.versions import Expected
+from registry.agreements.instruments.commands.holding import changed, held, parties_of, today_of
+from registry.platform.access.permissions import Action
+from registry.platform.access.principals import Caller
+from registry.platform.database.handles import Write
+from registry.platform.kernel.errors import Forbidden, NotFound, RuleBroken, WrongStatus
+from registry.platform.kernel.ids import new_id
+from registry.platform.kernel.time import on_calendar
+from registry.platform.kernel.versions import Expected
 
 _INSERT = agreement_duty.insert()
 
 
 async def enter_duty(write: Write, caller: Caller, agreement_id: UUID, new: NewDuty) -> Duty:
-    """Enter a duty of a party by hand. Raises WrongState before execution, RuleBroken for an agency that is no party.
+    """Enter a duty of a party by hand. Raises WrongStatus before execution, RuleBroken for an agency that is no party.
 
     A party enters its own; the custodian any party's.
     """
@@ -34,11 +33,19 @@ async def enter_duty(write: Write, caller: Caller, agreement_id: UUID, new: NewD
     agency_id = new.agency_id or caller.agency_id
     _for_own(caller, row, agency_id)
     if agency_id not in await parties_of(write, row.id):
-        fault = Fault(pointer="/agency_id", code="not_a_party", detail="not a party to the agreement")
-        raise RuleBroken("That agency is not a party to the agreement.", "not_a_party", faults=[fault])
+        raise RuleBroken.at(
+            "That agency is not a party to the agreement.",
+            "not_a_party",
+            "not a party to the agreement",
+            pointer="/agency_id",
+        )
     if not on_calendar(new.due_on):
-        fault = Fault(pointer="/due_on", code="date_out_of_range", detail="not between 1900 and 2200")
-        raise RuleBroken("Give a date between the years 1900 and 2200.", "date_out_of_range", faults=[fault])
+        raise RuleBroken.at(
+            "Give a date between the years 1900 and 2200.",
+            "date_out_of_range",
+            "not between 1900 and 2200",
+            pointer="/due_on",
+        )
     duty = DutyFact(
         id=new_id(),
         agreement_id=row.id,
@@ -55,7 +62,7 @@ async def enter_duty(write: Write, caller: Caller, agreement_id: UUID, new: NewD
 async def fulfil_duty(
     write: Write, caller: Caller, agreement_id: UUID, duty_id: UUID, fulfilment: Fulfilment, expected: Expected
 ) -> Duty:
-    """Record that a duty was done, with proof. Raises NotFound, Forbidden, WrongState for one that is closed."""
+    """Record that a duty was done, with proof. Raises NotFound, Forbidden, WrongStatus for one that is closed."""
     row, duty = await _pending(write, caller, agreement_id, duty_id, expected)
     status = advance(duty.status, DutyAction.FULFIL)
     given = {
@@ -63,7 +70,7 @@ async def fulfil_duty(
         ProofKind.URL: fulfilment.url,
         ProofKind.RECORDING_NUMBER: fulfilment.recording_number,
     }
-    today = caller.now.astimezone(ZoneInfo(row.time_zone)).date()
+    today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
     proofs = [kind for kind, value in given.items() if value is not None]
     checked_proof(proofs, duty.accepted, fulfilment.fulfilled_on, today)
     done = msgspec.structs.replace(
@@ -84,8 +91,13 @@ async def fulfil_duty(
 async def waive_duty(
     write: Write, caller: Caller, agreement_id: UUID, duty_id: UUID, waiver: Waiver, expected: Expected
 ) -> Duty:
-    """Record that a duty need not be done, and why. Raises NotFound, Forbidden, WrongState for one that is closed."""
+    """Record that a duty of the own agency's need not be done, and why.
+
+    Raises NotFound, Forbidden for another agency's duty, WrongStatus for one that is closed.
+    """
     row, duty = await _pending(write, caller, agreement_id, duty_id, expected)
+    if caller.agency_id != duty.agency_id:
+        raise Forbidden("Only the agency whose duty it is answers for not doing it.")
     done = msgspec.structs.replace(
         duty,
         status=advance(duty.status, DutyAction.WAIVE),
@@ -115,7 +127,7 @@ def _for_own(caller: Caller, row: Row[Any], agency_id: UUID) -> None:
 
 def _executed(row: Row[Any]) -> None:
     if row.executed_at is None:
-        raise WrongState(f"The agreement is {row.stage}: what is done with a signed one comes after.")
+        raise WrongStatus(f"The agreement is {row.stage}: what is done with a signed one comes after.")
 
 
 async def _kept(
@@ -129,4 +141,5 @@ async def _kept(
         await write.run(_INSERT, {**values, "entered_at": caller.now})
     about = {"duty_id": str(duty.id), **({"rule": duty.rule} if duty.rule else {})}
     await changed(write, caller, row, event, {**about, **told})
-    return as_duty(caller.principal, row, duty, row.version + 1, caller.now)
+    named, on_file = await agencies_of(write, [duty]), await proofs_on_file(write, row.id, [duty])
+    return as_duty(caller.principal, row, duty, named, on_file, row.version + 1, caller.now)

@@ -1,37 +1,52 @@
 """Duties of agreements: those that arise by statute, and those on file."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
+from itertools import groupby
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
+import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy.engine import Row
 
-from registry.access.permissions import Action, refusal
-from registry.access.principals import Principal
-from registry.agencies.tables import agency
-from registry.agreements.deadlines.periods import day_ends_at
+from registry.agreements.documents.queries import legible_on_file
 from registry.agreements.duties.rules import (
     TRANSITIONS,
     DutyAction,
     DutyStatus,
     ProofKind,
+    ProofStatus,
     arising,
     due_on,
     duty_id,
     duty_rules,
+    falls_on,
 )
 from registry.agreements.duties.schemas import Duty, DutyPage
 from registry.agreements.duties.tables import agreement_duty
-from registry.agreements.queries import agreement_row, relations
-from registry.agreements.tables import agreement, agreement_party, agreement_text_window, agreement_version_dates
-from registry.database.handles import Read
-from registry.http.paging import Page, cut, decode_cursor
-from registry.kernel.actions import offer
-from registry.kernel.errors import Forbidden
+from registry.agreements.instruments.queries.actions import relations
+from registry.agreements.instruments.queries.rows import agreement_row
+from registry.agreements.instruments.rules import AgreementKind
+from registry.agreements.instruments.tables import (
+    agreement,
+    agreement_party,
+    agreement_text_window,
+    agreement_version,
+    agreement_version_dates,
+)
+from registry.agreements.law.rules import Matter, Party
+from registry.directory.agencies.queries import references
+from registry.directory.agencies.schemas import AgencyReference
+from registry.directory.agencies.tables import agency
+from registry.platform.access.permissions import Action, refusal
+from registry.platform.access.principals import Principal
+from registry.platform.database.handles import Read
+from registry.platform.http.paging import NewestFirst, cut, decode_cursor
+from registry.platform.kernel.actions import offer
+from registry.platform.kernel.errors import Forbidden
+from registry.platform.kernel.time import civil_day, day_ends_at
 
 _IDS = sa.bindparam("ids", type_=agreement.c.id.type, expanding=True)
 _STORED = sa.select(agreement_duty).where(agreement_duty.c.agreement_id.in_(_IDS)).order_by(agreement_duty.c.id)
@@ -50,18 +65,24 @@ FIRST_EFFECTIVE_ON = (
 """When the agreement first took effect, whatever amendments and renewals came after."""
 
 _rules = duty_rules()
+_STATES = sorted({state for rule in _rules for state in rule.law.applies_to.states})
+_KINDS = sorted({kind for rule in _rules for kind in rule.law.applies_to.instruments or AgreementKind})
 _custodian_first = sa.case((agreement_party.c.agency_id == agreement.c.custodian_id, 0), else_=1)
-_in_state = (
+# Agencies of one state and kind are one to the law: each sort is read once, with how many there are and the first.
+_sort = (agreement_party.c.agreement_id, agency.c.state, agency.c.kind)
+_of_a_sort = (
     sa.select(
-        agreement_party.c.agreement_id,
+        *_sort,
         agreement_party.c.agency_id,
-        agency.c.state,
         sa.func.row_number()
-        .over(
-            partition_by=(agreement_party.c.agreement_id, agency.c.state),
-            order_by=(_custodian_first, agreement_party.c.ordinal),
-        )
+        .over(partition_by=_sort, order_by=(_custodian_first, agreement_party.c.ordinal))
         .label("place"),
+        sa.func.count().over(partition_by=_sort).label("count"),
+        sa.func.min(_custodian_first).over(partition_by=_sort).label("custodian_first"),
+        sa.func.min(agreement_party.c.ordinal).over(partition_by=_sort).label("ordinal"),
+        sa.func.max(sa.case((sa.func.coalesce(agency.c.state, "").in_(_STATES), 1), else_=0))
+        .over(partition_by=agreement_party.c.agreement_id)
+        .label("concerned"),
     )
     .join(agency, agency.c.id == agreement_party.c.agency_id)
     .join(agreement, agreement.c.id == agreement_party.c.agreement_id)
@@ -69,25 +90,39 @@ _in_state = (
         agreement_party.c.agreement_id.in_(_IDS),
         agreement_party.c.joined_at.is_not(None),
         agreement.c.executed_at.is_not(None),
-        agreement.c.kind.in_(sorted({kind for rule in _rules for kind in rule.kinds})),
-        # Not by the index of states: the parties of a few agreements are fewer than the agencies of a state.
-        sa.func.coalesce(agency.c.state, "").in_(sorted({rule.state for rule in _rules})),
+        agreement.c.kind.in_(_KINDS),
     )
     .subquery()
 )
 _ARISING = (
     sa.select(
-        _in_state.c.agreement_id,
-        _in_state.c.agency_id,
-        _in_state.c.state,
+        *(_of_a_sort.c[name] for name in ("agreement_id", "agency_id", "state", "count")),
+        _of_a_sort.c.kind.label("agency_kind"),
         agreement.c.kind,
         agreement.c.time_zone,
         agreement.c.executed_at,
+        agreement_version.c.terms,
         sa.func.coalesce(FIRST_EFFECTIVE_ON, agreement.c.effective_on).label("effective_on"),
     )
-    .join(agreement, agreement.c.id == _in_state.c.agreement_id)
-    .where(_in_state.c.place == 1)
+    .join(agreement, agreement.c.id == _of_a_sort.c.agreement_id)
+    .join(
+        agreement_version,
+        sa.and_(
+            agreement_version.c.agreement_id == agreement.c.id, agreement_version.c.no == agreement.c.current_version
+        ),
+    )
+    .where(_of_a_sort.c.place == 1, _of_a_sort.c.concerned == 1)
+    .order_by(_of_a_sort.c.agreement_id, _of_a_sort.c.custodian_first, _of_a_sort.c.ordinal)
 )
+
+
+class _Terms(Struct):
+    """What of an agreement's terms a statute asks about."""
+
+    purposes: frozenset[str] = frozenset()
+
+
+_read_terms = msgspec.json.Decoder(_Terms).decode
 
 
 class DutyFact(Struct, kw_only=True, frozen=True):
@@ -116,6 +151,11 @@ class DutyFact(Struct, kw_only=True, frozen=True):
         """The kinds of proof that count for it."""
         return next((rule.proof for rule in _rules if rule.code == self.rule), tuple(ProofKind))
 
+    @property
+    def reminder(self) -> bool:
+        """Whether its day is the registry's own, since the statute gives none: it is never overdue."""
+        return any(rule.due.reminder for rule in _rules if rule.code == self.rule)
+
 
 _KEPT = [name for name in DutyFact.__struct_fields__ if name != "stored"]
 
@@ -136,45 +176,87 @@ def _stored(row: Row[Any]) -> DutyFact:
 
 
 def _derived(rows: Iterable[Row[Any]]) -> Iterable[DutyFact]:
-    for row in rows:
-        executed_on = row.executed_at.astimezone(ZoneInfo(row.time_zone)).date()
-        for rule in arising(row.kind, row.state, _rules):
+    """The duties of each agreement, whose rows stand together, the custodian's first."""
+    for agreement_id, sorts in groupby(rows, key=lambda row: row.agreement_id):
+        parties = [(row, Party(state=row.state, kind=row.agency_kind, count=row._mapping["count"])) for row in sorts]
+        row = parties[0][0]
+        matter = Matter(
+            instrument=AgreementKind(row.kind),
+            purposes=_read_terms(row.terms).purposes,
+            parties=tuple(party for _, party in parties),
+        )
+        executed_on = civil_day(row.executed_at, row.time_zone)
+        for rule in arising(matter, _rules):
             yield DutyFact(
-                id=duty_id(row.agreement_id, rule.code),
-                agreement_id=row.agreement_id,
+                id=duty_id(agreement_id, rule.code),
+                agreement_id=agreement_id,
                 rule=rule.code,
-                agency_id=row.agency_id,
+                agency_id=next(row.agency_id for row, party in parties if falls_on(rule, party)),
                 title=rule.title,
-                citation=rule.citation,
+                citation=rule.law.cited,
                 note=rule.note,
                 due_on=due_on(rule, executed_on, row.effective_on),
             )
 
 
-async def list_duties(read: Read, principal: Principal, agreement_id: UUID, page: Page, now: datetime) -> DutyPage:
-    """A page of an agreement's duties, for its parties. Raises NotFound, Forbidden, RuleBroken for another's cursor."""
+async def list_duties(
+    read: Read, principal: Principal, agreement_id: UUID, query: NewestFirst, now: datetime
+) -> DutyPage:
+    """A page of an agreement's duties, for its parties. Raises NotFound, Forbidden, Malformed for another's cursor."""
     row = await agreement_row(read, principal, agreement_id)
     if not row.shared:
         raise Forbidden("The duties under an agreement are for its parties to see.")
-    after = decode_cursor(page.cursor, (UUID,))[0] if page.cursor else None
-    facts = [duty for duty in await duties_of(read, [agreement_id]) if after is None or duty.id > after]
-    kept, next_cursor = cut(facts, page.limit, lambda duty: (duty.id,))
-    return DutyPage(items=[as_duty(principal, row, duty, row.version, now) for duty in kept], next_cursor=next_cursor)
+    facts = list(await duties_of(read, [agreement_id]))
+    if query.sort == "-created_at":
+        facts.reverse()
+    if query.cursor is not None:
+        (after,) = decode_cursor(query.cursor, (UUID,))
+        facts = [duty for duty in facts if (duty.id < after if query.sort == "-created_at" else duty.id > after)]
+    kept, next_cursor = cut(facts, query.limit, lambda duty: (duty.id,))
+    named = await agencies_of(read, kept)
+    on_file = await proofs_on_file(read, agreement_id, kept)
+    items = [as_duty(principal, row, duty, named, on_file, row.version, now) for duty in kept]
+    return DutyPage(items=items, next_cursor=next_cursor)
 
 
-def as_duty(principal: Principal, row: Row[Any], duty: DutyFact, version: int, now: datetime) -> Duty:
+async def agencies_of(read: Read, duties: Iterable[DutyFact]) -> dict[UUID, AgencyReference]:
+    """The agencies that these duties name."""
+    return await references(read, (each for duty in duties for each in (duty.agency_id, duty.closed_by)))
+
+
+async def proofs_on_file(read: Read, agreement_id: UUID, duties: Iterable[DutyFact]) -> frozenset[str]:
+    """Of the digests that prove these duties, those of documents that are filed and that every party may read."""
+    digests = [duty.evidence_sha256 for duty in duties if duty.evidence_sha256 is not None]
+    return await legible_on_file(read, agreement_id, digests) if digests else frozenset()
+
+
+def _proof_status(duty: DutyFact, on_file: Collection[str]) -> ProofStatus | None:
+    if duty.status is not DutyStatus.MET:
+        return None
+    return ProofStatus.ON_FILE if duty.evidence_sha256 in on_file else ProofStatus.AS_STATED
+
+
+def as_duty(
+    principal: Principal,
+    row: Row[Any],
+    duty: DutyFact,
+    agencies: Mapping[UUID, AgencyReference],
+    on_file: Collection[str],
+    version: int,
+    now: datetime,
+) -> Duty:
     """The duty as the caller may see it; `row` is its agreement's, `version` the agreement's now."""
     due_at = day_ends_at(duty.due_on, row.time_zone)
-    own = principal.agency_id in (row.custodian_id, duty.agency_id)
+    actors = {DutyAction.FULFIL: {row.custodian_id, duty.agency_id}, DutyAction.WAIVE: {duty.agency_id}}
     offers = []
-    if own and refusal(principal, Action.AGREEMENTS_FILE, relations(principal, row)) is None:
-        for action in DutyAction:
+    if refusal(principal, Action.AGREEMENTS_FILE, relations(principal, row)) is None:
+        for action in (each for each in DutyAction if principal.agency_id in actors[each]):
             possible = (duty.status, action) in TRANSITIONS
             offers.append(offer(action, withheld=None if possible else f"The duty is {duty.status}."))
     return Duty(
         id=duty.id,
         agreement_id=duty.agreement_id,
-        agency_id=duty.agency_id,
+        agency=agencies[duty.agency_id],
         source="entered" if duty.rule is None else "statute",
         rule=duty.rule,
         title=duty.title,
@@ -183,14 +265,15 @@ def as_duty(principal: Principal, row: Row[Any], duty: DutyFact, version: int, n
         due_on=duty.due_on,
         due_at=due_at,
         status=duty.status,
-        overdue=duty.status is DutyStatus.PENDING and now >= due_at,
+        overdue=duty.status is DutyStatus.PENDING and now >= due_at and not duty.reminder,
         proof_accepted=list(duty.accepted),
         fulfilled_on=duty.fulfilled_on,
         evidence_sha256=duty.evidence_sha256,
         url=duty.url,
         recording_number=duty.recording_number,
+        proof_status=_proof_status(duty, on_file),
         waived_reason=duty.waived_reason,
-        closed_by=duty.closed_by,
+        closed_by=None if duty.closed_by is None else agencies[duty.closed_by],
         closed_at=duty.closed_at,
         allowed_actions=offers,
         version=version,

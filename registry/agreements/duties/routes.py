@@ -2,12 +2,9 @@
 
 from uuid import UUID
 
-from litestar.di import NamedDependency
+from litestar import Router
 from litestar.params import FromPath, JSONBody
 
-from registry.access.operations import operation
-from registry.access.permissions import Action
-from registry.access.principals import Caller
 from registry.agreements.duties import commands, queries
 from registry.agreements.duties.schemas import (
     FULFILMENT_EXAMPLE,
@@ -19,11 +16,13 @@ from registry.agreements.duties.schemas import (
     NewDuty,
     Waiver,
 )
-from registry.database.handles import Read, Write
-from registry.http.answers import Answer, entity_tag
-from registry.http.links import next_link
-from registry.http.paging import Page
-from registry.kernel.versions import Expected
+from registry.platform.access.operations import Supplied, operation
+from registry.platform.access.permissions import Action
+from registry.platform.access.principals import Caller
+from registry.platform.database.handles import Read, Write
+from registry.platform.http.answers import Answer, entity_tag
+from registry.platform.http.paging import NewestFirst
+from registry.platform.kernel.versions import Expected
 
 _PATH = "/agreements/{agreement_id:uuid}/duties"
 
@@ -36,29 +35,38 @@ def _answer(found: Duty, *, created: bool = False) -> Answer[Duty]:
     )
 
 
-@operation("get", _PATH, permission=Action.AGREEMENTS_READ, query=Page)
+@operation(
+    "get",
+    _PATH,
+    permission=Action.AGREEMENTS_READ,
+    query=NewestFirst,
+)
 async def list_agreement_duties(
     agreement_id: FromPath[UUID],
-    read: NamedDependency[Read],
-    filters: NamedDependency[Page],
-    caller: NamedDependency[Caller],
-    here: NamedDependency[str],
+    read: Supplied[Read],
+    filters: Supplied[NewestFirst],
+    caller: Supplied[Caller],
 ) -> Answer[DutyPage]:
     """List what is to be done with a signed agreement, for its parties.
 
     Duties of statutes arise by themselves once the agreement is executed, from the kinds of agreement and the states of
     the parties; others are entered by hand. Have counsel review them.
     """
-    page = await queries.list_duties(read, caller.principal, agreement_id, filters, caller.now)
-    return Answer(page, next_link=next_link(here, page.next_cursor))
+    return Answer(await queries.list_duties(read, caller.principal, agreement_id, filters, caller.now))
 
 
-@operation("post", _PATH, permission=Action.AGREEMENTS_FILE, example=NEW_DUTY_EXAMPLE)
+@operation(
+    "post",
+    _PATH,
+    permission=Action.AGREEMENTS_FILE,
+    example=NEW_DUTY_EXAMPLE,
+    problems=("not_a_party", "wrong_status"),
+)
 async def create_agreement_duty(
     agreement_id: FromPath[UUID],
     data: JSONBody[NewDuty],
-    write: NamedDependency[Write],
-    caller: NamedDependency[Caller],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
 ) -> Answer[Duty]:
     """Enter a duty by hand: your agency's own, or, as the custodian, any party's."""
     return _answer(await commands.enter_duty(write, caller, agreement_id, data), created=True)
@@ -71,14 +79,15 @@ async def create_agreement_duty(
     status=200,
     example=FULFILMENT_EXAMPLE,
     etag=True,
+    problems=("not_then", "proof_missing", "wrong_status"),
 )
 async def fulfil_agreement_duty(
     agreement_id: FromPath[UUID],
     duty_id: FromPath[UUID],
     data: JSONBody[Fulfilment],
-    write: NamedDependency[Write],
-    caller: NamedDependency[Caller],
-    if_match: NamedDependency[Expected],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
+    if_match: Supplied[Expected],
 ) -> Answer[Duty]:
     """Record that a duty was done, with its proof."""
     return _answer(await commands.fulfil_duty(write, caller, agreement_id, duty_id, data, if_match))
@@ -91,17 +100,21 @@ async def fulfil_agreement_duty(
     status=200,
     example=WAIVER_EXAMPLE,
     etag=True,
+    problems=("wrong_status",),
 )
 async def waive_agreement_duty(
     agreement_id: FromPath[UUID],
     duty_id: FromPath[UUID],
     data: JSONBody[Waiver],
-    write: NamedDependency[Write],
-    caller: NamedDependency[Caller],
-    if_match: NamedDependency[Expected],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
+    if_match: Supplied[Expected],
 ) -> Answer[Duty]:
-    """Record that a duty need not be done, and why."""
+    """Record that a duty of your agency's need not be done, and why."""
     return _answer(await commands.waive_duty(write, caller, agreement_id, duty_id, data, if_match))
 
 
-handlers = [list_agreement_duties, create_agreement_duty, fulfil_agreement_duty, waive_agreement_duty]
+router = Router(
+    path="/v1",
+    route_handlers=[list_agreement_duties, create_agreement_duty, fulfil_agreement_duty, waive_agreement_duty],
+)

@@ -12,8 +12,10 @@ import msgspec
 import yaml
 from msgspec import Meta, Struct
 
-from registry.agreements.rules import AgreementKind
-from registry.kernel.errors import Fault, RuleBroken, WrongState
+from registry.agreements.law.rules import Law, Matter, Party, applies, checked_laws
+from registry.agreements.law.switch import is_on
+from registry.platform.kernel.days import Today
+from registry.platform.kernel.errors import RuleBroken, WrongStatus
 
 
 class ProofKind(StrEnum):
@@ -22,6 +24,13 @@ class ProofKind(StrEnum):
     DOCUMENT = "document"
     URL = "url"
     RECORDING_NUMBER = "recording_number"
+
+
+class ProofStatus(StrEnum):
+    """What the registry knows of a proof: it holds the document itself, or repeats what the agency stated."""
+
+    ON_FILE = "on_file"
+    AS_STATED = "as_stated"
 
 
 class DutyStatus(StrEnum):
@@ -46,10 +55,14 @@ TRANSITIONS: Final[dict[tuple[DutyStatus, DutyAction], DutyStatus]] = {
 
 
 class WhenDue(Struct, frozen=True, forbid_unknown_fields=True):
-    """Counted from execution, or on the last day before the agreement takes effect."""
+    """So many days after execution, or so many before the first day of effect: 1 is the last day before it.
+
+    `reminder`: the source gives no number of days, so the day is the registry's own and nobody is late by law.
+    """
 
     days_after_execution: Annotated[int, Meta(ge=0, le=3650)] | None = None
-    before_entry_into_force: bool = False
+    days_before_effect: Annotated[int, Meta(ge=1, le=3650)] | None = None
+    reminder: bool = False
 
 
 class DutyRule(Struct, frozen=True, forbid_unknown_fields=True):
@@ -57,9 +70,7 @@ class DutyRule(Struct, frozen=True, forbid_unknown_fields=True):
 
     code: Annotated[str, Meta(pattern=r"\A[a-z0-9_]{3,80}\Z")]
     title: Annotated[str, Meta(min_length=1, max_length=200)]
-    state: Annotated[str, Meta(pattern=r"\A[A-Z]{2}\Z")]
-    kinds: tuple[AgreementKind, ...]
-    citation: Annotated[str, Meta(min_length=1, max_length=200, pattern="have counsel review")]
+    law: Law
     due: WhenDue
     proof: Annotated[tuple[ProofKind, ...], Meta(min_length=1)]
     note: str | None = None
@@ -75,23 +86,30 @@ def checked(data: object) -> tuple[DutyRule, ...]:
     """Rules as written, in the order of their codes. Raises ValidationError, ValueError."""
     rules = msgspec.convert(data, tuple[DutyRule, ...])
     for rule in rules:
-        if (rule.due.days_after_execution is None) != rule.due.before_entry_into_force:
-            raise ValueError(f"{rule.code}: due after execution, or before entry into force, and one of the two")
+        if (rule.due.days_after_execution is None) == (rule.due.days_before_effect is None):
+            raise ValueError(f"{rule.code}: due after execution, or before it takes effect, and one of the two")
     if len({rule.code for rule in rules}) != len(rules):
         raise ValueError("two duties have one code")
+    checked_laws({rule.code: rule.law for rule in rules})
     return tuple(sorted(rules, key=lambda rule: rule.code))
 
 
-def arising(kind: str, state: str, rules: Sequence[DutyRule]) -> list[DutyRule]:
-    """The duties of an agreement of that kind with a party in that state."""
-    return [rule for rule in rules if rule.state == state and kind in rule.kinds]
+def arising(matter: Matter, rules: Sequence[DutyRule]) -> list[DutyRule]:
+    """The duties of an agreement: those that its law touches, and that are on."""
+    return [rule for rule in rules if is_on(rule.code, rule.law) and applies(rule.law.applies_to, matter)]
+
+
+def falls_on(rule: DutyRule, party: Party) -> bool:
+    """Whether the duty can be that party's: it is one of those for whose sake the law applies."""
+    meant = rule.law.applies_to.parties
+    return meant is None or meant.fits(party)
 
 
 def due_on(rule: DutyRule, executed_on: date, effective_on: date) -> date:
-    """The last day to do it; an agreement that took effect before it was executed asks for it on that day."""
-    if rule.due.days_after_execution is not None:
-        return executed_on + timedelta(days=rule.due.days_after_execution)
-    return max(executed_on, effective_on - timedelta(days=1))
+    """The last day to do it: the day of execution itself where that day would lie before the agreement was executed."""
+    if rule.due.days_before_effect is None:
+        return executed_on + timedelta(days=rule.due.days_after_execution or 0)
+    return max(executed_on, effective_on - timedelta(days=rule.due.days_before_effect))
 
 
 def duty_id(agreement_id: UUID, code: str) -> UUID:
@@ -100,21 +118,18 @@ def duty_id(agreement_id: UUID, code: str) -> UUID:
 
 
 def advance(status: DutyStatus, action: DutyAction) -> DutyStatus:
-    """The status after the action. Raises WrongState."""
+    """The status after the action. Raises WrongStatus."""
     after = TRANSITIONS.get((status, action))
     if after is None:
-        raise WrongState(f"A duty that is {status} cannot {action}: that is final.")
+        raise WrongStatus(f"A duty that is {status} cannot {action}: that is final.")
     return after
 
 
-def checked_proof(given: Sequence[ProofKind], accepted: Sequence[ProofKind], fulfilled_on: date, today: date) -> None:
+def checked_proof(given: Sequence[ProofKind], accepted: Sequence[ProofKind], fulfilled_on: date, today: Today) -> None:
     """Raises RuleBroken where there is no proof, none of a kind that counts, or it lies in the future."""
-    if fulfilled_on > today:
-        fault = Fault(pointer="/fulfilled_on", code="not_then", detail="in the future")
-        raise RuleBroken(
-            f"It is {today} there: a duty is fulfilled on a day that has come.", "not_then", faults=[fault]
-        )
+    today.check_come(fulfilled_on, "/fulfilled_on", "not_then", "A duty is fulfilled on a day that has come.")
     if not set(given) & set(accepted):
         words = ", ".join(accepted)
-        fault = Fault(pointer="", code="proof_missing", detail=f"one of {words}")
-        raise RuleBroken(f"Give proof that counts for this duty: {words}.", "proof_missing", faults=[fault])
+        raise RuleBroken.at(
+            f"Give proof that counts for this duty: {words}.", "proof_missing", f"one of {words}", pointer=""
+        )

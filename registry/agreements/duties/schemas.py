@@ -5,27 +5,18 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from registry.agreements.duties.rules import DutyStatus, ProofKind
-from registry.agreements.schemas import Sha256
-from registry.kernel.actions import AllowedAction
-from registry.kernel.text import NAME_PATTERN, Name, Prose, Reason
-from registry.kernel.time import CivilDate, Instant
+from registry.agreements.duties.rules import DutyStatus, ProofKind, ProofStatus
+from registry.directory.agencies.schemas import AgencyReference
+from registry.platform.kernel.actions import AllowedAction
+from registry.platform.kernel.text import NAME_PATTERN, Citation, Name, Prose, Reason, Sha256
+from registry.platform.kernel.time import ActDay, CivilDate, Instant
 
-Citation = Annotated[
-    str,
-    Meta(
-        min_length=1,
-        max_length=200,
-        pattern=NAME_PATTERN,
-        description="The law or the provision that it rests on. Have counsel review.",
-        examples=["RCW 39.34.040; have counsel review"],
-    ),
-]
 Address = Annotated[
     str,
     Meta(
         max_length=500,
         pattern=r"\Ahttps?://[!-~]{1,490}\Z",
+        extra={"form": "an address that begins with https:// or http://"},
         description="Where it is published.",
         examples=["https://county.example/agreements/mutual-aid"],
     ),
@@ -48,7 +39,7 @@ class NewDuty(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
 class Fulfilment(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """That a duty was done, with at least one proof of a kind that counts for it."""
 
-    fulfilled_on: Annotated[CivilDate, Meta(description="In the agreement's time zone.")]
+    fulfilled_on: ActDay
     evidence_sha256: Annotated[Sha256, Meta(description="SHA-256 of the document that shows it, in hex.")] | None = None
     url: Address | None = None
     recording_number: RecordingNumber | None = None
@@ -61,11 +52,14 @@ class Waiver(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
 
 
 class Duty(Struct, kw_only=True, frozen=True):
-    """Something to be done with the signed agreement. A pending one is overdue once its day has ended there."""
+    """Something to be done with the signed agreement. A pending one is overdue once its day has ended there.
+
+    Where a statute gives no day, as `note` then says, `due_on` is the registry's reminder and the duty never overdue.
+    """
 
     id: UUID
     agreement_id: UUID
-    agency_id: UUID
+    agency: AgencyReference
     source: Annotated[Literal["statute", "entered"], Meta(description="Derived from shipped data, or by hand.")]
     rule: Annotated[str | None, Meta(description="Code of the shipped duty.")]
     title: str
@@ -80,15 +74,23 @@ class Duty(Struct, kw_only=True, frozen=True):
     evidence_sha256: str | None
     url: str | None
     recording_number: str | None
+    proof_status: Annotated[
+        ProofStatus | None,
+        Meta(
+            description="`on_file`: the document is filed with the agreement. `as_stated`: the proof is what the "
+            "agency in `closed_by` stated; the registry opened no address and asked no office. Null while nothing is "
+            "fulfilled."
+        ),
+    ]
     waived_reason: str | None
-    closed_by: Annotated[UUID | None, Meta(description="The agency that fulfilled or waived it.")]
+    closed_by: Annotated[AgencyReference | None, Meta(description="The agency that fulfilled or waived it.")]
     closed_at: Instant | None
     allowed_actions: list[AllowedAction]
     version: Annotated[int, Meta(description="The agreement's version, which every change of a duty moves.")]
 
 
 class DutyPage(Struct, kw_only=True, frozen=True):
-    """Duties of one agreement, by id."""
+    """Duties of one agreement."""
 
     items: list[Duty]
     next_cursor: str | None

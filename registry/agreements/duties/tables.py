@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from registry.agreements.duties.rules import DutyStatus
-from registry.database.types import Civil, Instant, Uuid, one_of, table
+from registry.platform.database.types import Civil, Instant, Uuid, one_of, table
 
 agreement_duty = table(
     "agreement_duty",

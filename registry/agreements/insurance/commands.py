@@ -4,21 +4,21 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from registry.access.permissions import Action, permit
-from registry.access.principals import Caller
-from registry.agencies.queries import agency_row, relations
-from registry.agencies.rules import AgencyStatus
-from registry.agencies.tables import agency
 from registry.agreements.insurance.queries import certificate_row, get_certificate
 from registry.agreements.insurance.rules import checked_term, retired
 from registry.agreements.insurance.schemas import InsuranceCertificate, NewCertificate, Retirement
 from registry.agreements.insurance.tables import agency_insurance
-from registry.database.handles import Write
-from registry.kernel.errors import NotFound, RuleBroken
-from registry.kernel.ids import new_id
-from registry.kernel.time import EARLIEST, LATEST
-from registry.kernel.versions import Expected, check_version
-from registry.ledger.commands import record
+from registry.directory.agencies.queries import agency_row, relations
+from registry.directory.agencies.rules import AgencyStatus
+from registry.directory.agencies.tables import agency
+from registry.platform.access.permissions import Action, permit
+from registry.platform.access.principals import Caller
+from registry.platform.database.handles import Write
+from registry.platform.kernel.errors import NotFound, RuleBroken
+from registry.platform.kernel.ids import new_id
+from registry.platform.kernel.time import FIRST_DAY, LAST_DAY
+from registry.platform.kernel.versions import Expected, check_version
+from registry.platform.ledger.commands import record
 
 _INSERT = agency_insurance.insert()
 _LOCK = (
@@ -36,7 +36,7 @@ async def enter_certificate(write: Write, caller: Caller, agency_id: UUID, new: 
     await _mine(write, caller, agency_id)
     await write.once()
     checked_term(new.effective_on, new.expires_on)
-    if not (EARLIEST.date() <= new.effective_on and new.expires_on < LATEST.date()):
+    if not (new.effective_on >= FIRST_DAY and new.expires_on < LAST_DAY):
         raise RuleBroken("Give dates between the years 1900 and 2200.", "date_out_of_range")
     if (await agency_row(write, agency_id)).status == AgencyStatus.DISSOLVED:
         raise RuleBroken("A dissolved agency is not edited any more.", "agency_dissolved")
@@ -59,7 +59,7 @@ async def enter_certificate(write: Write, caller: Caller, agency_id: UUID, new: 
         },
     )
     # Number and limit are between the agency and its partners: the ledger keeps the document's hash.
-    await record(
+    record(
         write,
         caller,
         "insurance.entered",
@@ -79,7 +79,7 @@ async def enter_certificate(write: Write, caller: Caller, agency_id: UUID, new: 
 async def retire_certificate(
     write: Write, caller: Caller, agency_id: UUID, certificate_id: UUID, retirement: Retirement, expected: Expected
 ) -> InsuranceCertificate:
-    """Let a certificate count no longer. Raises NotFound, Forbidden, StaleVersion, WrongState for one retired."""
+    """Let a certificate count no longer. Raises NotFound, Forbidden, StaleVersion, WrongStatus for one retired."""
     await _mine(write, caller, agency_id)
     row = await certificate_row(write, caller, agency_id, certificate_id)
     await write.once()
@@ -95,7 +95,7 @@ async def retire_certificate(
             "version": row.version + 1,
         },
     )
-    await record(
+    record(
         write,
         caller,
         "insurance.retired",

@@ -2,12 +2,9 @@
 
 from uuid import UUID
 
-from litestar.di import NamedDependency
+from litestar import Router
 from litestar.params import FromPath, JSONBody
 
-from registry.access.operations import operation
-from registry.access.permissions import Action
-from registry.access.principals import Caller
 from registry.agreements.insurance import commands, queries
 from registry.agreements.insurance.schemas import (
     NEW_CERTIFICATE_EXAMPLE,
@@ -18,10 +15,12 @@ from registry.agreements.insurance.schemas import (
     NewCertificate,
     Retirement,
 )
-from registry.database.handles import Read, Write
-from registry.http.answers import Answer, entity_tag
-from registry.http.links import next_link
-from registry.kernel.versions import Expected
+from registry.platform.access.operations import Supplied, operation
+from registry.platform.access.permissions import Action
+from registry.platform.access.principals import Caller
+from registry.platform.database.handles import Read, Write
+from registry.platform.http.answers import Answer, entity_tag
+from registry.platform.kernel.versions import Expected
 
 _PATH = "/agencies/{agency_id:uuid}/insurance"
 
@@ -30,32 +29,36 @@ def _answer(found: InsuranceCertificate, *, created: bool = False) -> Answer[Ins
     return Answer(
         found,
         etag=entity_tag(found.version, found.current, found.coverage, found.allowed_actions),
-        location=f"/v1/agencies/{found.agency_id}/insurance/{found.id}" if created else None,
+        location=f"/v1/agencies/{found.agency.id}/insurance/{found.id}" if created else None,
     )
 
 
 @operation("get", _PATH, permission=Action.AGENCIES_READ, query=CertificateQuery)
 async def list_agency_insurance(
     agency_id: FromPath[UUID],
-    read: NamedDependency[Read],
-    filters: NamedDependency[CertificateQuery],
-    caller: NamedDependency[Caller],
-    here: NamedDependency[str],
+    read: Supplied[Read],
+    filters: Supplied[CertificateQuery],
+    caller: Supplied[Caller],
 ) -> Answer[InsuranceCertificatePage]:
     """List an agency's certificates of insurance.
 
     Everybody sees that there is one and until when; number and limit only the agency itself and its partners in force.
     """
-    page = await queries.list_certificates(read, caller, agency_id, filters)
-    return Answer(page, next_link=next_link(here, page.next_cursor))
+    return Answer(await queries.list_certificates(read, caller, agency_id, filters))
 
 
-@operation("post", _PATH, permission=Action.AGENCIES_UPDATE, example=NEW_CERTIFICATE_EXAMPLE)
+@operation(
+    "post",
+    _PATH,
+    permission=Action.AGENCIES_UPDATE,
+    example=NEW_CERTIFICATE_EXAMPLE,
+    problems=("agency_dissolved", "expires_too_early"),
+)
 async def create_agency_insurance(
     agency_id: FromPath[UUID],
     data: JSONBody[NewCertificate],
-    write: NamedDependency[Write],
-    caller: NamedDependency[Caller],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
 ) -> Answer[InsuranceCertificate]:
     """Put a certificate of insurance on file.
 
@@ -68,8 +71,8 @@ async def create_agency_insurance(
 async def get_agency_insurance(
     agency_id: FromPath[UUID],
     certificate_id: FromPath[UUID],
-    read: NamedDependency[Read],
-    caller: NamedDependency[Caller],
+    read: Supplied[Read],
+    caller: Supplied[Caller],
 ) -> Answer[InsuranceCertificate]:
     """Read one certificate of insurance."""
     return _answer(await queries.get_certificate(read, caller, agency_id, certificate_id))
@@ -82,17 +85,21 @@ async def get_agency_insurance(
     status=200,
     example=RETIREMENT_EXAMPLE,
     etag=True,
+    problems=("wrong_status",),
 )
 async def retire_agency_insurance(
     agency_id: FromPath[UUID],
     certificate_id: FromPath[UUID],
     data: JSONBody[Retirement],
-    write: NamedDependency[Write],
-    caller: NamedDependency[Caller],
-    if_match: NamedDependency[Expected],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
+    if_match: Supplied[Expected],
 ) -> Answer[InsuranceCertificate]:
     """Let a certificate count no longer: cancelled, replaced, or entered in error."""
     return _answer(await commands.retire_certificate(write, caller, agency_id, certificate_id, data, if_match))
 
 
-handlers = [list_agency_insurance, create_agency_insurance, get_agency_insurance, retire_agency_insurance]
+router = Router(
+    path="/v1",
+    route_handlers=[list_agency_insurance, create_agency_insurance, get_agency_insurance, retire_agency_insurance],
+)

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from registry.agreements.in_force import day_starts_at
-from registry.kernel.errors import Fault, RuleBroken, WrongState
+from registry.platform.kernel.errors import RuleBroken, WrongStatus
+from registry.platform.kernel.time import day_starts_at
 
 _DAY = timedelta(days=1)
 
@@ -92,12 +92,11 @@ def checked_term(effective_on: date, expires_on: date) -> None:
     """Raises RuleBroken for a certificate that covers no day."""
     if expires_on < effective_on:
         detail = "The last day of a certificate must not lie before its first."
-        fault = Fault(pointer="/expires_on", code="expires_too_early", detail="before effective_on")
-        raise RuleBroken(detail, "expires_too_early", faults=[fault])
+        raise RuleBroken.at(detail, "expires_too_early", "before effective_on", pointer="/expires_on")
 
 
 def retired(already: str | None, because: RetiredBecause) -> RetiredBecause:
-    """What a certificate is retired as. Raises WrongState for one that is retired already."""
+    """What a certificate is retired as. Raises WrongStatus for one that is retired already."""
     if already is not None:
-        raise WrongState(f"The certificate is retired already ({already}).")
+        raise WrongStatus(f"The certificate is retired already ({already}).")
     return because

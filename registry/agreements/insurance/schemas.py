@@ -6,12 +6,12 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from registry.agreements.insurance.rules import InsuranceKind, RetiredBecause
-from registry.agreements.schemas import Sha256
-from registry.http.paging import Page
-from registry.kernel.actions import AllowedAction
-from registry.kernel.money import Money
-from registry.kernel.text import NAME_PATTERN, Name, Reason
-from registry.kernel.time import CivilDate, Instant
+from registry.directory.agencies.schemas import AgencyReference
+from registry.platform.http.paging import NewestFirst
+from registry.platform.kernel.actions import AllowedAction
+from registry.platform.kernel.money import Money
+from registry.platform.kernel.text import NAME_PATTERN, Name, Reason, Sha256
+from registry.platform.kernel.time import CivilDate, Instant
 
 PolicyNumber = Annotated[
     str,
@@ -50,7 +50,7 @@ class InsuranceCertificate(Struct, kw_only=True, frozen=True):
     """A certificate of insurance. Number and limit are for the agency itself and its partners in force."""
 
     id: UUID
-    agency_id: UUID
+    agency: AgencyReference
     kind: InsuranceKind
     insurer: str
     policy_number: str | None
@@ -69,16 +69,18 @@ class InsuranceCertificate(Struct, kw_only=True, frozen=True):
 
 
 class InsuranceCertificatePage(Struct, kw_only=True, frozen=True):
-    """Certificates, by id."""
+    """Certificates of insurance."""
 
     items: list[InsuranceCertificate]
     next_cursor: str | None
 
 
-class CertificateQuery(Page, kw_only=True, frozen=True):
+class CertificateQuery(NewestFirst, kw_only=True, frozen=True):
     """Filters of the list of certificates."""
 
-    kind: InsuranceKind | None = None
+    kind: Annotated[tuple[InsuranceKind, ...], Meta(description="Any of these.")] = ()
+    expires_from: Annotated[CivilDate | None, Meta(description="Whose last day is that day or later.")] = None
+    expires_to: Annotated[CivilDate | None, Meta(description="Whose last day is that day or earlier.")] = None
     retired: Annotated[bool, Meta(description="Only retired ones, or only others.")] | None = None
 
 

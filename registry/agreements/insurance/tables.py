@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from registry.agreements.insurance.rules import InsuranceKind, RetiredBecause
-from registry.database.types import Civil, Instant, Uuid, one_of, table
+from registry.platform.database.types import Civil, Instant, Uuid, one_of, table
 
 agency_insurance = table(
     "agency_insurance",

@@ -1,1 +1,1 @@
-"""The redline between two versions of an agreement: per provision, per term, and as a page to read."""
+"""What differs: between two versions, between two agreements, and from the standard clauses; also as pages to read."""

@@ -8,8 +8,8 @@ from zlib import crc32
 
 from msgspec import Struct
 
+from registry.agreements.instruments.rules import Sensitivity
 from registry.agreements.redline.words import pieces
-from registry.agreements.rules import Sensitivity
 
 # Pairs of neighbouring words, of all that either text has, which both must have. One word in four changed leaves 0.33;
 # two provisions of one memorandum that say different things share under 0.1.
@@ -19,8 +19,11 @@ _NUMBER_COUNTS = 0.2  # where two resemble about as much, the number decides
 _SKETCH = 128  # of the pairs of words as many are compared, those of the smallest hash: the error is about 0.04
 
 
-class Clause(Struct, kw_only=True, frozen=True):
-    """A provision as far as the reader may read it: `text` is None where it is withheld, and `digest` stands for it."""
+class ComparedProvision(Struct, kw_only=True, frozen=True):
+    """A provision as far as the reader may read it: `text` is None where it is withheld, and `digest` stands for it.
+
+    The digest is empty where not even that it equals another text may be told.
+    """
 
     number: str
     heading: str
@@ -37,8 +40,12 @@ class Clause(Struct, kw_only=True, frozen=True):
         """
         return self.text is None, self.digest
 
+    def comparable(self, other: "ComparedProvision") -> bool:
+        """Whether it may be told that the two say the same, or do not."""
+        return (self.text is None) == (other.text is None) and bool(self.digest) and bool(other.digest)
 
-def partners(old: Sequence[Clause], new: Sequence[Clause]) -> dict[int, int]:
+
+def partners(old: Sequence[ComparedProvision], new: Sequence[ComparedProvision]) -> dict[int, int]:
     """For the index of an old provision the index of the new one that it became.
 
     The same number with the same text; then the same text under the same heading; then the most similar text, under the
@@ -60,7 +67,27 @@ def partners(old: Sequence[Clause], new: Sequence[Clause]) -> dict[int, int]:
     return found
 
 
-def _same_text(old: Sequence[Clause], new: Sequence[Clause], found: dict[int, int]) -> None:
+def counterparts(one: Sequence[ComparedProvision], other: Sequence[ComparedProvision]) -> dict[int, int]:
+    """For the index of a provision of one agreement the index of the one that stands for it in another agreement.
+
+    Numbers mean nothing from one agreement to another: it is the same text, then the most similar one under the same
+    heading, then the one that is left under that heading on both sides, in order.
+    """
+    found: dict[int, int] = {}
+    _same_text(one, other, found)
+    _similar_text(one, other, found, numbered=False)
+    taken = set(found.values())
+    waiting: defaultdict[str, list[int]] = defaultdict(list)
+    for j in reversed(range(len(other))):
+        if j not in taken:
+            waiting[other[j].heading].append(j)
+    for i, clause in enumerate(one):
+        if i not in found and (left := waiting.get(clause.heading)):
+            found[i] = left.pop()
+    return found
+
+
+def _same_text(old: Sequence[ComparedProvision], new: Sequence[ComparedProvision], found: dict[int, int]) -> None:
     taken = set(found.values())
     waiting: defaultdict[object, list[int]] = defaultdict(list)
     for j in reversed(range(len(new))):
@@ -71,17 +98,23 @@ def _same_text(old: Sequence[Clause], new: Sequence[Clause], found: dict[int, in
             found[i] = same.pop()
 
 
-def _similar_text(old: Sequence[Clause], new: Sequence[Clause], found: dict[int, int]) -> None:
+def _similar_text(
+    old: Sequence[ComparedProvision],
+    new: Sequence[ComparedProvision],
+    found: dict[int, int],
+    *,
+    numbered: bool = True,
+) -> None:
     """The closest first, so that no provision is taken by one that it resembles less."""
     taken = set(found.values())
-    sketched = [(j, clause, _sketch(clause.text)) for j, clause in enumerate(new) if j not in taken and clause.text]
+    sketched = [(j, clause, sketch_of(clause.text)) for j, clause in enumerate(new) if j not in taken and clause.text]
     candidates = []
     for i, clause in enumerate(old):
         if i in found or not clause.text or not sketched:
             continue
-        sketch = _sketch(clause.text)
+        sketch = sketch_of(clause.text)
         for j, other, its_sketch in sketched:
-            same_number = clause.number == other.number
+            same_number = numbered and clause.number == other.number
             if same_number or clause.heading == other.heading:
                 closeness = resemblance(sketch, its_sketch)
                 if closeness >= (_SAME_NUMBER if same_number else _SAME_ELSEWHERE):
@@ -92,7 +125,7 @@ def _similar_text(old: Sequence[Clause], new: Sequence[Clause], found: dict[int,
             taken.add(j)
 
 
-def _sketch(text: str) -> frozenset[int]:
+def sketch_of(text: str) -> frozenset[int]:
     """The smallest hashes of the text's pairs of neighbouring words, signs and letter case left aside."""
     words = [word for word in pieces(text.casefold())[1] if word[:1].isalnum()]
     return frozenset(nsmallest(_SKETCH, {crc32(" ".join(pair).encode()) for pair in pairwise(["", *words, ""])}))

@@ -5,9 +5,11 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from registry.agreements.clauses.schemas import TemplateOrigin
+from registry.agreements.instruments.rules import AgreementKind, Sensitivity
+from registry.agreements.instruments.schemas.shown import AgreementVersionSummary, TermsWithheld
 from registry.agreements.redline.words import TextRun
-from registry.agreements.rules import Sensitivity
-from registry.agreements.schemas import AgreementVersionSummary
+from registry.platform.kernel.time import CivilDate
 
 VersionNo = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 Value = Annotated[Any, Meta(description="As it stands in that version; null where it is not there.")]
@@ -18,8 +20,8 @@ Aspect = Literal["place", "number", "heading", "sensitivity", "exemption", "text
 class RedlineQuery(Struct, kw_only=True, frozen=True):
     """Which two versions; a later one may be compared with an earlier one."""
 
-    from_version: Annotated[VersionNo, Meta(description="The one before `to_version` if absent.")] | None = None
-    to_version: Annotated[VersionNo, Meta(description="The newest you may read if absent.")] | None = None
+    from_version_no: Annotated[VersionNo, Meta(description="The one before `to_version_no` if absent.")] | None = None
+    to_version_no: Annotated[VersionNo, Meta(description="The newest you may read if absent.")] | None = None
 
 
 class ParticularChange(Struct, kw_only=True, frozen=True, rename={"from_": "from"}):
@@ -94,5 +96,96 @@ class Redline(Struct, kw_only=True, frozen=True, rename={"from_": "from"}):
     to: AgreementVersionSummary
     particulars: list[ParticularChange]
     terms: list[TermChange]
+    terms_withheld: TermsWithheld
     provisions: list[ProvisionChange]
     unchanged_provisions: int
+    withheld_provisions: Annotated[int, Meta(description="Not compared, since one side's text is withheld from you.")]
+
+
+class ComparisonQuery(Struct, kw_only=True, frozen=True):
+    """Which other agreement, and which version of each; the text that holds now if absent."""
+
+    other_agreement_id: UUID
+    version_no: Annotated[VersionNo, Meta(description="Of the agreement in the path.")] | None = None
+    other_version_no: Annotated[VersionNo, Meta(description="Of the other agreement.")] | None = None
+
+
+class ComparedText(Struct, kw_only=True, frozen=True):
+    """One side of a comparison of two agreements, as far as the caller may read it."""
+
+    agreement_id: UUID
+    number: str
+    version_no: int
+    title: str
+    kind: AgreementKind
+    view: Annotated[Literal["party", "public"], Meta(description="`public`: only the public provisions, and no terms.")]
+    effective_on: CivilDate
+
+
+class AgreementComparison(Struct, kw_only=True, frozen=True, rename={"from_": "from"}):
+    """What differs between two agreements, each cut to what the caller may read of it.
+
+    A provision is `deleted` where only the first agreement has it, and `inserted` where only the other one has.
+    """
+
+    from_: ComparedText
+    to: ComparedText
+    particulars: list[ParticularChange]
+    terms: Annotated[list[TermChange] | None, Meta(description="Null where you may not read the terms of both.")]
+    terms_withheld: TermsWithheld
+    provisions: list[ProvisionChange]
+    same_provisions: Annotated[int, Meta(description="How many provisions say the same, under whatever number.")]
+    withheld_provisions: Annotated[
+        int, Meta(description="How many pairs of provisions are not compared, since a text is withheld from you.")
+    ]
+
+
+class DeviationQuery(Struct, kw_only=True, frozen=True):
+    """Of which version."""
+
+    version_no: Annotated[VersionNo, Meta(description="The newest you may read if absent.")] | None = None
+
+
+class ComparedClause(Struct, kw_only=True, frozen=True):
+    """The standard clause that a provision is compared with."""
+
+    code: str
+    version: int
+    origin: Annotated[
+        Literal["drafted_from", "nearest"],
+        Meta(description="How it was found."),
+    ]
+    newer_version: Annotated[
+        int | None, Meta(description="The version that the registry offers now, where that is another one.")
+    ]
+
+
+class Deviation(Struct, kw_only=True, frozen=True):
+    """How a provision stands to the standard clause."""
+
+    kind: Annotated[
+        Literal["unchanged", "changed", "own_text", "left_out", "withheld"],
+        Meta(description="How the provision stands to it."),
+    ]
+    provision: Annotated[ProvisionSide | None, Meta(description="Null where it is left out.")]
+    standard_clause: Annotated[ComparedClause | None, Meta(description="Null for own text.")]
+    runs: Annotated[
+        list[TextRun] | None,
+        Meta(
+            description="Where it is changed or left out: equal and deleted runs make up the standard clause, equal "
+            "and inserted ones the provision. What the clause leaves open and this text does not say stays a "
+            "placeholder."
+        ),
+    ]
+
+
+class AgreementDeviations(Struct, kw_only=True, frozen=True):
+    """A version of an agreement beside the standard clauses: every provision, in order. No legal advice."""
+
+    agreement_id: UUID
+    number: str
+    version: AgreementVersionSummary
+    template: Annotated[
+        TemplateOrigin | None, Meta(description="The template that it was drafted from; null for none.")
+    ]
+    deviations: list[Deviation]

@@ -6,9 +6,9 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+from registry.agreements.instruments.terms import Terms
 from registry.agreements.redline.schemas import ParticularChange, TermChange
-from registry.agreements.terms import Terms
-from registry.kernel.money import Money
+from registry.platform.kernel.money import Money
 
 _SAYS_NOTHING = (None, "silent")
 

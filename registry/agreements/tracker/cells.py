@@ -10,7 +10,8 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import Final, Literal, TypeAlias
 
-from registry.agreements.tracker.sheets import Formula, Value
+from registry.platform.bulk.sheets import Formula, Value
+from registry.platform.kernel.time import written_day
 
 Dates: TypeAlias = Literal["iso", "us"]
 Reader: TypeAlias = Callable[[Value, Dates], object]
@@ -20,9 +21,10 @@ LONGEST_CELL: Final = 4_000
 _ISO: Final = re.compile(r"\A([0-9]{4})-([0-9]{2})-([0-9]{2})\Z")
 _US: Final = re.compile(r"\A([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})\Z")
 _SHORT_YEAR: Final = re.compile(r"\A[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{2}\Z")
+_PERIOD: Final = re.compile(r"\A([0-9]{1,9})(?: *(days?|months?))?\Z")
 _WHOLE: Final = re.compile(r"\A[0-9]{1,9}\Z")
 _MONEY: Final = re.compile(r"\A\$?([0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,13})(\.[0-9]{2})?\Z")
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # line breaks and tabs are blanks
 _ERRORS: Final = ("#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!", "#SPILL!")
 _STRAIGHT: Final = str.maketrans({"\u2018": "'", "\u2019": "'", "\u02bc": "'", "\u201b": "'"})
 _YES: Final = frozenset({"yes", "y", "true", "x", "1"})
@@ -51,7 +53,7 @@ def plain(value: Value) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime):
-        return value.date().isoformat() if value == midnight(value) else value.isoformat(" ")
+        return written_day(value).isoformat() if value == midnight(value) else value.isoformat(" ")
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
     text = unicodedata.normalize("NFC", str(value)).strip()
@@ -87,7 +89,7 @@ def read_date(value: Value, dates: Dates) -> date:
     if isinstance(value, datetime):
         if value != midnight(value):
             raise CellRefused("not_a_date", f"{quoted(value.isoformat(' '))} has a time of day; give the day alone.")
-        return _sane(value.date())
+        return _sane(written_day(value))
     if isinstance(value, int | float):
         words = f"{quoted(plain(value))} is a number, not a date; format the cell as a date, or write YYYY-MM-DD."
         raise CellRefused("not_a_date", words)
@@ -136,6 +138,16 @@ def read_flag(value: Value, _dates: Dates) -> bool:
     raise CellRefused("not_yes_or_no", f"{quoted(text)} is neither yes nor no.")
 
 
+def read_period(value: Value, _dates: Dates) -> dict[str, int]:
+    """So many days or months; a number alone is days, as the columns of trackers count."""
+    text = plain(value).lower()
+    found = _PERIOD.match(text)
+    if not found:
+        words = f"{quoted(text)} is no period: write a number of days or of months, such as 90 days or 6 months."
+        raise CellRefused("not_a_period", words)
+    return {"months" if (found[2] or "").startswith("month") else "days": int(found[1])}
+
+
 def read_money(value: Value, _dates: Dates) -> dict[str, str]:
     """An amount in US dollars, with or without cents."""
     text = plain(value)
@@ -147,13 +159,15 @@ def read_money(value: Value, _dates: Dates) -> dict[str, str]:
 
 
 def read_list(value: Value, _dates: Dates) -> list[str]:
-    """Several, separated by semicolons."""
-    return [part for part in (" ".join(each.split()) for each in plain(value).split(";")) if part]
+    """Several, separated by semicolons, or each on a line of its own."""
+    text = plain(value)
+    parts = text.split(";") if ";" in text else text.splitlines()
+    return [part for part in (" ".join(each.split()) for each in parts) if part]
 
 
 def read_words(value: Value, dates: Dates) -> list[str]:
-    """Several words of a list, separated by semicolons or commas."""
-    return [read_word(part, dates) for part in re.split(r"[;,]", plain(value)) if part.strip()]
+    """Several words of a list, separated by semicolons, commas or line breaks."""
+    return [read_word(part, dates) for part in re.split(r"[;,\r\n]", plain(value)) if part.strip()]
 
 
 def no_control(text: str) -> str:

@@ -9,12 +9,13 @@ from typing import Final
 
 from msgspec import Struct, inspect
 
-from registry.agencies.fbi_lines import ImportFormatError
-from registry.agreements.schemas import RecordedAgreement
-from registry.agreements.terms import Reimbursement, Terms
+from registry.agreements.instruments.notice import Notice
+from registry.agreements.instruments.schemas.given import RecordedAgreement
+from registry.agreements.instruments.terms import Reimbursement, Terms
 from registry.agreements.tracker import cells
-from registry.agreements.tracker.sheets import Table, letter
-from registry.kernel.money import Money
+from registry.platform.bulk.refusals import ImportFormatError
+from registry.platform.bulk.sheets import Table, letter
+from registry.platform.kernel.money import Money
 
 Path = tuple[str, ...]
 
@@ -39,6 +40,8 @@ def _of(struct: type[Struct], above: Path) -> Iterator[Column]:
     info = inspect.type_info(struct)
     assert isinstance(info, inspect.StructType)
     for field in info.fields:
+        if field.name in NOT_TAKEN:
+            continue
         reader = PARTIES if field.name == "parties" else READ_BY_THE_IMPORT.get(field.name) or _reader(field.type)
         if reader is not None:
             required = field.required and field.name not in MAY_BE_SAID_ONCE | OF_A_SIGNATURE
@@ -53,7 +56,7 @@ def _reader(kind: inspect.Type) -> cells.Reader | None:
         found = [_reader(each) for each in kind.types if not isinstance(each, inspect.NoneType)]
         return found[0] if len(found) == 1 else None
     if isinstance(kind, inspect.StructType):
-        return cells.read_money if kind.cls is Money else None
+        return _STRUCTS.get(kind.cls)
     if isinstance(kind, inspect.CollectionType):
         return cells.read_words if _reader(kind.item_type) is cells.read_text else None
     return next((reader for of, reader in _READERS if isinstance(kind, of)), None)
@@ -67,6 +70,7 @@ _READERS: Final[Sequence[tuple[type[inspect.Type], cells.Reader]]] = (
     (inspect.LiteralType, cells.read_word),
     (inspect.StrType, cells.read_text),
 )
+_STRUCTS: Final[dict[type, cells.Reader]] = {Money: cells.read_money, Notice: cells.read_period}
 PARTIES: Final[cells.Reader] = cells.read_list
 READ_BY_THE_IMPORT: Final[dict[str, cells.Reader]] = {"custodian_id": cells.read_text}
 MAY_BE_SAID_ONCE: Final = frozenset({"time_zone", "custodian_id", "terms"})
@@ -75,15 +79,22 @@ MAY_BE_SAID_ONCE: Final = frozenset({"time_zone", "custodian_id", "terms"})
 OF_A_SIGNATURE: Final = frozenset({"signed_on", "signatory_title", "evidence_sha256"})
 """What only an agreement that is signed already says."""
 
+NOT_TAKEN: Final = {
+    "evidence_location": "what is entered for others rests on the paper itself: give its SHA-256 in evidence_sha256",
+    "notes": "remarks stay in the tracker: they may name persons, and the registry's record is for ever",
+}
+
 STATUS: Final = Column(name="status", path=("status",), reader=cells.read_word)
+ENDED_ON: Final = Column(name="ended_on", path=("ended_on",), reader=cells.read_date)
+FILES: Final = Column(name="files", path=("files",), reader=cells.read_list)
+BESIDE_THE_AGREEMENT: Final = frozenset({"custodian", "ended_on", "files"})
+"""Columns that say something about the agreement and are no part of what is signed."""
+
 COLUMNS: Final = {
-    ("custodian" if column.name == "custodian_id" else column.name): column for column in (*_columns(), STATUS)
+    ("custodian" if column.name == "custodian_id" else column.name): column
+    for column in (*_columns(), STATUS, ENDED_ON, FILES)
 }
 BY_PATH: Final = {column.path: name for name, column in COLUMNS.items()}
-
-NOT_TAKEN: Final = {
-    "notes": "remarks stay in the tracker: they may name persons, and the registry's record is for ever"
-}
 
 _ALIASES: Final = {
     "number": "agreement_number agreement_no agreement_# no no. # mou_number contract_number file_number id",
@@ -97,7 +108,8 @@ _ALIASES: Final = {
     "evidence_sha256": "evidence sha256 document_sha256 document_hash",
     "effective_on": "effective effective_date date_effective start_date begins starts",
     "expires_on": "expires expiration expiration_date expiry expiry_date end_date date_expires ends",
-    "notice_days": "notice notice_period notice_period_days notice_period_(days) termination_notice_days",
+    "ended_on": "ended terminated_on termination_date date_terminated superseded_on completed_on closed_on last_day",
+    "notice": "notice_days notice_period notice_period_days notice_period_(days) termination_notice_days",
     "auto_renew_months": "auto_renewal auto-renewal auto_renewal_months automatic_renewal renews_for_months",
     "time_zone": "timezone zone tz",
     "categories": "category resources resource_categories covers",
@@ -105,6 +117,7 @@ _ALIASES: Final = {
     "max_duration_hours": "maximum_duration_hours longest_loan_hours",
     "reimbursement": "reimbursement_model cost_sharing",
     "liability": "liability_bearer",
+    "files": "file file_name file_names filename filenames document_file document_name",
     "notes": "note comments comment remarks",
 }
 _MEANT: Final = {alias: name for name, aliases in _ALIASES.items() for alias in aliases.split()}
@@ -153,11 +166,6 @@ def read_headers(table: Table, given: frozenset[str]) -> Headers:
 def column_of(pointer: str) -> str | None:
     """The column that a fault of the agreement is about, by its JSON pointer."""
     return _within(part for part in pointer.split("/") if part and not part.isdigit())
-
-
-def column_at(path: str) -> str | None:
-    """The column that a value which does not fit belongs to, by its path in the agreement: `.terms.purposes[...]`."""
-    return _within(part for part in re.split(r"[.`\[\]]+", path) if part)
 
 
 def _within(parts: Iterable[str]) -> str | None:

@@ -1,32 +1,38 @@
 """What a tracker's row would do to the agreements as they are, or why it cannot be taken; nothing is written here."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final, Literal, TypeAlias
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Struct
 
-from registry.agreements.authority import Signature
-from registry.agreements.commands.authorising import authority_to_sign
-from registry.agreements.commands.content import Term, check_content
-from registry.agreements.rules import Stage
-from registry.agreements.schemas import NewAgreement, RecordedAgreement
+from registry.agreements.instruments.authority import Signature
+from registry.agreements.instruments.commands.authorising import check_authority
+from registry.agreements.instruments.commands.content import Term, check_content
+from registry.agreements.instruments.commands.holding import today_of
+from registry.agreements.instruments.in_force import last_day, renewal_of
+from registry.agreements.instruments.rules import Stage
+from registry.agreements.instruments.schemas.given import NewAgreement, RecordedAgreement
 from registry.agreements.tracker.cells import CellRefused
-from registry.agreements.tracker.columns import column_at
-from registry.agreements.tracker.directory import Directory
+from registry.agreements.tracker.columns import column_of
+from registry.agreements.tracker.queries.directory import Directory
+from registry.agreements.tracker.queries.row_status import KnownAgreement, differing, digest_of, otherwise_signed
 from registry.agreements.tracker.rows import Options, TrackerRow, wanted
 from registry.agreements.tracker.schemas import CellFault
-from registry.agreements.tracker.standing import Standing, differing, digest_of, otherwise_signed
-from registry.database.handles import Read
-from registry.kernel.errors import RuleBroken
-from registry.kernel.time import known_zone
+from registry.platform.database.handles import Read
+from registry.platform.kernel.errors import Malformed, RuleBroken
+from registry.platform.kernel.time import known_zone
 
-Step: TypeAlias = Literal["enter", "record", "correct", "sign_draft", "attest", "nothing"]
+Step: TypeAlias = Literal["enter", "record", "correct", "sign_draft", "attest", "end", "nothing"]
 
+ONE_DAY: Final = timedelta(days=1)
 _AMEND: Final = "It is signed with another {}: a signed text is not changed from a tracker. Record an amendment."
+_NOT_OURS: Final = (
+    "It is not recorded here as ended, and somebody acted on it since the tracker entered it: a party that is bound "
+    "records the end, with its day and its evidence."
+)
 _STAYS: Final = "The custodian's signature is recorded with another {}, and stays as it was recorded."
 
 
@@ -44,6 +50,16 @@ class Meaning(Struct, kw_only=True, frozen=True):
     row: TrackerRow
     custodian_id: UUID
     wanted: NewAgreement
+
+    @property
+    def last_of_term(self) -> date | None:
+        """The last day of the term with its renewals."""
+        return last_day(self.wanted.expires_on, renewal_of(self.wanted.auto_renew_months, self.wanted.auto_renew_times))
+
+    @property
+    def ended_early(self) -> date | None:
+        """The last day on which it was in force, where that is not its term's."""
+        return self.row.ended_on if self.row.ended_on != self.last_of_term else None
 
 
 class Plan(Struct, kw_only=True, frozen=True):
@@ -74,59 +90,70 @@ def meaning_of(row: TrackerRow, options: Options, directory: Directory) -> Meani
         raise RowRefused(row.fault("time_zone", "cell_blank", words))
     try:
         return Meaning(row=row, custodian_id=custodian.id, wanted=wanted(row, custodian.id, parties, str(zone)))
-    except msgspec.ValidationError as error:
-        words, _, path = str(error).partition(" - at `$")
-        raise RowRefused(row.fault(column_at(path), "invalid_value", f"{words}.")) from None
+    except Malformed as error:
+        faults = [(column_of(fault.pointer or ""), f"The value {fault.detail}.") for fault in error.faults]
+        raise RowRefused(*(row.fault(column, "invalid_value", words) for column, words in faults)) from None
 
 
-async def plan_of(read: Read, meaning: Meaning, standing: Standing | None, options: Options, now: datetime) -> Plan:
+async def plan_of(
+    read: Read, meaning: Meaning, known_agreement: KnownAgreement | None, options: Options, now: datetime
+) -> Plan:
     """What the row does to the agreement of its number. Raises RowRefused."""
     row, new = meaning.row, meaning.wanted
     signed = new if isinstance(new, RecordedAgreement) else None
-    others = tuple(p for p in new.parties if p != meaning.custodian_id) if signed and options.attest_parties else ()
-    plan = Plan(step="nothing", meaning=meaning, digest=digest_of(new))
-    if standing is None:
+    shows_all = signed is not None and options.attest_parties and signed.evidence_sha256 != row.sha256
+    others = tuple(p for p in new.parties if p != meaning.custodian_id) if shows_all else ()
+    plan = Plan(step="nothing", meaning=meaning, digest=digest_of(new, row.ended_on))
+    if known_agreement is None:
         await _check(read, meaning, others, now)
         return msgspec.structs.replace(plan, step="record" if signed else "enter", attest=others)
-    plan = msgspec.structs.replace(plan, agreement_id=standing.row.id)
-    if signed is not None and not standing.is_draft:
-        plan = _about_signed(plan, standing, signed, others)
+    plan = msgspec.structs.replace(plan, agreement_id=known_agreement.row.id)
+    if signed is not None and not known_agreement.is_draft:
+        plan = _about_signed(plan, known_agreement, signed, others)
+        if plan.step == "end":
+            await _check_end(read, meaning, now)
         if plan.attest:
             await _check_offices(read, row, signed, plan.attest)
         return plan
-    if standing.row.digest == plan.digest or (signed is None and not differing(standing, new)):
+    if known_agreement.row.digest == plan.digest or (signed is None and not differing(known_agreement, new)):
         return plan
-    _must_be_ours(row, standing)
+    _must_be_ours(row, known_agreement)
     await _check(read, meaning, others, now)
     return msgspec.structs.replace(plan, step="sign_draft" if signed else "correct", attest=others)
 
 
-def _must_be_ours(row: TrackerRow, standing: Standing) -> None:
+def _must_be_ours(row: TrackerRow, known_agreement: KnownAgreement) -> None:
     """A row changes only a draft that stands as the tracker left it."""
-    if not standing.is_draft:
-        words = f"The agreement is {standing.row.stage} here, yet the row speaks of a draft."
+    if not known_agreement.is_draft:
+        words = f"The agreement is {known_agreement.row.stage} here, yet the row speaks of a draft."
         raise RowRefused(row.fault("number", "further_here", words))
-    if standing.row.digest is None:
+    if known_agreement.row.digest is None:
         raise RowRefused(row.fault("number", "number_taken", "There is an agreement of that number already."))
-    if not standing.is_ours:
+    if not known_agreement.is_ours:
         words = "The draft was edited here since the tracker entered it: go on with it here."
         raise RowRefused(row.fault("number", "edited_here", words))
 
 
-def _about_signed(plan: Plan, standing: Standing, signed: RecordedAgreement, others: Sequence[UUID]) -> Plan:
+def _about_signed(
+    plan: Plan, known_agreement: KnownAgreement, signed: RecordedAgreement, others: Sequence[UUID]
+) -> Plan:
     """Signatures may be added to a signed agreement from a tracker; nothing else."""
     row = plan.meaning.row
-    if standing.row.executed_at is None:
-        words = f"The agreement is {standing.row.stage} here: have it signed here, or withdraw it first."
+    if known_agreement.row.executed_at is None:
+        words = f"The agreement is {known_agreement.row.stage} here: have it signed here, or withdraw it first."
         raise RowRefused(row.fault("number", "further_here", words))
-    if standing.row.digest != plan.digest:
-        if columns := differing(standing, signed):
+    if known_agreement.row.digest != plan.digest:
+        if columns := differing(known_agreement, signed):
             raise RowRefused(*(row.fault(name, "signed_text", _AMEND.format(name)) for name in columns))
         names_evidence = signed.evidence_sha256 != row.sha256
-        if columns := otherwise_signed(standing, signed, evidence=names_evidence):
+        if columns := otherwise_signed(known_agreement, signed, evidence=names_evidence):
             raise RowRefused(*(row.fault(name, "signature_recorded", _STAYS.format(name)) for name in columns))
-    unsigned = tuple(each for each in (plan.meaning.custodian_id, *others) if each not in standing.hands)
-    if not unsigned or standing.row.stage != Stage.EXECUTED or not standing.says_the_original:
+    if plan.meaning.ended_early is not None and known_agreement.row.stage == Stage.EXECUTED:
+        if not known_agreement.is_ours:
+            raise RowRefused(row.fault("ended_on", "further_here", _NOT_OURS))
+        return msgspec.structs.replace(plan, step="end")
+    unsigned = tuple(each for each in (plan.meaning.custodian_id, *others) if each not in known_agreement.signatures)
+    if not unsigned or known_agreement.row.stage != Stage.EXECUTED or not known_agreement.says_the_original:
         return plan
     return msgspec.structs.replace(plan, step="attest", attest=unsigned)
 
@@ -141,6 +168,7 @@ async def _check(read: Read, meaning: Meaning, others: Sequence[UUID], now: date
             custodian_id=meaning.custodian_id,
             parties=new.parties,
             terms=new.terms,
+            notice=new.notice,
             provisions=new.provisions,
         )
         Term(**{name: getattr(new, name) for name in Term.__struct_fields__}).bounds(new.time_zone)
@@ -149,9 +177,34 @@ async def _check(read: Read, meaning: Meaning, others: Sequence[UUID], now: date
             *(row.faults_of(broken.faults) or [row.fault("expires_on", broken.code, broken.detail)])
         ) from None
     if isinstance(new, RecordedAgreement):
-        if new.signed_on > today(now, new.time_zone):
-            raise RowRefused(row.fault("signed_on", "signed_in_future", "The day of the signature is yet to come."))
+        for agency_id in (meaning.custodian_id, *others):
+            today = await today_of(read, agency_id, new.time_zone, now)
+            if not today.has_come(new.signed_on):
+                words = f"The day of the signature is yet to come. {today}"
+                raise RowRefused(row.fault("signed_on", "signed_in_future", words))
+        await _check_end(read, meaning, now)
         await _check_offices(read, row, new, (meaning.custodian_id, *others))
+
+
+async def _check_end(read: Read, meaning: Meaning, now: datetime) -> None:
+    """What is said to be over must have been over by a day that the row gives."""
+    row, new = meaning.row, meaning.wanted
+    today = await today_of(read, meaning.custodian_id, new.time_zone, now)
+    last = meaning.last_of_term
+    if (ended_on := row.ended_on) is not None:
+        if not today.has_come(ended_on + ONE_DAY):
+            words = f"The last day is yet to come, or to pass: what is not over yet is not taken over as over. {today}"
+            raise RowRefused(row.fault("ended_on", "not_over_yet", words))
+        if ended_on < new.effective_on:
+            words = f"It would have ended before its first day, {new.effective_on}: it never was in force."
+            raise RowRefused(row.fault("ended_on", "ended_before_it_began", words))
+        if last is not None and ended_on > last:
+            words = f"It would have ended after its term ran out on {last}. Give the term that it had by then."
+            raise RowRefused(row.fault("ended_on", "ended_after_its_term", words))
+    elif row.status == "expired" and (last is None or not today.has_come(last + ONE_DAY)):
+        runs = "its term has no last day" if last is None else f"its term runs through {last}"
+        words = f"The status says that it is over, yet {runs}: give the last day on which it was in force. {today}"
+        raise RowRefused(row.fault("ended_on", "last_day_missing", words))
 
 
 async def _check_offices(read: Read, row: TrackerRow, new: RecordedAgreement, agencies: Sequence[UUID]) -> None:
@@ -165,9 +218,4 @@ async def check_offices(read: Read, new: RecordedAgreement, agencies: Sequence[U
     """Raises RuleBroken where an agency has authorities on record and the office may not sign this for it."""
     signature = Signature(kind=new.kind, signed_on=new.signed_on, amount=new.terms.cost_ceiling)
     for agency_id in agencies:
-        await authority_to_sign(read, agency_id, new.signatory_title, signature)
-
-
-def today(now: datetime, time_zone: str) -> date:
-    """The day it is there."""
-    return now.astimezone(ZoneInfo(time_zone)).date()
+        await check_authority(read, agency_id, new.signatory_title, signature)

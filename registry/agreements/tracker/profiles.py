@@ -3,17 +3,20 @@
 import hashlib
 from importlib.resources import files
 from pathlib import Path
+from uuid import UUID
 
 import msgspec
 import yaml
 from msgspec import Struct
 
-from registry.agencies.rules import AgencyKind
-from registry.agreements.rules import AgreementKind
-from registry.agreements.schemas import JobTitle, NoticeDays
-from registry.agreements.terms import Terms
+from registry.agreements.instruments.notice import Notice, NoticeDays, PartyNotice
+from registry.agreements.instruments.rules import AgreementKind
+from registry.agreements.instruments.terms import Terms
+from registry.agreements.law.rules import Law, Matter, Party, applies, checked_laws
 from registry.agreements.tracker.cells import Dates, straightened
-from registry.kernel.errors import Malformed
+from registry.directory.agencies.rules import AgencyKind
+from registry.platform.kernel.errors import Malformed
+from registry.platform.kernel.text import JobTitle
 
 _SHIPPED = files("registry.agreements.tracker") / "profiles"
 
@@ -30,10 +33,18 @@ class Columns(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
 
 
 class Form(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """One of the list's standard agreements."""
+    """One of the list's standard agreements: the notice that either side gives, unless the custodian's differs."""
 
     code: str
-    notice_days: NoticeDays
+    notice: Notice
+    custodian_days: NoticeDays = None
+
+    def notice_of(self, custodian_id: UUID) -> Notice:
+        """The notice as it stands in an agreement that this agency keeps."""
+        if self.custodian_days is None:
+            return self.notice
+        own = PartyNotice(agency_id=custodian_id, days=self.custodian_days)
+        return msgspec.structs.replace(self.notice, by_party=[own])
 
 
 class Instrument(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -59,6 +70,8 @@ class Profile(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     forms: dict[str, Form]
     agencies: dict[str, AgencyKind]
     agreement: Instrument
+    law: Law | None = None
+    """What its agreements rest on; a shipped profile has it."""
 
     def is_known(self, header: str) -> bool:
         """Whether the list has that header."""
@@ -89,6 +102,21 @@ def load_profile(name: str) -> Profile:
         known = ", ".join(shipped_profiles())
         raise Malformed(f"There is no profile “{name}”. Shipped are: {known}; or give the path of a .yaml file.")
     try:
-        return msgspec.convert(yaml.safe_load(text), Profile, strict=True)
-    except (yaml.YAMLError, msgspec.ValidationError) as error:
+        profile = msgspec.convert(yaml.safe_load(text), Profile, strict=True)
+        _check_law(profile)
+    except (yaml.YAMLError, ValueError) as error:
         raise Malformed(f"The profile {name} cannot be used: {error}.") from None
+    return profile
+
+
+def _check_law(profile: Profile) -> None:
+    """Raises ValueError for a law that does not hold together, or that touches no agreement of the list."""
+    if profile.law is None:
+        return
+    checked_laws({profile.source: profile.law})
+    says = profile.agreement
+    for kind in set(profile.agencies.values()):
+        parties = (Party(kind=AgencyKind.FEDERAL), Party(kind=kind))
+        matter = Matter(instrument=says.kind, purposes=frozenset(says.terms.purposes), parties=parties)
+        if not applies(profile.law.applies_to, matter):
+            raise ValueError(f"its law does not apply to the agreements of {kind} agencies on the list")

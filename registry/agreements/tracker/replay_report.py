@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from registry.agreements.tracker.listings import Facts
 from registry.agreements.tracker.schemas import CellFault
-from registry.kernel.time import Instant
+from registry.platform.kernel.time import Instant
 
 
 class LateSnapshot(Struct, kw_only=True, frozen=True):

@@ -1,27 +1,29 @@
 """A tracker's rows as what they say about agreements, each fault with the cell that has it."""
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from datetime import date
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
-from registry.agreements.schemas import NewAgreement, RecordedAgreement
+from registry.agreements.instruments.schemas.given import NewAgreement, RecordedAgreement
 from registry.agreements.tracker.cells import CellRefused, Dates, no_control, plain, quoted
-from registry.agreements.tracker.columns import COLUMNS, OF_A_SIGNATURE, Headers, column_of, nested, read_headers
+from registry.agreements.tracker.columns import (
+    BESIDE_THE_AGREEMENT,
+    COLUMNS,
+    OF_A_SIGNATURE,
+    Headers,
+    column_of,
+    nested,
+    read_headers,
+)
 from registry.agreements.tracker.schemas import CellFault, CellValue
-from registry.agreements.tracker.sheets import Formula, Line, Origin, Table, Value, letter
-from registry.kernel.errors import Fault
-
-SIGNED: Final = frozenset(
-    "signed executed active current in_force in_effect effective expired complete completed".split()
-)
-UNSIGNED: Final = frozenset(
-    "draft pending proposed in_progress in_negotiation in_review under_review out_for_signature unsigned".split()
-)
-ENDED: Final = frozenset("terminated withdrawn superseded replaced rescinded cancelled canceled void".split())
+from registry.agreements.tracker.statuses import Statuses, shipped_statuses
+from registry.platform.bulk.sheets import Formula, Line, Origin, Table, Value, letter
+from registry.platform.http.faults import find_faults
+from registry.platform.kernel.canonical import canonical_digest
+from registry.platform.kernel.errors import Fault, Malformed
 
 
 class Options(Struct, kw_only=True, frozen=True):
@@ -32,6 +34,7 @@ class Options(Struct, kw_only=True, frozen=True):
     dates: Dates = "iso"
     attest_parties: bool = False
     row_as_evidence: bool = False
+    statuses: Statuses = field(default_factory=shipped_statuses)
 
 
 class TrackerRow(Struct, kw_only=True, frozen=True):
@@ -42,6 +45,10 @@ class TrackerRow(Struct, kw_only=True, frozen=True):
     at: dict[str, int]
     values: dict[str, object]
     sha256: str
+    cells: Sequence[Value] = ()
+    status: str | None = None
+    """What the status means, by the table of status words; None where the row has none."""
+
     faults: tuple[CellFault, ...] = ()
 
     @property
@@ -51,9 +58,27 @@ class TrackerRow(Struct, kw_only=True, frozen=True):
         return found if isinstance(found, str) else None
 
     @property
+    def title(self) -> str | None:
+        """Its title, where it can be read."""
+        found = self.values.get("title")
+        return found if isinstance(found, str) else None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of the files that hold it."""
+        found = self.values.get("files")
+        return tuple(map(str, found)) if isinstance(found, list) else ()
+
+    @property
     def is_signed(self) -> bool:
         """Whether it speaks of an agreement that is signed already."""
         return "signed_on" in self.values
+
+    @property
+    def ended_on(self) -> date | None:
+        """The last day of an agreement that was ended before its term ran out."""
+        found = self.values.get("ended_on")
+        return found if isinstance(found, date) else None
 
     def fault(self, name: str | None, code: str, detail: str) -> CellFault:
         """A fault of the cell in that column, or of the row."""
@@ -83,7 +108,7 @@ def table_of(rows: Sequence[Mapping[str, CellValue]]) -> Table:
 def row_sha256(values: Sequence[Value]) -> str:
     """SHA-256 of the row's cells as a JSON array of texts (UTF-8, no blanks between), blank and computed ones empty."""
     texts = ["" if value is None or isinstance(value, Formula) else _verbatim(value) for value in values]
-    return hashlib.sha256(msgspec.json.encode(texts)).hexdigest()
+    return canonical_digest(texts)
 
 
 def _verbatim(value: Value) -> str:
@@ -98,7 +123,9 @@ def read_rows(table: Table, options: Options) -> tuple[list[TrackerRow], Headers
 
 
 def _row(table: Table, headers: Headers, line: Line, options: Options) -> TrackerRow:
-    row = TrackerRow(origin=table.origin, row=line.row, at=headers.at, values={}, sha256=row_sha256(line.values))
+    row = TrackerRow(
+        origin=table.origin, row=line.row, at=headers.at, values={}, sha256=row_sha256(line.values), cells=line.values
+    )
     if line.fault is not None:
         return msgspec.structs.replace(row, faults=(row.fault(None, "row_unreadable", line.fault),))
     faults: list[CellFault] = []
@@ -114,39 +141,58 @@ def _row(table: Table, headers: Headers, line: Line, options: Options) -> Tracke
     if options.row_as_evidence and row.is_signed:
         row.values.setdefault("evidence_sha256", row.sha256)
     read_in_vain = {fault.name for fault in faults}
-    faults += [fault for fault in _about_status(row) if fault.name not in read_in_vain]
-    row.values.pop("status", None)
-    return msgspec.structs.replace(row, faults=tuple(faults))
+    faults += [fault for fault in _about_status(row, options.statuses) if fault.name not in read_in_vain]
+    word = row.values.pop("status", None)
+    status = None if word is None else options.statuses.meaning_of(str(word))
+    return msgspec.structs.replace(row, status=status, faults=tuple(faults))
 
 
-def _about_status(row: TrackerRow) -> Iterator[CellFault]:
-    """What the status says must fit the signature that is or is not there."""
-    status = row.values.get("status")
-    if status in ENDED:
-        words = "An agreement that has ended is not taken over as such: say `expires_on`, or end it here afterwards."
-        yield row.fault("status", "has_ended", words)
-    elif status is not None and status not in SIGNED | UNSIGNED:
-        words = f"{quoted(str(status))} is none of: {', '.join(sorted(SIGNED | UNSIGNED))}."
-        yield row.fault("status", "status_unknown", words)
-    if status in UNSIGNED and row.is_signed:
-        yield row.fault(
-            "status", "signed_yet_draft", "The row has a day of signature, yet is not signed by its status."
-        )
-    if status in SIGNED and not row.is_signed:
-        yield row.fault("signed_on", "cell_blank", "signed_on is needed: the status says that it is signed.")
+def _about_status(row: TrackerRow, statuses: Statuses) -> Iterator[CellFault]:
+    """What the status says must fit the signature and the end that are or are not there."""
+    word = row.values.get("status")
+    status, said = None, f"{quoted(str(word))} says"
+    if word is not None:
+        status = statuses.meaning_of(str(word))
+        if status is None:
+            known = ", ".join(statuses.words)
+            yield row.fault("status", "status_unknown", f"{quoted(str(word))} is no known status. Known are: {known}.")
+            return
+    if status == "never":
+        yield row.fault("status", "never_signed", f"{said} that it never came about. Leave the row out.")
+        return
+    if status == "draft" and row.is_signed:
+        yield row.fault("status", "signed_yet_draft", f"The row has a day of signature, yet {said} that it is a draft.")
+    if status in ("signed", "expired", "ended") and not row.is_signed:
+        over = "" if status == "signed" else ", even though it is over"
+        yield row.fault("signed_on", "cell_blank", f"signed_on is needed: {said} that it was signed{over}.")
+    if status == "ended" and "ended_on" not in row.values:
+        words = f"ended_on is needed: {said} that it was ended. Give the last day on which it was in force."
+        yield row.fault("ended_on", "cell_blank", words)
+    if status in ("signed", "draft") and "ended_on" in row.values:
+        yield row.fault("ended_on", "ended_yet_going_on", f"The row has the day of an end, yet {said} that it goes on.")
+    if status is None and "ended_on" in row.values and not row.is_signed:
+        yield row.fault("signed_on", "cell_blank", "signed_on is needed: what was ended had been signed.")
     if row.is_signed:
         for name in sorted(OF_A_SIGNATURE - row.values.keys()):
             yield row.fault(name, "cell_blank", f"{name} is needed for an agreement that is signed.")
 
 
 def wanted(row: TrackerRow, custodian_id: UUID, parties: Sequence[UUID], time_zone: str) -> NewAgreement:
-    """The agreement that the row speaks of, a RecordedAgreement where it is signed. Raises ValidationError."""
+    """The agreement that the row speaks of, a RecordedAgreement where it is signed.
+
+    Raises Malformed with a fault for each value that does not fit.
+    """
     said = {**row.values, "parties": [str(party) for party in parties], "time_zone": time_zone}
-    said.pop("custodian", None)
+    for name in BESIDE_THE_AGREEMENT:
+        said.pop(name, None)
     if row.is_signed:
         said["custodian"] = str(custodian_id)
     else:
         for name in OF_A_SIGNATURE:
             said.pop(name, None)
     kind: type[NewAgreement] = RecordedAgreement if row.is_signed else NewAgreement
-    return msgspec.convert(nested(said), kind, strict=True)
+    values = nested(said)
+    try:
+        return msgspec.convert(values, kind, strict=True)
+    except msgspec.ValidationError:
+        raise Malformed("The row is no agreement.", faults=list(find_faults(values, kind))) from None

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from registry.agencies.schemas import Zone
-from registry.kernel.text import NAME_PATTERN, PROSE_PATTERN
+from registry.directory.agencies.schemas import Zone
+from registry.platform.kernel.text import NAME_PATTERN, PROSE_PATTERN
 
 Header = Annotated[str, Meta(min_length=1, max_length=80, pattern=NAME_PATTERN, examples=["signed_on"])]
 CellValue = (
@@ -55,6 +55,16 @@ class TrackerRowReport(Struct, kw_only=True, frozen=True):
     faults: list[CellFault]
 
 
+class SheetReport(Struct, kw_only=True, frozen=True):
+    """A sheet of a file that was sent, or a file of text, and what is to be known about it."""
+
+    file: str
+    sheet: Annotated[str | None, Meta(description="Null for a file of text.")]
+    taken: Annotated[bool, Meta(description="Whether its rows were read.")]
+    rows: Annotated[int, Meta(description="Rows with something in them, below the headers where it was taken.")]
+    remarks: Annotated[list[str], Meta(description="How it was read, why it was not, and what it hides.")]
+
+
 class AgreementImportReport(Struct, kw_only=True, frozen=True):
     """What an import did, or would do. A second one with the same rows finds everything unchanged."""
 
@@ -64,10 +74,40 @@ class AgreementImportReport(Struct, kw_only=True, frozen=True):
     unchanged: int
     refused: Annotated[int, Meta(description="Rows that could not be taken; the others were.")]
     unread_columns: Annotated[list[str], Meta(description="Headers that mean no column; nothing was taken from them.")]
+    sheets: Annotated[list[SheetReport], Meta(description="Every sheet of every file; empty for rows sent as JSON.")]
     rows: Annotated[
         list[TrackerRowReport], Meta(max_length=1000, description="The first 1,000 that are not unchanged.")
     ]
     rows_left_out: Annotated[int, Meta(description="How many more there are.")]
+
+
+FileOutcome = Literal["filed", "unchanged", "unmatched", "ambiguous", "refused", "lacking"]
+
+
+class FileReport(Struct, kw_only=True, frozen=True):
+    """What became of a file of the folder; `lacking` is one that a row names and that is not in it."""
+
+    file: str
+    outcome: FileOutcome
+    number: str | None
+    agreement_id: UUID | None
+    detail: str | None
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.outcome}" + (f". {self.detail}" if self.detail else ".")
+
+
+class FilesReport(Struct, kw_only=True, frozen=True):
+    """What was filed of a folder, or would be. A second time everything is unchanged."""
+
+    dry_run: bool
+    filed: int
+    unchanged: int
+    unmatched: int
+    ambiguous: int
+    refused: int
+    lacking: int
+    files: list[FileReport]
 
 
 class AgreementImport(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -85,7 +125,10 @@ class AgreementImport(Struct, kw_only=True, frozen=True, forbid_unknown_fields=T
     dates: Annotated[Literal["iso", "us"], Meta(description="`iso`: YYYY-MM-DD alone. `us`: M/D/YYYY as well.")] = "iso"
     attest_parties: Annotated[
         bool,
-        Meta(description="The evidence shows every party's signature: attest them all, not the custodian's alone."),
+        Meta(
+            description="Each row's document shows every party's signature: report it of all, not of the custodian "
+            "alone. A row that names no document reports the custodian's."
+        ),
     ] = False
     row_as_evidence: Annotated[
         bool, Meta(description="Where a row names no signed document, take the row itself as the evidence.")
@@ -104,7 +147,7 @@ AGREEMENT_IMPORT_EXAMPLE: dict[str, object] = {
             "signatory_title": "Sheriff",
             "effective_on": "2026-01-01",
             "expires_on": "2028-12-31",
-            "notice_days": 60,
+            "notice": "60 days",
             "categories": "k9; vehicle.command_post",
         }
     ],

@@ -7,13 +7,13 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from registry.agencies.fbi_lines import ImportFormatError
 from registry.agreements.tracker.cells import CellRefused, no_control, plain, quoted, read_date, straightened
 from registry.agreements.tracker.profiles import Profile
 from registry.agreements.tracker.rows import TrackerRow, row_sha256
 from registry.agreements.tracker.schemas import CellFault
-from registry.agreements.tracker.sheets import Line, Table
 from registry.agreements.tracker.states import code_of
+from registry.platform.bulk.refusals import ImportFormatError
+from registry.platform.bulk.sheets import Line, Table
 
 On: TypeAlias = Literal["signed", "pending"]
 Key: TypeAlias = tuple[str, str, str]

@@ -18,6 +18,9 @@ _NAMES: Final = (
 CODES: Final = {name[3:]: name[:2] for name in _NAMES.split(", ")}
 
 
+NAMES: Final = {code: name for name, code in CODES.items()}
+
+
 def code_of(written: str) -> str:
     """The postal code of a state that is written out in capitals or as its code. Raises CellRefused: never corrects."""
     if written in CODES.values():

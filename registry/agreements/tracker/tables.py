@@ -5,8 +5,8 @@ Only changes are written: a listing that is on the list stays as it is until a l
 
 import sqlalchemy as sa
 
-from registry.agreements.tables import agreement
-from registry.database.types import Instant, Uuid, one_of, table, unique
+from registry.agreements.instruments.tables import agreement
+from registry.platform.database.types import Instant, Uuid, one_of, table, unique
 
 tracker_entry = table(
     "tracker_entry",

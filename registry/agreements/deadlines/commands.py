@@ -1,0 +1,94 @@
+"""Completing a review, setting retention, placing and lifting holds."""
+
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from registry.agreements.deadlines.queries.listing import as_review, get_retention
+from registry.agreements.deadlines.queries.records import record_of
+from registry.agreements.deadlines.rules import checked_review_day, reviewable
+from registry.agreements.deadlines.schemas import (
+    CompletedReview,
+    HoldLifting,
+    NewHold,
+    PeriodicReview,
+    Retention,
+    RetentionSetting,
+)
+from registry.agreements.deadlines.tables import agreement_periodic_review, agreement_retention
+from registry.agreements.instruments.commands import legal_holds
+from registry.agreements.instruments.commands.holding import changed, held, today_of
+from registry.platform.access.permissions import Action
+from registry.platform.access.principals import Caller
+from registry.platform.database.handles import Write
+from registry.platform.kernel.ids import new_id
+from registry.platform.kernel.versions import Expected
+
+_ID = agreement_periodic_review.c.id.type
+_INSERT_REVIEW = agreement_periodic_review.insert()
+_REVIEW = sa.select(agreement_periodic_review).where(agreement_periodic_review.c.id == sa.bindparam("id", type_=_ID))
+_UNSET = agreement_retention.delete().where(
+    agreement_retention.c.agreement_id == sa.bindparam("its_agreement", type_=_ID)
+)
+_SET = agreement_retention.insert()
+
+
+async def complete_review(
+    write: Write, caller: Caller, agreement_id: UUID, review: CompletedReview, expected: Expected
+) -> tuple[PeriodicReview, int]:
+    """Enter a periodic review that was held; with it, the agreement's version now.
+
+    One from long ago may be entered late; the next is due a cycle after the latest. Raises WrongStatus before
+    execution, RuleBroken for a day to come or before the agreement took effect.
+    """
+    row = await held(write, caller, agreement_id, Action.AGREEMENTS_KEEP, expected)
+    reviewable(row.executed_at is not None, row.stage)
+    record = await record_of(write, agreement_id, caller.now)
+    today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
+    checked_review_day(review.reviewed_on, record.first_effective_on, today)
+    review_id = new_id()
+    await write.run(
+        _INSERT_REVIEW,
+        {
+            "id": review_id,
+            "agreement_id": row.id,
+            "reviewed_on": review.reviewed_on,
+            "outcome": review.outcome,
+            "note": review.note,
+            "recorded_at": caller.now,
+        },
+    )
+    told = {"reviewed_on": review.reviewed_on, "outcome": review.outcome, "note": review.note}
+    await changed(write, caller, row, "review_completed", told)
+    found = await write.first(_REVIEW, {"id": review_id})
+    assert found is not None
+    return as_review(found), row.version + 1
+
+
+async def set_retention(
+    write: Write, caller: Caller, agreement_id: UUID, setting: RetentionSetting, expected: Expected
+) -> Retention:
+    """Set, or with null years unset, how long this agreement's record is kept."""
+    row = await held(write, caller, agreement_id, Action.AGREEMENTS_KEEP, expected)
+    await write.run(_UNSET, {"its_agreement": row.id})
+    if setting.years is not None:
+        years = {"agreement_id": row.id, "years": setting.years, "basis": setting.basis, "set_at": caller.now}
+        await write.run(_SET, years)
+    await changed(write, caller, row, "retention_set", {"years": setting.years, "basis": setting.basis})
+    return await get_retention(write, caller, agreement_id)
+
+
+async def place_hold(write: Write, caller: Caller, agreement_id: UUID, new: NewHold, expected: Expected) -> Retention:
+    """Keep the record whatever its schedule says; until when it is kept now."""
+    await legal_holds.place_hold(write, caller, agreement_id, new.authority, new.reason, expected)
+    return await get_retention(write, caller, agreement_id)
+
+
+async def lift_hold(
+    write: Write, caller: Caller, agreement_id: UUID, lifting: HoldLifting, expected: Expected
+) -> Retention:
+    """End one hold of the own agency; until when the record is kept now. Raises RuleBroken, Forbidden, WrongStatus."""
+    await legal_holds.lift_hold(
+        write, caller, agreement_id, lifting.hold_id, lifting.authority, lifting.reason, expected
+    )
+    return await get_retention(write, caller, agreement_id)

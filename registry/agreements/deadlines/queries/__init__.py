@@ -1,0 +1,1 @@
+"""The list of deadlines, and the records that deadlines are derived from."""

@@ -1,0 +1,361 @@
+"""Records of agreements, as deadlines are derived from them: a slice of agreements in at most six statements.
+
+An agency can have thousands of agreements and one of them nine hundred parties, so nothing is read per agreement, and
+nothing of a slice is kept once its deadlines are known.
+"""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+from msgspec import Struct
+from sqlalchemy.engine import Row
+
+from registry.agreements.deadlines.queries.proofs import approvals_of, insurance_of
+from registry.agreements.deadlines.rules import (
+    DeadlineKind,
+    DutyDue,
+    Gap,
+    Proof,
+    Record,
+    ReportDue,
+    ReviewOutcome,
+    keeping,
+)
+from registry.agreements.deadlines.tables import agreement_periodic_review, agreement_retention
+from registry.agreements.duties.queries import FIRST_EFFECTIVE_ON, DutyFact, duties_of
+from registry.agreements.duties.rules import DutyStatus
+from registry.agreements.instruments.consent import CONTEST_PERIOD, ReportedKind, ReportStatus
+from registry.agreements.instruments.consent_tables import agreement_reported_act
+from registry.agreements.instruments.in_force import renewal_of
+from registry.agreements.instruments.notice import read_notice
+from registry.agreements.instruments.queries.in_force import OPEN_END, end_of, is_superseded, text_shown_at
+from registry.agreements.instruments.queries.texts import is_executed_text
+from registry.agreements.instruments.queries.visibility import is_party, shared_with
+from registry.agreements.instruments.rules import AgreementKind, Stage
+from registry.agreements.instruments.tables import (
+    agreement,
+    agreement_amendment,
+    agreement_hold,
+    agreement_party,
+    agreement_signature,
+    agreement_text_window,
+    agreement_version,
+)
+from registry.agreements.instruments.terms import Survival
+from registry.directory.agencies.tables import agency
+from registry.platform.database.handles import Read, Rows
+
+SLICE = 500
+
+_ID = agreement.c.id.type
+_OPEN = sa.literal(OPEN_END, type_=agreement.c.starts_at.type)
+
+
+class _Terms(Struct):
+    """What of an agreement's terms has a deadline."""
+
+    insurance_required: bool | None = None
+    clauses: dict[str, str] = {}
+    surviving: tuple[Survival, ...] = ()
+
+
+_read_terms = msgspec.json.Decoder(_Terms).decode
+
+
+def _of(table: sa.FromClause) -> sa.ColumnElement[bool]:
+    criterion: sa.ColumnElement[bool] = table.c.agreement_id == agreement.c.id
+    return criterion
+
+
+def _bound_until() -> sa.ScalarSelect[Any]:
+    """When fewer than two parties are left: the second of the instants at which they leave, from the last."""
+    leaves_at, released_at = (sa.func.coalesce(agreement_party.c[name], _OPEN) for name in ("leaves_at", "released_at"))
+    leaves = sa.case((leaves_at < released_at, leaves_at), else_=released_at)
+    return (
+        sa.select(leaves)
+        .where(_of(agreement_party), agreement_party.c.joined_at.is_not(None))
+        .order_by(leaves.desc())
+        .limit(1)
+        .offset(1)
+        .correlate(agreement)
+        .scalar_subquery()
+    )
+
+
+_held, _next, _touching = (agreement_text_window.alias(name) for name in ("held", "next_text", "touching"))
+
+
+def _gap_from() -> sa.ScalarSelect[Any]:
+    """The last end of a text after which another begins, though not at once."""
+    following = sa.select(sa.literal(1)).where(_of(_next), _next.c.starts_at > _held.c.ends_at)
+    at_once = sa.select(sa.literal(1)).where(_of(_touching), _touching.c.starts_at == _held.c.ends_at)
+    goes_on = following.correlate(agreement, _held).exists()
+    return (
+        sa.select(sa.func.max(_held.c.ends_at))
+        .where(_of(_held), goes_on, ~at_once.correlate(agreement, _held).exists())
+        .correlate(agreement)
+        .scalar_subquery()
+    )
+
+
+def _gap_until() -> sa.ScalarSelect[Any]:
+    """When the text begins that comes after the gap."""
+    before = sa.select(sa.literal(1)).where(_of(_held), _held.c.ends_at == _next.c.starts_at)
+    return (
+        sa.select(sa.func.max(_next.c.starts_at))
+        .where(_of(_next), ~before.correlate(agreement, _next).exists())
+        .correlate(agreement)
+        .scalar_subquery()
+    )
+
+
+def _last_review(column: sa.Column[Any]) -> sa.ScalarSelect[Any]:
+    reviews = agreement_periodic_review.c
+    return (
+        sa.select(column)
+        .where(_of(agreement_periodic_review))
+        .order_by(reviews.reviewed_on.desc(), reviews.id.desc())
+        .limit(1)
+        .correlate(agreement)
+        .scalar_subquery()
+    )
+
+
+def _held_by() -> sa.ScalarSelect[Any]:
+    return (
+        sa.select(agreement_hold.c.authority)
+        .where(_of(agreement_hold), agreement_hold.c.lifted_at.is_(None))
+        .order_by(agreement_hold.c.id)
+        .limit(1)
+        .correlate(agreement)
+        .scalar_subquery()
+    )
+
+
+def _unratified() -> sa.ColumnElement[bool]:
+    """A party that agreed by word of mouth has not signed yet what it agreed to, or what that became."""
+    signed = (
+        sa.select(sa.literal(1))
+        .select_from(agreement_signature)
+        .join(agreement_version, agreement_version.c.id == agreement_signature.c.version_id)
+        .outerjoin(agreement_amendment, agreement_amendment.c.version_id == agreement_version.c.id)
+        .where(
+            is_executed_text(agreement_signature.c.agreement_id),
+            agreement_signature.c.agreement_id == agreement_party.c.agreement_id,
+            agreement_signature.c.agency_id == agreement_party.c.agency_id,
+        )
+        .correlate(agreement_party)
+        .exists()
+    )
+    return (
+        sa.select(sa.literal(1))
+        .where(_of(agreement_party), agreement_party.c.verbally_at.is_not(None), sa.not_(signed))
+        .correlate(agreement)
+        .exists()
+    )
+
+
+_shown = agreement_version.alias("shown")
+_COLUMNS = (
+    *("id", "number", "title", "kind", "custodian_id", "stage", "time_zone", "executed_at", "effective_on"),
+    *("expires_on", "notice", "auto_renew_months", "auto_renew_times", "review_every_months", "ratify_by"),
+    *("terminated_at", "version", "updated_at"),
+)
+_RECORDS = (
+    sa.select(
+        *(agreement.c[name] for name in _COLUMNS),
+        agreement_version.c.id.label("version_id"),
+        _shown.c.terms,
+        agency.c.state,
+        agency.c.kind.label("custodian_kind"),
+        agreement_retention.c.years,
+        agreement_retention.c.basis,
+        FIRST_EFFECTIVE_ON.label("first_effective_on"),
+        _bound_until().label("bound_until"),
+        _last_review(agreement_periodic_review.c.reviewed_on).label("reviewed_on"),
+        _last_review(agreement_periodic_review.c.outcome).label("outcome"),
+        _held_by().label("held_by"),
+        is_superseded().label("superseded"),
+        _gap_from().label("gap_from"),
+        _gap_until().label("gap_until"),
+        sa.case((agreement.c.ratify_by.is_(None), sa.false()), else_=_unratified()).label("unratified"),
+    )
+    .join(
+        agreement_version,
+        sa.and_(
+            agreement_version.c.agreement_id == agreement.c.id, agreement_version.c.no == agreement.c.current_version
+        ),
+    )
+    .join(_shown, _shown.c.id == sa.func.coalesce(text_shown_at(), agreement_version.c.id))
+    .join(agency, agency.c.id == agreement.c.custodian_id)
+    .outerjoin(agreement_retention, agreement_retention.c.agreement_id == agreement.c.id)
+)
+_ONE = _RECORDS.where(agreement.c.id == sa.bindparam("id", type_=_ID))
+_report = agreement_reported_act
+_REPORTS = (
+    sa.select(*(_report.c[name] for name in ("id", "agreement_id", "agency_id", "kind", "acted_on", "notified_at")))
+    .where(
+        _report.c.agreement_id.in_(sa.bindparam("ids", type_=_ID, expanding=True)),
+        _report.c.status == ReportStatus.OPEN,
+        ~_report.c.is_settled,
+    )
+    .order_by(_report.c.id)
+)
+_due_something = sa.or_(agreement.c.executed_at.is_not(None), agreement.c.ratify_by.is_not(None))
+
+
+@cache
+def _slice_statement(filters: frozenset[str]) -> sa.Select[Any]:
+    """A slice of the agreements that the agency in the bind `viewer` sees in full and that make anything due."""
+    statement = _RECORDS.where(shared_with(), _due_something)
+    if "agreement_id" in filters:
+        statement = statement.where(agreement.c.id == sa.bindparam("agreement_id", type_=_ID))
+    if "custodian" in filters:
+        statement = statement.where(agreement.c.custodian_id == sa.bindparam("custodian", type_=_ID))
+    if "party" in filters:
+        statement = statement.where(is_party("party"))
+    after = agreement.c.id > sa.bindparam("after", type_=_ID)
+    return statement.where(after).order_by(agreement.c.id).limit(SLICE)
+
+
+async def records(
+    read: Read,
+    viewer: UUID,
+    now: datetime,
+    filters: Mapping[str, UUID | None] | None = None,
+    kinds: Collection[DeadlineKind] = (),
+) -> AsyncIterator[list[Record]]:
+    """The agency's agreements, a slice at a time, of those that name the `filters`: agreement_id, party, custodian.
+
+    For deadlines of some `kinds` only what these depend on is read.
+    """
+    given = {name: value for name, value in (filters or {}).items() if value is not None}
+    statement = _slice_statement(frozenset(given))
+    after = UUID(int=0)
+    while True:
+        rows = await read.all_slowly(statement, {"viewer": viewer, "after": after, "at": now, **given})
+        if rows:
+            yield await _completed(read, rows, now, kinds)
+        if len(rows) < SLICE:
+            return
+        after = rows[-1].id
+
+
+async def record_of(read: Read, agreement_id: UUID, now: datetime) -> Record:
+    """One agreement's own record, without what its parties owe: for its end, its reviews and its retention."""
+    row = await read.first(_ONE, {"id": agreement_id, "at": now})
+    assert row is not None
+    return _record(row, _read_terms(row.terms), (), (), (), ())
+
+
+async def _completed(read: Read, rows: Rows, now: datetime, kinds: Collection[DeadlineKind]) -> list[Record]:
+    def wanted(ids: Sequence[UUID], needed_for: DeadlineKind) -> Sequence[UUID]:
+        return ids if not kinds or needed_for in kinds else ()
+
+    terms = {row.id: _read_terms(row.terms) for row in rows}
+    executed = [row.id for row in rows if row.executed_at is not None]
+    zones = {row.id: row.time_zone for row in rows}
+    insured = [agreement_id for agreement_id in executed if terms[agreement_id].insurance_required]
+    filing = wanted(executed, DeadlineKind.FILING)
+    duties = _due_duties(await duties_of(read, filing) if filing else ())
+    needing = wanted(insured, DeadlineKind.INSURANCE)
+    insurance = await insurance_of(read, needing, zones, now)
+    answered = wanted(executed, DeadlineKind.ANSWER)
+    reports = await _reports_of(read, answered)
+    approved = wanted(executed, DeadlineKind.APPROVAL)
+    approvals = await approvals_of(read, approved, zones, now)
+    return [
+        _record(
+            row,
+            terms[row.id],
+            tuple(duties.get(row.id, ())),
+            tuple(insurance.get(row.id, ())),
+            tuple(approvals.get(row.id, ())),
+            tuple(reports.get(row.id, ())),
+        )
+        for row in rows
+    ]
+
+
+async def _reports_of(read: Read, ids: Sequence[UUID]) -> dict[UUID, list[ReportDue]]:
+    found: dict[UUID, list[ReportDue]] = defaultdict(list)
+    for row in await read.all(_REPORTS, {"ids": list(ids)}) if ids else ():
+        found[row.agreement_id].append(
+            ReportDue(
+                id=row.id,
+                agency_id=row.agency_id,
+                kind=ReportedKind(row.kind),
+                acted_on=row.acted_on,
+                takes_effect_at=row.notified_at + CONTEST_PERIOD,
+            )
+        )
+    return found
+
+
+def _due_duties(facts: Iterable[DutyFact]) -> dict[UUID, list[DutyDue]]:
+    found: dict[UUID, list[DutyDue]] = defaultdict(list)
+    for duty in facts:
+        if duty.status is not DutyStatus.WAIVED:
+            found[duty.agreement_id].append(
+                DutyDue(
+                    id=duty.id,
+                    agency_id=duty.agency_id,
+                    title=duty.title,
+                    citation=duty.citation,
+                    due_on=duty.due_on,
+                    met=duty.status is DutyStatus.MET,
+                    reminder=duty.reminder,
+                )
+            )
+    return found
+
+
+def _record(
+    row: Row[Any],
+    terms: _Terms,
+    duties: tuple[DutyDue, ...],
+    insurance: tuple[Proof, ...],
+    approvals: tuple[Proof, ...],
+    reports: tuple[ReportDue, ...],
+) -> Record:
+    return Record(
+        id=row.id,
+        number=row.number,
+        title=row.title,
+        kind=row.kind,
+        custodian_id=row.custodian_id,
+        version_id=row.version_id,
+        stage=Stage.SUPERSEDED if row.superseded else Stage(row.stage),
+        time_zone=row.time_zone,
+        executed=row.executed_at is not None,
+        effective_on=row.effective_on,
+        expires_on=row.expires_on,
+        notice=read_notice(row.notice),
+        renewal=renewal_of(row.auto_renew_months, row.auto_renew_times),
+        first_effective_on=row.first_effective_on or row.effective_on,
+        surviving=terms.surviving,
+        gap=None if row.gap_from is None else Gap(row.gap_from, row.gap_until),
+        review_every_months=row.review_every_months,
+        last_reviewed_on=row.reviewed_on,
+        let_end=row.outcome == ReviewOutcome.TERMINATE,
+        ratify_by=row.ratify_by,
+        ratified=not row.unratified,
+        terminated_at=row.terminated_at,
+        bound_until=None if row.bound_until is None else end_of(row.bound_until),
+        insurance_required=bool(terms.insurance_required),
+        insurance_provision=terms.clauses.get("insurance_required"),
+        insurance=insurance,
+        approvals=approvals,
+        duties=duties,
+        reports=reports,
+        keeping=keeping(AgreementKind(row.kind), row.state, row.custodian_kind, row.years, row.basis),
+        held_by=row.held_by,
+        version=row.version,
+        changed_at=row.updated_at,
+    )

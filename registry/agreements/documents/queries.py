@@ -1,0 +1,311 @@
+"""Which documents a caller may know of, and what of each.
+
+The parties see all of an agreement's documents, of restricted ones only that they are there unless their role reaches
+restricted text; others see the public ones that each party has agreed to publish. Whoever filed one always sees it and
+reads it, what was withdrawn or is restricted by its cleared staff. What was withdrawn stays known, to others than the
+parties without its words, and its content is for the cleared staff of its filer and of the custodian.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Row
+
+from registry.agreements.documents.rules import DocumentKind, DocumentStatus, TextLayer
+from registry.agreements.documents.schemas import Document, DocumentPage, DocumentQuery
+from registry.agreements.documents.tables import document, document_content
+from registry.agreements.instruments.authority import FiledPaper
+from registry.agreements.instruments.queries.actions import relations
+from registry.agreements.instruments.queries.provisions import is_cleared, may_read_restricted
+from registry.agreements.instruments.queries.publications import publications_of
+from registry.agreements.instruments.queries.rows import agreement_row
+from registry.agreements.instruments.queries.visibility import (
+    administers,
+    is_published,
+    reads_restricted_document,
+    shared_with,
+    takes_part,
+    turned_down,
+    visible_to,
+)
+from registry.agreements.instruments.rules import Sensitivity
+from registry.agreements.instruments.schemas.consenting import Publication
+from registry.agreements.instruments.tables import agreement, agreement_hold, agreement_version
+from registry.directory.agencies.schemas import AgencyReference
+from registry.directory.agencies.tables import agency
+from registry.platform.access.permissions import Action, Relation, refusal
+from registry.platform.access.principals import Principal
+from registry.platform.database.handles import Read
+from registry.platform.files.remarks import FileRemark
+from registry.platform.http.paging import Orders, given
+from registry.platform.kernel.actions import AllowedAction, offer
+from registry.platform.kernel.errors import Forbidden, NotFound
+
+_UUID = document.c.id.type
+_SHARED = shared_with()
+_OWN = document.c.filed_by_id == sa.bindparam("viewer", type_=_UUID)
+_HELD = (
+    sa.select(sa.literal(1))
+    .where(agreement_hold.c.agreement_id == agreement.c.id, agreement_hold.c.lifted_at.is_(None))
+    .correlate(agreement)
+    .exists()
+)
+_OPEN = sa.and_(document.c.sensitivity == Sensitivity.PUBLIC, is_published(document.c.id))
+
+
+def _documents(*, administrator: bool) -> sa.Select[Any]:
+    """The documents that `viewer` may know of."""
+    return (
+        sa.select(
+            document,
+            document_content.c.media_type,
+            document_content.c.size_bytes,
+            agency.c.name.label("filed_by_name"),
+            agreement_version.c.no.label("version_no"),
+            agreement.c.custodian_id,
+            _SHARED.label("shared"),
+            takes_part().label("is_party"),
+            turned_down().label("is_invited"),
+            _HELD.label("held"),
+            sa.or_(_OWN, sa.and_(_SHARED, reads_restricted_document(document.c.filed_at))).label("reached"),
+        )
+        .join(agreement, agreement.c.id == document.c.agreement_id)
+        .join(document_content, document_content.c.sha256 == document.c.sha256)
+        .join(agency, agency.c.id == document.c.filed_by_id)
+        .outerjoin(agreement_version, agreement_version.c.id == document.c.version_id)
+        .where(sa.or_(_OWN, sa.and_(visible_to(administrator=administrator), sa.or_(_SHARED, _OPEN))))
+    )
+
+
+_GET = {
+    who: _documents(administrator=who).where(document.c.id == sa.bindparam("id", type_=_UUID)) for who in (True, False)
+}
+
+
+_ORDERS = Orders(DocumentQuery, created_at=document.c.id)
+
+
+@cache
+def _list_statement(filters: frozenset[str], sort: str) -> sa.Select[Any]:
+    statement = _documents(administrator="administrator" in filters).where(
+        document.c.agreement_id == sa.bindparam("agreement_id", type_=_UUID)
+    )
+    if "kind" in filters:
+        statement = statement.where(document.c.kind.in_(sa.bindparam("kind", expanding=True)))
+    if "status" in filters:
+        status = sa.case(
+            (document.c.withdrawn_at.is_(None), DocumentStatus.FILED.value), else_=DocumentStatus.WITHDRAWN.value
+        )
+        statement = statement.where(status.in_(sa.bindparam("status", expanding=True)))
+    if "sha256" in filters:
+        # By its hash a document is found by those alone to whom the hash is shown.
+        legible = sa.or_(
+            sa.and_(
+                document.c.sensitivity != Sensitivity.RESTRICTED,
+                sa.or_(_OWN, _SHARED, document.c.withdrawn_at.is_(None)),
+            ),
+            sa.and_(
+                sa.or_(_OWN, sa.and_(_SHARED, reads_restricted_document(document.c.filed_at))),
+                sa.bindparam("cleared", type_=sa.Boolean),
+            ),
+        )
+        statement = statement.where(document.c.sha256 == sa.bindparam("sha256"), legible)
+    return _ORDERS.page(statement, sort, after="cursor" in filters)
+
+
+async def document_row(read: Read, principal: Principal, document_id: UUID) -> Row[Any]:
+    """The document's row. Raises NotFound where the caller may not know of it."""
+    statement = _GET[administers(principal)]
+    row = await read.first(statement, {"id": document_id, "viewer": principal.agency_id})
+    if row is None:
+        raise NotFound("document")
+    return row
+
+
+def document_relations(principal: Principal, row: Row[Any]) -> list[Relation]:
+    """How the caller's agency stands to a document."""
+    own: list[Relation] = ["own"] if row.filed_by_id == principal.agency_id else []
+    return [*own, *relations(principal, row)]
+
+
+async def get_document(
+    read: Read, principal: Principal, document_id: UUID, *, reveal: bool = False
+) -> tuple[Document, Row[Any]]:
+    """One document, and its row; the particulars of a restricted one only with `reveal`. Raises NotFound.
+
+    Whoever reveals records the reading first: the answers to changes do not, since they are kept to be repeated.
+    """
+    row = await document_row(read, principal, document_id)
+    published = await _publications(read, [row])
+    return _as_document(principal, row, published, reveal=reveal), row
+
+
+async def list_documents(
+    read: Read, principal: Principal, agreement_id: UUID, query: DocumentQuery
+) -> tuple[DocumentPage, list[Row[Any]]]:
+    """A page of an agreement's documents, and their rows. Raises NotFound, Malformed for another list's cursor."""
+    await agreement_row(read, principal, agreement_id)
+    parameters: dict[str, object] = {
+        "agreement_id": agreement_id,
+        "viewer": principal.agency_id,
+        **_ORDERS.parameters(query),
+        "cleared": is_cleared(principal),
+    }
+    chosen = given(query, "kind", "status", "sha256")
+    parameters |= chosen
+    filters = set(chosen)
+    if query.cursor is not None:
+        filters.add("cursor")
+    if administers(principal):
+        filters.add("administrator")
+    rows = await read.all(_list_statement(frozenset(filters), query.sort), parameters)
+    kept, next_cursor = _ORDERS.cut(rows, query)
+    published = await _publications(read, kept)
+    items = [_as_document(principal, row, published, reveal=True) for row in kept]
+    return DocumentPage(items=items, next_cursor=next_cursor), list(kept)
+
+
+async def readable_content(read: Read, principal: Principal, document_id: UUID) -> tuple[Row[Any], bool]:
+    """The row of a document whose content the caller may read, and whether that is restricted reading.
+
+    Raises NotFound, Forbidden for a document that is restricted or withdrawn.
+    """
+    row = await document_row(read, principal, document_id)
+    withdrawn = row.withdrawn_at is not None
+    cleared = may_read_restricted(principal, row)
+    if withdrawn and not (is_cleared(principal) and principal.agency_id in (row.custodian_id, row.filed_by_id)):
+        raise Forbidden(
+            "The document is withdrawn; what it said is for legal staff and auditors of its filer and of the custodian."
+        )
+    if row.sensitivity == Sensitivity.RESTRICTED and not cleared:
+        raise Forbidden(
+            "The document is restricted: it is for legal staff and auditors of its filer, of the parties of then and "
+            "of those that have been bound since."
+        )
+    return row, withdrawn or row.sensitivity == Sensitivity.RESTRICTED
+
+
+def is_revealed(principal: Principal, row: Row[Any]) -> bool:
+    """Whether a restricted document's own words are shown to the caller."""
+    return row.sensitivity == Sensitivity.RESTRICTED and may_read_restricted(principal, row)
+
+
+def _own(principal: Principal, row: Row[Any]) -> bool:
+    return bool(row.filed_by_id == principal.agency_id)
+
+
+async def _publications(read: Read, rows: Sequence[Row[Any]]) -> dict[UUID, Publication]:
+    return await publications_of(read, [row.id for row in rows if row.sensitivity == Sensitivity.PUBLIC])
+
+
+def _publication(principal: Principal, row: Row[Any], found: Publication | None) -> Publication | None:
+    """Whose word is outstanding is for the parties and who filed it."""
+    if found is None or row.shared or _own(principal, row):
+        return found
+    return msgspec.structs.replace(found, outstanding=[])
+
+
+def _as_document(
+    principal: Principal, row: Row[Any], published: Mapping[UUID, Publication], *, reveal: bool
+) -> Document:
+    withdrawn = row.withdrawn_at is not None
+    legible = row.shared or _own(principal, row) or not withdrawn
+    if row.sensitivity == Sensitivity.RESTRICTED:
+        legible = reveal and is_revealed(principal, row)
+    return Document(
+        id=row.id,
+        agreement_id=row.agreement_id,
+        version_no=row.version_no,
+        kind=DocumentKind(row.kind),
+        status=DocumentStatus.WITHDRAWN if withdrawn else DocumentStatus.FILED,
+        sensitivity=Sensitivity(row.sensitivity),
+        exemption=row.exemption,
+        title=row.title if legible else None,
+        filename=row.filename if legible else None,
+        media_type=row.media_type,
+        size_bytes=row.size_bytes,
+        sha256=row.sha256 if legible else None,
+        pages=row.pages,
+        text=TextLayer(row.text_layer),
+        remarks=msgspec.json.decode(row.remarks, type=list[FileRemark]) if legible else [],
+        filed_by=AgencyReference(id=row.filed_by_id, name=row.filed_by_name),
+        filed_at=row.filed_at,
+        publication=_publication(principal, row, published.get(row.id)),
+        withdrawn_at=row.withdrawn_at,
+        withdrawal_reason=row.withdrawal_reason if row.shared or _own(principal, row) else None,
+        allowed_actions=_allowed(principal, row),
+        version=row.version,
+    )
+
+
+def _allowed(principal: Principal, row: Row[Any]) -> list[AllowedAction]:
+    if refusal(principal, Action.DOCUMENTS_WITHDRAW, document_relations(principal, row)) is not None:
+        return []
+    bar = "The agreement's record is under a legal hold." if row.held else None
+    return [offer("withdraw", withheld="It is withdrawn already." if row.withdrawn_at is not None else bar)]
+
+
+_ON_FILE = (
+    sa.select(document.c.kind, document.c.filed_by_id, document.c.filed_at)
+    .join(agreement, agreement.c.id == document.c.agreement_id)
+    .where(
+        document.c.agreement_id == sa.bindparam("agreement_id", type_=_UUID),
+        document.c.sha256 == sa.bindparam("sha256", type_=sa.Text),
+        document.c.withdrawn_at.is_(None),
+        sa.or_(
+            _OWN,
+            sa.and_(
+                _SHARED,
+                sa.or_(
+                    document.c.sensitivity != Sensitivity.RESTRICTED, reads_restricted_document(document.c.filed_at)
+                ),
+            ),
+        ),
+    )
+)
+
+
+async def is_on_file(read: Read, agreement_id: UUID, sha256: str, reader_id: UUID) -> bool:
+    """Whether a document of that digest is on file with the agreement, not withdrawn, that the agency can read.
+
+    A restricted one it can read where it reaches the agency's cleared staff.
+    """
+    return bool(await filed_papers(read, agreement_id, sha256, reader_id))
+
+
+async def filed_papers(read: Read, agreement_id: UUID, sha256: str, reader_id: UUID) -> list[FiledPaper]:
+    """As `is_on_file`: what those documents are to the agreement, and who filed them when."""
+    rows = await read.all(_ON_FILE, {"agreement_id": agreement_id, "sha256": sha256, "viewer": reader_id})
+    return [FiledPaper(kind=row.kind, filed_by_id=row.filed_by_id, filed_at=row.filed_at) for row in rows]
+
+
+_SAME_CONTENT = sa.select(document.c.withdrawn_at).where(
+    document.c.agreement_id == sa.bindparam("agreement_id", type_=document.c.agreement_id.type),
+    document.c.sha256 == sa.bindparam("sha256", type_=sa.Text),
+)
+
+
+async def status_on_file(read: Read, agreement_id: UUID, sha256: str) -> DocumentStatus | None:
+    """How a document of that digest stands with the agreement: filed, if one is; None where none ever was."""
+    rows = await read.all(_SAME_CONTENT, {"agreement_id": agreement_id, "sha256": sha256})
+    if not rows:
+        return None
+    return DocumentStatus.FILED if any(row.withdrawn_at is None for row in rows) else DocumentStatus.WITHDRAWN
+
+
+_LEGIBLE_ON_FILE = sa.select(document.c.sha256).where(
+    document.c.agreement_id == sa.bindparam("agreement_id", type_=document.c.agreement_id.type),
+    document.c.sha256.in_(sa.bindparam("digests", expanding=True)),
+    document.c.sensitivity != Sensitivity.RESTRICTED,
+    document.c.withdrawn_at.is_(None),
+)
+
+
+async def legible_on_file(read: Read, agreement_id: UUID, digests: Sequence[str]) -> frozenset[str]:
+    """Of these digests, those of documents on file with the agreement that every party may read."""
+    rows = await read.all(_LEGIBLE_ON_FILE, {"agreement_id": agreement_id, "digests": list(digests)})
+    return frozenset(row.sha256 for row in rows)

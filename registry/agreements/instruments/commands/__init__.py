@@ -1,0 +1,1 @@
+"""Everything that changes an agreement, by what a person does."""

@@ -1,0 +1,254 @@
+"""Who may sign for an agency: registered, delegated, revoked; and the authority that each signature needs.
+
+Every change of an agency's register happens under the agency's lock, so that nothing is delegated from what is being
+revoked. What a revocation takes from those that rest on it follows from the chain and is written nowhere.
+"""
+
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+
+from registry.agreements.instruments.authority import Power, Signature, checked, delegated, sufficient
+from registry.agreements.instruments.queries.authorities import (
+    as_authority,
+    authorities_of_office,
+    authority_row,
+    chain_of,
+    today_in_register,
+)
+from registry.agreements.instruments.rules import AgreementKind
+from registry.agreements.instruments.schemas.signing import (
+    AuthorityRevocation,
+    NewDelegation,
+    NewSigningAuthority,
+    SigningAuthority,
+)
+from registry.agreements.instruments.signing_tables import agreement_signature_authority, signing_authority
+from registry.agreements.instruments.tables import agreement, agreement_version
+from registry.agreements.instruments.terms import Terms
+from registry.directory.agencies.queries import relations
+from registry.directory.agencies.tables import agency
+from registry.platform.access.permissions import Action, permit
+from registry.platform.access.principals import Caller
+from registry.platform.database.handles import Read, Write
+from registry.platform.kernel.errors import NotFound, RuleBroken, WrongStatus
+from registry.platform.kernel.ids import new_id
+from registry.platform.kernel.text import folded_key
+from registry.platform.kernel.versions import Expected, check_version
+from registry.platform.ledger.commands import record
+
+_LOCK = (
+    sa.select(agency.c.version)
+    .where(agency.c.id == sa.bindparam("id", type_=agency.c.id.type))
+    .with_for_update(key_share=True)
+)
+_INSERT = signing_authority.insert()
+_REVOKE = (
+    signing_authority.update()
+    .where(signing_authority.c.id == sa.bindparam("its_id", type_=signing_authority.c.id.type))
+    .values(version=signing_authority.c.version + 1)
+)
+_ANY = (
+    sa.select(signing_authority.c.id)
+    .where(signing_authority.c.agency_id == sa.bindparam("agency_id", type_=signing_authority.c.agency_id.type))
+    .limit(1)
+)
+_TEXT = (
+    sa.select(agreement.c.kind, agreement_version.c.terms)
+    .join(agreement, agreement.c.id == agreement_version.c.agreement_id)
+    .where(agreement_version.c.id == sa.bindparam("version_id", type_=agreement_version.c.id.type))
+)
+_REST_ON = agreement_signature_authority.insert()
+
+
+async def register_authority(
+    write: Write, caller: Caller, agency_id: UUID, new: NewSigningAuthority, expected: Expected
+) -> SigningAuthority:
+    """Enter an office that may sign for the agency. Raises Forbidden for another agency's, StaleVersion, RuleBroken."""
+    version = await _locked(write, agency_id)
+    permit(caller.principal, Action.AGENCIES_AUTHORISE, relations(caller.principal, agency_id))
+    await write.once()
+    check_version(expected, version)
+    power = checked(_power(new))
+    row = {**_columns(power), "parent_id": None, "depth": 0, "basis": new.basis, "citation": new.citation}
+    return await _entered(write, caller, agency_id, row, "registered")
+
+
+async def delegate_authority(
+    write: Write, caller: Caller, agency_id: UUID, authority_id: UUID, new: NewDelegation, expected: Expected
+) -> SigningAuthority:
+    """Hand on what an office may sign, or a part of it, to another office.
+
+    Raises Forbidden, StaleVersion, WrongStatus for an authority that has ended, RuleBroken for more than it holds.
+    """
+    await _locked(write, agency_id)
+    today = await today_in_register(write, caller.principal, agency_id, caller.now)
+    source = await authority_row(write, agency_id, authority_id)
+    permit(caller.principal, Action.AGENCIES_AUTHORISE, relations(caller.principal, agency_id))
+    await write.once()
+    check_version(expected, source.version)
+    power = delegated(chain_of(source), _power(new), today.at_agency)
+    row = {
+        **_columns(power),
+        "parent_id": source.id,
+        "depth": source.depth + 1,
+        "basis": source.basis,
+        "citation": new.citation,
+    }
+    return await _entered(write, caller, agency_id, row, "delegated")
+
+
+async def revoke_authority(
+    write: Write,
+    caller: Caller,
+    agency_id: UUID,
+    authority_id: UUID,
+    revocation: AuthorityRevocation,
+    expected: Expected,
+) -> SigningAuthority:
+    """End an authority, and with it all that were delegated from it; what was signed before that day stays signed.
+
+    Raises Forbidden, StaleVersion, WrongStatus where it is revoked already, RuleBroken for a day to come.
+    """
+    await _locked(write, agency_id)
+    today = await today_in_register(write, caller.principal, agency_id, caller.now)
+    row = await authority_row(write, agency_id, authority_id)
+    permit(caller.principal, Action.AGENCIES_AUTHORISE, relations(caller.principal, agency_id))
+    await write.once()
+    check_version(expected, row.version)
+    if row.revoked_on is not None:
+        raise WrongStatus(f"The authority was revoked on {row.revoked_on} already.")
+    day = revocation.revoked_on or today.at_agency
+    today.check_come(day, "/revoked_on", "revoked_in_future", "An authority is revoked on a day that has come.")
+    values = {"revoked_on": day, "revocation_reason": revocation.reason, "updated_at": caller.now}
+    await write.run(_REVOKE, {"its_id": authority_id, **values})
+    record(
+        write,
+        caller,
+        "signing_authority.revoked",
+        subject=("signing_authority", authority_id, row.version + 1),
+        agencies=[agency_id],
+        data={"office": row.office, "revoked_on": day, "reason": revocation.reason},
+    )
+    return as_authority(await authority_row(write, agency_id, authority_id), caller.principal, today)
+
+
+async def authorised(
+    write: Write, version_id: UUID, agency_id: UUID, signatory_title: str, signed_on: date, given_on: date | None
+) -> None:
+    """Let a signature stand that was just given to the version: note the authority it rests on.
+
+    Raises RuleBroken as `check_authority`. An agency that has no authorities on record signs as before.
+    """
+    authority_id = await authority_for(write, version_id, agency_id, signatory_title, signed_on, given_on)
+    if authority_id is not None:
+        await rest_on(write, version_id, agency_id, authority_id)
+
+
+async def rest_on(write: Write, version_id: UUID, agency_id: UUID, authority_id: UUID) -> None:
+    """Note the authority that a signature rests on."""
+    await write.run(_REST_ON, {"version_id": version_id, "agency_id": agency_id, "authority_id": authority_id})
+
+
+async def authority_for(
+    read: Read, version_id: UUID, agency_id: UUID, signatory_title: str, signed_on: date, given_on: date | None = None
+) -> UUID | None:
+    """By which authority the office binds its agency to the version; None where the agency keeps no register.
+
+    Raises RuleBroken where it keeps one and the office held none that reaches the text, on either day.
+    """
+    if not await _has_authorities(read, agency_id):
+        return None
+    text = await read.first(_TEXT, {"version_id": version_id})
+    assert text is not None
+    signature = Signature(
+        kind=AgreementKind(text.kind),
+        signed_on=signed_on,
+        given_on=given_on,
+        amount=msgspec.json.decode(text.terms, type=Terms).cost_ceiling,
+    )
+    return await _sufficient_authority(read, agency_id, signatory_title, signature)
+
+
+async def may_sign_on(read: Read, version_id: UUID, agency_id: UUID, signatory_title: str, day: date) -> bool:
+    """Whether the office may sign the version on that day; any may where the agency keeps no register."""
+    try:
+        await authority_for(read, version_id, agency_id, signatory_title, day)
+    except RuleBroken:
+        return False
+    return True
+
+
+async def check_authority(read: Read, agency_id: UUID, signatory_title: str, signature: Signature) -> None:
+    """Raises RuleBroken where the agency has authorities on record and the office may not give this signature."""
+    if await _has_authorities(read, agency_id):
+        await _sufficient_authority(read, agency_id, signatory_title, signature)
+
+
+async def _has_authorities(read: Read, agency_id: UUID) -> bool:
+    return await read.value(_ANY, {"agency_id": agency_id}) is not None
+
+
+async def _sufficient_authority(read: Read, agency_id: UUID, signatory_title: str, signature: Signature) -> UUID:
+    """The authority that the office signs by.
+
+    Raises RuleBroken, with the nearest reason, where it held none on that day that reaches the text.
+    """
+    found = await authorities_of_office(read, agency_id, folded_key(signatory_title))
+    authority_id, _ = found[sufficient([chain for _, chain in found], signature)]
+    return authority_id
+
+
+async def _locked(write: Write, agency_id: UUID) -> int:
+    """The agency's version, its row locked. Raises NotFound."""
+    version: int | None = await write.value(_LOCK, {"id": agency_id})
+    if version is None:
+        raise NotFound("register of signing authorities")
+    return version
+
+
+async def _entered(write: Write, caller: Caller, agency_id: UUID, row: dict[str, Any], event: str) -> SigningAuthority:
+    authority_id = new_id()
+    fresh = {"id": authority_id, "agency_id": agency_id, "version": 1}
+    await write.run(_INSERT, {**fresh, **row, "created_at": caller.now, "updated_at": caller.now})
+    told = {name: row[name] for name in ("office", "basis", "citation", "kinds", "valid_from", "valid_to")}
+    record(
+        write,
+        caller,
+        f"signing_authority.{event}",
+        subject=("signing_authority", authority_id, 1),
+        agencies=[agency_id],
+        data={
+            **told,
+            "ceiling_minor": row["ceiling_minor"],
+            "ceiling_currency": row["ceiling_currency"],
+            "delegated_from_id": None if row["parent_id"] is None else str(row["parent_id"]),
+        },
+    )
+    today = await today_in_register(write, caller.principal, agency_id, caller.now)
+    return as_authority(await authority_row(write, agency_id, authority_id), caller.principal, today)
+
+
+def _power(new: NewSigningAuthority | NewDelegation) -> Power:
+    return Power(
+        office=new.office,
+        kinds=tuple(dict.fromkeys(new.kinds)),
+        ceiling=new.ceiling,
+        valid_from=new.valid_from,
+        valid_to=new.valid_to,
+    )
+
+
+def _columns(power: Power) -> dict[str, Any]:
+    return {
+        "office": power.office,
+        "office_key": folded_key(power.office),
+        "kinds": power.kinds,
+        "ceiling_minor": None if power.ceiling is None else power.ceiling.to_minor(),
+        "ceiling_currency": None if power.ceiling is None else power.ceiling.currency,
+        "valid_from": power.valid_from,
+        "valid_to": power.valid_to,
+    }

@@ -1,0 +1,80 @@
+"""What ends with an agreement: the change of it that was on its way with its review, and what nobody agreed to yet."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Row
+
+from registry.agreements.instruments.commands.proposed import Proposed
+from registry.agreements.instruments.commands.reported import drop_report
+from registry.agreements.instruments.consent import UNANSWERED, ProposalKind
+from registry.agreements.instruments.consent_tables import agreement_proposal, agreement_reported_act
+from registry.agreements.instruments.review_tables import agreement_review_round
+from registry.agreements.instruments.reviews import RoundOutcome
+from registry.agreements.instruments.rules import Stage
+from registry.agreements.instruments.tables import agreement, agreement_amendment
+from registry.platform.database.handles import Write
+
+_AMENDMENT = sa.select(agreement_amendment.c.version_id).where(
+    agreement_amendment.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
+    agreement_amendment.c.closed_at.is_(None),
+)
+_WITHDRAW_AMENDMENT = agreement_amendment.update().where(
+    agreement_amendment.c.agreement_id == sa.bindparam("its_agreement", type_=agreement.c.id.type),
+    agreement_amendment.c.closed_at.is_(None),
+)
+_CLOSE_ROUND = agreement_review_round.update().where(
+    agreement_review_round.c.agreement_id == sa.bindparam("its_agreement", type_=agreement.c.id.type),
+    agreement_review_round.c.closed_at.is_(None),
+)
+_report = agreement_reported_act
+_UNANSWERED = sa.select(_report).where(_report.c.status.in_(UNANSWERED), ~_report.c.is_settled)
+_REPORTS = _UNANSWERED.where(_report.c.proposal_id == sa.bindparam("proposal_id", type_=_report.c.proposal_id.type))
+_OF_SIGNATURES = _UNANSWERED.where(_report.c.version_id == sa.bindparam("version_id", type_=_report.c.version_id.type))
+_TAKE_BACK = agreement_proposal.update().where(
+    agreement_proposal.c.id == sa.bindparam("its_id", type_=agreement_proposal.c.id.type)
+)
+_ENDED = "the agreement has ended"
+
+
+async def close_what_is_on_its_way(write: Write, row: Row[Any], now: datetime) -> None:
+    """Withdraw the amendment that is open and close its review round, as the end of the agreement takes effect."""
+    for amendment in await write.all(_AMENDMENT, {"id": row.id}):
+        await drop_reported_signatures(write, amendment.version_id, _ENDED, now)
+    its = {"its_agreement": row.id, "closed_at": now}
+    await write.run(_WITHDRAW_AMENDMENT, {**its, "stage": Stage.WITHDRAWN, "executed_at": None})
+    await write.run(_CLOSE_ROUND, {**its, "outcome": RoundOutcome.WITHDRAWN})
+
+
+async def close_proposals(
+    write: Write, proposals: Sequence[Proposed], named: Sequence[UUID], now: datetime
+) -> list[Proposed]:
+    """Close what is not agreed by the end of the agreement, and what others reported of it; the proposals that stay.
+
+    `named` are the parties by then. What was agreed before, and brought about the end itself, stays with what is said
+    of it; so does a departure, which is a question of the days before the end.
+    """
+    stay = []
+    for each in proposals:
+        agreed = each.agreed_at is not None and each.agreed_at <= now and all(n in named for n in each.newcomer_ids)
+        if agreed or each.kind is ProposalKind.DEPARTURE:
+            stay.append(each)
+        else:
+            await drop_proposal(write, each.id, _ENDED, now)
+    return stay
+
+
+async def drop_proposal(write: Write, proposal_id: UUID, reason: str, now: datetime) -> None:
+    """Take a proposal back, with what was reported of the others' part in it and has had no effect yet."""
+    for report in await write.all(_REPORTS, {"proposal_id": proposal_id}):
+        await drop_report(write, report, reason, now)
+    await write.run(_TAKE_BACK, {"its_id": proposal_id, "taken_back_at": now, "agreed_at": None})
+
+
+async def drop_reported_signatures(write: Write, version_id: UUID, reason: str, now: datetime) -> None:
+    """Drop what was reported of signatures under a text that comes to nothing, and has had no effect yet."""
+    for report in await write.all(_OF_SIGNATURES, {"version_id": version_id}):
+        await drop_report(write, report, reason, now)

@@ -1,0 +1,121 @@
+"""When each party leaves by its notices: counted from their recording, or from their own day once the others agree."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Row
+
+from registry.agreements.instruments.commands.noticing import governing, notice_ends_at
+from registry.agreements.instruments.commands.proposed import Proposed, completed
+from registry.agreements.instruments.commands.signed_texts import with_word
+from registry.agreements.instruments.consent import ProposalKind
+from registry.agreements.instruments.consent_tables import agreement_proposal
+from registry.agreements.instruments.tables import agreement, agreement_party
+from registry.directory.agencies.tables import agency
+from registry.platform.database.handles import Write
+from registry.platform.kernel.intervals import earliest
+
+_ID = sa.bindparam("id", type_=agreement.c.id.type)
+_PARTS = (
+    sa.select(agreement_party, agency.c.dissolved_at)
+    .join(agency, agency.c.id == agreement_party.c.agency_id)
+    .where(agreement_party.c.agreement_id == _ID)
+)
+_SET_PARTY = agreement_party.update().where(
+    agreement_party.c.agreement_id == sa.bindparam("its_id", type_=agreement.c.id.type),
+    agreement_party.c.agency_id == sa.bindparam("its_agency", type_=agreement_party.c.agency_id.type),
+)
+_SET_PROPOSAL = agreement_proposal.update().where(
+    agreement_proposal.c.id == sa.bindparam("its_proposal", type_=agreement_proposal.c.id.type)
+)
+
+
+async def parts_of(write: Write, agreement_id: UUID) -> Mapping[UUID, Row[Any]]:
+    """What each party did, by its id."""
+    return {part.agency_id: part for part in await write.all(_PARTS, {"id": agreement_id})}
+
+
+async def departures(
+    write: Write,
+    row: Row[Any],
+    texts: Sequence[Row[Any]],
+    signed: Mapping[UUID, Mapping[int, datetime]],
+    proposals: list[Proposed],
+    parts: Mapping[UUID, Row[Any]],
+) -> Mapping[UUID, Row[Any]]:
+    """The parties with the instants at which they leave; the proposals get the day that their notice means today.
+
+    A notice counts from the day on which it was recorded, by the text that bound the party then. The earlier day that
+    it bears, and a last day that no text bounds, count once all the others know of it and agree, or do not contest it.
+    """
+    own = {n: each for n, each in enumerate(proposals) if each.kind is ProposalKind.DEPARTURE}
+    if not own and all(part.notice_counts_on is None for part in parts.values()):
+        return parts
+    leaves: dict[UUID, datetime | None] = {}
+    said: dict[UUID, date | None] = {}
+    for agency_id, part in parts.items():
+        alone_at = _counted_from(row, texts, signed, part, part.notice_counts_on)
+        days = [each.notice_on for each in own.values() if each.proposed_by_id == agency_id]
+        by_proposal = part.notice_counts_on is None and part.withdrawal_notice_on in days
+        leaves[agency_id] = None if by_proposal else alone_at or part.leaves_at
+        said[agency_id] = None if by_proposal else part.withdrawal_notice_on
+    for n, each in own.items():
+        part = parts[each.proposed_by_id]
+        dated = _counted_from(row, texts, signed, part, each.notice_on)
+        if part.notice_counts_on is not None and dated not in (None, each.not_before):
+            await write.run(_SET_PROPOSAL, {"its_proposal": each.id, "not_before": dated})
+            own[n] = proposals[n] = msgspec.structs.replace(each, not_before=dated)
+    # From what each did alone upwards, so that two departures cannot hold each other up once one is contested.
+    while True:
+        agreed = {
+            each.proposed_by_id: completed(each, parts, leaves)
+            for each in own.values()
+            if each.given.get(each.proposed_by_id) is not None  # what others say of it, it has not confirmed yet
+        }
+        found = leaves | {each: earliest(leaves[each], at) for each, at in agreed.items()}
+        if found == leaves:
+            break
+        leaves = found
+    said |= {p.proposed_by_id: p.notice_on for p in own.values() if agreed.get(p.proposed_by_id) is not None}
+    kinds = {p.proposed_by_id: p.notice_kind for p in own.values()}
+    changed = False
+    for agency_id, part in parts.items():
+        if (leaves[agency_id], said[agency_id]) != (part.leaves_at, part.withdrawal_notice_on):
+            kind = None if said[agency_id] is None else part.notice_kind or kinds.get(agency_id) or "withdrawal"
+            values = {"leaves_at": leaves[agency_id], "withdrawal_notice_on": said[agency_id], "notice_kind": kind}
+            await write.run(_SET_PARTY, {"its_id": row.id, "its_agency": agency_id, **values})
+            changed = True
+    return await parts_of(write, row.id) if changed else parts
+
+
+def _counted_from(
+    row: Row[Any],
+    texts: Sequence[Row[Any]],
+    signed: Mapping[UUID, Mapping[int, datetime]],
+    part: Row[Any],
+    day: date | None,
+) -> datetime | None:
+    """When the party's notice has run out, if it counts from that day; None where it does not, or nobody can say."""
+    if day is None:
+        return None
+    text = governing(row, texts, with_word(signed.get(part.agency_id, {}), part.verbally_at, texts), day)
+    kind = part.notice_kind or "withdrawal"
+    return notice_ends_at(text, row.time_zone, part.agency_id, kind, day, part.notice_leaves_on)
+
+
+async def dissolutions(write: Write, agreement_id: UUID, parts: Mapping[UUID, Row[Any]]) -> Mapping[UUID, Row[Any]]:
+    """An agency that is dissolved is bound no longer than it existed, whatever its notice said."""
+    ended = {
+        part.agency_id: part.dissolved_at
+        for part in parts.values()
+        if part.joined_at is not None
+        and part.dissolved_at is not None
+        and (part.leaves_at is None or part.leaves_at > part.dissolved_at)
+    }
+    for agency_id, at in ended.items():
+        await write.run(_SET_PARTY, {"its_id": agreement_id, "its_agency": agency_id, "leaves_at": at})
+    return await parts_of(write, agreement_id) if ended else parts

@@ -1,0 +1,217 @@
+"""What follows from a reported act: the columns in which a party's own acts stand too, with the instant that counts.
+
+A report is taken only where the party did nothing of the kind yet, so taking its effect away leaves nothing behind.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Row
+
+from registry.agreements.instruments.commands.authorising import rest_on
+from registry.agreements.instruments.commands.silence import may_act, said_no
+from registry.agreements.instruments.consent import (
+    CONTEST_PERIOD,
+    UNANSWERED,
+    ReportedKind,
+    ReportStatus,
+    Unconfirmed,
+)
+from registry.agreements.instruments.consent_tables import agreement_consent, agreement_reported_act
+from registry.agreements.instruments.tables import (
+    agreement,
+    agreement_amendment,
+    agreement_party,
+    agreement_signature,
+)
+from registry.platform.database.handles import Write
+from registry.platform.kernel.ids import new_id
+from registry.platform.kernel.intervals import earliest
+
+_report = agreement_reported_act
+_INSTANT = agreement.c.starts_at.type
+_AGREEMENT = sa.bindparam("its_agreement", type_=agreement.c.id.type)
+_AGENCY = sa.bindparam("its_agency", type_=agreement.c.id.type)
+_VERSION = sa.bindparam("its_version", type_=agreement_signature.c.version_id.type)
+_PARTY = agreement_party.update().where(
+    agreement_party.c.agreement_id == _AGREEMENT, agreement_party.c.agency_id == _AGENCY
+)
+_VERBALLY = sa.select(agreement_party.c.verbally_at).where(
+    agreement_party.c.agreement_id == _AGREEMENT, agreement_party.c.agency_id == _AGENCY
+)
+_SIGNED_FROM = (
+    sa.select(sa.func.min(agreement_signature.c.counts_from, type_=_INSTANT))
+    .outerjoin(agreement_amendment, agreement_amendment.c.version_id == agreement_signature.c.version_id)
+    .where(
+        agreement_signature.c.agreement_id == _AGREEMENT,
+        agreement_signature.c.agency_id == _AGENCY,
+        agreement_amendment.c.id.is_(None),
+    )
+)
+_OF_AN_AMENDMENT = sa.select(agreement_amendment.c.id).where(agreement_amendment.c.version_id == _VERSION)
+_EXECUTED_AT = sa.select(agreement.c.executed_at).where(agreement.c.id == _AGREEMENT)
+_INSERT_SIGNATURE = agreement_signature.insert()
+_CONSENT = agreement_consent.update().where(
+    agreement_consent.c.proposal_id == sa.bindparam("its_proposal", type_=agreement_consent.c.proposal_id.type),
+    agreement_consent.c.agency_id == _AGENCY,
+)
+_DUE = sa.select(_report).where(
+    _report.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
+    _report.c.status == ReportStatus.OPEN,
+    ~_report.c.is_settled,
+    _report.c.notified_at <= sa.bindparam("long_enough_ago", type_=_INSTANT),
+)
+_OPEN_OF = sa.select(_report).where(
+    _report.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
+    _report.c.agency_id == sa.bindparam("agency_id", type_=agreement.c.id.type),
+    _report.c.status.in_(UNANSWERED),
+    ~_report.c.is_settled,
+)
+_SET = _report.update().where(_report.c.id == sa.bindparam("its_id", type_=_report.c.id.type))
+_SETTLE = _SET.values(is_settled=True)
+
+
+async def apply_report(
+    write: Write,
+    report: Row[Any],
+    counts_from: datetime | None,
+    *,
+    manner: str | None = None,
+    relaxed: bool = False,
+) -> None:
+    """Let the reported act count from the instant, or not at all.
+
+    `manner` is that of its signature, which is written down once the report has effect and never taken away: until then
+    the party is bound, or the amendment signed, from the instant at which it will have. `relaxed`: who confirms it also
+    approved the text, as its agency allows.
+    """
+    its = {"its_agreement": report.agreement_id, "its_agency": report.agency_id}
+    match ReportedKind(report.kind):
+        case ReportedKind.SIGNED:
+            if manner is not None:
+                await _signature(write, report, manner, relaxed=relaxed)
+            if await write.value(_OF_AN_AMENDMENT, {"its_version": report.version_id}) is None:
+                # Who gave its word is bound by that.
+                await _joins(write, report, await write.value(_VERBALLY, its) or counts_from)
+        case ReportedKind.AGREED_VERBALLY:
+            if counts_from is not None:
+                counts_from = max(counts_from, await write.value(_EXECUTED_AT, its))
+            authority_id = None if counts_from is None else report.authority_id
+            await write.run(_PARTY, {**its, "verbally_at": counts_from, "verbal_authority_id": authority_id})
+            await _joins(write, report, counts_from)
+        case ReportedKind.GAVE_NOTICE | ReportedKind.WITHDREW:
+            given = counts_from is not None
+            values = {
+                "withdrawal_notice_on": report.acted_on if given else None,
+                "notice_kind": report.notice_kind if given else None,
+                "leaves_at": counts_from,
+            }
+            if report.proposal_id is not None:
+                await _consents(write, report, counts_from)
+            if report.proposal_id is None or not given:
+                await write.run(_PARTY, {**its, **values})
+        case ReportedKind.CONSENTED | ReportedKind.WAS_NOTIFIED:
+            await _consents(write, report, counts_from)
+
+
+async def _joins(write: Write, report: Row[Any], at: datetime | None) -> None:
+    """Bind the party from then on; what it signed itself binds it whatever becomes of the report."""
+    its = {"its_agreement": report.agreement_id, "its_agency": report.agency_id}
+    await write.run(_PARTY, {**its, "joined_at": earliest(at, await write.value(_SIGNED_FROM, its))})
+
+
+async def _consents(write: Write, report: Row[Any], counts_from: datetime | None) -> None:
+    asked = {"its_proposal": report.proposal_id, "its_agency": report.agency_id}
+    await write.run(_CONSENT, {**asked, "counts_from": counts_from})
+
+
+async def _signature(write: Write, report: Row[Any], manner: str, *, relaxed: bool) -> None:
+    await write.run(
+        _INSERT_SIGNATURE,
+        {
+            "id": new_id(),
+            "agreement_id": report.agreement_id,
+            "version_id": report.version_id,
+            "agency_id": report.agency_id,
+            "manner": manner,
+            "signatory_title": report.signatory_title,
+            "signed_on": report.acted_on,
+            "evidence_sha256": report.evidence_sha256,
+            "recorded_at": report.recorded_at,
+            "counts_from": report.counts_at,
+            "separation_relaxed": relaxed,
+        },
+    )
+    if report.authority_id is not None:
+        await rest_on(write, report.version_id, report.agency_id, report.authority_id)
+
+
+async def settle_reports(
+    write: Write, agreement_id: UUID, now: datetime, *, acted_until_now: UUID | None = None
+) -> None:
+    """Date back what was known long enough and not contested, by who could contest it.
+
+    `acted_until_now` is an agency that may act no more only since this transaction.
+    """
+    for report in await write.all(_DUE, {"id": agreement_id, "long_enough_ago": now - CONTEST_PERIOD}):
+        if report.agency_id != acted_until_now and not await may_act(write, report.agency_id):
+            await stop_silence(write, report, Unconfirmed.MAY_NOT_ACT)
+            continue
+        await apply_report(write, report, report.counts_at, manner="reported")
+        await write.run(_SETTLE, {"its_id": report.id})
+
+
+async def stop_silence(write: Write, report: Row[Any], because: Unconfirmed) -> None:
+    """Let a report whose days were running have no effect but by the party's own confirmation."""
+    await apply_report(write, report, None)
+    await write.run(_SET, {"its_id": report.id, "status": ReportStatus.UNCONFIRMED, "because": because})
+
+
+async def stop_silences(write: Write, agreement_id: UUID, agency_id: UUID, because: Unconfirmed, now: datetime) -> None:
+    """As `stop_silence`, of whatever is reported of the party; after a no, of what that concerns."""
+    for report in await write.all(_OPEN_OF, {"id": agreement_id, "agency_id": agency_id}):
+        if report.status != ReportStatus.OPEN:
+            continue
+        if because is not Unconfirmed.SAID_NO or await said_no(write, agreement_id, report, now):
+            await stop_silence(write, report, because)
+
+
+async def open_reports(
+    write: Write,
+    agreement_id: UUID,
+    agency_id: UUID,
+    *kinds: ReportedKind,
+    proposal_id: UUID | None = None,
+    version_id: UUID | None = None,
+) -> list[Row[Any]]:
+    """The reports of those kinds on the party that have neither been answered nor taken effect.
+
+    Only those about the proposal, or about a signature under the version, where one is named.
+    """
+    return [
+        report
+        for report in await write.all(_OPEN_OF, {"id": agreement_id, "agency_id": agency_id})
+        if report.kind in kinds
+        and (proposal_id is None or report.proposal_id == proposal_id)
+        and (version_id is None or report.version_id == version_id)
+    ]
+
+
+async def replace_reports(
+    write: Write,
+    agreement_id: UUID,
+    agency_id: UUID,
+    *kinds: ReportedKind,
+    now: datetime,
+    proposal_id: UUID | None = None,
+    version_id: UUID | None = None,
+) -> None:
+    """The party does the thing itself: what others reported of it counts no more, and its own act does."""
+    about = {"proposal_id": proposal_id, "version_id": version_id}
+    for report in await open_reports(write, agreement_id, agency_id, *kinds, **about):
+        if report.status == ReportStatus.OPEN:
+            await apply_report(write, report, None)
+        values = {"status": ReportStatus.REPLACED, "answered_at": now, "notified_at": report.notified_at or now}
+        await write.run(_SET, {"its_id": report.id, **values})

@@ -1,0 +1,260 @@
+"""What a party does for itself to stop being bound: suspend its own participation, give notice, take it back."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Row
+
+from registry.agreements.instruments.commands.effects import open_reports, replace_reports, stop_silences
+from registry.agreements.instruments.commands.holding import finished, held, today_of
+from registry.agreements.instruments.commands.noticing import (
+    bound_by,
+    check_renewal,
+    check_was_bound,
+    notice_ends_at,
+    notice_runs_out_at,
+)
+from registry.agreements.instruments.commands.proposing import (
+    NO_NOTICE,
+    NewProposal,
+    drop_departures,
+    propose,
+    report_consents,
+)
+from registry.agreements.instruments.commands.signing import check_bound
+from registry.agreements.instruments.commands.silence import EvidenceOnFile
+from registry.agreements.instruments.consent import LEAVING, ProposalKind, ReportedKind, ReportStatus, Unconfirmed
+from registry.agreements.instruments.consent_tables import agreement_party_suspension
+from registry.agreements.instruments.notice import read_notice
+from registry.agreements.instruments.queries.getting import get_agreement
+from registry.agreements.instruments.queries.in_force import OPEN_END
+from registry.agreements.instruments.rules import (
+    Stage,
+    has_left,
+    notice_barred,
+    pause_barred,
+    refuse,
+    rescission_barred,
+)
+from registry.agreements.instruments.schemas.given import WithdrawalNotice
+from registry.agreements.instruments.schemas.shown import Agreement
+from registry.agreements.instruments.tables import agreement, agreement_party
+from registry.platform.access.permissions import Action
+from registry.platform.access.principals import Caller
+from registry.platform.database.handles import Write
+from registry.platform.kernel.days import Today
+from registry.platform.kernel.errors import RuleBroken, WrongStatus
+from registry.platform.kernel.time import day_after, day_starts_at, format_instant, last_day_before
+from registry.platform.kernel.versions import Expected
+
+_pause = agreement_party_suspension
+_INSTANT = _pause.c.ends_at.type
+_NOW = sa.bindparam("now", type_=_INSTANT)
+_INSERT = _pause.insert()
+_PAUSED = sa.select(_pause.c.starts_at).where(
+    _pause.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
+    _pause.c.agency_id == sa.bindparam("agency_id", type_=agreement.c.id.type),
+    _pause.c.ends_at == sa.bindparam("open_end", type_=_INSTANT),
+)
+# Of two requests at once the one that waited may have been the first to read the clock.
+_LIFT = (
+    _pause.update()
+    .where(
+        _pause.c.agreement_id == sa.bindparam("its_id", type_=agreement.c.id.type),
+        _pause.c.agency_id == sa.bindparam("its_agency", type_=agreement.c.id.type),
+        _pause.c.ends_at == sa.bindparam("open_end", type_=_INSTANT),
+    )
+    .values(ends_at=sa.case((_pause.c.starts_at > _NOW, _pause.c.starts_at), else_=_NOW))
+)
+_OWN_PART = sa.select(
+    *(agreement_party.c[name] for name in ("joined_at", "withdrawal_notice_on", "leaves_at", "released_at"))
+).where(
+    agreement_party.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
+    agreement_party.c.agency_id == sa.bindparam("agency_id", type_=agreement_party.c.agency_id.type),
+)
+_OWN_NOTICE = agreement_party.update().where(
+    agreement_party.c.agreement_id == sa.bindparam("its_id", type_=agreement.c.id.type),
+    agreement_party.c.agency_id == sa.bindparam("its_agency", type_=agreement_party.c.agency_id.type),
+)
+
+
+async def suspend(write: Write, caller: Caller, agreement_id: UUID, reason: str, expected: Expected) -> Agreement:
+    """Suspend the own agency's participation: it is not bound until it goes on; the others are. Raises WrongStatus."""
+    row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
+    await check_bound(write, row.id, caller.agency_id, caller.now)
+    paused = await _is_paused(write, row.id, caller.agency_id)
+    refuse(pause_barred(Stage(row.stage), row.terminated_at, caller.now, paused=paused))
+    values = {"agreement_id": row.id, "agency_id": caller.agency_id, "starts_at": caller.now, "ends_at": OPEN_END}
+    await write.run(_INSERT, values)
+    await stop_silences(write, row.id, caller.agency_id, Unconfirmed.PARTICIPATION_SUSPENDED, caller.now)
+    return await _done(write, caller, row, "participation_suspended", {"reason": reason})
+
+
+async def reinstate(write: Write, caller: Caller, agreement_id: UUID, reason: str, expected: Expected) -> Agreement:
+    """Let the own agency's participation go on, from now. Raises WrongStatus where it is not suspended."""
+    row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
+    if not await _is_paused(write, row.id, caller.agency_id):
+        raise WrongStatus("Your agency has not suspended its participation.")
+    its = {"its_id": row.id, "its_agency": caller.agency_id}
+    await write.run(_LIFT, {**its, "open_end": OPEN_END, "now": caller.now})
+    return await _done(write, caller, row, "participation_reinstated", {"reason": reason})
+
+
+async def _is_paused(write: Write, agreement_id: UUID, agency_id: UUID) -> bool:
+    its = {"id": agreement_id, "agency_id": agency_id, "open_end": OPEN_END}
+    return await write.value(_PAUSED, its) is not None
+
+
+async def give_notice(
+    write: Write,
+    caller: Caller,
+    on_file: EvidenceOnFile,
+    agreement_id: UUID,
+    notice: WithdrawalNotice,
+    expected: Expected,
+) -> Agreement:
+    """Announce that the own agency leaves; it is bound until its notice period, or the term, has run out.
+
+    The period counts from today. A notice on paper may be entered later than its day: where that would have the agency
+    leave sooner it is recorded with its evidence, and its own day counts once each other party that is bound has
+    confirmed that it was told, or not contested it for 14 days. Where the text does not say how long notice runs, the
+    last day named needs the consent of each. A termination that is yet to come keeps nobody from leaving before it.
+    Raises RuleBroken, also for a day before it was bound, WrongStatus for an agency that is not bound or has given
+    notice already.
+    """
+    row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
+    own = await write.first(_OWN_PART, {"id": row.id, "agency_id": caller.agency_id})
+    refuse(
+        notice_barred(
+            Stage(row.stage),
+            row.terminated_at,
+            caller.now,
+            is_unbound=own is None or own.joined_at is None or has_left(own.leaves_at, own.released_at, caller.now),
+            notice_on=None if own is None else own.withdrawal_notice_on,
+            own=not await _reported(write, row.id, caller.agency_id),
+        )
+    )
+    today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
+    today.check_come(notice.notice_on, "/notice_on", "not_then", "Notice is given on a day that has come.")
+    counts_on = today.at_agency if today.is_over(notice.notice_on) else notice.notice_on
+    text = await bound_by(write, row, caller.agency_id, counts_on)
+    await replace_reports(write, row.id, caller.agency_id, *LEAVING, now=caller.now)
+    await drop_departures(write, row.id, caller.agency_id, notice.reason, caller.now)
+    check_renewal(text, notice.kind, notice.leaves_on)
+    assert own is not None, "who is not bound was refused"
+    was_bound = (write, row, caller.agency_id, own.joined_at, notice.notice_on, today)
+    if notice.leaves_on is not None and read_notice(text.notice).of(caller.agency_id) is None:
+        leaves_at = day_starts_at(day_after(notice.leaves_on), ZoneInfo(row.time_zone))
+        await check_was_bound(*was_bound, "/leaves_on", leaves_at)
+        return await _leave_by_consent(write, caller, row, notice, notice.leaves_on)
+    said = (caller.agency_id, notice.kind)
+    dated = await notice_runs_out_at(write, row, *said, notice.notice_on, notice.leaves_on)
+    await check_was_bound(*was_bound, "/notice_on", dated)
+    counted = notice_ends_at(text, row.time_zone, *said, counts_on, notice.leaves_on)
+    if counted is None:
+        counted = await notice_runs_out_at(write, row, *said, counts_on)
+    values = {
+        "withdrawal_notice_on": notice.notice_on,
+        "notice_kind": notice.kind,
+        "notice_counts_on": counts_on,
+        "notice_leaves_on": notice.leaves_on,
+        "leaves_at": counted,
+    }
+    await write.run(_OWN_NOTICE, {"its_id": row.id, "its_agency": caller.agency_id, **values})
+    told = {
+        "agency_id": str(caller.agency_id),
+        "kind": notice.kind,
+        "notice_on": notice.notice_on,
+        "bound_until": format_instant(counted),
+        "reason": notice.reason,
+    }
+    if dated < counted:
+        told |= await _ask_for_its_day(write, caller, on_file, row, notice, dated, counted, today)
+        return await _done(write, caller, row, "notice_recorded", told)
+    return await _done(write, caller, row, "notice_given", told)
+
+
+async def _ask_for_its_day(
+    write: Write,
+    caller: Caller,
+    on_file: EvidenceOnFile,
+    row: Row[Any],
+    notice: WithdrawalNotice,
+    dated: datetime,
+    counted: datetime,
+    today: Today,
+) -> dict[str, object]:
+    """Have the others say whether they were told on the day that the notice bears; what the ledger tells of it.
+
+    Raises RuleBroken where nothing shows it: they would lose that time by the leaver's word alone.
+    """
+    if notice.evidence_sha256 is None:
+        sooner, later = (last_day_before(at, row.time_zone) for at in (dated, counted))
+        detail = (
+            f"By a notice of {notice.notice_on} your agency would be bound through {sooner}, not {later} as by one of "
+            f"today. Record it with its evidence, for the others to confirm, or give notice today. {today}"
+        )
+        raise RuleBroken.at(detail, "evidence_missing", pointer="/evidence_sha256")
+    new = NewProposal(
+        kind=ProposalKind.DEPARTURE,
+        not_before=dated,
+        reason=notice.reason,
+        notice_on=notice.notice_on,
+        notice_kind=notice.kind,
+        evidence_sha256=notice.evidence_sha256,
+    )
+    proposal_id, asked = await propose(write, caller, row, new, given_at=min(dated, caller.now))
+    others = dict.fromkeys((each for each in asked if each != caller.agency_id), notice.notice_on)
+    about = (ReportedKind.WAS_NOTIFIED, others, notice.evidence_sha256, notice.reason)
+    await report_consents(write, caller, on_file, row, proposal_id, *about)
+    return {"proposal_id": str(proposal_id), "evidence_sha256": notice.evidence_sha256}
+
+
+async def _leave_by_consent(
+    write: Write, caller: Caller, row: Row[Any], notice: WithdrawalNotice, leaves_on: date
+) -> Agreement:
+    """The text sets no period, so the last day is for the others to agree to: proposed, and of no effect before."""
+    leaves_at = day_starts_at(day_after(leaves_on), ZoneInfo(row.time_zone))
+    new = NewProposal(
+        kind=ProposalKind.DEPARTURE,
+        not_before=leaves_at,
+        reason=notice.reason,
+        notice_on=notice.notice_on,
+        notice_kind=notice.kind,
+        evidence_sha256=notice.evidence_sha256,
+    )
+    proposal_id, _ = await propose(write, caller, row, new)
+    told = {
+        "proposal_id": str(proposal_id),
+        "kind": notice.kind,
+        "notice_on": notice.notice_on,
+        "effective_at": format_instant(leaves_at),
+        "reason": notice.reason,
+    }
+    return await _done(write, caller, row, "departure_proposed", told)
+
+
+async def _reported(write: Write, agreement_id: UUID, agency_id: UUID) -> bool:
+    """Whether the notice that stands is one that others reported, and has not taken effect."""
+    return any(r.status == ReportStatus.OPEN for r in await open_reports(write, agreement_id, agency_id, *LEAVING))
+
+
+async def rescind_notice(
+    write: Write, caller: Caller, agreement_id: UUID, reason: str, expected: Expected
+) -> Agreement:
+    """Take the own notice back while it is still running. Raises WrongStatus where there is none, or it has run out."""
+    row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
+    own = await write.first(_OWN_PART, {"id": row.id, "agency_id": caller.agency_id})
+    leaves_at = None if own is None else own.leaves_at
+    refuse(rescission_barred(leaves_at, caller.now, own=not await _reported(write, row.id, caller.agency_id)))
+    await drop_departures(write, row.id, caller.agency_id, reason, caller.now)
+    await write.run(_OWN_NOTICE, {"its_id": row.id, "its_agency": caller.agency_id, **NO_NOTICE})
+    return await _done(write, caller, row, "notice_rescinded", {"agency_id": str(caller.agency_id), "reason": reason})
+
+
+async def _done(write: Write, caller: Caller, row: Row[Any], event: str, told: dict[str, object]) -> Agreement:
+    await finished(write, caller, row, event, {"agency_id": str(caller.agency_id), **told})
+    return await get_agreement(write, caller.principal, row.id, caller.now)

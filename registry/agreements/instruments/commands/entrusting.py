@@ -1,0 +1,50 @@
+"""Custody of an agreement: offered to another party, accepted or declined."""
+
+from typing import Any
+from uuid import UUID
+
+from registry.agreements.instruments.commands.holding import changed, held, parties_of
+from registry.agreements.instruments.queries.actions import is_amendment_drafted
+from registry.agreements.instruments.queries.getting import get_agreement
+from registry.agreements.instruments.rules import custody_barred, refuse
+from registry.agreements.instruments.schemas.given import CustodyOffer
+from registry.agreements.instruments.schemas.shown import Agreement
+from registry.platform.access.permissions import Action
+from registry.platform.access.principals import Caller
+from registry.platform.database.handles import Write
+from registry.platform.kernel.errors import RuleBroken, WrongStatus
+from registry.platform.kernel.versions import Expected
+
+
+async def offer_custody(
+    write: Write, caller: Caller, agreement_id: UUID, offer: CustodyOffer, expected: Expected
+) -> Agreement:
+    """Offer the keeping of the agreement to another party, or take the offer back. Raises RuleBroken, WrongStatus."""
+    row = await held(write, caller, agreement_id, Action.AGREEMENTS_UPDATE, expected)
+    if not row.is_shared:
+        raise WrongStatus(f"Not while the agreement is {row.stage}: no other party knows of it.")
+    if offer.agency_id is not None and (
+        offer.agency_id == row.custodian_id or offer.agency_id not in await parties_of(write, row.id)
+    ):
+        raise RuleBroken.at("Custody passes to another party of the agreement.", "not_a_party", pointer="/agency_id")
+    told = {"to": None if offer.agency_id is None else str(offer.agency_id), "reason": offer.reason}
+    await changed(write, caller, row, "custody_offered", told, custody_offered_to_id=offer.agency_id)
+    return await get_agreement(write, caller.principal, row.id, caller.now)
+
+
+async def answer_custody(
+    write: Write, caller: Caller, agreement_id: UUID, reason: str, expected: Expected, *, accepted: bool
+) -> Agreement:
+    """Take over the keeping of the agreement that was offered to the own agency, or decline.
+
+    Raises WrongStatus where it was not, Conflict where the agency keeps another agreement of that number.
+    """
+    row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
+    offered = row.custody_offered_to_id == caller.agency_id
+    refuse(custody_barred(offered=offered, amendment_drafted=accepted and is_amendment_drafted(row)))
+    told = {"agency_id": str(caller.agency_id), "from": str(row.custodian_id), "reason": reason}
+    values: dict[str, Any] = {"custody_offered_to_id": None}
+    if accepted:
+        values["custodian_id"] = caller.agency_id
+    await changed(write, caller, row, f"custody_{'accepted' if accepted else 'declined'}", told, **values)
+    return await get_agreement(write, caller.principal, row.id, caller.now)

@@ -1,0 +1,169 @@
+"""A governing body's approval as a condition of being bound: that it is needed, and that it was given."""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Row
+
+from registry.agreements.instruments.commands.effects import open_reports
+from registry.agreements.instruments.commands.holding import changed, held, today_of
+from registry.agreements.instruments.commands.noticing import notice_given_at
+from registry.agreements.instruments.commands.windows import rewrite_windows
+from registry.agreements.instruments.consent import BINDING
+from registry.agreements.instruments.queries.getting import get_agreement
+from registry.agreements.instruments.queries.in_force import OPEN_END
+from registry.agreements.instruments.rules import Stage, takes_approvals
+from registry.agreements.instruments.schemas.given import ApprovalRule, GoverningApproval
+from registry.agreements.instruments.schemas.shown import Agreement
+from registry.agreements.instruments.tables import agreement_approval, agreement_approval_rule, agreement_party
+from registry.platform.access.permissions import Action
+from registry.platform.access.principals import Caller
+from registry.platform.database.handles import Write
+from registry.platform.kernel.days import Today
+from registry.platform.kernel.errors import RuleBroken, WrongStatus
+from registry.platform.kernel.ids import new_id
+from registry.platform.kernel.time import civil_day, day_starts_at
+from registry.platform.kernel.versions import Expected
+
+_JOINED_AT = sa.select(agreement_party.c.joined_at).where(
+    agreement_party.c.agreement_id == sa.bindparam("id", type_=agreement_party.c.agreement_id.type),
+    agreement_party.c.agency_id == sa.bindparam("agency_id", type_=agreement_party.c.agency_id.type),
+)
+_INSERT_RULE = agreement_approval_rule.insert()
+_INSERT_APPROVAL = agreement_approval.insert()
+
+
+def _check_takes_approvals(row: Row[Any]) -> None:
+    if not takes_approvals(Stage(row.stage)):
+        raise WrongStatus(f"Not while the agreement is {row.stage}.")
+
+
+def _check_leaves_the_past(today: Today, effective_on: date) -> None:
+    if today.is_over(effective_on):
+        detail = (
+            f"Your agency has signed, or is said to have, so a rule from {effective_on} on would change who was bound "
+            f"on days that are over, which no party does alone: give a day from today on. {today}"
+        )
+        raise RuleBroken.at(detail, "rule_reaches_back", f"{effective_on} is over", pointer="/effective_on")
+
+
+async def _runs_as_a_notice(
+    write: Write, caller: Caller, row: Row[Any], rule: ApprovalRule, starts_at: datetime
+) -> datetime:
+    """From when a new condition of a bound party's counts: not before a notice that it gives today has run out."""
+    if rule.citation is None:
+        detail = "Your agency is bound: name the law that makes its governing body's approval a condition of that."
+        raise RuleBroken.at(detail, "citation_missing", "needed of an agency that is bound", pointer="/citation")
+    runs_out_at = await notice_given_at(write, row, caller.agency_id, "withdrawal", caller.now)
+    if runs_out_at is None:
+        detail = "The text does not say how long notice runs, so no agency puts a condition on being bound by itself."
+        raise RuleBroken.at(detail, "notice_silent", "the text gives no period", pointer="/effective_on")
+    if rule.effective_on is not None and starts_at < runs_out_at:
+        first = civil_day(runs_out_at, row.time_zone)
+        detail = f"A notice given today would run until {first}: the rule begins then, or later."
+        raise RuleBroken.at(detail, "not_then", f"{rule.effective_on} is before {first}", pointer="/effective_on")
+    return max(starts_at, runs_out_at)
+
+
+async def set_approval_rule(
+    write: Write, caller: Caller, agreement_id: UUID, rule: ApprovalRule, expected: Expected
+) -> Agreement:
+    """Say from which day on the own agency is bound only while its governing body's approval lasts, or is so no more.
+
+    Who has signed, or is said to have, cannot say it of a day that is over: the others relied on what held then, and no
+    citation makes one party the judge of that. Nor is anybody who is bound freed sooner than by a notice given today:
+    there a rule that asks for an approval names its law, and begins once that notice would have run out. Raises
+    RuleBroken for an earlier day, where no law is named, and where the text says no notice; WrongStatus.
+    """
+    row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
+    _check_takes_approvals(row)
+    today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
+    effective_on = rule.effective_on or today.at_agency
+    if today.is_over(effective_on) and rule.citation is None:
+        detail = f"A rule that reaches back to {effective_on} changes who was bound: name the law that says so. {today}"
+        raise RuleBroken.at(detail, "citation_missing", "needed for a day that is over", pointer="/citation")
+    starts_at = day_starts_at(effective_on, ZoneInfo(row.time_zone)) if rule.effective_on else caller.now
+    joined_at = await write.value(_JOINED_AT, {"id": row.id, "agency_id": caller.agency_id})
+    if joined_at is not None or await open_reports(write, row.id, caller.agency_id, *BINDING):
+        _check_leaves_the_past(today, effective_on)
+        starts_at = max(starts_at, caller.now)
+    if joined_at is not None and rule.required:
+        starts_at = await _runs_as_a_notice(write, caller, row, rule, starts_at)
+        effective_on = civil_day(starts_at, row.time_zone)
+    await write.run(
+        _INSERT_RULE,
+        {
+            "id": new_id(),
+            "agreement_id": row.id,
+            "agency_id": caller.agency_id,
+            "required": rule.required,
+            "effective_on": effective_on,
+            "starts_at": starts_at,
+            "citation": rule.citation,
+            "recorded_at": caller.now,
+        },
+    )
+    told = {
+        "agency_id": str(caller.agency_id),
+        "required": rule.required,
+        "effective_on": effective_on,
+        "citation": rule.citation,
+        "reason": rule.reason,
+    }
+    await changed(write, caller, row, "approval_rule_set", told)
+    await rewrite_windows(write, row.id, caller.now)
+    return await get_agreement(write, caller.principal, row.id, caller.now)
+
+
+async def record_approval(
+    write: Write, caller: Caller, agreement_id: UUID, approval: GoverningApproval, expected: Expected
+) -> Agreement:
+    """Record what the own agency's governing body approved; from then on it is bound only while an approval lasts.
+
+    One that is recorded late fills days on which it was lacking, and takes none away.
+    Some places make the approval a condition of validity and let it lapse after a year (Berkeley Municipal Code 2.04;
+    have counsel review). Raises Conflict for one of the same day, RuleBroken for dates that give no term, WrongStatus.
+    """
+    row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
+    _check_takes_approvals(row)
+    zone = ZoneInfo(row.time_zone)
+    starts_at = min(day_starts_at(approval.approved_on, zone), caller.now)
+    ends_at = OPEN_END if approval.valid_to is None else day_starts_at(approval.valid_to + timedelta(days=1), zone)
+    today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
+    rule = "A body approves on a day that has come."
+    today.check_come(approval.approved_on, "/approved_on", "approved_in_future", rule)
+    if today.is_over(approval.approved_on) and approval.evidence_sha256 is None:
+        detail = f"An approval of {approval.approved_on} is recorded late: give the hash of what shows it. {today}"
+        raise RuleBroken.at(detail, "approval_unproven", "needed for a day that is over", pointer="/evidence_sha256")
+    if ends_at <= starts_at:
+        raise RuleBroken.at("The approval ends before it begins.", "approval_reversed", pointer="/valid_to")
+    await write.run(
+        _INSERT_APPROVAL,
+        {
+            "id": new_id(),
+            "agreement_id": row.id,
+            "agency_id": caller.agency_id,
+            "body": approval.body,
+            "reference": approval.reference,
+            "approved_on": approval.approved_on,
+            "valid_to": approval.valid_to,
+            "starts_at": starts_at,
+            "ends_at": ends_at,
+            "evidence_sha256": approval.evidence_sha256,
+            "recorded_at": caller.now,
+        },
+    )
+    told = {
+        "agency_id": str(caller.agency_id),
+        "body": approval.body,
+        "reference": approval.reference,
+        "approved_on": approval.approved_on,
+        "valid_to": approval.valid_to,
+        "evidence_sha256": approval.evidence_sha256,
+    }
+    await changed(write, caller, row, "approval_recorded", told)
+    await rewrite_windows(write, row.id, caller.now)
+    return await get_agreement(write, caller.principal, row.id, caller.now)

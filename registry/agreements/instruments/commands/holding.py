@@ -1,0 +1,248 @@
+"""How every change to an agreement begins and ends: hold the row, establish the right; write it down, record it."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+import structlog
+from msgspec import Struct
+from sqlalchemy.engine import Row
+
+from registry.agreements.instruments.commands.windows import Settled, rewrite_windows
+from registry.agreements.instruments.queries.actions import relations
+from registry.agreements.instruments.queries.rows import agreement_row
+from registry.agreements.instruments.rules import AgreementAction, Stage, advance
+from registry.agreements.instruments.tables import (
+    agreement,
+    agreement_party,
+    agreement_version,
+    agreement_version_dates,
+)
+from registry.directory.agencies.queries import zone_of_agency
+from registry.platform.access.permissions import Action, permit
+from registry.platform.access.principals import Caller, Principal
+from registry.platform.database.connect import Database, unit_of_work
+from registry.platform.database.handles import Read, Write
+from registry.platform.kernel.days import Today
+from registry.platform.kernel.errors import NotFound
+from registry.platform.kernel.ids import new_id
+from registry.platform.kernel.versions import Expected, check_version
+from registry.platform.ledger.commands import record
+
+_log = structlog.get_logger("registry.agreements.instruments")
+_ID = sa.bindparam("id", type_=agreement.c.id.type)
+_LOCK = sa.select(agreement.c.id).where(agreement.c.id == _ID).with_for_update(key_share=True)
+_EXECUTED = (
+    sa.select(agreement_version.c.no, agreement_version.c.sha256, agreement_version_dates.c.kind)
+    .join(agreement_version_dates, agreement_version_dates.c.version_id == agreement_version.c.id)
+    .where(agreement_version.c.id == sa.bindparam("version_id", type_=agreement_version.c.id.type))
+)
+_SETTLES_AT = sa.select(agreement.c.settles_at).where(agreement.c.id == _ID)
+_KEPT = sa.select(agreement.c.custodian_id, agreement.c.version).where(agreement.c.id == _ID)
+_NEXT_VERSION = (
+    agreement.update()
+    .where(agreement.c.id == sa.bindparam("its_id", type_=agreement.c.id.type))
+    .values(version=agreement.c.version + 1, updated_at=sa.bindparam("now", type_=agreement.c.updated_at.type))
+)
+_ALL_DUE = (
+    sa.select(agreement.c.id)
+    .where(agreement.c.settles_at <= sa.bindparam("now", type_=agreement.c.settles_at.type))
+    .order_by(agreement.c.settles_at)
+)
+_PARTIES = (
+    sa.select(agreement_party.c.agency_id)
+    .where(agreement_party.c.agreement_id == _ID)
+    .order_by(agreement_party.c.ordinal)
+)
+
+
+async def held(write: Write, caller: Caller, agreement_id: UUID, permission: Action, expected: Expected) -> Row[Any]:
+    """The agreement's row, locked, once the caller's right is established and the request known to be a first one.
+
+    Raises NotFound, Forbidden, StaleVersion.
+    """
+    row = await permitted(write, caller, agreement_id, permission)
+    await write.once()
+    check_version(expected, row.version)
+    return row
+
+
+async def permitted(write: Write, caller: Caller, agreement_id: UUID, permission: Action) -> Row[Any]:
+    """The agreement's row, locked, if the caller may. Raises NotFound, Forbidden."""
+    await lock(write, agreement_id)
+    await settle_due(write, agreement_id, caller.now)
+    row = await agreement_row(write, caller.principal, agreement_id)
+    permit(caller.principal, permission, relations(caller.principal, row))
+    return row
+
+
+async def settle_due(write: Write, agreement_id: UUID, now: datetime) -> None:
+    """Date back and execute what has come to count since the last change. Nobody's standing waits for it.
+
+    One after the other, each as of its own instant: what is due after the end of the agreement comes to nothing,
+    whether anybody looked in between or not. What came about with it is recorded, by the registry and as of then.
+    """
+    settled_at = None
+    while (at := await write.value(_SETTLES_AT, {"id": agreement_id})) is not None and at <= now:
+        assert settled_at is None or settled_at < at, "what was due has been settled"
+        told = await _came_about(write, await rewrite_windows(write, agreement_id, at))
+        if told:
+            await _record_by_itself(write, agreement_id, told, at, now)
+        settled_at = at
+
+
+async def _record_by_itself(
+    write: Write, agreement_id: UUID, told: Sequence[tuple[str, Mapping[str, object]]], at: datetime, now: datetime
+) -> None:
+    """Record what came about without anybody's act, under the agency that keeps the file; no person of it acted."""
+    await write.run(_NEXT_VERSION, {"its_id": agreement_id, "now": now})
+    row = await write.first(_KEPT, {"id": agreement_id})
+    assert row is not None
+    nobody = "registry"
+    principal = Principal(
+        subject=nobody,
+        agency_id=row.custodian_id,
+        roles=frozenset(),
+        scopes=frozenset(),
+        token_id=nobody,
+        issuer=nobody,
+    )
+    parties = await parties_of(write, agreement_id)
+    for n, (name, data) in enumerate(told):
+        record(
+            write,
+            Caller(principal=principal, now=now, trace_id=new_id().hex),
+            f"agreement.{name}",
+            subject=("agreement", agreement_id, row.version),
+            agencies=parties,
+            agreement_id=agreement_id,
+            data=data,
+            n=n,
+            occurred_at=at,
+        )
+
+
+async def settle_all_due(database: Database, now: datetime) -> None:
+    """As `settle_due`, for the agreements of which something has come to count.
+
+    One that cannot be settled is logged with its cause and left as it is, so that the others are.
+    """
+    for row in await database.read().all(_ALL_DUE, {"now": now}):
+        try:
+            async with unit_of_work(database) as write:
+                await lock(write, row.id)
+                await settle_due(write, row.id, now)
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is this agreement's
+            _log.error("an agreement was not settled", agreement_id=str(row.id), exc_info=error)
+
+
+async def lock(write: Write, agreement_id: UUID) -> None:
+    """Have the agreement changed by nobody else. Raises NotFound."""
+    if await write.value(_LOCK, {"id": agreement_id}) is None:
+        raise NotFound("agreement")
+
+
+async def today_of(read: Read, agency_id: UUID, time_zone: str, now: datetime) -> Today:
+    """Which day it is where the agency is that acts, and by the agreement's time zone.
+
+    The operator's own agency may have no zone: its people go by the agreement's.
+    """
+    return Today(now=now, agency_zone=await zone_of_agency(read, agency_id) or time_zone, agreement_zone=time_zone)
+
+
+async def parties_of(write: Write, agreement_id: UUID) -> list[UUID]:
+    """The agencies that the agreement names, in the order of the document."""
+    return [row.agency_id for row in await write.all(_PARTIES, {"id": agreement_id})]
+
+
+async def changed(
+    write: Write,
+    caller: Caller,
+    row: Row[Any],
+    event: str,
+    data: Mapping[str, object],
+    *,
+    private: bool = False,
+    **values: object,
+) -> None:
+    """Write the changed columns with the next row version, and the fact that it happened.
+
+    What no party sees, neither before nor after, concerns the custodian alone, and so does what is `private`; anything
+    else every party.
+    """
+    private = private or not (row.is_shared or values.get("is_shared", False))
+    await write.run(
+        agreement.update()
+        .where(agreement.c.id == row.id)
+        .values(**values, version=agreement.c.version + 1, updated_at=caller.now)
+    )
+    record(
+        write,
+        caller,
+        f"agreement.{event}",
+        subject=("agreement", row.id, row.version + 1),
+        agencies=[row.custodian_id] if private else [row.custodian_id, *await parties_of(write, row.id)],
+        agreement_id=row.id,
+        data=data,
+    )
+
+
+class ToldToSome(Struct, kw_only=True, frozen=True):
+    """What of a change not every party may know: an event of its own, for these agencies."""
+
+    event: str
+    data: Mapping[str, object]
+    agencies: Collection[UUID]
+
+
+async def finished(
+    write: Write,
+    caller: Caller,
+    row: Row[Any],
+    event: str,
+    data: Mapping[str, object],
+    *,
+    to_some: Sequence[ToldToSome] = (),
+    **values: Any,
+) -> Settled:
+    """Write the change down, compute anew who is bound, and record what came about with it."""
+    await changed(write, caller, row, event, data, **values)
+    settled = await rewrite_windows(write, row.id, caller.now)
+    parties = [row.custodian_id, *await parties_of(write, row.id)]
+    told = [(each.event, each.data, each.agencies) for each in to_some]
+    told += [(name, facts, parties) for name, facts in await _came_about(write, settled)]
+    for n, (name, facts, agencies) in enumerate(told, 1):
+        record(
+            write,
+            caller,
+            f"agreement.{name}",
+            subject=("agreement", row.id, row.version + 1),
+            agencies=agencies,
+            agreement_id=row.id,
+            data=facts,
+            n=n,
+        )
+    return settled
+
+
+async def _came_about(write: Write, settled: Settled) -> list[tuple[str, Mapping[str, object]]]:
+    """What is recorded of what came about by itself: the names of the events, and what they tell."""
+    told: list[tuple[str, Mapping[str, object]]] = []
+    if settled.amendment is not None:
+        text = await write.first(_EXECUTED, {"version_id": settled.amendment})
+        assert text is not None
+        name = "renewed" if text.kind == "renewal" else "amended"
+        told.append((name, {"version_no": text.no, "sha256": text.sha256}))
+    if settled.newcomers:
+        told.append(("parties_added", {"agency_ids": [str(agency_id) for agency_id in settled.newcomers]}))
+    for each in settled.published:
+        of_version: dict[str, object] = {"version_no": each.version_no}
+        told.append(("published", of_version if each.document_id is None else {"document_id": str(each.document_id)}))
+    return told
+
+
+def advanced(row: Row[Any], action: AgreementAction) -> Stage:
+    """The stage after the action. Raises WrongStatus."""
+    return advance(Stage(row.stage), action)

@@ -1,0 +1,197 @@
+"""Further parties, and agreement by word of mouth."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Row
+
+from registry.agreements.instruments.commands.authorising import authority_for
+from registry.agreements.instruments.commands.content import known_agencies
+from registry.agreements.instruments.commands.effects import replace_reports
+from registry.agreements.instruments.commands.holding import advanced, finished, held, parties_of, today_of
+from registry.agreements.instruments.commands.proposing import NewProposal, check_none_open, propose
+from registry.agreements.instruments.commands.review_rounds import close_round
+from registry.agreements.instruments.commands.reviewing import freeze
+from registry.agreements.instruments.commands.signing import check_bound, join_signatories
+from registry.agreements.instruments.commands.signing_order import check_not_declined
+from registry.agreements.instruments.consent import ProposalKind, ReportedKind
+from registry.agreements.instruments.queries.getting import get_agreement
+from registry.agreements.instruments.reviews import RoundOutcome
+from registry.agreements.instruments.rules import AgreementAction, Stage, refuse, word_barred
+from registry.agreements.instruments.schemas.given import NewParties, NewVerbalActivation, VerbalConsent
+from registry.agreements.instruments.schemas.shown import Agreement
+from registry.agreements.instruments.tables import agreement, agreement_party
+from registry.agreements.instruments.terms import Terms
+from registry.platform.access.acts import keep_act, separate
+from registry.platform.access.permissions import Action
+from registry.platform.access.principals import Caller
+from registry.platform.access.separation import Act
+from registry.platform.database.handles import Write
+from registry.platform.kernel.days import Today
+from registry.platform.kernel.errors import Fault, RuleBroken, WrongStatus
+from registry.platform.kernel.time import day_starts_at, format_instant
+from registry.platform.kernel.versions import Expected
+
+_ID = sa.bindparam("id", type_=agreement.c.id.type)
+
+
+_ITS = sa.and_(
+    agreement_party.c.agreement_id == sa.bindparam("its_id", type_=agreement.c.id.type),
+    agreement_party.c.agency_id == sa.bindparam("its_agency", type_=agreement_party.c.agency_id.type),
+)
+
+
+_PART = sa.select(agreement_party).where(
+    agreement_party.c.agreement_id == _ID,
+    agreement_party.c.agency_id == sa.bindparam("agency_id", type_=agreement_party.c.agency_id.type),
+)
+
+
+_SET_PART = agreement_party.update().where(_ITS)
+
+
+async def _give_word(write: Write, caller: Caller, row: Row[Any], office: str, today: Today) -> dict[str, object]:
+    """Bind the agency by the word of an office that may give it; what the ledger tells of its authority.
+
+    A word binds as a signature does, so it is the act of signing. Raises Forbidden for who approved the text,
+    RuleBroken where the agency keeps a register of authorities and the office has none that reaches the text.
+    """
+    relaxed = await separate(write, caller, Act.SIGN, row.version_id)
+    keep_act(write, caller, Act.SIGN, row.version_id)
+    authority_id = await authority_for(write, row.version_id, caller.agency_id, office, today.at_agency)
+    values = {"joined_at": caller.now, "verbally_at": caller.now, "verbal_authority_id": authority_id}
+    await write.run(_SET_PART, {"its_id": row.id, "its_agency": caller.agency_id, **values})
+    authority = "not_on_record" if authority_id is None else str(authority_id)
+    return {"office": office, "authority": authority, **relaxed}
+
+
+LONGEST_RATIFICATION_DAYS = 365
+
+
+MOST_PARTIES = 2_000
+
+
+async def add_parties(
+    write: Write, caller: Caller, agreement_id: UUID, new: NewParties, expected: Expected
+) -> Agreement:
+    """Propose that further agencies may sign the executed text, unchanged; each is bound once it has signed.
+
+    Until each party that is bound has consented they learn nothing of it. A text that is open to accession has said so
+    beforehand. Raises RuleBroken for an agency that is unknown, dissolved or a party already, Conflict for one that is
+    proposed already, WrongStatus.
+    """
+    row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
+    advanced(row, AgreementAction.ADD_PARTIES)
+    await check_bound(write, row.id, caller.agency_id, caller.now)
+    parties = await parties_of(write, row.id)
+    known = await known_agencies(write, new.agency_ids)
+    faults = [
+        Fault(pointer=f"/agency_ids/{index}", code=code, detail=detail)
+        for index, agency_id in enumerate(new.agency_ids)
+        for code, detail, met in (
+            ("party_twice", "The agency is named already.", agency_id in [*parties, *new.agency_ids[:index]]),
+            ("unknown_agency", "There is no such agency any more.", agency_id not in known),
+        )
+        if met
+    ]
+    if len(parties) + len(new.agency_ids) > MOST_PARTIES:
+        detail = f"An agreement has at most {MOST_PARTIES} parties."
+        faults.append(Fault(pointer="/agency_ids", code="too_many_parties", detail=detail))
+    if faults:
+        raise RuleBroken("These agencies cannot be added; nothing was done.", "parties_faulty", faults=faults)
+    await check_none_open(write, caller, row.id, ProposalKind.NEWCOMERS, new.agency_ids)
+    is_open = bool(msgspec.json.decode(row.terms, type=Terms).open_to_accession)
+    proposal = NewProposal(
+        kind=ProposalKind.NEWCOMERS,
+        not_before=caller.now,
+        reason=new.reason,
+        newcomer_ids=new.agency_ids,
+        agreed_at=caller.now if is_open else None,
+    )
+    proposal_id, _ = await propose(write, caller, row, proposal)
+    told = {
+        "proposal_id": str(proposal_id),
+        "agency_ids": [str(agency_id) for agency_id in new.agency_ids],
+        "reason": new.reason,
+    }
+    await finished(write, caller, row, "newcomers_proposed", told)
+    return await get_agreement(write, caller.principal, row.id, caller.now)
+
+
+async def activate_verbally(
+    write: Write,
+    caller: Caller,
+    ledger_key: bytes,
+    agreement_id: UUID,
+    activation: NewVerbalActivation,
+    expected: Expected,
+) -> Agreement:
+    """Set the agreement in motion by word of mouth: it binds whoever gives its word, until the deadline to sign.
+
+    The custodian gives its own with it; who has signed the text already is bound by that. Raises WrongStatus once it is
+    executed and while a party declines to sign it, Forbidden for who approved the text, RuleBroken for a deadline out
+    of reach.
+    """
+    row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
+    if row.custodian_id != caller.agency_id:
+        raise WrongStatus("The agency that keeps the agreement sets it in motion; yours gives its word afterwards.")
+    stage = advanced(row, AgreementAction.ACTIVATE_VERBALLY)
+    await check_not_declined(write, row.version_id, caller.agency_id, caller.now)
+    zone = ZoneInfo(row.time_zone)
+    today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
+    ratify_by_on = activation.ratify_by_on
+    # A deadline binds by the agreement's clocks: a day that is over by them would end it before it began.
+    if not today.by_agreement <= ratify_by_on <= today.at_agency + timedelta(days=LONGEST_RATIFICATION_DAYS):
+        detail = f"The deadline lies between today and {LONGEST_RATIFICATION_DAYS} days ahead. {today}"
+        faults = [Fault(pointer="/ratify_by_on", code="deadline_out_of_reach", detail=detail)]
+        raise RuleBroken(detail, "deadline_out_of_reach", faults=faults)
+    frozen: dict[str, object] = {"sha256": row.sha256}
+    if row.sha256 is None:
+        frozen = await freeze(write, caller, ledger_key, row.version_id, needs_text=False)
+    await close_round(write, row.id, RoundOutcome.ACTIVATED_VERBALLY, caller.now)
+    ratify_by = day_starts_at(ratify_by_on + timedelta(days=1), zone)
+    given = await _give_word(write, caller, row, activation.signatory_title, today)
+    await join_signatories(write, row.id, row.version_id)
+    told = {
+        **given,
+        "ratify_by": format_instant(ratify_by),
+        "reason": activation.reason,
+        "version_no": row.version_no,
+        **frozen,
+    }
+    values: dict[str, Any] = {
+        "stage": stage,
+        "executed_at": caller.now,
+        "ratify_by": ratify_by,
+        "is_shared": True,
+    }
+    await finished(write, caller, row, "activated_verbally", told, **values)
+    return await get_agreement(write, caller.principal, row.id, caller.now)
+
+
+async def agree_verbally(
+    write: Write, caller: Caller, agreement_id: UUID, consent: VerbalConsent, expected: Expected
+) -> Agreement:
+    """Give the own agency's word to what was set in motion; to be ratified by its signature before the deadline.
+
+    Raises RuleBroken for another version's hash, Forbidden for who approved the text, WrongStatus where nothing awaits
+    its word.
+    """
+    row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
+    refuse(word_barred(Stage(row.stage), row.ratify_by, row.terminated_at, None, caller.now))
+    if row.sha256 != consent.version_sha256:
+        faults = [Fault(pointer="/version_sha256", code="other_version", detail="not the version agreed to")]
+        raise RuleBroken("That is not the hash of the version in force.", "other_version", faults=faults)
+    await replace_reports(write, row.id, caller.agency_id, ReportedKind.AGREED_VERBALLY, now=caller.now)
+    part = await write.first(_PART, {"id": row.id, "agency_id": caller.agency_id})
+    assert part is not None  # who is no party may not sign
+    refuse(word_barred(Stage(row.stage), row.ratify_by, row.terminated_at, part.joined_at, caller.now))
+    today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
+    given = await _give_word(write, caller, row, consent.signatory_title, today)
+    told = {"agency_id": str(caller.agency_id), **given, "sha256": row.sha256}
+    await finished(write, caller, row, "agreed_verbally", told)
+    return await get_agreement(write, caller.principal, row.id, caller.now)

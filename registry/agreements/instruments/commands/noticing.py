@@ -1,0 +1,150 @@
+"""When a notice has run out: by the text that bound the party on the day from which its notice counts."""
+
+from collections.abc import Collection, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from msgspec.structs import replace
+from sqlalchemy.engine import Row
+
+from registry.agreements.instruments.commands.effects import open_reports
+from registry.agreements.instruments.commands.signed_texts import pending_signatures, signed_texts, with_word
+from registry.agreements.instruments.consent import BINDING
+from registry.agreements.instruments.in_force import renewal_of, term_ends, withdrawal_ends_at
+from registry.agreements.instruments.notice import needed_period, read_notice
+from registry.agreements.instruments.queries.texts import dates_of, executed_texts
+from registry.agreements.instruments.rules import last_notice_day
+from registry.agreements.instruments.tables import agreement, agreement_party
+from registry.platform.database.handles import Read, Write
+from registry.platform.kernel.days import Today
+from registry.platform.kernel.errors import RuleBroken
+from registry.platform.kernel.time import civil_day, day_after, day_starts_at, last_day_before
+
+_VERBALLY = sa.select(agreement_party.c.verbally_at).where(
+    agreement_party.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
+    agreement_party.c.agency_id == sa.bindparam("agency_id", type_=agreement_party.c.agency_id.type),
+)
+
+
+def notice_ends_at(
+    text: Row[Any], time_zone: str, agency_id: UUID, kind: str, notice_on: date, leaves_on: date | None
+) -> datetime | None:
+    """When a notice that counts from that day has run out under the text, and not before the day that it names.
+
+    One that declines the renewal runs out with a term. None where the text does not say how long notice runs, or has no
+    renewal that could be declined.
+    """
+    period = read_notice(text.notice).of(agency_id)
+    if period is None:
+        return None
+    runs_out_at = withdrawal_ends_at(notice_on, period, time_zone)
+    if kind == "withdrawal":
+        if leaves_on is None:
+            return runs_out_at
+        return max(runs_out_at, day_starts_at(day_after(leaves_on), ZoneInfo(time_zone)))
+    renewal = renewal_of(text.auto_renew_months, text.auto_renew_times)
+    if text.expires_on is None or renewal is None:
+        return None
+    for ends_on in term_ends(text.expires_on, renewal, max(notice_on, leaves_on or notice_on)):
+        if notice_on <= last_notice_day(ends_on, period):
+            return day_starts_at(ends_on + timedelta(days=1), ZoneInfo(time_zone))
+    return runs_out_at  # too late for the last term: it ends by itself before that
+
+
+def governing(row: Row[Any], texts: Sequence[Row[Any]], signed: Collection[int], day: date) -> Row[Any]:
+    """The text by which a party that signed these gives notice on that day: the one with which the day began.
+
+    Where it began with none of them, the first that followed. An amendment that the party did not sign changes nothing
+    for it, whenever it is recorded.
+    """
+    dates, at = dates_of(row, texts, ()), day_starts_at(day, ZoneInfo(row.time_zone))
+    order = [n for n in dates.by_effect if n in signed] or dates.by_effect
+    begun = [n for n in order if dates.begins[n] <= at]
+    return texts[begun[-1] if begun else order[0]]
+
+
+def check_renewal(text: Row[Any], kind: str, leaves_on: date | None) -> None:
+    """Let a renewal be declined where the text has one, and for the last day of a term. Raises RuleBroken."""
+    if kind == "withdrawal":
+        return
+    renewal = renewal_of(text.auto_renew_months, text.auto_renew_times)
+    if text.expires_on is None or renewal is None:
+        detail = "The agreement does not renew itself, so there is no renewal to decline."
+        raise RuleBroken.at(detail, "no_renewal", pointer="/kind")
+    if leaves_on is not None and next(term_ends(text.expires_on, renewal, leaves_on), None) != leaves_on:
+        detail = (
+            f"No term ends on {leaves_on}: who declines the renewal is bound until a term's last day. Name such a day, "
+            "or none, or withdraw."
+        )
+        raise RuleBroken.at(detail, "not_then", pointer="/leaves_on")
+
+
+async def bound_by(read: Read, row: Row[Any], agency_id: UUID, day: date) -> Row[Any]:
+    """The text by which the party gives notice on that day."""
+    texts = await executed_texts(read, row.id)
+    signed = await signed_texts(read, texts, await pending_signatures(read, row.id))
+    verbally_at = await read.value(_VERBALLY, {"id": row.id, "agency_id": agency_id})
+    return governing(row, texts, with_word(signed.get(agency_id, {}), verbally_at, texts), day)
+
+
+async def notice_runs_out_at(
+    read: Read, row: Row[Any], agency_id: UUID, kind: str, notice_on: date, leaves_on: date | None = None
+) -> datetime:
+    """When the notice of a party has run out, or on the later day that it names.
+
+    Raises RuleBroken where there is no term that it could keep from being renewed, where the day named is too soon or
+    ends no such term, and where the text does not say how long notice runs: of that nobody's own word decides.
+    """
+    text = await bound_by(read, row, agency_id, notice_on)
+    check_renewal(text, kind, leaves_on)
+    period = needed_period(read_notice(text.notice), agency_id, "/leaves_on")
+    runs_out_at = withdrawal_ends_at(notice_on, period, row.time_zone)
+    if leaves_on is not None and day_starts_at(day_after(leaves_on), ZoneInfo(row.time_zone)) < runs_out_at:
+        last = last_day_before(runs_out_at, row.time_zone)
+        detail = f"Notice of {period} given on {notice_on} runs through {last}, not less."
+        raise RuleBroken.at(detail, "not_then", pointer="/leaves_on")
+    ends_at = notice_ends_at(text, row.time_zone, agency_id, kind, notice_on, leaves_on)
+    assert ends_at is not None  # there is a period, and a renewal
+    return ends_at
+
+
+async def notice_given_at(
+    read: Read, row: Row[Any], agency_id: UUID, kind: str | None, given_at: datetime
+) -> datetime | None:
+    """When a notice that the party gives at that instant has run out; None where the text says no period."""
+    given_on = civil_day(given_at, row.time_zone)
+    text = await bound_by(read, row, agency_id, given_on)
+    ends_at = notice_ends_at(text, row.time_zone, agency_id, kind or "withdrawal", given_on, None)
+    return None if ends_at is None else max(given_at, ends_at)
+
+
+async def check_was_bound(
+    write: Write,
+    row: Row[Any],
+    agency_id: UUID,
+    joined_at: datetime,
+    day: date,
+    today: Today,
+    pointer: str,
+    leaves_at: datetime | None = None,
+) -> None:
+    """Let a party act on that day, and leave then, only once it was bound. Raises RuleBroken, and names its first day.
+
+    `today`: now, with the zone of the party. Where the text applies from a later day that has come, the party is bound
+    since that one, and leaves after it; until it comes, it may leave before. Who is only reported to have signed or
+    agreed will be bound since the day that is reported.
+    """
+    if joined_at > today.now:
+        reports = await open_reports(write, row.id, agency_id, *BINDING)
+        joined_at = min((each.counts_at for each in reports), default=joined_at)
+    bound_at = joined_at if row.starts_at > today.now else max(joined_at, row.starts_at)
+    before_that = replace(today, now=joined_at).is_over(day) or (leaves_at is not None and leaves_at <= bound_at)
+    if before_that:
+        detail = (
+            f"The party is bound by this agreement since {civil_day(bound_at, row.time_zone)}: before that it could "
+            "neither give notice nor leave."
+        )
+        raise RuleBroken.at(detail, "not_then", f"{day} is before that", pointer=pointer)

@@ -1,0 +1,194 @@
+"""What is proposed to all who are bound, who has consented, and when that is complete."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+from msgspec import Struct
+from sqlalchemy.engine import Row
+
+from registry.agreements.instruments.consent import Consenting, EndingGround, ProposalKind, agreed_at
+from registry.agreements.instruments.consent_tables import agreement_consent, agreement_proposal
+from registry.agreements.instruments.queries.consents import newcomers_of
+from registry.agreements.instruments.tables import agreement, agreement_party
+from registry.platform.database.handles import Write
+from registry.platform.kernel.intervals import Interval, earliest
+
+_ID = sa.bindparam("id", type_=agreement.c.id.type)
+_PROPOSALS = (
+    sa.select(agreement_proposal)
+    .where(agreement_proposal.c.agreement_id == _ID, agreement_proposal.c.taken_back_at.is_(None))
+    .order_by(agreement_proposal.c.id)
+)
+_CONSENTS = (
+    sa.select(agreement_consent)
+    .join(agreement_proposal, agreement_proposal.c.id == agreement_consent.c.proposal_id)
+    .where(agreement_proposal.c.agreement_id == _ID, agreement_proposal.c.taken_back_at.is_(None))
+)
+_ASK = agreement_consent.insert()
+_SET_AGREED = agreement_proposal.update().where(
+    agreement_proposal.c.id == sa.bindparam("its_id", type_=agreement_proposal.c.id.type)
+)
+_INSERT_PARTY = agreement_party.insert()
+
+
+class Proposed(Struct, kw_only=True, frozen=True):
+    """A proposal as it stands; `given` holds who was asked, and from when its consent counts."""
+
+    id: UUID
+    kind: ProposalKind
+    proposed_by_id: UUID
+    not_before: datetime
+    notice_on: date | None
+    notice_kind: str | None
+    newcomer_ids: tuple[UUID, ...]
+    successor_id: UUID | None
+    given: Mapping[UUID, datetime | None]
+    otherwise_at: datetime | None
+    stored_agreed_at: datetime | None
+    agreed_at: datetime | None = None
+
+
+async def proposals_of(
+    write: Write, agreement_id: UUID, parts: Mapping[UUID, Row[Any]], now: datetime
+) -> list[Proposed]:
+    """Those that were not taken back, in order. Who came to be bound while one was open is asked too.
+
+    Of newcomers that all consented to, so is whoever was named before them and comes to be bound after.
+    """
+    rows = await write.all(_PROPOSALS, {"id": agreement_id})
+    if not rows:
+        return []
+    given: dict[UUID, dict[UUID, datetime | None]] = {row.id: {} for row in rows}
+    for each in await write.all(_CONSENTS, {"id": agreement_id}):
+        given[each.proposal_id][each.agency_id] = each.counts_from
+    found = []
+    for row in rows:
+        answers, newcomers = given[row.id], newcomers_of(row)
+        late = [agency_id for agency_id in bound_now(parts, now) if agency_id not in (*answers, row.proposed_by_id)]
+        if row.kind == ProposalKind.NEWCOMERS and row.agreed_at is not None:
+            late = [agency_id for agency_id in late if _named_before(parts, agency_id, newcomers)] if answers else []
+        elif row.ground == EndingGround.RIGHT_TO_END or not _is_open(row, answers, now):
+            late = []
+        elif row.kind == ProposalKind.DEPARTURE:
+            late = []  # told to those who were bound when it was recorded: who came later relied on nothing before
+        if late:
+            await write.run(_ASK, [{"proposal_id": row.id, "agency_id": each} for each in late])
+            answers |= dict.fromkeys(late)
+        found.append(
+            Proposed(
+                id=row.id,
+                kind=ProposalKind(row.kind),
+                proposed_by_id=row.proposed_by_id,
+                not_before=row.not_before,
+                notice_on=row.notice_on,
+                notice_kind=row.notice_kind,
+                newcomer_ids=newcomers,
+                successor_id=row.successor_id,
+                given=answers,
+                otherwise_at=row.otherwise_at,
+                stored_agreed_at=row.agreed_at,
+            )
+        )
+    return found
+
+
+def _is_open(row: Row[Any], answers: Mapping[UUID, datetime | None], now: datetime) -> bool:
+    """Whether somebody's consent is outstanding, or only reported and not yet of effect."""
+    return row.agreed_at is None or any(at is not None and at > now for at in answers.values())
+
+
+def _named_before(parts: Mapping[UUID, Row[Any]], agency_id: UUID, newcomers: Sequence[UUID]) -> bool:
+    """Whether the party was one before these came."""
+    own = parts[agency_id].named_at
+    came = [parts[each].named_at for each in newcomers if each in parts and parts[each].named_at is not None]
+    return bool(came) and agency_id not in newcomers and (own is None or own < min(came))
+
+
+def completed(each: Proposed, parts: Mapping[UUID, Row[Any]], gone: Mapping[UUID, datetime | None]) -> datetime | None:
+    """When it takes effect: all who are asked have consented or are gone by then, or a right needs nobody's consent.
+
+    Who was let in stays so, whoever comes to be asked about it afterwards.
+    """
+    if each.newcomer_ids and each.stored_agreed_at is not None and all(n in parts for n in each.newcomer_ids):
+        return each.stored_agreed_at
+    leaver_id = each.proposed_by_id if each.kind is ProposalKind.DEPARTURE else None  # asked is whether it has left
+    asked = [
+        Consenting(given_at=at, leaves_at=None if agency_id == leaver_id else gone.get(agency_id))
+        for agency_id, at in each.given.items()
+        if agency_id in parts and parts[agency_id].joined_at is not None
+    ]
+    return earliest(agreed_at(each.not_before, asked), each.otherwise_at)
+
+
+def gone_at(parts: Mapping[UUID, Row[Any]], released: Mapping[UUID, datetime]) -> dict[UUID, datetime | None]:
+    """When each party stops being bound by its notice, or by a text that took this one's place for it."""
+    return {agency_id: earliest(part.leaves_at, released.get(agency_id)) for agency_id, part in parts.items()}
+
+
+def unanswered(each: Proposed, parts: Mapping[UUID, Row[Any]], now: datetime) -> dict[UUID, Interval]:
+    """By party, since when it is held up because it has not consented to newcomers that are bound by now."""
+    if not each.newcomer_ids or each.agreed_at is None:
+        return {}
+    came = [parts[n].joined_at for n in each.newcomer_ids if n in parts and parts[n].joined_at is not None]
+    return {
+        agency_id: Interval(start=min(came), end=at)
+        for agency_id, at in each.given.items()
+        if came and (at is None or at > now)
+    }
+
+
+def bound_now(parts: Mapping[UUID, Row[Any]], now: datetime) -> list[UUID]:
+    """The parties that are asked: that have joined, or will by a report, and neither left nor been released."""
+    return [
+        agency_id
+        for agency_id, part in parts.items()
+        if part.joined_at is not None
+        and (part.leaves_at is None or part.leaves_at > now)
+        and (part.released_at is None or part.released_at > now)
+    ]
+
+
+async def write_agreed(
+    write: Write, proposals: Sequence[Proposed], parts: Mapping[UUID, Row[Any]], released: Mapping[UUID, datetime]
+) -> list[Proposed]:
+    """The proposals with the instants at which they are complete, which are noted."""
+    found, gone = [], gone_at(parts, released)
+    for each in proposals:
+        # A supersession releases those who are asked about it: that they are gone by it completes nothing.
+        at = completed(each, parts, gone_at(parts, {}) if each.kind is ProposalKind.SUPERSESSION else gone)
+        if at != each.stored_agreed_at:
+            await write.run(_SET_AGREED, {"its_id": each.id, "agreed_at": at})
+        found.append(msgspec.structs.replace(each, agreed_at=at))
+    return found
+
+
+async def admit(
+    write: Write,
+    agreement_id: UUID,
+    proposals: Sequence[Proposed],
+    parts: Mapping[UUID, Row[Any]],
+    now: datetime,
+    *,
+    before: datetime | None,
+) -> list[UUID]:
+    """Let those sign to whom all who are bound have consented before the agreement ends; who they are."""
+    admitted = [
+        agency_id
+        for each in proposals
+        if each.agreed_at is not None and each.agreed_at <= now and (before is None or each.agreed_at < before)
+        for agency_id in each.newcomer_ids
+        if agency_id not in parts
+    ]
+    if admitted:
+        await write.run(
+            _INSERT_PARTY,
+            [
+                {"agreement_id": agreement_id, "agency_id": agency_id, "ordinal": len(parts) + n, "named_at": now}
+                for n, agency_id in enumerate(admitted)
+            ],
+        )
+    return admitted

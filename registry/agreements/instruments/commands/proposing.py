@@ -1,0 +1,310 @@
+"""What needs the consent of all who are bound: proposed, consented to, taken back."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from msgspec import Struct
+from sqlalchemy.engine import Row
+
+from registry.agreements.instruments.commands.closing import drop_proposal
+from registry.agreements.instruments.commands.effects import replace_reports
+from registry.agreements.instruments.commands.holding import ToldToSome, advanced, finished, held, today_of
+from registry.agreements.instruments.commands.proposed import bound_now
+from registry.agreements.instruments.commands.reported import write_report
+from registry.agreements.instruments.commands.signing import check_asked, check_bound
+from registry.agreements.instruments.commands.silence import EvidenceOnFile
+from registry.agreements.instruments.consent import (
+    CONTEST_PERIOD,
+    UNANSWERED,
+    EndingGround,
+    ProposalKind,
+    Reported,
+    ReportedKind,
+)
+from registry.agreements.instruments.consent_tables import agreement_consent, agreement_proposal, agreement_reported_act
+from registry.agreements.instruments.queries.consents import proposals, proposed_already
+from registry.agreements.instruments.queries.getting import get_agreement
+from registry.agreements.instruments.rules import AgreementAction
+from registry.agreements.instruments.schemas.consenting import NewSuspensionProposal
+from registry.agreements.instruments.schemas.shown import Agreement
+from registry.agreements.instruments.tables import agreement, agreement_party
+from registry.platform.access.permissions import Action
+from registry.platform.access.principals import Caller
+from registry.platform.database.handles import Write
+from registry.platform.kernel.days import Today
+from registry.platform.kernel.errors import Conflict, Forbidden, NotFound, RuleBroken, WrongStatus
+from registry.platform.kernel.ids import new_id
+from registry.platform.kernel.time import day_starts_at, format_instant
+from registry.platform.kernel.versions import Expected
+
+_proposal, _consent = agreement_proposal, agreement_consent
+_ID = sa.bindparam("id", type_=agreement.c.id.type)
+_PARTS = sa.select(agreement_party).where(agreement_party.c.agreement_id == _ID).order_by(agreement_party.c.ordinal)
+_INSERT = _proposal.insert()
+_ASK = _consent.insert()
+_DEPARTURES = sa.select(_proposal).where(
+    _proposal.c.agreement_id == _ID,
+    _proposal.c.kind == ProposalKind.DEPARTURE,
+    _proposal.c.taken_back_at.is_(None),
+    sa.or_(
+        _proposal.c.agreed_at.is_(None), _proposal.c.agreed_at > sa.bindparam("now", type_=_proposal.c.agreed_at.type)
+    ),
+)
+_ONE = sa.select(_proposal).where(
+    _proposal.c.agreement_id == _ID, _proposal.c.id == sa.bindparam("proposal_id", type_=_proposal.c.id.type)
+)
+_CONSENTS = sa.select(_consent).where(_consent.c.proposal_id == sa.bindparam("proposal_id", type_=_proposal.c.id.type))
+_CONSENT = _consent.update().where(
+    _consent.c.proposal_id == sa.bindparam("its_proposal", type_=_proposal.c.id.type),
+    _consent.c.agency_id == sa.bindparam("its_agency", type_=_consent.c.agency_id.type),
+)
+_REPORTS = sa.select(agreement_reported_act).where(
+    agreement_reported_act.c.proposal_id == sa.bindparam("proposal_id", type_=_proposal.c.id.type),
+    agreement_reported_act.c.status.in_(UNANSWERED),
+)
+_OWN_NOTICE = agreement_party.update().where(
+    agreement_party.c.agreement_id == sa.bindparam("its_id", type_=agreement.c.id.type),
+    agreement_party.c.agency_id == sa.bindparam("its_agency", type_=agreement_party.c.agency_id.type),
+)
+_OF_THAT_DAY = _OWN_NOTICE.where(
+    agreement_party.c.withdrawal_notice_on == sa.bindparam("its_day", type_=agreement_party.c.withdrawal_notice_on.type)
+)
+NO_NOTICE: Mapping[str, object] = dict.fromkeys(
+    ("withdrawal_notice_on", "notice_kind", "notice_counts_on", "notice_leaves_on", "leaves_at")
+)
+"""The columns of a party that has given none."""
+
+
+class NewProposal(Struct, kw_only=True, frozen=True):
+    """A proposal as it is written down."""
+
+    kind: ProposalKind
+    not_before: datetime
+    reason: str
+    ground: EndingGround | None = None
+    clause: str | None = None
+    notice_on: date | None = None
+    notice_kind: str | None = None
+    evidence_sha256: str | None = None
+    newcomer_ids: list[UUID] | None = None
+    successor_id: UUID | None = None
+    otherwise_at: datetime | None = None
+    agreed_at: datetime | None = None
+
+
+async def propose(
+    write: Write,
+    caller: Caller,
+    row: Row[Any],
+    new: NewProposal,
+    *,
+    given_at: datetime | None = None,
+    proposed_by_id: UUID | None = None,
+) -> tuple[UUID, list[UUID]]:
+    """Write a proposal down, with the own consent, and ask all who are bound; its id, and who is asked.
+
+    One that `agreed_at` says is agreed already, by the text itself, asks nobody.
+    """
+    proposal_id = new_id()
+    values = {name: getattr(new, name) for name in new.__struct_fields__}
+    newcomers = None if new.newcomer_ids is None else [str(agency_id) for agency_id in new.newcomer_ids]
+    values |= {
+        "newcomer_ids": newcomers,
+        "proposed_by_id": proposed_by_id or caller.agency_id,
+        "proposed_at": caller.now,
+    }
+    await write.run(_INSERT, {"id": proposal_id, "agreement_id": row.id, **values})
+    if new.agreed_at is not None:
+        return proposal_id, []
+    parts = {part.agency_id: part for part in await write.all(_PARTS, {"id": row.id})}
+    asked = bound_now(parts, caller.now)
+    own = given_at or caller.now
+    await write.run(
+        _ASK,
+        [
+            {
+                "proposal_id": proposal_id,
+                "agency_id": agency_id,
+                "counts_from": own if agency_id == caller.agency_id else None,
+            }
+            for agency_id in asked
+        ],
+    )
+    return proposal_id, asked
+
+
+async def report_consents(
+    write: Write,
+    caller: Caller,
+    on_file: EvidenceOnFile,
+    row: Row[Any],
+    proposal_id: UUID,
+    kind: ReportedKind,
+    days: Mapping[UUID, date],
+    evidence_sha256: str,
+    reason: str,
+) -> None:
+    """What each of those asked is said to have agreed to, or to have been told of, and on which day."""
+    for agency_id, acted_on in days.items():
+        act = Reported(
+            agency_id=agency_id,
+            kind=kind,
+            acted_on=acted_on,
+            counts_at=min(day_starts_at(acted_on, ZoneInfo(row.time_zone)), caller.now),
+            evidence_sha256=evidence_sha256,
+            reason=reason,
+            proposal_id=proposal_id,
+        )
+        await write_report(write, caller, on_file, row, act)
+
+
+async def propose_departure(
+    write: Write, caller: Caller, on_file: EvidenceOnFile, row: Row[Any], act: Reported
+) -> UUID | None:
+    """That another party left, put to the others who are bound, of each of whom it is said that it is told.
+
+    None where nobody else is bound, or where the departure is far enough ahead to take nobody by surprise. Raises
+    Conflict while the party's own word of it is before the others.
+    """
+    for open_ in await write.all(_DEPARTURES, {"id": row.id, "now": caller.now}):
+        if open_.proposed_by_id == act.agency_id:
+            detail = "A departure of that party is before you already: answer that you were told of it."
+            raise Conflict(detail, "already_reported")
+    parts = {part.agency_id: part for part in await write.all(_PARTS, {"id": row.id})}
+    others = [each for each in bound_now(parts, caller.now) if each not in (act.agency_id, caller.agency_id)]
+    if not others or act.counts_at >= caller.now + CONTEST_PERIOD:
+        return None
+    new = NewProposal(
+        kind=ProposalKind.DEPARTURE,
+        not_before=act.counts_at,
+        reason=act.reason,
+        notice_on=act.acted_on,
+        notice_kind=act.notice_kind,
+        evidence_sha256=act.evidence_sha256,
+    )
+    proposal_id, _ = await propose(write, caller, row, new, given_at=act.counts_at, proposed_by_id=act.agency_id)
+    days = dict.fromkeys(others, act.acted_on)
+    kind = ReportedKind.WAS_NOTIFIED
+    await report_consents(write, caller, on_file, row, proposal_id, kind, days, act.evidence_sha256, act.reason)
+    return proposal_id
+
+
+async def propose_suspension(
+    write: Write, caller: Caller, agreement_id: UUID, new: NewSuspensionProposal, expected: Expected
+) -> Agreement:
+    """Propose that the agreement as a whole is suspended, or goes on; it needs the consent of all who are bound."""
+    row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
+    await check_bound(write, row.id, caller.agency_id, caller.now)
+    kind = ProposalKind(new.kind)
+    advanced(row, AgreementAction.SUSPEND if kind is ProposalKind.SUSPENSION else AgreementAction.REINSTATE)
+    await check_none_open(write, caller, row.id, kind)
+    today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
+    at = begins_at(new.effective_on, today)
+    proposal_id, _ = await propose(write, caller, row, NewProposal(kind=kind, not_before=at, reason=new.reason))
+    told = {"proposal_id": str(proposal_id), "reason": new.reason, "effective_at": format_instant(at)}
+    return await done(write, caller, row, f"{kind}_proposed", told)
+
+
+def begins_at(effective_on: date | None, today: Today) -> datetime:
+    """When that day begins by the agreement's clocks; at once where it has begun, or none is given.
+
+    Raises RuleBroken for a day that is over.
+    """
+    if effective_on is None:
+        return today.now
+    if today.is_over(effective_on):
+        detail = f"That is for now or a day to come; what is past is recorded with its evidence. {today}"
+        raise RuleBroken.at(detail, "not_then", pointer="/effective_on")
+    return max(day_starts_at(effective_on, ZoneInfo(today.agreement_zone)), today.now)
+
+
+async def consent(
+    write: Write, caller: Caller, agreement_id: UUID, proposal_id: UUID, note: str | None, expected: Expected
+) -> Agreement:
+    """Consent to a proposal for the own agency. Raises NotFound, WrongStatus where nothing awaits its consent."""
+    row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
+    proposal = await _proposal_of(write, row.id, proposal_id)
+    kinds = (ReportedKind.CONSENTED, ReportedKind.WAS_NOTIFIED)
+    await replace_reports(write, row.id, caller.agency_id, *kinds, now=caller.now, proposal_id=proposal_id)
+    given = {each.agency_id: each.counts_from for each in await write.all(_CONSENTS, {"proposal_id": proposal_id})}
+    if proposal.taken_back_at is not None or given.get(caller.agency_id, caller.now) is not None:
+        raise WrongStatus("Nothing in this proposal awaits your agency's consent.")
+    await check_asked(write, row.id, caller.agency_id, caller.now)
+    its = {"its_proposal": proposal_id, "its_agency": caller.agency_id}
+    at = min(proposal.not_before, caller.now) if proposal.kind == ProposalKind.DEPARTURE else caller.now
+    await write.run(_CONSENT, {**its, "counts_from": at})
+    told = {"proposal_id": str(proposal_id), "agency_id": str(caller.agency_id), "kind": proposal.kind, "note": note}
+    return await done(write, caller, row, "consented", told)
+
+
+async def take_back_proposal(
+    write: Write, caller: Caller, agreement_id: UUID, proposal_id: UUID, reason: str, expected: Expected
+) -> Agreement:
+    """Take the own proposal back while nobody has relied on it: no other consented, and its day has not come.
+
+    Raises NotFound, Forbidden for another's, WrongStatus.
+    """
+    row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
+    proposal = await _proposal_of(write, row.id, proposal_id)
+    if proposal.proposed_by_id != caller.agency_id:
+        raise Forbidden("Only who proposed it takes it back.")
+    if proposal.taken_back_at is not None:
+        raise WrongStatus("The proposal was taken back already.")
+    pending = await write.all(_REPORTS, {"proposal_id": proposal_id})
+    unanswered = {each.agency_id for each in pending if not each.is_settled}
+    relied = [
+        each.agency_id
+        for each in await write.all(_CONSENTS, {"proposal_id": proposal_id})
+        if each.counts_from is not None and each.agency_id != caller.agency_id and each.agency_id not in unanswered
+    ]
+    come = proposal.agreed_at is not None and proposal.agreed_at <= caller.now
+    if relied or come:
+        raise WrongStatus("Others have consented to it, or its day has come: it cannot be taken back any more.")
+    await drop_proposal(write, proposal_id, reason, caller.now)
+    if proposal.kind == ProposalKind.DEPARTURE:  # of the notice nothing is left, so that another can be given
+        its = {"its_id": row.id, "its_agency": caller.agency_id, "its_day": proposal.notice_on}
+        await write.run(_OF_THAT_DAY, {**its, **NO_NOTICE})
+    told = {"proposal_id": str(proposal_id), "kind": proposal.kind, "reason": reason}
+    return await done(write, caller, row, "proposal_taken_back", told)
+
+
+async def drop_departures(
+    write: Write, agreement_id: UUID, agency_id: UUID, reason: str, now: datetime, kept: UUID | None = None
+) -> None:
+    """What was said of an earlier departure of the agency, and has had no effect, is gone, but for one."""
+    for proposal in await write.all(_DEPARTURES, {"id": agreement_id, "now": now}):
+        if proposal.proposed_by_id == agency_id and proposal.id != kept:
+            await drop_proposal(write, proposal.id, reason, now)
+
+
+async def check_none_open(
+    write: Write, caller: Caller, agreement_id: UUID, kind: ProposalKind, newcomer_ids: Collection[UUID] = ()
+) -> None:
+    """Raises Conflict where the like of it is proposed already, with what there is to do about that."""
+    found = await proposals(write, caller.principal, agreement_id, caller.now)
+    if (bar := proposed_already(found, kind, caller.agency_id, newcomer_ids)) is not None:
+        raise Conflict(bar, "proposal_open")
+
+
+async def _proposal_of(write: Write, agreement_id: UUID, proposal_id: UUID) -> Row[Any]:
+    proposal = await write.first(_ONE, {"id": agreement_id, "proposal_id": proposal_id})
+    if proposal is None:
+        raise NotFound("proposal")
+    return proposal
+
+
+async def done(
+    write: Write,
+    caller: Caller,
+    row: Row[Any],
+    event: str,
+    told: Mapping[str, object],
+    *,
+    to_some: Sequence[ToldToSome] = (),
+) -> Agreement:
+    await finished(write, caller, row, event, told, to_some=to_some)
+    return await get_agreement(write, caller.principal, row.id, caller.now)

@@ -1,0 +1,195 @@
+"""Taking over what is signed on paper: recorded by one party, confirmed by each other for itself."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from registry.agreements.instruments.commands.amending import open_amendment, remarks_on_paper
+from registry.agreements.instruments.commands.drafting import custody, enter
+from registry.agreements.instruments.commands.holding import finished, held, today_of
+from registry.agreements.instruments.commands.open_text import signatories
+from registry.agreements.instruments.commands.reporting import report_signature
+from registry.agreements.instruments.commands.reviewing import ALL_AT_ONCE, freeze
+from registry.agreements.instruments.commands.signing import (
+    SignatureDetails,
+    bind_by_paper,
+    executed_text,
+    join,
+    named_text,
+    paper_day,
+    write_signature,
+)
+from registry.agreements.instruments.commands.signing_order import open_signing
+from registry.agreements.instruments.commands.silence import FiledPapers
+from registry.agreements.instruments.commands.windows import rewrite_windows
+from registry.agreements.instruments.queries.getting import get_agreement
+from registry.agreements.instruments.queries.texts import executed_texts
+from registry.agreements.instruments.rules import AgreementAction, Stage, advance, check_evidence
+from registry.agreements.instruments.schemas.given import Confirmation, RecordedAgreement, RecordedAmendment
+from registry.agreements.instruments.schemas.shown import Agreement
+from registry.agreements.instruments.tables import agreement
+from registry.platform.access.permissions import Action, permit, refusal
+from registry.platform.access.principals import Caller
+from registry.platform.database.handles import Write
+from registry.platform.kernel.errors import RuleBroken
+from registry.platform.kernel.time import known_zone
+from registry.platform.kernel.versions import Expected
+from registry.platform.ledger.commands import record
+
+
+async def confirm(
+    write: Write,
+    caller: Caller,
+    filed_papers: FiledPapers,
+    agreement_id: UUID,
+    confirmation: Confirmation,
+    expected: Expected,
+) -> Agreement:
+    """Confirm, for the own agency, that it signed what another party recorded: from then on it is bound by that text.
+
+    Who signed the original years ago confirms that one, whatever was recorded in the meantime, and is bound by it while
+    it was the text; each text that followed it confirms by itself.
+    Raises RuleBroken for another version's hash or a date to come, Conflict when it signed already, WrongStatus.
+    """
+    row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
+    text = await executed_text(write, row, confirmation.version_sha256) or named_text(row, confirmation.version_sha256)
+    await bind_by_paper(write, caller, filed_papers, row, text, confirmation)
+    return await get_agreement(write, caller.principal, row.id, caller.now)
+
+
+async def record_agreement(
+    write: Write, caller: Caller, ledger_key: bytes, new: RecordedAgreement, told: Mapping[str, object] | None = None
+) -> Agreement:
+    """Take over a paper agreement that is signed already. It binds the recording agency and nobody else.
+
+    The registry's administrator may record it for a custodian, of whom it then reports that it signed. Who may not
+    sign, a service above all, enters it and binds nobody: its own agency confirms like the others. `told` is said in
+    the record beside what is recorded. Raises as `create_agreement`, and RuleBroken for a signature of a day to come.
+    """
+    custodian_id = new.custodian_id or caller.agency_id
+    permit(caller.principal, Action.AGREEMENTS_CREATE, custody(caller, custodian_id))
+    await write.once()
+    check_evidence(new.evidence_sha256, new.evidence_location, needed=True)
+    if custodian_id != caller.agency_id and new.evidence_sha256 is None:
+        raise RuleBroken.at(
+            "What is recorded in another agency's place is vouched for on the paper itself: give its SHA-256.",
+            "evidence_missing",
+            "needed where it is recorded for another agency",
+            pointer="/evidence_sha256",
+        )
+    zone = known_zone(new.time_zone, "/time_zone").key
+    signed_at = paper_day(await today_of(write, custodian_id, zone, caller.now), new.signed_on)
+    agreement_id, version_id = await enter(write, caller, custodian_id, new)
+    draft = SignedDraft(agreement_id=agreement_id, version_id=version_id, custodian_id=custodian_id)
+    await execute_on_paper(write, caller, ledger_key, draft, new, signed_at, told or {})
+    return await get_agreement(write, caller.principal, agreement_id, caller.now)
+
+
+class SignedDraft(Struct, kw_only=True, frozen=True):
+    """A draft whose paper is signed; `version` is the row version that its execution makes."""
+
+    agreement_id: UUID
+    version_id: UUID
+    custodian_id: UUID
+    version: int = 1
+
+
+async def execute_on_paper(
+    write: Write,
+    caller: Caller,
+    ledger_key: bytes,
+    draft: SignedDraft,
+    new: RecordedAgreement,
+    signed_at: datetime,
+    told: Mapping[str, object],
+) -> None:
+    """Freeze the draft and execute it, binding the custodian where the caller signs for it."""
+    agreement_id, custodian_id = draft.agreement_id, draft.custodian_id
+    frozen = await freeze(write, caller, ledger_key, draft.version_id, needs_text=False, paper=new)
+    if custodian_id == caller.agency_id and refusal(caller.principal, Action.AGREEMENTS_SIGN, ["party"]) is None:
+        signature = SignatureDetails(
+            agency_id=custodian_id, manner="wet", signed_on=new.signed_on, counts_from=signed_at
+        )
+        await write_signature(write, caller, agreement_id, draft.version_id, signature, new)
+        await join(write, agreement_id, custodian_id, signed_at)
+    await write.run(
+        agreement.update()
+        .where(agreement.c.id == agreement_id)
+        .values(
+            stage=advance(Stage.DRAFT, AgreementAction.RECORD),
+            executed_at=signed_at,
+            is_shared=True,
+            version=draft.version,
+            updated_at=caller.now,
+        )
+    )
+    record(
+        write,
+        caller,
+        "agreement.recorded",
+        subject=("agreement", agreement_id, draft.version),
+        agencies=new.parties,
+        agreement_id=agreement_id,
+        data={
+            "number": new.number,
+            "title": new.title,
+            "kind": new.kind,
+            "custodian_id": str(custodian_id),
+            "signed_on": new.signed_on,
+            **frozen,
+            "evidence_sha256": new.evidence_sha256,
+            "evidence_location": new.evidence_location,
+            **told,
+        },
+    )
+    await rewrite_windows(write, agreement_id, caller.now)
+    if refusal(caller.principal, Action.AGREEMENTS_ATTEST, []) is None and custodian_id != caller.agency_id:
+        reason = "Recorded by the registry's operator from the signed document."
+        await report_signature(write, caller, agreement_id, custodian_id, new, reason)
+
+
+async def record_amendment(
+    write: Write,
+    caller: Caller,
+    ledger_key: bytes,
+    agreement_id: UUID,
+    new: RecordedAmendment,
+    expected: Expected,
+) -> Agreement:
+    """Take over an amendment that is signed on paper already; it takes effect once every bound party confirmed it.
+
+    The custodian's signature is given with it, unless a service records it. The answer remarks what of the earlier end,
+    renewal and notice is gone, is changed, or stays since nothing was given. Raises Conflict while another amendment is
+    open, WrongStatus, RuleBroken.
+    """
+    row = await held(write, caller, agreement_id, Action.AGREEMENTS_UPDATE, expected)
+    check_evidence(new.evidence_sha256, new.evidence_location, needed=True)
+    signed_at = paper_day(await today_of(write, caller.agency_id, row.time_zone, caller.now), new.signed_on)
+    texts = await executed_texts(write, row.id)
+    amendment = await open_amendment(write, caller, row, new, stage=Stage.OUT_FOR_SIGNATURE)
+    follows = await remarks_on_paper(write, amendment, texts, new)
+    frozen = await freeze(write, caller, ledger_key, amendment.version_id, needs_text=True, paper=new)
+    amendment = msgspec.structs.replace(amendment, sha256=str(frozen["sha256"]))
+    parties = await signatories(write, row.id, amendment, caller.now)
+    await open_signing(write, caller, row, amendment.version_id, parties, ALL_AT_ONCE)
+    if refusal(caller.principal, Action.AGREEMENTS_SIGN, ["party"]) is None:
+        signature = SignatureDetails(
+            agency_id=caller.agency_id, manner="wet", signed_on=new.signed_on, counts_from=signed_at
+        )
+        await write_signature(write, caller, row.id, amendment.version_id, signature, new, amends=True)
+    told = {
+        "kind": new.kind,
+        "version_no": amendment.version_no,
+        "effective_on": new.effective_on,
+        "signed_on": new.signed_on,
+        "evidence_sha256": new.evidence_sha256,
+        "evidence_location": new.evidence_location,
+        "reason": new.reason,
+        **frozen,
+    }
+    await finished(write, caller, row, "amendment_recorded", told)
+    found = await get_agreement(write, caller.principal, row.id, caller.now)
+    return msgspec.structs.replace(found, remarks=[*follows, *found.remarks])

@@ -1,0 +1,140 @@
+"""A report as it is written down: whom it tells what, from when it counts, and how it is dropped."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Row
+
+from registry.agreements.instruments.commands.effects import apply_report
+from registry.agreements.instruments.commands.noticing import notice_given_at
+from registry.agreements.instruments.commands.silence import EvidenceOnFile, unconfirmed_because
+from registry.agreements.instruments.consent import LEAVING, Reported, ReportStatus, counted_from, in_effect_from
+from registry.agreements.instruments.consent_tables import agreement_proposal, agreement_reported_act
+from registry.agreements.instruments.tables import agreement
+from registry.platform.access.principals import Caller
+from registry.platform.database.handles import Write
+from registry.platform.kernel.errors import NotFound
+from registry.platform.kernel.ids import new_id
+from registry.platform.kernel.time import format_instant
+
+_report = agreement_reported_act
+_INSERT = _report.insert()
+_ONE = sa.select(_report).where(
+    _report.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
+    _report.c.id == sa.bindparam("report_id", type_=_report.c.id.type),
+)
+_ANSWER = _report.update().where(_report.c.id == sa.bindparam("its_id", type_=_report.c.id.type))
+_OTHERWISE = agreement_proposal.update().where(
+    agreement_proposal.c.id == sa.bindparam("its_id", type_=agreement_proposal.c.id.type)
+)
+
+
+async def write_report(
+    write: Write, caller: Caller, on_file: EvidenceOnFile | None, row: Row[Any], act: Reported
+) -> dict[str, object]:
+    """Write the report down with the effect that is in sight; what the ledger tells of it.
+
+    The operator is who is neither party nor custodian: what it reports has no effect before it is seconded.
+    """
+    values = {
+        "id": new_id(),
+        "agreement_id": row.id,
+        **{name: getattr(act, name) for name in act.__struct_fields__},
+        "recorded_by_id": caller.agency_id,
+        "recorded_by_person": person(caller),
+        "recorded_at": caller.now,
+        "notified_at": None,
+        "status": ReportStatus.UNSECONDED,
+        "because": None,
+    }
+    by_operator = not row.is_party and row.custodian_id != caller.agency_id
+    if not by_operator:
+        values |= await notified(write, caller, on_file, row, act)
+    await write.run(_INSERT, values)
+    report = await report_of(write, row.id, values["id"])
+    await count_report(write, row, report, caller.now)
+    return {
+        **about(report),
+        "acted_on": act.acted_on,
+        "evidence_sha256": act.evidence_sha256,
+        "reason": act.reason,
+        **effect_of(report),
+    }
+
+
+async def notified(
+    write: Write, caller: Caller, on_file: EvidenceOnFile | None, row: Row[Any], act: Reported | Row[Any]
+) -> dict[str, object]:
+    """What is written of a report of which the party is told now: whether its silence will count, or why not."""
+    because = await unconfirmed_because(write, on_file, row.id, act, caller.now)
+    status = ReportStatus.OPEN if because is None else ReportStatus.UNCONFIRMED
+    return {"status": status, "because": because, "notified_at": caller.now}
+
+
+async def answer_report(write: Write, report: Row[Any], now: datetime, **values: object) -> Row[Any]:
+    """Write down what became of the report; its row then."""
+    await write.run(_ANSWER, {"its_id": report.id, "notified_at": report.notified_at or now, **values})
+    return await report_of(write, report.agreement_id, report.id)
+
+
+async def count_report(
+    write: Write,
+    row: Row[Any],
+    report: Row[Any],
+    now: datetime,
+    *,
+    manner: str | None = None,
+    relaxed: bool = False,
+) -> None:
+    """Let the report count as it now stands.
+
+    A departure of which others are to be told counts from its day once they agree, or had their time to contest; until
+    then it is as if the notice had been given when the report takes effect.
+    """
+    effect_from = in_effect_from(ReportStatus(report.status), report.notified_at, report.answered_at)
+    counts_from = counted_from(report.counts_at, effect_from, now)
+    if counts_from is None or effect_from is None:
+        return
+    if report.kind in LEAVING and report.proposal_id is not None:
+        otherwise_at: datetime | None = report.counts_at
+        if report.counts_at < effect_from:
+            given = (report.agency_id, report.notice_kind, effect_from)
+            otherwise_at = await notice_given_at(write, row, *given)
+        await write.run(_OTHERWISE, {"its_id": report.proposal_id, "otherwise_at": otherwise_at})
+    await apply_report(write, report, counts_from, manner=manner, relaxed=relaxed)
+
+
+async def drop_report(write: Write, report: Row[Any], reason: str, now: datetime) -> None:
+    """Let a report that has had no effect yet count no more."""
+    if report.status == ReportStatus.OPEN:
+        await apply_report(write, report, None)
+    await answer_report(write, report, now, status=ReportStatus.TAKEN_BACK, answered_at=now, answer_reason=reason)
+
+
+def person(caller: Caller) -> str:
+    """Who records it, so that another vouches for it."""
+    return caller.principal.person
+
+
+def about(report: Row[Any]) -> dict[str, object]:
+    """What the ledger tells of every step of a report."""
+    return {"report_id": str(report.id), "agency_id": str(report.agency_id), "kind": report.kind}
+
+
+def effect_of(report: Row[Any]) -> dict[str, object]:
+    """What the ledger tells of its effect: when it is in sight, or why it is not."""
+    effect_from = in_effect_from(ReportStatus(report.status), report.notified_at, None)
+    return {
+        "takes_effect_at": None if effect_from is None else format_instant(effect_from),
+        "because": report.because,
+    }
+
+
+async def report_of(write: Write, agreement_id: UUID, report_id: object) -> Row[Any]:
+    """The report's row. Raises NotFound."""
+    report = await write.first(_ONE, {"id": agreement_id, "report_id": report_id})
+    if report is None:
+        raise NotFound("reported act")
+    return report

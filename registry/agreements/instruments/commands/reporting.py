@@ -1,0 +1,355 @@
+"""What one party, or the operator, records of another's act: reported, confirmed, contested, taken back."""
+
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from msgspec.structs import replace
+from sqlalchemy.engine import Row
+
+from registry.agreements.instruments.authority import day_given
+from registry.agreements.instruments.commands.authorising import authority_for
+from registry.agreements.instruments.commands.effects import (
+    apply_report,
+    open_reports,
+    replace_reports,
+    stop_silences,
+)
+from registry.agreements.instruments.commands.holding import finished, held, parties_of, today_of
+from registry.agreements.instruments.commands.noticing import check_was_bound, notice_runs_out_at
+from registry.agreements.instruments.commands.open_text import OpenText, advanced_text, open_text, own_text
+from registry.agreements.instruments.commands.proposing import drop_departures, propose_departure
+from registry.agreements.instruments.commands.reported import (
+    about,
+    answer_report,
+    count_report,
+    drop_report,
+    effect_of,
+    notified,
+    person,
+    report_of,
+    write_report,
+)
+from registry.agreements.instruments.commands.signing import check_bound, existed, named_text
+from registry.agreements.instruments.commands.silence import EvidenceOnFile, FiledPapers
+from registry.agreements.instruments.consent import (
+    BINDING,
+    CONTEST_PERIOD,
+    LEAVING,
+    UNANSWERED,
+    Reported,
+    ReportedKind,
+    ReportStatus,
+    Unconfirmed,
+)
+from registry.agreements.instruments.consent_tables import agreement_consent, agreement_proposal
+from registry.agreements.instruments.queries.getting import get_agreement
+from registry.agreements.instruments.queries.rows import row_whoever_asks
+from registry.agreements.instruments.queries.texts import executed_texts
+from registry.agreements.instruments.rules import AgreementAction, Stage, may_leave, takes_word
+from registry.agreements.instruments.schemas.consenting import NewReportedAct
+from registry.agreements.instruments.schemas.given import RecordedAgreement
+from registry.agreements.instruments.schemas.shown import Agreement
+from registry.agreements.instruments.tables import agreement, agreement_party, agreement_signature
+from registry.platform.access.acts import keep_act, separate
+from registry.platform.access.permissions import Action
+from registry.platform.access.principals import Caller
+from registry.platform.access.separation import Act
+from registry.platform.database.handles import Write
+from registry.platform.kernel.errors import Conflict, Forbidden, RuleBroken, WrongStatus
+from registry.platform.kernel.time import day_after, day_starts_at
+from registry.platform.kernel.versions import Expected
+
+_ID = sa.bindparam("id", type_=agreement.c.id.type)
+_AGENCY = sa.bindparam("agency_id", type_=agreement.c.id.type)
+_PART = sa.select(agreement_party).where(agreement_party.c.agreement_id == _ID, agreement_party.c.agency_id == _AGENCY)
+_SIGNED = sa.select(agreement_signature.c.id).where(
+    agreement_signature.c.version_id == sa.bindparam("version_id", type_=agreement_signature.c.version_id.type),
+    agreement_signature.c.agency_id == _AGENCY,
+)
+_ASKED = (
+    sa.select(agreement_consent.c.counts_from, agreement_proposal.c.kind)
+    .join(agreement_proposal, agreement_proposal.c.id == agreement_consent.c.proposal_id)
+    .where(
+        agreement_proposal.c.id == sa.bindparam("proposal_id", type_=agreement_proposal.c.id.type),
+        agreement_proposal.c.agreement_id == _ID,
+        agreement_proposal.c.taken_back_at.is_(None),
+        agreement_consent.c.agency_id == _AGENCY,
+    )
+)
+
+
+async def report_act(
+    write: Write, caller: Caller, on_file: EvidenceOnFile, agreement_id: UUID, new: NewReportedAct, expected: Expected
+) -> Agreement:
+    """Record what another party did. It has effect once that party confirms, or 14 days after it was notified.
+
+    What the registry's operator reports waits for a second operator first. Of a departure the other parties that are
+    bound are told too: it reaches back to its day only as far as they know of it. Who is named and not bound, or has
+    left, starts no clock against those who are. Raises RuleBroken, Conflict for what is reported already, WrongStatus
+    where the party can have done no such thing, and for a reporter that is neither bound nor custodian nor operator.
+    """
+    row = await held(write, caller, agreement_id, Action.AGREEMENTS_REPORT, expected)
+    if row.is_party and row.custodian_id != caller.agency_id:
+        await check_bound(write, row.id, caller.agency_id, caller.now)
+    if new.agency_id == caller.agency_id:
+        raise RuleBroken.at(
+            "That is your own agency: do what it did in its name instead.", "own_act", pointer="/agency_id"
+        )
+    if new.agency_id not in await parties_of(write, row.id):
+        raise RuleBroken.at("That agency is not a party to the agreement.", "not_a_party", pointer="/agency_id")
+    today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
+    today.check_come(new.acted_on, "/acted_on", "acted_in_future", "What has not happened yet cannot be reported.")
+    act = await _checked(write, caller, row, new)
+    about_the_same = {"proposal_id": act.proposal_id, "version_id": act.version_id}
+    for earlier in await open_reports(write, row.id, act.agency_id, act.kind, **about_the_same):
+        detail = "That is reported already, and waits for the party's answer."
+        if earlier.status == ReportStatus.CONTESTED:
+            detail = (
+                f"The party contested what is reported of {earlier.acted_on}: it can still confirm that, and who "
+                "reported it take it back. Until then no other is reported."
+            )
+        raise Conflict(detail, "already_reported")
+    if act.kind in LEAVING:
+        act = replace(act, proposal_id=await propose_departure(write, caller, on_file, row, act))
+    told = await write_report(write, caller, on_file, row, act)
+    await finished(write, caller, row, "act_reported", told)
+    return await get_agreement(write, caller.principal, row.id, caller.now)
+
+
+async def report_signature(
+    write: Write, caller: Caller, agreement_id: UUID, agency_id: UUID, paper: RecordedAgreement, reason: str
+) -> None:
+    """The operator's report that a party signed what was recorded; it waits for a second operator.
+
+    Where it is reported already, or the party has signed, there is nothing to do.
+    """
+    row = await row_whoever_asks(write, caller.principal, agreement_id)
+    text = own_text(row)
+    signed = await write.value(_SIGNED, {"version_id": text.version_id, "agency_id": agency_id})
+    reported = await open_reports(write, row.id, agency_id, ReportedKind.SIGNED, version_id=text.version_id)
+    if signed is not None or reported:
+        return
+    assert paper.evidence_sha256 is not None, "what is recorded for another agency has its paper's hash"
+    act = Reported(
+        agency_id=agency_id,
+        kind=ReportedKind.SIGNED,
+        acted_on=paper.signed_on,
+        counts_at=min(day_starts_at(paper.signed_on, ZoneInfo(row.time_zone)), caller.now),
+        evidence_sha256=paper.evidence_sha256,
+        reason=reason,
+        version_id=text.version_id,
+        signatory_title=paper.signatory_title,
+        authority_id=await authority_for(write, text.version_id, agency_id, paper.signatory_title, paper.signed_on),
+    )
+    told = await write_report(write, caller, None, row, act)
+    await finished(write, caller, row, "act_reported", told)
+
+
+async def second(
+    write: Write, caller: Caller, on_file: EvidenceOnFile, agreement_id: UUID, report_id: UUID, expected: Expected
+) -> Agreement:
+    """As another operator, vouch for a report of the operator's, on the evidence on file; the party is told of it now.
+
+    Raises Forbidden for the person who recorded it, RuleBroken while the evidence is not on file, WrongStatus.
+    """
+    row = await held(write, caller, agreement_id, Action.AGREEMENTS_ATTEST, expected)
+    report = await report_of(write, row.id, report_id)
+    if report.status != ReportStatus.UNSECONDED:
+        raise WrongStatus(f"The report is {report.status}: it waits for no second operator.")
+    if report.recorded_by_person == person(caller):
+        raise Forbidden("You recorded this yourself: a second person has to vouch for it.")
+    if not await on_file(write, row.id, report.evidence_sha256, report.agency_id):
+        raise RuleBroken(
+            "The document that shows it is not on file with the agreement, where the party can read it: file it first.",
+            "evidence_not_on_file",
+        )
+    report = await answer_report(write, report, caller.now, **await notified(write, caller, on_file, row, report))
+    await count_report(write, row, report, caller.now)
+    await finished(write, caller, row, "report_seconded", {**about(report), **effect_of(report)})
+    return await get_agreement(write, caller.principal, row.id, caller.now)
+
+
+async def confirm_report(
+    write: Write,
+    caller: Caller,
+    filed_papers: FiledPapers,
+    agreement_id: UUID,
+    report_id: UUID,
+    note: str | None,
+    expected: Expected,
+) -> Agreement:
+    """Say that the own agency did what is reported: it has effect now, and counts from the day of the act.
+
+    One that was contested may be confirmed after all. Unless another than the own agency filed a signed copy
+    that shows it, the office's authority must hold on the day of `authority.day_given` too. Raises Forbidden for
+    another's act, and for who approved the text to which the signature or word that is confirmed binds, WrongStatus,
+    RuleBroken.
+    """
+    row, report = await _own(write, caller, agreement_id, report_id, expected)
+    if ReportStatus(report.status) not in UNANSWERED or report.is_settled:
+        raise WrongStatus("The report was answered, taken back or has had effect already.")
+    if report.version_id is not None and not await _may_be_signed(write, row, report.version_id):
+        raise WrongStatus("The text that it is about waits for no signature any more.")
+    if report.kind in BINDING:
+        today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
+        papers = await filed_papers(write, row.id, report.evidence_sha256, caller.agency_id)
+        given_on = day_given(papers, caller.agency_id, today.agency_zone, today.at_agency)
+        signature = (report.signatory_title, report.acted_on, given_on)
+        await authority_for(write, report.version_id or row.version_id, caller.agency_id, *signature)
+    relaxed: dict[str, object] = {}
+    if report.kind in BINDING:
+        version_id = report.version_id or row.version_id
+        relaxed = await separate(write, caller, Act.SIGN, version_id)
+        keep_act(write, caller, Act.SIGN, version_id)
+    values = {"status": ReportStatus.CONFIRMED, "answered_at": caller.now, "answer_reason": note, "is_settled": True}
+    report = await answer_report(write, report, caller.now, **values)
+    await count_report(write, row, report, caller.now, manner="confirmed", relaxed=bool(relaxed))
+    if report.kind in LEAVING:
+        await replace_reports(write, row.id, caller.agency_id, *LEAVING, now=caller.now)
+        await drop_departures(write, row.id, caller.agency_id, "confirmed otherwise", caller.now, report.proposal_id)
+    await finished(write, caller, row, "report_confirmed", {**about(report), "note": note, **relaxed})
+    return await get_agreement(write, caller.principal, row.id, caller.now)
+
+
+async def _may_be_signed(write: Write, row: Row[Any], version_id: UUID) -> bool:
+    """Whether the version is the text on its way, or one that was executed: an earlier one binds until the next."""
+    executed = {text.version_id for text in await executed_texts(write, row.id)}
+    return version_id in {open_text(row).version_id, *executed}
+
+
+async def contest_report(
+    write: Write, caller: Caller, agreement_id: UUID, report_id: UUID, reason: str, expected: Expected
+) -> Agreement:
+    """Say that the own agency did not do it, or not so: it has no effect until both sides agree.
+
+    Raises Forbidden for another's act, WrongStatus where it was answered or has had effect.
+    """
+    row, report = await _own(write, caller, agreement_id, report_id, expected)
+    late = report.notified_at is not None and report.notified_at + CONTEST_PERIOD <= caller.now
+    late = late and report.status == ReportStatus.OPEN
+    if report.status not in (ReportStatus.UNSECONDED, ReportStatus.OPEN, ReportStatus.UNCONFIRMED) or late:
+        raise WrongStatus("The report was answered, taken back or has had effect already.")
+    if report.status == ReportStatus.OPEN:
+        await apply_report(write, report, None)
+    values = {"answered_at": caller.now, "contested_at": caller.now, "answer_reason": reason}
+    report = await answer_report(write, report, caller.now, status=ReportStatus.CONTESTED, **values)
+    await stop_silences(write, row.id, caller.agency_id, Unconfirmed.SAID_NO, caller.now)
+    await finished(write, caller, row, "report_contested", {**about(report), "reason": reason})
+    return await get_agreement(write, caller.principal, row.id, caller.now)
+
+
+async def take_back_report(
+    write: Write, caller: Caller, agreement_id: UUID, report_id: UUID, reason: str, expected: Expected
+) -> Agreement:
+    """Take back what the own agency reported, before it has had effect. Raises Forbidden for another's, WrongStatus."""
+    row = await held(write, caller, agreement_id, Action.AGREEMENTS_REPORT, expected)
+    report = await report_of(write, row.id, report_id)
+    if report.recorded_by_id != caller.agency_id:
+        raise Forbidden("Only who reported it takes it back; the party that it is about confirms or contests.")
+    if ReportStatus(report.status) not in UNANSWERED or report.is_settled:
+        raise WrongStatus("The report was answered, taken back or has had effect already.")
+    await drop_report(write, report, reason, caller.now)
+    if report.kind in LEAVING:
+        await drop_departures(write, row.id, report.agency_id, reason, caller.now)
+    await finished(write, caller, row, "report_taken_back", {**about(report), "reason": reason})
+    return await get_agreement(write, caller.principal, row.id, caller.now)
+
+
+async def _own(
+    write: Write, caller: Caller, agreement_id: UUID, report_id: UUID, expected: Expected
+) -> tuple[Row[Any], Row[Any]]:
+    """The agreement and a report on the own agency. Raises NotFound, Forbidden, StaleVersion."""
+    row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
+    report = await report_of(write, row.id, report_id)
+    if report.agency_id != caller.agency_id:
+        raise Forbidden("Only the party that is said to have done it answers.")
+    return row, report
+
+
+async def _checked(write: Write, caller: Caller, row: Row[Any], new: NewReportedAct) -> Reported:
+    """The act as it will count. Raises RuleBroken, WrongStatus, Conflict."""
+    zone = ZoneInfo(row.time_zone)
+    day = min(day_starts_at(new.acted_on, zone), caller.now)
+    said: dict[str, Any] = {name: getattr(new, name) for name in ("agency_id", "kind", "acted_on", "reason")}
+    said |= {"evidence_sha256": new.evidence_sha256, "signatory_title": new.signatory_title, "counts_at": day}
+    part = await write.first(_PART, {"id": row.id, "agency_id": new.agency_id})
+    assert part is not None
+    if new.kind in BINDING and not part.in_text:
+        raise WrongStatus("The text does not name that party: a newcomer signs, or confirms, for itself.")
+    match new.kind:
+        case ReportedKind.SIGNED:
+            text = await _text_to_sign(write, caller, row, new)
+            authority_id = await _authority_for(write, text.version_id, new)
+            return Reported(**said, version_id=text.version_id, authority_id=authority_id)
+        case ReportedKind.AGREED_VERBALLY:
+            _needed(new, "version_sha256", "signatory_title")
+            # A word that was given in time may be reported later, as long as the agreement has not ended.
+            in_time = takes_word(Stage(row.stage), row.ratify_by, row.terminated_at, day)
+            over = row.terminated_at is not None and row.terminated_at <= caller.now
+            if not in_time or over or part.joined_at is not None:
+                raise WrongStatus("Nothing here awaits that party's word.")
+            if row.sha256 != new.version_sha256:
+                raise RuleBroken.at("That is not the version in force.", "other_version", pointer="/version_sha256")
+            return Reported(**said, authority_id=await _authority_for(write, row.version_id, new))
+        case ReportedKind.GAVE_NOTICE | ReportedKind.WITHDREW:
+            if not may_leave(Stage(row.stage), row.terminated_at, caller.now) or part.joined_at is None:
+                raise WrongStatus("That party is not bound by this agreement.")
+            if part.withdrawal_notice_on is not None:
+                raise WrongStatus(f"That party gave notice on {part.withdrawal_notice_on} already.")
+            theirs = await today_of(write, new.agency_id, row.time_zone, caller.now)
+            was_bound = (write, row, new.agency_id, part.joined_at, new.acted_on, theirs, "/acted_on")
+            if new.kind is ReportedKind.WITHDREW:
+                leaves_at = day_starts_at(day_after(new.acted_on), zone)
+                await check_was_bound(*was_bound, leaves_at)
+                return Reported(**{**said, "counts_at": leaves_at})
+            notice = (new.agency_id, new.notice_kind, new.acted_on, new.leaves_on)
+            leaves_at = await notice_runs_out_at(write, row, *notice)
+            await check_was_bound(*was_bound, leaves_at)
+            return Reported(**{**said, "counts_at": leaves_at}, notice_kind=new.notice_kind)
+        case ReportedKind.CONSENTED | ReportedKind.WAS_NOTIFIED:
+            _needed(new, "proposal_id")
+            asked = await write.first(
+                _ASKED, {"id": row.id, "proposal_id": new.proposal_id, "agency_id": new.agency_id}
+            )
+            if asked is None:
+                raise RuleBroken.at(
+                    "There is no such proposal that awaits this party.", "unknown_proposal", pointer="/proposal_id"
+                )
+            if asked.counts_from is not None:
+                raise WrongStatus("That party has consented already.")
+            return Reported(**said, proposal_id=new.proposal_id)
+
+
+async def _text_to_sign(write: Write, caller: Caller, row: Row[Any], new: NewReportedAct) -> OpenText:
+    _needed(new, "version_sha256", "signatory_title")
+    assert new.version_sha256 is not None
+    text = named_text(row, new.version_sha256)
+    if row.executed_at is None:
+        raise WrongStatus(f"The agreement is {row.stage}: what is not signed on paper yet is signed here.")
+    advanced_text(text, AgreementAction.SIGN)
+    theirs = await today_of(write, new.agency_id, row.time_zone, caller.now)
+    await existed(write, text, new.acted_on, theirs, "/acted_on")
+    if await write.value(_SIGNED, {"version_id": text.version_id, "agency_id": new.agency_id}) is not None:
+        raise Conflict("That party has signed this version already.", "already_signed")
+    if text.amendment_id is not None:
+        part = await write.first(_PART, {"id": row.id, "agency_id": new.agency_id})
+        gone = [at for at in (part.leaves_at, part.released_at) if at is not None and at <= caller.now] if part else []
+        if part is None or part.joined_at is None or gone:
+            raise WrongStatus("That party is not bound by this agreement, so it has no part in changing it.")
+    return text
+
+
+async def _authority_for(write: Write, version_id: UUID, new: NewReportedAct) -> UUID | None:
+    """On whose authority the act rests, on its day."""
+    assert new.signatory_title is not None
+    return await authority_for(write, version_id, new.agency_id, new.signatory_title, new.acted_on)
+
+
+def _needed(new: NewReportedAct, *names: str) -> None:
+    """Raises RuleBroken for what a report of that kind lacks."""
+    for name in names:
+        if getattr(new, name) is None:
+            detail = f"A report of the kind “{new.kind}” needs {name}."
+            raise RuleBroken.at(detail, "report_incomplete", pointer=f"/{name}")

@@ -1,0 +1,241 @@
+"""From a draft to a text that is out for signature, and back."""
+
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+
+from registry.agreements.instruments.canonical import Particulars, ProvisionText, canonical_text, version_hash
+from registry.agreements.instruments.commands.closing import drop_reported_signatures
+from registry.agreements.instruments.commands.drafting import draft_provisions
+from registry.agreements.instruments.commands.holding import changed, held, parties_of
+from registry.agreements.instruments.commands.indexing import index_version
+from registry.agreements.instruments.commands.open_text import (
+    advanced_text,
+    move_text,
+    next_version_no,
+    open_text,
+    written_as,
+)
+from registry.agreements.instruments.commands.review_rounds import close_round, open_round, settle_round
+from registry.agreements.instruments.commands.windows import rewrite_windows
+from registry.agreements.instruments.notice import read_notice
+from registry.agreements.instruments.queries.getting import get_agreement
+from registry.agreements.instruments.reviews import RoundOutcome
+from registry.agreements.instruments.rules import AgreementAction, AgreementKind, Sensitivity
+from registry.agreements.instruments.schemas.given import RecordedAgreement, RecordedAmendment
+from registry.agreements.instruments.schemas.reviewing import AgreementSubmission
+from registry.agreements.instruments.schemas.shown import Agreement
+from registry.agreements.instruments.schemas.signing import AgreementForSignature
+from registry.agreements.instruments.tables import (
+    agreement,
+    agreement_amendment,
+    agreement_coverage,
+    agreement_version,
+    agreement_version_dates,
+    provision,
+)
+from registry.agreements.instruments.terms import Terms, said_by
+from registry.platform.access.acts import keep_act, separate
+from registry.platform.access.permissions import Action
+from registry.platform.access.principals import Caller
+from registry.platform.access.separation import Act
+from registry.platform.database.handles import Write
+from registry.platform.kernel.errors import RuleBroken
+from registry.platform.kernel.ids import new_id
+from registry.platform.kernel.versions import Expected
+from registry.platform.ledger.commands import keyed_hash
+
+ALL_AT_ONCE = AgreementForSignature()
+_TERM = ("effective_on", "expires_on", "notice", "auto_renew_months", "auto_renew_times")
+_FREEZE = agreement_version.update().where(
+    agreement_version.c.id == sa.bindparam("its_id", type_=agreement_version.c.id.type)
+)
+_VERSION = (
+    sa.select(
+        agreement_version.c.agreement_id,
+        agreement_version.c.title,
+        agreement_version.c.terms,
+        *(agreement.c[name] for name in ("number", "kind", "time_zone")),
+        agreement_version_dates.c.kind.label("version_kind"),
+        *(agreement_version_dates.c[name] for name in _TERM),
+    )
+    .join(agreement, agreement.c.id == agreement_version.c.agreement_id)
+    .join(agreement_version_dates, agreement_version_dates.c.version_id == agreement_version.c.id)
+    .where(agreement_version.c.id == sa.bindparam("id", type_=agreement_version.c.id.type))
+)
+_FROM = sa.bindparam("from_version", type_=agreement_version.c.id.type)
+_TO = sa.bindparam("to_version", type_=agreement_version.c.id.type)
+_COPIED = [column for column in provision.c if column is not provision.c.version_id]
+_COPY_PROVISIONS = provision.insert().from_select(
+    ["version_id", *(column.name for column in _COPIED)],
+    sa.select(_TO, *_COPIED).where(provision.c.version_id == _FROM),
+)
+_COPY_COVERAGE = agreement_coverage.insert().from_select(
+    ["version_id", "category"],
+    sa.select(_TO, agreement_coverage.c.category).where(agreement_coverage.c.version_id == _FROM),
+)
+_COPIED_DATES = [column for column in agreement_version_dates.c if column is not agreement_version_dates.c.version_id]
+_COPY_DATES = agreement_version_dates.insert().from_select(
+    ["version_id", *(column.name for column in _COPIED_DATES)],
+    sa.select(_TO, *_COPIED_DATES).where(agreement_version_dates.c.version_id == _FROM),
+)
+_NEXT_TEXT = agreement_amendment.update().where(
+    agreement_amendment.c.id == sa.bindparam("its_id", type_=agreement_amendment.c.id.type)
+)
+_STEPS = {
+    AgreementAction.APPROVE: (Action.AGREEMENTS_REVIEW, "approved"),
+    AgreementAction.SEND_FOR_SIGNATURE: (Action.AGREEMENTS_UPDATE, "sent_for_signature"),
+    AgreementAction.WITHDRAW: (Action.AGREEMENTS_UPDATE, "withdrawn"),
+}
+
+
+async def submit(
+    write: Write,
+    caller: Caller,
+    ledger_key: bytes,
+    agreement_id: UUID,
+    submission: AgreementSubmission,
+    expected: Expected,
+) -> Agreement:
+    """Freeze the draft's text as a version, show it to all parties and ask the reviewers named.
+
+    Raises RuleBroken where it has no provisions, and for reviewers who are no parties.
+    """
+    row = await held(write, caller, agreement_id, Action.AGREEMENTS_UPDATE, expected)
+    text = open_text(row)
+    stage = advanced_text(text, AgreementAction.SUBMIT)
+    frozen = await freeze(write, caller, ledger_key, text.version_id, needs_text=True)
+    asked = await open_round(write, caller, row, text.version_id, submission)
+    told = {"version_no": text.version_no, **frozen, **asked, "note": submission.note}
+    values = await move_text(write, caller, text, stage, is_shared=True)
+    await changed(write, caller, row, "submitted", told, **values)
+    return await get_agreement(write, caller.principal, agreement_id, caller.now)
+
+
+async def freeze(
+    write: Write,
+    caller: Caller,
+    ledger_key: bytes,
+    version_id: UUID,
+    *,
+    needs_text: bool,
+    paper: RecordedAgreement | RecordedAmendment | None = None,
+) -> dict[str, object]:
+    """Make a version immutable; what the ledger keeps of it. Raises RuleBroken where the text that it needs lacks.
+
+    `sha256` is the hash that signatures name. Restricted text enters as hashes under the registry's key, so that its
+    wording can be proved by whoever holds text and key, and guessed by nobody who reads the ledger. `paper` is what it
+    was recorded from, where it came signed.
+    """
+    version = await write.first(_VERSION, {"id": version_id})
+    assert version is not None
+    provisions = await draft_provisions(write, version_id)
+    if needs_text and not provisions:
+        raise RuleBroken.at(
+            "There is no text to review yet: add its provisions.",
+            "no_provisions",
+            "no provisions",
+            pointer="/provisions",
+        )
+    terms = msgspec.json.decode(version.terms, type=Terms)
+    canonical = canonical_text(
+        Particulars(
+            number=version.number,
+            title=version.title,
+            kind=AgreementKind(version.kind),
+            version_kind=version.version_kind,
+            parties=await parties_of(write, version.agreement_id),
+            time_zone=version.time_zone,
+            **{name: version._mapping[name] for name in _TERM if name != "notice"},
+            notice=read_notice(version.notice),
+        ),
+        [ProvisionText(**{name: getattr(p, name) for name in ProvisionText.__struct_fields__}) for p in provisions],
+        terms,
+    )
+    digest = version_hash(canonical)
+    secret = [p for p in provisions if p.sensitivity == Sensitivity.RESTRICTED]
+    frozen = {
+        "canonical": canonical,
+        "sha256": digest,
+        "frozen_at": caller.now,
+        "is_recorded": paper is not None,
+        "evidence_sha256": None if paper is None else paper.evidence_sha256,
+        "evidence_location": None if paper is None else paper.evidence_location,
+        "restricted_terms": said_by(terms, {p.number for p in secret}),
+    }
+    await write.run(_FREEZE, {"its_id": version_id, **frozen})
+    restricted = {p.number: keyed_hash(ledger_key, p.text) for p in secret}
+    return {"sha256": digest, **({"restricted": restricted} if restricted else {})}
+
+
+async def send_back(write: Write, caller: Caller, agreement_id: UUID, reason: str, expected: Expected) -> Agreement:
+    """Open the text for editing again, as the draft of the next version; signatures given so far count for nothing."""
+    row = await held(write, caller, agreement_id, Action.AGREEMENTS_UPDATE, expected)
+    text = open_text(row)
+    stage = advanced_text(text, AgreementAction.SEND_BACK)
+    await close_round(write, row.id, RoundOutcome.SENT_BACK, caller.now)
+    await drop_reported_signatures(write, text.version_id, reason, caller.now)
+    no = await next_version_no(write, agreement_id)
+    version_id = await copy_version(write, caller, agreement_id, text.version_id, no, text.title, text.raw_terms)
+    await write.run(_COPY_DATES, {"from_version": text.version_id, "to_version": version_id})
+    values = await move_text(write, caller, text, stage, current_version=no, is_shared=False)
+    if text.amendment_id is not None:
+        await write.run(_NEXT_TEXT, {"its_id": text.amendment_id, "version_id": version_id})
+    await changed(write, caller, row, "sent_back", {"reason": reason, "version_no": no}, **values)
+    if text.amendment_id is not None:
+        await rewrite_windows(write, row.id, caller.now)
+    return await get_agreement(write, caller.principal, agreement_id, caller.now)
+
+
+async def copy_version(
+    write: Write, caller: Caller, agreement_id: UUID, from_version: UUID, no: int, title: str, terms: object
+) -> UUID:
+    """A draft that says what another version says, as number `no`; its id. Its dates are still to be written."""
+    version_id = new_id()
+    await write.run(
+        agreement_version.insert(),
+        {
+            "id": version_id,
+            "agreement_id": agreement_id,
+            "no": no,
+            "title": title,
+            "terms": terms,
+            "created_at": caller.now,
+        },
+    )
+    copied = {"from_version": from_version, "to_version": version_id}
+    await write.run(_COPY_PROVISIONS, copied)
+    await write.run(_COPY_COVERAGE, copied)
+    await index_version(write, version_id)
+    return version_id
+
+
+async def step(
+    write: Write,
+    caller: Caller,
+    agreement_id: UUID,
+    action: AgreementAction,
+    words: dict[str, object],
+    expected: Expected,
+    how: AgreementForSignature = ALL_AT_ONCE,
+) -> Agreement:
+    """Approve, send for signature (in the order that `how` says) or withdraw.
+
+    Raises WrongStatus where the table has no such move, and for an approval while a required reviewer is outstanding;
+    Forbidden for who wrote at the text and would approve it.
+    """
+    permission, event = _STEPS[action]
+    row = await held(write, caller, agreement_id, permission, expected)
+    text = open_text(row)
+    if action is AgreementAction.APPROVE:
+        words = {**words, **await separate(write, caller, Act.APPROVE, written_as(row, text), text.version_id)}
+        keep_act(write, caller, Act.APPROVE, text.version_id)
+    stage = advanced_text(text, action)
+    words = {**words, **await settle_round(write, caller, row, text, action, how)}
+    values = await move_text(write, caller, text, stage)
+    private = text.amendment_id is not None and text.sha256 is None
+    await changed(write, caller, row, event, {**words, "version_no": text.version_no}, private=private, **values)
+    if text.amendment_id is not None:
+        await rewrite_windows(write, row.id, caller.now)
+    return await get_agreement(write, caller.principal, agreement_id, caller.now)

@@ -1,0 +1,376 @@
+"""How an agency comes to be bound: by its own signature, or by what it signed on paper.
+
+A signature given here counts from now. One on paper counts from the day on which it was given, for the registry only
+learns of it: what was known at the time of a decision is kept with the decision.
+"""
+
+from datetime import date, datetime
+from typing import Any, Literal, TypeAlias
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+import sqlalchemy as sa
+from msgspec import Struct
+from sqlalchemy.engine import Row
+
+from registry.agreements.instruments.authority import day_given
+from registry.agreements.instruments.commands.authorising import authorised
+from registry.agreements.instruments.commands.effects import replace_reports
+from registry.agreements.instruments.commands.holding import finished, held, today_of
+from registry.agreements.instruments.commands.open_text import OpenText, advanced_text, open_text, own_text
+from registry.agreements.instruments.commands.signing_order import in_turn
+from registry.agreements.instruments.commands.silence import FiledPapers
+from registry.agreements.instruments.consent import ReportedKind
+from registry.agreements.instruments.in_force import text_windows
+from registry.agreements.instruments.queries.getting import get_agreement
+from registry.agreements.instruments.queries.texts import dates_of, executed_texts
+from registry.agreements.instruments.queries.visibility import bound_by_now, not_left, still_bound
+from registry.agreements.instruments.rules import NO_PART, AgreementAction, Stage, advance, check_evidence
+from registry.agreements.instruments.schemas.given import (
+    Confirmation,
+    RecordedAgreement,
+    RecordedAmendment,
+    Signing,
+)
+from registry.agreements.instruments.schemas.shown import Agreement
+from registry.agreements.instruments.tables import agreement, agreement_party, agreement_signature, agreement_version
+from registry.platform.access.acts import keep_act, separate
+from registry.platform.access.permissions import Action
+from registry.platform.access.principals import Caller
+from registry.platform.access.separation import Act
+from registry.platform.database.handles import Read, Write
+from registry.platform.kernel.days import Today
+from registry.platform.kernel.errors import RuleBroken, WrongStatus
+from registry.platform.kernel.ids import new_id
+from registry.platform.kernel.time import day_starts_at
+from registry.platform.kernel.versions import Expected
+
+Paper: TypeAlias = Signing | Confirmation | RecordedAgreement | RecordedAmendment
+
+
+class SignatureDetails(Struct, kw_only=True, frozen=True):
+    """Who signs, in which manner, and from when the signature counts."""
+
+    agency_id: UUID
+    manner: Literal["electronic", "wet", "confirmed"]
+    signed_on: date
+    counts_from: datetime
+    given_on: date | None = None  # the day of the act, where the authority must hold then too
+
+
+_FROZEN = sa.select(agreement_version.c.frozen_at, agreement_version.c.is_recorded).where(
+    agreement_version.c.id == sa.bindparam("version_id", type_=agreement_version.c.id.type)
+)
+_OPEN_SIGNATURES = (
+    sa.select(sa.func.count())
+    .select_from(agreement_party)
+    .outerjoin(
+        agreement_signature,
+        sa.and_(
+            agreement_signature.c.agency_id == agreement_party.c.agency_id,
+            agreement_signature.c.version_id == sa.bindparam("version_id", type_=agreement_signature.c.version_id.type),
+        ),
+    )
+    .where(
+        agreement_party.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
+        agreement_signature.c.id.is_(None),
+    )
+)
+
+
+_JOINED = sa.select(agreement_party.c.joined_at).where(
+    agreement_party.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
+    agreement_party.c.agency_id == sa.bindparam("agency_id", type_=agreement_party.c.agency_id.type),
+)
+
+
+_BOUND = _JOINED.where(bound_by_now())  # `rules.unbound` says the same of a row that is read already
+
+
+_ASKED = _JOINED.where(still_bound())
+
+
+_STAYS = _JOINED.with_only_columns(agreement_party.c.agency_id).where(not_left())
+
+
+_ITS_SIGNATURES = sa.select(agreement_signature).where(
+    agreement_signature.c.version_id == sa.bindparam("its_version", type_=agreement_signature.c.version_id.type)
+)
+
+
+_JOIN_ALL = (
+    agreement_party.update()
+    .where(
+        agreement_party.c.agreement_id == sa.bindparam("its_id", type_=agreement.c.id.type),
+        agreement_party.c.agency_id.in_(_ITS_SIGNATURES.with_only_columns(agreement_signature.c.agency_id)),
+    )
+    .values(
+        joined_at=_ITS_SIGNATURES.where(agreement_signature.c.agency_id == agreement_party.c.agency_id)
+        .with_only_columns(agreement_signature.c.counts_from)
+        .correlate(agreement_party)
+        .scalar_subquery()
+    )
+)
+
+
+_JOIN = agreement_party.update().where(
+    agreement_party.c.agreement_id == sa.bindparam("its_id", type_=agreement.c.id.type),
+    agreement_party.c.agency_id == sa.bindparam("its_agency", type_=agreement_party.c.agency_id.type),
+)
+
+
+_INSERT = agreement_signature.insert()
+
+
+async def sign(write: Write, caller: Caller, agreement_id: UUID, signing: Signing, expected: Expected) -> Agreement:
+    """Sign the version whose hash is named, for the own agency.
+
+    The last signature to a new agreement executes it; to an amendment, the last of those who are bound. Signing what is
+    executed joins it, or ratifies what was agreed by word of mouth. Raises RuleBroken for another version's hash, a day
+    that cannot be and an office that may not, Forbidden for who approved the text, Conflict for a second signature,
+    WrongStatus.
+    """
+    row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
+    text = await executed_text(write, row, signing.version_sha256, after=caller.now)
+    text = text or named_text(row, signing.version_sha256)
+    stage = advanced_text(text, AgreementAction.SIGN)
+    today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
+    signature = SignatureDetails(
+        agency_id=caller.agency_id,
+        manner=signing.manner,
+        signed_on=await _day_signed(write, text, signing, today),
+        given_on=today.at_agency,
+        counts_from=caller.now,
+    )
+    relaxed = await write_signature(write, caller, row.id, text.version_id, signature, signing, **_how(text))
+    told = {"agency_id": str(caller.agency_id), "manner": signing.manner, "sha256": text.sha256, **relaxed}
+    if text.amendment_id is not None:
+        await finished(write, caller, row, "signed", {**told, "version_no": text.version_no})
+        return await get_agreement(write, caller.principal, row.id, caller.now)
+    values: dict[str, Any] = {"stage": stage}
+    if row.executed_at is not None:
+        await join(write, row.id, caller.agency_id, caller.now)
+    elif not await write.value(_OPEN_SIGNATURES, {"id": row.id, "version_id": text.version_id}):
+        values = {"stage": advance(stage, AgreementAction.EXECUTE), "executed_at": caller.now}
+        await join_signatories(write, row.id, text.version_id)
+    await finished(write, caller, row, "signed", {**told, "stage": values["stage"]}, **values)
+    return await get_agreement(write, caller.principal, row.id, caller.now)
+
+
+async def bind_by_paper(
+    write: Write, caller: Caller, filed_papers: FiledPapers, row: Row[Any], text: OpenText, paper: Confirmation
+) -> None:
+    """The own agency's paper signature to what was recorded.
+
+    Of what a signed copy shows that another filed its own day counts alone. Else the signature is as good as given on
+    the day on which the party itself filed one, or now, and needs the office's authority then too.
+    """
+    if row.executed_at is None:
+        raise WrongStatus(f"The agreement is {row.stage}: what is not signed on paper yet is signed here.")
+    stage = advanced_text(text, AgreementAction.SIGN)
+    agency_id = caller.agency_id
+    today = await today_of(write, agency_id, row.time_zone, caller.now)
+    signed_at = paper_day(today, paper.signed_on)
+    recorded = await existed(write, text, paper.signed_on, today)
+    digest = paper.evidence_sha256
+    papers = await filed_papers(write, row.id, digest, agency_id) if recorded and digest is not None else ()
+    signature = SignatureDetails(
+        agency_id=agency_id,
+        manner="confirmed",
+        signed_on=paper.signed_on,
+        given_on=day_given(papers, agency_id, today.agency_zone, today.at_agency),
+        counts_from=signed_at,
+    )
+    relaxed = await write_signature(write, caller, row.id, text.version_id, signature, paper, **_how(text))
+    about = {
+        "agency_id": str(agency_id),
+        "signed_on": paper.signed_on,
+        "sha256": text.sha256,
+        "evidence_sha256": paper.evidence_sha256,
+        **relaxed,
+        "evidence_location": paper.evidence_location,
+    }
+    if text.amendment_id is not None:
+        await finished(write, caller, row, "confirmed", {**about, "version_no": text.version_no})
+        return
+    await join(write, row.id, agency_id, signed_at)
+    await finished(write, caller, row, "confirmed", about, stage=stage)
+
+
+def _how(text: OpenText) -> dict[str, bool]:
+    """Whether a signature changes the agreement, and whether it is one of a round: what is executed has no turns."""
+    return {"amends": text.amendment_id is not None, "in_round": text.stage is Stage.OUT_FOR_SIGNATURE}
+
+
+async def write_signature(
+    write: Write,
+    caller: Caller,
+    agreement_id: UUID,
+    version_id: UUID,
+    signature: SignatureDetails,
+    paper: Paper,
+    *,
+    amends: bool = False,
+    in_round: bool = True,
+) -> dict[str, object]:
+    """Write a signature down, in its turn while the text is out for signature, and on its office's authority.
+
+    What the record says of separated duties. Only who is bound signs what changes the agreement: not who has left, nor
+    who never joined. What others reported of this signature is replaced by it. Raises Forbidden for who approved the
+    text, WrongStatus, RuleBroken, Conflict.
+    """
+    relaxed = await separate(write, caller, Act.SIGN, version_id)
+    keep_act(write, caller, Act.SIGN, version_id)
+    check_evidence(paper.evidence_sha256, paper.evidence_location, needed=False)
+    if amends:
+        await check_asked(write, agreement_id, signature.agency_id, caller.now)
+    elif await write.value(_STAYS, {"id": agreement_id, "agency_id": signature.agency_id, "now": caller.now}) is None:
+        raise WrongStatus("Your agency has left this agreement, and signs it no more.")
+    if in_round:
+        await in_turn(write, version_id, signature.agency_id, caller.now)
+    its, kind = signature.agency_id, ReportedKind.SIGNED
+    await replace_reports(write, agreement_id, its, kind, now=caller.now, version_id=version_id)
+    await write.run(
+        _INSERT,
+        {
+            "id": new_id(),
+            "agreement_id": agreement_id,
+            "version_id": version_id,
+            "agency_id": signature.agency_id,
+            "manner": signature.manner,
+            "signatory_title": paper.signatory_title,
+            "signed_on": signature.signed_on,
+            "evidence_sha256": paper.evidence_sha256,
+            "evidence_location": paper.evidence_location,
+            "recorded_at": caller.now,
+            "counts_from": signature.counts_from,
+            "separation_relaxed": bool(relaxed),
+        },
+    )
+    await authorised(
+        write, version_id, signature.agency_id, paper.signatory_title, signature.signed_on, signature.given_on
+    )
+    return relaxed
+
+
+async def check_bound(read: Read, agreement_id: UUID, agency_id: UUID, now: datetime) -> None:
+    """Let an agency act as one that is bound; raises WrongStatus for one that has not joined, or has left.
+
+    Of which others only report that it signed, or gave its word, is not bound before that takes effect.
+    """
+    await _check(read, _BOUND, agreement_id, agency_id, now)
+
+
+async def check_asked(read: Read, agreement_id: UUID, agency_id: UUID, now: datetime) -> None:
+    """As `check_bound`, for an answer to what the bound are asked: also for who will be, once a report takes effect."""
+    await _check(read, _ASKED, agreement_id, agency_id, now)
+
+
+async def _check(read: Read, criterion: sa.Select[Any], agreement_id: UUID, agency_id: UUID, now: datetime) -> None:
+    if await read.value(criterion, {"id": agreement_id, "agency_id": agency_id, "now": now}) is None:
+        raise WrongStatus(NO_PART)
+
+
+async def join_signatories(write: Write, agreement_id: UUID, version_id: UUID) -> None:
+    """Bind each party that has signed the version, as it is executed: from its own signature on."""
+    await write.run(_JOIN_ALL, {"its_id": agreement_id, "its_version": version_id})
+
+
+async def join(write: Write, agreement_id: UUID, agency_id: UUID, joined_at: datetime) -> None:
+    """Bind a party from then on; one that signed, or gave its word, before stays bound from then on.
+
+    What is older may be entered later: the first counts, whatever the order.
+    """
+    known = await write.value(_JOINED, {"id": agreement_id, "agency_id": agency_id})
+    if known is None or joined_at < known:
+        await write.run(_JOIN, {"its_id": agreement_id, "its_agency": agency_id, "joined_at": joined_at})
+
+
+def named_text(row: Row[Any], digest: str) -> OpenText:
+    """The text of that hash: the amendment on its way, or what the agreement says. Raises RuleBroken for neither."""
+    for text in (open_text(row), own_text(row)):
+        if text.sha256 == digest:
+            return text
+    advanced_text(open_text(row), AgreementAction.SIGN)  # where nothing can be signed, that is what to say
+    raise RuleBroken.at(
+        "That is not the hash of the version to sign. Read the agreement again, and sign what it says now.",
+        "other_version",
+        "not the version to sign",
+        pointer="/version_sha256",
+    )
+
+
+async def executed_text(write: Write, row: Row[Any], digest: str, *, after: datetime | None = None) -> OpenText | None:
+    """The executed text of that hash, where it is another than the one that takes effect last; None for none.
+
+    With `after`, only one that is the text at some time after: signing what was replaced would bind to nothing.
+    """
+    if row.executed_at is None:
+        return None
+    texts = await executed_texts(write, row.id)
+    ends = {window.text: window.end for window in text_windows(dates_of(row, texts, ()))}
+    for n, text in enumerate(texts):
+        over = after is not None and (n not in ends or ((end := ends[n]) is not None and end <= after))
+        if text.sha256 == digest and text.version_id != row.version_id and not over:
+            return msgspec.structs.replace(
+                own_text(row),
+                version_id=text.version_id,
+                version_no=text.no,
+                title=text.title,
+                raw_terms=text.terms,
+                sha256=digest,
+                kind=text.kind,
+            )
+    return None
+
+
+async def _day_signed(write: Write, text: OpenText, signing: Signing, today: Today) -> date:
+    """The day of a signature that is given here: today, or what the paper says.
+
+    Raises RuleBroken for a day that an electronic signature claims, that a paper lacks, or that cannot be.
+    """
+    if signing.manner == "electronic":
+        if signing.signed_on is not None:
+            raise RuleBroken.at(
+                "An electronic signature is given now, and the registry dates it: leave signed_on out.",
+                "signature_day",
+                "for a signature on paper only",
+                pointer="/signed_on",
+            )
+        return today.at_agency
+    if signing.signed_on is None:
+        raise RuleBroken.at(
+            "A signature on paper bears its day: name it.", "signature_day", "needed on paper", pointer="/signed_on"
+        )
+    paper_day(today, signing.signed_on)
+    await existed(write, text, signing.signed_on, today)
+    return signing.signed_on
+
+
+async def existed(write: Write, text: OpenText, signed_on: date, today: Today, pointer: str = "/signed_on") -> bool:
+    """Whether the text was taken over from paper, and so may have been signed before it came here.
+
+    Raises RuleBroken for a signature older than a text that was written here.
+    """
+    found = await write.first(_FROZEN, {"version_id": text.version_id})
+    assert found is not None
+    then = msgspec.structs.replace(today, now=found.frozen_at)
+    if not found.is_recorded and then.is_over(signed_on):
+        raise RuleBroken.at(
+            f"No signature is older than its text, which was submitted on {then.at_agency}. {today}",
+            "signed_before_text",
+            f"{signed_on} is before the text was submitted",
+            pointer=pointer,
+        )
+    return bool(found.is_recorded)
+
+
+def paper_day(today: Today, signed_on: date) -> datetime:
+    """The instant from which a signature of that day counts: its first by the agreement's clocks, and never to come.
+
+    `today` is that of the agency whose signature it is. Raises RuleBroken for a day that is still to come.
+    """
+    rule = "The day of a signature must not lie in the future."
+    today.check_come(signed_on, "/signed_on", "signed_in_future", rule)
+    return min(day_starts_at(signed_on, ZoneInfo(today.agreement_zone)), today.now)

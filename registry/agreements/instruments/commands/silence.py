@@ -1,0 +1,158 @@
+"""Whether a party's silence on a report counts, and when it ceases to: one rule for whatever is reported of it.
+
+What stands unconfirmed has effect by the party's own confirmation alone, also when the reason has passed: who wants the
+days to run takes the report back and makes it again, so that they run in full.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Row
+
+from registry.agreements.instruments.authority import FiledPaper
+from registry.agreements.instruments.commands.authorising import may_sign_on
+from registry.agreements.instruments.consent import (
+    BINDING,
+    LEAVING,
+    ProposalKind,
+    Reported,
+    ReportedKind,
+    ReportStatus,
+    Unconfirmed,
+    why_unconfirmed,
+)
+from registry.agreements.instruments.consent_tables import (
+    agreement_party_suspension,
+    agreement_proposal,
+    agreement_reported_act,
+)
+from registry.agreements.instruments.signing_tables import agreement_declined
+from registry.agreements.instruments.tables import agreement, agreement_party, agreement_signature, agreement_version
+from registry.directory.agencies.rules import AgencyStatus
+from registry.directory.agencies.tables import agency
+from registry.platform.database.handles import Read
+from registry.platform.kernel.time import civil_day
+
+EvidenceOnFile: TypeAlias = Callable[[Read, UUID, str, UUID], Awaitable[bool]]
+"""Whether a document of that digest is on file with the agreement, which the agency can read."""
+FiledPapers: TypeAlias = Callable[[Read, UUID, str, UUID], Awaitable[Sequence[FiledPaper]]]
+"""The documents of that digest on file with the agreement, which the agency can read."""
+
+_report, _proposal = agreement_reported_act, agreement_proposal
+_INSTANT = agreement.c.starts_at.type
+_ID = sa.bindparam("id", type_=agreement.c.id.type)
+_AGENCY = sa.bindparam("agency_id", type_=agreement.c.id.type)
+_STATUS = sa.select(agency.c.status).where(agency.c.id == _AGENCY)
+_WHERE = (
+    sa.select(agreement.c.time_zone, agency.c.time_zone.label("its_zone"), agreement_version.c.id.label("version_id"))
+    .select_from(agreement)
+    .join(agency, agency.c.id == _AGENCY)
+    .join(
+        agreement_version,
+        sa.and_(
+            agreement_version.c.agreement_id == agreement.c.id, agreement_version.c.no == agreement.c.current_version
+        ),
+    )
+    .where(agreement.c.id == _ID)
+)
+_SUSPENDED = sa.select(agreement_party_suspension.c.starts_at).where(
+    agreement_party_suspension.c.agreement_id == _ID,
+    agreement_party_suspension.c.agency_id == _AGENCY,
+    agreement_party_suspension.c.starts_at <= sa.bindparam("now", type_=_INSTANT),
+    agreement_party_suspension.c.ends_at > sa.bindparam("now", type_=_INSTANT),
+)
+_CONTESTED = (
+    sa.select(_report.c.kind, _report.c.contested_at, _proposal.c.kind.label("proposed"), _proposal.c.proposed_by_id)
+    .outerjoin(_proposal, _proposal.c.id == _report.c.proposal_id)
+    .where(
+        _report.c.agreement_id == _ID,
+        _report.c.agency_id == _AGENCY,
+        _report.c.contested_at.is_not(None),
+        _report.c.status.in_([ReportStatus.CONTESTED, ReportStatus.TAKEN_BACK]),
+    )
+)
+_DECLINED = sa.select(sa.func.max(agreement_declined.c.declined_at, type_=_INSTANT)).where(
+    agreement_declined.c.agreement_id == _ID, agreement_declined.c.agency_id == _AGENCY
+)
+_SIGNED = sa.select(sa.func.max(agreement_signature.c.recorded_at, type_=_INSTANT)).where(
+    agreement_signature.c.agreement_id == _ID,
+    agreement_signature.c.agency_id == _AGENCY,
+    agreement_signature.c.manner != "reported",
+)
+_CONFIRMED = sa.select(sa.func.max(_report.c.answered_at, type_=_INSTANT)).where(
+    _report.c.agreement_id == _ID,
+    _report.c.agency_id == _AGENCY,
+    _report.c.kind.in_(BINDING),
+    _report.c.status == ReportStatus.CONFIRMED,
+)
+_WORD = sa.select(agreement_party.c.verbally_at).where(
+    agreement_party.c.agreement_id == _ID, agreement_party.c.agency_id == _AGENCY
+)
+_ASKED = sa.select(_proposal.c.kind, _proposal.c.proposed_by_id).where(
+    _proposal.c.id == sa.bindparam("proposal_id", type_=_proposal.c.id.type)
+)
+
+
+async def unconfirmed_because(
+    read: Read, on_file: EvidenceOnFile | None, agreement_id: UUID, act: Reported | Row[Any], now: datetime
+) -> Unconfirmed | None:
+    """Why the party's silence on the act will not count; None where it will.
+
+    Without `on_file` nothing is on file yet: it is reported with the agreement's own entry.
+    """
+    suspended = {"id": agreement_id, "agency_id": act.agency_id, "now": now}
+    return why_unconfirmed(
+        said_no=await said_no(read, agreement_id, act, now),
+        may_act=await may_act(read, act.agency_id),
+        suspended=await read.first(_SUSPENDED, suspended) is not None,
+        may_sign=await _may_sign_today(read, agreement_id, act, now),
+        on_file=on_file is not None and await on_file(read, agreement_id, act.evidence_sha256, act.agency_id),
+    )
+
+
+async def _may_sign_today(read: Read, agreement_id: UUID, act: Reported | Row[Any], now: datetime) -> bool:
+    """Whether the office that is said to have signed, or given its word, may still do so."""
+    if act.kind not in BINDING:
+        return True
+    assert act.signatory_title is not None
+    found = await read.first(_WHERE, {"id": agreement_id, "agency_id": act.agency_id})
+    assert found is not None
+    today = civil_day(now, found.its_zone or found.time_zone)
+    return await may_sign_on(read, act.version_id or found.version_id, act.agency_id, act.signatory_title, today)
+
+
+async def may_act(read: Read, agency_id: UUID) -> bool:
+    """Whether the agency may do anything in the registry."""
+    return bool(await read.value(_STATUS, {"agency_id": agency_id}) == AgencyStatus.ACTIVE)
+
+
+async def said_no(read: Read, agreement_id: UUID, act: Reported | Row[Any], now: datetime) -> bool:
+    """Whether the party's last own word in the matter was a no: to be bound, to have left, or to what was proposed.
+
+    Being bound is one matter whatever the text, leaving is one however it is said, and a proposal is one with others
+    of its kind; a departure with those of the same agency. It is over once the party has signed, or given its word.
+    """
+    its = {"id": agreement_id, "agency_id": act.agency_id}
+    kind = ReportedKind(act.kind)
+    contested = await read.all(_CONTESTED, its)
+    if kind in LEAVING:
+        return any(each.kind in LEAVING for each in contested)
+    if kind not in BINDING:
+        asked = await read.first(_ASKED, {"proposal_id": act.proposal_id})
+        assert asked is not None
+        return any(
+            each.proposed == asked.kind
+            and each.kind not in LEAVING
+            and (asked.kind != ProposalKind.DEPARTURE or each.proposed_by_id == asked.proposed_by_id)
+            for each in contested
+        )
+    noes = [each.contested_at for each in contested if each.kind in BINDING]
+    noes += [at for at in [await read.value(_DECLINED, its)] if at is not None]
+    if not noes:
+        return False
+    answers = [await read.value(statement, its) for statement in (_SIGNED, _CONFIRMED, _WORD)]
+    given = [at for at in answers if at is not None and at <= now]  # a word that is to count later is a report's
+    return not given or max(noes) > max(given)

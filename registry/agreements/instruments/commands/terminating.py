@@ -1,0 +1,163 @@
+"""The end of an agreement for all: by the consent of each, or by a right that its text gives."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+from sqlalchemy.engine import Row
+
+from registry.agreements.instruments.commands.holding import advanced, held, today_of
+from registry.agreements.instruments.commands.noticing import bound_by
+from registry.agreements.instruments.commands.proposing import (
+    NewProposal,
+    begins_at,
+    check_none_open,
+    done,
+    propose,
+    report_consents,
+)
+from registry.agreements.instruments.commands.signing import check_bound
+from registry.agreements.instruments.commands.silence import EvidenceOnFile
+from registry.agreements.instruments.consent import EndingGround, ProposalKind, ReportedKind
+from registry.agreements.instruments.in_force import withdrawal_ends_at
+from registry.agreements.instruments.notice import Period
+from registry.agreements.instruments.rules import AgreementAction
+from registry.agreements.instruments.schemas.given import Termination
+from registry.agreements.instruments.schemas.shown import Agreement
+from registry.agreements.instruments.terms import Terms
+from registry.platform.access.permissions import Action
+from registry.platform.access.principals import Caller
+from registry.platform.database.handles import Write
+from registry.platform.kernel.days import Today
+from registry.platform.kernel.errors import RuleBroken
+from registry.platform.kernel.time import day_starts_at, format_instant, last_day_before
+from registry.platform.kernel.versions import Expected
+
+
+async def terminate(
+    write: Write,
+    caller: Caller,
+    on_file: EvidenceOnFile,
+    agreement_id: UUID,
+    termination: Termination,
+    expected: Expected,
+) -> Agreement:
+    """Propose the end for all, or use a right to it that the text gives.
+
+    By mutual consent it ends once each party that is bound has consented. What happened on paper is recorded with its
+    day and evidence: that the others did so, or were told, is then reported of each. A right's notice counts from today
+    meanwhile, and so where one of them contests it. Raises RuleBroken, WrongStatus, Conflict.
+    """
+    row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
+    await check_bound(write, row.id, caller.agency_id, caller.now)
+    advanced(row, AgreementAction.TERMINATE)
+    await check_none_open(write, caller, row.id, ProposalKind.END)
+    if (termination.acted_on is None) != (termination.evidence_sha256 is None):
+        raise RuleBroken.at(
+            "What happened on paper has both its day and its evidence.", "evidence_missing", pointer="/evidence_sha256"
+        )
+    today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
+    if termination.acted_on is not None:
+        rule = "What has not happened yet cannot be recorded."
+        today.check_come(termination.acted_on, "/acted_on", "acted_in_future", rule)
+    right = EndingGround(termination.ground) is EndingGround.RIGHT_TO_END
+    new = NewProposal(
+        kind=ProposalKind.END,
+        not_before=caller.now,
+        ground=EndingGround(termination.ground),
+        reason=termination.reason,
+        evidence_sha256=termination.evidence_sha256,
+    )
+    if right:
+        text = await bound_by(write, row, caller.agency_id, termination.acted_on or today.at_agency)
+        new = _by_right(text, caller.agency_id, termination, new, today)
+    else:
+        new = _by_consent(termination, new, today)
+    given_at = _acted_at(termination, today)
+    proposal_id, asked = await propose(write, caller, row, new, given_at=given_at)
+    if new.agreed_at is None and termination.acted_on is not None and termination.evidence_sha256 is not None:
+        others = dict.fromkeys((each for each in asked if each != caller.agency_id), termination.acted_on)
+        kind = ReportedKind.WAS_NOTIFIED if right else ReportedKind.CONSENTED
+        about = (kind, others, termination.evidence_sha256, termination.reason)
+        await report_consents(write, caller, on_file, row, proposal_id, *about)
+    told = {
+        "proposal_id": str(proposal_id),
+        "ground": termination.ground,
+        "clause": new.clause,
+        "reason": termination.reason,
+        "effective_at": format_instant(new.not_before if new.otherwise_at is None else new.otherwise_at),
+        "acted_on": termination.acted_on,
+        "evidence_sha256": termination.evidence_sha256,
+    }
+    return await done(write, caller, row, "end_declared" if right else "end_proposed", told)
+
+
+def _acted_at(termination: Termination, today: Today) -> datetime:
+    """When the agency acted: now, or as the day began on which it did on paper."""
+    if termination.acted_on is None:
+        return today.now
+    return min(day_starts_at(termination.acted_on, ZoneInfo(today.agreement_zone)), today.now)
+
+
+def _by_consent(termination: Termination, new: NewProposal, today: Today) -> NewProposal:
+    """The end that takes effect once each has consented. Raises RuleBroken for a day that is over, without evidence."""
+    if termination.acted_on is None:
+        return msgspec.structs.replace(new, not_before=begins_at(termination.effective_on, today))
+    at = day_starts_at(termination.effective_on or termination.acted_on, ZoneInfo(today.agreement_zone))
+    return msgspec.structs.replace(new, not_before=max(at, _acted_at(termination, today)))
+
+
+def _by_right(text: Row[Any], agency_id: UUID, termination: Termination, new: NewProposal, today: Today) -> NewProposal:
+    """The end that the text lets the agency bring about alone, as the notice of the right has run out.
+
+    Used on a day that is over it would leave the others less time: that day counts once each of them knows of it and
+    agrees, or does not contest it. Raises RuleBroken where the text gives no right, or not how long its notice runs.
+    """
+    clause, days = _right_to_end(text, agency_id)
+    zone = ZoneInfo(today.agreement_zone)
+    new = msgspec.structs.replace(new, clause=clause)
+    runs_out = withdrawal_ends_at(today.at_agency, Period(days=days), today.agreement_zone) if days else today.now
+    if termination.acted_on is not None and today.is_over(termination.acted_on):
+        acted_at = _acted_at(termination, today)
+        at = day_starts_at(termination.effective_on or termination.acted_on, zone)
+        dated, counted = max(at, acted_at), max(at, runs_out)
+        if days:
+            dated = max(at, withdrawal_ends_at(termination.acted_on, Period(days=days), today.agreement_zone))
+        if dated < counted:
+            return msgspec.structs.replace(new, not_before=dated, otherwise_at=counted)
+        return msgspec.structs.replace(new, not_before=dated, agreed_at=dated)
+    at = runs_out if termination.effective_on is None else begins_at(termination.effective_on, today)
+    if at < runs_out:
+        last = last_day_before(runs_out, today.agreement_zone)
+        detail = f"Notice of {days} days given today runs through {last}, not less. {today}"
+        raise RuleBroken.at(detail, "not_then", pointer="/effective_on")
+    return msgspec.structs.replace(new, not_before=at, agreed_at=at)
+
+
+def _right_to_end(text: Row[Any], agency_id: UUID) -> tuple[str | None, int]:
+    """The provision that gives the agency the right to end the agreement for all, and the days of notice it asks for.
+
+    Raises RuleBroken where the text gives it none, and where it does not say how long notice runs.
+    """
+    terms = msgspec.json.decode(text.terms, type=Terms)
+    clause = terms.clauses.get("rights_to_end")
+    right = next((each for each in terms.rights_to_end if each.agency_id == agency_id), None)
+    if right is None:
+        raise RuleBroken.at(
+            "The text gives your agency no right to end the agreement for all: give notice for your own agency, or ask "
+            "for the others' consent.",
+            "no_right_to_end",
+            pointer="/ground",
+        )
+    if right.notice_days is None:
+        where = f"clause {clause}" if clause else "none of its clauses is named for it"
+        raise RuleBroken.at(
+            f"The text gives your agency that right and does not say how long its notice runs ({where}); none is "
+            "assumed. Ask for the others' consent, or amend the text; have counsel review.",
+            "notice_silent",
+            "the text gives no period",
+            pointer="/ground",
+        )
+    return clause, right.notice_days

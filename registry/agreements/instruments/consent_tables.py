@@ -1,0 +1,131 @@
+"""Tables of consent: what one party reports of another's act, what is proposed or published, and who agreed to it."""
+
+import sqlalchemy as sa
+
+from registry.agreements.instruments.consent import EndingGround, ProposalKind, ReportedKind, ReportStatus, Unconfirmed
+from registry.agreements.instruments.signing_tables import signing_authority
+from registry.agreements.instruments.tables import agreement, agreement_version
+from registry.platform.database.types import Civil, Instant, Json, Uuid, one_of, table
+
+agreement_proposal = table(
+    "agreement_proposal",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agreement_id", Uuid, sa.ForeignKey(agreement.c.id), nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("ground", sa.Text),
+    sa.Column("clause", sa.Text),
+    sa.Column("proposed_by_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("proposed_at", Instant, nullable=False),
+    sa.Column("not_before", Instant, nullable=False),
+    sa.Column("notice_on", Civil),
+    sa.Column("notice_kind", sa.Text),
+    sa.Column("otherwise_at", Instant),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("evidence_sha256", sa.Text),
+    sa.Column("newcomer_ids", Json),
+    sa.Column("successor_id", Uuid, sa.ForeignKey(agreement.c.id)),
+    sa.Column("agreed_at", Instant),
+    sa.Column("taken_back_at", Instant),
+    one_of("kind", ProposalKind),
+    one_of("ground", EndingGround),
+    sa.CheckConstraint("(kind = 'end') = (ground IS NOT NULL)", name="ending"),
+    sa.CheckConstraint("(kind = 'supersession') = (successor_id IS NOT NULL)", name="successor"),
+    sa.Index("ix_agreement_proposal_agreement_id", "agreement_id"),
+    sa.Index("ix_agreement_proposal_successor_id", "successor_id"),
+)
+"""What takes effect once each of the parties asked has consented or left; `agreed_at` is derived from that.
+
+`otherwise_at`: when a departure of the past, or a right used on one, counts as long as they have not: as a notice given
+when it was confirmed, or recorded.
+"""
+
+agreement_consent = table(
+    "agreement_consent",
+    sa.Column("proposal_id", Uuid, sa.ForeignKey(agreement_proposal.c.id), primary_key=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), primary_key=True),
+    sa.Column("counts_from", Instant),
+    sa.Index("ix_agreement_consent_agency_id", "agency_id"),
+)
+"""A party that is asked, and from when its consent counts; NULL while it is outstanding."""
+
+agreement_reported_act = table(
+    "agreement_reported_act",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agreement_id", Uuid, sa.ForeignKey(agreement.c.id), nullable=False),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("acted_on", Civil, nullable=False),
+    sa.Column("counts_at", Instant, nullable=False),
+    sa.Column("version_id", Uuid, sa.ForeignKey(agreement_version.c.id)),
+    sa.Column("proposal_id", Uuid, sa.ForeignKey(agreement_proposal.c.id)),
+    sa.Column("notice_kind", sa.Text),
+    sa.Column("signatory_title", sa.Text),
+    sa.Column("authority_id", Uuid, sa.ForeignKey(signing_authority.c.id)),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("evidence_sha256", sa.Text, nullable=False),
+    sa.Column("recorded_by_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("recorded_by_person", sa.Text, nullable=False),
+    sa.Column("recorded_at", Instant, nullable=False),
+    sa.Column("notified_at", Instant),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("because", sa.Text),
+    sa.Column("contested_at", Instant),
+    sa.Column("answered_at", Instant),
+    sa.Column("answer_reason", sa.Text),
+    sa.Column("is_settled", sa.Boolean, nullable=False, server_default=sa.false()),
+    one_of("kind", ReportedKind),
+    one_of("status", ReportStatus),
+    one_of("because", Unconfirmed),
+    sa.CheckConstraint("because IS NOT NULL OR status <> 'unconfirmed'", name="unconfirmed"),
+    sa.CheckConstraint("(status = 'unseconded') = (notified_at IS NULL)", name="notified"),
+    sa.CheckConstraint("proposal_id IS NOT NULL OR kind NOT IN ('consented', 'was_notified')", name="proposal"),
+    sa.CheckConstraint("(kind = 'signed') = (version_id IS NOT NULL)", name="version"),
+    sa.Index("ix_agreement_reported_act_agreement_id", "agreement_id"),
+    sa.Index("ix_agreement_reported_act_agency_id", "agency_id"),
+)
+"""What another recorded that a party did on a day.
+
+`counts_at`: from when it counts once it has effect. `notified_at`: since when the party is told of it, NULL while an
+operator's report waits for a second operator. `recorded_by_person`: issuer and subject, so that the second is another
+person. `because`: why it stands, or stood, unconfirmed. `contested_at`: when the party last said no to it, whatever
+became of it since. `is_settled`: what follows from it is dated back to its day.
+"""
+
+agreement_party_suspension = table(
+    "agreement_party_suspension",
+    sa.Column("agreement_id", Uuid, sa.ForeignKey(agreement.c.id), primary_key=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), primary_key=True),
+    sa.Column("starts_at", Instant, primary_key=True),
+    sa.Column("ends_at", Instant, nullable=False),
+    sa.CheckConstraint("ends_at >= starts_at", name="interval"),
+)
+"""When a party suspended its own participation; what suspends the agreement for all is `agreement_suspension`."""
+
+agreement_publication = table(
+    "agreement_publication",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agreement_id", Uuid, sa.ForeignKey(agreement.c.id), nullable=False),
+    sa.Column("version_id", Uuid, sa.ForeignKey(agreement_version.c.id)),
+    sa.Column("document_id", Uuid, sa.ForeignKey("document.id")),
+    sa.Column("proposed_at", Instant, nullable=False),
+    sa.Column("published_at", Instant),
+    sa.CheckConstraint("(version_id IS NULL) <> (document_id IS NULL)", name="thing"),
+    sa.CheckConstraint("id = COALESCE(version_id, document_id)", name="id"),
+    sa.Index("ix_agreement_publication_agreement_id", "agreement_id"),
+)
+"""An executed version or a filed document that is marked public, and since when others than the parties see it.
+
+`id`: that of the version or the document. `published_at`: derived from the parties' words, NULL while one is
+outstanding or was taken back.
+"""
+
+agreement_publication_consent = table(
+    "agreement_publication_consent",
+    sa.Column("publication_id", Uuid, sa.ForeignKey(agreement_publication.c.id), primary_key=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), primary_key=True),
+    sa.Column("agrees", sa.Boolean),
+    sa.Column("said_at", Instant),
+    sa.CheckConstraint("(agrees IS NULL) = (said_at IS NULL)", name="said"),
+    sa.Index("ix_agreement_publication_consent_agency_id", "agency_id"),
+)
+"""A party that is asked, and its latest word: NULL while it has said nothing, false once it took its word back."""

@@ -1,0 +1,168 @@
+"""Numbers, days, money and dates as a clause writes them: “ninety (90) days”, “first twelve hours”, “June 30, 2028”.
+
+Nothing is invented: a number of which a character may be misread (`9O days`) is `certain` only where it is spelled out
+beside it, and a number without a unit is none. Where the word and the number differ, it `disagrees` and is uncertain.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from datetime import date
+from typing import Final, Literal
+
+from msgspec import Struct
+
+Unit = Literal["hours", "days", "months", "money", "date"]
+
+_SMALL: Final = {
+    word: n
+    for n, word in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+        "seventeen eighteen nineteen".split()
+    )
+}
+_TENS: Final = {
+    word: 10 * n for n, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)
+}
+_SCALES: Final = {"hundred": 100, "thousand": 1_000, "million": 1_000_000}
+_UNITS: Final[dict[str, tuple[Unit, int]]] = {
+    "hour": ("hours", 1),
+    "hr": ("hours", 1),
+    "day": ("days", 1),
+    "week": ("days", 7),
+    "month": ("months", 1),
+    "year": ("months", 12),
+}
+_MONTHS: Final = {
+    name: n
+    for n, name in enumerate(
+        "january february march april may june july august september october november december".split(), start=1
+    )
+}
+_WORDS: Final = "|".join((*_SMALL, *_TENS, *_SCALES))
+_SPELLED: Final = rf"(?:(?:{_WORDS})\b(?:[\s-]+(?:and[\s-]+)?(?=(?:{_WORDS})\b))?)+"
+# Digits, among which an O may be a nought and an l or I a one.
+_DIGITS: Final = r"(?<![\w.,$/])(?<![A-Za-z]-)[0-9OolI]{0,8}[0-9][0-9OolI]{0,8}(?:,[0-9]{3})*(?![\w]|\.[0-9])"
+_NUMBER: Final = (
+    rf"(?:(?P<spelled>{_SPELLED})(?:\s*\(\s*(?P<inside>[0-9OolI]{{1,8}})\s*\))?"
+    rf"|(?P<digits>{_DIGITS})(?:\s*\(\s*(?P<aside>{_SPELLED})\s*\))?)"
+)
+_BETWEEN: Final = (
+    r"(?:[\s-]+(?:calendar|business|working|consecutive|continuous|full|additional|successive|or\s+more))*"
+)
+_AMOUNT: Final = re.compile(rf"\b{_NUMBER}{_BETWEEN}[\s-]*(?P<unit>hour|hr|day|week|month|year)s?\b", re.I)
+_MONEY: Final = re.compile(
+    rf"(?:\$|\bUSD\s?)\s?(?P<sum>[0-9]{{1,3}}(?:,[0-9]{{3}})+|[0-9]{{1,12}})(?P<cents>\.[0-9]{{2}})?(?![0-9,]*[0-9])"
+    rf"|\b(?P<spelled>{_SPELLED})\s+(?:\(\s*[0-9,.]+\s*\)\s+)?dollars\b",
+    re.I,
+)
+_MONTH: Final = "|".join(_MONTHS)
+_DATE: Final = re.compile(
+    rf"\b(?:(?P<month>{_MONTH})\s+(?P<day>[0-9]{{1,2}})(?:st|nd|rd|th)?\b(?:,?\s+(?P<year>[0-9]{{4}})\b)?"
+    rf"|(?P<day2>[0-9]{{1,2}})(?:st|nd|rd|th)?\s+(?:day\s+of\s+)?(?P<month2>{_MONTH})\b(?:,?\s+(?P<year2>[0-9]{{4}})\b)?"
+    r"|(?P<us_month>[0-9]{1,2})/(?P<us_day>[0-9]{1,2})/(?P<us_year>[0-9]{4})\b"
+    r"|(?P<iso>[0-9]{4}-[0-9]{2}-[0-9]{2})\b)",
+    re.I,
+)
+_SENTENCE: Final = re.compile(r"(?<=[.;])\s+(?=[A-Z(“\"])|\n\s*\n")
+_BROKEN: Final = re.compile(r"(?<=[a-z])-\s*\n\s*(?=[a-z])")
+_MISREAD: Final = str.maketrans({"O": "0", "o": "0", "l": "1", "I": "1"})
+
+
+class Figure(Struct, kw_only=True, frozen=True):
+    """One of them; `words` are those of the text. Money is in cents; a date without a year has `year` None."""
+
+    unit: Unit
+    value: int
+    words: str
+    certain: bool = True
+    disagrees: bool = False
+    year: int | None = None
+
+    def is_day(self, day: date) -> bool:
+        """Whether it is that day, or that day of any year."""
+        return self.value == day.month * 100 + day.day and self.year in (None, day.year)
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a clause, words broken over two lines joined and blanks single."""
+    joined = _BROKEN.sub("", unicodedata.normalize("NFKC", text))
+    return [" ".join(part.split()) for part in _SENTENCE.split(joined) if part.strip()]
+
+
+def figures(sentence: str) -> Iterator[Figure]:
+    """The figures of a sentence that have a unit, are money, or are a date."""
+    for found in _AMOUNT.finditer(sentence):
+        unit, times = _UNITS[found["unit"].lower()]
+        spelled = found["spelled"] or found["aside"]
+        digits = found["digits"] or found["inside"]
+        value = None if spelled is None else spelled_out(spelled)
+        plain = None if digits is None or _misread(digits) else _number(digits)
+        disagrees = value is not None and plain is not None and value != plain
+        certain = (value is not None or plain is not None) and not disagrees
+        if plain is not None or value is None:
+            value = plain if digits is None or plain is not None else _number(digits)
+        if value is not None:
+            yield Figure(unit=unit, value=value * times, words=_quoted(found[0]), certain=certain, disagrees=disagrees)
+    for found in _MONEY.finditer(sentence):
+        amount = spelled_out(found["spelled"]) if found["spelled"] else int(found["sum"].replace(",", ""))
+        if amount is not None:
+            cents = int((found["cents"] or ".00")[1:])
+            yield Figure(unit="money", value=amount * 100 + cents, words=_quoted(found[0]))
+    for found in _DATE.finditer(sentence):
+        yield from _date(found)
+
+
+def spelled_out(words: str) -> int | None:
+    """The number that the words name; None where they name none, as “twenty hundred three thousand”."""
+    total, current, scale, last = 0, 0, 10**9, ""
+    for word in re.findall(r"[a-z]+", words.lower()):
+        if word in _SMALL:
+            if last in _SMALL or (last in _TENS and not 0 < _SMALL[word] < 10):
+                return None
+            current += _SMALL[word]
+        elif word in _TENS:
+            if last in _SMALL or last in _TENS:
+                return None
+            current += _TENS[word]
+        elif word in _SCALES:
+            factor = _SCALES[word]
+            if factor == 100:
+                if not 0 < current < 100:
+                    return None
+                current *= 100
+            else:
+                if current == 0 or factor >= scale:
+                    return None
+                total, current, scale = total + current * factor, 0, factor
+        elif word != "and":
+            return None
+        last = word
+    return total + current if last else None
+
+
+def _misread(digits: str) -> bool:
+    return re.fullmatch(r"[0-9,]+", digits) is None
+
+
+def _number(digits: str) -> int:
+    return int(digits.translate(_MISREAD).replace(",", ""))
+
+
+def _date(found: re.Match[str]) -> Iterator[Figure]:
+    year: int | None
+    if found["iso"]:
+        year, month, day = (int(part) for part in found["iso"].split("-"))
+    elif found["us_month"]:
+        year, month, day = int(found["us_year"]), int(found["us_month"]), int(found["us_day"])
+    else:
+        month = _MONTHS[(found["month"] or found["month2"]).lower()]
+        day = int(found["day"] or found["day2"])
+        written = found["year"] or found["year2"]
+        year = int(written) if written else None
+    if 1 <= month <= 12 and 1 <= day <= 31:
+        yield Figure(unit="date", value=month * 100 + day, words=_quoted(found[0]), year=year)
+
+
+def _quoted(words: str) -> str:
+    return " ".join(words.split())

@@ -1,0 +1,340 @@
+"""When an agreement binds a party: from dates, signatures, notices and approvals to windows of instants.
+
+Two agencies have an agreement in force at an instant when both have a window that contains it. Windows are
+half-open, [start, end), and computed from the whole history each time, so no order of events can leave one
+behind.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from registry.agreements.instruments.notice import Period, runs_out_on
+from registry.platform.kernel.errors import RuleBroken
+from registry.platform.kernel.intervals import Interval, earliest, remaining
+from registry.platform.kernel.time import (
+    LAST_DAY,
+    add_months,
+    civil_day,
+    day_after,
+    day_starts_at,
+    known_zone,
+    last_day_before,
+)
+
+
+class AmendedText(msgspec.Struct, kw_only=True, frozen=True):
+    """When a later version, an amendment or a renewal, was executed, and from when until when it means to hold."""
+
+    executed_at: datetime
+    starts_at: datetime
+    ends_at: datetime | None = None
+
+
+class AgreementDates(msgspec.Struct, kw_only=True, frozen=True):
+    """The dates that all parties share: of the original text, of what amended it, and of the whole."""
+
+    executed_at: datetime | None
+    starts_at: datetime
+    ends_at: datetime | None = None
+    # In the order of their version numbers, whenever they take effect: what is old may be recorded late.
+    amendments: tuple[AmendedText, ...] = ()
+    # Terminated or superseded; may lie in the future (termination with notice).
+    ended_at: datetime | None = None
+    # One that has not been lifted has no end.
+    suspensions: tuple[Interval, ...] = ()
+
+    @property
+    def last_ends_at(self) -> datetime | None:
+        """The end that the version gives the agreement which takes effect last."""
+        last = self.by_effect[-1] if self.amendments else 0
+        return self.amendments[last - 1].ends_at if last else self.ends_at
+
+    @property
+    def begins(self) -> tuple[datetime, ...]:
+        """From when each text, the original first, is meant to hold and is signed by all who had to."""
+        assert self.executed_at is not None
+        return (
+            max(self.executed_at, self.starts_at),
+            *(max(text.executed_at, text.starts_at) for text in self.amendments),
+        )
+
+    @property
+    def by_effect(self) -> list[int]:
+        """The texts in the order in which they take effect, whatever the order in which they were recorded.
+
+        Of two that take effect at once the one with the later first day comes last, else the one that was signed last,
+        else the one with the higher number.
+        """
+        begins = self.begins
+        meant = (self.starts_at, *(text.starts_at for text in self.amendments))
+        signed = (self.executed_at, *(text.executed_at for text in self.amendments))
+        return sorted(range(len(begins)), key=lambda n: (begins[n], meant[n], signed[n], n))
+
+
+class TextWindow(Interval, kw_only=True, frozen=True):
+    """A stretch in which one version is the text: 0 is the original, n the n-th amendment."""
+
+    text: int = 0
+
+
+class VerbalActivation(msgspec.Struct, kw_only=True, frozen=True):
+    """An agreement set in motion by word of mouth, to be ratified in writing by a deadline."""
+
+    ratify_by: datetime
+    ratified_at: datetime | None = None
+
+
+class PartyHistory(msgspec.Struct, kw_only=True, frozen=True):
+    """What one agency did as a party."""
+
+    # The instant at which the agency signed, confirmed or gave its word for itself; nobody else can bind it.
+    joined_at: datetime | None
+    # By the place of each text that it signed, from when that counts: no other binds it. Every text where None.
+    texts: Mapping[int, datetime] | None = None
+    # While it has not consented to parties that were let in before it was bound, and is asked for that.
+    unanswered: tuple[Interval, ...] = ()
+    # When the notice that it gave has run out.
+    leaves_at: datetime | None = None
+    # When another text that it signed takes this one's place for it.
+    released_at: datetime | None = None
+    # When it suspended its own participation.
+    suspensions: tuple[Interval, ...] = ()
+    # When a governing body's approval was present: None where local law asks for none, empty where it is
+    # lacking.
+    approvals: tuple[Interval, ...] | None = None
+    # When it is needed; always, where None.
+    approval_needed: tuple[Interval, ...] | None = None
+    verbal: VerbalActivation | None = None
+
+
+def utc_bounds(effective_on: date, expires_on: date | None, time_zone: str) -> tuple[datetime, datetime | None]:
+    """The instants [starts_at, ends_at) of an agreement's civil dates in its own IANA time zone.
+
+    It begins as `effective_on` begins and, as `expires_on` is its last day, ends as the day after begins;
+    without `expires_on` it has no end. Raises RuleBroken for an unknown zone, a date outside 1900–2200 and an
+    expiry that leaves no day.
+    """
+    zone = known_zone(time_zone, "/time_zone")
+    starts_at = day_starts_at(effective_on, zone)
+    if expires_on is None:
+        return starts_at, None
+    ends_at = day_starts_at(day_after(expires_on), zone)
+    if ends_at <= starts_at:
+        raise RuleBroken(
+            "The expiry date must not lie before the effective date; it is the last day in force.",
+            "expires_too_early",
+        )
+    return starts_at, ends_at
+
+
+def withdrawal_ends_at(notice_given_on: date, period: Period, time_zone: str) -> datetime:
+    """The instant at which a party that gave notice of withdrawal is no longer bound.
+
+    Thirty days' notice given on 1 June binds through 1 July, and so does a month's. Raises RuleBroken for a date
+    outside 1900–2200.
+    """
+    return day_starts_at(day_after(runs_out_on(notice_given_on, period)), ZoneInfo(time_zone))
+
+
+def term_end(first_ends_on: date, months: int) -> date:
+    """The last day of the term that ends `months` after the first one.
+
+    That is the corresponding day, or the month's last where it has no such day: four months after 30 December end on
+    30 April, a month after 30 January on 28 February. A term that ended with a month goes on to the end of one: half a
+    year after 30 June ends on 31 December, a year after 28 February 2027 on the 29th of 2028.
+    """
+    whole_months = (first_ends_on + timedelta(days=1)).day == 1
+    if whole_months:
+        return add_months(first_ends_on + timedelta(days=1), months) - timedelta(days=1)
+    return add_months(first_ends_on, months)
+
+
+class Renewal(msgspec.Struct, kw_only=True, frozen=True):
+    """A term that goes on by itself: by how many months, and how often at most (None: without end)."""
+
+    months: int
+    times: int | None = None
+
+
+def renewal_of(months: int | None, times: int | None) -> Renewal | None:
+    """How a term goes on by itself, from what is stored of it; None where it does not."""
+    return Renewal(months=months, times=times) if months else None
+
+
+def last_day(expires_on: date | None, renewal: Renewal | None) -> date | None:
+    """The last day that renewals can reach; None where there is none.
+
+    Each term's end is counted from the first one's, so that 31 January is not worn down to the 28th.
+    """
+    if expires_on is None or renewal is None:
+        return expires_on
+    return None if renewal.times is None else term_end(expires_on, renewal.months * renewal.times)
+
+
+def term_ends(expires_on: date, renewal: Renewal | None, not_before: date) -> Iterator[date]:
+    """The last days of the terms that end on `not_before` or later, in order; without end where renewals are."""
+    number, step = 0, renewal.months if renewal else 0
+    if step and not_before > expires_on:
+        number = max(((not_before.year - expires_on.year) * 12 + not_before.month - expires_on.month) // step - 1, 0)
+    while renewal is not None or number == 0:
+        if renewal is not None and renewal.times is not None and number > renewal.times:
+            return
+        ends_on = term_end(expires_on, number * step)
+        if ends_on > LAST_DAY:
+            return
+        if ends_on >= not_before:
+            yield ends_on
+        number += 1
+
+
+def running_term(expires_on: date, renewal: Renewal | None, day: date) -> date | None:
+    """The last day of the term that holds the day, of the first that is to come, else of the last; None beyond 2200."""
+    return next(term_ends(expires_on, renewal, day), None) or last_day(expires_on, renewal)
+
+
+def term_day(at: datetime, time_zone: str, *over_at: datetime | None) -> date:
+    """The day whose term runs at `at`: once it is over for good, by the first of those instants, its last day.
+
+    An agreement that has ended, or in which fewer than two parties are left, renews itself no more.
+    """
+    over = earliest(*over_at)
+    return civil_day(at, time_zone) if over is None or at < over else last_day_before(over, time_zone)
+
+
+class TextStatus(StrEnum):
+    """What the text that is shown of an instant is then."""
+
+    UNEXECUTED = "unexecuted"
+    UPCOMING = "upcoming"
+    CURRENT = "current"
+    ENDED = "ended"
+
+
+def text_at(windows: Sequence[TextWindow], at: datetime) -> tuple[TextWindow | None, TextStatus]:
+    """The text that holds at the instant; in a gap and after the end the last that did, before all the first to come.
+
+    `windows` are those of `text_windows`. In SQL it is `queries.in_force.text_shown_at`.
+    """
+    if not windows:
+        return None, TextStatus.UNEXECUTED
+    begun = [window for window in windows if window.start <= at]
+    if not begun:
+        return windows[0], TextStatus.UPCOMING
+    return begun[-1], TextStatus.CURRENT if begun[-1].contains(at) else TextStatus.ENDED
+
+
+def text_windows(dates: AgreementDates) -> tuple[TextWindow, ...]:
+    """Which version is the text when: on each day the one that took effect latest by then.
+
+    In order, disjoint, not empty. A version that was replaced does not come back when the one after it expires.
+    """
+    if dates.executed_at is None:
+        return ()
+    begins, order = dates.begins, dates.by_effect
+    ends = (dates.ends_at, *(text.ends_at for text in dates.amendments))
+    following = (*(begins[n] for n in order[1:]), None)
+    windows = (
+        TextWindow(text=n, start=begins[n], end=earliest(ends[n], dates.ended_at, replaced_at))
+        for n, replaced_at in zip(order, following, strict=True)
+    )
+    return tuple(window for window in windows if not window.is_empty())
+
+
+def party_windows(dates: AgreementDates, party: PartyHistory) -> tuple[TextWindow, ...]:
+    """The windows in which one party is bound, each by one version: disjoint, in order; none when it never is.
+
+    Bound is: executed, effective and not expired, not ended, not suspended as a whole or for itself; joined, by that
+    very text, and not past the end of its notice, nor released by a text that took this one's place; those that were
+    let in meanwhile consented to; its governing body's approval present where local law makes that a condition of
+    validity; and, after an activation by word of mouth, not past the deadline without ratification (a late ratification
+    binds from then on, not backwards).
+    """
+    if party.joined_at is None:
+        return ()
+    found: list[TextWindow] = []
+    for window in text_windows(dates):
+        signed_at = party.joined_at if party.texts is None else party.texts.get(window.text)
+        if signed_at is None:
+            continue
+        start = max(window.start, party.joined_at, signed_at)
+        span = Interval(start=start, end=earliest(window.end, party.leaves_at, party.released_at))
+        breaks = [*dates.suspensions, *party.suspensions, *party.unanswered, *_lacking_approval(span, party)]
+        if party.verbal is not None:
+            breaks.append(Interval(start=party.verbal.ratify_by, end=party.verbal.ratified_at))
+        found.extend(TextWindow(text=window.text, start=s.start, end=s.end) for s in remaining(span, breaks))
+    return tuple(found)
+
+
+def _lacking_approval(span: Interval, party: PartyHistory) -> Iterator[Interval]:
+    """The stretches of `span` in which an approval is needed and none lasts."""
+    if party.approvals is None:
+        return
+    for needed in (span,) if party.approval_needed is None else party.approval_needed:
+        stretch = Interval(start=max(span.start, needed.start), end=earliest(span.end, needed.end))
+        yield from remaining(stretch, party.approvals)
+
+
+class ApprovalChange(msgspec.Struct, frozen=True, order=True):
+    """From when an approval is needed, or is needed no more."""
+
+    starts_at: datetime
+    # An approval that was obtained says that one is needed; what is said of the rule itself goes before.
+    by_rule: bool
+    recorded_at: datetime
+    needed: bool
+
+
+def approval_needed(changes: Iterable[ApprovalChange]) -> tuple[Interval, ...]:
+    """When a party needs its governing body's approval: disjoint, in order, whatever the order of the changes."""
+    found: list[Interval] = []
+    begun: datetime | None = None
+    for change in sorted(changes):
+        if change.needed and begun is None:
+            begun = change.starts_at
+        elif not change.needed and begun is not None:
+            if begun < change.starts_at:
+                found.append(Interval(start=begun, end=change.starts_at))
+            begun = None
+    return (*found, Interval(start=begun)) if begun is not None else tuple(found)
+
+
+def bound_until(windows: Sequence[TextWindow]) -> tuple[datetime | None, ...]:
+    """For each window of a party, in order, when it stops being bound: where no other window follows at once."""
+    found: list[datetime | None] = []
+    for n in reversed(range(len(windows))):
+        goes_on = n + 1 < len(windows) and windows[n].end == windows[n + 1].start
+        found.append(found[-1] if goes_on else windows[n].end)
+    return tuple(reversed(found))
+
+
+def force_windows(parties: Iterable[Sequence[Interval]]) -> tuple[Interval, ...]:
+    """When at least two parties are bound at once: disjoint, not touching, in order."""
+    change: dict[datetime, int] = {}
+    for windows in parties:
+        for window in windows:
+            change[window.start] = change.get(window.start, 0) + 1
+            if window.end is not None:
+                change[window.end] = change.get(window.end, 0) - 1
+    found: list[Interval] = []
+    bound, since = 0, None
+    for at in sorted(change):
+        bound += change[at]
+        if bound >= 2 and since is None:
+            since = at
+        elif bound < 2 and since is not None:
+            found.append(Interval(start=since, end=at))
+            since = None
+    return (*found, Interval(start=since)) if since is not None else tuple(found)
+
+
+def first_instant_of_all(not_before: datetime, several: Sequence[Sequence[Interval]]) -> datetime | None:
+    """The first instant from `not_before` on at which each of the several has an interval; None where there is none."""
+    starts = [window.start for windows in several for window in windows if window.start > not_before]
+    for at in sorted([not_before, *starts]):
+        if all(any(window.contains(at) for window in windows) for windows in several):
+            return at
+    return None

@@ -1,0 +1,205 @@
+"""What a caller may do to an agreement now, and why not where it otherwise could."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.engine import Row
+
+from registry.agreements.instruments.consent import LEAVING, ProposalKind
+from registry.agreements.instruments.queries.consents import proposed_already
+from registry.agreements.instruments.queries.publications import OwnWords
+from registry.agreements.instruments.rules import (
+    NO_PART,
+    TRANSITIONS,
+    AgreementAction,
+    Stage,
+    custody_barred,
+    has_left,
+    notice_barred,
+    pause_barred,
+    rescission_barred,
+    stage_at,
+    takes_approvals,
+    unbound,
+    word_barred,
+)
+from registry.agreements.instruments.schemas.consenting import Proposal, ReportedAct
+from registry.platform.access.permissions import Action, Relation, refusal
+from registry.platform.access.principals import Principal
+from registry.platform.database.handles import Rows
+from registry.platform.kernel.actions import AllowedAction, offer
+
+# What is done to the text on its way, and what to the agreement as a whole.
+_TO_THE_TEXT = (
+    (AgreementAction.SUBMIT, Action.AGREEMENTS_UPDATE),
+    (AgreementAction.SEND_BACK, Action.AGREEMENTS_UPDATE),
+    (AgreementAction.APPROVE, Action.AGREEMENTS_REVIEW),
+    (AgreementAction.SEND_FOR_SIGNATURE, Action.AGREEMENTS_UPDATE),
+    (AgreementAction.WITHDRAW, Action.AGREEMENTS_UPDATE),
+)
+
+
+def relations(principal: Principal, row: Row[Any]) -> list[Relation]:
+    """How the caller's agency stands to an agreement."""
+    held: list[Relation] = ["custodian"] if row.custodian_id == principal.agency_id else []
+    if row.is_invited:
+        return [*held, "invited"]
+    return [*held, "party"] if row.is_party else held
+
+
+def is_amendment_drafted(row: Row[Any]) -> bool:
+    """Whether the custodian is writing at an amendment that nobody else has seen."""
+    return row.amendment_id is not None and row.amendment_sha256 is None
+
+
+def allowed_actions(
+    principal: Principal,
+    row: Row[Any],
+    parties: Rows,
+    words: OwnWords,
+    reported: Sequence[ReportedAct],
+    proposed: Sequence[Proposal],
+    now: datetime,
+) -> list[AllowedAction]:
+    """The actions that the caller's roles reach, each allowed now or withheld with the reason.
+
+    The reasons are those of the commands: one rule says of each act both whether it is offered and whether it is done.
+    """
+    held = relations(principal, row)
+    stage = _stage(row, now)
+    text = Stage(row.amendment_stage) if row.amendment_id is not None else stage
+    offers = []
+    if refusal(principal, Action.AGREEMENTS_UPDATE, held) is None:
+        offers.append(offer("update", withheld=None if text is Stage.DRAFT else "Only a draft can be edited."))
+    for step, permission in _TO_THE_TEXT:
+        if refusal(principal, permission, held) is None:
+            offers.append(offer(step, withheld=_bar(text, step, "its text")))
+    if refusal(principal, Action.AGREEMENTS_UPDATE, held) is None:
+        open_already = None if row.amendment_id is None else "An amendment is open already."
+        bar = _bar(stage, AgreementAction.AMEND, "the agreement") or open_already
+        offers += [offer("amend", withheld=bar), offer("record_amendment", withheld=bar)]
+        offers.append(offer("offer_custody", withheld=None if row.is_shared else "No other party knows of it yet."))
+    if refusal(principal, Action.AGREEMENTS_SIGN, held) is None and {"party", "invited"} & {*held}:
+        own = next(party for party in parties if party.agency_id == principal.agency_id)
+        offers += _own_hand(principal.agency_id, row, own, now)
+        offers += _for_all(principal.agency_id, row, own, proposed, now)
+        offers += _own_leave(row, own, reported, now)
+        offers += _own_law(principal.agency_id, row, now)
+        offers += _own_word(words, bound=own.joined_at is not None and own.joined_at <= now)
+    if refusal(principal, Action.AGREEMENTS_REPORT, held) is None:
+        offers.append(offer("report_act", withheld=_no_report(principal, row, parties, now)))
+    return offers
+
+
+def _no_report(principal: Principal, row: Row[Any], parties: Rows, now: datetime) -> str | None:
+    """Why the caller reports nothing of others: nobody is bound, or its own agency is not, and keeps no file of it."""
+    if row.executed_at is None:
+        return "Nobody is bound by it yet."
+    if not row.is_party or row.custodian_id == principal.agency_id:
+        return None
+    own = next(party for party in parties if party.agency_id == principal.agency_id)
+    bound = own.joined_at is not None and own.joined_at <= now
+    gone = any(at is not None and at <= now for at in (own.leaves_at, own.released_at))
+    return None if bound and not gone else "Your agency is not bound by it."
+
+
+def _stage(row: Row[Any], now: datetime) -> Stage:
+    return stage_at(Stage(row.stage), row.terminated_at, now, superseded=bool(row.superseded))
+
+
+def _bar(stage: Stage, step: AgreementAction, what: str) -> str | None:
+    return None if (stage, step) in TRANSITIONS else f"Not while {what} is {stage}."
+
+
+def _amendment_is_out(row: Row[Any]) -> bool:
+    """An amendment is signed by whom it needs, whether its agreement is suspended or not."""
+    return row.amendment_id is not None and bool(row.amendment_stage == Stage.OUT_FOR_SIGNATURE)
+
+
+def _own_hand(agency_id: UUID, row: Row[Any], own: Row[Any], now: datetime) -> Iterator[AllowedAction]:
+    """How a party binds itself, or says that it does not."""
+    stage = _stage(row, now)
+    not_now = f"Not while the agreement is {stage}."
+    if _amendment_is_out(row):
+        yield offer("sign")
+        yield offer("confirm")
+    else:
+        signed = None if own.manner is None else "Your agency has signed this version already."
+        signable = (stage, AgreementAction.SIGN) in TRANSITIONS
+        yield offer("sign", withheld=signed if signable else not_now)
+        yield offer("confirm", withheld=signed if stage is Stage.EXECUTED else not_now)
+    out = _amendment_is_out(row) or stage is Stage.OUT_FOR_SIGNATURE
+    yield offer("decline_to_sign", withheld=None if out else "No text is out for signature.")
+    joinable = stage in (Stage.EXECUTED, Stage.SUSPENDED) and own.joined_at is None
+    nothing: str | None = "There is nothing here to join."
+    if own.joined_at is not None and own.joined_at > now:
+        nothing = "It is reported that your agency signed or agreed: contest that report instead."
+    yield offer("decline_to_join", withheld=None if joinable else nothing)
+    if row.custodian_id == agency_id:
+        yield offer("activate_verbally", withheld=_bar(stage, AgreementAction.ACTIVATE_VERBALLY, "the agreement"))
+    else:
+        yield offer("agree_verbally", withheld=word_barred(stage, row.ratify_by, row.terminated_at, own.joined_at, now))
+
+
+def _for_all(
+    agency_id: UUID, row: Row[Any], own: Row[Any], proposed: Sequence[Proposal], now: datetime
+) -> Iterator[AllowedAction]:
+    """What a party that is bound proposes to all."""
+    stage = _stage(row, now)
+    no_part = NO_PART if unbound(own.joined_at, own.leaves_at, own.released_at, now) else None
+    pausing, pause = AgreementAction.SUSPEND, ProposalKind.SUSPENSION
+    if stage is Stage.SUSPENDED:
+        pausing, pause = AgreementAction.REINSTATE, ProposalKind.REINSTATEMENT
+    for name, step, kind in (
+        ("terminate", AgreementAction.TERMINATE, ProposalKind.END),
+        ("supersede", AgreementAction.SUPERSEDE, ProposalKind.SUPERSESSION),
+        ("add_parties", AgreementAction.ADD_PARTIES, None),
+        ("propose_suspension", pausing, pause),
+    ):
+        already = None if kind is None else proposed_already(proposed, kind, agency_id)
+        yield offer(name, withheld=_bar(stage, step, "the agreement") or no_part or already)
+
+
+def _own_leave(row: Row[Any], own: Row[Any], reported: Sequence[ReportedAct], now: datetime) -> Iterator[AllowedAction]:
+    """What a party does for itself to stop being bound."""
+    stage = _stage(row, now)
+    is_unbound = unbound(own.joined_at, own.leaves_at, own.released_at, now)
+    paused = own.suspended_at is not None
+    bar = pause_barred(stage, row.terminated_at, now, paused=paused)
+    yield offer("suspend", withheld=bar or (NO_PART if is_unbound else None))
+    yield offer("reinstate", withheld=None if paused else "Your agency has not suspended its participation.")
+    by_others = any(
+        each.agency.id == own.agency_id and each.kind in LEAVING and each.status == "open" for each in reported
+    )
+    bar = notice_barred(
+        stage,
+        row.terminated_at,
+        now,
+        is_unbound=own.joined_at is None or has_left(own.leaves_at, own.released_at, now),
+        notice_on=own.withdrawal_notice_on,
+        own=not by_others,
+    )
+    yield offer("give_notice", withheld=bar)
+    yield offer("rescind_notice", withheld=rescission_barred(own.leaves_at, now, own=not by_others))
+
+
+def _own_law(agency_id: UUID, row: Row[Any], now: datetime) -> Iterator[AllowedAction]:
+    """What a party says of its governing body, and of the keeping that it is offered."""
+    stage = _stage(row, now)
+    closed = None if takes_approvals(stage) else f"Not while the agreement is {stage}."
+    yield offer("record_approval", withheld=closed)
+    yield offer("set_approval_rule", withheld=closed)
+    offered = row.custody_offered_to_id == agency_id
+    drafted = is_amendment_drafted(row)
+    yield offer("accept_custody", withheld=custody_barred(offered=offered, amendment_drafted=drafted))
+    yield offer("decline_custody", withheld=custody_barred(offered=offered, amendment_drafted=False))
+
+
+def _own_word(words: OwnWords, *, bound: bool) -> Iterator[AllowedAction]:
+    """What a party says of what is marked public, for itself."""
+    asked = None if words.may_agree else "Nothing here waits for your agency's word to be published."
+    yield offer("agree_to_publish", withheld=asked)
+    may_stop = words.may_stop or (words.was_not_asked and bound)
+    yield offer("stop_publishing", withheld=None if may_stop else "Nothing here is published on your agency's word.")

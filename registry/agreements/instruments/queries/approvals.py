@@ -1,0 +1,61 @@
+"""Whether a party needs its governing body's approval at an instant, and until when those it obtained last."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from registry.agreements.instruments.tables import agreement_approval, agreement_approval_rule, agreement_party
+
+_RULE, _APPROVAL = agreement_approval_rule, agreement_approval
+
+
+def _of_party(table: sa.Table) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        table.c.agreement_id == agreement_party.c.agreement_id, table.c.agency_id == agreement_party.c.agency_id
+    )
+
+
+def approval_needed_at(at: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """`in_force.approval_needed` in SQL: the last that was said by `at`, of the rule or by an approval obtained."""
+    rule = (
+        sa.select(_RULE.c.required)
+        .where(_of_party(_RULE), _RULE.c.starts_at <= at)
+        .order_by(_RULE.c.starts_at.desc(), _RULE.c.recorded_at.desc(), _RULE.c.required.desc())
+        .limit(1)
+        .correlate(agreement_party)
+        .scalar_subquery()
+    )
+    later = _RULE.alias("later_rule")
+    said_since = sa.select(sa.literal(1)).where(
+        later.c.agreement_id == _APPROVAL.c.agreement_id,
+        later.c.agency_id == _APPROVAL.c.agency_id,
+        later.c.starts_at >= _APPROVAL.c.recorded_at,
+        later.c.starts_at <= at,
+    )
+    obtained = (
+        sa.select(sa.literal(1))
+        .where(_of_party(_APPROVAL), _APPROVAL.c.recorded_at <= at, ~said_since.exists())
+        .correlate(agreement_party)
+        .exists()
+    )
+    return sa.or_(obtained, sa.func.coalesce(rule, sa.false()))
+
+
+def needed_from() -> sa.ScalarSelect[Any]:
+    """The day from which the last rule that asks for an approval does, however far ahead; None without one."""
+    return (
+        sa.select(sa.func.max(_RULE.c.effective_on))
+        .where(_of_party(_RULE), _RULE.c.required)
+        .correlate(agreement_party)
+        .scalar_subquery()
+    )
+
+
+def will_be_needed(at: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """Whether a rule that begins after `at` asks for an approval."""
+    return (
+        sa.select(sa.literal(1))
+        .where(_of_party(_RULE), _RULE.c.required, _RULE.c.starts_at > at)
+        .correlate(agreement_party)
+        .exists()
+    )

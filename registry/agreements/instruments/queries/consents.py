@@ -1,0 +1,209 @@
+"""What is reported, proposed and consented to, as those see it whom it concerns, and what waits for whose answer."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, cast
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Row
+
+from registry.agreements.instruments.consent import CONTEST_PERIOD, ProposalKind, ReportStatus, in_effect_from
+from registry.agreements.instruments.consent_tables import (
+    agreement_consent,
+    agreement_proposal,
+    agreement_publication,
+    agreement_publication_consent,
+    agreement_reported_act,
+)
+from registry.agreements.instruments.queries.visibility import administers, known_to, still_bound
+from registry.agreements.instruments.schemas.consenting import ConsentGiven, Proposal, ReportedAct, ShownStatus
+from registry.agreements.instruments.tables import agreement, agreement_party
+from registry.directory.agencies.schemas import AgencyReference
+from registry.directory.agencies.tables import agency
+from registry.platform.access.principals import Principal
+from registry.platform.database.handles import Read
+
+_ID = sa.bindparam("id", type_=agreement.c.id.type)
+_NOW = sa.bindparam("now", type_=agreement.c.starts_at.type)
+_report, _proposal, _consent = agreement_reported_act, agreement_proposal, agreement_consent
+_publication, _word = agreement_publication, agreement_publication_consent
+_NAMES = sa.select(agency.c.id, agency.c.name).where(
+    agency.c.id.in_(sa.bindparam("ids", type_=agency.c.id.type, expanding=True))
+)
+_REPORTS = sa.select(_report).where(_report.c.agreement_id == _ID).order_by(_report.c.id)
+_successor = agreement.alias("successor")
+_PROPOSALS = (
+    sa.select(
+        _proposal,
+        _successor.c.id.label("known_successor_id"),
+        _consent.c.agency_id,
+        _consent.c.counts_from,
+        sa.and_(agreement_party.c.agency_id.is_not(None), _consent.c.counts_from.is_(None)).label("outstanding"),
+    )
+    .outerjoin(_consent, _consent.c.proposal_id == _proposal.c.id)
+    .outerjoin(
+        agreement_party,
+        sa.and_(
+            agreement_party.c.agreement_id == _proposal.c.agreement_id,
+            agreement_party.c.agency_id == _consent.c.agency_id,
+            still_bound(),
+        ),
+    )
+    .where(_proposal.c.agreement_id == _ID, _proposal.c.taken_back_at.is_(None))
+    .order_by(_proposal.c.id, agreement_party.c.ordinal)
+)
+_SHOWN = {
+    who: _PROPOSALS.outerjoin(
+        _successor, sa.and_(_successor.c.id == _proposal.c.successor_id, known_to(administrator=who, of=_successor))
+    )
+    for who in (False, True)
+}
+
+
+async def reported_acts(
+    read: Read, agreement_id: UUID, now: datetime, *, only_of: UUID | None = None
+) -> list[ReportedAct]:
+    """What was reported in the agreement, in order; for who sees it in public only what its own agency reported."""
+    rows = [
+        row
+        for row in await read.fast(_REPORTS, {"id": agreement_id})
+        if only_of is None or row.recorded_by_id == only_of
+    ]
+    names = await _named(read, {each for row in rows for each in (row.agency_id, row.recorded_by_id)})
+    return [_reported(row, now, names) for row in rows]
+
+
+async def _named(read: Read, ids: Collection[UUID]) -> dict[UUID, AgencyReference]:
+    """The agencies of these ids, with their names."""
+    if not ids:
+        return {}
+    return {row.id: AgencyReference(id=row.id, name=row.name) for row in await read.all(_NAMES, {"ids": list(ids)})}
+
+
+def _reported(row: Row[Any], now: datetime, names: Mapping[UUID, AgencyReference]) -> ReportedAct:
+    status = ReportStatus(row.status)
+    effect_from = in_effect_from(status, row.notified_at, row.answered_at)
+    shown: str = status
+    if status is ReportStatus.OPEN and effect_from is not None and effect_from <= now:
+        shown = "uncontested"
+    return ReportedAct(
+        id=row.id,
+        agency=names[row.agency_id],
+        kind=row.kind,
+        acted_on=row.acted_on,
+        evidence_sha256=row.evidence_sha256,
+        reason=row.reason,
+        recorded_by=names[row.recorded_by_id],
+        recorded_at=row.recorded_at,
+        notified_at=row.notified_at,
+        status=cast(ShownStatus, shown),
+        because=row.because if status is ReportStatus.UNCONFIRMED else None,
+        takes_effect_at=effect_from,
+        answer=row.answer_reason,
+        proposal_id=row.proposal_id,
+    )
+
+
+async def proposals(read: Read, principal: Principal, agreement_id: UUID, now: datetime) -> list[Proposal]:
+    """What was proposed to all and not taken back, in order, with who has consented and who has not.
+
+    The agreement that is to take this one's place is named to those alone that may know of it.
+    """
+    groups: dict[UUID, list[Row[Any]]] = {}
+    asked = {"id": agreement_id, "now": now, "viewer": principal.agency_id}
+    for row in await read.fast(_SHOWN[administers(principal)], asked):
+        groups.setdefault(row.id, []).append(row)
+    newcomers = {rows[0].id: newcomers_of(rows[0]) for rows in groups.values()}
+    ids = {row.proposed_by_id for rows in groups.values() for row in rows} | {
+        n for ids in newcomers.values() for n in ids
+    }
+    ids |= {row.agency_id for rows in groups.values() for row in rows if row.agency_id is not None}
+    names = await _named(read, ids)
+    return [_shown(rows, newcomers[rows[0].id], names) for rows in groups.values()]
+
+
+def proposed_already(
+    found: Iterable[Proposal], kind: ProposalKind, agency_id: UUID, newcomer_ids: Collection[UUID] = ()
+) -> str | None:
+    """Why the agency cannot propose that: the like of it waits for consents, with what there is to do about it.
+
+    Of newcomers that is a proposal to let one of the same agencies sign.
+    """
+    for each in found:
+        others = bool(newcomer_ids) and not any(party.id in newcomer_ids for party in each.newcomers)
+        if each.kind != kind or each.agreed_at is not None or others:
+            continue
+        waits = ", ".join(party.name for party in each.outstanding) or "nobody's consent"
+        if each.proposed_by.id == agency_id:
+            return (
+                f"Your agency has proposed that already. It waits for {waits}; take it back to propose something else."
+            )
+        return (
+            f"{each.proposed_by.name} has proposed that already, and it waits for {waits}: consent to it, or have it "
+            "taken back first."
+        )
+    return None
+
+
+def newcomers_of(row: Row[Any]) -> tuple[UUID, ...]:
+    """The agencies that a proposal would let sign."""
+    return () if row.newcomer_ids is None else msgspec.json.decode(row.newcomer_ids, type=tuple[UUID, ...])
+
+
+def _shown(rows: Sequence[Row[Any]], newcomers: Sequence[UUID], names: Mapping[UUID, AgencyReference]) -> Proposal:
+    row = rows[0]
+    asked = [each for each in rows if each.agency_id is not None]
+    return Proposal(
+        id=row.id,
+        kind=row.kind,
+        ground=row.ground,
+        clause=row.clause,
+        proposed_by=names[row.proposed_by_id],
+        proposed_at=row.proposed_at,
+        not_before=row.not_before,
+        reason=row.reason,
+        newcomers=[names[each] for each in newcomers],
+        by_agreement_id=row.known_successor_id,
+        agreed_at=row.agreed_at,
+        consents=[ConsentGiven(agency=names[each.agency_id], counts_from=each.counts_from) for each in asked],
+        outstanding=[names[each.agency_id] for each in asked if each.outstanding],
+    )
+
+
+def awaits(agency_bind: str = "viewer", of: sa.FromClause = agreement) -> sa.ColumnElement[bool]:
+    """Agreements in which a report, a proposal or a publication waits for the agency's answer at `now`."""
+    agency_id = sa.bindparam(agency_bind, type_=agreement.c.id.type)
+    long_ago = sa.bindparam("contestable_from", type_=agreement.c.starts_at.type)
+    reports = sa.select(_report.c.agreement_id).where(
+        _report.c.agency_id == agency_id,
+        sa.or_(
+            _report.c.status.in_([ReportStatus.UNSECONDED, ReportStatus.UNCONFIRMED]),
+            sa.and_(_report.c.status == ReportStatus.OPEN, _report.c.notified_at > long_ago),
+        ),
+    )
+    consents = (
+        sa.select(_proposal.c.agreement_id)
+        .join(_consent, _consent.c.proposal_id == _proposal.c.id)
+        .join(
+            agreement_party,
+            sa.and_(
+                agreement_party.c.agreement_id == _proposal.c.agreement_id,
+                agreement_party.c.agency_id == _consent.c.agency_id,
+                still_bound(),
+            ),
+        )
+        .where(_proposal.c.taken_back_at.is_(None), _consent.c.agency_id == agency_id, _consent.c.counts_from.is_(None))
+    )
+    words = (
+        sa.select(_publication.c.agreement_id)
+        .join(_word, _word.c.publication_id == _publication.c.id)
+        .where(_word.c.agency_id == agency_id, _word.c.agrees.is_(None))
+    )
+    return of.c.id.in_(sa.union(reports, consents, words))
+
+
+def contestable_from(now: datetime) -> datetime:
+    """Reports of which a party was notified after this can still be contested."""
+    return now - CONTEST_PERIOD

@@ -1,0 +1,246 @@
+"""One agreement as a caller may see it at an instant: by its side, its role and the sensitivity of each provision."""
+
+from datetime import date, datetime
+from typing import Any, cast
+from uuid import UUID
+
+import msgspec
+from sqlalchemy.engine import Row
+
+from registry.agreements.instruments.in_force import renewal_of, running_term, term_day, text_at, text_windows
+from registry.agreements.instruments.notice import Period, read_notice
+from registry.agreements.instruments.queries.actions import allowed_actions
+from registry.agreements.instruments.queries.authorities import revocations
+from registry.agreements.instruments.queries.consents import proposals, reported_acts
+from registry.agreements.instruments.queries.declining import declined_by
+from registry.agreements.instruments.queries.evidence import Papers, papers_on_file, shown_evidence
+from registry.agreements.instruments.queries.parties import PARTIES, about_authorities, about_dissolutions, shown_party
+from registry.agreements.instruments.queries.provisions import (
+    VersionTerm,
+    may_read_restricted,
+    provisions_of,
+    remarks_on_text,
+    term_of_version,
+    withheld_terms,
+)
+from registry.agreements.instruments.queries.publications import OwnWords, publication_in
+from registry.agreements.instruments.queries.rows import SHOWN, Moment, shown_rows
+from registry.agreements.instruments.queries.signed_text import as_signed
+from registry.agreements.instruments.queries.texts import dates_of, intervals_of, texts_of
+from registry.agreements.instruments.queries.visibility import (
+    administers,
+)
+from registry.agreements.instruments.queries.waiting import Waiting, separated, waiting_for
+from registry.agreements.instruments.remarks import Remark, about_notice, about_papers, about_texts
+from registry.agreements.instruments.rules import Stage, derived_status, last_notice_day, stage_at
+from registry.agreements.instruments.schemas.consenting import ReportedAct
+from registry.agreements.instruments.schemas.shown import (
+    Agreement,
+    Amendment,
+    Successor,
+    SuspensionPeriod,
+)
+from registry.agreements.instruments.schemas.words import AgreementStatus
+from registry.agreements.instruments.terms import Terms, without
+from registry.directory.agencies.schemas import AgencyReference
+from registry.platform.access.principals import Principal
+from registry.platform.database.handles import Read
+from registry.platform.kernel.actions import AllowedAction
+from registry.platform.kernel.intervals import earliest
+from registry.platform.kernel.time import last_day_before
+
+
+async def get_agreement(
+    read: Read,
+    principal: Principal,
+    agreement_id: UUID,
+    now: datetime,
+    *,
+    as_of: datetime | None = None,
+    reveal: bool = False,
+) -> Agreement:
+    """One agreement as the caller may see it, at `as_of` or now; restricted text only with `reveal`.
+
+    What may be done is said of now alone.
+    Whoever reveals records the reading first: the answers to changes do not, since they are kept to be repeated.
+    Raises NotFound.
+    """
+    at = as_of or now
+    moment: Moment = "now" if as_of is None else "past"
+    row, *_ = rows = await shown_rows(read, SHOWN, principal, agreement_id, moment, at)
+    whole = bool(row.shared)
+    if row.signed and not whole:
+        return await as_signed(read, principal, row, at, reveal=reveal)
+    parties = await read.fast(PARTIES, {"id": agreement_id, "version_id": row.version_id, "at": at})
+    suspensions = intervals_of(rows, "suspension")
+    revealed = reveal and may_read_restricted(principal, row)
+    provisions = await provisions_of(read, row.version_id, whole=whole, restricted=revealed)
+    terms = msgspec.json.decode(row.terms, type=Terms)
+    withheld = withheld_terms(terms, provisions)
+    stage = stage_at(Stage(row.stage), row.terminated_at, now, superseded=bool(row.superseded))
+    dates, force = dates_of(row, texts_of(rows), suspensions), intervals_of(rows, "force")
+    status = derived_status(
+        stage,
+        dates,
+        at,
+        joined=sum(party.joined_at is not None and party.joined_at <= max(at, now) for party in parties),
+        force=force,
+        notice=intervals_of(rows, "notice"),
+        pauses=intervals_of(rows, "pause"),
+        superseded=bool(row.superseded),
+    )
+    whole_term = row if row.executed_at is not None else term_of_version(row)
+    window, text_status = text_at(text_windows(dates), at)
+    # The last text ends as the agreement does; one before it gives way to the next.
+    over = [dates.ended_at, force[-1].end if force else None, window.end if window is not None else None]
+    term_ends_on = _term_ends_on(term_of_version(row), term_day(at, row.time_zone, *over))
+    ends_on, to_renew_on = _cut_short(term_ends_on, dates.ended_at, row.time_zone)
+    notice = read_notice(whole_term.notice)
+    ids = [party.agency_id for party in parties]
+    numbers = [each.stretch_no for each in rows if each.stretch == "text"]
+    papers: Papers = {}
+    if whole and row.any_filed and any((row.its_evidence_sha256, *(each.evidence_sha256 for each in parties))):
+        papers = await papers_on_file(read, agreement_id)
+    resting = [party.authority_id for party in parties if party.authority_id is not None] if whole else []
+    revoked = await revocations(read, resting)
+    shown = [
+        shown_party(
+            party, _last_notice_on(to_renew_on, notice.of(party.agency_id)), papers, revoked, row.time_zone, whole=whole
+        )
+        for party in parties
+        if whole or party.may_be_named
+    ]
+    evidence = shown_evidence(row.its_evidence_sha256, row.its_evidence_location, papers) if whole else None
+    remarks: list[Remark] = []
+    if whole:
+        remarks += about_papers(row.version_no, evidence, [each.signature.evidence for each in shown if each.signature])
+        remarks += about_texts(dates, numbers, force, row.time_zone)
+        remarks += about_dissolutions(parties, row.time_zone, at)
+        remarks += [*about_notice(notice, ids), *remarks_on_text(provisions, row.terms, term_of_version(row))]
+    remarks += about_authorities(row.version_no, shown)
+    publication, words = None, OwnWords()
+    if whole and row.any_publication:
+        publication, words = await publication_in(read, principal.agency_id, row, parties)
+    waiting, declined = Waiting(), []
+    if whole and row.any_declined:
+        declined = await declined_by(read, agreement_id=agreement_id)
+    if whole and as_of is None:
+        waiting = await waiting_for(read, principal.agency_id, *_on_its_way(row), now, declined)
+    reported: list[ReportedAct] = []
+    if row.any_reported and (whole or administers(principal)):
+        reported = await reported_acts(read, row.id, now, only_of=None if whole else principal.agency_id)
+    proposed = await proposals(read, principal, row.id, now) if whole and row.any_proposed else []
+    offers: list[AllowedAction] = []
+    if as_of is None:
+        offers = waiting.held_back(allowed_actions(principal, row, parties, words, reported, proposed, now))
+        offers = await separated(read, principal, row, _on_its_way(row)[0], offers)
+    return Agreement(
+        id=row.id,
+        number=row.number,
+        title=row.version_title,
+        kind=row.kind,
+        custodian_agency=AgencyReference(id=row.custodian_id, name=row.custodian_name),
+        stage=stage,
+        status=cast(AgreementStatus, status.value),
+        as_of=at,
+        view="party" if whole else "public",
+        time_zone=row.time_zone,
+        effective_on=row.effective_on,
+        expires_on=whole_term.expires_on,
+        auto_renew_months=whole_term.auto_renew_months,
+        auto_renew_times=whole_term.auto_renew_times,
+        term_ends_on=ends_on,
+        starts_at=row.starts_at,
+        ends_at=earliest(whole_term.ends_at, dates.ended_at),
+        binds_from=force[0].start if force else None,
+        notice=notice if whole else msgspec.structs.replace(notice, addressees=[]),
+        last_notice_on=_last_notice_on(to_renew_on, notice.general),
+        review_every_months=row.review_every_months,
+        executed_at=row.executed_at,
+        ratify_by=row.ratify_by,
+        terminated_at=row.terminated_at,
+        superseded_by=_superseded_by(row) if whole else None,
+        custody_offered_to=_custody_offered_to(row) if whole else None,
+        suspensions=[SuspensionPeriod(start=s.start, end=s.end) for s in suspensions],
+        version_no=row.version_no,
+        version_status=text_status,
+        version_kind=row.its_kind,
+        version_effective_on=row.its_effective_on,
+        version_sha256=row.sha256 if whole else None,
+        evidence=evidence,
+        amendment=_amendment(principal, row) if whole else None,
+        categories=terms.categories,
+        terms=without(terms, withheld) if whole else None,
+        terms_withheld=withheld if whole else [],
+        provisions=provisions,
+        parties=shown,
+        reported_acts=reported,
+        proposals=proposed,
+        publication=publication,
+        signing=waiting.signing,
+        declined_by=declined,
+        remarks=remarks,
+        allowed_actions=offers,
+        version=row.version,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def _superseded_by(row: Row[Any]) -> Successor | None:
+    """Where the caller may not know of that agreement, not even its id is shown."""
+    if row.successor_id is None:
+        return None
+    return Successor(id=row.successor_id, number=row.successor_number)
+
+
+def _custody_offered_to(row: Row[Any]) -> AgencyReference | None:
+    if row.custody_offered_to_id is None:
+        return None
+    return AgencyReference(id=row.custody_offered_to_id, name=row.custody_offered_to_name)
+
+
+def _term_ends_on(term: VersionTerm, day: date) -> date | None:
+    """The last day of the version's term that holds the day; of its last one when all are over."""
+    if term.expires_on is None:
+        return None
+    return running_term(term.expires_on, renewal_of(term.auto_renew_months, term.auto_renew_times), day)
+
+
+def _cut_short(term_ends_on: date | None, ended_at: datetime | None, time_zone: str) -> tuple[date | None, date | None]:
+    """The last day of a term that the agreed end of the agreement may cut short, and the day on which it may renew.
+
+    What ends before the term is over has no renewal that a notice could keep away.
+    """
+    if ended_at is None:
+        return term_ends_on, term_ends_on
+    last = last_day_before(ended_at, time_zone)
+    if term_ends_on is not None and term_ends_on <= last:
+        return term_ends_on, term_ends_on
+    return last, None
+
+
+def _last_notice_on(ends_on: date | None, period: Period | None) -> date | None:
+    return None if ends_on is None or period is None else last_notice_day(ends_on, period)
+
+
+def _on_its_way(row: Row[Any]) -> tuple[UUID, Stage]:
+    """The version that review and signatures are about, and its stage: the amendment's where there is one."""
+    if row.amendment_id is not None:
+        return row.amendment_version_id, Stage(row.amendment_stage)
+    return row.version_id, Stage(row.stage)
+
+
+def _amendment(principal: Principal, row: Row[Any]) -> Amendment | None:
+    """The amendment on its way; while it is a draft, its custodian's alone."""
+    drafted = row.amendment_sha256 is None
+    if row.amendment_id is None or (drafted and row.custodian_id != principal.agency_id):
+        return None
+    return Amendment(
+        version_no=row.amendment_no,
+        version_sha256=row.amendment_sha256,
+        kind=row.amendment_kind,
+        stage=row.amendment_stage,
+        title=row.amendment_title,
+        effective_on=row.amendment_effective_on,
+    )

@@ -1,0 +1,294 @@
+"""Who has an agreement in force with whom, answered from `agreement_party_window`.
+
+The criteria here are what other rooms build their own statements with: they ask about the agency in the bind
+`viewer` at the instant in the bind `at`. Two agencies are partners when both have a window of the same agreement that
+contains the instant; an agency is never its own partner.
+"""
+
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+from msgspec import Struct
+from sqlalchemy.engine import Row
+from sqlalchemy.sql.selectable import FromClause
+
+from registry.agreements.instruments.queries.visibility import is_published
+from registry.agreements.instruments.rules import AgreementKind
+from registry.agreements.instruments.tables import (
+    agreement,
+    agreement_coverage,
+    agreement_party,
+    agreement_party_window,
+    agreement_text_window,
+    agreement_version,
+)
+from registry.agreements.instruments.terms import Terms
+from registry.directory.agencies.tables import agency
+from registry.directory.taxonomy.tables import category_closure
+from registry.platform.database.handles import Read
+
+OPEN_END = datetime(9999, 12, 31, tzinfo=UTC)
+"""How a window without end is stored."""
+
+_ID = agreement.c.id.type
+_AT = sa.bindparam("at", type_=agreement_party_window.c.starts_at.type)
+_VIEWER = sa.bindparam("viewer", type_=_ID)
+
+
+def end_of(stored: datetime | None) -> datetime | None:
+    """The end of a stored window; None where it has none."""
+    return None if stored == OPEN_END else stored
+
+
+def shown_to_partners() -> sa.ColumnElement[bool]:
+    """Agencies that show `viewer` more than their name: itself, its partners in force, all where `administrator`."""
+    everyone = sa.bindparam("administrator", type_=sa.Boolean)
+    return sa.or_(everyone, agency.c.id == _VIEWER, agency.c.id.in_(partners_in_force()))
+
+
+def text_shown_at(at: sa.ColumnElement[Any] = _AT) -> sa.ColumnElement[Any]:
+    """The version that is the agreement's text then: `in_force.text_at`. NULL where none was ever executed."""
+    its = agreement_text_window.alias("shown_text")
+    versions = sa.select(its.c.version_id).where(its.c.agreement_id == agreement.c.id).correlate(agreement).limit(1)
+    begun = versions.where(its.c.starts_at <= at).order_by(its.c.starts_at.desc())
+    to_come = versions.where(its.c.starts_at > at).order_by(its.c.starts_at)
+    return sa.func.coalesce(begun.scalar_subquery(), to_come.scalar_subquery())
+
+
+def text_shown_to_others_at(at: sa.ColumnElement[Any] = _AT) -> sa.ColumnElement[Any]:
+    """As `text_shown_at`, of a published agreement, for who is no party: the newest text where that one is not."""
+    newest, shown = agreement_version.alias("newest_text"), text_shown_at(at)
+    its = sa.select(newest.c.id).where(
+        newest.c.agreement_id == agreement.c.id, newest.c.no == agreement.c.current_version
+    )
+    return sa.case((is_published(shown), shown), else_=its.correlate(agreement).scalar_subquery())
+
+
+def _holds(window: FromClause) -> sa.ColumnElement[bool]:
+    """The window contains the instant asked about."""
+    return sa.and_(window.c.starts_at <= _AT, window.c.ends_at > _AT)
+
+
+def _pairs(*columns: Any, helping: bool = False) -> tuple[sa.Select[Any], FromClause]:
+    """The viewer's windows that contain the instant, each with those of the others; and the others' windows.
+
+    With `helping`, only those under which the other assists the viewer.
+    """
+    mine = agreement_party_window.alias("mine")
+    theirs = agreement_party_window.alias("theirs")
+    statement = (
+        sa.select(*(columns or (theirs.c.agency_id,)))
+        .select_from(mine.join(theirs, theirs.c.agreement_id == mine.c.agreement_id))
+        .where(mine.c.agency_id == _VIEWER, _holds(mine), _holds(theirs), theirs.c.agency_id != mine.c.agency_id)
+    )
+    return statement.where(mine.c.requests, theirs.c.assists) if helping else statement, theirs
+
+
+def partners_in_force() -> sa.Select[Any]:
+    """Ids of the agencies with which `viewer` has an agreement in force at `at`; an id may come more than once."""
+    statement, _ = _pairs()
+    return statement
+
+
+def partner_in_force(agency_column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """The agency of that column has an agreement in force with `viewer` at `at`."""
+    statement, theirs = _pairs(sa.literal(1))
+    return statement.where(theirs.c.agency_id == agency_column).correlate(_table_of(agency_column)).exists()
+
+
+def covers_asset(
+    agency_column: sa.ColumnElement[Any], category_column: sa.ColumnElement[Any]
+) -> sa.ColumnElement[bool]:
+    """Under an agreement in force at `at`, that agency assists `viewer` with the category, by it or one above it."""
+    statement, theirs = _pairs(sa.literal(1), helping=True)
+    return (
+        statement.join(agreement_coverage, agreement_coverage.c.version_id == theirs.c.version_id)
+        .join(category_closure, category_closure.c.ancestor == agreement_coverage.c.category)
+        .where(theirs.c.agency_id == agency_column, category_closure.c.descendant == category_column)
+        .correlate(_table_of(agency_column))
+        .exists()
+    )
+
+
+def _table_of(column: sa.ColumnElement[Any]) -> FromClause | None:
+    """The table whose rows the criterion is about."""
+    return column.table if isinstance(column, sa.Column) else None
+
+
+def is_superseded() -> sa.ColumnElement[bool]:
+    """The agreement ends, or has ended, because another text takes its place for all that were left in it.
+
+    The stage says so from that instant on; before, and until it is settled, it follows from who is released when.
+    """
+    party = agreement_party.alias("gone")
+    leaves_at, released_at = (
+        sa.func.coalesce(party.c[name], sa.literal(OPEN_END, type_=party.c.leaves_at.type))
+        for name in ("leaves_at", "released_at")
+    )
+    its = sa.and_(party.c.agreement_id == agreement.c.id, party.c.joined_at.is_not(None))
+    gone = sa.case((leaves_at < released_at, leaves_at), else_=released_at)
+    last = sa.select(sa.func.max(gone, type_=party.c.leaves_at.type)).where(its).correlate(agreement)
+    released = sa.select(sa.literal(1)).where(its, party.c.released_at.is_not(None)).correlate(agreement)
+    follows = sa.and_(
+        agreement.c.terminated_at.is_not(None), agreement.c.terminated_at == last.scalar_subquery(), released.exists()
+    )
+    return sa.case(
+        (agreement.c.stage.in_(("superseded", "terminated")), agreement.c.stage == "superseded"), else_=follows
+    )
+
+
+class AgreementCandidate(Struct, kw_only=True, frozen=True):
+    """An agreement that could be the ground for help between two agencies, in force or not.
+
+    `covers_direction` says that the assisting agency assists the requesting one, as far as it is in force.
+    `covers_until` is when the first of the two stops being bound, None when neither does. Where the agreement is not in
+    force it is when it last ceased to be, None when it never was until then.
+    `restricted_terms` names the terms that a restricted provision says.
+    """
+
+    id: UUID
+    number: str
+    title: str
+    kind: AgreementKind
+    version_id: UUID
+    version_no: int
+    in_force: bool
+    covers_category: bool
+    covers_direction: bool
+    covers_until: datetime | None
+    effective_at: datetime
+    terms: Terms
+    restricted_terms: list[str]
+
+
+@cache
+def pair_statement() -> sa.Select[Any]:
+    """Every executed agreement that names both `viewer` and `other`, with what it is for the two at `at`.
+
+    Where it is not in force for both, its text is the one that is shown of that instant.
+
+    One that neither of them has ever signed is none of theirs: anybody can record a paper that names them.
+    """
+    mine, theirs = agreement_party.alias("mine"), agreement_party.alias("theirs")
+    bound, bound_too = agreement_party_window.alias("bound"), agreement_party_window.alias("bound_too")
+    both = sa.and_(bound.c.agency_id.is_not(None), bound_too.c.agency_id.is_not(None))
+    current = agreement_version.alias("current")
+    version = agreement_version
+    category = sa.bindparam("category", type_=sa.Text)
+    covers = (
+        sa.select(sa.literal(1))
+        .select_from(
+            agreement_coverage.join(category_closure, category_closure.c.ancestor == agreement_coverage.c.category)
+        )
+        .where(agreement_coverage.c.version_id == version.c.id, category_closure.c.descendant == category)
+        .correlate(version)
+        .exists()
+    )
+    last_end = _last_end(mine, theirs)
+    return (
+        sa.select(
+            agreement.c.id,
+            agreement.c.number,
+            version.c.title,
+            agreement.c.kind,
+            version.c.id.label("version_id"),
+            version.c.no.label("version_no"),
+            both.label("in_force"),
+            covers.label("covers_category"),
+            sa.or_(~both, sa.and_(bound.c.requests, bound_too.c.assists)).label("covers_direction"),
+            sa.case((both, _first_to_leave(bound, bound_too)), else_=last_end).label("covers_until"),
+            agreement.c.starts_at,
+            version.c.terms,
+            version.c.restricted_terms,
+        )
+        .select_from(
+            mine.join(theirs, theirs.c.agreement_id == mine.c.agreement_id)
+            .join(agreement, agreement.c.id == mine.c.agreement_id)
+            .join(
+                current,
+                sa.and_(current.c.agreement_id == agreement.c.id, current.c.no == agreement.c.current_version),
+            )
+            .outerjoin(
+                bound,
+                sa.and_(bound.c.agreement_id == agreement.c.id, bound.c.agency_id == mine.c.agency_id, _holds(bound)),
+            )
+            .outerjoin(
+                bound_too,
+                sa.and_(
+                    bound_too.c.agreement_id == agreement.c.id,
+                    bound_too.c.agency_id == theirs.c.agency_id,
+                    _holds(bound_too),
+                ),
+            )
+            .join(version, version.c.id == sa.func.coalesce(bound.c.version_id, text_shown_at(), current.c.id))
+        )
+        .where(
+            mine.c.agency_id == _VIEWER,
+            theirs.c.agency_id == sa.bindparam("other", type_=_ID),
+            mine.c.agency_id != theirs.c.agency_id,
+            agreement.c.executed_at.is_not(None),
+            sa.or_(mine.c.joined_at.is_not(None), theirs.c.joined_at.is_not(None)),
+        )
+        .order_by(agreement.c.id)
+    )
+
+
+def _first_to_leave(one: FromClause, other: FromClause) -> sa.ColumnElement[datetime]:
+    """When the first of the two stops being bound, by whatever version."""
+    return sa.case((one.c.bound_until < other.c.bound_until, one.c.bound_until), else_=other.c.bound_until)
+
+
+def _earlier(one: FromClause, other: FromClause) -> sa.ColumnElement[datetime]:
+    return sa.case((one.c.ends_at < other.c.ends_at, one.c.ends_at), else_=other.c.ends_at)
+
+
+def _last_end(mine: FromClause, theirs: FromClause) -> sa.ScalarSelect[datetime]:
+    """When the two parties were last bound together, before the instant asked about."""
+    one, other = agreement_party_window.alias("was_bound"), agreement_party_window.alias("was_bound_too")
+    return (
+        sa.select(sa.func.max(_earlier(one, other)))
+        .where(
+            one.c.agreement_id == mine.c.agreement_id,
+            one.c.agency_id == mine.c.agency_id,
+            other.c.agreement_id == theirs.c.agreement_id,
+            other.c.agency_id == theirs.c.agency_id,
+            one.c.starts_at < other.c.ends_at,
+            other.c.starts_at < one.c.ends_at,
+            _earlier(one, other) <= _AT,
+        )
+        .correlate(mine, theirs)
+        .scalar_subquery()
+    )
+
+
+async def candidates(
+    read: Read, requesting_id: UUID, assisting_id: UUID, category: str, at: datetime
+) -> list[AgreementCandidate]:
+    """Every agreement ever executed that names both agencies as parties, with its standing at `at`."""
+    rows = await read.fast(
+        pair_statement(), {"viewer": requesting_id, "other": assisting_id, "category": category, "at": at}
+    )
+    return [as_candidate(row) for row in rows]
+
+
+def as_candidate(row: Row[Any]) -> AgreementCandidate:
+    """The struct of one row of `pair_statement`."""
+    return AgreementCandidate(
+        id=row.id,
+        number=row.number,
+        title=row.title,
+        kind=AgreementKind(row.kind),
+        version_id=row.version_id,
+        version_no=row.version_no,
+        in_force=bool(row.in_force),
+        covers_category=bool(row.covers_category),
+        covers_direction=bool(row.covers_direction),
+        covers_until=end_of(row.covers_until),
+        effective_at=row.starts_at,
+        terms=msgspec.json.decode(row.terms, type=Terms),
+        restricted_terms=msgspec.json.decode(row.restricted_terms or b"[]", type=list[str]),
+    )

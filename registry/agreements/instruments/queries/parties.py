@@ -1,0 +1,195 @@
+"""The parties of an agreement with their signatures and the authority behind them, and whether they are bound."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Row
+
+from registry.agreements.instruments.consent_tables import agreement_party_suspension
+from registry.agreements.instruments.queries.approvals import approval_needed_at
+from registry.agreements.instruments.queries.authorities import signatory_authority
+from registry.agreements.instruments.queries.evidence import Papers, shown_evidence
+from registry.agreements.instruments.queries.in_force import end_of
+from registry.agreements.instruments.queries.visibility import may_be_named
+from registry.agreements.instruments.remarks import Remark, authority_lacking, party_dissolved
+from registry.agreements.instruments.schemas.shown import (
+    AgreementParty,
+    PartySignature,
+)
+from registry.agreements.instruments.schemas.signing import SignatoryAuthority
+from registry.agreements.instruments.signing_tables import (
+    agreement_signature_authority,
+    signing_authority,
+)
+from registry.agreements.instruments.tables import (
+    agreement,
+    agreement_party,
+    agreement_party_window,
+    agreement_signature,
+    agreement_version,
+)
+from registry.directory.agencies.schemas import AgencyReference
+from registry.directory.agencies.tables import agency
+from registry.platform.kernel.time import civil_day
+
+_ID = sa.bindparam("id", type_=agreement.c.id.type)
+_VERSION = sa.bindparam("version_id", type_=agreement_version.c.id.type)
+_AT = sa.bindparam("at", type_=agreement.c.starts_at.type)
+_window = agreement_party_window
+_paused = (
+    sa.select(sa.func.max(agreement_party_suspension.c.starts_at, type_=agreement.c.starts_at.type))
+    .where(
+        agreement_party_suspension.c.agreement_id == agreement_party.c.agreement_id,
+        agreement_party_suspension.c.agency_id == agreement_party.c.agency_id,
+        agreement_party_suspension.c.starts_at <= _AT,
+        agreement_party_suspension.c.ends_at > _AT,
+    )
+    .correlate(agreement_party)
+    .scalar_subquery()
+)
+PARTIES = (
+    sa.select(
+        agreement_party.c.agency_id,
+        agency.c.name,
+        agency.c.dissolved_at,
+        agreement_party.c.joined_at,
+        agreement_party.c.withdrawal_notice_on,
+        agreement_party.c.notice_kind,
+        agreement_party.c.leaves_at,
+        agreement_party.c.verbally_at,
+        approval_needed_at(_AT).label("approval_required"),
+        agreement_party.c.released_at,
+        _paused.label("suspended_at"),
+        _window.c.bound_until,
+        may_be_named().label("may_be_named"),
+        agreement_signature.c.manner,
+        agreement_signature.c.signatory_title,
+        agreement_signature.c.signed_on,
+        agreement_signature.c.evidence_sha256,
+        agreement_signature.c.evidence_location,
+        agreement_signature.c.recorded_at,
+        agreement_signature.c.separation_relaxed,
+        signing_authority.c.id.label("authority_id"),
+        signing_authority.c.office,
+        signing_authority.c.basis,
+        signing_authority.c.parent_id,
+    )
+    .join(agency, agency.c.id == agreement_party.c.agency_id)
+    .outerjoin(
+        _window,
+        sa.and_(
+            _window.c.agreement_id == agreement_party.c.agreement_id,
+            _window.c.agency_id == agreement_party.c.agency_id,
+            _window.c.starts_at <= _AT,
+            _window.c.ends_at > _AT,
+        ),
+    )
+    .outerjoin(
+        agreement_signature,
+        sa.and_(
+            agreement_signature.c.version_id == _VERSION,
+            agreement_signature.c.agency_id == agreement_party.c.agency_id,
+        ),
+    )
+    .outerjoin(
+        agreement_signature_authority,
+        sa.and_(
+            agreement_signature_authority.c.version_id == _VERSION,
+            agreement_signature_authority.c.agency_id == agreement_party.c.agency_id,
+        ),
+    )
+    .outerjoin(
+        signing_authority,
+        signing_authority.c.id
+        == sa.func.coalesce(agreement_signature_authority.c.authority_id, agreement_party.c.verbal_authority_id),
+    )
+    .where(agreement_party.c.agreement_id == _ID)
+    .order_by(agreement_party.c.ordinal)
+)
+
+
+def signatory_of(agency: AgencyReference, signature: Row[Any] | None, papers: Papers) -> AgreementParty:
+    """A party of a text that came to nothing, with its signature to it."""
+    return AgreementParty(
+        agency=agency,
+        bound=False,
+        bound_until=None,
+        joined_at=None,
+        withdrawal_notice_on=None,
+        notice_kind=None,
+        leaves_at=None,
+        last_notice_on=None,
+        verbally_at=None,
+        released_at=None,
+        suspended_at=None,
+        approval_required=None,
+        signature=None if signature is None else _signature(signature, papers, whole=False),
+        authority=None,
+    )
+
+
+def _signature(row: Row[Any], papers: Papers, *, whole: bool) -> PartySignature:
+    return PartySignature(
+        manner=row.manner,
+        signatory_title=row.signatory_title,
+        signed_on=row.signed_on,
+        evidence=shown_evidence(row.evidence_sha256, row.evidence_location, papers, whole=whole),
+        recorded_at=row.recorded_at,
+        separation_relaxed=row.separation_relaxed,
+    )
+
+
+def shown_party(
+    row: Row[Any],
+    last_notice_on: date | None,
+    papers: Papers,
+    revoked: Mapping[UUID, date],
+    time_zone: str,
+    *,
+    whole: bool,
+) -> AgreementParty:
+    """A party as it stands; `revoked` is since when authorities are that signatures rest on."""
+    signature = _signature(row, papers, whole=whole) if whole and row.manner is not None else None
+    given = whole and (signature is not None or row.verbally_at is not None)
+    return AgreementParty(
+        agency=AgencyReference(id=row.agency_id, name=row.name),
+        bound=row.bound_until is not None,
+        bound_until=end_of(row.bound_until),
+        joined_at=row.joined_at if whole else None,
+        withdrawal_notice_on=row.withdrawal_notice_on if whole else None,
+        notice_kind=row.notice_kind if whole else None,
+        leaves_at=row.leaves_at if whole else None,
+        last_notice_on=last_notice_on,
+        verbally_at=row.verbally_at if whole else None,
+        released_at=row.released_at if whole else None,
+        suspended_at=row.suspended_at if whole else None,
+        approval_required=bool(row.approval_required) if whole else None,
+        signature=signature,
+        authority=_authority(row, revoked, time_zone) if given else None,
+    )
+
+
+def _authority(
+    row: Row[Any], revoked: Mapping[UUID, date], time_zone: str
+) -> SignatoryAuthority | Literal["not_on_record"]:
+    if row.authority_id is None:
+        return "not_on_record"
+    given_on = row.signed_on or civil_day(row.verbally_at, time_zone)
+    return signatory_authority(row.authority_id, row.office, row.basis, row.parent_id, given_on, revoked)
+
+
+def about_dissolutions(rows: Iterable[Row[Any]], time_zone: str, at: datetime) -> Iterator[Remark]:
+    """Of the parties that had joined and were dissolved by then."""
+    for row in rows:
+        if row.joined_at is not None and row.dissolved_at is not None and row.dissolved_at <= at:
+            yield party_dissolved(row.name, civil_day(row.dissolved_at, time_zone))
+
+
+def about_authorities(version_no: int, parties: Iterable[AgreementParty]) -> Iterator[Remark]:
+    """Of whom the authority to sign was revoked as of a day before it signed: that unbinds nobody by itself."""
+    for party in parties:
+        if isinstance(party.authority, SignatoryAuthority) and party.authority.lacking:
+            yield authority_lacking(version_no, party.agency.name, party.authority.office, party.authority.revoked_on)

@@ -1,0 +1,249 @@
+"""An agreement's row with the text that is asked for: for commands the newest, for readers that of an instant."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal, TypeAlias
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Row
+
+from registry.agreements.instruments.consent_tables import (
+    agreement_proposal,
+    agreement_publication,
+    agreement_reported_act,
+)
+from registry.agreements.instruments.queries.in_force import is_superseded, text_shown_at, text_shown_to_others_at
+from registry.agreements.instruments.queries.texts import stretches
+from registry.agreements.instruments.queries.visibility import (
+    administers,
+    known_to,
+    reads_restricted,
+    shared_with,
+    signed_by,
+    takes_part,
+    turned_down,
+    visible_to,
+)
+from registry.agreements.instruments.signing_tables import (
+    agreement_declined,
+)
+from registry.agreements.instruments.tables import (
+    agreement,
+    agreement_amendment,
+    agreement_evidence,
+    agreement_signature,
+    agreement_version,
+    agreement_version_dates,
+)
+from registry.directory.agencies.tables import agency
+from registry.platform.access.principals import Principal
+from registry.platform.database.handles import Read, Rows
+from registry.platform.kernel.errors import NotFound
+
+Moment: TypeAlias = Literal["current", "now", "past"]
+_ID = sa.bindparam("id", type_=agreement.c.id.type)
+_AT = sa.bindparam("at", type_=agreement.c.starts_at.type)
+_text_then = text_shown_at(_AT)
+_its = agreement_version.alias("its")
+_its_dates = agreement_version_dates.alias("its_dates")
+_of_its = sa.select(_its.c.id).where(_its.c.agreement_id == agreement.c.id).correlate(agreement)
+_latest_then = (
+    _of_its.join(_its_dates, _its_dates.c.version_id == _its.c.id)
+    .where(_its.c.created_at <= _AT, _its_dates.c.kind == "original")
+    .order_by(_its.c.no.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+_first = _of_its.where(_its.c.no == 1).scalar_subquery()
+_current = _of_its.where(_its.c.no == agreement.c.current_version).scalar_subquery()
+_last_signed = (
+    _of_its.join(agreement_signature, agreement_signature.c.version_id == _its.c.id)
+    .where(agreement_signature.c.agency_id == sa.bindparam("viewer", type_=agreement.c.id.type))
+    .order_by(_its.c.no.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+_shared = shared_with()
+_signed = signed_by()
+_any_declined = (
+    sa.select(sa.literal(1)).where(agreement_declined.c.agreement_id == agreement.c.id).correlate(agreement).exists()
+)
+_any_reported = (
+    sa.select(sa.literal(1))
+    .where(agreement_reported_act.c.agreement_id == agreement.c.id)
+    .correlate(agreement)
+    .exists()
+)
+_any_proposed = (
+    sa.select(sa.literal(1)).where(agreement_proposal.c.agreement_id == agreement.c.id).correlate(agreement).exists()
+)
+_publication = agreement_publication.alias("its_publication")
+_of_publications = (
+    sa.select(sa.literal(1)).where(agreement_publication.c.agreement_id == agreement.c.id).correlate(agreement)
+)
+_any_publication = _of_publications.exists()
+_any_unpublished = _of_publications.where(agreement_publication.c.published_at.is_(None)).exists()
+_any_filed = (
+    sa.select(sa.literal(1)).where(agreement_evidence.c.agreement_id == agreement.c.id).correlate(agreement).exists()
+)
+_amending = agreement_version.alias("amending")
+_amending_dates = agreement_version_dates.alias("amending_dates")
+
+
+def _row_statement(*, administrator: bool, moment: Moment, anybody: bool = False) -> sa.Select[Any]:
+    """The agreement with the version that is its text at the instant, and the amendment that is on its way.
+
+    Where none holds then it is the last that did, or before all the first to come. `current`, for commands, takes the
+    draft or the newest executed version whatever the instant. Of the `past`, where nothing was executed, it is the last
+    draft written by then. Those who are not parties only ever see what was published, the newest where the text of the
+    instant is not, or the last version that they signed.
+    """
+    version: sa.ColumnElement[Any] = _current
+    if moment != "current":
+        now = sa.func.coalesce(_text_then, _current)
+        drafted = sa.func.coalesce(_latest_then, _first)
+        then = now if moment == "now" else sa.case((agreement.c.executed_at.is_not(None), now), else_=drafted)
+        version = sa.case(
+            (_shared, then), (_signed, _last_signed), else_=now if administrator else text_shown_to_others_at(_AT)
+        )
+    seen = sa.true() if anybody else sa.or_(visible_to(administrator=administrator), _signed)
+    dates = agreement_version_dates
+    return (
+        sa.select(
+            agreement,
+            _shared.label("shared"),
+            _signed.label("signed"),
+            is_superseded().label("superseded"),
+            _any_declined.label("any_declined"),
+            _any_reported.label("any_reported"),
+            _any_proposed.label("any_proposed"),
+            _any_publication.label("any_publication"),
+            _any_unpublished.label("any_unpublished"),
+            _publication.c.published_at,
+            _any_filed.label("any_filed"),
+            takes_part().label("is_party"),
+            turned_down().label("is_invited"),
+            reads_restricted().label("reached"),
+            agreement_version.c.id.label("version_id"),
+            agreement_version.c.no.label("version_no"),
+            agreement_version.c.title.label("version_title"),
+            agreement_version.c.terms,
+            agreement_version.c.sha256,
+            agreement_version.c.evidence_sha256.label("its_evidence_sha256"),
+            agreement_version.c.evidence_location.label("its_evidence_location"),
+            *(
+                dates.c[name].label(f"its_{name}")
+                for name in (
+                    *("kind", "effective_on", "expires_on", "starts_at", "ends_at", "notice"),
+                    *("auto_renew_months", "auto_renew_times"),
+                )
+            ),
+            agreement_amendment.c.id.label("amendment_id"),
+            agreement_amendment.c.stage.label("amendment_stage"),
+            _amending.c.id.label("amendment_version_id"),
+            _amending.c.no.label("amendment_no"),
+            _amending.c.title.label("amendment_title"),
+            _amending.c.terms.label("amendment_terms"),
+            _amending.c.sha256.label("amendment_sha256"),
+            _amending_dates.c.kind.label("amendment_kind"),
+            _amending_dates.c.effective_on.label("amendment_effective_on"),
+        )
+        .select_from(
+            agreement.join(agreement_version, agreement_version.c.id == version)
+            .join(dates, dates.c.version_id == agreement_version.c.id)
+            .outerjoin(
+                agreement_amendment,
+                sa.and_(
+                    agreement_amendment.c.agreement_id == agreement.c.id, agreement_amendment.c.closed_at.is_(None)
+                ),
+            )
+            .outerjoin(_publication, _publication.c.id == agreement_version.c.id)
+            .outerjoin(_amending, _amending.c.id == agreement_amendment.c.version_id)
+            .outerjoin(_amending_dates, _amending_dates.c.version_id == _amending.c.id)
+        )
+        .where(agreement.c.id == _ID, seen)
+    )
+
+
+_MOMENTS: tuple[Moment, ...] = ("current", "now", "past")
+_ROW = {
+    (administrator, moment): _row_statement(administrator=administrator, moment=moment)
+    for administrator in (False, True)
+    for moment in _MOMENTS
+}
+_stretch = stretches()
+_STRETCH = (
+    _stretch.c.kind.label("stretch"),
+    _stretch.c.no.label("stretch_no"),
+    _stretch.c.starts_at.label("stretch_starts_at"),
+    _stretch.c.ends_at.label("stretch_ends_at"),
+    _stretch.c.executed_at.label("stretch_executed_at"),
+)
+_custodian, _offered_to = agency.alias("custodian"), agency.alias("offered_to")
+_successor = agreement.alias("successor")
+_NAMES = (
+    _custodian.c.name.label("custodian_name"),
+    _offered_to.c.name.label("custody_offered_to_name"),
+    _successor.c.id.label("successor_id"),
+    _successor.c.number.label("successor_number"),
+)
+SHOWN = {
+    (administrator, moment): statement.add_columns(*_STRETCH, *_NAMES)
+    .join(_custodian, _custodian.c.id == agreement.c.custodian_id)
+    .outerjoin(_offered_to, _offered_to.c.id == agreement.c.custody_offered_to_id)
+    .outerjoin(
+        _successor,
+        sa.and_(_successor.c.id == agreement.c.superseded_by_id, known_to(administrator=administrator, of=_successor)),
+    )
+    .outerjoin(_stretch, sa.true())
+    .order_by(_stretch.c.no, _stretch.c.starts_at)
+    for (administrator, moment), statement in _ROW.items()
+}
+_ROW_WHOEVER_ASKS = _row_statement(administrator=False, moment="current", anybody=True)
+
+
+async def agreement_row(read: Read, principal: Principal, agreement_id: UUID) -> Row[Any]:
+    """The agreement's row with the text that commands work on: the draft, or the newest executed version.
+
+    Raises NotFound where the caller may not know of the agreement.
+    """
+    return await _row(read, principal, agreement_id, "current")
+
+
+async def row_whoever_asks(read: Read, principal: Principal, agreement_id: UUID) -> Row[Any]:
+    """As `agreement_row`, for what is done in the custodian's place by who may not see its draft. Raises NotFound."""
+    row = await read.first(_ROW_WHOEVER_ASKS, {"id": agreement_id, "viewer": principal.agency_id})
+    if row is None:
+        raise NotFound("agreement")
+    return row
+
+
+async def agreement_row_at(
+    read: Read, principal: Principal, agreement_id: UUID, as_of: datetime | None, now: datetime
+) -> Row[Any]:
+    """The agreement's row with the text that holds now or, of the past, held at `as_of`. Raises NotFound as above."""
+    return await _row(read, principal, agreement_id, "now" if as_of is None else "past", as_of or now)
+
+
+async def _row(
+    read: Read, principal: Principal, agreement_id: UUID, moment: Moment, at: datetime | None = None
+) -> Row[Any]:
+    return (await shown_rows(read, _ROW, principal, agreement_id, moment, at))[0]
+
+
+async def shown_rows(
+    read: Read,
+    statements: Mapping[tuple[bool, Moment], sa.Select[Any]],
+    principal: Principal,
+    agreement_id: UUID,
+    moment: Moment,
+    at: datetime | None = None,
+) -> Rows:
+    parameters: dict[str, object] = {"id": agreement_id, "viewer": principal.agency_id}
+    if at is not None:
+        parameters["at"] = at
+    rows = await read.fast(statements[administers(principal), moment], parameters)
+    if not rows:
+        raise NotFound("agreement")
+    return rows

@@ -1,0 +1,134 @@
+"""The executed versions of an agreement and the dates that follow from them."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Row
+
+from registry.agreements.instruments.consent_tables import agreement_party_suspension
+from registry.agreements.instruments.in_force import AgreementDates, AmendedText
+from registry.agreements.instruments.queries.in_force import end_of
+from registry.agreements.instruments.tables import (
+    agreement,
+    agreement_amendment,
+    agreement_force_window,
+    agreement_notice_window,
+    agreement_suspension,
+    agreement_version,
+    agreement_version_dates,
+)
+from registry.platform.database.handles import Read
+from registry.platform.kernel.intervals import Interval
+
+_ID = sa.bindparam("id", type_=agreement.c.id.type)
+
+
+def original_no(of: sa.ColumnElement[Any] = _ID) -> sa.ScalarSelect[int]:
+    """The number of the original text of that agreement: of its drafts the last."""
+    drafts, its = agreement_version.alias("drafts"), agreement_version_dates.alias("of_drafts")
+    return (
+        sa.select(sa.func.max(drafts.c.no))
+        .join(its, its.c.version_id == drafts.c.id)
+        .where(drafts.c.agreement_id == of, its.c.kind == "original")
+        .scalar_subquery()
+    )
+
+
+def is_executed_text(of: sa.ColumnElement[Any] = _ID) -> sa.ColumnElement[bool]:
+    """Whether a version of that agreement is its original or an amendment that was executed, or is about to be.
+
+    For a statement that joins `agreement_version` with, where there is one, its `agreement_amendment`. A signature to
+    anything else binds to nothing and ratifies nothing.
+    """
+    return sa.or_(agreement_version.c.no == original_no(of), agreement_amendment.c.executed_at.is_not(None))
+
+
+_TEXTS = (
+    sa.select(
+        agreement_version.c.id.label("version_id"),
+        agreement_version.c.no,
+        agreement_version.c.title,
+        agreement_version.c.sha256,
+        agreement_version.c.terms,
+        *(
+            agreement_version_dates.c[name]
+            for name in (
+                *("kind", "effective_on", "expires_on", "starts_at", "ends_at"),
+                *("notice", "auto_renew_months", "auto_renew_times"),
+            )
+        ),
+        agreement_amendment.c.executed_at,
+    )
+    .join(agreement_version_dates, agreement_version_dates.c.version_id == agreement_version.c.id)
+    .outerjoin(agreement_amendment, agreement_amendment.c.version_id == agreement_version.c.id)
+    .where(agreement_version.c.agreement_id == _ID, is_executed_text())
+    .order_by(agreement_version.c.no)
+)
+_LASTING = {
+    "suspension": (agreement_suspension, "starts_at", "ends_at"),
+    "pause": (agreement_party_suspension, "starts_at", "ends_at"),
+    "force": (agreement_force_window, "starts_at", "ends_at"),
+    "notice": (agreement_notice_window, "opens_at", "closes_at"),
+}
+
+
+def stretches() -> sa.Subquery:
+    """What of the agreement `id` lasts from one instant to another, so that one statement reads all of it.
+
+    Columns kind, no, starts_at, ends_at, executed_at. Kinds: `text`, as in `executed_texts`; `suspension` of the whole;
+    `pause`, of one party's participation; `force`, when at least two parties are bound; `notice`, when it has to be
+    decided whether a term is renewed.
+    """
+    texts = _TEXTS.with_only_columns(
+        sa.literal_column("'text'").label("kind"),
+        agreement_version.c.no,
+        agreement_version_dates.c.starts_at,
+        agreement_version_dates.c.ends_at,
+        agreement_amendment.c.executed_at,
+    ).order_by(None)
+    lasting = (
+        sa.select(
+            sa.literal_column(f"'{kind}'"), sa.literal_column("0"), held.c[begins], held.c[ends], sa.null()
+        ).where(held.c.agreement_id == _ID)
+        for kind, (held, begins, ends) in _LASTING.items()
+    )
+    return sa.union_all(texts, *lasting).subquery("stretches")
+
+
+def intervals_of(rows: Sequence[Row[Any]], kind: str) -> tuple[Interval, ...]:
+    """The stretches of that kind."""
+    return tuple(
+        Interval(start=row.stretch_starts_at, end=end_of(row.stretch_ends_at)) for row in rows if row.stretch == kind
+    )
+
+
+def texts_of(rows: Sequence[Row[Any]]) -> list[AmendedText]:
+    """The stretches that are texts."""
+    return [
+        AmendedText(executed_at=row.stretch_executed_at, starts_at=row.stretch_starts_at, ends_at=row.stretch_ends_at)
+        for row in rows
+        if row.stretch == "text"
+    ]
+
+
+async def executed_texts(read: Read, agreement_id: UUID) -> Sequence[Row[Any]]:
+    """The original, executed or about to be, and every amendment that was executed, in order, each with its dates."""
+    return await read.all(_TEXTS, {"id": agreement_id})
+
+
+def dates_of(row: Row[Any], texts: Sequence[Any], suspensions: tuple[Interval, ...]) -> AgreementDates:
+    """The dates that all parties share; `row` is the agreement's, `texts` those of `executed_texts` or `texts_of`."""
+    original, *amendments = texts
+    return AgreementDates(
+        executed_at=row.executed_at,
+        starts_at=original.starts_at,
+        ends_at=original.ends_at,
+        amendments=tuple(
+            AmendedText(executed_at=each.executed_at, starts_at=each.starts_at, ends_at=each.ends_at)
+            for each in amendments
+        ),
+        ended_at=row.terminated_at,
+        suspensions=suspensions,
+    )

@@ -1,0 +1,216 @@
+"""Who sees what of an agreement: SQL criteria, each said here once.
+
+A draft is its custodian's alone; once its text is frozen for review all parties see it; what was executed and published
+by each of its parties may be seen by every agency, in the public view. The registry's administrator sees the public
+view of everything that was executed, since it must be able to see what it reports. What an agency has signed it reads
+for ever: the version itself, when the text was sent back or withdrawn, and nothing of what it became.
+"""
+
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from registry.agreements.instruments.consent_tables import agreement_publication
+from registry.agreements.instruments.signing_tables import agreement_declined
+from registry.agreements.instruments.tables import (
+    agreement,
+    agreement_party,
+    agreement_party_window,
+    agreement_signature,
+    agreement_version,
+)
+from registry.platform.access.principals import Principal, Role
+
+
+def _agency(bind: str) -> sa.BindParameter[UUID]:
+    return sa.bindparam(bind, type_=agreement.c.id.type)
+
+
+def administers(principal: Principal) -> bool:
+    """Whether the caller acts for the registry itself: the `administrator` of the criteria below."""
+    return Role.REGISTRY_ADMIN in principal.roles
+
+
+def is_party(agency_bind: str = "viewer", of: sa.FromClause = agreement) -> sa.ColumnElement[bool]:
+    """Agreements that name the agency as a party, whether bound or not."""
+    return of.c.id.in_(
+        sa.select(agreement_party.c.agreement_id).where(agreement_party.c.agency_id == _agency(agency_bind))
+    )
+
+
+def turned_down(agency_bind: str = "viewer") -> sa.ColumnElement[bool]:
+    """Agreements that others let the agency sign, and that it declined to join: it may read them, and change its mind.
+
+    What it does otherwise is no party's: it is as outside as before it was asked.
+    """
+    said_no = sa.select(sa.literal(1)).where(
+        agreement_declined.c.agreement_id == agreement_party.c.agreement_id,
+        agreement_declined.c.agency_id == agreement_party.c.agency_id,
+    )
+    return agreement.c.id.in_(
+        sa.select(agreement_party.c.agreement_id).where(
+            agreement_party.c.agency_id == _agency(agency_bind),
+            agreement_party.c.joined_at.is_(None),
+            ~agreement_party.c.in_text,
+            said_no.correlate(agreement_party).exists(),
+        )
+    )
+
+
+def takes_part(agency_bind: str = "viewer") -> sa.ColumnElement[bool]:
+    """Agreements in which the agency has a party's say."""
+    return sa.and_(is_party(agency_bind), ~turned_down(agency_bind))
+
+
+def shared_with(agency_bind: str = "viewer", of: sa.FromClause = agreement) -> sa.ColumnElement[bool]:
+    """Agreements that the agency sees in full: as custodian always, as party once the text is out of draft."""
+    return sa.or_(of.c.custodian_id == _agency(agency_bind), sa.and_(of.c.is_shared, is_party(agency_bind, of)))
+
+
+def signed_by(agency_bind: str = "viewer", of: sa.FromClause = agreement) -> sa.ColumnElement[bool]:
+    """Agreements of which the agency signed some version: that one it reads for ever, whatever became of the text."""
+    return of.c.id.in_(
+        sa.select(agreement_signature.c.agreement_id).where(agreement_signature.c.agency_id == _agency(agency_bind))
+    )
+
+
+def signed_version(agency_bind: str = "viewer") -> sa.ColumnElement[bool]:
+    """Versions that bear the agency's signature."""
+    return agreement_version.c.id.in_(
+        sa.select(agreement_signature.c.version_id).where(agreement_signature.c.agency_id == _agency(agency_bind))
+    )
+
+
+def in_public_view(*, administrator: bool = False, of: sa.FromClause = agreement) -> sa.ColumnElement[bool]:
+    """Agreements whose public view anybody sees, or the administrator."""
+    executed: sa.ColumnElement[bool] = of.c.executed_at.is_not(None)
+    return executed if administrator else of.c.is_public
+
+
+def is_published(thing_id: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """Versions or documents, by their id, of which each party gave its word that what is public is shown to all."""
+    its = sa.select(sa.literal(1)).where(
+        agreement_publication.c.id == thing_id, agreement_publication.c.published_at.is_not(None)
+    )
+    return its.correlate_except(agreement_publication).exists()
+
+
+def may_be_named(of: sa.FromClause = agreement_party) -> sa.ColumnElement[bool]:
+    """Parties that others than the parties may hear of: not newcomers that have not signed what is published."""
+    return sa.or_(of.c.in_text, of.c.joined_at.is_not(None))
+
+
+def names_party(agency_bind: str, viewer: str = "viewer") -> sa.ColumnElement[bool]:
+    """Agreements that name the agency as a party, as far as the viewer hears of it."""
+    told = sa.select(sa.literal(1)).where(
+        agreement_party.c.agreement_id == agreement.c.id,
+        agreement_party.c.agency_id == _agency(agency_bind),
+        may_be_named(),
+    )
+    return sa.and_(is_party(agency_bind), sa.or_(shared_with(viewer), told.correlate(agreement).exists()))
+
+
+def visible_to(
+    agency_bind: str = "viewer", *, administrator: bool = False, of: sa.FromClause = agreement
+) -> sa.ColumnElement[bool]:
+    """Agreements that the agency may know of at all, in full or in the public view."""
+    return sa.or_(shared_with(agency_bind, of), in_public_view(administrator=administrator, of=of))
+
+
+def visible_to_agency_of(row: sa.FromClause, of: sa.FromClause = agreement) -> sa.ColumnElement[bool]:
+    """As `visible_to`, for the agency that a row names: to be asked of many agencies at once."""
+    party = agreement_party.alias("seeing")
+    named = sa.select(sa.literal(1)).where(party.c.agreement_id == of.c.id, party.c.agency_id == row.c.agency_id)
+    as_party = sa.and_(of.c.is_shared, named.correlate(of, row).exists())
+    return sa.or_(of.c.custodian_id == row.c.agency_id, as_party, in_public_view(of=of))
+
+
+def known_to(*, administrator: bool = False, of: sa.FromClause = agreement) -> sa.ColumnElement[bool]:
+    """Agreements that another one may name to `viewer`: that it sees, or of which it has signed a text."""
+    return sa.or_(visible_to(administrator=administrator, of=of), signed_by(of=of))
+
+
+def _had_not_left(party: sa.FromClause, at: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """Parties that had not left by then: no notice had run out, and no other text had released them."""
+    return sa.and_(*(sa.or_(gone.is_(None), gone > at) for gone in (party.c.leaves_at, party.c.released_at)))
+
+
+def reads_restricted(agency_bind: str = "viewer", of: sa.FromClause = agreement_version) -> sa.ColumnElement[bool]:
+    """Versions whose restricted text reaches the agency's cleared staff: it is bound, or the text itself names it.
+
+    Who was added to what others had executed, or keeps the file without being bound, waits until it is bound. Who has
+    left keeps what there was by then, what it signed and what bound it, and reads nothing that was made later.
+    """
+    party, window, signature = (
+        each.alias(f"reading_{each.name}") for each in (agreement_party, agreement_party_window, agreement_signature)
+    )
+
+    def its_own(its: sa.FromClause, *criteria: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+        own = sa.select(sa.literal(1)).where(its.c.agency_id == _agency(agency_bind), *criteria)
+        return own.correlate_except(its).exists()
+
+    return sa.or_(
+        its_own(
+            party,
+            party.c.agreement_id == of.c.agreement_id,
+            sa.or_(party.c.joined_at.is_not(None), party.c.in_text),
+            _had_not_left(party, sa.func.coalesce(of.c.frozen_at, of.c.created_at)),
+        ),
+        its_own(signature, signature.c.version_id == of.c.id),
+        its_own(window, window.c.agreement_id == of.c.agreement_id, window.c.version_id == of.c.id),
+    )
+
+
+def reads_restricted_document(filed_at: sa.ColumnElement[Any], agency_bind: str = "viewer") -> sa.ColumnElement[bool]:
+    """As `reads_restricted`, of a document filed then: who filed it knew all whom it would reach.
+
+    So it reaches who was a party by then, and who has been bound since; nobody that had left.
+    """
+    known = sa.and_(agreement_party.c.in_text, agreement_party.c.named_at <= filed_at)
+    return (
+        sa.select(sa.literal(1))
+        .where(
+            agreement_party.c.agreement_id == agreement.c.id,
+            agreement_party.c.agency_id == _agency(agency_bind),
+            sa.or_(agreement_party.c.joined_at.is_not(None), known),
+            _had_not_left(agreement_party, filed_at),
+        )
+        .correlate_except(agreement_party)
+        .exists()
+    )
+
+
+def legible_to_parties() -> sa.ColumnElement[bool]:
+    """Versions whose text every party may read: those that are frozen."""
+    return agreement_version.c.frozen_at.is_not(None)
+
+
+def legible_to() -> sa.ColumnElement[bool]:
+    """Versions that one may read who sees the agreement in full: what is not frozen is its `custodian`'s (a bind)."""
+    return sa.or_(legible_to_parties(), sa.bindparam("custodian", type_=sa.Boolean))
+
+
+def not_left() -> sa.ColumnElement[bool]:
+    """Parties whose notice, where they gave one, has not run out at `now`, and whom no other text has released."""
+    now = sa.bindparam("now", type_=agreement_party.c.leaves_at.type)
+    return sa.and_(
+        *(
+            sa.or_(column.is_(None), column > now)
+            for column in (agreement_party.c.leaves_at, agreement_party.c.released_at)
+        )
+    )
+
+
+def still_bound() -> sa.ColumnElement[bool]:
+    """Parties that are asked: that have joined, or will once a report takes effect, and not left at `now`.
+
+    Who is about to leave is bound until then.
+    """
+    return sa.and_(agreement_party.c.joined_at.is_not(None), not_left())
+
+
+def bound_by_now() -> sa.ColumnElement[bool]:
+    """Parties that may act as ones that are bound: that have joined by `now`, and not left."""
+    now = sa.bindparam("now", type_=agreement_party.c.joined_at.type)
+    return sa.and_(agreement_party.c.joined_at <= now, not_left())

@@ -1,0 +1,198 @@
+"""What a reader has to know beside the figures: where a text was placed, what none covers, how far one reaches back."""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import date, datetime
+from enum import StrEnum
+from itertools import pairwise
+from uuid import UUID
+
+from msgspec import Struct
+
+from registry.agreements.instruments.in_force import AgreementDates, Renewal, text_windows
+from registry.agreements.instruments.notice import Notice
+from registry.agreements.instruments.schemas.evidence import Evidence
+from registry.platform.kernel.intervals import Interval
+from registry.platform.kernel.time import civil_day, last_day_before
+
+
+class RemarkCode(StrEnum):
+    """What a remark is about."""
+
+    GAP = "gap"
+    PLACED_BEFORE = "placed_before"
+    NEVER_HOLDS = "never_holds"
+    REACHES_BACK = "reaches_back"
+    NOTICE_SILENT = "notice_silent"
+    SAYS_OTHERWISE = "says_otherwise"
+    AUTHORITY_LACKING = "authority_lacking"
+    PARTY_DISSOLVED = "party_dissolved"
+    PAPER_NOT_ON_FILE = "paper_not_on_file"
+    TERM_REMOVED = "term_removed"
+    TERM_CHANGED = "term_changed"
+    TERM_KEPT = "term_kept"
+
+
+class Remark(Struct, kw_only=True, frozen=True):
+    """One of them, in a sentence; `version_no` and `clause` are what it is about, where it is about one."""
+
+    code: RemarkCode
+    detail: str
+    version_no: int | None = None
+    clause: str | None = None
+
+
+def about_texts(
+    dates: AgreementDates, numbers: Sequence[int], force: Sequence[Interval], time_zone: str
+) -> Iterator[Remark]:
+    """Of an executed agreement's texts, whose version `numbers` are in the order of `dates`."""
+    if dates.executed_at is None:
+        return
+    windows = text_windows(dates)
+    held = {window.text: window for window in windows}
+    order = dates.by_effect
+    for n, following in pairwise(order):
+        if n in held and numbers[following] < numbers[n]:
+            yield _placed(held[n], numbers[n], numbers[following], time_zone)
+    for n in set(order) - held.keys():
+        if dates.ended_at is None or dates.begins[n] < dates.ended_at:
+            detail = f"Version {numbers[n]} is never the text: another takes effect as it does, or its own end is over."
+            yield Remark(code=RemarkCode.NEVER_HOLDS, detail=detail, version_no=numbers[n])
+    for one, other in pairwise(windows):
+        if one.end is not None and one.end < other.start:
+            yield _gap(one.end, other.start, numbers[one.text], numbers[other.text], time_zone)
+    yield from _reaching_back(dates, numbers, force, time_zone)
+
+
+def _placed(window: Interval, number: int, following: int, time_zone: str) -> Remark:
+    begins = civil_day(window.start, time_zone)
+    through = "" if window.end is None else f" through {last_day_before(window.end, time_zone)}"
+    detail = (
+        f"Version {number} was recorded after version {following} and takes effect before it: it is the text from "
+        f"{begins}{through}."
+    )
+    return Remark(code=RemarkCode.PLACED_BEFORE, detail=detail, version_no=number)
+
+
+def _gap(ended_at: datetime, begins_at: datetime, number: int, following: int, time_zone: str) -> Remark:
+    first, last = civil_day(ended_at, time_zone), last_day_before(begins_at, time_zone)
+    detail = (
+        f"No text holds from {first} through {last}: version {number} has ended then, and version {following} has not "
+        "begun. Nobody is bound in between."
+    )
+    return Remark(code=RemarkCode.GAP, detail=detail, version_no=following)
+
+
+def _reaching_back(
+    dates: AgreementDates, numbers: Sequence[int], force: Sequence[Interval], time_zone: str
+) -> Iterator[Remark]:
+    """Texts that mean to apply from before they bound anybody: they bind from then on, and never backwards."""
+    meant = (dates.starts_at, *(text.starts_at for text in dates.amendments))
+    for n, (means_from, signed_from) in enumerate(zip(meant, dates.begins, strict=True)):
+        binds_from = signed_from
+        if n == 0:
+            first = force[0].start if force else None
+            if first is None:
+                continue
+            binds_from = max(signed_from, first)
+        says, binds = civil_day(means_from, time_zone), civil_day(binds_from, time_zone)
+        if says < binds:
+            detail = (
+                f"Version {numbers[n]} says that it applies from {says}. It binds from {binds}, when those who had to "
+                "had signed: nothing between is read as in force. What the parties owe each other for those days is "
+                "between them; have counsel review."
+            )
+            yield Remark(code=RemarkCode.REACHES_BACK, detail=detail, version_no=numbers[n])
+
+
+def about_notice(notice: Notice, parties: Sequence[UUID]) -> Iterator[Remark]:
+    """That the text does not say how long notice runs, for all parties or for some."""
+    silent = [party for party in parties if notice.of(party) is None]
+    if silent:
+        whose = "" if len(silent) == len(parties) else f" for {len(silent)} of the parties"
+        detail = f"The text does not say how long notice runs{whose}: no last day for it is told, and none is assumed."
+        yield Remark(code=RemarkCode.NOTICE_SILENT, detail=detail, clause=notice.clause)
+
+
+def party_dissolved(agency: str, dissolved_on: date) -> Remark:
+    """Of a party that had joined and has ended since, without anybody's act in the agreement."""
+    detail = (
+        f"{agency} was dissolved on {dissolved_on}: it was bound no longer than it existed, whatever its notice said."
+    )
+    return Remark(code=RemarkCode.PARTY_DISSOLVED, detail=detail)
+
+
+def authority_lacking(version_no: int, agency: str, office: str, revoked_on: date | None) -> Remark:
+    """That what a signature rests on was revoked as of its day or before."""
+    detail = (
+        f"The signature of {agency} to version {version_no} rests on the authority of “{office}”, which was revoked "
+        f"since as of {revoked_on}, no later than it was given. The agency stays bound until the parties say "
+        "otherwise; have counsel review."
+    )
+    return Remark(code=RemarkCode.AUTHORITY_LACKING, detail=detail, version_no=version_no)
+
+
+def about_papers(
+    version_no: int, recorded_from: Evidence | None, signatures: Iterable[Evidence | None] = ()
+) -> Iterator[Remark]:
+    """That a paper is not on file: the one that a version was recorded from, or one that shows a signature."""
+    if recorded_from is not None and not recorded_from.on_file:
+        detail = f"The paper from which version {version_no} was recorded is not on file: {_where(recorded_from)}"
+        yield Remark(code=RemarkCode.PAPER_NOT_ON_FILE, detail=detail, version_no=version_no)
+    of_its_own = [each for each in signatures if each is not None and not each.on_file and each != recorded_from]
+    if of_its_own:
+        whose = "a signature is" if len(of_its_own) == 1 else f"{len(of_its_own)} signatures are"
+        detail = f"The paper of {whose} not on file: each such signature says by what the paper is known."
+        yield Remark(code=RemarkCode.PAPER_NOT_ON_FILE, detail=detail, version_no=version_no)
+
+
+def _where(paper: Evidence) -> str:
+    if paper.location is not None:
+        return f"its original is kept at: {paper.location}."
+    return f"no document filed with the agreement has its SHA-256, {paper.sha256}."
+
+
+class TermOfText(Struct, kw_only=True, frozen=True):
+    """When a text ends, how it goes on, and which notice it asks for."""
+
+    expires_on: date | None
+    renewal: Renewal | None
+    notice: Notice
+
+
+def about_what_follows(
+    before: TermOfText, after: TermOfText, number: int, version_no: int, given: Collection[str]
+) -> Iterator[Remark]:
+    """What of a text's end, renewal and notice a paper that follows it does away with, changes or leaves as it was.
+
+    `number` is the version that it follows, `given` what was given with the paper: what was left out stays.
+    """
+    said, says = dict(_sayings(before)), dict(_sayings(after))
+    for (member, name), was in said.items():
+        now = says[member, name]
+        if was is None:
+            continue
+        if now is None:
+            code, detail = RemarkCode.TERM_REMOVED, f"Version {number} has {name}: {was}. This text has none any more."
+        elif was != now:
+            code, detail = RemarkCode.TERM_CHANGED, f"Version {number} has {name}: {was}. In this text it is: {now}."
+        elif member not in given:
+            detail = f"Nothing was given for {name}, so it is as in version {number}: {was}. Look into the paper."
+            code = RemarkCode.TERM_KEPT
+        else:
+            continue
+        yield Remark(code=code, detail=detail, version_no=version_no)
+
+
+def _sayings(term: TermOfText) -> Iterator[tuple[tuple[str, str], str | None]]:
+    """What it says, in words, by the member that gives it and what that is about; None where it says nothing."""
+    notice, renewal = term.notice, term.renewal
+    yield ("expires_on", "a last day"), None if term.expires_on is None else str(term.expires_on)
+    often = "without end" if renewal is None or renewal.times is None else f"at most {renewal.times} times"
+    renews = None if renewal is None else f"by {renewal.months} months, {often}"
+    yield ("auto_renew_months", "an automatic renewal"), renews
+    yield ("notice", "a period of notice"), None if notice.general is None else str(notice.general)
+    own = [f"{each.agency_id} {notice.of(each.agency_id)}" for each in notice.by_party]
+    yield ("notice", "periods of notice of parties' own"), "; ".join(own) or None
+    yield ("notice", "a manner of giving notice"), ", ".join(m.replace("_", " ") for m in notice.manners) or None
+    where = [" ".join(filter(None, (a.office, a.address, a.email))) for a in notice.addressees]
+    yield ("notice", "addresses for notice"), "; ".join(where) or None

@@ -1,0 +1,112 @@
+"""What a party does for itself: suspends its participation, goes on, gives notice, takes it back."""
+
+from uuid import UUID
+
+from litestar.params import FromPath, JSONBody
+
+from registry.agreements.instruments.commands import ending
+from registry.agreements.instruments.commands.silence import EvidenceOnFile
+from registry.agreements.instruments.routes import examples
+from registry.agreements.instruments.routes.answering import agreement_answer
+from registry.agreements.instruments.schemas.given import AgreementReason, WithdrawalNotice
+from registry.agreements.instruments.schemas.shown import Agreement
+from registry.platform.access.operations import Supplied, operation
+from registry.platform.access.permissions import Action
+from registry.platform.access.principals import Caller
+from registry.platform.database.handles import Write
+from registry.platform.http.answers import Answer
+from registry.platform.kernel.versions import Expected
+
+
+@operation(
+    "post",
+    "/agreements/{agreement_id:uuid}/suspend",
+    permission=Action.AGREEMENTS_SIGN,
+    status=200,
+    example=examples.REASON,
+    etag=True,
+    problems=("wrong_status",),
+)
+async def suspend_agreement(
+    agreement_id: FromPath[UUID],
+    data: JSONBody[AgreementReason],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
+    if_match: Supplied[Expected],
+) -> Answer[Agreement]:
+    """Suspend your agency's own participation; the other parties stay bound among themselves."""
+    return agreement_answer(await ending.suspend(write, caller, agreement_id, data.reason, if_match))
+
+
+@operation(
+    "post",
+    "/agreements/{agreement_id:uuid}/reinstate",
+    permission=Action.AGREEMENTS_SIGN,
+    status=200,
+    example=examples.REASON,
+    etag=True,
+    problems=("wrong_status",),
+)
+async def reinstate_agreement(
+    agreement_id: FromPath[UUID],
+    data: JSONBody[AgreementReason],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
+    if_match: Supplied[Expected],
+) -> Answer[Agreement]:
+    """Let your agency's participation go on, from now."""
+    return agreement_answer(await ending.reinstate(write, caller, agreement_id, data.reason, if_match))
+
+
+@operation(
+    "post",
+    "/agreements/{agreement_id:uuid}/give-notice",
+    permission=Action.AGREEMENTS_SIGN,
+    status=200,
+    example=examples.NOTICE,
+    etag=True,
+    problems=("evidence_missing", "no_renewal", "not_then", "notice_silent", "wrong_status"),
+)
+async def give_agreement_notice(
+    agreement_id: FromPath[UUID],
+    data: JSONBody[WithdrawalNotice],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
+    if_match: Supplied[Expected],
+    evidence_on_file: Supplied[EvidenceOnFile],
+) -> Answer[Agreement]:
+    """Give notice that your agency leaves; it is bound until the notice period has run out.
+
+    The period counts from today. A notice of an earlier day that would end sooner is recorded with its evidence: its
+    own day counts once each other party has confirmed that it was told, or not contested it for 14 days. Where the text
+    does not say how long notice runs, the last day named in `leaves_on` needs the consent of each.
+    """
+    return agreement_answer(await ending.give_notice(write, caller, evidence_on_file, agreement_id, data, if_match))
+
+
+@operation(
+    "post",
+    "/agreements/{agreement_id:uuid}/rescind-notice",
+    permission=Action.AGREEMENTS_SIGN,
+    status=200,
+    example=examples.REASON,
+    etag=True,
+    problems=("wrong_status",),
+)
+async def rescind_agreement_notice(
+    agreement_id: FromPath[UUID],
+    data: JSONBody[AgreementReason],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
+    if_match: Supplied[Expected],
+) -> Answer[Agreement]:
+    """Take your agency's notice back while it is still running."""
+    return agreement_answer(await ending.rescind_notice(write, caller, agreement_id, data.reason, if_match))
+
+
+handlers = [
+    suspend_agreement,
+    reinstate_agreement,
+    give_agreement_notice,
+    rescind_agreement_notice,
+]

@@ -1,0 +1,63 @@
+"""A governing body's approval as a condition of being bound."""
+
+from uuid import UUID
+
+from litestar.params import FromPath, JSONBody
+
+from registry.agreements.instruments.commands import governing_body
+from registry.agreements.instruments.routes import examples
+from registry.agreements.instruments.routes.answering import agreement_answer
+from registry.agreements.instruments.schemas.given import ApprovalRule, GoverningApproval
+from registry.agreements.instruments.schemas.shown import Agreement
+from registry.platform.access.operations import Supplied, operation
+from registry.platform.access.permissions import Action
+from registry.platform.access.principals import Caller
+from registry.platform.database.handles import Write
+from registry.platform.http.answers import Answer
+from registry.platform.kernel.versions import Expected
+
+
+@operation(
+    "post",
+    "/agreements/{agreement_id:uuid}/set-approval-rule",
+    permission=Action.AGREEMENTS_SIGN,
+    status=200,
+    example=examples.APPROVAL_RULE,
+    etag=True,
+    problems=("citation_missing", "not_then", "notice_silent", "rule_reaches_back", "wrong_status"),
+)
+async def set_agreement_approval_rule(
+    agreement_id: FromPath[UUID],
+    data: JSONBody[ApprovalRule],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
+    if_match: Supplied[Expected],
+) -> Answer[Agreement]:
+    """Say whether your agency is bound only while its governing body's approval lasts.
+
+    Once it is bound, a rule that asks for the approval names its law and begins as a notice of today would run out.
+    """
+    return agreement_answer(await governing_body.set_approval_rule(write, caller, agreement_id, data, if_match))
+
+
+@operation(
+    "post",
+    "/agreements/{agreement_id:uuid}/record-approval",
+    permission=Action.AGREEMENTS_SIGN,
+    status=200,
+    example=examples.APPROVAL,
+    etag=True,
+    problems=("approval_reversed", "approval_taken", "approval_unproven", "approved_in_future", "wrong_status"),
+)
+async def record_agreement_approval(
+    agreement_id: FromPath[UUID],
+    data: JSONBody[GoverningApproval],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
+    if_match: Supplied[Expected],
+) -> Answer[Agreement]:
+    """Record your governing body's approval; from then on your agency is bound only while an approval lasts."""
+    return agreement_answer(await governing_body.record_approval(write, caller, agreement_id, data, if_match))
+
+
+handlers = [set_agreement_approval_rule, record_agreement_approval]

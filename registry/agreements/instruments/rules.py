@@ -1,0 +1,309 @@
+"""The life of an agreement: its stored stage, the actions that move it, and what it is called at an instant.
+
+The stage says what people did (`executed`); whether the agreement binds anybody is a matter of dates and is
+derived (`registry.agreements.instruments.in_force`): signed is not in force.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from registry.agreements.instruments.in_force import AgreementDates
+from registry.agreements.instruments.notice import Period
+from registry.platform.kernel.errors import RuleBroken, WrongStatus
+from registry.platform.kernel.intervals import Interval
+
+
+class AgreementKind(StrEnum):
+    """Which written instrument it is."""
+
+    MOU = "mou"
+    MOA = "moa"
+    MUTUAL_AID = "mutual_aid"
+    INTERLOCAL = "interlocal"
+    JOINT_TASK_FORCE = "joint_task_force"
+    INFORMATION_SHARING = "information_sharing"
+    EQUIPMENT_LOAN = "equipment_loan"
+    COMPACT = "compact"
+
+
+class Sensitivity(StrEnum):
+    """Who may read a provision: everybody, the parties, or the custodian's cleared staff."""
+
+    PUBLIC = "public"
+    PARTIES = "parties"
+    RESTRICTED = "restricted"
+
+
+class Stage(StrEnum):
+    """What is stored; the last three are final."""
+
+    DRAFT = "draft"
+    IN_REVIEW = "in_review"
+    APPROVED = "approved"
+    OUT_FOR_SIGNATURE = "out_for_signature"
+    EXECUTED = "executed"
+    SUSPENDED = "suspended"
+    TERMINATED = "terminated"
+    SUPERSEDED = "superseded"
+    WITHDRAWN = "withdrawn"
+
+
+class AgreementAction(StrEnum):
+    """What a person does to an agreement as a whole; a party's joining and leaving are dates on the party."""
+
+    SUBMIT = "submit"
+    SEND_BACK = "send_back"
+    APPROVE = "approve"
+    SEND_FOR_SIGNATURE = "send_for_signature"
+    SIGN = "sign"
+    EXECUTE = "execute"
+    WITHDRAW = "withdraw"
+    SUSPEND = "suspend"
+    REINSTATE = "reinstate"
+    TERMINATE = "terminate"
+    SUPERSEDE = "supersede"
+    RECORD = "record"
+    ACTIVATE_VERBALLY = "activate_verbally"
+    AMEND = "amend"
+    ADD_PARTIES = "add_parties"
+
+
+class DerivedStatus(StrEnum):
+    """What an executed agreement is at an instant; before execution its stage is its status.
+
+    `unconfirmed`: fewer than two parties have signed it or confirmed that they did, whatever its days.
+    `lapsed`: two parties were bound by it, and now fewer than two are, although nobody ended it as a whole.
+    """
+
+    UNCONFIRMED = "unconfirmed"
+    NOT_YET_EFFECTIVE = "not_yet_effective"
+    IN_FORCE = "in_force"
+    NOTICE_WINDOW = "notice_window"
+    LAPSED = "lapsed"
+    EXPIRED = "expired"
+    SUSPENDED = "suspended"
+    TERMINATED = "terminated"
+
+
+# The stages before execution are also those of an amendment's text, on its way beside the executed agreement.
+# `record` takes over a paper agreement that is signed already. Sending back from the signature round is safe
+# because signatures bind to a version's hash: those given so far count for nothing once the text is submitted
+# anew. Signing an executed agreement is how one more agency joins a master form that every party signs
+# unchanged, and how a party ratifies what it agreed to by word of mouth.
+TRANSITIONS: dict[tuple[Stage, AgreementAction], Stage] = {
+    (Stage.DRAFT, AgreementAction.SUBMIT): Stage.IN_REVIEW,
+    (Stage.DRAFT, AgreementAction.RECORD): Stage.EXECUTED,
+    (Stage.DRAFT, AgreementAction.ACTIVATE_VERBALLY): Stage.EXECUTED,
+    (Stage.DRAFT, AgreementAction.WITHDRAW): Stage.WITHDRAWN,
+    (Stage.IN_REVIEW, AgreementAction.APPROVE): Stage.APPROVED,
+    (Stage.IN_REVIEW, AgreementAction.SEND_BACK): Stage.DRAFT,
+    (Stage.IN_REVIEW, AgreementAction.ACTIVATE_VERBALLY): Stage.EXECUTED,
+    (Stage.IN_REVIEW, AgreementAction.WITHDRAW): Stage.WITHDRAWN,
+    (Stage.APPROVED, AgreementAction.SEND_FOR_SIGNATURE): Stage.OUT_FOR_SIGNATURE,
+    (Stage.APPROVED, AgreementAction.SEND_BACK): Stage.DRAFT,
+    (Stage.APPROVED, AgreementAction.ACTIVATE_VERBALLY): Stage.EXECUTED,
+    (Stage.APPROVED, AgreementAction.WITHDRAW): Stage.WITHDRAWN,
+    (Stage.OUT_FOR_SIGNATURE, AgreementAction.SIGN): Stage.OUT_FOR_SIGNATURE,
+    (Stage.OUT_FOR_SIGNATURE, AgreementAction.EXECUTE): Stage.EXECUTED,
+    (Stage.OUT_FOR_SIGNATURE, AgreementAction.SEND_BACK): Stage.DRAFT,
+    (Stage.OUT_FOR_SIGNATURE, AgreementAction.ACTIVATE_VERBALLY): Stage.EXECUTED,
+    (Stage.OUT_FOR_SIGNATURE, AgreementAction.WITHDRAW): Stage.WITHDRAWN,
+    (Stage.EXECUTED, AgreementAction.SIGN): Stage.EXECUTED,
+    (Stage.EXECUTED, AgreementAction.AMEND): Stage.EXECUTED,
+    (Stage.EXECUTED, AgreementAction.ADD_PARTIES): Stage.EXECUTED,
+    (Stage.EXECUTED, AgreementAction.SUSPEND): Stage.SUSPENDED,
+    (Stage.EXECUTED, AgreementAction.TERMINATE): Stage.TERMINATED,
+    (Stage.EXECUTED, AgreementAction.SUPERSEDE): Stage.SUPERSEDED,
+    (Stage.SUSPENDED, AgreementAction.AMEND): Stage.SUSPENDED,
+    (Stage.SUSPENDED, AgreementAction.REINSTATE): Stage.EXECUTED,
+    (Stage.SUSPENDED, AgreementAction.TERMINATE): Stage.TERMINATED,
+    (Stage.SUSPENDED, AgreementAction.SUPERSEDE): Stage.SUPERSEDED,
+}
+
+# The shortest of the horizons at which agreements about to lapse are reported (30, 60, 90, 180 days), and
+# about the cycle in which a governing body meets.
+NOTICE_LEAD_DAYS = 30
+
+
+def advance(stage: Stage, action: AgreementAction) -> Stage:
+    """The stage after `action`; raises WrongStatus where the table has no such move."""
+    after = TRANSITIONS.get((stage, action))
+    if after is None:
+        raise WrongStatus.of("An agreement", stage, action)
+    return after
+
+
+def allowed(stage: Stage) -> tuple[AgreementAction, ...]:
+    """The actions possible from `stage`, in the table's order."""
+    return tuple(action for (start, action) in TRANSITIONS if start is stage)
+
+
+def derived_status(
+    stage: Stage,
+    dates: AgreementDates,
+    at: datetime,
+    *,
+    joined: int,
+    force: Sequence[Interval],
+    notice: Sequence[Interval] = (),
+    pauses: Sequence[Interval] = (),
+    superseded: bool = False,
+) -> Stage | DerivedStatus:
+    """What the agreement as a whole is at `at`, with today's knowledge; a single party may be bound for less.
+
+    `joined` counts the parties that have signed or confirmed; `force` are the stretches in which at least two parties
+    are bound, `notice` those in which a term's notice window is open, `pauses` those in which some party has suspended
+    its own participation; `superseded` says that another text takes its place. Never executed: the stage. Afterwards
+    the strongest statement wins: ended, expired, suspended
+    as a whole, in force (or its notice window), suspended by its parties, lapsed, unconfirmed, not yet effective. An
+    end set for a later day leaves the agreement in force until then, and an agreement that expired before it was
+    terminated was expired in between.
+    """
+    if dates.executed_at is None:
+        return stage
+    if dates.ended_at is not None and at >= dates.ended_at:
+        return Stage.SUPERSEDED if superseded else DerivedStatus.TERMINATED
+    if dates.last_ends_at is not None and at >= dates.last_ends_at:
+        return DerivedStatus.EXPIRED
+    if any(suspension.contains(at) for suspension in dates.suspensions):
+        return DerivedStatus.SUSPENDED
+    if any(window.contains(at) for window in force):
+        open_for_notice = any(window.contains(at) for window in notice)
+        return DerivedStatus.NOTICE_WINDOW if open_for_notice else DerivedStatus.IN_FORCE
+    if any(pause.contains(at) for pause in pauses):
+        return DerivedStatus.SUSPENDED
+    if any(window.end is not None and window.end <= at for window in force):
+        return DerivedStatus.LAPSED
+    return DerivedStatus.UNCONFIRMED if joined < 2 else DerivedStatus.NOT_YET_EFFECTIVE
+
+
+def check_evidence(sha256: str | None, location: str | None, *, needed: bool) -> None:
+    """Raises RuleBroken unless the evidence is a paper's hash or, where there is no file of it, its place: not both."""
+    if sha256 is not None and location is not None:
+        raise RuleBroken.at(
+            "Evidence is the hash of a paper, or the place of one of which there is no file: give one of the two.",
+            "evidence_twice",
+            "given beside evidence_sha256",
+            pointer="/evidence_location",
+        )
+    if needed and sha256 is None and location is None:
+        raise RuleBroken.at(
+            "Say what shows it: evidence_sha256 of the paper or, where there is no file of it, evidence_location.",
+            "evidence_missing",
+            "needed, or evidence_location",
+            pointer="/evidence_sha256",
+        )
+
+
+def may_leave(stage: Stage, terminated_at: datetime | None, at: datetime) -> bool:
+    """Whether a party may still give notice at `at`: the agreement is executed and has not ended.
+
+    An end that is still to come keeps nobody from leaving before it.
+    """
+    return stage in (Stage.EXECUTED, Stage.SUSPENDED) and (terminated_at is None or at < terminated_at)
+
+
+def refuse(bar: str | None) -> None:
+    """Raises WrongStatus with the reason, where there is one, why a thing cannot be done; an offer shows the same."""
+    if bar is not None:
+        raise WrongStatus(bar)
+
+
+NO_PART = "Your agency is not bound by this agreement, so it has no part in this."
+
+
+def has_left(leaves_at: datetime | None, released_at: datetime | None, at: datetime) -> bool:
+    """Whether a party's notice has run out, or another text has released it."""
+    return any(gone is not None and gone <= at for gone in (leaves_at, released_at))
+
+
+def unbound(joined_at: datetime | None, leaves_at: datetime | None, released_at: datetime | None, at: datetime) -> bool:
+    """Whether a party has not joined yet, or has left: what those who are bound do is not for it."""
+    return joined_at is None or joined_at > at or has_left(leaves_at, released_at, at)
+
+
+def pause_barred(stage: Stage, terminated_at: datetime | None, at: datetime, *, paused: bool) -> str | None:
+    """Why a party that is bound cannot suspend its own participation."""
+    if not may_leave(stage, terminated_at, at):
+        return f"Not while the agreement is {stage}."
+    return "Your agency has suspended its participation already." if paused else None
+
+
+def notice_barred(
+    stage: Stage, terminated_at: datetime | None, at: datetime, *, is_unbound: bool, notice_on: date | None, own: bool
+) -> str | None:
+    """Why a party cannot give notice: nothing binds it, or its own notice stands; one that others reported does not."""
+    if is_unbound or not may_leave(stage, terminated_at, at):
+        return "Your agency is not bound by this agreement, so there is nothing to withdraw from."
+    return f"Your agency gave notice on {notice_on} already." if own and notice_on is not None else None
+
+
+def rescission_barred(leaves_at: datetime | None, at: datetime, *, own: bool) -> str | None:
+    """Why a party cannot take its notice back."""
+    if leaves_at is None or leaves_at <= at:
+        return "Your agency has no notice that is still running."
+    return None if own else "Your agency gave none: another reported one. Contest that instead."
+
+
+def word_barred(
+    stage: Stage,
+    ratify_by: datetime | None,
+    terminated_at: datetime | None,
+    joined_at: datetime | None,
+    at: datetime,
+) -> str | None:
+    """Why a party cannot agree by word of mouth."""
+    if not takes_word(stage, ratify_by, terminated_at, at):
+        return "Nothing here awaits your agency's word; sign the agreement instead."
+    return None if joined_at is None else "Your agency is bound already."
+
+
+def custody_barred(*, offered: bool, amendment_drafted: bool) -> str | None:
+    """Why a party cannot take over the keeping of the agreement."""
+    if not offered:
+        return "The keeping of this agreement was not offered to your agency."
+    if amendment_drafted:
+        return "The custodian is drafting an amendment: custody passes when it is submitted or withdrawn."
+    return None
+
+
+def stage_at(stage: Stage, terminated_at: datetime | None, now: datetime, *, superseded: bool) -> Stage:
+    """The stage once what was agreed on before has taken effect, whether it is written down yet or not.
+
+    An end that is still to come, since its day has not come or a consent may still be contested, ends nothing yet.
+    """
+    if stage not in (Stage.EXECUTED, Stage.SUSPENDED) or terminated_at is None or now < terminated_at:
+        return stage
+    return Stage.SUPERSEDED if superseded else Stage.TERMINATED
+
+
+def takes_word(stage: Stage, ratify_by: datetime | None, terminated_at: datetime | None, at: datetime) -> bool:
+    """Whether a party may agree by word of mouth at `at`: what was set in motion so is neither ratified nor ended."""
+    going_on = stage is Stage.EXECUTED and (terminated_at is None or at < terminated_at)
+    return going_on and ratify_by is not None and at < ratify_by
+
+
+def takes_approvals(stage: Stage) -> bool:
+    """Whether a governing body's approval, or that one is needed, can be recorded.
+
+    Not of a draft, whose text may still change, and not of what binds nobody any more.
+    """
+    return stage not in (Stage.DRAFT, Stage.WITHDRAWN, Stage.TERMINATED, Stage.SUPERSEDED)
+
+
+def last_notice_day(expires_on: date, period: Period) -> date:
+    """The last civil day on which notice still runs out by the end of `expires_on`.
+
+    Counted as `in_force.withdrawal_ends_at` counts, so notice given on this day ends together with the agreement.
+    """
+    return period.before(expires_on)
+
+
+def notice_window_opens_on(expires_on: date, period: Period) -> date:
+    """The civil day on which an agreement's notice window opens: `NOTICE_LEAD_DAYS` before the last notice day.
+
+    From then until expiry somebody has to decide whether to renew, and until `last_notice_day` whether to
+    give notice.
+    """
+    return last_notice_day(expires_on, period) - timedelta(days=NOTICE_LEAD_DAYS)

@@ -1,0 +1,1 @@
+"""Agreements on the wire."""

@@ -1,0 +1,51 @@
+"""What is asked about agreements: filters and instants."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from registry.agreements.instruments.rules import AgreementKind, Stage
+from registry.agreements.instruments.schemas.words import AgreementStatus
+from registry.platform.http.paging import SORT, Page
+from registry.platform.http.searching import Part
+from registry.platform.kernel.text import Code
+from registry.platform.kernel.time import CivilDate, Instant
+
+
+class AgreementQuery(Page, kw_only=True, frozen=True):
+    """Filters of the agreement list."""
+
+    sort: Annotated[Literal["-created_at", "created_at", "title", "-title", "expires_on", "-expires_on"], SORT] = (
+        "-created_at"
+    )
+    q: Annotated[Part | None, Meta(description="Part of the number or title.")] = None
+    stage: Annotated[tuple[Stage, ...], Meta(description="Any of these.")] = ()
+    status: Annotated[tuple[AgreementStatus, ...], Meta(description="Any of these, at `as_of`.")] = ()
+    kind: Annotated[tuple[AgreementKind, ...], Meta(description="Any of these.")] = ()
+    waiting_for_me: Annotated[
+        bool, Meta(description="Only those in which a reported act or a proposal waits for your agency's answer.")
+    ] = False
+    party_id: UUID | None = None
+    partner_id: Annotated[UUID | None, Meta(description="Agreements to which it and your agency are parties.")] = None
+    category: Annotated[Code, Meta(description="Agreements that cover it, by it or one above.")] | None = None
+    effective_from: Annotated[CivilDate | None, Meta(description="Effective on that day or later.")] = None
+    effective_to: Annotated[CivilDate | None, Meta(description="Effective on that day or earlier.")] = None
+    expires_from: Annotated[CivilDate | None, Meta(description="Whose first term ends on that day or later.")] = None
+    expires_to: Annotated[CivilDate | None, Meta(description="Whose first term ends on that day or earlier.")] = None
+    as_of: Annotated[Instant, Meta(description="For `status`; now if absent.")] | None = None
+
+
+class AsOf(Struct, kw_only=True, frozen=True):
+    """The instant that an answer is about."""
+
+    as_of: Annotated[Instant, Meta(description="Valid time, with today's knowledge; now if absent.")] | None = None
+
+
+class InForceQuery(Struct, kw_only=True, frozen=True):
+    """Between whom, when, and for what."""
+
+    requesting_agency_id: UUID
+    assisting_agency_id: UUID
+    as_of: Annotated[Instant, Meta(description="Now if absent.")] | None = None
+    category: Annotated[Code, Meta(description="Only agreements that cover it.")] | None = None

@@ -1,0 +1,171 @@
+"""Reported acts, proposals and consents on the wire."""
+
+from typing import Annotated, Literal, TypeAlias
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from registry.agreements.instruments.consent import EndingGround, ProposalKind, ReportedKind, Unconfirmed
+from registry.directory.agencies.schemas import AgencyReference
+from registry.platform.kernel.text import JobTitle, Reason, Sha256
+from registry.platform.kernel.time import ActDay, CivilDate, Instant
+
+EvidenceSha256 = Annotated[
+    Sha256,
+    Meta(
+        description="SHA-256 of the document that shows it, in hex. Silence counts only where it is on file with the "
+        "agreement and the party can read it."
+    ),
+]
+
+
+class NewReportedAct(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """What another party did, as you know of it."""
+
+    agency_id: Annotated[UUID, Meta(description="The party that did it.")]
+    kind: ReportedKind
+    acted_on: Annotated[
+        ActDay, Meta(description="The day of the act; for `withdrew` the last day on which the party was bound.")
+    ]
+    evidence_sha256: EvidenceSha256
+    reason: Reason
+    version_sha256: Annotated[
+        Sha256 | None, Meta(description="For `signed` and `agreed_verbally`: the hash of the version.")
+    ] = None
+    signatory_title: Annotated[JobTitle | None, Meta(description="For `signed` and `agreed_verbally`.")] = None
+    notice_kind: Annotated[
+        Literal["withdrawal", "non_renewal"], Meta(description="For `gave_notice`; as for a party's own notice.")
+    ] = "withdrawal"
+    leaves_on: Annotated[
+        CivilDate | None, Meta(description="For `gave_notice`: the last day that the notice names, where it names one.")
+    ] = None
+    proposal_id: Annotated[UUID | None, Meta(description="For `consented` and `was_notified`.")] = None
+
+
+class ReportAnswer(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """That it was so."""
+
+    note: Reason | None = None
+
+
+ShownStatus: TypeAlias = Literal[
+    "unseconded", "open", "unconfirmed", "uncontested", "contested", "confirmed", "taken_back", "replaced"
+]
+
+
+class ReportedAct(Struct, kw_only=True, frozen=True):
+    """What one party, or the operator, recorded that a party did.
+
+    It has effect once that party confirms it, or 14 days after it was notified without contesting. Until that has come
+    the act is shown as counting from then; from then on it counts from the day of the act. Silence does not count for a
+    party that has said no in the matter, may not act, has suspended its participation, or finds no document of it on
+    file, nor for an office that may sign no more by the party's register. That a party left counts from its day once
+    the others who are bound agree as well, by word or silence, and until then as a notice of the day on which it took
+    effect.
+    """
+
+    id: UUID
+    agency: Annotated[AgencyReference, Meta(description="The party that is said to have acted.")]
+    kind: ReportedKind
+    acted_on: CivilDate
+    evidence_sha256: str
+    reason: str
+    recorded_by: Annotated[AgencyReference, Meta(description="The agency that recorded it.")]
+    recorded_at: Instant
+    notified_at: Annotated[
+        Instant | None, Meta(description="Since when the party can answer; null while a second operator is awaited.")
+    ]
+    status: Annotated[
+        ShownStatus,
+        Meta(description="`uncontested`: nobody contested it in time, and it has effect."),
+    ]
+    because: Annotated[
+        Unconfirmed | None, Meta(description="Why silence does not count, where it stands `unconfirmed`; else null.")
+    ]
+    takes_effect_at: Annotated[
+        Instant | None, Meta(description="From when it has effect, or had it; null while nothing is in sight.")
+    ]
+    answer: Annotated[str | None, Meta(description="What the party, or who took it back, said.")]
+    proposal_id: UUID | None
+
+
+class ConsentGiven(Struct, kw_only=True, frozen=True):
+    """A party that is asked, and from when its consent counts."""
+
+    agency: AgencyReference
+    counts_from: Annotated[Instant | None, Meta(description="Null while it is outstanding.")]
+
+
+class Proposal(Struct, kw_only=True, frozen=True):
+    """What takes effect once each party that is bound has consented, or has left."""
+
+    id: UUID
+    kind: ProposalKind
+    ground: EndingGround | None
+    clause: Annotated[str | None, Meta(description="The provision that gives the right, where one does.")]
+    proposed_by: Annotated[
+        AgencyReference, Meta(description="The agency that proposed it; of a `departure`, the one that left.")
+    ]
+    proposed_at: Instant
+    not_before: Annotated[Instant, Meta(description="The instant proposed.")]
+    reason: str
+    newcomers: Annotated[list[AgencyReference], Meta(description="The agencies that would join.")]
+    by_agreement_id: Annotated[
+        UUID | None,
+        Meta(description="The agreement that takes this one's place; null, too, where you may not know of it."),
+    ]
+    agreed_at: Annotated[
+        Instant | None,
+        Meta(description="When it takes effect, as far as is known; null while a consent is outstanding."),
+    ]
+    consents: list[ConsentGiven]
+    outstanding: Annotated[list[AgencyReference], Meta(description="Parties that have neither consented nor left.")]
+
+
+class NewSuspensionProposal(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """That the agreement as a whole is suspended, or goes on."""
+
+    kind: Literal["suspension", "reinstatement"]
+    effective_on: Annotated[
+        CivilDate | None, Meta(description="From the beginning of that day; as soon as all have consented if absent.")
+    ] = None
+    reason: Reason
+
+
+PublishedVersionNo: TypeAlias = (
+    Annotated[int, Meta(ge=1, le=2**31 - 1, description="The executed version, where it is about a text.")] | None
+)
+PublishedDocumentId: TypeAlias = Annotated[
+    UUID | None, Meta(description="The document that was filed as public, where it is about that.")
+]
+
+
+class AgreeingToPublish(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Your agency's word that a version's public provisions, or a public document, are shown to all. Name one."""
+
+    version_no: PublishedVersionNo = None
+    document_id: PublishedDocumentId = None
+    note: Reason | None = None
+
+
+class StoppingToPublish(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """That a version or a document, one of them, is shown to none but the parties as far as your agency has a say."""
+
+    version_no: PublishedVersionNo = None
+    document_id: PublishedDocumentId = None
+    reason: Reason
+
+
+class Publication(Struct, kw_only=True, frozen=True):
+    """Whether what is marked public is shown to others than the parties: once each party gave its own word.
+
+    A party's own signature to a version is its word, or its own confirmation of one; what was reported of it, an
+    agreement by word of mouth and silence are not. Have counsel review what a statute asks you to post.
+    """
+
+    status: Literal["proposed", "published"]
+    published_at: Annotated[Instant | None, Meta(description="Since when it is shown to all; null while it is not.")]
+    outstanding: Annotated[
+        list[AgencyReference],
+        Meta(description="Parties that have not given their word, or took it back; for the parties."),
+    ]

@@ -1,0 +1,41 @@
+"""What shows an act on paper: a document that is on file, or is still to be filed, or where its original is kept."""
+
+from typing import Annotated
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from registry.platform.kernel.text import NAME_PATTERN, Sha256
+
+PaperSha256 = Annotated[
+    Sha256, Meta(description="SHA-256 of the signed document, in hex. File the document itself with the agreement.")
+]
+EvidenceLocation = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=300,
+        pattern=NAME_PATTERN,
+        description="Instead of `evidence_sha256`, where there is no file of the paper: where the original is kept.",
+        examples=["City clerk's vault, book 12 (demo)"],
+    ),
+]
+
+
+class EvidenceDocument(Struct, kw_only=True, frozen=True):
+    """The document on file that is the evidence."""
+
+    id: UUID
+    name: Annotated[str | None, Meta(description="Its title, else the name of its file.")]
+
+
+class Evidence(Struct, kw_only=True, frozen=True):
+    """What shows it: a paper, known by its hash, or one of which there is no file."""
+
+    sha256: Annotated[str | None, Meta(description="Of the paper; null where there is no file of it.")]
+    on_file: Annotated[bool, Meta(description="Whether a document of that hash is filed with the agreement.")]
+    document: Annotated[
+        EvidenceDocument | None,
+        Meta(description="That document, for the parties; null where it is not on file, and where it is restricted."),
+    ]
+    location: Annotated[str | None, Meta(description="Where the original is kept, if there is no file of it.")]

@@ -1,0 +1,343 @@
+"""Agreements and their versions as a caller may see them."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from registry.agreements.instruments.in_force import TextStatus
+from registry.agreements.instruments.notice import Notice
+from registry.agreements.instruments.remarks import Remark
+from registry.agreements.instruments.rules import AgreementKind, Sensitivity, Stage
+from registry.agreements.instruments.schemas.consenting import Proposal, Publication, ReportedAct
+from registry.agreements.instruments.schemas.evidence import Evidence
+from registry.agreements.instruments.schemas.signing import Declined, SignatoryAuthority, SigningRound
+from registry.agreements.instruments.schemas.words import AgreementStatus, LastDay, VersionKind
+from registry.agreements.instruments.terms import Terms
+from registry.directory.agencies.schemas import AgencyReference, SeparationRelaxed
+from registry.platform.kernel.actions import AllowedAction
+from registry.platform.kernel.time import CivilDate, Instant
+
+TermsWithheld = Annotated[
+    list[str],
+    Meta(
+        description="Terms that a provision says whose text is withheld from you: they go where their clause goes, and "
+        "are shown as if nothing were said."
+    ),
+]
+
+
+RecordedFrom = Meta(
+    description="The paper from which this text was recorded; null for what was signed here, and for the public."
+)
+
+
+class Provision(Struct, kw_only=True, frozen=True):
+    """A clause as this caller may read it."""
+
+    number: str
+    heading: str
+    sensitivity: Sensitivity
+    text: Annotated[str | None, Meta(description="Null where it is withheld from you.")]
+    exemption: str | None
+
+
+class PartySignature(Struct, kw_only=True, frozen=True):
+    """How and when a party put its hand to the version shown."""
+
+    manner: Literal["electronic", "wet", "confirmed", "reported"]
+    signatory_title: str
+    signed_on: CivilDate
+    evidence: Evidence | None
+    recorded_at: Instant
+    separation_relaxed: SeparationRelaxed
+
+
+RestsOn = Annotated[
+    Literal["not_on_record"] | SignatoryAuthority,
+    Meta(description="The authority a signature rests on; `not_on_record` where the agency had registered none."),
+]
+
+
+class AgreementParty(Struct, kw_only=True, frozen=True):
+    """An agency in the agreement. Whether it is `bound` is as of the instant asked about."""
+
+    agency: AgencyReference
+    bound: bool
+    bound_until: Annotated[Instant | None, Meta(description="When that ends, as far as is known; null is never.")]
+    joined_at: Instant | None
+    withdrawal_notice_on: CivilDate | None
+    notice_kind: Literal["withdrawal", "non_renewal"] | None
+    leaves_at: Annotated[
+        Instant | None,
+        Meta(
+            description="When its notice has run out: counted from the day of its recording, or from its own day once "
+            "the others agree to that or do not contest it."
+        ),
+    ]
+    last_notice_on: Annotated[
+        CivilDate | None, Meta(description="Last day on which its own notice takes effect by the end of the term.")
+    ]
+    verbally_at: Annotated[Instant | None, Meta(description="When it agreed by word of mouth.")]
+    released_at: Annotated[
+        Instant | None, Meta(description="When a text that it signed takes this one's place for it.")
+    ]
+    suspended_at: Annotated[Instant | None, Meta(description="Since when its participation is suspended, by itself.")]
+    approval_required: Annotated[
+        bool | None, Meta(description="Whether it is bound only while its governing body's approval lasts.")
+    ]
+    signature: PartySignature | None
+    authority: Annotated[
+        RestsOn | None,
+        Meta(description="Of the signature, or of the word before it; null in public."),
+    ]
+
+
+class SuspensionPeriod(Struct, kw_only=True, frozen=True):
+    """From when until when the agreement bound nobody; `end` is null while it lasts."""
+
+    start: Instant
+    end: Instant | None
+
+
+class Amendment(Struct, kw_only=True, frozen=True):
+    """A change on its way beside the executed text; its own text is the version of that number."""
+
+    version_no: int
+    version_sha256: Annotated[str | None, Meta(description="What a signature names; null while it is a draft.")]
+    kind: Literal["amendment", "renewal"]
+    stage: Literal["draft", "in_review", "approved", "out_for_signature"]
+    title: str
+    effective_on: CivilDate
+
+
+class Successor(Struct, kw_only=True, frozen=True):
+    """The agreement that took another's place."""
+
+    id: UUID
+    number: str
+
+
+class Agreement(Struct, kw_only=True, frozen=True):
+    """An agreement at an instant. The `public` view has neither terms nor signatures and only public provisions."""
+
+    id: UUID
+    number: str
+    title: str
+    kind: AgreementKind
+    custodian_agency: AgencyReference
+    stage: Stage
+    status: Annotated[AgreementStatus, Meta(description="What it is at `as_of`: signed is not yet in force.")]
+    as_of: Instant
+    view: Literal["party", "signed", "public"]
+    time_zone: str
+    effective_on: CivilDate
+    expires_on: Annotated[
+        LastDay | None,
+        Meta(
+            description="The last day of the first term of the text that takes effect last, a signed renewal included. "
+            "Each version's own is with the version."
+        ),
+    ]
+    auto_renew_months: int | None
+    auto_renew_times: int | None
+    term_ends_on: Annotated[
+        CivilDate | None,
+        Meta(
+            description="Last day of the term that runs at `as_of`, by the version shown; once the agreement has ended "
+            "or lapsed, of the term in which it did. Where its end is agreed for a day before, that day."
+        ),
+    ]
+    starts_at: Instant
+    ends_at: Annotated[
+        Instant | None,
+        Meta(description="The last end that renewals can reach, or the one agreed before it; null is never."),
+    ]
+    binds_from: Annotated[
+        Instant | None,
+        Meta(
+            description="From when at least two parties are bound, whatever day the text applies from. Null: never yet."
+        ),
+    ]
+    notice: Notice
+    last_notice_on: Annotated[
+        CivilDate | None,
+        Meta(
+            description="Last day on which notice takes effect by the end of the running term, of parties without a "
+            "period of their own. Null where the term has no end, or the agreement ends before, or the text does not "
+            "say how long notice runs."
+        ),
+    ]
+    review_every_months: int | None
+    executed_at: Instant | None
+    ratify_by: Annotated[
+        Instant | None, Meta(description="Until when what was agreed by word of mouth is to be signed.")
+    ]
+    terminated_at: Instant | None
+    superseded_by: Annotated[
+        Successor | None,
+        Meta(description="The agreement that took its place; null, too, where you may not know of that agreement."),
+    ]
+    custody_offered_to: AgencyReference | None
+    suspensions: list[SuspensionPeriod]
+    version_no: Annotated[int, Meta(description="The version that is shown; `version_status` says what it is then.")]
+    version_status: Annotated[
+        TextStatus,
+        Meta(
+            description="`current`: it is the text at `as_of`. `ended`: no text is, and it was the last before. "
+            "`upcoming`: none is yet, and it is the first to come. `unexecuted`: none was ever executed."
+        ),
+    ]
+    version_kind: VersionKind
+    version_effective_on: CivilDate
+    version_sha256: Annotated[str | None, Meta(description="Null while the text is not frozen, and in public.")]
+    evidence: Annotated[Evidence | None, RecordedFrom]
+    amendment: Annotated[Amendment | None, Meta(description="The change that is on its way, for the parties.")]
+    categories: list[str]
+    terms: Terms | None
+    terms_withheld: TermsWithheld
+    provisions: list[Provision]
+    parties: list[AgreementParty]
+    reported_acts: Annotated[list[ReportedAct], Meta(description="What was recorded of others' acts, for the parties.")]
+    proposals: Annotated[list[Proposal], Meta(description="What needs the consent of all, for the parties.")]
+    publication: Annotated[
+        Publication | None,
+        Meta(
+            description="Whether the public provisions of the version shown are published, for the parties; null "
+            "before it is executed, and where no text so far marked anything public."
+        ),
+    ]
+    remarks: Annotated[
+        list[Remark], Meta(description="What to know beside the figures, for the parties: gaps, late entries, silence.")
+    ]
+    declined_by: Annotated[list[Declined], Meta(description="Who declined to sign or to join, and why; latest first.")]
+    signing: Annotated[SigningRound | None, Meta(description="While the text is out for signature, for the parties.")]
+    allowed_actions: list[AllowedAction]
+    version: int
+    created_at: Instant
+    updated_at: Instant
+
+
+class AgreementSummary(Struct, kw_only=True, frozen=True):
+    """An agreement in a list."""
+
+    id: UUID
+    number: str
+    title: str
+    kind: AgreementKind
+    custodian_agency: AgencyReference
+    stage: Stage
+    status: AgreementStatus
+    effective_on: CivilDate
+    expires_on: LastDay | None
+    party_count: int
+    version: int
+    updated_at: Instant
+
+
+class AgreementPage(Struct, kw_only=True, frozen=True):
+    """Agreements that the caller may know of."""
+
+    items: list[AgreementSummary]
+    next_cursor: str | None
+
+
+class VersionSignature(PartySignature, kw_only=True, frozen=True):
+    """One agency's signature to this version."""
+
+    agency: AgencyReference
+    authority: RestsOn
+
+
+class SignedParticulars(Struct, kw_only=True, frozen=True):
+    """What the digest of a version is of beside the members of the version itself, as it was when it was frozen."""
+
+    number: str
+    kind: AgreementKind
+    parties: Annotated[list[UUID], Meta(description="Ids of the parties, in the order of the document.")]
+    time_zone: str
+
+
+class AgreementVersion(Struct, kw_only=True, frozen=True):
+    """A version of the text with its own dates. Once frozen it never changes, and signatures bind to its hash."""
+
+    id: UUID
+    agreement_id: UUID
+    version_no: int
+    kind: VersionKind
+    title: str
+    sha256: str | None
+    signed_as: Annotated[
+        SignedParticulars | None,
+        Meta(description="What `sha256` is of beside this version's own members; null while it is not frozen."),
+    ]
+    frozen_at: Instant | None
+    effective_on: CivilDate
+    expires_on: LastDay | None
+    notice: Notice
+    auto_renew_months: int | None
+    auto_renew_times: int | None
+    executed_at: Annotated[Instant | None, Meta(description="When it was executed; null for drafts and earlier texts.")]
+    evidence: Annotated[Evidence | None, RecordedFrom]
+    terms: Terms
+    terms_withheld: TermsWithheld
+    provisions: list[Provision]
+    remarks: Annotated[
+        list[Remark],
+        Meta(description="Where a clause writes another figure than the terms, and whether the paper is not on file."),
+    ]
+    signatures: list[VersionSignature]
+    publication: Annotated[
+        Publication | None,
+        Meta(description="Null before it is executed, and where no text so far marked anything public."),
+    ]
+
+
+class AgreementVersionSummary(Struct, kw_only=True, frozen=True):
+    """A version in a list."""
+
+    id: UUID
+    version_no: int
+    kind: VersionKind
+    title: str
+    sha256: str | None
+    frozen_at: Instant | None
+    effective_on: CivilDate
+    executed_at: Instant | None
+
+
+class AgreementVersionPage(Struct, kw_only=True, frozen=True):
+    """Versions of an agreement."""
+
+    items: list[AgreementVersionSummary]
+    next_cursor: str | None
+
+
+class AgreementInForce(Struct, kw_only=True, frozen=True):
+    """An agreement that binds both agencies at the instant asked about."""
+
+    agreement_id: UUID
+    number: str
+    title: str
+    kind: AgreementKind
+    version_no: int
+    assists: Annotated[bool, Meta(description="Whether, by its directions, the assisting agency helps the other.")]
+    covers_until: Annotated[
+        Instant | None, Meta(description="When the first of the two stops being bound; null is never.")
+    ]
+    terms: Annotated[Terms | None, Meta(description="For the parties only.")]
+    terms_withheld: TermsWithheld
+
+
+class AgreementInForceList(Struct, kw_only=True, frozen=True):
+    """The agreements in force between two agencies; all of them, never a page."""
+
+    items: list[AgreementInForce]
+
+
+class AgencyContact(Struct, kw_only=True, frozen=True):
+    """How to reach an agency at any hour; for itself, its partners in force and the administrator."""
+
+    agency: AgencyReference
+    phone: str | None
+    email: str | None

@@ -1,0 +1,165 @@
+"""What clauses say in words, held against the codes of the terms: who pays, commands and is liable, what renews.
+
+What a sentence is known by is data (`worded.yaml`): words, the codes that they agree with, and how often they were read
+rightly on texts that agencies signed. A denial is no such sentence, and an exception is left to its readers.
+Silence of the terms contradicts nothing: they say less than the text, and nothing else.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import msgspec
+import yaml
+from msgspec import Meta, Struct
+
+from registry.agreements.instruments.notice import read_notice
+from registry.agreements.instruments.remarks import Remark, RemarkCode
+from registry.agreements.instruments.terms import Terms
+from registry.agreements.instruments.wording import Match, Pattern, Wording
+from registry.agreements.instruments.written import TermDates, WrittenClause, written_otherwise
+
+Matter = Literal["reimbursement", "command", "liability", "renewal"]
+_CALLED: Final[dict[Matter, str]] = {
+    "reimbursement": "reimbursement",
+    "command": "command",
+    "liability": "liability",
+    "renewal": "automatic renewal",
+}
+_READ_AT_MOST: Final = 20_000
+_NEGATIVE = frozenset({"no", "not", "neither", "without"})
+
+
+class Statement(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """One thing that a sentence can say of a term, and the codes that it agrees with."""
+
+    code: Annotated[str, Meta(pattern=r"\A[a-z_]{3,40}\Z")]
+    term: Matter
+    means: str
+    headings: Annotated[tuple[str, ...], Meta(min_length=1)]
+    agrees: Annotated[tuple[str, ...], Meta(min_length=1)]
+    patterns: Annotated[tuple[Pattern, ...], Meta(min_length=1)]
+    unless: tuple[Pattern, ...] = ()
+    read: int = 0
+    right: int = 0
+
+
+class Said(Struct, kw_only=True, frozen=True):
+    """A statement found in a clause, with its words."""
+
+    statement: Statement
+    clause: str
+    words: str
+
+
+@cache
+def statements() -> tuple[Statement, ...]:
+    """What is shipped. Raises ValidationError, ValueError for data that cannot be meant."""
+    found = msgspec.convert(
+        yaml.safe_load((Path(__file__).parent / "worded.yaml").read_text("utf-8")), tuple[Statement, ...]
+    )
+    if len({each.code for each in found}) != len(found):
+        raise ValueError("two statements have one code")
+    return found
+
+
+@lru_cache(maxsize=128)
+def remarks_on(
+    clauses: tuple[tuple[str, str, str], ...],
+    terms: bytes,
+    notice: bytes,
+    effective_on: date,
+    expires_on: date | None,
+    auto_renew_months: int | None,
+) -> tuple[Remark, ...]:
+    """All that the clauses of a stored version say otherwise; kept, since a text is read more often than changed."""
+    dates = TermDates(
+        notice=read_notice(notice),
+        effective_on=effective_on,
+        expires_on=expires_on,
+        auto_renew_months=auto_renew_months,
+    )
+    written = [WrittenClause(number=number, heading=heading, text=text) for number, heading, text in clauses]
+    said = msgspec.json.decode(terms, type=Terms)
+    return tuple(dict.fromkeys([*written_otherwise(written, said, dates), *worded_otherwise(written, said, dates)]))
+
+
+def worded_otherwise(clauses: Sequence[WrittenClause], terms: Terms, dates: TermDates) -> Iterator[Remark]:
+    """Each clause that says in words another thing than the term's code."""
+    for said in said_in_words(clauses, terms):
+        statement = said.statement
+        code = _coded(statement.term, terms, dates)
+        if code is not None and code not in statement.agrees:
+            yield Remark(
+                code=RemarkCode.SAYS_OTHERWISE,
+                detail=f"Clause {said.clause} says “{said.words}”, which reads as if {statement.means}; yet "
+                f"{_CALLED[statement.term]} is coded “{code}”: mend the one that is wrong. {how_sure(statement)}",
+                clause=said.clause,
+            )
+
+
+def how_sure(statement: Statement) -> str:
+    """How often sentences that were read so said so, in words."""
+    if not statement.read:
+        return "It is read from the words alone, and no real text was at hand that says so: look at the sentence."
+    return (
+        f"It is read from the words alone: of {statement.read} such sentences in agreements that agencies signed "
+        f"{statement.right} said so."
+    )
+
+
+def said_in_words(clauses: Sequence[WrittenClause], terms: Terms) -> Iterator[Said]:
+    """Every statement that a clause makes, each once; where the terms name a clause for the matter, that one alone."""
+    spoken_of = {heading for each in statements() for heading in each.headings}
+    named_for = {terms.clauses.get(each.term) for each in statements()}
+    clauses = list(_short_of(each for each in clauses if each.heading in spoken_of or each.number in named_for))
+    wording = Wording([clause.text for clause in clauses])
+    for statement in statements():
+        named = terms.clauses.get(statement.term)
+        unless = {match.sentence for pattern in statement.unless for match in wording.matches(pattern)}
+        told: set[int] = set()
+        for pattern in statement.patterns:
+            for match in wording.matches(pattern):
+                clause = clauses[match.ordinal]
+                about = named == clause.number if named is not None else clause.heading in statement.headings
+                if not about or match.sentence in unless or match.ordinal in told or _denied(wording, match, pattern):
+                    continue
+                told.add(match.ordinal)
+                yield Said(statement=statement, clause=clause.number, words=_words(clauses, match))
+
+
+def _short_of(clauses: Iterable[WrittenClause]) -> Iterator[WrittenClause]:
+    """As many as can be read while somebody waits; agreements have a few thousand characters under these headings."""
+    left = _READ_AT_MOST
+    for clause in clauses:
+        left -= len(clause.text)
+        if left < 0:
+            return
+        yield clause
+
+
+def _denied(wording: Wording, match: Match, pattern: str) -> bool:
+    """Whether a negation turns it round; a pattern with one of its own says what it says."""
+    return not _NEGATIVE & {*pattern.replace("|", " ").split()} and wording.negated(match)
+
+
+def _words(clauses: Sequence[WrittenClause], match: Match) -> str:
+    return " ".join(clauses[match.ordinal].text[match.start : match.end].split())
+
+
+def _coded(term: Matter, terms: Terms, dates: TermDates) -> str | None:
+    """The code that the sentence is held against; None where the terms are silent, or have no end to renew."""
+    match term:
+        case "reimbursement":
+            code: str = terms.reimbursement.model
+        case "command":
+            code = terms.command
+        case "liability":
+            code = terms.liability
+        case "renewal":
+            if dates.expires_on is None:
+                return None
+            return "ends" if dates.auto_renew_months is None else "renews"
+    return None if code == "silent" else code

@@ -1,0 +1,1 @@
+"""Rules of law as data: to what each applies, where it is written, and how it was checked; none is legal advice."""

@@ -1,0 +1,1 @@
+"""What the registry remembers of trackers and lists, and how their agreements stand here."""

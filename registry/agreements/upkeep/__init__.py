@@ -1,1 +1,0 @@
-"""Looking after a signed agreement: periodic review, how long its record is kept, and legal holds."""

@@ -1,0 +1,251 @@
+"""The `registry` command for operators; each subcommand uses the same code as the service.
+
+Exit codes: 0 done, or a server that was stopped in order; 1 it could not be done now, or a check failed (the database
+does not answer, a file or port is in use: a later try may succeed); 2 the command or a setting is wrong, and stays so
+until it is changed; 143 stopped by SIGTERM, 130 by SIGINT, before it was done.
+
+This module only declares the commands. What they do is imported when they are called, so that help comes at once.
+"""
+
+import os
+import signal
+import sys
+from importlib import import_module
+from pathlib import Path
+from types import FrameType
+from uuid import UUID
+
+import click
+
+import registry
+from registry.platform.access.principals import OPERATOR_AGENCY_ID, Role
+
+CONTRACT = "openapi/registry.json"
+POLICIES = Path(registry.__file__).parents[1] / "policies"
+LONGEST_HOURS = 24
+_AGAIN_SECONDS = 0.05
+_HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+def start() -> None:
+    """The command as a process: a signal ends it at any moment, also before a server can be stopped in order."""
+    end_by_signals()
+    main()
+
+
+def end_by_signals() -> None:
+    """Let SIGTERM and SIGINT end this process at any moment. Only from its main thread."""
+    for stop_signal in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stop_signal, _stop)
+    sys.unraisablehook = _send_again
+
+
+class _StoppedBySignal(SystemExit):
+    """A signal ends the process; `number` is the signal's."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
+        self.number = number
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    # Without a handler the first process of a container would not be ended at all.
+    raise _StoppedBySignal(number)
+
+
+def _send_again(unraisable: "sys.UnraisableHookArgs") -> None:
+    """Python lets no exception out of what runs when an object goes; the signal is sent again a moment later.
+
+    By an alarm, and by no thread: what runs when an object goes must wait for no lock.
+    """
+    stopped = unraisable.exc_value
+    if not isinstance(stopped, _StoppedBySignal):
+        sys.__unraisablehook__(unraisable)
+        return
+    signal.signal(signal.SIGALRM, lambda _number, _frame: os.kill(os.getpid(), stopped.number))
+    signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
+
+
+@click.group(context_settings=_HELP)
+@click.version_option(registry.__version__, message="registry %(version)s")
+def main() -> None:
+    """The registry of resource sharing between law-enforcement agencies.
+
+    Settings come from the environment (REGISTRY_…); REGISTRY_DEMO=1 tries everything out without any.
+
+    Exit codes: 0 done; 1 it could not be done now, or a check failed; 2 the command or a setting is wrong; 130 and 143
+    it was stopped by a signal before it was done.
+    """
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the database to this version's schema, and its categories, purposes and headings up to date.
+
+    \b
+    Example:
+      REGISTRY_DEMO=1 registry migrate
+    """
+    from registry.cli import serving
+
+    serving.migrate()
+
+
+@main.command()
+@click.option("--agency", type=click.UUID, default=OPERATOR_AGENCY_ID, help="Agency id; the operator's by default.")
+@click.option("--role", "roles", type=click.Choice([r.value for r in Role]), multiple=True, required=True)
+@click.option("--subject", default="somebody", show_default=True, help="Who it is, without blanks.")
+@click.option("--scope", default="*", show_default=True, help="Scopes, separated by blanks.")
+@click.option("--hours", type=click.FloatRange(0.01, LONGEST_HOURS), default=8, show_default=True)
+def token(agency: UUID, roles: tuple[str, ...], subject: str, scope: str, hours: float) -> None:
+    """Print a bearer token of the development issuer; in demo mode only.
+
+    \b
+    Examples:
+      REGISTRY_DEMO=1 registry token --role registry_admin
+      REGISTRY_DEMO=1 registry token --agency ID --role coordinator --subject jo
+      REGISTRY_DEMO=1 registry token --agency ID --role service --scope "assets:* loans:read"
+    """
+    from registry.cli import tokens
+
+    tokens.print_token(agency, roles, subject, scope, hours)
+
+
+@main.command()
+@click.option("--check", is_flag=False, flag_value=CONTRACT, metavar="[PATH]", help="Fail if PATH differs.")
+@click.option("--write", is_flag=False, flag_value=CONTRACT, metavar="[PATH]", help="Write it to PATH.")
+def openapi(check: str | None, write: str | None) -> None:
+    """Print the HTTP contract (OpenAPI 3.1); PATH is openapi/registry.json unless given.
+
+    \b
+    Examples:
+      registry openapi --check
+      registry openapi --write openapi/registry.json
+    """
+    from registry.cli import publishing
+
+    publishing.publish_contract(check, write)
+
+
+@main.command()
+@click.option("--write", metavar="PATH", help="Write the page there instead of printing it.")
+def law(write: str | None) -> None:
+    """Tell of each shipped rule of law what it says, what was made of it, what was left out, and whether it is on.
+
+    \b
+    Examples:
+      registry law
+      registry law --write docs/law.md
+    """
+    from registry.cli import publishing
+
+    publishing.publish_law(POLICIES, write)
+
+
+@main.command(name="serve")
+@click.option(
+    "--migrate", "first", is_flag=True, help="Bring the database up to date first, as `registry migrate` does."
+)
+@click.option("--with-demo", is_flag=True, help="Play the demonstration first if its data is not there; print tokens.")
+def serve_command(first: bool, with_demo: bool) -> None:  # options of a command
+    """Serve the API at HOST and PORT until stopped by a signal.
+
+    SIGTERM and SIGINT finish what is in flight, then close. The schema must be current: run `registry migrate`.
+
+    \b
+    Examples:
+      REGISTRY_DEMO=1 HOST=127.0.0.1 PORT=8000 registry serve --with-demo
+      registry serve --migrate
+    """
+    from registry.cli import serving
+
+    serving.serve(first=first, with_demo=with_demo)
+
+
+@main.command(name="demo")
+def demo_command() -> None:
+    """Play the main job over HTTP on a fresh database, and keep its data for `serve --with-demo`.
+
+    The database is demo.db in the data directory, which it made itself and replaces each time; or the empty one that
+    REGISTRY_DATABASE_URL names. It touches no other.
+
+    Exits 0 only if every step did what it says. Needs REGISTRY_DEMO=1.
+    """
+    from registry.cli import serving
+
+    serving.demo()
+
+
+@main.group()
+def policy() -> None:
+    """Work on the policies that decide requests."""
+
+
+@policy.command(name="test")
+@click.argument(
+    "folder", metavar="[DIR]", type=click.Path(path_type=Path), default=POLICIES, envvar="REGISTRY_POLICIES_DIR"
+)
+def test_policies(folder: Path) -> None:
+    """Run the cases beside the policies in DIR, and fail unless all pass and each policy is exercised both ways.
+
+    \b
+    Example:
+      registry policy test policies
+    """
+    from registry.cli import publishing
+
+    publishing.test_policies(folder)
+
+
+@main.command()
+@click.argument("kind", type=click.Choice(["person", "token"]))
+@click.argument("issuer")
+@click.argument("value")
+@click.option("--agency", type=click.UUID, required=True, help="The agency for which it is refused.")
+@click.option("--reason", required=True, help="Why, in a sentence that the agency will read.")
+def revoke(kind: str, issuer: str, value: str, agency: UUID, reason: str) -> None:
+    """Refuse a person or a token of ISSUER for an agency; a running service follows within a second.
+
+    VALUE is the person's subject, or the token's id.
+
+    \b
+    Example:
+      registry revoke person https://login.county.example/realms/county 690222be --agency ID --reason "Left."
+    """
+    from registry.cli import revoking
+
+    revoking.revoke(kind, issuer, value, agency, reason)
+
+
+class _Later(click.Group):
+    """A group whose commands stand in a module of their own (`COMMANDS`), which takes a while to load."""
+
+    module: str
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(self._commands())
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return self._commands().get(cmd_name)
+
+    def _commands(self) -> dict[str, click.Command]:
+        found: dict[str, click.Command] = import_module(self.module).COMMANDS
+        return found
+
+
+class _Imports(_Later):
+    module = "registry.cli.imports"
+
+
+class _Issuers(_Later):
+    module = "registry.cli.issuers"
+
+
+@main.group(name="import", cls=_Imports)
+def imports() -> None:
+    """Bring public lists of agencies, and trackers of agreements, into the registry."""
+
+
+@main.group(name="issuer", cls=_Issuers)
+def issuers() -> None:
+    """Say whose tokens are accepted, and for which agencies; a running service follows within a second."""

@@ -1,1 +1,0 @@
-"""How each database is reached: engines, unit of work, column types, migrations. The only room that knows."""

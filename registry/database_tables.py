@@ -1,0 +1,77 @@
+"""All tables of the registry, collected for migrations, and what brings a database up to them."""
+
+# ruff: noqa: F401  # imported for the tables they register
+
+from msgspec import Struct
+
+from registry.directory.taxonomy.commands import seed_taxonomy
+from registry.platform.database.connect import Database, connect, unit_of_work
+from registry.platform.database.installation import Purpose, check_purpose, mark
+from registry.platform.database.migrate import current_revision, migrate, newest_revision
+from registry.platform.database.postgresql import PostgresDatabase
+from registry.platform.database.types import metadata
+
+
+def all_tables() -> None:
+    """Import each room's tables, so that `metadata` is complete."""
+    import registry.agreements.calendars.tables
+    import registry.agreements.clauses.tables
+    import registry.agreements.deadlines.tables
+    import registry.agreements.documents.tables
+    import registry.agreements.duties.tables
+    import registry.agreements.instruments.consent_tables
+    import registry.agreements.instruments.review_tables
+    import registry.agreements.instruments.signing_tables
+    import registry.agreements.instruments.tables
+    import registry.agreements.insurance.tables
+    import registry.agreements.tracker.tables
+    import registry.directory.agencies.tables
+    import registry.directory.issuers.tables
+    import registry.directory.taxonomy.tables
+    import registry.platform.access.tables
+    import registry.platform.database.installation
+    import registry.platform.http.tables
+    import registry.platform.ledger.tables
+    import registry.resources.allocations.tables
+    import registry.resources.assets.tables
+    import registry.sharing.loans.tables
+    import registry.sharing.policy.tables
+    import registry.sharing.requests.tables
+
+
+class UpToDate(Struct, kw_only=True, frozen=True):
+    """What bringing a database up to date changed: the schema's revision before, and how many shared words."""
+
+    before: str | None
+    words: int
+
+
+async def bring_up_to_date(url: str, purpose: Purpose, *, pooler: bool = False) -> UpToDate:
+    """Bring a database to the newest schema, with the shared words in it, marked for its purpose.
+
+    Processes that do this at the same time wait for one another. Raises SettingsError for a database that is marked for
+    another purpose, and the database's error when it fails; then nothing was changed.
+    """
+    all_tables()
+    database = connect(url, pooler=pooler)
+    try:
+        before = await current_revision(database)
+        if before is not None:
+            await check_purpose(database.read(), purpose)
+        await migrate(url, pooler=pooler)
+        async with unit_of_work(database) as write:
+            await mark(write, purpose)
+            return UpToDate(before=before, words=await seed_taxonomy(write))
+    finally:
+        await database.close()
+
+
+async def check_database(database: Database, purpose: Purpose) -> None:
+    """Raises SettingsError when the database will not do, or is for another purpose; Busy when it does not answer."""
+    if isinstance(database, PostgresDatabase):
+        await database.check()
+    if await current_revision(database) == newest_revision():
+        await check_purpose(database.read(), purpose)
+
+
+__all__ = ["all_tables", "metadata"]

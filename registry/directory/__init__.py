@@ -1,0 +1,1 @@
+"""Agencies, and the taxonomy that all agencies share."""

@@ -1,0 +1,1 @@
+"""Agencies, their identifiers, and the public lists from which they are imported."""

@@ -1,0 +1,1 @@
+"""Commands that change agencies, one by one or by import of the public lists."""

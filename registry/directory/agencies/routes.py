@@ -1,0 +1,311 @@
+"""Operations on agencies."""
+
+import asyncio
+from uuid import UUID
+
+from litestar import Router
+from litestar.params import FromPath, JSONBody
+
+from registry.directory.agencies import queries
+from registry.directory.agencies.commands import importing, registering, separating
+from registry.directory.agencies.commands.registering import StatusFollowed
+from registry.directory.agencies.queries import history
+from registry.directory.agencies.rules import AgencyAction
+from registry.directory.agencies.schemas import (
+    AGENCY_IMPORT_EXAMPLE,
+    NEW_AGENCY_EXAMPLE,
+    SEPARATION_EXAMPLE,
+    Activation,
+    Agency,
+    AgencyImport,
+    AgencyImportReport,
+    AgencyPage,
+    AgencyPatch,
+    AgencyQuery,
+    Dissolution,
+    LedgerEventPage,
+    NewAgency,
+    SeparationChange,
+    StatusChange,
+)
+from registry.platform.access.operations import Supplied, operation
+from registry.platform.access.permissions import Action
+from registry.platform.access.principals import Caller
+from registry.platform.database.connect import Database
+from registry.platform.database.handles import Read, Write
+from registry.platform.http.answers import Answer, entity_tag
+from registry.platform.kernel.versions import Expected
+from registry.platform.ledger.schemas import HistoryQuery
+
+_REASON = {"reason": "Entered on the sheriff's letter of 2 March (demo)."}
+
+
+def _answer(found: Agency, *, created: bool = False) -> Answer[Agency]:
+    return Answer(
+        found,
+        etag=entity_tag(found.version, found.status, found.allowed_actions),
+        location=f"/v1/agencies/{found.id}" if created else None,
+    )
+
+
+@operation(
+    "get",
+    "/agencies",
+    permission=Action.AGENCIES_READ,
+    query=AgencyQuery,
+    problems=("bad_words", "incomplete_place", "search_not_supported"),
+)
+async def list_agencies(read: Supplied[Read], filters: Supplied[AgencyQuery]) -> Answer[AgencyPage]:
+    """Search agencies by name, state, ORI or distance."""
+    return Answer(await queries.list_agencies(read, filters))
+
+
+@operation(
+    "post",
+    "/agencies",
+    permission=Action.AGENCIES_CREATE,
+    problems=("ori_repeated", "ori_taken", "uei_taken", "unknown_agency", "unknown_time_zone"),
+    example=NEW_AGENCY_EXAMPLE,
+    etag=True,
+)
+async def create_agency(data: JSONBody[NewAgency], write: Supplied[Write], caller: Supplied[Caller]) -> Answer[Agency]:
+    """Enter an agency in the register, as listed."""
+    return _answer(await registering.create_agency(write, caller, data), created=True)
+
+
+@operation("get", "/agencies/{agency_id:uuid}", permission=Action.AGENCIES_READ, etag=True)
+async def get_agency(agency_id: FromPath[UUID], read: Supplied[Read], caller: Supplied[Caller]) -> Answer[Agency]:
+    """Read one agency."""
+    return _answer(await queries.get_agency(read, caller.principal, agency_id))
+
+
+@operation(
+    "patch",
+    "/agencies/{agency_id:uuid}",
+    permission=Action.AGENCIES_UPDATE,
+    problems=("agency_dissolved", "time_zone_missing", "unknown_agency", "unknown_time_zone"),
+    example={"time_zone": "America/Chicago", "contact_phone": "+1 555 0101"},
+    etag=True,
+)
+async def update_agency(
+    agency_id: FromPath[UUID],
+    data: JSONBody[AgencyPatch],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
+    if_match: Supplied[Expected],
+) -> Answer[Agency]:
+    """Correct an agency's record."""
+    return _answer(await registering.update_agency(write, caller, agency_id, data, if_match))
+
+
+@operation(
+    "post",
+    "/agencies/{agency_id:uuid}/activate",
+    permission=Action.AGENCIES_ADMIT,
+    status=200,
+    problems=("time_zone_missing", "unknown_time_zone", "wrong_status"),
+    example=_REASON,
+    etag=True,
+)
+async def activate_agency(
+    agency_id: FromPath[UUID],
+    data: JSONBody[Activation],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
+    if_match: Supplied[Expected],
+    agency_status_followed: Supplied[StatusFollowed],
+) -> Answer[Agency]:
+    """Let a listed agency take part."""
+    return _answer(
+        await registering.change_status(
+            write,
+            caller,
+            agency_status_followed,
+            agency_id,
+            AgencyAction.ACTIVATE,
+            data.reason,
+            if_match,
+            time_zone=data.time_zone,
+        )
+    )
+
+
+@operation(
+    "post",
+    "/agencies/{agency_id:uuid}/suspend",
+    permission=Action.AGENCIES_ADMIT,
+    status=200,
+    problems=("operator_stays", "time_zone_missing", "wrong_status"),
+    example={"reason": "Their token issuer is compromised (demo)."},
+    etag=True,
+)
+async def suspend_agency(
+    agency_id: FromPath[UUID],
+    data: JSONBody[StatusChange],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
+    if_match: Supplied[Expected],
+    agency_status_followed: Supplied[StatusFollowed],
+) -> Answer[Agency]:
+    """Stop an agency from acting, within a second."""
+    return _answer(
+        await registering.change_status(
+            write, caller, agency_status_followed, agency_id, AgencyAction.SUSPEND, data.reason, if_match
+        )
+    )
+
+
+@operation(
+    "post",
+    "/agencies/{agency_id:uuid}/reinstate",
+    permission=Action.AGENCIES_ADMIT,
+    status=200,
+    problems=("time_zone_missing", "wrong_status"),
+    example={"reason": "New keys are in place (demo)."},
+    etag=True,
+)
+async def reinstate_agency(
+    agency_id: FromPath[UUID],
+    data: JSONBody[StatusChange],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
+    if_match: Supplied[Expected],
+    agency_status_followed: Supplied[StatusFollowed],
+) -> Answer[Agency]:
+    """Let a suspended agency act again."""
+    return _answer(
+        await registering.change_status(
+            write, caller, agency_status_followed, agency_id, AgencyAction.REINSTATE, data.reason, if_match
+        )
+    )
+
+
+@operation(
+    "post",
+    "/agencies/{agency_id:uuid}/dissolve",
+    permission=Action.AGENCIES_ADMIT,
+    status=200,
+    problems=("operator_stays", "own_successor", "time_zone_missing", "unknown_agency", "wrong_status"),
+    example={"reason": "Merged into the county's office (demo)."},
+    etag=True,
+)
+async def dissolve_agency(
+    agency_id: FromPath[UUID],
+    data: JSONBody[Dissolution],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
+    if_match: Supplied[Expected],
+    agency_status_followed: Supplied[StatusFollowed],
+) -> Answer[Agency]:
+    """Record that an agency has ended, and who succeeds it."""
+    return _answer(
+        await registering.change_status(
+            write,
+            caller,
+            agency_status_followed,
+            agency_id,
+            AgencyAction.DISSOLVE,
+            data.reason,
+            if_match,
+            data.successor_id,
+        )
+    )
+
+
+@operation(
+    "post",
+    "/agencies/{agency_id:uuid}/relax-separation",
+    permission=Action.AGENCIES_SEPARATE,
+    status=200,
+    problems=("wrong_status",),
+    example=SEPARATION_EXAMPLE,
+    etag=True,
+)
+async def relax_separation_of_duties(
+    agency_id: FromPath[UUID],
+    data: JSONBody[SeparationChange],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
+    if_match: Supplied[Expected],
+) -> Answer[Agency]:
+    """Let one person of your agency do two acts that are separated by default.
+
+    For your own agency alone, at once, and on record: each act that is possible only because of it says so.
+    """
+    return _answer(await separating.relax_separation(write, caller, agency_id, data, if_match))
+
+
+@operation(
+    "post",
+    "/agencies/{agency_id:uuid}/restore-separation",
+    permission=Action.AGENCIES_SEPARATE,
+    status=200,
+    problems=("wrong_status",),
+    example={"separation": "draft_approve", "reason": "A second lawyer has joined the office (demo)."},
+    etag=True,
+)
+async def restore_separation_of_duties(
+    agency_id: FromPath[UUID],
+    data: JSONBody[SeparationChange],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
+    if_match: Supplied[Expected],
+) -> Answer[Agency]:
+    """Separate the two acts again for your agency.
+
+    Whoever did one of them while they were not separated does not do the other from now on.
+    """
+    return _answer(await separating.restore_separation(write, caller, agency_id, data, if_match))
+
+
+@operation("get", "/agencies/{agency_id:uuid}/history", permission=Action.LEDGER_READ, query=HistoryQuery)
+async def list_agency_history(
+    agency_id: FromPath[UUID],
+    read: Supplied[Read],
+    filters: Supplied[HistoryQuery],
+    caller: Supplied[Caller],
+) -> Answer[LedgerEventPage]:
+    """List what happened to an agency's record."""
+    await queries.get_agency(read, caller.principal, agency_id)
+    return Answer(await history(read, caller.principal, "agency", agency_id, filters))
+
+
+@operation(
+    "post",
+    "/agency-imports",
+    permission=Action.AGENCIES_CREATE,
+    status=200,
+    problems=("import_format",),
+    example=AGENCY_IMPORT_EXAMPLE,
+    own_transactions=True,
+)
+async def import_agencies(
+    data: JSONBody[AgencyImport], database: Supplied[Database], caller: Supplied[Caller]
+) -> Answer[AgencyImportReport]:
+    """Import agencies from the FBI's lists.
+
+    Agencies are met by ORI; each bad row is refused and named, the others are taken. The same lists again change
+    nothing. The rows go in 500 at a time: after a 503 the rows done so far stay, and sending all again does the rest.
+    """
+    # A megabyte of CSV takes long to parse, which would block the event loop.
+    records = await asyncio.to_thread(importing.records_of, data)
+    return Answer(await importing.import_agencies(database, caller, records, dry_run=data.dry_run))
+
+
+router = Router(
+    path="/v1",
+    route_handlers=[
+        list_agencies,
+        create_agency,
+        get_agency,
+        update_agency,
+        activate_agency,
+        suspend_agency,
+        reinstate_agency,
+        dissolve_agency,
+        relax_separation_of_duties,
+        restore_separation_of_duties,
+        list_agency_history,
+        import_agencies,
+    ],
+)

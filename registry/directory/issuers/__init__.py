@@ -1,0 +1,1 @@
+"""Token issuers: whose tokens the registry accepts, and for which agencies."""

@@ -1,0 +1,224 @@
+"""Commands on token issuers. They hold within a second, in every process."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Row
+
+from registry.directory.agencies.queries import agency_row
+from registry.directory.issuers.queries import attached_to, get_issuer, issuer_row, setting_of
+from registry.directory.issuers.rules import checked, issuer_id, patched
+from registry.directory.issuers.schemas import AgencyAttachment, NewTokenIssuer, TokenIssuer, TokenIssuerPatch
+from registry.directory.issuers.tables import issuer_agency, token_issuer
+from registry.platform.access.keys import parse_key_set
+from registry.platform.access.permissions import Action, permit
+from registry.platform.access.principals import Caller
+from registry.platform.database.handles import Write
+from registry.platform.issuers import Description, Issuer
+from registry.platform.kernel.errors import Conflict, NotFound, RuleBroken, WrongStatus
+from registry.platform.kernel.versions import Expected, check_version
+from registry.platform.ledger.commands import changes, record
+
+_ID = token_issuer.c.id.type
+_INSERT = token_issuer.insert()
+_LOCK = sa.select(token_issuer.c.id).where(token_issuer.c.id == sa.bindparam("id", type_=_ID)).with_for_update()
+_UPDATE = token_issuer.update().where(token_issuer.c.id == sa.bindparam("its_id", type_=_ID))
+_ATTACH = issuer_agency.insert()
+_DETACH = issuer_agency.delete().where(
+    issuer_agency.c.issuer_id == sa.bindparam("its_id", type_=_ID),
+    issuer_agency.c.agency_id == sa.bindparam("its_agency", type_=_ID),
+    issuer_agency.c.claim_value == sa.bindparam("its_value"),
+)
+_OF_DESCRIPTION = frozenset(Description.__struct_fields__) - {"issuer"}
+
+
+async def create_issuer(
+    write: Write, caller: Caller, in_settings: Sequence[Issuer], new: NewTokenIssuer
+) -> TokenIssuer:
+    """Accept the tokens of an issuer. Raises Conflict for one that is known, RuleBroken for an unusable description."""
+    permit(caller.principal, Action.ISSUERS_MANAGE, [])
+    await write.once()
+    id_ = issuer_id(new.issuer)
+    description = msgspec.convert(msgspec.to_builtins(_without_reach(new)), Description)
+    _check_keys(checked(description))
+    if setting_of(in_settings, id_) is not None or await issuer_row(write, id_) is not None:
+        raise Conflict("That issuer is known already: change it, or attach agencies to it.", "issuer_taken")
+    await _insert(write, caller, id_, new.issuer, description, every_agency=new.every_agency)
+    data = {"issuer": new.issuer, "every_agency": new.every_agency, "preset": new.preset}
+    _record(write, caller, "issuer.created", id_, 1, [], data)
+    return await get_issuer(write, in_settings, id_)
+
+
+async def update_issuer(
+    write: Write,
+    caller: Caller,
+    in_settings: Sequence[Issuer],
+    id_: UUID,
+    patch: TokenIssuerPatch,
+    expected: Expected,
+) -> TokenIssuer:
+    """Change how an issuer's tokens are read, or whether they are accepted.
+
+    Raises NotFound, StaleVersion, WrongStatus for one that the settings describe, RuleBroken for what is unusable.
+    """
+    row = await _locked(write, in_settings, id_)
+    permit(caller.principal, Action.ISSUERS_MANAGE, [])
+    if row is None or setting_of(in_settings, id_) is not None:
+        raise WrongStatus("That issuer is described in the operator's settings: change it there.", "issuer_in_settings")
+    check_version(expected, row.version, required=True)
+    given = msgspec.to_builtins(patch)
+    before = msgspec.json.decode(row.description, type=Description)
+    after = patched(before, {name: value for name, value in given.items() if name in _OF_DESCRIPTION})
+    _check_keys(checked(after))
+    plain = {"enabled": row.enabled, "every_agency": row.every_agency}
+    described_before = msgspec.to_builtins(before)
+    changed = changes(
+        {**described_before, **plain},
+        {
+            **dict.fromkeys(described_before),
+            **msgspec.to_builtins(after),
+            **plain,
+            **{name: given[name] for name in plain if name in given},
+        },
+    )
+    if changed:
+        values = {name: given[name] for name in plain if name in given}
+        await write.run(
+            _UPDATE.values(**values, description=after, version=row.version + 1, updated_at=caller.now), {"its_id": id_}
+        )
+        agencies = [each.agency_id for each in await attached_to(write, id_)]
+        _record(write, caller, "issuer.updated", id_, row.version + 1, agencies, {"issuer": row.issuer, **changed})
+    return await get_issuer(write, in_settings, id_)
+
+
+async def attach_agency(
+    write: Write,
+    caller: Caller,
+    in_settings: Sequence[Issuer],
+    id_: UUID,
+    ask: AgencyAttachment,
+    expected: Expected = None,
+) -> TokenIssuer:
+    """Let an issuer speak for an agency. Has no effect when it does so already.
+
+    Raises NotFound, StaleVersion, RuleBroken for an unknown agency, Conflict for a value that names another agency.
+    """
+    row = await _locked(write, in_settings, id_)
+    permit(caller.principal, Action.ISSUERS_MANAGE, [])
+    await write.once()
+    check_version(expected, 0 if row is None else row.version)
+    try:
+        await agency_row(write, ask.agency_id)
+    except NotFound as unknown:
+        raise unknown.named_at("/agency_id") from None
+    setting, attached = setting_of(in_settings, id_), await attached_to(write, id_)
+    value = ask.claim_value or ""
+    named = {each.claim_value: each.agency_id for each in attached}
+    named |= {} if setting is None else {each: UUID(agency) for each, agency in setting.values.items()}
+    if value and named.get(value, ask.agency_id) != ask.agency_id:
+        raise Conflict("That value names another agency in this issuer's tokens.", "claim_value_taken")
+    if any((each.agency_id, each.claim_value) == (ask.agency_id, value) for each in attached):
+        return await get_issuer(write, in_settings, id_)
+    if row is None:
+        assert setting is not None
+        await _insert(write, caller, id_, setting.issuer, None)
+    await write.run(
+        _ATTACH, {"issuer_id": id_, "agency_id": ask.agency_id, "claim_value": value, "attached_at": caller.now}
+    )
+    await _changed(write, caller, "issuer.agency_attached", id_, ask, 1 if row is None else row.version)
+    return await get_issuer(write, in_settings, id_)
+
+
+async def detach_agency(
+    write: Write,
+    caller: Caller,
+    in_settings: Sequence[Issuer],
+    id_: UUID,
+    ask: AgencyAttachment,
+    expected: Expected = None,
+) -> TokenIssuer:
+    """Refuse an issuer's tokens for an agency from now on. Has no effect when they are refused already.
+
+    What the settings attach stays: the agency as such, and a value by which they name it. Raises NotFound,
+    StaleVersion, and WrongStatus for what the settings attach.
+    """
+    row = await _locked(write, in_settings, id_)
+    permit(caller.principal, Action.ISSUERS_MANAGE, [])
+    await write.once()
+    check_version(expected, 0 if row is None else row.version)
+    setting = setting_of(in_settings, id_)
+    if setting is not None and str(ask.agency_id) in setting.agencies:
+        here = [(str(each.agency_id), each.claim_value or None) for each in await attached_to(write, id_)]
+        pair = (str(ask.agency_id), ask.claim_value)
+        if pair not in here or pair in _attached_by(setting):
+            raise WrongStatus("The operator's settings attach that agency to the issuer.", "issuer_in_settings")
+    asked = {"its_id": id_, "its_agency": ask.agency_id, "its_value": ask.claim_value or ""}
+    if row is not None and await write.run(_DETACH, asked):
+        await _changed(write, caller, "issuer.agency_detached", id_, ask, row.version)
+    return await get_issuer(write, in_settings, id_)
+
+
+def _attached_by(setting: Issuer) -> set[tuple[str, str | None]]:
+    """The agencies of the settings, each with the value that names it, and as such where none does."""
+    by_value = {(agency, value) for value, agency in setting.values.items()}
+    named = {agency for agency, _ in by_value}
+    return {*by_value, *((agency, None) for agency in setting.agencies if agency not in named)}
+
+
+async def _locked(write: Write, in_settings: Sequence[Issuer], id_: UUID) -> Row[Any] | None:
+    """The locked row; None for an issuer of the settings that has none yet. Raises NotFound."""
+    await write.value(_LOCK, {"id": id_})
+    row = await issuer_row(write, id_)
+    if (row is None or row.description is None) and setting_of(in_settings, id_) is None:
+        raise NotFound("issuer")
+    return row
+
+
+async def _insert(
+    write: Write,
+    caller: Caller,
+    id_: UUID,
+    issuer: str,
+    description: Description | None,
+    *,
+    every_agency: bool = False,
+) -> None:
+    values = {
+        "id": id_,
+        "issuer": issuer,
+        "description": description,
+        "every_agency": every_agency,
+        "enabled": True,
+        "version": 1,
+        "created_at": caller.now,
+        "updated_at": caller.now,
+    }
+    await write.run(_INSERT, values)
+
+
+async def _changed(write: Write, caller: Caller, event: str, id_: UUID, ask: AgencyAttachment, version: int) -> None:
+    await write.run(_UPDATE, {"its_id": id_, "version": version + 1, "updated_at": caller.now})
+    row = await issuer_row(write, id_)
+    assert row is not None
+    data = {"issuer": row.issuer, "agency_id": str(ask.agency_id), "claim_value": ask.claim_value}
+    _record(write, caller, event, id_, version + 1, [ask.agency_id], data)
+
+
+def _record(
+    write: Write, caller: Caller, event: str, id_: UUID, version: int, agencies: list[UUID], data: dict[str, object]
+) -> None:
+    """Those for whom the issuer speaks read of it in their history."""
+    record(write, caller, event, subject=("issuer", id_, version), agencies=agencies, data=data)
+
+
+def _without_reach(new: NewTokenIssuer) -> dict[str, object]:
+    return {name: value for name, value in msgspec.to_builtins(new).items() if name != "every_agency"}
+
+
+def _check_keys(issuer: Issuer) -> None:
+    if issuer.keys is not None and not (found := parse_key_set(issuer.keys, issuer.algorithms)).keys:
+        why = "; ".join(each.reason for each in found.skipped[:3]) or "there are none"
+        raise RuleBroken(f"None of its keys can be used: {why}.", "issuer_unusable")

@@ -1,0 +1,56 @@
+"""Rules of token issuers: their ids, and what becomes of a description that is changed."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+import msgspec
+
+from registry.platform.issuers import Description, Issuer, described
+from registry.platform.kernel.errors import RuleBroken
+
+_EMPTIED = frozenset({"role_names", "require"})
+
+
+def issuer_id(issuer: str) -> UUID:
+    """The id of an issuer. It follows from its name, so that one in the settings has an id too."""
+    return uuid5(NAMESPACE_URL, issuer)
+
+
+def checked(given: Description) -> Issuer:
+    """The issuer that is described. Raises RuleBroken with a sentence for what is contradictory or unsafe."""
+    try:
+        return described(given)
+    except ValueError as error:
+        raise RuleBroken(f"The issuer cannot be accepted: {error}.", "issuer_unusable") from None
+
+
+def patched(description: Description, patch: Mapping[str, Any]) -> Description:
+    """The description after a merge patch (RFC 7396). A source of keys that is given takes the place of the other.
+
+    An empty object in the claim map empties what is there, which RFC 7396 would leave: an answer with nothing changed
+    would let who withdraws all roles believe that it was done.
+    """
+    document = msgspec.to_builtins(description)
+    if any(patch.get(name) for name in ("discovery", "jwks_url", "keys")):
+        document = {name: value for name, value in document.items() if name not in ("discovery", "jwks_url", "keys")}
+    return msgspec.convert(_merged(document, patch), Description)
+
+
+def _merged(document: Any, patch: Any) -> Any:
+    if not isinstance(patch, Mapping):
+        return patch
+    found = dict(document) if isinstance(document, Mapping) else {}
+    for name, value in patch.items():
+        if value is None:
+            found.pop(name, None)
+        elif value == {} and name in _EMPTIED:
+            found[name] = {}
+        elif name in found or not _removes(value):
+            found[name] = _merged(found.get(name), value)
+    return found
+
+
+def _removes(patch: Any) -> bool:
+    """Whether a patch only removes members: of what is not there it leaves nothing, not an empty object."""
+    return isinstance(patch, Mapping) and bool(patch) and all(each is None for each in patch.values())

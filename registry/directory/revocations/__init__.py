@@ -1,0 +1,1 @@
+"""Revocations: tokens, and persons of an agency, that are refused from now on."""

@@ -1,0 +1,78 @@
+"""Queries about revocations: an agency's own for its administrators, all for the operator's."""
+
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Row
+
+from registry.directory.agencies.schemas import AgencyReference
+from registry.directory.agencies.tables import agency
+from registry.directory.revocations.schemas import Revocation, RevocationPage
+from registry.platform.access.permissions import Action, Relation, permit, refusal
+from registry.platform.access.principals import Principal
+from registry.platform.access.tables import revocation
+from registry.platform.database.handles import Read
+from registry.platform.http.paging import NewestFirst, Orders
+from registry.platform.kernel.actions import offer
+from registry.platform.kernel.errors import NotFound
+
+_ID = revocation.c.id.type
+_SHOWN = sa.select(revocation, agency.c.name.label("agency_name")).join(agency, agency.c.id == revocation.c.agency_id)
+_OWN = revocation.c.agency_id == sa.bindparam("agency_id", type_=_ID)
+_ONE = _SHOWN.where(revocation.c.id == sa.bindparam("id", type_=_ID))
+_ORDERS = Orders(NewestFirst, created_at=revocation.c.id)
+
+
+@cache
+def _page(sort: str, *, after: bool, every: bool) -> sa.Select[Any]:
+    return _ORDERS.page(_SHOWN if every else _SHOWN.where(_OWN), sort, after=after)
+
+
+def relations(principal: Principal, agency_id: UUID) -> list[Relation]:
+    """The relations of the caller's agency to a revocation of that agency."""
+    return ["own"] if principal.agency_id == agency_id else []
+
+
+def reaches(principal: Principal, agency_id: UUID) -> bool:
+    """Whether the caller may revoke for that agency."""
+    return refusal(principal, Action.TOKENS_REVOKE, relations(principal, agency_id)) is None
+
+
+async def revocation_row(read: Read, principal: Principal, id_: UUID) -> Row[Any]:
+    """The row of a revocation. Raises NotFound: another agency may not know who is refused."""
+    row = await read.first(_ONE, {"id": id_})
+    if row is None or not reaches(principal, row.agency_id):
+        raise NotFound("revocation")
+    return row
+
+
+async def get_revocation(read: Read, principal: Principal, id_: UUID) -> Revocation:
+    """One revocation. Raises NotFound."""
+    return _as_revocation(await revocation_row(read, principal, id_))
+
+
+async def list_revocations(read: Read, principal: Principal, query: NewestFirst) -> RevocationPage:
+    """A page of revocations, lifted ones included. Raises Malformed for another list's cursor."""
+    permit(principal, Action.TOKENS_REVOKE, ["own"])
+    every = refusal(principal, Action.TOKENS_REVOKE, []) is None
+    parameters = {**_ORDERS.parameters(query), **({} if every else {"agency_id": principal.agency_id})}
+    rows = await read.all(_page(query.sort, after=query.cursor is not None, every=every), parameters)
+    kept, next_cursor = _ORDERS.cut(rows, query)
+    return RevocationPage(items=[_as_revocation(row) for row in kept], next_cursor=next_cursor)
+
+
+def _as_revocation(row: Row[Any]) -> Revocation:
+    return Revocation(
+        id=row.id,
+        kind=row.kind,
+        issuer=row.issuer,
+        value=row.value,
+        agency=AgencyReference(id=row.agency_id, name=row.agency_name),
+        reason=row.reason,
+        revoked_at=row.revoked_at,
+        lifted_at=row.lifted_at,
+        allowed_actions=[offer("lift", withheld=None if row.lifted_at is None else "It is lifted already.")],
+        version=row.version,
+    )

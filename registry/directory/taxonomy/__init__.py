@@ -1,0 +1,1 @@
+"""The shared taxonomy: resource categories and types, purposes, provision headings."""

@@ -1,1 +1,0 @@
-"""What is lent: loans from reservation to return, what they hold meanwhile, the messages that tell of it."""

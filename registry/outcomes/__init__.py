@@ -1,0 +1,1 @@
+"""Metrics on how well sharing works."""

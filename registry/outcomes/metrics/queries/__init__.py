@@ -1,0 +1,1 @@
+"""Queries for scores, and for the rows from which they are computed."""

@@ -1,0 +1,278 @@
+"""The rows from which scores are computed.
+
+One statement reads the lines submitted in a window, one the loans that overlap it, one when their assets were out of
+service. The arithmetic is done in Python and not in SQL: the interval of an order statistic needs every observation,
+and the months of a time zone need a time zone database, which SQLite lacks.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Row
+
+from registry.agreements.instruments.tables import agreement_party_window
+from registry.directory.taxonomy.tables import category_closure
+from registry.outcomes.metrics.schemas import MetricsQuery
+from registry.outcomes.metrics.scoring import LineFact, LoanFact, Stretches
+from registry.platform.access.principals import Caller
+from registry.platform.database.handles import Read
+from registry.platform.kernel.time import Window
+from registry.platform.ledger.tables import ledger_event
+from registry.resources.assets.tables import asset
+from registry.sharing.loans.rules import OUT, LoanStatus
+from registry.sharing.loans.tables import loan
+from registry.sharing.policy.approvals import WITHDRAWAL
+from registry.sharing.policy.decisions import DecisionReason
+from registry.sharing.policy.tables import policy_approval, policy_decision
+from registry.sharing.requests.queries.derived_status import LIVE_LOAN
+from registry.sharing.requests.rules import LineStatus
+from registry.sharing.requests.tables import request, request_line
+
+_ID = loan.c.id.type
+_AT = loan.c.reserved_at.type
+_VIEWER = sa.bindparam("viewer", type_=_ID)
+_FROM, _TO = sa.bindparam("from", type_=_AT), sa.bindparam("to", type_=_AT)
+_IN_SERVICE = {"asset.returned_to_service": True, "asset.taken_out_of_service": False, "asset.retired": False}
+
+
+class _DecisionExtract(msgspec.Struct, frozen=True):
+    """The parts of a decision that are counted."""
+
+    reasons: list[DecisionReason]
+
+
+class _AssetExtract(msgspec.Struct, frozen=True):
+    """The parts of an asset's snapshot, made at the reservation, that are counted."""
+
+    capacity: int
+
+
+_said = msgspec.json.Decoder(_DecisionExtract).decode
+_lent = msgspec.json.Decoder(_AssetExtract).decode
+
+
+async def load_facts(
+    read: Read, caller: Caller, query: MetricsQuery, window: Window
+) -> tuple[list[LineFact], list[LoanFact], dict[UUID, Stretches]]:
+    """The lines submitted in the window, the loans that overlap it, and when their assets were out of service."""
+    names = ("agreement_id", "category", "assisting_agency_id", "requesting_agency_id")
+    parameters = {name: value for name in names if (value := getattr(query, name)) is not None}
+    filters = frozenset(parameters)
+    parameters |= {"viewer": caller.agency_id, "from": window.start, "to": window.end}
+    lines = [_line(row) for row in await read.all_slowly(_lines_statement(filters), parameters)]
+    loans = [_loan(row) for row in await read.all_slowly(_loans_statement(filters), parameters)]
+    changes = await read.all_slowly(_service_status_changes(filters), parameters)
+    return lines, loans, _out_of_service(changes)
+
+
+def _line(row: Row[Any]) -> LineFact:
+    status = LineStatus(row.status)
+    reasons: tuple[str, ...] = ()
+    if row.decision is not None:
+        reasons = tuple(reason.policy_id for reason in _said(row.decision).reasons)
+    elif status is LineStatus.REJECTED:
+        reasons = (f"rejected_by_{row.rejected_by}",)
+    return LineFact(
+        submitted_at=row.submitted_at,
+        status=status,
+        decided_at=row.decided_at,
+        arrived_at=row.arrived_at,
+        agreement_id=row.agreement_id,
+        category=row.category,
+        reasons=reasons,
+    )
+
+
+def _loan(row: Row[Any]) -> LoanFact:
+    status = LoanStatus(row.status)
+    incident = f"{row.requesting_agency_id} {row.incident_number}" if row.incident_number else None
+    return LoanFact(
+        status=status,
+        starts_at=row.starts_at,
+        due_at=row.due_when_returned_at or row.planned_end_at,
+        reserved_at=row.reserved_at,
+        dispatched_at=row.dispatched_at,
+        returned_at=row.returned_at,
+        back_at=row.returned_at or (row.updated_at if status is LoanStatus.LOST else None),
+        in_force=bool(row.in_force),
+        asset_id=row.asset_id,
+        capacity=_lent(row.asset_snapshot).capacity,
+        quantity=row.quantity,
+        incident=incident or str(row.request_id or row.root_decision_id),
+        agreement_id=row.agreement_id,
+        category=row.category,
+    )
+
+
+def _out_of_service(changes: Sequence[Row[Any]]) -> dict[UUID, Stretches]:
+    """The intervals from the events of the assets, in order of time; the last may have no end."""
+    stretches: dict[UUID, list[tuple[datetime, datetime | None]]] = defaultdict(list)
+    for row in changes:
+        of_asset = stretches[row.subject_id]
+        if of_asset and of_asset[-1][1] is None:
+            if _IN_SERVICE[row.type]:
+                of_asset[-1] = (of_asset[-1][0], row.occurred_at)
+        elif not _IN_SERVICE[row.type]:
+            of_asset.append((row.occurred_at, None))
+    return dict(stretches)
+
+
+def _below(column: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """A criterion: the category in that column is the requested one, or below it."""
+    below = sa.select(category_closure.c.descendant).where(
+        category_closure.c.ancestor == sa.bindparam("category", type_=sa.Text)
+    )
+    return column.in_(below)
+
+
+def _equals(column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[bool]:
+    return column == sa.bindparam(name, type_=_ID)
+
+
+@cache
+def _lines_statement(filters: frozenset[str]) -> sa.CompoundSelect[Any]:
+    ground = sa.func.coalesce(loan.c.agreement_id, policy_decision.c.agreement_id, type_=_ID)
+    rejecting = policy_decision.alias("rejecting")
+    rejected_by = (
+        sa.select(policy_approval.c.side)
+        .join(rejecting, rejecting.c.id == policy_approval.c.decision_id)
+        .where(
+            rejecting.c.root_id == request_line.c.decision_id,
+            policy_approval.c.verdict == "rejected",
+            policy_approval.c.policy_id != WITHDRAWAL,
+        )
+        .limit(1)
+        .correlate(request_line)
+        .scalar_subquery()
+    )
+    criteria = {
+        "agreement_id": _equals(ground, "agreement_id"),
+        "category": _below(asset.c.category),
+        "assisting_agency_id": _equals(request_line.c.assisting_agency_id, "assisting_agency_id"),
+        "requesting_agency_id": _equals(request.c.requesting_agency_id, "requesting_agency_id"),
+    }
+    statement = (
+        sa.select(
+            request_line.c.submitted_at,
+            request_line.c.status,
+            request_line.c.decided_at,
+            loan.c.arrived_at,
+            ground.label("agreement_id"),
+            asset.c.category,
+            sa.case(
+                (request_line.c.status == LineStatus.DENIED.value, policy_decision.c.decision), else_=sa.null()
+            ).label("decision"),
+            sa.case((request_line.c.status == LineStatus.REJECTED.value, rejected_by), else_=sa.null()).label(
+                "rejected_by"
+            ),
+        )
+        .select_from(
+            request_line.join(request, request.c.id == request_line.c.request_id)
+            .join(asset, asset.c.id == request_line.c.asset_id)
+            .outerjoin(policy_decision, policy_decision.c.id == request_line.c.decision_id)
+            .outerjoin(loan, loan.c.id == LIVE_LOAN)
+        )
+        .where(
+            request_line.c.submitted_at >= _FROM,
+            request_line.c.submitted_at < _TO,
+            *(criteria[name] for name in sorted(filters)),
+        )
+    )
+    # Each side by its own index; no line has the same agency on both sides.
+    return sa.union_all(
+        statement.where(request.c.requesting_agency_id == _VIEWER),
+        statement.where(request_line.c.assisting_agency_id == _VIEWER),
+    )
+
+
+def _loan_criteria(filters: frozenset[str]) -> list[sa.ColumnElement[bool]]:
+    """A criterion: loans of the viewer that were reserved, planned, out or returned in the window."""
+    criteria = {
+        "agreement_id": _equals(loan.c.agreement_id, "agreement_id"),
+        "category": _below(loan.c.category),
+        "assisting_agency_id": _equals(loan.c.assisting_agency_id, "assisting_agency_id"),
+        "requesting_agency_id": _equals(loan.c.requesting_agency_id, "requesting_agency_id"),
+    }
+    return [
+        sa.or_(loan.c.requesting_agency_id == _VIEWER, loan.c.assisting_agency_id == _VIEWER),
+        loan.c.reserved_at < _TO,
+        sa.or_(
+            loan.c.reserved_at >= _FROM,
+            loan.c.planned_end_at >= _FROM,
+            loan.c.returned_at >= _FROM,
+            loan.c.status.in_(sorted(OUT)),
+            sa.and_(loan.c.status == LoanStatus.LOST.value, loan.c.updated_at >= _FROM),
+        ),
+        *(criteria[name] for name in sorted(filters)),
+    ]
+
+
+def _bound(agency_column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """A criterion: the agreement of the loan bound that agency when the loan was decided."""
+    return (
+        sa.select(sa.literal(1))
+        .where(
+            agreement_party_window.c.agreement_id == loan.c.agreement_id,
+            agreement_party_window.c.agency_id == agency_column,
+            agreement_party_window.c.starts_at <= policy_decision.c.evaluated_at,
+            agreement_party_window.c.ends_at > policy_decision.c.evaluated_at,
+        )
+        .correlate(loan, policy_decision)
+        .exists()
+    )
+
+
+@cache
+def _loans_statement(filters: frozenset[str]) -> sa.Select[Any]:
+    names = (
+        "status",
+        "starts_at",
+        "planned_end_at",
+        "due_when_returned_at",
+        "reserved_at",
+        "dispatched_at",
+        "returned_at",
+        "updated_at",
+        "asset_id",
+        "asset_snapshot",
+        "quantity",
+        "requesting_agency_id",
+        "root_decision_id",
+        "agreement_id",
+        "category",
+    )
+    return (
+        sa.select(
+            *(loan.c[name] for name in names),
+            sa.and_(_bound(loan.c.requesting_agency_id), _bound(loan.c.assisting_agency_id)).label("in_force"),
+            request.c.id.label("request_id"),
+            request.c.incident_number,
+        )
+        .select_from(
+            loan.join(policy_decision, policy_decision.c.id == loan.c.decision_id)
+            .outerjoin(request_line, request_line.c.decision_id == loan.c.root_decision_id)
+            .outerjoin(request, request.c.id == request_line.c.request_id)
+        )
+        .where(*_loan_criteria(filters))
+    )
+
+
+@cache
+def _service_status_changes(filters: frozenset[str]) -> sa.Select[Any]:
+    lent = sa.select(loan.c.asset_id).where(*_loan_criteria(filters))
+    return (
+        sa.select(ledger_event.c.subject_id, ledger_event.c.type, ledger_event.c.occurred_at)
+        .where(
+            ledger_event.c.subject_kind == "asset",
+            ledger_event.c.subject_id.in_(lent),
+            ledger_event.c.type.in_(sorted(_IN_SERVICE)),
+            ledger_event.c.occurred_at < _TO,
+        )
+        .order_by(ledger_event.c.subject_id, ledger_event.c.subject_version)
+    )

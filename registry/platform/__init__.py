@@ -1,0 +1,1 @@
+"""Infrastructure that does not depend on the subject of the service: HTTP, access control, databases, files, ledger."""

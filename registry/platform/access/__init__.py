@@ -1,0 +1,1 @@
+"""Authentication and authorisation: tokens, principals, roles, the permission table, revocation."""

@@ -1,0 +1,156 @@
+"""The acts that separation of duties is about: kept as they are done, and looked up before the next one.
+
+Which acts one person may not do alone is the rule in `separation`; here are its facts.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Row
+
+from registry.platform.access.principals import Caller, Principal
+from registry.platform.access.separation import FREE, Act, EarlierAct, Ruling, Separation, explain, rule_on
+from registry.platform.access.tables import relaxed_separation, separated_act
+from registry.platform.database.handles import Read, Rows, Write
+from registry.platform.kernel.errors import Forbidden, WrongStatus
+from registry.platform.kernel.ids import new_id
+
+_AGENCY = sa.bindparam("agency_id", type_=separated_act.c.agency_id.type)
+_THING = separated_act.c.thing_id.type
+_RELAXED = (
+    sa.select(sa.func.aggregate_strings(relaxed_separation.c.separation, ","))
+    .where(relaxed_separation.c.agency_id == _AGENCY)
+    .scalar_subquery()
+)
+_EARLIER = sa.select(
+    separated_act.c.act, separated_act.c.roles, separated_act.c.done_at, _RELAXED.label("relaxed")
+).where(
+    separated_act.c.thing_id.in_([sa.bindparam("thing", type_=_THING), sa.bindparam("other", type_=_THING)]),
+    separated_act.c.agency_id == _AGENCY,
+    separated_act.c.issuer == sa.bindparam("issuer"),
+    separated_act.c.subject == sa.bindparam("subject"),
+)
+_INSERT = separated_act.insert()
+_OF_AGENCY = (
+    sa.select(relaxed_separation)
+    .where(relaxed_separation.c.agency_id == _AGENCY)
+    .order_by(relaxed_separation.c.separation)
+)
+_RELAX = relaxed_separation.insert()
+_RESTORE = relaxed_separation.delete().where(
+    relaxed_separation.c.agency_id == sa.bindparam("its_agency", type_=_THING),
+    relaxed_separation.c.separation == sa.bindparam("its_separation"),
+)
+
+
+def keep_act(write: Write, caller: Caller, act: Act, thing_id: UUID) -> None:
+    """Keep that the caller did this to the thing for its agency."""
+    principal = caller.principal
+    write.defer(
+        _INSERT,
+        [
+            {
+                "id": new_id(),
+                "thing_id": thing_id,
+                "act": act,
+                "agency_id": principal.agency_id,
+                "issuer": principal.issuer,
+                "subject": principal.subject,
+                "roles": ",".join(sorted(principal.roles)),
+                "done_at": caller.now,
+            }
+        ],
+    )
+
+
+async def ruling(read: Read, principal: Principal, act: Act, *things: UUID) -> Ruling:
+    """Whether this person may do the act after what it did to the same thing: one id, or two that it is known by."""
+    rows = await read.fast(
+        _EARLIER,
+        {
+            "thing": things[0],
+            "other": things[-1],
+            "agency_id": principal.agency_id,
+            "issuer": principal.issuer,
+            "subject": principal.subject,
+        },
+    )
+    if not rows:
+        return FREE
+    relaxed = [Separation(each) for each in (rows[0].relaxed or "").split(",") if each]
+    return rule_on(act, map(_earlier, rows), relaxed)
+
+
+async def barred(read: Read, principal: Principal, act: Act, *things: UUID) -> str | None:
+    """The reason with which `separate` would refuse this person now; None when it would not."""
+    found = await ruling(read, principal, act, *things)
+    return None if found.barred_by is None else explain(act, *found.barred_by)
+
+
+async def separate(write: Write, caller: Caller, act: Act, *things: UUID) -> dict[str, object]:
+    """Let the caller do the act, or raise Forbidden `separation_of_duties`; what the record says of it.
+
+    The record says which separations the agency had relaxed where that made the act possible.
+    """
+    found = await ruling(write, caller.principal, act, *things)
+    if found.barred_by is not None:
+        separation, earlier = found.barred_by
+        raise Forbidden(
+            explain(act, separation, earlier),
+            "separation_of_duties",
+            extra={
+                "separation": separation,
+                "earlier_act": {"act": earlier.act, "roles": list(earlier.roles), "done_at": earlier.done_at},
+            },
+        )
+    return {"separation_relaxed": list(found.relaxed)} if found.relaxed else {}
+
+
+def barred_from(separation: Separation, earlier: Act, thing: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """A criterion: things to which the person of `person_parameters` did `earlier`, and so may not do the other act."""
+    own = sa.bindparam("person_agency_id", type_=_THING)
+    did = sa.exists().where(
+        separated_act.c.thing_id == thing,
+        separated_act.c.act == earlier.value,
+        separated_act.c.agency_id == own,
+        separated_act.c.issuer == sa.bindparam("person_issuer"),
+        separated_act.c.subject == sa.bindparam("person_subject"),
+    )
+    relaxed = sa.exists().where(
+        relaxed_separation.c.agency_id == own, relaxed_separation.c.separation == separation.value
+    )
+    return sa.and_(did, sa.not_(relaxed))
+
+
+def person_parameters(principal: Principal) -> dict[str, object]:
+    """The parameters of `barred_from`."""
+    return {
+        "person_agency_id": principal.agency_id,
+        "person_issuer": principal.issuer,
+        "person_subject": principal.subject,
+    }
+
+
+async def relaxed_by(read: Read, agency_id: UUID) -> Rows:
+    """The separations that an agency has relaxed, with reason and instant."""
+    return await read.fast(_OF_AGENCY, {"agency_id": agency_id})
+
+
+async def relax(write: Write, agency_id: UUID, separation: Separation, reason: str, now: datetime) -> None:
+    """Let one person of the agency do both acts from now on. Raises WrongStatus where it may already."""
+    if any(row.separation == separation for row in await relaxed_by(write, agency_id)):
+        raise WrongStatus(f"Your agency has relaxed `{separation}` already.")
+    values = {"agency_id": agency_id, "separation": separation, "reason": reason, "relaxed_at": now}
+    await write.run(_RELAX, values)
+
+
+async def restore(write: Write, agency_id: UUID, separation: Separation) -> None:
+    """Separate the two acts again from now on. Raises WrongStatus where they are separated."""
+    if not await write.run(_RESTORE, {"its_agency": agency_id, "its_separation": separation}):
+        raise WrongStatus(f"Your agency has not relaxed `{separation}`: the two acts are separated.")
+
+
+def _earlier(row: Row[Any]) -> EarlierAct:
+    return EarlierAct(act=Act(row.act), roles=tuple(row.roles.split(",")), done_at=row.done_at)

@@ -1,0 +1,179 @@
+"""The permission table: action × role × relation to the thing, written so that an auditor can read it.
+
+The cell of a role lists relations, one of which the caller's agency must have to the thing: `own` (the thing is the
+agency's), `requesting` / `assisting` (its side of a request, decision or loan), `custodian` / `party` (of an
+agreement), `invited` (to one that it declined to join), or `anyone` (no relation needed). An action is allowed when
+both this table and the token's scopes allow it.
+What is not listed is denied.
+"""
+
+from collections.abc import Collection, Mapping
+from enum import StrEnum
+from typing import Literal, TypeAlias
+
+from registry.platform.access.principals import Principal, Role
+from registry.platform.kernel.errors import Forbidden
+
+Relation: TypeAlias = Literal["own", "requesting", "assisting", "custodian", "party", "invited", "anyone"]
+
+
+class Action(StrEnum):
+    """The actions, as `resource:verb`, which is also the scope that a token needs. Each comment describes one."""
+
+    AGENCIES_READ = "agencies:read"  # see the agencies
+    AGENCIES_CREATE = "agencies:create"  # enter an agency in the register
+    AGENCIES_UPDATE = "agencies:update"  # correct an agency's own record
+    AGENCIES_ADMIT = "agencies:admit"  # activate, suspend, reinstate, dissolve an agency
+    AGENCIES_SEPARATE = "agencies:separate"  # relax separation of duties for the own agency, and restore it
+    AGENCIES_AUTHORISE = "agencies:authorise"  # record, delegate and revoke authority to sign for the own agency
+    ISSUERS_MANAGE = "issuers:manage"  # say whose tokens are accepted, and for which agencies
+    TOKENS_REVOKE = "tokens:revoke"  # refuse a token or a person of the own agency, or accept them again
+    TAXONOMY_READ = "taxonomy:read"  # look up categories, types, purposes, headings
+    AGREEMENTS_READ = "agreements:read"  # see agreements the agency is party to, and public ones
+    AGREEMENTS_CREATE = "agreements:create"  # draft an agreement, or record one that is signed on paper
+    AGREEMENTS_UPDATE = "agreements:update"  # edit a draft and move it along: submit, send back, withdraw …
+    AGREEMENTS_REVIEW = "agreements:review"  # approve the reviewed text
+    AGREEMENTS_ADVISE = "agreements:advise"  # as reviewer: approve the text for the own agency, or ask for changes
+    AGREEMENTS_COMMENT = "agreements:comment"  # comment on the text, reply, resolve
+    AGREEMENTS_SIGN = "agreements:sign"  # sign, consent, leave, suspend: what binds or unbinds the own agency
+    AGREEMENTS_REPORT = "agreements:report"  # record what another party did, for it to confirm or contest
+    AGREEMENTS_ATTEST = "agreements:attest"  # as second operator, vouch for what another reported of a party
+    AGREEMENTS_FILE = "agreements:file"  # enter, fulfil or waive a duty to file or publish
+    AGREEMENTS_KEEP = "agreements:keep"  # complete a periodic review, set how long the record is kept
+    AGREEMENTS_HOLD = "agreements:hold"  # place or lift a legal hold
+    CALENDARS_MANAGE = "calendars:manage"  # make and revoke secret addresses of the agency's deadlines
+    DOCUMENTS_FILE = "documents:file"  # put a document on file with an agreement
+    DOCUMENTS_WITHDRAW = "documents:withdraw"  # withdraw a document that the own agency filed
+    ASSETS_READ = "assets:read"  # search what can be lent
+    ASSETS_CREATE = "assets:create"  # register an asset of the own agency
+    ASSETS_UPDATE = "assets:update"  # change an own asset, take it out of service, retire it
+    REQUESTS_READ = "requests:read"  # see requests of either side
+    REQUESTS_CREATE = "requests:create"  # ask for partners' resources
+    REQUESTS_UPDATE = "requests:update"  # edit, submit or withdraw an own request
+    REQUESTS_APPROVE = "requests:approve"  # approve or reject for the own side
+    DECISIONS_READ = "decisions:read"  # see how a request was decided, and why
+    DECISIONS_EVALUATE = "decisions:evaluate"  # ask “what if”, storing nothing
+    LOANS_READ = "loans:read"  # see loans of either side
+    LOANS_RESERVE = "loans:reserve"  # commit an own asset to a request
+    LOANS_HAND_OVER = "loans:hand_over"  # the assisting side's half: dispatch, take back, close, recall
+    LOANS_RECEIVE = "loans:receive"  # the requesting side's half: receive, extend, send back
+    LOANS_END = "loans:end"  # either side: cancel, report a no-show or a loss
+    METRICS_READ = "metrics:read"  # see how well agreements work
+    LEDGER_READ = "ledger:read"  # see the history of what concerns the agency
+
+
+EVERYBODY: dict[Role, frozenset[Relation]] = {role: frozenset({"anyone"}) for role in Role}
+
+
+def _roles(relations: Collection[Relation], *roles: Role) -> dict[Role, frozenset[Relation]]:
+    return {role: frozenset(relations) for role in roles}
+
+
+_C, _A, _L, _AU, _AA, _RA, _S = (
+    Role.COORDINATOR,
+    Role.APPROVER,
+    Role.LEGAL,
+    Role.AUDITOR,
+    Role.AGENCY_ADMIN,
+    Role.REGISTRY_ADMIN,
+    Role.SERVICE,
+)
+_EITHER_SIDE: tuple[Relation, ...] = ("requesting", "assisting")
+
+PERMISSIONS: Mapping[Action, Mapping[Role, frozenset[Relation]]] = {
+    Action.AGENCIES_READ: EVERYBODY,
+    Action.AGENCIES_CREATE: _roles(["anyone"], _RA),
+    Action.AGENCIES_UPDATE: _roles(["own"], _AA) | _roles(["anyone"], _RA),
+    Action.AGENCIES_ADMIT: _roles(["anyone"], _RA),
+    Action.AGENCIES_SEPARATE: _roles(["own"], _AA),
+    Action.AGENCIES_AUTHORISE: _roles(["own"], _L, _AA),
+    Action.ISSUERS_MANAGE: _roles(["anyone"], _RA),
+    Action.TOKENS_REVOKE: _roles(["own"], _AA) | _roles(["anyone"], _RA),
+    Action.TAXONOMY_READ: EVERYBODY,
+    Action.AGREEMENTS_READ: EVERYBODY,
+    Action.AGREEMENTS_CREATE: _roles(["custodian"], _L, _S) | _roles(["anyone"], _RA),
+    Action.AGREEMENTS_UPDATE: _roles(["custodian"], _L, _S),
+    Action.AGREEMENTS_REVIEW: _roles(["custodian"], _L),
+    Action.AGREEMENTS_ADVISE: _roles(["party"], _L),
+    Action.AGREEMENTS_COMMENT: _roles(["custodian", "party"], _C, _A, _L),
+    Action.AGREEMENTS_SIGN: _roles(["party", "invited"], _L),  # who declined to join may change its mind
+    Action.AGREEMENTS_REPORT: _roles(["custodian", "party"], _L) | _roles(["anyone"], _RA),
+    Action.AGREEMENTS_ATTEST: _roles(["anyone"], _RA),
+    Action.AGREEMENTS_FILE: _roles(["custodian", "party"], _L, _AA),
+    Action.AGREEMENTS_KEEP: _roles(["custodian"], _L),
+    Action.AGREEMENTS_HOLD: _roles(["custodian", "party"], _L),
+    Action.CALENDARS_MANAGE: _roles(["own"], _C, _L, _AA),
+    Action.DOCUMENTS_FILE: _roles(["custodian", "party"], _L, _S) | _roles(["anyone"], _RA),
+    Action.DOCUMENTS_WITHDRAW: _roles(["own"], _L, _S, _RA),
+    Action.ASSETS_READ: EVERYBODY,
+    Action.ASSETS_CREATE: _roles(["own"], _AA, _S),
+    Action.ASSETS_UPDATE: _roles(["own"], _AA, _S),
+    Action.REQUESTS_READ: _roles(_EITHER_SIDE, _C, _A, _L, _AU, _AA, _S),
+    Action.REQUESTS_CREATE: _roles(["own"], _C, _A, _S),
+    Action.REQUESTS_UPDATE: _roles(["requesting"], _C, _A, _S),
+    Action.REQUESTS_APPROVE: _roles(_EITHER_SIDE, _A, _L, _AA),  # a policy names which of them it waits for
+    Action.DECISIONS_READ: _roles(_EITHER_SIDE, _C, _A, _L, _AU, _AA, _S),
+    Action.DECISIONS_EVALUATE: _roles(["own"], _C, _A, _L, _S),
+    Action.LOANS_READ: _roles(_EITHER_SIDE, _C, _A, _L, _AU, _AA, _S),
+    Action.LOANS_RESERVE: _roles(["assisting"], _C, _A, _S),
+    Action.LOANS_HAND_OVER: _roles(["assisting"], _C, _A, _S),
+    Action.LOANS_RECEIVE: _roles(["requesting"], _C, _A, _S),
+    Action.LOANS_END: _roles(_EITHER_SIDE, _C, _A, _S),
+    Action.METRICS_READ: _roles(["party", "own"], _C, _A, _L, _AU, _AA, _S),
+    Action.LEDGER_READ: _roles(["own", "party", "invited", *_EITHER_SIDE], _C, _A, _L, _AU, _AA, _S)
+    | _roles(["own"], _RA),
+}
+
+HUMAN_ONLY = frozenset(
+    {
+        Action.REQUESTS_APPROVE,
+        Action.AGREEMENTS_SIGN,
+        Action.AGREEMENTS_REPORT,
+        Action.AGREEMENTS_REVIEW,
+        Action.AGREEMENTS_ADVISE,
+        Action.AGENCIES_AUTHORISE,
+        Action.AGENCIES_SEPARATE,
+    }
+)
+"""Acts that bind or approve are people's: a service does none of them, whatever its scopes say."""
+
+
+def in_scope(principal: Principal, action: Action) -> bool:
+    """Whether the token's scopes include the action.
+
+    A service needs `<resource>:<verb>` or `<resource>:*`; `*` over everything does not count.
+    """
+    if Role.SERVICE in principal.roles and (len(principal.roles) == 1 or action in HUMAN_ONLY):
+        return action not in HUMAN_ONLY and (
+            action in principal.scopes or f"{action.partition(':')[0]}:*" in principal.scopes
+        )
+    return bool(principal.scopes & {"*", action.value, f"{action.partition(':')[0]}:*"})
+
+
+def may_ever(principal: Principal, action: Action) -> bool:
+    """Whether roles and scopes allow the action on anything at all; known before anything is loaded."""
+    return in_scope(principal, action) and any(role in PERMISSIONS[action] for role in principal.roles)
+
+
+def refusal(principal: Principal, action: Action, relations: Collection[Relation]) -> str | None:
+    """The reason why an agency with these `relations` to a thing may not do this to it; None when it may."""
+    if not in_scope(principal, action):
+        return f"Your token's scopes do not include {action}."
+    cells = [PERMISSIONS[action][role] for role in principal.roles if role in PERMISSIONS[action]]
+    if not cells:
+        allowed = ", ".join(sorted(PERMISSIONS[action]))
+        return f"{action} needs one of the roles {allowed}."
+    reach = {"anyone", *relations}
+    if any(cell & reach for cell in cells):
+        return None
+    needed = ", ".join(sorted({r.replace("_", " ") for cell in cells for r in cell}))
+    return f"{action} is for the {needed} agency; yours is not."
+
+
+def permit(principal: Principal, action: Action, relations: Collection[Relation]) -> None:
+    """Raises Forbidden with the reason when the caller may not do this to the thing.
+
+    Only for things that the caller may see.
+    """
+    if (reason := refusal(principal, action, relations)) is not None:
+        raise Forbidden(reason)

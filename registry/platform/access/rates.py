@@ -1,0 +1,122 @@
+"""How many requests a person or service, and an agency as a whole, may make in a minute.
+
+Each process counts its own requests at once, and on PostgreSQL, where several share the work, tells the others every
+second: a limit may be passed by what arrives in a second at the others, and a request costs no statement. Told as the
+IETF's draft of RateLimit header fields has it.
+"""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime, timedelta
+from typing import NamedTuple, TypeAlias
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from registry.platform.access.principals import Principal
+from registry.platform.access.tables import request_count
+from registry.platform.database.handles import Write
+from registry.platform.kernel.errors import TooManyRequests
+
+WINDOW = timedelta(minutes=1)
+_MOST_COUNTED = 20_000
+_KEPT = timedelta(minutes=5)
+
+_insertion = postgresql.insert(request_count)
+_ADD = _insertion.on_conflict_do_update(
+    index_elements=["counted", "minute"], set_={"requests": request_count.c.requests + _insertion.excluded.requests}
+).returning(request_count.c.requests)
+_FORGET = request_count.delete().where(request_count.c.minute < sa.bindparam("before"))
+
+
+OpenWrite: TypeAlias = Callable[[], AbstractAsyncContextManager[Write]]
+
+
+class Limit(NamedTuple):
+    """How many requests one caller may make in a minute; nobody is limited by 0."""
+
+    name: str
+    most: int
+
+
+class _Count:
+    __slots__ = ("elsewhere", "here", "minute", "told")
+
+    def __init__(self, minute: datetime) -> None:
+        self.minute = minute
+        self.here = 0
+        self.told = 0
+        self.elsewhere = 0
+
+    @property
+    def requests(self) -> int:
+        return self.here + self.elsewhere
+
+
+class RateLimits:
+    """Counts requests by person or service, and by agency."""
+
+    def __init__(self, *, per_principal: int, per_agency: int) -> None:
+        self._principal = Limit("principal", per_principal)
+        self._agency = Limit("agency", per_agency)
+        limits = [limit for limit in (self._principal, self._agency) if limit.most]
+        self._counts: OrderedDict[str, _Count] = OrderedDict()
+        self.policy = ", ".join(f'"{limit.name}";q={limit.most};w={WINDOW.seconds}' for limit in limits)
+
+    def count(self, principal: Principal, now: datetime) -> str:
+        """Count a request; the `RateLimit` field of its answer, of the limit that is nearest, empty without limits.
+
+        Raises TooManyRequests beyond a limit, with the seconds until the next minute.
+        """
+        minute = now.replace(second=0, microsecond=0)
+        left = int((minute + WINDOW - now).total_seconds()) + 1
+        standing: list[tuple[float, Limit, int]] = []
+        for limit, key in ((self._principal, _person(principal)), (self._agency, f"agency {principal.agency_id}")):
+            if not limit.most:
+                continue
+            counted = self._counted(key, minute)
+            if counted.requests >= limit.most:
+                raise TooManyRequests(
+                    f"More than {limit.most} requests in this minute by your {_WHOSE[limit.name]}; go on in {left} s.",
+                    retry_after=left,
+                    rate_limit=f'"{limit.name}";r=0;t={left}',
+                )
+            standing.append(((limit.most - counted.requests - 1) / limit.most, limit, counted.requests + 1))
+            counted.here += 1
+        if not standing:
+            return ""
+        _, limit, used = min(standing)
+        return f'"{limit.name}";r={limit.most - used};t={left}'
+
+    def _counted(self, key: str, minute: datetime) -> _Count:
+        counted = self._counts.get(key)
+        if counted is None or counted.minute != minute:
+            counted = self._counts[key] = _Count(minute)
+            if len(self._counts) > _MOST_COUNTED:
+                self._counts.popitem(last=False)
+        self._counts.move_to_end(key)
+        return counted
+
+    async def share(self, open_write: OpenWrite, now: datetime) -> None:
+        """Tell the other processes what was counted here since the last time, and learn what they counted."""
+        new = [(key, counted) for key, counted in self._counts.items() if counted.here > counted.told]
+        if not new:
+            return
+        async with open_write() as write:
+            await write.run(_FORGET, {"before": now - _KEPT})
+            for key, counted in sorted(new):  # in one order, so that processes do not wait for one another in a circle
+                here = counted.here
+                row = {"counted": key, "minute": counted.minute, "requests": here - counted.told}
+                (total,) = (await write.run_returning(_ADD, row))[0]
+                counted.told, counted.elsewhere = here, total - here
+
+
+_WHOSE = {"principal": "person or service", "agency": "agency"}
+
+
+def _person(principal: Principal) -> str:
+    """A key without the person's name."""
+    who: Iterable[str] = (str(principal.agency_id), principal.issuer, principal.subject)
+    return "principal " + hashlib.sha256("\n".join(who).encode()).hexdigest()[:32]

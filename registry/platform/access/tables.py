@@ -1,0 +1,68 @@
+"""Revoked tokens and subjects, the agencies that may act, and acts that one person may not do alone."""
+
+from enum import StrEnum
+
+import sqlalchemy as sa
+
+from registry.platform.access.separation import Act, Separation
+from registry.platform.database.types import Instant, Uuid, one_of, table
+
+
+class RevocationKind(StrEnum):
+    """What is revoked: one token, or one person or service of an agency."""
+
+    TOKEN = "token"  # noqa: S105  # a kind, no secret
+    PERSON = "person"
+
+
+revocation = table(
+    "revocation",
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("issuer", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, primary_key=True),
+    sa.Column("agency_id", Uuid, primary_key=True),
+    sa.Column("id", Uuid, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("revoked_at", Instant, nullable=False),
+    sa.Column("lifted_at", Instant),
+    sa.Column("version", sa.Integer, nullable=False),
+    one_of("kind", RevocationKind),
+    sa.UniqueConstraint("id"),
+    sa.Index("ix_revocation_agency_id", "agency_id", "id"),
+)
+
+request_count = table(
+    "request_count",
+    sa.Column("counted", sa.Text, primary_key=True),
+    sa.Column("minute", Instant, primary_key=True),
+    sa.Column("requests", sa.Integer, nullable=False),
+)
+"""Requests of a caller or an agency in a minute, counted by all processes that share a PostgreSQL."""
+
+acting_agency = table("acting_agency", sa.Column("agency_id", Uuid, primary_key=True))
+"""Agencies that may act now. Written by the command that changes an agency's status, in its transaction."""
+
+separated_act = table(
+    "separated_act",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("thing_id", Uuid, nullable=False),
+    sa.Column("act", sa.Text, nullable=False),
+    sa.Column("agency_id", Uuid, nullable=False),
+    sa.Column("issuer", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("roles", sa.Text, nullable=False),
+    sa.Column("done_at", Instant, nullable=False),
+    one_of("act", Act),
+    sa.Index("ix_separated_act_thing_id", "thing_id", "agency_id", "subject"),
+)
+"""Who did, for which agency, what another person of it has to follow up. `roles` are those of the token, by commas."""
+
+relaxed_separation = table(
+    "relaxed_separation",
+    sa.Column("agency_id", Uuid, primary_key=True),
+    sa.Column("separation", sa.Text, primary_key=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("relaxed_at", Instant, nullable=False),
+    one_of("separation", Separation),
+)
+"""The separations that an agency does not keep now. What it kept when is in the history of the agency."""

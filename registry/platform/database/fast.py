@@ -1,0 +1,163 @@
+"""Statements compiled once and executed directly on the driver, where a measurement in `benchmarks/` justifies it.
+
+Executing a statement through SQLAlchemy costs about 100 µs on SQLite, several times the query itself. A `FastSelect`
+keeps what SQLAlchemy would compute each time: the text, the order of the parameters, and the converters of parameters
+and columns. Only for statements that are built once.
+"""
+
+from collections import namedtuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.engine import Dialect
+from sqlalchemy.sql.compiler import SQLCompiler
+
+Converter = Callable[[Any], Any]
+Selection: TypeAlias = sa.Select[Any] | sa.CompoundSelect[Any]
+
+
+Change: TypeAlias = sa.Insert | sa.Update | sa.Delete
+Parameter: TypeAlias = tuple[str, object, Converter | None]
+
+
+def _compiled(statement: Selection | Change, dialect: Dialect, **options: Any) -> tuple[str, list[Parameter]]:
+    """The text, and the name, default and converter of each parameter, in the order of the text.
+
+    Constants that SQLAlchemy would expand at each execution (a list after IN) are expanded here. Raises ValueError for
+    a list among the parameters, because the text would depend on its length.
+    """
+    compiled = statement.compile(dialect=dialect, **options)
+    assert isinstance(compiled, SQLCompiler)
+    given = {name: None for name, bind in compiled.binds.items() if bind.required}
+    if any(compiled.binds[name].expanding for name in given):
+        raise ValueError("a statement whose text depends on its parameters cannot be compiled once")
+    state = compiled.construct_expanded_state(given)
+    whole = {part: name for name, parts in state.parameter_expansion.items() for part in parts}
+    parameters: list[Parameter] = []
+    for name in state.positiontup or ():
+        kind = compiled.binds[whole.get(name, name)].type
+        parameters.append((name, state.parameters[name], kind.dialect_impl(dialect).bind_processor(dialect)))
+    return state.statement, parameters
+
+
+def _arguments(parameters: Sequence[Parameter], given: Mapping[str, object]) -> list[object]:
+    found = []
+    for name, default, convert in parameters:
+        value = given.get(name, default)
+        found.append(value if convert is None or value is None else convert(value))
+    return found
+
+
+class _Rows:
+    """Converts the rows that a driver returns into rows with named, converted columns."""
+
+    def __init__(self, columns: Sequence[sa.ColumnElement[Any]], dialect: Dialect) -> None:
+        names = [column.key or f"column_{i}" for i, column in enumerate(columns)]
+        plain: Any = namedtuple("FastRow", names, rename=True)  # type: ignore[misc]  # the statement names the fields
+        row: Any = type("FastRow", (plain,), {"__slots__": (), "_mapping": property(plain._asdict)})
+        self._make: Callable[[Sequence[Any]], Any] = row._make
+        self._converters: list[tuple[int, Converter]] = [
+            (i, converter)
+            for i, column in enumerate(columns)
+            if not isinstance(column.type, sa.Numeric | sa.Float)  # both drivers return doubles unchanged
+            and (converter := column.type.dialect_impl(dialect).result_processor(dialect, None)) is not None
+        ]
+
+    def rows(self, fetched: Sequence[Sequence[Any]]) -> list[Any]:
+        """The rows with named, converted columns."""
+        make, converters = self._make, self._converters
+        if not converters:
+            return list(map(make, fetched))
+        found = []
+        for raw in fetched:
+            row = list(raw)
+            for i, convert in converters:
+                row[i] = convert(row[i])
+            found.append(make(row))
+        return found
+
+
+class FastSelect(_Rows):
+    """One SELECT, compiled for one dialect."""
+
+    def __init__(self, statement: Selection, dialect: Dialect) -> None:
+        super().__init__(list(statement.selected_columns), dialect)
+        self.sql, self._parameters = _compiled(statement, dialect)
+
+    def arguments(self, parameters: Mapping[str, object] | None) -> list[object]:
+        """The parameter values in the order of the text, converted for the driver."""
+        return _arguments(self._parameters, parameters or {})
+
+
+class FastChange(_Rows):
+    """One INSERT, UPDATE or DELETE, with RETURNING or without, compiled for one dialect and one set of parameters."""
+
+    def __init__(self, statement: Change, names: frozenset[str], dialect: Dialect) -> None:
+        super().__init__(list(statement.exported_columns), dialect)
+        self.sql, self._parameters = _compiled(statement, dialect, column_keys=sorted(names))
+
+    def arguments(self, parameters: Mapping[str, object]) -> list[object]:
+        """The parameter values in the order of the text, converted for the driver."""
+        return _arguments(self._parameters, parameters)
+
+
+def combined_insert(insertions: Mapping[sa.Insert, Sequence[str]]) -> sa.Select[Any]:
+    """One PostgreSQL statement that makes several insertions, of any number of rows each, in the given order.
+
+    Each column is passed as one array, in the parameter `<number of the insertion>_<column>`. Foreign keys between the
+    inserted rows are checked at the end of the statement.
+    """
+    parts = []
+    for number, (insertion, names) in enumerate(insertions.items()):
+        columns = [insertion.table.c[name] for name in names]
+        arrays = [sa.bindparam(f"{number}_{column.name}", type_=ARRAY(column.type, dimensions=1)) for column in columns]
+        rows = sa.func.unnest(*arrays).table_valued(*names, name=f"rows_{number}").render_derived()
+        parts.append(insertion.from_select(list(names), sa.select(rows)).cte(f"insertion_{number}"))
+    return sa.select(sa.literal_column("1")).add_cte(*parts)
+
+
+class FastStatements:
+    """A cache of compiled statements.
+
+    It keeps a reference to each statement, so that the id that is its key stays unique.
+    """
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._selects: dict[int, tuple[Selection, FastSelect]] = {}
+        self._changes: dict[tuple[int, frozenset[str]], tuple[Change, FastChange]] = {}
+        self._together: dict[tuple[tuple[int, tuple[str, ...]], ...], tuple[Sequence[sa.Insert], FastSelect]] = {}
+
+    def select(self, statement: Selection) -> FastSelect:
+        """The compiled SELECT."""
+        known = self._selects.get(id(statement))
+        if known is None:
+            known = self._selects[id(statement)] = (statement, FastSelect(statement, self._dialect))
+        return known[1]
+
+    def change(self, statement: Change, names: frozenset[str]) -> FastChange:
+        """The compiled change for these parameters."""
+        key = (id(statement), names)
+        known = self._changes.get(key)
+        if known is None:
+            known = self._changes[key] = (statement, FastChange(statement, names, self._dialect))
+        return known[1]
+
+    def combined_insert(
+        self, insertions: Mapping[sa.Insert, Sequence[Mapping[str, object]]]
+    ) -> tuple[FastSelect, list[object]]:
+        """The single statement that inserts all these rows on PostgreSQL, and its arguments."""
+        names = {insertion: tuple(rows[0]) for insertion, rows in insertions.items()}
+        key = tuple((id(insertion), columns) for insertion, columns in names.items())
+        known = self._together.get(key)
+        if known is None:
+            made = FastSelect(combined_insert(names), self._dialect)
+            known = self._together[key] = (tuple(insertions), made)
+        columns = {
+            f"{number}_{name}": [row[name] for row in rows]
+            for number, rows in enumerate(insertions.values())
+            for name in rows[0]
+        }
+        return known[1], known[1].arguments(columns)

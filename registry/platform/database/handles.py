@@ -1,0 +1,107 @@
+"""Database handles for queries and commands: `Read` reads, `Write` reads and changes within one transaction.
+
+A `Write` is lazy: it begins its transaction, and takes locks, with the first statement. The HTTP layer commits it with
+`finish` after the answer is rendered and before its first byte is sent, or rolls it back with `abandon` when an
+exception was raised.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Row
+from sqlalchemy.sql.base import Executable
+
+from registry.platform.database.fast import Change, Selection
+
+Parameters: TypeAlias = Mapping[str, object] | Sequence[Mapping[str, object]]
+Rows: TypeAlias = Sequence[Row[Any]]
+
+
+class Read(ABC):
+    """A read-only handle. Every statement sees all changes that were committed before it; no cursor stays open."""
+
+    dialect: str
+
+    @abstractmethod
+    async def all(self, statement: Executable, parameters: Mapping[str, object] | None = None) -> Rows:
+        """Every row of a short query that uses an index."""
+
+    @abstractmethod
+    async def all_slowly(self, statement: Executable, parameters: Mapping[str, object] | None = None) -> Rows:
+        """Every row of a query that may take milliseconds (search, reports), run where it does not delay others."""
+
+    async def fast(self, statement: Selection, parameters: Mapping[str, object] | None = None) -> Rows:
+        """As `all`, for a frequent query built once: compiled once and executed directly on the driver.
+
+        Rows are tuples with named columns. Handles without a fast implementation use `all`.
+        """
+        return await self.all(statement, parameters)
+
+    async def first(self, statement: Executable, parameters: Mapping[str, object] | None = None) -> Row[Any] | None:
+        """The first row, or None."""
+        rows = await self.all(statement, parameters)
+        return rows[0] if rows else None
+
+    async def value(self, statement: Executable, parameters: Mapping[str, object] | None = None) -> Any:
+        """The first column of the first row, or None."""
+        row = await self.first(statement, parameters)
+        return row[0] if row is not None else None
+
+
+class Write(Read):
+    """A read-write handle on one transaction; its reads see its own changes.
+
+    `claim` holds the request's idempotency key and is taken before the first effect (see `once`); `before_commit` is
+    called last and may defer more insertions in the same transaction.
+    """
+
+    claim: Callable[["Write"], Awaitable[None]] | None = None
+    before_commit: Callable[["Write"], None] | None = None
+
+    def __init__(self) -> None:
+        self._deferred: dict[sa.Insert, list[Mapping[str, object]]] = {}
+
+    @abstractmethod
+    async def run(self, statement: Executable, parameters: Parameters | None = None) -> int:
+        """Execute a change; the number of rows changed. Raises the error of a violated constraint, or Busy."""
+
+    async def run_fast(self, statement: Change, parameters: Parameters) -> int:
+        """As `run`, for a statement that is built once and executed often: compiled once, as `fast` is."""
+        return await self.run(statement, parameters)
+
+    async def run_returning(self, statement: Change, parameters: Mapping[str, object]) -> Rows:
+        """As `run_fast`, for a statement with RETURNING; returns the rows."""
+        return await self.all(statement, parameters)
+
+    def defer(self, insertion: sa.Insert, rows: Sequence[Mapping[str, object]]) -> None:
+        """Insert rows just before the commit, together with all other deferred rows, in one round trip.
+
+        For rows that nothing in the same transaction reads. `insertion` is a statement that is built once, and all its
+        rows name the same columns; tables are filled in the order in which they were first deferred. A row that
+        violates a constraint makes `finish` raise its domain error.
+        """
+        self._deferred.setdefault(insertion, []).extend(rows)
+
+    @abstractmethod
+    async def finish(self) -> None:
+        """Insert the deferred rows and commit, if a transaction was begun.
+
+        Raises Busy when the commit failed; then nothing was stored. Only when the connection is lost during the commit
+        is the outcome unknown; the error's code is then `commit_uncertain`.
+        """
+
+    @abstractmethod
+    async def abandon(self) -> None:
+        """Roll back, if a transaction was begun."""
+
+    async def once(self) -> None:
+        """Take the request's idempotency key, if it has one, before the first effect of the command.
+
+        Every command behind a POST calls this after it has checked the caller's right to the thing and before it checks
+        the thing's status. A repeated request is then answered with its first answer, instead of failing on the status
+        that the first request produced.
+        """
+        if self.claim is not None:
+            await self.claim(self)

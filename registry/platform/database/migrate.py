@@ -1,0 +1,113 @@
+"""Migrations to the newest schema, forward only, on SQLite and PostgreSQL.
+
+SQLite migrates with foreign keys off and checks them at the end: with foreign keys on, rebuilding a table would delete
+all rows that refer to it. DDL is transactional on both databases, so a migration that fails changes nothing.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.engine import Connection
+
+from registry.platform.database.connect import Database
+from registry.platform.database.postgresql_address import engine
+from registry.platform.database.sqlite_driver import writing_engine
+
+Result = TypeVar("Result")
+
+_MIGRATING = 7_234_734  # the number of the advisory lock: arbitrary, but it must never change
+_HERE = Path(__file__).parent / "migrations"
+
+
+def alembic_config() -> Config:
+    """Alembic's configuration, built here instead of read from a file."""
+    config = Config()
+    config.set_main_option("script_location", str(_HERE))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def newest_revision() -> str | None:
+    """The schema revision that this code requires."""
+    return ScriptDirectory.from_config(alembic_config()).get_current_head()
+
+
+async def current_revision(database: Database) -> str | None:
+    """The schema revision of the database; None when it was never migrated."""
+    if database.dialect == "sqlite":
+        found = await database.read().value(
+            sa.text("SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'")
+        )
+    else:
+        found = await database.read().value(
+            sa.text("SELECT count(*) FROM pg_tables WHERE tablename = 'alembic_version'")
+        )
+    if not found:
+        return None
+    revision: str | None = await database.read().value(sa.text("SELECT version_num FROM alembic_version"))
+    return revision
+
+
+def _upgrade(connection: Connection, target: str) -> None:
+    if connection.dialect.name == "postgresql":  # when several processes start at once, only one has work to do
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATING})")
+    config = alembic_config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, target)
+
+
+async def migrate(url: str, target: str = "head", *, pooler: bool = False) -> None:
+    """Upgrade the database at `url`. Raises the database's error when that fails; then nothing was changed."""
+    await run_on_schema_connection(url, lambda connection: _upgrade(connection, target), pooler=pooler)
+
+
+async def run_on_schema_connection(url: str, work: Callable[[Connection], Result], *, pooler: bool = False) -> Result:
+    """Run `work` on a connection set up for DDL, in one transaction."""
+    if url.startswith("sqlite:"):
+        return _on_sqlite(url, work)
+    opened = engine(url, session={}, pooler=pooler, autocommit=False)
+    try:
+        async with opened.begin() as connection:
+            return await connection.run_sync(work)
+    finally:
+        await opened.dispose()
+
+
+def _on_sqlite(url: str, work: Callable[[Connection], Result]) -> Result:
+    path = sa.engine.make_url(url).database
+    if path:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    engine = writing_engine(url)
+    try:
+        with engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            driver.execute("PRAGMA foreign_keys=OFF")  # type: ignore[union-attr]  # open; has no effect inside a transaction
+            with connection.begin():
+                result = work(connection)
+                broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+                if broken:
+                    raise RuntimeError(f"the migration would leave {len(broken)} dangling references")
+            return result
+    finally:
+        engine.dispose()
+
+
+def schema_differences(connection: Connection, metadata: sa.MetaData) -> list[object]:
+    """The differences between the database's schema and the tables in code; empty when they agree."""
+    from alembic.autogenerate import compare_metadata
+
+    context = MigrationContext.configure(
+        connection, opts={"compare_type": True, "include_object": _ignore_search_indexes, "target_metadata": metadata}
+    )
+    return list(compare_metadata(context, metadata))
+
+
+def _ignore_search_indexes(_object: object, name: str | None, kind: str, reflected: bool, _compare_to: object) -> bool:
+    """Exclude what the search indexes add: FTS shadow tables and the generated tsvector column."""
+    return not (reflected and name is not None and ("_fts" in name or name.endswith("search_vector")))

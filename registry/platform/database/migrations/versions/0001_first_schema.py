@@ -1,0 +1,1468 @@
+"""The first schema: every table, the guards that tables alone cannot say, the search indexes, and the operator.
+
+Nothing is released yet, so whoever changes a table in a room's `tables.py` changes it here too, in place; a test holds
+the two together. From the first release on this file stands still, and a change is a script of its own.
+The tables are written as the rooms write them, without the words that callers hear.
+"""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from alembic import op
+
+from registry.platform.database.types import Civil, Instant, Json, Uuid
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+OPERATOR_ID = UUID("01900000-0000-7000-8000-000000000001")
+REGISTERED_AT = datetime(2026, 1, 1, tzinfo=UTC)
+ROW_NUMBER = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+schema = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+APPEND_ONLY = (
+    "ledger_event",
+    "ledger_event_agency",
+    "agreement_signature",
+    "agreement_approval",
+    "agreement_signature_authority",
+)
+PARTS_OF_A_VERSION = ("provision", "agreement_coverage", "agreement_version_dates")
+SEARCHED = ("agency", "asset", "agreement_passage")
+# A document can be withdrawn, once; nothing else of it ever changes.
+FILED = ("id", "agreement_id", "version_id", "sha256", "kind", "title", "filename", "sensitivity", "exemption")
+FILED += ("text_layer", "remarks", "pages", "filed_by_id", "filed_at")
+
+
+def upgrade() -> None:
+    connection = op.get_bind()
+    schema.create_all(connection, checkfirst=False)
+    if connection.dialect.name == "postgresql":
+        _guards_on_postgresql()
+        _search_on_postgresql()
+    else:
+        _guards_on_sqlite()
+        _search_on_sqlite()
+    _register_the_operator()
+
+
+def _table(name: str, *items: sa.schema.SchemaItem) -> sa.Table:
+    return sa.Table(name, schema, *items, sqlite_strict=True)
+
+
+def _one_of(column: str, *values: str) -> sa.CheckConstraint:
+    allowed = ", ".join(f"'{value}'" for value in values)
+    return sa.CheckConstraint(f"{column} IN ({allowed})", name=column)
+
+
+def _unique_where(name: str, *columns: str, sqlite: str, postgresql: str) -> sa.Index:
+    conditions = {"sqlite_where": sa.text(sqlite), "postgresql_where": sa.text(postgresql)}
+    return sa.Index(name, *columns, unique=True, **conditions)
+
+
+# The platform: the ledger, stored answers, revocations.
+
+_table(
+    "ledger_event",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("subject_kind", sa.Text, nullable=False),
+    sa.Column("subject_id", Uuid, nullable=False),
+    sa.Column("subject_version", sa.BigInteger, nullable=False),
+    sa.Column("n", sa.Integer, nullable=False),
+    sa.Column("agreement_id", Uuid),
+    sa.Column("audience", sa.Text, nullable=False),
+    sa.Column("restricted", sa.Boolean, nullable=False),
+    sa.Column("actor_agency_id", Uuid),
+    sa.Column("occurred_at", Instant, nullable=False),
+    sa.Column("recorded_at", Instant, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("canonical", sa.LargeBinary, nullable=False),
+    sa.Column("private", sa.LargeBinary, nullable=False),
+    sa.UniqueConstraint("subject_id", "subject_version", "n"),
+    _one_of("audience", "agencies", "network", "public"),
+    sa.CheckConstraint("audience = 'agencies' OR NOT restricted", name="restricted"),
+    sa.CheckConstraint("occurred_at <= recorded_at", name="occurred_at"),
+    _one_of("outcome", "done", "denied", "failed"),
+)
+
+_table(
+    "ledger_event_agency",
+    sa.Column("agency_id", Uuid, primary_key=True),
+    sa.Column("event_id", Uuid, sa.ForeignKey("ledger_event.id"), primary_key=True),
+)
+
+_table(
+    "ledger_unsealed",
+    sa.Column("event_id", Uuid, sa.ForeignKey("ledger_event.id"), primary_key=True),
+)
+
+_table(
+    "idempotency_record",
+    sa.Column("agency_id", Uuid, primary_key=True),
+    sa.Column("subject", sa.Text, primary_key=True),
+    sa.Column("operation", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("status", sa.Integer),
+    sa.Column("headers", Json),
+    sa.Column("body", sa.LargeBinary),
+    sa.Index("ix_idempotency_record_created_at", "created_at"),
+)
+
+_table(
+    "revocation",
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("issuer", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, primary_key=True),
+    sa.Column("agency_id", Uuid, primary_key=True),
+    sa.Column("id", Uuid, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("revoked_at", Instant, nullable=False),
+    sa.Column("lifted_at", Instant),
+    sa.Column("version", sa.Integer, nullable=False),
+    _one_of("kind", "token", "person"),
+    sa.UniqueConstraint("id"),
+    sa.Index("ix_revocation_agency_id", "agency_id", "id"),
+)
+
+_table(
+    "acting_agency",
+    sa.Column("agency_id", Uuid, primary_key=True),
+)
+
+_table(
+    "request_count",
+    sa.Column("counted", sa.Text, primary_key=True),
+    sa.Column("minute", Instant, primary_key=True),
+    sa.Column("requests", sa.Integer, nullable=False),
+)
+
+_table(
+    "separated_act",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("thing_id", Uuid, nullable=False),
+    sa.Column("act", sa.Text, nullable=False),
+    sa.Column("agency_id", Uuid, nullable=False),
+    sa.Column("issuer", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("roles", sa.Text, nullable=False),
+    sa.Column("done_at", Instant, nullable=False),
+    _one_of("act", "draft", "approve", "sign", "reserve"),
+    sa.Index("ix_separated_act_thing_id", "thing_id", "agency_id", "subject"),
+)
+
+_table(
+    "relaxed_separation",
+    sa.Column("agency_id", Uuid, primary_key=True),
+    sa.Column("separation", sa.Text, primary_key=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("relaxed_at", Instant, nullable=False),
+    _one_of("separation", "draft_approve", "approve_sign", "approve_reserve"),
+)
+
+_table(
+    "installation",
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("purpose", sa.Text, nullable=False),
+    sa.Column("probed_at", Instant),
+    sa.CheckConstraint("id = 1", name="one_row"),
+    _one_of("purpose", "real", "demonstration"),
+)
+
+
+# The directory: agencies, and the words that everybody uses.
+
+_table(
+    "agency",
+    sa.Column("id", Uuid, nullable=False, unique=True),
+    sa.Column("n", ROW_NUMBER, primary_key=True, autoincrement=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("level", sa.Text, nullable=False),
+    sa.Column("state", sa.Text),
+    sa.Column("counties", Json, nullable=False),
+    sa.Column("uei", sa.Text),
+    sa.Column("parent_id", Uuid, sa.ForeignKey("agency.id")),
+    sa.Column("successor_id", Uuid, sa.ForeignKey("agency.id")),
+    sa.Column("latitude", sa.Double),
+    sa.Column("longitude", sa.Double),
+    sa.Column("cell", sa.Integer),
+    sa.Column("time_zone", sa.Text),
+    sa.Column("population", sa.Integer),
+    sa.Column("sworn", sa.Integer),
+    sa.Column("civilian", sa.Integer),
+    sa.Column("contact_phone", sa.Text),
+    sa.Column("contact_email", sa.Text),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("dissolved_at", Instant),
+    sa.Column("source", sa.Text),
+    sa.Column("source_digest", sa.Text),
+    sa.Column("source_facts", Json),
+    sa.Column("search_text", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
+    sa.UniqueConstraint("uei"),
+    _one_of("status", "listed", "active", "suspended", "dissolved"),
+    _one_of("level", "local", "county", "state", "tribal", "federal", "other"),
+    sa.CheckConstraint("length(name) BETWEEN 1 AND 200", name="name_length"),
+    sa.CheckConstraint("(latitude IS NULL) = (longitude IS NULL)", name="point"),
+    sa.CheckConstraint("version > 0", name="version"),
+    sa.CheckConstraint("(status = 'dissolved') = (dissolved_at IS NOT NULL)", name="dissolved"),
+    sa.Index("ix_agency_cell", "cell"),
+    sa.Index("ix_agency_state", "state", "id"),
+    sa.Index("ix_agency_status", "status", "id"),
+)
+
+_table(
+    "agency_ori",
+    sa.Column("ori", sa.Text, primary_key=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("is_primary", sa.Boolean, nullable=False),
+    sa.CheckConstraint("length(ori) = 9", name="ori_length"),
+    sa.Index("ix_agency_ori_agency_id", "agency_id"),
+)
+
+_table(
+    "category",
+    sa.Column("code", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("parent", sa.Text, sa.ForeignKey("category.code")),
+    sa.Column("resource_kind", sa.Text, nullable=False),
+    sa.Column("nims_name", sa.Text),
+    sa.Column("description", sa.Text, nullable=False),
+    sa.Column("aliases", Json, nullable=False),
+    sa.Column("types", Json, nullable=False),
+)
+
+_table(
+    "category_closure",
+    sa.Column("ancestor", sa.Text, sa.ForeignKey("category.code"), primary_key=True),
+    sa.Column("descendant", sa.Text, sa.ForeignKey("category.code"), primary_key=True),
+    sa.Index("ix_category_closure_descendant", "descendant", "ancestor"),
+)
+
+_table(
+    "purpose",
+    sa.Column("code", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("description", sa.Text, nullable=False),
+)
+
+_table(
+    "provision_heading",
+    sa.Column("code", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("description", sa.Text, nullable=False),
+)
+
+
+# Agreements: texts, parties, who is bound when.
+
+_table(
+    "signing_authority",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("parent_id", Uuid, sa.ForeignKey("signing_authority.id")),
+    sa.Column("depth", sa.Integer, nullable=False),
+    sa.Column("office", sa.Text, nullable=False),
+    sa.Column("office_key", sa.Text, nullable=False),
+    sa.Column("basis", sa.Text, nullable=False),
+    sa.Column("citation", sa.Text, nullable=False),
+    sa.Column("kinds", Json, nullable=False),
+    sa.Column("ceiling_minor", sa.BigInteger),
+    sa.Column("ceiling_currency", sa.Text),
+    sa.Column("valid_from", Civil, nullable=False),
+    sa.Column("valid_to", Civil),
+    sa.Column("revoked_on", Civil),
+    sa.Column("revocation_reason", sa.Text),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
+    _one_of("basis", "statute", "charter", "ordinance", "resolution", "policy", "election"),
+    sa.CheckConstraint("valid_to IS NULL OR valid_to >= valid_from", name="validity"),
+    sa.CheckConstraint("(parent_id IS NULL) = (depth = 0)", name="parent"),
+    sa.CheckConstraint("depth BETWEEN 0 AND 3", name="depth"),
+    sa.CheckConstraint("(ceiling_minor IS NULL) = (ceiling_currency IS NULL)", name="ceiling"),
+    sa.CheckConstraint("(revoked_on IS NULL) = (revocation_reason IS NULL)", name="revoked"),
+    sa.Index("ix_signing_authority_agency_id", "agency_id", "id"),
+    sa.Index("ix_signing_authority_office_key", "agency_id", "office_key"),
+)
+
+_table(
+    "token_issuer",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("issuer", sa.Text, nullable=False),
+    sa.Column("description", Json),
+    sa.Column("every_agency", sa.Boolean, nullable=False),
+    sa.Column("enabled", sa.Boolean, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
+    sa.UniqueConstraint("issuer"),
+)
+
+_table(
+    "issuer_agency",
+    sa.Column("issuer_id", Uuid, sa.ForeignKey("token_issuer.id"), primary_key=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), primary_key=True),
+    sa.Column("claim_value", sa.Text, primary_key=True),
+    sa.Column("attached_at", Instant, nullable=False),
+    sa.Index("ix_issuer_agency_agency_id", "agency_id"),
+)
+
+_table(
+    "agreement",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("number", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("custodian_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("stage", sa.Text, nullable=False),
+    sa.Column("time_zone", sa.Text, nullable=False),
+    sa.Column("effective_on", Civil, nullable=False),
+    sa.Column("expires_on", Civil),
+    sa.Column("starts_at", Instant, nullable=False),
+    sa.Column("ends_at", Instant),
+    sa.Column("notice", Json, nullable=False),
+    sa.Column("executed_at", Instant),
+    sa.Column("terminated_at", Instant),
+    sa.Column("search_text", sa.Text, nullable=False),
+    sa.Column("is_shared", sa.Boolean, nullable=False),
+    sa.Column("is_public", sa.Boolean, nullable=False),
+    sa.Column("current_version", sa.Integer, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
+    sa.Column("auto_renew_months", sa.Integer),
+    sa.Column("auto_renew_times", sa.Integer),
+    sa.Column("review_every_months", sa.Integer),
+    sa.Column("ratify_by", Instant),
+    sa.Column("superseded_by_id", Uuid, sa.ForeignKey("agreement.id")),
+    sa.Column("custody_offered_to_id", Uuid, sa.ForeignKey("agency.id")),
+    sa.Column("settles_at", Instant),
+    sa.UniqueConstraint("custodian_id", "number"),
+    _one_of(
+        "stage",
+        "draft",
+        "in_review",
+        "approved",
+        "out_for_signature",
+        "executed",
+        "suspended",
+        "terminated",
+        "superseded",
+        "withdrawn",
+    ),
+    sa.CheckConstraint("ends_at IS NULL OR ends_at > starts_at", name="bounds"),
+    sa.Index("ix_agreement_settles_at", "settles_at"),
+)
+
+_table(
+    "agreement_version",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), nullable=False),
+    sa.Column("no", sa.Integer, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("terms", Json, nullable=False),
+    sa.Column("canonical", sa.LargeBinary),
+    sa.Column("sha256", sa.Text),
+    sa.Column("frozen_at", Instant),
+    sa.Column("is_recorded", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("evidence_sha256", sa.Text),
+    sa.Column("evidence_location", sa.Text),
+    sa.Column("restricted_terms", Json),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.UniqueConstraint("agreement_id", "no"),
+    sa.CheckConstraint("(sha256 IS NULL) = (frozen_at IS NULL)", name="frozen"),
+    sa.CheckConstraint("(canonical IS NULL) = (frozen_at IS NULL)", name="canonical"),
+    sa.CheckConstraint("evidence_sha256 IS NULL OR evidence_location IS NULL", name="evidence"),
+)
+
+_table(
+    "agreement_version_dates",
+    sa.Column("version_id", Uuid, sa.ForeignKey("agreement_version.id"), primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("effective_on", Civil, nullable=False),
+    sa.Column("expires_on", Civil),
+    sa.Column("starts_at", Instant, nullable=False),
+    sa.Column("ends_at", Instant),
+    sa.Column("notice", Json, nullable=False),
+    sa.Column("auto_renew_months", sa.Integer),
+    sa.Column("auto_renew_times", sa.Integer),
+    _one_of("kind", "original", "amendment", "renewal"),
+    sa.CheckConstraint("ends_at IS NULL OR ends_at > starts_at", name="bounds"),
+    sa.CheckConstraint("auto_renew_months IS NULL OR expires_on IS NOT NULL", name="renewal"),
+)
+
+_table(
+    "agreement_amendment",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), nullable=False),
+    sa.Column("version_id", Uuid, sa.ForeignKey("agreement_version.id"), nullable=False),
+    sa.Column("stage", sa.Text, nullable=False),
+    sa.Column("opened_at", Instant, nullable=False),
+    sa.Column("executed_at", Instant),
+    sa.Column("closed_at", Instant),
+    sa.UniqueConstraint("version_id"),
+    _one_of("stage", "draft", "in_review", "approved", "out_for_signature", "executed", "withdrawn"),
+    sa.CheckConstraint("(stage IN ('executed', 'withdrawn')) = (closed_at IS NOT NULL)", name="closed"),
+    sa.Index("ix_agreement_amendment_agreement_id", "agreement_id"),
+    _unique_where(
+        "uq_agreement_amendment_open", "agreement_id", sqlite="closed_at IS NULL", postgresql="closed_at IS NULL"
+    ),
+)
+
+_table(
+    "provision",
+    sa.Column("version_id", Uuid, sa.ForeignKey("agreement_version.id"), primary_key=True),
+    sa.Column("ordinal", sa.Integer, primary_key=True),
+    sa.Column("number", sa.Text, nullable=False),
+    sa.Column("heading", sa.Text, sa.ForeignKey("provision_heading.code"), nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("sensitivity", sa.Text, nullable=False),
+    sa.Column("exemption", sa.Text),
+    sa.UniqueConstraint("version_id", "number"),
+    _one_of("sensitivity", "public", "parties", "restricted"),
+)
+
+_table(
+    "agreement_coverage",
+    sa.Column("version_id", Uuid, sa.ForeignKey("agreement_version.id"), primary_key=True),
+    sa.Column("category", sa.Text, sa.ForeignKey("category.code"), primary_key=True),
+)
+
+_table(
+    "agreement_party",
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), primary_key=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), primary_key=True),
+    sa.Column("joined_at", Instant),
+    sa.Column("withdrawal_notice_on", Civil),
+    sa.Column("ordinal", sa.Integer, nullable=False),
+    sa.Column("named_at", Instant),
+    sa.Column("in_text", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("verbally_at", Instant),
+    sa.Column("verbal_authority_id", Uuid, sa.ForeignKey("signing_authority.id")),
+    sa.Column("leaves_at", Instant),
+    sa.Column("notice_kind", sa.Text),
+    sa.Column("notice_counts_on", Civil),
+    sa.Column("notice_leaves_on", Civil),
+    sa.Column("released_at", Instant),
+    sa.Index("ix_agreement_party_agency_id", "agency_id", "agreement_id"),
+)
+
+_table(
+    "agreement_approval",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), nullable=False),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("reference", sa.Text),
+    sa.Column("approved_on", Civil, nullable=False),
+    sa.Column("valid_to", Civil),
+    sa.Column("starts_at", Instant, nullable=False),
+    sa.Column("ends_at", Instant, nullable=False),
+    sa.Column("evidence_sha256", sa.Text),
+    sa.Column("recorded_at", Instant, nullable=False),
+    sa.UniqueConstraint("agreement_id", "agency_id", "approved_on"),
+    sa.CheckConstraint("ends_at > starts_at", name="window"),
+)
+
+_table(
+    "agreement_approval_rule",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), nullable=False),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("required", sa.Boolean, nullable=False),
+    sa.Column("effective_on", Civil, nullable=False),
+    sa.Column("starts_at", Instant, nullable=False),
+    sa.Column("citation", sa.Text),
+    sa.Column("recorded_at", Instant, nullable=False),
+    sa.Index("ix_agreement_approval_rule_party", "agreement_id", "agency_id", "starts_at"),
+)
+
+_table(
+    "agreement_suspension",
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), primary_key=True),
+    sa.Column("starts_at", Instant, primary_key=True),
+    sa.Column("ends_at", Instant, nullable=False),
+    sa.CheckConstraint("ends_at >= starts_at", name="interval"),
+)
+
+_table(
+    "agreement_signature",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), nullable=False),
+    sa.Column("version_id", Uuid, sa.ForeignKey("agreement_version.id"), nullable=False),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("manner", sa.Text, nullable=False),
+    sa.Column("signatory_title", sa.Text, nullable=False),
+    sa.Column("signed_on", Civil, nullable=False),
+    sa.Column("evidence_sha256", sa.Text),
+    sa.Column("evidence_location", sa.Text),
+    sa.Column("recorded_at", Instant, nullable=False),
+    sa.Column("counts_from", Instant),
+    sa.Column("separation_relaxed", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.UniqueConstraint("version_id", "agency_id"),
+    _one_of("manner", "electronic", "wet", "confirmed", "reported"),
+    sa.CheckConstraint("evidence_sha256 IS NULL OR evidence_location IS NULL", name="evidence"),
+)
+
+_table(
+    "agreement_party_window",
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), primary_key=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), primary_key=True),
+    sa.Column("starts_at", Instant, primary_key=True),
+    sa.Column("ends_at", Instant, nullable=False),
+    sa.Column("version_id", Uuid, sa.ForeignKey("agreement_version.id"), nullable=False),
+    sa.Column("assists", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.Column("requests", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.Column("bound_until", Instant),
+    sa.CheckConstraint("ends_at > starts_at", name="window"),
+    sa.Index(
+        "ix_agreement_party_window_agency",
+        "agency_id",
+        "agreement_id",
+        "starts_at",
+        "ends_at",
+        "version_id",
+        "assists",
+        "requests",
+    ),
+)
+
+_table(
+    "agreement_text_window",
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), primary_key=True),
+    sa.Column("starts_at", Instant, primary_key=True),
+    sa.Column("ends_at", Instant, nullable=False),
+    sa.Column("version_id", Uuid, sa.ForeignKey("agreement_version.id"), nullable=False),
+    sa.CheckConstraint("ends_at > starts_at", name="window"),
+)
+
+_table(
+    "agreement_force_window",
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), primary_key=True),
+    sa.Column("starts_at", Instant, primary_key=True),
+    sa.Column("ends_at", Instant, nullable=False),
+    sa.CheckConstraint("ends_at > starts_at", name="window"),
+)
+
+_table(
+    "agreement_notice_window",
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), primary_key=True),
+    sa.Column("opens_at", Instant, primary_key=True),
+    sa.Column("closes_at", Instant, nullable=False),
+)
+
+
+# Agreements: review and signing.
+
+_table(
+    "agreement_review_round",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), nullable=False),
+    sa.Column("version_id", Uuid, sa.ForeignKey("agreement_version.id"), nullable=False),
+    sa.Column("no", sa.Integer, nullable=False),
+    sa.Column("opened_at", Instant, nullable=False),
+    sa.Column("closed_at", Instant),
+    sa.Column("outcome", sa.Text),
+    sa.UniqueConstraint("version_id"),
+    sa.UniqueConstraint("agreement_id", "no"),
+    _one_of("outcome", "approved", "sent_back", "withdrawn", "activated_verbally"),
+    sa.CheckConstraint("(outcome IS NULL) = (closed_at IS NULL)", name="closed"),
+    _unique_where(
+        "uq_agreement_review_round_open", "agreement_id", sqlite="closed_at IS NULL", postgresql="closed_at IS NULL"
+    ),
+)
+
+_table(
+    "agreement_reviewer",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("round_id", Uuid, sa.ForeignKey("agreement_review_round.id"), nullable=False),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("department", sa.Text, nullable=False),
+    sa.Column("required", sa.Boolean, nullable=False),
+    sa.Column("due_on", Civil),
+    sa.Column("verdict", sa.Text, nullable=False),
+    sa.Column("words", sa.Text),
+    sa.Column("decided_at", Instant),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
+    _one_of("verdict", "pending", "approved", "changes_requested", "released"),
+    sa.CheckConstraint("(verdict = 'pending') = (decided_at IS NULL)", name="decided"),
+    sa.CheckConstraint("verdict NOT IN ('changes_requested', 'released') OR words IS NOT NULL", name="words"),
+    sa.CheckConstraint("length(department) BETWEEN 1 AND 120", name="department_length"),
+    _unique_where(
+        "uq_agreement_reviewer_department",
+        "round_id",
+        "agency_id",
+        "department",
+        sqlite="verdict <> 'released'",
+        postgresql="verdict <> 'released'",
+    ),
+)
+
+_table(
+    "agreement_comment",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), nullable=False),
+    sa.Column("thread_id", Uuid, sa.ForeignKey("agreement_comment.id"), nullable=False),
+    sa.Column("parent_id", Uuid, sa.ForeignKey("agreement_comment.id")),
+    sa.Column("version_id", Uuid, sa.ForeignKey("agreement_version.id"), nullable=False),
+    sa.Column("provision", sa.Text),
+    sa.Column("anchor_sha256", sa.Text, nullable=False),
+    sa.Column("quote_start", sa.Integer),
+    sa.Column("quote_end", sa.Integer),
+    sa.Column("restricted", sa.Boolean, nullable=False),
+    sa.Column("audience", sa.Text, nullable=False),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("department", sa.Text),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("edited_at", Instant),
+    sa.Column("resolved_at", Instant),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    _one_of("audience", "parties", "agency"),
+    sa.CheckConstraint("(parent_id IS NULL) = (thread_id = id)", name="thread"),
+    sa.CheckConstraint("parent_id IS NULL OR resolved_at IS NULL", name="resolved"),
+    sa.CheckConstraint("(quote_start IS NULL) = (quote_end IS NULL)", name="quote"),
+    sa.CheckConstraint("quote_start IS NULL OR quote_start >= 0 AND quote_end > quote_start", name="quote_range"),
+    sa.Index("ix_agreement_comment_agreement_id", "agreement_id", "thread_id", "id"),
+)
+
+_table(
+    "agreement_signing",
+    sa.Column("version_id", Uuid, sa.ForeignKey("agreement_version.id"), primary_key=True),
+    sa.Column("signing_order", sa.Text, nullable=False),
+    sa.Column("due_on", Civil),
+    sa.Column("opened_at", Instant, nullable=False),
+    _one_of("signing_order", "parallel", "sequential"),
+)
+
+_table(
+    "agreement_signing_turn",
+    sa.Column("version_id", Uuid, sa.ForeignKey("agreement_signing.version_id"), primary_key=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), primary_key=True),
+    sa.Column("turn", sa.Integer, nullable=False),
+    sa.UniqueConstraint("version_id", "turn"),
+    sa.CheckConstraint("turn >= 0", name="turn"),
+)
+
+_table(
+    "agreement_declined",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), nullable=False),
+    sa.Column("version_id", Uuid, sa.ForeignKey("agreement_version.id"), nullable=False),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("declined_at", Instant, nullable=False),
+    sa.UniqueConstraint("version_id", "agency_id"),
+    _one_of("action", "sign", "join"),
+    sa.Index("ix_agreement_declined_agreement_id", "agreement_id", "id"),
+)
+
+_table(
+    "agreement_signature_authority",
+    sa.Column("version_id", Uuid, sa.ForeignKey("agreement_version.id"), primary_key=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), primary_key=True),
+    sa.Column("authority_id", Uuid, sa.ForeignKey("signing_authority.id"), nullable=False),
+)
+
+
+# Agreements: consent.
+
+_table(
+    "agreement_proposal",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("ground", sa.Text),
+    sa.Column("clause", sa.Text),
+    sa.Column("proposed_by_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("proposed_at", Instant, nullable=False),
+    sa.Column("not_before", Instant, nullable=False),
+    sa.Column("notice_on", Civil),
+    sa.Column("notice_kind", sa.Text),
+    sa.Column("otherwise_at", Instant),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("evidence_sha256", sa.Text),
+    sa.Column("newcomer_ids", Json),
+    sa.Column("successor_id", Uuid, sa.ForeignKey("agreement.id")),
+    sa.Column("agreed_at", Instant),
+    sa.Column("taken_back_at", Instant),
+    _one_of("kind", "end", "suspension", "reinstatement", "newcomers", "supersession", "departure"),
+    _one_of("ground", "mutual_consent", "right_to_end"),
+    sa.CheckConstraint("(kind = 'end') = (ground IS NOT NULL)", name="ending"),
+    sa.CheckConstraint("(kind = 'supersession') = (successor_id IS NOT NULL)", name="successor"),
+    sa.Index("ix_agreement_proposal_agreement_id", "agreement_id"),
+    sa.Index("ix_agreement_proposal_successor_id", "successor_id"),
+)
+
+_table(
+    "agreement_consent",
+    sa.Column("proposal_id", Uuid, sa.ForeignKey("agreement_proposal.id"), primary_key=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), primary_key=True),
+    sa.Column("counts_from", Instant),
+    sa.Index("ix_agreement_consent_agency_id", "agency_id"),
+)
+
+_table(
+    "agreement_reported_act",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), nullable=False),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("acted_on", Civil, nullable=False),
+    sa.Column("counts_at", Instant, nullable=False),
+    sa.Column("version_id", Uuid, sa.ForeignKey("agreement_version.id")),
+    sa.Column("proposal_id", Uuid, sa.ForeignKey("agreement_proposal.id")),
+    sa.Column("notice_kind", sa.Text),
+    sa.Column("signatory_title", sa.Text),
+    sa.Column("authority_id", Uuid, sa.ForeignKey("signing_authority.id")),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("evidence_sha256", sa.Text, nullable=False),
+    sa.Column("recorded_by_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("recorded_by_person", sa.Text, nullable=False),
+    sa.Column("recorded_at", Instant, nullable=False),
+    sa.Column("notified_at", Instant),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("because", sa.Text),
+    sa.Column("contested_at", Instant),
+    sa.Column("answered_at", Instant),
+    sa.Column("answer_reason", sa.Text),
+    sa.Column("is_settled", sa.Boolean, nullable=False, server_default=sa.false()),
+    _one_of("kind", "signed", "agreed_verbally", "gave_notice", "withdrew", "consented", "was_notified"),
+    _one_of("status", "unseconded", "open", "unconfirmed", "contested", "confirmed", "taken_back", "replaced"),
+    _one_of("because", "said_no", "may_not_act", "participation_suspended", "authority_ended", "evidence_not_on_file"),
+    sa.CheckConstraint("because IS NOT NULL OR status <> 'unconfirmed'", name="unconfirmed"),
+    sa.CheckConstraint("(status = 'unseconded') = (notified_at IS NULL)", name="notified"),
+    sa.CheckConstraint("proposal_id IS NOT NULL OR kind NOT IN ('consented', 'was_notified')", name="proposal"),
+    sa.CheckConstraint("(kind = 'signed') = (version_id IS NOT NULL)", name="version"),
+    sa.Index("ix_agreement_reported_act_agreement_id", "agreement_id"),
+    sa.Index("ix_agreement_reported_act_agency_id", "agency_id"),
+)
+
+_table(
+    "agreement_party_suspension",
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), primary_key=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), primary_key=True),
+    sa.Column("starts_at", Instant, primary_key=True),
+    sa.Column("ends_at", Instant, nullable=False),
+    sa.CheckConstraint("ends_at >= starts_at", name="interval"),
+)
+
+
+# Agreements: documents, and the passages that the search finds.
+
+_table(
+    "document_content",
+    sa.Column("sha256", sa.Text, primary_key=True),
+    sa.Column("media_type", sa.Text, nullable=False),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("claimed_at", Instant, nullable=False),
+    sa.CheckConstraint("length(sha256) = 64", name="sha256"),
+    sa.CheckConstraint("size_bytes > 0", name="size"),
+    sa.Index("ix_document_content_claimed_at", "claimed_at"),
+)
+
+_table(
+    "document",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), nullable=False),
+    sa.Column("version_id", Uuid, sa.ForeignKey("agreement_version.id")),
+    sa.Column("sha256", sa.Text, sa.ForeignKey("document_content.sha256"), nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("title", sa.Text),
+    sa.Column("filename", sa.Text),
+    sa.Column("sensitivity", sa.Text, nullable=False),
+    sa.Column("exemption", sa.Text),
+    sa.Column("text_layer", sa.Text, nullable=False),
+    sa.Column("remarks", Json, nullable=False),
+    sa.Column("pages", sa.Integer),
+    sa.Column("filed_by_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("filed_at", Instant, nullable=False),
+    sa.Column("withdrawn_at", Instant),
+    sa.Column("withdrawn_by_id", Uuid, sa.ForeignKey("agency.id")),
+    sa.Column("withdrawal_reason", sa.Text),
+    sa.Column("version", sa.Integer, nullable=False),
+    _one_of("kind", "signed_copy", "evidence", "exhibit", "addendum", "proof", "other"),
+    _one_of("sensitivity", "public", "parties", "restricted"),
+    _one_of("text_layer", "none", "partial", "whole"),
+    sa.CheckConstraint("(sensitivity = 'restricted') = (exemption IS NOT NULL)", name="exemption"),
+    sa.CheckConstraint("(withdrawn_at IS NULL) = (withdrawal_reason IS NULL)", name="withdrawal"),
+    sa.CheckConstraint("(withdrawn_at IS NULL) = (withdrawn_by_id IS NULL)", name="withdrawer"),
+    sa.Index("ix_document_agreement_id", "agreement_id", "id"),
+    sa.Index("ix_document_sha256", "sha256"),
+)
+
+_table(
+    "agreement_publication",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), nullable=False),
+    sa.Column("version_id", Uuid, sa.ForeignKey("agreement_version.id")),
+    sa.Column("document_id", Uuid, sa.ForeignKey("document.id")),
+    sa.Column("proposed_at", Instant, nullable=False),
+    sa.Column("published_at", Instant),
+    sa.CheckConstraint("(version_id IS NULL) <> (document_id IS NULL)", name="thing"),
+    sa.CheckConstraint("id = COALESCE(version_id, document_id)", name="id"),
+    sa.Index("ix_agreement_publication_agreement_id", "agreement_id"),
+)
+
+_table(
+    "agreement_publication_consent",
+    sa.Column("publication_id", Uuid, sa.ForeignKey("agreement_publication.id"), primary_key=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), primary_key=True),
+    sa.Column("agrees", sa.Boolean),
+    sa.Column("said_at", Instant),
+    sa.CheckConstraint("(agrees IS NULL) = (said_at IS NULL)", name="said"),
+    sa.Index("ix_agreement_publication_consent_agency_id", "agency_id"),
+)
+
+_table(
+    "agreement_passage",
+    sa.Column("n", ROW_NUMBER, primary_key=True, autoincrement=True),
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("version_id", Uuid, sa.ForeignKey("agreement_version.id")),
+    sa.Column("document_id", Uuid, sa.ForeignKey("document.id")),
+    sa.Column("document_name", sa.Text),
+    sa.Column("filed_at", Instant),
+    sa.Column("number", sa.Text),
+    sa.Column("heading", sa.Text),
+    sa.Column("page", sa.Integer),
+    sa.Column("sensitivity", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("search_text", sa.Text, nullable=False),
+    _one_of("source", "title", "provision", "document"),
+    _one_of("sensitivity", "public", "parties", "restricted"),
+    sa.CheckConstraint("(version_id IS NOT NULL) = (source = 'provision')", name="version"),
+    sa.CheckConstraint("(document_id IS NOT NULL) = (source = 'document')", name="document"),
+    sa.CheckConstraint("(document_id IS NULL) = (filed_at IS NULL)", name="filed"),
+    sa.Index("ix_agreement_passage_agreement_id", "agreement_id"),
+    sa.Index("ix_agreement_passage_document_id", "document_id"),
+    sa.Index("ix_agreement_passage_version_id", "version_id"),
+)
+
+_table(
+    "agreement_evidence",
+    sa.Column("document_id", Uuid, sa.ForeignKey("document.id"), primary_key=True),
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("name", sa.Text),
+    sa.Column("is_restricted", sa.Boolean, nullable=False),
+    sa.Index("ix_agreement_evidence_agreement_id", "agreement_id"),
+)
+
+
+# Agreements: deadlines.
+
+_table(
+    "agency_insurance",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("insurer", sa.Text, nullable=False),
+    sa.Column("policy_number", sa.Text),
+    sa.Column("coverage_minor", sa.BigInteger, nullable=False),
+    sa.Column("currency", sa.Text, nullable=False),
+    sa.Column("effective_on", Civil, nullable=False),
+    sa.Column("expires_on", Civil, nullable=False),
+    sa.Column("evidence_sha256", sa.Text, nullable=False),
+    sa.Column("entered_at", Instant, nullable=False),
+    sa.Column("retired_at", Instant),
+    sa.Column("retired_because", sa.Text),
+    sa.Column("retired_reason", sa.Text),
+    sa.Column("version", sa.Integer, nullable=False),
+    _one_of(
+        "kind",
+        "general_liability",
+        "law_enforcement_liability",
+        "self_insurance",
+        "auto_liability",
+        "professional_liability",
+        "workers_compensation",
+    ),
+    _one_of("retired_because", "cancelled", "replaced", "entered_in_error"),
+    sa.CheckConstraint("expires_on >= effective_on", name="term"),
+    sa.CheckConstraint(
+        "(retired_at IS NULL) = (retired_because IS NULL) AND (retired_at IS NULL) = (retired_reason IS NULL)",
+        name="retired",
+    ),
+    sa.Index("ix_agency_insurance_agency_id", "agency_id", "id"),
+)
+
+_table(
+    "agreement_duty",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), nullable=False),
+    sa.Column("rule", sa.Text),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("citation", sa.Text),
+    sa.Column("note", sa.Text),
+    sa.Column("due_on", Civil, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("fulfilled_on", Civil),
+    sa.Column("evidence_sha256", sa.Text),
+    sa.Column("url", sa.Text),
+    sa.Column("recording_number", sa.Text),
+    sa.Column("waived_reason", sa.Text),
+    sa.Column("closed_by", Uuid, sa.ForeignKey("agency.id")),
+    sa.Column("closed_at", Instant),
+    sa.Column("entered_at", Instant, nullable=False),
+    _one_of("status", "pending", "met", "waived"),
+    sa.CheckConstraint("(status = 'pending') = (closed_at IS NULL)", name="closed"),
+    sa.CheckConstraint("(status = 'waived') = (waived_reason IS NOT NULL)", name="waived"),
+    sa.CheckConstraint(
+        "(status = 'met') = (fulfilled_on IS NOT NULL) AND (status <> 'met' OR evidence_sha256 IS NOT NULL "
+        "OR url IS NOT NULL OR recording_number IS NOT NULL)",
+        name="met",
+    ),
+    sa.Index("ix_agreement_duty_agreement_id", "agreement_id", "id"),
+)
+
+_table(
+    "agreement_periodic_review",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), nullable=False),
+    sa.Column("reviewed_on", Civil, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("note", sa.Text),
+    sa.Column("recorded_at", Instant, nullable=False),
+    _one_of("outcome", "keep", "renew", "amend", "terminate"),
+    sa.Index("ix_agreement_periodic_review_agreement_id", "agreement_id", "reviewed_on", "id"),
+)
+
+_table(
+    "agreement_retention",
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), primary_key=True),
+    sa.Column("years", sa.Integer, nullable=False),
+    sa.Column("basis", sa.Text, nullable=False),
+    sa.Column("set_at", Instant, nullable=False),
+    sa.CheckConstraint("years BETWEEN 0 AND 100", name="years"),
+)
+
+_table(
+    "agreement_hold",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), nullable=False),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("authority", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("placed_at", Instant, nullable=False),
+    sa.Column("lifted_at", Instant),
+    sa.Column("lifted_authority", sa.Text),
+    sa.Column("lifted_reason", sa.Text),
+    sa.CheckConstraint(
+        "(lifted_at IS NULL) = (lifted_reason IS NULL) AND (lifted_at IS NULL) = (lifted_authority IS NULL)",
+        name="lifted",
+    ),
+    sa.Index("ix_agreement_hold_agreement_id", "agreement_id", "id"),
+)
+
+_table(
+    "agreement_template",
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), primary_key=True),
+    sa.Column("template", sa.Text, nullable=False),
+    sa.Column("template_version", sa.Integer, nullable=False),
+    sa.Column("answers", Json, nullable=False),
+    sa.Column("drafted_at", Instant, nullable=False),
+    sa.CheckConstraint("template_version > 0", name="template_version"),
+)
+
+_table(
+    "agreement_standard_clause",
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement_template.agreement_id"), primary_key=True),
+    sa.Column("number", sa.Text, primary_key=True),
+    sa.Column("standard_clause", sa.Text, nullable=False),
+    sa.Column("standard_clause_version", sa.Integer, nullable=False),
+    sa.Column("heading", sa.Text, sa.ForeignKey("provision_heading.code"), nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.CheckConstraint("standard_clause_version > 0", name="standard_clause_version"),
+)
+
+_table(
+    "calendar_feed",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("label", sa.Text, nullable=False),
+    sa.Column("secret_sha256", sa.Text, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("revoked_at", Instant),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.UniqueConstraint("secret_sha256"),
+    sa.CheckConstraint("length(secret_sha256) = 64", name="secret"),
+    sa.Index("ix_calendar_feed_agency_id", "agency_id", "id"),
+)
+
+
+# Agreements: what trackers and published lists said.
+
+_table(
+    "tracker_entry",
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), primary_key=True),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("agreement_version", sa.Integer, nullable=False),
+    sa.Column("taken_at", Instant, nullable=False),
+)
+
+_table(
+    "tracker_listing",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("custodian_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("agency", sa.Text, nullable=False),
+    sa.Column("form", sa.Text, nullable=False),
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id")),
+    sa.Column("listed_as", sa.Text),
+    sa.Column("signed_text", sa.Text),
+    sa.Column("first_seen", Instant, nullable=False),
+    sa.Column("first_signed", Instant),
+    sa.Column("last_seen", Instant),
+    sa.Column("changed_at", Instant, nullable=False),
+    sa.UniqueConstraint("source", "custodian_id", "state", "agency", "form"),
+    sa.UniqueConstraint("agreement_id"),
+    sa.CheckConstraint("listed_as IS NULL OR listed_as IN ('pending', 'signed')", name="listed_as"),
+    sa.CheckConstraint("(listed_as IS NULL) = (last_seen IS NOT NULL)", name="last_seen"),
+)
+
+_table(
+    "tracker_snapshot",
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("custodian_id", Uuid, sa.ForeignKey("agency.id"), primary_key=True),
+    sa.Column("list", sa.Text, primary_key=True),
+    sa.Column("taken_at", Instant, primary_key=True),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("listed", sa.Integer, nullable=False),
+    _one_of("list", "pending", "signed"),
+)
+
+
+# Resources: assets, and what of each is committed when.
+
+_table(
+    "asset",
+    sa.Column("id", Uuid, nullable=False, unique=True),
+    sa.Column("n", ROW_NUMBER, primary_key=True, autoincrement=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("category", sa.Text, sa.ForeignKey("category.code"), nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("description", sa.Text, nullable=False),
+    sa.Column("tag", sa.Text, nullable=False),
+    sa.Column("type_level", sa.Integer),
+    sa.Column("capacity", sa.Integer, nullable=False),
+    sa.Column("sharing", sa.Text, nullable=False),
+    sa.Column("service_status", sa.Text, nullable=False),
+    sa.Column("latitude", sa.Double),
+    sa.Column("longitude", sa.Double),
+    sa.Column("cell", sa.Integer),
+    sa.Column("mobilisation_minutes", sa.Integer),
+    sa.Column("hourly_rate_minor", sa.BigInteger),
+    sa.Column("currency", sa.Text, nullable=False),
+    sa.Column("funding", Json, nullable=False),
+    sa.Column("certification_required", sa.Boolean, nullable=False),
+    sa.Column("certifications", Json, nullable=False),
+    sa.Column("attributes", Json, nullable=False),
+    sa.Column("search_text", sa.Text, nullable=False),
+    sa.Column("allocation_version", sa.Integer, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
+    sa.UniqueConstraint("agency_id", "tag"),
+    _one_of("sharing", "private", "agreement", "network"),
+    _one_of("service_status", "in_service", "out_of_service", "retired"),
+    sa.CheckConstraint("type_level IS NULL OR type_level BETWEEN 1 AND 4", name="type_level"),
+    sa.CheckConstraint("capacity BETWEEN 1 AND 100000", name="capacity"),
+    sa.CheckConstraint("(latitude IS NULL) = (longitude IS NULL)", name="point"),
+    sa.CheckConstraint("length(name) BETWEEN 1 AND 200", name="name_length"),
+    sa.Index("ix_asset_agency", "agency_id", "category", "n"),
+    sa.Index("ix_asset_category", "category", "n"),
+    sa.Index("ix_asset_category_cell", "category", "cell", "latitude", "longitude"),
+)
+
+_table(
+    "allocation",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("asset_id", Uuid, sa.ForeignKey("asset.id"), nullable=False),
+    sa.Column("loan_id", Uuid, nullable=False),
+    sa.Column("quantity", sa.Integer, nullable=False),
+    sa.Column("exclusive", sa.Boolean, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("starts_at", Instant, nullable=False),
+    sa.Column("ends_at", Instant, nullable=False),
+    sa.Column("requesting_agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("assisting_agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    _one_of("status", "held", "out", "released"),
+    sa.CheckConstraint("quantity > 0", name="quantity"),
+    sa.CheckConstraint("ends_at > starts_at", name="window"),
+    sa.Index("ix_allocation_asset", "asset_id", "status", "ends_at", "starts_at"),
+    sa.Index("ix_allocation_loan_id", "loan_id"),
+    _unique_where(
+        "uq_allocation_exclusive_out",
+        "asset_id",
+        sqlite="status = 'out' AND exclusive = 1",
+        postgresql="status = 'out' AND exclusive",
+    ),
+)
+
+
+# Sharing: decisions, requests, loans.
+
+_table(
+    "request",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("requesting_agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("purpose", sa.Text, sa.ForeignKey("purpose.code"), nullable=False),
+    sa.Column("priority", sa.Text, nullable=False),
+    sa.Column("incident_number", sa.Text),
+    sa.Column("summary", sa.Text, nullable=False),
+    sa.Column("search_text", sa.Text, nullable=False),
+    sa.Column("asked_by", sa.Text, nullable=False),
+    sa.Column("submitted_at", Instant),
+    sa.Column("ended_reason", sa.Text),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
+    _one_of(
+        "status",
+        "draft",
+        "submitted",
+        "denied",
+        "needs_approval",
+        "permitted",
+        "approved",
+        "rejected",
+        "partially_filled",
+        "filled",
+        "completed",
+        "withdrawn",
+        "expired",
+        "closed_manually",
+    ),
+    _one_of("priority", "routine", "urgent", "emergency"),
+    sa.Index("ix_request_requesting", "requesting_agency_id", "id"),
+)
+
+_table(
+    "policy_decision",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("root_id", Uuid, sa.ForeignKey("policy_decision.id"), nullable=False),
+    sa.Column("previous_id", Uuid, sa.ForeignKey("policy_decision.id")),
+    sa.Column("action_at", sa.Text, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("asset_id", Uuid, sa.ForeignKey("asset.id"), nullable=False),
+    sa.Column("requesting_agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("assisting_agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id")),
+    sa.Column("agreement_version_id", Uuid, sa.ForeignKey("agreement_version.id")),
+    sa.Column("clause", sa.Text),
+    sa.Column("request_id", Uuid, sa.ForeignKey("request.id")),
+    sa.Column("line_no", sa.Integer),
+    sa.Column("incident_number", sa.Text),
+    sa.Column("ask_digest", sa.Text, nullable=False),
+    sa.Column("input_digest", sa.Text, nullable=False),
+    sa.Column("facts", sa.LargeBinary, nullable=False),
+    sa.Column("policy_set_digest", sa.Text, nullable=False),
+    sa.Column("decision", Json, nullable=False),
+    sa.Column("evaluated_at", Instant, nullable=False),
+    sa.Column("asked_by", sa.Text, nullable=False),
+    sa.Column("purpose", sa.Text, nullable=False),
+    sa.Column("priority", sa.Text, nullable=False),
+    sa.Column("quantity", sa.Integer, nullable=False),
+    sa.Column("starts_at", Instant, nullable=False),
+    sa.Column("ends_at", Instant, nullable=False),
+    sa.Column("requested_at", Instant, nullable=False),
+    _one_of("action_at", "request", "approve", "reserve", "extend", "dispatch"),
+    _one_of("outcome", "permitted", "needs_approval", "denied"),
+    sa.Index("ix_policy_decision_agreement", "agreement_id", "evaluated_at"),
+    sa.Index("ix_policy_decision_assisting", "assisting_agency_id", "id"),
+    sa.Index("ix_policy_decision_requesting", "requesting_agency_id", "id"),
+    sa.Index("ix_policy_decision_root_id", "root_id", "id"),
+)
+
+_table(
+    "policy_approval",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("decision_id", Uuid, sa.ForeignKey("policy_decision.id"), nullable=False),
+    sa.Column("policy_id", sa.Text, nullable=False),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("side", sa.Text, nullable=False),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("ask_digest", sa.Text, nullable=False),
+    sa.Column("verdict", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("given_by", sa.Text, nullable=False),
+    sa.Column("given_at", Instant, nullable=False),
+    sa.UniqueConstraint("decision_id", "policy_id", "side"),
+    _one_of("side", "assisting", "requesting"),
+    _one_of("verdict", "approved", "rejected"),
+)
+
+_table(
+    "request_line",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("request_id", Uuid, sa.ForeignKey("request.id"), nullable=False),
+    sa.Column("no", sa.Integer, nullable=False),
+    sa.Column("asset_id", Uuid, sa.ForeignKey("asset.id"), nullable=False),
+    sa.Column("assisting_agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("quantity", sa.Integer, nullable=False),
+    sa.Column("starts_at", Instant, nullable=False),
+    sa.Column("ends_at", Instant, nullable=False),
+    sa.Column("place_latitude", sa.Double),
+    sa.Column("place_longitude", sa.Double),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("decision_id", Uuid, sa.ForeignKey("policy_decision.id")),
+    sa.Column("submitted_at", Instant),
+    sa.Column("decided_at", Instant),
+    sa.Column("awaited", Json, nullable=False),
+    sa.UniqueConstraint("request_id", "no"),
+    _one_of(
+        "status", "draft", "denied", "needs_approval", "permitted", "approved", "rejected", "reserved", "withdrawn"
+    ),
+    sa.CheckConstraint("ends_at > starts_at", name="window"),
+    sa.CheckConstraint("quantity > 0", name="quantity"),
+    sa.Index("ix_request_line_asset", "asset_id"),
+    sa.Index("ix_request_line_assisting", "assisting_agency_id", "request_id"),
+    sa.Index("ix_request_line_decision_id", "decision_id"),
+)
+
+_table(
+    "loan",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("asset_id", Uuid, sa.ForeignKey("asset.id"), nullable=False),
+    sa.Column("asset_snapshot", Json, nullable=False),
+    sa.Column("quantity", sa.Integer, nullable=False),
+    sa.Column("requesting_agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("assisting_agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), nullable=False),
+    sa.Column("agreement_version_id", Uuid, sa.ForeignKey("agreement_version.id"), nullable=False),
+    sa.Column("decision_id", Uuid, sa.ForeignKey("policy_decision.id"), nullable=False),
+    sa.Column("root_decision_id", Uuid, sa.ForeignKey("policy_decision.id"), nullable=False),
+    sa.Column("clause", sa.Text),
+    sa.Column("request_id", Uuid, sa.ForeignKey("request.id")),
+    sa.Column("line_no", sa.Integer),
+    sa.Column("incident_number", sa.Text),
+    sa.Column("category", sa.Text, nullable=False),
+    sa.Column("purpose", sa.Text, nullable=False),
+    sa.Column("search_text", sa.Text, nullable=False),
+    sa.Column("separation_relaxed", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("starts_at", Instant, nullable=False),
+    sa.Column("planned_end_at", Instant, nullable=False),
+    sa.Column("requested_at", Instant, nullable=False),
+    sa.Column("reserved_at", Instant, nullable=False),
+    sa.Column("dispatched_at", Instant),
+    sa.Column("arrived_at", Instant),
+    sa.Column("return_started_at", Instant),
+    sa.Column("returned_at", Instant),
+    sa.Column("due_when_returned_at", Instant),
+    sa.Column("closed_at", Instant),
+    sa.Column("recall_requested_at", Instant),
+    sa.Column("recall_by", Instant),
+    sa.Column("recall_reason", sa.Text),
+    sa.Column("condition_out", Json),
+    sa.Column("condition_in", Json),
+    sa.Column("ended_reason", sa.Text),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
+    _one_of(
+        "status",
+        "reserved",
+        "dispatched",
+        "on_scene",
+        "returning",
+        "returned",
+        "closed",
+        "cancelled",
+        "no_show",
+        "lost",
+    ),
+    sa.CheckConstraint("planned_end_at > starts_at", name="window"),
+    sa.CheckConstraint("quantity > 0", name="quantity"),
+    sa.CheckConstraint("requesting_agency_id <> assisting_agency_id", name="two_sides"),
+    sa.Index("ix_loan_agreement", "agreement_id", "reserved_at"),
+    sa.Index("ix_loan_asset", "asset_id", "id"),
+    sa.Index("ix_loan_assisting", "assisting_agency_id", "id"),
+    sa.Index("ix_loan_assisting_due", "assisting_agency_id", "planned_end_at", "id"),
+    sa.Index("ix_loan_assisting_starts", "assisting_agency_id", "starts_at", "id"),
+    sa.Index("ix_loan_requesting", "requesting_agency_id", "id"),
+    sa.Index("ix_loan_requesting_due", "requesting_agency_id", "planned_end_at", "id"),
+    sa.Index("ix_loan_requesting_starts", "requesting_agency_id", "starts_at", "id"),
+    sa.Index("ix_loan_root_decision_id", "root_decision_id"),
+    _unique_where(
+        "uq_loan_root_decision_used",
+        "root_decision_id",
+        sqlite="status NOT IN ('cancelled', 'no_show')",
+        postgresql="status NOT IN ('cancelled', 'no_show')",
+    ),
+)
+
+_table(
+    "loan_extension",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("loan_id", Uuid, sa.ForeignKey("loan.id"), nullable=False),
+    sa.Column("asked_end_at", Instant, nullable=False),
+    sa.Column("previous_end_at", Instant, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("decision_id", Uuid, sa.ForeignKey("policy_decision.id"), nullable=False),
+    sa.Column("asked_by", sa.Text, nullable=False),
+    sa.Column("asked_at", Instant, nullable=False),
+    sa.Column("answered_at", Instant),
+    sa.Column("answer_reason", sa.Text),
+    _one_of("status", "pending", "accepted", "declined", "lapsed"),
+    sa.Index("ix_loan_extension_loan_id", "loan_id", "id"),
+    _unique_where("uq_loan_extension_pending", "loan_id", sqlite="status = 'pending'", postgresql="status = 'pending'"),
+)
+
+
+# What tables alone cannot say.
+
+SQLITE_OVERLAP = """
+CREATE TRIGGER allocation_no_overlap_{event} BEFORE {event} ON allocation
+WHEN NEW.exclusive = 1 AND NEW.status IN ('held', 'out') AND EXISTS (
+  SELECT 1 FROM allocation b WHERE b.asset_id = NEW.asset_id AND b.id <> NEW.id AND b.exclusive = 1
+  AND b.status IN ('held', 'out') AND b.starts_at < NEW.ends_at AND b.ends_at > NEW.starts_at)
+BEGIN SELECT RAISE(ABORT, 'asset_overlap'); END
+"""
+
+POSTGRESQL_OVERLAP = """
+ALTER TABLE allocation ADD CONSTRAINT asset_overlap
+EXCLUDE USING gist (asset_id WITH =, tstzrange(starts_at, ends_at, '[)') WITH &&)
+WHERE (exclusive AND status IN ('held', 'out'))
+"""
+
+
+def _guards_on_sqlite() -> None:
+    append_only, frozen = (f"BEGIN SELECT RAISE(ABORT, '{said}'); END" for said in ("append_only", "version_is_frozen"))
+    for table in APPEND_ONLY:
+        for verb in ("UPDATE", "DELETE"):
+            op.execute(f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} {append_only}")
+    for verb in ("UPDATE", "DELETE"):
+        op.execute(
+            f"CREATE TRIGGER agreement_version_frozen_{verb.lower()} BEFORE {verb} ON agreement_version "
+            f"WHEN OLD.frozen_at IS NOT NULL {frozen}"
+        )
+    for table in PARTS_OF_A_VERSION:
+        for verb, rows in (("INSERT", ["NEW"]), ("UPDATE", ["OLD", "NEW"]), ("DELETE", ["OLD"])):
+            versions = ", ".join(f"{row}.version_id" for row in rows)
+            op.execute(
+                f"CREATE TRIGGER {table}_frozen_{verb.lower()} BEFORE {verb} ON {table} WHEN EXISTS "
+                f"(SELECT 1 FROM agreement_version v WHERE v.id IN ({versions}) AND v.frozen_at IS NOT NULL) {frozen}"
+            )
+    other = " OR ".join(f"NEW.{column} IS NOT OLD.{column}" for column in FILED)
+    op.execute(f"CREATE TRIGGER document_no_delete BEFORE DELETE ON document {append_only}")
+    op.execute(
+        "CREATE TRIGGER document_no_update BEFORE UPDATE ON document "
+        f"WHEN OLD.withdrawn_at IS NOT NULL OR {other} {append_only}"
+    )
+    for event in ("INSERT", "UPDATE"):
+        op.execute(SQLITE_OVERLAP.format(event=event))
+
+
+def _guards_on_postgresql() -> None:
+    op.execute("CREATE EXTENSION IF NOT EXISTS btree_gist")
+    op.execute(
+        "CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION '%', TG_ARGV[0]; END $$"
+    )
+    op.execute(
+        "CREATE FUNCTION refuse_part_of_frozen() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "IF EXISTS (SELECT 1 FROM agreement_version v WHERE v.frozen_at IS NOT NULL "
+        "AND (TG_OP <> 'INSERT' AND v.id = OLD.version_id OR TG_OP <> 'DELETE' AND v.id = NEW.version_id)) "
+        "THEN RAISE EXCEPTION 'version_is_frozen'; END IF; "
+        "IF TG_OP = 'DELETE' THEN RETURN OLD; END IF; RETURN NEW; END $$"
+    )
+    append_only, frozen = (f"EXECUTE FUNCTION refuse_change('{said}')" for said in ("append_only", "version_is_frozen"))
+    for table in APPEND_ONLY:
+        op.execute(f"CREATE TRIGGER {table}_no_change BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW {append_only}")
+    for table in (*APPEND_ONLY, "document"):
+        op.execute(f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} FOR EACH STATEMENT {append_only}")
+    op.execute(
+        "CREATE TRIGGER agreement_version_frozen BEFORE UPDATE OR DELETE ON agreement_version FOR EACH ROW "
+        f"WHEN (OLD.frozen_at IS NOT NULL) {frozen}"
+    )
+    for table in PARTS_OF_A_VERSION:
+        op.execute(
+            f"CREATE TRIGGER {table}_frozen BEFORE INSERT OR UPDATE OR DELETE ON {table} "
+            "FOR EACH ROW EXECUTE FUNCTION refuse_part_of_frozen()"
+        )
+    other = " OR ".join(f"NEW.{column} IS DISTINCT FROM OLD.{column}" for column in FILED)
+    op.execute(f"CREATE TRIGGER document_no_delete BEFORE DELETE ON document FOR EACH ROW {append_only}")
+    op.execute(
+        "CREATE TRIGGER document_no_update BEFORE UPDATE ON document FOR EACH ROW "
+        f"WHEN (OLD.withdrawn_at IS NOT NULL OR {other}) {append_only}"
+    )
+    op.execute(POSTGRESQL_OVERLAP)
+
+
+SQLITE_FTS = """
+CREATE VIRTUAL TABLE {table}_fts USING fts5(
+  search_text, content='{table}', content_rowid='n', detail=none, columnsize=0,
+  tokenize="unicode61 remove_diacritics 0 tokenchars '='")
+"""
+
+
+def _search_on_sqlite() -> None:
+    for table in SEARCHED:
+        op.execute(SQLITE_FTS.format(table=table))
+        gone = f"INSERT INTO {table}_fts({table}_fts, rowid, search_text) VALUES ('delete', OLD.n, OLD.search_text)"
+        come = f"INSERT INTO {table}_fts(rowid, search_text) VALUES (NEW.n, NEW.search_text)"
+        op.execute(f"CREATE TRIGGER {table}_fts_insert AFTER INSERT ON {table} BEGIN {come}; END")
+        op.execute(f"CREATE TRIGGER {table}_fts_delete AFTER DELETE ON {table} BEGIN {gone}; END")
+        op.execute(
+            f"CREATE TRIGGER {table}_fts_update AFTER UPDATE OF search_text ON {table} BEGIN {gone}; {come}; END"
+        )
+
+
+def _search_on_postgresql() -> None:
+    for table in SEARCHED:
+        op.execute(
+            f"ALTER TABLE {table} ADD COLUMN search_vector tsvector "
+            "GENERATED ALWAYS AS (array_to_tsvector(array_remove(string_to_array(search_text, ' '), '|'))) STORED"
+        )
+        op.execute(f"CREATE INDEX ix_{table}_search_vector ON {table} USING gin (search_vector)")
+
+
+def _register_the_operator() -> None:
+    """The agency of the registry's own administrators, active from the start."""
+    op.execute(
+        schema.tables["agency"]
+        .insert()
+        .values(
+            id=OPERATOR_ID,
+            name="Registry operator",
+            kind="other",
+            level="other",
+            counties=[],
+            status="active",
+            search_text="registri oper | =registry =operator",
+            version=1,
+            created_at=REGISTERED_AT,
+            updated_at=REGISTERED_AT,
+        )
+    )
+    op.execute(schema.tables["acting_agency"].insert().values(agency_id=OPERATOR_ID))

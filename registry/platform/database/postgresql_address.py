@@ -1,0 +1,101 @@
+"""Where PostgreSQL is, as REGISTRY_DATABASE_URL says it: hosts, TLS and which server, in the words of libpq.
+
+The driver reads libpq's names itself, but takes an unknown one for a setting of the server, so that a misspelt
+`sslmode` would be a connection without TLS that fails late, or not at all. Here each name is known, and a file that is
+named exists.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import asyncpg
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from registry.platform.database.violations import unreachable
+from registry.platform.settings import SettingsError
+
+SCHEME = "postgresql+asyncpg://"
+CONNECT_SECONDS = 10.0
+_FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl", "passfile")
+_CHOICES = {
+    "sslmode": ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
+    "target_session_attrs": ("any", "read-write", "read-only", "primary", "standby", "prefer-standby"),
+}
+_OTHERS = ("host", "port", "user", "password", "dbname", "sslpassword", "sslnegotiation", "application_name")
+_VERSIONS = ("ssl_min_protocol_version", "ssl_max_protocol_version")
+KNOWN = (*_CHOICES, *_FILES, *_OTHERS, *_VERSIONS)
+
+Connect = Callable[..., Awaitable[Any]]
+
+
+def checked(url: str) -> str:
+    """The address as the driver takes it. Raises SettingsError for what it would misread."""
+    parts = urlsplit(url)
+    for name, value in parse_qsl(parts.query, keep_blank_values=True):
+        if name not in KNOWN:
+            raise SettingsError(f"REGISTRY_DATABASE_URL: “{name[:40]}” is not known. Known are: {', '.join(KNOWN)}.")
+        if value not in _CHOICES.get(name, (value,)):
+            raise SettingsError(f"REGISTRY_DATABASE_URL: {name} is one of {', '.join(_CHOICES[name])}.")
+        if name in _FILES and not Path(value).is_file():
+            raise SettingsError(f"REGISTRY_DATABASE_URL: {name}: there is no file {value[:200]}.")
+    address = url.replace(SCHEME, "postgresql://", 1)
+    if "," in parts.netloc and "target_session_attrs" not in parts.query:
+        # Of several servers one can be written to; connected to another, everything but reading would fail.
+        address += ("&" if parts.query else "?") + "target_session_attrs=read-write"
+    return address
+
+
+def shown(url: str) -> str:
+    """The URL without its password."""
+    parts = urlsplit(url)
+    account, at, hosts = parts.netloc.rpartition("@")
+    user = account.partition(":")[0]
+    kept = "&".join(part for part in parts.query.split("&") if not part.startswith(("password=", "sslpassword=")))
+    return parts._replace(netloc=f"{user}{at}{hosts}", query=kept).geturl()
+
+
+def engine(url: str, *, session: Mapping[str, str], pooler: bool, autocommit: bool) -> AsyncEngine:
+    """An engine without a pool of its own. Connecting raises Busy when no server answers, SettingsError when none can.
+
+    Behind a pooler that gives every transaction another connection, `session` is not set on connecting (each
+    transaction does that), no statement stays prepared, and what SQLAlchemy asks of a new connection is a transaction.
+    """
+    options: dict[str, Any] = {"async_creator_fn": _connect(checked(url), session, pooler=pooler, begin=autocommit)}
+    if pooler:
+        options |= {"prepared_statement_cache_size": 0, "prepared_statement_name_func": lambda: ""}
+    more: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"} if autocommit else {}
+    made = create_async_engine(SCHEME, poolclass=sa.pool.NullPool, hide_parameters=True, connect_args=options, **more)
+    if pooler and autocommit:
+
+        @sa.event.listens_for(made.sync_engine, "connect")
+        def _end(connection: Any, _record: object) -> None:
+            connection.run_async(lambda driver: driver.execute("COMMIT"))
+
+    return made
+
+
+def _connect(address: str, session: Mapping[str, str], *, pooler: bool, begin: bool) -> Connect:
+    options: dict[str, Any] = {"statement_cache_size": 0} if pooler else {"server_settings": dict(session)}
+
+    async def connect(**_: object) -> Any:
+        try:
+            connection = await asyncpg.connect(address, timeout=CONNECT_SECONDS, **options)
+            if pooler and begin:
+                await connection.execute("BEGIN")
+        except asyncpg.exceptions.ClientConfigurationError as error:
+            raise SettingsError(f"REGISTRY_DATABASE_URL: {error}.") from error
+        except asyncpg.exceptions.ProtocolViolationError as error:
+            if "unsupported startup parameter" in str(error):
+                raise SettingsError(
+                    "A connection pooler (PgBouncer) answers at REGISTRY_DATABASE_URL and refuses the settings of a "
+                    "session: set REGISTRY_DATABASE_POOLER=1."
+                ) from error
+            raise unreachable(error) from error
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise unreachable(error) from error
+        return connection
+
+    return connect

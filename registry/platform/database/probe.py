@@ -1,0 +1,59 @@
+"""Whether changes can be stored, found out by storing one: a database that only reads looks well to every question."""
+
+import asyncio
+import time
+
+import sqlalchemy as sa
+
+from registry.platform.database.connect import Database, unit_of_work
+from registry.platform.database.installation import installation
+from registry.platform.database.trouble import Trouble
+from registry.platform.kernel.errors import Busy, Damaged
+from registry.platform.kernel.time import utc_now
+
+PROBE_SECONDS = 5.0
+PATIENCE_SECONDS = 1.0
+_TOUCH = installation.update().values(probed_at=sa.bindparam("now", type_=installation.c.probed_at.type))
+_ONLY_BUSY = {"database_busy", "write_queue_full", "write_wait_over"}
+
+
+class WriteProbe:
+    """Stores a moment, at most every five seconds however often it is asked, since anybody may ask."""
+
+    def __init__(self, database: Database, trouble: Trouble) -> None:
+        self._database = database
+        self._trouble = trouble
+        self._found = "ok"
+        self._at = float("-inf")
+        self._trying: asyncio.Task[str] | None = None
+
+    async def ask(self) -> str:
+        """`ok`, or what is wrong. A wait behind other changes is not wrong."""
+        if self._trouble.damage is not None:
+            return "damaged: the log says where"
+        if self._trying is None and time.monotonic() - self._at >= PROBE_SECONDS:
+            self._trying = asyncio.create_task(self._try())
+        if self._trying is not None:
+            await asyncio.wait([self._trying], timeout=PATIENCE_SECONDS)
+            if self._trying.done():
+                self._found, self._at, self._trying = self._trying.result(), time.monotonic(), None
+        return self._found
+
+    async def close(self) -> None:
+        """Wait for a change that is being stored."""
+        if self._trying is not None:
+            await asyncio.wait([self._trying])
+
+    async def _try(self) -> str:
+        try:
+            async with unit_of_work(self._database) as write:
+                await write.run(_TOUCH, {"now": utc_now()})
+        except Busy as refusal:
+            return "ok" if refusal.code in _ONLY_BUSY else "nothing can be stored: the log says why"
+        except Damaged:
+            return "damaged: the log says where"
+        except Exception as error:  # noqa: BLE001  # whatever it is, nothing can be stored, and the check says so
+            self._trouble.meet("nothing can be stored", error)
+            return type(error).__name__
+        self._trouble.over()
+        return "ok"

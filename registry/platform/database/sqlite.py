@@ -1,0 +1,109 @@
+"""SQLite: one writer, one permanent reader on the event loop, and aiosqlite for queries that would block the loop.
+
+Indexed reads cost less than switching threads, so they run directly on the event loop (1.1 times the cost of raw
+sqlite3, against 3 to 4 times with aiosqlite's five switches). Only `BEGIN IMMEDIATE`, which may wait for another
+process, and `COMMIT`, which waits for the disk, run in a thread. WAL with `synchronous=FULL`: an acknowledged write
+survives a power cut.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import StaticPool
+from sqlalchemy.sql.base import Executable
+
+from registry.platform.database.fast import FastStatements, Selection
+from registry.platform.database.handles import Read, Rows, Write
+from registry.platform.database.sqlite_driver import check_version, prepare, sqlite_module
+from registry.platform.database.sqlite_writer import SqliteWrite, SqliteWriter
+from registry.platform.database.violations import REFUSALS, translate
+
+
+class SqliteRead(Read):
+    """Reads on the permanent connection; slow queries on aiosqlite's thread."""
+
+    dialect = "sqlite"
+
+    def __init__(self, kept: Connection, slow: AsyncEngine, statements: FastStatements) -> None:
+        self._kept = kept
+        self._slow = slow
+        self._statements = statements
+        self._driver: Any = kept.connection.driver_connection
+
+    async def fast(self, statement: Selection, parameters: Mapping[str, object] | None = None) -> Rows:
+        select = self._statements.select(statement)
+        try:
+            fetched = self._driver.execute(select.sql, select.arguments(parameters)).fetchall()
+        except sqlite_module().Error:
+            return await self.all(statement, parameters)  # repeat it through SQLAlchemy, for its error
+        return select.rows(fetched)
+
+    async def all(self, statement: Executable, parameters: Mapping[str, object] | None = None) -> Rows:
+        try:
+            return self._kept.execute(statement, parameters).all()
+        except DBAPIError as error:
+            raise (translate(error) or error) from error
+
+    async def all_slowly(self, statement: Executable, parameters: Mapping[str, object] | None = None) -> Rows:
+        try:
+            async with self._slow.connect() as connection:
+                return await connection.run_sync(lambda c: c.execute(statement, parameters).all())
+        except REFUSALS as error:
+            raise (translate(error) or error) from error
+
+
+class SqliteDatabase:
+    """Reads, writes and connections on one database file."""
+
+    dialect = "sqlite"
+
+    def __init__(self, url: str, *, queue: int = 256, wait_seconds: float = 5.0) -> None:
+        self.url = url
+        path = make_url(url).database
+        if not path or path == ":memory:":
+            raise ValueError("give SQLite a file: an in-memory database cannot be shared by reader and writer")
+        check_version()
+        self._reader_engine = sa.create_engine(
+            url,
+            module=sqlite_module(),
+            poolclass=StaticPool,
+            isolation_level="AUTOCOMMIT",
+            connect_args={"check_same_thread": False},
+            hide_parameters=True,
+        )
+        prepare(self._reader_engine, query_only=True, busy_ms=1000)
+        self._slow = create_async_engine(
+            url.replace("sqlite:", "sqlite+aiosqlite:", 1),
+            isolation_level="AUTOCOMMIT",
+            pool_size=2,
+            max_overflow=0,
+            pool_timeout=wait_seconds,
+            hide_parameters=True,
+        )
+        prepare(self._slow.sync_engine, query_only=True, busy_ms=1000)
+        self._writer = SqliteWriter(url, queue=queue, wait_seconds=wait_seconds)
+        self._kept: Connection | None = None
+        self._read: Read | None = None
+
+    def read(self) -> Read:
+        """A read-only handle."""
+        if self._read is None:
+            self._kept = self._reader_engine.connect()
+            self._read = SqliteRead(self._kept, self._slow, FastStatements(self._reader_engine.dialect))
+        return self._read
+
+    def write(self) -> Write:
+        """A new unit of work, which the caller must finish or abandon."""
+        return SqliteWrite(self._writer)
+
+    async def close(self) -> None:
+        """Wait for pending commits, then close the file."""
+        await self._writer.close()
+        await self._slow.dispose()
+        if self._kept is not None:
+            self._kept.close()
+        self._reader_engine.dispose()

@@ -1,0 +1,1 @@
+"""HTTP: problem details, paging, preconditions, idempotency, limits, and generation of the contract."""

@@ -1,0 +1,106 @@
+"""Liveness and readiness, and the metrics for Prometheus. Public, and without data of anyone."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+import sqlalchemy as sa
+from msgspec import Meta
+
+from registry.platform.database.connect import Database
+from registry.platform.database.migrate import current_revision, newest_revision
+from registry.platform.database.probe import WriteProbe
+from registry.platform.kernel.errors import Busy, Damaged
+
+
+class IssuerStatus(StrEnum):
+    """How it stands with the keys of a token issuer."""
+
+    OK = "ok"
+    STALE = "stale"
+    NO_KEYS = "no_keys"
+
+
+class SkippedKey(msgspec.Struct, kw_only=True, frozen=True):
+    """A key of an issuer that is not used."""
+
+    kid: Annotated[str | None, Meta(description="The key's id; null where it has none.")]
+    reason: Annotated[str, Meta(description="Why it is not used.")]
+
+
+class IssuerHealth(msgspec.Struct, kw_only=True, frozen=True):
+    """How it stands with the keys of one token issuer. Its trouble is its own: the service stays ready."""
+
+    issuer: Annotated[str, Meta(description="The issuer, as its tokens name it in `iss`.")]
+    status: IssuerStatus
+    keys: Annotated[int, Meta(ge=0, description="How many of its keys can be used.")]
+    keys_age_seconds: Annotated[
+        int | None, Meta(description="How long ago they were last fetched; null for keys that are in the settings.")
+    ]
+    error: Annotated[str | None, Meta(description="The kind of error of the last fetch; the log says more.")]
+    skipped_keys: Annotated[Sequence[SkippedKey], Meta(description="Its keys that are not used, and why.")]
+
+
+class Health(msgspec.Struct, kw_only=True, frozen=True):
+    """Whether the process is alive, or ready to serve."""
+
+    status: str
+    checks: dict[str, str] = {}
+    text_recognition: Annotated[
+        str | None,
+        Meta(
+            description="Whether the text of pictures is recognised: `off` unless the operator turns it on, `on`, or "
+            "`not_installed` where it is turned on and the program is missing. Null for liveness."
+        ),
+    ] = None
+    pdf_printing: Annotated[
+        str | None,
+        Meta(
+            description="Whether the index of an agreement's file comes as PDF too: `on`, or `not_installed` where the "
+            "engine is missing. Null for liveness."
+        ),
+    ] = None
+    issuers: Annotated[
+        Sequence[IssuerHealth],
+        Meta(description="How it stands with the keys of each token issuer; empty for liveness."),
+    ] = ()
+
+
+async def readiness(
+    database: Database,
+    probe: WriteProbe,
+    background: dict[str, str],
+    issuers: Sequence[IssuerHealth],
+    *,
+    text_recognition: str,
+    pdf_printing: str,
+) -> Health:
+    """`ready` when the database answers and stores, its schema is the newest, and the keys of an issuer are known.
+
+    Otherwise with the checks that failed. Trouble with the keys of one issuer among several is told, and no more.
+    """
+    checks = dict(background)
+    usable = not issuers or any(issuer.status is not IssuerStatus.NO_KEYS for issuer in issuers)
+    checks["issuers"] = "ok" if usable else "no keys of any issuer"
+    try:
+        await database.read().value(sa.select(sa.literal(1)))
+        checks["database"] = "ok"
+        found, newest = await current_revision(database), newest_revision()
+        checks["schema"] = "ok" if found == newest else f"at {found}, needs {newest}: run `registry migrate`"
+        if found == newest:
+            checks["writes"] = await probe.ask()
+    except Busy:
+        checks["database"] = "out of reach: the log says why"
+    except Damaged:
+        checks["database"] = "damaged: the log says where"
+    except Exception as error:  # noqa: BLE001  # whatever it is, the service is not ready, and the check says so
+        checks["database"] = type(error).__name__
+    ready = all(value == "ok" for value in checks.values())
+    return Health(
+        status="ready" if ready else "not_ready",
+        checks=checks,
+        text_recognition=text_recognition,
+        pdf_printing=pdf_printing,
+        issuers=issuers,
+    )

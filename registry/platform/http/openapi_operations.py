@@ -1,0 +1,228 @@
+"""One operation of the contract: its parameters, body, answers and problems, from its declaration."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any, get_args, get_origin
+
+import msgspec
+from litestar.handlers import HTTPRouteHandler
+
+from registry.platform.http.answers import Answer, Content
+from registry.platform.http.catalogue import PROBLEMS, When, general
+from registry.platform.http.openapi_components import ANSWERS, PILLARS, examples, references
+from registry.platform.http.paging import ranges_of
+from registry.platform.http.shapes import Schema, Shapes, explain
+
+_FILE = {"type": "string", "format": "binary"}
+_OCTETS = "application/octet-stream"  # for uploads: client generators treat any other type as text
+
+
+def body_type(handler: HTTPRouteHandler) -> Any:
+    """The struct of the operation's body; None when it has no body, or a file."""
+    field = handler.parsed_data_field
+    return field.annotation if field is not None else None
+
+
+def answer_type(handler: HTTPRouteHandler) -> Any:
+    """The struct of the operation's answer; None for a file, a page or no content."""
+    annotation = handler.opt["returns"]
+    return get_args(annotation)[0] if get_origin(annotation) is Answer else None
+
+
+def conditions(path: str, method: str, handler: HTTPRouteHandler) -> set[When]:
+    """The conditions that hold for the operation, and that problems in the catalogue refer to."""
+    opt = handler.opt
+    found: set[When] = {"any", "token"}
+    if "{" in path:
+        found.add("path")
+    if opt["takes"]:
+        found.add("file")
+    elif body_type(handler) is not None:
+        found.add("body")
+    if opt["query"] is not None:
+        found.add("query")
+        if "cursor" in opt["query"].__struct_fields__:
+            found.add("list")
+        if ranges_of(opt["query"]):
+            found.add("range")
+    if method != "get":
+        found.add("write")
+    if method == "post":
+        found.add("post")
+    if method in ("patch", "delete"):
+        found |= {"version", "edit"}
+    elif method == "post" and opt["etag"] and "{" in path:
+        found.add("version")
+    return found
+
+
+def operation(path: str, method: str, handler: HTTPRouteHandler, shapes: Shapes) -> dict[str, Any]:
+    """The operation object of the contract."""
+    opt = handler.opt
+    found = conditions(path, method, handler)
+    permission = opt["permission"]
+    parameters = _path_parameters(path, handler) + _query_parameters(opt["query"], shapes)
+    shared = [
+        *(["Idempotency-Key"] if "post" in found else []),
+        *(["If-Match-Required"] if "edit" in found else ["If-Match"] if "version" in found else []),
+        *(["If-None-Match"] if method == "get" and opt["etag"] else []),
+    ]
+    parameters += [{"$ref": f"#/components/parameters/{name}"} for name in shared]
+    own = _by_status(opt["problems"])
+    document: dict[str, Any] = {
+        "operationId": handler.operation_id,
+        "tags": [_room(handler)],
+        "summary": handler.summary,
+        "description": _description(handler, own),
+    }
+    if parameters:
+        document["parameters"] = parameters
+    if (body := _request_body(method, handler, shapes)) is not None:
+        document["requestBody"] = body
+    statuses = set(own)
+    if not opt["public"]:
+        statuses |= {PROBLEMS[code].status for code in general(found)}
+    document["responses"] = _successes(method, handler, shapes) | {
+        str(status): {"$ref": f"#/components/responses/{ANSWERS[status][0]}"} for status in sorted(statuses)
+    }
+    if opt["public"]:
+        document["security"] = []
+    if permission is not None:
+        document["x-permission"] = str(permission)
+    if own:
+        document["x-problems"] = {str(status): codes for status, codes in own.items()}
+    return document
+
+
+def _room(handler: HTTPRouteHandler) -> str:
+    """The room in which the handler is defined. Raises KeyError for one that is not listed."""
+    parts = str(handler.fn.__module__).split(".")
+    pillar, room = (parts[1], parts[1]) if len(parts) == 2 else (parts[1], parts[2])
+    assert room in PILLARS[pillar][1], f"{pillar}/{room} has operations: say in a word what they are about"
+    return room
+
+
+def _by_status(codes: Iterable[str]) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = defaultdict(list)
+    for code in sorted(codes):
+        found[PROBLEMS[code].status].append(code)
+    return dict(sorted(found.items()))
+
+
+def _description(handler: HTTPRouteHandler, own: dict[int, list[str]]) -> str:
+    parts = [handler.description or ""]
+    if handler.opt["permission"] is not None:
+        parts.append(f"Needs `{handler.opt['permission']}`.")
+    if own:
+        listed = "; ".join(f"{status} {', '.join(f'`{code}`' for code in codes)}" for status, codes in own.items())
+        parts.append(f"Problems of its own: {listed}.")
+    return "\n\n".join(parts).strip()
+
+
+def _request_body(method: str, handler: HTTPRouteHandler, shapes: Shapes) -> dict[str, Any] | None:
+    body, opt = body_type(handler), handler.opt
+    if body is not None:
+        media: dict[str, Any] = {"schema": shapes.of(body)}
+        recorded = examples()["operations"].get(handler.operation_id, {})
+        if (sent := recorded.get("body", opt["example"])) is not None:
+            media["example"] = sent
+        if method != "patch":
+            needed = any(field.required for field in msgspec.structs.fields(body))
+            return {"required": needed, "content": {"application/json": media}}
+        # One media type, here and for files: client generators make a type of each, or support only one.
+        words = "What is to change (RFC 7396). It is taken as `application/json`, too."
+        return {"required": True, "description": words, "content": {"application/merge-patch+json": media}}
+    if opt["takes"]:
+        first, *others = opt["takes"]
+        words = f"The file itself. It is taken as {', '.join(f'`{kind}`' for kind in others)}, too."
+        content = {first: {"schema": _FILE, "example": opt["example"]}}
+        return {"required": True, "description": words, "content": content}
+    return None
+
+
+def _done(handler: HTTPRouteHandler) -> str:
+    words = (handler.summary or "Done") + "."
+    if handler.opt["returns"] is not Content:
+        return words
+    kinds = ", ".join(f"`{kind}`" for kind in handler.opt["produces"])
+    return f"{words} The `Content-Type` that is sent says what the file is: {kinds}."
+
+
+def _successes(method: str, handler: HTTPRouteHandler, shapes: Shapes) -> dict[str, Any]:
+    opt, status = handler.opt, handler.status_code
+    headers = ["X-Request-Id"] if opt["public"] else ["X-Request-Id", "RateLimit", "RateLimit-Policy"]
+    if opt["etag"] and method != "delete":
+        headers.append("ETag")
+    if status == 201:
+        headers.append("Location")
+    if method == "post":
+        headers.append("Idempotency-Replayed")
+    if opt["query"] is not None and "cursor" in opt["query"].__struct_fields__:
+        headers.append("Link")
+    if opt["returns"] is Content:
+        headers.append("Content-Disposition")
+    success: dict[str, Any] = {"description": _done(handler)}
+    kind = answer_type(handler)
+    if kind is not None:
+        headers.append("Cache-Control")
+        success["content"] = {"application/json": {"schema": shapes.of(kind)}}
+    elif opt["returns"] is Content:
+        success["content"] = {_OCTETS: {"schema": _FILE}}
+    elif opt["produces"]:
+        success["content"] = {media: {"schema": {"type": "string"}} for media in opt["produces"]}
+    recorded = examples()["operations"].get(handler.operation_id)
+    for media in success.get("content", {}).values() if recorded is not None else ():
+        media["example"] = recorded["answer"]
+    success["headers"] = references({name: name for name in headers})
+    responses: dict[str, Any] = {str(status): success}
+    responses |= {str(other): {**success, "description": words} for other, words in opt["also"].items()}
+    if opt["etag"] and method == "get":
+        same = references({name: name for name in ("X-Request-Id", "ETag")})
+        responses["304"] = {"description": "You have it already.", "headers": same}
+    return responses
+
+
+def _path_parameters(path: str, handler: HTTPRouteHandler) -> list[dict[str, Any]]:
+    found = []
+    for name in re.findall(r"\{([a-z_]+)", path):
+        annotation = handler.parsed_fn_signature.parameters[name].annotation
+        schema = (
+            {"type": "string", "format": "uuid"} if "UUID" in repr(annotation) else Shapes([annotation]).of(annotation)
+        )
+        explain(schema, "path", name)
+        parameter = {"name": name, "in": "path", "required": True, "schema": schema}
+        found.append({**parameter, "description": schema.pop("description", "")})
+    return found
+
+
+def _query_parameters(query: Any, shapes: Shapes) -> list[dict[str, Any]]:
+    if query is None:
+        return []
+    own = shapes.components[query.__name__]
+    required = set(own.get("required", ()))
+    found = []
+    for name, schema in own["properties"].items():
+        schema = _without_null(schema)
+        description = schema.pop("description", None)
+        examples = schema.pop("examples", None)
+        parameter = {"name": name, "in": "query", "required": name in required, "schema": schema}
+        if description:
+            parameter["description"] = description
+        if examples:
+            parameter["example"] = examples[0]
+        found.append(parameter)
+    return found
+
+
+def _without_null(schema: Schema) -> Schema:
+    """The schema without null: a parameter is absent rather than null."""
+    schema = dict(schema)
+    if "anyOf" in schema:
+        rest = [part for part in schema.pop("anyOf") if part.get("type") != "null"]
+        schema = {**rest[0], **schema} if len(rest) == 1 else {**schema, "anyOf": rest}
+    if isinstance(schema.get("type"), list):
+        schema["type"] = next(kind for kind in schema["type"] if kind != "null")
+    if schema.get("default", 0) in (None, []):
+        del schema["default"]
+    return schema

@@ -1,0 +1,124 @@
+"""JSON Schemas for the contract: msgspec's, with enumeration values in their defined order, and with descriptions.
+
+The descriptions of properties and values are in `words.yaml`, each in one place: a property by its name, or by schema
+and name where its meaning there differs; a value by its enumeration.
+"""
+
+from collections.abc import Iterable, Iterator
+from enum import Enum
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
+
+import msgspec
+import yaml
+
+REF = "#/components/schemas/{name}"
+Schema: TypeAlias = dict[str, Any]
+
+
+class Words(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """The content of `words.yaml`: properties by name or `Schema.name`, values by the name of their enumeration."""
+
+    properties: dict[str, str]
+    values: dict[str, dict[str, str]]
+
+
+@cache
+def words() -> Words:
+    """The file, read once."""
+    text = (files("registry.platform.http") / "words.yaml").read_text("utf-8")
+    return msgspec.convert(yaml.safe_load(text), Words)
+
+
+class Shapes:
+    """The schemas of these types and of all types that they contain."""
+
+    def __init__(self, kinds: Iterable[Any]) -> None:
+        self._kinds = list(kinds)
+        found, components = msgspec.json.schema_components(self._kinds, ref_template=REF)
+        self._orders = dict(_orders(self._kinds))
+        self._of = {repr(kind): self._finished(schema) for kind, schema in zip(self._kinds, found, strict=True)}
+        self.components = {name: self._component(name, schema) for name, schema in sorted(components.items())}
+
+    def of(self, kind: Any) -> Schema:
+        """The schema of one of the types."""
+        return dict(self._of[repr(kind)])
+
+    def _component(self, name: str, schema: Schema) -> Schema:
+        schema = self._finished(schema)
+        for property_, about in schema.get("properties", {}).items():
+            explain(about, name, property_)
+        if "enum" in schema:
+            schema["description"] = _with_values(schema.get("description", ""), schema["enum"], name)
+        return schema
+
+    def _finished(self, schema: Any) -> Any:
+        """The schema with values in the order in which they are defined in code, and patterns in ECMA-262 syntax."""
+        if isinstance(schema, list):
+            return [self._finished(item) for item in schema]
+        if not isinstance(schema, dict):
+            return schema
+        done = {key: self._finished(value) for key, value in schema.items()}
+        if isinstance(done.get("pattern"), str):
+            done["pattern"] = done["pattern"].replace(r"\A", "^").replace(r"\Z", "$")
+        if isinstance(done.get("enum"), list):
+            done["enum"] = self._orders.get(frozenset(done["enum"]), done["enum"])
+        if done.get("type") == "array" and "items" not in done and "prefixItems" not in done:
+            done["items"] = {}  # msgspec omits it when any value is allowed
+        return done
+
+
+def explain(schema: Schema, owner: str, name: str) -> None:
+    """Describe the property or parameter `name` of `owner`, and its values where the schema lists them itself."""
+    known = words().properties
+    text = schema.get("description") or known.get(f"{owner}.{name}") or known.get(name, "")
+    values = next(_enumerations(schema), None)
+    if values is not None:
+        text = _with_values(text, values, f"{owner}.{name}", name)
+    if text:
+        schema["description"] = text
+
+
+def _enumerations(schema: Any) -> Iterator[list[Any]]:
+    """The values that a schema lists itself, not by reference."""
+    if isinstance(schema, dict):
+        if isinstance(schema.get("enum"), list):
+            yield schema["enum"]
+        for part in (schema.get("items"), *schema.get("anyOf", ())):
+            yield from _enumerations(part)
+
+
+def _with_values(text: str, values: list[Any], *names: str) -> str:
+    """The description, followed by explanations of the values in order."""
+    meanings = meanings_of(values, *names)
+    lines = [f"- `{value}`: {meanings[value]}" for value in values if value in meanings]
+    return "\n".join([*([text, ""] if text and lines else [text]), *lines])
+
+
+def meanings_of(values: list[Any], *names: str) -> dict[str, str]:
+    """The explanations of these values: under one of the names, or where the same values are explained; else empty."""
+    known = words().values
+    named = [known[name] for name in names if name in known and known[name].keys() >= set(values)]
+    same = [each for each in known.values() if each.keys() == set(values)]
+    return next(iter([*named, *same]), {})
+
+
+def _orders(kinds: Iterable[Any]) -> Iterator[tuple[frozenset[Any], list[Any]]]:
+    """The values of every enumeration that the types contain, in the order of definition; msgspec sorts them."""
+    waiting, seen = list(kinds), set()
+    while waiting:
+        kind = waiting.pop()
+        if repr(kind) in seen:
+            continue
+        seen.add(repr(kind))
+        if get_origin(kind) is Literal:
+            yield frozenset(get_args(kind)), list(get_args(kind))
+        elif isinstance(kind, type) and issubclass(kind, Enum):
+            values = [member.value for member in kind]
+            yield frozenset(values), values
+        else:
+            waiting += [part for part in get_args(kind) if not isinstance(part, msgspec.Meta)]
+            struct = get_origin(kind) or kind
+            if isinstance(struct, type) and issubclass(struct, msgspec.Struct):
+                waiting += get_type_hints(struct, include_extras=True).values()

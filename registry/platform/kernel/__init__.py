@@ -1,0 +1,1 @@
+"""Basic types that all code uses: errors, identifiers, time, money, places, text. Independent of HTTP and SQL."""

@@ -1,0 +1,189 @@
+"""Instants, civil days and windows.
+
+An instant is an aware `datetime` in UTC between 1900 and 2200. A civil day is never converted between time zones. A
+window is half-open, so that consecutive bookings do not overlap. The clock is read once per request, at the edge. The
+day of an instant depends on a place; only `civil_day` computes it.
+"""
+
+from calendar import monthrange
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache, lru_cache
+from typing import Annotated
+from zoneinfo import ZoneInfo, available_timezones
+
+from msgspec import Meta, Struct
+
+from registry.platform.kernel.errors import RuleBroken
+
+EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+LONGEST_WINDOW = timedelta(days=5 * 366)
+FIRST_DAY, LAST_DAY = EARLIEST.date(), LATEST.date()
+_DAY = timedelta(days=1)
+
+Instant = Annotated[
+    datetime,
+    Meta(
+        tz=True,
+        description="RFC 3339 instant with an offset; stored and shown in UTC.",
+        examples=["2026-07-04T18:00:00Z"],
+    ),
+]
+CivilDate = Annotated[
+    date, Meta(description="Calendar date, never shifted through a time zone.", examples=["2026-07-04"])
+]
+ActDay = Annotated[
+    date,
+    Meta(
+        description="The day of the act, in the agency's time zone. It must have begun there, or in the agreement's "
+        "time zone.",
+        examples=["2026-07-04"],
+    ),
+]
+
+
+def utc_now() -> datetime:
+    """The current instant. The clock is read nowhere else."""
+    return datetime.now(UTC)
+
+
+def civil_day(at: datetime, time_zone: str) -> date:
+    """The calendar day of `at` in that IANA zone."""
+    return at.astimezone(ZoneInfo(time_zone)).date()
+
+
+def written_day(written: datetime) -> date:
+    """The day of a date and time written without a zone, as in a spreadsheet's cell.
+
+    Raises ValueError for an aware `datetime`, whose day depends on the place.
+    """
+    if written.tzinfo is not None:
+        raise ValueError("use civil_day for the day of an instant")
+    return written.date()
+
+
+def format_instant(at: datetime) -> str:
+    """Fixed-width RFC 3339 text, so that text order is time order.
+
+    Raises ValueError for a naive value: guessing a zone would store a wrong instant.
+    """
+    if at.tzinfo is None:
+        raise ValueError("an instant needs a UTC offset")
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def checked_instant(at: datetime, pointer: str) -> datetime:
+    """`at` in UTC. Raises RuleBroken outside 1900–2200, where conversions overflow and a typing error is likely."""
+    if not EARLIEST.replace(tzinfo=None) <= at.replace(tzinfo=None) <= LATEST.replace(tzinfo=None):
+        raise RuleBroken.at(
+            "Give an instant between the years 1900 and 2200.",
+            "instant_out_of_range",
+            "not between 1900 and 2200",
+            pointer=pointer,
+        )
+    return at.astimezone(UTC)
+
+
+class Window(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """The half-open interval [start, end)."""
+
+    start: Instant
+    end: Instant
+
+    def checked(self, pointer: str = "") -> "Window":
+        """The same window in UTC.
+
+        Raises RuleBroken when it is empty, reversed, out of range or longer than five years.
+        """
+        window = Window(
+            start=checked_instant(self.start, f"{pointer}/start"), end=checked_instant(self.end, f"{pointer}/end")
+        )
+        if window.start >= window.end:
+            raise RuleBroken.at(
+                "The window's end must lie after its start.",
+                "window_reversed",
+                "not after the start",
+                pointer=f"{pointer}/end",
+            )
+        if window.end - window.start > LONGEST_WINDOW:
+            raise RuleBroken.at(
+                "A window spans at most five years.", "window_too_long", "over five years", pointer=f"{pointer}/end"
+            )
+        return window
+
+
+@cache
+def _zones() -> frozenset[str]:
+    """Area/Location names and UTC; `localtime`, `Factory` and similar names depend on the machine."""
+    return frozenset(name for name in available_timezones() if "/" in name) | {"UTC"}
+
+
+def known_zone(name: str, pointer: str) -> ZoneInfo:
+    """The IANA zone called `name`. Raises RuleBroken when there is none."""
+    if name not in _zones():
+        raise RuleBroken.at(
+            f"“{name[:60]}” is not an IANA time zone such as America/Chicago.",
+            "unknown_time_zone",
+            "not an IANA time zone name",
+            pointer=pointer,
+        )
+    return ZoneInfo(name)
+
+
+def checked_day(day: date) -> date:
+    """`day` itself. Raises RuleBroken outside 1900–2200."""
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise RuleBroken("Give a date between the years 1900 and 2200.", "date_out_of_range")
+    return day
+
+
+def day_after(day: date) -> date:
+    """The civil day after `day`. Raises RuleBroken where either is outside 1900–2200."""
+    return checked_day(day) + timedelta(days=1)
+
+
+def day_starts_at(day: date, zone: ZoneInfo) -> datetime:
+    """The first instant of the civil day `day`, in UTC.
+
+    If clocks go back over midnight, the first of the two midnights; if they go forward over midnight, the instant of
+    the change; if the whole day was skipped (Apia, 2011-12-30), the first instant of the next day. So the end of one
+    day is always the start of the next. Raises RuleBroken outside 1900–2200.
+    """
+    midnight = datetime.combine(checked_day(day), time())
+    first = midnight.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    if first.astimezone(zone).replace(tzinfo=None) == midnight:
+        return first
+    # Midnight is in a gap: read with the offset after the gap, it lies before the change; with the one
+    # before, after.
+    low, high = (int(midnight.replace(tzinfo=zone, fold=fold).timestamp()) for fold in (1, 0))
+    while low < high:
+        middle = (low + high) // 2
+        if datetime.fromtimestamp(middle, zone).replace(tzinfo=None) < midnight:
+            low = middle + 1
+        else:
+            high = middle
+    return datetime.fromtimestamp(high, UTC)
+
+
+@lru_cache(maxsize=65_536)
+def day_ends_at(day: date, time_zone: str) -> datetime:
+    """The first instant after the civil day, in UTC; for days outside 1900–2200, the limit of that range."""
+    if not on_calendar(day):
+        return EARLIEST if day < FIRST_DAY else LATEST
+    return day_starts_at(day + _DAY, ZoneInfo(time_zone))
+
+
+def on_calendar(day: date) -> bool:
+    """Whether the day is between 1900 and 2200, so that its end can be computed."""
+    return FIRST_DAY <= day < LAST_DAY
+
+
+def last_day_before(at: datetime, time_zone: str) -> date:
+    """The civil day that contains the last moment before `at`."""
+    return civil_day(at - timedelta(microseconds=1), time_zone)
+
+
+def add_months(day: date, months: int) -> date:
+    """The same day of the month `months` later, or the last day of that month if it has no such day."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))

@@ -1,0 +1,35 @@
+"""Optimistic locking: compares the version that the caller edited with the current one."""
+
+from typing import Literal, NamedTuple, TypeAlias
+
+from registry.platform.kernel.errors import PreconditionMissing, StaleVersion
+
+
+class Tags(NamedTuple):
+    """The versions that the caller's ETags name; none for a weak tag or one that the registry did not create."""
+
+    versions: frozenset[int]
+    weak: bool = False
+
+
+Expected: TypeAlias = Tags | Literal["any"] | None
+
+
+def check_version(expected: Expected, current: int, *, required: bool = False) -> None:
+    """Raises StaleVersion when `current` is not among the expected versions, because another edit came first.
+
+    Raises PreconditionMissing when a version is `required` and none was given, and `weak_etag` for weak tags
+    alone: reading again would bring the same, so that has a code of its own.
+    """
+    if expected is None:
+        if required:
+            raise PreconditionMissing("Send If-Match with the ETag you read, so that nobody's edit is lost.")
+        return
+    if isinstance(expected, Tags) and current not in expected.versions:
+        if expected.weak and not expected.versions:
+            words = (
+                'A weak tag (W/"…") in If-Match never matches: send it without W/, which a proxy on the way may add.'
+            )
+            raise StaleVersion(words, "weak_etag")
+        words = "Somebody changed this since you read it. Read it again and repeat your change on top."
+        raise StaleVersion(words, extra={"current_version": current})

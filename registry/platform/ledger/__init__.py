@@ -1,0 +1,1 @@
+"""The append-only record of events. Audit, history, feed and metrics all read it."""

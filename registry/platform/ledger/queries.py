@@ -1,0 +1,120 @@
+"""History: the events about one thing in the order of its versions, whether sealed or not."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, cast
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+from msgspec import Raw, Struct
+
+from registry.platform.access.principals import Principal, Role
+from registry.platform.database.handles import Read
+from registry.platform.http.paging import Orders
+from registry.platform.ledger.schemas import HistoryQuery, LedgerEvent
+from registry.platform.ledger.tables import ledger_event, ledger_event_agency
+
+_ORDERS = Orders(HistoryQuery, version=(ledger_event.c.subject_version, ledger_event.c.n))
+_AGENCY = sa.bindparam("agency_id", type_=ledger_event.c.actor_agency_id.type)
+_PRIVATE = sa.case(
+    (
+        sa.and_(ledger_event.c.actor_agency_id == _AGENCY, sa.bindparam("supervisor", type_=sa.Boolean)),
+        ledger_event.c.private,
+    )
+).label("private")
+_CONCERNED = sa.or_(
+    ledger_event.c.audience != "agencies",
+    sa.exists().where(
+        ledger_event_agency.c.event_id == ledger_event.c.id,
+        ledger_event_agency.c.agency_id == _AGENCY,
+        sa.or_(~ledger_event.c.restricted, sa.bindparam("auditor", type_=sa.Boolean)),
+    ),
+)
+"""Events that concern the caller's agency, or everybody."""
+_HISTORY = sa.select(ledger_event.c.id, ledger_event.c.canonical, _PRIVATE).where(
+    ledger_event.c.subject_kind == sa.bindparam("kind"),
+    ledger_event.c.subject_id == sa.bindparam("subject_id", type_=ledger_event.c.subject_id.type),
+    _CONCERNED,
+)
+_WHOLE = (
+    sa.select(ledger_event.c.canonical)
+    .where(
+        ledger_event.c.subject_kind.in_(sa.bindparam("kinds", expanding=True)),
+        ledger_event.c.subject_id.in_(
+            sa.bindparam("subject_ids", type_=ledger_event.c.subject_id.type, expanding=True)
+        ),
+        _CONCERNED,
+    )
+    .order_by(
+        *(ledger_event.c[name] for name in ("recorded_at", "subject_kind", "subject_id", "subject_version", "n", "id"))
+    )
+)
+# The operator has no auditors of its own; its administrators are the registry's.
+_SUPERVISORS = frozenset({Role.AUDITOR, Role.AGENCY_ADMIN, Role.REGISTRY_ADMIN})
+
+
+class Found(Struct, kw_only=True, frozen=True):
+    """A page of events as they are stored, and the agencies that they name."""
+
+    events: list[LedgerEvent]
+    agency_ids: set[UUID]
+    next_cursor: str | None
+
+
+class _Concerned(Struct, frozen=True):
+    agency_ids: list[UUID]
+
+
+_concerned = msgspec.json.Decoder(_Concerned).decode
+
+
+@cache
+def _page(sort: str, *, after: bool) -> sa.Select[Any]:
+    return _ORDERS.page(_HISTORY, sort, after=after)
+
+
+async def events_about(read: Read, principal: Principal, kind: str, subject_id: UUID, query: HistoryQuery) -> Found:
+    """The events about a thing that concern the caller's agency or everybody; restricted ones only for its auditors.
+
+    Who acted, with which token and from which address, is shown only to auditors and administrators of the acting
+    agency; for the operator, to the registry's administrators.
+    """
+    rows = await read.all(
+        _page(query.sort, after=query.cursor is not None),
+        {
+            **_ORDERS.parameters(query),
+            "kind": kind,
+            "subject_id": subject_id,
+            "agency_id": principal.agency_id,
+            "auditor": Role.AUDITOR in principal.roles,
+            "supervisor": not _SUPERVISORS.isdisjoint(principal.roles),
+        },
+    )
+    kept, next_cursor = _ORDERS.cut(rows, query)
+    return Found(
+        events=cast(list[LedgerEvent], [_as_stored(row.canonical, row.private) for row in kept]),
+        agency_ids={each for row in kept for each in _concerned(row.canonical).agency_ids},
+        next_cursor=next_cursor,
+    )
+
+
+async def public_parts(read: Read, principal: Principal, subjects: Mapping[UUID, str]) -> tuple[list[Raw], set[UUID]]:
+    """Every event about these things (ids with their kinds) that concerns the caller's agency, oldest first.
+
+    Only the public parts, exactly as they were hashed; and the agencies that they name.
+    """
+    parameters = {
+        "subject_ids": list(subjects),
+        "kinds": sorted(set(subjects.values())),
+        "agency_id": principal.agency_id,
+        "auditor": Role.AUDITOR in principal.roles,
+    }
+    rows = await read.all(_WHOLE, parameters)
+    named = {each for row in rows for each in _concerned(row.canonical).agency_ids}
+    return [Raw(row.canonical) for row in rows], named
+
+
+def _as_stored(public: bytes, private: bytes | None) -> Raw:
+    """The public part exactly as it was hashed, with the private part, also as hashed, as an additional member."""
+    return Raw(public.removesuffix(b"}") + b',"private":' + (private or b"null") + b"}")

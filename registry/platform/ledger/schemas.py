@@ -1,0 +1,78 @@
+"""Ledger events in the API, which are the same as stored."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from registry.platform.http.paging import SORT, Page
+
+
+class Subject(Struct, kw_only=True, frozen=True):
+    """What the event is about: one version of one thing."""
+
+    kind: Annotated[str, Meta(max_length=40, examples=["loan"])]
+    id: UUID
+    version: Annotated[int, Meta(ge=0, le=2**53 - 1)]
+
+
+class Actor(Struct, kw_only=True, frozen=True):
+    """The agency for which it was done, and the actor's roles; empty for what nobody requested."""
+
+    agency_id: UUID | None
+    roles: list[str]
+
+
+class PrivatePart(Struct, kw_only=True, frozen=True):
+    """Who did it, as the token said at the time, and from which address."""
+
+    salt: Annotated[str, Meta(description="Random, so that the hash reveals nothing of the rest.")]
+    issuer: str
+    subject: str
+    token_id: str | None
+    source_address: str | None
+
+
+class PublicPart(Struct, kw_only=True, frozen=True):
+    """What everybody concerned by an event may read: the document whose canonical JSON is in the ledger."""
+
+    id: UUID
+    type: Annotated[str, Meta(max_length=80, description="Past tense: `loan.returned`.", examples=["loan.returned"])]
+    subject: Subject
+    n: Annotated[int, Meta(ge=0, description="Tells apart several events about the same version, in order.")]
+    agreement_id: UUID | None
+    audience: Annotated[Literal["agencies", "network", "public"], Meta(description="Who may read it.")]
+    restricted: Annotated[bool, Meta(description="Only for the auditors of the agencies in `agency_ids`.")]
+    agency_ids: Annotated[list[UUID], Meta(description="The agencies it concerns.")]
+    actor: Actor
+    occurred_at: Annotated[datetime, Meta(tz=True, description="When it was done, as stated by the actor.")]
+    recorded_at: Annotated[datetime, Meta(tz=True, description="When the registry recorded it.")]
+    trace_id: str
+    outcome: Literal["done", "denied", "failed"]
+    data: Annotated[
+        dict[str, Any],
+        Meta(description='What changed; for edits each field as `{"from": …, "to": …}`. Holds no person\'s name.'),
+    ]
+    private_sha256: Annotated[
+        str,
+        Meta(pattern=r"\A[0-9a-f]{64}\Z", description="SHA-256 of the private part's canonical JSON (RFC 8785)."),
+    ]
+
+
+class LedgerEvent(PublicPart, kw_only=True, frozen=True):
+    """One immutable fact about what happened.
+
+    Without the member `private`, its canonical JSON (RFC 8785) is what the ledger holds.
+    """
+
+    private: Annotated[
+        PrivatePart | None,
+        Meta(description="For auditors and administrators of the agency that acted; null for all others."),
+    ]
+
+
+class HistoryQuery(Page, kw_only=True, frozen=True):
+    """The requested page of a history and its direction. It is ordered by the thing's versions, never by a clock."""
+
+    sort: Annotated[Literal["-version", "version"], SORT] = "-version"

@@ -1,0 +1,1 @@
+"""PDF documents, tagged for readers that do not see them. The engine is optional."""

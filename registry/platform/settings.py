@@ -1,0 +1,258 @@
+"""Settings: one frozen struct, read once from the environment. Unknown or weak values prevent the start.
+
+An unknown `REGISTRY_…` name is refused rather than ignored: a misspelt setting without effect could leave a service
+unprotected. Names beginning with `REGISTRY_TEST_` belong to the test suite.
+"""
+
+import os
+from collections.abc import Mapping
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+import registry
+from registry.platform.issuers import Description, Issuer, agency_ids, described
+
+PREFIX = "REGISTRY_"
+SMALLEST_SECRET = 32
+
+
+class SettingsError(Exception):
+    """The environment is not valid; the message names the variable and what to do."""
+
+
+class IssuerSetting(Description, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """A token issuer in the settings: its description, and the agencies that it may issue tokens for.
+
+    `agencies` holds agency ids or `*` for any, which is for the registry's operator; or, where a claim names the agency
+    by a value of the issuer's own, the agency id of each value.
+    """
+
+    agencies: tuple[str, ...] | dict[str, str] = ()
+
+
+class Settings(Struct, kw_only=True, frozen=True):
+    """All settings. Secrets are never logged."""
+
+    database_url: str
+    data_dir: Path
+    demo: bool = False
+    demo_allows: tuple[str, ...] = ()
+    issuers: tuple[Issuer, ...] = ()
+    audience: str = "registry"
+    ledger_key: bytes = b""
+    allowed_hosts: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
+    policies_dir: Path = Path("policies")
+    rules_on: tuple[str, ...] = ()
+    host: str = "127.0.0.1"
+    port: int = 8000
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    max_in_flight: int = 512
+    rate_per_principal: int = 6_000
+    rate_per_agency: int = 60_000
+    write_queue: int = 256
+    write_wait_seconds: float = 5.0
+    body_seconds: float = 30.0
+    max_body_bytes: int = 1_048_576
+    max_upload_bytes: int = 26_214_400
+    documents_url: str = ""
+    recognise_text: bool = False
+    database_pool: int = 10
+    database_pooler: bool = False
+    clock_skew_seconds: int = 30
+
+
+_WHOLE = {
+    "MAX_IN_FLIGHT": (1, 100_000),
+    "RATE_PER_PRINCIPAL": (0, 10_000_000),
+    "RATE_PER_AGENCY": (0, 10_000_000),
+    "WRITE_QUEUE": (1, 10_000),
+    "DATABASE_POOL": (1, 500),
+    "MAX_BODY_BYTES": (1024, 26_214_400),
+    "MAX_UPLOAD_BYTES": (1024, 268_435_456),
+    "CLOCK_SKEW_SECONDS": (0, 300),
+}
+_DECIMAL = {"WRITE_WAIT_SECONDS": (0.05, 60.0), "BODY_SECONDS": (0.1, 600.0)}
+_TEXT = {
+    "DATABASE_URL",
+    "DATABASE_POOLER",
+    "DATA_DIR",
+    "DOCUMENTS_URL",
+    "RECOGNISE_TEXT",
+    "DEMO",
+    "DEMO_ALLOWS",
+    "ISSUERS",
+    "AUDIENCE",
+    "LEDGER_KEY",
+    "ALLOWED_HOSTS",
+    "TRUSTED_PROXIES",
+    "POLICIES_DIR",
+    "RULES_ON",
+    "LOG_LEVEL",
+}
+
+
+def load(environment: Mapping[str, str] | None = None) -> Settings:
+    """Settings from the environment (`REGISTRY_…`, `HOST`, `PORT`). Raises SettingsError with the name at fault."""
+    env = os.environ if environment is None else environment
+    given = {
+        name.removeprefix(PREFIX): value
+        for name, value in env.items()
+        if name.startswith(PREFIX) and not name.startswith("REGISTRY_TEST_")
+    }
+    known = _TEXT | _WHOLE.keys() | _DECIMAL.keys()
+    if unknown := sorted(given.keys() - known):
+        raise SettingsError(
+            f"Unknown setting {PREFIX}{unknown[0]}. Known are: {', '.join(PREFIX + n for n in sorted(known))}."
+        )
+    demo = _flag("DEMO", given.get("DEMO", "0"))
+    data_dir = Path(given.get("DATA_DIR", "var"))
+    file = data_dir.resolve() / ("demo.db" if demo else "registry.db")  # demo mode never uses real data
+    level = given.get("LOG_LEVEL", "info").lower()
+    if level not in ("debug", "info", "warning", "error"):
+        raise SettingsError(f"{PREFIX}LOG_LEVEL is debug, info, warning or error, not “{level[:20]}”.")
+    allows = _names(given.get("DEMO_ALLOWS", ""))
+    if unknown := sorted(set(allows) - {"issuers", "network"}):
+        raise SettingsError(f"{PREFIX}DEMO_ALLOWS names issuers, network, or both, not “{unknown[0][:20]}”.")
+    host = env.get("HOST", "127.0.0.1")
+    if demo:
+        _refuse_open_demo(host, allows, has_issuers="ISSUERS" in given)
+    return Settings(
+        demo_allows=allows,
+        database_url=_database_url(given.get("DATABASE_URL", f"sqlite:///{file}")),
+        data_dir=data_dir,
+        documents_url=_documents_url(given.get("DOCUMENTS_URL", "")),
+        database_pooler=_flag("DATABASE_POOLER", given.get("DATABASE_POOLER", "0")),
+        recognise_text=_flag("RECOGNISE_TEXT", given.get("RECOGNISE_TEXT", "0")),
+        demo=demo,
+        issuers=_issuers(given.get("ISSUERS"), demo=demo),
+        audience=given.get("AUDIENCE", "registry"),
+        ledger_key=_secret(given.get("LEDGER_KEY"), demo=demo),
+        allowed_hosts=tuple(host.lower() for host in _names(given.get("ALLOWED_HOSTS", ""))),
+        trusted_proxies=_networks(_names(given.get("TRUSTED_PROXIES", ""))),
+        policies_dir=Path(given.get("POLICIES_DIR", Path(registry.__file__).parents[1] / "policies")),
+        rules_on=_names(given.get("RULES_ON", "")),
+        host=host,
+        port=_whole("PORT", env.get("PORT", "8000"), (0, 65535)),
+        log_level=level,  # type: ignore[arg-type]  # one of the four, checked above
+        **{n.lower(): _whole(PREFIX + n, given[n], bounds) for n, bounds in _WHOLE.items() if n in given},
+        **{n.lower(): _decimal(PREFIX + n, given[n], bounds) for n, bounds in _DECIMAL.items() if n in given},  # type: ignore[arg-type]  # decimal fields all
+    )
+
+
+def _names(value: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+def _networks(names: tuple[str, ...]) -> tuple[str, ...]:
+    found: list[str] = []
+    for name in names:
+        try:
+            found.append(str(ip_network(name)))
+        except ValueError:
+            raise SettingsError(
+                f"{PREFIX}TRUSTED_PROXIES: “{name[:60]}” is no address or network, such as 10.0.0.5 or 10.0.0.0/24."
+            ) from None
+    return tuple(found)
+
+
+def _refuse_open_demo(host: str, allows: tuple[str, ...], *, has_issuers: bool) -> None:
+    """In demo mode anybody who reaches the service can have a token for any agency: it keeps to itself."""
+    if has_issuers and "issuers" not in allows:
+        raise SettingsError(
+            f"{PREFIX}ISSUERS names token issuers, and {PREFIX}DEMO=1 accepts tokens that anybody can make: unset one "
+            f"of them (or say {PREFIX}DEMO_ALLOWS=issuers, to try an issuer out)."
+        )
+    if not _is_loopback(host) and "network" not in allows:
+        raise SettingsError(
+            f"HOST={host[:60]} lets others reach the service, and {PREFIX}DEMO=1 accepts tokens that anybody can make: "
+            f"listen at 127.0.0.1, or say {PREFIX}DEMO_ALLOWS=network."
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _database_url(value: str) -> str:
+    if not value.startswith(("sqlite:///", "postgresql+asyncpg://")):
+        raise SettingsError(f"{PREFIX}DATABASE_URL begins with sqlite:/// or postgresql+asyncpg://.")
+    return value
+
+
+def _documents_url(value: str) -> str:
+    if value and not value.startswith("s3://"):
+        raise SettingsError(
+            f"{PREFIX}DOCUMENTS_URL begins with s3://; without it, files are kept in the data directory."
+        )
+    return value
+
+
+def _flag(name: str, value: str) -> bool:
+    if value not in ("0", "1"):
+        raise SettingsError(f"{PREFIX}{name} is 0 or 1, not “{value[:20]}”.")
+    return value == "1"
+
+
+def _whole(name: str, value: str, bounds: tuple[int, int]) -> int:
+    if not value.isascii() or not value.isdigit() or not bounds[0] <= int(value) <= bounds[1]:
+        raise SettingsError(f"{name} is a whole number from {bounds[0]} to {bounds[1]}, not “{value[:20]}”.")
+    return int(value)
+
+
+def _decimal(name: str, value: str, bounds: tuple[float, float]) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = float("nan")
+    if not bounds[0] <= number <= bounds[1]:
+        raise SettingsError(f"{name} is a number from {bounds[0]} to {bounds[1]}, not “{value[:20]}”.")
+    return number
+
+
+def _secret(value: str | None, *, demo: bool) -> bytes:
+    if value is None:
+        if demo:
+            return b"demonstration only, no secret at all"
+        raise SettingsError(
+            f"Set {PREFIX}LEDGER_KEY to at least {SMALLEST_SECRET} random characters "
+            "(for example from `openssl rand -hex 32`), or REGISTRY_DEMO=1 to try the service out."
+        )
+    if len(value) < SMALLEST_SECRET or len(set(value)) < 8:
+        raise SettingsError(f"{PREFIX}LEDGER_KEY is too weak: at least {SMALLEST_SECRET} random characters.")
+    return value.encode()
+
+
+def _issuers(value: str | None, *, demo: bool) -> tuple[Issuer, ...]:
+    if value is None:
+        if demo:
+            return ()
+        raise SettingsError(
+            f"Set {PREFIX}ISSUERS to the token issuers (JSON, or the path of a JSON file): "
+            '[{"issuer": "https://…", "preset": "keycloak", "agencies": ["*"]}]; see docs/identity.md.'
+        )
+    text = value if value.lstrip().startswith("[") else _file(value)
+    try:
+        given = msgspec.json.decode(text, type=tuple[IssuerSetting, ...])
+        issuers = tuple(described(each, *agency_ids(each.agencies)) for each in given)
+    except msgspec.DecodeError as error:
+        raise SettingsError(f"{PREFIX}ISSUERS cannot be read: {error}.") from None
+    except ValueError as error:
+        raise SettingsError(f"{PREFIX}ISSUERS: {error}.") from None
+    if len({i.issuer for i in issuers}) != len(issuers):
+        raise SettingsError(f"{PREFIX}ISSUERS names the same issuer twice.")
+    return issuers
+
+
+def _file(path: str) -> str:
+    try:
+        return Path(path).read_text()
+    except OSError as error:
+        raise SettingsError(f"{PREFIX}ISSUERS: {path}: {error.strerror}.") from None

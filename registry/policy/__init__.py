@@ -1,1 +1,0 @@
-"""Decides requests: may this agency borrow this resource, under which agreement, and on which conditions."""

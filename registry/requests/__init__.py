@@ -1,1 +1,0 @@
-"""What agencies ask for: requests and their lines, from the draft to filled, unfilled or withdrawn."""

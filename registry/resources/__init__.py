@@ -1,0 +1,1 @@
+"""Assets that can be lent, and when they are free."""

@@ -1,0 +1,1 @@
+"""Allocations: which quantity of an asset is committed to which loan, and when."""

@@ -1,0 +1,67 @@
+"""The free quantity of an asset in a window: capacity minus the largest quantity held at one time.
+
+Holds and windows are half-open, so that consecutive bookings do not overlap. A hold whose end is None (an overdue
+asset) has no end and overlaps everything after its start.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import TypeAlias
+
+from registry.platform.kernel.errors import RuleBroken
+
+Stretch: TypeAlias = tuple[datetime, datetime | None]
+Hold: TypeAlias = tuple[datetime, datetime | None, int]
+
+
+def free_quantity(capacity: int, holds: Iterable[Hold], window: Stretch) -> int:
+    """The quantity free throughout `window`; negative when an overdue loan overlaps later reservations.
+
+    Raises RuleBroken for an empty window.
+    """
+    return capacity - max(quantity for _, quantity in _levels(holds, window))
+
+
+def first_conflict(capacity: int, holds: Iterable[Hold], window: Stretch, quantity: int) -> Stretch | None:
+    """The earliest interval of `window` in which another `quantity` does not fit; None when it fits throughout.
+
+    A refused booking is answered with it. Raises RuleBroken for an empty window.
+    """
+    return next(conflicts(capacity, holds, window, quantity), None)
+
+
+def conflicts(capacity: int, holds: Iterable[Hold], window: Stretch, quantity: int) -> Iterator[Stretch]:
+    """Every maximal interval of `window` in which another `quantity` does not fit, in order.
+
+    The last end is None when the shortage has no end within a window without end. Raises RuleBroken for an empty
+    window.
+    """
+    short_from: datetime | None = None
+    for at, held in _levels(holds, window):
+        short = held + quantity > capacity
+        if short and short_from is None:
+            short_from = at
+        elif not short and short_from is not None:
+            yield short_from, at
+            short_from = None
+    if short_from is not None:
+        yield short_from, window[1]
+
+
+def _levels(holds: Iterable[Hold], window: Stretch) -> Iterator[tuple[datetime, int]]:
+    """The instants in `window` at which the quantity held changes, beginning with its start, with that quantity."""
+    opens, closes = window
+    if closes is not None and closes <= opens:
+        raise RuleBroken("The window's end must lie after its start.", "window_reversed")
+    changes = {opens: 0}
+    for start, end, quantity in holds:
+        first = max(start, opens)
+        if (end is not None and end <= first) or (closes is not None and first >= closes):
+            continue
+        changes[first] = changes.get(first, 0) + quantity
+        if end is not None and (closes is None or end < closes):
+            changes[end] = changes.get(end, 0) - quantity
+    held = 0
+    for at in sorted(changes):
+        held += changes[at]
+        yield at, held

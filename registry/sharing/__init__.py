@@ -1,0 +1,1 @@
+"""Requests, policy decisions and loans."""

@@ -1,0 +1,1 @@
+"""Loans from reservation to return, and the EDXL-RM messages that report them."""

@@ -1,0 +1,154 @@
+"""Commands that change the agreed return: extensions, requested and answered, and recall."""
+
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+
+from registry.platform.access.principals import Caller
+from registry.platform.database.handles import Write
+from registry.platform.kernel.errors import Conflict
+from registry.platform.kernel.ids import new_id
+from registry.platform.kernel.time import LONGEST_WINDOW, Window, checked_instant, format_instant
+from registry.platform.kernel.versions import Expected
+from registry.resources.allocations import commands as allocations
+from registry.resources.assets.commands import lock_for_booking
+from registry.sharing.loans.commands.steps import begin, finish, noted
+from registry.sharing.loans.rules import LoanAction, check_extension, check_recall
+from registry.sharing.loans.schemas import ExtensionAnswer, ExtensionAsk, Loan, RecallNotice
+from registry.sharing.loans.tables import loan, loan_extension
+from registry.sharing.policy.cedar import PolicySet
+from registry.sharing.policy.commands.deciding import answer_approvals, redecide
+from registry.sharing.policy.commands.recording import Decided
+from registry.sharing.policy.queries.getting import decision_row, visible_decision
+
+_INSERT = loan_extension.insert()
+_PENDING = sa.select(loan_extension.c.id, loan_extension.c.asked_end_at, loan_extension.c.decision_id).where(
+    loan_extension.c.loan_id == sa.bindparam("loan", type_=loan.c.id.type), loan_extension.c.status == "pending"
+)
+_ANSWER = loan_extension.update().where(
+    loan_extension.c.id == sa.bindparam("extension", type_=loan_extension.c.id.type)
+)
+
+
+async def request_extension(
+    write: Write, caller: Caller, policies: PolicySet, loan_id: UUID, ask: ExtensionAsk, expected: Expected = None
+) -> Loan:
+    """Request a later return. It is decided for the longer loan, and reserves nothing until it is accepted.
+
+    Raises Conflict `decision_worsened` when policy permits less than for the loan so far, `asset_not_free` when the
+    asset is reserved for others by then; RuleBroken when `planned_end_at` is not an extension.
+    """
+    row, _, caller = await begin(write, caller, loan_id, LoanAction.REQUEST_EXTENSION, expected)
+    until = checked_instant(ask.planned_end_at, "/planned_end_at")
+    check_extension(caller.now, row.planned_end_at, until, row.starts_at + LONGEST_WINDOW)
+    longer = Window(start=row.starts_at, end=until)
+    decision = await decision_row(write, row.decision_id)
+    made = (await redecide(write, caller, policies, decision, "extend", window=longer)).recorded
+    await allocations.check_extension(write, await lock_for_booking(write, row.asset_id), loan_id, until, caller.now)
+    await write.run(
+        _INSERT,
+        {
+            "id": new_id(),
+            "loan_id": loan_id,
+            "asked_end_at": until,
+            "previous_end_at": row.planned_end_at,
+            "reason": ask.reason,
+            "status": "pending",
+            "decision_id": made.id,
+            "asked_by": caller.principal.person,
+            "asked_at": caller.now,
+        },
+    )
+    data = {
+        "end": {"from": format_instant(row.planned_end_at), "to": format_instant(until)},
+        "reason": ask.reason,
+        "decision_id": str(made.id),
+        "outcome": made.outcome,
+    }
+    return await finish(write, caller, row, LoanAction.REQUEST_EXTENSION, {}, data)
+
+
+async def accept_extension(
+    write: Write,
+    caller: Caller,
+    policies: PolicySet,
+    loan_id: UUID,
+    note: str | None = None,
+    expected: Expected = None,
+) -> Loan:
+    """Accept the later return, which is decided once more, and extend the asset's allocation.
+
+    Raises Conflict `decision_worsened` when policy permits less than when it was requested, `decision_not_satisfied`
+    when an approval is missing that the caller cannot give, `asset_not_free` when the asset was reserved for others
+    meanwhile.
+    """
+    row, _, caller = await begin(write, caller, loan_id, LoanAction.ACCEPT_EXTENSION, expected)
+    pending = await write.first(_PENDING, {"loan": loan_id})
+    assert pending is not None, "the overlay says that one is pending"
+    check_extension(caller.now, row.planned_end_at, pending.asked_end_at, None)
+    decision = await decision_row(write, pending.decision_id)
+    made = await redecide(write, caller, policies, decision, "extend")
+    await _approve(write, caller, made)
+    asset = await lock_for_booking(write, row.asset_id)
+    await allocations.extend(write, asset, loan_id, pending.asked_end_at, caller.now)
+    await write.run(_ANSWER.values(status="accepted", answered_at=caller.now), {"extension": pending.id})
+    data = {
+        "end": {"from": format_instant(row.planned_end_at), "to": format_instant(pending.asked_end_at)},
+        "decision_id": str(made.recorded.id),
+        **noted(note),
+    }
+    values = {"planned_end_at": pending.asked_end_at}
+    return await finish(write, caller, row, LoanAction.ACCEPT_EXTENSION, values, data)
+
+
+async def decline_extension(
+    write: Write, caller: Caller, loan_id: UUID, answer: ExtensionAnswer, expected: Expected = None
+) -> Loan:
+    """Decline an extension; the agreed return stays."""
+    row, _, caller = await begin(write, caller, loan_id, LoanAction.DECLINE_EXTENSION, expected)
+    pending = await write.first(_PENDING, {"loan": loan_id})
+    assert pending is not None, "the overlay says that one is pending"
+    await write.run(
+        _ANSWER.values(status="declined", answered_at=caller.now, answer_reason=answer.reason),
+        {"extension": pending.id},
+    )
+    return await finish(write, caller, row, LoanAction.DECLINE_EXTENSION, {}, {"reason": answer.reason})
+
+
+async def recall(write: Write, caller: Caller, loan_id: UUID, notice: RecallNotice, expected: Expected = None) -> Loan:
+    """Request the asset back; always possible while it is out. The agreed return stays as it is.
+
+    Whether the notice followed the agreement, and whether the recall was complied with, is measured but not enforced.
+    """
+    row, _, caller = await begin(write, caller, loan_id, LoanAction.RECALL, expected)
+    by = checked_instant(notice.by, "/by")
+    check_recall(caller.now, by)
+    values = {"recall_requested_at": caller.now, "recall_by": by, "recall_reason": notice.reason}
+    data = {"by": format_instant(by), "reason": notice.reason}
+    return await finish(write, caller, row, LoanAction.RECALL, values, data)
+
+
+async def withdraw_recall(
+    write: Write, caller: Caller, loan_id: UUID, note: str | None = None, expected: Expected = None
+) -> Loan:
+    """Withdraw a recall; the agreed return stays."""
+    row, _, caller = await begin(write, caller, loan_id, LoanAction.WITHDRAW_RECALL, expected)
+    values = {"recall_requested_at": None, "recall_by": None, "recall_reason": None}
+    return await finish(write, caller, row, LoanAction.WITHDRAW_RECALL, values, noted(note))
+
+
+async def _approve(write: Write, caller: Caller, made: Decided) -> None:
+    """Give the approvals of the extension's decision that the accepting person may give."""
+    roles = {role.value for role in caller.principal.roles}
+    status = made.decision_status
+    if any(need.agency_id == caller.agency_id and need.role in roles for need in status.missing):
+        words = "The extension of the loan is accepted."
+        row = await visible_decision(write, caller.principal, made.recorded.id)
+        status = await answer_approvals(write, caller, row, "approved", words, lent=True)
+    if not status.satisfied:
+        raise Conflict(
+            "The longer loan is not permitted, or approvals are still missing.",
+            "decision_not_satisfied",
+            extra={"approvals_missing": msgspec.to_builtins(status.missing)},
+        )

@@ -1,0 +1,220 @@
+"""The life cycle of a loan: who may take which step and when, extension, recall and overdue returns.
+
+Each side confirms its own part of a hand-over. A return is never blocked: the assisting agency can confirm it in every
+status in which the asset is out, whatever the other side has recorded.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from registry.platform.kernel.errors import Forbidden, RuleBroken, WrongStatus
+
+
+class LoanStatus(StrEnum):
+    """The stored status; the last four are final."""
+
+    RESERVED = "reserved"
+    DISPATCHED = "dispatched"
+    ON_SCENE = "on_scene"
+    RETURNING = "returning"
+    RETURNED = "returned"
+    CLOSED = "closed"
+    CANCELLED = "cancelled"
+    NO_SHOW = "no_show"
+    LOST = "lost"
+
+
+class Side(StrEnum):
+    """The acting agency: `requesting`, which asked, or `assisting`, which lends."""
+
+    REQUESTING = "requesting"
+    ASSISTING = "assisting"
+
+
+class LoanAction(StrEnum):
+    """The actions of people on a loan. Extension and recall are overlays and do not change the status."""
+
+    DISPATCH = "dispatch"
+    RECEIVE = "receive"
+    START_RETURN = "start_return"
+    RETURN = "return"
+    CLOSE = "close"
+    CANCEL = "cancel"
+    REPORT_NO_SHOW = "report_no_show"
+    REPORT_LOST = "report_lost"
+    REQUEST_EXTENSION = "request_extension"
+    ACCEPT_EXTENSION = "accept_extension"
+    DECLINE_EXTENSION = "decline_extension"
+    RECALL = "recall"
+    WITHDRAW_RECALL = "withdraw_recall"
+
+
+_S, _A = LoanStatus, LoanAction
+
+NEVER_WAS = (_S.CANCELLED, _S.NO_SHOW)
+"""Statuses of a loan that never took place: its decision may be used again, and no metric counts it."""
+
+OVER = (_S.CLOSED, _S.LOST)
+"""Final statuses of a loan that took place."""
+
+# An asset that is out can only come back or be lost: the loan cannot be cancelled or become `no_show`, as either
+# would free an asset that is not at home. A lost loan holds nothing more, so the command that records it takes the
+# quantity off the asset's capacity in the same transaction. An extension still unanswered when the return begins
+# has lapsed.
+TRANSITIONS: dict[tuple[LoanStatus, LoanAction], LoanStatus] = {
+    (_S.RESERVED, _A.DISPATCH): _S.DISPATCHED,
+    (_S.RESERVED, _A.CANCEL): _S.CANCELLED,
+    (_S.RESERVED, _A.REPORT_NO_SHOW): _S.NO_SHOW,
+    (_S.DISPATCHED, _A.RECEIVE): _S.ON_SCENE,
+    (_S.DISPATCHED, _A.START_RETURN): _S.RETURNING,
+    (_S.DISPATCHED, _A.RETURN): _S.RETURNED,
+    (_S.DISPATCHED, _A.REPORT_LOST): _S.LOST,
+    (_S.DISPATCHED, _A.REQUEST_EXTENSION): _S.DISPATCHED,
+    (_S.DISPATCHED, _A.ACCEPT_EXTENSION): _S.DISPATCHED,
+    (_S.DISPATCHED, _A.DECLINE_EXTENSION): _S.DISPATCHED,
+    (_S.DISPATCHED, _A.RECALL): _S.DISPATCHED,
+    (_S.DISPATCHED, _A.WITHDRAW_RECALL): _S.DISPATCHED,
+    (_S.ON_SCENE, _A.START_RETURN): _S.RETURNING,
+    (_S.ON_SCENE, _A.RETURN): _S.RETURNED,
+    (_S.ON_SCENE, _A.REPORT_LOST): _S.LOST,
+    (_S.ON_SCENE, _A.REQUEST_EXTENSION): _S.ON_SCENE,
+    (_S.ON_SCENE, _A.ACCEPT_EXTENSION): _S.ON_SCENE,
+    (_S.ON_SCENE, _A.DECLINE_EXTENSION): _S.ON_SCENE,
+    (_S.ON_SCENE, _A.RECALL): _S.ON_SCENE,
+    (_S.ON_SCENE, _A.WITHDRAW_RECALL): _S.ON_SCENE,
+    (_S.RETURNING, _A.RETURN): _S.RETURNED,
+    (_S.RETURNING, _A.REPORT_LOST): _S.LOST,
+    (_S.RETURNING, _A.RECALL): _S.RETURNING,
+    (_S.RETURNING, _A.WITHDRAW_RECALL): _S.RETURNING,
+    (_S.RETURNED, _A.CLOSE): _S.CLOSED,
+}
+
+_ASSISTING = frozenset({Side.ASSISTING})
+_REQUESTING = frozenset({Side.REQUESTING})
+_EITHER = _ASSISTING | _REQUESTING
+
+# The assisting agency dispatches the asset and confirms the return; the requesting agency receives and returns it.
+SIDES: dict[LoanAction, frozenset[Side]] = {
+    _A.DISPATCH: _ASSISTING,
+    _A.RECEIVE: _REQUESTING,
+    _A.START_RETURN: _REQUESTING,
+    _A.RETURN: _ASSISTING,
+    _A.CLOSE: _ASSISTING,
+    _A.CANCEL: _EITHER,
+    _A.REPORT_NO_SHOW: _EITHER,
+    _A.REPORT_LOST: _EITHER,
+    _A.REQUEST_EXTENSION: _REQUESTING,
+    _A.ACCEPT_EXTENSION: _ASSISTING,
+    _A.DECLINE_EXTENSION: _ASSISTING,
+    _A.RECALL: _ASSISTING,
+    _A.WITHDRAW_RECALL: _ASSISTING,
+}
+
+# Statuses in which the asset is away from home.
+OUT = frozenset({_S.DISPATCHED, _S.ON_SCENE, _S.RETURNING})
+
+
+class Overlays(msgspec.Struct, kw_only=True, frozen=True):
+    """Conditions of a loan besides its status: a pending extension, a recall."""
+
+    extension_pending: bool = False
+    recall_requested: bool = False
+
+
+def advance(status: LoanStatus, action: LoanAction) -> LoanStatus:
+    """The status after `action`. Raises WrongStatus when the table has no such transition."""
+    after = TRANSITIONS.get((status, action))
+    if after is None:
+        raise WrongStatus.of("A loan", status, action)
+    return after
+
+
+def check_side(action: LoanAction, side: Side) -> None:
+    """Raises Forbidden when `action` belongs to the other side."""
+    if side not in SIDES[action]:
+        raise Forbidden(f"Only the {' or '.join(SIDES[action])} agency can {action}.", "other_sides_action")
+
+
+def check_overlays(action: LoanAction, overlays: Overlays) -> None:
+    """Raises WrongStatus when a pending extension or recall, or the absence of one, does not allow `action`."""
+    reason = withheld(action, overlays)
+    if reason is not None:
+        raise WrongStatus(reason)
+
+
+def withheld(action: LoanAction, overlays: Overlays) -> str | None:
+    """The reason why the overlays do not allow `action`; None when they do."""
+    if action is _A.REQUEST_EXTENSION and overlays.recall_requested:
+        return "This loan has been recalled: request an extension after the recall is withdrawn."
+    if action is _A.REQUEST_EXTENSION and overlays.extension_pending:
+        return "An extension has been requested and not been answered yet."
+    if action in {_A.ACCEPT_EXTENSION, _A.DECLINE_EXTENSION} and not overlays.extension_pending:
+        return "No extension has been requested."
+    if action is _A.ACCEPT_EXTENSION and overlays.recall_requested:
+        return "This loan has been recalled: withdraw the recall before accepting an extension."
+    if action is _A.RECALL and overlays.recall_requested:
+        return "This loan has been recalled already."
+    if action is _A.WITHDRAW_RECALL and not overlays.recall_requested:
+        return "This loan has not been recalled."
+    return None
+
+
+def why_unavailable(status: LoanStatus, action: LoanAction, overlays: Overlays) -> str | None:
+    """The reason why status and overlays do not allow `action`; None when they do. The time is not considered."""
+    if (status, action) not in TRANSITIONS:
+        return f"Not while the loan is {status}."
+    return withheld(action, overlays)
+
+
+def overdue(now: datetime, status: LoanStatus, planned_end_at: datetime) -> bool:
+    """Whether the asset is still out although the agreed return time has come.
+
+    True from exactly that instant on, since the loan holds its quantity up to but not including it.
+    """
+    return status in OUT and now >= planned_end_at
+
+
+def timing_refusal(
+    action: LoanAction, now: datetime, starts_at: datetime, planned_end_at: datetime
+) -> tuple[str, str] | None:
+    """The code and reason when the time does not allow `action`; None when it does.
+
+    A no-show is not possible before the agreed start. An asset dispatched after the agreed return would be overdue at
+    once, and hold its quantity without end.
+    """
+    if action is _A.REPORT_NO_SHOW and now < starts_at:
+        return "not_started_yet", "This loan has not begun yet: cancel it if it is not needed."
+    if action is _A.DISPATCH and now >= planned_end_at:
+        return "window_over", "The agreed time is over: cancel this loan and make a new request."
+    return None
+
+
+def check_timing(action: LoanAction, now: datetime, starts_at: datetime, planned_end_at: datetime) -> None:
+    """Raises RuleBroken when the time does not allow `action`."""
+    reason = timing_refusal(action, now, starts_at, planned_end_at)
+    if reason is not None:
+        code, sentence = reason
+        raise RuleBroken(sentence, code)
+
+
+def check_recall(now: datetime, by: datetime) -> None:
+    """Raises RuleBroken when the asset is recalled for a time in the past, with which nobody could comply."""
+    if by <= now:
+        raise RuleBroken("Recall the asset by a time in the future.", "recall_in_the_past")
+
+
+def check_extension(now: datetime, planned_end_at: datetime, until: datetime, limit_at: datetime | None) -> None:
+    """Raises RuleBroken unless `until` is an extension within the limit.
+
+    It must be after the agreed return, in the future (an overdue loan must not be extended to a time already past), and
+    not after `limit_at`. Whether agreement and law allow it is decided by policy, and whether the asset is free from
+    `planned_end_at` to `until` is checked separately.
+    """
+    if until <= planned_end_at:
+        raise RuleBroken("An extension must end after the agreed return time.", "extension_not_later")
+    if until <= now:
+        raise RuleBroken("An extension must end in the future.", "extension_in_the_past")
+    if limit_at is not None and until > limit_at:
+        raise RuleBroken(f"This loan can be extended to {limit_at.isoformat()} at most.", "extension_beyond_limit")

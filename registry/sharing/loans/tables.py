@@ -1,0 +1,102 @@
+"""Loans and their extensions.
+
+A loan always refers to the agreement version and the decision under which it was made.
+"""
+
+import sqlalchemy as sa
+
+from registry.platform.database.types import Instant, Json, Uuid, one_of, table, unique_where
+from registry.sharing.loans.rules import NEVER_WAS, LoanStatus
+
+EXTENSION_STATES = ("pending", "accepted", "declined", "lapsed")
+
+_TOOK_PLACE = f"status NOT IN ({', '.join(repr(status.value) for status in NEVER_WAS)})"
+
+loan = table(
+    "loan",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("asset_id", Uuid, sa.ForeignKey("asset.id"), nullable=False),
+    sa.Column("asset_snapshot", Json, nullable=False),
+    sa.Column("quantity", sa.Integer, nullable=False),
+    sa.Column("requesting_agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("assisting_agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), nullable=False),
+    sa.Column("agreement_version_id", Uuid, sa.ForeignKey("agreement_version.id"), nullable=False),
+    sa.Column("decision_id", Uuid, sa.ForeignKey("policy_decision.id"), nullable=False),
+    sa.Column("root_decision_id", Uuid, sa.ForeignKey("policy_decision.id"), nullable=False),
+    sa.Column("clause", sa.Text),
+    sa.Column("request_id", Uuid, sa.ForeignKey("request.id")),
+    sa.Column("line_no", sa.Integer),
+    sa.Column("incident_number", sa.Text),
+    sa.Column("category", sa.Text, nullable=False),
+    sa.Column("purpose", sa.Text, nullable=False),
+    sa.Column("search_text", sa.Text, nullable=False),
+    sa.Column("separation_relaxed", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("starts_at", Instant, nullable=False),
+    sa.Column("planned_end_at", Instant, nullable=False),
+    sa.Column("requested_at", Instant, nullable=False),
+    sa.Column("reserved_at", Instant, nullable=False),
+    sa.Column("dispatched_at", Instant),
+    sa.Column("arrived_at", Instant),
+    sa.Column("return_started_at", Instant),
+    sa.Column("returned_at", Instant),
+    sa.Column("due_when_returned_at", Instant),
+    sa.Column("closed_at", Instant),
+    sa.Column("recall_requested_at", Instant),
+    sa.Column("recall_by", Instant),
+    sa.Column("recall_reason", sa.Text),
+    sa.Column("condition_out", Json),
+    sa.Column("condition_in", Json),
+    sa.Column("ended_reason", sa.Text),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
+    one_of("status", LoanStatus),
+    sa.CheckConstraint("planned_end_at > starts_at", name="window"),
+    sa.CheckConstraint("quantity > 0", name="quantity"),
+    sa.CheckConstraint("requesting_agency_id <> assisting_agency_id", name="two_sides"),
+    sa.Index("ix_loan_requesting", "requesting_agency_id", "id"),
+    sa.Index("ix_loan_assisting", "assisting_agency_id", "id"),
+    sa.Index("ix_loan_requesting_due", "requesting_agency_id", "planned_end_at", "id"),
+    sa.Index("ix_loan_assisting_due", "assisting_agency_id", "planned_end_at", "id"),
+    sa.Index("ix_loan_requesting_starts", "requesting_agency_id", "starts_at", "id"),
+    sa.Index("ix_loan_assisting_starts", "assisting_agency_id", "starts_at", "id"),
+    sa.Index("ix_loan_agreement", "agreement_id", "reserved_at"),
+    sa.Index("ix_loan_asset", "asset_id", "id"),
+    sa.Index("ix_loan_root_decision_id", "root_decision_id"),
+    unique_where(
+        "uq_loan_root_decision_used",
+        "root_decision_id",
+        sqlite=_TOOK_PLACE,
+        postgresql=_TOOK_PLACE,
+        code="already_reserved",
+        detail="A loan was made under this decision already.",
+    ),
+)
+"""One loan per request line: the decision can be used again only if the loan never took place."""
+
+loan_extension = table(
+    "loan_extension",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("loan_id", Uuid, sa.ForeignKey(loan.c.id), nullable=False),
+    sa.Column("asked_end_at", Instant, nullable=False),
+    sa.Column("previous_end_at", Instant, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("decision_id", Uuid, sa.ForeignKey("policy_decision.id"), nullable=False),
+    sa.Column("asked_by", sa.Text, nullable=False),
+    sa.Column("asked_at", Instant, nullable=False),
+    sa.Column("answered_at", Instant),
+    sa.Column("answer_reason", sa.Text),
+    one_of("status", EXTENSION_STATES),
+    sa.Index("ix_loan_extension_loan_id", "loan_id", "id"),
+    unique_where(
+        "uq_loan_extension_pending",
+        "loan_id",
+        sqlite="status = 'pending'",
+        postgresql="status = 'pending'",
+        code="extension_pending",
+        detail="An extension of this loan is waiting for an answer already.",
+    ),
+)

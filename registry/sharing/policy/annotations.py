@@ -1,0 +1,196 @@
+"""The annotations of policies, validated when the policies are loaded.
+
+Annotations are the explanation that a coordinator reads, and the only source of approvals and obligations. An unknown
+or misplaced one is refused, since it would otherwise have no effect without any error.
+"""
+
+import dataclasses
+import re
+from collections.abc import Iterator, Mapping
+from typing import Literal, cast, get_args
+
+import msgspec
+from cedarpy import pst
+
+from registry.agreements.law.rules import Law
+from registry.platform.kernel.errors import RuleBroken
+from registry.sharing.policy.decisions import ApprovalRole, Due, Side
+from registry.sharing.policy.facts import TermFacts
+
+PolicyAction = Literal["borrow", "attach_condition"]
+
+# Besides the terms: the window in which both parties are bound, and the asset's certifications.
+TERMS = frozenset(TermFacts.__struct_fields__) | {"covers_until", "certifications"}
+
+_KNOWN = {"id", "title", "reason", "term", "approval", "obligation", "due"}
+_REQUIRED = ("id", "title", "reason")
+_CODE = re.compile(r"[a-z][a-z0-9_]{2,79}")
+
+
+class PolicySetError(RuleBroken):
+    """A policy set that cannot be loaded; `file` and `policy` give the place."""
+
+    code = "policy_set_invalid"
+
+    def __init__(self, file: str, policy: str | None, detail: str) -> None:
+        place = f"{file}, policy {policy}" if policy else file
+        super().__init__(f"{place}: {detail}", extra={"file": file, "policy": policy})
+        self.file = file
+        self.policy = policy
+
+
+class RequiredApproval(msgspec.Struct, kw_only=True, frozen=True):
+    """`@approval("<role>@<side>")`."""
+
+    role: ApprovalRole
+    side: Side
+
+
+class Policy(msgspec.Struct, kw_only=True, frozen=True):
+    """One parsed policy.
+
+    `key` is unique among all layers; `category` is the one to which its scope is restricted, `mentions` every category
+    that it names anywhere, `reads` the attributes that its conditions use. `law` is what it rests on; None for a policy
+    that rests on none.
+    """
+
+    key: str
+    id: str
+    layer: str
+    action: PolicyAction
+    effect: pst.Effect
+    title: str
+    reason: str
+    law: Law | None
+    term: str | None
+    approval: RequiredApproval | None
+    obligation: str | None
+    due: Due | None
+    category: str | None
+    mentions: frozenset[str]
+    reads: frozenset[str]
+    template: pst.Template
+
+    @property
+    def citation(self) -> str | None:
+        """The law that it rests on, as it is shown."""
+        return None if self.law is None else self.law.cited
+
+
+def read_policy(layer: str, file: str, name: str, template: pst.Template, law: Law | None) -> Policy:
+    """The policy behind `template`; raises PolicySetError where it breaks a rule of its layer or its
+    action.
+    """
+    try:
+        return _checked(layer, template, law)
+    except ValueError as fault:
+        raise PolicySetError(file, name, str(fault)) from None
+
+
+def _checked(layer: str, template: pst.Template, law: Law | None) -> Policy:
+    notes = template.annotations
+    for required in _REQUIRED:
+        if not notes.get(required, "").strip():
+            raise ValueError(f"needs @{required}")
+    if not _CODE.fullmatch(notes["id"]):
+        raise ValueError("@id must be lower-case words joined by underscores")
+    if unknown := sorted(set(notes) - _KNOWN):
+        raise ValueError(f"unknown annotation @{unknown[0]}")
+    if (term := notes.get("term")) is not None and term not in TERMS:
+        raise ValueError(f'@term("{term}") names no term of an agreement')
+    named = pst.entity_uids(template)
+    if foreign := sorted(str(uid) for uid in named if str(uid.type) not in {"Action", "Category"}):
+        raise ValueError(f'name things by attribute, such as resource.id == "…", not as {foreign[0]}')
+    action = _action(template)
+    _check_action(layer, action, template)
+    key = f"{layer}:{notes['id']}"
+    obligation = notes.get("obligation")
+    if obligation is not None and not _CODE.fullmatch(obligation):
+        raise ValueError("@obligation must be lower-case words joined by underscores")
+    return Policy(
+        key=key,
+        id=notes["id"],
+        layer=layer,
+        action=action,
+        effect=template.effect,
+        title=notes["title"],
+        reason=notes["reason"],
+        law=law,
+        term=term,
+        approval=_approval(notes.get("approval")),
+        obligation=obligation,
+        due=_due(obligation, notes.get("due")),
+        category=_scope_category(template),
+        mentions=frozenset(uid.id for uid in named if str(uid.type) == "Category"),
+        reads=frozenset(_attributes(template.clauses)),
+        # One request evaluates both actions (see `trial`), and Cedar would return annotations with every
+        # answer.
+        template=dataclasses.replace(template, id=key, action=pst.ScopeAny(), annotations=pst.FrozenMap()),
+    )
+
+
+def _action(template: pst.Template) -> PolicyAction:
+    scope = template.action
+    if isinstance(scope, pst.ActionEq):
+        if scope.entity.id == "borrow":
+            return "borrow"
+        if scope.entity.id == "attach_condition":
+            return "attach_condition"
+    raise ValueError('the scope must say action == Action::"borrow" or action == Action::"attach_condition"')
+
+
+def _check_action(layer: str, action: PolicyAction, template: pst.Template) -> None:
+    attaches = template.annotations.keys() & {"approval", "obligation", "due"}
+    if action == "borrow" and attaches:
+        raise ValueError("only attach_condition carries @approval, @obligation and @due")
+    if action == "borrow" and template.effect == "permit" and layer != "baseline":
+        raise ValueError("only the baseline may state a ground: the other layers can bar and add conditions")
+    if action == "attach_condition" and template.effect == "forbid":
+        raise ValueError("a forbid is not allowed in attach_condition: it would lift another policy's condition")
+    if action == "attach_condition" and not attaches & {"approval", "obligation"}:
+        raise ValueError("attach_condition needs @approval or @obligation, else it attaches nothing")
+
+
+def _approval(text: str | None) -> RequiredApproval | None:
+    if text is None:
+        return None
+    role, _, side = text.partition("@")
+    try:
+        return msgspec.convert({"role": role, "side": side}, RequiredApproval)
+    except msgspec.ValidationError:
+        roles = ", ".join(get_args(ApprovalRole))
+        raise ValueError(f'@approval must be "<role>@<assisting|requesting>" with a role of {roles}') from None
+
+
+def _due(obligation: str | None, due: str | None) -> Due | None:
+    if (obligation is None) != (due is None):
+        raise ValueError("@obligation and @due go together")
+    if due is None:
+        return None
+    for known in get_args(Due):
+        if due == known:
+            return cast(Due, known)
+    raise ValueError(f"@due must be one of {', '.join(get_args(Due))}")
+
+
+def _scope_category(template: pst.Template) -> str | None:
+    scope = template.resource
+    if isinstance(scope, (pst.ScopeIn, pst.ScopeIsIn)) and isinstance(scope.entity, pst.EntityUid):
+        return scope.entity.id
+    return None
+
+
+def _attributes(node: object) -> Iterator[str]:
+    """Every attribute name that an expression uses."""
+    if isinstance(node, pst.GetAttr):
+        yield node.attr
+    elif isinstance(node, pst.HasAttr):
+        yield from node.attrs
+    if isinstance(node, Mapping):
+        node = tuple(node.values())
+    if isinstance(node, tuple):
+        for item in node:
+            yield from _attributes(item)
+    elif dataclasses.is_dataclass(node):
+        for field in dataclasses.fields(node):
+            yield from _attributes(getattr(node, field.name))

@@ -1,0 +1,257 @@
+"""Functions that record a decision or an answer to one.
+
+They are parts of the commands of requests and loans, and run in their transaction. Those commands load the thing, check
+the caller's right to it and call `write.once()` first.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from msgspec import structs
+from sqlalchemy.engine import Row
+
+from registry.platform.access.acts import keep_act, separate
+from registry.platform.access.permissions import Action, permit
+from registry.platform.access.principals import Caller
+from registry.platform.access.separation import Act
+from registry.platform.database.handles import Write
+from registry.platform.kernel.errors import Conflict
+from registry.platform.kernel.geo import Location
+from registry.platform.kernel.ids import new_id
+from registry.platform.kernel.time import Window
+from registry.sharing.policy.approvals import (
+    WITHDRAWAL,
+    ApprovalAnswer,
+    DecisionStatus,
+    Verdict,
+    answerable,
+    decision_status,
+    refuse_ended,
+)
+from registry.sharing.policy.cedar import PolicySet
+from registry.sharing.policy.commands.recording import Decided, keep, lock_chain, record_answer
+from registry.sharing.policy.decisions import ApprovalNeeded, Decision
+from registry.sharing.policy.facts import Facts, Priority, ask_digest, decode_facts
+from registry.sharing.policy.queries.collecting import acting, collect_facts
+from registry.sharing.policy.queries.getting import decision_of, relations, request_of
+from registry.sharing.policy.rules import decide, worse
+from registry.sharing.policy.schemas import DecidedAt, RequestReference
+from registry.sharing.policy.tables import policy_approval
+
+_INSERT_APPROVAL = policy_approval.insert()
+
+# A loan continues after its request was withdrawn, so that its steps are not refused for that reason.
+REFUSALS: dict[DecidedAt, tuple[str, ...]] = {
+    "approve": ("decision_rejected", "decision_withdrawn", "decision_worsened"),
+    "reserve": ("decision_not_satisfied", "decision_rejected", "decision_withdrawn", "decision_worsened"),
+    "extend": ("decision_rejected", "decision_worsened"),
+    "dispatch": ("decision_not_satisfied", "decision_rejected", "decision_worsened"),
+}
+"""The codes with which `redecide` refuses each step."""
+
+
+async def decide_ask(
+    write: Write,
+    caller: Caller,
+    policies: PolicySet,
+    *,
+    asset_id: UUID,
+    quantity: int,
+    window: Window,
+    purpose: str,
+    priority: Priority,
+    requesting_agency_id: UUID,
+    place: Location | None = None,
+    request: RequestReference | None = None,
+) -> Decided:
+    """Decide an ask, record the decision and return it; a denial is recorded like any other decision.
+
+    It is the first of a new chain. `request` is the request line in which the agency asked. Raises NotFound for an
+    unknown asset.
+    """
+    found = await collect_facts(
+        write,
+        asset_id=asset_id,
+        quantity=quantity,
+        window=window,
+        purpose=purpose,
+        priority=priority,
+        requesting_agency_id=requesting_agency_id,
+        principal=acting(caller.principal),
+        action_at="request",
+        now=caller.now,
+        place=place,
+    )
+    decision = decide(found.facts, policies)
+    recorded = await keep(
+        write,
+        caller,
+        found.facts,
+        decision,
+        action_at="request",
+        root_id=None,
+        previous_id=None,
+        requested_at=caller.now,
+        request=request,
+    )
+    return Decided(
+        recorded=recorded,
+        decision_status=_decision_status(found.facts, decision, ()),
+        asset=found.asset,
+    )
+
+
+async def redecide(
+    write: Write,
+    caller: Caller,
+    policies: PolicySet,
+    row: Row[Any],
+    action_at: DecidedAt,
+    *,
+    window: Window | None = None,
+) -> Decided:
+    """Decide the ask of an earlier decision again on the current facts, and record it as the latest of the chain.
+
+    `row` is the earlier decision (`decision_row`). The ask and the person who asked are the same; a `window`, for an
+    extension, makes it another ask, to which approvals do not carry over. A refusal is not recorded, since the
+    transaction is rolled back: its outcome and reasons are in the problem. Raises what `REFUSALS` names: WrongStatus
+    for a decision that has ended; Conflict `decision_worsened` when the outcome is worse than before, and
+    `decision_not_satisfied` when the ask is denied or an approval is missing. Raises NotFound.
+    """
+    lent = action_at in ("extend", "dispatch")
+    # Locked, so that the asset is not edited between decision and loan.
+    still = row.asset_id if lent or action_at == "reserve" else None
+    before = await lock_chain(write, row.root_id, still)
+    current, status = before.status_at(row.id, lent=lent)
+    refuse_ended(status)
+    kept = decode_facts(row.facts)
+    asks_anew = window is not None and caller.agency_id == row.requesting_agency_id
+    found = await collect_facts(
+        write,
+        asset_id=row.asset_id,
+        quantity=row.quantity,
+        window=window or Window(start=row.starts_at, end=row.ends_at),
+        purpose=row.purpose,
+        priority=row.priority,
+        requesting_agency_id=row.requesting_agency_id,
+        principal=acting(caller.principal) if asks_anew else kept.principal,
+        action_at=action_at,
+        now=caller.now,
+        known_distance_km=kept.ask.distance_km,
+    )
+    decision = decide(found.facts, policies)
+    # A longer loan may need an additional approval, which is given by accepting the extension.
+    may_wait = window is not None and decision.outcome == "needs_approval"
+    if worse(decision.outcome, than=current.outcome) and not may_wait:
+        raise _refused("decision_worsened", f"This was {current.outcome} and is {decision.outcome} now", decision)
+    then = _decision_status(found.facts, decision, before.answers, lent=lent)
+    if action_at in ("reserve", "dispatch") and not then.satisfied:
+        lacking = "is denied" if decision.outcome == "denied" else "lacks an approval"
+        raise _refused("decision_not_satisfied", f"This {lacking}", decision, then.missing)
+    recorded = await keep(
+        write,
+        caller,
+        found.facts,
+        decision,
+        action_at=action_at,
+        root_id=row.root_id,
+        previous_id=before.links[-1].id,
+        requested_at=row.requested_at,
+        request=request_of(row),
+    )
+    return Decided(recorded=recorded, decision_status=then, asset=found.asset)
+
+
+def _decision_status(
+    facts: Facts, decision: Decision, given: Sequence[ApprovalAnswer], *, lent: bool = False
+) -> DecisionStatus:
+    """The status of a decision that was just made, as the latest of a chain with these answers."""
+    return decision_status(
+        decision, asked_by=facts.principal.sub, ask_digest=ask_digest(facts), answers=given, lent=lent
+    )
+
+
+async def answer_approvals(
+    write: Write, caller: Caller, row: Row[Any], verdict: Verdict, reason: str, *, lent: bool = False
+) -> DecisionStatus:
+    """Give or reject every missing approval that the caller's roles and side can give; returns the decision's status.
+
+    `row` is a decision that the caller may see (`visible_decision`). One rejection ends it. Answers are stored with the
+    latest decision on the same ask. Raises Forbidden (`own_request`, `not_the_approver`, and `separation_of_duties` for
+    who reserved what a longer loan is asked of), WrongStatus
+    (`decision_rejected`, `decision_withdrawn`, `nothing_to_approve`), Conflict `already_answered`.
+    """
+    permit(caller.principal, Action.REQUESTS_APPROVE, relations(caller.principal, row))
+    before = await lock_chain(write, row.root_id)
+    current, status = before.status_at(row.id, lent=lent)
+    needs = answerable(caller.principal, decision_of(current), status, asked_by=current.asked_by)
+    given = [
+        ApprovalAnswer(
+            decision_id=current.id,
+            policy_id=need.policy_id,
+            role=need.role,
+            side=need.side,
+            agency_id=need.agency_id,
+            ask_digest=current.ask_digest,
+            verdict=verdict,
+            reason=reason,
+            given_by=caller.principal.person,
+            given_at=caller.now,
+        )
+        for need in needs
+    ]
+    policy_ids = [need.policy_id for need in needs]
+    data: dict[str, object] = {"root_id": str(row.root_id), "policy_ids": policy_ids, "reason": reason}
+    if verdict == "approved":
+        data |= await separate(write, caller, Act.APPROVE, row.root_id)
+        keep_act(write, caller, Act.APPROVE, row.root_id)
+    await _store(write, given)
+    after = before.answered(given)
+    record_answer(write, caller, current, after.answers_to(current.id), f"decision.{verdict}", data)
+    _, then = after.status_at(row.id, lent=lent)
+    return then
+
+
+async def _store(write: Write, given: Sequence[ApprovalAnswer]) -> None:
+    await write.run(_INSERT_APPROVAL, [{"id": new_id(), **structs.asdict(answer)} for answer in given])
+
+
+async def revoke_decision(write: Write, caller: Caller, root_id: UUID, reason: str) -> None:
+    """Withdraw the ask: no loan can be made on any decision of the chain any more.
+
+    Has no effect when repeated. Used when the requesting side withdraws; the request checks whether the caller may.
+    Raises NotFound.
+    """
+    before = await lock_chain(write, root_id)
+    if any(answer.policy_id == WITHDRAWAL for answer in before.answers):
+        return
+    root = before.links[0]
+    withdrawal = ApprovalAnswer(
+        decision_id=root.id,
+        policy_id=WITHDRAWAL,
+        role="requester",
+        side="requesting",
+        agency_id=root.requesting_agency_id,
+        ask_digest=root.ask_digest,
+        verdict="rejected",
+        reason=reason,
+        given_by=caller.principal.person,
+        given_at=caller.now,
+    )
+    await _store(write, [withdrawal])
+    number = before.answered([withdrawal]).answers_to(root.id)
+    record_answer(write, caller, root, number, "decision.withdrawn", {"reason": reason})
+
+
+def _refused(code: str, what: str, decision: Decision, missing: tuple[ApprovalNeeded, ...] = ()) -> Conflict:
+    return Conflict(
+        f"{what}: {'; '.join(reason.reason for reason in decision.reasons)}",
+        code,
+        extra={
+            "outcome": decision.outcome,
+            "reasons": msgspec.to_builtins(decision.reasons),
+            "approvals_missing": msgspec.to_builtins(missing),
+        },
+    )

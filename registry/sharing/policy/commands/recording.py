@@ -1,0 +1,149 @@
+"""Storage of decisions: one row each with its complete input, linked in chains, and recorded in the ledger."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from msgspec import Struct
+from sqlalchemy.engine import Row
+
+from registry.platform.access.principals import Caller
+from registry.platform.database.handles import Write
+from registry.platform.kernel.errors import NotFound
+from registry.platform.kernel.ids import new_id
+from registry.platform.kernel.time import Window
+from registry.platform.ledger.commands import record
+from registry.resources.assets.queries.getting import AssetRow
+from registry.resources.assets.tables import asset
+from registry.sharing.policy.approvals import DecisionStatus
+from registry.sharing.policy.decisions import Decision, clause_relied_on
+from registry.sharing.policy.facts import Facts, ask_digest, facts_bytes
+from registry.sharing.policy.queries.getting import Chain, chain
+from registry.sharing.policy.schemas import DecidedAt, RecordedDecision, RequestReference
+from registry.sharing.policy.tables import policy_decision
+
+_INSERT = policy_decision.insert()
+_ELSEWHERE = ("category", "window", "request")
+_LOCK = (
+    sa.select(policy_decision.c.id)
+    .where(policy_decision.c.id == sa.bindparam("id", type_=policy_decision.c.id.type))
+    .with_for_update(key_share=True)
+)
+_LOCK_WITH_ASSET = _LOCK.join(asset, asset.c.id == sa.bindparam("asset_id", type_=asset.c.id.type))
+
+
+class Decided(Struct, kw_only=True, frozen=True):
+    """A recorded decision, its status, and the asset on which it was made."""
+
+    recorded: RecordedDecision
+    decision_status: DecisionStatus
+    asset: AssetRow
+
+
+async def lock_chain(write: Write, root_id: UUID, asset_id: UUID | None = None) -> Chain:
+    """Lock the chain, so that answers, withdrawals and new decisions happen one after another.
+
+    With `asset_id`, that asset is locked in the same statement, as `assets.commands.lock` does. The chain is read by
+    the next statement, which sees what the transaction it waited for has committed. Raises NotFound.
+    """
+    if asset_id is None:
+        locked = await write.fast(_LOCK, {"id": root_id})
+    else:
+        locked = await write.fast(_LOCK_WITH_ASSET, {"id": root_id, "asset_id": asset_id})
+    if not locked:
+        raise NotFound("decision")
+    return await chain(write, root_id)
+
+
+async def keep(
+    write: Write,
+    caller: Caller,
+    facts: Facts,
+    decision: Decision,
+    *,
+    action_at: DecidedAt,
+    root_id: UUID | None,
+    previous_id: UUID | None,
+    requested_at: datetime,
+    request: RequestReference | None,
+) -> RecordedDecision:
+    """Store a decision with its complete input, and record it in the ledger. `root_id` None begins a chain."""
+    decision_id = new_id()
+    tried = decision.agreement
+    kept = RecordedDecision(
+        id=decision_id,
+        root_id=root_id or decision_id,
+        previous_id=previous_id,
+        action_at=action_at,
+        outcome=decision.outcome,
+        asset_id=facts.asset.id,
+        category=facts.asset.category,
+        requesting_agency_id=facts.requesting.id,
+        assisting_agency_id=facts.assisting.id,
+        agreement_id=tried.agreement_id if tried else None,
+        agreement_version_id=tried.version_id if tried else None,
+        clause=clause_relied_on(decision),
+        request=request,
+        purpose=facts.ask.purpose,
+        priority=facts.ask.priority,
+        quantity=facts.ask.quantity,
+        window=Window(start=facts.ask.start, end=facts.ask.end),
+        requested_at=requested_at,
+        evaluated_at=facts.now,
+        decision=decision,
+    )
+    columns = {name: getattr(kept, name) for name in kept.__struct_fields__ if name not in _ELSEWHERE}
+    await write.run_fast(
+        _INSERT,
+        {
+            **columns,
+            "request_id": request.id if request else None,
+            "line_no": request.line_no if request else None,
+            "incident_number": request.incident_number if request else None,
+            "starts_at": facts.ask.start,
+            "ends_at": facts.ask.end,
+            "ask_digest": ask_digest(facts),
+            "input_digest": decision.input_digest,
+            "facts": facts_bytes(facts),
+            "policy_set_digest": decision.policy_set.digest,
+            "asked_by": facts.principal.sub,
+        },
+    )
+    record(
+        write,
+        caller,
+        "decision.made",
+        subject=("decision", kept.id, 1),
+        agencies=[kept.requesting_agency_id, kept.assisting_agency_id],
+        agreement_id=kept.agreement_id,
+        data={
+            "root_id": str(kept.root_id),
+            "action_at": action_at,
+            "outcome": decision.outcome,
+            "asset_id": str(kept.asset_id),
+            "policy_ids": [reason.policy_id for reason in decision.reasons],
+            "input_digest": decision.input_digest,
+            "policy_set_digest": decision.policy_set.digest,
+        },
+    )
+    return kept
+
+
+def record_answer(
+    write: Write, caller: Caller, row: Row[Any], number: int, event_type: str, data: Mapping[str, object]
+) -> None:
+    """Record an answer as the next version of the decision to which it was given; the decision itself is version 1.
+
+    `number` is the number of answers to that decision, including this one.
+    """
+    record(
+        write,
+        caller,
+        event_type,
+        subject=("decision", row.id, 1 + number),
+        agencies=[row.requesting_agency_id, row.assisting_agency_id],
+        agreement_id=row.agreement_id,
+        data=data,
+    )

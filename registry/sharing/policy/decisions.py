@@ -1,0 +1,140 @@
+"""The content of a decision: outcome, reasons, conditions, and what would change it."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from registry.platform.kernel.time import Instant
+
+Outcome = Literal["permitted", "needs_approval", "denied"]
+Side = Literal["assisting", "requesting"]
+Due = Literal["before_dispatch", "on_handover", "during", "on_return", "after_return"]
+ApprovalRole = Literal["coordinator", "approver", "legal", "agency_admin"]
+ReasonEffect = Literal["permit", "forbid", "condition", "no_ground", "evaluation_error"]
+
+PolicyId = Annotated[str, Meta(description="The policy's `@id`.", examples=["duration_over_limit"])]
+Citation = Annotated[
+    str | None,
+    Meta(description="Statute, directive or standard the policy rests on.", examples=["Fla. Stat. 23.1225"]),
+]
+Digest = Annotated[str, Meta(description="SHA-256 in lower-case hex.", pattern=r"\A[0-9a-f]{64}\Z")]
+
+
+class _Part(Struct, frozen=True):
+    """Base class of the parts of a decision."""
+
+
+class AgreementTried(_Part, kw_only=True, frozen=True):
+    """The agreement version on which a decision is based."""
+
+    agreement_id: UUID
+    number: Annotated[str, Meta(description="The agreement's number.", examples=["MA-2026-014"])]
+    version_id: UUID
+    version_no: Annotated[int, Meta(description="Version in force at the time of the decision.", examples=[3])]
+
+
+class AgreementAlternative(_Part, kw_only=True, frozen=True):
+    """Another agreement that was evaluated, with its outcome."""
+
+    agreement: AgreementTried
+    outcome: Outcome
+    approvals: Annotated[int, Meta(description="How many approvals it would have needed.", examples=[1])]
+
+
+class DecisionReason(_Part, kw_only=True, frozen=True):
+    """A policy or fact that led to the outcome."""
+
+    policy_id: PolicyId
+    layer: Annotated[
+        str,
+        Meta(
+            description="`baseline`, `jurisdiction/<state>`; `engine` if no policy spoke.",
+            examples=["baseline", "jurisdiction/ca"],
+        ),
+    ]
+    effect: Annotated[
+        ReasonEffect,
+        Meta(
+            description=(
+                "`permit`: a ground. `forbid`: a bar. `condition`: an approval it attached. "
+                "`no_ground`: nothing permits. `evaluation_error`: the policy could not be evaluated."
+            )
+        ),
+    ]
+    title: str
+    reason: Annotated[str, Meta(description="A sentence for a coordinator.")]
+    citation: Citation
+    clause: Annotated[
+        str | None,
+        Meta(description="Number of the agreement's provision that sets the term.", examples=["4.2"]),
+    ]
+
+
+class ApprovalNeeded(_Part, kw_only=True, frozen=True):
+    """An approval that must be given before the resource may be reserved."""
+
+    role: Annotated[ApprovalRole, Meta(description="Role that may give it.", examples=["approver"])]
+    side: Annotated[Side, Meta(description="Which agency's approval it is.", examples=["assisting"])]
+    agency_id: UUID
+    policy_id: PolicyId
+    reason: str
+
+
+class ObligationAttached(_Part, kw_only=True, frozen=True):
+    """An obligation that the loan brings with it."""
+
+    code: Annotated[str, Meta(description="Stable code.", examples=["condition_report"])]
+    title: str
+    due: Annotated[Due, Meta(description="When it must be met.", examples=["on_handover"])]
+    policy_id: PolicyId
+    citation: Citation
+
+
+class NearMiss(_Part, kw_only=True, frozen=True):
+    """How close a denied request came to being permitted under one agreement."""
+
+    agreement_id: Annotated[UUID | None, Meta(description="Null when there is no agreement between the two.")]
+    removed: Annotated[
+        tuple[str, ...],
+        Meta(description="Policies left out in this re-evaluation; empty for a missing ground."),
+    ]
+    outcome_then: Annotated[
+        Outcome | None,
+        Meta(
+            description="The outcome without them; null when it depends on terms nobody has agreed yet, or on a "
+            "restricted clause of an agreement that is not in force between the two."
+        ),
+    ]
+    explanation: Annotated[str, Meta(examples=["would be permitted up to 72 h (clause 4.2)"])]
+
+
+class PolicySetRef(_Part, kw_only=True, frozen=True):
+    """Which policies were evaluated."""
+
+    digest: Annotated[Digest, Meta(description="Of the shipped baseline and jurisdiction policies.")]
+    layers: Annotated[dict[str, str], Meta(description="Digest of each layer that could apply.")]
+
+
+class Decision(_Part, kw_only=True, frozen=True):
+    """The explained answer to one ask. The same facts and policies always give the same bytes."""
+
+    outcome: Outcome
+    agreement: Annotated[
+        AgreementTried | None, Meta(description="Decided under this one; null when there was none to try.")
+    ]
+    alternatives: Annotated[
+        tuple[AgreementAlternative, ...], Meta(description="The other agreements tried, best first.")
+    ]
+    reasons: Annotated[tuple[DecisionReason, ...], Meta(min_length=1, description="Never empty, whatever the outcome.")]
+    approvals: tuple[ApprovalNeeded, ...]
+    obligations: tuple[ObligationAttached, ...]
+    near_misses: Annotated[tuple[NearMiss, ...], Meta(description="Only for a denial.")]
+    policy_set: PolicySetRef
+    input_digest: Annotated[Digest, Meta(description="Of the canonical facts.")]
+    evaluated_at: Annotated[Instant, Meta(description="The frozen `now` of the facts.")]
+
+
+def clause_relied_on(decision: Decision) -> str | None:
+    """The number of the provision that permits the loan, where a ground names one."""
+    return next((each.clause for each in decision.reasons if each.effect == "permit" and each.clause), None)

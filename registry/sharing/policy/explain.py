@@ -1,0 +1,151 @@
+"""Near misses: what a denied request lacked, and within which limit it would have passed.
+
+A forbid overrides a permit, so that leaving one bar out changes the outcome only if it is the only one. So near misses
+are computed for each single bar and for all together; a test compares them with what Cedar decides without these bars.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from registry.platform.kernel.money import Money
+from registry.sharing.policy.annotations import Policy
+from registry.sharing.policy.decisions import NearMiss, Outcome
+from registry.sharing.policy.facts import AgreementFacts, Facts
+from registry.sharing.policy.trial import Evaluation
+
+MOST_SINGLE_REMOVALS = 16
+
+
+def near_misses(facts: Facts, trials: Sequence[Evaluation]) -> tuple[NearMiss, ...]:
+    """For each agreement, the missing ground, or its bars left out one at a time (at most 16 in all) and together."""
+    lacking: list[NearMiss] = []
+    singles: list[NearMiss] = []
+    together: list[NearMiss] = []
+    for trial in trials:
+        if trial.faults:
+            continue
+        if not trial.grounds:
+            lacking.append(_lacking(facts, trial))
+            continue
+        singles.extend(_without(facts, trial, (bar,)) for bar in trial.bars)
+        if len(trial.bars) > 1:
+            together.append(_without(facts, trial, trial.bars))
+    return (*lacking, *singles[:MOST_SINGLE_REMOVALS], *together)
+
+
+def _without(facts: Facts, trial: Evaluation, removed: tuple[Policy, ...]) -> NearMiss:
+    remaining = len(trial.bars) - len(removed)
+    outcome: Outcome = "denied" if remaining else trial.outcome_unbarred
+    said = " and ".join(bound_of(facts, trial.agreement, bar) for bar in removed)
+    if outcome == "denied":
+        others = "another bar remains" if remaining == 1 else f"{remaining} other bars remain"
+        explanation = f"would pass this bar {said}, but {others}"
+    elif outcome == "needs_approval":
+        explanation = f"would be permitted, once approved, {said}"
+    else:
+        explanation = f"would be permitted {said}"
+    return NearMiss(
+        agreement_id=trial.agreement.id if trial.agreement else None,
+        removed=tuple(bar.id for bar in removed),
+        outcome_then=outcome,
+        explanation=explanation,
+    )
+
+
+def _lacking(facts: Facts, trial: Evaluation) -> NearMiss:
+    agreement = trial.agreement
+    if agreement is None:
+        return NearMiss(
+            agreement_id=None,
+            removed=(),
+            outcome_then="denied" if trial.bars else None,
+            explanation=" and ".join(["there is no agreement between the two agencies", *_withheld(facts)]),
+        )
+    gaps = [*_gaps(facts, agreement), *_withheld(facts)]
+    return NearMiss(
+        agreement_id=agreement.id,
+        removed=(),
+        outcome_then=_outcome_with_ground(trial, agreement),
+        explanation=" and ".join(gaps) or f"agreement {agreement.number} is no ground for this loan",
+    )
+
+
+def _outcome_with_ground(trial: Evaluation, agreement: AgreementFacts) -> Outcome | None:
+    """The outcome if the agreement were a ground; None where its restricted clauses would show through it.
+
+    An agency that the agreement does not bind could otherwise find a bound by asking for one duration after another.
+    """
+    if agreement.restricted and not agreement.in_force:
+        return None
+    return "denied" if trial.bars else trial.outcome_unbarred
+
+
+def _gaps(facts: Facts, agreement: AgreementFacts) -> Iterator[str]:
+    if not agreement.in_force:
+        if agreement.effective_at > facts.now:
+            yield f"agreement {agreement.number} is in force only from {_day(agreement.effective_at)}"
+        elif agreement.covers_until is not None and agreement.covers_until <= facts.now:
+            yield f"agreement {agreement.number} was in force only until {_day(agreement.covers_until)}"
+        else:
+            yield f"agreement {agreement.number} is not in force between the two agencies"
+    if not agreement.covers_category:
+        yield f"agreement {agreement.number} does not cover {facts.asset.category}"
+    if not agreement.covers_direction:
+        yield f"under agreement {agreement.number} the owner does not assist the requesting agency"
+
+
+def _withheld(facts: Facts) -> Iterator[str]:
+    if facts.asset.sharing == "private":
+        yield "the asset is not shared with other agencies"
+
+
+def bound_of(facts: Facts, agreement: AgreementFacts | None, bar: Policy) -> str:
+    """The value that would satisfy the bar, from the term it names: "up to 72 h (clause 4.2)"; else the bar's title.
+
+    A bound goes only where its clause goes, and both sides' coordinators read a decision.
+    """
+    if agreement is None or bar.term is None:
+        return f"if “{bar.title}” did not apply"
+    clause = agreement.clauses.get(bar.term)
+    if bar.term in agreement.restricted:
+        return f"within a bound that restricted clause {clause} sets"
+    bound = _bound(facts, agreement, bar.term) or f"if “{bar.title}” did not apply"
+    return f"{bound} (clause {clause})" if clause else bound
+
+
+def _bound(facts: Facts, agreement: AgreementFacts, term: str) -> str | None:
+    match term, getattr(agreement.terms, term, None):
+        case "max_duration_hours", int(hours):
+            return f"up to {hours} h"
+        case "notice_hours", int(hours):
+            return f"if asked at least {hours} h ahead"
+        case "purposes", (_, *_) as purposes:
+            return f"for one of these purposes: {', '.join(sorted(set(purposes)))}"
+        case "least_priority", "emergency":
+            return "in an emergency"
+        case "least_priority", "urgent":
+            return "if urgent"
+        case "cost_ceiling_minor", int(ceiling):
+            most = Money.from_minor(ceiling, facts.ask.currency)
+            return f"at an estimated cost of at most {most.amount} {most.currency}"
+        case "max_quantity", int(quantity):
+            return f"for a quantity of at most {quantity}"
+        case "insurance_required", True:
+            return "with proof of current liability insurance"
+        case "covers_until", _ if agreement.covers_until is not None:
+            return f"if returned by {_day(agreement.covers_until)}, when agreement {agreement.number} ends"
+        case "certifications", _:
+            return _certified(facts)
+    return None
+
+
+def _certified(facts: Facts) -> str:
+    first = facts.asset.first_to_lapse()
+    if first is None or first.lapses_at is None:
+        return "with a current certification on file"
+    lapses = first.expires_on.isoformat() if first.expires_on else _day(first.lapses_at)
+    return f"if the {first.code} certification, which lapses {lapses}, covered the return date"
+
+
+def _day(at: datetime) -> str:
+    return at.strftime("%Y-%m-%d %H:%M UTC")

@@ -1,0 +1,264 @@
+"""The complete input of one policy evaluation, and its canonical bytes.
+
+Everything on which a decision may depend is included, even `now`, so that a stored input gives the same decision years
+later. Money is in minor units, distances in whole kilometres, durations in whole hours. There are no floats, because
+two machines may print a float differently, which would change the digest.
+"""
+
+import hashlib
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from registry.platform.kernel.canonical import canonical, canonical_digest
+
+ActionAt = Literal["request", "approve", "reserve", "extend", "dispatch", "what_if"]
+Priority = Literal["routine", "urgent", "emergency"]
+ServiceStatus = Literal["in_service", "out_of_service", "retired"]
+Sharing = Literal["private", "agreement", "network"]
+
+HOUR = timedelta(hours=1)
+
+
+class _Fact(Struct, frozen=True, forbid_unknown_fields=True):
+    """Base class of facts.
+
+    Unknown fields are refused, so that replaying facts with a field removed later fails visibly.
+    """
+
+
+class Ask(_Fact, kw_only=True, frozen=True):
+    """What is requested. `estimated_cost_minor` is computed by the registry, never taken from the requester."""
+
+    start: datetime
+    end: datetime
+    purpose: str
+    priority: Priority
+    quantity: int = 1
+    estimated_cost_minor: int | None = None
+    currency: str = "USD"
+    distance_km: int | None = None
+
+    def __post_init__(self) -> None:
+        _require_utc(self.start, self.end)
+
+    @property
+    def duration_hours(self) -> int:
+        """The length of the window in hours, rounded up: 72 h 30 min exceeds a limit of 72."""
+        return -((self.start - self.end) // HOUR)
+
+    def notice_hours(self, now: datetime) -> int:
+        """Full hours between `now` and the start; negative once the window has begun."""
+        return (self.start - now) // HOUR
+
+
+class PrincipalFacts(_Fact, kw_only=True, frozen=True):
+    """The acting principal; `sub` tells whether two asks are one person's (`Principal.person`)."""
+
+    sub: str
+    agency_id: UUID
+    roles: tuple[str, ...] = ()
+
+
+class AgencyFacts(_Fact, kw_only=True, frozen=True):
+    """One of the two agencies. `state` is the postal code; None for a federal agency or where it is unknown."""
+
+    id: UUID
+    state: str | None = None
+    kind: str
+    status: str
+
+
+class CertificationFacts(_Fact, kw_only=True, frozen=True):
+    """A certification of the asset.
+
+    `expires_on` is the last valid day, `expires_at` the instant at which that day ends in the issuer's time zone; None
+    in both means that it does not expire.
+    """
+
+    code: str
+    expires_on: date | None = None
+    expires_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        _require_utc(self.expires_at)
+
+    @property
+    def lapses_at(self) -> datetime | None:
+        """The first instant at which the certification is no longer valid.
+
+        A date without an instant ends at midnight UTC, which in every mainland zone is before local midnight: the error
+        is on the safe side.
+        """
+        if self.expires_at is not None or self.expires_on is None:
+            return self.expires_at
+        return datetime.combine(self.expires_on + timedelta(days=1), time(), UTC)
+
+
+class AssetFacts(_Fact, kw_only=True, frozen=True):
+    """The requested asset. `category_path` runs from the category through its ancestors to `any`."""
+
+    id: UUID
+    agency_id: UUID
+    category: str
+    category_path: tuple[str, ...]
+    type_level: int | None = None
+    service_status: ServiceStatus
+    sharing: Sharing
+    capacity: int = 1
+    funding: tuple[str, ...] = ()
+    certifications: tuple[CertificationFacts, ...] = ()
+    certification_required: bool = False
+    hourly_cost_minor: int | None = None
+
+    def first_to_lapse(self) -> CertificationFacts | None:
+        """The certification that determines how long the asset is certified; None when there is none on file.
+
+        Of several with one code the latest counts (it was renewed); of several codes the earliest to expire.
+        """
+        latest: dict[str, CertificationFacts] = {}
+        for certificate in self.certifications:
+            held = latest.get(certificate.code)
+            if held is None or _lapse_key(certificate) > _lapse_key(held):
+                latest[certificate.code] = certificate
+        return min(latest.values(), key=lambda c: (_lapse_key(c), c.code), default=None)
+
+
+class TermFacts(_Fact, kw_only=True, frozen=True):
+    """An agreement's machine-readable terms for these two agencies.
+
+    None means that the agreement sets no such limit; no purposes means any purpose. `requesting_insurance_current` None
+    means that no certificate is on file.
+    """
+
+    purposes: tuple[str, ...] = ()
+    least_priority: Priority = "routine"
+    max_duration_hours: int | None = None
+    notice_hours: int | None = None
+    cost_ceiling_minor: int | None = None
+    max_quantity: int | None = None
+    approval_required: bool = False
+    approval_over_hours: int | None = None
+    insurance_required: bool = False
+    requesting_insurance_current: bool | None = None
+    reimbursement_model: str = "silent"
+    liability: str = "silent"
+    recall_notice_hours: int | None = None
+
+
+class AgreementFacts(_Fact, kw_only=True, frozen=True):
+    """An agreement under which the loan may be permitted.
+
+    `in_force` is at `now`; `covers_direction` says that under it the assisting agency assists the requesting one;
+    `covers_until` is when the first party's window ends, None when both are without end; `clauses` maps a term's name
+    to the number of the provision that states it; `restricted` are the terms whose provision not everybody may read.
+    """
+
+    id: UUID
+    number: str
+    title: str
+    kind: str
+    version_id: UUID
+    version_no: int
+    in_force: bool
+    covers_category: bool
+    covers_direction: bool = True
+    covers_until: datetime | None = None
+    effective_at: datetime
+    terms: TermFacts
+    clauses: dict[str, str] = msgspec.field(default_factory=dict)
+    restricted: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _require_utc(self.covers_until, self.effective_at)
+
+
+class Facts(_Fact, kw_only=True, frozen=True):
+    """All facts for one decision.
+
+    `lent_out_quantity` is how many assets of the category the assisting agency has lent out.
+    """
+
+    now: datetime
+    action_at: ActionAt
+    ask: Ask
+    principal: PrincipalFacts
+    requesting: AgencyFacts
+    assisting: AgencyFacts
+    asset: AssetFacts
+    agreements: tuple[AgreementFacts, ...] = ()
+    lent_out_quantity: int = 0
+
+    def __post_init__(self) -> None:
+        _require_utc(self.now)
+
+
+NEVER = datetime.max.replace(tzinfo=UTC)
+_DECODER = msgspec.json.Decoder(Facts)
+
+
+def _lapse_key(certificate: CertificationFacts) -> datetime:
+    return certificate.lapses_at or NEVER
+
+
+def _require_utc(*instants: datetime | None) -> None:
+    """Raises ValueError for an instant not in UTC: equal facts with different offsets would have different digests."""
+    for instant in instants:
+        if instant is not None and instant.utcoffset() != timedelta(0):
+            raise ValueError("an instant among the facts must be in UTC")
+
+
+def facts_bytes(facts: Facts) -> bytes:
+    """Canonical JSON, with lists sorted whose order has no meaning."""
+    terms_sorted = (
+        msgspec.structs.replace(
+            a, terms=msgspec.structs.replace(a.terms, purposes=tuple(sorted(set(a.terms.purposes))))
+        )
+        for a in facts.agreements
+    )
+    asset = facts.asset
+    ordered = msgspec.structs.replace(
+        facts,
+        principal=msgspec.structs.replace(facts.principal, roles=tuple(sorted(set(facts.principal.roles)))),
+        asset=msgspec.structs.replace(
+            asset,
+            funding=tuple(sorted(set(asset.funding))),
+            certifications=tuple(sorted(asset.certifications, key=canonical)),
+        ),
+        agreements=tuple(sorted(terms_sorted, key=lambda a: (a.id.int, a.version_no))),
+    )
+    return canonical(ordered)
+
+
+def facts_digest(facts: Facts) -> str:
+    """SHA-256, in hex, of the canonical bytes."""
+    return hashlib.sha256(facts_bytes(facts)).hexdigest()
+
+
+def decode_facts(data: bytes) -> Facts:
+    """The inverse of `facts_bytes`. Raises msgspec.ValidationError for anything that is not facts."""
+    return _DECODER.decode(data)
+
+
+def ask_digest(facts: Facts) -> str:
+    """SHA-256, in hex, of only what was asked and between whom.
+
+    While it is unchanged, an approval carries over to later decisions, even if other facts (the time, the agreements,
+    the asset's state) have changed.
+    """
+    ask = facts.ask
+    asked = {
+        "asset": facts.asset.id,
+        "quantity": ask.quantity,
+        "start": ask.start,
+        "end": ask.end,
+        "purpose": ask.purpose,
+        "priority": ask.priority,
+        "distance_km": ask.distance_km,
+        "requesting": facts.requesting.id,
+        "assisting": facts.assisting.id,
+    }
+    return canonical_digest(asked)

@@ -1,0 +1,1 @@
+"""Queries about decisions, and collection of the facts for one."""

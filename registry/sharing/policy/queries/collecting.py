@@ -1,0 +1,226 @@
+"""Collects the facts of one decision from the database; decisions use no other data.
+
+A fact that the registry does not know is absent, and policies treat an absent fact as not satisfied: for example
+whether the requesting agency is insured (`requesting_insurance_current`), when no certificate is on file.
+"""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+import sqlalchemy as sa
+from msgspec import Struct
+
+from registry.agreements.instruments.queries.in_force import AgreementCandidate, candidates
+from registry.agreements.instruments.terms import Terms
+from registry.agreements.insurance.queries import insured
+from registry.directory.agencies.tables import agency
+from registry.platform.access.principals import Principal
+from registry.platform.database.handles import Read
+from registry.platform.kernel.errors import NotFound
+from registry.platform.kernel.geo import Location, distance_km, rounded_km
+from registry.platform.kernel.time import Window, day_starts_at
+from registry.resources.allocations.rules import AllocationStatus
+from registry.resources.allocations.tables import allocation
+from registry.resources.assets.queries.getting import FACTS, AssetRow, as_facts
+from registry.resources.assets.tables import asset
+from registry.sharing.policy.facts import (
+    ActionAt,
+    AgencyFacts,
+    AgreementFacts,
+    Ask,
+    AssetFacts,
+    CertificationFacts,
+    Facts,
+    PrincipalFacts,
+    Priority,
+    TermFacts,
+)
+
+# Larger than any limit, and still a number that Cedar and JSON parsers can represent.
+_LARGEST_COST = 2**53 - 1
+
+# Name of a term in the facts, as policies use it → name of the member of the agreement's terms.
+_TERM_OF = {"cost_ceiling": "cost_ceiling_minor", "reimbursement": "reimbursement_model"}
+
+_requesting, _assisting = agency.alias("requesting"), agency.alias("assisting")
+_lent, _lent_asset = allocation.alias("lent"), asset.alias("lent_asset")
+_LENT_OUT = (
+    sa.select(sa.func.coalesce(sa.func.sum(_lent.c.quantity), 0))
+    .select_from(_lent_asset.join(_lent, _lent.c.asset_id == _lent_asset.c.id))
+    .where(
+        _lent_asset.c.agency_id == asset.c.agency_id,
+        _lent_asset.c.category == asset.c.category,
+        _lent.c.status == AllocationStatus.OUT.value,
+    )
+    .correlate(asset)
+    .scalar_subquery()
+)
+_OF_SIDES = ("state", "kind", "status", "time_zone")
+_ASKED = (
+    FACTS.add_columns(
+        *(side.c[name].label(f"{side.name}_{name}") for side in (_requesting, _assisting) for name in _OF_SIDES),
+        _LENT_OUT.label("lent_out"),
+    )
+    .join(_assisting, _assisting.c.id == asset.c.agency_id)
+    .join(_requesting, _requesting.c.id == sa.bindparam("requesting_id", type_=agency.c.id.type))
+)
+"""An asset, the two agencies, and what the assisting one has lent out of that category."""
+
+
+class Gathered(Struct, kw_only=True, frozen=True):
+    """The facts, and the asset on which they are based."""
+
+    facts: Facts
+    asset: AssetRow
+
+
+def acting(principal: Principal) -> PrincipalFacts:
+    """The caller, as policies see it."""
+    return PrincipalFacts(
+        sub=principal.person,
+        agency_id=principal.agency_id,
+        roles=tuple(sorted(role.value for role in principal.roles)),
+    )
+
+
+async def collect_facts(
+    read: Read,
+    *,
+    asset_id: UUID,
+    quantity: int,
+    window: Window,
+    purpose: str,
+    priority: Priority,
+    requesting_agency_id: UUID,
+    principal: PrincipalFacts,
+    action_at: ActionAt,
+    now: datetime,
+    place: Location | None = None,
+    known_distance_km: int | None = None,
+) -> Gathered:
+    """All facts for a decision on this ask at `now`; read in the transaction if the decision is recorded.
+
+    The distance is from the asset's home to `place`; `known_distance_km` replaces it when the place is not stored. The
+    cost is begun hours × the asset's hourly rate × quantity; it is omitted without a rate, and when a limit in force is
+    in another currency and so cannot be compared. Visibility must be checked by the caller of this function. Raises
+    NotFound for an unknown asset.
+    """
+    asked = await read.fast(_ASKED, {"id": asset_id, "requesting_id": requesting_agency_id})
+    if not asked:
+        raise NotFound("asset")
+    found, row = asked[0], as_facts(asked[0])
+    tried = await candidates(read, requesting_agency_id, row.agency_id, row.category, now)
+    insurance_matters = any(candidate.terms.insurance_required for candidate in tried)
+    insurance = await insured(read, requesting_agency_id, window) if insurance_matters else None
+    ask = Ask(
+        start=window.start,
+        end=window.end,
+        purpose=purpose,
+        priority=priority,
+        quantity=quantity,
+        currency=row.currency,
+        distance_km=known_distance_km if place is None else _distance(row, place),
+    )
+    facts = Facts(
+        now=now,
+        action_at=action_at,
+        ask=msgspec.structs.replace(ask, estimated_cost_minor=_cost(row, ask, tried)),
+        principal=principal,
+        requesting=AgencyFacts(
+            id=requesting_agency_id,
+            state=found.requesting_state,
+            kind=found.requesting_kind,
+            status=found.requesting_status,
+        ),
+        assisting=AgencyFacts(
+            id=row.agency_id,
+            state=found.assisting_state,
+            kind=found.assisting_kind,
+            status=found.assisting_status,
+        ),
+        asset=AssetFacts(
+            id=asset_id,
+            agency_id=row.agency_id,
+            category=row.category,
+            category_path=row.category_path,
+            type_level=row.type_level,
+            service_status=row.service_status.value,
+            sharing=row.sharing.value,
+            capacity=row.capacity,
+            funding=row.funding,
+            certifications=_certifications(row, found.assisting_time_zone),
+            certification_required=row.certification_required,
+            hourly_cost_minor=row.hourly_rate_minor,
+        ),
+        agreements=tuple(_agreement(candidate, insurance) for candidate in tried),
+        lent_out_quantity=int(found.lent_out),
+    )
+    return Gathered(facts=facts, asset=row)
+
+
+def _distance(row: AssetRow, place: Location) -> int | None:
+    if row.latitude is None or row.longitude is None:
+        return None
+    return rounded_km(distance_km(row.latitude, row.longitude, place.latitude, place.longitude))
+
+
+def _cost(row: AssetRow, ask: Ask, tried: list[AgreementCandidate]) -> int | None:
+    ceilings = {c.terms.cost_ceiling.currency for c in tried if c.in_force and c.terms.cost_ceiling is not None}
+    if row.hourly_rate_minor is None or ceilings - {row.currency}:
+        return None
+    return min(ask.duration_hours * row.hourly_rate_minor * ask.quantity, _LARGEST_COST)
+
+
+def _certifications(row: AssetRow, time_zone: str | None) -> tuple[CertificationFacts, ...]:
+    """The certifications as facts; the last valid day ends in the assisting agency's time zone, where it is known."""
+    zone = ZoneInfo(time_zone) if time_zone else None
+    return tuple(
+        CertificationFacts(
+            code=stored.code,
+            expires_on=stored.expires_on,
+            expires_at=day_starts_at(stored.expires_on + timedelta(days=1), zone)
+            if stored.expires_on and zone
+            else None,
+        )
+        for stored in row.certifications
+    )
+
+
+def _agreement(candidate: AgreementCandidate, insurance: bool | None) -> AgreementFacts:
+    return AgreementFacts(
+        id=candidate.id,
+        number=candidate.number,
+        title=candidate.title,
+        kind=str(candidate.kind),
+        version_id=candidate.version_id,
+        version_no=candidate.version_no,
+        in_force=candidate.in_force,
+        covers_category=candidate.covers_category,
+        covers_direction=candidate.covers_direction,
+        covers_until=candidate.covers_until,
+        effective_at=candidate.effective_at,
+        terms=_terms(candidate.terms, insurance),
+        clauses={_TERM_OF.get(term, term): number for term, number in candidate.terms.clauses.items()},
+        restricted=tuple(sorted(_TERM_OF.get(term, term) for term in candidate.restricted_terms)),
+    )
+
+
+def _terms(terms: Terms, insurance: bool | None) -> TermFacts:
+    """A text that is silent on priority, approval or insurance asks for none; on who pays it stays silent."""
+    return TermFacts(
+        purposes=tuple(terms.purposes),
+        least_priority=terms.least_priority or "routine",
+        max_duration_hours=terms.max_duration_hours,
+        notice_hours=terms.notice_hours,
+        cost_ceiling_minor=terms.cost_ceiling.to_minor() if terms.cost_ceiling else None,
+        max_quantity=terms.max_quantity,
+        approval_required=bool(terms.approval_required),
+        approval_over_hours=terms.approval_over_hours,
+        insurance_required=bool(terms.insurance_required),
+        requesting_insurance_current=insurance if terms.insurance_required else None,
+        reimbursement_model=terms.reimbursement.model,
+        liability=terms.liability,
+        recall_notice_hours=terms.recall_notice_hours,
+    )

@@ -1,0 +1,173 @@
+"""Decisions in the API: the stored record, its status, what-if and replay."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from registry.agreements.instruments.schemas.words import AgreementReference
+from registry.directory.agencies.schemas import AgencyReference
+from registry.platform.http.paging import NewestFirst
+from registry.platform.kernel.actions import AllowedAction
+from registry.platform.kernel.geo import Location
+from registry.platform.kernel.money import Money
+from registry.platform.kernel.text import NAME_PATTERN, Code
+from registry.platform.kernel.time import Instant, Window
+from registry.resources.assets.schemas import AssetReference
+from registry.sharing.policy.approvals import Ended, Verdict
+from registry.sharing.policy.decisions import ApprovalNeeded, Decision, Outcome, PolicyId, Side
+from registry.sharing.policy.facts import Priority
+
+DecidedAt = Literal["request", "approve", "reserve", "extend", "dispatch"]
+Quantity = Annotated[int, Meta(ge=1, le=100_000)]
+
+
+IncidentNumber = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=60,
+        pattern=NAME_PATTERN,
+        description="The requesting agency's number; requests of one incident count as one activation.",
+        examples=["26-004711"],
+    ),
+]
+
+
+class RequestReference(Struct, kw_only=True, frozen=True):
+    """The request line that something answers."""
+
+    id: UUID
+    line_no: int
+    incident_number: Annotated[str | None, Meta(description="The requesting agency's, when it was decided.")]
+
+
+class RecordedDecision(Struct, kw_only=True, frozen=True):
+    """A decision as it was recorded, with the ask. It never changes; `status` says what became of it."""
+
+    id: UUID
+    root_id: Annotated[UUID, Meta(description="The first decision of the chain: one ask, decided again at each step.")]
+    previous_id: Annotated[UUID | None, Meta(description="The decision before it in the chain.")]
+    action_at: Annotated[DecidedAt, Meta(description="The step at which it was made.")]
+    outcome: Outcome
+    asset_id: UUID
+    category: Annotated[str, Meta(examples=["k9.narcotics"])]
+    requesting_agency_id: UUID
+    assisting_agency_id: UUID
+    agreement_id: UUID | None
+    agreement_version_id: UUID | None
+    clause: str | None
+    request: RequestReference | None
+    purpose: str
+    priority: Priority
+    quantity: int
+    window: Window
+    requested_at: Annotated[Instant, Meta(description="When the requesting agency asked.")]
+    evaluated_at: Instant
+    decision: Decision
+
+
+class DecisionSummary(Struct, kw_only=True, frozen=True):
+    """A recorded decision in a list."""
+
+    id: UUID
+    root_id: UUID
+    action_at: DecidedAt
+    outcome: Outcome
+    asset: AssetReference
+    requesting_agency: AgencyReference
+    assisting_agency: AgencyReference
+    agreement: Annotated[AgreementReference | None, Meta(description="Null when there was no agreement.")]
+    request: Annotated[RequestReference | None, Meta(description="The request line for which it was made.")]
+    purpose: str
+    priority: Priority
+    quantity: int
+    window: Window
+    evaluated_at: Instant
+
+
+class DecisionPage(Struct, kw_only=True, frozen=True):
+    """A page of decisions of the caller's agency on either side."""
+
+    items: list[DecisionSummary]
+    next_cursor: str | None
+
+
+class DecisionQuery(NewestFirst, kw_only=True, frozen=True):
+    """Filters of the decision list."""
+
+    outcome: Annotated[tuple[Outcome, ...], Meta(description="Any of these.")] = ()
+    asset_id: UUID | None = None
+    agreement_id: UUID | None = None
+    partner_id: Annotated[UUID | None, Meta(description="The agency on the other side.")] = None
+    evaluated_from: Annotated[Instant | None, Meta(description="Made at this instant or later.")] = None
+    evaluated_to: Annotated[Instant | None, Meta(description="Made before then.")] = None
+    root_id: Annotated[UUID | None, Meta(description="All decisions of one chain.")] = None
+
+
+class ApprovalGiven(Struct, kw_only=True, frozen=True):
+    """An answer that an agency has given to a needed approval."""
+
+    policy_id: PolicyId
+    role: str
+    side: Side
+    agency: AgencyReference
+    verdict: Verdict
+    reason: str
+    given_at: Instant
+
+
+class DecisionRecord(DecisionSummary, kw_only=True, frozen=True):
+    """A recorded decision and its current status."""
+
+    previous_id: Annotated[UUID | None, Meta(description="The decision before it in the chain.")]
+    category: Annotated[str, Meta(examples=["k9.narcotics"])]
+    requested_at: Annotated[Instant, Meta(description="When the requesting agency asked.")]
+    decision: Decision
+    current_id: Annotated[
+        UUID, Meta(description="The latest decision on the same ask; its approvals are the ones that count.")
+    ]
+    satisfied: Annotated[bool, Meta(description="Whether the asset may be reserved on it now.")]
+    ended: Annotated[Ended | None, Meta(description="Why it can never be satisfied again; null while it can.")]
+    approvals_given: list[ApprovalGiven]
+    approvals_missing: list[ApprovalNeeded]
+    allowed_actions: list[AllowedAction]
+
+
+class PolicyQuestion(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """A hypothetical ask of the caller's agency. Nothing of it is stored."""
+
+    asset_id: UUID
+    quantity: Quantity = 1
+    window: Window
+    purpose: Annotated[Code, Meta(description="Code of a purpose.", examples=["narcotics_investigation"])]
+    priority: Priority = "routine"
+    place: Annotated[Location | None, Meta(description="Where the asset is wanted.")] = None
+
+
+class PolicyAnswer(Struct, kw_only=True, frozen=True):
+    """What would be decided now."""
+
+    decision: Decision
+    estimated_cost: Annotated[
+        Money | None, Meta(description="Begun hours × hourly rate × quantity; null where the asset has no rate.")
+    ]
+    distance_km: Annotated[int | None, Meta(description="From the asset's home to the place, rounded up.")]
+
+
+class DecisionReplay(Struct, kw_only=True, frozen=True):
+    """A recorded decision beside the answer of the current policies to the same facts."""
+
+    same: Annotated[bool, Meta(description="Everything but the digests of the policies is equal.")]
+    policies_changed: Annotated[bool, Meta(description="Other policy texts apply today than did then.")]
+    then: Decision
+    now: Decision
+
+
+QUESTION_EXAMPLE = {
+    "asset_id": "01900000-0000-7000-8000-0000000000a1",
+    "window": {"start": "2026-07-04T18:00:00Z", "end": "2026-07-05T02:00:00Z"},
+    "purpose": "narcotics_investigation",
+    "priority": "routine",
+    "place": {"latitude": 44.98, "longitude": -93.27},
+}

@@ -1,0 +1,242 @@
+"""Runs the policy tests beside the policies, and reports the policies that they do not exercise.
+
+`tests/cast.yaml` under the policy root defines named agencies, principals, assets and agreements; every other file
+there lists cases that refer to them by name and give only what differs. A policy counts as covered when one case names
+it in its expectation and it decided there, and in another case that includes its layer it was not satisfied, or its law
+did not apply.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from uuid import UUID, uuid5
+
+import msgspec
+import yaml
+from msgspec import UNSET, Struct, UnsetType
+
+from registry.sharing.policy.cedar import PolicySet, load_policy_set
+from registry.sharing.policy.decisions import Decision, Outcome
+from registry.sharing.policy.facts import Facts
+from registry.sharing.policy.rules import best_first, decide
+from registry.sharing.policy.trial import evaluate_agreements
+
+_NAMES = UUID("8f0f0a3c-5d0e-5b5e-9a55-0b6d1f4a7c11")
+_Document = dict[str, object]
+
+
+class Cast(Struct, kw_only=True, forbid_unknown_fields=True):
+    """The named entities to which the cases refer. `facts` is the default case, from which every case differs."""
+
+    now: str
+    agencies: dict[str, _Document]
+    principals: dict[str, _Document]
+    assets: dict[str, _Document]
+    agreements: dict[str, _Document]
+    facts: _Document
+
+
+class Expectation(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """The expected decision.
+
+    `policies` is exactly the set of policy ids among the reasons; `obligations`, when given, exactly the ids of the
+    policies that attached one; `agreement` the name of the agreement under which it was decided.
+    """
+
+    outcome: Outcome
+    policies: tuple[str, ...]
+    obligations: tuple[str, ...] | UnsetType = UNSET
+    approvals: tuple[str, ...] | UnsetType = UNSET
+    agreement: str | UnsetType = UNSET
+    near_miss: str | UnsetType = UNSET
+
+
+class Case(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """One case: a description, the differences from the default `facts`, and the expectation."""
+
+    name: str
+    given: _Document = msgspec.field(default_factory=dict)
+    expect: Expectation
+
+
+class CaseFailure(Struct, kw_only=True, frozen=True):
+    """A case whose decision was not as expected."""
+
+    file: str
+    name: str
+    detail: str
+
+
+class PolicyCoverage(Struct, kw_only=True, frozen=True):
+    """In how many cases a policy decided as expected, and in how many it was not satisfied or did not apply."""
+
+    policy_id: str
+    layer: str
+    determining: int
+    not_satisfied: int
+
+    @property
+    def is_complete(self) -> bool:
+        return self.determining > 0 and self.not_satisfied > 0
+
+
+class PolicyTestReport(Struct, kw_only=True, frozen=True):
+    """The result of a run of all cases."""
+
+    cases: int
+    failures: tuple[CaseFailure, ...]
+    coverage: tuple[PolicyCoverage, ...]
+
+    @property
+    def uncovered(self) -> tuple[PolicyCoverage, ...]:
+        return tuple(c for c in self.coverage if not c.is_complete)
+
+    @property
+    def coverage_percent(self) -> int:
+        """The share of fully covered policies, rounded down so that 100 means all of them."""
+        return 100 * (len(self.coverage) - len(self.uncovered)) // max(len(self.coverage), 1)
+
+    @property
+    def is_green(self) -> bool:
+        return self.cases > 0 and not self.failures and not self.uncovered
+
+
+def run_policy_tests(root: Path) -> PolicyTestReport:
+    """Load the policy set under `root`, those that are off by default included, and run its cases.
+
+    Raises PolicySetError when the set cannot be loaded, msgspec.ValidationError when a case cannot be read.
+    """
+    policies = load_policy_set(root, on=load_policy_set(root).off)
+    failures: list[CaseFailure] = []
+    determining: dict[str, int] = {}
+    not_satisfied: dict[str, int] = {}
+    cases = list(read_cases(root))
+    for file, case, facts in cases:
+        decision = decide(facts, policies)
+        failures.extend(CaseFailure(file=file, name=case.name, detail=detail) for detail in mismatches(case, decision))
+        for policy_id in _determining(case, decision):
+            determining[policy_id] = determining.get(policy_id, 0) + 1
+        for policy_id in _not_satisfied(facts, policies):
+            not_satisfied[policy_id] = not_satisfied.get(policy_id, 0) + 1
+    coverage = (
+        PolicyCoverage(
+            policy_id=policy.id,
+            layer=policy.layer,
+            determining=determining.get(policy.id, 0),
+            not_satisfied=not_satisfied.get(policy.id, 0),
+        )
+        for policy in policies.policies
+    )
+    return PolicyTestReport(cases=len(cases), failures=tuple(failures), coverage=tuple(coverage))
+
+
+def read_cases(root: Path) -> Iterator[tuple[str, Case, Facts]]:
+    """Every case with its facts, in file and document order."""
+    cast = read_cast(root)
+    for path in sorted((root / "tests").glob("*.yaml")):
+        if path.name != "cast.yaml":
+            for case in msgspec.convert(_yaml(path), list[Case]):
+                yield path.name, case, build_facts(cast, case.given)
+
+
+def read_cast(root: Path) -> Cast:
+    """The cast of the policy tests under `root`."""
+    return msgspec.convert(_yaml(root / "tests" / "cast.yaml"), Cast)
+
+
+def build_facts(cast: Cast, given: Mapping[str, object]) -> Facts:
+    """The default facts, changed by `given`: a name selects an entity, a mapping with `like` also changes it."""
+    document: _Document = {"now": cast.now, **_merged(cast.facts, given)}
+    asset = _member(cast.assets, document["asset"])
+    document["requesting"] = _member(cast.agencies, document["requesting"])
+    document["assisting"] = _member(cast.agencies, document.get("assisting", asset["agency_id"]))
+    principal = _member(cast.principals, document["principal"])
+    document["principal"] = {key: value for key, value in principal.items() if key != "id"}
+    document["asset"] = asset
+    listed = document["agreements"]
+    document["agreements"] = [_member(cast.agreements, a) for a in (listed if isinstance(listed, list) else [listed])]
+    resolved = _with_ids(document)
+    return msgspec.convert(resolved, Facts)
+
+
+def mismatches(case: Case, decision: Decision) -> list[str]:
+    """The differences from the expectation, in words; empty when there are none."""
+    expect = case.expect
+    seen: list[tuple[str, object, object]] = [
+        ("outcome", expect.outcome, decision.outcome),
+        ("policies", sorted(expect.policies), sorted(r.policy_id for r in decision.reasons)),
+    ]
+    if expect.obligations is not UNSET:
+        seen.append(("obligations", sorted(expect.obligations), sorted(o.policy_id for o in decision.obligations)))
+    if expect.approvals is not UNSET:
+        seen.append(("approvals", sorted(expect.approvals), sorted(f"{a.role}@{a.side}" for a in decision.approvals)))
+    if expect.agreement is not UNSET:
+        under = decision.agreement.agreement_id if decision.agreement else None
+        seen.append(("agreement", id_of(expect.agreement), under))
+    wrong = [f"{what}: expected {expected}, got {got}" for what, expected, got in seen if expected != got]
+    if expect.near_miss is not UNSET and expect.near_miss not in (n.explanation for n in decision.near_misses):
+        told = [n.explanation for n in decision.near_misses]
+        wrong.append(f"near_miss: expected {expect.near_miss!r} among {told}")
+    return wrong
+
+
+def id_of(name: str) -> UUID:
+    """The id for a name of the cast."""
+    return uuid5(_NAMES, name)
+
+
+def _determining(case: Case, decision: Decision) -> set[str]:
+    decided = {r.policy_id for r in decision.reasons} & set(case.expect.policies)
+    if case.expect.obligations is not UNSET:
+        decided |= {o.policy_id for o in decision.obligations} & set(case.expect.obligations)
+    return decided
+
+
+def _not_satisfied(facts: Facts, policies: PolicySet) -> set[str]:
+    trial = best_first(evaluate_agreements([facts], policies)[0])[0]
+    satisfied = {p.key for p in (*trial.grounds, *trial.bars, *trial.conditions)}
+    return {*trial.selection.left, *(p.id for key, p in trial.selection.policies.items() if key not in satisfied)}
+
+
+def _member(members: Mapping[str, _Document], wanted: object) -> _Document:
+    """A named entity, or one like it with changes. Raises KeyError for a name that is not in the cast."""
+    if isinstance(wanted, dict):
+        changes = {key: value for key, value in wanted.items() if key != "like"}
+        return _merged(_member(members, wanted["like"]), changes)
+    name = str(wanted)
+    return {"id": name, **members[name]}
+
+
+def _merged(base: Mapping[str, object], changes: Mapping[str, object]) -> _Document:
+    merged = dict(base)
+    for key, value in changes.items():
+        held = merged.get(key)
+        nested = isinstance(held, dict) and isinstance(value, dict) and "like" not in value
+        merged[key] = _merged(held, value) if nested else value  # type: ignore[arg-type]  # `nested` says both are
+    return merged
+
+
+def _with_ids(node: object, key: str = "") -> object:
+    """The document with names replaced by ids where the facts need ids."""
+    if isinstance(node, dict):
+        return {name: _with_ids(value, name) for name, value in node.items()}
+    if isinstance(node, list):
+        return [_with_ids(item) for item in node]
+    if (key == "id" or key.endswith("_id")) and isinstance(node, str):
+        return id_of(node)
+    return node
+
+
+class _Loader(yaml.SafeLoader):
+    """A YAML loader that leaves times as text, so that facts decode them as in a stored input."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def _yaml(path: Path) -> object:
+    with path.open(encoding="utf-8") as file:
+        document: object = yaml.load(file, _Loader)  # noqa: S506  # a SafeLoader, see above
+    return document

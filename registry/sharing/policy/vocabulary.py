@@ -1,0 +1,150 @@
+"""Converts facts to the Cedar entities and requests that `policies/schema.cedarschema` describes.
+
+Instants are Cedar's `datetime`. Durations are whole hours and money is minor units, each with the unit in its name:
+Cedar parses a `duration` or `decimal` in 8 µs and a number in 1 µs, and a decision contains a dozen of them. For the
+same reason, attributes that no policy of the selection reads are not sent.
+"""
+
+from datetime import UTC, datetime
+
+import cedarpy
+import msgspec
+
+from registry.sharing.policy.cedar import Selection
+from registry.sharing.policy.facts import AgencyFacts, AgreementFacts, Facts
+
+_Attributes = dict[str, object]
+
+# The expiry of a certification without one: later than any window that the registry accepts.
+_NEVER_LAPSES = datetime(9999, 12, 31, tzinfo=UTC)
+
+# Where two agencies have no agreement, the policies on other facts are still evaluated.
+_NO_AGREEMENT: _Attributes = {
+    "id": "",
+    "kind": "none",
+    "in_force": False,
+    "covers_category": False,
+    "covers_direction": False,
+    "purposes": (),
+    "least_priority": "routine",
+    "approval_required": False,
+    "insurance_required": False,
+    "reimbursement_model": "none",
+    "liability": "none",
+}
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Scene:
+    """Entities and requests for one batch of evaluations with one selection.
+
+    Equal entities are sent once, so that a page of assets shares its principal, its ask and its agreements.
+    """
+
+    def __init__(self, selection: Selection) -> None:
+        self._reads = selection.reads
+        self._categories = selection.categories
+        self._references: dict[bytes, dict[str, str]] = {}
+        self._entities: list[_Attributes] = []
+        self.requests: list[_Attributes] = []
+
+    def ask(self, facts: Facts, agreement: AgreementFacts | None) -> None:
+        """Add the request for these facts under this agreement."""
+        reads = self._reads
+        context: _Attributes = {
+            "estimated_cost_minor": facts.ask.estimated_cost_minor,
+            "distance_km": facts.ask.distance_km,
+            "lent_out_quantity": facts.lent_out_quantity,
+        }
+        context = {name: value for name, value in context.items() if value is not None and name in reads}
+        context["ask"] = {"__entity": self._entity("Ask", self._asked(facts))}
+        context["agreement"] = {"__entity": self._entity("Agreement", _agreement(agreement))}
+        request: _Attributes = {
+            "action": {"type": "Action", "id": "borrow"},
+            "principal": self._entity(
+                "Principal",
+                {"agency_id": str(facts.principal.agency_id), "roles": facts.principal.roles},
+            ),
+            "resource": self._entity("Asset", self._asset(facts), facts.asset.category_path),
+            "context": _encode(context).decode(),
+        }
+        self.requests.append(request)
+
+    def entities(self) -> cedarpy.Entities:
+        """The entities of all requests so far. Raises ValueError when Cedar does not accept them."""
+        return cedarpy.Entities.from_json_str(_encode(self._entities).decode())
+
+    def _entity(self, kind: str, attributes: _Attributes, categories: tuple[str, ...] = ()) -> dict[str, str]:
+        """A reference to the entity with these attributes, which is added if it is new."""
+        reads = self._reads
+        sent = {name: value for name, value in attributes.items() if value is not None and name in reads}
+        parents = [{"type": "Category", "id": name} for name in categories if name in self._categories]
+        content = _encode((kind, sent, parents))
+        reference = self._references.get(content)
+        if reference is None:
+            reference = {"type": kind, "id": str(len(self._entities))}
+            self._references[content] = reference
+            self._entities.append({"uid": reference, "attrs": sent, "parents": parents})
+        return reference
+
+    def _asked(self, facts: Facts) -> _Attributes:
+        ask = facts.ask
+        return {
+            "now": _instant(facts.now),
+            "start": _instant(ask.start),
+            "end": _instant(ask.end),
+            "duration_hours": ask.duration_hours,
+            "notice_hours": ask.notice_hours(facts.now),
+            "purpose": ask.purpose,
+            "priority": ask.priority,
+            "quantity": ask.quantity,
+            "action_at": facts.action_at,
+            "requesting": self._agency(facts.requesting),
+        }
+
+    def _asset(self, facts: Facts) -> _Attributes:
+        asset = facts.asset
+        first = asset.first_to_lapse()
+        return {
+            "id": str(asset.id),
+            "owner": self._agency(facts.assisting),
+            "owner_id": str(asset.agency_id),
+            "category": asset.category,
+            "type_level": asset.type_level,
+            "service_status": asset.service_status,
+            "sharing": asset.sharing,
+            "capacity": asset.capacity,
+            "funding": asset.funding,
+            "certification_required": asset.certification_required,
+            "certified_until": _instant(first.lapses_at or _NEVER_LAPSES) if first else None,
+            "hourly_cost_minor": asset.hourly_cost_minor,
+        }
+
+    def _agency(self, agency: AgencyFacts) -> _Attributes:
+        record: _Attributes = {
+            "id": str(agency.id),
+            "state": agency.state,
+            "kind": agency.kind,
+            "status": agency.status,
+        }
+        return {name: value for name, value in record.items() if value is not None and name in self._reads}
+
+
+def _agreement(agreement: AgreementFacts | None) -> _Attributes:
+    if agreement is None:
+        return _NO_AGREEMENT
+    return {
+        **msgspec.structs.asdict(agreement.terms),
+        "id": str(agreement.id),
+        "kind": agreement.kind,
+        "in_force": agreement.in_force,
+        "covers_category": agreement.covers_category,
+        "covers_direction": agreement.covers_direction,
+        "covers_until": _instant(agreement.covers_until) if agreement.covers_until else None,
+        "effective_at": _instant(agreement.effective_at),
+    }
+
+
+def _instant(at: datetime) -> _Attributes:
+    return {"__extn": {"fn": "datetime", "arg": at.isoformat(timespec="milliseconds")[:-6] + "Z"}}

@@ -1,0 +1,1 @@
+"""Requests and their lines, from the draft until they are filled or withdrawn."""

@@ -1,0 +1,321 @@
+"""Commands on requests: drafting, submission, approval, withdrawal and closing.
+
+A request is locked first, then the chains of its decisions in the order of its lines. Loans lock only the chain that
+they answer; so whether a loan was made meanwhile is checked after a chain was withdrawn, never before.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from msgspec import UNSET
+from sqlalchemy.engine import Row
+
+from registry.directory.taxonomy.queries import check_purpose
+from registry.platform.access.permissions import Action, permit
+from registry.platform.access.principals import Caller
+from registry.platform.database.handles import Write
+from registry.platform.kernel.errors import Forbidden, NotFound, RuleBroken, WrongStatus
+from registry.platform.kernel.ids import new_id
+from registry.platform.kernel.text import folded
+from registry.platform.kernel.time import Window
+from registry.platform.kernel.versions import Expected, check_version
+from registry.platform.ledger.commands import changes, record
+from registry.sharing.policy.approvals import Verdict
+from registry.sharing.policy.cedar import PolicySet
+from registry.sharing.policy.commands.deciding import answer_approvals, decide_ask, redecide, revoke_decision
+from registry.sharing.policy.decisions import ApprovalNeeded, Outcome
+from registry.sharing.policy.queries.getting import visible_decision
+from registry.sharing.policy.schemas import RequestReference
+from registry.sharing.requests.commands.lines import (
+    check_lines,
+    edited,
+    insert_lines,
+    place_of,
+    record_for_agencies,
+    replace_lines,
+    stored_statuses,
+    update_line,
+    withdraw_line,
+)
+from registry.sharing.requests.queries.getting import answerable, as_request, asks, get_request, request_rows, side_of
+from registry.sharing.requests.rules import (
+    EDITABLE,
+    OPEN,
+    LineAction,
+    LineStatus,
+    RequestAction,
+    RequestStatus,
+    advance,
+    advance_line,
+    follow_lines,
+    void_approvals_on,
+)
+from registry.sharing.requests.schemas import NewRequest, RequestPatch, ResourceRequest
+from registry.sharing.requests.tables import request
+
+_INSERT = request.insert()
+_ID = sa.bindparam("request", type_=request.c.id.type)
+_UPDATE = request.update().where(request.c.id == _ID).values(version=request.c.version + 1)
+_LOCK = sa.select(request.c.id).where(request.c.id == _ID).with_for_update(key_share=True)
+
+_DECIDED_AS: dict[Outcome, LineAction] = {
+    "permitted": LineAction.PERMIT,
+    "needs_approval": LineAction.REQUIRE_APPROVAL,
+    "denied": LineAction.DENY,
+}
+_WORDS = ("purpose", "priority", "incident_number", "summary")
+_REVISED = "The requesting agency revised its request."
+
+
+async def create_request(write: Write, caller: Caller, new: NewRequest) -> ResourceRequest:
+    """Draft a request of the caller's agency.
+
+    Raises RuleBroken for an unknown purpose and for a line that cannot be requested (see `check_lines`).
+    """
+    permit(caller.principal, Action.REQUESTS_CREATE, ["own"])
+    await write.once()
+    await check_purpose(write, new.purpose)
+    lines = await check_lines(write, caller, new.lines)
+    request_id = new_id()
+    await write.run(
+        _INSERT,
+        {
+            "id": request_id,
+            "requesting_agency_id": caller.agency_id,
+            "status": RequestStatus.DRAFT,
+            **{name: getattr(new, name) for name in _WORDS},
+            "search_text": folded(new.summary, new.incident_number),
+            "asked_by": caller.principal.person,
+            "version": 1,
+            "created_at": caller.now,
+            "updated_at": caller.now,
+        },
+    )
+    await insert_lines(write, request_id, lines)
+    record(
+        write,
+        caller,
+        "request.created",
+        subject=("request", request_id, 1),
+        agencies=[caller.agency_id],
+        data={"purpose": new.purpose, "priority": new.priority},
+    )
+    return await get_request(write, caller.principal, request_id, caller.now)
+
+
+async def update_request(
+    write: Write, caller: Caller, request_id: UUID, patch: RequestPatch, expected: Expected
+) -> ResourceRequest:
+    """Edit a draft, or revise a submitted request, whose lines are withdrawn and decided again on the next submission.
+
+    A change only of summary or notes keeps decisions and approvals. Raises StaleVersion, PreconditionMissing,
+    WrongStatus once a loan answers a line or the request has ended, RuleBroken as `create_request`.
+    """
+    rows = await _locked(write, caller, request_id)
+    row, status, stored = rows[0], RequestStatus(rows[0].status), RequestStatus(rows[0].stored)
+    permit(caller.principal, Action.REQUESTS_UPDATE, [side_of(row, caller.principal)])
+    check_version(expected, row.version, required=True)
+    given = {name: value for name in _WORDS if (value := getattr(patch, name)) is not UNSET}
+    changed = changes({name: row._mapping[name] for name in given}, given)
+    if "summary" in changed:
+        changed["summary"] = {"changed": True}  # free text may name people, which the ledger must not contain
+    if "purpose" in changed:
+        await check_purpose(write, given["purpose"])
+    open_rows = [each for each in rows if each.stored_status in OPEN]
+    lines = [] if patch.lines is UNSET else await check_lines(write, caller, patch.lines)
+    if lines:
+        changed |= edited(open_rows, lines)
+    if not changed:
+        return as_request(rows, caller.principal, caller.now)
+    if status not in EDITABLE:
+        raise WrongStatus(f"A request that is {status} cannot be edited.")
+    if status is not RequestStatus.DRAFT and void_approvals_on(changed):
+        stored = advance(status, RequestAction.REVISE)
+    if "lines" in changed:
+        await replace_lines(write, caller, rows, lines, _REVISED)
+    elif "note" in changed:
+        for each, line in zip(open_rows, lines, strict=True):
+            await update_line(write, each.line_id, note=line.new.note)
+    if "lines" not in changed and void_approvals_on(changed):
+        for each in open_rows:
+            if each.stored_status != LineStatus.DRAFT:
+                await withdraw_line(write, caller, each, LineAction.REVISE, _REVISED)
+    values = {name: given[name] for name in given if name in changed}
+    if {"summary", "incident_number"} & values.keys():
+        said = {name: values.get(name, row._mapping[name]) for name in ("summary", "incident_number")}
+        values["search_text"] = folded(said["summary"], said["incident_number"])
+    await _change(write, caller, row, status=stored, **values)
+    touched = {each.assisting_agency_id: () for each in rows if each.line_submitted_at is not None}
+    record_for_agencies(write, caller, "request.updated", row, touched, changed)
+    return await get_request(write, caller.principal, request_id, caller.now)
+
+
+async def submit_request(
+    write: Write, caller: Caller, policies: PolicySet, request_id: UUID, expected: Expected = None
+) -> ResourceRequest:
+    """Submit: each line that has no decision yet is decided separately; a denial is a valid result.
+
+    Raises WrongStatus when there is nothing to submit, RuleBroken for a line whose time is over.
+    """
+    rows = await _locked(write, caller, request_id)
+    row = rows[0]
+    permit(caller.principal, Action.REQUESTS_UPDATE, [side_of(row, caller.principal)])
+    await write.once()
+    check_version(expected, row.version)
+    advance(RequestStatus(row.status), RequestAction.SUBMIT)
+    asked = [each for each in rows if each.stored_status == LineStatus.DRAFT]
+    for each in asked:
+        if each.ends_at <= caller.now:
+            raise RuleBroken(f"The time requested in line {each.no} is over.", "window_over")
+    touched: dict[UUID, list[dict[str, object]]] = defaultdict(list)
+    for each in asked:
+        made = await decide_ask(
+            write,
+            caller,
+            policies,
+            asset_id=each.asset_id,
+            quantity=each.quantity,
+            window=Window(start=each.starts_at, end=each.ends_at),
+            purpose=row.purpose,
+            priority=row.priority,
+            requesting_agency_id=row.requesting_agency_id,
+            place=place_of(each),
+            request=RequestReference(id=row.id, line_no=each.no, incident_number=row.incident_number),
+        )
+        after = advance_line(LineStatus.DRAFT, _DECIDED_AS[made.recorded.outcome])
+        await update_line(
+            write,
+            each.line_id,
+            status=after,
+            decision_id=made.recorded.root_id,
+            submitted_at=caller.now,
+            decided_at=None if after is LineStatus.NEEDS_APPROVAL else caller.now,
+            awaited=_awaited(made.decision_status.missing),
+        )
+        touched[each.assisting_agency_id].append(_fact(each, after, made.recorded.id))
+    await _change(write, caller, row, submitted_at=caller.now)
+    record_for_agencies(
+        write, caller, "request.submitted", row, touched, {"purpose": row.purpose, "priority": row.priority}
+    )
+    return await get_request(write, caller.principal, request_id, caller.now)
+
+
+async def answer_request(
+    write: Write,
+    caller: Caller,
+    policies: PolicySet,
+    request_id: UUID,
+    verdict: Verdict,
+    reason: str,
+    expected: Expected = None,
+) -> ResourceRequest:
+    """Approve or reject, for the caller's own side, every line that waits for an approval which the caller can give.
+
+    An approval decides again, because an agreement may have been suspended since. Raises Forbidden for the person who
+    asked, WrongStatus `nothing_to_approve`, Conflict `decision_worsened`.
+    """
+    rows = await _locked(write, caller, request_id)
+    row = rows[0]
+    permit(caller.principal, Action.REQUESTS_APPROVE, [side_of(row, caller.principal)])
+    if asks(rows, caller.principal):
+        raise Forbidden("You asked for this yourself; somebody else has to approve it.", "own_request")
+    await write.once()
+    check_version(expected, row.version)
+    mine = answerable(rows, caller.principal, caller.now)
+    if not mine:
+        raise WrongStatus("No line of this request waits for your approval.", "nothing_to_approve")
+    touched: dict[UUID, list[dict[str, object]]] = defaultdict(list)
+    for each in mine:
+        after, decision_id, missing = LineStatus.NEEDS_APPROVAL, each.latest_id, tuple[ApprovalNeeded, ...]()
+        decision = await visible_decision(write, caller.principal, decision_id)
+        await answer_approvals(write, caller, decision, verdict, reason)
+        if verdict == "rejected":
+            after = advance_line(after, LineAction.REJECT)
+        else:
+            made = await redecide(write, caller, policies, decision, "approve")
+            decision_id, missing = made.recorded.id, made.decision_status.missing
+            after = advance_line(after, LineAction.APPROVE) if made.decision_status.satisfied else after
+        settled = {} if after is LineStatus.NEEDS_APPROVAL else {"decided_at": caller.now}
+        await update_line(write, each.line_id, status=after, awaited=_awaited(missing), **settled)
+        touched[each.assisting_agency_id].append(_fact(each, after, decision_id))
+    await _change(write, caller, row)
+    record_for_agencies(write, caller, f"request.{verdict}", row, touched, {"reason": reason})
+    return await get_request(write, caller.principal, request_id, caller.now)
+
+
+async def withdraw_request(
+    write: Write, caller: Caller, request_id: UUID, reason: str, expected: Expected = None
+) -> ResourceRequest:
+    """Withdraw the whole request; nothing can be reserved on it any more.
+
+    Raises WrongStatus once a line is reserved.
+    """
+    rows = await _locked(write, caller, request_id)
+    permit(caller.principal, Action.REQUESTS_UPDATE, [side_of(rows[0], caller.principal)])
+    return await _end(write, caller, rows, RequestAction.WITHDRAW, reason, expected)
+
+
+async def close_request(
+    write: Write, caller: Caller, request_id: UUID, reason: str, expected: Expected = None
+) -> ResourceRequest:
+    """Close a request that would otherwise stay open, as an approver of the requesting side; its loans continue."""
+    rows = await _locked(write, caller, request_id)
+    side = side_of(rows[0], caller.principal)
+    permit(caller.principal, Action.REQUESTS_APPROVE, [side])
+    if side != "requesting":
+        raise Forbidden("A request is closed by the requesting agency; yours is not.")
+    return await _end(write, caller, rows, RequestAction.CLOSE_MANUALLY, reason, expected)
+
+
+async def _end(
+    write: Write, caller: Caller, rows: Sequence[Row[Any]], action: RequestAction, reason: str, expected: Expected
+) -> ResourceRequest:
+    row = rows[0]
+    await write.once()
+    check_version(expected, row.version)
+    after = advance(RequestStatus(row.status), action)
+    touched: dict[UUID, list[dict[str, object]]] = defaultdict(list)
+    for each in rows:
+        if each.line_submitted_at is not None:
+            touched[each.assisting_agency_id] += ()
+        if each.line_status == LineStatus.RESERVED:
+            await revoke_decision(
+                write, caller, each.root_id, reason
+            )  # the loan continues, but no further one can be made
+        elif each.stored_status in OPEN:
+            settled = await withdraw_line(write, caller, each, LineAction.WITHDRAW, reason)
+            if each.line_submitted_at is not None:
+                touched[each.assisting_agency_id].append(_fact(each, settled, each.latest_id))
+    await _change(write, caller, row, status=after, ended_reason=reason)
+    record_for_agencies(write, caller, f"request.{after}", row, touched, {"reason": reason})
+    return await get_request(write, caller.principal, row.id, caller.now)
+
+
+async def _locked(write: Write, caller: Caller, request_id: UUID) -> Sequence[Row[Any]]:
+    """The request's rows, locked until the end of the transaction. Raises NotFound."""
+    if not await write.fast(_LOCK, {"request": request_id}):
+        raise NotFound("request")
+    return await request_rows(write, caller.principal, request_id, caller.now)
+
+
+async def _change(write: Write, caller: Caller, row: Row[Any], **values: object) -> None:
+    """Store the request's next version; unless its status is given, it follows its lines."""
+    if "status" not in values:
+        values["status"] = follow_lines(await stored_statuses(write, row.id))
+    await write.run_fast(_UPDATE, {**values, "request": row.id, "updated_at": caller.now})
+
+
+def _awaited(missing: Sequence[ApprovalNeeded]) -> list[str]:
+    return sorted({f"{need.role}@{need.side}" for need in missing})
+
+
+def _fact(row: Row[Any], after: LineStatus, decision_id: UUID | None) -> dict[str, object]:
+    return {
+        "id": str(row.line_id),
+        "no": row.no,
+        "status": {"from": row.stored_status, "to": after},
+        **({"decision_id": str(decision_id)} if decision_id else {}),
+    }

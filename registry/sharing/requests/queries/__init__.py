@@ -1,0 +1,1 @@
+"""Queries about requests: one, the list, and their status."""

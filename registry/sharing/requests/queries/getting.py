@@ -1,0 +1,238 @@
+"""Queries about one request: the requesting agency sees all of its own, an assisting one its own lines once submitted.
+
+Statuses that depend on loans and on the time (`reserved`, `partially_filled`, `filled`, `completed`, `expired`) are
+derived at each reading and never stored, so that they cannot be outdated. The status that an agency sees follows the
+lines that it sees; otherwise it would reveal to one assisting agency what became of another's lines.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Row
+
+from registry.agreements.instruments.tables import agreement, agreement_version
+from registry.directory.agencies.schemas import AgencyReference
+from registry.directory.agencies.tables import agency
+from registry.platform.access.permissions import Action, refusal
+from registry.platform.access.principals import Principal
+from registry.platform.database.handles import Read
+from registry.platform.kernel.actions import AllowedAction, offer
+from registry.platform.kernel.errors import NotFound
+from registry.platform.kernel.geo import Location
+from registry.platform.kernel.time import Window
+from registry.resources.assets.queries.getting import visible_to as visible_asset
+from registry.resources.assets.tables import asset
+from registry.sharing.loans.tables import loan
+from registry.sharing.policy.decisions import DecisionReason, Side
+from registry.sharing.policy.queries.getting import agreement_of
+from registry.sharing.policy.tables import policy_decision
+from registry.sharing.requests.queries.derived_status import LIVE_LOAN, line_status, marked_requests, status_of
+from registry.sharing.requests.queries.visibility import line_visible, visible
+from registry.sharing.requests.rules import EDITABLE, TRANSITIONS, LineAction, LineStatus, RequestAction, RequestStatus
+from registry.sharing.requests.schemas import LineDecision, LineLoan, RequestLine, ResourceRequest
+from registry.sharing.requests.tables import request, request_line
+
+_ID = sa.bindparam("id", type_=request.c.id.type)
+
+
+def _get_statement() -> sa.Select[Any]:
+    """One request with its status, and a row for each line with its latest decision and its loan.
+
+    An asset's name and category are the current ones, so they are only for agencies that may see the asset now; a loan
+    stores its own.
+    """
+    found = marked_requests().where(request.c.id == _ID, visible()).subquery("found")
+    latest, later = policy_decision.alias("latest"), policy_decision.alias("later")
+    requesting, assisting = agency.alias("requesting"), agency.alias("assisting")
+    followed = sa.exists().where(later.c.root_id == latest.c.root_id, later.c.previous_id == latest.c.id)
+    return (
+        sa.select(
+            *(column for column in found.c if column.name not in ("status", "marks", "last_end")),
+            found.c.status.label("stored"),
+            status_of(found).label("status"),
+            request_line.c.id.label("line_id"),
+            request_line.c.no,
+            request_line.c.asset_id,
+            sa.case((visible_asset(), asset.c.name)).label("asset_name"),
+            sa.case((visible_asset(), asset.c.category)).label("category"),
+            request_line.c.assisting_agency_id,
+            assisting.c.name.label("assisting_agency_name"),
+            requesting.c.name.label("requesting_agency_name"),
+            request_line.c.quantity,
+            request_line.c.starts_at,
+            request_line.c.ends_at,
+            request_line.c.place_latitude,
+            request_line.c.place_longitude,
+            request_line.c.note,
+            request_line.c.status.label("stored_status"),
+            line_status().label("line_status"),
+            request_line.c.awaited,
+            request_line.c.submitted_at.label("line_submitted_at"),
+            request_line.c.decided_at.label("line_decided_at"),
+            request_line.c.decision_id.label("root_id"),
+            latest.c.id.label("latest_id"),
+            latest.c.asked_by.label("submitted_by"),
+            latest.c.outcome,
+            latest.c.agreement_id,
+            latest.c.clause,
+            agreement.c.number.label("agreement_number"),
+            agreement_version.c.no.label("agreement_version_no"),
+            latest.c.decision,
+            latest.c.evaluated_at,
+            loan.c.id.label("loan_id"),
+            loan.c.status.label("loan_status"),
+            loan.c.quantity.label("loan_quantity"),
+            loan.c.planned_end_at.label("loan_end"),
+        )
+        .select_from(
+            found.join(
+                request_line,
+                sa.and_(request_line.c.request_id == found.c.id, line_visible(found.c.requesting_agency_id)),
+            )
+            .join(requesting, requesting.c.id == found.c.requesting_agency_id)
+            .join(assisting, assisting.c.id == request_line.c.assisting_agency_id)
+            .join(asset, asset.c.id == request_line.c.asset_id)
+            .outerjoin(latest, sa.and_(latest.c.root_id == request_line.c.decision_id, sa.not_(followed)))
+            .outerjoin(agreement, agreement.c.id == latest.c.agreement_id)
+            .outerjoin(agreement_version, agreement_version.c.id == latest.c.agreement_version_id)
+            .outerjoin(loan, loan.c.id == LIVE_LOAN)
+        )
+        .order_by(request_line.c.no)
+    )
+
+
+_GET = _get_statement()
+
+
+class _DecisionExtract(msgspec.Struct, frozen=True):
+    """The parts of a decision that a line shows."""
+
+    reasons: list[DecisionReason]
+
+
+_said = msgspec.json.Decoder(_DecisionExtract).decode
+_awaited = msgspec.json.Decoder(list[str]).decode
+
+
+async def request_rows(read: Read, principal: Principal, request_id: UUID, now: datetime) -> Sequence[Row[Any]]:
+    """The request, once for each line that the caller's agency sees. Raises NotFound when it sees none."""
+    rows = await read.fast(_GET, {"id": request_id, "viewer": principal.agency_id, "now": now, "at": now})
+    if not rows:
+        raise NotFound("request")
+    return rows
+
+
+async def get_request(read: Read, principal: Principal, request_id: UUID, now: datetime) -> ResourceRequest:
+    """One request as this caller may see it. Raises NotFound."""
+    return as_request(await request_rows(read, principal, request_id, now), principal, now)
+
+
+def side_of(row: Row[Any], principal: Principal) -> Side:
+    """The side of the caller's agency in a request that it can see."""
+    return "requesting" if row.requesting_agency_id == principal.agency_id else "assisting"
+
+
+def asks(rows: Sequence[Row[Any]], principal: Principal) -> bool:
+    """Whether this person drafted the request or submitted a line that waits for approval.
+
+    Then another person must approve. Persons who submitted lines that have been replaced or decided since do not count.
+    """
+    waiting = (row.submitted_by for row in rows if row.stored_status == LineStatus.NEEDS_APPROVAL)
+    return principal.person in {rows[0].asked_by, *waiting}
+
+
+def answerable(rows: Sequence[Row[Any]], principal: Principal, now: datetime) -> list[Row[Any]]:
+    """The lines that wait for an approval which the caller can give for its own side."""
+    side = side_of(rows[0], principal)
+    needed = {f"{role}@{side}" for role in principal.roles}
+    return [
+        row
+        for row in rows
+        if row.line_status == LineStatus.NEEDS_APPROVAL and row.ends_at > now and needed & {*_awaited(row.awaited)}
+    ]
+
+
+def as_request(rows: Sequence[Row[Any]], principal: Principal, now: datetime) -> ResourceRequest:
+    """The representation of a request's rows, with the caller's allowed actions at `now`."""
+    row = rows[0]
+    return ResourceRequest(
+        id=row.id,
+        requesting_agency=AgencyReference(id=row.requesting_agency_id, name=row.requesting_agency_name),
+        status=row.status,
+        purpose=row.purpose,
+        priority=row.priority,
+        incident_number=row.incident_number,
+        summary=row.summary,
+        lines=[_line(each) for each in rows],
+        submitted_at=row.submitted_at,
+        ended_reason=row.ended_reason,
+        allowed_actions=_allowed(rows, principal, now),
+        version=row.version,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def _line(row: Row[Any]) -> RequestLine:
+    located = row.place_latitude is not None
+    return RequestLine(
+        id=row.line_id,
+        line_no=row.no,
+        asset_id=row.asset_id,
+        asset_name=row.asset_name,
+        category=row.category,
+        assisting_agency=AgencyReference(id=row.assisting_agency_id, name=row.assisting_agency_name),
+        quantity=row.quantity,
+        window=Window(start=row.starts_at, end=row.ends_at),
+        place=Location(latitude=row.place_latitude, longitude=row.place_longitude) if located else None,
+        note=row.note,
+        status=row.line_status,
+        awaiting=_awaited(row.awaited),
+        submitted_at=row.line_submitted_at,
+        decided_at=row.line_decided_at,
+        # A line that was revised keeps its earlier decision, which no longer applies.
+        decision=_decision(row) if row.latest_id and row.stored_status != LineStatus.DRAFT else None,
+        loan=_loan(row) if row.line_status == LineStatus.RESERVED else None,
+    )
+
+
+def _decision(row: Row[Any]) -> LineDecision:
+    return LineDecision(
+        id=row.latest_id,
+        root_id=row.root_id,
+        outcome=row.outcome,
+        agreement=agreement_of(row),
+        reasons=_said(row.decision).reasons,
+        evaluated_at=row.evaluated_at,
+    )
+
+
+def _loan(row: Row[Any]) -> LineLoan:
+    return LineLoan(id=row.loan_id, status=row.loan_status, quantity=row.loan_quantity, planned_end_at=row.loan_end)
+
+
+def _allowed(rows: Sequence[Row[Any]], principal: Principal, now: datetime) -> list[AllowedAction]:
+    row, side = rows[0], side_of(rows[0], principal)
+    status = RequestStatus(row.status)
+    late = f"Not while the request is {status}."
+    actions = []
+    if refusal(principal, Action.REQUESTS_UPDATE, [side]) is None:
+        actions.append(offer("update", withheld=None if status in EDITABLE else late))
+        actions += [
+            offer(action, withheld=None if (status, action) in TRANSITIONS else late)
+            for action in (RequestAction.SUBMIT, RequestAction.WITHDRAW)
+        ]
+    if refusal(principal, Action.REQUESTS_APPROVE, [side]) is None:
+        if asks(rows, principal):
+            reason: str | None = "The person who asks cannot approve."
+        else:
+            reason = None if answerable(rows, principal, now) else "No line waits for your approval."
+        actions += [offer(action, withheld=reason) for action in (LineAction.APPROVE, LineAction.REJECT)]
+        if side == "requesting":
+            possible = (status, RequestAction.CLOSE_MANUALLY) in TRANSITIONS
+            actions.append(offer(RequestAction.CLOSE_MANUALLY, withheld=None if possible else late))
+    return actions

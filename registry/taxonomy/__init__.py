@@ -1,1 +1,0 @@
-"""The shared words: resource categories and types, purposes, clause headings."""

@@ -1,0 +1,184 @@
+"""What clauses say in words of who pays, commands, is liable and what renews, against the codes of the terms."""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import pytest
+
+from registry.agreements.instruments.notice import Notice
+from registry.agreements.instruments.remarks import RemarkCode
+from registry.agreements.instruments.terms import Reimbursement, Terms
+from registry.agreements.instruments.worded import said_in_words, statements, worded_otherwise
+from registry.agreements.instruments.written import TermDates, WrittenClause
+from tests.agreements.checks.corpus import DATA, document, held_out, sections
+from tests.support.agreements import sign_agreement
+from tests.support.cast import Cast, today
+from tests.support.places import present
+from tests.support.service import Service
+
+PATH = "/v1/agreements"
+# By statement: sentences that make it, and sentences that look alike and do not.
+SAYING = {
+    "requesting_pays": (
+        "The Requesting Agency shall reimburse the Assisting Agency for all actual costs.",
+        "The assisting party will be fully reimbursed within sixty days.",
+        "Overtime is reimbursed by the receiving agency.",
+    ),
+    "each_bears_its_own": (
+        "Each party shall bear its own costs.",
+        "No charge shall be made for services rendered under this agreement.",
+        "Assistance is rendered without reimbursement.",
+        "The assisting agency is not entitled to any reimbursement.",
+    ),
+    "assisting_commands": (
+        "Command of the personnel sent remains with the assisting agency.",
+        "Officers shall be under the command of their own agency.",
+    ),
+    "requesting_commands": (
+        "The Requesting Party shall be in command of all situations.",
+        "Personnel shall be under the direction and control of the requesting agency.",
+    ),
+    "unified_command": ("A unified command shall be established at every incident.",),
+    "each_answers_for_its_own": (
+        "Each party shall be responsible for the acts and omissions of its own employees.",
+        "Each agency is liable for the negligence of its own officers.",
+    ),
+    "requesting_is_liable": (
+        "The requesting agency shall assume all liability arising from the assistance.",
+        "The Receiving Party shall indemnify and hold harmless the other.",
+    ),
+    "sending_is_liable": ("The responding agency shall be liable for the negligence of its people.",),
+    "does_not_renew": (
+        "This agreement shall not automatically renew.",
+        "The term will not be automatically extended.",
+        "There is no automatic renewal.",
+        "It shall remain in effect for five years and shall not renew.",
+        "This agreement shall not be renewed.",
+    ),
+    "renews": (
+        "This agreement shall automatically renew for one year.",
+        "It renews automatically on each anniversary.",
+        "It is deemed renewed unless a party objects.",
+    ),
+}
+UNLIKE = (
+    "The Requesting Agency shall not reimburse the Assisting Agency.",
+    "The Requesting Agency shall reimburse training costs only.",
+    "Each party shall bear its own costs except as provided in section 7.",
+    "Whether the requesting agency pays anything has not been agreed.",
+    "Command remains with the assisting agency until the officer reports to the scene.",
+    "The officer has an excellent command of Spanish.",
+    "A unified command may be established.",
+    "The Requesting Party shall not be in command of the aircraft.",
+    "Failure to help will not result in liability to a party.",
+    "The requesting agency shall not assume any liability.",
+    "The agreement may be renewed by signature.",
+    "The urban renewal project displaced the substation automatically.",
+    "Weapons with automatic extension of the stock are not lent.",
+)
+HEADINGS = {each.code: each.headings[0] for each in statements()}
+
+
+def made(heading: str, sentence: str) -> list[str]:
+    clause = WrittenClause(number="1", heading=heading, text=sentence)
+    return [each.statement.code for each in said_in_words([clause], Terms(categories=["any"]))]
+
+
+@pytest.mark.parametrize(("code", "sentence"), [(code, each) for code, those in SAYING.items() for each in those])
+def test_a_sentence_says_this_and_nothing_else(code: str, sentence: str) -> None:
+    assert made(HEADINGS[code], sentence) == [code]
+    assert made("purpose", sentence) == [], "elsewhere it may speak of anything"
+
+
+@pytest.mark.parametrize("sentence", UNLIKE)
+def test_what_looks_alike_says_none_of_it(sentence: str) -> None:
+    assert {code for heading in {*HEADINGS.values()} for code in made(heading, sentence)} <= {"does_not_renew"}
+
+
+def coded(**terms: Any) -> Terms:
+    return Terms(categories=["any"], **terms)
+
+
+def remarked(heading: str, sentence: str, terms: Terms, **dates: Any) -> list[str]:
+    clause = WrittenClause(number="7", heading=heading, text=sentence)
+    its = TermDates(notice=Notice(), effective_on=date(2026, 1, 1), **dates)
+    return [each.detail for each in worded_otherwise([clause], terms, its)]
+
+
+def test_it_is_remarked_where_the_code_says_another_thing_and_nowhere_else() -> None:
+    pays, commands = SAYING["requesting_pays"][0], SAYING["assisting_commands"][0]
+    none, full = coded(reimbursement=Reimbursement(model="none")), coded(reimbursement=Reimbursement(model="full"))
+    (detail,) = remarked("reimbursement", pays, none)
+    assert detail.startswith("Clause 7 says “Requesting Agency shall reimburse”, which reads as if")
+    assert "reimbursement is coded “none”" in detail
+    assert remarked("reimbursement", pays, full) == remarked("reimbursement", pays, coded()) == []
+    assert len(remarked("command_and_control", commands, coded(command="requesting"))) == 1
+    assert remarked("command_and_control", commands, coded(command="assisting")) == []
+    liable = SAYING["requesting_is_liable"][0]
+    assert len(remarked("liability", liable, coded(liability="respective"))) == 1
+    assert remarked("liability", liable, coded(liability="receiving")) == []
+    elsewhere = coded(command="requesting", clauses={"command": "9"})
+    assert remarked("command_and_control", commands, elsewhere) == [], "the terms name another clause for it"
+    named = coded(command="requesting", clauses={"command": "7"})
+    assert len(remarked("operations", commands, named)) == 1
+
+
+def test_a_renewal_is_held_against_the_dates() -> None:
+    never, always = SAYING["does_not_renew"][0], SAYING["renews"][0]
+    ends: dict[str, Any] = {"expires_on": date(2028, 12, 31)}
+    assert len(remarked("renewal", never, coded(), **ends, auto_renew_months=12)) == 1
+    assert remarked("renewal", never, coded(), **ends) == []
+    assert len(remarked("renewal", always, coded(), **ends)) == 1
+    assert remarked("renewal", always, coded(), **ends, auto_renew_months=12) == []
+    assert remarked("renewal", always, coded()) == [], "without an end there is nothing to renew"
+
+
+async def test_the_agreement_its_version_and_its_completeness_remark_it(service: Service, cast: Cast) -> None:
+    provisions = [
+        {"number": "1", "heading": "reimbursement", "text": SAYING["requesting_pays"][0]},
+        {"number": "2", "heading": "renewal", "text": SAYING["does_not_renew"][0]},
+        {"number": "3", "heading": "command_and_control", "text": SAYING["assisting_commands"][0]},
+    ]
+    terms = {"reimbursement": {"model": "none"}, "command": "assisting"}
+    end = today().replace(year=today().year + 2, day=1)
+    found = await sign_agreement(
+        service,
+        cast.assisting,
+        cast.requesting,
+        provisions=provisions,
+        terms=terms,
+        expires_on=end,
+        auto_renew_months=12,
+    )
+    for place in ("", "/versions/1", "/completeness"):
+        answer = await cast.requesting.legal.done("GET", f"{PATH}/{found['id']}{place}")
+        told = [each["clause"] for each in answer["remarks"] if each["code"] == RemarkCode.SAYS_OTHERWISE]
+        assert told == ["1", "2"], place
+
+
+def flags(*, of_held_out: bool) -> Iterator[tuple[str, str, str]]:
+    """What would be flagged in texts that agencies signed, were each code another one."""
+    present(DATA / "moa_texts")
+    for name, its in sections().items():
+        if held_out(name) is of_held_out:
+            clauses = [
+                WrittenClause(number=c.number, heading=c.heading, text=c.text) for c in document(name, its).clauses
+            ]
+            for said in said_in_words(clauses, Terms(categories=["any"])):
+                yield name, said.statement.code, said.words
+
+
+def test_in_real_texts_what_is_flagged_is_right() -> None:
+    """Looked at one by one: of those held out the number alone."""
+    looked_at = [
+        (
+            "mn_orono_joint_law_enforcement_assistance_page9",
+            "requesting_commands",
+            "Requesting Party shall be in command",
+        )
+    ]
+    assert list(flags(of_held_out=False)) == looked_at
+    assert len(list(flags(of_held_out=True))) == 1
+    counted = {each.code: (each.read, each.right) for each in statements() if each.read}
+    assert counted == {"requesting_commands": (1, 1)}, "what an answer says of how sure it is, is what was counted here"

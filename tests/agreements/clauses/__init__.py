@@ -1,0 +1,1 @@
+"""Standard clauses, templates, and drafts made from them."""

@@ -1,0 +1,381 @@
+"""What falls due, as a function of the record and the instant: at the edge of each day, and in every state."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from registry.agreements.deadlines.rules import (
+    LEAD_DAYS,
+    DeadlineKind,
+    DeadlineStatus,
+    Due,
+    DutyDue,
+    Gap,
+    Keeping,
+    Proof,
+    Record,
+    ReportDue,
+    deadlines,
+    kept_until,
+    last_day,
+    status_at,
+)
+from registry.agreements.deadlines.wording import words
+from registry.agreements.instruments.consent import ReportedKind
+from registry.agreements.instruments.in_force import Renewal
+from registry.agreements.instruments.notice import Notice, PartyNotice
+from registry.agreements.instruments.rules import Stage
+from registry.agreements.instruments.terms import Survival
+from registry.platform.kernel.time import day_ends_at
+
+ZONE = "America/Chicago"
+ONE, TWO = UUID(int=1), UUID(int=2)
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+INSTANT = timedelta(microseconds=1)
+K, S = DeadlineKind, DeadlineStatus
+
+
+def record(**given: Any) -> Record:
+    """An executed agreement from 2025 through 2026, with sixty days' notice, unless told otherwise."""
+    plain: dict[str, Any] = {
+        "id": UUID(int=9),
+        "number": "MA-1",
+        "title": "Mutual aid (demo)",
+        "kind": "mutual_aid",
+        "custodian_id": ONE,
+        "version_id": UUID(int=8),
+        "stage": Stage.EXECUTED,
+        "time_zone": ZONE,
+        "executed": True,
+        "effective_on": date(2025, 1, 1),
+        "expires_on": date(2026, 12, 31),
+        "notice": Notice(days=60),
+        "first_effective_on": date(2025, 1, 1),
+        "changed_at": datetime(2025, 1, 1, tzinfo=UTC),
+    }
+    return Record(**{**plain, **given})
+
+
+def due(found: Record, kind: DeadlineKind, now: datetime = NOW) -> Due:
+    """The one deadline of the kind."""
+    (one,) = [each for each in deadlines(found, now) if each.kind is kind]
+    return one
+
+
+def kinds(found: Record, now: datetime = NOW) -> list[DeadlineKind]:
+    return sorted(each.kind for each in deadlines(found, now))
+
+
+def end_of(day: date) -> datetime:
+    return day_ends_at(day, ZONE)
+
+
+def test_a_term_that_ends_anyway_has_an_expiry_and_no_day_of_notice() -> None:
+    found = record()
+    assert kinds(found) == [K.EXPIRY]
+    expiry = due(found, K.EXPIRY)
+    assert (expiry.on, expiry.at) == (date(2026, 12, 31), datetime(2027, 1, 1, 6, tzinfo=UTC))
+
+
+def test_notice_that_keeps_a_term_from_being_renewed_has_its_last_day() -> None:
+    once = record(renewal=Renewal(months=12, times=1))
+    notice = due(once, K.LAST_NOTICE)
+    assert (notice.on, notice.at) == (date(2026, 11, 1), datetime(2026, 11, 2, 6, tzinfo=UTC))
+    assert "Notice is 60 days," in words(once, notice).basis
+    last = end_of(date(2026, 11, 1))
+    assert K.LAST_NOTICE in kinds(once, last - INSTANT)
+    assert K.LAST_NOTICE not in kinds(once, last), "after the next term it ends anyway"
+    months = due(record(renewal=Renewal(months=12), notice=Notice(months=6)), K.LAST_NOTICE)
+    assert months.on == date(2026, 6, 30)
+
+
+def test_each_party_has_the_last_day_of_its_own_notice() -> None:
+    own = Notice(days=60, by_party=[PartyNotice(agency_id=ONE, months=6)])
+    found = record(renewal=Renewal(months=12), notice=own)
+    every = {each.agency_id: each for each in deadlines(found, NOW) if each.kind is K.LAST_NOTICE}
+    assert {agency_id: each.on for agency_id, each in every.items()} == {
+        None: date(2026, 11, 1),
+        ONE: date(2026, 6, 30),
+    }
+    assert "Notice is 6 months," in words(found, every[ONE]).basis
+    assert "for parties without a period of their own" in words(found, every[None]).basis
+    assert every[None].not_of == (ONE,)
+
+
+def test_of_a_text_that_is_silent_on_notice_no_last_day_is_told() -> None:
+    found = record(renewal=Renewal(months=12), notice=Notice())
+    assert kinds(found) == [K.RENEWAL]
+    assert "the text does not say how long before" in words(found, due(found, K.RENEWAL)).action
+
+
+def test_an_agreement_without_end_has_neither() -> None:
+    assert kinds(record(expires_on=None)) == []
+
+
+@pytest.mark.parametrize("executed", [False, True])
+def test_what_is_not_signed_has_nothing_due(executed: bool) -> None:
+    assert bool(kinds(record(executed=executed))) is executed
+
+
+def test_one_that_renews_itself_has_a_renewal_in_place_of_an_expiry() -> None:
+    found = record(renewal=Renewal(months=12))
+    assert kinds(found) == [K.LAST_NOTICE, K.RENEWAL]
+    renewal = due(found, K.RENEWAL)
+    assert (renewal.on, renewal.at, renewal.term) == (date(2026, 12, 31), end_of(date(2026, 12, 31)), 0)
+    assert "until 2027-12-31" in words(found, renewal).action
+
+
+def test_past_the_notice_day_the_next_terms_counts_and_the_renewal_is_settled() -> None:
+    found = record(renewal=Renewal(months=12))
+    after = end_of(date(2026, 11, 1))
+    assert due(found, K.LAST_NOTICE, after - INSTANT).on == date(2026, 11, 1)
+    assert due(found, K.LAST_NOTICE, after).on == date(2027, 11, 1)
+    assert due(found, K.RENEWAL, after).on == date(2026, 12, 31)
+
+
+def test_the_current_term_moves_as_its_last_day_ends() -> None:
+    found = record(renewal=Renewal(months=12))
+    turn = end_of(date(2026, 12, 31))
+    assert due(found, K.RENEWAL, turn - INSTANT).on == date(2026, 12, 31)
+    assert due(found, K.RENEWAL, turn).on == date(2027, 12, 31)
+    assert due(found, K.RENEWAL, turn).term == 1
+
+
+def test_renewals_that_are_used_up_leave_an_expiry() -> None:
+    found = record(renewal=Renewal(months=12, times=2))
+    assert due(found, K.RENEWAL, datetime(2027, 6, 1, tzinfo=UTC)).on == date(2027, 12, 31)
+    last = datetime(2028, 6, 1, tzinfo=UTC)
+    assert K.RENEWAL not in kinds(found, last)
+    assert due(found, K.EXPIRY, last).on == date(2028, 12, 31)
+    assert last_day(found) == date(2028, 12, 31)
+
+
+def test_years_later_the_term_is_still_the_current_one() -> None:
+    found = record(expires_on=date(2020, 2, 29), renewal=Renewal(months=12))
+    assert due(found, K.RENEWAL).on == date(2027, 2, 28)
+    assert due(found, K.RENEWAL, datetime(2027, 6, 1, tzinfo=UTC)).on == date(2028, 2, 29)
+
+
+def test_a_lapsed_agreement_is_overdue_until_somebody_concludes_it() -> None:
+    lapsed = datetime(2027, 8, 1, tzinfo=UTC)
+    expiry = due(record(), K.EXPIRY, lapsed)
+    assert status_at(expiry, lapsed) is S.OVERDUE
+    let_end = due(record(let_end=True), K.EXPIRY, lapsed)
+    assert status_at(let_end, lapsed) is S.MET
+    assert status_at(due(record(let_end=True), K.EXPIRY), NOW) is S.UPCOMING
+
+
+@pytest.mark.parametrize(
+    ("stage", "by"), [(Stage.TERMINATED, "termination"), (Stage.SUPERSEDED, "supersession"), (Stage.EXECUTED, "notice")]
+)
+def test_an_end_that_somebody_brought_about_replaces_term_renewal_and_notice(stage: Stage, by: str) -> None:
+    at = end_of(date(2026, 7, 31))
+    ended = {"bound_until": at} if by == "notice" else {"terminated_at": at}
+    found = record(stage=stage, renewal=Renewal(months=12), review_every_months=12, **ended)
+    expiry = due(found, K.EXPIRY)
+    assert (expiry.on, expiry.at, expiry.ended_by) == (date(2026, 7, 31), at, by)
+    assert kinds(found) == [K.EXPIRY, K.REVIEW]
+    assert kinds(found, at) == [K.EXPIRY]
+    assert status_at(due(found, K.EXPIRY, at), at) is S.MET
+
+
+def test_of_several_ends_the_first_counts() -> None:
+    early, late = end_of(date(2026, 7, 31)), end_of(date(2026, 9, 30))
+    found = record(stage=Stage.TERMINATED, terminated_at=late, bound_until=early)
+    assert (due(found, K.EXPIRY).on, due(found, K.EXPIRY).ended_by) == (date(2026, 7, 31), "notice")
+    assert last_day(found) == date(2026, 7, 31)
+
+
+def test_an_end_beyond_the_term_leaves_the_term_its_end() -> None:
+    found = record(stage=Stage.TERMINATED, terminated_at=end_of(date(2027, 6, 30)))
+    assert (due(found, K.EXPIRY).on, due(found, K.EXPIRY).ended_by) == (date(2026, 12, 31), "expiry")
+    renewing = msgspec.structs.replace(found, renewal=Renewal(months=12))
+    assert kinds(renewing) == [K.EXPIRY, K.LAST_NOTICE, K.RENEWAL]
+    assert last_day(renewing) == date(2027, 6, 30)
+
+
+@pytest.mark.parametrize(("months", "expected"), [(12, "2026-01-01"), (36, "2028-01-01"), (60, "2030-01-01")])
+def test_a_review_is_due_a_cycle_after_the_effective_date(months: int, expected: str) -> None:
+    assert due(record(review_every_months=months), K.REVIEW).on == date.fromisoformat(expected)
+
+
+def test_a_review_that_was_held_moves_the_next() -> None:
+    found = record(review_every_months=12, last_reviewed_on=date(2026, 1, 31))
+    assert due(found, K.REVIEW).on == date(2027, 1, 31)
+    assert status_at(due(record(review_every_months=12), K.REVIEW), NOW) is S.OVERDUE
+
+
+def test_what_has_lapsed_is_reviewed_no_more() -> None:
+    assert K.REVIEW not in kinds(record(review_every_months=12), datetime(2027, 1, 2, tzinfo=UTC))
+
+
+def test_ratification_is_due_at_the_very_instant() -> None:
+    by = datetime(2026, 7, 1, 5, tzinfo=UTC)  # midnight there: the thirtieth is the last day
+    found = record(executed=False, ratify_by=by, ratified=False)
+    ratification = due(found, K.RATIFICATION)
+    assert (ratification.on, ratification.at) == (date(2026, 6, 30), by)
+    assert status_at(ratification, by - INSTANT) is S.DUE_SOON
+    assert status_at(ratification, by) is S.OVERDUE
+    assert status_at(due(record(ratify_by=by, ratified=True), K.RATIFICATION), by) is S.MET
+
+
+@pytest.mark.parametrize(
+    ("ends_at", "asked_at", "is_due"),
+    [
+        (INSTANT, -INSTANT, True),
+        (INSTANT, INSTANT, False),
+        (-INSTANT, -2 * INSTANT, False),
+    ],
+)
+def test_nobody_ratifies_what_has_ended_or_ends_before(ends_at: timedelta, asked_at: timedelta, is_due: bool) -> None:
+    """Both counted from the deadline."""
+    by = datetime(2026, 7, 1, 5, tzinfo=UTC)
+    found = record(ratify_by=by, ratified=False, terminated_at=by + ends_at, stage=Stage.TERMINATED)
+    kinds = [each.kind for each in deadlines(found, by + asked_at)]
+    assert (K.RATIFICATION in kinds) is is_due
+
+
+def test_what_was_reported_of_a_party_is_to_be_answered_before_it_has_effect() -> None:
+    at = datetime(2026, 6, 10, 20, 15, tzinfo=UTC)
+    said = [
+        ReportDue(id=UUID(int=n), agency_id=TWO, kind=kind, acted_on=date(2026, 5, 1), takes_effect_at=at)
+        for n, kind in ((1, ReportedKind.SIGNED), (2, ReportedKind.GAVE_NOTICE))
+    ]
+    found = record(reports=tuple(said))
+    first, second = (each for each in deadlines(found, NOW) if each.kind is K.ANSWER)
+    assert (first.on, first.at, first.agency_id) == (date(2026, 6, 10), at, TWO)
+    assert first.subject != second.subject, "each has an entry of its own in a calendar"
+    assert status_at(first, NOW) is S.DUE_SOON
+    assert "gave notice on 2026-05-01" in words(found, second).basis
+    assert K.ANSWER in kinds(found, at - INSTANT)
+    assert K.ANSWER not in kinds(found, at), "it has effect, and nobody can contest it any more"
+
+
+def proof(agency_id: UUID, through: date | None, **given: Any) -> Proof:
+    return Proof(agency_id=agency_id, through=through, needed_from=date(2024, 6, 1), time_zone=ZONE, **given)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("insurance", DeadlineKind.INSURANCE), ("approvals", DeadlineKind.APPROVAL)]
+)
+def test_each_partys_papers_have_their_own_day(name: str, kind: DeadlineKind) -> None:
+    found = record(**{name: (proof(ONE, date(2026, 6, 30)), proof(TWO, None))})
+    mine, theirs = [each for each in deadlines(found, NOW) if each.kind is kind]
+    assert (mine.agency_id, mine.on, status_at(mine, NOW)) == (ONE, date(2026, 6, 30), S.DUE_SOON)
+    assert (theirs.agency_id, theirs.missing, status_at(theirs, NOW)) == (TWO, True, S.OVERDUE)
+    assert theirs.on == date(2025, 1, 1), "needed from when the agreement took effect, not when it was signed"
+    assert "there is none" in words(found, theirs).action
+
+
+def test_a_day_is_where_the_agency_is_for_its_insurance() -> None:
+    found = record(
+        insurance=(
+            Proof(agency_id=ONE, through=date(2026, 6, 30), needed_from=date(2025, 1, 1), time_zone="Pacific/Guam"),
+        )
+    )
+    assert due(found, K.INSURANCE).at == datetime(2026, 6, 30, 14, tzinfo=UTC)
+
+
+def test_a_duty_is_met_by_its_proof_and_outlives_the_agreement() -> None:
+    duty = DutyDue(id=TWO, agency_id=ONE, title="File it", citation="a statute", due_on=date(2025, 2, 1), met=False)
+    pending, done = record(duties=(duty,)), record(duties=(msgspec.structs.replace(duty, met=True),))
+    assert status_at(due(pending, K.FILING), NOW) is S.OVERDUE
+    assert status_at(due(done, K.FILING), NOW) is S.MET
+    assert K.FILING in kinds(pending, datetime(2030, 1, 1, tzinfo=UTC))
+    assert words(pending, due(pending, K.FILING)).citation == "a statute"
+
+
+def test_a_day_that_the_registry_set_itself_is_never_overdue() -> None:
+    duty = DutyDue(
+        id=TWO, agency_id=ONE, title="Send it", citation=None, due_on=date(2025, 2, 1), met=False, reminder=True
+    )
+    assert status_at(due(record(duties=(duty,)), K.FILING), NOW) is S.DUE_SOON
+
+
+KEEPING = Keeping(years=4, citation="a schedule")
+
+
+def test_retention_ends_years_after_the_last_day() -> None:
+    found = record(keeping=KEEPING)
+    end = due(found, K.RETENTION_END)
+    assert end.on == date(2030, 12, 31)
+    assert status_at(end, NOW) is S.UPCOMING
+    assert status_at(due(found, K.RETENTION_END, end.at), end.at) is S.MET
+    assert kept_until(found) == date(2030, 12, 31)
+
+
+def test_retention_after_a_leap_day_ends_on_the_last_of_february() -> None:
+    assert kept_until(record(expires_on=date(2028, 2, 29), keeping=Keeping(years=3, citation="x"))) == date(2031, 2, 28)
+
+
+def test_while_it_is_held_retention_has_no_end() -> None:
+    found = record(keeping=KEEPING, held_by="a court")
+    assert K.RETENTION_END not in kinds(found)
+    assert kept_until(found) is None
+
+
+def test_retention_has_no_end_where_the_agreement_has_none_or_no_schedule_is_known() -> None:
+    assert kept_until(record(keeping=KEEPING, expires_on=None)) is None
+    assert kept_until(record(keeping=KEEPING, renewal=Renewal(months=12))) is None
+    assert kept_until(record(keeping=None)) is None
+    assert kept_until(record(keeping=KEEPING, executed=False)) is None
+    assert kept_until(record(keeping=KEEPING, renewal=Renewal(months=12, times=1))) == date(2031, 12, 31)
+
+
+@pytest.mark.parametrize("kind", DeadlineKind)
+def test_soon_begins_a_lead_before_the_day_and_overdue_when_it_is_over(kind: DeadlineKind) -> None:
+    on = date(2026, 9, 15)
+    one = Due(kind, on, end_of(on), ZONE)
+    opens = end_of(on - timedelta(days=LEAD_DAYS[kind] + 1))
+    assert status_at(one, opens - INSTANT) is S.UPCOMING
+    assert status_at(one, opens) is S.DUE_SOON
+    assert status_at(one, one.at - INSTANT) is S.DUE_SOON
+    assert status_at(one, one.at) is S.OVERDUE
+    assert status_at(msgspec.structs.replace(one, met=True), one.at) is S.MET
+
+
+def test_provisions_that_survive_end_so_many_months_after_the_agreement() -> None:
+    surviving = (Survival(clause="7", months=60), Survival(clause="9"), Survival(clause="12", months=6))
+    found = record(surviving=surviving)
+    last = {each.clause: each.on for each in deadlines(found, NOW) if each.kind is K.SURVIVAL_END}
+    assert last == {"7": date(2031, 12, 31), "12": date(2027, 6, 30)}, "one without an end has no last day"
+    assert K.SURVIVAL_END not in kinds(record(expires_on=None, surviving=surviving)), "nothing has ended yet"
+    sooner = record(surviving=surviving, stage=Stage.TERMINATED, terminated_at=end_of(date(2026, 3, 30)))
+    assert {each.on for each in deadlines(sooner, NOW) if each.clause == "12"} == {date(2026, 9, 30)}
+
+
+def test_what_lies_beyond_the_registrys_calendar_is_left_out() -> None:
+    assert kinds(record(expires_on=date(2200, 1, 1), keeping=KEEPING)) == []
+    assert kept_until(record(expires_on=date(2199, 12, 31), keeping=Keeping(years=100, citation="x"))) is None
+
+
+def test_every_deadline_says_what_it_rests_on_and_what_to_do() -> None:
+    duty = DutyDue(id=TWO, agency_id=ONE, title="File it", citation=None, due_on=date(2025, 2, 1), met=False)
+    kind = ReportedKind.SIGNED
+    said_of_it = ReportDue(id=TWO, agency_id=ONE, kind=kind, acted_on=date(2026, 5, 1), takes_effect_at=NOW + INSTANT)
+    whole = {
+        "review_every_months": 12,
+        "ratify_by": NOW,
+        "insurance": (proof(ONE, date(2026, 6, 30)),),
+        "approvals": (proof(ONE, date(2026, 6, 30)),),
+        "duties": (duty,),
+        "reports": (said_of_it,),
+        "keeping": KEEPING,
+    }
+    gap = Gap(end_of(date(2026, 9, 30)), end_of(date(2026, 10, 31)))
+    found = [
+        record(**whole, gap=gap, surviving=(Survival(clause="7", months=1),)),
+        record(**whole, renewal=Renewal(months=12)),
+        record(**whole, terminated_at=NOW),
+    ]
+    seen = set()
+    for each in found:
+        for one in deadlines(each, NOW):
+            seen.add(one.kind)
+            said = words(each, one)
+            assert said.basis.strip(), one
+            assert said.action.endswith("."), one
+    assert seen == {*DeadlineKind}

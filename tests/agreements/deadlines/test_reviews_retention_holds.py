@@ -1,0 +1,246 @@
+"""Looking after a signed agreement: reviews that move the next one, how long the record is kept, holds that stop it."""
+
+import asyncio
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from registry.agreements.deadlines.rules import Keeping, keeping
+from registry.agreements.instruments.rules import AgreementKind
+from tests.support.agreements import agreement_body, sign_agreement
+from tests.support.cast import Agency, Cast, make_agency
+from tests.support.deadlines import by_kind, settle
+from tests.support.problems import assert_problem
+from tests.support.service import Service
+
+REVIEW = {"reviewed_on": "2026-01-31", "outcome": "keep", "note": "Contacts updated."}
+SETTING = {"years": 7, "basis": "County schedule CS-17; have counsel review"}
+HOLD = {"authority": "District court, case 26-CV-1", "reason": "Litigation about a joint operation."}
+DISMISSED = {"authority": "District court, case 26-CV-1", "reason": "Dismissed."}
+
+
+@pytest.fixture
+async def signed(service: Service, cast: Cast) -> dict[str, Any]:
+    """An agreement of two parties, with nothing public in it, that ended last year."""
+    return await sign_agreement(
+        service, cast.assisting, cast.requesting, provisions=[], effective_on="2024-01-01", expires_on="2025-12-31"
+    )
+
+
+def path_of(found: dict[str, Any], verb: str) -> str:
+    return f"/v1/agreements/{found['id']}/{verb}"
+
+
+VERBS: dict[str, dict[str, Any]] = {
+    "complete-review": REVIEW,
+    "set-retention": SETTING,
+    "place-hold": HOLD,
+    "lift-hold": {**DISMISSED, "hold_id": str(uuid4())},
+}
+CUSTODIANS = ("complete-review", "set-retention")
+
+
+# The schedules.
+
+
+def test_a_schedule_is_the_agreements_own_before_its_custodians() -> None:
+    texan = keeping(AgreementKind.MOU, "TX", "county", None, None)
+    assert texan is not None
+    assert (texan.years, "GR1000-25" in texan.citation, "have counsel review" in texan.citation) == (4, True, True)
+    assert keeping(AgreementKind.MOU, "TX", "county", 9, "a resolution") == Keeping(years=9, citation="a resolution")
+    assert keeping(AgreementKind.MOU, "TX", "state_police", None, None) is None, "the schedule is for local governments"
+    assert keeping(AgreementKind.MOU, "MN", "county", None, None) is None
+    assert keeping(AgreementKind.MOU, None, "federal", 0, "an order") == Keeping(years=0, citation="an order")
+
+
+# Who may.
+
+
+@pytest.mark.parametrize("verb", VERBS)
+async def test_looking_after_an_agreement_is_for_its_legal_staff(
+    service: Service, cast: Cast, signed: dict[str, Any], verb: str
+) -> None:
+    path, body = path_of(signed, verb), VERBS[verb]
+    assert_problem(await service.anonymous.post(path, body), 401, "unauthenticated")
+    assert_problem(await cast.assisting.coordinator.post(path, body), 403, "forbidden")
+    assert_problem(await cast.stranger.legal.post(path, body), 404, "not_found")
+    assert_problem(await service.operator.post(path, body), 403, "forbidden")
+    if verb in CUSTODIANS:
+        assert_problem(await cast.requesting.legal.post(path, body), 403, "forbidden")
+    assert_problem(await cast.assisting.legal.post(path_of({"id": uuid4()}, verb), body), 404)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+async def test_a_malformed_body_or_a_stale_tag_is_refused(cast: Cast, signed: dict[str, Any], verb: str) -> None:
+    path = path_of(signed, verb)
+    assert_problem(await cast.assisting.legal.post(path, {}), 400)
+    assert_problem(await cast.assisting.legal.post(path, {**VERBS[verb], "by": "x"}), 400, "unknown_field")
+    stale = await cast.assisting.legal.post(path, VERBS[verb], if_match='"99-00000000"')
+    assert_problem(stale, 412, "stale_version")
+
+
+@pytest.mark.parametrize("verb", ["complete-review", "set-retention", "place-hold"])
+async def test_a_repeat_with_one_key_has_one_effect(cast: Cast, signed: dict[str, Any], verb: str) -> None:
+    path = path_of(signed, verb)
+    first, again = [await cast.assisting.legal.post(path, VERBS[verb], key=f"{verb}-1") for _ in range(2)]
+    assert first.status_code == 200
+    assert (again.content, again.headers["etag"]) == (first.content, first.headers["etag"])
+    tag = (await cast.assisting.legal.get(f"/v1/agreements/{signed['id']}")).headers["etag"]
+    assert tag.partition("-")[0] == first.headers["etag"].partition("-")[0], "one change, one version"
+
+
+async def test_reading_is_for_the_parties(service: Service, cast: Cast) -> None:
+    public = [{"number": "1", "heading": "purpose", "text": "Open.", "sensitivity": "public"}]
+    found = await sign_agreement(service, cast.assisting, cast.requesting, provisions=public)
+    for name in ("retention", "periodic-reviews"):
+        assert (await cast.requesting.coordinator.get(path_of(found, name))).status_code == 200
+        assert_problem(await cast.stranger.legal.get(path_of(found, name)), 403, "forbidden")
+        assert_problem(await cast.stranger.legal.get(path_of({"id": uuid4()}, name)), 404)
+
+
+# Reviews.
+
+
+async def test_a_completed_review_moves_the_next(service: Service, cast: Cast) -> None:
+    found = await sign_agreement(service, cast.assisting, cast.requesting, effective_on="2025-01-01")
+    await settle(service, found, review_every_months=36)
+    page = await cast.requesting.legal.done("GET", path_of(found, "periodic-reviews"))
+    assert (page["items"], page["every_months"], page["next_due_on"]) == ([], 36, "2028-01-01")
+    made = await cast.assisting.legal.done("POST", path_of(found, "complete-review"), REVIEW)
+    assert (made["reviewed_on"], made["outcome"]) == ("2026-01-31", "keep")
+    assert (await by_kind(cast.requesting, found))["review"]["due_on"] == "2029-01-31"
+    late = {"reviewed_on": "2025-06-15", "outcome": "amend"}
+    await cast.assisting.legal.done("POST", path_of(found, "complete-review"), late)
+    page = await cast.requesting.legal.done("GET", path_of(found, "periodic-reviews"))
+    assert page["next_due_on"] == "2029-01-31", "one from before, entered late, moves nothing back"
+    assert [each["reviewed_on"] for each in page["items"]] == ["2025-06-15", "2026-01-31"]
+
+
+@pytest.mark.parametrize("day", ["2150-01-01", "2023-12-31"])
+async def test_a_review_is_held_between_the_effective_date_and_today(
+    cast: Cast, signed: dict[str, Any], day: str
+) -> None:
+    body = {**REVIEW, "reviewed_on": day}
+    problem = assert_problem(await cast.assisting.legal.post(path_of(signed, "complete-review"), body), 422, "not_then")
+    assert problem["errors"][0]["pointer"] == "/reviewed_on"
+
+
+async def test_a_draft_is_not_reviewed_periodically(cast: Cast) -> None:
+    made = await cast.assisting.legal.done("POST", "/v1/agreements", agreement_body(cast.assisting, cast.requesting))
+    answer = await cast.assisting.legal.post(path_of(made, "complete-review"), REVIEW)
+    assert_problem(answer, 409, "wrong_status")
+
+
+async def test_a_review_that_lets_it_end_concludes_a_lapsed_agreement(cast: Cast, signed: dict[str, Any]) -> None:
+    assert (await by_kind(cast.requesting, signed))["expiry"]["status"] == "overdue"
+    await cast.assisting.legal.done("POST", path_of(signed, "complete-review"), {**REVIEW, "outcome": "terminate"})
+    assert (await by_kind(cast.requesting, signed))["expiry"]["status"] == "met"
+
+
+# Retention and holds.
+
+
+async def test_retention_is_by_the_schedule_of_the_custodians_state(service: Service, cast: Cast) -> None:
+    austin = await make_agency(service, "Hill", "TX")
+    found = await sign_agreement(service, austin, cast.requesting, expires_on="2026-06-30")
+    kept = await cast.requesting.legal.done("GET", path_of(found, "retention"))
+    assert (kept["ended_on"], kept["years"], kept["kept_until"]) == ("2026-06-30", 4, "2030-06-30")
+    assert "GR1000-25" in kept["basis"]
+    deadline = (await by_kind(cast.requesting, found))["retention_end"]
+    assert (deadline["due_on"], deadline["basis"]["citation"]) == ("2030-06-30", kept["basis"])
+
+
+async def test_without_a_schedule_the_record_is_kept_and_a_custodian_sets_one(
+    cast: Cast, signed: dict[str, Any]
+) -> None:
+    before = await cast.requesting.legal.done("GET", path_of(signed, "retention"))
+    assert (before["kept_until"], before["years"]) == (None, None)
+    assert "No schedule is known" in before["why"]
+    after = await cast.assisting.legal.done("POST", path_of(signed, "set-retention"), SETTING)
+    assert (after["kept_until"], after["basis"]) == ("2032-12-31", SETTING["basis"])
+    assert (await by_kind(cast.requesting, signed))["retention_end"]["due_on"] == "2032-12-31"
+    shorter = {**SETTING, "years": 1}
+    assert (await cast.assisting.legal.done("POST", path_of(signed, "set-retention"), shorter))["years"] == 1
+    unset = {**SETTING, "years": None}
+    assert (await cast.assisting.legal.done("POST", path_of(signed, "set-retention"), unset))["years"] is None
+
+
+async def test_what_has_no_end_has_no_end_of_retention(service: Service, cast: Cast) -> None:
+    found = await sign_agreement(service, cast.assisting, cast.requesting)
+    kept = await cast.assisting.legal.done("POST", path_of(found, "set-retention"), SETTING)
+    assert (kept["ended_on"], kept["kept_until"]) == (None, None)
+    assert "no end yet" in kept["why"]
+
+
+async def test_a_hold_stops_retention_until_the_last_one_is_lifted(cast: Cast, signed: dict[str, Any]) -> None:
+    await cast.assisting.legal.done("POST", path_of(signed, "set-retention"), SETTING)
+    await cast.assisting.legal.done("POST", path_of(signed, "place-hold"), HOLD)
+    theirs = {"authority": "Records request 26-11", "reason": "Pending."}
+    held = await cast.requesting.legal.done("POST", path_of(signed, "place-hold"), theirs)
+    assert held["kept_until"] is None
+    assert HOLD["authority"] in held["why"]
+    assert "retention_end" not in await by_kind(cast.assisting, signed)
+    first, second = held["holds"]
+    assert (second["agency"], second["lifted_at"]) == (cast.requesting.reference, None)
+
+    not_theirs = {**DISMISSED, "hold_id": first["id"]}
+    assert_problem(await cast.requesting.legal.post(path_of(signed, "lift-hold"), not_theirs), 403, "forbidden")
+    custodians = {**DISMISSED, "hold_id": second["id"]}
+    assert_problem(await cast.assisting.legal.post(path_of(signed, "lift-hold"), custodians), 403, "forbidden")
+    one_left = await cast.assisting.legal.done("POST", path_of(signed, "lift-hold"), not_theirs)
+    assert one_left["kept_until"] is None
+    assert theirs["authority"] in one_left["why"]
+    own = {**DISMISSED, "hold_id": second["id"]}
+    lifted = await cast.requesting.legal.done("POST", path_of(signed, "lift-hold"), own)
+    assert lifted["kept_until"] == "2032-12-31"
+    assert [hold["lifted_reason"] for hold in lifted["holds"]] == ["Dismissed."] * 2
+    assert_problem(await cast.requesting.legal.post(path_of(signed, "lift-hold"), own), 409, "wrong_status")
+
+
+async def test_a_hold_is_known_by_its_agreement(service: Service, cast: Cast, signed: dict[str, Any]) -> None:
+    other = await sign_agreement(service, cast.assisting, cast.neighbour)
+    placed = await cast.assisting.legal.done("POST", path_of(other, "place-hold"), HOLD)
+    body = {**DISMISSED, "hold_id": placed["holds"][0]["id"]}
+    problem = assert_problem(await cast.assisting.legal.post(path_of(signed, "lift-hold"), body), 422, "unknown_hold")
+    assert problem["errors"][0]["pointer"] == "/hold_id"
+
+
+async def test_two_who_lift_one_hold_at_once_lift_it_once(cast: Cast, signed: dict[str, Any]) -> None:
+    for _ in range(4):
+        placed = await cast.requesting.legal.done("POST", path_of(signed, "place-hold"), HOLD)
+        body = {**DISMISSED, "hold_id": placed["holds"][-1]["id"]}
+        answers = await asyncio.gather(
+            *(
+                each.post(path_of(signed, "lift-hold"), body)
+                for each in (cast.requesting.legal, cast.requesting.counsel)
+            )
+        )
+        assert sorted(answer.status_code for answer in answers) == [200, 409]
+
+
+async def test_what_may_be_done_is_offered(cast: Cast, signed: dict[str, Any]) -> None:
+    async def offered(reader: Agency) -> dict[str, bool]:
+        kept = await reader.legal.done("GET", path_of(signed, "retention"))
+        return {each["action"]: each["allowed"] for each in kept["allowed_actions"]}
+
+    assert await offered(cast.requesting) == {"place_hold": True, "lift_hold": False}
+    await cast.requesting.legal.done("POST", path_of(signed, "place-hold"), HOLD)
+    assert await offered(cast.assisting) == {
+        "set_retention": True,
+        "complete_review": True,
+        "place_hold": True,
+        "lift_hold": False,
+    }
+    assert (await offered(cast.requesting))["lift_hold"], "only who placed it"
+
+
+async def test_every_step_is_in_the_agreements_history(cast: Cast, signed: dict[str, Any]) -> None:
+    await cast.assisting.legal.done("POST", path_of(signed, "complete-review"), REVIEW)
+    await cast.assisting.legal.done("POST", path_of(signed, "set-retention"), SETTING)
+    held = await cast.assisting.legal.done("POST", path_of(signed, "place-hold"), HOLD)
+    lifting = {**DISMISSED, "hold_id": held["holds"][0]["id"]}
+    await cast.assisting.legal.done("POST", path_of(signed, "lift-hold"), lifting)
+    page = await cast.requesting.auditor.done("GET", f"/v1/agreements/{signed['id']}/history?sort=version")
+    names = [f"agreement.{name}" for name in ("review_completed", "retention_set", "hold_placed", "hold_lifted")]
+    assert {*names} <= {event["type"] for event in page["items"]}

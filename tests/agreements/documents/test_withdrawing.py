@@ -1,0 +1,132 @@
+"""Withdrawing a document: out of sight, never off the record."""
+
+import asyncio
+from uuid import uuid4
+
+from tests.support.agreements import sign_agreement
+from tests.support.cast import Cast
+from tests.support.consent import agree_to_publish
+from tests.support.documents import file_document
+from tests.support.problems import assert_problem
+from tests.support.review import submitted
+from tests.support.service import Service
+
+WHY = {"reason": "Filed with the wrong agreement (demo)."}
+
+
+async def test_what_is_withdrawn_stays_on_record_and_is_read_by_the_cleared_staff_of_filer_and_custodian(
+    service: Service, cast: Cast
+) -> None:
+    made = await sign_agreement(service, cast.assisting, cast.requesting)
+    filed = await file_document(cast.requesting.legal, made["id"], "Wrong.", title="Wrong one", sensitivity="public")
+    await agree_to_publish(made["id"], cast.assisting, document_id=filed["id"])
+    path = f"/v1/documents/{filed['id']}"
+    response = await cast.requesting.legal.post(f"{path}/withdraw", WHY)
+    assert response.status_code == 200
+    withdrawn = response.json()
+    assert (withdrawn["status"], withdrawn["withdrawal_reason"], withdrawn["version"]) == (
+        "withdrawn",
+        WHY["reason"],
+        2,
+    )
+    assert withdrawn["allowed_actions"] == [
+        {"action": "withdraw", "allowed": False, "reason": "It is withdrawn already."}
+    ]
+    for reader in (cast.assisting.legal, cast.assisting.auditor, cast.requesting.legal):
+        content = await reader.get(f"{path}/content")
+        assert (content.text, content.headers["cache-control"]) == ("Wrong.", "no-store")
+    for reader in (cast.assisting.coordinator, cast.requesting.coordinator, cast.stranger.legal, service.operator):
+        assert_problem(await reader.get(f"{path}/content"), 403, "forbidden")
+    assert (await cast.assisting.coordinator.done("GET", path))["title"] == "Wrong one"
+    seen = await cast.stranger.coordinator.done("GET", path)
+    assert (seen["status"], seen["title"], seen["sha256"], seen["withdrawal_reason"]) == ("withdrawn", None, None, None)
+    history = await cast.assisting.auditor.done("GET", f"{path}/history?sort=version")
+    assert [event["type"] for event in history["items"]] == ["document.filed", "document.withdrawn"]
+
+
+async def test_the_filer_withdraws_and_nobody_else(service: Service, cast: Cast) -> None:
+    made = await sign_agreement(service, cast.assisting, cast.requesting, cast.neighbour)
+    for filer, caller, status in (
+        (cast.requesting.legal, cast.requesting.legal, 200),
+        (cast.requesting.legal, cast.requesting.machine, 200),
+        (cast.requesting.legal, cast.assisting.legal, 403),
+        (cast.requesting.legal, service.operator, 404),
+        (cast.requesting.legal, cast.neighbour.legal, 403),
+        (cast.requesting.legal, cast.requesting.coordinator, 403),
+        (cast.requesting.legal, cast.stranger.legal, 404),
+        (cast.requesting.legal, service.anonymous, 401),
+        (service.operator, service.operator, 200),
+    ):
+        filed = await file_document(filer, made["id"])
+        response = await caller.post(f"/v1/documents/{filed['id']}/withdraw", WHY)
+        assert response.status_code == status, response.text
+    assert_problem(await cast.assisting.legal.post(f"/v1/documents/{uuid4()}/withdraw", WHY), 404, "not_found")
+
+
+async def test_a_malformed_withdrawal_and_a_stale_one_are_refused(service: Service, cast: Cast) -> None:
+    made = await sign_agreement(service, cast.assisting, cast.requesting)
+    filed = await file_document(cast.assisting.legal, made["id"])
+    path = f"/v1/documents/{filed['id']}/withdraw"
+    bodies: list[object] = [{}, {"reason": ""}, {"reason": "x", "more": 1}, [1]]
+    for body in bodies:
+        assert_problem(await cast.assisting.legal.post(path, body), 400)
+    assert_problem(await cast.assisting.legal.post(path, WHY, if_match='"7-00000000"'), 412, "stale_version")
+    tag = (await cast.assisting.legal.get(f"/v1/documents/{filed['id']}")).headers["etag"]
+    assert (await cast.assisting.legal.post(path, WHY, if_match=tag)).status_code == 200
+
+
+async def test_withdrawing_twice_is_refused_and_a_repeat_with_its_key_is_not(service: Service, cast: Cast) -> None:
+    made = await sign_agreement(service, cast.assisting, cast.requesting)
+    filed = await file_document(cast.assisting.legal, made["id"])
+    path = f"/v1/documents/{filed['id']}/withdraw"
+    first = await cast.assisting.legal.post(path, WHY, key="once")
+    again = await cast.assisting.legal.post(path, WHY, key="once")
+    assert (first.status_code, again.content) == (200, first.content)
+    assert_problem(await cast.assisting.legal.post(path, WHY), 409, "wrong_status")
+
+
+async def test_of_two_withdrawals_at_once_one_counts(service: Service, cast: Cast) -> None:
+    made = await sign_agreement(service, cast.assisting, cast.requesting)
+    filed = await file_document(cast.requesting.legal, made["id"])
+    path = f"/v1/documents/{filed['id']}/withdraw"
+    callers = [cast.requesting.counsel, cast.requesting.legal] * 3
+    answers = await asyncio.gather(*(caller.post(path, WHY) for caller in callers))
+    assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409, 409, 409]
+
+
+async def test_content_that_another_document_shares_stays_readable(service: Service, cast: Cast) -> None:
+    made = await sign_agreement(service, cast.assisting, cast.requesting)
+    one, two = [await file_document(cast.assisting.legal, made["id"], "Shared.") for _ in range(2)]
+    await cast.assisting.legal.done("POST", f"/v1/documents/{one['id']}/withdraw", WHY)
+    assert_problem(await cast.requesting.legal.get(f"/v1/documents/{one['id']}/content"), 403)
+    assert (await cast.requesting.legal.get(f"/v1/documents/{two['id']}/content")).text == "Shared."
+
+
+async def test_nothing_is_withdrawn_while_anybodys_hold_stands(service: Service, cast: Cast) -> None:
+    made = await sign_agreement(service, cast.assisting, cast.requesting)
+    path = f"/v1/agreements/{made['id']}"
+    filed = await file_document(cast.assisting.legal, made["id"], "Evidence.")
+    matter = {"authority": "Case 26-CV-1 (demo)", "reason": "litigation"}
+    kept = await cast.requesting.legal.done("POST", f"{path}/place-hold", matter)
+    refused = await cast.assisting.legal.post(f"/v1/documents/{filed['id']}/withdraw", WHY)
+    assert "Case 26-CV-1" in assert_problem(refused, 409, "record_held")["detail"]
+    (offered,) = (await cast.assisting.legal.done("GET", f"/v1/documents/{filed['id']}"))["allowed_actions"]
+    assert (offered["allowed"], offered["reason"]) == (False, "The agreement's record is under a legal hold.")
+    await cast.requesting.legal.done("POST", f"{path}/lift-hold", {**matter, "hold_id": kept["holds"][0]["id"]})
+    await cast.assisting.legal.done("POST", f"/v1/documents/{filed['id']}/withdraw", WHY)
+
+
+async def test_a_filer_always_reads_its_own_document(cast: Cast) -> None:
+    """Whatever becomes of the text that it was filed with."""
+    found = await submitted(cast.assisting, cast.requesting)
+    filed = await file_document(
+        cast.requesting.legal, found["id"], "Ours.", sensitivity="restricted", exemption="Demo Code 1"
+    )
+    back = {"reason": "another wording"}
+    await cast.assisting.legal.done("POST", f"/v1/agreements/{found['id']}/send-back", back)
+    assert_problem(await cast.requesting.legal.get(f"/v1/agreements/{found['id']}"), 404)
+    path = f"/v1/documents/{filed['id']}"
+    assert (await cast.requesting.legal.get(f"{path}/content")).text == "Ours."
+    assert_problem(await cast.requesting.coordinator.get(f"{path}/content"), 403, "forbidden")
+    await cast.requesting.legal.done("POST", f"{path}/withdraw", WHY)
+    assert (await cast.requesting.legal.get(f"{path}/content")).text == "Ours."

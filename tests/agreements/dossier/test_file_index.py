@@ -1,0 +1,116 @@
+"""The index, as a page and as a PDF: whole, readable by ear, and nothing in it that a title could make of it."""
+
+from io import BytesIO
+from itertools import pairwise
+from typing import Any
+from uuid import UUID
+
+import pytest
+from pypdf import PdfReader
+
+from registry.agreements.dossier import commands
+from registry.agreements.dossier.commands import index_template
+from registry.agreements.dossier.page import index_page, printed_index
+from registry.agreements.dossier.rules import Audience, plain_stem
+from registry.agreements.dossier.schemas import FileIndex, FilePart, WithheldPart
+from registry.platform.print.pdf import is_installed, make_pdf
+from tests.agreements.dossier.test_agreement_file import unpacked
+from tests.support.agreements import sign_agreement
+from tests.support.cast import Cast
+from tests.support.html import HtmlPage
+from tests.support.service import Service
+
+HOSTILE = (
+    """</p><script>alert(1)</script> "q" & 'x' <img src=x onerror=alert(1)> {style} """
+    """#sys.version #read("/etc/passwd") *b* $x$ = H \\"""
+)
+printed = pytest.mark.skipif(not is_installed(), reason="the engine is optional")
+
+
+def index(words: str) -> FileIndex:
+    """An index in which every text is `words`."""
+    part = FilePart(
+        path="versions/001/text.txt", title=words, media_type="text/plain", source="x", size_bytes=7, sha256="ab" * 32
+    )
+    return FileIndex(
+        agreement_id=UUID(int=1),
+        number=words,
+        title=words,
+        kind="mutual_aid",
+        status="in_force",
+        audience=Audience.PARTIES,
+        custodian=words,
+        parties=[words, words],
+        recorded_until=None,
+        notes=[words],
+        parts=[part],
+        withheld=[WithheldPart(kind="provision", version_no=1, number=words, exemption=words, reason=words)],
+    )
+
+
+def test_the_page_has_landmarks_headings_in_order_tables_with_heads_and_no_script() -> None:
+    page = HtmlPage(index_page(index(HOSTILE)))
+    assert page.one("html").attributes["lang"] == "en"
+    assert page.one("title").text == page.one("h1").text == f"File of agreement {HOSTILE}"
+    assert {each.tag for each in page.elements} == {
+        *("html", "head", "meta", "title", "style", "body", "header", "h1", "bdi", "main", "section", "h2", "ul", "li"),
+        *("div", "table", "caption", "thead", "tbody", "tr", "th", "td", "a", "code"),
+    }
+    levels = [int(each.tag[1]) for each in page.all("h1", "h2")]
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    assert {each.attributes["scope"] for each in page.all("th")} == {"col", "row"}
+    assert [each.attributes["href"] for each in page.all("a")] == ["versions/001/text.txt"]
+    assert not any(name.startswith("on") for each in page.elements for name in each.attributes)
+    (policy,) = [each for each in page.all("meta") if "http-equiv" in each.attributes]
+    assert policy.attributes["content"].startswith("default-src 'none'; style-src 'sha256-")
+    said = [each.text for each in page.all("bdi")]
+    assert sum(HOSTILE in each for each in said) == 10
+
+
+@printed
+async def test_the_pdf_is_tagged_names_its_language_and_takes_every_word_as_it_is() -> None:
+    made = await make_pdf(index_template(), printed_index(index(HOSTILE)))
+    assert made == await make_pdf(index_template(), printed_index(index(HOSTILE))), "the same bytes for the same data"
+    reader = PdfReader(BytesIO(made))
+    root: Any = reader.trailer["/Root"]
+    assert (root["/MarkInfo"]["/Marked"], root["/Lang"]) == (True, "en")
+    assert b"<pdfuaid:part>1</pdfuaid:part>" in root["/Metadata"].get_object().get_data()
+    assert reader.metadata is not None
+    assert reader.metadata.title == f"File of agreement {HOSTILE}"
+    tags = set[str]()
+    waiting = [root["/StructTreeRoot"]]
+    while waiting:
+        node = waiting.pop().get_object()
+        tags |= {str(node["/S"])} if "/S" in node else set()
+        kids = node.get("/K", [])
+        kids = kids if isinstance(kids, list) else [kids]
+        waiting += [each for each in kids if not isinstance(each, int) and "/StructParent" not in each.get_object()]
+    assert {"/Table", "/TH", "/TD", "/H1", "/L", "/LI"} <= tags
+    text = "".join("".join(page.extract_text() for page in reader.pages).split())
+    assert "".join(HOSTILE.split()) in text
+
+
+@printed
+async def test_a_character_that_the_fonts_lack_is_written_as_its_number() -> None:
+    made = await make_pdf(index_template(), printed_index(index("日\u202e\U0001f600 Añoka “§ 5”")))
+    text = "".join(page.extract_text() for page in PdfReader(BytesIO(made)).pages)
+    assert "[U+65E5][U+202E][U+1F600] Añoka “§ 5”" in " ".join(text.split())
+
+
+@pytest.mark.one_database
+async def test_without_the_engine_the_index_says_that_no_pdf_was_made(
+    service: Service, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the package is not installed."""
+    made = await sign_agreement(service, cast.assisting, cast.requesting)
+    monkeypatch.setattr(commands, "is_installed", lambda: False)
+    parts = await unpacked(cast.assisting.legal, made["id"])
+    assert "index.pdf" not in parts
+    assert b"No PDF of this index was made" in parts["index.html"]
+    assert b"No PDF of this index was made" in parts["manifest.json"]
+
+
+def test_a_name_becomes_one_that_every_file_system_takes() -> None:
+    assert plain_stem('../CON: "Añoka"\\x.pdf. ') == "con-anoka-x-pdf"
+    assert plain_stem("日本") == plain_stem(None) == "document"
+    assert len(plain_stem("a" * 300)) == 60

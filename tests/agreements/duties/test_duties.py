@@ -1,0 +1,389 @@
+"""Filing and publication duties: which arise, when they are due, and how they are fulfilled or waived, once."""
+
+import asyncio
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+import pytest
+import sqlalchemy as sa
+
+from registry.agreements.duties.rules import (
+    TRANSITIONS,
+    DutyAction,
+    DutyRule,
+    DutyStatus,
+    ProofKind,
+    WhenDue,
+    advance,
+    arising,
+    checked,
+    checked_proof,
+    due_on,
+    duty_id,
+    duty_rules,
+    falls_on,
+)
+from registry.agreements.duties.schemas import NEW_DUTY_EXAMPLE
+from registry.platform.database.connect import unit_of_work
+from registry.platform.database.types import Uuid
+from registry.platform.kernel.days import Today
+from registry.platform.kernel.errors import RuleBroken, WrongStatus
+from tests.support.agreements import agreement_body, record_agreement, sign_agreement
+from tests.support.cast import Agency, Cast, make_agency
+from tests.support.deadlines import days_ahead, deadlines_of
+from tests.support.law import TurnOn
+from tests.support.problems import assert_problem
+from tests.support.service import Service
+
+RULES = {rule.code: rule for rule in duty_rules()}
+FLORIDA, WASHINGTON = RULES["fl_252_40_copy_to_division"], RULES["wa_39_34_040_record_or_list"]
+MONTANA = RULES["mt_44_11_309_attorney_general"]
+PROOF = {"fulfilled_on": "2025-06-01", "recording_number": "20250601-7"}
+WHY = {"reason": "Counsel: it does not reach us."}
+
+
+# The data and what follows from it.
+
+
+def test_every_shipped_duty_can_be_proved() -> None:
+    assert all(rule.proof for rule in duty_rules())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"law": None},
+        {"due": {}},
+        {"due": {"days_after_execution": 3, "days_before_effect": 1}},
+        {"due": {"days_before_effect": 0}},
+        {"due": {"days_after_execution": -1}},
+        {"proof": []},
+        {"penalty": "none"},
+    ],
+)
+def test_data_that_cannot_be_meant_is_refused(change: dict[str, Any]) -> None:
+    good = msgspec.to_builtins(WASHINGTON)
+    assert checked([good]) == (WASHINGTON,)
+    with pytest.raises(ValueError, match=r".+"):
+        checked([{**good, **change}])
+
+
+def test_one_code_names_one_duty() -> None:
+    with pytest.raises(ValueError, match="one code"):
+        checked([msgspec.to_builtins(FLORIDA)] * 2)
+
+
+def test_a_duty_arises_where_its_law_touches_the_agreement() -> None:
+    for rule in duty_rules():
+        for matter in rule.law.touches:
+            assert (rule in arising(matter, duty_rules())) is (rule.law.source == "primary")
+        for matter in rule.law.leaves:
+            assert rule not in arising(matter, duty_rules())
+
+
+def test_a_duty_known_from_a_secondary_source_only_arises_where_it_was_turned_on(turned_on: TurnOn) -> None:
+    rule = RULES["ky_65_260_approval"]
+    (matter,) = rule.law.touches
+    assert rule not in arising(matter, duty_rules())
+    turned_on(rule.code)
+    assert rule in arising(matter, duty_rules())
+    assert "secondary source" in rule.law.cited
+
+
+def test_a_duty_falls_on_a_party_that_its_law_means() -> None:
+    (interstate,) = RULES["mt_44_11_309_attorney_general"].law.touches
+    assert [falls_on(RULES["mt_44_11_309_attorney_general"], party) for party in interstate.parties] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("rule", "executed", "effective", "expected"),
+    [
+        (FLORIDA, "2026-01-31", "2026-03-01", "2026-03-02"),
+        (WASHINGTON, "2026-01-31", "2026-03-01", "2026-02-28"),
+        (WASHINGTON, "2026-03-01", "2026-03-01", "2026-03-01"),
+        (WASHINGTON, "2026-05-01", "2026-03-01", "2026-05-01"),
+        (MONTANA, "2026-01-31", "2026-07-01", "2026-05-02"),  # sixty days of silence end as the first day begins
+        (MONTANA, "2026-05-02", "2026-07-01", "2026-05-02"),
+        (MONTANA, "2026-06-15", "2026-07-01", "2026-06-15"),
+    ],
+)
+def test_it_is_due_days_after_execution_or_before_the_agreement_takes_effect(
+    rule: DutyRule, executed: str, effective: str, expected: str
+) -> None:
+    assert str(due_on(rule, date.fromisoformat(executed), date.fromisoformat(effective))) == expected
+
+
+def test_the_same_duty_of_the_same_agreement_has_one_id() -> None:
+    one, other = uuid4(), uuid4()
+    assert duty_id(one, "a") == duty_id(one, "a")
+    assert len({duty_id(one, "a"), duty_id(one, "b"), duty_id(other, "a")}) == 3
+
+
+def test_what_is_met_or_waived_is_final() -> None:
+    assert set(TRANSITIONS) == {(DutyStatus.PENDING, action) for action in DutyAction}
+    for status in (DutyStatus.MET, DutyStatus.WAIVED):
+        for action in DutyAction:
+            with pytest.raises(WrongStatus):
+                advance(status, action)
+
+
+def test_proof_is_of_a_kind_that_counts_and_not_of_tomorrow() -> None:
+    noon = datetime(2026, 6, 1, 18, tzinfo=UTC)
+    today = Today(now=noon, agency_zone="America/Chicago", agreement_zone="America/Chicago")
+    checked_proof([ProofKind.URL], WASHINGTON.proof, today.at_agency, today)
+    with pytest.raises(RuleBroken, match="recording_number, url"):
+        checked_proof([ProofKind.DOCUMENT], WASHINGTON.proof, today.at_agency, today)
+    with pytest.raises(RuleBroken, match="proof"):
+        checked_proof([], WASHINGTON.proof, today.at_agency, today)
+    with pytest.raises(RuleBroken, match="has come"):
+        checked_proof([ProofKind.URL], WASHINGTON.proof, date(2026, 6, 2), today)
+
+
+def test_a_rule_is_said_in_whole_days() -> None:
+    assert WhenDue(days_after_execution=3).days_before_effect is None
+
+
+# Over HTTP.
+
+
+def path_of(found: dict[str, Any]) -> str:
+    return f"/v1/agreements/{found['id']}/duties"
+
+
+async def duties_of(reader: Agency, found: dict[str, Any]) -> list[dict[str, Any]]:
+    page: dict[str, Any] = await reader.legal.done("GET", f"{path_of(found)}?sort=created_at")
+    items: list[dict[str, Any]] = page["items"]
+    return items
+
+
+@pytest.fixture
+async def seattle(service: Service) -> Agency:
+    return await make_agency(service, "Sound", "WA")
+
+
+@pytest.fixture
+async def filed(service: Service, cast: Cast, seattle: Agency) -> dict[str, Any]:
+    """An agreement that Washington wants filed: the duty is the custodian's neighbour's, who is there."""
+    return await sign_agreement(service, cast.assisting, seattle, kind="interlocal", provisions=[])
+
+
+async def test_a_statutes_duty_arises_by_itself_for_the_party_that_is_there(
+    cast: Cast, filed: dict[str, Any], seattle: Agency
+) -> None:
+    (duty,) = await duties_of(cast.assisting, filed)
+    assert UUID(duty["id"]) == duty_id(UUID(filed["id"]), WASHINGTON.code)
+    assert (duty["source"], duty["rule"], duty["agency"]) == ("statute", WASHINGTON.code, seattle.reference)
+    assert (duty["status"], duty["overdue"], duty["due_on"]) == ("pending", True, "2025-01-01")
+    assert duty["proof_accepted"] == ["recording_number", "url"]
+    assert [each["action"] for each in duty["allowed_actions"]] == ["fulfil"], "its own agency alone may waive it"
+    (deadline,) = await deadlines_of(seattle, kind="filing")
+    assert (deadline["duty_id"], deadline["status"], deadline["agency"]) == (duty["id"], "overdue", seattle.reference)
+    assert deadline["basis"]["citation"] == WASHINGTON.law.cited
+
+
+async def test_where_several_are_there_it_is_the_custodians(service: Service, seattle: Agency) -> None:
+    tacoma = await make_agency(service, "Bay", "WA")
+    found = await sign_agreement(service, tacoma, seattle, kind="mutual_aid")
+    (duty,) = await duties_of(seattle, found)
+    assert duty["agency"] == tacoma.reference
+
+
+async def test_an_interstate_agreement_has_the_duty_of_its_montana_party(service: Service, cast: Cast) -> None:
+    montana = await make_agency(service, "Big Sky", "MT")
+    (duty,) = await duties_of(montana, await sign_agreement(service, cast.assisting, montana, kind="mutual_aid"))
+    assert (duty["rule"], duty["agency"]) == ("mt_44_11_309_attorney_general", montana.reference)
+    assert "sixty days" in duty["note"]
+    second = await make_agency(service, "Prairie", "MT")
+    assert await duties_of(montana, await sign_agreement(service, second, montana, kind="mutual_aid")) == []
+
+
+async def test_an_agreement_about_disasters_is_sent_to_the_division(service: Service) -> None:
+    first, second = await make_agency(service, "Gulf", "FL"), await make_agency(service, "Cape", "FL")
+    routine = await sign_agreement(service, first, second, kind="mutual_aid")
+    assert await duties_of(first, routine) == []
+    terms = {"categories": ["any"], "purposes": ["disaster_response"]}
+    (duty,) = await duties_of(first, await sign_agreement(service, first, second, kind="mutual_aid", terms=terms))
+    assert (duty["rule"], duty["agency"]) == (FLORIDA.code, first.reference)
+    assert FLORIDA.due.reminder, "the statute gives no day, so the day is a reminder that nobody misses by law"
+    assert (duty["due_on"] < "2026-01-01", duty["status"], duty["overdue"]) == (True, "pending", False)
+    (deadline,) = await deadlines_of(first, kind="filing")
+    assert (deadline["duty_id"], deadline["status"]) == (duty["id"], "due_soon")
+
+
+async def test_no_duty_arises_elsewhere_from_another_kind_or_from_a_party_that_is_not_bound(
+    service: Service, cast: Cast, seattle: Agency
+) -> None:
+    assert await duties_of(cast.assisting, await sign_agreement(service, cast.assisting, cast.requesting)) == []
+    other_kind = await sign_agreement(service, cast.assisting, seattle, kind="information_sharing")
+    assert await duties_of(cast.assisting, other_kind) == []
+    unconfirmed = await record_agreement(cast.assisting, seattle, kind="interlocal")
+    assert await duties_of(cast.assisting, unconfirmed) == []
+
+
+async def test_a_duty_is_fulfilled_with_proof_and_then_closed(
+    cast: Cast, filed: dict[str, Any], seattle: Agency
+) -> None:
+    (duty,) = await duties_of(seattle, filed)
+    path = f"{path_of(filed)}/{duty['id']}/fulfil"
+    response = await seattle.legal.post(path, PROOF)
+    done = response.json()
+    assert (done["status"], done["fulfilled_on"], done["recording_number"]) == ("met", "2025-06-01", "20250601-7")
+    assert (done["closed_by"], done["overdue"]) == (seattle.reference, False)
+    assert [each["allowed"] for each in done["allowed_actions"]] == [False, False]
+    assert await duties_of(seattle, filed) == [done]
+    (deadline,) = await deadlines_of(seattle, kind="filing")
+    assert deadline["status"] == "met"
+    history = await seattle.legal.done("GET", f"/v1/agreements/{filed['id']}/history?sort=version")
+    event = next(each for each in history["items"] if each["type"] == "agreement.duty_fulfilled")
+    assert event["data"]["recording_number"] == "20250601-7"
+    assert_problem(await seattle.legal.post(path, PROOF), 409, "wrong_status")
+    assert_problem(await seattle.legal.post(path.replace("fulfil", "waive"), WHY), 409, "wrong_status")
+
+
+async def test_a_waived_duty_says_why_and_is_no_deadline(filed: dict[str, Any], seattle: Agency) -> None:
+    (duty,) = await duties_of(seattle, filed)
+    done = await seattle.admin.done("POST", f"{path_of(filed)}/{duty['id']}/waive", WHY)
+    assert (done["status"], done["waived_reason"], done["closed_by"]) == ("waived", WHY["reason"], seattle.reference)
+    assert await deadlines_of(seattle, kind="filing") == []
+
+
+async def test_a_duty_is_entered_by_hand_and_fulfilled_by_any_proof(cast: Cast, filed: dict[str, Any]) -> None:
+    body = {**NEW_DUTY_EXAMPLE, "due_on": str(days_ahead(5))}
+    response = await cast.assisting.legal.post(path_of(filed), body)
+    assert response.status_code == 201
+    duty = response.json()
+    assert (duty["source"], duty["rule"], duty["agency"]) == ("entered", None, cast.assisting.reference)
+    assert duty["id"] in {each["id"] for each in await duties_of(cast.assisting, filed)}
+    proof = {"fulfilled_on": "2025-06-01", "evidence_sha256": "ab" * 32}
+    done = await cast.assisting.legal.done("POST", f"{path_of(filed)}/{duty['id']}/fulfil", proof)
+    assert done["evidence_sha256"] == "ab" * 32
+
+
+async def test_only_its_agency_and_the_custodian_act_on_a_duty(
+    service: Service, cast: Cast, filed: dict[str, Any], seattle: Agency
+) -> None:
+    own = {**NEW_DUTY_EXAMPLE, "agency_id": str(seattle.id)}
+    custodians = await cast.assisting.legal.done("POST", path_of(filed), own)
+    assert custodians["agency"] == seattle.reference
+    others = {**NEW_DUTY_EXAMPLE, "agency_id": str(cast.assisting.id)}
+    assert_problem(await seattle.legal.post(path_of(filed), others), 403, "forbidden")
+    waived = f"{path_of(filed)}/{custodians['id']}/waive"
+    assert_problem(await cast.assisting.legal.post(waived, WHY), 403, "forbidden")  # its own agency answers
+    mine = await cast.assisting.legal.done("POST", path_of(filed), NEW_DUTY_EXAMPLE)
+    for verb, body in (("fulfil", PROOF), ("waive", WHY)):
+        path = f"{path_of(filed)}/{mine['id']}/{verb}"
+        assert_problem(await service.anonymous.post(path, body), 401)
+        assert_problem(await seattle.legal.post(path, body), 403, "forbidden")
+        assert_problem(await cast.assisting.coordinator.post(path, body), 403, "forbidden")
+        assert_problem(await cast.stranger.legal.post(path, body), 404)
+        assert_problem(await cast.assisting.legal.post(f"{path_of(filed)}/{uuid4()}/{verb}", body), 404)
+    assert_problem(await cast.stranger.legal.get(path_of(filed)), 404)
+    outsider = {**NEW_DUTY_EXAMPLE, "agency_id": str(cast.stranger.id)}
+    assert_problem(await cast.assisting.legal.post(path_of(filed), outsider), 422, "not_a_party")
+
+
+async def test_duties_of_a_public_agreement_are_for_its_parties(service: Service, cast: Cast) -> None:
+    public = [{"number": "1", "heading": "purpose", "text": "Open.", "sensitivity": "public"}]
+    found = await sign_agreement(service, cast.assisting, cast.requesting, provisions=public)
+    assert_problem(await cast.stranger.legal.get(path_of(found)), 403, "forbidden")
+
+
+async def test_a_draft_has_no_duties_yet(cast: Cast) -> None:
+    made = await cast.assisting.legal.done("POST", "/v1/agreements", agreement_body(cast.assisting, cast.requesting))
+    assert_problem(await cast.assisting.legal.post(path_of(made), NEW_DUTY_EXAMPLE), 409, "wrong_status")
+    assert await duties_of(cast.assisting, made) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "pointer"),
+    [
+        ({"fulfilled_on": "yesterday"}, 400, "/fulfilled_on"),
+        ({**PROOF, "url": "ftp://x"}, 400, "/url"),
+        ({**PROOF, "url": "https://a b"}, 400, "/url"),
+        ({**PROOF, "recording_number": ""}, 400, "/recording_number"),
+        ({**PROOF, "witness": "x"}, 400, "/witness"),
+        ({"fulfilled_on": "2025-06-01"}, 422, ""),
+        ({"fulfilled_on": "2025-06-01", "evidence_sha256": "ab" * 32}, 422, ""),
+        ({**PROOF, "fulfilled_on": "2150-01-01"}, 422, "/fulfilled_on"),
+    ],
+)
+async def test_a_bad_proof_names_the_place(
+    filed: dict[str, Any], seattle: Agency, body: dict[str, Any], status: int, pointer: str
+) -> None:
+    (duty,) = await duties_of(seattle, filed)
+    problem = assert_problem(await seattle.legal.post(f"{path_of(filed)}/{duty['id']}/fulfil", body), status)
+    assert problem["errors"][0]["pointer"] == pointer
+    assert (await duties_of(seattle, filed))[0]["status"] == "pending"
+
+
+async def test_a_malformed_duty_names_the_place(cast: Cast, filed: dict[str, Any]) -> None:
+    problem = assert_problem(await cast.assisting.legal.post(path_of(filed), {"due_on": "2026-01-01"}), 400)
+    assert problem["code"] == "invalid_body"
+    far = {**NEW_DUTY_EXAMPLE, "due_on": "2200-01-01"}
+    problem = assert_problem(await cast.assisting.legal.post(path_of(filed), far), 422, "date_out_of_range")
+    assert problem["errors"][0]["pointer"] == "/due_on"
+
+
+async def test_a_stale_edit_is_refused_and_a_repeat_changes_nothing(filed: dict[str, Any], seattle: Agency) -> None:
+    (duty,) = await duties_of(seattle, filed)
+    path = f"{path_of(filed)}/{duty['id']}/fulfil"
+    assert_problem(await seattle.legal.post(path, PROOF, if_match='"99-00000000"'), 412, "stale_version")
+    tag = (await seattle.legal.get(f"/v1/agreements/{filed['id']}")).headers["etag"]
+    first = await seattle.legal.post(path, PROOF, key="fulfil-1", if_match=tag)
+    assert first.status_code == 200
+    again = await seattle.legal.post(path, PROOF, key="fulfil-1", if_match=tag)
+    assert (again.content, again.headers["idempotency-replayed"]) == (first.content, "true")
+
+
+async def test_two_who_fulfil_one_duty_at_once_fulfil_it_once(service: Service, cast: Cast, seattle: Agency) -> None:
+    for _ in range(4):
+        found = await sign_agreement(service, cast.assisting, seattle, kind="interlocal")
+        (duty,) = await duties_of(seattle, found)
+        path = f"{path_of(found)}/{duty['id']}"
+        answers = await asyncio.gather(
+            seattle.legal.post(f"{path}/fulfil", PROOF),
+            cast.assisting.legal.post(f"{path}/fulfil", {**PROOF, "recording_number": "another"}),
+            seattle.counsel.post(f"{path}/waive", WHY),
+        )
+        assert sorted(answer.status_code for answer in answers) == [200, 409, 409]
+        winner = next(answer for answer in answers if answer.status_code == 200).json()
+        (after,) = await duties_of(seattle, found)
+        assert after["status"] == winner["status"]
+        assert after["recording_number"] == winner["recording_number"]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "status = 'met'",
+        "status = 'met', closed_at = entered_at, fulfilled_on = due_on",
+        "status = 'waived', closed_at = entered_at",
+        "status = 'pending', closed_at = entered_at",
+        "status = 'forgotten'",
+    ],
+)
+async def test_the_database_keeps_no_duty_closed_without_its_proof_or_reason(
+    service: Service, cast: Cast, filed: dict[str, Any], broken: str
+) -> None:
+    duty = await cast.assisting.legal.done("POST", path_of(filed), NEW_DUTY_EXAMPLE)
+    statement = sa.text(f"UPDATE agreement_duty SET {broken} WHERE id = :id").bindparams(
+        sa.bindparam("id", UUID(duty["id"]), type_=Uuid)
+    )
+    with pytest.raises(sa.exc.IntegrityError, match=r"(?i)check"):
+        async with unit_of_work(service.database) as write:
+            await write.run(statement)
+
+
+async def test_duties_are_paged(cast: Cast, filed: dict[str, Any]) -> None:
+    for n in range(3):
+        await cast.assisting.legal.done("POST", path_of(filed), {**NEW_DUTY_EXAMPLE, "title": f"Duty {n}"})
+    whole = await duties_of(cast.assisting, filed)
+    seen, path = [], f"{path_of(filed)}?sort=created_at&limit=2"
+    while path:
+        page = await cast.assisting.legal.done("GET", path)
+        seen += page["items"]
+        path = page["next_cursor"] and f"{path_of(filed)}?sort=created_at&limit=2&cursor={page['next_cursor']}"
+    assert seen == whole
+    assert len(whole) == 4

@@ -1,0 +1,187 @@
+"""The evidence for what is recorded of paper: a document on file, one that is still to come, or a place."""
+
+import hashlib
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.support.agreements import (
+    EVIDENCE,
+    PROVISIONS,
+    agreement_body,
+    confirm_agreement,
+    record_agreement,
+    sign_agreement,
+)
+from tests.support.cast import Agency, Cast
+from tests.support.documents import file_document
+from tests.support.problems import assert_problem
+from tests.support.service import Service
+
+PATH = "/v1/agreements"
+PAPER = "Signed by both (demo)."
+SHA256 = hashlib.sha256(PAPER.encode()).hexdigest()
+VAULT = "City clerk's vault, book 12 (demo)"
+SIGNED = {"signed_on": "2025-01-01", "signatory_title": "Chief"}
+NOT_ON_FILE = {"sha256": None, "on_file": False, "document": None, "location": VAULT}
+
+
+async def record(agency: Agency, other: Agency, **evidence: str) -> dict[str, Any]:
+    body = {**agreement_body(agency, other), **SIGNED, **evidence}
+    found: dict[str, Any] = await agency.legal.done("POST", f"{PATH}/record", body)
+    return found
+
+
+async def seen(agency: Agency, found: dict[str, Any]) -> dict[str, Any]:
+    again: dict[str, Any] = await agency.legal.done("GET", f"{PATH}/{found['id']}")
+    return again
+
+
+def missing_papers(found: dict[str, Any]) -> list[str]:
+    return [each["detail"] for each in found["remarks"] if each["code"] == "paper_not_on_file"]
+
+
+class TestAPaperThatIsKnownByItsHash:
+    async def test_it_is_awaited_until_a_document_of_that_hash_is_filed(self, cast: Cast) -> None:
+        found = await record(cast.assisting, cast.requesting, evidence_sha256=SHA256)
+        awaited = {"sha256": SHA256, "on_file": False, "document": None, "location": None}
+        assert found["evidence"] == awaited
+        assert found["parties"][0]["signature"]["evidence"] == awaited
+        (said,) = missing_papers(found)
+        assert said.endswith(f"no document filed with the agreement has its SHA-256, {SHA256}.")
+        before = await cast.assisting.legal.get(f"{PATH}/{found['id']}")
+        filed = await file_document(cast.requesting.legal, found["id"], PAPER, title="The signed paper (demo)")
+        on_file = {**awaited, "on_file": True, "document": {"id": filed["id"], "name": "The signed paper (demo)"}}
+        after = await cast.assisting.legal.get(
+            f"{PATH}/{found['id']}", headers={"If-None-Match": before.headers["ETag"]}
+        )
+        assert after.status_code == 200, "a tag from before does not hide what has come on file"
+        assert after.json()["evidence"] == on_file
+        assert after.json()["parties"][0]["signature"]["evidence"] == on_file
+        assert missing_papers(after.json()) == []
+        version = await cast.requesting.legal.done("GET", f"{PATH}/{found['id']}/versions/1")
+        assert (version["evidence"], version["signatures"][0]["evidence"]) == (on_file, on_file)
+
+    async def test_a_document_that_is_withdrawn_is_on_file_no_more(self, cast: Cast) -> None:
+        found = await record(cast.assisting, cast.requesting, evidence_sha256=SHA256)
+        filed = await file_document(cast.assisting.legal, found["id"], PAPER)
+        assert (await seen(cast.requesting, found))["evidence"]["on_file"]
+        await cast.assisting.legal.done("POST", f"/v1/documents/{filed['id']}/withdraw", {"reason": "Another scan."})
+        again = await seen(cast.requesting, found)
+        assert (again["evidence"]["on_file"], again["evidence"]["document"]) == (False, None)
+        await file_document(cast.assisting.legal, found["id"], PAPER)
+        assert (await seen(cast.requesting, found))["evidence"]["on_file"]
+
+    async def test_a_restricted_document_is_on_file_and_not_named(self, cast: Cast) -> None:
+        found = await record(cast.assisting, cast.requesting, evidence_sha256=SHA256)
+        secret = {"sensitivity": "restricted", "exemption": "Minn. Stat. 13.37 (demo)", "title": "Hidden (demo)"}
+        await file_document(cast.assisting.legal, found["id"], PAPER, **secret)
+        again = await seen(cast.requesting, found)
+        assert (again["evidence"]["on_file"], again["evidence"]["document"]) == (True, None)
+        filed = await file_document(cast.requesting.legal, found["id"], PAPER)
+        assert (await seen(cast.requesting, found))["evidence"]["document"]["id"] == filed["id"]
+
+    async def test_another_agreements_document_is_not_its_evidence(self, cast: Cast) -> None:
+        found = await record(cast.assisting, cast.requesting, evidence_sha256=SHA256)
+        other = await record(cast.assisting, cast.requesting, evidence_sha256=EVIDENCE)
+        await file_document(cast.assisting.legal, other["id"], PAPER)
+        assert not (await seen(cast.assisting, found))["evidence"]["on_file"]
+
+    async def test_the_public_is_shown_none_of_it(self, cast: Cast) -> None:
+        found = await record(cast.assisting, cast.requesting, evidence_sha256=SHA256)
+        await confirm_agreement(found, cast.requesting)
+        await file_document(cast.assisting.legal, found["id"], PAPER)
+        public = await seen(cast.stranger, found)
+        assert (public["view"], public["evidence"], public["remarks"]) == ("public", None, [])
+
+
+class TestAPaperThatIsNotOnFile:
+    async def test_where_the_original_is_kept_is_said_wherever_it_is_shown(self, cast: Cast) -> None:
+        found = await record(cast.assisting, cast.requesting, evidence_location=VAULT)
+        assert (found["evidence"], found["parties"][0]["signature"]["evidence"]) == (NOT_ON_FILE, NOT_ON_FILE)
+        assert missing_papers(found) == [
+            f"The paper from which version 1 was recorded is not on file: its original is kept at: {VAULT}."
+        ]
+        path = f"{PATH}/{found['id']}"
+        version = await cast.requesting.legal.done("GET", f"{path}/versions/1")
+        assert (version["evidence"], missing_papers(version)) == (NOT_ON_FILE, missing_papers(found))
+        completeness = await cast.requesting.legal.done("GET", f"{path}/completeness")
+        assert missing_papers(completeness) == missing_papers(found)
+        (event, *_) = (await cast.assisting.auditor.done("GET", f"{path}/history"))["items"]
+        assert (event["data"]["evidence_sha256"], event["data"]["evidence_location"]) == (None, VAULT)
+
+    async def test_an_amendments_paper_may_be_kept_elsewhere_too(self, service: Service, cast: Cast) -> None:
+        found = await sign_agreement(service, cast.assisting, cast.requesting)
+        amendment = {
+            **SIGNED,
+            "title": "Addendum (demo)",
+            "effective_on": "2025-06-01",
+            "terms": {"categories": ["any"]},
+            "provisions": PROVISIONS,
+            "reason": "Addendum (demo).",
+        }
+        path = f"{PATH}/{found['id']}"
+        assert_problem(await cast.assisting.legal.post(f"{path}/record-amendment", amendment), 422, "evidence_missing")
+        twice = {**amendment, "evidence_sha256": SHA256, "evidence_location": VAULT}
+        assert_problem(await cast.assisting.legal.post(f"{path}/record-amendment", twice), 422, "evidence_twice")
+        kept = {**amendment, "evidence_location": VAULT}
+        recorded = await cast.assisting.legal.done("POST", f"{path}/record-amendment", kept)
+        confirming = {"version_sha256": recorded["amendment"]["version_sha256"], "evidence_location": "Annex 3 (demo)"}
+        done = await cast.requesting.legal.done("POST", f"{path}/confirm", {**SIGNED, **confirming})
+        assert (done["version_no"], done["evidence"]) == (2, NOT_ON_FILE)
+        assert done["parties"][1]["signature"]["evidence"] == {**NOT_ON_FILE, "location": "Annex 3 (demo)"}
+        assert len(missing_papers(done)) == 2, "of the text, and of the one signature that rests on another paper"
+        first = await cast.requesting.legal.done("GET", f"{path}/versions/1")
+        assert first["evidence"]["sha256"] == EVIDENCE
+
+    async def test_what_a_service_records_says_it_before_anybody_has_signed(self, cast: Cast) -> None:
+        body = {**agreement_body(cast.assisting, cast.requesting), **SIGNED, "evidence_location": VAULT}
+        found = await cast.assisting.machine.done("POST", f"{PATH}/record", body)
+        assert [party["signature"] for party in found["parties"]] == [None, None]
+        assert found["evidence"] == NOT_ON_FILE
+
+    async def test_no_attestation_rests_on_it(self, service: Service, cast: Cast) -> None:
+        body = {**agreement_body(cast.assisting, cast.requesting), **SIGNED, "evidence_location": VAULT}
+        theirs = {**body, "custodian_id": str(cast.assisting.id)}
+        problem = assert_problem(await service.operator.post(f"{PATH}/record", theirs), 422, "evidence_missing")
+        assert problem["errors"][0]["pointer"] == "/evidence_sha256"
+        found = await cast.assisting.legal.done("POST", f"{PATH}/record", body)
+        act = {"agency_id": str(cast.requesting.id), "kind": "gave_notice", "acted_on": "2025-02-01", "reason": "Told."}
+        said = {**act, "evidence_location": VAULT}
+        assert_problem(await cast.assisting.legal.post(f"{PATH}/{found['id']}/report-act", said), 400)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "code", "pointer"),
+    [
+        ({}, "evidence_missing", "/evidence_sha256"),
+        ({"evidence_sha256": SHA256, "evidence_location": VAULT}, "evidence_twice", "/evidence_location"),
+    ],
+)
+async def test_one_of_the_two_is_given(cast: Cast, evidence: dict[str, str], code: str, pointer: str) -> None:
+    body = {**agreement_body(cast.assisting, cast.requesting), **SIGNED, **evidence}
+    problem = assert_problem(await cast.assisting.legal.post(f"{PATH}/record", body), 422, code)
+    assert [each["pointer"] for each in problem["errors"]] == [pointer]
+
+
+@pytest.mark.parametrize("location", ["", "x" * 301, "two\nlines", "hid\u200bden"])
+async def test_a_place_is_a_line_of_text(cast: Cast, location: str) -> None:
+    body = {**agreement_body(cast.assisting, cast.requesting), **SIGNED, "evidence_location": location}
+    assert_problem(await cast.assisting.legal.post(f"{PATH}/record", body), 400)
+
+
+async def test_a_confirmation_names_one_of_the_two_at_most_and_a_repeat_changes_nothing(cast: Cast) -> None:
+    found = await record_agreement(cast.assisting, cast.requesting)
+    path, body = f"{PATH}/{found['id']}/confirm", {**SIGNED, "version_sha256": found["version_sha256"]}
+    twice = {**body, "evidence_sha256": SHA256, "evidence_location": VAULT}
+    assert_problem(await cast.requesting.legal.post(path, twice), 422, "evidence_twice")
+    kept, key = {**body, "evidence_location": VAULT}, f"confirm-{uuid4()}"
+    first = await cast.requesting.legal.post(path, kept, key=key)
+    assert first.json()["parties"][1]["signature"]["evidence"] == NOT_ON_FILE
+    assert (await cast.requesting.legal.post(path, kept, key=key)).content == first.content
+
+
+async def test_without_a_word_about_a_paper_a_signature_has_no_evidence(service: Service, cast: Cast) -> None:
+    found = await sign_agreement(service, cast.assisting, cast.requesting)
+    assert found["parties"][1]["signature"]["evidence"] is None

@@ -1,0 +1,193 @@
+"""Figures in the words of a clause, and where they are not those of the term."""
+
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from registry.agreements.instruments.figures import Figure, figures, sentences, spelled_out
+from registry.agreements.instruments.notice import Notice, PartyNotice
+from registry.agreements.instruments.terms import Reimbursement, Terms
+from registry.agreements.instruments.written import TermDates, WrittenClause, written_otherwise
+from registry.platform.kernel.money import Money
+from tests.support.agreements import sign_agreement
+from tests.support.cast import Cast
+from tests.support.service import Service
+
+ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen".split()
+ONES += "seventeen eighteen nineteen".split()
+TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+
+
+def in_words(n: int) -> str:
+    """A number as contracts write it."""
+    if n < 20:
+        return ONES[n]
+    if n < 100:
+        return TENS[n // 10 - 2] + (f"-{ONES[n % 10]}" if n % 10 else "")
+    if n < 1_000:
+        return f"{ONES[n // 100]} hundred" + (f" and {in_words(n % 100)}" if n % 100 else "")
+    return f"{in_words(n // 1_000)} thousand" + (f" {in_words(n % 1_000)}" if n % 1_000 else "")
+
+
+def found(text: str) -> list[tuple[str, int]]:
+    return [(each.unit, each.value) for sentence in sentences(text) for each in figures(sentence) if each.certain]
+
+
+@given(st.integers(0, 999_999))
+def test_every_number_is_read_in_words(n: int) -> None:
+    assert spelled_out(in_words(n)) == n
+
+
+@given(st.integers(1, 9_999), st.sampled_from(["hours", "days"]))
+def test_words_digits_and_both_are_one_figure(n: int, unit: str) -> None:
+    for written in (in_words(n), str(n), f"{in_words(n)} ({n})", f"{n} ({in_words(n)})", f"{n:,}"):
+        assert found(f"within {written} {unit} of it") == [(unit, n)], written
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("upon ninety (90) days' written notice", [("days", 90)]),
+        ("for the first twelve consecutive hours", [("hours", 12)]),
+        ("a 24-hour period, or a sixty-day one", [("hours", 24), ("days", 60)]),
+        ("nine-\nty (90) calendar days", [("days", 90)]),
+        ("three weeks; two years", [("days", 21), ("months", 24)]),
+        ("until June 30, 2028", [("date", 630)]),
+        ("the 31st day of December", [("date", 1231)]),
+        ("by 12/31/2028 or 2028-12-31", [("date", 1231), ("date", 1231)]),
+        ("shall not exceed $1,250.00", [("money", 125_000)]),
+        ("five thousand dollars", [("money", 500_000)]),
+    ],
+)
+def test_figures_are_found_as_they_are_written(text: str, expected: list[tuple[str, int]]) -> None:
+    assert found(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "within 9O days",  # an O, read by a machine
+        "within l0 days",
+        "thirty (60) days",  # which of the two?
+        "section 4.2 days of training",
+        "available 24/7 hours",
+        "a reasonable number of days",
+        "MOU-90 days",
+        "two twenty days",
+        "June 45",
+    ],
+)
+def test_what_may_be_misread_or_is_no_figure_is_not_made_one(text: str) -> None:
+    assert found(text) == []
+
+
+@given(st.text(alphabet="0Ol1I5 -(),.$ninetythrday\n", max_size=80))
+def test_a_figure_that_is_certain_stands_in_the_text(text: str) -> None:
+    for sentence in sentences(text):
+        for each in figures(sentence):
+            assert each.words in sentence
+
+
+def clause(text: str, heading: str = "termination", number: str = "8.1") -> WrittenClause:
+    return WrittenClause(number=number, heading=heading, text=text)
+
+
+def otherwise(*clauses: WrittenClause, terms: Terms | None = None, **dates: Any) -> list[str]:
+    said = {"notice": Notice(days=30), "effective_on": date(2026, 1, 1), "expires_on": date(2028, 12, 31), **dates}
+    return [each.detail for each in written_otherwise(clauses, terms or Terms(categories=["any"]), TermDates(**said))]
+
+
+def test_a_notice_that_the_clause_gives_otherwise_is_told_with_clause_words_and_term() -> None:
+    (told,) = otherwise(clause("Either party may terminate upon ninety (90) days' written notice."))
+    assert told == "Clause 8.1 says “ninety (90) days”, yet the notice is 30 days: mend the one that is wrong."
+    (told,) = otherwise(clause("A party leaves upon one month's notice."))
+    assert "“one month”, yet the notice is 30 days" in told
+    (told,) = otherwise(clause("A party leaves upon ninety days' notice."), notice=Notice())
+    assert "yet the notice is silent" in told
+    assert otherwise(clause("Notice is thirty (30) days, or ten days in an emergency.")) == []
+    own = Notice(days=30, by_party=[PartyNotice(agency_id=UUID(int=1), months=6)])
+    assert otherwise(clause("The County gives six (6) months' notice."), notice=own) == []
+    assert otherwise(clause("Records are kept for ninety days.")) == [], "that is not about notice"
+
+
+def test_a_last_day_that_the_clause_gives_otherwise_is_told() -> None:
+    (told,) = otherwise(clause("It expires on June 30 of each year.", "term"))
+    assert "“June 30”, yet the last day is 2028-12-31" in told
+    assert otherwise(clause("It begins January 1, 2026 and ends on December 31, 2028.", "term")) == []
+    assert otherwise(clause("This agreement is dated May 5, 2025.", "term")) == []
+
+
+def test_hours_days_and_money_of_named_clauses_are_compared() -> None:
+    pay = Reimbursement(model="actual_after_hours", free_hours=8)
+    terms = Terms(
+        categories=["any"],
+        reimbursement=pay,
+        max_duration_hours=72,
+        cost_ceiling=Money(amount="5000.00"),
+        claim_window_days=60,
+        clauses={
+            "max_duration_hours": "4.2",
+            "cost_ceiling": "6.2",
+            "reimbursement": "6.1",
+            "claim_window_days": "6.3",
+        },
+    )
+    told = otherwise(
+        clause("No loan exceeds four days.", "equipment", "4.2"),
+        clause("Costs count after the first twelve hours.", "reimbursement", "6.1"),
+        clause("They never exceed $4,000.", "reimbursement", "6.2"),
+        clause("Claims are filed within ninety days.", "reimbursement", "6.3"),
+        terms=terms,
+    )
+    assert [each.split(":")[0] for each in told] == [
+        "Clause 4.2 says “four days”, yet the longest loan is 72 hours",
+        "Clause 6.1 says “twelve hours”, yet the hours that are free are 8",
+        "Clause 6.3 says “ninety days”, yet the window for claims is 60 days",
+        "Clause 6.2 says “$4,000”, yet the highest cost is 5000.00 USD",
+    ]
+    right = otherwise(clause("No loan exceeds three (3) days.", "equipment", "4.2"), terms=terms)
+    assert right == []
+
+
+def test_a_word_and_a_number_that_differ_are_told() -> None:
+    (told,) = otherwise(clause("Upon thirty (60) days' notice."))
+    assert told == "Clause 8.1 says “thirty (60) days”: the word and the number differ."
+
+
+def test_money_is_in_cents_and_a_day_without_a_year_is_that_of_every_year() -> None:
+    assert Figure(unit="date", value=630, words="").is_day(date(2031, 6, 30))
+    assert not Figure(unit="date", value=630, words="", year=2028).is_day(date(2031, 6, 30))
+
+
+def clauses(answer: dict[str, Any]) -> list[str]:
+    """The clauses that say another figure than their term."""
+    return [each["clause"] for each in answer["remarks"] if each["code"] == "says_otherwise"]
+
+
+async def test_the_agreement_its_version_and_the_check_tell_it_and_restricted_words_stay_where_they_are(
+    service: Service, cast: Cast
+) -> None:
+    provisions = [
+        {"number": "8", "heading": "termination", "text": "Upon ninety (90) days' written notice."},
+        {
+            "number": "9",
+            "heading": "term",
+            "text": "It ends on June 30, 2031.",
+            "sensitivity": "restricted",
+            "exemption": "Security information (demo)",
+        },
+    ]
+    found = await sign_agreement(
+        service, cast.assisting, cast.requesting, provisions=provisions, expires_on="2031-12-31"
+    )
+    path = f"/v1/agreements/{found['id']}"
+    for answer in (found, await cast.requesting.legal.done("GET", f"{path}/completeness")):
+        assert clauses(answer) == ["8"]
+    whole = await cast.requesting.legal.done("GET", f"{path}/versions/1")
+    assert clauses(whole) == ["8", "9"], "who reads the clause reads the remark"
+    coordinator = await cast.requesting.coordinator.done("GET", f"{path}/versions/1")
+    assert clauses(coordinator) == ["8"]

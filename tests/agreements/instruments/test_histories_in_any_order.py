@@ -1,0 +1,298 @@
+"""True histories, entered late: in whatever order facts are recorded, the same parties are bound on the same days.
+
+A history is what happened years ago: an agreement on paper, who signed it when, amendments and renewals with their
+days, what councils approved and what their law asked for, a notice that is running. It is entered as it happened, and
+again in other orders, through the commands that people use; the windows of all of them are compared.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from random import Random
+from typing import Any
+from uuid import UUID
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec import Struct
+
+from registry.agreements.documents.queries import filed_papers, is_on_file
+from registry.agreements.instruments.commands import ending, governing_body, recording
+from registry.agreements.instruments.notice import Notice
+from registry.agreements.instruments.queries.getting import get_agreement
+from registry.agreements.instruments.schemas.given import (
+    ApprovalRule,
+    Confirmation,
+    GoverningApproval,
+    NewProvision,
+    RecordedAgreement,
+    RecordedAmendment,
+    WithdrawalNotice,
+)
+from registry.agreements.instruments.schemas.shown import Agreement
+from registry.agreements.instruments.tables import (
+    agreement_force_window,
+    agreement_party_window,
+    agreement_text_window,
+    agreement_version,
+)
+from registry.agreements.instruments.terms import Terms
+from registry.platform.access.principals import Caller, Principal, Role
+from registry.platform.database.connect import unit_of_work
+from registry.platform.kernel.ids import new_id
+from tests.support.agreements import EVIDENCE
+from tests.support.cast import Cast
+from tests.support.length import at_length
+from tests.support.service import Service
+
+NOW = datetime(2026, 3, 1, 17, tzinfo=UTC)
+FIRST_DAY = date(2012, 2, 28)
+"""Of the agreement; what follows is counted from it."""
+
+LONG_NOTICE = Notice(days=3_000)
+"""Of the original; each text has another, and whoever gave notice leaves by the one that held on that day."""
+
+PROVISION = [NewProvision(number="1", heading="purpose", text="They help one another (demo).")]
+PAPER: dict[str, Any] = {"signatory_title": "Chief", "evidence_sha256": EVIDENCE, "terms": Terms(categories=["k9"])}
+
+
+class Fact(Struct, kw_only=True, frozen=True):
+    """Something that happened: `day` and `lasting` in days, for a text its first day and its last."""
+
+    kind: str
+    party: int
+    day: int
+    lasting: int | None
+    signed: int = 0
+
+
+class History(Struct, kw_only=True, frozen=True):
+    """An agreement, when its parties signed it, and what else happened; `seed` draws the orders."""
+
+    zone: str
+    last_day: int | None
+    joined: tuple[int, int]
+    facts: list[Fact]
+    seed: int
+
+
+def one_of_each(facts: list[Fact]) -> list[Fact]:
+    """No two facts of which only the order of entry could say which one counts."""
+    found: dict[tuple[object, ...], Fact] = {}
+    for fact in facts:
+        if fact.kind in ("amendment", "renewal"):
+            key: tuple[object, ...] = ("text", fact.day)
+        elif fact.kind == "notice":
+            key = ("notice", fact.party)
+        else:
+            key = (fact.kind == "approval", fact.party, fact.day)
+        found.setdefault(key, fact)
+    return list(found.values())
+
+
+days = st.integers(0, 4_500)
+texts = st.builds(
+    Fact,
+    kind=st.sampled_from(["amendment", "renewal"]),
+    party=st.just(0),
+    day=days,
+    lasting=st.none() | st.integers(0, 3_000),
+    signed=st.integers(-60, 60),
+)
+others = st.builds(
+    Fact,
+    kind=st.sampled_from(["approval", "rule", "no_rule", "notice"]),
+    party=st.integers(0, 2),
+    day=days,
+    lasting=st.none() | st.integers(0, 1_500),
+)
+histories = st.builds(
+    History,
+    zone=st.sampled_from(["America/Chicago", "Pacific/Chatham"]),
+    last_day=st.none() | st.integers(100, 4_000),
+    joined=st.tuples(st.integers(0, 400), st.integers(0, 400)),
+    facts=st.tuples(st.lists(texts, min_size=1, max_size=4), st.lists(others, max_size=5)).map(
+        lambda two: one_of_each([*two[0], *two[1]])
+    ),
+    seed=st.integers(0, 2**32),
+)
+
+
+def drawn() -> list[History]:
+    """Some histories, the same in each run of this length."""
+    found: list[History] = []
+
+    @settings(
+        max_examples=at_length(4, 30, 400), derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+    )
+    @given(histories)
+    def draw(history: History) -> None:
+        found.append(history)
+
+    draw()
+    return found
+
+
+class Entering:
+    """One history, entered in one order."""
+
+    def __init__(self, service: Service, cast: Cast, history: History) -> None:
+        self.service, self.history = service, history
+        self.parties = (cast.assisting, cast.requesting, cast.neighbour)
+        self.agreement_id, self.original = UUID(int=0), ""
+        self.joined: set[int] = set()
+        self.amended: list[tuple[str, date]] = []
+
+    def caller(self, party: int) -> Caller:
+        """A lawyer of the party."""
+        principal = Principal(
+            subject=f"legal-{party}",
+            agency_id=self.parties[party].id,
+            roles=frozenset({Role.LEGAL}),
+            scopes=frozenset({"*"}),
+            token_id="history",
+            issuer="history",
+        )
+        return Caller(principal=principal, now=NOW, trace_id=str(new_id()))
+
+    async def do(self, command: Any, party: int, *arguments: object) -> Agreement:
+        """What the command answers."""
+        async with unit_of_work(self.service.database) as write:
+            answer: Agreement = await command(write, self.caller(party), *arguments)
+            return answer
+
+    async def shown(self) -> Agreement:
+        """The agreement as its custodian sees it now."""
+        return await get_agreement(self.service.database.read(), self.caller(0).principal, self.agreement_id, NOW)
+
+    async def begin(self) -> None:
+        """The paper that the custodian signed on its first day."""
+        history = self.history
+        paper = RecordedAgreement(
+            number=f"O-{new_id()}",
+            title="The original (demo)",
+            kind="mutual_aid",  # type: ignore[arg-type]  # as it comes over the wire
+            parties=[party.id for party in self.parties],
+            time_zone=history.zone,
+            effective_on=FIRST_DAY,
+            expires_on=None if history.last_day is None else FIRST_DAY + timedelta(days=history.last_day),
+            notice=LONG_NOTICE,
+            signed_on=FIRST_DAY,
+            provisions=PROVISION,
+            **PAPER,
+        )
+        made = await self.do(recording.record_agreement, 0, self.service.settings.ledger_key, paper)
+        self.agreement_id, self.original = made.id, str(made.version_sha256)
+
+    async def enter(self, number: int) -> None:
+        """The fact of that number; the first two are the signatures of the other parties."""
+        if number < 2:
+            joined = FIRST_DAY + timedelta(days=self.history.joined[number])
+            await self._confirm(number + 1, self.original, joined)
+            self.joined.add(number + 1)
+            for digest, signed_on in self.amended:  # which it had signed as well, and nobody confirms for it
+                await self._confirm(number + 1, digest, signed_on)
+            return
+        fact = self.history.facts[number - 2]
+        day = FIRST_DAY + timedelta(days=fact.day)
+        last = None if fact.lasting is None else day + timedelta(days=fact.lasting)
+        if fact.kind in ("amendment", "renewal"):
+            await self._amend(number, fact, day, last)
+        elif fact.kind == "approval":
+            approval = GoverningApproval(body="Council", approved_on=day, valid_to=last, evidence_sha256=EVIDENCE)
+            await self.do(governing_body.record_approval, fact.party, self.agreement_id, approval, None)
+        elif fact.kind == "notice":
+            notice = WithdrawalNotice(notice_on=NOW.date(), reason="we leave")
+            await self.do(ending.give_notice, fact.party, is_on_file, self.agreement_id, notice, None)
+        else:
+            to_come = NOW.date() + timedelta(days=4_000 + fact.day)  # after any notice that is given now has run out
+            rule = ApprovalRule(
+                required=fact.kind == "rule", effective_on=to_come, citation="City code (demo)", reason="the charter"
+            )
+            await self.do(governing_body.set_approval_rule, fact.party, self.agreement_id, rule, None)
+
+    async def _amend(self, number: int, fact: Fact, day: date, last: date | None) -> None:
+        """An amendment that every party signed on one day."""
+        signed_on = max(FIRST_DAY + timedelta(days=max(self.history.joined)), day + timedelta(days=fact.signed))
+        body = RecordedAmendment(
+            kind="renewal" if fact.kind == "renewal" and last is None else "amendment",
+            title=f"Text {number} (demo)",
+            effective_on=day,
+            expires_on=last,
+            notice=Notice(days=2_000 + 10 * number),
+            signed_on=signed_on,
+            provisions=PROVISION,
+            reason="found in the archive",
+            **PAPER,
+        )
+        ledger_key = self.service.settings.ledger_key
+        await self.do(recording.record_amendment, 0, ledger_key, self.agreement_id, body, None)
+        version = agreement_version
+        newest = sa.select(version.c.sha256).where(version.c.agreement_id == self.agreement_id).order_by(version.c.no)
+        digest = (await self.service.database.read().all(newest))[-1].sha256
+        for party in sorted(self.joined):  # who is not on record yet is not waited for
+            await self._confirm(party, digest, signed_on)
+        self.amended.append((digest, signed_on))
+
+    async def _confirm(self, party: int, digest: str, signed_on: date) -> Agreement:
+        hand = Confirmation(version_sha256=digest, signatory_title="Chief", signed_on=signed_on)
+        return await self.do(recording.confirm, party, filed_papers, self.agreement_id, hand, None)
+
+    async def windows(self) -> list[set[tuple[Any, ...]]]:
+        """Who is bound when by which text, which is the text when, and when it is in force; texts by their titles."""
+        read = self.service.database.read()
+        title = {
+            row.id: row.title
+            for row in await read.all(
+                sa.select(agreement_version.c.id, agreement_version.c.title).where(
+                    agreement_version.c.agreement_id == self.agreement_id
+                )
+            )
+        }
+        found: list[set[tuple[Any, ...]]] = []
+        for table in (agreement_party_window, agreement_text_window, agreement_force_window):
+            rows = await read.all(sa.select(table).where(table.c.agreement_id == self.agreement_id))
+            found.append(
+                {
+                    tuple(title.get(value, value) for name, value in row._mapping.items() if name != "agreement_id")
+                    for row in rows
+                }
+            )
+        return found
+
+
+async def entered(service: Service, cast: Cast, history: History, order: Sequence[int]) -> tuple[Any, ...]:
+    """The windows after the history was entered in that order, and what the agreement says of its end."""
+    entering = Entering(service, cast, history)
+    await entering.begin()
+    for number in order:
+        await entering.enter(number)
+    shown = await entering.shown()
+    ends = (shown.title, shown.expires_on, shown.term_ends_on, shown.ends_at, shown.status, shown.binds_from)
+    return await entering.windows(), ends
+
+
+def notices_after_joining(history: History, order: list[int]) -> list[int]:
+    """The order, but that nobody gives notice under what is not on record as signed by it yet."""
+    for number in [n for n in order if n >= 2 and history.facts[n - 2].kind == "notice"]:
+        joining = history.facts[number - 2].party - 1
+        if joining >= 0 and order.index(number) < order.index(joining):
+            one, other = order.index(number), order.index(joining)
+            order[one], order[other] = joining, number
+    return order
+
+
+@pytest.mark.grows
+@pytest.mark.one_database
+async def test_a_history_gives_the_same_windows_in_whatever_order_it_is_entered(service: Service, cast: Cast) -> None:
+    for history in drawn():
+        random = Random(history.seed)  # no secret
+        numbers = [*range(2), *sorted(range(2, len(history.facts) + 2), key=lambda n: history.facts[n - 2].day)]
+        as_it_happened = await entered(service, cast, history, numbers)
+        for _ in range(2):
+            order = notices_after_joining(history, random.sample(numbers, len(numbers)))
+            found = await entered(service, cast, history, order)
+            for one, other in zip((*found[0], found[1]), (*as_it_happened[0], as_it_happened[1]), strict=True):
+                where = f"entered as {order}: {history}"
+                assert one == other, where

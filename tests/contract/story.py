@@ -1,0 +1,552 @@
+"""A story in which every operation is used once with success: what the contract's examples are recorded from.
+
+The clock stands still between requests, and ids and secrets are replaced in the order in which they appear, so that
+playing the story again writes the same examples.
+"""
+
+import asyncio
+import json
+import logging
+import re
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from urllib.parse import urlencode
+from zipfile import ZipFile
+
+import structlog
+import time_machine
+from litestar.handlers import HTTPRouteHandler
+
+from registry.platform.access.principals import OPERATOR_AGENCY_ID, Role
+from registry.platform.settings import load
+from tests.support.cast import Agency
+from tests.support.databases import copy_sqlite, sqlite_template
+from tests.support.places import ROOT
+from tests.support.server import environment, in_process
+from tests.support.service import Caller, Service
+
+BEGINS = datetime(2026, 7, 4, 15, tzinfo=UTC)
+DAY = timedelta(days=1)
+PLACE = {"latitude": 44.98, "longitude": -93.27}
+EVIDENCE = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+WRONG = {"reason": "Entered by mistake (demo)."}
+
+
+class Story:
+    """The recorder: who does what, and what was asked and answered the first time it succeeded."""
+
+    def __init__(self, service: Service, clock: time_machine.Traveller) -> None:
+        self.service = service
+        self.clock = clock
+        self.kept: dict[str, dict[str, Any]] = {}
+        self.problems: dict[str, dict[str, Any]] = {}
+        self.from_template = ""
+        self._paths = {
+            op["operationId"]: (method.upper(), path, op)
+            for path, item in service.contract.document["paths"].items()
+            for method, op in item.items()
+        }
+        handlers = [h for route in service.edge.app.routes for h in getattr(route, "route_handlers", ())]
+        self.written: dict[str, Any] = {
+            str(h.operation_id): h.opt.get("example") for h in handlers if isinstance(h, HTTPRouteHandler)
+        }
+
+    async def do(self, who: Caller, operation: str, *ids: str, body: Any = None, **query: Any) -> Any:
+        """Do it, with the example that is written beside the operation unless `body` says otherwise; the answer."""
+        method, path, declared = self._paths[operation]
+        for given in ids:
+            path = re.sub(r"\{\w+\}", str(given), path, count=1)
+        if query:
+            path += "?" + urlencode({name.rstrip("_"): value for name, value in query.items()})
+        options: dict[str, Any] = {}
+        takes = declared.get("requestBody", {}).get("content", {})
+        sent = self.written[operation] if body is None else body
+        if takes and isinstance(sent, str):
+            options = {"content": sent.encode(), "headers": {"content-type": next(iter(takes))}}
+        elif takes:
+            options["json"] = sent or {}
+        if method == "PATCH":
+            options["headers"] = {"if-match": "*"}
+        self.clock.shift(timedelta(seconds=7))
+        response = await who.send(method, path, **options)
+        assert response.is_success, f"{operation}: {response.status_code} {response.text}"
+        media = response.headers["content-type"].partition(";")[0]
+        if media == "application/zip":
+            # The PDF is there where its engine is installed, and the example is the same everywhere.
+            names = [name for name in ZipFile(BytesIO(response.content)).namelist() if not name.endswith(".pdf")]
+            answer = f"The bytes of a ZIP with {', '.join(names)}."
+        else:
+            answer = response.json() if media == "application/json" else response.text
+        if operation not in self.kept:
+            self.kept[operation] = {**({"body": sent or {}} if takes else {}), "answer": answer}
+        return answer
+
+    async def refused(self, who: Caller, method: str, path: str, **options: Any) -> None:
+        """A request that is refused: the first of its status is kept."""
+        self.clock.shift(timedelta(seconds=7))
+        response = await who.send(method, path, **options)
+        assert response.status_code >= 400, response.text
+        self.problems.setdefault(str(response.status_code), response.json())
+
+    def operations(self) -> set[str]:
+        """Every operation that there is."""
+        return set(self._paths)
+
+    def later(self, **by: float) -> None:
+        """Let time pass."""
+        self.clock.shift(timedelta(**by))
+
+
+async def play(story: Story) -> None:
+    """Everything, in an order in which it works."""
+    operator = story.service.operator
+    sheriff, police, state = [await _agency(story, name) for name in ("Northfork Sheriff", "Lakeside", "State Lab")]
+    await _directory(story, operator, sheriff, police)
+    await _papers_of_agencies(story, sheriff, police)
+    agreement = await _signed(story, sheriff, police)
+    await _review(story, sheriff, police)
+    await _recorded(story, operator, sheriff, police, state)
+    await _kept(story, sheriff, police, agreement)
+    await _read(story, sheriff, police, agreement)
+    asset = await _assets(story, sheriff)
+    await _requests(story, sheriff, police, asset)
+    await _loans(story, sheriff, police, asset)
+    await _outcomes(story, police, agreement)
+    await _problems(story, sheriff, police, asset)
+    await _endings(story, sheriff, police, state, agreement)
+    await story.do(sheriff.legal, "get_agreement_file", agreement)
+    await story.do(sheriff.legal, "get_agreement_public_file", agreement)
+
+
+async def _agency(story: Story, name: str) -> Agency:
+    body = {**story.written["create_agency"], "name": f"{name} (demo)"}
+    oris = {"Northfork Sheriff": ["MN0990000"], "Lakeside": ["MN0980000"]}.get(name, [])
+    made = await story.do(story.service.operator, "create_agency", body={**body, "oris": oris})
+    await story.do(story.service.operator, "activate_agency", made["id"])
+    return Agency(service=story.service, id=made["id"], name=body["name"])
+
+
+async def _directory(story: Story, operator: Caller, sheriff: Agency, police: Agency) -> None:
+    await story.do(story.service.anonymous, "get_liveness")
+    await story.do(story.service.anonymous, "get_readiness")
+    await story.do(police.coordinator, "list_agencies", state="MN", limit=2)
+    await story.do(police.coordinator, "get_agency", str(sheriff.id))
+    await story.do(sheriff.admin, "update_agency", str(sheriff.id))
+    await story.do(sheriff.admin, "relax_separation_of_duties", str(sheriff.id))
+    await story.do(sheriff.admin, "restore_separation_of_duties", str(sheriff.id))
+    await story.do(sheriff.admin, "list_agency_history", str(sheriff.id))
+    await story.do(operator, "import_agencies")
+    await story.do(sheriff.as_(Role.COORDINATOR, scope="assets:read loans:*"), "get_me")
+    revocation = await story.do(sheriff.admin, "create_revocation")
+    await story.do(sheriff.admin, "list_revocations", limit=2)
+    await story.do(sheriff.admin, "get_revocation", revocation["id"])
+    await story.do(sheriff.admin, "lift_revocation", revocation["id"])
+    issuer = await story.do(operator, "create_issuer")
+    await story.do(operator, "attach_agency_to_issuer", issuer["id"], body={"agency_id": str(sheriff.id)})
+    await story.do(operator, "list_issuers")
+    await story.do(operator, "get_issuer", issuer["id"])
+    await story.do(operator, "update_issuer", issuer["id"])
+    await story.do(operator, "detach_agency_from_issuer", issuer["id"], body={"agency_id": str(sheriff.id)})
+    await story.do(operator, "suspend_agency", str(police.id))
+    await story.do(operator, "reinstate_agency", str(police.id))
+    await story.do(police.coordinator, "list_categories", q="narcotics")
+    await story.do(police.coordinator, "get_category", "k9.narcotics")
+    await story.do(police.coordinator, "list_purposes", limit=2)
+    await story.do(police.coordinator, "list_provision_headings", limit=2)
+
+
+async def _papers_of_agencies(story: Story, sheriff: Agency, police: Agency) -> None:
+    own = str(sheriff.id)
+    authority = await story.do(sheriff.admin, "create_signing_authority", own)
+    await story.do(sheriff.admin, "delegate_signing_authority", own, authority["id"])
+    await story.do(sheriff.admin, "list_signing_authorities", own)
+    await story.do(sheriff.legal, "get_signing_authority", own, authority["id"])
+    await story.do(sheriff.admin, "revoke_signing_authority", own, authority["id"])
+    for agency, title in ((sheriff, "Sheriff"), (police, "Chief of Police")):
+        office = {
+            "office": title,
+            "basis": "election",
+            "citation": "Of the county (demo)",
+            "valid_from": "2020-01-01",
+        }
+        await story.do(agency.admin, "create_signing_authority", str(agency.id), body=office)
+    certificate = await story.do(sheriff.admin, "create_agency_insurance", own)
+    await story.do(sheriff.admin, "get_agency_insurance", own, certificate["id"])
+    await story.do(sheriff.admin, "list_agency_insurance", own)
+    await story.do(sheriff.admin, "retire_agency_insurance", own, certificate["id"])
+
+
+def _text(story: Story, *parties: Agency, **changes: Any) -> dict[str, Any]:
+    written = story.written["create_agreement"]
+    purposes = [*written["terms"]["purposes"], "narcotics_investigation"]
+    terms = {**written["terms"], "purposes": purposes, "approval_over_hours": 24}
+    return {**written, "parties": [str(party.id) for party in parties], "terms": terms, **changes}
+
+
+async def _signed(story: Story, sheriff: Agency, police: Agency) -> str:
+    lawyer, partner = sheriff.legal, police.legal
+    drafted = await story.do(lawyer, "create_agreement", body=_text(story, sheriff, police))
+    one = drafted["id"]
+    await story.do(lawyer, "update_agreement", one)
+    reviewer = [{"agency_id": str(police.id), "department": "County attorney", "required": True}]
+    submission = {**story.written["submit_agreement"], "reviewers": reviewer}
+    await story.do(lawyer, "submit_agreement", one, body=submission)
+    asked = {**story.written["add_agreement_reviewer"], "agency_id": str(police.id)}
+    added = await story.do(lawyer, "add_agreement_reviewer", one, body=asked)
+    rounds = await story.do(lawyer, "list_agreement_review_rounds", one)
+    first = rounds["items"][-1]["reviews"][0]["id"]
+    await story.do(lawyer, "get_agreement_review", one, added["id"])
+    await story.do(lawyer, "release_agreement_reviewer", one, added["id"])
+    await story.do(partner, "request_agreement_changes", one, first)
+    await story.do(partner, "approve_agreement_review", one, first)
+    comment = await story.do(partner, "create_agreement_comment", one)
+    await story.do(partner, "update_agreement_comment", one, comment["id"])
+    await story.do(partner, "get_agreement_comment", one, comment["id"])
+    await story.do(lawyer, "list_agreement_comments", one)
+    await story.do(partner, "resolve_agreement_comment", one, comment["id"])
+    await story.do(partner, "reopen_agreement_comment", one, comment["id"])
+    await story.do(sheriff.counsel, "approve_agreement", one)
+    order = {**story.written["send_agreement_for_signature"], "sequence": [str(police.id), str(sheriff.id)]}
+    out = await story.do(lawyer, "send_agreement_for_signature", one, body=order)
+    for party, title in ((police.signatory, "Chief of Police"), (sheriff.signatory, "Sheriff")):
+        hand = {
+            "version_sha256": out["version_sha256"],
+            "signatory_title": title,
+            "manner": "electronic",
+        }
+        await story.do(party, "sign_agreement", one, body=hand)
+    return str(one)
+
+
+async def _review(story: Story, sheriff: Agency, police: Agency) -> None:
+    lawyer = sheriff.legal
+    parties = [str(sheriff.id), str(police.id)]
+    from_template = {**story.written["draft_agreement_from_template"], "parties": parties}
+    await story.do(lawyer, "list_templates")
+    await story.do(lawyer, "get_template", "k9")
+    await story.do(lawyer, "list_standard_clauses", heading="reimbursement")
+    await story.do(lawyer, "get_standard_clause", "liability.own_acts")
+    story.from_template = (await story.do(lawyer, "draft_agreement_from_template", body=from_template))["id"]
+    two = (await story.do(lawyer, "create_agreement", body=_text(story, sheriff, police, number="MA-2026-015")))["id"]
+    await story.do(lawyer, "submit_agreement", two, body={})
+    await story.do(lawyer, "send_back_agreement", two)
+    await story.do(lawyer, "withdraw_agreement", two)
+    three = _text(story, sheriff, police, number="MA-2026-016", effective_on="2026-07-04")
+    spoken = (await story.do(lawyer, "create_agreement", body=three))["id"]
+    active = await story.do(lawyer, "activate_agreement_verbally", spoken)
+    hand = {"version_sha256": active["version_sha256"], "signatory_title": "Chief of Police"}
+    await story.do(police.legal, "agree_verbally", spoken, body=hand)
+
+
+async def _recorded(story: Story, operator: Caller, sheriff: Agency, police: Agency, state: Agency) -> None:
+    lawyer, partner = sheriff.legal, police.legal
+    paper = {"signed_on": "2025-12-15", "signatory_title": "Sheriff", "evidence_sha256": EVIDENCE}
+    text = _text(story, sheriff, police, number="MA-2025-001", effective_on="2026-01-01")
+    recorded = await story.do(lawyer, "record_agreement", body={**text, **paper})
+    one = recorded["id"]
+    hand = {
+        "version_sha256": recorded["version_sha256"],
+        "signatory_title": "Chief of Police",
+        "signed_on": "2025-12-15",
+    }
+    await story.do(partner, "confirm_agreement", one, body=hand)
+    await story.do(partner, "stop_publishing_agreement", one)
+    await story.do(partner, "agree_to_publish_agreement", one)
+    offered = await story.do(lawyer, "add_agreement_parties", one, body={**WRONG, "agency_ids": [str(state.id)]})
+    await story.do(partner, "consent_to_agreement_proposal", one, offered["proposals"][0]["id"])
+    await _reported(story, operator, one, sheriff, police)
+    stop = await story.do(lawyer, "propose_agreement_suspension", one)
+    await story.do(lawyer, "take_back_agreement_proposal", one, stop["proposals"][-1]["id"])
+    no = {**story.written["decline_to_join_agreement"], "version_sha256": recorded["version_sha256"]}
+    await story.do(state.legal, "decline_to_join_agreement", one, body=no)
+    await _declined(story, sheriff, police)
+    await story.do(lawyer, "suspend_agreement", one)
+    await story.do(lawyer, "reinstate_agreement", one)
+    await story.do(partner, "set_agreement_approval_rule", one)
+    await story.do(partner, "record_agreement_approval", one)
+    await story.do(
+        partner, "give_agreement_notice", one, body={"notice_on": "2026-07-04", "reason": "Not renewed (demo)."}
+    )
+    await story.do(partner, "rescind_agreement_notice", one)
+    offer = {**story.written["offer_agreement_custody"], "agency_id": str(police.id)}
+    await story.do(lawyer, "offer_agreement_custody", one, body=offer)
+    await story.do(partner, "decline_agreement_custody", one)
+    await story.do(lawyer, "offer_agreement_custody", one, body=offer)
+    await story.do(partner, "accept_agreement_custody", one)
+    await story.do(partner, "amend_agreement", one)
+    await story.do(partner, "withdraw_agreement", one)
+    await story.do(partner, "record_agreement_amendment", one)
+
+
+async def _declined(story: Story, sheriff: Agency, police: Agency) -> None:
+    text = _text(story, sheriff, police, number="MA-2026-017")
+    one = (await story.do(sheriff.legal, "create_agreement", body=text))["id"]
+    await story.do(sheriff.legal, "submit_agreement", one, body={})
+    await story.do(sheriff.counsel, "approve_agreement", one)
+    out = await story.do(sheriff.legal, "send_agreement_for_signature", one, body={})
+    no = {**story.written["decline_to_sign_agreement"], "version_sha256": out["version_sha256"]}
+    await story.do(police.legal, "decline_to_sign_agreement", one, body=no)
+
+
+async def _reported(story: Story, operator: Caller, one: str, sheriff: Agency, police: Agency) -> None:
+    """A letter that the operator reports and the party contests, and another that it confirms."""
+    filed = await story.do(operator, "file_document", one, kind="evidence", title="A letter (demo)")
+    letter = {**story.written["report_agreement_act"], "agency_id": str(police.id), "acted_on": "2026-07-01"}
+    filed_letter = {**letter, "evidence_sha256": filed["sha256"]}
+    said = await story.do(operator, "report_agreement_act", one, body=filed_letter)
+    report = said["reported_acts"][-1]["id"]
+    other = story.service.caller(OPERATOR_AGENCY_ID, Role.REGISTRY_ADMIN, subject="second-operator")
+    await story.do(other, "second_reported_act", one, report)
+    await story.do(police.legal, "contest_reported_act", one, report)
+    await story.do(operator, "take_back_reported_act", one, report)
+    said = await story.do(sheriff.legal, "report_agreement_act", one, body=letter)
+    await story.do(police.legal, "confirm_reported_act", one, said["reported_acts"][-1]["id"])
+    await story.do(police.legal, "rescind_agreement_notice", one)
+
+
+async def _kept(story: Story, sheriff: Agency, police: Agency, agreement: str) -> None:
+    lawyer = sheriff.legal
+    filed = await story.do(lawyer, "file_document", agreement, kind="signed_copy", title="Signed copy (demo)")
+    await story.do(lawyer, "get_document", filed["id"])
+    await story.do(lawyer, "list_agreement_documents", agreement)
+    await story.do(lawyer, "get_document_content", filed["id"])
+    await story.do(lawyer, "list_document_history", filed["id"])
+    duty = await story.do(lawyer, "create_agreement_duty", agreement)
+    done = {"fulfilled_on": "2026-07-04", "recording_number": "20260704-0042 (demo)"}
+    await story.do(lawyer, "fulfil_agreement_duty", agreement, duty["id"], body=done)
+    other = await story.do(lawyer, "create_agreement_duty", agreement)
+    await story.do(lawyer, "waive_agreement_duty", agreement, other["id"])
+    await story.do(lawyer, "list_agreement_duties", agreement)
+    await story.do(
+        lawyer, "complete_agreement_review", agreement, body={"reviewed_on": "2026-07-04", "outcome": "keep"}
+    )
+    await story.do(lawyer, "list_agreement_periodic_reviews", agreement)
+    await story.do(lawyer, "set_agreement_retention", agreement)
+    held = await story.do(lawyer, "place_agreement_hold", agreement)
+    lifting = {**story.written["lift_agreement_hold"], "hold_id": held["holds"][0]["id"]}
+    await story.do(lawyer, "lift_agreement_hold", agreement, body=lifting)
+    await story.do(lawyer, "get_agreement_retention", agreement)
+    await story.do(lawyer, "list_deadlines", agreement_id=agreement)
+    feed = await story.do(lawyer, "create_calendar_feed")
+    await story.do(lawyer, "list_calendar_feeds")
+    await story.do(lawyer, "get_calendar_feed", feed["feed"]["id"] if "feed" in feed else feed["id"])
+    address = next(value for value in feed.values() if isinstance(value, str) and value.endswith(".ics"))
+    await story.do(story.service.anonymous, "get_calendar", address.rpartition("/")[2])
+    await story.do(lawyer, "revoke_calendar_feed", feed["feed"]["id"] if "feed" in feed else feed["id"])
+    await story.do(lawyer, "withdraw_document", filed["id"])
+
+
+async def _read(story: Story, sheriff: Agency, police: Agency, agreement: str) -> None:
+    lawyer = sheriff.legal
+    await story.do(lawyer, "list_agreements", q="mutual", limit=2)
+    await story.do(lawyer, "search_agreements", q="emergencies", limit=2)
+    await story.do(lawyer, "get_agreement", agreement)
+    await story.do(lawyer, "list_agreement_versions", agreement)
+    await story.do(lawyer, "get_agreement_version", agreement, "1")
+    both = {"requesting_agency_id": str(police.id), "assisting_agency_id": str(sheriff.id)}
+    await story.do(lawyer, "list_agreements_in_force", **both)
+    await story.do(lawyer, "get_agreement_redline", agreement, from_version_no=1, to_version_no=1)
+    await story.do(lawyer, "get_agreement_redline_page", agreement, from_version_no=1, to_version_no=1)
+    await story.do(lawyer, "get_agreement_comparison", agreement, other_agreement_id=story.from_template)
+    await story.do(lawyer, "get_agreement_comparison_page", agreement, other_agreement_id=story.from_template)
+    await story.do(lawyer, "get_agreement_deviations", story.from_template)
+    await story.do(lawyer, "get_agreement_deviations_page", story.from_template)
+    await story.do(lawyer, "list_checklists")
+    await story.do(lawyer, "get_checklist", "general")
+    await story.do(lawyer, "get_agreement_completeness", agreement)
+    await story.do(lawyer, "list_agreement_contradictions", agreement)
+    await story.do(police.coordinator, "get_agency_contact", str(sheriff.id))
+    await story.do(lawyer, "list_agreement_history", agreement, limit=2)
+    await story.do(story.service.operator, "import_agreements")
+    await story.do(story.service.operator, "import_agreements_with_csv_report")
+
+
+async def _assets(story: Story, sheriff: Agency) -> str:
+    keeper = sheriff.admin
+    asset = (await story.do(keeper, "create_asset"))["id"]
+    await story.do(keeper, "update_asset", asset)
+    await story.do(keeper, "take_asset_out_of_service", asset)
+    await story.do(keeper, "return_asset_to_service", asset)
+    await story.do(keeper, "get_asset", asset)
+    await story.do(keeper, "list_asset_history", asset, limit=2)
+    spare = await story.do(keeper, "create_asset", body={"category": "k9", "name": "Old team (demo)", "tag": "K9-01"})
+    await story.do(keeper, "retire_asset", spare["id"])
+    return str(asset)
+
+
+async def _asked(story: Story, asking: Caller, asset: str, *, hours: int = 5) -> dict[str, Any]:
+    start = datetime(2026, 7, 4, 18, tzinfo=UTC)
+    window = {"start": _instant(start), "end": _instant(start + timedelta(hours=hours))}
+    written = story.written["create_request"]
+    lines = [{**written["lines"][0], "asset_id": asset, "window": window}]
+    made: dict[str, Any] = await story.do(asking, "create_request", body={**written, "lines": lines})
+    return made
+
+
+def _instant(at: datetime) -> str:
+    return f"{at:%Y-%m-%dT%H:%M:%SZ}"
+
+
+async def _requests(story: Story, sheriff: Agency, police: Agency, asset: str) -> None:
+    asking, owner, commander = police.coordinator, sheriff.coordinator, sheriff.approver
+    window = {"from_": "2026-07-04T18:00:00Z", "to": "2026-07-04T23:00:00Z"}
+    found = {"available_from": window["from_"], "available_to": window["to"]}
+    await story.do(asking, "list_assets", category="k9", **PLACE, within_km=80, lendable="true", **found)
+    await story.do(asking, "get_asset_availability", asset, **window)
+    question = {**story.written["evaluate_policy"], "asset_id": asset}
+    await story.do(asking, "evaluate_policy", body=question)
+
+    first = await _asked(story, asking, asset)
+    await story.do(asking, "update_request", first["id"])
+    submitted = await story.do(asking, "submit_request", first["id"])
+    await story.do(asking, "list_requests", limit=2)
+    await story.do(asking, "get_request", first["id"])
+    await story.do(asking, "list_request_history", first["id"], limit=2)
+    decision = submitted["lines"][0]["decision"]["id"]
+    await story.do(asking, "get_decision", decision)
+    await story.do(asking, "list_decisions", limit=2)
+    await story.do(asking, "replay_decision", decision)
+    loan = (await story.do(owner, "create_loan", body={"decision_id": decision}))["id"]
+    await story.do(owner, "cancel_loan", loan)
+    gone = await _asked(story, asking, asset)
+    await story.do(asking, "submit_request", gone["id"])
+    await story.do(asking, "withdraw_request", gone["id"])
+    for verb in ("approve_request", "reject_request"):
+        long = await _asked(story, asking, asset, hours=30)
+        await story.do(asking, "submit_request", long["id"])
+        await story.do(commander, verb, long["id"])
+        if verb == "approve_request":
+            await story.do(police.approver, "close_request_manually", long["id"])
+
+
+async def _loans(story: Story, sheriff: Agency, police: Agency, asset: str) -> None:
+    story.later(hours=4)  # the evening for which it was asked has begun
+    asking, owner = police.coordinator, sheriff.coordinator
+
+    async def reserved() -> str:
+        made = await _asked(story, asking, asset, hours=12)
+        line = (await story.do(asking, "submit_request", made["id"]))["lines"][0]
+        return str((await story.do(owner, "create_loan", body={"decision_id": line["decision"]["id"]}))["id"])
+
+    missed = await reserved()
+    await story.do(owner, "report_loan_no_show", missed)
+    loan = await reserved()
+    await story.do(owner, "dispatch_loan", loan)
+    await story.do(asking, "receive_loan", loan)
+    until = {"planned_end_at": "2026-07-05T12:00:00Z", "reason": "The search goes on (demo)."}
+    await story.do(asking, "request_loan_extension", loan, body=until)
+    await story.do(owner, "decline_loan_extension", loan)
+    await story.do(asking, "request_loan_extension", loan, body=until)
+    await story.do(owner, "accept_loan_extension", loan)
+    await story.do(owner, "recall_loan", loan)
+    await story.do(owner, "withdraw_loan_recall", loan)
+    await story.do(asking, "start_loan_return", loan)
+    await story.do(owner, "return_loan", loan)
+    await story.do(owner, "close_loan", loan)
+    lost = await reserved()
+    await story.do(owner, "dispatch_loan", lost)
+    await story.do(owner, "report_loan_lost", lost)
+    await story.do(asking, "get_loan", loan)
+    await story.do(asking, "list_loans", limit=2)
+    await story.do(asking, "list_loan_history", loan, limit=2)
+
+
+async def _outcomes(story: Story, police: Agency, agreement: str) -> None:
+    await story.do(police.auditor, "get_sharing_metrics", from_="2026-07-01T00:00:00Z", to="2026-08-01T00:00:00Z")
+    days = {"from_": "2026-07-01T00:00:00Z", "to": "2026-08-01T00:00:00Z"}
+    await story.do(police.auditor, "get_agreement_scorecard", agreement, **days)
+
+
+async def _problems(story: Story, sheriff: Agency, police: Agency, asset: str) -> None:
+    """One of each status that a caller may bring about."""
+    keeper, path = sheriff.admin, f"/v1/assets/{asset}"
+    nowhere = "/v1/assets/01900000-0000-7000-8000-000000000000"
+    json_ = {"content-type": "application/json"}
+    await story.refused(keeper, "POST", "/v1/assets", content=b'{"colour": "red"}', headers=json_)
+    await story.refused(story.service.anonymous, "GET", path)
+    await story.refused(police.coordinator, "POST", f"{path}/retire", json=WRONG)
+    await story.refused(keeper, "GET", nowhere)
+    await story.refused(keeper, "POST", "/v1/assets", json=story.written["create_asset"])
+    await story.refused(keeper, "PATCH", path, json={"type_level": 2}, headers={"if-match": '"1-00000000"'})
+    await story.refused(keeper, "POST", "/v1/assets", content=b" " * 2_000_000, headers=json_)
+    await story.refused(keeper, "POST", "/v1/assets", content=b"x", headers={"content-type": "text/csv"})
+    await story.refused(keeper, "POST", "/v1/assets", json={"category": "unicorn", "name": "One (demo)", "tag": "U-1"})
+    await story.refused(keeper, "PATCH", path, json={"type_level": 2})
+
+
+async def _endings(story: Story, sheriff: Agency, police: Agency, state: Agency, agreement: str) -> None:
+    paper = {"signed_on": "2025-12-15", "signatory_title": "Sheriff", "evidence_sha256": EVIDENCE}
+    text = _text(story, sheriff, police, number="MA-2026-020", effective_on="2026-01-01")
+    heir = await story.do(sheriff.legal, "record_agreement", body={**text, **paper})
+    hand = {"version_sha256": heir["version_sha256"], "signatory_title": "Chief of Police", "signed_on": "2025-12-15"}
+    await story.do(police.legal, "confirm_agreement", heir["id"], body=hand)
+    over = {"by_agreement_id": heir["id"], "reason": "Replaced by the regional compact (demo)."}
+    await story.do(sheriff.legal, "supersede_agreement", agreement, body=over)
+    ended = await story.do(sheriff.legal, "terminate_agreement", heir["id"])
+    await story.do(police.legal, "consent_to_agreement_proposal", heir["id"], ended["proposals"][-1]["id"])
+    await story.do(story.service.operator, "dissolve_agency", str(state.id))
+
+
+EXAMPLES = ROOT / "registry" / "platform" / "http" / "examples.json"
+
+
+async def record(database_url: str, folder: Path) -> bytes:
+    """Play the story on a database of its own, and write what was asked and answered."""
+    settings = load(environment(database_url, folder))
+    with time_machine.travel(BEGINS, tick=False) as clock:
+        async with in_process(settings) as service:
+            story = Story(service, clock)
+            await play(story)
+    left_out = story.operations() - story.kept.keys()
+    assert not left_out, f"let the story use {', '.join(sorted(left_out))}"
+    written = {"operations": dict(sorted(story.kept.items())), "problems": dict(sorted(story.problems.items()))}
+    return _stable(json.dumps(written, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+_RANDOM = re.compile(
+    r"(?P<id>\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b)"
+    r"|(?P<hash>\b[0-9a-f]{64}\b)"
+    r"|(?P<beginning>\b[0-9a-f]{16}(?=…))"
+    r"|(?P<trace>\b[0-9a-f]{32}\b)"
+    r"|(?P<domain>(?<=@)[0-9a-f]{6}\b)"
+    r'|(?P<cursor>(?<="next_cursor": ")[A-Za-z0-9_=-]+)'
+    r"|(?P<secret>(?<=/calendars/)[A-Za-z0-9_-]{43}(?=\.ics))"
+)
+
+
+def _stable(text: str) -> str:
+    """The text with everything that differs from run to run replaced, in the order in which it appears."""
+    names: dict[str, str] = {str(OPERATOR_AGENCY_ID): str(OPERATOR_AGENCY_ID), EVIDENCE: EVIDENCE}
+    counted: dict[str, int] = {}
+
+    def replaced(match: re.Match[str]) -> str:
+        kind, found = str(match.lastgroup), match[0]
+        if found not in names:
+            number = counted[kind] = counted.get(kind, 0) + 1
+            names[found] = {
+                "id": f"01900000-0000-7000-8000-{number:012x}",
+                "hash": f"{number:064x}",
+                "beginning": f"{number:016x}",
+                "trace": f"{number:032x}",
+                "domain": f"agency-{number}.example",
+                "cursor": f"example-{number}",
+                "secret": f"example-{number}".ljust(43, "x"),
+            }[kind]
+        return names[found]
+
+    return _RANDOM.sub(replaced, text)
+
+
+def main() -> None:
+    """Record the examples anew: `python -m tests.contract.story`."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    with TemporaryDirectory() as name, sqlite_template(Path(name)) as template:
+        folder = Path(name)
+        EXAMPLES.write_bytes(asyncio.run(record(copy_sqlite(template, folder / "story.db"), folder / "data")))
+
+
+if __name__ == "__main__":
+    main()

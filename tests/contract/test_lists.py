@@ -1,0 +1,186 @@
+"""Every list of the contract: its orders are documented, its pages hold still, its cursors are its own."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+import pytest
+
+from registry.platform.access.principals import Role
+from tests.contract.test_contract import COMMITTED
+from tests.support.assets import make_asset
+from tests.support.cast import Agency, Cast
+from tests.support.loans import Partners, make_loan, make_partners
+from tests.support.problems import assert_problem
+from tests.support.requests import submitted
+
+DOCUMENT: dict[str, Any] = msgspec.json.decode(COMMITTED.read_bytes())
+EVERYBODY = (Role.COORDINATOR, Role.AGENCY_ADMIN, Role.LEGAL, Role.AUDITOR)
+# What has no times, and what is about days to come.
+OTHER_ORDER = {
+    "list_categories": "code",
+    "list_purposes": "code",
+    "list_provision_headings": "code",
+    "list_deadlines": "due_on",
+}
+
+
+def resolved(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema itself, in the place of a reference to it."""
+    found: dict[str, Any] = DOCUMENT["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
+    return found
+
+
+def lists() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """(operation id, path, parameters by name) of each operation that answers page by page."""
+    for path, item in DOCUMENT["paths"].items():
+        content = item.get("get", {}).get("responses", {}).get("200", {}).get("content", {})
+        schema = content.get("application/json", {}).get("schema", {})
+        if "$ref" in schema and "next_cursor" in resolved(schema)["properties"]:
+            parameters = {each["name"]: each for each in item["get"]["parameters"] if "name" in each}
+            yield item["get"]["operationId"], path, parameters
+
+
+def test_every_list_can_be_sorted_and_is_newest_first_where_it_has_times() -> None:
+    seen = 0
+    for name, _, parameters in lists():
+        sort = parameters["sort"]
+        assert "order" in sort["description"].lower(), name
+        orders = sort["schema"]["enum"]
+        default = sort["schema"].get("default", "-created_at")
+        assert default == OTHER_ORDER.get(name, "-version" if name.endswith("_history") else "-created_at"), name
+        assert default in orders, name
+        assert {one.removeprefix("-") for one in orders} - {"distance"} == {
+            one for one in orders if not one.startswith("-") and one != "distance"
+        }, name
+        assert {"limit", "cursor"} <= parameters.keys(), name
+        seen += 1
+    assert seen >= 25
+
+
+def test_every_collection_is_a_list_page_by_page() -> None:
+    """Unless all of it is a handful: what is in force between two agencies, issuers, and what is shipped as files."""
+    paged = {name for name, _, _ in lists()}
+    handful = {"list_agreements_in_force", "list_checklists", "list_issuers", "list_standard_clauses", "list_templates"}
+    operations = [item["get"] for item in DOCUMENT["paths"].values() if "get" in item]
+    assert {op["operationId"] for op in operations if op["operationId"].startswith("list_")} - handful <= paged
+
+
+class Scene(msgspec.Struct, kw_only=True, frozen=True):
+    """Two of most things, and the ids that their addresses name."""
+
+    partners: Partners
+    ids: dict[str, str]
+
+    def reader(self, path: str) -> Agency:
+        return self.partners.requesting if "request" in path else self.partners.assisting
+
+
+@pytest.fixture
+async def scene(cast: Cast) -> Scene:
+    partners = await make_partners(cast)
+    assets = [await make_asset(partners.assisting, capacity=5) for _ in range(3)]
+    loans = [await make_loan(partners, asset=asset) for asset in assets]
+    requests = [await submitted(partners.requesting, asset) for asset in assets]
+    for label in ("Desk", "Wall"):
+        await partners.assisting.admin.done("POST", "/v1/calendar-feeds", {"label": label})
+    ids = {
+        "agency_id": str(partners.assisting.id),
+        "agreement_id": partners.agreement["id"],
+        "asset_id": assets[0]["id"],
+        "loan_id": loans[0]["id"],
+        "request_id": requests[0]["id"],
+    }
+    return Scene(partners=partners, ids=ids)
+
+
+def addresses(scene: Scene) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """The lists that the scene has something in."""
+    for name, path, parameters in lists():
+        required = [each for each in parameters.values() if each["in"] == "query" and each["required"]]
+        if "{" + "document_id" + "}" not in path and not required:
+            yield name, path.format(**scene.ids), parameters
+
+
+async def keys(reader: Any, address: str, **query: object) -> list[str]:
+    """What the pages of a list hold, in order."""
+    path, found = f"{address}?{'&'.join(f'{name}={value}' for name, value in query.items())}", []
+    while path:
+        response = await reader.get(path)
+        assert response.status_code == 200, response.text
+        found += [msgspec.json.encode(item).decode() for item in response.json()["items"]]
+        path = response.links["next"]["url"] if "next" in response.links else ""
+    return found
+
+
+async def test_small_pages_in_every_order_hold_what_one_large_page_holds(scene: Scene) -> None:
+    of_several = set()
+    for name, address, parameters in addresses(scene):
+        reader = scene.reader(address).as_(*EVERYBODY)
+        whole = {}
+        for sort in parameters["sort"]["schema"]["enum"]:
+            if sort == "distance" or name == "list_categories":
+                continue
+            whole[sort] = await keys(reader, address, sort=sort, limit=200)
+            assert len(set(whole[sort])) == len(whole[sort]), (name, sort)
+            if 1 < len(whole[sort]) < 30:
+                of_several.add(name)
+                assert await keys(reader, address, sort=sort, limit=1) == whole[sort], (name, sort)
+        for sort, found in whole.items():
+            if sort.startswith("-"):
+                assert found == whole[sort[1:]][::-1], (name, sort)
+            times = [item["created_at"] for item in map(msgspec.json.decode, found) if "created_at" in item]
+            if sort == "-created_at":
+                assert all(late >= early for late, early in pairwise(times)), name
+    assert len(of_several) >= 8, of_several  # others have grown over thirty in the database that tests share
+
+
+async def test_a_page_is_refused_the_cursor_of_another_list_and_of_another_question(scene: Scene) -> None:
+    given: dict[str, str] = {}
+    for name, address, _ in addresses(scene):
+        reader = scene.reader(address).as_(*EVERYBODY)
+        cursor = (await reader.done("GET", f"{address}?limit=1"))["next_cursor"]
+        if cursor is not None:
+            given[name] = cursor
+            other = "version" if name.endswith("_history") else "created_at"
+            other = f"-{OTHER_ORDER[name]}" if name in OTHER_ORDER else other
+            assert_problem(await reader.get(f"{address}?limit=1&sort={other}&cursor={cursor}"), 422, "bad_cursor")
+    assert len(given) >= 10
+    for name, address, _ in addresses(scene):
+        reader = scene.reader(address).as_(*EVERYBODY)
+        foreign = next(cursor for other, cursor in given.items() if other != name)
+        assert_problem(await reader.get(f"{address}?cursor={foreign}"), 422, "bad_cursor")
+
+
+async def test_a_range_that_ends_before_it_begins_is_refused_by_every_list_that_has_one(scene: Scene) -> None:
+    seen = set()
+    for name, address, parameters in addresses(scene):
+        for start in [each for each in parameters if each.endswith("_from")]:
+            end = f"{start.removesuffix('_from')}_to"
+            of_days = '"date-time"' not in msgspec.json.encode(parameters[start]).decode()
+            first, last = ("2026-02-01", "2026-01-31") if of_days else ("2026-02-01T00:00:00Z", "2026-02-01T00:00:00Z")
+            reader = scene.reader(address).as_(*EVERYBODY)
+            refused = await reader.get(f"{address}?{start}={first}&{end}={last}")
+            assert_problem(refused, 422, "range_reversed")
+            assert [fault["parameter"] for fault in refused.json()["errors"]] == [end]
+            seen.add(name)
+    assert seen >= {"list_agreements", "list_assets", "list_deadlines", "list_decisions", "list_loans", "list_requests"}
+
+
+async def test_what_is_added_meanwhile_moves_nothing(scene: Scene) -> None:
+    partners = scene.partners
+    for path, agency in (("/v1/assets", partners.assisting), ("/v1/requests", partners.requesting)):
+        reader = agency.as_(*EVERYBODY)
+        filters = f"agency_id={agency.id}&" if path == "/v1/assets" else ""
+        for sort in ("-created_at", "created_at"):
+            before = [item["id"] for item in (await reader.done("GET", f"{path}?{filters}sort={sort}"))["items"]]
+            first = await reader.get(f"{path}?{filters}sort={sort}&limit=1")
+            asset = await make_asset(partners.assisting)
+            if path == "/v1/requests":
+                await submitted(partners.requesting, asset)
+            seen, response = [item["id"] for item in first.json()["items"]], first
+            while "next" in response.links:
+                response = await reader.get(response.links["next"]["url"])
+                seen += [item["id"] for item in response.json()["items"]]
+            assert [one for one in seen if one in before] == before, (path, sort)

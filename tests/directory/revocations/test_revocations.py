@@ -1,0 +1,103 @@
+"""Tokens and persons that are refused: by their own agency's administrators, or by the operator."""
+
+import asyncio
+from typing import Any
+from uuid import uuid4
+
+from registry.platform.access.acting import REMEMBERED_SECONDS
+from registry.platform.access.principals import Role
+from registry.platform.issuers import DEVELOPMENT_ISSUER
+from tests.support.cast import Agency, Cast
+from tests.support.problems import assert_problem
+from tests.support.service import Caller, Service
+
+PATH = "/v1/revocations"
+WHY = {"reason": "Left the office on Friday (demo)."}
+
+
+def person(subject: str, **more: Any) -> dict[str, Any]:
+    """A revocation of a person of the development issuer."""
+    return {"kind": "person", "issuer": DEVELOPMENT_ISSUER, "value": subject, **WHY, **more}
+
+
+async def may_act(caller: Caller) -> bool:
+    """Whether the caller's token is accepted, once what is remembered is over."""
+    await asyncio.sleep(REMEMBERED_SECONDS)
+    return (await caller.get("/v1/me")).status_code == 200
+
+
+def somebody(agency: Agency) -> tuple[str, Caller]:
+    """A new coordinator of the agency, and the subject."""
+    subject = f"leaver-{uuid4().hex}"
+    return subject, agency.as_(Role.COORDINATOR, subject=subject)
+
+
+async def test_a_person_is_refused_within_a_second_until_it_is_lifted(cast: Cast) -> None:
+    subject, leaver = somebody(cast.assisting)
+    elsewhere = cast.requesting.as_(Role.COORDINATOR, subject=subject)
+    assert await may_act(leaver)
+    made = await cast.assisting.admin.done("POST", PATH, person(subject))
+    assert (made["agency"], made["lifted_at"], made["version"]) == (cast.assisting.reference, None, 1)
+    assert not await may_act(leaver)
+    assert_problem(await leaver.get("/v1/me"), 401, "invalid_token")
+    assert await may_act(elsewhere), "it is that agency's word for itself alone"
+    lifted = await cast.assisting.admin.done("POST", f"{PATH}/{made['id']}/lift", WHY)
+    assert (lifted["version"], lifted["allowed_actions"][0]["allowed"]) == (2, False)
+    assert await may_act(leaver)
+    again = await cast.assisting.admin.done("POST", PATH, person(subject))
+    assert (again["id"], again["version"], again["lifted_at"]) == (made["id"], 3, None)
+    assert not await may_act(leaver)
+
+
+async def test_one_token_is_refused_and_the_person_comes_with_another(cast: Cast) -> None:
+    subject, bearer = somebody(cast.assisting)
+    token_id = (await bearer.done("GET", "/v1/me"))["token_id"]
+    await cast.assisting.admin.done("POST", PATH, {**person(token_id), "kind": "token"})
+    assert not await may_act(bearer)
+    assert await may_act(cast.assisting.as_(Role.COORDINATOR, Role.LEGAL, subject=subject))
+
+
+async def test_the_same_subject_of_another_issuer_is_somebody_else(cast: Cast) -> None:
+    subject, colleague = somebody(cast.assisting)
+    await cast.assisting.admin.done("POST", PATH, {**person(subject), "issuer": "https://other.example"})
+    assert await may_act(colleague)
+
+
+async def test_the_operator_refuses_anybody_and_an_agency_its_own(cast: Cast, service: Service) -> None:
+    subject, leaver = somebody(cast.requesting)
+    ask = person(subject, agency_id=str(cast.requesting.id))
+    assert_problem(await cast.assisting.admin.post(PATH, ask), 403, "forbidden")
+    made = await service.operator.done("POST", PATH, ask)
+    assert not await may_act(leaver)
+    path = f"{PATH}/{made['id']}"
+    assert_problem(await cast.assisting.admin.get(path), 404)
+    assert_problem(await cast.assisting.admin.post(f"{path}/lift", WHY), 404)
+    assert (await cast.requesting.admin.done("GET", path))["value"] == subject
+    own = (await cast.requesting.admin.done("GET", PATH))["items"]
+    assert [each["id"] for each in own] == [made["id"]]
+    assert (await cast.assisting.admin.done("GET", PATH))["items"] == []
+    assert made["id"] in {each["id"] for each in (await service.operator.done("GET", PATH))["items"]}
+
+
+async def test_who_else_may_not(cast: Cast, service: Service) -> None:
+    assert_problem(await service.anonymous.post(PATH, person("x")), 401)
+    for role in (Role.COORDINATOR, Role.LEGAL, Role.AUDITOR, Role.SERVICE):
+        caller = cast.assisting.as_(role, scope="tokens:*")
+        assert_problem(await caller.post(PATH, person("x")), 403, "forbidden")
+        assert_problem(await caller.get(PATH), 403, "forbidden")
+
+
+async def test_malformed_stale_repeated_and_unknown(cast: Cast, service: Service) -> None:
+    admin = cast.assisting.admin
+    for changed in ({"kind": "agency"}, {"value": "two words"}, {"value": ""}, {"reason": ""}, {"until": "2030"}):
+        assert (await admin.post(PATH, {**person("x"), **changed})).status_code == 400
+    unknown = person("x", agency_id=str(uuid4()))
+    assert_problem(await service.operator.post(PATH, unknown), 422, "unknown_agency")
+    subject, _ = somebody(cast.assisting)
+    first, second = [await admin.post(PATH, person(subject), key=f"once-{subject}") for _ in range(2)]
+    assert first.json() == second.json()
+    assert (await admin.done("POST", PATH, person(subject)))["version"] == 1, "refused already: nothing changes"
+    path = f"{PATH}/{first.json()['id']}"
+    assert_problem(await admin.post(f"{path}/lift", WHY, if_match='"9-00000000"'), 412)
+    await admin.done("POST", f"{path}/lift", WHY)
+    assert_problem(await admin.post(f"{path}/lift", WHY), 409, "wrong_status")

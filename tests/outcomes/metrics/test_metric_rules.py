@@ -1,0 +1,211 @@
+"""The arithmetic of metrics: intervals against exact sums, months in odd zones, hours against counting."""
+
+import math
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from registry.outcomes.metrics.rules import (
+    covered,
+    interval_ranks,
+    merge,
+    month_of,
+    months,
+    quantile,
+    share,
+    utilisation,
+)
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+START = datetime(2026, 7, 4, 18, tzinfo=UTC)
+
+
+def hour(offset: float) -> datetime:
+    return START + timedelta(hours=offset)
+
+
+class TestShare:
+    def test_nothing_of_nothing_has_no_value(self) -> None:
+        empty = share(0, 0)
+        assert (empty.value, empty.low, empty.high) == (None, None, None)
+
+    @pytest.mark.parametrize(
+        ("numerator", "denominator", "low", "high"),
+        [
+            (0, 10, 0.0, 0.2775),
+            (1, 10, 0.0179, 0.4042),
+            (5, 10, 0.2366, 0.7634),
+            (10, 10, 0.7225, 1.0),
+            (81, 263, 0.2553, 0.3662),
+        ],
+    )
+    def test_published_wilson_intervals_come_out(
+        self, numerator: int, denominator: int, low: float, high: float
+    ) -> None:
+        found = share(numerator, denominator)
+        assert found.low == pytest.approx(low, abs=5e-5)
+        assert found.high == pytest.approx(high, abs=5e-5)
+
+    @given(st.integers(1, 10**7).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+    def test_the_value_lies_in_its_interval_and_the_interval_between_zero_and_one(
+        self, counted: tuple[int, int]
+    ) -> None:
+        found = share(*counted)
+        assert found.value is not None
+        assert found.low is not None
+        assert found.high is not None
+        assert 0 <= found.low <= found.value <= found.high <= 1
+
+    @pytest.mark.parametrize(("numerator", "denominator"), [(2, 1), (-1, 1), (0, -1)])
+    def test_what_is_not_part_of_a_whole_is_refused(self, numerator: int, denominator: int) -> None:
+        with pytest.raises(ValueError, match="no part of"):
+            share(numerator, denominator)
+
+
+def coverage(n: int, percent: int, low: int | None, high: int | None) -> Fraction:
+    """The exact probability that a percentile lies from the `low`-th to the `high`-th of n observations."""
+    p = Fraction(percent, 100)
+    return sum(
+        (
+            math.comb(n, below) * p**below * (1 - p) ** (n - below)
+            for below in range(low or 0, n + 1 if high is None else high)
+        ),
+        Fraction(0),
+    )
+
+
+class TestQuantile:
+    @given(n=st.integers(0, 150), percent=st.sampled_from([10, 50, 90]))
+    def test_the_interval_covers_95_percent_exactly_and_neither_rank_can_be_drawn_in(
+        self, n: int, percent: int
+    ) -> None:
+        low, high = interval_ranks(n, percent)
+        assert coverage(n, percent, low, high) >= Fraction(95, 100)
+        tail = Fraction(25, 1000)
+        if n:
+            assert 1 - coverage(n, percent, (low or 0) + 1, None) > tail
+            assert 1 - coverage(n, percent, None, (n + 1 if high is None else high) - 1) > tail
+
+    def test_the_ranks_for_a_hundred_observations_are_the_known_ones(self) -> None:
+        assert interval_ranks(100, 50) == (40, 61)
+        assert interval_ranks(100, 90) == (84, 96)
+
+    @pytest.mark.parametrize(
+        ("n", "percent", "bounded"),
+        [(5, 50, (False, False)), (6, 50, (True, True)), (35, 90, (True, False)), (36, 90, (True, True))],
+    )
+    def test_too_few_observations_leave_a_side_unbounded(
+        self, n: int, percent: int, bounded: tuple[bool, bool]
+    ) -> None:
+        low, high = interval_ranks(n, percent)
+        assert (low is not None, high is not None) == bounded
+
+    def test_millions_of_observations_are_as_the_normal_distribution_has_them(self) -> None:
+        low, high = interval_ranks(2_000_000, 50)
+        reach = 1.959964 * math.sqrt(2_000_000) / 2
+        assert low == pytest.approx(1_000_000 - reach, abs=2)
+        assert high == pytest.approx(1_000_000 + reach, abs=2)
+
+    @given(st.lists(st.integers(0, 20), min_size=1, max_size=60), st.integers(1, 99))
+    def test_the_value_occurred_has_its_part_at_or_below_it_and_lies_in_its_interval(
+        self, values: list[int], percent: int
+    ) -> None:
+        found = quantile(values, percent)
+        value = found.value
+        assert value is not None
+        assert value in values
+        assert sum(v <= value for v in values) * 100 >= len(values) * percent
+        assert sum(v < value for v in values) * 100 < len(values) * percent
+        assert found.low is None or found.low <= value
+        assert found.high is None or value <= found.high
+
+    def test_of_nothing_there_is_no_median(self) -> None:
+        nothing = quantile([], 50)
+        assert (nothing.n, nothing.value, nothing.low, nothing.high) == (0, None, None, None)
+
+    def test_the_first_and_the_last_percentile_are_the_extremes_of_few_observations(self) -> None:
+        assert (quantile([3, 1, 2], 1).value, quantile([3, 1, 2], 99).value) == (1, 3)
+
+    @pytest.mark.parametrize("percent", [0, 100])
+    def test_the_extremes_are_no_percentiles(self, percent: int) -> None:
+        with pytest.raises(ValueError, match="no percentile"):
+            quantile([1, 2], percent)
+
+
+ZONES = ["UTC", "America/New_York", "America/St_Johns", "America/Havana", "Pacific/Apia", "Asia/Kathmandu"]
+
+
+class TestMonths:
+    @pytest.mark.parametrize(
+        ("zone", "label"),
+        [("UTC", "2026-03"), ("America/New_York", "2026-02"), ("Asia/Kathmandu", "2026-03")],
+    )
+    def test_the_same_instant_lies_in_different_months(self, zone: str, label: str) -> None:
+        assert month_of(datetime(2026, 3, 1, 2, tzinfo=UTC), ZoneInfo(zone)).label == label
+
+    def test_the_change_of_the_clock_makes_march_an_hour_shorter(self) -> None:
+        march = month_of(datetime(2026, 3, 15, tzinfo=UTC), ZoneInfo("America/New_York"))
+        assert march.ends_at - march.starts_at == timedelta(days=31, hours=-1)
+
+    def test_where_clocks_go_back_from_the_first_of_a_month_its_bucket_has_begun_all_the_same(self) -> None:
+        # St. John's, 1 November 2009: 00:01 became 23:01 of 31 October.
+        st_johns = ZoneInfo("America/St_Johns")
+        first_midnight = datetime(2009, 11, 1, 2, 30, tzinfo=UTC)
+        half_past_eleven_again = first_midnight + timedelta(minutes=30)
+        assert half_past_eleven_again.astimezone(st_johns).month == 10
+        assert month_of(first_midnight, st_johns).label == "2009-11"
+        assert month_of(half_past_eleven_again, st_johns).label == "2009-11"
+
+    @given(
+        at=st.integers(-20 * 365 * 24 * 60, 220 * 365 * 24 * 60).map(lambda m: EPOCH + timedelta(minutes=m)),
+        zone=st.sampled_from(ZONES).map(ZoneInfo),
+    )
+    def test_each_instant_lies_in_its_month_and_months_follow_without_a_gap(self, at: datetime, zone: ZoneInfo) -> None:
+        assert month_of(at, zone).starts_at <= at < month_of(at, zone).ends_at
+        year = months(at, at + timedelta(days=400), zone)
+        assert year[0] == month_of(at, zone)
+        assert all(a.ends_at == b.starts_at for a, b in pairwise(year))
+        assert year[-1].starts_at < at + timedelta(days=400) <= year[-1].ends_at
+        assert len({month.label for month in year}) == len(year) in {14, 15}
+
+    def test_an_empty_window_touches_no_month(self) -> None:
+        assert months(START, START, ZoneInfo("UTC")) == ()
+
+
+hours = st.integers(-3, 15)
+stretches = st.lists(st.tuples(hours.map(hour), st.none() | hours.map(hour)), max_size=6)
+
+
+def counted(stretches: list[tuple[datetime, datetime | None]], end: int) -> set[int]:
+    """The whole hours of [0, end) that lie in any stretch."""
+    return {h for h in range(end) if any(a <= hour(h) and (b is None or hour(h) < b) for a, b in stretches)}
+
+
+class TestHours:
+    @given(stretches)
+    def test_covered_time_counts_each_hour_of_the_window_once(
+        self, given_stretches: list[tuple[datetime, datetime | None]]
+    ) -> None:
+        merged = merge(given_stretches, hour(0), hour(12))
+        assert all(a[1] < b[0] for a, b in pairwise(merged))
+        assert covered(given_stretches, hour(0), hour(12)) == timedelta(hours=len(counted(given_stretches, 12)))
+
+    @given(stretches, stretches)
+    def test_utilisation_is_hours_out_over_hours_available(
+        self,
+        out: list[tuple[datetime, datetime | None]],
+        unavailable: list[tuple[datetime, datetime | None]],
+    ) -> None:
+        available = set(range(12)) - counted(unavailable, 12)
+        used = counted(out, 12) & available
+        found = utilisation(out, unavailable, hour(0), hour(12))
+        assert (found.numerator_hours, found.denominator_hours) == (len(used), len(available))
+        assert found.value == (pytest.approx(len(used) / len(available)) if available else None)
+
+    def test_an_asset_never_available_has_no_utilisation(self) -> None:
+        assert utilisation([(hour(0), None)], [(hour(0), None)], hour(0), hour(12)).value is None

@@ -1,0 +1,404 @@
+"""Who may do what, said a second time and by hand: the table that the running service is held against.
+
+It is written from the roles and relations that the design names, not from the permission table in code; where the two
+differ, one of them is wrong. An operation of the contract without a row here fails the test.
+
+The scene has three agencies. `owner` owns the assets, lends them, and is custodian of the agreements; `partner` is the
+other party, asks and borrows; `stranger` has nothing to do with either. Its things are named in `THINGS`.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+from registry.platform.access.principals import Role
+
+Side: TypeAlias = Literal["owner", "partner", "stranger", "operator"]
+Relations: TypeAlias = frozenset[str]
+
+COORDINATOR, APPROVER, LEGAL, AUDITOR, ADMIN, OPERATOR, MACHINE = "C", "A", "L", "U", "G", "R", "S"
+ROLE: Mapping[str, Role] = {
+    COORDINATOR: Role.COORDINATOR,
+    APPROVER: Role.APPROVER,
+    LEGAL: Role.LEGAL,
+    AUDITOR: Role.AUDITOR,
+    ADMIN: Role.AGENCY_ADMIN,
+    OPERATOR: Role.REGISTRY_ADMIN,
+    MACHINE: Role.SERVICE,
+}
+
+
+class Who(Struct, kw_only=True, frozen=True):
+    """One of the callers: a role in one of the agencies. The registry's administrators are the operator's alone."""
+
+    role: str
+    side: Side
+
+    def __str__(self) -> str:
+        return f"{self.side}'s {ROLE[self.role]}"
+
+
+WHO: tuple[Who, ...] = (
+    *(Who(role=role, side=side) for side in ("owner", "partner", "stranger") for role in "CALUGS"),
+    Who(role=OPERATOR, side="operator"),
+)
+
+# What each agency is to each thing; a side that is not listed may not know that the thing exists.
+THINGS: Mapping[str, Mapping[Side, str]] = {
+    "agency": {"owner": "own", "partner": "", "stranger": "", "operator": ""},
+    "spare_agency": {"owner": "", "partner": "", "stranger": "", "operator": ""},
+    "contact": {"owner": "own", "partner": "", "operator": ""},
+    "issuer": {"operator": ""},
+    "revocation": {"owner": "own", "operator": ""},
+    "draft_agreement": {"owner": "custodian party"},
+    "agreement_in_review": {"owner": "custodian party", "partner": "party"},
+    "agreement": {"owner": "custodian party", "partner": "party", "operator": ""},
+    "reported_act": {"owner": "custodian party reporter", "partner": "party said", "operator": ""},
+    "proposal": {"owner": "custodian party proposer", "partner": "party", "operator": ""},
+    "review": {"owner": "custodian party", "partner": "party department"},
+    "comment": {"owner": "custodian party", "partner": "party author"},
+    "own_comment": {"owner": "custodian party author"},
+    "signing_authority": {"owner": "own", "partner": "", "operator": ""},
+    "public_agreement": {"owner": "custodian party", "partner": "party", "stranger": "", "operator": ""},
+    "draft_document": {"owner": "custodian party own"},
+    "document": {"owner": "custodian party own", "partner": "party"},
+    "partners_document": {"owner": "custodian party", "partner": "party own"},
+    "restricted_document": {"owner": "custodian party own", "partner": "party"},
+    "proposed_document": {"owner": "custodian party own", "partner": "party"},
+    "public_document": {"owner": "custodian party own", "partner": "party", "stranger": "", "operator": ""},
+    "spare_document": {"owner": "custodian party own", "partner": "party", "stranger": "", "operator": ""},
+    "certificate": {"owner": "own", "partner": "", "stranger": "", "operator": ""},
+    "duty": {"owner": "custodian party", "partner": "party", "operator": ""},
+    "calendar_feed": {"owner": "own"},
+    "private_asset": {"owner": "own"},
+    "shared_asset": {"owner": "own", "partner": ""},
+    "network_asset": {"owner": "own", "partner": "", "stranger": "", "operator": ""},
+    "decision": {"owner": "assisting", "partner": "requesting"},
+    "draft_request": {"partner": "requesting"},
+    "request": {"owner": "assisting", "partner": "requesting"},
+    "reserved_loan": {"owner": "assisting", "partner": "requesting"},
+    "loan_on_scene": {"owner": "assisting", "partner": "requesting"},
+    "closed_loan": {"owner": "assisting", "partner": "requesting"},
+}
+
+EITHER_SIDE = "requesting assisting"
+# Permission → roles → the relations of which one is needed; "anyone" needs none.
+GRANTS: Mapping[str, Mapping[str, str]] = {
+    "agencies:read": {"CALUGSR": "anyone"},
+    "agencies:create": {"R": "anyone"},
+    "agencies:update": {"G": "own", "R": "anyone"},
+    "agencies:admit": {"R": "anyone"},
+    "agencies:separate": {"G": "own"},
+    "agencies:authorise": {"LG": "own"},
+    "issuers:manage": {"R": "anyone"},
+    "tokens:revoke": {"G": "own", "R": "anyone"},
+    "taxonomy:read": {"CALUGSR": "anyone"},
+    "agreements:read": {"CALUGSR": "anyone"},
+    "agreements:create": {"LS": "custodian", "R": "anyone"},
+    "agreements:update": {"LS": "custodian"},
+    "agreements:review": {"L": "custodian"},
+    "agreements:advise": {"L": "party"},
+    "agreements:comment": {"CAL": "party"},
+    "agreements:sign": {"L": "party"},
+    "agreements:report": {"L": "custodian party", "R": "anyone"},
+    "agreements:attest": {"R": "anyone"},
+    "agreements:file": {"LG": "custodian party"},
+    "agreements:keep": {"L": "custodian"},
+    "agreements:hold": {"L": "custodian party"},
+    "calendars:manage": {"CLG": "own"},
+    "documents:file": {"LS": "custodian party", "R": "anyone"},
+    "documents:withdraw": {"LSR": "own"},
+    "assets:read": {"CALUGSR": "anyone"},
+    "assets:create": {"GS": "own"},
+    "assets:update": {"GS": "own"},
+    "requests:read": {"CALUGS": EITHER_SIDE},
+    "requests:create": {"CAS": "own"},
+    "requests:update": {"CAS": "requesting"},
+    "requests:approve": {"ALG": EITHER_SIDE},
+    "decisions:read": {"CALUGS": EITHER_SIDE},
+    "decisions:evaluate": {"CALS": "own"},
+    "loans:read": {"CALUGS": EITHER_SIDE},
+    "loans:reserve": {"CAS": "assisting"},
+    "loans:hand_over": {"CAS": "assisting"},
+    "loans:receive": {"CAS": "requesting"},
+    "loans:end": {"CAS": EITHER_SIDE},
+    "metrics:read": {"CALUGS": "party own"},
+    "ledger:read": {"CALUGS": f"own party {EITHER_SIDE}", "R": "own"},
+}
+
+
+class Operation(Struct, kw_only=True, frozen=True):
+    """The row of one operation.
+
+    `on` are the things it is tried on, none for what concerns the caller's own agency alone. `only` narrows the
+    relations that do, and `by` the roles, where the thing is one person's; `in_body` says that the thing is named in
+    the body, where the unknown is a fault of the body (422); `cut` that everybody who sees the thing and has the role
+    gets an answer, cut to what concerns them; `cleared` which roles alone reach what is restricted, of the things named
+    in `RESTRICTED`.
+    """
+
+    permission: str | None
+    on: tuple[str, ...] = ()
+    only: str | None = None
+    by: str | None = None
+    in_body: bool = False
+    cut: bool = False
+    cleared: str | None = None
+
+
+RESTRICTED = {"restricted_document"}
+AGREEMENTS = ("draft_agreement", "agreement_in_review", "agreement", "public_agreement")
+ASSETS = ("private_asset", "shared_asset", "network_asset")
+REQUESTS = ("draft_request", "request")
+DOCUMENTS = (
+    "draft_document",
+    "document",
+    "partners_document",
+    "restricted_document",
+    "proposed_document",
+    "public_document",
+)
+LOANS = ("reserved_loan", "loan_on_scene", "closed_loan")
+
+
+def _each(operations: str, permission: str, *on: str, **more: object) -> dict[str, Operation]:
+    return {name: Operation(permission=permission, on=on, **more) for name in operations.split()}  # type: ignore[arg-type]  # each of its own type
+
+
+SERVICE = {name: Operation(permission=None) for name in ("get_liveness", "get_readiness")}
+AGENCY_ROWS = {
+    **_each("list_agencies", "agencies:read"),
+    **_each("create_agency import_agencies", "agencies:create"),
+    **_each("get_agency", "agencies:read", "agency"),
+    **_each("get_agency_contact", "agencies:read", "contact"),
+    **_each("update_agency", "agencies:update", "agency"),
+    **_each("activate_agency suspend_agency reinstate_agency dissolve_agency", "agencies:admit", "spare_agency"),
+    **_each("relax_separation_of_duties restore_separation_of_duties", "agencies:separate", "agency"),
+    **_each("list_agency_history", "ledger:read", "agency", cut=True),
+    **_each("create_signing_authority", "agencies:authorise", "agency"),
+    **_each("list_signing_authorities", "agencies:read", "contact"),
+    **_each("get_signing_authority", "agencies:read", "signing_authority"),
+    **_each("delegate_signing_authority revoke_signing_authority", "agencies:authorise", "signing_authority"),
+}
+ISSUER_ROWS = {
+    "get_me": Operation(permission=None),
+    **_each("list_issuers create_issuer", "issuers:manage"),
+    **_each("get_issuer update_issuer attach_agency_to_issuer detach_agency_from_issuer", "issuers:manage", "issuer"),
+}
+REVOCATION_ROWS = {
+    **_each("list_revocations create_revocation", "tokens:revoke"),
+    **_each("get_revocation lift_revocation", "tokens:revoke", "revocation"),
+}
+TAXONOMY_ROWS = _each("list_categories get_category list_purposes list_provision_headings", "taxonomy:read")
+AGREEMENT_ROWS = {
+    **_each("list_agreements list_agreements_in_force list_checklists get_checklist", "agreements:read"),
+    **_each("list_standard_clauses get_standard_clause list_templates get_template", "agreements:read"),
+    **_each("create_agreement record_agreement draft_agreement_from_template", "agreements:create"),
+    **_each("get_agreement", "agreements:read", *AGREEMENTS),
+    **_each("get_agreement_version list_agreement_versions", "agreements:read", *AGREEMENTS, only="party"),
+    **_each("get_agreement_completeness list_agreement_contradictions", "agreements:read", *AGREEMENTS, only="party"),
+    **_each(
+        "get_agreement_redline get_agreement_redline_page get_agreement_deviations get_agreement_deviations_page",
+        "agreements:read",
+        *AGREEMENTS,
+        only="party",
+    ),
+    **_each("get_agreement_comparison get_agreement_comparison_page", "agreements:read", *AGREEMENTS),
+    **_each("get_agreement_file", "agreements:read", *AGREEMENTS, only="party"),
+    **_each("get_agreement_public_file", "agreements:read", "public_agreement"),  # the others have none
+    **_each(
+        "update_agreement submit_agreement send_back_agreement send_agreement_for_signature withdraw_agreement "
+        "amend_agreement record_agreement_amendment offer_agreement_custody",
+        "agreements:update",
+        *AGREEMENTS,
+    ),
+    **_each("approve_agreement", "agreements:review", *AGREEMENTS),
+    **_each(
+        "sign_agreement confirm_agreement decline_to_sign_agreement decline_to_join_agreement "
+        "give_agreement_notice rescind_agreement_notice activate_agreement_verbally "
+        "agree_verbally set_agreement_approval_rule record_agreement_approval accept_agreement_custody "
+        "decline_agreement_custody suspend_agreement reinstate_agreement propose_agreement_suspension "
+        "terminate_agreement supersede_agreement add_agreement_parties",
+        "agreements:sign",
+        *AGREEMENTS,
+    ),
+    **_each("agree_to_publish_agreement", "agreements:sign", *AGREEMENTS),
+    # Of the public one it would hide it from the others, who are asked about it too.
+    **_each("stop_publishing_agreement", "agreements:sign", *AGREEMENTS[:-1]),
+    **_each("list_agreement_review_rounds list_agreement_comments", "agreements:read", *AGREEMENTS, only="party"),
+    **_each("get_agreement_review", "agreements:read", "review"),
+    **_each("add_agreement_reviewer", "agreements:update", *AGREEMENTS),
+    **_each("release_agreement_reviewer", "agreements:update", "review"),
+    **_each("approve_agreement_review request_agreement_changes", "agreements:advise", "review", only="department"),
+    **_each("get_agreement_comment", "agreements:read", "comment", "own_comment"),
+    **_each("create_agreement_comment", "agreements:comment", *AGREEMENTS),
+    **_each("update_agreement_comment", "agreements:comment", "comment", "own_comment", only="author", by="L"),
+    **_each("resolve_agreement_comment reopen_agreement_comment", "agreements:comment", "comment", "own_comment"),
+    **_each("report_agreement_act", "agreements:report", *AGREEMENTS),
+    # The one of the scene is the custodian's, about its partner; a second operator has seconded it.
+    **_each("confirm_reported_act contest_reported_act", "agreements:sign", "reported_act", only="said"),
+    **_each("take_back_reported_act", "agreements:report", "reported_act", only="reporter"),
+    **_each("second_reported_act", "agreements:attest", "reported_act"),
+    **_each("consent_to_agreement_proposal", "agreements:sign", "proposal"),
+    **_each("take_back_agreement_proposal", "agreements:sign", "proposal", only="proposer"),
+    **_each("import_agreements", "agreements:attest"),
+    **_each("import_agreements_with_csv_report", "agreements:attest"),
+    **_each("list_agreement_history", "ledger:read", *AGREEMENTS, cut=True),
+    **_each("get_agreement_scorecard", "metrics:read", *AGREEMENTS),
+}
+DOCUMENT_ROWS = {
+    **_each("search_agreements", "agreements:read"),
+    **_each("file_document", "documents:file", *AGREEMENTS),
+    **_each("list_agreement_documents", "agreements:read", *AGREEMENTS),
+    **_each("get_document", "agreements:read", *DOCUMENTS),
+    **_each("get_document_content", "agreements:read", *DOCUMENTS, cleared="LU"),
+    **_each("withdraw_document", "documents:withdraw", *DOCUMENTS[:-1], "spare_document"),
+    **_each("list_document_history", "ledger:read", *DOCUMENTS, cut=True),
+}
+DEADLINE_ROWS = {
+    **_each("list_deadlines", "agreements:read"),
+    **_each("list_agency_insurance", "agencies:read", "agency"),
+    **_each("get_agency_insurance", "agencies:read", "certificate"),
+    **_each("create_agency_insurance", "agencies:update", "agency"),
+    **_each("retire_agency_insurance", "agencies:update", "certificate"),
+    **_each(
+        "list_agreement_duties list_agreement_periodic_reviews get_agreement_retention",
+        "agreements:read",
+        *AGREEMENTS,
+        only="party",
+    ),
+    **_each("create_agreement_duty", "agreements:file", *AGREEMENTS),
+    # The duty of the scene is the custodian's own.
+    **_each("fulfil_agreement_duty waive_agreement_duty", "agreements:file", "duty", only="custodian"),
+    **_each("complete_agreement_review set_agreement_retention", "agreements:keep", *AGREEMENTS),
+    **_each("place_agreement_hold lift_agreement_hold", "agreements:hold", *AGREEMENTS),
+    **_each("create_calendar_feed list_calendar_feeds", "calendars:manage"),
+    **_each("get_calendar_feed revoke_calendar_feed", "calendars:manage", "calendar_feed"),
+    "get_calendar": Operation(permission=None),
+}
+ASSET_ROWS = {
+    **_each("list_assets", "assets:read"),
+    **_each("create_asset", "assets:create"),
+    **_each("get_asset get_asset_availability", "assets:read", *ASSETS),
+    **_each("update_asset take_asset_out_of_service return_asset_to_service retire_asset", "assets:update", *ASSETS),
+    **_each("list_asset_history", "ledger:read", *ASSETS, cut=True),
+}
+POLICY_ROWS = {
+    **_each("list_decisions", "decisions:read"),
+    **_each("get_decision replay_decision", "decisions:read", "decision"),
+    **_each("evaluate_policy", "decisions:evaluate", *ASSETS, in_body=True, cut=True),
+}
+REQUEST_ROWS = {
+    **_each("list_requests", "requests:read"),
+    **_each("create_request", "requests:create", *ASSETS, in_body=True, cut=True),
+    **_each("get_request", "requests:read", *REQUESTS),
+    **_each("update_request submit_request withdraw_request", "requests:update", *REQUESTS),
+    **_each("approve_request reject_request", "requests:approve", *REQUESTS),
+    **_each("close_request_manually", "requests:approve", *REQUESTS, only="requesting"),
+    **_each("list_request_history", "ledger:read", *REQUESTS),
+}
+LOAN_ROWS = {
+    **_each("list_loans", "loans:read"),
+    **_each("create_loan", "loans:reserve", "decision", in_body=True),
+    **_each("get_loan", "loans:read", *LOANS),
+    **_each(
+        "dispatch_loan return_loan close_loan recall_loan withdraw_loan_recall accept_loan_extension "
+        "decline_loan_extension",
+        "loans:hand_over",
+        *LOANS,
+    ),
+    **_each("receive_loan start_loan_return request_loan_extension", "loans:receive", *LOANS),
+    **_each("cancel_loan report_loan_no_show report_loan_lost", "loans:end", *LOANS),
+    **_each("list_loan_history", "ledger:read", *LOANS),
+}
+METRIC_ROWS = _each("get_sharing_metrics", "metrics:read")
+
+OPERATIONS: Mapping[str, Operation] = {
+    **SERVICE,
+    **AGENCY_ROWS,
+    **ISSUER_ROWS,
+    **REVOCATION_ROWS,
+    **TAXONOMY_ROWS,
+    **AGREEMENT_ROWS,
+    **DOCUMENT_ROWS,
+    **DEADLINE_ROWS,
+    **ASSET_ROWS,
+    **POLICY_ROWS,
+    **REQUEST_ROWS,
+    **LOAN_ROWS,
+    **METRIC_ROWS,
+}
+
+Verdict: TypeAlias = Literal["allowed", "forbidden", "hidden"]
+HIDDEN: Mapping[bool, int] = {False: 404, True: 422}
+
+
+class Cell(Struct, kw_only=True, frozen=True):
+    """One question to the service, and what is right for it."""
+
+    operation: str
+    who: Who
+    thing: str | None
+    verdict: Verdict
+
+    def __str__(self) -> str:
+        return f"{self.who}: {self.operation}" + (f" on {self.thing}" if self.thing else "")
+
+
+def verdict(row: Operation, who: Who, thing: str | None) -> Verdict:
+    """What the table says: first by role alone, then by what may be seen, then by relation."""
+    assert row.permission is not None
+    granted = {need for roles, need in GRANTS[row.permission].items() if who.role in roles}
+    if not granted:
+        return "forbidden"
+    if thing is None:
+        return "allowed"
+    relation = THINGS[thing].get(who.side)
+    if relation is None:
+        return "hidden"
+    if row.cleared is not None and thing in RESTRICTED and who.role not in row.cleared:
+        return "forbidden"
+    if row.by is not None and who.role not in row.by:
+        return "forbidden"
+    needed = set(" ".join(granted).split()) if row.only is None else set(row.only.split())
+    return "allowed" if row.cut or needed & {"anyone", *relation.split()} else "forbidden"
+
+
+def cells() -> Iterator[Cell]:
+    """The whole matrix of roles, relations and states."""
+    for name, row in OPERATIONS.items():
+        if row.permission is None:
+            continue
+        for thing in row.on or (None,):
+            for who in WHO:
+                yield Cell(operation=name, who=who, thing=thing, verdict=verdict(row, who, thing))
+
+
+def matrix_size() -> int:
+    """How many questions there are, those of nobody, strangers' tokens and unknown things included."""
+    rows = [row for row in OPERATIONS.values() if row.permission is not None]
+    outsiders = len(rows) * len(OUTSIDERS)
+    unknown = sum(len(WHO) for row in rows if row.on)
+    return sum(1 for _ in cells()) + outsiders + unknown
+
+
+OUTSIDERS = ("anonymous", "expired", "suspended", "without a scope", "without a role")
+"""Callers that may do nothing at all, whatever the operation."""
+
+# Query parameters that name a thing, and the thing that a stranger may not know of.
+IDS_IN_QUERIES: tuple[tuple[str, str, str], ...] = (
+    ("list_deadlines", "agreement_id", "agreement"),
+    ("list_deadlines", "party", "agency"),
+    ("list_deadlines", "custodian", "agency"),
+    ("list_deadlines", "agency_id", "agency"),
+    ("list_decisions", "asset_id", "shared_asset"),
+    ("list_decisions", "agreement_id", "agreement"),
+    ("list_decisions", "root_id", "decision"),
+    ("list_loans", "asset_id", "shared_asset"),
+    ("list_loans", "agreement_id", "agreement"),
+    ("list_loans", "ids", "reserved_loan"),
+    ("get_sharing_metrics", "agreement_id", "agreement"),
+    ("get_sharing_metrics", "assisting_agency_id", "agency"),
+    ("get_sharing_metrics", "requesting_agency_id", "agency"),
+)

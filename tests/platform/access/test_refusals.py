@@ -1,0 +1,92 @@
+"""What the service tells of refused tokens, and of the keys of its issuers: in its log, its metrics and its health."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from registry.platform.access import authentication
+from registry.platform.access.refusals import Reason
+from registry.platform.http.edge import Edge
+from registry.platform.settings import load
+from tests.platform.access.conftest import Trusting
+from tests.platform.access.forging import AGENCY_ISSUER, make_key
+from tests.support.logs import logged_by
+from tests.support.problems import assert_problem
+from tests.support.server import environment, in_process
+
+PATH = "/v1/agencies?limit=1"
+pytestmark = pytest.mark.one_database
+
+
+async def counted(edge: Edge, reason: Reason) -> float:
+    """How many refusals of that reason the metrics tell of."""
+    return edge.metrics.registry.get_sample_value("registry_tokens_refused_total", {"reason": reason}) or 0.0
+
+
+async def test_a_refusal_is_logged_with_its_reason_and_counted_and_the_token_is_in_neither(trusting: Trusting) -> None:
+    service, forge = trusting.service, trusting.agency
+    for token, reason, event, level in (
+        (forge.token(forge.claims(aud="other")), Reason.WRONG_AUDIENCE, "wrong_audience", "warning"),
+        (forge.token(forge.claims(roles=...)), Reason.CLAIM_MISSING, "claim_missing:roles", "warning"),
+        (forge.token(forge.claims(exp=9, iat=1)), Reason.EXPIRED, "expired", "info"),
+    ):
+        before = await counted(service.edge, reason)
+        with logged_by(authentication) as logged:
+            response = await service.http.get(PATH, headers={"authorization": f"Bearer {token}"})
+        problem = assert_problem(response, 401)
+        (line,) = (each for each in logged if each["event"] == "token refused")
+        assert (line["reason"], line["log_level"], line["issuer"]) == (event, level, AGENCY_ISSUER)
+        assert (line["subject"], line["trace_id"]) == ("officer-7", problem["trace_id"])
+        assert not any(part in json.dumps(logged) for part in token.split("."))
+        assert await counted(service.edge, reason) == before + 1
+    metrics = (await service.http.get("/metrics")).text
+    assert re.search(r'registry_tokens_refused_total{reason="expired"} \d', metrics)
+
+
+async def test_what_a_forger_says_of_itself_is_not_taken_for_a_person(trusting: Trusting) -> None:
+    forge = trusting.agency
+    forged = forge.token(forge.claims(sub="the-chief"), key=make_key("ES256", forge.key.kid))
+    with logged_by(authentication) as logged:
+        await trusting.service.http.get(PATH, headers={"authorization": f"Bearer {forged}"})
+    (line,) = (each for each in logged if each["event"] == "token refused")
+    assert (line["reason"], line["subject"]) == ("bad_signature", None)
+
+
+async def test_an_honest_caller_is_told_what_is_wrong(trusting: Trusting) -> None:
+    forge = trusting.agency
+    for token, words in (
+        (forge.token(forge.claims(aud="other")), "must name this registry: registry"),
+        (forge.token(forge.claims(roles=...)), "no claim `roles`"),
+        (forge.token(header={"typ": "JWT"}), "`typ` must be at+jwt"),
+        (forge.token(forge.claims(agency="x")), "`agency` names no agency known here"),
+    ):
+        response = await trusting.service.http.get(PATH, headers={"authorization": f"Bearer {token}"})
+        assert words in assert_problem(response, 401, "invalid_token")["detail"]
+
+
+async def test_readiness_names_the_issuer_whose_keys_cannot_be_fetched_and_stays_ready(
+    private_url: str, tmp_path: Path
+) -> None:
+    away = {"issuer": "https://away.example", "jwks_url": "https://127.0.0.1:9/keys", "agencies": ["*"]}
+    settings = load(environment(private_url, tmp_path, REGISTRY_ISSUERS=json.dumps([away])))
+    async with in_process(settings) as service:
+        await service.edge.app.state.verifier.refresh()
+        response = await service.anonymous.get("/health/ready")
+    assert response.status_code == 200
+    by_issuer = {each["issuer"]: each for each in response.json()["issuers"]}
+    assert by_issuer["https://away.example"]["status"] == "no_keys"
+    assert by_issuer["https://away.example"]["error"] == "URLError"
+    assert by_issuer["urn:registry:development"]["status"] == "ok"
+
+
+async def test_a_service_that_knows_no_key_of_anybody_is_not_ready(private_url: str, tmp_path: Path) -> None:
+    away = {"issuer": "https://away.example", "jwks_url": "https://127.0.0.1:9/keys", "agencies": ["*"]}
+    given = environment(private_url, tmp_path, REGISTRY_ISSUERS=json.dumps([away]), REGISTRY_DEMO="0")
+    async with in_process(load({**given, "REGISTRY_LEDGER_KEY": "3f1c9a7e5b2d8046" * 4})) as service:
+        await service.edge.app.state.verifier.refresh()
+        response = await service.anonymous.get("/health/ready")
+    assert response.status_code == 503
+    assert response.json()["checks"]["issuers"] == "no keys of any issuer"
+    assert response.json()["checks"]["keys"] == "ok", "the work itself goes on"

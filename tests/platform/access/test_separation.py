@@ -1,0 +1,70 @@
+"""The rule of separated duties: which act bars its person from which other, and what relaxing one pair allows."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from registry.platform.access.separation import FREE, PAIRS, Act, EarlierAct, Separation, explain, rule_on
+
+pytestmark = pytest.mark.one_database
+THEN = datetime(2026, 3, 2, 15, tzinfo=UTC)
+
+
+def done(act: Act, minutes: int = 0) -> EarlierAct:
+    return EarlierAct(act=act, roles=("legal",), done_at=THEN + timedelta(minutes=minutes))
+
+
+def barred(act: Act, *earlier: Act, relaxed: tuple[Separation, ...] = ()) -> bool:
+    return rule_on(act, map(done, earlier), relaxed).barred_by is not None
+
+
+def test_one_person_does_not_do_both_acts_of_a_pair_in_either_order() -> None:
+    for pair, acts in PAIRS.items():
+        one, other = sorted(acts)
+        for act, earlier in ((one, other), (other, one)):
+            found = rule_on(act, [done(earlier)], ())
+            assert found.barred_by == (pair, done(earlier))
+
+
+def test_the_pairs_are_these_and_no_others() -> None:
+    both = {(one, other) for one in Act for other in Act if one < other and barred(other, one)}
+    assert both == {("approve", "draft"), ("approve", "sign"), ("approve", "reserve")}
+
+
+def test_whoever_drafted_may_sign_what_somebody_else_approved() -> None:
+    """Two people suffice for an agreement; only the one between the two acts has to be another."""
+    assert not barred(Act.SIGN, Act.DRAFT)
+
+
+def test_the_same_act_again_is_not_barred() -> None:
+    assert not any(barred(act, act) for act in Act)
+    assert rule_on(Act.APPROVE, [], ()) == FREE
+
+
+def test_relaxing_one_pair_leaves_the_others_as_they_are_and_is_said() -> None:
+    relaxed = (Separation.DRAFT_APPROVE,)
+    found = rule_on(Act.APPROVE, [done(Act.DRAFT)], relaxed)
+    assert (found.barred_by, found.relaxed) == (None, relaxed)
+    assert barred(Act.SIGN, Act.APPROVE, relaxed=relaxed)
+    both = rule_on(Act.APPROVE, [done(Act.DRAFT), done(Act.RESERVE)], relaxed)
+    assert both.barred_by == (Separation.APPROVE_RESERVE, done(Act.RESERVE))
+    assert rule_on(Act.APPROVE, [], relaxed).relaxed == (), "what nobody needed is not said"
+
+
+def test_of_several_acts_the_latest_is_named() -> None:
+    found = rule_on(Act.APPROVE, [done(Act.DRAFT), done(Act.DRAFT, 5), done(Act.DRAFT, 1)], ())
+    assert found.barred_by is not None
+    assert found.barred_by[1].done_at == THEN + timedelta(minutes=5)
+
+
+def test_the_sentence_says_what_was_done_as_what_and_when_and_what_can_be_done() -> None:
+    said = explain(Act.APPROVE, Separation.DRAFT_APPROVE, done(Act.DRAFT))
+    for part in (
+        "wrote at this text",
+        "as legal",
+        "2026-03-02T15:00:00",
+        "somebody else",
+        "approve it",
+        "administrator",
+    ):
+        assert part in said

@@ -1,0 +1,229 @@
+"""More time, and back before time: extensions are decided, answered and never take what others were promised."""
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+
+from registry.platform.access.principals import Role
+from registry.platform.database.connect import unit_of_work
+from registry.platform.kernel.time import Window
+from registry.sharing.loans.commands import rescheduling
+from registry.sharing.loans.schemas import ExtensionAsk
+from tests.support.assets import make_asset
+from tests.support.cast import Cast
+from tests.support.loans import (
+    REASON,
+    Partners,
+    body_for,
+    make_loan,
+    make_overdue_loan,
+    make_partners,
+    see,
+    step,
+    under_way,
+)
+from tests.support.policy import acting_for, answer_decision, make_decision, policies_of
+from tests.support.problems import assert_problem
+
+
+def later(loan: dict[str, Any], hours: float) -> str:
+    return (datetime.fromisoformat(loan["planned_end_at"]) + timedelta(hours=hours)).isoformat()
+
+
+async def asked(partners: Partners, loan: dict[str, Any], hours: float) -> httpx.Response:
+    body = {"planned_end_at": later(loan, hours), "reason": "The search goes on (demo)."}
+    return await partners.requesting.coordinator.post(f"/v1/loans/{loan['id']}/request-extension", body)
+
+
+async def test_an_accepted_extension_moves_the_agreed_return_and_is_decided_first(partners: Partners) -> None:
+    loan = await make_loan(partners, "on_scene")
+    pending = (await asked(partners, loan, 4)).json()
+    assert pending["extension_pending"] is True
+    assert pending["planned_end_at"] == loan["planned_end_at"], "asking alone moves nothing"
+    (extension,) = pending["extensions"]
+    assert extension["status"] == "pending"
+    assert extension["decision_id"] not in (loan["decision_id"], loan["root_decision_id"])
+    accepted = await step(partners.assisting, loan, "accept-extension")
+    assert accepted["extension_pending"] is False
+    assert datetime.fromisoformat(accepted["planned_end_at"]) == datetime.fromisoformat(later(loan, 4))
+    assert accepted["extensions"][0]["status"] == "accepted"
+    assert accepted["extensions"][0]["previous_end_at"] == loan["planned_end_at"]
+    second = (await asked(partners, accepted, 1)).json()
+    assert [each["status"] for each in second["extensions"]] == ["accepted", "pending"]
+
+
+async def test_a_declined_extension_leaves_the_agreed_return_and_tells_why(partners: Partners) -> None:
+    loan = await make_loan(partners, "dispatched")
+    await asked(partners, loan, 4)
+    declined = await step(partners.assisting, loan, "decline-extension")
+    assert declined["planned_end_at"] == loan["planned_end_at"]
+    assert declined["extensions"][0]["status"] == "declined"
+    assert declined["extensions"][0]["answer_reason"] == REASON["reason"]
+    assert (await asked(partners, loan, 2)).status_code == 200
+
+
+async def test_the_due_time_kept_at_return_is_the_extended_one(partners: Partners) -> None:
+    loan = await make_loan(partners, "on_scene")
+    await asked(partners, loan, 4)
+    await step(partners.assisting, loan, "accept-extension")
+    back = await step(partners.assisting, loan, "return")
+    assert datetime.fromisoformat(back["due_when_returned_at"]) == datetime.fromisoformat(later(loan, 4))
+
+
+async def test_only_one_extension_waits_at_a_time(partners: Partners) -> None:
+    loan = await make_loan(partners, "on_scene")
+    answers = await asyncio.gather(*(asked(partners, loan, hours) for hours in (1, 2, 3, 4)))
+    assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409]
+    assert len((await see(partners.assisting, loan["id"]))["extensions"]) == 1
+
+
+async def test_an_extension_must_be_one(partners: Partners) -> None:
+    loan = await make_loan(partners, "on_scene")
+    assert_problem(await asked(partners, loan, 0), 422, "extension_not_later")
+    assert_problem(await asked(partners, loan, 24 * 366 * 5), 422, "extension_beyond_limit")
+    assert_problem(await asked(partners, loan, 24 * 366 * 200), 422, "instant_out_of_range")
+    overdue = await make_overdue_loan(partners, await make_asset(partners.assisting))
+    assert_problem(await asked(partners, overdue, 1), 422, "extension_in_the_past")
+
+
+async def test_an_overdue_loan_is_extended_into_the_future(partners: Partners) -> None:
+    overdue = await make_overdue_loan(partners, await make_asset(partners.assisting))
+    assert (await asked(partners, overdue, 6)).status_code == 200
+    extended = await step(partners.assisting, overdue, "accept-extension")
+    assert extended["overdue"] is False
+
+
+async def test_an_extension_into_anothers_booking_is_refused_with_the_blocking_window(partners: Partners) -> None:
+    asset, window = await make_asset(partners.assisting), under_way()
+    loan = await make_loan(partners, "on_scene", asset=asset, window=window)
+    following = Window(start=window.end + timedelta(hours=2), end=window.end + timedelta(hours=4))
+    await make_loan(partners, asset=asset, window=following)
+    blocking = assert_problem(await asked(partners, loan, 3), 409, "asset_not_free")["blocking"]
+    assert datetime.fromisoformat(blocking["start"]) == following.start
+    assert (await asked(partners, loan, 2)).status_code == 200
+    assert (await step(partners.assisting, loan, "accept-extension"))["status"] == "on_scene"
+
+
+async def test_a_booking_made_while_an_extension_waits_wins_over_it(partners: Partners) -> None:
+    asset, window = await make_asset(partners.assisting), under_way()
+    loan = await make_loan(partners, "on_scene", asset=asset, window=window)
+    await asked(partners, loan, 4)
+    following = Window(start=window.end, end=window.end + timedelta(hours=1))
+    await make_loan(partners, asset=asset, window=following)
+    refused = await partners.assisting.coordinator.post(f"/v1/loans/{loan['id']}/accept-extension")
+    assert_problem(refused, 409, "asset_not_free")
+    assert (await see(partners.assisting, loan["id"]))["planned_end_at"] == loan["planned_end_at"]
+    assert (await step(partners.assisting, loan, "decline-extension"))["extension_pending"] is False
+
+
+async def test_of_an_extension_and_a_booking_at_once_one_is_granted(partners: Partners) -> None:
+    for _ in range(5):
+        asset, window = await make_asset(partners.assisting), under_way()
+        loan = await make_loan(partners, "on_scene", asset=asset, window=window)
+        await asked(partners, loan, 4)
+        following = Window(start=window.end + timedelta(hours=1), end=window.end + timedelta(hours=2))
+        decision = await make_decision(partners.requesting, asset, window=following)
+        coordinator = partners.assisting.coordinator
+        answers = await asyncio.gather(
+            coordinator.post(f"/v1/loans/{loan['id']}/accept-extension"),
+            coordinator.post("/v1/loans", {"decision_id": str(decision.id)}),
+        )
+        refused = [answer for answer in answers if not answer.is_success]
+        assert len(refused) == 1
+        assert_problem(refused[0], 409, "asset_not_free")
+
+
+async def test_what_policy_denies_for_the_longer_time_is_not_even_asked(cast: Cast) -> None:
+    partners = await make_partners(cast, categories=["any"], max_duration_hours=10)
+    loan = await make_loan(partners, "on_scene")
+    problem = assert_problem(await asked(partners, loan, 3), 409, "decision_worsened")
+    assert problem["reasons"][0]["policy_id"] == "duration_over_limit"
+    assert (await asked(partners, loan, 2)).status_code == 200
+
+
+async def test_an_extension_whose_ground_is_gone_is_not_accepted_but_declined(partners: Partners) -> None:
+    loan = await make_loan(partners, "on_scene")
+    await asked(partners, loan, 4)
+    await partners.assisting.legal.done("POST", f"/v1/agreements/{partners.agreement['id']}/suspend", REASON)
+    refused = await partners.assisting.coordinator.post(f"/v1/loans/{loan['id']}/accept-extension")
+    assert_problem(refused, 409, "decision_worsened")
+    assert (await step(partners.assisting, loan, "decline-extension"))["extension_pending"] is False
+
+
+async def test_an_extension_to_a_time_that_has_passed_meanwhile_is_not_accepted(partners: Partners) -> None:
+    loan = await make_overdue_loan(partners, await make_asset(partners.assisting))
+    then = datetime.fromisoformat(loan["planned_end_at"]) - timedelta(hours=1)
+    async with unit_of_work(partners.requesting.service.database) as write:
+        caller = acting_for(partners.requesting, Role.COORDINATOR, now=then)
+        ask = ExtensionAsk(planned_end_at=then + timedelta(hours=2), reason="The search goes on (demo).")
+        policies = policies_of(partners.requesting.service)
+        await rescheduling.request_extension(write, caller, policies, UUID(loan["id"]), ask)
+    refused = await partners.assisting.coordinator.post(f"/v1/loans/{loan['id']}/accept-extension")
+    assert_problem(refused, 422, "extension_in_the_past")
+
+
+async def test_whoever_approves_for_the_assisting_side_accepts_what_needs_approval(cast: Cast) -> None:
+    partners = await make_partners(cast)
+    asset = await make_asset(partners.assisting, funding=["leso_1033"])
+    decision = await make_decision(partners.requesting, asset, window=under_way())
+    await answer_decision(partners.assisting, decision.id)
+    body = {"decision_id": str(decision.id)}
+    loan = await partners.assisting.coordinator.done("POST", "/v1/loans", body)
+    await step(partners.assisting, loan, "dispatch")
+    assert (await asked(partners, loan, 2)).status_code == 200
+    path = f"/v1/loans/{loan['id']}/accept-extension"
+    problem = assert_problem(await partners.assisting.coordinator.post(path), 409, "decision_not_satisfied")
+    assert problem["approvals_missing"][0]["role"] == "approver"
+    assert (await partners.assisting.approver.done("POST", path))["extension_pending"] is False
+
+
+async def test_an_extension_lapses_when_the_return_begins(partners: Partners) -> None:
+    loan = await make_loan(partners, "on_scene")
+    await asked(partners, loan, 4)
+    returning = await step(partners.requesting, loan, "start-return")
+    assert returning["extension_pending"] is False
+    assert returning["extensions"][0]["status"] == "lapsed"
+    refused = await partners.assisting.coordinator.post(f"/v1/loans/{loan['id']}/accept-extension")
+    assert_problem(refused, 409, "wrong_status")
+
+
+async def test_an_extension_is_idempotent_by_its_key(partners: Partners) -> None:
+    loan = await make_loan(partners, "on_scene")
+    path, body, key = f"/v1/loans/{loan['id']}/request-extension", body_for("request-extension"), str(uuid4())
+    first = await partners.requesting.coordinator.post(path, body, key=key)
+    again = await partners.requesting.coordinator.post(path, body, key=key)
+    assert (first.status_code, again.content) == (200, first.content)
+
+
+async def test_a_recall_is_always_possible_while_the_asset_is_out_and_can_be_withdrawn(partners: Partners) -> None:
+    for status in ("dispatched", "on_scene", "returning"):
+        loan = await make_loan(partners, status)
+        recalled = await step(partners.assisting, loan, "recall")
+        assert recalled["recall_requested"] is True
+        assert recalled["recall"]["reason"] == REASON["reason"]
+        assert recalled["planned_end_at"] == loan["planned_end_at"]
+        again = await partners.assisting.coordinator.post(f"/v1/loans/{loan['id']}/recall", body_for("recall"))
+        assert_problem(again, 409, "wrong_status")
+        withdrawn = await step(partners.assisting, loan, "withdraw-recall")
+        assert (withdrawn["recall_requested"], withdrawn["recall"]) == (False, None)
+
+
+async def test_a_recalled_loan_is_not_extended(partners: Partners) -> None:
+    loan = await make_loan(partners, "on_scene")
+    await asked(partners, loan, 4)
+    await step(partners.assisting, loan, "recall")
+    refused = await partners.assisting.coordinator.post(f"/v1/loans/{loan['id']}/accept-extension")
+    assert_problem(refused, 409, "wrong_status")
+    back = await step(partners.assisting, loan, "return")
+    assert back["recall"] is not None, "kept, so that compliance can be measured"
+    assert back["recall_requested"] is False
+
+
+async def test_nobody_can_comply_with_a_recall_by_yesterday(partners: Partners) -> None:
+    loan = await make_loan(partners, "on_scene")
+    body = {"by": "2020-01-01T00:00:00Z", "reason": "now"}
+    refused = await partners.assisting.coordinator.post(f"/v1/loans/{loan['id']}/recall", body)
+    assert_problem(refused, 422, "recall_in_the_past")

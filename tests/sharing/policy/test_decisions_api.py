@@ -1,0 +1,292 @@
+"""Decisions: explained, kept, seen by both sides and nobody else, replayable; and what-if, which leaves no trace."""
+
+import shutil
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import sqlalchemy as sa
+
+from registry.app import create_app
+from registry.platform.access.principals import Role
+from registry.platform.database.types import metadata
+from registry.platform.settings import load
+from registry.sharing.policy.annotations import PolicySetError
+from registry.sharing.policy.queries.getting import replay_decision
+from registry.sharing.policy.tables import policy_approval, policy_decision
+from tests.support.agreements import sign_agreement
+from tests.support.assets import make_asset
+from tests.support.cast import Cast
+from tests.support.places import ROOT
+from tests.support.policy import acting_for, answer_decision, decide_again, make_decision, window_of, with_policies
+from tests.support.problems import assert_problem
+from tests.support.service import Service
+
+
+async def _ask(cast: Cast, terms: dict[str, Any] | None = None, **asset: Any) -> dict[str, Any]:
+    """An asset of the assisting agency under an agreement with the requesting one, as a what-if question."""
+    await sign_agreement(cast.assisting.service, cast.assisting, cast.requesting, terms=terms)
+    made = await make_asset(cast.assisting, **asset)
+    window = window_of()
+    return {
+        "asset_id": made["id"],
+        "window": {"start": window.start.isoformat(), "end": window.end.isoformat()},
+        "purpose": "narcotics_investigation",
+    }
+
+
+async def test_what_if_an_ordinary_loan_is_permitted_with_its_ground_and_duties(cast: Cast) -> None:
+    answer = await cast.requesting.coordinator.done("POST", "/v1/policy-evaluations", await _ask(cast))
+    decision = answer["decision"]
+    assert decision["outcome"] == "permitted"
+    assert [(r["policy_id"], r["effect"]) for r in decision["reasons"]] == [("agreement_in_force", "permit")]
+    assert [o["code"] for o in decision["obligations"]] == ["condition_report"]
+    assert decision["near_misses"] == []
+
+
+async def test_a_denial_is_a_successful_answer_with_clause_and_near_miss(cast: Cast) -> None:
+    terms = {"categories": ["any"], "max_duration_hours": 6, "clauses": {"max_duration_hours": "4.2"}}
+    provisions = [{"number": "4.2", "heading": "term", "text": "No loan lasts longer than six hours."}]
+    await sign_agreement(cast.assisting.service, cast.assisting, cast.requesting, terms=terms, provisions=provisions)
+    asset = await make_asset(cast.assisting)
+    window = window_of(hours=8)
+    question = {
+        "asset_id": asset["id"],
+        "window": {"start": window.start.isoformat(), "end": window.end.isoformat()},
+        "purpose": "narcotics_investigation",
+    }
+    response = await cast.requesting.coordinator.post("/v1/policy-evaluations", question)
+    assert response.status_code == 200
+    decision = response.json()["decision"]
+    assert decision["outcome"] == "denied"
+    assert [(r["policy_id"], r["clause"]) for r in decision["reasons"]] == [("duration_over_limit", "4.2")]
+    assert [n["explanation"] for n in decision["near_misses"]] == ["would be permitted up to 6 h (clause 4.2)"]
+
+
+async def test_without_an_agreement_a_network_asset_is_denied_for_lack_of_a_ground(cast: Cast) -> None:
+    question = {**await _ask(cast), "asset_id": (await make_asset(cast.neighbour, sharing="network"))["id"]}
+    decision = (await cast.requesting.coordinator.done("POST", "/v1/policy-evaluations", question))["decision"]
+    assert decision["outcome"] == "denied"
+    assert [r["effect"] for r in decision["reasons"]] == ["no_ground"]
+    assert decision["agreement"] is None
+
+
+async def test_what_if_tells_the_cost_and_the_distance_that_were_reckoned_with(cast: Cast) -> None:
+    question = await _ask(cast, hourly_rate={"amount": "45.50", "currency": "USD"})
+    question["place"] = {"latitude": 45.98, "longitude": -93.27}
+    answer = await cast.requesting.coordinator.done("POST", "/v1/policy-evaluations", question)
+    assert answer["estimated_cost"] == {"amount": "364.00", "currency": "USD"}
+    assert answer["distance_km"] == 112
+
+
+async def test_what_if_stores_nothing(cast: Cast, service: Service) -> None:
+    question = await _ask(cast)
+
+    async def rows() -> dict[str, int]:
+        read = service.database.read()
+        counted = {t.name: sa.select(sa.func.count()).select_from(t) for t in metadata.sorted_tables}
+        return {name: await read.value(count) for name, count in counted.items()}
+
+    before = await rows()
+    await cast.requesting.coordinator.done("POST", "/v1/policy-evaluations", question, key=f"what-if-{uuid4()}")
+    assert await rows() == before
+
+
+async def test_what_if_about_an_asset_one_may_not_see_is_like_one_that_does_not_exist(cast: Cast) -> None:
+    question = await _ask(cast)
+    hidden = await cast.stranger.coordinator.post("/v1/policy-evaluations", question)
+    problem = assert_problem(hidden, 422, "unknown_asset")
+    assert problem["errors"][0]["pointer"] == "/asset_id"
+    absent = await cast.stranger.coordinator.post("/v1/policy-evaluations", {**question, "asset_id": str(uuid4())})
+    ids = ("trace_id", "instance")
+    assert {k: v for k, v in problem.items() if k not in ids} == {
+        k: v for k, v in absent.json().items() if k not in ids
+    }
+
+
+async def test_what_if_refuses_what_cannot_be_asked(cast: Cast) -> None:
+    question = await _ask(cast)
+    ask = cast.requesting.coordinator
+    reversed_window = {"start": question["window"]["end"], "end": question["window"]["start"]}
+    answer = await ask.post("/v1/policy-evaluations", {**question, "window": reversed_window})
+    assert_problem(answer, 422, "window_reversed")
+    answer = await ask.post("/v1/policy-evaluations", {**question, "purpose": "joyride"})
+    problem = assert_problem(answer, 422, "unknown_purpose")
+    assert problem["detail"] == "There is no such purpose; the list is at /v1/purposes."
+    assert problem["errors"][0]["pointer"] == "/purpose"
+    assert_problem(await ask.post("/v1/policy-evaluations", {**question, "quantity": 0}), 400)
+    assert_problem(await ask.post("/v1/policy-evaluations", {**question, "estimated_cost_minor": 1}), 400)
+    assert_problem(await cast.requesting.auditor.post("/v1/policy-evaluations", question), 403, "forbidden")
+    assert_problem(await cast.requesting.service.anonymous.post("/v1/policy-evaluations", question), 401)
+
+
+async def test_both_sides_read_a_decision_and_nobody_else(cast: Cast, service: Service) -> None:
+    asset = {"id": (await _ask(cast))["asset_id"]}
+    made = await make_decision(cast.requesting, asset)
+    path = f"/v1/decisions/{made.id}"
+    for side in (cast.requesting, cast.assisting):
+        shown = await side.auditor.done("GET", path)
+        assert shown["id"] == str(made.id)
+        assert shown["decision"]["outcome"] == shown["outcome"] == "permitted"
+        assert shown["satisfied"] is True
+    assert_problem(await cast.stranger.coordinator.get(path), 404, "not_found")
+    assert_problem(await cast.stranger.coordinator.get(f"/v1/decisions/{uuid4()}"), 404, "not_found")
+    assert_problem(await service.operator.get(path), 403, "forbidden")
+    assert_problem(await service.anonymous.get(path), 401, "unauthenticated")
+
+
+async def test_an_unchanged_decision_is_not_sent_again_and_a_new_approval_changes_its_tag(cast: Cast) -> None:
+    asset = {"id": (await _ask(cast, {"categories": ["any"], "approval_required": True}))["asset_id"]}
+    made = await make_decision(cast.requesting, asset)
+    path = f"/v1/decisions/{made.id}"
+    etag = (await cast.requesting.coordinator.get(path)).headers["etag"]
+    again = await cast.requesting.coordinator.get(path, headers={"if-none-match": etag})
+    assert again.status_code == 304
+    await answer_decision(cast.assisting, made.id)
+    assert (await cast.requesting.coordinator.get(path, headers={"if-none-match": etag})).status_code == 200
+
+
+async def test_the_approver_sees_that_an_approval_is_waiting_and_the_asker_why_not(cast: Cast) -> None:
+    asset = {"id": (await _ask(cast, {"categories": ["any"], "approval_required": True}))["asset_id"]}
+    made = await make_decision(cast.requesting, asset, subject="both@example")
+    path = f"/v1/decisions/{made.id}"
+    shown = await cast.assisting.approver.done("GET", path)
+    assert [(n["role"], n["side"]) for n in shown["approvals_missing"]] == [("approver", "assisting")]
+    assert shown["allowed_actions"][0] == {"action": "approve", "allowed": True, "reason": None}
+    asker = cast.assisting.as_(Role.APPROVER, subject="both@example")
+    (approve, reject) = (await asker.done("GET", path))["allowed_actions"]
+    assert not approve["allowed"]
+    assert "yourself" in approve["reason"]
+    assert not reject["allowed"]
+    assert (await cast.assisting.coordinator.done("GET", path))["allowed_actions"] == []
+
+
+async def test_the_list_holds_the_decisions_of_either_side_latest_first(cast: Cast) -> None:
+    asset = {"id": (await _ask(cast))["asset_id"]}
+    other = await make_asset(cast.assisting)
+    made = [await make_decision(cast.requesting, asset) for _ in range(3)]
+    denied = await make_decision(cast.requesting, other, purpose="training", window=window_of(hours=24 * 1500))
+    ids = [str(d.id) for d in (denied, *reversed(made))]
+    for side in (cast.requesting, cast.assisting):
+        listed = await side.coordinator.done("GET", "/v1/decisions")
+        assert [item["id"] for item in listed["items"]] == ids
+    assert (await cast.stranger.coordinator.done("GET", "/v1/decisions"))["items"] == []
+    for query, expected in (
+        (f"outcome={denied.outcome}&asset_id={other['id']}", ids[:1]),
+        (f"asset_id={asset['id']}", ids[1:]),
+        (f"agreement_id={made[0].agreement_id}", ids),
+        (f"agreement_id={uuid4()}", []),
+        (f"root_id={made[0].root_id}", ids[-1:]),
+        ("outcome=needs_approval", []),
+    ):
+        listed = await cast.requesting.coordinator.done("GET", f"/v1/decisions?{query}")
+        assert [item["id"] for item in listed["items"]] == expected, query
+
+
+async def test_a_decision_on_an_own_asset_is_denied_and_listed_once(cast: Cast) -> None:
+    made = await make_decision(cast.assisting, await make_asset(cast.assisting))
+    assert "own_asset" in [reason.policy_id for reason in made.decision.reasons]
+    listed = await cast.assisting.coordinator.done("GET", "/v1/decisions")
+    assert [item["id"] for item in listed["items"]] == [str(made.id)]
+
+
+async def test_pages_of_decisions_follow_one_another_without_gap_or_repeat(cast: Cast) -> None:
+    asset = {"id": (await _ask(cast))["asset_id"]}
+    made = [str((await make_decision(cast.requesting, asset)).id) for _ in range(5)]
+    seen, path = [], "/v1/decisions?limit=2"
+    while path:
+        response = await cast.assisting.coordinator.get(path)
+        seen += [item["id"] for item in response.json()["items"]]
+        path = response.links["next"]["url"] if "next" in response.links else ""
+    assert seen == made[::-1]
+    assert_problem(await cast.assisting.coordinator.get("/v1/decisions?limit=201"), 400, "invalid_parameter")
+    assert_problem(await cast.assisting.coordinator.get("/v1/decisions?cursor=x"), 422, "bad_cursor")
+    assert_problem(await cast.assisting.coordinator.get("/v1/decisions?result=denied"), 400)
+
+
+async def test_a_replay_under_the_same_policies_gives_the_same_answer(cast: Cast, service: Service) -> None:
+    agreement = await sign_agreement(
+        service, cast.assisting, cast.requesting, terms={"categories": ["any"], "approval_over_hours": 4}
+    )
+    asset = await make_asset(cast.assisting, funding=["leso_1033"])
+    made = await make_decision(cast.requesting, asset)
+    assert str(made.agreement_id) == agreement["id"]
+    retired = await cast.assisting.admin.post(f"/v1/assets/{asset['id']}/retire", {"reason": "too old (demo)"})
+    assert retired.status_code == 200
+    replayed = await cast.requesting.coordinator.done("GET", f"/v1/decisions/{made.id}/replay")
+    assert replayed["same"] is True
+    assert replayed["policies_changed"] is False
+    assert replayed["then"] == replayed["now"]
+    assert replayed["then"]["outcome"] == "needs_approval"
+    assert_problem(await cast.stranger.coordinator.get(f"/v1/decisions/{made.id}/replay"), 404, "not_found")
+
+
+async def test_every_step_leaves_a_row_linked_to_the_one_before(cast: Cast, service: Service) -> None:
+    asset = {"id": (await _ask(cast))["asset_id"]}
+    made = await make_decision(cast.requesting, asset)
+    reserved = await decide_again(cast.assisting, made.id, "reserve")
+    out = await decide_again(cast.assisting, reserved.id, "dispatch")
+    assert [(d.root_id, d.previous_id) for d in (made, reserved, out)] == [
+        (made.id, None),
+        (made.id, made.id),
+        (made.id, reserved.id),
+    ]
+    listed = await cast.assisting.coordinator.done("GET", f"/v1/decisions?root_id={made.id}")
+    assert [item["action_at"] for item in listed["items"]] == ["dispatch", "reserve", "request"]
+    shown = await cast.requesting.coordinator.done("GET", f"/v1/decisions/{made.id}")
+    assert shown["current_id"] == str(out.id)
+    kept = sa.select(sa.func.count()).where(policy_decision.c.root_id == made.id)
+    assert await service.database.read().value(kept) == 3
+    given = sa.select(sa.func.count()).where(policy_approval.c.decision_id == made.id)
+    assert await service.database.read().value(given) == 0
+
+
+async def test_a_replay_under_other_policies_shows_what_they_would_have_meant(
+    cast: Cast, service: Service, tmp_path: Path
+) -> None:
+    made = await make_decision(cast.requesting, {"id": (await _ask(cast))["asset_id"]})
+    bar = """
+        @id("nobody") @title("Nobody") @reason("Nobody borrows this (demo).")
+        forbid (principal, action == Action::"borrow", resource);
+    """
+    stricter = with_policies(tmp_path, bar)
+    caller = acting_for(cast.requesting, Role.AUDITOR).principal
+    replayed = await replay_decision(service.database.read(), caller, stricter, made.id)
+    assert not replayed.same
+    assert replayed.policies_changed
+    assert (replayed.then.outcome, replayed.now.outcome) == ("permitted", "denied")
+    assert [reason.policy_id for reason in replayed.now.reasons] == ["nobody"]
+    unconcerned = with_policies(tmp_path, bar, file="jurisdictions/ak.cedar")
+    replayed = await replay_decision(service.database.read(), caller, unconcerned, made.id)
+    assert replayed.same
+
+
+def test_the_service_does_not_start_without_whole_policies(tmp_path: Path) -> None:
+    policies = Path(shutil.copytree(ROOT / "policies", tmp_path / "policies"))
+    shutil.rmtree(policies / "baseline")
+    settings = load({"REGISTRY_DEMO": "1", "REGISTRY_DATA_DIR": str(tmp_path), "REGISTRY_POLICIES_DIR": str(policies)})
+    with pytest.raises(PolicySetError, match="no baseline policy"):
+        create_app(settings)
+
+
+async def test_decisions_are_found_by_outcomes_partner_and_when_they_were_made(cast: Cast) -> None:
+    asset = {"id": (await _ask(cast))["asset_id"]}
+    made = await make_decision(cast.requesting, asset)
+    reader, at = cast.assisting.coordinator, made.evaluated_at
+    before, after = at.strftime("%Y-%m-%dT%H:%M:%SZ"), (at + timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    for query, found in (
+        (f"outcome={made.outcome}", True),
+        (f"outcome={made.outcome}&outcome=denied", True),
+        (f"outcome={'denied' if made.outcome != 'denied' else 'permitted'}", False),
+        (f"partner_id={cast.requesting.id}", True),
+        (f"partner_id={cast.assisting.id}", False),
+        (f"evaluated_from={before}&evaluated_to={after}", True),
+        (f"evaluated_from={after}", False),
+        (f"evaluated_to={before}", False),
+    ):
+        listed = (await reader.done("GET", f"/v1/decisions?{query}"))["items"]
+        assert [item["id"] for item in listed] == ([str(made.id)] if found else []), query
+    reversed_range = await reader.get(f"/v1/decisions?evaluated_from={after}&evaluated_to={before}")
+    assert_problem(reversed_range, 422, "range_reversed")

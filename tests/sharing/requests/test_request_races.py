@@ -1,0 +1,89 @@
+"""Two people at once on one request: what is approved or decided is what was asked."""
+
+import asyncio
+
+from registry.platform.access.principals import Role
+from tests.support.agreements import sign_agreement
+from tests.support.assets import make_asset
+from tests.support.cast import Cast
+from tests.support.problems import assert_problem
+from tests.support.requests import make_request, submitted
+
+ROUNDS = 6
+REASON = {"reason": "as told on the telephone (demo)"}
+
+
+async def test_what_is_decided_at_submission_is_what_was_edited_before_it(cast: Cast) -> None:
+    await sign_agreement(cast.assisting.service, cast.assisting, cast.requesting, terms={"least_priority": "emergency"})
+    asset, asker = await make_asset(cast.assisting), cast.requesting.coordinator
+    for _ in range(ROUNDS):
+        made = await make_request(cast.requesting, asset)
+        path = f"/v1/requests/{made['id']}"
+        etag = (await asker.get(path)).headers["etag"]
+        sent, edited = await asyncio.gather(
+            asker.post(f"{path}/submit", {}), asker.patch(path, {"priority": "emergency"}, if_match=etag)
+        )
+        assert sent.status_code == 200
+        found = await asker.done("GET", path)
+        decided = await asker.done("GET", f"/v1/decisions/{found['lines'][0]['decision']['id']}")
+        assert decided["priority"] == found["priority"]
+        assert found["status"] == ("permitted" if edited.status_code == 200 else "denied")
+        if edited.status_code != 200:
+            assert_problem(edited, 412, "stale_version")
+
+
+async def test_a_request_is_decided_once_however_often_it_is_submitted(cast: Cast) -> None:
+    await sign_agreement(cast.assisting.service, cast.assisting, cast.requesting)
+    asset, asker = await make_asset(cast.assisting), cast.requesting.coordinator
+    for _ in range(ROUNDS):
+        made = await make_request(cast.requesting, asset)
+        answers = await asyncio.gather(*(asker.post(f"/v1/requests/{made['id']}/submit", {}) for _ in range(3)))
+        assert sorted(answer.status_code for answer in answers) == [200, 409, 409]
+    listed = await asker.done("GET", f"/v1/decisions?asset_id={asset['id']}&limit=200")
+    assert len(listed["items"]) == ROUNDS
+
+
+async def test_what_was_withdrawn_or_revised_is_not_approved(cast: Cast) -> None:
+    await sign_agreement(cast.assisting.service, cast.assisting, cast.requesting, terms={"approval_required": True})
+    asset, asker = await make_asset(cast.assisting), cast.requesting.coordinator
+    commander = cast.assisting.as_(Role.APPROVER)
+    for verb in ("withdraw", "revise") * (ROUNDS // 2):
+        made = await submitted(cast.requesting, asset)
+        path = f"/v1/requests/{made['id']}"
+        etag = (await asker.get(path)).headers["etag"]
+        taken_back = (
+            asker.post(f"{path}/withdraw", REASON)
+            if verb == "withdraw"
+            else asker.patch(path, {"purpose": "search_and_rescue"}, if_match=etag)
+        )
+        approved, ended = await asyncio.gather(commander.post(f"{path}/approve", REASON), taken_back)
+        assert approved.status_code in (200, 409)
+        if ended.status_code == 412:
+            assert approved.status_code == 200
+            continue
+        assert ended.status_code == 200
+        refused = await cast.assisting.coordinator.post(
+            "/v1/loans", {"decision_id": made["lines"][0]["decision"]["id"]}
+        )
+        assert_problem(refused, 409, "decision_withdrawn")
+
+
+async def test_an_approval_and_the_end_of_its_ground_at_once(cast: Cast) -> None:
+    agreement = await sign_agreement(
+        cast.assisting.service, cast.assisting, cast.requesting, terms={"approval_required": True}
+    )
+    asset, legal = await make_asset(cast.assisting), cast.assisting.legal
+    path = f"/v1/agreements/{agreement['id']}"
+    for _ in range(ROUNDS):
+        made = await submitted(cast.requesting, asset)
+        approved, suspended = await asyncio.gather(
+            cast.assisting.approver.post(f"/v1/requests/{made['id']}/approve", REASON),
+            legal.post(f"{path}/suspend", REASON),
+        )
+        assert suspended.status_code == 200
+        if approved.status_code != 200:
+            assert_problem(approved, 409, "decision_worsened")
+        decision = {"decision_id": made["lines"][0]["decision"]["id"]}
+        refused = await cast.assisting.coordinator.post("/v1/loans", decision)
+        assert refused.status_code == 409
+        await legal.done("POST", f"{path}/reinstate", REASON)

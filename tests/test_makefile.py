@@ -1,0 +1,70 @@
+"""The first command works on a bare machine, or says what to install."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.places import ROOT
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A checkout as far as building the environment needs one."""
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    return tmp_path
+
+
+def make(clone: Path, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        ["make", ".venv/bin/.python", *arguments],
+        cwd=clone,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_where_python_has_no_venv_it_says_what_to_install_and_leaves_nothing_behind(clone: Path) -> None:
+    """As on Debian without python3-venv."""
+    lacking = clone / "lacking"
+    lacking.mkdir()
+    (lacking / "ensurepip.py").write_text("raise ModuleNotFoundError('No module named ensurepip')\n")
+    refused = make(clone, PYTHONPATH=str(lacking))
+    assert refused.returncode != 0
+    assert "apt install python3-venv" in refused.stderr
+    assert not (clone / ".venv").exists()
+
+
+def test_where_there_is_no_python_it_says_so(clone: Path) -> None:
+    refused = make(clone, "PYTHON=no-such-python")
+    assert refused.returncode != 0
+    assert "no-such-python is missing. Install Python 3.11 or newer" in refused.stderr
+
+
+def test_a_half_made_environment_is_built_anew_and_a_whole_one_is_left(clone: Path) -> None:
+    binaries = clone / ".venv" / "bin"
+    binaries.mkdir(parents=True)
+    (binaries / "python").symlink_to("no-interpreter-any-more")
+    (clone / ".venv" / "left-behind").touch()
+    built = make(clone)
+    assert built.returncode == 0, built.stderr
+    assert not (clone / ".venv" / "left-behind").exists()
+    version = subprocess.run(
+        [binaries / "python", "-m", "pip", "--version"], capture_output=True, text=True, check=True
+    )
+    assert str(clone) in version.stdout
+    (clone / ".venv" / "kept").touch()
+    (binaries / ".python").unlink()
+    assert make(clone).returncode == 0
+    assert (clone / ".venv" / "kept").exists()
+
+
+def test_it_works_where_no_locale_is_set(clone: Path) -> None:
+    """With plain ASCII in what the shell is given, `LC_ALL=POSIX` does not stop it."""
+    rules = [line for line in (clone / "Makefile").read_text().splitlines() if line.startswith("\t")]
+    assert [line for line in rules if not line.isascii()] == []

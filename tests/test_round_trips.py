@@ -1,0 +1,89 @@
+"""How often the service waits for PostgreSQL, counted on the wire.
+
+A round trip costs more than what it asks for, so each operation has a bound that it does not grow beyond unnoticed.
+What is counted is what a proxy between the two sees (`tests/support/round_trips.py`): BEGIN and COMMIT included, and
+nothing assumed of what the libraries in between do. Each operation is done once before it is counted, so that its
+statements are prepared, as they are on a server that has run for a minute.
+
+Whether the caller's token still counts is asked at most once in a second, not once a request, and left out.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from registry.platform.settings import load
+from tests.support.agreements import sign_agreement
+from tests.support.assets import make_asset
+from tests.support.cast import Cast, make_cast
+from tests.support.databases import copy_postgres
+from tests.support.policy import make_decision
+from tests.support.requests import make_request
+from tests.support.round_trips import RoundTrips, counting_round_trips
+from tests.support.server import environment, in_process
+
+STANDING = "acting_agency"
+
+
+@pytest.fixture
+def own_postgres_url(postgres_url: str) -> Iterator[str]:
+    """A database of the test's own."""
+    with copy_postgres(postgres_url) as url:
+        yield url
+
+
+@pytest.fixture
+async def trips(own_postgres_url: str) -> AsyncIterator[RoundTrips]:
+    """What travels to it."""
+    async with counting_round_trips(own_postgres_url) as counter:
+        yield counter
+
+
+@pytest.fixture
+async def cast(trips: RoundTrips, tmp_path: Path) -> AsyncIterator[Cast]:
+    """A service that reaches it through the proxy, with one connection to read and one to write, and its agencies."""
+    settings = load(environment(trips.url, tmp_path, REGISTRY_DATABASE_POOL="1"))
+    async with in_process(settings) as service:
+        yield await make_cast(service)
+
+
+def assert_at_most(most: int, trips: RoundTrips) -> None:
+    counted = trips.counted(besides=STANDING)
+    assert counted, "nothing was counted"
+    assert len(counted) <= most, "\n".join([f"{len(counted)} round trips:", *counted])
+
+
+async def test_registering_an_asset(trips: RoundTrips, cast: Cast) -> None:
+    body = {"category": "k9.narcotics", "name": "Narcotics team", "type_level": 2, "sharing": "network"}
+    for key in ("first", "counted"):
+        trips.forget()
+        await cast.assisting.admin.done("POST", "/v1/assets", body, key=key)
+    assert_at_most(6, trips)
+
+
+async def test_reserving_a_loan(trips: RoundTrips, cast: Cast) -> None:
+    await sign_agreement(cast.assisting.service, cast.assisting, cast.requesting, terms={"insurance_required": True})
+    for key in ("first", "counted"):
+        asset = await make_asset(cast.assisting)
+        decision = await make_decision(cast.requesting, asset)
+        trips.forget()
+        await cast.assisting.coordinator.done("POST", "/v1/loans", {"decision_id": str(decision.id)}, key=key)
+    assert_at_most(17, trips)  # one to know who approved what is reserved
+
+
+async def test_submitting_a_request_of_one_line(trips: RoundTrips, cast: Cast) -> None:
+    await sign_agreement(cast.assisting.service, cast.assisting, cast.requesting, terms={"insurance_required": True})
+    for key in ("first", "counted"):
+        made = await make_request(cast.requesting, await make_asset(cast.assisting))
+        trips.forget()
+        await cast.requesting.coordinator.done("POST", f"/v1/requests/{made['id']}/submit", {}, key=key)
+    assert_at_most(14, trips)
+
+
+async def test_reading_one_agreement(trips: RoundTrips, cast: Cast) -> None:
+    signed = await sign_agreement(cast.assisting.service, cast.assisting, cast.requesting)
+    for _ in range(2):
+        trips.forget()
+        await cast.requesting.coordinator.done("GET", f"/v1/agreements/{signed['id']}")
+    assert_at_most(3, trips)

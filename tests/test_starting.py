@@ -1,0 +1,138 @@
+"""The command as a process: how it starts, what it says where it serves, and how each of its ends is told apart."""
+
+import os
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+import registry
+from registry.cli import LONGEST_HOURS
+from registry.platform.access.development import LONGEST_LIFE_SECONDS
+from registry.platform.database.sqlite_driver import LEAST_VERSION
+from tests.support.command import command
+from tests.support.server import environment
+
+Process = subprocess.Popen[str]
+
+
+def started(given: dict[str, str], *arguments: str) -> Process:
+    """The command under way."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("REGISTRY_")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "registry", *arguments],
+        env={**kept, **given},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_help_and_version_load_nothing_that_takes_long(tmp_path: Path) -> None:
+    heavy = "litestar sqlalchemy uvicorn cedarpy rich jwt cryptography".split()
+    code = f"import sys, registry.cli; print(*set({heavy!r}) & set(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert loaded.stdout.split() == []
+    run = command(tmp_path)
+    assert run("--version").stdout == f"registry {registry.__version__}\n"
+    assert "Exit codes" in run("--help").stdout
+
+
+def test_the_longest_token_is_the_longest_that_is_minted() -> None:
+    assert LONGEST_HOURS * 3600 == LONGEST_LIFE_SECONDS
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+def test_it_says_where_it_serves_once_it_does(private_url: str, tmp_path: Path, host: str) -> None:
+    process = started({**environment(private_url, tmp_path), "HOST": host, "PORT": "0"}, "serve", "--migrate")
+    assert process.stdout is not None
+    try:
+        said = ""
+        while "Serving at" not in said:
+            line = process.stdout.readline()
+            assert line, process.communicate()
+            said += line
+        found = re.search(r"Serving at (http://\S+:[1-9][0-9]*) ", said)
+        assert found is not None, said
+        assert httpx.get(f"{found[1]}/health/ready").status_code == 200
+        if host == "localhost":
+            assert httpx.get(found[1].replace("localhost", "127.0.0.1") + "/health/live").status_code == 200
+        process.terminate()
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.one_database
+def test_an_address_that_cannot_be_had_is_said_in_one_sentence(private_url: str, tmp_path: Path) -> None:
+    given = environment(private_url, tmp_path, REGISTRY_DEMO_ALLOWS="network")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        for place, code, words in (
+            ({"PORT": str(taken.getsockname()[1])}, 1, "is in use by another process"),
+            ({"HOST": "192.0.2.1"}, 2, "HOST=192.0.2.1"),
+            ({"HOST": "no-such-host.invalid"}, 2, "HOST=no-such-host.invalid"),
+        ):
+            process = started({**given, "HOST": "127.0.0.1", **place}, "serve")
+            said, complained = process.communicate(timeout=60)
+            assert process.returncode == code, complained
+            assert words in complained
+            assert len(complained.splitlines()) == 1
+            assert "Serving" not in said
+
+
+@pytest.mark.parametrize("arguments", [["serve"], ["serve", "--migrate"], ["migrate"]], ids=" ".join)
+def test_a_signal_ends_a_start_that_waits_for_its_database(tmp_path: Path, arguments: list[str]) -> None:
+    """A server that accepts and says nothing: the start would wait for it."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql+asyncpg://nobody@127.0.0.1:{silent.getsockname()[1]}/none?sslmode=disable"
+        process = started({**environment(url, tmp_path), "PORT": "0"}, *arguments)
+        silent.settimeout(60)
+        connection, _ = silent.accept()
+        with connection:
+            process.send_signal(signal.SIGTERM)
+            said, complained = process.communicate(timeout=30)
+    assert process.returncode == 143, complained
+    assert "Serving" not in said
+
+
+_SIGNAL_IN_A_CALLBACK = """
+import os, signal, sys, time, weakref
+from registry.cli import end_by_signals
+class Thing:
+    pass
+def gone(_ref):
+    os.kill(os.getpid(), int(sys.argv[1]))
+end_by_signals()
+thing = Thing()
+ref = weakref.ref(thing, gone)
+del thing
+print("went on", flush=True)
+time.sleep(30)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_process_that_is_just_clearing_up_an_object(number: signal.Signals) -> None:
+    """Python ignores what a weak reference's callback raises, so the signal would be lost."""
+    run = [sys.executable, "-c", _SIGNAL_IN_A_CALLBACK, str(int(number))]
+    process = subprocess.run(run, capture_output=True, text=True, timeout=20, check=False)
+    assert (process.returncode, process.stdout, process.stderr) == (128 + number, "went on\n", "")
+
+
+@pytest.mark.skipif(sqlite3.sqlite_version_info >= LEAST_VERSION, reason="Python's own SQLite is new enough here")
+def test_a_sqlite_that_is_too_old_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "pysqlite3.py").write_text("raise ImportError('not built for this platform')\n")
+    given = environment(f"sqlite:///{tmp_path / 'own.db'}", tmp_path)
+    for arguments in (["migrate"], ["serve"]):
+        process = started({**given, "PYTHONPATH": str(tmp_path)}, *arguments)
+        _, complained = process.communicate(timeout=60)
+        assert process.returncode == 2, complained
+        assert f"SQLite 3.46.0 or newer is needed, and this Python has {sqlite3.sqlite_version}" in complained

@@ -1,0 +1,1 @@
+"""Whether data of an earlier version survives the upgrade to this one."""
