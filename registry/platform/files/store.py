@@ -58,10 +58,15 @@ class FileStore(ABC):
         return await asyncio.to_thread(self._swept, before.timestamp())
 
     def _swept(self, before: float) -> int:
-        old = [path for path in self.incoming.glob("*.part") if path.stat().st_mtime < before]
-        for path in old:
-            path.unlink(missing_ok=True)
-        return len(old)
+        gone = 0
+        for path in self.incoming.glob("*.part"):
+            try:
+                if path.stat().st_mtime < before:
+                    path.unlink()
+                    gone += 1
+            except FileNotFoundError:
+                continue  # its upload has ended, or another process sweeps too
+        return gone
 
     @abstractmethod
     async def keep(self, received: Received) -> None:
