@@ -198,6 +198,61 @@ def test_policies(folder: Path) -> None:
 
 
 @main.command()
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option("--only", type=click.Choice(["database", "documents"]), help="Leave out the other.")
+@click.option("--incomplete", is_flag=True, help="Make it although documents are missing or damaged; it names them.")
+@click.option("--replace", is_flag=True, help="Take the place of a file that is there already.")
+def backup(target: Path, only: str | None, incomplete: bool, replace: bool) -> None:
+    """Put the database and all documents into the archive TARGET, while the server runs.
+
+    TARGET is a file, or a folder in which the archive gets a name with its time. PostgreSQL has a backup of its own,
+    which docs/operations.md describes; of such a registry, --only documents.
+
+    \b
+    Examples:
+      registry backup /srv/backups
+      registry backup registry.tar --replace
+    """
+    from registry.cli import backups
+
+    backups.backup(target, only, incomplete=incomplete, replace=replace)
+
+
+@main.command()
+@click.argument("archive", type=click.Path(path_type=Path))
+@click.option("--only", type=click.Choice(["documents"]), help="Put documents back beside those that are there.")
+@click.option("--incomplete", is_flag=True, help="Restore an archive that says itself which documents it lacks.")
+def restore(archive: Path, only: str | None, incomplete: bool) -> None:
+    """Put ARCHIVE back into an empty data directory, whole or not at all, at this version's schema.
+
+    \b
+    Examples:
+      REGISTRY_DATA_DIR=/srv/registry registry restore /srv/backups/registry-20260704T180000Z.tar
+      registry restore documents.tar --only documents
+    """
+    from registry.cli import backups
+
+    backups.restore(archive, only, incomplete=incomplete)
+
+
+@main.command()
+@click.argument("archive", required=False, type=click.Path(path_type=Path))
+def verify(archive: Path | None) -> None:
+    """Check ARCHIVE or, without one, the database and the documents of the settings; say what is wrong.
+
+    An archive is checked without any setting. Exits 1 when something is wrong.
+
+    \b
+    Examples:
+      registry verify
+      registry verify /srv/backups/registry-20260704T180000Z.tar
+    """
+    from registry.cli import backups
+
+    backups.verify(archive)
+
+
+@main.command()
 @click.argument("kind", type=click.Choice(["person", "token"]))
 @click.argument("issuer")
 @click.argument("value")
