@@ -224,9 +224,19 @@ class Edge:
             route=route,
             status=exchange.status,
             ms=round(seconds * 1000, 1),
+            ids=_ids(scope),
             agency=str(principal.agency_id) if principal is not None else None,
+            issuer=principal.issuer if principal is not None else None,
+            subject=principal.subject if principal is not None else None,
+            token_id=principal.token_id if principal is not None else None,
             client=(scope.get("client") or ("", 0))[0],
         )
+
+
+def _ids(scope: Scope) -> dict[str, UUID | int]:
+    """What the request is about: the ids and numbers in its path. Other parts of a path may be secrets."""
+    found = scope.get("path_params") or {}
+    return {name: value for name, value in found.items() if isinstance(value, UUID | int)}
 
 
 def _trace_id(scope: Scope) -> str:
