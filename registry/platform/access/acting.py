@@ -7,6 +7,7 @@ within a second.
 import time
 from collections import OrderedDict
 from datetime import datetime
+from typing import TypeAlias
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -14,7 +15,7 @@ import sqlalchemy as sa
 from registry.platform.access.principals import Principal
 from registry.platform.access.tables import RevocationKind, acting_agency, revocation
 from registry.platform.database.handles import Read, Write
-from registry.platform.kernel.errors import Unauthenticated
+from registry.platform.kernel.errors import DomainError, Forbidden, Unauthenticated
 from registry.platform.kernel.ids import new_id
 
 REMEMBERED_SECONDS = 1.0
@@ -50,14 +51,24 @@ _BY_ID = revocation.update().where(
 )
 
 
+_Refusal: TypeAlias = tuple[type[DomainError], str, str]
+# 401 is for what another token mends (RFC 6750, 3.1): a client that gets a new one at every 401 would do so for ever.
+AGENCY_NOT_ACTIVE: _Refusal = (
+    Forbidden,
+    "The agency that this token speaks for may not act in the registry now; its operator can tell why.",
+    "agency_not_active",
+)
+TOKEN_REVOKED: _Refusal = (Unauthenticated, "The bearer token has been revoked.", "invalid_token")
+
+
 class RevocationCache:
     """Caches for one second whether a principal may act."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[tuple[UUID, str, str, str], tuple[float, str | None]] = OrderedDict()
+        self._known: OrderedDict[tuple[UUID, str, str, str], tuple[float, _Refusal | None]] = OrderedDict()
 
     async def check(self, read: Read, principal: Principal) -> None:
-        """Raises Unauthenticated when the principal's agency is not active, or token or subject are revoked."""
+        """Raises Forbidden when the principal's agency is not active, Unauthenticated when the token is revoked."""
         key = (principal.agency_id, principal.issuer, principal.subject, principal.token_id)
         known = self._known.get(key)
         at = time.monotonic()
@@ -68,9 +79,10 @@ class RevocationCache:
             if len(self._known) > _LIMIT:
                 self._known.popitem(last=False)
         if known[1] is not None:
-            raise Unauthenticated(known[1], "invalid_token")
+            error, detail, code = known[1]
+            raise error(detail, code)
 
-    async def _ask(self, read: Read, principal: Principal) -> str | None:
+    async def _ask(self, read: Read, principal: Principal) -> _Refusal | None:
         row = await read.first(
             _MAY_ACT,
             {
@@ -83,8 +95,8 @@ class RevocationCache:
         assert row is not None
         acting, token_revoked, subject_revoked = tuple(row)
         if not acting:
-            return "The agency this token speaks for may not act in the registry now."
-        return "The bearer token has been revoked." if token_revoked or subject_revoked else None
+            return AGENCY_NOT_ACTIVE
+        return TOKEN_REVOKED if token_revoked or subject_revoked else None
 
 
 async def allow_acting(write: Write, agency_id: UUID) -> None:

@@ -1,4 +1,4 @@
-"""No forged, stale, borrowed or misshapen token is accepted, and none gets another answer than 401."""
+"""No forged, stale, borrowed or misshapen token is accepted: each gets 401, but one that names no active agency."""
 
 import asyncio
 from typing import Any
@@ -24,6 +24,8 @@ def some_forge(issuer: str) -> Forge:
     return Forge(issuer=issuer, agency_id=UUID(int=1), keys={a: make_key(a, f"{a}-key") for a in ALGORITHMS})
 
 
+OF_NOBODY = "issuer: the operator's, for an agency that does not exist"
+"""A good token all the same: its issuer may name any agency, and this one is not active."""
 NAMES = [name for name, _ in hostile_tokens(some_forge(AGENCY_ISSUER), some_forge(OPERATOR_ISSUER), UUID(int=2))]
 
 
@@ -44,6 +46,9 @@ async def test_a_hostile_token_is_answered_with_401(trusting: Trusting, corpus: 
             with case(name):
                 token = corpus[name].encode("utf-8", "surrogatepass")
                 response = await trusting.service.http.get(PATH, headers=[(b"authorization", b"Bearer " + token)])
+                if name == OF_NOBODY:
+                    assert_problem(response, 403, "agency_not_active")
+                    continue
                 problem = assert_problem(response, 401)
                 assert problem["code"] in ("invalid_token", "token_expired", "unauthenticated")
                 assert response.headers["www-authenticate"].startswith("Bearer")
@@ -125,7 +130,7 @@ async def test_a_suspended_agencys_tokens_are_refused_within_a_second(trusting: 
     assert (await token.get(PATH)).status_code == 200
     await operator.done("POST", f"/v1/agencies/{trusting.stranger}/suspend", {"reason": "keys lost"})
     await asyncio.sleep(REMEMBERED_SECONDS)
-    assert_problem(await token.get(PATH), 401)
+    assert_problem(await token.get(PATH), 403, "agency_not_active")
     await operator.done("POST", f"/v1/agencies/{trusting.stranger}/reinstate", {"reason": "new keys"})
     await asyncio.sleep(REMEMBERED_SECONDS)
     assert (await token.get(PATH)).status_code == 200
