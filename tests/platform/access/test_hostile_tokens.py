@@ -90,6 +90,10 @@ async def test_a_head_request_needs_a_token_too(trusting: Trusting) -> None:
     assert_problem(await trusting.service.http.get(f"{path}/schema"), 404)
 
 
+REVOKED = {RevocationKind.PERSON: (403, "principal_suspended"), RevocationKind.TOKEN: (401, "invalid_token")}
+"""Another token helps against the one, and not against the other."""
+
+
 def of(agency_id: UUID) -> Any:
     return {"issuer": AGENCY_ISSUER, "agency_id": agency_id, "now": utc_now(), "reason": "left"}
 
@@ -109,9 +113,9 @@ async def test_a_revoked_token_is_refused_within_a_second_and_for_ever(
         await revoke(write, kind, value, **of(trusting.agency.agency_id))  # harmless when repeated
     await asyncio.sleep(REMEMBERED_SECONDS)
     for _ in range(2):
-        assert_problem(await trusting.service.http.get(PATH, headers=headers), 401, "invalid_token")
+        assert_problem(await trusting.service.http.get(PATH, headers=headers), *REVOKED[kind])
     fresh = trusting.agency.token(trusting.agency.claims(sub=subject))
-    expected = 401 if kind is RevocationKind.PERSON else 200
+    expected = 403 if kind is RevocationKind.PERSON else 200
     answer = await trusting.service.http.get(PATH, headers={"authorization": f"Bearer {fresh}"})
     assert answer.status_code == expected
 
