@@ -92,6 +92,65 @@ def migrate() -> None:
 
 
 @main.command()
+@click.option("--issuer", help="Whose tokens are accepted for the operator's people, as they name it in `iss`.")
+@click.option(
+    "--preset",
+    type=click.Choice(["rfc9068", "keycloak", "entra", "okta"]),
+    default="rfc9068",
+    show_default=True,
+    help="What its tokens look like; see docs/identity.md.",
+)
+@click.option("--audience", "audiences", multiple=True, help="A value of `aud` that names this registry.")
+@click.option("--jwks-url", help="Where its keys are, if they are not to be discovered.")
+@click.option("--administrator-role", metavar="NAME", help="What it calls the role of the registry's administrators.")
+@click.option("--administrator", metavar="SUBJECT", help="Instead of a role: the one person who administers.")
+@click.option("--value", help="What names the operator in its tokens, where a value of a claim does.")
+@click.option("--name", help="The operator's name.")
+@click.option("--time-zone", help="The operator's time zone, such as America/Chicago.")
+def init(
+    issuer: str | None,
+    preset: str,
+    audiences: tuple[str, ...],
+    jwks_url: str | None,
+    administrator_role: str | None,
+    administrator: str | None,
+    value: str | None,
+    name: str | None,
+    time_zone: str | None,
+) -> None:
+    """After the first `migrate`: accept the operator's first issuer of tokens, and say what comes next.
+
+    The same again changes nothing. Another issuer is refused once one speaks for the operator.
+
+    \b
+    Example:
+      registry init --issuer https://login.county.example/realms/operator \\
+        --preset keycloak --administrator-role registry-admin --name "County registry"
+    """
+    from registry.cli import initialising
+
+    initialising.initialise(
+        issuer, preset, audiences, jwks_url, administrator_role, administrator, value, name, time_zone
+    )
+
+
+@main.command()
+def doctor() -> None:
+    """Look at everything that the service stands on, and say what to do about what is wrong.
+
+    Settings, time zones, room on disks, database and schema, clocks, issuers and their keys, documents, optional parts.
+    Exits 1 when something fails, and 2 when it is the settings; warnings alone are no failure.
+
+    \b
+    Example:
+      registry doctor
+    """
+    from registry.cli import examining
+
+    examining.examine()
+
+
+@main.command()
 @click.option("--agency", type=click.UUID, default=OPERATOR_AGENCY_ID, help="Agency id; the operator's by default.")
 @click.option("--role", "roles", type=click.Choice([r.value for r in Role]), multiple=True, required=True)
 @click.option("--subject", default="somebody", show_default=True, help="Who it is, without blanks.")
