@@ -38,7 +38,7 @@ def issuer_whose_clock_is(minutes: float) -> Iterator[str]:
 
     class Answers(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            address = f"http://127.0.0.1:{self.server.server_address[1]}"
+            address = f"http://{self.headers['Host']}"
             document = {"issuer": address, "jwks_uri": f"{address}/keys"}
             body = json.dumps({"keys": [KEY]} if self.path == "/keys" else document).encode()
             self.send_response_only(200)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import click
 import msgspec
 
-from registry.cli.session import ConfigurationError, current, local_caller, run, settings_or_exit
+from registry.cli.session import ConfigurationError, current, local_caller, reporting_errors, run, settings_or_exit
 from registry.directory.agencies.commands.registering import update_agency
 from registry.directory.agencies.queries import agency_row
 from registry.directory.agencies.schemas import AgencyPatch
@@ -95,7 +95,8 @@ def _patch(name: str | None, time_zone: str | None) -> AgencyPatch | None:
     if name is None and time_zone is None:
         return None
     if time_zone is not None:
-        known_zone(time_zone, "/time_zone")
+        with reporting_errors():
+            known_zone(time_zone, "/time_zone")
     try:
         return msgspec.convert(
             {key: given for key, given in (("name", name), ("time_zone", time_zone)) if given is not None}, AgencyPatch
