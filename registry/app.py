@@ -45,6 +45,7 @@ from registry.platform.background import Background, Task
 from registry.platform.database.connect import Database, connect, unit_of_work
 from registry.platform.database.probe import WriteProbe
 from registry.platform.database.trouble import trouble
+from registry.platform.exposition import Exposition
 from registry.platform.files.confinement import available
 from registry.platform.files.opening import open_store
 from registry.platform.files.reading import FileReader, find_recogniser
@@ -183,6 +184,17 @@ def create_app(settings: Settings) -> Edge:
     app.state.contract_page = Fixed(app.state.contract, "application/json")
     edge = Edge(app, settings)
     app.state.metrics = edge.metrics
+    app.state.exposition = Exposition(
+        edge,
+        settings,
+        version=__version__,
+        database=database,
+        probe=app.state.write_probe,
+        trouble=trouble,
+        background=background,
+        issuers=verifier.health,
+        reader=files.reader,
+    )
     check_supplies(app)
     return edge
 

@@ -51,6 +51,14 @@ class Reading(Struct, kw_only=True, frozen=True):
     remarks: list[FileRemark]
 
 
+class ReaderPlaces(Struct, kw_only=True, frozen=True):
+    """How many files may be read at once, are being read, and wait for that."""
+
+    most: int
+    in_use: int
+    waiting: int
+
+
 def find_recogniser() -> str:
     """The path of the program that recognises text; empty where it is not installed."""
     return shutil.which("tesseract") or ""
@@ -67,12 +75,18 @@ class FileReader:
         self, *, seconds: int = READING_SECONDS, at_once: int = 2, recogniser: str = "", main: str = MAIN
     ) -> None:
         self._seconds = seconds
+        self._at_once = at_once
         self._main = main
         self.turns = Turns(at_once, retry_after=seconds)
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="file-reader")
         self._recogniser = recogniser
         self._recognising_turns = Turns(1, patience=RECOGNISING_SECONDS, retry_after=RECOGNISING_SECONDS)
         self._recognising = ThreadPoolExecutor(1, thread_name_prefix="text-recognition")
+
+    @property
+    def places(self) -> ReaderPlaces:
+        """How busy it is now."""
+        return ReaderPlaces(most=self._at_once, in_use=self.turns.in_use, waiting=self.turns.all_waiting)
 
     async def kind(self, path: Path, media_type: str) -> str:
         """The media type to parse the file as: the declared one or, for `ANY`, the one that its first bytes indicate.

@@ -47,6 +47,16 @@ class Turns:
         """How many files of the agency wait."""
         return len(self._waiting.get(agency, ()))
 
+    @property
+    def in_use(self) -> int:
+        """How many files have their turn now."""
+        return self._running.total()
+
+    @property
+    def all_waiting(self) -> int:
+        """How many files of all agencies wait."""
+        return sum(map(len, self._waiting.values()))
+
     async def _enter(self, agency: UUID) -> None:
         if self.waiting(agency) >= MOST_WAITING:
             raise self._busy(f"{MOST_WAITING} files of your agency wait to be read already")

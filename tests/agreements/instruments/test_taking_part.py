@@ -351,8 +351,18 @@ class TestGoverningBodies:
         path = f"{PATH}/{found['id']}/record-approval"
         assert_problem(await cast.requesting.legal.post(path, late), 422, "approval_unproven")
         after = await act(cast.requesting, found, "record-approval", {**late, "evidence_sha256": EVIDENCE})
-        assert after["status"] == "lapsed", "from now on it is bound only while an approval lasts"
+        assert (after["status"], after["parties"][1]["approval_required"]) == ("in_force", False)
         assert len(await in_force(cast.requesting, cast.assisting, june)) == 1
+
+    async def test_no_approval_that_is_entered_frees_who_is_bound(self, service: Service, cast: Cast) -> None:
+        """Neither one that lapsed before, nor one that lapses soon: that asks for the rule, its law and a notice."""
+        found = await sign_agreement(service, cast.assisting, cast.requesting, notice={"days": 30})
+        for approved_on, valid_to in ((today() - timedelta(days=9), today() - timedelta(days=2)), (today(), today())):
+            approval = {"approved_on": str(approved_on), "valid_to": str(valid_to), "evidence_sha256": EVIDENCE}
+            after = await act(cast.requesting, found, "record-approval", {"body": "City council", **approval})
+            assert after["status"] == "in_force", approval
+        for at in (utc_now(), utc_now() + timedelta(days=400)):
+            assert len(await in_force(cast.requesting, cast.assisting, at)) == 1, at
 
     async def test_a_rule_to_come_is_a_deadline_and_binds_until_then(self, service: Service, cast: Cast) -> None:
         found = await sign_agreement(service, cast.assisting, cast.requesting)
