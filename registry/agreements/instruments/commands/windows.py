@@ -11,7 +11,12 @@ import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.commands.closing import close_proposals, close_what_is_on_its_way
+from registry.agreements.instruments.commands.closing import (
+    Closed,
+    close_moot,
+    close_proposals,
+    close_what_is_on_its_way,
+)
 from registry.agreements.instruments.commands.departed import departures, dissolutions, parts_of
 from registry.agreements.instruments.commands.effects import settle_reports
 from registry.agreements.instruments.commands.executing import execute_amendment
@@ -150,6 +155,7 @@ class Settled(Struct, kw_only=True):
     amendment: UUID | None = None
     newcomers: list[UUID] = []
     published: list[Published] = []
+    closed: list[Closed] = []
     ended: bool = False
 
 
@@ -189,7 +195,9 @@ async def rewrite_windows(write: Write, agreement_id: UUID, now: datetime) -> Se
     settled.ended = stage in _FINAL and Stage(row.stage) not in _FINAL
     if settled.ended:
         await close_what_is_on_its_way(write, row, now)
-        proposals = await close_proposals(write, proposals, [*parts, *settled.newcomers], now)
+        proposals, settled.closed = await close_proposals(write, proposals, [*parts, *settled.newcomers], now)
+    else:
+        settled.closed = await close_moot(write, proposals, {*parts, *settled.newcomers}, now)
 
     stops = [p.agreed_at for p in proposals if p.kind is ProposalKind.SUSPENSION and p.agreed_at is not None]
     goes_on = [p.agreed_at for p in proposals if p.kind is ProposalKind.REINSTATEMENT and p.agreed_at is not None]
