@@ -77,7 +77,7 @@ class FileReader:
         self._seconds = seconds
         self._at_once = at_once
         self._main = main
-        self.turns = Turns(at_once, retry_after=seconds)
+        self.turns = Turns(at_once)
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="file-reader")
         self._recogniser = recogniser
         self._recognising_turns = Turns(1, patience=RECOGNISING_SECONDS, retry_after=RECOGNISING_SECONDS)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from registry.platform.kernel.errors import Busy
 
-MOST_WAITING: Final = 4
+MOST_WAITING: Final = 16
 """How many files of one agency may wait in a process."""
 PATIENCE_SECONDS: Final = 60.0
 
@@ -21,7 +21,7 @@ class Turns:
     has turns of its own.
     """
 
-    def __init__(self, places: int, *, patience: float = PATIENCE_SECONDS, retry_after: int = 20) -> None:
+    def __init__(self, places: int, *, patience: float = PATIENCE_SECONDS, retry_after: int = 5) -> None:
         self._free = places
         self._most_of_one = max(places // 2, 1)
         self._patience = patience
