@@ -5,6 +5,7 @@ all rows that refer to it. DDL is transactional on both databases, so a migratio
 """
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -33,8 +34,12 @@ def alembic_config() -> Config:
     return config
 
 
+@cache
 def newest_revision() -> str | None:
-    """The schema revision that this code requires."""
+    """The schema revision that this code requires.
+
+    Known once for the process: it takes a tenth of a second to find out, and each check of readiness asks for it.
+    """
     return ScriptDirectory.from_config(alembic_config()).get_current_head()
 
 
