@@ -1,153 +1,173 @@
-"""What docs/operations.md tells to do is done here, as it stands there: the commands are read out of it."""
+"""What `docs/operations.md` and its files promise of logs, metrics and alerts is what the service does."""
 
-import os
+import ast
+import asyncio
+import json
 import re
-import shlex
+import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
+import yaml
 
-from tests.support.cluster import own_cluster
-from tests.support.command import command
-from tests.support.databases import empty_database
+from tests.support.exposed import exposed
 from tests.support.places import ROOT
-from tests.support.provider import Provider, running_provider
-from tests.support.server import free_port, wait_until_it_answers
+from tests.support.service import Service
 
-SAMPLE = ROOT / "registry" / "directory" / "agencies" / "sample"
-LEE, CDE = str(SAMPLE / "agencies_lee_sample.csv"), str(SAMPLE / "agencies_cde_sample.csv")
-TEXT = (ROOT / "docs" / "operations.md").read_text()
+FOLDER = ROOT / "docs" / "operations"
+GUIDE = (ROOT / "docs" / "operations.md").read_text("utf-8")
+RULES: list[dict[str, Any]] = [
+    rule for group in yaml.safe_load((FOLDER / "alerts.yaml").read_text("utf-8"))["groups"] for rule in group["rules"]
+]
+CASES: list[dict[str, Any]] = yaml.safe_load((FOLDER / "alerts.test.yaml").read_text("utf-8"))["tests"]
+DASHBOARD: dict[str, Any] = json.loads((FOLDER / "dashboard.json").read_text("utf-8"))
+PROMTOOL = shutil.which("promtool")
 
-
-def commands(section: str) -> list[str]:
-    """The blocks of commands of a section, in their order."""
-    part = TEXT[TEXT.index(f"## {section}\n") :].partition("\n## ")[0]
-    return re.findall(r"```bash\n(.*?)```", part, re.DOTALL)
-
-
-def replaced(block: str, here: Mapping[str, str]) -> str:
-    """A block with what is of the county in the page put in terms of this machine."""
-    for there, value in here.items():
-        block = block.replace(there, value)
-    return block
+_SELECTOR = re.compile(r"\b((?:registry|process)_\w+)(?:\{([^}]*)\})?")
+_GROUPED = re.compile(r"\bby \(([^)]*)\)")
+_OF_THE_SCRAPE = {"instance", "job"}
+_WITHOUT_A_SAMPLE = {"registry_issuer_keys_age_seconds": {"issuer"}}
+"""The development issuer's keys have no age; tests/platform/test_exposition.py asks one that has."""
 
 
-def shell(block: str, environment: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
-    """Run commands as a person would, with the `registry` of this environment; the first that fails ends them."""
-    return subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", block],
-        env={**path(), **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+def queries() -> Iterator[str]:
+    """Every query of the alerts and of the dashboard."""
+    yield from (str(rule["expr"]) for rule in RULES)
+    for panel in DASHBOARD["panels"]:
+        yield from (str(target["expr"]) for target in panel["targets"])
+    yield from (
+        str(each["query"]["query"]) for each in DASHBOARD["templating"]["list"] if isinstance(each["query"], Mapping)
     )
 
 
-def path() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("REGISTRY_")}
-    return {**kept, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+@pytest.mark.one_database
+async def test_each_metric_and_label_that_is_asked_for_is_exposed(service: Service) -> None:
+    known = await exposed(service)
+    asked: set[str] = set()
+    for query in queries():
+        names = dict(_SELECTOR.findall(query))
+        asked |= names.keys()
+        labels = {name: _WITHOUT_A_SAMPLE.get(name) or known.get(name) or set() for name in names}
+        for name, matchers in names.items():
+            assert name in known, f"{name} is not exposed: {query}"
+            wanted = set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", matchers)) - _OF_THE_SCRAPE
+            assert wanted <= labels[name], f"{name} has no {wanted - labels[name]}: {query}"
+        if names:
+            there = set().union(*labels.values()) | _OF_THE_SCRAPE
+            grouped = {part.strip() for found in _GROUPED.findall(query) for part in found.split(",")}
+            assert grouped <= there, f"{grouped - there} is no label of these: {query}"
+    assert len(asked) > 25, "the queries were read"
 
 
-def person(*roles: str) -> dict[str, object]:
-    """The claims of a person in a Keycloak realm with these roles."""
-    return {"typ": "Bearer", "jti": f"token-of-{'-'.join(roles)}", "realm_access": {"roles": list(roles)}}
+@pytest.mark.one_database
+async def test_the_guide_lists_each_metric_with_its_labels(service: Service) -> None:
+    parts = re.compile(r"_(?:bucket|sum|count)$")
+    table = GUIDE.partition("| metric |")[2].partition("\n\n")[0]
+    listed: dict[str, set[str]] = {}
+    for row in table.splitlines()[2:]:
+        names, labels, _ = (cell.strip() for cell in row.strip("|").split("|", 2))
+        for name in re.findall(r"`(\w+)`", names):
+            listed[name] = set(re.findall(r"`(\w+)`", labels))
+    found: dict[str, set[str]] = {}
+    for name, labels_ in (await exposed(service)).items():
+        if name.startswith("registry_"):
+            found.setdefault(parts.sub("", name), set()).update(
+                (labels_ or _WITHOUT_A_SAMPLE.get(name, set())) - {"le"}
+            )
+    assert listed == found
 
 
-@pytest.mark.long
-def test_from_nothing_to_the_first_search(request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    settings, schema, serve, me, agency, search = commands("From nothing to the first search")
-    with (
-        empty_database("postgresql", request) as url,
-        running_provider({"ada": person("registry-admin", "offline_access")}) as operator,
-        running_provider({"cleo": person("registry-coordinator")}) as lakeside,
-    ):
-        here = {
-            "/var/lib/registry": str(tmp_path / "data"),
-            "postgresql+asyncpg://registry@db.county.example/registry": url,
-            "https://login.county.example/realms/operator": operator.issuer,
-            "https://login.county.example/realms/lakeside": lakeside.issuer,
+def test_each_alert_leads_to_its_section_of_the_guide_and_each_section_is_of_an_alert() -> None:
+    sections = set(re.findall(r"^### (Registry\w+)$", GUIDE, re.MULTILINE))
+    assert [rule["alert"] for rule in RULES if rule["alert"] not in sections] == []
+    assert sections == {rule["alert"] for rule in RULES}
+    for rule in RULES:
+        assert rule["annotations"]["runbook_url"] == f"docs/operations.md#{rule['alert'].lower()}"
+        assert rule["labels"]["severity"] in {"critical", "warning", "info"}
+
+
+def test_each_alert_is_seen_firing_and_seen_quiet() -> None:
+    expected = [f"{rule['alert']} {way}" for rule in RULES for way in ("fires", "is quiet")]
+    assert sorted(case["name"] for case in CASES) == sorted(expected)
+    for case in CASES:
+        (asked,) = case["promql_expr_test"]
+        assert bool(asked["exp_samples"]) == case["name"].endswith(" fires")
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed (Debian: apt install prometheus)")
+def test_the_alerts_fire_when_they_should() -> None:
+    for arguments in (["check", "rules", "alerts.yaml"], ["test", "rules", "alerts.test.yaml"]):
+        done = subprocess.run([str(PROMTOOL), *arguments], cwd=FOLDER, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.one_database
+@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed (Debian: apt install prometheus)")
+async def test_the_page_of_metrics_keeps_to_the_conventions(service: Service) -> None:
+    page = (await service.anonymous.get("/metrics")).content
+    command = [str(PROMTOOL), "check", "metrics"]
+    done = await asyncio.to_thread(subprocess.run, command, input=page, capture_output=True, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (0, b"")
+
+
+def test_every_link_within_the_guide_has_a_target() -> None:
+    for page in ("operations", "identity"):
+        text = (ROOT / "docs" / f"{page}.md").read_text("utf-8")
+        anchors = {
+            re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
+            for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
         }
-        assert all(sum(there in block for block in (settings, schema, agency)) == 1 for there in here)
-        shown = shell(replaced(settings, here) + "env | grep ^REGISTRY_", {})
-        given = dict(line.split("=", 1) for line in shown.stdout.splitlines())
-        given |= {"HOST": "127.0.0.1", "PORT": str(free_port())}
-        prepared = shell(replaced(schema, here), given)
-        assert prepared.returncode == 0, prepared.stdout + prepared.stderr
-        assert "“County registry”" in prepared.stdout
-        assert prepared.stdout.endswith(" 0 warnings, 0 failures.\n"), prepared.stdout
-        server = subprocess.Popen(
-            ["bash", "-c", f"exec {serve}"],
-            env={**path(), **given},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            wait_until_it_answers(int(given["PORT"]), server, seconds=60)
-            done = shell(replaced(me + agency + search, here), {**given, **_tokens(operator, lakeside, given["PORT"])})
-        finally:
-            server.terminate()
-            server.wait(30)
-    assert done.returncode == 0, done.stdout + done.stderr
-    for words in ('"name":"County registry"', '"roles":["registry_admin"]', '"roles":["coordinator"]', '"items":[]'):
-        assert words in done.stdout, (words, done.stdout)
-    assert done.stdout.count("Lakeside Police Department") >= 3
+        here = "" if page == "operations" else rf"{page}\.md"
+        named = set(re.findall(rf"\]\({here}#([\w-]+)\)", GUIDE))
+        assert named, page
+        assert named <= anchors, page
 
 
-def _tokens(operator: Provider, lakeside: Provider, port: str) -> dict[str, str]:
-    return {
-        "ADMIN": operator.token("ada", client="registry"),
-        "COORDINATOR": lakeside.token("cleo", client="registry"),
-        "API": f"http://127.0.0.1:{port}",
-    }
+# The logs
 
 
-@pytest.mark.long
-def test_postgresql_comes_back_as_it_was_before_a_mistake(tmp_path: Path) -> None:
-    """A base backup, agencies that are in the log alone, a mistake, and the recovery to the moment before it."""
-    part = TEXT[TEXT.index("### On PostgreSQL\n") :].partition("\n## ")[0]
-    archiving, nightly, documents, recovery, whole = re.findall(r"```bash\n(.*?)```", part, re.DOTALL)
-    with own_cluster("registry") as cluster:
-        run = command(tmp_path)
-        on_it = {"DATABASE_URL": cluster.url}
-        assert run("migrate", **on_it).exit_code == 0
-        here = {"/srv": str(cluster.folder / "srv")}
-        cluster.play(f"mkdir -p {here['/srv']}/wal {here['/srv']}/base {here['/srv']}/documents")
-        cluster.play(replaced(archiving, here))
-        cluster.play(replaced(nightly, here))
-        assert run("import", "agencies", LEE, CDE, **on_it).exit_code == 0
-        assert run(*words(documents, here), **on_it).exit_code == 0
-        before = run("verify", **on_it)
-        assert before.exit_code == 0, before.output
-        moment = cluster.ask("SELECT clock_timestamp()")
-        cluster.ask("UPDATE agency SET name = 'gone'; DROP TABLE loan CASCADE;")
-        assert run("verify", **on_it).exit_code == 1, "it was a mistake"
-        segment = cluster.ask("SELECT pg_walfile_name(pg_switch_wal())")
-        wait_until(lambda: cluster.ask("SELECT last_archived_wal FROM pg_stat_archiver") >= segment)
-        cluster.play(replaced(recovery, {**here, "2026-07-04 17:59:00+00": moment}))
-        restore, verify = whole.splitlines()
-        (archive,) = (cluster.folder / "srv" / "documents").glob("*.tar")
-        put_back = words(restore.partition("#")[0], {**here, "registry-*.tar": archive.name})
-        assert run(*put_back, **on_it).exit_code == 0
-        after = run(*words(verify, here), **on_it)
-        assert (after.exit_code, after.stdout) == (0, before.stdout)
-        assert cluster.ask("SELECT count(*) FROM agency") == "64"
+def logged() -> dict[str, set[str]]:
+    """Each event that the code writes to its log, with its fields."""
+    found: dict[str, set[str]] = {}
+    for path in sorted((ROOT / "registry").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.Call) or not node.args:
+                continue
+            called = ast.unparse(node.func)
+            fields = {str(keyword.arg) for keyword in node.keywords}
+            first = node.args[0]
+            if called.endswith((".meet", "_trouble.meet")) and len(node.args) == 3:  # what is wrong with the database
+                first, fields = node.args[1], {"cause"}
+            elif called != "write" and not re.fullmatch(r"_log\.(debug|info|warning|error|exception|critical)", called):
+                continue
+            if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                found.setdefault(first.value, set()).update(fields)
+    return found
 
 
-def words(block: str, here: Mapping[str, str]) -> list[str]:
-    """The arguments of one call of the command."""
-    program, *arguments = shlex.split(replaced(block, here))
-    assert program == "registry"
-    return arguments
+def test_the_guide_lists_each_event_of_the_log_with_its_fields() -> None:
+    table = GUIDE.partition("| event |")[2].partition("\n\n")[0]
+    listed = {}
+    for row in table.splitlines()[2:]:
+        event, _, fields, _ = (cell.strip() for cell in row.strip("|").split("|", 3))
+        listed[event.strip("`")] = set(re.findall(r"`(\w+)`", fields))
+    assert listed == logged()
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 60) -> None:
-    """Return when it holds; fail when it does not in time."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it took too long"
-        time.sleep(0.1)
+def test_each_line_has_the_fields_that_the_guide_names_for_all() -> None:
+    code = (
+        "import structlog; from pathlib import Path\n"
+        "from registry.platform.logging import configure_logging\n"
+        "from registry.platform.settings import Settings\n"
+        "configure_logging(Settings(database_url='sqlite:///x', data_dir=Path('x')))\n"
+        "structlog.get_logger('registry').error('it broke', exc_info=ValueError('why'))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    line = json.loads(done.stdout)
+    assert set(line) == {"timestamp", "level", "event", "exception"}
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", line["timestamp"])
+    sentence = GUIDE.partition("Every line has ")[2].partition("\n\n")[0]
+    assert set(re.findall(r"`(\w+)`", sentence)) == set(line)

@@ -36,7 +36,10 @@ def alembic_config() -> Config:
 
 @cache
 def newest_revision() -> str | None:
-    """The schema revision that this code requires."""
+    """The schema revision that this code requires.
+
+    Known once for the process: it takes a tenth of a second to find out, and each check of readiness asks for it.
+    """
     return ScriptDirectory.from_config(alembic_config()).get_current_head()
 
 
