@@ -19,6 +19,7 @@ from registry.platform.files.reading import FileReader
 from registry.platform.http.edge import Edge
 from registry.platform.http.health import IssuerHealth, IssuerStatus, SkippedKey
 from registry.platform.kernel.errors import Busy
+from registry.platform.kernel.ids import new_id
 from registry.platform.settings import load
 from tests.support.exposed import exposed
 from tests.support.problems import assert_problem
@@ -151,7 +152,7 @@ async def test_it_tells_of_files_that_wait_of_issuers_of_troubles_and_of_room(pr
         assert b"registry_ready 1.0" in await exposition.page()
         file = tmp_path / "note.txt"
         file.write_text("A note.")
-        reading = [asyncio.create_task(reader.read(file, PLAIN)) for _ in range(3)]
+        reading = [asyncio.create_task(reader.read(file, PLAIN, new_id())) for _ in range(3)]
         await asyncio.sleep(0)
         assert value(edge, "registry_file_reader_in_use") == value(edge, "registry_file_reader_limit") == 2
         assert value(edge, "registry_file_reader_waiting") == 1
