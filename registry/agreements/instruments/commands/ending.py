@@ -40,12 +40,14 @@ from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.queries.in_force import OPEN_END
 from registry.agreements.instruments.rules import (
     Stage,
+    check_evidence,
     has_left,
     notice_barred,
     pause_barred,
     refuse,
     rescission_barred,
 )
+from registry.agreements.instruments.schemas.evidence import has_evidence, paper_told
 from registry.agreements.instruments.schemas.given import WithdrawalNotice
 from registry.agreements.instruments.schemas.shown import Agreement
 from registry.agreements.instruments.tables import agreement, agreement_party
@@ -144,6 +146,7 @@ async def give_notice(
             own=not await _reported(write, row.id, caller.agency_id),
         )
     )
+    check_evidence(notice.evidence_sha256, notice.evidence_location, needed=False)
     today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
     today.check_come(notice.notice_on, "/notice_on", "not_then", "Notice is given on a day that has come.")
     counts_on = today.at_agency if today.is_over(notice.notice_on) else notice.notice_on
@@ -170,6 +173,8 @@ async def give_notice(
         "notice_counts_on": counts_on,
         "notice_leaves_on": notice.leaves_on,
         "leaves_at": counted,
+        "notice_evidence_sha256": notice.evidence_sha256,
+        "notice_evidence_location": notice.evidence_location,
     }
     await write.run(_OWN_NOTICE, {"its_id": row.id, "its_agency": caller.agency_id, **values})
     told = {
@@ -178,6 +183,7 @@ async def give_notice(
         "notice_on": notice.notice_on,
         "bound_until": format_instant(counted),
         "reason": notice.reason,
+        **paper_told(notice),
     }
     if dated < counted:
         told |= await _ask_for_its_day(write, caller, on_file, row, notice, dated, counted, today)
@@ -199,7 +205,7 @@ async def _ask_for_its_day(
 
     Raises RuleBroken where nothing shows it: they would lose that time by the leaver's word alone.
     """
-    if notice.evidence_sha256 is None:
+    if not has_evidence(notice):
         sooner, later = (last_day_before(at, row.time_zone) for at in (dated, counted))
         detail = (
             f"By a notice of {notice.notice_on} your agency would be bound through {sooner}, not {later} as by one of "
@@ -213,12 +219,13 @@ async def _ask_for_its_day(
         notice_on=notice.notice_on,
         notice_kind=notice.kind,
         evidence_sha256=notice.evidence_sha256,
+        evidence_location=notice.evidence_location,
     )
     proposal_id, asked = await propose(write, caller, row, new, given_at=min(dated, caller.now))
     others = dict.fromkeys((each for each in asked if each != caller.agency_id), notice.notice_on)
-    about = (ReportedKind.WAS_NOTIFIED, others, notice.evidence_sha256, notice.reason)
+    about = (ReportedKind.WAS_NOTIFIED, others, notice, notice.reason)
     await report_consents(write, caller, on_file, row, proposal_id, *about)
-    return {"proposal_id": str(proposal_id), "evidence_sha256": notice.evidence_sha256}
+    return {"proposal_id": str(proposal_id)}
 
 
 async def _leave_by_consent(
@@ -233,6 +240,7 @@ async def _leave_by_consent(
         notice_on=notice.notice_on,
         notice_kind=notice.kind,
         evidence_sha256=notice.evidence_sha256,
+        evidence_location=notice.evidence_location,
     )
     proposal_id, _ = await propose(write, caller, row, new)
     told = {
@@ -241,6 +249,7 @@ async def _leave_by_consent(
         "notice_on": notice.notice_on,
         "effective_at": format_instant(leaves_at),
         "reason": notice.reason,
+        **paper_told(notice),
     }
     return await _done(write, caller, row, "departure_proposed", told)
 

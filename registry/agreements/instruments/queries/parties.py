@@ -58,6 +58,8 @@ PARTIES = (
         agreement_party.c.joined_at,
         agreement_party.c.withdrawal_notice_on,
         agreement_party.c.notice_kind,
+        agreement_party.c.notice_evidence_sha256,
+        agreement_party.c.notice_evidence_location,
         agreement_party.c.leaves_at,
         agreement_party.c.verbally_at,
         approval_needed_at(_AT).label("approval_required"),
@@ -120,6 +122,7 @@ def signatory_of(agency: AgencyReference, signature: Row[Any] | None, papers: Pa
         joined_at=None,
         withdrawal_notice_on=None,
         notice_kind=None,
+        notice_evidence=None,
         leaves_at=None,
         last_notice_on=None,
         verbally_at=None,
@@ -161,6 +164,9 @@ def shown_party(
         joined_at=row.joined_at if whole else None,
         withdrawal_notice_on=row.withdrawal_notice_on if whole else None,
         notice_kind=row.notice_kind if whole else None,
+        notice_evidence=shown_evidence(row.notice_evidence_sha256, row.notice_evidence_location, papers)
+        if whole
+        else None,
         leaves_at=row.leaves_at if whole else None,
         last_notice_on=last_notice_on,
         verbally_at=row.verbally_at if whole else None,

@@ -65,7 +65,7 @@ async def reinstate_agreement(
     status=200,
     example=examples.NOTICE,
     etag=True,
-    problems=("evidence_missing", "no_renewal", "not_then", "notice_silent", "wrong_status"),
+    problems=("evidence_missing", "evidence_twice", "no_renewal", "not_then", "notice_silent", "wrong_status"),
 )
 async def give_agreement_notice(
     agreement_id: FromPath[UUID],

@@ -68,6 +68,9 @@ class AgreementParty(Struct, kw_only=True, frozen=True):
     joined_at: Instant | None
     withdrawal_notice_on: CivilDate | None
     notice_kind: Literal["withdrawal", "non_renewal"] | None
+    notice_evidence: Annotated[
+        Evidence | None, Meta(description="What shows its own notice on paper, where it gave that; for the parties.")
+    ]
     leaves_at: Annotated[
         Instant | None,
         Meta(
