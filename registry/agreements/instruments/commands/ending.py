@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
@@ -35,7 +36,8 @@ from registry.agreements.instruments.consent import (
     Unconfirmed,
 )
 from registry.agreements.instruments.consent_tables import agreement_party_suspension
-from registry.agreements.instruments.notice import read_notice
+from registry.agreements.instruments.in_force import withdrawal_ends_at
+from registry.agreements.instruments.notice import Period, read_notice
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.queries.in_force import OPEN_END
 from registry.agreements.instruments.rules import (
@@ -51,6 +53,7 @@ from registry.agreements.instruments.schemas.evidence import has_evidence, paper
 from registry.agreements.instruments.schemas.given import WithdrawalNotice
 from registry.agreements.instruments.schemas.shown import Agreement
 from registry.agreements.instruments.tables import agreement, agreement_party
+from registry.agreements.instruments.terms import Terms
 from registry.platform.access.permissions import Action
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
@@ -91,15 +94,41 @@ _OWN_NOTICE = agreement_party.update().where(
 
 
 async def suspend(write: Write, caller: Caller, agreement_id: UUID, reason: str, expected: Expected) -> Agreement:
-    """Suspend the own agency's participation: it is not bound until it goes on; the others are. Raises WrongStatus."""
+    """Suspend the own agency's participation: it is not bound until it goes on; the others are.
+
+    From now, or from when the notice that the text asks for has run out. Raises WrongStatus, also where the text lets
+    no party do it; RuleBroken where it asks for notice and does not say how long.
+    """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
     await check_bound(write, row.id, caller.agency_id, caller.now)
     paused = await _is_paused(write, row.id, caller.agency_id)
-    refuse(pause_barred(Stage(row.stage), row.terminated_at, caller.now, paused=paused))
-    values = {"agreement_id": row.id, "agency_id": caller.agency_id, "starts_at": caller.now, "ends_at": OPEN_END}
+    today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
+    text = await bound_by(write, row, caller.agency_id, today.at_agency)
+    terms = msgspec.json.decode(text.terms, type=Terms)
+    refuse(pause_barred(Stage(row.stage), row.terminated_at, caller.now, terms, paused=paused))
+    starts_at = _pause_starts_at(terms, today)
+    values = {"agreement_id": row.id, "agency_id": caller.agency_id, "starts_at": starts_at, "ends_at": OPEN_END}
     await write.run(_INSERT, values)
     await stop_silences(write, row.id, caller.agency_id, Unconfirmed.PARTICIPATION_SUSPENDED, caller.now)
-    return await _done(write, caller, row, "participation_suspended", {"reason": reason})
+    told: dict[str, object] = {"reason": reason, "effective_at": format_instant(starts_at)}
+    told["clause"] = terms.clauses.get("suspension")
+    return await _done(write, caller, row, "participation_suspended", told)
+
+
+def _pause_starts_at(terms: Terms, today: Today) -> datetime:
+    """From when a party that suspends its participation today is not bound. Raises RuleBroken for a silent notice."""
+    if terms.suspension != "by_notice":
+        return today.now
+    if terms.suspension_notice_days is None:
+        clause = terms.clauses.get("suspension")
+        where = "none of its clauses is named for it" if clause is None else f"clause {clause}"
+        raise RuleBroken.at(
+            f"The text asks for notice of a suspension and does not say how long it runs ({where}); none is assumed. "
+            "Propose a suspension of the whole, or amend the text; have counsel review.",
+            "notice_silent",
+            "the text gives no period",
+        )
+    return withdrawal_ends_at(today.at_agency, Period(days=terms.suspension_notice_days), today.agreement_zone)
 
 
 async def reinstate(write: Write, caller: Caller, agreement_id: UUID, reason: str, expected: Expected) -> Agreement:

@@ -12,7 +12,7 @@ from registry.agreements.instruments.consent_tables import agreement_party_suspe
 from registry.agreements.instruments.queries.approvals import approval_needed_at
 from registry.agreements.instruments.queries.authorities import signatory_authority
 from registry.agreements.instruments.queries.evidence import Papers, shown_evidence
-from registry.agreements.instruments.queries.in_force import end_of
+from registry.agreements.instruments.queries.in_force import OPEN_END, end_of
 from registry.agreements.instruments.queries.visibility import may_be_named
 from registry.agreements.instruments.remarks import Remark, authority_lacking, party_dissolved
 from registry.agreements.instruments.schemas.shown import (
@@ -44,7 +44,8 @@ _paused = (
     .where(
         agreement_party_suspension.c.agreement_id == agreement_party.c.agreement_id,
         agreement_party_suspension.c.agency_id == agreement_party.c.agency_id,
-        agreement_party_suspension.c.starts_at <= _AT,
+        # One that waits for its notice to run out is shown too, with the instant from which it counts.
+        sa.or_(agreement_party_suspension.c.starts_at <= _AT, agreement_party_suspension.c.ends_at == OPEN_END),
         agreement_party_suspension.c.ends_at > _AT,
     )
     .correlate(agreement_party)

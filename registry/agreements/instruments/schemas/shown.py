@@ -85,7 +85,10 @@ class AgreementParty(Struct, kw_only=True, frozen=True):
     released_at: Annotated[
         Instant | None, Meta(description="When a text that it signed takes this one's place for it.")
     ]
-    suspended_at: Annotated[Instant | None, Meta(description="Since when its participation is suspended, by itself.")]
+    suspended_at: Annotated[
+        Instant | None,
+        Meta(description="Since when its participation is suspended, by itself, or from when it will be."),
+    ]
     approval_required: Annotated[
         bool | None, Meta(description="Whether it is bound only while its governing body's approval lasts.")
     ]
