@@ -140,6 +140,24 @@ _table(
 )
 
 _table(
+    "principal",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agency_id", Uuid, nullable=False),
+    sa.Column("issuer", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("name", sa.Text),
+    sa.Column("roles", sa.Text, nullable=False),
+    sa.Column("first_seen_at", Instant, nullable=False),
+    sa.Column("last_seen_at", Instant, nullable=False),
+    sa.Column("restored_at", Instant),
+    sa.Column("name_purged_at", Instant),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.UniqueConstraint("agency_id", "issuer", "subject"),
+    sa.CheckConstraint("name IS NULL OR name_purged_at IS NULL", name="name"),
+    sa.Index("ix_principal_agency_id", "agency_id", "id"),
+)
+
+_table(
     "acting_agency",
     sa.Column("agency_id", Uuid, primary_key=True),
 )
