@@ -62,9 +62,10 @@ def test_no_request_fails_while_each_process_is_restarted(postgres_url: str, tmp
     with copy_postgres(postgres_url) as url, ExitStack() as stack:
 
         def started(index: int) -> LiveServer:
-            folder = tmp_path / NAMES[index]
             server = stack.enter_context(
-                server_process(url, folder, log=tmp_path / f"{NAMES[index]}.log", PORT=str(ports[index]), **SETTINGS)
+                server_process(
+                    url, tmp_path / "data", log=tmp_path / f"{NAMES[index]}.log", PORT=str(ports[index]), **SETTINGS
+                )
             )
             deadline = time.monotonic() + 60
             while httpx.get(f"{server.url}/health/ready", timeout=30).status_code != 200:

@@ -59,12 +59,18 @@ def alembic_config() -> Config:
 
 
 @cache
-def newest_revision() -> str | None:
-    """The schema revision that this code requires.
+def known_revisions() -> tuple[str, ...]:
+    """Every schema revision that this code has a script of, the oldest first.
 
     Known once for the process: it takes a tenth of a second to find out, and each check of readiness asks for it.
     """
-    return ScriptDirectory.from_config(alembic_config()).get_current_head()
+    return tuple(_revisions(ScriptDirectory.from_config(alembic_config())))
+
+
+def newest_revision() -> str | None:
+    """The schema revision that this code requires."""
+    known = known_revisions()
+    return known[-1] if known else None
 
 
 async def current_revision(database: Database) -> str | None:
@@ -86,15 +92,14 @@ async def current_revision(database: Database) -> str | None:
 async def schema_status(database: Database) -> SchemaStatus:
     """What the schema of the database is to this code."""
     found = await current_revision(database)
-    known = _revisions(ScriptDirectory.from_config(alembic_config()))
     if found is None:
         return SchemaStatus.NONE
-    if found == known[-1]:
+    if found == newest_revision():
         return SchemaStatus.CURRENT
-    if found in known:
+    if found in known_revisions():
         return SchemaStatus.OLDER
-    served_from = await database.read().value(_SERVED_FROM)
-    return SchemaStatus.NEWER_COMPATIBLE if served_from in known else SchemaStatus.NEWER
+    oldest = await database.read().value(_SERVED_FROM)
+    return SchemaStatus.NEWER_COMPATIBLE if oldest in known_revisions() else SchemaStatus.NEWER
 
 
 def served_from(scripts: ScriptDirectory, revision: str) -> str:
