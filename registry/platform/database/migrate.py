@@ -122,7 +122,13 @@ def _revisions(scripts: ScriptDirectory) -> list[str]:
     return [script.revision for script in scripts.walk_revisions()][::-1]
 
 
-def _upgrade(connection: Connection, target: str) -> None:
+def is_known(revision: str) -> bool:
+    """Whether this code has the migration that leads to the revision."""
+    return revision in known_revisions()
+
+
+def alembic_upgrade(connection: Connection, target: str) -> None:
+    """Upgrade in the transaction of a connection that is set up for DDL."""
     if connection.dialect.name == "postgresql":  # when several processes start at once, only one has work to do
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATING})")
     config = alembic_config()
@@ -142,7 +148,7 @@ def _revision(connection: Connection) -> str | None:
 
 async def migrate(url: str, target: str = "head", *, pooler: bool = False) -> None:
     """Upgrade the database at `url`. Raises the database's error when that fails; then nothing was changed."""
-    await run_on_schema_connection(url, lambda connection: _upgrade(connection, target), pooler=pooler)
+    await run_on_schema_connection(url, lambda connection: alembic_upgrade(connection, target), pooler=pooler)
 
 
 async def run_on_schema_connection(url: str, work: Callable[[Connection], Result], *, pooler: bool = False) -> Result:
