@@ -71,20 +71,23 @@ class RevocationCache:
             raise Unauthenticated(known[1], "invalid_token")
 
     async def _ask(self, read: Read, principal: Principal) -> str | None:
-        row = await read.first(
-            _MAY_ACT,
-            {
-                "agency_id": principal.agency_id,
-                "issuer": principal.issuer,
-                "jti": principal.token_id,
-                "subject": principal.subject,
-            },
+        return await why_refused(
+            read,
+            agency_id=principal.agency_id,
+            issuer=principal.issuer,
+            subject=principal.subject,
+            token_id=principal.token_id,
         )
-        assert row is not None
-        acting, token_revoked, subject_revoked = tuple(row)
-        if not acting:
-            return "The agency this token speaks for may not act in the registry now."
-        return "The bearer token has been revoked." if token_revoked or subject_revoked else None
+
+
+async def why_refused(read: Read, *, agency_id: UUID, issuer: str, subject: str, token_id: str) -> str | None:
+    """Why that token of that subject is refused now; None when it is not."""
+    row = await read.first(_MAY_ACT, {"agency_id": agency_id, "issuer": issuer, "jti": token_id, "subject": subject})
+    assert row is not None
+    acting, token_revoked, subject_revoked = tuple(row)
+    if not acting:
+        return "The agency this token speaks for may not act in the registry now."
+    return "The bearer token has been revoked." if token_revoked or subject_revoked else None
 
 
 async def allow_acting(write: Write, agency_id: UUID) -> None:

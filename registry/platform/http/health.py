@@ -61,6 +61,13 @@ class Health(msgspec.Struct, kw_only=True, frozen=True):
             "engine is missing. Null for liveness."
         ),
     ] = None
+    service_clients: Annotated[
+        str | None,
+        Meta(
+            description="Whether the registry gives tokens to service clients: `on`, or `off` while the operator has "
+            "not set `REGISTRY_PUBLIC_URL` and `REGISTRY_SECRET_KEYS`. Null for liveness."
+        ),
+    ] = None
     issuers: Annotated[
         Sequence[IssuerHealth],
         Meta(description="How it stands with the keys of each token issuer; empty for liveness."),
@@ -75,6 +82,7 @@ async def readiness(
     *,
     text_recognition: str,
     pdf_printing: str,
+    service_clients: str,
 ) -> Health:
     """`ready` when the database answers and stores, its schema is the newest, and the keys of an issuer are known.
 
@@ -102,5 +110,6 @@ async def readiness(
         checks=checks,
         text_recognition=text_recognition,
         pdf_printing=pdf_printing,
+        service_clients=service_clients,
         issuers=issuers,
     )
