@@ -48,7 +48,6 @@ from registry.platform.background import Background, Task
 from registry.platform.database.connect import Database, connect, unit_of_work
 from registry.platform.database.probe import WriteProbe
 from registry.platform.database.trouble import trouble
-from registry.platform.encryption import SecretKeys
 from registry.platform.files.opening import open_store
 from registry.platform.files.reading import FileReader, find_recogniser
 from registry.platform.http.edge import Edge
@@ -124,13 +123,7 @@ def create_app(settings: Settings) -> Edge:
         pooler=settings.database_pooler,
     )
     in_settings = settings.issuers + ((development_issuer(settings),) if settings.demo else ())
-    server = AuthorizationServer(
-        settings.public_url,
-        audience=settings.audience,
-        keys=SecretKeys(settings.secret_keys),
-        skew_seconds=settings.clock_skew_seconds,
-        failures=FailedAttempts(),
-    )
+    server = AuthorizationServer.of(settings)
     verifier = TokenVerifier(
         in_settings,
         audience=settings.audience,

@@ -26,6 +26,7 @@ from registry.platform.encryption import CannotDecryptError, SecretKeys
 from registry.platform.kernel.errors import Conflict
 from registry.platform.kernel.ids import new_id
 from registry.platform.ledger.commands import record
+from registry.platform.settings import Settings
 
 TOKEN_PATH, KEYS_PATH = "/v1/token", "/.well-known/jwks.json"
 ALGORITHM = "ES256"
@@ -64,6 +65,17 @@ class AuthorizationServer:
         self.skew_seconds = skew_seconds
         self.failures = failures
         self._read: tuple[str, EllipticCurvePrivateKey] | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> "AuthorizationServer":
+        """As the settings say."""
+        return cls(
+            settings.public_url,
+            audience=settings.audience,
+            keys=SecretKeys(settings.secret_keys),
+            skew_seconds=settings.clock_skew_seconds,
+            failures=FailedAttempts(),
+        )
 
     @property
     def is_on(self) -> bool:
