@@ -71,6 +71,7 @@ class Settings(Struct, kw_only=True, frozen=True):
     database_pool: int = 10
     database_pooler: bool = False
     clock_skew_seconds: int = 30
+    principal_idle_days: int = 90
 
 
 _WHOLE = {
@@ -82,6 +83,7 @@ _WHOLE = {
     "MAX_BODY_BYTES": (1024, 26_214_400),
     "MAX_UPLOAD_BYTES": (1024, 268_435_456),
     "CLOCK_SKEW_SECONDS": (0, 300),
+    "PRINCIPAL_IDLE_DAYS": (0, 3_650),
 }
 _DECIMAL = {"WRITE_WAIT_SECONDS": (0.05, 60.0), "BODY_SECONDS": (0.1, 600.0)}
 _TEXT = {

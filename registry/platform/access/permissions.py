@@ -31,6 +31,8 @@ class Action(StrEnum):
     CLIENTS_READ = "clients:read"  # see the service clients of the own agency
     CLIENTS_MANAGE = "clients:manage"  # register service clients of the own agency, and rotate their credentials
     CLIENTS_DISABLE = "clients:disable"  # refuse a service client for good
+    PRINCIPALS_READ = "principals:read"  # see the people and services that have used the registry for the agency
+    PRINCIPALS_MANAGE = "principals:manage"  # suspend and restore them, purge a name
     TAXONOMY_READ = "taxonomy:read"  # look up categories, types, purposes, headings
     AGREEMENTS_READ = "agreements:read"  # see agreements the agency is party to, and public ones
     AGREEMENTS_CREATE = "agreements:create"  # draft an agreement, or record one that is signed on paper
@@ -95,6 +97,8 @@ PERMISSIONS: Mapping[Action, Mapping[Role, frozenset[Relation]]] = {
     Action.CLIENTS_READ: _roles(["own"], _AA, _AU) | _roles(["anyone"], _RA),
     Action.CLIENTS_MANAGE: _roles(["own"], _AA),
     Action.CLIENTS_DISABLE: _roles(["own"], _AA) | _roles(["anyone"], _RA),
+    Action.PRINCIPALS_READ: _roles(["own"], _AA) | _roles(["anyone"], _RA),
+    Action.PRINCIPALS_MANAGE: _roles(["own"], _AA) | _roles(["anyone"], _RA),
     Action.TAXONOMY_READ: EVERYBODY,
     Action.AGREEMENTS_READ: EVERYBODY,
     Action.AGREEMENTS_CREATE: _roles(["custodian"], _L, _S) | _roles(["anyone"], _RA),

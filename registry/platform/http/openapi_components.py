@@ -19,6 +19,7 @@ PILLARS: dict[str, tuple[str, dict[str, str]]] = {
             "clients": "Programs that get their tokens from the registry, and the endpoint that gives them.",
             "issuers": "Whose tokens are accepted, and for which agencies.",
             "revocations": "Tokens and persons that are refused.",
+            "principals": "The people and services that have used the registry.",
             "taxonomy": "The words: categories with NIMS typing, purposes, provision headings.",
         },
     ),

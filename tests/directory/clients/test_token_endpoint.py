@@ -273,7 +273,7 @@ async def test_a_program_of_an_agency_that_may_not_act_gets_no_token(cast: Cast,
     await service.operator.done("POST", f"/v1/agencies/{cast.assisting.id}/suspend", {"reason": "A test."})
     assert_refused(await program.ask(), 401, "invalid_client")
     await asyncio.sleep(REMEMBERED_SECONDS)
-    assert_problem(await caller.get("/v1/me"), 401)
+    assert_problem(await caller.get("/v1/me"), 403, "agency_not_active")
     await service.operator.done("POST", f"/v1/agencies/{cast.assisting.id}/reinstate", {"reason": "A test."})
     assert (await program.ask()).status_code == 200
     left = {"kind": "person", "issuer": service.settings.public_url, "value": program.id, "reason": "A test."}

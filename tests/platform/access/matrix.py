@@ -97,6 +97,8 @@ GRANTS: Mapping[str, Mapping[str, str]] = {
     "clients:read": {"GU": "own", "R": "anyone"},
     "clients:manage": {"G": "own"},
     "clients:disable": {"G": "own", "R": "anyone"},
+    "principals:read": {"G": "own", "R": "anyone"},
+    "principals:manage": {"G": "own", "R": "anyone"},
     "taxonomy:read": {"CALUGSR": "anyone"},
     "agreements:read": {"CALUGSR": "anyone"},
     "agreements:create": {"LS": "custodian", "R": "anyone"},
@@ -203,6 +205,11 @@ CLIENT_ROWS = {
     **_each("get_client", "clients:read", "client"),
     **_each("rotate_client", "clients:manage", "client"),
     **_each("disable_client", "clients:disable", "client"),
+}
+PRINCIPAL_ROWS = {
+    **_each("list_principals", "principals:read"),
+    **_each("get_principal list_principal_history", "principals:read", "principal"),
+    **_each("suspend_principal restore_principal purge_principal_name", "principals:manage", "principal"),
 }
 TAXONOMY_ROWS = _each("list_categories get_category list_purposes list_provision_headings", "taxonomy:read")
 AGREEMENT_ROWS = {
@@ -335,6 +342,7 @@ OPERATIONS: Mapping[str, Operation] = {
     **ISSUER_ROWS,
     **REVOCATION_ROWS,
     **CLIENT_ROWS,
+    **PRINCIPAL_ROWS,
     **TAXONOMY_ROWS,
     **AGREEMENT_ROWS,
     **DOCUMENT_ROWS,

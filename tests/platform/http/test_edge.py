@@ -336,7 +336,7 @@ def test_beyond_its_limit_the_service_says_so_at_once(hasty: LiveServer) -> None
         holder.let_go()
         assert {answer.result().status for answer in waiting} == {201}
     assert ask(hasty, LIST).status == 200
-    assert b"registry_requests_refused_total 1.0" in ask(hasty, b"/metrics").body
+    assert b'registry_requests_refused_total{limit="max_in_flight"} 1.0' in ask(hasty, b"/metrics").body
 
 
 def test_metrics_count_by_route_and_never_by_address(server: LiveServer) -> None:

@@ -1,15 +1,22 @@
 """What is reported, proposed and consented to, as those see it whom it concerns, and what waits for whose answer."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.consent import CONTEST_PERIOD, ProposalKind, ReportStatus, in_effect_from
+from registry.agreements.instruments.consent import (
+    CONTEST_PERIOD,
+    ProposalKind,
+    ProposalStatus,
+    ReportStatus,
+    in_effect_from,
+    proposal_status,
+)
 from registry.agreements.instruments.consent_tables import (
     agreement_consent,
     agreement_proposal,
@@ -24,6 +31,10 @@ from registry.directory.agencies.schemas import AgencyReference
 from registry.directory.agencies.tables import agency
 from registry.platform.access.principals import Principal
 from registry.platform.database.handles import Read
+from registry.platform.kernel.actions import AllowedAction
+
+Offers: TypeAlias = Callable[[Row[Any]], Awaitable[list[AllowedAction]]]
+"""What the caller may do to the report of that row."""
 
 _ID = sa.bindparam("id", type_=agreement.c.id.type)
 _NOW = sa.bindparam("now", type_=agreement.c.starts_at.type)
@@ -51,7 +62,7 @@ _PROPOSALS = (
             still_bound(),
         ),
     )
-    .where(_proposal.c.agreement_id == _ID, _proposal.c.taken_back_at.is_(None))
+    .where(_proposal.c.agreement_id == _ID)
     .order_by(_proposal.c.id, agreement_party.c.ordinal)
 )
 _SHOWN = {
@@ -63,16 +74,19 @@ _SHOWN = {
 
 
 async def reported_acts(
-    read: Read, agreement_id: UUID, now: datetime, *, only_of: UUID | None = None
+    read: Read, agreement_id: UUID, now: datetime, offers: Offers, *, only_of: UUID | None = None
 ) -> list[ReportedAct]:
-    """What was reported in the agreement, in order; for who sees it in public only what its own agency reported."""
+    """What was reported in the agreement, in order; for who sees it in public only what its own agency reported.
+
+    `offers` says of a report's row what the caller may do to it.
+    """
     rows = [
         row
         for row in await read.fast(_REPORTS, {"id": agreement_id})
         if only_of is None or row.recorded_by_id == only_of
     ]
     names = await _named(read, {each for row in rows for each in (row.agency_id, row.recorded_by_id)})
-    return [_reported(row, now, names) for row in rows]
+    return [_reported(row, now, names, await offers(row)) for row in rows]
 
 
 async def _named(read: Read, ids: Collection[UUID]) -> dict[UUID, AgencyReference]:
@@ -82,7 +96,9 @@ async def _named(read: Read, ids: Collection[UUID]) -> dict[UUID, AgencyReferenc
     return {row.id: AgencyReference(id=row.id, name=row.name) for row in await read.all(_NAMES, {"ids": list(ids)})}
 
 
-def _reported(row: Row[Any], now: datetime, names: Mapping[UUID, AgencyReference]) -> ReportedAct:
+def _reported(
+    row: Row[Any], now: datetime, names: Mapping[UUID, AgencyReference], actions: list[AllowedAction]
+) -> ReportedAct:
     status = ReportStatus(row.status)
     effect_from = in_effect_from(status, row.notified_at, row.answered_at)
     shown: str = status
@@ -103,11 +119,12 @@ def _reported(row: Row[Any], now: datetime, names: Mapping[UUID, AgencyReference
         takes_effect_at=effect_from,
         answer=row.answer_reason,
         proposal_id=row.proposal_id,
+        allowed_actions=actions,
     )
 
 
 async def proposals(read: Read, principal: Principal, agreement_id: UUID, now: datetime) -> list[Proposal]:
-    """What was proposed to all and not taken back, in order, with who has consented and who has not.
+    """What was proposed to all, in order, where it stands, with who has consented and who has not.
 
     The agreement that is to take this one's place is named to those alone that may know of it.
     """
@@ -121,7 +138,7 @@ async def proposals(read: Read, principal: Principal, agreement_id: UUID, now: d
     }
     ids |= {row.agency_id for rows in groups.values() for row in rows if row.agency_id is not None}
     names = await _named(read, ids)
-    return [_shown(rows, newcomers[rows[0].id], names) for rows in groups.values()]
+    return [_shown(rows, newcomers[rows[0].id], names, now) for rows in groups.values()]
 
 
 def proposed_already(
@@ -133,7 +150,8 @@ def proposed_already(
     """
     for each in found:
         others = bool(newcomer_ids) and not any(party.id in newcomer_ids for party in each.newcomers)
-        if each.kind != kind or each.agreed_at is not None or others:
+        over = each.status in (ProposalStatus.TAKEN_BACK, ProposalStatus.CLOSED)
+        if each.kind != kind or over or each.agreed_at is not None or others:
             continue
         waits = ", ".join(party.name for party in each.outstanding) or "nobody's consent"
         if each.proposed_by.id == agency_id:
@@ -152,12 +170,24 @@ def newcomers_of(row: Row[Any]) -> tuple[UUID, ...]:
     return () if row.newcomer_ids is None else msgspec.json.decode(row.newcomer_ids, type=tuple[UUID, ...])
 
 
-def _shown(rows: Sequence[Row[Any]], newcomers: Sequence[UUID], names: Mapping[UUID, AgencyReference]) -> Proposal:
+def _shown(
+    rows: Sequence[Row[Any]], newcomers: Sequence[UUID], names: Mapping[UUID, AgencyReference], now: datetime
+) -> Proposal:
     row = rows[0]
     asked = [each for each in rows if each.agency_id is not None]
+    status = proposal_status(
+        taken_back_at=row.taken_back_at,
+        closed_because=row.closed_because,
+        agreed_at=row.agreed_at,
+        given=[each.counts_from for each in asked],
+        now=now,
+    )
+    over = row.taken_back_at is not None
     return Proposal(
         id=row.id,
         kind=row.kind,
+        status=status,
+        closed_because=row.closed_because,
         ground=row.ground,
         clause=row.clause,
         proposed_by=names[row.proposed_by_id],
@@ -168,7 +198,8 @@ def _shown(rows: Sequence[Row[Any]], newcomers: Sequence[UUID], names: Mapping[U
         by_agreement_id=row.known_successor_id,
         agreed_at=row.agreed_at,
         consents=[ConsentGiven(agency=names[each.agency_id], counts_from=each.counts_from) for each in asked],
-        outstanding=[names[each.agency_id] for each in asked if each.outstanding],
+        outstanding=[names[each.agency_id] for each in asked if each.outstanding and not over],
+        allowed_actions=[],
     )
 
 

@@ -118,7 +118,8 @@ async def _authenticated(
         used = await _by_assertion(rows, given.assertion, write, server, now)
     if used.disabled_at is not None:
         raise refused("disabled", "The client is disabled.")
-    why = await why_refused(read, agency_id=used.agency_id, issuer=server.issuer, subject=str(used.id), token_id="none")  # noqa: S106  # it has none yet
+    its = {"agency_id": used.agency_id, "issuer": server.issuer, "subject": str(used.id), "jti": "none yet"}
+    why = await why_refused(read, its, now, server.idle_days)
     if why is not None:
         raise refused("may_not_act", "The client or its agency may not act in the registry now.")
     return used

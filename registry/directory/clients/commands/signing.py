@@ -58,12 +58,14 @@ class AuthorizationServer:
         keys: SecretKeys,
         skew_seconds: int,
         failures: FailedAttempts,
+        idle_days: int,
     ) -> None:
         self.issuer = issuer
         self.audience = audience
         self.keys = keys
         self.skew_seconds = skew_seconds
         self.failures = failures
+        self.idle_days = idle_days
         self._read: tuple[str, EllipticCurvePrivateKey] | None = None
 
     @classmethod
@@ -75,6 +77,7 @@ class AuthorizationServer:
             keys=SecretKeys(settings.secret_keys),
             skew_seconds=settings.clock_skew_seconds,
             failures=FailedAttempts(),
+            idle_days=settings.principal_idle_days,
         )
 
     @property

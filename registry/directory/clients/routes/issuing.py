@@ -17,7 +17,7 @@ from registry.platform.access.operations import Supplied, operation
 from registry.platform.database.handles import Read, Write
 from registry.platform.http.answers import Answer, Rendered
 from registry.platform.http.asgi import Scope
-from registry.platform.http.edge import Metrics
+from registry.platform.http.metrics import Metrics
 from registry.platform.http.problems import trace_id_of
 from registry.platform.http.requests import Form, header_values
 from registry.platform.issuers import ALGORITHMS
