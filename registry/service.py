@@ -58,6 +58,7 @@ async def get_readiness(
     text_recognition: Supplied[str],
     pdf_printing: Supplied[str],
     service_clients: Supplied[str],
+    file_reading: Supplied[str],
     verifier: Supplied[TokenVerifier],
 ) -> Answer[Health]:
     """Tell whether the service can serve: database, schema, stored changes, background work, keys of token issuers.
@@ -72,6 +73,7 @@ async def get_readiness(
         text_recognition=text_recognition,
         pdf_printing=pdf_printing,
         service_clients=service_clients,
+        file_reading=file_reading,
     )
     return Answer(health, status=200 if health.status == "ready" else 503)
 

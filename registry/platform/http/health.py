@@ -70,6 +70,14 @@ class Health(msgspec.Struct, kw_only=True, frozen=True):
             "not set `REGISTRY_PUBLIC_URL` and `REGISTRY_SECRET_KEYS`. Null for liveness."
         ),
     ] = None
+    file_reading: Annotated[
+        str | None,
+        Meta(
+            description="What a process that reads an uploaded file is kept from: `confined` where it has no files, "
+            "network or other processes, and limits of time and memory; `limits_only` where this system can set limits "
+            "and no more. Null for liveness."
+        ),
+    ] = None
     issuers: Annotated[
         Sequence[IssuerHealth],
         Meta(description="How it stands with the keys of each token issuer; empty for liveness."),
@@ -85,6 +93,7 @@ async def readiness(
     text_recognition: str,
     pdf_printing: str,
     service_clients: str,
+    file_reading: str,
 ) -> Health:
     """`ready` when the database answers and stores, its schema is the newest, and the keys of an issuer are known.
 
@@ -97,6 +106,7 @@ async def readiness(
         text_recognition=text_recognition,
         pdf_printing=pdf_printing,
         service_clients=service_clients,
+        file_reading=file_reading,
         issuers=issuers,
     )
 
