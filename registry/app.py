@@ -33,6 +33,7 @@ from registry.directory.agencies.queries import agency_by_ori
 from registry.directory.clients import routes as clients
 from registry.directory.clients.commands.signing import AuthorizationServer, forget_what_is_over
 from registry.directory.clients.queries import own_issuer, verifying_keys
+from registry.directory.clients.rules import ClientReason
 from registry.directory.issuers import routes as issuers
 from registry.directory.issuers.queries import trusted_issuers
 from registry.directory.principals import routes as principals
@@ -207,6 +208,8 @@ def create_app(settings: Settings) -> Edge:
     app.state.contract_page = Fixed(app.state.contract, "application/json")
     edge = Edge(app, settings)
     app.state.metrics = edge.metrics
+    for reason in ClientReason:  # so that each is there before its first refusal
+        edge.metrics.clients_refused.labels(reason)
     app.state.exposition = Exposition(
         edge,
         settings,

@@ -57,6 +57,29 @@ class ClientStatus(StrEnum):
     DISABLED = "disabled"
 
 
+class ClientReason(StrEnum):
+    """Why a client is refused, for the log and the metrics; each comment describes one."""
+
+    NO_CREDENTIALS = "no_credentials"  # neither secret nor assertion was sent
+    MALFORMED = "malformed"  # the header or the assertion cannot be read
+    UNKNOWN_CLIENT = "unknown_client"  # no client has that id
+    CLIENT_ID_DIFFERS = "client_id_differs"  # `client_id` and the assertion name two
+    WRONG_AUTHENTICATION = "wrong_authentication"  # a secret of a client that has keys, or the other way round
+    WRONG_SECRET = "wrong_secret"  # noqa: S105  # not a secret of this client
+    CREDENTIAL_ENDED = "credential_ended"  # its overlap is over
+    DISABLED = "disabled"  # the client is
+    MAY_NOT_ACT = "may_not_act"  # its agency is not active, or it is suspended or inactive
+    UNKNOWN_KEY = "unknown_key"  # the client has no such key, or not for that `alg`
+    BAD_SIGNATURE = "bad_signature"  # it does not fit
+    WRONG_SUBJECT = "wrong_subject"  # `iss` or `sub` is not the client
+    WRONG_AUDIENCE = "wrong_audience"  # `aud` is not the token endpoint alone
+    CLAIM_MISSING = "claim_missing"  # `exp` or `jti`
+    EXPIRED = "expired"  # `exp` is over
+    NOT_YET_VALID = "not_yet_valid"  # `nbf` or `iat` is still to come
+    TOO_LONG_LIVED = "too_long_lived"  # `exp` is more than five minutes ahead
+    USED_BEFORE = "used_before"  # the `jti` was accepted already
+
+
 class Presented(Struct, kw_only=True, frozen=True):
     """What a request for a token shows of the client: a secret or an assertion, and who it says it is."""
 
@@ -152,9 +175,11 @@ def presented(authorization: Sequence[bytes], form: Mapping[str, str]) -> Presen
             raise GrantRefused(f"client_assertion_type must be {ASSERTION_TYPE}.", "invalid_request")
         named = claimed_client(assertion)
         if client_id is not None and client_id != named:
-            raise ClientRefused(_ONE_SENTENCE, reason="client_id_differs")
+            raise ClientRefused(_ONE_SENTENCE, reason=ClientReason.CLIENT_ID_DIFFERS)
         return Presented(client_id=_client_id(named), assertion=assertion)
-    raise ClientRefused("Authenticate the client: Basic, client_secret, or client_assertion.", reason="no_credentials")
+    raise ClientRefused(
+        "Authenticate the client: Basic, client_secret, or client_assertion.", reason=ClientReason.NO_CREDENTIALS
+    )
 
 
 def claimed_client(assertion: str) -> str:
@@ -163,10 +188,10 @@ def claimed_client(assertion: str) -> str:
         payload = assertion.split(".")[1]
         claims = msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     except (IndexError, ValueError, RecursionError):
-        raise ClientRefused(_ONE_SENTENCE, reason="malformed") from None
+        raise ClientRefused(_ONE_SENTENCE, reason=ClientReason.MALFORMED) from None
     issuer = claims.get("iss") if isinstance(claims, dict) else None
     if not isinstance(issuer, str):
-        raise ClientRefused(_ONE_SENTENCE, reason="malformed")
+        raise ClientRefused(_ONE_SENTENCE, reason=ClientReason.MALFORMED)
     return issuer
 
 
@@ -182,16 +207,16 @@ def _basic(field: bytes) -> tuple[str, str]:
             raise ValueError("no colon")
         return unquote_plus(named, errors="strict"), unquote_plus(secret, errors="strict")
     except (binascii.Error, ValueError):
-        raise ClientRefused(_ONE_SENTENCE, reason="malformed") from None
+        raise ClientRefused(_ONE_SENTENCE, reason=ClientReason.MALFORMED) from None
 
 
 def _client_id(named: str) -> UUID:
     if not _CLIENT_ID.fullmatch(named):
-        raise ClientRefused(_ONE_SENTENCE, reason="unknown_client")
+        raise ClientRefused(_ONE_SENTENCE, reason=ClientReason.UNKNOWN_CLIENT)
     return UUID(named)
 
 
-def refused(reason: str, detail: str = _ONE_SENTENCE) -> ClientRefused:
+def refused(reason: ClientReason, detail: str = _ONE_SENTENCE) -> ClientRefused:
     """The refusal of a client for that reason, which is for the log; the caller is told one sentence.
 
     Once its key is verified, the detail may say more.

@@ -19,6 +19,7 @@ from registry.directory.clients.rules import (
     LAST_USED_EVERY,
     TOKEN_LIFE,
     ClientAuthentication,
+    ClientReason,
     Presented,
     granted,
     is_secret,
@@ -107,21 +108,21 @@ async def _authenticated(
     """The client with the credential by which it proved who it is. Raises ClientRefused."""
     rows = await authenticating(read, given.client_id)
     if not rows:
-        raise refused("unknown_client")
+        raise refused(ClientReason.UNKNOWN_CLIENT)
     by = ClientAuthentication.CLIENT_SECRET if given.assertion is None else ClientAuthentication.PRIVATE_KEY_JWT
     if rows[0].authentication != by:
-        raise refused("wrong_authentication")
+        raise refused(ClientReason.WRONG_AUTHENTICATION)
     if given.secret is not None:
         used = _by_secret(rows, given.secret, now)
     else:
         assert given.assertion is not None
         used = await _by_assertion(rows, given.assertion, write, server, now)
     if used.disabled_at is not None:
-        raise refused("disabled", "The client is disabled.")
+        raise refused(ClientReason.DISABLED, "The client is disabled.")
     its = {"agency_id": used.agency_id, "issuer": server.issuer, "subject": str(used.id), "jti": "none yet"}
     why = await why_refused(read, its, now, server.idle_days)
     if why is not None:
-        raise refused("may_not_act", "The client or its agency may not act in the registry now.")
+        raise refused(ClientReason.MAY_NOT_ACT, "The client or its agency may not act in the registry now.")
     return used
 
 
@@ -129,9 +130,9 @@ def _by_secret(rows: Sequence[Row[Any]], secret: str, now: datetime) -> Row[Any]
     for row in rows:
         if is_secret(secret, row.secret_sha256):
             if _has_ended(row, now):
-                raise refused("credential_ended", "That secret has been replaced.")
+                raise refused(ClientReason.CREDENTIAL_ENDED, "That secret has been replaced.")
             return row
-    raise refused("wrong_secret")
+    raise refused(ClientReason.WRONG_SECRET)
 
 
 async def _by_assertion(
@@ -151,7 +152,7 @@ async def _by_assertion(
     )
     once = {"client_id": rows[0].id, "jti_sha256": found.jti_sha256, "expires_at": found.expires_at}
     if not await write.run(_ACCEPT_ONCE[write.dialect], once):
-        raise refused("used_before", "The assertion was used before: make one for each request.")
+        raise refused(ClientReason.USED_BEFORE, "The assertion was used before: make one for each request.")
     kid = jwt.get_unverified_header(assertion).get("kid")
     signed = (row for row in live if kid is None or any(known == kid for known, _ in sets[row.credential_id].keys))
     return next(signed)
