@@ -210,6 +210,7 @@ def create_app(settings: Settings) -> Edge:
     app.state.metrics = edge.metrics
     for reason in ClientReason:  # so that each is there before its first refusal
         edge.metrics.clients_refused.labels(reason)
+    app.state.draining = edge.draining
     app.state.exposition = Exposition(
         edge,
         settings,
