@@ -70,7 +70,6 @@ class Health(msgspec.Struct, kw_only=True, frozen=True):
             description="Whether the registry gives tokens to service clients: `on`, or `off` while the operator has "
             "not set `REGISTRY_PUBLIC_URL` and `REGISTRY_SECRET_KEYS`. Null for liveness."
         ),
-        ),
     ] = None
     schema_status: Annotated[
         SchemaStatus | None,
