@@ -101,6 +101,18 @@ agreement_party_suspension = table(
 )
 """When a party suspended its own participation; what suspends the agreement for all is `agreement_suspension`."""
 
+agreement_pending = table(
+    "agreement_pending",
+    sa.Column("agreement_id", Uuid, sa.ForeignKey(agreement.c.id), primary_key=True),
+    sa.Column("takes_effect_at", Instant, nullable=False),
+    sa.Column("without", Json, nullable=False),
+)
+"""Of an agreement with reports that have not taken effect and whose days are running: how it is without them.
+
+`without`: `pending.Without`. `takes_effect_at`: when the first of them does; from then on the row says nothing. Derived
+by the function that writes windows, as these are.
+"""
+
 agreement_publication = table(
     "agreement_publication",
     sa.Column("id", Uuid, primary_key=True),

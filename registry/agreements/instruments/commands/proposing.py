@@ -28,6 +28,7 @@ from registry.agreements.instruments.consent import (
 from registry.agreements.instruments.consent_tables import agreement_consent, agreement_proposal, agreement_reported_act
 from registry.agreements.instruments.queries.consents import proposals, proposed_already
 from registry.agreements.instruments.queries.getting import get_agreement
+from registry.agreements.instruments.queries.pending import without_pending
 from registry.agreements.instruments.rules import AgreementAction
 from registry.agreements.instruments.schemas.consenting import NewSuspensionProposal
 from registry.agreements.instruments.schemas.shown import Agreement
@@ -285,7 +286,8 @@ async def check_none_open(
     write: Write, caller: Caller, agreement_id: UUID, kind: ProposalKind, newcomer_ids: Collection[UUID] = ()
 ) -> None:
     """Raises Conflict where the like of it is proposed already, with what there is to do about that."""
-    found = await proposals(write, caller.principal, agreement_id, caller.now)
+    without = await without_pending(write, agreement_id, caller.now)
+    found = await proposals(write, caller.principal, agreement_id, caller.now, without)
     if (bar := proposed_already(found, kind, caller.agency_id, newcomer_ids)) is not None:
         raise Conflict(bar, "proposal_open")
 

@@ -17,6 +17,7 @@ from registry.agreements.instruments.consent_tables import (
     agreement_publication_consent,
     agreement_reported_act,
 )
+from registry.agreements.instruments.pending import Without
 from registry.agreements.instruments.queries.visibility import administers, known_to, still_bound
 from registry.agreements.instruments.schemas.consenting import ConsentGiven, Proposal, ReportedAct, ShownStatus
 from registry.agreements.instruments.tables import agreement, agreement_party
@@ -40,7 +41,7 @@ _PROPOSALS = (
         _successor.c.id.label("known_successor_id"),
         _consent.c.agency_id,
         _consent.c.counts_from,
-        sa.and_(agreement_party.c.agency_id.is_not(None), _consent.c.counts_from.is_(None)).label("outstanding"),
+        agreement_party.c.agency_id.is_not(None).label("still_bound"),
     )
     .outerjoin(_consent, _consent.c.proposal_id == _proposal.c.id)
     .outerjoin(
@@ -106,10 +107,13 @@ def _reported(row: Row[Any], now: datetime, names: Mapping[UUID, AgencyReference
     )
 
 
-async def proposals(read: Read, principal: Principal, agreement_id: UUID, now: datetime) -> list[Proposal]:
+async def proposals(
+    read: Read, principal: Principal, agreement_id: UUID, now: datetime, without: Without | None
+) -> list[Proposal]:
     """What was proposed to all and not taken back, in order, with who has consented and who has not.
 
-    The agreement that is to take this one's place is named to those alone that may know of it.
+    A consent that is only reported is outstanding until the report takes effect (`without`). The agreement that is to
+    take this one's place is named to those alone that may know of it.
     """
     groups: dict[UUID, list[Row[Any]]] = {}
     asked = {"id": agreement_id, "now": now, "viewer": principal.agency_id}
@@ -121,7 +125,7 @@ async def proposals(read: Read, principal: Principal, agreement_id: UUID, now: d
     }
     ids |= {row.agency_id for rows in groups.values() for row in rows if row.agency_id is not None}
     names = await _named(read, ids)
-    return [_shown(rows, newcomers[rows[0].id], names) for rows in groups.values()]
+    return [_shown(rows, newcomers[rows[0].id], names, without) for rows in groups.values()]
 
 
 def proposed_already(
@@ -152,9 +156,20 @@ def newcomers_of(row: Row[Any]) -> tuple[UUID, ...]:
     return () if row.newcomer_ids is None else msgspec.json.decode(row.newcomer_ids, type=tuple[UUID, ...])
 
 
-def _shown(rows: Sequence[Row[Any]], newcomers: Sequence[UUID], names: Mapping[UUID, AgencyReference]) -> Proposal:
+def _shown(
+    rows: Sequence[Row[Any]],
+    newcomers: Sequence[UUID],
+    names: Mapping[UUID, AgencyReference],
+    without: Without | None,
+) -> Proposal:
     row = rows[0]
     asked = [each for each in rows if each.agency_id is not None]
+    pending = {
+        each.agency_id: report_id
+        for each in asked
+        if without is not None and (report_id := without.report_of_consent(each.agency_id, row.id)) is not None
+    }
+    given = {each.agency_id: None if each.agency_id in pending else each.counts_from for each in asked}
     return Proposal(
         id=row.id,
         kind=row.kind,
@@ -166,9 +181,12 @@ def _shown(rows: Sequence[Row[Any]], newcomers: Sequence[UUID], names: Mapping[U
         reason=row.reason,
         newcomers=[names[each] for each in newcomers],
         by_agreement_id=row.known_successor_id,
-        agreed_at=row.agreed_at,
-        consents=[ConsentGiven(agency=names[each.agency_id], counts_from=each.counts_from) for each in asked],
-        outstanding=[names[each.agency_id] for each in asked if each.outstanding],
+        agreed_at=row.agreed_at if without is None else without.agreed_at(row.id),
+        consents=[
+            ConsentGiven(agency=names[agency_id], counts_from=counts_from, pending_report_id=pending.get(agency_id))
+            for agency_id, counts_from in given.items()
+        ],
+        outstanding=[names[each.agency_id] for each in asked if each.still_bound and given[each.agency_id] is None],
     )
 
 

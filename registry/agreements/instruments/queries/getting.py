@@ -9,12 +9,14 @@ from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.in_force import renewal_of, running_term, term_day, text_at, text_windows
 from registry.agreements.instruments.notice import Period, read_notice
+from registry.agreements.instruments.pending import Without
 from registry.agreements.instruments.queries.actions import allowed_actions
 from registry.agreements.instruments.queries.authorities import revocations
 from registry.agreements.instruments.queries.consents import proposals, reported_acts
 from registry.agreements.instruments.queries.declining import declined_by
 from registry.agreements.instruments.queries.evidence import Papers, papers_on_file, shown_evidence
 from registry.agreements.instruments.queries.parties import PARTIES, about_authorities, about_dissolutions, shown_party
+from registry.agreements.instruments.queries.pending import without_pending
 from registry.agreements.instruments.queries.provisions import (
     VersionTerm,
     may_read_restricted,
@@ -33,7 +35,7 @@ from registry.agreements.instruments.queries.visibility import (
 from registry.agreements.instruments.queries.waiting import Waiting, separated, waiting_for
 from registry.agreements.instruments.remarks import Remark, about_notice, about_papers, about_texts
 from registry.agreements.instruments.rules import Stage, derived_status, last_notice_day, stage_at
-from registry.agreements.instruments.schemas.consenting import ReportedAct
+from registry.agreements.instruments.schemas.consenting import Proposal, ReportedAct
 from registry.agreements.instruments.schemas.shown import (
     Agreement,
     Amendment,
@@ -41,7 +43,8 @@ from registry.agreements.instruments.schemas.shown import (
     SuspensionPeriod,
 )
 from registry.agreements.instruments.schemas.words import AgreementStatus
-from registry.agreements.instruments.terms import Terms, without
+from registry.agreements.instruments.terms import Terms
+from registry.agreements.instruments.terms import without as without_terms
 from registry.directory.agencies.schemas import AgencyReference
 from registry.platform.access.principals import Principal
 from registry.platform.database.handles import Read
@@ -79,15 +82,21 @@ async def get_agreement(
     withheld = withheld_terms(terms, provisions)
     stage = stage_at(Stage(row.stage), row.terminated_at, now, superseded=bool(row.superseded))
     dates, force = dates_of(row, texts_of(rows), suspensions), intervals_of(rows, "force")
+    superseded, has_successor = bool(row.superseded), True
+    without = await without_pending(read, agreement_id, now) if row.any_reported else None
+    if without is not None:
+        dates, force = msgspec.structs.replace(dates, ended_at=without.ended_at), without.force
+        superseded, has_successor = without.is_superseded, without.has_successor
+    joined_at = [party.joined_at for party in (_as_it_is(each, without) for each in parties)]
     status = derived_status(
         stage,
         dates,
         at,
-        joined=sum(party.joined_at is not None and party.joined_at <= max(at, now) for party in parties),
+        joined=sum(each is not None and each <= max(at, now) for each in joined_at),
         force=force,
         notice=intervals_of(rows, "notice"),
         pauses=intervals_of(rows, "pause"),
-        superseded=bool(row.superseded),
+        superseded=superseded,
     )
     whole_term = row if row.executed_at is not None else term_of_version(row)
     window, text_status = text_at(text_windows(dates), at)
@@ -105,7 +114,14 @@ async def get_agreement(
     revoked = await revocations(read, resting)
     shown = [
         shown_party(
-            party, _last_notice_on(to_renew_on, notice.of(party.agency_id)), papers, revoked, row.time_zone, whole=whole
+            party,
+            _last_notice_on(to_renew_on, notice.of(party.agency_id)),
+            papers,
+            revoked,
+            row.time_zone,
+            at,
+            without,
+            whole=whole,
         )
         for party in parties
         if whole or party.may_be_named
@@ -129,7 +145,9 @@ async def get_agreement(
     reported: list[ReportedAct] = []
     if row.any_reported and (whole or administers(principal)):
         reported = await reported_acts(read, row.id, now, only_of=None if whole else principal.agency_id)
-    proposed = await proposals(read, principal, row.id, now) if whole and row.any_proposed else []
+    proposed: list[Proposal] = []
+    if whole and row.any_proposed:
+        proposed = await proposals(read, principal, row.id, now, without)
     offers: list[AllowedAction] = []
     if as_of is None:
         offers = waiting.held_back(allowed_actions(principal, row, parties, words, reported, proposed, now))
@@ -158,8 +176,8 @@ async def get_agreement(
         review_every_months=row.review_every_months,
         executed_at=row.executed_at,
         ratify_by=row.ratify_by,
-        terminated_at=row.terminated_at,
-        superseded_by=_superseded_by(row) if whole else None,
+        terminated_at=dates.ended_at,
+        superseded_by=_superseded_by(row) if whole and has_successor else None,
         custody_offered_to=_custody_offered_to(row) if whole else None,
         suspensions=[SuspensionPeriod(start=s.start, end=s.end) for s in suspensions],
         version_no=row.version_no,
@@ -170,7 +188,7 @@ async def get_agreement(
         evidence=evidence,
         amendment=_amendment(principal, row) if whole else None,
         categories=terms.categories,
-        terms=without(terms, withheld) if whole else None,
+        terms=without_terms(terms, withheld) if whole else None,
         terms_withheld=withheld if whole else [],
         provisions=provisions,
         parties=shown,
@@ -185,6 +203,11 @@ async def get_agreement(
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
+
+
+def _as_it_is(party: Row[Any], without: Without | None) -> Any:
+    """The party as it is without pending reports."""
+    return (without.party(party.agency_id) if without is not None else None) or party
 
 
 def _superseded_by(row: Row[Any]) -> Successor | None:

@@ -56,8 +56,8 @@ ShownStatus: TypeAlias = Literal[
 class ReportedAct(Struct, kw_only=True, frozen=True):
     """What one party, or the operator, recorded that a party did.
 
-    It has effect once that party confirms it, or 14 days after it was notified without contesting. Until that has come
-    the act is shown as counting from then; from then on it counts from the day of the act. Silence does not count for a
+    It has effect once that party confirms it, or 14 days after it was notified without contesting, and then counts from
+    the day of the act. Until that has come the agreement is shown as it is without it. Silence does not count for a
     party that has said no in the matter, may not act, has suspended its participation, or finds no document of it on
     file, nor for an office that may sign no more by the party's register. That a party left counts from its day once
     the others who are bound agree as well, by word or silence, and until then as a notice of the day on which it took
@@ -94,6 +94,13 @@ class ConsentGiven(Struct, kw_only=True, frozen=True):
 
     agency: AgencyReference
     counts_from: Annotated[Instant | None, Meta(description="Null while it is outstanding.")]
+    pending_report_id: Annotated[
+        UUID | None,
+        Meta(
+            description="The reported act that says so of a party whose consent is outstanding: it counts once that "
+            "has taken effect."
+        ),
+    ]
 
 
 class Proposal(Struct, kw_only=True, frozen=True):

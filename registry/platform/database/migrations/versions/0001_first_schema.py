@@ -770,6 +770,13 @@ _table(
     sa.CheckConstraint("ends_at >= starts_at", name="interval"),
 )
 
+_table(
+    "agreement_pending",
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), primary_key=True),
+    sa.Column("takes_effect_at", Instant, nullable=False),
+    sa.Column("without", Json, nullable=False),
+)
+
 
 # Agreements: documents, and the passages that the search finds.
 
