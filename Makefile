@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # Over two workers; what shares a group stays on one.
 SPREAD := -n 2 --dist loadgroup
 
-.PHONY: help install demo serve test check long coverage fuzz torture bench lock contract lint-contract format clean
+.PHONY: help install demo serve test check long coverage fuzz torture bench lock wheels sbom audit contract lint-contract format clean
 
 help:
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -68,6 +68,32 @@ lock: $(BIN)/.tools  ## pin every dependency with hashes
 	for name in requirements-dev requirements requirements-print; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	  $$([ $$name = requirements-dev ] || echo --constraint requirements-dev.lock) $$name.in --output-file $$name.lock; done
+
+# What the locks pin has to come as a wheel there: nobody who installs it should need compilers. uv tells it for other
+# platforms than this one, and asks the package index as pip and uv are set up to.
+WHEELS_ON := x86_64-manylinux_2_28 aarch64-manylinux_2_28 aarch64-apple-darwin
+WHEELS_FOR := 3.11 3.12 3.13 3.14
+wheels: $(BIN)/.tools  ## whether all dependencies come as wheels for each Python and platform that is named
+	@$(BIN)/python -m pip install --quiet uv
+	@set -e; target=$$(mktemp -d); trap 'rm -rf "$$target"' EXIT; \
+	for python in $(WHEELS_FOR); do for platform in $(WHEELS_ON); do for name in requirements requirements-print; do \
+	  $(BIN)/uv pip install --dry-run --quiet --python $(BIN)/python --python-version $$python --python-platform $$platform --only-binary :all: \
+	  --no-deps --require-hashes --target "$$target" --requirement $$name.lock \
+	  || { echo "Python $$python on $$platform: not all of $$name.lock" >&2; exit 1; }; \
+	done; echo "Python $$python on $$platform: wheels for all"; done; done
+
+SBOM ?= var/sbom.json
+sbom: $(BIN)/.tools  ## list what the service is made of, as CycloneDX
+	@mkdir -p "$$(dirname "$(SBOM)")"
+	@PYTHONWARNINGS=ignore::UserWarning $(BIN)/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml \
+	  --mc-type application --output-reproducible --output-format JSON --output-file "$(SBOM)"
+	@echo "$(SBOM)"
+
+# Strict: a package that the database does not know, or a database that does not answer, must not look like no finding.
+audit: $(BIN)/.tools  ## known vulnerabilities of the pinned dependencies, as a public database has them
+	@for name in requirements requirements-print; do \
+	  $(BIN)/pip-audit --strict --progress-spinner off --require-hashes --disable-pip --requirement $$name.lock || { \
+	  echo "$$name.lock: not audited, or with findings (above). The audit needs the package index's own service for vulnerabilities, which mirrors often lack." >&2; exit 1; }; done
 
 clean:
 	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -32,19 +32,23 @@ from registry.directory.agencies import routes as agencies
 from registry.directory.agencies.queries import agency_by_ori
 from registry.directory.issuers import routes as issuers
 from registry.directory.issuers.queries import trusted_issuers
+from registry.directory.principals import routes as principals
 from registry.directory.revocations import routes as revocations
 from registry.directory.taxonomy import routes as taxonomy
 from registry.outcomes.metrics import routes as metrics
 from registry.platform.access.authentication import Authentication
 from registry.platform.access.denials import Denial, Denials
 from registry.platform.access.development import development_issuer
+from registry.platform.access.known import record_sightings
 from registry.platform.access.operations import check_supplies
 from registry.platform.access.rates import RateLimits
+from registry.platform.access.sightings import Sighting, Sightings, StoreSightings
 from registry.platform.access.tokens import FindByOri, FollowIssuers, TokenVerifier
 from registry.platform.background import Background, Task
 from registry.platform.database.connect import Database, connect, unit_of_work
 from registry.platform.database.probe import WriteProbe
 from registry.platform.database.trouble import trouble
+from registry.platform.exposition import Exposition
 from registry.platform.files.opening import open_store
 from registry.platform.files.reading import FileReader, find_recogniser
 from registry.platform.http.edge import Edge
@@ -72,6 +76,7 @@ ROUTERS = (
     agencies.router,
     issuers.router,
     revocations.router,
+    principals.router,
     # agreements
     instruments.router,
     clauses.router,
@@ -99,6 +104,7 @@ SWEEP_SECONDS = 3600.0
 SETTLE_SECONDS = 300.0
 DENIALS_SECONDS = 15.0
 RATES_SECONDS = 1.0
+SIGHTINGS_SECONDS = 15.0
 KEY_REFRESH_SECONDS = 60.0
 
 
@@ -128,11 +134,13 @@ def create_app(settings: Settings) -> Edge:
     recogniser = find_recogniser() if settings.recognise_text else ""
     files = Files(store=open_store(settings), reader=FileReader(recogniser=recogniser))
     denials = Denials(_denial_recorder(database))
+    sightings = Sightings(_sightings_store(database))
     rates = RateLimits(per_principal=settings.rate_per_principal, per_agency=settings.rate_per_agency)
     shared = database.dialect == "postgresql" and rates.policy
     background = Background(
         [
             Task(name="denials", interval_seconds=DENIALS_SECONDS, run=_summer(denials)),
+            Task(name="sightings", interval_seconds=SIGHTINGS_SECONDS, run=sightings.store),
             *([Task(name="rates", interval_seconds=RATES_SECONDS, run=_sharer(database, rates))] if shared else []),
             Task(name="keys", interval_seconds=KEY_REFRESH_SECONDS, run=verifier.refresh),
             Task(name="prune", interval_seconds=PRUNE_SECONDS, run=_pruner(database)),
@@ -149,6 +157,8 @@ def create_app(settings: Settings) -> Edge:
                 verifier,
                 denials=denials,
                 rates=rates,
+                sightings=sightings,
+                idle_days=settings.principal_idle_days,
                 max_body_bytes=settings.max_body_bytes,
                 max_upload_bytes=settings.max_upload_bytes,
             )
@@ -161,6 +171,7 @@ def create_app(settings: Settings) -> Edge:
                 "database": database,
                 "background": background,
                 "denials": denials,
+                "sightings": sightings,
                 "write_probe": WriteProbe(database, trouble),
                 "verifier": verifier,
                 "files": files,
@@ -181,6 +192,17 @@ def create_app(settings: Settings) -> Edge:
     app.state.contract_page = Fixed(app.state.contract, "application/json")
     edge = Edge(app, settings)
     app.state.metrics = edge.metrics
+    app.state.exposition = Exposition(
+        edge,
+        settings,
+        version=__version__,
+        database=database,
+        probe=app.state.write_probe,
+        trouble=trouble,
+        background=background,
+        issuers=verifier.health,
+        reader=files.reader,
+    )
     check_supplies(app)
     return edge
 
@@ -196,6 +218,7 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
         await app.state.write_probe.close()
         try:
             await app.state.denials.record_sums()
+            await app.state.sightings.store()
         finally:
             await app.state.database.close()
 
@@ -264,6 +287,14 @@ def _denial_recorder(database: Database) -> Any:
                 },
                 outcome="denied",
             )
+
+    return run
+
+
+def _sightings_store(database: Database) -> StoreSightings:
+    async def run(sightings: Sequence[Sighting]) -> None:
+        async with unit_of_work(database) as write:
+            await record_sightings(write, sightings)
 
     return run
 

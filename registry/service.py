@@ -12,7 +12,7 @@ from litestar.datastructures import State
 from litestar.params import FromPath
 from litestar.response import Redirect
 from litestar.types import ASGIApp
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from registry.platform.access.operations import Supplied, operation
 from registry.platform.access.tokens import TokenVerifier
@@ -76,8 +76,8 @@ async def get_readiness(
 
 @get("/metrics", opt={"public": True}, media_type="text/plain")
 async def get_metrics(state: State) -> Response[bytes]:
-    """Counters and timings for Prometheus."""
-    return Response(generate_latest(state.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+    """Counters, timings and states for Prometheus."""
+    return Response(await state.exposition.page(), media_type=CONTENT_TYPE_LATEST)
 
 
 @get("/openapi.json", opt={"public": True})

@@ -14,16 +14,16 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
-import structlog
 from msgspec import Struct
 
 from registry.agreements.documents.queries import is_on_file
-from registry.agreements.instruments.commands import ending
+from registry.agreements.instruments.commands import ending, holding
 from registry.agreements.instruments.schemas.given import WithdrawalNotice
 from registry.agreements.insurance.schemas import NEW_CERTIFICATE_EXAMPLE
 from registry.platform import background
-from registry.platform.access import authentication
+from registry.platform.access import authentication, keys, tokens
 from registry.platform.access.principals import Role
+from registry.platform.database import trouble
 from registry.platform.database.connect import unit_of_work
 from registry.platform.http import edge, problems
 from registry.platform.kernel.time import civil_day, utc_now
@@ -33,6 +33,7 @@ from tests.support.cast import SERVICE_SCOPES, ZONE, Agency, Cast, make_cast, to
 from tests.support.consent import agree_to_publish
 from tests.support.documents import file_document
 from tests.support.loans import under_way
+from tests.support.logs import logged_by
 from tests.support.policy import acting_for
 from tests.support.requests import act, line_for, make_request
 from tests.support.review import sent_out
@@ -45,6 +46,8 @@ MANAGERS = {Role.COORDINATOR, Role.LEGAL, Role.AGENCY_ADMIN}
 CLEARED = {Role.LEGAL, Role.AUDITOR}
 TOKEN = re.compile(r"canary[0-9a-f]{12}")
 UNCHANGED = {"x-request-id", "date"}
+# Every module that logs while requests are answered.
+LOGGING = (edge, problems, authentication, tokens, keys, background, trouble, holding)
 
 
 class Reader(Struct, kw_only=True, frozen=True):
@@ -449,19 +452,10 @@ def leaked(stage: Stage, reader: Reader, response: httpx.Response) -> set[str]:
     return {token for token in found if not stage.marks[token](reader)}
 
 
-@pytest.fixture
-def every_line_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever level an earlier server in this process asked for: its loggers would be quiet, and prove nothing."""
-    structlog.reset_defaults()
-    for module in (edge, problems, authentication, background):
-        monkeypatch.setattr(module, "_log", structlog.get_logger())
-
-
-@pytest.mark.usefixtures("every_line_is_logged")
 async def test_no_reading_tells_anybody_what_is_not_for_them(stage: Stage) -> None:
     leaks, seen, asked = list[str](), set[str](), 0
     paths = list(reading_paths(stage))
-    with structlog.testing.capture_logs() as log:
+    with logged_by(*LOGGING) as log:
         for reader in stage.readers():
             for path in paths:
                 response = await reader.caller.get(path)
@@ -488,12 +482,11 @@ async def test_a_search_finds_no_word_that_is_not_for_the_reader(stage: Stage) -
     assert len(found) > 30, "or the test could not fail"
 
 
-@pytest.mark.usefixtures("every_line_is_logged")
 async def test_no_refusal_and_no_change_tells_anybody_what_is_not_for_them(stage: Stage) -> None:
     """After the reading, because it changes things; whoever is let through is told no more than is theirs."""
     leaks, refused = list[str](), 0
     requests = list(changing_requests(stage))
-    with structlog.testing.capture_logs() as log:
+    with logged_by(*LOGGING) as log:
         for reader in stage.readers():
             for method, path, body in requests:
                 if reader.side == "operator" and "/agencies/" in path:

@@ -1,5 +1,6 @@
 """The environment is read once, and what cannot be meant stops the start with the name at fault."""
 
+import re
 from pathlib import Path
 from typing import get_args, get_type_hints
 
@@ -94,6 +95,49 @@ def test_a_refusal_does_not_repeat_the_secret() -> None:
     with pytest.raises(SettingsError) as refused:
         load({**PRODUCTION, "REGISTRY_LEDGER_KEY": "hunter2-hunter2"})
     assert "hunter2" not in str(refused.value)
+
+
+KEY, OLDER_KEY = "3f1c9a7e5b2d8046" * 2 + "0123456789abcdef" * 2, "fedcba9876543210" * 4
+
+
+def test_secret_keys_stand_in_the_environment_or_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_text(f"{KEY}\n{OLDER_KEY}\n")
+    both = (bytes.fromhex(KEY), bytes.fromhex(OLDER_KEY))
+    assert load({**PRODUCTION, "REGISTRY_SECRET_KEYS": f"{KEY}, {OLDER_KEY}"}).secret_keys == both
+    assert load({**PRODUCTION, "REGISTRY_SECRET_KEYS": str(file)}).secret_keys == both
+    assert load(PRODUCTION).secret_keys == (), "they are optional: what needs one is off"
+    assert len(load(DEMO).secret_keys) == 1
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *("", ",", "hunter2-hunter2", "/nowhere/hunter2", f"{KEY},hunter2"),
+        *(KEY[:63], KEY + "0", f"{KEY} {OLDER_KEY}", f"{KEY},{KEY}", "a" * 64, "ab" * 32),
+    ],
+    ids=lambda given: given[:12] + str(len(given)),
+)
+def test_secret_keys_that_are_none_stop_the_start_and_are_not_repeated(given: str) -> None:
+    with pytest.raises(SettingsError, match="REGISTRY_SECRET_KEYS") as refused:
+        load({**PRODUCTION, "REGISTRY_SECRET_KEYS": given})
+    assert not {"hunter2", KEY[:16]} & set(re.split(r"[\s,/-]", str(refused.value)))
+
+
+def test_the_public_address_has_no_path_and_is_no_foreign_issuer() -> None:
+    for right in ("https://registry.example", "https://registry.example:8443", "http://127.0.0.1:8000"):
+        assert load({**PRODUCTION, "REGISTRY_PUBLIC_URL": right}).public_url == right
+    assert load(PRODUCTION).public_url == ""
+    assert load({**DEMO, "PORT": "8123"}).public_url == "http://127.0.0.1:8123"
+    for wrong in (
+        "registry.example", "http://registry.example", "https://registry.example/", "https://registry.example/api",
+        "https://Registry.example", "https://u:p@registry.example", "https://registry.example?x", "https://",
+        "https://registry.example\n", "ftp://127.0.0.1",
+    ):  # fmt: skip
+        with pytest.raises(SettingsError, match="REGISTRY_PUBLIC_URL"):
+            load({**PRODUCTION, "REGISTRY_PUBLIC_URL": wrong})
+    with pytest.raises(SettingsError, match="own issuer"):
+        load({**PRODUCTION, "REGISTRY_PUBLIC_URL": "https://login.county.example"})
 
 
 @pytest.mark.parametrize(

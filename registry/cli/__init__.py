@@ -217,6 +217,23 @@ def revoke(kind: str, issuer: str, value: str, agency: UUID, reason: str) -> Non
     revoking.revoke(kind, issuer, value, agency, reason)
 
 
+@main.command()
+@click.argument("issuer")
+@click.argument("subject")
+@click.option("--agency", type=click.UUID, required=True, help="The agency for which it is restored.")
+@click.option("--reason", required=True, help="Why, in a sentence that the agency will read.")
+def restore(issuer: str, subject: str, agency: UUID, reason: str) -> None:
+    """Take SUBJECT of ISSUER again for an agency, suspended or inactive; a running service follows within a second.
+
+    \b
+    Example:
+      registry restore https://login.county.example/realms/county 690222be --agency ID --reason "Is back."
+    """
+    from registry.cli import revoking
+
+    revoking.restore(issuer, subject, agency, reason)
+
+
 class _Later(click.Group):
     """A group whose commands stand in a module of their own (`COMMANDS`), which takes a while to load."""
 

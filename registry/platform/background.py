@@ -7,6 +7,7 @@ transactions, and stop before the engines close.
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -24,6 +25,18 @@ class Task(Struct, kw_only=True, frozen=True):
     run: Callable[[], Awaitable[None]]
 
 
+class TaskState(Struct, kw_only=True):
+    """How a task does; `late_seconds` is above 0 when its last success is more than five intervals ago."""
+
+    name: str
+    interval_seconds: float
+    since_success_seconds: float
+    late_seconds: float
+    done: int
+    failed: int
+    last_run_seconds: float
+
+
 class Background:
     """Runs tasks until it is stopped, and measures their delay."""
 
@@ -31,6 +44,9 @@ class Background:
         self._tasks = tasks
         self._running: list[asyncio.Task[None]] = []
         self._last_success: dict[str, float] = {}
+        self._done: Counter[str] = Counter()
+        self._failed: Counter[str] = Counter()
+        self._took: dict[str, float] = {}
 
     def start(self) -> None:
         """Start all tasks. Each runs immediately and then after every interval."""
@@ -48,20 +64,37 @@ class Background:
         await asyncio.gather(*self._running, return_exceptions=True)
         self._running.clear()
 
+    def states(self) -> list[TaskState]:
+        """How each task does."""
+        now = time.monotonic()
+        return [
+            TaskState(
+                name=task.name,
+                interval_seconds=task.interval_seconds,
+                since_success_seconds=(since := now - self._last_success.get(task.name, now)),
+                late_seconds=max(since - task.interval_seconds * _STALE_AFTER_INTERVALS, 0.0),
+                done=self._done[task.name],
+                failed=self._failed[task.name],
+                last_run_seconds=self._took.get(task.name, 0.0),
+            )
+            for task in self._tasks
+        ]
+
     def lags(self) -> dict[str, str]:
         """For each task, `ok` or its delay."""
-        now = time.monotonic()
-        late = {
-            task.name: now - self._last_success.get(task.name, now) - task.interval_seconds * _STALE_AFTER_INTERVALS
-            for task in self._tasks
+        return {
+            task.name: f"late by {task.late_seconds:.0f} s" if task.late_seconds else "ok" for task in self.states()
         }
-        return {name: "ok" if seconds <= 0 else f"late by {seconds:.0f} s" for name, seconds in late.items()}
 
     async def _repeat(self, task: Task) -> None:
         while True:
+            began = time.monotonic()
             try:
                 await task.run()
                 self._last_success[task.name] = time.monotonic()
+                self._done[task.name] += 1
             except Exception as error:  # noqa: BLE001  # one failed run must not end the task; readiness shows the lag
+                self._failed[task.name] += 1
                 _log.warning("background task failed", task=task.name, error=type(error).__name__)
+            self._took[task.name] = time.monotonic() - began
             await asyncio.sleep(task.interval_seconds)

@@ -117,6 +117,9 @@ class Description(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True,
         Annotated[list[Algorithm], Meta(min_length=1, max_length=5)] | None, Meta(description="What it signs with.")
     ] = None
     longest_life_seconds: Annotated[Seconds | None, Meta(description="How long a token of it may be valid.")] = None
+    keep_names: Annotated[
+        bool, Meta(description="Whether people's names are kept, for the administrators of their own agency.")
+    ] = False
     claims: ClaimMap = ClaimMap()
 
 
@@ -151,6 +154,7 @@ class Issuer(Struct, kw_only=True, frozen=True):
     types: tuple[str, ...] = ("at+jwt",)
     algorithms: tuple[str, ...] = ALGORITHMS
     longest_life_seconds: int = 3600
+    keep_names: bool = False
     claims: Claims = Claims()
 
     @property
@@ -234,6 +238,7 @@ def described(given: Description, agencies: tuple[str, ...] = (), values: Mappin
         values=values or {},
         keys=given.keys,
         jwks_url=given.jwks_url,
+        keep_names=given.keep_names,
         longest_life_seconds=given.longest_life_seconds or preset.longest_life_seconds,
         claims=msgspec.structs.replace(preset.claims, **claims),
         **{name: tuple(value) for name, value in changed.items() if value is not None},

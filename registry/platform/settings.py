@@ -4,7 +4,9 @@ An unknown `REGISTRY_…` name is refused rather than ignored: a misspelt settin
 unprotected. Names beginning with `REGISTRY_TEST_` belong to the test suite.
 """
 
+import hashlib
 import os
+import re
 from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -14,10 +16,13 @@ import msgspec
 from msgspec import Struct
 
 import registry
-from registry.platform.issuers import Description, Issuer, agency_ids, described
+from registry.platform.encryption import KEY_BYTES
+from registry.platform.issuers import Description, Issuer, agency_ids, described, is_secure
 
 PREFIX = "REGISTRY_"
 SMALLEST_SECRET = 32
+_KEY = re.compile(rf"[0-9a-fA-F]{{{2 * KEY_BYTES}}}")
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
 
 class SettingsError(Exception):
@@ -44,6 +49,8 @@ class Settings(Struct, kw_only=True, frozen=True):
     issuers: tuple[Issuer, ...] = ()
     audience: str = "registry"
     ledger_key: bytes = b""
+    secret_keys: tuple[bytes, ...] = ()
+    public_url: str = ""
     allowed_hosts: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
     policies_dir: Path = Path("policies")
@@ -64,6 +71,7 @@ class Settings(Struct, kw_only=True, frozen=True):
     database_pool: int = 10
     database_pooler: bool = False
     clock_skew_seconds: int = 30
+    principal_idle_days: int = 90
 
 
 _WHOLE = {
@@ -75,6 +83,7 @@ _WHOLE = {
     "MAX_BODY_BYTES": (1024, 26_214_400),
     "MAX_UPLOAD_BYTES": (1024, 268_435_456),
     "CLOCK_SKEW_SECONDS": (0, 300),
+    "PRINCIPAL_IDLE_DAYS": (0, 3_650),
 }
 _DECIMAL = {"WRITE_WAIT_SECONDS": (0.05, 60.0), "BODY_SECONDS": (0.1, 600.0)}
 _TEXT = {
@@ -88,6 +97,8 @@ _TEXT = {
     "ISSUERS",
     "AUDIENCE",
     "LEDGER_KEY",
+    "SECRET_KEYS",
+    "PUBLIC_URL",
     "ALLOWED_HOSTS",
     "TRUSTED_PROXIES",
     "POLICIES_DIR",
@@ -121,6 +132,11 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     host = env.get("HOST", "127.0.0.1")
     if demo:
         _refuse_open_demo(host, allows, has_issuers="ISSUERS" in given)
+    port = _whole("PORT", env.get("PORT", "8000"), (0, 65535))
+    public_url = _public_url(given.get("PUBLIC_URL", f"http://127.0.0.1:{port}" if demo else ""))
+    issuers = _issuers(given.get("ISSUERS"), demo=demo)
+    if public_url in {each.issuer for each in issuers}:
+        raise SettingsError(f"{PREFIX}ISSUERS names {PREFIX}PUBLIC_URL, which is the registry's own issuer.")
     return Settings(
         demo_allows=allows,
         database_url=_database_url(given.get("DATABASE_URL", f"sqlite:///{file}")),
@@ -129,15 +145,17 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         database_pooler=_flag("DATABASE_POOLER", given.get("DATABASE_POOLER", "0")),
         recognise_text=_flag("RECOGNISE_TEXT", given.get("RECOGNISE_TEXT", "0")),
         demo=demo,
-        issuers=_issuers(given.get("ISSUERS"), demo=demo),
+        issuers=issuers,
         audience=given.get("AUDIENCE", "registry"),
         ledger_key=_secret(given.get("LEDGER_KEY"), demo=demo),
+        secret_keys=_secret_keys(given.get("SECRET_KEYS"), demo=demo),
+        public_url=public_url,
         allowed_hosts=tuple(host.lower() for host in _names(given.get("ALLOWED_HOSTS", ""))),
         trusted_proxies=_networks(_names(given.get("TRUSTED_PROXIES", ""))),
         policies_dir=Path(given.get("POLICIES_DIR", Path(registry.__file__).parents[1] / "policies")),
         rules_on=_names(given.get("RULES_ON", "")),
         host=host,
-        port=_whole("PORT", env.get("PORT", "8000"), (0, 65535)),
+        port=port,
         log_level=level,  # type: ignore[arg-type]  # one of the four, checked above
         **{n.lower(): _whole(PREFIX + n, given[n], bounds) for n, bounds in _WHOLE.items() if n in given},
         **{n.lower(): _decimal(PREFIX + n, given[n], bounds) for n, bounds in _DECIMAL.items() if n in given},  # type: ignore[arg-type]  # decimal fields all
@@ -228,6 +246,36 @@ def _secret(value: str | None, *, demo: bool) -> bytes:
     if len(value) < SMALLEST_SECRET or len(set(value)) < 8:
         raise SettingsError(f"{PREFIX}LEDGER_KEY is too weak: at least {SMALLEST_SECRET} random characters.")
     return value.encode()
+
+
+def _secret_keys(value: str | None, *, demo: bool) -> tuple[bytes, ...]:
+    """The keys, or those of a file with one on each line. What is refused is not repeated: it may be a secret."""
+    if value is None:
+        return (hashlib.sha256(b"demonstration only, no secret at all").digest(),) if demo else ()
+    listed = _names(value)
+    if not all(_KEY.fullmatch(each) for each in listed):
+        try:
+            listed = tuple(Path(value).read_text(encoding="ascii").split())
+        except (OSError, ValueError):
+            listed = ()
+    if not listed or not all(_KEY.fullmatch(each) for each in listed):
+        raise SettingsError(
+            f"{PREFIX}SECRET_KEYS is one key or several, separated by commas, or a file with one on each line; each of "
+            f"{2 * KEY_BYTES} hexadecimal digits, as `openssl rand -hex {KEY_BYTES}` makes one."
+        )
+    keys = tuple(bytes.fromhex(each) for each in listed)
+    if len(set(keys)) != len(keys) or any(len(set(key)) < 8 for key in keys):
+        raise SettingsError(f"{PREFIX}SECRET_KEYS has a key twice, or one that is not random.")
+    return keys
+
+
+def _public_url(value: str) -> str:
+    """The address without a path: what follows from it, such as the token endpoint, is the registry's own to say."""
+    if value and not (_ORIGIN.fullmatch(value) and is_secure(value)):
+        raise SettingsError(
+            f"{PREFIX}PUBLIC_URL is https:// and a host in lower case, with a port or without, and nothing behind."
+        )
+    return value
 
 
 def _issuers(value: str | None, *, demo: bool) -> tuple[Issuer, ...]:

@@ -15,6 +15,7 @@ import msgspec
 from registry.platform.kernel.intervals import Interval, earliest
 
 CONTEST_PERIOD = timedelta(days=14)
+NO_PART = "Your agency is not bound by this agreement, so it has no part in this."
 
 
 class ReportedKind(StrEnum):
@@ -102,6 +103,80 @@ class ProposalKind(StrEnum):
     NEWCOMERS = "newcomers"
     SUPERSESSION = "supersession"
     DEPARTURE = "departure"
+
+
+class ProposalStatus(StrEnum):
+    """Where a proposal stands; it is open while it may still come to nothing by somebody's silence or no."""
+
+    OPEN = "open"
+    AGREED = "agreed"
+    TAKEN_BACK = "taken_back"
+    CLOSED = "closed"
+
+
+class ClosedBecause(StrEnum):
+    """Why a proposal was closed without anybody's taking it back: there is nothing left to consent to."""
+
+    AGREEMENT_ENDED = "agreement_ended"
+    NEWCOMERS_JOINED = "newcomers_joined"
+    REPLACED = "replaced"
+
+
+def proposal_status(
+    *,
+    taken_back_at: datetime | None,
+    closed_because: str | None,
+    agreed_at: datetime | None,
+    given: Iterable[datetime | None],
+    now: datetime,
+) -> ProposalStatus:
+    """Where a proposal stands, of which `given` are the instants from which the consents of those asked count."""
+    if taken_back_at is not None:
+        return ProposalStatus.TAKEN_BACK if closed_because is None else ProposalStatus.CLOSED
+    return ProposalStatus.OPEN if is_open(agreed_at, given, now) else ProposalStatus.AGREED
+
+
+def is_open(agreed_at: datetime | None, given: Iterable[datetime | None], now: datetime) -> bool:
+    """Whether somebody's consent is outstanding, or only reported and not yet of effect."""
+    return agreed_at is None or any(at is not None and at > now for at in given)
+
+
+def consent_barred(*, awaited: bool, has_part: bool) -> str | None:
+    """Why a party cannot consent to a proposal; `awaited`: it is asked, and has not consented by itself."""
+    if not awaited:
+        return "Nothing in this proposal awaits your agency's consent."
+    return None if has_part else NO_PART
+
+
+def proposal_kept(*, is_over: bool, relied_on: bool, agreed_at: datetime | None, now: datetime) -> str | None:
+    """Why who made a proposal cannot take it back; `relied_on`: another has consented to it by itself."""
+    if is_over:
+        return "The proposal was taken back, or closed, already."
+    if relied_on or (agreed_at is not None and agreed_at <= now):
+        return "Others have consented to it, or its day has come: it cannot be taken back any more."
+    return None
+
+
+RECORDED_BY_YOURSELF = "You recorded this yourself: a second person has to vouch for it."
+NOTHING_TO_SIGN = "The text that it is about waits for no signature any more."
+_ANSWERED = "The report was answered, taken back or has had effect already."
+
+
+def second_barred(status: str) -> str | None:
+    """Why another operator cannot vouch for a report."""
+    return None if status == ReportStatus.UNSECONDED else f"The report is {status}: it waits for no second operator."
+
+
+def report_kept(status: str, *, is_settled: bool) -> str | None:
+    """Why the party cannot confirm a report any more, nor who made it take it back."""
+    return None if status in UNANSWERED and not is_settled else _ANSWERED
+
+
+def contest_barred(status: str, notified_at: datetime | None, now: datetime) -> str | None:
+    """Why the party cannot contest a report: it has said no already, or yes, or its time is over."""
+    late = status == ReportStatus.OPEN and notified_at is not None and notified_at + CONTEST_PERIOD <= now
+    contestable = (ReportStatus.UNSECONDED, ReportStatus.OPEN, ReportStatus.UNCONFIRMED)
+    return None if status in contestable and not late else _ANSWERED
 
 
 class EndingGround(StrEnum):

@@ -2,7 +2,14 @@
 
 import sqlalchemy as sa
 
-from registry.agreements.instruments.consent import EndingGround, ProposalKind, ReportedKind, ReportStatus, Unconfirmed
+from registry.agreements.instruments.consent import (
+    ClosedBecause,
+    EndingGround,
+    ProposalKind,
+    ReportedKind,
+    ReportStatus,
+    Unconfirmed,
+)
 from registry.agreements.instruments.signing_tables import signing_authority
 from registry.agreements.instruments.tables import agreement, agreement_version
 from registry.platform.database.types import Civil, Instant, Json, Uuid, one_of, table
@@ -26,8 +33,11 @@ agreement_proposal = table(
     sa.Column("successor_id", Uuid, sa.ForeignKey(agreement.c.id)),
     sa.Column("agreed_at", Instant),
     sa.Column("taken_back_at", Instant),
+    sa.Column("closed_because", sa.Text),
     one_of("kind", ProposalKind),
     one_of("ground", EndingGround),
+    one_of("closed_because", ClosedBecause),
+    sa.CheckConstraint("closed_because IS NULL OR taken_back_at IS NOT NULL", name="closed"),
     sa.CheckConstraint("(kind = 'end') = (ground IS NOT NULL)", name="ending"),
     sa.CheckConstraint("(kind = 'supersession') = (successor_id IS NOT NULL)", name="successor"),
     sa.Index("ix_agreement_proposal_agreement_id", "agreement_id"),
@@ -36,7 +46,8 @@ agreement_proposal = table(
 """What takes effect once each of the parties asked has consented or left; `agreed_at` is derived from that.
 
 `otherwise_at`: when a departure of the past, or a right used on one, counts as long as they have not: as a notice given
-when it was confirmed, or recorded.
+when it was confirmed, or recorded. `taken_back_at`: when it came to nothing; `closed_because`: why, where nobody took
+it back.
 """
 
 agreement_consent = table(

@@ -279,11 +279,9 @@ def _lacking_approval(span: Interval, party: PartyHistory) -> Iterator[Interval]
 
 
 class ApprovalChange(msgspec.Struct, frozen=True, order=True):
-    """From when an approval is needed, or is needed no more."""
+    """A rule: from when an approval is needed, or is needed no more."""
 
     starts_at: datetime
-    # An approval that was obtained says that one is needed; what is said of the rule itself goes before.
-    by_rule: bool
     recorded_at: datetime
     needed: bool
 

@@ -210,9 +210,6 @@ def refuse(bar: str | None) -> None:
         raise WrongStatus(bar)
 
 
-NO_PART = "Your agency is not bound by this agreement, so it has no part in this."
-
-
 def has_left(leaves_at: datetime | None, released_at: datetime | None, at: datetime) -> bool:
     """Whether a party's notice has run out, or another text has released it."""
     return any(gone is not None and gone <= at for gone in (leaves_at, released_at))

@@ -119,6 +119,7 @@ class TokenIssuerPatch(Struct, kw_only=True, frozen=True, forbid_unknown_fields=
     types: Annotated[list[TokenType], Meta(min_length=1, max_length=5)] | None | UnsetType = UNSET
     algorithms: Annotated[list[Algorithm], Meta(min_length=1, max_length=5)] | None | UnsetType = UNSET
     longest_life_seconds: Seconds | None | UnsetType = UNSET
+    keep_names: bool | UnsetType = UNSET
     claims: ClaimMapPatch | None | UnsetType = UNSET
     enabled: bool | UnsetType = UNSET
     every_agency: bool | UnsetType = UNSET
@@ -146,7 +147,9 @@ class Me(Struct, kw_only=True, frozen=True):
 
     issuer: str
     subject: Annotated[str, Meta(description="Who it is, among those of the issuer.")]
-    name: Annotated[str | None, Meta(description="As the token says it; it is not stored.")]
+    name: Annotated[
+        str | None, Meta(description="As the token says it; it is kept only where the issuer has names kept.")
+    ]
     agency: AgencyReference
     roles: Annotated[list[Role], Meta(description="The roles that the registry knows among those of the token.")]
     scopes: Annotated[list[str], Meta(description="The token's scopes, those of others included.")]

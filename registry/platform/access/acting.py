@@ -1,4 +1,6 @@
-"""Whether the principal of a valid token may act now: its agency is active, and neither token nor subject is revoked.
+"""Whether the principal of a valid token may act now.
+
+Its agency is active, neither token nor person is revoked, and the person or service was seen not too long ago.
 
 Checked on every request and cached for at most one second, so a suspension or revocation takes effect in every process
 within a second.
@@ -7,14 +9,16 @@ within a second.
 import time
 from collections import OrderedDict
 from datetime import datetime
+from typing import TypeAlias
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from registry.platform.access.principals import Principal
-from registry.platform.access.tables import RevocationKind, acting_agency, revocation
+from registry.platform.access.sightings import idle_before
+from registry.platform.access.tables import RevocationKind, acting_agency, principal, revocation
 from registry.platform.database.handles import Read, Write
-from registry.platform.kernel.errors import Unauthenticated
+from registry.platform.kernel.errors import DomainError, Forbidden, Unauthenticated
 from registry.platform.kernel.ids import new_id
 
 REMEMBERED_SECONDS = 1.0
@@ -33,10 +37,18 @@ def _revoked(kind: RevocationKind, value: str) -> sa.Exists:
     )
 
 
+_IDLE_BEFORE = sa.bindparam("idle_before", type_=principal.c.last_seen_at.type)
 _MAY_ACT = sa.select(
     sa.exists().where(acting_agency.c.agency_id == _AGENCY),
     _revoked(RevocationKind.TOKEN, "jti"),
     _revoked(RevocationKind.PERSON, "subject"),
+    sa.exists().where(
+        principal.c.agency_id == _AGENCY,
+        principal.c.issuer == sa.bindparam("issuer"),
+        principal.c.subject == sa.bindparam("subject"),
+        principal.c.last_seen_at < _IDLE_BEFORE,
+        sa.or_(principal.c.restored_at.is_(None), principal.c.restored_at < _IDLE_BEFORE),
+    ),
 )
 _SAME = sa.select(revocation.c.id, revocation.c.version, revocation.c.lifted_at).where(
     revocation.c.kind == sa.bindparam("kind"),
@@ -50,41 +62,79 @@ _BY_ID = revocation.update().where(
 )
 
 
+_Refusal: TypeAlias = tuple[type[DomainError], str, str]
+# 401 is for what another token mends (RFC 6750, 3.1): a client that gets a new one at every 401 would do so for ever.
+AGENCY_NOT_ACTIVE: _Refusal = (
+    Forbidden,
+    "The agency that this token speaks for may not act in the registry now; its operator can tell why.",
+    "agency_not_active",
+)
+TOKEN_REVOKED: _Refusal = (Unauthenticated, "The bearer token has been revoked.", "invalid_token")
+
+
+PRINCIPAL_SUSPENDED: _Refusal = (
+    Forbidden,
+    "You are suspended for this agency, whatever token you bring. Your agency's administrator can tell why, and"
+    " restore you.",
+    "principal_suspended",
+)
+
+
+def _inactive(idle_days: int) -> _Refusal:
+    return (
+        Forbidden,
+        f"You have not used the registry for {idle_days} days, so your account is inactive. Your agency's"
+        " administrator, or the registry's operator, can restore it.",
+        "principal_inactive",
+    )
+
+
 class RevocationCache:
-    """Caches for one second whether a principal may act."""
+    """Caches for one second whether a principal may act. With `idle_days` 0 nobody becomes inactive."""
 
-    def __init__(self) -> None:
-        self._known: OrderedDict[tuple[UUID, str, str, str], tuple[float, str | None]] = OrderedDict()
+    def __init__(self, idle_days: int) -> None:
+        self._idle_days = idle_days
+        self._inactive = _inactive(idle_days)
+        self._known: OrderedDict[tuple[UUID, str, str, str], tuple[float, _Refusal | None]] = OrderedDict()
 
-    async def check(self, read: Read, principal: Principal) -> None:
-        """Raises Unauthenticated when the principal's agency is not active, or token or subject are revoked."""
-        key = (principal.agency_id, principal.issuer, principal.subject, principal.token_id)
+    async def check(self, read: Read, who: Principal, now: datetime) -> None:
+        """Raises Unauthenticated for a revoked token, for which another helps.
+
+        Raises Forbidden when the agency is not active, or the person or service is suspended or inactive.
+        """
+        key = (who.agency_id, who.issuer, who.subject, who.token_id)
         known = self._known.get(key)
         at = time.monotonic()
         if known is None or at - known[0] >= REMEMBERED_SECONDS:
-            known = (at, await self._ask(read, principal))
+            known = (at, await self._ask(read, who, now))
             self._known[key] = known
             self._known.move_to_end(key)
             if len(self._known) > _LIMIT:
                 self._known.popitem(last=False)
         if known[1] is not None:
-            raise Unauthenticated(known[1], "invalid_token")
+            error, detail, code = known[1]
+            raise error(detail, code)
 
-    async def _ask(self, read: Read, principal: Principal) -> str | None:
+    async def _ask(self, read: Read, who: Principal, now: datetime) -> _Refusal | None:
         row = await read.first(
             _MAY_ACT,
             {
-                "agency_id": principal.agency_id,
-                "issuer": principal.issuer,
-                "jti": principal.token_id,
-                "subject": principal.subject,
+                "agency_id": who.agency_id,
+                "issuer": who.issuer,
+                "jti": who.token_id,
+                "subject": who.subject,
+                "idle_before": idle_before(now, self._idle_days),
             },
         )
         assert row is not None
-        acting, token_revoked, subject_revoked = tuple(row)
+        acting, token_revoked, suspended, inactive = tuple(row)
         if not acting:
-            return "The agency this token speaks for may not act in the registry now."
-        return "The bearer token has been revoked." if token_revoked or subject_revoked else None
+            return AGENCY_NOT_ACTIVE
+        if token_revoked:
+            return TOKEN_REVOKED
+        if suspended:
+            return PRINCIPAL_SUSPENDED
+        return self._inactive if inactive else None
 
 
 async def allow_acting(write: Write, agency_id: UUID) -> None:

@@ -18,6 +18,7 @@ from registry.platform.access.permissions import Action, in_scope, may_ever
 from registry.platform.access.principals import Caller, Principal
 from registry.platform.access.rates import RateLimits
 from registry.platform.access.refusals import Reason, TokenRefused
+from registry.platform.access.sightings import Sightings
 from registry.platform.access.tokens import TokenVerifier
 from registry.platform.database.connect import Database
 from registry.platform.http.asgi import Scope
@@ -39,6 +40,8 @@ class Authentication(ASGIMiddleware):
         *,
         denials: Denials,
         rates: RateLimits,
+        sightings: Sightings,
+        idle_days: int,
         max_body_bytes: int,
         max_upload_bytes: int,
     ) -> None:
@@ -46,7 +49,8 @@ class Authentication(ASGIMiddleware):
         self._denials = denials
         self._rates = rates
         self._verifier = verifier
-        self._revocations = RevocationCache()
+        self._sightings = sightings
+        self._revocations = RevocationCache(idle_days)
         self._max_body_bytes = max_body_bytes
         self._max_upload_bytes = max_upload_bytes
 
@@ -56,8 +60,9 @@ class Authentication(ASGIMiddleware):
             scope["registry.now"] = now
             if not scope["route_handler"].opt.get("public"):
                 principal = await self._authenticated(scope, now)
-                await self._revocations.check(self._database.read(), principal)
+                await self._revocations.check(self._database.read(), principal, now)
                 scope["user"] = principal
+                self._sightings.note(principal, now)
                 self._count(scope, principal, now)
             self._refuse_large(scope)
             refuse_other_media(scope)

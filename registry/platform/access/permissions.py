@@ -28,6 +28,8 @@ class Action(StrEnum):
     AGENCIES_AUTHORISE = "agencies:authorise"  # record, delegate and revoke authority to sign for the own agency
     ISSUERS_MANAGE = "issuers:manage"  # say whose tokens are accepted, and for which agencies
     TOKENS_REVOKE = "tokens:revoke"  # refuse a token or a person of the own agency, or accept them again
+    PRINCIPALS_READ = "principals:read"  # see the people and services that have used the registry for the agency
+    PRINCIPALS_MANAGE = "principals:manage"  # suspend and restore them, purge a name
     TAXONOMY_READ = "taxonomy:read"  # look up categories, types, purposes, headings
     AGREEMENTS_READ = "agreements:read"  # see agreements the agency is party to, and public ones
     AGREEMENTS_CREATE = "agreements:create"  # draft an agreement, or record one that is signed on paper
@@ -89,6 +91,8 @@ PERMISSIONS: Mapping[Action, Mapping[Role, frozenset[Relation]]] = {
     Action.AGENCIES_AUTHORISE: _roles(["own"], _L, _AA),
     Action.ISSUERS_MANAGE: _roles(["anyone"], _RA),
     Action.TOKENS_REVOKE: _roles(["own"], _AA) | _roles(["anyone"], _RA),
+    Action.PRINCIPALS_READ: _roles(["own"], _AA) | _roles(["anyone"], _RA),
+    Action.PRINCIPALS_MANAGE: _roles(["own"], _AA) | _roles(["anyone"], _RA),
     Action.TAXONOMY_READ: EVERYBODY,
     Action.AGREEMENTS_READ: EVERYBODY,
     Action.AGREEMENTS_CREATE: _roles(["custodian"], _L, _S) | _roles(["anyone"], _RA),

@@ -24,7 +24,8 @@ class Role(StrEnum):
 class Principal(Struct, kw_only=True, frozen=True):
     """Who is calling: subject, agency, roles and scopes, as the token's issuer vouches for them.
 
-    `name` is what people call the person, where the token says it; it is never stored.
+    `name` is what people call the person, where the token says it. It is stored only with `name_kept`, which the
+    issuer's description says.
     """
 
     subject: str
@@ -34,6 +35,7 @@ class Principal(Struct, kw_only=True, frozen=True):
     token_id: str
     issuer: str
     name: str | None = None
+    name_kept: bool = False
 
     @property
     def person(self) -> str:

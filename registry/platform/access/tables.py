@@ -1,4 +1,4 @@
-"""Revoked tokens and subjects, the agencies that may act, and acts that one person may not do alone."""
+"""Revoked tokens and subjects, who was seen, the agencies that may act, and acts that one person may not do alone."""
 
 from enum import StrEnum
 
@@ -30,6 +30,28 @@ revocation = table(
     sa.UniqueConstraint("id"),
     sa.Index("ix_revocation_agency_id", "agency_id", "id"),
 )
+
+principal = table(
+    "principal",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agency_id", Uuid, nullable=False),
+    sa.Column("issuer", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("name", sa.Text),
+    sa.Column("roles", sa.Text, nullable=False),
+    sa.Column("first_seen_at", Instant, nullable=False),
+    sa.Column("last_seen_at", Instant, nullable=False),
+    sa.Column("restored_at", Instant),
+    sa.Column("name_purged_at", Instant),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.UniqueConstraint("agency_id", "issuer", "subject"),
+    sa.CheckConstraint("name IS NULL OR name_purged_at IS NULL", name="name"),
+    sa.Index("ix_principal_agency_id", "agency_id", "id"),
+)
+"""Who has used the registry, for which agency; written from `sightings`. `roles` are those of the token, by commas.
+
+A person or service counts as idle since it was last seen or restored, whichever is later.
+"""
 
 request_count = table(
     "request_count",

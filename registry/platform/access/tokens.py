@@ -227,6 +227,7 @@ class TokenVerifier:
             token_id=said.token_id,
             issuer=issuer.issuer,
             name=said.name,
+            name_kept=issuer.keep_names,
         )
 
     def _agency(self, said: Said, trusted: Trusted, now: datetime) -> UUID:

@@ -15,6 +15,7 @@ from sqlalchemy.sql.base import Executable
 from registry.platform.database.fast import Change, FastStatements, Selection
 from registry.platform.database.handles import Parameters, Read, Rows, Write
 from registry.platform.database.postgresql_pool import Connections, Lent
+from registry.platform.database.pressure import Pressure
 from registry.platform.database.violations import REFUSALS, is_demoted, translate, unreachable
 from registry.platform.kernel.errors import Busy
 from registry.platform.settings import SettingsError
@@ -229,6 +230,10 @@ class PostgresDatabase:
     def write(self) -> Write:
         """A new unit of work, which the caller must finish or abandon."""
         return PostgresWrite(self._writers, self._statements)
+
+    def pressure(self) -> list[Pressure]:
+        """What is in use of the connections for reading, and of those for changes."""
+        return [self._readers.pressure("read"), self._writers.pressure("write")]
 
     async def check(self) -> None:
         """Raises SettingsError when the settings of a session have no effect; Busy when no server answers."""

@@ -6,15 +6,18 @@ each connection, and the objects are used again.
 """
 
 import asyncio
+import time
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from registry.platform.database.postgresql_address import engine
+from registry.platform.database.pressure import Pressure
 from registry.platform.database.violations import REFUSALS, all_taken, is_demoted, translate
 
 
@@ -53,6 +56,43 @@ class Lent:
             await self._pool.give_back(self)
 
 
+class Places(asyncio.Semaphore):
+    """The places for connections; counts those taken and those who wait."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(most)
+        self.most = most
+        self.taken = 0
+        self.waiting = 0
+        self.waited_seconds = 0.0
+        self.refused = Counter({"database_busy": 0})
+
+    async def acquire(self) -> Literal[True]:
+        """Wait for a place."""
+        await super().acquire()
+        self.taken += 1
+        return True
+
+    async def acquire_within(self, seconds: float) -> None:
+        """Wait for a place. Raises TimeoutError when none is free in time."""
+        self.waiting += 1
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(seconds):
+                await self.acquire()
+        except TimeoutError:
+            self.refused["database_busy"] += 1
+            raise
+        finally:
+            self.waiting -= 1
+            self.waited_seconds += time.monotonic() - began
+
+    def release(self) -> None:
+        """Free a place."""
+        self.taken -= 1
+        super().release()
+
+
 class Connections:
     """At most `most` connections, opened on demand, each in autocommit; transactions are begun by the user.
 
@@ -69,10 +109,22 @@ class Connections:
         self._begin_reading = f"BEGIN READ ONLY{settings}"
         self.dialect = self._engine.dialect
         self._wait_seconds = wait_seconds
-        self._places = asyncio.Semaphore(most)
+        self._places = Places(most)
         self._idle: list[Lent] = []
         self._unfinished: set[asyncio.Task[None]] = set()
         self._closed = False
+
+    def pressure(self, way: Literal["read", "write"]) -> Pressure:
+        """How many connections are in use, and how many wait for one."""
+        places = self._places
+        return Pressure(
+            way=way,
+            most=places.most,
+            in_use=places.taken,
+            waiting=places.waiting,
+            waited_seconds=places.waited_seconds,
+            refused=places.refused,
+        )
 
     async def take(self) -> Lent:
         """A connection that is not known to be broken.
@@ -81,8 +133,7 @@ class Connections:
         """
         if self._places.locked():
             try:
-                async with asyncio.timeout(self._wait_seconds):
-                    await self._places.acquire()
+                await self._places.acquire_within(self._wait_seconds)
             except TimeoutError:
                 raise all_taken() from None
         else:
@@ -128,7 +179,7 @@ class Connections:
         """Put a connection into the pool whose first user was cancelled while it was being opened."""
         try:
             lent = await opening
-        except REFUSALS:
+        except Exception:  # noqa: BLE001  # whatever it was, nobody waits for it any more, and its place is free
             self._places.release()
         else:
             await self.give_back(lent)

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from registry.platform.database.connect import Database, unit_of_work
 from registry.platform.database.installation import installation
-from registry.platform.database.trouble import Trouble
+from registry.platform.database.trouble import Trouble, TroubleKind
 from registry.platform.kernel.errors import Busy, Damaged
 from registry.platform.kernel.time import utc_now
 
@@ -53,7 +53,7 @@ class WriteProbe:
         except Damaged:
             return "damaged: the log says where"
         except Exception as error:  # noqa: BLE001  # whatever it is, nothing can be stored, and the check says so
-            self._trouble.meet("nothing can be stored", error)
+            self._trouble.meet(TroubleKind.NOT_STORED, "nothing can be stored", error)
             return type(error).__name__
         self._trouble.over()
         return "ok"

@@ -6,21 +6,26 @@ process, and `COMMIT`, which waits for the disk, run in a thread. WAL with `sync
 survives a power cut.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.sql.base import Executable
 
 from registry.platform.database.fast import FastStatements, Selection
 from registry.platform.database.handles import Read, Rows, Write
+from registry.platform.database.pressure import Pressure
 from registry.platform.database.sqlite_driver import check_version, prepare, sqlite_module
 from registry.platform.database.sqlite_writer import SqliteWrite, SqliteWriter
 from registry.platform.database.violations import REFUSALS, translate
+
+_SLOW_READERS = 2
 
 
 class SqliteRead(Read):
@@ -33,6 +38,8 @@ class SqliteRead(Read):
         self._slow = slow
         self._statements = statements
         self._driver: Any = kept.connection.driver_connection
+        self.slow_now = 0
+        self.slow_refused = Counter({"database_busy": 0})
 
     async def fast(self, statement: Selection, parameters: Mapping[str, object] | None = None) -> Rows:
         select = self._statements.select(statement)
@@ -49,11 +56,16 @@ class SqliteRead(Read):
             raise (translate(error) or error) from error
 
     async def all_slowly(self, statement: Executable, parameters: Mapping[str, object] | None = None) -> Rows:
+        self.slow_now += 1
         try:
             async with self._slow.connect() as connection:
                 return await connection.run_sync(lambda c: c.execute(statement, parameters).all())
         except REFUSALS as error:
+            if isinstance(error, PoolTimeout):
+                self.slow_refused["database_busy"] += 1
             raise (translate(error) or error) from error
+        finally:
+            self.slow_now -= 1
 
 
 class SqliteDatabase:
@@ -79,7 +91,7 @@ class SqliteDatabase:
         self._slow = create_async_engine(
             url.replace("sqlite:", "sqlite+aiosqlite:", 1),
             isolation_level="AUTOCOMMIT",
-            pool_size=2,
+            pool_size=_SLOW_READERS,
             max_overflow=0,
             pool_timeout=wait_seconds,
             hide_parameters=True,
@@ -87,7 +99,7 @@ class SqliteDatabase:
         prepare(self._slow.sync_engine, query_only=True, busy_ms=1000)
         self._writer = SqliteWriter(url, queue=queue, wait_seconds=wait_seconds)
         self._kept: Connection | None = None
-        self._read: Read | None = None
+        self._read: SqliteRead | None = None
 
     def read(self) -> Read:
         """A read-only handle."""
@@ -99,6 +111,18 @@ class SqliteDatabase:
     def write(self) -> Write:
         """A new unit of work, which the caller must finish or abandon."""
         return SqliteWrite(self._writer)
+
+    def pressure(self) -> list[Pressure]:
+        """What is in use: of the readers those for slow queries, since indexed reads wait for nothing."""
+        now = self._read.slow_now if self._read is not None else 0
+        reading = Pressure(
+            way="read",
+            most=_SLOW_READERS,
+            in_use=min(now, _SLOW_READERS),
+            waiting=max(now - _SLOW_READERS, 0),
+            refused=self._read.slow_refused if self._read is not None else Counter(),
+        )
+        return [reading, self._writer.pressure]
 
     async def close(self) -> None:
         """Wait for pending commits, then close the file."""

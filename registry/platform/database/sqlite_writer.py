@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -13,6 +13,7 @@ from sqlalchemy.sql.base import Executable
 
 from registry.platform.database.fast import Change, FastStatements, Selection
 from registry.platform.database.handles import Parameters, Rows, Write
+from registry.platform.database.pressure import Pressure
 from registry.platform.database.sqlite_driver import sqlite_module, writing_engine
 from registry.platform.database.violations import translate
 from registry.platform.kernel.errors import Busy
@@ -40,8 +41,23 @@ class SqliteWriter:
         self._group: asyncio.Future[None] | None = None
         self._in_group = 0
         self._endings: set[asyncio.Future[None]] = set()
+        self._waited_seconds = 0.0
+        self._refused = Counter({"write_queue_full": 0, "write_wait_over": 0})
 
     GROUP_LIMIT = 64
+
+    @property
+    def pressure(self) -> Pressure:
+        """Whether it writes, and how many wait for their turn."""
+        return Pressure(
+            way="write",
+            most=1,
+            in_use=int(self._held),
+            waiting=len(self._waiting),
+            waiting_most=self._queue,
+            waited_seconds=self._waited_seconds,
+            refused=self._refused,
+        )
 
     @property
     def driver(self) -> Any:
@@ -85,9 +101,11 @@ class SqliteWriter:
             self._held = True
             return
         if len(self._waiting) >= self._queue:
+            self._refused["write_queue_full"] += 1
             raise Busy("Too many changes are waiting; nothing was done. Try again.", "write_queue_full")
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
+        began = time.monotonic()
         try:
             await asyncio.wait([turn], timeout=self._wait)
         except asyncio.CancelledError:
@@ -96,8 +114,11 @@ class SqliteWriter:
             else:
                 self._waiting.remove(turn)
             raise
+        finally:
+            self._waited_seconds += time.monotonic() - began
         if not turn.done():
             self._waiting.remove(turn)
+            self._refused["write_wait_over"] += 1
             raise Busy("Other changes took too long; nothing was done. Try again.", "write_wait_over")
 
     async def _open_group(self, seconds: float) -> None:

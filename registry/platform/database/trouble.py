@@ -5,6 +5,8 @@ another, or when the last one was a while ago.
 """
 
 import time
+from collections import Counter
+from enum import StrEnum
 
 import structlog
 
@@ -13,15 +15,28 @@ _LONGEST = 300
 _log = structlog.get_logger("registry.platform.database")
 
 
+class TroubleKind(StrEnum):
+    """What is wrong with the database."""
+
+    OUT_OF_REACH = "out_of_reach"
+    NOT_STORED = "not_stored"
+    DAMAGED = "damaged"
+
+
 class Trouble:
     """The troubles of this process's database."""
 
     def __init__(self) -> None:
         self._met: dict[str, float] = {}
         self.damage: str | None = None
+        self.times: Counter[TroubleKind] = Counter()
 
-    def meet(self, event: str, cause: object) -> None:
-        """Note a cause, and log it unless that has just been done. Only its first line, in which no row is quoted."""
+    def meet(self, kind: TroubleKind, event: str, cause: object) -> None:
+        """Count a trouble, and log its cause unless that has just been done.
+
+        Only the first line of the cause is logged, in which no row is quoted.
+        """
+        self.times[kind] += 1
         words = f"{type(cause).__name__}: {str(cause).partition(chr(10))[0][:_LONGEST]}"
         now = time.monotonic()
         known, self._met[words] = self._met.get(words), now
@@ -30,7 +45,9 @@ class Trouble:
 
     def damaged(self, cause: object) -> None:
         """Note that stored pages cannot be read. That stays so until somebody has repaired it and starts again."""
-        self.meet("the database is damaged: stop the service, and restore a backup or repair it", cause)
+        self.meet(
+            TroubleKind.DAMAGED, "the database is damaged: stop the service, and restore a backup or repair it", cause
+        )
         self.damage = str(cause).partition("\n")[0][:_LONGEST]
 
     def over(self) -> None:

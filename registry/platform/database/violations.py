@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from registry.platform.database.sqlite_driver import sqlite_module
-from registry.platform.database.trouble import trouble
+from registry.platform.database.trouble import TroubleKind, trouble
 from registry.platform.database.types import metadata
 from registry.platform.kernel.errors import Busy, Conflict, Damaged, DomainError
 
@@ -93,7 +93,7 @@ def waited_for_lock(refusal: Busy) -> bool:
 
 def unreachable(cause: BaseException) -> Busy:
     """The error for a database that does not answer or cannot store; the log gets the cause."""
-    trouble.meet("the database is out of reach, or cannot store more", cause)
+    trouble.meet(TroubleKind.OUT_OF_REACH, "the database is out of reach, or cannot store more", cause)
     return Busy("The database is out of reach, or cannot store more; nothing was done.", "database_failed")
 
 

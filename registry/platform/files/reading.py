@@ -43,6 +43,14 @@ class Reading(Struct, kw_only=True, frozen=True):
     remarks: list[FileRemark]
 
 
+class ReaderPlaces(Struct, kw_only=True, frozen=True):
+    """How many files may be read at once, are being read, and wait for that."""
+
+    most: int
+    in_use: int
+    waiting: int
+
+
 def find_recogniser() -> str:
     """The path of the program that recognises text; empty where it is not installed."""
     return shutil.which("tesseract") or ""
@@ -57,9 +65,20 @@ class FileReader:
 
     def __init__(self, *, seconds: int = READING_SECONDS, at_once: int = 2, recogniser: str = "") -> None:
         self._seconds = seconds
+        self._at_once = at_once
+        self._inside = 0
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="file-reader")
         self._recogniser = recogniser
         self._recognising = ThreadPoolExecutor(1, thread_name_prefix="text-recognition")
+
+    @property
+    def places(self) -> ReaderPlaces:
+        """How busy it is now."""
+        return ReaderPlaces(
+            most=self._at_once,
+            in_use=min(self._inside, self._at_once),
+            waiting=max(self._inside - self._at_once, 0),
+        )
 
     async def kind(self, path: Path, media_type: str) -> str:
         """The media type to parse the file as: the declared one or, for `ANY`, the one that its first bytes indicate.
@@ -71,7 +90,11 @@ class FileReader:
     async def read(self, path: Path, media_type: str) -> Reading:
         """Parse the file. Raises Refused when it is not of this `media_type`, or cannot be read."""
         loop = asyncio.get_running_loop()
-        messages = await loop.run_in_executor(self._threads, self._read, path, media_type)
+        self._inside += 1
+        try:
+            messages = await loop.run_in_executor(self._threads, self._read, path, media_type)
+        finally:
+            self._inside -= 1
         if not self._recogniser or not any(line.code == Missing.PICTURE.value for line in messages):
             return _result_of(messages)
         recognised = await loop.run_in_executor(

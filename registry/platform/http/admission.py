@@ -34,6 +34,11 @@ class Admission:
         self._sample: list[float] = []
         self._had_to_wait = False
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for their turn."""
+        return len(self._waiting)
+
     async def enter(self) -> float:
         """Wait for one's turn; the instant at which it came, for `leave`. Raises Busy when it does not come in time."""
         if self.running < self.limit and not self._waiting:

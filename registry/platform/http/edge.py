@@ -17,10 +17,10 @@ from uuid import UUID
 import structlog
 from litestar import Litestar
 from litestar.types.internal_types import PathParameterDefinition
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from registry.platform.http.admission import Admission
 from registry.platform.http.asgi import AsgiApp, Message, Receive, Scope, Send
+from registry.platform.http.metrics import Metrics, RefusedBy
 from registry.platform.http.problems import (
     MethodNotAllowed,
     ProblemAnswer,
@@ -49,45 +49,6 @@ STOPPING_SECONDS = 3.0
 REFUSED_AFTER_SECONDS = 0.1
 _EXEMPT = frozenset({"/health/live", "/health/ready", "/metrics"})
 _log = structlog.get_logger("registry.platform.access")
-
-
-class Metrics:
-    """The service's metrics for Prometheus, in one Prometheus registry per application."""
-
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self.requests = Counter(
-            "registry_requests_total", "Requests answered.", ["method", "route", "status"], registry=self.registry
-        )
-        self.seconds = Histogram(
-            "registry_request_seconds",
-            "Time to answer.",
-            ["method", "route"],
-            registry=self.registry,
-            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
-        )
-        self.in_flight = Gauge("registry_requests_in_flight", "Requests being answered.", registry=self.registry)
-        self.tokens_refused = Counter(
-            "registry_tokens_refused_total", "Bearer tokens refused.", ["reason"], registry=self.registry
-        )
-        self._counted: dict[tuple[str, str, int], Counter] = {}
-        self._timed: dict[tuple[str, str], Histogram] = {}
-        self.refused = Counter(
-            "registry_requests_refused_total", "Requests refused at the concurrency limit.", registry=self.registry
-        )
-
-    def count(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count one answered request.
-
-        The labelled counters are cached, because looking them up costs more than counting.
-        """
-        counted, timed = (method, route, status), (method, route)
-        if counted not in self._counted:
-            self._counted[counted] = self.requests.labels(method, route, str(status))
-        if timed not in self._timed:
-            self._timed[timed] = self.seconds.labels(method, route)
-        self._counted[counted].inc()
-        self._timed[timed].observe(seconds)
 
 
 def _component(part: str | PathParameterDefinition) -> str:
@@ -141,7 +102,7 @@ class Edge:
         self._settings = settings
         self._routes = Routes(app)
         self._in_flight = 0
-        self._reading = Admission(settings.max_in_flight)
+        self.reading = Admission(settings.max_in_flight)
         self._bodies = _Bodies()
         self._proxies = tuple(ip_network(proxy) for proxy in settings.trusted_proxies)
 
@@ -161,7 +122,6 @@ class Edge:
         try:
             await self._admit(exchange, exempt=exempt)
         except Busy as refusal:
-            self.metrics.refused.inc()
             await exchange.refuse(refusal)
             await exchange.end()
             return
@@ -181,10 +141,15 @@ class Edge:
         if exempt:
             return
         if exchange.scope["method"] in ("GET", "HEAD", "OPTIONS"):
-            since = await self._reading.enter()
-            exchange.on_computed = partial(self._reading.leave, since)
+            try:
+                since = await self.reading.enter()
+            except Busy:
+                self.metrics.refused.labels(RefusedBy.READS).inc()
+                raise
+            exchange.on_computed = partial(self.reading.leave, since)
         if self._in_flight >= self._settings.max_in_flight:
             exchange.computed()
+            self.metrics.refused.labels(RefusedBy.MAX_IN_FLIGHT).inc()
             await asyncio.sleep(REFUSED_AFTER_SECONDS)
             raise Busy("The service is at its limit; try again in a moment.", "overloaded")
 
@@ -259,9 +224,19 @@ class Edge:
             route=route,
             status=exchange.status,
             ms=round(seconds * 1000, 1),
+            ids=_ids(scope),
             agency=str(principal.agency_id) if principal is not None else None,
+            issuer=principal.issuer if principal is not None else None,
+            subject=principal.subject if principal is not None else None,
+            token_id=principal.token_id if principal is not None else None,
             client=(scope.get("client") or ("", 0))[0],
         )
+
+
+def _ids(scope: Scope) -> dict[str, UUID | int]:
+    """What the request is about: the ids and numbers in its path. Other parts of a path may be secrets."""
+    found = scope.get("path_params") or {}
+    return {name: value for name, value in found.items() if isinstance(value, UUID | int)}
 
 
 def _trace_id(scope: Scope) -> str:

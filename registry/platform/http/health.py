@@ -13,6 +13,8 @@ from registry.platform.database.migrate import current_revision, newest_revision
 from registry.platform.database.probe import WriteProbe
 from registry.platform.kernel.errors import Busy, Damaged
 
+OK = "ok"
+
 
 class IssuerStatus(StrEnum):
     """How it stands with the keys of a token issuer."""
@@ -80,14 +82,28 @@ async def readiness(
 
     Otherwise with the checks that failed. Trouble with the keys of one issuer among several is told, and no more.
     """
+    checks = await find_checks(database, probe, background, issuers)
+    return Health(
+        status="ready" if all(found == OK for found in checks.values()) else "not_ready",
+        checks=checks,
+        text_recognition=text_recognition,
+        pdf_printing=pdf_printing,
+        issuers=issuers,
+    )
+
+
+async def find_checks(
+    database: Database, probe: WriteProbe, background: dict[str, str], issuers: Sequence[IssuerHealth]
+) -> dict[str, str]:
+    """What has to be well for the service to be ready: each check's name with `ok`, or with what is wrong."""
     checks = dict(background)
     usable = not issuers or any(issuer.status is not IssuerStatus.NO_KEYS for issuer in issuers)
-    checks["issuers"] = "ok" if usable else "no keys of any issuer"
+    checks["issuers"] = OK if usable else "no keys of any issuer"
     try:
         await database.read().value(sa.select(sa.literal(1)))
-        checks["database"] = "ok"
+        checks["database"] = OK
         found, newest = await current_revision(database), newest_revision()
-        checks["schema"] = "ok" if found == newest else f"at {found}, needs {newest}: run `registry migrate`"
+        checks["schema"] = OK if found == newest else f"at {found}, needs {newest}: run `registry migrate`"
         if found == newest:
             checks["writes"] = await probe.ask()
     except Busy:
@@ -96,11 +112,4 @@ async def readiness(
         checks["database"] = "damaged: the log says where"
     except Exception as error:  # noqa: BLE001  # whatever it is, the service is not ready, and the check says so
         checks["database"] = type(error).__name__
-    ready = all(value == "ok" for value in checks.values())
-    return Health(
-        status="ready" if ready else "not_ready",
-        checks=checks,
-        text_recognition=text_recognition,
-        pdf_printing=pdf_printing,
-        issuers=issuers,
-    )
+    return checks

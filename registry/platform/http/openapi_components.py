@@ -18,6 +18,7 @@ PILLARS: dict[str, tuple[str, dict[str, str]]] = {
             "agencies": "Who takes part.",
             "issuers": "Whose tokens are accepted, and for which agencies.",
             "revocations": "Tokens and persons that are refused.",
+            "principals": "The people and services that have used the registry.",
             "taxonomy": "The words: categories with NIMS typing, purposes, provision headings.",
         },
     ),

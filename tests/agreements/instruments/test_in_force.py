@@ -190,11 +190,11 @@ async def test_a_proposal_is_taken_back_while_nobody_else_has_consented(service:
     path = f"{PATH}/{found['id']}/proposals/{proposed['proposals'][0]['id']}"
     assert_problem(await cast.requesting.legal.post(f"{path}/take-back", {"reason": "x"}), 403)
     gone = await cast.assisting.legal.done("POST", f"{path}/take-back", {"reason": "changed our mind"})
-    assert gone["proposals"] == []
+    assert [(each["status"], each["outstanding"]) for each in gone["proposals"]] == [("taken_back", [])]
     assert_problem(await cast.requesting.legal.post(f"{path}/consent"), 409, "wrong_status")
     again = await propose_end(cast.assisting, found)
-    path = f"{PATH}/{found['id']}/proposals/{again['proposals'][0]['id']}"
-    await consent(cast.requesting, found, again["proposals"][0])
+    path = f"{PATH}/{found['id']}/proposals/{again['proposals'][-1]['id']}"
+    await consent(cast.requesting, found, again["proposals"][-1])
     assert_problem(await cast.assisting.legal.post(f"{path}/take-back", {"reason": "x"}), 409, "wrong_status")
     assert_problem(await cast.requesting.legal.post(f"{path}/consent"), 409, "wrong_status")
 

@@ -148,7 +148,7 @@ class Known(Struct, kw_only=True):
     ratify_through: date | None = None
     signed: dict[int, dict[int, datetime]] = {}
     leaves: dict[int, datetime] = {}
-    needs_council: dict[int, list[tuple[datetime, bool, bool]]] = {}
+    needs_council: dict[int, list[tuple[datetime, bool]]] = {}
     council: dict[int, list[tuple[date, date | None]]] = {}
     paused: dict[int, list[list[datetime | None]]] = {}
     suspended: list[list[datetime | None]] = []
@@ -197,7 +197,7 @@ class Known(Struct, kw_only=True):
             signed = self.ratified.get(party)
             if signed is None or at < signed:
                 return False
-        said = [needed for since, _, needed in self.needs_council.get(party, []) if since <= at]
+        said = [needed for since, needed in self.needs_council.get(party, []) if since <= at]
         if not said or not said[-1]:
             return True
         return any(first <= today and (last is None or today <= last) for first, last in self.council.get(party, []))
@@ -389,20 +389,15 @@ class Play:
         if await self.do(governing_body.set_approval_rule, party, self.agreement_id, body, None) is not None:
             waits = days > 0 and party in self.known.joined
             since = self.midnight(self.today + timedelta(days=NOTICE_DAYS + 1)) if waits else self.now
-            self.say_council(party, since, days > 0, by_rule=True)
-
-    def say_council(self, party: int, since: datetime, needed: bool, *, by_rule: bool = False) -> None:
-        """The rule as it stands from then on; at one instant what is said of the rule outdoes an approval."""
-        said = self.known.needs_council.setdefault(party, [])
-        said.append((since, by_rule, needed))
-        said.sort(key=lambda each: each[:2])
+            said = self.known.needs_council.setdefault(party, [])
+            said.append((since, days > 0))
+            said.sort(key=lambda each: each[0])
 
     async def _approve(self, party: int, days: int) -> None:
         first = self.today - timedelta(days=max(0, -days))
         last = None if days == 0 else first + timedelta(days=abs(days))
         body = GoverningApproval(body="Council", approved_on=first, valid_to=last, evidence_sha256=EVIDENCE)
         if await self.do(governing_body.record_approval, party, self.agreement_id, body, None) is not None:
-            self.say_council(party, self.now, needed=True)
             self.known.council.setdefault(party, []).append((first, last))
 
     async def _amend(self, party: int, days: int) -> None:
@@ -458,7 +453,7 @@ class Play:
         first = self.moments[0].astimezone(self.known.zone).date()
         days = [self.midnight(first + timedelta(days=n)) for n in range(-4, 55, 3)]
         turns = [self.midnight(day + timedelta(days=n)) for day in self._days() for n in (0, 1, NOTICE_DAYS + 1)]
-        rules = [since for said in self.known.needs_council.values() for since, _, _ in said]
+        rules = [since for said in self.known.needs_council.values() for since, _ in said]
         for edge in sorted({*self.moments, *days, *turns, *rules}):
             yield from (edge - TICK, edge)
 

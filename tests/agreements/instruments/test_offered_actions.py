@@ -11,10 +11,11 @@ from typing import Any, TypeAlias
 import httpx
 import pytest
 
+from registry.platform.access.principals import OPERATOR_AGENCY_ID, Role
 from tests.agreements.instruments.test_consent_walk import STATES, Walk, answers, unsafe
 from tests.support.agreements import sign_agreement
 from tests.support.cast import Agency, Cast, make_cast, today
-from tests.support.consent import all_consent, consent, end_agreement, propose_end
+from tests.support.consent import all_consent, consent, end_agreement, proof, propose_end
 from tests.support.length import at_length
 from tests.support.review import draft, hand, out_for_signature, submitted
 from tests.support.service import Caller, Service
@@ -176,6 +177,123 @@ async def try_offers(service: Service, cast: Cast, state: str, party: int, offic
         if any(answer.is_success for answer in got):
             walk = await begin()
     return len(offered), faults
+
+
+_ANSWERS = (("proposals", "proposal_id"), ("reported_acts", "reported_act_id"))
+
+
+def _answering(service: Service) -> dict[tuple[str, str], str]:
+    """By the kind of thing and the name of an action on it, the operation that does it."""
+    found = {}
+    for operation, (_, path, _example) in unsafe(service).items():
+        for kind, parameter in _ANSWERS:
+            if f"{{{parameter}}}" in path:
+                found[kind, path.rpartition("/")[2].replace("-", "_")] = operation
+    return found
+
+
+async def try_answers(service: Service, cast: Cast, state: str, who: Callable[[Cast], Caller]) -> tuple[int, list[str]]:
+    """Try each act on a proposal or a report that the person is shown, offered or withheld; how many, what went wrong.
+
+    What is withheld is refused too, with the very reason.
+    """
+    operations = _answering(service)
+    parties = [cast.assisting, cast.requesting, cast.neighbour]
+    count, faults, n = 0, list[str](), 0
+    while True:
+        found = await EVERY[state](service, *parties)
+        seen = (await who(cast).get(f"{PATH}/{found['id']}")).json()
+        shown = [
+            (kind, thing["id"], offered)
+            for kind, _ in _ANSWERS
+            for thing in seen.get(kind, ())
+            for offered in thing["allowed_actions"]
+        ]
+        if n == len(shown):
+            return count, faults
+        kind, thing_id, offered = shown[n]
+        n, count = n + 1, count + 1
+        operation = operations[kind, offered["action"]]
+        body = {} if operation in _WITHOUT_REASON else {"reason": "walked"}
+        verb = offered["action"].replace("_", "-")
+        path = f"{PATH}/{found['id']}/{kind.replace('_', '-')}/{thing_id}/{verb}"
+        answer = await who(cast).send("POST", path, json=body)
+        where = f"{offered['action']} on {kind}, {state}: {answer.status_code} {answer.text}"
+        if offered["allowed"] and answer.status_code in (403, 409):
+            faults.append(f"offered: {where}")
+        if not offered["allowed"] and (
+            answer.status_code not in (403, 409) or offered["reason"] not in answer.json()["detail"]
+        ):
+            faults.append(f"withheld because “{offered['reason']}”: {where}")
+
+
+_WITHOUT_REASON = ("consent_to_agreement_proposal", "second_reported_act", "confirm_reported_act")
+_WITH_ANSWERS = (
+    "its end proposed",
+    "its end consented to by one more",
+    "a letter reported",
+    "one has left",
+    "superseded",
+)
+_PEOPLE: Sequence[Callable[[Cast], Caller]] = (
+    *(lambda cast, n=n: (cast.assisting, cast.requesting, cast.neighbour)[n].legal for n in range(3)),
+    lambda cast: cast.requesting.coordinator,
+)
+
+
+@pytest.mark.second_long
+@pytest.mark.parametrize(
+    "state", [*_WITH_ANSWERS, "ended with a proposal open", "a letter reported beside an end proposed"]
+)
+async def test_what_is_offered_on_a_proposal_or_a_report_is_done_and_what_is_withheld_is_refused(
+    service: Service, cast: Cast, state: str
+) -> None:
+    tried, faults = 0, list[str]()
+    for who in _PEOPLE:
+        count, found = await try_answers(service, cast, state, who)
+        tried += count
+        faults += found
+    assert not faults, "\n".join(faults)
+    assert tried >= 3, "each party is told what it may do"
+
+
+async def test_who_may_do_what_to_a_proposal_is_said_to_each(service: Service, cast: Cast) -> None:
+    found = await EVERY["its end proposed"](service, cast.assisting, cast.requesting)
+
+    async def offered(who: Caller) -> dict[str, bool]:
+        (proposal,) = (await who.done("GET", f"{PATH}/{found['id']}"))["proposals"]
+        return {each["action"]: each["allowed"] for each in proposal["allowed_actions"]}
+
+    assert await offered(cast.assisting.legal) == {"consent": False, "take_back": True}
+    assert await offered(cast.requesting.legal) == {"consent": True}
+    assert await offered(cast.requesting.coordinator) == {}
+    await consent(cast.requesting, found, found["proposals"][0])
+    assert await offered(cast.assisting.legal) == {"consent": False, "take_back": False}
+
+
+async def test_a_report_is_answered_by_the_party_taken_back_by_who_made_it_and_seconded_by_another_operator(
+    service: Service, cast: Cast
+) -> None:
+    found = await sign_agreement(service, cast.assisting, cast.requesting, notice={"days": 30})
+    path = f"{PATH}/{found['id']}"
+    said = {"agency_id": str(cast.requesting.id), "kind": "gave_notice", "acted_on": str(today()), "reason": "a letter"}
+    digest = await proof(cast.assisting, found)
+    await service.operator.done("POST", f"{path}/report-act", {**said, "evidence_sha256": digest})
+
+    async def offered(who: Caller) -> dict[str, bool]:
+        report = (await who.done("GET", path))["reported_acts"][-1]
+        return {each["action"]: each["allowed"] for each in report["allowed_actions"]}
+
+    second = service.caller(OPERATOR_AGENCY_ID, Role.REGISTRY_ADMIN, subject="second-operator")
+    assert await offered(service.operator) == {"second": False, "take_back": True}
+    assert await offered(second) == {"second": True, "take_back": True}
+    assert await offered(cast.requesting.legal) == {"confirm": True, "contest": True}
+    assert await offered(cast.assisting.legal) == {}
+    report_id = (await second.done("GET", path))["reported_acts"][-1]["id"]
+    await second.done("POST", f"{path}/reported-acts/{report_id}/second")
+    assert await offered(second) == {"second": False, "take_back": True}
+    await cast.requesting.legal.done("POST", f"{path}/reported-acts/{report_id}/confirm")
+    assert await offered(cast.requesting.legal) == {"confirm": False, "contest": False}
 
 
 @pytest.mark.grows

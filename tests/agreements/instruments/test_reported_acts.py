@@ -287,7 +287,8 @@ class TestOwnNoticeOfAnEarlierDay:
             its = f"{path}/rescind-notice" if way == "rescind-notice" else f"{path}/proposals/{proposal['id']}/{way}"
             back = await cast.requesting.legal.done("POST", its, {"reason": "we stay"})
             part = back["parties"][1]
-            assert (part["leaves_at"], part["withdrawal_notice_on"], back["proposals"]) == (None, None, [])
+            assert (part["leaves_at"], part["withdrawal_notice_on"]) == (None, None)
+            assert [each["status"] for each in back["proposals"]] == ["taken_back"]
             assert back["reported_acts"][0]["status"] == "taken_back"
             again = await cast.requesting.legal.done(
                 "POST", f"{path}/give-notice", {"notice_on": str(today()), "reason": "we leave after all"}
@@ -380,6 +381,38 @@ class TestRightToEnd:
             assert said["terminated_at"] == runs_out(today(), 30), "nothing is on file, so nobody's silence counts"
             ended = await answer(cast.requesting, found, said, verb)
             assert ended["terminated_at"] == ends_at, verb
+
+
+class TestWhatBelongsToAKind:
+    @pytest.mark.parametrize(
+        ("kind", "others"),
+        [
+            ("signed", ("notice_kind", "leaves_on", "proposal_id")),
+            ("agreed_verbally", ("notice_kind", "leaves_on", "proposal_id")),
+            ("gave_notice", ("version_sha256", "signatory_title", "proposal_id")),
+            ("withdrew", ("version_sha256", "signatory_title", "notice_kind", "leaves_on", "proposal_id")),
+            ("consented", ("version_sha256", "signatory_title", "notice_kind", "leaves_on")),
+            ("was_notified", ("version_sha256", "signatory_title", "notice_kind", "leaves_on")),
+        ],
+    )
+    async def test_what_a_report_would_not_keep_is_refused_by_name(
+        self, service: Service, cast: Cast, kind: str, others: tuple[str, ...]
+    ) -> None:
+        found = await sign_agreement(service, cast.assisting, cast.requesting)
+        everything = {
+            "version_sha256": found["version_sha256"],
+            "signatory_title": "Chief",
+            "notice_kind": "non_renewal",
+            "leaves_on": str(today() + 90 * DAY),
+            "proposal_id": str(uuid4()),
+        }
+        said = letter(cast.requesting, today(), **everything, kind=kind)
+        problem = assert_problem(
+            await cast.assisting.legal.post(f"{PATH}/{found['id']}/report-act", said), 422, "not_of_this_kind"
+        )
+        assert [each["pointer"] for each in problem["errors"]] == [f"/{name}" for name in others]
+        seen = await cast.assisting.legal.done("GET", f"{PATH}/{found['id']}")
+        assert (seen["reported_acts"], seen["version"]) == ([], found["version"])
 
 
 class TestSignedAndSaid:

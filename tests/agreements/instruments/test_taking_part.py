@@ -15,6 +15,7 @@ from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.time import day_starts_at, format_instant, utc_now
 from tests.agreements.instruments.test_amendments import act, hand
 from tests.agreements.instruments.test_in_force import CHICAGO, TICK, in_force
+from tests.agreements.instruments.test_late_entries import amended_on_paper
 from tests.support.agreements import (
     EVIDENCE,
     PROVISIONS,
@@ -92,6 +93,24 @@ class TestJoining:
         another = {**new, "agency_ids": [str(cast.stranger.id)]}
         seen = await cast.requesting.legal.done("POST", path, another)
         assert [each["outstanding"] for each in seen["proposals"]] == [named(cast.requesting), named(cast.assisting)]
+
+    async def test_what_a_text_that_was_opened_since_lets_in_closes_what_waited_for_consents(
+        self, service: Service, cast: Cast
+    ) -> None:
+        found = await sign_agreement(service, cast.assisting, cast.requesting)
+        new = {"agency_ids": [str(cast.neighbour.id)], "reason": "asked to join"}
+        before = await act(cast.assisting, found, "add-parties", new)
+        assert [each["status"] for each in before["proposals"]] == ["open"]
+        opened = {"categories": ["any"], "open_to_accession": True}
+        await amended_on_paper(found, cast.assisting, cast.requesting, effective_on=today(), terms=opened)
+        added = await act(cast.requesting, found, "add-parties", new)
+        assert [(each["status"], each["closed_because"]) for each in added["proposals"]] == [
+            ("closed", "newcomers_joined"),
+            ("agreed", None),
+        ]
+        assert [each["agency"]["id"] for each in added["parties"]][2:] == [str(cast.neighbour.id)]
+        path = f"{PATH}/{found['id']}/proposals/{before['proposals'][0]['id']}/consent"
+        assert_problem(await cast.requesting.legal.post(path), 409, "wrong_status")
 
     async def test_who_is_bound_lets_in_only_agencies_that_exist_and_only_to_what_is_executed(
         self, service: Service, cast: Cast
@@ -351,8 +370,18 @@ class TestGoverningBodies:
         path = f"{PATH}/{found['id']}/record-approval"
         assert_problem(await cast.requesting.legal.post(path, late), 422, "approval_unproven")
         after = await act(cast.requesting, found, "record-approval", {**late, "evidence_sha256": EVIDENCE})
-        assert after["status"] == "lapsed", "from now on it is bound only while an approval lasts"
+        assert (after["status"], after["parties"][1]["approval_required"]) == ("in_force", False)
         assert len(await in_force(cast.requesting, cast.assisting, june)) == 1
+
+    async def test_no_approval_that_is_entered_frees_who_is_bound(self, service: Service, cast: Cast) -> None:
+        """Neither one that lapsed before, nor one that lapses soon: that asks for the rule, its law and a notice."""
+        found = await sign_agreement(service, cast.assisting, cast.requesting, notice={"days": 30})
+        for approved_on, valid_to in ((today() - timedelta(days=9), today() - timedelta(days=2)), (today(), today())):
+            approval = {"approved_on": str(approved_on), "valid_to": str(valid_to), "evidence_sha256": EVIDENCE}
+            after = await act(cast.requesting, found, "record-approval", {"body": "City council", **approval})
+            assert after["status"] == "in_force", approval
+        for at in (utc_now(), utc_now() + timedelta(days=400)):
+            assert len(await in_force(cast.requesting, cast.assisting, at)) == 1, at
 
     async def test_a_rule_to_come_is_a_deadline_and_binds_until_then(self, service: Service, cast: Cast) -> None:
         found = await sign_agreement(service, cast.assisting, cast.requesting)

@@ -37,7 +37,15 @@ async def test_nobody_is_let_into_what_has_ended(service: Service, cast: Cast) -
     seen = await cast.assisting.legal.done("POST", f"{PATH}/{found['id']}/propose-suspension", pause)
     suspension = seen["proposals"][-1]
     ended = await consent(cast.requesting, found, (await propose_end(cast.assisting, found))["proposals"][-1])
-    assert (ended["stage"], [each["kind"] for each in ended["proposals"]]) == ("terminated", ["end"])
+    assert ended["stage"] == "terminated"
+    assert [(each["kind"], each["status"], each["closed_because"]) for each in ended["proposals"]] == [
+        ("newcomers", "closed", "agreement_ended"),
+        ("suspension", "closed", "agreement_ended"),
+        ("end", "agreed", None),
+    ]
+    history = await cast.assisting.legal.done("GET", f"{PATH}/{found['id']}/history")
+    closed = [each["data"]["proposal_id"] for each in history["items"] if each["type"] == "agreement.proposal_closed"]
+    assert sorted(closed) == sorted([proposed["id"], suspension["id"]])
     for each in (proposed, suspension):
         path = f"{PATH}/{found['id']}/proposals/{each['id']}/consent"
         assert_problem(await cast.requesting.legal.post(path), 409, "wrong_status")

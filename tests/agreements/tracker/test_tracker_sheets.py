@@ -4,7 +4,6 @@ import io
 import resource
 import zipfile
 from datetime import date, datetime
-from time import perf_counter
 from typing import Any
 
 import pytest
@@ -177,9 +176,8 @@ def test_a_workbook_that_unpacks_to_too_many_cells_is_refused_by_the_limit_befor
     cells = 1_200_000
     content = bomb(3, '<row r="{0}">' + "<c/>" * (cells // 3) + "</row>")
     assert len(content) < 100_000
-    began, used = perf_counter(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert "has more than 1,000,000 cells" in refusal(content, "t.xlsx")
-    assert perf_counter() - began < 20
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - used < 200_000
     assert "has a cell at XFD1, beyond 500 columns" in refusal(bomb(9, '<row r="{0}"><c r="XFD{0}"/></row>'), "t.xlsx")
     assert "has more than 50,000 rows" in refusal(bomb(2, '<row r="{0}00000"/>'), "t.xlsx")

@@ -107,7 +107,8 @@ async def test_a_status_changes_only_as_the_table_says(service: Service, cast: C
 async def test_a_suspended_agency_is_refused_within_a_second(service: Service, cast: Cast) -> None:
     path = f"/v1/agencies/{cast.assisting.id}"
     await service.operator.done("POST", f"{path}/suspend", {"reason": "keys lost"})
-    assert_problem(await cast.assisting.as_(subject="first seen after the suspension").get(path), 401)
+    refused = await cast.assisting.as_(subject="first seen after the suspension").get(path)
+    assert_problem(refused, 403, "agency_not_active")
     assert (await cast.neighbour.coordinator.get(path)).json()["status"] == "suspended"
     assert offered(await service.operator.done("GET", path)) == {"update", "reinstate", "dissolve"}
 

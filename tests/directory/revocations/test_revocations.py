@@ -39,7 +39,7 @@ async def test_a_person_is_refused_within_a_second_until_it_is_lifted(cast: Cast
     made = await cast.assisting.admin.done("POST", PATH, person(subject))
     assert (made["agency"], made["lifted_at"], made["version"]) == (cast.assisting.reference, None, 1)
     assert not await may_act(leaver)
-    assert_problem(await leaver.get("/v1/me"), 401, "invalid_token")
+    assert_problem(await leaver.get("/v1/me"), 403, "principal_suspended")
     assert await may_act(elsewhere), "it is that agency's word for itself alone"
     lifted = await cast.assisting.admin.done("POST", f"{PATH}/{made['id']}/lift", WHY)
     assert (lifted["version"], lifted["allowed_actions"][0]["allowed"]) == (2, False)

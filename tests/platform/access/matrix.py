@@ -93,6 +93,8 @@ GRANTS: Mapping[str, Mapping[str, str]] = {
     "agencies:authorise": {"LG": "own"},
     "issuers:manage": {"R": "anyone"},
     "tokens:revoke": {"G": "own", "R": "anyone"},
+    "principals:read": {"G": "own", "R": "anyone"},
+    "principals:manage": {"G": "own", "R": "anyone"},
     "taxonomy:read": {"CALUGSR": "anyone"},
     "agreements:read": {"CALUGSR": "anyone"},
     "agreements:create": {"LS": "custodian", "R": "anyone"},
@@ -189,6 +191,11 @@ ISSUER_ROWS = {
 REVOCATION_ROWS = {
     **_each("list_revocations create_revocation", "tokens:revoke"),
     **_each("get_revocation lift_revocation", "tokens:revoke", "revocation"),
+}
+PRINCIPAL_ROWS = {
+    **_each("list_principals", "principals:read"),
+    **_each("get_principal list_principal_history", "principals:read", "principal"),
+    **_each("suspend_principal restore_principal purge_principal_name", "principals:manage", "principal"),
 }
 TAXONOMY_ROWS = _each("list_categories get_category list_purposes list_provision_headings", "taxonomy:read")
 AGREEMENT_ROWS = {
@@ -319,6 +326,7 @@ OPERATIONS: Mapping[str, Operation] = {
     **AGENCY_ROWS,
     **ISSUER_ROWS,
     **REVOCATION_ROWS,
+    **PRINCIPAL_ROWS,
     **TAXONOMY_ROWS,
     **AGREEMENT_ROWS,
     **DOCUMENT_ROWS,

@@ -225,6 +225,10 @@ async def make_scene(service: Service, cast: Cast) -> Scene:
     certificate = await owner.admin.done(
         "POST", f"/v1/agencies/{owner.id}/insurance", {**NEW_CERTIFICATE_EXAMPLE, "policy_number": CANARY}
     )
+    await owner.as_(Role.COORDINATOR, subject="somebody").done("GET", "/v1/me")
+    await service.edge.app.state.sightings.store()
+    seen = (await owner.admin.done("GET", "/v1/principals"))["items"]
+    principal = next(each for each in seen if each["subject"] == "somebody")
     issuer = await service.operator.done("POST", "/v1/issuers", {"issuer": f"https://{uuid4().hex}.example"})
     left = {"kind": "person", "issuer": "https://x.example", "value": "leaver", "reason": "Left (demo)."}
     revocation = await owner.admin.done("POST", "/v1/revocations", left)
@@ -279,6 +283,7 @@ async def make_scene(service: Service, cast: Cast) -> Scene:
             "calendar_feed": feed["id"],
             "issuer": issuer["id"],
             "revocation": revocation["id"],
+            "principal": principal["id"],
             **{name: made["id"] for name, made in assets.items()},
             **{name: made["id"] for name, made in documents.items()},
             "decision": str(decision.id),

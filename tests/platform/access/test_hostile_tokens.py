@@ -1,4 +1,4 @@
-"""No forged, stale, borrowed or misshapen token is accepted, and none gets another answer than 401."""
+"""No forged, stale, borrowed or misshapen token is accepted: each gets 401, but one that names no active agency."""
 
 import asyncio
 from typing import Any
@@ -24,6 +24,8 @@ def some_forge(issuer: str) -> Forge:
     return Forge(issuer=issuer, agency_id=UUID(int=1), keys={a: make_key(a, f"{a}-key") for a in ALGORITHMS})
 
 
+OF_NOBODY = "issuer: the operator's, for an agency that does not exist"
+"""A good token all the same: its issuer may name any agency, and this one is not active."""
 NAMES = [name for name, _ in hostile_tokens(some_forge(AGENCY_ISSUER), some_forge(OPERATOR_ISSUER), UUID(int=2))]
 
 
@@ -44,6 +46,9 @@ async def test_a_hostile_token_is_answered_with_401(trusting: Trusting, corpus: 
             with case(name):
                 token = corpus[name].encode("utf-8", "surrogatepass")
                 response = await trusting.service.http.get(PATH, headers=[(b"authorization", b"Bearer " + token)])
+                if name == OF_NOBODY:
+                    assert_problem(response, 403, "agency_not_active")
+                    continue
                 problem = assert_problem(response, 401)
                 assert problem["code"] in ("invalid_token", "token_expired", "unauthenticated")
                 assert response.headers["www-authenticate"].startswith("Bearer")
@@ -85,6 +90,10 @@ async def test_a_head_request_needs_a_token_too(trusting: Trusting) -> None:
     assert_problem(await trusting.service.http.get(f"{path}/schema"), 404)
 
 
+REVOKED = {RevocationKind.PERSON: (403, "principal_suspended"), RevocationKind.TOKEN: (401, "invalid_token")}
+"""Another token helps against the one, and not against the other."""
+
+
 def of(agency_id: UUID) -> Any:
     return {"issuer": AGENCY_ISSUER, "agency_id": agency_id, "now": utc_now(), "reason": "left"}
 
@@ -104,9 +113,9 @@ async def test_a_revoked_token_is_refused_within_a_second_and_for_ever(
         await revoke(write, kind, value, **of(trusting.agency.agency_id))  # harmless when repeated
     await asyncio.sleep(REMEMBERED_SECONDS)
     for _ in range(2):
-        assert_problem(await trusting.service.http.get(PATH, headers=headers), 401, "invalid_token")
+        assert_problem(await trusting.service.http.get(PATH, headers=headers), *REVOKED[kind])
     fresh = trusting.agency.token(trusting.agency.claims(sub=subject))
-    expected = 401 if kind is RevocationKind.PERSON else 200
+    expected = 403 if kind is RevocationKind.PERSON else 200
     answer = await trusting.service.http.get(PATH, headers={"authorization": f"Bearer {fresh}"})
     assert answer.status_code == expected
 
@@ -125,7 +134,7 @@ async def test_a_suspended_agencys_tokens_are_refused_within_a_second(trusting: 
     assert (await token.get(PATH)).status_code == 200
     await operator.done("POST", f"/v1/agencies/{trusting.stranger}/suspend", {"reason": "keys lost"})
     await asyncio.sleep(REMEMBERED_SECONDS)
-    assert_problem(await token.get(PATH), 401)
+    assert_problem(await token.get(PATH), 403, "agency_not_active")
     await operator.done("POST", f"/v1/agencies/{trusting.stranger}/reinstate", {"reason": "new keys"})
     await asyncio.sleep(REMEMBERED_SECONDS)
     assert (await token.get(PATH)).status_code == 200

@@ -72,6 +72,21 @@ async def test_a_server_out_of_reach_is_busy_and_no_fault_of_ours() -> None:
         await nowhere.close()
 
 
+async def test_a_failed_try_to_connect_whose_request_has_gone_leaves_its_place_free() -> None:
+    nowhere = connect("postgresql+asyncpg://postgres@127.0.0.1:1/registry", wait_seconds=1, pool=1)
+    try:
+        asking = asyncio.create_task(nowhere.read().value(sa.text("SELECT 1")))
+        await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.wait([asking])
+        assert asking.cancelled()
+        with pytest.raises(Busy) as refused:
+            await nowhere.read().value(sa.text("SELECT 1"))
+        assert refused.value.code == "database_failed", "and not database_busy, for want of a place"
+    finally:
+        await nowhere.close()
+
+
 async def test_a_live_change_of_the_schema_costs_no_read(counting_url: str, database: Database) -> None:
     everything = sa.text("SELECT * FROM counter")
     for _ in range(3):

@@ -5,6 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import jwt
 import msgspec
 import pytest
 
@@ -29,9 +30,12 @@ async def test_the_log_holds_neither_tokens_nor_bodies(private_url: str, tmp_pat
     log = tmp_path / "log"
     with server_process(private_url, tmp_path, log=log, REGISTRY_LOG_LEVEL="debug") as server:
         token = server.token()
-        assert create(server).status == 201
+        made = create(server)
+        assert made.status == 201
+        agency_id = str(made.json()["id"])  # type: ignore[index]  # an agency
         bearer = b"Bearer " + token.encode()
         for raw, status in (
+            (request(target=f"/v1/agencies/{agency_id}".encode(), authorization=bearer), 200),
             (request(target=LIST + b"?q=Canary", authorization=bearer), 200),
             (request(authorization=bearer + b"x"), 401),
             (request(b"POST", LIST, None, b'{"Canary": 1}', authorization=bearer), 400),
@@ -45,8 +49,13 @@ async def test_the_log_holds_neither_tokens_nor_bodies(private_url: str, tmp_pat
     written = log.read_text()
     lines = [msgspec.json.decode(line) for line in written.splitlines()]
     answered = [line for line in lines if line["event"] == "answered"]
-    assert [line["status"] for line in answered] == [201, 200, 401, 400, 500]
-    assert all(line["trace_id"] and line["route"] for line in answered)
+    assert [line["status"] for line in answered] == [201, 200, 200, 401, 400, 500]
+    assert [line["ids"] for line in answered] == [{}, {"agency_id": agency_id}, {}, {}, {}, {}], "who read what"
+    claims = jwt.decode(token, options={"verify_signature": False})
+    for line in answered:
+        known = (claims["iss"], claims["sub"], claims["agency"]) if line["status"] != 401 else (None, None, None)
+        assert (line["issuer"], line["subject"], line["agency"]) == known
+        assert (line["token_id"] is None) == (line["status"] == 401)
     assert any(line["event"] == "unhandled" for line in lines), "a fault must be told in full"
     assert "Canary" not in written
     assert "0147" not in written

@@ -1,16 +1,17 @@
 """What ends with an agreement: the change of it that was on its way with its review, and what nobody agreed to yet."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from msgspec import Struct
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.commands.proposed import Proposed
 from registry.agreements.instruments.commands.reported import drop_report
-from registry.agreements.instruments.consent import UNANSWERED, ProposalKind
+from registry.agreements.instruments.consent import UNANSWERED, ClosedBecause, ProposalKind
 from registry.agreements.instruments.consent_tables import agreement_proposal, agreement_reported_act
 from registry.agreements.instruments.review_tables import agreement_review_round
 from registry.agreements.instruments.reviews import RoundOutcome
@@ -37,7 +38,15 @@ _OF_SIGNATURES = _UNANSWERED.where(_report.c.version_id == sa.bindparam("version
 _TAKE_BACK = agreement_proposal.update().where(
     agreement_proposal.c.id == sa.bindparam("its_id", type_=agreement_proposal.c.id.type)
 )
-_ENDED = "the agreement has ended"
+_ENDED, _JOINED = "the agreement has ended", "the agencies are parties already"
+
+
+class Closed(Struct, kw_only=True, frozen=True):
+    """A proposal that was closed without anybody's taking it back."""
+
+    proposal_id: UUID
+    kind: ProposalKind
+    because: ClosedBecause
 
 
 async def close_what_is_on_its_way(write: Write, row: Row[Any], now: datetime) -> None:
@@ -49,29 +58,50 @@ async def close_what_is_on_its_way(write: Write, row: Row[Any], now: datetime) -
     await write.run(_CLOSE_ROUND, {**its, "outcome": RoundOutcome.WITHDRAWN})
 
 
+async def close_moot(
+    write: Write, proposals: Sequence[Proposed], named: Collection[UUID], now: datetime
+) -> list[Closed]:
+    """Close what would let those sign who are parties already, by what was agreed to since; what was closed."""
+    moot = [
+        each
+        for each in proposals
+        if each.agreed_at is None and each.newcomer_ids and all(agency_id in named for agency_id in each.newcomer_ids)
+    ]
+    return [await _close(write, each, ClosedBecause.NEWCOMERS_JOINED, now) for each in moot]
+
+
+async def _close(write: Write, each: Proposed, because: ClosedBecause, now: datetime) -> Closed:
+    reason = _ENDED if because is ClosedBecause.AGREEMENT_ENDED else _JOINED
+    await drop_proposal(write, each.id, reason, now, because)
+    return Closed(proposal_id=each.id, kind=each.kind, because=because)
+
+
 async def close_proposals(
-    write: Write, proposals: Sequence[Proposed], named: Sequence[UUID], now: datetime
-) -> list[Proposed]:
-    """Close what is not agreed by the end of the agreement, and what others reported of it; the proposals that stay.
+    write: Write, proposals: Sequence[Proposed], named: Collection[UUID], now: datetime
+) -> tuple[list[Proposed], list[Closed]]:
+    """Close what is not agreed by the end of the agreement, and what others reported of it; what stays, and what not.
 
     `named` are the parties by then. What was agreed before, and brought about the end itself, stays with what is said
     of it; so does a departure, which is a question of the days before the end.
     """
-    stay = []
+    stay, closed = [], []
     for each in proposals:
         agreed = each.agreed_at is not None and each.agreed_at <= now and all(n in named for n in each.newcomer_ids)
         if agreed or each.kind is ProposalKind.DEPARTURE:
             stay.append(each)
         else:
-            await drop_proposal(write, each.id, _ENDED, now)
-    return stay
+            closed.append(await _close(write, each, ClosedBecause.AGREEMENT_ENDED, now))
+    return stay, closed
 
 
-async def drop_proposal(write: Write, proposal_id: UUID, reason: str, now: datetime) -> None:
-    """Take a proposal back, with what was reported of the others' part in it and has had no effect yet."""
+async def drop_proposal(
+    write: Write, proposal_id: UUID, reason: str, now: datetime, because: ClosedBecause | None = None
+) -> None:
+    """Take a proposal back, or close it, with what was reported of the others' part in it and has had no effect yet."""
     for report in await write.all(_REPORTS, {"proposal_id": proposal_id}):
         await drop_report(write, report, reason, now)
-    await write.run(_TAKE_BACK, {"its_id": proposal_id, "taken_back_at": now, "agreed_at": None})
+    values = {"taken_back_at": now, "closed_because": because, "agreed_at": None}
+    await write.run(_TAKE_BACK, {"its_id": proposal_id, **values})
 
 
 async def drop_reported_signatures(write: Write, version_id: UUID, reason: str, now: datetime) -> None:

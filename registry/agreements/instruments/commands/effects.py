@@ -20,11 +20,13 @@ from registry.agreements.instruments.consent import (
     Unconfirmed,
 )
 from registry.agreements.instruments.consent_tables import agreement_consent, agreement_reported_act
+from registry.agreements.instruments.queries.texts import is_executed_text
 from registry.agreements.instruments.tables import (
     agreement,
     agreement_amendment,
     agreement_party,
     agreement_signature,
+    agreement_version,
 )
 from registry.platform.database.handles import Write
 from registry.platform.kernel.ids import new_id
@@ -41,13 +43,15 @@ _PARTY = agreement_party.update().where(
 _VERBALLY = sa.select(agreement_party.c.verbally_at).where(
     agreement_party.c.agreement_id == _AGREEMENT, agreement_party.c.agency_id == _AGENCY
 )
+# Not under a text that came to nothing: one that was sent back, or an amendment that is open or was withdrawn.
 _SIGNED_FROM = (
     sa.select(sa.func.min(agreement_signature.c.counts_from, type_=_INSTANT))
+    .join(agreement_version, agreement_version.c.id == agreement_signature.c.version_id)
     .outerjoin(agreement_amendment, agreement_amendment.c.version_id == agreement_signature.c.version_id)
     .where(
         agreement_signature.c.agreement_id == _AGREEMENT,
         agreement_signature.c.agency_id == _AGENCY,
-        agreement_amendment.c.id.is_(None),
+        is_executed_text(_AGREEMENT),
     )
 )
 _OF_AN_AMENDMENT = sa.select(agreement_amendment.c.id).where(agreement_amendment.c.version_id == _VERSION)

@@ -26,7 +26,14 @@ from registry.agreements.instruments.commands.proposing import (
 )
 from registry.agreements.instruments.commands.signing import check_bound
 from registry.agreements.instruments.commands.silence import EvidenceOnFile
-from registry.agreements.instruments.consent import LEAVING, ProposalKind, ReportedKind, ReportStatus, Unconfirmed
+from registry.agreements.instruments.consent import (
+    LEAVING,
+    ClosedBecause,
+    ProposalKind,
+    ReportedKind,
+    ReportStatus,
+    Unconfirmed,
+)
 from registry.agreements.instruments.consent_tables import agreement_party_suspension
 from registry.agreements.instruments.notice import read_notice
 from registry.agreements.instruments.queries.getting import get_agreement
@@ -142,7 +149,8 @@ async def give_notice(
     counts_on = today.at_agency if today.is_over(notice.notice_on) else notice.notice_on
     text = await bound_by(write, row, caller.agency_id, counts_on)
     await replace_reports(write, row.id, caller.agency_id, *LEAVING, now=caller.now)
-    await drop_departures(write, row.id, caller.agency_id, notice.reason, caller.now)
+    replaced = ClosedBecause.REPLACED
+    await drop_departures(write, row.id, caller.agency_id, notice.reason, caller.now, because=replaced)
     check_renewal(text, notice.kind, notice.leaves_on)
     assert own is not None, "who is not bound was refused"
     was_bound = (write, row, caller.agency_id, own.joined_at, notice.notice_on, today)

@@ -5,12 +5,11 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.commands.effects import open_reports
 from registry.agreements.instruments.commands.holding import changed, held, today_of
-from registry.agreements.instruments.commands.noticing import notice_given_at
+from registry.agreements.instruments.commands.noticing import joined_at_of, notice_given_at
 from registry.agreements.instruments.commands.windows import rewrite_windows
 from registry.agreements.instruments.consent import BINDING
 from registry.agreements.instruments.queries.getting import get_agreement
@@ -18,7 +17,7 @@ from registry.agreements.instruments.queries.in_force import OPEN_END
 from registry.agreements.instruments.rules import Stage, takes_approvals
 from registry.agreements.instruments.schemas.given import ApprovalRule, GoverningApproval
 from registry.agreements.instruments.schemas.shown import Agreement
-from registry.agreements.instruments.tables import agreement_approval, agreement_approval_rule, agreement_party
+from registry.agreements.instruments.tables import agreement_approval, agreement_approval_rule
 from registry.platform.access.permissions import Action
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
@@ -28,10 +27,6 @@ from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.time import civil_day, day_starts_at
 from registry.platform.kernel.versions import Expected
 
-_JOINED_AT = sa.select(agreement_party.c.joined_at).where(
-    agreement_party.c.agreement_id == sa.bindparam("id", type_=agreement_party.c.agreement_id.type),
-    agreement_party.c.agency_id == sa.bindparam("agency_id", type_=agreement_party.c.agency_id.type),
-)
 _INSERT_RULE = agreement_approval_rule.insert()
 _INSERT_APPROVAL = agreement_approval.insert()
 
@@ -86,7 +81,7 @@ async def set_approval_rule(
         detail = f"A rule that reaches back to {effective_on} changes who was bound: name the law that says so. {today}"
         raise RuleBroken.at(detail, "citation_missing", "needed for a day that is over", pointer="/citation")
     starts_at = day_starts_at(effective_on, ZoneInfo(row.time_zone)) if rule.effective_on else caller.now
-    joined_at = await write.value(_JOINED_AT, {"id": row.id, "agency_id": caller.agency_id})
+    joined_at = await joined_at_of(write, row.id, caller.agency_id)
     if joined_at is not None or await open_reports(write, row.id, caller.agency_id, *BINDING):
         _check_leaves_the_past(today, effective_on)
         starts_at = max(starts_at, caller.now)
@@ -121,11 +116,12 @@ async def set_approval_rule(
 async def record_approval(
     write: Write, caller: Caller, agreement_id: UUID, approval: GoverningApproval, expected: Expected
 ) -> Agreement:
-    """Record what the own agency's governing body approved; from then on it is bound only while an approval lasts.
+    """Record what the own agency's governing body approved; it meets the rule that asks for it, and makes none.
 
-    One that is recorded late fills days on which it was lacking, and takes none away.
+    One that is recorded late fills days on which it was lacking, and takes none away, whether it has lapsed or not.
     Some places make the approval a condition of validity and let it lapse after a year (Berkeley Municipal Code 2.04;
-    have counsel review). Raises Conflict for one of the same day, RuleBroken for dates that give no term, WrongStatus.
+    have counsel review): that is said by `set_approval_rule`. Raises Conflict for one of the same day, RuleBroken for
+    dates that give no term, WrongStatus.
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
     _check_takes_approvals(row)

@@ -237,6 +237,9 @@ async def _came_about(write: Write, settled: Settled) -> list[tuple[str, Mapping
         told.append((name, {"version_no": text.no, "sha256": text.sha256}))
     if settled.newcomers:
         told.append(("parties_added", {"agency_ids": [str(agency_id) for agency_id in settled.newcomers]}))
+    for closed in settled.closed:
+        about = {"proposal_id": str(closed.proposal_id), "kind": closed.kind, "because": closed.because}
+        told.append(("proposal_closed", about))
     for each in settled.published:
         of_version: dict[str, object] = {"version_no": each.version_no}
         told.append(("published", of_version if each.document_id is None else {"document_id": str(each.document_id)}))

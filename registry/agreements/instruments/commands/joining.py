@@ -103,8 +103,9 @@ async def add_parties(
         faults.append(Fault(pointer="/agency_ids", code="too_many_parties", detail=detail))
     if faults:
         raise RuleBroken("These agencies cannot be added; nothing was done.", "parties_faulty", faults=faults)
-    await check_none_open(write, caller, row.id, ProposalKind.NEWCOMERS, new.agency_ids)
     is_open = bool(msgspec.json.decode(row.terms, type=Terms).open_to_accession)
+    if not is_open:  # else nobody's consent is waited for any more, and what was proposed before is closed
+        await check_none_open(write, caller, row.id, ProposalKind.NEWCOMERS, new.agency_ids)
     proposal = NewProposal(
         kind=ProposalKind.NEWCOMERS,
         not_before=caller.now,

@@ -27,6 +27,13 @@ _VERBALLY = sa.select(agreement_party.c.verbally_at).where(
     agreement_party.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
     agreement_party.c.agency_id == sa.bindparam("agency_id", type_=agreement_party.c.agency_id.type),
 )
+_JOINED_AT = _VERBALLY.with_only_columns(agreement_party.c.joined_at)
+
+
+async def joined_at_of(read: Read, agreement_id: UUID, agency_id: UUID) -> datetime | None:
+    """Since when the party is bound, or will be by what is reported of it; None where it is not."""
+    at: datetime | None = await read.value(_JOINED_AT, {"id": agreement_id, "agency_id": agency_id})
+    return at
 
 
 def notice_ends_at(
@@ -145,6 +152,6 @@ async def check_was_bound(
     if before_that:
         detail = (
             f"The party is bound by this agreement since {civil_day(bound_at, row.time_zone)}: before that it could "
-            "neither give notice nor leave."
+            "neither give notice nor leave, nor end it."
         )
         raise RuleBroken.at(detail, "not_then", f"{day} is before that", pointer=pointer)

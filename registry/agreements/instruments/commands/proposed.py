@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.consent import Consenting, EndingGround, ProposalKind, agreed_at
+from registry.agreements.instruments.consent import Consenting, EndingGround, ProposalKind, agreed_at, is_open
 from registry.agreements.instruments.consent_tables import agreement_consent, agreement_proposal
 from registry.agreements.instruments.queries.consents import newcomers_of
 from registry.agreements.instruments.tables import agreement, agreement_party
@@ -71,7 +71,7 @@ async def proposals_of(
         late = [agency_id for agency_id in bound_now(parts, now) if agency_id not in (*answers, row.proposed_by_id)]
         if row.kind == ProposalKind.NEWCOMERS and row.agreed_at is not None:
             late = [agency_id for agency_id in late if _named_before(parts, agency_id, newcomers)] if answers else []
-        elif row.ground == EndingGround.RIGHT_TO_END or not _is_open(row, answers, now):
+        elif row.ground == EndingGround.RIGHT_TO_END or not is_open(row.agreed_at, answers.values(), now):
             late = []
         elif row.kind == ProposalKind.DEPARTURE:
             late = []  # told to those who were bound when it was recorded: who came later relied on nothing before
@@ -94,11 +94,6 @@ async def proposals_of(
             )
         )
     return found
-
-
-def _is_open(row: Row[Any], answers: Mapping[UUID, datetime | None], now: datetime) -> bool:
-    """Whether somebody's consent is outstanding, or only reported and not yet of effect."""
-    return row.agreed_at is None or any(at is not None and at > now for at in answers.values())
 
 
 def _named_before(parts: Mapping[UUID, Row[Any]], agency_id: UUID, newcomers: Sequence[UUID]) -> bool:

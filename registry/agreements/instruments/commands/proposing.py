@@ -20,16 +20,19 @@ from registry.agreements.instruments.commands.silence import EvidenceOnFile
 from registry.agreements.instruments.consent import (
     CONTEST_PERIOD,
     UNANSWERED,
+    ClosedBecause,
     EndingGround,
     ProposalKind,
     Reported,
     ReportedKind,
+    consent_barred,
+    proposal_kept,
 )
 from registry.agreements.instruments.consent_tables import agreement_consent, agreement_proposal, agreement_reported_act
 from registry.agreements.instruments.queries.consents import proposals, proposed_already
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.queries.pending import without_pending
-from registry.agreements.instruments.rules import AgreementAction
+from registry.agreements.instruments.rules import AgreementAction, refuse
 from registry.agreements.instruments.schemas.consenting import NewSuspensionProposal
 from registry.agreements.instruments.schemas.shown import Agreement
 from registry.agreements.instruments.tables import agreement, agreement_party
@@ -37,7 +40,7 @@ from registry.platform.access.permissions import Action
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
 from registry.platform.kernel.days import Today
-from registry.platform.kernel.errors import Conflict, Forbidden, NotFound, RuleBroken, WrongStatus
+from registry.platform.kernel.errors import Conflict, Forbidden, NotFound, RuleBroken
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.time import day_starts_at, format_instant
 from registry.platform.kernel.versions import Expected
@@ -232,8 +235,8 @@ async def consent(
     kinds = (ReportedKind.CONSENTED, ReportedKind.WAS_NOTIFIED)
     await replace_reports(write, row.id, caller.agency_id, *kinds, now=caller.now, proposal_id=proposal_id)
     given = {each.agency_id: each.counts_from for each in await write.all(_CONSENTS, {"proposal_id": proposal_id})}
-    if proposal.taken_back_at is not None or given.get(caller.agency_id, caller.now) is not None:
-        raise WrongStatus("Nothing in this proposal awaits your agency's consent.")
+    awaited = proposal.taken_back_at is None and given.get(caller.agency_id, caller.now) is None
+    refuse(consent_barred(awaited=awaited, has_part=True))
     await check_asked(write, row.id, caller.agency_id, caller.now)
     its = {"its_proposal": proposal_id, "its_agency": caller.agency_id}
     at = min(proposal.not_before, caller.now) if proposal.kind == ProposalKind.DEPARTURE else caller.now
@@ -253,8 +256,6 @@ async def take_back_proposal(
     proposal = await _proposal_of(write, row.id, proposal_id)
     if proposal.proposed_by_id != caller.agency_id:
         raise Forbidden("Only who proposed it takes it back.")
-    if proposal.taken_back_at is not None:
-        raise WrongStatus("The proposal was taken back already.")
     pending = await write.all(_REPORTS, {"proposal_id": proposal_id})
     unanswered = {each.agency_id for each in pending if not each.is_settled}
     relied = [
@@ -262,9 +263,8 @@ async def take_back_proposal(
         for each in await write.all(_CONSENTS, {"proposal_id": proposal_id})
         if each.counts_from is not None and each.agency_id != caller.agency_id and each.agency_id not in unanswered
     ]
-    come = proposal.agreed_at is not None and proposal.agreed_at <= caller.now
-    if relied or come:
-        raise WrongStatus("Others have consented to it, or its day has come: it cannot be taken back any more.")
+    is_over = proposal.taken_back_at is not None
+    refuse(proposal_kept(is_over=is_over, relied_on=bool(relied), agreed_at=proposal.agreed_at, now=caller.now))
     await drop_proposal(write, proposal_id, reason, caller.now)
     if proposal.kind == ProposalKind.DEPARTURE:  # of the notice nothing is left, so that another can be given
         its = {"its_id": row.id, "its_agency": caller.agency_id, "its_day": proposal.notice_on}
@@ -274,12 +274,22 @@ async def take_back_proposal(
 
 
 async def drop_departures(
-    write: Write, agreement_id: UUID, agency_id: UUID, reason: str, now: datetime, kept: UUID | None = None
+    write: Write,
+    agreement_id: UUID,
+    agency_id: UUID,
+    reason: str,
+    now: datetime,
+    *,
+    kept: UUID | None = None,
+    because: ClosedBecause | None = None,
 ) -> None:
-    """What was said of an earlier departure of the agency, and has had no effect, is gone, but for one."""
+    """What was said of an earlier departure of the agency, and has had no effect, is gone, but for one.
+
+    `because`: it is closed, by what the agency says now; else it is taken back.
+    """
     for proposal in await write.all(_DEPARTURES, {"id": agreement_id, "now": now}):
         if proposal.proposed_by_id == agency_id and proposal.id != kept:
-            await drop_proposal(write, proposal.id, reason, now)
+            await drop_proposal(write, proposal.id, reason, now, because)
 
 
 async def check_none_open(

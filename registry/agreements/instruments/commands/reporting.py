@@ -1,5 +1,6 @@
 """What one party, or the operator, records of another's act: reported, confirmed, contested, taken back."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -35,19 +36,23 @@ from registry.agreements.instruments.commands.signing import check_bound, existe
 from registry.agreements.instruments.commands.silence import EvidenceOnFile, FiledPapers
 from registry.agreements.instruments.consent import (
     BINDING,
-    CONTEST_PERIOD,
     LEAVING,
-    UNANSWERED,
+    NOTHING_TO_SIGN,
+    RECORDED_BY_YOURSELF,
+    ClosedBecause,
     Reported,
     ReportedKind,
     ReportStatus,
     Unconfirmed,
+    contest_barred,
+    report_kept,
+    second_barred,
 )
 from registry.agreements.instruments.consent_tables import agreement_consent, agreement_proposal
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.queries.rows import row_whoever_asks
 from registry.agreements.instruments.queries.texts import executed_texts
-from registry.agreements.instruments.rules import AgreementAction, Stage, may_leave, takes_word
+from registry.agreements.instruments.rules import AgreementAction, Stage, may_leave, refuse, takes_word
 from registry.agreements.instruments.schemas.consenting import NewReportedAct
 from registry.agreements.instruments.schemas.given import RecordedAgreement
 from registry.agreements.instruments.schemas.shown import Agreement
@@ -57,7 +62,7 @@ from registry.platform.access.permissions import Action
 from registry.platform.access.principals import Caller
 from registry.platform.access.separation import Act
 from registry.platform.database.handles import Write
-from registry.platform.kernel.errors import Conflict, Forbidden, RuleBroken, WrongStatus
+from registry.platform.kernel.errors import Conflict, Fault, Forbidden, RuleBroken, WrongStatus
 from registry.platform.kernel.time import day_after, day_starts_at
 from registry.platform.kernel.versions import Expected
 
@@ -99,6 +104,7 @@ async def report_act(
         )
     if new.agency_id not in await parties_of(write, row.id):
         raise RuleBroken.at("That agency is not a party to the agreement.", "not_a_party", pointer="/agency_id")
+    _check_members(new)
     today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
     today.check_come(new.acted_on, "/acted_on", "acted_in_future", "What has not happened yet cannot be reported.")
     act = await _checked(write, caller, row, new)
@@ -156,10 +162,9 @@ async def second(
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_ATTEST, expected)
     report = await report_of(write, row.id, report_id)
-    if report.status != ReportStatus.UNSECONDED:
-        raise WrongStatus(f"The report is {report.status}: it waits for no second operator.")
+    refuse(second_barred(report.status))
     if report.recorded_by_person == person(caller):
-        raise Forbidden("You recorded this yourself: a second person has to vouch for it.")
+        raise Forbidden(RECORDED_BY_YOURSELF)
     if not await on_file(write, row.id, report.evidence_sha256, report.agency_id):
         raise RuleBroken(
             "The document that shows it is not on file with the agreement, where the party can read it: file it first.",
@@ -188,10 +193,9 @@ async def confirm_report(
     RuleBroken.
     """
     row, report = await _own(write, caller, agreement_id, report_id, expected)
-    if ReportStatus(report.status) not in UNANSWERED or report.is_settled:
-        raise WrongStatus("The report was answered, taken back or has had effect already.")
+    refuse(report_kept(report.status, is_settled=report.is_settled))
     if report.version_id is not None and not await _may_be_signed(write, row, report.version_id):
-        raise WrongStatus("The text that it is about waits for no signature any more.")
+        raise WrongStatus(NOTHING_TO_SIGN)
     if report.kind in BINDING:
         today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
         papers = await filed_papers(write, row.id, report.evidence_sha256, caller.agency_id)
@@ -208,7 +212,9 @@ async def confirm_report(
     await count_report(write, row, report, caller.now, manner="confirmed", relaxed=bool(relaxed))
     if report.kind in LEAVING:
         await replace_reports(write, row.id, caller.agency_id, *LEAVING, now=caller.now)
-        await drop_departures(write, row.id, caller.agency_id, "confirmed otherwise", caller.now, report.proposal_id)
+        reason, kept = "confirmed otherwise", report.proposal_id
+        because = ClosedBecause.REPLACED
+        await drop_departures(write, row.id, caller.agency_id, reason, caller.now, kept=kept, because=because)
     await finished(write, caller, row, "report_confirmed", {**about(report), "note": note, **relaxed})
     return await get_agreement(write, caller.principal, row.id, caller.now)
 
@@ -227,10 +233,7 @@ async def contest_report(
     Raises Forbidden for another's act, WrongStatus where it was answered or has had effect.
     """
     row, report = await _own(write, caller, agreement_id, report_id, expected)
-    late = report.notified_at is not None and report.notified_at + CONTEST_PERIOD <= caller.now
-    late = late and report.status == ReportStatus.OPEN
-    if report.status not in (ReportStatus.UNSECONDED, ReportStatus.OPEN, ReportStatus.UNCONFIRMED) or late:
-        raise WrongStatus("The report was answered, taken back or has had effect already.")
+    refuse(contest_barred(report.status, report.notified_at, caller.now))
     if report.status == ReportStatus.OPEN:
         await apply_report(write, report, None)
     values = {"answered_at": caller.now, "contested_at": caller.now, "answer_reason": reason}
@@ -248,8 +251,7 @@ async def take_back_report(
     report = await report_of(write, row.id, report_id)
     if report.recorded_by_id != caller.agency_id:
         raise Forbidden("Only who reported it takes it back; the party that it is about confirms or contests.")
-    if ReportStatus(report.status) not in UNANSWERED or report.is_settled:
-        raise WrongStatus("The report was answered, taken back or has had effect already.")
+    refuse(report_kept(report.status, is_settled=report.is_settled))
     await drop_report(write, report, reason, caller.now)
     if report.kind in LEAVING:
         await drop_departures(write, row.id, report.agency_id, reason, caller.now)
@@ -304,10 +306,10 @@ async def _checked(write: Write, caller: Caller, row: Row[Any], new: NewReported
                 leaves_at = day_starts_at(day_after(new.acted_on), zone)
                 await check_was_bound(*was_bound, leaves_at)
                 return Reported(**{**said, "counts_at": leaves_at})
-            notice = (new.agency_id, new.notice_kind, new.acted_on, new.leaves_on)
-            leaves_at = await notice_runs_out_at(write, row, *notice)
+            kind = new.notice_kind or "withdrawal"
+            leaves_at = await notice_runs_out_at(write, row, new.agency_id, kind, new.acted_on, new.leaves_on)
             await check_was_bound(*was_bound, leaves_at)
-            return Reported(**{**said, "counts_at": leaves_at}, notice_kind=new.notice_kind)
+            return Reported(**{**said, "counts_at": leaves_at}, notice_kind=kind)
         case ReportedKind.CONSENTED | ReportedKind.WAS_NOTIFIED:
             _needed(new, "proposal_id")
             asked = await write.first(
@@ -345,6 +347,27 @@ async def _authority_for(write: Write, version_id: UUID, new: NewReportedAct) ->
     """On whose authority the act rests, on its day."""
     assert new.signatory_title is not None
     return await authority_for(write, version_id, new.agency_id, new.signatory_title, new.acted_on)
+
+
+# What is said of an act beside its day and evidence, by its kind.
+_MEMBERS: Mapping[ReportedKind, Sequence[str]] = {
+    ReportedKind.SIGNED: ("version_sha256", "signatory_title"),
+    ReportedKind.AGREED_VERBALLY: ("version_sha256", "signatory_title"),
+    ReportedKind.GAVE_NOTICE: ("notice_kind", "leaves_on"),
+    ReportedKind.WITHDREW: (),
+    ReportedKind.CONSENTED: ("proposal_id",),
+    ReportedKind.WAS_NOTIFIED: ("proposal_id",),
+}
+
+
+def _check_members(new: NewReportedAct) -> None:
+    """Raises RuleBroken where something is said that a report of that kind does not keep: it would be lost."""
+    others = dict.fromkeys(name for names in _MEMBERS.values() for name in names if name not in _MEMBERS[new.kind])
+    said = [name for name in others if getattr(new, name) is not None]
+    if said:
+        detail = f"A report of the kind “{new.kind}” says nothing of {', '.join(said)}: leave that out."
+        faults = [Fault(pointer=f"/{name}", code="not_of_this_kind", detail="for another kind of act") for name in said]
+        raise RuleBroken(detail, "not_of_this_kind", faults=faults)
 
 
 def _needed(new: NewReportedAct, *names: str) -> None:

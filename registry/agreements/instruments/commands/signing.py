@@ -21,12 +21,12 @@ from registry.agreements.instruments.commands.holding import finished, held, tod
 from registry.agreements.instruments.commands.open_text import OpenText, advanced_text, open_text, own_text
 from registry.agreements.instruments.commands.signing_order import in_turn
 from registry.agreements.instruments.commands.silence import FiledPapers
-from registry.agreements.instruments.consent import ReportedKind
+from registry.agreements.instruments.consent import NO_PART, ReportedKind
 from registry.agreements.instruments.in_force import text_windows
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.queries.texts import dates_of, executed_texts
 from registry.agreements.instruments.queries.visibility import bound_by_now, not_left, still_bound
-from registry.agreements.instruments.rules import NO_PART, AgreementAction, Stage, advance, check_evidence
+from registry.agreements.instruments.rules import AgreementAction, Stage, advance, check_evidence
 from registry.agreements.instruments.schemas.given import (
     Confirmation,
     RecordedAgreement,

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.commands.departed import parts_of
 from registry.agreements.instruments.commands.holding import ToldToSome, advanced, held, parties_of, today_of
+from registry.agreements.instruments.commands.noticing import check_was_bound, joined_at_of
 from registry.agreements.instruments.commands.proposed import bound_now
 from registry.agreements.instruments.commands.proposing import (
     NewProposal,
@@ -99,6 +100,10 @@ async def supersede(
     if supersession.effective_on is not None:
         zone = ZoneInfo(row.time_zone)
         at = day_starts_at(supersession.effective_on, zone) if recorded else begins_at(supersession.effective_on, today)
+        joined_at = await joined_at_of(write, row.id, caller.agency_id)
+        assert joined_at is not None, "who is not bound was refused"
+        its_day = supersession.effective_on
+        await check_was_bound(write, row, caller.agency_id, joined_at, its_day, today, "/effective_on")
     new = NewProposal(
         kind=ProposalKind.SUPERSESSION,
         not_before=at,

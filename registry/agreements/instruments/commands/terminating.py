@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.commands.holding import advanced, held, today_of
-from registry.agreements.instruments.commands.noticing import bound_by
+from registry.agreements.instruments.commands.noticing import bound_by, check_was_bound, joined_at_of
 from registry.agreements.instruments.commands.proposing import (
     NewProposal,
     begins_at,
@@ -48,7 +48,8 @@ async def terminate(
 
     By mutual consent it ends once each party that is bound has consented. What happened on paper is recorded with its
     day and evidence: that the others did so, or were told, is then reported of each. A right's notice counts from today
-    meanwhile, and so where one of them contests it. Raises RuleBroken, WrongStatus, Conflict.
+    meanwhile, and so where one of them contests it. Raises RuleBroken, also for a day before the agency was bound,
+    WrongStatus, Conflict.
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
     await check_bound(write, row.id, caller.agency_id, caller.now)
@@ -59,9 +60,13 @@ async def terminate(
             "What happened on paper has both its day and its evidence.", "evidence_missing", pointer="/evidence_sha256"
         )
     today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
+    joined_at = await joined_at_of(write, row.id, caller.agency_id)
+    assert joined_at is not None, "who is not bound was refused"
     if termination.acted_on is not None:
         rule = "What has not happened yet cannot be recorded."
         today.check_come(termination.acted_on, "/acted_on", "acted_in_future", rule)
+        await check_was_bound(write, row, caller.agency_id, joined_at, termination.acted_on, today, "/acted_on")
+    given_at = _acted_at(termination, today, joined_at)
     right = EndingGround(termination.ground) is EndingGround.RIGHT_TO_END
     new = NewProposal(
         kind=ProposalKind.END,
@@ -72,10 +77,9 @@ async def terminate(
     )
     if right:
         text = await bound_by(write, row, caller.agency_id, termination.acted_on or today.at_agency)
-        new = _by_right(text, caller.agency_id, termination, new, today)
+        new = _by_right(text, caller.agency_id, termination, new, today, given_at)
     else:
-        new = _by_consent(termination, new, today)
-    given_at = _acted_at(termination, today)
+        new = _by_consent(termination, new, today, given_at)
     proposal_id, asked = await propose(write, caller, row, new, given_at=given_at)
     if new.agreed_at is None and termination.acted_on is not None and termination.evidence_sha256 is not None:
         others = dict.fromkeys((each for each in asked if each != caller.agency_id), termination.acted_on)
@@ -94,22 +98,24 @@ async def terminate(
     return await done(write, caller, row, "end_declared" if right else "end_proposed", told)
 
 
-def _acted_at(termination: Termination, today: Today) -> datetime:
-    """When the agency acted: now, or as the day began on which it did on paper."""
+def _acted_at(termination: Termination, today: Today, joined_at: datetime) -> datetime:
+    """When the agency acted: now, or as the day began on which it did on paper, once it was bound."""
     if termination.acted_on is None:
         return today.now
-    return min(day_starts_at(termination.acted_on, ZoneInfo(today.agreement_zone)), today.now)
+    return max(min(day_starts_at(termination.acted_on, ZoneInfo(today.agreement_zone)), today.now), joined_at)
 
 
-def _by_consent(termination: Termination, new: NewProposal, today: Today) -> NewProposal:
+def _by_consent(termination: Termination, new: NewProposal, today: Today, acted_at: datetime) -> NewProposal:
     """The end that takes effect once each has consented. Raises RuleBroken for a day that is over, without evidence."""
     if termination.acted_on is None:
         return msgspec.structs.replace(new, not_before=begins_at(termination.effective_on, today))
     at = day_starts_at(termination.effective_on or termination.acted_on, ZoneInfo(today.agreement_zone))
-    return msgspec.structs.replace(new, not_before=max(at, _acted_at(termination, today)))
+    return msgspec.structs.replace(new, not_before=max(at, acted_at))
 
 
-def _by_right(text: Row[Any], agency_id: UUID, termination: Termination, new: NewProposal, today: Today) -> NewProposal:
+def _by_right(
+    text: Row[Any], agency_id: UUID, termination: Termination, new: NewProposal, today: Today, acted_at: datetime
+) -> NewProposal:
     """The end that the text lets the agency bring about alone, as the notice of the right has run out.
 
     Used on a day that is over it would leave the others less time: that day counts once each of them knows of it and
@@ -120,7 +126,6 @@ def _by_right(text: Row[Any], agency_id: UUID, termination: Termination, new: Ne
     new = msgspec.structs.replace(new, clause=clause)
     runs_out = withdrawal_ends_at(today.at_agency, Period(days=days), today.agreement_zone) if days else today.now
     if termination.acted_on is not None and today.is_over(termination.acted_on):
-        acted_at = _acted_at(termination, today)
         at = day_starts_at(termination.effective_on or termination.acted_on, zone)
         dated, counted = max(at, acted_at), max(at, runs_out)
         if days:

@@ -11,7 +11,12 @@ import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.commands.closing import close_proposals, close_what_is_on_its_way
+from registry.agreements.instruments.commands.closing import (
+    Closed,
+    close_moot,
+    close_proposals,
+    close_what_is_on_its_way,
+)
 from registry.agreements.instruments.commands.departed import departures, dissolutions, parts_of
 from registry.agreements.instruments.commands.effects import settle_reports
 from registry.agreements.instruments.commands.executing import execute_amendment
@@ -105,9 +110,9 @@ _SET = (
     .where(agreement.c.id == sa.bindparam("its_id", type_=agreement.c.id.type))
     .values(is_public=_CURRENT_IS_PUBLISHED)
 )
-_APPROVALS = sa.select(
-    *(agreement_approval.c[name] for name in ("agency_id", "starts_at", "ends_at", "recorded_at"))
-).where(agreement_approval.c.agreement_id == _ID)
+_APPROVALS = sa.select(*(agreement_approval.c[name] for name in ("agency_id", "starts_at", "ends_at"))).where(
+    agreement_approval.c.agreement_id == _ID
+)
 _APPROVAL_RULES = sa.select(
     *(agreement_approval_rule.c[name] for name in ("agency_id", "starts_at", "required", "recorded_at"))
 ).where(agreement_approval_rule.c.agreement_id == _ID)
@@ -151,6 +156,7 @@ class Settled(Struct, kw_only=True):
     amendment: UUID | None = None
     newcomers: list[UUID] = []
     published: list[Published] = []
+    closed: list[Closed] = []
     ended: bool = False
 
 
@@ -206,7 +212,9 @@ async def _rewrite(write: Write, agreement_id: UUID, now: datetime) -> Settled:
     settled.ended = stage in _FINAL and Stage(row.stage) not in _FINAL
     if settled.ended:
         await close_what_is_on_its_way(write, row, now)
-        proposals = await close_proposals(write, proposals, [*parts, *settled.newcomers], now)
+        proposals, settled.closed = await close_proposals(write, proposals, [*parts, *settled.newcomers], now)
+    else:
+        settled.closed = await close_moot(write, proposals, {*parts, *settled.newcomers}, now)
 
     stops = [p.agreed_at for p in proposals if p.kind is ProposalKind.SUSPENSION and p.agreed_at is not None]
     goes_on = [p.agreed_at for p in proposals if p.kind is ProposalKind.REINSTATEMENT and p.agreed_at is not None]
@@ -361,17 +369,18 @@ def _verbal(row: Row[Any], party: Row[Any], signed: Mapping[int, datetime]) -> V
 async def _approvals(
     write: Write, agreement_id: UUID
 ) -> tuple[dict[UUID, list[Interval]], dict[UUID, list[ApprovalChange]]]:
-    """By party, when a governing body's approval was present, and what made it needed or not."""
+    """By party, when a governing body's approval was present, and the rules that made it needed or not.
+
+    An approval is a fact: it meets a rule, and makes none. Else whoever enters one that has lapsed, or soon will, would
+    be bound no more, sooner than its own notice lets it go.
+    """
     approvals: dict[UUID, list[Interval]] = {}
     said: dict[UUID, list[ApprovalChange]] = {}
     for approval in await write.all(_APPROVALS, {"id": agreement_id}):
         span = Interval(start=approval.starts_at, end=end_of(approval.ends_at))
         approvals.setdefault(approval.agency_id, []).append(span)
-        # Recorded late it fills days on which one was lacking; it makes none needed before anybody knew of it.
-        obtained = ApprovalChange(approval.recorded_at, by_rule=False, recorded_at=approval.recorded_at, needed=True)
-        said.setdefault(approval.agency_id, []).append(obtained)
     for rule in await write.all(_APPROVAL_RULES, {"id": agreement_id}):
-        change = ApprovalChange(rule.starts_at, by_rule=True, recorded_at=rule.recorded_at, needed=bool(rule.required))
+        change = ApprovalChange(rule.starts_at, recorded_at=rule.recorded_at, needed=bool(rule.required))
         said.setdefault(rule.agency_id, []).append(change)
     return approvals, said
 

@@ -7,11 +7,10 @@ from uuid import UUID
 
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.consent import LEAVING, ProposalKind
+from registry.agreements.instruments.consent import LEAVING, NO_PART, ProposalKind
 from registry.agreements.instruments.queries.consents import proposed_already
 from registry.agreements.instruments.queries.publications import OwnWords
 from registry.agreements.instruments.rules import (
-    NO_PART,
     TRANSITIONS,
     AgreementAction,
     Stage,

@@ -4,9 +4,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from registry.agreements.instruments.tables import agreement_approval, agreement_approval_rule, agreement_party
+from registry.agreements.instruments.tables import agreement_approval_rule, agreement_party
 
-_RULE, _APPROVAL = agreement_approval_rule, agreement_approval
+_RULE = agreement_approval_rule
 
 
 def _of_party(table: sa.Table) -> sa.ColumnElement[bool]:
@@ -16,7 +16,7 @@ def _of_party(table: sa.Table) -> sa.ColumnElement[bool]:
 
 
 def approval_needed_at(at: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
-    """`in_force.approval_needed` in SQL: the last that was said by `at`, of the rule or by an approval obtained."""
+    """`in_force.approval_needed` in SQL: what the last rule says that has begun by `at`."""
     rule = (
         sa.select(_RULE.c.required)
         .where(_of_party(_RULE), _RULE.c.starts_at <= at)
@@ -25,20 +25,7 @@ def approval_needed_at(at: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
         .correlate(agreement_party)
         .scalar_subquery()
     )
-    later = _RULE.alias("later_rule")
-    said_since = sa.select(sa.literal(1)).where(
-        later.c.agreement_id == _APPROVAL.c.agreement_id,
-        later.c.agency_id == _APPROVAL.c.agency_id,
-        later.c.starts_at >= _APPROVAL.c.recorded_at,
-        later.c.starts_at <= at,
-    )
-    obtained = (
-        sa.select(sa.literal(1))
-        .where(_of_party(_APPROVAL), _APPROVAL.c.recorded_at <= at, ~said_since.exists())
-        .correlate(agreement_party)
-        .exists()
-    )
-    return sa.or_(obtained, sa.func.coalesce(rule, sa.false()))
+    return sa.func.coalesce(rule, sa.false())
 
 
 def needed_from() -> sa.ScalarSelect[Any]:

@@ -1,15 +1,22 @@
 """What is reported, proposed and consented to, as those see it whom it concerns, and what waits for whose answer."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.consent import CONTEST_PERIOD, ProposalKind, ReportStatus, in_effect_from
+from registry.agreements.instruments.consent import (
+    CONTEST_PERIOD,
+    ProposalKind,
+    ProposalStatus,
+    ReportStatus,
+    in_effect_from,
+    proposal_status,
+)
 from registry.agreements.instruments.consent_tables import (
     agreement_consent,
     agreement_proposal,
@@ -25,6 +32,10 @@ from registry.directory.agencies.schemas import AgencyReference
 from registry.directory.agencies.tables import agency
 from registry.platform.access.principals import Principal
 from registry.platform.database.handles import Read
+from registry.platform.kernel.actions import AllowedAction
+
+Offers: TypeAlias = Callable[[Row[Any]], Awaitable[list[AllowedAction]]]
+"""What the caller may do to the report of that row."""
 
 _ID = sa.bindparam("id", type_=agreement.c.id.type)
 _NOW = sa.bindparam("now", type_=agreement.c.starts_at.type)
@@ -52,7 +63,7 @@ _PROPOSALS = (
             still_bound(),
         ),
     )
-    .where(_proposal.c.agreement_id == _ID, _proposal.c.taken_back_at.is_(None))
+    .where(_proposal.c.agreement_id == _ID)
     .order_by(_proposal.c.id, agreement_party.c.ordinal)
 )
 _SHOWN = {
@@ -64,16 +75,19 @@ _SHOWN = {
 
 
 async def reported_acts(
-    read: Read, agreement_id: UUID, now: datetime, *, only_of: UUID | None = None
+    read: Read, agreement_id: UUID, now: datetime, offers: Offers, *, only_of: UUID | None = None
 ) -> list[ReportedAct]:
-    """What was reported in the agreement, in order; for who sees it in public only what its own agency reported."""
+    """What was reported in the agreement, in order; for who sees it in public only what its own agency reported.
+
+    `offers` says of a report's row what the caller may do to it.
+    """
     rows = [
         row
         for row in await read.fast(_REPORTS, {"id": agreement_id})
         if only_of is None or row.recorded_by_id == only_of
     ]
     names = await _named(read, {each for row in rows for each in (row.agency_id, row.recorded_by_id)})
-    return [_reported(row, now, names) for row in rows]
+    return [_reported(row, now, names, await offers(row)) for row in rows]
 
 
 async def _named(read: Read, ids: Collection[UUID]) -> dict[UUID, AgencyReference]:
@@ -83,7 +97,9 @@ async def _named(read: Read, ids: Collection[UUID]) -> dict[UUID, AgencyReferenc
     return {row.id: AgencyReference(id=row.id, name=row.name) for row in await read.all(_NAMES, {"ids": list(ids)})}
 
 
-def _reported(row: Row[Any], now: datetime, names: Mapping[UUID, AgencyReference]) -> ReportedAct:
+def _reported(
+    row: Row[Any], now: datetime, names: Mapping[UUID, AgencyReference], actions: list[AllowedAction]
+) -> ReportedAct:
     status = ReportStatus(row.status)
     effect_from = in_effect_from(status, row.notified_at, row.answered_at)
     shown: str = status
@@ -104,13 +120,14 @@ def _reported(row: Row[Any], now: datetime, names: Mapping[UUID, AgencyReference
         takes_effect_at=effect_from,
         answer=row.answer_reason,
         proposal_id=row.proposal_id,
+        allowed_actions=actions,
     )
 
 
 async def proposals(
     read: Read, principal: Principal, agreement_id: UUID, now: datetime, without: Without | None
 ) -> list[Proposal]:
-    """What was proposed to all and not taken back, in order, with who has consented and who has not.
+    """What was proposed to all, in order, where it stands, with who has consented and who has not.
 
     A consent that is only reported is outstanding until the report takes effect (`without`). The agreement that is to
     take this one's place is named to those alone that may know of it.
@@ -125,7 +142,7 @@ async def proposals(
     }
     ids |= {row.agency_id for rows in groups.values() for row in rows if row.agency_id is not None}
     names = await _named(read, ids)
-    return [_shown(rows, newcomers[rows[0].id], names, without) for rows in groups.values()]
+    return [_shown(rows, newcomers[rows[0].id], names, now, without) for rows in groups.values()]
 
 
 def proposed_already(
@@ -137,7 +154,8 @@ def proposed_already(
     """
     for each in found:
         others = bool(newcomer_ids) and not any(party.id in newcomer_ids for party in each.newcomers)
-        if each.kind != kind or each.agreed_at is not None or others:
+        over = each.status in (ProposalStatus.TAKEN_BACK, ProposalStatus.CLOSED)
+        if each.kind != kind or over or each.agreed_at is not None or others:
             continue
         waits = ", ".join(party.name for party in each.outstanding) or "nobody's consent"
         if each.proposed_by.id == agency_id:
@@ -160,19 +178,31 @@ def _shown(
     rows: Sequence[Row[Any]],
     newcomers: Sequence[UUID],
     names: Mapping[UUID, AgencyReference],
+    now: datetime,
     without: Without | None,
 ) -> Proposal:
     row = rows[0]
     asked = [each for each in rows if each.agency_id is not None]
+    status = proposal_status(
+        taken_back_at=row.taken_back_at,
+        closed_because=row.closed_because,
+        agreed_at=row.agreed_at,
+        given=[each.counts_from for each in asked],
+        now=now,
+    )
+    over = row.taken_back_at is not None
     pending = {
         each.agency_id: report_id
         for each in asked
         if without is not None and (report_id := without.report_of_consent(each.agency_id, row.id)) is not None
     }
     given = {each.agency_id: None if each.agency_id in pending else each.counts_from for each in asked}
+    open_ = {each.agency_id for each in asked if each.still_bound and given[each.agency_id] is None and not over}
     return Proposal(
         id=row.id,
         kind=row.kind,
+        status=status,
+        closed_because=row.closed_because,
         ground=row.ground,
         clause=row.clause,
         proposed_by=names[row.proposed_by_id],
@@ -186,7 +216,8 @@ def _shown(
             ConsentGiven(agency=names[agency_id], counts_from=counts_from, pending_report_id=pending.get(agency_id))
             for agency_id, counts_from in given.items()
         ],
-        outstanding=[names[each.agency_id] for each in asked if each.still_bound and given[each.agency_id] is None],
+        outstanding=[names[agency_id] for agency_id in given if agency_id in open_],
+        allowed_actions=[],
     )
 
 

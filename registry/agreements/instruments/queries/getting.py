@@ -15,6 +15,7 @@ from registry.agreements.instruments.queries.authorities import revocations
 from registry.agreements.instruments.queries.consents import proposals, reported_acts
 from registry.agreements.instruments.queries.declining import declined_by
 from registry.agreements.instruments.queries.evidence import Papers, papers_on_file, shown_evidence
+from registry.agreements.instruments.queries.offers import offers_on_reports, with_offers
 from registry.agreements.instruments.queries.parties import PARTIES, about_authorities, about_dissolutions, shown_party
 from registry.agreements.instruments.queries.pending import without_pending
 from registry.agreements.instruments.queries.provisions import (
@@ -144,10 +145,13 @@ async def get_agreement(
         waiting = await waiting_for(read, principal.agency_id, *_on_its_way(row), now, declined)
     reported: list[ReportedAct] = []
     if row.any_reported and (whole or administers(principal)):
-        reported = await reported_acts(read, row.id, now, only_of=None if whole else principal.agency_id)
+        offers_on = offers_on_reports(read, principal, row, _on_its_way(row)[0], now, withheld=as_of is not None)
+        reported = await reported_acts(read, row.id, now, offers_on, only_of=None if whole else principal.agency_id)
     proposed: list[Proposal] = []
     if whole and row.any_proposed:
         proposed = await proposals(read, principal, row.id, now, without)
+    if as_of is None:
+        proposed = with_offers(principal, row, parties, reported, proposed, now)
     offers: list[AllowedAction] = []
     if as_of is None:
         offers = waiting.held_back(allowed_actions(principal, row, parties, words, reported, proposed, now))

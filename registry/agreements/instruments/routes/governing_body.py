@@ -56,7 +56,11 @@ async def record_agreement_approval(
     caller: Supplied[Caller],
     if_match: Supplied[Expected],
 ) -> Answer[Agreement]:
-    """Record your governing body's approval; from then on your agency is bound only while an approval lasts."""
+    """Record your governing body's approval.
+
+    Where `set-approval-rule` says that one is needed, your agency is bound while it lasts. By itself it takes nothing
+    away: recorded after it lapsed, it fills the days on which it lasted.
+    """
     return agreement_answer(await governing_body.record_approval(write, caller, agreement_id, data, if_match))
 
 

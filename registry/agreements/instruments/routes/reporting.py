@@ -33,6 +33,7 @@ from registry.platform.kernel.versions import Expected
         "no_renewal",
         "no_signing_authority",
         "not_a_party",
+        "not_of_this_kind",
         "not_then",
         "notice_silent",
         "other_version",

@@ -5,8 +5,16 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from registry.agreements.instruments.consent import EndingGround, ProposalKind, ReportedKind, Unconfirmed
+from registry.agreements.instruments.consent import (
+    ClosedBecause,
+    EndingGround,
+    ProposalKind,
+    ProposalStatus,
+    ReportedKind,
+    Unconfirmed,
+)
 from registry.directory.agencies.schemas import AgencyReference
+from registry.platform.kernel.actions import AllowedAction
 from registry.platform.kernel.text import JobTitle, Reason, Sha256
 from registry.platform.kernel.time import ActDay, CivilDate, Instant
 
@@ -20,7 +28,7 @@ EvidenceSha256 = Annotated[
 
 
 class NewReportedAct(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """What another party did, as you know of it."""
+    """What another party did, as you know of it. A member that is for another kind of act is refused."""
 
     agency_id: Annotated[UUID, Meta(description="The party that did it.")]
     kind: ReportedKind
@@ -34,8 +42,9 @@ class NewReportedAct(Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tr
     ] = None
     signatory_title: Annotated[JobTitle | None, Meta(description="For `signed` and `agreed_verbally`.")] = None
     notice_kind: Annotated[
-        Literal["withdrawal", "non_renewal"], Meta(description="For `gave_notice`; as for a party's own notice.")
-    ] = "withdrawal"
+        Literal["withdrawal", "non_renewal"] | None,
+        Meta(description="For `gave_notice`, as for a party's own notice; null is `withdrawal`."),
+    ] = None
     leaves_on: Annotated[
         CivilDate | None, Meta(description="For `gave_notice`: the last day that the notice names, where it names one.")
     ] = None
@@ -87,6 +96,7 @@ class ReportedAct(Struct, kw_only=True, frozen=True):
     ]
     answer: Annotated[str | None, Meta(description="What the party, or who took it back, said.")]
     proposal_id: UUID | None
+    allowed_actions: list[AllowedAction]
 
 
 class ConsentGiven(Struct, kw_only=True, frozen=True):
@@ -108,6 +118,10 @@ class Proposal(Struct, kw_only=True, frozen=True):
 
     id: UUID
     kind: ProposalKind
+    status: ProposalStatus
+    closed_because: Annotated[
+        ClosedBecause | None, Meta(description="Why there is nothing left to consent to, where it is `closed`.")
+    ]
     ground: EndingGround | None
     clause: Annotated[str | None, Meta(description="The provision that gives the right, where one does.")]
     proposed_by: Annotated[
@@ -126,7 +140,11 @@ class Proposal(Struct, kw_only=True, frozen=True):
         Meta(description="When it takes effect, as far as is known; null while a consent is outstanding."),
     ]
     consents: list[ConsentGiven]
-    outstanding: Annotated[list[AgencyReference], Meta(description="Parties that have neither consented nor left.")]
+    outstanding: Annotated[
+        list[AgencyReference],
+        Meta(description="Parties that have neither consented nor left; none once it was taken back or closed."),
+    ]
+    allowed_actions: list[AllowedAction]
 
 
 class NewSuspensionProposal(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):

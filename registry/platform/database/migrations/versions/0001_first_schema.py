@@ -140,6 +140,24 @@ _table(
 )
 
 _table(
+    "principal",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agency_id", Uuid, nullable=False),
+    sa.Column("issuer", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("name", sa.Text),
+    sa.Column("roles", sa.Text, nullable=False),
+    sa.Column("first_seen_at", Instant, nullable=False),
+    sa.Column("last_seen_at", Instant, nullable=False),
+    sa.Column("restored_at", Instant),
+    sa.Column("name_purged_at", Instant),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.UniqueConstraint("agency_id", "issuer", "subject"),
+    sa.CheckConstraint("name IS NULL OR name_purged_at IS NULL", name="name"),
+    sa.Index("ix_principal_agency_id", "agency_id", "id"),
+)
+
+_table(
     "acting_agency",
     sa.Column("agency_id", Uuid, primary_key=True),
 )
@@ -709,8 +727,11 @@ _table(
     sa.Column("successor_id", Uuid, sa.ForeignKey("agreement.id")),
     sa.Column("agreed_at", Instant),
     sa.Column("taken_back_at", Instant),
+    sa.Column("closed_because", sa.Text),
     _one_of("kind", "end", "suspension", "reinstatement", "newcomers", "supersession", "departure"),
     _one_of("ground", "mutual_consent", "right_to_end"),
+    _one_of("closed_because", "agreement_ended", "newcomers_joined", "replaced"),
+    sa.CheckConstraint("closed_because IS NULL OR taken_back_at IS NOT NULL", name="closed"),
     sa.CheckConstraint("(kind = 'end') = (ground IS NOT NULL)", name="ending"),
     sa.CheckConstraint("(kind = 'supersession') = (successor_id IS NOT NULL)", name="successor"),
     sa.Index("ix_agreement_proposal_agreement_id", "agreement_id"),

@@ -1,0 +1,96 @@
+"""Commands on principals. Suspending and restoring hold within a second, in every process."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from registry.directory.principals.queries import get_principal, principal_row, relations
+from registry.directory.principals.rules import PrincipalAction, PrincipalStatus, check
+from registry.directory.principals.schemas import KnownPrincipal
+from registry.platform.access.acting import lift, revoke
+from registry.platform.access.known import begin_idle_days_anew, count_change, forget_name, lock_principal
+from registry.platform.access.permissions import Action, permit
+from registry.platform.access.principals import Caller
+from registry.platform.access.tables import RevocationKind
+from registry.platform.database.handles import Write
+from registry.platform.kernel.errors import NotFound, WrongStatus
+from registry.platform.kernel.versions import Expected, check_version
+from registry.platform.ledger.commands import record
+
+
+async def suspend_principal(
+    write: Write, caller: Caller, id_: UUID, reason: str, expected: Expected, idle_days: int
+) -> KnownPrincipal:
+    """Refuse every token of a person or service for its agency. Raises NotFound, StaleVersion, WrongStatus."""
+    return await _change(write, caller, id_, PrincipalAction.SUSPEND, reason, expected, idle_days)
+
+
+async def restore_principal(
+    write: Write, caller: Caller, id_: UUID, reason: str, expected: Expected, idle_days: int
+) -> KnownPrincipal:
+    """Accept its tokens again, whether it was suspended or inactive. Raises NotFound, StaleVersion, WrongStatus."""
+    return await _change(write, caller, id_, PrincipalAction.RESTORE, reason, expected, idle_days)
+
+
+async def purge_principal_name(
+    write: Write, caller: Caller, id_: UUID, reason: str, expected: Expected, idle_days: int
+) -> KnownPrincipal:
+    """Forget its name for good: it is not kept again. What it did stays proven, under its subject.
+
+    Raises NotFound, StaleVersion, WrongStatus.
+    """
+    return await _change(write, caller, id_, PrincipalAction.PURGE_NAME, reason, expected, idle_days)
+
+
+async def _change(
+    write: Write,
+    caller: Caller,
+    id_: UUID,
+    action: PrincipalAction,
+    reason: str,
+    expected: Expected,
+    idle_days: int,
+) -> KnownPrincipal:
+    if not await lock_principal(write, id_):
+        raise NotFound("principal")
+    row = await principal_row(write, caller, id_, idle_days)
+    permit(caller.principal, Action.PRINCIPALS_MANAGE, relations(caller.principal, row.agency_id))
+    await write.once()
+    check_version(expected, row.version)
+    status = PrincipalStatus(row.status)
+    check(action, status, purged=row.name_purged_at is not None)
+    version = row.version + 1
+    match action:
+        case PrincipalAction.SUSPEND:
+            await revoke(
+                write,
+                RevocationKind.PERSON,
+                row.subject,
+                issuer=row.issuer,
+                agency_id=row.agency_id,
+                now=caller.now,
+                reason=reason,
+            )
+            await count_change(write, id_, version)
+        case PrincipalAction.RESTORE:
+            suspended = row.revocation_id is not None
+            if suspended and not await lift(write, row.revocation_id, row.revocation_version, caller.now):
+                raise WrongStatus("Its suspension was lifted at the same moment.")
+            await begin_idle_days_anew(write, id_, version, caller.now)
+        case PrincipalAction.PURGE_NAME:
+            await forget_name(write, id_, version, caller.now)
+    record(
+        write,
+        caller,
+        _EVENTS[action],
+        subject=("principal", id_, version),
+        agencies=[row.agency_id],
+        data={"reason": reason, "status_before": status},  # whose it is stands with the principal, never here
+    )
+    return await get_principal(write, caller, id_, idle_days)
+
+
+_EVENTS: Mapping[PrincipalAction, str] = {
+    PrincipalAction.SUSPEND: "principal.suspended",
+    PrincipalAction.RESTORE: "principal.restored",
+    PrincipalAction.PURGE_NAME: "principal.name_purged",
+}

@@ -1,0 +1,248 @@
+"""The page of metrics for Prometheus: what is counted while requests are answered, and how the service does now.
+
+What a thing is measured by belongs to that thing; here it gets its name, its unit and its labels. The names are those
+that the alerts and the dashboard in `docs/operations/` use.
+"""
+
+import asyncio
+import os
+import platform
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+from prometheus_client import GCCollector, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.registry import Collector
+from sqlalchemy.engine import make_url
+
+from registry.platform.access.refusals import Reason
+from registry.platform.background import Background
+from registry.platform.database.connect import Database
+from registry.platform.database.migrate import newest_revision
+from registry.platform.database.probe import WriteProbe
+from registry.platform.database.sqlite_driver import sqlite_module
+from registry.platform.database.trouble import Trouble, TroubleKind
+from registry.platform.files.reading import FileReader
+from registry.platform.http.edge import Edge
+from registry.platform.http.health import OK, IssuerHealth, IssuerStatus, find_checks
+from registry.platform.settings import Settings
+
+CHECK_SECONDS = 2.0
+"""Who scrapes waits at most this long for the checks; those that are not known by then count as failed."""
+
+
+class Disk(Struct, kw_only=True, frozen=True):
+    """A place to which the service writes, and the room on its file system in bytes."""
+
+    place: str
+    free: int
+    size: int
+
+
+class Exposition(Collector):
+    """Collects what is true at the moment of a scrape, beside what the edge counts."""
+
+    def __init__(
+        self,
+        edge: Edge,
+        settings: Settings,
+        *,
+        version: str,
+        database: Database,
+        probe: WriteProbe,
+        trouble: Trouble,
+        background: Background,
+        issuers: Callable[[], Sequence[IssuerHealth]],
+        reader: FileReader,
+    ) -> None:
+        self._edge = edge
+        self._settings = settings
+        self._database = database
+        self._probe = probe
+        self._trouble = trouble
+        self._background = background
+        self._issuers = issuers
+        self._reader = reader
+        self._build = {
+            "version": version,
+            "schema": str(newest_revision()),
+            "python": platform.python_version(),
+            "database": database.dialect,
+            "sqlite": str(sqlite_module().sqlite_version) if database.dialect == "sqlite" else "",
+        }
+        self._file = Path(str(make_url(settings.database_url).database)) if database.dialect == "sqlite" else None
+        places = {"data": settings.data_dir, "temporary": Path(tempfile.gettempdir())}
+        self._places = places | ({"database": self._file.parent} if self._file is not None else {})
+        self._checks: Mapping[str, str] = {}
+        self._disks: Sequence[Disk] = ()
+        self._sizes: Mapping[str, int] = {}
+        for reason in Reason:  # each is there before its first refusal, so that the first is seen as an increase
+            edge.metrics.tokens_refused.labels(reason)
+        registry = edge.metrics.registry
+        registry.register(self)
+        ProcessCollector(registry=registry)
+        GCCollector(registry=registry)
+
+    async def page(self) -> bytes:
+        """The whole page. Also tries, at most every five seconds, whether a change can be stored."""
+        lags, issuers = self._background.lags(), self._issuers()
+        try:
+            async with asyncio.timeout(CHECK_SECONDS):
+                self._checks = await find_checks(self._database, self._probe, lags, issuers)
+        except TimeoutError:
+            self._checks = {**lags, "database": f"no answer within {CHECK_SECONDS:.0f} s"}
+        self._disks, self._sizes = await asyncio.to_thread(self._look)
+        return generate_latest(self._edge.metrics.registry)
+
+    def _look(self) -> tuple[Sequence[Disk], Mapping[str, int]]:
+        disks = []
+        for place, path in self._places.items():
+            if path.exists():
+                found = os.statvfs(path)
+                free, size = found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
+                disks.append(Disk(place=place, free=free, size=size))
+        files = {"database": self._file, "wal": Path(f"{self._file}-wal")} if self._file is not None else {}
+        return disks, {name: path.stat().st_size for name, path in files.items() if path.exists()}
+
+    def collect(self) -> Iterator[Metric]:
+        """Every metric that is read off the service, with its value now."""
+        yield InfoMetricFamily("registry_build", "What runs, and the schema that it needs.", value=self._build)
+        yield from self._of_readiness()
+        yield from self._of_requests()
+        yield from self._of_the_database()
+        yield from self._of_background_work()
+        yield from self._of_issuers()
+        yield from self._of_the_reader()
+        yield from self._of_disks()
+
+    def _of_readiness(self) -> Iterator[Metric]:
+        ready = bool(self._checks) and all(found == OK for found in self._checks.values())
+        yield _gauge("registry_ready", "1 when the service is ready, as /health/ready tells.", int(ready))
+        checks = GaugeMetricFamily("registry_check_ok", "1 for each check of readiness that is well.", labels=["check"])
+        for name, found in self._checks.items():
+            checks.add_metric([name], int(found == OK))
+        yield checks
+
+    def _of_requests(self) -> Iterator[Metric]:
+        reading = self._edge.reading
+        yield _gauge(
+            "registry_requests_in_flight_limit",
+            "How many requests may be answered at once (REGISTRY_MAX_IN_FLIGHT).",
+            self._settings.max_in_flight,
+        )
+        yield _gauge("registry_admission_limit", "How many reads are admitted at once, as measured.", reading.limit)
+        yield _gauge("registry_admission_running", "Reads that were admitted and are being answered.", reading.running)
+        yield _gauge("registry_admission_waiting", "Reads that wait to be admitted.", reading.waiting)
+
+    def _of_the_database(self) -> Iterator[Metric]:
+        limit = GaugeMetricFamily(
+            "registry_database_connections_limit", "Connections that there may be, each way.", labels=["way"]
+        )
+        in_use = GaugeMetricFamily(
+            "registry_database_connections_in_use", "Connections in use, each way.", labels=["way"]
+        )
+        waiting = GaugeMetricFamily("registry_database_waiting", "Who wait for a connection, each way.", labels=["way"])
+        most = GaugeMetricFamily(
+            "registry_database_waiting_limit", "How many may wait, where that is limited.", labels=["way"]
+        )
+        waited = CounterMetricFamily(
+            "registry_database_waited_seconds", "Time waited for a connection, in all.", labels=["way"]
+        )
+        refused = CounterMetricFamily(
+            "registry_database_waits_refused",
+            "Waits that were in vain, by the code of the problem.",
+            labels=["way", "code"],
+        )
+        for pressure in self._database.pressure():
+            way = [pressure.way]
+            limit.add_metric(way, pressure.most)
+            in_use.add_metric(way, pressure.in_use)
+            waiting.add_metric(way, pressure.waiting)
+            if pressure.waiting_most is not None:
+                most.add_metric(way, pressure.waiting_most)
+            waited.add_metric(way, pressure.waited_seconds)
+            for code, times in pressure.refused.items():
+                refused.add_metric([*way, code], times)
+        yield from (limit, in_use, waiting, most, waited, refused)
+        troubles = CounterMetricFamily(
+            "registry_database_troubles", "Statements that the database failed, by what was wrong.", labels=["kind"]
+        )
+        for kind in TroubleKind:
+            troubles.add_metric([kind.value], self._trouble.times[kind])
+        yield troubles
+        yield _gauge(
+            "registry_database_damaged",
+            "1 once stored pages could not be read, until the service is started again.",
+            int(self._trouble.damage is not None),
+        )
+
+    def _of_background_work(self) -> Iterator[Metric]:
+        interval = GaugeMetricFamily("registry_task_interval_seconds", "Time between two runs.", labels=["task"])
+        since = GaugeMetricFamily(
+            "registry_task_since_success_seconds", "Time since a run last succeeded.", labels=["task"]
+        )
+        late = GaugeMetricFamily(
+            "registry_task_late_seconds",
+            "Time by which a success is overdue; 0 within five intervals.",
+            labels=["task"],
+        )
+        took = GaugeMetricFamily("registry_task_last_run_seconds", "How long the last run took.", labels=["task"])
+        runs = CounterMetricFamily("registry_task_runs", "Runs of background tasks.", labels=["task", "outcome"])
+        for task in self._background.states():
+            interval.add_metric([task.name], task.interval_seconds)
+            since.add_metric([task.name], task.since_success_seconds)
+            late.add_metric([task.name], task.late_seconds)
+            took.add_metric([task.name], task.last_run_seconds)
+            runs.add_metric([task.name, "done"], task.done)
+            runs.add_metric([task.name, "failed"], task.failed)
+        yield from (interval, since, late, took, runs)
+
+    def _of_issuers(self) -> Iterator[Metric]:
+        well = GaugeMetricFamily(
+            "registry_issuer_ok", "1 for each token issuer whose keys are known and fresh.", labels=["issuer"]
+        )
+        keys = GaugeMetricFamily("registry_issuer_keys", "Keys of a token issuer that can be used.", labels=["issuer"])
+        skipped = GaugeMetricFamily(
+            "registry_issuer_keys_skipped", "Keys of a token issuer that are not used.", labels=["issuer"]
+        )
+        age = GaugeMetricFamily(
+            "registry_issuer_keys_age_seconds",
+            "Time since a token issuer's keys were last fetched; not there for keys in the settings.",
+            labels=["issuer"],
+        )
+        for issuer in self._issuers():
+            name = [issuer.issuer]
+            well.add_metric(name, int(issuer.status is IssuerStatus.OK))
+            keys.add_metric(name, issuer.keys)
+            skipped.add_metric(name, len(issuer.skipped_keys))
+            if issuer.keys_age_seconds is not None:
+                age.add_metric(name, issuer.keys_age_seconds)
+        yield from (well, keys, skipped, age)
+
+    def _of_the_reader(self) -> Iterator[Metric]:
+        places = self._reader.places
+        yield _gauge("registry_file_reader_limit", "Uploaded files that are read at once.", places.most)
+        yield _gauge("registry_file_reader_in_use", "Uploaded files that are being read.", places.in_use)
+        yield _gauge("registry_file_reader_waiting", "Uploaded files that wait to be read.", places.waiting)
+
+    def _of_disks(self) -> Iterator[Metric]:
+        free = GaugeMetricFamily(
+            "registry_disk_free_bytes", "Room that the service may use where it writes.", labels=["place"]
+        )
+        size = GaugeMetricFamily("registry_disk_size_bytes", "Size of the file system there.", labels=["place"])
+        for disk in self._disks:
+            free.add_metric([disk.place], disk.free)
+            size.add_metric([disk.place], disk.size)
+        yield from (free, size)
+        sizes = GaugeMetricFamily(
+            "registry_database_file_bytes", "Size of SQLite's database file, and of its log (WAL).", labels=["file"]
+        )
+        for name, bytes_ in self._sizes.items():
+            sizes.add_metric([name], bytes_)
+        yield sizes
+
+
+def _gauge(name: str, words: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, words, value=value)
