@@ -152,13 +152,14 @@ async def report_consents(
     evidence_sha256: str,
     reason: str,
 ) -> None:
-    """What each of those asked is said to have agreed to, or to have been told of, and on which day."""
+    """What each of those asked is said to have agreed to, or to have been told of, and on which day, where it is."""
     for agency_id, acted_on in days.items():
+        theirs = await today_of(write, agency_id, row.time_zone, caller.now)
         act = Reported(
             agency_id=agency_id,
             kind=kind,
             acted_on=acted_on,
-            counts_at=min(day_starts_at(acted_on, ZoneInfo(row.time_zone)), caller.now),
+            counts_at=theirs.counts_from(acted_on),
             evidence_sha256=evidence_sha256,
             reason=reason,
             proposal_id=proposal_id,
