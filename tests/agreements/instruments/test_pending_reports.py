@@ -85,22 +85,22 @@ class TestADepartureReportedByAnother:
         (said,) = seen["reported_acts"]
         one, two = seen["parties"]
         assert (own_acts(two), two["bound"], two["bound_until"]) == (NOTHING, True, None)
-        assert (one["pending_reports"], two["pending_reports"]) == ([], [said["id"]])
+        assert (one["pending_report_ids"], two["pending_report_ids"]) == ([], [said["id"]])
         effect = datetime.fromisoformat(said["takes_effect_at"])
 
         after = await as_of(cast.assisting.legal, found, effect + DAY)
         assert ([party["bound"] for party in after["parties"]], after["status"]) == ([True, True], "in_force")
         (row,) = await in_force(cast.requesting, cast.assisting, effect + DAY)
-        assert (row["covers_until"], row["pending_reports"]) == (None, [said["id"]])
+        assert (row["covers_until"], row["pending_report_ids"]) == (None, [said["id"]])
 
         then = await seen_at(service, cast.assisting, found, effect)
         assert (then.parties[1].withdrawal_notice_on, then.parties[1].leaves_at) == (given_on, effect)
-        assert (then.parties[1].bound, then.parties[1].pending_reports) == (False, [])
+        assert (then.parties[1].bound, then.parties[1].pending_report_ids) == (False, [])
         assert await in_force_once(service, cast.requesting, cast.assisting, effect) == []
 
         left = await cast.requesting.legal.done("POST", f"{path}/confirm")
         assert left["parties"][1]["withdrawal_notice_on"] == str(given_on)
-        assert left["parties"][1]["pending_reports"] == []
+        assert left["parties"][1]["pending_report_ids"] == []
         kept = agreement_pending.select().where(agreement_pending.c.agreement_id == UUID(found["id"]))
         assert await service.database.read().all(kept) == [], "nothing is kept of it"
 
@@ -136,7 +136,7 @@ class TestADepartureReportedByAnother:
         told = [each["id"] for each in seen["reported_acts"]]
         assert [each["status"] for each in seen["reported_acts"]] == ["open", "open"]
         part = seen["parties"][1]
-        assert (part["withdrawal_notice_on"], part["pending_reports"]) == (str(earlier), told)
+        assert (part["withdrawal_notice_on"], part["pending_report_ids"]) == (str(earlier), told)
         assert datetime.fromisoformat(part["leaves_at"]) > utc_now() + 89 * DAY, "by its own word from today"
         (departure,) = seen["proposals"]
         assert (departure["agreed_at"], departure["outstanding"]) == (None, named(one, three))
@@ -145,7 +145,10 @@ class TestADepartureReportedByAnother:
         found = await sign_agreement(service, cast.assisting, cast.requesting, notice={"days": 5})
         await report(cast.assisting, found, letter(cast.requesting, today() - 30 * DAY))
         public = await service.operator.done("GET", f"{PATH}/{found['id']}")
-        assert [(party["bound"], party["pending_reports"]) for party in public["parties"]] == [(True, []), (True, [])]
+        assert [(party["bound"], party["pending_report_ids"]) for party in public["parties"]] == [
+            (True, []),
+            (True, []),
+        ]
 
 
 class TestASignatureReportedByAnother:
@@ -155,14 +158,14 @@ class TestASignatureReportedByAnother:
         seen, path = await report(cast.assisting, found, letter(cast.requesting, date(2025, 2, 1), **more))
         (said,) = seen["reported_acts"]
         part = seen["parties"][1]
-        assert (part["joined_at"], part["bound"], part["pending_reports"]) == (None, False, [said["id"]])
+        assert (part["joined_at"], part["bound"], part["pending_report_ids"]) == (None, False, [said["id"]])
         effect = datetime.fromisoformat(said["takes_effect_at"])
         after = await as_of(cast.assisting.legal, found, effect + DAY)
         assert (after["status"], after["parties"][1]["bound"]) == ("unconfirmed", False)
         assert await in_force(cast.requesting, cast.assisting, effect + DAY) == []
         assert len(await in_force_once(service, cast.requesting, cast.assisting, effect)) == 1
         bound = await cast.requesting.legal.done("POST", f"{path}/confirm")
-        assert (bound["parties"][1]["bound"], bound["parties"][1]["pending_reports"]) == (True, [])
+        assert (bound["parties"][1]["bound"], bound["parties"][1]["pending_report_ids"]) == (True, [])
 
 
 class TestAConsentReportedByAnother:
@@ -175,7 +178,9 @@ class TestAConsentReportedByAnother:
         (end,) = seen["proposals"]
         assert (end["agreed_at"], end["outstanding"], seen["terminated_at"]) == (None, named(cast.requesting), None)
         assert [(each["counts_from"], each["pending_report_id"]) for each in end["consents"]][1] == (None, said["id"])
-        assert [party["pending_reports"] for party in seen["parties"]] == [[said["id"]]] * 2, "it would end it for both"
+        assert [party["pending_report_ids"] for party in seen["parties"]] == [[said["id"]]] * 2, (
+            "it would end it for both"
+        )
         effect = datetime.fromisoformat(said["takes_effect_at"])
         assert (await as_of(cast.assisting.legal, found, effect + DAY))["status"] == "in_force"
         assert await due(cast.assisting, found, "expiry") == []

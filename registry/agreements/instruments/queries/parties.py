@@ -127,7 +127,7 @@ def signatory_of(agency: AgencyReference, signature: Row[Any] | None, papers: Pa
         released_at=None,
         suspended_at=None,
         approval_required=None,
-        pending_reports=[],
+        pending_report_ids=[],
         signature=None if signature is None else _signature(signature, papers, whole=False),
         authority=None,
     )
@@ -179,7 +179,7 @@ def shown_party(
         last_notice_on=last_notice_on,
         verbally_at=did.verbally_at if whole else None,
         released_at=did.released_at if whole else None,
-        pending_reports=without.reports_on(row.agency_id) if whole and without is not None else [],
+        pending_report_ids=without.reports_on(row.agency_id) if whole and without is not None else [],
         suspended_at=row.suspended_at if whole else None,
         approval_required=bool(row.approval_required) if whole else None,
         signature=signature,

@@ -90,7 +90,7 @@ async def agreements_in_force(
                 version_no=candidate.version_no,
                 assists=binds.assists,
                 covers_until=binds.until,
-                pending_reports=[*reports] if shared else [],
+                pending_report_ids=[*reports] if shared else [],
                 terms=without_terms(candidate.terms, withheld) if shared else None,
                 terms_withheld=withheld if shared else [],
             )

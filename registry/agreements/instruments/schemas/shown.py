@@ -94,7 +94,7 @@ class AgreementParty(Struct, kw_only=True, frozen=True):
     released_at: Annotated[
         Instant | None, Meta(description="When a text that it signed takes this one's place for it.")
     ]
-    pending_reports: PendingReports
+    pending_report_ids: PendingReports
     suspended_at: Annotated[Instant | None, Meta(description="Since when its participation is suspended, by itself.")]
     approval_required: Annotated[
         bool | None, Meta(description="Whether it is bound only while its governing body's approval lasts.")
@@ -343,7 +343,7 @@ class AgreementInForce(Struct, kw_only=True, frozen=True):
     covers_until: Annotated[
         Instant | None, Meta(description="When the first of the two stops being bound; null is never.")
     ]
-    pending_reports: PendingReports
+    pending_report_ids: PendingReports
     terms: Annotated[Terms | None, Meta(description="For the parties only.")]
     terms_withheld: TermsWithheld
 
