@@ -103,12 +103,15 @@ class DutyDue(Struct, kw_only=True, frozen=True):
 
 
 class ReportDue(Struct, kw_only=True, frozen=True):
-    """What was reported of a party and has effect at that instant, unless the party contests it before."""
+    """What was reported of a party and has effect at that instant, unless the party contests it before.
+
+    `acted_on` is None of a consent by a successor's signature: not every party may know of that agreement.
+    """
 
     id: UUID
     agency_id: UUID
     kind: ReportedKind
-    acted_on: date
+    acted_on: date | None
     takes_effect_at: datetime
 
 

@@ -361,7 +361,7 @@ class TestADepartureThatOthersReliedOn:
         one, two, three = cast.assisting, cast.requesting, cast.neighbour
         found = await sign_agreement(service, one, two, three, notice={"days": 5})
         seen, path = await report(one, found, letter(two, date(2025, 6, 1)))
-        assert (seen["parties"][1]["leaves_at"], len(seen["parties"][1]["pending_reports"])) == (None, 2)
+        assert (seen["parties"][1]["leaves_at"], len(seen["parties"][1]["pending_report_ids"])) == (None, 2)
         no = await two.legal.done("POST", f"{path}/contest", {"reason": "we wrote no letter"})
         assert (no["parties"][1]["leaves_at"], no["parties"][1]["withdrawal_notice_on"]) == (None, None)
         back = await one.legal.done("POST", f"{path}/take-back", {"reason": "of another agreement"})

@@ -31,7 +31,7 @@ from registry.agreements.deadlines.tables import agreement_periodic_review, agre
 from registry.agreements.duties.queries import FIRST_EFFECTIVE_ON, DutyFact, duties_of
 from registry.agreements.duties.rules import DutyStatus
 from registry.agreements.instruments.consent import CONTEST_PERIOD, ReportedKind, ReportStatus
-from registry.agreements.instruments.consent_tables import agreement_pending, agreement_reported_act
+from registry.agreements.instruments.consent_tables import agreement_pending, agreement_proposal, agreement_reported_act
 from registry.agreements.instruments.in_force import renewal_of
 from registry.agreements.instruments.notice import read_notice
 from registry.agreements.instruments.queries.in_force import OPEN_END, end_of, is_superseded, text_shown_at
@@ -208,7 +208,11 @@ _RECORDS = (
 _ONE = _RECORDS.where(agreement.c.id == sa.bindparam("id", type_=_ID))
 _report = agreement_reported_act
 _REPORTS = (
-    sa.select(*(_report.c[name] for name in ("id", "agreement_id", "agency_id", "kind", "acted_on", "notified_at")))
+    sa.select(
+        *(_report.c[name] for name in ("id", "agreement_id", "agency_id", "kind", "acted_on", "notified_at")),
+        agreement_proposal.c.successor_id,
+    )
+    .outerjoin(agreement_proposal, agreement_proposal.c.id == _report.c.proposal_id)
     .where(
         _report.c.agreement_id.in_(sa.bindparam("ids", type_=_ID, expanding=True)),
         _report.c.status == ReportStatus.OPEN,
@@ -300,7 +304,7 @@ async def _reports_of(read: Read, ids: Sequence[UUID]) -> dict[UUID, list[Report
                 id=row.id,
                 agency_id=row.agency_id,
                 kind=ReportedKind(row.kind),
-                acted_on=row.acted_on,
+                acted_on=None if row.successor_id is not None else row.acted_on,
                 takes_effect_at=row.notified_at + CONTEST_PERIOD,
             )
         )

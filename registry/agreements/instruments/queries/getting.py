@@ -109,7 +109,9 @@ async def get_agreement(
     ids = [party.agency_id for party in parties]
     numbers = [each.stretch_no for each in rows if each.stretch == "text"]
     papers: Papers = {}
-    if whole and row.any_filed and any((row.its_evidence_sha256, *(each.evidence_sha256 for each in parties))):
+    reports = bool(row.any_reported) and (whole or administers(principal))
+    shows = any((row.its_evidence_sha256, *(each.evidence_sha256 for each in parties)))
+    if row.any_filed and ((whole and shows) or reports):
         papers = await papers_on_file(read, agreement_id)
     resting = [party.authority_id for party in parties if party.authority_id is not None] if whole else []
     revoked = await revocations(read, resting)
@@ -144,9 +146,9 @@ async def get_agreement(
     if whole and as_of is None:
         waiting = await waiting_for(read, principal.agency_id, *_on_its_way(row), now, declined)
     reported: list[ReportedAct] = []
-    if row.any_reported and (whole or administers(principal)):
+    if reports:
         offers_on = offers_on_reports(read, principal, row, _on_its_way(row)[0], now, withheld=as_of is not None)
-        reported = await reported_acts(read, row.id, now, offers_on, only_of=None if whole else principal.agency_id)
+        reported = await reported_acts(read, principal, row.id, now, offers_on, papers, whole=whole)
     proposed: list[Proposal] = []
     if whole and row.any_proposed:
         proposed = await proposals(read, principal, row.id, now, without)

@@ -13,6 +13,7 @@ from registry.agreements.instruments.consent import (
     ReportedKind,
     Unconfirmed,
 )
+from registry.agreements.instruments.schemas.evidence import Evidence
 from registry.directory.agencies.schemas import AgencyReference
 from registry.platform.kernel.actions import AllowedAction
 from registry.platform.kernel.text import JobTitle, Reason, Sha256
@@ -22,7 +23,7 @@ EvidenceSha256 = Annotated[
     Sha256,
     Meta(
         description="SHA-256 of the document that shows it, in hex. Silence counts only where it is on file with the "
-        "agreement and the party can read it."
+        "agreement, and the party and your agency can read it."
     ),
 ]
 
@@ -76,8 +77,39 @@ class ReportedAct(Struct, kw_only=True, frozen=True):
     id: UUID
     agency: Annotated[AgencyReference, Meta(description="The party that is said to have acted.")]
     kind: ReportedKind
-    acted_on: CivilDate
-    evidence_sha256: str
+    acted_on: Annotated[
+        CivilDate | None,
+        Meta(
+            description="The day of the act. Null where it is that of a signature to a successor that you may not know "
+            "of, as `evidence` is then."
+        ),
+    ]
+    version_sha256: Annotated[
+        str | None, Meta(description="For `signed` and `agreed_verbally`: the hash of the text that it is about.")
+    ]
+    signatory_title: Annotated[
+        str | None, Meta(description="For the same: the office that is said to have signed, or given its word.")
+    ]
+    notice_kind: Annotated[
+        Literal["withdrawal", "non_renewal"] | None, Meta(description="For `gave_notice`: what the notice is of.")
+    ]
+    leaves_on: Annotated[
+        CivilDate | None, Meta(description="For `gave_notice`: the last day that the notice names, if it names one.")
+    ]
+    would_leave_at: Annotated[
+        Instant | None,
+        Meta(
+            description="For `gave_notice` and `withdrew`: when the party leaves, or left, by what is said, counted "
+            "from the day of the act."
+        ),
+    ]
+    evidence: Annotated[
+        Evidence | None,
+        Meta(
+            description="What shows it. A restricted document is `on_file` only where silence counts, so that nobody "
+            "learns by a hash what is on file."
+        ),
+    ]
     reason: str
     recorded_by: Annotated[AgencyReference, Meta(description="The agency that recorded it.")]
     recorded_at: Instant
