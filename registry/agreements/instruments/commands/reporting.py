@@ -167,8 +167,8 @@ async def second(
     refuse(second_barred(report.status))
     if report.recorded_by_person == person(caller):
         raise Forbidden(RECORDED_BY_YOURSELF)
-    readers = (report.agency_id, report.recorded_by_id)
-    if not await read_by_both(write, on_file, row.id, report.evidence_sha256, *readers):
+    digest, readers = report.evidence_sha256, (report.agency_id, report.recorded_by_id)
+    if digest is None or not await read_by_both(write, on_file, row.id, digest, *readers):
         raise RuleBroken(
             "The document that shows it is not on file with the agreement, where the party and your agency can read "
             "it: file it first.",
@@ -202,7 +202,8 @@ async def confirm_report(
         raise WrongStatus(NOTHING_TO_SIGN)
     if report.kind in BINDING:
         today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
-        papers = await filed_papers(write, row.id, report.evidence_sha256, caller.agency_id)
+        digest = report.evidence_sha256
+        papers = () if digest is None else await filed_papers(write, row.id, digest, caller.agency_id)
         given_on = day_given(papers, caller.agency_id, today.agency_zone, today.at_agency)
         signature = (report.signatory_title, report.acted_on, given_on)
         await authority_for(write, report.version_id or row.version_id, caller.agency_id, *signature)

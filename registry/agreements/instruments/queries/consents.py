@@ -48,7 +48,13 @@ _NAMES = sa.select(agency.c.id, agency.c.name).where(
     agency.c.id.in_(sa.bindparam("ids", type_=agency.c.id.type, expanding=True))
 )
 _REPORTS = (
-    sa.select(_report, _proposal.c.successor_id, _proposal.c.evidence_sha256.label("proposal_evidence"))
+    sa.select(
+        _report,
+        _proposal.c.successor_id,
+        sa.or_(_proposal.c.evidence_sha256.is_not(None), _proposal.c.evidence_location.is_not(None)).label(
+            "has_own_evidence"
+        ),
+    )
     .outerjoin(_proposal, _proposal.c.id == _report.c.proposal_id)
     .where(_report.c.agreement_id == _ID)
     .order_by(_report.c.id)
@@ -117,9 +123,9 @@ async def _named(read: Read, ids: Collection[UUID]) -> dict[UUID, AgencyReferenc
 
 def _evidence(row: Row[Any], status: ReportStatus, papers: Papers, *, whole: bool) -> Evidence:
     """A restricted document is on file only for a report that it carries: nobody learns by a hash what there is."""
-    found = shown_evidence(row.evidence_sha256, None, papers, whole=whole)
+    found = shown_evidence(row.evidence_sha256, row.evidence_location, papers, whole=whole)
     assert found is not None
-    legible = papers.get(row.evidence_sha256) is not None
+    legible = row.evidence_sha256 is not None and papers.get(row.evidence_sha256) is not None
     return msgspec.structs.replace(found, on_file=found.on_file and (legible or status is ReportStatus.OPEN))
 
 
@@ -148,7 +154,7 @@ def _reported(
         notice_kind=row.notice_kind,
         leaves_on=row.leaves_on,
         would_leave_at=row.counts_at if row.kind in LEAVING else None,
-        evidence=None if hidden and row.proposal_evidence is None else _evidence(row, status, papers, whole=whole),
+        evidence=None if hidden and not row.has_own_evidence else _evidence(row, status, papers, whole=whole),
         reason=row.reason,
         recorded_by=names[row.recorded_by_id],
         recorded_at=row.recorded_at,
@@ -163,7 +169,12 @@ def _reported(
 
 
 async def proposals(
-    read: Read, principal: Principal, agreement_id: UUID, now: datetime, without: Without | None
+    read: Read,
+    principal: Principal,
+    agreement_id: UUID,
+    now: datetime,
+    without: Without | None,
+    papers: Papers | None = None,
 ) -> list[Proposal]:
     """What was proposed to all, in order, where it stands, with who has consented and who has not.
 
@@ -180,7 +191,7 @@ async def proposals(
     }
     ids |= {row.agency_id for rows in groups.values() for row in rows if row.agency_id is not None}
     names = await _named(read, ids)
-    return [_shown(rows, newcomers[rows[0].id], names, now, without) for rows in groups.values()]
+    return [_shown(rows, newcomers[rows[0].id], names, papers or {}, now, without) for rows in groups.values()]
 
 
 def proposed_already(
@@ -216,6 +227,7 @@ def _shown(
     rows: Sequence[Row[Any]],
     newcomers: Sequence[UUID],
     names: Mapping[UUID, AgencyReference],
+    papers: Papers,
     now: datetime,
     without: Without | None,
 ) -> Proposal:
@@ -247,6 +259,7 @@ def _shown(
         proposed_at=row.proposed_at,
         not_before=row.not_before,
         reason=row.reason,
+        evidence=shown_evidence(row.evidence_sha256, row.evidence_location, papers),
         newcomers=[names[each] for each in newcomers],
         by_agreement_id=row.known_successor_id,
         agreed_at=row.agreed_at if without is None else without.agreed_at(row.id),

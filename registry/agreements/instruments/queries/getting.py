@@ -110,7 +110,8 @@ async def get_agreement(
     numbers = [each.stretch_no for each in rows if each.stretch == "text"]
     papers: Papers = {}
     reports = bool(row.any_reported) and (whole or administers(principal))
-    shows = any((row.its_evidence_sha256, *(each.evidence_sha256 for each in parties)))
+    of_parties = (digest for each in parties for digest in (each.evidence_sha256, each.notice_evidence_sha256))
+    shows = bool(row.any_proposed) or any((row.its_evidence_sha256, *of_parties))
     if row.any_filed and ((whole and shows) or reports):
         papers = await papers_on_file(read, agreement_id)
     resting = [party.authority_id for party in parties if party.authority_id is not None] if whole else []
@@ -151,7 +152,7 @@ async def get_agreement(
         reported = await reported_acts(read, principal, row.id, now, offers_on, papers, whole=whole)
     proposed: list[Proposal] = []
     if whole and row.any_proposed:
-        proposed = await proposals(read, principal, row.id, now, without)
+        proposed = await proposals(read, principal, row.id, now, without, papers)
     if as_of is None:
         proposed = with_offers(principal, row, parties, reported, proposed, now)
     offers: list[AllowedAction] = []

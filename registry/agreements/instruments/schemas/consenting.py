@@ -162,6 +162,7 @@ class Proposal(Struct, kw_only=True, frozen=True):
     proposed_at: Instant
     not_before: Annotated[Instant, Meta(description="The instant proposed.")]
     reason: str
+    evidence: Annotated[Evidence | None, Meta(description="What shows it, of what happened on paper already.")]
     newcomers: Annotated[list[AgencyReference], Meta(description="The agencies that would join.")]
     by_agreement_id: Annotated[
         UUID | None,
