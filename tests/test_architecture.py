@@ -37,6 +37,7 @@ PURE_PARTS = {
         "figures",
         "in_force",
         "notice",
+        "pending",
         "remarks",
         "reviews",
         "signing_sequence",
