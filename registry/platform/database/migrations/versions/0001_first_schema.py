@@ -351,6 +351,55 @@ _table(
 )
 
 _table(
+    "client",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("authentication", sa.Text, nullable=False),
+    sa.Column("scopes", Json, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("disabled_at", Instant),
+    sa.Column("version", sa.Integer, nullable=False),
+    _one_of("authentication", "client_secret", "private_key_jwt"),
+    sa.Index("ix_client_agency_id", "agency_id", "id"),
+)
+
+_table(
+    "client_credential",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("client_id", Uuid, sa.ForeignKey("client.id"), nullable=False),
+    sa.Column("secret_sha256", sa.Text),
+    sa.Column("public_keys", Json),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("expires_at", Instant),
+    sa.Column("last_used_at", Instant),
+    sa.CheckConstraint("(secret_sha256 IS NULL) <> (public_keys IS NULL)", name="kind"),
+    sa.UniqueConstraint("secret_sha256"),
+    sa.Index("ix_client_credential_client_id", "client_id"),
+)
+
+_table(
+    "client_assertion",
+    sa.Column("client_id", Uuid, sa.ForeignKey("client.id"), primary_key=True),
+    sa.Column("jti_sha256", sa.Text, primary_key=True),
+    sa.Column("expires_at", Instant, nullable=False),
+    sa.Index("ix_client_assertion_expires_at", "expires_at"),
+)
+
+_table(
+    "signing_key",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("algorithm", sa.Text, nullable=False),
+    sa.Column("public_key", Json, nullable=False),
+    sa.Column("private_key", sa.Text, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("retired_at", Instant),
+    _unique_where(
+        "uq_signing_key_algorithm", "algorithm", sqlite="retired_at IS NULL", postgresql="retired_at IS NULL"
+    ),
+)
+
+_table(
     "agreement",
     sa.Column("id", Uuid, primary_key=True),
     sa.Column("number", sa.Text, nullable=False),
@@ -768,8 +817,10 @@ _table(
     sa.Column("acted_on", Civil, nullable=False),
     sa.Column("counts_at", Instant, nullable=False),
     sa.Column("version_id", Uuid, sa.ForeignKey("agreement_version.id")),
+    sa.Column("version_sha256", sa.Text),
     sa.Column("proposal_id", Uuid, sa.ForeignKey("agreement_proposal.id")),
     sa.Column("notice_kind", sa.Text),
+    sa.Column("leaves_on", Civil),
     sa.Column("signatory_title", sa.Text),
     sa.Column("authority_id", Uuid, sa.ForeignKey("signing_authority.id")),
     sa.Column("reason", sa.Text, nullable=False),
@@ -793,6 +844,7 @@ _table(
     sa.CheckConstraint("(status = 'unseconded') = (notified_at IS NULL)", name="notified"),
     sa.CheckConstraint("proposal_id IS NOT NULL OR kind NOT IN ('consented', 'was_notified')", name="proposal"),
     sa.CheckConstraint("(kind = 'signed') = (version_id IS NOT NULL)", name="version"),
+    sa.CheckConstraint("(kind IN ('signed', 'agreed_verbally')) = (version_sha256 IS NOT NULL)", name="text"),
     sa.Index("ix_agreement_reported_act_agreement_id", "agreement_id"),
     sa.Index("ix_agreement_reported_act_agency_id", "agency_id"),
 )
@@ -804,6 +856,13 @@ _table(
     sa.Column("starts_at", Instant, primary_key=True),
     sa.Column("ends_at", Instant, nullable=False),
     sa.CheckConstraint("ends_at >= starts_at", name="interval"),
+)
+
+_table(
+    "agreement_pending",
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), primary_key=True),
+    sa.Column("takes_effect_at", Instant, nullable=False),
+    sa.Column("without", Json, nullable=False),
 )
 
 
