@@ -51,6 +51,7 @@ THINGS: Mapping[str, Mapping[Side, str]] = {
     "contact": {"owner": "own", "partner": "", "operator": ""},
     "issuer": {"operator": ""},
     "revocation": {"owner": "own", "operator": ""},
+    "client": {"owner": "own", "operator": ""},
     "draft_agreement": {"owner": "custodian party"},
     "agreement_in_review": {"owner": "custodian party", "partner": "party"},
     "agreement": {"owner": "custodian party", "partner": "party", "operator": ""},
@@ -93,6 +94,9 @@ GRANTS: Mapping[str, Mapping[str, str]] = {
     "agencies:authorise": {"LG": "own"},
     "issuers:manage": {"R": "anyone"},
     "tokens:revoke": {"G": "own", "R": "anyone"},
+    "clients:read": {"GU": "own", "R": "anyone"},
+    "clients:manage": {"G": "own"},
+    "clients:disable": {"G": "own", "R": "anyone"},
     "principals:read": {"G": "own", "R": "anyone"},
     "principals:manage": {"G": "own", "R": "anyone"},
     "taxonomy:read": {"CALUGSR": "anyone"},
@@ -169,6 +173,9 @@ def _each(operations: str, permission: str, *on: str, **more: object) -> dict[st
 
 
 SERVICE = {name: Operation(permission=None) for name in ("get_liveness", "get_readiness")}
+TOKEN_ENDPOINT = {
+    name: Operation(permission=None) for name in ("create_token", "get_token_keys", "get_authorization_server")
+}
 AGENCY_ROWS = {
     **_each("list_agencies", "agencies:read"),
     **_each("create_agency import_agencies", "agencies:create"),
@@ -191,6 +198,13 @@ ISSUER_ROWS = {
 REVOCATION_ROWS = {
     **_each("list_revocations create_revocation", "tokens:revoke"),
     **_each("get_revocation lift_revocation", "tokens:revoke", "revocation"),
+}
+CLIENT_ROWS = {
+    **_each("list_clients", "clients:read"),
+    **_each("create_client", "clients:manage"),
+    **_each("get_client", "clients:read", "client"),
+    **_each("rotate_client", "clients:manage", "client"),
+    **_each("disable_client", "clients:disable", "client"),
 }
 PRINCIPAL_ROWS = {
     **_each("list_principals", "principals:read"),
@@ -323,9 +337,11 @@ METRIC_ROWS = _each("get_sharing_metrics", "metrics:read")
 
 OPERATIONS: Mapping[str, Operation] = {
     **SERVICE,
+    **TOKEN_ENDPOINT,
     **AGENCY_ROWS,
     **ISSUER_ROWS,
     **REVOCATION_ROWS,
+    **CLIENT_ROWS,
     **PRINCIPAL_ROWS,
     **TAXONOMY_ROWS,
     **AGREEMENT_ROWS,
