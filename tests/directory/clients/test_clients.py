@@ -248,3 +248,8 @@ async def test_the_private_key_is_stored_encrypted(cast: Cast, service: Service)
     assert [row.private_key.startswith("v1.") for row in rows] == [True]
     published = (await service.anonymous.done("GET", "/.well-known/jwks.json"))["keys"]
     assert [set(key) for key in published] == [{"kty", "crv", "x", "y", "kid", "alg", "use"}]
+
+
+async def test_nobody_enters_the_registry_itself_as_an_issuer(service: Service) -> None:
+    itself = {"issuer": service.settings.public_url}
+    assert_problem(await service.operator.post("/v1/issuers", itself), 409, "issuer_taken")
