@@ -1,7 +1,7 @@
 """Authentication and coarse authorisation of each request.
 
 Checks run in a fixed order: authentication (401), size and media type of the body (413, 415), then whether the caller's
-roles and scopes allow the action at all (403). Validation of the body (400) follows in the handler. Whether the caller
+roles and scopes allow the action at all (403), and whether the sign-in is recent enough for it (401). Validation of the body (400) follows in the handler. Whether the caller
 may act on one particular thing is decided later by the command, once it has loaded that thing.
 """
 
@@ -19,6 +19,7 @@ from registry.platform.access.principals import Caller, Principal
 from registry.platform.access.rates import RateLimits
 from registry.platform.access.refusals import Reason, TokenRefused
 from registry.platform.access.sightings import Sightings
+from registry.platform.access.step_up import check_step_up
 from registry.platform.access.tokens import TokenVerifier
 from registry.platform.database.connect import Database
 from registry.platform.http.asgi import Scope
@@ -69,6 +70,8 @@ class Authentication(ASGIMiddleware):
             if (why := _refused_by_token(scope)) is not None:
                 await self._record_denial(scope, why)
                 raise Forbidden(why)
+            if scope["route_handler"].opt.get("step_up"):
+                check_step_up(scope["user"], now)
         await next_app(scope, receive, send)
         if (reason := scope.get("registry.denied")) is not None:
             try:

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from msgspec import Struct
@@ -14,6 +15,7 @@ from registry.platform.issuers import TEMPLATE, AgencyBy, Claims, Issuer
 
 _VISIBLE = re.compile(r"\A[!-~]{1,200}\Z")
 _LONGEST_NAME = 200
+_MOST_WORDS = 20
 _RESOURCES = frozenset({"*", *(action.partition(":")[0] for action in Action)})
 _ROLES: Mapping[str, Role] = {role.value: role for role in Role}
 
@@ -27,6 +29,9 @@ class Said(Struct, kw_only=True, frozen=True):
     roles: frozenset[Role]
     scopes: frozenset[str]
     name: str | None
+    acr: tuple[str, ...] = ()
+    amr: tuple[str, ...] = ()
+    auth_time: datetime | None = None
 
 
 def read_claims(claims: Mapping[str, Any], issuer: Issuer, token: str) -> Said:
@@ -46,7 +51,21 @@ def read_claims(claims: Mapping[str, Any], issuer: Issuer, token: str) -> Said:
         roles=_roles(claims, by),
         scopes=_scopes(claims, by),
         name=name[:_LONGEST_NAME] if isinstance(name, str) else None,
+        acr=_words(look_up(claims, by.acr)),
+        amr=_words(look_up(claims, by.amr)),
+        auth_time=_second(look_up(claims, by.auth_time)),
     )
+
+
+def _words(given: Any) -> tuple[str, ...]:
+    """A word, or a list of words, of which what cannot be one is passed over: it vouches for nothing."""
+    listed = given if isinstance(given, list) else [given]
+    return tuple(each for each in listed[:_MOST_WORDS] if isinstance(each, str) and _VISIBLE.fullmatch(each))
+
+
+def _second(given: Any) -> datetime | None:
+    """The instant of a number of seconds; None for what is none: who does not say when has not said it."""
+    return datetime.fromtimestamp(given, UTC) if type(given) is int and 0 <= given <= 32503680000 else None
 
 
 def look_up(claims: Mapping[str, Any], path: str) -> Any:

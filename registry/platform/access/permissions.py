@@ -142,6 +142,10 @@ HUMAN_ONLY = frozenset(
 """Acts that bind or approve are people's: a service does none of them, whatever its scopes say."""
 
 
+STEP_UP = frozenset({Action.AGREEMENTS_SIGN, Action.AGREEMENTS_ATTEST})
+"""Acts that bind or unbind an agency: they need a recent sign-in where the person's issuer is described so."""
+
+
 def in_scope(principal: Principal, action: Action) -> bool:
     """Whether the token's scopes include the action.
 

@@ -8,6 +8,8 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
+from registry.platform.issuers import StepUp
+
 
 class Role(StrEnum):
     """What a person or service may do for its agency."""
@@ -25,7 +27,8 @@ class Principal(Struct, kw_only=True, frozen=True):
     """Who is calling: subject, agency, roles and scopes, as the token's issuer vouches for them.
 
     `name` is what people call the person, where the token says it. It is stored only with `name_kept`, which the
-    issuer's description says.
+    issuer's description says. `acr`, `amr` and `auth_time` tell how and when the person signed in, as far as the token
+    does; `step_up` what the issuer's description asks of that for acts that bind.
     """
 
     subject: str
@@ -36,6 +39,10 @@ class Principal(Struct, kw_only=True, frozen=True):
     issuer: str
     name: str | None = None
     name_kept: bool = False
+    acr: tuple[str, ...] = ()
+    amr: tuple[str, ...] = ()
+    auth_time: datetime | None = None
+    step_up: StepUp | None = None
 
     @property
     def person(self) -> str:

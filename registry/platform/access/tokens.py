@@ -228,6 +228,10 @@ class TokenVerifier:
             issuer=issuer.issuer,
             name=said.name,
             name_kept=issuer.keep_names,
+            acr=said.acr,
+            amr=said.amr,
+            auth_time=said.auth_time,
+            step_up=issuer.step_up,
         )
 
     def _agency(self, said: Said, trusted: Trusted, now: datetime) -> UUID:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from registry.platform.http.paging import SORT, Page
 
@@ -32,6 +32,13 @@ class PrivatePart(Struct, kw_only=True, frozen=True):
     subject: str
     token_id: str | None
     source_address: str | None
+    acr: Annotated[
+        list[str] | UnsetType, Meta(description="The way of the sign-in; absent if the token did not say.")
+    ] = UNSET
+    amr: Annotated[list[str] | UnsetType, Meta(description="Its means; absent if the token did not say.")] = UNSET
+    auth_time: Annotated[
+        datetime | UnsetType, Meta(description="When the person signed in; absent if the token did not say.")
+    ] = UNSET
 
 
 class PublicPart(Struct, kw_only=True, frozen=True):
