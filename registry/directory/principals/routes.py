@@ -5,6 +5,7 @@ from uuid import UUID
 from litestar import Router
 from litestar.params import FromPath, JSONBody
 
+from registry.directory.agencies.queries import audit
 from registry.directory.agencies.schemas import LedgerEventPage
 from registry.directory.principals import commands, queries
 from registry.directory.principals.schemas import (
@@ -22,7 +23,7 @@ from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read, Write
 from registry.platform.http.answers import Answer, entity_tag
 from registry.platform.kernel.versions import Expected
-from registry.platform.ledger.schemas import HistoryQuery
+from registry.platform.ledger.schemas import AuditQuery, HistoryQuery
 from registry.platform.settings import Settings
 
 
@@ -139,6 +140,18 @@ async def purge_principal_name(
     )
 
 
+@operation("get", "/audit-events", permission=Action.LEDGER_AUDIT, query=AuditQuery)
+async def list_audit_events(
+    read: Supplied[Read], filters: Supplied[AuditQuery], caller: Supplied[Caller]
+) -> Answer[LedgerEventPage]:
+    """List what an auditor reviews: refused sign-ins, refused acts, restricted text that was read, files handed out.
+
+    Those that concern your agency; for the operator also refused sign-ins of which no agency is known. Readings of
+    restricted text are for auditors. Of what another agency's people did, the agency and the roles are told, no person.
+    """
+    return Answer(await audit(read, caller.principal, filters))
+
+
 router = Router(
     path="/v1",
     route_handlers=[
@@ -148,5 +161,6 @@ router = Router(
         suspend_principal,
         restore_principal,
         purge_principal_name,
+        list_audit_events,
     ],
 )

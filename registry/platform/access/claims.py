@@ -47,7 +47,7 @@ def read_claims(claims: Mapping[str, Any], issuer: Issuer, token: str) -> Said:
     return Said(
         subject=_visible(claims, by.subject),
         token_id=_visible(claims, by.token_id) if by.token_id else _digest(token),
-        agencies=_agencies(claims, by),
+        agencies=agencies_named(claims, by),
         roles=_roles(claims, by),
         scopes=_scopes(claims, by),
         name=name[:_LONGEST_NAME] if isinstance(name, str) else None,
@@ -115,7 +115,8 @@ def _digest(token: str) -> str:
     return "sha256:" + hashlib.sha256(token.rpartition(".")[0].encode()).hexdigest()
 
 
-def _agencies(claims: Mapping[str, Any], by: Claims) -> Sequence[str]:
+def agencies_named(claims: Mapping[str, Any], by: Claims) -> Sequence[str]:
+    """What the agency claim names; empty where none is read. Raises TokenRefused when it is missing or no text."""
     if by.agency_by is AgencyBy.ONLY:
         return ()
     if by.agency_by is AgencyBy.VALUE and "{" not in by.agency:

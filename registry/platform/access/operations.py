@@ -67,8 +67,8 @@ def operation(
     body that is a file; `also` names further statuses of the same answer, and what each means. `own_transactions` says
     that the operation commits transactions of its own, which stay committed even when the request fails, such as the
     batches of an import or the record of a reading. `step_up` says that it needs a recent sign-in where the caller's
-    issuer asks for one, as every operation with a permission of `STEP_UP` does. Raises TypeError for a handler with a parameter that its
-    declaration rules out.
+    issuer asks for one, as every operation with a permission of `STEP_UP` does. Raises TypeError for a handler with a
+    parameter that its declaration rules out.
     """
 
     def declare(function: Callable[..., Any]) -> HTTPRouteHandler:

@@ -71,3 +71,13 @@ class Caller(Struct, kw_only=True, frozen=True):
 
 OPERATOR_AGENCY_ID = UUID("01900000-0000-7000-8000-000000000001")
 """The registry's own operator, present from the first migration, so that its administrators have an agency."""
+
+REGISTRY = Principal(
+    subject="registry",
+    agency_id=OPERATOR_AGENCY_ID,
+    roles=frozenset(),
+    scopes=frozenset(),
+    token_id="registry",  # noqa: S106  # there is no token
+    issuer="registry",
+)
+"""The registry itself, for what nobody asked for."""
