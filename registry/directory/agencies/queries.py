@@ -119,7 +119,7 @@ async def history(
 
 async def audit(read: Read, principal: Principal, query: AuditQuery) -> LedgerEventPage:
     """What an auditor reviews: refusals, readings and exports that concern the caller's agency."""
-    permit(principal, Action.LEDGER_AUDIT, ["own"])
+    permit(principal, Action.AUDIT_READ, ["own"])
     found = await audited_events(read, principal, query)
     named = await references(read, found.agency_ids)
     return LedgerEventPage(

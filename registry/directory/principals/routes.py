@@ -140,7 +140,7 @@ async def purge_principal_name(
     )
 
 
-@operation("get", "/audit-events", permission=Action.LEDGER_AUDIT, query=AuditQuery)
+@operation("get", "/audit-events", permission=Action.AUDIT_READ, query=AuditQuery)
 async def list_audit_events(
     read: Supplied[Read], filters: Supplied[AuditQuery], caller: Supplied[Caller]
 ) -> Answer[LedgerEventPage]:

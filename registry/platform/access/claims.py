@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from msgspec import Struct
@@ -16,6 +16,7 @@ from registry.platform.issuers import TEMPLATE, AgencyBy, Claims, Issuer
 _VISIBLE = re.compile(r"\A[!-~]{1,200}\Z")
 _LONGEST_NAME = 200
 _MOST_WORDS = 20
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RESOURCES = frozenset({"*", *(action.partition(":")[0] for action in Action)})
 _ROLES: Mapping[str, Role] = {role.value: role for role in Role}
 
@@ -65,7 +66,7 @@ def _words(given: Any) -> tuple[str, ...]:
 
 def _second(given: Any) -> datetime | None:
     """The instant of a number of seconds; None for what is none: who does not say when has not said it."""
-    return datetime.fromtimestamp(given, UTC) if type(given) is int and 0 <= given <= 32503680000 else None
+    return _EPOCH + timedelta(seconds=given) if type(given) is int and 0 <= given <= 32503680000 else None
 
 
 def look_up(claims: Mapping[str, Any], path: str) -> Any:

@@ -95,7 +95,7 @@ GRANTS: Mapping[str, Mapping[str, str]] = {
     "tokens:revoke": {"G": "own", "R": "anyone"},
     "principals:read": {"G": "own", "R": "anyone"},
     "principals:manage": {"G": "own", "R": "anyone"},
-    "ledger:audit": {"UGR": "own"},
+    "audit:read": {"UGR": "own"},
     "taxonomy:read": {"CALUGSR": "anyone"},
     "agreements:read": {"CALUGSR": "anyone"},
     "agreements:create": {"LS": "custodian", "R": "anyone"},
@@ -198,7 +198,7 @@ PRINCIPAL_ROWS = {
     **_each("get_principal list_principal_history", "principals:read", "principal"),
     **_each("suspend_principal restore_principal purge_principal_name", "principals:manage", "principal"),
 }
-AUDIT_ROWS = _each("list_audit_events", "ledger:audit")
+AUDIT_ROWS = _each("list_audit_events", "audit:read")
 TAXONOMY_ROWS = _each("list_categories get_category list_purposes list_provision_headings", "taxonomy:read")
 AGREEMENT_ROWS = {
     **_each("list_agreements list_agreements_in_force list_checklists get_checklist", "agreements:read"),
