@@ -51,6 +51,7 @@ from registry.platform.database.connect import Database, connect, unit_of_work
 from registry.platform.database.probe import WriteProbe
 from registry.platform.database.trouble import trouble
 from registry.platform.exposition import Exposition
+from registry.platform.files.confinement import available
 from registry.platform.files.opening import open_store
 from registry.platform.files.reading import FileReader, find_recogniser
 from registry.platform.http.edge import Edge
@@ -183,6 +184,7 @@ def create_app(settings: Settings) -> Edge:
                 "files": files,
                 "text_recognition": ("on" if recogniser else "not_installed") if settings.recognise_text else "off",
                 "pdf_printing": "on" if is_installed() else "not_installed",
+                "file_reading": available().value,
                 "ledger_key": settings.ledger_key,
                 "evidence_on_file": is_on_file,
                 "filed_papers": filed_papers,

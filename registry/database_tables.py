@@ -2,6 +2,7 @@
 
 # ruff: noqa: F401  # imported for the tables they register
 
+import sqlalchemy as sa
 from msgspec import Struct
 
 from registry.directory.taxonomy.commands import seed_taxonomy
@@ -72,6 +73,25 @@ async def check_database(database: Database, purpose: Purpose) -> None:
         await database.check()
     if await current_revision(database) == newest_revision():
         await check_purpose(database.read(), purpose)
+
+
+def named_contents() -> sa.Select[tuple[str, int]]:
+    """Selects hash and size of all content that a document, or whatever else refers to it, names.
+
+    Content that was only claimed belongs to an upload under way, or to one that came to nothing.
+    """
+    from registry.agreements.documents.tables import document_content
+
+    all_tables()
+    referring = [
+        key.parent
+        for each in metadata.sorted_tables
+        for key in each.foreign_keys
+        if key.column is document_content.c.sha256
+    ]
+    return sa.select(document_content.c.sha256, document_content.c.size_bytes).where(
+        sa.or_(*(sa.exists().where(column == document_content.c.sha256) for column in referring))
+    )
 
 
 __all__ = ["all_tables", "metadata"]

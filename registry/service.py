@@ -57,6 +57,7 @@ async def get_readiness(
     background: Supplied[Background],
     text_recognition: Supplied[str],
     pdf_printing: Supplied[str],
+    file_reading: Supplied[str],
     verifier: Supplied[TokenVerifier],
 ) -> Answer[Health]:
     """Tell whether the service can serve: database, schema, stored changes, background work, keys of token issuers.
@@ -70,6 +71,7 @@ async def get_readiness(
         verifier.health(),
         text_recognition=text_recognition,
         pdf_printing=pdf_printing,
+        file_reading=file_reading,
     )
     return Answer(health, status=200 if health.status == "ready" else 503)
 

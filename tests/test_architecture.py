@@ -231,6 +231,8 @@ READS_THE_CLOCK = {
     "registry/cli/tokens.py",  # once per token
     "registry/platform/database/probe.py",  # once per probe, which no request brings about
     "registry/cli/session.py",  # once per command
+    "registry/cli/backups.py",  # once per backup
+    "registry/cli/examining.py",  # compares it with other clocks
     "registry/demo/stage.py",  # plays people, who have watches
 }
 CLOCKS = re.compile(r"utc_now|(datetime\.)?datetime\.(now|utcnow|today)|(datetime\.)?date\.today|time\.(time|time_ns)")

@@ -188,5 +188,5 @@ def test_a_person_is_refused_on_the_command_line(run: Run) -> None:
     unknown = run("revoke", *who, "--agency", "01920000-0000-7000-8000-00000000c0de", "--reason", "Left (demo).")
     assert (unknown.exit_code, "There is no such agency" in unknown.output) == (1, True)
     whom = [*who[1:], "--agency", operator, "--reason", "Back (demo)."]
-    unseen = run("restore", *whom)
+    unseen = run("restore-person", *whom)
     assert (unseen.exit_code, "There is no such principal" in unseen.output) == (1, True)

@@ -1,6 +1,7 @@
 """What `docs/operations.md` and its files promise of logs, metrics and alerts is what the service does."""
 
 import ast
+import asyncio
 import json
 import re
 import shutil
@@ -101,6 +102,15 @@ def test_the_alerts_fire_when_they_should() -> None:
     for arguments in (["check", "rules", "alerts.yaml"], ["test", "rules", "alerts.test.yaml"]):
         done = subprocess.run([str(PROMTOOL), *arguments], cwd=FOLDER, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.one_database
+@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed (Debian: apt install prometheus)")
+async def test_the_page_of_metrics_keeps_to_the_conventions(service: Service) -> None:
+    page = (await service.anonymous.get("/metrics")).content
+    command = [str(PROMTOOL), "check", "metrics"]
+    done = await asyncio.to_thread(subprocess.run, command, input=page, capture_output=True, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (0, b"")
 
 
 def test_every_link_within_the_guide_has_a_target() -> None:

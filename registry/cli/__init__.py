@@ -92,6 +92,65 @@ def migrate() -> None:
 
 
 @main.command()
+@click.option("--issuer", help="Whose tokens are accepted for the operator's people, as they name it in `iss`.")
+@click.option(
+    "--preset",
+    type=click.Choice(["rfc9068", "keycloak", "entra", "okta"]),
+    default="rfc9068",
+    show_default=True,
+    help="What its tokens look like; see docs/identity.md.",
+)
+@click.option("--audience", "audiences", multiple=True, help="A value of `aud` that names this registry.")
+@click.option("--jwks-url", help="Where its keys are, if they are not to be discovered.")
+@click.option("--administrator-role", metavar="NAME", help="What it calls the role of the registry's administrators.")
+@click.option("--administrator", metavar="SUBJECT", help="Instead of a role: the one person who administers.")
+@click.option("--value", help="What names the operator in its tokens, where a value of a claim does.")
+@click.option("--name", help="The operator's name.")
+@click.option("--time-zone", help="The operator's time zone, such as America/Chicago.")
+def init(
+    issuer: str | None,
+    preset: str,
+    audiences: tuple[str, ...],
+    jwks_url: str | None,
+    administrator_role: str | None,
+    administrator: str | None,
+    value: str | None,
+    name: str | None,
+    time_zone: str | None,
+) -> None:
+    """After the first `migrate`: accept the operator's first issuer of tokens, and say what comes next.
+
+    The same again changes nothing. Another issuer is refused once one speaks for the operator.
+
+    \b
+    Example:
+      registry init --issuer https://login.county.example/realms/operator \\
+        --preset keycloak --administrator-role registry-admin --name "County registry"
+    """
+    from registry.cli import initialising
+
+    initialising.initialise(
+        issuer, preset, audiences, jwks_url, administrator_role, administrator, value, name, time_zone
+    )
+
+
+@main.command()
+def doctor() -> None:
+    """Look at everything that the service stands on, and say what to do about what is wrong.
+
+    Settings, time zones, room on disks, database and schema, clocks, issuers and their keys, documents, optional parts.
+    Exits 1 when something fails, and 2 when it is the settings; warnings alone are no failure.
+
+    \b
+    Example:
+      registry doctor
+    """
+    from registry.cli import examining
+
+    examining.examine()
+
+
+@main.command()
 @click.option("--agency", type=click.UUID, default=OPERATOR_AGENCY_ID, help="Agency id; the operator's by default.")
 @click.option("--role", "roles", type=click.Choice([r.value for r in Role]), multiple=True, required=True)
 @click.option("--subject", default="somebody", show_default=True, help="Who it is, without blanks.")
@@ -198,6 +257,61 @@ def test_policies(folder: Path) -> None:
 
 
 @main.command()
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option("--only", type=click.Choice(["database", "documents"]), help="Leave out the other.")
+@click.option("--incomplete", is_flag=True, help="Make it although documents are missing or damaged; it names them.")
+@click.option("--replace", is_flag=True, help="Take the place of a file that is there already.")
+def backup(target: Path, only: str | None, incomplete: bool, replace: bool) -> None:
+    """Put the database and all documents into the archive TARGET, while the server runs.
+
+    TARGET is a file, or a folder in which the archive gets a name with its time. PostgreSQL has a backup of its own,
+    which docs/operations.md describes; of such a registry, --only documents.
+
+    \b
+    Examples:
+      registry backup /srv/backups
+      registry backup registry.tar --replace
+    """
+    from registry.cli import backups
+
+    backups.backup(target, only, incomplete=incomplete, replace=replace)
+
+
+@main.command()
+@click.argument("archive", type=click.Path(path_type=Path))
+@click.option("--only", type=click.Choice(["documents"]), help="Put documents back beside those that are there.")
+@click.option("--incomplete", is_flag=True, help="Restore an archive that says itself which documents it lacks.")
+def restore(archive: Path, only: str | None, incomplete: bool) -> None:
+    """Put ARCHIVE back into an empty data directory, whole or not at all, at this version's schema.
+
+    \b
+    Examples:
+      REGISTRY_DATA_DIR=/srv/registry registry restore /srv/backups/registry-20260704T180000Z.tar
+      registry restore documents.tar --only documents
+    """
+    from registry.cli import backups
+
+    backups.restore(archive, only, incomplete=incomplete)
+
+
+@main.command()
+@click.argument("archive", required=False, type=click.Path(path_type=Path))
+def verify(archive: Path | None) -> None:
+    """Check ARCHIVE or, without one, the database and the documents of the settings; say what is wrong.
+
+    An archive is checked without any setting. Exits 1 when something is wrong.
+
+    \b
+    Examples:
+      registry verify
+      registry verify /srv/backups/registry-20260704T180000Z.tar
+    """
+    from registry.cli import backups
+
+    backups.verify(archive)
+
+
+@main.command()
 @click.argument("kind", type=click.Choice(["person", "token"]))
 @click.argument("issuer")
 @click.argument("value")
@@ -217,17 +331,17 @@ def revoke(kind: str, issuer: str, value: str, agency: UUID, reason: str) -> Non
     revoking.revoke(kind, issuer, value, agency, reason)
 
 
-@main.command()
+@main.command(name="restore-person")
 @click.argument("issuer")
 @click.argument("subject")
 @click.option("--agency", type=click.UUID, required=True, help="The agency for which it is restored.")
 @click.option("--reason", required=True, help="Why, in a sentence that the agency will read.")
-def restore(issuer: str, subject: str, agency: UUID, reason: str) -> None:
+def restore_person(issuer: str, subject: str, agency: UUID, reason: str) -> None:
     """Take SUBJECT of ISSUER again for an agency, suspended or inactive; a running service follows within a second.
 
     \b
     Example:
-      registry restore https://login.county.example/realms/county 690222be --agency ID --reason "Is back."
+      registry restore-person https://login.county.example/realms/county 690222be --agency ID --reason "Is back."
     """
     from registry.cli import revoking
 

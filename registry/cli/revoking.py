@@ -1,4 +1,4 @@
-"""`registry revoke` and `registry restore`: who is refused, and taken again, by the same commands as over HTTP."""
+"""`registry revoke` and `registry restore-person`: who is refused, and taken again, by the commands of HTTP."""
 
 from uuid import UUID
 

@@ -14,10 +14,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from registry.database_tables import all_tables, check_database
 from registry.platform.access.principals import OPERATOR_AGENCY_ID, Caller, Principal, Role
+from registry.platform.backup.manifest import ArchiveError
 from registry.platform.database.connect import Database, connect
 from registry.platform.database.in_use import FileInUseError, Use, used
 from registry.platform.database.installation import purpose_of
 from registry.platform.database.migrate import current_revision, newest_revision
+from registry.platform.database.snapshot import NoDatabaseError
 from registry.platform.database.sqlite import SqliteDatabase
 from registry.platform.kernel.errors import DomainError
 from registry.platform.kernel.ids import new_id
@@ -41,7 +43,7 @@ def reporting_errors() -> Iterator[None]:
         yield
     except SettingsError as error:
         raise ConfigurationError(str(error)) from None
-    except (FileInUseError, AddressInUseError) as error:
+    except (FileInUseError, AddressInUseError, ArchiveError, NoDatabaseError) as error:
         raise click.ClickException(str(error)) from None
     except DomainError as error:
         cause = str(error.__cause__ or "").partition("\n")[0]

@@ -11,6 +11,7 @@ from registry import __version__
 from registry.app import create_app
 from registry.platform.database.connect import unit_of_work
 from registry.platform.database.installation import installation
+from registry.platform.database.migrate import newest_revision
 from registry.platform.database.trouble import Trouble, TroubleKind
 from registry.platform.exposition import Exposition
 from registry.platform.files.kinds import PLAIN
@@ -18,6 +19,7 @@ from registry.platform.files.reading import FileReader
 from registry.platform.http.edge import Edge
 from registry.platform.http.health import IssuerHealth, IssuerStatus, SkippedKey
 from registry.platform.kernel.errors import Busy
+from registry.platform.kernel.ids import new_id
 from registry.platform.settings import load
 from tests.support.exposed import exposed
 from tests.support.problems import assert_problem
@@ -62,7 +64,9 @@ async def test_it_tells_who_writes_who_waits_and_who_waited_in_vain(private_url:
 
 
 async def test_every_family_is_there_on_both_databases_but_what_only_a_file_has(service: Service) -> None:
+    looked_up = newest_revision.cache_info().misses
     families = await exposed(service)
+    assert newest_revision.cache_info().misses == looked_up, "the migrations are not read again for each check"
     only_sqlite = {"registry_database_waiting_limit", "registry_database_file_bytes"}
     samples = {name for name, labels in families.items() if labels is not None}
     if service.edge.app.state.database.dialect == "sqlite":
@@ -148,7 +152,7 @@ async def test_it_tells_of_files_that_wait_of_issuers_of_troubles_and_of_room(pr
         assert b"registry_ready 1.0" in await exposition.page()
         file = tmp_path / "note.txt"
         file.write_text("A note.")
-        reading = [asyncio.create_task(reader.read(file, PLAIN)) for _ in range(3)]
+        reading = [asyncio.create_task(reader.read(file, PLAIN, new_id())) for _ in range(3)]
         await asyncio.sleep(0)
         assert value(edge, "registry_file_reader_in_use") == value(edge, "registry_file_reader_limit") == 2
         assert value(edge, "registry_file_reader_waiting") == 1

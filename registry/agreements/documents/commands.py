@@ -112,7 +112,7 @@ async def file_document(
     check_exemption(new.sensitivity, new.exemption)
     async with files.store.receive(body) as received:
         _check_arrived(received, new)
-        media_type, reading = await read_file(files.reader, received.path, media_type)
+        media_type, reading = await read_file(files.reader, received.path, media_type, caller.agency_id)
         await _keep(own_transaction, files.store, caller, received, media_type)
         return await _enter(write, caller, ledger_key, agreement_id, new, received, reading, media_type)
 
@@ -129,15 +129,15 @@ def _check_arrived(received: Received, new: NewDocument) -> None:
         )
 
 
-async def read_file(reader: FileReader, path: Path, media_type: str) -> tuple[str, Reading]:
-    """What a file is that is sent as `media_type`, and what is in it.
+async def read_file(reader: FileReader, path: Path, media_type: str, agency_id: UUID) -> tuple[str, Reading]:
+    """What a file is that the agency sends as `media_type`, and what is in it.
 
     Raises RuleBroken for one that cannot be taken, UnsupportedMediaType for one of another kind, Busy.
     """
     try:
         with refusing():
             kind = await reader.kind(path, media_type)
-            return kind, await reader.read(path, kind)
+            return kind, await reader.read(path, kind, agency_id)
     except Refused as refused:
         error = UnsupportedMediaType if refused.of_another_kind else RuleBroken
         raise error(refused.detail, refused.code) from None

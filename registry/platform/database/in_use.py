@@ -36,6 +36,8 @@ class Use(StrEnum):
     SERVE = "serve"
     ADD = "add"
     """Add or read rows, beside a server where this SQLite allows it."""
+    READ = "read"
+    """Read one state by a connection that cannot write (`in_snapshot`), beside a server with any SQLite."""
     CHANGE = "change"
     """Replace the file, or change its schema: alone."""
 
@@ -57,10 +59,10 @@ def used(url: str, use: Use) -> Iterator[None]:
             f"{path} has {path.stat().st_nlink} names (hard links), under which others could use it unnoticed: "
             "remove the other names, or copy the file."
         )
-    alone = use is Use.CHANGE or not safe_for_several_processes()
+    alone = use is Use.CHANGE or not (use is Use.READ or safe_for_several_processes())
     with ExitStack() as locks:
         file, server = (locks.enter_context(_opened(path, suffix)) for suffix in (".lock", ".server"))
-        if not _locked(file, fcntl.LOCK_EX if alone else fcntl.LOCK_SH):
+        if not _locked(file, fcntl.LOCK_EX if alone else fcntl.LOCK_SH) and not (use is Use.READ and _serves(server)):
             raise FileInUseError(_refusal(path, _holder(server) or _holder(file)))
         if use is Use.SERVE and not _locked(server, fcntl.LOCK_EX):
             raise FileInUseError(_refusal(path, _holder(server)))
@@ -84,6 +86,14 @@ def _locked(file: IO[str], kind: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _serves(server: IO[str]) -> bool:
+    """Whether it is a server that has the file: with an older SQLite it has it alone, which does not bar readers."""
+    if not _locked(server, fcntl.LOCK_SH):
+        return True
+    fcntl.flock(server, fcntl.LOCK_UN)
+    return False
 
 
 def _write(file: IO[str], command: str) -> None:

@@ -5,6 +5,7 @@ all rows that refer to it. DDL is transactional on both databases, so a migratio
 """
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -33,8 +34,12 @@ def alembic_config() -> Config:
     return config
 
 
+@cache
 def newest_revision() -> str | None:
-    """The schema revision that this code requires."""
+    """The schema revision that this code requires.
+
+    Known once for the process: it takes a tenth of a second to find out, and each check of readiness asks for it.
+    """
     return ScriptDirectory.from_config(alembic_config()).get_current_head()
 
 
@@ -54,7 +59,18 @@ async def current_revision(database: Database) -> str | None:
     return revision
 
 
-def _upgrade(connection: Connection, target: str) -> None:
+def is_known(revision: str) -> bool:
+    """Whether this code has the migration that leads to the revision."""
+    return revision in _revisions()
+
+
+@cache
+def _revisions() -> frozenset[str]:
+    return frozenset(script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions())
+
+
+def alembic_upgrade(connection: Connection, target: str) -> None:
+    """Upgrade in the transaction of a connection that is set up for DDL."""
     if connection.dialect.name == "postgresql":  # when several processes start at once, only one has work to do
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATING})")
     config = alembic_config()
@@ -64,7 +80,7 @@ def _upgrade(connection: Connection, target: str) -> None:
 
 async def migrate(url: str, target: str = "head", *, pooler: bool = False) -> None:
     """Upgrade the database at `url`. Raises the database's error when that fails; then nothing was changed."""
-    await run_on_schema_connection(url, lambda connection: _upgrade(connection, target), pooler=pooler)
+    await run_on_schema_connection(url, lambda connection: alembic_upgrade(connection, target), pooler=pooler)
 
 
 async def run_on_schema_connection(url: str, work: Callable[[Connection], Result], *, pooler: bool = False) -> Result:

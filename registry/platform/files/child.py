@@ -1,23 +1,33 @@
 """The process that parses one untrusted file, under limits and without access to anything else.
 
-It is started with an empty environment and the file as its standard input, so that a file which exploits a parser finds
-no secret, no socket and no database. It may be killed at any moment. It reports its results line by line, and lines
-written before it was killed are used.
+It is started with an empty environment, in a session of its own, with the file as its standard input. When all that
+the parser needs has been imported, and before the first byte is parsed, it gives up what `confinement` takes: a file
+that exploits a parser finds no secret, no socket, no database and no other process. It may be killed at any moment. It
+reports its results line by line, and lines written before it was killed are used.
 """
 
 import os
-import resource
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from encodings.aliases import aliases
 from functools import partial
 from importlib import import_module
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, TypeAlias, cast
 
 import msgspec
 from msgspec import Struct
 
-MOST_MEMORY = 2**30
+from registry.platform.files import kinds
+from registry.platform.files.confinement import confine, confine_program, limit
+from registry.platform.files.pieces import MOST_CHARACTERS, Piece
+from registry.platform.files.refusals import Refused
+from registry.platform.files.remarks import FileRemark, Missing
+
 MOST_OUTPUT = 64 * 2**20
+
+Read: TypeAlias = Callable[[BinaryIO], Iterator[object]]
+"""Parses a file."""
 
 
 class ChildMessage(Struct, kw_only=True, frozen=True, omit_defaults=True):
@@ -42,51 +52,62 @@ def main(media_type: str, seconds: int, recogniser: str = "") -> None:
 
     With `recogniser`, the path of that program, recognise the text of its pictures instead.
     """
-    for limit, most in (
-        (resource.RLIMIT_AS, MOST_MEMORY),
-        (resource.RLIMIT_CPU, seconds),
-        (resource.RLIMIT_FSIZE, MOST_OUTPUT),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        resource.setrlimit(limit, (most, most))
+    limit(seconds, starts_program=bool(recogniser))
     read = _reader(media_type, recogniser, seconds)
-    _send(ChildMessage(what="ready"))
     with os.fdopen(0, "rb") as file:
-        for message in _messages(read(file)):
-            _send(message)
+        if recogniser:
+            confine_program()
+        else:
+            confine()
+        run(read, file)
 
 
-def _reader(media_type: str, recogniser: str, seconds: int) -> Callable[[BinaryIO], Iterator[object]]:
-    """What parses a file of that type; imported now, under the limits, and no more than it takes."""
-    from registry.platform.files import kinds
+def run(read: Read, file: BinaryIO) -> None:
+    """Parse the file, and write the messages to standard output."""
+    _send(ChildMessage(what="ready"))
+    for message in _messages(read(file)):
+        _send(message)
 
+
+def _reader(media_type: str, recogniser: str, seconds: int) -> Read:
+    """What parses a file of that type, with all that it may come to import: no module can be opened later."""
     if recogniser:
         from registry.platform.files.recognition import recognise_text
 
         return partial(recognise_text, media_type=media_type, recogniser=recogniser, seconds=seconds)
-    if media_type in (kinds.PNG, kinds.JPEG, kinds.TIFF):
-        from registry.platform.files.pictures import read_picture
-
-        return read_picture(media_type)
     module, name = _READERS.get(media_type, ("plain", "read_plain"))
-    found: Callable[[BinaryIO], Iterator[object]] = getattr(import_module(f"registry.platform.files.{module}"), name)
-    return found
+    found: Any = getattr(import_module(f"registry.platform.files.{module}"), name)
+    for each in _IMPORTED_LATER.get(module, ()):
+        import_module(each)
+    if module in _DECODES:
+        for codec in set(aliases.values()):
+            with suppress(ImportError):  # of another system
+                import_module(f"encodings.{codec}")
+    return cast(Read, found(media_type) if module == "pictures" else found)
 
 
 _READERS = {
-    "application/pdf": ("pdf", "read_pdf"),
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ("word", "read_word"),
-    "application/vnd.oasis.opendocument.text": ("opendocument", "read_opendocument"),
-    "application/rtf": ("rtf", "read_rtf"),
-    "message/rfc822": ("mail", "read_mail"),
+    kinds.PDF: ("pdf", "read_pdf"),
+    kinds.WORD: ("word", "read_word"),
+    kinds.OPEN_TEXT: ("opendocument", "read_opendocument"),
+    kinds.RTF: ("rtf", "read_rtf"),
+    kinds.MAIL: ("mail", "read_mail"),
+    **dict.fromkeys((kinds.PNG, kinds.JPEG, kinds.TIFF), ("pictures", "read_picture")),
 }
+_DECODES = frozenset(("pdf", "word", "opendocument", "rtf", "mail"))
+"""Whose files name encodings of their own."""
+_IMPORTED_LATER = {
+    "pdf": (
+        *("gzip", "encodings.cp437", "pypdf.filters", "pypdf.xmp"),
+        *("pypdf._codecs.core_font_metrics", "pypdf.generic._image_inline", "pypdf._text_extraction"),
+    ),
+    "pictures": ("encodings.cp437",),
+    "mail": ("email.iterators", "email.generator"),
+}
+"""What the libraries import within functions; a test tells what is missing here."""
 
 
 def _messages(found: Iterator[object]) -> Iterator[ChildMessage]:
-    from registry.platform.files.pieces import MOST_CHARACTERS, Piece
-    from registry.platform.files.refusals import Refused
-    from registry.platform.files.remarks import FileRemark, Missing
-
     sound, left = False, MOST_CHARACTERS
     try:
         for each in found:

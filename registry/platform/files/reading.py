@@ -1,16 +1,22 @@
 """Parses a file in a separate process, so that a hostile file can neither block nor take over the service."""
 
 import asyncio
+import os
 import shutil
+import signal
 import subprocess
 import sys
-import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from threading import Timer
 from typing import Literal
+from uuid import UUID
 
 import msgspec
+import structlog
 from msgspec import Struct
 
 import registry
@@ -20,18 +26,20 @@ from registry.platform.files.mail import looks_like_mail
 from registry.platform.files.pieces import Piece
 from registry.platform.files.refusals import Refused
 from registry.platform.files.remarks import FileRemark, Missing
+from registry.platform.files.turns import Turns
 
 READING_SECONDS = 20
 RECOGNISING_SECONDS = 120
 _ROOT = str(Path(registry.__file__).parents[1])
 # In isolated mode the interpreter would import an installed copy of this package; use the one that runs here.
-_MAIN = """
+MAIN = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from registry.platform.files.child import main
 main(sys.argv[2], int(sys.argv[3]), sys.argv[4])
 """
 _LINE = msgspec.json.Decoder(ChildMessage)
+_log = structlog.get_logger("registry.platform.files")
 
 
 class Reading(Struct, kw_only=True, frozen=True):
@@ -57,28 +65,28 @@ def find_recogniser() -> str:
 
 
 class FileReader:
-    """Parses files, two at a time; others wait.
+    """Parses files, two at a time, and of one agency one at a time; others wait for their turn.
 
     Where `recogniser` names the program, the text of pictures is recognised, one file at a time, so that no other
-    upload waits for it.
+    upload waits for it. `main` is what the process runs.
     """
 
-    def __init__(self, *, seconds: int = READING_SECONDS, at_once: int = 2, recogniser: str = "") -> None:
+    def __init__(
+        self, *, seconds: int = READING_SECONDS, at_once: int = 2, recogniser: str = "", main: str = MAIN
+    ) -> None:
         self._seconds = seconds
         self._at_once = at_once
-        self._inside = 0
+        self._main = main
+        self.turns = Turns(at_once)
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="file-reader")
         self._recogniser = recogniser
+        self._recognising_turns = Turns(1, patience=RECOGNISING_SECONDS, retry_after=RECOGNISING_SECONDS)
         self._recognising = ThreadPoolExecutor(1, thread_name_prefix="text-recognition")
 
     @property
     def places(self) -> ReaderPlaces:
         """How busy it is now."""
-        return ReaderPlaces(
-            most=self._at_once,
-            in_use=min(self._inside, self._at_once),
-            waiting=max(self._inside - self._at_once, 0),
-        )
+        return ReaderPlaces(most=self._at_once, in_use=self.turns.in_use, waiting=self.turns.all_waiting)
 
     async def kind(self, path: Path, media_type: str) -> str:
         """The media type to parse the file as: the declared one or, for `ANY`, the one that its first bytes indicate.
@@ -87,19 +95,19 @@ class FileReader:
         """
         return media_type if media_type != ANY else await asyncio.to_thread(_announced_type, path)
 
-    async def read(self, path: Path, media_type: str) -> Reading:
-        """Parse the file. Raises Refused when it is not of this `media_type`, or cannot be read."""
+    async def read(self, path: Path, media_type: str, agency: UUID) -> Reading:
+        """Parse a file of that agency.
+
+        Raises Refused when it is not of this `media_type`, or cannot be read; Busy when its turn does not come.
+        """
         loop = asyncio.get_running_loop()
-        self._inside += 1
-        try:
+        async with self.turns.turn(agency):
             messages = await loop.run_in_executor(self._threads, self._read, path, media_type)
-        finally:
-            self._inside -= 1
         if not self._recogniser or not any(line.code == Missing.PICTURE.value for line in messages):
             return _result_of(messages)
-        recognised = await loop.run_in_executor(
-            self._recognising, self._messages_of, path, media_type, RECOGNISING_SECONDS, self._recogniser
-        )
+        recognise = partial(self._messages_of, path, media_type, RECOGNISING_SECONDS, self._recogniser)
+        async with self._recognising_turns.turn(agency):
+            recognised = await loop.run_in_executor(self._recognising, recognise)
         found = [line for line in recognised if line.what in ("text", "remark")]
         return _result_of([*messages[:-1], *found, messages[-1]])
 
@@ -116,22 +124,48 @@ class FileReader:
         return self._messages_of(path, media_type, self._seconds)
 
     def _messages_of(self, path: Path, media_type: str, seconds: int, recogniser: str = "") -> list[ChildMessage]:
-        """The messages of the child process until it ended or was killed at the time limit."""
-        command = [sys.executable, "-I", "-c", _MAIN, _ROOT, media_type, str(seconds), recogniser]
-        with path.open("rb") as file, tempfile.TemporaryFile() as output:
-            with suppress(subprocess.TimeoutExpired):  # it was killed; its messages until then are used
-                subprocess.run(  # noqa: S603  # our own interpreter; the file is its input, never its command
-                    command,
-                    stdin=file,
-                    stdout=output,
-                    stderr=subprocess.DEVNULL,
-                    env={},
-                    cwd="/",
-                    timeout=seconds,
-                )
-            output.seek(0)
-            lines = output.read(MOST_OUTPUT).split(b"\n")
-        return [_LINE.decode(line) for line in lines[:-1]]
+        """The messages of the child process until it ended, or was killed at the time limit."""
+        command = [sys.executable, "-I", "-c", self._main, _ROOT, media_type, str(seconds), recogniser]
+        with (
+            path.open("rb") as file,
+            subprocess.Popen(  # noqa: S603  # our own interpreter; the file is its input, never its command
+                command,
+                stdin=file,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={},
+                cwd="/",
+                start_new_session=True,
+            ) as process,
+        ):
+            assert process.stdout is not None
+            timer = Timer(seconds, _end, (process,))
+            timer.start()
+            try:
+                output = process.stdout.read(MOST_OUTPUT)
+            finally:
+                timer.cancel()
+                timer.join()
+                _end(process)
+        messages = list(_lines(output))
+        if not messages or messages[-1].what not in ("end", "refused"):
+            _log.warning("a file was not read to its end", media_type=media_type, ended_with=process.returncode)
+        return messages
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Kill the process, where it has not ended, and what it has started."""
+    with suppress(ProcessLookupError, PermissionError):  # nobody is left, or nobody but the one that has ended
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _lines(output: bytes) -> Iterator[ChildMessage]:
+    """The messages; whoever has taken over the process may have written anything behind them."""
+    for line in output.split(b"\n")[:-1]:
+        try:
+            yield _LINE.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return
 
 
 def _announced_type(path: Path) -> str:
@@ -156,7 +190,10 @@ def _result_of(messages: list[ChildMessage]) -> Reading:
     remarks = {line.code for line in messages if line.what == "remark"}
     missing = {line.code for line in messages if line.what == "missing"}
     text: Literal["none", "partial", "whole"]
-    if messages[-1].what != "end" or Missing.UNREAD.value in missing:
+    if messages[-1].what != "end":  # it took too long, took too much, or failed
+        remarks.add(FileRemark.READING_STOPPED.value)
+        text = "partial" if pieces else "none"
+    elif Missing.UNREAD.value in missing:
         text = "partial"
     elif not pieces:
         text = "none"

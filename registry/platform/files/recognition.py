@@ -3,11 +3,13 @@
 What it finds may be wrong; the pages that it could not read, or did not come to, stay without text.
 """
 
+import resource
 import struct
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any, BinaryIO, Final
 
 from pypdf import PdfReader
@@ -43,11 +45,16 @@ def _recognised(picture: bytes, recogniser: str, seconds: float) -> str:
             capture_output=True,
             env=dict(_ENVIRONMENT),
             cwd="/",
-            timeout=seconds,
+            preexec_fn=partial(_limit_time, max(int(seconds), 1)),  # this process has one thread
             check=True,
         )
         return found.stdout.decode(errors="replace").replace("\f", "\n")
     return ""
+
+
+def _limit_time(seconds: int) -> None:
+    """The program computes all the time; this process may end no other, not even at a time limit."""
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
 
 
 def _pictures(file: BinaryIO, media_type: str) -> Iterator[tuple[int | None, bytes]]:

@@ -17,6 +17,7 @@ class FileRemark(StrEnum):
     DYNAMIC_FORM = "dynamic_form"
     USE_RESTRICTED = "use_restricted"
     DATA_BEHIND = "data_behind"
+    READING_STOPPED = "reading_stopped"
 
 
 class Missing(Enum):

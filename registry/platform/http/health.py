@@ -63,6 +63,14 @@ class Health(msgspec.Struct, kw_only=True, frozen=True):
             "engine is missing. Null for liveness."
         ),
     ] = None
+    file_reading: Annotated[
+        str | None,
+        Meta(
+            description="What a process that reads an uploaded file is kept from: `confined` where it has no files, "
+            "network or other processes, and limits of time and memory; `limits_only` where this system can set limits "
+            "and no more. Null for liveness."
+        ),
+    ] = None
     issuers: Annotated[
         Sequence[IssuerHealth],
         Meta(description="How it stands with the keys of each token issuer; empty for liveness."),
@@ -77,6 +85,7 @@ async def readiness(
     *,
     text_recognition: str,
     pdf_printing: str,
+    file_reading: str,
 ) -> Health:
     """`ready` when the database answers and stores, its schema is the newest, and the keys of an issuer are known.
 
@@ -88,6 +97,7 @@ async def readiness(
         checks=checks,
         text_recognition=text_recognition,
         pdf_printing=pdf_printing,
+        file_reading=file_reading,
         issuers=issuers,
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from registry.platform.database import in_use
 from registry.platform.database.in_use import FileInUseError, Use, used
 from registry.platform.settings import load
 from registry.serve import serve
@@ -16,9 +17,13 @@ from tests.support.server import environment, server_process
 
 pytestmark = pytest.mark.one_database
 
-TOGETHER = {frozenset({Use.SERVE, Use.ADD}), frozenset({Use.ADD})}
+TOGETHER = {
+    *(frozenset({Use.SERVE, Use.ADD}), frozenset({Use.ADD}), frozenset({Use.READ})),
+    *(frozenset({Use.SERVE, Use.READ}), frozenset({Use.ADD, Use.READ})),
+}
 _HOLDER = """
 import sys
+from registry.platform.database import in_use
 from registry.platform.database.in_use import Use, used
 with used(sys.argv[2], Use(sys.argv[1])):
     print("held", flush=True)
@@ -49,6 +54,21 @@ def test_which_uses_go_together(tmp_path: Path, first: Use) -> None:
             else:
                 with pytest.raises(FileInUseError), used(url, second):
                     pass
+
+
+def test_with_an_older_sqlite_a_reader_still_goes_beside_a_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server has the file alone then; but who cannot write cannot harm it."""
+    monkeypatch.setattr(in_use, "safe_for_several_processes", lambda: False)
+    url = f"sqlite:///{tmp_path / 'own.db'}"
+    with used(url, Use.SERVE):
+        with used(url, Use.READ):
+            pass
+        with pytest.raises(FileInUseError), used(url, Use.ADD):
+            pass
+    with used(url, Use.CHANGE), pytest.raises(FileInUseError), used(url, Use.READ):
+        pass
 
 
 @pytest.mark.parametrize("first", [Use.SERVE, Use.CHANGE])

@@ -153,7 +153,7 @@ class _Filing:
                 return _report(name, "refused", owner, detail=bar)
         media_type = _KINDS.get(path.suffix.lower(), ANY)
         if self._dry_run:
-            await read_file(self._files.reader, path, media_type)
+            await read_file(self._files.reader, path, media_type, self._caller.agency_id)
         else:
             assert owner.id is not None
             await self._file(path, owner.id, digest, media_type)

@@ -1,0 +1,130 @@
+"""`registry backup`, `registry restore` and `registry verify`."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from registry.cli.session import ConfigurationError, reporting_errors, run, settings_or_exit
+from registry.database_tables import bring_up_to_date, named_contents
+from registry.platform.backup.contents import Content
+from registry.platform.backup.inspecting import faults_of_documents, inspect_archive, inspect_database
+from registry.platform.backup.manifest import Manifest, key_check
+from registry.platform.backup.restoring import Restored, restore_documents
+from registry.platform.backup.restoring import restore as restore_archive
+from registry.platform.backup.taking import State, What, take
+from registry.platform.database.in_use import Use, used
+from registry.platform.database.migrate import newest_revision
+from registry.platform.files.opening import open_store
+from registry.platform.kernel.time import utc_now
+from registry.platform.settings import Settings
+
+_POSTGRESQL = (
+    "REGISTRY_DATABASE_URL names PostgreSQL, which has a backup of its own: `pg_basebackup` with continuous archiving, "
+    "or `pg_dump`. docs/operations.md has the commands. The documents are backed up with --only documents."
+)
+
+
+def backup(target: Path, only: str | None, *, incomplete: bool, replace: bool) -> None:
+    """Make an archive, and say what is in it."""
+    settings, now = settings_or_exit(), utc_now()
+    if only != "documents" and not settings.database_url.startswith("sqlite:"):
+        raise ConfigurationError(_POSTGRESQL)
+    if target.is_dir():
+        target /= f"registry-{now:%Y%m%dT%H%M%SZ}.tar"
+    what = What(database=only != "documents", documents=only != "database", incomplete=incomplete)
+
+    async def work(settings: Settings) -> Manifest:
+        return await take(settings, open_store(settings), named_contents(), target, what, now, replace=replace)
+
+    made = run(settings, work, use=Use.READ)
+    click.echo(f"{target}: {_told(made)}")
+    if made.documents is not None and made.documents.missing:
+        raise click.ClickException(_lacking(made))
+
+
+def restore(archive: Path, only: str | None, *, incomplete: bool) -> None:
+    """Put an archive back, and say what is there now."""
+    settings, named = settings_or_exit(), named_contents()
+    with reporting_errors():
+        store = open_store(settings)
+        if only == "documents":
+            done = asyncio.run(restore_documents(store, archive))
+            click.echo(f"{done.documents:,} documents are put back.")
+            return
+        with used(settings.database_url, Use.CHANGE):
+            done = asyncio.run(
+                restore_archive(settings, store, named, archive, bring_up_to_date, incomplete=incomplete)
+            )
+    click.echo(f"{settings.database_url.removeprefix('sqlite:///')}: {_told(done.manifest)}")
+    _after_restore(settings, done)
+
+
+def _after_restore(settings: Settings, done: Restored) -> None:
+    if done.migrated_from is not None:
+        click.echo(f"Schema {done.migrated_from} → {newest_revision()}.")
+    if done.manifest.ledger_key != key_check(settings.ledger_key):
+        click.echo(
+            "Warning: REGISTRY_LEDGER_KEY is not the one that the ledger's keyed hashes were made with: restore that "
+            "one too, or they can never be verified.",
+            err=True,
+        )
+    if done.manifest.documents is None:
+        click.echo("Warning: the archive holds no documents; `registry verify` says whether they are there.", err=True)
+
+
+def verify(archive: Path | None) -> None:
+    """Check an archive, or what the settings name, and end with 1 when something is wrong."""
+    if archive is None:
+        _verify_live()
+        return
+    with reporting_errors():
+        manifest, faults = asyncio.run(inspect_archive(archive, named_contents()))
+    _report(str(archive), _told(manifest), faults)
+    if manifest.database is not None and manifest.schema != newest_revision():
+        click.echo(f"Its schema is {manifest.schema}; it is migrated to {newest_revision()} when it is restored.")
+
+
+def _verify_live() -> None:
+    settings = settings_or_exit()
+
+    async def work(settings: Settings) -> tuple[State | None, list[str]]:
+        found = await inspect_database(settings.database_url, named_contents(), pooler=settings.database_pooler)
+        faults = list(found.faults)
+        if found.state is None:
+            return None, faults
+        if found.state.schema != newest_revision():
+            faults.append(f"schema: {found.state.schema}, and this version has {newest_revision()}: `registry migrate`")
+        return found.state, faults + await faults_of_documents(open_store(settings), found.state.contents)
+
+    state, faults = run(settings, work, use=Use.READ)
+    held = "" if state is None else _figures(state.schema, state.counts, state.ledger.events, state.ledger.sha256)
+    documents: Sequence[Content] = [] if state is None else state.contents
+    _report("The registry", f"{held}; {len(documents):,} documents" if held else "", faults)
+
+
+def _report(what: str, told: str, faults: Sequence[str]) -> None:
+    if not faults:
+        click.echo(f"{what} is whole: {told}.")
+        return
+    for fault in faults:
+        click.echo(fault)
+    raise click.ClickException(f"{what} is not whole: {len(faults)} {'fault' if len(faults) == 1 else 'faults'}.")
+
+
+def _told(manifest: Manifest) -> str:
+    database = _figures(manifest.schema, manifest.counts, manifest.ledger.events, manifest.ledger.sha256)
+    held = database if manifest.database is not None else f"no database (the one it belongs to: {database})"
+    if manifest.documents is None:
+        return f"{held}; no documents"
+    return f"{held}; {manifest.documents.count:,} documents with {manifest.documents.size_bytes:,} bytes"
+
+
+def _figures(schema: str, counts: dict[str, int], events: int, digest: str) -> str:
+    return f"schema {schema}, {sum(counts.values()):,} rows, {events:,} ledger events with digest {digest}"
+
+
+def _lacking(manifest: Manifest) -> str:
+    missing = [] if manifest.documents is None else manifest.documents.missing
+    return f"It lacks {len(missing)} documents that were missing or damaged: {', '.join(missing[:5])}."

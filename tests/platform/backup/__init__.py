@@ -1,0 +1,1 @@
+"""Archives of a registry: made, checked and put back."""

@@ -1,0 +1,129 @@
+"""`registry doctor` finds what is wrong, says what to do, and never gives up."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from registry.platform.kernel.time import utc_now
+from tests.platform.access.forging import make_key
+from tests.support.command import Run, command
+
+KEY = make_key("ES256", "doctor").public_jwk()
+REAL = {"DEMO": "0", "LEDGER_KEY": "0123456789abcdef" * 2}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """The command in demo mode, on a migrated database."""
+    made = command(tmp_path)
+    assert made("migrate").exit_code == 0
+    return made
+
+
+def issuers(*given: dict[str, object]) -> str:
+    return json.dumps([{"agencies": ["*"], **each} for each in given])
+
+
+@contextmanager
+def issuer_whose_clock_is(minutes: float) -> Iterator[str]:
+    """An issuer that publishes its keys, by a clock that is so far behind; its address."""
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            address = f"http://{self.headers['Host']}"
+            document = {"issuer": address, "jwks_uri": f"{address}/keys"}
+            body = json.dumps({"keys": [KEY]} if self.path == "/keys" else document).encode()
+            self.send_response_only(200)
+            self.send_header("Date", format_datetime(utc_now() - timedelta(minutes=minutes), usegmt=True))
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(10)
+
+
+def test_in_order_it_exits_with_0_and_lists_what_it_looked_at(run: Run) -> None:
+    found = run("doctor")
+    assert found.exit_code == 0, found.output
+    for about in ("SQLite", "time zones", "policies", "data directory", "documents", "database", "PDF printing"):
+        assert f"ok       {about}: " in found.stdout, found.stdout
+    assert "warning  settings: demonstration mode" in found.stdout
+    assert found.stdout.endswith(" 0 failures.\n")
+
+
+def test_an_issuer_is_asked_for_its_keys_and_its_clock(run: Run) -> None:
+    with issuer_whose_clock_is(0) as good, issuer_whose_clock_is(10) as slow:
+        given = issuers(
+            {"issuer": good},
+            {"issuer": slow},
+            {"issuer": "http://127.0.0.1:1"},
+            {"issuer": "https://weak.example", "keys": {"keys": [KEY, {**KEY, "kid": "other", "use": "enc"}]}},
+        )
+        found = run("doctor", ISSUERS=given, DEMO_ALLOWS="issuers")
+    assert found.exit_code == 1
+    assert f"ok       issuer {good}: 1 keys" in found.stdout
+    assert f"failure  issuer {slow}: 599" in found.stdout or f"failure  issuer {slow}: 600" in found.stdout
+    assert "failure  issuer http://127.0.0.1:1: its keys cannot be fetched" in found.stdout
+    assert "warning  issuer https://weak.example: 1 keys; not used are other" in found.stdout
+
+
+def test_wrong_settings_are_exit_code_2_and_the_rest_is_looked_at(run: Run) -> None:
+    found = run("doctor", DEMO="0")
+    assert found.exit_code == 2
+    assert "failure  settings: Set REGISTRY_LEDGER_KEY" in found.stdout or "Set REGISTRY_ISSUERS" in found.stdout
+    assert "ok       time zones" in found.stdout
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"DATABASE_URL": "postgresql+asyncpg://nobody@127.0.0.1:1/none"}, "failure  database: "),
+        ({"DATABASE_URL": "sqlite:////no/such/folder/registry.db"}, "failure  database: there is none at"),
+        ({"DATA_DIR": "/proc/nowhere"}, "failure  data directory: "),
+        ({"DATA_DIR": "/proc/nowhere", "DATABASE_URL": "sqlite:////dev/null"}, "failure  documents: "),
+        ({"DOCUMENTS_URL": "s3://bucket?colour=red"}, "failure  documents: REGISTRY_DOCUMENTS_URL cannot be used"),
+        ({"POLICIES_DIR": "/no/such/policies"}, "failure  policies: "),
+        ({**REAL, "ISSUERS": "[]"}, "warning  issuers: none speaks for the operator"),
+    ],
+    ids=lambda value: None,
+)
+def test_what_is_broken_is_a_finding_and_no_traceback(run: Run, environment: dict[str, str], words: str) -> None:
+    found = run("doctor", **environment)
+    assert words in found.stdout, found.output
+    assert "Traceback" not in found.output
+    assert found.exit_code == 1, "the database of the other mode is none"
+    assert found.stdout.endswith(" failures.\n")
+
+
+def test_a_database_that_is_none_or_of_another_version_is_told(run: Run, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "data" / "demo.db") as database:
+        database.execute("UPDATE alembic_version SET version_num = '0000'")
+    database.close()
+    found = run("doctor")
+    assert (found.exit_code, "has schema 0000, and this version needs 0" in found.stdout) == (1, True)
+    (tmp_path / "prose.db").write_text("This is not a database. " * 100)
+    prose = run("doctor", DATABASE_URL=f"sqlite:///{tmp_path / 'prose.db'}")
+    assert (prose.exit_code, "failure  database: " in prose.stdout, "Traceback" in prose.output) == (1, True, False)
+
+
+def test_on_postgresql_it_tells_the_server_and_its_clock(postgres_url: str, tmp_path: Path) -> None:
+    found = command(tmp_path)("doctor", DATABASE_URL=postgres_url)
+    assert found.exit_code == 0, found.output
+    assert "ok       database: PostgreSQL 1" in found.stdout
+    assert " clock: 0.0 s from the database's" in found.stdout
