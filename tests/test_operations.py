@@ -10,9 +10,11 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import click
 import pytest
 import yaml
 
+from registry.cli import main
 from tests.support.exposed import exposed
 from tests.support.places import ROOT
 from tests.support.service import Service
@@ -124,6 +126,21 @@ def test_every_link_within_the_guide_has_a_target() -> None:
         named = set(re.findall(rf"\]\({here}#([\w-]+)\)", GUIDE))
         assert named, page
         assert named <= anchors, page
+
+
+def test_the_operations_commands_and_settings_that_are_named_exist() -> None:
+    paths = json.loads((ROOT / "openapi" / "registry.json").read_text("utf-8"))["paths"]
+    for verb, path in re.findall(r"`(GET|POST|PATCH|DELETE) (/v1/[^`?\s]+)", GUIDE):
+        assert verb.lower() in paths.get(path, {}), f"{verb} {path}"
+    commands = set(re.findall(r"`registry ([a-z]+)(?: ([a-z]+))?", GUIDE))
+    assert len(commands) > 3
+    for command, verb in commands:
+        found = main.commands.get(command)
+        assert found is not None, command
+        if verb and isinstance(found, click.Group) and (context := click.Context(found)):
+            assert verb in found.list_commands(context), f"{command} {verb}"
+    listed = set(re.findall(r"`(REGISTRY_[A-Z_]+)`", (ROOT / "README.md").read_text("utf-8")))
+    assert set(re.findall(r"REGISTRY_[A-Z_]+", GUIDE)) <= listed
 
 
 # The logs

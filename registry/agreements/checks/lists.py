@@ -18,11 +18,10 @@ from registry.agreements.law.rules import Law, Matter, applies, checked_laws
 from registry.agreements.law.switch import is_on
 from registry.directory.taxonomy.seed import load_headings
 from registry.platform.kernel.text import Code
+from registry.platform.kernel.yaml_text import read_yaml
 
 T = TypeVar("T")
 
-# The same language read by libyaml, where the installed package has it: some ten times as fast.
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _HEADINGS = frozenset(heading.code for heading in load_headings())
 _FOLDER = resources.files("registry.agreements.checks") / "checklists"
 _VOCABULARY, _MEASURED = "words.yaml", "measured.json"
@@ -86,7 +85,7 @@ def parse_vocabulary(text: str) -> Vocabulary:
 
 
 def _yaml(text: str, kind: type[T]) -> T:
-    return msgspec.convert(yaml.load(text, _LOADER), kind)  # noqa: S506  # a safe loader, in C or not
+    return msgspec.convert(read_yaml(text), kind)
 
 
 def _with_marks(item: dict[str, Any], vocabulary: Mapping[str, Marks]) -> dict[str, Any]:

@@ -6,7 +6,6 @@ Read once, at import. A file that says what cannot be drafted is refused, by its
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from importlib import resources
-from typing import Any
 
 import msgspec
 import yaml
@@ -16,9 +15,8 @@ from registry.agreements.clauses.schemas import Placeholder, StandardClause, Tem
 from registry.agreements.instruments.notice import Notice
 from registry.agreements.instruments.terms import Terms
 from registry.directory.taxonomy.seed import load_categories, load_headings, load_purposes
+from registry.platform.kernel.yaml_text import read_yaml
 
-# The same language read by libyaml, where the installed package has it: some ten times as fast.
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _KNOWN: Mapping[str, frozenset[str]] = {
     "heading": frozenset(each.code for each in load_headings()),
     "category": frozenset(each.code for each in load_categories()),
@@ -28,14 +26,10 @@ _PARTICULARS = ("notice", "auto_renew_months", "review_every_months")
 _REVIEW = "Have counsel review"
 
 
-def _yaml(text: str) -> Any:
-    return yaml.load(text, _LOADER)  # noqa: S506  # a safe loader, in C or not
-
-
 def parse_placeholders(text: str) -> dict[str, Placeholder]:
     """The placeholders by name. Raises ValueError for what is malformed, and for an example that does not fit."""
     try:
-        raw = {name: {**each, "example": str(each.get("example", ""))} for name, each in _yaml(text).items()}
+        raw = {name: {**each, "example": str(each.get("example", ""))} for name, each in read_yaml(text).items()}
         found = {name: msgspec.convert({"name": name, **each}, Placeholder) for name, each in raw.items()}
     except (msgspec.ValidationError, yaml.YAMLError) as error:
         raise ValueError(f"placeholders: {error}") from error
@@ -48,7 +42,7 @@ def parse_placeholders(text: str) -> dict[str, Placeholder]:
 def parse_clauses(text: str, placeholders: Mapping[str, Placeholder]) -> dict[str, StandardClause]:
     """The standard clauses by code, in order. Raises ValueError that names every fault."""
     try:
-        clauses = msgspec.convert(_yaml(text), list[StandardClause])
+        clauses = msgspec.convert(read_yaml(text), list[StandardClause])
     except (msgspec.ValidationError, yaml.YAMLError) as error:
         raise ValueError(f"library: {error}") from error
     faults = [fault for clause in clauses for fault in _faults(clause, placeholders)]
@@ -83,7 +77,7 @@ def parse_template(
 ) -> Template:
     """One template with what follows from its clauses. Raises ValueError that names the file and every fault."""
     try:
-        found = msgspec.convert(_yaml(text), Template)
+        found = msgspec.convert(read_yaml(text), Template)
     except (msgspec.ValidationError, yaml.YAMLError) as error:
         raise ValueError(f"{file}: {error}") from error
     faults = list(_template_faults(found, file.removesuffix(".yaml"), clauses))

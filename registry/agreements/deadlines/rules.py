@@ -14,7 +14,6 @@ from typing import Annotated, Final, Literal
 from uuid import UUID
 
 import msgspec
-import yaml
 from msgspec import Meta, Struct
 
 from registry.agreements.deadlines.periods import Term, open_notice_day, term_at
@@ -29,6 +28,7 @@ from registry.agreements.law.switch import is_on
 from registry.platform.kernel.days import Today
 from registry.platform.kernel.errors import RuleBroken, WrongStatus
 from registry.platform.kernel.time import add_months, civil_day, day_ends_at, last_day_before, on_calendar
+from registry.platform.kernel.yaml_text import read_yaml
 
 MONTHS_A_YEAR = 12
 
@@ -437,7 +437,7 @@ class RetentionRule(Struct, frozen=True, forbid_unknown_fields=True):
 def retention_rules() -> tuple[RetentionRule, ...]:
     """The schedules that are shipped. Raises ValidationError, ValueError for data that cannot be meant."""
     text = (Path(__file__).parent / "retention.yaml").read_text("utf-8")
-    rules = msgspec.convert(yaml.safe_load(text), tuple[RetentionRule, ...])
+    rules = msgspec.convert(read_yaml(text), tuple[RetentionRule, ...])
     if len({rule.code for rule in rules}) != len(rules):
         raise ValueError("two schedules have one code")
     checked_laws({rule.code: rule.law for rule in rules})

@@ -9,13 +9,13 @@ from typing import Annotated, Final
 from uuid import UUID, uuid5
 
 import msgspec
-import yaml
 from msgspec import Meta, Struct
 
 from registry.agreements.law.rules import Law, Matter, Party, applies, checked_laws
 from registry.agreements.law.switch import is_on
 from registry.platform.kernel.days import Today
 from registry.platform.kernel.errors import RuleBroken, WrongStatus
+from registry.platform.kernel.yaml_text import read_yaml
 
 
 class ProofKind(StrEnum):
@@ -79,7 +79,7 @@ class DutyRule(Struct, frozen=True, forbid_unknown_fields=True):
 @cache
 def duty_rules() -> tuple[DutyRule, ...]:
     """The duties that are shipped, by code. Raises ValidationError, ValueError for data that cannot be meant."""
-    return checked(yaml.safe_load((Path(__file__).parent / "filing.yaml").read_text("utf-8")))
+    return checked(read_yaml((Path(__file__).parent / "filing.yaml").read_text("utf-8")))
 
 
 def checked(data: object) -> tuple[DutyRule, ...]:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import msgspec
-import yaml
 from msgspec import Meta, Struct
 
 from registry.agreements.instruments.notice import read_notice
@@ -20,6 +19,7 @@ from registry.agreements.instruments.remarks import Remark, RemarkCode
 from registry.agreements.instruments.terms import Terms
 from registry.agreements.instruments.wording import Match, Pattern, Wording
 from registry.agreements.instruments.written import TermDates, WrittenClause, written_otherwise
+from registry.platform.kernel.yaml_text import read_yaml
 
 Matter = Literal["reimbursement", "command", "liability", "renewal"]
 _CALLED: Final[dict[Matter, str]] = {
@@ -58,7 +58,7 @@ class Said(Struct, kw_only=True, frozen=True):
 def statements() -> tuple[Statement, ...]:
     """What is shipped. Raises ValidationError, ValueError for data that cannot be meant."""
     found = msgspec.convert(
-        yaml.safe_load((Path(__file__).parent / "worded.yaml").read_text("utf-8")), tuple[Statement, ...]
+        read_yaml((Path(__file__).parent / "worded.yaml").read_text("utf-8")), tuple[Statement, ...]
     )
     if len({each.code for each in found}) != len(found):
         raise ValueError("two statements have one code")

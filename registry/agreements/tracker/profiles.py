@@ -17,6 +17,7 @@ from registry.agreements.tracker.cells import Dates, straightened
 from registry.directory.agencies.rules import AgencyKind
 from registry.platform.kernel.errors import Malformed
 from registry.platform.kernel.text import JobTitle
+from registry.platform.kernel.yaml_text import read_yaml
 
 _SHIPPED = files("registry.agreements.tracker") / "profiles"
 
@@ -102,7 +103,7 @@ def load_profile(name: str) -> Profile:
         known = ", ".join(shipped_profiles())
         raise Malformed(f"There is no profile “{name}”. Shipped are: {known}; or give the path of a .yaml file.")
     try:
-        profile = msgspec.convert(yaml.safe_load(text), Profile, strict=True)
+        profile = msgspec.convert(read_yaml(text), Profile, strict=True)
         _check_law(profile)
     except (yaml.YAMLError, ValueError) as error:
         raise Malformed(f"The profile {name} cannot be used: {error}.") from None

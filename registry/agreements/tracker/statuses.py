@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from registry.agreements.tracker.cells import read_word
 from registry.platform.kernel.errors import Malformed
+from registry.platform.kernel.yaml_text import read_yaml
 
 _SHIPPED: Final = files("registry.agreements.tracker") / "statuses.yaml"
 
@@ -37,7 +38,7 @@ class Statuses(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
 def read_statuses(text: str) -> Statuses:
     """The table that the YAML text holds. Raises Malformed, also for a word that would mean two things."""
     try:
-        given = msgspec.convert(yaml.safe_load(text), Statuses, strict=True)
+        given = msgspec.convert(read_yaml(text), Statuses, strict=True)
     except (yaml.YAMLError, msgspec.ValidationError) as error:
         raise Malformed(f"The table of status words cannot be used: {error}.") from None
     names = given.__struct_fields__

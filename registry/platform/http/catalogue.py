@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any, Literal, TypeAlias, get_args
 
-import yaml
 from msgspec import Struct, convert
+
+from registry.platform.kernel.yaml_text import read_yaml
 
 When: TypeAlias = Literal[
     "any", "token", "path", "body", "file", "query", "list", "range", "post", "version", "edit", "write"
@@ -38,7 +39,7 @@ class _File(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
 
 def _read() -> _File:
     text = (files("registry.platform.http") / "problems.yaml").read_text("utf-8")
-    found = convert(yaml.safe_load(text), _File)
+    found = convert(read_yaml(text), _File)
     unknown = {word for entry in found.problems.values() for word in entry.conditions} - set(get_args(When))
     used = {name for entry in found.problems.values() for name in entry.members}
     if unknown or used != found.members.keys():

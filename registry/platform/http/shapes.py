@@ -11,7 +11,8 @@ from importlib.resources import files
 from typing import Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
 import msgspec
-import yaml
+
+from registry.platform.kernel.yaml_text import read_yaml
 
 REF = "#/components/schemas/{name}"
 Schema: TypeAlias = dict[str, Any]
@@ -28,7 +29,7 @@ class Words(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tru
 def words() -> Words:
     """The file, read once."""
     text = (files("registry.platform.http") / "words.yaml").read_text("utf-8")
-    return msgspec.convert(yaml.safe_load(text), Words)
+    return msgspec.convert(read_yaml(text), Words)
 
 
 class Shapes:

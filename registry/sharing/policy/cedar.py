@@ -8,7 +8,6 @@ layers and categories.
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import cedarpy
 import msgspec
@@ -16,14 +15,13 @@ import yaml
 from cedarpy import pst
 
 from registry.agreements.law.rules import Law, Matter, applies, checked_laws
+from registry.platform.kernel.yaml_text import read_yaml
 from registry.sharing.policy.annotations import Policy, PolicySetError, read_policy
 
 # Fifty states and 70 categories occur in a few hundred combinations; beyond this limit the cache is emptied.
 _KEPT_SELECTIONS = 4096
 _LAYER_KINDS = ("baseline", "jurisdiction")
 _LAW = "law.yaml"
-# The same language read by libyaml, where the installed package has it: some ten times as fast.
-_YAML: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Layer:
@@ -166,7 +164,7 @@ def load_policy_set(path: Path, on: Collection[str] = ()) -> PolicySet:
 
 def _laws(text: str) -> dict[str, Law]:
     try:
-        laws = msgspec.convert(yaml.load(text, _YAML) or {}, dict[str, Law])  # noqa: S506  # a safe loader, in C or not
+        laws = msgspec.convert(read_yaml(text) or {}, dict[str, Law])
         checked_laws(laws)
     except (yaml.YAMLError, ValueError) as fault:
         raise PolicySetError(_LAW, None, str(fault)) from fault
