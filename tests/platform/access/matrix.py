@@ -51,6 +51,7 @@ THINGS: Mapping[str, Mapping[Side, str]] = {
     "contact": {"owner": "own", "partner": "", "operator": ""},
     "issuer": {"operator": ""},
     "revocation": {"owner": "own", "operator": ""},
+    "principal": {"owner": "own", "operator": ""},
     "draft_agreement": {"owner": "custodian party"},
     "agreement_in_review": {"owner": "custodian party", "partner": "party"},
     "agreement": {"owner": "custodian party", "partner": "party", "operator": ""},
