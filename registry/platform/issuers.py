@@ -22,6 +22,26 @@ RoleName: TypeAlias = Literal[
     "coordinator", "approver", "legal", "auditor", "agency_admin", "registry_admin", "service"
 ]
 ALGORITHMS: tuple[Algorithm, ...] = ("ES256", "ES384", "EdDSA", "RS256", "PS256")
+# The attributes of a person that the FBI's CJIS Security Policy lists for the management of accounts, AC-2(d)(3).
+AttributeName: TypeAlias = Literal[
+    "federation_id",
+    "identity_provider_id",
+    "unique_subject_id",
+    "employer_name",
+    "employer_ori",
+    "employer_category",
+    "employer_state",
+    "sworn_law_enforcement_officer",
+    "public_safety_officer",
+    "intelligence_analyst",
+    "ncic_certified",
+    "ndex_privilege",
+    "pcii_certified",
+    "cfr28_certified",
+    "identity_assurance_level",
+    "authenticator_assurance_level",
+    "federation_assurance_level",
+]
 EVERY_AGENCY = "*"
 DEVELOPMENT_ISSUER = "urn:registry:development"
 LONGEST_LIFE_SECONDS = 86_400
@@ -92,6 +112,10 @@ class ClaimMap(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, om
     auth_time: Annotated[Path | None, Meta(description="The claim with the second in which the person signed in.")] = (
         None
     )
+    attributes: Annotated[
+        dict[AttributeName, Path] | None,
+        Meta(description="The claims with attributes that are shown to the own agency; any may be missing."),
+    ] = None
     require: Annotated[
         dict[Path, ClaimName] | None,
         Meta(description="Claims that must have a value, `*` standing for any: what tells access tokens from others."),
@@ -165,6 +189,7 @@ class Claims(Struct, kw_only=True, frozen=True):
     acr: str = "acr"
     amr: str = "amr"
     auth_time: str = "auth_time"
+    attributes: Mapping[AttributeName, str] = {}
     require: Mapping[str, str] = {}
 
 
@@ -258,7 +283,12 @@ def described(given: Description, agencies: tuple[str, ...] = (), values: Mappin
         if "{" in (rest := TEMPLATE.sub("", claims.get(name, ""))) or "}" in rest:
             raise ValueError(f"“{claims[name]}” is not a template: a path stands in each pair of braces")
     plain = ("roles", "name", "acr", "amr", "auth_time")
-    for path in (*(claims.get(name, "") for name in plain), *claims.get("scope", ()), *claims.get("require", ())):
+    for path in (
+        *(claims.get(name, "") for name in plain),
+        *claims.get("scope", ()),
+        *claims.get("require", ()),
+        *claims.get("attributes", {}).values(),
+    ):
         if "{" in path or "}" in path:
             raise ValueError(f"“{path}” is not a path: a template stands for subject, agency and token_id alone")
     changed: dict[str, Any] = {

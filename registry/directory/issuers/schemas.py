@@ -12,6 +12,7 @@ from registry.platform.issuers import (
     Address,
     AgencyBy,
     Algorithm,
+    AttributeName,
     ClaimName,
     Description,
     KeySetDocument,
@@ -108,6 +109,10 @@ class ClaimMapPatch(Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tru
     acr: Path | None | UnsetType = UNSET
     amr: Path | None | UnsetType = UNSET
     auth_time: Path | None | UnsetType = UNSET
+    attributes: Annotated[
+        dict[AttributeName, Path | None] | None | UnsetType,
+        Meta(description="An attribute with null is removed; an empty object removes all."),
+    ] = UNSET
     require: Annotated[
         dict[Path, ClaimName | None] | None | UnsetType,
         Meta(description="A claim with null is removed; an empty object removes all, so that nothing is required."),
@@ -171,6 +176,9 @@ class Me(Struct, kw_only=True, frozen=True):
     acr: Annotated[list[str], Meta(description="The way in which the person signed in, if the token says it.")]
     amr: Annotated[list[str], Meta(description="The means of the sign-in, if the token says them.")]
     auth_time: Annotated[Instant | None, Meta(description="When the person signed in, if the token says it.")]
+    attributes: Annotated[
+        dict[str, str], Meta(description="The attributes of the claim map that the token has, by their names.")
+    ]
     step_up: Annotated[
         StepUp | None, Meta(description="What acts that bind need of the sign-in; null for nothing more.")
     ]

@@ -132,7 +132,10 @@ async def purge_principal_name(
     if_match: Supplied[Expected],
     settings: Supplied[Settings],
 ) -> Answer[KnownPrincipal]:
-    """Forget the name of a person for good. What the person did stays proven, under the issuer's subject."""
+    """Forget the name of a person, and its attributes, for good.
+
+    What the person did stays proven, under the subject of its issuer.
+    """
     return _answer(
         await commands.purge_principal_name(
             write, caller, principal_id, data.reason, if_match, settings.principal_idle_days

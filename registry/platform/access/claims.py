@@ -14,6 +14,7 @@ from registry.platform.access.refusals import Reason, TokenRefused
 from registry.platform.issuers import TEMPLATE, AgencyBy, Claims, Issuer
 
 _VISIBLE = re.compile(r"\A[!-~]{1,200}\Z")
+_ON_ONE_LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}")
 _LONGEST_NAME = 200
 _MOST_WORDS = 20
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -33,6 +34,7 @@ class Said(Struct, kw_only=True, frozen=True):
     acr: tuple[str, ...] = ()
     amr: tuple[str, ...] = ()
     auth_time: datetime | None = None
+    attributes: Mapping[str, str] = {}
 
 
 def read_claims(claims: Mapping[str, Any], issuer: Issuer, token: str) -> Said:
@@ -55,6 +57,11 @@ def read_claims(claims: Mapping[str, Any], issuer: Issuer, token: str) -> Said:
         acr=_words(look_up(claims, by.acr)),
         amr=_words(look_up(claims, by.amr)),
         auth_time=_second(look_up(claims, by.auth_time)),
+        attributes={
+            attribute: told
+            for attribute, path in by.attributes.items()
+            if (told := _attribute(look_up(claims, path))) is not None
+        },
     )
 
 
@@ -62,6 +69,14 @@ def _words(given: Any) -> tuple[str, ...]:
     """A word, or a list of words, of which what cannot be one is passed over: it vouches for nothing."""
     listed = given if isinstance(given, list) else [given]
     return tuple(each for each in listed[:_MOST_WORDS] if isinstance(each, str) and _VISIBLE.fullmatch(each))
+
+
+def _attribute(given: Any) -> str | None:
+    """An attribute as text; None for what is none. Brokers of SAML write one value as a list of one."""
+    value = given[0] if isinstance(given, list) and len(given) == 1 else given
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) and _ON_ONE_LINE.fullmatch(value) else None
 
 
 def _second(given: Any) -> datetime | None:

@@ -1,6 +1,7 @@
 """The authenticated principal, as a frozen value built from the token, and the caller: a principal in one request."""
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -29,6 +30,7 @@ class Principal(Struct, kw_only=True, frozen=True):
     `name` is what people call the person, where the token says it. It is stored only with `name_kept`, which the
     issuer's description says. `acr`, `amr` and `auth_time` tell how and when the person signed in, as far as the token
     does; `step_up` what the issuer's description asks of that for acts that bind.
+    `attributes` are those of the issuer's claim map that the token has.
     """
 
     subject: str
@@ -43,6 +45,7 @@ class Principal(Struct, kw_only=True, frozen=True):
     amr: tuple[str, ...] = ()
     auth_time: datetime | None = None
     step_up: StepUp | None = None
+    attributes: Mapping[str, str] = {}
 
     @property
     def person(self) -> str:

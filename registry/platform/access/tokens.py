@@ -234,6 +234,7 @@ class TokenVerifier:
             amr=said.amr,
             auth_time=said.auth_time,
             step_up=issuer.step_up,
+            attributes=said.attributes,
         )
 
     def _agency_named(self, claims: Mapping[str, Any], trusted: Trusted, now: datetime) -> UUID | None:
