@@ -224,7 +224,15 @@ async def _approvals(read: Read, found: Agreement) -> Part:
         for statement in (
             _of_governing_bodies(
                 agreement_approval,
-                *("body", "reference", "approved_on", "valid_to", "evidence_sha256", "recorded_at"),
+                *(
+                    "body",
+                    "reference",
+                    "approved_on",
+                    "valid_to",
+                    "evidence_sha256",
+                    "evidence_location",
+                    "recorded_at",
+                ),
             ),
             _of_governing_bodies(agreement_approval_rule, "required", "effective_on", "citation", "recorded_at"),
         )

@@ -12,6 +12,8 @@ from registry.agreements.duties.rules import DutyAction, ProofKind, advance, che
 from registry.agreements.duties.schemas import Duty, Fulfilment, NewDuty, Waiver
 from registry.agreements.duties.tables import agreement_duty
 from registry.agreements.instruments.commands.holding import changed, held, parties_of, today_of
+from registry.agreements.instruments.rules import check_evidence
+from registry.agreements.instruments.schemas.evidence import paper_told
 from registry.platform.access.permissions import Action
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
@@ -66,10 +68,11 @@ async def fulfil_duty(
     row, duty = await _pending(write, caller, agreement_id, duty_id, expected)
     status = advance(duty.status, DutyAction.FULFIL)
     given = {
-        ProofKind.DOCUMENT: fulfilment.evidence_sha256,
+        ProofKind.DOCUMENT: fulfilment.evidence_sha256 or fulfilment.evidence_location,
         ProofKind.URL: fulfilment.url,
         ProofKind.RECORDING_NUMBER: fulfilment.recording_number,
     }
+    check_evidence(fulfilment.evidence_sha256, fulfilment.evidence_location, needed=False)
     today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
     proofs = [kind for kind, value in given.items() if value is not None]
     checked_proof(proofs, duty.accepted, fulfilment.fulfilled_on, today)
@@ -78,13 +81,15 @@ async def fulfil_duty(
         status=status,
         fulfilled_on=fulfilment.fulfilled_on,
         evidence_sha256=fulfilment.evidence_sha256,
+        evidence_location=fulfilment.evidence_location,
         url=fulfilment.url,
         recording_number=fulfilment.recording_number,
         closed_by=caller.agency_id,
         closed_at=caller.now,
     )
     told: dict[str, object] = {"fulfilled_on": fulfilment.fulfilled_on}
-    told |= {kind: value for kind, value in given.items() if value is not None}
+    told |= {kind: value for kind, value in given.items() if value is not None and kind is not ProofKind.DOCUMENT}
+    told |= {name: value for name, value in paper_told(fulfilment).items() if value is not None}
     return await _kept(write, caller, row, done, "duty_fulfilled", told)
 
 

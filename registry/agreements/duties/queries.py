@@ -139,6 +139,7 @@ class DutyFact(Struct, kw_only=True, frozen=True):
     status: DutyStatus = DutyStatus.PENDING
     fulfilled_on: date | None = None
     evidence_sha256: str | None = None
+    evidence_location: str | None = None
     url: str | None = None
     recording_number: str | None = None
     waived_reason: str | None = None
@@ -269,6 +270,7 @@ def as_duty(
         proof_accepted=list(duty.accepted),
         fulfilled_on=duty.fulfilled_on,
         evidence_sha256=duty.evidence_sha256,
+        evidence_location=duty.evidence_location,
         url=duty.url,
         recording_number=duty.recording_number,
         proof_status=_proof_status(duty, on_file),

@@ -79,7 +79,7 @@ async def create_agreement_duty(
     status=200,
     example=FULFILMENT_EXAMPLE,
     etag=True,
-    problems=("not_then", "proof_missing", "wrong_status"),
+    problems=("evidence_twice", "not_then", "proof_missing", "wrong_status"),
 )
 async def fulfil_agreement_duty(
     agreement_id: FromPath[UUID],

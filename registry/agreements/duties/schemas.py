@@ -6,9 +6,10 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from registry.agreements.duties.rules import DutyStatus, ProofKind, ProofStatus
+from registry.agreements.instruments.schemas.evidence import OnPaper
 from registry.directory.agencies.schemas import AgencyReference
 from registry.platform.kernel.actions import AllowedAction
-from registry.platform.kernel.text import NAME_PATTERN, Citation, Name, Prose, Reason, Sha256
+from registry.platform.kernel.text import NAME_PATTERN, Citation, Name, Prose, Reason
 from registry.platform.kernel.time import ActDay, CivilDate, Instant
 
 Address = Annotated[
@@ -36,11 +37,10 @@ class NewDuty(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     due_on: Annotated[CivilDate, Meta(description="The last day to do it, in the agreement's time zone.")]
 
 
-class Fulfilment(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+class Fulfilment(OnPaper, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """That a duty was done, with at least one proof of a kind that counts for it."""
 
     fulfilled_on: ActDay
-    evidence_sha256: Annotated[Sha256, Meta(description="SHA-256 of the document that shows it, in hex.")] | None = None
     url: Address | None = None
     recording_number: RecordingNumber | None = None
 
@@ -72,6 +72,9 @@ class Duty(Struct, kw_only=True, frozen=True):
     proof_accepted: list[ProofKind]
     fulfilled_on: CivilDate | None
     evidence_sha256: str | None
+    evidence_location: Annotated[
+        str | None, Meta(description="Where the document is kept that shows it, if there is no file of it.")
+    ]
     url: str | None
     recording_number: str | None
     proof_status: Annotated[

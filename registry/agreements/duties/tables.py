@@ -18,6 +18,7 @@ agreement_duty = table(
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("fulfilled_on", Civil),
     sa.Column("evidence_sha256", sa.Text),
+    sa.Column("evidence_location", sa.Text),
     sa.Column("url", sa.Text),
     sa.Column("recording_number", sa.Text),
     sa.Column("waived_reason", sa.Text),
@@ -25,11 +26,12 @@ agreement_duty = table(
     sa.Column("closed_at", Instant),
     sa.Column("entered_at", Instant, nullable=False),
     one_of("status", DutyStatus),
+    sa.CheckConstraint("evidence_sha256 IS NULL OR evidence_location IS NULL", name="evidence"),
     sa.CheckConstraint("(status = 'pending') = (closed_at IS NULL)", name="closed"),
     sa.CheckConstraint("(status = 'waived') = (waived_reason IS NOT NULL)", name="waived"),
     sa.CheckConstraint(
         "(status = 'met') = (fulfilled_on IS NOT NULL) AND (status <> 'met' OR evidence_sha256 IS NOT NULL "
-        "OR url IS NOT NULL OR recording_number IS NOT NULL)",
+        "OR evidence_location IS NOT NULL OR url IS NOT NULL OR recording_number IS NOT NULL)",
         name="met",
     ),
     sa.Index("ix_agreement_duty_agreement_id", "agreement_id", "id"),

@@ -36,7 +36,8 @@ class Reported(msgspec.Struct, kw_only=True, frozen=True):
     kind: ReportedKind
     acted_on: date
     counts_at: datetime
-    evidence_sha256: str
+    evidence_sha256: str | None = None
+    evidence_location: str | None = None
     reason: str
     version_id: UUID | None = None
     proposal_id: UUID | None = None

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from registry.agreements.instruments.in_force import AgreementDates
 from registry.agreements.instruments.notice import Period
+from registry.agreements.instruments.terms import Terms
 from registry.platform.kernel.errors import RuleBroken, WrongStatus
 from registry.platform.kernel.intervals import Interval
 
@@ -220,10 +221,18 @@ def unbound(joined_at: datetime | None, leaves_at: datetime | None, released_at:
     return joined_at is None or joined_at > at or has_left(leaves_at, released_at, at)
 
 
-def pause_barred(stage: Stage, terminated_at: datetime | None, at: datetime, *, paused: bool) -> str | None:
-    """Why a party that is bound cannot suspend its own participation."""
+def pause_barred(
+    stage: Stage, terminated_at: datetime | None, at: datetime, terms: Terms, *, paused: bool
+) -> str | None:
+    """Why a party that is bound cannot suspend its own participation; `terms` are those of the text that binds it."""
     if not may_leave(stage, terminated_at, at):
         return f"Not while the agreement is {stage}."
+    if terms.suspension == "not_allowed":
+        clause = terms.clauses.get("suspension")
+        where = "The text" if clause is None else f"Clause {clause}"
+        return (
+            f"{where} lets no party suspend its own participation: propose a suspension of the whole, or give notice."
+        )
     return "Your agency has suspended its participation already." if paused else None
 
 

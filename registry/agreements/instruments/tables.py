@@ -167,6 +167,8 @@ agreement_party = table(
     sa.Column("notice_kind", sa.Text),
     sa.Column("notice_counts_on", Civil),
     sa.Column("notice_leaves_on", Civil),
+    sa.Column("notice_evidence_sha256", sa.Text),
+    sa.Column("notice_evidence_location", sa.Text),
     sa.Column("released_at", Instant),
     sa.Index("ix_agreement_party_agency_id", "agency_id", "agreement_id"),
 )
@@ -193,10 +195,12 @@ agreement_approval = table(
     sa.Column("starts_at", Instant, nullable=False),
     sa.Column("ends_at", Instant, nullable=False),
     sa.Column("evidence_sha256", sa.Text),
+    sa.Column("evidence_location", sa.Text),
     sa.Column("recorded_at", Instant, nullable=False),
     unique(
         "agreement_id", "agency_id", "approved_on", code="approval_taken", detail="That approval is recorded already."
     ),
+    sa.CheckConstraint("evidence_sha256 IS NULL OR evidence_location IS NULL", name="evidence"),
     sa.CheckConstraint("ends_at > starts_at", name="window"),
 )
 """What a party's governing body approved, and until when that lasts; kept of who is named by the text no more."""

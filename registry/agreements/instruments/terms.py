@@ -167,6 +167,17 @@ class Terms(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     rights_to_end: Annotated[
         list[RightToEnd], Meta(max_length=100, description="Who may end it for all; nobody unless the text says so.")
     ] = []
+    suspension: Annotated[
+        Literal["at_once", "by_notice", "not_allowed", "silent"],
+        Meta(
+            description="Whether a party may suspend its own participation: `at_once`, `by_notice` of "
+            "`suspension_notice_days`, or not. `silent`: not said, and it may, at once."
+        ),
+    ] = "silent"
+    suspension_notice_days: Annotated[
+        Annotated[int, Meta(ge=1, le=3_650)] | None,
+        Meta(description="Notice before a party's own suspension, in days; only for `by_notice`, null: not said."),
+    ] = None
     clauses: Annotated[
         dict[Code, ProvisionNumber],
         Meta(
@@ -286,6 +297,9 @@ def _about_limits(terms: Terms) -> Iterator[Fault]:
     if terms.least_priority == "emergency" and terms.notice_hours:
         detail = "Only emergencies are covered, and to them a notice period does not apply."
         yield from _clash("/notice_hours", "/least_priority", "notice_never_applies", detail)
+    if terms.suspension_notice_days is not None and terms.suspension != "by_notice":
+        detail = f"A party's own suspension is “{terms.suspension}”, yet its notice is set."
+        yield from _clash("/suspension_notice_days", "/suspension", "suspension_notice_contradicts", detail)
     recall = terms.recall_notice_hours
     if recall is not None and longest is not None and recall >= longest:
         detail = f"A recall with {recall} h of notice can never end a loan of at most {longest} h."

@@ -157,6 +157,16 @@ def _of_terms(terms: Terms) -> Iterator[_Said]:
             values=(("days", terms.claim_window_days),),
             says=f"is {terms.claim_window_days} days",
         )
+    if terms.suspension_notice_days is not None:
+        yield _Said(
+            words="the notice of a suspension",
+            named=clauses.get("suspension_notice_days") or clauses.get("suspension"),
+            headings=(),
+            about=(),
+            units=("days", "months"),
+            values=(("days", terms.suspension_notice_days),),
+            says=f"is {terms.suspension_notice_days} days",
+        )
     for name, words, amount in (
         ("cost_ceiling", "the highest cost", terms.cost_ceiling),
         ("reimbursement", "the rate per hour", pay.rate_per_hour),

@@ -4,6 +4,8 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from registry.agreements.instruments.rules import check_evidence
+from registry.agreements.instruments.schemas.evidence import paper_told
 from registry.agreements.insurance.queries import certificate_row, get_certificate
 from registry.agreements.insurance.rules import checked_term, retired
 from registry.agreements.insurance.schemas import InsuranceCertificate, NewCertificate, Retirement
@@ -35,6 +37,7 @@ async def enter_certificate(write: Write, caller: Caller, agency_id: UUID, new: 
     """Put a certificate on file. Raises NotFound, Forbidden, RuleBroken for dates that cover no day."""
     await _mine(write, caller, agency_id)
     await write.once()
+    check_evidence(new.evidence_sha256, new.evidence_location, needed=True)
     checked_term(new.effective_on, new.expires_on)
     if not (new.effective_on >= FIRST_DAY and new.expires_on < LAST_DAY):
         raise RuleBroken("Give dates between the years 1900 and 2200.", "date_out_of_range")
@@ -53,7 +56,7 @@ async def enter_certificate(write: Write, caller: Caller, agency_id: UUID, new: 
             "currency": new.coverage.currency,
             "effective_on": new.effective_on,
             "expires_on": new.expires_on,
-            "evidence_sha256": new.evidence_sha256,
+            **paper_told(new),
             "entered_at": caller.now,
             "version": 1,
         },
@@ -70,7 +73,7 @@ async def enter_certificate(write: Write, caller: Caller, agency_id: UUID, new: 
             "insurer": new.insurer,
             "effective_on": new.effective_on,
             "expires_on": new.expires_on,
-            "evidence_sha256": new.evidence_sha256,
+            **paper_told(new),
         },
     )
     return await get_certificate(write, caller, agency_id, certificate_id)

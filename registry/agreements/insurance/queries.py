@@ -153,6 +153,7 @@ def _as_certificate(row: Row[Any], caller: Caller) -> InsuranceCertificate:
         proves_liability=row.kind in LIABILITY,
         current=row.retired_at is None and row.effective_on <= today <= row.expires_on,
         evidence_sha256=row.evidence_sha256,
+        evidence_location=row.evidence_location,
         entered_at=row.entered_at.astimezone(UTC),
         retired_at=row.retired_at,
         retired_because=row.retired_because,

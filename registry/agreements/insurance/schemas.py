@@ -5,12 +5,13 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from registry.agreements.instruments.schemas.evidence import OnPaper
 from registry.agreements.insurance.rules import InsuranceKind, RetiredBecause
 from registry.directory.agencies.schemas import AgencyReference
 from registry.platform.http.paging import NewestFirst
 from registry.platform.kernel.actions import AllowedAction
 from registry.platform.kernel.money import Money
-from registry.platform.kernel.text import NAME_PATTERN, Name, Reason, Sha256
+from registry.platform.kernel.text import NAME_PATTERN, Name, Reason
 from registry.platform.kernel.time import CivilDate, Instant
 
 PolicyNumber = Annotated[
@@ -27,8 +28,8 @@ FirstDay = Annotated[CivilDate, Meta(description="First day covered, where the a
 LastCovered = Annotated[CivilDate, Meta(description="Last day covered, where the agency is.")]
 
 
-class NewCertificate(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """Proof of insurance, or of self-insurance, as its issuer wrote it."""
+class NewCertificate(OnPaper, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Proof of insurance, or of self-insurance, as its issuer wrote it; the certificate by its hash, or its place."""
 
     kind: InsuranceKind
     insurer: Annotated[Name, Meta(description="The organisation that insures; a risk pool or the agency's own fund.")]
@@ -36,7 +37,6 @@ class NewCertificate(Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tr
     coverage: Annotated[Money, Meta(description="Limit for each occurrence.")]
     effective_on: FirstDay
     expires_on: LastCovered
-    evidence_sha256: Annotated[Sha256, Meta(description="SHA-256 of the certificate, in hex.")]
 
 
 class Retirement(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -59,7 +59,10 @@ class InsuranceCertificate(Struct, kw_only=True, frozen=True):
     expires_on: LastCovered
     proves_liability: Annotated[bool, Meta(description="Of a kind that agreements mean by liability insurance.")]
     current: Annotated[bool, Meta(description="It covers today, where the agency is, and is not retired.")]
-    evidence_sha256: str
+    evidence_sha256: str | None
+    evidence_location: Annotated[
+        str | None, Meta(description="Where the certificate is kept, if there is no file of it.")
+    ]
     entered_at: Instant
     retired_at: Instant | None
     retired_because: RetiredBecause | None

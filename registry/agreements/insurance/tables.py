@@ -16,7 +16,8 @@ agency_insurance = table(
     sa.Column("currency", sa.Text, nullable=False),
     sa.Column("effective_on", Civil, nullable=False),
     sa.Column("expires_on", Civil, nullable=False),
-    sa.Column("evidence_sha256", sa.Text, nullable=False),
+    sa.Column("evidence_sha256", sa.Text),
+    sa.Column("evidence_location", sa.Text),
     sa.Column("entered_at", Instant, nullable=False),
     sa.Column("retired_at", Instant),
     sa.Column("retired_because", sa.Text),
@@ -24,6 +25,7 @@ agency_insurance = table(
     sa.Column("version", sa.Integer, nullable=False),
     one_of("kind", InsuranceKind),
     one_of("retired_because", RetiredBecause),
+    sa.CheckConstraint("(evidence_sha256 IS NULL) <> (evidence_location IS NULL)", name="evidence"),
     sa.CheckConstraint("expires_on >= effective_on", name="term"),
     sa.CheckConstraint(
         "(retired_at IS NULL) = (retired_because IS NULL) AND (retired_at IS NULL) = (retired_reason IS NULL)",

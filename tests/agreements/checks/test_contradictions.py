@@ -216,6 +216,9 @@ def test_only_what_one_loan_can_fall_under_twice_is_compared(
     assert overlap(terms(**other), terms(**this)) is meet
 
 
+OF_SUSPENDING = ("suspension", "suspension_notice_days")
+
+
 def test_every_term_is_compared_or_said_not_to_be() -> None:
     """A new term is decided here, not forgotten."""
     single = {
@@ -223,5 +226,5 @@ def test_every_term_is_compared_or_said_not_to_be() -> None:
         *("least_priority", "directions", "automatic_aid", "categories", "purposes"),
     }
     # Where a term is written, and who may end an agreement or join it, says nothing of a loan.
-    not_compared = {"clauses", "rights_to_end", "open_to_accession", "surviving"}
+    not_compared = {"clauses", "rights_to_end", "open_to_accession", "surviving", *OF_SUSPENDING}
     assert {*STANCES, *LIMITS} | single | not_compared == {*Terms.__struct_fields__}

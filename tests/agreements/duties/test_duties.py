@@ -261,6 +261,21 @@ async def test_a_duty_is_entered_by_hand_and_fulfilled_by_any_proof(cast: Cast, 
     assert done["evidence_sha256"] == "ab" * 32
 
 
+async def test_a_duty_is_proved_by_a_paper_of_which_there_is_no_file(cast: Cast, filed: dict[str, Any]) -> None:
+    vault = "County recorder, drawer 4 (demo)"
+    duty = await cast.assisting.legal.done("POST", path_of(filed), {**NEW_DUTY_EXAMPLE, "due_on": str(days_ahead(5))})
+    path = f"{path_of(filed)}/{duty['id']}/fulfil"
+    proof = {"fulfilled_on": "2025-06-01", "evidence_location": vault}
+    assert_problem(
+        await cast.assisting.legal.post(path, {**proof, "evidence_sha256": "ab" * 32}), 422, "evidence_twice"
+    )
+    done = await cast.assisting.legal.done("POST", path, proof)
+    assert (done["evidence_sha256"], done["evidence_location"], done["proof_status"]) == (None, vault, "as_stated")
+    history = await cast.assisting.auditor.done("GET", f"/v1/agreements/{filed['id']}/history")
+    told = next(each["data"] for each in history["items"] if each["type"] == "agreement.duty_fulfilled")
+    assert told["evidence_location"] == vault
+
+
 async def test_only_its_agency_and_the_custodian_act_on_a_duty(
     service: Service, cast: Cast, filed: dict[str, Any], seattle: Agency
 ) -> None:

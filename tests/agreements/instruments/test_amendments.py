@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from registry.agreements.documents.queries import is_on_file
-from registry.agreements.instruments.commands import ending, signing
+from registry.agreements.instruments.commands import ending, holding, signing
 from registry.agreements.instruments.in_force import utc_bounds
 from registry.agreements.instruments.schemas.given import Signing, WithdrawalNotice
 from registry.platform.access.principals import Role
@@ -17,6 +17,7 @@ from registry.platform.database.connect import unit_of_work
 from registry.platform.kernel.errors import DomainError
 from registry.platform.kernel.time import add_months, civil_day, day_starts_at, format_instant, utc_now
 from tests.agreements.instruments.test_in_force import CHICAGO, TICK, in_force
+from tests.agreements.instruments.test_late_entries import amended_on_paper
 from tests.support.agreements import (
     EVIDENCE,
     PROVISIONS,
@@ -325,6 +326,61 @@ async def test_the_last_two_signatures_at_once_execute_an_amendment_once(service
     assert [answer.status_code for answer in answers] == [200, 200]
     events = (await cast.assisting.legal.done("GET", f"{path}/history?sort=version"))["items"]
     assert [event["type"] for event in events].count("agreement.amended") == 1
+
+
+class TestARenewalThatOneDoesNotSign:
+    """Whose term ends before the renewed one begins, and who does not sign, just ends."""
+
+    async def _renewed_by(self, service: Service, cast: Cast, *signing: Agency, begins_in: int = 21) -> dict[str, Any]:
+        """Three are bound through the twentieth day from now; the custodian records a renewal, the others sign it."""
+        parties = (cast.assisting, cast.requesting, cast.neighbour)
+        found = await sign_agreement(service, *parties, expires_on=today() + timedelta(days=20))
+        terms: dict[str, Any] = {"effective_on": today() + timedelta(days=begins_in)}
+        terms["expires_on"] = str(today() + timedelta(days=400))
+        return await amended_on_paper(found, cast.assisting, *signing, **terms, kind="renewal", signed_on=today())
+
+    async def test_the_others_go_on_without_it_and_it_ends_with_its_term(self, service: Service, cast: Cast) -> None:
+        found = await self._renewed_by(service, cast, cast.requesting)
+        assert found["amendment"] is not None, "the third may still sign it"
+        begins = day_starts_at(today() + timedelta(days=21), ZoneInfo(CHICAGO))
+        for at, others, third in ((begins - TICK, 1, 1), (begins, 1, 0)):
+            assert len(await in_force(cast.requesting, cast.assisting, at)) == others, at
+            assert len(await in_force(cast.neighbour, cast.assisting, at)) == third, at
+        await holding.settle_all_due(service.database, begins)
+        seen = await cast.neighbour.legal.done("GET", f"{PATH}/{found['id']}")
+        assert (seen["amendment"], seen["expires_on"]) == (None, str(today() + timedelta(days=400)))
+        assert seen["parties"][2]["leaves_at"] is None, "it gave no notice"
+
+    async def test_it_takes_part_if_it_signs_before_its_term_is_over(self, service: Service, cast: Cast) -> None:
+        found = await self._renewed_by(service, cast, cast.requesting, cast.neighbour)
+        assert found["amendment"] is None
+        begins = day_starts_at(today() + timedelta(days=21), ZoneInfo(CHICAGO))
+        assert len(await in_force(cast.neighbour, cast.assisting, begins)) == 1
+
+    async def test_one_alone_renews_nothing(self, service: Service, cast: Cast) -> None:
+        found = await self._renewed_by(service, cast)
+        begins = day_starts_at(today() + timedelta(days=21), ZoneInfo(CHICAGO))
+        await holding.settle_all_due(service.database, begins)
+        seen = await cast.assisting.legal.done("GET", f"{PATH}/{found['id']}?as_of={format_instant(begins)}")
+        assert (seen["status"], seen["version_no"]) == ("expired", 1)
+        assert await in_force(cast.requesting, cast.assisting, begins) == []
+
+    async def test_a_text_that_begins_while_it_is_bound_waits_for_it(self, service: Service, cast: Cast) -> None:
+        found = await self._renewed_by(service, cast, cast.requesting, begins_in=20)
+        begins = day_starts_at(today() + timedelta(days=21), ZoneInfo(CHICAGO))
+        assert await in_force(cast.requesting, cast.assisting, begins) == []
+        assert found["amendment"] is not None
+
+    async def test_one_that_was_signed_after_the_term_waits_for_nobody_else(self, service: Service, cast: Cast) -> None:
+        parties = (cast.assisting, cast.requesting, cast.neighbour)
+        found = await sign_agreement(service, *parties, expires_on="2025-12-31")
+        terms: dict[str, Any] = {"effective_on": "2026-01-01", "expires_on": None, "signed_on": "2026-02-01"}
+        renewed = await amended_on_paper(found, *parties[:2], **terms, kind="renewal")
+        assert (renewed["amendment"], renewed["status"]) == (None, "in_force")
+        assert [party["bound"] for party in renewed["parties"]] == [True, True, False]
+        signed = day_starts_at(date(2026, 2, 1), ZoneInfo(CHICAGO))
+        for at, count in ((signed - TICK, 0), (signed, 1)):
+            assert len(await in_force(cast.requesting, cast.assisting, at)) == count, at
 
 
 class TestAutomaticRenewal:

@@ -1,6 +1,7 @@
 """The evidence for what is recorded of paper: a document on file, one that is still to come, or a place."""
 
 import hashlib
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -14,7 +15,7 @@ from tests.support.agreements import (
     record_agreement,
     sign_agreement,
 )
-from tests.support.cast import Agency, Cast
+from tests.support.cast import Agency, Cast, today
 from tests.support.documents import file_document
 from tests.support.problems import assert_problem
 from tests.support.service import Service
@@ -110,6 +111,52 @@ class TestAPaperThatIsNotOnFile:
         assert missing_papers(completeness) == missing_papers(found)
         (event, *_) = (await cast.assisting.auditor.done("GET", f"{path}/history"))["items"]
         assert (event["data"]["evidence_sha256"], event["data"]["evidence_location"]) == (None, VAULT)
+
+    async def test_every_act_on_paper_says_where_its_original_is_kept(self, service: Service, cast: Cast) -> None:
+        found = await sign_agreement(service, cast.assisting, cast.requesting, notice={"days": 30})
+        path, kept = f"{PATH}/{found['id']}", {"evidence_location": VAULT}
+        council = {"body": "City council", "approved_on": "2025-02-03"}
+        old = {"notice_on": str(today() - timedelta(days=20)), "reason": "we leave"}
+        over = {"acted_on": "2025-05-01", "reason": "over"}
+        for verb, said in (("record-approval", council), ("give-notice", old), ("terminate", over)):
+            assert_problem(await cast.requesting.legal.post(f"{path}/{verb}", said), 422)
+            twice = {**said, **kept, "evidence_sha256": SHA256}
+            assert_problem(await cast.requesting.legal.post(f"{path}/{verb}", twice), 422, "evidence_twice")
+            done = await cast.requesting.legal.done("POST", f"{path}/{verb}", {**said, **kept})
+            (event, *_) = (await cast.assisting.auditor.done("GET", f"{path}/history"))["items"]
+            assert (event["data"]["evidence_sha256"], event["data"]["evidence_location"]) == (None, VAULT), verb
+        assert done["parties"][1]["notice_evidence"] == NOT_ON_FILE
+        assert [(each["kind"], each["evidence"]) for each in done["proposals"]] == [
+            ("departure", NOT_ON_FILE),
+            ("end", NOT_ON_FILE),
+        ]
+        # What the other party cannot read counts by its own word alone.
+        shown = [(each["status"], each["because"], each["evidence_location"]) for each in done["reported_acts"]]
+        assert shown == [("unconfirmed", "evidence_not_on_file", VAULT)] * 2
+        ending = done["reported_acts"][-1]["id"]
+        ended = await cast.assisting.legal.done("POST", f"{path}/reported-acts/{ending}/confirm")
+        assert ended["stage"] == "terminated"
+
+    async def test_a_successor_of_the_past_may_be_shown_by_a_paper_kept_elsewhere(
+        self, service: Service, cast: Cast
+    ) -> None:
+        old, new = [await sign_agreement(service, cast.assisting, cast.requesting) for _ in range(2)]
+        said = {"by_agreement_id": new["id"], "effective_on": "2025-06-01", "reason": "the new text"}
+        path = f"{PATH}/{old['id']}/supersede"
+        assert_problem(await cast.assisting.legal.post(path, said), 422, "not_then")
+        done = await cast.assisting.legal.done("POST", path, {**said, "evidence_location": VAULT})
+        assert done["proposals"][0]["evidence"] == NOT_ON_FILE
+        assert [each["evidence_location"] for each in done["reported_acts"]] == [VAULT]
+
+    async def test_an_act_whose_paper_is_on_file_names_the_document(self, service: Service, cast: Cast) -> None:
+        found = await sign_agreement(service, cast.assisting, cast.requesting, notice={"days": 30})
+        filed = await file_document(cast.requesting.legal, found["id"], "The letter (demo)")
+        notice = {"notice_on": str(today()), "reason": "we leave", "evidence_sha256": filed["sha256"]}
+        left = await cast.requesting.legal.done("POST", f"{PATH}/{found['id']}/give-notice", notice)
+        shown = left["parties"][1]["notice_evidence"]
+        assert (shown["sha256"], shown["on_file"], shown["document"]["id"]) == (filed["sha256"], True, filed["id"])
+        back = await cast.requesting.legal.done("POST", f"{PATH}/{found['id']}/rescind-notice", {"reason": "we stay"})
+        assert back["parties"][1]["notice_evidence"] is None
 
     async def test_an_amendments_paper_may_be_kept_elsewhere_too(self, service: Service, cast: Cast) -> None:
         found = await sign_agreement(service, cast.assisting, cast.requesting)

@@ -149,6 +149,9 @@ def test_hours_days_and_money_of_named_clauses_are_compared() -> None:
         "Clause 6.3 says “ninety days”, yet the window for claims is 60 days",
         "Clause 6.2 says “$4,000”, yet the highest cost is 5000.00 USD",
     ]
+    pause = Terms(categories=["any"], suspension="by_notice", suspension_notice_days=30, clauses={"suspension": "9.1"})
+    (said,) = otherwise(clause("A party may suspend upon ten (10) days' notice.", "purpose", "9.1"), terms=pause)
+    assert said.startswith("Clause 9.1 says “ten (10) days”, yet the notice of a suspension is 30 days")
     right = otherwise(clause("No loan exceeds three (3) days.", "equipment", "4.2"), terms=terms)
     assert right == []
 

@@ -430,3 +430,59 @@ def _histories(starts_at: datetime, ends_at: datetime) -> list[tuple[AgreementDa
 
     draw()
     return drawn
+
+
+async def suspension_offered(party: Agency, found: dict[str, Any]) -> tuple[bool, str | None]:
+    """Whether the party is offered to suspend its participation, and why not."""
+    seen = await party.legal.done("GET", f"{PATH}/{found['id']}")
+    (offered,) = (each for each in seen["allowed_actions"] if each["action"] == "suspend")
+    return offered["allowed"], offered["reason"]
+
+
+class TestWhatTheTextSaysOfSuspending:
+    async def test_at_once_where_it_says_so_or_says_nothing(self, service: Service, cast: Cast) -> None:
+        for terms in ({}, {"suspension": "silent"}, {"suspension": "at_once", "clauses": {"suspension": "4.2"}}):
+            found = await sign_agreement(service, cast.assisting, cast.requesting, cast.neighbour, terms=terms)
+            path = f"{PATH}/{found['id']}/suspend"
+            paused = await cast.requesting.legal.done("POST", path, {"reason": "inquiry"})
+            assert [party["bound"] for party in paused["parties"]] == [True, False, True], terms
+
+    async def test_not_at_all_where_the_text_rules_it_out_and_the_clause_is_named(
+        self, service: Service, cast: Cast
+    ) -> None:
+        terms = {"suspension": "not_allowed", "clauses": {"suspension": "4.2"}}
+        found = await sign_agreement(service, cast.assisting, cast.requesting, terms=terms)
+        path = f"{PATH}/{found['id']}"
+        problem = assert_problem(
+            await cast.requesting.legal.post(f"{path}/suspend", {"reason": "inquiry"}), 409, "wrong_status"
+        )
+        assert problem["detail"].startswith("Clause 4.2 lets no party suspend")
+        assert await suspension_offered(cast.requesting, found) == (False, problem["detail"])
+        whole = {"kind": "suspension", "reason": "inquiry"}
+        assert (await cast.requesting.legal.done("POST", f"{path}/propose-suspension", whole))["proposals"]
+
+    async def test_by_notice_it_binds_until_that_has_run_out_and_may_be_taken_back_before(
+        self, service: Service, cast: Cast
+    ) -> None:
+        terms = {"suspension": "by_notice", "suspension_notice_days": 10, "clauses": {"suspension": "4.2"}}
+        found = await sign_agreement(service, cast.assisting, cast.requesting, terms=terms)
+        path, why = f"{PATH}/{found['id']}", {"reason": "inquiry"}
+        runs_out = day_starts_at(today() + timedelta(days=11), ZoneInfo(CHICAGO))
+        paused = await cast.requesting.legal.done("POST", f"{path}/suspend", why)
+        assert (paused["status"], paused["parties"][1]["bound"]) == ("in_force", True)
+        assert datetime.fromisoformat(paused["parties"][1]["suspended_at"]) == runs_out
+        for at, count in ((runs_out - TICK, 1), (runs_out, 0)):
+            assert len(await in_force(cast.requesting, cast.assisting, at)) == count, at
+        told = (await cast.requesting.auditor.done("GET", f"{path}/history"))["items"][0]["data"]
+        assert (told["clause"], told["effective_at"]) == ("4.2", format_instant(runs_out))
+        assert_problem(await cast.requesting.legal.post(f"{path}/suspend", why), 409, "wrong_status")
+        assert (await suspension_offered(cast.requesting, found))[0] is False
+        back = await cast.requesting.legal.done("POST", f"{path}/reinstate", why)
+        assert back["parties"][1]["suspended_at"] is None
+        assert len(await in_force(cast.requesting, cast.assisting, runs_out)) == 1
+
+    async def test_a_notice_of_which_the_text_gives_no_length_is_none(self, service: Service, cast: Cast) -> None:
+        terms = {"suspension": "by_notice", "clauses": {"suspension": "4.2"}}
+        found = await sign_agreement(service, cast.assisting, cast.requesting, terms=terms)
+        refused = await cast.requesting.legal.post(f"{PATH}/{found['id']}/suspend", {"reason": "inquiry"})
+        assert "clause 4.2" in assert_problem(refused, 422, "notice_silent")["detail"]

@@ -136,6 +136,12 @@ def test_what_is_wrong_by_itself_is_told_once_where_it_stands(terms: Terms, poin
         ),
         (k9(least_priority="emergency", notice_hours=4), "notice_never_applies", "/notice_hours", "/least_priority"),
         (
+            k9(suspension="at_once", suspension_notice_days=10),
+            "suspension_notice_contradicts",
+            "/suspension_notice_days",
+            "/suspension",
+        ),
+        (
             k9(max_duration_hours=8, recall_notice_hours=8),
             "recall_outlasts_loan",
             "/recall_notice_hours",

@@ -197,6 +197,17 @@ async def test_a_malformed_certificate_names_the_place(cast: Cast, given: dict[s
     assert problem["errors"][0]["pointer"] == pointer
 
 
+async def test_a_certificate_of_which_there_is_no_file_says_where_it_is_kept(cast: Cast) -> None:
+    path, vault = path_of(cast.requesting), "Risk manager's binder (demo)"
+    neither = {name: value for name, value in certificate().items() if name != "evidence_sha256"}
+    assert_problem(await cast.requesting.admin.post(path, neither), 422, "evidence_missing")
+    both = certificate(evidence_location=vault)
+    assert_problem(await cast.requesting.admin.post(path, both), 422, "evidence_twice")
+    made = await cast.requesting.admin.done("POST", path, {**neither, "evidence_location": vault})
+    assert (made["evidence_sha256"], made["evidence_location"]) == (None, vault)
+    assert (await cast.requesting.admin.done("GET", f"{path}/{made['id']}"))["evidence_location"] == vault
+
+
 async def test_a_certificate_covers_at_least_a_day(cast: Cast) -> None:
     body = certificate(effective_on=days_ahead(1), expires_on=days_ahead(0))
     problem = assert_problem(await cast.requesting.admin.post(path_of(cast.requesting), body), 422, "expires_too_early")

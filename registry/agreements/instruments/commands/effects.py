@@ -143,6 +143,7 @@ async def _signature(write: Write, report: Row[Any], manner: str, *, relaxed: bo
             "signatory_title": report.signatory_title,
             "signed_on": report.acted_on,
             "evidence_sha256": report.evidence_sha256,
+            "evidence_location": report.evidence_location,
             "recorded_at": report.recorded_at,
             "counts_from": report.counts_at,
             "separation_relaxed": relaxed,

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
@@ -35,20 +36,24 @@ from registry.agreements.instruments.consent import (
     Unconfirmed,
 )
 from registry.agreements.instruments.consent_tables import agreement_party_suspension
-from registry.agreements.instruments.notice import read_notice
+from registry.agreements.instruments.in_force import withdrawal_ends_at
+from registry.agreements.instruments.notice import Period, read_notice
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.queries.in_force import OPEN_END
 from registry.agreements.instruments.rules import (
     Stage,
+    check_evidence,
     has_left,
     notice_barred,
     pause_barred,
     refuse,
     rescission_barred,
 )
+from registry.agreements.instruments.schemas.evidence import has_evidence, paper_told
 from registry.agreements.instruments.schemas.given import WithdrawalNotice
 from registry.agreements.instruments.schemas.shown import Agreement
 from registry.agreements.instruments.tables import agreement, agreement_party
+from registry.agreements.instruments.terms import Terms
 from registry.platform.access.permissions import Action
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
@@ -89,15 +94,41 @@ _OWN_NOTICE = agreement_party.update().where(
 
 
 async def suspend(write: Write, caller: Caller, agreement_id: UUID, reason: str, expected: Expected) -> Agreement:
-    """Suspend the own agency's participation: it is not bound until it goes on; the others are. Raises WrongStatus."""
+    """Suspend the own agency's participation: it is not bound until it goes on; the others are.
+
+    From now, or from when the notice that the text asks for has run out. Raises WrongStatus, also where the text lets
+    no party do it; RuleBroken where it asks for notice and does not say how long.
+    """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
     await check_bound(write, row.id, caller.agency_id, caller.now)
     paused = await _is_paused(write, row.id, caller.agency_id)
-    refuse(pause_barred(Stage(row.stage), row.terminated_at, caller.now, paused=paused))
-    values = {"agreement_id": row.id, "agency_id": caller.agency_id, "starts_at": caller.now, "ends_at": OPEN_END}
+    today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
+    text = await bound_by(write, row, caller.agency_id, today.at_agency)
+    terms = msgspec.json.decode(text.terms, type=Terms)
+    refuse(pause_barred(Stage(row.stage), row.terminated_at, caller.now, terms, paused=paused))
+    starts_at = _pause_starts_at(terms, today)
+    values = {"agreement_id": row.id, "agency_id": caller.agency_id, "starts_at": starts_at, "ends_at": OPEN_END}
     await write.run(_INSERT, values)
     await stop_silences(write, row.id, caller.agency_id, Unconfirmed.PARTICIPATION_SUSPENDED, caller.now)
-    return await _done(write, caller, row, "participation_suspended", {"reason": reason})
+    told: dict[str, object] = {"reason": reason, "effective_at": format_instant(starts_at)}
+    told["clause"] = terms.clauses.get("suspension")
+    return await _done(write, caller, row, "participation_suspended", told)
+
+
+def _pause_starts_at(terms: Terms, today: Today) -> datetime:
+    """From when a party that suspends its participation today is not bound. Raises RuleBroken for a silent notice."""
+    if terms.suspension != "by_notice":
+        return today.now
+    if terms.suspension_notice_days is None:
+        clause = terms.clauses.get("suspension")
+        where = "none of its clauses is named for it" if clause is None else f"clause {clause}"
+        raise RuleBroken.at(
+            f"The text asks for notice of a suspension and does not say how long it runs ({where}); none is assumed. "
+            "Propose a suspension of the whole, or amend the text; have counsel review.",
+            "notice_silent",
+            "the text gives no period",
+        )
+    return withdrawal_ends_at(today.at_agency, Period(days=terms.suspension_notice_days), today.agreement_zone)
 
 
 async def reinstate(write: Write, caller: Caller, agreement_id: UUID, reason: str, expected: Expected) -> Agreement:
@@ -144,6 +175,7 @@ async def give_notice(
             own=not await _reported(write, row.id, caller.agency_id),
         )
     )
+    check_evidence(notice.evidence_sha256, notice.evidence_location, needed=False)
     today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
     today.check_come(notice.notice_on, "/notice_on", "not_then", "Notice is given on a day that has come.")
     counts_on = today.at_agency if today.is_over(notice.notice_on) else notice.notice_on
@@ -170,6 +202,8 @@ async def give_notice(
         "notice_counts_on": counts_on,
         "notice_leaves_on": notice.leaves_on,
         "leaves_at": counted,
+        "notice_evidence_sha256": notice.evidence_sha256,
+        "notice_evidence_location": notice.evidence_location,
     }
     await write.run(_OWN_NOTICE, {"its_id": row.id, "its_agency": caller.agency_id, **values})
     told = {
@@ -178,6 +212,7 @@ async def give_notice(
         "notice_on": notice.notice_on,
         "bound_until": format_instant(counted),
         "reason": notice.reason,
+        **paper_told(notice),
     }
     if dated < counted:
         told |= await _ask_for_its_day(write, caller, on_file, row, notice, dated, counted, today)
@@ -199,7 +234,7 @@ async def _ask_for_its_day(
 
     Raises RuleBroken where nothing shows it: they would lose that time by the leaver's word alone.
     """
-    if notice.evidence_sha256 is None:
+    if not has_evidence(notice):
         sooner, later = (last_day_before(at, row.time_zone) for at in (dated, counted))
         detail = (
             f"By a notice of {notice.notice_on} your agency would be bound through {sooner}, not {later} as by one of "
@@ -213,12 +248,13 @@ async def _ask_for_its_day(
         notice_on=notice.notice_on,
         notice_kind=notice.kind,
         evidence_sha256=notice.evidence_sha256,
+        evidence_location=notice.evidence_location,
     )
     proposal_id, asked = await propose(write, caller, row, new, given_at=min(dated, caller.now))
     others = dict.fromkeys((each for each in asked if each != caller.agency_id), notice.notice_on)
-    about = (ReportedKind.WAS_NOTIFIED, others, notice.evidence_sha256, notice.reason)
+    about = (ReportedKind.WAS_NOTIFIED, others, notice, notice.reason)
     await report_consents(write, caller, on_file, row, proposal_id, *about)
-    return {"proposal_id": str(proposal_id), "evidence_sha256": notice.evidence_sha256}
+    return {"proposal_id": str(proposal_id)}
 
 
 async def _leave_by_consent(
@@ -233,6 +269,7 @@ async def _leave_by_consent(
         notice_on=notice.notice_on,
         notice_kind=notice.kind,
         evidence_sha256=notice.evidence_sha256,
+        evidence_location=notice.evidence_location,
     )
     proposal_id, _ = await propose(write, caller, row, new)
     told = {
@@ -241,6 +278,7 @@ async def _leave_by_consent(
         "notice_on": notice.notice_on,
         "effective_at": format_instant(leaves_at),
         "reason": notice.reason,
+        **paper_told(notice),
     }
     return await _done(write, caller, row, "departure_proposed", told)
 

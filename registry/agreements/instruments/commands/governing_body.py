@@ -14,7 +14,8 @@ from registry.agreements.instruments.commands.windows import rewrite_windows
 from registry.agreements.instruments.consent import BINDING
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.queries.in_force import OPEN_END
-from registry.agreements.instruments.rules import Stage, takes_approvals
+from registry.agreements.instruments.rules import Stage, check_evidence, takes_approvals
+from registry.agreements.instruments.schemas.evidence import has_evidence, paper_told
 from registry.agreements.instruments.schemas.given import ApprovalRule, GoverningApproval
 from registry.agreements.instruments.schemas.shown import Agreement
 from registry.agreements.instruments.tables import agreement_approval, agreement_approval_rule
@@ -131,8 +132,12 @@ async def record_approval(
     today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
     rule = "A body approves on a day that has come."
     today.check_come(approval.approved_on, "/approved_on", "approved_in_future", rule)
-    if today.is_over(approval.approved_on) and approval.evidence_sha256 is None:
-        detail = f"An approval of {approval.approved_on} is recorded late: give the hash of what shows it. {today}"
+    check_evidence(approval.evidence_sha256, approval.evidence_location, needed=False)
+    if today.is_over(approval.approved_on) and not has_evidence(approval):
+        detail = (
+            f"An approval of {approval.approved_on} is recorded late: give the hash of what shows it or, where there "
+            f"is no file of it, where it is kept. {today}"
+        )
         raise RuleBroken.at(detail, "approval_unproven", "needed for a day that is over", pointer="/evidence_sha256")
     if ends_at <= starts_at:
         raise RuleBroken.at("The approval ends before it begins.", "approval_reversed", pointer="/valid_to")
@@ -148,7 +153,7 @@ async def record_approval(
             "valid_to": approval.valid_to,
             "starts_at": starts_at,
             "ends_at": ends_at,
-            "evidence_sha256": approval.evidence_sha256,
+            **paper_told(approval),
             "recorded_at": caller.now,
         },
     )
@@ -158,7 +163,7 @@ async def record_approval(
         "reference": approval.reference,
         "approved_on": approval.approved_on,
         "valid_to": approval.valid_to,
-        "evidence_sha256": approval.evidence_sha256,
+        **paper_told(approval),
     }
     await changed(write, caller, row, "approval_recorded", told)
     await rewrite_windows(write, row.id, caller.now)

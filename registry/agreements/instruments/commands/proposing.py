@@ -33,6 +33,7 @@ from registry.agreements.instruments.queries.consents import proposals, proposed
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.rules import AgreementAction, refuse
 from registry.agreements.instruments.schemas.consenting import NewSuspensionProposal
+from registry.agreements.instruments.schemas.evidence import OnPaper
 from registry.agreements.instruments.schemas.shown import Agreement
 from registry.agreements.instruments.tables import agreement, agreement_party
 from registry.platform.access.permissions import Action
@@ -77,7 +78,15 @@ _OF_THAT_DAY = _OWN_NOTICE.where(
     agreement_party.c.withdrawal_notice_on == sa.bindparam("its_day", type_=agreement_party.c.withdrawal_notice_on.type)
 )
 NO_NOTICE: Mapping[str, object] = dict.fromkeys(
-    ("withdrawal_notice_on", "notice_kind", "notice_counts_on", "notice_leaves_on", "leaves_at")
+    (
+        "withdrawal_notice_on",
+        "notice_kind",
+        "notice_counts_on",
+        "notice_leaves_on",
+        "leaves_at",
+        "notice_evidence_sha256",
+        "notice_evidence_location",
+    )
 )
 """The columns of a party that has given none."""
 
@@ -93,6 +102,7 @@ class NewProposal(Struct, kw_only=True, frozen=True):
     notice_on: date | None = None
     notice_kind: str | None = None
     evidence_sha256: str | None = None
+    evidence_location: str | None = None
     newcomer_ids: list[UUID] | None = None
     successor_id: UUID | None = None
     otherwise_at: datetime | None = None
@@ -148,7 +158,7 @@ async def report_consents(
     proposal_id: UUID,
     kind: ReportedKind,
     days: Mapping[UUID, date],
-    evidence_sha256: str,
+    paper: OnPaper,
     reason: str,
 ) -> None:
     """What each of those asked is said to have agreed to, or to have been told of, and on which day."""
@@ -158,7 +168,8 @@ async def report_consents(
             kind=kind,
             acted_on=acted_on,
             counts_at=min(day_starts_at(acted_on, ZoneInfo(row.time_zone)), caller.now),
-            evidence_sha256=evidence_sha256,
+            evidence_sha256=paper.evidence_sha256,
+            evidence_location=paper.evidence_location,
             reason=reason,
             proposal_id=proposal_id,
         )
@@ -188,11 +199,13 @@ async def propose_departure(
         notice_on=act.acted_on,
         notice_kind=act.notice_kind,
         evidence_sha256=act.evidence_sha256,
+        evidence_location=act.evidence_location,
     )
     proposal_id, _ = await propose(write, caller, row, new, given_at=act.counts_at, proposed_by_id=act.agency_id)
     days = dict.fromkeys(others, act.acted_on)
     kind = ReportedKind.WAS_NOTIFIED
-    await report_consents(write, caller, on_file, row, proposal_id, kind, days, act.evidence_sha256, act.reason)
+    paper = OnPaper(evidence_sha256=act.evidence_sha256, evidence_location=act.evidence_location)
+    await report_consents(write, caller, on_file, row, proposal_id, kind, days, paper, act.reason)
     return proposal_id
 
 

@@ -59,6 +59,7 @@ async def write_report(
         **about(report),
         "acted_on": act.acted_on,
         "evidence_sha256": act.evidence_sha256,
+        "evidence_location": act.evidence_location,
         "reason": act.reason,
         **effect_of(report),
     }

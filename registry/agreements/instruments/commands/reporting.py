@@ -198,7 +198,8 @@ async def confirm_report(
         raise WrongStatus(NOTHING_TO_SIGN)
     if report.kind in BINDING:
         today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
-        papers = await filed_papers(write, row.id, report.evidence_sha256, caller.agency_id)
+        digest = report.evidence_sha256
+        papers = () if digest is None else await filed_papers(write, row.id, digest, caller.agency_id)
         given_on = day_given(papers, caller.agency_id, today.agency_zone, today.at_agency)
         signature = (report.signatory_title, report.acted_on, given_on)
         await authority_for(write, report.version_id or row.version_id, caller.agency_id, *signature)

@@ -103,13 +103,14 @@ async def unconfirmed_because(
 
     Without `on_file` nothing is on file yet: it is reported with the agreement's own entry.
     """
+    digest = act.evidence_sha256  # what has none cannot be read here
     suspended = {"id": agreement_id, "agency_id": act.agency_id, "now": now}
     return why_unconfirmed(
         said_no=await said_no(read, agreement_id, act, now),
         may_act=await may_act(read, act.agency_id),
         suspended=await read.first(_SUSPENDED, suspended) is not None,
         may_sign=await _may_sign_today(read, agreement_id, act, now),
-        on_file=on_file is not None and await on_file(read, agreement_id, act.evidence_sha256, act.agency_id),
+        on_file=on_file is not None and digest is not None and await on_file(read, agreement_id, digest, act.agency_id),
     )
 
 

@@ -27,7 +27,8 @@ from registry.agreements.instruments.consent import ProposalKind, ReportedKind
 from registry.agreements.instruments.consent_tables import agreement_proposal
 from registry.agreements.instruments.queries.rows import agreement_row
 from registry.agreements.instruments.queries.visibility import visible_to_agency_of
-from registry.agreements.instruments.rules import AgreementAction, Stage
+from registry.agreements.instruments.rules import AgreementAction, Stage, check_evidence
+from registry.agreements.instruments.schemas.evidence import OnPaper, has_evidence, paper_told
 from registry.agreements.instruments.schemas.given import Supersession
 from registry.agreements.instruments.schemas.shown import Agreement
 from registry.agreements.instruments.tables import agreement, agreement_party, agreement_signature, agreement_version
@@ -95,7 +96,8 @@ async def supersede(
     own = signed.get(caller.agency_id)
     if own is None:
         raise _no_successor("It must be another agreement that is executed and that your agency has signed.")
-    recorded = supersession.evidence_sha256 is not None
+    check_evidence(supersession.evidence_sha256, supersession.evidence_location, needed=False)
+    recorded = has_evidence(supersession)
     at = row.starts_at
     if supersession.effective_on is not None:
         zone = ZoneInfo(row.time_zone)
@@ -109,18 +111,19 @@ async def supersede(
         not_before=at,
         reason=supersession.reason,
         evidence_sha256=supersession.evidence_sha256,
+        evidence_location=supersession.evidence_location,
         successor_id=successor.id,
     )
     proposal_id, asked = await propose(write, caller, row, new, given_at=own.counts_from if recorded else caller.now)
     days = {each: signed[each].signed_on for each in asked if each in signed and each != caller.agency_id}
-    evidence = supersession.evidence_sha256 or successor.sha256
-    about = (ReportedKind.CONSENTED, days, evidence, supersession.reason)
+    paper = supersession if recorded else OnPaper(evidence_sha256=successor.sha256)
+    about = (ReportedKind.CONSENTED, days, paper, supersession.reason)
     await report_consents(write, caller, on_file, row, proposal_id, *about)
     told = {
         "proposal_id": str(proposal_id),
         "reason": supersession.reason,
         "effective_at": format_instant(at),
-        "evidence_sha256": supersession.evidence_sha256,
+        **paper_told(supersession),
     }
     named = ToldToSome(
         event="successor_named",

@@ -23,7 +23,8 @@ from registry.agreements.instruments.commands.silence import EvidenceOnFile
 from registry.agreements.instruments.consent import EndingGround, ProposalKind, ReportedKind
 from registry.agreements.instruments.in_force import withdrawal_ends_at
 from registry.agreements.instruments.notice import Period
-from registry.agreements.instruments.rules import AgreementAction
+from registry.agreements.instruments.rules import AgreementAction, check_evidence
+from registry.agreements.instruments.schemas.evidence import has_evidence, paper_told
 from registry.agreements.instruments.schemas.given import Termination
 from registry.agreements.instruments.schemas.shown import Agreement
 from registry.agreements.instruments.terms import Terms
@@ -55,9 +56,10 @@ async def terminate(
     await check_bound(write, row.id, caller.agency_id, caller.now)
     advanced(row, AgreementAction.TERMINATE)
     await check_none_open(write, caller, row.id, ProposalKind.END)
-    if (termination.acted_on is None) != (termination.evidence_sha256 is None):
+    check_evidence(termination.evidence_sha256, termination.evidence_location, needed=termination.acted_on is not None)
+    if termination.acted_on is None and has_evidence(termination):
         raise RuleBroken.at(
-            "What happened on paper has both its day and its evidence.", "evidence_missing", pointer="/evidence_sha256"
+            "What happened on paper has both its day and its evidence.", "evidence_missing", pointer="/acted_on"
         )
     today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
     joined_at = await joined_at_of(write, row.id, caller.agency_id)
@@ -74,6 +76,7 @@ async def terminate(
         ground=EndingGround(termination.ground),
         reason=termination.reason,
         evidence_sha256=termination.evidence_sha256,
+        evidence_location=termination.evidence_location,
     )
     if right:
         text = await bound_by(write, row, caller.agency_id, termination.acted_on or today.at_agency)
@@ -81,10 +84,10 @@ async def terminate(
     else:
         new = _by_consent(termination, new, today, given_at)
     proposal_id, asked = await propose(write, caller, row, new, given_at=given_at)
-    if new.agreed_at is None and termination.acted_on is not None and termination.evidence_sha256 is not None:
+    if new.agreed_at is None and termination.acted_on is not None:
         others = dict.fromkeys((each for each in asked if each != caller.agency_id), termination.acted_on)
         kind = ReportedKind.WAS_NOTIFIED if right else ReportedKind.CONSENTED
-        about = (kind, others, termination.evidence_sha256, termination.reason)
+        about = (kind, others, termination, termination.reason)
         await report_consents(write, caller, on_file, row, proposal_id, *about)
     told = {
         "proposal_id": str(proposal_id),
@@ -93,7 +96,7 @@ async def terminate(
         "reason": termination.reason,
         "effective_at": format_instant(new.not_before if new.otherwise_at is None else new.otherwise_at),
         "acted_on": termination.acted_on,
-        "evidence_sha256": termination.evidence_sha256,
+        **paper_told(termination),
     }
     return await done(write, caller, row, "end_declared" if right else "end_proposed", told)
 

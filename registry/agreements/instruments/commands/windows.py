@@ -23,6 +23,7 @@ from registry.agreements.instruments.commands.executing import execute_amendment
 from registry.agreements.instruments.commands.proposed import (
     Proposed,
     admit,
+    gone_at,
     proposals_of,
     unanswered,
     write_agreed,
@@ -73,12 +74,15 @@ from registry.agreements.instruments.tables import (
     agreement_suspension,
     agreement_text_window,
     agreement_version,
+    agreement_version_dates,
 )
 from registry.agreements.instruments.terms import Terms, roles_of
 from registry.platform.database.handles import Write
 from registry.platform.kernel.intervals import Interval, earliest
 from registry.platform.kernel.time import FIRST_DAY, civil_day, day_starts_at, last_day_before
 
+BOUND_AT_LEAST = 2
+"""How many are bound by an agreement that is in force."""
 _FINAL = (Stage.TERMINATED, Stage.SUPERSEDED)
 NOTICE_HORIZON = timedelta(days=25 * 365)
 """How far ahead of the last change the notice windows of automatic renewals are written down."""
@@ -116,10 +120,14 @@ _APPROVAL_RULES = sa.select(
     *(agreement_approval_rule.c[name] for name in ("agency_id", "starts_at", "required", "recorded_at"))
 ).where(agreement_approval_rule.c.agreement_id == _ID)
 _PAUSES = sa.select(agreement_party_suspension).where(agreement_party_suspension.c.agreement_id == _ID)
-_OUT = sa.select(agreement_amendment.c.version_id).where(
-    agreement_amendment.c.agreement_id == _ID,
-    agreement_amendment.c.closed_at.is_(None),
-    agreement_amendment.c.stage == Stage.OUT_FOR_SIGNATURE,
+_OUT = (
+    sa.select(agreement_amendment.c.version_id, agreement_version_dates.c.starts_at)
+    .join(agreement_version_dates, agreement_version_dates.c.version_id == agreement_amendment.c.version_id)
+    .where(
+        agreement_amendment.c.agreement_id == _ID,
+        agreement_amendment.c.closed_at.is_(None),
+        agreement_amendment.c.stage == Stage.OUT_FOR_SIGNATURE,
+    )
 )
 _SET_AMENDMENT = agreement_amendment.update().where(
     agreement_amendment.c.version_id == sa.bindparam("its_version", type_=agreement_amendment.c.version_id.type)
@@ -178,13 +186,14 @@ async def rewrite_windows(write: Write, agreement_id: UUID, now: datetime) -> Se
     parts = await dissolutions(write, row.id, parts)
     released = await releases(write, row.id, proposals, parts)
     proposals = await write_agreed(write, proposals, parts, released)
-    out, signed_at = await write.value(_OUT, {"id": row.id}), None
+    out, signed_at = await write.first(_OUT, {"id": row.id}), None
     if out is not None and row.executed_at is not None:
-        signed_at = await _amendment_signed_at(write, row, out, parts, released, pending, now)
+        runs_out_at = _runs_out_at(row, texts, out)
+        signed_at = await _amendment_signed_at(write, row, out, runs_out_at, parts, released, pending, now)
         if signed_at is not None and signed_at <= now:
-            await execute_amendment(write, row, out, now)
+            await execute_amendment(write, row, out.version_id, now)
             again = await rewrite_windows(write, agreement_id, now)
-            again.amendment = out
+            again.amendment = out.version_id
             return again
         texts = await executed_texts(write, agreement_id)  # it is one of them, as soon as it is known when
         signed = await signed_texts(write, texts, pending)
@@ -250,8 +259,8 @@ async def rewrite_windows(write: Write, agreement_id: UUID, now: datetime) -> Se
             await write.run(_INSERT[name], [{**each, "agreement_id": agreement_id} for each in found])
     if row.executed_at is not None:
         texts_of = {each: {texts[window.text].version_id for window in windows} for each, windows in bound.items()}
-        out = [text for text in texts if text.executed_at is None or text.executed_at <= now]
-        settled.published = await settle_publications(write, row.id, out, parts, texts_of, now)
+        executed = [text for text in texts if text.executed_at is None or text.executed_at <= now]
+        settled.published = await settle_publications(write, row.id, executed, parts, texts_of, now)
     successors = [p.successor_id for p in proposals if p.kind is ProposalKind.SUPERSESSION]
     await write.run(
         _SET,
@@ -279,32 +288,47 @@ def _by_agency(rows: Sequence[Row[Any]]) -> dict[UUID, list[Interval]]:
     return found
 
 
+def _runs_out_at(row: Row[Any], texts: Sequence[Row[Any]], out: Row[Any]) -> datetime | None:
+    """When the term of every party is over that does not sign the text that is out; None where that begins before."""
+    before = [text for text in texts if text.version_id != out.version_id]
+    ends_at = dates_of(row, before, ()).last_ends_at
+    return ends_at if ends_at is not None and ends_at <= out.starts_at else None
+
+
 async def _amendment_signed_at(
     write: Write,
     row: Row[Any],
-    version_id: UUID,
+    out: Row[Any],
+    runs_out_at: datetime | None,
     parts: Mapping[UUID, Row[Any]],
     released: Mapping[UUID, datetime],
     pending: Mapping[tuple[UUID, UUID], datetime],
     now: datetime,
 ) -> datetime | None:
-    """When the last of those who are bound has signed the amendment that is out for signature, or left.
+    """When the last of those who are bound has signed the amendment that is out for signature, or is bound no more.
 
-    None while one is outstanding, and where everybody left without a signature.
+    A party that does not sign a renewal ends with its term, and the others wait for it no longer than that, where two
+    of them have signed: one alone renews nothing. None while one is outstanding, and where everybody left without a
+    signature.
     """
     # Of two requests at once the one that waited may have read the clock first: what is written down has happened.
-    signatures = await write.all(_SIGNATURES, {"version_id": version_id})
+    signatures = await write.all(_SIGNATURES, {"version_id": out.version_id})
     signed = {each.agency_id: min(each.counts_from, now) for each in signatures}
-    signed |= {agency_id: at for (its_version, agency_id), at in pending.items() if its_version == version_id}
+    signed |= {agency_id: at for (its_version, agency_id), at in pending.items() if its_version == out.version_id}
+    gone = gone_at(parts, released)
+    going_on = [each for each in signed if each in parts and ((at := gone[each]) is None or at > out.starts_at)]
+    if len(going_on) < BOUND_AT_LEAST:
+        runs_out_at = None
     asked = [
         Consenting(
-            given_at=signed.get(part.agency_id), leaves_at=earliest(part.leaves_at, released.get(part.agency_id))
+            given_at=signed.get(agency_id),
+            leaves_at=gone[agency_id] if agency_id in signed else earliest(gone[agency_id], runs_out_at),
         )
-        for part in parts.values()
+        for agency_id, part in parts.items()
         if part.joined_at is not None
     ]
     at = agreed_at(row.executed_at, asked) if signed else None
-    await write.run(_SET_AMENDMENT, {"its_version": version_id, "executed_at": at})
+    await write.run(_SET_AMENDMENT, {"its_version": out.version_id, "executed_at": at})
     return at
 
 

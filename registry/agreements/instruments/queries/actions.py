@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.consent import LEAVING, NO_PART, ProposalKind
@@ -25,6 +26,7 @@ from registry.agreements.instruments.rules import (
     word_barred,
 )
 from registry.agreements.instruments.schemas.consenting import Proposal, ReportedAct
+from registry.agreements.instruments.terms import Terms
 from registry.platform.access.permissions import Action, Relation, refusal
 from registry.platform.access.principals import Principal
 from registry.platform.database.handles import Rows
@@ -166,7 +168,8 @@ def _own_leave(row: Row[Any], own: Row[Any], reported: Sequence[ReportedAct], no
     stage = _stage(row, now)
     is_unbound = unbound(own.joined_at, own.leaves_at, own.released_at, now)
     paused = own.suspended_at is not None
-    bar = pause_barred(stage, row.terminated_at, now, paused=paused)
+    terms = msgspec.json.decode(row.terms, type=Terms)
+    bar = pause_barred(stage, row.terminated_at, now, terms, paused=paused)
     yield offer("suspend", withheld=bar or (NO_PART if is_unbound else None))
     yield offer("reinstate", withheld=None if paused else "Your agency has not suspended its participation.")
     by_others = any(

@@ -24,6 +24,7 @@ from registry.agreements.instruments.consent_tables import (
     agreement_publication_consent,
     agreement_reported_act,
 )
+from registry.agreements.instruments.queries.evidence import Papers, shown_evidence
 from registry.agreements.instruments.queries.visibility import administers, known_to, still_bound
 from registry.agreements.instruments.schemas.consenting import ConsentGiven, Proposal, ReportedAct, ShownStatus
 from registry.agreements.instruments.tables import agreement, agreement_party
@@ -110,6 +111,7 @@ def _reported(
         kind=row.kind,
         acted_on=row.acted_on,
         evidence_sha256=row.evidence_sha256,
+        evidence_location=row.evidence_location,
         reason=row.reason,
         recorded_by=names[row.recorded_by_id],
         recorded_at=row.recorded_at,
@@ -123,7 +125,9 @@ def _reported(
     )
 
 
-async def proposals(read: Read, principal: Principal, agreement_id: UUID, now: datetime) -> list[Proposal]:
+async def proposals(
+    read: Read, principal: Principal, agreement_id: UUID, now: datetime, papers: Papers | None = None
+) -> list[Proposal]:
     """What was proposed to all, in order, where it stands, with who has consented and who has not.
 
     The agreement that is to take this one's place is named to those alone that may know of it.
@@ -138,7 +142,7 @@ async def proposals(read: Read, principal: Principal, agreement_id: UUID, now: d
     }
     ids |= {row.agency_id for rows in groups.values() for row in rows if row.agency_id is not None}
     names = await _named(read, ids)
-    return [_shown(rows, newcomers[rows[0].id], names, now) for rows in groups.values()]
+    return [_shown(rows, newcomers[rows[0].id], names, papers or {}, now) for rows in groups.values()]
 
 
 def proposed_already(
@@ -171,7 +175,11 @@ def newcomers_of(row: Row[Any]) -> tuple[UUID, ...]:
 
 
 def _shown(
-    rows: Sequence[Row[Any]], newcomers: Sequence[UUID], names: Mapping[UUID, AgencyReference], now: datetime
+    rows: Sequence[Row[Any]],
+    newcomers: Sequence[UUID],
+    names: Mapping[UUID, AgencyReference],
+    papers: Papers,
+    now: datetime,
 ) -> Proposal:
     row = rows[0]
     asked = [each for each in rows if each.agency_id is not None]
@@ -194,6 +202,7 @@ def _shown(
         proposed_at=row.proposed_at,
         not_before=row.not_before,
         reason=row.reason,
+        evidence=shown_evidence(row.evidence_sha256, row.evidence_location, papers),
         newcomers=[names[each] for each in newcomers],
         by_agreement_id=row.known_successor_id,
         agreed_at=row.agreed_at,

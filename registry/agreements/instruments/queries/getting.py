@@ -100,7 +100,8 @@ async def get_agreement(
     ids = [party.agency_id for party in parties]
     numbers = [each.stretch_no for each in rows if each.stretch == "text"]
     papers: Papers = {}
-    if whole and row.any_filed and any((row.its_evidence_sha256, *(each.evidence_sha256 for each in parties))):
+    of_parties = (digest for each in parties for digest in (each.evidence_sha256, each.notice_evidence_sha256))
+    if whole and row.any_filed and (row.any_proposed or any((row.its_evidence_sha256, *of_parties))):
         papers = await papers_on_file(read, agreement_id)
     resting = [party.authority_id for party in parties if party.authority_id is not None] if whole else []
     revoked = await revocations(read, resting)
@@ -131,7 +132,7 @@ async def get_agreement(
     if row.any_reported and (whole or administers(principal)):
         offers_on = offers_on_reports(read, principal, row, _on_its_way(row)[0], now, withheld=as_of is not None)
         reported = await reported_acts(read, row.id, now, offers_on, only_of=None if whole else principal.agency_id)
-    proposed = await proposals(read, principal, row.id, now) if whole and row.any_proposed else []
+    proposed = await proposals(read, principal, row.id, now, papers) if whole and row.any_proposed else []
     if as_of is None:
         proposed = with_offers(principal, row, parties, reported, proposed, now)
     offers: list[AllowedAction] = []

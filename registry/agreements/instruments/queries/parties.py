@@ -12,7 +12,7 @@ from registry.agreements.instruments.consent_tables import agreement_party_suspe
 from registry.agreements.instruments.queries.approvals import approval_needed_at
 from registry.agreements.instruments.queries.authorities import signatory_authority
 from registry.agreements.instruments.queries.evidence import Papers, shown_evidence
-from registry.agreements.instruments.queries.in_force import end_of
+from registry.agreements.instruments.queries.in_force import OPEN_END, end_of
 from registry.agreements.instruments.queries.visibility import may_be_named
 from registry.agreements.instruments.remarks import Remark, authority_lacking, party_dissolved
 from registry.agreements.instruments.schemas.shown import (
@@ -44,7 +44,8 @@ _paused = (
     .where(
         agreement_party_suspension.c.agreement_id == agreement_party.c.agreement_id,
         agreement_party_suspension.c.agency_id == agreement_party.c.agency_id,
-        agreement_party_suspension.c.starts_at <= _AT,
+        # One that waits for its notice to run out is shown too, with the instant from which it counts.
+        sa.or_(agreement_party_suspension.c.starts_at <= _AT, agreement_party_suspension.c.ends_at == OPEN_END),
         agreement_party_suspension.c.ends_at > _AT,
     )
     .correlate(agreement_party)
@@ -58,6 +59,8 @@ PARTIES = (
         agreement_party.c.joined_at,
         agreement_party.c.withdrawal_notice_on,
         agreement_party.c.notice_kind,
+        agreement_party.c.notice_evidence_sha256,
+        agreement_party.c.notice_evidence_location,
         agreement_party.c.leaves_at,
         agreement_party.c.verbally_at,
         approval_needed_at(_AT).label("approval_required"),
@@ -120,6 +123,7 @@ def signatory_of(agency: AgencyReference, signature: Row[Any] | None, papers: Pa
         joined_at=None,
         withdrawal_notice_on=None,
         notice_kind=None,
+        notice_evidence=None,
         leaves_at=None,
         last_notice_on=None,
         verbally_at=None,
@@ -161,6 +165,9 @@ def shown_party(
         joined_at=row.joined_at if whole else None,
         withdrawal_notice_on=row.withdrawal_notice_on if whole else None,
         notice_kind=row.notice_kind if whole else None,
+        notice_evidence=shown_evidence(row.notice_evidence_sha256, row.notice_evidence_location, papers)
+        if whole
+        else None,
         leaves_at=row.leaves_at if whole else None,
         last_notice_on=last_notice_on,
         verbally_at=row.verbally_at if whole else None,

@@ -25,7 +25,7 @@ from registry.platform.kernel.versions import Expected
     status=200,
     example=examples.REASON,
     etag=True,
-    problems=("wrong_status",),
+    problems=("notice_silent", "wrong_status"),
 )
 async def suspend_agreement(
     agreement_id: FromPath[UUID],
@@ -34,7 +34,10 @@ async def suspend_agreement(
     caller: Supplied[Caller],
     if_match: Supplied[Expected],
 ) -> Answer[Agreement]:
-    """Suspend your agency's own participation; the other parties stay bound among themselves."""
+    """Suspend your agency's own participation; the other parties stay bound among themselves.
+
+    From now on, or from when the notice has run out that the term `suspension` asks for; it may rule it out, too.
+    """
     return agreement_answer(await ending.suspend(write, caller, agreement_id, data.reason, if_match))
 
 
@@ -65,7 +68,7 @@ async def reinstate_agreement(
     status=200,
     example=examples.NOTICE,
     etag=True,
-    problems=("evidence_missing", "no_renewal", "not_then", "notice_silent", "wrong_status"),
+    problems=("evidence_missing", "evidence_twice", "no_renewal", "not_then", "notice_silent", "wrong_status"),
 )
 async def give_agreement_notice(
     agreement_id: FromPath[UUID],

@@ -47,7 +47,14 @@ async def set_agreement_approval_rule(
     status=200,
     example=examples.APPROVAL,
     etag=True,
-    problems=("approval_reversed", "approval_taken", "approval_unproven", "approved_in_future", "wrong_status"),
+    problems=(
+        "approval_reversed",
+        "approval_taken",
+        "approval_unproven",
+        "approved_in_future",
+        "evidence_twice",
+        "wrong_status",
+    ),
 )
 async def record_agreement_approval(
     agreement_id: FromPath[UUID],

@@ -49,6 +49,7 @@ async def propose_agreement_suspension(
     problems=(
         "acted_in_future",
         "evidence_missing",
+        "evidence_twice",
         "no_right_to_end",
         "not_then",
         "notice_silent",
@@ -80,7 +81,7 @@ async def terminate_agreement(
     status=200,
     example=examples.SUPERSESSION,
     etag=True,
-    problems=("no_successor", "not_then", "proposal_open", "wrong_status"),
+    problems=("evidence_twice", "no_successor", "not_then", "proposal_open", "wrong_status"),
 )
 async def supersede_agreement(
     agreement_id: FromPath[UUID],

@@ -13,6 +13,7 @@ from registry.agreements.instruments.consent import (
     ReportedKind,
     Unconfirmed,
 )
+from registry.agreements.instruments.schemas.evidence import Evidence
 from registry.directory.agencies.schemas import AgencyReference
 from registry.platform.kernel.actions import AllowedAction
 from registry.platform.kernel.text import JobTitle, Reason, Sha256
@@ -77,7 +78,11 @@ class ReportedAct(Struct, kw_only=True, frozen=True):
     agency: Annotated[AgencyReference, Meta(description="The party that is said to have acted.")]
     kind: ReportedKind
     acted_on: CivilDate
-    evidence_sha256: str
+    evidence_sha256: str | None
+    evidence_location: Annotated[
+        str | None,
+        Meta(description="Where the original is kept, if there is no file of it: only the party's own word counts."),
+    ]
     reason: str
     recorded_by: Annotated[AgencyReference, Meta(description="The agency that recorded it.")]
     recorded_at: Instant
@@ -123,6 +128,7 @@ class Proposal(Struct, kw_only=True, frozen=True):
     proposed_at: Instant
     not_before: Annotated[Instant, Meta(description="The instant proposed.")]
     reason: str
+    evidence: Annotated[Evidence | None, Meta(description="What shows it, of what happened on paper already.")]
     newcomers: Annotated[list[AgencyReference], Meta(description="The agencies that would join.")]
     by_agreement_id: Annotated[
         UUID | None,

@@ -8,7 +8,8 @@ from msgspec import Meta, Struct
 from registry.platform.kernel.text import NAME_PATTERN, Sha256
 
 PaperSha256 = Annotated[
-    Sha256, Meta(description="SHA-256 of the signed document, in hex. File the document itself with the agreement.")
+    Sha256,
+    Meta(description="SHA-256 of the document that shows it, in hex. File the document itself with the agreement."),
 ]
 EvidenceLocation = Annotated[
     str,
@@ -20,6 +21,23 @@ EvidenceLocation = Annotated[
         examples=["City clerk's vault, book 12 (demo)"],
     ),
 ]
+
+
+class OnPaper(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """What shows an act: a paper by its hash or, where there is no file of it, where it is kept; not both."""
+
+    evidence_sha256: PaperSha256 | None = None
+    evidence_location: EvidenceLocation | None = None
+
+
+def has_evidence(paper: OnPaper) -> bool:
+    """Whether anything shows the act."""
+    return paper.evidence_sha256 is not None or paper.evidence_location is not None
+
+
+def paper_told(paper: OnPaper) -> dict[str, object]:
+    """What the ledger tells of it."""
+    return {"evidence_sha256": paper.evidence_sha256, "evidence_location": paper.evidence_location}
 
 
 class EvidenceDocument(Struct, kw_only=True, frozen=True):

@@ -7,7 +7,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from registry.agreements.instruments.notice import Notice
 from registry.agreements.instruments.rules import AgreementKind, Sensitivity
-from registry.agreements.instruments.schemas.evidence import EvidenceLocation, PaperSha256
+from registry.agreements.instruments.schemas.evidence import EvidenceLocation, OnPaper, PaperSha256
 from registry.agreements.instruments.schemas.words import (
     AgreementNumber,
     Exemption,
@@ -63,6 +63,7 @@ class RecordedAgreement(NewAgreement, kw_only=True, frozen=True, forbid_unknown_
     custodian_id: Annotated[UUID | None, Meta(description="For the registry's administrator; else your agency.")] = None
     signed_on: ActDay
     signatory_title: JobTitle
+    # As of `OnPaper`: a struct has one base with members.
     evidence_sha256: PaperSha256 | None = None
     evidence_location: EvidenceLocation | None = None
 
@@ -100,7 +101,7 @@ class AgreementReason(Struct, kw_only=True, frozen=True, forbid_unknown_fields=T
     reason: Reason
 
 
-class Signing(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+class Signing(OnPaper, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """An agency's signature, to the very text that it read."""
 
     version_sha256: Annotated[Sha256, Meta(description="The hash of the version you sign.")]
@@ -113,8 +114,6 @@ class Signing(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
             "is given now, and dated by the registry."
         ),
     ] = None
-    evidence_sha256: PaperSha256 | None = None
-    evidence_location: EvidenceLocation | None = None
 
 
 class Declining(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -124,14 +123,12 @@ class Declining(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     reason: Reason
 
 
-class Confirmation(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+class Confirmation(OnPaper, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """That the agency signed, on paper, the text that another party recorded."""
 
     version_sha256: Annotated[Sha256, Meta(description="The hash of the version you confirm.")]
     signatory_title: JobTitle
     signed_on: ActDay
-    evidence_sha256: PaperSha256 | None = None
-    evidence_location: EvidenceLocation | None = None
 
 
 class NewAmendment(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -147,7 +144,7 @@ class NewAmendment(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True
     reason: Reason
 
 
-class RecordedAmendment(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+class RecordedAmendment(OnPaper, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """An amendment on paper that is signed already. It takes effect once every bound party has confirmed it."""
 
     kind: Literal["amendment", "renewal"] = "amendment"
@@ -170,8 +167,6 @@ class RecordedAmendment(Struct, kw_only=True, frozen=True, forbid_unknown_fields
     provisions: Provisions
     signed_on: ActDay
     signatory_title: JobTitle
-    evidence_sha256: PaperSha256 | None = None
-    evidence_location: EvidenceLocation | None = None
     reason: Reason
 
 
@@ -212,8 +207,11 @@ class ApprovalRule(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True
     reason: Reason
 
 
-class GoverningApproval(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """That the agency's governing body approved the agreement, and until when that lasts."""
+class GoverningApproval(OnPaper, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """That the agency's governing body approved the agreement, and until when that lasts.
+
+    What shows it is needed where `approved_on` is over.
+    """
 
     body: Annotated[Name, Meta(description="The body, not a person.", examples=["City council"])]
     reference: Resolution | None = None
@@ -221,9 +219,6 @@ class GoverningApproval(Struct, kw_only=True, frozen=True, forbid_unknown_fields
     valid_to: Annotated[
         CivilDate | None,
         Meta(description="Last day it lasts, in the agreement's time zone; null until further notice."),
-    ] = None
-    evidence_sha256: Annotated[
-        Sha256 | None, Meta(description="SHA-256 of what shows it, in hex; needed where `approved_on` is over.")
     ] = None
 
 
@@ -241,8 +236,11 @@ class CustodyOffer(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True
     reason: Reason
 
 
-class Supersession(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """The executed agreement that takes this one's place for those who signed it."""
+class Supersession(OnPaper, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """The executed agreement that takes this one's place for those who signed it.
+
+    What shows it is given for what happened already.
+    """
 
     by_agreement_id: UUID
     effective_on: Annotated[
@@ -252,14 +250,14 @@ class Supersession(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True
             "other is in force. A day that is over needs the evidence."
         ),
     ] = None
-    evidence_sha256: Annotated[
-        Sha256 | None, Meta(description="For what happened already: SHA-256 of the document that shows it.")
-    ] = None
     reason: Reason
 
 
-class Termination(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """The end of the agreement for all parties: by the consent of each, or by a right that the text gives."""
+class Termination(OnPaper, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """The end of the agreement for all parties: by the consent of each, or by a right that the text gives.
+
+    What shows it is given for what happened on paper already, with its day.
+    """
 
     ground: Annotated[
         Literal["mutual_consent", "right_to_end"],
@@ -278,14 +276,14 @@ class Termination(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True)
     acted_on: Annotated[
         ActDay | None, Meta(description="For what happened on paper already: the day on which it was agreed or said.")
     ] = None
-    evidence_sha256: Annotated[
-        Sha256 | None, Meta(description="For the same: SHA-256 of the document that shows it.")
-    ] = None
     reason: Reason
 
 
-class WithdrawalNotice(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """A party's own notice that it leaves; it stays bound until the notice period has run out."""
+class WithdrawalNotice(OnPaper, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """A party's own notice that it leaves; it stays bound until the notice period has run out.
+
+    What shows it is needed where the day of the notice lets your agency leave sooner.
+    """
 
     kind: Annotated[
         Literal["withdrawal", "non_renewal"],
@@ -295,9 +293,6 @@ class WithdrawalNotice(Struct, kw_only=True, frozen=True, forbid_unknown_fields=
         ),
     ] = "withdrawal"
     notice_on: ActDay
-    evidence_sha256: Annotated[
-        Sha256 | None, Meta(description="Of the notice on paper; needed where its day lets your agency leave sooner.")
-    ] = None
     leaves_on: Annotated[
         CivilDate | None,
         Meta(

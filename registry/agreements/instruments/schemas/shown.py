@@ -68,6 +68,9 @@ class AgreementParty(Struct, kw_only=True, frozen=True):
     joined_at: Instant | None
     withdrawal_notice_on: CivilDate | None
     notice_kind: Literal["withdrawal", "non_renewal"] | None
+    notice_evidence: Annotated[
+        Evidence | None, Meta(description="What shows its own notice on paper, where it gave that; for the parties.")
+    ]
     leaves_at: Annotated[
         Instant | None,
         Meta(
@@ -82,7 +85,10 @@ class AgreementParty(Struct, kw_only=True, frozen=True):
     released_at: Annotated[
         Instant | None, Meta(description="When a text that it signed takes this one's place for it.")
     ]
-    suspended_at: Annotated[Instant | None, Meta(description="Since when its participation is suspended, by itself.")]
+    suspended_at: Annotated[
+        Instant | None,
+        Meta(description="Since when its participation is suspended, by itself, or from when it will be."),
+    ]
     approval_required: Annotated[
         bool | None, Meta(description="Whether it is bound only while its governing body's approval lasts.")
     ]
