@@ -90,6 +90,7 @@ async def test_a_person_of_keycloak_is_known_by_the_address_of_the_realm_alone(p
         token_id=KEYCLOAK["jti"],
         issuer=provider.issuer,
         name="Lena Ortiz (demo)",
+        acr=("1",),
     )
     assert await reason(by, provider.token("a-guest")) == "no_role"
 
