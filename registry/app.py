@@ -200,6 +200,7 @@ def create_app(settings: Settings) -> Edge:
     app.state.contract_page = Fixed(app.state.contract, "application/json")
     edge = Edge(app, settings)
     app.state.metrics = edge.metrics
+    app.state.draining = edge.draining
     app.state.exposition = Exposition(
         edge,
         settings,

@@ -8,9 +8,10 @@ from msgspec import Struct
 from registry.directory.taxonomy.commands import seed_taxonomy
 from registry.platform.database.connect import Database, connect, unit_of_work
 from registry.platform.database.installation import Purpose, check_purpose, mark
-from registry.platform.database.migrate import current_revision, migrate, newest_revision
+from registry.platform.database.migrate import SchemaStatus, current_revision, migrate, newest_revision, schema_status
 from registry.platform.database.postgresql import PostgresDatabase
 from registry.platform.database.types import metadata
+from registry.platform.settings import SettingsError
 
 
 def all_tables() -> None:
@@ -50,15 +51,23 @@ class UpToDate(Struct, kw_only=True, frozen=True):
 async def bring_up_to_date(url: str, purpose: Purpose, *, pooler: bool = False) -> UpToDate:
     """Bring a database to the newest schema, with the shared words in it, marked for its purpose.
 
-    Processes that do this at the same time wait for one another. Raises SettingsError for a database that is marked for
-    another purpose, and the database's error when it fails; then nothing was changed.
+    Processes that do this at the same time wait for one another. A database that a later version brought further is
+    left as it is where this one may serve it. Raises SettingsError for one that it may not serve, and for one that is
+    marked for another purpose; and the database's error when it fails; then nothing was changed.
     """
     all_tables()
     database = connect(url, pooler=pooler)
     try:
-        before = await current_revision(database)
+        before, status = await current_revision(database), await schema_status(database)
+        if status is SchemaStatus.NEWER:
+            raise SettingsError(
+                f"The database's schema, {before}, was made by a later version of the registry, and this one "
+                f"({newest_revision()}) cannot serve it: run the later version."
+            )
         if before is not None:
             await check_purpose(database.read(), purpose)
+        if status is SchemaStatus.NEWER_COMPATIBLE:
+            return UpToDate(before=before, words=0)
         await migrate(url, pooler=pooler)
         async with unit_of_work(database) as write:
             await mark(write, purpose)
@@ -71,7 +80,7 @@ async def check_database(database: Database, purpose: Purpose) -> None:
     """Raises SettingsError when the database will not do, or is for another purpose; Busy when it does not answer."""
     if isinstance(database, PostgresDatabase):
         await database.check()
-    if await current_revision(database) == newest_revision():
+    if (await schema_status(database)).is_served:
         await check_purpose(database.read(), purpose)
 
 

@@ -11,6 +11,7 @@ import socket
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
+from types import FrameType
 from typing import Any
 
 import httptools
@@ -34,6 +35,7 @@ HEADER_SECONDS = 10.0
 MOST_HEADER_BYTES = 65_536
 KEEP_ALIVE_SECONDS = 15
 SHUTDOWN_SECONDS = 20
+DRAIN_STEP_SECONDS = 0.1
 _log = structlog.get_logger("registry.serve")
 
 
@@ -139,6 +141,8 @@ class Server(uvicorn.Server):
     """Tells when it serves; a stop in order ends the process with 0."""
 
     edge: Edge
+    drain_seconds = 0.0
+    _has_drained = False
     on_started: Callable[[], None] = staticmethod(lambda: None)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -150,8 +154,21 @@ class Server(uvicorn.Server):
             raise AddressInUseError(_in_use(self.config.host, self.config.port)) from error
         self.on_started()
 
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End in order; a second signal ends the grace for proxies."""
+        if self.should_exit and not self._has_drained:
+            self._has_drained = True
+        else:
+            super().handle_exit(sig, frame)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answer what has been asked, then close."""
+        """Let proxies notice that this process ends, answer what has been asked, then close."""
+        self.edge.draining.begin()
+        for _ in range(round(self.drain_seconds / DRAIN_STEP_SECONDS)):
+            if self._has_drained:
+                break
+            await asyncio.sleep(DRAIN_STEP_SECONDS)
+        self._has_drained = True
         self.edge.stop()
         await super().shutdown(sockets=sockets)
         self._captured_signals.clear()  # it would be raised again for the process, which would not end with 0
@@ -179,11 +196,12 @@ def server(settings: Settings, protocol: type[DeadlineProtocol] = DeadlineProtoc
     edge = create_app(settings)
     made = Server(uvicorn.Config(edge, **config))
     made.edge = edge
+    made.drain_seconds = settings.drain_seconds
     return made
 
 
 def serve(settings: Settings, on_started: Callable[[str], None] = lambda _url: None) -> None:
-    """Serve until a signal: SIGTERM or SIGINT finish the requests in progress, then close.
+    """Serve until a signal: SIGTERM or SIGINT end it, after the grace for proxies, with all requests answered.
 
     `on_started` hears the address once connections are accepted there. Raises FileInUseError, AddressInUseError,
     SettingsError and Busy when it cannot start.

@@ -22,6 +22,7 @@ from registry.platform.database.probe import WriteProbe
 from registry.platform.http.answers import Answer
 from registry.platform.http.asgi import Scope
 from registry.platform.http.catalogue import MEMBERS, PROBLEMS, Entry
+from registry.platform.http.draining import Draining
 from registry.platform.http.fixed import Fixed
 from registry.platform.http.health import Health, readiness
 from registry.platform.kernel.errors import NotFound
@@ -59,6 +60,7 @@ async def get_readiness(
     pdf_printing: Supplied[str],
     file_reading: Supplied[str],
     verifier: Supplied[TokenVerifier],
+    draining: Supplied[Draining],
 ) -> Answer[Health]:
     """Tell whether the service can serve: database, schema, stored changes, background work, keys of token issuers.
 
@@ -69,6 +71,7 @@ async def get_readiness(
         write_probe,
         background.lags(),
         verifier.health(),
+        draining,
         text_recognition=text_recognition,
         pdf_printing=pdf_printing,
         file_reading=file_reading,

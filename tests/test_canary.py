@@ -193,6 +193,15 @@ async def make_authority(stage: Stage) -> None:
     stage.keep("authority_id", made)
 
 
+async def make_person(stage: Stage) -> None:
+    """Somebody who has been seen, and of whom no other reader is made."""
+    one = stage.cast.assisting
+    await one.as_(Role.COORDINATOR, subject="somebody").done("GET", "/v1/me")
+    await stage.service.edge.app.state.sightings.store()
+    seen = (await one.admin.done("GET", "/v1/principals"))["items"]
+    stage.keep("principal_id", next(each for each in seen if each["subject"] == "somebody"))
+
+
 async def make_papers(stage: Stage) -> None:
     """Deadlines and what they follow from: a certificate, duties, a hold, a review, a calendar."""
     one, two = stage.cast.assisting, stage.cast.requesting
@@ -406,6 +415,7 @@ async def stage(service: Service) -> Stage:
     await edit(cast.assisting, f"/v1/agencies/{cast.assisting.id}", {"contact_email": f"{contact}@pd.example"})
     await make_requests(built, await make_assets(built))
     await make_authority(built)
+    await make_person(built)
     return built
 
 

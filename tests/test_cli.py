@@ -141,6 +141,11 @@ def test_policies_that_are_not_there_fail(run: Run) -> None:
 def test_every_command_explains_itself_with_an_example(run: Run) -> None:
     for words in (
         ["migrate"],
+        ["init"],
+        ["doctor"],
+        ["backup"],
+        ["restore"],
+        ["verify"],
         ["import", "agencies"],
         ["import", "agreements"],
         ["token"],

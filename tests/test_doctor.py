@@ -113,10 +113,16 @@ def test_what_is_broken_is_a_finding_and_no_traceback(run: Run, environment: dic
 
 def test_a_database_that_is_none_or_of_another_version_is_told(run: Run, tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "data" / "demo.db") as database:
-        database.execute("UPDATE alembic_version SET version_num = '0000'")
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+        database.execute("UPDATE schema_support SET served_from = '9999'")
     database.close()
     found = run("doctor")
-    assert (found.exit_code, "has schema 0000, and this version needs 0" in found.stdout) == (1, True)
+    assert (found.exit_code, "has schema 9999 of a later version" in found.stdout) == (1, True)
+    with sqlite3.connect(tmp_path / "data" / "demo.db") as database:
+        database.execute("UPDATE schema_support SET served_from = '0001'")
+    database.close()
+    found = run("doctor")
+    assert (found.exit_code, "9999, of a later version that lets this one serve" in found.stdout) == (0, True)
     (tmp_path / "prose.db").write_text("This is not a database. " * 100)
     prose = run("doctor", DATABASE_URL=f"sqlite:///{tmp_path / 'prose.db'}")
     assert (prose.exit_code, "failure  database: " in prose.stdout, "Traceback" in prose.output) == (1, True, False)

@@ -91,6 +91,15 @@ def test_each_alert_leads_to_its_section_of_the_guide_and_each_section_is_of_an_
         assert rule["labels"]["severity"] in {"critical", "warning", "info"}
 
 
+@pytest.mark.one_database
+async def test_the_guide_says_what_each_background_task_does(service: Service) -> None:
+    section = GUIDE.partition("### RegistryTaskLate")[2].partition("###")[0]
+    shared = {"rates"}  # runs where several processes share PostgreSQL, and a rate is set
+    assert {task.name for task in service.edge.app.state.background.states()} | shared == {
+        *re.findall(r"`(\w+)`", section.partition("intervals:")[2].partition("The log")[0])
+    }
+
+
 def test_each_alert_is_seen_firing_and_seen_quiet() -> None:
     expected = [f"{rule['alert']} {way}" for rule in RULES for way in ("fires", "is quiet")]
     assert sorted(case["name"] for case in CASES) == sorted(expected)

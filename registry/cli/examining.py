@@ -29,7 +29,7 @@ from registry.platform.access.principals import OPERATOR_AGENCY_ID
 from registry.platform.database.connect import Database, connect
 from registry.platform.database.in_use import Use, used
 from registry.platform.database.installation import purpose_of
-from registry.platform.database.migrate import current_revision, newest_revision
+from registry.platform.database.migrate import SchemaStatus, current_revision, newest_revision, schema_status
 from registry.platform.database.snapshot import sqlite_file
 from registry.platform.database.sqlite_driver import (
     LEAST_VERSION,
@@ -38,6 +38,7 @@ from registry.platform.database.sqlite_driver import (
     safe_for_several_processes,
     sqlite_module,
 )
+from registry.platform.files.confinement import Confinement, available
 from registry.platform.files.opening import open_store
 from registry.platform.files.reading import find_recogniser
 from registry.platform.issuers import EVERY_AGENCY, Issuer
@@ -212,6 +213,14 @@ def _room(about: str, place: Path) -> Iterator[Finding]:
 
 def _optional(settings: Settings) -> Iterator[Finding]:
     printing = is_installed()
+    if available() is Confinement.CONFINED:
+        yield _ok("file reading", "a process that reads a file has no files, network or other processes")
+    else:
+        yield _warning(
+            "file reading",
+            "this system sets limits to a process that reads a file, and cannot refuse it files and network",
+            "serve on Linux on x86-64 or arm64, with seccomp filters, where files come from strangers",
+        )
     yield _ok("PDF printing", "on" if printing else "not installed (`pip install typst`, or requirements-print.lock)")
     if not settings.recognise_text:
         yield _ok("text of pictures", "off (REGISTRY_RECOGNISE_TEXT)")
@@ -312,11 +321,16 @@ async def _of_database(settings: Settings, database: Database) -> AsyncIterator[
             yield each
     elif not os.access(sqlite_file(settings.database_url), os.W_OK):
         yield _failure("database", f"{kind} cannot be written", f"let the account {os.getuid()} write it")
-    if revision != newest:
+    schema = await schema_status(database)
+    if schema is SchemaStatus.NEWER:
+        yield _failure("database", f"{kind} has schema {revision} of a later version", "run the version that made it")
+        return
+    if not schema.is_served:
         known = "is empty" if revision is None else f"has schema {revision}, and this version needs {newest}"
         yield _failure("database", f"{kind} {known}", "run `registry migrate`; back up first")
         return
-    yield _ok("database", f"{kind}, schema {revision}")
+    later = ", of a later version that lets this one serve" if schema is SchemaStatus.NEWER_COMPATIBLE else ""
+    yield _ok("database", f"{kind}, schema {revision}{later}")
     trusted = await trusted_issuers(database.read(), settings.issuers, None)
     if trusted is not None:
         yield trusted[1]

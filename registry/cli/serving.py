@@ -22,6 +22,8 @@ def migrate() -> None:
 async def _migrate(settings: Settings) -> str:
     purpose, after = purpose_of(demo=settings.demo), newest_revision()
     done = await bring_up_to_date(settings.database_url, purpose, pooler=settings.database_pooler)
+    if done.before is not None and done.before > str(after):
+        return f"The schema is at {done.before}, made by a later version that this one ({after}) may serve beside."
     schema = (
         f"The schema is at {after} already" if done.before == after else f"Schema {done.before or '(empty)'} → {after}"
     )

@@ -18,7 +18,7 @@ from registry.platform.backup.manifest import ArchiveError
 from registry.platform.database.connect import Database, connect
 from registry.platform.database.in_use import FileInUseError, Use, used
 from registry.platform.database.installation import purpose_of
-from registry.platform.database.migrate import current_revision, newest_revision
+from registry.platform.database.migrate import schema_status
 from registry.platform.database.snapshot import NoDatabaseError
 from registry.platform.database.sqlite import SqliteDatabase
 from registry.platform.kernel.errors import DomainError
@@ -87,7 +87,7 @@ async def opened(settings: Settings) -> AsyncIterator[Database]:
 async def current(settings: Settings) -> AsyncIterator[Database]:
     """The database; fails unless it has this version's schema and is for the mode of these settings."""
     async with opened(settings) as database:
-        if await current_revision(database) != newest_revision():
+        if not (await schema_status(database)).is_served:
             raise click.ClickException("The database is not at this version's schema: run `registry migrate` first.")
         await check_database(database, purpose_of(demo=settings.demo))
         yield database

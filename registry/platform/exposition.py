@@ -90,7 +90,7 @@ class Exposition(Collector):
         lags, issuers = self._background.lags(), self._issuers()
         try:
             async with asyncio.timeout(CHECK_SECONDS):
-                self._checks = await find_checks(self._database, self._probe, lags, issuers)
+                self._checks, _ = await find_checks(self._database, self._probe, lags, issuers)
         except TimeoutError:
             self._checks = {**lags, "database": f"no answer within {CHECK_SECONDS:.0f} s"}
         self._disks, self._sizes = await asyncio.to_thread(self._look)

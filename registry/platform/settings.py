@@ -64,6 +64,7 @@ class Settings(Struct, kw_only=True, frozen=True):
     write_queue: int = 256
     write_wait_seconds: float = 5.0
     body_seconds: float = 30.0
+    drain_seconds: float = 0.0
     max_body_bytes: int = 1_048_576
     max_upload_bytes: int = 26_214_400
     documents_url: str = ""
@@ -85,7 +86,7 @@ _WHOLE = {
     "CLOCK_SKEW_SECONDS": (0, 300),
     "PRINCIPAL_IDLE_DAYS": (0, 3_650),
 }
-_DECIMAL = {"WRITE_WAIT_SECONDS": (0.05, 60.0), "BODY_SECONDS": (0.1, 600.0)}
+_DECIMAL = {"WRITE_WAIT_SECONDS": (0.05, 60.0), "BODY_SECONDS": (0.1, 600.0), "DRAIN_SECONDS": (0.0, 300.0)}
 _TEXT = {
     "DATABASE_URL",
     "DATABASE_POOLER",

@@ -69,6 +69,70 @@ def tls_cluster() -> Iterator[Cluster]:
             _run(tools / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
 
 
+class OwnCluster(Struct, kw_only=True, frozen=True):
+    """A running cluster of a test that stops it, and puts another in its place. `environment` is libpq's."""
+
+    folder: Path
+    environment: dict[str, str]
+    url: str
+
+    def play(self, block: str) -> None:
+        """Run commands as its account; the first that fails ends them, and the test."""
+        log = self.folder / "played"
+        with log.open("ab") as written:  # not a pipe, which the server would keep open
+            done = subprocess.run(
+                ["bash", "-euo", "pipefail", "-c", block],
+                env=self.environment,
+                stdout=written,
+                stderr=written,
+                cwd="/",
+                timeout=120,
+                check=False,
+                **_as_account(),
+            )
+        assert done.returncode == 0, log.read_text("utf-8", "replace")
+
+    def ask(self, statement: str) -> str:
+        """What psql answers."""
+        done = subprocess.run(
+            ["psql", "-Atc", statement], env=self.environment, capture_output=True, text=True, cwd="/", check=True
+        )
+        return done.stdout.strip()
+
+
+@contextmanager
+def own_cluster(database: str) -> Iterator[OwnCluster]:
+    """A fresh cluster on a loopback port, without TLS, that allows base backups; with an empty database."""
+    tools = _tools()
+    with _folder() as folder:
+        data, port = folder / "data", free_port()
+        _run(tools / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C")
+        with (data / "postgresql.conf").open("a") as conf:
+            conf.write(f"port = {port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = ''\nfsync = off\n")
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("PG", "REGISTRY_"))},
+            "PGHOST": "127.0.0.1",
+            "PGPORT": str(port),
+            "PGUSER": "postgres",
+            "PGDATABASE": database,
+            "PGDATA": str(data),
+            "PATH": f"{tools}:{os.environ['PATH']}",
+        }
+        for program in ("psql", "pg_basebackup", "pg_verifybackup"):
+            if shutil.which(program, path=environment["PATH"]) is None:
+                pytest.skip(f"{program} is not installed (Debian: apt install postgresql)")
+        _run(tools / "pg_ctl", "-D", data, "-l", folder / "log", "-w", "start")
+        try:
+            subprocess.run([tools / "createdb", database], env=environment, cwd="/", check=True)
+            yield OwnCluster(
+                folder=folder,
+                environment=environment,
+                url=f"postgresql+asyncpg://postgres@127.0.0.1:{port}/{database}",
+            )
+        finally:
+            _run(tools / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+
+
 @contextmanager
 def bouncer(url: str, *, servers: int, more: str = "") -> Iterator[str]:
     """PgBouncer in transaction mode, with as many connections to a database; the URL that leads through it."""
@@ -113,7 +177,7 @@ def _tools() -> Path:
     initdb = shutil.which("initdb") or (found[-1] if found else None)
     if initdb is None:
         pytest.skip("PostgreSQL's own programs are not installed (Debian: apt install postgresql)")
-    return Path(initdb).parent
+    return Path(initdb).resolve().parent  # a link to it stands alone
 
 
 def _account() -> str:

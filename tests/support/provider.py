@@ -22,16 +22,16 @@ class Provider(Struct, kw_only=True, frozen=True):
 
     issuer: str
 
-    def token(self, subject: str) -> str:
-        """A token that the provider signed for a person who signed in, with the claims that it has of them."""
+    def token(self, subject: str, client: str = CLIENT) -> str:
+        """A token that the provider signed for a person who signed in there, with the claims that it has of them."""
         with httpx.Client(base_url=self.issuer) as browser:
-            asked = {"client_id": CLIENT, "redirect_uri": _BACK, "response_type": "code", "scope": "openid profile"}
+            asked = {"client_id": client, "redirect_uri": _BACK, "response_type": "code", "scope": "openid profile"}
             back = browser.post("/oauth2/authorize", params=asked, data={"sub": subject})
             (code,) = parse_qs(urlsplit(back.headers["location"]).query)["code"]
             answer = browser.post(
                 "/oauth2/token",
                 data={"grant_type": "authorization_code", "code": code, "redirect_uri": _BACK},
-                auth=(CLIENT, "any"),
+                auth=(client, "any"),
             )
             token: str = answer.raise_for_status().json()["id_token"]
             return token

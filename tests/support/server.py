@@ -98,8 +98,11 @@ _MAIN = "from registry.serve import serve; from registry.platform.settings impor
 def server_process(
     database_url: str, data_dir: Path, *, log: Path = Path(os.devnull), **more: str
 ) -> Iterator[LiveServer]:
-    """The production server as a process of its own; killed at the end if it has not ended by itself."""
-    port = free_port()
+    """The production server as a process of its own, at `PORT` if that is given.
+
+    It is killed at the end if it has not ended by itself.
+    """
+    port = int(more.pop("PORT", 0)) or free_port()
     given = environment(database_url, data_dir, **more)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("REGISTRY_")}
     with log.open("wb") as written:
@@ -118,7 +121,7 @@ def server_process(
         process.wait(10)
 
 
-def wait_until_it_answers(port: int, process: "subprocess.Popen[bytes]", seconds: float = 20) -> None:
+def wait_until_it_answers(port: int, process: "subprocess.Popen[bytes]", seconds: float = 120) -> None:
     """Return when something accepts connections on the port; fail when the process ends first."""
     deadline = time.monotonic() + seconds
     while True:

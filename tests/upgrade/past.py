@@ -24,7 +24,7 @@ revision = "{number:04}"
 down_revision = "{before:04}"
 branch_labels = None
 depends_on = None
-
+{served}
 
 def on(sqlite, postgresql):
     op.execute(sqlite if op.get_bind().dialect.name == "sqlite" else postgresql)
@@ -71,12 +71,17 @@ def version_at(revision: str, folder: Path) -> Path:
     return folder
 
 
-def version_after(folder: Path, upgrade: str) -> Path:
-    """The code of this checkout with one migration script more, whose `upgrade` has this body."""
+def version_after(folder: Path, upgrade: str, *, served_from: str | None = None) -> Path:
+    """The code of this checkout with one migration script more, whose `upgrade` has this body.
+
+    Code from `served_from` on may serve beside it; by default, none but this version's.
+    """
     for part in _PARTS:
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     before = max(int(path.name[:4]) for path in (ROOT / VERSIONS).glob("*.py"))
-    script = _SCRIPT.format(number=before + 1, before=before, body=indent(dedent(upgrade).strip(), "    "))
+    served = "" if served_from is None else f'served_from = "{served_from}"\n'
+    body = indent(dedent(upgrade).strip(), "    ")
+    script = _SCRIPT.format(number=before + 1, before=before, body=body, served=served)
     (folder / VERSIONS / f"{before + 1:04}_next.py").write_text(script)
     return folder
 

@@ -31,6 +31,14 @@ installation = table(
 )
 """One row. `probed_at` is when a process last tried whether anything can be stored."""
 
+schema_support = table(
+    "schema_support",
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("served_from", sa.Text, nullable=False),
+    sa.CheckConstraint("id = 1", name="one_row"),
+)
+"""One row. `served_from` is the revision of the oldest code that may serve this schema, as its scripts declare."""
+
 _MARK = {
     "sqlite": sqlite.insert(installation).on_conflict_do_nothing(),
     "postgresql": postgresql.insert(installation).on_conflict_do_nothing(),

@@ -20,6 +20,7 @@ from litestar.types.internal_types import PathParameterDefinition
 
 from registry.platform.http.admission import Admission
 from registry.platform.http.asgi import AsgiApp, Message, Receive, Scope, Send
+from registry.platform.http.draining import Draining
 from registry.platform.http.metrics import Metrics, RefusedBy
 from registry.platform.http.problems import (
     MethodNotAllowed,
@@ -104,6 +105,7 @@ class Edge:
         self._in_flight = 0
         self.reading = Admission(settings.max_in_flight)
         self._bodies = _Bodies()
+        self.draining = Draining()
         self._proxies = tuple(ip_network(proxy) for proxy in settings.trusted_proxies)
 
     def stop(self) -> None:
@@ -114,7 +116,7 @@ class Edge:
         if scope["type"] != "http":
             await self._framework(scope, receive, send)
             return
-        exchange = _Exchange(scope, receive, send, self._settings, self._bodies)
+        exchange = _Exchange(scope, receive, send, self._settings, self._bodies, self.draining)
         if self._proxies and scope.get("client"):
             given = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
             scope["client"] = (client_address(scope["client"][0], given, self._proxies), 0)
@@ -283,8 +285,11 @@ class _Bodies:
 class _Exchange:
     """One request and its response: enforces limits on the body, and completes the response headers."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, settings: Settings, bodies: _Bodies) -> None:
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, settings: Settings, bodies: _Bodies, draining: Draining
+    ) -> None:
         self._bodies = bodies
+        self._draining = draining
         self._unended = False
         self._gone = False
         self.scope = scope
@@ -356,6 +361,8 @@ class _Exchange:
             if unread and self.status >= 400:  # the rest of the body would be read as the next request
                 message["headers"].append((b"connection", b"close"))
                 self._unended = not any(name == b"expect" for name, _ in self.scope["headers"])
+            elif self._draining.begun:
+                message["headers"].append((b"connection", b"close"))
         elif self.head and message["type"] == "http.response.body":
             message = {"type": "http.response.body", "body": b"", "more_body": message.get("more_body", False)}
         if self._unended and message["type"] == "http.response.body":

@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from msgspec import Meta
 
 from registry.platform.database.connect import Database
-from registry.platform.database.migrate import current_revision, newest_revision
+from registry.platform.database.migrate import SchemaStatus, current_revision, newest_revision, schema_status
 from registry.platform.database.probe import WriteProbe
+from registry.platform.http.draining import Draining
 from registry.platform.kernel.errors import Busy, Damaged
 
 OK = "ok"
@@ -63,6 +64,10 @@ class Health(msgspec.Struct, kw_only=True, frozen=True):
             "engine is missing. Null for liveness."
         ),
     ] = None
+    schema_status: Annotated[
+        SchemaStatus | None,
+        Meta(description="What the database's schema is to this process. Null for liveness, and where it is unknown."),
+    ] = None
     file_reading: Annotated[
         str | None,
         Meta(
@@ -82,6 +87,7 @@ async def readiness(
     probe: WriteProbe,
     background: dict[str, str],
     issuers: Sequence[IssuerHealth],
+    draining: Draining,
     *,
     text_recognition: str,
     pdf_printing: str,
@@ -89,32 +95,38 @@ async def readiness(
 ) -> Health:
     """`ready` when the database answers and stores, its schema is the newest, and the keys of an issuer are known.
 
-    Otherwise with the checks that failed. Trouble with the keys of one issuer among several is told, and no more.
+    Otherwise with the checks that failed. Trouble with the keys of one issuer among several is told, and no more. A
+    process that is about to end is not ready either, although it still answers.
     """
-    checks = await find_checks(database, probe, background, issuers)
+    checks, schema = await find_checks(database, probe, background, issuers)
+    checks["process"] = "about to end: send requests to another" if draining.begun else OK
     return Health(
         status="ready" if all(found == OK for found in checks.values()) else "not_ready",
         checks=checks,
         text_recognition=text_recognition,
         pdf_printing=pdf_printing,
         file_reading=file_reading,
+        schema_status=schema,
         issuers=issuers,
     )
 
 
 async def find_checks(
     database: Database, probe: WriteProbe, background: dict[str, str], issuers: Sequence[IssuerHealth]
-) -> dict[str, str]:
-    """What has to be well for the service to be ready: each check's name with `ok`, or with what is wrong."""
-    checks = dict(background)
+) -> tuple[dict[str, str], SchemaStatus | None]:
+    """What has to be well for the service to be ready: each check's name with `ok`, or with what is wrong.
+
+    And what the database's schema is to this code; None where that cannot be found out.
+    """
+    checks, schema = dict(background), None
     usable = not issuers or any(issuer.status is not IssuerStatus.NO_KEYS for issuer in issuers)
     checks["issuers"] = OK if usable else "no keys of any issuer"
     try:
         await database.read().value(sa.select(sa.literal(1)))
         checks["database"] = OK
-        found, newest = await current_revision(database), newest_revision()
-        checks["schema"] = OK if found == newest else f"at {found}, needs {newest}: run `registry migrate`"
-        if found == newest:
+        schema = await schema_status(database)
+        checks["schema"] = OK if schema.is_served else await _unserved(database, schema)
+        if schema.is_served:
             checks["writes"] = await probe.ask()
     except Busy:
         checks["database"] = "out of reach: the log says why"
@@ -122,4 +134,11 @@ async def find_checks(
         checks["database"] = "damaged: the log says where"
     except Exception as error:  # noqa: BLE001  # whatever it is, the service is not ready, and the check says so
         checks["database"] = type(error).__name__
-    return checks
+    return checks, schema
+
+
+async def _unserved(database: Database, schema: SchemaStatus) -> str:
+    found, newest = await current_revision(database), newest_revision()
+    if schema is SchemaStatus.NEWER:
+        return f"at {found}, which this version does not know and must not serve: run the version that made it"
+    return f"at {found}, needs {newest}: run `registry migrate`"

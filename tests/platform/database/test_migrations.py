@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
 import registry
@@ -17,12 +18,16 @@ from registry.database_tables import all_tables, bring_up_to_date, metadata
 from registry.platform.database.connect import connect
 from registry.platform.database.installation import Purpose
 from registry.platform.database.migrate import (
+    SchemaStatus,
     current_revision,
     migrate,
     newest_revision,
     run_on_schema_connection,
     schema_differences,
+    schema_status,
+    served_from,
 )
+from registry.platform.settings import SettingsError
 from tests.support.databases import empty_database
 from tests.support.sabotage import change_schema
 from tests.support.schema import ask, schema_of
@@ -191,3 +196,69 @@ async def test_a_migration_that_leaves_orphans_is_rolled_back(private_url: str) 
     with pytest.raises((RuntimeError, sa.exc.IntegrityError), match=r"dangling|foreign key"):
         await on_table(private_url, lambda op: op.execute("DELETE FROM parent"))
     assert await ask(private_url, "SELECT count(*) FROM parent") == [(1,)]
+
+
+SCRIPT = """
+revision = "{number}"
+down_revision = {before}
+{declared}
+
+def upgrade():
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("declared", "expected"),
+    [
+        ({}, ["0001", "0002", "0003", "0004"]),
+        ({"0002": "0001"}, ["0001", "0001", "0003", "0004"]),
+        ({"0002": "0001", "0003": "0001", "0004": "0002"}, ["0001", "0001", "0001", "0002"]),
+        ({"0004": "0001"}, ["0001", "0002", "0003", "0003"]),  # 0003 bars older code, whatever a later one says
+    ],
+    ids=["none", "one", "a chain", "not past what bars"],
+)
+def test_the_oldest_code_that_may_serve_is_what_no_script_bars(
+    tmp_path: Path, declared: dict[str, str], expected: list[str]
+) -> None:
+    scripts = scripts_in(tmp_path, declared)
+    assert [served_from(scripts, f"{number:04}") for number in range(1, 5)] == expected
+
+
+def test_a_script_cannot_let_later_code_than_its_own_serve(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="served_from of 0002 is 0003"):
+        served_from(scripts_in(tmp_path, {"0002": "0003"}), "0004")
+
+
+def scripts_in(folder: Path, declared: dict[str, str]) -> ScriptDirectory:
+    """Four scripts that do nothing, of which some declare who may serve beside them."""
+    (folder / "versions").mkdir()
+    for number in range(1, 5):
+        name, before = f"{number:04}", f'"{number - 1:04}"' if number > 1 else "None"
+        said = f'served_from = "{declared[name]}"' if name in declared else ""
+        (folder / "versions" / f"{name}.py").write_text(SCRIPT.format(number=name, before=before, declared=said))
+    return ScriptDirectory(str(folder))
+
+
+async def test_a_schema_of_a_later_version_is_served_where_the_database_says_so(private_url: str) -> None:
+    assert await status_of(private_url) is SchemaStatus.CURRENT
+    await change_schema(private_url, "UPDATE alembic_version SET version_num = '9999'")
+    assert await status_of(private_url) is SchemaStatus.NEWER_COMPATIBLE, "it serves this version still"
+    done = await bring_up_to_date(private_url, Purpose.DEMONSTRATION)
+    assert (done.before, done.words) == ("9999", 0)
+    await change_schema(private_url, "UPDATE schema_support SET served_from = '9999'")
+    assert await status_of(private_url) is SchemaStatus.NEWER
+    with pytest.raises(SettingsError, match="made by a later version"):
+        await bring_up_to_date(private_url, Purpose.DEMONSTRATION)
+
+
+async def test_an_empty_database_has_no_schema(empty_url: str) -> None:
+    assert await status_of(empty_url) is SchemaStatus.NONE
+
+
+async def status_of(url: str) -> SchemaStatus:
+    database = connect(url)
+    try:
+        return await schema_status(database)
+    finally:
+        await database.close()

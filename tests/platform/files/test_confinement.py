@@ -4,6 +4,7 @@ Each test puts a program in the place of the parser: what it could do is what wh
 """
 
 import os
+import sys
 from pathlib import Path
 from uuid import UUID
 
@@ -180,6 +181,32 @@ async def test_a_document_is_filed_whatever_became_of_its_reading(
     assert (filed["text"], filed["remarks"]) == ("none", ["reading_stopped"])
     content = await cast.requesting.legal.get(f"/v1/documents/{filed['id']}/content")
     assert content.content == make_pdf("Ninety days' notice")
+
+
+RECOGNISER = """#!{python} -I
+import errno, os, socket
+for name, act in (
+    ("connect", lambda: socket.socket().connect(("127.0.0.1", 5432))),
+    ("end the service", lambda: os.kill({service}, 0)),
+    ("write", lambda: os.write(os.open({written!r}, os.O_CREAT | os.O_WRONLY), b"x")),
+):
+    try:
+        act()
+    except OSError as error:
+        print(name, errno.errorcode[error.errno])
+    else:
+        print(name, "done")
+"""
+
+
+@confined
+async def test_the_program_that_recognises_text_has_no_network_writes_nothing_and_ends_nobody(tmp_path: Path) -> None:
+    program = tmp_path / "recogniser"
+    program.write_text(RECOGNISER.format(python=sys.executable, service=os.getpid(), written=str(tmp_path / "written")))
+    program.chmod(0o755)
+    (tmp_path / "file").write_bytes(make_picture())
+    found = await FileReader(recogniser=str(program)).read(tmp_path / "file", PNG, AGENCY)
+    assert [piece.text for piece in found.pieces] == ["connect EPERM\nend the service EPERM\nwrite EFBIG"]
 
 
 async def test_health_tells_how_readers_are_confined(service: Service) -> None:

@@ -167,3 +167,26 @@ def test_a_body_under_way_when_the_service_stops_is_answered_in_time(private_url
         assert answer.json()["code"] == "stopping"  # type: ignore[index]  # a problem document
         assert answer.header("retry-after") == "1"
         assert server.process.wait(20) == 0
+
+
+def test_a_process_that_is_to_end_tells_proxies_and_answers_until_they_have_noticed(
+    private_url: str, tmp_path: Path
+) -> None:
+    kept = request(target=b"/problems", authorization=None).replace(b"Connection: close\r\n", b"")
+    with server_process(private_url, tmp_path, log=tmp_path / "log", REGISTRY_DRAIN_SECONDS="300") as server:
+        assert server.process is not None
+        with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+            connection.sendall(kept)
+            assert read_answer(connection).header("connection") is None
+            server.process.send_signal(signal.SIGTERM)
+            while (ready := exchange(server.port, request(target=b"/health/ready", authorization=None))).status == 200:
+                pass  # until the signal has arrived
+            assert ready.status == 503
+            assert ready.json()["checks"]["process"].startswith("about to end")  # type: ignore[index]  # a health report
+            connection.sendall(kept)
+            answer = read_answer(connection)
+            assert (answer.status, answer.header("connection")) == (200, "close")
+        live = exchange(server.port, request(target=b"/health/live", authorization=None))
+        assert live.status == 200
+        server.process.send_signal(signal.SIGTERM)  # a second one: nobody is to be waited for
+        assert server.process.wait(60) == 0

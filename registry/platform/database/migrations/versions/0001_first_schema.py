@@ -198,6 +198,13 @@ _table(
 )
 
 _table(
+    "schema_support",
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("served_from", sa.Text, nullable=False),
+    sa.CheckConstraint("id = 1", name="one_row"),
+)
+
+_table(
     "installation",
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("purpose", sa.Text, nullable=False),
