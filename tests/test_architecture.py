@@ -36,6 +36,7 @@ PURE_PARTS = {
         "figures",
         "in_force",
         "notice",
+        "pending",
         "remarks",
         "reviews",
         "signing_sequence",

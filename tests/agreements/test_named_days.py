@@ -24,7 +24,15 @@ from registry.agreements.deadlines.schemas import CompletedReview
 from registry.agreements.documents.queries import filed_papers, is_on_file
 from registry.agreements.duties.commands import fulfil_duty
 from registry.agreements.duties.schemas import Fulfilment
-from registry.agreements.instruments.commands import ending, governing_body, recording, reporting, signing
+from registry.agreements.instruments.commands import (
+    ending,
+    governing_body,
+    recording,
+    reporting,
+    signing,
+    terminating,
+)
+from registry.agreements.instruments.consent_tables import agreement_consent, agreement_reported_act
 from registry.agreements.instruments.queries.authorities import get_authority
 from registry.agreements.instruments.schemas.consenting import NewReportedAct
 from registry.agreements.instruments.schemas.given import (
@@ -33,6 +41,7 @@ from registry.agreements.instruments.schemas.given import (
     RecordedAgreement,
     RecordedAmendment,
     Signing,
+    Termination,
     WithdrawalNotice,
 )
 from registry.agreements.instruments.tables import agreement, agreement_approval, agreement_signature
@@ -184,6 +193,29 @@ async def fulfil(scene: Scene, write: Write, now: datetime, day: date) -> object
     return await fulfil_duty(write, scene.legal(now), UUID(scene.signed["id"]), scene.duty_id, done, None)
 
 
+async def told_of_its_signature(scene: Scene, write: Write, now: datetime, day: date) -> object:
+    text = {"version_sha256": scene.unconfirmed["version_sha256"], "signatory_title": "Chief"}
+    said = {"agency_id": str(scene.actor.id), "kind": "signed", "acted_on": str(day), "reason": "a letter", **text}
+    partner = acting_for(scene.partner, Role.LEGAL, now=now)
+    new = given_as(NewReportedAct, {**said, "evidence_sha256": EVIDENCE})
+    return await reporting.report_act(write, partner, is_on_file, UUID(scene.unconfirmed["id"]), new, None)
+
+
+def _ended(day: date) -> Termination:
+    paper: Termination = given_as(Termination, {"acted_on": str(day), "evidence_sha256": EVIDENCE, "reason": "over"})
+    return paper
+
+
+async def ended_on_paper(scene: Scene, write: Write, now: datetime, day: date) -> object:
+    partner = acting_for(scene.partner, Role.LEGAL, now=now)
+    return await terminating.terminate(write, partner, is_on_file, UUID(scene.signed["id"]), _ended(day), None)
+
+
+async def ended_on_its_paper(scene: Scene, write: Write, now: datetime, day: date) -> object:
+    actor = scene.legal(now)
+    return await terminating.terminate(write, actor, is_on_file, UUID(scene.signed["id"]), _ended(day), None)
+
+
 ACTS: tuple[Act, ...] = (
     *(record, confirm, report, sign, record_amendment),
     *(record_approval, give_notice, hold_review, fulfil),
@@ -227,6 +259,26 @@ async def test_each_act_takes_the_day_it_is_in_either_place_and_none_after(scene
             async with moved(scene, here, there) as write:
                 await act(scene, write, now, max(days.values()))
                 assert await latest_legal_instant(write, scene) <= now, "what was done today counts from now, not later"
+
+
+async def test_what_is_dated_by_a_day_counts_from_its_beginning_where_who_did_it_is(scene: Scene) -> None:
+    """By the agreement's clocks the day may begin while it is still the day before where the signer is."""
+    day = today() - 2 * DAY
+    for here, there in PAIRS:
+        began = day_starts_at(day, ZoneInfo(here))
+        now = day_starts_at(day + 3 * DAY, ZoneInfo(here))
+        for act, column in (
+            (confirm, agreement_signature.c.counts_from),
+            (record_approval, agreement_approval.c.starts_at),
+            (told_of_its_signature, agreement_reported_act.c.counts_at),
+            (ended_on_paper, agreement_reported_act.c.counts_at),
+            (ended_on_its_paper, agreement_consent.c.counts_from),
+        ):
+            async with moved(scene, here, there) as write:
+                await act(scene, write, now, day)
+                mine = sa.and_(column.table.c.agency_id == scene.actor.id, column <= now)
+                counted = await write.all(sa.select(column).where(mine, column >= began - 2 * DAY))
+                assert [row[0] for row in counted] == [began], (act.__name__, here, there)
 
 
 @pytest.mark.parametrize("zone", ZONES)

@@ -1,13 +1,16 @@
 """What several parties do together to an agreement, through the API."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from registry.agreements.documents.queries import is_on_file
 from registry.agreements.instruments.commands import ending
+from registry.agreements.instruments.queries.partners import agreements_in_force
+from registry.agreements.instruments.schemas.asked import InForceQuery
 from registry.agreements.instruments.schemas.given import WithdrawalNotice
+from registry.agreements.instruments.schemas.shown import AgreementInForce
 from registry.platform.access.principals import Role
 from registry.platform.database.connect import unit_of_work
 from registry.platform.kernel.time import civil_day, utc_now
@@ -62,6 +65,13 @@ async def proof(one: Agency, agreement: dict[str, Any], **about: Any) -> str:
     filed = await file_document(one.legal, agreement["id"], f"What came by post (demo): {uuid4()}", **about)
     digest: str = filed["sha256"]
     return digest
+
+
+async def in_force_once(service: Service, one: Agency, other: Agency, now: datetime) -> list[AgreementInForce]:
+    """What the one will hear then to be in force between the two, if nobody does anything until then."""
+    query = InForceQuery(requesting_agency_id=one.id, assisting_agency_id=other.id)
+    asking = acting_for(one, Role.COORDINATOR).principal
+    return (await agreements_in_force(service.database.read(), asking, query, now)).items
 
 
 async def left_long_ago(service: Service, party: Agency, found: dict[str, Any]) -> None:

@@ -103,12 +103,15 @@ class DutyDue(Struct, kw_only=True, frozen=True):
 
 
 class ReportDue(Struct, kw_only=True, frozen=True):
-    """What was reported of a party and has effect at that instant, unless the party contests it before."""
+    """What was reported of a party and has effect at that instant, unless the party contests it before.
+
+    `acted_on` is None of a consent by a successor's signature: not every party may know of that agreement.
+    """
 
     id: UUID
     agency_id: UUID
     kind: ReportedKind
-    acted_on: date
+    acted_on: date | None
     takes_effect_at: datetime
 
 
@@ -129,7 +132,8 @@ class Gap(Struct, frozen=True):
 class Record(Struct, kw_only=True, frozen=True):
     """What the deadlines of one agreement depend on.
 
-    `bound_until` is when, by notices given, fewer than two parties are left. `let_end` says that the last periodic
+    `bound_until` is when, by notices given, fewer than two parties are left; neither that nor `terminated_at` rests on
+    what others reported and has not taken effect, for which there is `reports`. `let_end` says that the last periodic
     review decided to let the agreement end.
     """
 

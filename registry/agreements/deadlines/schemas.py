@@ -31,7 +31,8 @@ class Deadline(Struct, kw_only=True, frozen=True):
         Meta(
             description="`last_notice`: last day to give notice of the next term that can still be prevented or left "
             "by its end. `renewal`: last day of the term that another follows by itself. `expiry`: last day in force, "
-            "by its term, a termination, a successor, or notices. `gap`: last day of a text after which the next "
+            "by its term, a termination, a successor, or notices; not by what others only reported, before "
+            "that has taken effect. `gap`: last day of a text after which the next "
             "begins only later. `insurance`, `approval`: last day of a party's "
             "liability certificate or its governing body's approval. `filing`: a duty to file or publish. "
             "`answer`: the day by which a party contests what was reported of it; afterwards it has effect. "

@@ -84,9 +84,10 @@ def words(record: Record, due: Due) -> Words:
             )
         case DeadlineKind.ANSWER:
             assert due.report is not None
+            on = "" if due.report.acted_on is None else f" on {due.report.acted_on}"
             return Words(
-                f"It was reported that the party {_REPORTED[due.report.kind]} on {due.report.acted_on}. It has effect "
-                "then, from the day of the act, unless the party contests it before.",
+                f"It was reported that the party {_REPORTED[due.report.kind]}{on}. It has effect then, from the day of "
+                "the act, unless the party contests it before.",
                 None,
                 "Read the evidence that is on file, then confirm the report or contest it.",
             )

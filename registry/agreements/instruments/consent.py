@@ -40,8 +40,10 @@ class Reported(msgspec.Struct, kw_only=True, frozen=True):
     evidence_location: str | None = None
     reason: str
     version_id: UUID | None = None
+    version_sha256: str | None = None
     proposal_id: UUID | None = None
     notice_kind: str | None = None
+    leaves_on: date | None = None
     signatory_title: str | None = None
     authority_id: UUID | None = None
 

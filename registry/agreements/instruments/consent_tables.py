@@ -70,8 +70,10 @@ agreement_reported_act = table(
     sa.Column("acted_on", Civil, nullable=False),
     sa.Column("counts_at", Instant, nullable=False),
     sa.Column("version_id", Uuid, sa.ForeignKey(agreement_version.c.id)),
+    sa.Column("version_sha256", sa.Text),
     sa.Column("proposal_id", Uuid, sa.ForeignKey(agreement_proposal.c.id)),
     sa.Column("notice_kind", sa.Text),
+    sa.Column("leaves_on", Civil),
     sa.Column("signatory_title", sa.Text),
     sa.Column("authority_id", Uuid, sa.ForeignKey(signing_authority.c.id)),
     sa.Column("reason", sa.Text, nullable=False),
@@ -95,12 +97,14 @@ agreement_reported_act = table(
     sa.CheckConstraint("(status = 'unseconded') = (notified_at IS NULL)", name="notified"),
     sa.CheckConstraint("proposal_id IS NOT NULL OR kind NOT IN ('consented', 'was_notified')", name="proposal"),
     sa.CheckConstraint("(kind = 'signed') = (version_id IS NOT NULL)", name="version"),
+    sa.CheckConstraint("(kind IN ('signed', 'agreed_verbally')) = (version_sha256 IS NOT NULL)", name="text"),
     sa.Index("ix_agreement_reported_act_agreement_id", "agreement_id"),
     sa.Index("ix_agreement_reported_act_agency_id", "agency_id"),
 )
 """What another recorded that a party did on a day.
 
-`counts_at`: from when it counts once it has effect. `notified_at`: since when the party is told of it, NULL while an
+`counts_at`: from when it counts once it has effect. `version_sha256`: which text it is said to have signed or agreed
+to. `leaves_on`: the last day that the notice names. `notified_at`: since when the party is told of it, NULL while an
 operator's report waits for a second operator. `recorded_by_person`: issuer and subject, so that the second is another
 person. `because`: why it stands, or stood, unconfirmed. `contested_at`: when the party last said no to it, whatever
 became of it since. `is_settled`: what follows from it is dated back to its day.
@@ -115,6 +119,18 @@ agreement_party_suspension = table(
     sa.CheckConstraint("ends_at >= starts_at", name="interval"),
 )
 """When a party suspended its own participation; what suspends the agreement for all is `agreement_suspension`."""
+
+agreement_pending = table(
+    "agreement_pending",
+    sa.Column("agreement_id", Uuid, sa.ForeignKey(agreement.c.id), primary_key=True),
+    sa.Column("takes_effect_at", Instant, nullable=False),
+    sa.Column("without", Json, nullable=False),
+)
+"""Of an agreement with reports that have not taken effect and whose days are running: how it is without them.
+
+`without`: `pending.Without`. `takes_effect_at`: when the first of them does; from then on the row says nothing. Derived
+by the function that writes windows, as these are.
+"""
 
 agreement_publication = table(
     "agreement_publication",

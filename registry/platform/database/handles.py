@@ -6,7 +6,8 @@ exception was raised.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
@@ -17,6 +18,9 @@ from registry.platform.database.fast import Change, Selection
 
 Parameters: TypeAlias = Mapping[str, object] | Sequence[Mapping[str, object]]
 Rows: TypeAlias = Sequence[Row[Any]]
+_REHEARSE = sa.text("SAVEPOINT rehearsal")
+_UNDO = sa.text("ROLLBACK TO SAVEPOINT rehearsal")
+_GO_ON = sa.text("RELEASE SAVEPOINT rehearsal")
 
 
 class Read(ABC):
@@ -83,6 +87,21 @@ class Write(Read):
         violates a constraint makes `finish` raise its domain error.
         """
         self._deferred.setdefault(insertion, []).extend(rows)
+
+    @asynccontextmanager
+    async def rehearsal(self) -> AsyncIterator[None]:
+        """Undo at the end whatever is changed within, also what is deferred: to read what a change would lead to.
+
+        One at a time, never within another.
+        """
+        deferred = {insertion: [*rows] for insertion, rows in self._deferred.items()}
+        await self.run(_REHEARSE)
+        try:
+            yield
+        finally:
+            await self.run(_UNDO)
+            await self.run(_GO_ON)
+            self._deferred = deferred
 
     @abstractmethod
     async def finish(self) -> None:

@@ -5,11 +5,12 @@ lies in the future only while it has not begun in either zone, and it is over on
 """
 
 from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
 from registry.platform.kernel.errors import RuleBroken
-from registry.platform.kernel.time import civil_day
+from registry.platform.kernel.time import civil_day, day_starts_at
 
 
 class Today(Struct, kw_only=True, frozen=True):
@@ -36,6 +37,13 @@ class Today(Struct, kw_only=True, frozen=True):
     def is_over(self, day: date) -> bool:
         """Whether the day has ended in both zones."""
         return day < min(self.at_agency, self.by_agreement)
+
+    def counts_from(self, day: date) -> datetime:
+        """From when an act counts that the agency did on that day: as the day began where the agency is, never later.
+
+        By the agreement's clocks it may have begun before, when nobody there can have acted yet. Never after `now`.
+        """
+        return min(day_starts_at(day, ZoneInfo(self.agency_zone)), self.now)
 
     def __str__(self) -> str:
         """The current day in each zone, as a sentence."""

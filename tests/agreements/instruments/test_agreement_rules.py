@@ -290,7 +290,7 @@ class TestCanonicalText:
             b'"text":"Each party bears its own costs."}],"terms":{"approval_over_hours":null,'
         )
         assert text.endswith(
-            b'"sop_control":"silent","surviving":[]},'
+            b'"sop_control":"silent","surviving":[],"suspension":"silent","suspension_notice_days":null},'
             b'"time_zone":"America/Chicago","title":"K-9 aid","version_kind":"original"}'
         )
         assert version_hash(text) == hashlib.sha256(text).hexdigest()

@@ -3,7 +3,8 @@
 Small agreements of two and three parties, in several states, are walked by everybody: every party's lawyer and
 coordinator, a service, two of the registry's operators, a stranger. Whatever the service lets somebody do, no window
 of another party (nor the version in it) may change before 14 days have passed, and then only by a report that the
-party was told of; and nobody else may come to see more of the text, or lose sight of what binds it. Nor may anybody get
+party was told of, which until then changes nothing that is shown of it, or of the agreement, today or of a day to come;
+and nobody else may come to see more of the text, or lose sight of what binds it. Nor may anybody get
 rid of the others sooner than by its own notice, counted from today, unless each of them was told of that. What is to
 come stands in the windows with its instant, so that nothing has to wait for a clock here.
 
@@ -31,14 +32,15 @@ from registry.agreements.instruments.consent_tables import (
     agreement_publication_consent,
     agreement_reported_act,
 )
+from registry.agreements.instruments.queries import getting
 from registry.agreements.instruments.queries.in_force import OPEN_END
 from registry.agreements.instruments.tables import agreement_party, agreement_party_window, agreement_signature
 from registry.platform.access.principals import OPERATOR_AGENCY_ID, Role
 from registry.platform.kernel.intervals import Interval, remaining
-from registry.platform.kernel.time import utc_now
+from registry.platform.kernel.time import format_instant, utc_now
 from tests.support.agreements import EVIDENCE, agreement_body, confirm_agreement, record_agreement, sign_agreement
 from tests.support.cast import Agency, Cast, make_cast, today
-from tests.support.consent import all_consent, consent, propose_end
+from tests.support.consent import all_consent, consent, proof, propose_end
 from tests.support.documents import PLAIN, file_document
 from tests.support.length import at_length
 from tests.support.places import ROOT
@@ -72,6 +74,7 @@ class Walk(Struct, kw_only=True):
     successors: list[str] = []
     documents: list[dict[str, Any]] = []
     made: list[str] = []
+    evidence: str = EVIDENCE
 
     def others(self, actor: UUID) -> list[Agency]:
         """The parties whose affairs the actor has no say in."""
@@ -126,7 +129,7 @@ def _reports(walk: Walk, actor: UUID) -> list[dict[str, Any]]:
     """Everything that may be said of another party; each is tried."""
     digest = walk.found["version_sha256"] or "0" * 64
     proposal = walk.found["proposals"][-1]["id"] if walk.found["proposals"] else str(uuid4())
-    said = {"agency_id": str(walk.about(actor).id), "evidence_sha256": EVIDENCE, "reason": "walked"}
+    said = {"agency_id": str(walk.about(actor).id), "evidence_sha256": walk.evidence, "reason": "walked"}
     hand = {"version_sha256": digest, "signatory_title": "Chief"}
     long_ago = str(today() - 90 * DAY)
     return [
@@ -140,19 +143,19 @@ def _reports(walk: Walk, actor: UUID) -> list[dict[str, Any]]:
 
 
 def _notices(walk: Walk, actor: UUID) -> list[dict[str, Any]]:
-    on_paper = {"reason": "walked", "evidence_sha256": EVIDENCE}
+    on_paper = {"reason": "walked", "evidence_sha256": walk.evidence}
     days = [today(), today() - 20 * DAY, date(2025, 3, 1)]
     return [{"notice_on": str(day), **on_paper} for day in (days if actor.int % 2 else reversed(days))]
 
 
 def _endings(walk: Walk, actor: UUID) -> list[dict[str, Any]]:
-    past = {"acted_on": "2025-03-01", "evidence_sha256": EVIDENCE, "effective_on": "2025-04-01"}
+    past = {"acted_on": "2025-03-01", "evidence_sha256": walk.evidence, "effective_on": "2025-04-01"}
     return [{"reason": "walked"}, {"reason": "walked", "ground": "right_to_end"}, {"reason": "walked", **past}]
 
 
 def _supersessions(walk: Walk, actor: UUID) -> list[dict[str, Any]]:
     """By itself, and by agreements that it shares parties with, some of which all or some have signed."""
-    past = {"effective_on": "2025-03-01", "evidence_sha256": EVIDENCE}
+    past = {"effective_on": "2025-03-01", "evidence_sha256": walk.evidence}
     bodies = [{"by_agreement_id": its, "reason": "walked"} for its in (walk.found["id"], *walk.successors)]
     return [each for body in bodies for each in ({**body, **past}, body)]
 
@@ -290,6 +293,16 @@ async def _letter(service: Service, *parties: Agency) -> dict[str, Any]:
     return done
 
 
+async def _letter_on_file(service: Service, *parties: Agency) -> dict[str, Any]:
+    """The days of what was reported are running: nobody has contested it."""
+    found = await _bound(service, *parties)
+    said = {"agency_id": str(parties[1].id), "kind": "gave_notice", "acted_on": str(today() - 90 * DAY)}
+    body = {**said, "evidence_sha256": await proof(parties[0], found), "reason": "a letter"}
+    done: dict[str, Any] = await parties[0].legal.done("POST", f"{PATH}/{found['id']}/report-act", body)
+    assert {each["status"] for each in done["reported_acts"]} == {"open"}
+    return done
+
+
 async def _suspended(service: Service, *parties: Agency) -> dict[str, Any]:
     found = await _bound(service, *parties)
     done: dict[str, Any] = await parties[1].legal.done("POST", f"{PATH}/{found['id']}/suspend", {"reason": "inquiry"})
@@ -349,6 +362,7 @@ STATES: Mapping[str, Callable[..., Awaitable[dict[str, Any]]]] = {
     "its end proposed": _ending,
     "its end consented to by one more": _nearly_ended,
     "a letter reported": _letter,
+    "a letter reported that is on file": _letter_on_file,
     "one part suspended": _suspended,
     "an amendment out": _amending,
     "by word of mouth": _spoken,
@@ -371,7 +385,8 @@ OF_ITS_OWN = (
 class Facts(Struct, kw_only=True, frozen=True):
     """What is so at one moment: who is bound when and by which version, who did what, and who reads what.
 
-    `reported` has for each party the first instant at which its silence to what is said of it would count.
+    `reported` has for each party the first instant at which its silence to what is said of it would count. `shown` is
+    what each party is shown of itself and of the end, now and of a day to come.
     """
 
     now: datetime
@@ -384,6 +399,23 @@ class Facts(Struct, kw_only=True, frozen=True):
     reads: Mapping[UUID, tuple[int, frozenset[str]]]
     published: frozenset[UUID]
     words: Mapping[UUID, frozenset[UUID]]
+    shown: Mapping[UUID, tuple[Sequence[Any], Sequence[Any]]]
+
+
+OF_ITSELF = ("joined_at", "verbally_at", "withdrawal_notice_on", "notice_kind", "leaves_at", "released_at", "bound")
+
+
+async def shown_to(party: Agency, agreement_id: UUID) -> tuple[list[Any], list[Any]]:
+    """What a party is shown of itself and of the end of the agreement, now and of a day after all reports' effect."""
+    itself, ends = list[Any](), list[Any]()
+    for when in ("", f"?as_of={format_instant(utc_now() + 20 * DAY)}"):
+        answer = await party.legal.get(f"{PATH}/{agreement_id}{when}")
+        if answer.status_code == 200:
+            seen = answer.json()
+            own = [each for each in seen["parties"] if each["agency"]["id"] == str(party.id)]
+            itself += [[each[name] for name in OF_ITSELF] for each in own]
+            ends += [seen["terminated_at"], (seen["superseded_by"] or {}).get("id")]
+    return itself, ends
 
 
 async def facts_of(walk: Walk) -> Facts:
@@ -436,6 +468,7 @@ async def facts_of(walk: Walk) -> Facts:
         reads=reads,
         published=frozenset(published),
         words={agency: frozenset(found) for agency, found in words.items()},
+        shown={party.id: await shown_to(party, its) for party in walk.parties},
     )
 
 
@@ -479,6 +512,10 @@ def wrongs(walk: Walk, before: Facts, after: Facts, actor: UUID) -> Iterator[str
                 yield f"the windows of {party.name}"
             elif its not in after.reported and its not in before.reported:
                 yield f"the windows of {party.name}, later on, by nothing that it was told of"
+        itself, ends = (was != is_ for was, is_ in zip(before.shown[its], after.shown[its], strict=True))
+        # Who is not bound by it has no say in its end.
+        if before.shown[its][0] and (itself or (ends and its in before.windows)) and not own and not hand:
+            yield f"what is shown of {party.name}, which did nothing: {before.shown[its]}, {after.shown[its]}"
         status, texts = before.reads[its]
         if its in before.windows and status == 200 and not texts <= after.reads[its][1]:
             yield f"what {party.name} reads of the text that binds it"
@@ -577,6 +614,7 @@ async def walk_through(
                 found=await STATES[state](service, *parties),
                 successors=[],
             )
+            walk.evidence = await proof(parties[0], walk.found)
             await walk.refresh()
             standing[state, size] = walk, await facts_of(walk)
         walk, before = standing[state, size]
@@ -696,6 +734,20 @@ async def test_the_walk_finds_who_ends_an_agreement_for_others(
     _, faults = await walk_through(service, await make_cast(service), chosen)
     assert any("windows" in fault for fault in faults), faults
     assert any("who is let in" in fault for fault in faults), faults
+
+
+@pytest.mark.second_long
+async def test_the_walk_finds_what_is_shown_of_others_before_it_has_effect(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same walk where pending reports are shown as what they say: it must be able to fail."""
+
+    async def nothing_is_pending(*_: object) -> None:
+        return None
+
+    monkeypatch.setattr(getting, "without_pending", nothing_is_pending)
+    _, faults = await walk_through(service, await make_cast(service), [("bound", 2, "report_agreement_act", 0)])
+    assert any("what is shown of" in fault for fault in faults), faults
 
 
 @pytest.mark.second_long

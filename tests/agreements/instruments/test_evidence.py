@@ -131,7 +131,7 @@ class TestAPaperThatIsNotOnFile:
             ("end", NOT_ON_FILE),
         ]
         # What the other party cannot read counts by its own word alone.
-        shown = [(each["status"], each["because"], each["evidence_location"]) for each in done["reported_acts"]]
+        shown = [(each["status"], each["because"], each["evidence"]["location"]) for each in done["reported_acts"]]
         assert shown == [("unconfirmed", "evidence_not_on_file", VAULT)] * 2
         ending = done["reported_acts"][-1]["id"]
         ended = await cast.assisting.legal.done("POST", f"{path}/reported-acts/{ending}/confirm")
@@ -146,7 +146,7 @@ class TestAPaperThatIsNotOnFile:
         assert_problem(await cast.assisting.legal.post(path, said), 422, "not_then")
         done = await cast.assisting.legal.done("POST", path, {**said, "evidence_location": VAULT})
         assert done["proposals"][0]["evidence"] == NOT_ON_FILE
-        assert [each["evidence_location"] for each in done["reported_acts"]] == [VAULT]
+        assert [each["evidence"]["location"] for each in done["reported_acts"]] == [VAULT]
 
     async def test_an_act_whose_paper_is_on_file_names_the_document(self, service: Service, cast: Cast) -> None:
         found = await sign_agreement(service, cast.assisting, cast.requesting, notice={"days": 30})

@@ -62,7 +62,7 @@ from registry.platform.kernel.errors import DomainError
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.time import utc_now
 from tests.support.agreements import EVIDENCE
-from tests.support.cast import Cast
+from tests.support.cast import ZONE, Cast
 from tests.support.length import at_length
 from tests.support.service import Service
 
@@ -149,7 +149,7 @@ class Known(Struct, kw_only=True):
     signed: dict[int, dict[int, datetime]] = {}
     leaves: dict[int, datetime] = {}
     needs_council: dict[int, list[tuple[datetime, bool]]] = {}
-    council: dict[int, list[tuple[date, date | None]]] = {}
+    council: dict[int, list[tuple[datetime, date | None]]] = {}
     paused: dict[int, list[list[datetime | None]]] = {}
     suspended: list[list[datetime | None]] = []
     ended: datetime | None = None
@@ -200,7 +200,7 @@ class Known(Struct, kw_only=True):
         said = [needed for since, needed in self.needs_council.get(party, []) if since <= at]
         if not said or not said[-1]:
             return True
-        return any(first <= today and (last is None or today <= last) for first, last in self.council.get(party, []))
+        return any(since <= at and (last is None or today <= last) for since, last in self.council.get(party, []))
 
     def status(self, at: datetime, moments: list[datetime]) -> str:
         """What the agreement as a whole is."""
@@ -230,6 +230,7 @@ class Play:
         self.service, self.history = service, history
         self.parties = [cast.assisting, cast.requesting, cast.neighbour]
         self.known = Known(zone=ZoneInfo(history.zone))
+        self.dated: set[datetime] = set()
         self.now = BEGIN
         self.moments = [BEGIN]
         self.agreement_id: UUID | None = None
@@ -259,6 +260,11 @@ class Play:
     def today(self) -> date:
         """The day on the wall."""
         return self.now.astimezone(self.known.zone).date()
+
+    def begun(self, day: date) -> datetime:
+        """From when an act of that day counts: as it began where the parties are, and not from later than now."""
+        self.dated.add(at := min(midnight(day, ZoneInfo(ZONE)), self.now))
+        return at
 
     def midnight(self, day: date) -> datetime:
         return midnight(day, self.known.zone)
@@ -291,7 +297,7 @@ class Play:
             made = await self.do(
                 recording.record_agreement, 0, key, RecordedAgreement(**fields, **PAPER, signed_on=self.today)
             )
-            signed = self.midnight(self.today)
+            signed = self.begun(self.today)
             self.known.join(0, signed, 0)
             self.known.texts = [(signed, FIRST_DAY, last)]
         self.agreement_id, self.original = made.id, made.version_sha256
@@ -307,8 +313,8 @@ class Play:
         digest = self.digest()
         body = Confirmation(version_sha256=digest, signatory_title="Chief", signed_on=signed_on)
         if await self.do(recording.confirm, party, filed_papers, self.agreement_id, body, None) is not None:
-            self.known.ratified.setdefault(party, self.midnight(signed_on))
-            self.known.join(party, self.midnight(signed_on), 0)
+            self.known.ratified.setdefault(party, self.begun(signed_on))
+            self.known.join(party, self.begun(signed_on), 0)
 
     async def _sign(self, party: int, days: int) -> None:
         body = Signing(version_sha256=self.digest(), signatory_title="Chief", signed_on=self.today, manner="wet")
@@ -398,7 +404,7 @@ class Play:
         last = None if days == 0 else first + timedelta(days=abs(days))
         body = GoverningApproval(body="Council", approved_on=first, valid_to=last, evidence_sha256=EVIDENCE)
         if await self.do(governing_body.record_approval, party, self.agreement_id, body, None) is not None:
-            self.known.council.setdefault(party, []).append((first, last))
+            self.known.council.setdefault(party, []).append((self.begun(first), last))
 
     async def _amend(self, party: int, days: int) -> None:
         """An amendment on paper that everybody who is bound confirms at once."""
@@ -424,12 +430,12 @@ class Play:
             confirmation = Confirmation(version_sha256=digest, signatory_title="Chief", signed_on=self.today)
             made = await self.do(recording.confirm, party, filed_papers, self.agreement_id, confirmation, None) or made
         if made is not None and made.amendment is None:
-            executed = max(self.midnight(self.today), self.known.texts[0][0])
+            executed = max(self.begun(self.today), self.known.texts[0][0])
             self.known.texts.append((executed, first, last))
             for party in self.known.joined:  # who has not left has signed it, and so ratified what it was about
                 if self.still_there(party):
-                    self.known.ratified.setdefault(party, self.midnight(self.today))
-                    self.known.signed[party][len(self.known.texts) - 1] = self.midnight(self.today)
+                    self.known.ratified.setdefault(party, self.begun(self.today))
+                    self.known.signed[party][len(self.known.texts) - 1] = self.begun(self.today)
         elif made is not None:
             await self.do(reviewing.step, 0, self.agreement_id, AgreementAction.WITHDRAW, {"reason": "dropped"}, None)
 
@@ -454,7 +460,7 @@ class Play:
         days = [self.midnight(first + timedelta(days=n)) for n in range(-4, 55, 3)]
         turns = [self.midnight(day + timedelta(days=n)) for day in self._days() for n in (0, 1, NOTICE_DAYS + 1)]
         rules = [since for said in self.known.needs_council.values() for since, _ in said]
-        for edge in sorted({*self.moments, *days, *turns, *rules}):
+        for edge in sorted({*self.moments, *self.dated, *days, *turns, *rules}):
             yield from (edge - TICK, edge)
 
     def _days(self) -> Iterator[date]:
@@ -465,8 +471,8 @@ class Play:
         for at in self.known.leaves.values():
             yield at.astimezone(self.known.zone).date()
         for approvals in self.known.council.values():
-            for first, last in approvals:
-                yield first
+            for since, last in approvals:
+                yield since.astimezone(self.known.zone).date()
                 if last is not None:
                     yield last
         if self.known.ratify_through is not None:

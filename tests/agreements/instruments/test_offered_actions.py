@@ -15,7 +15,8 @@ from registry.platform.access.principals import OPERATOR_AGENCY_ID, Role
 from tests.agreements.instruments.test_consent_walk import STATES, Walk, answers, unsafe
 from tests.support.agreements import sign_agreement
 from tests.support.cast import Agency, Cast, make_cast, today
-from tests.support.consent import all_consent, consent, end_agreement, proof, propose_end
+from tests.support.consent import all_consent, consent, end_agreement, propose_end
+from tests.support.documents import file_document
 from tests.support.length import at_length
 from tests.support.review import draft, hand, out_for_signature, submitted
 from tests.support.service import Caller, Service
@@ -277,8 +278,8 @@ async def test_a_report_is_answered_by_the_party_taken_back_by_who_made_it_and_s
     found = await sign_agreement(service, cast.assisting, cast.requesting, notice={"days": 30})
     path = f"{PATH}/{found['id']}"
     said = {"agency_id": str(cast.requesting.id), "kind": "gave_notice", "acted_on": str(today()), "reason": "a letter"}
-    digest = await proof(cast.assisting, found)
-    await service.operator.done("POST", f"{path}/report-act", {**said, "evidence_sha256": digest})
+    filed = await file_document(service.operator, found["id"], "What came by post (demo).")
+    await service.operator.done("POST", f"{path}/report-act", {**said, "evidence_sha256": filed["sha256"]})
 
     async def offered(who: Caller) -> dict[str, bool]:
         report = (await who.done("GET", path))["reported_acts"][-1]

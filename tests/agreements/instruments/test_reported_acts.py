@@ -29,7 +29,7 @@ from tests.agreements.instruments.test_in_force import CHICAGO, TICK, in_force
 from tests.agreements.instruments.test_late_entries import amended_on_paper
 from tests.support.agreements import EVIDENCE, agreement_body, confirm_agreement, record_agreement, sign_agreement
 from tests.support.cast import Agency, Cast, today
-from tests.support.consent import consent, named, proof, propose_end
+from tests.support.consent import consent, in_force_once, named, proof, propose_end
 from tests.support.documents import file_document
 from tests.support.logs import logged_by
 from tests.support.policy import acting_for
@@ -118,7 +118,8 @@ class TestNoticeByPost:
         assert effect == told + 14 * DAY
         assert [party["bound"] for party in seen["parties"]] == [True, True]
         for at, count in ((effect - TICK, 1), (effect, 0)):
-            assert len(await in_force(cast.requesting, cast.assisting, at)) == count, "nothing has to run then"
+            then = await in_force_once(service, cast.requesting, cast.assisting, at)
+            assert len(then) == count, "nothing has to run then"
         ran_out = day_starts_at(given_on + 6 * DAY, ZoneInfo(CHICAGO))
         assert len(await in_force(cast.requesting, cast.assisting, ran_out)) == 1
         later = await seen_at(service, cast.requesting, found, effect)
@@ -437,7 +438,7 @@ class TestSignedAndSaid:
         seen, _ = await report(cast.assisting, found, letter(cast.requesting, date(2025, 2, 1), **more))
         effect = datetime.fromisoformat(seen["reported_acts"][0]["takes_effect_at"])
         for at, count in ((effect - TICK, 0), (effect, 1)):
-            assert len(await in_force(cast.requesting, cast.assisting, at)) == count
+            assert len(await in_force_once(service, cast.requesting, cast.assisting, at)) == count
         await holding.settle_all_due(service.database, effect)
         settled = await cast.requesting.legal.done("GET", f"{PATH}/{found['id']}")
         assert settled["parties"][1]["signature"]["manner"] == "reported"
@@ -541,9 +542,10 @@ class TestSignedAndSaid:
         path = f"{PATH}/{found['id']}"
         over = {"acted_on": "2025-05-01", "evidence_sha256": await proof(cast.assisting, found), "reason": "over"}
         said = await cast.assisting.legal.done("POST", f"{path}/terminate", over)
-        effect = datetime.fromisoformat(said["terminated_at"])
-        assert effect == datetime.fromisoformat(said["reported_acts"][0]["takes_effect_at"])
-        assert (said["stage"], said["status"]) == ("executed", "in_force")
+        effect = datetime.fromisoformat(said["reported_acts"][0]["takes_effect_at"])
+        assert (said["stage"], said["status"], said["terminated_at"]) == ("executed", "in_force", None)
+        later = await seen_at(service, cast.requesting, found, effect)
+        assert (later.stage, later.terminated_at) == ("terminated", effect)
         offered = {each["action"]: each["allowed"] for each in said["allowed_actions"]}
         assert offered["amend"]
         assert offered["give_notice"]
@@ -563,7 +565,8 @@ class TestSignedAndSaid:
         proposed = await propose_end(cast.assisting, found)
         about = {"kind": "consented", "proposal_id": proposed["proposals"][0]["id"]}
         seen, path = await report(cast.assisting, found, letter(cast.requesting, today(), **about))
-        assert seen["terminated_at"] == seen["reported_acts"][0]["takes_effect_at"]
+        assert seen["terminated_at"] is None
+        assert seen["proposals"][0]["outstanding"] == named(cast.requesting), "nobody consents for it"
         contested = await cast.requesting.legal.done("POST", f"{path}/contest", {"reason": "not yet"})
         assert (contested["terminated_at"], contested["stage"]) == (None, "executed")
         ended = await consent(cast.requesting, found, proposed["proposals"][0])

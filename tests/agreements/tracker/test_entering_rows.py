@@ -51,7 +51,7 @@ async def test_a_signed_row_is_recorded_for_its_custodian_of_whom_it_is_reported
         "unseconded",
         str(cast.assisting.id),
     )
-    assert (report_["acted_on"], report_["evidence_sha256"]) == ("2025-01-01", EVIDENCE)
+    assert (report_["acted_on"], report_["evidence"]["sha256"]) == ("2025-01-01", EVIDENCE)
 
 
 async def test_a_row_without_a_signature_becomes_the_custodians_draft(service: Service, cast: Cast) -> None:
@@ -94,7 +94,7 @@ async def test_the_row_itself_is_the_evidence_where_that_is_said(service: Servic
     table = read(csv_bytes(*sheet_of(row)))
     (read_row,), _ = read_rows(table, Options())
     found = await shown(cast.assisting, await take(service, row, row_as_evidence=True))
-    assert found["reported_acts"][0]["evidence_sha256"] == read_row.sha256
+    assert found["reported_acts"][0]["evidence"]["sha256"] == read_row.sha256
 
 
 async def test_nothing_is_attested_in_bulk(service: Service, cast: Cast) -> None:

@@ -87,7 +87,7 @@ async def test_a_signed_one_is_recorded_and_reported_of_all_parties_on_the_row(k
     assert [party["bound"] for party in found["parties"]] == [False, False], "a list binds nobody"
     (sighting,) = next(iter(panel.seen.values())).values()
     assert [report["status"] for report in found["reported_acts"]] == ["unseconded", "unseconded"]
-    assert {report["evidence_sha256"] for report in found["reported_acts"]} == {sighting.row.sha256}
+    assert {report["evidence"]["sha256"] for report in found["reported_acts"]} == {sighting.row.sha256}
     (recorded, said), (own, _), (reported, why) = await history(keeper, found)
     assert (recorded, own, reported) == ("recorded", "act_reported", "act_reported")
     assert said["evidence"] == "the list's row"

@@ -206,7 +206,7 @@ async def test_the_evidence_of_a_signature_is_the_hash_of_the_row_that_showed_it
         row = next(row for row in csv.reader(file) if [row[2], row[3].strip(), row[6].strip()] == list(key))
     expected = hashlib.sha256(msgspec.json.encode(row)).hexdigest()
     found = await shown(replayed, key)
-    assert {report["evidence_sha256"] for report in found["reported_acts"]} == {expected}
+    assert {report["evidence"]["sha256"] for report in found["reported_acts"]} == {expected}
 
 
 async def test_a_second_replay_changes_nothing(replayed: Replayed, panel: Panel) -> None:

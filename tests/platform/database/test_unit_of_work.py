@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from registry.platform.database.connect import Database, connect, unit_of_work
+from registry.platform.database.handles import Write
 from registry.platform.kernel.errors import Busy
 from tests.platform.database.counting import add_one, add_one_alone, add_row, add_rows_last, count, rows
 from tests.support.sabotage import another_process_writes, change_schema
@@ -94,6 +95,34 @@ async def test_what_is_deferred_is_forgotten_with_a_unit_that_is_given_up(databa
     add_rows_last(write, 2)
     await write.abandon()
     assert (await count(database.read()), await rows(database)) == (0, [1])
+
+
+async def test_what_is_rehearsed_is_undone_and_the_rest_of_the_unit_is_not(database: Database) -> None:
+    async with unit_of_work(database) as write:
+        await add_one(write)
+        add_rows_last(write, 2)
+        async with write.rehearsal():
+            await add_one(write)
+            await add_row(write, 3)
+            add_rows_last(write, 4)
+            assert await count(write) == 2, "a rehearsal sees its own changes"
+        assert await count(write) == 1
+        await add_one(write)
+    assert (await count(database.read()), await rows(database)) == (2, [1, 2])
+
+
+async def test_a_rehearsal_that_raises_is_undone_too(database: Database) -> None:
+    async def rehearse_and_fail(write: Write) -> None:
+        async with write.rehearsal():
+            await add_row(write, 2)
+            raise LookupError
+
+    async with unit_of_work(database) as write:
+        await add_one(write)
+        with pytest.raises(LookupError):
+            await rehearse_and_fail(write)
+        await add_row(write, 3)
+    assert (await count(database.read()), await rows(database)) == (1, [1, 3])
 
 
 async def test_others_see_a_change_only_once_it_is_committed(database: Database) -> None:

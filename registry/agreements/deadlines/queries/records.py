@@ -31,10 +31,11 @@ from registry.agreements.deadlines.tables import agreement_periodic_review, agre
 from registry.agreements.duties.queries import FIRST_EFFECTIVE_ON, DutyFact, duties_of
 from registry.agreements.duties.rules import DutyStatus
 from registry.agreements.instruments.consent import CONTEST_PERIOD, ReportedKind, ReportStatus
-from registry.agreements.instruments.consent_tables import agreement_reported_act
+from registry.agreements.instruments.consent_tables import agreement_pending, agreement_proposal, agreement_reported_act
 from registry.agreements.instruments.in_force import renewal_of
 from registry.agreements.instruments.notice import read_notice
 from registry.agreements.instruments.queries.in_force import OPEN_END, end_of, is_superseded, text_shown_at
+from registry.agreements.instruments.queries.pending import read_without
 from registry.agreements.instruments.queries.texts import is_executed_text
 from registry.agreements.instruments.queries.visibility import is_party, shared_with
 from registry.agreements.instruments.rules import AgreementKind, Stage
@@ -184,6 +185,7 @@ _RECORDS = (
         is_superseded().label("superseded"),
         _gap_from().label("gap_from"),
         _gap_until().label("gap_until"),
+        agreement_pending.c.without,
         sa.case((agreement.c.ratify_by.is_(None), sa.false()), else_=_unratified()).label("unratified"),
     )
     .join(
@@ -195,11 +197,22 @@ _RECORDS = (
     .join(_shown, _shown.c.id == sa.func.coalesce(text_shown_at(), agreement_version.c.id))
     .join(agency, agency.c.id == agreement.c.custodian_id)
     .outerjoin(agreement_retention, agreement_retention.c.agreement_id == agreement.c.id)
+    .outerjoin(
+        agreement_pending,
+        sa.and_(
+            agreement_pending.c.agreement_id == agreement.c.id,
+            agreement_pending.c.takes_effect_at > sa.bindparam("at", type_=agreement.c.starts_at.type),
+        ),
+    )
 )
 _ONE = _RECORDS.where(agreement.c.id == sa.bindparam("id", type_=_ID))
 _report = agreement_reported_act
 _REPORTS = (
-    sa.select(*(_report.c[name] for name in ("id", "agreement_id", "agency_id", "kind", "acted_on", "notified_at")))
+    sa.select(
+        *(_report.c[name] for name in ("id", "agreement_id", "agency_id", "kind", "acted_on", "notified_at")),
+        agreement_proposal.c.successor_id,
+    )
+    .outerjoin(agreement_proposal, agreement_proposal.c.id == _report.c.proposal_id)
     .where(
         _report.c.agreement_id.in_(sa.bindparam("ids", type_=_ID, expanding=True)),
         _report.c.status == ReportStatus.OPEN,
@@ -291,7 +304,7 @@ async def _reports_of(read: Read, ids: Sequence[UUID]) -> dict[UUID, list[Report
                 id=row.id,
                 agency_id=row.agency_id,
                 kind=ReportedKind(row.kind),
-                acted_on=row.acted_on,
+                acted_on=None if row.successor_id is not None else row.acted_on,
                 takes_effect_at=row.notified_at + CONTEST_PERIOD,
             )
         )
@@ -324,6 +337,10 @@ def _record(
     approvals: tuple[Proof, ...],
     reports: tuple[ReportDue, ...],
 ) -> Record:
+    superseded, ended_at, bound_until = row.superseded, row.terminated_at, row.bound_until
+    if row.without is not None:  # what is only reported ends nothing yet
+        without = read_without(row.without)
+        superseded, ended_at, bound_until = without.is_superseded, without.ended_at, without.lapses_at
     return Record(
         id=row.id,
         number=row.number,
@@ -331,7 +348,7 @@ def _record(
         kind=row.kind,
         custodian_id=row.custodian_id,
         version_id=row.version_id,
-        stage=Stage.SUPERSEDED if row.superseded else Stage(row.stage),
+        stage=Stage.SUPERSEDED if superseded else Stage(row.stage),
         time_zone=row.time_zone,
         executed=row.executed_at is not None,
         effective_on=row.effective_on,
@@ -346,8 +363,8 @@ def _record(
         let_end=row.outcome == ReviewOutcome.TERMINATE,
         ratify_by=row.ratify_by,
         ratified=not row.unratified,
-        terminated_at=row.terminated_at,
-        bound_until=None if row.bound_until is None else end_of(row.bound_until),
+        terminated_at=ended_at,
+        bound_until=end_of(bound_until),
         insurance_required=bool(terms.insurance_required),
         insurance_provision=terms.clauses.get("insurance_required"),
         insurance=insurance,

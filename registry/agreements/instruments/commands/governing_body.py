@@ -127,11 +127,11 @@ async def record_approval(
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
     _check_takes_approvals(row)
     zone = ZoneInfo(row.time_zone)
-    starts_at = min(day_starts_at(approval.approved_on, zone), caller.now)
     ends_at = OPEN_END if approval.valid_to is None else day_starts_at(approval.valid_to + timedelta(days=1), zone)
     today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
     rule = "A body approves on a day that has come."
     today.check_come(approval.approved_on, "/approved_on", "approved_in_future", rule)
+    starts_at = today.counts_from(approval.approved_on)
     check_evidence(approval.evidence_sha256, approval.evidence_location, needed=False)
     if today.is_over(approval.approved_on) and not has_evidence(approval):
         detail = (

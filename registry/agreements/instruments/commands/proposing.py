@@ -31,6 +31,7 @@ from registry.agreements.instruments.consent import (
 from registry.agreements.instruments.consent_tables import agreement_consent, agreement_proposal, agreement_reported_act
 from registry.agreements.instruments.queries.consents import proposals, proposed_already
 from registry.agreements.instruments.queries.getting import get_agreement
+from registry.agreements.instruments.queries.pending import without_pending
 from registry.agreements.instruments.rules import AgreementAction, refuse
 from registry.agreements.instruments.schemas.consenting import NewSuspensionProposal
 from registry.agreements.instruments.schemas.evidence import OnPaper
@@ -161,13 +162,14 @@ async def report_consents(
     paper: OnPaper,
     reason: str,
 ) -> None:
-    """What each of those asked is said to have agreed to, or to have been told of, and on which day."""
+    """What each of those asked is said to have agreed to, or to have been told of, and on which day, where it is."""
     for agency_id, acted_on in days.items():
+        theirs = await today_of(write, agency_id, row.time_zone, caller.now)
         act = Reported(
             agency_id=agency_id,
             kind=kind,
             acted_on=acted_on,
-            counts_at=min(day_starts_at(acted_on, ZoneInfo(row.time_zone)), caller.now),
+            counts_at=theirs.counts_from(acted_on),
             evidence_sha256=paper.evidence_sha256,
             evidence_location=paper.evidence_location,
             reason=reason,
@@ -308,7 +310,8 @@ async def check_none_open(
     write: Write, caller: Caller, agreement_id: UUID, kind: ProposalKind, newcomer_ids: Collection[UUID] = ()
 ) -> None:
     """Raises Conflict where the like of it is proposed already, with what there is to do about that."""
-    found = await proposals(write, caller.principal, agreement_id, caller.now)
+    without = await without_pending(write, agreement_id, caller.now)
+    found = await proposals(write, caller.principal, agreement_id, caller.now, without)
     if (bar := proposed_already(found, kind, caller.agency_id, newcomer_ids)) is not None:
         raise Conflict(bar, "proposal_open")
 

@@ -61,6 +61,7 @@ async def write_report(
         "evidence_sha256": act.evidence_sha256,
         "evidence_location": act.evidence_location,
         "reason": act.reason,
+        **claim_of(report),
         **effect_of(report),
     }
 
@@ -69,7 +70,8 @@ async def notified(
     write: Write, caller: Caller, on_file: EvidenceOnFile | None, row: Row[Any], act: Reported | Row[Any]
 ) -> dict[str, object]:
     """What is written of a report of which the party is told now: whether its silence will count, or why not."""
-    because = await unconfirmed_because(write, on_file, row.id, act, caller.now)
+    reporter_id = caller.agency_id if isinstance(act, Reported) else act.recorded_by_id
+    because = await unconfirmed_because(write, on_file, row.id, act, reporter_id, caller.now)
     status = ReportStatus.OPEN if because is None else ReportStatus.UNCONFIRMED
     return {"status": status, "because": because, "notified_at": caller.now}
 
@@ -122,6 +124,14 @@ def person(caller: Caller) -> str:
 def about(report: Row[Any]) -> dict[str, object]:
     """What the ledger tells of every step of a report."""
     return {"report_id": str(report.id), "agency_id": str(report.agency_id), "kind": report.kind}
+
+
+def claim_of(report: Row[Any]) -> dict[str, object]:
+    """What the ledger tells of what exactly is said, so that the party knows what it confirms or contests."""
+    told = {name: getattr(report, name) for name in ("version_sha256", "signatory_title", "notice_kind", "leaves_on")}
+    if report.kind in LEAVING:
+        told["would_leave_at"] = format_instant(report.counts_at)
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def effect_of(report: Row[Any]) -> dict[str, object]:

@@ -33,7 +33,7 @@ from registry.agreements.instruments.commands.reported import (
     write_report,
 )
 from registry.agreements.instruments.commands.signing import check_bound, existed, named_text
-from registry.agreements.instruments.commands.silence import EvidenceOnFile, FiledPapers
+from registry.agreements.instruments.commands.silence import EvidenceOnFile, FiledPapers, read_by_both
 from registry.agreements.instruments.consent import (
     BINDING,
     LEAVING,
@@ -137,15 +137,17 @@ async def report_signature(
     reported = await open_reports(write, row.id, agency_id, ReportedKind.SIGNED, version_id=text.version_id)
     if signed is not None or reported:
         return
+    theirs = await today_of(write, agency_id, row.time_zone, caller.now)
     assert paper.evidence_sha256 is not None, "what is recorded for another agency has its paper's hash"
     act = Reported(
         agency_id=agency_id,
         kind=ReportedKind.SIGNED,
         acted_on=paper.signed_on,
-        counts_at=min(day_starts_at(paper.signed_on, ZoneInfo(row.time_zone)), caller.now),
+        counts_at=theirs.counts_from(paper.signed_on),
         evidence_sha256=paper.evidence_sha256,
         reason=reason,
         version_id=text.version_id,
+        version_sha256=text.sha256,
         signatory_title=paper.signatory_title,
         authority_id=await authority_for(write, text.version_id, agency_id, paper.signatory_title, paper.signed_on),
     )
@@ -165,9 +167,11 @@ async def second(
     refuse(second_barred(report.status))
     if report.recorded_by_person == person(caller):
         raise Forbidden(RECORDED_BY_YOURSELF)
-    if not await on_file(write, row.id, report.evidence_sha256, report.agency_id):
+    digest, readers = report.evidence_sha256, (report.agency_id, report.recorded_by_id)
+    if digest is None or not await read_by_both(write, on_file, row.id, digest, *readers):
         raise RuleBroken(
-            "The document that shows it is not on file with the agreement, where the party can read it: file it first.",
+            "The document that shows it is not on file with the agreement, where the party and your agency can read "
+            "it: file it first.",
             "evidence_not_on_file",
         )
     report = await answer_report(write, report, caller.now, **await notified(write, caller, on_file, row, report))
@@ -273,10 +277,12 @@ async def _own(
 
 async def _checked(write: Write, caller: Caller, row: Row[Any], new: NewReportedAct) -> Reported:
     """The act as it will count. Raises RuleBroken, WrongStatus, Conflict."""
-    zone = ZoneInfo(row.time_zone)
-    day = min(day_starts_at(new.acted_on, zone), caller.now)
+    theirs = await today_of(write, new.agency_id, row.time_zone, caller.now)
+    day = theirs.counts_from(new.acted_on)
     said: dict[str, Any] = {name: getattr(new, name) for name in ("agency_id", "kind", "acted_on", "reason")}
-    said |= {"evidence_sha256": new.evidence_sha256, "signatory_title": new.signatory_title, "counts_at": day}
+    said |= {"evidence_sha256": new.evidence_sha256, "counts_at": day}
+    if new.kind in BINDING:
+        said |= {"version_sha256": new.version_sha256, "signatory_title": new.signatory_title}
     part = await write.first(_PART, {"id": row.id, "agency_id": new.agency_id})
     assert part is not None
     if new.kind in BINDING and not part.in_text:
@@ -301,16 +307,15 @@ async def _checked(write: Write, caller: Caller, row: Row[Any], new: NewReported
                 raise WrongStatus("That party is not bound by this agreement.")
             if part.withdrawal_notice_on is not None:
                 raise WrongStatus(f"That party gave notice on {part.withdrawal_notice_on} already.")
-            theirs = await today_of(write, new.agency_id, row.time_zone, caller.now)
             was_bound = (write, row, new.agency_id, part.joined_at, new.acted_on, theirs, "/acted_on")
             if new.kind is ReportedKind.WITHDREW:
-                leaves_at = day_starts_at(day_after(new.acted_on), zone)
+                leaves_at = day_starts_at(day_after(new.acted_on), ZoneInfo(row.time_zone))
                 await check_was_bound(*was_bound, leaves_at)
                 return Reported(**{**said, "counts_at": leaves_at})
             kind = new.notice_kind or "withdrawal"
             leaves_at = await notice_runs_out_at(write, row, new.agency_id, kind, new.acted_on, new.leaves_on)
             await check_was_bound(*was_bound, leaves_at)
-            return Reported(**{**said, "counts_at": leaves_at}, notice_kind=kind)
+            return Reported(**{**said, "counts_at": leaves_at}, notice_kind=kind, leaves_on=new.leaves_on)
         case ReportedKind.CONSENTED | ReportedKind.WAS_NOTIFIED:
             _needed(new, "proposal_id")
             asked = await write.first(

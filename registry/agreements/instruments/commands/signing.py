@@ -7,7 +7,6 @@ learns of it: what was known at the time of a decision is kept with the decision
 from datetime import date, datetime
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import msgspec
 import sqlalchemy as sa
@@ -43,7 +42,6 @@ from registry.platform.database.handles import Read, Write
 from registry.platform.kernel.days import Today
 from registry.platform.kernel.errors import RuleBroken, WrongStatus
 from registry.platform.kernel.ids import new_id
-from registry.platform.kernel.time import day_starts_at
 from registry.platform.kernel.versions import Expected
 
 Paper: TypeAlias = Signing | Confirmation | RecordedAgreement | RecordedAmendment
@@ -367,10 +365,10 @@ async def existed(write: Write, text: OpenText, signed_on: date, today: Today, p
 
 
 def paper_day(today: Today, signed_on: date) -> datetime:
-    """The instant from which a signature of that day counts: its first by the agreement's clocks, and never to come.
+    """The instant from which a signature of that day counts: its first where the signer is, and never to come.
 
     `today` is that of the agency whose signature it is. Raises RuleBroken for a day that is still to come.
     """
     rule = "The day of a signature must not lie in the future."
     today.check_come(signed_on, "/signed_on", "signed_in_future", rule)
-    return min(day_starts_at(signed_on, ZoneInfo(today.agreement_zone)), today.now)
+    return today.counts_from(signed_on)

@@ -97,7 +97,12 @@ _ASKED = sa.select(_proposal.c.kind, _proposal.c.proposed_by_id).where(
 
 
 async def unconfirmed_because(
-    read: Read, on_file: EvidenceOnFile | None, agreement_id: UUID, act: Reported | Row[Any], now: datetime
+    read: Read,
+    on_file: EvidenceOnFile | None,
+    agreement_id: UUID,
+    act: Reported | Row[Any],
+    reporter_id: UUID,
+    now: datetime,
 ) -> Unconfirmed | None:
     """Why the party's silence on the act will not count; None where it will.
 
@@ -110,8 +115,20 @@ async def unconfirmed_because(
         may_act=await may_act(read, act.agency_id),
         suspended=await read.first(_SUSPENDED, suspended) is not None,
         may_sign=await _may_sign_today(read, agreement_id, act, now),
-        on_file=on_file is not None and digest is not None and await on_file(read, agreement_id, digest, act.agency_id),
+        on_file=on_file is not None
+        and digest is not None
+        and await read_by_both(read, on_file, agreement_id, digest, act.agency_id, reporter_id),
     )
+
+
+async def read_by_both(
+    read: Read, on_file: EvidenceOnFile, agreement_id: UUID, sha256: str, agency_id: UUID, reporter_id: UUID
+) -> bool:
+    """Whether a document of that digest is on file that the party can read, and the reporter too.
+
+    Else a reporter would learn by a hash whether what it may not read is on file.
+    """
+    return all([await on_file(read, agreement_id, sha256, each) for each in (agency_id, reporter_id)])
 
 
 async def _may_sign_today(read: Read, agreement_id: UUID, act: Reported | Row[Any], now: datetime) -> bool:

@@ -102,10 +102,10 @@ async def terminate(
 
 
 def _acted_at(termination: Termination, today: Today, joined_at: datetime) -> datetime:
-    """When the agency acted: now, or as the day began on which it did on paper, once it was bound."""
+    """When the agency acted: now, or as the day began where it is on which it did on paper, once it was bound."""
     if termination.acted_on is None:
         return today.now
-    return max(min(day_starts_at(termination.acted_on, ZoneInfo(today.agreement_zone)), today.now), joined_at)
+    return max(today.counts_from(termination.acted_on), joined_at)
 
 
 def _by_consent(termination: Termination, new: NewProposal, today: Today, acted_at: datetime) -> NewProposal:

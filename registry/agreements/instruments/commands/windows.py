@@ -20,6 +20,7 @@ from registry.agreements.instruments.commands.closing import (
 from registry.agreements.instruments.commands.departed import departures, dissolutions, parts_of
 from registry.agreements.instruments.commands.effects import settle_reports
 from registry.agreements.instruments.commands.executing import execute_amendment
+from registry.agreements.instruments.commands.pending import keep_without, rehearse_without
 from registry.agreements.instruments.commands.proposed import (
     Proposed,
     admit,
@@ -171,10 +172,26 @@ async def rewrite_windows(write: Write, agreement_id: UUID, now: datetime) -> Se
     """Make the windows say what the agreement's dates and its parties' say. Called by every change of either.
 
     What is known to take effect later stands in the windows with its instant, so nothing has to happen then. Once it
-    has come, what was reported is dated back and an amendment executed, by the next change or the next sweep.
+    has come, what was reported is dated back and an amendment executed, by the next change or the next sweep. How it is
+    without the reports that may still be contested is kept beside, for what is shown until then.
     """
-    settled = Settled()
     await settle_reports(write, agreement_id, now)
+
+    async def anew() -> Settled:
+        return await _rewrite(write, agreement_id, now)
+
+    without = await rehearse_without(write, agreement_id, anew)
+    settled = await anew()
+    await keep_without(write, agreement_id, without)
+    for older in await write.all(_SUPERSEDED_BY_IT, {"id": agreement_id}):
+        await write.value(_LOCK, {"id": older.agreement_id})
+        await rewrite_windows(write, older.agreement_id, now)
+    return settled
+
+
+async def _rewrite(write: Write, agreement_id: UUID, now: datetime) -> Settled:
+    """As `rewrite_windows`, of that agreement alone, with the reports as they stand."""
+    settled = Settled()
     row = await write.first(_AGREEMENT, {"id": agreement_id})
     assert row is not None
     parts = await parts_of(write, agreement_id)
@@ -192,7 +209,7 @@ async def rewrite_windows(write: Write, agreement_id: UUID, now: datetime) -> Se
         signed_at = await _amendment_signed_at(write, row, out, runs_out_at, parts, released, pending, now)
         if signed_at is not None and signed_at <= now:
             await execute_amendment(write, row, out.version_id, now)
-            again = await rewrite_windows(write, agreement_id, now)
+            again = await _rewrite(write, agreement_id, now)
             again.amendment = out.version_id
             return again
         texts = await executed_texts(write, agreement_id)  # it is one of them, as soon as it is known when
@@ -275,9 +292,6 @@ async def rewrite_windows(write: Write, agreement_id: UUID, now: datetime) -> Se
             ),
         },
     )
-    for older in await write.all(_SUPERSEDED_BY_IT, {"id": agreement_id}):
-        await write.value(_LOCK, {"id": older.agreement_id})
-        await rewrite_windows(write, older.agreement_id, now)
     return settled
 
 

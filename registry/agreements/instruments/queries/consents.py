@@ -11,6 +11,7 @@ from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.consent import (
     CONTEST_PERIOD,
+    LEAVING,
     ProposalKind,
     ProposalStatus,
     ReportStatus,
@@ -24,9 +25,11 @@ from registry.agreements.instruments.consent_tables import (
     agreement_publication_consent,
     agreement_reported_act,
 )
+from registry.agreements.instruments.pending import Without
 from registry.agreements.instruments.queries.evidence import Papers, shown_evidence
 from registry.agreements.instruments.queries.visibility import administers, known_to, still_bound
 from registry.agreements.instruments.schemas.consenting import ConsentGiven, Proposal, ReportedAct, ShownStatus
+from registry.agreements.instruments.schemas.evidence import Evidence
 from registry.agreements.instruments.tables import agreement, agreement_party
 from registry.directory.agencies.schemas import AgencyReference
 from registry.directory.agencies.tables import agency
@@ -44,7 +47,18 @@ _publication, _word = agreement_publication, agreement_publication_consent
 _NAMES = sa.select(agency.c.id, agency.c.name).where(
     agency.c.id.in_(sa.bindparam("ids", type_=agency.c.id.type, expanding=True))
 )
-_REPORTS = sa.select(_report).where(_report.c.agreement_id == _ID).order_by(_report.c.id)
+_REPORTS = (
+    sa.select(
+        _report,
+        _proposal.c.successor_id,
+        sa.or_(_proposal.c.evidence_sha256.is_not(None), _proposal.c.evidence_location.is_not(None)).label(
+            "has_own_evidence"
+        ),
+    )
+    .outerjoin(_proposal, _proposal.c.id == _report.c.proposal_id)
+    .where(_report.c.agreement_id == _ID)
+    .order_by(_report.c.id)
+)
 _successor = agreement.alias("successor")
 _PROPOSALS = (
     sa.select(
@@ -52,7 +66,7 @@ _PROPOSALS = (
         _successor.c.id.label("known_successor_id"),
         _consent.c.agency_id,
         _consent.c.counts_from,
-        sa.and_(agreement_party.c.agency_id.is_not(None), _consent.c.counts_from.is_(None)).label("outstanding"),
+        agreement_party.c.agency_id.is_not(None).label("still_bound"),
     )
     .outerjoin(_consent, _consent.c.proposal_id == _proposal.c.id)
     .outerjoin(
@@ -66,28 +80,38 @@ _PROPOSALS = (
     .where(_proposal.c.agreement_id == _ID)
     .order_by(_proposal.c.id, agreement_party.c.ordinal)
 )
-_SHOWN = {
-    who: _PROPOSALS.outerjoin(
-        _successor, sa.and_(_successor.c.id == _proposal.c.successor_id, known_to(administrator=who, of=_successor))
-    )
-    for who in (False, True)
-}
+
+
+def _with_known_successor(statement: sa.Select[Any]) -> dict[bool, sa.Select[Any]]:
+    """The statement with the successor where the bind `viewer` may know of it; by whether it is the administrator."""
+    return {
+        who: statement.outerjoin(
+            _successor, sa.and_(_successor.c.id == _proposal.c.successor_id, known_to(administrator=who, of=_successor))
+        )
+        for who in (False, True)
+    }
+
+
+_SHOWN = _with_known_successor(_PROPOSALS)
+_SHOWN_REPORTS = _with_known_successor(_REPORTS.add_columns(_successor.c.id.label("known_successor_id")))
 
 
 async def reported_acts(
-    read: Read, agreement_id: UUID, now: datetime, offers: Offers, *, only_of: UUID | None = None
+    read: Read, principal: Principal, agreement_id: UUID, now: datetime, offers: Offers, papers: Papers, *, whole: bool
 ) -> list[ReportedAct]:
-    """What was reported in the agreement, in order; for who sees it in public only what its own agency reported.
+    """What was reported in the agreement, in order; for who does not see it `whole` only what its own agency reported.
 
-    `offers` says of a report's row what the caller may do to it.
+    Of a signature to a successor neither day nor text is told to who may not know of that agreement. `offers` says of a
+    report's row what the caller may do to it.
     """
+    asked = {"id": agreement_id, "viewer": principal.agency_id}
     rows = [
         row
-        for row in await read.fast(_REPORTS, {"id": agreement_id})
-        if only_of is None or row.recorded_by_id == only_of
+        for row in await read.fast(_SHOWN_REPORTS[administers(principal)], asked)
+        if whole or row.recorded_by_id == principal.agency_id
     ]
     names = await _named(read, {each for row in rows for each in (row.agency_id, row.recorded_by_id)})
-    return [_reported(row, now, names, await offers(row)) for row in rows]
+    return [_reported(row, now, names, await offers(row), papers, whole=whole) for row in rows]
 
 
 async def _named(read: Read, ids: Collection[UUID]) -> dict[UUID, AgencyReference]:
@@ -97,9 +121,24 @@ async def _named(read: Read, ids: Collection[UUID]) -> dict[UUID, AgencyReferenc
     return {row.id: AgencyReference(id=row.id, name=row.name) for row in await read.all(_NAMES, {"ids": list(ids)})}
 
 
+def _evidence(row: Row[Any], status: ReportStatus, papers: Papers, *, whole: bool) -> Evidence:
+    """A restricted document is on file only for a report that it carries: nobody learns by a hash what there is."""
+    found = shown_evidence(row.evidence_sha256, row.evidence_location, papers, whole=whole)
+    assert found is not None
+    legible = row.evidence_sha256 is not None and papers.get(row.evidence_sha256) is not None
+    return msgspec.structs.replace(found, on_file=found.on_file and (legible or status is ReportStatus.OPEN))
+
+
 def _reported(
-    row: Row[Any], now: datetime, names: Mapping[UUID, AgencyReference], actions: list[AllowedAction]
+    row: Row[Any],
+    now: datetime,
+    names: Mapping[UUID, AgencyReference],
+    actions: list[AllowedAction],
+    papers: Papers,
+    *,
+    whole: bool,
 ) -> ReportedAct:
+    hidden = row.successor_id is not None and row.known_successor_id is None
     status = ReportStatus(row.status)
     effect_from = in_effect_from(status, row.notified_at, row.answered_at)
     shown: str = status
@@ -109,9 +148,13 @@ def _reported(
         id=row.id,
         agency=names[row.agency_id],
         kind=row.kind,
-        acted_on=row.acted_on,
-        evidence_sha256=row.evidence_sha256,
-        evidence_location=row.evidence_location,
+        acted_on=None if hidden else row.acted_on,
+        version_sha256=row.version_sha256,
+        signatory_title=row.signatory_title,
+        notice_kind=row.notice_kind,
+        leaves_on=row.leaves_on,
+        would_leave_at=row.counts_at if row.kind in LEAVING else None,
+        evidence=None if hidden and not row.has_own_evidence else _evidence(row, status, papers, whole=whole),
         reason=row.reason,
         recorded_by=names[row.recorded_by_id],
         recorded_at=row.recorded_at,
@@ -126,11 +169,17 @@ def _reported(
 
 
 async def proposals(
-    read: Read, principal: Principal, agreement_id: UUID, now: datetime, papers: Papers | None = None
+    read: Read,
+    principal: Principal,
+    agreement_id: UUID,
+    now: datetime,
+    without: Without | None,
+    papers: Papers | None = None,
 ) -> list[Proposal]:
     """What was proposed to all, in order, where it stands, with who has consented and who has not.
 
-    The agreement that is to take this one's place is named to those alone that may know of it.
+    A consent that is only reported is outstanding until the report takes effect (`without`). The agreement that is to
+    take this one's place is named to those alone that may know of it.
     """
     groups: dict[UUID, list[Row[Any]]] = {}
     asked = {"id": agreement_id, "now": now, "viewer": principal.agency_id}
@@ -142,7 +191,7 @@ async def proposals(
     }
     ids |= {row.agency_id for rows in groups.values() for row in rows if row.agency_id is not None}
     names = await _named(read, ids)
-    return [_shown(rows, newcomers[rows[0].id], names, papers or {}, now) for rows in groups.values()]
+    return [_shown(rows, newcomers[rows[0].id], names, papers or {}, now, without) for rows in groups.values()]
 
 
 def proposed_already(
@@ -180,6 +229,7 @@ def _shown(
     names: Mapping[UUID, AgencyReference],
     papers: Papers,
     now: datetime,
+    without: Without | None,
 ) -> Proposal:
     row = rows[0]
     asked = [each for each in rows if each.agency_id is not None]
@@ -191,6 +241,13 @@ def _shown(
         now=now,
     )
     over = row.taken_back_at is not None
+    pending = {
+        each.agency_id: report_id
+        for each in asked
+        if without is not None and (report_id := without.report_of_consent(each.agency_id, row.id)) is not None
+    }
+    given = {each.agency_id: None if each.agency_id in pending else each.counts_from for each in asked}
+    open_ = {each.agency_id for each in asked if each.still_bound and given[each.agency_id] is None and not over}
     return Proposal(
         id=row.id,
         kind=row.kind,
@@ -205,21 +262,29 @@ def _shown(
         evidence=shown_evidence(row.evidence_sha256, row.evidence_location, papers),
         newcomers=[names[each] for each in newcomers],
         by_agreement_id=row.known_successor_id,
-        agreed_at=row.agreed_at,
-        consents=[ConsentGiven(agency=names[each.agency_id], counts_from=each.counts_from) for each in asked],
-        outstanding=[names[each.agency_id] for each in asked if each.outstanding and not over],
+        agreed_at=row.agreed_at if without is None else without.agreed_at(row.id),
+        consents=[
+            ConsentGiven(agency=names[agency_id], counts_from=counts_from, pending_report_id=pending.get(agency_id))
+            for agency_id, counts_from in given.items()
+        ],
+        outstanding=[names[agency_id] for agency_id in given if agency_id in open_],
         allowed_actions=[],
     )
 
 
 def awaits(agency_bind: str = "viewer", of: sa.FromClause = agreement) -> sa.ColumnElement[bool]:
-    """Agreements in which a report, a proposal or a publication waits for the agency's answer at `now`."""
+    """Agreements in which a report, a proposal or a publication waits for the agency's answer at `now`.
+
+    What waits for a second operator asks only the custodian, whose file it is in; others can see and answer it.
+    """
     agency_id = sa.bindparam(agency_bind, type_=agreement.c.id.type)
     long_ago = sa.bindparam("contestable_from", type_=agreement.c.starts_at.type)
+    kept = sa.select(agreement.c.id).where(agreement.c.custodian_id == agency_id)
     reports = sa.select(_report.c.agreement_id).where(
         _report.c.agency_id == agency_id,
         sa.or_(
-            _report.c.status.in_([ReportStatus.UNSECONDED, ReportStatus.UNCONFIRMED]),
+            _report.c.status == ReportStatus.UNCONFIRMED,
+            sa.and_(_report.c.status == ReportStatus.UNSECONDED, _report.c.agreement_id.in_(kept)),
             sa.and_(_report.c.status == ReportStatus.OPEN, _report.c.notified_at > long_ago),
         ),
     )

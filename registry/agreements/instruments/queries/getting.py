@@ -9,6 +9,7 @@ from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.in_force import renewal_of, running_term, term_day, text_at, text_windows
 from registry.agreements.instruments.notice import Period, read_notice
+from registry.agreements.instruments.pending import Without
 from registry.agreements.instruments.queries.actions import allowed_actions
 from registry.agreements.instruments.queries.authorities import revocations
 from registry.agreements.instruments.queries.consents import proposals, reported_acts
@@ -16,6 +17,7 @@ from registry.agreements.instruments.queries.declining import declined_by
 from registry.agreements.instruments.queries.evidence import Papers, papers_on_file, shown_evidence
 from registry.agreements.instruments.queries.offers import offers_on_reports, with_offers
 from registry.agreements.instruments.queries.parties import PARTIES, about_authorities, about_dissolutions, shown_party
+from registry.agreements.instruments.queries.pending import without_pending
 from registry.agreements.instruments.queries.provisions import (
     VersionTerm,
     may_read_restricted,
@@ -34,7 +36,7 @@ from registry.agreements.instruments.queries.visibility import (
 from registry.agreements.instruments.queries.waiting import Waiting, separated, waiting_for
 from registry.agreements.instruments.remarks import Remark, about_notice, about_papers, about_texts
 from registry.agreements.instruments.rules import Stage, derived_status, last_notice_day, stage_at
-from registry.agreements.instruments.schemas.consenting import ReportedAct
+from registry.agreements.instruments.schemas.consenting import Proposal, ReportedAct
 from registry.agreements.instruments.schemas.shown import (
     Agreement,
     Amendment,
@@ -42,7 +44,8 @@ from registry.agreements.instruments.schemas.shown import (
     SuspensionPeriod,
 )
 from registry.agreements.instruments.schemas.words import AgreementStatus
-from registry.agreements.instruments.terms import Terms, without
+from registry.agreements.instruments.terms import Terms
+from registry.agreements.instruments.terms import without as without_terms
 from registry.directory.agencies.schemas import AgencyReference
 from registry.platform.access.principals import Principal
 from registry.platform.database.handles import Read
@@ -80,15 +83,21 @@ async def get_agreement(
     withheld = withheld_terms(terms, provisions)
     stage = stage_at(Stage(row.stage), row.terminated_at, now, superseded=bool(row.superseded))
     dates, force = dates_of(row, texts_of(rows), suspensions), intervals_of(rows, "force")
+    superseded, has_successor = bool(row.superseded), True
+    without = await without_pending(read, agreement_id, now) if row.any_reported else None
+    if without is not None:
+        dates, force = msgspec.structs.replace(dates, ended_at=without.ended_at), without.force
+        superseded, has_successor = without.is_superseded, without.has_successor
+    joined_at = [party.joined_at for party in (_as_it_is(each, without) for each in parties)]
     status = derived_status(
         stage,
         dates,
         at,
-        joined=sum(party.joined_at is not None and party.joined_at <= max(at, now) for party in parties),
+        joined=sum(each is not None and each <= max(at, now) for each in joined_at),
         force=force,
         notice=intervals_of(rows, "notice"),
         pauses=intervals_of(rows, "pause"),
-        superseded=bool(row.superseded),
+        superseded=superseded,
     )
     whole_term = row if row.executed_at is not None else term_of_version(row)
     window, text_status = text_at(text_windows(dates), at)
@@ -100,14 +109,23 @@ async def get_agreement(
     ids = [party.agency_id for party in parties]
     numbers = [each.stretch_no for each in rows if each.stretch == "text"]
     papers: Papers = {}
+    reports = bool(row.any_reported) and (whole or administers(principal))
     of_parties = (digest for each in parties for digest in (each.evidence_sha256, each.notice_evidence_sha256))
-    if whole and row.any_filed and (row.any_proposed or any((row.its_evidence_sha256, *of_parties))):
+    shows = bool(row.any_proposed) or any((row.its_evidence_sha256, *of_parties))
+    if row.any_filed and ((whole and shows) or reports):
         papers = await papers_on_file(read, agreement_id)
     resting = [party.authority_id for party in parties if party.authority_id is not None] if whole else []
     revoked = await revocations(read, resting)
     shown = [
         shown_party(
-            party, _last_notice_on(to_renew_on, notice.of(party.agency_id)), papers, revoked, row.time_zone, whole=whole
+            party,
+            _last_notice_on(to_renew_on, notice.of(party.agency_id)),
+            papers,
+            revoked,
+            row.time_zone,
+            at,
+            without,
+            whole=whole,
         )
         for party in parties
         if whole or party.may_be_named
@@ -129,10 +147,12 @@ async def get_agreement(
     if whole and as_of is None:
         waiting = await waiting_for(read, principal.agency_id, *_on_its_way(row), now, declined)
     reported: list[ReportedAct] = []
-    if row.any_reported and (whole or administers(principal)):
+    if reports:
         offers_on = offers_on_reports(read, principal, row, _on_its_way(row)[0], now, withheld=as_of is not None)
-        reported = await reported_acts(read, row.id, now, offers_on, only_of=None if whole else principal.agency_id)
-    proposed = await proposals(read, principal, row.id, now, papers) if whole and row.any_proposed else []
+        reported = await reported_acts(read, principal, row.id, now, offers_on, papers, whole=whole)
+    proposed: list[Proposal] = []
+    if whole and row.any_proposed:
+        proposed = await proposals(read, principal, row.id, now, without, papers)
     if as_of is None:
         proposed = with_offers(principal, row, parties, reported, proposed, now)
     offers: list[AllowedAction] = []
@@ -163,8 +183,8 @@ async def get_agreement(
         review_every_months=row.review_every_months,
         executed_at=row.executed_at,
         ratify_by=row.ratify_by,
-        terminated_at=row.terminated_at,
-        superseded_by=_superseded_by(row) if whole else None,
+        terminated_at=dates.ended_at,
+        superseded_by=_superseded_by(row) if whole and has_successor else None,
         custody_offered_to=_custody_offered_to(row) if whole else None,
         suspensions=[SuspensionPeriod(start=s.start, end=s.end) for s in suspensions],
         version_no=row.version_no,
@@ -175,7 +195,7 @@ async def get_agreement(
         evidence=evidence,
         amendment=_amendment(principal, row) if whole else None,
         categories=terms.categories,
-        terms=without(terms, withheld) if whole else None,
+        terms=without_terms(terms, withheld) if whole else None,
         terms_withheld=withheld if whole else [],
         provisions=provisions,
         parties=shown,
@@ -190,6 +210,11 @@ async def get_agreement(
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
+
+
+def _as_it_is(party: Row[Any], without: Without | None) -> Any:
+    """The party as it is without pending reports."""
+    return (without.party(party.agency_id) if without is not None else None) or party
 
 
 def _superseded_by(row: Row[Any]) -> Successor | None:

@@ -204,6 +204,12 @@ def pair_statement() -> sa.Select[Any]:
             agreement.c.starts_at,
             version.c.terms,
             version.c.restricted_terms,
+            bound.c.agency_id.is_not(None).label("viewer_bound"),
+            bound.c.bound_until.label("viewer_bound_until"),
+            bound.c.requests.label("viewer_requests"),
+            bound_too.c.agency_id.is_not(None).label("other_bound"),
+            bound_too.c.bound_until.label("other_bound_until"),
+            bound_too.c.assists.label("other_assists"),
         )
         .select_from(
             mine.join(theirs, theirs.c.agreement_id == mine.c.agreement_id)

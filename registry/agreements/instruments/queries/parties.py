@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.consent_tables import agreement_party_suspension
+from registry.agreements.instruments.pending import Without
 from registry.agreements.instruments.queries.approvals import approval_needed_at
 from registry.agreements.instruments.queries.authorities import signatory_authority
 from registry.agreements.instruments.queries.evidence import Papers, shown_evidence
@@ -130,6 +131,7 @@ def signatory_of(agency: AgencyReference, signature: Row[Any] | None, papers: Pa
         released_at=None,
         suspended_at=None,
         approval_required=None,
+        pending_report_ids=[],
         signature=None if signature is None else _signature(signature, papers, whole=False),
         authority=None,
     )
@@ -152,26 +154,39 @@ def shown_party(
     papers: Papers,
     revoked: Mapping[UUID, date],
     time_zone: str,
+    at: datetime,
+    without: Without | None,
     *,
     whole: bool,
 ) -> AgreementParty:
-    """A party as it stands; `revoked` is since when authorities are that signatures rest on."""
+    """A party as it stands; `revoked` is since when authorities are that signatures rest on.
+
+    It is shown `without` the reports that have not taken effect, which are named.
+    """
+    own = without.party(row.agency_id) if without is not None else None
+    did = own or row
+    bound = row.bound_until is not None
+    until = end_of(row.bound_until)
+    if own is not None:
+        window = own.at(at)
+        bound, until = window is not None, None if window is None else window.bound_until
     signature = _signature(row, papers, whole=whole) if whole and row.manner is not None else None
-    given = whole and (signature is not None or row.verbally_at is not None)
+    given = whole and (signature is not None or did.verbally_at is not None)
     return AgreementParty(
         agency=AgencyReference(id=row.agency_id, name=row.name),
-        bound=row.bound_until is not None,
-        bound_until=end_of(row.bound_until),
-        joined_at=row.joined_at if whole else None,
-        withdrawal_notice_on=row.withdrawal_notice_on if whole else None,
-        notice_kind=row.notice_kind if whole else None,
+        bound=bound,
+        bound_until=until,
+        joined_at=did.joined_at if whole else None,
+        withdrawal_notice_on=did.withdrawal_notice_on if whole else None,
+        notice_kind=did.notice_kind if whole else None,
         notice_evidence=shown_evidence(row.notice_evidence_sha256, row.notice_evidence_location, papers)
-        if whole
+        if whole and did.withdrawal_notice_on is not None
         else None,
-        leaves_at=row.leaves_at if whole else None,
+        leaves_at=did.leaves_at if whole else None,
         last_notice_on=last_notice_on,
-        verbally_at=row.verbally_at if whole else None,
-        released_at=row.released_at if whole else None,
+        verbally_at=did.verbally_at if whole else None,
+        released_at=did.released_at if whole else None,
+        pending_report_ids=without.reports_on(row.agency_id) if whole and without is not None else [],
         suspended_at=row.suspended_at if whole else None,
         approval_required=bool(row.approval_required) if whole else None,
         signature=signature,

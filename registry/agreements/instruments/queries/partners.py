@@ -6,14 +6,18 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from msgspec import Struct
 from sqlalchemy.engine import Row
 
+from registry.agreements.instruments.pending import Without
 from registry.agreements.instruments.queries.in_force import (
     AgreementCandidate,
     as_candidate,
+    end_of,
     pair_statement,
     shown_to_partners,
 )
+from registry.agreements.instruments.queries.pending import all_without_pending
 from registry.agreements.instruments.queries.provisions import may_read_restricted
 from registry.agreements.instruments.queries.visibility import (
     administers,
@@ -29,12 +33,13 @@ from registry.agreements.instruments.schemas.shown import (
     AgreementInForceList,
 )
 from registry.agreements.instruments.tables import agreement_version
-from registry.agreements.instruments.terms import without
+from registry.agreements.instruments.terms import without as without_terms
 from registry.directory.agencies.schemas import AgencyReference
 from registry.directory.agencies.tables import agency
 from registry.platform.access.principals import Principal
 from registry.platform.database.handles import Read
 from registry.platform.kernel.errors import NotFound
+from registry.platform.kernel.intervals import earliest
 from registry.platform.kernel.time import checked_instant
 
 
@@ -65,27 +70,63 @@ async def agreements_in_force(
             "reader": principal.agency_id,
         },
     )
-    found = [
-        (candidate := as_candidate(row), bool(row.shared), _withheld(principal, row, candidate))
-        for row in rows
-        if row.in_force and (query.category is None or row.covers_category)
-    ]
-    return AgreementInForceList(
-        items=[
+    pending = await all_without_pending(read, [row.id for row in rows], now)
+    items = []
+    for row in rows:
+        without = pending.get(row.id)
+        binds = _Binds.of(row) if without is None else _as_it_is(row, without, query, at)
+        if binds is None or not (query.category is None or row.covers_category):
+            continue
+        candidate, shared = as_candidate(row), bool(row.shared)
+        withheld = _withheld(principal, row, candidate)
+        sides = (query.requesting_agency_id, query.assisting_agency_id)
+        reports = {} if without is None else dict.fromkeys(each for side in sides for each in without.reports_on(side))
+        items.append(
             AgreementInForce(
-                agreement_id=each.id,
-                number=each.number,
-                title=each.title,
-                kind=each.kind,
-                version_no=each.version_no,
-                assists=each.covers_direction,
-                covers_until=each.covers_until,
-                terms=without(each.terms, withheld) if shared else None,
+                agreement_id=candidate.id,
+                number=candidate.number,
+                title=candidate.title,
+                kind=candidate.kind,
+                version_no=candidate.version_no,
+                assists=binds.assists,
+                covers_until=binds.until,
+                pending_report_ids=[*reports] if shared else [],
+                terms=without_terms(candidate.terms, withheld) if shared else None,
                 terms_withheld=withheld if shared else [],
             )
-            for each, shared, withheld in found
-        ]
-    )
+        )
+    return AgreementInForceList(items=items)
+
+
+class _Binds(Struct, frozen=True):
+    """That the agreement binds the two: whether the one assists the other, and until when."""
+
+    assists: bool
+    until: datetime | None
+
+    @classmethod
+    def of(cls, row: Row[Any]) -> "_Binds | None":
+        """As the windows have it; None where it does not."""
+        return cls(bool(row.covers_direction), end_of(row.covers_until)) if row.in_force else None
+
+
+def _as_it_is(row: Row[Any], without: Without, query: InForceQuery, at: datetime) -> _Binds | None:
+    """As `_Binds.of`, without the reports that have not taken effect."""
+    requests, until = row.viewer_requests, end_of(row.viewer_bound_until)
+    is_bound = bool(row.viewer_bound)
+    if (viewer := without.party(query.requesting_agency_id)) is not None:
+        window = viewer.at(at)
+        is_bound = window is not None
+        requests, until = (False, None) if window is None else (window.requests, window.bound_until)
+    assists, other_until = row.other_assists, end_of(row.other_bound_until)
+    is_bound_too = bool(row.other_bound)
+    if (other := without.party(query.assisting_agency_id)) is not None:
+        window = other.at(at)
+        is_bound_too = window is not None
+        assists, other_until = (False, None) if window is None else (window.assists, window.bound_until)
+    if not (is_bound and is_bound_too):
+        return None
+    return _Binds(bool(requests and assists), earliest(until, other_until))
 
 
 def _withheld(principal: Principal, row: Row[Any], candidate: AgreementCandidate) -> list[str]:

@@ -54,8 +54,8 @@ async def report_agreement_act(
 ) -> Answer[Agreement]:
     """Record what another party did: signed, agreed, gave notice, withdrew, consented, was notified.
 
-    It has effect when that party confirms it, or 14 days after it was notified without contesting. Until that has come
-    the act is shown as counting from then; from then on it counts from the day of the act. What the registry's operator
+    It has effect when that party confirms it, or 14 days after it was notified without contesting, and then counts from
+    the day of the act; until that has come the agreement is shown as it is without it. What the registry's operator
     reports waits for a second operator first. Of others only a party that is bound reports, the custodian, and the
     operator.
     """

@@ -33,7 +33,16 @@ class AgreementQuery(Page, kw_only=True, frozen=True):
     effective_to: Annotated[CivilDate | None, Meta(description="Effective on that day or earlier.")] = None
     expires_from: Annotated[CivilDate | None, Meta(description="Whose first term ends on that day or later.")] = None
     expires_to: Annotated[CivilDate | None, Meta(description="Whose first term ends on that day or earlier.")] = None
-    as_of: Annotated[Instant, Meta(description="For `status`; now if absent.")] | None = None
+    as_of: (
+        Annotated[
+            Instant,
+            Meta(
+                description="For `status`; now if absent. Of a day to come that counts what others reported and nobody "
+                "has contested; each agreement is shown without it."
+            ),
+        ]
+        | None
+    ) = None
 
 
 class AsOf(Struct, kw_only=True, frozen=True):

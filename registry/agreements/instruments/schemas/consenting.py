@@ -23,7 +23,7 @@ EvidenceSha256 = Annotated[
     Sha256,
     Meta(
         description="SHA-256 of the document that shows it, in hex. Silence counts only where it is on file with the "
-        "agreement and the party can read it."
+        "agreement, and the party and your agency can read it."
     ),
 ]
 
@@ -66,8 +66,8 @@ ShownStatus: TypeAlias = Literal[
 class ReportedAct(Struct, kw_only=True, frozen=True):
     """What one party, or the operator, recorded that a party did.
 
-    It has effect once that party confirms it, or 14 days after it was notified without contesting. Until that has come
-    the act is shown as counting from then; from then on it counts from the day of the act. Silence does not count for a
+    It has effect once that party confirms it, or 14 days after it was notified without contesting, and then counts from
+    the day of the act. Until that has come the agreement is shown as it is without it. Silence does not count for a
     party that has said no in the matter, may not act, has suspended its participation, or finds no document of it on
     file, nor for an office that may sign no more by the party's register. That a party left counts from its day once
     the others who are bound agree as well, by word or silence, and until then as a notice of the day on which it took
@@ -77,11 +77,38 @@ class ReportedAct(Struct, kw_only=True, frozen=True):
     id: UUID
     agency: Annotated[AgencyReference, Meta(description="The party that is said to have acted.")]
     kind: ReportedKind
-    acted_on: CivilDate
-    evidence_sha256: str | None
-    evidence_location: Annotated[
-        str | None,
-        Meta(description="Where the original is kept, if there is no file of it: only the party's own word counts."),
+    acted_on: Annotated[
+        CivilDate | None,
+        Meta(
+            description="The day of the act. Null where it is that of a signature to a successor that you may not know "
+            "of, as `evidence` is then."
+        ),
+    ]
+    version_sha256: Annotated[
+        str | None, Meta(description="For `signed` and `agreed_verbally`: the hash of the text that it is about.")
+    ]
+    signatory_title: Annotated[
+        str | None, Meta(description="For the same: the office that is said to have signed, or given its word.")
+    ]
+    notice_kind: Annotated[
+        Literal["withdrawal", "non_renewal"] | None, Meta(description="For `gave_notice`: what the notice is of.")
+    ]
+    leaves_on: Annotated[
+        CivilDate | None, Meta(description="For `gave_notice`: the last day that the notice names, if it names one.")
+    ]
+    would_leave_at: Annotated[
+        Instant | None,
+        Meta(
+            description="For `gave_notice` and `withdrew`: when the party leaves, or left, by what is said, counted "
+            "from the day of the act."
+        ),
+    ]
+    evidence: Annotated[
+        Evidence | None,
+        Meta(
+            description="What shows it. A restricted document is `on_file` only where silence counts, so that nobody "
+            "learns by a hash what is on file."
+        ),
     ]
     reason: str
     recorded_by: Annotated[AgencyReference, Meta(description="The agency that recorded it.")]
@@ -109,6 +136,13 @@ class ConsentGiven(Struct, kw_only=True, frozen=True):
 
     agency: AgencyReference
     counts_from: Annotated[Instant | None, Meta(description="Null while it is outstanding.")]
+    pending_report_id: Annotated[
+        UUID | None,
+        Meta(
+            description="The reported act that says so of a party whose consent is outstanding: it counts once that "
+            "has taken effect."
+        ),
+    ]
 
 
 class Proposal(Struct, kw_only=True, frozen=True):

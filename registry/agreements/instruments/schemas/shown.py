@@ -59,8 +59,20 @@ RestsOn = Annotated[
 ]
 
 
+PendingReports = Annotated[
+    list[UUID],
+    Meta(
+        description="Reported acts that have not taken effect and, uncontested, will change this: what is shown is how "
+        "it is without them, on days to come too. Each is among the agreement's `reported_acts`; for the parties."
+    ),
+]
+
+
 class AgreementParty(Struct, kw_only=True, frozen=True):
-    """An agency in the agreement. Whether it is `bound` is as of the instant asked about."""
+    """An agency in the agreement. Whether it is `bound` is as of the instant asked about.
+
+    What another recorded of it is shown here once that has taken effect, and not before.
+    """
 
     agency: AgencyReference
     bound: bool
@@ -85,6 +97,7 @@ class AgreementParty(Struct, kw_only=True, frozen=True):
     released_at: Annotated[
         Instant | None, Meta(description="When a text that it signed takes this one's place for it.")
     ]
+    pending_report_ids: PendingReports
     suspended_at: Annotated[
         Instant | None,
         Meta(description="Since when its participation is suspended, by itself, or from when it will be."),
@@ -179,7 +192,12 @@ class Agreement(Struct, kw_only=True, frozen=True):
     ratify_by: Annotated[
         Instant | None, Meta(description="Until when what was agreed by word of mouth is to be signed.")
     ]
-    terminated_at: Instant | None
+    terminated_at: Annotated[
+        Instant | None,
+        Meta(
+            description="When it ends, or ended, for all; null, too, while that rests on reports still to take effect."
+        ),
+    ]
     superseded_by: Annotated[
         Successor | None,
         Meta(description="The agreement that took its place; null, too, where you may not know of that agreement."),
@@ -331,6 +349,7 @@ class AgreementInForce(Struct, kw_only=True, frozen=True):
     covers_until: Annotated[
         Instant | None, Meta(description="When the first of the two stops being bound; null is never.")
     ]
+    pending_report_ids: PendingReports
     terms: Annotated[Terms | None, Meta(description="For the parties only.")]
     terms_withheld: TermsWithheld
 

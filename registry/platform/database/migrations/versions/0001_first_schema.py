@@ -773,8 +773,10 @@ _table(
     sa.Column("acted_on", Civil, nullable=False),
     sa.Column("counts_at", Instant, nullable=False),
     sa.Column("version_id", Uuid, sa.ForeignKey("agreement_version.id")),
+    sa.Column("version_sha256", sa.Text),
     sa.Column("proposal_id", Uuid, sa.ForeignKey("agreement_proposal.id")),
     sa.Column("notice_kind", sa.Text),
+    sa.Column("leaves_on", Civil),
     sa.Column("signatory_title", sa.Text),
     sa.Column("authority_id", Uuid, sa.ForeignKey("signing_authority.id")),
     sa.Column("reason", sa.Text, nullable=False),
@@ -798,6 +800,7 @@ _table(
     sa.CheckConstraint("(status = 'unseconded') = (notified_at IS NULL)", name="notified"),
     sa.CheckConstraint("proposal_id IS NOT NULL OR kind NOT IN ('consented', 'was_notified')", name="proposal"),
     sa.CheckConstraint("(kind = 'signed') = (version_id IS NOT NULL)", name="version"),
+    sa.CheckConstraint("(kind IN ('signed', 'agreed_verbally')) = (version_sha256 IS NOT NULL)", name="text"),
     sa.Index("ix_agreement_reported_act_agreement_id", "agreement_id"),
     sa.Index("ix_agreement_reported_act_agency_id", "agency_id"),
 )
@@ -809,6 +812,13 @@ _table(
     sa.Column("starts_at", Instant, primary_key=True),
     sa.Column("ends_at", Instant, nullable=False),
     sa.CheckConstraint("ends_at >= starts_at", name="interval"),
+)
+
+_table(
+    "agreement_pending",
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), primary_key=True),
+    sa.Column("takes_effect_at", Instant, nullable=False),
+    sa.Column("without", Json, nullable=False),
 )
 
 

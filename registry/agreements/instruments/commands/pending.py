@@ -1,0 +1,161 @@
+"""What an agreement is without the reports that have not taken effect: rehearsed, compared, and kept for what is shown.
+
+A report stands in the columns and windows with the instant at which it will have effect. What is shown until then is
+how it would be were each of them contested: that is played through with the same code, and undone.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from msgspec import Struct
+
+from registry.agreements.instruments.commands.effects import stop_silence
+from registry.agreements.instruments.consent import (
+    CONTEST_PERIOD,
+    ProposalKind,
+    ReportedKind,
+    ReportStatus,
+    Unconfirmed,
+)
+from registry.agreements.instruments.consent_tables import (
+    agreement_pending,
+    agreement_proposal,
+    agreement_reported_act,
+)
+from registry.agreements.instruments.pending import BoundStretch, PartyWithout, PendingReport, Without, lapses_at
+from registry.agreements.instruments.queries.in_force import end_of, is_superseded
+from registry.agreements.instruments.tables import (
+    agreement,
+    agreement_force_window,
+    agreement_party,
+    agreement_party_window,
+)
+from registry.platform.database.handles import Rows, Write
+from registry.platform.kernel.intervals import Interval
+
+_ID = sa.bindparam("id", type_=agreement.c.id.type)
+_report, _proposal, _window = agreement_reported_act, agreement_proposal, agreement_party_window
+_PENDING = (
+    sa.select(_report, _proposal.c.kind.label("proposal_kind"), _proposal.c.proposed_by_id)
+    .outerjoin(_proposal, _proposal.c.id == _report.c.proposal_id)
+    .where(_report.c.agreement_id == _ID, _report.c.status == ReportStatus.OPEN, ~_report.c.is_settled)
+    .order_by(_report.c.id)
+)
+_ENDS = sa.select(
+    agreement.c.terminated_at, agreement.c.superseded_by_id, is_superseded().label("is_superseded")
+).where(agreement.c.id == _ID)
+_PARTIES = sa.select(agreement_party).where(agreement_party.c.agreement_id == _ID)
+_WINDOWS = sa.select(_window).where(_window.c.agreement_id == _ID).order_by(_window.c.agency_id, _window.c.starts_at)
+_FORCE = (
+    sa.select(agreement_force_window)
+    .where(agreement_force_window.c.agreement_id == _ID)
+    .order_by(agreement_force_window.c.starts_at)
+)
+_PROPOSALS = sa.select(_proposal.c.id, _proposal.c.agreed_at).where(_proposal.c.agreement_id == _ID)
+_FORGET = agreement_pending.delete().where(agreement_pending.c.agreement_id == _ID)
+_KEEP = agreement_pending.insert()
+
+
+class _State(Struct, kw_only=True, frozen=True):
+    """What is shown of the agreement, as it stands in its rows."""
+
+    ended_at: datetime | None
+    is_superseded: bool
+    has_successor: bool
+    lapses_at: datetime | None
+    force: tuple[Interval, ...]
+    agreed: tuple[tuple[UUID, datetime | None], ...]
+    parties: dict[UUID, PartyWithout]
+
+
+async def rehearse_without(write: Write, agreement_id: UUID, rewrite: Callable[[], Awaitable[object]]) -> _State | None:
+    """How the agreement would be if nothing came of its pending reports; None where it has none. Changes nothing.
+
+    `rewrite` computes it anew.
+    """
+    pending = await write.all(_PENDING, {"id": agreement_id})
+    if not pending:
+        return None
+    async with write.rehearsal():
+        for report in pending:
+            await stop_silence(write, report, Unconfirmed.EVIDENCE_NOT_ON_FILE)
+        await rewrite()
+        return await _state(write, agreement_id)
+
+
+async def keep_without(write: Write, agreement_id: UUID, without: _State | None) -> None:
+    """Keep what was rehearsed, now that everything is computed with the reports, and which parties differ by them."""
+    await write.run(_FORGET, {"id": agreement_id})
+    pending = await write.all(_PENDING, {"id": agreement_id}) if without is not None else ()
+    if without is None or not pending:
+        return
+    reports = _reports(pending)
+    state = await _state(write, agreement_id)
+    kept = Without(
+        reports=reports,
+        ended_at=without.ended_at,
+        is_superseded=without.is_superseded,
+        has_successor=without.has_successor,
+        lapses_at=without.lapses_at,
+        force=without.force,
+        agreed=without.agreed,
+        parties=tuple(each for each in without.parties.values() if each != state.parties.get(each.agency_id)),
+    )
+    values = {"takes_effect_at": min(each.takes_effect_at for each in reports), "without": kept}
+    await write.run(_KEEP, {"agreement_id": agreement_id, **values})
+
+
+def _reports(rows: Rows) -> tuple[PendingReport, ...]:
+    return tuple(
+        PendingReport(
+            id=row.id,
+            agency_id=row.agency_id,
+            kind=ReportedKind(row.kind),
+            takes_effect_at=row.notified_at + CONTEST_PERIOD,
+            proposal_id=row.proposal_id,
+            proposal_kind=None if row.proposal_kind is None else ProposalKind(row.proposal_kind),
+            proposed_by_id=row.proposed_by_id,
+        )
+        for row in rows
+    )
+
+
+async def _state(write: Write, agreement_id: UUID) -> _State:
+    its = {"id": agreement_id}
+    ends = await write.first(_ENDS, its)
+    assert ends is not None
+    parties = await write.all(_PARTIES, its)
+    bound: dict[UUID, list[BoundStretch]] = {}
+    for row in await write.all(_WINDOWS, its):
+        stretch = BoundStretch(
+            start=row.starts_at,
+            end=end_of(row.ends_at),
+            bound_until=end_of(row.bound_until),
+            version_id=row.version_id,
+            assists=bool(row.assists),
+            requests=bool(row.requests),
+        )
+        bound.setdefault(row.agency_id, []).append(stretch)
+    return _State(
+        ended_at=ends.terminated_at,
+        is_superseded=bool(ends.is_superseded),
+        has_successor=ends.superseded_by_id is not None,
+        lapses_at=lapses_at(parties),
+        force=tuple(Interval(start=row.starts_at, end=end_of(row.ends_at)) for row in await write.all(_FORCE, its)),
+        agreed=tuple((row.id, row.agreed_at) for row in await write.all(_PROPOSALS, its)),
+        parties={
+            row.agency_id: PartyWithout(
+                agency_id=row.agency_id,
+                joined_at=row.joined_at,
+                verbally_at=row.verbally_at,
+                withdrawal_notice_on=row.withdrawal_notice_on,
+                notice_kind=row.notice_kind,
+                leaves_at=row.leaves_at,
+                released_at=row.released_at,
+                bound=tuple(bound.get(row.agency_id, ())),
+            )
+            for row in parties
+        },
+    )

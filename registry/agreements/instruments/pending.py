@@ -1,0 +1,107 @@
+"""How an agreement is without the reports that have not taken effect: those whose days are running, uncontested so far.
+
+What they say is nobody's own act yet. It is computed with the windows, for what is shown meanwhile.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from msgspec import Struct
+
+from registry.agreements.instruments.consent import BINDING, LEAVING, ProposalKind, ReportedKind
+from registry.platform.kernel.intervals import Interval, earliest
+
+# What is proposed for all, so that a consent to it changes what each party is bound by.
+_FOR_ALL = (ProposalKind.END, ProposalKind.SUPERSESSION, ProposalKind.SUSPENSION, ProposalKind.REINSTATEMENT)
+
+
+class BoundStretch(Interval, kw_only=True, frozen=True):
+    """A window of one party, with the version that binds it and its roles; `bound_until` None is without end."""
+
+    bound_until: datetime | None
+    version_id: UUID
+    assists: bool
+    requests: bool
+
+
+class PartyWithout(Struct, kw_only=True, frozen=True):
+    """A party: what it did itself, or confirmed, or what had effect otherwise; and when it is bound by that."""
+
+    agency_id: UUID
+    joined_at: datetime | None
+    verbally_at: datetime | None
+    withdrawal_notice_on: date | None
+    notice_kind: Literal["withdrawal", "non_renewal"] | None
+    leaves_at: datetime | None
+    released_at: datetime | None
+    bound: tuple[BoundStretch, ...] = ()
+
+    def at(self, instant: datetime) -> BoundStretch | None:
+        """The window that contains the instant."""
+        return next((each for each in self.bound if each.contains(instant)), None)
+
+
+class PendingReport(Struct, kw_only=True, frozen=True):
+    """A report that has effect at `takes_effect_at` unless it is contested; with the proposal that it is about."""
+
+    id: UUID
+    agency_id: UUID
+    kind: ReportedKind
+    takes_effect_at: datetime
+    proposal_id: UUID | None = None
+    proposal_kind: ProposalKind | None = None
+    proposed_by_id: UUID | None = None
+
+    def is_about(self, agency_id: UUID) -> bool:
+        """Whether it is about that party's being bound: its own signature or departure, or what is for all."""
+        if self.proposal_kind is ProposalKind.DEPARTURE:
+            return agency_id == self.proposed_by_id
+        return self.proposal_kind in _FOR_ALL or (self.agency_id == agency_id and self.kind in (*BINDING, *LEAVING))
+
+
+class Without(Struct, kw_only=True, frozen=True):
+    """The agreement without its pending reports; `parties` are those that these would change.
+
+    `lapses_at`: when, by what each party did, fewer than two are left. `agreed`: when each proposal takes effect.
+    """
+
+    reports: tuple[PendingReport, ...]
+    ended_at: datetime | None
+    is_superseded: bool
+    has_successor: bool
+    lapses_at: datetime | None
+    force: tuple[Interval, ...]
+    agreed: tuple[tuple[UUID, datetime | None], ...]
+    parties: tuple[PartyWithout, ...]
+
+    def party(self, agency_id: UUID) -> PartyWithout | None:
+        """The party as it is without the reports, where they would change it."""
+        return next((each for each in self.parties if each.agency_id == agency_id), None)
+
+    def reports_on(self, agency_id: UUID) -> list[UUID]:
+        """The reports that would change the party; empty where none would."""
+        if self.party(agency_id) is None:
+            return []
+        own = [each.id for each in self.reports if each.is_about(agency_id)]
+        return own or [each.id for each in self.reports]
+
+    def agreed_at(self, proposal_id: UUID) -> datetime | None:
+        """When the proposal takes effect, by what was consented to so far."""
+        return dict(self.agreed).get(proposal_id)
+
+    def report_of_consent(self, agency_id: UUID, proposal_id: UUID) -> UUID | None:
+        """The report by which alone the party has agreed to a proposal; None where there is none."""
+        its = (each.id for each in self.reports if (each.agency_id, each.proposal_id) == (agency_id, proposal_id))
+        return next(its, None)
+
+
+def lapses_at(parties: Sequence[Any]) -> datetime | None:
+    """When fewer than two of those that have joined are left: the second of the instants at which they leave."""
+    gone = [earliest(each.leaves_at, each.released_at) for each in parties if each.joined_at is not None]
+    left = sorted((at for at in gone if at is not None), reverse=True)
+    stay = len(gone) - len(left)
+    if stay >= 2 or len(gone) < 2:
+        return None
+    return left[1 - stay]
