@@ -30,6 +30,10 @@ from registry.agreements.tracker import routes as tracker
 from registry.database_tables import all_tables
 from registry.directory.agencies import routes as agencies
 from registry.directory.agencies.queries import agency_by_ori
+from registry.directory.clients import routes as clients
+from registry.directory.clients.commands.signing import AuthorizationServer, forget_what_is_over
+from registry.directory.clients.queries import own_issuer, verifying_keys
+from registry.directory.clients.rules import ClientReason
 from registry.directory.issuers import routes as issuers
 from registry.directory.issuers.queries import trusted_issuers
 from registry.directory.principals import routes as principals
@@ -42,7 +46,7 @@ from registry.platform.access.development import development_issuer
 from registry.platform.access.known import record_sightings
 from registry.platform.access.operations import check_supplies
 from registry.platform.access.principals import REGISTRY, Caller
-from registry.platform.access.rates import RateLimits
+from registry.platform.access.rates import FailedAttempts, RateLimits
 from registry.platform.access.sightings import Sighting, Sightings, StoreSightings
 from registry.platform.access.sign_ins import RecordSignIns, RefusedSignIns, SignInSums
 from registry.platform.access.tokens import FindByOri, FollowIssuers, TokenVerifier
@@ -80,6 +84,8 @@ ROUTERS = (
     issuers.router,
     revocations.router,
     principals.router,
+    clients.router,
+    clients.public_router,
     # agreements
     instruments.router,
     clauses.router,
@@ -127,12 +133,14 @@ def create_app(settings: Settings) -> Edge:
         pooler=settings.database_pooler,
     )
     in_settings = settings.issuers + ((development_issuer(settings),) if settings.demo else ())
+    server = AuthorizationServer.of(settings)
     verifier = TokenVerifier(
         in_settings,
         audience=settings.audience,
         skew_seconds=settings.clock_skew_seconds,
         find_by_ori=_ori_finder(database),
-        follow=_issuer_follower(database, in_settings),
+        follow=_issuer_follower(database, in_settings, server),
+        own_issuer=server.issuer if server.is_on else "",
     )
     recogniser = find_recogniser() if settings.recognise_text else ""
     files = Files(store=open_store(settings), reader=FileReader(recogniser=recogniser))
@@ -140,13 +148,17 @@ def create_app(settings: Settings) -> Edge:
     sign_ins = SignInSums(_sign_in_recorder(database))
     sightings = Sightings(_sightings_store(database))
     rates = RateLimits(per_principal=settings.rate_per_principal, per_agency=settings.rate_per_agency)
-    shared = database.dialect == "postgresql" and rates.policy
+    counts: list[RateLimits | FailedAttempts] = [
+        *([rates] if rates.policy else []),
+        *([server.failures] if server.is_on else []),
+    ]
+    shared = database.dialect == "postgresql" and counts
     background = Background(
         [
             Task(name="denials", interval_seconds=DENIALS_SECONDS, run=_summer(denials)),
             Task(name="sign_ins", interval_seconds=DENIALS_SECONDS, run=_sign_in_summer(sign_ins)),
             Task(name="sightings", interval_seconds=SIGHTINGS_SECONDS, run=sightings.store),
-            *([Task(name="rates", interval_seconds=RATES_SECONDS, run=_sharer(database, rates))] if shared else []),
+            *([Task(name="rates", interval_seconds=RATES_SECONDS, run=_sharer(database, counts))] if shared else []),
             Task(name="keys", interval_seconds=KEY_REFRESH_SECONDS, run=verifier.refresh),
             Task(name="prune", interval_seconds=PRUNE_SECONDS, run=_pruner(database)),
             Task(name="settle", interval_seconds=SETTLE_SECONDS, run=_settler(database)),
@@ -181,6 +193,8 @@ def create_app(settings: Settings) -> Edge:
                 "sign_ins": sign_ins,
                 "write_probe": WriteProbe(database, trouble),
                 "verifier": verifier,
+                "authorization_server": server,
+                "service_clients": "on" if server.is_on else "off",
                 "files": files,
                 "text_recognition": ("on" if recogniser else "not_installed") if settings.recognise_text else "off",
                 "pdf_printing": "on" if is_installed() else "not_installed",
@@ -200,6 +214,8 @@ def create_app(settings: Settings) -> Edge:
     app.state.contract_page = Fixed(app.state.contract, "application/json")
     edge = Edge(app, settings)
     app.state.metrics = edge.metrics
+    for reason in ClientReason:  # so that each is there before its first refusal
+        edge.metrics.clients_refused.labels(reason)
     app.state.draining = edge.draining
     app.state.exposition = Exposition(
         edge,
@@ -241,9 +257,20 @@ def _replay(_request: Request[Any, Any, Any], replay: Replay) -> Response[bytes]
     return Response(rendered.body, status_code=rendered.status, headers=headers, media_type=media_type)
 
 
-def _issuer_follower(database: Database, in_settings: Sequence[Issuer]) -> FollowIssuers:
+def _issuer_follower(database: Database, in_settings: Sequence[Issuer], server: AuthorizationServer) -> FollowIssuers:
     async def run(known: object) -> tuple[object, Sequence[Issuer]] | None:
-        return await trusted_issuers(database.read(), in_settings, known)
+        """The issuers to trust: those of others, and the registry itself where it issues tokens to services."""
+        read = database.read()
+        if not server.is_on:
+            return await trusted_issuers(read, in_settings, known)
+        others, own = known if isinstance(known, tuple) else (None, None)
+        keys = await verifying_keys(read, utc_now())
+        found = await trusted_issuers(read, in_settings, others if keys == own else None)
+        if found is None:
+            return None
+        revision, issuers = found
+        itself = own_issuer(server.issuer, keys)
+        return (revision, keys), [*issuers, *([itself] if itself is not None else [])]
 
     return run
 
@@ -260,6 +287,7 @@ def _pruner(database: Database) -> Any:
         while True:
             async with unit_of_work(database) as write:
                 if not await prune(write, utc_now()):
+                    await forget_what_is_over(write, utc_now())
                     return
 
     return run
@@ -346,8 +374,9 @@ def _summer(denials: Denials) -> Any:
     return run
 
 
-def _sharer(database: Database, rates: RateLimits) -> Any:
+def _sharer(database: Database, counts: Sequence[RateLimits | FailedAttempts]) -> Any:
     async def run() -> None:
-        await rates.share(partial(unit_of_work, database), utc_now())
+        for each in counts:
+            await each.share(partial(unit_of_work, database), utc_now())
 
     return run

@@ -28,6 +28,7 @@ def all_tables() -> None:
     import registry.agreements.insurance.tables
     import registry.agreements.tracker.tables
     import registry.directory.agencies.tables
+    import registry.directory.clients.tables
     import registry.directory.issuers.tables
     import registry.directory.taxonomy.tables
     import registry.platform.access.tables

@@ -58,6 +58,7 @@ async def get_readiness(
     background: Supplied[Background],
     text_recognition: Supplied[str],
     pdf_printing: Supplied[str],
+    service_clients: Supplied[str],
     file_reading: Supplied[str],
     verifier: Supplied[TokenVerifier],
     draining: Supplied[Draining],
@@ -74,6 +75,7 @@ async def get_readiness(
         draining,
         text_recognition=text_recognition,
         pdf_printing=pdf_printing,
+        service_clients=service_clients,
         file_reading=file_reading,
     )
     return Answer(health, status=200 if health.status == "ready" else 503)

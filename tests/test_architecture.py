@@ -28,6 +28,7 @@ DOMAIN = PILLARS[1:]
 SIX = {"rules", "tables", "queries", "commands", "schemas", "routes"}
 # Rules that are worth a name of their own, beside the six: pure, as `rules` is.
 PURE_PARTS = {
+    "directory/clients": {"assertions"},
     "directory/agencies": {"fbi", "fbi_cells", "listed", "zones"},
     "agreements/instruments": {
         "authority",

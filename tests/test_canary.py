@@ -233,6 +233,8 @@ async def make_papers(stage: Stage) -> None:
     stage.keep("issuer_id", await stage.service.operator.done("POST", "/v1/issuers", name))
     why = stage.mark("assisting", "operator", roles={Role.AGENCY_ADMIN, Role.REGISTRY_ADMIN})
     left = {"kind": "person", "issuer": "https://id.example", "value": uuid4().hex, "reason": why}
+    called = stage.mark("assisting", "operator", roles={Role.AGENCY_ADMIN, Role.AUDITOR, Role.REGISTRY_ADMIN})
+    stage.keep("client_id", await one.admin.done("POST", "/v1/clients", {"name": called, "scopes": ["assets:read"]}))
     stage.keep("revocation_id", await one.admin.done("POST", "/v1/revocations", left))
     await make_principal(stage, one)
 

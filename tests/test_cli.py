@@ -157,6 +157,48 @@ def test_every_command_explains_itself_with_an_example(run: Run) -> None:
         assert "Example" in result.stdout
 
 
+def test_clients_are_registered_rotated_and_disabled_on_the_command_line(run: Run, tmp_path: Path) -> None:
+    agency = "01900000-0000-7000-8000-000000000001"
+    run("migrate")
+    assert "No client is registered yet" in run("client", "list").stdout
+    added = run("client", "add", agency, "Dispatch", "--scope", "assets:read", "--scope", "agencies:read")
+    assert added.exit_code == 0, added.output
+    first, scopes, credential, secret = added.stdout.splitlines()
+    client = first.split()[0]
+    assert (scopes.strip(), secret.split()[-1][:4]) == ("agencies:read assets:read", "rcs_")
+    assert credential.strip().endswith("never used")
+    assert "rcs_" not in run("client", "list").stdout
+    rotated = run("client", "rotate", client, "--overlap-hours", "2")
+    assert rotated.stdout.count("secret of") == 2
+    assert rotated.stdout.splitlines()[-1] != secret
+    assert run("client", "rotate", client, "--overlap-hours", "2").exit_code == 1
+    assert "(disabled)" in run("client", "disable", client, "--reason", "Its secret was lost.").stdout
+    (tmp_path / "keys.json").write_text('{"keys": [{"kty": "oct", "kid": "1", "k": "AAAA"}]}')
+    for arguments, code, words in (
+        (["disable", client, "--reason", "Twice."], 1, "disabled, for good"),
+        (["rotate", agency], 1, "no such client"),
+        (["add", agency, "x", "--scope", "agreements:sign"], 1, "no scope that a service may hold"),
+        (["add", agency, "x", "--scope", "everything"], 2, "cannot be registered so"),
+        (["add", agency, "x", "--scope", "assets:read", "--keys", "absent.json"], 2, "No such file"),
+        (["add", agency, "x", "--scope", "assets:read", "--keys", str(tmp_path / "keys.json")], 1, "cannot be used"),
+    ):
+        failed = run("client", *arguments)
+        assert (failed.exit_code, words in failed.output) == (code, True), failed.output
+
+
+def test_keys_are_rotated_and_secrets_encrypted_anew_on_the_command_line(run: Run) -> None:
+    old, new = "3f1c9a7e5b2d8046" * 4, "fedcba9876543210" * 4
+    run("migrate")
+    assert run("keys", "rotate", SECRET_KEYS=old).stdout.endswith("accepted for an hour.\n")
+    assert run("keys", "rotate", "--at-once", SECRET_KEYS=old).stdout.endswith("refused.\n")
+    lost = run("keys", "reencrypt", SECRET_KEYS=new)
+    assert (lost.exit_code, "Nothing was changed" in lost.output) == (1, True)
+    both = f"{new},{old}"
+    assert run("keys", "reencrypt", SECRET_KEYS=both).stdout.startswith("2 of 2 secrets")
+    assert run("keys", "reencrypt", SECRET_KEYS=both).stdout.startswith("0 of 2 secrets")
+    assert run("keys", "reencrypt", SECRET_KEYS=new).stdout.startswith("0 of 2 secrets"), "without the old one"
+
+
 def test_issuers_are_added_and_agencies_attached_on_the_command_line(run: Run) -> None:
     run("migrate")
     run("import", "agencies", LEE, CDE)

@@ -1,14 +1,23 @@
 """`registry init`: who speaks for the operator, said once, without an agency's id."""
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from registry.directory.issuers.queries import trusted_issuers
+from registry.platform.access.principals import OPERATOR_AGENCY_ID, Principal, Role
+from registry.platform.access.refusals import TokenRefused
+from registry.platform.access.tokens import TokenVerifier
+from registry.platform.database.connect import connect
+from registry.platform.kernel.time import utc_now
 from tests.support.command import Run, command
+from tests.support.provider import running_provider
 
 KEYCLOAK = ["--issuer", "https://login.county.example/realms/operator", "--preset", "keycloak"]
 ADMIN = ["--administrator-role", "registry-admin"]
-OPERATOR = "01900000-0000-7000-8000-000000000001"
+OPERATOR = str(OPERATOR_AGENCY_ID)
 
 
 @pytest.fixture
@@ -77,3 +86,33 @@ def test_what_is_lacking_or_wrong_is_said_and_changes_nothing(run: Run, argument
 def test_it_needs_a_migrated_database(tmp_path: Path) -> None:
     refused = command(tmp_path)("init", *KEYCLOAK, *ADMIN)
     assert (refused.exit_code, "run `registry migrate` first" in refused.output) == (1, True)
+
+
+def test_one_person_can_be_named_instead_of_a_role(run: Run, tmp_path: Path) -> None:
+    """Real tokens of a real provider: the person administers with everything that this allows, and nobody else does."""
+    realm: dict[str, Any] = {"typ": "Bearer", "jti": "t", "realm_access": {"roles": ["offline_access"]}}
+
+    async def principals(*tokens: str) -> list[Principal | str]:
+        database = connect(f"sqlite:///{tmp_path / 'data' / 'registry.db'}")
+        try:
+            trusted = await trusted_issuers(database.read(), (), None)
+        finally:
+            await database.close()
+        assert trusted is not None
+        verifier = TokenVerifier(tuple(trusted[1]), audience="registry", skew_seconds=30)
+        found: list[Principal | str] = []
+        for token in tokens:
+            try:
+                found.append(await verifier.authenticate(token, utc_now()))
+            except TokenRefused as refused:
+                found.append(refused.name)
+        return found
+
+    with running_provider({"ada": realm, "bob": realm}) as provider:
+        done = run("init", "--issuer", provider.issuer, "--preset", "keycloak", "--administrator", "ada")
+        assert (done.exit_code, "Its administrators: ada." in done.stdout) == (0, True), done.output
+        ada, bob = asyncio.run(principals(*(provider.token(who, client="registry") for who in ("ada", "bob"))))
+    assert isinstance(ada, Principal)
+    assert (ada.agency_id, ada.roles) == (OPERATOR_AGENCY_ID, frozenset({Role.REGISTRY_ADMIN}))
+    assert "*" in ada.scopes
+    assert bob == "no_role"

@@ -372,6 +372,14 @@ class _Issuers(_Later):
     module = "registry.cli.issuers"
 
 
+class _Clients(_Later):
+    module = "registry.cli.clients"
+
+
+class _Keys(_Later):
+    module = "registry.cli.keys"
+
+
 @main.group(name="import", cls=_Imports)
 def imports() -> None:
     """Bring public lists of agencies, and trackers of agreements, into the registry."""
@@ -380,3 +388,13 @@ def imports() -> None:
 @main.group(name="issuer", cls=_Issuers)
 def issuers() -> None:
     """Say whose tokens are accepted, and for which agencies; a running service follows within a second."""
+
+
+@main.group(name="client", cls=_Clients)
+def clients() -> None:
+    """Register programs that get their tokens from the registry, and refuse them; a running service follows at once."""
+
+
+@main.group(name="keys", cls=_Keys)
+def keys() -> None:
+    """Change the keys that sign the registry's own tokens, and those under which secrets are encrypted."""

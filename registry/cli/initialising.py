@@ -130,7 +130,7 @@ async def _speaker(
             "or name another issuer."
         )
     if same is None:
-        await commands.create_issuer(write, caller, settings.issuers, new)
+        await commands.create_issuer(write, caller, settings.issuers, new, itself=settings.public_url)
     if same is not None and _speaks(same):
         return _told([same], "already")
     ask = AgencyAttachment(agency_id=OPERATOR_AGENCY_ID, claim_value=value)

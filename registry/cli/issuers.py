@@ -61,7 +61,11 @@ def add(
         raise ConfigurationError(f"The issuer cannot be described so: {error}.") from None
     except msgspec.DecodeError as error:
         raise ConfigurationError(f"--claims is not JSON: {error}.") from None
-    _change(lambda write, settings: commands.create_issuer(write, local_caller(), settings.issuers, new))
+    _change(
+        lambda write, settings: commands.create_issuer(
+            write, local_caller(), settings.issuers, new, itself=settings.public_url
+        )
+    )
 
 
 @click.command()

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import UUID
 
 import click
 from rich.console import Console
@@ -102,12 +103,15 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
         yield lambda done: bar.update(task, completed=done)
 
 
-def local_caller() -> Caller:
-    """The caller for local commands. Whoever runs them controls the database; the ledger records it as local."""
+def local_caller(agency_id: UUID | None = None) -> Caller:
+    """The caller for local commands: the operator's administrator, or that of an agency.
+
+    Whoever runs them controls the database; the ledger records it as local.
+    """
     principal = Principal(
         subject="command-line",
-        agency_id=OPERATOR_AGENCY_ID,
-        roles=frozenset({Role.REGISTRY_ADMIN}),
+        agency_id=agency_id or OPERATOR_AGENCY_ID,
+        roles=frozenset({Role.AGENCY_ADMIN if agency_id else Role.REGISTRY_ADMIN}),
         scopes=frozenset({"*"}),
         token_id="command-line",  # noqa: S106  # a token's name, and there is none
         issuer="command-line",

@@ -64,7 +64,9 @@ class Story:
         options: dict[str, Any] = {}
         takes = declared.get("requestBody", {}).get("content", {})
         sent = self.written[operation] if body is None else body
-        if takes and isinstance(sent, str):
+        if "application/x-www-form-urlencoded" in takes:
+            options = {"data": sent}
+        elif takes and isinstance(sent, str):
             options = {"content": sent.encode(), "headers": {"content-type": next(iter(takes))}}
         elif takes:
             options["json"] = sent or {}
@@ -129,6 +131,21 @@ async def _agency(story: Story, name: str) -> Agency:
     return Agency(service=story.service, id=made["id"], name=body["name"])
 
 
+async def _clients(story: Story, sheriff: Agency) -> None:
+    """A program is registered, gets a token, gets another secret, and is disabled."""
+    anybody = story.service.anonymous
+    client = await story.do(sheriff.admin, "create_client")
+    await story.do(anybody, "get_authorization_server")
+    await story.do(anybody, "get_token_keys")
+    form = {"grant_type": "client_credentials", "client_id": client["id"], "client_secret": client["secret"]}
+    await story.do(anybody, "create_token", body={**form, "scope": "assets:read"})
+    keep_until = f"{BEGINS + 7 * DAY:%Y-%m-%dT%H:%M:%SZ}"
+    await story.do(sheriff.admin, "rotate_client", client["id"], body={"keep_until": keep_until})
+    await story.do(sheriff.admin, "list_clients", limit=2)
+    await story.do(sheriff.admin, "get_client", client["id"])
+    await story.do(sheriff.admin, "disable_client", client["id"])
+
+
 async def _directory(story: Story, operator: Caller, sheriff: Agency, police: Agency) -> None:
     await story.do(story.service.anonymous, "get_liveness")
     await story.do(story.service.anonymous, "get_readiness")
@@ -155,6 +172,7 @@ async def _directory(story: Story, operator: Caller, sheriff: Agency, police: Ag
     story.later(minutes=2)
     await story.service.edge.app.state.sign_ins.record_sums()
     await story.do(sheriff.auditor, "list_audit_events", limit=2)
+    await _clients(story, sheriff)
     issuer = await story.do(operator, "create_issuer")
     await story.do(operator, "attach_agency_to_issuer", issuer["id"], body={"agency_id": str(sheriff.id)})
     await story.do(operator, "list_issuers")
@@ -524,7 +542,9 @@ _RANDOM = re.compile(
     r"|(?P<trace>\b[0-9a-f]{32}\b)"
     r"|(?P<domain>(?<=@)[0-9a-f]{6}\b)"
     r'|(?P<cursor>(?<="next_cursor": ")[A-Za-z0-9_=-]+)'
-    r"|(?P<secret>(?<=/calendars/)[A-Za-z0-9_-]{43}(?=\.ics))"
+    r"|(?P<secret>(?<=/calendars/)[A-Za-z0-9_-]{43}(?=\.ics)|(?<=rcs_)[A-Za-z0-9_-]{43})"
+    r'|(?P<coordinate>(?<="[xy]": ")[A-Za-z0-9_-]{43})'
+    r"|(?P<token>\bey[A-Za-z0-9_-]+\.ey[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)"
 )
 
 
@@ -545,6 +565,8 @@ def _stable(text: str) -> str:
                 "domain": f"agency-{number}.example",
                 "cursor": f"example-{number}",
                 "secret": f"example-{number}".ljust(43, "x"),
+                "coordinate": f"example-{number}".ljust(43, "x"),
+                "token": f"eyExample.eyExample.example-{number}",
             }[kind]
         return names[found]
 

@@ -36,15 +36,18 @@ _OF_DESCRIPTION = frozenset(Description.__struct_fields__) - {"issuer"}
 
 
 async def create_issuer(
-    write: Write, caller: Caller, in_settings: Sequence[Issuer], new: NewTokenIssuer
+    write: Write, caller: Caller, in_settings: Sequence[Issuer], new: NewTokenIssuer, *, itself: str
 ) -> TokenIssuer:
-    """Accept the tokens of an issuer. Raises Conflict for one that is known, RuleBroken for an unusable description."""
+    """Accept the tokens of an issuer. Raises Conflict for one that is known, RuleBroken for an unusable description.
+
+    The registry itself (`itself`, its public address) is known: it is the issuer of its service clients.
+    """
     permit(caller.principal, Action.ISSUERS_MANAGE, [])
     await write.once()
     id_ = issuer_id(new.issuer)
     description = msgspec.convert(msgspec.to_builtins(_without_reach(new)), Description)
     _check_keys(checked(description))
-    if setting_of(in_settings, id_) is not None or await issuer_row(write, id_) is not None:
+    if new.issuer == itself or setting_of(in_settings, id_) is not None or await issuer_row(write, id_) is not None:
         raise Conflict("That issuer is known already: change it, or attach agencies to it.", "issuer_taken")
     await _insert(write, caller, id_, new.issuer, description, every_agency=new.every_agency)
     data = {"issuer": new.issuer, "every_agency": new.every_agency, "preset": new.preset}

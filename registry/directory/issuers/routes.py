@@ -55,7 +55,8 @@ async def create_issuer(
 
     It speaks for nobody until agencies are attached to it, unless it may speak for every agency.
     """
-    return _answer(await commands.create_issuer(write, caller, settings.issuers, data), created=True)
+    made = await commands.create_issuer(write, caller, settings.issuers, data, itself=settings.public_url)
+    return _answer(made, created=True)
 
 
 @operation("get", "/issuers/{issuer_id:uuid}", permission=Action.ISSUERS_MANAGE, etag=True)

@@ -8,6 +8,7 @@ within a second.
 
 import time
 from collections import OrderedDict
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TypeAlias
 from uuid import UUID
@@ -94,7 +95,6 @@ class RevocationCache:
 
     def __init__(self, idle_days: int) -> None:
         self._idle_days = idle_days
-        self._inactive = _inactive(idle_days)
         self._known: OrderedDict[tuple[UUID, str, str, str], tuple[float, _Refusal | None]] = OrderedDict()
 
     async def check(self, read: Read, who: Principal, now: datetime) -> None:
@@ -116,25 +116,22 @@ class RevocationCache:
             raise error(detail, code)
 
     async def _ask(self, read: Read, who: Principal, now: datetime) -> _Refusal | None:
-        row = await read.first(
-            _MAY_ACT,
-            {
-                "agency_id": who.agency_id,
-                "issuer": who.issuer,
-                "jti": who.token_id,
-                "subject": who.subject,
-                "idle_before": idle_before(now, self._idle_days),
-            },
-        )
-        assert row is not None
-        acting, token_revoked, suspended, inactive = tuple(row)
-        if not acting:
-            return AGENCY_NOT_ACTIVE
-        if token_revoked:
-            return TOKEN_REVOKED
-        if suspended:
-            return PRINCIPAL_SUSPENDED
-        return self._inactive if inactive else None
+        its = {"agency_id": who.agency_id, "issuer": who.issuer, "subject": who.subject, "jti": who.token_id}
+        return await why_refused(read, its, now, self._idle_days)
+
+
+async def why_refused(read: Read, its: Mapping[str, object], now: datetime, idle_days: int) -> _Refusal | None:
+    """Why a token is refused now, by its `agency_id`, `issuer`, `subject` and `jti`; None when it is not."""
+    row = await read.first(_MAY_ACT, {**its, "idle_before": idle_before(now, idle_days)})
+    assert row is not None
+    acting, token_revoked, suspended, inactive = tuple(row)
+    if not acting:
+        return AGENCY_NOT_ACTIVE
+    if token_revoked:
+        return TOKEN_REVOKED
+    if suspended:
+        return PRINCIPAL_SUSPENDED
+    return _inactive(idle_days) if inactive else None
 
 
 async def allow_acting(write: Write, agency_id: UUID) -> None:

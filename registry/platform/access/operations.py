@@ -26,7 +26,7 @@ from registry.platform.http.asgi import AsgiApp, Scope
 from registry.platform.http.idempotency import Claim, checked_key
 from registry.platform.http.links import next_link
 from registry.platform.http.paging import Page, bind, check_ranges, unbind
-from registry.platform.http.requests import BodyStream, expected_version, header_values, read_query
+from registry.platform.http.requests import BodyStream, Form, expected_version, header_values, read_form, read_query
 
 _VERBS: dict[str, Callable[..., Any]] = {"get": get, "post": post, "patch": patch, "delete": delete}
 
@@ -58,6 +58,7 @@ def operation(
     also: Mapping[int, str] | None = None,
     own_transactions: bool = False,
     step_up: bool = False,
+    form: type[msgspec.Struct] | None = None,
 ) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
     """Declare a handler. Its name is the operation id, the first line of its docstring the summary.
 
@@ -67,14 +68,15 @@ def operation(
     body that is a file; `also` names further statuses of the same answer, and what each means. `own_transactions` says
     that the operation commits transactions of its own, which stay committed even when the request fails, such as the
     batches of an import or the record of a reading. `step_up` says that it needs a recent sign-in where the caller's
-    issuer asks for one, as every operation with a permission of `STEP_UP` does. Raises TypeError for a handler with a
+    issuer asks for one, as every operation with a permission of `STEP_UP` does. `form` says that the body is that form
+    instead of JSON, and that what is refused is answered in OAuth's words. Raises TypeError for a handler with a
     parameter that its declaration rules out.
     """
 
     def declare(function: Callable[..., Any]) -> HTTPRouteHandler:
         asked = _asked(function)
         steps_up = step_up or permission in STEP_UP
-        offered = {"write": verb != "get", "filters": query is not None, "body": bool(takes)}
+        offered = {"write": verb != "get", "filters": query is not None, "body": bool(takes), "form": form is not None}
         offered["own_transaction"] = own_transactions
         if ruled_out := [name for name in asked if not offered.get(name, True)]:
             raise TypeError(f"{function.__name__} asks for {', '.join(ruled_out)}, which its declaration rules out")
@@ -97,6 +99,7 @@ def operation(
                 "etag": etag,
                 "public": public,
                 "takes": takes,
+                "form": form,
                 "also": also or {},
                 "returns": returned,
                 "produces": (produced,) if isinstance(produced, str) else produced,
@@ -129,12 +132,15 @@ class Supplies:
     """The values that a handler can receive by parameter name.
 
     From the request: `read`, `write`, `own_transaction`, `caller`, `filters`, `if_match`, `request_target`, `scope`,
-    and `body` where the operation takes a file. Any other name is looked up in the application's state, which
-    `create_app` fills.
+    `body` where the operation takes a file, and `form` where it takes one. Any other name is looked up in the
+    application's state, which `create_app` fills.
     """
 
-    def __init__(self, scope: Scope, query: msgspec.Struct | None, body: BodyStream | None) -> None:
+    def __init__(
+        self, scope: Scope, query: msgspec.Struct | None, body: BodyStream | None, form: Form | None = None
+    ) -> None:
         self.scope = scope
+        self.form = form
         self.filters = query
         self.body = body
         self.write: Write | None = None
@@ -170,7 +176,7 @@ class Supplies:
 
 
 _OF_THE_REQUEST: Final = frozenset(
-    {"write", "filters", "body", "scope"}
+    {"write", "filters", "body", "form", "scope"}
     | {name for name, what in vars(Supplies).items() if isinstance(what, property)}
 )
 
@@ -196,7 +202,8 @@ def _wrapped(
         if isinstance(question, Page):
             question = unbind(scope["path"], question)
             check_ranges(question)
-        supplies = Supplies(scope, question, body)
+        form = await read_form(request) if "form" in asked else None
+        supplies = Supplies(scope, question, body, form)
 
         async def answered() -> Any:
             return await function(**parameters, **{name: getattr(supplies, name) for name in asked})
@@ -243,7 +250,7 @@ async def _claim(
     """The claim on the request's idempotency key; None without a key."""
     scope: Any = request.scope
     key = checked_key(header_values(scope, b"idempotency-key"))
-    if key is None or scope["method"] != "POST":
+    if key is None or scope["method"] != "POST" or scope["route_handler"].opt["public"]:  # nobody's key
         return None
     principal: Principal = scope["user"]
     claim = Claim(

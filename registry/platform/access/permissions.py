@@ -28,6 +28,9 @@ class Action(StrEnum):
     AGENCIES_AUTHORISE = "agencies:authorise"  # record, delegate and revoke authority to sign for the own agency
     ISSUERS_MANAGE = "issuers:manage"  # say whose tokens are accepted, and for which agencies
     TOKENS_REVOKE = "tokens:revoke"  # refuse a token or a person of the own agency, or accept them again
+    CLIENTS_READ = "clients:read"  # see the service clients of the own agency
+    CLIENTS_MANAGE = "clients:manage"  # register service clients of the own agency, and rotate their credentials
+    CLIENTS_DISABLE = "clients:disable"  # refuse a service client for good
     PRINCIPALS_READ = "principals:read"  # see the people and services that have used the registry for the agency
     PRINCIPALS_MANAGE = "principals:manage"  # suspend and restore them, purge a name
     TAXONOMY_READ = "taxonomy:read"  # look up categories, types, purposes, headings
@@ -92,6 +95,9 @@ PERMISSIONS: Mapping[Action, Mapping[Role, frozenset[Relation]]] = {
     Action.AGENCIES_AUTHORISE: _roles(["own"], _L, _AA),
     Action.ISSUERS_MANAGE: _roles(["anyone"], _RA),
     Action.TOKENS_REVOKE: _roles(["own"], _AA) | _roles(["anyone"], _RA),
+    Action.CLIENTS_READ: _roles(["own"], _AA, _AU) | _roles(["anyone"], _RA),
+    Action.CLIENTS_MANAGE: _roles(["own"], _AA),
+    Action.CLIENTS_DISABLE: _roles(["own"], _AA) | _roles(["anyone"], _RA),
     Action.PRINCIPALS_READ: _roles(["own"], _AA) | _roles(["anyone"], _RA),
     Action.PRINCIPALS_MANAGE: _roles(["own"], _AA) | _roles(["anyone"], _RA),
     Action.TAXONOMY_READ: EVERYBODY,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeAlias
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
@@ -55,14 +56,77 @@ class _Count:
         return self.here + self.elsewhere
 
 
-class RateLimits:
+class _Counts:
+    """Counts by key and minute, of this process and of the others that share a PostgreSQL."""
+
+    def __init__(self) -> None:
+        self._counts: OrderedDict[str, _Count] = OrderedDict()
+
+    def _counted(self, key: str, minute: datetime) -> _Count:
+        counted = self._counts.get(key)
+        if counted is None or counted.minute != minute:
+            counted = self._counts[key] = _Count(minute)
+            if len(self._counts) > _MOST_COUNTED:
+                self._counts.popitem(last=False)
+        self._counts.move_to_end(key)
+        return counted
+
+    async def share(self, open_write: OpenWrite, now: datetime) -> None:
+        """Tell the other processes what was counted here since the last time, and learn what they counted."""
+        new = [(key, counted) for key, counted in self._counts.items() if counted.here > counted.told]
+        if not new:
+            return
+        async with open_write() as write:
+            await write.run(_FORGET, {"before": now - _KEPT})
+            for key, counted in sorted(new):  # in one order, so that processes do not wait for one another in a circle
+                here = counted.here
+                row = {"counted": key, "minute": counted.minute, "requests": here - counted.told}
+                (total,) = (await write.run_returning(_ADD, row))[0]
+                counted.told, counted.elsewhere = here, total - here
+
+
+class FailedAttempts(_Counts):
+    """Counts how often a client failed to prove who it is, by address and client, and by address alone.
+
+    By client alone it is not counted: whoever knows an id could keep its client out.
+    """
+
+    def __init__(self, *, per_client: int = 10, per_address: int = 100) -> None:
+        super().__init__()
+        self._client = per_client
+        self._address = per_address
+
+    def check(self, address: str, client_id: UUID | None, now: datetime) -> None:
+        """Raises TooManyRequests when there were too many failures in this minute, with the seconds until the next."""
+        minute = now.replace(second=0, microsecond=0)
+        for key, most in self._keys(address, client_id):
+            if self._counted(key, minute).requests >= most:
+                left = int((minute + WINDOW - now).total_seconds()) + 1
+                raise TooManyRequests(
+                    f"The client could not be authenticated {most} times in this minute; go on in {left} s.",
+                    retry_after=left,
+                )
+
+    def note(self, address: str, client_id: UUID | None, now: datetime) -> None:
+        """Count a failure."""
+        for key, _ in self._keys(address, client_id):
+            self._counted(key, now.replace(second=0, microsecond=0)).here += 1
+
+    def _keys(self, address: str, client_id: UUID | None) -> list[tuple[str, int]]:
+        pairs = [(address, self._address)]
+        if client_id is not None:
+            pairs.append((f"{address}\n{client_id}", self._client))
+        return [("failed " + hashlib.sha256(name.encode()).hexdigest()[:32], most) for name, most in pairs]
+
+
+class RateLimits(_Counts):
     """Counts requests by person or service, and by agency."""
 
     def __init__(self, *, per_principal: int, per_agency: int) -> None:
+        super().__init__()
         self._principal = Limit("principal", per_principal)
         self._agency = Limit("agency", per_agency)
         limits = [limit for limit in (self._principal, self._agency) if limit.most]
-        self._counts: OrderedDict[str, _Count] = OrderedDict()
         self.policy = ", ".join(f'"{limit.name}";q={limit.most};w={WINDOW.seconds}' for limit in limits)
 
     def count(self, principal: Principal, now: datetime) -> str:
@@ -89,28 +153,6 @@ class RateLimits:
             return ""
         _, limit, used = min(standing)
         return f'"{limit.name}";r={limit.most - used};t={left}'
-
-    def _counted(self, key: str, minute: datetime) -> _Count:
-        counted = self._counts.get(key)
-        if counted is None or counted.minute != minute:
-            counted = self._counts[key] = _Count(minute)
-            if len(self._counts) > _MOST_COUNTED:
-                self._counts.popitem(last=False)
-        self._counts.move_to_end(key)
-        return counted
-
-    async def share(self, open_write: OpenWrite, now: datetime) -> None:
-        """Tell the other processes what was counted here since the last time, and learn what they counted."""
-        new = [(key, counted) for key, counted in self._counts.items() if counted.here > counted.told]
-        if not new:
-            return
-        async with open_write() as write:
-            await write.run(_FORGET, {"before": now - _KEPT})
-            for key, counted in sorted(new):  # in one order, so that processes do not wait for one another in a circle
-                here = counted.here
-                row = {"counted": key, "minute": counted.minute, "requests": here - counted.told}
-                (total,) = (await write.run_returning(_ADD, row))[0]
-                counted.told, counted.elsewhere = here, total - here
 
 
 _WHOSE = {"principal": "person or service", "agency": "agency"}

@@ -41,6 +41,8 @@ FollowIssuers: TypeAlias = Callable[[object], Awaitable[tuple[object, Sequence[I
 """The issuers to trust now, with what names that state; None when it is still the state that is given."""
 FOLLOW_SECONDS = 1.0
 """How old what is known of issuers and their agencies may be."""
+LOOK_AGAIN_SECONDS = 0.1
+_NEW_OF_OWN = frozenset({Reason.UNKNOWN_ISSUER, Reason.UNKNOWN_KEY})
 _ORI_SECONDS = 60.0
 _MOST_ORIS = 10_000
 _ORI = re.compile(r"\A[A-Z0-9]{9}\Z")
@@ -74,8 +76,10 @@ class TokenVerifier:
         skew_seconds: int,
         find_by_ori: FindByOri | None = None,
         follow: FollowIssuers | None = None,
+        own_issuer: str = "",
         remembered: int = 10_000,
     ) -> None:
+        self._own = own_issuer
         self._follow = follow
         self._followed: tuple[float, object] = (-FOLLOW_SECONDS, None)
         self._following: asyncio.Task[None] | None = None
@@ -114,6 +118,9 @@ class TokenVerifier:
         try:
             return await self._with_agency(token, now)
         except TokenRefused as refused:
+            if self._own and refused.issuer == self._own and refused.reason in _NEW_OF_OWN:
+                await self._look_again()
+                return await self._with_agency(token, now)
             trusted = self._issuers.get(refused.issuer or "")
             nameless = refused.reason is Reason.BAD_SIGNATURE and refused.kid is None  # of the key before, or the next
             if trusted is None or not (nameless or refused.reason is Reason.UNKNOWN_KEY):
@@ -129,6 +136,20 @@ class TokenVerifier:
         """Learn of issuers and agencies that were added or taken away, if that was not done within the last second."""
         if self._follow is None or time.monotonic() - self._followed[0] < FOLLOW_SECONDS:
             return
+        if self._following is None:
+            self._following = asyncio.create_task(self._learn(self._follow))
+        await asyncio.shield(self._following)
+
+    async def _look_again(self) -> None:
+        """Learn of a key that another process made for the registry's own tokens and that may already sign.
+
+        At most every `LOOK_AGAIN_SECONDS`, since anybody can name an unknown key; who comes in between waits.
+        """
+        if self._follow is None:
+            return
+        if self._following is not None:
+            await asyncio.shield(self._following)  # it may have begun before the key was made
+        await asyncio.sleep(max(0.0, LOOK_AGAIN_SECONDS - (time.monotonic() - self._followed[0])))
         if self._following is None:
             self._following = asyncio.create_task(self._learn(self._follow))
         await asyncio.shield(self._following)

@@ -64,6 +64,13 @@ class Health(msgspec.Struct, kw_only=True, frozen=True):
             "engine is missing. Null for liveness."
         ),
     ] = None
+    service_clients: Annotated[
+        str | None,
+        Meta(
+            description="Whether the registry gives tokens to service clients: `on`, or `off` while the operator has "
+            "not set `REGISTRY_PUBLIC_URL` and `REGISTRY_SECRET_KEYS`. Null for liveness."
+        ),
+    ] = None
     schema_status: Annotated[
         SchemaStatus | None,
         Meta(description="What the database's schema is to this process. Null for liveness, and where it is unknown."),
@@ -91,6 +98,7 @@ async def readiness(
     *,
     text_recognition: str,
     pdf_printing: str,
+    service_clients: str,
     file_reading: str,
 ) -> Health:
     """`ready` when the database answers and stores, its schema is the newest, and the keys of an issuer are known.
@@ -105,6 +113,7 @@ async def readiness(
         checks=checks,
         text_recognition=text_recognition,
         pdf_printing=pdf_printing,
+        service_clients=service_clients,
         file_reading=file_reading,
         schema_status=schema,
         issuers=issuers,

@@ -33,6 +33,12 @@ class Metrics:
         self.tokens_refused = Counter(
             "registry_tokens_refused_total", "Bearer tokens refused.", ["reason"], registry=self.registry
         )
+        self.clients_refused = Counter(
+            "registry_clients_refused_total",
+            "Service clients that did not prove who they are.",
+            ["reason"],
+            registry=self.registry,
+        )
         self._counted: dict[tuple[str, str, int], Counter] = {}
         self._timed: dict[tuple[str, str], Histogram] = {}
         self.refused = Counter(

@@ -24,7 +24,7 @@ from registry.platform.http.openapi_components import (
     with_members,
 )
 from registry.platform.http.openapi_operations import answer_type, body_type, conditions, operation
-from registry.platform.http.problems import Problem
+from registry.platform.http.problems import Problem, TokenRefusal
 from registry.platform.http.shapes import Shapes
 
 
@@ -40,9 +40,9 @@ def assemble(app: Litestar, version: str) -> dict[str, Any]:
         },
         key=lambda item: (item[0], item[1]),
     )
-    kinds: list[Any] = [Problem]
+    kinds: list[Any] = [Problem, TokenRefusal]
     for _, _, handler in handlers:
-        found = (body_type(handler), answer_type(handler), handler.opt["query"])
+        found = (body_type(handler), answer_type(handler), handler.opt["query"], handler.opt["form"])
         kinds += [kind for kind in found if kind is not None]
     shapes = Shapes(kinds)
     components = dict(shapes.components)

@@ -16,6 +16,7 @@ PILLARS: dict[str, tuple[str, dict[str, str]]] = {
         "Directory",
         {
             "agencies": "Who takes part.",
+            "clients": "Programs that get their tokens from the registry, and the endpoint that gives them.",
             "issuers": "Whose tokens are accepted, and for which agencies.",
             "revocations": "Tokens and persons that are refused.",
             "principals": "The people and services that have used the registry.",

@@ -12,7 +12,8 @@ from registry.platform.http.answers import Answer, Content
 from registry.platform.http.catalogue import PROBLEMS, When, general
 from registry.platform.http.openapi_components import ANSWERS, PILLARS, examples, references
 from registry.platform.http.paging import ranges_of
-from registry.platform.http.shapes import Schema, Shapes, explain
+from registry.platform.http.problems import MEDIA_TYPE, TokenRefusal
+from registry.platform.http.shapes import REF, Schema, Shapes, explain
 
 _FILE = {"type": "string", "format": "binary"}
 _OCTETS = "application/octet-stream"  # for uploads: client generators treat any other type as text
@@ -48,7 +49,7 @@ def conditions(path: str, method: str, handler: HTTPRouteHandler) -> set[When]:
             found.add("range")
     if method != "get":
         found.add("write")
-    if method == "post":
+    if method == "post" and not opt["public"]:
         found.add("post")
     if method in ("patch", "delete"):
         found |= {"version", "edit"}
@@ -86,6 +87,8 @@ def operation(path: str, method: str, handler: HTTPRouteHandler, shapes: Shapes)
     document["responses"] = _successes(method, handler, shapes) | {
         str(status): {"$ref": f"#/components/responses/{ANSWERS[status][0]}"} for status in sorted(statuses)
     }
+    if opt["form"] is not None:
+        document["responses"] |= _refusals(shapes)
     if opt["public"]:
         document["security"] = []
     if permission is not None:
@@ -133,12 +136,33 @@ def _request_body(method: str, handler: HTTPRouteHandler, shapes: Shapes) -> dic
         # One media type, here and for files: client generators make a type of each, or support only one.
         words = "What is to change (RFC 7396). It is taken as `application/json`, too."
         return {"required": True, "description": words, "content": {"application/merge-patch+json": media}}
+    if opt["form"] is not None:
+        sent = examples()["operations"].get(handler.operation_id, {}).get("body", opt["example"])
+        content = {"application/x-www-form-urlencoded": {"schema": shapes.of(opt["form"]), "example": sent}}
+        return {"required": True, "content": content}
     if opt["takes"]:
         first, *others = opt["takes"]
         words = f"The file itself. It is taken as {', '.join(f'`{kind}`' for kind in others)}, too."
         content = {first: {"schema": _FILE, "example": opt["example"]}}
         return {"required": True, "description": words, "content": content}
     return None
+
+
+def _refusals(shapes: Shapes) -> dict[str, Any]:
+    """What the token endpoint answers in OAuth's words; at 400 also what cannot be read at all."""
+    described = {
+        "400": ("The request is refused, in OAuth's words; or it cannot be read.", "invalid_scope", {}),
+        "401": ("The client is not authenticated.", "invalid_client", {"WWW-Authenticate": "WWW-Authenticate"}),
+    }
+    found: dict[str, Any] = {}
+    for status, (words, code, more) in described.items():
+        example = {"error": code, "error_description": words}
+        content: dict[str, Any] = {"application/json": {"schema": shapes.of(TokenRefusal), "example": example}}
+        if status == "400":
+            content[MEDIA_TYPE] = {"schema": {"$ref": REF.format(name="Problem")}}
+        headers = references({"X-Request-Id": "X-Request-Id", "Cache-Control": "Cache-Control", **more})
+        found[status] = {"description": words, "headers": headers, "content": content, "x-problems": []}
+    return found
 
 
 def _done(handler: HTTPRouteHandler) -> str:
@@ -156,7 +180,7 @@ def _successes(method: str, handler: HTTPRouteHandler, shapes: Shapes) -> dict[s
         headers.append("ETag")
     if status == 201:
         headers.append("Location")
-    if method == "post":
+    if method == "post" and not opt["public"]:
         headers.append("Idempotency-Replayed")
     if opt["query"] is not None and "cursor" in opt["query"].__struct_fields__:
         headers.append("Link")

@@ -3,6 +3,8 @@
 An error response must always be raised and never returned: a returned one would commit the request's transaction.
 """
 
+import re
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -10,7 +12,6 @@ import structlog
 from litestar.connection import Request
 from litestar.exceptions import HTTPException
 from litestar.response import Response
-from litestar.types import Scope
 from msgspec import Meta, Struct
 
 from registry.platform.database.violations import translate
@@ -78,6 +79,10 @@ STATUS: dict[type[DomainError], int] = {
 """The status for each class of error. Titles and advice are in the catalogue, by code."""
 
 
+REFUSALS: dict[type[DomainError], int] = {errors.ClientRefused: 401, errors.GrantRefused: 400}
+"""The same for what is answered in OAuth's words instead of as a problem."""
+
+
 class Problem(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """What went wrong and what to do about it (RFC 9457)."""
 
@@ -97,6 +102,13 @@ class Problem(Struct, kw_only=True, frozen=True, omit_defaults=True):
     errors: Annotated[list[Fault], Meta(description="The faults found, each with its place.")] = []
 
 
+class TokenRefusal(Struct, kw_only=True, frozen=True):
+    """Why there is no token, in OAuth's words (RFC 6749, 5.2)."""
+
+    error: Annotated[str, Meta(description="One of the codes of RFC 6749, 5.2.", examples=["invalid_client"])]
+    error_description: Annotated[str, Meta(description="What to do, in a sentence.")]
+
+
 class ProblemAnswer(Struct, kw_only=True, frozen=True):
     """A rendered problem."""
 
@@ -107,16 +119,19 @@ class ProblemAnswer(Struct, kw_only=True, frozen=True):
 
 def kind_of(error: DomainError) -> type[DomainError]:
     """The nearest class in the table; `Internal` for an error that is not listed."""
-    return next((cls for cls in type(error).__mro__ if cls in STATUS), Internal)
+    return next((cls for cls in type(error).__mro__ if cls in STATUS or cls in REFUSALS), Internal)
 
 
 def status_of(error: DomainError) -> int:
     """The status for the error's class."""
-    return STATUS[kind_of(error)]
+    kind = kind_of(error)
+    return STATUS.get(kind) or REFUSALS[kind]
 
 
 def render(error: DomainError, *, path: str, trace_id: str) -> ProblemAnswer:
-    """The bytes of the problem document."""
+    """The bytes of the problem document; of what the token endpoint refuses, in OAuth's words."""
+    if isinstance(error, errors.GrantRefused):
+        return _refusal(error)
     status = status_of(error)
     code = error.code if error.code in PROBLEMS else kind_of(error).code
     headers = {"content-type": MEDIA_TYPE, "cache-control": "no-store"}
@@ -152,6 +167,16 @@ def _challenge(error: errors.Unauthenticated) -> str:
         parts = [f'error="{error.code}"', *(f'{name}="{value}"' for name, value in asked.items())]
         return ", ".join([challenge, *parts])
     return challenge if error.code == "unauthenticated" else f'{challenge}, error="invalid_token"'
+
+
+def _refusal(error: errors.GrantRefused) -> ProblemAnswer:
+    """The answer of RFC 6749, 5.2, whose description holds printable ASCII without quotation marks."""
+    plain = re.sub(r"[^ !#-\[\]-~]", "?", _printable(error.detail))
+    headers = {"content-type": "application/json", "cache-control": "no-store", "pragma": "no-cache"}
+    if isinstance(error, errors.ClientRefused):
+        headers["www-authenticate"] = 'Basic realm="registry"'
+    body = msgspec.json.encode(TokenRefusal(error=error.code, error_description=plain))
+    return ProblemAnswer(status=status_of(error), headers=headers, body=body)
 
 
 def _printable(text: str) -> str:
@@ -198,7 +223,7 @@ def _bad_request(error: HTTPException) -> str:
     return "The request cannot be read: " + (error.detail or "it is malformed")
 
 
-def trace_id_of(scope: Scope) -> str:
+def trace_id_of(scope: Mapping[str, object]) -> str:
     """The trace id of the request."""
     return str(scope.get("registry.trace_id", "unknown"))
 
@@ -211,4 +236,5 @@ def on_error(request: Request[Any, Any, Any], error: Exception) -> Response[byte
     if kind_of(domain_error) is Internal:
         _log.error("unhandled", trace_id=trace_id_of(request.scope), exc_info=error)
     answer = render(domain_error, path=request.scope["path"], trace_id=trace_id_of(request.scope))
-    return Response(answer.body, status_code=answer.status, headers=answer.headers, media_type=MEDIA_TYPE)
+    kind = answer.headers["content-type"]
+    return Response(answer.body, status_code=answer.status, headers=answer.headers, media_type=kind)

@@ -10,11 +10,11 @@ import json
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import datetime
 from functools import cache
 from itertools import islice
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, TypeAlias, TypeVar, get_args, get_origin
 from urllib.parse import unquote_to_bytes
 
 import msgspec
@@ -22,7 +22,8 @@ from litestar.connection import Request
 
 from registry.platform.http.asgi import Scope
 from registry.platform.http.faults import find_faults
-from registry.platform.kernel.errors import Fault, Malformed, RuleBroken, UnsupportedMediaType
+from registry.platform.http.problems import TooLarge
+from registry.platform.kernel.errors import Fault, GrantRefused, Malformed, RuleBroken, UnsupportedMediaType
 from registry.platform.kernel.versions import Expected, Tags
 
 Q = TypeVar("Q", bound=msgspec.Struct)
@@ -63,6 +64,37 @@ class StrictRequest(Request[Any, Any, Any]):
     async def body(self) -> bytes:
         """The raw body. A POST without a body is treated as one with an empty object."""
         return await super().body() or (b"{}" if self.method == "POST" else b"")
+
+
+Form: TypeAlias = Mapping[str, str]
+"""The fields of a form, each with one value that is not empty."""
+_FORM_TYPE = "application/x-www-form-urlencoded"
+_MOST_FORM_BYTES = 16_384
+_MOST_FIELDS = 50
+
+
+async def read_form(request: Request[Any, Any, Any]) -> Form:
+    """The form in the body, read as RFC 6749, 3.2, says: a field without a value is none, and none comes twice.
+
+    Raises GrantRefused, since OAuth's is the only form there is; TooLarge for more than 16 KiB.
+    """
+    body = await request.body()
+    if len(body) > _MOST_FORM_BYTES:
+        raise TooLarge(f"The form is larger than {_MOST_FORM_BYTES} bytes.")
+    parts = [part for part in body.split(b"&") if part]
+    if len(parts) > _MOST_FIELDS:
+        raise GrantRefused(f"The form has more than {_MOST_FIELDS} fields.", "invalid_request")
+    form: dict[str, str] = {}
+    for part in parts:
+        try:
+            name, value = (unquote_to_bytes(each.replace(b"+", b" ")).decode() for each in part.partition(b"=")[::2])
+        except UnicodeDecodeError:
+            raise GrantRefused("The form is not in UTF-8.", "invalid_request") from None
+        if name in form:
+            raise GrantRefused(f"The form has the field {name[:40]} twice.", "invalid_request")
+        if value:
+            form[name] = value
+    return form
 
 
 class BodyStream:
@@ -191,10 +223,11 @@ def refuse_other_media(scope: Scope) -> None:
         raise UnsupportedMediaType(f"Send the body as it is, not in the content encoding {encodings[:60]}.")
     given = header_values(scope, b"content-type")
     takes: tuple[str, ...] = scope["route_handler"].opt.get("takes", ())
-    if not given and not takes:
+    form = scope["route_handler"].opt.get("form") is not None
+    if not given and not takes and not form:
         return
     allowed = {"application/json"} | ({"application/merge-patch+json"} if scope["method"] == "PATCH" else set())
-    allowed = set(takes) or allowed
+    allowed = set(takes) or ({_FORM_TYPE} if form else allowed)
     parameters = given[0].decode("latin-1").lower().split(";")[1:] if given else []
     utf_8 = {part.strip() for part in parameters} <= {"", "charset=utf-8", 'charset="utf-8"'}  # empty ones are allowed
     if len(given) != 1 or media_of(given) not in allowed or not utf_8:

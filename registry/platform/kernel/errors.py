@@ -157,6 +157,23 @@ class Damaged(DomainError):
     code = "database_damaged"
 
 
+class GrantRefused(DomainError):
+    """The token endpoint refuses, for a reason that RFC 6749, 5.2, has a word for: `code`. Its detail is in ASCII."""
+
+    code = "invalid_request"
+
+
+class ClientRefused(GrantRefused):
+    """The client did not prove who it is. `reason` and `client_id` are for the log."""
+
+    code = "invalid_client"
+
+    def __init__(self, detail: str, *, reason: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.client_id: str | None = None
+
+
 class TooManyRequests(DomainError):
     """The caller, or its agency, has made more requests in this minute than it may."""
 

@@ -52,6 +52,7 @@ THINGS: Mapping[str, Mapping[Side, str]] = {
     "issuer": {"operator": ""},
     "revocation": {"owner": "own", "operator": ""},
     "principal": {"owner": "own", "operator": ""},
+    "client": {"owner": "own", "operator": ""},
     "draft_agreement": {"owner": "custodian party"},
     "agreement_in_review": {"owner": "custodian party", "partner": "party"},
     "agreement": {"owner": "custodian party", "partner": "party", "operator": ""},
@@ -94,6 +95,9 @@ GRANTS: Mapping[str, Mapping[str, str]] = {
     "agencies:authorise": {"LG": "own"},
     "issuers:manage": {"R": "anyone"},
     "tokens:revoke": {"G": "own", "R": "anyone"},
+    "clients:read": {"GU": "own", "R": "anyone"},
+    "clients:manage": {"G": "own"},
+    "clients:disable": {"G": "own", "R": "anyone"},
     "principals:read": {"G": "own", "R": "anyone"},
     "principals:manage": {"G": "own", "R": "anyone"},
     "audit:read": {"UGR": "own"},
@@ -171,6 +175,9 @@ def _each(operations: str, permission: str, *on: str, **more: object) -> dict[st
 
 
 SERVICE = {name: Operation(permission=None) for name in ("get_liveness", "get_readiness")}
+TOKEN_ENDPOINT = {
+    name: Operation(permission=None) for name in ("create_token", "get_token_keys", "get_authorization_server")
+}
 AGENCY_ROWS = {
     **_each("list_agencies", "agencies:read"),
     **_each("create_agency import_agencies", "agencies:create"),
@@ -193,6 +200,13 @@ ISSUER_ROWS = {
 REVOCATION_ROWS = {
     **_each("list_revocations create_revocation", "tokens:revoke"),
     **_each("get_revocation lift_revocation", "tokens:revoke", "revocation"),
+}
+CLIENT_ROWS = {
+    **_each("list_clients", "clients:read"),
+    **_each("create_client", "clients:manage"),
+    **_each("get_client", "clients:read", "client"),
+    **_each("rotate_client", "clients:manage", "client"),
+    **_each("disable_client", "clients:disable", "client"),
 }
 PRINCIPAL_ROWS = {
     **_each("list_principals", "principals:read"),
@@ -326,9 +340,11 @@ METRIC_ROWS = _each("get_sharing_metrics", "metrics:read")
 
 OPERATIONS: Mapping[str, Operation] = {
     **SERVICE,
+    **TOKEN_ENDPOINT,
     **AGENCY_ROWS,
     **ISSUER_ROWS,
     **REVOCATION_ROWS,
+    **CLIENT_ROWS,
     **PRINCIPAL_ROWS,
     **AUDIT_ROWS,
     **TAXONOMY_ROWS,

@@ -232,6 +232,8 @@ async def make_scene(service: Service, cast: Cast) -> Scene:
     issuer = await service.operator.done("POST", "/v1/issuers", {"issuer": f"https://{uuid4().hex}.example"})
     left = {"kind": "person", "issuer": "https://x.example", "value": "leaver", "reason": "Left (demo)."}
     revocation = await owner.admin.done("POST", "/v1/revocations", left)
+    program = {"name": "Dispatch (demo)", "scopes": ["assets:read"]}
+    client = await owner.admin.done("POST", "/v1/clients", program)
     feed = await owner.legal.done("POST", "/v1/calendar-feeds", {"label": f"Calendar {CANARY}"})
     filing = {**NEW_DUTY_EXAMPLE, "title": f"File it {CANARY}"}
     duty = await owner.legal.done("POST", f"/v1/agreements/{agreement['id']}/duties", filing)
@@ -283,6 +285,7 @@ async def make_scene(service: Service, cast: Cast) -> Scene:
             "calendar_feed": feed["id"],
             "issuer": issuer["id"],
             "revocation": revocation["id"],
+            "client": client["id"],
             "principal": principal["id"],
             **{name: made["id"] for name, made in assets.items()},
             **{name: made["id"] for name, made in documents.items()},

@@ -356,6 +356,55 @@ _table(
 )
 
 _table(
+    "client",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("authentication", sa.Text, nullable=False),
+    sa.Column("scopes", Json, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("disabled_at", Instant),
+    sa.Column("version", sa.Integer, nullable=False),
+    _one_of("authentication", "client_secret", "private_key_jwt"),
+    sa.Index("ix_client_agency_id", "agency_id", "id"),
+)
+
+_table(
+    "client_credential",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("client_id", Uuid, sa.ForeignKey("client.id"), nullable=False),
+    sa.Column("secret_sha256", sa.Text),
+    sa.Column("public_keys", Json),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("expires_at", Instant),
+    sa.Column("last_used_at", Instant),
+    sa.CheckConstraint("(secret_sha256 IS NULL) <> (public_keys IS NULL)", name="kind"),
+    sa.UniqueConstraint("secret_sha256"),
+    sa.Index("ix_client_credential_client_id", "client_id"),
+)
+
+_table(
+    "client_assertion",
+    sa.Column("client_id", Uuid, sa.ForeignKey("client.id"), primary_key=True),
+    sa.Column("jti_sha256", sa.Text, primary_key=True),
+    sa.Column("expires_at", Instant, nullable=False),
+    sa.Index("ix_client_assertion_expires_at", "expires_at"),
+)
+
+_table(
+    "signing_key",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("algorithm", sa.Text, nullable=False),
+    sa.Column("public_key", Json, nullable=False),
+    sa.Column("private_key", sa.Text, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("retired_at", Instant),
+    _unique_where(
+        "uq_signing_key_algorithm", "algorithm", sqlite="retired_at IS NULL", postgresql="retired_at IS NULL"
+    ),
+)
+
+_table(
     "agreement",
     sa.Column("id", Uuid, primary_key=True),
     sa.Column("number", sa.Text, nullable=False),

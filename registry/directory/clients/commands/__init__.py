@@ -1,0 +1,1 @@
+"""Commands on service clients, verb by verb."""
