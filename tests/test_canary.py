@@ -194,12 +194,26 @@ async def make_authority(stage: Stage) -> None:
 
 
 async def make_person(stage: Stage) -> None:
-    """Somebody who has been seen, and of whom no other reader is made."""
-    one = stage.cast.assisting
-    await one.as_(Role.COORDINATOR, subject="somebody").done("GET", "/v1/me")
-    await stage.service.edge.app.state.sightings.store()
-    seen = (await one.admin.done("GET", "/v1/principals"))["items"]
-    stage.keep("principal_id", next(each for each in seen if each["subject"] == "somebody"))
+    """A suspended person whose name is kept, for administrators of the own agency; the rest is for the operator too.
+
+    No reader is made of it.
+    """
+    agency = stage.cast.assisting
+    who = msgspec.structs.replace(
+        inside(agency.id, Role.COORDINATOR, subject="somebody").principal,
+        name=stage.mark("assisting", roles={Role.AGENCY_ADMIN}),
+        name_kept=True,
+    )
+    async with unit_of_work(stage.service.database) as write:
+        await record_sightings(write, [Sighting(principal=who, seen_at=utc_now())])
+    (found,) = [
+        each
+        for each in (await agency.admin.done("GET", "/v1/principals?limit=200"))["items"]
+        if each["subject"] == "somebody"
+    ]
+    stage.keep("principal_id", found)
+    why = {"reason": stage.mark("assisting", "operator", roles={Role.AGENCY_ADMIN, Role.REGISTRY_ADMIN})}
+    await agency.admin.done("POST", f"/v1/principals/{found['id']}/suspend", why)
 
 
 async def make_papers(stage: Stage) -> None:
@@ -236,26 +250,6 @@ async def make_papers(stage: Stage) -> None:
     called = stage.mark("assisting", "operator", roles={Role.AGENCY_ADMIN, Role.AUDITOR, Role.REGISTRY_ADMIN})
     stage.keep("client_id", await one.admin.done("POST", "/v1/clients", {"name": called, "scopes": ["assets:read"]}))
     stage.keep("revocation_id", await one.admin.done("POST", "/v1/revocations", left))
-    await make_principal(stage, one)
-
-
-async def make_principal(stage: Stage, agency: Agency) -> None:
-    """A suspended person whose name is kept, for administrators of the own agency; the rest is for the operator too."""
-    who = msgspec.structs.replace(
-        inside(agency.id, Role.COORDINATOR, subject="somebody").principal,
-        name=stage.mark("assisting", roles={Role.AGENCY_ADMIN}),
-        name_kept=True,
-    )
-    async with unit_of_work(stage.service.database) as write:
-        await record_sightings(write, [Sighting(principal=who, seen_at=utc_now())])
-    (found,) = [
-        each
-        for each in (await agency.admin.done("GET", "/v1/principals?limit=200"))["items"]
-        if each["subject"] == "somebody"
-    ]
-    stage.keep("principal_id", found)
-    why = {"reason": stage.mark("assisting", "operator", roles={Role.AGENCY_ADMIN, Role.REGISTRY_ADMIN})}
-    await agency.admin.done("POST", f"/v1/principals/{found['id']}/suspend", why)
 
 
 async def make_documents(stage: Stage) -> None:
