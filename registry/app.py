@@ -45,8 +45,10 @@ from registry.platform.access.denials import Denial, Denials
 from registry.platform.access.development import development_issuer
 from registry.platform.access.known import record_sightings
 from registry.platform.access.operations import check_supplies
+from registry.platform.access.principals import REGISTRY, Caller
 from registry.platform.access.rates import FailedAttempts, RateLimits
 from registry.platform.access.sightings import Sighting, Sightings, StoreSightings
+from registry.platform.access.sign_ins import RecordSignIns, RefusedSignIns, SignInSums
 from registry.platform.access.tokens import FindByOri, FollowIssuers, TokenVerifier
 from registry.platform.background import Background, Task
 from registry.platform.database.connect import Database, connect, unit_of_work
@@ -65,7 +67,7 @@ from registry.platform.http.requests import StrictRequest
 from registry.platform.issuers import Issuer
 from registry.platform.kernel.errors import DomainError
 from registry.platform.kernel.ids import new_id
-from registry.platform.kernel.time import utc_now
+from registry.platform.kernel.time import format_instant, utc_now
 from registry.platform.ledger.commands import record
 from registry.platform.print.pdf import is_installed
 from registry.platform.settings import Settings
@@ -143,6 +145,7 @@ def create_app(settings: Settings) -> Edge:
     recogniser = find_recogniser() if settings.recognise_text else ""
     files = Files(store=open_store(settings), reader=FileReader(recogniser=recogniser))
     denials = Denials(_denial_recorder(database))
+    sign_ins = SignInSums(_sign_in_recorder(database))
     sightings = Sightings(_sightings_store(database))
     rates = RateLimits(per_principal=settings.rate_per_principal, per_agency=settings.rate_per_agency)
     counts: list[RateLimits | FailedAttempts] = [
@@ -153,6 +156,7 @@ def create_app(settings: Settings) -> Edge:
     background = Background(
         [
             Task(name="denials", interval_seconds=DENIALS_SECONDS, run=_summer(denials)),
+            Task(name="sign_ins", interval_seconds=DENIALS_SECONDS, run=_sign_in_summer(sign_ins)),
             Task(name="sightings", interval_seconds=SIGHTINGS_SECONDS, run=sightings.store),
             *([Task(name="rates", interval_seconds=RATES_SECONDS, run=_sharer(database, counts))] if shared else []),
             Task(name="keys", interval_seconds=KEY_REFRESH_SECONDS, run=verifier.refresh),
@@ -171,6 +175,7 @@ def create_app(settings: Settings) -> Edge:
                 denials=denials,
                 rates=rates,
                 sightings=sightings,
+                sign_ins=sign_ins,
                 idle_days=settings.principal_idle_days,
                 max_body_bytes=settings.max_body_bytes,
                 max_upload_bytes=settings.max_upload_bytes,
@@ -185,6 +190,7 @@ def create_app(settings: Settings) -> Edge:
                 "background": background,
                 "denials": denials,
                 "sightings": sightings,
+                "sign_ins": sign_ins,
                 "write_probe": WriteProbe(database, trouble),
                 "verifier": verifier,
                 "authorization_server": server,
@@ -237,6 +243,7 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
         await app.state.write_probe.close()
         try:
             await app.state.denials.record_sums()
+            await app.state.sign_ins.record_sums()
             await app.state.sightings.store()
         finally:
             await app.state.database.close()
@@ -318,6 +325,36 @@ def _denial_recorder(database: Database) -> Any:
                 },
                 outcome="denied",
             )
+
+    return run
+
+
+def _sign_in_recorder(database: Database) -> RecordSignIns:
+    async def run(refused: RefusedSignIns) -> None:
+        """Record refused sign-ins. Nobody is known to have tried, so it stands as the operator's own."""
+        async with unit_of_work(database) as write:
+            record(
+                write,
+                Caller(principal=REGISTRY, now=utc_now(), trace_id=new_id().hex),
+                "access.sign_in_refused",
+                subject=("sign_in", new_id(), 0),
+                agencies=[] if refused.agency_id is None else [refused.agency_id],
+                data={
+                    "issuer": refused.issuer,
+                    "reason": refused.reason,
+                    "count": refused.count,
+                    "from": format_instant(refused.start),
+                    "to": format_instant(refused.end),
+                },
+                outcome="denied",
+            )
+
+    return run
+
+
+def _sign_in_summer(sums: SignInSums) -> Any:
+    async def run() -> None:
+        await sums.record_sums(utc_now())
 
     return run
 

@@ -13,6 +13,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+import jwt
+import msgspec
 import pytest
 from msgspec import Struct
 
@@ -22,14 +24,16 @@ from registry.agreements.instruments.schemas.given import WithdrawalNotice
 from registry.agreements.insurance.schemas import NEW_CERTIFICATE_EXAMPLE
 from registry.platform import background
 from registry.platform.access import authentication, keys, tokens
+from registry.platform.access.known import record_sightings
 from registry.platform.access.principals import Role
+from registry.platform.access.sightings import Sighting
 from registry.platform.database import trouble
 from registry.platform.database.connect import unit_of_work
 from registry.platform.http import edge, problems
 from registry.platform.kernel.time import civil_day, utc_now
 from tests.support.agreements import EVIDENCE, agreement_body, sign_agreement
 from tests.support.assets import make_asset
-from tests.support.cast import SERVICE_SCOPES, ZONE, Agency, Cast, make_cast, today
+from tests.support.cast import SERVICE_SCOPES, ZONE, Agency, Cast, inside, make_cast, today
 from tests.support.consent import agree_to_publish
 from tests.support.documents import file_document
 from tests.support.loans import under_way
@@ -42,6 +46,10 @@ from tests.support.service import Caller, Service
 pytestmark = pytest.mark.second_long
 
 ROLES = (Role.COORDINATOR, Role.APPROVER, Role.LEGAL, Role.AUDITOR, Role.AGENCY_ADMIN, Role.SERVICE)
+SIDES = ("assisting", "requesting", "neighbour", "stranger")
+SUPERVISORS = {Role.AUDITOR, Role.AGENCY_ADMIN, Role.REGISTRY_ADMIN}
+ADDRESS = "127.0.0.1"
+"""From where every request of the tests comes."""
 MANAGERS = {Role.COORDINATOR, Role.LEGAL, Role.AGENCY_ADMIN}
 CLEARED = {Role.LEGAL, Role.AUDITOR}
 TOKEN = re.compile(r"canary[0-9a-f]{12}")
@@ -65,6 +73,7 @@ class Stage(Struct, kw_only=True):
     cast: Cast
     things: dict[str, list[str]] = {}
     marks: dict[str, Callable[[Reader], bool]] = {}
+    known: dict[str, str] = {}
 
     def mark(self, *sides: str, roles: set[Role] | None = None) -> str:
         """A new token for these sides, for these roles alone where any are given."""
@@ -77,9 +86,22 @@ class Stage(Struct, kw_only=True):
         self.things.setdefault(kind, []).append(made["id"])
         return made
 
+    def people(self) -> dict[str, str]:
+        """What tells a person, and the side of each: subjects, and the ids of the tokens with which they come."""
+        if not self.known:
+            for side in SIDES:
+                agency: Agency = getattr(self.cast, side)
+                subjects = (*ROLES, "counsel", "signatory")
+                self.known |= {f"{subject}@{str(agency.id)[-6:]}": side for subject in subjects}
+            for reader in self.readers():
+                if reader.caller.token is not None and reader.side in SIDES:
+                    claims = jwt.decode(reader.caller.token, options={"verify_signature": False})
+                    self.known[claims["jti"]] = reader.side
+        return self.known
+
     def readers(self) -> Iterator[Reader]:
         """Everybody."""
-        for side, role in product(("assisting", "requesting", "neighbour", "stranger"), ROLES):
+        for side, role in product(SIDES, ROLES):
             agency: Agency = getattr(self.cast, side)
             scope = SERVICE_SCOPES if role is Role.SERVICE else "*"
             yield Reader(side=side, role=role, caller=agency.as_(role, scope=scope))
@@ -172,12 +194,26 @@ async def make_authority(stage: Stage) -> None:
 
 
 async def make_person(stage: Stage) -> None:
-    """Somebody who has been seen, and of whom no other reader is made."""
-    one = stage.cast.assisting
-    await one.as_(Role.COORDINATOR, subject="somebody").done("GET", "/v1/me")
-    await stage.service.edge.app.state.sightings.store()
-    seen = (await one.admin.done("GET", "/v1/principals"))["items"]
-    stage.keep("principal_id", next(each for each in seen if each["subject"] == "somebody"))
+    """A suspended person whose name is kept, for administrators of the own agency; the rest is for the operator too.
+
+    No reader is made of it.
+    """
+    agency = stage.cast.assisting
+    who = msgspec.structs.replace(
+        inside(agency.id, Role.COORDINATOR, subject="somebody").principal,
+        name=stage.mark("assisting", roles={Role.AGENCY_ADMIN}),
+        name_kept=True,
+    )
+    async with unit_of_work(stage.service.database) as write:
+        await record_sightings(write, [Sighting(principal=who, seen_at=utc_now())])
+    (found,) = [
+        each
+        for each in (await agency.admin.done("GET", "/v1/principals?limit=200"))["items"]
+        if each["subject"] == "somebody"
+    ]
+    stage.keep("principal_id", found)
+    why = {"reason": stage.mark("assisting", "operator", roles={Role.AGENCY_ADMIN, Role.REGISTRY_ADMIN})}
+    await agency.admin.done("POST", f"/v1/principals/{found['id']}/suspend", why)
 
 
 async def make_papers(stage: Stage) -> None:
@@ -458,14 +494,25 @@ def changing_requests(stage: Stage) -> Iterator[tuple[str, str, Any]]:
 
 
 def leaked(stage: Stage, reader: Reader, response: httpx.Response) -> set[str]:
-    """Tokens in the answer, its headers included, that are not for this reader and that it did not send itself."""
+    """Tokens in the answer, its headers included, that are not for this reader and that it did not send itself.
+
+    So are the people of other agencies: of what these do, their office and agency are told, and no person, token or
+    address. The operator's administrators know people as those who suspend them.
+    """
     assert response.status_code < 500, f"{response.request.url}: {response.text}"
     found = {*TOKEN.findall(f"{response.text} {response.headers}")} - {*TOKEN.findall(str(response.request.url))}
-    return {token for token in found if not stage.marks[token](reader)}
+    people = {
+        who for who, side in stage.people().items() if who in response.text and reader.side not in (side, "operator")
+    }
+    told = ADDRESS in response.text and response.request.url.path.startswith(
+        "/v1/"
+    )  # the contract has it in an example
+    address = {ADDRESS} if told and reader.role not in SUPERVISORS else set()
+    return {token for token in found if not stage.marks[token](reader)} | people | address
 
 
 async def test_no_reading_tells_anybody_what_is_not_for_them(stage: Stage) -> None:
-    leaks, seen, asked = list[str](), set[str](), 0
+    leaks, seen, asked, persons = list[str](), set[str](), 0, set[str]()
     paths = list(reading_paths(stage))
     with logged_by(*LOGGING) as log:
         for reader in stage.readers():
@@ -473,9 +520,13 @@ async def test_no_reading_tells_anybody_what_is_not_for_them(stage: Stage) -> No
                 response = await reader.caller.get(path)
                 asked += 1
                 seen |= {*TOKEN.findall(response.text)}
+                persons |= {who for who in (*stage.people(), ADDRESS) if who in response.text}
                 leaks += [f"{reader.side} {reader.role} {path}: {token}" for token in leaked(stage, reader, response)]
     assert not leaks, leaks[:5]
     assert seen == {*stage.marks}, "each token is read by whom it is for, or the test could not fail"
+    own = {who.partition("@")[0] for who in persons if "@" in who}
+    assert {"legal", "coordinator", "counsel", "signatory"} <= own, "an agency's supervisors see its own people"
+    assert ADDRESS in persons
     assert len(log) >= asked
     assert not TOKEN.search(str(log))
     print(f"canary: {asked} readings, {len(stage.marks)} tokens, 0 in foreign answers")

@@ -22,6 +22,26 @@ RoleName: TypeAlias = Literal[
     "coordinator", "approver", "legal", "auditor", "agency_admin", "registry_admin", "service"
 ]
 ALGORITHMS: tuple[Algorithm, ...] = ("ES256", "ES384", "EdDSA", "RS256", "PS256")
+# The attributes of a person that the FBI's CJIS Security Policy lists for the management of accounts, AC-2(d)(3).
+AttributeName: TypeAlias = Literal[
+    "federation_id",
+    "identity_provider_id",
+    "unique_subject_id",
+    "employer_name",
+    "employer_ori",
+    "employer_category",
+    "employer_state",
+    "sworn_law_enforcement_officer",
+    "public_safety_officer",
+    "intelligence_analyst",
+    "ncic_certified",
+    "ndex_privilege",
+    "pcii_certified",
+    "cfr28_certified",
+    "identity_assurance_level",
+    "authenticator_assurance_level",
+    "federation_assurance_level",
+]
 EVERY_AGENCY = "*"
 DEVELOPMENT_ISSUER = "urn:registry:development"
 LONGEST_LIFE_SECONDS = 86_400
@@ -31,6 +51,16 @@ Path: TypeAlias = Annotated[str, Meta(min_length=1, max_length=200, pattern=NAME
 Address: TypeAlias = Annotated[str, Meta(min_length=1, max_length=500, pattern=NAME_PATTERN)]
 Seconds: TypeAlias = Annotated[int, Meta(ge=60, le=LONGEST_LIFE_SECONDS)]
 Scopes: TypeAlias = Annotated[str, Meta(max_length=500, pattern=PROSE_PATTERN)]
+MaxAge: TypeAlias = Annotated[int, Meta(ge=60, le=LONGEST_LIFE_SECONDS)]
+AcrValue: TypeAlias = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=200,
+        pattern=r"\A[!#-\[\]-~]+\Z",  # it stands between quotes in a header, with others behind a blank
+        extra={"form": "visible ASCII characters without quotes, backslashes and blanks"},
+    ),
+]
 KeySetDocument: TypeAlias = dict[Annotated[str, Meta(max_length=40, pattern=PROSE_PATTERN)], Any]
 ClaimName: TypeAlias = Annotated[str, Meta(max_length=200, pattern=PROSE_PATTERN)]
 OptionalPath: TypeAlias = Annotated[str, Meta(max_length=200, pattern=PROSE_PATTERN)]
@@ -77,10 +107,28 @@ class ClaimMap(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, om
         OptionalPath | None, Meta(description="The claim that names the token; empty for a digest of the token.")
     ] = None
     name: Annotated[Path | None, Meta(description="The claim with the person's name; it may be missing.")] = None
+    acr: Annotated[Path | None, Meta(description="The claim with the way in which the person signed in.")] = None
+    amr: Annotated[Path | None, Meta(description="The claim that lists the means of the sign-in.")] = None
+    auth_time: Annotated[Path | None, Meta(description="The claim with the second in which the person signed in.")] = (
+        None
+    )
+    attributes: Annotated[
+        dict[AttributeName, Path] | None,
+        Meta(description="The claims with attributes that are shown to the own agency; any may be missing."),
+    ] = None
     require: Annotated[
         dict[Path, ClaimName] | None,
         Meta(description="Claims that must have a value, `*` standing for any: what tells access tokens from others."),
     ] = None
+
+
+class StepUp(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What acts that bind an agency need of the sign-in (RFC 9470): how recent it is, in which way it was done."""
+
+    max_age_seconds: Annotated[MaxAge | None, Meta(description="How long ago the person may have signed in.")] = None
+    acr_values: Annotated[
+        tuple[AcrValue, ...], Meta(max_length=10, description="Ways to sign in, as `acr` names them; one is needed.")
+    ] = ()
 
 
 class Description(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -120,6 +168,9 @@ class Description(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True,
     keep_names: Annotated[
         bool, Meta(description="Whether people's names are kept, for the administrators of their own agency.")
     ] = False
+    step_up: Annotated[
+        StepUp | None, Meta(description="What acts that bind an agency need of the sign-in; null for nothing more.")
+    ] = None
     claims: ClaimMap = ClaimMap()
 
 
@@ -135,6 +186,10 @@ class Claims(Struct, kw_only=True, frozen=True):
     scope_default: str = ""
     token_id: str = "jti"  # noqa: S105  # the name of a claim
     name: str = "name"
+    acr: str = "acr"
+    amr: str = "amr"
+    auth_time: str = "auth_time"
+    attributes: Mapping[AttributeName, str] = {}
     require: Mapping[str, str] = {}
 
 
@@ -155,6 +210,7 @@ class Issuer(Struct, kw_only=True, frozen=True):
     algorithms: tuple[str, ...] = ALGORITHMS
     longest_life_seconds: int = 3600
     keep_names: bool = False
+    step_up: StepUp | None = None
     claims: Claims = Claims()
 
     @property
@@ -185,6 +241,7 @@ _PRESETS: Mapping[Preset, Issuer] = {
             scope=("scp", "roles"),  # an application has app roles only
             scope_default="*",
             token_id="uti",  # noqa: S106  # the name of a claim
+            acr="acrs|acr",
             require={"azp": "*"},  # an ID token has none
         ),
     ),
@@ -216,6 +273,8 @@ def described(given: Description, agencies: tuple[str, ...] = (), values: Mappin
         raise ValueError(f"the jwks_url of “{given.issuer}” must be https")
     if given.jwks_url is None and given.keys is None and not is_secure(given.issuer):
         raise ValueError(f"the keys of “{given.issuer}” can be discovered only where it is an https address")
+    if given.step_up is not None and given.step_up == StepUp():
+        raise ValueError(f"the step_up of “{given.issuer}” asks for nothing: give max_age_seconds, acr_values, or both")
     preset = _PRESETS[given.preset]
     claims = {name: value for name, value in msgspec.structs.asdict(given.claims).items() if value is not None}
     if "scope" in claims:
@@ -223,7 +282,13 @@ def described(given: Description, agencies: tuple[str, ...] = (), values: Mappin
     for name in ("subject", "agency", "token_id"):
         if "{" in (rest := TEMPLATE.sub("", claims.get(name, ""))) or "}" in rest:
             raise ValueError(f"“{claims[name]}” is not a template: a path stands in each pair of braces")
-    for path in (claims.get("roles", ""), claims.get("name", ""), *claims.get("scope", ()), *claims.get("require", ())):
+    plain = ("roles", "name", "acr", "amr", "auth_time")
+    for path in (
+        *(claims.get(name, "") for name in plain),
+        *claims.get("scope", ()),
+        *claims.get("require", ()),
+        *claims.get("attributes", {}).values(),
+    ):
         if "{" in path or "}" in path:
             raise ValueError(f"“{path}” is not a path: a template stands for subject, agency and token_id alone")
     changed: dict[str, Any] = {
@@ -239,6 +304,7 @@ def described(given: Description, agencies: tuple[str, ...] = (), values: Mappin
         keys=given.keys,
         jwks_url=given.jwks_url,
         keep_names=given.keep_names,
+        step_up=given.step_up,
         longest_life_seconds=given.longest_life_seconds or preset.longest_life_seconds,
         claims=msgspec.structs.replace(preset.claims, **claims),
         **{name: tuple(value) for name, value in changed.items() if value is not None},

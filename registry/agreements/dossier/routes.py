@@ -58,6 +58,7 @@ def _answer(made: AgreementFile) -> Content:
     produces=ZIP,
     etag=True,
     own_transactions=True,
+    step_up=True,
     problems=("reading_not_recorded",),
 )
 async def get_agreement_file(

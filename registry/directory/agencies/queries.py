@@ -21,7 +21,7 @@ from registry.directory.agencies.schemas import (
 )
 from registry.directory.agencies.tables import agency, agency_ori
 from registry.platform.access.acts import relaxed_by
-from registry.platform.access.permissions import Action, Relation, refusal
+from registry.platform.access.permissions import Action, Relation, permit, refusal
 from registry.platform.access.principals import Principal
 from registry.platform.access.separation import Separation
 from registry.platform.database.handles import Read
@@ -39,8 +39,8 @@ from registry.platform.http.searching import place_parameters, search_words, wit
 from registry.platform.kernel.actions import AllowedAction, offer
 from registry.platform.kernel.errors import NotFound
 from registry.platform.kernel.geo import Location
-from registry.platform.ledger.queries import events_about
-from registry.platform.ledger.schemas import HistoryQuery
+from registry.platform.ledger.queries import audited_events, events_about
+from registry.platform.ledger.schemas import AuditQuery, HistoryQuery
 
 _ORIS = (
     sa.select(sa.func.aggregate_strings(agency_ori.c.ori, ","))
@@ -111,6 +111,16 @@ async def history(
     Whether the caller may see the thing at all is for the thing's own room to ask first.
     """
     found = await events_about(read, principal, kind, subject_id, query)
+    named = await references(read, found.agency_ids)
+    return LedgerEventPage(
+        items=found.events, agencies=[named[each] for each in sorted(named)], next_cursor=found.next_cursor
+    )
+
+
+async def audit(read: Read, principal: Principal, query: AuditQuery) -> LedgerEventPage:
+    """What an auditor reviews: refusals, readings and exports that concern the caller's agency."""
+    permit(principal, Action.AUDIT_READ, ["own"])
+    found = await audited_events(read, principal, query)
     named = await references(read, found.agency_ids)
     return LedgerEventPage(
         items=found.events, agencies=[named[each] for each in sorted(named)], next_cursor=found.next_cursor

@@ -110,6 +110,11 @@ async def get_me(read: Read, principal: Principal) -> Me:
         roles=sorted(principal.roles),
         scopes=sorted(principal.scopes),
         token_id=principal.token_id,
+        acr=list(principal.acr),
+        amr=list(principal.amr),
+        auth_time=principal.auth_time,
+        attributes=dict(principal.attributes),
+        step_up=principal.step_up,
         permissions=[MyPermission(permission=action, relations=list(by_role[action])) for action in allowed],
         withheld_by_scope=[action for action in Action if by_role[action] and action not in allowed],
     )

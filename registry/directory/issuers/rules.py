@@ -9,7 +9,7 @@ import msgspec
 from registry.platform.issuers import Description, Issuer, described
 from registry.platform.kernel.errors import RuleBroken
 
-_EMPTIED = frozenset({"role_names", "require"})
+_EMPTIED = frozenset({"role_names", "require", "attributes"})
 
 
 def issuer_id(issuer: str) -> UUID:

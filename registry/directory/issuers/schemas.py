@@ -8,18 +8,22 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from registry.directory.agencies.schemas import AgencyReference
 from registry.platform.access.principals import Role
 from registry.platform.issuers import (
+    AcrValue,
     Address,
     AgencyBy,
     Algorithm,
+    AttributeName,
     ClaimName,
     Description,
     KeySetDocument,
+    MaxAge,
     OptionalPath,
     Path,
     Preset,
     RoleName,
     Scopes,
     Seconds,
+    StepUp,
     TokenType,
 )
 from registry.platform.kernel.text import NAME_PATTERN
@@ -102,10 +106,24 @@ class ClaimMapPatch(Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tru
     ] = UNSET
     token_id: OptionalPath | None | UnsetType = UNSET
     name: Path | None | UnsetType = UNSET
+    acr: Path | None | UnsetType = UNSET
+    amr: Path | None | UnsetType = UNSET
+    auth_time: Path | None | UnsetType = UNSET
+    attributes: Annotated[
+        dict[AttributeName, Path | None] | None | UnsetType,
+        Meta(description="An attribute with null is removed; an empty object removes all."),
+    ] = UNSET
     require: Annotated[
         dict[Path, ClaimName | None] | None | UnsetType,
         Meta(description="A claim with null is removed; an empty object removes all, so that nothing is required."),
     ] = UNSET
+
+
+class StepUpPatch(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """A merge patch (RFC 7396) of what acts that bind need of the sign-in: what is absent stays, null removes."""
+
+    max_age_seconds: MaxAge | None | UnsetType = UNSET
+    acr_values: Annotated[list[AcrValue], Meta(max_length=10)] | None | UnsetType = UNSET
 
 
 class TokenIssuerPatch(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -120,6 +138,7 @@ class TokenIssuerPatch(Struct, kw_only=True, frozen=True, forbid_unknown_fields=
     algorithms: Annotated[list[Algorithm], Meta(min_length=1, max_length=5)] | None | UnsetType = UNSET
     longest_life_seconds: Seconds | None | UnsetType = UNSET
     keep_names: bool | UnsetType = UNSET
+    step_up: StepUpPatch | None | UnsetType = UNSET
     claims: ClaimMapPatch | None | UnsetType = UNSET
     enabled: bool | UnsetType = UNSET
     every_agency: bool | UnsetType = UNSET
@@ -154,6 +173,15 @@ class Me(Struct, kw_only=True, frozen=True):
     roles: Annotated[list[Role], Meta(description="The roles that the registry knows among those of the token.")]
     scopes: Annotated[list[str], Meta(description="The token's scopes, those of others included.")]
     token_id: Annotated[str, Meta(description="The id of the token, by which it can be revoked.")]
+    acr: Annotated[list[str], Meta(description="The way in which the person signed in, if the token says it.")]
+    amr: Annotated[list[str], Meta(description="The means of the sign-in, if the token says them.")]
+    auth_time: Annotated[Instant | None, Meta(description="When the person signed in, if the token says it.")]
+    attributes: Annotated[
+        dict[str, str], Meta(description="The attributes of the claim map that the token has, by their names.")
+    ]
+    step_up: Annotated[
+        StepUp | None, Meta(description="What acts that bind need of the sign-in; null for nothing more.")
+    ]
     permissions: Annotated[list[MyPermission], Meta(description="What roles and scopes allow together.")]
     withheld_by_scope: Annotated[list[str], Meta(description="What the roles would allow, and the scopes do not.")]
 

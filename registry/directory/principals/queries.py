@@ -4,6 +4,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
@@ -137,6 +138,7 @@ def _as_principal(caller: Principal, row: Row[Any]) -> KnownPrincipal:
         subject=row.subject,
         agency=AgencyReference(id=row.agency_id, name=row.agency_name),
         name=row.name if own else None,
+        attributes=msgspec.json.decode(row.attributes, type=dict[str, str]) if own and row.attributes else {},
         roles=roles_of(row.roles),
         status=status,
         suspended_for=row.suspended_for,

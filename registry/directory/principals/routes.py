@@ -5,6 +5,7 @@ from uuid import UUID
 from litestar import Router
 from litestar.params import FromPath, JSONBody
 
+from registry.directory.agencies.queries import audit
 from registry.directory.agencies.schemas import LedgerEventPage
 from registry.directory.principals import commands, queries
 from registry.directory.principals.schemas import (
@@ -22,7 +23,7 @@ from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read, Write
 from registry.platform.http.answers import Answer, entity_tag
 from registry.platform.kernel.versions import Expected
-from registry.platform.ledger.schemas import HistoryQuery
+from registry.platform.ledger.schemas import AuditQuery, HistoryQuery
 from registry.platform.settings import Settings
 
 
@@ -131,12 +132,27 @@ async def purge_principal_name(
     if_match: Supplied[Expected],
     settings: Supplied[Settings],
 ) -> Answer[KnownPrincipal]:
-    """Forget the name of a person for good. What the person did stays proven, under the issuer's subject."""
+    """Forget the name of a person, and its attributes, for good.
+
+    What the person did stays proven, under the subject of its issuer.
+    """
     return _answer(
         await commands.purge_principal_name(
             write, caller, principal_id, data.reason, if_match, settings.principal_idle_days
         )
     )
+
+
+@operation("get", "/audit-events", permission=Action.AUDIT_READ, query=AuditQuery)
+async def list_audit_events(
+    read: Supplied[Read], filters: Supplied[AuditQuery], caller: Supplied[Caller]
+) -> Answer[LedgerEventPage]:
+    """List what an auditor reviews: refused sign-ins, refused acts, restricted text that was read, files handed out.
+
+    Those that concern your agency; for the operator also refused sign-ins of which no agency is known. Readings of
+    restricted text are for auditors. Of what another agency's people did, the agency and the roles are told, no person.
+    """
+    return Answer(await audit(read, caller.principal, filters))
 
 
 router = Router(
@@ -148,5 +164,6 @@ router = Router(
         suspend_principal,
         restore_principal,
         purge_principal_name,
+        list_audit_events,
     ],
 )

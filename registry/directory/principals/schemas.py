@@ -28,6 +28,13 @@ class KnownPrincipal(Struct, kw_only=True, frozen=True):
             " not have names kept, where the token named none, and where it was purged."
         ),
     ]
+    attributes: Annotated[
+        dict[str, str],
+        Meta(
+            description="The attributes of its issuer's claim map that the token had, for administrators of its own"
+            " agency alone."
+        ),
+    ]
     roles: Annotated[list[Role], Meta(description="The roles of the token with which it was last noted.")]
     status: PrincipalStatus
     suspended_for: Annotated[str | None, Meta(description="Why it is suspended; null unless it is.")]

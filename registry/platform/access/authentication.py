@@ -1,8 +1,9 @@
 """Authentication and coarse authorisation of each request.
 
 Checks run in a fixed order: authentication (401), size and media type of the body (413, 415), then whether the caller's
-roles and scopes allow the action at all (403). Validation of the body (400) follows in the handler. Whether the caller
-may act on one particular thing is decided later by the command, once it has loaded that thing.
+roles and scopes allow the action at all (403), and whether the sign-in is recent enough for it (401). Validation of the
+body (400) follows in the handler. Whether the caller may act on one particular thing is decided later by the command,
+once it has loaded that thing.
 """
 
 from datetime import datetime
@@ -19,6 +20,8 @@ from registry.platform.access.principals import Caller, Principal
 from registry.platform.access.rates import RateLimits
 from registry.platform.access.refusals import Reason, TokenRefused
 from registry.platform.access.sightings import Sightings
+from registry.platform.access.sign_ins import SignInSums
+from registry.platform.access.step_up import check_step_up
 from registry.platform.access.tokens import TokenVerifier
 from registry.platform.database.connect import Database
 from registry.platform.http.asgi import Scope
@@ -41,6 +44,7 @@ class Authentication(ASGIMiddleware):
         denials: Denials,
         rates: RateLimits,
         sightings: Sightings,
+        sign_ins: SignInSums,
         idle_days: int,
         max_body_bytes: int,
         max_upload_bytes: int,
@@ -50,6 +54,7 @@ class Authentication(ASGIMiddleware):
         self._rates = rates
         self._verifier = verifier
         self._sightings = sightings
+        self._sign_ins = sign_ins
         self._revocations = RevocationCache(idle_days)
         self._max_body_bytes = max_body_bytes
         self._max_upload_bytes = max_upload_bytes
@@ -60,7 +65,7 @@ class Authentication(ASGIMiddleware):
             scope["registry.now"] = now
             if not scope["route_handler"].opt.get("public"):
                 principal = await self._authenticated(scope, now)
-                await self._revocations.check(self._database.read(), principal, now)
+                await self._check_acting(principal, now)
                 scope["user"] = principal
                 self._sightings.note(principal, now)
                 self._count(scope, principal, now)
@@ -69,6 +74,8 @@ class Authentication(ASGIMiddleware):
             if (why := _refused_by_token(scope)) is not None:
                 await self._record_denial(scope, why)
                 raise Forbidden(why)
+            if scope["route_handler"].opt.get("step_up"):
+                check_step_up(scope["user"], now)
         await next_app(scope, receive, send)
         if (reason := scope.get("registry.denied")) is not None:
             try:
@@ -82,6 +89,8 @@ class Authentication(ASGIMiddleware):
             return await self._verifier.authenticate(_bearer(scope), now)
         except TokenRefused as refused:
             scope["litestar_app"].state["metrics"].tokens_refused.labels(refused.reason).inc()
+            if refused.trusted and refused.issuer is not None:
+                self._sign_ins.note(refused.issuer, refused.name, refused.agency_id, now)
             write = _log.info if refused.reason is Reason.EXPIRED else _log.warning
             write(
                 "token refused",
@@ -91,6 +100,15 @@ class Authentication(ASGIMiddleware):
                 kid=refused.kid,
                 subject=refused.subject,
             )
+            raise
+
+    async def _check_acting(self, principal: Principal, now: datetime) -> None:
+        """Raises the refusal of a good token whose bearer may not act now; it counts as a refused sign-in."""
+        try:
+            await self._revocations.check(self._database.read(), principal, now)
+        except (Unauthenticated, Forbidden) as refused:
+            reason = "token_revoked" if isinstance(refused, Unauthenticated) else refused.code
+            self._sign_ins.note(principal.issuer, reason, principal.agency_id, now)
             raise
 
     def _count(self, scope: Any, principal: Principal, now: datetime) -> None:

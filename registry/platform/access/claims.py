@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from msgspec import Struct
@@ -13,7 +14,10 @@ from registry.platform.access.refusals import Reason, TokenRefused
 from registry.platform.issuers import TEMPLATE, AgencyBy, Claims, Issuer
 
 _VISIBLE = re.compile(r"\A[!-~]{1,200}\Z")
+_ON_ONE_LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}")
 _LONGEST_NAME = 200
+_MOST_WORDS = 20
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RESOURCES = frozenset({"*", *(action.partition(":")[0] for action in Action)})
 _ROLES: Mapping[str, Role] = {role.value: role for role in Role}
 
@@ -27,6 +31,10 @@ class Said(Struct, kw_only=True, frozen=True):
     roles: frozenset[Role]
     scopes: frozenset[str]
     name: str | None
+    acr: tuple[str, ...] = ()
+    amr: tuple[str, ...] = ()
+    auth_time: datetime | None = None
+    attributes: Mapping[str, str] = {}
 
 
 def read_claims(claims: Mapping[str, Any], issuer: Issuer, token: str) -> Said:
@@ -42,11 +50,38 @@ def read_claims(claims: Mapping[str, Any], issuer: Issuer, token: str) -> Said:
     return Said(
         subject=_visible(claims, by.subject),
         token_id=_visible(claims, by.token_id) if by.token_id else _digest(token),
-        agencies=_agencies(claims, by),
+        agencies=agencies_named(claims, by),
         roles=_roles(claims, by),
         scopes=_scopes(claims, by),
         name=name[:_LONGEST_NAME] if isinstance(name, str) else None,
+        acr=_words(look_up(claims, by.acr)),
+        amr=_words(look_up(claims, by.amr)),
+        auth_time=_second(look_up(claims, by.auth_time)),
+        attributes={
+            attribute: told
+            for attribute, path in by.attributes.items()
+            if (told := _attribute(look_up(claims, path))) is not None
+        },
     )
+
+
+def _words(given: Any) -> tuple[str, ...]:
+    """A word, or a list of words, of which what cannot be one is passed over: it vouches for nothing."""
+    listed = given if isinstance(given, list) else [given]
+    return tuple(each for each in listed[:_MOST_WORDS] if isinstance(each, str) and _VISIBLE.fullmatch(each))
+
+
+def _attribute(given: Any) -> str | None:
+    """An attribute as text; None for what is none. Brokers of SAML write one value as a list of one."""
+    value = given[0] if isinstance(given, list) and len(given) == 1 else given
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) and _ON_ONE_LINE.fullmatch(value) else None
+
+
+def _second(given: Any) -> datetime | None:
+    """The instant of a number of seconds; None for what is none: who does not say when has not said it."""
+    return _EPOCH + timedelta(seconds=given) if type(given) is int and 0 <= given <= 32503680000 else None
 
 
 def look_up(claims: Mapping[str, Any], path: str) -> Any:
@@ -96,7 +131,8 @@ def _digest(token: str) -> str:
     return "sha256:" + hashlib.sha256(token.rpartition(".")[0].encode()).hexdigest()
 
 
-def _agencies(claims: Mapping[str, Any], by: Claims) -> Sequence[str]:
+def agencies_named(claims: Mapping[str, Any], by: Claims) -> Sequence[str]:
+    """What the agency claim names; empty where none is read. Raises TokenRefused when it is missing or no text."""
     if by.agency_by is AgencyBy.ONLY:
         return ()
     if by.agency_by is AgencyBy.VALUE and "{" not in by.agency:

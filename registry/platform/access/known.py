@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from registry.platform.access.sightings import Sighting
 from registry.platform.access.tables import principal
 from registry.platform.database.handles import Write
+from registry.platform.database.types import Json
 from registry.platform.kernel.ids import new_id
 
 _ID = principal.c.id.type
@@ -27,6 +28,7 @@ _SEEN_AGAIN = (
         roles=sa.bindparam("its_roles"),
         last_seen_at=_SEEN_AT,
         name=sa.case((principal.c.name_purged_at.is_(None), sa.bindparam("its_name", type_=sa.Text))),
+        attributes=sa.case((principal.c.name_purged_at.is_(None), sa.bindparam("its_attributes", type_=Json))),
     )
 )
 _FIRST_SEEN = {
@@ -47,7 +49,14 @@ async def record_sightings(write: Write, sightings: Sequence[Sighting]) -> None:
         roles = ",".join(sorted(who.roles))
         name = who.name if who.name_kept else None
         its = {"its_agency": who.agency_id, "its_issuer": who.issuer, "its_subject": who.subject}
-        told: Mapping[str, object] = {**its, "seen_at": each.seen_at, "its_roles": roles, "its_name": name}
+        attributes = dict(who.attributes) or None
+        told: Mapping[str, object] = {
+            **its,
+            "seen_at": each.seen_at,
+            "its_roles": roles,
+            "its_name": name,
+            "its_attributes": attributes,
+        }
         if not await write.run(_SEEN_AGAIN, told):
             row = {
                 "id": new_id(),
@@ -55,6 +64,7 @@ async def record_sightings(write: Write, sightings: Sequence[Sighting]) -> None:
                 "issuer": who.issuer,
                 "subject": who.subject,
                 "name": name,
+                "attributes": attributes,
                 "roles": roles,
                 "first_seen_at": each.seen_at,
                 "last_seen_at": each.seen_at,
@@ -84,5 +94,5 @@ async def begin_idle_days_anew(write: Write, id_: UUID, version: int, now: datet
 
 
 async def forget_name(write: Write, id_: UUID, version: int, now: datetime) -> None:
-    """Forget its name, and keep none from now on."""
-    await write.run(_CHANGE.values(name=None, name_purged_at=now, version=version), {"its_id": id_})
+    """Forget its name and attributes, and keep none from now on."""
+    await write.run(_CHANGE.values(name=None, attributes=None, name_purged_at=now, version=version), {"its_id": id_})

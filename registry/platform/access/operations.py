@@ -17,7 +17,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
 from registry.platform.access.authentication import caller_from
-from registry.platform.access.permissions import Action
+from registry.platform.access.permissions import STEP_UP, Action
 from registry.platform.access.principals import Principal
 from registry.platform.database.connect import unit_of_work
 from registry.platform.database.handles import Write
@@ -57,6 +57,7 @@ def operation(
     takes: tuple[str, ...] = (),
     also: Mapping[int, str] | None = None,
     own_transactions: bool = False,
+    step_up: bool = False,
     form: type[msgspec.Struct] | None = None,
 ) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
     """Declare a handler. Its name is the operation id, the first line of its docstring the summary.
@@ -66,13 +67,15 @@ def operation(
     `public` that no token is needed; `produces` names the media types of an answer that is not JSON, `takes` those of a
     body that is a file; `also` names further statuses of the same answer, and what each means. `own_transactions` says
     that the operation commits transactions of its own, which stay committed even when the request fails, such as the
-    batches of an import or the record of a reading. `form` says that the body is that form instead of JSON, and that
-    what is refused is answered in OAuth's words. Raises TypeError for a handler with a parameter that its declaration
-    rules out.
+    batches of an import or the record of a reading. `step_up` says that it needs a recent sign-in where the caller's
+    issuer asks for one, as every operation with a permission of `STEP_UP` does. `form` says that the body is that form
+    instead of JSON, and that what is refused is answered in OAuth's words. Raises TypeError for a handler with a
+    parameter that its declaration rules out.
     """
 
     def declare(function: Callable[..., Any]) -> HTTPRouteHandler:
         asked = _asked(function)
+        steps_up = step_up or permission in STEP_UP
         offered = {"write": verb != "get", "filters": query is not None, "body": bool(takes), "form": form is not None}
         offered["own_transaction"] = own_transactions
         if ruled_out := [name for name in asked if not offered.get(name, True)]:
@@ -89,7 +92,8 @@ def operation(
             status_code=success,
             opt={
                 "permission": permission,
-                "problems": problems,
+                "problems": (*problems, "insufficient_user_authentication") if steps_up else problems,
+                "step_up": steps_up,
                 "query": query,
                 "example": example,
                 "etag": etag,

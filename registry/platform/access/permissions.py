@@ -64,6 +64,7 @@ class Action(StrEnum):
     LOANS_RECEIVE = "loans:receive"  # the requesting side's half: receive, extend, send back
     LOANS_END = "loans:end"  # either side: cancel, report a no-show or a loss
     METRICS_READ = "metrics:read"  # see how well agreements work
+    AUDIT_READ = "audit:read"  # see refused sign-ins and acts, and who read or took out what
     LEDGER_READ = "ledger:read"  # see the history of what concerns the agency
 
 
@@ -130,6 +131,7 @@ PERMISSIONS: Mapping[Action, Mapping[Role, frozenset[Relation]]] = {
     Action.LOANS_RECEIVE: _roles(["requesting"], _C, _A, _S),
     Action.LOANS_END: _roles(_EITHER_SIDE, _C, _A, _S),
     Action.METRICS_READ: _roles(["party", "own"], _C, _A, _L, _AU, _AA, _S),
+    Action.AUDIT_READ: _roles(["own"], _AU, _AA, _RA),
     Action.LEDGER_READ: _roles(["own", "party", "invited", *_EITHER_SIDE], _C, _A, _L, _AU, _AA, _S)
     | _roles(["own"], _RA),
 }
@@ -146,6 +148,10 @@ HUMAN_ONLY = frozenset(
     }
 )
 """Acts that bind or approve are people's: a service does none of them, whatever its scopes say."""
+
+
+STEP_UP = frozenset({Action.AGREEMENTS_SIGN, Action.AGREEMENTS_ATTEST})
+"""Acts that bind or unbind an agency: they need a recent sign-in where the person's issuer is described so."""
 
 
 def in_scope(principal: Principal, action: Action) -> bool:

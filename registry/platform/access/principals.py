@@ -1,12 +1,15 @@
 """The authenticated principal, as a frozen value built from the token, and the caller: a principal in one request."""
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
 import msgspec
 from msgspec import Struct
+
+from registry.platform.issuers import StepUp
 
 
 class Role(StrEnum):
@@ -25,7 +28,9 @@ class Principal(Struct, kw_only=True, frozen=True):
     """Who is calling: subject, agency, roles and scopes, as the token's issuer vouches for them.
 
     `name` is what people call the person, where the token says it. It is stored only with `name_kept`, which the
-    issuer's description says.
+    issuer's description says. `acr`, `amr` and `auth_time` tell how and when the person signed in, as far as the token
+    does; `step_up` what the issuer's description asks of that for acts that bind.
+    `attributes` are those of the issuer's claim map that the token has.
     """
 
     subject: str
@@ -36,6 +41,11 @@ class Principal(Struct, kw_only=True, frozen=True):
     issuer: str
     name: str | None = None
     name_kept: bool = False
+    acr: tuple[str, ...] = ()
+    amr: tuple[str, ...] = ()
+    auth_time: datetime | None = None
+    step_up: StepUp | None = None
+    attributes: Mapping[str, str] = {}
 
     @property
     def person(self) -> str:
@@ -64,3 +74,13 @@ class Caller(Struct, kw_only=True, frozen=True):
 
 OPERATOR_AGENCY_ID = UUID("01900000-0000-7000-8000-000000000001")
 """The registry's own operator, present from the first migration, so that its administrators have an agency."""
+
+REGISTRY = Principal(
+    subject="registry",
+    agency_id=OPERATOR_AGENCY_ID,
+    roles=frozenset(),
+    scopes=frozenset(),
+    token_id="registry",  # noqa: S106  # there is no token
+    issuer="registry",
+)
+"""The registry itself, for what nobody asked for."""

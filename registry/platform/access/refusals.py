@@ -1,6 +1,7 @@
 """Why a token is refused: one code for each reason, for the log, the metrics, and, where it helps, the caller."""
 
 from enum import StrEnum
+from uuid import UUID
 
 from registry.platform.kernel.errors import Unauthenticated
 
@@ -29,7 +30,10 @@ _ONE_SENTENCE = "The bearer token is not valid."
 
 
 class TokenRefused(Unauthenticated):
-    """A token was refused. `detail` is for the caller, the other fields are for the log.
+    """A token was refused. `detail` is for the caller, the other fields are for the log and the record.
+
+    `trusted` says that its issuer is one that is trusted; `agency_id` is known only of a token whose signature is
+    verified, and that names an agency for which its issuer speaks.
 
     Before the signature is verified, the detail is one and the same sentence: whoever forges a token learns nothing.
     """
@@ -48,6 +52,8 @@ class TokenRefused(Unauthenticated):
         self.issuer: str | None = None
         self.kid: str | None = None
         self.subject: str | None = None
+        self.trusted = False
+        self.agency_id: UUID | None = None
 
     @property
     def name(self) -> str:

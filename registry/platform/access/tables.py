@@ -5,7 +5,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 
 from registry.platform.access.separation import Act, Separation
-from registry.platform.database.types import Instant, Uuid, one_of, table
+from registry.platform.database.types import Instant, Json, Uuid, one_of, table
 
 
 class RevocationKind(StrEnum):
@@ -38,6 +38,7 @@ principal = table(
     sa.Column("issuer", sa.Text, nullable=False),
     sa.Column("subject", sa.Text, nullable=False),
     sa.Column("name", sa.Text),
+    sa.Column("attributes", Json),
     sa.Column("roles", sa.Text, nullable=False),
     sa.Column("first_seen_at", Instant, nullable=False),
     sa.Column("last_seen_at", Instant, nullable=False),

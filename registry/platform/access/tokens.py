@@ -18,7 +18,7 @@ from uuid import UUID
 import jwt
 import structlog
 
-from registry.platform.access.claims import Said, missing, read_claims
+from registry.platform.access.claims import agencies_named, missing, read_claims
 from registry.platform.access.keys import Keys, source_of
 from registry.platform.access.principals import OPERATOR_AGENCY_ID, Principal, Role
 from registry.platform.access.refusals import Reason, TokenRefused
@@ -217,6 +217,8 @@ class TokenVerifier:
         except TokenRefused as refused:
             refused.issuer, refused.kid = _named(issuer), _named(header.get("kid"))
             refused.subject = _named(claims.get("sub"))
+            if trusted is not None:
+                refused.trusted, refused.agency_id = True, self._agency_named(claims, trusted, now)
             raise
 
     def _principal(
@@ -235,7 +237,7 @@ class TokenVerifier:
         said = read_claims(claims, issuer, token)
         if issuer.claims.agency_by is AgencyBy.ORI:
             expires = min(expires, now.timestamp() + _ORI_SECONDS)
-        agency = self._agency(said, trusted, now)
+        agency = self._agency(said.agencies, trusted, now)
         if Role.REGISTRY_ADMIN in said.roles and agency != OPERATOR_AGENCY_ID:
             raise TokenRefused(
                 Reason.ROLE_NOT_ALLOWED, "Only the operator's own people are administrators of the registry."
@@ -249,9 +251,21 @@ class TokenVerifier:
             issuer=issuer.issuer,
             name=said.name,
             name_kept=issuer.keep_names,
+            acr=said.acr,
+            amr=said.amr,
+            auth_time=said.auth_time,
+            step_up=issuer.step_up,
+            attributes=said.attributes,
         )
 
-    def _agency(self, said: Said, trusted: Trusted, now: datetime) -> UUID:
+    def _agency_named(self, claims: Mapping[str, Any], trusted: Trusted, now: datetime) -> UUID | None:
+        """The agency of a token that is refused, whose claims are empty unless its signature is verified."""
+        try:
+            return self._agency(agencies_named(claims, trusted.issuer.claims), trusted, now) if claims else None
+        except (TokenRefused, _OriNotLookedUpError):
+            return None
+
+    def _agency(self, listed: Sequence[str], trusted: Trusted, now: datetime) -> UUID:
         """The one agency that the token names, of those that its issuer may speak for."""
         claims = trusted.issuer.claims
         if claims.agency_by is AgencyBy.ONLY:
@@ -260,7 +274,7 @@ class TokenVerifier:
                     Reason.AGENCY_UNKNOWN, "The issuer does not speak for one agency alone, so its tokens must name it."
                 )
             return next(iter(trusted.agencies))
-        named = {agency for value in said.agencies if (agency := self._agency_of(value, trusted, now)) is not None}
+        named = {agency for value in listed if (agency := self._agency_of(value, trusted, now)) is not None}
         if len(named) != 1:
             what = "no agency" if not named else "several agencies"
             raise TokenRefused(Reason.AGENCY_UNKNOWN, f"The token's claim `{claims.agency}` names {what} known here.")

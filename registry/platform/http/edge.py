@@ -226,6 +226,7 @@ class Edge:
             route=route,
             status=exchange.status,
             ms=round(seconds * 1000, 1),
+            operation=getattr(scope.get("route_handler"), "operation_id", None),
             ids=_ids(scope),
             agency=str(principal.agency_id) if principal is not None else None,
             issuer=principal.issuer if principal is not None else None,

@@ -136,10 +136,7 @@ def render(error: DomainError, *, path: str, trace_id: str) -> ProblemAnswer:
     code = error.code if error.code in PROBLEMS else kind_of(error).code
     headers = {"content-type": MEDIA_TYPE, "cache-control": "no-store"}
     if isinstance(error, errors.Unauthenticated):
-        challenge = 'Bearer realm="registry"'
-        headers["www-authenticate"] = (
-            challenge if error.code == "unauthenticated" else f'{challenge}, error="invalid_token"'
-        )
+        headers["www-authenticate"] = _challenge(error)
     if isinstance(error, errors.Busy | errors.InFlight | errors.TooManyRequests):
         headers["retry-after"] = str(error.retry_after)
     if "allow" in error.extra:
@@ -158,6 +155,18 @@ def render(error: DomainError, *, path: str, trace_id: str) -> ProblemAnswer:
     )
     document |= {k: v for k, v in error.extra.items() if k not in document and k != "allow"}
     return ProblemAnswer(status=status, headers=headers, body=msgspec.json.encode(document))
+
+
+def _challenge(error: errors.Unauthenticated) -> str:
+    """The challenge of a 401 (RFC 6750, 3; RFC 9470, 3)."""
+    challenge = 'Bearer realm="registry"'
+    if isinstance(error, errors.InsufficientAuthentication):
+        asked = dict(error.extra)
+        if "acr_values" in asked:
+            asked["acr_values"] = " ".join(error.extra["acr_values"])  # type: ignore[arg-type]  # a list of texts
+        parts = [f'error="{error.code}"', *(f'{name}="{value}"' for name, value in asked.items())]
+        return ", ".join([challenge, *parts])
+    return challenge if error.code == "unauthenticated" else f'{challenge}, error="invalid_token"'
 
 
 def _refusal(error: errors.GrantRefused) -> ProblemAnswer:

@@ -75,6 +75,16 @@ class Unauthenticated(DomainError):
     code = "unauthenticated"
 
 
+class InsufficientAuthentication(Unauthenticated):
+    """The token is good, but its bearer signed in too long ago, or too weakly, for this act (RFC 9470)."""
+
+    code = "insufficient_user_authentication"
+
+    def __init__(self, detail: str, *, max_age_seconds: int | None, acr_values: Sequence[str]) -> None:
+        asked = {} if max_age_seconds is None else {"max_age": max_age_seconds}
+        super().__init__(detail, extra={**asked, **({"acr_values": list(acr_values)} if acr_values else {})})
+
+
 class Forbidden(DomainError):
     """The caller may see the thing but not do this to it."""
 

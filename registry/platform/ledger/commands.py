@@ -151,14 +151,24 @@ def _row(caller: Caller, event_id: UUID, event: Event, concerned: Sequence[UUID]
 
 
 def _private_part(caller: Caller) -> bytes:
-    """The acting person, with a salt, without which a hash of the few people and addresses could be guessed."""
+    """The acting person, with a salt, without which a hash of the few people and addresses could be guessed.
+
+    How and when the person signed in is there as far as the token said it.
+    """
+    who = caller.principal
+    signed_in: dict[str, object] = {"acr": list(who.acr)} if who.acr else {}
+    if who.amr:
+        signed_in["amr"] = list(who.amr)
+    if who.auth_time is not None:
+        signed_in["auth_time"] = format_instant(who.auth_time)
     return canonical(
         {
             "salt": secrets.token_hex(SALT_BYTES),
-            "issuer": caller.principal.issuer,
-            "subject": caller.principal.subject,
-            "token_id": caller.principal.token_id,
+            "issuer": who.issuer,
+            "subject": who.subject,
+            "token_id": who.token_id,
             "source_address": caller.source_address,
+            **signed_in,
         }
     )
 

@@ -1,6 +1,6 @@
-"""History: the events about one thing in the order of its versions, whether sealed or not."""
+"""History: the events about one thing in the order of its versions, whether sealed or not; and what auditors review."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, cast
 from uuid import UUID
@@ -8,12 +8,13 @@ from uuid import UUID
 import msgspec
 import sqlalchemy as sa
 from msgspec import Raw, Struct
+from sqlalchemy.engine import Row
 
 from registry.platform.access.principals import Principal, Role
 from registry.platform.database.handles import Read
-from registry.platform.http.paging import Orders
-from registry.platform.ledger.schemas import HistoryQuery, LedgerEvent
-from registry.platform.ledger.tables import ledger_event, ledger_event_agency
+from registry.platform.http.paging import Orders, given
+from registry.platform.ledger.schemas import AuditQuery, HistoryQuery, LedgerEvent
+from registry.platform.ledger.tables import AUDITED, ledger_event, ledger_event_agency
 
 _ORDERS = Orders(HistoryQuery, version=(ledger_event.c.subject_version, ledger_event.c.n))
 _AGENCY = sa.bindparam("agency_id", type_=ledger_event.c.actor_agency_id.type)
@@ -50,6 +51,13 @@ _WHOLE = (
         *(ledger_event.c[name] for name in ("recorded_at", "subject_kind", "subject_id", "subject_version", "n", "id"))
     )
 )
+_AUDIT_ORDERS = Orders(AuditQuery, created_at=ledger_event.c.id)
+_AUDIT = sa.select(ledger_event.c.id, ledger_event.c.canonical, _PRIVATE).where(sa.text(AUDITED), _CONCERNED)
+_AUDIT_FILTERS = {
+    "type": ledger_event.c.type.in_(sa.bindparam("type", expanding=True)),
+    "recorded_from": ledger_event.c.recorded_at >= sa.bindparam("recorded_from", type_=ledger_event.c.recorded_at.type),
+    "recorded_to": ledger_event.c.recorded_at < sa.bindparam("recorded_to", type_=ledger_event.c.recorded_at.type),
+}
 # The operator has no auditors of its own; its administrators are the registry's.
 _SUPERVISORS = frozenset({Role.AUDITOR, Role.AGENCY_ADMIN, Role.REGISTRY_ADMIN})
 
@@ -86,15 +94,42 @@ async def events_about(read: Read, principal: Principal, kind: str, subject_id: 
             **_ORDERS.parameters(query),
             "kind": kind,
             "subject_id": subject_id,
-            "agency_id": principal.agency_id,
-            "auditor": Role.AUDITOR in principal.roles,
-            "supervisor": not _SUPERVISORS.isdisjoint(principal.roles),
+            **_who(principal),
         },
     )
     kept, next_cursor = _ORDERS.cut(rows, query)
+    return _found(kept, next_cursor)
+
+
+@cache
+def _audit_page(sort: str, filters: frozenset[str], *, after: bool) -> sa.Select[Any]:
+    asked = [_AUDIT_FILTERS[name] for name in sorted(filters)]
+    return _AUDIT_ORDERS.page(_AUDIT.where(*asked), sort, after=after)
+
+
+async def audited_events(read: Read, principal: Principal, query: AuditQuery) -> Found:
+    """Refusals, readings and exports that concern the caller's agency; of restricted text only for its auditors."""
+    filters = given(query, "type", "recorded_from", "recorded_to")
+    rows = await read.all(
+        _audit_page(query.sort, frozenset(filters), after=query.cursor is not None),
+        {**_AUDIT_ORDERS.parameters(query), **filters, **_who(principal)},
+    )
+    kept, next_cursor = _AUDIT_ORDERS.cut(rows, query)
+    return _found(kept, next_cursor)
+
+
+def _who(principal: Principal) -> dict[str, object]:
+    return {
+        "agency_id": principal.agency_id,
+        "auditor": Role.AUDITOR in principal.roles,
+        "supervisor": not _SUPERVISORS.isdisjoint(principal.roles),
+    }
+
+
+def _found(rows: Sequence[Row[Any]], next_cursor: str | None) -> Found:
     return Found(
-        events=cast(list[LedgerEvent], [_as_stored(row.canonical, row.private) for row in kept]),
-        agency_ids={each for row in kept for each in _concerned(row.canonical).agency_ids},
+        events=cast(list[LedgerEvent], [_as_stored(row.canonical, row.private) for row in rows]),
+        agency_ids={each for row in rows for each in _concerned(row.canonical).agency_ids},
         next_cursor=next_cursor,
     )
 

@@ -1,12 +1,14 @@
 """Ledger events in the API, which are the same as stored."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from registry.platform.http.paging import SORT, Page
+from registry.platform.kernel.time import Instant
 
 
 class Subject(Struct, kw_only=True, frozen=True):
@@ -32,6 +34,13 @@ class PrivatePart(Struct, kw_only=True, frozen=True):
     subject: str
     token_id: str | None
     source_address: str | None
+    acr: Annotated[
+        list[str] | UnsetType, Meta(description="The way of the sign-in; absent if the token did not say.")
+    ] = UNSET
+    amr: Annotated[list[str] | UnsetType, Meta(description="Its means; absent if the token did not say.")] = UNSET
+    auth_time: Annotated[
+        datetime | UnsetType, Meta(description="When the person signed in; absent if the token did not say.")
+    ] = UNSET
 
 
 class PublicPart(Struct, kw_only=True, frozen=True):
@@ -76,3 +85,21 @@ class HistoryQuery(Page, kw_only=True, frozen=True):
     """The requested page of a history and its direction. It is ordered by the thing's versions, never by a clock."""
 
     sort: Annotated[Literal["-version", "version"], SORT] = "-version"
+
+
+class AuditedType(StrEnum):
+    """What an auditor looks through. Each comment describes one."""
+
+    SIGN_IN_REFUSED = "access.sign_in_refused"  # tokens of one issuer that were refused for one reason, summed
+    DENIED = "access.denied"  # what somebody tried and may not do, summed
+    RESTRICTED_TEXT_READ = "agreement.restricted_text_read"  # restricted text that was shown
+    FILE_EXPORTED = "agreement.file_exported"  # the whole file of an agreement that was handed out
+
+
+class AuditQuery(Page, kw_only=True, frozen=True):
+    """The requested page of audited events: filters and order."""
+
+    type: Annotated[tuple[AuditedType, ...], Meta(max_length=4, description="Any of these; all without it.")] = ()
+    recorded_from: Annotated[Instant | None, Meta(description="Recorded then or later.")] = None
+    recorded_to: Annotated[Instant | None, Meta(description="Recorded before.")] = None
+    sort: Annotated[Literal["-created_at", "created_at"], SORT] = "-created_at"

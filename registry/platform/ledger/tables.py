@@ -11,6 +11,10 @@ import sqlalchemy as sa
 
 from registry.platform.database.types import Instant, Uuid, one_of, table, unique
 
+AUDITED = (
+    "type IN ('access.denied', 'access.sign_in_refused', 'agreement.file_exported', 'agreement.restricted_text_read')"
+)
+"""What an auditor looks through; see `AuditedType`. A statement must say it as the index does, to be answered by it."""
 AUDIENCES = ("agencies", "network", "public")
 OUTCOMES = ("done", "denied", "failed")
 
@@ -42,6 +46,7 @@ ledger_event = table(
     sa.CheckConstraint("audience = 'agencies' OR NOT restricted", name="restricted"),
     sa.CheckConstraint("occurred_at <= recorded_at", name="occurred_at"),
     one_of("outcome", OUTCOMES),
+    sa.Index("ix_ledger_event_audited", "id", sqlite_where=sa.text(AUDITED), postgresql_where=sa.text(AUDITED)),
 )
 """Who may read it: the agencies named in `ledger_event_agency`, everybody in the `network`, or the `public`; where it
 is `restricted`, only the auditors of the agencies named.

@@ -11,12 +11,13 @@ import sqlalchemy as sa
 
 from registry.directory.principals.rules import PrincipalAction, PrincipalStatus, why_not
 from registry.platform.access.acting import REMEMBERED_SECONDS, RevocationCache
+from registry.platform.access.claims import read_claims
 from registry.platform.access.known import record_sightings
 from registry.platform.access.principals import Principal, Role
 from registry.platform.access.sightings import SEEN_EVERY, Sighting, Sightings, idle_before
 from registry.platform.access.tables import principal
 from registry.platform.database.connect import unit_of_work
-from registry.platform.issuers import DEVELOPMENT_ISSUER
+from registry.platform.issuers import DEVELOPMENT_ISSUER, Description, described
 from registry.platform.kernel.errors import Busy, Forbidden
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.time import utc_now
@@ -174,6 +175,46 @@ async def test_a_name_is_kept_only_where_the_issuer_says_so_and_only_for_its_own
     assert (await seen(agency.admin, plain.subject))["name"] is None
     by_operator = await listed(service.operator, agency_id=str(agency.id))
     assert {each["name"] for each in by_operator} == {None}
+
+
+async def test_attributes_are_for_the_own_agency_and_go_with_the_name(cast: Cast, service: Service) -> None:
+    agency, said = cast.assisting, {"employer_ori": "MN0270000", "ncic_certified": "true"}
+    who = person(agency, attributes=said)
+    await told(service, who)
+    found = await seen(agency.admin, who.subject)
+    assert found["attributes"] == said
+    assert {str(each["attributes"]) for each in await listed(service.operator, agency_id=str(agency.id))} == {"{}"}
+    await told(service, msgspec.structs.replace(who, attributes={"employer_ori": "MN0270001"}))
+    assert (await seen(agency.admin, who.subject))["attributes"] == {"employer_ori": "MN0270001"}
+    purged = await agency.admin.done("POST", f"{PATH}/{found['id']}/purge-name", WHY)
+    assert purged["attributes"] == {}
+    await told(service, who)
+    assert (await seen(agency.admin, who.subject))["attributes"] == {}
+
+
+def test_a_claim_map_reads_attributes_and_passes_over_what_is_none() -> None:
+    names = {"employer_ori": "gfipm:2.0:user:EmployerORI", "employer_name": "employer.name", "ncic_certified": "ncic"}
+    by = {"attributes": {**names, "pcii_certified": "pcii", "employer_state": "state", "federation_id": "id"}}
+    given = msgspec.convert({"issuer": "https://id.example", "claims": by}, Description)
+    token = {
+        "sub": "690222be",
+        "jti": "1",
+        "agency": "x",
+        "roles": ["legal"],
+        "gfipm:2.0:user:EmployerORI": ["MN0270000"],
+        "employer": {"name": "Lakeside Police (demo)"},
+        "ncic": True,
+        "pcii": {"a": 1},
+        "state": "M\nN",
+        "id": ["a", "b"],
+    }
+    assert read_claims(token, described(given), "x.y.z").attributes == {
+        "employer_ori": "MN0270000",
+        "employer_name": "Lakeside Police (demo)",
+        "ncic_certified": "true",
+    }
+    with pytest.raises(msgspec.ValidationError, match="shoe_size"):
+        msgspec.convert({"issuer": "https://id.example", "claims": {"attributes": {"shoe_size": "s"}}}, Description)
 
 
 async def test_a_purged_name_is_gone_and_not_kept_again(cast: Cast, service: Service) -> None:

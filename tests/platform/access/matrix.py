@@ -51,6 +51,7 @@ THINGS: Mapping[str, Mapping[Side, str]] = {
     "contact": {"owner": "own", "partner": "", "operator": ""},
     "issuer": {"operator": ""},
     "revocation": {"owner": "own", "operator": ""},
+    "principal": {"owner": "own", "operator": ""},
     "client": {"owner": "own", "operator": ""},
     "draft_agreement": {"owner": "custodian party"},
     "agreement_in_review": {"owner": "custodian party", "partner": "party"},
@@ -99,6 +100,7 @@ GRANTS: Mapping[str, Mapping[str, str]] = {
     "clients:disable": {"G": "own", "R": "anyone"},
     "principals:read": {"G": "own", "R": "anyone"},
     "principals:manage": {"G": "own", "R": "anyone"},
+    "audit:read": {"UGR": "own"},
     "taxonomy:read": {"CALUGSR": "anyone"},
     "agreements:read": {"CALUGSR": "anyone"},
     "agreements:create": {"LS": "custodian", "R": "anyone"},
@@ -211,6 +213,7 @@ PRINCIPAL_ROWS = {
     **_each("get_principal list_principal_history", "principals:read", "principal"),
     **_each("suspend_principal restore_principal purge_principal_name", "principals:manage", "principal"),
 }
+AUDIT_ROWS = _each("list_audit_events", "audit:read")
 TAXONOMY_ROWS = _each("list_categories get_category list_purposes list_provision_headings", "taxonomy:read")
 AGREEMENT_ROWS = {
     **_each("list_agreements list_agreements_in_force list_checklists get_checklist", "agreements:read"),
@@ -343,6 +346,7 @@ OPERATIONS: Mapping[str, Operation] = {
     **REVOCATION_ROWS,
     **CLIENT_ROWS,
     **PRINCIPAL_ROWS,
+    **AUDIT_ROWS,
     **TAXONOMY_ROWS,
     **AGREEMENT_ROWS,
     **DOCUMENT_ROWS,

@@ -167,7 +167,13 @@ async def test_no_answer_to_a_stranger_holds_another_agencys_words(scene: Scene)
         if cell.who.side == "stranger" or (cell.who.side == "operator" and cell.thing != "contact"):
             response = await ask(scene, cell)
             whole = response.text + str(response.headers)
-            foreign = scene.things["decision"], scene.things["draft_request"], scene.things["reserved_loan"]
+            foreign: tuple[str, ...] = (
+                scene.things["decision"],
+                scene.things["draft_request"],
+                scene.things["reserved_loan"],
+            )
+            if cell.operation == "list_audit_events":
+                foreign = ()  # it tells what its own people tried, by the path that they gave
             if CANARY in whole or (cell.thing is None and any(thing in whole for thing in foreign)):
                 leaks.append(str(cell))
     assert not leaks

@@ -65,6 +65,7 @@ def test_a_registry_administrator_neither_asks_nor_approves_nor_lends() -> None:
         "agencies:read", "agencies:create", "agencies:update", "agencies:admit", "taxonomy:read", "agreements:read",
         "agreements:create", "agreements:report", "agreements:attest", "documents:file", "documents:withdraw",
         "assets:read", "ledger:read", "issuers:manage", "tokens:revoke", "principals:read", "principals:manage",
+        "audit:read",
         "clients:read", "clients:disable",
     }  # fmt: skip
     with every_case() as case:

@@ -40,6 +40,9 @@ APPEND_ONLY = (
     "agreement_signature_authority",
 )
 PARTS_OF_A_VERSION = ("provision", "agreement_coverage", "agreement_version_dates")
+AUDITED = (
+    "type IN ('access.denied', 'access.sign_in_refused', 'agreement.file_exported', 'agreement.restricted_text_read')"
+)
 SEARCHED = ("agency", "asset", "agreement_passage")
 # A document can be withdrawn, once; nothing else of it ever changes.
 FILED = ("id", "agreement_id", "version_id", "sha256", "kind", "title", "filename", "sensitivity", "exemption")
@@ -96,6 +99,7 @@ _table(
     sa.CheckConstraint("audience = 'agencies' OR NOT restricted", name="restricted"),
     sa.CheckConstraint("occurred_at <= recorded_at", name="occurred_at"),
     _one_of("outcome", "done", "denied", "failed"),
+    sa.Index("ix_ledger_event_audited", "id", sqlite_where=sa.text(AUDITED), postgresql_where=sa.text(AUDITED)),
 )
 
 _table(
@@ -146,6 +150,7 @@ _table(
     sa.Column("issuer", sa.Text, nullable=False),
     sa.Column("subject", sa.Text, nullable=False),
     sa.Column("name", sa.Text),
+    sa.Column("attributes", Json),
     sa.Column("roles", sa.Text, nullable=False),
     sa.Column("first_seen_at", Instant, nullable=False),
     sa.Column("last_seen_at", Instant, nullable=False),
