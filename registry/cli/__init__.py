@@ -209,7 +209,8 @@ def law(write: str | None) -> None:
 def serve_command(first: bool, with_demo: bool) -> None:  # options of a command
     """Serve the API at HOST and PORT until stopped by a signal.
 
-    SIGTERM and SIGINT finish what is in flight, then close. The schema must be current: run `registry migrate`.
+    SIGTERM and SIGINT finish what is in flight, then close. A database without a schema is refused with 2: run
+    `registry migrate`, or --migrate.
 
     \b
     Examples:

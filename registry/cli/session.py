@@ -89,7 +89,7 @@ async def current(settings: Settings) -> AsyncIterator[Database]:
     """The database; fails unless it has this version's schema and is for the mode of these settings."""
     async with opened(settings) as database:
         if not (await schema_status(database)).is_served:
-            raise click.ClickException("The database is not at this version's schema: run `registry migrate` first.")
+            raise ConfigurationError("The database is not at this version's schema: run `registry migrate` first.")
         await check_database(database, purpose_of(demo=settings.demo))
         yield database
 
