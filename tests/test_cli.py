@@ -176,7 +176,7 @@ def test_clients_are_registered_rotated_and_disabled_on_the_command_line(run: Ru
     (tmp_path / "keys.json").write_text('{"keys": [{"kty": "oct", "kid": "1", "k": "AAAA"}]}')
     for arguments, code, words in (
         (["disable", client, "--reason", "Twice."], 1, "disabled, for good"),
-        (["rotate", agency], 1, "no such client"),
+        (["rotate", agency], 2, "no such client"),
         (["add", agency, "x", "--scope", "agreements:sign"], 1, "no scope that a service may hold"),
         (["add", agency, "x", "--scope", "everything"], 2, "cannot be registered so"),
         (["add", agency, "x", "--scope", "assets:read", "--keys", "absent.json"], 2, "No such file"),
@@ -233,7 +233,7 @@ def test_a_person_is_refused_on_the_command_line(run: Run) -> None:
     assert done.exit_code == 0
     assert "person 690222be of https://login.county.example" in done.stdout
     unknown = run("revoke", *who, "--agency", "01920000-0000-7000-8000-00000000c0de", "--reason", "Left (demo).")
-    assert (unknown.exit_code, "There is no such agency" in unknown.output) == (1, True)
+    assert (unknown.exit_code, "There is no such agency" in unknown.output) == (2, True)
     whom = [*who[1:], "--agency", operator, "--reason", "Back (demo)."]
     unseen = run("restore-person", *whom)
-    assert (unseen.exit_code, "There is no such principal" in unseen.output) == (1, True)
+    assert (unseen.exit_code, "There is no such principal" in unseen.output) == (2, True)

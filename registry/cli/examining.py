@@ -201,6 +201,9 @@ def _room(about: str, place: Path) -> Iterator[Finding]:
     if there == place:
         with tempfile.TemporaryFile(dir=place) as file:
             file.write(b"x")
+    if there != place and not shutil.disk_usage(there).total:
+        yield _failure(about, f"{place} is not there and cannot be made", "name a place on a disk")
+        return
     free, size = shutil.disk_usage(there).free, shutil.disk_usage(there).total
     said = f"{place} has {free // 2**20:,} MiB free of {size // 2**20:,}"
     if free < _LEAST_FREE:
@@ -238,17 +241,27 @@ async def _reached(settings: Settings) -> list[Finding]:
     """What is reached over sockets, or with the library that waits for them."""
     found = await _all("documents", lambda: _documents(settings))
     issuers: Sequence[Issuer] = settings.issuers
+    told = False
 
     async def database() -> AsyncIterator[Finding]:
-        nonlocal issuers
+        nonlocal issuers, told
         async for each in _database(settings):
             if isinstance(each, Finding):
                 yield each
             else:
-                issuers = each
+                issuers, told = each, True
 
     found += await _all("database", database)
-    if not settings.demo and not any(each.speaks_for(OPERATOR_AGENCY_ID) for each in issuers):
+    speaks = settings.demo or any(each.speaks_for(OPERATOR_AGENCY_ID) for each in issuers)
+    if not speaks and not told:
+        found.append(
+            _warning(
+                "issuers",
+                "those of the database are not looked at, since it does not tell them",
+                "see to the database first",
+            )
+        )
+    elif not speaks:
         found.append(
             _warning(
                 "issuers",
