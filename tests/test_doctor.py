@@ -146,3 +146,14 @@ def test_on_postgresql_it_tells_the_server_and_its_clock(postgres_url: str, tmp_
     assert found.exit_code == 0, found.output
     assert "ok       database: PostgreSQL 1" in found.stdout
     assert " clock: 0.0 s from the database's" in found.stdout
+
+
+def test_an_issuer_whose_tokens_cannot_tell_its_agencies_apart_is_a_failure(run: Run) -> None:
+    given: dict[str, object] = {
+        "issuer": "https://several.example",
+        "keys": {"keys": [KEY]},
+        "claims": {"agency_by": "only"},
+    }
+    found = run("doctor", ISSUERS=issuers(given), DEMO_ALLOWS="issuers")
+    assert found.exit_code == 1
+    assert "failure  issuer https://several.example: all its tokens are refused" in found.stdout

@@ -116,3 +116,15 @@ def test_one_person_can_be_named_instead_of_a_role(run: Run, tmp_path: Path) -> 
     assert (ada.agency_id, ada.roles) == (OPERATOR_AGENCY_ID, frozenset({Role.REGISTRY_ADMIN}))
     assert "*" in ada.scopes
     assert bob == "no_role"
+
+
+def test_an_issuer_that_is_disabled_is_told_and_enabled_on_the_machine(run: Run) -> None:
+    name = KEYCLOAK[1]
+    assert run("init", *KEYCLOAK, *ADMIN).exit_code == 0
+    assert "not enabled" in run("issuer", "disable", name).stdout
+    for arguments in ([], [*KEYCLOAK, *ADMIN], ["--issuer", "https://other.example", *ADMIN]):
+        told = run("init", *arguments)
+        assert (told.exit_code, f"registry issuer enable {name}" in told.output) == (2, True), told.output
+    assert f"registry issuer enable {name}" in run("doctor").stdout
+    assert "not enabled" not in run("issuer", "enable", name).stdout
+    assert run("init").exit_code == 0
