@@ -21,10 +21,13 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from registry.app import create_app
 from registry.database_tables import check_database
-from registry.platform.database.connect import connect
+from registry.directory.issuers.queries import trusted_issuers
+from registry.platform.database.connect import Database, connect
 from registry.platform.database.in_use import Use, used
 from registry.platform.database.installation import purpose_of
+from registry.platform.database.migrate import SchemaStatus, schema_status
 from registry.platform.http.edge import Edge
+from registry.platform.http.health import MIGRATE, unserved
 from registry.platform.http.problems import TooManyHeaders, render
 from registry.platform.kernel.errors import Busy, DomainError, Malformed
 from registry.platform.kernel.ids import new_id
@@ -206,6 +209,7 @@ def serve(settings: Settings, on_started: Callable[[str], None] = lambda _url: N
     `on_started` hears the address once connections are accepted there. Raises FileInUseError, AddressInUseError,
     SettingsError and Busy when it cannot start.
     """
+    configure_logging(settings)
     with used(settings.database_url, Use.SERVE), ExitStack() as bound:
         sockets = [bound.enter_context(each) for each in _bound(settings.host, settings.port)]
         asyncio.run(_check_database(settings))
@@ -247,14 +251,30 @@ def _url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-async def _check_database(settings: Settings) -> None:
-    """Raises SettingsError for a database that is marked for the other mode, Busy in demo mode where that is unknown.
+async def _has_issuers(database: Database, settings: Settings) -> bool:
+    """Whether the settings or the database name an issuer; a demonstration has its own."""
+    if settings.demo or settings.issuers:
+        return True
+    found = await trusted_issuers(database.read(), settings.issuers, None)
+    return found is None or bool(found[1])
 
-    A service for real work starts while its database is out of reach, and is ready when that is back.
+
+async def _check_database(settings: Settings) -> None:
+    """Raises SettingsError for a database without a schema or for the other mode, Busy in demo mode if that is unknown.
+
+    A service for real work starts while its database is out of reach, and is ready when that is back. It starts beside
+    a schema that it may not serve, too: during an upgrade the old and the new processes stand side by side.
     """
     database = connect(settings.database_url, pooler=settings.database_pooler)
     try:
         await check_database(database, purpose_of(demo=settings.demo))
+        status = await schema_status(database)
+        if status is SchemaStatus.NONE:
+            raise SettingsError(f"The database has no schema yet: {MIGRATE}.")
+        if not status.is_served:
+            _log.error("the schema is not served", schema_status=status.value, todo=await unserved(database, status))
+        elif not await _has_issuers(database, settings):
+            _log.error("no issuer of tokens is known, so that nobody can call: run registry init")
     except Busy:
         if settings.demo:
             raise

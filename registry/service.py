@@ -71,6 +71,7 @@ async def get_readiness(
         database,
         write_probe,
         background.lags(),
+        background.failures(),
         verifier.health(),
         draining,
         text_recognition=text_recognition,

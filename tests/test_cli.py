@@ -67,13 +67,13 @@ def test_a_file_that_cannot_be_read_or_is_another_ends_with_one_sentence(run: Ru
 
 def test_an_import_asks_for_the_newest_schema_first(run: Run) -> None:
     result = run("import", "agencies", LEE)
-    assert result.exit_code == 1
+    assert result.exit_code == 2, "trying again does not help"
     assert "run `registry migrate` first" in result.stderr
 
 
 def test_a_wrong_setting_ends_with_one_sentence_and_exit_code_2(run: Run) -> None:
     for environment, words in (
-        ({"DEMO": "0"}, "Set REGISTRY_ISSUERS"),
+        ({"DEMO": "0"}, "Set REGISTRY_LEDGER_KEY"),
         ({"DEMO": "yes"}, "REGISTRY_DEMO is 0 or 1"),
         ({"DATABSE_URL": "sqlite:///x"}, "Unknown setting REGISTRY_DATABSE_URL"),
         ({"DATABASE_URL": "mysql://there"}, "REGISTRY_DATABASE_URL begins with"),
@@ -176,7 +176,7 @@ def test_clients_are_registered_rotated_and_disabled_on_the_command_line(run: Ru
     (tmp_path / "keys.json").write_text('{"keys": [{"kty": "oct", "kid": "1", "k": "AAAA"}]}')
     for arguments, code, words in (
         (["disable", client, "--reason", "Twice."], 1, "disabled, for good"),
-        (["rotate", agency], 1, "no such client"),
+        (["rotate", agency], 2, "no such client"),
         (["add", agency, "x", "--scope", "agreements:sign"], 1, "no scope that a service may hold"),
         (["add", agency, "x", "--scope", "everything"], 2, "cannot be registered so"),
         (["add", agency, "x", "--scope", "assets:read", "--keys", "absent.json"], 2, "No such file"),
@@ -233,7 +233,7 @@ def test_a_person_is_refused_on_the_command_line(run: Run) -> None:
     assert done.exit_code == 0
     assert "person 690222be of https://login.county.example" in done.stdout
     unknown = run("revoke", *who, "--agency", "01920000-0000-7000-8000-00000000c0de", "--reason", "Left (demo).")
-    assert (unknown.exit_code, "There is no such agency" in unknown.output) == (1, True)
+    assert (unknown.exit_code, "There is no such agency" in unknown.output) == (2, True)
     whom = [*who[1:], "--agency", operator, "--reason", "Back (demo)."]
     unseen = run("restore-person", *whom)
-    assert (unseen.exit_code, "There is no such principal" in unseen.output) == (1, True)
+    assert (unseen.exit_code, "There is no such principal" in unseen.output) == (2, True)

@@ -86,7 +86,7 @@ def test_an_issuer_is_asked_for_its_keys_and_its_clock(run: Run) -> None:
 def test_wrong_settings_are_exit_code_2_and_the_rest_is_looked_at(run: Run) -> None:
     found = run("doctor", DEMO="0")
     assert found.exit_code == 2
-    assert "failure  settings: Set REGISTRY_LEDGER_KEY" in found.stdout or "Set REGISTRY_ISSUERS" in found.stdout
+    assert "failure  settings: Set REGISTRY_LEDGER_KEY" in found.stdout
     assert "ok       time zones" in found.stdout
 
 
@@ -99,7 +99,11 @@ def test_wrong_settings_are_exit_code_2_and_the_rest_is_looked_at(run: Run) -> N
         ({"DATA_DIR": "/proc/nowhere", "DATABASE_URL": "sqlite:////dev/null"}, "failure  documents: "),
         ({"DOCUMENTS_URL": "s3://bucket?colour=red"}, "failure  documents: REGISTRY_DOCUMENTS_URL cannot be used"),
         ({"POLICIES_DIR": "/no/such/policies"}, "failure  policies: "),
-        ({**REAL, "ISSUERS": "[]"}, "warning  issuers: none speaks for the operator"),
+        ({"DATA_DIR": "/proc/nowhere"}, "failure  data directory: /proc/nowhere is not there and cannot be made"),
+        (
+            {**REAL, "DATABASE_URL": "postgresql+asyncpg://nobody@127.0.0.1:1/none"},
+            "warning  issuers: those of the database are not looked at",
+        ),
     ],
     ids=lambda value: None,
 )
@@ -109,6 +113,15 @@ def test_what_is_broken_is_a_finding_and_no_traceback(run: Run, environment: dic
     assert "Traceback" not in found.output
     assert found.exit_code == 1, "the database of the other mode is none"
     assert found.stdout.endswith(" failures.\n")
+
+
+def test_without_an_issuer_for_the_operator_it_names_the_command(tmp_path: Path) -> None:
+    run = command(tmp_path)
+    assert run("migrate", **REAL).exit_code == 0
+    found = run("doctor", **REAL)
+    assert (found.exit_code, "warning  issuers: none speaks for the operator" in found.stdout) == (0, True), (
+        found.output
+    )
 
 
 def test_a_database_that_is_none_or_of_another_version_is_told(run: Run, tmp_path: Path) -> None:
@@ -133,3 +146,14 @@ def test_on_postgresql_it_tells_the_server_and_its_clock(postgres_url: str, tmp_
     assert found.exit_code == 0, found.output
     assert "ok       database: PostgreSQL 1" in found.stdout
     assert " clock: 0.0 s from the database's" in found.stdout
+
+
+def test_an_issuer_whose_tokens_cannot_tell_its_agencies_apart_is_a_failure(run: Run) -> None:
+    given: dict[str, object] = {
+        "issuer": "https://several.example",
+        "keys": {"keys": [KEY]},
+        "claims": {"agency_by": "only"},
+    }
+    found = run("doctor", ISSUERS=issuers(given), DEMO_ALLOWS="issuers")
+    assert found.exit_code == 1
+    assert "failure  issuer https://several.example: all its tokens are refused" in found.stdout

@@ -26,7 +26,7 @@ def run(tmp_path: Path) -> Run:
     made = command(tmp_path)
 
     def real(*arguments: str, **environment: str | None) -> object:
-        given = {"DEMO": "0", "ISSUERS": "[]", "LEDGER_KEY": "0123456789abcdef" * 2, **environment}
+        given = {"DEMO": "0", "ISSUERS": None, "LEDGER_KEY": "0123456789abcdef" * 2, **environment}
         return made(*arguments, **given)
 
     real("migrate")
@@ -85,7 +85,7 @@ def test_what_is_lacking_or_wrong_is_said_and_changes_nothing(run: Run, argument
 
 def test_it_needs_a_migrated_database(tmp_path: Path) -> None:
     refused = command(tmp_path)("init", *KEYCLOAK, *ADMIN)
-    assert (refused.exit_code, "run `registry migrate` first" in refused.output) == (1, True)
+    assert (refused.exit_code, "run `registry migrate` first" in refused.output) == (2, True)
 
 
 def test_one_person_can_be_named_instead_of_a_role(run: Run, tmp_path: Path) -> None:
@@ -116,3 +116,15 @@ def test_one_person_can_be_named_instead_of_a_role(run: Run, tmp_path: Path) -> 
     assert (ada.agency_id, ada.roles) == (OPERATOR_AGENCY_ID, frozenset({Role.REGISTRY_ADMIN}))
     assert "*" in ada.scopes
     assert bob == "no_role"
+
+
+def test_an_issuer_that_is_disabled_is_told_and_enabled_on_the_machine(run: Run) -> None:
+    name = KEYCLOAK[1]
+    assert run("init", *KEYCLOAK, *ADMIN).exit_code == 0
+    assert "not enabled" in run("issuer", "disable", name).stdout
+    for arguments in ([], [*KEYCLOAK, *ADMIN], ["--issuer", "https://other.example", *ADMIN]):
+        told = run("init", *arguments)
+        assert (told.exit_code, f"registry issuer enable {name}" in told.output) == (2, True), told.output
+    assert f"registry issuer enable {name}" in run("doctor").stdout
+    assert "not enabled" not in run("issuer", "enable", name).stdout
+    assert run("init").exit_code == 0

@@ -7,9 +7,11 @@ import socket
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 
 import registry
@@ -17,6 +19,7 @@ from registry.cli import LONGEST_HOURS
 from registry.platform.access.development import LONGEST_LIFE_SECONDS
 from registry.platform.database.sqlite_driver import LEAST_VERSION
 from tests.support.command import command
+from tests.support.databases import empty_database
 from tests.support.server import environment
 
 Process = subprocess.Popen[str]
@@ -86,6 +89,66 @@ def test_an_address_that_cannot_be_had_is_said_in_one_sentence(private_url: str,
             assert words in complained
             assert len(complained.splitlines()) == 1
             assert "Serving" not in said
+
+
+def test_a_database_without_a_schema_is_not_served(
+    dialect: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    with empty_database(dialect, request) as url:
+        process = started({**environment(url, tmp_path), "PORT": "0"}, "serve")
+        said, complained = process.communicate(timeout=60)
+    assert process.returncode == 2, complained
+    assert complained == (
+        "Error: The database has no schema yet: run `registry migrate` (or `registry serve --migrate`).\n"
+    )
+    assert "Serving" not in said
+
+
+@pytest.mark.one_database
+def test_a_schema_that_must_not_be_served_is_said_once_in_the_log(tmp_path: Path) -> None:
+    """The process waits all the same: in an upgrade the next version migrates while this one stands beside it."""
+    file = tmp_path / "own.db"
+    given = {**environment(f"sqlite:///{file}", tmp_path), "PORT": "0"}
+    migrating = started(given, "migrate")
+    migrating.communicate(timeout=60)
+    assert migrating.returncode == 0
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+        database.execute("UPDATE schema_support SET served_from = '9999'")
+    process = started(given, "serve")
+    lines = _until_it_serves(process)
+    process.terminate()
+    process.communicate(timeout=60)
+    told = [msgspec.json.decode(line) for line in lines if "not served" in line]
+    assert [(each["level"], each["schema_status"]) for each in told] == [("error", "newer")]
+    assert told[0]["todo"].endswith("run the version that made it")
+    assert process.returncode == 0
+
+
+@pytest.mark.one_database
+def test_without_an_issuer_it_says_what_to_do_in_log_and_readiness(tmp_path: Path) -> None:
+    given = {"REGISTRY_DATA_DIR": str(tmp_path), "REGISTRY_LEDGER_KEY": "0123456789abcdef" * 2, "PORT": "0"}
+    process = started(given, "serve", "--migrate")
+    lines = _until_it_serves(process)
+    try:
+        assert any("run registry init" in line and '"error"' in line for line in lines), lines
+        url = lines[-1].split()[2]
+        answer = httpx.get(f"{url}/health/ready")
+        assert answer.status_code == 503
+        assert answer.json()["checks"]["issuers"] == "none is known, so that nobody can call: run `registry init`"
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
+
+
+def _until_it_serves(process: Process) -> list[str]:
+    assert process.stdout is not None
+    lines: list[str] = []
+    while not lines or "Serving at" not in lines[-1]:
+        line = process.stdout.readline()
+        assert line, process.communicate()
+        lines.append(line)
+    return lines
 
 
 @pytest.mark.parametrize("arguments", [["serve"], ["serve", "--migrate"], ["migrate"]], ids=" ".join)

@@ -209,7 +209,8 @@ def law(write: str | None) -> None:
 def serve_command(first: bool, with_demo: bool) -> None:  # options of a command
     """Serve the API at HOST and PORT until stopped by a signal.
 
-    SIGTERM and SIGINT finish what is in flight, then close. The schema must be current: run `registry migrate`.
+    SIGTERM and SIGINT finish what is in flight, then close. A database without a schema is refused with 2: run
+    `registry migrate`, or --migrate.
 
     \b
     Examples:
@@ -265,7 +266,7 @@ def backup(target: Path, only: str | None, incomplete: bool, replace: bool) -> N
     """Put the database and all documents into the archive TARGET, while the server runs.
 
     TARGET is a file, or a folder in which the archive gets a name with its time. PostgreSQL has a backup of its own,
-    which docs/operations.md describes; of such a registry, --only documents.
+    which docs/operations.md describes; of such a registry, --only documents. Exits 2 where TARGET will not do.
 
     \b
     Examples:
@@ -278,11 +279,13 @@ def backup(target: Path, only: str | None, incomplete: bool, replace: bool) -> N
 
 
 @main.command()
-@click.argument("archive", type=click.Path(path_type=Path))
+@click.argument("archive", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--only", type=click.Choice(["documents"]), help="Put documents back beside those that are there.")
 @click.option("--incomplete", is_flag=True, help="Restore an archive that says itself which documents it lacks.")
 def restore(archive: Path, only: str | None, incomplete: bool) -> None:
     """Put ARCHIVE back into an empty data directory, whole or not at all, at this version's schema.
+
+    Exits 1 for an archive that is damaged, and 2 where the command names the wrong archive or a place with data in it.
 
     \b
     Examples:
@@ -295,7 +298,7 @@ def restore(archive: Path, only: str | None, incomplete: bool) -> None:
 
 
 @main.command()
-@click.argument("archive", required=False, type=click.Path(path_type=Path))
+@click.argument("archive", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False))
 def verify(archive: Path | None) -> None:
     """Check ARCHIVE or, without one, the database and the documents of the settings; say what is wrong.
 

@@ -23,7 +23,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 
 from registry.database_tables import check_database
-from registry.directory.issuers.queries import trusted_issuers
+from registry.directory.issuers.queries import list_issuers, trusted_issuers
 from registry.platform.access.keys import DISCOVERY, fetch_key_set, parse_key_set
 from registry.platform.access.principals import OPERATOR_AGENCY_ID
 from registry.platform.database.connect import Database, connect
@@ -41,7 +41,7 @@ from registry.platform.database.sqlite_driver import (
 from registry.platform.files.confinement import Confinement, available
 from registry.platform.files.opening import open_store
 from registry.platform.files.reading import find_recogniser
-from registry.platform.issuers import EVERY_AGENCY, Issuer
+from registry.platform.issuers import Issuer
 from registry.platform.kernel.errors import DomainError
 from registry.platform.kernel.time import utc_now
 from registry.platform.print.pdf import is_installed
@@ -201,6 +201,9 @@ def _room(about: str, place: Path) -> Iterator[Finding]:
     if there == place:
         with tempfile.TemporaryFile(dir=place) as file:
             file.write(b"x")
+    if there != place and not shutil.disk_usage(there).total:
+        yield _failure(about, f"{place} is not there and cannot be made", "name a place on a disk")
+        return
     free, size = shutil.disk_usage(there).free, shutil.disk_usage(there).total
     said = f"{place} has {free // 2**20:,} MiB free of {size // 2**20:,}"
     if free < _LEAST_FREE:
@@ -238,22 +241,32 @@ async def _reached(settings: Settings) -> list[Finding]:
     """What is reached over sockets, or with the library that waits for them."""
     found = await _all("documents", lambda: _documents(settings))
     issuers: Sequence[Issuer] = settings.issuers
+    told = False
 
     async def database() -> AsyncIterator[Finding]:
-        nonlocal issuers
+        nonlocal issuers, told
         async for each in _database(settings):
             if isinstance(each, Finding):
                 yield each
             else:
-                issuers = each
+                issuers, told = each, True
 
     found += await _all("database", database)
-    if not settings.demo and not any(_speaks_for_operator(each) for each in issuers):
+    speaks = settings.demo or any(each.speaks_for(OPERATOR_AGENCY_ID) for each in issuers)
+    if not speaks and not told:
+        found.append(
+            _warning(
+                "issuers",
+                "those of the database are not looked at, since it does not tell them",
+                "see to the database first",
+            )
+        )
+    elif not speaks:
         found.append(
             _warning(
                 "issuers",
                 "none speaks for the operator, so that nobody can administer the registry",
-                "run `registry init --issuer … --administrator-role …`",
+                "run `registry init --issuer … --administrator-role …`, or `registry issuer enable ISSUER`",
             )
         )
     for issuer in issuers:
@@ -334,6 +347,14 @@ async def _of_database(settings: Settings, database: Database) -> AsyncIterator[
     trusted = await trusted_issuers(database.read(), settings.issuers, None)
     if trusted is not None:
         yield trusted[1]
+    for listed in (await list_issuers(database.read(), settings.issuers)).items:
+        operators = any(one.agency.id == OPERATOR_AGENCY_ID for one in listed.agencies)
+        if not listed.enabled and (operators or listed.every_agency):
+            yield _warning(
+                f"issuer {listed.issuer}",
+                "it speaks for the operator, and is disabled",
+                f"run `registry issuer enable {listed.issuer}`, unless it is meant to be",
+            )
 
 
 async def _clock_of(settings: Settings, database: Database) -> AsyncIterator[Finding]:
@@ -353,13 +374,14 @@ def _skew(about: str, whose: str, apart: float, settings: Settings) -> Finding:
     return _ok(about, said)
 
 
-def _speaks_for_operator(issuer: Issuer) -> bool:
-    named = {EVERY_AGENCY, str(OPERATOR_AGENCY_ID)}
-    return bool(named & {*issuer.agencies, *issuer.values.values()})
-
-
 async def _issuer(settings: Settings, issuer: Issuer) -> AsyncIterator[Finding]:
     about = f"issuer {issuer.issuer}"
+    if issuer.cannot_tell_agencies:
+        yield _failure(
+            about,
+            "all its tokens are refused: it speaks for several agencies, and its tokens need not name theirs (`only`)",
+            "set `agency_by` of its claim map to `value` or `ori`, or leave it one agency",
+        )
     if issuer.keys is None:
         try:
             keys = parse_key_set(msgspec.json.decode(await asyncio.to_thread(fetch_key_set, issuer)), issuer.algorithms)

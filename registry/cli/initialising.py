@@ -117,9 +117,10 @@ async def _speaker(
                 "No issuer speaks for the operator yet, so that nobody could sign in: say whose tokens are accepted, "
                 "with --issuer and --administrator-role."
             )
-        return _told(speaking, "already")
+        return _told(_enabled(speaking), "already")
     same = next((each for each in issuers if each.issuer == new.issuer), None)
     if others := [each for each in speaking if each is not same]:
+        _enabled(others)
         raise ConfigurationError(
             f"This registry is set up already: {others[0].issuer} speaks for its operator. Others are entered with "
             "`registry issuer add` and `registry issuer attach`."
@@ -132,10 +133,21 @@ async def _speaker(
     if same is None:
         await commands.create_issuer(write, caller, settings.issuers, new, itself=settings.public_url)
     if same is not None and _speaks(same):
-        return _told([same], "already")
+        return _told(_enabled([same]), "already")
     ask = AgencyAttachment(agency_id=OPERATOR_AGENCY_ID, claim_value=value)
     made = await commands.attach_agency(write, caller, settings.issuers, issuer_id(new.issuer), ask)
     return _told([made], "from now on")
+
+
+def _enabled(speaking: Sequence[TokenIssuer]) -> Sequence[TokenIssuer]:
+    """Those whose tokens are accepted. Raises ConfigurationError when that is none."""
+    if not (found := [each for each in speaking if each.enabled]):
+        named = speaking[0].issuer
+        raise ConfigurationError(
+            f"{named} speaks for the operator and is disabled, so that nobody can sign in: run "
+            f"`registry issuer enable {named}`."
+        )
+    return found
 
 
 def _speaks(issuer: TokenIssuer) -> bool:

@@ -9,7 +9,7 @@ import msgspec
 from registry.cli.session import ConfigurationError, current, local_caller, run, settings_or_exit
 from registry.directory.issuers import commands, queries
 from registry.directory.issuers.rules import issuer_id
-from registry.directory.issuers.schemas import AgencyAttachment, NewTokenIssuer, TokenIssuer
+from registry.directory.issuers.schemas import AgencyAttachment, NewTokenIssuer, TokenIssuer, TokenIssuerPatch
 from registry.platform.database.connect import unit_of_work
 from registry.platform.database.handles import Write
 from registry.platform.issuers import Preset
@@ -95,7 +95,44 @@ def detach(issuer: str, agency: UUID, value: str | None) -> None:
       registry issuer detach https://login.county.example/realms/county 01920000-0000-7000-8000-00000000c0de
     """
     ask, id_ = AgencyAttachment(agency_id=agency, claim_value=value), issuer_id(issuer)
-    _change(lambda write, settings: commands.detach_agency(write, local_caller(), settings.issuers, id_, ask))
+    _change(
+        lambda write, settings: commands.detach_agency(
+            write, local_caller(), settings.issuers, id_, ask, may_lock_out=True
+        )
+    )
+
+
+@click.command()
+@click.argument("issuer")
+def enable(issuer: str) -> None:
+    """Accept the tokens of ISSUER again.
+
+    \b
+    Example:
+      registry issuer enable https://login.county.example/realms/county
+    """
+    _switch(issuer, enabled=True)
+
+
+@click.command()
+@click.argument("issuer")
+def disable(issuer: str) -> None:
+    """Refuse all tokens of ISSUER until it is enabled again: also the last one that speaks for the operator.
+
+    \b
+    Example:
+      registry issuer disable https://login.county.example/realms/county
+    """
+    _switch(issuer, enabled=False)
+
+
+def _switch(issuer: str, *, enabled: bool) -> None:
+    patch, id_ = TokenIssuerPatch(enabled=enabled), issuer_id(issuer)
+    _change(
+        lambda write, settings: commands.update_issuer(
+            write, local_caller(), settings.issuers, id_, patch, "any", may_lock_out=True
+        )
+    )
 
 
 def _change(command: Callable[[Write, Settings], Awaitable[TokenIssuer]]) -> None:
@@ -118,4 +155,4 @@ def _as_text(issuer: TokenIssuer) -> str:
     return "\n  ".join([first, *(lines or ["no agency yet"])])
 
 
-COMMANDS = {"list": list_, "add": add, "attach": attach, "detach": detach}
+COMMANDS = {"list": list_, "add": add, "attach": attach, "detach": detach, "enable": enable, "disable": disable}

@@ -15,14 +15,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from registry.database_tables import all_tables, check_database
 from registry.platform.access.principals import OPERATOR_AGENCY_ID, Caller, Principal, Role
-from registry.platform.backup.manifest import ArchiveError
+from registry.platform.backup.manifest import ArchiveError, RefusedTargetError
 from registry.platform.database.connect import Database, connect
 from registry.platform.database.in_use import FileInUseError, Use, used
 from registry.platform.database.installation import purpose_of
 from registry.platform.database.migrate import schema_status
 from registry.platform.database.snapshot import NoDatabaseError
 from registry.platform.database.sqlite import SqliteDatabase
-from registry.platform.kernel.errors import DomainError
+from registry.platform.kernel.errors import DomainError, NotFound
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.time import utc_now
 from registry.platform.settings import Settings, SettingsError, load
@@ -42,11 +42,13 @@ def reporting_errors() -> Iterator[None]:
     """Prints expected errors as one sentence instead of a traceback."""
     try:
         yield
-    except SettingsError as error:
+    except (SettingsError, RefusedTargetError) as error:
         raise ConfigurationError(str(error)) from None
     except (FileInUseError, AddressInUseError, ArchiveError, NoDatabaseError) as error:
         raise click.ClickException(str(error)) from None
     except DomainError as error:
+        if isinstance(error, NotFound) or error.code.startswith("unknown_"):  # an argument names what is not there
+            raise ConfigurationError(error.detail) from None
         cause = str(error.__cause__ or "").partition("\n")[0]
         raise click.ClickException(f"{error.detail} ({cause})" if cause else error.detail) from None
     except SQLAlchemyError as error:
@@ -89,7 +91,7 @@ async def current(settings: Settings) -> AsyncIterator[Database]:
     """The database; fails unless it has this version's schema and is for the mode of these settings."""
     async with opened(settings) as database:
         if not (await schema_status(database)).is_served:
-            raise click.ClickException("The database is not at this version's schema: run `registry migrate` first.")
+            raise ConfigurationError("The database is not at this version's schema: run `registry migrate` first.")
         await check_database(database, purpose_of(demo=settings.demo))
         yield database
 

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 _log = structlog.get_logger("registry.platform.background")
 _STALE_AFTER_INTERVALS = 5
+_AGAIN_SECONDS = 60.0
 
 
 class Task(Struct, kw_only=True, frozen=True):
@@ -46,10 +47,11 @@ class Background:
         self._last_success: dict[str, float] = {}
         self._done: Counter[str] = Counter()
         self._failed: Counter[str] = Counter()
+        self._failure: dict[str, str] = {}
         self._took: dict[str, float] = {}
 
     def start(self) -> None:
-        """Start all tasks. Each runs immediately and then after every interval."""
+        """Start all tasks. Each runs immediately and then after every interval, after a failure within a minute."""
         for task in self._tasks:
             self._last_success[task.name] = time.monotonic()
             self._running.append(asyncio.create_task(self._repeat(task), name=task.name))
@@ -86,6 +88,10 @@ class Background:
             task.name: f"late by {task.late_seconds:.0f} s" if task.late_seconds else "ok" for task in self.states()
         }
 
+    def failures(self) -> dict[str, str]:
+        """For each task whose last run failed, the kind of its error."""
+        return {name: f"failed: {kind}" for name, kind in self._failure.items()}
+
     async def _repeat(self, task: Task) -> None:
         while True:
             began = time.monotonic()
@@ -93,8 +99,11 @@ class Background:
                 await task.run()
                 self._last_success[task.name] = time.monotonic()
                 self._done[task.name] += 1
+                self._failure.pop(task.name, None)
             except Exception as error:  # noqa: BLE001  # one failed run must not end the task; readiness shows the lag
                 self._failed[task.name] += 1
+                self._failure[task.name] = type(error).__name__
                 _log.warning("background task failed", task=task.name, error=type(error).__name__)
             self._took[task.name] = time.monotonic() - began
-            await asyncio.sleep(task.interval_seconds)
+            again = _AGAIN_SECONDS if task.name in self._failure else task.interval_seconds
+            await asyncio.sleep(min(again, task.interval_seconds))

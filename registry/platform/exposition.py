@@ -26,7 +26,7 @@ from registry.platform.database.sqlite_driver import sqlite_module
 from registry.platform.database.trouble import Trouble, TroubleKind
 from registry.platform.files.reading import FileReader
 from registry.platform.http.edge import Edge
-from registry.platform.http.health import OK, IssuerHealth, IssuerStatus, find_checks
+from registry.platform.http.health import OK, IssuerHealth, IssuerStatus, find_checks, with_failures
 from registry.platform.settings import Settings
 
 CHECK_SECONDS = 2.0
@@ -120,8 +120,12 @@ class Exposition(Collector):
     def _of_readiness(self) -> Iterator[Metric]:
         ready = bool(self._checks) and all(found == OK for found in self._checks.values())
         yield _gauge("registry_ready", "1 when the service is ready, as /health/ready tells.", int(ready))
-        checks = GaugeMetricFamily("registry_check_ok", "1 for each check of readiness that is well.", labels=["check"])
-        for name, found in self._checks.items():
+        checks = GaugeMetricFamily(
+            "registry_check_ok",
+            "1 for each check of readiness that is well; 0 for a background task whose last run failed, too.",
+            labels=["check"],
+        )
+        for name, found in with_failures(self._checks, self._background.failures()).items():
             checks.add_metric([name], int(found == OK))
         yield checks
 

@@ -218,6 +218,15 @@ class Issuer(Struct, kw_only=True, frozen=True):
         """Whether its keys are found by OpenID Connect Discovery."""
         return self.keys is None and self.jwks_url is None
 
+    @property
+    def cannot_tell_agencies(self) -> bool:
+        """Whether its tokens need not name their agency, and it speaks for more than one: all of them are refused."""
+        return self.claims.agency_by is AgencyBy.ONLY and (EVERY_AGENCY in self.agencies or len(self.agencies) > 1)
+
+    def speaks_for(self, agency_id: UUID) -> bool:
+        """Whether a token of it can be one of that agency."""
+        return not self.cannot_tell_agencies and bool({EVERY_AGENCY, str(agency_id)} & set(self.agencies))
+
 
 # Sources: Keycloak's Server Administration Guide and tokens of its version 26; Microsoft's “Access token claims
 # reference” for v2.0; Okta's “Access token payload”. docs/identity.md says how to set each up.

@@ -135,7 +135,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         _refuse_open_demo(host, allows, has_issuers="ISSUERS" in given)
     port = _whole("PORT", env.get("PORT", "8000"), (0, 65535))
     public_url = _public_url(given.get("PUBLIC_URL", f"http://127.0.0.1:{port}" if demo else ""))
-    issuers = _issuers(given.get("ISSUERS"), demo=demo)
+    issuers = _issuers(given.get("ISSUERS"))
     if public_url in {each.issuer for each in issuers}:
         raise SettingsError(f"{PREFIX}ISSUERS names {PREFIX}PUBLIC_URL, which is the registry's own issuer.")
     return Settings(
@@ -279,14 +279,10 @@ def _public_url(value: str) -> str:
     return value
 
 
-def _issuers(value: str | None, *, demo: bool) -> tuple[Issuer, ...]:
+def _issuers(value: str | None) -> tuple[Issuer, ...]:
+    """Those of the settings; others stand in the database, where `registry init` enters the first."""
     if value is None:
-        if demo:
-            return ()
-        raise SettingsError(
-            f"Set {PREFIX}ISSUERS to the token issuers (JSON, or the path of a JSON file): "
-            '[{"issuer": "https://…", "preset": "keycloak", "agencies": ["*"]}]; see docs/identity.md.'
-        )
+        return ()
     text = value if value.lstrip().startswith("[") else _file(value)
     try:
         given = msgspec.json.decode(text, type=tuple[IssuerSetting, ...])

@@ -95,6 +95,10 @@ async def test_a_database_without_a_schema_shows_in_its_check_and_in_the_tasks_t
             await asyncio.sleep(0.01)
         assert value(service.edge, "registry_task_runs_total", task="settle", outcome="failed") == 1
         assert value(service.edge, "registry_task_runs_total", task="settle", outcome="done") == 0
+        assert value(service.edge, "registry_check_ok", check="settle") == 0
+        health = (await service.anonymous.get("/health/ready")).json()
+        assert health["checks"]["settle"].startswith("failed: ")
+        assert health["checks"]["schema"].endswith("run `registry migrate` (or `registry serve --migrate`)")
 
 
 @pytest.mark.one_database

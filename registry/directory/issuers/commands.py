@@ -1,7 +1,7 @@
 """Commands on token issuers. They hold within a second, in every process."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -9,15 +9,22 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from registry.directory.agencies.queries import agency_row
-from registry.directory.issuers.queries import attached_to, get_issuer, issuer_row, setting_of
+from registry.directory.issuers.queries import (
+    attached_to,
+    get_issuer,
+    issuer_row,
+    setting_of,
+    trusted_issuers,
+    with_attached,
+)
 from registry.directory.issuers.rules import checked, issuer_id, patched
 from registry.directory.issuers.schemas import AgencyAttachment, NewTokenIssuer, TokenIssuer, TokenIssuerPatch
 from registry.directory.issuers.tables import issuer_agency, token_issuer
 from registry.platform.access.keys import parse_key_set
 from registry.platform.access.permissions import Action, permit
-from registry.platform.access.principals import Caller
+from registry.platform.access.principals import OPERATOR_AGENCY_ID, Caller
 from registry.platform.database.handles import Write
-from registry.platform.issuers import Description, Issuer
+from registry.platform.issuers import EVERY_AGENCY, Description, Issuer, described
 from registry.platform.kernel.errors import Conflict, NotFound, RuleBroken, WrongStatus
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.ledger.commands import changes, record
@@ -25,6 +32,7 @@ from registry.platform.ledger.commands import changes, record
 _ID = token_issuer.c.id.type
 _INSERT = token_issuer.insert()
 _LOCK = sa.select(token_issuer.c.id).where(token_issuer.c.id == sa.bindparam("id", type_=_ID)).with_for_update()
+_LOCK_ALL = sa.select(token_issuer.c.id).order_by(token_issuer.c.id).with_for_update()
 _UPDATE = token_issuer.update().where(token_issuer.c.id == sa.bindparam("its_id", type_=_ID))
 _ATTACH = issuer_agency.insert()
 _DETACH = issuer_agency.delete().where(
@@ -46,7 +54,7 @@ async def create_issuer(
     await write.once()
     id_ = issuer_id(new.issuer)
     description = msgspec.convert(msgspec.to_builtins(_without_reach(new)), Description)
-    _check_keys(checked(description))
+    _check_keys(_reaching(checked(description), every_agency=new.every_agency))
     if new.issuer == itself or setting_of(in_settings, id_) is not None or await issuer_row(write, id_) is not None:
         raise Conflict("That issuer is known already: change it, or attach agencies to it.", "issuer_taken")
     await _insert(write, caller, id_, new.issuer, description, every_agency=new.every_agency)
@@ -62,11 +70,15 @@ async def update_issuer(
     id_: UUID,
     patch: TokenIssuerPatch,
     expected: Expected,
+    *,
+    may_lock_out: bool,
 ) -> TokenIssuer:
     """Change how an issuer's tokens are read, or whether they are accepted.
 
-    Raises NotFound, StaleVersion, WrongStatus for one that the settings describe, RuleBroken for what is unusable.
+    Unless the caller `may_lock_out`, an issuer must be left that speaks for the operator. Raises NotFound,
+    StaleVersion, WrongStatus for one that the settings describe, RuleBroken for what is unusable, Conflict.
     """
+    spoken_for = not may_lock_out and await _is_spoken_for(write, in_settings)
     row = await _locked(write, in_settings, id_)
     permit(caller.principal, Action.ISSUERS_MANAGE, [])
     if row is None or setting_of(in_settings, id_) is not None:
@@ -75,8 +87,12 @@ async def update_issuer(
     given = msgspec.to_builtins(patch)
     before = msgspec.json.decode(row.description, type=Description)
     after = patched(before, {name: value for name, value in given.items() if name in _OF_DESCRIPTION})
-    _check_keys(checked(after))
     plain = {"enabled": row.enabled, "every_agency": row.every_agency}
+    attached = await attached_to(write, id_)
+    _check_keys(issuer := checked(after))
+    if given.keys() & {"claims", "preset", "every_agency"}:  # who is off already can be disabled all the same
+        reaching = _reaching(issuer, every_agency=bool(given.get("every_agency", row.every_agency)))
+        _check_told_apart(with_attached(reaching, attached))
     described_before = msgspec.to_builtins(before)
     changed = changes(
         {**described_before, **plain},
@@ -92,8 +108,9 @@ async def update_issuer(
         await write.run(
             _UPDATE.values(**values, description=after, version=row.version + 1, updated_at=caller.now), {"its_id": id_}
         )
-        agencies = [each.agency_id for each in await attached_to(write, id_)]
+        agencies = [each.agency_id for each in attached]
         _record(write, caller, "issuer.updated", id_, row.version + 1, agencies, {"issuer": row.issuer, **changed})
+        await _check_spoken_for(write, in_settings, spoken_for=spoken_for)
     return await get_issuer(write, in_settings, id_)
 
 
@@ -107,7 +124,8 @@ async def attach_agency(
 ) -> TokenIssuer:
     """Let an issuer speak for an agency. Has no effect when it does so already.
 
-    Raises NotFound, StaleVersion, RuleBroken for an unknown agency, Conflict for a value that names another agency.
+    Raises NotFound, StaleVersion, RuleBroken for an unknown agency, Conflict for a value that names another agency,
+    and for a second agency where the tokens do not name theirs.
     """
     row = await _locked(write, in_settings, id_)
     permit(caller.principal, Action.ISSUERS_MANAGE, [])
@@ -125,6 +143,13 @@ async def attach_agency(
         raise Conflict("That value names another agency in this issuer's tokens.", "claim_value_taken")
     if any((each.agency_id, each.claim_value) == (ask.agency_id, value) for each in attached):
         return await get_issuer(write, in_settings, id_)
+    before = setting or described(
+        msgspec.json.decode(row.description, type=Description),  # type: ignore[union-attr]  # one of them is there
+        (EVERY_AGENCY,) if row is not None and row.every_agency else (),
+    )
+    after = with_attached(before, [*attached, _Attached(ask.agency_id, value)])
+    if len(after.agencies) > 1:
+        _check_told_apart(after)
     if row is None:
         assert setting is not None
         await _insert(write, caller, id_, setting.issuer, None)
@@ -142,12 +167,16 @@ async def detach_agency(
     id_: UUID,
     ask: AgencyAttachment,
     expected: Expected = None,
+    *,
+    may_lock_out: bool,
 ) -> TokenIssuer:
     """Refuse an issuer's tokens for an agency from now on. Has no effect when they are refused already.
 
     What the settings attach stays: the agency as such, and a value by which they name it. Raises NotFound,
-    StaleVersion, and WrongStatus for what the settings attach.
+    StaleVersion, and WrongStatus for what the settings attach, or where no issuer is left that speaks for the operator
+    and the caller may not lock it out.
     """
+    spoken_for = not may_lock_out and await _is_spoken_for(write, in_settings)
     row = await _locked(write, in_settings, id_)
     permit(caller.principal, Action.ISSUERS_MANAGE, [])
     await write.once()
@@ -161,6 +190,7 @@ async def detach_agency(
     asked = {"its_id": id_, "its_agency": ask.agency_id, "its_value": ask.claim_value or ""}
     if row is not None and await write.run(_DETACH, asked):
         await _changed(write, caller, "issuer.agency_detached", id_, ask, row.version)
+        await _check_spoken_for(write, in_settings, spoken_for=spoken_for)
     return await get_issuer(write, in_settings, id_)
 
 
@@ -219,6 +249,56 @@ def _record(
 
 def _without_reach(new: NewTokenIssuer) -> dict[str, object]:
     return {name: value for name, value in msgspec.to_builtins(new).items() if name != "every_agency"}
+
+
+class _Attached(NamedTuple):
+    agency_id: UUID
+    claim_value: str
+
+
+def _reaching(issuer: Issuer, *, every_agency: bool) -> Issuer:
+    """The issuer with its reach. Raises RuleBroken for every agency where the tokens do not name theirs."""
+    if not every_agency:
+        return issuer
+    reaching = msgspec.structs.replace(issuer, agencies=(EVERY_AGENCY,))
+    if reaching.cannot_tell_agencies:
+        raise RuleBroken(
+            "With `agency_by: only` its tokens name no agency, so it cannot speak for every agency: attach the one, or "
+            "set `agency_by` to `id`, `ori` or `value`.",
+            "issuer_unusable",
+        )
+    return reaching
+
+
+def _check_told_apart(issuer: Issuer) -> None:
+    """Raises Conflict for several agencies where the tokens do not name theirs: none of them would be accepted."""
+    if issuer.cannot_tell_agencies:
+        raise Conflict(
+            "With `agency_by: only` its tokens name no agency, so it speaks for one alone; with a second, all of them "
+            "would be refused. Set `agency_by` of its claim map to `value` or `ori`, attach each agency with its "
+            "`claim_value` (`--value`) where it is `value`, and detach what is too many.",
+            "issuer_for_one_agency",
+        )
+
+
+async def _is_spoken_for(write: Write, in_settings: Sequence[Issuer]) -> bool:
+    """Whether a token can be one of the operator's people now.
+
+    All issuers are locked for it, in one order: two who each switch one off must not both find the other's.
+    """
+    await write.all(_LOCK_ALL)
+    found = await trusted_issuers(write, in_settings, None)
+    return any(each.speaks_for(OPERATOR_AGENCY_ID) for each in (found or (None, ()))[1])
+
+
+async def _check_spoken_for(write: Write, in_settings: Sequence[Issuer], *, spoken_for: bool) -> None:
+    """Raises Conflict when somebody spoke for the operator before the change and nobody does after it."""
+    if spoken_for and not await _is_spoken_for(write, in_settings):
+        raise Conflict(
+            "No other issuer that is enabled speaks for the operator's agency: nobody could administer the registry. "
+            "Let another speak for it first, or do this on the machine with `registry issuer`.",
+            "last_issuer_of_operator",
+        )
 
 
 def _check_keys(issuer: Issuer) -> None:

@@ -136,7 +136,7 @@ async def trusted_issuers(
         return None
     attached = _by_issuer(await read.all(_ATTACHED))
     settings = {issuer_id(each.issuer): each for each in in_settings}
-    found = [_with_attached(each, attached.get(id_, ())) for id_, each in settings.items()]
+    found = [with_attached(each, attached.get(id_, ())) for id_, each in settings.items()]
     for row in await read.all(_ALL):
         if row.id not in settings and row.description is not None and row.enabled:
             agencies = (EVERY_AGENCY,) if row.every_agency else ()
@@ -145,11 +145,12 @@ async def trusted_issuers(
             except ValueError as error:  # of an earlier version; it must not keep out the others
                 _log.error("issuer not trusted", issuer=row.issuer, error=str(error))
             else:
-                found.append(_with_attached(issuer, attached.get(row.id, ())))
+                found.append(with_attached(issuer, attached.get(row.id, ())))
     return revision, found
 
 
-def _with_attached(issuer: Issuer, attached: Sequence[Row[Any]]) -> Issuer:
+def with_attached(issuer: Issuer, attached: Sequence[Any]) -> Issuer:
+    """The issuer with the agencies of its rows, or of what is to become one."""
     if not attached:
         return issuer
     values = {row.claim_value: str(row.agency_id) for row in attached if row.claim_value}

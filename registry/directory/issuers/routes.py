@@ -71,7 +71,7 @@ async def get_issuer(
     "patch",
     "/issuers/{issuer_id:uuid}",
     permission=Action.ISSUERS_MANAGE,
-    problems=("issuer_in_settings", "issuer_unusable"),
+    problems=("issuer_in_settings", "issuer_unusable", "issuer_for_one_agency", "last_issuer_of_operator"),
     example={"longest_life_seconds": 1800},
     etag=True,
 )
@@ -84,7 +84,11 @@ async def update_issuer(
     if_match: Supplied[Expected],
 ) -> Answer[TokenIssuer]:
     """Change how an issuer's tokens are read, or accept them no longer (`enabled`), within a second."""
-    return _answer(await commands.update_issuer(write, caller, settings.issuers, issuer_id, data, if_match))
+    return _answer(
+        await commands.update_issuer(
+            write, caller, settings.issuers, issuer_id, data, if_match, may_lock_out=settings.demo
+        )
+    )
 
 
 @operation(
@@ -92,7 +96,7 @@ async def update_issuer(
     "/issuers/{issuer_id:uuid}/attach-agency",
     permission=Action.ISSUERS_MANAGE,
     status=200,
-    problems=("claim_value_taken", "unknown_agency"),
+    problems=("claim_value_taken", "issuer_for_one_agency", "unknown_agency"),
     example=_ATTACHMENT,
     etag=True,
 )
@@ -113,7 +117,7 @@ async def attach_agency_to_issuer(
     "/issuers/{issuer_id:uuid}/detach-agency",
     permission=Action.ISSUERS_MANAGE,
     status=200,
-    problems=("issuer_in_settings",),
+    problems=("issuer_in_settings", "last_issuer_of_operator"),
     example=_ATTACHMENT,
     etag=True,
 )
@@ -126,7 +130,11 @@ async def detach_agency_from_issuer(
     if_match: Supplied[Expected],
 ) -> Answer[TokenIssuer]:
     """Refuse an issuer's tokens for an agency, within a second."""
-    return _answer(await commands.detach_agency(write, caller, settings.issuers, issuer_id, data, if_match))
+    return _answer(
+        await commands.detach_agency(
+            write, caller, settings.issuers, issuer_id, data, if_match, may_lock_out=settings.demo
+        )
+    )
 
 
 @operation("get", "/me", permission=None)

@@ -26,6 +26,10 @@ class ArchiveError(Exception):
     """The archive, or the place for it, will not do; the message says why and what to do."""
 
 
+class RefusedTargetError(ArchiveError):
+    """The command or a setting names the wrong archive or place: the same again would be refused again."""
+
+
 class DatabasePart(Struct, kw_only=True, frozen=True):
     """The SQLite file in the archive."""
 

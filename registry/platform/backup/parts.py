@@ -65,6 +65,8 @@ def read_parts(file: BinaryIO) -> Iterator[Part]:
         if header == bytes(BLOCK):
             _check_end(file)
             return
+        if not seen and len(header) < BLOCK:
+            raise ArchiveError("This is no archive of the registry: it is too short for one.")
         part = _part(file, header)
         if _place(part.name) <= _place(seen):
             raise ArchiveError(f"The archive is damaged: {part.name} is twice in it, or not in its place.")

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from registry.platform.backup.contents import Named
 from registry.platform.backup.inspecting import Keep, faults_of_copy, inspect_database, read_manifest, unpack
-from registry.platform.backup.manifest import DATABASE, ArchiveError, Manifest
+from registry.platform.backup.manifest import DATABASE, ArchiveError, Manifest, RefusedTargetError
 from registry.platform.database.connect import connect
 from registry.platform.database.installation import Purpose, check_purpose, purpose_of
 from registry.platform.database.migrate import is_known, newest_revision
@@ -46,7 +46,7 @@ async def restore_documents(store: FileStore, archive: Path) -> Restored:
     Raises ArchiveError for an archive that is damaged; what was put back before that stays, and is whole.
     """
     if (manifest := read_manifest(archive)).documents is None:
-        raise ArchiveError("The archive holds no documents.")
+        raise RefusedTargetError("The archive holds no documents.")
     _check_room(store.incoming, manifest)
     _, names = await unpack(archive, None, _keeper(store))
     return Restored(manifest=manifest, documents=len(names), migrated_from=None)
@@ -137,9 +137,9 @@ async def _check_purpose(url: str, purpose: Purpose) -> None:
 
 def _check_kind(settings: Settings, manifest: Manifest) -> None:
     if manifest.database is None:
-        raise ArchiveError("The archive holds documents alone: put them back with --only documents.")
+        raise RefusedTargetError("The archive holds documents alone: put them back with --only documents.")
     if not settings.database_url.startswith("sqlite:"):
-        raise ArchiveError(
+        raise RefusedTargetError(
             "The archive holds a SQLite database, and REGISTRY_DATABASE_URL names PostgreSQL, which has its own "
             "backup (docs/operations.md). --only documents puts the documents back."
         )
@@ -153,15 +153,17 @@ def _check_kind(settings: Settings, manifest: Manifest) -> None:
 def _check_empty(data_dir: Path, place: Path) -> None:
     """Lock files say who uses a database, and hold nothing."""
     if (left := data_dir / STAGE).exists():
-        raise ArchiveError(
+        raise RefusedTargetError(
             f"An earlier restore did not end: remove {left} and what else is in {data_dir}, then begin again."
         )
     there = sorted(path.name for path in data_dir.iterdir()) if data_dir.is_dir() else []
     if found := [name for name in there if name not in _HARMLESS and not name.endswith(_LOCKS)]:
-        raise ArchiveError(f"{data_dir} is not empty ({found[0]} is in it): restore into an empty data directory.")
+        raise RefusedTargetError(
+            f"{data_dir} is not empty ({found[0]} is in it): restore into an empty data directory."
+        )
     for suffix in ("", "-wal", "-shm", "-journal"):
         if (path := place.with_name(place.name + suffix)).exists():
-            raise ArchiveError(f"{path} is there already: restore where there is no database.")
+            raise RefusedTargetError(f"{path} is there already: restore where there is no database.")
 
 
 def _check_room(near: Path, manifest: Manifest) -> None:

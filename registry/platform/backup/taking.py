@@ -41,6 +41,7 @@ from registry.platform.backup.manifest import (
     DocumentsPart,
     LedgerPart,
     Manifest,
+    RefusedTargetError,
     encoded,
     key_check,
     names_digest,
@@ -133,9 +134,9 @@ async def take(
 
 def _check_target(target: Path, *, replace: bool) -> None:
     if target.exists() and not replace:
-        raise ArchiveError(f"{target} exists already: name another file, or replace it with --replace.")
+        raise RefusedTargetError(f"{target} exists already: name another file, or replace it with --replace.")
     if not target.parent.is_dir():
-        raise ArchiveError(f"There is no folder {target.parent}.")
+        raise RefusedTargetError(f"There is no folder {target.parent}.")
 
 
 async def _missing(store: FileStore, contents: Sequence[Content]) -> frozenset[str]:

@@ -1,6 +1,6 @@
 """Liveness and readiness, and the metrics for Prometheus. Public, and without data of anyone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated
 
@@ -15,6 +15,8 @@ from registry.platform.http.draining import Draining
 from registry.platform.kernel.errors import Busy, Damaged
 
 OK = "ok"
+MIGRATE = "run `registry migrate` (or `registry serve --migrate`)"
+NO_ISSUER = "none is known, so that nobody can call: run `registry init`"
 
 
 class IssuerStatus(StrEnum):
@@ -92,7 +94,8 @@ class Health(msgspec.Struct, kw_only=True, frozen=True):
 async def readiness(
     database: Database,
     probe: WriteProbe,
-    background: dict[str, str],
+    background: Mapping[str, str],
+    failures: Mapping[str, str],
     issuers: Sequence[IssuerHealth],
     draining: Draining,
     *,
@@ -110,7 +113,7 @@ async def readiness(
     checks["process"] = "about to end: send requests to another" if draining.begun else OK
     return Health(
         status="ready" if all(found == OK for found in checks.values()) else "not_ready",
-        checks=checks,
+        checks=with_failures(checks, failures),
         text_recognition=text_recognition,
         pdf_printing=pdf_printing,
         service_clients=service_clients,
@@ -120,21 +123,31 @@ async def readiness(
     )
 
 
+def with_failures(checks: Mapping[str, str], failures: Mapping[str, str]) -> dict[str, str]:
+    """The checks, with what the last run of each background task failed of.
+
+    A failed run is told, and does not make the service unready by itself: it is made again, and may wait for what few
+    requests need. It does when it is overdue, which the task's check then says.
+    """
+    failed = {name: said for name, said in failures.items() if checks.get(name) == OK}
+    return {**checks, **failed}
+
+
 async def find_checks(
-    database: Database, probe: WriteProbe, background: dict[str, str], issuers: Sequence[IssuerHealth]
+    database: Database, probe: WriteProbe, background: Mapping[str, str], issuers: Sequence[IssuerHealth]
 ) -> tuple[dict[str, str], SchemaStatus | None]:
     """What has to be well for the service to be ready: each check's name with `ok`, or with what is wrong.
 
     And what the database's schema is to this code; None where that cannot be found out.
     """
     checks, schema = dict(background), None
-    usable = not issuers or any(issuer.status is not IssuerStatus.NO_KEYS for issuer in issuers)
-    checks["issuers"] = OK if usable else "no keys of any issuer"
+    usable = any(issuer.status is not IssuerStatus.NO_KEYS for issuer in issuers)
+    checks["issuers"] = OK if usable else "no keys of any issuer" if issuers else NO_ISSUER
     try:
         await database.read().value(sa.select(sa.literal(1)))
         checks["database"] = OK
         schema = await schema_status(database)
-        checks["schema"] = OK if schema.is_served else await _unserved(database, schema)
+        checks["schema"] = OK if schema.is_served else await unserved(database, schema)
         if schema.is_served:
             checks["writes"] = await probe.ask()
     except Busy:
@@ -146,8 +159,9 @@ async def find_checks(
     return checks, schema
 
 
-async def _unserved(database: Database, schema: SchemaStatus) -> str:
+async def unserved(database: Database, schema: SchemaStatus) -> str:
+    """Why a schema that this version may not serve is not served, and what to do."""
     found, newest = await current_revision(database), newest_revision()
     if schema is SchemaStatus.NEWER:
         return f"at {found}, which this version does not know and must not serve: run the version that made it"
-    return f"at {found}, needs {newest}: run `registry migrate`"
+    return f"at {found}, needs {newest}: {MIGRATE}"

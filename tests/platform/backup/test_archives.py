@@ -75,7 +75,7 @@ def test_nothing_is_overwritten_without_being_told(stocked: Stocked, tmp_path: P
     target = tmp_path / "kept.tar"
     target.write_text("dear to somebody")
     refused = run("backup", str(target))
-    assert (refused.exit_code, target.read_text()) == (1, "dear to somebody")
+    assert (refused.exit_code, target.read_text()) == (2, "dear to somebody")
     assert "exists already" in refused.output
     assert run("backup", str(target), "--replace").exit_code == 0
     (tmp_path / "many").mkdir()
@@ -83,7 +83,7 @@ def test_nothing_is_overwritten_without_being_told(stocked: Stocked, tmp_path: P
     (named,) = (tmp_path / "many").iterdir()
     assert named.name.startswith("registry-2")
     nowhere = run("backup", str(tmp_path / "no" / "such.tar"))
-    assert (nowhere.exit_code, "There is no folder" in nowhere.output) == (1, True)
+    assert (nowhere.exit_code, "There is no folder" in nowhere.output) == (2, True)
 
 
 def test_without_a_database_there_is_nothing_to_back_up_or_verify(tmp_path: Path) -> None:
@@ -250,7 +250,8 @@ def hostile(archive: Path) -> dict[str, tuple[bytes, str]]:
 
     foreign, twice = "does not belong in one", "is twice in it, or not in its place"
     return {
-        "nothing": (b"", "it ends early"),
+        "nothing": (b"", "This is no archive of the registry"),
+        "a few words": (b"Not an archive.", "This is no archive of the registry"),
         "prose": (b"This is not an archive. " * 100, "no archive of the registry, or it is damaged"),
         "zeros": (bytes(10_240), "it has no manifest"),
         "compressed": (gzip.compress(body), "no archive of the registry, or it is damaged"),
@@ -297,7 +298,7 @@ def test_hostile_and_damaged_archives_are_refused_and_leave_nothing(stocked: Sto
                 path = tmp_path / "hostile.tar"
                 path.write_bytes(body)
                 refused = run("restore", str(path))
-                assert refused.exit_code == 1, refused.output
+                assert refused.exit_code == (2 if name == "no database" else 1), refused.output
                 assert words in refused.output
                 assert "Traceback" not in refused.output
                 assert emptied(outside), "nothing is left"
@@ -310,17 +311,19 @@ def test_an_archive_goes_into_an_empty_place_of_its_own_mode(stocked: Stocked, t
     assert (real.exit_code, "a demonstration made" in real.output) == (2, True), real.output
     assert emptied(data)
     server = run("restore", str(stocked.archive), DATABASE_URL="postgresql+asyncpg://nobody@127.0.0.1:1/none")
-    assert (server.exit_code, "has its own backup" in server.output) == (1, True)
+    assert (server.exit_code, "has its own backup" in server.output) == (2, True)
+    for wrong in (tmp_path / "absent.tar", tmp_path):
+        assert [run(name, str(wrong)).exit_code for name in ("restore", "verify")] == [2, 2]
     (data / "notes.txt").write_text("mine")
     refused = run("restore", str(stocked.archive))
-    assert (refused.exit_code, "is not empty (notes.txt is in it)" in refused.output) == (1, True)
+    assert (refused.exit_code, "is not empty (notes.txt is in it)" in refused.output) == (2, True)
     (data / "notes.txt").unlink()
     shutil.copyfile(stocked.database, tmp_path / "elsewhere.db")
     taken = run("restore", str(stocked.archive), DATABASE_URL=f"sqlite:///{tmp_path / 'elsewhere.db'}")
-    assert (taken.exit_code, "is there already" in taken.output) == (1, True)
+    assert (taken.exit_code, "is there already" in taken.output) == (2, True)
     (data / "restore.unfinished").mkdir()
     broken_off = run("restore", str(stocked.archive))
-    assert (broken_off.exit_code, "An earlier restore did not end" in broken_off.output) == (1, True)
+    assert (broken_off.exit_code, "An earlier restore did not end" in broken_off.output) == (2, True)
     (data / "restore.unfinished").rmdir()
     done = run("restore", str(stocked.archive), DATABASE_URL=f"sqlite:///{tmp_path / 'own' / 'place.db'}")
     assert done.exit_code == 0, done.output
@@ -342,6 +345,6 @@ def test_database_and_documents_can_be_apart(stocked: Stocked, tmp_path: Path) -
     alone = elsewhere("restore", str(tmp_path / "database.tar"))
     assert (alone.exit_code, "holds no documents" in alone.stderr) == (0, True)
     assert elsewhere("verify").exit_code == 1
-    assert elsewhere("restore", str(tmp_path / "database.tar"), "--only", "documents").exit_code == 1
+    assert elsewhere("restore", str(tmp_path / "database.tar"), "--only", "documents").exit_code == 2
     assert elsewhere("restore", str(tmp_path / "documents.tar"), "--only", "documents").exit_code == 0
     assert elsewhere("verify").exit_code == 0
