@@ -57,7 +57,7 @@ async def _change(
     await write.once()
     check_version(expected, row.version)
     status = PrincipalStatus(row.status)
-    check(action, status, purged=row.name_purged_at is not None)
+    check(action, status, purged=row.name_purged_at is not None, final=bool(row.suspended_for_good))
     version = row.version + 1
     match action:
         case PrincipalAction.SUSPEND:

@@ -51,6 +51,7 @@ _SHOWN = (
         revocation.c.id.label("revocation_id"),
         revocation.c.version.label("revocation_version"),
         revocation.c.reason.label("suspended_for"),
+        revocation.c.is_final.label("suspended_for_good"),
     )
     .join(agency, agency.c.id == principal.c.agency_id)
     .outerjoin(revocation, _SUSPENSION)
@@ -154,5 +155,5 @@ def _as_principal(caller: Principal, row: Row[Any]) -> KnownPrincipal:
 def _allowed(caller: Principal, row: Row[Any], status: PrincipalStatus) -> list[AllowedAction]:
     if refusal(caller, Action.PRINCIPALS_MANAGE, relations(caller, row.agency_id)) is not None:
         return []
-    purged = row.name_purged_at is not None
-    return [offer(each, withheld=why_not(each, status, purged=purged)) for each in PrincipalAction]
+    purged, final = row.name_purged_at is not None, bool(row.suspended_for_good)
+    return [offer(each, withheld=why_not(each, status, purged=purged, final=final)) for each in PrincipalAction]

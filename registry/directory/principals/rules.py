@@ -21,9 +21,11 @@ class PrincipalAction(StrEnum):
     PURGE_NAME = "purge_name"
 
 
-def why_not(action: PrincipalAction, status: PrincipalStatus, *, purged: bool) -> str | None:
-    """Why the action makes no sense now; None when it does."""
+def why_not(action: PrincipalAction, status: PrincipalStatus, *, purged: bool, final: bool) -> str | None:
+    """Why the action makes no sense now; None when it does. `final` is the suspension of a client that is disabled."""
     match action:
+        case PrincipalAction.RESTORE if final:
+            return "It is a client that is disabled, for good."
         case PrincipalAction.SUSPEND:
             return "It is suspended already." if status is PrincipalStatus.SUSPENDED else None
         case PrincipalAction.RESTORE:
@@ -32,7 +34,7 @@ def why_not(action: PrincipalAction, status: PrincipalStatus, *, purged: bool) -
             return "Its name is purged already, and is not kept again." if purged else None
 
 
-def check(action: PrincipalAction, status: PrincipalStatus, *, purged: bool) -> None:
+def check(action: PrincipalAction, status: PrincipalStatus, *, purged: bool, final: bool) -> None:
     """Raises WrongStatus when the action makes no sense now."""
-    if (why := why_not(action, status, purged=purged)) is not None:
+    if (why := why_not(action, status, purged=purged, final=final)) is not None:
         raise WrongStatus(why)

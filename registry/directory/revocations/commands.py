@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from registry.directory.agencies.queries import agency_row
-from registry.directory.revocations.queries import get_revocation, relations, revocation_row
+from registry.directory.revocations.queries import get_revocation, relations, revocation_row, why_not_lifted
 from registry.directory.revocations.schemas import NewRevocation, Revocation
 from registry.platform.access.acting import lift, revoke
 from registry.platform.access.permissions import Action, permit
@@ -35,13 +35,15 @@ async def create_revocation(write: Write, caller: Caller, new: NewRevocation) ->
 
 
 async def lift_revocation(write: Write, caller: Caller, id_: UUID, reason: str, expected: Expected) -> Revocation:
-    """Accept the token or person again. Raises NotFound, StaleVersion, WrongStatus for one that is lifted."""
+    """Accept the token or person again. Raises NotFound, StaleVersion, WrongStatus for one that is lifted or final."""
     row = await revocation_row(write, caller.principal, id_)
     permit(caller.principal, Action.TOKENS_REVOKE, relations(caller.principal, row.agency_id))
     await write.once()
     check_version(expected, row.version)
-    if row.lifted_at is not None or not await lift(write, id_, row.version, caller.now):
-        raise WrongStatus("That revocation is lifted already.")
+    if (why := why_not_lifted(row)) is not None:
+        raise WrongStatus(why)
+    if not await lift(write, id_, row.version, caller.now):
+        raise WrongStatus("It was changed at the same moment.")
     data = {"kind": row.kind, "reason": reason}
     _record(write, caller, "access.restored", id_, row.version + 1, row.agency_id, data)
     return await get_revocation(write, caller.principal, id_)

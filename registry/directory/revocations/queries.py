@@ -48,6 +48,13 @@ async def revocation_row(read: Read, principal: Principal, id_: UUID) -> Row[Any
     return row
 
 
+def why_not_lifted(row: Row[Any]) -> str | None:
+    """Why the revocation cannot be lifted; None when it can."""
+    if row.is_final:
+        return "It is of a client that is disabled, for good."
+    return None if row.lifted_at is None else "It is lifted already."
+
+
 async def get_revocation(read: Read, principal: Principal, id_: UUID) -> Revocation:
     """One revocation. Raises NotFound."""
     return _as_revocation(await revocation_row(read, principal, id_))
@@ -73,6 +80,6 @@ def _as_revocation(row: Row[Any]) -> Revocation:
         reason=row.reason,
         revoked_at=row.revoked_at,
         lifted_at=row.lifted_at,
-        allowed_actions=[offer("lift", withheld=None if row.lifted_at is None else "It is lifted already.")],
+        allowed_actions=[offer("lift", withheld=why_not_lifted(row))],
         version=row.version,
     )

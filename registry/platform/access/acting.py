@@ -51,7 +51,7 @@ _MAY_ACT = sa.select(
         sa.or_(principal.c.restored_at.is_(None), principal.c.restored_at < _IDLE_BEFORE),
     ),
 )
-_SAME = sa.select(revocation.c.id, revocation.c.version, revocation.c.lifted_at).where(
+_SAME = sa.select(revocation.c.id, revocation.c.version, revocation.c.lifted_at, revocation.c.is_final).where(
     revocation.c.kind == sa.bindparam("kind"),
     revocation.c.issuer == sa.bindparam("issuer"),
     revocation.c.value == sa.bindparam("value"),
@@ -146,17 +146,25 @@ async def forbid_acting(write: Write, agency_id: UUID) -> None:
 
 
 async def revoke(
-    write: Write, kind: RevocationKind, value: str, *, issuer: str, agency_id: UUID, now: datetime, reason: str
+    write: Write,
+    kind: RevocationKind,
+    value: str,
+    *,
+    issuer: str,
+    agency_id: UUID,
+    now: datetime,
+    reason: str,
+    is_final: bool = False,
 ) -> tuple[UUID, int | None]:
-    """Refuse a token id, or a subject, of an issuer for an agency from now on.
+    """Refuse a token id, or a subject, of an issuer for an agency from now on; a final one is never lifted.
 
     Returns the revocation's id, and its new version; None when that was refused already, and nothing changed.
     """
     same = {"kind": kind.value, "issuer": issuer, "value": value, "agency_id": agency_id}
     found = await write.first(_SAME, same)
-    if found is not None and found.lifted_at is None:
+    if found is not None and found.lifted_at is None and (found.is_final or not is_final):
         return found.id, None
-    values = {"reason": reason, "revoked_at": now, "lifted_at": None}
+    values = {"reason": reason, "revoked_at": now, "lifted_at": None, "is_final": is_final}
     if found is not None:
         its = {"its_id": found.id, "its_version": found.version}
         await write.run(_BY_ID, {**its, **values, "version": found.version + 1})

@@ -25,8 +25,10 @@ revocation = table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("revoked_at", Instant, nullable=False),
     sa.Column("lifted_at", Instant),
+    sa.Column("is_final", sa.Boolean, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
     one_of("kind", RevocationKind),
+    sa.CheckConstraint("NOT is_final OR lifted_at IS NULL", name="final"),
     sa.UniqueConstraint("id"),
     sa.Index("ix_revocation_agency_id", "agency_id", "id"),
 )

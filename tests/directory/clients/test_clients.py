@@ -210,6 +210,16 @@ async def test_a_disabled_program_is_refused_within_a_second_and_for_good(cast: 
         assert_problem(await disabling.post(f"{path}/disable", WHY), 409, "wrong_status")
         assert_problem(await cast.assisting.admin.post(f"{path}/rotate"), 409, "wrong_status")
         assert not any(each["allowed"] for each in made["allowed_actions"])
+        found = (await cast.assisting.admin.done("GET", "/v1/revocations?limit=200"))["items"]
+        (its,) = [each for each in found if each["value"] == program.id]
+        assert [each["allowed"] for each in its["allowed_actions"]] == [False]
+        for lifting in (cast.assisting.admin, service.operator):
+            assert_problem(await lifting.post(f"/v1/revocations/{its['id']}/lift", WHY), 409, "wrong_status")
+        await service.edge.app.state.sightings.store()
+        people = (await cast.assisting.admin.done("GET", "/v1/principals?limit=200"))["items"]
+        (person,) = [each["id"] for each in people if each["subject"] == program.id]
+        assert_problem(await cast.assisting.admin.post(f"/v1/principals/{person}/restore", WHY), 409, "wrong_status")
+        assert not await accepted(caller)
 
 
 async def test_a_stale_version_changes_nothing(cast: Cast) -> None:

@@ -129,7 +129,7 @@ async def disable_client(
     await write.run(_UPDATE, {"its_id": id_, "disabled_at": caller.now, "version": row.version + 1})
     if server.issuer:  # without, none of its tokens is accepted anyway
         whose = {"issuer": server.issuer, "agency_id": row.agency_id}
-        await revoke(write, RevocationKind.PERSON, str(id_), now=caller.now, reason=reason, **whose)
+        await revoke(write, RevocationKind.PERSON, str(id_), now=caller.now, reason=reason, is_final=True, **whose)
     data = {"name": row.name, "reason": reason}
     _record(write, caller, "client.disabled", id_, row.version + 1, row.agency_id, data)
     return await get_client(write, caller.principal, id_, caller.now)

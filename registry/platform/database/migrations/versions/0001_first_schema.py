@@ -137,8 +137,10 @@ _table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("revoked_at", Instant, nullable=False),
     sa.Column("lifted_at", Instant),
+    sa.Column("is_final", sa.Boolean, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
     _one_of("kind", "token", "person"),
+    sa.CheckConstraint("NOT is_final OR lifted_at IS NULL", name="final"),
     sa.UniqueConstraint("id"),
     sa.Index("ix_revocation_agency_id", "agency_id", "id"),
 )
