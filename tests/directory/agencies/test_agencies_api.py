@@ -17,7 +17,7 @@ def offered(found: dict[str, Any]) -> set[str]:
 
 async def test_a_new_agency_is_listed_and_cannot_act_until_it_is_activated(service: Service) -> None:
     listed = await make_agency(service, active=False)
-    assert_problem(await listed.coordinator.get("/v1/agencies"), 401, "invalid_token")
+    assert_problem(await listed.coordinator.get("/v1/agencies"), 403, "agency_not_active")
     active = await make_agency(service)
     assert (await active.coordinator.get("/v1/agencies")).status_code == 200
 
@@ -107,7 +107,7 @@ async def test_a_status_changes_only_as_the_table_says(service: Service, cast: C
 async def test_a_suspended_agency_is_refused_within_a_second(service: Service, cast: Cast) -> None:
     path = f"/v1/agencies/{cast.assisting.id}"
     await service.operator.done("POST", f"{path}/suspend", {"reason": "keys lost"})
-    refused = await cast.assisting.as_(subject="first seen after the suspension").get(path)
+    refused = await cast.assisting.as_(subject="first-seen-after-the-suspension").get(path)
     assert_problem(refused, 403, "agency_not_active")
     assert (await cast.neighbour.coordinator.get(path)).json()["status"] == "suspended"
     assert offered(await service.operator.done("GET", path)) == {"update", "reinstate", "dissolve"}
