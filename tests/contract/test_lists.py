@@ -85,14 +85,14 @@ async def scene(cast: Cast) -> Scene:
     requests = [await submitted(partners.requesting, asset) for asset in assets]
     for label in ("Desk", "Wall"):
         await partners.assisting.admin.done("POST", "/v1/calendar-feeds", {"label": label})
-    await partners.assisting.service.edge.app.state.sightings.store()
-    seen = await partners.assisting.admin.done("GET", "/v1/principals?limit=1")
+    await partners.assisting.service.edge.app.state.sightings.store()  # who has called until now
+    people = await partners.assisting.admin.done("GET", "/v1/principals?limit=1")
     ids = {
-        "principal_id": seen["items"][0]["id"],
         "agency_id": str(partners.assisting.id),
         "agreement_id": partners.agreement["id"],
         "asset_id": assets[0]["id"],
         "loan_id": loans[0]["id"],
+        "principal_id": people["items"][0]["id"],
         "request_id": requests[0]["id"],
     }
     return Scene(partners=partners, ids=ids)

@@ -160,5 +160,6 @@ class PublishedKeySet(Struct, kw_only=True, frozen=True):
 
 
 CLIENT_EXAMPLE = {"name": "Dispatch centre (demo)", "scopes": ["agencies:read", "assets:read"]}
+ROTATION_EXAMPLE = {"keep_until": "2026-12-01T12:00:00Z"}
 DISABLED_EXAMPLE = {"reason": "Its server was replaced (demo)."}
 TOKEN_REQUEST_EXAMPLE = {"grant_type": "client_credentials", "scope": "assets:read"}

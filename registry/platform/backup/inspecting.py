@@ -31,6 +31,7 @@ from registry.platform.database.soundness import (
     faults_of_search,
     faults_of_storage,
     revision_of,
+    views_of,
 )
 from registry.platform.database.sqlite_driver import writing_engine
 from registry.platform.database.types import metadata
@@ -54,8 +55,11 @@ async def inspect_database(url: str, named: Named, *, pooler: bool = False) -> F
 
 
 def _inspect(connection: Connection, named: Named) -> Found:
-    faults = faults_of_storage(connection)
+    faults: list[str] = []
     try:
+        if views := views_of(connection):
+            return Found(state=None, faults=views)
+        faults += faults_of_storage(connection)
         schema = revision_of(connection)
         if schema is None:
             return Found(state=None, faults=[*faults, "the database is empty: run `registry migrate`"])

@@ -19,7 +19,8 @@ LARGEST_MANIFEST = 16 * 2**20
 
 Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 Count = Annotated[int, Meta(ge=0)]
-Ascii = Annotated[str, Meta(max_length=200)]
+# It is printed on terminals: no control character may erase or forge a line there.
+Ascii = Annotated[str, Meta(max_length=200, pattern=r"^[ -~]*\Z")]
 
 
 class ArchiveError(Exception):
@@ -95,7 +96,7 @@ def decoded(body: bytes) -> Manifest:
                 "version that made it, or a newer one."
             )
         return msgspec.json.decode(body, type=Manifest)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ArchiveError(f"The archive is damaged: its manifest cannot be read ({error}).") from None
 
 

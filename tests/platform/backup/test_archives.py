@@ -169,6 +169,30 @@ def test_what_was_tampered_with_is_named(stocked: Stocked, tmp_path: Path) -> No
     assert event.hex()[:8] in found.output
 
 
+@pytest.mark.parametrize("name", ["plain", "x_alembic_version", "sqliteXstat1", "alembic_version_1"])
+def test_a_trigger_that_was_added_is_named_whatever_its_name(stocked: Stocked, tmp_path: Path, name: str) -> None:
+    run = stocked.copy(tmp_path)
+    database = sqlite_module().connect(tmp_path / "data" / "demo.db", isolation_level=None)
+    database.execute(
+        f"CREATE TRIGGER {name} AFTER INSERT ON revocation BEGIN "
+        "UPDATE revocation SET lifted_at = NEW.revoked_at WHERE id = NEW.id; END"
+    )
+    database.close()
+    found = run("verify")
+    assert (found.exit_code, f"schema: trigger {name} is not as this version has it" in found.output) == (1, True)
+
+
+def test_a_view_in_the_place_of_a_table_is_named_and_never_read(stocked: Stocked, tmp_path: Path) -> None:
+    run = stocked.copy(tmp_path)
+    database = sqlite_module().connect(tmp_path / "data" / "demo.db", isolation_level=None)
+    database.execute("DROP TABLE alembic_version")
+    endless = "WITH RECURSIVE n(version_num) AS (SELECT 1 UNION ALL SELECT version_num + 1 FROM n)"
+    database.execute(f"CREATE VIEW alembic_version AS {endless} SELECT count(*) AS version_num FROM n")
+    database.close()
+    found = run("verify")
+    assert (found.exit_code, "schema: view alembic_version is none of this version's" in found.output) == (1, True)
+
+
 def test_a_file_that_is_no_longer_a_database_is_said_in_sentences(stocked: Stocked, tmp_path: Path) -> None:
     run = stocked.copy(tmp_path)
     for suffix in ("-wal", "-shm"):

@@ -10,6 +10,7 @@ from registry.directory.clients.commands.signing import AuthorizationServer
 from registry.directory.clients.schemas import (
     CLIENT_EXAMPLE,
     DISABLED_EXAMPLE,
+    ROTATION_EXAMPLE,
     Client,
     ClientDisabling,
     ClientPage,
@@ -77,6 +78,7 @@ async def get_client(client_id: FromPath[UUID], read: Supplied[Read], caller: Su
     permission=Action.CLIENTS_MANAGE,
     status=200,
     problems=("clients_off", "keys_unusable", "overlap_out_of_range", "secret_taken", "wrong_status"),
+    example=ROTATION_EXAMPLE,
     etag=True,
 )
 async def rotate_client(
