@@ -23,7 +23,7 @@ RoleName: TypeAlias = Literal[
 ]
 ALGORITHMS: tuple[Algorithm, ...] = ("ES256", "ES384", "EdDSA", "RS256", "PS256")
 # The attributes of a person that the FBI's CJIS Security Policy lists for the management of accounts, AC-2(d)(3).
-AttributeName: TypeAlias = Literal[
+ATTRIBUTES = (
     "federation_id",
     "identity_provider_id",
     "unique_subject_id",
@@ -41,6 +41,14 @@ AttributeName: TypeAlias = Literal[
     "identity_assurance_level",
     "authenticator_assurance_level",
     "federation_assurance_level",
+)
+AttributeName: TypeAlias = Annotated[
+    str,
+    Meta(
+        max_length=40,
+        pattern=rf"\A(?:{'|'.join(ATTRIBUTES)})\Z",
+        extra={"form": f"one of {', '.join(ATTRIBUTES)}"},
+    ),
 ]
 EVERY_AGENCY = "*"
 DEVELOPMENT_ISSUER = "urn:registry:development"
@@ -189,7 +197,7 @@ class Claims(Struct, kw_only=True, frozen=True):
     acr: str = "acr"
     amr: str = "amr"
     auth_time: str = "auth_time"
-    attributes: Mapping[AttributeName, str] = {}
+    attributes: Mapping[str, str] = {}
     require: Mapping[str, str] = {}
 
 

@@ -71,7 +71,7 @@ async def get_issuer(
     "patch",
     "/issuers/{issuer_id:uuid}",
     permission=Action.ISSUERS_MANAGE,
-    problems=("issuer_in_settings", "issuer_unusable", "issuer_for_one_agency", "last_issuer_of_operator"),
+    problems=("issuer_for_one_agency", "issuer_in_settings", "issuer_unusable", "last_issuer_of_operator"),
     example={"longest_life_seconds": 1800},
     etag=True,
 )

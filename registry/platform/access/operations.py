@@ -92,7 +92,7 @@ def operation(
             status_code=success,
             opt={
                 "permission": permission,
-                "problems": (*problems, "insufficient_user_authentication") if steps_up else problems,
+                "problems": tuple(sorted((*problems, "insufficient_user_authentication"))) if steps_up else problems,
                 "step_up": steps_up,
                 "query": query,
                 "example": example,
