@@ -66,6 +66,7 @@ class Measurement(Struct, kw_only=True, frozen=True):
     complaint: str
     rate: float
     p50_ms: float
+    p95_ms: float
     p99_ms: float
     client_busy: float
 
@@ -205,6 +206,7 @@ def run_round(plan: Plan, lanes: Sequence[Lane], number: int) -> list[Measuremen
                 complaint=run.complaint,
                 rate=len(ordered) / elapsed,
                 p50_ms=percentile(ordered, 0.50) / 1e6,
+                p95_ms=percentile(ordered, 0.95) / 1e6,
                 p99_ms=percentile(ordered, 0.99) / 1e6,
                 client_busy=busy / elapsed,
             )

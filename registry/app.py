@@ -10,6 +10,7 @@ from litestar import Litestar, Request
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.response import Response
+from sqlalchemy.exc import DBAPIError
 
 from registry import __version__, service
 from registry.agreements.calendars import routes as calendars
@@ -18,7 +19,6 @@ from registry.agreements.clauses import routes as clauses
 from registry.agreements.deadlines import routes as deadlines
 from registry.agreements.documents import routes as documents
 from registry.agreements.documents.commands import Files, sweep
-from registry.agreements.documents.queries import filed_papers, is_on_file
 from registry.agreements.dossier import routes as dossier
 from registry.agreements.duties import routes as duties
 from registry.agreements.instruments import routes as instruments
@@ -27,8 +27,9 @@ from registry.agreements.instruments.commands.holding import settle_all_due
 from registry.agreements.insurance import routes as insurance
 from registry.agreements.redline import routes as redline
 from registry.agreements.tracker import routes as tracker
-from registry.database_tables import all_tables
+from registry.database_tables import all_tables, named_contents
 from registry.directory.agencies import routes as agencies
+from registry.directory.agencies.commands.entering import AgencyImporter
 from registry.directory.agencies.queries import agency_by_ori
 from registry.directory.clients import routes as clients
 from registry.directory.clients.commands.signing import AuthorizationServer, forget_what_is_over
@@ -36,6 +37,9 @@ from registry.directory.clients.queries import own_issuer, verifying_keys
 from registry.directory.clients.rules import ClientReason
 from registry.directory.issuers import routes as issuers
 from registry.directory.issuers.queries import trusted_issuers
+from registry.directory.operator_acts import routes as operator_acts
+from registry.directory.operator_acts.commands import propose
+from registry.directory.places import routes as places
 from registry.directory.principals import routes as principals
 from registry.directory.revocations import routes as revocations
 from registry.directory.taxonomy import routes as taxonomy
@@ -47,16 +51,23 @@ from registry.platform.access.known import record_sightings
 from registry.platform.access.operations import check_supplies
 from registry.platform.access.principals import REGISTRY, Caller
 from registry.platform.access.rates import FailedAttempts, RateLimits
+from registry.platform.access.second_operator import SecondOperator, checked_acts
 from registry.platform.access.sightings import Sighting, Sightings, StoreSightings
 from registry.platform.access.sign_ins import RecordSignIns, RefusedSignIns, SignInSums
 from registry.platform.access.tokens import FindByOri, FollowIssuers, TokenVerifier
 from registry.platform.background import Background, Task
+from registry.platform.bulk import routes as imports
+from registry.platform.bulk.commands import TableFiles, remove_old
+from registry.platform.bulk.fields import Importers
+from registry.platform.bulk.reading import TableReader
+from registry.platform.bulk.running.runner import ImportRunner
 from registry.platform.database.connect import Database, connect, unit_of_work
 from registry.platform.database.probe import WriteProbe
 from registry.platform.database.trouble import trouble
 from registry.platform.exposition import Exposition
 from registry.platform.files.confinement import available
 from registry.platform.files.opening import open_store
+from registry.platform.files.probe import DocumentProbe, NamedContent
 from registry.platform.files.reading import FileReader, find_recogniser
 from registry.platform.http.edge import Edge
 from registry.platform.http.fixed import Fixed
@@ -72,18 +83,34 @@ from registry.platform.ledger.commands import record
 from registry.platform.print.pdf import is_installed
 from registry.platform.settings import Settings
 from registry.resources.assets import routes as assets
+from registry.resources.assets.commands.importing import AssetImporter
+from registry.resources.assets.commands.indexing import reindex_category
+from registry.resources.assets.queries.facts import assets_tagged, owns_asset
+from registry.resources.minimums import routes as minimums
+from registry.resources.packages import routes as packages
+from registry.resources.papers import routes as papers
+from registry.resources.personnel import routes as personnel
+from registry.resources.personnel.commands.importing import PersonnelImporter
+from registry.resources.personnel.commands.releasing import release_all_due
+from registry.resources.rates import routes as rates
+from registry.resources.rates.commands import RateImporter
+from registry.resources.search import routes as search
 from registry.sharing.loans import routes as loans
 from registry.sharing.policy import routes as policy
 from registry.sharing.requests import routes as requests
 from registry.shipped_rules import policies_and_rules
 
 ROUTERS = (
+    # platform
+    imports.router,
     # directory
     taxonomy.router,
+    places.router,
     agencies.router,
     issuers.router,
     revocations.router,
     principals.router,
+    operator_acts.router,
     clients.router,
     clients.public_router,
     # agreements
@@ -100,7 +127,14 @@ ROUTERS = (
     dossier.router,
     tracker.router,
     # resources
+    rates.router,
+    minimums.router,
+    papers.router,
     assets.router,
+    assets.public_router,
+    personnel.router,
+    packages.router,
+    search.router,
     # sharing
     policy.router,
     loans.router,
@@ -108,11 +142,24 @@ ROUTERS = (
     # outcomes
     metrics.router,
 )
+_ASSETS = AssetImporter()
+IMPORTERS = Importers(
+    by_kind={
+        each.kind: each
+        for each in (
+            _ASSETS,
+            AgencyImporter(),
+            PersonnelImporter(),
+            RateImporter(_ASSETS.known, assets_tagged, owns_asset),
+        )
+    }
+)
 PRUNE_SECONDS = 300.0
 SWEEP_SECONDS = 3600.0
 SETTLE_SECONDS = 300.0
 DENIALS_SECONDS = 15.0
 RATES_SECONDS = 1.0
+RELEASE_SECONDS = 600.0
 SIGHTINGS_SECONDS = 15.0
 KEY_REFRESH_SECONDS = 60.0
 
@@ -121,8 +168,8 @@ def create_app(settings: Settings) -> Edge:
     """The whole service as one ASGI application. The database is opened by the lifespan.
 
     Raises PolicySetError for policies that are incomplete or invalid, so that nothing starts without a layer of them;
-    SettingsError for a rule that cannot be turned on, and for an address at which no documents can be stored; and
-    LookupError for a handler with a parameter that nothing supplies.
+    SettingsError for a rule that cannot be turned on, an act that no second operator approves, and an address at which
+    no documents can be stored; and LookupError for a handler with a parameter that nothing supplies.
     """
     all_tables()
     database = connect(
@@ -144,6 +191,7 @@ def create_app(settings: Settings) -> Edge:
     )
     recogniser = find_recogniser() if settings.recognise_text else ""
     files = Files(store=open_store(settings), reader=FileReader(recogniser=recogniser))
+    document_probe = DocumentProbe(files.store, _named_content(database))
     denials = Denials(_denial_recorder(database))
     sign_ins = SignInSums(_sign_in_recorder(database))
     sightings = Sightings(_sightings_store(database))
@@ -162,6 +210,7 @@ def create_app(settings: Settings) -> Edge:
             Task(name="keys", interval_seconds=KEY_REFRESH_SECONDS, run=verifier.refresh),
             Task(name="prune", interval_seconds=PRUNE_SECONDS, run=_pruner(database)),
             Task(name="settle", interval_seconds=SETTLE_SECONDS, run=_settler(database)),
+            Task(name="capabilities", interval_seconds=RELEASE_SECONDS, run=_releaser(database)),
             Task(name="sweep", interval_seconds=SWEEP_SECONDS, run=_sweeper(database, files)),
         ]
     )
@@ -192,18 +241,25 @@ def create_app(settings: Settings) -> Edge:
                 "sightings": sightings,
                 "sign_ins": sign_ins,
                 "write_probe": WriteProbe(database, trouble),
+                "document_probe": document_probe,
+                "document_check": document_probe.ask,
                 "verifier": verifier,
                 "authorization_server": server,
                 "service_clients": "on" if server.is_on else "off",
+                "client_keys": server.published.health,
                 "files": files,
+                "importers": IMPORTERS,
+                "owns_asset": owns_asset,
+                "import_runner": ImportRunner(database, idle_days=settings.principal_idle_days),
+                "table_files": TableFiles(store=files.store, reader=TableReader()),
                 "text_recognition": ("on" if recogniser else "not_installed") if settings.recognise_text else "off",
                 "pdf_printing": "on" if is_installed() else "not_installed",
                 "file_reading": available().value,
                 "ledger_key": settings.ledger_key,
-                "evidence_on_file": is_on_file,
-                "filed_papers": filed_papers,
+                "category_reindexed": reindex_category,
                 "agency_status_followed": follow_agency_status,
                 "policies": policies_and_rules(settings),
+                "second_operator": SecondOperator(checked_acts(settings.second_operator_for), propose),
             }
         ),
         openapi_config=None,
@@ -226,6 +282,9 @@ def create_app(settings: Settings) -> Edge:
         trouble=trouble,
         background=background,
         issuers=verifier.health,
+        administering=verifier.administering,
+        client_keys=server.published.health,
+        documents=document_probe.ask,
         reader=files.reader,
     )
     check_supplies(app)
@@ -240,7 +299,9 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
         yield
     finally:
         await background.stop()
+        await app.state.import_runner.close()
         await app.state.write_probe.close()
+        await app.state.document_probe.close()
         try:
             await app.state.denials.record_sums()
             await app.state.sign_ins.record_sums()
@@ -255,6 +316,20 @@ def _replay(_request: Request[Any, Any, Any], replay: Replay) -> Response[bytes]
     # The framework adds the character set of text by itself.
     media_type = headers.pop("content-type", "application/json").removesuffix("; charset=utf-8")
     return Response(rendered.body, status_code=rendered.status, headers=headers, media_type=media_type)
+
+
+def _named_content(database: Database) -> NamedContent:
+    """Finds one content that the database names; none while it does not answer, which is a check of its own."""
+    statement = named_contents().limit(1)
+
+    async def run() -> str | None:
+        try:
+            found = await database.read().all(statement)
+        except (DomainError, DBAPIError):
+            return None
+        return str(found[0][0]) if found else None
+
+    return run
 
 
 def _issuer_follower(database: Database, in_settings: Sequence[Issuer], server: AuthorizationServer) -> FollowIssuers:
@@ -286,7 +361,7 @@ def _pruner(database: Database) -> Any:
     async def run() -> None:
         while True:
             async with unit_of_work(database) as write:
-                if not await prune(write, utc_now()):
+                if not await prune(write, utc_now()) and not await remove_old(write, utc_now()):
                     await forget_what_is_over(write, utc_now())
                     return
 
@@ -296,6 +371,13 @@ def _pruner(database: Database) -> Any:
 def _settler(database: Database) -> Any:
     async def run() -> None:
         await settle_all_due(database, utc_now())
+
+    return run
+
+
+def _releaser(database: Database) -> Any:
+    async def run() -> None:
+        await release_all_due(database.read(), partial(unit_of_work, database), utc_now())
 
     return run
 

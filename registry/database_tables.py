@@ -5,13 +5,26 @@
 import sqlalchemy as sa
 from msgspec import Struct
 
-from registry.directory.taxonomy.commands import seed_taxonomy
+from registry.directory.taxonomy.commands.seeding import seed_taxonomy
 from registry.platform.database.connect import Database, connect, unit_of_work
 from registry.platform.database.installation import Purpose, check_purpose, mark
-from registry.platform.database.migrate import SchemaStatus, current_revision, migrate, newest_revision, schema_status
+from registry.platform.database.migrate import (
+    SchemaStatus,
+    current_revision,
+    migrate,
+    newest_revision,
+    run_on_schema_connection,
+    schema_status,
+    sign,
+)
 from registry.platform.database.postgresql import PostgresDatabase
+from registry.platform.database.snapshot import in_snapshot
+from registry.platform.database.soundness import faults_of_schema
 from registry.platform.database.types import metadata
 from registry.platform.settings import SettingsError
+
+_NAMED = 3
+_LONGEST_NAME = 120
 
 
 def all_tables() -> None:
@@ -30,13 +43,20 @@ def all_tables() -> None:
     import registry.directory.agencies.tables
     import registry.directory.clients.tables
     import registry.directory.issuers.tables
+    import registry.directory.operator_acts.tables
     import registry.directory.taxonomy.tables
     import registry.platform.access.tables
+    import registry.platform.bulk.tables
     import registry.platform.database.installation
     import registry.platform.http.tables
     import registry.platform.ledger.tables
     import registry.resources.allocations.tables
     import registry.resources.assets.tables
+    import registry.resources.certificates.tables
+    import registry.resources.minimums.tables
+    import registry.resources.papers.tables
+    import registry.resources.personnel.tables
+    import registry.resources.rates.tables
     import registry.sharing.loans.tables
     import registry.sharing.policy.tables
     import registry.sharing.requests.tables
@@ -53,8 +73,9 @@ async def bring_up_to_date(url: str, purpose: Purpose, *, pooler: bool = False) 
     """Bring a database to the newest schema, with the shared words in it, marked for its purpose.
 
     Processes that do this at the same time wait for one another. A database that a later version brought further is
-    left as it is where this one may serve it. Raises SettingsError for one that it may not serve, and for one that is
-    marked for another purpose; and the database's error when it fails; then nothing was changed.
+    left as it is where this one may serve it. Raises SettingsError for one that it may not serve, for one whose tables
+    another state of the code made, and for one that is marked for another purpose; and the database's error when it
+    fails; then nothing was changed.
     """
     all_tables()
     database = connect(url, pooler=pooler)
@@ -67,14 +88,38 @@ async def bring_up_to_date(url: str, purpose: Purpose, *, pooler: bool = False) 
             )
         if before is not None:
             await check_purpose(database.read(), purpose)
+        if status is SchemaStatus.DIFFERENT:
+            if words := await differing(database, url, pooler=pooler):
+                raise SettingsError(words)
+            await run_on_schema_connection(url, sign, pooler=pooler)
         if status is SchemaStatus.NEWER_COMPATIBLE:
             return UpToDate(before=before, words=0)
-        await migrate(url, pooler=pooler)
+        before = await migrate(url, pooler=pooler)
         async with unit_of_work(database) as write:
             await mark(write, purpose)
             return UpToDate(before=before, words=await seed_taxonomy(write))
     finally:
         await database.close()
+
+
+async def differing(database: Database, url: str, *, pooler: bool = False) -> str:
+    """What of a schema made by another state of the code differs, and what to do; empty where nothing does.
+
+    Of an older revision nothing can be compared, since only the newest is what the tables in code say.
+    """
+    all_tables()
+    found, named = await current_revision(database), ""
+    if found == newest_revision():
+        faults = await in_snapshot(url, lambda connection: faults_of_schema(connection, metadata), pooler=pooler)
+        if not faults:
+            return ""
+        more = f" and {len(faults) - _NAMED} more" if len(faults) > _NAMED else ""
+        named = ": " + "; ".join(each.removeprefix("schema: ")[:_LONGEST_NAME] for each in faults[:_NAMED]) + more
+    return (
+        f"The database's tables were made by another state of the code, although they have the same revision "
+        f"({found}){named}. Before the first release (0.1) such data is not taken over: make the database anew, or run "
+        "the code that made it."
+    )
 
 
 async def check_database(database: Database, purpose: Purpose) -> None:
@@ -90,15 +135,10 @@ def named_contents() -> sa.Select[tuple[str, int]]:
 
     Content that was only claimed belongs to an upload under way, or to one that came to nothing.
     """
-    from registry.agreements.documents.tables import document_content
+    from registry.agreements.documents.tables import document_content, referring_to_content
 
     all_tables()
-    referring = [
-        key.parent
-        for each in metadata.sorted_tables
-        for key in each.foreign_keys
-        if key.column is document_content.c.sha256
-    ]
+    referring = referring_to_content()
     return sa.select(document_content.c.sha256, document_content.c.size_bytes).where(
         sa.or_(*(sa.exists().where(column == document_content.c.sha256) for column in referring))
     )

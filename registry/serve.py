@@ -7,10 +7,13 @@ clients behind idle ones. Scale out on PostgreSQL with more such processes, not 
 
 import asyncio
 import errno
+import signal
 import socket
 import sys
-from collections.abc import Callable
-from contextlib import ExitStack
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any
 
@@ -20,15 +23,17 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from registry.app import create_app
-from registry.database_tables import check_database
+from registry.database_tables import check_database, differing
 from registry.directory.issuers.queries import trusted_issuers
 from registry.platform.database.connect import Database, connect
 from registry.platform.database.in_use import Use, used
 from registry.platform.database.installation import purpose_of
 from registry.platform.database.migrate import SchemaStatus, schema_status
+from registry.platform.http import open_files
 from registry.platform.http.edge import Edge
 from registry.platform.http.health import MIGRATE, unserved
 from registry.platform.http.problems import TooManyHeaders, render
+from registry.platform.http.waiting import ClientBudget
 from registry.platform.kernel.errors import Busy, DomainError, Malformed
 from registry.platform.kernel.ids import new_id
 from registry.platform.logging import configure_logging
@@ -37,8 +42,16 @@ from registry.platform.settings import Settings, SettingsError
 HEADER_SECONDS = 10.0
 MOST_HEADER_BYTES = 65_536
 KEEP_ALIVE_SECONDS = 15
+TAKING_SECONDS = 30.0
+LEAST_TAKING_SECONDS = 4.0
+REQUEST_SECONDS = 30.0  # unless the settings say otherwise
+LEAST_TAKEN_BYTES = 65_536
 SHUTDOWN_SECONDS = 20
 DRAIN_STEP_SECONDS = 0.1
+_HOSTS = (
+    "Name an address of this machine: 127.0.0.1 for a proxy beside it, 0.0.0.0 for all. That is a setting to correct "
+    "(exit code 2), while a port that is in use may be free at the next try (1)."
+)
 _log = structlog.get_logger("registry.serve")
 
 
@@ -49,10 +62,18 @@ class AddressInUseError(Exception):
 class DeadlineProtocol(HttpToolsProtocol):
     """Closes a connection whose headers do not arrive in time or never end, so that it frees its resources.
 
+    One whose client does not take its answer is cut: every `taking_seconds` a little of what waits must have gone.
+    All these waits, the idle one before a request included, share one budget (`ClientBudget`), so that a client cannot
+    use one deadline after the other.
+
     A request that the parser cannot read is answered with a problem, like every other error.
     """
 
     header_seconds = HEADER_SECONDS
+    taking_seconds = TAKING_SECONDS
+    least_taking_seconds = LEAST_TAKING_SECONDS
+    request_seconds = REQUEST_SECONDS
+    _taking: asyncio.TimerHandle | None = None
     _deadline: asyncio.TimerHandle | None = None
     _header_bytes: int | None = 0  # None while no headers are expected
     _received = b""
@@ -60,12 +81,13 @@ class DeadlineProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own narrowing
         super().connection_made(transport)
+        self._budget = ClientBudget(self.request_seconds, time.monotonic())
         self._expect_headers()
 
     def data_received(self, data: bytes) -> None:
         self._received = data
         super().data_received(data)
-        if self._deadline is None and (self.cycle is None or self.cycle.response_complete):
+        if self._deadline is None and self._is_free():
             self._expect_headers()  # an empty line, or the rest of an unread body, must not disable the deadline
         if self._header_bytes is not None:
             self._header_bytes += len(data)
@@ -74,21 +96,77 @@ class DeadlineProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._budget.request_begins(time.monotonic())
         self._expect_headers()
 
     def on_headers_complete(self) -> None:
         self._headers_arrived()
         self._upgrade_asked = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
         if not self._upgrade_asked:
+            if self._is_free():
+                self.scope["registry.waited"] = self._budget.used(time.monotonic())  # type: ignore[typeddict-unknown-key]
             super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         if not self._upgrade_asked:
+            self._budget.hold(time.monotonic())
             super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """The answer is sent, as far as the client takes it."""
+        self._budget.begin(time.monotonic())
+        super().on_response_complete()
+        self._expect_rest_taken()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """No further request came."""
+        super().timeout_keep_alive_handler()
+        self._expect_rest_taken()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._headers_arrived()
+        self._taken()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """More waits to be sent than should."""
+        super().pause_writing()
+        self._expect_taking()
+
+    def resume_writing(self) -> None:
+        """The client has taken it."""
+        self._taken()
+        super().resume_writing()
+        self._expect_rest_taken()
+
+    def _is_free(self) -> bool:
+        """Whether no request is being answered."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def _expect_rest_taken(self) -> None:
+        """A connection that is to close waits for its client to take what is left, and for that only so long."""
+        if self._taking is None and self.transport.is_closing() and self.transport.get_write_buffer_size():
+            self._expect_taking()
+
+    def _expect_taking(self) -> None:
+        left = max(self.least_taking_seconds, self._budget.left(time.monotonic()))
+        self._check_taking_in(min(self.taking_seconds, left))
+
+    def _check_taking_in(self, seconds: float) -> None:
+        self._taken()
+        left = self.transport.get_write_buffer_size()
+        self._taking = self.loop.call_later(seconds, self._check_taking, left)
+
+    def _check_taking(self, before: int) -> None:
+        if self.transport.get_write_buffer_size() > before - LEAST_TAKEN_BYTES:
+            self.transport.abort()
+        else:
+            self._check_taking_in(self.taking_seconds)
+
+    def _taken(self) -> None:
+        if self._taking is not None:
+            self._taking.cancel()
+            self._taking = None
 
     def _unsupported_upgrade_warning(self) -> None:
         """Answer as if no upgrade had been asked for (RFC 9110, 7.8), body included.
@@ -114,7 +192,10 @@ class DeadlineProtocol(HttpToolsProtocol):
     def _expect_headers(self) -> None:
         self._headers_arrived()
         self._header_bytes = 0
-        self._deadline = self.loop.call_later(self.header_seconds, self._too_slow)
+        seconds = (
+            min(self.header_seconds, self._budget.left(time.monotonic())) if self._is_free() else self.header_seconds
+        )
+        self._deadline = self.loop.call_later(seconds, self._too_slow)
 
     def _headers_arrived(self) -> None:
         self._header_bytes = None
@@ -125,6 +206,7 @@ class DeadlineProtocol(HttpToolsProtocol):
     def _too_slow(self) -> None:
         if not self.transport.is_closing():
             self.transport.close()
+            self._expect_rest_taken()
 
     def _refuse(self, error: DomainError) -> None:
         trace_id = new_id().hex
@@ -138,6 +220,7 @@ class DeadlineProtocol(HttpToolsProtocol):
         lines = [f"{name}: {value}\r\n".encode() for name, value in headers.items()]
         self.transport.write(b"".join([STATUS_LINE[answer.status], *lines, b"\r\n", answer.body]))
         self.transport.close()
+        self._expect_rest_taken()
 
 
 class Server(uvicorn.Server):
@@ -183,7 +266,7 @@ def server(settings: Settings, protocol: type[DeadlineProtocol] = DeadlineProtoc
     config: dict[str, Any] = {
         "host": settings.host,
         "port": settings.port,
-        "http": protocol,
+        "http": type(protocol.__name__, (protocol,), {"request_seconds": settings.body_seconds}),
         "ws": "none",
         "loop": "uvloop",
         "lifespan": "on",
@@ -216,7 +299,34 @@ def serve(settings: Settings, on_started: Callable[[str], None] = lambda _url: N
         serving = server(settings)
         url = _url(settings.host, sockets[0].getsockname()[1])
         serving.on_started = lambda: on_started(url)
-        serving.run(sockets=sockets)
+        _let_open_files(settings)
+        with _stopped_in_order(serving):
+            serving.run(sockets=sockets)
+
+
+def _let_open_files(settings: Settings) -> None:
+    """Raise the limit of open files as far as the system lets it, and warn where that is too little."""
+    most, least = open_files.raise_limit(), open_files.needed(settings)
+    if most < least:
+        _log.warning("few files may be open at once: raise the limit (LimitNOFILE)", limit=most, needed=least)
+
+
+@contextmanager
+def _stopped_in_order(serving: Server) -> Iterator[None]:
+    """From here on a signal is the server's, also before its loop runs and after it has.
+
+    uvicorn takes signals only within its loop: one that came while the loop was made left a coroutine behind, and one
+    that came while it was closed a traceback. A server that is told before it starts opens, and ends at once.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {each: signal.signal(each, serving.handle_exit) for each in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def _bound(host: str, port: int) -> list[socket.socket]:
@@ -224,7 +334,7 @@ def _bound(host: str, port: int) -> list[socket.socket]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except socket.gaierror as error:
-        raise SettingsError(f"HOST={host[:60]}: {error.strerror}.") from None
+        raise SettingsError(f"HOST={host[:60]}: {error.strerror}. {_HOSTS}") from None
     sockets: list[socket.socket] = []
     with ExitStack() as failed:
         for family, kind, protocol, _, address in dict.fromkeys(found):
@@ -237,7 +347,7 @@ def _bound(host: str, port: int) -> list[socket.socket]:
             except OSError as error:
                 if error.errno == errno.EADDRINUSE:
                     raise AddressInUseError(_in_use(host, port)) from None
-                raise SettingsError(f"HOST={host[:60]}, PORT={port}: {error.strerror}.") from None
+                raise SettingsError(f"HOST={host[:60]}, PORT={port}: {error.strerror}. {_HOSTS}") from None
             sockets.append(bound)
         failed.pop_all()
     return sockets
@@ -260,7 +370,8 @@ async def _has_issuers(database: Database, settings: Settings) -> bool:
 
 
 async def _check_database(settings: Settings) -> None:
-    """Raises SettingsError for a database without a schema or for the other mode, Busy in demo mode if that is unknown.
+    """Raises SettingsError for a database without a schema, with tables of another state of the code, or for the other
+    mode; Busy in demo mode if that is unknown.
 
     A service for real work starts while its database is out of reach, and is ready when that is back. It starts beside
     a schema that it may not serve, too: during an upgrade the old and the new processes stand side by side.
@@ -271,6 +382,9 @@ async def _check_database(settings: Settings) -> None:
         status = await schema_status(database)
         if status is SchemaStatus.NONE:
             raise SettingsError(f"The database has no schema yet: {MIGRATE}.")
+        if status is SchemaStatus.DIFFERENT:
+            words = await differing(database, settings.database_url, pooler=settings.database_pooler)
+            raise SettingsError(words or f"The schema was made by another state of the code: {MIGRATE}.")
         if not status.is_served:
             _log.error("the schema is not served", schema_status=status.value, todo=await unserved(database, status))
         elif not await _has_issuers(database, settings):

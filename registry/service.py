@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 from litestar import Request, Response, Router, get
 from litestar.datastructures import State
 from litestar.params import FromPath
@@ -24,7 +25,8 @@ from registry.platform.http.asgi import Scope
 from registry.platform.http.catalogue import MEMBERS, PROBLEMS, Entry
 from registry.platform.http.draining import Draining
 from registry.platform.http.fixed import Fixed
-from registry.platform.http.health import Health, readiness
+from registry.platform.http.forms import prefers
+from registry.platform.http.health import ClientKeys, DocumentCheck, Health, readiness
 from registry.platform.kernel.errors import NotFound
 
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>
@@ -59,11 +61,13 @@ async def get_readiness(
     text_recognition: Supplied[str],
     pdf_printing: Supplied[str],
     service_clients: Supplied[str],
+    client_keys: Supplied[ClientKeys],
+    document_check: Supplied[DocumentCheck],
     file_reading: Supplied[str],
     verifier: Supplied[TokenVerifier],
     draining: Supplied[Draining],
 ) -> Answer[Health]:
-    """Tell whether the service can serve: database, schema, stored changes, background work, keys of token issuers.
+    """Tell whether the service can serve: database, schema, stored changes, documents, background work, token issuers.
 
     It also says which optional engines are there.
     """
@@ -74,9 +78,11 @@ async def get_readiness(
         background.failures(),
         verifier.health(),
         draining,
+        documents=document_check,
         text_recognition=text_recognition,
         pdf_printing=pdf_printing,
         service_clients=service_clients,
+        client_keys=client_keys(),
         file_reading=file_reading,
     )
     return Answer(health, status=200 if health.status == "ready" else 503)
@@ -117,14 +123,14 @@ async def get_docs_file(name: FromPath[str], request: Request[Any, Any, Any]) ->
 
 @get("/problems", opt={"public": True}, media_type="text/html")
 async def get_problems_page(request: Request[Any, Any, Any]) -> ASGIApp:
-    """List every kind of problem, with what to do about it."""
-    return _answer(_problem_pages()[""], request)
+    """List every kind of problem, with what to do about it: as a page, or as JSON for whoever asks for that."""
+    return _answer(_problem_in(request)[""], request)
 
 
 @get("/problems/{code:str}", opt={"public": True}, media_type="text/html")
 async def get_problem_page(code: FromPath[str], request: Request[Any, Any, Any]) -> ASGIApp:
-    """What a kind of problem means, and what to do about it."""
-    page = _problem_pages().get(code)
+    """What a kind of problem means, and what to do about it, in either form."""
+    page = _problem_in(request).get(code)
     if page is None:
         raise NotFound("problem")
     return _answer(page, request)
@@ -155,6 +161,33 @@ def _docs_files() -> dict[str, Fixed]:
     return {**pages, "start.js": Fixed(start, "text/javascript; charset=utf-8")}
 
 
+def _problem_in(request: Request[Any, Any, Any]) -> dict[str, Fixed]:
+    """The pages of problems, or their JSON where `Accept` likes that better."""
+    as_json = prefers(cast(Scope, request.scope), "application/json", "text/html")
+    return _problem_documents() if as_json else _problem_pages()
+
+
+@cache
+def _problem_documents() -> dict[str, Fixed]:
+    """The JSON of each code, and under the empty code that of all."""
+    known: dict[str, dict[str, Any]] = {
+        code: {
+            "type": f"/problems/{code}",
+            "code": code,
+            "status": entry.status,
+            "title": entry.title,
+            "what_to_do": entry.do,
+            "members": {name: MEMBERS[name] for name in entry.members},
+        }
+        for code, entry in sorted(PROBLEMS.items())
+    }
+    documents: dict[str, object] = {**known, "": {"items": [*known.values()]}}
+    return {
+        code: Fixed(msgspec.json.encode(document), "application/json", varies=True)
+        for code, document in documents.items()
+    }
+
+
 @cache
 def _problem_pages() -> dict[str, Fixed]:
     """The page of each code, and under the empty code the list of all."""
@@ -165,7 +198,9 @@ def _problem_pages() -> dict[str, Fixed]:
     )
     heads = "".join(f'<th scope="col">{name}</th>' for name in ("Code", "Status", "What it means", "What to do"))
     listed = f"<h1>Problems</h1><table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-    return {"": _page("Problems", listed)} | {code: _problem_page(code, entry) for code, entry in PROBLEMS.items()}
+    return {"": _page("Problems", listed, varies=True)} | {
+        code: _problem_page(code, entry) for code, entry in PROBLEMS.items()
+    }
 
 
 def _problem_page(code: str, entry: Entry) -> Fixed:
@@ -174,12 +209,12 @@ def _problem_page(code: str, entry: Entry) -> Fixed:
         + "".join(f"<p><code>{name}</code>: {_text(MEMBERS[name]['description'])}</p>" for name in entry.members)
         + '<p><a href="/problems">All problems</a></p>'
     )
-    return _page(entry.title, body)
+    return _page(entry.title, body, varies=True)
 
 
-def _page(title: str, body: str) -> Fixed:
+def _page(title: str, body: str, *, varies: bool = False) -> Fixed:
     whole = _PAGE.format(title=html.escape(title), head="", body=body)
-    return Fixed(whole.encode(), "text/html; charset=utf-8", _HTML_HEADERS)
+    return Fixed(whole.encode(), "text/html; charset=utf-8", _HTML_HEADERS, varies=varies)
 
 
 def _text(words: str) -> str:

@@ -11,6 +11,7 @@ from registry.agreements.duties.rules import duty_rules
 from registry.agreements.law.rules import Law
 from registry.agreements.law.switch import turn_on
 from registry.agreements.tracker.profiles import load_profile, shipped_profiles
+from registry.directory.taxonomy.funding import funding_section
 from registry.platform.settings import Settings, SettingsError
 from registry.sharing.policy.cedar import PolicySet, load_policy_set
 
@@ -86,6 +87,7 @@ def law_page(rules: Iterable[ShippedRule]) -> str:
         lines += ["", f"## {KINDS[kind]}"]
         for rule in group:
             lines += ["", *_told(rule)]
+    lines += funding_section()
     return "\n".join(lines) + "\n"
 
 

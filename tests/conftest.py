@@ -106,6 +106,7 @@ async def service(database_url: str, tmp_path_factory: pytest.TempPathFactory) -
             "REGISTRY_DATABASE_URL": database_url,
             "REGISTRY_RATE_PER_PRINCIPAL": "0",
             "REGISTRY_RATE_PER_AGENCY": "0",
+            "REGISTRY_SECOND_OPERATOR_FOR": "lift_revocation",  # which tests ask of the operator only to see that
             "REGISTRY_DATABASE_POOL": "8",  # several workers and servers share one PostgreSQL
         }
     )

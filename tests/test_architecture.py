@@ -29,6 +29,8 @@ SIX = {"rules", "tables", "queries", "commands", "schemas", "routes"}
 # Rules that are worth a name of their own, beside the six: pure, as `rules` is.
 PURE_PARTS = {
     "directory/clients": {"assertions"},
+    "directory/places": {"gazetteer", "outlines"},
+    "directory/taxonomy": {"funding", "plain_words"},
     "directory/agencies": {"fbi", "fbi_cells", "listed", "zones"},
     "agreements/instruments": {
         "authority",
@@ -57,16 +59,21 @@ PURE_PARTS = {
         *("report_csv", "report_text", "rows", "sightings", "states"),
     },
     "resources/allocations": {"occupancy"},
+    "resources/assets": {"certifying", "costing", "identifying", "page_forms", "writing"},
+    "resources/personnel": {"disclosure", "duty_hours", "holdings", "readiness", "scales", "searching"},
     "sharing/policy": {"annotations", "approvals", "decisions", "explain", "facts", "trial", "vocabulary"},
     "sharing/loans": {"edxl"},
     "outcomes/metrics": {"scoring"},
 }
 # What else a room has, and why. There is no `helpers` among them.
 EXCEPTIONS = {
+    "resources/allocations/people": "commitments of people: one at a time, they share little with quantities of assets",
     "directory/taxonomy/seed": "facts that are shipped as files, read and put into the database at each migration",
+    "directory/taxonomy/seed_details": "what those files know of categories beside their place in the tree",
     "agreements/instruments/consent_tables": "tables of reported acts, proposals and consents; all in one are too many",
     "agreements/instruments/review_tables": "tables of review and comments; all in one file are too many",
     "agreements/instruments/signing_tables": "tables of signing order and authorities; as above",
+    "directory/clients/published": "key sets that clients publish, fetched and remembered",
     "agreements/law/switch": "which rules of a secondary source this installation turned on",
     "agreements/clauses/library": "standard clauses and templates that are shipped as files",
     "agreements/checks/lists": "checklists that are shipped as files",
@@ -138,6 +145,15 @@ def test_the_map_in_the_readme_is_true() -> None:
         if path == f"registry/{pillar}/"
     }
     assert told == {pillar: rooms(pillar) for pillar in PILLARS}
+
+
+def test_the_drawing_of_the_house_has_every_room_in_the_order_of_its_contract() -> None:
+    drawn = dict(
+        re.findall(r"^(\w+) {2,}\S.* {2,}(\S.*)$", (ROOT / "docs" / "architecture.md").read_text(), re.MULTILINE)
+    )
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    ordered = {each["containers"][0]: each["layers"][::-1] for each in contracts if "containers" in each}
+    assert {f"registry.{pillar}": drawn[pillar].split(" · ") for pillar in PILLARS} == ordered
 
 
 def test_the_walkthroughs_name_files_that_exist() -> None:
@@ -230,11 +246,13 @@ READS_THE_CLOCK = {
     "registry/platform/kernel/time.py",  # the one place
     "registry/platform/access/authentication.py",  # once per request
     "registry/app.py",  # once per round of background work
+    "registry/platform/bulk/running/progress.py",  # once per batch of an import, which goes on after its request
     "registry/cli/tokens.py",  # once per token
     "registry/platform/database/probe.py",  # once per probe, which no request brings about
     "registry/cli/session.py",  # once per command
     "registry/cli/backups.py",  # once per backup
-    "registry/cli/examining.py",  # compares it with other clocks
+    "registry/cli/examining/database.py",  # compares it with another clock
+    "registry/cli/examining/issuers.py",  # likewise
     "registry/demo/stage.py",  # plays people, who have watches
 }
 CLOCKS = re.compile(r"utc_now|(datetime\.)?datetime\.(now|utcnow|today)|(datetime\.)?date\.today|time\.(time|time_ns)")
@@ -313,7 +331,14 @@ def test_no_command_knows_how_a_problem_is_answered() -> None:
 
 def test_nobody_commits_an_asset_without_its_lock() -> None:
     makers = {place(path) for path in SOURCES if "Bookable" in calls(path)}
-    assert makers == {"registry/resources/assets/commands.py"}
+    assert makers == {"registry/resources/assets/commands/booking.py"}
+
+
+def test_what_comes_about_in_an_agreement_is_recorded_by_whoever_computes_it_anew() -> None:
+    """Commands call `holding.follow` and its like: what `rewrite_windows` answers is dropped by none of them."""
+    callers = {place(path) for path in SOURCES if "rewrite_windows" in calls(path)}
+    instruments = "registry/agreements/instruments/commands"
+    assert callers == {f"{instruments}/holding.py", f"{instruments}/windows.py"}
 
 
 def test_an_error_of_one_place_is_made_by_its_constructor() -> None:
@@ -470,3 +495,10 @@ def test_a_struct_has_a_name_of_its_own() -> None:
     """Names become components of the contract, where two of one name would be mangled."""
     names = [struct.__name__ for struct in STRUCTS]
     assert sorted(names) == sorted(set(names))
+
+
+def test_no_test_asks_the_loggers_of_the_process_what_was_logged() -> None:
+    """A server that another test started in the process keeps its loggers for ever: `logged_by` asks a fresh one."""
+    asking = "capture" + "_logs"
+    found = [path.name for path in sorted((ROOT / "tests").rglob("*.py")) if asking in path.read_text()]
+    assert found == []

@@ -8,6 +8,7 @@ logs and counters are searched for tokens that are not for that reader.
 import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from itertools import product
 from typing import Any
 from uuid import UUID, uuid4
@@ -18,7 +19,6 @@ import msgspec
 import pytest
 from msgspec import Struct
 
-from registry.agreements.documents.queries import is_on_file
 from registry.agreements.instruments.commands import ending, holding
 from registry.agreements.instruments.schemas.given import WithdrawalNotice
 from registry.agreements.insurance.schemas import NEW_CERTIFICATE_EXAMPLE
@@ -31,14 +31,22 @@ from registry.platform.database import trouble
 from registry.platform.database.connect import unit_of_work
 from registry.platform.http import edge, problems
 from registry.platform.kernel.time import civil_day, utc_now
+from registry.resources.certificates.schemas import NEW_ASSET_CERTIFICATE_EXAMPLE
+from registry.resources.minimums.schemas import NEW_RESERVE_MINIMUM_EXAMPLE
+from registry.resources.personnel.commands.releasing import release_all_due
+from registry.resources.rates.schemas import NEW_RATE_EXAMPLE
 from tests.support.agreements import EVIDENCE, agreement_body, sign_agreement
 from tests.support.assets import make_asset
-from tests.support.cast import SERVICE_SCOPES, ZONE, Agency, Cast, inside, make_cast, today
+from tests.support.cast import LONG_AHEAD, SERVICE_SCOPES, ZONE, Agency, Cast, inside, make_cast, today
 from tests.support.consent import agree_to_publish
-from tests.support.documents import file_document
+from tests.support.documents import file_document, file_paper
+from tests.support.imports import MAPPING, csv_of, run, unit_row, uploaded
+from tests.support.length import at_length
 from tests.support.loans import under_way
 from tests.support.logs import logged_by
-from tests.support.policy import acting_for
+from tests.support.packages import decided_on, make_package
+from tests.support.personnel import enter_person, speaks
+from tests.support.policy import acting_for, answer_decision
 from tests.support.requests import act, line_for, make_request
 from tests.support.review import sent_out
 from tests.support.service import Caller, Service
@@ -240,16 +248,24 @@ async def make_papers(stage: Stage) -> None:
     await one.legal.done("POST", f"{path}/place-hold", {"authority": both(), "reason": both()})
     await one.legal.done("POST", f"{path}/set-retention", {"years": 3, "basis": both()})
     review = {"reviewed_on": "2026-01-01", "outcome": "keep", "note": both()}
-    await one.legal.done("POST", f"{path}/complete-review", review)
+    stage.keep("periodic_review_id", await one.legal.done("POST", f"{path}/complete-review", review))
     feed = await one.legal.done("POST", "/v1/calendar-feeds", {"label": stage.mark("assisting", roles=MANAGERS)})
     stage.keep("feed_id", feed)
     name = {"issuer": f"https://{uuid4().hex}.example"}  # readiness names each issuer to everybody
-    stage.keep("issuer_id", await stage.service.operator.done("POST", "/v1/issuers", name))
+    issuer = await stage.service.operator.done("POST", "/v1/issuers", name)
+    attach = f"/v1/issuers/{issuer['id']}/attach-agency"
+    stage.keep("issuer_id", await stage.service.operator.done("POST", attach, {"agency_id": str(one.id)}))
     why = stage.mark("assisting", "operator", roles={Role.AGENCY_ADMIN, Role.REGISTRY_ADMIN})
-    left = {"kind": "person", "issuer": "https://id.example", "value": uuid4().hex, "reason": why}
+    left = {"kind": "person", "issuer": name["issuer"], "value": uuid4().hex, "reason": why}
     called = stage.mark("assisting", "operator", roles={Role.AGENCY_ADMIN, Role.AUDITOR, Role.REGISTRY_ADMIN})
     stage.keep("client_id", await one.admin.done("POST", "/v1/clients", {"name": called, "scopes": ["assets:read"]}))
     stage.keep("revocation_id", await one.admin.done("POST", "/v1/revocations", left))
+    theirs = {**left, "value": uuid4().hex, "agency_id": str(one.id)}
+    refused = await stage.service.operator.done("POST", "/v1/revocations", theirs)
+    stage.keep("revocation_id", refused)
+    own = {"reason": stage.mark("operator", roles={Role.REGISTRY_ADMIN})}
+    proposed = await stage.service.operator.done("POST", f"/v1/revocations/{refused['id']}/lift", own)
+    stage.keep("operator_act_id", {"id": proposed["operator_act_id"]})
 
 
 async def make_documents(stage: Stage) -> None:
@@ -313,7 +329,7 @@ async def make_departure(stage: Stage) -> None:
     notice = WithdrawalNotice(notice_on=civil_day(then, ZONE), reason="the council declined")
     async with unit_of_work(stage.service.database) as write:
         leaver = acting_for(gone, Role.LEGAL, now=then)
-        await ending.give_notice(write, leaver, is_on_file, UUID(made["id"]), notice, None)
+        await ending.give_notice(write, leaver, UUID(made["id"]), notice, None)
     secret = stage.mark("assisting", "requesting", roles=CLEARED)
     later = {"provisions": provisions(secret, stage.mark(*everyone))}
     await one.legal.done("POST", f"{path}/amend", {"effective_on": str(today()), "reason": "without one"})
@@ -346,8 +362,86 @@ async def make_assets(stage: Stage) -> dict[str, dict[str, Any]]:
         made[name] = stage.keep("asset_id", await make_asset(one, sharing=sharing, attributes=attributes, **words))
     why = {"reason": f"Ill: {stage.mark('assisting')}"}
     await one.admin.done("POST", f"/v1/assets/{made['private']['id']}/take-out-of-service", why)
+    path = f"/v1/assets/{made['shared']['id']}"
+    far = {"start": f"{today().year + 3}-01-01T00:00:00Z"}
+    planned = {"kind": "maintenance", "window": far, "reason": f"Kept: {stage.mark('assisting')}"}
+    stage.keep("unavailability_id", (await one.admin.done("POST", f"{path}/unavailability", planned))["unavailability"])
+    await file_papers(stage, made["shared"]["id"], ("assisting",), shared="false")
+    await file_papers(stage, made["shared"]["id"], ("assisting", "requesting", "neighbour"), shared="true")
+    keepers = {*ROLES} - {Role.LEGAL}
+    handler = await enter_person(one, display_name=stage.mark("assisting", roles=keepers))
+    certificate = {
+        **NEW_ASSET_CERTIFICATE_EXAMPLE,
+        "handler_id": handler["id"],
+        "expires_on": str(LONG_AHEAD),
+        "number": stage.mark("assisting"),
+        "issuer": stage.mark("assisting", "requesting", "neighbour"),
+    }
+    certified = stage.keep("asset_certificate_id", await one.admin.done("POST", f"{path}/certificates", certificate))
+    ended = {"reason": f"Another handler: {stage.mark('assisting')}"}
+    await one.admin.done("POST", f"{path}/certificates/{certified['id']}/end", ended)
+    again = stage.keep("asset_certificate_id", await one.admin.done("POST", f"{path}/certificates", certificate))
+    assert again["status"] == "current"
+    label = {"label": stage.mark("assisting", roles=MANAGERS)}
+    stage.keep("feed_id", await one.coordinator.done("POST", f"{path}/calendar-feeds", label))
+    for members, sides in (("shared", "hidden"), ("requesting", "neighbour")), (("shared", "private"), ()):
+        said: dict[str, Any] = {"name": stage.mark("assisting", *sides), "description": stage.mark("assisting", *sides)}
+        stage.keep("package_id", await make_package(one, *(made[name] for name in members), **said))
     theirs = await make_asset(stage.cast.neighbour, sharing="network")
     return {**made, "theirs": stage.keep("asset_id", theirs)}
+
+
+async def file_papers(stage: Stage, asset_id: str, sides: tuple[str, ...], *, shared: str) -> None:
+    """A paper of an asset with a title and words, for these sides; its file's name is its owner's alone."""
+    about = {"title": stage.mark(*sides), "filename": f"{stage.mark('assisting')}.txt", "shared": shared}
+    words = f"Inspected: {stage.mark(*sides)}.".encode()
+    stage.keep("asset_document_id", await file_paper(stage.cast.assisting.coordinator, asset_id, words, **about))
+
+
+async def make_imports(stage: Stage) -> None:
+    """A table that was taken in and checked, with a row that is refused; and a kept mapping."""
+    one = stage.cast.assisting
+    words = {name: stage.mark("assisting", roles={Role.AGENCY_ADMIN, Role.SERVICE}) for name in ("Title", "Type")}
+    content = csv_of(unit_row(stage.mark("assisting", roles={Role.AGENCY_ADMIN, Role.SERVICE}), **words))
+    found = stage.keep("import_id", await uploaded(one.admin, content))
+    await run(one.admin, found)
+    seen = ("assisting", "requesting", "neighbour")
+    words = {name: stage.mark(*seen) for name in ("equipment", "source", "cost_code")}
+    stage.keep("rate_id", await one.admin.done("POST", "/v1/rates", {**NEW_RATE_EXAMPLE, **words}))
+    kept_home = {**NEW_RESERVE_MINIMUM_EXAMPLE, "category": "aircraft"}
+    kept_home["reason"] = stage.mark("assisting", roles={*ROLES} - {Role.LEGAL})
+    stage.keep("reserve_minimum_id", await one.admin.done("POST", "/v1/reserve-minimums", kept_home))
+    name = stage.mark("assisting", roles={Role.AGENCY_ADMIN, Role.SERVICE})
+    kept = await one.admin.done(
+        "POST", "/v1/import-mappings", {"kind": "assets", "name": name, "mapping": dict(MAPPING)}
+    )
+    stage.keep("mapping_id", kept)
+
+
+async def make_people(stage: Stage) -> None:
+    """Somebody whom the own agency alone knows, and of whose agency others learn that somebody speaks Hmong."""
+    one, own = stage.cast.assisting, {*ROLES} - {Role.LEGAL}
+
+    def mark() -> str:
+        return stage.mark("assisting", roles=own)
+
+    person = await enter_person(
+        one,
+        {**speaks("hmn"), "tested": {"level": "3", "tested_on": "2026-02-10", "tested_by": mark()}},
+        display_name=mark(),
+        tag=mark(),
+        rank=mark(),
+        title=mark(),
+        training=[{"course": mark(), "hours": 8, "completed_on": "2026-01-01"}],
+        credentials=[{"title": mark(), "issuer": mark(), "number": mark()}],
+    )
+    stage.keep("personnel_id", person)
+    stage.keep("credential_id", person["credentials"][0])
+    why = {"reason": f"On leave: {mark()}"}
+    await one.coordinator.done("POST", f"/v1/personnel/{person['id']}/place-on-leave", why)
+    tomorrow = utc_now() + timedelta(days=2)
+    database = stage.service.database
+    await release_all_due(database.read(), partial(unit_of_work, database), tomorrow)
 
 
 async def make_requests(stage: Stage, assets: dict[str, dict[str, Any]]) -> None:
@@ -373,6 +467,22 @@ async def make_requests(stage: Stage, assets: dict[str, dict[str, Any]]) -> None
         for decision in decided["items"]:
             stage.keep("decision_id", decision)
     await make_loan(stage, asked)
+    await make_reservation(stage)
+
+
+async def make_reservation(stage: Stage) -> None:
+    """A package that is reserved whole, and then called otherwise by an owner who shares it no more."""
+    one, two = stage.cast.assisting, stage.cast.requesting
+    both = ("assisting", "requesting", "neighbour")
+    team = [await make_asset(one, name=stage.mark(*both)) for _ in range(2)]
+    package = stage.keep("package_id", await make_package(one, *team, name=stage.mark("assisting", "requesting")))
+    whole = {"decision_ids": await decided_on(two, package)}
+    for decision_id in whole["decision_ids"]:
+        await answer_decision(one, UUID(decision_id))
+    path = f"/v1/packages/{package['id']}"
+    stage.keep("reservation_id", await one.coordinator.done("POST", f"{path}/reserve", whole))
+    change = {"name": stage.mark("assisting"), "sharing": "private"}
+    await one.coordinator.done("PATCH", path, change, if_match="*")
 
 
 async def make_loan(stage: Stage, asked: dict[str, Any]) -> None:
@@ -402,6 +512,7 @@ async def stage(service: Service) -> Stage:
     built = Stage(service=service, cast=cast)
     everybody = (cast.assisting, cast.requesting, cast.neighbour, cast.stranger)
     built.things["agency_id"] = [str(agency.id) for agency in everybody]
+    built.things["category_code"] = ["k9"]
     contact = built.mark("assisting", "requesting", "neighbour", "operator")
     await make_agreements(built)
     await make_papers(built)
@@ -410,7 +521,9 @@ async def stage(service: Service) -> Stage:
     await make_departure(built)
     await edit(cast.assisting, f"/v1/agencies/{cast.assisting.id}", {"contact_email": f"{contact}@pd.example"})
     await make_requests(built, await make_assets(built))
+    await make_imports(built)
     await make_authority(built)
+    await make_people(built)
     await make_person(built)
     return built
 
@@ -430,8 +543,10 @@ def values_of(stage: Stage, parameter: dict[str, Any]) -> list[str]:
     schema = resolved(stage, schema.get("items", schema))
     agencies = dict.fromkeys(("party_id", "partner_id", "custodian_id"), "agency_id")
     ids = {**agencies, "root_id": "decision_id", "ids": "loan_id"}.get(name, name)
+    if ids in stage.things:
+        return stage.things[ids]
     for kind, found in stage.things.items():
-        if ids == kind or ids.endswith(f"_{kind}"):
+        if ids.endswith(f"_{kind}"):
             return found
     fixed = {
         "version_no": ["1", "2"],
@@ -440,6 +555,8 @@ def values_of(stage: Stage, parameter: dict[str, Any]) -> list[str]:
         "checklist_code": ["general"],
         "standard_clause_code": ["liability.own_acts"],
         "template_code": ["k9"],
+        "capability": ["language.hmn"],
+        "level_at_least": ["3"],
         "limit": ["1"],
         "q": [*stage.marks][::5],
         "time_zone": ["America/Chicago"],
@@ -512,18 +629,22 @@ def leaked(stage: Stage, reader: Reader, response: httpx.Response) -> set[str]:
 
 
 async def test_no_reading_tells_anybody_what_is_not_for_them(stage: Stage) -> None:
+    """A small run asks each path as every fifth reader, from another one on each time; longer ones as everybody."""
+    every = at_length(5, 1, 1)
     leaks, seen, asked, persons = list[str](), set[str](), 0, set[str]()
     paths = list(reading_paths(stage))
     with logged_by(*LOGGING) as log:
-        for reader in stage.readers():
-            for path in paths:
+        for at, reader in enumerate(stage.readers()):
+            for path in paths[at % every :: every]:
                 response = await reader.caller.get(path)
                 asked += 1
                 seen |= {*TOKEN.findall(response.text)}
                 persons |= {who for who in (*stage.people(), ADDRESS) if who in response.text}
                 leaks += [f"{reader.side} {reader.role} {path}: {token}" for token in leaked(stage, reader, response)]
     assert not leaks, leaks[:5]
-    assert seen == {*stage.marks}, "each token is read by whom it is for, or the test could not fail"
+    missed = {*stage.marks} - seen
+    few = at_length(len(stage.marks) // 10, 0, 0)
+    assert len(missed) <= few, "each token is read by whom it is for, or the test could not fail"
     own = {who.partition("@")[0] for who in persons if "@" in who}
     assert {"legal", "coordinator", "counsel", "signatory"} <= own, "an agency's supervisors see its own people"
     assert ADDRESS in persons
@@ -572,8 +693,10 @@ async def test_no_refusal_and_no_change_tells_anybody_what_is_not_for_them(stage
 async def test_what_one_agency_does_in_private_changes_no_answer_to_a_stranger(service: Service) -> None:
     cast = await make_cast(service)
     paths = [
-        f"/v1/{name}?limit=200" for name in ("agencies", "agreements", "assets", "requests", "decisions", "loans")
+        f"/v1/{name}?limit=200"
+        for name in ("agencies", "agreements", "assets", "packages", "requests", "decisions", "loans", "personnel")
     ] + [
+        "/v1/capabilities?capability=language&limit=200",
         "/v1/assets?category=k9&limit=200",
         "/v1/assets?lendable=false&limit=200",
         "/v1/metrics?to=2026-06-01T00:00:00Z",
@@ -595,6 +718,7 @@ async def test_what_one_agency_does_in_private_changes_no_answer_to_a_stranger(s
     signed = await sign_agreement(service, cast.assisting, cast.requesting, provisions=provisions("a", "b"))
     await file_document(cast.requesting.legal, signed["id"], "Among us alone.")
     asset = await make_asset(cast.assisting)
-    await make_asset(cast.assisting, sharing="private")
+    await make_package(cast.assisting, asset, await make_asset(cast.assisting, sharing="private"), sharing="network")
+    await enter_person(cast.assisting, speaks("hmn", "3"))
     await act(cast.requesting.coordinator, await make_request(cast.requesting, asset), "submit", {})
     assert await answers() == before

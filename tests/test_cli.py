@@ -1,6 +1,8 @@
 """The `registry` command: what it prints, what it exits with, and what it leaves in the database."""
 
 import json
+import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 
 import jwt
@@ -10,6 +12,7 @@ from tests.support.command import Run, command
 from tests.support.places import ROOT
 
 SAMPLE = ROOT / "registry" / "directory" / "agencies" / "sample"
+OPERATOR = "01900000-0000-7000-8000-000000000001"
 LEE, CDE = str(SAMPLE / "agencies_lee_sample.csv"), str(SAMPLE / "agencies_cde_sample.csv")
 
 
@@ -53,14 +56,15 @@ def test_a_bad_row_is_named_and_the_others_are_taken(run: Run, tmp_path: Path) -
 def test_a_file_that_cannot_be_read_or_is_another_ends_with_one_sentence(run: Run, tmp_path: Path) -> None:
     run("migrate")
     (tmp_path / "other.csv").write_text("name,age\n", "utf-8")
-    for arguments, words in (
-        (["absent.csv"], "absent.csv: No such file or directory"),
-        (["other.csv"], "is neither FBI list"),
-        ([CDE], "is the cde list"),
-        ([LEE, LEE], "is the lee list"),
+    for arguments, code, words in (
+        (["absent.csv"], 1, "absent.csv: No such file or directory"),
+        (["other.csv"], 2, "other.csv has no rows below its headers"),
+        (["other.csv", CDE], 2, "is neither FBI list"),
+        ([CDE], 2, "is the cde list"),
+        ([LEE, LEE], 2, "is the lee list"),
     ):
         result = run("import", "agencies", *arguments)
-        assert result.exit_code == 1
+        assert result.exit_code == code, "trying again helps where a file is not there yet, not where it is another"
         assert words in result.stderr
         assert "Traceback" not in result.output
 
@@ -75,7 +79,7 @@ def test_a_wrong_setting_ends_with_one_sentence_and_exit_code_2(run: Run) -> Non
     for environment, words in (
         ({"DEMO": "0"}, "Set REGISTRY_LEDGER_KEY"),
         ({"DEMO": "yes"}, "REGISTRY_DEMO is 0 or 1"),
-        ({"DATABSE_URL": "sqlite:///x"}, "Unknown setting REGISTRY_DATABSE_URL"),
+        ({"DATABSE_URL": "sqlite:///x"}, "Unknown setting REGISTRY_DATABSE_URL. Is REGISTRY_DATABASE_URL meant?"),
         ({"DATABASE_URL": "mysql://there"}, "REGISTRY_DATABASE_URL begins with"),
     ):
         result = run("migrate", **environment)
@@ -133,7 +137,7 @@ def test_the_shipped_policies_pass_their_tests_without_any_setting(run: Run) -> 
 
 def test_policies_that_are_not_there_fail(run: Run) -> None:
     result = run("policy", "test", "nowhere")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.stderr.startswith("Error: ")
     assert "Traceback" not in result.output
 
@@ -177,10 +181,10 @@ def test_clients_are_registered_rotated_and_disabled_on_the_command_line(run: Ru
     for arguments, code, words in (
         (["disable", client, "--reason", "Twice."], 1, "disabled, for good"),
         (["rotate", agency], 2, "no such client"),
-        (["add", agency, "x", "--scope", "agreements:sign"], 1, "no scope that a service may hold"),
-        (["add", agency, "x", "--scope", "everything"], 2, "cannot be registered so"),
+        (["add", agency, "x", "--scope", "agreements:sign"], 2, "no scope that a service may hold"),
+        (["add", agency, "x", "--scope", "everything"], 2, "a scope such as"),
         (["add", agency, "x", "--scope", "assets:read", "--keys", "absent.json"], 2, "No such file"),
-        (["add", agency, "x", "--scope", "assets:read", "--keys", str(tmp_path / "keys.json")], 1, "cannot be used"),
+        (["add", agency, "x", "--scope", "assets:read", "--keys", str(tmp_path / "keys.json")], 2, "cannot be used"),
     ):
         failed = run("client", *arguments)
         assert (failed.exit_code, words in failed.output) == (code, True), failed.output
@@ -206,7 +210,13 @@ def test_issuers_are_added_and_agencies_attached_on_the_command_line(run: Run) -
     name = "https://login.county.example/realms/county"
     claims = '{"role_names": {"registry-legal": "legal"}}'
     added = run("issuer", "add", name, "--preset", "keycloak", "--audience", "registry", "--claims", claims)
-    assert added.stdout == f"{name}  (entered here)\n  no agency yet\n"
+    first, reading, agencies = added.stdout.splitlines()
+    assert (first, agencies) == (f"{name}  (entered here)", "  no agency yet")
+    assert reading == f'  preset keycloak with {{"audiences":["registry"],"claims":{claims.replace(" ", "")}}}'
+    assert "Failure: its keys cannot be fetched" in added.stderr, "it is told at once, and entered all the same"
+    changed = run("issuer", "change", name, "--claims", '{"role_names": {"chief": "approver"}, "roles": "groups"}')
+    assert '"chief":"approver"' in changed.stdout
+    assert '"roles":"groups"' in run("issuer", "list").stdout
     again = run("issuer", "add", name)
     assert (again.exit_code, "is known already" in again.output) == (1, True)
     operator = "01900000-0000-7000-8000-000000000001"
@@ -215,25 +225,75 @@ def test_issuers_are_added_and_agencies_attached_on_the_command_line(run: Run) -
     assert "no agency yet" in run("issuer", "detach", name, operator, "--value", "/staff").stdout
     for arguments, words in (
         (["add", "urn:x"], "can be discovered only where it is an https address"),
-        (["add", "two words"], "cannot be described so"),
+        (["add", "two words"], "issuer must be 1 to 300"),
+        (["add", name, "--claims", '{"role_names": {"a": "cordinator"}}'], "coordinator"),
+        (["change", f"{name}s", "--preset", "entra"], f"the nearest that is known is {name}"),
         (["add", name, "--claims", "roles"], "--claims is not JSON"),
-        (["attach", "https://other.example", operator], "There is no such issuer"),
+        (["attach", "https://other.example", operator], "There is no issuer of that name"),
     ):
         failed = run("issuer", *arguments)
-        assert failed.exit_code != 0
+        assert failed.exit_code == 2
         assert words in failed.output
         assert "Traceback" not in failed.output
 
 
 def test_a_person_is_refused_on_the_command_line(run: Run) -> None:
     run("migrate")
-    operator = "01900000-0000-7000-8000-000000000001"
-    who = ["person", "https://login.county.example", "690222be"]
-    done = run("revoke", *who, "--agency", operator, "--reason", "Left (demo).")
-    assert done.exit_code == 0
-    assert "person 690222be of https://login.county.example" in done.stdout
-    unknown = run("revoke", *who, "--agency", "01920000-0000-7000-8000-00000000c0de", "--reason", "Left (demo).")
+    operator, issuer = OPERATOR, "https://login.county.example"
+    who, why = ["person", issuer, "690222be"], ["--reason", "Left (demo)."]
+    mistyped = run("revoke", *who, "--agency", operator, *why)
+    assert (mistyped.exit_code, "the nearest that is known is" in mistyped.output) == (2, True), mistyped.output
+    run("issuer", "add", issuer)
+    elsewhere = run("revoke", *who, "--agency", operator, *why)
+    assert (elsewhere.exit_code, f"{issuer} does not speak for" in elsewhere.output) == (2, True), elsewhere.output
+    run("issuer", "attach", issuer, operator)
+    done = run("revoke", *who, "--agency", operator, *why)
+    assert done.exit_code == 0, done.output
+    assert f"person 690222be of {issuer}" in done.stdout
+    assert "never seen" in done.stdout
+    assert "seen" not in run("revoke", "token", *who[1:], "--agency", operator, *why).stdout
+    unknown = run("revoke", *who, "--agency", "01920000-0000-7000-8000-00000000c0de", *why)
     assert (unknown.exit_code, "There is no such agency" in unknown.output) == (2, True)
     whom = [*who[1:], "--agency", operator, "--reason", "Back (demo)."]
     unseen = run("restore-person", *whom)
     assert (unseen.exit_code, "There is no such principal" in unseen.output) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["revoke", "person", "two words", "x", "--agency", OPERATOR, "--reason", "Left."], "issuer must be 1 to 300"),
+        (
+            ["revoke", "person", "https://a.example", "", "--agency", OPERATOR, "--reason", "Left."],
+            "value must be 1 to",
+        ),
+        (["revoke", "token", "https://a.example", "x", "--agency", OPERATOR, "--reason", " "], "reason must be text"),
+        (["restore-person", "https://a.example", "x", "--agency", OPERATOR, "--reason", ""], "reason must be text"),
+        (["client", "disable", OPERATOR, "--reason", " "], "reason must be text"),
+        (["issuer", "attach", "https://a.example", OPERATOR, "--value", "a\u200bb"], "claim_value must be text"),
+    ],
+    ids=lambda given: given if isinstance(given, str) else given[0],
+)
+def test_a_command_takes_what_its_operation_takes(run: Run, arguments: list[str], words: str) -> None:
+    run("migrate")
+    refused = run(*arguments)
+    assert (refused.exit_code, words in refused.output) == (2, True), refused.output
+
+
+def test_the_last_administrator_is_refused_on_the_machine_alone_and_when_it_is_meant(run: Run, tmp_path: Path) -> None:
+    run("migrate")
+    issuer = "https://login.county.example"
+    run("issuer", "add", issuer, "--every-agency")
+    with sqlite3.connect(tmp_path / "data" / "demo.db") as database:
+        now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        database.execute(
+            "INSERT INTO principal (id, agency_id, issuer, subject, roles, first_seen_at, last_seen_at, version) "
+            "SELECT id, id, ?, 'boss', 'auditor,registry_admin', ?, ?, 1 FROM agency",
+            (issuer, now, now),
+        )
+    database.close()
+    asked = ["person", issuer, "boss", "--agency", OPERATOR, "--reason", "Left (demo)."]
+    refused = run("revoke", *asked)
+    assert (refused.exit_code, "Nobody would be left" in refused.output) == (1, True), refused.output
+    assert "--last-administrator" in refused.output
+    assert run("revoke", *asked, "--last-administrator").exit_code == 0

@@ -9,12 +9,19 @@ from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from uuid import uuid4
 
 import pytest
+from msgspec.structs import replace
 
+from registry.cli.examining import machine
+from registry.cli.findings import Grade
+from registry.platform.http import open_files
 from registry.platform.kernel.time import utc_now
+from registry.platform.settings import load
 from tests.platform.access.forging import make_key
 from tests.support.command import Run, command
+from tests.support.databases import empty_database
 
 KEY = make_key("ES256", "doctor").public_jwk()
 REAL = {"DEMO": "0", "LEDGER_KEY": "0123456789abcdef" * 2}
@@ -61,10 +68,32 @@ def issuer_whose_clock_is(minutes: float) -> Iterator[str]:
 def test_in_order_it_exits_with_0_and_lists_what_it_looked_at(run: Run) -> None:
     found = run("doctor")
     assert found.exit_code == 0, found.output
-    for about in ("SQLite", "time zones", "policies", "data directory", "documents", "database", "PDF printing"):
+    for about in (
+        "SQLite",
+        "time zones",
+        "open files",
+        "policies",
+        "second operator",
+        "data directory",
+        "documents",
+        "database",
+        "PDF printing",
+    ):
         assert f"ok       {about}: " in found.stdout, found.stdout
     assert "warning  settings: demonstration mode" in found.stdout
     assert found.stdout.endswith(" 0 failures.\n")
+
+
+def test_too_few_open_files_are_told_with_the_number_to_ask_for(tmp_path: Path) -> None:
+    enough = load({"REGISTRY_DEMO": "1", "REGISTRY_DATA_DIR": str(tmp_path)})
+    most = open_files.allowed()
+    (found,) = machine.limits(replace(enough, max_in_flight=most))
+    assert (found.grade, f"LimitNOFILE={open_files.needed(enough) - enough.max_in_flight + most}" in found.advice) == (
+        Grade.WARNING,
+        True,
+    )
+    (found,) = machine.limits(replace(enough, max_in_flight=most - open_files.needed(enough)))
+    assert (found.grade, found.advice) == (Grade.OK, "")
 
 
 def test_an_issuer_is_asked_for_its_keys_and_its_clock(run: Run) -> None:
@@ -73,7 +102,7 @@ def test_an_issuer_is_asked_for_its_keys_and_its_clock(run: Run) -> None:
             {"issuer": good},
             {"issuer": slow},
             {"issuer": "http://127.0.0.1:1"},
-            {"issuer": "https://weak.example", "keys": {"keys": [KEY, {**KEY, "kid": "other", "use": "enc"}]}},
+            {"issuer": "https://weak.example", "keys": {"keys": [KEY, {**KEY, "kid": "other", "key_ops": ["sign"]}]}},
         )
         found = run("doctor", ISSUERS=given, DEMO_ALLOWS="issuers")
     assert found.exit_code == 1
@@ -94,7 +123,11 @@ def test_wrong_settings_are_exit_code_2_and_the_rest_is_looked_at(run: Run) -> N
     ("environment", "words"),
     [
         ({"DATABASE_URL": "postgresql+asyncpg://nobody@127.0.0.1:1/none"}, "failure  database: "),
-        ({"DATABASE_URL": "sqlite:////no/such/folder/registry.db"}, "failure  database: there is none at"),
+        (
+            {"DATABASE_URL": "sqlite:////no/such/folder/registry.db"},
+            "failure  database: there is none at /no/such/folder/registry.db\n"
+            "         -> create it with `registry migrate`; or correct REGISTRY_DATABASE_URL",
+        ),
         ({"DATA_DIR": "/proc/nowhere"}, "failure  data directory: "),
         ({"DATA_DIR": "/proc/nowhere", "DATABASE_URL": "sqlite:////dev/null"}, "failure  documents: "),
         ({"DOCUMENTS_URL": "s3://bucket?colour=red"}, "failure  documents: REGISTRY_DOCUMENTS_URL cannot be used"),
@@ -111,6 +144,8 @@ def test_what_is_broken_is_a_finding_and_no_traceback(run: Run, environment: dic
     found = run("doctor", **environment)
     assert words in found.stdout, found.output
     assert "Traceback" not in found.output
+    assert "[error" not in found.output, "what is found is a finding, and no line of a log"
+    assert max(line.count("Errno") for line in found.stdout.splitlines()) <= 1, found.stdout
     assert found.exit_code == 1, "the database of the other mode is none"
     assert found.stdout.endswith(" failures.\n")
 
@@ -122,6 +157,12 @@ def test_without_an_issuer_for_the_operator_it_names_the_command(tmp_path: Path)
     assert (found.exit_code, "warning  issuers: none speaks for the operator" in found.stdout) == (0, True), (
         found.output
     )
+
+
+def test_without_a_database_it_names_the_next_commands(tmp_path: Path) -> None:
+    found = command(tmp_path)("doctor", **REAL)
+    advice = "-> create it with `registry migrate`, and then run `registry init`; or correct REGISTRY_DATABASE_URL\n"
+    assert (found.exit_code, advice in found.stdout) == (1, True), found.output
 
 
 def test_a_database_that_is_none_or_of_another_version_is_told(run: Run, tmp_path: Path) -> None:
@@ -136,6 +177,15 @@ def test_a_database_that_is_none_or_of_another_version_is_told(run: Run, tmp_pat
     database.close()
     found = run("doctor")
     assert (found.exit_code, "9999, of a later version that lets this one serve" in found.stdout) == (0, True)
+    with sqlite3.connect(tmp_path / "data" / "demo.db") as database:
+        database.execute("UPDATE alembic_version SET version_num = '0001'")
+        database.execute("ALTER TABLE schema_support DROP COLUMN fingerprint")
+    database.close()
+    for command_ in ("doctor", "migrate", "serve", "reindex"):
+        refused = run(command_)
+        assert refused.exit_code == (1 if command_ == "doctor" else 2), refused.output
+        assert "another state of the code" in refused.output
+        assert "table schema_support is not as this version has it" in refused.output or command_ == "reindex"
     (tmp_path / "prose.db").write_text("This is not a database. " * 100)
     prose = run("doctor", DATABASE_URL=f"sqlite:///{tmp_path / 'prose.db'}")
     assert (prose.exit_code, "failure  database: " in prose.stdout, "Traceback" in prose.output) == (1, True, False)
@@ -146,6 +196,24 @@ def test_on_postgresql_it_tells_the_server_and_its_clock(postgres_url: str, tmp_
     assert found.exit_code == 0, found.output
     assert "ok       database: PostgreSQL 1" in found.stdout
     assert " clock: 0.0 s from the database's" in found.stdout
+
+
+def test_a_database_that_the_server_does_not_have_is_to_be_created(postgres_url: str, tmp_path: Path) -> None:
+    name = f"registry_none_{uuid4().hex[:8]}"
+    found = command(tmp_path)("doctor", DATABASE_URL=f"{postgres_url.rsplit('/', 1)[0]}/{name}")
+    assert found.exit_code == 1, found.output
+    assert f"failure  database: the server has no database {name}\n" in found.stdout, found.stdout
+    assert f"-> create it with `createdb -h 127.0.0.1 -p 5432 -U postgres {name}`, then run" in found.stdout
+
+
+def test_an_empty_database_needs_no_backup_before_it_is_migrated(
+    dialect: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    with empty_database(dialect, request) as url:
+        if dialect == "sqlite":
+            Path(url.removeprefix("sqlite:///")).touch()
+        found = command(tmp_path)("doctor", DATABASE_URL=url)
+    assert "is empty\n         -> run `registry migrate`\n" in found.stdout, found.output
 
 
 def test_an_issuer_whose_tokens_cannot_tell_its_agencies_apart_is_a_failure(run: Run) -> None:

@@ -13,13 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.length import LENGTH
 from tests.support.moved_clock import environment_at
 from tests.support.places import ROOT
 
-# Two moments stand for the others in `make test`: each is dangerous in several ways at once.
+# Two moments stand for the others, for each is dangerous in several ways at once; the first is tried in `make test`.
 EACH_TIME = {
-    "29 February, still the 28th in Chicago": "2028-02-29T05:30:00+00:00",
     "New Year of 2038, still 2037 in Chicago": "2038-01-01T03:30:00+00:00",
+    "29 February, still the 28th in Chicago": "2028-02-29T05:30:00+00:00",
 }
 AT_LENGTH = {
     "early in UTC": "2026-12-10T00:30:00+00:00",
@@ -33,9 +34,10 @@ AT_LENGTH = {
     "past what 32 bits count": "2038-01-19T03:14:08+00:00",
     "as far ahead as the tests themselves can see": "2099-03-01T05:30:00+00:00",
 }
+EVERY_MOMENT = EACH_TIME | AT_LENGTH
 MOMENTS = [
-    *(pytest.param(moment, id=name) for name, moment in EACH_TIME.items()),
-    *(pytest.param(moment, id=name, marks=pytest.mark.long) for name, moment in AT_LENGTH.items()),
+    pytest.param(moment, id=name, marks=[pytest.mark.long] if at else [])
+    for at, (name, moment) in enumerate(EVERY_MOMENT.items())
 ]
 _COUNTS = re.compile(r"^from tests\.support\.(cast|deadlines) import .*\b(today|days_ahead)\b", re.MULTILINE)
 DATED = sorted(
@@ -59,16 +61,23 @@ def test_there_are_dated_tests_to_run() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("moment", [*EACH_TIME.values(), *AT_LENGTH.values()], ids=[*EACH_TIME, *AT_LENGTH])
-def test_what_counts_from_today_holds_on_every_day(moment: str, tmp_path: Path) -> None:
-    """On SQLite: which day it is, no database decides."""
+@pytest.mark.parametrize("name", EVERY_MOMENT)
+def test_what_counts_from_today_holds_on_every_day(name: str, tmp_path: Path) -> None:
+    """On SQLite: which day it is, no database decides.
+
+    The two moments that stand for the others see every file. At medium length the others share the files out, so that
+    each file sees one of them too; in full each sees them all.
+    """
+    moment = EVERY_MOMENT[name]
+    others = list(AT_LENGTH)
+    share = DATED if name in EACH_TIME or LENGTH == "full" else DATED[others.index(name) :: len(others)]
     run = [
         *(sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", "-k", "not postgresql"),
         # What walks through everything takes minutes, and asks the same on every day.
         *("-m", "not long and not grows and not second_long"),
         # The clock is moved before pytest starts.
         *("-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"),
-        *("--basetemp", str(tmp_path / "inner"), *DATED),
+        *("--basetemp", str(tmp_path / "inner"), *share),
     ]
     done = subprocess.run(
         run, cwd=ROOT, env=environment_at(moment), capture_output=True, text=True, timeout=900, check=False

@@ -167,6 +167,10 @@ def logged() -> dict[str, set[str]]:
             first = node.args[0]
             if called.endswith((".meet", "_trouble.meet")) and len(node.args) == 3:  # what is wrong with the database
                 first, fields = node.args[1], {"cause"}
+            elif called.endswith("_told.meet"):
+                fields = {"cause"}
+            elif called.endswith("_told.over"):
+                fields = set()
             elif called != "write" and not re.fullmatch(r"_log\.(debug|info|warning|error|exception|critical)", called):
                 continue
             if isinstance(first, ast.Constant) and isinstance(first.value, str):

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
+from registry.cli import main
 from registry.demo.run import DATABASE, PEOPLE, KeptStory, run_demo
 from registry.platform.settings import load
 from tests.support.places import ROOT
@@ -40,11 +41,23 @@ def test_the_commands_it_tells_exist() -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
+def test_the_map_names_every_command_of_the_registry() -> None:
+    row = re.search(r"^\| `registry/cli/` \| the `registry` command: (.+) \|$", README, re.MULTILINE)
+    assert row is not None
+    assert {each.split()[0] for each in row[1].split(", ")} == set(main.commands)
+
+
 def test_every_setting_it_lists_is_known_and_every_known_setting_is_listed() -> None:
     with pytest.raises(Exception, match="Known are") as refused:
         load({"REGISTRY_NO_SUCH": "1"})
     known = set(re.findall(r"REGISTRY_[A-Z_]+", str(refused.value).partition("Known are")[2]))
     assert known == set(re.findall(r"`(REGISTRY_[A-Z_]+)`", README))
+
+
+def test_nothing_that_is_there_is_said_to_come_later() -> None:
+    rooms = {path.parent.name for path in (ROOT / "registry").glob("*/*/__init__.py")}
+    for sentence in re.findall(r"[^.;:]*\bcomes? later\b", README):
+        assert not rooms & set(re.findall(r"[a-z_]+", sentence.lower())), sentence
 
 
 @pytest.mark.xdist_group("readme")

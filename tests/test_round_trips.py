@@ -14,16 +14,19 @@ from pathlib import Path
 import pytest
 
 from registry.platform.settings import load
+from registry.resources.personnel.schemas import NEW_RECORD_EXAMPLE
 from tests.support.agreements import sign_agreement
 from tests.support.assets import make_asset
 from tests.support.cast import Cast, make_cast
 from tests.support.databases import copy_postgres
+from tests.support.personnel import enter_person, speaks
 from tests.support.policy import make_decision
 from tests.support.requests import make_request
 from tests.support.round_trips import RoundTrips, counting_round_trips
 from tests.support.server import environment, in_process
 
-STANDING = "acting_agency"
+# What each process asks every second whoever calls, and what is asked of each caller again after a while.
+STANDING = ("acting_agency", "FROM signing_key", "token_issuer.version FROM token_issuer")
 
 
 @pytest.fixture
@@ -87,3 +90,21 @@ async def test_reading_one_agreement(trips: RoundTrips, cast: Cast) -> None:
         trips.forget()
         await cast.requesting.coordinator.done("GET", f"/v1/agreements/{signed['id']}")
     assert_at_most(3, trips)
+
+
+async def test_entering_a_person(trips: RoundTrips, cast: Cast) -> None:
+    for key in ("first", "counted"):
+        body = {**NEW_RECORD_EXAMPLE, "tag": None}
+        trips.forget()
+        await cast.assisting.coordinator.done("POST", "/v1/personnel", body, key=key)
+    assert_at_most(10, trips)
+
+
+async def test_asking_who_has_somebody_for_it(trips: RoundTrips, cast: Cast) -> None:
+    """However many agencies and people there are: what is asked, the own agency, its people, all others."""
+    await enter_person(cast.assisting, speaks("hmn", "3"))
+    query = "capability=language.hmn&level_at_least=3&within_km=100&lendable=false"
+    for _ in range(2):
+        trips.forget()
+        await cast.assisting.coordinator.done("GET", f"/v1/capabilities?{query}")
+    assert_at_most(5, trips)

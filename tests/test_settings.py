@@ -15,7 +15,7 @@ STRONG = "3f1c9a7e5b2d8046" * 4
 ISSUER: dict[str, object] = {
     "issuer": "https://login.county.example",
     "agencies": ["*"],
-    "jwks_url": "https://login.county.example/keys",
+    "jwks_uri": "https://login.county.example/keys",
 }
 
 
@@ -188,8 +188,8 @@ def test_a_value_out_of_bounds_stops_the_start_and_is_named(name: str, value: st
         issuers({**ISSUER, "claims": {"role_names": {"chief": "king"}}}),
         issuers({**ISSUER, "claims": {"subject": "{tid:{oid}"}}),
         issuers({**ISSUER, "claims": {"groups": "groups"}}),
-        issuers({**ISSUER, "jwks_url": "http://login.county.example/keys"}),
-        issuers({**ISSUER, "jwks_uri": "https://login.county.example/keys"}),
+        issuers({**ISSUER, "jwks_uri": "http://login.county.example/keys"}),
+        issuers({**ISSUER, "jwks_url": "https://login.county.example/keys"}),
         issuers(ISSUER, ISSUER),
         issuers({**ISSUER, "agencies": "*"}),
         "/nowhere/issuers.json",

@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import signal
 import socket
 import sqlite3
@@ -23,6 +24,7 @@ from tests.support.databases import empty_database
 from tests.support.server import environment
 
 Process = subprocess.Popen[str]
+MOST_OPEN = min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], 1_048_576)
 
 
 def started(given: dict[str, str], *arguments: str) -> Process:
@@ -34,7 +36,13 @@ def started(given: dict[str, str], *arguments: str) -> Process:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=few_open_files,
     )
+
+
+def few_open_files() -> None:
+    """Begin with the soft limit of many systems, or half of the hard one: a server raises it by itself."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(1024, MOST_OPEN // 2), MOST_OPEN))
 
 
 def test_help_and_version_load_nothing_that_takes_long(tmp_path: Path) -> None:
@@ -52,7 +60,9 @@ def test_the_longest_token_is_the_longest_that_is_minted() -> None:
 
 
 @pytest.mark.one_database
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", *(pytest.param(each, marks=pytest.mark.long) for each in ("::1", "localhost"))]
+)
 def test_it_says_where_it_serves_once_it_does(private_url: str, tmp_path: Path, host: str) -> None:
     process = started({**environment(private_url, tmp_path), "HOST": host, "PORT": "0"}, "serve", "--migrate")
     assert process.stdout is not None
@@ -64,6 +74,7 @@ def test_it_says_where_it_serves_once_it_does(private_url: str, tmp_path: Path, 
             said += line
         found = re.search(r"Serving at (http://\S+:[1-9][0-9]*) ", said)
         assert found is not None, said
+        assert f"; up to {MOST_OPEN:,} open files)" in said
         assert httpx.get(f"{found[1]}/health/ready").status_code == 200
         if host == "localhost":
             assert httpx.get(found[1].replace("localhost", "127.0.0.1") + "/health/live").status_code == 200
@@ -80,7 +91,7 @@ def test_an_address_that_cannot_be_had_is_said_in_one_sentence(private_url: str,
     with socket.create_server(("127.0.0.1", 0)) as taken:
         for place, code, words in (
             ({"PORT": str(taken.getsockname()[1])}, 1, "is in use by another process"),
-            ({"HOST": "192.0.2.1"}, 2, "HOST=192.0.2.1"),
+            ({"HOST": "192.0.2.1"}, 2, "Name an address of this machine"),
             ({"HOST": "no-such-host.invalid"}, 2, "HOST=no-such-host.invalid"),
         ):
             process = started({**given, "HOST": "127.0.0.1", **place}, "serve")
@@ -102,6 +113,24 @@ def test_a_database_without_a_schema_is_not_served(
         "Error: The database has no schema yet: run `registry migrate` (or `registry serve --migrate`).\n"
     )
     assert "Serving" not in said
+
+
+def test_what_is_made_is_its_owners_alone_whatever_the_umask(tmp_path: Path) -> None:
+    given = environment(f"sqlite:///{tmp_path / 'data' / 'own.db'}", tmp_path / "data")
+    before = os.umask(0o000)
+    try:
+        process = started({**given, "PORT": "0"}, "serve", "--migrate")
+    finally:
+        os.umask(before)
+    try:
+        lines = _until_it_serves(process)
+        assert httpx.get(f"{lines[-1].split()[2]}/health/ready").status_code == 200
+        made = [tmp_path / "data", *(tmp_path / "data").rglob("*")]
+        assert {"own.db", "own.db-wal", "own.db-shm", "documents", "incoming"} <= {each.name for each in made}
+        assert [f"{each}: {each.stat().st_mode:o}" for each in made if each.stat().st_mode & 0o077] == []
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
 
 
 @pytest.mark.one_database
@@ -151,7 +180,14 @@ def _until_it_serves(process: Process) -> list[str]:
     return lines
 
 
-@pytest.mark.parametrize("arguments", [["serve"], ["serve", "--migrate"], ["migrate"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["serve"], id="serve"),  # which waits before it does what the others do as well
+        pytest.param(["serve", "--migrate"], id="serve --migrate", marks=pytest.mark.long),
+        pytest.param(["migrate"], id="migrate", marks=pytest.mark.long),
+    ],
+)
 def test_a_signal_ends_a_start_that_waits_for_its_database(tmp_path: Path, arguments: list[str]) -> None:
     """A server that accepts and says nothing: the start would wait for it."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -164,6 +200,47 @@ def test_a_signal_ends_a_start_that_waits_for_its_database(tmp_path: Path, argum
             said, complained = process.communicate(timeout=30)
     assert process.returncode == 143, complained
     assert "Serving" not in said
+
+
+_SIGNAL_AT_A_MOMENT = """
+import os, signal, sys
+from registry.cli import end_by_signals
+from registry.platform.settings import load
+from registry.serve import serve
+moment, number = sys.argv[1], int(sys.argv[2])
+sent = []
+def at(what):
+    if what == moment and not sent:
+        sent.append(what)
+        os.kill(os.getpid(), number)
+end_by_signals()
+sys.addaudithook(lambda event, given: at(f"{event} {given[0]}" if event == "import" else event))
+serve(load(), on_started=lambda _url: at("serving"))
+assert sent
+"""
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    ("moment", "orderly"),
+    [("socket.bind", False), ("import uvloop", True), ("serving", True)],
+    ids=["as the address is taken", "as the loop is made", "as connections are accepted"],
+)
+def test_a_signal_while_the_service_starts_ends_it_without_a_word(
+    private_url: str, tmp_path: Path, moment: str, orderly: bool, number: signal.Signals
+) -> None:
+    """Before there is a server it ends the process at once; from then on in order."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("REGISTRY_")}
+    process = subprocess.run(
+        [sys.executable, "-c", _SIGNAL_AT_A_MOMENT, moment, str(int(number))],
+        env={**kept, **environment(private_url, tmp_path), "PORT": "0"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (process.returncode, process.stderr) == (0 if orderly else 128 + number, "")
 
 
 _SIGNAL_IN_A_CALLBACK = """

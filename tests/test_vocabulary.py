@@ -39,7 +39,9 @@ def in_schema(schema: Any) -> Iterator[tuple[str, str]]:
             yield from (("property", name) for name in properties)
         yield from (("value", value) for value in schema.get("enum", ()) if isinstance(value, str))
         for key, each in schema.items():
-            yield from in_schema(each) if key not in ("example", "examples") else ()
+            # What a schema calls its properties may be called `properties` itself, as in GeoJSON.
+            parts = list(each.values()) if key == "properties" and isinstance(each, dict) else each
+            yield from in_schema(parts) if key not in ("example", "examples") else ()
 
 
 def words_of(name: str) -> list[str]:
@@ -68,6 +70,22 @@ def test_every_name_in_the_contract_is_made_of_the_glossarys_words() -> None:
 def test_no_name_in_the_contract_uses_a_word_that_is_ruled_out() -> None:
     assert "units" in ruled_out()
     assert [(kind, name) for kind, name in names() if ruled_out() & set(words_of(name))] == []
+
+
+def twins() -> dict[str, str]:
+    """The names that the contract does not take, each with the ones that it has instead."""
+    rows = re.findall(r"^\| (`[^|]+) \| [^|]+ \| (`[^|]+) \|$", GLOSSARY, re.MULTILINE)
+    return {banned: taken for taken, others in rows for banned in re.findall(r"`(\w+)`", others)}
+
+
+def test_of_two_names_for_one_thing_the_contract_has_one() -> None:
+    """Properties and parameters alone: a value may say in a sentence what a name must not."""
+    known = twins()
+    assert {"jwks_url", "min_level", "asked_at"} <= known.keys()
+    named = {name for kind, name in names() if kind == "property" or kind.endswith("parameter")}
+    assert {name: known[name] for name in named & known.keys()} == {}
+    taken = {word for taken in known.values() for word in re.findall(r"`(\w+)`", taken)}
+    assert len(taken & named) > 10, "what is taken instead is used"
 
 
 def test_no_parameter_is_named_by_half_a_name() -> None:

@@ -30,7 +30,7 @@ from registry.agreements.instruments.queries.in_force import OPEN_END
 from registry.agreements.instruments.rules import AgreementKind, Sensitivity, Stage, notice_window_opens_on
 from registry.agreements.instruments.terms import Reimbursement, Terms
 from registry.platform.kernel.intervals import Interval
-from registry.platform.kernel.text import folded
+from registry.platform.kernel.text import filing_key, folded
 from registry.platform.kernel.words import index_words
 
 Row: TypeAlias = dict[str, Any]
@@ -52,12 +52,14 @@ _plain = msgspec.to_builtins
 
 
 class Shape(Struct, kw_only=True, frozen=True):
-    """How many of what. A wide agreement is one that a whole state or nation signs unchanged."""
+    """How many of what, first signed in which years. A wide agreement is one that a whole state or nation signs."""
 
     agencies: int = 18_000
     agreements: int = 100_000
     wide: int = 20
     wide_parties: int = 900
+    first_year: int = 2019
+    last_year: int = 2024
 
 
 def agencies(shape: Shape, ids: Sequence[UUID], now: datetime) -> Iterator[Row]:
@@ -128,25 +130,29 @@ class Nation:
     def _agreement(self, parties: Sequence[UUID], rows: Rows) -> None:
         draw, number = self._draw, f"MA-{next(self._numbers):06d}"
         fate = draw.choices(("executed", "amending", "suspended", "terminated", "drafted"), (84, 6, 3, 3, 4))[0]
-        first = date(draw.randint(2019, 2024), draw.randint(1, 12), draw.randint(1, 28))
+        first = date(
+            draw.randint(self._shape.first_year, self._shape.last_year), draw.randint(1, 12), draw.randint(1, 28)
+        )
         years = draw.choice((None, 3, 5, 10)) if fate != "drafted" else 3
         begins = [first, first + _YEAR, first + 2 * _YEAR]
         expires = [None if years is None else first + timedelta(days=365 * years + 365 * n) for n in range(3)]
         notice, public = Notice(days=draw.choice((30, 60, 90))), draw.random() < 0.1
         spans = [utc_bounds(start, end, ZONE) for start, end in zip(begins, expires, strict=True)]
         signed = [start - timedelta(days=10) for start, _ in spans]
-        ids = [_id(signed[n], draw) for n in range(3)]
-        agreement_id = _id(signed[0], draw)
+        ids = [id_at(signed[n], draw) for n in range(3)]
+        agreement_id = id_at(signed[0], draw)
         executed = {"drafted": 0, "amending": 2}.get(fate, 3)
         kind, title = draw.choice(list(AgreementKind)), f"Mutual aid of {len(parties)} agencies, {number}"
         dates = self._dates(fate, spans[:executed], signed)
         stage = {"amending": "executed", "drafted": draw.choice(("draft", "in_review"))}.get(fate, fate)
         frozen = 2 if stage == "draft" else 3
         newest = max(executed, 1) - 1 if fate != "drafted" else 2
+        shown = public and executed > 0
         rows.setdefault("agreement", []).append(
             {
                 "id": agreement_id,
                 "number": number,
+                "number_key": filing_key(number),
                 "title": title,
                 "kind": kind.value,
                 "custodian_id": parties[0],
@@ -161,7 +167,11 @@ class Nation:
                 "terminated_at": dates.ended_at,
                 "search_text": folded(number, title),
                 "is_shared": stage != Stage.DRAFT,
-                "is_public": public and executed > 0,
+                "is_public": shown,
+                "public_version": newest + 1 if shown else None,
+                "public_title": title if shown else None,
+                "public_expires_on": expires[newest] if shown else None,
+                "public_search_text": folded(number, title) if shown else None,
                 "current_version": newest + 1,
                 "version": 5,
                 "created_at": signed[0],
@@ -209,13 +219,14 @@ class Nation:
                 done = n < executed
                 rows.setdefault("agreement_amendment", []).append(
                     {
-                        "id": _id(signed[n], draw),
+                        "id": id_at(signed[n], draw),
                         "agreement_id": agreement_id,
                         "version_id": version_id,
                         "stage": "executed" if done else "out_for_signature",
                         "opened_at": signed[n],
                         "executed_at": signed[n] if done else None,
                         "closed_at": signed[n] if done else None,
+                        "is_paper": False,
                     }
                 )
         self._parties_and_windows(agreement_id, ids, parties, dates, signed, executed, rows)
@@ -353,7 +364,7 @@ class Nation:
             )
             rows.setdefault("agreement_signature", []).extend(
                 {
-                    "id": _id(signed[n], self._draw),
+                    "id": id_at(signed[n], self._draw),
                     "agreement_id": agreement_id,
                     "version_id": version_ids[n],
                     "agency_id": party,
@@ -387,7 +398,7 @@ def _stored(agreement_id: UUID, window: Interval) -> Row:
     return {"agreement_id": agreement_id, "starts_at": window.start, "ends_at": window.end or OPEN_END}
 
 
-def _id(at: datetime, draw: random.Random) -> UUID:
+def id_at(at: datetime, draw: random.Random) -> UUID:
     """An id of that time, as the service would have given it then."""
     milliseconds = int(at.timestamp() * 1000)
     return UUID(int=milliseconds << 80 | 7 << 76 | draw.getrandbits(12) << 64 | 2 << 62 | draw.getrandbits(62))

@@ -5,14 +5,17 @@ SQLite, where changing so long a row costs more than writing it, the parts go in
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Literal
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy.engine import make_url
+import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+from sqlalchemy.engine import Dialect, make_url
 
 from benchmarks.agreements.data import Nation, Row, Rows, Shape, agencies
 from registry.database_tables import bring_up_to_date
@@ -21,6 +24,7 @@ from registry.platform.access.tables import acting_agency
 from registry.platform.database.connect import connect, unit_of_work
 from registry.platform.database.installation import Purpose
 from registry.platform.database.sqlite_driver import sqlite_module
+from registry.platform.database.types import Civil, Instant, Json, Uuid
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.time import format_instant
 
@@ -33,11 +37,20 @@ ORDER = (
 )
 
 
+_FOREIGN_KEYS = """
+SELECT t.relname, a.attname, f.relname, b.attname FROM pg_constraint c
+ JOIN pg_class t ON t.oid = c.conrelid JOIN pg_class f ON f.oid = c.confrelid
+ JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
+ JOIN pg_attribute b ON b.attrelid = c.confrelid AND b.attnum = c.confkey[1]
+ WHERE c.contype = 'f' AND cardinality(c.conkey) = 1"""
+
+
 class Bare(ABC):
     """A connection of the driver itself. `matching` is how it says that passage `p` holds the words of `$3`."""
 
     matching: str
     name: Literal["sqlite", "postgresql"]
+    types: Dialect
 
     @abstractmethod
     async def rows(self, sql: str, arguments: Sequence[Any]) -> Sequence[Sequence[Any]]:
@@ -56,6 +69,43 @@ class Bare(ABC):
         """Insert rows by table; those of `frozen` are what versions have once they are frozen."""
 
     @abstractmethod
+    async def insert(self, table: sa.Table, rows: Sequence[Row]) -> None:
+        """Insert rows as SQLAlchemy would, through the table's own types, all with the columns of the first."""
+
+    def _records(self, table: sa.Table, rows: Sequence[Row]) -> Iterator[tuple[object, ...]]:
+        """The values as the driver wants them."""
+        columns = zip(*(row.values() for row in rows), strict=True)
+        return zip(
+            *(self._converted(table.c[name].type, values) for name, values in zip(rows[0], columns, strict=True)),
+            strict=True,
+        )
+
+    def _converted(self, kind: sa.types.TypeEngine[Any], values: Iterable[Any]) -> Iterable[object]:
+        if isinstance(kind, Uuid | Instant | Civil | Json):  # their own half of the work; the other adds nothing
+            convert: Any = partial(kind.process_bind_param, dialect=self.types)
+        else:
+            convert = kind.dialect_impl(self.types).bind_processor(self.types)
+        if convert is None:
+            return values
+        return (None if value is None else convert(value) for value in values)
+
+    @abstractmethod
+    async def begin_load(self) -> None:
+        """Prepare for many rows of every table: foreign keys are not looked at until the end."""
+
+    @abstractmethod
+    async def without_indexes(self, tables: Sequence[str]) -> list[str]:
+        """Drop the indexes of these tables that are no constraints; the statements that make them again."""
+
+    @abstractmethod
+    async def end_load(self, indexes: Sequence[str]) -> None:
+        """Make the indexes again, and leave the database as the service finds it in operation.
+
+        Raises RuntimeError where a row names what is not there. On SQLite nothing is analysed, since the service never
+        does so; PostgreSQL analyses by itself in time.
+        """
+
+    @abstractmethod
     async def settle(self) -> None:
         """Make all lasting, and have the planner know what there is."""
 
@@ -72,6 +122,7 @@ class BareSqlite(Bare):
     """The service's own SQLite driver, without anything between."""
 
     name = "sqlite"
+    types = sqlite.dialect()
     matching = "p.n IN (SELECT rowid FROM agreement_passage_fts WHERE agreement_passage_fts MATCH $3)"
 
     def __init__(self, url: str) -> None:
@@ -102,9 +153,34 @@ class BareSqlite(Bare):
             )
         self._driver.execute("COMMIT")
 
-    async def settle(self) -> None:
+    async def insert(self, table: sa.Table, rows: Sequence[Row]) -> None:
+        columns, marks = ", ".join(rows[0]), ", ".join("?" * len(rows[0]))
+        self._driver.execute("BEGIN")
+        self._driver.executemany(f'INSERT INTO "{table.name}" ({columns}) VALUES ({marks})', self._records(table, rows))
+        self._driver.execute("COMMIT")
+
+    async def begin_load(self) -> None:
+        self._driver.execute("PRAGMA cache_size=-524288").fetchall()
+
+    async def end_load(self, indexes: Sequence[str]) -> None:
+        for sql in indexes:
+            self._driver.execute(sql)
+        self._check_keys()
+        self._driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def _check_keys(self) -> None:
         if broken := self._driver.execute("PRAGMA foreign_key_check").fetchone():
             raise RuntimeError(f"a row names what is not there: {tuple(broken)}")
+
+    async def without_indexes(self, tables: Sequence[str]) -> list[str]:
+        named = await self.rows("SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'index'", ())
+        dropped = [(name, sql) for name, of, sql in named if of in tables and sql is not None]
+        for name, _ in dropped:
+            self._driver.execute(f"DROP INDEX {name}")
+        return [sql for _, sql in dropped]
+
+    async def settle(self) -> None:
+        self._check_keys()
         self._driver.execute("ANALYZE")
         self._driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
@@ -129,6 +205,7 @@ class BarePostgresql(Bare):
     """asyncpg without anything between."""
 
     name = "postgresql"
+    types = PGDialect_asyncpg()  # type: ignore[no-untyped-call]  # SQLAlchemy says no types here
     matching = "p.search_vector @@ $3::text::tsquery"
 
     def __init__(self, connection: Any) -> None:
@@ -169,6 +246,36 @@ class BarePostgresql(Bare):
     async def _copy(self, table: str, rows: Sequence[Row]) -> None:
         records = [tuple(row.values()) for row in rows]
         await self._connection.copy_records_to_table(table, columns=list(rows[0]), records=records)
+
+    async def insert(self, table: sa.Table, rows: Sequence[Row]) -> None:
+        records = list(self._records(table, rows))
+        await self._connection.copy_records_to_table(table.name, columns=list(rows[0]), records=records)
+
+    async def begin_load(self) -> None:
+        await self._connection.execute("SET session_replication_role = replica")
+
+    async def end_load(self, indexes: Sequence[str]) -> None:
+        await self._connection.execute("SET session_replication_role = origin")
+        await self._connection.execute("SET maintenance_work_mem = '512MB'")
+        for sql in indexes:
+            await self._connection.execute(sql)
+        await self._connection.execute("VACUUM ANALYZE")
+        for table, column, of, key in await self.rows(_FOREIGN_KEYS, ()):
+            missing = f'SELECT 1 FROM "{of}" o WHERE o."{key}" = t."{column}"'
+            if await self.rows(
+                f'SELECT 1 FROM "{table}" t WHERE t."{column}" IS NOT NULL AND NOT EXISTS ({missing}) LIMIT 1', ()
+            ):
+                raise RuntimeError(f"a row names what is not there: {table}.{column}")
+
+    async def without_indexes(self, tables: Sequence[str]) -> list[str]:
+        named = await self.rows(
+            "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename = ANY($1) "
+            "AND indexname NOT IN (SELECT conname FROM pg_constraint)",
+            [list(tables)],
+        )
+        for name, _ in named:
+            await self._connection.execute(f"DROP INDEX {name}")
+        return [sql for _, sql in named]
 
     async def settle(self) -> None:
         await self._connection.execute("VACUUM ANALYZE")

@@ -2,12 +2,13 @@
 
 Exit codes: 0 done, or a server that was stopped in order; 1 it could not be done now, or a check failed (the database
 does not answer, a file or port is in use: a later try may succeed); 2 the command or a setting is wrong, and stays so
-until it is changed; 143 stopped by SIGTERM, 130 by SIGINT, before it was done.
+until it is changed; 3 an archive is of a newer version; 143 stopped by SIGTERM, 130 by SIGINT, before it was done.
 
 This module only declares the commands. What they do is imported when they are called, so that help comes at once.
 """
 
 import os
+import re
 import signal
 import sys
 from importlib import import_module
@@ -19,6 +20,7 @@ import click
 
 import registry
 from registry.platform.access.principals import OPERATOR_AGENCY_ID, Role
+from registry.platform.database import interruption
 
 CONTRACT = "openapi/registry.json"
 POLICIES = Path(registry.__file__).parents[1] / "policies"
@@ -40,7 +42,7 @@ def end_by_signals() -> None:
     sys.unraisablehook = _send_again
 
 
-class _StoppedBySignal(SystemExit):
+class StoppedBySignal(SystemExit):
     """A signal ends the process; `number` is the signal's."""
 
     def __init__(self, number: int) -> None:
@@ -50,7 +52,8 @@ class _StoppedBySignal(SystemExit):
 
 def _stop(number: int, _frame: FrameType | None) -> None:
     # Without a handler the first process of a container would not be ended at all.
-    raise _StoppedBySignal(number)
+    interruption.ask(number)
+    raise StoppedBySignal(number)
 
 
 def _send_again(unraisable: "sys.UnraisableHookArgs") -> None:
@@ -59,7 +62,7 @@ def _send_again(unraisable: "sys.UnraisableHookArgs") -> None:
     By an alarm, and by no thread: what runs when an object goes must wait for no lock.
     """
     stopped = unraisable.exc_value
-    if not isinstance(stopped, _StoppedBySignal):
+    if not isinstance(stopped, StoppedBySignal):
         sys.__unraisablehook__(unraisable)
         return
     signal.signal(signal.SIGALRM, lambda _number, _frame: os.kill(os.getpid(), stopped.number))
@@ -73,9 +76,18 @@ def main() -> None:
 
     Settings come from the environment (REGISTRY_…); REGISTRY_DEMO=1 tries everything out without any.
 
-    Exit codes: 0 done; 1 it could not be done now, or a check failed; 2 the command or a setting is wrong; 130 and 143
-    it was stopped by a signal before it was done.
+    Exit codes: 0 done; 1 it could not be done now, or a check failed; 2 the command or a setting is wrong; 3 an archive
+    is of a newer version; 130 and 143 it was stopped by a signal before it was done.
     """
+
+
+class _Digest(click.ParamType[str]):
+    name = "SHA256"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not re.fullmatch("[0-9a-f]{64}", value.lower()):
+            self.fail("A digest is 64 hexadecimal digits.", param, ctx)
+        return value.lower()
 
 
 @main.command()
@@ -101,7 +113,7 @@ def migrate() -> None:
     help="What its tokens look like; see docs/identity.md.",
 )
 @click.option("--audience", "audiences", multiple=True, help="A value of `aud` that names this registry.")
-@click.option("--jwks-url", help="Where its keys are, if they are not to be discovered.")
+@click.option("--jwks-uri", help="Where its keys are, if they are not to be discovered.")
 @click.option("--administrator-role", metavar="NAME", help="What it calls the role of the registry's administrators.")
 @click.option("--administrator", metavar="SUBJECT", help="Instead of a role: the one person who administers.")
 @click.option("--value", help="What names the operator in its tokens, where a value of a claim does.")
@@ -111,7 +123,7 @@ def init(
     issuer: str | None,
     preset: str,
     audiences: tuple[str, ...],
-    jwks_url: str | None,
+    jwks_uri: str | None,
     administrator_role: str | None,
     administrator: str | None,
     value: str | None,
@@ -130,7 +142,7 @@ def init(
     from registry.cli import initialising
 
     initialising.initialise(
-        issuer, preset, audiences, jwks_url, administrator_role, administrator, value, name, time_zone
+        issuer, preset, audiences, jwks_uri, administrator_role, administrator, value, name, time_zone
     )
 
 
@@ -258,6 +270,19 @@ def test_policies(folder: Path) -> None:
 
 
 @main.command()
+def reindex() -> None:
+    """Write anew by which words assets are found, while the server runs: after a release that changes words.
+
+    \b
+    Example:
+      registry reindex
+    """
+    from registry.cli import indexing
+
+    indexing.reindex_assets()
+
+
+@main.command()
 @click.argument("target", type=click.Path(path_type=Path))
 @click.option("--only", type=click.Choice(["database", "documents"]), help="Leave out the other.")
 @click.option("--incomplete", is_flag=True, help="Make it although documents are missing or damaged; it names them.")
@@ -266,7 +291,10 @@ def backup(target: Path, only: str | None, incomplete: bool, replace: bool) -> N
     """Put the database and all documents into the archive TARGET, while the server runs.
 
     TARGET is a file, or a folder in which the archive gets a name with its time. PostgreSQL has a backup of its own,
-    which docs/operations.md describes; of such a registry, --only documents. Exits 2 where TARGET will not do.
+    which docs/operations.md describes; of such a registry, --only documents.
+
+    Exit codes: 0 the archive is whole; 1 there is none, or an incomplete one; 2 TARGET or a setting will not do; 130
+    and 143 it was stopped by a signal, and there is none.
 
     \b
     Examples:
@@ -282,10 +310,13 @@ def backup(target: Path, only: str | None, incomplete: bool, replace: bool) -> N
 @click.argument("archive", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--only", type=click.Choice(["documents"]), help="Put documents back beside those that are there.")
 @click.option("--incomplete", is_flag=True, help="Restore an archive that says itself which documents it lacks.")
-def restore(archive: Path, only: str | None, incomplete: bool) -> None:
+@click.option("--expect-digest", "expected", type=_Digest(), help="What `backup` said the archive's digest is.")
+def restore(archive: Path, only: str | None, incomplete: bool, expected: str | None) -> None:
     """Put ARCHIVE back into an empty data directory, whole or not at all, at this version's schema.
 
-    Exits 1 for an archive that is damaged, and 2 where the command names the wrong archive or a place with data in it.
+    Exit codes: 0 all is there; 1 the archive is damaged or lacks documents, or there is no room; 2 the command names
+    the wrong archive, or a place with data in it, or a setting is wrong; 3 the archive is of a newer version; 130 and
+    143 it was stopped by a signal. Unless it is 0, nothing was put back.
 
     \b
     Examples:
@@ -294,24 +325,30 @@ def restore(archive: Path, only: str | None, incomplete: bool) -> None:
     """
     from registry.cli import backups
 
-    backups.restore(archive, only, incomplete=incomplete)
+    backups.restore(archive, only, expected, incomplete=incomplete)
 
 
 @main.command()
 @click.argument("archive", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False))
-def verify(archive: Path | None) -> None:
+@click.option("--expect-digest", "expected", type=_Digest(), help="What `backup` said the archive's digest is.")
+def verify(archive: Path | None, expected: str | None) -> None:
     """Check ARCHIVE or, without one, the database and the documents of the settings; say what is wrong.
 
-    An archive is checked without any setting. Exits 1 when something is wrong.
+    An archive is checked without any setting.
+
+    Exit codes: 0 nothing is wrong; 1 something is, and named, or it could not be checked; 2 a setting is wrong, or
+    there is no such archive; 3 the archive is of a newer version, which checks it; 130 and 143 it was stopped by a
+    signal.
 
     \b
     Examples:
       registry verify
       registry verify /srv/backups/registry-20260704T180000Z.tar
+      registry verify registry.tar --expect-digest 5f2b…
     """
     from registry.cli import backups
 
-    backups.verify(archive)
+    backups.verify(archive, expected)
 
 
 @main.command()
@@ -320,10 +357,12 @@ def verify(archive: Path | None) -> None:
 @click.argument("value")
 @click.option("--agency", type=click.UUID, required=True, help="The agency for which it is refused.")
 @click.option("--reason", required=True, help="Why, in a sentence that the agency will read.")
-def revoke(kind: str, issuer: str, value: str, agency: UUID, reason: str) -> None:
+@click.option("--last-administrator", "last", is_flag=True, help="Also the last person who administers the registry.")
+def revoke(kind: str, issuer: str, value: str, agency: UUID, reason: str, last: bool) -> None:  # options of a command
     """Refuse a person or a token of ISSUER for an agency; a running service follows within a second.
 
-    VALUE is the person's subject, or the token's id.
+    VALUE is the person's subject, or the token's id. An issuer that is not known is refused with 2; somebody who was
+    never seen is refused all the same, and it is said.
 
     \b
     Example:
@@ -331,7 +370,7 @@ def revoke(kind: str, issuer: str, value: str, agency: UUID, reason: str) -> Non
     """
     from registry.cli import revoking
 
-    revoking.revoke(kind, issuer, value, agency, reason)
+    revoking.revoke(kind, issuer, value, agency, reason, last=last)
 
 
 @main.command(name="restore-person")
@@ -383,9 +422,13 @@ class _Keys(_Later):
     module = "registry.cli.keys"
 
 
+class _Approvals(_Later):
+    module = "registry.cli.approvals"
+
+
 @main.group(name="import", cls=_Imports)
 def imports() -> None:
-    """Bring public lists of agencies, and trackers of agreements, into the registry."""
+    """Bring public lists of agencies, trackers of agreements, and tables of assets into the registry."""
 
 
 @main.group(name="issuer", cls=_Issuers)
@@ -396,6 +439,11 @@ def issuers() -> None:
 @main.group(name="client", cls=_Clients)
 def clients() -> None:
     """Register programs that get their tokens from the registry, and refuse them; a running service follows at once."""
+
+
+@main.group(name="approvals", cls=_Approvals)
+def approvals() -> None:
+    """See what administrators proposed that needs a second operator, and approve or reject it."""
 
 
 @main.group(name="keys", cls=_Keys)

@@ -6,16 +6,22 @@ from pathlib import Path
 
 import click
 
-from registry.cli.session import ConfigurationError, reporting_errors, run, settings_or_exit
+from registry.cli.session import ConfigurationError, long_work, progress, reporting_errors, run, settings_or_exit
 from registry.database_tables import bring_up_to_date, named_contents
 from registry.platform.backup.contents import Content
-from registry.platform.backup.inspecting import faults_of_documents, inspect_archive, inspect_database
-from registry.platform.backup.manifest import Manifest, key_check
+from registry.platform.backup.inspecting import (
+    Archive,
+    faults_of_documents,
+    inspect_archive,
+    inspect_database,
+    read_digest,
+)
+from registry.platform.backup.manifest import Manifest, digest_of, encoded, key_check
 from registry.platform.backup.restoring import Restored, restore_documents
 from registry.platform.backup.restoring import restore as restore_archive
 from registry.platform.backup.taking import State, What, take
 from registry.platform.database.in_use import Use, used
-from registry.platform.database.migrate import newest_revision
+from registry.platform.database.migrate import is_known, newest_revision
 from registry.platform.files.opening import open_store
 from registry.platform.kernel.time import utc_now
 from registry.platform.settings import Settings
@@ -40,14 +46,15 @@ def backup(target: Path, only: str | None, *, incomplete: bool, replace: bool) -
 
     made = run(settings, work, use=Use.READ)
     click.echo(f"{target}: {_told(made)}")
+    click.echo(f"Its digest is {digest_of(encoded(made))}; `--expect-digest` of `restore` and `verify` takes it.")
     if made.documents is not None and made.documents.missing:
         raise click.ClickException(_lacking(made))
 
 
-def restore(archive: Path, only: str | None, *, incomplete: bool) -> None:
+def restore(path: Path, only: str | None, expected: str | None, *, incomplete: bool) -> None:
     """Put an archive back, and say what is there now."""
-    settings, named = settings_or_exit(), named_contents()
-    with reporting_errors():
+    settings, named, archive = settings_or_exit(), named_contents(), Archive(path, expected)
+    with long_work(f"{path} is put back"):
         store = open_store(settings)
         if only == "documents":
             done = asyncio.run(restore_documents(store, archive))
@@ -74,14 +81,18 @@ def _after_restore(settings: Settings, done: Restored) -> None:
         click.echo("Warning: the archive holds no documents; `registry verify` says whether they are there.", err=True)
 
 
-def verify(archive: Path | None) -> None:
+def verify(path: Path | None, expected: str | None) -> None:
     """Check an archive, or what the settings name, and end with 1 when something is wrong."""
-    if archive is None:
+    if path is None:
+        if expected is not None:
+            raise ConfigurationError("--expect-digest is of an archive: name the archive.")
         _verify_live()
         return
-    with reporting_errors():
+    archive = Archive(path, expected)
+    with long_work(f"{path} is checked"):
         manifest, faults = asyncio.run(inspect_archive(archive, named_contents()))
-    _report(str(archive), _told(manifest), faults)
+    _report(str(path), _told(manifest), faults)
+    click.echo(f"Its digest is {read_digest(archive)}.")
     if manifest.database is not None and manifest.schema != newest_revision():
         click.echo(f"Its schema is {manifest.schema}; it is migrated to {newest_revision()} when it is restored.")
 
@@ -94,14 +105,23 @@ def _verify_live() -> None:
         faults = list(found.faults)
         if found.state is None:
             return None, faults
-        if found.state.schema != newest_revision():
-            faults.append(f"schema: {found.state.schema}, and this version has {newest_revision()}: `registry migrate`")
-        return found.state, faults + await faults_of_documents(open_store(settings), found.state.contents)
+        if (schema := found.state.schema) != newest_revision():
+            todo = "`registry migrate`" if is_known(schema) else "check it with the newer version that made it"
+            faults.append(f"schema: {schema}, and this version has {newest_revision()}: {todo}")
+        return found.state, faults
 
-    state, faults = run(settings, work, use=Use.READ)
+    async def documents(contents: list[Content]) -> list[str]:
+        with progress("The documents are checked", len(contents)) as done:
+            return await faults_of_documents(open_store(settings), contents, done)
+
+    with long_work("The database is checked"):
+        state, faults = run(settings, work, use=Use.READ)
+    if state is not None:
+        with reporting_errors():
+            faults += asyncio.run(documents(state.contents))
     held = "" if state is None else _figures(state.schema, state.counts, state.ledger.events, state.ledger.sha256)
-    documents: Sequence[Content] = [] if state is None else state.contents
-    _report("The registry", f"{held}; {len(documents):,} documents" if held else "", faults)
+    contents: Sequence[Content] = [] if state is None else state.contents
+    _report("The registry", f"{held}; {len(contents):,} documents" if held else "", faults)
 
 
 def _report(what: str, told: str, faults: Sequence[str]) -> None:

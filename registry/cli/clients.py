@@ -8,12 +8,12 @@ from uuid import UUID
 import click
 import msgspec
 
-from registry.cli.session import ConfigurationError, current, local_caller, run, settings_or_exit
+from registry.cli.session import ConfigurationError, as_asked, current, local_caller, run, settings_or_exit
 from registry.directory.clients.commands import registering
 from registry.directory.clients.commands.signing import AuthorizationServer
 from registry.directory.clients.queries import get_client, list_clients
 from registry.directory.clients.rules import ClientAuthentication
-from registry.directory.clients.schemas import Client, ClientRotation, NewClient
+from registry.directory.clients.schemas import Client, ClientDisabling, ClientRotation, NewClient
 from registry.platform.database.connect import unit_of_work
 from registry.platform.database.handles import Write
 from registry.platform.http.paging import NewestFirst
@@ -55,19 +55,17 @@ def list_() -> None:
 @click.argument("name")
 @click.option("--scope", "scopes", multiple=True, required=True, help="A scope that it holds, such as assets:read.")
 @click.option("--keys", type=click.Path(path_type=Path), help="A file with its public keys, a JSON Web Key Set.")
-def add(agency: UUID, name: str, scopes: tuple[str, ...], keys: Path | None) -> None:
-    """Register a program of AGENCY. Without --keys it gets a secret, which is printed once.
+@click.option("--jwks-uri", help="Where it publishes its public keys instead.")
+def add(agency: UUID, name: str, scopes: tuple[str, ...], keys: Path | None, jwks_uri: str | None) -> None:
+    """Register a program of AGENCY. Without --keys and --jwks-uri it gets a secret, which is printed once.
 
     \b
     Example:
       registry client add 01920000-0000-7000-8000-00000000c0de "Dispatch" --scope assets:read
     """
-    by = ClientAuthentication.CLIENT_SECRET if keys is None else ClientAuthentication.PRIVATE_KEY_JWT
-    given = {"name": name, "scopes": list(scopes), "authentication": by, "keys": _key_set(keys)}
-    try:
-        new = msgspec.convert(given, NewClient)
-    except msgspec.ValidationError as error:
-        raise ConfigurationError(f"The client cannot be registered so: {error}.") from None
+    has_secret = keys is None and jwks_uri is None
+    by = ClientAuthentication.CLIENT_SECRET if has_secret else ClientAuthentication.PRIVATE_KEY_JWT
+    new = as_asked(NewClient, name=name, scopes=list(scopes), authentication=by, keys=_key_set(keys), jwks_uri=jwks_uri)
     _change(lambda write, server: registering.create_client(write, local_caller(agency), server, new))
 
 
@@ -75,7 +73,8 @@ def add(agency: UUID, name: str, scopes: tuple[str, ...], keys: Path | None) -> 
 @click.argument("client", type=click.UUID)
 @click.option("--overlap-hours", type=click.FloatRange(0, 720), default=0, help="How long the present one is accepted.")
 @click.option("--keys", type=click.Path(path_type=Path), help="A file with its new public keys, a JSON Web Key Set.")
-def rotate(client: UUID, overlap_hours: float, keys: Path | None) -> None:
+@click.option("--jwks-uri", help="Where it publishes its public keys from now on.")
+def rotate(client: UUID, overlap_hours: float, keys: Path | None, jwks_uri: str | None) -> None:
     """Give CLIENT a new secret, which is printed once, or new keys.
 
     \b
@@ -87,7 +86,11 @@ def rotate(client: UUID, overlap_hours: float, keys: Path | None) -> None:
         operator = local_caller()
         found = await get_client(write, operator.principal, client, operator.now)
         keep_until = operator.now + timedelta(hours=overlap_hours) if overlap_hours else None
-        ask = ClientRotation(keep_until=keep_until, keys=_key_set(keys))
+        given = {"keep_until": keep_until, "keys": _key_set(keys), "jwks_uri": jwks_uri}
+        try:
+            ask = msgspec.convert(given, ClientRotation)
+        except msgspec.ValidationError as error:
+            raise ConfigurationError(f"The client cannot be rotated so: {error}.") from None
         return await registering.rotate_client(write, local_caller(found.agency.id), server, client, ask, None)
 
     _change(command)
@@ -103,7 +106,8 @@ def disable(client: UUID, reason: str) -> None:
     Example:
       registry client disable 01920000-0000-7000-8000-0000000c11e7 --reason "Its secret was lost."
     """
-    _change(lambda write, server: registering.disable_client(write, local_caller(), server, client, reason, None))
+    why = as_asked(ClientDisabling, reason=reason).reason
+    _change(lambda write, server: registering.disable_client(write, local_caller(), server, client, why, None))
 
 
 def _change(command: Callable[[Write, AuthorizationServer], Awaitable[Client]]) -> None:
@@ -134,7 +138,9 @@ def _as_text(client: Client) -> str:
     for each in client.credentials:
         ends = "" if each.expires_at is None else f", until {each.expires_at:%Y-%m-%d %H:%M}Z"
         used = "never used" if each.last_used_at is None else f"last used {each.last_used_at:%Y-%m-%d %H:%M}Z"
-        lines.append(f"{' '.join(each.key_ids) or 'secret'} of {each.created_at:%Y-%m-%d}{ends}, {used}")
+        lines.append(
+            f"{each.jwks_uri or ' '.join(each.key_ids) or 'secret'} of {each.created_at:%Y-%m-%d}{ends}, {used}"
+        )
     return "\n  ".join(lines)
 
 

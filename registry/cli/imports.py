@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -26,10 +27,20 @@ from registry.agreements.tracker.rows import Options, TrackerRow, read_rows
 from registry.agreements.tracker.schemas import AgreementImportReport, FilesReport
 from registry.agreements.tracker.sightings import read_panel
 from registry.agreements.tracker.statuses import load_statuses, shipped_statuses
-from registry.cli.session import current, local_caller, progress, run, settings_or_exit
+from registry.cli import importing
+from registry.cli.session import (
+    ConfigurationError,
+    current,
+    local_caller,
+    progress,
+    reporting_errors,
+    run,
+    settings_or_exit,
+)
 from registry.directory.agencies.commands.importing import import_agencies
 from registry.directory.agencies.fbi import AgencyRecord, join, read_cde, read_lee, sniff
 from registry.directory.agencies.schemas import AgencyImportReport
+from registry.platform.bulk.refusals import ImportFormatError
 from registry.platform.bulk.sheets import Hidden, Sheet, read_file
 from registry.platform.database.connect import Database
 from registry.platform.files.opening import open_store
@@ -42,31 +53,48 @@ KINDS = [kind.value for kind in DocumentKind]
 
 
 @click.command(name="agencies")
-@click.argument("lee", type=click.Path(path_type=Path))
-@click.argument("cde", type=click.Path(path_type=Path), required=False)
-@click.option("--dry-run", is_flag=True, help="Report what would happen and write nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def import_agencies_(lee: Path, cde: Path | None, dry_run: bool, as_json: bool) -> None:
-    """Enter and correct agencies from the FBI's lists: LEE, the police-employee list, and CDE, the Crime Data API's.
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.argument("cde", required=False, type=click.Path(path_type=Path))
+@importing.table_options
+def import_agencies_(file: Path | None, cde: Path | None, as_json: bool, dry_run: bool, **given: Any) -> None:
+    """Enter and correct agencies from a table, or from the FBI's lists.
 
-    Bad rows are refused and named, the others are taken. The same lists again change nothing.
+    The FBI's lists are the police-employee list (LEE), given first, and the Crime Data API's (CDE). They need no
+    mapping and are written at once: bad rows are refused and named, the others are taken, and the same lists again
+    change nothing. Any other table (CSV, TSV, NDJSON or XLSX) is shown with what each column most likely is and
+    checked; --write enters its rows, and a refused one ends the command with 1. docs/importing.md says more.
 
     \b
     Examples:
       registry import agencies lee.csv cde.csv --dry-run
       registry import agencies lee.csv cde.csv
+      registry import agencies members.xlsx --as-suggested --on-error skip --write
     """
-    report = run(settings_or_exit(), lambda settings: _import(settings, lee, cde, dry_run=dry_run))
+    if cde is None and (file is None or not _is_fbi_list(file)):
+        importing.import_table("agencies", file=file, agency=None, as_json=as_json, dry_run=dry_run, **given)
+        return
+    assert file is not None
+    if given.pop("write") or given.pop("on_error") != "abort" or any(given.values()):
+        raise click.UsageError("The FBI's lists are taken as they are, with --dry-run and --json alone.")
+    report = run(settings_or_exit(), lambda settings: _import(settings, file, cde, dry_run=dry_run))
     if as_json:
         click.echo(msgspec.json.encode(report))
     else:
         _print_import(report)
 
 
+def _is_fbi_list(path: Path) -> bool:
+    with reporting_errors():
+        try:
+            return bool(sniff(path))
+        except ImportFormatError:
+            return False
+
+
 async def _import(settings: Settings, lee: Path, cde: Path | None, *, dry_run: bool) -> AgencyImportReport:
     for path, wanted in ((lee, "lee"), (cde, "cde")):
         if path is not None and (found := sniff(path)) != wanted:
-            raise click.ClickException(f"{path.name} is the {found} list; give the lee list first, then the cde list.")
+            raise ConfigurationError(f"{path.name} is the {found} list; give the lee list first, then the cde list.")
     with ExitStack() as stack:
         employees = stack.enter_context(lee.open("rb"))
         places = iter(()) if cde is None else read_cde(stack.enter_context(cde.open("rb")), cde.name)
@@ -295,4 +323,8 @@ async def _replay(
         return report, await _file(settings, database, folder, named, dry_run=dry_run)
 
 
-COMMANDS = {"agencies": import_agencies_, "agreements": import_agreements_}
+COMMANDS: dict[str, click.Command] = {
+    "agencies": import_agencies_,
+    "agreements": import_agreements_,
+    **importing.COMMANDS,
+}

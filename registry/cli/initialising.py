@@ -32,7 +32,7 @@ def initialise(
     issuer: str | None,
     preset: str,
     audiences: Sequence[str],
-    jwks_url: str | None,
+    jwks_uri: str | None,
     role_name: str | None,
     administrator: str | None,
     value: str | None,
@@ -40,7 +40,7 @@ def initialise(
     time_zone: str | None,
 ) -> None:
     """Let an issuer speak for the operator's agency, say whom it calls an administrator, and print what comes next."""
-    new = None if issuer is None else _described(issuer, preset, audiences, jwks_url, role_name, administrator)
+    new = None if issuer is None else _described(issuer, preset, audiences, jwks_uri, role_name, administrator)
     if new is None and (role_name, administrator, value) != (None, None, None):
         raise ConfigurationError("--administrator-role, --administrator and --value say something of an --issuer.")
     patch = _patch(name, time_zone)
@@ -63,7 +63,7 @@ def _described(
     issuer: str,
     preset: str,
     audiences: Sequence[str],
-    jwks_url: str | None,
+    jwks_uri: str | None,
     role_name: str | None,
     administrator: str | None,
 ) -> NewTokenIssuer:
@@ -72,7 +72,7 @@ def _described(
             "Say who administers the registry: --administrator-role with what the issuer calls the role, or "
             "--administrator with one person's subject."
         )
-    given = {"issuer": issuer, "preset": preset, "jwks_url": jwks_url, "audiences": list(audiences) or None}
+    given = {"issuer": issuer, "preset": preset, "jwks_uri": jwks_uri, "audiences": list(audiences) or None}
     try:
         claims = msgspec.to_builtins(_claims(issuer, preset, role_name, administrator))
         return msgspec.convert({**given, "claims": claims}, NewTokenIssuer)

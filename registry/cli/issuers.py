@@ -1,18 +1,22 @@
 """`registry issuer`: whose tokens are accepted, and for which agencies, by the same commands as over HTTP."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 import click
 import msgspec
 
-from registry.cli.session import ConfigurationError, current, local_caller, run, settings_or_exit
+from registry.cli.examining.issuers import examine_issuer
+from registry.cli.findings import Grade
+from registry.cli.session import ConfigurationError, as_asked, current, local_caller, run, settings_or_exit
 from registry.directory.issuers import commands, queries
 from registry.directory.issuers.rules import issuer_id
 from registry.directory.issuers.schemas import AgencyAttachment, NewTokenIssuer, TokenIssuer, TokenIssuerPatch
+from registry.directory.revocations.rules import check_issuer
 from registry.platform.database.connect import unit_of_work
 from registry.platform.database.handles import Write
-from registry.platform.issuers import Preset
+from registry.platform.issuers import Description, Issuer, Preset, described
 from registry.platform.settings import Settings
 
 
@@ -40,11 +44,11 @@ def list_() -> None:
 @click.argument("issuer")
 @click.option("--preset", type=click.Choice([p.value for p in Preset]), default="rfc9068", show_default=True)
 @click.option("--audience", "audiences", multiple=True, help="A value of `aud` that names this registry.")
-@click.option("--jwks-url", help="Where its keys are, if they are not to be discovered.")
+@click.option("--jwks-uri", help="Where its keys are, if they are not to be discovered.")
 @click.option("--claims", metavar="JSON", default="{}", help="What differs in its claim map; see docs/identity.md.")
 @click.option("--every-agency", is_flag=True, help="It may speak for any agency: for the operator's own issuer.")
 def add(
-    issuer: str, preset: str, audiences: tuple[str, ...], jwks_url: str | None, claims: str, every_agency: bool
+    issuer: str, preset: str, audiences: tuple[str, ...], jwks_uri: str | None, claims: str, every_agency: bool
 ) -> None:
     """Accept the tokens of ISSUER, for no agency yet.
 
@@ -52,20 +56,65 @@ def add(
     Example:
       registry issuer add https://login.county.example/realms/county --preset keycloak
     """
-    given = {"issuer": issuer, "preset": preset, "jwks_url": jwks_url, "every_agency": every_agency}
+    new = as_asked(
+        NewTokenIssuer,
+        issuer=issuer,
+        preset=preset,
+        jwks_uri=jwks_uri,
+        every_agency=every_agency,
+        audiences=list(audiences) or None,
+        claims=_claim_map(claims),
+    )
+    settings = settings_or_exit()
+    _change(
+        lambda write: commands.create_issuer(write, local_caller(), settings.issuers, new, itself=settings.public_url),
+        settings,
+        look_at_keys=True,
+    )
+
+
+@click.command()
+@click.argument("issuer")
+@click.option("--preset", type=click.Choice([p.value for p in Preset]), help="How its tokens are read in general.")
+@click.option(
+    "--audience", "audiences", multiple=True, help="A value of `aud` that names this registry, for all before."
+)
+@click.option("--jwks-uri", help="Where its keys are.")
+@click.option("--discovery", is_flag=True, default=None, help="Its keys are discovered, instead of --jwks-uri.")
+@click.option("--claims", metavar="JSON", help="A merge patch (RFC 7396) of its claim map; see docs/identity.md.")
+@click.option("--every-agency/--not-every-agency", default=None, help="Whether it may speak for any agency.")
+def change(
+    issuer: str,
+    preset: str | None,
+    audiences: tuple[str, ...],
+    jwks_uri: str | None,
+    discovery: bool | None,  # options of a command
+    claims: str | None,
+    every_agency: bool | None,
+) -> None:
+    """Correct how the tokens of ISSUER are read. What is not given stays.
+
+    \b
+    Example:
+      registry issuer change https://login.county.example/realms/county --claims '{"roles": "groups"}'
+    """
+    patch = as_asked(
+        TokenIssuerPatch,
+        preset=preset,
+        audiences=list(audiences) or None,
+        jwks_uri=jwks_uri,
+        discovery=discovery,
+        claims=None if claims is None else _claim_map(claims),
+        every_agency=every_agency,
+    )
+    _patch(issuer, patch, look_at_keys=True)
+
+
+def _claim_map(text: str) -> object:
     try:
-        new = msgspec.convert(
-            {**given, "audiences": list(audiences) or None, "claims": msgspec.json.decode(claims)}, NewTokenIssuer
-        )
-    except msgspec.ValidationError as error:
-        raise ConfigurationError(f"The issuer cannot be described so: {error}.") from None
+        return msgspec.json.decode(text)
     except msgspec.DecodeError as error:
         raise ConfigurationError(f"--claims is not JSON: {error}.") from None
-    _change(
-        lambda write, settings: commands.create_issuer(
-            write, local_caller(), settings.issuers, new, itself=settings.public_url
-        )
-    )
 
 
 @click.command()
@@ -79,8 +128,14 @@ def attach(issuer: str, agency: UUID, value: str | None) -> None:
     Example:
       registry issuer attach https://login.county.example/realms/county 01920000-0000-7000-8000-00000000c0de
     """
-    ask, id_ = AgencyAttachment(agency_id=agency, claim_value=value), issuer_id(issuer)
-    _change(lambda write, settings: commands.attach_agency(write, local_caller(), settings.issuers, id_, ask))
+    ask, id_, settings = (
+        as_asked(AgencyAttachment, agency_id=agency, claim_value=value),
+        issuer_id(issuer),
+        settings_or_exit(),
+    )
+    _change(
+        lambda write: commands.attach_agency(write, local_caller(), settings.issuers, id_, ask), settings, known=issuer
+    )
 
 
 @click.command()
@@ -94,11 +149,15 @@ def detach(issuer: str, agency: UUID, value: str | None) -> None:
     Example:
       registry issuer detach https://login.county.example/realms/county 01920000-0000-7000-8000-00000000c0de
     """
-    ask, id_ = AgencyAttachment(agency_id=agency, claim_value=value), issuer_id(issuer)
+    ask, id_, settings = (
+        as_asked(AgencyAttachment, agency_id=agency, claim_value=value),
+        issuer_id(issuer),
+        settings_or_exit(),
+    )
     _change(
-        lambda write, settings: commands.detach_agency(
-            write, local_caller(), settings.issuers, id_, ask, may_lock_out=True
-        )
+        lambda write: commands.detach_agency(write, local_caller(), settings, id_, ask, may_lock_out=True),
+        settings,
+        known=issuer,
     )
 
 
@@ -111,7 +170,7 @@ def enable(issuer: str) -> None:
     Example:
       registry issuer enable https://login.county.example/realms/county
     """
-    _switch(issuer, enabled=True)
+    _patch(issuer, TokenIssuerPatch(enabled=True), look_at_keys=True)
 
 
 @click.command()
@@ -123,36 +182,79 @@ def disable(issuer: str) -> None:
     Example:
       registry issuer disable https://login.county.example/realms/county
     """
-    _switch(issuer, enabled=False)
+    _patch(issuer, TokenIssuerPatch(enabled=False))
 
 
-def _switch(issuer: str, *, enabled: bool) -> None:
-    patch, id_ = TokenIssuerPatch(enabled=enabled), issuer_id(issuer)
+def _patch(issuer: str, patch: TokenIssuerPatch, *, look_at_keys: bool = False) -> None:
+    id_, settings = issuer_id(issuer), settings_or_exit()
     _change(
-        lambda write, settings: commands.update_issuer(
-            write, local_caller(), settings.issuers, id_, patch, "any", may_lock_out=True
-        )
+        lambda write: commands.update_issuer(write, local_caller(), settings, id_, patch, "any", may_lock_out=True),
+        settings,
+        known=issuer,
+        look_at_keys=look_at_keys,
     )
 
 
-def _change(command: Callable[[Write, Settings], Awaitable[TokenIssuer]]) -> None:
+def _change(
+    command: Callable[[Write], Awaitable[TokenIssuer]],
+    settings: Settings,
+    *,
+    known: str | None = None,
+    look_at_keys: bool = False,
+) -> None:
+    """Carry out a command and print the issuer; `known` is one that must be there, else the nearest is named.
+
+    With `look_at_keys` what the doctor would say of its keys is printed beside: it is entered all the same, as its
+    provider may only come up later.
+    """
+
     async def work(settings: Settings) -> TokenIssuer:
         async with current(settings) as database, unit_of_work(database) as write:
-            return await command(write, settings)
+            if known is not None:
+                check_issuer(known, await queries.known_issuers(write, settings))
+            return await command(write)
 
-    click.echo(_as_text(run(settings_or_exit(), work)))
+    found = run(settings, work)
+    click.echo(_as_text(found))
+    if look_at_keys and found.enabled and found.description is not None:
+        asyncio.run(_tell_of_keys(settings, described(found.description)))
+
+
+async def _tell_of_keys(settings: Settings, issuer: Issuer) -> None:
+    async for finding in examine_issuer(settings, issuer):
+        if finding.grade is not Grade.OK:
+            click.echo(f"{finding.grade.capitalize()}: {finding.said}: {finding.advice}.", err=True)
 
 
 def _as_text(issuer: TokenIssuer) -> str:
-    """The issuer on a line, and each of its agencies on one below."""
+    """The issuer on a line, how its tokens are read, and each of its agencies on a line below."""
     first = f"{issuer.issuer}  ({'in the settings' if issuer.source == 'settings' else 'entered here'}"
     first += ")" if issuer.enabled else ", not enabled)"
-    lines = ["every agency"] if issuer.every_agency else []
-    lines += [
+    lines = [] if issuer.description is None else [_reading(issuer.description)]
+    lines += ["every agency"] if issuer.every_agency else []
+    agencies = [
         f"{each.agency.id}  {each.agency.name}" + (f"  as {each.claim_value}" if each.claim_value else "")
         for each in issuer.agencies
     ]
-    return "\n  ".join([first, *(lines or ["no agency yet"])])
+    return "\n  ".join([first, *lines, *(agencies or ([] if issuer.every_agency else ["no agency yet"]))])
 
 
-COMMANDS = {"list": list_, "add": add, "attach": attach, "detach": detach, "enable": enable, "disable": disable}
+def _reading(description: Description) -> str:
+    """How its tokens are read: the preset, and what is said beyond it."""
+    beyond = {
+        name: value
+        for name, value in msgspec.to_builtins(description).items()
+        if name not in ("issuer", "preset", "keys")
+    }
+    return f"preset {description.preset}" + (f" with {msgspec.json.encode(beyond).decode()}" if beyond else "")
+
+
+COMMANDS = {
+    "list": list_,
+    "add": add,
+    "change": change,
+    "attach": attach,
+    "detach": detach,
+    "enable": enable,
+    "disable": disable,
+}

@@ -10,6 +10,7 @@ from registry.demo.stage import StoryBrokenError
 from registry.platform.database.in_use import Use
 from registry.platform.database.installation import purpose_of
 from registry.platform.database.migrate import newest_revision
+from registry.platform.http import open_files
 from registry.platform.settings import Settings
 from registry.serve import serve as serve_api
 
@@ -48,7 +49,7 @@ def serve(*, first: bool, with_demo: bool) -> None:
 
 
 def _serving(url: str) -> str:
-    return f"\nServing at {url} (documentation at /docs)"
+    return f"\nServing at {url} (documentation at /docs; up to {open_files.limit():,} open files)"
 
 
 def demo() -> None:

@@ -8,27 +8,40 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import click
+import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from registry.cli import StoppedBySignal
 from registry.database_tables import all_tables, check_database
 from registry.platform.access.principals import OPERATOR_AGENCY_ID, Caller, Principal, Role
-from registry.platform.backup.manifest import ArchiveError, RefusedTargetError
+from registry.platform.backup.manifest import ArchiveError, NewerArchiveError, RefusedTargetError
+from registry.platform.database import interruption
 from registry.platform.database.connect import Database, connect
 from registry.platform.database.in_use import FileInUseError, Use, used
 from registry.platform.database.installation import purpose_of
-from registry.platform.database.migrate import schema_status
+from registry.platform.database.migrate import SchemaStatus, schema_status
+from registry.platform.database.room import private_folder
 from registry.platform.database.snapshot import NoDatabaseError
 from registry.platform.database.sqlite import SqliteDatabase
-from registry.platform.kernel.errors import DomainError, NotFound
+from registry.platform.http.faults import find_faults
+from registry.platform.http.health import unserved
+from registry.platform.kernel.errors import DomainError, Malformed, NotFound, RuleBroken
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.time import utc_now
 from registry.platform.settings import Settings, SettingsError, load
 from registry.serve import AddressInUseError
 
 Result = TypeVar("Result")
+Request = TypeVar("Request", bound=msgspec.Struct)
+
+
+class NewerError(click.ClickException):
+    """A newer version of the registry has to do this."""
+
+    exit_code = 3
 
 
 class ConfigurationError(click.ClickException):
@@ -44,10 +57,14 @@ def reporting_errors() -> Iterator[None]:
         yield
     except (SettingsError, RefusedTargetError) as error:
         raise ConfigurationError(str(error)) from None
+    except NewerArchiveError as error:
+        raise NewerError(str(error)) from None
     except (FileInUseError, AddressInUseError, ArchiveError, NoDatabaseError) as error:
         raise click.ClickException(str(error)) from None
     except DomainError as error:
-        if isinstance(error, NotFound) or error.code.startswith("unknown_"):  # an argument names what is not there
+        if isinstance(
+            error, NotFound | RuleBroken | Malformed
+        ):  # an argument names what is not there, or says what cannot be
             raise ConfigurationError(error.detail) from None
         cause = str(error.__cause__ or "").partition("\n")[0]
         raise click.ClickException(f"{error.detail} ({cause})" if cause else error.detail) from None
@@ -57,6 +74,19 @@ def reporting_errors() -> Iterator[None]:
     except OSError as error:
         place = error.filename or "the database"
         raise click.ClickException(f"{place}: {error.strerror or error}") from None
+
+
+def as_asked(kind: type[Request], /, **given: object) -> Request:
+    """What a command was given, as the body that the route takes, by the same rule. None is what was not given.
+
+    Ends the command with 2, and one sentence for each fault.
+    """
+    plain = msgspec.to_builtins({name: value for name, value in given.items() if value is not None})
+    try:
+        return msgspec.convert(plain, kind)
+    except msgspec.ValidationError as error:
+        faults = [f"{each.pointer.strip('/')} {each.detail}" for each in find_faults(plain, kind) if each.pointer]
+        raise ConfigurationError(f"This cannot be: {'; '.join(faults) or error}.") from None
 
 
 def settings_or_exit() -> Settings:
@@ -69,7 +99,12 @@ def run(settings: Settings, work: Callable[[Settings], Coroutine[Any, Any, Resul
     """Run work on the database, locked against processes whose use of it does not go with this one."""
     all_tables()
     with reporting_errors(), used(settings.database_url, use):
-        return asyncio.run(work(settings))
+        try:
+            return asyncio.run(work(settings))
+        except asyncio.CancelledError:
+            if (number := interruption.asked()) is None:
+                raise
+            raise StoppedBySignal(number) from None
 
 
 @asynccontextmanager
@@ -79,7 +114,7 @@ async def opened(settings: Settings) -> AsyncIterator[Database]:
     except ValueError as error:
         raise SettingsError(f"REGISTRY_DATABASE_URL: {error}.") from None
     if isinstance(database, SqliteDatabase):
-        Path(str(make_url(database.url).database)).parent.mkdir(parents=True, exist_ok=True)
+        private_folder(Path(str(make_url(database.url).database)).parent)
     try:
         yield database
     finally:
@@ -90,10 +125,24 @@ async def opened(settings: Settings) -> AsyncIterator[Database]:
 async def current(settings: Settings) -> AsyncIterator[Database]:
     """The database; fails unless it has this version's schema and is for the mode of these settings."""
     async with opened(settings) as database:
-        if not (await schema_status(database)).is_served:
+        status = await schema_status(database)
+        if status is SchemaStatus.DIFFERENT:
+            raise ConfigurationError(f"The schema is {await unserved(database, status)}.")
+        if not status.is_served:
             raise ConfigurationError("The database is not at this version's schema: run `registry migrate` first.")
         await check_database(database, purpose_of(demo=settings.demo))
         yield database
+
+
+@contextmanager
+def long_work(what: str) -> Iterator[None]:
+    """Says beside the output what is done, and ends with the signal that stopped it, whatever SQLite made of that."""
+    try:
+        with reporting_errors(), Console(stderr=True).status(f"{what} …"):
+            yield
+    finally:
+        if (number := interruption.asked()) is not None:
+            raise StoppedBySignal(number)
 
 
 @contextmanager

@@ -44,7 +44,7 @@ AGREEMENT: dict[str, Any] = {
     "auto_renew_months": 12,
     "review_every_months": 12,
     "terms": {
-        "categories": ["k9", "lab", "vehicle"],
+        "categories": ["k9", "lab", "vehicle", "vessel", "equipment"],
         "purposes": ["mutual_aid", "narcotics_investigation", "evidence_processing", "search_and_rescue"],
         "max_duration_hours": 72,
         "approval_over_hours": 24,
@@ -112,6 +112,34 @@ DNA_SERVICE: dict[str, Any] = {
     "capacity": 5,
     "location": LABORATORY["location"],
 }
+DIVE_TEAM: tuple[tuple[dict[str, Any], int], ...] = tuple(
+    (
+        {
+            **thing,
+            "location": SHERIFF["location"],
+            "mobilisation_minutes": 60,
+            "hourly_rate": {"amount": rate, "currency": "USD"},
+        },
+        quantity,
+    )
+    for thing, rate, quantity in (
+        ({"category": "vessel.dive_boat", "name": "Dive boat 2 (demo)", "tag": "DIVE-B2"}, "85.00", 1),
+        ({"category": "vehicle.transport", "name": "Dive van (demo)", "tag": "DIVE-V1"}, "30.00", 1),
+        (
+            {
+                "category": "equipment",
+                "name": "Diver's kit (demo)",
+                "tag": "DIVE-K",
+                "capacity": 6,
+                "crew": [{"role": "Diver", "quantity": 1}],
+            },
+            "20.00",
+            4,
+        ),
+    )
+)
+"""What a dive team goes out with: each thing, and how many of it."""
+
 COMMAND_POST: dict[str, Any] = {
     "category": "vehicle.command_post",
     "name": "Mobile command post 1 (demo)",
@@ -120,12 +148,66 @@ COMMAND_POST: dict[str, Any] = {
     "location": SHERIFF["location"],
     "mobilisation_minutes": 90,
     "hourly_rate": {"amount": "110.00", "currency": "USD"},
+    "home_base": "Sheriff's garage (demo)",
+    "home_location": SHERIFF["location"],
+    "service_area": {"counties": ["27053", "27003"], "within_km": 120},
+    "identifiers": [
+        {"kind": "vin", "value": "1M8GDM9AXKP042788"},
+        {"kind": "call_sign", "value": "Command 1 (demo)", "public": True},
+    ],
+    "condition": "good",
+    "crew": [{"role": "Driver", "quantity": 1}, {"role": "Operator", "quantity": 2, "provided_by": "requesting"}],
+    "funding": ["shsp"],
 }
+
+FLEET = """Unit,Vehicle,Type,Lat,Lon
+V-101,"Passenger van, 12 seats (demo)",van,45.19,-93.39
+B-201,Patrol boat (demo),boat,45.21,-93.36
+D-301,Thermal drone (demo),drone,45.19,-93.39
+v-101,The same unit a second time (demo),van,45.19,-93.39
+"""
+PEOPLE: list[dict[str, Any]] = [
+    {
+        "display_name": "Deputy Example (demo)",
+        "tag": "P-01",
+        "capabilities": [
+            {
+                "capability": "language.hmn",
+                "tested": {"level": "3", "tested_on": "2026-02-10", "tested_by": "Language programme (demo)"},
+            }
+        ],
+    },
+    {
+        "display_name": "Sergeant Example (demo)",
+        "tag": "P-02",
+        "capabilities": [{"capability": "language.hmn", "self_reported_level": "3+"}],
+    },
+]
+
+
+HANDLER: dict[str, Any] = {"display_name": "Handler Example (demo)", "tag": "P-03"}
+
+
+def team_certificate(today: date, handler_id: str) -> dict[str, Any]:
+    """Of handler and dog together, for a year, as certifying bodies give it."""
+    return {
+        "discipline": "k9.narcotics",
+        "issuer": "NPCA",
+        "number": "DEMO-0004",
+        "issued_on": str(today - timedelta(days=90)),
+        "expires_on": str(today + timedelta(days=275)),
+        "handler_id": handler_id,
+    }
 
 
 def k9_team(today: date) -> dict[str, Any]:
     """A narcotics dog and its handler, with a certification that is valid beyond the end of the story."""
-    certified = {"issued_on": str(today - timedelta(days=270)), "expires_on": str(today + timedelta(days=365))}
+    certified = {
+        "issuer": "Certifying body (demo)",
+        "number": "D-0004",
+        "issued_on": str(today - timedelta(days=270)),
+        "expires_on": str(today + timedelta(days=365)),
+    }
     return {
         "category": "k9.narcotics",
         "name": "K-9 team 4 (demo)",

@@ -24,7 +24,7 @@ from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.time import civil_day, utc_now
 from registry.platform.settings import Settings
 
-START_SECONDS = 30.0
+START_SECONDS = 300.0
 NARROW = 72
 """Columns of a terminal below which a table of four columns would break its words."""
 
@@ -90,6 +90,13 @@ class Person:
         response = self._stage.http.post(path, json=body, headers=self._headers())
         if response.status_code != status:
             raise StoryBrokenError(f"POST {path} should be refused with {status}: {response.text}")
+        return response.json()
+
+    def refused_to_read(self, path: str, status: int) -> Any:
+        """The problem of a GET that must be refused with `status`."""
+        response = self._stage.http.get(path, headers=self._headers())
+        if response.status_code != status:
+            raise StoryBrokenError(f"GET {path} should be refused with {status}: {response.text}")
         return response.json()
 
     def _headers(self) -> dict[str, str]:

@@ -6,6 +6,8 @@ from importlib.resources import files
 from typing import Any
 
 from registry.demo import cast
+from registry.demo.catalogue import certify_team, count_people, find_in_a_sentence, import_fleet, show_slots
+from registry.demo.packages import lend_package
 from registry.demo.papers import keep_papers
 from registry.demo.stage import Person, Stage
 from registry.platform.access.principals import OPERATOR_AGENCY_ID, Role
@@ -38,12 +40,18 @@ def play(stage: Stage) -> dict[str, tuple[str, Person]]:
     agreement = _sign(stage, people["lawyer"][1], sheriff, police, laboratory)
     keep_papers(stage, people["lawyer"][1], agreement, [police, laboratory])
     team = _register(stage, sheriff, laboratory)
+    import_fleet(stage, sheriff)
     _search(stage, coordinator, team)
+    find_in_a_sentence(stage, coordinator, team["k9"]["id"])
+    certify_team(stage, sheriff, coordinator, team["k9"]["id"])
+    show_slots(stage, coordinator, team["lab"]["id"])
+    count_people(stage, sheriff, coordinator)
     request = _ask(stage, coordinator, team)
     request = _approve(stage, coordinator, commander, request)
     _lend(stage, coordinator, dispatcher, commander, request)
     _score(stage, people["auditor"][1], agreement)
     _remember(stage, people["auditor"][1], agreement, request)
+    lend_package(stage, sheriff, coordinator, dispatcher)
     return people
 
 
@@ -92,10 +100,13 @@ def _sign(stage: Stage, lawyer: Person, sheriff: str, police: str, laboratory: s
                 "evidence_sha256": EVIDENCE,
             },
         )
-        bound = [party["agency"]["name"] for party in recorded["parties"] if party["bound"]]
-        stage.expect(len(bound) == 1, "recording binds the recording agency alone")
+        signed = [party["agency"]["name"] for party in recorded["parties"] if party["signature"] is not None]
+        stage.expect(len(signed) == 1, "recording is the recording agency's signature alone")
+        stage.expect(not any(party["bound"] for party in recorded["parties"]), "and binds nobody yet")
         stage.expect(recorded["publication"]["status"] == "proposed", "and publishes nothing for the others")
-        stage.say(f"{recorded['number']} is recorded. It binds only {bound[0]}, until the others say so themselves.")
+        stage.say(
+            f"{recorded['number']} is recorded. {signed[0]} has signed it; it binds once the others say that they did."
+        )
         for agency, title in ((police, "Chief of Police"), (laboratory, "Laboratory Director")):
             confirmed = stage.person(agency, Role.LEGAL, subject="counsel@partner.demo").post(
                 f"/v1/agreements/{recorded['id']}/confirm",
@@ -103,6 +114,7 @@ def _sign(stage: Stage, lawyer: Person, sheriff: str, police: str, laboratory: s
                     "version_sha256": recorded["version_sha256"],
                     "signatory_title": title,
                     "signed_on": str(today - timedelta(days=38)),
+                    "agrees_to_publish": True,
                 },
             )
         stage.expect(confirmed["status"] == "in_force", "confirmed by all, the agreement is in force")
@@ -158,7 +170,7 @@ def _ask(stage: Stage, coordinator: Person, assets: dict[str, dict[str, Any]]) -
         lines = [
             {"asset_id": assets["lab"]["id"], "window": _window(start, 8), "note": "One casework slot (demo)"},
             {"asset_id": assets["vehicle"]["id"], "window": _window(start, 96), "place": cast.PLACE},
-            {"asset_id": assets["k9"]["id"], "window": _window(start, 48), "place": cast.PLACE},
+            {"asset_id": assets["k9"]["id"], "window": _window(_next_hour(stage), 48), "place": cast.PLACE},
         ]
         body = {
             "purpose": "narcotics_investigation",
@@ -317,6 +329,11 @@ def _remember(stage: Stage, auditor: Person, agreement: str, request: dict[str, 
 
 def _tomorrow(stage: Stage) -> datetime:
     return (stage.now() + timedelta(days=1)).replace(minute=0, second=0, microsecond=0)
+
+
+def _next_hour(stage: Stage) -> datetime:
+    """Soon enough that what is asked for may leave at once."""
+    return (stage.now() + timedelta(hours=1)).replace(minute=0, second=0, microsecond=0)
 
 
 def _text(at: datetime) -> str:

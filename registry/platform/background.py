@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable
 import structlog
 from msgspec import Struct
 
+from registry.platform.kernel.errors import DomainError
+
 _log = structlog.get_logger("registry.platform.background")
 _STALE_AFTER_INTERVALS = 5
 _AGAIN_SECONDS = 60.0
@@ -89,7 +91,7 @@ class Background:
         }
 
     def failures(self) -> dict[str, str]:
-        """For each task whose last run failed, the kind of its error."""
+        """For each task whose last run failed, what its error says."""
         return {name: f"failed: {kind}" for name, kind in self._failure.items()}
 
     async def _repeat(self, task: Task) -> None:
@@ -99,11 +101,19 @@ class Background:
                 await task.run()
                 self._last_success[task.name] = time.monotonic()
                 self._done[task.name] += 1
-                self._failure.pop(task.name, None)
+                if self._failure.pop(task.name, None) is not None:
+                    _log.warning("background task succeeds again", task=task.name)
             except Exception as error:  # noqa: BLE001  # one failed run must not end the task; readiness shows the lag
                 self._failed[task.name] += 1
-                self._failure[task.name] = type(error).__name__
-                _log.warning("background task failed", task=task.name, error=type(error).__name__)
+                words = _words(error)
+                before, self._failure[task.name] = self._failure.get(task.name), words
+                if words != before:  # a task that runs each second would say so each second
+                    _log.warning("background task failed", task=task.name, error=words)
             self._took[task.name] = time.monotonic() - began
             again = _AGAIN_SECONDS if task.name in self._failure else task.interval_seconds
             await asyncio.sleep(min(again, task.interval_seconds))
+
+
+def _words(error: Exception) -> str:
+    """What failed: an error of ours says it in words for everybody, of another the kind may be told and no more."""
+    return error.detail.partition(";")[0].rstrip(".") if isinstance(error, DomainError) else type(error).__name__

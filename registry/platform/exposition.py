@@ -26,11 +26,17 @@ from registry.platform.database.sqlite_driver import sqlite_module
 from registry.platform.database.trouble import Trouble, TroubleKind
 from registry.platform.files.reading import FileReader
 from registry.platform.http.edge import Edge
-from registry.platform.http.health import OK, IssuerHealth, IssuerStatus, find_checks, with_failures
+from registry.platform.http.health import (
+    OK,
+    ClientKeys,
+    DocumentCheck,
+    IssuerHealth,
+    IssuerStatus,
+    find_checks,
+    is_ready,
+    with_failures,
+)
 from registry.platform.settings import Settings
-
-CHECK_SECONDS = 2.0
-"""Who scrapes waits at most this long for the checks; those that are not known by then count as failed."""
 
 
 class Disk(Struct, kw_only=True, frozen=True):
@@ -55,6 +61,9 @@ class Exposition(Collector):
         trouble: Trouble,
         background: Background,
         issuers: Callable[[], Sequence[IssuerHealth]],
+        administering: Callable[[], int],
+        client_keys: ClientKeys,
+        documents: DocumentCheck,
         reader: FileReader,
     ) -> None:
         self._edge = edge
@@ -64,6 +73,9 @@ class Exposition(Collector):
         self._trouble = trouble
         self._background = background
         self._issuers = issuers
+        self._administering = administering
+        self._client_keys = client_keys
+        self._documents = documents
         self._reader = reader
         self._build = {
             "version": version,
@@ -88,11 +100,7 @@ class Exposition(Collector):
     async def page(self) -> bytes:
         """The whole page. Also tries, at most every five seconds, whether a change can be stored."""
         lags, issuers = self._background.lags(), self._issuers()
-        try:
-            async with asyncio.timeout(CHECK_SECONDS):
-                self._checks, _ = await find_checks(self._database, self._probe, lags, issuers)
-        except TimeoutError:
-            self._checks = {**lags, "database": f"no answer within {CHECK_SECONDS:.0f} s"}
+        self._checks, _ = await find_checks(self._database, self._probe, lags, issuers, self._documents)
         self._disks, self._sizes = await asyncio.to_thread(self._look)
         return generate_latest(self._edge.metrics.registry)
 
@@ -118,7 +126,7 @@ class Exposition(Collector):
         yield from self._of_disks()
 
     def _of_readiness(self) -> Iterator[Metric]:
-        ready = bool(self._checks) and all(found == OK for found in self._checks.values())
+        ready = bool(self._checks) and is_ready(self._checks)
         yield _gauge("registry_ready", "1 when the service is ready, as /health/ready tells.", int(ready))
         checks = GaugeMetricFamily(
             "registry_check_ok",
@@ -133,8 +141,13 @@ class Exposition(Collector):
         reading = self._edge.reading
         yield _gauge(
             "registry_requests_in_flight_limit",
-            "How many requests may be answered at once (REGISTRY_MAX_IN_FLIGHT).",
+            "How many requests may be worked on at once (REGISTRY_MAX_IN_FLIGHT).",
             self._settings.max_in_flight,
+        )
+        bodies = self._edge.bodies
+        yield _gauge("registry_bodies_awaited", "Requests whose bodies are still on their way.", bodies.awaited)
+        yield _gauge(
+            "registry_bodies_awaited_bytes", "What has arrived of bodies that are not whole yet.", bodies.bytes
         )
         yield _gauge("registry_admission_limit", "How many reads are admitted at once, as measured.", reading.limit)
         yield _gauge("registry_admission_running", "Reads that were admitted and are being answered.", reading.running)
@@ -224,6 +237,20 @@ class Exposition(Collector):
             if issuer.keys_age_seconds is not None:
                 age.add_metric(name, issuer.keys_age_seconds)
         yield from (well, keys, skipped, age)
+        yield _gauge(
+            "registry_administering_issuers",
+            "Token issuers with usable keys whose tokens can be an administrator's of the registry.",
+            self._administering(),
+        )
+        found = self._client_keys()
+        sets = GaugeMetricFamily(
+            "registry_client_key_sets",
+            "Key sets that service clients publish and that were needed in the last hour, by how they stand.",
+            labels=["status"],
+        )
+        for status in IssuerStatus:
+            sets.add_metric([status.value], getattr(found, status.value))
+        yield sets
 
     def _of_the_reader(self) -> Iterator[Metric]:
         places = self._reader.places

@@ -142,7 +142,7 @@ class StepUp(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, omit
 class Description(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A token issuer, as far as it differs from its preset.
 
-    Its keys come from `jwks_url`, from `keys`, or by discovery: from the address that the document
+    Its keys come from `jwks_uri`, from `keys`, or by discovery: from the address that the document
     `/.well-known/openid-configuration` below the issuer names. With neither, they are discovered.
     """
 
@@ -159,7 +159,7 @@ class Description(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True,
     ]
     preset: Preset = Preset.RFC9068
     discovery: Annotated[bool, Meta(description="Whether its keys are found by OpenID Connect Discovery.")] = False
-    jwks_url: Annotated[Address | None, Meta(description="Where its keys are published.")] = None
+    jwks_uri: Annotated[Address | None, Meta(description="Where its keys are published.")] = None
     keys: Annotated[KeySetDocument | None, Meta(description="Its public keys, as a JSON Web Key Set.")] = None
     audiences: Annotated[
         Annotated[list[Address], Meta(min_length=1, max_length=10)] | None,
@@ -212,7 +212,7 @@ class Issuer(Struct, kw_only=True, frozen=True):
     agencies: tuple[str, ...] = ()
     values: Mapping[str, str] = {}
     keys: Mapping[str, Any] | None = None
-    jwks_url: str | None = None
+    jwks_uri: str | None = None
     audiences: tuple[str, ...] = ()
     types: tuple[str, ...] = ("at+jwt",)
     algorithms: tuple[str, ...] = ALGORITHMS
@@ -220,11 +220,12 @@ class Issuer(Struct, kw_only=True, frozen=True):
     keep_names: bool = False
     step_up: StepUp | None = None
     claims: Claims = Claims()
+    is_own: bool = False  # the registry itself, which issues tokens to service clients
 
     @property
     def discovers(self) -> bool:
         """Whether its keys are found by OpenID Connect Discovery."""
-        return self.keys is None and self.jwks_url is None
+        return self.keys is None and self.jwks_uri is None
 
     @property
     def cannot_tell_agencies(self) -> bool:
@@ -234,6 +235,10 @@ class Issuer(Struct, kw_only=True, frozen=True):
     def speaks_for(self, agency_id: UUID) -> bool:
         """Whether a token of it can be one of that agency."""
         return not self.cannot_tell_agencies and bool({EVERY_AGENCY, str(agency_id)} & set(self.agencies))
+
+    def names(self, role: RoleName) -> bool:
+        """Whether a token of it can give that role."""
+        return self.claims.role_names is None or role in self.claims.role_names.values()
 
 
 # Sources: Keycloak's Server Administration Guide and tokens of its version 26; Microsoft's “Access token claims
@@ -280,15 +285,15 @@ _PRESETS: Mapping[Preset, Issuer] = {
 
 def described(given: Description, agencies: tuple[str, ...] = (), values: Mapping[str, str] | None = None) -> Issuer:
     """The complete issuer. Raises ValueError with a sentence for what is contradictory or unsafe."""
-    if sum((given.discovery, given.jwks_url is not None, given.keys is not None)) > 1:
-        raise ValueError(f"give “{given.issuer}” one of discovery, jwks_url and keys")
+    if sum((given.discovery, given.jwks_uri is not None, given.keys is not None)) > 1:
+        raise ValueError(f"give “{given.issuer}” one of discovery, jwks_uri and keys")
     if given.keys is not None and not isinstance(given.keys.get("keys"), list):
         raise ValueError(f"the keys of “{given.issuer}” are a JSON Web Key Set")
     if given.issuer == DEVELOPMENT_ISSUER:
         raise ValueError(f"“{given.issuer}” is the registry's own issuer of demo mode")
-    if given.jwks_url is not None and not is_secure(given.jwks_url):
-        raise ValueError(f"the jwks_url of “{given.issuer}” must be https")
-    if given.jwks_url is None and given.keys is None and not is_secure(given.issuer):
+    if given.jwks_uri is not None and not is_secure(given.jwks_uri):
+        raise ValueError(f"the jwks_uri of “{given.issuer}” must be https")
+    if given.jwks_uri is None and given.keys is None and not is_secure(given.issuer):
         raise ValueError(f"the keys of “{given.issuer}” can be discovered only where it is an https address")
     if given.step_up is not None and given.step_up == StepUp():
         raise ValueError(f"the step_up of “{given.issuer}” asks for nothing: give max_age_seconds, acr_values, or both")
@@ -319,7 +324,7 @@ def described(given: Description, agencies: tuple[str, ...] = (), values: Mappin
         agencies=agencies,
         values=values or {},
         keys=given.keys,
-        jwks_url=given.jwks_url,
+        jwks_uri=given.jwks_uri,
         keep_names=given.keep_names,
         step_up=given.step_up,
         longest_life_seconds=given.longest_life_seconds or preset.longest_life_seconds,

@@ -4,10 +4,11 @@ An unknown `REGISTRY_…` name is refused rather than ignored: a misspelt settin
 unprotected. Names beginning with `REGISTRY_TEST_` belong to the test suite.
 """
 
+import difflib
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Literal
@@ -20,6 +21,7 @@ from registry.platform.encryption import KEY_BYTES
 from registry.platform.issuers import Description, Issuer, agency_ids, described, is_secure
 
 PREFIX = "REGISTRY_"
+_NEAR = 0.75
 SMALLEST_SECRET = 32
 _KEY = re.compile(rf"[0-9a-fA-F]{{{2 * KEY_BYTES}}}")
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
@@ -53,8 +55,10 @@ class Settings(Struct, kw_only=True, frozen=True):
     public_url: str = ""
     allowed_hosts: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
+    client_key_networks: tuple[str, ...] = ()
     policies_dir: Path = Path("policies")
     rules_on: tuple[str, ...] = ()
+    second_operator_for: tuple[str, ...] = ()
     host: str = "127.0.0.1"
     port: int = 8000
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -102,10 +106,19 @@ _TEXT = {
     "PUBLIC_URL",
     "ALLOWED_HOSTS",
     "TRUSTED_PROXIES",
+    "CLIENT_KEY_NETWORKS",
     "POLICIES_DIR",
     "RULES_ON",
+    "SECOND_OPERATOR_FOR",
     "LOG_LEVEL",
 }
+
+
+def _meant(name: str, known: Collection[str]) -> str:
+    """The setting whose name is nearest, or where nothing is near, all of them."""
+    if near := difflib.get_close_matches(name, sorted(known), n=1, cutoff=_NEAR):
+        return f"Is {PREFIX}{near[0]} meant? README lists all settings."
+    return f"Known are: {', '.join(PREFIX + each for each in sorted(known))}."
 
 
 def load(environment: Mapping[str, str] | None = None) -> Settings:
@@ -118,9 +131,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     }
     known = _TEXT | _WHOLE.keys() | _DECIMAL.keys()
     if unknown := sorted(given.keys() - known):
-        raise SettingsError(
-            f"Unknown setting {PREFIX}{unknown[0]}. Known are: {', '.join(PREFIX + n for n in sorted(known))}."
-        )
+        raise SettingsError(f"Unknown setting {PREFIX}{unknown[0]}. {_meant(unknown[0], known)}")
     demo = _flag("DEMO", given.get("DEMO", "0"))
     data_dir = Path(given.get("DATA_DIR", "var"))
     file = data_dir.resolve() / ("demo.db" if demo else "registry.db")  # demo mode never uses real data
@@ -152,9 +163,11 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         secret_keys=_secret_keys(given.get("SECRET_KEYS"), demo=demo),
         public_url=public_url,
         allowed_hosts=tuple(host.lower() for host in _names(given.get("ALLOWED_HOSTS", ""))),
-        trusted_proxies=_networks(_names(given.get("TRUSTED_PROXIES", ""))),
+        trusted_proxies=_networks("TRUSTED_PROXIES", given.get("TRUSTED_PROXIES", "")),
+        client_key_networks=_networks("CLIENT_KEY_NETWORKS", given.get("CLIENT_KEY_NETWORKS", "")),
         policies_dir=Path(given.get("POLICIES_DIR", Path(registry.__file__).parents[1] / "policies")),
         rules_on=_names(given.get("RULES_ON", "")),
+        second_operator_for=_names(given.get("SECOND_OPERATOR_FOR", "")),
         host=host,
         port=port,
         log_level=level,  # type: ignore[arg-type]  # one of the four, checked above
@@ -167,14 +180,14 @@ def _names(value: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in value.split(",") if name.strip())
 
 
-def _networks(names: tuple[str, ...]) -> tuple[str, ...]:
+def _networks(setting: str, value: str) -> tuple[str, ...]:
     found: list[str] = []
-    for name in names:
+    for name in _names(value):
         try:
             found.append(str(ip_network(name)))
         except ValueError:
             raise SettingsError(
-                f"{PREFIX}TRUSTED_PROXIES: “{name[:60]}” is no address or network, such as 10.0.0.5 or 10.0.0.0/24."
+                f"{PREFIX}{setting}: “{name[:60]}” is no address or network, such as 10.0.0.5 or 10.0.0.0/24."
             ) from None
     return tuple(found)
 

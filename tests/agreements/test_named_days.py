@@ -21,7 +21,6 @@ from msgspec import Struct
 
 from registry.agreements.deadlines.commands import complete_review
 from registry.agreements.deadlines.schemas import CompletedReview
-from registry.agreements.documents.queries import filed_papers, is_on_file
 from registry.agreements.duties.commands import fulfil_duty
 from registry.agreements.duties.schemas import Fulfilment
 from registry.agreements.instruments.commands import (
@@ -60,11 +59,13 @@ from tests.support.policy import acting_for
 from tests.support.review import out_for_signature
 from tests.support.service import Service
 
+pytestmark = pytest.mark.second_long
+
 ZONES = ("Pacific/Auckland", "Pacific/Honolulu", "America/New_York", "UTC")
 TICK = timedelta(microseconds=1)
 DAY = timedelta(days=1)
 PAIRS = tuple(permutations(ZONES, 2))
-PAPER = {"signatory_title": "Chief", "evidence_sha256": EVIDENCE}
+PAPER = {"signatory_title": "Chief", "evidence_location": "County clerk's vault (demo)"}
 
 
 @given(seconds=st.integers(0, 4_000_000_000), days=st.integers(-2, 2))
@@ -138,9 +139,7 @@ async def record(scene: Scene, write: Write, now: datetime, day: date) -> object
 async def confirm(scene: Scene, write: Write, now: datetime, day: date) -> object:
     body = PAPER | {"version_sha256": scene.unconfirmed["version_sha256"], "signed_on": str(day)}
     agreement_id = UUID(scene.unconfirmed["id"])
-    return await recording.confirm(
-        write, scene.legal(now), filed_papers, agreement_id, given_as(Confirmation, body), None
-    )
+    return await recording.confirm(write, scene.legal(now), agreement_id, given_as(Confirmation, body), None)
 
 
 async def report(scene: Scene, write: Write, now: datetime, day: date) -> object:
@@ -156,7 +155,7 @@ async def report(scene: Scene, write: Write, now: datetime, day: date) -> object
         "reason": "a letter",
     }
     said = given_as(NewReportedAct, body)
-    return await reporting.report_act(write, scene.legal(now), is_on_file, UUID(agreement["id"]), said, None)
+    return await reporting.report_act(write, scene.legal(now), UUID(agreement["id"]), said, None)
 
 
 async def sign(scene: Scene, write: Write, now: datetime, day: date) -> object:
@@ -180,7 +179,7 @@ async def record_approval(scene: Scene, write: Write, now: datetime, day: date) 
 
 async def give_notice(scene: Scene, write: Write, now: datetime, day: date) -> object:
     notice = given_as(WithdrawalNotice, {"notice_on": str(day), "reason": "the council declined"})
-    return await ending.give_notice(write, scene.legal(now), is_on_file, UUID(scene.signed["id"]), notice, None)
+    return await ending.give_notice(write, scene.legal(now), UUID(scene.signed["id"]), notice, None)
 
 
 async def hold_review(scene: Scene, write: Write, now: datetime, day: date) -> object:
@@ -198,7 +197,7 @@ async def told_of_its_signature(scene: Scene, write: Write, now: datetime, day: 
     said = {"agency_id": str(scene.actor.id), "kind": "signed", "acted_on": str(day), "reason": "a letter", **text}
     partner = acting_for(scene.partner, Role.LEGAL, now=now)
     new = given_as(NewReportedAct, {**said, "evidence_sha256": EVIDENCE})
-    return await reporting.report_act(write, partner, is_on_file, UUID(scene.unconfirmed["id"]), new, None)
+    return await reporting.report_act(write, partner, UUID(scene.unconfirmed["id"]), new, None)
 
 
 def _ended(day: date) -> Termination:
@@ -208,12 +207,12 @@ def _ended(day: date) -> Termination:
 
 async def ended_on_paper(scene: Scene, write: Write, now: datetime, day: date) -> object:
     partner = acting_for(scene.partner, Role.LEGAL, now=now)
-    return await terminating.terminate(write, partner, is_on_file, UUID(scene.signed["id"]), _ended(day), None)
+    return await terminating.terminate(write, partner, UUID(scene.signed["id"]), _ended(day), None)
 
 
 async def ended_on_its_paper(scene: Scene, write: Write, now: datetime, day: date) -> object:
     actor = scene.legal(now)
-    return await terminating.terminate(write, actor, is_on_file, UUID(scene.signed["id"]), _ended(day), None)
+    return await terminating.terminate(write, actor, UUID(scene.signed["id"]), _ended(day), None)
 
 
 ACTS: tuple[Act, ...] = (

@@ -1,8 +1,8 @@
 """The contract under fire: every check of the fuzzer, and not one failure.
 
-A small run goes to the edges of every operation's contract on SQLite, and tries examples, drawn cases and chains of
-calls on PostgreSQL, the stricter of the two. Longer ones do all of it on both; in full with three seeds and at least
-20,000 cases on each database.
+A small run goes to the edges of the contract of every third operation, on SQLite. Longer ones go to those of all, and
+try examples, drawn cases and chains of calls, on both databases; in full with three seeds and at least 20,000 cases on
+each.
 """
 
 import re
@@ -24,7 +24,9 @@ from tests.support.server import environment, live_server
 EVERY_HUMAN_ROLE = [role for role in Role if role is not Role.SERVICE]
 EXAMPLES = at_length(1, 10, 60)
 SEEDS = at_length(1, 1, 3)
-PARTS = at_length(2, 3, 1)  # of the operations, so that the workers share them
+PARTS = at_length(3, 3, 1)  # of the operations, so that the workers share them; a small run tries one
+_OF_AGREEMENTS = re.compile("/v1/(agreements|agencies|documents)(/|$)")
+_TO_AGREEMENTS = re.compile(r"/v1/agreements/\{agreement_id\}/")
 
 
 class Run(Struct, kw_only=True, frozen=True):
@@ -41,8 +43,13 @@ class Run(Struct, kw_only=True, frozen=True):
     def operations(self) -> list[str]:
         """The ids of the operations that it tries."""
         document = msgspec.json.decode((ROOT / "openapi" / "registry.json").read_bytes())
-        every = [operation["operationId"] for item in document["paths"].values() for operation in item.values()]
-        return every[self.part :: self.parts]
+        every = {each["operationId"]: path for path, item in document["paths"].items() for each in item.values()}
+        if self.phases == "stateful":
+            # Chains go from what makes a thing to what is done to it. With all of them at once, some 11,000 pairs, the
+            # fuzzer draws none: so agreements with what they need in one part, all but what is done to them in another.
+            chosen = (_OF_AGREEMENTS.match, lambda path: not _TO_AGREEMENTS.match(path))[self.part]
+            return [name for name, path in every.items() if chosen(path)]
+        return [*every][self.part :: self.parts]
 
     def least(self) -> int:
         """How many cases there are at least, or it has not done what it should."""
@@ -53,9 +60,10 @@ class Run(Struct, kw_only=True, frozen=True):
 def runs() -> Iterator[object]:
     for seed in range(1, SEEDS + 1):
         edges = [Run(phases="coverage", seed=seed, part=part, parts=PARTS) for part in range(PARTS)]
-        drawn = [Run(phases="examples,fuzzing", seed=seed), Run(phases="stateful", seed=seed)]
-        for dialect, chosen in (("sqlite", edges), ("postgresql", drawn)):
-            for run in chosen if LENGTH == "small" else edges + drawn:
+        chains = [Run(phases="stateful", seed=seed, part=part, parts=2) for part in range(2)]
+        drawn = [Run(phases="examples,fuzzing", seed=seed), *chains]
+        for dialect in ("sqlite",) if LENGTH == "small" else ("sqlite", "postgresql"):
+            for run in edges[:1] if LENGTH == "small" else edges + drawn:
                 yield pytest.param(dialect, run, id=f"{dialect}-{run}")
 
 
@@ -76,7 +84,7 @@ def test_fuzz_finds_nothing(private_url: str, tmp_path: Path, run: Run) -> None:
         ]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=3000)
     report = done.stdout
-    assert done.returncode == 0, report[-6000:]
+    assert done.returncode == 0, report[max(report.find("= FAILURES"), 0) :][:6000]
     found = re.search(r"([0-9]+) generated, ([0-9]+) passed", report)
     assert found is not None, report[-2000:]
     assert int(found[1]) >= run.least()

@@ -3,17 +3,27 @@
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
+from uuid import uuid4
 
 import msgspec
 import pytest
 
+from registry.directory.taxonomy.schemas import NEW_CATEGORY_EXAMPLE
 from registry.platform.access.principals import Role
+from registry.platform.issuers import DEVELOPMENT_ISSUER
+from registry.resources.minimums.schemas import NEW_RESERVE_MINIMUM_EXAMPLE
+from registry.resources.rates.schemas import NEW_RATE_EXAMPLE
 from tests.contract.test_contract import COMMITTED
 from tests.support.assets import make_asset
-from tests.support.cast import Agency, Cast
+from tests.support.cast import Cast
+from tests.support.documents import file_paper
+from tests.support.imports import MAPPING, csv_of, imported, unit_row
 from tests.support.loans import Partners, make_loan, make_partners
+from tests.support.packages import make_package
+from tests.support.personnel import enter_person
 from tests.support.problems import assert_problem
 from tests.support.requests import submitted
+from tests.support.service import Caller
 
 DOCUMENT: dict[str, Any] = msgspec.json.decode(COMMITTED.read_bytes())
 EVERYBODY = (Role.COORDINATOR, Role.AGENCY_ADMIN, Role.LEGAL, Role.AUDITOR)
@@ -22,7 +32,10 @@ OTHER_ORDER = {
     "list_categories": "code",
     "list_purposes": "code",
     "list_provision_headings": "code",
+    "list_capability_types": "code",
     "list_deadlines": "due_on",
+    "list_import_rows": "row",
+    "list_capabilities": "distance",
 }
 
 
@@ -51,8 +64,8 @@ def test_every_list_can_be_sorted_and_is_newest_first_where_it_has_times() -> No
         default = sort["schema"].get("default", "-created_at")
         assert default == OTHER_ORDER.get(name, "-version" if name.endswith("_history") else "-created_at"), name
         assert default in orders, name
-        assert {one.removeprefix("-") for one in orders} - {"distance"} == {
-            one for one in orders if not one.startswith("-") and one != "distance"
+        assert {one.removeprefix("-") for one in orders} - {"arrival", "distance"} == {
+            one for one in orders if not one.startswith("-") and one not in ("arrival", "distance")
         }, name
         assert {"limit", "cursor"} <= parameters.keys(), name
         seen += 1
@@ -62,9 +75,49 @@ def test_every_list_can_be_sorted_and_is_newest_first_where_it_has_times() -> No
 def test_every_collection_is_a_list_page_by_page() -> None:
     """Unless all of it is a handful: what is in force between two agencies, issuers, and what is shipped as files."""
     paged = {name for name, _, _ in lists()}
-    handful = {"list_agreements_in_force", "list_checklists", "list_issuers", "list_standard_clauses", "list_templates"}
+    handful = {
+        *(
+            "list_agreements_in_force",
+            "list_checklists",
+            "list_funding_sources",
+            "list_issuers",
+            "list_standard_clauses",
+            "list_templates",
+        ),
+        *(
+            "list_asset_calendar_feeds",
+            "list_asset_unavailability",
+            "list_asset_certificates",
+        ),  # of one asset, and bounded
+    }
     operations = [item["get"] for item in DOCUMENT["paths"].values() if "get" in item]
     assert {op["operationId"] for op in operations if op["operationId"].startswith("list_")} - handful <= paged
+
+
+# Lists of things with a version whose changes are seen elsewhere, or which a client reads whole.
+KEPT_UP_TO_DATE_OTHERWISE = {
+    "list_agreement_comments": "an agreement's comments are read again when it is talked about",
+    "list_agreement_duties": "a change of a duty is a change of its agreement",
+    "list_calendar_feeds": "an agency has few",
+    "list_categories": "the taxonomy changes with a release, and is read whole",
+    "list_clients": "an agency has few",
+    "list_import_mappings": "an agency has few",
+    "list_operator_acts": "the operator has few that wait",
+    "list_principals": "who is seen changes with every call",
+    "list_revocations": "an agency has few",
+}
+
+
+def test_a_copy_of_every_list_of_things_that_change_can_be_kept_up_to_date() -> None:
+    for name, path, parameters in lists():
+        content = DOCUMENT["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+        item = resolved(resolved(content)["properties"]["items"]["items"])["properties"]
+        if "version" not in item or name in KEPT_UP_TO_DATE_OTHERWISE:
+            assert "updated_from" not in parameters, name
+            continue
+        assert "updated_at" in item, name
+        assert {"updated_from", "updated_to"} <= parameters.keys(), name
+        assert {"updated_at", "-updated_at"} <= set(parameters["sort"]["schema"]["enum"]), name
 
 
 class Scene(msgspec.Struct, kw_only=True, frozen=True):
@@ -73,8 +126,11 @@ class Scene(msgspec.Struct, kw_only=True, frozen=True):
     partners: Partners
     ids: dict[str, str]
 
-    def reader(self, path: str) -> Agency:
-        return self.partners.requesting if "request" in path else self.partners.assisting
+    def reader(self, path: str) -> Caller:
+        if "operator-acts" in path:
+            return self.partners.assisting.service.operator
+        agency = self.partners.requesting if "request" in path else self.partners.assisting
+        return agency.as_(*EVERYBODY)
 
 
 @pytest.fixture
@@ -83,15 +139,45 @@ async def scene(cast: Cast) -> Scene:
     assets = [await make_asset(partners.assisting, capacity=5) for _ in range(3)]
     loans = [await make_loan(partners, asset=asset) for asset in assets]
     requests = [await submitted(partners.requesting, asset) for asset in assets]
+    packages = [await make_package(partners.assisting, *assets[:2]) for _ in range(3)]
     for label in ("Desk", "Wall"):
         await partners.assisting.admin.done("POST", "/v1/calendar-feeds", {"label": label})
+    people_of_the_agency = [await enter_person(partners.assisting) for _ in range(2)]
     await partners.assisting.service.edge.app.state.sightings.store()  # who has called until now
     people = await partners.assisting.admin.done("GET", "/v1/principals?limit=1")
+    table = await imported(partners.assisting.admin, csv_of(unit_row("L-1"), unit_row("L-2"), unit_row("L-3")))
+    await imported(partners.assisting.admin, csv_of(unit_row("L-4")))
+    for title in ("Front", "Back"):
+        await file_paper(partners.assisting.coordinator, assets[0]["id"], title=title)
+    for name in ("One", "Two"):
+        mapping = {"kind": "assets", "name": name, "mapping": dict(MAPPING)}
+        await partners.assisting.admin.done("POST", "/v1/import-mappings", mapping)
+    for year in (2025, 2026, 2027):
+        body = {**NEW_RATE_EXAMPLE, "effective_on": f"{year}-07-01"}
+        await partners.assisting.admin.done("POST", "/v1/rates", body)
+        body = {**body, "asset_id": assets[0]["id"]}
+        await partners.assisting.admin.done("POST", "/v1/rates", body)
+        kept = {**NEW_RESERVE_MINIMUM_EXAMPLE, "category": "aircraft", "effective_on": f"{year}-07-01"}
+        await partners.assisting.admin.done("POST", "/v1/reserve-minimums", kept)
+    operator, left = partners.assisting.service.operator, {"kind": "token", "issuer": DEVELOPMENT_ISSUER}
+    for _ in range(2):
+        refused = {**left, "value": uuid4().hex, "agency_id": str(partners.assisting.id), "reason": "Lost (demo)."}
+        made = await operator.done("POST", "/v1/revocations", refused)
+        await operator.done("POST", f"/v1/revocations/{made['id']}/lift", {"reason": "Found (demo)."})
+    named = {**NEW_CATEGORY_EXAMPLE, "name": f"Tethered drone {uuid4().hex[:8]}"}
+    category = await partners.assisting.admin.done("POST", "/v1/categories", named)
+    for days in ("two", "three"):
+        said = {"description": f"Stays up for {days} days on its cable."}
+        await partners.assisting.admin.done("PATCH", f"/v1/categories/{category['code']}", said, if_match="*")
     ids = {
         "agency_id": str(partners.assisting.id),
         "agreement_id": partners.agreement["id"],
+        "category_code": category["code"],
         "asset_id": assets[0]["id"],
+        "import_id": table["id"],
+        "personnel_id": people_of_the_agency[0]["id"],
         "loan_id": loans[0]["id"],
+        "package_id": packages[0]["id"],
         "principal_id": people["items"][0]["id"],
         "request_id": requests[0]["id"],
     }
@@ -120,10 +206,10 @@ async def keys(reader: Any, address: str, **query: object) -> list[str]:
 async def test_small_pages_in_every_order_hold_what_one_large_page_holds(scene: Scene) -> None:
     of_several = set()
     for name, address, parameters in addresses(scene):
-        reader = scene.reader(address).as_(*EVERYBODY)
+        reader = scene.reader(address)
         whole = {}
         for sort in parameters["sort"]["schema"]["enum"]:
-            if sort == "distance" or name == "list_categories":
+            if sort in ("arrival", "distance") or name == "list_categories":
                 continue
             whole[sort] = await keys(reader, address, sort=sort, limit=200)
             assert len(set(whole[sort])) == len(whole[sort]), (name, sort)
@@ -142,7 +228,7 @@ async def test_small_pages_in_every_order_hold_what_one_large_page_holds(scene: 
 async def test_a_page_is_refused_the_cursor_of_another_list_and_of_another_question(scene: Scene) -> None:
     given: dict[str, str] = {}
     for name, address, _ in addresses(scene):
-        reader = scene.reader(address).as_(*EVERYBODY)
+        reader = scene.reader(address)
         cursor = (await reader.done("GET", f"{address}?limit=1"))["next_cursor"]
         if cursor is not None:
             given[name] = cursor
@@ -151,7 +237,7 @@ async def test_a_page_is_refused_the_cursor_of_another_list_and_of_another_quest
             assert_problem(await reader.get(f"{address}?limit=1&sort={other}&cursor={cursor}"), 422, "bad_cursor")
     assert len(given) >= 10
     for name, address, _ in addresses(scene):
-        reader = scene.reader(address).as_(*EVERYBODY)
+        reader = scene.reader(address)
         foreign = next(cursor for other, cursor in given.items() if other != name)
         assert_problem(await reader.get(f"{address}?cursor={foreign}"), 422, "bad_cursor")
 
@@ -163,12 +249,54 @@ async def test_a_range_that_ends_before_it_begins_is_refused_by_every_list_that_
             end = f"{start.removesuffix('_from')}_to"
             of_days = '"date-time"' not in msgspec.json.encode(parameters[start]).decode()
             first, last = ("2026-02-01", "2026-01-31") if of_days else ("2026-02-01T00:00:00Z", "2026-02-01T00:00:00Z")
-            reader = scene.reader(address).as_(*EVERYBODY)
+            reader = scene.reader(address)
             refused = await reader.get(f"{address}?{start}={first}&{end}={last}")
             assert_problem(refused, 422, "range_reversed")
             assert [fault["parameter"] for fault in refused.json()["errors"]] == [end]
             seen.add(name)
     assert seen >= {"list_agreements", "list_assets", "list_deadlines", "list_decisions", "list_loans", "list_requests"}
+
+
+async def test_what_has_changed_since_an_instant_is_what_a_copy_lacks(scene: Scene) -> None:
+    """Of every such list, in halves: what changed before an instant and from it on are all there is, and no more."""
+    seen = set()
+    for name, address, parameters in addresses(scene):
+        if "updated_from" not in parameters:
+            continue
+        reader = scene.reader(address)
+        whole = [msgspec.json.decode(each) for each in await keys(reader, address, sort="updated_at", limit=200)]
+        instants = [item["updated_at"] for item in whole]
+        assert instants == sorted(instants), name
+        for since in {*instants[:1], *instants[len(instants) // 2 :][:1], *instants[-1:]}:
+            now = [msgspec.json.decode(each) for each in await keys(reader, address, updated_from=since, limit=200)]
+            before = [msgspec.json.decode(each) for each in await keys(reader, address, updated_to=since, limit=200)]
+            assert all(item["updated_at"] >= since for item in now), name
+            assert all(item["updated_at"] < since for item in before), name
+            assert sorted(item["id"] for item in (*now, *before)) == sorted(item["id"] for item in whole), name
+            small = await keys(reader, address, updated_from=since, sort="updated_at", limit=1) if len(now) < 30 else []
+            assert [msgspec.json.decode(each)["id"] for each in small] in (
+                [],
+                [item["id"] for item in whole if item["updated_at"] >= since],
+            ), name
+        seen.add(name)
+    assert seen >= {"list_agencies", "list_agreements", "list_assets", "list_imports", "list_loans", "list_personnel"}
+    assert seen >= {"list_rates", "list_requests", "list_agency_insurance", "list_agreement_documents"}
+
+
+async def test_what_changes_while_a_copy_is_read_comes_again(scene: Scene) -> None:
+    admin, path = scene.partners.assisting.admin, f"/v1/assets?agency_id={scene.partners.assisting.id}&sort=updated_at"
+    first = await admin.get(f"{path}&limit=1")
+    (item,) = first.json()["items"]
+    await admin.done("PATCH", f"/v1/assets/{item['id']}", {"capacity": 7}, if_match="*")
+    seen, response = [], first
+    while "next" in response.links:
+        response = await admin.get(response.links["next"]["url"])
+        seen += response.json()["items"]
+    assert [each["version"] for each in seen if each["id"] == item["id"]] == [item["version"] + 1]
+    spare = (await make_asset(scene.partners.assisting))["id"]
+    retired = await admin.done("POST", f"/v1/assets/{spare}/retire", {"reason": "Sold (demo)."})
+    changed = await admin.done("GET", f"{path}&updated_from={retired['updated_at']}")
+    assert [(each["id"], each["service_status"]) for each in changed["items"]] == [(spare, "retired")]
 
 
 async def test_what_is_added_meanwhile_moves_nothing(scene: Scene) -> None:

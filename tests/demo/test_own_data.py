@@ -18,6 +18,8 @@ from tests.support.databases import copy_sqlite
 from tests.support.places import ROOT
 from tests.support.server import free_port, wait_until_it_answers
 
+pytestmark = pytest.mark.second_long
+
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
@@ -107,7 +109,7 @@ def test_the_tokens_it_prints_are_good_where_it_serves(
         assert token is not None
         answer = httpx.get(f"http://127.0.0.1:{port}/v1/requests", headers={"Authorization": f"Bearer {token[1]}"})
         assert answer.status_code == 200, answer.text
-        assert len(answer.json()["items"]) == 1, "the story's request"
+        assert len(answer.json()["items"]) == 2, "the story's requests"
     finally:
         process.terminate()
         assert process.wait(timeout=30) == 0

@@ -17,7 +17,7 @@ from registry.platform.exposition import Exposition
 from registry.platform.files.kinds import PLAIN
 from registry.platform.files.reading import FileReader
 from registry.platform.http.edge import Edge
-from registry.platform.http.health import IssuerHealth, IssuerStatus, SkippedKey
+from registry.platform.http.health import ClientKeysHealth, IssuerHealth, IssuerStatus, SkippedKey
 from registry.platform.kernel.errors import Busy
 from registry.platform.kernel.ids import new_id
 from registry.platform.settings import load
@@ -132,6 +132,10 @@ async def test_it_tells_of_files_that_wait_of_issuers_of_troubles_and_of_room(pr
     settings = load(environment(private_url, tmp_path))
     made = create_app(settings)
     state, trouble, reader = made.app.state, Trouble(), FileReader(at_once=2)
+
+    async def documents() -> str:
+        return "documents cannot be kept"
+
     away = IssuerHealth(
         issuer="https://away.example",
         status=IssuerStatus.STALE,
@@ -150,10 +154,14 @@ async def test_it_tells_of_files_that_wait_of_issuers_of_troubles_and_of_room(pr
         trouble=trouble,
         background=state.background,
         issuers=lambda: [away],
+        administering=lambda: 0,
+        client_keys=lambda: ClientKeysHealth(ok=3, stale=2, no_keys=1),
         reader=reader,
+        documents=documents,
     )
     try:
-        assert b"registry_ready 1.0" in await exposition.page()
+        assert b"registry_ready 1.0" in await exposition.page(), "everything but documents works"
+        assert value(edge, "registry_check_ok", check="documents") == 0
         file = tmp_path / "note.txt"
         file.write_text("A note.")
         reading = [asyncio.create_task(reader.read(file, PLAIN, new_id())) for _ in range(3)]
@@ -164,7 +172,10 @@ async def test_it_tells_of_files_that_wait_of_issuers_of_troubles_and_of_room(pr
         assert value(edge, "registry_file_reader_in_use") == 0
         names = ("registry_issuer_ok", "registry_issuer_keys", "registry_issuer_keys_skipped")
         assert [value(edge, name, issuer="https://away.example") for name in names] == [0, 2, 1]
+        sets = [value(edge, "registry_client_key_sets", status=status) for status in ("ok", "stale", "no_keys")]
+        assert sets == [3, 2, 1]
         assert value(edge, "registry_issuer_keys_age_seconds", issuer="https://away.example") == 4000
+        assert value(edge, "registry_administering_issuers") == 0
         trouble.meet(TroubleKind.OUT_OF_REACH, "the database is out of reach", OSError("no route"))
         trouble.damaged(OSError("database disk image is malformed"))
         assert {kind: value(edge, "registry_database_troubles_total", kind=kind) for kind in TroubleKind} == Counter(

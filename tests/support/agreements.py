@@ -49,13 +49,15 @@ async def record_agreement(*parties: Agency, signed_on: date | str = LONG_AGO, *
 
 
 async def confirm_agreement(
-    recorded: dict[str, Any], party: Agency, signed_on: date | str = LONG_AGO
+    recorded: dict[str, Any], party: Agency, signed_on: date | str = LONG_AGO, **shown: str
 ) -> dict[str, Any]:
-    """The party's own confirmation."""
+    """The party's own confirmation; `shown` is its evidence, where that is another than the paper on record."""
     hand = {
         "version_sha256": recorded["version_sha256"],
         "signatory_title": "Sheriff",
         "signed_on": str(signed_on),
+        "agrees_to_publish": True,
+        **shown,
     }
     confirmed: dict[str, Any] = await party.legal.done("POST", f"/v1/agreements/{recorded['id']}/confirm", hand)
     return confirmed

@@ -18,7 +18,7 @@ async def make_asset(agency: Agency, **fields: Any) -> dict[str, Any]:
         "type_level": 2,
         "sharing": "agreement",
         "location": {"latitude": 44.98, "longitude": -93.27},
-        "certifications": [{"code": "uspca_narcotics", "issued_on": "2026-01-15", "expires_on": str(LONG_AHEAD)}],
+        "certifications": [{"code": "uspca_narcotics", "issued_on": "2024-01-15", "expires_on": str(LONG_AHEAD)}],
         **fields,
     }
     made: dict[str, Any] = await agency.admin.done("POST", "/v1/assets", body)

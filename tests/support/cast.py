@@ -28,7 +28,8 @@ ZONE = "America/Chicago"
 LONG_AHEAD = date(2100, 12, 31)
 """A day that no test will live to see, and that the registry can still write down."""
 SERVICE_SCOPES = (
-    "agencies:* taxonomy:* agreements:* documents:* assets:* requests:* decisions:* loans:* metrics:* ledger:*"
+    "agencies:* taxonomy:* agreements:* documents:* assets:* packages:* imports:* personnel:* capabilities:* "
+    "requests:* decisions:* loans:* metrics:* ledger:* minimums:*"
 )
 
 

@@ -5,7 +5,6 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from registry.agreements.documents.queries import is_on_file
 from registry.agreements.instruments.commands import ending
 from registry.agreements.instruments.queries.partners import agreements_in_force
 from registry.agreements.instruments.schemas.asked import InForceQuery
@@ -80,4 +79,4 @@ async def left_long_ago(service: Service, party: Agency, found: dict[str, Any]) 
     notice = WithdrawalNotice(notice_on=civil_day(then, ZONE), reason="the council declined")
     async with unit_of_work(service.database) as write:
         leaver = acting_for(party, Role.LEGAL, now=then)
-        await ending.give_notice(write, leaver, is_on_file, UUID(found["id"]), notice, None)
+        await ending.give_notice(write, leaver, UUID(found["id"]), notice, None)

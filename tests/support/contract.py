@@ -72,7 +72,7 @@ class Contract:
         content = documented.get("content", {})
         of_a_file = "application/octet-stream" in content and f"`{media}`" in documented["description"]
         assert media in content or of_a_file, f"{where}: {media} is not documented"
-        if media.endswith("json"):
+        if media in ("application/json", "application/problem+json"):  # any other is a file
             key = (template, method, response.status_code, media)
             if key not in self._validators:
                 self._validators[key] = self._validator(content[media]["schema"])

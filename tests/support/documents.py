@@ -25,6 +25,7 @@ __all__ = [
     "RTF",
     "WORD",
     "file_document",
+    "file_paper",
     "make_mail",
     "make_open_text",
     "make_pdf",
@@ -32,6 +33,7 @@ __all__ = [
     "make_word",
     "repacked",
     "send_file",
+    "send_paper",
 ]
 
 
@@ -133,6 +135,32 @@ async def send_file(
     headers = {"content-type": media_type} | ({"idempotency-key": key} if key else {})
     path = f"/v1/agreements/{agreement_id}/documents?{query}"
     return await caller.send("POST", path, content=content, headers=headers)
+
+
+async def send_paper(
+    caller: Caller,
+    asset_id: str,
+    content: bytes,
+    media_type: str = PLAIN,
+    *,
+    key: str | None = None,
+    **about: Any,
+) -> httpx.Response:
+    """File a picture or paper with an asset; returns the response."""
+    query = urlencode({"kind": "other", **about})
+    headers = {"content-type": media_type} | ({"idempotency-key": key} if key else {})
+    path = f"/v1/assets/{asset_id}/documents?{query}"
+    return await caller.send("POST", path, content=content, headers=headers)
+
+
+async def file_paper(
+    caller: Caller, asset_id: str, content: bytes = b"Inspected (demo).", media_type: str = PLAIN, **about: Any
+) -> dict[str, Any]:
+    """A picture or paper on file with an asset."""
+    response = await send_paper(caller, asset_id, content, media_type, **about)
+    assert response.status_code == 201, response.text
+    filed: dict[str, Any] = response.json()
+    return filed
 
 
 async def file_document(

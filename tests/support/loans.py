@@ -10,7 +10,8 @@ from msgspec import Struct
 from registry.platform.access.principals import Role
 from registry.platform.database.connect import unit_of_work
 from registry.platform.kernel.time import Window, utc_now
-from registry.sharing.loans.commands import handing_over
+from registry.resources.assets.rules import Grade
+from registry.sharing.loans.commands import handing_over, reserving
 from registry.sharing.loans.schemas import ConditionReport, NewLoan
 from tests.support.agreements import sign_agreement
 from tests.support.assets import make_asset
@@ -102,6 +103,7 @@ def body_for(verb: str) -> dict[str, Any]:
         "decline-extension": REASON,
         "request-extension": {**REASON, "planned_end_at": (soon + timedelta(hours=12)).isoformat()},
         "recall": {**REASON, "by": soon.isoformat()},
+        "accept-changed-asset": {"asset_version": 1},
     }
     return bodies.get(verb, {})
 
@@ -114,8 +116,8 @@ async def make_overdue_loan(partners: Partners, asset: dict[str, Any]) -> dict[s
     caller = acting_for(partners.assisting, Role.COORDINATOR, now=left)
     policies = policies_of(partners.assisting.service)
     async with unit_of_work(partners.assisting.service.database) as write:
-        made = await handing_over.reserve(write, caller, policies, NewLoan(decision_id=decision.id))
-        await handing_over.dispatch(write, caller, policies, made.id, ConditionReport(grade="good"))
+        made = await reserving.reserve(write, caller, policies, NewLoan(decision_id=decision.id))
+        await handing_over.dispatch(write, caller, policies, made.id, ConditionReport(grade=Grade.GOOD))
     return await see(partners.assisting, made.id)
 
 

@@ -25,9 +25,9 @@ class RoundTrips:
         """Start counting again."""
         self._seen.clear()
 
-    def counted(self, *, besides: str = "") -> list[str]:
-        """The statements, in the order in which they were sent; with `besides`, those that do not hold that word."""
-        return [sql for sql in self._seen if not besides or besides not in sql]
+    def counted(self, *, besides: tuple[str, ...] = ()) -> list[str]:
+        """The statements, in the order in which they were sent, but for those that hold words of `besides`."""
+        return [sql for sql in self._seen if not any(words in sql for words in besides)]
 
     async def serve(
         self, client: asyncio.StreamReader, client_writer: asyncio.StreamWriter, host: str, port: int

@@ -71,7 +71,7 @@ async def take(
 
 
 def counts(report: AgreementImportReport) -> tuple[int, int, int, int]:
-    return report.entered, report.updated, report.unchanged, report.refused
+    return report.created, report.updated, report.unchanged, report.refused
 
 
 def refusals(report: AgreementImportReport) -> list[str]:

@@ -2,7 +2,6 @@
 
 import http.client
 import socket
-import statistics
 import threading
 import time
 from pathlib import Path
@@ -22,10 +21,10 @@ LIMIT = 4
 
 
 class Crowd:
-    """Clients that ask again as soon as they are answered; what they heard, and after how long."""
+    """Clients that ask again as soon as they are answered; what they heard, and when to ask again if it was said."""
 
     def __init__(self, server: LiveServer, clients: int) -> None:
-        self.heard: list[tuple[int, float]] = []
+        self.heard: list[tuple[int, str | None]] = []
         self._server = server
         self._until = time.monotonic() + SECONDS
         self._threads = [threading.Thread(target=self._ask) for _ in range(clients)]
@@ -42,30 +41,28 @@ class Crowd:
         connection = http.client.HTTPConnection("127.0.0.1", self._server.port, timeout=20)
         headers = {"Authorization": f"Bearer {self._server.token()}"}
         while time.monotonic() < self._until:
-            began = time.monotonic()
             connection.request("GET", "/v1/agencies?limit=200", headers=headers)
             answer = connection.getresponse()
             answer.read()
-            self.heard.append((answer.status, time.monotonic() - began))
+            self.heard.append((answer.status, answer.getheader("retry-after")))
         connection.close()
 
-    def answered(self, status: int) -> list[float]:
-        """How long the answers with this status took."""
-        return [seconds for heard, seconds in self.heard if heard == status]
+    def answered(self, status: int) -> list[str | None]:
+        """What the answers with this status said of when to ask again."""
+        return [again for heard, again in self.heard if heard == status]
 
 
 @pytest.mark.grows
 @pytest.mark.second_long
 @pytest.mark.xdist_group("torture")
-def test_overload_is_told_at_once_and_costs_no_faults(private_url: str, tmp_path: Path) -> None:
+def test_overload_is_told_and_costs_no_faults(private_url: str, tmp_path: Path) -> None:
     with server_process(private_url, tmp_path, REGISTRY_MAX_IN_FLIGHT=str(LIMIT)) as server:
         calm = Crowd(server, LIMIT).run()
         assert {status for status, _ in calm.heard} == {200}
         flood = Crowd(server, LIMIT * 10).run()
         assert {status for status, _ in flood.heard} <= {200, 503}
         assert flood.answered(200), "nobody was served"
-        if refused := flood.answered(503):
-            assert statistics.median(refused) < 0.25
+        assert all(flood.answered(503)), "whoever is refused is told when to come back"
         token = server.token().encode()
         assert exchange(server.port, request(authorization=b"Bearer " + token)).status == 200
 

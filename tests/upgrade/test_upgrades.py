@@ -179,7 +179,7 @@ BAD: tuple[tuple[str, list[str]], ...] = (
             " convert_to(replace(convert_from(facts, 'UTF8'), 'priority', 'urgency'), 'UTF8')",
         )
         """,
-        ["hash: policy_decision.input_digest of 8", "read: GET /v1/decisions/"],
+        ["hash: policy_decision.input_digest of ", "read: GET /v1/decisions/"],
     ),
     (
         """

@@ -93,9 +93,9 @@ def _as_feed(row: Row[Any], address: str | None) -> CalendarFeed:
     )
 
 
-async def calendar_content(read: Read, file_name: str, now: datetime) -> CalendarContent:
+async def calendar_content(read: Read, filename: str, now: datetime) -> CalendarContent:
     """What the calendar of that name holds at `now`. Raises NotFound, the same for an unknown and a revoked address."""
-    secret = secret_in(file_name)
+    secret = secret_in(filename)
     row = None if secret is None else await read.first(_BY_SECRET, {"secret": secret_hash(secret)})
     if row is None:
         raise NotFound("calendar")

@@ -58,6 +58,7 @@ async def list_calendar_feeds(
     "/calendar-feeds",
     permission=Action.CALENDARS_MANAGE,
     example=FEED_EXAMPLE,
+    etag=True,
     problems=("secret_taken", "wrong_status"),
 )
 async def create_calendar_feed(
@@ -100,7 +101,7 @@ async def revoke_calendar_feed(
 
 @operation(
     "get",
-    "/calendars/{file_name:str}",
+    "/calendars/{filename:str}",
     permission=None,
     problems=(
         "busy",
@@ -116,7 +117,7 @@ async def revoke_calendar_feed(
     public=True,
     produces=CALENDAR,
 )
-async def get_calendar(file_name: FromPath[str], read: Supplied[Read], scope: Supplied[Scope]) -> CalendarAnswer:
+async def get_calendar(filename: FromPath[str], read: Supplied[Read], scope: Supplied[Scope]) -> CalendarAnswer:
     """Read an agency's deadlines as an iCalendar file (RFC 5545), at the secret address of a feed.
 
     No token is needed: calendar programs have none. An all-day event stands on the civil day of each deadline that
@@ -124,7 +125,7 @@ async def get_calendar(file_name: FromPath[str], read: Supplied[Read], scope: Su
     years ahead. An address that was revoked, or whose agency may
     not act, is as unknown as one that never was.
     """
-    content = await queries.calendar_content(read, file_name, scope["registry.now"])
+    content = await queries.calendar_content(read, filename, scope["registry.now"])
     etag = await asyncio.to_thread(tag, content)
     same = unchanged(scope, etag)
     return CalendarAnswer(b"" if same else await asyncio.to_thread(written, content), etag=etag)

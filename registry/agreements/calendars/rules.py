@@ -12,7 +12,7 @@ from registry.platform.kernel.errors import WrongStatus
 from registry.platform.kernel.time import civil_day
 
 HORIZON: Final = timedelta(days=730)
-"""How far ahead a calendar shows deadlines. What is overdue stays, however old; what is met or waived goes."""
+"""How far ahead a calendar shows deadlines. What is overdue stays; what is met, waived or closed goes."""
 
 MOST_FEEDS: Final = 50
 """Feeds that an agency can have at a time: one a person, and a bound on what is to be revoked after a leak."""
@@ -30,9 +30,9 @@ def secret_hash(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def secret_in(file_name: str) -> str | None:
+def secret_in(filename: str) -> str | None:
     """The secret that a calendar's file name holds; None when it is none of ours."""
-    match = _FILE.match(file_name)
+    match = _FILE.match(filename)
     return None if match is None else match[1]
 
 

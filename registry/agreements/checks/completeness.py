@@ -144,7 +144,8 @@ class _Reading:
         marks, homes = item.marks, {*item.headings, *item.also_under}
         outside = self._sentences(marks.unless)
         topics = self._all(marks.topic)
-        unsettled = self._all(marks.denies) + [match for match in topics if self._left_unsettled(match)]
+        unsettled = [match for match in self._all(marks.denies) if self.wording.exception_after(match) is None]
+        unsettled += [match for match in topics if self._left_unsettled(match)]
         absent = [match for match in topics if self._names_nothing(match)]
         denied = {match.sentence for match in unsettled}
         kinds: dict[str, list[Match]] = {kind: [] for kind in ("saying", "elsewhere", "astray", "touching")}
@@ -188,6 +189,7 @@ class _Reading:
     def _names_nothing(self, topic: Match) -> bool:
         """Whether the sentence is “no … has been agreed” or the like of what the match names."""
         before, after = self.wording.near(topic, _NEAR, _FAR)
+        after = after[: self.wording.exception_after(topic)]  # “no party may leave unless notice is given”
         if any(have in self._having and word in self._nothing for have, word in itertools.pairwise(before)):
             return True
         return bool(self._nothing & {*before} and self._settling & {*after})

@@ -17,7 +17,8 @@ from registry.agreements.deadlines.schemas import (
 )
 from registry.agreements.deadlines.tables import agreement_periodic_review, agreement_retention
 from registry.agreements.instruments.commands import legal_holds
-from registry.agreements.instruments.commands.holding import changed, held, today_of
+from registry.agreements.instruments.commands.holding import changed, held
+from registry.agreements.instruments.queries.days import today_of
 from registry.platform.access.permissions import Action
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
@@ -35,8 +36,8 @@ _SET = agreement_retention.insert()
 
 async def complete_review(
     write: Write, caller: Caller, agreement_id: UUID, review: CompletedReview, expected: Expected
-) -> tuple[PeriodicReview, int]:
-    """Enter a periodic review that was held; with it, the agreement's version now.
+) -> PeriodicReview:
+    """Enter a periodic review that was held; `expected` is the agreement's version.
 
     One from long ago may be entered late; the next is due a cycle after the latest. Raises WrongStatus before
     execution, RuleBroken for a day to come or before the agreement took effect.
@@ -55,14 +56,14 @@ async def complete_review(
             "reviewed_on": review.reviewed_on,
             "outcome": review.outcome,
             "note": review.note,
-            "recorded_at": caller.now,
+            "created_at": caller.now,
         },
     )
     told = {"reviewed_on": review.reviewed_on, "outcome": review.outcome, "note": review.note}
     await changed(write, caller, row, "review_completed", told)
     found = await write.first(_REVIEW, {"id": review_id})
     assert found is not None
-    return as_review(found), row.version + 1
+    return as_review(found)
 
 
 async def set_retention(

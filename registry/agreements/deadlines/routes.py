@@ -64,11 +64,19 @@ async def list_agreement_periodic_reviews(
     return Answer(await listing.list_periodic_reviews(read, caller, agreement_id, filters))
 
 
+@operation("get", _PATH + "/periodic-reviews/{periodic_review_id:uuid}", permission=Action.AGREEMENTS_READ, etag=True)
+async def get_agreement_periodic_review(
+    agreement_id: FromPath[UUID], periodic_review_id: FromPath[UUID], read: Supplied[Read], caller: Supplied[Caller]
+) -> Answer[PeriodicReview]:
+    """Read one periodic review, for a party of the agreement. It never changes."""
+    found = await listing.get_periodic_review(read, caller, agreement_id, periodic_review_id)
+    return Answer(found, etag=entity_tag(1, found.id))
+
+
 @operation(
     "post",
     _PATH + "/complete-review",
     permission=Action.AGREEMENTS_KEEP,
-    status=200,
     example=REVIEW_EXAMPLE,
     etag=True,
     problems=("not_then", "wrong_status"),
@@ -80,9 +88,13 @@ async def complete_agreement_review(
     caller: Supplied[Caller],
     if_match: Supplied[Expected],
 ) -> Answer[PeriodicReview]:
-    """Enter a periodic review that was held; the next is due a cycle after it."""
-    found, version = await commands.complete_review(write, caller, agreement_id, data, if_match)
-    return Answer(found, etag=entity_tag(version, found.id))
+    """Enter a periodic review that was held; the next is due a cycle after it.
+
+    `If-Match` takes the ETag of the agreement, as for everything that is added to one.
+    """
+    found = await commands.complete_review(write, caller, agreement_id, data, if_match)
+    place = f"/v1/agreements/{agreement_id}/periodic-reviews/{found.id}"
+    return Answer(found, etag=entity_tag(1, found.id), location=place)
 
 
 @operation("get", _PATH + "/retention", permission=Action.AGREEMENTS_READ, etag=True)
@@ -154,6 +166,7 @@ router = Router(
     route_handlers=[
         list_deadlines,
         list_agreement_periodic_reviews,
+        get_agreement_periodic_review,
         complete_agreement_review,
         get_agreement_retention,
         set_agreement_retention,

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from registry.agreements.deadlines.periods import Term, open_notice_day, term_at
-from registry.agreements.instruments.consent import ReportedKind
+from registry.agreements.instruments.consent import ProposalKind, ReportedKind
 from registry.agreements.instruments.in_force import Renewal, term_day, term_end
 from registry.agreements.instruments.in_force import last_day as last_day_of
 from registry.agreements.instruments.notice import Notice, Period
@@ -43,6 +43,7 @@ class DeadlineKind(StrEnum):
     REVIEW = "review"
     RATIFICATION = "ratification"
     ANSWER = "answer"
+    CONSENT = "consent"
     INSURANCE = "insurance"
     APPROVAL = "approval"
     FILING = "filing"
@@ -69,6 +70,7 @@ LEAD_DAYS: Final[dict[DeadlineKind, int]] = {
     DeadlineKind.REVIEW: 60,
     DeadlineKind.RATIFICATION: 10,
     DeadlineKind.ANSWER: 15,  # its 14 times 24 hours end on the 15th day where clocks go forward late in the evening
+    DeadlineKind.CONSENT: 30,
     DeadlineKind.INSURANCE: 30,
     DeadlineKind.APPROVAL: 60,
     DeadlineKind.FILING: 14,
@@ -113,6 +115,20 @@ class ReportDue(Struct, kw_only=True, frozen=True):
     kind: ReportedKind
     acted_on: date | None
     takes_effect_at: datetime
+
+
+class ConsentDue(Struct, kw_only=True, frozen=True):
+    """What was proposed to a party and waits for its consent: `at` is the day proposed, or when it comes to nothing.
+
+    `backdated`: the day proposed was over when it was proposed, so the consent is late from the start.
+    """
+
+    id: UUID
+    agency_id: UUID
+    kind: ProposalKind
+    at: datetime
+    lapses: bool
+    backdated: bool = False
 
 
 class Keeping(Struct, kw_only=True, frozen=True):
@@ -166,6 +182,7 @@ class Record(Struct, kw_only=True, frozen=True):
     approvals: tuple[Proof, ...] = ()
     duties: tuple[DutyDue, ...] = ()
     reports: tuple[ReportDue, ...] = ()
+    consents: tuple[ConsentDue, ...] = ()
     keeping: Keeping | None = None
     held_by: str | None = None
     version: int = 1
@@ -187,6 +204,7 @@ class Due(Struct, frozen=True):
     agency_id: UUID | None = None
     duty: DutyDue | None = None
     report: ReportDue | None = None
+    consent: ConsentDue | None = None
     term: int = 0
     ended_by: EndedBy | None = None
     missing: bool = False
@@ -200,7 +218,7 @@ class Due(Struct, frozen=True):
     @property
     def subject(self) -> str:
         """What tells two deadlines of one kind and one agreement apart."""
-        it = self.duty or self.report
+        it = self.duty or self.report or self.consent
         return str(it.id if it is not None else self.agency_id or self.clause or "")
 
 
@@ -209,6 +227,11 @@ class _Ending(Struct, frozen=True):
     at: datetime
     by: EndedBy
 
+
+SHOWN_AFTER: Final = timedelta(days=90)
+"""How long after its day a deadline is still shown that nobody can do anything about any more."""
+# What is over once its day has passed for long, though nobody met it: the agreement has ended by then.
+_PASSES: Final = frozenset({DeadlineKind.EXPIRY, DeadlineKind.RATIFICATION})
 
 # What comes by itself: a renewal that everybody may want, the end of what survives or of the time of keeping a record.
 _BY_ITSELF: Final = frozenset({DeadlineKind.RENEWAL, DeadlineKind.SURVIVAL_END, DeadlineKind.RETENTION_END})
@@ -233,8 +256,18 @@ def status_at(due: Due, now: datetime) -> DeadlineStatus:
     return DeadlineStatus.DUE_SOON if soon else DeadlineStatus.UPCOMING
 
 
+def is_closed(due: Due, now: datetime) -> bool:
+    """Whether it is long past and nothing is left to do about it; a record that need not be kept may still be there."""
+    over = (due.met or due.kind in _PASSES) and due.kind is not DeadlineKind.RETENTION_END
+    return over and now >= due.at + SHOWN_AFTER
+
+
 def deadlines(record: Record, now: datetime) -> Iterator[Due]:
-    """Everything that is due under the agreement, as it stands at `now`; in no order."""
+    """What is due under the agreement, as it stands at `now`, and is not closed; in no order."""
+    return (due for due in _all(record, now) if not is_closed(due, now))
+
+
+def _all(record: Record, now: datetime) -> Iterator[Due]:
     ending = _decided_end(record)
     over = min((end.at for end in (ending, _natural_end(record)) if end is not None), default=None)
     # What has ended, or ends before, asks nobody to ratify it.
@@ -248,6 +281,9 @@ def deadlines(record: Record, now: datetime) -> Iterator[Due]:
             at = report.takes_effect_at
             on = last_day_before(at, record.time_zone)
             yield Due(DeadlineKind.ANSWER, on, at, record.time_zone, agency_id=report.agency_id, report=report)
+    for each in record.consents:
+        on = last_day_before(each.at, record.time_zone)
+        yield Due(DeadlineKind.CONSENT, on, each.at, record.time_zone, agency_id=each.agency_id, consent=each)
     term = _term(record, now, None if ending is None else ending.at)
     if term is not None and (ending is None or ending.at > day_ends_at(term.ends_on, record.time_zone)):
         yield from _of_term(record, term, now)

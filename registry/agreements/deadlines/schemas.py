@@ -36,6 +36,8 @@ class Deadline(Struct, kw_only=True, frozen=True):
             "begins only later. `insurance`, `approval`: last day of a party's "
             "liability certificate or its governing body's approval. `filing`: a duty to file or publish. "
             "`answer`: the day by which a party contests what was reported of it; afterwards it has effect. "
+            "`consent`: the day that a proposal names, or on which it comes to nothing, while it waits for the "
+            "party's consent; one that does neither has no day. "
             "`survival_end`: last day of a provision that outlives the agreement. "
             "`retention_end`: last day on which the record must be kept; none while it is held."
         ),
@@ -48,7 +50,7 @@ class Deadline(Struct, kw_only=True, frozen=True):
     duty_id: Annotated[UUID | None, Meta(description="For `filing`.")]
     due_on: Annotated[CivilDate, Meta(description="The last day for it, in `time_zone`.")]
     due_at: Annotated[
-        Instant, Meta(description="When that day ends; for `ratification` and `answer` the very instant.")
+        Instant, Meta(description="When that day ends; for `ratification`, `answer` and `consent` the very instant.")
     ]
     time_zone: str
     status: Annotated[DeadlineStatus, Meta(description="As of this answer.")]
@@ -57,7 +59,7 @@ class Deadline(Struct, kw_only=True, frozen=True):
 
 
 class DeadlinePage(Struct, kw_only=True, frozen=True):
-    """Deadlines as they stand at `as_of`."""
+    """Deadlines as they stand at `as_of`; what nobody can act on any more is left out 90 days after its day."""
 
     as_of: Instant
     items: list[Deadline]
@@ -109,7 +111,7 @@ class PeriodicReview(Struct, kw_only=True, frozen=True):
     reviewed_on: CivilDate
     outcome: ReviewOutcome
     note: str | None
-    recorded_at: Instant
+    created_at: Instant
 
 
 class PeriodicReviewPage(Struct, kw_only=True, frozen=True):

@@ -12,7 +12,7 @@ agreement_periodic_review = table(
     sa.Column("reviewed_on", Civil, nullable=False),
     sa.Column("outcome", sa.Text, nullable=False),
     sa.Column("note", sa.Text),
-    sa.Column("recorded_at", Instant, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
     one_of("outcome", ReviewOutcome),
     sa.Index("ix_agreement_periodic_review_agreement_id", "agreement_id", "reviewed_on", "id"),
 )

@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from registry.agreements.deadlines.rules import DeadlineKind, Due, Record
-from registry.agreements.instruments.consent import ReportedKind
+from registry.agreements.instruments.consent import ProposalKind, ReportedKind
 from registry.agreements.instruments.in_force import term_end
 from registry.platform.kernel.time import civil_day
 
@@ -15,6 +15,7 @@ TITLES: dict[DeadlineKind, str] = {
     DeadlineKind.REVIEW: "Periodic review due",
     DeadlineKind.RATIFICATION: "Ratification in writing due",
     DeadlineKind.ANSWER: "Last day to contest what was reported",
+    DeadlineKind.CONSENT: "Consent to a proposal due",
     DeadlineKind.INSURANCE: "Proof of insurance lapses",
     DeadlineKind.APPROVAL: "Governing body's approval lapses",
     DeadlineKind.FILING: "Filing or publication due",
@@ -40,6 +41,15 @@ _REPORTED: dict[ReportedKind, str] = {
     ReportedKind.WITHDREW: "left",
     ReportedKind.CONSENTED: "consented to what was proposed",
     ReportedKind.WAS_NOTIFIED: "was told of what was proposed",
+}
+
+_PROPOSED: dict[ProposalKind, str] = {
+    ProposalKind.END: "The end of the agreement for all",
+    ProposalKind.SUSPENSION: "The suspension of the agreement",
+    ProposalKind.REINSTATEMENT: "That the agreement goes on",
+    ProposalKind.NEWCOMERS: "That further agencies may join",
+    ProposalKind.SUPERSESSION: "That another agreement takes this one's place",
+    ProposalKind.DEPARTURE: "The last day of a party that leaves",
 }
 
 _ENDED = {
@@ -90,6 +100,16 @@ def words(record: Record, due: Due) -> Words:
                 "the act, unless the party contests it before.",
                 None,
                 "Read the evidence that is on file, then confirm the report or contest it.",
+            )
+        case DeadlineKind.CONSENT:
+            assert due.consent is not None
+            then = "comes to nothing then" if due.consent.lapses else "is to take effect then"
+            if due.consent.backdated:
+                then = "is to have taken effect then, on a day that was over when it was proposed"
+            return Words(
+                f"{_PROPOSED[due.consent.kind]} is proposed, waits for the party's consent, and {then}.",
+                None,
+                "Read what is proposed, then consent to it, or have it taken back: silence consents to nothing.",
             )
         case DeadlineKind.INSURANCE:
             lacking = "Put a liability certificate on file: there is none." if due.missing else None

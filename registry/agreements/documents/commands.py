@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterable
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,12 +12,13 @@ from msgspec import Struct
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Row
 
-from registry.agreements.documents.queries import document_relations, document_row, get_document, is_on_file
+from registry.agreements.documents.queries import document_relations, document_row, get_document
 from registry.agreements.documents.rules import UNCLAIMED_FOR, DocumentStatus, check_exemption, check_withdrawable
 from registry.agreements.documents.schemas import Document, NewDocument
-from registry.agreements.documents.tables import document, document_content
+from registry.agreements.documents.tables import document, document_content, referring_to_content
+from registry.agreements.instruments.authority import FiledPaper
 from registry.agreements.instruments.commands.evidence_withdrawn import follow_withdrawn_evidence
-from registry.agreements.instruments.commands.holding import lock, parties_of
+from registry.agreements.instruments.commands.holding import parties_of, settle_due
 from registry.agreements.instruments.commands.indexing import (
     DocumentPassage,
     forget_document,
@@ -24,8 +26,10 @@ from registry.agreements.instruments.commands.indexing import (
     index_evidence,
 )
 from registry.agreements.instruments.commands.legal_holds import refuse_under_hold
+from registry.agreements.instruments.commands.locking import lock
 from registry.agreements.instruments.commands.published import forget_proposed_document, propose_document
 from registry.agreements.instruments.queries.actions import relations
+from registry.agreements.instruments.queries.resting import RESTED_ON
 from registry.agreements.instruments.queries.rows import agreement_row, row_whoever_asks
 from registry.agreements.instruments.queries.visibility import legible_to
 from registry.agreements.instruments.rules import Sensitivity
@@ -37,7 +41,8 @@ from registry.platform.database.handles import Read, Write
 from registry.platform.files.reading import FileReader, Reading
 from registry.platform.files.refusals import Refused
 from registry.platform.files.store import FileStore, Received, refusing
-from registry.platform.kernel.errors import Busy, NotFound, RuleBroken, UnsupportedMediaType
+from registry.platform.http.disposition import fitting_name
+from registry.platform.kernel.errors import Busy, Conflict, NotFound, RuleBroken, UnsupportedMediaType
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.kernel.words import index_words
@@ -73,13 +78,7 @@ _CLAIMED = (
 _INSERT = document.insert()
 _LOCK = sa.select(document.c.agreement_id).where(document.c.id == _ID).with_for_update()
 _WITHDRAW = document.update().where(document.c.id == sa.bindparam("its_id", type_=document.c.id.type))
-_UNCLAIMED = sa.and_(
-    document_content.c.claimed_at < _CUTOFF,
-    ~sa.select(sa.literal(1)).where(document.c.sha256 == document_content.c.sha256).exists(),
-)
-_LEFT_OVER = sa.select(document_content.c.sha256).where(_UNCLAIMED).limit(_SWEPT_AT_ONCE)
 _HOLD = sa.select(document_content.c.sha256).where(document_content.c.sha256 == _SHA256).with_for_update()
-_FORGET = document_content.delete().where(document_content.c.sha256 == _SHA256, _UNCLAIMED)
 
 
 class Files(Struct, kw_only=True, frozen=True):
@@ -110,17 +109,19 @@ async def file_document(
     seen = await agreement_row(read, caller.principal, agreement_id)
     permit(caller.principal, Action.DOCUMENTS_FILE, relations(caller.principal, seen))
     check_exemption(new.sensitivity, new.exemption)
-    async with files.store.receive(body) as received:
-        _check_arrived(received, new)
-        media_type, reading = await read_file(files.reader, received.path, media_type, caller.agency_id)
-        await _keep(own_transaction, files.store, caller, received, media_type)
-        return await _enter(write, caller, ledger_key, agreement_id, new, received, reading, media_type)
+    with files.reader.uploads.one_more(caller.agency_id):
+        async with files.store.receive(body) as received:
+            check_arrived(received, new.sha256)
+            media_type, reading = await read_file(files.reader, received.path, media_type, caller.agency_id)
+            await keep_content(own_transaction, files.store, caller, received)
+            return await _enter(write, caller, ledger_key, agreement_id, new, received, reading, media_type)
 
 
-def _check_arrived(received: Received, new: NewDocument) -> None:
+def check_arrived(received: Received, expected_sha256: str | None) -> None:
+    """Raises RuleBroken for an empty file, and for another than the one that was to come."""
     if not received.size:
         raise RuleBroken("The file is empty: there is nothing to file.", "file_empty")
-    if new.sha256 not in (None, received.sha256):
+    if expected_sha256 not in (None, received.sha256):
         raise RuleBroken.at(
             "The file that arrived is not the one whose hash you gave. Send it again.",
             "sha256_differs",
@@ -129,33 +130,36 @@ def _check_arrived(received: Received, new: NewDocument) -> None:
         )
 
 
-async def read_file(reader: FileReader, path: Path, media_type: str, agency_id: UUID) -> tuple[str, Reading]:
+async def read_file(
+    reader: FileReader, path: Path, media_type: str, agency_id: UUID, *, recognise: bool = True
+) -> tuple[str, Reading]:
     """What a file is that the agency sends as `media_type`, and what is in it.
+
+    The text of a picture is recognised, where that can be had, unless nobody would search for it.
 
     Raises RuleBroken for one that cannot be taken, UnsupportedMediaType for one of another kind, Busy.
     """
     try:
         with refusing():
             kind = await reader.kind(path, media_type)
-            return kind, await reader.read(path, kind, agency_id)
+            return kind, await reader.read(path, kind, agency_id, recognise=recognise)
     except Refused as refused:
         error = UnsupportedMediaType if refused.of_another_kind else RuleBroken
         raise error(refused.detail, refused.code) from None
 
 
-async def _keep(
-    own_transaction: OwnTransaction, store: FileStore, caller: Caller, received: Received, media_type: str
-) -> None:
+async def keep_content(own_transaction: OwnTransaction, store: FileStore, caller: Caller, received: Received) -> None:
     """Claim the content, so that the sweep leaves it alone, then keep the file."""
     async with own_transaction() as write:
-        claim = {
-            "sha256": received.sha256,
-            "media_type": media_type,
-            "size_bytes": received.size,
-            "claimed_at": caller.now,
-        }
+        claim = {"sha256": received.sha256, "size_bytes": received.size, "claimed_at": caller.now}
         await write.run(_CLAIM[write.dialect], claim)
     await store.keep(received)
+
+
+async def check_claimed(write: Write, received: Received) -> None:
+    """Hold the claim, so that the sweep waits for what will refer to it. Raises Busy where it was swept already."""
+    if await write.value(_CLAIMED, {"its_sha256": received.sha256}) is None:
+        raise Busy("The file took so long that it was swept away; send it again.", "file_swept")
 
 
 async def _enter(
@@ -174,9 +178,9 @@ async def _enter(
     row = await agreement_row(write, caller.principal, agreement_id)
     permit(caller.principal, Action.DOCUMENTS_FILE, relations(caller.principal, row))
     await write.once()
-    if await write.value(_CLAIMED, {"its_sha256": received.sha256}) is None:
-        raise Busy("The file took so long that it was swept away; send it again.", "file_swept")
+    await check_claimed(write, received)
     document_id = new_id()
+    filename = None if new.filename is None else fitting_name(new.filename, media_type)
     await write.run(
         _INSERT,
         {
@@ -184,9 +188,10 @@ async def _enter(
             "agreement_id": agreement_id,
             "version_id": await _version(write, caller, row, new.version_no),
             "sha256": received.sha256,
+            "media_type": media_type,
             "kind": new.kind,
             "title": new.title,
-            "filename": new.filename,
+            "filename": filename,
             "sensitivity": new.sensitivity,
             "exemption": new.exemption,
             "text_layer": reading.text,
@@ -204,12 +209,13 @@ async def _enter(
         own = caller.agency_id if may_agree else None
         published = await propose_document(write, row, document_id, caller.now, agreed_by_id=own)
         publication = {"publication": "published" if published else "proposed"}
-    names = [name for name in (new.title, new.filename) if name]
+    names = [name for name in (new.title, filename) if name]
     passages = [DocumentPassage(page=None, text=" ".join(names), words=index_words(*names))]
     passages += [DocumentPassage(page=each.page, text=each.text, words=each.words) for each in reading.pieces]
     name = names[0] if names else None
     await index_document(write, agreement_id, document_id, name, new.sensitivity, caller.now, passages)
-    await index_evidence(write, agreement_id, document_id, received.sha256, name, new.sensitivity)
+    paper = FiledPaper(kind=new.kind, filed_by_id=caller.agency_id, filed_at=caller.now)
+    await index_evidence(write, agreement_id, document_id, received.sha256, name, new.sensitivity, paper)
     secret = new.sensitivity is Sensitivity.RESTRICTED
     digest = keyed_hash(ledger_key, received.sha256) if secret else received.sha256
     record(
@@ -256,7 +262,8 @@ async def withdraw_document(
     """Take a document of the own agency's out of sight; it stays on record.
 
     Nobody is held by not answering what it alone showed: such a report waits for the party's own word from now on.
-    Raises NotFound, Forbidden, StaleVersion, WrongStatus, Conflict while the record is under a legal hold.
+    Raises NotFound, Forbidden, StaleVersion, WrongStatus, Conflict while the record is under a legal hold
+    or where what another party did rests on the paper.
     """
     agreement_id = await write.value(_LOCK, {"id": document_id})
     if agreement_id is None:
@@ -269,19 +276,23 @@ async def withdraw_document(
     check_version(expected, row.version)
     check_withdrawable(DocumentStatus.FILED if row.withdrawn_at is None else DocumentStatus.WITHDRAWN)
     await refuse_under_hold(write, row.agreement_id, "nothing of it is withdrawn until the hold is lifted")
+    # Silence that has run out counts before the paper is asked about.
+    await settle_due(write, row.agreement_id, caller.now)
+    if (await document_row(write, caller.principal, document_id)).rested_on:
+        raise Conflict(RESTED_ON, "document_rested_on")
     await write.run(
         _WITHDRAW,
         {
             "its_id": document_id,
             "withdrawn_at": caller.now,
             "withdrawn_by_id": caller.agency_id,
-            "withdrawal_reason": reason,
+            "withdrawn_reason": reason,
             "version": row.version + 1,
         },
     )
     await forget_document(write, document_id)
     await forget_proposed_document(write, document_id)
-    stopped = await follow_withdrawn_evidence(write, is_on_file, row.agreement_id, row.sha256, caller.now)
+    stopped = await follow_withdrawn_evidence(write, row.agreement_id, row.sha256, caller.now)
     unconfirmed = {"reports_unconfirmed": [str(each) for each in stopped]} if stopped else {}
     record(
         write,
@@ -296,6 +307,17 @@ async def withdraw_document(
     return withdrawn
 
 
+@cache
+def _sweeping() -> tuple[sa.Select[Any], sa.Delete]:
+    """What is left over, and the statement that forgets one of it: old claims to which nothing of any room refers."""
+    unclaimed = sa.and_(
+        document_content.c.claimed_at < _CUTOFF,
+        *(~sa.exists().where(column == document_content.c.sha256) for column in referring_to_content()),
+    )
+    left_over = sa.select(document_content.c.sha256).where(unclaimed).limit(_SWEPT_AT_ONCE)
+    return left_over, document_content.delete().where(document_content.c.sha256 == _SHA256, unclaimed)
+
+
 async def sweep(read: Read, own_transaction: OwnTransaction, store: FileStore, now: datetime) -> int:
     """Remove the files of uploads that came to nothing; how many went.
 
@@ -303,11 +325,12 @@ async def sweep(read: Read, own_transaction: OwnTransaction, store: FileStore, n
     was about to refer to it is waited for, and then it stays.
     """
     cutoff = now - UNCLAIMED_FOR
+    left_over, forget = _sweeping()
     gone = await store.sweep(cutoff)
-    for row in await read.all(_LEFT_OVER, {"cutoff": cutoff}):
+    for row in await read.all(left_over, {"cutoff": cutoff}):
         async with own_transaction() as write:
             await write.all(_HOLD, {"its_sha256": row.sha256})
-            if await write.run(_FORGET, {"its_sha256": row.sha256, "cutoff": cutoff}):
+            if await write.run(forget, {"its_sha256": row.sha256, "cutoff": cutoff}):
                 await store.forget(row.sha256)
                 gone += 1
     return gone

@@ -18,10 +18,10 @@ from sqlalchemy.engine import Row
 from registry.agreements.documents.rules import DocumentKind, DocumentStatus, TextLayer
 from registry.agreements.documents.schemas import Document, DocumentPage, DocumentQuery
 from registry.agreements.documents.tables import document, document_content
-from registry.agreements.instruments.authority import FiledPaper
 from registry.agreements.instruments.queries.actions import relations
 from registry.agreements.instruments.queries.provisions import is_cleared, may_read_restricted
 from registry.agreements.instruments.queries.publications import publications_of
+from registry.agreements.instruments.queries.resting import RESTED_ON, others_rest_on
 from registry.agreements.instruments.queries.rows import agreement_row
 from registry.agreements.instruments.queries.visibility import (
     administers,
@@ -41,7 +41,7 @@ from registry.platform.access.permissions import Action, Relation, refusal
 from registry.platform.access.principals import Principal
 from registry.platform.database.handles import Read
 from registry.platform.files.remarks import FileRemark
-from registry.platform.http.paging import Orders, given
+from registry.platform.http.paging import CHANGED, Orders, changed_in, given
 from registry.platform.kernel.actions import AllowedAction, offer
 from registry.platform.kernel.errors import Forbidden, NotFound
 
@@ -62,7 +62,6 @@ def _documents(*, administrator: bool) -> sa.Select[Any]:
     return (
         sa.select(
             document,
-            document_content.c.media_type,
             document_content.c.size_bytes,
             agency.c.name.label("filed_by_name"),
             agreement_version.c.no.label("version_no"),
@@ -71,6 +70,7 @@ def _documents(*, administrator: bool) -> sa.Select[Any]:
             takes_part().label("is_party"),
             turned_down().label("is_invited"),
             _HELD.label("held"),
+            others_rest_on(document).label("rested_on"),
             sa.or_(_OWN, sa.and_(_SHARED, reads_restricted_document(document.c.filed_at))).label("reached"),
         )
         .join(agreement, agreement.c.id == document.c.agreement_id)
@@ -86,13 +86,15 @@ _GET = {
 }
 
 
-_ORDERS = Orders(DocumentQuery, created_at=document.c.id)
+# What was filed changes once, when it is withdrawn.
+_UPDATED_AT = sa.func.coalesce(document.c.withdrawn_at, document.c.filed_at, type_=document.c.filed_at.type)
+_ORDERS = Orders(DocumentQuery, created_at=document.c.id, updated_at=(_UPDATED_AT, document.c.id))
 
 
 @cache
 def _list_statement(filters: frozenset[str], sort: str) -> sa.Select[Any]:
     statement = _documents(administrator="administrator" in filters).where(
-        document.c.agreement_id == sa.bindparam("agreement_id", type_=_UUID)
+        document.c.agreement_id == sa.bindparam("agreement_id", type_=_UUID), *changed_in(_UPDATED_AT, filters)
     )
     if "kind" in filters:
         statement = statement.where(document.c.kind.in_(sa.bindparam("kind", expanding=True)))
@@ -155,7 +157,7 @@ async def list_documents(
         **_ORDERS.parameters(query),
         "cleared": is_cleared(principal),
     }
-    chosen = given(query, "kind", "status", "sha256")
+    chosen = given(query, "kind", "status", "sha256", *CHANGED)
     parameters |= chosen
     filters = set(chosen)
     if query.cursor is not None:
@@ -234,9 +236,10 @@ def _as_document(
         remarks=msgspec.json.decode(row.remarks, type=list[FileRemark]) if legible else [],
         filed_by=AgencyReference(id=row.filed_by_id, name=row.filed_by_name),
         filed_at=row.filed_at,
+        updated_at=row.withdrawn_at or row.filed_at,
         publication=_publication(principal, row, published.get(row.id)),
         withdrawn_at=row.withdrawn_at,
-        withdrawal_reason=row.withdrawal_reason if row.shared or _own(principal, row) else None,
+        withdrawn_reason=row.withdrawn_reason if row.shared or _own(principal, row) else None,
         allowed_actions=_allowed(principal, row),
         version=row.version,
     )
@@ -245,42 +248,10 @@ def _as_document(
 def _allowed(principal: Principal, row: Row[Any]) -> list[AllowedAction]:
     if refusal(principal, Action.DOCUMENTS_WITHDRAW, document_relations(principal, row)) is not None:
         return []
-    bar = "The agreement's record is under a legal hold." if row.held else None
+    bar = RESTED_ON if row.rested_on else None
+    if row.held:
+        bar = "The agreement's record is under a legal hold."
     return [offer("withdraw", withheld="It is withdrawn already." if row.withdrawn_at is not None else bar)]
-
-
-_ON_FILE = (
-    sa.select(document.c.kind, document.c.filed_by_id, document.c.filed_at)
-    .join(agreement, agreement.c.id == document.c.agreement_id)
-    .where(
-        document.c.agreement_id == sa.bindparam("agreement_id", type_=_UUID),
-        document.c.sha256 == sa.bindparam("sha256", type_=sa.Text),
-        document.c.withdrawn_at.is_(None),
-        sa.or_(
-            _OWN,
-            sa.and_(
-                _SHARED,
-                sa.or_(
-                    document.c.sensitivity != Sensitivity.RESTRICTED, reads_restricted_document(document.c.filed_at)
-                ),
-            ),
-        ),
-    )
-)
-
-
-async def is_on_file(read: Read, agreement_id: UUID, sha256: str, reader_id: UUID) -> bool:
-    """Whether a document of that digest is on file with the agreement, not withdrawn, that the agency can read.
-
-    A restricted one it can read where it reaches the agency's cleared staff.
-    """
-    return bool(await filed_papers(read, agreement_id, sha256, reader_id))
-
-
-async def filed_papers(read: Read, agreement_id: UUID, sha256: str, reader_id: UUID) -> list[FiledPaper]:
-    """As `is_on_file`: what those documents are to the agreement, and who filed them when."""
-    rows = await read.all(_ON_FILE, {"agreement_id": agreement_id, "sha256": sha256, "viewer": reader_id})
-    return [FiledPaper(kind=row.kind, filed_by_id=row.filed_by_id, filed_at=row.filed_at) for row in rows]
 
 
 _SAME_CONTENT = sa.select(document.c.withdrawn_at).where(

@@ -196,7 +196,7 @@ async def get_document_content(
     status=200,
     example={"reason": "Filed with the wrong agreement (demo)."},
     etag=True,
-    problems=("record_held", "wrong_status"),
+    problems=("document_rested_on", "record_held", "wrong_status"),
 )
 async def withdraw_document(
     document_id: FromPath[UUID],
@@ -208,7 +208,8 @@ async def withdraw_document(
     """Withdraw a document, for the agency that filed it.
 
     It stays on record, and is found by nobody. What it says is shown to the legal staff and auditors of that agency and
-    of the agreement's custodian. Nothing is withdrawn while the agreement's record is under a legal hold.
+    of the agreement's custodian. Nothing is withdrawn while the agreement's record is under a legal hold, nor the only
+    paper on which another party's signature, confirmation or recorded act rests.
     """
     return document_answer(await commands.withdraw_document(write, caller, document_id, data.reason, if_match))
 

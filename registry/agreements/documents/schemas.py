@@ -11,9 +11,9 @@ from registry.agreements.instruments.schemas.consenting import Publication
 from registry.agreements.instruments.schemas.words import Exemption
 from registry.directory.agencies.schemas import AgencyReference
 from registry.platform.files.remarks import FileRemark
-from registry.platform.http.paging import NewestFirst
+from registry.platform.http.paging import ByChange
 from registry.platform.kernel.actions import AllowedAction
-from registry.platform.kernel.text import AS_IT_CAME_PATTERN, Name, Reason, Sha256
+from registry.platform.kernel.text import FILENAME_PATTERN, Name, Reason, Sha256
 from registry.platform.kernel.time import Instant
 
 Filename = Annotated[
@@ -21,8 +21,9 @@ Filename = Annotated[
     Meta(
         min_length=1,
         max_length=200,
-        pattern=AS_IT_CAME_PATTERN,
-        description="The file's name where it came from. It is given back with a download, and is never a path here.",
+        pattern=FILENAME_PATTERN,
+        description="The file's name where it came from, without folders; an extension that does not fit its type is "
+        "replaced. It is given back with a download.",
         examples=["agreement-signed.pdf"],
     ),
 ]
@@ -79,9 +80,10 @@ class Document(Struct, kw_only=True, frozen=True):
     ]
     filed_by: AgencyReference
     filed_at: Instant
+    updated_at: Annotated[Instant, Meta(description="When it was filed, or withdrawn.")]
     publication: Annotated[Publication | None, Meta(description="For one that is filed as public, and not withdrawn.")]
     withdrawn_at: Instant | None
-    withdrawal_reason: Annotated[str | None, Meta(description="For the parties.")]
+    withdrawn_reason: Annotated[str | None, Meta(description="For the parties.")]
     allowed_actions: list[AllowedAction]
     version: int
 
@@ -93,7 +95,7 @@ class DocumentPage(Struct, kw_only=True, frozen=True):
     next_cursor: str | None
 
 
-class DocumentQuery(NewestFirst, kw_only=True, frozen=True):
+class DocumentQuery(ByChange, kw_only=True, frozen=True):
     """Filters of an agreement's documents."""
 
     kind: Annotated[tuple[DocumentKind, ...], Meta(description="Any of these.")] = ()

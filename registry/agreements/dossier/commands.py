@@ -12,10 +12,11 @@ from msgspec import Struct
 from registry.agreements.documents.commands import Files
 from registry.agreements.dossier.page import index_page, printed_index
 from registry.agreements.dossier.queries import HTML, JSON, TEXT, Found, Part, public_file, whole_file
-from registry.agreements.dossier.rules import NOT_A_PARTY, VERIFICATION, Audience, check_published
+from registry.agreements.dossier.rules import NOT_A_PARTY, Audience, check_published, verification
 from registry.agreements.dossier.schemas import FileIndex, FileManifest, FilePart, WithheldPart
 from registry.agreements.dossier.writing import as_json
 from registry.agreements.instruments.commands.disclosing import RestrictedReading, record_readings
+from registry.agreements.instruments.consent import ProposalStatus
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.queries.rows import agreement_row
 from registry.agreements.instruments.queries.versions import versions_for
@@ -26,6 +27,7 @@ from registry.platform.database.handles import Read
 from registry.platform.files.archive import Archive, Digest
 from registry.platform.kernel.errors import Busy
 from registry.platform.kernel.ids import new_id
+from registry.platform.kernel.time import civil_day, last_day_before
 from registry.platform.ledger.commands import Event, keyed_hash
 from registry.platform.print.pdf import is_installed, make_pdf
 
@@ -33,7 +35,8 @@ _PDF = "application/pdf"
 _NO_PDF = "No PDF of this index was made: the registry that made this file has no PDF engine installed."
 _OF_THE_WHOLE = (
     "The file holds what its reader may read. Who acted for an agency, and from which address, is not part of it.",
-    "The file is made from the record as it stood then. The frozen versions and the documents are what was agreed.",
+    "The file is made from the record as it stood then. Of what was signed here the frozen version is what was signed. "
+    "Of what was transcribed from paper the paper is, and the version is what the record says of it.",
 )
 _OF_THE_PUBLIC = (
     "The file holds the public provisions of each version, and the public documents, that every party agreed to "
@@ -115,6 +118,8 @@ class _Written:
         self.parts: list[FilePart] = []
         self.withheld: list[WithheldPart] = []
         self.readings: list[Any] = []
+        self.origins: list[str] = []
+        self.warnings: list[str] = []
         self._last_recorded: str | None = None
 
     async def all(self, found: AsyncIterator[Found]) -> None:
@@ -124,6 +129,8 @@ class _Written:
                 self.withheld.append(each)
                 continue
             await self._add(each)
+            self.origins += [] if each.origin is None else [each.origin]
+            self.warnings += each.warnings
             self.readings += [reading for reading in each.readings if reading not in self.readings]
             if each.path == "history.json":
                 self._last_recorded = _last_recorded(each.content)
@@ -157,7 +164,7 @@ class _Written:
                 title="How to verify this file",
                 media_type=TEXT,
                 source=source,
-                content=VERIFICATION.encode(),
+                content=verification(self.origins).encode(),
             )
         )
         printed = is_installed()
@@ -167,12 +174,16 @@ class _Written:
             number=found.number,
             title=found.title,
             kind=found.kind,
-            status=found.status,
+            status=_status(found),
+            as_of=civil_day(found.as_of, found.time_zone),
+            starts_on=found.effective_on,
+            ends=_ends(found),
+            warnings=list(dict.fromkeys([*(each.detail for each in found.remarks), *self.warnings])),
             audience=audience,
             custodian=found.custodian_agency.name,
             parties=[party.agency.name for party in found.parties],
             recorded_until=self._last_recorded,
-            notes=[*notes, *([] if printed else [_NO_PDF])],
+            notes=[*notes, *self.origins, *([] if printed else [_NO_PDF])],
             parts=list(self.parts),
             withheld=list(self.withheld),
         )
@@ -190,6 +201,7 @@ class _Written:
             audience=audience,
             recorded_until=index.recorded_until,
             notes=index.notes,
+            warnings=index.warnings,
             parts=self.parts,
             withheld=self.withheld,
             verification="verify.txt",
@@ -197,6 +209,22 @@ class _Written:
         return await self._add(
             Part(path="manifest.json", title="The manifest", media_type=JSON, source=source, content=as_json(manifest))
         )
+
+
+def _status(found: Agreement) -> str:
+    """The status in words; of an end that is only reported by whom, and who has not confirmed it."""
+    end = next((each for each in found.proposals if each.status is ProposalStatus.REPORTED), None)
+    if end is None:
+        return found.status
+    unsaid = ", ".join(party.name for party in end.outstanding)
+    return f"reported ended by {end.proposed_by.name}, not confirmed by {unsaid}"
+
+
+def _ends(found: Agreement) -> str:
+    """The last day of the agreement, or of the term that renews itself, in words."""
+    if found.ends_at is not None:
+        return str(last_day_before(found.ends_at, found.time_zone))
+    return "no end on record" if found.term_ends_on is None else f"{found.term_ends_on}, unless it renews itself"
 
 
 class _RecordedAt(Struct, frozen=True):

@@ -37,6 +37,7 @@ def index_page(index: FileIndex) -> str:
     title = index_title(index)
     sections = [
         ("agreement", "The agreement", _listed(f"{name}: {value}" for name, value in particulars(index))),
+        ("warnings", "Warnings", _listed(index.warnings) if index.warnings else "<p>None.</p>"),
         ("parts", "Parts of this file", _parts(index)),
         ("withheld", "What is withheld", _withheld(index)),
         ("notes", "Notes", _listed(index.notes)),
@@ -62,7 +63,9 @@ def particulars(index: FileIndex) -> list[tuple[str, str]]:
         ("Number", index.number),
         ("Title", index.title),
         ("Kind", index.kind.replace("_", " ")),
-        ("Status", index.status.replace("_", " ")),
+        ("Status", f"{index.status.replace('_', ' ')}, as of {index.as_of}"),
+        ("Starts on", str(index.starts_on)),
+        ("Ends on", index.ends),
         ("Custodian", index.custodian),
         ("Parties", "; ".join(index.parties)),
         *([("Last entry recorded at", index.recorded_until)] if index.recorded_until else []),
@@ -112,6 +115,7 @@ def printed_index(index: FileIndex) -> dict[str, object]:
     return {
         "title": index_title(index),
         "particulars": particulars(index),
+        "warnings": index.warnings,
         "parts": [(each.path, each.title, str(each.size_bytes), each.sha256) for each in index.parts],
         "withheld": withheld_rows(index),
         "notes": index.notes,

@@ -18,7 +18,7 @@ from msgspec import Struct
 from registry.agreements.documents.queries import is_revealed, list_documents, readable_content
 from registry.agreements.documents.rules import DocumentStatus
 from registry.agreements.documents.schemas import Document, DocumentQuery
-from registry.agreements.dossier.rules import NOT_A_PARTY, plain_stem
+from registry.agreements.dossier.rules import NOT_A_PARTY, Recording, came_about, plain_stem
 from registry.agreements.dossier.schemas import WithheldPart
 from registry.agreements.dossier.writing import as_json, events_as_json, version_text, why_withheld
 from registry.agreements.duties.queries import list_duties
@@ -28,6 +28,7 @@ from registry.agreements.instruments.queries.publications import publications_of
 from registry.agreements.instruments.queries.rows import agreement_row
 from registry.agreements.instruments.queries.texts import executed_texts
 from registry.agreements.instruments.queries.versions import get_version, list_versions
+from registry.agreements.instruments.remarks import RemarkCode
 from registry.agreements.instruments.rules import Sensitivity
 from registry.agreements.instruments.schemas.shown import (
     Agreement,
@@ -47,7 +48,9 @@ from registry.platform.database.handles import Read
 from registry.platform.http.disposition import extension_of
 from registry.platform.http.paging import NewestFirst
 from registry.platform.kernel.errors import Forbidden
+from registry.platform.kernel.time import civil_day
 from registry.platform.ledger.queries import public_parts
+from registry.platform.ledger.tables import ledger_event
 
 JSON, TEXT, HTML = "application/json", "text/plain; charset=utf-8", "text/html; charset=utf-8"
 _AT_ONCE = 200
@@ -64,14 +67,31 @@ class Part(Struct, kw_only=True, frozen=True):
     stored_sha256: str | None = None
     size_bytes: int = 0
     readings: tuple[Mapping[str, object], ...] = ()
-    """What is to be recorded of reading it, one record each; for text that is restricted or withdrawn."""
+    """What is to be recorded of reading it, one record each; for text that is restricted."""
+    origin: str | None = None
+    """Of a version: how it came about, for whoever is to verify the file."""
+    warnings: tuple[str, ...] = ()
+    """Of a version: which papers of it are not on file."""
 
 
 Found: TypeAlias = Part | WithheldPart
 
+# What a party's own words or a restricted clause make remarkable stands in `version.json` alone.
+_OF_PAPERS = frozenset({RemarkCode.PAPER_NOT_ON_FILE, RemarkCode.EVIDENCE_NOT_NAMED})
 _VERSION_ID = sa.bindparam("version_id", type_=agreement_version.c.id.type)
 _CANONICAL = sa.select(agreement_version.c.canonical).where(agreement_version.c.id == _VERSION_ID)
 _TITLE = sa.select(agreement_version.c.title).where(agreement_version.c.id == _VERSION_ID)
+
+
+_PAPERS_RECORDED = (
+    sa.select(ledger_event.c.canonical, ledger_event.c.recorded_at, agency.c.name)
+    .outerjoin(agency, agency.c.id == ledger_event.c.actor_agency_id)
+    .where(
+        ledger_event.c.agreement_id == sa.bindparam("id", type_=ledger_event.c.agreement_id.type),
+        ledger_event.c.type.in_(("agreement.recorded", "agreement.amendment_recorded")),
+    )
+    .order_by(ledger_event.c.id)
+)
 
 
 @cache
@@ -87,7 +107,7 @@ def _of_governing_bodies(table: sa.Table, *names: str) -> sa.Select[Any]:
 async def whole_file(read: Read, caller: Caller, found: Agreement) -> AsyncIterator[Found]:
     """The parts for a party, in their order; `found` is the agreement without restricted text."""
     principal, path = caller.principal, f"/v1/agreements/{found.id}"
-    beside = {"provisions", "terms", "terms_withheld", "remarks", "signing", "view"}
+    beside = {"provisions", "terms", "terms_withheld", "signing", "view"}
     about = {name: value for name, value in msgspec.to_builtins(found).items() if name not in beside}
     yield Part(
         path="agreement.json",
@@ -97,11 +117,13 @@ async def whole_file(read: Read, caller: Caller, found: Agreement) -> AsyncItera
         content=as_json(about),
     )
     summaries = await _all_versions(read, principal, found.id)
+    recordings = await _recordings(read, found)
     signed = []
     for each in summaries:
         version, _ = await get_version(read, principal, found.id, each.version_no)
         signed.append(_signed(version))
-        async for part in _version(read, found, version):
+        origin = came_about(version, recordings.get(version.sha256), found.time_zone)
+        async for part in _version(read, found, version, origin):
             yield part
     for old, new in pairwise(summaries):
         yield await _redline(read, principal, found, old.version_no, new.version_no)
@@ -144,6 +166,25 @@ async def _all_versions(read: Read, principal: Principal, agreement_id: UUID) ->
             return found
 
 
+class _RecordedData(Struct, frozen=True):
+    sha256: str
+
+
+class _RecordedEvent(Struct, frozen=True):
+    data: _RecordedData
+
+
+async def _recordings(read: Read, found: Agreement) -> dict[str | None, Recording]:
+    """Who took over from paper what the agreement says, by the hash of the version."""
+    rows = await read.all(_PAPERS_RECORDED, {"id": found.id})
+    return {
+        msgspec.json.decode(row.canonical, type=_RecordedEvent).data.sha256: Recording(
+            recorded_by=row.name, recorded_on=civil_day(row.recorded_at, found.time_zone)
+        )
+        for row in rows
+    }
+
+
 def _signed(version: AgreementVersion) -> dict[str, object]:
     return {"version_no": version.version_no, "sha256": version.sha256, "signatures": version.signatures}
 
@@ -152,13 +193,13 @@ def _readings(provisions: list[Provision], version_no: int) -> tuple[Mapping[str
     return ({"version_no": version_no},) if shows_restricted(provisions) else ()
 
 
-async def _version(read: Read, found: Agreement, version: AgreementVersion) -> AsyncIterator[Found]:
+async def _version(read: Read, found: Agreement, version: AgreementVersion, origin: str) -> AsyncIterator[Found]:
     no, source = version.version_no, f"/v1/agreements/{found.id}/versions/{version.version_no}"
     folder, readings = f"versions/{no:03}", _readings(version.provisions, no)
     hashed = (
         f"SHA-256 of the canonical text: {version.sha256}" if version.sha256 else "A draft, which may still change."
     )
-    heading = [f"{found.number}: {version.title}", f"Version {no}, {version.kind}", *_days(version), hashed]
+    heading = [f"{found.number}: {version.title}", f"Version {no}, {version.kind}", *_days(version), origin, hashed]
     yield Part(
         path=f"{folder}/text.txt",
         title=f"Version {no}, text",
@@ -174,12 +215,15 @@ async def _version(read: Read, found: Agreement, version: AgreementVersion) -> A
         source=source,
         content=as_json(version),
         readings=readings,
+        origin=origin,
+        warnings=tuple(each.detail for each in version.remarks if each.code in _OF_PAPERS),
     )
     withheld = [each for each in version.provisions if each.text is None]
+    what = "the bytes that were hashed" + ("" if version.evidence is None else ", as they were transcribed from paper")
     if version.sha256 is not None and not withheld:
         yield Part(
             path=f"{folder}/canonical.json",
-            title=f"Version {no}, the bytes that were hashed and signed",
+            title=f"Version {no}, {what}",
             media_type=JSON,
             source=source,
             content=bytes(await read.value(_CANONICAL, {"version_id": version.id})),
@@ -318,15 +362,22 @@ async def _documents(
 
 
 async def _document(read: Read, principal: Principal, no: int, each: Document) -> Found:
+    if each.withdrawn_at is not None:
+        # The acts in this file call it not on file: what is withdrawn stands in the list, and is no part of it.
+        return WithheldPart(
+            kind="document",
+            number=f"{no:03}",
+            exemption=each.exemption,
+            reason="It is withdrawn, so nothing in this file rests on it; documents.json says when and why.",
+        )
     try:
         row, recorded = await readable_content(read, principal, each.id)
     except Forbidden as refused:
         return WithheldPart(kind="document", number=f"{no:03}", exemption=each.exemption, reason=refused.detail)
-    name = each.title or each.filename
-    status = ", withdrawn" if each.withdrawn_at is not None else ""
+    name, extension = each.title or each.filename, extension_of(row.media_type)
     return Part(
-        path=f"documents/{no:03}-{plain_stem(name)}{extension_of(row.media_type)}",
-        title=f"Document {no:03}, {each.kind.replace('_', ' ')}: {name or 'without a title'}{status}",
+        path=f"documents/{no:03}-{plain_stem((name or '').removesuffix(extension))}{extension}",
+        title=f"Document {no:03}, {each.kind.replace('_', ' ')}: {name or 'without a title'}",
         media_type=row.media_type,
         source=f"/v1/documents/{each.id}/content",
         stored_sha256=row.sha256,

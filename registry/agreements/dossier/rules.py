@@ -1,12 +1,19 @@
-"""For whom a file is made, what its parts are called, and how it is verified."""
+"""For whom a file is made, what its parts are called, how it is verified, and how its versions came about."""
 
 import re
 import unicodedata
+from collections.abc import Iterator, Sequence
+from datetime import date
 from enum import StrEnum
 from uuid import UUID
 
+from msgspec import Struct
+
+from registry.agreements.instruments.schemas.evidence import Evidence
+from registry.agreements.instruments.schemas.shown import AgreementVersion
 from registry.platform.access.principals import Principal
 from registry.platform.kernel.errors import WrongStatus
+from registry.platform.kernel.time import civil_day
 
 _LONGEST_STEM = 60
 _NOT_PLAIN = re.compile(r"[^A-Za-z0-9]+")
@@ -40,7 +47,7 @@ def plain_stem(name: str | None) -> str:
     return _NOT_PLAIN.sub("-", plain)[:_LONGEST_STEM].strip("-").lower() or "document"
 
 
-VERIFICATION = """How to verify this file
+_VERIFICATION = """How to verify this file
 
 1. Unpack the archive. `manifest.json` lists every other part with its size in bytes and its SHA-256.
 2. Compute the SHA-256 of each part, for instance with `sha256sum` (Linux), `shasum -a 256` (macOS) or
@@ -48,7 +55,62 @@ VERIFICATION = """How to verify this file
    manifest, or that differs, was not made by the registry.
 3. The registry recorded in its ledger that this file was made, with the SHA-256 of `manifest.json`; where the file
    holds restricted text, with a keyed hash of it, which the registry's operator can verify.
-4. Where there is a part `versions/NNN/canonical.json`, its SHA-256 is the hash of that version, which its signatures
-   name in `signatures.json`: these are the very bytes that were signed. `text.txt` beside it is made for reading.
-5. A document under `documents/` has the SHA-256 that `documents.json` gives, which signatures name as their evidence.
+4. Where there is a part `versions/NNN/canonical.json`, its SHA-256 is the hash under which the registry froze that
+   version. An electronic signature in `signatures.json` was given to these bytes. A signature on paper was given to
+   the paper, and not to them. `text.txt` beside it is made for reading.
+5. A document under `documents/` has the SHA-256 that `documents.json` gives; where a signature names it as its
+   evidence, it is by that hash.
 """
+
+
+def verification(origins: Sequence[str]) -> str:
+    """How to verify the file, and how each of its versions came about."""
+    if not origins:
+        return _VERIFICATION
+    return "\n".join((_VERIFICATION, "How each version came about", "", *(f"- {each}" for each in origins), ""))
+
+
+class Recording(Struct, kw_only=True, frozen=True):
+    """Who took a version over from paper, and on which day where the agreement is; `recorded_by` None: not known."""
+
+    recorded_by: str | None
+    recorded_on: date
+
+
+def came_about(version: AgreementVersion, recording: Recording | None, time_zone: str) -> str:
+    """How a version came to be on record and who put its hand to what, as far as the registry knows it."""
+    return " ".join((f"Version {version.version_no}:", *_came_about(version, recording, time_zone)))
+
+
+def _came_about(version: AgreementVersion, recording: Recording | None, time_zone: str) -> Iterator[str]:
+    if version.sha256 is None:
+        yield "a draft, which nobody has signed and which may still change."
+        return
+    if version.evidence is not None:
+        by = "" if recording is None or recording.recorded_by is None else f" by {recording.recorded_by}"
+        on = "" if recording is None else f" on {recording.recorded_on}"
+        yield f"transcribed from paper{on}{by}."
+        yield f"The original: {_where(version.evidence)}."
+    else:
+        yield "written in the registry."
+    for each in version.signatures:
+        who = f"{each.agency.name} ({each.signatory_title})"
+        if each.manner == "electronic":
+            yield f"{who} signed these bytes here electronically on {each.signed_on}."
+            continue
+        entered_on = civil_day(each.recorded_at, time_zone)
+        shown = "no evidence named" if each.evidence is None else f"evidence: {_where(each.evidence)}"
+        yield f"{who} signed on paper on {each.signed_on}, entered here on {entered_on} as {each.manner}; {shown}."
+    if not version.signatures:
+        yield "Nobody's signature to it is on record."
+
+
+def _where(evidence: Evidence) -> str:
+    if evidence.document is not None:
+        name = evidence.document.name or "without a title"
+        return f"on file as document “{name}” ({evidence.document.id})"
+    if evidence.on_file:
+        return "on file, in a document that is not named to whom this file was made for"
+    if evidence.location is not None:
+        return f"not on file, said to be kept at {evidence.location}"
+    return f"not on file, known by its SHA-256 {evidence.sha256} alone"

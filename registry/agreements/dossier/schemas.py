@@ -1,5 +1,6 @@
 """What a file says of itself: its parts, and what was withheld from it."""
 
+from datetime import date
 from typing import Literal
 from uuid import UUID
 
@@ -37,6 +38,10 @@ class FileIndex(Struct, kw_only=True, frozen=True):
     title: str
     kind: str
     status: str
+    as_of: date
+    starts_on: date
+    ends: str
+    warnings: list[str]
     audience: Audience
     custodian: str
     parties: list[str]
@@ -55,6 +60,7 @@ class FileManifest(Struct, kw_only=True, frozen=True):
     audience: Audience
     recorded_until: str | None
     notes: list[str]
+    warnings: list[str]
     parts: list[FilePart]
     withheld: list[WithheldPart]
     verification: str

@@ -11,7 +11,8 @@ from registry.agreements.duties.queries import DutyFact, agencies_of, as_duty, d
 from registry.agreements.duties.rules import DutyAction, ProofKind, advance, checked_proof
 from registry.agreements.duties.schemas import Duty, Fulfilment, NewDuty, Waiver
 from registry.agreements.duties.tables import agreement_duty
-from registry.agreements.instruments.commands.holding import changed, held, parties_of, today_of
+from registry.agreements.instruments.commands.holding import changed, held, parties_of
+from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.rules import check_evidence
 from registry.agreements.instruments.schemas.evidence import paper_told
 from registry.platform.access.permissions import Action
@@ -19,7 +20,6 @@ from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
 from registry.platform.kernel.errors import Forbidden, NotFound, RuleBroken, WrongStatus
 from registry.platform.kernel.ids import new_id
-from registry.platform.kernel.time import on_calendar
 from registry.platform.kernel.versions import Expected
 
 _INSERT = agreement_duty.insert()
@@ -40,13 +40,6 @@ async def enter_duty(write: Write, caller: Caller, agreement_id: UUID, new: NewD
             "not_a_party",
             "not a party to the agreement",
             pointer="/agency_id",
-        )
-    if not on_calendar(new.due_on):
-        raise RuleBroken.at(
-            "Give a date between the years 1900 and 2200.",
-            "date_out_of_range",
-            "not between 1900 and 2200",
-            pointer="/due_on",
         )
     duty = DutyFact(
         id=new_id(),

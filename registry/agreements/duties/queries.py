@@ -45,7 +45,7 @@ from registry.platform.access.principals import Principal
 from registry.platform.database.handles import Read
 from registry.platform.http.paging import NewestFirst, cut, decode_cursor
 from registry.platform.kernel.actions import offer
-from registry.platform.kernel.errors import Forbidden
+from registry.platform.kernel.errors import Forbidden, NotFound
 from registry.platform.kernel.time import civil_day, day_ends_at
 
 _IDS = sa.bindparam("ids", type_=agreement.c.id.type, expanding=True)
@@ -204,9 +204,7 @@ async def list_duties(
     read: Read, principal: Principal, agreement_id: UUID, query: NewestFirst, now: datetime
 ) -> DutyPage:
     """A page of an agreement's duties, for its parties. Raises NotFound, Forbidden, Malformed for another's cursor."""
-    row = await agreement_row(read, principal, agreement_id)
-    if not row.shared:
-        raise Forbidden("The duties under an agreement are for its parties to see.")
+    row = await _row_for_parties(read, principal, agreement_id)
     facts = list(await duties_of(read, [agreement_id]))
     if query.sort == "-created_at":
         facts.reverse()
@@ -218,6 +216,23 @@ async def list_duties(
     on_file = await proofs_on_file(read, agreement_id, kept)
     items = [as_duty(principal, row, duty, named, on_file, row.version, now) for duty in kept]
     return DutyPage(items=items, next_cursor=next_cursor)
+
+
+async def get_duty(read: Read, principal: Principal, agreement_id: UUID, duty_id: UUID, now: datetime) -> Duty:
+    """One duty of an agreement, for its parties. Raises NotFound, Forbidden."""
+    row = await _row_for_parties(read, principal, agreement_id)
+    found = [duty for duty in await duties_of(read, [agreement_id]) if duty.id == duty_id]
+    if not found:
+        raise NotFound("duty")
+    named, on_file = await agencies_of(read, found), await proofs_on_file(read, agreement_id, found)
+    return as_duty(principal, row, found[0], named, on_file, row.version, now)
+
+
+async def _row_for_parties(read: Read, principal: Principal, agreement_id: UUID) -> Row[Any]:
+    row = await agreement_row(read, principal, agreement_id)
+    if not row.shared:
+        raise Forbidden("The duties under an agreement are for its parties to see.")
+    return row
 
 
 async def agencies_of(read: Read, duties: Iterable[DutyFact]) -> dict[UUID, AgencyReference]:

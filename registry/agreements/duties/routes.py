@@ -31,7 +31,7 @@ def _answer(found: Duty, *, created: bool = False) -> Answer[Duty]:
     return Answer(
         found,
         etag=entity_tag(found.version, found.status, found.overdue, found.allowed_actions),
-        location=f"/v1/agreements/{found.agreement_id}/duties" if created else None,
+        location=f"/v1/agreements/{found.agreement_id}/duties/{found.id}" if created else None,
     )
 
 
@@ -60,6 +60,7 @@ async def list_agreement_duties(
     _PATH,
     permission=Action.AGREEMENTS_FILE,
     example=NEW_DUTY_EXAMPLE,
+    etag=True,
     problems=("not_a_party", "wrong_status"),
 )
 async def create_agreement_duty(
@@ -70,6 +71,14 @@ async def create_agreement_duty(
 ) -> Answer[Duty]:
     """Enter a duty by hand: your agency's own, or, as the custodian, any party's."""
     return _answer(await commands.enter_duty(write, caller, agreement_id, data), created=True)
+
+
+@operation("get", _PATH + "/{duty_id:uuid}", permission=Action.AGREEMENTS_READ, etag=True)
+async def get_agreement_duty(
+    agreement_id: FromPath[UUID], duty_id: FromPath[UUID], read: Supplied[Read], caller: Supplied[Caller]
+) -> Answer[Duty]:
+    """Read one duty, for a party of the agreement."""
+    return _answer(await queries.get_duty(read, caller.principal, agreement_id, duty_id, caller.now))
 
 
 @operation(
@@ -116,5 +125,11 @@ async def waive_agreement_duty(
 
 router = Router(
     path="/v1",
-    route_handlers=[list_agreement_duties, create_agreement_duty, fulfil_agreement_duty, waive_agreement_duty],
+    route_handlers=[
+        list_agreement_duties,
+        create_agreement_duty,
+        get_agreement_duty,
+        fulfil_agreement_duty,
+        waive_agreement_duty,
+    ],
 )

@@ -20,6 +20,11 @@ from registry.platform.kernel.errors import Fault, RuleBroken, WrongStatus
 from registry.platform.kernel.money import Money
 from registry.platform.kernel.time import civil_day
 
+_SHOWING = ("signed_copy", "evidence")
+_FILE_IT = (
+    "It held one on the day of the signature: once another party has filed the signed copy with the agreement, as "
+    "`signed_copy` or `evidence`, that day counts alone. Confirm it then, and give the copy's SHA-256."
+)
 MOST_DELEGATIONS = 3
 """How often what one office may do can be handed on."""
 
@@ -63,12 +68,14 @@ class Signature(Struct, kw_only=True, frozen=True):
 
     `given_on` is the day of the act, where that must be covered too: of a text that is signed now, on which day soever
     the paper says. What was signed on paper long ago and is only recorded rests on the authority of its own day.
+    `is_confirmed`: it is a party's word that it signed a paper.
     """
 
     kind: AgreementKind
     signed_on: date
     given_on: date | None = None
     amount: Money | None = None
+    is_confirmed: bool = False
 
     @property
     def days(self) -> tuple[date, ...]:
@@ -89,11 +96,12 @@ class FiledPaper(Struct, kw_only=True, frozen=True):
 def day_given(papers: Sequence[FiledPaper], signer_id: UUID, time_zone: str, today: date) -> date | None:
     """On which day the authority must hold beside that of a past signature; None where its own day counts alone.
 
-    A signed copy that another filed shows the signature. What the signer files for itself shows that it was given by
-    then, and what nothing shows is as good as given today: a day that only the signer names may be a day of its choice.
+    A signed copy that another filed, or evidence, shows the signature. What the signer files for itself shows that it
+    was given by then, and what nothing shows is as good as given today: a day that only the signer names may be a day
+    of its choice.
     `time_zone` is the signer's.
     """
-    copies = [paper for paper in papers if paper.kind == "signed_copy"]
+    copies = [paper for paper in papers if paper.kind in _SHOWING]
     if any(paper.filed_by_id != signer_id for paper in copies):
         return None
     return min((civil_day(paper.filed_at, time_zone) for paper in copies), default=today)
@@ -157,8 +165,11 @@ def sufficient(chains: Sequence[Chain], signature: Signature) -> int:
         nearest = min(range(len(chains)), key=lambda i: (len(lacking[i]), -chains[i][0].valid_from.toordinal()))
         reason = f"The authority of “{chains[nearest][0].office}” {lacking[nearest][0]}."
     needed = " and ".join(f"on {day}" for day in signature.days)
+    way_out = ""
+    if signature.is_confirmed and any(not shortfalls(chain, replace(signature, given_on=None)) for chain in chains):
+        way_out = f" {_FILE_IT}"
     raise RuleBroken.at(
-        f"{reason} The signature needs an office that holds one {needed}.",
+        f"{reason} The signature needs an office that holds one {needed}.{way_out}",
         "no_signing_authority",
         reason,
         pointer="/signatory_title",

@@ -15,6 +15,7 @@ import msgspec
 from registry.platform.kernel.intervals import Interval, earliest
 
 CONTEST_PERIOD = timedelta(days=14)
+LEFT = "Your agency has left this agreement, and signs it no more."
 NO_PART = "Your agency is not bound by this agreement, so it has no part in this."
 
 
@@ -109,9 +110,14 @@ class ProposalKind(StrEnum):
 
 
 class ProposalStatus(StrEnum):
-    """Where a proposal stands; it is open while it may still come to nothing by somebody's silence or no."""
+    """Where a proposal stands; it is open while it may still come to nothing by somebody's silence or no.
+
+    `reported`: it was recorded, by who is no party to it, of a paper; it stands so until each party that it names has
+    confirmed it, and has no effect while one contests it.
+    """
 
     OPEN = "open"
+    REPORTED = "reported"
     AGREED = "agreed"
     TAKEN_BACK = "taken_back"
     CLOSED = "closed"
@@ -121,8 +127,52 @@ class ClosedBecause(StrEnum):
     """Why a proposal was closed without anybody's taking it back: there is nothing left to consent to."""
 
     AGREEMENT_ENDED = "agreement_ended"
+    AGREEMENT_EXPIRED = "agreement_expired"
+    SUCCESSOR_ENDED = "successor_ended"
     NEWCOMERS_JOINED = "newcomers_joined"
     REPLACED = "replaced"
+
+
+class Lapse(msgspec.Struct, frozen=True):
+    """When a proposal comes to nothing by itself, unless it takes effect before, and why."""
+
+    at: datetime
+    because: ClosedBecause
+
+    def has_come(self, agreed_at: datetime | None, now: datetime) -> bool:
+        """Whether it has come to nothing by `now`, of what takes effect then if at all."""
+        return self.at <= now and (agreed_at is None or agreed_at >= self.at)
+
+
+def lapse_of(
+    kind: ProposalKind, *, recorded: bool, expires_at: datetime | None, successor_ends_at: datetime | None
+) -> Lapse | None:
+    """What a proposal does not outlive: the agreement's last term, and the agreement that is to take its place.
+
+    Not where it is a question of the days before: of a departure, and of what is `recorded` of a paper.
+    """
+    if recorded or kind is ProposalKind.DEPARTURE:
+        return None
+    ends = [
+        Lapse(at, because)
+        for at, because in (
+            (successor_ends_at, ClosedBecause.SUCCESSOR_ENDED),
+            (expires_at, ClosedBecause.AGREEMENT_EXPIRED),
+        )
+        if at is not None
+    ]
+    return min(ends, key=lambda each: each.at, default=None)
+
+
+def asks_until(proposed_at: datetime, not_before: datetime, lapse: Lapse | None) -> datetime | None:
+    """Until when a proposal asks for consent: to take effect on the day that it names, or before it lapses.
+
+    A day that was over when it was proposed is overdue from the start. None where it names no day but that on which it
+    was proposed, and outlives whatever is to come: it waits, and no day is made up.
+    """
+    if not_before != proposed_at:
+        return not_before
+    return None if lapse is None else lapse.at
 
 
 def proposal_status(
@@ -132,11 +182,17 @@ def proposal_status(
     agreed_at: datetime | None,
     given: Iterable[datetime | None],
     now: datetime,
+    only_reported: bool = False,
 ) -> ProposalStatus:
-    """Where a proposal stands, of which `given` are the instants from which the consents of those asked count."""
-    if taken_back_at is not None:
+    """Where a proposal stands, of which `given` are the instants from which the consents of those asked count.
+
+    `only_reported`: it was recorded of others, one of whom has not said yet whether it was so.
+    """
+    if taken_back_at is not None or closed_because is not None:
         return ProposalStatus.TAKEN_BACK if closed_because is None else ProposalStatus.CLOSED
-    return ProposalStatus.OPEN if is_open(agreed_at, given, now) else ProposalStatus.AGREED
+    if is_open(agreed_at, given, now):
+        return ProposalStatus.OPEN
+    return ProposalStatus.REPORTED if only_reported else ProposalStatus.AGREED
 
 
 def is_open(agreed_at: datetime | None, given: Iterable[datetime | None], now: datetime) -> bool:
@@ -144,11 +200,28 @@ def is_open(agreed_at: datetime | None, given: Iterable[datetime | None], now: d
     return agreed_at is None or any(at is not None and at > now for at in given)
 
 
-def consent_barred(*, awaited: bool, has_part: bool) -> str | None:
-    """Why a party cannot consent to a proposal; `awaited`: it is asked, and has not consented by itself."""
+def consent_barred(*, awaited: bool, has_part: bool, is_leaver: bool) -> str | None:
+    """Why a party cannot consent to a proposal; `awaited`: it is asked, and has not consented by itself.
+
+    `is_leaver`: it is the departure of that party itself, as another reported it, which has one answer.
+    """
     if not awaited:
         return "Nothing in this proposal awaits your agency's consent."
+    if is_leaver:
+        return "Another reported that your agency left: confirm or contest that report instead."
     return None if has_part else NO_PART
+
+
+def consents_from(not_before: datetime, reported_at: Iterable[datetime], *, of_a_day: bool, now: datetime) -> datetime:
+    """From when a party's yes counts, by whatever verb it says it: to consent and to confirm are one word.
+
+    From the day that is reported of it (`reported_at`, as the acts would count), else of what is put to it with a day
+    that it is to count from (`of_a_day`: a departure, and what is recorded of a paper) from that day; never after now.
+    """
+    at = min(reported_at, default=None)
+    if at is None:
+        at = not_before if of_a_day else now
+    return min(at, now)
 
 
 def proposal_kept(*, is_over: bool, relied_on: bool, agreed_at: datetime | None, now: datetime) -> str | None:
@@ -161,6 +234,10 @@ def proposal_kept(*, is_over: bool, relied_on: bool, agreed_at: datetime | None,
 
 
 RECORDED_BY_YOURSELF = "You recorded this yourself: a second person has to vouch for it."
+NOT_ON_FILE = (
+    "The document that shows it is not on file with the agreement, where the party and your agency can read it: file "
+    "it first."
+)
 NOTHING_TO_SIGN = "The text that it is about waits for no signature any more."
 _ANSWERED = "The report was answered, taken back or has had effect already."
 
@@ -183,10 +260,11 @@ def contest_barred(status: str, notified_at: datetime | None, now: datetime) -> 
 
 
 class EndingGround(StrEnum):
-    """On which ground an agreement ends for all."""
+    """On which ground an agreement ends for all; of an end that is `reported`, nobody here has said on which."""
 
     MUTUAL_CONSENT = "mutual_consent"
     RIGHT_TO_END = "right_to_end"
+    REPORTED = "reported"
 
 
 def in_effect_from(status: ReportStatus, notified_at: datetime | None, answered_at: datetime | None) -> datetime | None:
@@ -213,6 +291,14 @@ class Consenting(msgspec.Struct, kw_only=True, frozen=True):
 
     given_at: datetime | None
     leaves_at: datetime | None = None
+
+
+def left_before_asked(gone_at: datetime | None, not_before: datetime, proposed_at: datetime) -> bool:
+    """Whether a party had left when a thing was proposed that would take away days on which it was bound.
+
+    Its own consent is waited for: that it has left says nothing of the days before. In SQL it is `visibility.is_asked`.
+    """
+    return gone_at is not None and not_before < gone_at <= proposed_at
 
 
 def agreed_at(not_before: datetime, asked: Iterable[Consenting]) -> datetime | None:

@@ -125,12 +125,40 @@ agreement_pending = table(
     sa.Column("agreement_id", Uuid, sa.ForeignKey(agreement.c.id), primary_key=True),
     sa.Column("takes_effect_at", Instant, nullable=False),
     sa.Column("without", Json, nullable=False),
+    sa.Column("ended_at", Instant),
+    sa.Column("is_superseded", sa.Boolean, nullable=False),
+    sa.Column("joined", sa.Integer, nullable=False),
 )
 """Of an agreement with reports that have not taken effect and whose days are running: how it is without them.
 
 `without`: `pending.Without`. `takes_effect_at`: when the first of them does; from then on the row says nothing. Derived
-by the function that writes windows, as these are.
+by the function that writes windows, as these are. What lists ask of it stands in columns too.
 """
+
+agreement_pending_window = table(
+    "agreement_pending_window",
+    sa.Column("agreement_id", Uuid, sa.ForeignKey(agreement.c.id), primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("starts_at", Instant, primary_key=True),
+    sa.Column("ends_at", Instant, nullable=False),
+    one_of("kind", ("force", "suspension", "notice")),
+    sa.CheckConstraint("ends_at > starts_at", name="interval"),
+)
+"""The windows of an agreement without its pending reports, as those of the same kinds."""
+
+agreement_pending_party_window = table(
+    "agreement_pending_party_window",
+    sa.Column("agreement_id", Uuid, sa.ForeignKey(agreement.c.id), primary_key=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), primary_key=True),
+    sa.Column("starts_at", Instant, primary_key=True),
+    sa.Column("ends_at", Instant, nullable=False),
+    sa.Column("version_id", Uuid, sa.ForeignKey(agreement_version.c.id), nullable=False),
+    sa.Column("assists", sa.Boolean, nullable=False),
+    sa.Column("requests", sa.Boolean, nullable=False),
+    sa.CheckConstraint("ends_at > starts_at", name="window"),
+    sa.Index("ix_agreement_pending_party_window_agency", "agency_id", "agreement_id"),
+)
+"""The windows of all parties of such an agreement without its pending reports, as `agreement_party_window`."""
 
 agreement_publication = table(
     "agreement_publication",

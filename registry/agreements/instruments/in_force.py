@@ -309,6 +309,17 @@ def bound_until(windows: Sequence[TextWindow]) -> tuple[datetime | None, ...]:
     return tuple(reversed(found))
 
 
+def bound_to_others(
+    until: datetime | None, together: Interval | None, *, has_window: bool
+) -> tuple[bool, datetime | None]:
+    """Whether a party is bound, and until when, of whose window `until` is the end.
+
+    `together`: the stretch of `force_windows` that contains the instant. Nobody is bound to itself alone: not who
+    signed first, nor who is left of an agreement that has lapsed.
+    """
+    return (True, earliest(until, together.end)) if has_window and together is not None else (False, None)
+
+
 def force_windows(parties: Iterable[Sequence[Interval]]) -> tuple[Interval, ...]:
     """When at least two parties are bound at once: disjoint, not touching, in order."""
     change: dict[datetime, int] = {}

@@ -105,6 +105,14 @@ class Notice(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
         own = next((each for each in self.by_party if each.agency_id == agency_id), None)
         return (None if own is None else _period(own)) or self.general
 
+    def as_published(self, public: Collection[str]) -> "Notice | None":
+        """What others than the parties are told: nothing unless each clause that says it is among the `public` ones.
+
+        Where notices go is for the parties alone.
+        """
+        clauses = {self.clause, *(each.clause or self.clause for each in self.by_party)}
+        return msgspec.structs.replace(self, addressees=[]) if clauses <= set(public) else None
+
     @property
     def general(self) -> Period | None:
         """What every party gives that has no period of its own; None where the text is silent."""

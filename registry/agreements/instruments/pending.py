@@ -26,6 +26,16 @@ class BoundStretch(Interval, kw_only=True, frozen=True):
     requests: bool
 
 
+class TextWithout(Struct, kw_only=True, frozen=True):
+    """An executed text, or one that is about to be; `executed_at` is None for the original."""
+
+    version_id: UUID
+    no: int
+    executed_at: datetime | None
+    starts_at: datetime
+    ends_at: datetime | None
+
+
 class PartyWithout(Struct, kw_only=True, frozen=True):
     """A party: what it did itself, or confirmed, or what had effect otherwise; and when it is bound by that."""
 
@@ -64,7 +74,8 @@ class PendingReport(Struct, kw_only=True, frozen=True):
 class Without(Struct, kw_only=True, frozen=True):
     """The agreement without its pending reports; `parties` are those that these would change.
 
-    `lapses_at`: when, by what each party did, fewer than two are left. `agreed`: when each proposal takes effect.
+    `lapses_at`: when, by what each party did, fewer than two are left. `joined`: how many
+    have. `agreed`: when each proposal takes effect.
     """
 
     reports: tuple[PendingReport, ...]
@@ -72,7 +83,11 @@ class Without(Struct, kw_only=True, frozen=True):
     is_superseded: bool
     has_successor: bool
     lapses_at: datetime | None
+    joined: int
     force: tuple[Interval, ...]
+    suspensions: tuple[Interval, ...]
+    notice: tuple[Interval, ...]
+    texts: tuple[TextWithout, ...]
     agreed: tuple[tuple[UUID, datetime | None], ...]
     parties: tuple[PartyWithout, ...]
 

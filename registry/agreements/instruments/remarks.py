@@ -12,7 +12,10 @@ from registry.agreements.instruments.in_force import AgreementDates, Renewal, te
 from registry.agreements.instruments.notice import Notice
 from registry.agreements.instruments.schemas.evidence import Evidence
 from registry.platform.kernel.intervals import Interval
-from registry.platform.kernel.time import civil_day, last_day_before
+from registry.platform.kernel.time import add_months, civil_day, last_day_before
+
+UNLIKELY_YEARS = 3
+"""How many years a signature on paper may lie from its text's first day without a remark."""
 
 
 class RemarkCode(StrEnum):
@@ -23,10 +26,13 @@ class RemarkCode(StrEnum):
     NEVER_HOLDS = "never_holds"
     REACHES_BACK = "reaches_back"
     NOTICE_SILENT = "notice_silent"
+    END_REPORTED = "end_reported"
     SAYS_OTHERWISE = "says_otherwise"
+    SIGNING_DAY_UNLIKELY = "signing_day_unlikely"
     AUTHORITY_LACKING = "authority_lacking"
     PARTY_DISSOLVED = "party_dissolved"
     PAPER_NOT_ON_FILE = "paper_not_on_file"
+    EVIDENCE_NOT_NAMED = "evidence_not_named"
     TERM_REMOVED = "term_removed"
     TERM_CHANGED = "term_changed"
     TERM_KEPT = "term_kept"
@@ -113,6 +119,15 @@ def about_notice(notice: Notice, parties: Sequence[UUID]) -> Iterator[Remark]:
         yield Remark(code=RemarkCode.NOTICE_SILENT, detail=detail, clause=notice.clause)
 
 
+def end_reported(reporter: str, at: datetime, unsaid: Sequence[str], time_zone: str) -> Remark:
+    """That the agreement reads as ended on another's word, which some of the parties have not confirmed."""
+    detail = (
+        f"That it ended on {last_day_before(at, time_zone)} was reported by {reporter}, and not confirmed by "
+        f"{', '.join(unsaid)}: each may confirm or contest it."
+    )
+    return Remark(code=RemarkCode.END_REPORTED, detail=detail)
+
+
 def party_dissolved(agency: str, dissolved_on: date) -> Remark:
     """Of a party that had joined and has ended since, without anybody's act in the agreement."""
     detail = (
@@ -131,6 +146,27 @@ def authority_lacking(version_no: int, agency: str, office: str, revoked_on: dat
     return Remark(code=RemarkCode.AUTHORITY_LACKING, detail=detail, version_no=version_no)
 
 
+def about_signing_days(
+    version_no: int, effective_on: date, signatures: Iterable[tuple[str, str, date]]
+) -> Iterator[Remark]:
+    """Of signatures on paper, by agency and manner, that are dated years away from the text's first day.
+
+    Such a day may be right: a text may wait, or be joined late. As often it is a slip of the pen, and nothing here can
+    tell. An electronic signature is dated by the registry.
+    """
+    earliest_day = add_months(effective_on, -UNLIKELY_YEARS * 12)
+    latest_day = add_months(effective_on, UNLIKELY_YEARS * 12)
+    for agency, manner, signed_on in signatures:
+        if manner == "electronic" or earliest_day <= signed_on <= latest_day:
+            continue
+        side = "before" if signed_on < effective_on else "after"
+        detail = (
+            f"The signature of {agency} to version {version_no} is dated {signed_on}, more than {UNLIKELY_YEARS} years "
+            f"{side} {effective_on}, the first day of the text. Look into the paper: it stands as it was recorded."
+        )
+        yield Remark(code=RemarkCode.SIGNING_DAY_UNLIKELY, detail=detail, version_no=version_no)
+
+
 def about_papers(
     version_no: int, recorded_from: Evidence | None, signatures: Iterable[Evidence | None] = ()
 ) -> Iterator[Remark]:
@@ -143,6 +179,37 @@ def about_papers(
         whose = "a signature is" if len(of_its_own) == 1 else f"{len(of_its_own)} signatures are"
         detail = f"The paper of {whose} not on file: each such signature says by what the paper is known."
         yield Remark(code=RemarkCode.PAPER_NOT_ON_FILE, detail=detail, version_no=version_no)
+
+
+def about_acts(acts: Iterable[tuple[str, Evidence | None]]) -> Iterator[Remark]:
+    """That what shows an act is not on file; each act in words, such as “the notice of Elm County”."""
+    for act, evidence in acts:
+        if evidence is not None and not evidence.on_file:
+            detail = f"What shows {act} is not on file: {_where(evidence)}"
+            yield Remark(code=RemarkCode.PAPER_NOT_ON_FILE, detail=detail)
+
+
+class Hand(Struct, kw_only=True, frozen=True):
+    """A party's signature as it is shown: of which day, entered on which, and by what it is shown."""
+
+    agency: str
+    manner: str
+    signed_on: date
+    entered_on: date
+    evidence: Evidence | None
+
+
+def about_hands(version_no: int, hands: Iterable[Hand]) -> Iterator[Remark]:
+    """Of signatures on paper that reach back on the party's own word alone: nothing on file shows them."""
+    for hand in hands:
+        if hand.evidence is not None or hand.manner == "electronic" or hand.entered_on <= hand.signed_on:
+            continue
+        what = "confirmation" if hand.manner == "confirmed" else "entry"
+        detail = (
+            f"{hand.agency}: no evidence named for its {what} of {hand.entered_on} that it signed version {version_no} "
+            f"on {hand.signed_on}. It counts from that day; name the paper, or file the one that was recorded."
+        )
+        yield Remark(code=RemarkCode.EVIDENCE_NOT_NAMED, detail=detail, version_no=version_no)
 
 
 def _where(paper: Evidence) -> str:

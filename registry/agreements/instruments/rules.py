@@ -50,6 +50,21 @@ class Stage(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+class ShownStage(StrEnum):
+    """The stage as it is shown: of what is executed it says whether each party that the text names has signed."""
+
+    DRAFT = "draft"
+    IN_REVIEW = "in_review"
+    APPROVED = "approved"
+    OUT_FOR_SIGNATURE = "out_for_signature"
+    PARTLY_EXECUTED = "partly_executed"
+    EXECUTED = "executed"
+    SUSPENDED = "suspended"
+    TERMINATED = "terminated"
+    SUPERSEDED = "superseded"
+    WITHDRAWN = "withdrawn"
+
+
 class AgreementAction(StrEnum):
     """What a person does to an agreement as a whole; a party's joining and leaving are dates on the party."""
 
@@ -58,6 +73,7 @@ class AgreementAction(StrEnum):
     APPROVE = "approve"
     SEND_FOR_SIGNATURE = "send_for_signature"
     SIGN = "sign"
+    CONFIRM = "confirm"
     EXECUTE = "execute"
     WITHDRAW = "withdraw"
     SUSPEND = "suspend"
@@ -91,7 +107,8 @@ class DerivedStatus(StrEnum):
 # `record` takes over a paper agreement that is signed already. Sending back from the signature round is safe
 # because signatures bind to a version's hash: those given so far count for nothing once the text is submitted
 # anew. Signing an executed agreement is how one more agency joins a master form that every party signs
-# unchanged, and how a party ratifies what it agreed to by word of mouth.
+# unchanged, and how a party ratifies what it agreed to by word of mouth. Confirming that one signed on paper is a
+# word of the past: it binds until the agreement was suspended or ended, so neither stands in its way.
 TRANSITIONS: dict[tuple[Stage, AgreementAction], Stage] = {
     (Stage.DRAFT, AgreementAction.SUBMIT): Stage.IN_REVIEW,
     (Stage.DRAFT, AgreementAction.RECORD): Stage.EXECUTED,
@@ -106,20 +123,24 @@ TRANSITIONS: dict[tuple[Stage, AgreementAction], Stage] = {
     (Stage.APPROVED, AgreementAction.ACTIVATE_VERBALLY): Stage.EXECUTED,
     (Stage.APPROVED, AgreementAction.WITHDRAW): Stage.WITHDRAWN,
     (Stage.OUT_FOR_SIGNATURE, AgreementAction.SIGN): Stage.OUT_FOR_SIGNATURE,
+    (Stage.OUT_FOR_SIGNATURE, AgreementAction.CONFIRM): Stage.OUT_FOR_SIGNATURE,
     (Stage.OUT_FOR_SIGNATURE, AgreementAction.EXECUTE): Stage.EXECUTED,
     (Stage.OUT_FOR_SIGNATURE, AgreementAction.SEND_BACK): Stage.DRAFT,
     (Stage.OUT_FOR_SIGNATURE, AgreementAction.ACTIVATE_VERBALLY): Stage.EXECUTED,
     (Stage.OUT_FOR_SIGNATURE, AgreementAction.WITHDRAW): Stage.WITHDRAWN,
     (Stage.EXECUTED, AgreementAction.SIGN): Stage.EXECUTED,
+    (Stage.EXECUTED, AgreementAction.CONFIRM): Stage.EXECUTED,
     (Stage.EXECUTED, AgreementAction.AMEND): Stage.EXECUTED,
     (Stage.EXECUTED, AgreementAction.ADD_PARTIES): Stage.EXECUTED,
     (Stage.EXECUTED, AgreementAction.SUSPEND): Stage.SUSPENDED,
     (Stage.EXECUTED, AgreementAction.TERMINATE): Stage.TERMINATED,
     (Stage.EXECUTED, AgreementAction.SUPERSEDE): Stage.SUPERSEDED,
+    (Stage.SUSPENDED, AgreementAction.CONFIRM): Stage.SUSPENDED,
     (Stage.SUSPENDED, AgreementAction.AMEND): Stage.SUSPENDED,
     (Stage.SUSPENDED, AgreementAction.REINSTATE): Stage.EXECUTED,
     (Stage.SUSPENDED, AgreementAction.TERMINATE): Stage.TERMINATED,
     (Stage.SUSPENDED, AgreementAction.SUPERSEDE): Stage.SUPERSEDED,
+    (Stage.TERMINATED, AgreementAction.CONFIRM): Stage.TERMINATED,
 }
 
 # The shortest of the horizons at which agreements about to lapse are reported (30, 60, 90, 180 days), and
@@ -205,6 +226,42 @@ def may_leave(stage: Stage, terminated_at: datetime | None, at: datetime) -> boo
     return stage in (Stage.EXECUTED, Stage.SUSPENDED) and (terminated_at is None or at < terminated_at)
 
 
+def left_in_time(stage: Stage, terminated_at: datetime | None, left_at: datetime) -> bool:
+    """Whether a party can have left at `left_at`: the agreement was executed, and had not ended by then.
+
+    What was done before an end is recorded after it as well.
+    """
+    executed = stage in (Stage.EXECUTED, Stage.SUSPENDED, Stage.TERMINATED)
+    return executed and (terminated_at is None or left_at < terminated_at)
+
+
+def signed_too_late(signed_at: datetime, terminated_at: datetime | None) -> str | None:
+    """Why a signature on paper to an agreement that has ended is no confirmation: it was not there to be signed."""
+    if terminated_at is None or signed_at < terminated_at:
+        return None
+    return "The agreement had ended by then: a signature of that day binds to nothing."
+
+
+def past_agreed_end(
+    effective_on: date, expires_on: date | None, present_expires_on: date | None, last_day: date | None
+) -> str | None:
+    """Why a text is not recorded or signed any more once an end to come is agreed: nothing of it would hold.
+
+    `last_day`: of the agreement, by that end; None where none is agreed that is still to come. It begins past that day,
+    or its whole point is a term that is longer than the present one.
+    """
+    if last_day is None:
+        return None
+    ends_on, present = expires_on or date.max, present_expires_on or date.max
+    if effective_on <= last_day and not (ends_on > last_day and ends_on > present):
+        return None
+    return (
+        f"The parties have agreed that the agreement ends with {last_day}: a text that begins after that day, or makes "
+        "the term longer than that, would end with it unsaid. An agreed end is not taken back: to go on after it, make "
+        "a new agreement; else let this text end with that day."
+    )
+
+
 def refuse(bar: str | None) -> None:
     """Raises WrongStatus with the reason, where there is one, why a thing cannot be done; an offer shows the same."""
     if bar is not None:
@@ -234,6 +291,18 @@ def pause_barred(
             f"{where} lets no party suspend its own participation: propose a suspension of the whole, or give notice."
         )
     return "Your agency has suspended its participation already." if paused else None
+
+
+def pause_silent(terms: Terms) -> str | None:
+    """Why a party that may suspend its participation by notice cannot: nobody can say when that has run out."""
+    if terms.suspension != "by_notice" or terms.suspension_notice_days is not None:
+        return None
+    clause = terms.clauses.get("suspension")
+    where = "none of its clauses is named for it" if clause is None else f"clause {clause}"
+    return (
+        f"The text asks for notice of a suspension and does not say how long it runs ({where}); none is assumed. "
+        "Propose a suspension of the whole, or amend the text; have counsel review."
+    )
 
 
 def notice_barred(
@@ -284,9 +353,17 @@ def stage_at(stage: Stage, terminated_at: datetime | None, now: datetime, *, sup
     return Stage.SUPERSEDED if superseded else Stage.TERMINATED
 
 
+def shown_stage(stage: Stage, *, all_signed: bool) -> ShownStage:
+    """What is shown of the stage; `all_signed`: each party that the text names has signed it, or said that it did.
+
+    A paper that one party recorded is executed as far as that one goes. In SQL it is `queries.listing.stage_shown`.
+    """
+    return ShownStage.PARTLY_EXECUTED if stage is Stage.EXECUTED and not all_signed else ShownStage(stage)
+
+
 def takes_word(stage: Stage, ratify_by: datetime | None, terminated_at: datetime | None, at: datetime) -> bool:
-    """Whether a party may agree by word of mouth at `at`: what was set in motion so is neither ratified nor ended."""
-    going_on = stage is Stage.EXECUTED and (terminated_at is None or at < terminated_at)
+    """Whether a party may agree by word of mouth at `at`: what was set in motion so was neither ratified nor ended."""
+    going_on = stage in (Stage.EXECUTED, Stage.TERMINATED) and (terminated_at is None or at < terminated_at)
     return going_on and ratify_by is not None and at < ratify_by
 
 

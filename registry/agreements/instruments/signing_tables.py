@@ -58,7 +58,7 @@ signing_authority = table(
     sa.Column("valid_from", Civil, nullable=False),
     sa.Column("valid_to", Civil),
     sa.Column("revoked_on", Civil),
-    sa.Column("revocation_reason", sa.Text),
+    sa.Column("revoked_reason", sa.Text),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
@@ -67,7 +67,7 @@ signing_authority = table(
     sa.CheckConstraint("(parent_id IS NULL) = (depth = 0)", name="parent"),
     sa.CheckConstraint(f"depth BETWEEN 0 AND {MOST_DELEGATIONS}", name="depth"),
     sa.CheckConstraint("(ceiling_minor IS NULL) = (ceiling_currency IS NULL)", name="ceiling"),
-    sa.CheckConstraint("(revoked_on IS NULL) = (revocation_reason IS NULL)", name="revoked"),
+    sa.CheckConstraint("(revoked_on IS NULL) = (revoked_reason IS NULL)", name="revoked"),
     sa.Index("ix_signing_authority_agency_id", "agency_id", "id"),
     sa.Index("ix_signing_authority_office_key", "agency_id", "office_key"),
 )

@@ -20,10 +20,12 @@ STAGES = (
     "withdrawn",
 )
 
+NUMBER_TAKEN = "There is an agreement of that number already."
 agreement = table(
     "agreement",
     sa.Column("id", Uuid, primary_key=True),
     sa.Column("number", sa.Text, nullable=False),
+    sa.Column("number_key", sa.Text, nullable=False),
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("custodian_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
@@ -50,13 +52,23 @@ agreement = table(
     sa.Column("superseded_by_id", Uuid, sa.ForeignKey("agreement.id")),
     sa.Column("custody_offered_to_id", Uuid, sa.ForeignKey("agency.id")),
     sa.Column("settles_at", Instant),
-    unique("custodian_id", "number", code="number_taken", detail="There is an agreement of that number already."),
+    sa.Column("public_version", sa.Integer),
+    sa.Column("public_title", sa.Text),
+    sa.Column("public_expires_on", Civil),
+    sa.Column("public_search_text", sa.Text),
+    unique("custodian_id", "number_key", code="number_taken", detail=NUMBER_TAKEN),
     one_of("stage", STAGES),
     sa.CheckConstraint("ends_at IS NULL OR ends_at > starts_at", name="bounds"),
+    sa.CheckConstraint("is_public = (public_version IS NOT NULL)", name="public"),
     sa.Index("ix_agreement_settles_at", "settles_at"),
+    sa.Index("ix_agreement_updated_at", "updated_at", "id"),
 )
-"""`is_shared`: the current text is frozen, so every party sees it. `is_public`: each party gave its word that
-what the text marks public is shown to all; derived, see `agreement_publication`.
+"""`number_key` is the number in its one form (`filing_key`).
+
+`is_shared`: the current text is frozen, so every party sees it. `public_version`: of the executed texts of which each
+party gave its word that what they mark public is shown to all, the one that takes effect last; derived, see
+`agreement_publication`. `public_title`, `public_expires_on` and `public_search_text` are that version's, for lists that
+others than the parties read; `is_public`: there is one.
 
 `current_version` is the text being drafted until the agreement is executed, then the newest executed one; title and
 dates are that version's. `ratify_by`: the deadline for ratifying an activation by word of mouth. `settles_at`: the next
@@ -118,12 +130,13 @@ agreement_amendment = table(
     sa.Column("opened_at", Instant, nullable=False),
     sa.Column("executed_at", Instant),
     sa.Column("closed_at", Instant),
+    sa.Column("is_paper", sa.Boolean, nullable=False),
     unique("version_id", code="amendment_taken", detail="Somebody submitted a version at the same moment."),
     unique_where(
         "uq_agreement_amendment_open",
         "agreement_id",
-        sqlite="closed_at IS NULL",
-        postgresql="closed_at IS NULL",
+        sqlite="closed_at IS NULL AND NOT is_paper",
+        postgresql="closed_at IS NULL AND NOT is_paper",
         code="amendment_open",
         detail="An amendment is open already: finish or withdraw it first.",
     ),
@@ -131,7 +144,11 @@ agreement_amendment = table(
     sa.CheckConstraint("(stage IN ('executed', 'withdrawn')) = (closed_at IS NOT NULL)", name="closed"),
     sa.Index("ix_agreement_amendment_agreement_id", "agreement_id"),
 )
-"""A change of an executed agreement on its way from draft to signature. `version_id` is its newest text."""
+"""A change of an executed agreement on its way from draft to signature. `version_id` is its newest text.
+
+One is written at a time. Of those that are recorded from a signed paper (`is_paper`) any number may wait beside it, and
+beside one another, for the parties' own words: the past is found in any order.
+"""
 
 provision = table(
     "provision",
@@ -166,6 +183,7 @@ agreement_party = table(
     sa.Column("leaves_at", Instant),
     sa.Column("notice_kind", sa.Text),
     sa.Column("notice_counts_on", Civil),
+    sa.Column("notice_recorded_at", Instant),
     sa.Column("notice_leaves_on", Civil),
     sa.Column("notice_evidence_sha256", sa.Text),
     sa.Column("notice_evidence_location", sa.Text),
@@ -178,6 +196,7 @@ agreement_party = table(
 `verbally_at`: when it agreed by word of mouth; `verbal_authority_id`: on whose authority, NULL where the agency kept no
 register then. `withdrawal_notice_on`: the day that its notice bears; `notice_counts_on`: of its own notice the day from
 which the period counts whatever the others say, NULL of one that others reported or have to consent to;
+`notice_recorded_at`: when it was recorded, so that what others record later moves it no more.
 `notice_leaves_on`: the last day that it names. `leaves_at`: the instant at which its notice has run out, derived from
 these. `released_at`: when a text that it signed takes this one's place for it. A report by another stands in these
 columns with the instant at which it takes effect, until it counts from its own day.
@@ -197,13 +216,19 @@ agreement_approval = table(
     sa.Column("evidence_sha256", sa.Text),
     sa.Column("evidence_location", sa.Text),
     sa.Column("recorded_at", Instant, nullable=False),
+    sa.Column("act", sa.Text, nullable=False),
     unique(
-        "agreement_id", "agency_id", "approved_on", code="approval_taken", detail="That approval is recorded already."
+        *("agreement_id", "agency_id", "approved_on", "act"),
+        code="approval_taken",
+        detail="That approval is recorded already.",
     ),
     sa.CheckConstraint("evidence_sha256 IS NULL OR evidence_location IS NULL", name="evidence"),
     sa.CheckConstraint("ends_at > starts_at", name="window"),
 )
-"""What a party's governing body approved, and until when that lasts; kept of who is named by the text no more."""
+"""What a party's governing body approved, and until when that lasts; kept of who is named by the text no more.
+
+`act`: which one of that day it is, by body and reference as names are compared: a body may pass two resolutions.
+"""
 
 agreement_approval_rule = table(
     "agreement_approval_rule",
@@ -241,11 +266,15 @@ agreement_signature = table(
     sa.Column("recorded_at", Instant, nullable=False),
     sa.Column("counts_from", Instant),
     sa.Column("separation_relaxed", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("publishes", sa.Boolean, nullable=False, server_default=sa.true()),
     unique("version_id", "agency_id", code="already_signed", detail="Your agency has signed this version already."),
     one_of("manner", ("electronic", "wet", "confirmed", "reported")),
     sa.CheckConstraint("evidence_sha256 IS NULL OR evidence_location IS NULL", name="evidence"),
 )
-"""`evidence_sha256` is of the paper; `evidence_location` says where a paper is kept of which there is no file."""
+"""`evidence_sha256` is of the paper; `evidence_location` says where a paper is kept of which there is no file.
+
+`publishes`: whether it is its party's word that what is public in the version is shown to all.
+"""
 
 agreement_hold = table(
     "agreement_hold",
@@ -347,6 +376,9 @@ agreement_evidence = table(
     sa.Column("sha256", sa.Text, nullable=False),
     sa.Column("name", sa.Text),
     sa.Column("is_restricted", sa.Boolean, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("filed_by_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("filed_at", Instant, nullable=False),
     sa.Index("ix_agreement_evidence_agreement_id", "agreement_id"),
 )
-"""The documents on file by their hashes, so that the evidence for an act is found among them."""
+"""The documents on file by their hashes, so that the evidence for an act is found among them, and who can read it."""

@@ -1,4 +1,5 @@
-"""What clauses say in words, held against the codes of the terms: who pays, commands and is liable, what renews.
+"""What clauses say in words, held against the codes of the terms: who pays, commands and is liable, what
+renews, whether a party may suspend its participation.
 
 What a sentence is known by is data (`worded.yaml`): words, the codes that they agree with, and how often they were read
 rightly on texts that agencies signed. A denial is no such sentence, and an exception is left to its readers.
@@ -21,12 +22,13 @@ from registry.agreements.instruments.wording import Match, Pattern, Wording
 from registry.agreements.instruments.written import TermDates, WrittenClause, written_otherwise
 from registry.platform.kernel.yaml_text import read_yaml
 
-Matter = Literal["reimbursement", "command", "liability", "renewal"]
+Matter = Literal["reimbursement", "command", "liability", "renewal", "suspension"]
 _CALLED: Final[dict[Matter, str]] = {
     "reimbursement": "reimbursement",
     "command": "command",
     "liability": "liability",
     "renewal": "automatic renewal",
+    "suspension": "a party's own suspension",
 }
 _READ_AT_MOST: Final = 20_000
 _NEGATIVE = frozenset({"no", "not", "neither", "without"})
@@ -158,6 +160,8 @@ def _coded(term: Matter, terms: Terms, dates: TermDates) -> str | None:
             code = terms.command
         case "liability":
             code = terms.liability
+        case "suspension":
+            code = terms.suspension
         case "renewal":
             if dates.expires_on is None:
                 return None

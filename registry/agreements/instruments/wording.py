@@ -47,6 +47,10 @@ _HARMLESS = frozenset(
     "limited later less more fewer exceed only necessarily otherwise herein contained material intended".split()
 )
 _EXCEPTIONS = frozenset({"except", "unless", "until"})
+# “save upon notice” and “without notice” make an exception too; “saves money” and “without limitation” make none.
+_AFTER_SAVE = frozenset("upon on by with in as that where when if for only and under after".split())
+_CONDITIONS = frozenset("notice consent approval writing written agreement authorization permission signature".split())
+_CONDITION_WITHIN = 8
 _BACK, _AHEAD = 14, 8
 _OPENING = frozenset({"no", "nobody", "nothing", "neither", "none", "nowhere"})
 _NOBODY = frozenset({"nobody", "nowhere", "none", "never", "nothing"})
@@ -222,7 +226,22 @@ class Wording:
             return True
         if at and self._words[at - 1] == "or" and self._words[at] == "not":
             return True
-        return any(word in _EXCEPTIONS for word in self._words[at + 1 : high])
+        return self._exception(at + 1, high) is not None
+
+    def exception_after(self, match: Match) -> int | None:
+        """After how many words its sentence makes an exception, as in “may not be amended except in writing”, if so."""
+        at = self._exception(match.last + 1, self._bounds(match.sentence)[1])
+        return None if at is None else at - match.last - 1
+
+    def _exception(self, low: int, high: int) -> int | None:
+        """Which of the words [low, high) begins an exception or a condition."""
+        for at in range(low, high):
+            word, after = self._words[at], self._words[at + 1 : min(high, at + 1 + _CONDITION_WITHIN)]
+            if word in _EXCEPTIONS or (word == "save" and after[:1] and after[0] in _AFTER_SAVE):
+                return at
+            if word == "without" and not _CONDITIONS.isdisjoint(after):
+                return at
+        return None
 
     def _parted(self, before: int, after: int) -> bool:
         """Whether a comma or the like stands between two words; both are in one provision."""

@@ -161,8 +161,8 @@ def _of_terms(terms: Terms) -> Iterator[_Said]:
         yield _Said(
             words="the notice of a suspension",
             named=clauses.get("suspension_notice_days") or clauses.get("suspension"),
-            headings=(),
-            about=(),
+            headings=("suspension", "termination", "term"),
+            about=("suspend", "suspension"),
             units=("days", "months"),
             values=(("days", terms.suspension_notice_days),),
             says=f"is {terms.suspension_notice_days} days",

@@ -18,7 +18,6 @@ from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
 from registry.platform.kernel.errors import NotFound, RuleBroken
 from registry.platform.kernel.ids import new_id
-from registry.platform.kernel.time import FIRST_DAY, LAST_DAY
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.ledger.commands import record
 
@@ -39,8 +38,6 @@ async def enter_certificate(write: Write, caller: Caller, agency_id: UUID, new: 
     await write.once()
     check_evidence(new.evidence_sha256, new.evidence_location, needed=True)
     checked_term(new.effective_on, new.expires_on)
-    if not (new.effective_on >= FIRST_DAY and new.expires_on < LAST_DAY):
-        raise RuleBroken("Give dates between the years 1900 and 2200.", "date_out_of_range")
     if (await agency_row(write, agency_id)).status == AgencyStatus.DISSOLVED:
         raise RuleBroken("A dissolved agency is not edited any more.", "agency_dissolved")
     certificate_id = new_id()
@@ -57,7 +54,8 @@ async def enter_certificate(write: Write, caller: Caller, agency_id: UUID, new: 
             "effective_on": new.effective_on,
             "expires_on": new.expires_on,
             **paper_told(new),
-            "entered_at": caller.now,
+            "created_at": caller.now,
+            "updated_at": caller.now,
             "version": 1,
         },
     )
@@ -95,6 +93,7 @@ async def retire_certificate(
             "retired_at": caller.now,
             "retired_because": because,
             "retired_reason": retirement.reason,
+            "updated_at": caller.now,
             "version": row.version + 1,
         },
     )

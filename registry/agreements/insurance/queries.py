@@ -1,7 +1,7 @@
 """Certificates on file, and whether they cover a window."""
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -19,7 +19,7 @@ from registry.directory.agencies.tables import agency
 from registry.platform.access.permissions import Action, refusal
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read
-from registry.platform.http.paging import Orders, given
+from registry.platform.http.paging import CHANGED, Orders, changed_in, given
 from registry.platform.kernel.actions import offer
 from registry.platform.kernel.errors import NotFound
 from registry.platform.kernel.money import Money
@@ -89,12 +89,16 @@ async def get_certificate(read: Read, caller: Caller, agency_id: UUID, certifica
     return _as_certificate(await certificate_row(read, caller, agency_id, certificate_id), caller)
 
 
-_ORDERS = Orders(CertificateQuery, created_at=agency_insurance.c.id)
+_ORDERS = Orders(
+    CertificateQuery,
+    created_at=agency_insurance.c.id,
+    updated_at=(agency_insurance.c.updated_at, agency_insurance.c.id),
+)
 
 
 @cache
 def _list_statement(filters: frozenset[str], sort: str) -> sa.Select[Any]:
-    statement = _SHOWN
+    statement = _SHOWN.where(*changed_in(agency_insurance.c.updated_at, filters))
     if "kind" in filters:
         statement = statement.where(agency_insurance.c.kind.in_(sa.bindparam("kind", expanding=True)))
     last_day = agency_insurance.c.expires_on
@@ -117,7 +121,7 @@ async def list_certificates(
     Raises NotFound, Malformed for another's cursor, RuleBroken for a range without anything in it.
     """
     await agency_row(read, agency_id)
-    chosen = given(query, "kind", "expires_from", "expires_to")
+    chosen = given(query, "kind", "expires_from", "expires_to", *CHANGED)
     parameters: dict[str, object] = {
         "agency_id": agency_id,
         "viewer": caller.agency_id,
@@ -154,7 +158,8 @@ def _as_certificate(row: Row[Any], caller: Caller) -> InsuranceCertificate:
         current=row.retired_at is None and row.effective_on <= today <= row.expires_on,
         evidence_sha256=row.evidence_sha256,
         evidence_location=row.evidence_location,
-        entered_at=row.entered_at.astimezone(UTC),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
         retired_at=row.retired_at,
         retired_because=row.retired_because,
         retired_reason=row.retired_reason if row.whole else None,

@@ -52,6 +52,7 @@ async def list_agency_insurance(
     _PATH,
     permission=Action.AGENCIES_UPDATE,
     example=NEW_CERTIFICATE_EXAMPLE,
+    etag=True,
     problems=("agency_dissolved", "evidence_missing", "evidence_twice", "expires_too_early"),
 )
 async def create_agency_insurance(

@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 from registry.agreements.instruments.schemas.evidence import OnPaper
 from registry.agreements.insurance.rules import InsuranceKind, RetiredBecause
 from registry.directory.agencies.schemas import AgencyReference
-from registry.platform.http.paging import NewestFirst
+from registry.platform.http.paging import ByChange
 from registry.platform.kernel.actions import AllowedAction
 from registry.platform.kernel.money import Money
 from registry.platform.kernel.text import NAME_PATTERN, Name, Reason
@@ -63,7 +63,8 @@ class InsuranceCertificate(Struct, kw_only=True, frozen=True):
     evidence_location: Annotated[
         str | None, Meta(description="Where the certificate is kept, if there is no file of it.")
     ]
-    entered_at: Instant
+    created_at: Instant
+    updated_at: Instant
     retired_at: Instant | None
     retired_because: RetiredBecause | None
     retired_reason: str | None
@@ -78,7 +79,7 @@ class InsuranceCertificatePage(Struct, kw_only=True, frozen=True):
     next_cursor: str | None
 
 
-class CertificateQuery(NewestFirst, kw_only=True, frozen=True):
+class CertificateQuery(ByChange, kw_only=True, frozen=True):
     """Filters of the list of certificates."""
 
     kind: Annotated[tuple[InsuranceKind, ...], Meta(description="Any of these.")] = ()

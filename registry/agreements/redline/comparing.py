@@ -14,6 +14,7 @@ from registry.agreements.redline.schemas import (
     Aspect,
     ChangeKind,
     ComparedText,
+    FromBasis,
     ProvisionChange,
     ProvisionSide,
     Redline,
@@ -40,7 +41,7 @@ class ReadableVersion(Struct, kw_only=True, frozen=True):
         return sum(len(clause.text or "") for clause in self.clauses)
 
 
-def compare(agreement_id: UUID, number: str, old: ReadableVersion, new: ReadableVersion) -> Redline:
+def compare(agreement_id: UUID, number: str, old: ReadableVersion, new: ReadableVersion, basis: FromBasis) -> Redline:
     """What differs between the two.
 
     The work grows with the length of the texts and is bounded (see `words`). Two versions of a mebibyte each, which is
@@ -59,6 +60,7 @@ def compare(agreement_id: UUID, number: str, old: ReadableVersion, new: Readable
         agreement_id=agreement_id,
         number=number,
         from_=old.summary,
+        from_basis=basis,
         to=new.summary,
         particulars=particular_changes(old.particulars, new.particulars),
         terms=term_changes(without(old.terms, withheld), without(new.terms, withheld)),

@@ -6,7 +6,7 @@ Whatever comes from an agreement is escaped where it enters the page. Each run o
 neighbours' direction, and so is each value: control characters in one cannot reorder another.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -19,6 +19,7 @@ from registry.agreements.redline.schemas import (
     AgreementDeviations,
     ComparedText,
     Deviation,
+    FromBasis,
     ParticularChange,
     ProvisionChange,
     ProvisionSide,
@@ -76,6 +77,12 @@ class _Sides(Struct, kw_only=True, frozen=True):
         return self.before[0].upper() + self.before[1:], self.after[0].upper() + self.after[1:]
 
 
+_BASIS: Mapping[FromBasis, Sequence[str]] = {
+    FromBasis.IN_FORCE_BEFORE: ("Version to compare with: the one in force before this one takes effect.",),
+    FromBasis.ENTERED_BEFORE: ("Version to compare with: the one entered before; none was in force before.",),
+}
+
+
 def page(redline: Redline) -> str:
     """The whole page of a redline."""
     sides = _Sides(before=f"version {redline.from_.version_no}", after=f"version {redline.to.version_no}")
@@ -87,7 +94,12 @@ def page(redline: Redline) -> str:
         title=f"Redline of {escape(redline.number)}: {sides.before} to {sides.after}",
         heading=f"Redline of {_isolated(redline.number)}: {sides.before} to {sides.after}",
         style=STYLE,
-        versions="\n".join(_version(side, each) for side, each in (("From", redline.from_), ("To", redline.to))),
+        versions="\n".join(
+            [
+                *(_version(side, each) for side, each in (("From", redline.from_), ("To", redline.to))),
+                *(f"<p>{words}</p>" for words in _BASIS.get(redline.from_basis, ())),
+            ]
+        ),
         contents=_contents(articles),
         main="\n".join(
             [
@@ -96,7 +108,7 @@ def page(redline: Redline) -> str:
                 _provisions(counts, articles, sides),
             ]
         ),
-        footer="Made by the registry from the stored versions. The frozen versions are what was agreed, not this page.",
+        footer="Made by the registry from the stored versions. What was signed is what was agreed, not this page.",
     )
 
 
@@ -118,7 +130,7 @@ def comparison_page(found: AgreementComparison) -> str:
                 _provisions(counts, articles, sides),
             ]
         ),
-        footer="Made by the registry from the stored versions. The frozen versions are what was agreed, not this page.",
+        footer="Made by the registry from the stored versions. What was signed is what was agreed, not this page.",
     )
 
 

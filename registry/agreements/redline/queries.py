@@ -15,9 +15,10 @@ from registry.agreements.clauses.queries import origin_of
 from registry.agreements.instruments.notice import read_notice
 from registry.agreements.instruments.queries.provisions import may_read_restricted
 from registry.agreements.instruments.queries.rows import agreement_row_at
+from registry.agreements.instruments.queries.texts import dates_of, executed_texts
 from registry.agreements.instruments.queries.versions import LEGIBLE, OF_IT, VERSION, version_summary, versions_for
 from registry.agreements.instruments.rules import Sensitivity
-from registry.agreements.instruments.tables import agreement, agreement_version, provision
+from registry.agreements.instruments.tables import agreement, agreement_version, agreement_version_dates, provision
 from registry.agreements.instruments.terms import Terms, said_by
 from registry.agreements.redline.comparing import ReadableAgreement, ReadableVersion, compare, compare_agreements
 from registry.agreements.redline.deviations import deviations
@@ -28,6 +29,7 @@ from registry.agreements.redline.schemas import (
     ComparedText,
     ComparisonQuery,
     DeviationQuery,
+    FromBasis,
     Redline,
     RedlineQuery,
 )
@@ -43,8 +45,8 @@ _PARTICULARS = (
     *("auto_renew_months", "auto_renew_times"),
 )
 _NEWEST = sa.select(sa.func.max(agreement_version.c.no)).where(OF_IT, LEGIBLE)
-_BEFORE = _NEWEST.where(agreement_version.c.no < sa.bindparam("no", type_=sa.Integer))
-_VERSION = VERSION.add_columns(agreement.c.number)
+_LEGIBLE = sa.select(agreement_version.c.no).where(OF_IT, LEGIBLE).order_by(agreement_version.c.no)
+_VERSION = VERSION.add_columns(agreement.c.number, agreement_version_dates.c.starts_at)
 _CLAUSES = (
     sa.select(provision)
     .where(provision.c.version_id == sa.bindparam("version_id", type_=provision.c.version_id.type))
@@ -58,13 +60,18 @@ async def get_redline(
     """What differs between two versions, restricted text included where the caller's role reaches it; the custodian.
 
     Whoever answers with restricted text records the reading first. Raises NotFound; Forbidden for whoever is no party;
-    RuleBroken where there is no version before the one asked about.
+    RuleBroken where the caller may read no version before the one asked about.
     """
     its, parameters = await versions_for(read, principal, agreement_id)
     to_no = query.to_version_no or await read.value(_NEWEST, parameters)
-    from_no = query.from_version_no or await read.value(_BEFORE, {**parameters, "no": to_no})
-    old_row, new_row = [await read.first(_VERSION, {**parameters, "no": no}) for no in (from_no, to_no)]
-    if new_row is None or (old_row is None and query.from_version_no):
+    new_row = await read.first(_VERSION, {**parameters, "no": to_no})
+    if new_row is None:
+        raise NotFound("version")
+    from_no, basis = query.from_version_no, FromBasis.NAMED
+    if from_no is None:
+        from_no, basis = await _before(read, its, parameters, new_row)
+    old_row = None if from_no is None else await read.first(_VERSION, {**parameters, "no": from_no})
+    if old_row is None and query.from_version_no:
         raise NotFound("version")
     if old_row is None:
         raise RuleBroken.at(
@@ -76,8 +83,32 @@ async def get_redline(
     old, new = [
         _readable(principal, row, await read.all(_CLAUSES, {"version_id": row.id})) for row in (old_row, new_row)
     ]
-    work = partial(compare, agreement_id, new_row.number, old, new)
+    work = partial(compare, agreement_id, new_row.number, old, new, basis)
     return await asyncio.to_thread(work) if old.length + new.length > _LONG else work(), its.custodian_id
+
+
+async def _before(
+    read: Read, its: Row[Any], parameters: dict[str, object], new: Row[Any]
+) -> tuple[int | None, FromBasis]:
+    """The version that was in force before the other takes effect, of those that the caller may read.
+
+    Where none was, the one that was entered before it, as of a draft that is revised; None where there is none.
+    """
+    legible = [row.no for row in await read.all(_LEGIBLE, parameters)]
+    executed: list[int] = []
+    if its.executed_at is not None:
+        texts = await executed_texts(read, its.id)
+        dates = dates_of(its, texts, ())
+        order = dates.by_effect
+        executed = [texts[n].no for n in order]
+        earlier = [texts[n].no for n in order if dates.begins[n] <= new.starts_at]
+        if new.no in executed:
+            earlier = executed[: executed.index(new.no)]
+        found = next((no for no in reversed(earlier) if no in legible), None)
+        if found is not None:
+            return found, FromBasis.IN_FORCE_BEFORE
+    drafts = (no for no in legible if no < new.no and no not in executed)
+    return max(drafts, default=None), FromBasis.ENTERED_BEFORE
 
 
 def _readable(principal: Principal, row: Row[Any], clauses: Any) -> ReadableVersion:

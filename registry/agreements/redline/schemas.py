@@ -1,5 +1,6 @@
 """A redline on the wire: what differs between two versions of an agreement, and nothing of what does not."""
 
+from enum import StrEnum
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -17,10 +18,27 @@ ChangeKind = Literal["changed", "inserted", "deleted", "moved", "renumbered"]
 Aspect = Literal["place", "number", "heading", "sensitivity", "exemption", "text"]
 
 
+class FromBasis(StrEnum):
+    """Why that version is the one compared with."""
+
+    NAMED = "named"
+    IN_FORCE_BEFORE = "in_force_before"
+    ENTERED_BEFORE = "entered_before"
+
+
 class RedlineQuery(Struct, kw_only=True, frozen=True):
     """Which two versions; a later one may be compared with an earlier one."""
 
-    from_version_no: Annotated[VersionNo, Meta(description="The one before `to_version_no` if absent.")] | None = None
+    from_version_no: (
+        Annotated[
+            VersionNo,
+            Meta(
+                description="If absent, the one in force before `to_version_no` takes effect, by days and not by "
+                "numbers; where none was, the one entered before it. `from_basis` says which."
+            ),
+        ]
+        | None
+    ) = None
     to_version_no: Annotated[VersionNo, Meta(description="The newest you may read if absent.")] | None = None
 
 
@@ -93,6 +111,7 @@ class Redline(Struct, kw_only=True, frozen=True, rename={"from_": "from"}):
     agreement_id: UUID
     number: str
     from_: AgreementVersionSummary
+    from_basis: Annotated[FromBasis, Meta(description="Why it is compared with that one.")]
     to: AgreementVersionSummary
     particulars: list[ParticularChange]
     terms: list[TermChange]

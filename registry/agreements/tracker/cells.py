@@ -6,7 +6,7 @@ Each reader takes a cell's value as the sheet holds it and gives the value that 
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from typing import Final, Literal, TypeAlias
 
@@ -21,6 +21,14 @@ LONGEST_CELL: Final = 4_000
 _ISO: Final = re.compile(r"\A([0-9]{4})-([0-9]{2})-([0-9]{2})\Z")
 _US: Final = re.compile(r"\A([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})\Z")
 _SHORT_YEAR: Final = re.compile(r"\A[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{2}\Z")
+_OF_NUMBERS: Final = re.compile(r"\A([0-9]{1,4})[/.-]([0-9]{1,2})[/.-]([0-9]{1,4})\Z")
+_NO_END: Final = frozenset(
+    {
+        *("no end", "no end date", "without end", "no expiration", "no expiration date", "no expiry", "no expiry date"),
+        *("does not expire", "never", "never expires", "open ended", "perpetual", "in perpetuity"),
+        *("indefinite", "indefinitely", "evergreen", "ongoing", "on going", "none"),
+    }
+)
 _PERIOD: Final = re.compile(r"\A([0-9]{1,9})(?: *(days?|months?))?\Z")
 _WHOLE: Final = re.compile(r"\A[0-9]{1,9}\Z")
 _MONEY: Final = re.compile(r"\A\$?([0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,13})(\.[0-9]{2})?\Z")
@@ -96,9 +104,13 @@ def read_date(value: Value, dates: Dates) -> date:
     text = plain(value)
     if found := _ISO.match(text):
         return _day(text, *map(int, found.groups()))
+    if (numbers := _OF_NUMBERS.match(text)) and not any(map(_on_calendar, _readings(*numbers.groups()))):
+        raise _no_day(text)
     if found := _US.match(text):
         if dates == "iso":
             words = f"{quoted(text)} could be month/day or day/month; write YYYY-MM-DD, or say that dates are US."
+            if not _on_calendar((found[3], found[1], found[2])):
+                words = f"{quoted(text)} is a day only if the day comes first; write YYYY-MM-DD."
             raise CellRefused("date_ambiguous", words)
         month, day, year = map(int, found.groups())
         return _day(text, year, month, day)
@@ -107,11 +119,44 @@ def read_date(value: Value, dates: Dates) -> date:
     raise CellRefused("not_a_date", f"{quoted(text)} is not a date; write it as YYYY-MM-DD, such as 2025-05-08.")
 
 
-def _day(text: str, year: int, month: int, day: int) -> date:
+def read_last_day(value: Value, dates: Dates) -> date | None:
+    """The last day of a term, or None where the cell says that there is no end; that it is blank says nothing."""
+    if isinstance(value, str) and re.sub(r"[\s-]+", " ", plain(value).lower()) in _NO_END:
+        return None
+    return read_date(value, dates)
+
+
+def _readings(first: str, second: str, third: str) -> Iterator[tuple[str, str, str]]:
+    """Year, month and day, in each order in which they are written."""
+    if len(third) in (2, 4):
+        yield third, first, second
+        yield third, second, first
+    if len(first) in (2, 4):
+        yield first, second, third
+
+
+def _on_calendar(written: tuple[str, str, str]) -> bool:
+    """Whether there is such a day; in a year of two digits, in one of the centuries."""
+    year, month, day = written
+    years = [int(year)] if len(year) > 2 else [1900 + int(year), 2000 + int(year)]
+    return any(_found(each, int(month), int(day)) is not None for each in years)
+
+
+def _found(year: int, month: int, day: int) -> date | None:
     try:
-        found = date(year, month, day)
+        return date(year, month, day)
     except ValueError:
-        raise CellRefused("not_a_date", f"{quoted(text)} is no day of the calendar; write YYYY-MM-DD.") from None
+        return None
+
+
+def _no_day(text: str) -> CellRefused:
+    return CellRefused("not_a_date", f"{quoted(text)} is no day of the calendar; write YYYY-MM-DD.")
+
+
+def _day(text: str, year: int, month: int, day: int) -> date:
+    found = _found(year, month, day)
+    if found is None:
+        raise _no_day(text)
     return _sane(found)
 
 

@@ -72,7 +72,10 @@ _READERS: Final[Sequence[tuple[type[inspect.Type], cells.Reader]]] = (
 )
 _STRUCTS: Final[dict[type, cells.Reader]] = {Money: cells.read_money, Notice: cells.read_period}
 PARTIES: Final[cells.Reader] = cells.read_list
-READ_BY_THE_IMPORT: Final[dict[str, cells.Reader]] = {"custodian_id": cells.read_text}
+READ_BY_THE_IMPORT: Final[dict[str, cells.Reader]] = {
+    "custodian_id": cells.read_text,
+    "expires_on": cells.read_last_day,
+}
 MAY_BE_SAID_ONCE: Final = frozenset({"time_zone", "custodian_id", "terms"})
 """What may be the same for the whole file and is then said once, or what is no column itself."""
 
@@ -83,6 +86,16 @@ NOT_TAKEN: Final = {
     "evidence_location": "what is entered for others rests on the paper itself: give its SHA-256 in evidence_sha256",
     "notes": "remarks stay in the tracker: they may name persons, and the registry's record is for ever",
 }
+
+WIDEST: Final = {
+    "purposes": "it covers every purpose",
+    "least_priority": "it covers requests of every priority",
+    "max_duration_hours": "loans may last any time",
+    "cost_ceiling": "a loan may cost any amount",
+    "max_quantity": "any quantity may be lent",
+    "expires_on": "it has no end",
+}
+"""What a blank cell of a column means, where that is the widest the term can be: an agreement may say less on paper."""
 
 STATUS: Final = Column(name="status", path=("status",), reader=cells.read_word)
 ENDED_ON: Final = Column(name="ended_on", path=("ended_on",), reader=cells.read_date)

@@ -9,10 +9,10 @@ import msgspec
 from msgspec import Struct
 
 from registry.agreements.instruments.authority import Signature
-from registry.agreements.instruments.commands.authorising import check_authority
 from registry.agreements.instruments.commands.content import Term, check_content
-from registry.agreements.instruments.commands.holding import today_of
 from registry.agreements.instruments.in_force import last_day, renewal_of
+from registry.agreements.instruments.queries.days import today_of
+from registry.agreements.instruments.queries.signing_power import check_authority
 from registry.agreements.instruments.rules import Stage
 from registry.agreements.instruments.schemas.given import NewAgreement, RecordedAgreement
 from registry.agreements.tracker.cells import CellRefused

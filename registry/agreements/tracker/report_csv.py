@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from registry.agreements.tracker.rows import TrackerRow
 from registry.agreements.tracker.schemas import AgreementImportReport, CellFault, FilesReport, Outcome
+from registry.platform.bulk.harmless import harmless as as_text
 from registry.platform.bulk.sheets import Formula, Value
 
 HEADERS: Final[Mapping[str, str]] = {
@@ -53,6 +54,10 @@ class TakenRow(Struct, kw_only=True, frozen=True):
     agreement_id: UUID | None = None
     faults: Sequence[CellFault] = ()
 
+    def remarks(self) -> list[str]:
+        """What is to be known of a row that was entered or corrected."""
+        return self.row.remarks() if self.outcome in ("created", "updated") else []
+
 
 TakenRows: TypeAlias = list[TakenRow]
 """Every row of an import."""
@@ -74,6 +79,7 @@ def report_csv(report: AgreementImportReport, taken: Iterable[TakenRow], files: 
         row = each.row
         about = _about(each.outcome, row.number, each.agreement_id)
         if not each.faults:
+            about |= {"code": "remark", "wrong": " ".join(found)} if (found := each.remarks()) else {}
             lines.writerow(_line(file=row.origin.file, sheet=row.origin.sheet, row=row.row, **about))
         for fault in each.faults:
             remedy = _REMEDIES.get(fault.code) or (_IN_THE_CELL if fault.name else _FOR_THE_ROW)
@@ -106,5 +112,4 @@ def harmless(value: Value) -> str:
     """The value as text that no spreadsheet runs."""
     if value is None:
         return ""
-    text = "(formula)" if isinstance(value, Formula) else str(value)[:MOST_OF_A_VALUE]
-    return f"'{text}" if text.lstrip()[:1] in tuple("=+-@|%＝＋－＠") or text[:1] in ("\t", "\r", "\n") else text
+    return as_text("(formula)" if isinstance(value, Formula) else str(value)[:MOST_OF_A_VALUE])

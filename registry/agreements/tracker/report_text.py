@@ -6,6 +6,7 @@ from typing import Final
 from registry.agreements.tracker.columns import NOT_TAKEN, meant_by
 from registry.agreements.tracker.listings import Facts, ListFacts
 from registry.agreements.tracker.replay_report import ReplayReport
+from registry.agreements.tracker.rows import DRAFT_UNSAID
 from registry.agreements.tracker.schemas import AgreementImportReport, CellFault, FilesReport
 
 USUAL: Final = "Read as UTF-8 with commas."
@@ -17,7 +18,7 @@ def told_import(report: AgreementImportReport) -> Iterator[str]:
     """What became of a tracker's rows."""
     would = "would be " if report.dry_run else ""
     yield (
-        f"{report.entered} agreements {would}entered, {report.updated} {would}updated, "
+        f"{report.created} agreements {would}entered, {report.updated} {would}updated, "
         f"{report.unchanged} unchanged; {report.refused} rows refused."
     )
     for sheet in report.sheets:
@@ -29,6 +30,12 @@ def told_import(report: AgreementImportReport) -> Iterator[str]:
         why = NOT_TAKEN.get(meant_by(header))
         yield f"Not read: {header}" + (f" ({why})" if why else "")
     yield from _faults([fault for row in report.rows for fault in row.faults], 0, "--report FILE writes them all")
+    if drafts := sum(DRAFT_UNSAID in row.remarks for row in report.rows):
+        what = "One row gives" if drafts == 1 else f"{drafts} rows give"
+        yield f"{what} no day of signature and no status, and {would}entered as a draft of the custodian."
+    if remarked := sum(any(each != DRAFT_UNSAID for each in row.remarks) for row in report.rows):
+        where = "one row" if remarked == 1 else f"{remarked} rows"
+        yield f"In {where} blank cells leave terms as wide as they can be; the report says which."
     if report.rows_left_out:
         yield f"{report.rows_left_out} more rows are not shown."
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -13,6 +14,7 @@ from registry.agreements.tracker.columns import (
     BESIDE_THE_AGREEMENT,
     COLUMNS,
     OF_A_SIGNATURE,
+    WIDEST,
     Headers,
     column_of,
     nested,
@@ -24,6 +26,8 @@ from registry.platform.bulk.sheets import Formula, Line, Origin, Table, Value, l
 from registry.platform.http.faults import find_faults
 from registry.platform.kernel.canonical import canonical_digest
 from registry.platform.kernel.errors import Fault, Malformed
+
+DRAFT_UNSAID: Final = "Entered as a draft: no day of signature (signed_on), and no status."
 
 
 class Options(Struct, kw_only=True, frozen=True):
@@ -79,6 +83,14 @@ class TrackerRow(Struct, kw_only=True, frozen=True):
         """The last day of an agreement that was ended before its term ran out."""
         found = self.values.get("ended_on")
         return found if isinstance(found, date) else None
+
+    def remarks(self) -> list[str]:
+        """That it is a draft for want of a day of signature; what the row says nothing of and is entered as widest."""
+        found = []
+        if not self.is_signed and self.status is None:
+            found.append(DRAFT_UNSAID)
+        said = [f"{name} (blank: {means})" for name, means in WIDEST.items() if name not in self.values]
+        return [*found, f"Entered as widest where the row says nothing: {'; '.join(said)}."] if said else found
 
     def fault(self, name: str | None, code: str, detail: str) -> CellFault:
         """A fault of the cell in that column, or of the row."""

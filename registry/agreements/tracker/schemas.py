@@ -15,7 +15,7 @@ CellValue = (
     | bool
     | None
 )
-Outcome = Literal["entered", "updated", "unchanged", "refused"]
+Outcome = Literal["created", "updated", "unchanged", "refused"]
 
 
 class CellFault(Struct, kw_only=True, frozen=True):
@@ -53,6 +53,13 @@ class TrackerRowReport(Struct, kw_only=True, frozen=True):
     number: str | None
     agreement_id: Annotated[UUID | None, Meta(description="Null where it was refused, or would be entered.")]
     faults: list[CellFault]
+    remarks: Annotated[
+        list[str],
+        Meta(
+            description="Of a row that is entered or updated: of which terms it says nothing, so that they are as wide "
+            "as they can be."
+        ),
+    ]
 
 
 class SheetReport(Struct, kw_only=True, frozen=True):
@@ -69,7 +76,7 @@ class AgreementImportReport(Struct, kw_only=True, frozen=True):
     """What an import did, or would do. A second one with the same rows finds everything unchanged."""
 
     dry_run: bool
-    entered: int
+    created: int
     updated: int
     unchanged: int
     refused: Annotated[int, Meta(description="Rows that could not be taken; the others were.")]

@@ -2,7 +2,8 @@
 
 `lee` is the police-employee list: one row per ORI with name, type, county, population and staff. `cde` is the Crime
 Data API list, which adds a fuller name and a point. Only the ORI identifies an agency: names repeat within a state, so
-nothing is matched by name. Values missing from the lists are None, with a note.
+nothing is matched by name. Values missing from the lists are None, with a note. Of several rows of one ORI in the
+employee list, which may hold many years, the newest year's is taken.
 """
 
 from collections import Counter
@@ -152,14 +153,15 @@ def sniff(path: Path) -> Literal["lee", "cde"]:
 def read_lee(source: BinaryIO, file: str = "lee") -> Iterator[LeeRow | RowFault]:
     """The rows of the police-employee list, in file order; `file` is the file name for faults.
 
+    Of several rows of one ORI the one of the newest year is taken, of one year the first; the others are refused.
     Raises ImportFormatError at once when the header is not that list's.
     """
-    return _read(source, file, LEE_COLUMNS, _lee_row)
+    return _newest(_read(source, file, LEE_COLUMNS, _lee_row), file)
 
 
 def read_cde(source: BinaryIO, file: str = "cde") -> Iterator[CdeRow | RowFault]:
     """The rows of the Crime Data API list, in file order; otherwise as `read_lee`."""
-    return _read(source, file, CDE_COLUMNS, _cde_row)
+    return _first(_read(source, file, CDE_COLUMNS, _cde_row), file)
 
 
 def join(lee: Iterable[LeeRow | RowFault], cde: Iterable[CdeRow | RowFault]) -> Iterator[AgencyRecord | RowFault]:
@@ -290,7 +292,6 @@ def _read(
 def _rows(
     source: BinaryIO, file: str, headers: list[str], make: Callable[[int, Cells], _Row]
 ) -> Iterator[_Row | RowFault]:
-    first_line_of: dict[str, int] = {}
     for line, written in read_lines(source):
         values: list[str] = []
         try:
@@ -300,10 +301,7 @@ def _rows(
             if len(values) != len(headers):
                 code = "row_short" if len(values) < len(headers) else "row_long"
                 raise Refused(code, f"The row has {len(values)} cells, the header {len(headers)}.")
-            row = make(line, dict(zip(headers, values, strict=True)))
-            if (first := first_line_of.setdefault(row.ori, line)) != line:
-                raise Refused("ori_duplicate", f"Line {first} has the same ORI and was taken.", "ori")
-            yield row
+            yield make(line, dict(zip(headers, values, strict=True)))
         except Refused as refused:
             yield RowFault(
                 file=file,
@@ -313,3 +311,41 @@ def _rows(
                 ori=dict(zip(headers, values, strict=False)).get("ori"),
                 column=refused.column,
             )
+
+
+def _first(rows: Iterable[CdeRow | RowFault], file: str) -> Iterator[CdeRow | RowFault]:
+    """Of each ORI the first row; the others are refused."""
+    line_of: dict[str, int] = {}
+    for row in rows:
+        repeated = isinstance(row, CdeRow) and line_of.setdefault(row.ori, row.line) != row.line
+        yield _repeated(row, file, line_of[row.ori]) if repeated and isinstance(row, CdeRow) else row
+
+
+def _newest(rows: Iterator[LeeRow | RowFault], file: str) -> Iterator[LeeRow | RowFault]:
+    """Of each ORI the row of the newest year; the others are refused."""
+    kept = list(rows)
+    best: dict[str, LeeRow] = {}
+    for row in kept:
+        if isinstance(row, LeeRow) and _year(row) > _year(best.get(row.ori)):
+            best[row.ori] = row
+    return (
+        _repeated(row, file, best[row.ori].line) if isinstance(row, LeeRow) and best[row.ori] is not row else row
+        for row in kept
+    )
+
+
+def _year(row: LeeRow | None) -> int:
+    """A row without a year is older than every year, and newer than no row."""
+    return -1 if row is None else row.data_year or 0
+
+
+def _repeated(row: LeeRow | CdeRow, file: str, taken: int) -> RowFault:
+    newer = " of a newer year" if isinstance(row, LeeRow) and taken > row.line else ""
+    return RowFault(
+        file=file,
+        line=row.line,
+        code="ori_duplicate",
+        detail=f"Line {taken} has the same ORI{newer} and was taken.",
+        ori=row.ori,
+        column="ori",
+    )

@@ -26,19 +26,18 @@ from registry.platform.access.principals import Principal
 from registry.platform.access.separation import Separation
 from registry.platform.database.handles import Read
 from registry.platform.database.search import (
-    degrees_to_km,
+    haversine,
     holds_phrases,
     in_cells,
     matches,
     phrases_among,
-    squared_degrees,
     word_parameters,
 )
-from registry.platform.http.paging import Orders, given
+from registry.platform.http.paging import CHANGED, Orders, changed_in, given
 from registry.platform.http.searching import place_parameters, search_words, with_sort
 from registry.platform.kernel.actions import AllowedAction, offer
 from registry.platform.kernel.errors import NotFound
-from registry.platform.kernel.geo import Location
+from registry.platform.kernel.geo import Location, haversine_to_km
 from registry.platform.ledger.queries import audited_events, events_about
 from registry.platform.ledger.schemas import AuditQuery, HistoryQuery
 
@@ -195,9 +194,13 @@ def _location(row: Row[Any]) -> Location | None:
     return None if row.latitude is None else Location(latitude=row.latitude, longitude=row.longitude)
 
 
-_DISTANCE = squared_degrees(agency.c.latitude, agency.c.longitude)
+_DISTANCE = haversine(agency.c.latitude, agency.c.longitude)
 _ORDERS = Orders(
-    AgencyQuery, created_at=agency.c.id, name=(agency.c.name, agency.c.id), distance=(_DISTANCE, agency.c.id)
+    AgencyQuery,
+    created_at=agency.c.id,
+    updated_at=(agency.c.updated_at, agency.c.id),
+    name=(agency.c.name, agency.c.id),
+    distance=(_DISTANCE, agency.c.id),
 )
 
 
@@ -220,7 +223,7 @@ def _list_statement(dialect: str, filters: frozenset[str], sort: str) -> sa.Sele
         _ORIS.label("oris"),
         (_DISTANCE if placed else sa.null()).label("distance"),
     )
-    statement = sa.select(*columns)
+    statement = sa.select(*columns).where(*changed_in(agency.c.updated_at, filters))
     if "q" in filters:
         statement = statement.where(matches(agency, dialect), holds_phrases(agency, filters))
     for name in ("state", "status"):
@@ -233,13 +236,15 @@ def _list_statement(dialect: str, filters: frozenset[str], sort: str) -> sa.Sele
             agency.c.id.in_(sa.select(agency_ori.c.agency_id).where(agency_ori.c.ori == sa.bindparam("ori")))
         )
     if placed:
-        statement = statement.where(in_cells(agency.c.cell, dialect), sa.bindparam("reach2") >= _DISTANCE)
+        statement = statement.where(
+            in_cells(agency.c.cell, dialect), sa.bindparam("reach", type_=sa.Double) >= _DISTANCE
+        )
     return _ORDERS.page(statement, sort, after="cursor" in filters)
 
 
 async def list_agencies(read: Read, query: AgencyQuery) -> AgencyPage:
     """A page of agencies. Raises RuleBroken when the point is incomplete or the cursor is another list's."""
-    parameters = given(query, "state", "status", "ori", "ids")
+    parameters = given(query, "state", "status", "ori", "ids", *CHANGED)
     filters = set(parameters)
     if query.q is not None:
         found = word_parameters(read.dialect, search_words(query.q))
@@ -269,7 +274,7 @@ async def list_agencies(read: Read, query: AgencyQuery) -> AgencyPage:
                 status=row.status,
                 version=row.version,
                 updated_at=row.updated_at,
-                distance_km=round(degrees_to_km(row.distance), 1) if placed else None,
+                distance_km=round(haversine_to_km(row.distance), 1) if placed else None,
             )
             for row in kept
         ],

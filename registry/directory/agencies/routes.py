@@ -64,7 +64,7 @@ async def list_agencies(read: Supplied[Read], filters: Supplied[AgencyQuery]) ->
     "post",
     "/agencies",
     permission=Action.AGENCIES_CREATE,
-    problems=("ori_repeated", "ori_taken", "uei_taken", "unknown_agency", "unknown_time_zone"),
+    problems=("ori_repeated", "ori_taken", "uei_taken", "unknown_agency", "unknown_time_zone", "unlikely_place"),
     example=NEW_AGENCY_EXAMPLE,
     etag=True,
 )
@@ -83,7 +83,7 @@ async def get_agency(agency_id: FromPath[UUID], read: Supplied[Read], caller: Su
     "patch",
     "/agencies/{agency_id:uuid}",
     permission=Action.AGENCIES_UPDATE,
-    problems=("agency_dissolved", "time_zone_missing", "unknown_agency", "unknown_time_zone"),
+    problems=("agency_dissolved", "time_zone_missing", "unknown_agency", "unknown_time_zone", "unlikely_place"),
     example={"time_zone": "America/Chicago", "contact_phone": "+1 555 0101"},
     etag=True,
 )

@@ -1,9 +1,14 @@
 """Kinds and levels of agencies, their statuses, and the transitions between these."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final
 
+from rapidfuzz import fuzz, process
+
 from registry.platform.kernel.errors import WrongStatus
+from registry.platform.kernel.spelling import SHORTEST
+from registry.platform.kernel.text import split_words
 
 
 class AgencyKind(StrEnum):
@@ -69,6 +74,40 @@ TRANSITIONS: Final[dict[tuple[AgencyStatus, AgencyAction], AgencyStatus]] = {
     (AgencyStatus.SUSPENDED, AgencyAction.REINSTATE): AgencyStatus.ACTIVE,
     (AgencyStatus.SUSPENDED, AgencyAction.DISSOLVE): AgencyStatus.DISSOLVED,
 }
+
+
+_WHOLE_WORDS: Final = {
+    **dict.fromkeys(("pd", "dept", "dpt"), "department"),
+    **dict.fromkeys(("so", "sheriffs", "sheriff"), "sheriff"),
+    "st": "saint",
+    "mt": "mount",
+    "co": "county",
+    "twp": "township",
+    "univ": "university",
+}
+_SAYS_LITTLE: Final = frozenset({"police", "department", "office", "of", "the", "s"})
+_ALIKE: Final = 92.0
+"""How alike two names are at least, of 100 (normalised edit similarity), that a person should look at."""
+
+
+def name_form(name: str) -> str:
+    """An agency's name for comparison: usual abbreviations in full, without the words that most names have."""
+    words = (_WHOLE_WORDS.get(word, word) for parts in split_words(name) for word in parts)
+    return " ".join(sorted(word for word in words if word not in _SAYS_LITTLE))
+
+
+def nearest_name(form: str, forms: Sequence[str]) -> int | None:
+    """Which of the forms of names is so near that it may be the same agency's; None for none.
+
+    That decides nothing: 1,741 real agencies share name, state and type with another. Numbers tell precincts apart, and
+    of short words, such as Pine and Pike, one is seldom a slip for another.
+    """
+    near = process.extract(form, forms, scorer=fuzz.ratio, score_cutoff=_ALIKE, limit=5) if form else []
+    return next((at for other, _, at in near if _exact(other) == _exact(form)), None)
+
+
+def _exact(form: str) -> set[str]:
+    return {word for word in form.split() if word.isdigit() or len(word) < SHORTEST}
 
 
 def advance(status: AgencyStatus, action: AgencyAction) -> AgencyStatus:

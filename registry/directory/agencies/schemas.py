@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from registry.directory.agencies.fbi import RowFault
 from registry.directory.agencies.rules import AgencyKind, AgencyLevel, AgencyStatus
 from registry.platform.access.separation import Separation
-from registry.platform.http.paging import Ids, Page
+from registry.platform.http.paging import Changing, ChangingSort, Ids
 from registry.platform.http.searching import PLACED_SORT, WithinKm, Words
 from registry.platform.kernel.actions import AllowedAction
 from registry.platform.kernel.geo import Latitude, Location, Longitude
@@ -169,10 +169,13 @@ class LedgerEventPage(Struct, kw_only=True, frozen=True):
     next_cursor: str | None
 
 
-class AgencyQuery(Page, kw_only=True, frozen=True):
+class AgencyQuery(Changing, kw_only=True, frozen=True):
     """Filters of the agency list."""
 
-    sort: Annotated[Literal["-created_at", "created_at", "name", "-name", "distance"] | None, PLACED_SORT] = None
+    sort: Annotated[
+        Literal[ChangingSort, "name", "-name", "distance"] | None,
+        PLACED_SORT,
+    ] = None
     q: Words | None = None
     state: tuple[State, ...] = ()
     status: tuple[AgencyStatus, ...] = ()

@@ -45,6 +45,7 @@ agency = table(
     sa.Index("ix_agency_state", "state", "id"),
     sa.Index("ix_agency_cell", "cell"),
     sa.Index("ix_agency_status", "status", "id"),
+    sa.Index("ix_agency_updated_at", "updated_at", "id"),
 )
 
 agency_ori = table(

@@ -11,7 +11,7 @@ import jwt
 from msgspec import Struct
 
 from registry.directory.clients.rules import ClientReason, refused
-from registry.platform.access.keys import KeySet
+from registry.platform.access.key_sets import KeySet
 
 LONGEST_LIFE = timedelta(minutes=5)
 _LONGEST = 4096
@@ -29,14 +29,21 @@ class Assertion(Struct, kw_only=True, frozen=True):
 
 
 def verified(
-    assertion: str, keys: KeySet, *, client_id: UUID, audiences: Collection[str], now: datetime, skew_seconds: int
+    assertion: str,
+    header: Mapping[str, Any],
+    keys: KeySet,
+    *,
+    client_id: UUID,
+    audiences: Collection[str],
+    now: datetime,
+    skew_seconds: int,
 ) -> Assertion:
-    """The assertion of that client, signed by one of its keys. Raises ClientRefused.
+    """The assertion of that client, with its header, signed by one of its keys. Raises ClientRefused.
 
     The key decides on the algorithm (RFC 8725). `aud` names the token endpoint, or the registry as issuer, and nobody
     else; `iss` and `sub` are the client; it lives five minutes at most.
     """
-    claims = _signed(assertion, keys)
+    claims = _signed(assertion, header, keys)
     if claims.get("iss") != str(client_id) or claims.get("sub") != str(client_id):
         raise refused(ClientReason.WRONG_SUBJECT, "iss and sub of the assertion must both be the client_id.")
     audience = claims.get("aud")
@@ -53,16 +60,21 @@ def verified(
     )
 
 
-def _signed(assertion: str, keys: KeySet) -> Mapping[str, Any]:
-    """The claims, once the signature is verified; before that, a refusal says nothing to whoever forges."""
+def header_of(assertion: str) -> Mapping[str, Any]:
+    """What the assertion says of its key; nothing is verified yet. Raises ClientRefused."""
     if len(assertion) > _LONGEST or not _COMPACT.match(assertion):
         raise refused(ClientReason.MALFORMED)
     try:
-        header = jwt.get_unverified_header(assertion)
+        header: Mapping[str, Any] = jwt.get_unverified_header(assertion)
     except Exception:  # noqa: BLE001  # the library lets errors of several kinds escape on hostile tokens
         raise refused(ClientReason.MALFORMED) from None
     if "crit" in header:
         raise refused(ClientReason.MALFORMED)
+    return header
+
+
+def _signed(assertion: str, header: Mapping[str, Any], keys: KeySet) -> Mapping[str, Any]:
+    """The claims, once the signature is verified; before that, a refusal says nothing to whoever forges."""
     kid, algorithm = header.get("kid"), header.get("alg")
     if "kid" not in header and len({known for known, _ in keys.keys}) == 1:
         kid = next(known for known, _ in keys.keys)

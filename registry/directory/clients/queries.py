@@ -47,6 +47,7 @@ _AUTHENTICATING = (
         client_credential.c.id.label("credential_id"),
         client_credential.c.secret_sha256,
         client_credential.c.public_keys,
+        client_credential.c.jwks_uri,
         client_credential.c.expires_at,
         client_credential.c.last_used_at,
     )
@@ -134,6 +135,7 @@ def own_issuer(public_url: str, keys: PublishedKeySet) -> Issuer | None:
         algorithms=("ES256",),
         keys=msgspec.to_builtins(keys),
         claims=Claims(role_names={"service": "service"}),  # whoever had its key would make services, no administrators
+        is_own=True,
     )
 
 
@@ -159,6 +161,7 @@ def _as_credential(row: Row[Any]) -> ClientCredential:
     return ClientCredential(
         id=row.id,
         key_ids=key_ids(keys),
+        jwks_uri=row.jwks_uri,
         created_at=row.created_at,
         expires_at=row.expires_at,
         last_used_at=row.last_used_at,

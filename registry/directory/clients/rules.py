@@ -7,16 +7,18 @@ import hmac
 import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
-from urllib.parse import unquote_plus
+from urllib.parse import unquote_plus, urlsplit
 from uuid import UUID
 
 import msgspec
 from msgspec import Struct
 
-from registry.platform.access.keys import parse_key_set
+from registry.platform.access.fetching import Reach
+from registry.platform.access.key_sets import UnusableError, checked_key_set, public_half
 from registry.platform.access.permissions import HUMAN_ONLY, PERMISSIONS
 from registry.platform.access.principals import Role
 from registry.platform.kernel.errors import ClientRefused, GrantRefused, RuleBroken, WrongStatus
@@ -70,6 +72,7 @@ class ClientReason(StrEnum):
     DISABLED = "disabled"  # the client is
     MAY_NOT_ACT = "may_not_act"  # its agency is not active, or it is suspended or inactive
     UNKNOWN_KEY = "unknown_key"  # the client has no such key, or not for that `alg`
+    KEYS_NOT_FETCHED = "keys_not_fetched"  # its `jwks_uri` gave none that can be used
     BAD_SIGNATURE = "bad_signature"  # it does not fit
     WRONG_SUBJECT = "wrong_subject"  # `iss` or `sub` is not the client
     WRONG_AUDIENCE = "wrong_audience"  # `aud` is not the token endpoint alone
@@ -112,23 +115,71 @@ def check_scopes(scopes: Sequence[str]) -> None:
             raise RuleBroken.at(detail, "scope_not_for_services", "not for services", pointer=f"/scopes/{place}")
 
 
-def check_credential(authentication: ClientAuthentication, keys: Mapping[str, Any] | None) -> None:
-    """Raises RuleBroken where keys are missing, superfluous, or cannot be used."""
+def checked_keys(
+    authentication: ClientAuthentication, keys: Mapping[str, Any] | None, jwks_uri: str | None, reach: Reach
+) -> dict[str, Any] | None:
+    """The key set to store, without what verifying does not need; None for a secret, and for an address of keys.
+
+    Raises RuleBroken where keys are missing, superfluous, or cannot be used, and for an address that is not asked.
+    """
     if authentication is ClientAuthentication.CLIENT_SECRET:
-        if keys is not None:
+        if keys is not None or jwks_uri is not None:
             detail = "A client with a secret has no keys: leave them out, or register it with `private_key_jwt`."
-            raise RuleBroken.at(detail, "keys_unusable", "not for a client with a secret", pointer="/keys")
-        return
-    if keys is None:
-        detail = "Give the client's public keys as a JSON Web Key Set."
-        raise RuleBroken.at(detail, "keys_unusable", "missing", pointer="/keys")
+            raise _unusable(detail, "not for a client with a secret", "/jwks_uri" if keys is None else "/keys")
+        return None
+    if (keys is None) is (jwks_uri is None):
+        detail = "Give the client's public keys as a JSON Web Key Set, or as `jwks_uri` where they are published."
+        raise _unusable(detail, "missing" if keys is None else "not beside `jwks_uri`")
+    if jwks_uri is not None:
+        _check_address(jwks_uri, reach)
+        return None
+    assert keys is not None
     listed = keys.get("keys")
     if not isinstance(listed, list) or not 1 <= len(listed) <= MOST_KEYS:
         detail = f"A JSON Web Key Set has a list “keys”, here of 1 to {MOST_KEYS} keys."
-        raise RuleBroken.at(detail, "keys_unusable", f"1 to {MOST_KEYS} keys", pointer="/keys")
-    for key in parse_key_set(keys).skipped:
-        detail = f"The key “{key.kid or 'without an id'}” cannot be used: {key.reason}."
-        raise RuleBroken.at(detail, "keys_unusable", key.reason, pointer="/keys")
+        raise _unusable(detail, f"1 to {MOST_KEYS} keys")
+    try:
+        return {"keys": checked_key_set(keys)}
+    except UnusableError as why:
+        named = f" (“{why.kid}”)" if why.kid else ""
+        detail = f"The key at index {why.place}{named} cannot be used: {why}."
+        raise _unusable(detail, str(why), f"/keys/keys/{why.place}") from None
+
+
+def _check_address(jwks_uri: str, reach: Reach) -> None:
+    """Raises RuleBroken for an address that would never be asked. Which ones its name has is seen at each fetch."""
+    try:
+        parts = urlsplit(jwks_uri)
+        plain = parts.username is None and parts.password is None and "#" not in jwks_uri and parts.port != 0
+    except ValueError:
+        plain = False
+    if not plain or not reach.allows_url(jwks_uri):
+        detail = "`jwks_uri` is an https address without a user or a fragment; or give the keys themselves."
+        raise _unusable(detail, "no https address", "/jwks_uri")
+    with suppress(ValueError):
+        if not reach.allows(parts.hostname or ""):
+            detail = "`jwks_uri` is not an address of the public internet, so the registry does not ask it."
+            raise _unusable(detail, "not of the public internet", "/jwks_uri")
+
+
+def check_told_apart(keys: Mapping[str, Any], kept: Iterable[Mapping[str, Any]]) -> None:
+    """Raises RuleBroken for a new key with the id of another that is still accepted.
+
+    A signature names its key by that id alone, so that one of the two would end at once, whatever `keep_until` says.
+    """
+    known = {key["kid"]: key for each in kept for key in each["keys"]}
+    for place, key in enumerate(keys["keys"]):
+        kid = key["kid"]
+        if kid in known and public_half(known[kid]) != public_half(key):
+            detail = (
+                f"The key at index {place} has the id of another that is accepted until `keep_until`, “{kid}”. Give it "
+                "an id of its own, or rotate without `keep_until`, which ends the present keys at once."
+            )
+            raise _unusable(detail, "the id of a key that is kept", f"/keys/keys/{place}/kid")
+
+
+def _unusable(detail: str, brief: str, pointer: str = "/keys") -> RuleBroken:
+    return RuleBroken.at(detail, "keys_unusable", brief, pointer=pointer)
 
 
 def overlap_ends(keep_until: datetime | None, now: datetime, live: int) -> datetime:

@@ -27,14 +27,27 @@ ClientScopes = Annotated[
 ]
 
 
+KeyAddress = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=500,
+        pattern=r"\A[!-~]+\Z",
+        extra={"form": "1 to 500 visible ASCII characters without blanks"},
+        examples=["https://dispatch.county.example/keys.json"],
+    ),
+]
 Field = Annotated[str, Meta(max_length=200)]
 
 
 class ClientCredential(Struct, kw_only=True, frozen=True):
-    """A secret or a set of keys by which a client proves who it is."""
+    """A secret, a set of keys, or the address of one, by which a client proves who it is."""
 
     id: UUID
-    key_ids: Annotated[list[str], Meta(description="The ids of its keys; empty for a secret.")]
+    key_ids: Annotated[
+        list[str], Meta(description="The ids of its keys; empty for a secret, and where they are published.")
+    ]
+    jwks_uri: Annotated[str | None, Meta(description="Where its keys are published; null for others.")]
     created_at: Instant
     expires_at: Annotated[Instant | None, Meta(description="When it is refused; null until another takes its place.")]
     last_used_at: Annotated[Instant | None, Meta(description="When it was last used, to the minute; null for never.")]
@@ -78,7 +91,13 @@ class NewClient(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     authentication: ClientAuthentication = ClientAuthentication.CLIENT_SECRET
     keys: Annotated[
         KeySetDocument | None,
-        Meta(description="For `private_key_jwt`: its public keys, each with a `kid`, as a JSON Web Key Set."),
+        Meta(
+            description="For `private_key_jwt`: its public keys, each with a `kid` of its own, as a JSON Web Key Set."
+        ),
+    ] = None
+    jwks_uri: Annotated[
+        KeyAddress | None,
+        Meta(description="Instead of `keys`: the https address of the public internet where it publishes them."),
     ] = None
 
 
@@ -90,8 +109,13 @@ class ClientRotation(Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tr
         Meta(description="Until when the present one is accepted too, 30 days at most; null for no longer."),
     ] = None
     keys: Annotated[
-        KeySetDocument | None, Meta(description="For `private_key_jwt`: the new public keys, as a JSON Web Key Set.")
+        KeySetDocument | None,
+        Meta(
+            description="For `private_key_jwt`: the new public keys, as a JSON Web Key Set. With `keep_until` none has "
+            "the `kid` of another that is kept."
+        ),
     ] = None
+    jwks_uri: Annotated[KeyAddress | None, Meta(description="Instead of `keys`: where it publishes them.")] = None
 
 
 class ClientDisabling(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):

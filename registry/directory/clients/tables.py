@@ -26,14 +26,22 @@ client_credential = table(
     sa.Column("client_id", Uuid, sa.ForeignKey("client.id"), nullable=False),
     sa.Column("secret_sha256", sa.Text),
     sa.Column("public_keys", Json),
+    sa.Column("jwks_uri", sa.Text),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("expires_at", Instant),
     sa.Column("last_used_at", Instant),
-    sa.CheckConstraint("(secret_sha256 IS NULL) <> (public_keys IS NULL)", name="kind"),
+    sa.CheckConstraint(
+        "CASE WHEN secret_sha256 IS NULL THEN 0 ELSE 1 END + CASE WHEN public_keys IS NULL THEN 0 ELSE 1 END"
+        " + CASE WHEN jwks_uri IS NULL THEN 0 ELSE 1 END = 1",
+        name="kind",
+    ),
     unique("secret_sha256", code="secret_taken", detail="Two secrets came out the same. Send the request again."),
     sa.Index("ix_client_credential_client_id", "client_id"),
 )
-"""A secret, of which only a hash is kept, or a JSON Web Key Set. It has no end until another takes its place."""
+"""A secret, of which only a hash is kept, a JSON Web Key Set, or the address of one.
+
+It has no end until another takes its place.
+"""
 
 client_assertion = table(
     "client_assertion",

@@ -1,7 +1,7 @@
 """Commands on token issuers. They hold within a second, in every process."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -9,25 +9,29 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from registry.directory.agencies.queries import agency_row
+from registry.directory.agencies.tables import agency
 from registry.directory.issuers.queries import (
+    administering_issuers,
     attached_to,
     get_issuer,
     issuer_row,
     setting_of,
-    trusted_issuers,
     with_attached,
 )
 from registry.directory.issuers.rules import checked, issuer_id, patched
 from registry.directory.issuers.schemas import AgencyAttachment, NewTokenIssuer, TokenIssuer, TokenIssuerPatch
 from registry.directory.issuers.tables import issuer_agency, token_issuer
-from registry.platform.access.keys import parse_key_set
+from registry.platform.access.acting import why_refused
+from registry.platform.access.key_sets import parse_key_set
+from registry.platform.access.known import active_with
 from registry.platform.access.permissions import Action, permit
-from registry.platform.access.principals import OPERATOR_AGENCY_ID, Caller
+from registry.platform.access.principals import OPERATOR_AGENCY_ID, Caller, Role
 from registry.platform.database.handles import Write
 from registry.platform.issuers import EVERY_AGENCY, Description, Issuer, described
 from registry.platform.kernel.errors import Conflict, NotFound, RuleBroken, WrongStatus
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.ledger.commands import changes, record
+from registry.platform.settings import Settings
 
 _ID = token_issuer.c.id.type
 _INSERT = token_issuer.insert()
@@ -39,6 +43,14 @@ _DETACH = issuer_agency.delete().where(
     issuer_agency.c.issuer_id == sa.bindparam("its_id", type_=_ID),
     issuer_agency.c.agency_id == sa.bindparam("its_agency", type_=_ID),
     issuer_agency.c.claim_value == sa.bindparam("its_value"),
+)
+Administrators: TypeAlias = frozenset[tuple[str, str]]
+"""Issuer and subject of each."""
+# Each who may take the last ones away waits here for the others, and inserts that refer to the agency do not.
+_TURN = (
+    sa.select(agency.c.id)
+    .where(agency.c.id == sa.bindparam("id", type_=agency.c.id.type))
+    .with_for_update(key_share=True)
 )
 _OF_DESCRIPTION = frozenset(Description.__struct_fields__) - {"issuer"}
 
@@ -66,7 +78,7 @@ async def create_issuer(
 async def update_issuer(
     write: Write,
     caller: Caller,
-    in_settings: Sequence[Issuer],
+    settings: Settings,
     id_: UUID,
     patch: TokenIssuerPatch,
     expected: Expected,
@@ -75,10 +87,11 @@ async def update_issuer(
 ) -> TokenIssuer:
     """Change how an issuer's tokens are read, or whether they are accepted.
 
-    Unless the caller `may_lock_out`, an issuer must be left that speaks for the operator. Raises NotFound,
+    Unless the caller `may_lock_out`, somebody must be left who can administer the registry. Raises NotFound,
     StaleVersion, WrongStatus for one that the settings describe, RuleBroken for what is unusable, Conflict.
     """
-    spoken_for = not may_lock_out and await _is_spoken_for(write, in_settings)
+    in_settings = settings.issuers
+    before_it = None if may_lock_out else await _administered(write, caller, settings)
     row = await _locked(write, in_settings, id_)
     permit(caller.principal, Action.ISSUERS_MANAGE, [])
     if row is None or setting_of(in_settings, id_) is not None:
@@ -110,7 +123,7 @@ async def update_issuer(
         )
         agencies = [each.agency_id for each in attached]
         _record(write, caller, "issuer.updated", id_, row.version + 1, agencies, {"issuer": row.issuer, **changed})
-        await _check_spoken_for(write, in_settings, spoken_for=spoken_for)
+        await _check_administered(write, caller, settings, before_it)
     return await get_issuer(write, in_settings, id_)
 
 
@@ -163,7 +176,7 @@ async def attach_agency(
 async def detach_agency(
     write: Write,
     caller: Caller,
-    in_settings: Sequence[Issuer],
+    settings: Settings,
     id_: UUID,
     ask: AgencyAttachment,
     expected: Expected = None,
@@ -173,10 +186,11 @@ async def detach_agency(
     """Refuse an issuer's tokens for an agency from now on. Has no effect when they are refused already.
 
     What the settings attach stays: the agency as such, and a value by which they name it. Raises NotFound,
-    StaleVersion, and WrongStatus for what the settings attach, or where no issuer is left that speaks for the operator
-    and the caller may not lock it out.
+    StaleVersion, WrongStatus for what the settings attach, and Conflict where nobody is left who can administer the
+    registry, unless the caller `may_lock_out`.
     """
-    spoken_for = not may_lock_out and await _is_spoken_for(write, in_settings)
+    in_settings = settings.issuers
+    before = None if may_lock_out else await _administered(write, caller, settings)
     row = await _locked(write, in_settings, id_)
     permit(caller.principal, Action.ISSUERS_MANAGE, [])
     await write.once()
@@ -190,7 +204,7 @@ async def detach_agency(
     asked = {"its_id": id_, "its_agency": ask.agency_id, "its_value": ask.claim_value or ""}
     if row is not None and await write.run(_DETACH, asked):
         await _changed(write, caller, "issuer.agency_detached", id_, ask, row.version)
-        await _check_spoken_for(write, in_settings, spoken_for=spoken_for)
+        await _check_administered(write, caller, settings, before)
     return await get_issuer(write, in_settings, id_)
 
 
@@ -281,24 +295,61 @@ def _check_told_apart(issuer: Issuer) -> None:
         )
 
 
-async def _is_spoken_for(write: Write, in_settings: Sequence[Issuer]) -> bool:
-    """Whether a token can be one of the operator's people now.
+async def administrators(write: Write, caller: Caller, settings: Settings) -> Administrators:
+    """Those who could sign in now to administer the registry. Until the transaction ends, no other changes it.
+
+    They are who has signed in, and the caller. Whether an issuer will still give somebody the role is not known here.
+    """
+    await write.value(_TURN, {"id": OPERATOR_AGENCY_ID})
+    issuers = await administering_issuers(write, settings)
+    known = await active_with(write, OPERATOR_AGENCY_ID, Role.REGISTRY_ADMIN, caller.now, settings.principal_idle_days)
+    who = caller.principal
+    if {Role.REGISTRY_ADMIN} <= who.roles and (
+        who.issuer,
+        who.subject,
+    ) not in known:  # its sighting may be stored later
+        its = {"agency_id": who.agency_id, "issuer": who.issuer, "subject": who.subject, "jti": who.token_id}
+        if await why_refused(write, its, caller.now, settings.principal_idle_days) is None:
+            known |= {(who.issuer, who.subject)}
+    return frozenset(each for each in known if each[0] in issuers)
+
+
+async def check_administrator_left(write: Write, caller: Caller, settings: Settings, before: Administrators) -> None:
+    """Raises Conflict when the change took the last administrators away, of those who were there `before`."""
+    if before and not await administrators(write, caller, settings):
+        raise Conflict(
+            "Nobody would be left who is known to be able to administer the registry. Have another administrator sign "
+            "in first, or do this on the machine: `registry revoke … --last-administrator`, or `registry issuer`.",
+            "last_administrator",
+        )
+
+
+class _Administered(NamedTuple):
+    spoken_for: bool
+    by: Administrators
+
+
+async def _administered(write: Write, caller: Caller, settings: Settings) -> _Administered:
+    """Whether a token can be one of an administrator now, and who is known to be one.
 
     All issuers are locked for it, in one order: two who each switch one off must not both find the other's.
     """
     await write.all(_LOCK_ALL)
-    found = await trusted_issuers(write, in_settings, None)
-    return any(each.speaks_for(OPERATOR_AGENCY_ID) for each in (found or (None, ()))[1])
+    spoken_for = bool(await administering_issuers(write, settings))
+    return _Administered(spoken_for, await administrators(write, caller, settings))
 
 
-async def _check_spoken_for(write: Write, in_settings: Sequence[Issuer], *, spoken_for: bool) -> None:
-    """Raises Conflict when somebody spoke for the operator before the change and nobody does after it."""
-    if spoken_for and not await _is_spoken_for(write, in_settings):
+async def _check_administered(write: Write, caller: Caller, settings: Settings, before: _Administered | None) -> None:
+    """Raises Conflict when the registry could be administered before the change and cannot be after it."""
+    if before is None:
+        return
+    if before.spoken_for and not await administering_issuers(write, settings):
         raise Conflict(
-            "No other issuer that is enabled speaks for the operator's agency: nobody could administer the registry. "
-            "Let another speak for it first, or do this on the machine with `registry issuer`.",
+            "No other issuer that is enabled speaks for the operator's agency and names its administrators: nobody "
+            "could administer the registry. Let another do so first, or do this on the machine with `registry issuer`.",
             "last_issuer_of_operator",
         )
+    await check_administrator_left(write, caller, settings, before.by)
 
 
 def _check_keys(issuer: Issuer) -> None:

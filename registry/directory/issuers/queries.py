@@ -15,10 +15,12 @@ from registry.directory.issuers.rules import issuer_id
 from registry.directory.issuers.schemas import AttachedAgency, Me, MyPermission, TokenIssuer, TokenIssuerList
 from registry.directory.issuers.tables import issuer_agency, token_issuer
 from registry.platform.access.permissions import PERMISSIONS, Action, in_scope
-from registry.platform.access.principals import Principal
+from registry.platform.access.principals import OPERATOR_AGENCY_ID, Principal
 from registry.platform.database.handles import Read
-from registry.platform.issuers import EVERY_AGENCY, Description, Issuer, described
+from registry.platform.issuers import DEVELOPMENT_ISSUER, EVERY_AGENCY, Description, Issuer, described
+from registry.platform.kernel.actions import offer
 from registry.platform.kernel.errors import NotFound
+from registry.platform.settings import Settings
 
 _log = structlog.get_logger("registry.platform.access")
 _ID = sa.bindparam("id", type_=token_issuer.c.id.type)
@@ -91,6 +93,11 @@ async def _as_issuer(
         version=row.version if row is not None else 0,
         created_at=row.created_at if row and described_here else None,
         updated_at=row.updated_at if row and described_here else None,
+        allowed_actions=[
+            offer("update", withheld=None if described_here else "It is described in the operator's settings."),
+            offer("attach_agency"),
+            offer("detach_agency", withheld=None if attached else "No agency is attached to it here."),
+        ],
     )
 
 
@@ -147,6 +154,26 @@ async def trusted_issuers(
             else:
                 found.append(with_attached(issuer, attached.get(row.id, ())))
     return revision, found
+
+
+async def known_issuers(read: Read, settings: Settings) -> list[str]:
+    """The names of all issuers, whether they are enabled or not, with the registry's own."""
+    listed = (await list_issuers(read, settings.issuers)).items
+    own = [settings.public_url] if settings.public_url else []
+    return [*(each.issuer for each in listed), *own, *([DEVELOPMENT_ISSUER] if settings.demo else [])]
+
+
+async def speaks_for(read: Read, settings: Settings, issuer: str, agency_id: UUID) -> bool:
+    """Whether an issuer is one for that agency, be it enabled or not. The registry's own speaks for all."""
+    found = {each.issuer: each for each in (await list_issuers(read, settings.issuers)).items}.get(issuer)
+    return found is None or found.every_agency or any(each.agency.id == agency_id for each in found.agencies)
+
+
+async def administering_issuers(read: Read, settings: Settings) -> frozenset[str]:
+    """The names of the issuers of which a token can be one of an administrator of the registry now."""
+    _, trusted = await trusted_issuers(read, settings.issuers, None) or (None, ())
+    found = [each.issuer for each in trusted if each.speaks_for(OPERATOR_AGENCY_ID) and each.names("registry_admin")]
+    return frozenset([*found, *([DEVELOPMENT_ISSUER] if settings.demo else [])])
 
 
 def with_attached(issuer: Issuer, attached: Sequence[Any]) -> Issuer:

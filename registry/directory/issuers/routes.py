@@ -71,7 +71,13 @@ async def get_issuer(
     "patch",
     "/issuers/{issuer_id:uuid}",
     permission=Action.ISSUERS_MANAGE,
-    problems=("issuer_for_one_agency", "issuer_in_settings", "issuer_unusable", "last_issuer_of_operator"),
+    problems=(
+        "issuer_for_one_agency",
+        "issuer_in_settings",
+        "issuer_unusable",
+        "last_administrator",
+        "last_issuer_of_operator",
+    ),
     example={"longest_life_seconds": 1800},
     etag=True,
 )
@@ -85,9 +91,7 @@ async def update_issuer(
 ) -> Answer[TokenIssuer]:
     """Change how an issuer's tokens are read, or accept them no longer (`enabled`), within a second."""
     return _answer(
-        await commands.update_issuer(
-            write, caller, settings.issuers, issuer_id, data, if_match, may_lock_out=settings.demo
-        )
+        await commands.update_issuer(write, caller, settings, issuer_id, data, if_match, may_lock_out=settings.demo)
     )
 
 
@@ -117,7 +121,7 @@ async def attach_agency_to_issuer(
     "/issuers/{issuer_id:uuid}/detach-agency",
     permission=Action.ISSUERS_MANAGE,
     status=200,
-    problems=("issuer_in_settings", "last_issuer_of_operator"),
+    problems=("issuer_in_settings", "last_administrator", "last_issuer_of_operator"),
     example=_ATTACHMENT,
     etag=True,
 )
@@ -131,9 +135,7 @@ async def detach_agency_from_issuer(
 ) -> Answer[TokenIssuer]:
     """Refuse an issuer's tokens for an agency, within a second."""
     return _answer(
-        await commands.detach_agency(
-            write, caller, settings.issuers, issuer_id, data, if_match, may_lock_out=settings.demo
-        )
+        await commands.detach_agency(write, caller, settings, issuer_id, data, if_match, may_lock_out=settings.demo)
     )
 
 

@@ -32,8 +32,8 @@ def patched(description: Description, patch: Mapping[str, Any]) -> Description:
     would let who withdraws all roles believe that it was done.
     """
     document = msgspec.to_builtins(description)
-    if any(patch.get(name) for name in ("discovery", "jwks_url", "keys")):
-        document = {name: value for name, value in document.items() if name not in ("discovery", "jwks_url", "keys")}
+    if any(patch.get(name) for name in ("discovery", "jwks_uri", "keys")):
+        document = {name: value for name, value in document.items() if name not in ("discovery", "jwks_uri", "keys")}
     return msgspec.convert(_merged(document, patch), Description)
 
 

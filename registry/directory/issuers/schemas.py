@@ -26,6 +26,7 @@ from registry.platform.issuers import (
     StepUp,
     TokenType,
 )
+from registry.platform.kernel.actions import AllowedAction
 from registry.platform.kernel.text import NAME_PATTERN
 from registry.platform.kernel.time import Instant
 
@@ -70,6 +71,7 @@ class TokenIssuer(Struct, kw_only=True, frozen=True):
     version: int
     created_at: Annotated[Instant | None, Meta(description="Null for one in the settings.")]
     updated_at: Annotated[Instant | None, Meta(description="Null for one in the settings.")]
+    allowed_actions: list[AllowedAction]
 
 
 class TokenIssuerList(Struct, kw_only=True, frozen=True):
@@ -131,7 +133,7 @@ class TokenIssuerPatch(Struct, kw_only=True, frozen=True, forbid_unknown_fields=
 
     preset: Preset | UnsetType = UNSET
     discovery: bool | UnsetType = UNSET
-    jwks_url: Address | None | UnsetType = UNSET
+    jwks_uri: Address | None | UnsetType = UNSET
     keys: KeySetDocument | None | UnsetType = UNSET
     audiences: Annotated[list[Address], Meta(min_length=1, max_length=10)] | None | UnsetType = UNSET
     types: Annotated[list[TokenType], Meta(min_length=1, max_length=5)] | None | UnsetType = UNSET

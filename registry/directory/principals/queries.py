@@ -14,7 +14,7 @@ from registry.directory.agencies.tables import agency
 from registry.directory.principals.rules import PrincipalAction, PrincipalStatus, why_not
 from registry.directory.principals.schemas import KnownPrincipal, KnownPrincipalPage, PrincipalQuery
 from registry.platform.access.permissions import Action, Relation, permit, refusal
-from registry.platform.access.principals import Caller, Principal, Role
+from registry.platform.access.principals import OPERATOR_AGENCY_ID, Caller, Principal, Role
 from registry.platform.access.sightings import idle_before
 from registry.platform.access.tables import RevocationKind, principal, revocation
 from registry.platform.database.handles import Read
@@ -52,6 +52,7 @@ _SHOWN = (
         revocation.c.version.label("revocation_version"),
         revocation.c.reason.label("suspended_for"),
         revocation.c.is_final.label("suspended_for_good"),
+        revocation.c.by_operator.label("suspended_by_operator"),
     )
     .join(agency, agency.c.id == principal.c.agency_id)
     .outerjoin(revocation, _SUSPENSION)
@@ -143,6 +144,7 @@ def _as_principal(caller: Principal, row: Row[Any]) -> KnownPrincipal:
         roles=roles_of(row.roles),
         status=status,
         suspended_for=row.suspended_for,
+        suspended_by=None if row.revocation_id is None else "operator" if row.suspended_by_operator else "agency",
         first_seen_at=row.first_seen_at,
         last_seen_at=row.last_seen_at,
         restored_at=row.restored_at,
@@ -156,4 +158,8 @@ def _allowed(caller: Principal, row: Row[Any], status: PrincipalStatus) -> list[
     if refusal(caller, Action.PRINCIPALS_MANAGE, relations(caller, row.agency_id)) is not None:
         return []
     purged, final = row.name_purged_at is not None, bool(row.suspended_for_good)
-    return [offer(each, withheld=why_not(each, status, purged=purged, final=final)) for each in PrincipalAction]
+    anothers = bool(row.suspended_by_operator) and caller.agency_id != OPERATOR_AGENCY_ID
+    return [
+        offer(each, withheld=why_not(each, status, purged=purged, final=final, anothers=anothers))
+        for each in PrincipalAction
+    ]

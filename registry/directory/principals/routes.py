@@ -67,7 +67,7 @@ async def list_principal_history(
     "/principals/{principal_id:uuid}/suspend",
     permission=Action.PRINCIPALS_MANAGE,
     status=200,
-    problems=("wrong_status",),
+    problems=("last_administrator", "wrong_status"),
     example=SUSPENSION_EXAMPLE,
     etag=True,
 )
@@ -83,11 +83,7 @@ async def suspend_principal(
 
     It is the same as `POST /v1/revocations` of kind `person`, which serves for somebody who has not been seen yet.
     """
-    return _answer(
-        await commands.suspend_principal(
-            write, caller, principal_id, data.reason, if_match, settings.principal_idle_days
-        )
-    )
+    return _answer(await commands.suspend_principal(write, caller, principal_id, data.reason, if_match, settings))
 
 
 @operation(
@@ -95,7 +91,7 @@ async def suspend_principal(
     "/principals/{principal_id:uuid}/restore",
     permission=Action.PRINCIPALS_MANAGE,
     status=200,
-    problems=("wrong_status",),
+    problems=("refused_by_operator", "wrong_status"),
     example=RESTORING_EXAMPLE,
     etag=True,
 )
@@ -108,11 +104,7 @@ async def restore_principal(
     settings: Supplied[Settings],
 ) -> Answer[KnownPrincipal]:
     """Accept the tokens of a person or service again, within a second, whether it was suspended or inactive."""
-    return _answer(
-        await commands.restore_principal(
-            write, caller, principal_id, data.reason, if_match, settings.principal_idle_days
-        )
-    )
+    return _answer(await commands.restore_principal(write, caller, principal_id, data.reason, if_match, settings))
 
 
 @operation(
@@ -136,11 +128,7 @@ async def purge_principal_name(
 
     What the person did stays proven, under the subject of its issuer.
     """
-    return _answer(
-        await commands.purge_principal_name(
-            write, caller, principal_id, data.reason, if_match, settings.principal_idle_days
-        )
-    )
+    return _answer(await commands.purge_principal_name(write, caller, principal_id, data.reason, if_match, settings))
 
 
 @operation("get", "/audit-events", permission=Action.AUDIT_READ, query=AuditQuery)

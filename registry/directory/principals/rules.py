@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+from registry.directory.revocations.rules import BY_OPERATOR
 from registry.platform.kernel.errors import WrongStatus
 
 
@@ -21,11 +22,18 @@ class PrincipalAction(StrEnum):
     PURGE_NAME = "purge_name"
 
 
-def why_not(action: PrincipalAction, status: PrincipalStatus, *, purged: bool, final: bool) -> str | None:
-    """Why the action makes no sense now; None when it does. `final` is the suspension of a client that is disabled."""
+def why_not(
+    action: PrincipalAction, status: PrincipalStatus, *, purged: bool, final: bool, anothers: bool = False
+) -> str | None:
+    """Why the action makes no sense now; None when it does.
+
+    `final` is the suspension of a client that is disabled, `anothers` the operator's where the caller is not of it.
+    """
     match action:
         case PrincipalAction.RESTORE if final:
             return "It is a client that is disabled, for good."
+        case PrincipalAction.RESTORE if anothers:
+            return BY_OPERATOR
         case PrincipalAction.SUSPEND:
             return "It is suspended already." if status is PrincipalStatus.SUSPENDED else None
         case PrincipalAction.RESTORE:

@@ -38,6 +38,12 @@ class KnownPrincipal(Struct, kw_only=True, frozen=True):
     roles: Annotated[list[Role], Meta(description="The roles of the token with which it was last noted.")]
     status: PrincipalStatus
     suspended_for: Annotated[str | None, Meta(description="Why it is suspended; null unless it is.")]
+    suspended_by: Annotated[
+        Literal["agency", "operator"] | None,
+        Meta(
+            description="Who suspended it: its agency, or the operator, who then restores it alone; null unless it is."
+        ),
+    ]
     first_seen_at: Annotated[Instant, Meta(description="When it first used the registry.")]
     last_seen_at: Annotated[
         Instant, Meta(description="When it was last noted, which happens at most every five minutes.")

@@ -9,20 +9,37 @@ from sqlalchemy.engine import Row
 
 from registry.directory.agencies.schemas import AgencyReference
 from registry.directory.agencies.tables import agency
+from registry.directory.revocations.rules import BY_OPERATOR
 from registry.directory.revocations.schemas import Revocation, RevocationPage
 from registry.platform.access.permissions import Action, Relation, permit, refusal
-from registry.platform.access.principals import Principal
-from registry.platform.access.tables import revocation
+from registry.platform.access.principals import OPERATOR_AGENCY_ID, Principal
+from registry.platform.access.tables import RevocationKind, principal, revocation
 from registry.platform.database.handles import Read
 from registry.platform.http.paging import NewestFirst, Orders
 from registry.platform.kernel.actions import offer
 from registry.platform.kernel.errors import NotFound
 
 _ID = revocation.c.id.type
-_SHOWN = sa.select(revocation, agency.c.name.label("agency_name")).join(agency, agency.c.id == revocation.c.agency_id)
+_SEEN = sa.exists().where(
+    principal.c.agency_id == revocation.c.agency_id,
+    principal.c.issuer == revocation.c.issuer,
+    principal.c.subject == revocation.c.value,
+)
+_SHOWN = sa.select(revocation, agency.c.name.label("agency_name"), _SEEN.label("seen")).join(
+    agency, agency.c.id == revocation.c.agency_id
+)
 _OWN = revocation.c.agency_id == sa.bindparam("agency_id", type_=_ID)
 _ONE = _SHOWN.where(revocation.c.id == sa.bindparam("id", type_=_ID))
 _ORDERS = Orders(NewestFirst, created_at=revocation.c.id)
+
+
+_SEEN_FOR = (
+    sa.select(agency.c.name)
+    .join(principal, principal.c.agency_id == agency.c.id)
+    .where(principal.c.issuer == sa.bindparam("issuer"), principal.c.subject == sa.bindparam("subject"))
+    .order_by(agency.c.name)
+    .limit(5)
+)
 
 
 @cache
@@ -38,6 +55,16 @@ def relations(principal: Principal, agency_id: UUID) -> list[Relation]:
 def reaches(principal: Principal, agency_id: UUID) -> bool:
     """Whether the caller may revoke for that agency."""
     return refusal(principal, Action.TOKENS_REVOKE, relations(principal, agency_id)) is None
+
+
+def reaches_all(principal: Principal) -> bool:
+    """Whether the caller may revoke for any agency, and so know who uses the registry for which."""
+    return refusal(principal, Action.TOKENS_REVOKE, []) is None
+
+
+async def agencies_seen_for(read: Read, issuer: str, subject: str) -> list[str]:
+    """The names of agencies, five at most, for which that person or service has used the registry."""
+    return [row.name for row in await read.all(_SEEN_FOR, {"issuer": issuer, "subject": subject})]
 
 
 async def revocation_row(read: Read, principal: Principal, id_: UUID) -> Row[Any]:
@@ -57,20 +84,21 @@ def why_not_lifted(row: Row[Any]) -> str | None:
 
 async def get_revocation(read: Read, principal: Principal, id_: UUID) -> Revocation:
     """One revocation. Raises NotFound."""
-    return _as_revocation(await revocation_row(read, principal, id_))
+    return _as_revocation(principal, await revocation_row(read, principal, id_))
 
 
 async def list_revocations(read: Read, principal: Principal, query: NewestFirst) -> RevocationPage:
     """A page of revocations, lifted ones included. Raises Malformed for another list's cursor."""
     permit(principal, Action.TOKENS_REVOKE, ["own"])
-    every = refusal(principal, Action.TOKENS_REVOKE, []) is None
+    every = reaches_all(principal)
     parameters = {**_ORDERS.parameters(query), **({} if every else {"agency_id": principal.agency_id})}
     rows = await read.all(_page(query.sort, after=query.cursor is not None, every=every), parameters)
     kept, next_cursor = _ORDERS.cut(rows, query)
-    return RevocationPage(items=[_as_revocation(row) for row in kept], next_cursor=next_cursor)
+    return RevocationPage(items=[_as_revocation(principal, row) for row in kept], next_cursor=next_cursor)
 
 
-def _as_revocation(row: Row[Any]) -> Revocation:
+def _as_revocation(caller: Principal, row: Row[Any]) -> Revocation:
+    anothers = row.by_operator and caller.agency_id != OPERATOR_AGENCY_ID
     return Revocation(
         id=row.id,
         kind=row.kind,
@@ -80,6 +108,8 @@ def _as_revocation(row: Row[Any]) -> Revocation:
         reason=row.reason,
         revoked_at=row.revoked_at,
         lifted_at=row.lifted_at,
-        allowed_actions=[offer("lift", withheld=why_not_lifted(row))],
+        placed_by="operator" if row.by_operator else "agency",
+        seen=bool(row.seen) if row.kind == RevocationKind.PERSON else None,
+        allowed_actions=[offer("lift", withheld=why_not_lifted(row) or (BY_OPERATOR if anothers else None))],
         version=row.version,
     )

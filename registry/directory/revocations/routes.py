@@ -21,12 +21,13 @@ from registry.platform.database.handles import Read, Write
 from registry.platform.http.answers import Answer, entity_tag
 from registry.platform.http.paging import NewestFirst
 from registry.platform.kernel.versions import Expected
+from registry.platform.settings import Settings
 
 
 def _answer(found: Revocation, *, created: bool = False) -> Answer[Revocation]:
     return Answer(
         found,
-        etag=entity_tag(found.version, found.allowed_actions),
+        etag=entity_tag(found.version, found.seen, found.allowed_actions),
         location=f"/v1/revocations/{found.id}" if created else None,
     )
 
@@ -43,18 +44,19 @@ async def list_revocations(
     "post",
     "/revocations",
     permission=Action.TOKENS_REVOKE,
-    problems=("unknown_agency",),
+    problems=("issuer_not_for_agency", "last_administrator", "unknown_agency", "unknown_issuer"),
     example=REVOCATION_EXAMPLE,
     etag=True,
 )
 async def create_revocation(
-    data: JSONBody[NewRevocation], write: Supplied[Write], caller: Supplied[Caller]
+    data: JSONBody[NewRevocation], write: Supplied[Write], caller: Supplied[Caller], settings: Supplied[Settings]
 ) -> Answer[Revocation]:
     """Refuse a token, or a person or service of your agency, within a second.
 
-    To refuse all tokens of an agency, the operator suspends it.
+    Of a known issuer anybody can be refused, seen or not: see `seen` in the answer. What the operator refuses the
+    operator alone lifts. To refuse all tokens of an agency, the operator suspends it.
     """
-    return _answer(await commands.create_revocation(write, caller, data), created=True)
+    return _answer(await commands.create_revocation(write, caller, settings, data), created=True)
 
 
 @operation("get", "/revocations/{revocation_id:uuid}", permission=Action.TOKENS_REVOKE, etag=True)
@@ -70,7 +72,7 @@ async def get_revocation(
     "/revocations/{revocation_id:uuid}/lift",
     permission=Action.TOKENS_REVOKE,
     status=200,
-    problems=("wrong_status",),
+    problems=("refused_by_operator", "wrong_status"),
     example=LIFTED_EXAMPLE,
     etag=True,
 )

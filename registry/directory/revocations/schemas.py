@@ -1,6 +1,6 @@
 """Revocations in the API."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from msgspec import Meta, Struct
@@ -33,6 +33,17 @@ class Revocation(Struct, kw_only=True, frozen=True):
     reason: str
     revoked_at: Instant
     lifted_at: Annotated[Instant | None, Meta(description="When it was lifted; null while it holds.")]
+    placed_by: Annotated[
+        Literal["agency", "operator"],
+        Meta(description="Who refused it: the agency itself, or the registry's operator, who then lifts it alone."),
+    ]
+    seen: Annotated[
+        bool | None,
+        Meta(
+            description="Whether the person or service has used the registry for the agency, which is known within a"
+            " minute; where not, compare the letters. Null for a token."
+        ),
+    ]
     allowed_actions: list[AllowedAction]
     version: int
 

@@ -1,7 +1,7 @@
-"""The taxonomy data that comes with the release: categories, published types, purposes and provision headings.
+"""The taxonomy data that comes with the release: categories, types, purposes, headings, capability types.
 
-They are files under `facts/`, so that experts can review them without reading code; `facts/SOURCES.md` gives the
-sources. An inconsistent file is refused with the line number.
+What else is known of categories stands in `seed_details`. They are files under `facts/`, so that experts can review
+them without reading code; `facts/SOURCES.md` gives the sources. An inconsistent file is refused with the line number.
 """
 
 import csv
@@ -11,6 +11,8 @@ from importlib import resources
 from typing import Final
 
 import msgspec
+
+from registry.directory.taxonomy.rules import upwards
 
 ROOT: Final = "any"
 TYPE_LEVELS: Final = range(1, 5)  # NIMS types I to IV
@@ -29,14 +31,44 @@ class ResourceKind(StrEnum):
     SERVICE = "service"
 
 
+class CapabilityKind(StrEnum):
+    """The kind of a capability: how somebody comes to have it."""
+
+    SKILL = "skill"
+    LANGUAGE = "language"
+    CREDENTIAL = "credential"
+    TRAINING = "training"
+    POSITION = "position"
+
+
+class CapabilityScale(StrEnum):
+    """The scale on which a capability is measured."""
+
+    NONE = "none"
+    PROFICIENCY = "proficiency"
+    ILR = "ilr"
+    NQS = "nqs"
+
+
+class CapabilityFact(msgspec.Struct, kw_only=True, frozen=True):
+    """A type of capability; `parent` is None at the top, where there are several."""
+
+    code: str
+    name: str
+    parent: str | None
+    kind: CapabilityKind
+    scale: CapabilityScale
+    description: str
+    aliases: tuple[str, ...]
+
+
 class CategoryFact(msgspec.Struct, kw_only=True, frozen=True):
-    """A category; `parent` is None for the root, `nims_name` is FEMA's name where FEMA has typed it."""
+    """A category; `parent` is None for the root."""
 
     code: str
     name: str
     parent: str | None
     resource_kind: ResourceKind
-    nims_name: str | None
     description: str
     aliases: tuple[str, ...]
 
@@ -68,19 +100,19 @@ class HeadingFact(msgspec.Struct, kw_only=True, frozen=True):
 
 def load_categories() -> tuple[CategoryFact, ...]:
     """The shipped categories, parents before children."""
-    return parse_categories(_shipped("categories.csv"))
+    return parse_categories(shipped("categories.csv"))
 
 
 def load_types() -> tuple[TypeFact, ...]:
-    """The shipped types. For a category without types the owner may state any level."""
-    return parse_types(_shipped("types.csv"), load_categories())
+    """The shipped types whose minimum capability is known; `seed_details.load_typing` has all levels."""
+    return parse_types(shipped("types.csv"), load_categories())
 
 
 def load_purposes() -> tuple[PurposeFact, ...]:
     """The shipped purposes."""
     return tuple(
         PurposeFact(code=row["code"], name=row["name"], description=row["description"])
-        for row in _terms(_shipped("purposes.csv"), "purposes.csv")
+        for row in _terms(shipped("purposes.csv"), "purposes.csv")
     )
 
 
@@ -88,8 +120,42 @@ def load_headings() -> tuple[HeadingFact, ...]:
     """The shipped provision headings, in their usual order in an agreement."""
     return tuple(
         HeadingFact(code=row["code"], name=row["name"], description=row["description"])
-        for row in _terms(_shipped("headings.csv"), "headings.csv")
+        for row in _terms(shipped("headings.csv"), "headings.csv")
     )
+
+
+def load_capabilities() -> tuple[CapabilityFact, ...]:
+    """The shipped types of capability, parents before children."""
+    return parse_capabilities(shipped("capabilities.csv"))
+
+
+def parse_capabilities(lines: Iterable[str], file: str = "capabilities.csv") -> tuple[CapabilityFact, ...]:
+    """Types of capability from CSV, in file order.
+
+    Raises ValueError with the line number for a repeated code, an unknown kind or scale, an empty required cell, or a
+    parent that does not stand above.
+    """
+    facts: dict[str, CapabilityFact] = {}
+    columns = ("code", "name", "parent", "kind", "scale", "description", "aliases")
+    for line, row in rows(lines, file, columns, blank=("parent", "aliases")):
+        code, parent = row["code"], row["parent"] or None
+        if code in facts:
+            raise ValueError(f"{file}, line {line}: {code!r} is there twice")
+        if parent is not None and parent not in facts:
+            raise ValueError(f"{file}, line {line}: parent {parent!r} does not stand above")
+        for name, values in (("kind", CapabilityKind), ("scale", CapabilityScale)):
+            if row[name] not in list(values):
+                raise ValueError(f"{file}, line {line}: {row[name]!r} is not a {name}")
+        facts[code] = CapabilityFact(
+            code=code,
+            name=row["name"],
+            parent=parent,
+            kind=CapabilityKind(row["kind"]),
+            scale=CapabilityScale(row["scale"]),
+            description=row["description"],
+            aliases=tuple(alias.strip() for alias in row["aliases"].split(";") if alias.strip()),
+        )
+    return tuple(facts.values())
 
 
 def parse_categories(lines: Iterable[str], file: str = "categories.csv") -> tuple[CategoryFact, ...]:
@@ -100,8 +166,8 @@ def parse_categories(lines: Iterable[str], file: str = "categories.csv") -> tupl
     """
     facts: dict[str, CategoryFact] = {}
     line_of: dict[str, int] = {}
-    columns = ("code", "name", "parent", "resource_kind", "nims_name", "description", "aliases")
-    for line, row in _rows(lines, file, columns, blank=("parent", "nims_name", "aliases")):
+    columns = ("code", "name", "parent", "resource_kind", "description", "aliases")
+    for line, row in rows(lines, file, columns, blank=("parent", "aliases")):
         code = row["code"]
         if code in facts:
             raise ValueError(f"{file}, line {line}: {code!r} is on line {line_of[code]} already")
@@ -115,7 +181,6 @@ def parse_categories(lines: Iterable[str], file: str = "categories.csv") -> tupl
             name=row["name"],
             parent=row["parent"] or None,
             resource_kind=ResourceKind(row["resource_kind"]),
-            nims_name=row["nims_name"] or None,
             description=row["description"],
             aliases=tuple(alias.strip() for alias in row["aliases"].split(";") if alias.strip()),
         )
@@ -130,7 +195,7 @@ def parse_categories(lines: Iterable[str], file: str = "categories.csv") -> tupl
                 raise ValueError(f"{file}, line {line_of[fact.code]}: {fact.code!r} is in a circle of parents")
             seen.add(above)
             above = facts[above].parent
-    return tuple(sorted(facts.values(), key=lambda fact: sum(1 for _ in _upwards(fact, facts))))
+    return tuple(sorted(facts.values(), key=lambda fact: sum(1 for _ in upwards(fact.code, facts))))
 
 
 def parse_types(
@@ -142,7 +207,7 @@ def parse_types(
     """
     known = {category.code for category in categories}
     facts: dict[tuple[str, int], TypeFact] = {}
-    for line, row in _rows(lines, file, ("category", "type_level", "minimum_capability", "source")):
+    for line, row in rows(lines, file, ("category", "type_level", "minimum_capability", "source")):
         category, level = row["category"], row["type_level"]
         if category not in known:
             raise ValueError(f"{file}, line {line}: {category!r} is not a category")
@@ -159,31 +224,24 @@ def parse_types(
     return tuple(facts.values())
 
 
-def closure(categories: Sequence[CategoryFact]) -> tuple[tuple[str, str], ...]:
-    """Every (ancestor, descendant) pair, where each category is its own ancestor too.
+def closure(categories: Sequence[CategoryFact | CapabilityFact]) -> tuple[tuple[str, str], ...]:
+    """Every (ancestor, descendant) pair, where each category, or type of capability, is its own ancestor too.
 
     So “anything under k9” is one equality on the ancestor, and includes `k9` itself.
     """
     facts = {category.code: category for category in categories}
-    return tuple((above, fact.code) for fact in categories for above in _upwards(fact, facts))
-
-
-def _upwards(fact: CategoryFact, facts: dict[str, CategoryFact]) -> Iterator[str]:
-    code: str | None = fact.code
-    while code is not None:
-        yield code
-        code = facts[code].parent
+    return tuple((above, fact.code) for fact in categories for above in upwards(fact.code, facts))
 
 
 def _terms(lines: Iterable[str], file: str) -> Iterator[dict[str, str]]:
     line_of: dict[str, int] = {}
-    for line, row in _rows(lines, file, ("code", "name", "description")):
+    for line, row in rows(lines, file, ("code", "name", "description")):
         if (first := line_of.setdefault(row["code"], line)) != line:
             raise ValueError(f"{file}, line {line}: {row['code']!r} is on line {first} already")
         yield row
 
 
-def _rows(
+def rows(
     lines: Iterable[str], file: str, columns: tuple[str, ...], *, blank: tuple[str, ...] = ()
 ) -> Iterator[tuple[int, dict[str, str]]]:
     """Rows with the number of their last line; cells are trimmed, and only those in `blank` may be empty."""
@@ -200,5 +258,6 @@ def _rows(
         yield reader.line_num, row
 
 
-def _shipped(file: str) -> list[str]:
+def shipped(file: str) -> list[str]:
+    """The lines of a file under `facts/`."""
     return (resources.files("registry.directory.taxonomy") / "facts" / file).read_text("utf-8").splitlines()

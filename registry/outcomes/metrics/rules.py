@@ -5,8 +5,9 @@ zero and no rate are different.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
+from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -39,14 +40,6 @@ class Quantile(msgspec.Struct, kw_only=True, frozen=True):
     value: float | None
     low: float | None
     high: float | None
-
-
-class Ratio(msgspec.Struct, kw_only=True, frozen=True):
-    """Hours over hours. No interval: hours are not independent trials."""
-
-    numerator_hours: float
-    denominator_hours: float
-    value: float | None
 
 
 class Month(msgspec.Struct, kw_only=True, frozen=True):
@@ -172,46 +165,31 @@ def _next(month: Month, zone: ZoneInfo) -> Month:
     return _month(year + number // 12, number % 12 + 1, zone)
 
 
-def merge(
-    intervals: Iterable[tuple[datetime, datetime | None]], start: datetime, end: datetime
-) -> tuple[tuple[datetime, datetime], ...]:
-    """The parts of [start, end) that the half-open `intervals` cover, disjoint and in order; None means no end.
-
-    Overlaps count once, and adjacent intervals are joined.
-    """
-    merged: list[tuple[datetime, datetime]] = []
-    for opens, closes in sorted((max(a, start), end if b is None else min(b, end)) for a, b in intervals):
-        if opens >= closes:
-            continue
-        if merged and opens <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(merged[-1][1], closes))
-        else:
-            merged.append((opens, closes))
-    return tuple(merged)
-
-
-def covered(intervals: Iterable[tuple[datetime, datetime | None]], start: datetime, end: datetime) -> timedelta:
-    """How much of [start, end) the intervals cover; overlaps count once."""
-    return sum((closes - opens for opens, closes in merge(intervals, start, end)), timedelta())
+Stretch: TypeAlias = tuple[datetime, datetime | None, int]
+"""From an instant on, up to another or without end, with how many of an asset are concerned."""
 
 
 def utilisation(
-    deployed: Sequence[tuple[datetime, datetime | None]],
-    unavailable: Sequence[tuple[datetime, datetime | None]],
-    start: datetime,
-    end: datetime,
-) -> Ratio:
-    """Hours deployed over hours available in [start, end).
+    capacity: int, lent: Iterable[Stretch], lost: Iterable[Stretch], start: datetime, end: datetime
+) -> tuple[timedelta, timedelta]:
+    """The time lent and the time available in [start, end), of each piece of an asset, added up.
 
-    Available leaves out what was out of service or kept for the home agency (`unavailable`); hours deployed
-    during such times count on neither side, so that the value never exceeds 1.
+    Available leaves out what was out of service, kept for the home agency or gone (`lost`), piece by piece. What is
+    lent beyond what is available then counts on neither side, so that the first is never more than the second.
     """
-    hour = timedelta(hours=1)
-    lost = covered(unavailable, start, end)
-    available = max(end - start, timedelta()) - lost
-    used = covered([*deployed, *unavailable], start, end) - lost
-    return Ratio(
-        numerator_hours=used / hour,
-        denominator_hours=available / hour,
-        value=used / available if available else None,
-    )
+    changes: dict[datetime, list[int]] = {}
+    for which, stretches in enumerate((lent, lost)):
+        for opens, closes, quantity in stretches:
+            first, last = max(opens, start), end if closes is None else min(closes, end)
+            if first < last:
+                changes.setdefault(first, [0, 0])[which] += quantity
+                changes.setdefault(last, [0, 0])[which] -= quantity
+    used = available = timedelta()
+    held, at = [0, 0], start
+    for instant in [*sorted(changes), max(start, end)]:
+        there = max(capacity - held[1], 0)
+        available += there * (instant - at)
+        used += min(held[0], there) * (instant - at)
+        change = changes.get(instant, [0, 0])
+        held, at = [held[0] + change[0], held[1] + change[1]], instant
+    return used, available

@@ -82,7 +82,11 @@ class Scores(Struct, kw_only=True, frozen=True):
     ]
     overdue: Annotated[int, Meta(description="Loans due in the window and still not back.")]
     utilisation: Annotated[
-        HoursMeasure, Meta(description="Of the assets with a loan in the window; out of service does not count.")
+        HoursMeasure,
+        Meta(
+            description="Hours lent, of hours that could be had, of the assets with a loan in the window. Hours out of "
+            "service, in maintenance, in a blackout or damaged count on neither side."
+        ),
     ]
     declined: Annotated[ShareMeasure, Meta(description="Lines denied or rejected, of lines decided.")]
     decline_reasons: Annotated[list[ReasonCount], Meta(description="Most frequent first.")]

@@ -9,11 +9,12 @@ activations to the one in which assets left.
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import TypeAlias
 from uuid import UUID
 
 from msgspec import Struct
 
-from registry.outcomes.metrics.rules import quantile, share, utilisation
+from registry.outcomes.metrics.rules import Stretch, quantile, share, utilisation
 from registry.outcomes.metrics.schemas import HoursMeasure, ReasonCount, Scores, ShareMeasure, TimeMeasure
 from registry.platform.kernel.time import Window
 from registry.sharing.loans.rules import NEVER_WAS, OUT, LoanStatus
@@ -22,7 +23,8 @@ from registry.sharing.requests.rules import LineStatus
 _HOUR = timedelta(hours=1)
 _DECLINED = frozenset({LineStatus.DENIED, LineStatus.REJECTED})
 
-Stretches = Sequence[tuple[datetime, datetime | None]]
+Unavailable: TypeAlias = Mapping[UUID, Sequence[Stretch]]
+"""When assets were out of service or could not be had, and how many of each."""
 
 
 class LineFact(Struct, kw_only=True, frozen=True):
@@ -63,11 +65,11 @@ class LoanFact(Struct, kw_only=True, frozen=True):
 def score(
     lines: Iterable[LineFact],
     loans: Iterable[LoanFact],
-    unavailable: Mapping[UUID, Stretches],
+    unavailable: Unavailable,
     window: Window,
     now: datetime,
 ) -> Scores:
-    """The metrics over the window, as known at `now`; `unavailable` are the times when assets were out of service."""
+    """The metrics over the window, as known at `now`; `unavailable` is when assets could not be had."""
     loans = list(loans)
     asked = [line for line in lines if _within(window, line.submitted_at)]
     wanted = [line for line in asked if line.status is not LineStatus.WITHDRAWN or line.decided_at is not None]
@@ -130,10 +132,8 @@ def _reasons(declined: Iterable[LineFact]) -> list[ReasonCount]:
     return [ReasonCount(code=code, lines=lines) for code, lines in sorted(counted.items(), key=lambda c: (-c[1], c[0]))]
 
 
-def _utilisation(
-    loans: Iterable[LoanFact], unavailable: Mapping[UUID, Stretches], window: Window, now: datetime
-) -> HoursMeasure:
-    """Hours out over hours in service, times the quantity, of each asset with a loan planned or out in the window.
+def _utilisation(loans: Iterable[LoanFact], unavailable: Unavailable, window: Window, now: datetime) -> HoursMeasure:
+    """Hours out over hours in service, of each piece of each asset with a loan planned or out in the window.
 
     Future hours do not count, nor do hours of a lost asset after its loss.
     """
@@ -141,27 +141,26 @@ def _utilisation(
     concerned: dict[UUID, list[LoanFact]] = defaultdict(list)
     for loan in loans:
         planned = loan.starts_at < end and loan.due_at > window.start
-        if loan.status not in NEVER_WAS and (planned or _hours_out(loan, (), window.start, end)):
+        if loan.status not in NEVER_WAS and (planned or _out(loan, window.start, end)):
             concerned[loan.asset_id].append(loan)
-    used = available = 0.0
+    used = available = timedelta()
     for asset_id, of_asset in concerned.items():
-        idle = unavailable.get(asset_id, ())
-        capacity = max(loan.capacity for loan in of_asset)
-        available += capacity * _hours_in_service(idle, window.start, end)
-        for loan in of_asset:
-            used += loan.quantity * _hours_out(loan, idle, window.start, end)
-            if loan.status is LoanStatus.LOST and loan.back_at is not None:
-                available -= loan.quantity * _hours_in_service(idle, max(loan.back_at, window.start), end)
+        out = [(loan.dispatched_at, loan.back_at, loan.quantity) for loan in of_asset if loan.dispatched_at]
+        gone = [
+            (loan.back_at, None, loan.quantity) for loan in of_asset if loan.status is LoanStatus.LOST and loan.back_at
+        ]
+        lost = [*unavailable.get(asset_id, ()), *gone]
+        of_it = utilisation(max(loan.capacity for loan in of_asset), out, lost, window.start, end)
+        used, available = used + of_it[0], available + of_it[1]
     return HoursMeasure(
-        numerator=used, denominator=available, n=len(concerned), value=used / available if available else None
+        numerator=used / _HOUR,
+        denominator=available / _HOUR,
+        n=len(concerned),
+        value=used / available if available else None,
     )
 
 
-def _hours_in_service(idle: Stretches, start: datetime, end: datetime) -> float:
-    return utilisation((), idle, start, end).denominator_hours
-
-
-def _hours_out(loan: LoanFact, idle: Stretches, start: datetime, end: datetime) -> float:
-    if loan.dispatched_at is None:
-        return 0.0
-    return utilisation([(loan.dispatched_at, loan.back_at)], idle, start, end).numerator_hours
+def _out(loan: LoanFact, start: datetime, end: datetime) -> bool:
+    """Whether the asset was away on it at some time in [start, end)."""
+    left, back = loan.dispatched_at, loan.back_at
+    return left is not None and max(left, start) < (end if back is None else min(back, end))

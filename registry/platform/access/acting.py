@@ -27,6 +27,8 @@ _LIMIT = 10_000
 
 _AGENCY = sa.bindparam("agency_id", type_=acting_agency.c.agency_id.type)
 
+_LOCK = sa.select(acting_agency.c.agency_id).where(acting_agency.c.agency_id == _AGENCY).with_for_update()
+
 
 def _revoked(kind: RevocationKind, value: str) -> sa.Exists:
     return sa.exists().where(
@@ -51,7 +53,9 @@ _MAY_ACT = sa.select(
         sa.or_(principal.c.restored_at.is_(None), principal.c.restored_at < _IDLE_BEFORE),
     ),
 )
-_SAME = sa.select(revocation.c.id, revocation.c.version, revocation.c.lifted_at, revocation.c.is_final).where(
+_SAME = sa.select(
+    revocation.c.id, revocation.c.version, revocation.c.lifted_at, revocation.c.by_operator, revocation.c.is_final
+).where(
     revocation.c.kind == sa.bindparam("kind"),
     revocation.c.issuer == sa.bindparam("issuer"),
     revocation.c.value == sa.bindparam("value"),
@@ -134,6 +138,11 @@ async def why_refused(read: Read, its: Mapping[str, object], now: datetime, idle
     return _inactive(idle_days) if inactive else None
 
 
+async def lock_acting(write: Write, agency_id: UUID) -> None:
+    """Let no other transaction count what the agency has, until the end of this one. An inactive agency has no lock."""
+    await write.value(_LOCK, {"agency_id": agency_id})
+
+
 async def allow_acting(write: Write, agency_id: UUID) -> None:
     """Accept the tokens of the agency from now on. Has no effect when they are accepted already."""
     if await write.value(sa.select(acting_agency.c.agency_id).where(acting_agency.c.agency_id == agency_id)) is None:
@@ -154,17 +163,28 @@ async def revoke(
     agency_id: UUID,
     now: datetime,
     reason: str,
+    by_operator: bool,
     is_final: bool = False,
 ) -> tuple[UUID, int | None]:
     """Refuse a token id, or a subject, of an issuer for an agency from now on; a final one is never lifted.
 
-    Returns the revocation's id, and its new version; None when that was refused already, and nothing changed.
+    Returns the revocation's id, and its new version; None when that was refused already, and nothing changed. What an
+    agency refused becomes the operator's when the operator refuses it too, and never the agency's again while it holds.
     """
     same = {"kind": kind.value, "issuer": issuer, "value": value, "agency_id": agency_id}
     found = await write.first(_SAME, same)
-    if found is not None and found.lifted_at is None and (found.is_final or not is_final):
-        return found.id, None
-    values = {"reason": reason, "revoked_at": now, "lifted_at": None, "is_final": is_final}
+    if found is not None and found.lifted_at is None:
+        stronger = (is_final and not found.is_final) or (by_operator and not found.by_operator)
+        if found.is_final or not stronger:
+            return found.id, None
+        by_operator = by_operator or found.by_operator
+    values = {
+        "reason": reason,
+        "revoked_at": now,
+        "lifted_at": None,
+        "by_operator": by_operator,
+        "is_final": is_final,
+    }
     if found is not None:
         its = {"its_id": found.id, "its_version": found.version}
         await write.run(_BY_ID, {**its, **values, "version": found.version + 1})

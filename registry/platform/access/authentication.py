@@ -18,7 +18,7 @@ from registry.platform.access.denials import Denial, Denials
 from registry.platform.access.permissions import Action, in_scope, may_ever
 from registry.platform.access.principals import Caller, Principal
 from registry.platform.access.rates import RateLimits
-from registry.platform.access.refusals import Reason, TokenRefused
+from registry.platform.access.refusals import KeysUnavailable, Reason, TokenRefused
 from registry.platform.access.sightings import Sightings
 from registry.platform.access.sign_ins import SignInSums
 from registry.platform.access.step_up import check_step_up
@@ -84,7 +84,10 @@ class Authentication(ASGIMiddleware):
                 _log.error("denial not recorded", trace_id=trace_id_of(scope), error=type(error).__name__)
 
     async def _authenticated(self, scope: Any, now: datetime) -> Principal:
-        """Who calls. A refused token is counted and logged by its reason; the token itself never is."""
+        """Who calls. A refused token is counted and logged by its reason; the token itself never is.
+
+        One that cannot be verified is logged, and not counted: it was not refused.
+        """
         try:
             return await self._verifier.authenticate(_bearer(scope), now)
         except TokenRefused as refused:
@@ -100,6 +103,9 @@ class Authentication(ASGIMiddleware):
                 kid=refused.kid,
                 subject=refused.subject,
             )
+            raise
+        except KeysUnavailable as away:
+            _log.warning("token not verified", trace_id=trace_id_of(scope), issuer=away.issuer, kid=away.kid)
             raise
 
     async def _check_acting(self, principal: Principal, now: datetime) -> None:

@@ -13,7 +13,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from registry.platform.access.principals import Role
-from registry.platform.access.tokens import mint
+from registry.platform.database.room import private_folder
 from registry.platform.issuers import DEVELOPMENT_ISSUER, Issuer
 from registry.platform.kernel.ids import new_id
 from registry.platform.settings import Settings
@@ -29,7 +29,7 @@ def _key_file(data_dir: Path) -> Path:
 def _private_jwk(data_dir: Path) -> dict[str, object]:
     path = _key_file(data_dir)
     if not path.exists():
-        data_dir.mkdir(parents=True, exist_ok=True)
+        private_folder(data_dir)
         fresh = ec.generate_private_key(ec.SECP256R1())
         made = jwt.algorithms.ECAlgorithm.to_jwk(fresh, as_dict=True)
         # Written to a temporary file and linked into place, so that two processes that start at once use one key.
@@ -68,15 +68,22 @@ def development_token(
     life_seconds: int = LONGEST_LIFE_SECONDS,
 ) -> str:
     """A token signed by the development issuer, valid for at most 24 hours."""
-    return mint(
-        jwt.PyJWK(_private_jwk(settings.data_dir), algorithm="ES256"),
-        issuer=DEVELOPMENT_ISSUER,
-        audience=settings.audience,
-        subject=subject,
-        agency_id=agency_id,
-        roles=roles,
-        scope=scope,
-        now=now,
-        life_seconds=min(life_seconds, LONGEST_LIFE_SECONDS),
-        token_id=str(new_id()),
+    key, issued = jwt.PyJWK(_private_jwk(settings.data_dir), algorithm="ES256"), int(now.timestamp())
+    return jwt.encode(
+        {
+            "iss": DEVELOPMENT_ISSUER,
+            "aud": settings.audience,
+            "sub": subject,
+            "client_id": "registry-cli",
+            "agency": str(agency_id),
+            "roles": [role.value for role in roles],
+            "scope": scope,
+            "iat": issued,
+            "nbf": issued,
+            "exp": issued + min(life_seconds, LONGEST_LIFE_SECONDS),
+            "jti": str(new_id()),
+        },
+        key.key,
+        algorithm=key.algorithm_name,
+        headers={"kid": key.key_id, "typ": "at+jwt"},
     )

@@ -7,9 +7,10 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from registry.platform.access.sightings import Sighting
-from registry.platform.access.tables import principal
-from registry.platform.database.handles import Write
+from registry.platform.access.principals import Role
+from registry.platform.access.sightings import Sighting, idle_before
+from registry.platform.access.tables import RevocationKind, principal, revocation
+from registry.platform.database.handles import Read, Write
 from registry.platform.database.types import Json
 from registry.platform.kernel.ids import new_id
 
@@ -35,6 +36,18 @@ _FIRST_SEEN = {
     "sqlite": sqlite.insert(principal).on_conflict_do_nothing(),
     "postgresql": postgresql.insert(principal).on_conflict_do_nothing(),
 }
+_IDLE_BEFORE = sa.bindparam("idle_before", type_=principal.c.last_seen_at.type)
+_ACTIVE = sa.select(principal.c.issuer, principal.c.subject, principal.c.roles).where(
+    principal.c.agency_id == sa.bindparam("agency_id", type_=_ID),
+    sa.or_(principal.c.last_seen_at >= _IDLE_BEFORE, principal.c.restored_at >= _IDLE_BEFORE),
+    ~sa.exists().where(
+        revocation.c.kind == RevocationKind.PERSON.value,
+        revocation.c.issuer == principal.c.issuer,
+        revocation.c.value == principal.c.subject,
+        revocation.c.agency_id == principal.c.agency_id,
+        revocation.c.lifted_at.is_(None),
+    ),
+)
 _LOCK = sa.select(principal.c.id).where(principal.c.id == sa.bindparam("id", type_=_ID)).with_for_update()
 _CHANGE = principal.update().where(principal.c.id == sa.bindparam("its_id", type_=_ID))
 
@@ -76,6 +89,14 @@ async def record_sightings(write: Write, sightings: Sequence[Sighting]) -> None:
 def _key(sighting: Sighting) -> tuple[UUID, str, str]:
     who = sighting.principal
     return who.agency_id, who.issuer, who.subject
+
+
+async def active_with(
+    read: Read, agency_id: UUID, role: Role, now: datetime, idle_days: int
+) -> frozenset[tuple[str, str]]:
+    """Issuer and subject of those who were seen with the role for the agency, neither suspended nor inactive."""
+    rows = await read.all(_ACTIVE, {"agency_id": agency_id, "idle_before": idle_before(now, idle_days)})
+    return frozenset((row.issuer, row.subject) for row in rows if role in row.roles.split(","))
 
 
 async def lock_principal(write: Write, id_: UUID) -> bool:

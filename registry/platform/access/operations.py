@@ -9,7 +9,7 @@ dependencies through parameters marked `Supplied`; a name that nothing supplies 
 import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar, get_args
 
 import msgspec
 from litestar import Litestar, Request, delete, get, patch, post
@@ -19,10 +19,12 @@ from litestar.types import ASGIApp
 from registry.platform.access.authentication import caller_from
 from registry.platform.access.permissions import STEP_UP, Action
 from registry.platform.access.principals import Principal
+from registry.platform.access.second_operator import ACTS, PERFORMABLE, KeptAct, Performable, ProposedAct
 from registry.platform.database.connect import unit_of_work
 from registry.platform.database.handles import Write
-from registry.platform.http.answers import Answer, Content, HtmlAnswer
+from registry.platform.http.answers import Answer, Content, Download, HtmlAnswer, Rendered
 from registry.platform.http.asgi import AsgiApp, Scope
+from registry.platform.http.forms import OtherForm, chosen
 from registry.platform.http.idempotency import Claim, checked_key
 from registry.platform.http.links import next_link
 from registry.platform.http.paging import Page, bind, check_ranges, unbind
@@ -59,6 +61,7 @@ def operation(
     own_transactions: bool = False,
     step_up: bool = False,
     form: type[msgspec.Struct] | None = None,
+    other_forms: tuple[OtherForm, ...] = (),
 ) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
     """Declare a handler. Its name is the operation id, the first line of its docstring the summary.
 
@@ -69,7 +72,8 @@ def operation(
     that the operation commits transactions of its own, which stay committed even when the request fails, such as the
     batches of an import or the record of a reading. `step_up` says that it needs a recent sign-in where the caller's
     issuer asks for one, as every operation with a permission of `STEP_UP` does. `form` says that the body is that form
-    instead of JSON, and that what is refused is answered in OAuth's words. Raises TypeError for a handler with a
+    instead of JSON, and that what is refused is answered in OAuth's words; `other_forms` in which other media
+    types clients may ask for the answer. Raises TypeError for a handler with a
     parameter that its declaration rules out.
     """
 
@@ -82,6 +86,12 @@ def operation(
             raise TypeError(f"{function.__name__} asks for {', '.join(ruled_out)}, which its declaration rules out")
         summary, _, description = (function.__doc__ or "").strip().partition("\n")
         returned = inspect.signature(function, eval_str=True).return_annotation
+        codes = tuple(sorted((*problems, "insufficient_user_authentication"))) if steps_up else problems
+        if function.__name__ in ACTS:
+            body = inspect.signature(function, eval_str=True).parameters["data"].annotation
+            PERFORMABLE[function.__name__] = Performable(
+                handler=function, asked=asked, body=get_args(body)[0], problems=codes
+            )
         produced = produces or getattr(returned, "media_type", ())  # the answer is not JSON
         success = status or (201 if verb == "post" else 204 if verb == "delete" else 200)
         handler: HTTPRouteHandler = _VERBS[verb](
@@ -89,10 +99,11 @@ def operation(
             operation_id=function.__name__,
             summary=summary.rstrip("."),
             description=" ".join(description.split()) or summary,
-            status_code=success,
+            status_code=200 if success == 204 else success,  # the framework would allow no finished answer at 204
             opt={
+                "status": success,
                 "permission": permission,
-                "problems": tuple(sorted((*problems, "insufficient_user_authentication"))) if steps_up else problems,
+                "problems": codes,
                 "step_up": steps_up,
                 "query": query,
                 "example": example,
@@ -100,7 +111,9 @@ def operation(
                 "public": public,
                 "takes": takes,
                 "form": form,
+                "other_forms": other_forms,
                 "also": also or {},
+                "accepted": ProposedAct if function.__name__ in ACTS else None,
                 "returns": returned,
                 "produces": (produced,) if isinstance(produced, str) else produced,
                 "asked": asked,
@@ -209,7 +222,11 @@ def _wrapped(
             return await function(**parameters, **{name: getattr(supplies, name) for name in asked})
 
         if "write" not in asked and not keeps_answer_only:
-            found: Answer[Any] | Content | HtmlAnswer = await answered()
+            forms = scope["route_handler"].opt["other_forms"]
+            liked = chosen(scope, forms) if forms else None
+            found: Answer[Any] | Content | Download | HtmlAnswer = await answered()
+            if isinstance(found, Answer):
+                found.form, found.varies = liked, bool(forms)
             if isinstance(question, Page) and isinstance(found, Answer):
                 found.content = bind(found.content, scope["path"], question)
                 found.next_link = next_link(supplies.request_target, found.content.next_cursor)
@@ -221,10 +238,22 @@ def _wrapped(
             if keeps_answer_only:  # answer a repeated request before the transaction of the import begins
                 await write.once()
                 await write.abandon()
-            answer: Answer[Any] = await answered()
-            rendered = answer.render(scope, status)
+            if operation_id in ACTS and supplies.second_operator.is_needed(operation_id, supplies.caller):
+                async with write.rehearsal():  # what cannot be done now is refused, and not proposed
+                    await answered()
+                kept = KeptAct(
+                    operation=operation_id,
+                    path=scope["path"],
+                    parameters={name: str(value) for name, value in parameters.items() if name != "data"},
+                    body=await request.body(),
+                    expected=supplies.if_match,
+                )
+                code, answer = 202, await supplies.second_operator.propose(write, supplies.caller, kept)
+            else:
+                code, answer = status, await answered()
+            rendered: Rendered = answer.render(scope, code)
             if claim is not None:
-                claim.rendered = answer.render_repeated(scope, status) or rendered
+                claim.rendered = answer.render_repeated(scope, code) or rendered
             if keeps_answer_only:
                 await write.once()
             await write.finish()

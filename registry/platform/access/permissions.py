@@ -33,7 +33,10 @@ class Action(StrEnum):
     CLIENTS_DISABLE = "clients:disable"  # refuse a service client for good
     PRINCIPALS_READ = "principals:read"  # see the people and services that have used the registry for the agency
     PRINCIPALS_MANAGE = "principals:manage"  # suspend and restore them, purge a name
+    OPERATOR_ACTS_DECIDE = "acts:decide"  # approve or reject what another administrator proposed
     TAXONOMY_READ = "taxonomy:read"  # look up categories, types, purposes, headings
+    TAXONOMY_EXTEND = "taxonomy:extend"  # add categories of the own agency under those that all share, correct them
+    TAXONOMY_RETIRE = "taxonomy:retire"  # retire a category that an agency added
     AGREEMENTS_READ = "agreements:read"  # see agreements the agency is party to, and public ones
     AGREEMENTS_CREATE = "agreements:create"  # draft an agreement, or record one that is signed on paper
     AGREEMENTS_UPDATE = "agreements:update"  # edit a draft and move it along: submit, send back, withdraw …
@@ -42,7 +45,9 @@ class Action(StrEnum):
     AGREEMENTS_COMMENT = "agreements:comment"  # comment on the text, reply, resolve
     AGREEMENTS_SIGN = "agreements:sign"  # sign, consent, leave, suspend: what binds or unbinds the own agency
     AGREEMENTS_REPORT = "agreements:report"  # record what another party did, for it to confirm or contest
-    AGREEMENTS_ATTEST = "agreements:attest"  # as second operator, vouch for what another reported of a party
+    AGREEMENTS_ATTEST = (
+        "agreements:attest"  # vouch for what another reported of a party; take a tracker over, which reports
+    )
     AGREEMENTS_FILE = "agreements:file"  # enter, fulfil or waive a duty to file or publish
     AGREEMENTS_KEEP = "agreements:keep"  # complete a periodic review, set how long the record is kept
     AGREEMENTS_HOLD = "agreements:hold"  # place or lift a legal hold
@@ -51,7 +56,21 @@ class Action(StrEnum):
     DOCUMENTS_WITHDRAW = "documents:withdraw"  # withdraw a document that the own agency filed
     ASSETS_READ = "assets:read"  # search what can be lent
     ASSETS_CREATE = "assets:create"  # register an asset of the own agency
-    ASSETS_UPDATE = "assets:update"  # change an own asset, take it out of service, retire it
+    ASSETS_UPDATE = "assets:update"  # correct the record of an own asset, retire it
+    ASSETS_MOVE = "assets:move"  # say where an own asset stands now
+    ASSETS_SERVE = "assets:serve"  # take an own asset out of service, return it, plan when it cannot be had
+    ASSETS_FILE = "assets:file"  # put pictures and papers on file with an own asset, share and withdraw them
+    MINIMUMS_READ = "minimums:read"  # see how many of a category the own agency keeps at home
+    MINIMUMS_SET = "minimums:set"  # say how many those are
+    PACKAGES_MANAGE = "packages:manage"  # group own assets into a package, correct it, retire it
+    IMPORTS_RUN = "imports:run"  # take in files of the own agency's things, and see how that went
+    PERSONNEL_READ = "personnel:read"  # see the records of the own agency's people
+    PERSONNEL_CREATE = "personnel:create"  # enter one of the own agency's people
+    PERSONNEL_UPDATE = "personnel:update"  # correct such a record, and say who is on leave or has left
+    PERSONNEL_VERIFY = "personnel:verify"  # say that a credential was checked with its issuer
+    PERSONNEL_NAME = "personnel:name"  # see who is committed to the agency
+    PERSONNEL_DISCLOSE = "personnel:disclose"  # set what others learn of the own agency's people
+    CAPABILITIES_READ = "capabilities:read"  # ask who has somebody for it, how many and how far
     REQUESTS_READ = "requests:read"  # see requests of either side
     REQUESTS_CREATE = "requests:create"  # ask for partners' resources
     REQUESTS_UPDATE = "requests:update"  # edit, submit or withdraw an own request
@@ -100,7 +119,10 @@ PERMISSIONS: Mapping[Action, Mapping[Role, frozenset[Relation]]] = {
     Action.CLIENTS_DISABLE: _roles(["own"], _AA) | _roles(["anyone"], _RA),
     Action.PRINCIPALS_READ: _roles(["own"], _AA) | _roles(["anyone"], _RA),
     Action.PRINCIPALS_MANAGE: _roles(["own"], _AA) | _roles(["anyone"], _RA),
+    Action.OPERATOR_ACTS_DECIDE: _roles(["anyone"], _RA),
     Action.TAXONOMY_READ: EVERYBODY,
+    Action.TAXONOMY_EXTEND: _roles(["own"], _AA),
+    Action.TAXONOMY_RETIRE: _roles(["own"], _AA) | _roles(["anyone"], _RA),
     Action.AGREEMENTS_READ: EVERYBODY,
     Action.AGREEMENTS_CREATE: _roles(["custodian"], _L, _S) | _roles(["anyone"], _RA),
     Action.AGREEMENTS_UPDATE: _roles(["custodian"], _L, _S),
@@ -117,8 +139,22 @@ PERMISSIONS: Mapping[Action, Mapping[Role, frozenset[Relation]]] = {
     Action.DOCUMENTS_FILE: _roles(["custodian", "party"], _L, _S) | _roles(["anyone"], _RA),
     Action.DOCUMENTS_WITHDRAW: _roles(["own"], _L, _S, _RA),
     Action.ASSETS_READ: EVERYBODY,
-    Action.ASSETS_CREATE: _roles(["own"], _AA, _S),
+    Action.ASSETS_CREATE: _roles(["own"], _C, _AA, _S),
     Action.ASSETS_UPDATE: _roles(["own"], _AA, _S),
+    Action.ASSETS_MOVE: _roles(["own"], _C, _AA, _S),
+    Action.ASSETS_SERVE: _roles(["own"], _C, _AA, _S),
+    Action.ASSETS_FILE: _roles(["own"], _C, _AA, _S),
+    Action.MINIMUMS_READ: _roles(["own"], _C, _A, _AU, _AA, _S),
+    Action.MINIMUMS_SET: _roles(["own"], _C, _AA, _S),
+    Action.PACKAGES_MANAGE: _roles(["own"], _C, _AA, _S),
+    Action.IMPORTS_RUN: _roles(["own"], _AA, _S, _RA),
+    Action.PERSONNEL_READ: _roles(["own"], _C, _A, _AU, _AA, _S),
+    Action.PERSONNEL_CREATE: _roles(["own"], _C, _AA, _S),
+    Action.PERSONNEL_UPDATE: _roles(["own"], _C, _AA, _S),
+    Action.PERSONNEL_VERIFY: _roles(["own"], _C, _AA),
+    Action.PERSONNEL_NAME: _roles(["own", "requesting"], _C, _A, _AU, _AA, _S),
+    Action.PERSONNEL_DISCLOSE: _roles(["own"], _AA),
+    Action.CAPABILITIES_READ: EVERYBODY,
     Action.REQUESTS_READ: _roles(_EITHER_SIDE, _C, _A, _L, _AU, _AA, _S),
     Action.REQUESTS_CREATE: _roles(["own"], _C, _A, _S),
     Action.REQUESTS_UPDATE: _roles(["requesting"], _C, _A, _S),
@@ -141,10 +177,13 @@ HUMAN_ONLY = frozenset(
         Action.REQUESTS_APPROVE,
         Action.AGREEMENTS_SIGN,
         Action.AGREEMENTS_REPORT,
+        Action.AGREEMENTS_ATTEST,
         Action.AGREEMENTS_REVIEW,
         Action.AGREEMENTS_ADVISE,
         Action.AGENCIES_AUTHORISE,
         Action.AGENCIES_SEPARATE,
+        Action.PERSONNEL_VERIFY,
+        Action.OPERATOR_ACTS_DECIDE,
     }
 )
 """Acts that bind or approve are people's: a service does none of them, whatever its scopes say."""
@@ -178,12 +217,19 @@ def refusal(principal: Principal, action: Action, relations: Collection[Relation
     cells = [PERMISSIONS[action][role] for role in principal.roles if role in PERMISSIONS[action]]
     if not cells:
         allowed = ", ".join(sorted(PERMISSIONS[action]))
-        return f"{action} needs one of the roles {allowed}."
+        people = [role for role in sorted(PERMISSIONS[action]) if _does_for_its_agency(role, action)]
+        who = f" In your agency somebody with the role {' or '.join(people)} can do it." if people else ""
+        return f"{action} needs one of the roles {allowed}.{who}"
     reach = {"anyone", *relations}
     if any(cell & reach for cell in cells):
         return None
     needed = ", ".join(sorted({r.replace("_", " ") for cell in cells for r in cell}))
     return f"{action} is for the {needed} agency; yours is not."
+
+
+def _does_for_its_agency(role: Role, action: Action) -> bool:
+    """Whether a person with the role does that to what is their own agency's."""
+    return role is not Role.SERVICE and "own" in PERMISSIONS[action][role]
 
 
 def permit(principal: Principal, action: Action, relations: Collection[Relation]) -> None:

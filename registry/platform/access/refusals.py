@@ -3,7 +3,7 @@
 from enum import StrEnum
 from uuid import UUID
 
-from registry.platform.kernel.errors import Unauthenticated
+from registry.platform.kernel.errors import Busy, Unauthenticated
 
 
 class Reason(StrEnum):
@@ -59,3 +59,17 @@ class TokenRefused(Unauthenticated):
     def name(self) -> str:
         """The reason with what it is about: `claim_missing:roles`."""
         return self.reason if self.about is None else f"{self.reason}:{self.about}"
+
+
+class KeysUnavailable(Busy):
+    """No key of a trusted issuer can be had, so that its tokens cannot be verified: another does not help."""
+
+    def __init__(self, issuer: str, kid: str | None, *, retry_after: int) -> None:
+        super().__init__(
+            f"No usable key of {issuer} can be had at the moment, so its tokens cannot be verified. Keep the token "
+            "and try again.",
+            "issuer_keys_unavailable",
+            retry_after=retry_after,
+        )
+        self.issuer = issuer
+        self.kid = kid

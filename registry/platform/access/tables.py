@@ -25,6 +25,7 @@ revocation = table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("revoked_at", Instant, nullable=False),
     sa.Column("lifted_at", Instant),
+    sa.Column("by_operator", sa.Boolean, nullable=False),
     sa.Column("is_final", sa.Boolean, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
     one_of("kind", RevocationKind),

@@ -19,9 +19,9 @@ import jwt
 import structlog
 
 from registry.platform.access.claims import agencies_named, missing, read_claims
-from registry.platform.access.keys import Keys, source_of
+from registry.platform.access.keys import UNKNOWN_KEY_SECONDS, Keys, source_of
 from registry.platform.access.principals import OPERATOR_AGENCY_ID, Principal, Role
-from registry.platform.access.refusals import Reason, TokenRefused
+from registry.platform.access.refusals import KeysUnavailable, Reason, TokenRefused
 from registry.platform.http.health import IssuerHealth
 from registry.platform.issuers import EVERY_AGENCY, AgencyBy, Issuer
 from registry.platform.settings import SettingsError
@@ -108,8 +108,15 @@ class TokenVerifier:
         """How it stands with the keys of each issuer."""
         return [each.keys.health for each in self._issuers.values()]
 
+    def administering(self) -> int:
+        """How many issuers have usable keys, speak for the operator, and name administrators of the registry."""
+        return sum(
+            each.issuer.speaks_for(OPERATOR_AGENCY_ID) and each.issuer.names("registry_admin") and each.keys.usable > 0
+            for each in self._issuers.values()
+        )
+
     async def authenticate(self, token: str, now: datetime) -> Principal:
-        """The principal of the token. Raises TokenRefused.
+        """The principal of the token. Raises TokenRefused, KeysUnavailable for an issuer of which no key can be had.
 
         What is not known yet is fetched: an unknown key of a trusted issuer may be new, and an agency named by its ORI
         is looked up.
@@ -128,6 +135,10 @@ class TokenVerifier:
             changed = await trusted.keys.refresh_for_unknown()
             if changed:
                 self._remembered.clear()
+            if not trusted.keys.usable:
+                raise KeysUnavailable(
+                    trusted.issuer.issuer, refused.kid, retry_after=round(UNKNOWN_KEY_SECONDS)
+                ) from None
             if not changed and not trusted.keys.knows(refused.kid):
                 raise
         return await self._with_agency(token, now)
@@ -320,7 +331,8 @@ class TokenVerifier:
             raise TokenRefused(Reason.EXPIRED, "The bearer token has expired; get a new one.", code="token_expired")
         if times["iat"] > at + self._skew or times.get("nbf", 0) > at + self._skew:
             raise TokenRefused(Reason.NOT_YET_VALID, "The token is not valid yet: compare the clocks.")
-        if times["exp"] - times["iat"] > longest:
+        # Whole seconds, read from a clock twice: where it moves on between, a provider's hour has 3,601.
+        if times["exp"] - times["iat"] > longest + 1:
             raise TokenRefused(Reason.TOO_LONG_LIVED, f"The token may be valid for {longest} s at most.")
         return float(times["exp"] + self._skew)
 
@@ -358,38 +370,3 @@ def _audiences(claims: Mapping[str, Any]) -> list[str]:
 def _named(value: object) -> str | None:
     """What a token says of itself, short enough for the log."""
     return value[:200] if isinstance(value, str) else None
-
-
-def mint(
-    signing_key: jwt.PyJWK,
-    *,
-    issuer: str,
-    audience: str,
-    subject: str,
-    agency_id: UUID,
-    roles: list[Role],
-    scope: str,
-    now: datetime,
-    life_seconds: int,
-    token_id: str,
-) -> str:
-    """Create a signed development token. Real tokens come from the agency's identity provider."""
-    issued = int(now.timestamp())
-    return jwt.encode(
-        {
-            "iss": issuer,
-            "aud": audience,
-            "sub": subject,
-            "client_id": "registry-cli",
-            "agency": str(agency_id),
-            "roles": [role.value for role in roles],
-            "scope": scope,
-            "iat": issued,
-            "nbf": issued,
-            "exp": issued + life_seconds,
-            "jti": token_id,
-        },
-        signing_key.key,
-        algorithm=signing_key.algorithm_name,
-        headers={"kid": signing_key.key_id, "typ": "at+jwt"},
-    )

@@ -19,11 +19,14 @@ from registry.platform.backup.manifest import (
     MANIFEST,
     ArchiveError,
     Manifest,
+    NewerArchiveError,
     decoded,
+    digest_of,
     names_digest,
 )
 from registry.platform.backup.parts import Part, read_parts
 from registry.platform.backup.taking import State, state_of
+from registry.platform.database.interruption import interruptible
 from registry.platform.database.migrate import is_known, newest_revision
 from registry.platform.database.snapshot import in_snapshot
 from registry.platform.database.soundness import (
@@ -40,6 +43,13 @@ from registry.platform.ledger.checking import faults_of_ledger
 
 Keep: TypeAlias = Callable[[str, int, AsyncIterator[bytes]], Awaitable[None]]
 """Takes a document of an archive: its hash, size and bytes. It reads them to the end."""
+
+
+class Archive(Struct, frozen=True):
+    """An archive that is read, and the digest that it should have, where somebody has kept that elsewhere."""
+
+    path: Path
+    expected_digest: str | None = None
 
 
 class Found(Struct, kw_only=True, frozen=True):
@@ -77,6 +87,7 @@ def faults_of_search_indexes(path: Path) -> list[str]:
     opened = writing_engine(f"sqlite:///{path}")
     try:
         with opened.connect() as connection, connection.begin():
+            interruptible(connection.connection.driver_connection)
             return faults_of_search(connection)
     except DBAPIError as error:
         return [f"the database cannot be read: {str(error.orig).splitlines()[0]}"]
@@ -84,20 +95,25 @@ def faults_of_search_indexes(path: Path) -> list[str]:
         opened.dispose()
 
 
-async def faults_of_documents(store: FileStore, contents: list[Content]) -> list[str]:
-    """Which documents the store does not have as they were filed."""
-    faults = [await fault_of(store, content) for content in contents]
+async def faults_of_documents(
+    store: FileStore, contents: list[Content], done: Callable[[int], None] = lambda _: None
+) -> list[str]:
+    """Which documents the store does not have as they were filed; `done` hears how many have been looked at."""
+    faults = []
+    for number, content in enumerate(contents, 1):
+        faults.append(await fault_of(store, content))
+        done(number)
     return [fault for fault in faults if fault is not None]
 
 
-async def unpack(path: Path, database: Path | None, keep: Keep) -> tuple[Manifest, list[str]]:
+async def unpack(archive: Archive, database: Path | None, keep: Keep) -> tuple[Manifest, list[str]]:
     """Read a whole archive, checking every part: its database to a new file, each document to `keep`.
 
     Returns the manifest and the names of the documents. Raises ArchiveError at the first thing that is not right.
     """
-    with path.open("rb") as file:
+    with archive.path.open("rb") as file:
         parts = read_parts(file)
-        manifest = _manifest(next(parts, None))
+        manifest = decoded(_head(archive, next(parts, None)))
         names: list[str] = []
         held = False
         left = 0 if manifest.documents is None else manifest.documents.size_bytes
@@ -124,18 +140,42 @@ async def unpack(path: Path, database: Path | None, keep: Keep) -> tuple[Manifes
     return manifest, names
 
 
-def read_manifest(path: Path) -> Manifest:
-    """The manifest of an archive. Raises ArchiveError for what is none."""
-    with path.open("rb") as file:
-        return _manifest(next(read_parts(file), None))
+def read_manifest(archive: Archive) -> Manifest:
+    """The manifest of an archive. Raises ArchiveError for what is none, or is not the expected one."""
+    return decoded(_read_head(archive))
 
 
-def _manifest(part: Part | None) -> Manifest:
+def read_digest(archive: Archive) -> str:
+    """The digest of an archive, by its manifest alone."""
+    return digest_of(_read_head(archive))
+
+
+def _read_head(archive: Archive) -> bytes:
+    with archive.path.open("rb") as file:
+        return _head(archive, next(read_parts(file), None))
+
+
+def check_age(manifest: Manifest) -> None:
+    """Raises NewerArchiveError for a database whose schema this version has no migration to."""
+    if not is_known(manifest.schema):
+        raise NewerArchiveError(
+            f"The archive is of a newer version of the registry ({manifest.made_by}, schema {manifest.schema}): check "
+            "and restore it with that version."
+        )
+
+
+def _head(archive: Archive, part: Part | None) -> bytes:
     if part is None or part.name != MANIFEST:
         raise ArchiveError("This is no archive of the registry: it has no manifest.")
     if part.size > LARGEST_MANIFEST:
         raise ArchiveError("This is no archive of the registry: its manifest is too large.")
-    return decoded(b"".join(part.chunks))
+    head = b"".join(part.chunks)
+    if archive.expected_digest is not None and digest_of(head) != archive.expected_digest:
+        raise ArchiveError(
+            f"This is not the expected archive, or it was changed: its digest is {digest_of(head)}, and not "
+            f"{archive.expected_digest}."
+        )
+    return head
 
 
 def _unpack_database(part: Part, manifest: Manifest, target: Path | None) -> None:
@@ -169,14 +209,16 @@ async def _hashed(part: Part, sha256: str) -> AsyncIterator[bytes]:
         raise ArchiveError(f"The archive is damaged: document {sha256} has other bytes.")
 
 
-async def inspect_archive(path: Path, named: Named) -> tuple[Manifest, list[str]]:
+async def inspect_archive(archive: Archive, named: Named) -> tuple[Manifest, list[str]]:
     """The manifest of an archive, and what is wrong with what it holds. The database goes to a temporary folder.
 
-    Raises ArchiveError for an archive that is damaged.
+    Raises ArchiveError for an archive that is damaged, NewerArchiveError for one of a newer version.
     """
+    if (manifest := read_manifest(archive)).database is not None:
+        check_age(manifest)
     with tempfile.TemporaryDirectory(prefix="registry-") as folder:
         copy = Path(folder) / DATABASE
-        manifest, names = await unpack(path, copy, _skip)
+        manifest, names = await unpack(archive, copy, _skip)
         if manifest.database is None:
             return manifest, _missing_by_manifest(manifest)
         return manifest, await faults_of_copy(copy, manifest, names, named)
@@ -192,8 +234,6 @@ async def faults_of_copy(copy: Path, manifest: Manifest, names: list[str], named
     if found.state is None:
         return faults
     faults += _differences(manifest, found.state)
-    if not is_known(manifest.schema):
-        faults.append(f"schema: {manifest.schema} is of a newer version of the registry: take that version")
     if manifest.documents is not None:
         lacking = {each.sha256 for each in found.state.contents} - set(names)
         faults += [f"document {sha256} is not in the archive" for sha256 in sorted(lacking)]

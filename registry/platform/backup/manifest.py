@@ -31,6 +31,10 @@ class RefusedTargetError(ArchiveError):
     """The command or a setting names the wrong archive or place: the same again would be refused again."""
 
 
+class NewerArchiveError(ArchiveError):
+    """A newer version of the registry made the archive: that version checks and restores it."""
+
+
 class DatabasePart(Struct, kw_only=True, frozen=True):
     """The SQLite file in the archive."""
 
@@ -87,17 +91,22 @@ def encoded(manifest: Manifest) -> bytes:
 
 
 def decoded(body: bytes) -> Manifest:
-    """The manifest of these bytes. Raises ArchiveError for what is none, or of a later format."""
+    """The manifest of these bytes. Raises ArchiveError for what is none, NewerArchiveError for a later format."""
     try:
         version = msgspec.json.decode(body, type=_Version).format
         if version > FORMAT:
-            raise ArchiveError(
-                f"The archive has format {version}, and this version of the registry knows format {FORMAT}: take the "
-                "version that made it, or a newer one."
+            raise NewerArchiveError(
+                f"The archive is of a newer version of the registry: it has format {version}, and this version knows "
+                f"format {FORMAT}. Take the version that made it, or a newer one."
             )
         return msgspec.json.decode(body, type=Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ArchiveError(f"The archive is damaged: its manifest cannot be read ({error}).") from None
+
+
+def digest_of(manifest: bytes) -> str:
+    """The digest of a manifest as it is written, and so of the whole archive: it names everything else by its own."""
+    return hashlib.sha256(manifest).hexdigest()
 
 
 def names_digest(names: Iterable[str]) -> str:

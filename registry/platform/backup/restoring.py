@@ -13,11 +13,20 @@ from pathlib import Path
 from msgspec import Struct
 
 from registry.platform.backup.contents import Named
-from registry.platform.backup.inspecting import Keep, faults_of_copy, inspect_database, read_manifest, unpack
+from registry.platform.backup.inspecting import (
+    Archive,
+    Keep,
+    check_age,
+    faults_of_copy,
+    inspect_database,
+    read_manifest,
+    unpack,
+)
 from registry.platform.backup.manifest import DATABASE, ArchiveError, Manifest, RefusedTargetError
 from registry.platform.database.connect import connect
 from registry.platform.database.installation import Purpose, check_purpose, purpose_of
-from registry.platform.database.migrate import is_known, newest_revision
+from registry.platform.database.migrate import newest_revision
+from registry.platform.database.room import private_folder
 from registry.platform.database.snapshot import sqlite_file
 from registry.platform.files.folder import FolderStore
 from registry.platform.files.store import FileStore
@@ -40,7 +49,7 @@ class Restored(Struct, kw_only=True, frozen=True):
     migrated_from: str | None
 
 
-async def restore_documents(store: FileStore, archive: Path) -> Restored:
+async def restore_documents(store: FileStore, archive: Archive) -> Restored:
     """Put the documents of an archive into a store, beside those that are there: the same bytes have the same name.
 
     Raises ArchiveError for an archive that is damaged; what was put back before that stays, and is whole.
@@ -56,25 +65,26 @@ async def restore(
     settings: Settings,
     store: FileStore,
     named: Named,
-    archive: Path,
+    archive: Archive,
     bring_up_to_date: BringUpToDate,
     *,
     incomplete: bool,
 ) -> Restored:
     """Put database and documents back into a data directory with nothing in it.
 
-    Raises ArchiveError for a directory that is not empty, an archive that is damaged, lacks documents (unless it may be
-    incomplete) or is of a newer version; SettingsError for one of the other mode. Then nothing was put back.
+    Raises ArchiveError for a directory that is not empty, an archive that is damaged or lacks documents (unless it may
+    be incomplete), NewerArchiveError for one of a newer version; SettingsError for one of the other mode. Then nothing
+    was put back.
     """
     manifest = read_manifest(archive)
     _check_kind(settings, manifest)
     place = sqlite_file(settings.database_url)
     data_dir = settings.data_dir.resolve()
     _check_empty(data_dir, place)
-    data_dir.mkdir(parents=True, exist_ok=True)
-    place.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(data_dir)
+    private_folder(place.parent)
     stage = data_dir / STAGE
-    stage.mkdir()
+    private_folder(stage)
     try:
         return await _restore(settings, store, named, archive, bring_up_to_date, stage, incomplete=incomplete)
     finally:
@@ -85,7 +95,7 @@ async def _restore(
     settings: Settings,
     store: FileStore,
     named: Named,
-    archive: Path,
+    archive: Archive,
     bring_up_to_date: BringUpToDate,
     stage: Path,
     *,
@@ -143,11 +153,7 @@ def _check_kind(settings: Settings, manifest: Manifest) -> None:
             "The archive holds a SQLite database, and REGISTRY_DATABASE_URL names PostgreSQL, which has its own "
             "backup (docs/operations.md). --only documents puts the documents back."
         )
-    if not is_known(manifest.schema):
-        raise ArchiveError(
-            f"The archive is of a newer version of the registry ({manifest.made_by}, schema {manifest.schema}): "
-            "restore it with that version."
-        )
+    check_age(manifest)
 
 
 def _check_empty(data_dir: Path, place: Path) -> None:

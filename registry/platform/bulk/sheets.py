@@ -3,7 +3,6 @@
 Formulas are never evaluated: the cell of a formula becomes a `Formula`, and code that needs its value rejects it.
 """
 
-import csv
 import io
 import warnings
 import zipfile
@@ -21,7 +20,7 @@ from openpyxl import load_workbook
 from openpyxl.utils import get_column_letter
 from openpyxl.utils.exceptions import InvalidFileException
 
-from registry.platform.bulk.delimited import decoded, delimiter_of, told
+from registry.platform.bulk.delimited import decoded, delimiter_of, read_rows, told
 from registry.platform.bulk.refusals import ImportFormatError
 from registry.platform.bulk.workbooks import Budget, SheetFacts, scan
 
@@ -29,7 +28,7 @@ MOST_BYTES: Final = 64 * 2**20
 MOST_NAMED: Final = 20
 HEADER_WITHIN: Final = 10  # a title and a date of the last change often stand above the headers
 
-_UNREADABLE = (
+UNREADABLE = (
     *(zipfile.BadZipFile, InvalidFileException, zlib.error, ParseError, ExpatError, EOFError, NotImplementedError),
     *(AttributeError, LookupError, OSError, OverflowError, RecursionError, RuntimeError, TypeError, ValueError),
 )
@@ -117,7 +116,7 @@ def read_table(source: BinaryIO, file: str, known: Known, sheet: str | None = No
         return _workbook(source, file, known, sheet, hidden, budget)
     text, encoding = decoded(source.read(), file)
     delimiter = delimiter_of(text, known, HEADER_WITHIN)
-    table = _table(Origin(file=file), _within(_csv(text, delimiter), budget), known)
+    table = _table(Origin(file=file), _within(_csv(text, delimiter, file), budget), known)
     told_of = Sheet(file=file, sheet=None, taken=True, rows=len(table.lines), remarks=[told(encoding, delimiter)])
     return msgspec.structs.replace(table, sheets=[told_of])
 
@@ -159,21 +158,12 @@ def _checked(line: Line, width: int, sheet: str | None) -> Line:
     return line
 
 
-def _csv(text: str, delimiter: str) -> Iterator[Line]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
-    row = 0
-    while True:
-        row += 1
-        try:
-            values = next(reader, None)
-        except csv.Error as fault:
-            yield Line(row=row, values=[], fault=f"This is not valid CSV: {fault}.")
-            if "unexpected end" in str(fault):  # an unclosed quote, which includes the rest of the file
-                return
-            continue
-        if values is None:
-            return
-        yield Line(row=row, values=list[Value](values))
+def _csv(text: str, delimiter: str, file: str) -> Iterator[Line]:
+    for row, found in read_rows(io.StringIO(text, newline=""), delimiter, file):
+        if isinstance(found, str):
+            yield Line(row=row, values=[], fault=found)
+        else:
+            yield Line(row=row, values=list[Value](found))
 
 
 def _workbook(source: BinaryIO, file: str, known: Known, sheet: str | None, hidden: Hidden, budget: Budget) -> Table:
@@ -190,7 +180,7 @@ def _workbook(source: BinaryIO, file: str, known: Known, sheet: str | None, hidd
                 book.close()
         except ImportFormatError:
             raise
-        except _UNREADABLE:
+        except UNREADABLE:
             raise _broken(file) from None
 
 
@@ -205,7 +195,7 @@ def _chosen(
     page = book[name]
     its = facts.get(_path(page)) or SheetFacts()
     page.reset_dimensions()  # do not trust the dimensions that the file declares
-    lines = (Line(row=at, values=[_value(cell) for cell in row]) for at, row in enumerate(page.iter_rows(), 1))
+    lines = (Line(row=at, values=[cell_value(cell) for cell in row]) for at, row in enumerate(page.iter_rows(), 1))
     table = _table(Origin(file=file, sheet=name), _within(lines, Budget(file)), known)
     remarks = list(_remarks(table, its, hidden))
     if hidden == "skip":
@@ -263,7 +253,8 @@ def _shown(table: Table, its: SheetFacts) -> Table:
     return msgspec.structs.replace(table, headers=headers, lines=lines)
 
 
-def _value(cell: Any) -> Value:
+def cell_value(cell: Any) -> Value:
+    """What the cell holds; a formula is not computed, and what is no value counts as one."""
     value = cell.value
     if cell.data_type == "f":
         return Formula()

@@ -28,6 +28,15 @@ _CHUNK: Final = 2**16
 _SHARED: Final = "sharedstrings"
 
 
+class Limits(Struct, kw_only=True, frozen=True):
+    """What one file may hold."""
+
+    rows: int
+    columns: int
+    cells: int
+    seconds: float
+
+
 class SheetFacts(Struct, kw_only=True):
     """What a sheet says of itself beside its values: rows as numbers, columns as indexes from 0."""
 
@@ -45,23 +54,24 @@ class SheetFacts(Struct, kw_only=True):
 class Budget:
     """What one file may take."""
 
-    def __init__(self, file: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, file: str, clock: Callable[[], float] = time.monotonic, *, limits: Limits | None = None) -> None:
         self._file, self._clock = file, clock
-        self._until = clock() + MOST_SECONDS
+        self.limits = limits or Limits(rows=MOST_ROWS, columns=MOST_COLUMNS, cells=MOST_CELLS, seconds=MOST_SECONDS)
+        self._until = clock() + self.limits.seconds
         self.cells = 0
 
     def check_time(self) -> None:
         """Raises ImportFormatError once the time is used up."""
         if self._clock() > self._until:
-            raise self.exceeded(f"takes more than {MOST_SECONDS:.0f} seconds to read")
+            raise self.exceeded(f"takes more than {self.limits.seconds:.0f} seconds to read")
 
     def count(self, cells: int, row: int) -> None:
         """Count cells up to that row. Raises ImportFormatError for too many."""
         self.cells += cells
-        if row > MOST_ROWS:
-            raise self.exceeded(f"has more than {MOST_ROWS:,} rows")
-        if self.cells > MOST_CELLS:
-            raise self.exceeded(f"has more than {MOST_CELLS:,} cells")
+        if row > self.limits.rows:
+            raise self.exceeded(f"has more than {self.limits.rows:,} rows")
+        if self.cells > self.limits.cells:
+            raise self.exceeded(f"has more than {self.limits.cells:,} cells")
 
     def exceeded(self, what: str) -> ImportFormatError:
         """The refusal that names the limit."""
@@ -149,8 +159,8 @@ class _Sheet(_Part):
     def _cell(self, place: str) -> None:
         self._budget.count(1, self._row)
         letters = place.rstrip("0123456789")
-        if len(letters) > 1 and column_index_from_string(letters) > MOST_COLUMNS:
-            raise self._budget.exceeded(f"has a cell at {place}, beyond {MOST_COLUMNS} columns")
+        if len(letters) > 1 and column_index_from_string(letters) > self._budget.limits.columns:
+            raise self._budget.exceeded(f"has a cell at {place}, beyond {self._budget.limits.columns} columns")
 
 
 def _is_true(said: str | None) -> bool:

@@ -7,6 +7,7 @@ and columns. Only for statements that are built once.
 
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
@@ -20,6 +21,9 @@ Selection: TypeAlias = sa.Select[Any] | sa.CompoundSelect[Any]
 
 Change: TypeAlias = sa.Insert | sa.Update | sa.Delete
 Parameter: TypeAlias = tuple[str, object, Converter | None]
+
+MOST_SELECTS = 1_024
+"""SELECTs that stay compiled, the last used ones: well above the number that are written down in modules."""
 
 
 def _compiled(statement: Selection | Change, dialect: Dialect, **options: Any) -> tuple[str, list[Parameter]]:
@@ -121,21 +125,20 @@ def combined_insert(insertions: Mapping[sa.Insert, Sequence[str]]) -> sa.Select[
 class FastStatements:
     """A cache of compiled statements.
 
-    It keeps a reference to each statement, so that the id that is its key stays unique.
+    It keeps a reference to each statement, so that the id that is its key stays unique. Of SELECTs, of which some are
+    built for what a caller asks, it keeps the `MOST_SELECTS` last used ones.
     """
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._selects: dict[int, tuple[Selection, FastSelect]] = {}
+        # SQLAlchemy's statements are equal to themselves alone.
+        self._selects = lru_cache(maxsize=MOST_SELECTS)(partial(FastSelect, dialect=dialect))
         self._changes: dict[tuple[int, frozenset[str]], tuple[Change, FastChange]] = {}
         self._together: dict[tuple[tuple[int, tuple[str, ...]], ...], tuple[Sequence[sa.Insert], FastSelect]] = {}
 
     def select(self, statement: Selection) -> FastSelect:
         """The compiled SELECT."""
-        known = self._selects.get(id(statement))
-        if known is None:
-            known = self._selects[id(statement)] = (statement, FastSelect(statement, self._dialect))
-        return known[1]
+        return self._selects(statement)
 
     def change(self, statement: Change, names: frozenset[str]) -> FastChange:
         """The compiled change for these parameters."""

@@ -21,6 +21,9 @@ Rows: TypeAlias = Sequence[Row[Any]]
 _REHEARSE = sa.text("SAVEPOINT rehearsal")
 _UNDO = sa.text("ROLLBACK TO SAVEPOINT rehearsal")
 _GO_ON = sa.text("RELEASE SAVEPOINT rehearsal")
+_ATTEMPT = sa.text("SAVEPOINT attempt")
+_GIVE_UP = sa.text("ROLLBACK TO SAVEPOINT attempt")
+_ATTEMPTED = sa.text("RELEASE SAVEPOINT attempt")
 
 
 class Read(ABC):
@@ -103,6 +106,23 @@ class Write(Read):
             await self.run(_GO_ON)
             self._deferred = deferred
 
+    @asynccontextmanager
+    async def attempt(self) -> AsyncIterator[None]:
+        """Undo what is changed within, also what is deferred, when it raises; the transaction goes on without it.
+
+        One at a time, never within another; within a rehearsal it may be.
+        """
+        deferred = {insertion: len(rows) for insertion, rows in self._deferred.items()}
+        await self.run(_ATTEMPT)
+        try:
+            yield
+        except BaseException:
+            await self.run(_GIVE_UP)
+            self._deferred = {insertion: self._deferred[insertion][:many] for insertion, many in deferred.items()}
+            raise
+        finally:
+            await self.run(_ATTEMPTED)
+
     @abstractmethod
     async def finish(self) -> None:
         """Insert the deferred rows and commit, if a transaction was begun.
@@ -120,7 +140,8 @@ class Write(Read):
 
         Every command behind a POST calls this after it has checked the caller's right to the thing and before it checks
         the thing's status. A repeated request is then answered with its first answer, instead of failing on the status
-        that the first request produced.
+        that the first request produced. It is taken once: a command may be made of others, which call this too.
         """
         if self.claim is not None:
-            await self.claim(self)
+            claim, self.claim = self.claim, None
+            await claim(self)

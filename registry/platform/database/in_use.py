@@ -8,7 +8,8 @@ server also locks `….server` exclusively, so that there is one. Commands that 
 beside a server: the writers take turns in SQLite itself, where its version allows several processes.
 
 The operating system releases a lock when its process ends, however it ends. What a lock file says of its holder is for
-messages only.
+messages only. Where there is no database when the use ends, such as after a restore that was refused, its lock files
+go too.
 """
 
 import fcntl
@@ -23,7 +24,11 @@ from typing import IO
 
 from sqlalchemy.engine import make_url
 
+from registry.platform.database.room import private_folder
 from registry.platform.database.sqlite_driver import safe_for_several_processes
+
+_LOCKS = (".lock", ".server")
+"""What the names of the lock files end in."""
 
 
 class FileInUseError(Exception):
@@ -53,7 +58,7 @@ def used(url: str, use: Use) -> Iterator[None]:
         yield
         return
     path = Path(str(make_url(url).database)).resolve()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(path.parent)
     if path.exists() and path.stat().st_nlink > 1:
         raise FileInUseError(
             f"{path} has {path.stat().st_nlink} names (hard links), under which others could use it unnoticed: "
@@ -61,9 +66,8 @@ def used(url: str, use: Use) -> Iterator[None]:
         )
     alone = use is Use.CHANGE or not (use is Use.READ or safe_for_several_processes())
     with ExitStack() as locks:
-        file, server = (locks.enter_context(_opened(path, suffix)) for suffix in (".lock", ".server"))
-        if not _locked(file, fcntl.LOCK_EX if alone else fcntl.LOCK_SH) and not (use is Use.READ and _serves(server)):
-            raise FileInUseError(_refusal(path, _holder(server) or _holder(file)))
+        locks.callback(_clear, path)
+        file, server = _lock(path, use, fcntl.LOCK_EX if alone else fcntl.LOCK_SH, locks)
         if use is Use.SERVE and not _locked(server, fcntl.LOCK_EX):
             raise FileInUseError(_refusal(path, _holder(server)))
         written = [lock for lock, own in ((file, alone), (server, use is Use.SERVE)) if own]
@@ -74,6 +78,41 @@ def used(url: str, use: Use) -> Iterator[None]:
         finally:
             for lock in written:
                 lock.truncate(0)
+
+
+def _lock(path: Path, use: Use, kind: int, locks: ExitStack) -> tuple[IO[str], IO[str]]:
+    """Both lock files, of which the first is locked. Raises FileInUseError.
+
+    A lock on a file that was cleared away between opening and locking says nothing: others have another by its name.
+    """
+    while True:
+        with ExitStack() as opened:
+            file, server = (opened.enter_context(_opened(path, suffix)) for suffix in _LOCKS)
+            if not _locked(file, kind) and not (use is Use.READ and _serves(server)):
+                raise FileInUseError(_refusal(path, _holder(server) or _holder(file)))
+            if _is_still(file, path.with_name(path.name + _LOCKS[0])):
+                locks.push(opened.pop_all())
+                return file, server
+
+
+def _is_still(file: IO[str], path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _clear(path: Path) -> None:
+    """Where there is no database, leave no lock files either, unless another process has them.
+
+    The one that all lock goes last: whoever opens a new one then opens a new `.server` too.
+    """
+    if path.exists() or not all(path.with_name(path.name + suffix).exists() for suffix in _LOCKS):
+        return
+    with _opened(path, _LOCKS[0]) as file:
+        if _locked(file, fcntl.LOCK_EX) and _is_still(file, path.with_name(path.name + _LOCKS[0])):
+            for suffix in reversed(_LOCKS):
+                path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 def _opened(path: Path, suffix: str) -> IO[str]:

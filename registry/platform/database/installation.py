@@ -35,9 +35,11 @@ schema_support = table(
     "schema_support",
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("served_from", sa.Text, nullable=False),
+    sa.Column("fingerprint", sa.Text, nullable=False),
     sa.CheckConstraint("id = 1", name="one_row"),
 )
-"""One row. `served_from` is the revision of the oldest code that may serve this schema, as its scripts declare."""
+"""One row. `served_from` is the revision of the oldest code that may serve this schema, as its scripts declare;
+`fingerprint` the digest of the scripts that made it, since a revision's number says nothing of what it made."""
 
 _MARK = {
     "sqlite": sqlite.insert(installation).on_conflict_do_nothing(),

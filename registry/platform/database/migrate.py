@@ -2,15 +2,17 @@
 
 A script declares with `served_from` which is the oldest revision whose code may go on serving beside the schema that it
 makes; without it, no code but that of its own. The database keeps what follows, so that an older process, which does
-not know the script, can tell.
+not know the script, can tell. It also keeps a fingerprint of the scripts that made it: the same revision may have been
+made by another state of the code, and then its tables are others.
 
 SQLite migrates with foreign keys off and checks them at the end: with foreign keys on, rebuilding a table would delete
 all rows that refer to it. DDL is transactional on both databases, so a migration that fails changes nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,17 +22,21 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
 
 from registry.platform.database.connect import Database
 from registry.platform.database.installation import schema_support
 from registry.platform.database.postgresql_address import engine
+from registry.platform.database.room import private_folder
 from registry.platform.database.sqlite_driver import writing_engine
 
 Result = TypeVar("Result")
 
+_PATIENCE_MS = 120_000  # another process that migrates this SQLite file is waited for, as PostgreSQL's lock is
 _MIGRATING = 7_234_734  # the number of the advisory lock: arbitrary, but it must never change
 _HERE = Path(__file__).parent / "migrations"
 _SERVED_FROM = sa.select(schema_support.c.served_from)
+_FINGERPRINT = sa.select(schema_support.c.fingerprint)
 
 
 class SchemaStatus(StrEnum):
@@ -42,6 +48,8 @@ class SchemaStatus(StrEnum):
     NEWER = "newer"
     """A later version made it, and this one must not serve."""
     OLDER = "older"
+    DIFFERENT = "different"
+    """Of a revision that this version has, and yet made by another state of the code, so that its tables may differ."""
     NONE = "none"
 
     @property
@@ -64,7 +72,12 @@ def known_revisions() -> tuple[str, ...]:
 
     Known once for the process: it takes a tenth of a second to find out, and each check of readiness asks for it.
     """
-    return tuple(_revisions(ScriptDirectory.from_config(alembic_config())))
+    return tuple(_known())
+
+
+@cache
+def _known() -> Mapping[str, str]:
+    return fingerprints(ScriptDirectory.from_config(alembic_config()))
 
 
 def newest_revision() -> str | None:
@@ -94,12 +107,30 @@ async def schema_status(database: Database) -> SchemaStatus:
     found = await current_revision(database)
     if found is None:
         return SchemaStatus.NONE
-    if found == newest_revision():
-        return SchemaStatus.CURRENT
     if found in known_revisions():
-        return SchemaStatus.OLDER
+        if await _fingerprint(database) != _known()[found]:
+            return SchemaStatus.DIFFERENT
+        return SchemaStatus.CURRENT if found == newest_revision() else SchemaStatus.OLDER
     oldest = await database.read().value(_SERVED_FROM)
     return SchemaStatus.NEWER_COMPATIBLE if oldest in known_revisions() else SchemaStatus.NEWER
+
+
+async def _fingerprint(database: Database) -> str | None:
+    """What the database says of the scripts that made it; None for one of a code that left no fingerprint."""
+    try:
+        found: str | None = await database.read().value(_FINGERPRINT)
+    except DBAPIError:  # it has no such column; a database that fails raises an error of the domain
+        return None
+    return found
+
+
+def fingerprints(scripts: ScriptDirectory) -> dict[str, str]:
+    """For each revision, the oldest first, the digest of its script and of all before it."""
+    digest, found = sha256(), {}
+    for revision in _revisions(scripts):
+        digest.update(Path(scripts.get_revision(revision).path).read_bytes())
+        found[revision] = digest.hexdigest()
+    return found
 
 
 def served_from(scripts: ScriptDirectory, revision: str) -> str:
@@ -127,8 +158,8 @@ def is_known(revision: str) -> bool:
     return revision in known_revisions()
 
 
-def alembic_upgrade(connection: Connection, target: str) -> None:
-    """Upgrade in the transaction of a connection that is set up for DDL."""
+def alembic_upgrade(connection: Connection, target: str) -> str | None:
+    """Upgrade in the transaction of a connection that is set up for DDL; returns the revision before."""
     if connection.dialect.name == "postgresql":  # when several processes start at once, only one has work to do
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATING})")
     config = alembic_config()
@@ -137,18 +168,31 @@ def alembic_upgrade(connection: Connection, target: str) -> None:
     command.upgrade(config, target)
     after = _revision(connection)
     if after is not None and after != before:  # in the same transaction, so that nobody sees one without the other
-        oldest = served_from(ScriptDirectory.from_config(config), after)
-        connection.execute(schema_support.delete())
-        connection.execute(schema_support.insert(), {"id": 1, "served_from": oldest})
+        _sign(connection, ScriptDirectory.from_config(config), after)
+    return before
+
+
+def _sign(connection: Connection, scripts: ScriptDirectory, revision: str) -> None:
+    said = {"served_from": served_from(scripts, revision), "fingerprint": fingerprints(scripts)[revision]}
+    connection.execute(schema_support.delete())
+    connection.execute(schema_support.insert(), {"id": 1, **said})
+
+
+def sign(connection: Connection) -> None:
+    """Say that this version's scripts made a schema that was found to be theirs."""
+    _sign(connection, ScriptDirectory.from_config(alembic_config()), str(newest_revision()))
 
 
 def _revision(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-async def migrate(url: str, target: str = "head", *, pooler: bool = False) -> None:
-    """Upgrade the database at `url`. Raises the database's error when that fails; then nothing was changed."""
-    await run_on_schema_connection(url, lambda connection: alembic_upgrade(connection, target), pooler=pooler)
+async def migrate(url: str, target: str = "head", *, pooler: bool = False) -> str | None:
+    """Upgrade the database at `url`; returns the revision before, which another process may just have brought about.
+
+    Raises the database's error when that fails; then nothing was changed.
+    """
+    return await run_on_schema_connection(url, lambda connection: alembic_upgrade(connection, target), pooler=pooler)
 
 
 async def run_on_schema_connection(url: str, work: Callable[[Connection], Result], *, pooler: bool = False) -> Result:
@@ -166,12 +210,14 @@ async def run_on_schema_connection(url: str, work: Callable[[Connection], Result
 def _on_sqlite(url: str, work: Callable[[Connection], Result]) -> Result:
     path = sa.engine.make_url(url).database
     if path:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        private_folder(Path(path).parent)
     engine = writing_engine(url)
     try:
         with engine.connect() as connection:
             driver = connection.connection.driver_connection
-            driver.execute("PRAGMA foreign_keys=OFF")  # type: ignore[union-attr]  # open; has no effect inside a transaction
+            assert driver is not None
+            driver.execute("PRAGMA foreign_keys=OFF")  # open; has no effect inside a transaction
+            driver.execute(f"PRAGMA busy_timeout={_PATIENCE_MS}")
             with connection.begin():
                 result = work(connection)
                 broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()

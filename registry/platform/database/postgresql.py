@@ -51,6 +51,9 @@ class PostgresRead(Read):
         try:
             async with self._connections.reading() as lent:
                 fetched = await lent.driver.fetch(select.sql, *select.arguments(parameters))
+        except TimeoutError as error:
+            self._connections.distrust()
+            raise (translate(error) or error) from error
         except _BY_DRIVER:
             return await self.all(statement, parameters)  # repeat it through SQLAlchemy, for its error
         return select.rows(fetched)
@@ -62,7 +65,7 @@ class PostgresRead(Read):
         except REFUSALS as error:
             # The schema changed under this connection, whose cached plan is dropped now; or the server was restarted.
             lost = getattr(error, "connection_invalidated", False) or isinstance(error, asyncpg.InternalClientError)
-            if lost:
+            if lost or isinstance(error, TimeoutError):
                 self._connections.distrust()
             if repeat and (lost or _STALE_PLAN in str(error)):
                 return await self._ask(statement, parameters, repeat=False)
@@ -89,10 +92,13 @@ class PostgresWrite(Write):
         while self._lent is None:
             lent = await self._connections.take()
             try:
-                await lent.driver.execute(self._connections.begin)
+                await lent.begin(self._connections.begin)
             except BaseException as error:
+                lost = lent.lost(error)
                 self._connections.throw_away(lent)
-                if isinstance(error, Exception) and lent.lost(error):
+                if isinstance(error, TimeoutError):
+                    raise (translate(error) or error) from error
+                if isinstance(error, Exception) and lost:
                     continue
                 raise
             self._lent = lent

@@ -14,6 +14,7 @@ import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from registry.platform.database import patience
 from registry.platform.database.violations import unreachable
 from registry.platform.settings import SettingsError
 
@@ -77,14 +78,28 @@ def engine(url: str, *, session: Mapping[str, str], pooler: bool, autocommit: bo
     return made
 
 
+async def _begin(connection: Any) -> None:
+    try:
+        await connection.execute("BEGIN", timeout=patience.BEGIN_SECONDS)
+    except BaseException as error:
+        connection.terminate()
+        if isinstance(error, TimeoutError):
+            raise patience.no_answer("PostgreSQL began no transaction", patience.BEGIN_SECONDS) from error
+        raise
+
+
 def _connect(address: str, session: Mapping[str, str], *, pooler: bool, begin: bool) -> Connect:
     options: dict[str, Any] = {"statement_cache_size": 0} if pooler else {"server_settings": dict(session)}
+    seconds = CONNECT_SECONDS
+    if begin:  # for requests; what changes the schema, or reads all of it, takes its time
+        seconds = patience.CONNECT_SECONDS
+        options["command_timeout"] = patience.ANSWER_SECONDS
 
     async def connect(**_: object) -> Any:
         try:
-            connection = await asyncpg.connect(address, timeout=CONNECT_SECONDS, **options)
+            connection = await asyncpg.connect(address, timeout=seconds, **options)
             if pooler and begin:
-                await connection.execute("BEGIN")
+                await _begin(connection)
         except asyncpg.exceptions.ClientConfigurationError as error:
             raise SettingsError(f"REGISTRY_DATABASE_URL: {error}.") from error
         except asyncpg.exceptions.ProtocolViolationError as error:
@@ -94,6 +109,9 @@ def _connect(address: str, session: Mapping[str, str], *, pooler: bool, begin: b
                     "session: set REGISTRY_DATABASE_POOLER=1."
                 ) from error
             raise unreachable(error) from error
+        except TimeoutError as error:
+            waited = error if str(error) else patience.no_answer("PostgreSQL opened no connection", seconds)
+            raise unreachable(waited) from error
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise unreachable(error) from error
         return connection

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from registry.platform.database import patience
 from registry.platform.database.postgresql_address import engine
 from registry.platform.database.pressure import Pressure
 from registry.platform.database.violations import REFUSALS, all_taken, is_demoted, translate
@@ -39,10 +40,22 @@ class Lent:
             self._pool.distrust()
 
     def lost(self, error: BaseException | None) -> bool:
-        """Whether the connection is closed or unusable, after `error` where there was one."""
-        if isinstance(error, asyncpg.InternalClientError):  # the server announced that it will close the connection
+        """Whether the connection is closed or unusable, after `error` where there was one.
+
+        The server may have announced that it will close it; or not answered, and what is sent then waits behind that.
+        """
+        lost = asyncpg.InternalClientError, TimeoutError
+        if isinstance(error, lost) or isinstance(getattr(error, "__cause__", None), lost):
             self.driver.terminate()
         return self._unusable or bool(self.driver.is_closed())
+
+    async def begin(self, statement: str) -> None:
+        """Begin a transaction. Raises TimeoutError when the server does not: no idle connection is taken for better."""
+        try:
+            await self.driver.execute(statement, timeout=patience.BEGIN_SECONDS)
+        except TimeoutError as error:
+            self._pool.distrust()
+            raise patience.no_answer("PostgreSQL began no transaction", patience.BEGIN_SECONDS) from error
 
     async def __aenter__(self) -> "Lent":
         return self
@@ -162,10 +175,12 @@ class Connections:
             if not self.pooler:
                 yield lent
                 return
-            await lent.driver.execute(self._begin_reading)
+            await lent.begin(self._begin_reading)
             try:
                 yield lent
-            except Exception:
+            except Exception as error:
+                if lent.lost(error):
+                    raise
                 with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
                     await lent.driver.execute("ROLLBACK")
                 raise

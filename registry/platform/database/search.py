@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 import sqlalchemy as sa
 
-from registry.platform.kernel.geo import KM_PER_DEGREE, cells_within
+from registry.platform.kernel.geo import cells_within, km_to_haversine
 from registry.platform.kernel.words import AS_WRITTEN, Sought
 
 _PHRASE, _PARTS = "phrase_", "parts_of_phrase_"
@@ -121,10 +121,14 @@ def _match(language: _Language, sought: Sought, cells: Sequence[int]) -> str:
     def either(parts: Iterable[str]) -> str:
         return f"({language.either.join(parts)})"
 
+    def word(reading: Sequence[str]) -> str:
+        written = [language.word.format(stem) for stem in reading]
+        return written[0] if len(written) == 1 else either(written)
+
     def each(words: Iterable[str]) -> str:
         return language.both.join(language.word.format(word) for word in dict.fromkeys(words))
 
-    parts = [each(sought.stems)] if sought.stems else []
+    parts = [word(reading) for reading in dict.fromkeys(sought.readings)]
     parts += [
         either(language.beginning.format(mark + beginning) for mark in ("", AS_WRITTEN))
         for beginning in sought.beginnings
@@ -143,32 +147,40 @@ def in_cells(column: sa.Column[int], dialect: str) -> sa.ColumnElement[bool]:
     return column.in_(each)
 
 
-def squared_degrees(latitude: sa.Column[float], longitude: sa.Column[float]) -> sa.ColumnElement[float]:
-    """The squared flat-earth distance, in degrees of latitude.
+def haversine(latitude: sa.Column[float], longitude: sa.Column[float], prefix: str = "") -> sa.ColumnElement[float]:
+    """The haversine of the angle between the row's point and that of `near`: it orders as the great circle does.
 
-    Accurate to 0.1 % at 80 km, and monotonic in the distance beyond that.
+    With a prefix it is the point of the parameters that begin with it (`point_parameters`).
+
+    Exact at every latitude and across the antimeridian. Both databases take their sines from the C library.
     """
-    north = latitude - sa.bindparam("latitude", type_=sa.Double)
-    apart = sa.func.abs(longitude - sa.bindparam("longitude", type_=sa.Double))
-    east = sa.case((apart > 180.0, 360.0 - apart), else_=apart)
-    return north * north + east * east * sa.bindparam("cos2", type_=sa.Double)
+    north = sa.func.power(_sine_of_half(latitude - sa.bindparam(f"{prefix}latitude", type_=sa.Double)), 2)
+    east = sa.func.power(_sine_of_half(longitude - sa.bindparam(f"{prefix}longitude", type_=sa.Double)), 2)
+    around = sa.func.cos(sa.func.radians(latitude), type_=sa.Double) * sa.bindparam(f"{prefix}cosine", type_=sa.Double)
+    found: sa.ColumnElement[float] = sa.type_coerce(north + around * east, sa.Double)
+    return found
+
+
+def _sine_of_half(angle: sa.ColumnElement[float]) -> sa.ColumnElement[float]:
+    return sa.func.sin(sa.func.radians(angle) / sa.literal_column("2.0", sa.Double), type_=sa.Double)
+
+
+def point_parameters(latitude: float, longitude: float, prefix: str = "") -> dict[str, object]:
+    """The parameters of `haversine`: a point, and the cosine of its latitude."""
+    return {
+        f"{prefix}latitude": latitude,
+        f"{prefix}longitude": longitude,
+        f"{prefix}cosine": cos(radians(latitude)),
+    }
 
 
 def near(dialect: str, latitude: float, longitude: float, within_km: float) -> dict[str, object]:
-    """The parameters of `in_cells` and `squared_degrees`.
-
-    They are the cells, the point, the cosine² of its latitude, and the radius in degrees².
-    """
+    """The parameters of `in_cells` and `haversine`: the cells, the point, the cosine of its latitude, and the reach."""
     cells = cells_within(latitude, longitude, within_km)
     return {
         "cells": cells if dialect == "postgresql" else msgspec.json.encode(cells).decode(),
         "latitude": latitude,
         "longitude": longitude,
-        "cos2": cos(radians(latitude)) ** 2,
-        "reach2": (within_km / KM_PER_DEGREE) ** 2,
+        "cosine": cos(radians(latitude)),
+        "reach": km_to_haversine(within_km),
     }
-
-
-def degrees_to_km(squared: float) -> float:
-    """Kilometres, from a value of `squared_degrees`."""
-    return float(squared**0.5 * KM_PER_DEGREE)

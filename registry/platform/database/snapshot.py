@@ -14,12 +14,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.pool import NullPool
 
+from registry.platform.database.interruption import cancelled_by_signals, interruptible
 from registry.platform.database.postgresql_address import engine
 from registry.platform.database.sqlite_driver import check_version, sqlite_module
 
 Result = TypeVar("Result")
 
 _BUSY_MS = 5000
+_PAGES_AT_ONCE = 1000  # 4 MB: between two steps a signal can end the copy
 
 
 class NoDatabaseError(Exception):
@@ -41,30 +43,36 @@ async def in_snapshot(url: str, work: Callable[[Connection], Result], *, pooler:
         opened = _reading(sqlite_file(url))
         try:
             with opened.connect() as connection, connection.begin():
+                interruptible(connection.connection.driver_connection)
                 return work(connection)
         finally:
             opened.dispose()
     made = engine(url, session={}, pooler=pooler, autocommit=False)
     try:
-        async with made.begin() as on_server:
-            await on_server.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            return await on_server.run_sync(work)
+        with cancelled_by_signals():
+            async with made.begin() as on_server:
+                await on_server.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                return await on_server.run_sync(work)
     finally:
         await made.dispose()
 
 
-def copy_sqlite(url: str, target: Path) -> None:
+def copy_sqlite(url: str, target: Path, between: Callable[[], None] = lambda: None) -> None:
     """Copy a SQLite database in one state to a new file, which needs no write-ahead log beside it.
 
-    All in one step: in several, each change by another process would begin the copy anew. Writers do not wait.
+    Writers do not wait. It is made in steps, so that a signal can end it, or `between`, which is called after each. All
+    steps read the state that a transaction saw before the first: without one, a change by another process would begin
+    the copy anew.
     """
     source = _connect(sqlite_file(url))
     try:
+        source.execute("BEGIN")
+        source.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # the first reading chooses the state
         copy = sqlite_module().connect(target, isolation_level=None)
         try:
             copy.execute("PRAGMA journal_mode=OFF")  # a copy that fails is thrown away
             copy.execute("PRAGMA synchronous=OFF")  # it is synced as a whole below
-            source.backup(copy)
+            source.backup(copy, pages=_PAGES_AT_ONCE, progress=lambda *_: between())
             copy.execute("PRAGMA journal_mode=DELETE")
         finally:
             copy.close()

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from registry.platform.database.migrate import alembic_upgrade, schema_differences
 from registry.platform.database.sqlite_driver import writing_engine
+from registry.platform.database.triggers import faults_of_triggers
 
 _MOST = 20
 # All but what says nothing of this version: the table of migrations with its own index, and statistics.
@@ -71,12 +72,13 @@ def faults_of_storage(connection: Connection) -> list[str]:
 
 
 def faults_of_schema(connection: Connection, metadata: sa.MetaData) -> list[str]:
-    """Where the schema differs from this version's. On SQLite letter by letter, triggers included."""
+    """Where the schema differs from this version's, triggers included. On SQLite letter by letter."""
     if connection.dialect.name == "sqlite":
         here, there = _sqlite_schema(connection), _fresh_sqlite_schema()
         names = sorted({(str(kind), str(name)) for kind, name, _ in here ^ there})
         return _first(f"schema: {kind} {name} is not as this version has it" for kind, name in names)
-    return _first(f"schema: {difference}"[:200] for difference in schema_differences(connection, metadata))
+    differences = [f"schema: {difference}"[:200] for difference in schema_differences(connection, metadata)]
+    return _first(iter([*differences, *faults_of_triggers(connection)]))
 
 
 def faults_of_search(connection: Connection) -> list[str]:

@@ -8,6 +8,7 @@ survives a power cut.
 
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -78,6 +79,7 @@ class SqliteDatabase:
         path = make_url(url).database
         if not path or path == ":memory:":
             raise ValueError("give SQLite a file: an in-memory database cannot be shared by reader and writer")
+        self.path = Path(path)
         check_version()
         self._reader_engine = sa.create_engine(
             url,

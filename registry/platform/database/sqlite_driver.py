@@ -1,6 +1,11 @@
 """Chooses the SQLite driver, and prepares its connections."""
 
+import math
+import os
 import sys
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -74,7 +79,17 @@ def set_application_id(path: Path, number: int) -> None:
 
 
 def prepare(engine: Engine, *, query_only: bool, busy_ms: int) -> None:
-    """Configure every connection of the engine: WAL, full synchronisation, foreign keys, explicit transactions."""
+    """Configure every connection of the engine: WAL, full synchronisation, foreign keys, explicit transactions.
+
+    A file that is not there yet is made for its owner alone, whatever the umask. SQLite gives its log the same rights.
+    """
+
+    @sa.event.listens_for(engine, "do_connect")
+    def _make_private(_dialect: object, _record: object, arguments: Any, _parameters: object) -> None:
+        if arguments[0] == ":memory:":
+            return
+        with suppress(OSError):  # SQLite says what is wrong with the place
+            os.close(os.open(arguments[0], os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
     @sa.event.listens_for(engine, "connect")
     def _on_connect(driver: Any, _record: object) -> None:
@@ -96,6 +111,34 @@ def prepare(engine: Engine, *, query_only: bool, busy_ms: int) -> None:
         if cursor.fetchone()[0] != 1:
             raise RuntimeError("this SQLite was built without foreign keys")
         cursor.close()
+        _add_mathematics(driver)
+
+
+def _add_mathematics(driver: Any) -> None:
+    """Give a SQLite that was built without them the functions by which distances are computed."""
+    cursor = driver.cursor()
+    try:
+        cursor.execute("SELECT power(sin(radians(0)), 2)")
+        cursor.fetchall()
+    except sqlite_module().OperationalError:
+        for name, arguments, function in _MATHEMATICS:
+            driver.create_function(name, arguments, partial(_of_numbers, function), deterministic=True)
+    finally:
+        cursor.close()
+
+
+def _of_numbers(function: Callable[..., float], *numbers: float | None) -> float | None:
+    return None if None in numbers else function(*numbers)
+
+
+_MATHEMATICS: tuple[tuple[str, int, Callable[..., float]], ...] = (
+    ("sin", 1, math.sin),
+    ("cos", 1, math.cos),
+    ("asin", 1, math.asin),
+    ("sqrt", 1, math.sqrt),
+    ("radians", 1, math.radians),
+    ("power", 2, math.pow),
+)
 
 
 def writing_engine(url: str) -> Engine:

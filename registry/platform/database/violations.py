@@ -7,13 +7,18 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from registry.platform.database import patience
+from registry.platform.database.patience import no_answer
 from registry.platform.database.sqlite_driver import sqlite_module
 from registry.platform.database.trouble import TroubleKind, trouble
 from registry.platform.database.types import metadata
 from registry.platform.kernel.errors import Busy, Conflict, Damaged, DomainError
 
 _UNIQUE = re.compile(r"UNIQUE constraint failed: (.+)")
-_OVERLAP = "asset_overlap"
+_OVERLAPS = {
+    "asset_overlap": ("The asset is already committed for part of that time.", "asset_not_free"),
+    "personnel_overlap": ("The person is already committed for part of that time.", "personnel_not_free"),
+}
 _STALE_PLAN = "cached statement plan is invalid"
 _RETRYABLE = {"40001", "40P01", "55P03", "57014"}
 _FAILED = re.compile(r"08|53|57P|25006")  # SQLSTATE: no connection, no disk or memory or slot, shutting down, demoted
@@ -22,7 +27,7 @@ _DAMAGED_STATES = {"XX001", "XX002"}  # a table's page, an index
 _DAMAGE = ("database disk image is malformed", "file is not a database")
 _LOCK_WAIT_OVER = "55P03"
 
-REFUSALS = (DBAPIError, PoolTimeout, ConnectionError, asyncpg.InternalClientError)
+REFUSALS = (DBAPIError, PoolTimeout, ConnectionError, TimeoutError, asyncpg.InternalClientError)
 """What the drivers raise. PostgreSQL's leaves a refused connection as the operating system says it, and is confused by
 one on which the server has just said goodbye."""
 
@@ -53,6 +58,9 @@ def translate(error: Exception) -> DomainError | None:
     """The domain error for a driver's `error`; None for a fault of the service, which is not translated."""
     if isinstance(error, PoolTimeout):
         return all_taken()
+    if isinstance(error, TimeoutError):
+        waited = no_answer("PostgreSQL answered no statement", patience.ANSWER_SECONDS)
+        return unreachable(error if str(error) else waited)
     if isinstance(error, ConnectionError | asyncpg.InternalClientError):
         return unreachable(error)
     complaint = error.orig if isinstance(error, DBAPIError) else error
@@ -63,8 +71,9 @@ def translate(error: Exception) -> DomainError | None:
     if state in _DAMAGED_STATES or any(damage in words for damage in _DAMAGE):
         trouble.damaged(complaint)
         return Damaged("Part of the database cannot be read. Tell the operator; trying again does not help.")
-    if _OVERLAP in words:
-        return Conflict("The asset is already committed for part of that time.", "asset_not_free")
+    for guard, refusal in _OVERLAPS.items():
+        if guard in words:
+            return Conflict(*refusal)
     if isinstance(error, IntegrityError) or state.startswith("23") or "constraint failed" in words:
         rule = _broken_rule(complaint)
         return Conflict(rule.info["detail"], rule.info["code"]) if rule is not None and rule.info else None

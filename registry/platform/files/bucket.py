@@ -8,13 +8,14 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import obstore
-from obstore.exceptions import BaseError
+from obstore.exceptions import BaseError, PermissionDeniedError
 from obstore.store import S3Store
 
-from registry.platform.files.store import READ_AT_ONCE, FileStore, Received
-from registry.platform.kernel.errors import Busy
+from registry.platform.files.store import READ_AT_ONCE, FileStore, Received, unavailable
 
 _OPTIONS = ("endpoint", "region", "path_style")
+_NOBODYS = "0" * 64
+_NO_BUCKET = "NoSuchBucket"
 _CLIENT: Any = {"connect_timeout": "5s", "timeout": "60s"}
 _RETRY: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=15)}
 
@@ -42,6 +43,18 @@ class BucketStore(FileStore):
         with _reaching():
             await obstore.delete_async(self._bucket, sha256)
 
+    async def probe(self, named: str | None) -> None:
+        """Asks for the head of what is named, else for what is not there: who may not list is refused that."""
+        with _reaching():
+            if named is not None:
+                await obstore.head_async(self._bucket, named)
+                return
+            try:
+                await obstore.get_async(self._bucket, _NOBODYS)
+            except (FileNotFoundError, PermissionDeniedError) as error:
+                if _NO_BUCKET in str(error):
+                    raise
+
 
 async def _pieces(found: "obstore.GetResult") -> AsyncGenerator[bytes, None]:
     async for piece in found.stream(min_chunk_size=READ_AT_ONCE):
@@ -53,9 +66,7 @@ def _reaching() -> Iterator[None]:
     try:
         yield
     except (BaseError, OSError) as error:
-        raise Busy(
-            "Files cannot be kept or read at the moment; nothing was done. Try again.", "file_store_unavailable"
-        ) from error
+        raise unavailable(error) from error
 
 
 def bucket_at(url: str) -> S3Store:

@@ -3,10 +3,14 @@
 import asyncio
 import os
 from collections.abc import AsyncGenerator
+from errno import ENOENT
 from pathlib import Path
 from typing import BinaryIO
 
+from registry.platform.database.room import private_folder, take_room
 from registry.platform.files.store import READ_AT_ONCE, FileStore, Received, refusing
+
+_ROOM_BYTES = 2**20
 
 
 class FolderStore(FileStore):
@@ -29,7 +33,7 @@ class FolderStore(FileStore):
     def _keep(self, received: Received) -> None:
         place = self._place(received.sha256)
         new_shard = not place.parent.exists()
-        place.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(place.parent)
         _to_disk(received.path)
         received.path.chmod(0o400)
         received.path.replace(place)
@@ -45,6 +49,18 @@ class FolderStore(FileStore):
     async def forget(self, sha256: str) -> None:
         with refusing():
             await asyncio.to_thread(self._place(sha256).unlink, missing_ok=True)
+
+    async def probe(self, named: str | None) -> None:
+        with refusing():
+            await asyncio.to_thread(self._probe, named)
+
+    def _probe(self, named: str | None) -> None:
+        if named is not None and not self._place(named).exists():
+            words = "the database names documents that are not here: was the folder moved, or its disk not mounted?"
+            raise FileNotFoundError(ENOENT, words, str(self._folder))
+        for folder in (self._folder, self.incoming):
+            private_folder(folder)
+            take_room(folder, _ROOM_BYTES)
 
 
 async def _pieces(file: BinaryIO) -> AsyncGenerator[bytes, None]:

@@ -26,7 +26,7 @@ from registry.platform.files.mail import looks_like_mail
 from registry.platform.files.pieces import Piece
 from registry.platform.files.refusals import Refused
 from registry.platform.files.remarks import FileRemark, Missing
-from registry.platform.files.turns import Turns
+from registry.platform.files.turns import Turns, Uploads
 
 READING_SECONDS = 20
 RECOGNISING_SECONDS = 120
@@ -78,6 +78,7 @@ class FileReader:
         self._at_once = at_once
         self._main = main
         self.turns = Turns(at_once)
+        self.uploads = Uploads()
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="file-reader")
         self._recogniser = recogniser
         self._recognising_turns = Turns(1, patience=RECOGNISING_SECONDS, retry_after=RECOGNISING_SECONDS)
@@ -95,19 +96,19 @@ class FileReader:
         """
         return media_type if media_type != ANY else await asyncio.to_thread(_announced_type, path)
 
-    async def read(self, path: Path, media_type: str, agency: UUID) -> Reading:
-        """Parse a file of that agency.
+    async def read(self, path: Path, media_type: str, agency: UUID, *, recognise: bool = True) -> Reading:
+        """Parse a file of that agency; with `recognise` the text of pictures too, where that can be had.
 
         Raises Refused when it is not of this `media_type`, or cannot be read; Busy when its turn does not come.
         """
         loop = asyncio.get_running_loop()
         async with self.turns.turn(agency):
             messages = await loop.run_in_executor(self._threads, self._read, path, media_type)
-        if not self._recogniser or not any(line.code == Missing.PICTURE.value for line in messages):
+        if not recognise or not self._recogniser or not any(line.code == Missing.PICTURE.value for line in messages):
             return _result_of(messages)
-        recognise = partial(self._messages_of, path, media_type, RECOGNISING_SECONDS, self._recogniser)
+        recognising = partial(self._messages_of, path, media_type, RECOGNISING_SECONDS, self._recogniser)
         async with self._recognising_turns.turn(agency):
-            recognised = await loop.run_in_executor(self._recognising, recognise)
+            recognised = await loop.run_in_executor(self._recognising, recognising)
         found = [line for line in recognised if line.what in ("text", "remark")]
         return _result_of([*messages[:-1], *found, messages[-1]])
 

@@ -11,11 +11,32 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from registry.platform.database.room import private_folder
+from registry.platform.database.trouble import ToldOnce
 from registry.platform.kernel.errors import Busy
 from registry.platform.kernel.ids import new_id
 
 _WRITE_AT_ONCE = 2**20
 READ_AT_ONCE = 2**18
+
+
+class StoreTrouble:
+    """The troubles of this process's file store, each told once in the log."""
+
+    def __init__(self) -> None:
+        self._told = ToldOnce()
+
+    def meet(self, cause: BaseException) -> None:
+        """Log the cause unless that has just been done."""
+        self._told.meet("documents cannot be kept or read", cause)
+
+    def over(self) -> None:
+        """It was tried, and does."""
+        self._told.over("documents can be kept and read again")
+
+
+trouble = StoreTrouble()
+"""One for the process, as translating an error knows of nothing else."""
 
 
 class Received(Struct, kw_only=True, frozen=True):
@@ -80,6 +101,13 @@ class FileStore(ABC):
     async def forget(self, sha256: str) -> None:
         """Remove the content. Has no effect when it does not exist."""
 
+    @abstractmethod
+    async def probe(self, named: str | None) -> None:
+        """Try whether content can be kept, and whether that of the hash `named` is there.
+
+        A folder that was replaced, or whose disk is no longer mounted, can be written and has nothing in it.
+        """
+
 
 @contextmanager
 def refusing() -> Iterator[None]:
@@ -87,13 +115,17 @@ def refusing() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Busy(
-            "Files cannot be kept or read at the moment; nothing was done. Try again.", "file_store_unavailable"
-        ) from error
+        raise unavailable(error) from error
+
+
+def unavailable(cause: BaseException) -> Busy:
+    """The error for a file store that cannot be reached, or is full; the log gets the cause."""
+    trouble.meet(cause)
+    return Busy("Files cannot be kept or read at the moment; nothing was done. Try again.", "file_store_unavailable")
 
 
 def _opened(path: Path) -> int:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(path.parent)
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
 
 

@@ -1,9 +1,12 @@
-"""Turns at a few places, given by agency and not by arrival, so that nobody waits for another agency's many files."""
+"""How many files an agency may send at once, and whose is read next.
+
+Turns at the few places are given by agency and not by arrival, so that nobody waits for another agency's many files.
+"""
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 from uuid import UUID
 
@@ -12,6 +15,35 @@ from registry.platform.kernel.errors import Busy
 MOST_WAITING: Final = 16
 """How many files of one agency may wait in a process."""
 PATIENCE_SECONDS: Final = 60.0
+
+
+class Uploads:
+    """The files of each agency that are on their way: from the first byte until they are filed or refused.
+
+    Each is a request that is being answered and room on the disk, for as long as its sender likes to take. More than
+    may wait for their turn are refused before their first byte. Each process counts its own.
+    """
+
+    def __init__(self, most: int = MOST_WAITING) -> None:
+        self._most = most
+        self._coming: Counter[UUID] = Counter()
+
+    @contextmanager
+    def one_more(self, agency: UUID) -> Iterator[None]:
+        """Count a file of the agency until the end of the block. Raises Busy when it has too many."""
+        if self._coming[agency] >= self._most:
+            raise Busy(
+                f"{self._most} files of your agency are on their way already. Send this one when some have arrived.",
+                "reader_busy",
+                retry_after=5,
+            )
+        self._coming[agency] += 1
+        try:
+            yield
+        finally:
+            self._coming[agency] -= 1
+            if not self._coming[agency]:
+                del self._coming[agency]
 
 
 class Turns:

@@ -14,6 +14,7 @@ import msgspec
 
 from registry.platform.http.asgi import Receive, Scope, Send
 from registry.platform.http.disposition import attachment
+from registry.platform.http.forms import OtherForm
 
 T = TypeVar("T")
 Pieces: TypeAlias = AsyncGenerator[bytes, None]
@@ -24,6 +25,7 @@ _JSON = (b"content-type", b"application/json")
 _CACHE = (b"cache-control", b"private, no-cache")
 _NO_STORE = (b"cache-control", b"no-store")
 _VARY = (b"vary", b"Authorization")
+_VARY_BY_FORM = (b"vary", b"Authorization, Accept")
 
 
 def entity_tag(version: int, *derived: object) -> str:
@@ -48,9 +50,12 @@ class Rendered:
 
 
 class Answer(Generic[T]):
-    """A representation to be sent. `restricted` text must not be stored by any cache."""
+    """A representation to be sent. `restricted` text must not be stored by any cache.
 
-    __slots__ = ("content", "etag", "location", "next_link", "repeated", "restricted", "status")
+    With a `form` it is sent in that; `varies` says that the client could have asked for another one.
+    """
+
+    __slots__ = ("content", "etag", "form", "location", "next_link", "repeated", "restricted", "status", "varies")
 
     def __init__(
         self,
@@ -61,14 +66,17 @@ class Answer(Generic[T]):
         next_link: str | None = None,
         status: int | None = None,
         restricted: bool = False,
+        form: OtherForm | None = None,
     ) -> None:
         self.content = content
+        self.form = form
         self.etag = etag
         self.location = location
         self.next_link = next_link
         self.status = status
         self.restricted = restricted
         self.repeated: T | None = None
+        self.varies = False
 
     def with_secret(self, **left_out: Any) -> "Answer[T]":
         """The same answer, with these additional members in the first response only; the stored response lacks them.
@@ -96,8 +104,17 @@ class Answer(Generic[T]):
             headers.append((b"location", self.location.encode()))
         if self.next_link is not None:
             headers.append((b"link", f'<{self.next_link}>; rel="next"'.encode()))
-        body = _encode(self.content)
-        headers.append(_JSON)
+        if status == 204:
+            return Rendered(204, headers, b"")
+        if self.varies:
+            headers[1] = _VARY_BY_FORM
+        if (other := self.form) is not None:
+            made = other.make(self.content)
+            body = made if isinstance(made, bytes) else _encode(made)
+            headers.append((b"content-type", other.media_type.encode()))
+        else:
+            body = _encode(self.content)
+            headers.append(_JSON)
         headers.append((b"content-length", str(len(body)).encode()))
         return Rendered(self.status or status, headers, body)
 
@@ -206,6 +223,32 @@ class Content:
         headers += [
             (b"content-type", self.media_type.encode()),
             (b"content-length", str(self.size).encode()),
+            (b"content-disposition", self.disposition.encode()),
+        ]
+        return Streamed(status, headers, self.open)
+
+
+class Download:
+    """A file that is made while it is sent, as an attachment. Its size is not known before.
+
+    What breaks while it is made closes the connection before the end of the response, which clients take for an error.
+    """
+
+    __slots__ = ("disposition", "media_type", "open")
+
+    def __init__(self, open_: Open, *, media_type: str, filename: str) -> None:
+        self.open = open_
+        self.media_type = media_type
+        self.disposition = attachment(filename, media_type)
+
+    def render(self, _scope: Scope, status: int) -> "Streamed":
+        """The head of the response; the rest follows when it is sent."""
+        header = "; header=present; charset=utf-8" if self.media_type == "text/csv" else ""
+        headers = [
+            _NO_STORE,
+            _VARY,
+            (b"content-type", f"{self.media_type}{header}".encode()),
+            (b"content-security-policy", b"sandbox; default-src 'none'"),
             (b"content-disposition", self.disposition.encode()),
         ]
         return Streamed(status, headers, self.open)

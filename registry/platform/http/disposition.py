@@ -18,8 +18,17 @@ _EXTENSIONS = {
     "image/tiff": ".tif",
     "text/plain": ".txt",
     "text/csv": ".csv",
+    "application/x-ndjson": ".ndjson",
+    "application/geo+json": ".geojson",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
     "application/zip": ".zip",
 }
+_ALSO = {
+    "image/jpeg": (".jpeg", ".jpe", ".jfif"),
+    "image/tiff": (".tiff",),
+    "text/plain": (".text", ".md", ".log"),
+}
+_EXTENSION = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,9}\Z")
 
 
 def attachment(filename: str | None, media_type: str) -> str:
@@ -38,11 +47,26 @@ def extension_of(media_type: str) -> str:
     return _EXTENSIONS[media_type]
 
 
+def fitting_name(filename: str, media_type: str) -> str:
+    """The name under which a file of that type is kept: as it came, with an extension that fits.
+
+    A name that calls a picture a program would be believed by whoever opens it. Raises KeyError as `extension_of`.
+    """
+    name, extension = _last_part(filename), _EXTENSIONS[media_type]
+    fitting = (extension, *_ALSO.get(media_type, ()))
+    if not name.lower().endswith(fitting):
+        name = _EXTENSION.sub("", name).rstrip(" .")
+    return name if name.lower().endswith(fitting) else f"{name[:_LONGEST] or 'document'}{extension}"
+
+
 def safe_name(filename: str, extension: str) -> str:
     """The name without folders, control characters, and leading or trailing characters that file systems interpret."""
-    last = re.split(r"[/\\]", filename)[-1]
-    seen = "".join(c for c in last if unicodedata.category(c) not in _UNSEEN)
-    stem = seen.strip(" .")
+    stem = _last_part(filename)
     if stem.lower().endswith(extension):
         stem = stem[: -len(extension)].rstrip(" .")
     return f"{stem[:_LONGEST] or 'document'}{extension}"
+
+
+def _last_part(filename: str) -> str:
+    last = re.split(r"[/\\]", filename)[-1]
+    return "".join(c for c in last if unicodedata.category(c) not in _UNSEEN).strip(" .")

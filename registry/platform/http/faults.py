@@ -37,6 +37,10 @@ class Expected(NamedTuple):
     nullable: bool = False
 
 
+REQUIRED = "is required"
+"""What is wrong with a member, or a parameter, that is missing."""
+
+
 def find_faults(value: Any, annotation: Any, pointer: str = "", *, nulls: bool = True) -> Iterator[Fault]:
     """The faults of decoded JSON that should have the annotated type, each with its JSON Pointer.
 
@@ -72,7 +76,7 @@ def _of_members(value: Mapping[str, Any], kind: type[Struct], pointer: str, *, n
         if name in value:
             yield from find_faults(value[name], field.type, f"{pointer}/{name}", nulls=nulls)
         elif field.required:
-            yield _fault(f"{pointer}/{name}", "is required")
+            yield _fault(f"{pointer}/{name}", REQUIRED)
     if kind.__struct_config__.forbid_unknown_fields:
         for name in value:
             if name not in fields:

@@ -18,8 +18,12 @@ _LEAST_COMPRESSED = 1024  # bytes; a smaller answer fits into one packet anyway
 class Fixed:
     """One such page, with additional `headers`."""
 
-    def __init__(self, body: bytes, media_type: str, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, body: bytes, media_type: str, headers: dict[str, str] | None = None, *, varies: bool = False
+    ) -> None:
+        """`varies` says that the address has another page for whoever asks for another media type."""
         self._plain = body
+        self._vary = b"Accept, Accept-Encoding" if varies else b"Accept-Encoding"
         self._headers = [(b"content-type", media_type.encode())]
         self._headers += [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
 
@@ -38,7 +42,7 @@ class Fixed:
         headers = [
             (b"cache-control", b"public, no-cache"),  # may be cached, but must be revalidated
             (b"etag", etag.encode()),
-            (b"vary", b"Accept-Encoding"),
+            (b"vary", self._vary),
         ]
         if unchanged(scope, etag):
             return Rendered(304, headers, b"")

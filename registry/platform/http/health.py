@@ -1,8 +1,9 @@
 """Liveness and readiness, and the metrics for Prometheus. Public, and without data of anyone."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import msgspec
 import sqlalchemy as sa
@@ -16,6 +17,8 @@ from registry.platform.kernel.errors import Busy, Damaged
 
 OK = "ok"
 MIGRATE = "run `registry migrate` (or `registry serve --migrate`)"
+CHECK_SECONDS = 2.0
+"""Whoever asks waits at most this long for the database, which then counts as failed."""
 NO_ISSUER = "none is known, so that nobody can call: run `registry init`"
 
 
@@ -44,7 +47,23 @@ class IssuerHealth(msgspec.Struct, kw_only=True, frozen=True):
         int | None, Meta(description="How long ago they were last fetched; null for keys that are in the settings.")
     ]
     error: Annotated[str | None, Meta(description="The kind of error of the last fetch; the log says more.")]
-    skipped_keys: Annotated[Sequence[SkippedKey], Meta(description="Its keys that are not used, and why.")]
+    skipped_keys: Annotated[
+        Sequence[SkippedKey],
+        Meta(
+            description="Its keys that are not used, and why; keys for encryption, which no token needs, are left out."
+        ),
+    ]
+    for_service_clients: Annotated[
+        bool, Meta(description="Whether it is the registry itself, which issues tokens to service clients alone.")
+    ] = False
+
+
+class ClientKeysHealth(msgspec.Struct, kw_only=True, frozen=True):
+    """How it stands with the key sets that service clients publish, of those that were needed in the last hour."""
+
+    ok: Annotated[int, Meta(ge=0, description="How many are fresh.")] = 0
+    stale: Annotated[int, Meta(ge=0, description="How many cannot be fetched; the keys known before are used.")] = 0
+    no_keys: Annotated[int, Meta(ge=0, description="Of how many no key is known.")] = 0
 
 
 class Health(msgspec.Struct, kw_only=True, frozen=True):
@@ -89,6 +108,20 @@ class Health(msgspec.Struct, kw_only=True, frozen=True):
         Sequence[IssuerHealth],
         Meta(description="How it stands with the keys of each token issuer; empty for liveness."),
     ] = ()
+    client_keys: Annotated[
+        ClientKeysHealth | None,
+        Meta(
+            description="How it stands with the key sets that service clients publish at a `jwks_uri`; the log names "
+            "them. Null for liveness."
+        ),
+    ] = None
+
+
+DocumentCheck: TypeAlias = Callable[[], Awaitable[str]]
+"""Tells whether documents can be kept and read: `ok`, or what is wrong."""
+
+ClientKeys: TypeAlias = Callable[[], ClientKeysHealth]
+"""Tells how it stands with the key sets of service clients now."""
 
 
 async def readiness(
@@ -99,20 +132,24 @@ async def readiness(
     issuers: Sequence[IssuerHealth],
     draining: Draining,
     *,
+    documents: DocumentCheck,
     text_recognition: str,
     pdf_printing: str,
     service_clients: str,
+    client_keys: ClientKeysHealth,
     file_reading: str,
 ) -> Health:
     """`ready` when the database answers and stores, its schema is the newest, and the keys of an issuer are known.
 
-    Otherwise with the checks that failed. Trouble with the keys of one issuer among several is told, and no more. A
-    process that is about to end is not ready either, although it still answers.
+    Otherwise with the checks that failed. Trouble with the keys of one issuer among several is told, and no more; the
+    registry's own key, for service clients, does not make up for those of all issuers of people. A
+    process that is about to end is not ready either, although it still answers. Documents that cannot be kept or read
+    are told, and no more: everything else works, and other processes may have no other place for them.
     """
-    checks, schema = await find_checks(database, probe, background, issuers)
+    checks, schema = await find_checks(database, probe, background, issuers, documents)
     checks["process"] = "about to end: send requests to another" if draining.begun else OK
     return Health(
-        status="ready" if all(found == OK for found in checks.values()) else "not_ready",
+        status="ready" if is_ready(checks) else "not_ready",
         checks=with_failures(checks, failures),
         text_recognition=text_recognition,
         pdf_printing=pdf_printing,
@@ -120,7 +157,13 @@ async def readiness(
         file_reading=file_reading,
         schema_status=schema,
         issuers=issuers,
+        client_keys=client_keys,
     )
+
+
+def is_ready(checks: Mapping[str, str]) -> bool:
+    """Whether the checks let the service have requests: all but that of documents count."""
+    return all(found == OK for name, found in checks.items() if name != "documents")
 
 
 def with_failures(checks: Mapping[str, str], failures: Mapping[str, str]) -> dict[str, str]:
@@ -133,29 +176,47 @@ def with_failures(checks: Mapping[str, str], failures: Mapping[str, str]) -> dic
     return {**checks, **failed}
 
 
+def check_issuers(issuers: Sequence[IssuerHealth]) -> str:
+    """`ok` when the keys of an issuer are known, else what is wrong.
+
+    The registry's own key, for service clients, is always known: where there are issuers of people, it does not count.
+    """
+    counted = [issuer for issuer in issuers if not issuer.for_service_clients] or issuers
+    if any(issuer.status is not IssuerStatus.NO_KEYS for issuer in counted):
+        return OK
+    return "no keys of any issuer" if counted else NO_ISSUER
+
+
 async def find_checks(
-    database: Database, probe: WriteProbe, background: Mapping[str, str], issuers: Sequence[IssuerHealth]
+    database: Database,
+    probe: WriteProbe,
+    background: Mapping[str, str],
+    issuers: Sequence[IssuerHealth],
+    documents: DocumentCheck,
 ) -> tuple[dict[str, str], SchemaStatus | None]:
     """What has to be well for the service to be ready: each check's name with `ok`, or with what is wrong.
 
     And what the database's schema is to this code; None where that cannot be found out.
     """
     checks, schema = dict(background), None
-    usable = any(issuer.status is not IssuerStatus.NO_KEYS for issuer in issuers)
-    checks["issuers"] = OK if usable else "no keys of any issuer" if issuers else NO_ISSUER
+    checks["issuers"] = check_issuers(issuers)
     try:
-        await database.read().value(sa.select(sa.literal(1)))
-        checks["database"] = OK
-        schema = await schema_status(database)
-        checks["schema"] = OK if schema.is_served else await unserved(database, schema)
-        if schema.is_served:
-            checks["writes"] = await probe.ask()
+        async with asyncio.timeout(CHECK_SECONDS):
+            await database.read().value(sa.select(sa.literal(1)))
+            checks["database"] = OK
+            schema = await schema_status(database)
+            checks["schema"] = OK if schema.is_served else await unserved(database, schema)
+            if schema.is_served:
+                checks["writes"] = await probe.ask()
+    except TimeoutError:
+        checks["database"] = f"no answer within {CHECK_SECONDS:.0f} s"
     except Busy:
         checks["database"] = "out of reach: the log says why"
     except Damaged:
         checks["database"] = "damaged: the log says where"
     except Exception as error:  # noqa: BLE001  # whatever it is, the service is not ready, and the check says so
         checks["database"] = type(error).__name__
+    checks["documents"] = await documents()
     return checks, schema
 
 
@@ -164,4 +225,6 @@ async def unserved(database: Database, schema: SchemaStatus) -> str:
     found, newest = await current_revision(database), newest_revision()
     if schema is SchemaStatus.NEWER:
         return f"at {found}, which this version does not know and must not serve: run the version that made it"
+    if schema is SchemaStatus.DIFFERENT:
+        return f"at {found}, made by another state of the code: `registry migrate` says what differs, and what to do"
     return f"at {found}, needs {newest}: {MIGRATE}"

@@ -12,6 +12,7 @@ class RefusedBy(StrEnum):
 
     READS = "reads"
     MAX_IN_FLIGHT = "max_in_flight"
+    BODIES = "bodies"
 
 
 class Metrics:
@@ -29,7 +30,7 @@ class Metrics:
             registry=self.registry,
             buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
         )
-        self.in_flight = Gauge("registry_requests_in_flight", "Requests being answered.", registry=self.registry)
+        self.in_flight = Gauge("registry_requests_in_flight", "Requests being worked on.", registry=self.registry)
         self.tokens_refused = Counter(
             "registry_tokens_refused_total", "Bearer tokens refused.", ["reason"], registry=self.registry
         )

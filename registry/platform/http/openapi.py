@@ -42,8 +42,10 @@ def assemble(app: Litestar, version: str) -> dict[str, Any]:
     )
     kinds: list[Any] = [Problem, TokenRefusal]
     for _, _, handler in handlers:
-        found = (body_type(handler), answer_type(handler), handler.opt["query"], handler.opt["form"])
+        named = (handler.opt[each] for each in ("query", "form", "accepted"))
+        found = (body_type(handler), answer_type(handler), *named)
         kinds += [kind for kind in found if kind is not None]
+        kinds += [other.kind for other in handler.opt["other_forms"] if other.kind is not None]
     shapes = Shapes(kinds)
     components = dict(shapes.components)
     paths: dict[str, dict[str, Any]] = {}

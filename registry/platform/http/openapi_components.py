@@ -20,6 +20,8 @@ PILLARS: dict[str, tuple[str, dict[str, str]]] = {
             "issuers": "Whose tokens are accepted, and for which agencies.",
             "revocations": "Tokens and persons that are refused.",
             "principals": "The people and services that have used the registry.",
+            "operator_acts": "Acts of the registry's operator that a second operator approves.",
+            "places": "What names of places mean, and which county a point lies in.",
             "taxonomy": "The words: categories with NIMS typing, purposes, provision headings.",
         },
     ),
@@ -39,7 +41,18 @@ PILLARS: dict[str, tuple[str, dict[str, str]]] = {
             "tracker": "Agreements in bulk, from the list that is kept today.",
         },
     ),
-    "resources": ("Resources", {"assets": "What can be lent, and when."}),
+    "resources": (
+        "Resources",
+        {
+            "rates": "What lending costs, from which day on.",
+            "personnel": "What people can do, and when they can be sent.",
+            "minimums": "How many of a category an agency keeps at home.",
+            "assets": "What can be lent, and when.",
+            "papers": "Pictures and papers on file with an asset.",
+            "packages": "Assets that are lent together, whole or not at all.",
+            "search": "What is needed, in a sentence.",
+        },
+    ),
     "sharing": (
         "Sharing",
         {
@@ -49,6 +62,7 @@ PILLARS: dict[str, tuple[str, dict[str, str]]] = {
         },
     ),
     "outcomes": ("Outcomes", {"metrics": "How well it works, over time."}),
+    "platform": ("Exchange", {"bulk": "Tables of things in bulk: upload, map, check, write, and the report."}),
     "service": ("Service", {"service": "The service itself."}),
 }
 DESCRIPTION = """\
@@ -167,6 +181,7 @@ ANSWERS: dict[int, tuple[str, str, dict[str, str]]] = {
     401: ("Unauthenticated", "No token, or one that is not valid.", {"WWW-Authenticate": "WWW-Authenticate"}),
     403: ("Forbidden", "The caller may not do this.", {}),
     404: ("NotFound", "There is no such thing, or the caller may not know of it.", {}),
+    406: ("NotAcceptable", "Answered in none of the media types that the caller accepts.", {}),
     408: ("TooSlow", "The body did not arrive in time.", {}),
     409: (
         "Conflict",

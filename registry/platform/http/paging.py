@@ -7,19 +7,19 @@ client is bound to its list with filters and order, so that it is refused elsewh
 import base64
 import binascii
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import cache
-from typing import Annotated, Any, Final, Literal, Protocol, TypeVar, get_args, get_type_hints
+from typing import Annotated, Any, Final, Literal, Protocol, TypeAlias, TypeVar, get_args, get_type_hints
 from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
 from msgspec import Meta, Struct
 
-from registry.platform.database.types import Civil, Instant, Uuid
+from registry.platform.database import types
 from registry.platform.kernel.errors import RuleBroken
-from registry.platform.kernel.time import checked_instant
+from registry.platform.kernel.time import Instant, checked_instant
 
 DEFAULT_LIMIT = 50
 LARGEST_LIMIT = 200
@@ -65,6 +65,37 @@ class NewestFirst(Page, kw_only=True, frozen=True):
     """The requested page of a list without filters, whose only order is newest first."""
 
     sort: Annotated[Literal["-created_at", "created_at"], SORT] = "-created_at"
+
+
+class Changing(Page, kw_only=True, frozen=True):
+    """The requested page of a list of things that change, so that a copy of it can be kept up to date.
+
+    Such a list can be sorted by `updated_at`: in that order a page that is read while something changes misses nothing,
+    since what has changed comes again further on.
+    """
+
+    updated_from: Annotated[Instant | None, Meta(description="Changed at this instant or later.")] = None
+    updated_to: Annotated[Instant | None, Meta(description="Changed before then.")] = None
+
+
+ChangingSort: TypeAlias = Literal["-created_at", "created_at", "updated_at", "-updated_at"]
+CHANGED: Final = ("updated_from", "updated_to")
+"""The filters of `Changing`, for `given` and `changed_in`."""
+
+
+class ByChange(Changing, kw_only=True, frozen=True):
+    """The requested page of a list of things that change, without other filters."""
+
+    sort: Annotated[ChangingSort, SORT] = "-created_at"
+
+
+def changed_in(updated_at: sa.ColumnElement[datetime], filters: Collection[str]) -> list[sa.ColumnElement[bool]]:
+    """The criteria for those of `CHANGED` that are among the filters; their values are bound under the same names."""
+    criteria = {
+        "updated_from": updated_at >= sa.bindparam("updated_from", type_=updated_at.type),
+        "updated_to": updated_at < sa.bindparam("updated_to", type_=updated_at.type),
+    }
+    return [criterion for name, criterion in criteria.items() if name in filters]
 
 
 class Sorted(Protocol):
@@ -145,7 +176,7 @@ def sorts_of(query: type[Struct]) -> tuple[str, ...]:
 
 
 def _python_type(kind: Any) -> type:
-    known: Mapping[type, type] = {Uuid: UUID, Instant: datetime, Civil: date}
+    known: Mapping[type, type] = {types.Uuid: UUID, types.Instant: datetime, types.Civil: date}
     found: type = known.get(type(kind)) or kind.python_type
     return found
 

@@ -16,6 +16,7 @@ from msgspec import Meta, Struct
 
 from registry.platform.database.violations import translate
 from registry.platform.http.catalogue import PROBLEMS
+from registry.platform.http.forms import NotAcceptable
 from registry.platform.kernel import errors
 from registry.platform.kernel.errors import DomainError, Fault
 
@@ -60,6 +61,7 @@ STATUS: dict[type[DomainError], int] = {
     errors.Forbidden: 403,
     errors.NotFound: 404,
     MethodNotAllowed: 405,
+    NotAcceptable: 406,
     TooSlow: 408,
     errors.InFlight: 409,
     errors.Conflict: 409,

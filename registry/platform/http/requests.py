@@ -10,20 +10,22 @@ import json
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
-from datetime import datetime
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
+from datetime import date, datetime
+from enum import Enum
 from functools import cache
 from itertools import islice
-from typing import Any, TypeAlias, TypeVar, get_args, get_origin
+from typing import Any, NamedTuple, TypeAlias, TypeVar, get_args, get_origin
 from urllib.parse import unquote_to_bytes
 
 import msgspec
 from litestar.connection import Request
 
 from registry.platform.http.asgi import Scope
-from registry.platform.http.faults import find_faults
+from registry.platform.http.faults import REQUIRED, find_faults
 from registry.platform.http.problems import TooLarge
 from registry.platform.kernel.errors import Fault, GrantRefused, Malformed, RuleBroken, UnsupportedMediaType
+from registry.platform.kernel.time import on_calendar
 from registry.platform.kernel.versions import Expected, Tags
 
 Q = TypeVar("Q", bound=msgspec.Struct)
@@ -54,12 +56,15 @@ class StrictRequest(Request[Any, Any, Any]):
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError, OverflowError):
             raise _malformed() from None
         refuse_repeated_fields(body)
-        faults = list(islice(_loose_text(value, ""), _MOST_FAULTS))
-        if not faults:
-            return value
-        if any(fault.code == "nul_in_text" for fault in faults):
+        faults = list(islice(loose_values(value, ""), _MOST_FAULTS))
+        codes = {fault.code for fault in faults}
+        if "nul_in_text" in codes:
             raise Malformed("Text must not contain NUL.", "nul_in_text", faults=faults)
-        raise RuleBroken("Send text in Unicode normalization form C.", "not_nfc", faults=faults)
+        if "not_nfc" in codes:
+            raise RuleBroken("Send text in Unicode normalization form C.", "not_nfc", faults=faults)
+        if faults:
+            raise RuleBroken("Give dates between the years 1900 and 2200.", "date_out_of_range", faults=faults)
+        return value
 
     async def body(self) -> bytes:
         """The raw body. A POST without a body is treated as one with an empty object."""
@@ -192,29 +197,44 @@ def _integral(value: Any) -> Any:
     return value
 
 
-def _loose_text(value: Any, pointer: str) -> Iterator[Fault]:
-    """The faults of text that is not in NFC (so that a name has one spelling) or, in free-form values, has NUL."""
+def loose_values(value: Any, pointer: str) -> Iterator[Fault]:
+    """The faults of values that have the right type.
+
+    That is text that is not in NFC (so that a name has one spelling) or, in free-form values, has NUL; and a civil day
+    that is on no calendar of the registry: one that was stored could be computed with by nobody any more.
+    """
     if isinstance(value, str):
         if not value.isascii() and not unicodedata.is_normalized("NFC", value):
             yield Fault(pointer=pointer[:200], code="not_nfc", detail="is not in normalization form C")
         if "\x00" in value:
             yield Fault(pointer=pointer[:200], code="nul_in_text", detail="contains NUL")
+    elif isinstance(value, date):
+        if not isinstance(value, datetime) and not on_calendar(value):
+            yield Fault(pointer=pointer[:200], code="date_out_of_range", detail="not between 1900 and 2200")
     elif isinstance(value, msgspec.Struct):
         for field in value.__struct_fields__:
-            yield from _loose_text(getattr(value, field), f"{pointer}/{field}")
+            yield from loose_values(getattr(value, field), f"{pointer}/{field}")
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
-            yield from _loose_text(item, f"{pointer}/{index}")
+            yield from loose_values(item, f"{pointer}/{index}")
     elif isinstance(value, dict):
         for key, item in value.items():
-            yield from _loose_text(key, pointer)
-            yield from _loose_text(item, f"{pointer}/{key}")
+            yield from loose_values(key, pointer)
+            yield from loose_values(item, f"{pointer}/{key}")
+
+
+_OF_TABLES = (
+    *("charset=utf-16", "charset=utf-16le", "charset=utf-16be", "charset=us-ascii"),
+    *("charset=windows-1252", "charset=iso-8859-1", "header=present", "header=absent"),
+)
 
 
 def refuse_other_media(scope: Scope) -> None:
     """Raises UnsupportedMediaType when an unsafe request has a body that is compressed or not JSON in UTF-8.
 
-    An operation that accepts files lists the media types that it accepts, and requires a Content-Type.
+    An operation that accepts files lists the media types that it accepts, and requires a Content-Type; which encoding
+    a table has is found out from its bytes, so that a parameter that names a usual one, or says whether a table has a
+    header (RFC 4180, 3), changes nothing.
     """
     if scope["method"] not in ("POST", "PATCH", "PUT"):
         return
@@ -228,10 +248,17 @@ def refuse_other_media(scope: Scope) -> None:
         return
     allowed = {"application/json"} | ({"application/merge-patch+json"} if scope["method"] == "PATCH" else set())
     allowed = set(takes) or ({_FORM_TYPE} if form else allowed)
-    parameters = given[0].decode("latin-1").lower().split(";")[1:] if given else []
-    utf_8 = {part.strip() for part in parameters} <= {"", "charset=utf-8", 'charset="utf-8"'}  # empty ones are allowed
-    if len(given) != 1 or media_of(given) not in allowed or not utf_8:
-        raise UnsupportedMediaType(f"Send {' or '.join(sorted(allowed))}{'' if takes else ' in UTF-8'}.")
+    given_parameters = given[0].decode("latin-1").lower().split(";")[1:] if given else []
+    parameters = {part.strip().replace('"', "") for part in given_parameters}
+    others = parameters - {"", "charset=utf-8", *(_OF_TABLES if takes else ())}  # an empty one is allowed
+    if len(given) != 1 or media_of(given) not in allowed:
+        missing = " Name the media type of the file in Content-Type." if takes and not given else ""
+        raise UnsupportedMediaType(f"Send {' or '.join(sorted(allowed))}{'' if takes else ' in UTF-8'}.{missing}")
+    if others:
+        usual = f"; usual are {', '.join(sorted(_OF_TABLES))}" if takes else ", and what is sent must be UTF-8"
+        raise UnsupportedMediaType(
+            f"Leave out {', '.join(sorted(others))[:80]} of Content-Type: not known here{usual}."
+        )
 
 
 def header_values(scope: Scope, name: bytes) -> list[bytes]:
@@ -276,39 +303,111 @@ def read_query(scope: Scope, kind: type[Q] | None) -> Q | None:
         return None
     if not pairs:
         return _DEFAULTS(kind)
-    known = _known_parameters(kind)
+    known, families = _known_parameters(kind), families_of(kind)
     values: dict[str, Any] = {}
+    with_plus: set[str] = set()
     for part in pairs:
-        name_bytes, _, value_bytes = part.partition(b"=")
-        try:
-            name = unquote_to_bytes(name_bytes.replace(b"+", b" ")).decode()
-            value = unquote_to_bytes(value_bytes.replace(b"+", b" ")).decode()
-        except UnicodeDecodeError:
-            raise _parameter_fault("?", "malformed", "not UTF-8") from None
+        name, value = _decoded(part)
+        family = next((family for family in families if name.startswith(family.prefix)), None)
+        if family is not None:
+            _add_to_family(values, family, name, value)
+            continue
         if name not in known:
-            hint = ", ".join(sorted(known))
+            hint = ", ".join(sorted([*known, *(f"{family.prefix}…" for family in families)]))
             raise _parameter_fault(name, "unknown_parameter", f"not known here; known parameters are {hint}")
         several = _takes_several(kind, name)
         if name in values and not several:
             raise _parameter_fault(name, "repeated_parameter", "given more than once")
-        if b"+" in value_bytes and datetime in known[name]:
-            raise _parameter_fault(name, "unescaped_plus", "write %2B instead of +, which means a blank in a URL")
-        typed = _typed(name, value, known[name])
-        values[name] = [*values.get(name, ()), typed] if several else typed
+        if b"+" in part.partition(b"=")[2]:
+            if datetime in known[name]:
+                raise _parameter_fault(name, "unescaped_plus", _UNESCAPED)
+            with_plus.add(name)
+        if several:
+            # The values of an enumeration hold no comma: `facets=category,state` says the same as naming it twice.
+            parts = value.split(",") if all(_is_enumerated(leaf) for leaf in known[name] - {...}) else [value]
+            values[name] = [*values.get(name, ()), *(_typed(name, each, known[name]) for each in parts)]
+        else:
+            values[name] = _typed(name, value, known[name])
     try:
         return msgspec.convert(values, kind)  # strictly: lax decoding reads `null` as None, and 0 as an instant
     except msgspec.ValidationError:
         found = [
-            Fault(parameter=(fault.pointer or "").split("/")[1], code="invalid_parameter", detail=fault.detail)
+            _query_fault(_named(fault.pointer or "", families), fault.detail, with_plus)
             for fault in find_faults(values, kind, nulls=False)
         ]
-    raise Malformed(f"Query parameter {found[0].parameter} {found[0].detail}.", "invalid_parameter", faults=found)
+    raise Malformed(f"Query parameter {found[0].parameter} {found[0].detail}.", found[0].code, faults=found)
+
+
+_BLANK = "a + in a URL stands for a blank: write %2B for a plus, and one value each time that the parameter is given"
+_UNESCAPED = "write %2B instead of +, which means a blank in a URL"
+
+
+def _query_fault(parameter: str, detail: str, with_plus: Collection[str]) -> Fault:
+    """The fault of a parameter; where its text had a `+`, that is most likely what is wrong with it."""
+    if detail == REQUIRED:
+        return Fault(parameter=parameter, code="missing_parameter", detail=detail)
+    if parameter in with_plus:
+        return Fault(parameter=parameter, code="unescaped_plus", detail=f"{detail}; {_BLANK}")
+    return Fault(parameter=parameter, code="invalid_parameter", detail=detail)
+
+
+def _decoded(part: bytes) -> tuple[str, str]:
+    """Name and value of a parameter. Raises Malformed where they are not UTF-8."""
+    name, _, value = part.partition(b"=")
+    try:
+        return (
+            unquote_to_bytes(name.replace(b"+", b" ")).decode(),
+            unquote_to_bytes(value.replace(b"+", b" ")).decode(),
+        )
+    except UnicodeDecodeError:
+        raise _parameter_fault("?", "malformed", "not UTF-8") from None
+
+
+class Family(NamedTuple):
+    """Parameters whose names begin alike and end as the caller's data has it, such as `attr.seats_from`."""
+
+    field: str
+    prefix: str
+
+
+@cache
+def families_of(kind: type[msgspec.Struct]) -> tuple[Family, ...]:
+    """The families of parameters that a query takes: its fields with a `prefix`, each a dictionary of text."""
+    metas = (
+        (field.name, meta)
+        for field in msgspec.structs.fields(kind)
+        for meta in getattr(field.type, "__metadata__", ())
+        if isinstance(meta, msgspec.Meta)
+    )
+    return tuple(Family(name, meta.extra["prefix"]) for name, meta in metas if meta.extra and "prefix" in meta.extra)
+
+
+def _add_to_family(values: dict[str, Any], family: Family, name: str, value: str) -> None:
+    members = values.setdefault(family.field, {})
+    member = name.removeprefix(family.prefix)
+    if member in members:
+        raise _parameter_fault(name, "repeated_parameter", "given more than once")
+    members[member] = _typed(name, value, {str})
+
+
+def _named(pointer: str, families: Iterable[Family]) -> str:
+    """The parameter at which a fault lies, from its place in the query's struct."""
+    field, _, member = pointer.removeprefix("/").partition("/")
+    family = next((family for family in families if family.field == field), None)
+    return field.split("/")[0] if family is None else f"{family.prefix}{member}"[:60]
 
 
 @cache
 def _known_parameters(kind: type[msgspec.Struct]) -> dict[str, set[Any]]:
     """The parameters that a struct defines, each with the types that its values may have."""
-    return {field.encode_name: _leaves(field.type) for field in msgspec.structs.fields(kind)}
+    families = {family.field for family in families_of(kind)}
+    return {
+        field.encode_name: _leaves(field.type) for field in msgspec.structs.fields(kind) if field.name not in families
+    }
+
+
+def _is_enumerated(leaf: Any) -> bool:
+    return isinstance(leaf, str) or (isinstance(leaf, type) and issubclass(leaf, Enum))
 
 
 @cache
@@ -325,7 +424,7 @@ def _DEFAULTS(kind: type[Q]) -> Q:  # noqa: N802  # a constant per struct, made 
         missing = re.findall(r"'(\w+)'", str(error))
         names = {field.name: field.encode_name for field in msgspec.structs.fields(kind)}
         name = names[missing[0]] if missing else "?"
-        raise _parameter_fault(name, "missing_parameter", "is required") from None
+        raise _parameter_fault(name, "missing_parameter", REQUIRED) from None
 
 
 def _typed(name: str, value: str, leaves: set[Any]) -> Any:

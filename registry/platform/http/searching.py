@@ -126,9 +126,9 @@ def with_sort(query: Q, *, placed: bool) -> Q:
     Raises RuleBroken for an order by distance without a point.
     """
     asked: Any = query
-    if asked.sort == "distance" and not placed:
+    if asked.sort in ("distance", "arrival") and not placed:
         raise RuleBroken.at(
-            "To sort by distance, give the point: latitude, longitude and within_km.",
+            f"To sort by {asked.sort}, give the point: latitude, longitude and within_km.",
             "incomplete_place",
             "needs a point",
             parameter="sort",

@@ -12,8 +12,8 @@ class AllowedAction(Struct, kw_only=True, frozen=True):
         str,
         Meta(
             max_length=40,
-            description="The last part of its path, with `_` instead of `-`. `update` is the PATCH of the thing, and"
-            " `reply` a further comment.",
+            description="The last part of its path, with `_` instead of `-`. `update` is the PATCH of the thing,"
+            " `delete` its DELETE, and `reply` a further comment.",
             examples=["return"],
         ),
     ]

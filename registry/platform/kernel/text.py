@@ -16,12 +16,15 @@ _BLANK = r" \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
 _UNSEEN = r"\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff"
 _OFF_THE_LINE = rf"\x00-\x1f\x7f-\x9f{_UNSEEN}"
 NAME_PATTERN = rf"\A[{_BLANK}]*[^{_BLANK}{_OFF_THE_LINE}][^{_OFF_THE_LINE}]*\Z"
-# What is looked for, and the name of a file, are taken as they came: search and download pass over what nobody sees.
+# A file's name is one, and leads nowhere: no folder stands before it.
+FILENAME_PATTERN = rf"\A[{_BLANK}]*[^{_BLANK}{_OFF_THE_LINE}/\\][^{_OFF_THE_LINE}/\\]*\Z"
+# What is looked for is taken as it came: search passes over what nobody sees.
 AS_IT_CAME_PATTERN = r"\A[^\x00-\x1f\x7f]+\Z"
 PROSE_PATTERN = r"\A[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*\Z"
 SAID_PATTERN = rf"\A[\t\n\r{_BLANK}{_UNSEEN}]*[^\x00-\x1f\x7f{_BLANK}{_UNSEEN}][^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*\Z"
 _FORMS = {
     NAME_PATTERN: "on one line, not blank, without control or invisible characters",
+    FILENAME_PATTERN: "on one line, not blank, without `/`, `\\`, control or invisible characters",
     AS_IT_CAME_PATTERN: "on one line, without control characters",
     PROSE_PATTERN: "without control characters",
     SAID_PATTERN: "not blank, without control characters",
@@ -93,6 +96,8 @@ _INVISIBLE = frozenset("\xad\u200b\u200c\u200d\u2060\ufeff")  # soft hyphen, joi
 
 
 def _fold(text: str) -> str:
+    if text.isascii():  # nothing to decompose or to leave out, which takes long in a long text
+        return text.lower()
     # Decomposed before and after: only the first step turns “𝐀” into a letter that has a case.
     decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     return "".join(c for c in decomposed if c not in _INVISIBLE and not unicodedata.combining(c))
@@ -165,6 +170,32 @@ def query_tokens(text: str) -> list[str]:
 def folded_key(text: str) -> str:
     """The form under which two spellings count as the same name."""
     return " ".join(tokens(text))
+
+
+def normal_key(text: str) -> str:
+    """The form of a number that people give to things: “E7”, “e7”, “Ｅ7” and “ E7” are one; “E-7” is another.
+
+    Compatible characters are one (NFKC), case does not count, nor blanks at the ends and how many stand between, nor
+    what nobody sees: width 0, direction marks, controls.
+    """
+    seen = "".join(c for c in unicodedata.normalize("NFKC", text) if c.isspace() or not _unseen(c))
+    return " ".join(unicodedata.normalize("NFKC", seen.casefold()).split())
+
+
+_BETWEEN = re.compile(r"[\s\u2010-\u2015\u2212-]+")
+
+
+def filing_key(text: str) -> str:
+    """The form of a number under which papers are filed: “MOU-2026-14”, “mou 2026-14 ” and “MOU – 2026 – 14” are one.
+
+    As `normal_key`, and whatever dashes and blanks stand between two parts are one dash.
+    """
+    key = normal_key(text)
+    return _BETWEEN.sub("-", key).strip("-") or key
+
+
+def _unseen(character: str) -> bool:
+    return unicodedata.category(character) in ("Cc", "Cf")
 
 
 def folded(*texts: str | None) -> str:

@@ -52,6 +52,12 @@ def civil_day(at: datetime, time_zone: str) -> date:
     return at.astimezone(ZoneInfo(time_zone)).date()
 
 
+def minute_of_day(at: datetime, time_zone: str) -> int:
+    """The minutes that the clocks of that IANA zone show since midnight."""
+    there = at.astimezone(ZoneInfo(time_zone))
+    return there.hour * 60 + there.minute
+
+
 def written_day(written: datetime) -> date:
     """The day of a date and time written without a zone, as in a spreadsheet's cell.
 
@@ -163,6 +169,23 @@ def day_starts_at(day: date, zone: ZoneInfo) -> datetime:
         else:
             high = middle
     return datetime.fromtimestamp(high, UTC)
+
+
+def wall_clock(at: datetime, zone: ZoneInfo) -> datetime:
+    """What a clock in the zone shows at `at`, without a zone."""
+    return at.astimezone(zone).replace(tzinfo=None)
+
+
+def instant_on_clock(shown: datetime, zone: ZoneInfo, *, last: bool = False) -> datetime:
+    """The instant at which a clock in the zone shows that, in UTC.
+
+    Of two such instants, when clocks go back, the first, or the `last`. An hour that is skipped is counted on from
+    before the change, as RFC 5545 (3.3.5) has it.
+    """
+    found = shown.replace(tzinfo=zone, fold=1 if last else 0).astimezone(UTC)
+    if last and wall_clock(found, zone) != shown:
+        return shown.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    return found
 
 
 @lru_cache(maxsize=65_536)

@@ -31,5 +31,12 @@ def check_version(expected: Expected, current: int, *, required: bool = False) -
                 'A weak tag (W/"…") in If-Match never matches: send it without W/, which a proxy on the way may add.'
             )
             raise StaleVersion(words, "weak_etag")
+        if not expected.versions:
+            words = (
+                "If-Match holds no tag that the registry gave out, so it matches no version. Send the ETag of your "
+                f'last reading as it came: of the version that is now it begins with "{current}- and goes on with '
+                "eight more signs."
+            )
+            raise StaleVersion(words, extra={"current_version": current})
         words = "Somebody changed this since you read it. Read it again and repeat your change on top."
         raise StaleVersion(words, extra={"current_version": current})

@@ -6,9 +6,11 @@ words in their order, which phrases are looked for in, then, where there are com
 order, then each word that is not its own stem, marked, for who looks for its beginning.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from threading import Lock
+from typing import NamedTuple
 
 from msgspec import Struct
 from snowballstemmer.english_stemmer import EnglishStemmer
@@ -20,9 +22,11 @@ AS_WRITTEN = "="
 BOUNDARY = "|"
 """Stands where no phrase goes across; no word holds it."""
 
-# What the stemmer throws together, and police work keeps apart.
-_OWN_STEMS = {"officer": "officer", "officers": "officer"}
+# What the stemmer throws together, and police work keeps apart; and what it keeps apart that is one.
+_OWN_STEMS = {"officer": "officer", "officers": "officer", "buses": "bus", "busses": "bus"}
+_SEVERAL = re.compile(r"([a-z]{0,3}\d{1,4})s\Z")
 _stemmer, _one_at_a_time = EnglishStemmer(), Lock()
+LONGEST_NAME = 60
 
 
 @lru_cache(maxsize=2**16)
@@ -30,6 +34,8 @@ def stem(token: str) -> str:
     """What the forms of a word have in common: “terminate” and “termination” have `termin`."""
     if token in _OWN_STEMS:
         return _OWN_STEMS[token]
+    if (several := _SEVERAL.match(token)) is not None:  # “K-9s”
+        return several[1]
     with _one_at_a_time:  # it works on a state of its own
         found: str = _stemmer.stemWord(token)
     return found or token
@@ -37,19 +43,46 @@ def stem(token: str) -> str:
 
 def index_words(*texts: str) -> str:
     """What an index keeps of these texts; empty where there is no word in them. No phrase goes from one to another."""
-    words = [split_words(text) for text in texts]
-    ordered = [[stem(whole_word(parts)) for parts in each] for each in words if each]
-    if any(len(parts) > 1 for each in words for parts in each):
-        ordered += [[stem(part[:LONGEST_TOKEN]) for parts in each for part in parts] for each in words if each]
-    written = {
-        token: None
-        for each in words
-        for parts in each
-        for token in (whole_word(parts), *(part[:LONGEST_TOKEN] for part in parts))
-        if stem(token) != token
-    }
-    kept = f" {BOUNDARY} ".join(" ".join(stems) for stems in ordered)
-    return " ".join([kept, BOUNDARY, *(AS_WRITTEN + token for token in written)]) if written else kept
+    kept = [
+        each for each in (_short(text) if len(text) <= LONGEST_NAME else _kept(text) for text in texts) if each.wholes
+    ]
+    ordered = [each.wholes for each in kept]
+    if any(each.has_compounds for each in kept):
+        ordered += [each.parts for each in kept]
+    stems = f" {BOUNDARY} ".join(ordered)
+    written = dict.fromkeys(token for each in kept for token in each.written)
+    return " ".join([stems, BOUNDARY, *written]) if written else stems
+
+
+class _Kept(NamedTuple):
+    """What an index keeps of one text: the stems of its words, and of their parts; what is no stem, marked."""
+
+    wholes: str
+    parts: str
+    has_compounds: bool
+    written: tuple[str, ...]
+
+
+def _kept(text: str) -> _Kept:
+    wholes: list[str] = []
+    parts: list[str] = []
+    written: dict[str, None] = {}
+    words = split_words(text)
+    for word in words:
+        whole = whole_word(word)
+        tokens = [part[:LONGEST_TOKEN] for part in word]
+        stems = [*map(stem, tokens)]
+        wholes.append(stems[0] if len(word) == 1 else stem(whole))
+        parts += stems
+        if wholes[-1] != whole:
+            written[AS_WRITTEN + whole] = None
+        if len(word) > 1:
+            written |= {AS_WRITTEN + token: None for token, its in zip(tokens, stems, strict=True) if its != token}
+    return _Kept(" ".join(wholes), " ".join(parts), len(parts) > len(words), tuple(written))
+
+
+# Names of categories, towns and counties come with every asset that is written.
+_short = lru_cache(maxsize=2**13)(_kept)
 
 
 class Phrase(Struct, kw_only=True, frozen=True):
@@ -64,12 +97,28 @@ class Phrase(Struct, kw_only=True, frozen=True):
         return (self.wholes,) if self.wholes == self.parts else (self.wholes, self.parts)
 
 
+class Slip(NamedTuple):
+    """A word that is looked for, and another that it may be a misspelling of, which then does as well."""
+
+    written: str
+    meant: str
+
+
 class Sought(Struct, kw_only=True, frozen=True):
     """What is looked for, all of it: stems, beginnings of words (or of their stems), and phrases."""
 
     stems: tuple[str, ...] = ()
     beginnings: tuple[str, ...] = ()
     phrases: tuple[Phrase, ...] = ()
+    slips: tuple[Slip, ...] = ()
+
+    @property
+    def readings(self) -> tuple[tuple[str, ...], ...]:
+        """For each stem that is looked for, all that stand for it: itself, and those of the words it may mean."""
+        meant: dict[str, dict[str, None]] = {}
+        for slip in self.slips:
+            meant.setdefault(stem(slip.written), {})[stem(slip.meant)] = None
+        return tuple((each, *meant.get(each, ())) for each in self.stems)
 
     def __len__(self) -> int:
         return len(self.stems) + len(self.beginnings) + sum(len(phrase.wholes) for phrase in self.phrases)
@@ -77,8 +126,9 @@ class Sought(Struct, kw_only=True, frozen=True):
     def stands_in(self, indexed: str) -> bool:
         """Whether all of it is in what `index_words` kept of a text."""
         kept, padded = indexed.split(), f" {indexed} "
+        words = {*kept}
         return (
-            {*kept}.issuperset(self.stems)
+            all(any(one in words for one in reading) for reading in self.readings)
             and all(
                 any(word.removeprefix(AS_WRITTEN).startswith(beginning) for word in kept)
                 for beginning in self.beginnings

@@ -52,6 +52,12 @@ _WHOLE = (
     )
 )
 _AUDIT_ORDERS = Orders(AuditQuery, created_at=ledger_event.c.id)
+_LAST = (
+    sa.select(ledger_event.c.subject_id, ledger_event.c.subject_version, sa.func.max(ledger_event.c.n).label("n"))
+    .where(ledger_event.c.subject_id.in_(sa.bindparam("ids", type_=ledger_event.c.subject_id.type, expanding=True)))
+    .group_by(ledger_event.c.subject_id, ledger_event.c.subject_version)
+    .order_by(ledger_event.c.subject_version)
+)
 _AUDIT = sa.select(ledger_event.c.id, ledger_event.c.canonical, _PRIVATE).where(sa.text(AUDITED), _CONCERNED)
 _AUDIT_FILTERS = {
     "type": ledger_event.c.type.in_(sa.bindparam("type", expanding=True)),
@@ -99,6 +105,14 @@ async def events_about(read: Read, principal: Principal, kind: str, subject_id: 
     )
     kept, next_cursor = _ORDERS.cut(rows, query)
     return _found(kept, next_cursor)
+
+
+async def last_events(read: Read, subject_ids: Sequence[UUID]) -> dict[UUID, tuple[int, int]]:
+    """Of each thing the version of its last event, and that event's number among those of the version."""
+    if not subject_ids:
+        return {}
+    rows = await read.all(_LAST, {"ids": [*subject_ids]})
+    return {row.subject_id: (row.subject_version, row.n) for row in rows}
 
 
 @cache
@@ -153,3 +167,20 @@ async def public_parts(read: Read, principal: Principal, subjects: Mapping[UUID,
 def _as_stored(public: bytes, private: bytes | None) -> Raw:
     """The public part exactly as it was hashed, with the private part, also as hashed, as an additional member."""
     return Raw(public.removesuffix(b"}") + b',"private":' + (private or b"null") + b"}")
+
+
+_RECORDED = (
+    sa.select(sa.literal(1))
+    .where(
+        ledger_event.c.subject_id == sa.bindparam("subject_id", type_=ledger_event.c.subject_id.type),
+        ledger_event.c.type == sa.bindparam("type", type_=sa.Text),
+        ledger_event.c.actor_agency_id == sa.bindparam("agency_id", type_=ledger_event.c.actor_agency_id.type),
+    )
+    .limit(1)
+)
+
+
+async def was_recorded(read: Read, type_: str, subject_id: UUID, agency_id: UUID) -> bool:
+    """Whether somebody of the agency did that to the thing, which may be there no more."""
+    its = {"subject_id": subject_id, "type": type_, "agency_id": agency_id}
+    return await read.value(_RECORDED, its) is not None

@@ -93,13 +93,15 @@ class AuditedType(StrEnum):
     SIGN_IN_REFUSED = "access.sign_in_refused"  # tokens of one issuer that were refused for one reason, summed
     DENIED = "access.denied"  # what somebody tried and may not do, summed
     RESTRICTED_TEXT_READ = "agreement.restricted_text_read"  # restricted text that was shown
+    NAME_READ = "personnel.name_read"  # the name of somebody of another agency that was shown
     FILE_EXPORTED = "agreement.file_exported"  # the whole file of an agreement that was handed out
+    ASSETS_EXPORTED = "asset.exported"  # the asset list that was handed out as a file
 
 
 class AuditQuery(Page, kw_only=True, frozen=True):
     """The requested page of audited events: filters and order."""
 
-    type: Annotated[tuple[AuditedType, ...], Meta(max_length=4, description="Any of these; all without it.")] = ()
+    type: Annotated[tuple[AuditedType, ...], Meta(max_length=6, description="Any of these; all without it.")] = ()
     recorded_from: Annotated[Instant | None, Meta(description="Recorded then or later.")] = None
     recorded_to: Annotated[Instant | None, Meta(description="Recorded before.")] = None
     sort: Annotated[Literal["-created_at", "created_at"], SORT] = "-created_at"

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from registry.platform.database.types import Instant, Uuid, one_of, table, unique
 
 AUDITED = (
-    "type IN ('access.denied', 'access.sign_in_refused', 'agreement.file_exported', 'agreement.restricted_text_read')"
+    "type IN ('access.denied', 'access.sign_in_refused', 'agreement.file_exported', 'agreement.restricted_text_read', "
+    "'asset.exported', 'personnel.name_read')"
 )
 """What an auditor looks through; see `AuditedType`. A statement must say it as the index does, to be answered by it."""
 AUDIENCES = ("agencies", "network", "public")

@@ -4,14 +4,16 @@ Holds and windows are half-open, so that consecutive bookings do not overlap. A 
 asset) has no end and overlaps everything after its start.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from datetime import datetime
-from typing import TypeAlias
+from datetime import datetime, timedelta
+from typing import NamedTuple, TypeAlias
 
 from registry.platform.kernel.errors import RuleBroken
 
 Stretch: TypeAlias = tuple[datetime, datetime | None]
 Hold: TypeAlias = tuple[datetime, datetime | None, int]
+KindHold: TypeAlias = tuple[datetime, datetime | None, int, str]
 
 
 def free_quantity(capacity: int, holds: Iterable[Hold], window: Stretch) -> int:
@@ -19,7 +21,7 @@ def free_quantity(capacity: int, holds: Iterable[Hold], window: Stretch) -> int:
 
     Raises RuleBroken for an empty window.
     """
-    return capacity - max(quantity for _, quantity in _levels(holds, window))
+    return capacity - max(quantity for _, quantity in levels(holds, window))
 
 
 def first_conflict(capacity: int, holds: Iterable[Hold], window: Stretch, quantity: int) -> Stretch | None:
@@ -37,7 +39,7 @@ def conflicts(capacity: int, holds: Iterable[Hold], window: Stretch, quantity: i
     window.
     """
     short_from: datetime | None = None
-    for at, held in _levels(holds, window):
+    for at, held in levels(holds, window):
         short = held + quantity > capacity
         if short and short_from is None:
             short_from = at
@@ -48,7 +50,56 @@ def conflicts(capacity: int, holds: Iterable[Hold], window: Stretch, quantity: i
         yield short_from, window[1]
 
 
-def _levels(holds: Iterable[Hold], window: Stretch) -> Iterator[tuple[datetime, int]]:
+def first_fit(
+    capacity: int, holds: Iterable[Hold], opens: datetime, length: timedelta, quantity: int
+) -> datetime | None:
+    """The earliest instant from `opens` on from which `quantity` is free for the whole `length`; None for never."""
+    free_from: datetime | None = opens
+    for start, end in conflicts(capacity, holds, (opens, None), quantity):
+        if free_from is not None and start - free_from >= length:
+            return free_from
+        free_from = end
+    return free_from
+
+
+class Interval(NamedTuple):
+    """A stretch with one free quantity, and what holds the rest."""
+
+    start: datetime
+    end: datetime
+    free_quantity: int
+    blocked_by: tuple[str, ...]
+
+
+def intervals(capacity: int, holds: Iterable[KindHold], window: tuple[datetime, datetime]) -> list[Interval]:
+    """The window, cut where something begins or ends to hold; what is alike and adjoining is one interval.
+
+    More may be held than there is: then nothing is free.
+    """
+    opens, closes = window
+    changes: dict[datetime, list[tuple[str, int]]] = {opens: []}
+    for start, end, quantity, kind in holds:
+        first = max(start, opens)
+        if first >= closes or (end is not None and end <= first):
+            continue
+        changes.setdefault(first, []).append((kind, quantity))
+        if end is not None and end < closes:
+            changes.setdefault(end, []).append((kind, -quantity))
+    held: Counter[str] = Counter()
+    found: list[Interval] = []
+    instants = sorted(changes)
+    for at, until in zip(instants, [*instants[1:], closes], strict=True):
+        for kind, quantity in changes[at]:
+            held[kind] += quantity
+        here = Interval(at, until, max(capacity - held.total(), 0), tuple(sorted(k for k, n in held.items() if n)))
+        if found and found[-1][2:] == here[2:]:
+            found[-1] = found[-1]._replace(end=until)
+        else:
+            found.append(here)
+    return found
+
+
+def levels(holds: Iterable[Hold], window: Stretch) -> Iterator[tuple[datetime, int]]:
     """The instants in `window` at which the quantity held changes, beginning with its start, with that quantity."""
     opens, closes = window
     if closes is not None and closes <= opens:

@@ -1,9 +1,22 @@
-"""Statuses of an allocation, and the proof that an asset is locked for booking."""
+"""Kinds and statuses of an allocation, and the proof that an asset is locked for booking."""
 
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct
+
+from registry.platform.kernel.time import (
+    EARLIEST,
+    LATEST,
+    Window,
+    civil_day,
+    day_starts_at,
+    last_day_before,
+    on_calendar,
+)
 
 
 class AllocationStatus(StrEnum):
@@ -12,6 +25,68 @@ class AllocationStatus(StrEnum):
     HELD = "held"
     OUT = "out"
     RELEASED = "released"
+
+
+class AllocationKind(StrEnum):
+    """What an asset, or a quantity of it, is held for: a loan, or something for which it cannot be had."""
+
+    LOAN = "loan"
+    MAINTENANCE = "maintenance"
+    BLACKOUT = "blackout"
+    OTHER = "other"
+    DAMAGE = "damage"
+    TURNAROUND = "turnaround"
+    USED = "used"
+
+
+class UnavailabilityStatus(StrEnum):
+    """Where a time stands in which an asset cannot be had for other reasons than a loan."""
+
+    UPCOMING = "upcoming"
+    CURRENT = "current"
+    OVER = "over"
+
+
+class Assessment(StrEnum):
+    """The owner's word about what came back damaged."""
+
+    FIT = "fit"
+    OUT_OF_SERVICE = "out_of_service"
+
+
+def unavailability_status(
+    starts_at: datetime, ends_at: datetime, released_at: datetime | None, now: datetime
+) -> UnavailabilityStatus:
+    """Where a time stands at `now`: it is over when it was ended before, too."""
+    if released_at is not None or ends_at <= now:
+        return UnavailabilityStatus.OVER
+    return UnavailabilityStatus.CURRENT if starts_at <= now else UnavailabilityStatus.UPCOMING
+
+
+_DAYS_OF_A_WEEK = 7
+
+
+def whole_weeks(window: Window, time_zone: str) -> Window:
+    """The ISO weeks, from Monday to Monday where the agency is, that a window touches."""
+    first, last = civil_day(window.start, time_zone), last_day_before(window.end, time_zone)
+    start = first - timedelta(days=first.weekday())
+    end = last + timedelta(days=_DAYS_OF_A_WEEK - last.weekday())
+    zone = ZoneInfo(time_zone)
+    return Window(
+        start=day_starts_at(start, zone) if on_calendar(start) else EARLIEST,
+        end=day_starts_at(end, zone) if on_calendar(end) else LATEST,
+    )
+
+
+def weeks_of(window: Window, time_zone: str) -> Iterator[Window]:
+    """Each of the weeks of `whole_weeks`, in order."""
+    start, last = window.start, whole_weeks(window, time_zone).end
+    while True:
+        week = whole_weeks(Window(start=start, end=start + timedelta(microseconds=1)), time_zone)
+        yield week
+        if week.end >= last:
+            return
+        start = week.end
 
 
 class Bookable(Struct, kw_only=True, frozen=True):
@@ -23,3 +98,50 @@ class Bookable(Struct, kw_only=True, frozen=True):
     id: UUID
     capacity: int
     in_service: bool
+    turnaround: timedelta = timedelta(0)
+    weeks_in: str | None = None
+    """The time zone of a laboratory, whose capacity is the slots of a week; None for what is booked by the hour."""
+    has_minimums: bool = False
+    """Whether its agency keeps some of its category, or of one above, at home."""
+
+    def held(self, window: Window) -> Window:
+        """What is held for a window: the window itself, or, of a laboratory, the weeks that it touches."""
+        return window if self.weeks_in is None else whole_weeks(window, self.weeks_in)
+
+    def with_turnaround(self, window: Window) -> Window:
+        """The window for which a loan needs the asset: until it is ready again."""
+        held = self.held(window)
+        return Window(start=held.start, end=min(held.end + self.turnaround, LATEST))
+
+    def blocks_from(self, starts_at: datetime) -> datetime:
+        """From when on a loan would have to end, so that the asset is ready again at `starts_at`."""
+        return starts_at - self.turnaround
+
+
+class LockedPerson(Struct, kw_only=True, frozen=True):
+    """A personnel record whose row is locked until the end of the transaction, as `Bookable` is for an asset."""
+
+    id: UUID
+    agency_id: UUID
+    active: bool
+
+
+def assigned(choices: Mapping[UUID, Sequence[UUID]]) -> dict[UUID, UUID]:
+    """Somebody for each asset out of those who can go with it, nobody twice, and for as many assets as can be.
+
+    Whoever is wanted for another asset gives way where somebody else can go instead (augmenting paths, after Kuhn).
+    """
+    goes_with: dict[UUID, UUID] = {}
+
+    def found_for(asset_id: UUID, asked: set[UUID]) -> bool:
+        for person in choices[asset_id]:
+            if person not in asked:
+                asked.add(person)
+                if person not in goes_with or found_for(goes_with[person], asked):
+                    goes_with[person] = asset_id
+                    return True
+        return False
+
+    for asset_id in choices:
+        found_for(asset_id, set())
+    return {asset_id: person for person, asset_id in goes_with.items()}

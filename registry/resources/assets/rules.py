@@ -1,14 +1,18 @@
-"""Rules about assets: sharing, service status, types and certifications."""
+"""Rules about assets: sharing, service status and types."""
 
-from collections.abc import Collection, Iterable
-from datetime import date
+from collections.abc import Collection, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
+from registry.platform.kernel.canonical import canonical_digest
 from registry.platform.kernel.errors import RuleBroken, WrongStatus
+from registry.platform.kernel.geo import distance_km
+from registry.resources.certificates.rules import K9_CATEGORY
 
 ROOT_CATEGORY: Final = "any"
-K9_CATEGORY: Final = "k9"
+CIRCLE: Final = "circle"
+"""The code of a part of a service area that is a circle, and neither state nor county."""
 
 
 class Sharing(StrEnum):
@@ -27,6 +31,23 @@ class ServiceStatus(StrEnum):
     RETIRED = "retired"
 
 
+class PackageStatus(StrEnum):
+    """Whether a package can be had; a retired one never again."""
+
+    ACTIVE = "active"
+    RETIRED = "retired"
+
+
+class Grade(StrEnum):
+    """The condition of an asset."""
+
+    NEW = "new"
+    GOOD = "good"
+    FAIR = "fair"
+    POOR = "poor"
+    DAMAGED = "damaged"
+
+
 class AssetAction(StrEnum):
     """Actions that change an asset's service status."""
 
@@ -41,6 +62,26 @@ TRANSITIONS: Final[dict[tuple[ServiceStatus, AssetAction], ServiceStatus]] = {
     (ServiceStatus.IN_SERVICE, AssetAction.RETIRE): ServiceStatus.RETIRED,
     (ServiceStatus.OUT_OF_SERVICE, AssetAction.RETIRE): ServiceStatus.RETIRED,
 }
+
+RELIED_ON: Final = (
+    "category",
+    "name",
+    "description",
+    "type_level",
+    "location",
+    "hourly_rate",
+    "funding",
+    "condition",
+    "crew",
+    "certification_required",
+    "attributes",
+)
+"""What a borrower relies on: when one of these changes after it was asked for, another thing would be lent.
+
+Certifications, capacity and service status are not among them: policy judges them again at each step.
+"""
+MOVED_KM: Final = 10
+"""A move within this distance is no change for a borrower: patrol vehicles move every day."""
 
 COMMITTED: Final = "The asset is committed to a loan; end or cancel that first."
 
@@ -58,6 +99,44 @@ def withheld(status: ServiceStatus, action: AssetAction, *, committed: bool) -> 
     if (status, action) not in TRANSITIONS:
         return f"Not while the asset is {status.replace('_', ' ')}."
     return COMMITTED if committed and action is AssetAction.RETIRE else None
+
+
+def described(values: Mapping[str, object]) -> dict[str, str]:
+    """A short form of each property that a borrower relies on, to be kept and compared with a later one.
+
+    Values as in JSON. A place is kept as it is, anything else as a digest.
+    """
+    return {name: _place(values[name]) if name == "location" else _short_digest(values[name]) for name in RELIED_ON}
+
+
+def _short_digest(value: object) -> str:
+    return _digest_of_one(value) if isinstance(value, str | int | None) else canonical_digest([value])[:16]
+
+
+@lru_cache(maxsize=4_096, typed=True)
+def _digest_of_one(value: str | int | None) -> str:
+    """Kept, since each step of a loan compares what was lent with what there is."""
+    return canonical_digest([value])[:16]
+
+
+def changed_since(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """The properties in which two forms from `described` differ, in the order of `RELIED_ON`."""
+    return [name for name in RELIED_ON if (_moved if name == "location" else _differ)(then[name], now[name])]
+
+
+def _place(location: object) -> str:
+    return " ".join(repr(degrees) for degrees in location.values()) if isinstance(location, Mapping) else ""
+
+
+def _moved(then: str, now: str) -> bool:
+    if not then or not now:
+        return then != now
+    latitude, longitude, *other = (float(degrees) for degrees in f"{then} {now}".split())
+    return distance_km(latitude, longitude, other[0], other[1]) > MOVED_KM
+
+
+def _differ(then: str, now: str) -> bool:
+    return then != now
 
 
 def needs_certification(category_path: Collection[str]) -> bool:
@@ -81,15 +160,3 @@ def check_type_level(level: int | None, published: Collection[int], pointer: str
             f"not one of {allowed}",
             pointer=pointer,
         )
-
-
-def check_certification_dates(dates: Iterable[tuple[date | None, date | None]], pointer: str) -> None:
-    """Raises RuleBroken for a certification that expires before it is issued."""
-    for index, (issued_on, expires_on) in enumerate(dates):
-        if issued_on is not None and expires_on is not None and expires_on < issued_on:
-            raise RuleBroken.at(
-                "A certification must expire on or after the day on which it is issued.",
-                "certification_reversed",
-                "before issued_on",
-                pointer=f"{pointer}/{index}/expires_on",
-            )

@@ -69,4 +69,5 @@ STEPS: dict[LoanAction, EdxlStep] = {
     LoanAction.DECLINE_EXTENSION: EdxlStep(message=_ANSWER, schedule="EndAvailable", response="Decline"),
     LoanAction.RECALL: EdxlStep(message="RequestReturn", schedule="RequestedReturnArrival"),
     LoanAction.WITHDRAW_RECALL: EdxlStep(message="RequestReturn", schedule="RequestedReturnArrival", recall="Cancel"),
+    LoanAction.ACCEPT_CHANGED_ASSET: EdxlStep(message="CommitResource", schedule="Committed", response="Accept"),
 }

@@ -4,12 +4,15 @@ Each side confirms its own part of a hand-over. A return is never blocked: the a
 status in which the asset is out, whatever the other side has recorded.
 """
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
 from registry.platform.kernel.errors import Forbidden, RuleBroken, WrongStatus
+from registry.platform.kernel.time import Window
 
 
 class LoanStatus(StrEnum):
@@ -49,6 +52,7 @@ class LoanAction(StrEnum):
     DECLINE_EXTENSION = "decline_extension"
     RECALL = "recall"
     WITHDRAW_RECALL = "withdraw_recall"
+    ACCEPT_CHANGED_ASSET = "accept_changed_asset"
 
 
 _S, _A = LoanStatus, LoanAction
@@ -65,6 +69,7 @@ OVER = (_S.CLOSED, _S.LOST)
 # has lapsed.
 TRANSITIONS: dict[tuple[LoanStatus, LoanAction], LoanStatus] = {
     (_S.RESERVED, _A.DISPATCH): _S.DISPATCHED,
+    (_S.RESERVED, _A.ACCEPT_CHANGED_ASSET): _S.RESERVED,
     (_S.RESERVED, _A.CANCEL): _S.CANCELLED,
     (_S.RESERVED, _A.REPORT_NO_SHOW): _S.NO_SHOW,
     (_S.DISPATCHED, _A.RECEIVE): _S.ON_SCENE,
@@ -110,17 +115,23 @@ SIDES: dict[LoanAction, frozenset[Side]] = {
     _A.DECLINE_EXTENSION: _ASSISTING,
     _A.RECALL: _ASSISTING,
     _A.WITHDRAW_RECALL: _ASSISTING,
+    _A.ACCEPT_CHANGED_ASSET: _REQUESTING,
 }
 
 # Statuses in which the asset is away from home.
 OUT = frozenset({_S.DISPATCHED, _S.ON_SCENE, _S.RETURNING})
 
 
+_OF_TRAVEL = frozenset({_A.RECEIVE, _A.START_RETURN, _A.REPORT_LOST})
+
+
 class Overlays(msgspec.Struct, kw_only=True, frozen=True):
-    """Conditions of a loan besides its status: a pending extension, a recall."""
+    """Conditions of a loan besides its status: an extension, a recall, an asset changed, or one that stays at home."""
 
     extension_pending: bool = False
     recall_requested: bool = False
+    asset_changed: bool = False
+    stays: bool = False
 
 
 def advance(status: LoanStatus, action: LoanAction) -> LoanStatus:
@@ -146,6 +157,8 @@ def check_overlays(action: LoanAction, overlays: Overlays) -> None:
 
 def withheld(action: LoanAction, overlays: Overlays) -> str | None:
     """The reason why the overlays do not allow `action`; None when they do."""
+    if overlays.stays and action in _OF_TRAVEL:
+        return "Nothing travels: the laboratory begins the work (`dispatch`) and reports it done (`return`)."
     if action is _A.REQUEST_EXTENSION and overlays.recall_requested:
         return "This loan has been recalled: request an extension after the recall is withdrawn."
     if action is _A.REQUEST_EXTENSION and overlays.extension_pending:
@@ -158,6 +171,8 @@ def withheld(action: LoanAction, overlays: Overlays) -> str | None:
         return "This loan has been recalled already."
     if action is _A.WITHDRAW_RECALL and not overlays.recall_requested:
         return "This loan has not been recalled."
+    if action is _A.ACCEPT_CHANGED_ASSET and not overlays.asset_changed:
+        return "The asset is as it was when it was reserved."
     return None
 
 
@@ -166,6 +181,23 @@ def why_unavailable(status: LoanStatus, action: LoanAction, overlays: Overlays) 
     if (status, action) not in TRANSITIONS:
         return f"Not while the loan is {status}."
     return withheld(action, overlays)
+
+
+SOON: Final = timedelta(hours=2)
+"""How long before its start a loan may leave on what was decided for its window: time for loading and the way."""
+
+
+def early_window(now: datetime, starts_at: datetime, planned_end_at: datetime) -> Window | None:
+    """The window for which a loan has to be decided that leaves now; None when it is the agreed one.
+
+    What leaves long before its start is away from then on, and not only for as long as was asked and approved.
+    """
+    return Window(start=now, end=planned_end_at) if now < starts_at - SOON else None
+
+
+def lent_from(starts_at: datetime, dispatched_at: datetime | None) -> datetime:
+    """From when on a loan counts: its agreed start, or its departure where that was earlier."""
+    return starts_at if dispatched_at is None else min(starts_at, dispatched_at)
 
 
 def overdue(now: datetime, status: LoanStatus, planned_end_at: datetime) -> bool:
@@ -188,6 +220,31 @@ def timing_refusal(
         return "not_started_yet", "This loan has not begun yet: cancel it if it is not needed."
     if action is _A.DISPATCH and now >= planned_end_at:
         return "window_over", "The agreed time is over: cancel this loan and make a new request."
+    return None
+
+
+def hand_over_refusal(unavailable: str | None, changed: Sequence[str]) -> str | None:
+    """The reason why the asset as it is now cannot be dispatched; None when it can.
+
+    `unavailable` says why it cannot be had; `changed` are properties that are not as they were reserved.
+    """
+    if unavailable is not None:
+        return f"The asset cannot be had: {unavailable}"
+    if changed:
+        named = ", ".join(name.replace("_", " ") for name in changed)
+        return f"The asset was changed ({named}); the requesting agency has to accept that first."
+    return None
+
+
+def whole_cancellation_refusal(statuses: Sequence[LoanStatus]) -> str | None:
+    """The reason why what was reserved of a package is not cancelled at once; None when it is.
+
+    `statuses` are those of its loans. What was cancelled alone, or not handed over, does not hinder the rest.
+    """
+    if any(status is not _S.RESERVED and status not in NEVER_WAS for status in statuses):
+        return "Some of it is out, or was: return or cancel its loans one by one."
+    if _S.RESERVED not in statuses:
+        return "Nothing of it is reserved any more."
     return None
 
 

@@ -7,20 +7,31 @@ from msgspec import Meta, Struct
 
 from registry.agreements.instruments.schemas.words import AgreementReference
 from registry.directory.agencies.schemas import AgencyReference, SeparationRelaxed
-from registry.platform.http.paging import SORT, Ids, Page
+from registry.platform.http.paging import SORT, Changing, ChangingSort, Ids
 from registry.platform.http.searching import Part
 from registry.platform.kernel.actions import AllowedAction
 from registry.platform.kernel.money import Money
 from registry.platform.kernel.text import NAME_PATTERN, JobTitle, Prose, Reason, Sha256
-from registry.platform.kernel.time import Instant
+from registry.platform.kernel.time import Instant, Window
+from registry.resources.assets.rules import Grade
+from registry.resources.assets.schemas.shown import PackageReference
+from registry.resources.packages.rules import MOST_MEMBERS
 from registry.sharing.loans.rules import LoanStatus, Side
 from registry.sharing.policy.schemas import IncidentNumber, RequestReference
 
-Grade = Literal["new", "good", "fair", "poor", "damaged"]
+AssetWarningKind = Literal["asset_unavailable", "asset_changed"]
 ExtensionState = Literal["pending", "accepted", "declined", "lapsed"]
 Quantity = Annotated[int, Meta(ge=1, le=100_000, description="How many of the asset are lent.")]
 ReadingName = Annotated[str, Meta(min_length=1, max_length=60, pattern=NAME_PATTERN, examples=["odometer"])]
 ReadingValue = Annotated[str, Meta(min_length=1, max_length=120, pattern=NAME_PATTERN, examples=["48210 mi"])]
+
+ReservationId = Annotated[
+    UUID | None,
+    Meta(
+        description="Of the package with which it was reserved, whole or not at all: "
+        "`GET /v1/package-reservations/{reservation_id}`. Null for an asset that was reserved alone."
+    ),
+]
 
 
 class ConditionReport(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -56,6 +67,21 @@ class LoanedAsset(Struct, kw_only=True, frozen=True):
     funding: list[str]
 
 
+class AssetWarning(Struct, kw_only=True, frozen=True):
+    """What has become of the asset since it was reserved, for a loan that is not yet returned."""
+
+    kind: Annotated[
+        AssetWarningKind,
+        Meta(description="What has become of it."),
+    ]
+    started_at: Annotated[Instant, Meta(description="When it began, or is planned to.")]
+    ended_at: Annotated[Instant | None, Meta(description="When it is planned to end; null where that is not known.")]
+    reason: Annotated[str | None, Meta(description="Why the assisting agency cannot hand it over.")]
+    changed: Annotated[list[str], Meta(description="The properties that are not as they were when it was reserved.")]
+    asset_now: Annotated[LoanedAsset, Meta(description="The asset as it is now.")]
+    asset_version: Annotated[int, Meta(description="Of the asset as it is now; accepting a change names it.")]
+
+
 class LoanExtension(Struct, kw_only=True, frozen=True):
     """A requested later return and its answer; `lapsed` when the return began before an answer."""
 
@@ -65,7 +91,7 @@ class LoanExtension(Struct, kw_only=True, frozen=True):
     reason: str
     status: ExtensionState
     decision_id: Annotated[UUID, Meta(description="How policy decided the longer loan.")]
-    asked_at: Instant
+    requested_at: Instant
     answered_at: Instant | None
     answer_reason: str | None
 
@@ -89,10 +115,18 @@ class LoanSummary(Struct, kw_only=True, frozen=True):
     agreement: Annotated[AgreementReference, Meta(description="The version it was made under, kept for ever.")]
     request: Annotated[RequestReference | None, Meta(description="The line of a request that it answers.")]
     root_decision_id: UUID
+    reservation_id: ReservationId
     status: LoanStatus
     overdue: bool
     recall_requested: bool
     extension_pending: bool
+    asset_unavailable: Annotated[
+        bool,
+        Meta(
+            description="Reserved, and the asset is out of service now, or cannot be had for some of that time; "
+            "`asset_warnings` of the loan says why."
+        ),
+    ]
     starts_at: Instant
     planned_end_at: Instant
     reserved_at: Instant
@@ -108,18 +142,36 @@ class LoanPage(Struct, kw_only=True, frozen=True):
     next_cursor: str | None
 
 
+class MinimumOverride(Struct, kw_only=True, frozen=True):
+    """That an asset was lent although fewer than a reserve minimum stayed at home: why, and under which minimums."""
+
+    override_reason: str
+    reserve_minimum_ids: list[UUID]
+
+
 class Loan(Struct, kw_only=True, frozen=True):
-    """An asset committed by one agency to another, from reservation to return; both sides see all of it."""
+    """An asset committed by one agency to another, from reservation to return.
+
+    Both sides see all of it, but for `minimum_override`, which is the owner's alone.
+    """
 
     id: UUID
     asset: LoanedAsset
     quantity: int
+    handler_id: Annotated[
+        UUID | None,
+        Meta(
+            description="Who goes with the K9 team. `GET /v1/personnel/{personnel_id}/name` tells the name while "
+            "they are committed to you, and each reading is recorded."
+        ),
+    ]
     requesting_agency: AgencyReference
     assisting_agency: AgencyReference
     agreement: Annotated[AgreementReference, Meta(description="The version it was made under, kept for ever.")]
     request: Annotated[RequestReference | None, Meta(description="The line of a request that it answers.")]
     decision_id: Annotated[UUID, Meta(description="The decision at which it was reserved.")]
     root_decision_id: Annotated[UUID, Meta(description="The first decision on what was asked.")]
+    reservation_id: ReservationId
     purpose: str
     status: LoanStatus
     overdue: Annotated[bool, Meta(description="Still out although the agreed return has come.")]
@@ -129,7 +181,21 @@ class Loan(Struct, kw_only=True, frozen=True):
     planned_end_at: Annotated[Instant, Meta(description="The agreed return; accepted extensions move it.")]
     requested_at: Instant
     reserved_at: Instant
+    travels: Annotated[
+        bool,
+        Meta(
+            description="False for a slot of a laboratory: its agency begins the work (`dispatch`) and reports "
+            "it done (`return`), and nothing is handed over."
+        ),
+    ]
     separation_relaxed: SeparationRelaxed
+    minimum_override: Annotated[
+        MinimumOverride | None,
+        Meta(
+            description="That it was lent although fewer than the owner keeps stayed at home; null where that was not "
+            "so, and for the requesting agency, which is not told."
+        ),
+    ]
     dispatched_at: Instant | None
     arrived_at: Instant | None
     return_started_at: Instant | None
@@ -138,6 +204,9 @@ class Loan(Struct, kw_only=True, frozen=True):
     closed_at: Instant | None
     recall: Recall | None
     extensions: list[LoanExtension]
+    asset_warnings: Annotated[
+        list[AssetWarning], Meta(description="What stands against the hand-over; empty once the asset is back.")
+    ]
     condition_out: Condition | None
     condition_in: Condition | None
     ended_reason: Annotated[str | None, Meta(description="Why it was cancelled, not begun, or lost.")]
@@ -147,18 +216,21 @@ class Loan(Struct, kw_only=True, frozen=True):
     updated_at: Instant
 
 
-class LoanQuery(Page, kw_only=True, frozen=True):
+class LoanQuery(Changing, kw_only=True, frozen=True):
     """Filters of the loan list."""
 
-    sort: Annotated[
-        Literal["-created_at", "created_at", "starts_at", "-starts_at", "planned_end_at", "-planned_end_at"], SORT
-    ] = "-created_at"
+    sort: Annotated[Literal[ChangingSort, "starts_at", "-starts_at", "planned_end_at", "-planned_end_at"], SORT] = (
+        "-created_at"
+    )
     status: Annotated[tuple[LoanStatus, ...], Meta(description="Any of these.")] = ()
     side: Annotated[Side | None, Meta(description="Only loans in which your agency is this side.")] = None
     asset_id: UUID | None = None
     agreement_id: UUID | None = None
     partner_id: Annotated[UUID | None, Meta(description="The agency on the other side.")] = None
     request_id: Annotated[UUID | None, Meta(description="Loans that answer lines of this request.")] = None
+    reservation_id: Annotated[
+        UUID | None, Meta(description="Loans that were made of a package at once, by this reservation.")
+    ] = None
     incident_number: IncidentNumber | None = None
     q: Annotated[Part | None, Meta(description="Part of the asset's name or tag.")] = None
     window_from: Annotated[Instant | None, Meta(description="Planned to end after this instant.")] = None
@@ -166,6 +238,10 @@ class LoanQuery(Page, kw_only=True, frozen=True):
     recall_requested: Annotated[bool | None, Meta(description="Only loans that are recalled, or only others.")] = None
     extension_pending: Annotated[
         bool | None, Meta(description="Only loans with a pending extension, or only others.")
+    ] = None
+    asset_unavailable: Annotated[
+        bool | None,
+        Meta(description="Only reserved loans whose asset is out of service, or cannot be had then; or only others."),
     ] = None
     overdue: Annotated[
         bool | None, Meta(description="Only loans still out after the agreed return, or only others.")
@@ -178,12 +254,49 @@ class NewLoan(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
 
     decision_id: UUID
     quantity: Quantity | None = None
+    override_reason: Reason | None = None
+
+
+class NewPackageReservation(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """A reservation of a whole package under decisions that permit it, one for each asset in it."""
+
+    decision_ids: Annotated[
+        list[UUID],
+        Meta(
+            min_length=1,
+            max_length=MOST_MEMBERS,
+            description="On the assets in the package, each once, for one agency and one window, and for as many "
+            "of each as the package has.",
+        ),
+    ]
+    override_reason: Reason | None = None
+
+
+class PackageReservation(Struct, kw_only=True, frozen=True):
+    """What was reserved of a package at once; each asset is a loan, handed over and returned by itself."""
+
+    id: UUID
+    package: Annotated[PackageReference, Meta(description="The package, with its name as it was.")]
+    requesting_agency: AgencyReference
+    assisting_agency: AgencyReference
+    window: Window
+    loans: Annotated[list[LoanSummary], Meta(description="One for each asset in it, as they are now.")]
+    reserved_at: Instant
+    allowed_actions: list[AllowedAction]
+    version: Annotated[int, Meta(description="The sum of its loans' versions: a step of one of them is a change.")]
 
 
 class LoanStep(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """A step that needs no input; a note is kept in the loan's history."""
 
     note: Reason | None = None
+
+
+class ExtensionAcceptance(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """That the asset may stay longer; a note is kept in the loan's history."""
+
+    note: Reason | None = None
+    override_reason: Reason | None = None
 
 
 class LoanEnding(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -205,6 +318,15 @@ class ExtensionAnswer(Struct, kw_only=True, frozen=True, forbid_unknown_fields=T
     reason: Reason
 
 
+class ChangeAccepted(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """The changed asset that is accepted in place of the one reserved."""
+
+    asset_version: Annotated[
+        int, Meta(ge=1, le=2**31 - 1, description="As the warning of the loan names it.", examples=[3])
+    ]
+    note: Reason | None = None
+
+
 class RecallNotice(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """By when the asset is requested back, and why."""
 
@@ -220,3 +342,6 @@ CONDITION_EXAMPLE = {
     "signed_off_by_title": "Fleet sergeant",
 }
 STEP_EXAMPLE = {"note": "Handed over at the county line (demo)."}
+PACKAGE_RESERVE_EXAMPLE = {
+    "decision_ids": ["01980000-0000-7000-8000-00000000d001", "01980000-0000-7000-8000-00000000d002"]
+}

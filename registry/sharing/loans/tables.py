@@ -12,18 +12,37 @@ EXTENSION_STATES = ("pending", "accepted", "declined", "lapsed")
 
 _TOOK_PLACE = f"status NOT IN ({', '.join(repr(status.value) for status in NEVER_WAS)})"
 
+package_reservation = table(
+    "package_reservation",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("package_id", Uuid, sa.ForeignKey("package.id"), nullable=False),
+    sa.Column("package_name", sa.Text, nullable=False),
+    sa.Column("requesting_agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("assisting_agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("starts_at", Instant, nullable=False),
+    sa.Column("ends_at", Instant, nullable=False),
+    sa.Column("reserved_at", Instant, nullable=False),
+    sa.CheckConstraint("ends_at > starts_at", name="window"),
+    sa.CheckConstraint("requesting_agency_id <> assisting_agency_id", name="two_sides"),
+    sa.Index("ix_package_reservation_package_id", "package_id", "id"),
+)
+"""What ties the loans together that were made of a package at once, with its name as it was; they say how it stands."""
+
 loan = table(
     "loan",
     sa.Column("id", Uuid, primary_key=True),
     sa.Column("asset_id", Uuid, sa.ForeignKey("asset.id"), nullable=False),
     sa.Column("asset_snapshot", Json, nullable=False),
+    sa.Column("asset_described", Json, nullable=False),
     sa.Column("quantity", sa.Integer, nullable=False),
+    sa.Column("handler_id", Uuid, sa.ForeignKey("personnel_record.id")),
     sa.Column("requesting_agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
     sa.Column("assisting_agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
     sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), nullable=False),
     sa.Column("agreement_version_id", Uuid, sa.ForeignKey("agreement_version.id"), nullable=False),
     sa.Column("decision_id", Uuid, sa.ForeignKey("policy_decision.id"), nullable=False),
     sa.Column("root_decision_id", Uuid, sa.ForeignKey("policy_decision.id"), nullable=False),
+    sa.Column("reservation_id", Uuid, sa.ForeignKey(package_reservation.c.id)),
     sa.Column("clause", sa.Text),
     sa.Column("request_id", Uuid, sa.ForeignKey("request.id")),
     sa.Column("line_no", sa.Integer),
@@ -31,7 +50,9 @@ loan = table(
     sa.Column("category", sa.Text, nullable=False),
     sa.Column("purpose", sa.Text, nullable=False),
     sa.Column("search_text", sa.Text, nullable=False),
+    sa.Column("travels", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.Column("separation_relaxed", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("minimum_override", Json),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("starts_at", Instant, nullable=False),
     sa.Column("planned_end_at", Instant, nullable=False),
@@ -62,8 +83,11 @@ loan = table(
     sa.Index("ix_loan_assisting_due", "assisting_agency_id", "planned_end_at", "id"),
     sa.Index("ix_loan_requesting_starts", "requesting_agency_id", "starts_at", "id"),
     sa.Index("ix_loan_assisting_starts", "assisting_agency_id", "starts_at", "id"),
+    sa.Index("ix_loan_requesting_updated", "requesting_agency_id", "updated_at", "id"),
+    sa.Index("ix_loan_assisting_updated", "assisting_agency_id", "updated_at", "id"),
     sa.Index("ix_loan_agreement", "agreement_id", "reserved_at"),
     sa.Index("ix_loan_asset", "asset_id", "id"),
+    sa.Index("ix_loan_reservation_id", "reservation_id"),
     sa.Index("ix_loan_root_decision_id", "root_decision_id"),
     unique_where(
         "uq_loan_root_decision_used",
@@ -86,7 +110,7 @@ loan_extension = table(
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("decision_id", Uuid, sa.ForeignKey("policy_decision.id"), nullable=False),
     sa.Column("asked_by", sa.Text, nullable=False),
-    sa.Column("asked_at", Instant, nullable=False),
+    sa.Column("requested_at", Instant, nullable=False),
     sa.Column("answered_at", Instant),
     sa.Column("answer_reason", sa.Text),
     one_of("status", EXTENSION_STATES),

@@ -99,7 +99,11 @@ class CertificationFacts(_Fact, kw_only=True, frozen=True):
 
 
 class AssetFacts(_Fact, kw_only=True, frozen=True):
-    """The requested asset. `category_path` runs from the category through its ancestors to `any`."""
+    """The requested asset. `category_path` runs from the category through its ancestors to `any`.
+
+    `described` is a short form of what the requesting agency relies on (`assets.rules.described`): no policy reads it,
+    but an approval is of that asset and of no other.
+    """
 
     id: UUID
     agency_id: UUID
@@ -113,6 +117,7 @@ class AssetFacts(_Fact, kw_only=True, frozen=True):
     certifications: tuple[CertificationFacts, ...] = ()
     certification_required: bool = False
     hourly_cost_minor: int | None = None
+    described: dict[str, str] = msgspec.field(default_factory=dict)
 
     def first_to_lapse(self) -> CertificationFacts | None:
         """The certification that determines how long the asset is certified; None when there is none on file.
@@ -247,7 +252,7 @@ def ask_digest(facts: Facts) -> str:
     """SHA-256, in hex, of only what was asked and between whom.
 
     While it is unchanged, an approval carries over to later decisions, even if other facts (the time, the agreements,
-    the asset's state) have changed.
+    the asset's status) have changed.
     """
     ask = facts.ask
     asked = {
@@ -260,5 +265,7 @@ def ask_digest(facts: Facts) -> str:
         "distance_km": ask.distance_km,
         "requesting": facts.requesting.id,
         "assisting": facts.assisting.id,
+        # The place stays out: a vehicle that moves a little is the same, and how far it is, is asked already.
+        "described": {name: form for name, form in facts.asset.described.items() if name != "location"},
     }
     return canonical_digest(asked)

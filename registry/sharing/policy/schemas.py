@@ -13,7 +13,7 @@ from registry.platform.kernel.geo import Location
 from registry.platform.kernel.money import Money
 from registry.platform.kernel.text import NAME_PATTERN, Code
 from registry.platform.kernel.time import Instant, Window
-from registry.resources.assets.schemas import AssetReference
+from registry.resources.assets.schemas.shown import AssetReference
 from registry.sharing.policy.approvals import Ended, Verdict
 from registry.sharing.policy.decisions import ApprovalNeeded, Decision, Outcome, PolicyId, Side
 from registry.sharing.policy.facts import Priority

@@ -20,6 +20,7 @@ from registry.sharing.requests.commands import asking
 from registry.sharing.requests.queries import getting, listing
 from registry.sharing.requests.schemas import (
     NEW_REQUEST_EXAMPLE,
+    ChangedAssetsAccepted,
     NewRequest,
     RequestEnding,
     RequestPage,
@@ -31,7 +32,10 @@ from registry.sharing.requests.schemas import (
 
 
 def _answer(found: ResourceRequest, *, created: bool = False) -> Answer[ResourceRequest]:
-    derived = [(line.status, line.awaiting, line.decision and line.decision.id, line.loan) for line in found.lines]
+    derived = [
+        (line.status, line.awaiting, line.decision and line.decision.id, line.loan, line.asset_changed)
+        for line in found.lines
+    ]
     return Answer(
         found,
         etag=entity_tag(found.version, found.status, derived, found.allowed_actions),
@@ -140,11 +144,36 @@ async def submit_request(
 
 @operation(
     "post",
+    "/requests/{request_id:uuid}/accept-changed-assets",
+    permission=Action.REQUESTS_UPDATE,
+    status=200,
+    problems=("asset_changed", "unknown_line", "wrong_status"),
+    example={"lines": [{"line_no": 1, "asset_version": 3}]},
+    etag=True,
+)
+async def accept_changed_assets(
+    request_id: FromPath[UUID],
+    data: JSONBody[ChangedAssetsAccepted],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
+    policies: Supplied[PolicySet],
+    if_match: Supplied[Expected],
+) -> Answer[ResourceRequest]:
+    """Accept assets as they are now, after their owner changed what was asked for.
+
+    Each of the lines is decided anew; approvals given so far are void.
+    """
+    return _answer(await asking.accept_changed_assets(write, caller, policies, request_id, data, if_match))
+
+
+@operation(
+    "post",
     "/requests/{request_id:uuid}/approve",
     permission=Action.REQUESTS_APPROVE,
     status=200,
     problems=(
         "already_answered",
+        "asset_changed",
         *REFUSALS["approve"],
         "not_the_approver",
         "nothing_to_approve",
@@ -258,6 +287,7 @@ router = Router(
         get_request,
         update_request,
         submit_request,
+        accept_changed_assets,
         approve_request,
         reject_request,
         withdraw_request,

@@ -7,13 +7,13 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from registry.agreements.instruments.schemas.words import AgreementReference
 from registry.directory.agencies.schemas import AgencyReference
-from registry.platform.http.paging import NewestFirst
+from registry.platform.http.paging import ByChange
 from registry.platform.http.searching import Part
 from registry.platform.kernel.actions import AllowedAction
 from registry.platform.kernel.geo import Location
 from registry.platform.kernel.text import SAID_PATTERN, Code, Prose, Reason
 from registry.platform.kernel.time import Instant, Window
-from registry.resources.assets.schemas import AssetReference
+from registry.resources.assets.schemas.shown import AssetReference
 from registry.sharing.loans.rules import LoanStatus
 from registry.sharing.policy.decisions import DecisionReason, Outcome, Side
 from registry.sharing.policy.facts import Priority
@@ -71,9 +71,21 @@ class RequestLine(Struct, kw_only=True, frozen=True):
     note: str
     status: Annotated[LineStatus, Meta(description="`reserved` while a loan answers it.")]
     awaiting: Awaited
+    awaiting_detail: Annotated[
+        list[str],
+        Meta(
+            description="The same in words, in the same order.",
+            examples=[["Somebody with the role approver at Ramsey Example Police has to approve it."]],
+        ),
+    ]
     submitted_at: Instant | None
     decided_at: Annotated[Instant | None, Meta(description="When it was permitted, approved, denied or rejected.")]
     decision: LineDecision | None
+    asset_changed: Annotated[
+        list[str],
+        Meta(description="Properties that are not as they were asked for; it is not reserved before you accept that."),
+    ]
+    asset_version: Annotated[int | None, Meta(description="Of an asset that was changed; accepting it names it.")]
     loan: LineLoan | None
 
 
@@ -123,7 +135,7 @@ class RequestPage(Struct, kw_only=True, frozen=True):
     next_cursor: str | None
 
 
-class RequestQuery(NewestFirst, kw_only=True, frozen=True):
+class RequestQuery(ByChange, kw_only=True, frozen=True):
     """Filters of the request list."""
 
     status: Annotated[tuple[RequestStatus, ...], Meta(description="Any of these.")] = ()
@@ -181,6 +193,19 @@ class RequestVerdict(Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tr
     """Why it is approved or rejected."""
 
     reason: Reason
+
+
+class ChangedAssetAccepted(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """A line whose changed asset is accepted."""
+
+    line_no: Annotated[int, Meta(ge=1, le=10_000, examples=[1])]
+    asset_version: Annotated[int, Meta(ge=1, le=2**31 - 1, description="As the line names it.", examples=[3])]
+
+
+class ChangedAssetsAccepted(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """The lines whose assets are accepted as they are now."""
+
+    lines: Annotated[list[ChangedAssetAccepted], Meta(min_length=1, max_length=MOST_LINES)]
 
 
 class RequestEnding(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):

@@ -24,6 +24,7 @@ request = table(
     one_of("status", RequestStatus),
     one_of("priority", ("routine", "urgent", "emergency")),
     sa.Index("ix_request_requesting", "requesting_agency_id", "id"),
+    sa.Index("ix_request_updated_at", "requesting_agency_id", "updated_at", "id"),
 )
 
 request_line = table(
@@ -38,6 +39,9 @@ request_line = table(
     sa.Column("ends_at", Instant, nullable=False),
     sa.Column("place_latitude", sa.Double),
     sa.Column("place_longitude", sa.Double),
+    sa.Column("asset_name", sa.Text, nullable=False),
+    sa.Column("category", sa.Text, nullable=False),
+    sa.Column("described", Json, nullable=False),
     sa.Column("note", sa.Text, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("decision_id", Uuid, sa.ForeignKey("policy_decision.id")),
@@ -53,5 +57,6 @@ request_line = table(
     sa.Index("ix_request_line_decision_id", "decision_id"),
 )
 """`decision_id` is the first decision of the line's chain, which a loan names too; `awaited` the approvals it still
-waits for, as `<role>@<side>`. `submitted_at` is NULL for what only the requesting agency may see so far.
+waits for, as `<role>@<side>`. `asset_name`, `category` and `described` are of the asset as it was asked for.
+`submitted_at` is NULL for what only the requesting agency may see so far.
 """

@@ -31,6 +31,8 @@ from tests.support.logs import logged_by
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
+pytestmark = pytest.mark.second_long
+
 PATH = "/v1/calendar-feeds"
 ADDRESS = re.compile(r"\A/calendars/[A-Za-z0-9_-]{43}\.ics\Z")
 LABEL = {"label": "Legal office"}
@@ -344,7 +346,7 @@ async def test_no_log_and_no_counter_holds_the_secret(service: Service, cast: Ca
         await cast.assisting.legal.done("POST", f"{PATH}/{made['id']}/revoke")
         await service.anonymous.get(made["address"])
         await service.anonymous.send("POST", made["address"])
-    assert {entry["route"] for entry in log} >= {"/calendars/{file_name}"}
+    assert {entry["route"] for entry in log} >= {"/calendars/{filename}"}
     assert secret not in str(log)
     assert secret not in (await service.anonymous.get("/metrics")).text
 

@@ -433,6 +433,29 @@ def test_what_is_left_open_or_put_off_is_never_found(item: str, heading: str, se
 
 
 @pytest.mark.parametrize(
+    ("item", "sentence", "status"),
+    [
+        ("amendment", "This agreement may not be amended except in writing signed by all parties.", "found"),
+        ("amendment", "This agreement may not be amended without the written consent of each party.", "found"),
+        ("amendment", "This agreement may not be amended, in writing or otherwise.", "denied"),
+        ("termination", "Neither party may terminate this agreement without thirty days written notice.", "found"),
+        (
+            "termination",
+            "No party may withdraw from this agreement unless it has given ninety (90) days written notice.",
+            "found",
+        ),
+        ("termination", "This agreement shall not be terminated save upon ninety days notice.", "found"),
+        ("termination", "This agreement may not be terminated by notice, and saves no money.", "denied"),
+        ("termination", "No party may terminate this agreement by notice, including without limitation.", "denied"),
+    ],
+)
+def test_a_negation_with_an_exception_says_how_it_is_done(item: str, sentence: str, status: str) -> None:
+    document = CheckedText(clauses=clauses((item, sentence)), terms=terms())
+    (found,) = examine(document, [CHECKLISTS["general"]], RECOGNITION)
+    assert next(each for each in found.items if each.id == item).status == status
+
+
+@pytest.mark.parametrize(
     ("sentence", "term", "renewal"),
     [
         ("It shall remain in effect for five (5) years from the effective date and shall not renew.", "found", "found"),

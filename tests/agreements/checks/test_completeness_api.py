@@ -11,6 +11,8 @@ from tests.support.cast import Agency, Cast, make_agency
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
+pytestmark = pytest.mark.second_long
+
 PATH = "/v1/agreements"
 SECRET = "canary-4d1e-restricted"
 PROVISIONS: list[dict[str, Any]] = [

@@ -18,6 +18,8 @@ from tests.support.consent import end_agreement
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
+pytestmark = pytest.mark.second_long
+
 PATH = "/v1/agreements"
 SENDING = {"liability": "sending", "clauses": {"liability": "1"}}
 RECEIVING = {"liability": "receiving", "clauses": {"liability": "4.2"}}

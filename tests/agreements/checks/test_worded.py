@@ -61,6 +61,19 @@ SAYING = {
         "It renews automatically on each anniversary.",
         "It is deemed renewed unless a party objects.",
     ),
+    "suspends_at_once": (
+        "Any party may immediately suspend its participation in this agreement.",
+        "A member may suspend its participation at once.",
+        "An agency may suspend its participation at any time without notice.",
+    ),
+    "suspends_by_notice": (
+        "A party may suspend its participation upon ten days' written notice.",
+        "Any agency may, on notice to the others, suspend its own participation.",
+    ),
+    "no_suspension": (
+        "No party may suspend its participation in this agreement.",
+        "The parties shall not suspend their participation during a declared disaster.",
+    ),
 }
 UNLIKE = (
     "The Requesting Agency shall not reimburse the Assisting Agency.",
@@ -75,6 +88,9 @@ UNLIKE = (
     "The requesting agency shall not assume any liability.",
     "The agreement may be renewed by signature.",
     "The urban renewal project displaced the substation automatically.",
+    "A party may suspend an officer from participation in an exercise that its chief directs.",
+    "No party may suspend another's employee.",
+    "A party shall not suspend its participation except upon notice.",
     "Weapons with automatic extension of the stock are not lent.",
 )
 HEADINGS = {each.code: each.headings[0] for each in statements()}
@@ -132,6 +148,14 @@ def test_a_renewal_is_held_against_the_dates() -> None:
     assert len(remarked("renewal", always, coded(), **ends)) == 1
     assert remarked("renewal", always, coded(), **ends, auto_renew_months=12) == []
     assert remarked("renewal", always, coded()) == [], "without an end there is nothing to renew"
+
+
+def test_a_suspension_is_held_against_its_term() -> None:
+    by_notice, never = SAYING["suspends_by_notice"][0], SAYING["no_suspension"][0]
+    assert len(remarked("suspension", by_notice, coded(suspension="at_once"))) == 1
+    assert remarked("suspension", by_notice, coded(suspension="by_notice")) == []
+    assert remarked("suspension", by_notice, coded()) == [], "the terms are silent"
+    assert len(remarked("termination", never, coded(suspension="by_notice"))) == 1
 
 
 async def test_the_agreement_its_version_and_its_completeness_remark_it(service: Service, cast: Cast) -> None:

@@ -9,6 +9,8 @@ import pytest
 
 from registry.agreements.deadlines.rules import (
     LEAD_DAYS,
+    SHOWN_AFTER,
+    ConsentDue,
     DeadlineKind,
     DeadlineStatus,
     Due,
@@ -18,13 +20,14 @@ from registry.agreements.deadlines.rules import (
     Proof,
     Record,
     ReportDue,
+    asks_for_an_act,
     deadlines,
     kept_until,
     last_day,
     status_at,
 )
 from registry.agreements.deadlines.wording import words
-from registry.agreements.instruments.consent import ReportedKind
+from registry.agreements.instruments.consent import ClosedBecause, Lapse, ProposalKind, ReportedKind, asks_until
 from registry.agreements.instruments.in_force import Renewal
 from registry.agreements.instruments.notice import Notice, PartyNotice
 from registry.agreements.instruments.rules import Stage
@@ -159,8 +162,8 @@ def test_years_later_the_term_is_still_the_current_one() -> None:
     assert due(found, K.RENEWAL, datetime(2027, 6, 1, tzinfo=UTC)).on == date(2028, 2, 29)
 
 
-def test_a_lapsed_agreement_is_overdue_until_somebody_concludes_it() -> None:
-    lapsed = datetime(2027, 8, 1, tzinfo=UTC)
+def test_a_lapsed_agreement_is_overdue_until_somebody_concludes_it_or_it_is_long_over() -> None:
+    lapsed = datetime(2027, 2, 1, tzinfo=UTC)
     expiry = due(record(), K.EXPIRY, lapsed)
     assert status_at(expiry, lapsed) is S.OVERDUE
     let_end = due(record(let_end=True), K.EXPIRY, lapsed)
@@ -210,6 +213,57 @@ def test_a_review_that_was_held_moves_the_next() -> None:
 
 def test_what_has_lapsed_is_reviewed_no_more() -> None:
     assert K.REVIEW not in kinds(record(review_every_months=12), datetime(2027, 1, 2, tzinfo=UTC))
+
+
+def test_what_nobody_can_act_on_any_more_is_shown_for_a_season_and_what_is_left_to_do_for_ever() -> None:
+    over = end_of(date(2026, 12, 31))
+    duty = DutyDue(id=TWO, agency_id=ONE, title="File it", citation=None, due_on=date(2026, 12, 31), met=False)
+    filed = msgspec.structs.replace(duty, met=True)
+    by_word = {"ratify_by": over, "expires_on": None, "ratified": False}
+    for found, kind in (
+        (record(), K.EXPIRY),
+        (record(let_end=True), K.EXPIRY),
+        (record(stage=Stage.TERMINATED, terminated_at=over), K.EXPIRY),
+        (record(**by_word), K.RATIFICATION),
+        (record(**{**by_word, "ratified": True}), K.RATIFICATION),
+        (record(duties=(filed,)), K.FILING),
+        (record(terminated_at=end_of(date(2026, 11, 30)), surviving=(Survival(clause="7", months=1),)), K.SURVIVAL_END),
+    ):
+        assert kind in kinds(found, over + SHOWN_AFTER - 40 * timedelta(days=1)), kind
+        assert kind not in kinds(found, over + SHOWN_AFTER), kind
+    years_later = over + timedelta(days=3650)
+    assert kinds(record(duties=(duty,), keeping=KEEPING), years_later) == [K.FILING, K.RETENTION_END]
+    reviewed = record(expires_on=None, review_every_months=12, insurance=(proof(ONE, None),))
+    assert kinds(reviewed, years_later) == [K.INSURANCE, K.REVIEW], "of what goes on"
+
+
+def test_what_is_proposed_waits_for_consent_until_its_day_or_until_it_comes_to_nothing() -> None:
+    at = datetime(2026, 6, 20, 5, tzinfo=UTC)
+    asked = [
+        ConsentDue(id=UUID(int=n), agency_id=TWO, kind=kind, at=at, lapses=lapses)
+        for n, (kind, lapses) in enumerate(((ProposalKind.END, False), (ProposalKind.SUSPENSION, True)))
+    ]
+    found = record(consents=tuple(asked))
+    first, second = (each for each in deadlines(found, NOW) if each.kind is K.CONSENT)
+    assert (first.on, first.at, first.agency_id, status_at(first, NOW)) == (date(2026, 6, 19), at, TWO, S.DUE_SOON)
+    assert first.subject != second.subject
+    assert "end of the agreement for all is proposed" in words(found, first).basis
+    assert "take effect then" in words(found, first).basis
+    assert "comes to nothing then" in words(found, second).basis
+    assert asks_for_an_act(first)
+    ends = Lapse(at, ClosedBecause.AGREEMENT_EXPIRED)
+    assert asks_until(NOW, at - INSTANT, ends) == at - INSTANT
+    assert (asks_until(NOW, NOW, ends), asks_until(NOW, NOW, None)) == (at, None), "no day is made up"
+
+
+def test_what_is_proposed_of_a_day_that_is_over_is_overdue_while_it_waits() -> None:
+    over = NOW - timedelta(days=400)
+    assert asks_until(NOW, over, None) == over
+    asked = ConsentDue(id=ONE, agency_id=TWO, kind=ProposalKind.END, at=over, lapses=False, backdated=True)
+    found = record(consents=(asked,))
+    line = due(found, K.CONSENT)
+    assert (status_at(line, NOW), asks_for_an_act(line)) == (S.OVERDUE, True)
+    assert "was over when it was proposed" in words(found, line).basis
 
 
 def test_ratification_is_due_at_the_very_instant() -> None:
@@ -283,7 +337,8 @@ def test_a_duty_is_met_by_its_proof_and_outlives_the_agreement() -> None:
     duty = DutyDue(id=TWO, agency_id=ONE, title="File it", citation="a statute", due_on=date(2025, 2, 1), met=False)
     pending, done = record(duties=(duty,)), record(duties=(msgspec.structs.replace(duty, met=True),))
     assert status_at(due(pending, K.FILING), NOW) is S.OVERDUE
-    assert status_at(due(done, K.FILING), NOW) is S.MET
+    soon_after = datetime(2025, 3, 1, tzinfo=UTC)
+    assert status_at(due(done, K.FILING, soon_after), soon_after) is S.MET
     assert K.FILING in kinds(pending, datetime(2030, 1, 1, tzinfo=UTC))
     assert words(pending, due(pending, K.FILING)).citation == "a statute"
 
@@ -363,6 +418,7 @@ def test_every_deadline_says_what_it_rests_on_and_what_to_do() -> None:
         "approvals": (proof(ONE, date(2026, 6, 30)),),
         "duties": (duty,),
         "reports": (said_of_it,),
+        "consents": (ConsentDue(id=TWO, agency_id=ONE, kind=ProposalKind.END, at=NOW + INSTANT, lapses=False),),
         "keeping": KEEPING,
     }
     gap = Gap(end_of(date(2026, 9, 30)), end_of(date(2026, 10, 31)))

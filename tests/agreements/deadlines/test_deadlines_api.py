@@ -10,11 +10,13 @@ import pytest
 from registry.platform.kernel.time import utc_now
 from tests.support.agreements import agreement_body, confirm_agreement, record_agreement, sign_agreement
 from tests.support.cast import Agency, Cast, make_agency, today
-from tests.support.consent import end_agreement
+from tests.support.consent import consent, end_agreement, propose_end
 from tests.support.deadlines import by_kind, days_ahead, deadlines_of, settle, settle_party
 from tests.support.problems import assert_problem
 from tests.support.review import hand, out_for_signature
 from tests.support.service import Service
+
+pytestmark = pytest.mark.second_long
 
 PATH = "/v1/deadlines"
 
@@ -245,3 +247,45 @@ async def test_a_signature_to_a_text_that_was_sent_back_ratifies_nothing(cast: C
     assert (await by_kind(one, found))["ratification"]["status"] == "due_soon"
     await two.signatory.done("POST", f"{path}/sign", hand(active))
     assert (await by_kind(one, found))["ratification"]["status"] == "met"
+
+
+async def test_a_proposal_that_waits_for_a_party_is_due_on_its_day_or_when_it_comes_to_nothing(
+    service: Service, cast: Cast
+) -> None:
+    parties = (cast.assisting, cast.requesting, cast.neighbour)
+    found = await sign_agreement(service, *parties, expires_on=days_ahead(200))
+    proposed = await propose_end(cast.assisting, found, days_ahead(20))
+    path = f"/v1/agreements/{found['id']}"
+    await cast.assisting.legal.done("POST", f"{path}/propose-suspension", {"kind": "suspension", "reason": "a flood"})
+
+    async def waiting() -> list[tuple[str, str, str]]:
+        items = await deadlines_of(cast.requesting, kind="consent", agreement_id=found["id"])
+        return sorted((each["agency"]["name"], each["due_on"], each["status"]) for each in items)
+
+    one, other = cast.requesting.name, cast.neighbour.name
+    (day, end), (soon, later) = (str(days_ahead(19)), str(days_ahead(200))), ("due_soon", "upcoming")
+    assert await waiting() == sorted([(one, day, soon), (other, day, soon), (one, end, later), (other, end, later)])
+    await consent(cast.neighbour, found, proposed["proposals"][0])
+    assert await waiting() == sorted([(one, day, soon), (one, end, later), (other, end, later)])
+    endless = await sign_agreement(service, *parties)
+    at_once = await propose_end(cast.assisting, endless)
+    assert await deadlines_of(cast.requesting, agreement_id=endless["id"]) == [], "no day is made up"
+    waits = await cast.requesting.legal.done("GET", "/v1/agreements?waiting_for_me=true")
+    assert at_once["id"] in [each["id"] for each in waits["items"]]
+
+
+async def test_an_end_of_a_day_that_is_over_is_an_overdue_consent_of_who_has_not_answered(
+    service: Service, cast: Cast
+) -> None:
+    found = await sign_agreement(service, cast.assisting, cast.requesting, expires_on=days_ahead(200))
+    path = f"/v1/agreements/{found['id']}"
+    said = {"acted_on": str(days_ahead(-60)), "evidence_location": "Clerk's vault (demo)", "reason": "ended by letter"}
+    ending = await cast.assisting.legal.done("POST", f"{path}/terminate", said)
+
+    async def waiting() -> list[tuple[str, str, str]]:
+        items = await deadlines_of(cast.assisting, kind="consent", agreement_id=found["id"])
+        return [(each["agency"]["name"], each["due_on"], each["status"]) for each in items]
+
+    assert await waiting() == [(cast.requesting.name, str(days_ahead(-61)), "overdue")]
+    await cast.requesting.legal.done("POST", f"{path}/reported-acts/{ending['reported_acts'][0]['id']}/confirm")
+    assert await waiting() == []

@@ -18,6 +18,8 @@ from tests.support.sabotage import another_process_writes
 from tests.support.server import environment, in_process
 from tests.support.service import Service
 
+pytestmark = pytest.mark.second_long
+
 LAW = {"sensitivity": "restricted", "exemption": "have counsel review"}
 
 

@@ -36,6 +36,8 @@ from tests.support.problems import assert_problem
 from tests.support.server import environment, in_process
 from tests.support.service import Service
 
+pytestmark = pytest.mark.second_long
+
 LAW = {"sensitivity": "restricted", "exemption": "Security information (example; have counsel review)"}
 
 
@@ -254,6 +256,21 @@ async def test_identical_bytes_are_kept_once_whoever_files_them_at_the_same_mome
     digest = hashlib.sha256(content).hexdigest()
     rows = sa.select(sa.func.count()).where(document_content.c.sha256 == digest)
     assert await service.database.read().value(rows) == 1
+
+
+async def test_what_a_file_is_taken_for_tells_nobody_that_another_filed_the_same_bytes(
+    service: Service, cast: Cast
+) -> None:
+    theirs = await sign_agreement(service, cast.assisting, cast.requesting)
+    own = await sign_agreement(service, cast.stranger, cast.neighbour)
+    content = make_mail(f"What was agreed of {theirs['id']}.")
+    first = await file_document(cast.assisting.legal, theirs["id"], content, MAIL, **LAW)
+    guessed = await file_document(cast.stranger.legal, own["id"], content, PLAIN)
+    assert (first["media_type"], guessed["media_type"]) == (MAIL, PLAIN)
+    downloaded = await cast.stranger.legal.get(f"/v1/documents/{guessed['id']}/content")
+    assert downloaded.headers["content-type"] == f"{PLAIN}; charset=utf-8"
+    downloaded = await cast.assisting.legal.get(f"/v1/documents/{first['id']}/content")
+    assert downloaded.headers["content-type"] == MAIL
 
 
 async def test_filing_is_recorded_without_any_name_and_restricted_content_by_a_keyed_hash(

@@ -48,11 +48,19 @@ async def test_a_hostile_file_is_refused_and_leaves_nothing(service: Service, ca
 
 
 @pytest.mark.one_database
-@pytest.mark.parametrize("filename", ["../../etc/passwd", 'a"; filename=x.html', "€\u202efdp.exe", "C:\\x.pdf", "'--"])
-async def test_a_hostile_name_is_kept_as_words_and_leads_nowhere(service: Service, cast: Cast, filename: str) -> None:
+@pytest.mark.parametrize(
+    ("filename", "kept"),
+    [('a"; filename=x.html', 'a"; filename=x.pdf'), ("invoice.exe", "invoice.pdf"), ("'--", "'--.pdf")],
+)
+async def test_a_hostile_name_is_kept_as_words_and_leads_nowhere(
+    service: Service, cast: Cast, filename: str, kept: str
+) -> None:
     made = await sign_agreement(service, cast.assisting, cast.requesting)
+    for refused in ("../../etc/passwd", "..\\..\\x.pdf", "C:\\x.pdf", "€\u202efdp.exe", "a\u200b.pdf"):
+        answer = await send_file(cast.assisting.legal, made["id"], make_pdf("x"), PDF, filename=refused)
+        assert_problem(answer, 400, "invalid_parameter")
     filed = await file_document(cast.assisting.legal, made["id"], make_pdf("x"), PDF, filename=filename)
-    assert filed["filename"] == filename
+    assert filed["filename"] == kept
     response = await cast.requesting.coordinator.get(f"/v1/documents/{filed['id']}/content")
     disposition = response.headers["content-disposition"]
     assert disposition.startswith('attachment; filename="')

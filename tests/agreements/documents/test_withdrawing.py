@@ -1,15 +1,22 @@
 """Withdrawing a document: out of sight, never off the record."""
 
 import asyncio
+import hashlib
+from io import BytesIO
 from uuid import uuid4
+from zipfile import ZipFile
 
-from tests.support.agreements import sign_agreement
+import pytest
+
+from tests.support.agreements import agreement_body, confirm_agreement, sign_agreement
 from tests.support.cast import Cast
 from tests.support.consent import agree_to_publish
 from tests.support.documents import file_document
 from tests.support.problems import assert_problem
 from tests.support.review import submitted
 from tests.support.service import Service
+
+pytestmark = pytest.mark.second_long
 
 WHY = {"reason": "Filed with the wrong agreement (demo)."}
 
@@ -24,7 +31,7 @@ async def test_what_is_withdrawn_stays_on_record_and_is_read_by_the_cleared_staf
     response = await cast.requesting.legal.post(f"{path}/withdraw", WHY)
     assert response.status_code == 200
     withdrawn = response.json()
-    assert (withdrawn["status"], withdrawn["withdrawal_reason"], withdrawn["version"]) == (
+    assert (withdrawn["status"], withdrawn["withdrawn_reason"], withdrawn["version"]) == (
         "withdrawn",
         WHY["reason"],
         2,
@@ -39,7 +46,7 @@ async def test_what_is_withdrawn_stays_on_record_and_is_read_by_the_cleared_staf
         assert_problem(await reader.get(f"{path}/content"), 403, "forbidden")
     assert (await cast.assisting.coordinator.done("GET", path))["title"] == "Wrong one"
     seen = await cast.stranger.coordinator.done("GET", path)
-    assert (seen["status"], seen["title"], seen["sha256"], seen["withdrawal_reason"]) == ("withdrawn", None, None, None)
+    assert (seen["status"], seen["title"], seen["sha256"], seen["withdrawn_reason"]) == ("withdrawn", None, None, None)
     history = await cast.assisting.auditor.done("GET", f"{path}/history?sort=version")
     assert [event["type"] for event in history["items"]] == ["document.filed", "document.withdrawn"]
 
@@ -130,3 +137,32 @@ async def test_a_filer_always_reads_its_own_document(cast: Cast) -> None:
     assert_problem(await cast.requesting.coordinator.get(f"{path}/content"), 403, "forbidden")
     await cast.requesting.legal.done("POST", f"{path}/withdraw", WHY)
     assert (await cast.requesting.legal.get(f"{path}/content")).text == "Ours."
+
+
+async def test_the_only_paper_on_which_anothers_hand_rests_is_not_withdrawn_by_one_side(cast: Cast) -> None:
+    one, two = cast.assisting, cast.requesting
+    paper = "Signed by both (demo)."
+    digest = hashlib.sha256(paper.encode()).hexdigest()
+    body = {**agreement_body(one, two), "signed_on": "2025-01-01", "signatory_title": "Chief"}
+    found = await one.legal.done("POST", "/v1/agreements/record", {**body, "evidence_sha256": digest})
+    filed = await file_document(one.legal, found["id"], paper, title="Signed copy")
+    path = f"/v1/documents/{filed['id']}"
+    assert filed["allowed_actions"] == [{"action": "withdraw", "allowed": True, "reason": None}]
+    await confirm_agreement(found, two)
+    assert (
+        "signature, confirmation"
+        in assert_problem(await one.legal.post(f"{path}/withdraw", WHY), 409, "document_rested_on")["detail"]
+    )
+    (offered,) = (await one.legal.done("GET", path))["allowed_actions"]
+    assert (offered["allowed"], "files its own copy" in offered["reason"]) == (False, True)
+    assert (await two.legal.get(f"{path}/content")).text == paper
+    own = await file_document(two.legal, found["id"], paper)
+    await one.legal.done("POST", f"{path}/withdraw", WHY)
+    seen = await two.legal.done("GET", f"/v1/agreements/{found['id']}")
+    assert seen["parties"][1]["signature"]["evidence"]["document"]["id"] == own["id"]
+    for reader in (one, two):  # whoever may still read what is withdrawn: it is no part of what the file rests on
+        answer = await reader.legal.get(f"/v1/agreements/{found['id']}/file.zip")
+        with ZipFile(BytesIO(answer.content)) as archive:
+            (kept,) = [each for each in archive.namelist() if each.startswith("documents/")]
+            assert kept.startswith("documents/002")
+            assert archive.read(kept).decode() == paper

@@ -9,6 +9,7 @@ from uuid import UUID
 from zipfile import ZIP_STORED, ZipFile
 
 import msgspec
+import pytest
 import sqlalchemy as sa
 
 from registry.platform.access.principals import Role
@@ -19,9 +20,12 @@ from tests.support.cast import Cast, make_cast, today
 from tests.support.documents import PDF, file_document, make_pdf
 from tests.support.html import HtmlPage
 from tests.support.problems import assert_problem
+from tests.support.review import hand, out_for_signature
 from tests.support.sabotage import another_process_writes
 from tests.support.server import environment, in_process
 from tests.support.service import Caller, Service
+
+pytestmark = pytest.mark.second_long
 
 LAW = {"sensitivity": "restricted", "exemption": "Section 13.82 (demo); have counsel review"}
 PROVISIONS = [
@@ -86,6 +90,49 @@ async def test_a_file_holds_what_was_agreed_signed_done_and_filed(service: Servi
     assert types[0] == "agreement.recorded"
     assert "document.filed" in types
     assert {"approvals.json", "acts.json", "agreement.json", "verify.txt"} <= {*parts}
+
+
+async def test_of_a_paper_that_was_typed_in_the_file_does_not_say_that_its_bytes_were_signed(cast: Cast) -> None:
+    one, two = cast.assisting, cast.requesting
+    text, until = "Both signed in 2019 (demo).", str(today() + timedelta(days=400))
+    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    paper = {"signed_on": "2019-05-02", "signatory_title": "Chief", "evidence_sha256": sha256}
+    body = {**agreement_body(one, two, effective_on="2019-05-02", expires_on=until), **paper}
+    made = await one.legal.done("POST", "/v1/agreements/record", body)
+    parts = await unpacked(two.legal, made["id"])
+    verify, manifest, page = parts["verify.txt"].decode(), data(parts, "manifest.json"), parts["index.html"].decode()
+    for each in (verify, parts["manifest.json"].decode(), page):
+        assert "bytes that were signed" not in each
+        assert "hashed and signed" not in each
+        assert f"Version 1: transcribed from paper on {today()} by {one.name}." in each
+        assert f"not on file, known by its SHA-256 {sha256} alone" in each
+        assert "signed on paper on 2019-05-02" in each
+        assert "electronically on" not in each
+    seen = await two.legal.done("GET", f"/v1/agreements/{made['id']}")
+    assert data(parts, "agreement.json")["remarks"] == seen["remarks"] != []
+    assert manifest["warnings"] == [each["detail"] for each in seen["remarks"]]
+    for said in (
+        *(f"Status: unconfirmed, as of {today()}", "Starts on: 2019-05-02", f"Ends on: {until}"),
+        *manifest["warnings"],
+    ):
+        assert said in HtmlPage(page).one("main").text
+    filed = await file_document(one.legal, made["id"], text, title="The signed paper (demo)")
+    again = await unpacked(two.legal, made["id"])
+    assert (
+        f"The original: on file as document “The signed paper (demo)” ({filed['id']})." in again["verify.txt"].decode()
+    )
+    assert not [each for each in data(again, "manifest.json")["warnings"] if "not on file" in each]
+
+
+async def test_what_was_signed_here_is_said_to_be_of_these_bytes(cast: Cast) -> None:
+    one, two = cast.assisting, cast.requesting
+    made = await out_for_signature(one, two)
+    for party in (one, two):
+        await party.signatory.done("POST", f"/v1/agreements/{made['id']}/sign", hand(made))
+    verify = (await unpacked(one.legal, made["id"]))["verify.txt"].decode()
+    assert "Version 1: written in the registry." in verify
+    assert verify.count(f"signed these bytes here electronically on {today()}.") == 2
+    assert "transcribed" not in verify
 
 
 async def test_the_manifest_verifies_every_other_part_with_nothing_but_sha256(service: Service, cast: Cast) -> None:

@@ -1,5 +1,6 @@
 """The index, as a page and as a PDF: whole, readable by ear, and nothing in it that a title could make of it."""
 
+from datetime import date
 from io import BytesIO
 from itertools import pairwise
 from typing import Any
@@ -38,6 +39,10 @@ def index(words: str) -> FileIndex:
         title=words,
         kind="mutual_aid",
         status="in_force",
+        as_of=date(2026, 5, 1),
+        starts_on=date(2025, 1, 1),
+        ends="no end on record",
+        warnings=[words],
         audience=Audience.PARTIES,
         custodian=words,
         parties=[words, words],
@@ -64,7 +69,8 @@ def test_the_page_has_landmarks_headings_in_order_tables_with_heads_and_no_scrip
     (policy,) = [each for each in page.all("meta") if "http-equiv" in each.attributes]
     assert policy.attributes["content"].startswith("default-src 'none'; style-src 'sha256-")
     said = [each.text for each in page.all("bdi")]
-    assert sum(HOSTILE in each for each in said) == 10
+    assert sum(HOSTILE in each for each in said) == 11
+    assert {"Status: in force, as of 2026-05-01", "Starts on: 2025-01-01", "Ends on: no end on record"} <= {*said}
 
 
 @printed

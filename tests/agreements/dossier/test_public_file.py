@@ -20,6 +20,8 @@ from tests.support.documents import file_document
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
+pytestmark = pytest.mark.second_long
+
 PUBLIC = "public-file.zip"
 
 
@@ -63,7 +65,7 @@ async def full_life(cast: Cast, service: Service, marks: Marks) -> tuple[dict[st
     path, facts = f"/v1/agreements/{made['id']}", [made["version_sha256"]]
     law: dict[str, Any] = {"sensitivity": "restricted", "exemption": f"Section {marks.hidden()}; have counsel review"}
     for about in (law, {"sensitivity": "parties"}):
-        text = f"Filed: {marks.hidden()}." + " x" * len(facts) * 5003
+        text = f"Filed: {marks.hidden()}." + " x" * len(facts) * 50_021  # no part shown is as large by chance
         await file_document(
             one.legal, made["id"], text, title=marks.hidden(), filename=f"{marks.hidden()}.txt", **about
         )

@@ -3,8 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
+from tests.agreements.instruments.reporting import report
 from tests.agreements.instruments.test_late_entries import amended_on_paper
-from tests.agreements.instruments.test_reported_acts import report
 from tests.support.agreements import EVIDENCE, confirm_agreement, record_agreement, sign_agreement
 from tests.support.cast import Agency, Cast, today
 from tests.support.problems import assert_problem

@@ -8,6 +8,7 @@ import httpx
 from tests.support.agreements import agreement_body, confirm_agreement, record_agreement, sign_agreement
 from tests.support.cast import Agency, Cast, today
 from tests.support.consent import propose_end
+from tests.support.problems import assert_problem
 from tests.support.review import hand, sent_out
 from tests.support.service import Service
 
@@ -96,3 +97,22 @@ async def test_suspended_and_terminated_at_once_it_binds_nobody(service: Service
         assert terminated.status_code == 200
         assert suspended.status_code in (200, 409)
         assert await bound(cast.requesting, found) == [False, False]
+
+
+async def test_of_two_that_would_take_each_others_place_at_once_exactly_one_does(service: Service, cast: Cast) -> None:
+    both = (cast.assisting, cast.requesting)
+    for _ in range(ROUNDS):
+        pair = [await sign_agreement(service, *both) for _ in both]
+        answers = await asyncio.gather(
+            *(
+                party.legal.post(f"{PATH}/{old['id']}/supersede", {"by_agreement_id": new["id"], "reason": "replaced"})
+                for party, old, new in zip(both, pair, reversed(pair), strict=True)
+            )
+        )
+        assert sorted(answer.status_code for answer in answers) == [200, 422]
+        (refused,) = [answer for answer in answers if answer.status_code == 422]
+        assert_problem(refused, 422, "no_successor")
+        changed = await asyncio.gather(
+            *(cast.assisting.legal.post(f"{PATH}/{each['id']}/suspend", {"reason": "inquiry"}) for each in pair)
+        )
+        assert [answer.status_code for answer in changed] == [200, 200], "each can be changed still, also at once"

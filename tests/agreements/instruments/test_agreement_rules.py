@@ -34,7 +34,9 @@ from registry.agreements.instruments.rules import (
     allowed,
     derived_status,
     last_notice_day,
+    left_in_time,
     notice_window_opens_on,
+    signed_too_late,
 )
 from registry.agreements.instruments.terms import Terms
 from registry.platform.kernel.errors import WrongStatus
@@ -49,12 +51,15 @@ LIFE = {
     Stage.IN_REVIEW: "approve>approved send_back>draft activate_verbally>executed withdraw>withdrawn",
     Stage.APPROVED: "send_for_signature>out_for_signature send_back>draft activate_verbally>executed "
     "withdraw>withdrawn",
-    Stage.OUT_FOR_SIGNATURE: "sign>out_for_signature execute>executed send_back>draft activate_verbally>executed "
+    Stage.OUT_FOR_SIGNATURE: "sign>out_for_signature confirm>out_for_signature "
+    "execute>executed send_back>draft activate_verbally>executed "
     "withdraw>withdrawn",
-    Stage.EXECUTED: "sign>executed amend>executed add_parties>executed suspend>suspended terminate>terminated "
+    Stage.EXECUTED: "sign>executed confirm>executed amend>executed add_parties>executed "
+    "suspend>suspended terminate>terminated "
     "supersede>superseded",
-    Stage.SUSPENDED: "amend>suspended reinstate>executed terminate>terminated supersede>superseded",
+    Stage.SUSPENDED: "confirm>suspended amend>suspended reinstate>executed terminate>terminated supersede>superseded",
     **dict.fromkeys(FINAL, ""),
+    Stage.TERMINATED: "confirm>terminated",
 }
 TICK = timedelta(microseconds=1)
 
@@ -90,7 +95,14 @@ class TestStages:
 
     @pytest.mark.parametrize("stage", Stage)
     def test_exactly_the_final_stages_have_no_way_on(self, stage: Stage) -> None:
-        assert (allowed(stage) == ()) == (stage in FINAL)
+        assert ({advance(stage, action) for action in allowed(stage)} <= {stage}) == (stage in FINAL)
+
+    def test_what_was_signed_before_the_end_is_confirmed_after_it_and_nothing_later(self) -> None:
+        end = at(2025, 7, 1)
+        assert [signed_too_late(signed_at, end) is None for signed_at in (end - TICK, end)] == [True, False]
+        assert signed_too_late(end, None) is None
+        assert [left_in_time(Stage.TERMINATED, end, left_at) for left_at in (end - TICK, end)] == [True, False]
+        assert [left_in_time(stage, None, end) for stage in (Stage.DRAFT, Stage.EXECUTED)] == [False, True]
 
     def test_every_stage_is_reached_from_a_draft(self) -> None:
         reached = {Stage.DRAFT}

@@ -1,6 +1,7 @@
 """Who may see what of an agreement: sides, roles, sensitivity; and what must never change."""
 
 import hashlib
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -270,6 +271,13 @@ async def test_the_list_shows_what_may_be_seen_and_filters_it(service: Service, 
         hidden["id"],
     ]
     assert await found(cast.assisting.legal, "effective_from=2200-01-01") == []
+    assert await found(cast.assisting.legal, f"ids={hidden['id']}&ids={k9['id']}") == [k9["id"], hidden["id"]]
+    assert await found(cast.requesting.legal, f"ids={hidden['id']}&ids={k9['id']}") == [k9["id"]], "what it may see"
+    changed = (await cast.assisting.legal.done("GET", f"{PATH}/{k9['id']}"))["updated_at"]
+    later = (datetime.fromisoformat(changed) + timedelta(microseconds=1)).isoformat().replace("+00:00", "Z")
+    assert await found(cast.assisting.legal, f"updated_from={changed}&updated_to={later}") == [k9["id"]]
+    assert await found(cast.assisting.legal, f"updated_from={later}") == [hidden["id"]]
+    assert await found(cast.assisting.legal, f"updated_to={changed}") == [], "its end is not in it"
     assert await found(cast.assisting.legal, "expires_to=2000-01-01") == []
     assert await found(cast.requesting.legal, f"expires_from={ends}&expires_to={ends}") == [k9["id"]]
     reversed_days = f"{PATH}?effective_from=2026-02-01&effective_to=2026-01-31"

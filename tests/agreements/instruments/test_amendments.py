@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from registry.agreements.documents.queries import is_on_file
 from registry.agreements.instruments.commands import ending, holding, signing
 from registry.agreements.instruments.in_force import utc_bounds
 from registry.agreements.instruments.schemas.given import Signing, WithdrawalNotice
@@ -27,11 +26,13 @@ from tests.support.agreements import (
     sign_agreement,
 )
 from tests.support.cast import Agency, Cast, today
-from tests.support.consent import end_agreement
+from tests.support.consent import end_agreement, proof
 from tests.support.policy import acting_for
 from tests.support.problems import assert_problem
 from tests.support.review import sent_out
 from tests.support.service import Service
+
+pytestmark = pytest.mark.second_long
 
 PATH = "/v1/agreements"
 
@@ -128,7 +129,7 @@ async def test_a_party_that_has_left_need_not_sign_and_one_that_is_leaving_must(
     notice = WithdrawalNotice(notice_on=civil_day(then, CHICAGO), reason="the council declined")
     async with unit_of_work(service.database) as write:
         leaver = acting_for(cast.neighbour, Role.LEGAL, now=then)
-        await ending.give_notice(write, leaver, is_on_file, UUID(found["id"]), notice, None)
+        await ending.give_notice(write, leaver, UUID(found["id"]), notice, None)
     await act(cast.requesting, found, "give-notice", {"notice_on": str(today()), "reason": "x"})
     sent = await out_for_signature(cast, found, {"title": "Aid among two (demo)"})
     assert sent["signing"]["outstanding"] == [cast.assisting.reference, cast.requesting.reference]
@@ -178,6 +179,12 @@ async def test_an_amendment_on_paper_counts_from_the_last_paper_signature(servic
     digest = recorded["amendment"]["version_sha256"]
     assert recorded["version_no"] == 1
     confirmation = {"version_sha256": digest, "signatory_title": "Sheriff", "signed_on": "2025-05-09"}
+    refused = await cast.requesting.legal.post(f"{PATH}/{found['id']}/confirm", confirmation)
+    assert_problem(refused, 422, "evidence_missing")
+    named = {**confirmation, "evidence_sha256": EVIDENCE}
+    unfiled = await cast.requesting.legal.post(f"{PATH}/{found['id']}/confirm", named)
+    assert assert_problem(unfiled, 422, "evidence_not_on_file")["errors"][0]["pointer"] == "/evidence_sha256"
+    confirmation["evidence_sha256"] = await proof(cast.requesting, found)
     confirmed = await act(cast.requesting, found, "confirm", confirmation)
     assert (confirmed["version_no"], confirmed["categories"]) == (2, ["vehicle"])
     took_effect = day_starts_at(date(2025, 5, 9), ZoneInfo(CHICAGO))
@@ -206,7 +213,12 @@ async def test_what_an_amendment_on_paper_leaves_out_stays_as_before(service: Se
         found = await sign_agreement(service, cast.assisting, cast.requesting, notice={"days": 45}, **term)
         recorded = await act(cast.assisting, found, "record-amendment", {**silent, **said})
         hand = {"version_sha256": recorded["amendment"]["version_sha256"], "signatory_title": "Sheriff"}
-        after = await act(cast.requesting, found, "confirm", {**hand, "signed_on": "2025-05-09"})
+        after = await act(
+            cast.requesting,
+            found,
+            "confirm",
+            {**hand, "signed_on": "2025-05-09", "evidence_location": "Vault (demo)"},
+        )
         assert after["version_no"] == 2
         now_says = {name: after[name] for name in term}
         assert now_says == (expected or {**never, "expires_on": term["expires_on"]}), said
@@ -225,9 +237,7 @@ async def test_the_last_party_that_is_waited_for_executes_an_amendment_by_leavin
         await act(party, found, "sign", hand(digest))
     notice = WithdrawalNotice(notice_on=today(), reason="we leave")
     async with unit_of_work(service.database) as write:
-        left = await ending.give_notice(
-            write, acting_for(cast.neighbour, Role.LEGAL), is_on_file, UUID(found["id"]), notice, None
-        )
+        left = await ending.give_notice(write, acting_for(cast.neighbour, Role.LEGAL), UUID(found["id"]), notice, None)
     gone_at = left.parties[2].leaves_at
     assert gone_at is not None
     assert left.amendment is not None, "until then it may still sign"

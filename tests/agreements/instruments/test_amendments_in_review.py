@@ -101,7 +101,7 @@ async def test_an_amendment_is_signed_in_turn_by_those_who_are_bound(service: Se
     assert_problem(await one.legal.post(path, everybody), 422, "bad_sequence")
     bound = [str(three.id), str(one.id)]
     sent = await one.legal.done("POST", path, {"order": "sequential", "sequence": bound})
-    assert (sent["stage"], sent["signing"]["outstanding"]) == ("executed", [three.reference, one.reference])
+    assert (sent["stage"], sent["signing"]["outstanding"]) == ("partly_executed", [three.reference, one.reference])
     refused = assert_problem(await sign(one, sent), 409, "not_your_turn")
     assert refused["next"] == [three.reference]
     assert (await sign(three, sent)).status_code == 200

@@ -23,7 +23,7 @@ import pytest
 import sqlalchemy as sa
 from msgspec import Struct
 
-from registry.agreements.instruments.commands import proposed, published
+from registry.agreements.instruments.commands import proposed, proposing, published
 from registry.agreements.instruments.consent import CONTEST_PERIOD, Consenting, ReportStatus
 from registry.agreements.instruments.consent_tables import (
     agreement_consent,
@@ -40,7 +40,7 @@ from registry.platform.kernel.intervals import Interval, remaining
 from registry.platform.kernel.time import format_instant, utc_now
 from tests.support.agreements import EVIDENCE, agreement_body, confirm_agreement, record_agreement, sign_agreement
 from tests.support.cast import Agency, Cast, make_cast, today
-from tests.support.consent import all_consent, consent, proof, propose_end
+from tests.support.consent import all_consent, consent, left_long_ago, proof, propose_end
 from tests.support.documents import PLAIN, file_document
 from tests.support.length import at_length
 from tests.support.places import ROOT
@@ -346,6 +346,15 @@ async def _ended_with_more_proposed(service: Service, *parties: Agency) -> dict[
     return await all_consent(parties[1:], found, found)
 
 
+async def _reaching_back(service: Service, *parties: Agency) -> dict[str, Any]:
+    """An end of a day on which one was bound that has left since; of three parties one more is asked."""
+    found = await _bound(service, *parties)
+    await left_long_ago(service, parties[-1], found)
+    past = {"acted_on": "2025-03-01", "evidence_sha256": EVIDENCE, "reason": "the letters of that day"}
+    done: dict[str, Any] = await parties[0].legal.done("POST", f"{PATH}/{found['id']}/terminate", past)
+    return done
+
+
 async def _successors(service: Service, cast: Cast, parties: Sequence[Agency]) -> list[str]:
     """Agreements that might take its place: signed by all, by the first two, by one of them with somebody else."""
     alone = await record_agreement(*parties)
@@ -369,6 +378,7 @@ STATES: Mapping[str, Callable[..., Awaitable[dict[str, Any]]]] = {
     "a document to be published": _filed,
     "signed by some, then activated verbally": _signed_and_spoken,
     "ended with a proposal open": _ended_with_more_proposed,
+    "an end of days before one left": _reaching_back,
 }
 
 
@@ -403,6 +413,7 @@ class Facts(Struct, kw_only=True, frozen=True):
 
 
 OF_ITSELF = ("joined_at", "verbally_at", "withdrawal_notice_on", "notice_kind", "leaves_at", "released_at", "bound")
+"""`bound` comes last: one is bound to others, so what the actor does to its own being bound may show there."""
 
 
 async def shown_to(party: Agency, agreement_id: UUID) -> tuple[list[Any], list[Any]]:
@@ -512,7 +523,10 @@ def wrongs(walk: Walk, before: Facts, after: Facts, actor: UUID) -> Iterator[str
                 yield f"the windows of {party.name}"
             elif its not in after.reported and its not in before.reported:
                 yield f"the windows of {party.name}, later on, by nothing that it was told of"
-        itself, ends = (was != is_ for was, is_ in zip(before.shown[its], after.shown[its], strict=True))
+        own_window_moved = before.windows.get(actor, ()) != after.windows.get(actor, ())
+        compared = -1 if own_window_moved else None
+        itself = [each[:compared] for each in before.shown[its][0]] != [each[:compared] for each in after.shown[its][0]]
+        ends = before.shown[its][1] != after.shown[its][1]
         # Who is not bound by it has no say in its end.
         if before.shown[its][0] and (itself or (ends and its in before.windows)) and not own and not hand:
             yield f"what is shown of {party.name}, which did nothing: {before.shown[its]}, {after.shown[its]}"
@@ -734,6 +748,23 @@ async def test_the_walk_finds_who_ends_an_agreement_for_others(
     _, faults = await walk_through(service, await make_cast(service), chosen)
     assert any("windows" in fault for fault in faults), faults
     assert any("who is let in" in fault for fault in faults), faults
+
+
+@pytest.mark.second_long
+async def test_no_yes_of_those_that_are_left_takes_away_the_days_of_who_left_before(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found where those alone are asked that are bound today, and not as it is."""
+
+    def of_today(parts: Mapping[UUID, Any], at: datetime) -> list[UUID]:
+        return proposed.bound_now(parts, max(at, utc_now()))
+
+    cast = await make_cast(service)
+    chosen = [("an end of days before one left", 3, "consent_to_agreement_proposal", 1)]
+    assert await walk_through(service, cast, chosen) == (1, [])
+    monkeypatch.setattr(proposing, "bound_since", of_today)
+    _, faults = await walk_through(service, cast, chosen)
+    assert any(f"the windows of {cast.neighbour.name}" in fault for fault in faults), faults
 
 
 @pytest.mark.second_long

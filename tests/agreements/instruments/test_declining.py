@@ -78,7 +78,7 @@ async def test_who_declines_to_join_stays_outside_until_it_says_otherwise(cast: 
     assert [(each["agency"]["id"], each["action"]) for each in told["declined_by"]] == [
         (str(cast.requesting.id), "join")
     ]
-    assert [party["bound"] for party in told["parties"]] == [True, False]
+    assert [party["joined_at"] is not None for party in told["parties"]] == [True, False]
     joined = await confirm_agreement(found, cast.requesting)
     assert ([party["bound"] for party in joined["parties"]], joined["declined_by"]) == ([True, True], [])
 

@@ -108,6 +108,12 @@ async def test_a_number_is_taken_once_by_an_agency_and_free_for_another(cast: Ca
     first = await draft(cast.assisting, cast.requesting)
     again = agreement_body(cast.assisting, cast.neighbour, number=first["number"])
     assert_problem(await cast.assisting.legal.post(PATH, again), 409, "number_taken")
+    respelled = {**again, "number": f" {first['number'].lower().replace('-', ' ')}"}
+    assert_problem(await cast.assisting.legal.post(PATH, respelled), 409, "number_taken")
+    other = await draft(cast.assisting, cast.neighbour)
+    change = {"number": first["number"].upper().replace("-", "\u2013")}
+    refused = await cast.assisting.legal.patch(f"{PATH}/{other['id']}", change, if_match="*")
+    assert_problem(refused, 409, "number_taken")
     await draft(cast.requesting, cast.assisting, number=first["number"])
 
 
@@ -322,10 +328,10 @@ async def test_a_text_that_was_sent_back_names_other_parties_and_keeps_what_gove
     await one.legal.done("POST", f"{path}/send-back", {"reason": "other parties"})
     others = await named_anew(one, path, cast.stranger, two, one)
     needed = {each["agency"]["id"]: each["approval_required"] for each in others["parties"]}
-    assert needed == {str(cast.stranger.id): False, str(two.id): True, str(one.id): False}
+    assert needed == {str(cast.stranger.id): None, str(two.id): True, str(one.id): None}
     assert list(needed) == [str(each.id) for each in (cast.stranger, two, one)]
     again = await named_anew(one, path, one, two, three)
     needed = {each["agency"]["id"]: each["approval_required"] for each in again["parties"]}
-    assert needed == {str(one.id): False, str(two.id): True, str(three.id): True}
+    assert needed == {str(one.id): None, str(two.id): True, str(three.id): True}
     await one.legal.done("POST", f"{path}/submit")
     assert_problem(await two.legal.post(f"{path}/record-approval", council), 409, "approval_taken")

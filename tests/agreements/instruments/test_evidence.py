@@ -20,6 +20,8 @@ from tests.support.documents import file_document
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
+pytestmark = pytest.mark.second_long
+
 PATH = "/v1/agreements"
 PAPER = "Signed by both (demo)."
 SHA256 = hashlib.sha256(PAPER.encode()).hexdigest()
@@ -229,6 +231,84 @@ async def test_a_confirmation_names_one_of_the_two_at_most_and_a_repeat_changes_
     assert (await cast.requesting.legal.post(path, kept, key=key)).content == first.content
 
 
+async def test_what_binds_back_without_evidence_says_so_until_the_paper_that_shows_it_is_on_file(cast: Cast) -> None:
+    found = await record(cast.assisting, cast.requesting, evidence_sha256=SHA256)
+    path, body = f"{PATH}/{found['id']}", {**SIGNED, "version_sha256": found["version_sha256"]}
+    done = await cast.requesting.legal.done("POST", f"{path}/confirm", body)
+    version = await cast.assisting.legal.done("GET", f"{path}/versions/1")
+    assert done["parties"][1]["signature"]["evidence"] is None
+    for shown in (done, version):
+        (said,) = [each["detail"] for each in shown["remarks"] if each["code"] == "evidence_not_named"]
+        name = cast.requesting.name
+        assert said.startswith(
+            f"{name}: no evidence named for its confirmation of {today()} that it signed version 1 on 2025-01-01."
+        )
+    filed = await file_document(cast.assisting.legal, found["id"], PAPER)
+    again = await seen(cast.requesting, found)
+    version = await cast.assisting.legal.done("GET", f"{path}/versions/1")
+    for evidence in (again["parties"][1]["signature"]["evidence"], version["signatures"][1]["evidence"]):
+        assert (evidence["on_file"], evidence["document"]["id"]) == (True, filed["id"])
+    codes = {each["code"] for each in (*again["remarks"], *version["remarks"])}
+    assert "evidence_not_named" not in codes
+
+
+async def test_a_signature_that_names_its_evidence_or_is_of_today_has_no_such_remark(cast: Cast) -> None:
+    found = await record(cast.assisting, cast.requesting, evidence_location=VAULT)
+    body = {"signatory_title": "Sheriff", "version_sha256": found["version_sha256"], "signed_on": str(today())}
+    path = f"{PATH}/{found['id']}/confirm"
+    done = await cast.requesting.legal.done("POST", path, body)
+    assert "evidence_not_named" not in {each["code"] for each in done["remarks"]}
+    other = await record(cast.assisting, cast.requesting, evidence_location=VAULT)
+    named = {**SIGNED, "version_sha256": other["version_sha256"], "evidence_location": VAULT}
+    done = await cast.requesting.legal.done("POST", f"{PATH}/{other['id']}/confirm", named)
+    assert "evidence_not_named" not in {each["code"] for each in done["remarks"]}
+
+
+async def test_every_act_that_names_a_paper_says_whether_it_is_on_file(service: Service, cast: Cast) -> None:
+    one, two = cast.assisting, cast.requesting
+    found = await sign_agreement(service, one, two, effective_on="2025-01-01")
+    path = f"{PATH}/{found['id']}"
+    body = {"title": "By day (demo)", "terms": {"categories": ["any"]}, "provisions": PROVISIONS, "reason": "by day"}
+    body |= {
+        "notice": {"days": 30},
+        "effective_on": str(today()),
+        "signed_on": str(today()),
+        "signatory_title": "Chief",
+    }
+    act = {"agency_id": str(two.id), "kind": "gave_notice", "acted_on": str(today()), "reason": "a letter"}
+    acts: dict[str, tuple[str, dict[str, Any]]] = {
+        "act_reported": ("report-act", act),
+        "approval_recorded": ("record-approval", {"body": "Council (demo)", "approved_on": str(today())}),
+        "amendment_recorded": ("record-amendment", body),
+        "notice_given": ("give-notice", {"notice_on": str(today()), "reason": "the council declined"}),
+        "end_proposed": ("terminate", {"acted_on": str(today()), "reason": "over"}),
+    }
+    filed = await file_document(one.legal, found["id"], PAPER)
+    for n, (event, (verb, said)) in enumerate(acts.items()):
+        digest = filed["sha256"] if n % 2 else EVIDENCE
+        await one.legal.done("POST", f"{path}/{verb}", {**said, "evidence_sha256": digest})
+        told = (await one.auditor.done("GET", f"{path}/history?sort=-version"))["items"]
+        (data,) = [each["data"] for each in told if each["type"] == f"agreement.{event}"]
+        assert (data["evidence_sha256"], data["evidence_on_file"]) == (digest, bool(n % 2)), event
+    of_acts = [each for each in missing_papers(await seen(two, found)) if each.startswith("What shows")]
+    what = f"What shows the end proposed by {one.name} is not on file: no document filed with the agreement has"
+    assert [each.partition(" its SHA-256")[0] for each in of_acts] == [what], "the paper of the notice is"
+
+
 async def test_without_a_word_about_a_paper_a_signature_has_no_evidence(service: Service, cast: Cast) -> None:
     found = await sign_agreement(service, cast.assisting, cast.requesting)
     assert found["parties"][1]["signature"]["evidence"] is None
+
+
+async def test_a_signature_before_the_first_on_record_needs_evidence_that_is_on_file(cast: Cast) -> None:
+    found = await record_agreement(cast.assisting, cast.requesting, signed_on="2025-03-03")
+    path = f"{PATH}/{found['id']}/confirm"
+    body = {**SIGNED, "version_sha256": found["version_sha256"]}
+    assert_problem(await cast.requesting.legal.post(path, body), 422, "evidence_missing")
+    unfiled = await cast.requesting.legal.post(path, {**body, "evidence_sha256": SHA256})
+    assert assert_problem(unfiled, 422, "evidence_not_on_file")["errors"][0]["pointer"] == "/evidence_sha256"
+    await file_document(cast.requesting.legal, found["id"], PAPER)
+    done = await cast.requesting.legal.done("POST", path, {**body, "evidence_sha256": SHA256})
+    assert done["parties"][1]["joined_at"] < done["parties"][0]["joined_at"]
+    other = await record_agreement(cast.assisting, cast.requesting, signed_on="2025-03-03")
+    await confirm_agreement(other, cast.requesting, signed_on="2025-03-04")

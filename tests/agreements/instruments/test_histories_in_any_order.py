@@ -17,7 +17,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from registry.agreements.documents.queries import filed_papers, is_on_file
 from registry.agreements.instruments.commands import ending, governing_body, recording
 from registry.agreements.instruments.notice import Notice
 from registry.agreements.instruments.queries.getting import get_agreement
@@ -204,7 +203,7 @@ class Entering:
             await self.do(governing_body.record_approval, fact.party, self.agreement_id, approval, None)
         elif fact.kind == "notice":
             notice = WithdrawalNotice(notice_on=NOW.date(), reason="we leave")
-            await self.do(ending.give_notice, fact.party, is_on_file, self.agreement_id, notice, None)
+            await self.do(ending.give_notice, fact.party, self.agreement_id, notice, None)
         else:
             to_come = NOW.date() + timedelta(days=4_000 + fact.day)  # after any notice that is given now has run out
             rule = ApprovalRule(
@@ -236,8 +235,10 @@ class Entering:
         self.amended.append((digest, signed_on))
 
     async def _confirm(self, party: int, digest: str, signed_on: date) -> Agreement:
-        hand = Confirmation(version_sha256=digest, signatory_title="Chief", signed_on=signed_on)
-        return await self.do(recording.confirm, party, filed_papers, self.agreement_id, hand, None)
+        hand = Confirmation(
+            version_sha256=digest, signed_on=signed_on, signatory_title="Chief", evidence_location="The archive (demo)"
+        )
+        return await self.do(recording.confirm, party, self.agreement_id, hand, None)
 
     async def windows(self) -> list[set[tuple[Any, ...]]]:
         """Who is bound when by which text, which is the text when, and when it is in force; texts by their titles."""

@@ -50,7 +50,13 @@ async def amended_on_paper(
     done: dict[str, Any] = await parties[0].legal.done("POST", f"{PATH}/{found['id']}/record-amendment", body)
     for party in parties[1:]:
         digest = done["amendment"]["version_sha256"]
-        hand = {"version_sha256": digest, "signatory_title": "Sheriff", "signed_on": signed}
+        hand = {
+            "version_sha256": digest,
+            "signatory_title": "Sheriff",
+            "signed_on": signed,
+            "evidence_location": "County clerk's vault (demo)",
+            "agrees_to_publish": True,
+        }
         done = await party.legal.done("POST", f"{PATH}/{found['id']}/confirm", hand)
     return done
 
@@ -74,6 +80,12 @@ async def test_amendments_recorded_in_the_wrong_order_each_hold_on_their_own_day
         assert (held["version_no"], held["terms"]["max_duration_hours"]) == (no, hours), year
     listed = await cast.requesting.legal.done("GET", f"{PATH}?party_id={cast.requesting.id}")
     assert [each["title"] for each in listed["items"]] == ["As of 2018 (demo)"]
+    for query, sides in (("", (1, 3)), ("?to_version_no=2", (3, 2))):
+        redline = await cast.requesting.legal.done("GET", f"{PATH}/{found['id']}/redline{query}")
+        assert (redline["from"]["version_no"], redline["to"]["version_no"]) == sides, "by effect and not by entry"
+        assert redline["from_basis"] == "in_force_before"
+    page = await cast.requesting.legal.get(f"{PATH}/{found['id']}/redline.html")
+    assert "the one in force before this one takes effect" in page.text
 
 
 async def test_who_signed_the_original_confirms_it_after_an_amendment_too(service: Service, cast: Cast) -> None:
@@ -89,7 +101,7 @@ async def test_who_signed_the_original_confirms_it_after_an_amendment_too(servic
         held = await in_force(cast.requesting, cast.assisting, at)
         assert [each["version_no"] for each in held] == ([] if no is None else [no]), "nobody amends for another"
     assert not bound["bound"]
-    later = await confirm_agreement(amended, cast.requesting, signed_on="2019-04-01")
+    later = await confirm_agreement(amended, cast.requesting, "2019-04-01", evidence_location="The vault (demo)")
     assert later["parties"][1]["bound"]
     signed_at = day_starts_at(date(2019, 4, 1), ZoneInfo(CHICAGO))
     for at, no in ((amended_at, None), (signed_at - TICK, None), (signed_at, 2)):
@@ -333,3 +345,60 @@ async def test_a_notice_names_what_is_in_the_text(cast: Cast) -> None:
         ("/notice/clause", "unknown_provision"),
         ("/notice/by_party/0/agency_id", "not_a_party"),
     }
+
+
+async def test_a_paper_of_long_ago_is_recorded_whatever_is_on_its_way(cast: Cast) -> None:
+    both = (cast.assisting, cast.requesting)
+    paper = await record_agreement(*both, effective_on="2014-01-01", signed_on="2014-01-01")
+    found = await confirm_agreement(paper, cast.requesting, signed_on="2014-01-01")
+    path = f"{PATH}/{found['id']}"
+    opening = {"effective_on": str(today()), "reason": "a new text"}
+    drafted = await cast.assisting.legal.done("POST", f"{path}/amend", opening)
+    digests = {}
+    for year, hours in ((2018, 48), (2016, 24)):
+        terms = {"categories": ["any"], "max_duration_hours": hours}
+        title = f"As of {year} (demo)"
+        seen = await amended_on_paper(found, cast.assisting, effective_on=f"{year}-03-01", terms=terms, title=title)
+        assert seen["amendment"] == drafted["amendment"], "what is being written is shown as before"
+        others = await cast.requesting.legal.done("GET", path)
+        assert (others["amendment"], title in [each["title"] for each in others["amendments"]]) == (None, True)
+        assert len(seen["amendments"]) == len(others["amendments"]) + 1, "the draft is its custodian's alone"
+        versions = (await cast.requesting.legal.done("GET", f"{path}/versions"))["items"]
+        digests[year] = next(each["sha256"] for each in versions if each["title"] == title)
+    for year in (2016, 2018):
+        offered = {
+            each["action"]: each["allowed"]
+            for each in (await cast.requesting.legal.done("GET", path))["allowed_actions"]
+        }
+        assert offered["confirm"], year
+        hand = {"version_sha256": digests[year], "signatory_title": "Sheriff", "signed_on": f"{year}-03-01"}
+        hand["evidence_location"] = "County clerk's vault (demo)"
+        await cast.requesting.legal.done("POST", f"{path}/confirm", hand)
+    done = await cast.requesting.legal.done("GET", path)
+    assert done["terms"]["max_duration_hours"] == 48
+    for year, longest in ((2015, None), (2017, 24), (2019, 48)):
+        (held,) = await in_force(cast.requesting, cast.assisting, datetime(year, 6, 1, tzinfo=ZoneInfo(CHICAGO)))
+        assert held["terms"]["max_duration_hours"] == longest, year
+    assert_problem(await cast.assisting.legal.post(f"{path}/amend", opening), 409, "amendment_open")
+    withdrawn = await cast.assisting.legal.done("POST", f"{path}/withdraw", {"reason": "later"})
+    assert withdrawn["amendment"] is None
+
+
+async def test_papers_that_wait_are_shown_one_after_the_other(service: Service, cast: Cast) -> None:
+    both = (cast.assisting, cast.requesting)
+    found = await sign_agreement(service, *both, effective_on="2014-01-01")
+    first = await amended_on_paper(found, cast.assisting, effective_on="2018-03-01", title="As of 2018 (demo)")
+    second = await amended_on_paper(found, cast.assisting, effective_on="2016-03-01", title="As of 2016 (demo)")
+    assert second["amendment"]["title"] == first["amendment"]["title"] == "As of 2018 (demo)"
+    seen = await cast.requesting.legal.done("GET", f"{PATH}/{found['id']}")
+    assert [each["title"] for each in seen["amendments"]] == ["As of 2018 (demo)", "As of 2016 (demo)"]
+    assert (seen["amendments"][0], len({each["version_sha256"] for each in seen["amendments"]})) == (
+        seen["amendment"],
+        2,
+    )
+    left = await cast.assisting.legal.done("POST", f"{PATH}/{found['id']}/withdraw", {"reason": "entered by mistake"})
+    assert left["amendment"]["title"] == "As of 2016 (demo)"
+    hand = {"version_sha256": left["amendment"]["version_sha256"], "signatory_title": "Sheriff"}
+    hand |= {"signed_on": "2016-03-01", "evidence_location": "County clerk's vault (demo)"}
+    done = await cast.requesting.legal.done("POST", f"{PATH}/{found['id']}/confirm", hand)
+    assert (done["amendment"], done["title"]) == (None, "As of 2016 (demo)")

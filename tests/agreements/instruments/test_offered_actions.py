@@ -223,7 +223,7 @@ async def try_answers(service: Service, cast: Cast, state: str, who: Callable[[C
         if offered["allowed"] and answer.status_code in (403, 409):
             faults.append(f"offered: {where}")
         if not offered["allowed"] and (
-            answer.status_code not in (403, 409) or offered["reason"] not in answer.json()["detail"]
+            answer.status_code not in (403, 409, 422) or offered["reason"] not in answer.json()["detail"]
         ):
             faults.append(f"withheld because “{offered['reason']}”: {where}")
 

@@ -16,6 +16,7 @@ from registry.agreements.instruments.in_force import (
     PartyHistory,
     Renewal,
     VerbalActivation,
+    bound_to_others,
     force_windows,
     last_day,
     party_windows,
@@ -390,3 +391,14 @@ class TestTerms:
         found = next(term_ends(expires_on, Renewal(months=months), not_before))
         every = [term_end(expires_on, n * months) for n in range(12 * 155 // months + 2)]
         assert found == next(day for day in every if day >= not_before)
+
+
+def test_nobody_is_bound_to_itself_alone() -> None:
+    at, later, last = (datetime(2026, month, 1, tzinfo=UTC) for month in (1, 2, 3))
+    one, other = [Interval(start=at)], [Interval(start=at, end=later)]
+    (together,) = force_windows([one, other])
+    assert bound_to_others(None, together, has_window=True) == (True, later), "no longer than the other is"
+    assert bound_to_others(later, Interval(start=at, end=last), has_window=True) == (True, later)
+    assert bound_to_others(None, Interval(start=at), has_window=True) == (True, None)
+    for none in (bound_to_others(None, None, has_window=True), bound_to_others(None, together, has_window=False)):
+        assert none == (False, None)

@@ -4,16 +4,35 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
+import sqlalchemy as sa
+from msgspec.structs import replace
+
 from registry.agreements.instruments.consent import ProposalKind, ReportedKind
 from registry.agreements.instruments.consent_tables import agreement_pending
 from registry.agreements.instruments.pending import PartyWithout, PendingReport, lapses_at
+from registry.agreements.instruments.queries.in_force import (
+    candidates,
+    covers_asset,
+    partner_in_force,
+    partners_in_force,
+)
+from registry.agreements.instruments.queries.listing import list_agreements
+from registry.agreements.instruments.queries.partners import agreements_in_force
+from registry.agreements.instruments.schemas.asked import AgreementQuery, InForceQuery
+from registry.directory.agencies.tables import agency as agency_table
+from registry.platform.access.principals import Role
 from registry.platform.kernel.time import format_instant, utc_now
+from tests.agreements.instruments.reporting import DAY, PATH, letter, report, seen_at
 from tests.agreements.instruments.test_in_force import in_force
-from tests.agreements.instruments.test_reported_acts import DAY, PATH, letter, report, seen_at
+from tests.agreements.instruments.test_late_entries import amended_on_paper
 from tests.support.agreements import record_agreement, sign_agreement
 from tests.support.cast import Agency, Cast, today
 from tests.support.consent import consent, in_force_once, named, proof, propose_end
+from tests.support.policy import acting_for
 from tests.support.service import Caller, Service
+
+pytestmark = pytest.mark.second_long
 
 NOTHING = {"withdrawal_notice_on": None, "notice_kind": None, "leaves_at": None}
 AT = datetime.fromisoformat("2026-03-01T12:00:00Z")
@@ -206,3 +225,132 @@ class TestAConsentReportedByAnother:
         assert seen["reported_acts"][0]["status"] == "open"
         ends_at = datetime.fromisoformat(seen["terminated_at"])
         assert 29 * DAY < ends_at - utc_now() < 32 * DAY, "nobody has said yet that it was told"
+
+
+class TestADayToCome:
+    async def _answers(self, service: Service, one: Agency, other: Agency, at: datetime, now: datetime) -> list[bool]:
+        """Whether the one has the other as a partner, and is helped by it, then: by the rows in SQL, and by windows."""
+        read, patrol = service.database.read(), "k9.patrol"
+        asked = sa.select(agency_table.c.id).where(
+            agency_table.c.id == sa.bindparam("asked", type_=agency_table.c.id.type)
+        )
+        binds = {"viewer": one.id, "asked": other.id, "at": at, "now": now}
+        to_come = at > now
+        criteria = (
+            partner_in_force(agency_table.c.id, to_come=to_come),
+            agency_table.c.id.in_(partners_in_force(to_come=to_come)),
+            covers_asset(agency_table.c.id, sa.literal(patrol), to_come=to_come),
+        )
+        by_rows = [bool(await read.all(asked.where(each), binds)) for each in criteria]
+        query = InForceQuery(requesting_agency_id=one.id, assisting_agency_id=other.id, as_of=at)
+        principal = acting_for(one, Role.COORDINATOR).principal
+        found = (await agreements_in_force(read, principal, query, now)).items
+        helped = (await agreements_in_force(read, principal, replace(query, category=patrol), now)).items
+        by_windows = [bool(found), bool(found), any(each.assists for each in helped)]
+        assert by_rows == by_windows, f"at {at}, seen from {now}"
+        return by_windows[1:]
+
+    async def test_rows_and_windows_say_the_same_of_it_whatever_waits_to_take_effect(
+        self, service: Service, cast: Cast
+    ) -> None:
+        one, two, three = cast.assisting, cast.requesting, cast.neighbour
+        left = await sign_agreement(service, one, two, notice={"days": 30})
+        joined = await record_agreement(one, three)
+        ended = await sign_agreement(service, two, three)
+        seen, _ = await report(one, left, letter(two, today()))
+        hand = {"kind": "signed", "signatory_title": "Chief", "version_sha256": joined["version_sha256"]}
+        await report(one, joined, letter(three, date(2025, 2, 1), **hand))
+        over = {"acted_on": str(today()), "reason": "over", "evidence_sha256": await proof(two, ended)}
+        await two.legal.done("POST", f"{PATH}/{ended['id']}/terminate", over)
+        effect = datetime.fromisoformat(seen["reported_acts"][0]["takes_effect_at"])
+        now, later = utc_now(), effect + DAY
+        pairs = ((two, one), (three, one), (three, two))
+        said = {
+            (at, seen_from): [await self._answers(service, *pair, at, seen_from) for pair in pairs]
+            for seen_from in (now, effect - DAY, later)
+            for at in (now, effect - DAY, effect + DAY, effect + 60 * DAY)
+            if at >= seen_from or seen_from == later
+        }
+        yes, no = [True, True], [False, False]
+        for at in (now, effect - DAY, effect + DAY, effect + 60 * DAY):
+            assert said[at, now] == [yes, no, yes], "nobody has left, joined or ended anything but in what another says"
+        assert said[effect + DAY, later] == [yes, yes, no], "the notice runs, the signature and the end count"
+        assert said[effect + 60 * DAY, later] == [no, yes, no]
+
+    async def listed(self, one: Agency, found: dict[str, Any], status: str, at: datetime) -> bool:
+        """Whether the list of that status, asked about the instant, names the agreement."""
+        query = f"{PATH}?status={status}&party_id={one.id}&as_of={format_instant(at)}"
+        page = await one.legal.done("GET", query)
+        its = [each for each in page["items"] if each["id"] == found["id"]]
+        assert all(each["status"] == status for each in its)
+        return bool(its)
+
+    async def test_a_list_by_status_counts_no_notice_that_another_reports(self, service: Service, cast: Cast) -> None:
+        one, two = cast.assisting, cast.requesting
+        found = await sign_agreement(service, one, two, notice={"days": 5})
+        seen, path = await report(one, found, letter(two, today() - 30 * DAY))
+        then = datetime.fromisoformat(seen["reported_acts"][0]["takes_effect_at"]) + DAY
+        assert await self.listed(one, found, "in_force", then)
+        assert not await self.listed(one, found, "lapsed", then)
+        query = AgreementQuery(status=("lapsed",), party_id=one.id)
+        principal = acting_for(one, Role.LEGAL).principal
+        page = await list_agreements(service.database.read(), principal, query, then)
+        assert [each.id for each in page.items] == [UUID(found["id"])], "then it has taken effect"
+        await two.legal.done("POST", f"{path}/confirm")
+        assert await self.listed(one, found, "lapsed", then)
+
+    async def test_neither_an_end_nor_a_suspension_is_listed_before_it_has_effect(
+        self, service: Service, cast: Cast
+    ) -> None:
+        one, two = cast.assisting, cast.requesting
+        for kind, status in (("end", "terminated"), ("suspension", "suspended")):
+            found = await sign_agreement(service, one, two)
+            if kind == "end":
+                proposed = await propose_end(one, found)
+            else:
+                pause = {"kind": "suspension", "reason": "a dispute"}
+                proposed = await one.legal.done("POST", f"{PATH}/{found['id']}/propose-suspension", pause)
+            about = {"kind": "consented", "proposal_id": proposed["proposals"][0]["id"]}
+            seen, _ = await report(one, found, letter(two, today(), **about))
+            then = datetime.fromisoformat(seen["reported_acts"][0]["takes_effect_at"]) + DAY
+            assert not await self.listed(one, found, status, then)
+            assert await self.listed(one, found, "in_force", then)
+            assert (await as_of(one.legal, found, then))["status"] == "in_force"
+            later = await seen_at(service, two, found, then)
+            assert later.status == status
+
+    async def test_the_text_is_not_one_that_another_says_was_signed(self, service: Service, cast: Cast) -> None:
+        one, two = cast.assisting, cast.requesting
+        found = await sign_agreement(service, one, two)
+        wider: dict[str, Any] = {"terms": {"categories": ["any"], "max_duration_hours": 48}, "title": "Wider (demo)"}
+        amended = await amended_on_paper(found, one, effective_on=today() - DAY, **wider)
+        digest = amended["amendment"]["version_sha256"]
+        signed = {"kind": "signed", "signatory_title": "Chief", "version_sha256": digest}
+        seen, path = await report(one, found, letter(two, today(), **signed))
+        then = datetime.fromisoformat(seen["reported_acts"][0]["takes_effect_at"]) + DAY
+        shown = await as_of(one.legal, found, then)
+        assert (shown["version_no"], shown["title"], shown["version_status"]) == (1, found["title"], "current")
+        assert shown["terms"]["max_duration_hours"] is None
+        (row,) = await in_force(two, one, then)
+        assert (row["version_no"], row["terms"]["max_duration_hours"]) == (1, None)
+        later = await seen_at(service, one, found, then)
+        assert (later.version_no, later.title) == (2, "Wider (demo)")
+        await two.legal.done("POST", f"{path}/confirm")
+        assert (await as_of(one.legal, found, then))["version_no"] == 2
+        (row,) = await in_force(two, one, then)
+        assert row["terms"]["max_duration_hours"] == 48
+
+    async def test_a_decision_counts_on_an_agreement_as_long_as_it_binds_without_the_report(
+        self, service: Service, cast: Cast
+    ) -> None:
+        one, two = cast.assisting, cast.requesting
+        found = await sign_agreement(service, one, two, notice={"days": 5})
+        _, path = await report(one, found, letter(two, today()))
+
+        async def covered_until() -> datetime | None:
+            (each,) = await candidates(service.database.read(), two.id, one.id, "k9", utc_now())
+            return each.covers_until
+
+        assert await covered_until() is None
+        confirmed = await two.legal.done("POST", f"{path}/confirm")
+        assert await covered_until() == datetime.fromisoformat(confirmed["parties"][1]["leaves_at"])

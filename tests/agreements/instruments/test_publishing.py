@@ -10,14 +10,16 @@ from registry.agreements.instruments.commands import holding
 from registry.agreements.instruments.consent import CONTEST_PERIOD, stays_published
 from registry.platform.database.connect import unit_of_work
 from registry.platform.kernel.time import utc_now
-from tests.agreements.instruments.test_reported_acts import report
+from tests.agreements.instruments.reporting import report
 from tests.agreements.instruments.test_silence import signed
 from tests.support.agreements import PROVISIONS, agreement_body, confirm_agreement, record_agreement, sign_agreement
-from tests.support.cast import Agency, Cast, today
+from tests.support.cast import LONG_AHEAD, Agency, Cast, today
 from tests.support.consent import agree_to_publish, all_consent, named
 from tests.support.documents import file_document
 from tests.support.problems import assert_problem
 from tests.support.service import Service
+
+pytestmark = pytest.mark.second_long
 
 PATH = "/v1/agreements"
 AMENDED = [{**PROVISIONS[0], "text": "The parties help one another by day."}, PROVISIONS[1]]
@@ -142,12 +144,23 @@ class TestAText:
         await agree_to_publish(found["id"], two, version_no=1)
         assert await knows(cast.stranger, found)
 
-    async def test_what_was_reported_and_the_party_confirmed_is_its_word(self, cast: Cast) -> None:
+    async def test_a_yes_to_what_another_recorded_or_reported_publishes_nothing_unless_it_says_so(
+        self, cast: Cast
+    ) -> None:
         one, two = cast.assisting, cast.requesting
-        found = await record_agreement(one, two)
-        _, path = await report(one, found, signed(two, found))
+        hand = {"signatory_title": "Sheriff", "signed_on": "2025-01-01"}
+        for says_so in (False, True):
+            found = await record_agreement(one, two)
+            body = {**hand, "version_sha256": found["version_sha256"], "agrees_to_publish": says_so}
+            found = await two.legal.done("POST", f"{PATH}/{found['id']}/confirm", body)
+            assert found["publication"]["outstanding"] == ([] if says_so else named(two))
+            assert await knows(cast.stranger, found) is says_so
+        reported = await record_agreement(one, two)
+        _, path = await report(one, reported, signed(two, reported))
         found = await two.legal.done("POST", f"{path}/confirm", {})
-        assert found["publication"]["status"] == "published"
+        assert found["publication"]["outstanding"] == named(two)
+        await agree_to_publish(found["id"], two, version_no=1)
+        assert await knows(cast.stranger, found)
 
     async def test_what_a_service_records_waits_for_its_own_agency_too(self, cast: Cast) -> None:
         one, two = cast.assisting, cast.requesting
@@ -253,7 +266,7 @@ class TestAnAmendment:
     async def test_each_text_is_published_by_the_words_to_it(self, service: Service, cast: Cast) -> None:
         one, two = cast.assisting, cast.requesting
         found = await sign_agreement(service, one, two)
-        amended = await self._amended(cast, found)
+        amended = await self._amended(cast, found, expires_on=str(LONG_AHEAD))
         digest = amended["amendment"]["version_sha256"]
         outside = await seen(cast.stranger, found)
         assert (outside["version_no"], outside["title"]) == (1, found["title"])
@@ -263,10 +276,46 @@ class TestAnAmendment:
         await fourteen_days_pass(service, found)
         found = await seen(one, found)
         assert (found["version_no"], found["publication"]["outstanding"]) == (2, named(two))
-        assert not await knows(cast.stranger, found), "the text that stands is not published"
+        assert found["title"] == "By day (demo)"
+        assert await knows(cast.stranger, found), "by the text that was published, and stays so"
+        await self._reads(cast.stranger, found, version_no=1, title=self.FIRST, others=self.NEXT)
+        await self._reads(two, found, version_no=2, title=self.NEXT, others=self.FIRST)
         await agree_to_publish(found["id"], two, version_no=2)
         outside = await seen(cast.stranger, found)
         assert [each["text"] for each in outside["provisions"]] == [AMENDED[0]["text"]]
+        await self._reads(cast.stranger, found, version_no=2, title=self.NEXT, others=self.FIRST)
+        stop = {"version_no": 2, "reason": "counsel looks at it again"}
+        await one.legal.done("POST", f"{PATH}/{found['id']}/stop-publishing", stop)
+        await self._reads(cast.stranger, found, version_no=1, title=self.FIRST, others=self.NEXT)
+        await two.legal.done("POST", f"{PATH}/{found['id']}/stop-publishing", {**stop, "version_no": 1})
+        assert not await knows(cast.stranger, await seen(two, found)), "nothing is published any more"
+
+    FIRST, NEXT = "Mutual aid (demo)", "By day (demo)"
+
+    async def _reads(self, reader: Agency, found: dict[str, Any], *, version_no: int, title: str, others: str) -> None:
+        """The reader is shown that text by whatever way, and meets the other one by none."""
+        last_day = str(LONG_AHEAD) if title == self.NEXT else None
+        its = await seen(reader, found)
+        assert (its["title"], its["version_no"], its["expires_on"]) == (title, version_no, last_day)
+        assert its["version_status"] == ("ended" if others == self.NEXT and its["view"] == "public" else "current")
+        party = f"party_id={found['parties'][0]['agency']['id']}"
+        for sort in ("title", "-expires_on"):
+            row = (await listed(reader, f"{PATH}?{party}&sort={sort}&limit=1"))[found["id"]]
+            assert (row["title"], row["version_no"], row["expires_on"]) == (title, version_no, last_day)
+        assert found["id"] in await listed(reader, f"{PATH}?{party}&q={title[:6].replace(' ', '+')}")
+        assert found["id"] not in await listed(reader, f"{PATH}?{party}&q={others[:6].replace(' ', '+')}")
+        ends_by = await listed(reader, f"{PATH}?{party}&expires_from={LONG_AHEAD}")
+        assert (found["id"] in ends_by) is (last_day is not None)
+        for words, there in ((title, True), (others, False)):
+            query = f"{PATH}/search?q={words.split(' (')[0].replace(' ', '+')}&source=title&{party}"
+            hits = (await reader.legal.done("GET", query))["items"]
+            assert [each["title"] for each in hits] == ([title] if there else [])
+        pair = "&".join(
+            f"{side}_agency_id={found['parties'][n]['agency']['id']}"
+            for n, side in enumerate(("assisting", "requesting"))
+        )
+        (bound,) = (await reader.legal.done("GET", f"{PATH}/in-force?{pair}"))["items"]
+        assert (bound["title"], bound["version_no"]) == (title, version_no)
 
     async def test_where_the_text_of_the_day_is_not_published_the_newest_is_shown(
         self, service: Service, cast: Cast
@@ -275,7 +324,8 @@ class TestAnAmendment:
         found = await sign_agreement(service, one, two)
         amended = await self._amended(cast, found, effective_on=str(today() + timedelta(days=30)))
         hand = {"version_sha256": amended["amendment"]["version_sha256"], "signatory_title": "Mayor"}
-        await two.legal.done("POST", f"{PATH}/{found['id']}/confirm", {**hand, "signed_on": str(today())})
+        hand |= {"signed_on": str(today()), "agrees_to_publish": True}
+        await two.legal.done("POST", f"{PATH}/{found['id']}/confirm", hand)
         assert (await seen(cast.stranger, found))["version_no"] == 1
         old = {"version_no": 1, "reason": "the old text is nobody's affair"}
         await two.legal.done("POST", f"{PATH}/{found['id']}/stop-publishing", old)

@@ -19,13 +19,11 @@ async def in_force(asking: Agency, one: Agency, other: Agency, extra: str = "") 
     return [item["agreement_id"] for item in (await asking.coordinator.done("GET", path))["items"]]
 
 
-async def test_recording_executes_and_binds_only_the_recording_agency(cast: Cast) -> None:
+async def test_recording_executes_and_binds_nobody_before_another_confirms(cast: Cast) -> None:
     found = await record_agreement(cast.requesting, cast.assisting)
-    assert (found["stage"], found["status"]) == ("executed", "unconfirmed")
-    assert {party["agency"]["id"]: party["bound"] for party in found["parties"]} == {
-        str(cast.requesting.id): True,
-        str(cast.assisting.id): False,
-    }
+    assert (found["stage"], found["status"]) == ("partly_executed", "unconfirmed")
+    assert [party["joined_at"] is not None for party in found["parties"]] == [True, False]
+    assert [(party["bound"], party["bound_until"]) for party in found["parties"]] == [(False, None)] * 2
     assert await in_force(cast.requesting, cast.requesting, cast.assisting) == []
 
 
@@ -33,8 +31,16 @@ async def test_each_party_is_bound_by_its_own_confirmation(cast: Cast) -> None:
     recorded = await record_agreement(cast.requesting, cast.assisting, cast.neighbour)
     confirmed = await confirm_agreement(recorded, cast.assisting)
     assert [party["bound"] for party in confirmed["parties"]] == [True, True, False]
+    assert (confirmed["stage"], confirmed["status"]) == ("partly_executed", "in_force"), "one has not signed"
     assert await in_force(cast.requesting, cast.requesting, cast.assisting) == [recorded["id"]]
     assert await in_force(cast.requesting, cast.requesting, cast.neighbour) == []
+    for stage in ("partly_executed", "executed"):
+        for name in ("partly_executed", "executed"):
+            query = f"{PATH}?stage={name}&party_id={cast.neighbour.id}"
+            listed = (await cast.requesting.legal.done("GET", query))["items"]
+            assert [each["stage"] for each in listed] == ([stage] if name == stage else [])
+        confirmed = await confirm_agreement(recorded, cast.neighbour) if stage == "partly_executed" else confirmed
+    assert confirmed["stage"] == "executed"
 
 
 async def test_a_party_confirms_only_for_itself_once_and_to_the_recorded_text(cast: Cast) -> None:
@@ -66,7 +72,7 @@ async def test_the_administrator_records_for_a_custodian_and_binds_nobody(servic
         "unseconded",
     )
     confirmed = await confirm_agreement(own, cast.assisting)
-    assert [party["bound"] for party in confirmed["parties"]] == [True, False]
+    assert [party["joined_at"] is not None for party in confirmed["parties"]] == [True, False]
     assert confirmed["reported_acts"][0]["status"] == "replaced", "its own word counts, not another's of it"
 
 
@@ -106,3 +112,21 @@ async def test_a_repeated_recording_makes_one_agreement(cast: Cast) -> None:
     assert (first.status_code, second.content) == (201, first.content)
     listed = await cast.assisting.legal.done("GET", f"{PATH}?party_id={cast.requesting.id}&limit=200")
     assert len(listed["items"]) == 1
+
+
+async def test_a_signature_that_is_dated_years_from_its_text_stands_and_is_remarked(cast: Cast) -> None:
+    found = await record_agreement(cast.assisting, cast.requesting, effective_on="2020-01-01", signed_on="2019-12-01")
+    for signed_on, side in (("1955-06-01", "before"), ("2023-06-01", "after")):
+        other = await record_agreement(
+            cast.assisting, cast.requesting, effective_on="2020-01-01", signed_on="2019-12-01"
+        )
+        kept = {"evidence_location": "County clerk's vault (demo)"}
+        confirmed = await confirm_agreement(other, cast.requesting, signed_on=signed_on, **kept)
+        assert confirmed["parties"][1]["signature"]["signed_on"] == signed_on
+        version = await cast.requesting.legal.done("GET", f"{PATH}/{other['id']}/versions/1")
+        for answer in (confirmed, version):
+            (remark,) = [each for each in answer["remarks"] if each["code"] == "signing_day_unlikely"]
+            assert f"dated {signed_on}, more than 3 years {side} 2020-01-01" in remark["detail"]
+            assert cast.requesting.name in remark["detail"]
+    likely = await confirm_agreement(found, cast.requesting, signed_on="2022-12-31")
+    assert "signing_day_unlikely" not in {each["code"] for each in likely["remarks"]}

@@ -54,7 +54,7 @@ async def test_nothing_restricted_reaches_a_newcomer_before_it_is_bound(service:
         {"version_no": 1, "audience": "parties", "provision": "9", "text": "What does it say?"},
     )
     assert_problem(refused, 403, "forbidden")
-    await confirm_agreement(found, cast.neighbour)
+    await confirm_agreement(found, cast.neighbour, evidence_location="City clerk's vault (demo)")
     assert await legible(cast.neighbour, found, document) == [True] * 4
 
 

@@ -15,6 +15,8 @@ from tests.support.documents import PDF, file_document, make_pdf
 from tests.support.problems import assert_problem
 from tests.support.service import Caller, Service
 
+pytestmark = pytest.mark.second_long
+
 PATH = "/v1/agreements/search"
 LAW = {"sensitivity": "restricted", "exemption": "have counsel review"}
 

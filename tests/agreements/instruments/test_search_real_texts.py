@@ -15,6 +15,8 @@ from tests.support.documents import file_document
 from tests.support.places import REAL_DATA, present
 from tests.support.service import Service
 
+pytestmark = pytest.mark.second_long
+
 REAL = REAL_DATA / "agreements" / "moa_texts"
 
 

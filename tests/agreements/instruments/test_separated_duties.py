@@ -156,7 +156,7 @@ async def test_who_approved_a_text_does_not_set_it_in_motion_by_word_of_mouth(ca
     assert refused["separation"] == "approve_sign"
     assert await offered(one.counsel, found, "activate_verbally") == (False, refused["detail"])
     assert await offered(one.legal, found, "activate_verbally") == (True, None)
-    assert (await one.legal.done("POST", path, word))["stage"] == "executed"
+    assert (await one.legal.done("POST", path, word))["stage"] == "partly_executed"
 
 
 async def test_a_reviewer_who_approved_gives_no_word_nor_confirms_that_it_was_given(cast: Cast) -> None:

@@ -134,7 +134,7 @@ async def test_what_nothing_on_file_shows_is_confirmed_by_an_office_that_may_sig
     answer = f"{path}/reported-acts/{reported['reported_acts'][0]['id']}/confirm"
     assert_problem(await two.legal.post(answer), 422, "no_signing_authority")
     paper = {"version_sha256": found["version_sha256"], "signatory_title": "Sheriff", "signed_on": "2024-06-01"}
-    for evidence in ({}, {"evidence_sha256": EVIDENCE}):
+    for evidence in ({}, {"evidence_location": "The vault (demo)"}):
         refused = await two.signatory.post(f"{path}/confirm", {**paper, **evidence})
         assert_problem(refused, 422, "no_signing_authority")
     for shows_nothing in (
@@ -143,8 +143,9 @@ async def test_what_nothing_on_file_shows_is_confirmed_by_an_office_that_may_sig
         await proof(one, found, kind="other"),
     ):
         refused = await two.signatory.post(f"{path}/confirm", {**paper, "evidence_sha256": shows_nothing})
-        assert_problem(refused, 422, "no_signing_authority")
-    shown = {"evidence_sha256": await proof(one, found)}
+        problem = assert_problem(refused, 422, "no_signing_authority")
+        assert "filed the signed copy" in problem["detail"]
+    shown = {"evidence_sha256": await proof(one, found, kind="evidence")}
     confirmed = await two.signatory.done("POST", f"{path}/confirm", {**paper, **shown})
     assert party_of(confirmed, two)["bound"] is True, "a later revocation undoes no signature that another's copy shows"
 
@@ -222,7 +223,8 @@ async def test_recording_confirming_and_reporting_need_the_authority_too(service
     assert_problem(await one.legal.post(f"{PATH}/record", body), 422, "no_signing_authority")
     found = await one.legal.done("POST", f"{PATH}/record", {**body, "signatory_title": "Sheriff"})
     assert party_of(found, one)["authority"]["office"] == "Sheriff"
-    theirs = {**paper, "version_sha256": found["version_sha256"], "signed_on": "2024-12-31"}
+    theirs = {"signed_on": "2024-12-31", "signatory_title": "Mayor", "evidence_location": "The vault (demo)"}
+    theirs |= {"version_sha256": found["version_sha256"]}
     refused = await two.legal.post(f"{PATH}/{found['id']}/confirm", {**theirs, "signatory_title": "Sheriff"})
     assert_problem(refused, 422, "no_signing_authority")
     said = {"agency_id": str(two.id), "kind": "signed", "acted_on": "2025-01-01", "reason": "signed copy"}
@@ -294,7 +296,7 @@ async def test_an_ended_authority_is_neither_delegated_nor_revoked_again(cast: C
     body = {"office": "Chief", "citation": CITATION, "valid_from": "2025-01-01"}
     assert_problem(await agency.legal.post(f"{register(agency)}/{gone['id']}/delegate", body), 409, "authority_ended")
     revoked = await revoke(agency, gone)
-    assert (revoked["status"], revoked["revocation_reason"]) == ("revoked", "the office was merged")
+    assert (revoked["status"], revoked["revoked_reason"]) == ("revoked", "the office was merged")
     path = f"{register(agency)}/{gone['id']}/revoke"
     assert_problem(await agency.legal.post(path, {"reason": "again"}), 409, "wrong_status")
     other = await registered(agency)
@@ -323,7 +325,7 @@ async def test_the_register_is_the_agencys_own_and_cut_for_its_partners(service:
         assert (first["office"], first["basis"], first["status"]) == ("Sheriff", "election", "valid")
         assert (second["office"], second["status"]) == ("Mayor", "revoked")
         for each in (first, second):
-            hidden = ("citation", "kinds", "ceiling", "revocation_reason")
+            hidden = ("citation", "kinds", "ceiling", "revoked_reason")
             assert [each[name] for name in hidden] == [None] * 4
             assert each["allowed_actions"] == []
     own = await agency.auditor.done("GET", f"{path}/{made['id']}")

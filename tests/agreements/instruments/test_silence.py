@@ -15,17 +15,20 @@ from registry.directory.agencies.commands.registering import change_status
 from registry.directory.agencies.rules import AgencyAction
 from registry.platform.access.principals import OPERATOR_AGENCY_ID, Role
 from registry.platform.database.connect import unit_of_work
+from registry.platform.kernel.errors import Conflict
 from registry.platform.kernel.time import day_starts_at, utc_now
+from tests.agreements.instruments.reporting import DAY, NOON, PATH, letter, report, seen_at
 from tests.agreements.instruments.test_in_force import in_force
 from tests.agreements.instruments.test_late_entries import amended_on_paper
-from tests.agreements.instruments.test_reported_acts import DAY, NOON, PATH, letter, report, seen_at
 from tests.support.agreements import EVIDENCE, agreement_body, record_agreement, sign_agreement
 from tests.support.cast import ZONE, Agency, Cast, inside, today
-from tests.support.consent import in_force_once, proof, propose_end
+from tests.support.consent import in_force_once, left_long_ago, proof, propose_end
 from tests.support.policy import acting_for
 from tests.support.problems import assert_problem
 from tests.support.review import out_for_signature
 from tests.support.service import Service
+
+pytestmark = pytest.mark.second_long
 
 WHY = {"reason": "so (demo)"}
 
@@ -259,7 +262,9 @@ class TestWithoutADocument:
         (gone,) = [each for each in history["items"] if each["type"] == "document.withdrawn"]
         assert gone["data"]["reports_unconfirmed"] == [seen["reported_acts"][0]["id"]]
 
-    async def test_withdrawn_after_the_days_it_takes_nothing_back(self, service: Service, cast: Cast) -> None:
+    async def test_after_the_days_the_paper_on_which_it_rests_is_withdrawn_no_more(
+        self, service: Service, cast: Cast
+    ) -> None:
         found = await sign_agreement(service, cast.assisting, cast.requesting, notice={"days": 5})
         path = f"{PATH}/{found['id']}"
         digest = await proof(cast.assisting, found)
@@ -269,10 +274,8 @@ class TestWithoutADocument:
         effect = datetime.fromisoformat(seen["reported_acts"][0]["takes_effect_at"])
         late = acting_for(cast.assisting, Role.LEGAL, now=effect)
         async with unit_of_work(service.database) as write:
-            await withdraw_document(write, late, UUID(filed["id"]), "tidied up", None)
-        seen = await cast.requesting.legal.done("GET", path)
-        assert stands(seen)[1] is None
-        assert not seen["parties"][1]["bound"]
+            with pytest.raises(Conflict, match="recorded act rests on it"):
+                await withdraw_document(write, late, UUID(filed["id"]), "tidied up", None)
 
     async def test_it_holds_for_the_reports_that_go_with_an_end_a_successor_and_an_old_notice(
         self, service: Service, cast: Cast
@@ -399,6 +402,24 @@ class TestAnAgencyThatIsDissolved:
         ended = await propose_end(one, found)
         assert [each["id"] for each in ended["proposals"][0]["outstanding"]] == [str(three.id)]
 
+    async def test_each_agreement_that_bound_it_tells_of_its_end_in_its_own_history(
+        self, service: Service, cast: Cast
+    ) -> None:
+        one, two, three = cast.assisting, cast.requesting, cast.neighbour
+        bound = [await sign_agreement(service, one, two, three) for _ in range(2)]
+        left = await sign_agreement(service, one, two, three, notice={"days": 5})
+        await left_long_ago(service, two, left)
+        unsigned = await record_agreement(one, two)
+        await service.operator.done("POST", f"/v1/agencies/{two.id}/dissolve", WHY)
+        for found, told in ((bound[0], 1), (bound[1], 1), (left, 0), (unsigned, 0)):
+            before = await one.legal.done("GET", f"{PATH}/{found['id']}")
+            history = await three.auditor.get(f"{PATH}/{found['id']}/history") if found in bound else None
+            page = await one.auditor.done("GET", f"{PATH}/{found['id']}/history")
+            ends = [each for each in page["items"] if each["type"] == "agreement.party_dissolved"]
+            assert [each["data"] for each in ends] == [{"agency_id": str(two.id)}] * told
+            assert [each["subject"]["version"] for each in ends] == [before["version"]] * told
+            assert history is None or "agreement.party_dissolved" in history.text, "each party reads it"
+
 
 class TestADeclinedText:
     async def test_it_is_not_set_in_motion_by_word_of_mouth(self, cast: Cast) -> None:
@@ -412,7 +433,7 @@ class TestADeclinedText:
         assert_problem(refused, 409, "signing_declined")
         await one.legal.done("POST", f"{path}/send-back", {"reason": "another wording"})
         active = await one.signatory.done("POST", f"{path}/activate-verbally", spoken)
-        assert active["stage"] == "executed"
+        assert active["stage"] == "partly_executed"
 
     async def test_who_is_said_to_have_signed_contests_that_and_does_not_decline(self, cast: Cast) -> None:
         found = await record_agreement(cast.assisting, cast.requesting)

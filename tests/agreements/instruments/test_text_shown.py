@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from registry.agreements.deadlines.periods import term_at
-from registry.agreements.documents.queries import is_on_file
 from registry.agreements.instruments.commands import ending
 from registry.agreements.instruments.in_force import (
     AgreementDates,
@@ -129,7 +128,7 @@ async def test_what_lapsed_or_was_ended_shows_the_term_in_which_it_did(service: 
     notice = WithdrawalNotice(notice_on=then.date(), reason="the council declined", kind="non_renewal")
     async with unit_of_work(service.database) as write:
         leaver = acting_for(cast.requesting, Role.LEGAL, now=then)
-        await ending.give_notice(write, leaver, is_on_file, UUID(lapsed["id"]), notice, None)
+        await ending.give_notice(write, leaver, UUID(lapsed["id"]), notice, None)
     now = await cast.assisting.legal.done("GET", f"{PATH}/{lapsed['id']}")
     assert (now["status"], now["term_ends_on"]) == ("lapsed", "2025-12-31"), "it renews itself no more"
     assert "renewal" not in await by_kind(cast.assisting, lapsed)

@@ -5,8 +5,8 @@ from typing import Any
 
 from registry.agreements.instruments.commands import holding
 from registry.platform.kernel.time import utc_now
+from tests.agreements.instruments.reporting import letter, report
 from tests.agreements.instruments.test_late_entries import amended_on_paper
-from tests.agreements.instruments.test_reported_acts import letter, report
 from tests.support.agreements import sign_agreement
 from tests.support.cast import Agency, Cast, today
 from tests.support.consent import all_consent, consent, propose_end

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from registry.platform.access.principals import OPERATOR_AGENCY_ID, Role
 from registry.platform.kernel.time import add_months
-from tests.agreements.instruments.test_reported_acts import DAY, PATH, letter, report, second_operator
+from tests.agreements.instruments.reporting import DAY, PATH, letter, report, second_operator
 from tests.support.agreements import EVIDENCE, agreement_body, record_agreement, sign_agreement
 from tests.support.cast import Agency, Cast, today
 from tests.support.consent import left_long_ago, named, proof

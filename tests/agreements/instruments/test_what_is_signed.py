@@ -84,7 +84,8 @@ async def test_what_a_service_records_binds_nobody_until_a_person_confirms(cast:
     body = {**agreement_body(cast.assisting, cast.requesting), **PAPER}
     recorded = await cast.assisting.machine.done("POST", f"{PATH}/record", body)
     await confirm_agreement(recorded, cast.requesting)
-    assert await bound(cast.requesting, recorded["id"]) == [False, True]
+    seen = await cast.requesting.legal.done("GET", f"{PATH}/{recorded['id']}")
+    assert [party["joined_at"] is not None for party in seen["parties"]] == [False, True]
     assert offered(await cast.assisting.legal.done("GET", f"{PATH}/{recorded['id']}"), "confirm")
     await confirm_agreement(recorded, cast.assisting)
     assert await bound(cast.requesting, recorded["id"]) == [True, True]

@@ -92,6 +92,7 @@ async def test_without_being_told_which_it_compares_the_newest_with_the_one_befo
     for query in ("", "?to_version_no=2", "?from_version_no=1"):
         found = await cast.requesting.legal.done("GET", f"{path}/redline{query}")
         assert (found["from"]["version_no"], found["to"]["version_no"]) == (1, 2)
+        assert found["from_basis"] == ("named" if "from" in query else "entered_before"), "none was ever in force"
     backwards = await cast.requesting.legal.done("GET", f"{path}/redline?from_version_no=2&to_version_no=1")
     assert told(backwards) == [("changed", "2"), ("changed", "3"), ("deleted", "4")]
     same = await cast.requesting.legal.done("GET", f"{path}/redline?from_version_no=2&to_version_no=2")
@@ -106,6 +107,7 @@ async def test_an_amendment_is_compared_with_the_text_in_force(service: Service,
     await cast.assisting.legal.done("PATCH", path, {"provisions": SECOND}, if_match=f'"{opened["version"]}-00000000"')
     drafted = await cast.assisting.coordinator.done("GET", f"{path}/redline")
     assert (drafted["to"]["kind"], drafted["to"]["frozen_at"]) == ("amendment", None)
+    assert drafted["from_basis"] == "in_force_before"
     assert_problem(await cast.requesting.coordinator.get(f"{path}/redline"), 422, "no_version_before")
     assert_problem(await cast.requesting.coordinator.get(f"{path}/redline?to_version_no=2"), 404, "not_found")
     await cast.assisting.legal.done("POST", f"{path}/submit")

@@ -15,6 +15,8 @@ from tests.support.service import Service
 from tests.support.sheets import csv_bytes, read, sheet_of
 from tests.support.tracker import counts, draft, events, everything, refusals, shown, signed, take
 
+pytestmark = pytest.mark.second_long
+
 
 @pytest.mark.parametrize("xlsx", [False, True], ids=["csv", "xlsx"])
 async def test_a_signed_row_is_recorded_for_its_custodian_of_whom_it_is_reported_that_it_signed(
@@ -35,7 +37,7 @@ async def test_a_signed_row_is_recorded_for_its_custodian_of_whom_it_is_reported
     report = await take(service, row, xlsx=xlsx)
     assert counts(report) == (1, 0, 0, 0)
     found = await shown(cast.assisting, report)
-    assert (found["number"], found["kind"], found["stage"]) == (row["number"], "mutual_aid", "executed")
+    assert (found["number"], found["kind"], found["stage"]) == (row["number"], "mutual_aid", "partly_executed")
     assert (found["effective_on"], found["expires_on"], found["time_zone"]) == (
         "2025-01-01",
         str(LONG_AHEAD),

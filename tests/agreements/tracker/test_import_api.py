@@ -16,22 +16,22 @@ async def test_the_operator_sends_rows_and_reads_what_became_of_each(service: Se
     good, bad = signed(cast.assisting, cast.requesting), signed(cast.assisting, cast.requesting, expires_on="7/72025")
     body = {"rows": [good, bad], "attest_parties": True}
     tried = await service.operator.done("POST", PATH, {**body, "dry_run": True})
-    assert (tried["dry_run"], tried["entered"], tried["refused"]) == (True, 1, 1)
+    assert (tried["dry_run"], tried["created"], tried["refused"]) == (True, 1, 1)
     report = await service.operator.done("POST", PATH, body)
-    assert (report["entered"], report["refused"]) == (1, 1)
+    assert (report["created"], report["refused"]) == (1, 1)
     (fault,) = report["rows"][1]["faults"]
     assert (fault["file"], fault["row"], fault["column"], fault["name"]) == ("rows", 2, None, "expires_on")
     found = await cast.requesting.legal.done("GET", f"/v1/agreements/{report['rows'][0]['agreement_id']}")
     assert len(found["reported_acts"]) == 2
     again = await service.operator.done("POST", PATH, body)
-    assert (again["entered"], again["unchanged"]) == (0, 1)
+    assert (again["created"], again["unchanged"]) == (0, 1)
 
 
 async def test_a_repeated_request_has_one_effect_and_one_answer(service: Service, cast: Cast) -> None:
     body, key = {"rows": [signed(cast.assisting, cast.requesting)]}, f"import-{uuid4()}"
     first = await service.operator.post(PATH, body, key=key)
     second = await service.operator.post(PATH, body, key=key)
-    assert first.json()["entered"] == 1
+    assert first.json()["created"] == 1
     assert second.content == first.content
     assert second.headers["idempotency-replayed"] == "true"
 

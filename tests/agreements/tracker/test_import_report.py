@@ -16,6 +16,8 @@ from tests.support.service import Service
 from tests.support.sheets import csv_bytes, read, sheet_of
 from tests.support.tracker import KEY, PATH, draft, everything, operator, signed
 
+pytestmark = pytest.mark.second_long
+
 HEADERS = [
     *("file", "sheet", "row", "outcome", "number", "agreement_id"),
     *("column", "name", "value", "code", "what is wrong", "what to do"),
@@ -59,6 +61,37 @@ async def test_every_row_has_a_line_however_many_there_are(
     }
 
 
+async def test_a_row_says_which_blank_cells_became_the_widest_term(service: Service, cast: Cast) -> None:
+    narrow = {"purposes": "training", "least_priority": "urgent", "max_duration_hours": "48"}
+    narrow |= {"cost_ceiling": "1,000.00", "max_quantity": "2", "expires_on": "no end"}
+    rows = [
+        signed(cast.assisting, cast.requesting),
+        signed(cast.assisting, cast.requesting, **narrow),
+        signed(cast.assisting, cast.requesting, **{**narrow, "purposes": ""}),
+    ]
+    report = await service.operator.done("POST", PATH, {"rows": rows})
+    everything_, nothing, purposes = (each["remarks"] for each in report["rows"])
+    assert all(name in everything_[0] for name in narrow)
+    assert nothing == []
+    assert purposes == ["Entered as widest where the row says nothing: purposes (blank: it covers every purpose)."]
+    lines = lines_of((await service.operator.post(CSV_PATH, {"rows": [rows[2]], "dry_run": True})).content)
+    assert [each["outcome"] for each in lines] == ["unchanged"]
+    other = signed(cast.assisting, cast.requesting, **{**narrow, "purposes": ""})
+    (line,) = lines_of((await service.operator.post(CSV_PATH, {"rows": [other], "dry_run": True})).content)
+    assert (line["outcome"], line["code"], line["what is wrong"]) == ("created", "remark", purposes[0])
+
+
+@pytest.mark.one_database
+async def test_a_row_without_a_day_of_signature_says_that_it_became_a_draft_unless_its_status_says_so(
+    service: Service, cast: Cast
+) -> None:
+    rows = [draft(cast.assisting, cast.requesting), draft(cast.assisting, cast.requesting, status="pending")]
+    report = await service.operator.done("POST", PATH, {"rows": rows})
+    unsaid, said = (" ".join(each["remarks"]) for each in report["rows"])
+    assert "Entered as a draft: no day of signature (signed_on), and no status." in unsaid
+    assert "draft" not in said
+
+
 @pytest.mark.one_database
 def test_what_a_spreadsheet_would_run_is_text() -> None:
     assert [harmless(text) for text in ("=1", " +1", "@x", "\tx", "A-1", None)] == [
@@ -83,7 +116,7 @@ async def test_it_works_and_a_repeat_says_unchanged(service: Service, cast: Cast
     assert 'attachment; filename="agreement-import.csv"' in answer.headers["content-disposition"]
     assert next(csv.reader(io.StringIO(answer.content.decode("utf-8-sig")))) == HEADERS
     entered, refused = lines_of(answer.content)
-    assert (entered["row"], entered["outcome"], entered["number"]) == ("1", "entered", good["number"])
+    assert (entered["row"], entered["outcome"], entered["number"]) == ("1", "created", good["number"])
     found = await cast.assisting.legal.done("GET", f"/v1/agreements/{entered['agreement_id']}")
     assert found["number"] == good["number"]
     assert (refused["row"], refused["outcome"], refused["name"], refused["value"]) == (
@@ -98,7 +131,7 @@ async def test_a_dry_run_says_the_same_and_writes_nothing(service: Service, cast
     row, before = signed(cast.assisting, cast.requesting), await everything(service.database)
     answer = await service.operator.post(CSV_PATH, {"rows": [row], "dry_run": True})
     (line,) = lines_of(answer.content)
-    assert (line["outcome"], line["agreement_id"]) == ("entered", "")
+    assert (line["outcome"], line["agreement_id"]) == ("created", "")
     assert await everything(service.database) == before
 
 
@@ -116,7 +149,7 @@ async def test_a_repeated_request_has_one_effect_and_one_answer(service: Service
     body, key = {"rows": [signed(cast.assisting, cast.requesting)]}, f"import-{uuid4()}"
     first = await service.operator.post(CSV_PATH, body, key=key)
     second = await service.operator.post(CSV_PATH, body, key=key)
-    assert [line["outcome"] for line in lines_of(first.content)] == ["entered"]
+    assert [line["outcome"] for line in lines_of(first.content)] == ["created"]
     assert (second.content, second.headers["content-type"]) == (first.content, first.headers["content-type"])
     assert second.headers["idempotency-replayed"] == "true"
 

@@ -13,6 +13,8 @@ from tests.support.cast import LONG_AHEAD, Cast, today
 from tests.support.service import Service
 from tests.support.tracker import counts, events, everything, refusals, shown, signed, take
 
+pytestmark = pytest.mark.second_long
+
 
 async def test_a_cell_that_is_no_date_is_named_as_the_spreadsheet_names_it(service: Service, cast: Cast) -> None:
     good = signed(cast.assisting, cast.requesting)
@@ -101,6 +103,7 @@ async def test_an_end_that_the_tracker_learns_of_later_is_recorded_while_nobody_
     assert counts(await take(service, over)) == (0, 1, 0, 0)
     found = await shown(cast.assisting, entered)
     assert (found["status"], found["proposals"][0]["kind"]) == ("terminated", "end")
+    assert found["proposals"][0]["status"] == "reported", "nobody here has said so"
     assert (await events(cast.assisting, found["id"]))[-1] == "agreement.end_recorded"
     assert counts(await take(service, over)) == (0, 0, 1, 0)
     bound = signed(cast.assisting, cast.requesting)
@@ -148,10 +151,10 @@ async def test_an_office_without_the_authority_is_refused_before_anything_is_wri
     (fault,) = refusals(await take(service, row, attest_parties=True))
     assert "(signatory_title)" in fault
     assert await everything(service.database) == before
-    assert (await take(service, row)).entered == 1
+    assert (await take(service, row)).created == 1
     assert "(signatory_title)" in refusals(await take(service, row, attest_parties=True))[0]
     mayor = {**signed(cast.assisting, cast.requesting), "signatory_title": "Mayor"}
-    assert (await take(service, mayor, attest_parties=True)).entered == 1
+    assert (await take(service, mayor, attest_parties=True)).created == 1
 
 
 async def test_a_custodian_is_one_of_the_parties(service: Service, cast: Cast) -> None:
@@ -173,7 +176,7 @@ async def test_a_name_that_fits_several_agencies_is_refused_with_the_candidates(
 
 async def test_a_formula_is_refused_where_its_value_is_needed_and_nowhere_else(service: Service, cast: Cast) -> None:
     row = signed(cast.assisting, cast.requesting, **{"days left": "=TODAY()"})
-    assert (await take(service, row, xlsx=True)).entered == 1
+    assert (await take(service, row, xlsx=True)).created == 1
     other = signed(cast.assisting, cast.requesting, expires_on="=B2+365")
     assert "holds a formula" in refusals(await take(service, other, xlsx=True))[0]
 
@@ -182,7 +185,7 @@ async def test_every_fault_of_a_row_is_told_at_once_and_the_other_rows_are_taken
     bad = signed(cast.assisting, cast.requesting, expires_on="soon", notice="a while")
     report = await take(service, bad, signed(cast.assisting, cast.requesting))
     assert counts(report) == (1, 0, 0, 1)
-    assert [row.outcome for row in report.rows] == ["refused", "entered"]
+    assert [row.outcome for row in report.rows] == ["refused", "created"]
     assert {fault.name for fault in report.rows[0].faults} == {"expires_on", "notice"}
 
 

@@ -24,6 +24,8 @@ from tests.support.listings import panel_of, pending, signed
 from tests.support.service import Service
 from tests.support.tracker import KEY, operator
 
+pytestmark = pytest.mark.second_long
+
 PROFILE = load_profile("287g")
 TABLES = (
     *(agency, agreement, agreement_signature, agreement_party_window, ledger_event),
@@ -81,7 +83,7 @@ async def test_a_signed_one_is_recorded_and_reported_of_all_parties_on_the_row(k
     panel = panel_of({1: [signed()]})
     assert done(await play(keeper, panel)) == (0, 1, 0)
     found = await the_one(keeper)
-    assert (found["stage"], found["status"], found["kind"]) == ("executed", "unconfirmed", "moa")
+    assert (found["stage"], found["status"], found["kind"]) == ("partly_executed", "unconfirmed", "moa")
     assert (found["effective_on"], found["expires_on"], found["notice"]["days"]) == ("2025-05-01", None, 90)
     assert [party["agency"]["name"] for party in found["parties"]] == [keeper.name, "Pineford County Sheriff's Office"]
     assert [party["bound"] for party in found["parties"]] == [False, False], "a list binds nobody"
@@ -102,7 +104,7 @@ async def test_a_pending_one_is_the_custodian_s_draft_until_it_is_seen_signed(ke
     both = panel_of({2: [signed(day="2025-05-02")]}, {1: [pending()], 2: []})
     assert done(await play(keeper, both)) == (1, 1, 0)  # the draft is the one that fills the empty snapshot
     found = next(each for each in await listed(keeper) if each["id"] == found["id"])
-    assert (found["stage"], found["effective_on"]) == ("executed", "2025-05-02")
+    assert (found["stage"], found["effective_on"]) == ("partly_executed", "2025-05-02")
     assert [event for event, _ in await history(keeper, found)] == [
         *("created", "updated", "recorded", "act_reported", "act_reported")
     ]
@@ -170,7 +172,7 @@ async def test_a_draft_waits_while_the_day_of_its_signature_cannot_be_read(keepe
     assert {each["stage"] for each in drafts} == {"draft"}
     report = await play(keeper, panel_of({2: [signed(day="05/082025")], 3: [signed(day="2025-05-02")]}, lists))
     assert done(report) == (0, 1, 0)
-    assert [each["stage"] for each in await listed(keeper)].count("executed") == 1
+    assert [each["stage"] for each in await listed(keeper)].count("partly_executed") == 1
 
 
 async def test_a_second_replay_changes_nothing(keeper: Agency) -> None:

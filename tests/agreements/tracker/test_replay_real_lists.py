@@ -165,7 +165,7 @@ async def test_most_that_left_the_list_came_back_in_it_under_another_name(replay
 async def test_what_left_the_list_is_noted_and_ends_nothing(replayed: Replayed) -> None:
     key = ("FLORIDA", "Boca Raton Police Department", TFM)
     found = await shown(replayed, key)
-    assert (found["stage"], found["status"]) == ("executed", "unconfirmed")
+    assert (found["stage"], found["status"]) == ("partly_executed", "unconfirmed")
     event, said = (await events(replayed, key))[-1]
     assert (event, said["last_seen"]) == ("no_longer_listed", "2025-07-14T15:19:04.000000Z")
     terminated = sa.select(sa.func.count()).where(agreement.c.terminated_at.is_not(None))
@@ -174,7 +174,7 @@ async def test_what_left_the_list_is_noted_and_ends_nothing(replayed: Replayed) 
 
 async def test_what_was_mended_in_a_later_snapshot_is_recorded_then(replayed: Replayed) -> None:
     found = await shown(replayed, ("TEXAS", "Terry County Sheriff's Office", WSO))
-    assert (found["stage"], found["effective_on"]) == ("executed", "2025-07-07")
+    assert (found["stage"], found["effective_on"]) == ("partly_executed", "2025-07-07")
     assert replayed.ids["UTAHJ", "Weber County Sheriff's Office", TFM] is None
     assert (await shown(replayed, ("UTAH", "Weber County Sheriff's Office", TFM)))["effective_on"] == "2025-07-02"
 

@@ -11,6 +11,7 @@ from registry.agreements.tracker.cells import (
     plain,
     read_date,
     read_flag,
+    read_last_day,
     read_list,
     read_money,
     read_text,
@@ -47,6 +48,46 @@ def test_month_day_year_is_read_only_where_the_tracker_is_said_to_write_it() -> 
     assert read_date("5/8/2025", "us") == date(2025, 5, 8)
     assert read_date("12/31/2025", "us") == date(2025, 12, 31)
     assert refused(read_date, "31/12/2025", "us").code == "not_a_date"
+
+
+def test_a_day_that_no_calendar_has_is_none_in_any_order_and_not_ambiguous() -> None:
+    for text in (
+        "2/29/2027",
+        "13/13/2026",
+        "0/1/2026",
+        "31.04.2026",
+        "4/31/2026",
+        "31/4/2026",
+        "2-30-27",
+        "2026/02/29",
+    ):
+        for dates in ("iso", "us"):
+            found = refused(read_date, text, dates)
+            assert (found.code, "no day of the calendar" in found.detail) == ("not_a_date", True), text
+    assert refused(read_date, "2/29/2028").code == "date_ambiguous"
+    assert read_date("2/29/2028", "us") == date(2028, 2, 29)
+    only = refused(read_date, "30/4/2026")
+    assert "only if the day comes first" in only.detail, "of which there is no other reading to choose from"
+    assert "no day of the calendar" not in refused(read_date, "30.04.2026").detail
+
+
+def test_a_term_says_that_it_has_no_end_and_that_is_not_a_blank_cell() -> None:
+    for text in (
+        "no end",
+        "No  End",
+        "perpetual",
+        "Indefinite",
+        "EVERGREEN",
+        "open-ended",
+        "does not expire",
+        "Ongoing",
+        "None",
+    ):
+        assert read_last_day(text, "iso") is None
+    assert read_last_day("2027-02-28", "iso") == date(2027, 2, 28)
+    for text in ("unknown", "see text", "2/29/2027"):
+        assert refused(read_last_day, text).code == "not_a_date"
+    assert refused(read_date, "none").code == "not_a_date", "only a term can be without end"
 
 
 @pytest.mark.parametrize("text", ["5025-07-07", "0025-07-07", "1949-12-31", "2101-01-01"])

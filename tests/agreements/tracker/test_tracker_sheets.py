@@ -60,11 +60,10 @@ def test_a_row_of_another_length_says_so() -> None:
     assert blank_tail.fault is None
 
 
-def test_an_unclosed_quote_takes_the_rest_of_the_file_and_is_named() -> None:
-    first, broken = read(b'Number,Title,Signed\nA-1,One,x\nA-2,"Two,y\nA-3,Three,z\n').lines
-    assert first.fault is None
-    assert (broken.row, broken.values) == (3, [])
-    assert "not valid CSV" in str(broken.fault)
+def test_an_unclosed_quote_refuses_the_file_and_says_where_it_is() -> None:
+    said = refusal(b'Number,Title,Signed\nA-1,One,x\nA-2,"Two,y\nA-3,Three,z\n')
+    assert "column B of row 3 (line 3 of the file)" in said
+    assert "nothing closes it" in said
 
 
 def test_a_file_that_is_no_tracker_is_refused_with_one_sentence() -> None:

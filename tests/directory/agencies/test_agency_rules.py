@@ -9,6 +9,8 @@ from registry.directory.agencies.rules import (
     AgencyKind,
     AgencyStatus,
     advance,
+    name_form,
+    nearest_name,
 )
 from registry.platform.kernel.errors import WrongStatus
 
@@ -56,3 +58,12 @@ def test_a_refusal_says_where_the_caller_reads_what_is_possible() -> None:
 
 def test_every_kind_has_a_level() -> None:
     assert set(LEVEL_OF) == set(AgencyKind)
+
+
+def test_names_are_near_when_only_abbreviations_or_a_slip_tell_them_apart() -> None:
+    names = ["Saint Cloud Police Department", "Pine County Sheriff's Office", "Harlow Constable Precinct 1"]
+    forms = [name_form(name) for name in names]
+    near = {"St. Cloud PD": 0, "Saint Clouds Police Dept.": 0, "Pine Co. SO": 1, "Constable Harlow, Precinct 1": 2}
+    assert {name: nearest_name(name_form(name), forms) for name in near} == near
+    for name in ("Cloudy Police Department", "Pike County Sheriff", "Harlow Constable Precinct 2", "Police Department"):
+        assert nearest_name(name_form(name), forms) is None, name

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from registry.directory.agencies.fbi import (
     AgencyRecord,
@@ -248,6 +250,16 @@ class TestRefusedRows:
         assert isinstance(second, RowFault)
         assert (second.line, second.code, second.ori) == (3, "ori_duplicate", "MN0270100")
         assert second.detail == "Line 2 has the same ORI and was taken."
+
+    @given(st.permutations([1960, 1999, 2019, 2024, None]))
+    def test_of_several_years_the_newest_is_taken_in_any_order(self, years: list[int | None]) -> None:
+        rows = lee(*(lee_row(data_year=str(year or ""), officer_ct=str(year or 7)) for year in years))
+        (taken,) = [row for row in rows if isinstance(row, LeeRow)]
+        assert (taken.data_year, taken.sworn) == (2024, 2024)
+        refused = [row for row in rows if isinstance(row, RowFault)]
+        assert {row.code for row in refused} == {"ori_duplicate"}
+        assert all(row.detail.startswith(f"Line {taken.line} has the same ORI") for row in refused)
+        assert [row.line for row in rows] == [2, 3, 4, 5, 6]
 
     def test_a_refused_row_does_not_use_up_its_ori(self) -> None:
         fault, row = lee(lee_row(population="many"), GOOD)

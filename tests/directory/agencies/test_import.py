@@ -3,6 +3,7 @@
 import asyncio
 import io
 from collections.abc import AsyncIterator, Iterator
+from itertools import permutations
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -29,6 +30,8 @@ from tests.support.cast import Cast
 from tests.support.places import REAL_DATA, ROOT, present
 from tests.support.problems import assert_problem
 from tests.support.service import Service
+
+pytestmark = pytest.mark.second_long
 
 SAMPLE = ROOT / "registry" / "directory" / "agencies" / "sample"
 REAL = REAL_DATA / "agencies"
@@ -104,6 +107,34 @@ async def events(database: Database, subject: UUID) -> list[dict[str, Any]]:
         sa.select(ledger_event.c.canonical).where(ledger_event.c.subject_id == subject).order_by(ledger_event.c.id)
     )
     return [msgspec.json.decode(row.canonical) for row in await database.read().all(statement)]
+
+
+async def test_the_newest_year_wins_whatever_was_imported_first(database: Database) -> None:
+    """Staff of each year; the newest list ever imported is the one that counts."""
+    yearly = [listed(data_year=year, sworn=year) for year in (1960, 2019, 2024)]
+    for at, order in enumerate(permutations(yearly)):
+        ori = f"MN098{at}000"
+        for record in order:
+            again = msgspec.structs.replace(record, ori=ori, digest="")
+            again = msgspec.structs.replace(again, digest=digest_of(again))
+            await import_agencies(database, operator(), [again])
+        assert (await found(database, ori)).sworn == 2024
+
+
+async def test_an_older_list_corrects_nothing_and_is_said_to_be_older(database: Database) -> None:
+    await import_agencies(database, operator(), [listed(data_year=2024)])
+    before = await everything(database)
+    report = await import_agencies(database, operator(), [listed(data_year=1960, name="Pine Ford", sworn=2)])
+    assert (report.updated, report.unchanged) == (0, 1)
+    assert [note.code for note in report.notes] == ["older_than_imported"]
+    assert await everything(database) == before
+
+
+async def test_of_an_older_list_what_the_other_list_says_still_counts(database: Database) -> None:
+    await import_agencies(database, operator(), [listed(data_year=2024, full_name=None, latitude=None, longitude=None)])
+    await import_agencies(database, operator(), [listed(data_year=1960, sworn=2)])
+    agency_now = await found(database)
+    assert (agency_now.name, agency_now.latitude, agency_now.sworn) == ("Pineford Police Department", 44.5, 12)
 
 
 async def test_each_row_of_the_lists_becomes_a_listed_agency_with_one_event(database: Database) -> None:
@@ -308,7 +339,6 @@ async def test_only_the_registrar_imports(database: Database) -> None:
         await import_agencies(database, operator(Role.AGENCY_ADMIN), sample())
 
 
-@pytest.mark.second_long
 async def test_the_whole_lists_go_in_and_again_without_effect(database: Database) -> None:
     for expected in ((18_330, 0), (0, 18_330)):
         with (

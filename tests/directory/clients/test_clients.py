@@ -14,11 +14,12 @@ from registry.platform.access.acting import REMEMBERED_SECONDS
 from registry.platform.access.permissions import HUMAN_ONLY
 from registry.platform.access.principals import Role
 from registry.platform.kernel.time import format_instant, utc_now
-from tests.platform.access.forging import make_key
 from tests.support.cast import Cast
-from tests.support.clients import CLIENTS, SCOPES, assert_refused, register, register_with_key
+from tests.support.clients import CLIENTS, SCOPES, assert_refused, register
 from tests.support.problems import assert_problem
 from tests.support.service import Caller, Service
+
+pytestmark = pytest.mark.second_long
 
 NEW = {"name": "Dispatch (demo)", "scopes": SCOPES}
 WHY = {"reason": "Its server was replaced (demo)."}
@@ -113,44 +114,6 @@ async def test_malformed(cast: Cast, changed: dict[str, Any]) -> None:
     assert (await cast.assisting.admin.post(CLIENTS, {**NEW, **changed})).status_code == 400
 
 
-async def test_keys_that_cannot_be_used_are_refused_with_what_is_wrong(cast: Cast) -> None:
-    good = make_key("ES256", "good").public_jwk()
-    wrong: list[tuple[object, str]] = [
-        (None, "JSON Web Key Set"),
-        ({}, "JSON Web Key Set"),
-        ({"keys": []}, "1 to 5"),
-        ({"keys": [good] * 6}, "1 to 5"),
-        ({"keys": [{**good, "d": "AAAA"}]}, "private or secret half"),
-        ({"keys": [good, {**good, "kid": ""}]}, "no key id"),
-        ({"keys": [{**good, "use": "enc"}]}, "for encryption"),
-        ({"keys": [{"kty": "oct", "kid": "1", "k": "AAAA"}]}, "secret half"),
-        ({"keys": [{**good, "alg": "HS256"}]}, "HS256 is not one of"),
-        ({"keys": [{**good, "x": "AAAA"}]}, "not a key"),
-        ({"keys": [good, make_key("ES256", "good").public_jwk()]}, "two different keys"),
-        ({"keys": ["good"]}, "not a JSON Web Key"),
-    ]
-    for keys, words in wrong:
-        body = {**NEW, "authentication": "private_key_jwt", "keys": keys}
-        problem = assert_problem(await cast.assisting.admin.post(CLIENTS, body), 422, "keys_unusable")
-        assert words in problem["detail"], problem
-    with_secret = {**NEW, "keys": {"keys": [good]}}
-    assert_problem(await cast.assisting.admin.post(CLIENTS, with_secret), 422, "keys_unusable")
-    program = await register_with_key(cast.assisting)
-    assert_problem(await cast.assisting.admin.post(f"{CLIENTS}/{program.id}/rotate"), 422, "keys_unusable")
-
-
-async def test_a_weak_rsa_key_is_refused(cast: Cast) -> None:
-    from cryptography.hazmat.primitives.asymmetric import rsa
-
-    weak = make_key("RS256", "weak")
-    body = {**NEW, "authentication": "private_key_jwt"}
-    short = type(weak)(kid="weak", algorithm="RS256", private=rsa.generate_private_key(65537, 1024))
-    keys = {"keys": [short.public_jwk()]}
-    problem = assert_problem(await cast.assisting.admin.post(CLIENTS, {**body, "keys": keys}), 422, "keys_unusable")
-    assert "1024 bits" in problem["detail"]
-    assert (await cast.assisting.admin.post(CLIENTS, {**body, "keys": {"keys": [weak.public_jwk()]}})).is_success
-
-
 async def test_the_old_secret_is_accepted_until_the_chosen_instant(cast: Cast, service: Service) -> None:
     program = await register(cast.assisting)
     path, until = f"{CLIENTS}/{program.id}", utc_now() + timedelta(seconds=1.5)
@@ -181,20 +144,6 @@ async def test_without_an_overlap_the_old_secret_is_refused_at_once(cast: Cast) 
     for wrong in (ahead(days=31), ahead(seconds=-1)):
         body = {"keep_until": wrong}
         assert_problem(await cast.assisting.admin.post(path, body), 422, "overlap_out_of_range")
-
-
-async def test_a_program_changes_its_key_with_overlap(cast: Cast) -> None:
-    program = await register_with_key(cast.assisting)
-    fresh, old = make_key("EdDSA", "fresh"), program.key
-    body = {"keys": {"keys": [fresh.public_jwk()]}, "keep_until": ahead(hours=1)}
-    rotated = await cast.assisting.admin.done("POST", f"{CLIENTS}/{program.id}/rotate", body)
-    assert [each["key_ids"] for each in rotated["credentials"]] == [["fresh"], [old.kid if old else ""]]
-    assert (await program.ask_signed()).status_code == 200
-    program.key = fresh
-    assert (await program.ask_signed()).status_code == 200
-    await cast.assisting.admin.done("POST", f"{CLIENTS}/{program.id}/rotate", {"keys": body["keys"]})
-    program.key = old
-    assert_refused(await program.ask_signed(), 401, "invalid_client")
 
 
 async def test_a_disabled_program_is_refused_within_a_second_and_for_good(cast: Cast, service: Service) -> None:

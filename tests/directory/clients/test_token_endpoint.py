@@ -40,6 +40,8 @@ from tests.support.problems import assert_problem
 from tests.support.server import environment, in_process
 from tests.support.service import Service
 
+pytestmark = pytest.mark.second_long
+
 
 async def test_a_program_gets_a_token_and_calls_with_it(cast: Cast, service: Service) -> None:
     program = await register(cast.assisting)

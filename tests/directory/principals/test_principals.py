@@ -25,6 +25,8 @@ from tests.support.cast import Agency, Cast, inside
 from tests.support.problems import assert_problem
 from tests.support.service import Caller, Service
 
+pytestmark = pytest.mark.second_long
+
 PATH = "/v1/principals"
 WHY = {"reason": "Lost the telephone that signs in (demo)."}
 
@@ -125,6 +127,23 @@ async def test_a_person_is_suspended_at_once_and_restored(cast: Cast) -> None:
     events = (await agency.admin.done("GET", f"{path}/history"))["items"]
     assert [each["type"] for each in events] == ["principal.restored", "principal.suspended"]
     assert found["subject"] not in msgspec.json.encode([each["data"] for each in events]).decode()
+
+
+async def test_whom_the_operator_suspended_the_operator_alone_restores(cast: Cast, service: Service) -> None:
+    agency = cast.assisting
+    _, found = await somebody(agency)
+    path = f"{PATH}/{found['id']}"
+    suspended = await service.operator.done("POST", f"{path}/suspend", WHY)
+    assert suspended["suspended_by"] == "operator"
+    (restore,) = (
+        each for each in (await agency.admin.done("GET", path))["allowed_actions"] if each["action"] == "restore"
+    )
+    assert (restore["allowed"], "operator" in restore["reason"]) == (False, True)
+    assert_problem(await agency.admin.post(f"{path}/restore", WHY), 403, "refused_by_operator")
+    restored = await service.operator.done("POST", f"{path}/restore", WHY)
+    assert (restored["status"], restored["suspended_by"]) == ("active", None)
+    assert (await agency.admin.done("POST", f"{path}/suspend", WHY))["suspended_by"] == "agency"
+    await agency.admin.done("POST", f"{path}/restore", WHY)
 
 
 async def test_lifting_the_revocation_restores_too(cast: Cast) -> None:

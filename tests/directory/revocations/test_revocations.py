@@ -4,12 +4,18 @@ import asyncio
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
+from registry.directory.revocations.rules import BY_OPERATOR
 from registry.platform.access.acting import REMEMBERED_SECONDS
 from registry.platform.access.principals import Role
 from registry.platform.issuers import DEVELOPMENT_ISSUER
 from tests.support.cast import Agency, Cast
+from tests.support.operators import done_by_two
 from tests.support.problems import assert_problem
 from tests.support.service import Caller, Service
+
+pytestmark = pytest.mark.second_long
 
 PATH = "/v1/revocations"
 WHY = {"reason": "Left the office on Friday (demo)."}
@@ -57,10 +63,83 @@ async def test_one_token_is_refused_and_the_person_comes_with_another(cast: Cast
     assert await may_act(cast.assisting.as_(Role.COORDINATOR, Role.LEGAL, subject=subject))
 
 
-async def test_the_same_subject_of_another_issuer_is_somebody_else(cast: Cast) -> None:
+async def test_the_same_subject_of_another_issuer_is_somebody_else(cast: Cast, service: Service) -> None:
     subject, colleague = somebody(cast.assisting)
-    await cast.assisting.admin.done("POST", PATH, {**person(subject), "issuer": "https://other.example"})
+    other = (await attached_issuer(cast, service))["issuer"]
+    await cast.assisting.admin.done("POST", PATH, {**person(subject), "issuer": other})
     assert await may_act(colleague)
+
+
+async def attached_issuer(cast: Cast, service: Service) -> dict[str, Any]:
+    """An issuer that speaks for the assisting agency."""
+    made = await service.operator.done("POST", "/v1/issuers", {"issuer": f"https://{uuid4().hex}.example"})
+    attached: dict[str, Any] = await service.operator.done(
+        "POST", f"/v1/issuers/{made['id']}/attach-agency", {"agency_id": str(cast.assisting.id)}
+    )
+    return attached
+
+
+async def test_an_issuer_that_does_not_speak_for_the_agency_is_refused_with_where_the_person_came(
+    cast: Cast, service: Service
+) -> None:
+    """Whoever dismisses somebody for the wrong agency would believe that it was done."""
+    subject, colleague = somebody(cast.assisting)
+    issuer = (await attached_issuer(cast, service))["issuer"]
+    ask = {**person(subject), "issuer": issuer}
+    await colleague.done("GET", "/v1/me")
+    for caller, elsewhere in ((cast.requesting.admin, {}), (service.operator, {"agency_id": str(cast.requesting.id)})):
+        problem = assert_problem(await caller.post(PATH, {**ask, **elsewhere}), 422, "issuer_not_for_agency")
+        assert f"{issuer} does not speak for {cast.requesting.name}" in problem["detail"]
+        assert problem["errors"][0]["pointer"] == "/agency_id"
+
+
+async def test_an_issuer_that_is_not_known_is_refused_with_the_nearest(cast: Cast) -> None:
+    """Silently refused, a person of the issuer that was meant could go on."""
+    for kind in ("person", "token"):
+        ask = {**person("x"), "kind": kind, "issuer": "urn:registry:developement"}
+        problem = assert_problem(await cast.assisting.admin.post(PATH, ask), 422, "unknown_issuer")
+        assert problem["errors"][0]["pointer"] == "/issuer"
+        assert f"the nearest that is known is {DEVELOPMENT_ISSUER}." in problem["detail"]
+    assert (await cast.assisting.admin.done("GET", PATH))["items"] == []
+
+
+async def test_an_issuer_that_is_disabled_and_the_registry_itself_are_known(cast: Cast, service: Service) -> None:
+    made = await attached_issuer(cast, service)
+    await service.operator.done("PATCH", f"/v1/issuers/{made['id']}", {"enabled": False}, if_match="*")
+    for issuer in (made["issuer"], service.settings.public_url):
+        assert (await cast.assisting.admin.post(PATH, {**person("x"), "issuer": issuer})).status_code == 201
+
+
+async def test_the_answer_says_whether_who_is_refused_was_ever_seen(cast: Cast, service: Service) -> None:
+    admin, (subject, leaver) = cast.assisting.admin, somebody(cast.assisting)
+    made = await admin.done("POST", PATH, person(subject))
+    assert made["seen"] is False
+    await admin.done("POST", f"{PATH}/{made['id']}/lift", WHY)
+    await leaver.done("GET", "/v1/me")
+    await service.edge.app.state.sightings.store()
+    assert (await admin.done("POST", PATH, person(subject)))["seen"] is True
+    assert (await admin.done("POST", PATH, {**person("a-token"), "kind": "token"}))["seen"] is None
+
+
+async def test_what_the_operator_refused_the_operator_alone_lifts(cast: Cast, service: Service) -> None:
+    admin, (subject, _) = cast.assisting.admin, somebody(cast.assisting)
+    own = await admin.done("POST", PATH, person(subject))
+    assert own["placed_by"] == "agency"
+    theirs = await service.operator.done("POST", PATH, person(subject, agency_id=str(cast.assisting.id)))
+    assert (theirs["id"], theirs["placed_by"], theirs["version"]) == (own["id"], "operator", 2), (
+        "it is the operator's now"
+    )
+    assert await admin.done("POST", PATH, person(subject)) == theirs | {
+        "allowed_actions": [{"action": "lift", "allowed": False, "reason": BY_OPERATOR}]
+    }, "and stays so"
+    path = f"{PATH}/{own['id']}"
+    problem = assert_problem(await admin.post(f"{path}/lift", WHY), 403, "refused_by_operator")
+    assert "operator" in problem["detail"]
+    await done_by_two(service, f"{path}/lift", WHY)
+    assert_problem(await admin.post(f"{path}/lift", WHY), 409, "wrong_status")
+    again = await admin.done("POST", PATH, person(subject))
+    assert (again["placed_by"], again["version"]) == ("agency", 4), "the agency's word is its own again"
+    await admin.done("POST", f"{path}/lift", WHY)
 
 
 async def test_the_operator_refuses_anybody_and_an_agency_its_own(cast: Cast, service: Service) -> None:

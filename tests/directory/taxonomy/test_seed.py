@@ -1,6 +1,5 @@
 """The shipped facts hold together, and a file that does not is refused with the line to mend."""
 
-import json
 from collections import Counter
 
 import pytest
@@ -15,22 +14,24 @@ from registry.directory.taxonomy.seed import (
     parse_categories,
     parse_types,
 )
-from tests.support.places import REAL_DATA, present
 
-RTLT = REAL_DATA / "typing" / "fema_rtlt_resource_types.json"
-HEADER = "code,name,parent,resource_kind,nims_name,description,aliases"
-ROOT = "any,Anything,,any,,The root.,"
+HEADER = "code,name,parent,resource_kind,description,aliases"
+ROOT = "any,Anything,,any,The root.,"
 
 
 def categories(*rows: str) -> tuple[CategoryFact, ...]:
     return parse_categories((HEADER, ROOT, *rows))
 
 
-def test_there_are_some_ninety_categories_under_one_root() -> None:
+def test_there_are_some_hundred_and_eighty_categories_under_one_root() -> None:
     facts = load_categories()
-    assert len(facts) >= 90
+    assert len(facts) >= 170
     assert [fact.code for fact in facts if fact.parent is None] == ["any"]
     assert facts[0].code == "any"
+
+
+def test_no_shipped_code_looks_like_one_that_an_agency_adds() -> None:
+    assert not [fact.code for fact in load_categories() if fact.code.startswith("own")]
 
 
 def test_a_code_spells_out_its_place_in_the_tree() -> None:
@@ -40,9 +41,7 @@ def test_a_code_spells_out_its_place_in_the_tree() -> None:
 
 
 def test_parents_come_before_their_children_whatever_the_order_of_the_file() -> None:
-    facts = categories(
-        "k9.patrol,Patrol K9,k9,team,,Tracks.,", "k9,K9,any,team,,Dogs.,", "lab,Lab,any,service,,Tests.,"
-    )
+    facts = categories("k9.patrol,Patrol K9,k9,team,Tracks.,", "k9,K9,any,team,Dogs.,", "lab,Lab,any,service,Tests.,")
     assert [fact.code for fact in facts] == ["any", "k9", "lab", "k9.patrol"]
 
 
@@ -62,13 +61,6 @@ def test_the_words_that_the_design_uses_are_there() -> None:
 def test_no_alias_leads_to_two_categories() -> None:
     words = Counter(word.casefold() for fact in load_categories() for word in {fact.name.casefold(), *fact.aliases})
     assert [word for word, times in words.items() if times > 1] == []
-
-
-def test_every_nims_name_is_one_that_fema_published() -> None:
-    published = {resource["name"] for resource in json.loads(present(RTLT).read_text("utf-8"))}
-    named = {fact.nims_name for fact in load_categories() if fact.nims_name}
-    assert len(named) >= 15
-    assert named <= published
 
 
 def test_types_are_of_known_categories_and_begin_at_the_most_capable() -> None:
@@ -97,7 +89,7 @@ def test_purposes_and_headings_have_the_codes_that_policies_and_checklists_name(
 
 
 def test_the_closure_reaches_from_every_category_up_to_the_root() -> None:
-    pairs = closure(categories("k9,K9,any,team,,Dogs.,", "k9.patrol,Patrol K9,k9,team,,Tracks.,"))
+    pairs = closure(categories("k9,K9,any,team,Dogs.,", "k9.patrol,Patrol K9,k9,team,Tracks.,"))
     assert sorted(pairs) == [
         ("any", "any"),
         ("any", "k9"),
@@ -118,14 +110,14 @@ def test_the_shipped_closure_has_each_pair_once_and_the_root_above_all() -> None
 @pytest.mark.parametrize(
     ("rows", "says"),
     [
-        (("k9,K9,any,team,,Dogs.,", "k9,Dogs,any,team,,Dogs.,"), "line 4: 'k9' is on line 3 already"),
-        (("k9.patrol,Patrol,k9,team,,Tracks.,",), "line 3: parent 'k9' is not a category"),
-        (("a,A,b,team,,A.,", "b,B,a,team,,B.,"), "line 3: 'a' is in a circle of parents"),
-        (("a,A,a,team,,A.,",), "line 3: 'a' is in a circle of parents"),
-        (("k9,K9,,team,,Dogs.,",), "line 3: 'any', and only that, has no parent"),
-        (("k9,K9,any,dogs,,Dogs.,",), "line 3: 'dogs' is not a resource kind"),
-        (("k9,K9,any,team,,,",), "line 3: description is empty"),
-        (("k9,K9,any,team",), "line 3: 4 cells instead of 7"),
+        (("k9,K9,any,team,Dogs.,", "k9,Dogs,any,team,Dogs.,"), "line 4: 'k9' is on line 3 already"),
+        (("k9.patrol,Patrol,k9,team,Tracks.,",), "line 3: parent 'k9' is not a category"),
+        (("a,A,b,team,A.,", "b,B,a,team,B.,"), "line 3: 'a' is in a circle of parents"),
+        (("a,A,a,team,A.,",), "line 3: 'a' is in a circle of parents"),
+        (("k9,K9,,team,Dogs.,",), "line 3: 'any', and only that, has no parent"),
+        (("k9,K9,any,dogs,Dogs.,",), "line 3: 'dogs' is not a resource kind"),
+        (("k9,K9,any,team,,",), "line 3: description is empty"),
+        (("k9,K9,any,team",), "line 3: 4 cells instead of 6"),
     ],
 )
 def test_a_category_file_that_contradicts_itself_is_refused_by_line(rows: tuple[str, ...], says: str) -> None:

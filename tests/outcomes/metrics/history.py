@@ -4,7 +4,7 @@ Each step runs through the commands as of its own time. What the measures of it 
 """
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
 from msgspec import Struct
@@ -12,7 +12,11 @@ from msgspec import Struct
 from registry.platform.access.principals import Caller, Role
 from registry.platform.database.connect import unit_of_work
 from registry.platform.kernel.time import Window
+from registry.resources.assets.commands.planning import end_unavailability, plan_unavailability
+from registry.resources.assets.rules import Grade
+from registry.resources.assets.schemas.planning import NewUnavailability, Until
 from registry.sharing.loans.commands import handing_over as loans
+from registry.sharing.loans.commands import reserving
 from registry.sharing.loans.rules import LoanAction
 from registry.sharing.loans.schemas import ConditionReport, NewLoan
 from registry.sharing.policy.approvals import Verdict
@@ -23,12 +27,15 @@ from tests.support.assets import make_asset
 from tests.support.cast import Agency, Cast
 from tests.support.policy import acting_for, policies_of
 
-GOOD = ConditionReport(grade="good")
+GOOD = ConditionReport(grade=Grade.GOOD)
 
 
 def at(text: str) -> datetime:
     """`MM-DDTHH` of 2025, in UTC."""
     return datetime.fromisoformat(f"2025-{text}:00").replace(tzinfo=UTC)
+
+
+Planned: TypeAlias = Literal["maintenance", "blackout", "other"]
 
 
 class Partnership(Struct, kw_only=True, frozen=True):
@@ -92,13 +99,33 @@ class Partnership(Struct, kw_only=True, frozen=True):
             return self._caller(self.assisting, Role.COORDINATOR, when)
 
         async with unit_of_work(self.assisting.service.database) as write:
-            made = await loans.reserve(write, helper(reserved), policies, NewLoan(decision_id=decision.root_id))
+            made = await reserving.reserve(write, helper(reserved), policies, NewLoan(decision_id=decision.root_id))
             await loans.dispatch(write, helper(left), policies, made.id, GOOD)
             await loans.receive(write, self._caller(self.requesting, Role.COORDINATOR, arrived), made.id, None)
             if back is not None:
                 await loans.confirm_return(write, helper(back), made.id, GOOD)
             if lost is not None:
                 await loans.end(write, helper(lost), made.id, LoanAction.REPORT_LOST, "stolen (demo)")
+
+    async def keep_home(
+        self,
+        asset: dict[str, Any],
+        kind: Planned,
+        start: str,
+        end: str,
+        *,
+        ended: str | None,
+    ) -> None:
+        """The assisting agency plans that the asset cannot be had, and where `ended` says when, ends that."""
+        before = self._caller(self.assisting, Role.AGENCY_ADMIN, "03-01T00")
+        new = NewUnavailability(kind=kind, window=Until(start=at(start), end=at(end)), reason="vet (demo)")
+        async with unit_of_work(self.assisting.service.database) as write:
+            planned = await plan_unavailability(write, before, UUID(asset["id"]), new)
+            if ended is not None:
+                caller = self._caller(self.assisting, Role.AGENCY_ADMIN, ended)
+                await end_unavailability(
+                    write, caller, UUID(asset["id"]), planned.unavailability.id, "done (demo)", None
+                )
 
 
 async def make_partnership(cast: Cast, *others: Agency) -> Partnership:

@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry.outcomes.metrics.rules import (
-    covered,
+    Stretch,
     interval_ranks,
-    merge,
     month_of,
     months,
     quantile,
@@ -178,34 +177,23 @@ class TestMonths:
 
 
 hours = st.integers(-3, 15)
-stretches = st.lists(st.tuples(hours.map(hour), st.none() | hours.map(hour)), max_size=6)
+stretches = st.lists(st.tuples(hours.map(hour), st.none() | hours.map(hour), st.integers(1, 4)), max_size=6)
 
 
-def counted(stretches: list[tuple[datetime, datetime | None]], end: int) -> set[int]:
-    """The whole hours of [0, end) that lie in any stretch."""
-    return {h for h in range(end) if any(a <= hour(h) and (b is None or hour(h) < b) for a, b in stretches)}
+def held(stretches: list[Stretch], offset: int) -> int:
+    """How many are concerned in the hour that begins there."""
+    return sum(n for a, b, n in stretches if a <= hour(offset) and (b is None or hour(offset) < b))
 
 
 class TestHours:
-    @given(stretches)
-    def test_covered_time_counts_each_hour_of_the_window_once(
-        self, given_stretches: list[tuple[datetime, datetime | None]]
+    @given(st.integers(1, 4), stretches, stretches)
+    def test_utilisation_is_hours_out_over_hours_available_piece_by_piece(
+        self, capacity: int, lent: list[Stretch], lost: list[Stretch]
     ) -> None:
-        merged = merge(given_stretches, hour(0), hour(12))
-        assert all(a[1] < b[0] for a, b in pairwise(merged))
-        assert covered(given_stretches, hour(0), hour(12)) == timedelta(hours=len(counted(given_stretches, 12)))
+        there = [max(capacity - held(lost, offset), 0) for offset in range(12)]
+        used = sum(min(held(lent, offset), left) for offset, left in enumerate(there))
+        found = utilisation(capacity, lent, lost, hour(0), hour(12))
+        assert found == (timedelta(hours=used), timedelta(hours=sum(there)))
 
-    @given(stretches, stretches)
-    def test_utilisation_is_hours_out_over_hours_available(
-        self,
-        out: list[tuple[datetime, datetime | None]],
-        unavailable: list[tuple[datetime, datetime | None]],
-    ) -> None:
-        available = set(range(12)) - counted(unavailable, 12)
-        used = counted(out, 12) & available
-        found = utilisation(out, unavailable, hour(0), hour(12))
-        assert (found.numerator_hours, found.denominator_hours) == (len(used), len(available))
-        assert found.value == (pytest.approx(len(used) / len(available)) if available else None)
-
-    def test_an_asset_never_available_has_no_utilisation(self) -> None:
-        assert utilisation([(hour(0), None)], [(hour(0), None)], hour(0), hour(12)).value is None
+    def test_an_empty_window_has_no_hours(self) -> None:
+        assert utilisation(3, [(hour(0), None, 1)], [], hour(4), hour(2)) == (timedelta(), timedelta())

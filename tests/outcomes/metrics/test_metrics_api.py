@@ -10,9 +10,9 @@ from registry.outcomes.metrics.queries.scores import get_metrics
 from registry.outcomes.metrics.schemas import MetricsQuery, Scores
 from registry.platform.access.principals import Role
 from registry.platform.database.connect import unit_of_work
-from registry.resources.assets.commands import change_service_status
+from registry.resources.assets.commands.servicing import change_service_status
 from registry.resources.assets.rules import AssetAction
-from tests.outcomes.metrics.history import at, make_partnership, two_months
+from tests.outcomes.metrics.history import Planned, at, make_partnership, two_months
 from tests.support.agreements import sign_agreement
 from tests.support.cast import Cast
 from tests.support.policy import acting_for
@@ -140,6 +140,16 @@ async def test_hours_out_of_service_are_not_available(cast: Cast) -> None:
             await change_service_status(write, caller, UUID(pair.narcotics["id"]), action, "vet (demo)")
     march = (await groups(pair.requesting.coordinator, "group_by=month"))["2025-03"]
     assert part(march["utilisation"]) == (8, (31 - 5) * 24)
+    # Nor are hours of maintenance, as long as it took: ended early, or before it began, it took less.
+    planned: list[tuple[Planned, str, str, str | None]] = [
+        ("maintenance", "03-22T00", "03-26T00", None),
+        ("blackout", "03-12T00", "03-20T00", "03-13T00"),
+        ("other", "03-27T00", "03-30T00", "03-26T00"),
+    ]
+    for kind, start, end, ended in planned:
+        await pair.keep_home(pair.narcotics, kind, start, end, ended=ended)
+    march = (await groups(pair.requesting.coordinator, "group_by=month"))["2025-03"]
+    assert part(march["utilisation"]) == (8, (31 - 5 - 1 - 1) * 24)
 
 
 async def test_what_is_lost_is_late_and_from_then_on_not_available(cast: Cast) -> None:

@@ -52,6 +52,7 @@ THINGS: Mapping[str, Mapping[Side, str]] = {
     "issuer": {"operator": ""},
     "revocation": {"owner": "own", "operator": ""},
     "principal": {"owner": "own", "operator": ""},
+    "operator_act": {"operator": ""},
     "client": {"owner": "own", "operator": ""},
     "draft_agreement": {"owner": "custodian party"},
     "agreement_in_review": {"owner": "custodian party", "partner": "party"},
@@ -72,13 +73,34 @@ THINGS: Mapping[str, Mapping[Side, str]] = {
     "spare_document": {"owner": "custodian party own", "partner": "party", "stranger": "", "operator": ""},
     "certificate": {"owner": "own", "partner": "", "stranger": "", "operator": ""},
     "duty": {"owner": "custodian party", "partner": "party", "operator": ""},
+    "periodic_review": {"owner": "custodian party", "partner": "party", "operator": ""},
     "calendar_feed": {"owner": "own"},
+    "personnel_record": {"owner": "own"},
+    "personnel_credential": {"owner": "own"},
+    "committed_person": {"owner": "own", "partner": "requesting"},
     "private_asset": {"owner": "own"},
     "shared_asset": {"owner": "own", "partner": ""},
+    "asset_calendar_feed": {"owner": "own"},
+    "unavailability": {"owner": "own", "partner": ""},
+    "asset_certificate": {"owner": "own", "partner": ""},
     "network_asset": {"owner": "own", "partner": "", "stranger": "", "operator": ""},
+    "private_package": {"owner": "own assisting"},
+    "shared_package": {"owner": "own assisting", "partner": ""},
+    "network_package": {"owner": "own assisting", "partner": "", "stranger": "", "operator": ""},
+    # It is shared, and one of its assets is not.
+    "hidden_package": {"owner": "own assisting"},
+    "own_category": {"owner": "own", "partner": "", "stranger": "", "operator": ""},
+    "rate": {"owner": "own", "partner": ""},
+    "reserve_minimum": {"owner": "own"},
+    "asset_document": {"owner": "own"},
+    "shared_asset_document": {"owner": "own", "partner": ""},
+    "import": {"owner": "own"},
+    "spare_import": {"owner": "own"},
+    "import_mapping": {"owner": "own"},
     "decision": {"owner": "assisting", "partner": "requesting"},
     "draft_request": {"partner": "requesting"},
     "request": {"owner": "assisting", "partner": "requesting"},
+    "package_reservation": {"owner": "assisting", "partner": "requesting"},
     "reserved_loan": {"owner": "assisting", "partner": "requesting"},
     "loan_on_scene": {"owner": "assisting", "partner": "requesting"},
     "closed_loan": {"owner": "assisting", "partner": "requesting"},
@@ -100,8 +122,11 @@ GRANTS: Mapping[str, Mapping[str, str]] = {
     "clients:disable": {"G": "own", "R": "anyone"},
     "principals:read": {"G": "own", "R": "anyone"},
     "principals:manage": {"G": "own", "R": "anyone"},
+    "acts:decide": {"R": "anyone"},
     "audit:read": {"UGR": "own"},
     "taxonomy:read": {"CALUGSR": "anyone"},
+    "taxonomy:extend": {"G": "own"},
+    "taxonomy:retire": {"G": "own", "R": "anyone"},
     "agreements:read": {"CALUGSR": "anyone"},
     "agreements:create": {"LS": "custodian", "R": "anyone"},
     "agreements:update": {"LS": "custodian"},
@@ -118,8 +143,22 @@ GRANTS: Mapping[str, Mapping[str, str]] = {
     "documents:file": {"LS": "custodian party", "R": "anyone"},
     "documents:withdraw": {"LSR": "own"},
     "assets:read": {"CALUGSR": "anyone"},
-    "assets:create": {"GS": "own"},
+    "assets:create": {"CGS": "own"},
     "assets:update": {"GS": "own"},
+    "assets:file": {"CGS": "own"},
+    "minimums:read": {"CAUGS": "own"},
+    "minimums:set": {"CGS": "own"},
+    "packages:manage": {"CGS": "own"},
+    "imports:run": {"GSR": "own"},
+    "assets:move": {"CGS": "own"},
+    "assets:serve": {"CGS": "own"},
+    "personnel:read": {"CAUGS": "own"},
+    "personnel:create": {"CGS": "own"},
+    "personnel:update": {"CGS": "own"},
+    "personnel:verify": {"CG": "own"},
+    "personnel:name": {"CAUGS": "own requesting"},
+    "personnel:disclose": {"G": "own"},
+    "capabilities:read": {"CALUGSR": "anyone"},
     "requests:read": {"CALUGS": EITHER_SIDE},
     "requests:create": {"CAS": "own"},
     "requests:update": {"CAS": "requesting"},
@@ -140,8 +179,8 @@ class Operation(Struct, kw_only=True, frozen=True):
     """The row of one operation.
 
     `on` are the things it is tried on, none for what concerns the caller's own agency alone. `only` narrows the
-    relations that do, and `by` the roles, where the thing is one person's; `in_body` says that the thing is named in
-    the body, where the unknown is a fault of the body (422); `cut` that everybody who sees the thing and has the role
+    relations that do, and `by` the roles, where the thing is for these alone; `in_body` says that the thing is named
+    in the body, where the unknown is a fault of the body (422); `cut` that everybody who sees it and has the role
     gets an answer, cut to what concerns them; `cleared` which roles alone reach what is restricted, of the things named
     in `RESTRICTED`.
     """
@@ -158,6 +197,8 @@ class Operation(Struct, kw_only=True, frozen=True):
 RESTRICTED = {"restricted_document"}
 AGREEMENTS = ("draft_agreement", "agreement_in_review", "agreement", "public_agreement")
 ASSETS = ("private_asset", "shared_asset", "network_asset")
+PAPERS = ("asset_document", "shared_asset_document")
+PACKAGES = ("private_package", "shared_package", "network_package", "hidden_package")
 REQUESTS = ("draft_request", "request")
 DOCUMENTS = (
     "draft_document",
@@ -213,8 +254,22 @@ PRINCIPAL_ROWS = {
     **_each("get_principal list_principal_history", "principals:read", "principal"),
     **_each("suspend_principal restore_principal purge_principal_name", "principals:manage", "principal"),
 }
+OPERATOR_ACT_ROWS = {
+    **_each("list_operator_acts", "acts:decide"),
+    **_each("get_operator_act approve_operator_act reject_operator_act", "acts:decide", "operator_act"),
+}
 AUDIT_ROWS = _each("list_audit_events", "audit:read")
-TAXONOMY_ROWS = _each("list_categories get_category list_purposes list_provision_headings", "taxonomy:read")
+TAXONOMY_ROWS = {
+    **_each(
+        "list_funding_sources list_categories get_category list_purposes list_provision_headings list_capability_types",
+        "taxonomy:read",
+    ),
+    **_each("search_places get_place_at", "taxonomy:read"),
+    **_each("create_category", "taxonomy:extend"),
+    **_each("update_category", "taxonomy:extend", "own_category"),
+    **_each("retire_category", "taxonomy:retire", "own_category"),
+    **_each("list_category_history", "ledger:read", "own_category", cut=True),
+}
 AGREEMENT_ROWS = {
     **_each("list_agreements list_agreements_in_force list_checklists get_checklist", "agreements:read"),
     **_each("list_standard_clauses get_standard_clause list_templates get_template", "agreements:read"),
@@ -294,6 +349,8 @@ DEADLINE_ROWS = {
     ),
     **_each("create_agreement_duty", "agreements:file", *AGREEMENTS),
     # The duty of the scene is the custodian's own.
+    **_each("get_agreement_duty", "agreements:read", "duty", only="party"),
+    **_each("get_agreement_periodic_review", "agreements:read", "periodic_review", only="party"),
     **_each("fulfil_agreement_duty waive_agreement_duty", "agreements:file", "duty", only="custodian"),
     **_each("complete_agreement_review set_agreement_retention", "agreements:keep", *AGREEMENTS),
     **_each("place_agreement_hold lift_agreement_hold", "agreements:hold", *AGREEMENTS),
@@ -302,11 +359,80 @@ DEADLINE_ROWS = {
     "get_calendar": Operation(permission=None),
 }
 ASSET_ROWS = {
-    **_each("list_assets", "assets:read"),
+    **_each("list_assets search_resources", "assets:read"),
+    **_each(
+        "export_assets_as_ndjson export_assets_as_csv export_assets_as_xlsx export_assets_as_geojson", "assets:read"
+    ),
     **_each("create_asset", "assets:create"),
-    **_each("get_asset get_asset_availability", "assets:read", *ASSETS),
-    **_each("update_asset take_asset_out_of_service return_asset_to_service retire_asset", "assets:update", *ASSETS),
+    **_each("get_asset get_asset_availability list_asset_unavailability", "assets:read", *ASSETS),
+    **_each("list_asset_certificates", "assets:read", *ASSETS),
+    **_each("record_asset_certificate", "assets:update", *ASSETS),
+    **_each("get_asset_certificate", "assets:read", "asset_certificate"),
+    **_each("end_asset_certificate", "assets:update", "asset_certificate"),
+    **_each("plan_asset_unavailability", "assets:serve", *ASSETS),
+    **_each("create_asset_calendar_feed list_asset_calendar_feeds", "calendars:manage", *ASSETS, cut=True),
+    "get_asset_calendar": Operation(permission=None),
+    **_each("get_asset_calendar_feed revoke_asset_calendar_feed", "calendars:manage", "asset_calendar_feed"),
+    **_each("get_asset_unavailability", "assets:read", "unavailability"),
+    **_each("end_asset_unavailability assess_asset_damage", "assets:serve", "unavailability"),
+    **_each("update_asset retire_asset", "assets:update", *ASSETS),
+    **_each("move_asset", "assets:move", *ASSETS),
+    **_each("take_asset_out_of_service return_asset_to_service", "assets:serve", *ASSETS),
     **_each("list_asset_history", "ledger:read", *ASSETS, cut=True),
+}
+PACKAGE_ROWS = {
+    **_each("list_packages", "assets:read"),
+    **_each("create_package", "packages:manage"),
+    **_each("get_package get_package_availability", "assets:read", *PACKAGES),
+    **_each("update_package retire_package", "packages:manage", *PACKAGES),
+    **_each("reserve_package", "loans:reserve", *PACKAGES),
+    **_each("get_package_reservation", "loans:read", "package_reservation"),
+    **_each("cancel_package_reservation", "loans:end", "package_reservation"),
+    **_each("list_package_history", "ledger:read", *PACKAGES, cut=True),
+}
+RATE_ROWS = {
+    **_each("list_rates", "assets:read"),
+    **_each("create_rate", "assets:update"),
+    **_each("get_rate", "assets:read", "rate"),
+    **_each("update_rate", "assets:update", "rate"),
+    **_each("list_asset_rates", "assets:read", *ASSETS),
+}
+PAPER_ROWS = {
+    **_each("file_asset_document", "assets:file", *ASSETS),
+    **_each("list_asset_documents", "assets:read", *ASSETS),
+    **_each("get_asset_document get_asset_document_content", "assets:read", *PAPERS),
+    **_each("update_asset_document withdraw_asset_document", "assets:file", *PAPERS),
+}
+MINIMUM_ROWS = {
+    **_each("list_reserve_minimums", "minimums:read"),
+    **_each("create_reserve_minimum", "minimums:set"),
+    **_each("get_reserve_minimum", "minimums:read", "reserve_minimum"),
+    **_each("update_reserve_minimum withdraw_reserve_minimum", "minimums:set", "reserve_minimum"),
+}
+IMPORT_ROWS = {
+    **_each("create_import", "imports:run", by="GS"),  # the table of the scene is one of assets
+    **_each("list_imports create_import_mapping list_import_mappings", "imports:run"),
+    **_each("delete_import", "imports:run", "spare_import"),
+    **_each("get_import run_import list_import_rows get_import_report", "imports:run", "import"),
+    **_each("get_import_mapping update_import_mapping", "imports:run", "import_mapping"),
+}
+PERSONNEL_ROWS = {
+    **_each("list_personnel get_capability_disclosure", "personnel:read"),
+    **_each("create_personnel_record", "personnel:create"),
+    **_each(
+        "get_personnel_record get_personnel_availability list_personnel_history", "personnel:read", "personnel_record"
+    ),
+    **_each(
+        "update_personnel_record place_personnel_on_leave return_personnel_to_duty separate_personnel "
+        "add_personnel_credential",
+        "personnel:update",
+        "personnel_record",
+    ),
+    **_each("verify_personnel_credential", "personnel:verify", "personnel_credential"),
+    **_each("revoke_personnel_credential", "personnel:update", "personnel_credential"),
+    **_each("get_personnel_name", "personnel:name", "personnel_record", "committed_person"),
+    **_each("update_capability_disclosure", "personnel:disclose"),
+    **_each("list_capabilities", "capabilities:read"),
 }
 POLICY_ROWS = {
     **_each("list_decisions", "decisions:read"),
@@ -317,7 +443,7 @@ REQUEST_ROWS = {
     **_each("list_requests", "requests:read"),
     **_each("create_request", "requests:create", *ASSETS, in_body=True, cut=True),
     **_each("get_request", "requests:read", *REQUESTS),
-    **_each("update_request submit_request withdraw_request", "requests:update", *REQUESTS),
+    **_each("update_request submit_request accept_changed_assets withdraw_request", "requests:update", *REQUESTS),
     **_each("approve_request reject_request", "requests:approve", *REQUESTS),
     **_each("close_request_manually", "requests:approve", *REQUESTS, only="requesting"),
     **_each("list_request_history", "ledger:read", *REQUESTS),
@@ -332,7 +458,7 @@ LOAN_ROWS = {
         "loans:hand_over",
         *LOANS,
     ),
-    **_each("receive_loan start_loan_return request_loan_extension", "loans:receive", *LOANS),
+    **_each("receive_loan accept_changed_asset start_loan_return request_loan_extension", "loans:receive", *LOANS),
     **_each("cancel_loan report_loan_no_show report_loan_lost", "loans:end", *LOANS),
     **_each("list_loan_history", "ledger:read", *LOANS),
 }
@@ -346,12 +472,19 @@ OPERATIONS: Mapping[str, Operation] = {
     **REVOCATION_ROWS,
     **CLIENT_ROWS,
     **PRINCIPAL_ROWS,
+    **OPERATOR_ACT_ROWS,
     **AUDIT_ROWS,
     **TAXONOMY_ROWS,
     **AGREEMENT_ROWS,
     **DOCUMENT_ROWS,
     **DEADLINE_ROWS,
     **ASSET_ROWS,
+    **PACKAGE_ROWS,
+    **RATE_ROWS,
+    **MINIMUM_ROWS,
+    **PAPER_ROWS,
+    **IMPORT_ROWS,
+    **PERSONNEL_ROWS,
     **POLICY_ROWS,
     **REQUEST_ROWS,
     **LOAN_ROWS,
@@ -381,7 +514,7 @@ def verdict(row: Operation, who: Who, thing: str | None) -> Verdict:
     if not granted:
         return "forbidden"
     if thing is None:
-        return "allowed"
+        return "allowed" if row.by is None or who.role in row.by else "forbidden"
     relation = THINGS[thing].get(who.side)
     if relation is None:
         return "hidden"

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from itertools import count
 from typing import Any
 from uuid import uuid4
 
@@ -10,21 +11,30 @@ from msgspec import Struct
 
 from registry.agreements.duties.schemas import NEW_DUTY_EXAMPLE
 from registry.agreements.insurance.schemas import NEW_CERTIFICATE_EXAMPLE
+from registry.directory.taxonomy.schemas import NEW_CATEGORY_EXAMPLE
 from registry.platform.access.development import development_token
 from registry.platform.access.principals import OPERATOR_AGENCY_ID, Role
 from registry.platform.kernel.time import utc_now
+from registry.resources.certificates.schemas import NEW_ASSET_CERTIFICATE_EXAMPLE
+from registry.resources.minimums.schemas import NEW_RESERVE_MINIMUM_EXAMPLE
+from registry.resources.personnel.schemas import NEW_CREDENTIAL_EXAMPLE
+from registry.resources.rates.schemas import NEW_RATE_EXAMPLE
 from tests.platform.access.matrix import ROLE, Who
 from tests.support.agreements import agreement_body, sign_agreement
 from tests.support.assets import make_asset
 from tests.support.cast import SERVICE_SCOPES, Agency, Cast, make_agency, today
 from tests.support.consent import agree_to_publish
-from tests.support.documents import PLAIN, file_document
+from tests.support.documents import PLAIN, file_document, file_paper
+from tests.support.imports import MAPPING, csv_of, unit_row, uploaded
 from tests.support.loans import CONDITION, REASON, Partners, make_loan
+from tests.support.packages import make_package, reserve_whole
+from tests.support.personnel import commit_to, enter_person, speaks
 from tests.support.policy import make_decision
 from tests.support.requests import line_for, make_request, submitted
 from tests.support.service import Caller, Service
 
 # A word that no other test writes: those of one process share a service.
+_days = count(1)
 CANARY = "oriolecanary"
 
 
@@ -91,7 +101,7 @@ class Scene(Struct, kw_only=True, frozen=True):
         method, template = self.paths[operation]
         path = (
             template.replace("{version_no}", "1")
-            .replace("{category_code}", "k9")
+            .replace("{category_code}", thing_id or "k9")  # those that agencies add are things
             .replace("{checklist_code}", "general")
             .replace("{standard_clause_code}", "liability.own_acts")
             .replace("{template_code}", "k9")
@@ -103,10 +113,14 @@ class Scene(Struct, kw_only=True, frozen=True):
         path += QUERIES.get(operation, "").format(
             owner=self.owner.id, partner=self.partner.id, public=self.things["public_agreement"]
         )
-        if method in ("GET", "DELETE"):
+        if method == "GET":
             return method, path, {}
-        if operation == "file_document":
+        if method == "DELETE":
+            return method, path, {"headers": {"if-match": "*"}}
+        if operation in ("file_document", "file_asset_document"):
             return method, path, {"content": b"Filed by the matrix.", "headers": {"content-type": PLAIN}}
+        if operation == "create_import":
+            return method, path, {"content": csv_of(unit_row("M-1")), "headers": {"content-type": "text/csv"}}
         body = self.body(operation, thing_id)
         headers = {"if-match": "*"} if method == "PATCH" else {}
         return method, path, {"json": body, "headers": headers}
@@ -130,7 +144,25 @@ class Scene(Struct, kw_only=True, frozen=True):
                 return {**agreement_body(self.owner, self.partner, number=f"M-{uuid4().hex[:12]}"), **paper}
             case "create_agency":
                 return {"name": "Made by the matrix", "kind": "city", "level": "local"}
+            case "create_rate":
+                return {**self.bodies[operation], "cost_code": f"M-{uuid4().hex[:12]}"}
+            case "create_reserve_minimum":
+                day = str(today() + timedelta(days=next(_days)))
+                return {**self.bodies[operation], "category": "aircraft", "effective_on": day}
+            case "create_import_mapping" | "update_import_mapping":
+                return {**self.bodies[operation], "name": f"M-{uuid4().hex[:12]}"}
+            case "run_import":
+                return {"mapping": dict(MAPPING)}
             case "create_asset":
+                return {**self.bodies[operation], "tag": f"M-{uuid4().hex[:12]}"}
+            case "create_package":
+                members = [{"asset_id": self.things[name]} for name in ("shared_asset", "network_asset")]
+                return {**self.bodies[operation], "name": f"Team {uuid4().hex}", "members": members}
+            case "reserve_package":
+                return {"decision_ids": [self.things["decision"]]}
+            case "record_asset_certificate":
+                return {**self.bodies[operation], "handler_id": self.things["personnel_record"]}
+            case "create_personnel_record":
                 return {**self.bodies[operation], "tag": f"M-{uuid4().hex[:12]}"}
             case "dispatch_loan" | "return_loan":
                 return CONDITION
@@ -154,7 +186,15 @@ QUERIES = {
     "get_agreement_redline_page": "?from_version_no=1&to_version_no=1",
     "list_agreements_in_force": "?requesting_agency_id={partner}&assisting_agency_id={owner}",
     "search_agreements": "?q=mutual",
+    "search_places": "?q=Duluth",
+    "search_resources": "?q=drug+dog",
+    "get_place_at": "?latitude=44.98&longitude=-93.27",
+    "create_import": "?kind=assets",
     "file_document": "?kind=other",
+    "file_asset_document": "?kind=other",
+    "list_capabilities": "?capability=language.hmn",
+    "get_personnel_availability": "?from=2030-01-01T00:00:00Z&to=2030-01-02T00:00:00Z",
+    "get_package_availability": "?from=2030-01-01T00:00:00Z&to=2030-01-02T00:00:00Z",
     "get_asset_availability": "?from=2030-01-01T00:00:00Z&to=2030-01-02T00:00:00Z",
 }
 
@@ -230,13 +270,21 @@ async def make_scene(service: Service, cast: Cast) -> Scene:
     seen = (await owner.admin.done("GET", "/v1/principals"))["items"]
     principal = next(each for each in seen if each["subject"] == "somebody")
     issuer = await service.operator.done("POST", "/v1/issuers", {"issuer": f"https://{uuid4().hex}.example"})
-    left = {"kind": "person", "issuer": "https://x.example", "value": "leaver", "reason": "Left (demo)."}
+    await service.operator.done("POST", f"/v1/issuers/{issuer['id']}/attach-agency", {"agency_id": str(owner.id)})
+    left = {"kind": "person", "issuer": issuer["issuer"], "value": "leaver", "reason": "Left (demo)."}
     revocation = await owner.admin.done("POST", "/v1/revocations", left)
+    lost = {**left, "value": "lost", "agency_id": str(owner.id)}
+    refused = await service.operator.done("POST", "/v1/revocations", lost)
+    proposer = service.caller(OPERATOR_AGENCY_ID, Role.REGISTRY_ADMIN, subject="proposer")
+    found = {"reason": "Found again (demo)."}  # the operator's words, which its other administrators read
+    proposed_act = await proposer.done("POST", f"/v1/revocations/{refused['id']}/lift", found)
     program = {"name": "Dispatch (demo)", "scopes": ["assets:read"]}
     client = await owner.admin.done("POST", "/v1/clients", program)
     feed = await owner.legal.done("POST", "/v1/calendar-feeds", {"label": f"Calendar {CANARY}"})
     filing = {**NEW_DUTY_EXAMPLE, "title": f"File it {CANARY}"}
     duty = await owner.legal.done("POST", f"/v1/agreements/{agreement['id']}/duties", filing)
+    held = {"reviewed_on": "2026-01-31", "outcome": "keep"}
+    looked = await owner.legal.done("POST", f"/v1/agreements/{agreement['id']}/complete-review", held)
     law: dict[str, Any] = {"sensitivity": "restricted", "exemption": "have counsel review"}
     documents = {
         "draft_document": await file_document(owner.legal, draft["id"], CANARY),
@@ -257,7 +305,51 @@ async def make_scene(service: Service, cast: Cast) -> Scene:
         f"{name}_asset": await make_asset(owner, sharing=sharing, **(named if name != "network" else {}))
         for name, sharing in (("private", "private"), ("shared", "agreement"), ("network", "network"))
     }
+    grouped = [await make_asset(owner, sharing="network") for _ in range(2)]
+    packages = {
+        f"{name}_package": await make_package(owner, *grouped, sharing=sharing, name=f"{name} team {word}")
+        for name, sharing, word in (
+            ("private", "private", CANARY),
+            ("shared", "agreement", CANARY),
+            ("network", "network", "for all"),
+        )
+    }
+    packages["hidden_package"] = await make_package(
+        owner, grouped[0], assets["private_asset"], sharing="network", name=f"Hidden team {CANARY}"
+    )
+    rate = await owner.admin.done("POST", "/v1/rates", {**NEW_RATE_EXAMPLE, "equipment": CANARY})
+    kept = {**NEW_RESERVE_MINIMUM_EXAMPLE, "category": "aircraft", "reason": CANARY}
+    minimum = await owner.coordinator.done("POST", "/v1/reserve-minimums", kept)
+    papers = {
+        name: f"{paper['asset_id']}/{paper['id']}"
+        for name, paper in (
+            ("asset_document", await file_paper(owner.coordinator, assets["shared_asset"]["id"], title=CANARY)),
+            ("shared_asset_document", await file_paper(owner.coordinator, assets["shared_asset"]["id"], shared="true")),
+        )
+    }
+    own_category = await owner.admin.done("POST", "/v1/categories", NEW_CATEGORY_EXAMPLE)
+    table = await uploaded(owner.admin, csv_of(unit_row(CANARY)))
+    spare_table = await uploaded(owner.admin, csv_of(unit_row(CANARY)))
+    mapping = {"kind": "assets", "name": CANARY, "mapping": dict(MAPPING)}
+    kept_mapping = await owner.admin.done("POST", "/v1/import-mappings", mapping)
     decided = await make_asset(owner, **named)
+    maintained = await make_asset(owner, **named)
+    taken = await owner.coordinator.done(
+        "POST", f"/v1/assets/{maintained['id']}/calendar-feeds", {"label": f"Dispatch {CANARY}"}
+    )
+    planned = await owner.coordinator.done(
+        "POST",
+        f"/v1/assets/{maintained['id']}/unavailability",
+        {"kind": "maintenance", "window": {"start": utc_now().isoformat()}, "reason": f"Out for {CANARY}."},
+    )
+    licence = {**NEW_CREDENTIAL_EXAMPLE, "title": f"Licence {CANARY}", "number": CANARY}
+    people = [
+        await enter_person(owner, speaks("hmn", "3"), display_name=f"Somebody {CANARY}", credentials=[licence])
+        for _ in range(3)
+    ]
+    await commit_to(service, people[2], partner)
+    handled = {**NEW_ASSET_CERTIFICATE_EXAMPLE, "number": CANARY, "handler_id": people[0]["id"]}
+    certified = await owner.admin.done("POST", f"/v1/assets/{maintained['id']}/certificates", handled)
     decision = await make_decision(partner, decided)
     asked: dict[str, Any] = {"summary": f"Search for {CANARY}."}
     return Scene(
@@ -270,6 +362,13 @@ async def make_scene(service: Service, cast: Cast) -> Scene:
             "agency": str(owner.id),
             "contact": str(owner.id),
             "spare_agency": str(spare.id),
+            "rate": rate["id"],
+            "reserve_minimum": minimum["id"],
+            **papers,
+            "own_category": own_category["code"],
+            "import": table["id"],
+            "spare_import": spare_table["id"],
+            "import_mapping": kept_mapping["id"],
             "agreement": agreement["id"],
             "public_agreement": public["id"],
             "draft_agreement": draft["id"],
@@ -282,16 +381,26 @@ async def make_scene(service: Service, cast: Cast) -> Scene:
             "signing_authority": f"{owner.id}/{authority['id']}",
             "certificate": f"{owner.id}/{certificate['id']}",
             "duty": f"{agreement['id']}/{duty['id']}",
+            "periodic_review": f"{agreement['id']}/{looked['id']}",
             "calendar_feed": feed["id"],
             "issuer": issuer["id"],
             "revocation": revocation["id"],
             "client": client["id"],
             "principal": principal["id"],
+            "operator_act": proposed_act["operator_act_id"],
             **{name: made["id"] for name, made in assets.items()},
+            **{name: made["id"] for name, made in packages.items()},
             **{name: made["id"] for name, made in documents.items()},
+            "asset_calendar_feed": f"{maintained['id']}/{taken['id']}",
+            "asset_certificate": f"{maintained['id']}/{certified['id']}",
+            "unavailability": f"{maintained['id']}/{planned['unavailability']['id']}",
+            "personnel_record": people[0]["id"],
+            "personnel_credential": f"{people[1]['id']}/{people[1]['credentials'][0]['id']}",
+            "committed_person": people[2]["id"],
             "decision": str(decision.id),
             "draft_request": (await make_request(partner, assets["shared_asset"], **asked))["id"],
             "request": (await submitted(partner, await make_asset(owner, **named), **asked))["id"],
+            "package_reservation": (await reserve_whole(partners, packages["shared_package"]))["id"],
             "reserved_loan": (await make_loan(partners, "reserved"))["id"],
             "loan_on_scene": (await make_loan(partners, "on_scene"))["id"],
             "closed_loan": (await make_loan(partners, "closed"))["id"],

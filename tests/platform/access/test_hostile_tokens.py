@@ -17,6 +17,8 @@ from tests.platform.access.hostile_tokens import hostile_tokens, raw_authorizati
 from tests.support.cases import every_case
 from tests.support.problems import assert_problem
 
+pytestmark = pytest.mark.second_long
+
 PATH = "/v1/agencies?limit=1"
 
 
@@ -95,7 +97,7 @@ REVOKED = {RevocationKind.PERSON: (403, "principal_suspended"), RevocationKind.T
 
 
 def of(agency_id: UUID) -> Any:
-    return {"issuer": AGENCY_ISSUER, "agency_id": agency_id, "now": utc_now(), "reason": "left"}
+    return {"issuer": AGENCY_ISSUER, "agency_id": agency_id, "now": utc_now(), "reason": "left", "by_operator": False}
 
 
 @pytest.mark.parametrize("kind", RevocationKind)

@@ -236,7 +236,7 @@ async def test_a_person_of_entra_id() -> None:
     assert "*" in found.scopes
     id_token = signed(ENTRA, KEY, {"typ": "JWT"}, azp=...)
     assert await reason(by, id_token, NOW) == "claim_missing:azp"
-    assert await reason(by, signed(ENTRA, KEY, {"typ": "JWT"}, life=5401), NOW) == "too_long_lived"
+    assert await reason(by, signed(ENTRA, KEY, {"typ": "JWT"}, life=5402), NOW) == "too_long_lived"
 
 
 async def test_an_application_of_entra_id_is_a_service_with_the_scopes_of_its_app_roles() -> None:

@@ -24,6 +24,8 @@ from tests.support.problems import assert_problem
 from tests.support.server import environment, in_process
 from tests.support.service import Caller, Service
 
+pytestmark = pytest.mark.second_long
+
 PATH = "/v1/agencies?limit=1"
 # Whoever held the registry's own key could say this: it issues for the services of every agency.
 ITS_TO_SAY = {

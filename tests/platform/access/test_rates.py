@@ -20,6 +20,8 @@ from tests.support.cast import make_cast
 from tests.support.problems import assert_problem
 from tests.support.server import environment, in_process
 
+pytestmark = pytest.mark.second_long
+
 NOON = datetime(2026, 6, 1, 12, 0, 15, tzinfo=UTC)
 AGENCY = UUID("01900000-0000-7000-8000-00000000a9e1")
 

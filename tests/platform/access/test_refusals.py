@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from registry.platform.access import authentication
+from registry.platform.access.principals import OPERATOR_AGENCY_ID
 from registry.platform.access.refusals import Reason
 from registry.platform.http.edge import Edge
+from registry.platform.http.health import NO_ISSUER, OK, IssuerHealth, IssuerStatus, check_issuers
 from registry.platform.settings import load
 from tests.platform.access.conftest import Trusting
-from tests.platform.access.forging import AGENCY_ISSUER, make_key
+from tests.platform.access.forging import AGENCY_ISSUER, Forge, make_key
 from tests.support.logs import logged_by
 from tests.support.problems import assert_problem
 from tests.support.server import environment, in_process
@@ -66,10 +68,28 @@ async def test_an_honest_caller_is_told_what_is_wrong(trusting: Trusting) -> Non
         assert words in assert_problem(response, 401, "invalid_token")["detail"]
 
 
+async def test_a_token_of_an_issuer_without_keys_is_answered_503_and_is_no_refused_one(
+    private_url: str, tmp_path: Path
+) -> None:
+    away = {"issuer": AGENCY_ISSUER, "jwks_uri": "https://127.0.0.1:9/keys", "agencies": ["*"]}
+    settings = load(environment(private_url, tmp_path, REGISTRY_ISSUERS=json.dumps([away])))
+    forge = Forge(issuer=AGENCY_ISSUER, agency_id=OPERATOR_AGENCY_ID, keys={"ES256": make_key("ES256", "one")})
+    async with in_process(settings) as service:
+        with logged_by(authentication) as logged:
+            response = await service.http.get(PATH, headers={"authorization": f"Bearer {forge.token()}"})
+        assert await counted(service.edge, Reason.UNKNOWN_KEY) == 0
+    problem = assert_problem(response, 503, "issuer_keys_unavailable")
+    assert response.headers["retry-after"] == "10"
+    assert AGENCY_ISSUER in problem["detail"]
+    assert "www-authenticate" not in response.headers
+    (line,) = (each for each in logged if each["event"] == "token not verified")
+    assert (line["issuer"], line["kid"], line["trace_id"]) == (AGENCY_ISSUER, "one", problem["trace_id"])
+
+
 async def test_readiness_names_the_issuer_whose_keys_cannot_be_fetched_and_stays_ready(
     private_url: str, tmp_path: Path
 ) -> None:
-    away = {"issuer": "https://away.example", "jwks_url": "https://127.0.0.1:9/keys", "agencies": ["*"]}
+    away = {"issuer": "https://away.example", "jwks_uri": "https://127.0.0.1:9/keys", "agencies": ["*"]}
     settings = load(environment(private_url, tmp_path, REGISTRY_ISSUERS=json.dumps([away])))
     async with in_process(settings) as service:
         await service.edge.app.state.verifier.refresh()
@@ -81,8 +101,36 @@ async def test_readiness_names_the_issuer_whose_keys_cannot_be_fetched_and_stays
     assert by_issuer["urn:registry:development"]["status"] == "ok"
 
 
+@pytest.mark.parametrize(
+    ("found", "check"),
+    [
+        ([], NO_ISSUER),
+        ([("own", "ok")], OK),
+        ([("a", "no_keys")], "no keys of any issuer"),
+        ([("a", "no_keys"), ("b", "stale")], OK),
+        ([("a", "no_keys"), ("own", "ok")], "no keys of any issuer"),
+    ],
+)
+def test_the_registrys_own_key_does_not_make_up_for_those_of_all_issuers_of_people(
+    found: list[tuple[str, str]], check: str
+) -> None:
+    issuers = [
+        IssuerHealth(
+            issuer=name,
+            status=IssuerStatus(status),
+            keys=0,
+            keys_age_seconds=None,
+            error=None,
+            skipped_keys=(),
+            for_service_clients=name == "own",
+        )
+        for name, status in found
+    ]
+    assert check_issuers(issuers) == check
+
+
 async def test_a_service_that_knows_no_key_of_anybody_is_not_ready(private_url: str, tmp_path: Path) -> None:
-    away = {"issuer": "https://away.example", "jwks_url": "https://127.0.0.1:9/keys", "agencies": ["*"]}
+    away = {"issuer": "https://away.example", "jwks_uri": "https://127.0.0.1:9/keys", "agencies": ["*"]}
     given = environment(private_url, tmp_path, REGISTRY_ISSUERS=json.dumps([away]), REGISTRY_DEMO="0")
     async with in_process(load({**given, "REGISTRY_LEDGER_KEY": "3f1c9a7e5b2d8046" * 4})) as service:
         await service.edge.app.state.verifier.refresh()

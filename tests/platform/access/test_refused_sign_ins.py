@@ -19,6 +19,8 @@ from tests.support.cast import Cast
 from tests.support.problems import assert_problem
 from tests.support.service import Caller, Service
 
+pytestmark = pytest.mark.second_long
+
 PATH = "/v1/audit-events"
 REFUSED = "type=access.sign_in_refused&limit=200"
 NOON = datetime(2026, 3, 1, 12, 0, 10, tzinfo=UTC)

@@ -25,6 +25,8 @@ from tests.support.problems import assert_problem
 from tests.support.server import environment, in_process
 from tests.support.service import Caller, Service
 
+pytestmark = pytest.mark.one_database
+
 STRONG = "urn:agency:two-factors"
 ASKED = {"max_age_seconds": 300, "acr_values": [STRONG]}
 
@@ -116,7 +118,8 @@ async def test_every_operation_of_an_act_that_binds_says_that_it_may_need_a_sign
     ]
     stepping = {handler.operation_id for handler in handlers if handler.opt["step_up"]}
     bind = {handler.operation_id for handler in handlers if handler.opt["permission"] in STEP_UP}
-    assert stepping == bind | {"get_agreement_file"}
+    whole = {"get_agreement_file"} | {f"export_assets_as_{kind}" for kind in ("csv", "geojson", "ndjson", "xlsx")}
+    assert stepping == bind | whole | {"approve_operator_act"}, "who approves an operator's act does it"
     assert {"sign_agreement", "confirm_agreement", "confirm_reported_act", "second_reported_act"} <= bind
     told = {
         op["operationId"]

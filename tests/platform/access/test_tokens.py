@@ -1,11 +1,8 @@
 """The verifier by itself: times to the second, keys that come and go, what is remembered and for how long."""
 
 import asyncio
-import json
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from uuid import UUID
 
 import jwt
@@ -15,15 +12,17 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from registry.platform.access import keys as keys_
 from registry.platform.access.development import development_issuer, development_token
-from registry.platform.access.keys import Keys, parse_key_set
+from registry.platform.access.key_sets import parse_key_set
+from registry.platform.access.keys import Keys
 from registry.platform.access.principals import Principal, Role
 from registry.platform.access.refusals import Reason, TokenRefused
 from registry.platform.access.tokens import TokenVerifier
 from registry.platform.http.health import IssuerStatus
 from registry.platform.issuers import DEVELOPMENT_ISSUER, Issuer
-from registry.platform.kernel.errors import Unauthenticated
+from registry.platform.kernel.errors import Busy, Unauthenticated
 from registry.platform.settings import Settings, SettingsError, load
 from tests.platform.access.forging import AUDIENCE, Forge, make_key
+from tests.support.key_server import Published, publishing
 from tests.support.logs import logged_by
 
 NOW = datetime(2026, 7, 4, 18, tzinfo=UTC)
@@ -86,7 +85,7 @@ def test_a_token_begins_with_the_skew_before_its_time(claim: str, ahead: int, go
     assert (accepted(token, NOW) is not None) is good
 
 
-@pytest.mark.parametrize(("life", "good"), [(3600, True), (3601, False)])
+@pytest.mark.parametrize(("life", "good"), [(3600, True), (3601, True), (3602, False)])
 def test_a_token_lives_at_most_as_long_as_its_issuer_may_allow(life: int, good: bool) -> None:
     token = FORGE.token(claims(exp=int(NOW.timestamp()) + life))
     assert (accepted(token, NOW) is not None) is good
@@ -208,7 +207,7 @@ SHORT = jwt.get_algorithm_by_name("RS256").to_jwk(
         (without({**EC, "kid": "a"}, "y"), "not a key for ES256"),
         ({**EC, "kid": "a", "d": "AAAA"}, "private or secret"),
         ({"kid": "a", "kty": "oct", "k": "AAAA", "alg": "HS256"}, "private or secret"),
-        ({**RSA, "kid": "a", "use": "enc", "alg": "RSA-OAEP"}, "for encryption"),
+        ({**RSA, "kid": "a", "use": "enc", "d": "AAAA"}, "private or secret"),
         ({**RSA, "kid": "a", "key_ops": ["encrypt"]}, "not for signatures"),
         ({**SHORT, "kid": "a", "alg": "RS256"}, "1024 bits"),
         ({**SHORT, "kid": "a"}, "1024 bits"),
@@ -225,6 +224,12 @@ def test_a_key_that_cannot_be_used_is_named_and_skipped_and_the_others_are_used(
     assert (
         skipped.kid == (odd.get("kid") if isinstance(odd, dict) and odd.get("kid") == "a" else None) or not skipped.kid
     )
+
+
+def test_a_key_for_encryption_is_passed_over_in_silence() -> None:
+    """Keycloak publishes one in every realm: a warning that always stands hides the ones that count."""
+    found = parse_key_set({"keys": [{**RSA, "kid": "a", "use": "enc", "alg": "RSA-OAEP"}, EC]})
+    assert (set(found.keys), found.skipped) == ({("first", "ES256")}, ())
 
 
 def test_a_key_without_an_algorithm_is_for_those_that_fit_its_type() -> None:
@@ -254,51 +259,15 @@ def test_settings_with_keys_of_which_none_can_be_used_stop_the_start_with_a_sent
             Keys(Issuer(issuer=FORGE.issuer, agencies=("*",), keys={"keys": keys}))
 
 
-class Published:
-    """A key set as an issuer publishes it, and how often it was asked for."""
-
-    def __init__(self) -> None:
-        self.body = json.dumps(FORGE.settings()["keys"]).encode()
-        self.status = 200
-        self.asked = 0
-        self.answering = threading.Event()
-        self.answering.set()
-
-    def publish(self, *keys: object) -> None:
-        """Have these keys from now on."""
-        self.body = json.dumps({"keys": keys}).encode()
-
-
 @pytest.fixture
 def published() -> Iterator[tuple[Published, str]]:
     """An issuer on the loopback interface; without TLS, which the settings would refuse."""
-    state = Published()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            state.asked += 1
-            state.answering.wait(20)
-            self.send_response(state.status)
-            if state.status == 302:
-                self.send_header("Location", f"http://127.0.0.1:{self.server.server_port}/elsewhere")  # type: ignore[attr-defined]  # an HTTPServer's
-            self.send_header("Content-Length", str(len(state.body)))
-            self.end_headers()
-            self.wfile.write(state.body)
-
-        def log_message(self, *_args: object) -> None:
-            """Silence."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield state, f"http://127.0.0.1:{server.server_port}/jwks"
-        state.answering.set()
-        server.shutdown()
-        thread.join(5)
+    with publishing(FORGE.settings()["keys"]) as found:
+        yield found
 
 
 def fetching(url: str, issuer: str = FORGE.issuer) -> Issuer:
-    return Issuer(issuer=issuer, agencies=(str(AGENCY),), jwks_url=url)
+    return Issuer(issuer=issuer, agencies=(str(AGENCY),), jwks_uri=url)
 
 
 def fetching_verifier(*issuers: Issuer) -> TokenVerifier:
@@ -364,12 +333,34 @@ async def test_a_slow_issuer_holds_up_nobody_for_long(
     monkeypatch.setattr(keys_, "WAIT_SECONDS", 0.05)
     by = fetching_verifier(fetching(url))
     state.answering.clear()
-    with pytest.raises(TokenRefused):
+    with pytest.raises(Busy):
         await by.authenticate(FORGE.token(claims()), NOW)
     state.answering.set()
     await by.refresh()  # what waited has gone; the fetch went on
     assert by.verify(FORGE.token(claims()), NOW)
     assert state.asked == 1
+
+
+async def test_where_no_key_of_a_known_issuer_can_be_had_the_token_is_not_to_blame(
+    published: tuple[Published, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """401 would have programs fetch a new token at each request, which cannot help either."""
+    state, url = published
+    state.status = 503
+    by, token = fetching_verifier(fetching(url)), FORGE.token(claims())
+    for _ in range(2):
+        with pytest.raises(Busy, match="No usable key") as away:
+            await by.authenticate(token, NOW)
+        assert (away.value.code, away.value.retry_after) == ("issuer_keys_unavailable", 10)
+    assert state.asked == 1, "nor is the issuer asked by each"
+    for wrong in ("x.y.z", FORGE.token(claims(iss="https://other.example"))):
+        with pytest.raises(TokenRefused):
+            await by.authenticate(wrong, NOW)
+    monkeypatch.setattr(keys_, "UNKNOWN_KEY_SECONDS", 0)
+    state.status = 200
+    assert await by.authenticate(token, NOW)
+    with pytest.raises(TokenRefused):
+        await by.authenticate(FORGE.token(claims(), header={"kid": "other"}), NOW)
 
 
 async def test_a_withdrawn_key_counts_no_longer_not_even_for_tokens_seen_before(

@@ -3,6 +3,7 @@
 import gzip
 import os
 import random
+import re
 import shutil
 import sqlite3
 import stat
@@ -15,7 +16,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from registry.platform.backup.inspecting import unpack
+from registry.platform.backup.inspecting import Archive, unpack
 from registry.platform.backup.manifest import ArchiveError
 from registry.platform.database.sqlite_driver import sqlite_module
 from tests.platform.backup.conftest import TEXTS, Stocked
@@ -31,8 +32,8 @@ def figures(said: str) -> str:
 
 
 def emptied(folder: Path) -> bool:
-    """Whether nothing is left of a restore but lock files."""
-    return all(path.suffix in (".lock", ".server") for path in folder.rglob("*") if path.is_file())
+    """Whether nothing is left of a restore, not even lock files."""
+    return not any(path.is_file() for path in folder.rglob("*"))
 
 
 def filed(data_dir: Path) -> dict[str, bytes]:
@@ -131,9 +132,7 @@ def test_content_that_is_only_claimed_is_no_document(stocked: Stocked, tmp_path:
     """An upload under way, or one that came to nothing and is swept between the snapshot and its turn."""
     run = stocked.copy(tmp_path)
     with sqlite3.connect(tmp_path / "data" / "demo.db") as database:
-        database.execute(
-            "INSERT INTO document_content VALUES (?, 'text/plain', 5, '2026-01-01T00:00:00.000000Z')", ("0" * 64,)
-        )
+        database.execute("INSERT INTO document_content VALUES (?, 5, '2026-01-01T00:00:00.000000Z')", ("0" * 64,))
     made = run("backup", str(tmp_path / "a.tar"))
     assert (made.exit_code, "3 documents" in made.stdout) == (0, True)
 
@@ -224,16 +223,16 @@ async def test_any_changed_byte_after_the_manifest_and_any_cut_is_found(stocked:
         for place in (start, start + 512, len(body) - 1, *(drawn.randrange(start, len(body)) for _ in range(40))):
             spoiled.write_bytes(body[:place] + bytes([body[place] ^ 0x55]) + body[place + 1 :])
             with case(f"byte {place}"), pytest.raises(ArchiveError):
-                await unpack(spoiled, None, drop)
+                await unpack(Archive(spoiled), None, drop)
             unreadable += 1
         for end in (0, 100, 512, start, start + 512, len(body) // 2, len(body) - 20_000):
             spoiled.write_bytes(body[:end])
             with case(f"cut at {end}"), pytest.raises(ArchiveError):
-                await unpack(spoiled, None, drop)
+                await unpack(Archive(spoiled), None, drop)
     assert unreadable == 43
     spoiled.write_bytes(body + b"more" * 5_000)
     with pytest.raises(ArchiveError, match="after its end"):
-        await unpack(spoiled, None, drop)
+        await unpack(Archive(spoiled), None, drop)
 
 
 Change = Callable[[tarfile.TarInfo], None]
@@ -300,7 +299,7 @@ def hostile(archive: Path) -> dict[str, tuple[bytes, str]]:
         "larger than it is": (body[:512] + member("registry.db", size=2**60).tobuf(tarfile.GNU_FORMAT), "damaged"),
         "manifest of no kind": (extended(counts="many"), "manifest cannot be read"),
         "manifest without end": (member("manifest.json", size=2**40).tobuf(tarfile.GNU_FORMAT), "is too large"),
-        "later format": (extended(format=2), "knows format 1"),
+        "later format": (extended(format=2), "knows format 1."),
         "later schema": (extended(schema="9999"), "is of a newer version of the registry"),
         "other ledger": (extended(ledger={"events": 1, "sha256": sha256}), "ledger: its digest is"),
         "other counts": (extended(counts={"agency": 1_000_000}), "the manifest says 1000000"),
@@ -322,7 +321,9 @@ def test_hostile_and_damaged_archives_are_refused_and_leave_nothing(stocked: Sto
                 path = tmp_path / "hostile.tar"
                 path.write_bytes(body)
                 refused = run("restore", str(path))
-                assert refused.exit_code == (2 if name == "no database" else 1), refused.output
+                code = {"no database": 2, "later format": 3, "later schema": 3}.get(name, 1)
+                assert refused.exit_code == code, refused.output
+                assert code == 2 or run("verify", str(path)).exit_code == code
                 assert words in refused.output
                 assert "Traceback" not in refused.output
                 assert emptied(outside), "nothing is left"
@@ -354,6 +355,21 @@ def test_an_archive_goes_into_an_empty_place_of_its_own_mode(stocked: Stocked, t
     assert (tmp_path / "own" / "place.db").is_file()
 
 
+def test_an_archive_with_another_digest_than_was_kept_is_refused(stocked: Stocked, tmp_path: Path) -> None:
+    """Whoever exchanges an archive makes its manifest fit; the digest that `backup` printed does not."""
+    (kept,) = re.findall("^Its digest is ([0-9a-f]{64});", stocked.said, re.MULTILINE)
+    run, other = command(tmp_path), kept[::-1]
+    checked = run("verify", str(stocked.archive), "--expect-digest", kept.upper())
+    assert (checked.exit_code, checked.stdout.splitlines()[-1]) == (0, f"Its digest is {kept}."), checked.output
+    for asked in (["verify"], ["restore"], ["restore", "--only", "documents"]):
+        refused = run(*asked, str(stocked.archive), "--expect-digest", other)
+        assert (refused.exit_code, f"its digest is {kept}, and not {other}" in refused.stderr) == (1, True), asked
+        assert emptied(tmp_path / "data")
+    assert run("verify", "--expect-digest", kept).exit_code == 2
+    assert run("verify", str(stocked.archive), "--expect-digest", "5f2b").exit_code == 2
+    assert run("restore", str(stocked.archive), "--expect-digest", kept).exit_code == 0
+
+
 def test_another_ledger_key_is_warned_of(stocked: Stocked, tmp_path: Path) -> None:
     done = command(tmp_path)("restore", str(stocked.archive), LEDGER_KEY="fedcba9876543210" * 2)
     assert done.exit_code == 0, done.output
@@ -362,7 +378,11 @@ def test_another_ledger_key_is_warned_of(stocked: Stocked, tmp_path: Path) -> No
 
 def test_database_and_documents_can_be_apart(stocked: Stocked, tmp_path: Path) -> None:
     run = stocked.copy(tmp_path)
-    assert run("backup", str(tmp_path / "database.tar"), "--only", "database").stdout.endswith("; no documents\n")
+    assert (
+        run("backup", str(tmp_path / "database.tar"), "--only", "database")
+        .stdout.splitlines()[0]
+        .endswith("; no documents")
+    )
     assert "no database (" in run("backup", str(tmp_path / "documents.tar"), "--only", "documents").stdout
     assert run("verify", str(tmp_path / "documents.tar")).exit_code == 0
     elsewhere = command(tmp_path / "elsewhere")

@@ -86,3 +86,35 @@ def test_what_was_tampered_with_is_named(url: str, tmp_path: Path) -> None:
         "has another private part than was recorded",
     ):
         assert words in said, (words, said)
+
+
+def test_triggers_that_were_dropped_added_or_worded_otherwise_are_named(private: str, tmp_path: Path) -> None:
+    """Without them, the ledger and frozen texts can be changed by anybody who reaches the database."""
+    run = command(tmp_path)
+    assert on_it(run, private, "verify")[0] == 0
+    change(
+        private,
+        "DROP TRIGGER ledger_event_no_change ON ledger_event",
+        "DROP TRIGGER agreement_version_frozen ON agreement_version",
+        "CREATE TRIGGER agreement_version_frozen BEFORE UPDATE OR DELETE ON agreement_version FOR EACH ROW "
+        "WHEN (OLD.frozen_at IS NULL) EXECUTE FUNCTION refuse_change('version_is_frozen')",
+        "CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$",
+        "CREATE TRIGGER looked_at AFTER INSERT ON agency FOR EACH ROW EXECUTE FUNCTION look()",
+        "CREATE OR REPLACE FUNCTION refuse_part_of_frozen() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN IF TG_OP = 'DELETE' THEN RETURN OLD; END IF; RETURN NEW; END $$",
+    )
+    code, said = on_it(run, private, "verify")
+    named = [line for line in said.splitlines() if "is not as this version has it" in line]
+    assert (code, named) == (
+        1,
+        [
+            f"schema: {what} is not as this version has it"
+            for what in (
+                "trigger agency.looked_at",
+                "trigger agreement_version.agreement_version_frozen",
+                "trigger ledger_event.ledger_event_no_change",
+                "function look",
+                "function refuse_part_of_frozen",
+            )
+        ],
+    )

@@ -40,4 +40,4 @@ def test_the_next_version_migrates_an_archive_and_this_one_refuses_the_next_ones
     run = command(tmp_path / "this")
     for arguments in (["restore", str(tmp_path / "next.tar")], ["verify", str(tmp_path / "next.tar")]):
         refused = run(*arguments)
-        assert (refused.exit_code, "newer version of the registry" in refused.output) == (1, True), refused.output
+        assert (refused.exit_code, "newer version of the registry" in refused.output) == (3, True), refused.output

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -115,6 +116,38 @@ def test_a_process_that_was_killed_has_nothing_any_more(tmp_path: Path) -> None:
         process.wait(10)
         with used(url, Use.CHANGE):
             pass
+
+
+@pytest.mark.parametrize("use", Use)
+def test_where_no_database_came_no_lock_file_stays(tmp_path: Path, use: Use) -> None:
+    url = f"sqlite:///{tmp_path / 'own.db'}"
+    with another_process(url, use):
+        if frozenset({use, Use.READ}) in TOGETHER:
+            with used(url, Use.READ):
+                pass
+            assert len(list(tmp_path.iterdir())) == 2, "they are the other's too"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_who_waits_at_lock_files_that_go_away_locks_those_of_everybody(tmp_path: Path) -> None:
+    """A lock on a file without a name would let two in."""
+    url = f"sqlite:///{tmp_path / 'own.db'}"
+    inside, most, wrong = [0], 40, []
+
+    def come_and_go(_: int) -> None:
+        try:
+            with used(url, Use.CHANGE):
+                inside[0] += 1
+                if inside[0] > 1:
+                    wrong.append(inside[0])
+                os.sched_yield()
+                inside[0] -= 1
+        except FileInUseError:
+            pass
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(come_and_go, range(most * 8)))
+    assert wrong == []
 
 
 def test_a_second_server_on_a_file_is_refused(private_url: str, tmp_path: Path) -> None:

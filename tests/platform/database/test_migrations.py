@@ -14,12 +14,13 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
 import registry
-from registry.database_tables import all_tables, bring_up_to_date, metadata
+from registry.database_tables import UpToDate, all_tables, bring_up_to_date, metadata
 from registry.platform.database.connect import connect
 from registry.platform.database.installation import Purpose
 from registry.platform.database.migrate import (
     SchemaStatus,
     current_revision,
+    fingerprints,
     migrate,
     newest_revision,
     run_on_schema_connection,
@@ -41,23 +42,28 @@ APPEND_ONLY = (
     "agreement_signature_authority",
 )
 PARTS_OF_A_VERSION = ("provision", "agreement_coverage", "agreement_version_dates")
+FILED = ("document", "asset_document")
 TRIGGERS = {
     "sqlite": {
         *(f"{table}_no_{verb}" for table in APPEND_ONLY for verb in ("update", "delete")),
         *(f"{table}_frozen_{verb}" for table in PARTS_OF_A_VERSION for verb in ("insert", "update", "delete")),
         *(f"agreement_version_frozen_{verb}" for verb in ("update", "delete")),
-        *(f"allocation_no_overlap_{verb}" for verb in ("insert", "update")),
+        *(
+            f"{table}_no_overlap_{verb}"
+            for table in ("allocation", "personnel_allocation")
+            for verb in ("insert", "update")
+        ),
         *(
             f"{table}_fts_{verb}"
             for table in ("agency", "asset", "agreement_passage")
             for verb in ("insert", "update", "delete")
         ),
-        *(f"document_no_{verb}" for verb in ("update", "delete")),
+        *(f"{table}_no_{verb}" for table in FILED for verb in ("update", "delete")),
     },
     "postgresql": {
         *(f"{table}_no_{what}" for table in APPEND_ONLY for what in ("change", "truncate")),
         *(f"{table}_frozen" for table in (*PARTS_OF_A_VERSION, "agreement_version")),
-        *(f"document_no_{what}" for what in ("update", "delete", "truncate")),
+        *(f"{table}_no_{what}" for table in FILED for what in ("update", "delete", "truncate")),
     },
 }
 LIST_TRIGGERS = {
@@ -98,7 +104,7 @@ async def test_the_schema_is_what_the_tables_in_code_say(private_url: str, empty
 
 async def declared(url: str) -> set[tuple[str, ...]]:
     """What the database says of tables alone, without triggers, search indexes and the guard of bookings."""
-    added = ("_fts", "search_vector", "asset_overlap")
+    added = ("_fts", "search_vector", "asset_overlap", "personnel_overlap")
     return {
         (str(kind), str(name), *sorted(line.strip(" \t,") for line in str(said).splitlines()))
         for kind, name, said in await schema_of(url)
@@ -130,12 +136,13 @@ async def test_a_second_migration_changes_nothing(private_url: str) -> None:
 
 
 async def test_migrations_started_at_once_do_not_meet_nor_do_their_shared_words(empty_url: str) -> None:
-    def run() -> int:
-        return asyncio.run(bring_up_to_date(empty_url, Purpose.REAL)).words
+    def run() -> UpToDate:
+        return asyncio.run(bring_up_to_date(empty_url, Purpose.REAL))
 
-    changed = await asyncio.gather(*(asyncio.to_thread(run) for _ in range(4)))
+    done = await asyncio.gather(*(asyncio.to_thread(run) for _ in range(4)))
     assert await revision_of(empty_url) == newest_revision()
-    assert sorted(map(bool, changed)) == [False, False, False, True]
+    assert sorted(bool(each.words) for each in done) == [False, False, False, True]
+    assert sorted(str(each.before) for each in done) == ["0001", "0001", "0001", "None"], "one of them made it"
 
 
 async def test_a_migration_that_fails_leaves_nothing(empty_url: str) -> None:
@@ -155,7 +162,7 @@ async def test_every_guard_is_there(dialect: str, private_url: str) -> None:
     guards = {name for kind, name, _ in await schema_of(private_url) if kind in ("index", "constraint")}
     expected = {"uq_allocation_exclusive_out", "uq_loan_root_decision_used", "uq_loan_extension_pending"}
     if dialect == "postgresql":
-        expected |= {"asset_overlap", "ck_agency_status", "fk_asset_agency_id"}
+        expected |= {"asset_overlap", "personnel_overlap", "ck_agency_status", "fk_asset_agency_id"}
     assert expected <= guards
 
 
@@ -250,6 +257,29 @@ async def test_a_schema_of_a_later_version_is_served_where_the_database_says_so(
     assert await status_of(private_url) is SchemaStatus.NEWER
     with pytest.raises(SettingsError, match="made by a later version"):
         await bring_up_to_date(private_url, Purpose.DEMONSTRATION)
+
+
+async def test_tables_of_another_state_of_the_code_are_found_at_the_same_revision(private_url: str) -> None:
+    """A fingerprint that is not this code's has the tables compared: they may be the same all the same."""
+    await change_schema(private_url, "UPDATE schema_support SET fingerprint = 'of other scripts'")
+    assert await status_of(private_url) is SchemaStatus.DIFFERENT
+    assert not SchemaStatus.DIFFERENT.is_served
+    await bring_up_to_date(private_url, Purpose.DEMONSTRATION)
+    assert await status_of(private_url) is SchemaStatus.CURRENT, "nothing differed, so it is signed anew"
+    await change_schema(private_url, "ALTER TABLE schema_support DROP COLUMN fingerprint")
+    before = await schema_of(private_url)
+    assert await status_of(private_url) is SchemaStatus.DIFFERENT, "it was made before there were fingerprints"
+    with pytest.raises(SettingsError, match=r"same revision \(0001\): .*schema_support.*make the database anew"):
+        await bring_up_to_date(private_url, Purpose.DEMONSTRATION)
+    assert await schema_of(private_url) == before
+
+
+def test_a_fingerprint_is_of_a_script_and_all_before_it(tmp_path: Path) -> None:
+    before = fingerprints(scripts_in(tmp_path, {}))
+    with (tmp_path / "versions" / "0002.py").open("a") as script:
+        script.write("# another table\n")
+    after = fingerprints(ScriptDirectory(str(tmp_path)))
+    assert [before[revision] == after[revision] for revision in before] == [True, False, False, False]
 
 
 async def test_an_empty_database_has_no_schema(empty_url: str) -> None:

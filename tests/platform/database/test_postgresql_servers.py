@@ -9,9 +9,13 @@ import pytest
 import sqlalchemy as sa
 
 from registry.database_tables import bring_up_to_date, check_database
+from registry.platform.database import patience, violations
+from registry.platform.database import trouble as trouble_module
 from registry.platform.database.connect import Database, connect, unit_of_work
 from registry.platform.database.installation import Purpose
 from registry.platform.database.postgresql_address import checked, shown
+from registry.platform.database.trouble import Trouble
+from registry.platform.http import health
 from registry.platform.http.idempotency import Claim
 from registry.platform.kernel.errors import Busy
 from registry.platform.kernel.ids import new_id
@@ -22,8 +26,10 @@ from tests.platform.database.test_connections import end_backends
 from tests.support.cast import make_cast
 from tests.support.cluster import Cluster, bouncer, tls_cluster
 from tests.support.databases import empty_database
+from tests.support.logs import logged_by
 from tests.support.sabotage import change_schema
 from tests.support.server import environment, in_process
+from tests.support.silence import silent_way
 
 ENCRYPTED = sa.text("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
 COUNTER = "CREATE TABLE counter (id INTEGER PRIMARY KEY, n INTEGER NOT NULL)", "INSERT INTO counter VALUES (1, 100)"
@@ -168,6 +174,48 @@ async def test_a_lost_connection_is_not_taken_for_a_first_request_that_still_run
 
 def test_four_processes_fit_into_what_postgresql_allows_by_default() -> None:
     assert 4 * 2 * load({"REGISTRY_DEMO": "1"}).database_pool <= 90
+
+
+async def test_a_server_that_falls_silent_is_given_up_after_a_few_seconds(
+    private_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It accepts, and says nothing, as one that is frozen; or as a pooler that waits for its server."""
+    for name, seconds in (("CONNECT_SECONDS", 0.3), ("BEGIN_SECONDS", 0.3), ("ANSWER_SECONDS", 0.6)):
+        monkeypatch.setattr(patience, name, seconds)
+    monkeypatch.setattr(health, "CHECK_SECONDS", 0.2)
+    async with silent_way(private_url) as (way, url):
+        for pooler in (False, True):
+            database = connect(url, wait_seconds=1, pooler=pooler)
+            monkeypatch.setattr(violations, "trouble", Trouble())  # each cause is told once
+            try:
+                assert await database.read().value(sa.text("SELECT 1")) == 1
+                async with unit_of_work(database) as write:
+                    await write.value(sa.text("SELECT 1"))
+                way.fall_silent()
+                with logged_by(trouble_module) as logged:
+                    for _ in range(2):  # on the connection that was there, and on one that is to be opened
+                        with pytest.raises(Busy) as refused:
+                            await database.read().value(sa.text("SELECT 1"))
+                        assert refused.value.code == "database_failed"
+                    for _ in range(2):
+                        with pytest.raises(Busy):
+                            async with unit_of_work(database) as write:
+                                await write.value(sa.text("SELECT 1"))
+                causes = {line["cause"] for line in logged if "cause" in line}
+                assert "TimeoutError: PostgreSQL opened no connection within 0 s" in causes
+                assert "TimeoutError: PostgreSQL began no transaction within 0 s" in causes
+                assert pooler or "TimeoutError: PostgreSQL answered no statement within 1 s" in causes
+                way.speak()
+                assert await database.read().value(sa.text("SELECT 1")) == 1, "it is found again"
+            finally:
+                way.speak()
+                await database.close()
+        async with in_process(load(environment(url, tmp_path))) as service:
+            assert (await service.anonymous.get("/health/ready")).status_code == 200
+            way.fall_silent()
+            response = await service.anonymous.get("/health/ready")
+            assert (response.status_code, response.json()["checks"]["database"]) == (503, "no answer within 0 s")
+            way.speak()
 
 
 SESSION = "lock_timeout statement_timeout idle_in_transaction_session_timeout timezone jit".split()

@@ -1,18 +1,25 @@
 """Files are kept by their hash, in a folder or in a bucket; what came to nothing leaves nothing."""
 
+import asyncio
 import hashlib
 import os
+import resource
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from registry.platform.database import trouble as trouble_module
+from registry.platform.files import probe as probe_module
+from registry.platform.files import store as store_module
 from registry.platform.files.folder import FolderStore
 from registry.platform.files.opening import open_store
-from registry.platform.files.store import FileStore
+from registry.platform.files.probe import DocumentProbe
+from registry.platform.files.store import FileStore, StoreTrouble
 from registry.platform.kernel.errors import Busy
 from registry.platform.settings import SettingsError, load
+from tests.support.logs import logged_by
 
 CONTENT = os.urandom(3 * 2**20) + b"the end"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -116,6 +123,79 @@ async def test_a_bucket_that_is_not_there_is_busy(s3_url: str, tmp_path: Path) -
     with pytest.raises(Busy):
         await keep(store, CONTENT)
     assert waiting(store) == []
+
+
+def files_under(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*"))
+
+
+def move(folder: Path, to: Path) -> Path:
+    return folder.rename(to)
+
+
+async def test_a_probe_finds_what_is_named_and_leaves_nothing(store: FileStore, tmp_path: Path) -> None:
+    await store.probe(None)
+    await keep(store, CONTENT)
+    files = files_under(tmp_path)
+    await store.probe(SHA256)
+    assert files_under(tmp_path) == files
+    with pytest.raises(Busy):
+        await store.probe("ab" * 32)
+
+
+async def test_a_bucket_that_is_not_there_is_found_by_a_probe(s3_url: str, tmp_path: Path) -> None:
+    url = s3_url.replace("s3://documents", "s3://elsewhere")
+    store = open_store(load({"REGISTRY_DEMO": "1", "REGISTRY_DATA_DIR": str(tmp_path), "REGISTRY_DOCUMENTS_URL": url}))
+    with pytest.raises(Busy):
+        await store.probe(None)
+
+
+async def test_a_folder_that_vanished_or_is_full_is_told_once_with_its_cause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "trouble", found := StoreTrouble())
+    monkeypatch.setattr(probe_module, "trouble", found)
+    monkeypatch.setattr(probe_module, "PROBE_SECONDS", 0.0)
+    store = FolderStore(tmp_path / "documents")
+    sha256 = await keep(store, b"on file")
+
+    async def named() -> str:
+        return sha256
+
+    probe = DocumentProbe(store, named)
+    assert await probe.ask() == "ok"
+    moved = move(tmp_path / "documents", tmp_path / "moved")
+    with logged_by(trouble_module) as logged:
+        for _ in range(2):
+            assert await probe.ask() == "documents cannot be kept or read: the log says why"
+        with pytest.raises(Busy):
+            await store.open(sha256)
+    told = [line["cause"] for line in logged]
+    assert len(told) == 2, "the check, and who asked for a document"
+    assert "the database names documents that are not here: was the folder moved, or its disk not mounted?" in told[0]
+    assert str(tmp_path / "documents") in told[0]
+    move(moved, tmp_path / "documents")
+    assert await probe.ask() == "ok"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, hard))
+    try:
+        assert await probe.ask() != "ok"
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert await probe.ask() == "ok"
+
+
+async def test_a_store_that_never_answers_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PATIENCE_SECONDS", "SLOW_SECONDS"):
+        monkeypatch.setattr(probe_module, name, 0.01)
+
+    async def never() -> str | None:
+        await asyncio.sleep(60)
+        return None
+
+    probe = DocumentProbe(FolderStore(tmp_path), never)
+    assert [await probe.ask() == "ok" for _ in range(2)] == [False, False]
+    await probe.close()
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Files are read in turns by agency: many files of one do not hold up another's."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from uuid import UUID
 
 import pytest
@@ -182,6 +182,49 @@ async def test_an_agency_with_many_files_waits_and_another_does_not(service: Ser
         await file_document(light.legal, made["id"], "Another agency's (demo).", kind="evidence")
         assert not any(task.done() for task in waiting)
     assert len({filed["id"] for filed in await asyncio.gather(*waiting)}) == MOST_WAITING
+
+
+@pytest.mark.one_database
+async def test_an_agency_that_sends_slowly_holds_up_itself_and_nobody_else(service: Service, cast: Cast) -> None:
+    made = await sign_agreement(service, cast.assisting, cast.requesting)
+    files: Files = service.edge.app.state.files
+    heavy, light = cast.assisting, cast.requesting
+    arrive, begun = asyncio.Event(), list[int]()
+
+    async def slowly(number: int) -> AsyncIterator[bytes]:
+        begun.append(number)
+        yield b"The first words "
+        await arrive.wait()
+        yield f"and the last ones of file {number} (demo).".encode()
+
+    coming = []
+    for number in range(MOST_WAITING):
+        coming.append(asyncio.create_task(send_file(heavy.legal, made["id"], slowly(number), PLAIN)))
+        await until(lambda: len(begun) == len(coming))
+    incoming = files.store.incoming
+    await until(lambda: len(list(incoming.glob("*.part"))) == MOST_WAITING)
+    refused = await send_file(heavy.legal, made["id"], slowly(MOST_WAITING), PLAIN)
+    assert (refused.status_code, refused.json()["code"]) == (503, "reader_busy")
+    assert int(refused.headers["retry-after"]) > 0
+    assert len(list(incoming.glob("*.part"))) == MOST_WAITING, "nothing of it is stored"
+    await file_document(light.legal, made["id"], "Another agency's, meanwhile (demo).", kind="evidence")
+    arrive.set()
+    assert {answer.status_code for answer in await asyncio.gather(*coming)} == {201}
+    await file_document(heavy.legal, made["id"], "All have arrived (demo).")
+
+
+@pytest.mark.one_database
+async def test_a_file_that_breaks_off_or_is_refused_is_on_its_way_no_more(service: Service, cast: Cast) -> None:
+    made = await sign_agreement(service, cast.assisting, cast.requesting)
+
+    async def breaking() -> AsyncIterator[bytes]:
+        yield b"The first words "
+        raise ConnectionError("the line is cut")
+
+    for _ in range(MOST_WAITING):
+        assert (await send_file(cast.assisting.legal, made["id"], breaking(), PLAIN)).status_code >= 500
+        assert (await send_file(cast.assisting.legal, made["id"], b"", PLAIN)).status_code == 422
+    await file_document(cast.assisting.legal, made["id"], "There is room (demo).")
 
 
 async def until(has_come: Callable[[], bool]) -> None:

@@ -181,8 +181,9 @@ def _numbers() -> Iterator[Case]:
     for value in (b"90.0001", b"-91", b"1e400", b"NaN", b'"44"', b"null"):
         place = b'{"latitude": %s, "longitude": 0}' % value
         yield f"latitude = {value.decode()}", with_raw("location", place), {400}
-    yield "minus zero", with_raw("location", b'{"latitude": -0.0, "longitude": -0}'), {201}
+    yield "minus zero", with_raw("location", b'{"latitude": -0.0, "longitude": -0}'), {422}
     yield "the smallest double", with_raw("location", b'{"latitude": 5e-324, "longitude": 0}'), {201}
+    yield "minus zero in a place", with_raw("location", b'{"latitude": -0.0, "longitude": -91.5}'), {201}
 
 
 def _fields() -> Iterator[Case]:

@@ -7,8 +7,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from registry.platform.files.kinds import MEDIA_TYPES, PDF, PLAIN, WORD
-from registry.platform.http.disposition import attachment
+from registry.platform.files.kinds import JPEG, MEDIA_TYPES, PDF, PLAIN, WORD
+from registry.platform.http.disposition import attachment, fitting_name
 
 SHAPE = re.compile(r"attachment; filename=\"([A-Za-z0-9 ._()-]+)\"; filename\*=UTF-8''([A-Za-z0-9!#$&+^`|~._%-]+)")
 
@@ -43,6 +43,22 @@ def names(filename: str | None, media_type: str = PDF) -> tuple[str, str]:
 )
 def test_a_name_is_kept_as_far_as_it_is_one(given_name: str, plain: str, whole: str) -> None:
     assert names(given_name) == (plain, whole)
+
+
+@pytest.mark.parametrize(
+    ("given_name", "media_type", "kept"),
+    [
+        ("invoice.exe", JPEG, "invoice.jpg"),
+        ("IMG_0001.JPEG", JPEG, "IMG_0001.JPEG"),
+        ("Agreement v2.5", PDF, "Agreement v2.5.pdf"),
+        ("read.md", PLAIN, "read.md"),
+        ("run.pdf.bat", PDF, "run.pdf"),
+        (".exe", PDF, "exe.pdf"),
+        ("..\\..\\x\u202e.pdf", PDF, "x.pdf"),
+    ],
+)
+def test_a_name_is_kept_with_an_extension_of_its_type(given_name: str, media_type: str, kept: str) -> None:
+    assert fitting_name(given_name, media_type) == kept
 
 
 def test_a_name_ends_as_the_kind_of_file_does() -> None:

@@ -22,6 +22,8 @@ from tests.support.sabotage import another_process_writes, change_schema
 from tests.support.server import LiveServer, environment, live_server
 from tests.support.wire import RawAnswer, exchange, read_answer
 
+pytestmark = pytest.mark.second_long
+
 
 def ask(
     server: LiveServer, target: bytes, *, method: bytes = b"GET", body: bytes | None = None, **headers: str

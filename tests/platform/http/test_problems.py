@@ -89,6 +89,24 @@ async def test_each_problem_has_a_page_that_says_what_to_do(service: Service) ->
     assert_problem(await service.http.get("/problems/none"), 404)
 
 
+async def test_a_program_that_asks_for_json_has_the_catalogue_as_such(service: Service) -> None:
+    asked = {"accept": "application/json"}
+    listed = await service.http.get("/problems", headers=asked)
+    assert listed.headers["content-type"] == "application/json"
+    assert "Accept" in listed.headers["vary"]
+    assert {each["code"] for each in listed.json()["items"]} == set(PROBLEMS)
+    stale = (await service.http.get("/problems/stale_version", headers=asked)).json()
+    assert stale in listed.json()["items"]
+    entry = PROBLEMS["stale_version"]
+    assert (stale["status"], stale["title"], stale["what_to_do"]) == (412, entry.title, entry.do)
+    assert set(stale["members"]) == set(entry.members)
+    assert_problem(await service.http.get("/problems/none", headers=asked), 404)
+    for accept in ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "*/*", ""):
+        page = await service.http.get("/problems", headers={"accept": accept})
+        assert page.headers["content-type"].startswith("text/html"), accept
+        assert page.headers["etag"] != listed.headers["etag"]
+
+
 async def test_the_status_follows_the_order_of_checks(service: Service, cast: Cast) -> None:
     """401, then 413/415, then 403 by role, then 400, then 404: an earlier answer never tells what a later would."""
     large, text = {"content": b"x" * 2_000_000}, {"content": b"x", "headers": {"content-type": "text/plain"}}

@@ -52,6 +52,7 @@ class Query(Struct, kw_only=True, frozen=True):
 
 class Needs(Struct, kw_only=True, frozen=True):
     thing: UUID
+    level: Annotated[str, Meta(pattern=r"\A[0-9+]+\Z", extra={"form": "a level"})] | None = None
 
 
 def query(text: str, kind: Any = Query) -> Any:
@@ -72,12 +73,63 @@ def test_an_instant_is_an_instant_with_an_offset(value: str) -> None:
         query(f"since={value}")
 
 
+Stated = Annotated[dict[str, Annotated[str, Meta(max_length=5)]], Meta(max_length=2, extra={"prefix": "attr."})]
+
+
+class Families(Struct, kw_only=True, frozen=True):
+    limit: int = 50
+    colours: tuple[Colour, ...] = ()
+    stated: Annotated[
+        dict[str, Annotated[str, Meta(max_length=5)]], Meta(max_length=2, extra={"prefix": "attr."})
+    ] = {}  # msgspec copies it
+
+
+def test_parameters_of_a_family_have_names_that_the_caller_completes() -> None:
+    assert query("attr.seats_from=8&limit=3&attr.breed=a+b", Families) == Families(
+        limit=3, stated={"seats_from": "8", "breed": "a b"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "parameter"),
+    [
+        ("attr.a=1&attr.a=1", "repeated_parameter", "attr.a"),
+        ("attr.a=longer", "invalid_parameter", "attr.a"),
+        ("attr.a=1&attr.b=1&attr.c=1", "invalid_parameter", "attr."),
+        ("attr.a=%00", "nul_in_text", "attr.a"),
+        ("stated=1", "unknown_parameter", "stated"),
+        ("attrib.a=1", "unknown_parameter", "attrib.a"),
+    ],
+)
+def test_a_parameter_of_a_family_is_refused_by_its_own_name(text: str, code: str, parameter: str) -> None:
+    with pytest.raises(Malformed) as refused:
+        query(text, Families)
+    assert (refused.value.code, refused.value.faults[0].parameter) == (code, parameter)
+
+
+def test_values_of_an_enumeration_may_be_listed_with_commas() -> None:
+    assert query("colours=red,red", Families).colours == query("colours=red&colours=red", Families).colours
+
+
 def test_an_offset_whose_plus_is_not_escaped_is_answered_with_how_to_write_it() -> None:
     with pytest.raises(Malformed, match="write %2B instead of") as raised:
         query("since=2026-07-04T18:00:00+00:00")
     assert raised.value.code == "unescaped_plus"
     east = datetime(2026, 7, 4, 16, tzinfo=UTC)
     assert query("since=2026-07-04T18:00:00%2B02:00") == Query(since=east)
+
+
+def test_a_plus_is_named_wherever_it_made_a_value_wrong() -> None:
+    with pytest.raises(Malformed) as raised:
+        query("level=3+", Needs)
+    assert {fault.parameter: fault.code for fault in raised.value.faults} == {
+        "thing": "missing_parameter",
+        "level": "unescaped_plus",
+    }
+    assert "a + in a URL stands for a blank: write %2B" in raised.value.faults[1].detail
+    with pytest.raises(Malformed) as raised:
+        query("level=3-", Needs)
+    assert raised.value.faults[1].code == "invalid_parameter"
 
 
 @pytest.mark.parametrize("name", ["since", "colour", "thing", "open", "limit", "km"])
@@ -130,9 +182,10 @@ def test_an_operation_without_parameters_takes_none() -> None:
 
 
 def test_a_required_parameter_is_named_when_it_is_missing() -> None:
-    with pytest.raises(Malformed) as refused:
-        query("", Needs)
-    assert refused.value.faults[0].parameter == "thing"
+    for text in ("", "level=3"):
+        with pytest.raises(Malformed) as refused:
+            query(text, Needs)
+        assert (refused.value.code, refused.value.faults[0].parameter) == ("missing_parameter", "thing")
 
 
 def test_words_are_looked_for_in_the_form_they_are_stored_in() -> None:

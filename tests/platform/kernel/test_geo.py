@@ -6,7 +6,15 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import example, given
 
-from registry.platform.kernel.geo import EARTH_KM, cell_of, cells_within, distance_km, rounded_km
+from registry.platform.kernel.geo import (
+    EARTH_KM,
+    cell_of,
+    cells_within,
+    distance_km,
+    haversine_to_km,
+    km_to_haversine,
+    rounded_km,
+)
 
 LATITUDES = st.floats(-90, 90)
 LONGITUDES = st.floats(-180, 180)
@@ -95,3 +103,16 @@ def test_a_known_distance() -> None:
 
 def test_whole_kilometres_are_rounded_up() -> None:
     assert [rounded_km(km) for km in (0, 0.01, 1, 1.01)] == [0, 1, 1, 2]
+
+
+@given(st.floats(0, 20_000))
+def test_a_haversine_tells_its_distance(km: float) -> None:
+    assert haversine_to_km(km_to_haversine(km)) == pytest.approx(km, abs=1e-3 if km < 19_000 else 0.5)
+
+
+@given(st.floats(-70, 70), LONGITUDES, st.floats(1, 500))
+def test_the_cells_of_a_circle_are_no_wider_than_the_circle(latitude: float, longitude: float, km: float) -> None:
+    """A cell more on either side at most: each cell costs a look into an index."""
+    columns = {cell % 1000 for cell in cells_within(latitude, longitude, km)}
+    widest = degrees(asin(min(sin(km / EARTH_KM) / cos(radians(latitude)), 1)))
+    assert len(columns) <= 4 * widest + 2

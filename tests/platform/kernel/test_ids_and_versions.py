@@ -47,6 +47,9 @@ def test_an_edit_from_another_version_is_stale_and_names_the_current(versions: s
     with pytest.raises(StaleVersion) as refused:
         check_version(Tags(frozenset(versions)), 3)
     assert refused.value.extra == {"current_version": 3}
+    changed = "Somebody changed this" in refused.value.detail
+    assert changed is bool(versions), "of a tag that was never given out nobody knows that"
+    assert versions or '"3-' in refused.value.detail, "but what a tag of now begins with"
 
 
 def test_an_edit_that_says_nothing_is_refused_where_it_matters() -> None:

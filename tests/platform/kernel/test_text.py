@@ -14,7 +14,9 @@ from registry.platform.kernel.text import (
     Name,
     Prose,
     Reason,
+    filing_key,
     folded_key,
+    normal_key,
     placed_words,
     query_tokens,
     tokens,
@@ -153,3 +155,21 @@ def test_a_code_is_lower_case_ascii(text: str) -> None:
 def test_text_is_bounded(kind: object, longest: int) -> None:
     assert accepts(kind, "x" * longest)
     assert not accepts(kind, "x" * (longest + 1))
+
+
+def test_a_normal_key_is_one_for_what_looks_the_same() -> None:
+    same = ["MA-1", "ma-1", " MA-1 ", "MA-1\u200b", "\u202eMA-1", "\uff2d\uff21-1", "MA\u00ad-1", "MA-1\u0085"]
+    assert {normal_key(spelling) for spelling in same} == {"ma-1"}
+    assert normal_key("a \u00a0 b") == normal_key("A\tB") == "a b"
+    assert len({normal_key(other) for other in ("MA-1", "MA-2", "MA 1", "MA1", "M\u00c1-1")}) == 5
+
+
+def test_a_filing_key_is_one_whatever_dashes_and_blanks_are_between_the_parts() -> None:
+    same = ["MOU-2026-14", "mou 2026-14 ", "MOU \u2013 2026 \u2013 14", "\uff2d\uff2f\uff35\u20112026\u201114"]
+    assert {filing_key(spelling) for spelling in same} == {"mou-2026-14"}
+    assert len({filing_key(other) for other in ("MOU-2026-14", "MOU-2026-1-4", "MOU/2026/14", "MOU2026-14", "-")}) == 5
+
+
+def test_a_normal_key_is_its_own() -> None:
+    for text in ("\u0130stanbul", "stra\u00dfe", "\ufb01re", "\u1e9e 1", "K9-07"):
+        assert normal_key(normal_key(text)) == normal_key(text)

@@ -15,10 +15,10 @@ from registry.platform.database.handles import Write
 from registry.platform.kernel.errors import Conflict, NotFound, WrongStatus
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.time import Window
-from registry.resources.allocations.commands import allocate, extend, mark_out, release
-from registry.resources.allocations.rules import Bookable
+from registry.resources.allocations.commands import allocate, extend, free, hold, mark_out, release
+from registry.resources.allocations.rules import AllocationKind, Bookable
 from registry.resources.allocations.tables import allocation
-from registry.resources.assets.commands import lock_for_booking
+from registry.resources.assets.commands.booking import lock_for_booking
 from tests.support.assets import make_asset
 from tests.support.cast import Cast
 from tests.support.problems import assert_problem
@@ -149,12 +149,17 @@ def row_of(cast: Cast, asset_id: UUID, held: Window, *, quantity: int = 1, exclu
     return {
         "id": new_id(),
         "asset_id": asset_id,
+        "kind": "loan",
         "loan_id": new_id(),
         "quantity": quantity,
         "exclusive": exclusive,
+        "whole": False,
         "status": "held",
         "starts_at": held.start,
         "ends_at": held.end,
+        "blocks_from_at": held.start,
+        "free_at": held.end,
+        "created_at": held.start,
         "requesting_agency_id": cast.requesting.id,
         "assisting_agency_id": cast.assisting.id,
     }
@@ -168,7 +173,9 @@ async def test_the_database_refuses_an_overlap_that_got_past_the_code(desk: Desk
             await write.run(allocation.insert(), row_of(cast, asset_id, window(MONDAY + 23 * HOUR)))
     assert refused.value.code == "asset_not_free"
     other = await desk.claim(asset_id, window(MONDAY + 2 * DAY))
-    moved = allocation.update().where(allocation.c.loan_id == other).values(starts_at=MONDAY + HOUR)
+    moved = (
+        allocation.update().where(allocation.c.loan_id == other).values(starts_at=MONDAY + HOUR, blocks_from_at=MONDAY)
+    )
     with pytest.raises(Conflict):
         async with unit_of_work(desk.database) as write:
             await write.run(moved)
@@ -352,3 +359,27 @@ async def test_capacity_is_not_cut_below_what_is_promised(desk: Desk, cast: Cast
     with pytest.raises(Conflict):  # what was promised before is exclusive now, for the database too
         async with unit_of_work(desk.database) as write:
             await write.run(allocation.insert(), row_of(cast, asset_id, window(soon + DAY)))
+
+
+async def test_what_held_all_of_an_asset_follows_its_capacity_until_it_is_released(desk: Desk, cast: Cast) -> None:
+    asset_id = await asset_of(cast, category="communications.radio_cache", capacity=40, type_level=None)
+    ended, lasting = new_id(), new_id()
+    async with unit_of_work(desk.database) as write:
+        asset = await lock_for_booking(write, asset_id)
+        for its_id, held in ((ended, window()), (lasting, window(MONDAY + 2 * DAY))):
+            await hold(
+                write,
+                asset,
+                allocation_id=its_id,
+                kind=AllocationKind.BLACKOUT,
+                quantity=None,
+                window=held,
+                owner_id=cast.assisting.id,
+                now=NOW,
+            )
+        await free(write, ended, NOW)
+    await cast.assisting.admin.done("PATCH", f"/v1/assets/{asset_id}", {"capacity": 50}, if_match="*")
+    rows = await desk.database.read().all(
+        sa.select(allocation.c.id, allocation.c.quantity).where(allocation.c.asset_id == asset_id)
+    )
+    assert {row.id: row.quantity for row in rows} == {ended: 40, lasting: 50}

@@ -10,7 +10,11 @@ from uuid import UUID, uuid4
 
 import pytest
 from msgspec import Struct
+from msgspec.structs import astuple
 
+from registry.directory.places.gazetteer import nearest_place
+from registry.directory.places.outlines import county_at
+from registry.directory.taxonomy.plain_words import load_words
 from registry.directory.taxonomy.seed import closure, load_categories
 from registry.platform.access.principals import Caller, Principal, Role
 from registry.platform.database.connect import unit_of_work
@@ -21,15 +25,20 @@ from registry.platform.kernel.time import Window, utc_now
 from registry.platform.kernel.words import stem
 from registry.resources.allocations.commands import allocate, mark_out
 from registry.resources.allocations.occupancy import Hold, free_quantity
-from registry.resources.assets.commands import create_asset, lock_for_booking
+from registry.resources.assets.commands.booking import lock_for_booking
+from registry.resources.assets.commands.details import NEAR_A_TOWN_KM
+from registry.resources.assets.commands.registering import create_asset
 from registry.resources.assets.rules import Sharing
-from registry.resources.assets.schemas import Asset, NewAsset
+from registry.resources.assets.schemas.given import NewAsset
+from registry.resources.assets.schemas.shown import Asset
 from registry.resources.assets.tables import asset as asset_table
 from tests.support.agreements import sign_agreement
 from tests.support.assets import make_asset
 from tests.support.cast import Cast, today
 from tests.support.problems import assert_problem
 from tests.support.service import Service
+
+pytestmark = pytest.mark.second_long
 
 CATEGORIES = ("k9.narcotics", "k9.patrol", "k9", "vehicle.command_post", "communications.radio_cache")
 WORDS = ("substation", "north", "Ångström", "K-9", "night", "100%", "o'brien", "river")
@@ -199,12 +208,17 @@ def is_of(agency_id: UUID) -> Callable[[Kept], bool]:
 
 
 def says(text: str) -> Callable[[Kept], bool]:
-    """The words of the asset, its tag, its category and everything above that but the root."""
+    """The words of the asset, its tag, its category and everything above that but the root, and of where it is."""
 
     def met(one: Kept) -> bool:
         above = [FACTS[a] for a, below in UNDER if below == one.asset.category and a != "any"]
         words = set(tokens(" ".join([one.asset.name, one.asset.description, one.asset.tag])))
         words |= set(tokens(" ".join(word for fact in above for word in (fact.name, *fact.aliases))))
+        codes = {fact.code for fact in above}
+        words |= {word for each in load_words() if each.category in codes for word in tokens(each.phrase)}
+        if (point := one.asset.location) is not None:
+            places = nearest_place(point.latitude, point.longitude, NEAR_A_TOWN_KM), county_at(*astuple(point))
+            words |= {word for place in places if place is not None for word in tokens(place.name)}
         return set(map(stem, query_tokens(text))) <= set(map(stem, words))
 
     return met

@@ -4,16 +4,18 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
+import sqlalchemy as sa
 
 from registry.platform.access.principals import Role
 from registry.platform.database.connect import unit_of_work
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.time import Window
 from registry.resources.allocations.commands import allocate, mark_out
-from registry.resources.assets.commands import lock_for_booking
+from registry.resources.assets.commands.booking import lock_for_booking
+from registry.resources.assets.tables import asset_attribute
 from tests.support.agreements import sign_agreement
 from tests.support.assets import make_asset
-from tests.support.cast import Cast, today
+from tests.support.cast import LONG_AHEAD, Cast, today
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
@@ -46,8 +48,18 @@ async def test_everything_said_of_an_asset_is_kept(cast: Cast) -> None:
         "hourly_rate": {"amount": "125.50", "currency": "USD"},
         "funding": ["leso_1033", "ab481"],
         "certification_required": False,
-        "certifications": [{"code": "uspca_narcotics", "issued_on": "2026-01-15", "expires_on": None}],
-        "attributes": {"alert": "passive"},
+        "home_base": "North precinct (demo)",
+        "home_location": {"latitude": 44.9, "longitude": -93.2},
+        "service_area": {"states": ["WI"], "counties": ["27053"], "within_km": 60.5},
+        "identifiers": [
+            {"kind": "vin", "value": "1M8GDM9AXKP042788", "public": False},
+            {"kind": "call_sign", "value": "K9 seven", "public": True},
+        ],
+        "condition": "good",
+        "crew": [
+            {"role": "Handler", "quantity": 1, "capabilities": ["crash.reconstruction"], "provided_by": "assisting"}
+        ],
+        "attributes": {"alert": "passive", "dog_age_years": 4, "off_lead": True, "call_sign": "K9 seven", "shift": 2.5},
     }
     made = await cast.assisting.machine.done("POST", "/v1/assets", {**NEW, **said})
     assert {name: made[name] for name in said} == said
@@ -65,7 +77,7 @@ async def test_k9_teams_need_a_certification_unless_their_owner_says_otherwise(c
 
 async def test_registering_needs_a_token_and_the_right_role(service: Service, cast: Cast) -> None:
     assert_problem(await service.anonymous.post("/v1/assets", NEW), 401, "unauthenticated")
-    for role in (Role.COORDINATOR, Role.APPROVER, Role.LEGAL, Role.AUDITOR):
+    for role in (Role.APPROVER, Role.LEGAL, Role.AUDITOR):
         assert_problem(await cast.assisting.as_(role).post("/v1/assets", NEW), 403, "forbidden")
 
 
@@ -84,6 +96,7 @@ async def test_registering_needs_a_token_and_the_right_role(service: Service, ca
         ({"type_level": 5}, 400, "invalid_body", "/type_level"),
         ({"capacity": 0}, 400, "invalid_body", "/capacity"),
         ({"location": {"latitude": 91, "longitude": 0}}, 400, "invalid_body", "/location/latitude"),
+        ({"location": {"latitude": 44.98, "longitude": 93.27}}, 422, "unlikely_place", "/location"),
         ({"location": {"latitude": 1}}, 400, "invalid_body", "/location/longitude"),
         ({"hourly_rate": {"amount": "1e3"}}, 400, "invalid_body", "/hourly_rate/amount"),
         ({"agency_id": str(uuid4())}, 400, "unknown_field", "/agency_id"),
@@ -160,6 +173,17 @@ async def test_a_partner_sees_but_does_not_touch(service: Service, cast: Cast) -
     assert (await cast.requesting.coordinator.done("GET", f"{path}/history?sort=version"))["items"] == []
 
 
+@pytest.mark.parametrize("other", ["t 1", "T 1 ", "T  1", "\uff34 1", "T\u00a01"])
+async def test_a_tag_is_the_same_in_every_spelling(cast: Cast, other: str) -> None:
+    await make_asset(cast.assisting, tag="T 1")
+    body = {"category": "k9", "name": "Another team (demo)", "tag": other}
+    assert_problem(await cast.assisting.admin.post("/v1/assets", body), 409, "asset_tag_taken")
+    mine = await make_asset(cast.assisting)
+    path = f"/v1/assets/{mine['id']}"
+    assert_problem(await cast.assisting.admin.patch(path, {"tag": other}, if_match="*"), 409, "asset_tag_taken")
+    assert (await make_asset(cast.requesting, tag=other))["tag"] == other, "shown as its owner writes it"
+
+
 async def test_a_merge_patch_changes_what_it_names_and_clears_what_is_null(cast: Cast) -> None:
     asset = await make_asset(
         cast.assisting, attributes={"breed": "Malinois", "alert": "passive"}, mobilisation_minutes=9
@@ -175,10 +199,82 @@ async def test_a_merge_patch_changes_what_it_names_and_clears_what_is_null(cast:
         "certifications": [],
     }
     changed = await admin.done("PATCH", path, patch, if_match=(await admin.get(path)).headers["etag"])
-    assert {**asset, **patch, "attributes": {"breed": "Malinois", "sex": "female"}, "version": 2} == {
-        **changed,
-        "updated_at": asset["updated_at"],
+    expected = {**asset, **patch, "attributes": {"breed": "Malinois", "sex": "female"}, "certified": [], "version": 2}
+    expected["hourly_cost"] = {
+        "amount": patch["hourly_rate"],
+        "stated_in": "asset",
+        "effective_on": None,
+        "expires_on": None,
     }
+    assert {**changed, "updated_at": asset["updated_at"]} == {**expected, "affected_loans": [], "affected_packages": []}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "code", "at"),
+    [
+        ({"breed": 7}, "invalid_attribute", "breed"),
+        ({"dog_age_years": "four"}, "invalid_attribute", "dog_age_years"),
+        ({"dog_age_years": 21}, "invalid_attribute", "dog_age_years"),
+        ({"alert": "barks"}, "invalid_attribute", "alert"),
+        ({"fentanyl_trained": "yes"}, "invalid_attribute", "fentanyl_trained"),
+        ({"fentanyl_train": True}, "unknown_attribute", "fentanyl_train"),
+    ],
+)
+async def test_attributes_are_held_against_the_category_when_an_asset_is_made_and_changed(
+    cast: Cast, attributes: dict[str, object], code: str, at: str
+) -> None:
+    admin = cast.assisting.admin
+    problem = assert_problem(await admin.post("/v1/assets", {**NEW, "attributes": attributes}), 422, code)
+    assert [each["pointer"] for each in problem["errors"]] == [f"/attributes/{at}"]
+    path = f"/v1/assets/{(await make_asset(cast.assisting, category='k9.narcotics'))['id']}"
+    etag = (await admin.get(path)).headers["etag"]
+    problem = assert_problem(await admin.patch(path, {"attributes": attributes}, if_match=etag), 422, code)
+    assert [each["pointer"] for each in problem["errors"]] == [f"/attributes/{at}"]
+
+
+async def test_another_category_has_to_suit_the_attributes_that_stay(cast: Cast) -> None:
+    admin = cast.assisting.admin
+    van = await admin.done(
+        "POST", "/v1/assets", {"category": "vehicle", "name": "Van (demo)", "attributes": {"drive": "tracked"}}
+    )
+    path = f"/v1/assets/{van['id']}"
+    etag = (await admin.get(path)).headers["etag"]
+    boat: dict[str, object] = {"category": "vehicle.patrol", "attributes": {"seats": 5}}
+    moved = await admin.done("PATCH", path, boat, if_match=etag)
+    assert moved["attributes"] == {"drive": "tracked", "seats": 5}
+    etag = (await admin.get(path)).headers["etag"]
+    drone: dict[str, object] = {"category": "aircraft.drone", "attributes": {"seats": "many"}}
+    assert_problem(await admin.patch(path, drone, if_match=etag), 422, "invalid_attribute")
+    await admin.done("PATCH", path, {"attributes": {"zooms": 5, "drive": None}}, if_match=etag)
+    etag = (await admin.get(path)).headers["etag"]
+    # What was free in a vehicle is a slip in a drone.
+    problem = assert_problem(
+        await admin.patch(path, {"category": "aircraft.drone"}, if_match=etag), 422, "unknown_attribute"
+    )
+    assert problem["errors"][0]["pointer"] == "/attributes/zooms"
+
+
+async def test_attributes_are_kept_for_search_as_numbers_and_text(cast: Cast, service: Service) -> None:
+    attributes = {"breed": "Malinois", "dog_age_years": 4, "off_lead": True, "shift": 2.5}
+    asset = await make_asset(cast.assisting, category="k9.narcotics", attributes=attributes)
+    assert await kept_for_search(service, asset["id"]) == {
+        "breed": (None, "malinois"),
+        "dog_age_years": (4.0, None),
+        "off_lead": (None, "true"),
+        "shift": (2.5, None),
+    }
+    path, admin = f"/v1/assets/{asset['id']}", cast.assisting.admin
+    patch: dict[str, object] = {"attributes": {"breed": None, "off_lead": False, "shift": None, "dog_age_years": 5}}
+    await admin.done("PATCH", path, patch, if_match=(await admin.get(path)).headers["etag"])
+    assert await kept_for_search(service, asset["id"]) == {"dog_age_years": (5.0, None), "off_lead": (None, "false")}
+    patch = {"name": "Another name"}
+    await admin.done("PATCH", path, patch, if_match=(await admin.get(path)).headers["etag"])
+    assert await kept_for_search(service, asset["id"]) == {"dog_age_years": (5.0, None), "off_lead": (None, "false")}
+
+
+async def kept_for_search(service: Service, asset_id: str) -> dict[str, tuple[float | None, str | None]]:
+    ours = sa.select(asset_attribute).where(asset_attribute.c.asset_id == UUID(asset_id))
+    return {row.name: (row.number, row.text) for row in await service.database.read().all(ours)}
 
 
 async def test_a_patch_that_changes_nothing_makes_no_version(cast: Cast) -> None:
@@ -272,10 +368,34 @@ async def test_availability_says_how_many_are_free_and_when_not_but_never_who(se
             {"start": "2031-05-01T03:00:00Z", "end": "2031-05-01T04:00:00Z"},
             {"start": "2031-05-01T10:00:00Z", "end": "2031-05-01T12:00:00Z"},
         ],
+        "intervals": [
+            {
+                "start": f"2031-05-01T{begins:02}:00:00Z",
+                "end": f"2031-05-01T{ends:02}:00:00Z" if ends < 24 else "2031-05-02T00:00:00Z",
+                "free_quantity": free,
+                "blocked_by": ["loan"] if free < 40 else [],
+            }
+            for begins, ends, free in (
+                *((0, 2, 40), (2, 3, 10), (3, 4, 2), (4, 6, 32), (6, 10, 40), (10, 12, 1), (12, 24, 40)),
+            )
+        ],
+        "next_free": "2031-05-01T12:00:00Z",
+        "weeks": None,
+        "certified": [
+            {
+                "recorded_as": "certification",
+                "code": "uspca_narcotics",
+                "issuer": None,
+                "effective_on": "2024-01-15",
+                "expires_on": str(LONG_AHEAD),
+                "holds": "current",
+            }
+        ],
     }
     assert str(cast.neighbour.id) not in response.text
-    await cast.assisting.admin.done("POST", f"/v1/assets/{asset['id']}/take-out-of-service", REASON)
-    assert (await cast.requesting.coordinator.done("GET", f"{path}?{asked}"))["free_quantity"] == 0
+    path = f"/v1/assets/{(await make_asset(cast.assisting))['id']}"
+    await cast.assisting.admin.done("POST", f"{path}/take-out-of-service", REASON)
+    assert (await cast.requesting.coordinator.done("GET", f"{path}/availability?{asked}"))["free_quantity"] == 0
 
 
 async def test_what_is_overdue_is_not_available_at_any_time(service: Service, cast: Cast) -> None:

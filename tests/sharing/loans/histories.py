@@ -17,7 +17,8 @@ from registry.platform.access.principals import Role
 from registry.platform.database.connect import unit_of_work
 from registry.platform.kernel.errors import Conflict
 from registry.platform.kernel.time import Window, utc_now
-from registry.sharing.loans.commands import handing_over
+from registry.resources.assets.rules import Grade
+from registry.sharing.loans.commands import handing_over, reserving
 from registry.sharing.loans.rules import LoanAction
 from registry.sharing.loans.schemas import ConditionReport, NewLoan
 from tests.support.loans import Partners
@@ -146,7 +147,7 @@ class _Caller:
         async def reserve() -> None:
             async with unit_of_work(self._partners.assisting.service.database) as write:
                 new = NewLoan(decision_id=decision.id)
-                booking.loan_id = (await handing_over.reserve(write, self._acting, self._policies, new)).id
+                booking.loan_id = (await reserving.reserve(write, self._acting, self._policies, new)).id
 
         if await self._granted(booking, reserve, booking.window, booking.asked):
             booking.granted, booking.status = self._history.tick(), "reserved"
@@ -160,7 +161,7 @@ class _Caller:
         async def dispatch() -> None:
             assert booking.loan_id is not None
             async with unit_of_work(self._partners.assisting.service.database) as write:
-                report = ConditionReport(grade="good")
+                report = ConditionReport(grade=Grade.GOOD)
                 await handing_over.dispatch(write, self._acting, self._policies, booking.loan_id, report)
 
         early = (self._history.now, booking.window[1])
@@ -175,7 +176,7 @@ class _Caller:
         booking.end_asked = self._history.tick()
         async with unit_of_work(self._partners.assisting.service.database) as write:
             if booking.status == "out":
-                report = ConditionReport(grade="good")
+                report = ConditionReport(grade=Grade.GOOD)
                 await handing_over.confirm_return(write, self._acting, booking.loan_id, report)
                 booking.status = "returned"
             else:

@@ -25,7 +25,7 @@ async def amended(cast: Cast, found: dict[str, Any], terms: dict[str, Any]) -> d
         "reason": "shorter loans",
     }
     recorded = await act(cast.assisting, found, "record-amendment", paper)
-    hand = {"signatory_title": "Sheriff", "signed_on": "2025-06-01"}
+    hand = {"signatory_title": "Sheriff", "signed_on": "2025-06-01", "evidence_location": "County clerk's vault (demo)"}
     digest = recorded["amendment"]["version_sha256"]
     return await act(cast.requesting, found, "confirm", {**hand, "version_sha256": digest})
 
@@ -60,7 +60,7 @@ async def test_a_loan_over_the_day_of_the_change_is_no_loan_beyond_the_agreement
         "reason": "next year's text",
     }
     recorded = await act(cast.assisting, partners.agreement, "record-amendment", paper)
-    hand = {"signatory_title": "Sheriff", "signed_on": "2025-06-01"}
+    hand = {"signatory_title": "Sheriff", "signed_on": "2025-06-01", "evidence_location": "County clerk's vault (demo)"}
     digest = recorded["amendment"]["version_sha256"]
     bound = await act(cast.requesting, partners.agreement, "confirm", {**hand, "version_sha256": digest})
     assert [party["bound_until"] for party in bound["parties"]] == [None, None]

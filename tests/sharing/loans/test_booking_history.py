@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from registry.platform.database.handles import Write
 from registry.resources.allocations.rules import Bookable
 from registry.resources.assets.tables import asset
-from registry.sharing.loans.commands import handing_over
+from registry.sharing.loans.commands import handing_over, reserving
 from registry.sharing.policy.commands import deciding
 from registry.sharing.policy.commands.recording import lock_chain
 from registry.sharing.policy.queries.getting import Chain
@@ -48,6 +48,7 @@ async def test_the_checker_finds_what_code_without_the_lock_promises_twice(
     if dialect == "sqlite":
         pytest.skip("one writer at a time: there is no race to lose")
     monkeypatch.setattr(handing_over, "lock_for_booking", not_waiting)
+    monkeypatch.setattr(reserving, "lock_for_booking", not_waiting)
     monkeypatch.setattr(deciding, "lock_chain", chain_alone)
     for seed in range(5):
         history = await run_history(partners, await items(partners, 2, 2, 4), operations=OPERATIONS, seed=seed)

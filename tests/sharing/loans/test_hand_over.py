@@ -32,6 +32,8 @@ from tests.support.loans import (
 from tests.support.policy import acting_for, make_decision, policies_of, window_of
 from tests.support.problems import assert_problem
 
+pytestmark = pytest.mark.second_long
+
 
 def verb_of(action: LoanAction) -> str:
     return action.replace("_", "-")
@@ -270,12 +272,17 @@ async def test_when_a_loss_leaves_one_the_database_itself_lets_nothing_overlap_t
                 {
                     "id": new_id(),
                     "asset_id": UUID(asset["id"]),
+                    "kind": "loan",
                     "loan_id": new_id(),
                     "quantity": 1,
                     "exclusive": True,
+                    "whole": False,
                     "status": "held",
                     "starts_at": window.start,
                     "ends_at": window.end,
+                    "blocks_from_at": window.start,
+                    "free_at": window.end,
+                    "created_at": window.start,
                     "requesting_agency_id": partners.requesting.id,
                     "assisting_agency_id": partners.assisting.id,
                 },

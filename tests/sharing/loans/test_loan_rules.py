@@ -48,7 +48,7 @@ def allowed(status: LoanStatus, side: Side, overlays: Overlays = NOTHING) -> set
 
 # The whole life, read from the field's practice: in each state, what may happen and where it leads.
 LIFE = {
-    S.RESERVED: "dispatch>dispatched cancel>cancelled report_no_show>no_show",
+    S.RESERVED: "dispatch>dispatched cancel>cancelled report_no_show>no_show accept_changed_asset>reserved",
     S.DISPATCHED: "receive>on_scene start_return>returning return>returned "
     "report_lost>lost request_extension>dispatched accept_extension>dispatched decline_extension>dispatched "
     "recall>dispatched withdraw_recall>dispatched",

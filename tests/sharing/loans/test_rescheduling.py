@@ -9,12 +9,13 @@ import httpx
 
 from registry.platform.access.principals import Role
 from registry.platform.database.connect import unit_of_work
-from registry.platform.kernel.time import Window
+from registry.platform.kernel.time import Window, utc_now
 from registry.sharing.loans.commands import rescheduling
 from registry.sharing.loans.schemas import ExtensionAsk
 from tests.support.assets import make_asset
 from tests.support.cast import Cast
 from tests.support.loans import (
+    CONDITION,
     REASON,
     Partners,
     body_for,
@@ -227,3 +228,31 @@ async def test_nobody_can_comply_with_a_recall_by_yesterday(partners: Partners) 
     body = {"by": "2020-01-01T00:00:00Z", "reason": "now"}
     refused = await partners.assisting.coordinator.post(f"/v1/loans/{loan['id']}/recall", body)
     assert_problem(refused, 422, "recall_in_the_past")
+
+
+async def test_what_leaves_long_before_its_start_is_decided_for_all_the_time_that_it_is_away(cast: Cast) -> None:
+    """The limits of an agreement and its approvals are counted from the departure, and a refusal says what to do."""
+    partners = await make_partners(cast, categories=["any"], max_duration_hours=72, approval_over_hours=48)
+    now = utc_now().replace(microsecond=0)
+
+    async def reserved(*, begins: float, hours: float) -> dict[str, Any]:
+        start = now + timedelta(hours=begins)
+        return await make_loan(partners, window=Window(start=start, end=start + timedelta(hours=hours)))
+
+    for begins, status, code in (
+        (40 * 24, 409, "decision_worsened"),
+        (300 * 24, 409, "decision_worsened"),
+        (30, 409, "decision_not_satisfied"),
+        (6 * 366 * 24, 422, "window_too_long"),
+    ):
+        loan = await reserved(begins=begins, hours=20)
+        refused = await cast.assisting.coordinator.post(f"/v1/loans/{loan['id']}/dispatch", CONDITION)
+        problem = assert_problem(refused, status, code)
+        assert status == 422 or "send it out then, or cancel it" in problem["detail"]
+        assert (await see(cast.assisting, loan["id"]))["status"] == "reserved"
+    loaded = await reserved(begins=1, hours=48)
+    assert (await step(cast.assisting, loaded, "dispatch"))["status"] == "dispatched"
+    early = await step(cast.assisting, await reserved(begins=20, hours=20), "dispatch")
+    longer = {**REASON, "planned_end_at": (now + timedelta(hours=80)).isoformat()}
+    refused = await cast.requesting.coordinator.post(f"/v1/loans/{early['id']}/request-extension", longer)
+    assert_problem(refused, 409, "decision_worsened")

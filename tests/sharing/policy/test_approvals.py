@@ -204,21 +204,17 @@ async def test_an_extension_is_another_ask_and_leaves_the_first_one_approved(cas
     assert await _satisfied(cast.assisting, longer.id)
 
 
-async def test_an_approval_that_became_necessary_since_is_asked_for_at_the_next_step(cast: Cast) -> None:
+async def test_what_would_need_another_approval_is_another_asset_and_is_asked_for_anew(cast: Cast) -> None:
     made, asset = await _waiting(cast)
     await answer_decision(cast.assisting, made.id)
     path = f"/v1/assets/{asset['id']}"
     etag = (await cast.assisting.admin.get(path)).headers["etag"]
     await cast.assisting.admin.done("PATCH", path, {"funding": ["leso_1033"]}, if_match=etag)
-    with pytest.raises(Conflict) as refused:
-        await decide_again(cast.assisting, made.id, "reserve")
-    assert refused.value.code == "decision_not_satisfied"
-    missing: Any = refused.value.extra["approvals_missing"]
-    assert [need["policy_id"] for need in missing] == ["leso_property_approval"]
-    renewed = await decide_again(cast.assisting, made.id, "approve")
-    await answer_decision(cast.assisting, made.id)
-    assert await _satisfied(cast.assisting, renewed.id)
-    assert (await decide_again(cast.assisting, made.id, "reserve")).outcome == "needs_approval"
+    for step in ("approve", "reserve"):
+        with pytest.raises(Conflict) as refused:
+            await decide_again(cast.assisting, made.id, step)
+        assert refused.value.code == "asset_changed"
+        assert refused.value.extra["changed"] == ["funding"]
 
 
 async def test_an_agreement_suspended_since_worsens_the_decision_and_nothing_is_recorded(cast: Cast) -> None:
@@ -235,7 +231,7 @@ async def test_an_agreement_suspended_since_worsens_the_decision_and_nothing_is_
     assert await cast.assisting.service.database.read().value(count) == 1
 
 
-async def test_an_asset_out_of_service_since_worsens_the_decision_at_every_step(cast: Cast) -> None:
+async def test_an_asset_out_of_service_changed_at_worsens_the_decision_at_every_step(cast: Cast) -> None:
     made, asset = await _waiting(cast)
     await answer_decision(cast.assisting, made.id)
     path = f"/v1/assets/{asset['id']}/take-out-of-service"

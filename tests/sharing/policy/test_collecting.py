@@ -13,7 +13,7 @@ from registry.platform.kernel.geo import Location
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.time import Window, utc_now
 from registry.resources.allocations.commands import allocate, mark_out
-from registry.resources.assets.commands import lock_for_booking
+from registry.resources.assets.commands.booking import lock_for_booking
 from registry.sharing.policy.facts import Facts, decode_facts, facts_bytes, facts_digest
 from registry.sharing.policy.queries.collecting import acting, collect_facts
 from registry.sharing.policy.queries.getting import decision_row

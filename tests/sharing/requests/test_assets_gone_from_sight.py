@@ -32,7 +32,8 @@ async def test_its_new_name_and_category_are_not_told_by_old_requests(cast: Cast
     assert answer.json()["lines"][0]["status"] == "denied"
     assert "canary-hidden" not in answer.text
     own = await cast.assisting.coordinator.done("GET", f"/v1/requests/{asked['id']}")
-    assert own["lines"][0]["asset_name"] == "canary-hidden", "its owner sees it"
+    assert own["lines"][0]["asset_name"] == asset["name"], "a line shows what was asked for"
+    assert own["lines"][0]["asset_changed"] == ["category", "name"], "its owner sees that it has changed"
 
 
 async def test_lists_name_it_only_while_it_is_in_sight(cast: Cast) -> None:

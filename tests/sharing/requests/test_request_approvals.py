@@ -42,6 +42,10 @@ async def test_a_request_waits_for_the_side_whose_approval_it_needs(cast: Cast) 
     found = await waiting(cast)
     assert found["status"] == found["lines"][0]["status"] == "needs_approval"
     assert found["lines"][0]["awaiting"] == ["approver@assisting"]
+    assisting = found["lines"][0]["assisting_agency"]["name"]
+    assert found["lines"][0]["awaiting_detail"] == [
+        f"Somebody with the role approver at {assisting} has to approve it."
+    ]
     assert found["lines"][0]["decided_at"] is None
     assert await inbox(cast.assisting.approver) == [found["id"]]
     assert await inbox(cast.assisting.coordinator) == []

@@ -40,7 +40,7 @@ from registry.platform.access.principals import Caller, Principal
 from registry.platform.database.handles import Read, Rows
 from registry.platform.http.paging import NewestFirst, Orders, cut, decode_cursor
 from registry.platform.kernel.actions import AllowedAction, offer
-from registry.platform.kernel.errors import Forbidden
+from registry.platform.kernel.errors import Forbidden, NotFound
 
 Key: TypeAlias = tuple[datetime, str, UUID, str]
 Found: TypeAlias = tuple[Key, Due, Record]
@@ -150,6 +150,9 @@ _HOLDS = (
     .order_by(agreement_hold.c.id)
 )
 _REVIEWS = sa.select(agreement_periodic_review).where(agreement_periodic_review.c.agreement_id == _AGREEMENT)
+_REVIEW = _REVIEWS.where(
+    agreement_periodic_review.c.id == sa.bindparam("id", type_=agreement_periodic_review.c.id.type)
+)
 _ORDERS = Orders(NewestFirst, created_at=agreement_periodic_review.c.id)
 
 
@@ -182,6 +185,15 @@ async def list_periodic_reviews(
     )
 
 
+async def get_periodic_review(read: Read, caller: Caller, agreement_id: UUID, review_id: UUID) -> PeriodicReview:
+    """One periodic review of an agreement, for its parties. Raises NotFound, Forbidden."""
+    await _shared(read, caller, agreement_id)
+    row = await read.first(_REVIEW, {"agreement_id": agreement_id, "id": review_id})
+    if row is None:
+        raise NotFound("periodic review")
+    return as_review(row)
+
+
 def as_review(row: Row[Any]) -> PeriodicReview:
     """A review's row on its way out."""
     return PeriodicReview(
@@ -190,7 +202,7 @@ def as_review(row: Row[Any]) -> PeriodicReview:
         reviewed_on=row.reviewed_on,
         outcome=row.outcome,
         note=row.note,
-        recorded_at=row.recorded_at,
+        created_at=row.created_at,
     )
 
 

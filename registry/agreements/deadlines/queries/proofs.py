@@ -32,7 +32,7 @@ _INSURANCE = (
         agency.c.time_zone,
         agency_insurance.c.effective_on,
         agency_insurance.c.expires_on,
-        agency_insurance.c.entered_at,
+        agency_insurance.c.created_at,
         agency_insurance.c.retired_at,
     )
     .join(agency, agency.c.id == agreement_party.c.agency_id)
@@ -108,7 +108,7 @@ def _judged(held: Iterable[Row[Any]], zone: str, now: datetime) -> tuple[Any, ..
     rows = [row for row in held if row.effective_on is not None]
     through = covered_through(covers_of(rows), civil_day(now, zone))
     retired = [row.retired_at for row in rows if row.retired_at is not None]
-    return through, len(rows) + len(retired), max([*(row.entered_at for row in rows), *retired], default=None)
+    return through, len(rows) + len(retired), max([*(row.created_at for row in rows), *retired], default=None)
 
 
 async def approvals_of(

@@ -1,4 +1,4 @@
-"""Records of agreements, as deadlines are derived from them: a slice of agreements in at most six statements.
+"""Records of agreements, as deadlines are derived from them: a slice of agreements in at most seven statements.
 
 An agency can have thousands of agreements and one of them nine hundred parties, so nothing is read per agreement, and
 nothing of a slice is kept once its deadlines are known.
@@ -18,6 +18,7 @@ from sqlalchemy.engine import Row
 
 from registry.agreements.deadlines.queries.proofs import approvals_of, insurance_of
 from registry.agreements.deadlines.rules import (
+    ConsentDue,
     DeadlineKind,
     DutyDue,
     Gap,
@@ -30,14 +31,27 @@ from registry.agreements.deadlines.rules import (
 from registry.agreements.deadlines.tables import agreement_periodic_review, agreement_retention
 from registry.agreements.duties.queries import FIRST_EFFECTIVE_ON, DutyFact, duties_of
 from registry.agreements.duties.rules import DutyStatus
-from registry.agreements.instruments.consent import CONTEST_PERIOD, ReportedKind, ReportStatus
-from registry.agreements.instruments.consent_tables import agreement_pending, agreement_proposal, agreement_reported_act
+from registry.agreements.instruments.consent import (
+    CONTEST_PERIOD,
+    ProposalKind,
+    ReportedKind,
+    ReportStatus,
+    asks_until,
+)
+from registry.agreements.instruments.consent_tables import (
+    agreement_consent,
+    agreement_pending,
+    agreement_proposal,
+    agreement_reported_act,
+)
 from registry.agreements.instruments.in_force import renewal_of
 from registry.agreements.instruments.notice import read_notice
+from registry.agreements.instruments.queries.consents import reported_ends
 from registry.agreements.instruments.queries.in_force import OPEN_END, end_of, is_superseded, text_shown_at
+from registry.agreements.instruments.queries.lapsing import lapse, with_ends
 from registry.agreements.instruments.queries.pending import read_without
 from registry.agreements.instruments.queries.texts import is_executed_text
-from registry.agreements.instruments.queries.visibility import is_party, shared_with
+from registry.agreements.instruments.queries.visibility import is_party, shared_with, still_bound
 from registry.agreements.instruments.rules import AgreementKind, Stage
 from registry.agreements.instruments.tables import (
     agreement,
@@ -220,6 +234,38 @@ _REPORTS = (
     )
     .order_by(_report.c.id)
 )
+_proposal, _consent = agreement_proposal, agreement_consent
+# Who left, as another reported, answers that report and not the proposal.
+_CONSENTS = with_ends(
+    sa.select(_proposal, _consent.c.agency_id)
+    .join(_consent, _consent.c.proposal_id == _proposal.c.id)
+    .join(
+        agreement_party,
+        sa.and_(
+            agreement_party.c.agreement_id == _proposal.c.agreement_id,
+            agreement_party.c.agency_id == _consent.c.agency_id,
+            still_bound(),
+        ),
+    )
+    .where(
+        _proposal.c.agreement_id.in_(sa.bindparam("ids", type_=_ID, expanding=True)),
+        _proposal.c.taken_back_at.is_(None),
+        _consent.c.counts_from.is_(None),
+        sa.or_(_proposal.c.kind != ProposalKind.DEPARTURE, _proposal.c.proposed_by_id != _consent.c.agency_id),
+    )
+    .order_by(_proposal.c.id, _consent.c.agency_id)
+)
+# An end that is reported of a party has effect before its word, so it is asked though it need not be bound.
+_REPORTED_ENDS = (
+    sa.select(_proposal.c.id, _proposal.c.agreement_id, _proposal.c.not_before, _report.c.agency_id)
+    .join(_report, _report.c.proposal_id == _proposal.c.id)
+    .where(
+        _proposal.c.agreement_id.in_(sa.bindparam("ids", type_=_ID, expanding=True)),
+        _proposal.c.id.in_(reported_ends()),
+        _report.c.status.in_((ReportStatus.UNSECONDED, ReportStatus.UNCONFIRMED)),
+    )
+    .order_by(_proposal.c.id, _report.c.id)
+)
 _due_something = sa.or_(agreement.c.executed_at.is_not(None), agreement.c.ratify_by.is_not(None))
 
 
@@ -264,7 +310,7 @@ async def record_of(read: Read, agreement_id: UUID, now: datetime) -> Record:
     """One agreement's own record, without what its parties owe: for its end, its reviews and its retention."""
     row = await read.first(_ONE, {"id": agreement_id, "at": now})
     assert row is not None
-    return _record(row, _read_terms(row.terms), (), (), (), ())
+    return _record(row, _read_terms(row.terms), (), (), (), (), ())
 
 
 async def _completed(read: Read, rows: Rows, now: datetime, kinds: Collection[DeadlineKind]) -> list[Record]:
@@ -281,6 +327,7 @@ async def _completed(read: Read, rows: Rows, now: datetime, kinds: Collection[De
     insurance = await insurance_of(read, needing, zones, now)
     answered = wanted(executed, DeadlineKind.ANSWER)
     reports = await _reports_of(read, answered)
+    consents = await _consents_of(read, wanted(executed, DeadlineKind.CONSENT), now)
     approved = wanted(executed, DeadlineKind.APPROVAL)
     approvals = await approvals_of(read, approved, zones, now)
     return [
@@ -291,6 +338,7 @@ async def _completed(read: Read, rows: Rows, now: datetime, kinds: Collection[De
             tuple(insurance.get(row.id, ())),
             tuple(approvals.get(row.id, ())),
             tuple(reports.get(row.id, ())),
+            tuple(consents.get(row.id, ())),
         )
         for row in rows
     ]
@@ -308,6 +356,39 @@ async def _reports_of(read: Read, ids: Sequence[UUID]) -> dict[UUID, list[Report
                 takes_effect_at=row.notified_at + CONTEST_PERIOD,
             )
         )
+    return found
+
+
+async def _consents_of(read: Read, ids: Sequence[UUID], now: datetime) -> dict[UUID, list[ConsentDue]]:
+    """What waits for a party's own consent, of what names a day or comes to nothing on one."""
+    found: dict[UUID, list[ConsentDue]] = defaultdict(list)
+    for row in await read.all(_CONSENTS, {"ids": list(ids), "now": now}) if ids else ():
+        ends = lapse(row)
+        at = asks_until(row.proposed_at, row.not_before, ends)
+        if at is None or (ends is not None and ends.has_come(row.agreed_at, now)):
+            continue
+        found[row.agreement_id].append(
+            ConsentDue(
+                id=row.id,
+                agency_id=row.agency_id,
+                kind=ProposalKind(row.kind),
+                at=at,
+                lapses=row.not_before == row.proposed_at,
+                backdated=row.not_before < row.proposed_at,
+            )
+        )
+    for row in await read.all(_REPORTED_ENDS, {"ids": list(ids)}) if ids else ():
+        if row.agency_id not in {each.agency_id for each in found[row.agreement_id] if each.id == row.id}:
+            found[row.agreement_id].append(
+                ConsentDue(
+                    id=row.id,
+                    agency_id=row.agency_id,
+                    kind=ProposalKind.END,
+                    at=row.not_before,
+                    lapses=False,
+                    backdated=True,
+                )
+            )
     return found
 
 
@@ -336,6 +417,7 @@ def _record(
     insurance: tuple[Proof, ...],
     approvals: tuple[Proof, ...],
     reports: tuple[ReportDue, ...],
+    consents: tuple[ConsentDue, ...],
 ) -> Record:
     superseded, ended_at, bound_until = row.superseded, row.terminated_at, row.bound_until
     if row.without is not None:  # what is only reported ends nothing yet
@@ -371,6 +453,7 @@ def _record(
         approvals=approvals,
         duties=duties,
         reports=reports,
+        consents=consents,
         keeping=keeping(AgreementKind(row.kind), row.state, row.custodian_kind, row.years, row.basis),
         held_by=row.held_by,
         version=row.version,

@@ -17,14 +17,14 @@ from registry.agreements.instruments.commands.content import (
     write_term,
 )
 from registry.agreements.instruments.commands.holding import advanced, changed, held, parties_of
-from registry.agreements.instruments.commands.open_text import OpenText, next_version_no, written_as
+from registry.agreements.instruments.commands.open_text import OpenText, agreed_last_day, next_version_no, written_as
 from registry.agreements.instruments.commands.reviewing import copy_version
 from registry.agreements.instruments.in_force import renewal_of
 from registry.agreements.instruments.notice import read_notice
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.queries.texts import executed_texts
 from registry.agreements.instruments.remarks import Remark, TermOfText, about_what_follows
-from registry.agreements.instruments.rules import AgreementAction, Stage
+from registry.agreements.instruments.rules import AgreementAction, Stage, past_agreed_end, refuse
 from registry.agreements.instruments.schemas.given import NewAmendment, RecordedAmendment
 from registry.agreements.instruments.schemas.shown import Agreement
 from registry.agreements.instruments.tables import (
@@ -62,13 +62,14 @@ async def open_amendment(
 ) -> OpenText:
     """Write the amendment's version, with the text given or a copy of what is in force, and put it on its way."""
     advanced(row, AgreementAction.AMEND)
-    if row.amendment_id is not None:
+    if row.amendment_id is not None and not isinstance(new, RecordedAmendment):
         raise Conflict("An amendment is open already: finish or withdraw it first.", "amendment_open")
     recorded = new if isinstance(new, RecordedAmendment) else None
     texts = await executed_texts(write, row.id)
     # A draft begins as a copy of what is newest; a paper goes on from the text before it, though recorded late.
     before = row if recorded is None else _followed(texts, new.effective_on)
     expires_on = before.expires_on if new.expires_on is UNSET else new.expires_on
+    refuse(past_agreed_end(new.effective_on, expires_on, row.expires_on, agreed_last_day(row, caller.now)))
     _check_dates(row, new.kind, new.effective_on, expires_on, texts)
     notice = read_notice(before.notice)
     months, times = before.auto_renew_months, before.auto_renew_times
@@ -112,6 +113,7 @@ async def open_amendment(
             "version_id": version_id,
             "stage": stage,
             "opened_at": caller.now,
+            "is_paper": recorded is not None,
         },
     )
     return OpenText(

@@ -8,18 +8,16 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-import msgspec
 import sqlalchemy as sa
 
-from registry.agreements.instruments.authority import Power, Signature, checked, delegated, sufficient
+from registry.agreements.instruments.authority import Power, checked, delegated
 from registry.agreements.instruments.queries.authorities import (
     as_authority,
-    authorities_of_office,
     authority_row,
     chain_of,
     today_in_register,
 )
-from registry.agreements.instruments.rules import AgreementKind
+from registry.agreements.instruments.queries.signing_power import authority_for
 from registry.agreements.instruments.schemas.signing import (
     AuthorityRevocation,
     NewDelegation,
@@ -27,14 +25,12 @@ from registry.agreements.instruments.schemas.signing import (
     SigningAuthority,
 )
 from registry.agreements.instruments.signing_tables import agreement_signature_authority, signing_authority
-from registry.agreements.instruments.tables import agreement, agreement_version
-from registry.agreements.instruments.terms import Terms
 from registry.directory.agencies.queries import relations
 from registry.directory.agencies.tables import agency
 from registry.platform.access.permissions import Action, permit
 from registry.platform.access.principals import Caller
-from registry.platform.database.handles import Read, Write
-from registry.platform.kernel.errors import NotFound, RuleBroken, WrongStatus
+from registry.platform.database.handles import Write
+from registry.platform.kernel.errors import NotFound, WrongStatus
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.text import folded_key
 from registry.platform.kernel.versions import Expected, check_version
@@ -50,16 +46,6 @@ _REVOKE = (
     signing_authority.update()
     .where(signing_authority.c.id == sa.bindparam("its_id", type_=signing_authority.c.id.type))
     .values(version=signing_authority.c.version + 1)
-)
-_ANY = (
-    sa.select(signing_authority.c.id)
-    .where(signing_authority.c.agency_id == sa.bindparam("agency_id", type_=signing_authority.c.agency_id.type))
-    .limit(1)
-)
-_TEXT = (
-    sa.select(agreement.c.kind, agreement_version.c.terms)
-    .join(agreement, agreement.c.id == agreement_version.c.agreement_id)
-    .where(agreement_version.c.id == sa.bindparam("version_id", type_=agreement_version.c.id.type))
 )
 _REST_ON = agreement_signature_authority.insert()
 
@@ -123,7 +109,7 @@ async def revoke_authority(
         raise WrongStatus(f"The authority was revoked on {row.revoked_on} already.")
     day = revocation.revoked_on or today.at_agency
     today.check_come(day, "/revoked_on", "revoked_in_future", "An authority is revoked on a day that has come.")
-    values = {"revoked_on": day, "revocation_reason": revocation.reason, "updated_at": caller.now}
+    values = {"revoked_on": day, "revoked_reason": revocation.reason, "updated_at": caller.now}
     await write.run(_REVOKE, {"its_id": authority_id, **values})
     record(
         write,
@@ -137,13 +123,21 @@ async def revoke_authority(
 
 
 async def authorised(
-    write: Write, version_id: UUID, agency_id: UUID, signatory_title: str, signed_on: date, given_on: date | None
+    write: Write,
+    version_id: UUID,
+    agency_id: UUID,
+    signatory_title: str,
+    signed_on: date,
+    given_on: date | None,
+    *,
+    is_confirmed: bool = False,
 ) -> None:
     """Let a signature stand that was just given to the version: note the authority it rests on.
 
     Raises RuleBroken as `check_authority`. An agency that has no authorities on record signs as before.
     """
-    authority_id = await authority_for(write, version_id, agency_id, signatory_title, signed_on, given_on)
+    signed = (signatory_title, signed_on, given_on)
+    authority_id = await authority_for(write, version_id, agency_id, *signed, is_confirmed=is_confirmed)
     if authority_id is not None:
         await rest_on(write, version_id, agency_id, authority_id)
 
@@ -151,55 +145,6 @@ async def authorised(
 async def rest_on(write: Write, version_id: UUID, agency_id: UUID, authority_id: UUID) -> None:
     """Note the authority that a signature rests on."""
     await write.run(_REST_ON, {"version_id": version_id, "agency_id": agency_id, "authority_id": authority_id})
-
-
-async def authority_for(
-    read: Read, version_id: UUID, agency_id: UUID, signatory_title: str, signed_on: date, given_on: date | None = None
-) -> UUID | None:
-    """By which authority the office binds its agency to the version; None where the agency keeps no register.
-
-    Raises RuleBroken where it keeps one and the office held none that reaches the text, on either day.
-    """
-    if not await _has_authorities(read, agency_id):
-        return None
-    text = await read.first(_TEXT, {"version_id": version_id})
-    assert text is not None
-    signature = Signature(
-        kind=AgreementKind(text.kind),
-        signed_on=signed_on,
-        given_on=given_on,
-        amount=msgspec.json.decode(text.terms, type=Terms).cost_ceiling,
-    )
-    return await _sufficient_authority(read, agency_id, signatory_title, signature)
-
-
-async def may_sign_on(read: Read, version_id: UUID, agency_id: UUID, signatory_title: str, day: date) -> bool:
-    """Whether the office may sign the version on that day; any may where the agency keeps no register."""
-    try:
-        await authority_for(read, version_id, agency_id, signatory_title, day)
-    except RuleBroken:
-        return False
-    return True
-
-
-async def check_authority(read: Read, agency_id: UUID, signatory_title: str, signature: Signature) -> None:
-    """Raises RuleBroken where the agency has authorities on record and the office may not give this signature."""
-    if await _has_authorities(read, agency_id):
-        await _sufficient_authority(read, agency_id, signatory_title, signature)
-
-
-async def _has_authorities(read: Read, agency_id: UUID) -> bool:
-    return await read.value(_ANY, {"agency_id": agency_id}) is not None
-
-
-async def _sufficient_authority(read: Read, agency_id: UUID, signatory_title: str, signature: Signature) -> UUID:
-    """The authority that the office signs by.
-
-    Raises RuleBroken, with the nearest reason, where it held none on that day that reaches the text.
-    """
-    found = await authorities_of_office(read, agency_id, folded_key(signatory_title))
-    authority_id, _ = found[sufficient([chain for _, chain in found], signature)]
-    return authority_id
 
 
 async def _locked(write: Write, agency_id: UUID) -> int:

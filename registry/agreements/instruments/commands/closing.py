@@ -1,6 +1,6 @@
 """What ends with an agreement: the change of it that was on its way with its review, and what nobody agreed to yet."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -38,7 +38,13 @@ _OF_SIGNATURES = _UNANSWERED.where(_report.c.version_id == sa.bindparam("version
 _TAKE_BACK = agreement_proposal.update().where(
     agreement_proposal.c.id == sa.bindparam("its_id", type_=agreement_proposal.c.id.type)
 )
-_ENDED, _JOINED = "the agreement has ended", "the agencies are parties already"
+_ENDED = "the agreement has ended"
+_WHY: Mapping[ClosedBecause, str] = {
+    ClosedBecause.AGREEMENT_ENDED: _ENDED,
+    ClosedBecause.AGREEMENT_EXPIRED: "the agreement has expired",
+    ClosedBecause.SUCCESSOR_ENDED: "the agreement that was to take its place has ended",
+    ClosedBecause.NEWCOMERS_JOINED: "the agencies are parties already",
+}
 
 
 class Closed(Struct, kw_only=True, frozen=True):
@@ -58,21 +64,20 @@ async def close_what_is_on_its_way(write: Write, row: Row[Any], now: datetime) -
     await write.run(_CLOSE_ROUND, {**its, "outcome": RoundOutcome.WITHDRAWN})
 
 
-async def close_moot(
-    write: Write, proposals: Sequence[Proposed], named: Collection[UUID], now: datetime
-) -> list[Closed]:
-    """Close what would let those sign who are parties already, by what was agreed to since; what was closed."""
-    moot = [
-        each
-        for each in proposals
-        if each.agreed_at is None and each.newcomer_ids and all(agency_id in named for agency_id in each.newcomer_ids)
-    ]
-    return [await _close(write, each, ClosedBecause.NEWCOMERS_JOINED, now) for each in moot]
+async def close_moot(write: Write, proposals: Sequence[Proposed], named: Set[UUID], now: datetime) -> list[Closed]:
+    """Close what has lapsed, and what would let those sign who are parties already by now; what was closed."""
+    moot = []
+    for each in proposals:
+        because = each.lapsed
+        if because is None and each.agreed_at is None and each.newcomer_ids and named >= {*each.newcomer_ids}:
+            because = ClosedBecause.NEWCOMERS_JOINED
+        if because is not None:
+            moot.append(await _close(write, each, because, now))
+    return moot
 
 
 async def _close(write: Write, each: Proposed, because: ClosedBecause, now: datetime) -> Closed:
-    reason = _ENDED if because is ClosedBecause.AGREEMENT_ENDED else _JOINED
-    await drop_proposal(write, each.id, reason, now, because)
+    await drop_proposal(write, each.id, _WHY[because], now, because)
     return Closed(proposal_id=each.id, kind=each.kind, because=because)
 
 

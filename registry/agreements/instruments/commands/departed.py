@@ -9,12 +9,13 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.commands.noticing import governing, notice_ends_at
+from registry.agreements.instruments.commands.noticing import notice_ends_at
 from registry.agreements.instruments.commands.proposed import Proposed, completed
-from registry.agreements.instruments.commands.signed_texts import with_word
-from registry.agreements.instruments.consent import ProposalKind
+from registry.agreements.instruments.consent import ProposalKind, is_open
 from registry.agreements.instruments.consent_tables import agreement_proposal
-from registry.agreements.instruments.tables import agreement, agreement_party
+from registry.agreements.instruments.queries.governing import governing
+from registry.agreements.instruments.queries.signed_texts import with_word
+from registry.agreements.instruments.tables import agreement, agreement_party, agreement_signature
 from registry.directory.agencies.tables import agency
 from registry.platform.database.handles import Write
 from registry.platform.kernel.intervals import earliest
@@ -24,6 +25,9 @@ _PARTS = (
     sa.select(agreement_party, agency.c.dissolved_at)
     .join(agency, agency.c.id == agreement_party.c.agency_id)
     .where(agreement_party.c.agreement_id == _ID)
+)
+_RECORDED = sa.select(*(agreement_signature.c[name] for name in ("version_id", "agency_id", "recorded_at"))).where(
+    agreement_signature.c.agreement_id == _ID
 )
 _SET_PARTY = agreement_party.update().where(
     agreement_party.c.agreement_id == sa.bindparam("its_id", type_=agreement.c.id.type),
@@ -46,15 +50,19 @@ async def departures(
     signed: Mapping[UUID, Mapping[int, datetime]],
     proposals: list[Proposed],
     parts: Mapping[UUID, Row[Any]],
+    now: datetime,
 ) -> Mapping[UUID, Row[Any]]:
     """The parties with the instants at which they leave; the proposals get the day that their notice means today.
 
     A notice counts from the day on which it was recorded, by the text that bound the party then. The earlier day that
     it bears, and a last day that no text bounds, count once all the others know of it and agree, or do not contest it.
+    Who has left stays gone, and a departure that all have agreed to keeps its day: a signature that others record later
+    binds nobody anew, and lengthens no notice that runs.
     """
     own = {n: each for n, each in enumerate(proposals) if each.kind is ProposalKind.DEPARTURE}
     if not own and all(part.notice_counts_on is None for part in parts.values()):
         return parts
+    signed = await _known_then(write, row, texts, signed, parts)
     leaves: dict[UUID, datetime | None] = {}
     said: dict[UUID, date | None] = {}
     for agency_id, part in parts.items():
@@ -66,20 +74,22 @@ async def departures(
     for n, each in own.items():
         part = parts[each.proposed_by_id]
         dated = _counted_from(row, texts, signed, part, each.notice_on)
-        if part.notice_counts_on is not None and dated not in (None, each.not_before):
+        is_agreed = not is_open(each.stored_agreed_at, each.given.values(), now)
+        if part.notice_counts_on is not None and not is_agreed and dated not in (None, each.not_before):
             await write.run(_SET_PROPOSAL, {"its_proposal": each.id, "not_before": dated})
             own[n] = proposals[n] = msgspec.structs.replace(each, not_before=dated)
     # From what each did alone upwards, so that two departures cannot hold each other up once one is contested.
     while True:
-        agreed = {
-            each.proposed_by_id: completed(each, parts, leaves)
-            for each in own.values()
-            if each.given.get(each.proposed_by_id) is not None  # what others say of it, it has not confirmed yet
-        }
+        agreed = {each.proposed_by_id: completed(each, parts, leaves) for each in own.values()}
         found = leaves | {each: earliest(leaves[each], at) for each, at in agreed.items()}
         if found == leaves:
             break
         leaves = found
+    gone = {
+        each: part.leaves_at for each, part in parts.items() if part.leaves_at is not None and part.leaves_at <= now
+    }
+    leaves |= {each: earliest(leaves[each], at) for each, at in gone.items()}
+    said |= {each: parts[each].withdrawal_notice_on for each in gone if said[each] is None}
     said |= {p.proposed_by_id: p.notice_on for p in own.values() if agreed.get(p.proposed_by_id) is not None}
     kinds = {p.proposed_by_id: p.notice_kind for p in own.values()}
     changed = False
@@ -90,6 +100,34 @@ async def departures(
             await write.run(_SET_PARTY, {"its_id": row.id, "its_agency": agency_id, **values})
             changed = True
     return await parts_of(write, row.id) if changed else parts
+
+
+async def _known_then(
+    write: Write,
+    row: Row[Any],
+    texts: Sequence[Row[Any]],
+    signed: Mapping[UUID, Mapping[int, datetime]],
+    parts: Mapping[UUID, Row[Any]],
+) -> Mapping[UUID, Mapping[int, datetime]]:
+    """As `signed`; of who gave notice, without the texts that were executed since by what others recorded alone.
+
+    What it signs itself after its notice counts: it knows what that does to it.
+    """
+    given = {each: part.notice_recorded_at for each, part in parts.items() if part.notice_recorded_at is not None}
+    if not given or all(text.executed_at is None for text in texts):
+        return signed
+    own = {(each.version_id, each.agency_id): each.recorded_at for each in await write.all(_RECORDED, {"id": row.id})}
+    found = dict(signed)
+    for agency_id, at in given.items():
+        known = {
+            n: since
+            for n, since in signed.get(agency_id, {}).items()
+            if texts[n].executed_at is None
+            or (texts[n].closed_at is not None and texts[n].closed_at <= at)
+            or own.get((texts[n].version_id, agency_id), at) > at
+        }
+        found[agency_id] = known or signed.get(agency_id, {})
+    return found
 
 
 def _counted_from(

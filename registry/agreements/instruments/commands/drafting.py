@@ -34,7 +34,7 @@ from registry.platform.access.separation import Act
 from registry.platform.database.handles import Read, Write
 from registry.platform.kernel.errors import Fault, RuleBroken, WrongStatus
 from registry.platform.kernel.ids import new_id
-from registry.platform.kernel.text import folded
+from registry.platform.kernel.text import filing_key, folded
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.ledger.commands import changes, record
 
@@ -100,6 +100,7 @@ async def enter(write: Write, caller: Caller, custodian_id: UUID, new: NewAgreem
         {
             "id": agreement_id,
             "number": new.number,
+            "number_key": filing_key(new.number),
             "title": new.title,
             "kind": new.kind,
             "custodian_id": custodian_id,
@@ -200,6 +201,7 @@ async def edit_draft(write: Write, caller: Caller, row: Row[Any], text: OpenText
     if text.amendment_id is None:
         columns = {name: value for name, value in differing.items() if name in agreement.c}
         columns |= term.bounds(after["time_zone"])
+        columns["number_key"] = filing_key(after["number"])
         columns["search_text"] = folded(after["number"], after["title"])
         await index_title(write, row.id, after["number"], after["title"])
     keep_act(write, caller, Act.DRAFT, written_as(row, text))

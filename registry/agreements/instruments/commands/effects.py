@@ -147,6 +147,7 @@ async def _signature(write: Write, report: Row[Any], manner: str, *, relaxed: bo
             "recorded_at": report.recorded_at,
             "counts_from": report.counts_at,
             "separation_relaxed": relaxed,
+            "publishes": False,  # nobody publishes for another, and a yes to what was reported says nothing of it
         },
     )
     if report.authority_id is not None:

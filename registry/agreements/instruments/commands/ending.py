@@ -5,14 +5,12 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.commands.effects import open_reports, replace_reports, stop_silences
-from registry.agreements.instruments.commands.holding import finished, held, today_of
+from registry.agreements.instruments.commands.holding import finished, held
 from registry.agreements.instruments.commands.noticing import (
-    bound_by,
     check_renewal,
     check_was_bound,
     notice_ends_at,
@@ -26,7 +24,6 @@ from registry.agreements.instruments.commands.proposing import (
     report_consents,
 )
 from registry.agreements.instruments.commands.signing import check_bound
-from registry.agreements.instruments.commands.silence import EvidenceOnFile
 from registry.agreements.instruments.consent import (
     LEAVING,
     ClosedBecause,
@@ -38,7 +35,10 @@ from registry.agreements.instruments.consent import (
 from registry.agreements.instruments.consent_tables import agreement_party_suspension
 from registry.agreements.instruments.in_force import withdrawal_ends_at
 from registry.agreements.instruments.notice import Period, read_notice
+from registry.agreements.instruments.queries.days import today_of
+from registry.agreements.instruments.queries.evidence import evidence_told
 from registry.agreements.instruments.queries.getting import get_agreement
+from registry.agreements.instruments.queries.governing import bound_by, terms_that_bind
 from registry.agreements.instruments.queries.in_force import OPEN_END
 from registry.agreements.instruments.rules import (
     Stage,
@@ -46,10 +46,11 @@ from registry.agreements.instruments.rules import (
     has_left,
     notice_barred,
     pause_barred,
+    pause_silent,
     refuse,
     rescission_barred,
 )
-from registry.agreements.instruments.schemas.evidence import has_evidence, paper_told
+from registry.agreements.instruments.schemas.evidence import evidence_of, has_evidence
 from registry.agreements.instruments.schemas.given import WithdrawalNotice
 from registry.agreements.instruments.schemas.shown import Agreement
 from registry.agreements.instruments.tables import agreement, agreement_party
@@ -103,8 +104,7 @@ async def suspend(write: Write, caller: Caller, agreement_id: UUID, reason: str,
     await check_bound(write, row.id, caller.agency_id, caller.now)
     paused = await _is_paused(write, row.id, caller.agency_id)
     today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
-    text = await bound_by(write, row, caller.agency_id, today.at_agency)
-    terms = msgspec.json.decode(text.terms, type=Terms)
+    terms = await terms_that_bind(write, row, caller.agency_id, caller.now)
     refuse(pause_barred(Stage(row.stage), row.terminated_at, caller.now, terms, paused=paused))
     starts_at = _pause_starts_at(terms, today)
     values = {"agreement_id": row.id, "agency_id": caller.agency_id, "starts_at": starts_at, "ends_at": OPEN_END}
@@ -119,15 +119,9 @@ def _pause_starts_at(terms: Terms, today: Today) -> datetime:
     """From when a party that suspends its participation today is not bound. Raises RuleBroken for a silent notice."""
     if terms.suspension != "by_notice":
         return today.now
-    if terms.suspension_notice_days is None:
-        clause = terms.clauses.get("suspension")
-        where = "none of its clauses is named for it" if clause is None else f"clause {clause}"
-        raise RuleBroken.at(
-            f"The text asks for notice of a suspension and does not say how long it runs ({where}); none is assumed. "
-            "Propose a suspension of the whole, or amend the text; have counsel review.",
-            "notice_silent",
-            "the text gives no period",
-        )
+    if (silent := pause_silent(terms)) is not None:
+        raise RuleBroken.at(silent, "notice_silent", "the text gives no period")
+    assert terms.suspension_notice_days is not None
     return withdrawal_ends_at(today.at_agency, Period(days=terms.suspension_notice_days), today.agreement_zone)
 
 
@@ -149,7 +143,6 @@ async def _is_paused(write: Write, agreement_id: UUID, agency_id: UUID) -> bool:
 async def give_notice(
     write: Write,
     caller: Caller,
-    on_file: EvidenceOnFile,
     agreement_id: UUID,
     notice: WithdrawalNotice,
     expected: Expected,
@@ -200,6 +193,7 @@ async def give_notice(
         "withdrawal_notice_on": notice.notice_on,
         "notice_kind": notice.kind,
         "notice_counts_on": counts_on,
+        "notice_recorded_at": caller.now,
         "notice_leaves_on": notice.leaves_on,
         "leaves_at": counted,
         "notice_evidence_sha256": notice.evidence_sha256,
@@ -212,10 +206,10 @@ async def give_notice(
         "notice_on": notice.notice_on,
         "bound_until": format_instant(counted),
         "reason": notice.reason,
-        **paper_told(notice),
+        **await evidence_told(write, row.id, caller.agency_id, *evidence_of(notice)),
     }
     if dated < counted:
-        told |= await _ask_for_its_day(write, caller, on_file, row, notice, dated, counted, today)
+        told |= await _ask_for_its_day(write, caller, row, notice, dated, counted, today)
         return await _done(write, caller, row, "notice_recorded", told)
     return await _done(write, caller, row, "notice_given", told)
 
@@ -223,7 +217,6 @@ async def give_notice(
 async def _ask_for_its_day(
     write: Write,
     caller: Caller,
-    on_file: EvidenceOnFile,
     row: Row[Any],
     notice: WithdrawalNotice,
     dated: datetime,
@@ -253,7 +246,7 @@ async def _ask_for_its_day(
     proposal_id, asked = await propose(write, caller, row, new, given_at=min(dated, caller.now))
     others = dict.fromkeys((each for each in asked if each != caller.agency_id), notice.notice_on)
     about = (ReportedKind.WAS_NOTIFIED, others, notice, notice.reason)
-    await report_consents(write, caller, on_file, row, proposal_id, *about)
+    await report_consents(write, caller, row, proposal_id, *about)
     return {"proposal_id": str(proposal_id)}
 
 
@@ -278,7 +271,7 @@ async def _leave_by_consent(
         "notice_on": notice.notice_on,
         "effective_at": format_instant(leaves_at),
         "reason": notice.reason,
-        **paper_told(notice),
+        **await evidence_told(write, row.id, caller.agency_id, *evidence_of(notice)),
     }
     return await _done(write, caller, row, "departure_proposed", told)
 

@@ -14,15 +14,18 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.commands.drafting import custody, draft_provisions, edit_draft, enter
-from registry.agreements.instruments.commands.holding import advanced, changed, finished, lock, today_of
+from registry.agreements.instruments.commands.holding import advanced, changed, finished
+from registry.agreements.instruments.commands.locking import lock
 from registry.agreements.instruments.commands.open_text import own_text
 from registry.agreements.instruments.commands.proposed import bound_now
-from registry.agreements.instruments.commands.proposing import NewProposal, propose
+from registry.agreements.instruments.commands.proposing import NewProposal, propose, report_consents
 from registry.agreements.instruments.commands.recording import SignedDraft, execute_on_paper
 from registry.agreements.instruments.commands.signing import paper_day
-from registry.agreements.instruments.consent import EndingGround, ProposalKind
+from registry.agreements.instruments.consent import EndingGround, ProposalKind, ReportedKind
+from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.rows import row_whoever_asks
 from registry.agreements.instruments.rules import AgreementAction, Stage
+from registry.agreements.instruments.schemas.evidence import OnPaper
 from registry.agreements.instruments.schemas.given import AgreementPatch, NewAgreement, RecordedAgreement
 from registry.agreements.instruments.tables import agreement, agreement_party
 from registry.platform.access.acts import keep_act
@@ -100,9 +103,11 @@ async def record_draft(
 async def record_end(
     write: Write, caller: Caller, agreement_id: UUID, ended_on: date, evidence_sha256: str, reason: str
 ) -> None:
-    """Record, of a paper that binds nobody here, that it was ended and was in force through that day.
+    """Report, of a paper that binds nobody here, that it was ended and was in force through that day.
 
-    It stands as the custodian's word. Raises WrongStatus where a party is bound: then it takes the parties to end it.
+    It is who records it that says so, and each party that the text names may confirm or contest it, at any time: what
+    nobody is bound by ends on that word, and goes on once one of them contests it. Raises WrongStatus where a party is
+    bound: then it takes the parties to end it.
     """
     row = await _held(write, caller, agreement_id)
     advanced(row, AgreementAction.TERMINATE)
@@ -112,13 +117,15 @@ async def record_end(
     at = day_starts_at(day_after(ended_on), ZoneInfo(row.time_zone))
     new = NewProposal(
         kind=ProposalKind.END,
-        ground=EndingGround.MUTUAL_CONSENT,
+        ground=EndingGround.REPORTED,
         not_before=at,
-        agreed_at=at,
         reason=reason,
         evidence_sha256=evidence_sha256,
     )
-    proposal_id, _ = await propose(write, caller, row, new, proposed_by_id=row.custodian_id)
+    proposal_id, _ = await propose(write, caller, row, new)
+    days = {agency_id: ended_on for agency_id, part in parts.items() if part.in_text}
+    paper = OnPaper(evidence_sha256=evidence_sha256)
+    await report_consents(write, caller, row, proposal_id, ReportedKind.CONSENTED, days, paper, reason)
     told = {
         "proposal_id": str(proposal_id),
         "ended_on": ended_on,

@@ -6,11 +6,10 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from registry.agreements.instruments.commands.effects import stop_silence
-from registry.agreements.instruments.commands.holding import settle_due
-from registry.agreements.instruments.commands.silence import EvidenceOnFile, read_by_both
-from registry.agreements.instruments.commands.windows import rewrite_windows
+from registry.agreements.instruments.commands.holding import follow_by_itself, settle_due
 from registry.agreements.instruments.consent import ReportStatus, Unconfirmed
 from registry.agreements.instruments.consent_tables import agreement_reported_act
+from registry.agreements.instruments.queries.evidence import read_by_both
 from registry.platform.database.handles import Write
 
 _report = agreement_reported_act
@@ -22,9 +21,7 @@ _SHOWN_BY_IT = sa.select(_report).where(
 )
 
 
-async def follow_withdrawn_evidence(
-    write: Write, on_file: EvidenceOnFile, agreement_id: UUID, sha256: str, now: datetime
-) -> list[UUID]:
+async def follow_withdrawn_evidence(write: Write, agreement_id: UUID, sha256: str, now: datetime) -> list[UUID]:
     """Let no silence count on what nothing on file shows to party and reporter any more; the reports that it is about.
 
     They have effect by the party's own word alone. What had effect before has it still. The agreement is locked.
@@ -32,9 +29,9 @@ async def follow_withdrawn_evidence(
     await settle_due(write, agreement_id, now)
     stopped = []
     for report in await write.all(_SHOWN_BY_IT, {"id": agreement_id, "sha256": sha256}):
-        if not await read_by_both(write, on_file, agreement_id, sha256, report.agency_id, report.recorded_by_id):
+        if not await read_by_both(write, agreement_id, sha256, report.agency_id, report.recorded_by_id):
             await stop_silence(write, report, Unconfirmed.EVIDENCE_NOT_ON_FILE)
             stopped.append(report.id)
     if stopped:
-        await rewrite_windows(write, agreement_id, now)
+        await follow_by_itself(write, agreement_id, now, now)
     return stopped

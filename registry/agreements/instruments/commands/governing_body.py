@@ -8,14 +8,15 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.commands.effects import open_reports
-from registry.agreements.instruments.commands.holding import changed, held, today_of
+from registry.agreements.instruments.commands.holding import finished, held
 from registry.agreements.instruments.commands.noticing import joined_at_of, notice_given_at
-from registry.agreements.instruments.commands.windows import rewrite_windows
 from registry.agreements.instruments.consent import BINDING
+from registry.agreements.instruments.queries.days import today_of
+from registry.agreements.instruments.queries.evidence import evidence_told
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.queries.in_force import OPEN_END
 from registry.agreements.instruments.rules import Stage, check_evidence, takes_approvals
-from registry.agreements.instruments.schemas.evidence import has_evidence, paper_told
+from registry.agreements.instruments.schemas.evidence import evidence_of, has_evidence
 from registry.agreements.instruments.schemas.given import ApprovalRule, GoverningApproval
 from registry.agreements.instruments.schemas.shown import Agreement
 from registry.agreements.instruments.tables import agreement_approval, agreement_approval_rule
@@ -25,6 +26,7 @@ from registry.platform.database.handles import Write
 from registry.platform.kernel.days import Today
 from registry.platform.kernel.errors import RuleBroken, WrongStatus
 from registry.platform.kernel.ids import new_id
+from registry.platform.kernel.text import folded_key
 from registry.platform.kernel.time import civil_day, day_starts_at
 from registry.platform.kernel.versions import Expected
 
@@ -109,8 +111,7 @@ async def set_approval_rule(
         "citation": rule.citation,
         "reason": rule.reason,
     }
-    await changed(write, caller, row, "approval_rule_set", told)
-    await rewrite_windows(write, row.id, caller.now)
+    await finished(write, caller, row, "approval_rule_set", told)
     return await get_agreement(write, caller.principal, row.id, caller.now)
 
 
@@ -121,8 +122,8 @@ async def record_approval(
 
     One that is recorded late fills days on which it was lacking, and takes none away, whether it has lapsed or not.
     Some places make the approval a condition of validity and let it lapse after a year (Berkeley Municipal Code 2.04;
-    have counsel review): that is said by `set_approval_rule`. Raises Conflict for one of the same day, RuleBroken for
-    dates that give no term, WrongStatus.
+    have counsel review): that is said by `set_approval_rule`. Raises Conflict for one of the same body,
+    day and resolution, RuleBroken for dates that give no term, WrongStatus.
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
     _check_takes_approvals(row)
@@ -149,11 +150,13 @@ async def record_approval(
             "agency_id": caller.agency_id,
             "body": approval.body,
             "reference": approval.reference,
+            "act": f"{folded_key(approval.body)}\n{folded_key(approval.reference or '')}",
             "approved_on": approval.approved_on,
             "valid_to": approval.valid_to,
             "starts_at": starts_at,
             "ends_at": ends_at,
-            **paper_told(approval),
+            "evidence_sha256": approval.evidence_sha256,
+            "evidence_location": approval.evidence_location,
             "recorded_at": caller.now,
         },
     )
@@ -163,8 +166,7 @@ async def record_approval(
         "reference": approval.reference,
         "approved_on": approval.approved_on,
         "valid_to": approval.valid_to,
-        **paper_told(approval),
+        **await evidence_told(write, row.id, caller.agency_id, *evidence_of(approval)),
     }
-    await changed(write, caller, row, "approval_recorded", told)
-    await rewrite_windows(write, row.id, caller.now)
+    await finished(write, caller, row, "approval_recorded", told)
     return await get_agreement(write, caller.principal, row.id, caller.now)

@@ -10,6 +10,7 @@ import structlog
 from msgspec import Struct
 from sqlalchemy.engine import Row
 
+from registry.agreements.instruments.commands.locking import lock
 from registry.agreements.instruments.commands.windows import Settled, rewrite_windows
 from registry.agreements.instruments.queries.actions import relations
 from registry.agreements.instruments.queries.rows import agreement_row
@@ -20,20 +21,18 @@ from registry.agreements.instruments.tables import (
     agreement_version,
     agreement_version_dates,
 )
-from registry.directory.agencies.queries import zone_of_agency
 from registry.platform.access.permissions import Action, permit
 from registry.platform.access.principals import Caller, Principal
 from registry.platform.database.connect import Database, unit_of_work
-from registry.platform.database.handles import Read, Write
-from registry.platform.kernel.days import Today
-from registry.platform.kernel.errors import NotFound
+from registry.platform.database.handles import Write
 from registry.platform.kernel.ids import new_id
+from registry.platform.kernel.time import format_instant
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.ledger.commands import record
 
+_Told = tuple[str, Mapping[str, object]]  # the name of an event, and what it tells
 _log = structlog.get_logger("registry.agreements.instruments")
 _ID = sa.bindparam("id", type_=agreement.c.id.type)
-_LOCK = sa.select(agreement.c.id).where(agreement.c.id == _ID).with_for_update(key_share=True)
 _EXECUTED = (
     sa.select(agreement_version.c.no, agreement_version.c.sha256, agreement_version_dates.c.kind)
     .join(agreement_version_dates, agreement_version_dates.c.version_id == agreement_version.c.id)
@@ -58,20 +57,30 @@ _PARTIES = (
 )
 
 
-async def held(write: Write, caller: Caller, agreement_id: UUID, permission: Action, expected: Expected) -> Row[Any]:
+async def held(
+    write: Write,
+    caller: Caller,
+    agreement_id: UUID,
+    permission: Action,
+    expected: Expected,
+    *,
+    beside: Sequence[UUID] = (),
+) -> Row[Any]:
     """The agreement's row, locked, once the caller's right is established and the request known to be a first one.
 
-    Raises NotFound, Forbidden, StaleVersion.
+    The agreements `beside` it are locked with it. Raises NotFound, Forbidden, StaleVersion.
     """
-    row = await permitted(write, caller, agreement_id, permission)
+    row = await permitted(write, caller, agreement_id, permission, beside=beside)
     await write.once()
     check_version(expected, row.version)
     return row
 
 
-async def permitted(write: Write, caller: Caller, agreement_id: UUID, permission: Action) -> Row[Any]:
-    """The agreement's row, locked, if the caller may. Raises NotFound, Forbidden."""
-    await lock(write, agreement_id)
+async def permitted(
+    write: Write, caller: Caller, agreement_id: UUID, permission: Action, *, beside: Sequence[UUID] = ()
+) -> Row[Any]:
+    """The agreement's row, locked with those `beside` it, if the caller may. Raises NotFound, Forbidden."""
+    await lock(write, agreement_id, *beside)
     await settle_due(write, agreement_id, caller.now)
     row = await agreement_row(write, caller.principal, agreement_id)
     permit(caller.principal, permission, relations(caller.principal, row))
@@ -87,16 +96,31 @@ async def settle_due(write: Write, agreement_id: UUID, now: datetime) -> None:
     settled_at = None
     while (at := await write.value(_SETTLES_AT, {"id": agreement_id})) is not None and at <= now:
         assert settled_at is None or settled_at < at, "what was due has been settled"
-        told = await _came_about(write, await rewrite_windows(write, agreement_id, at))
-        if told:
-            await _record_by_itself(write, agreement_id, told, at, now)
+        await follow_by_itself(write, agreement_id, at, now)
         settled_at = at
 
 
+async def follow_by_itself(
+    write: Write, agreement_id: UUID, at: datetime, now: datetime, *, also: Sequence[_Told] = ()
+) -> None:
+    """Compute anew who is bound as of `at`, and record what came about without anybody's act, after what is `also`."""
+    own, *older = await rewrite_windows(write, agreement_id, at)
+    await _record_by_itself(write, agreement_id, [*also, *await _came_about(write, own)], at, now)
+    await _record_of_older(write, older, at, now)
+
+
+async def _record_of_older(write: Write, older: Sequence[Settled], at: datetime, now: datetime) -> None:
+    """Record what came about in agreements whose place the changed one takes: nobody acted in those."""
+    for each in older:
+        await _record_by_itself(write, each.agreement_id, await _came_about(write, each), at, now)
+
+
 async def _record_by_itself(
-    write: Write, agreement_id: UUID, told: Sequence[tuple[str, Mapping[str, object]]], at: datetime, now: datetime
+    write: Write, agreement_id: UUID, told: Sequence[_Told], at: datetime, now: datetime
 ) -> None:
     """Record what came about without anybody's act, under the agency that keeps the file; no person of it acted."""
+    if not told:
+        return
     await write.run(_NEXT_VERSION, {"its_id": agreement_id, "now": now})
     row = await write.first(_KEPT, {"id": agreement_id})
     assert row is not None
@@ -109,14 +133,14 @@ async def _record_by_itself(
         token_id=nobody,
         issuer=nobody,
     )
-    parties = await parties_of(write, agreement_id)
+    concerned = [row.custodian_id, *await parties_of(write, agreement_id)]  # as of what somebody did: see `finished`
     for n, (name, data) in enumerate(told):
         record(
             write,
             Caller(principal=principal, now=now, trace_id=new_id().hex),
             f"agreement.{name}",
             subject=("agreement", agreement_id, row.version),
-            agencies=parties,
+            agencies=concerned,
             agreement_id=agreement_id,
             data=data,
             n=n,
@@ -136,20 +160,6 @@ async def settle_all_due(database: Database, now: datetime) -> None:
                 await settle_due(write, row.id, now)
         except Exception as error:  # noqa: BLE001  # whatever it is, it is this agreement's
             _log.error("an agreement was not settled", agreement_id=str(row.id), exc_info=error)
-
-
-async def lock(write: Write, agreement_id: UUID) -> None:
-    """Have the agreement changed by nobody else. Raises NotFound."""
-    if await write.value(_LOCK, {"id": agreement_id}) is None:
-        raise NotFound("agreement")
-
-
-async def today_of(read: Read, agency_id: UUID, time_zone: str, now: datetime) -> Today:
-    """Which day it is where the agency is that acts, and by the agreement's time zone.
-
-    The operator's own agency may have no zone: its people go by the agreement's.
-    """
-    return Today(now=now, agency_zone=await zone_of_agency(read, agency_id) or time_zone, agreement_zone=time_zone)
 
 
 async def parties_of(write: Write, agreement_id: UUID) -> list[UUID]:
@@ -204,32 +214,46 @@ async def finished(
     event: str,
     data: Mapping[str, object],
     *,
+    private: bool = False,
     to_some: Sequence[ToldToSome] = (),
     **values: Any,
-) -> Settled:
+) -> None:
     """Write the change down, compute anew who is bound, and record what came about with it."""
-    await changed(write, caller, row, event, data, **values)
-    settled = await rewrite_windows(write, row.id, caller.now)
-    parties = [row.custodian_id, *await parties_of(write, row.id)]
+    await changed(write, caller, row, event, data, private=private, **values)
+    await follow(write, caller, row.id, row.custodian_id, row.version + 1, to_some=to_some)
+
+
+async def follow(
+    write: Write,
+    caller: Caller,
+    agreement_id: UUID,
+    custodian_id: UUID,
+    version: int,
+    *,
+    to_some: Sequence[ToldToSome] = (),
+) -> None:
+    """Compute anew who is bound, and record what came about with the act that made that row version."""
+    own, *older = await rewrite_windows(write, agreement_id, caller.now)
+    parties = [custodian_id, *await parties_of(write, agreement_id)]
     told = [(each.event, each.data, each.agencies) for each in to_some]
-    told += [(name, facts, parties) for name, facts in await _came_about(write, settled)]
+    told += [(name, facts, parties) for name, facts in await _came_about(write, own)]
     for n, (name, facts, agencies) in enumerate(told, 1):
         record(
             write,
             caller,
             f"agreement.{name}",
-            subject=("agreement", row.id, row.version + 1),
+            subject=("agreement", agreement_id, version),
             agencies=agencies,
-            agreement_id=row.id,
+            agreement_id=agreement_id,
             data=facts,
             n=n,
         )
-    return settled
+    await _record_of_older(write, older, caller.now, caller.now)
 
 
-async def _came_about(write: Write, settled: Settled) -> list[tuple[str, Mapping[str, object]]]:
+async def _came_about(write: Write, settled: Settled) -> list[_Told]:
     """What is recorded of what came about by itself: the names of the events, and what they tell."""
-    told: list[tuple[str, Mapping[str, object]]] = []
+    told: list[_Told] = []
     if settled.amendment is not None:
         text = await write.first(_EXECUTED, {"version_id": settled.amendment})
         assert text is not None
@@ -237,6 +261,13 @@ async def _came_about(write: Write, settled: Settled) -> list[tuple[str, Mapping
         told.append((name, {"version_no": text.no, "sha256": text.sha256}))
     if settled.newcomers:
         told.append(("parties_added", {"agency_ids": [str(agency_id) for agency_id in settled.newcomers]}))
+    if settled.superseded_at is not None:  # by which other agreement, not every party may know
+        told.append(("superseded", {"effective_at": format_instant(settled.superseded_at)}))
+    else:
+        for at in dict.fromkeys(settled.released.values()):
+            who = [str(agency_id) for agency_id, its in settled.released.items() if its == at]
+            from_then = None if at is None else format_instant(at)
+            told.append(("parties_released", {"agency_ids": who, "released_at": from_then}))
     for closed in settled.closed:
         about = {"proposal_id": str(closed.proposal_id), "kind": closed.kind, "because": closed.because}
         told.append(("proposal_closed", about))

@@ -12,6 +12,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from msgspec import Struct
 
+from registry.agreements.instruments.authority import FiledPaper
 from registry.agreements.instruments.rules import Sensitivity
 from registry.agreements.instruments.tables import (
     agreement,
@@ -24,6 +25,7 @@ from registry.platform.database.handles import Write
 from registry.platform.kernel.words import index_words
 
 _AT_ONCE = 25
+_LONG_TEXT = 100_000
 _INSERT = agreement_passage.insert()
 _AGREEMENT_ID = sa.bindparam("its_agreement", type_=agreement.c.id.type)
 _VERSION_ID = sa.bindparam("its_version", type_=agreement_version.c.id.type)
@@ -41,7 +43,9 @@ _PROVISIONS = (
     .order_by(provision.c.ordinal)
 )
 _FORGET_TITLE = agreement_passage.delete().where(
-    agreement_passage.c.agreement_id == _AGREEMENT_ID, agreement_passage.c.source == "title"
+    agreement_passage.c.agreement_id == _AGREEMENT_ID,
+    agreement_passage.c.source == "title",
+    agreement_passage.c.sensitivity == sa.bindparam("its_sensitivity", type_=sa.Text),
 )
 _FORGET_VERSION = agreement_passage.delete().where(agreement_passage.c.version_id == _VERSION_ID)
 _INSERT_EVIDENCE = agreement_evidence.insert()
@@ -58,9 +62,22 @@ class DocumentPassage(Struct, kw_only=True, frozen=True):
 
 
 async def index_title(write: Write, agreement_id: UUID, number: str, title: str) -> None:
-    """Let the agreement be found by this number and title."""
-    await write.run(_FORGET_TITLE, {"its_agreement": agreement_id})
-    about = {"agreement_id": agreement_id, "source": "title", "sensitivity": Sensitivity.PUBLIC}
+    """Let the agreement be found by this number and title, by who sees it as it is."""
+    await _index_title(write, agreement_id, number, title, Sensitivity.PARTIES)
+
+
+async def index_public_title(write: Write, agreement_id: UUID, number: str, title: str | None) -> None:
+    """Let it be found by others by the title of the text that they are shown; by none where there is no such text."""
+    await _index_title(write, agreement_id, number, title, Sensitivity.PUBLIC)
+
+
+async def _index_title(
+    write: Write, agreement_id: UUID, number: str, title: str | None, sensitivity: Sensitivity
+) -> None:
+    await write.run(_FORGET_TITLE, {"its_agreement": agreement_id, "its_sensitivity": sensitivity})
+    if title is None:
+        return
+    about = {"agreement_id": agreement_id, "source": "title", "sensitivity": sensitivity}
     await _insert(
         write, [{**_NOWHERE, **about, "text": f"{number} {title}", "search_text": index_words(number, title)}]
     )
@@ -71,7 +88,12 @@ async def index_version(write: Write, version_id: UUID) -> None:
     await write.run(_FORGET_VERSION, {"its_version": version_id})
     rows = await write.all(_PROVISIONS, {"its_version": version_id})
     about = {"source": "provision", "version_id": version_id}
-    await _insert(write, [{**_NOWHERE, **about, **row._mapping, **_worded(row.text)} for row in rows])
+    texts = [row.text for row in rows]
+    long = sum(map(len, texts)) > _LONG_TEXT  # its words take tenths of a second, in which the event loop must not wait
+    worded = await asyncio.to_thread(_worded, texts) if long else _worded(texts)
+    await _insert(
+        write, [{**_NOWHERE, **about, **row._mapping, **each} for row, each in zip(rows, worded, strict=True)]
+    )
 
 
 async def index_document(
@@ -99,7 +121,13 @@ async def index_document(
 
 
 async def index_evidence(
-    write: Write, agreement_id: UUID, document_id: UUID, sha256: str, name: str | None, sensitivity: Sensitivity
+    write: Write,
+    agreement_id: UUID,
+    document_id: UUID,
+    sha256: str,
+    name: str | None,
+    sensitivity: Sensitivity,
+    paper: FiledPaper,
 ) -> None:
     """Let a document be found, by its hash, as the evidence for what was recorded of a paper."""
     secret = sensitivity is Sensitivity.RESTRICTED
@@ -111,6 +139,9 @@ async def index_evidence(
             "sha256": sha256,
             "name": None if secret else name,
             "is_restricted": secret,
+            "kind": paper.kind,
+            "filed_by_id": paper.filed_by_id,
+            "filed_at": paper.filed_at,
         },
     )
 
@@ -124,8 +155,8 @@ async def forget_document(write: Write, document_id: UUID) -> None:
 _NOWHERE = dict.fromkeys(("version_id", "document_id", "document_name", "filed_at", "number", "heading", "page"))
 
 
-def _worded(text: str) -> dict[str, object]:
-    return {"text": text, "search_text": index_words(text)}
+def _worded(texts: Sequence[str]) -> list[dict[str, object]]:
+    return [{"text": text, "search_text": index_words(text)} for text in texts]
 
 
 async def _insert(write: Write, rows: Sequence[dict[str, object]]) -> None:

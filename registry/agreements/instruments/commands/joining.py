@@ -9,17 +9,19 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.commands.authorising import authority_for
 from registry.agreements.instruments.commands.content import known_agencies
 from registry.agreements.instruments.commands.effects import replace_reports
-from registry.agreements.instruments.commands.holding import advanced, finished, held, parties_of, today_of
+from registry.agreements.instruments.commands.holding import advanced, finished, held, parties_of
 from registry.agreements.instruments.commands.proposing import NewProposal, check_none_open, propose
 from registry.agreements.instruments.commands.review_rounds import close_round
 from registry.agreements.instruments.commands.reviewing import freeze
 from registry.agreements.instruments.commands.signing import check_bound, join_signatories
 from registry.agreements.instruments.commands.signing_order import check_not_declined
 from registry.agreements.instruments.consent import ProposalKind, ReportedKind
+from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.getting import get_agreement
+from registry.agreements.instruments.queries.lapsing import expired
+from registry.agreements.instruments.queries.signing_power import authority_for
 from registry.agreements.instruments.reviews import RoundOutcome
 from registry.agreements.instruments.rules import AgreementAction, Stage, refuse, word_barred
 from registry.agreements.instruments.schemas.given import NewParties, NewVerbalActivation, VerbalConsent
@@ -87,6 +89,7 @@ async def add_parties(
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
     advanced(row, AgreementAction.ADD_PARTIES)
     await check_bound(write, row.id, caller.agency_id, caller.now)
+    refuse(expired(row.ends_at, caller.now))
     parties = await parties_of(write, row.id)
     known = await known_agencies(write, new.agency_ids)
     faults = [

@@ -1,6 +1,5 @@
 """When a notice has run out: by the text that bound the party on the day from which its notice counts."""
 
-from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,11 +10,10 @@ from msgspec.structs import replace
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.commands.effects import open_reports
-from registry.agreements.instruments.commands.signed_texts import pending_signatures, signed_texts, with_word
 from registry.agreements.instruments.consent import BINDING
 from registry.agreements.instruments.in_force import renewal_of, term_ends, withdrawal_ends_at
 from registry.agreements.instruments.notice import needed_period, read_notice
-from registry.agreements.instruments.queries.texts import dates_of, executed_texts
+from registry.agreements.instruments.queries.governing import bound_by
 from registry.agreements.instruments.rules import last_notice_day
 from registry.agreements.instruments.tables import agreement, agreement_party
 from registry.platform.database.handles import Read, Write
@@ -23,11 +21,10 @@ from registry.platform.kernel.days import Today
 from registry.platform.kernel.errors import RuleBroken
 from registry.platform.kernel.time import civil_day, day_after, day_starts_at, last_day_before
 
-_VERBALLY = sa.select(agreement_party.c.verbally_at).where(
+_JOINED_AT = sa.select(agreement_party.c.joined_at).where(
     agreement_party.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
     agreement_party.c.agency_id == sa.bindparam("agency_id", type_=agreement_party.c.agency_id.type),
 )
-_JOINED_AT = _VERBALLY.with_only_columns(agreement_party.c.joined_at)
 
 
 async def joined_at_of(read: Read, agreement_id: UUID, agency_id: UUID) -> datetime | None:
@@ -61,18 +58,6 @@ def notice_ends_at(
     return runs_out_at  # too late for the last term: it ends by itself before that
 
 
-def governing(row: Row[Any], texts: Sequence[Row[Any]], signed: Collection[int], day: date) -> Row[Any]:
-    """The text by which a party that signed these gives notice on that day: the one with which the day began.
-
-    Where it began with none of them, the first that followed. An amendment that the party did not sign changes nothing
-    for it, whenever it is recorded.
-    """
-    dates, at = dates_of(row, texts, ()), day_starts_at(day, ZoneInfo(row.time_zone))
-    order = [n for n in dates.by_effect if n in signed] or dates.by_effect
-    begun = [n for n in order if dates.begins[n] <= at]
-    return texts[begun[-1] if begun else order[0]]
-
-
 def check_renewal(text: Row[Any], kind: str, leaves_on: date | None) -> None:
     """Let a renewal be declined where the text has one, and for the last day of a term. Raises RuleBroken."""
     if kind == "withdrawal":
@@ -87,14 +72,6 @@ def check_renewal(text: Row[Any], kind: str, leaves_on: date | None) -> None:
             "or none, or withdraw."
         )
         raise RuleBroken.at(detail, "not_then", pointer="/leaves_on")
-
-
-async def bound_by(read: Read, row: Row[Any], agency_id: UUID, day: date) -> Row[Any]:
-    """The text by which the party gives notice on that day."""
-    texts = await executed_texts(read, row.id)
-    signed = await signed_texts(read, texts, await pending_signatures(read, row.id))
-    verbally_at = await read.value(_VERBALLY, {"id": row.id, "agency_id": agency_id})
-    return governing(row, texts, with_word(signed.get(agency_id, {}), verbally_at, texts), day)
 
 
 async def notice_runs_out_at(

@@ -1,6 +1,6 @@
 """The text that drafting, review and signature are about: the agreement's own, or the amendment that is on its way."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,11 +11,18 @@ from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.commands.holding import parties_of
 from registry.agreements.instruments.queries.visibility import still_bound
-from registry.agreements.instruments.rules import AgreementAction, Stage, advance
-from registry.agreements.instruments.tables import agreement, agreement_amendment, agreement_party, agreement_version
+from registry.agreements.instruments.rules import AgreementAction, Stage, advance, past_agreed_end, refuse
+from registry.agreements.instruments.tables import (
+    agreement,
+    agreement_amendment,
+    agreement_party,
+    agreement_version,
+    agreement_version_dates,
+)
 from registry.agreements.instruments.terms import Terms
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
+from registry.platform.kernel.time import last_day_before
 
 _NEWEST = sa.select(sa.func.max(agreement_version.c.no)).where(
     agreement_version.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type)
@@ -25,6 +32,30 @@ BOUND = sa.and_(agreement_party.c.agreement_id == sa.bindparam("id", type_=agree
 _BOUND_PARTIES = sa.select(agreement_party.c.agency_id).where(BOUND).order_by(agreement_party.c.ordinal)
 _MOVE = agreement_amendment.update().where(
     agreement_amendment.c.id == sa.bindparam("its_id", type_=agreement_amendment.c.id.type)
+)
+
+
+_WAITING = (
+    sa.select(
+        agreement_amendment.c.id.label("amendment_id"),
+        agreement_amendment.c.stage,
+        agreement_version.c.id.label("version_id"),
+        *(agreement_version.c[name] for name in ("no", "title", "terms", "sha256")),
+        agreement_version_dates.c.kind,
+    )
+    .join(agreement_version, agreement_version.c.id == agreement_amendment.c.version_id)
+    .join(agreement_version_dates, agreement_version_dates.c.version_id == agreement_version.c.id)
+    .where(
+        agreement_amendment.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
+        agreement_amendment.c.closed_at.is_(None),
+        agreement_amendment.c.is_paper,
+        agreement_version.c.sha256 == sa.bindparam("sha256", type_=sa.Text),
+    )
+)
+
+
+_DATES = sa.select(agreement_version_dates.c.effective_on, agreement_version_dates.c.expires_on).where(
+    agreement_version_dates.c.version_id == sa.bindparam("version_id", type_=agreement_version.c.id.type)
 )
 
 
@@ -76,6 +107,23 @@ def own_text(row: Row[Any]) -> OpenText:
     )
 
 
+async def waiting_paper(write: Write, row: Row[Any], digest: str) -> OpenText | None:
+    """The recorded paper of that hash that waits for the parties' words beside the text on its way; None for none."""
+    paper = await write.first(_WAITING, {"id": row.id, "sha256": digest})
+    if paper is None:
+        return None
+    return OpenText(
+        version_id=paper.version_id,
+        version_no=paper.no,
+        stage=Stage(paper.stage),
+        title=paper.title,
+        raw_terms=paper.terms,
+        sha256=paper.sha256,
+        kind=paper.kind,
+        amendment_id=paper.amendment_id,
+    )
+
+
 def written_as(row: Row[Any], text: OpenText) -> UUID:
     """The id under which it is kept who wrote at the text, through all versions on its way to execution."""
     return text.amendment_id or row.id
@@ -101,6 +149,23 @@ async def move_text(write: Write, caller: Caller, text: OpenText, stage: Stage, 
     values = {"stage": stage, "closed_at": closed_at, "executed_at": None}
     await write.run(_MOVE, {"its_id": text.amendment_id, **values})
     return {}
+
+
+def agreed_last_day(row: Row[Any], now: datetime) -> date | None:
+    """The last day of an agreement of which an end that is still to come is agreed."""
+    if row.terminated_at is None or row.terminated_at <= now:
+        return None
+    return last_day_before(row.terminated_at, row.time_zone)
+
+
+async def check_agreed_end(write: Write, row: Row[Any], text: OpenText, now: datetime) -> None:
+    """Raises WrongStatus for a change that would hold, or lengthen the term, past an end that the parties agreed."""
+    last_day = agreed_last_day(row, now)
+    if text.amendment_id is None or last_day is None:
+        return
+    its = await write.first(_DATES, {"version_id": text.version_id})
+    assert its is not None
+    refuse(past_agreed_end(its.effective_on, its.expires_on, row.expires_on, last_day))
 
 
 async def next_version_no(write: Write, agreement_id: UUID) -> int:

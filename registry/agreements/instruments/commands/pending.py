@@ -21,16 +21,28 @@ from registry.agreements.instruments.consent import (
 )
 from registry.agreements.instruments.consent_tables import (
     agreement_pending,
+    agreement_pending_party_window,
+    agreement_pending_window,
     agreement_proposal,
     agreement_reported_act,
 )
-from registry.agreements.instruments.pending import BoundStretch, PartyWithout, PendingReport, Without, lapses_at
-from registry.agreements.instruments.queries.in_force import end_of, is_superseded
+from registry.agreements.instruments.pending import (
+    BoundStretch,
+    PartyWithout,
+    PendingReport,
+    TextWithout,
+    Without,
+    lapses_at,
+)
+from registry.agreements.instruments.queries.in_force import OPEN_END, end_of, is_superseded
+from registry.agreements.instruments.queries.texts import executed_texts
 from registry.agreements.instruments.tables import (
     agreement,
     agreement_force_window,
+    agreement_notice_window,
     agreement_party,
     agreement_party_window,
+    agreement_suspension,
 )
 from registry.platform.database.handles import Rows, Write
 from registry.platform.kernel.intervals import Interval
@@ -48,14 +60,24 @@ _ENDS = sa.select(
 ).where(agreement.c.id == _ID)
 _PARTIES = sa.select(agreement_party).where(agreement_party.c.agreement_id == _ID)
 _WINDOWS = sa.select(_window).where(_window.c.agreement_id == _ID).order_by(_window.c.agency_id, _window.c.starts_at)
-_FORCE = (
-    sa.select(agreement_force_window)
-    .where(agreement_force_window.c.agreement_id == _ID)
-    .order_by(agreement_force_window.c.starts_at)
-)
+_LASTING = {
+    "force": (agreement_force_window, "starts_at", "ends_at"),
+    "suspension": (agreement_suspension, "starts_at", "ends_at"),
+    "notice": (agreement_notice_window, "opens_at", "closes_at"),
+}
+_INTERVALS = {
+    kind: sa.select(its.c[begins].label("starts_at"), its.c[ends].label("ends_at"))
+    .where(its.c.agreement_id == _ID)
+    .order_by(its.c[begins])
+    for kind, (its, begins, ends) in _LASTING.items()
+}
 _PROPOSALS = sa.select(_proposal.c.id, _proposal.c.agreed_at).where(_proposal.c.agreement_id == _ID)
 _FORGET = agreement_pending.delete().where(agreement_pending.c.agreement_id == _ID)
 _KEEP = agreement_pending.insert()
+_FORGET_WINDOWS = agreement_pending_window.delete().where(agreement_pending_window.c.agreement_id == _ID)
+_KEEP_WINDOWS = agreement_pending_window.insert()
+_FORGET_PARTIES = agreement_pending_party_window.delete().where(agreement_pending_party_window.c.agreement_id == _ID)
+_KEEP_PARTIES = agreement_pending_party_window.insert()
 
 
 class _State(Struct, kw_only=True, frozen=True):
@@ -65,7 +87,9 @@ class _State(Struct, kw_only=True, frozen=True):
     is_superseded: bool
     has_successor: bool
     lapses_at: datetime | None
-    force: tuple[Interval, ...]
+    joined: int
+    lasting: dict[str, tuple[Interval, ...]]
+    texts: tuple[TextWithout, ...]
     agreed: tuple[tuple[UUID, datetime | None], ...]
     parties: dict[UUID, PartyWithout]
 
@@ -88,6 +112,8 @@ async def rehearse_without(write: Write, agreement_id: UUID, rewrite: Callable[[
 async def keep_without(write: Write, agreement_id: UUID, without: _State | None) -> None:
     """Keep what was rehearsed, now that everything is computed with the reports, and which parties differ by them."""
     await write.run(_FORGET, {"id": agreement_id})
+    await write.run(_FORGET_WINDOWS, {"id": agreement_id})
+    await write.run(_FORGET_PARTIES, {"id": agreement_id})
     pending = await write.all(_PENDING, {"id": agreement_id}) if without is not None else ()
     if without is None or not pending:
         return
@@ -99,12 +125,39 @@ async def keep_without(write: Write, agreement_id: UUID, without: _State | None)
         is_superseded=without.is_superseded,
         has_successor=without.has_successor,
         lapses_at=without.lapses_at,
-        force=without.force,
+        joined=without.joined,
+        force=without.lasting["force"],
+        suspensions=without.lasting["suspension"],
+        notice=without.lasting["notice"],
+        texts=without.texts,
         agreed=without.agreed,
         parties=tuple(each for each in without.parties.values() if each != state.parties.get(each.agency_id)),
     )
-    values = {"takes_effect_at": min(each.takes_effect_at for each in reports), "without": kept}
+    values = {name: getattr(kept, name) for name in ("ended_at", "is_superseded", "joined")}
+    values |= {"takes_effect_at": min(each.takes_effect_at for each in reports), "without": kept}
     await write.run(_KEEP, {"agreement_id": agreement_id, **values})
+    windows = [
+        {"agreement_id": agreement_id, "kind": kind, "starts_at": each.start, "ends_at": each.end or OPEN_END}
+        for kind, found in without.lasting.items()
+        for each in found
+    ]
+    if windows:
+        await write.run(_KEEP_WINDOWS, windows)
+    bound = [
+        {
+            "agreement_id": agreement_id,
+            "agency_id": party.agency_id,
+            "starts_at": each.start,
+            "ends_at": each.end or OPEN_END,
+            "version_id": each.version_id,
+            "assists": each.assists,
+            "requests": each.requests,
+        }
+        for party in without.parties.values()
+        for each in party.bound
+    ]
+    if bound:
+        await write.run(_KEEP_PARTIES, bound)
 
 
 def _reports(rows: Rows) -> tuple[PendingReport, ...]:
@@ -143,7 +196,23 @@ async def _state(write: Write, agreement_id: UUID) -> _State:
         is_superseded=bool(ends.is_superseded),
         has_successor=ends.superseded_by_id is not None,
         lapses_at=lapses_at(parties),
-        force=tuple(Interval(start=row.starts_at, end=end_of(row.ends_at)) for row in await write.all(_FORCE, its)),
+        joined=sum(row.joined_at is not None for row in parties),
+        lasting={
+            kind: tuple(
+                Interval(start=row.starts_at, end=end_of(row.ends_at)) for row in await write.all(statement, its)
+            )
+            for kind, statement in _INTERVALS.items()
+        },
+        texts=tuple(
+            TextWithout(
+                version_id=row.version_id,
+                no=row.no,
+                executed_at=row.executed_at,
+                starts_at=row.starts_at,
+                ends_at=row.ends_at,
+            )
+            for row in await executed_texts(write, agreement_id)
+        ),
         agreed=tuple((row.id, row.agreed_at) for row in await write.all(_PROPOSALS, its)),
         parties={
             row.agency_id: PartyWithout(

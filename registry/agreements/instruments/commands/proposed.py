@@ -10,15 +10,36 @@ import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.consent import Consenting, EndingGround, ProposalKind, agreed_at, is_open
-from registry.agreements.instruments.consent_tables import agreement_consent, agreement_proposal
+from registry.agreements.instruments.consent import (
+    ClosedBecause,
+    Consenting,
+    EndingGround,
+    Lapse,
+    ProposalKind,
+    ReportStatus,
+    agreed_at,
+    is_open,
+    left_before_asked,
+)
+from registry.agreements.instruments.consent_tables import (
+    agreement_consent,
+    agreement_proposal,
+    agreement_reported_act,
+)
 from registry.agreements.instruments.queries.consents import newcomers_of
+from registry.agreements.instruments.queries.lapsing import lapse, with_ends
+from registry.agreements.instruments.rules import has_left
 from registry.agreements.instruments.tables import agreement, agreement_party
 from registry.platform.database.handles import Write
 from registry.platform.kernel.intervals import Interval, earliest
 
 _ID = sa.bindparam("id", type_=agreement.c.id.type)
-_PROPOSALS = (
+_CONTESTED = sa.select(agreement_reported_act.c.proposal_id, agreement_reported_act.c.agency_id).where(
+    agreement_reported_act.c.agreement_id == _ID,
+    agreement_reported_act.c.proposal_id.is_not(None),
+    agreement_reported_act.c.status == ReportStatus.CONTESTED,
+)
+_PROPOSALS = with_ends(
     sa.select(agreement_proposal)
     .where(agreement_proposal.c.agreement_id == _ID, agreement_proposal.c.taken_back_at.is_(None))
     .order_by(agreement_proposal.c.id)
@@ -28,6 +49,7 @@ _CONSENTS = (
     .join(agreement_proposal, agreement_proposal.c.id == agreement_consent.c.proposal_id)
     .where(agreement_proposal.c.agreement_id == _ID, agreement_proposal.c.taken_back_at.is_(None))
 )
+_ASKS_NOBODY_LATER = (EndingGround.RIGHT_TO_END, EndingGround.REPORTED)
 _ASK = agreement_consent.insert()
 _SET_AGREED = agreement_proposal.update().where(
     agreement_proposal.c.id == sa.bindparam("its_id", type_=agreement_proposal.c.id.type)
@@ -36,11 +58,16 @@ _INSERT_PARTY = agreement_party.insert()
 
 
 class Proposed(Struct, kw_only=True, frozen=True):
-    """A proposal as it stands; `given` holds who was asked, and from when its consent counts."""
+    """A proposal as it stands; `given` holds who was asked, and from when its consent counts.
+
+    `lapse`: when it comes to nothing by itself; `lapsed`: why it has. `denied_by`: of an end that was only reported,
+    by who is no party, the parties that contest it.
+    """
 
     id: UUID
     kind: ProposalKind
     proposed_by_id: UUID
+    proposed_at: datetime
     not_before: datetime
     notice_on: date | None
     notice_kind: str | None
@@ -49,7 +76,14 @@ class Proposed(Struct, kw_only=True, frozen=True):
     given: Mapping[UUID, datetime | None]
     otherwise_at: datetime | None
     stored_agreed_at: datetime | None
+    lapse: Lapse | None
+    lapsed: ClosedBecause | None
+    denied_by: frozenset[UUID] = frozenset()
     agreed_at: datetime | None = None
+
+    def waits_past_its_lapse(self, now: datetime) -> bool:
+        """Whether it will come to nothing by itself, as things stand."""
+        return self.lapse is not None and self.lapse.at > now and self.lapse.has_come(self.agreed_at, self.lapse.at)
 
 
 async def proposals_of(
@@ -65,13 +99,19 @@ async def proposals_of(
     given: dict[UUID, dict[UUID, datetime | None]] = {row.id: {} for row in rows}
     for each in await write.all(_CONSENTS, {"id": agreement_id}):
         given[each.proposal_id][each.agency_id] = each.counts_from
+    denied: dict[UUID, set[UUID]] = {}
+    if any(row.ground == EndingGround.REPORTED for row in rows):
+        for each in await write.all(_CONTESTED, {"id": agreement_id}):
+            denied.setdefault(each.proposal_id, set()).add(each.agency_id)
     found = []
     for row in rows:
         answers, newcomers = given[row.id], newcomers_of(row)
+        ends = lapse(row)
+        lapsed = ends.because if ends is not None and ends.has_come(row.agreed_at, now) else None
         late = [agency_id for agency_id in bound_now(parts, now) if agency_id not in (*answers, row.proposed_by_id)]
         if row.kind == ProposalKind.NEWCOMERS and row.agreed_at is not None:
             late = [agency_id for agency_id in late if _named_before(parts, agency_id, newcomers)] if answers else []
-        elif row.ground == EndingGround.RIGHT_TO_END or not is_open(row.agreed_at, answers.values(), now):
+        elif row.ground in _ASKS_NOBODY_LATER or not is_open(row.agreed_at, answers.values(), now):
             late = []
         elif row.kind == ProposalKind.DEPARTURE:
             late = []  # told to those who were bound when it was recorded: who came later relied on nothing before
@@ -83,6 +123,7 @@ async def proposals_of(
                 id=row.id,
                 kind=ProposalKind(row.kind),
                 proposed_by_id=row.proposed_by_id,
+                proposed_at=row.proposed_at,
                 not_before=row.not_before,
                 notice_on=row.notice_on,
                 notice_kind=row.notice_kind,
@@ -91,6 +132,9 @@ async def proposals_of(
                 given=answers,
                 otherwise_at=row.otherwise_at,
                 stored_agreed_at=row.agreed_at,
+                lapse=ends,
+                lapsed=lapsed,
+                denied_by=frozenset(denied.get(row.id, ())) if row.ground == EndingGround.REPORTED else frozenset(),
             )
         )
     return found
@@ -106,17 +150,35 @@ def _named_before(parts: Mapping[UUID, Row[Any]], agency_id: UUID, newcomers: Se
 def completed(each: Proposed, parts: Mapping[UUID, Row[Any]], gone: Mapping[UUID, datetime | None]) -> datetime | None:
     """When it takes effect: all who are asked have consented or are gone by then, or a right needs nobody's consent.
 
-    Who was let in stays so, whoever comes to be asked about it afterwards.
+    Of days on which one was bound that had left before, its own consent is needed. Who was let in stays so, whoever
+    comes to be asked about it afterwards. What has lapsed never does, nor a departure that the party itself has not
+    said, or no longer: what others say of it is no notice. An end that was reported waits for who was bound when it
+    was; who binds itself since does so to a text that was over on record, and goes on with it by contesting that.
     """
+    leaver_id = each.proposed_by_id if each.kind is ProposalKind.DEPARTURE else None  # asked is whether it has left
+    if each.lapsed is not None or each.denied_by or (leaver_id is not None and each.given.get(leaver_id) is None):
+        return None
     if each.newcomer_ids and each.stored_agreed_at is not None and all(n in parts for n in each.newcomer_ids):
         return each.stored_agreed_at
-    leaver_id = each.proposed_by_id if each.kind is ProposalKind.DEPARTURE else None  # asked is whether it has left
+    waited = {agency_id for agency_id, at in gone.items() if left_before_asked(at, each.not_before, each.proposed_at)}
+    if leaver_id is not None:
+        waited.add(leaver_id)
     asked = [
-        Consenting(given_at=at, leaves_at=None if agency_id == leaver_id else gone.get(agency_id))
+        Consenting(given_at=at, leaves_at=None if agency_id in waited else gone.get(agency_id))
         for agency_id, at in each.given.items()
         if agency_id in parts and parts[agency_id].joined_at is not None
     ]
     return earliest(agreed_at(each.not_before, asked), each.otherwise_at)
+
+
+def over_on_record(proposals: Sequence[Proposed], agency_id: UUID) -> datetime | None:
+    """Until when alone the party is bound where another contests an end that was reported, and it does not.
+
+    It bound itself to a text that was over on record: that another says otherwise binds it to nothing more.
+    """
+    return earliest(
+        *(each.not_before for each in proposals if each.denied_by and agency_id not in (*each.denied_by, *each.given))
+    )
 
 
 def gone_at(parts: Mapping[UUID, Row[Any]], released: Mapping[UUID, datetime]) -> dict[UUID, datetime | None]:
@@ -137,24 +199,38 @@ def unanswered(each: Proposed, parts: Mapping[UUID, Row[Any]], now: datetime) ->
 
 
 def bound_now(parts: Mapping[UUID, Row[Any]], now: datetime) -> list[UUID]:
-    """The parties that are asked: that have joined, or will by a report, and neither left nor been released."""
+    """The parties that have joined, or will by a report, and neither left nor been released."""
+    return bound_since(parts, now)
+
+
+def bound_since(parts: Mapping[UUID, Row[Any]], at: datetime) -> list[UUID]:
+    """The parties that are asked of what changes the days from that instant on: all that are bound on one of them.
+
+    Who has left meanwhile is among them, since no others take its days away.
+    """
     return [
         agency_id
         for agency_id, part in parts.items()
-        if part.joined_at is not None
-        and (part.leaves_at is None or part.leaves_at > now)
-        and (part.released_at is None or part.released_at > now)
+        if part.joined_at is not None and not has_left(part.leaves_at, part.released_at, at)
     ]
 
 
 async def write_agreed(
-    write: Write, proposals: Sequence[Proposed], parts: Mapping[UUID, Row[Any]], released: Mapping[UUID, datetime]
+    write: Write,
+    proposals: Sequence[Proposed],
+    parts: Mapping[UUID, Row[Any]],
+    released: Mapping[UUID, datetime],
+    in_place_at: Mapping[UUID, datetime],
 ) -> list[Proposed]:
-    """The proposals with the instants at which they are complete, which are noted."""
+    """The proposals with the instants at which they are complete, which are noted.
+
+    A supersession takes effect when the other text is in its place (`in_place_at`), once that is in sight.
+    """
     found, gone = [], gone_at(parts, released)
     for each in proposals:
         # A supersession releases those who are asked about it: that they are gone by it completes nothing.
         at = completed(each, parts, gone_at(parts, {}) if each.kind is ProposalKind.SUPERSESSION else gone)
+        at = in_place_at.get(each.id, at)
         if at != each.stored_agreed_at:
             await write.run(_SET_AGREED, {"its_id": each.id, "agreed_at": at})
         found.append(msgspec.structs.replace(each, agreed_at=at))

@@ -11,12 +11,11 @@ from msgspec import Struct
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.commands.closing import drop_proposal
-from registry.agreements.instruments.commands.effects import replace_reports
-from registry.agreements.instruments.commands.holding import ToldToSome, advanced, finished, held, today_of
-from registry.agreements.instruments.commands.proposed import bound_now
+from registry.agreements.instruments.commands.effects import open_reports, replace_reports
+from registry.agreements.instruments.commands.holding import ToldToSome, advanced, finished, held
+from registry.agreements.instruments.commands.proposed import bound_since
 from registry.agreements.instruments.commands.reported import write_report
 from registry.agreements.instruments.commands.signing import check_asked, check_bound
-from registry.agreements.instruments.commands.silence import EvidenceOnFile
 from registry.agreements.instruments.consent import (
     CONTEST_PERIOD,
     UNANSWERED,
@@ -25,13 +24,18 @@ from registry.agreements.instruments.consent import (
     ProposalKind,
     Reported,
     ReportedKind,
+    ReportStatus,
     consent_barred,
+    consents_from,
     proposal_kept,
 )
 from registry.agreements.instruments.consent_tables import agreement_consent, agreement_proposal, agreement_reported_act
 from registry.agreements.instruments.queries.consents import proposals, proposed_already
+from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.getting import get_agreement
+from registry.agreements.instruments.queries.lapsing import expired, is_recorded
 from registry.agreements.instruments.queries.pending import without_pending
+from registry.agreements.instruments.queries.visibility import is_asked, not_left
 from registry.agreements.instruments.rules import AgreementAction, refuse
 from registry.agreements.instruments.schemas.consenting import NewSuspensionProposal
 from registry.agreements.instruments.schemas.evidence import OnPaper
@@ -49,6 +53,9 @@ from registry.platform.kernel.versions import Expected
 _proposal, _consent = agreement_proposal, agreement_consent
 _ID = sa.bindparam("id", type_=agreement.c.id.type)
 _PARTS = sa.select(agreement_party).where(agreement_party.c.agreement_id == _ID).order_by(agreement_party.c.ordinal)
+_LEFT = sa.select(agreement_party.c.agency_id).where(
+    agreement_party.c.agreement_id == _ID, agreement_party.c.joined_at.is_not(None), ~not_left()
+)
 _INSERT = _proposal.insert()
 _ASK = _consent.insert()
 _DEPARTURES = sa.select(_proposal).where(
@@ -67,9 +74,29 @@ _CONSENT = _consent.update().where(
     _consent.c.proposal_id == sa.bindparam("its_proposal", type_=_proposal.c.id.type),
     _consent.c.agency_id == sa.bindparam("its_agency", type_=_consent.c.agency_id.type),
 )
+_JOINED = sa.select(agreement_party.c.joined_at).where(
+    agreement_party.c.agreement_id == _ID,
+    agreement_party.c.agency_id == sa.bindparam("agency_id", type_=agreement_party.c.agency_id.type),
+)
+_ITS_PART = sa.select(agreement_party.c.joined_at).where(
+    agreement_party.c.agreement_id == _ID,
+    agreement_party.c.agency_id == sa.bindparam("agency_id", type_=agreement_party.c.agency_id.type),
+    _proposal.c.id == sa.bindparam("proposal_id", type_=_proposal.c.id.type),
+    _proposal.c.agreement_id == agreement_party.c.agreement_id,
+    is_asked(),
+)
 _REPORTS = sa.select(agreement_reported_act).where(
     agreement_reported_act.c.proposal_id == sa.bindparam("proposal_id", type_=_proposal.c.id.type),
     agreement_reported_act.c.status.in_(UNANSWERED),
+)
+_UNSAID_END = sa.select(_proposal.c.id).where(
+    _proposal.c.id == sa.bindparam("proposal_id", type_=_proposal.c.id.type),
+    _proposal.c.ground == EndingGround.REPORTED,
+    _proposal.c.taken_back_at.is_(None),
+    ~sa.exists().where(
+        agreement_reported_act.c.proposal_id == _proposal.c.id,
+        agreement_reported_act.c.status.not_in((ReportStatus.TAKEN_BACK, ReportStatus.REPLACED)),
+    ),
 )
 _OWN_NOTICE = agreement_party.update().where(
     agreement_party.c.agreement_id == sa.bindparam("its_id", type_=agreement.c.id.type),
@@ -83,6 +110,7 @@ NO_NOTICE: Mapping[str, object] = dict.fromkeys(
         "withdrawal_notice_on",
         "notice_kind",
         "notice_counts_on",
+        "notice_recorded_at",
         "notice_leaves_on",
         "leaves_at",
         "notice_evidence_sha256",
@@ -121,6 +149,7 @@ async def propose(
 ) -> tuple[UUID, list[UUID]]:
     """Write a proposal down, with the own consent, and ask all who are bound; its id, and who is asked.
 
+    Of what reaches back all are asked that were bound on a day from which it may take effect, also who has left since.
     One that `agreed_at` says is agreed already, by the text itself, asks nobody.
     """
     proposal_id = new_id()
@@ -135,26 +164,26 @@ async def propose(
     if new.agreed_at is not None:
         return proposal_id, []
     parts = {part.agency_id: part for part in await write.all(_PARTS, {"id": row.id})}
-    asked = bound_now(parts, caller.now)
     own = given_at or caller.now
-    await write.run(
-        _ASK,
-        [
-            {
-                "proposal_id": proposal_id,
-                "agency_id": agency_id,
-                "counts_from": own if agency_id == caller.agency_id else None,
-            }
-            for agency_id in asked
-        ],
-    )
+    asked = bound_since(parts, min(max(new.not_before, own), caller.now))
+    if asked:
+        await write.run(
+            _ASK,
+            [
+                {
+                    "proposal_id": proposal_id,
+                    "agency_id": agency_id,
+                    "counts_from": own if agency_id == caller.agency_id else None,
+                }
+                for agency_id in asked
+            ],
+        )
     return proposal_id, asked
 
 
 async def report_consents(
     write: Write,
     caller: Caller,
-    on_file: EvidenceOnFile,
     row: Row[Any],
     proposal_id: UUID,
     kind: ReportedKind,
@@ -175,12 +204,10 @@ async def report_consents(
             reason=reason,
             proposal_id=proposal_id,
         )
-        await write_report(write, caller, on_file, row, act)
+        await write_report(write, caller, row, act)
 
 
-async def propose_departure(
-    write: Write, caller: Caller, on_file: EvidenceOnFile, row: Row[Any], act: Reported
-) -> UUID | None:
+async def propose_departure(write: Write, caller: Caller, row: Row[Any], act: Reported) -> UUID | None:
     """That another party left, put to the others who are bound, of each of whom it is said that it is told.
 
     None where nobody else is bound, or where the departure is far enough ahead to take nobody by surprise. Raises
@@ -191,7 +218,8 @@ async def propose_departure(
             detail = "A departure of that party is before you already: answer that you were told of it."
             raise Conflict(detail, "already_reported")
     parts = {part.agency_id: part for part in await write.all(_PARTS, {"id": row.id})}
-    others = [each for each in bound_now(parts, caller.now) if each not in (act.agency_id, caller.agency_id)]
+    since = min(act.counts_at, caller.now)
+    others = [each for each in bound_since(parts, since) if each not in (act.agency_id, caller.agency_id)]
     if not others or act.counts_at >= caller.now + CONTEST_PERIOD:
         return None
     new = NewProposal(
@@ -207,7 +235,7 @@ async def propose_departure(
     days = dict.fromkeys(others, act.acted_on)
     kind = ReportedKind.WAS_NOTIFIED
     paper = OnPaper(evidence_sha256=act.evidence_sha256, evidence_location=act.evidence_location)
-    await report_consents(write, caller, on_file, row, proposal_id, kind, days, paper, act.reason)
+    await report_consents(write, caller, row, proposal_id, kind, days, paper, act.reason)
     return proposal_id
 
 
@@ -219,6 +247,7 @@ async def propose_suspension(
     await check_bound(write, row.id, caller.agency_id, caller.now)
     kind = ProposalKind(new.kind)
     advanced(row, AgreementAction.SUSPEND if kind is ProposalKind.SUSPENSION else AgreementAction.REINSTATE)
+    refuse(expired(row.ends_at, caller.now))
     await check_none_open(write, caller, row.id, kind)
     today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
     at = begins_at(new.effective_on, today)
@@ -243,17 +272,30 @@ def begins_at(effective_on: date | None, today: Today) -> datetime:
 async def consent(
     write: Write, caller: Caller, agreement_id: UUID, proposal_id: UUID, note: str | None, expected: Expected
 ) -> Agreement:
-    """Consent to a proposal for the own agency. Raises NotFound, WrongStatus where nothing awaits its consent."""
+    """Consent to a proposal for the own agency; it counts as a confirmation of what is reported of it would.
+
+    Raises NotFound, WrongStatus where nothing awaits its consent.
+    """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
     proposal = await _proposal_of(write, row.id, proposal_id)
     kinds = (ReportedKind.CONSENTED, ReportedKind.WAS_NOTIFIED)
+    said = await open_reports(write, row.id, caller.agency_id, *kinds, proposal_id=proposal_id)
     await replace_reports(write, row.id, caller.agency_id, *kinds, now=caller.now, proposal_id=proposal_id)
     given = {each.agency_id: each.counts_from for each in await write.all(_CONSENTS, {"proposal_id": proposal_id})}
     awaited = proposal.taken_back_at is None and given.get(caller.agency_id, caller.now) is None
-    refuse(consent_barred(awaited=awaited, has_part=True))
-    await check_asked(write, row.id, caller.agency_id, caller.now)
+    departure = proposal.kind == ProposalKind.DEPARTURE
+    is_leaver = departure and proposal.proposed_by_id == caller.agency_id
+    its_part = {"id": row.id, "proposal_id": proposal_id, "agency_id": caller.agency_id, "now": caller.now}
+    has_part = await write.value(_ITS_PART, its_part) is not None
+    refuse(consent_barred(awaited=awaited, has_part=has_part, is_leaver=is_leaver))
     its = {"its_proposal": proposal_id, "its_agency": caller.agency_id}
-    at = min(proposal.not_before, caller.now) if proposal.kind == ProposalKind.DEPARTURE else caller.now
+    reported_at = [each.counts_at for each in said]
+    of_a_day = departure or is_recorded(proposal)
+    day = proposal.not_before
+    if proposal.successor_id is not None:  # of who signed the other text, its hand to that is the yes
+        part = {"id": proposal.successor_id, "agency_id": caller.agency_id}
+        day = max(day, await write.value(_JOINED, part) or day)
+    at = consents_from(day, reported_at, of_a_day=of_a_day, now=caller.now)
     await write.run(_CONSENT, {**its, "counts_from": at})
     told = {"proposal_id": str(proposal_id), "agency_id": str(caller.agency_id), "kind": proposal.kind, "note": note}
     return await done(write, caller, row, "consented", told)
@@ -264,12 +306,15 @@ async def take_back_proposal(
 ) -> Agreement:
     """Take the own proposal back while nobody has relied on it: no other consented, and its day has not come.
 
-    Raises NotFound, Forbidden for another's, WrongStatus.
+    Raises NotFound, Forbidden for another's, WrongStatus, also for who has left since.
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
     proposal = await _proposal_of(write, row.id, proposal_id)
     if proposal.proposed_by_id != caller.agency_id:
         raise Forbidden("Only who proposed it takes it back.")
+    # Who gave a notice may take it back as long as nobody has relied on it, bound or not.
+    if proposal.kind != ProposalKind.DEPARTURE:
+        await check_asked(write, row.id, caller.agency_id, caller.now)
     pending = await write.all(_REPORTS, {"proposal_id": proposal_id})
     unanswered = {each.agency_id for each in pending if not each.is_settled}
     relied = [
@@ -306,13 +351,20 @@ async def drop_departures(
             await drop_proposal(write, proposal.id, reason, now, because)
 
 
+async def drop_unsaid_end(write: Write, proposal_id: UUID | None, reason: str, now: datetime) -> None:
+    """Take back an end that was reported, once nothing is said of any party any more that it agreed to it."""
+    if proposal_id is not None and await write.value(_UNSAID_END, {"proposal_id": proposal_id}) is not None:
+        await drop_proposal(write, proposal_id, reason, now)
+
+
 async def check_none_open(
     write: Write, caller: Caller, agreement_id: UUID, kind: ProposalKind, newcomer_ids: Collection[UUID] = ()
 ) -> None:
     """Raises Conflict where the like of it is proposed already, with what there is to do about that."""
     without = await without_pending(write, agreement_id, caller.now)
     found = await proposals(write, caller.principal, agreement_id, caller.now, without)
-    if (bar := proposed_already(found, kind, caller.agency_id, newcomer_ids)) is not None:
+    left = [row.agency_id for row in await write.all(_LEFT, {"id": agreement_id, "now": caller.now})]
+    if (bar := proposed_already(found, kind, caller.agency_id, left, newcomer_ids)) is not None:
         raise Conflict(bar, "proposal_open")
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.consent import stays_published
 from registry.agreements.instruments.consent_tables import agreement_publication, agreement_publication_consent
-from registry.agreements.instruments.rules import Sensitivity
+from registry.agreements.instruments.rules import Sensitivity, has_left
 from registry.agreements.instruments.tables import (
     agreement,
     agreement_party,
@@ -40,7 +40,7 @@ _CONSENTS = (
 )
 _OWN_SIGNATURES = sa.select(
     *(agreement_signature.c[name] for name in ("version_id", "agency_id", "recorded_at"))
-).where(agreement_signature.c.version_id.in_(_VERSIONS), agreement_signature.c.manner != "reported")
+).where(agreement_signature.c.version_id.in_(_VERSIONS), agreement_signature.c.publishes)
 _PARTIES = sa.select(agreement_party).where(agreement_party.c.agreement_id == _ID)
 _INSERT = _publication.insert()
 _ASK = _consent.insert()
@@ -69,6 +69,13 @@ class Published(Struct, kw_only=True, frozen=True):
     document_id: UUID | None = None
 
 
+class Publications(Struct, kw_only=True, frozen=True):
+    """What of an agreement is published: the versions, and what has just come to be."""
+
+    versions: frozenset[UUID] = frozenset()
+    newly: list[Published] = []
+
+
 async def settle_publications(
     write: Write,
     agreement_id: UUID,
@@ -76,8 +83,8 @@ async def settle_publications(
     parts: Mapping[UUID, Row[Any]],
     bound: Mapping[UUID, Collection[UUID]],
     now: datetime,
-) -> list[Published]:
-    """Ask who is to be asked, take signatures as the words they are, and note what is published; what newly is.
+) -> Publications:
+    """Ask who is to be asked, take signatures as the words they are, and note what is published.
 
     A signature speaks where its party has said nothing: what it said expressly stands until it says otherwise.
 
@@ -91,7 +98,7 @@ async def settle_publications(
         await write.run(_INSERT, [{**values, "id": each, "version_id": each} for each in new])
         found = {row.id: row for row in await write.all(_PUBLICATIONS, {"id": agreement_id})}
     if not found:
-        return []
+        return Publications()
     words: dict[UUID, dict[UUID, bool | None]] = {each: {} for each in found}
     said: set[tuple[UUID, UUID]] = set()
     for each in await write.all(_CONSENTS, {"id": agreement_id}):
@@ -114,11 +121,15 @@ async def settle_publications(
         if hand.agency_id in its and (hand.version_id, hand.agency_id) not in said:
             its[hand.agency_id] = True
             await say(write, hand.version_id, hand.agency_id, agrees=True, said_at=hand.recorded_at)
-    return [
-        Published(version_no=numbers.get(publication.version_id), document_id=publication.document_id)
-        for publication in found.values()
-        if await _note(write, publication, words[publication.id].values(), now)
-    ]
+    published = {each: await _note(write, found[each], words[each].values(), now) for each in found}
+    return Publications(
+        versions=frozenset(each for each in numbers if published.get(each, False)),
+        newly=[
+            Published(version_no=numbers.get(each.version_id), document_id=each.document_id)
+            for each in found.values()
+            if published[each.id] and each.published_at is None
+        ],
+    )
 
 
 async def propose_document(
@@ -175,14 +186,14 @@ async def _newly_marked(write: Write, texts: Sequence[Row[Any]], known: Collecti
 
 def _is_asked(part: Row[Any], now: datetime, *, bound_by_it: bool = False) -> bool:
     """Whether the thing is the party's affair: the text names it, or it is bound; and it had not left before."""
-    left = any(at is not None and at <= now for at in (part.leaves_at, part.released_at))
-    return bound_by_it or ((bool(part.in_text) or part.joined_at is not None) and not left)
+    concerned = bool(part.in_text) or part.joined_at is not None
+    return bound_by_it or (concerned and not has_left(part.leaves_at, part.released_at, now))
 
 
 async def _note(write: Write, publication: Row[Any], words: Collection[bool | None], now: datetime) -> bool:
-    """Write down whether it is published; whether it has just come to be."""
+    """Whether it is published, which is written down."""
     was = publication.published_at is not None
     is_ = stays_published(words, before=was)
     if is_ != was:
         await write.run(_SET, {"its_id": publication.id, "published_at": now if is_ else None})
-    return is_ and not was
+    return is_

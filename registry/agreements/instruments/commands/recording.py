@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from registry.agreements.instruments.commands.amending import open_amendment, remarks_on_paper
 from registry.agreements.instruments.commands.drafting import custody, enter
-from registry.agreements.instruments.commands.holding import finished, held, today_of
-from registry.agreements.instruments.commands.open_text import signatories
+from registry.agreements.instruments.commands.holding import finished, follow, held
+from registry.agreements.instruments.commands.open_text import signatories, waiting_paper
 from registry.agreements.instruments.commands.reporting import report_signature
 from registry.agreements.instruments.commands.reviewing import ALL_AT_ONCE, freeze
 from registry.agreements.instruments.commands.signing import (
@@ -23,8 +23,8 @@ from registry.agreements.instruments.commands.signing import (
     write_signature,
 )
 from registry.agreements.instruments.commands.signing_order import open_signing
-from registry.agreements.instruments.commands.silence import FiledPapers
-from registry.agreements.instruments.commands.windows import rewrite_windows
+from registry.agreements.instruments.queries.days import today_of
+from registry.agreements.instruments.queries.evidence import evidence_told, is_on_file
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.queries.texts import executed_texts
 from registry.agreements.instruments.rules import AgreementAction, Stage, advance, check_evidence
@@ -43,7 +43,6 @@ from registry.platform.ledger.commands import record
 async def confirm(
     write: Write,
     caller: Caller,
-    filed_papers: FiledPapers,
     agreement_id: UUID,
     confirmation: Confirmation,
     expected: Expected,
@@ -55,8 +54,10 @@ async def confirm(
     Raises RuleBroken for another version's hash or a date to come, Conflict when it signed already, WrongStatus.
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
-    text = await executed_text(write, row, confirmation.version_sha256) or named_text(row, confirmation.version_sha256)
-    await bind_by_paper(write, caller, filed_papers, row, text, confirmation)
+    digest = confirmation.version_sha256
+    text = await executed_text(write, row, digest) or await waiting_paper(write, row, digest)
+    text = text or named_text(row, digest, AgreementAction.CONFIRM)
+    await bind_by_paper(write, caller, row, text, confirmation)
     return await get_agreement(write, caller.principal, row.id, caller.now)
 
 
@@ -145,10 +146,22 @@ async def execute_on_paper(
             **told,
         },
     )
-    await rewrite_windows(write, agreement_id, caller.now)
+    await follow(write, caller, agreement_id, custodian_id, draft.version)
     if refusal(caller.principal, Action.AGREEMENTS_ATTEST, []) is None and custodian_id != caller.agency_id:
-        reason = "Recorded by the registry's operator from the signed document."
+        reason = await _recorded_from(write, caller, agreement_id, new, told)
         await report_signature(write, caller, agreement_id, custodian_id, new, reason)
+
+
+async def _recorded_from(
+    write: Write, caller: Caller, agreement_id: UUID, new: RecordedAgreement, told: Mapping[str, object]
+) -> str:
+    """What the operator had before it when it recorded an agreement for its custodian: no document that is not here."""
+    digest = new.evidence_sha256
+    if digest is not None and await is_on_file(write, agreement_id, digest, caller.agency_id):
+        return "Recorded by the registry's operator from the signed document."
+    named = "a hash" if digest is not None else "where the original is kept"
+    source = "a tracker row that names" if "tracker_row_sha256" in told else "what was given with"
+    return f"Recorded by the registry's operator from {source} {named}; no document was seen."
 
 
 async def record_amendment(
@@ -162,8 +175,8 @@ async def record_amendment(
     """Take over an amendment that is signed on paper already; it takes effect once every bound party confirmed it.
 
     The custodian's signature is given with it, unless a service records it. The answer remarks what of the earlier end,
-    renewal and notice is gone, is changed, or stays since nothing was given. Raises Conflict while another amendment is
-    open, WrongStatus, RuleBroken.
+    renewal and notice is gone, is changed, or stays since nothing was given. It may be recorded while
+    another one is on its way, and whatever was recorded before. Raises WrongStatus, RuleBroken.
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_UPDATE, expected)
     check_evidence(new.evidence_sha256, new.evidence_location, needed=True)
@@ -185,8 +198,7 @@ async def record_amendment(
         "version_no": amendment.version_no,
         "effective_on": new.effective_on,
         "signed_on": new.signed_on,
-        "evidence_sha256": new.evidence_sha256,
-        "evidence_location": new.evidence_location,
+        **await evidence_told(write, row.id, caller.agency_id, new.evidence_sha256, new.evidence_location),
         "reason": new.reason,
         **frozen,
     }

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from msgspec import Struct
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.commands.proposed import Proposed, completed, gone_at
@@ -34,15 +35,27 @@ _SET_PARTY = agreement_party.update().where(
 )
 
 
+class Releases(Struct, kw_only=True, frozen=True):
+    """By party, when it is released; by proposal, when the other text is in its place; and for whom that is news.
+
+    `changed`: None where a party that was to be released is not any more.
+    """
+
+    released: dict[UUID, datetime]
+    in_place_at: dict[UUID, datetime]
+    changed: dict[UUID, datetime | None]
+
+
 async def releases(
     write: Write, agreement_id: UUID, proposals: Sequence[Proposed], parts: Mapping[UUID, Row[Any]]
-) -> dict[UUID, datetime]:
+) -> Releases:
     """From when each party is bound no more, because a text that it signed takes this one's place.
 
     Windows are a party's, not a pair's: whoever is released is released towards everybody. So nobody is before each
     party that is still bound has agreed, and the successor is in force for all of those that signed it at once.
     """
     released: dict[UUID, datetime] = {}
+    in_place_at: dict[UUID, datetime] = {}
     for each in proposals:
         if each.kind is not ProposalKind.SUPERSESSION:
             continue
@@ -64,11 +77,15 @@ async def releases(
         at = first_instant_of_all(agreed_at, [in_force, *bound.values()])
         if at is not None:
             released |= dict.fromkeys(both, at)
-    for agency_id, part in parts.items():
-        if released.get(agency_id) != part.released_at:
-            values = {"released_at": released.get(agency_id)}
-            await write.run(_SET_PARTY, {"its_id": agreement_id, "its_agency": agency_id, **values})
-    return released
+            in_place_at[each.id] = at
+    changed = {
+        agency_id: released.get(agency_id)
+        for agency_id, part in parts.items()
+        if released.get(agency_id) != part.released_at
+    }
+    for agency_id, at in changed.items():
+        await write.run(_SET_PARTY, {"its_id": agreement_id, "its_agency": agency_id, "released_at": at})
+    return Releases(released=released, in_place_at=in_place_at, changed=changed)
 
 
 def _after(gone: datetime | None, at: datetime) -> bool:

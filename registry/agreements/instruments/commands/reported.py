@@ -9,9 +9,10 @@ from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.commands.effects import apply_report
 from registry.agreements.instruments.commands.noticing import notice_given_at
-from registry.agreements.instruments.commands.silence import EvidenceOnFile, unconfirmed_because
+from registry.agreements.instruments.commands.silence import unconfirmed_because
 from registry.agreements.instruments.consent import LEAVING, Reported, ReportStatus, counted_from, in_effect_from
 from registry.agreements.instruments.consent_tables import agreement_proposal, agreement_reported_act
+from registry.agreements.instruments.queries.evidence import evidence_told
 from registry.agreements.instruments.tables import agreement
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
@@ -31,9 +32,7 @@ _OTHERWISE = agreement_proposal.update().where(
 )
 
 
-async def write_report(
-    write: Write, caller: Caller, on_file: EvidenceOnFile | None, row: Row[Any], act: Reported
-) -> dict[str, object]:
+async def write_report(write: Write, caller: Caller, row: Row[Any], act: Reported) -> dict[str, object]:
     """Write the report down with the effect that is in sight; what the ledger tells of it.
 
     The operator is who is neither party nor custodian: what it reports has no effect before it is seconded.
@@ -51,27 +50,24 @@ async def write_report(
     }
     by_operator = not row.is_party and row.custodian_id != caller.agency_id
     if not by_operator:
-        values |= await notified(write, caller, on_file, row, act)
+        values |= await notified(write, caller, row, act)
     await write.run(_INSERT, values)
     report = await report_of(write, row.id, values["id"])
     await count_report(write, row, report, caller.now)
     return {
         **about(report),
         "acted_on": act.acted_on,
-        "evidence_sha256": act.evidence_sha256,
-        "evidence_location": act.evidence_location,
+        **await evidence_told(write, row.id, caller.agency_id, act.evidence_sha256, act.evidence_location),
         "reason": act.reason,
         **claim_of(report),
         **effect_of(report),
     }
 
 
-async def notified(
-    write: Write, caller: Caller, on_file: EvidenceOnFile | None, row: Row[Any], act: Reported | Row[Any]
-) -> dict[str, object]:
+async def notified(write: Write, caller: Caller, row: Row[Any], act: Reported | Row[Any]) -> dict[str, object]:
     """What is written of a report of which the party is told now: whether its silence will count, or why not."""
     reporter_id = caller.agency_id if isinstance(act, Reported) else act.recorded_by_id
-    because = await unconfirmed_because(write, on_file, row.id, act, reporter_id, caller.now)
+    because = await unconfirmed_because(write, row.id, act, reporter_id, caller.now)
     status = ReportStatus.OPEN if because is None else ReportStatus.UNCONFIRMED
     return {"status": status, "because": because, "notified_at": caller.now}
 

@@ -1,6 +1,6 @@
 """What one party, or the operator, records of another's act: reported, confirmed, contested, taken back."""
 
-from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -9,18 +9,23 @@ import sqlalchemy as sa
 from msgspec.structs import replace
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.authority import day_given
-from registry.agreements.instruments.commands.authorising import authority_for
 from registry.agreements.instruments.commands.effects import (
     apply_report,
     open_reports,
     replace_reports,
     stop_silences,
 )
-from registry.agreements.instruments.commands.holding import finished, held, parties_of, today_of
+from registry.agreements.instruments.commands.holding import finished, held, parties_of
 from registry.agreements.instruments.commands.noticing import check_was_bound, notice_runs_out_at
-from registry.agreements.instruments.commands.open_text import OpenText, advanced_text, open_text, own_text
-from registry.agreements.instruments.commands.proposing import drop_departures, propose_departure
+from registry.agreements.instruments.commands.open_text import (
+    OpenText,
+    advanced_text,
+    open_text,
+    own_text,
+    waiting_paper,
+)
+from registry.agreements.instruments.commands.proposing import drop_departures, drop_unsaid_end, propose_departure
+from registry.agreements.instruments.commands.report_members import check_given, check_members
 from registry.agreements.instruments.commands.reported import (
     about,
     answer_report,
@@ -33,10 +38,10 @@ from registry.agreements.instruments.commands.reported import (
     write_report,
 )
 from registry.agreements.instruments.commands.signing import check_bound, existed, named_text
-from registry.agreements.instruments.commands.silence import EvidenceOnFile, FiledPapers, read_by_both
 from registry.agreements.instruments.consent import (
     BINDING,
     LEAVING,
+    NOT_ON_FILE,
     NOTHING_TO_SIGN,
     RECORDED_BY_YOURSELF,
     ClosedBecause,
@@ -49,10 +54,21 @@ from registry.agreements.instruments.consent import (
     second_barred,
 )
 from registry.agreements.instruments.consent_tables import agreement_consent, agreement_proposal
+from registry.agreements.instruments.queries.days import today_of
+from registry.agreements.instruments.queries.evidence import digest_on_file, shown_on_file
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.queries.rows import row_whoever_asks
-from registry.agreements.instruments.queries.texts import executed_texts
-from registry.agreements.instruments.rules import AgreementAction, Stage, may_leave, refuse, takes_word
+from registry.agreements.instruments.queries.signing_power import authority_for, check_confirmed
+from registry.agreements.instruments.queries.texts import may_be_signed
+from registry.agreements.instruments.rules import (
+    AgreementAction,
+    Stage,
+    has_left,
+    left_in_time,
+    refuse,
+    signed_too_late,
+    takes_word,
+)
 from registry.agreements.instruments.schemas.consenting import NewReportedAct
 from registry.agreements.instruments.schemas.given import RecordedAgreement
 from registry.agreements.instruments.schemas.shown import Agreement
@@ -62,7 +78,7 @@ from registry.platform.access.permissions import Action
 from registry.platform.access.principals import Caller
 from registry.platform.access.separation import Act
 from registry.platform.database.handles import Write
-from registry.platform.kernel.errors import Conflict, Fault, Forbidden, RuleBroken, WrongStatus
+from registry.platform.kernel.errors import Conflict, Forbidden, RuleBroken, WrongStatus
 from registry.platform.kernel.time import day_after, day_starts_at
 from registry.platform.kernel.versions import Expected
 
@@ -86,7 +102,7 @@ _ASKED = (
 
 
 async def report_act(
-    write: Write, caller: Caller, on_file: EvidenceOnFile, agreement_id: UUID, new: NewReportedAct, expected: Expected
+    write: Write, caller: Caller, agreement_id: UUID, new: NewReportedAct, expected: Expected
 ) -> Agreement:
     """Record what another party did. It has effect once that party confirms, or 14 days after it was notified.
 
@@ -104,7 +120,7 @@ async def report_act(
         )
     if new.agency_id not in await parties_of(write, row.id):
         raise RuleBroken.at("That agency is not a party to the agreement.", "not_a_party", pointer="/agency_id")
-    _check_members(new)
+    check_members(new)
     today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
     today.check_come(new.acted_on, "/acted_on", "acted_in_future", "What has not happened yet cannot be reported.")
     act = await _checked(write, caller, row, new)
@@ -118,8 +134,8 @@ async def report_act(
             )
         raise Conflict(detail, "already_reported")
     if act.kind in LEAVING:
-        act = replace(act, proposal_id=await propose_departure(write, caller, on_file, row, act))
-    told = await write_report(write, caller, on_file, row, act)
+        act = replace(act, proposal_id=await propose_departure(write, caller, row, act))
+    told = await write_report(write, caller, row, act)
     await finished(write, caller, row, "act_reported", told)
     return await get_agreement(write, caller.principal, row.id, caller.now)
 
@@ -151,13 +167,11 @@ async def report_signature(
         signatory_title=paper.signatory_title,
         authority_id=await authority_for(write, text.version_id, agency_id, paper.signatory_title, paper.signed_on),
     )
-    told = await write_report(write, caller, None, row, act)
+    told = await write_report(write, caller, row, act)
     await finished(write, caller, row, "act_reported", told)
 
 
-async def second(
-    write: Write, caller: Caller, on_file: EvidenceOnFile, agreement_id: UUID, report_id: UUID, expected: Expected
-) -> Agreement:
+async def second(write: Write, caller: Caller, agreement_id: UUID, report_id: UUID, expected: Expected) -> Agreement:
     """As another operator, vouch for a report of the operator's, on the evidence on file; the party is told of it now.
 
     Raises Forbidden for the person who recorded it, RuleBroken while the evidence is not on file, WrongStatus.
@@ -167,14 +181,9 @@ async def second(
     refuse(second_barred(report.status))
     if report.recorded_by_person == person(caller):
         raise Forbidden(RECORDED_BY_YOURSELF)
-    digest, readers = report.evidence_sha256, (report.agency_id, report.recorded_by_id)
-    if digest is None or not await read_by_both(write, on_file, row.id, digest, *readers):
-        raise RuleBroken(
-            "The document that shows it is not on file with the agreement, where the party and your agency can read "
-            "it: file it first.",
-            "evidence_not_on_file",
-        )
-    report = await answer_report(write, report, caller.now, **await notified(write, caller, on_file, row, report))
+    if not await shown_on_file(write, report):
+        raise RuleBroken(NOT_ON_FILE, "evidence_not_on_file")
+    report = await answer_report(write, report, caller.now, **await notified(write, caller, row, report))
     await count_report(write, row, report, caller.now)
     await finished(write, caller, row, "report_seconded", {**about(report), **effect_of(report)})
     return await get_agreement(write, caller.principal, row.id, caller.now)
@@ -183,7 +192,6 @@ async def second(
 async def confirm_report(
     write: Write,
     caller: Caller,
-    filed_papers: FiledPapers,
     agreement_id: UUID,
     report_id: UUID,
     note: str | None,
@@ -198,15 +206,13 @@ async def confirm_report(
     """
     row, report = await _own(write, caller, agreement_id, report_id, expected)
     refuse(report_kept(report.status, is_settled=report.is_settled))
-    if report.version_id is not None and not await _may_be_signed(write, row, report.version_id):
+    if report.version_id is not None and not await may_be_signed(
+        write, row.id, open_text(row).version_id, report.version_id
+    ):
         raise WrongStatus(NOTHING_TO_SIGN)
     if report.kind in BINDING:
         today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
-        digest = report.evidence_sha256
-        papers = () if digest is None else await filed_papers(write, row.id, digest, caller.agency_id)
-        given_on = day_given(papers, caller.agency_id, today.agency_zone, today.at_agency)
-        signature = (report.signatory_title, report.acted_on, given_on)
-        await authority_for(write, report.version_id or row.version_id, caller.agency_id, *signature)
+        await check_confirmed(write, row, report, today)
     relaxed: dict[str, object] = {}
     if report.kind in BINDING:
         version_id = report.version_id or row.version_id
@@ -222,12 +228,6 @@ async def confirm_report(
         await drop_departures(write, row.id, caller.agency_id, reason, caller.now, kept=kept, because=because)
     await finished(write, caller, row, "report_confirmed", {**about(report), "note": note, **relaxed})
     return await get_agreement(write, caller.principal, row.id, caller.now)
-
-
-async def _may_be_signed(write: Write, row: Row[Any], version_id: UUID) -> bool:
-    """Whether the version is the text on its way, or one that was executed: an earlier one binds until the next."""
-    executed = {text.version_id for text in await executed_texts(write, row.id)}
-    return version_id in {open_text(row).version_id, *executed}
 
 
 async def contest_report(
@@ -251,7 +251,10 @@ async def contest_report(
 async def take_back_report(
     write: Write, caller: Caller, agreement_id: UUID, report_id: UUID, reason: str, expected: Expected
 ) -> Agreement:
-    """Take back what the own agency reported, before it has had effect. Raises Forbidden for another's, WrongStatus."""
+    """Take back what the own agency reported, before it has had effect. Raises Forbidden for another's, WrongStatus.
+
+    An end that it reported is gone once nothing is left that it said of a party.
+    """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_REPORT, expected)
     report = await report_of(write, row.id, report_id)
     if report.recorded_by_id != caller.agency_id:
@@ -260,6 +263,7 @@ async def take_back_report(
     await drop_report(write, report, reason, caller.now)
     if report.kind in LEAVING:
         await drop_departures(write, row.id, report.agency_id, reason, caller.now)
+    await drop_unsaid_end(write, report.proposal_id, reason, caller.now)
     await finished(write, caller, row, "report_taken_back", {**about(report), "reason": reason})
     return await get_agreement(write, caller.principal, row.id, caller.now)
 
@@ -280,7 +284,7 @@ async def _checked(write: Write, caller: Caller, row: Row[Any], new: NewReported
     theirs = await today_of(write, new.agency_id, row.time_zone, caller.now)
     day = theirs.counts_from(new.acted_on)
     said: dict[str, Any] = {name: getattr(new, name) for name in ("agency_id", "kind", "acted_on", "reason")}
-    said |= {"evidence_sha256": new.evidence_sha256, "counts_at": day}
+    said |= {"evidence_sha256": await _evidence(write, caller, row, new), "counts_at": day}
     if new.kind in BINDING:
         said |= {"version_sha256": new.version_sha256, "signatory_title": new.signatory_title}
     part = await write.first(_PART, {"id": row.id, "agency_id": new.agency_id})
@@ -293,17 +297,16 @@ async def _checked(write: Write, caller: Caller, row: Row[Any], new: NewReported
             authority_id = await _authority_for(write, text.version_id, new)
             return Reported(**said, version_id=text.version_id, authority_id=authority_id)
         case ReportedKind.AGREED_VERBALLY:
-            _needed(new, "version_sha256", "signatory_title")
-            # A word that was given in time may be reported later, as long as the agreement has not ended.
+            check_given(new, "version_sha256", "signatory_title")
+            # A word that was given in time may be reported later, whatever the agreement has come to since.
             in_time = takes_word(Stage(row.stage), row.ratify_by, row.terminated_at, day)
-            over = row.terminated_at is not None and row.terminated_at <= caller.now
-            if not in_time or over or part.joined_at is not None:
+            if not in_time or part.joined_at is not None:
                 raise WrongStatus("Nothing here awaits that party's word.")
             if row.sha256 != new.version_sha256:
                 raise RuleBroken.at("That is not the version in force.", "other_version", pointer="/version_sha256")
             return Reported(**said, authority_id=await _authority_for(write, row.version_id, new))
         case ReportedKind.GAVE_NOTICE | ReportedKind.WITHDREW:
-            if not may_leave(Stage(row.stage), row.terminated_at, caller.now) or part.joined_at is None:
+            if part.joined_at is None:
                 raise WrongStatus("That party is not bound by this agreement.")
             if part.withdrawal_notice_on is not None:
                 raise WrongStatus(f"That party gave notice on {part.withdrawal_notice_on} already.")
@@ -311,13 +314,15 @@ async def _checked(write: Write, caller: Caller, row: Row[Any], new: NewReported
             if new.kind is ReportedKind.WITHDREW:
                 leaves_at = day_starts_at(day_after(new.acted_on), ZoneInfo(row.time_zone))
                 await check_was_bound(*was_bound, leaves_at)
+                _check_left_in_time(row, leaves_at)
                 return Reported(**{**said, "counts_at": leaves_at})
             kind = new.notice_kind or "withdrawal"
             leaves_at = await notice_runs_out_at(write, row, new.agency_id, kind, new.acted_on, new.leaves_on)
             await check_was_bound(*was_bound, leaves_at)
+            _check_left_in_time(row, leaves_at)
             return Reported(**{**said, "counts_at": leaves_at}, notice_kind=kind, leaves_on=new.leaves_on)
         case ReportedKind.CONSENTED | ReportedKind.WAS_NOTIFIED:
-            _needed(new, "proposal_id")
+            check_given(new, "proposal_id")
             asked = await write.first(
                 _ASKED, {"id": row.id, "proposal_id": new.proposal_id, "agency_id": new.agency_id}
             )
@@ -330,21 +335,49 @@ async def _checked(write: Write, caller: Caller, row: Row[Any], new: NewReported
             return Reported(**said, proposal_id=new.proposal_id)
 
 
+async def _evidence(write: Write, caller: Caller, row: Row[Any], new: NewReportedAct) -> str:
+    """The hash of the paper that shows it: that of the document named, or as given. Raises RuleBroken."""
+    if new.evidence_document_id is None:
+        if new.evidence_sha256 is None:
+            detail = "Name the document that shows it, evidence_document_id, or give its SHA-256: evidence_sha256."
+            raise RuleBroken.at(
+                detail, "evidence_missing", "needed, or evidence_document_id", pointer="/evidence_sha256"
+            )
+        return new.evidence_sha256
+    digest = await digest_on_file(write, row.id, new.evidence_document_id, caller.agency_id)
+    if digest is None:
+        detail = "There is no such document on file with this agreement that your agency can read."
+        raise RuleBroken.at(detail, "unknown_document", pointer="/evidence_document_id")
+    if new.evidence_sha256 not in (None, digest):
+        detail = (
+            f"The document's SHA-256 is {digest}, not the one given: name the right document, or leave the hash out."
+        )
+        raise RuleBroken.at(detail, "other_document", "not the hash of that document", pointer="/evidence_sha256")
+    return digest
+
+
+def _check_left_in_time(row: Row[Any], leaves_at: datetime) -> None:
+    """Raises WrongStatus for a departure that came after the agreement had ended, or from what nobody has executed."""
+    if not left_in_time(Stage(row.stage), row.terminated_at, leaves_at):
+        raise WrongStatus("That party was not bound by this agreement then.")
+
+
 async def _text_to_sign(write: Write, caller: Caller, row: Row[Any], new: NewReportedAct) -> OpenText:
-    _needed(new, "version_sha256", "signatory_title")
+    check_given(new, "version_sha256", "signatory_title")
     assert new.version_sha256 is not None
-    text = named_text(row, new.version_sha256)
+    text = await waiting_paper(write, row, new.version_sha256)
+    text = text or named_text(row, new.version_sha256, AgreementAction.CONFIRM)
     if row.executed_at is None:
         raise WrongStatus(f"The agreement is {row.stage}: what is not signed on paper yet is signed here.")
-    advanced_text(text, AgreementAction.SIGN)
+    advanced_text(text, AgreementAction.CONFIRM)
     theirs = await today_of(write, new.agency_id, row.time_zone, caller.now)
     await existed(write, text, new.acted_on, theirs, "/acted_on")
+    refuse(signed_too_late(theirs.counts_from(new.acted_on), row.terminated_at))
     if await write.value(_SIGNED, {"version_id": text.version_id, "agency_id": new.agency_id}) is not None:
         raise Conflict("That party has signed this version already.", "already_signed")
     if text.amendment_id is not None:
         part = await write.first(_PART, {"id": row.id, "agency_id": new.agency_id})
-        gone = [at for at in (part.leaves_at, part.released_at) if at is not None and at <= caller.now] if part else []
-        if part is None or part.joined_at is None or gone:
+        if part is None or part.joined_at is None or has_left(part.leaves_at, part.released_at, caller.now):
             raise WrongStatus("That party is not bound by this agreement, so it has no part in changing it.")
     return text
 
@@ -353,32 +386,3 @@ async def _authority_for(write: Write, version_id: UUID, new: NewReportedAct) ->
     """On whose authority the act rests, on its day."""
     assert new.signatory_title is not None
     return await authority_for(write, version_id, new.agency_id, new.signatory_title, new.acted_on)
-
-
-# What is said of an act beside its day and evidence, by its kind.
-_MEMBERS: Mapping[ReportedKind, Sequence[str]] = {
-    ReportedKind.SIGNED: ("version_sha256", "signatory_title"),
-    ReportedKind.AGREED_VERBALLY: ("version_sha256", "signatory_title"),
-    ReportedKind.GAVE_NOTICE: ("notice_kind", "leaves_on"),
-    ReportedKind.WITHDREW: (),
-    ReportedKind.CONSENTED: ("proposal_id",),
-    ReportedKind.WAS_NOTIFIED: ("proposal_id",),
-}
-
-
-def _check_members(new: NewReportedAct) -> None:
-    """Raises RuleBroken where something is said that a report of that kind does not keep: it would be lost."""
-    others = dict.fromkeys(name for names in _MEMBERS.values() for name in names if name not in _MEMBERS[new.kind])
-    said = [name for name in others if getattr(new, name) is not None]
-    if said:
-        detail = f"A report of the kind “{new.kind}” says nothing of {', '.join(said)}: leave that out."
-        faults = [Fault(pointer=f"/{name}", code="not_of_this_kind", detail="for another kind of act") for name in said]
-        raise RuleBroken(detail, "not_of_this_kind", faults=faults)
-
-
-def _needed(new: NewReportedAct, *names: str) -> None:
-    """Raises RuleBroken for what a report of that kind lacks."""
-    for name in names:
-        if getattr(new, name) is None:
-            detail = f"A report of the kind “{new.kind}” needs {name}."
-            raise RuleBroken.at(detail, "report_incomplete", pointer=f"/{name}")

@@ -13,9 +13,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.commands.closing import drop_reported_signatures
-from registry.agreements.instruments.commands.holding import changed, held, parties_of, permitted, today_of
+from registry.agreements.instruments.commands.holding import changed, held, parties_of, permitted
 from registry.agreements.instruments.commands.open_text import OpenText, open_text, signatories, written_as
 from registry.agreements.instruments.commands.signing_order import open_signing
+from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.reviews import get_review, review_row
 from registry.agreements.instruments.queries.waiting import outstanding_reviews, outstanding_words
 from registry.agreements.instruments.review_tables import agreement_review_round, agreement_reviewer

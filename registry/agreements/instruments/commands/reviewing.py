@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from registry.agreements.instruments.canonical import Particulars, ProvisionText, canonical_text, version_hash
 from registry.agreements.instruments.commands.closing import drop_reported_signatures
 from registry.agreements.instruments.commands.drafting import draft_provisions
-from registry.agreements.instruments.commands.holding import changed, held, parties_of
+from registry.agreements.instruments.commands.holding import changed, finished, held, parties_of
 from registry.agreements.instruments.commands.indexing import index_version
 from registry.agreements.instruments.commands.open_text import (
     advanced_text,
@@ -18,9 +18,9 @@ from registry.agreements.instruments.commands.open_text import (
     written_as,
 )
 from registry.agreements.instruments.commands.review_rounds import close_round, open_round, settle_round
-from registry.agreements.instruments.commands.windows import rewrite_windows
 from registry.agreements.instruments.notice import read_notice
 from registry.agreements.instruments.queries.getting import get_agreement
+from registry.agreements.instruments.queries.waiting import NO_TEXT
 from registry.agreements.instruments.reviews import RoundOutcome
 from registry.agreements.instruments.rules import AgreementAction, AgreementKind, Sensitivity
 from registry.agreements.instruments.schemas.given import RecordedAgreement, RecordedAmendment
@@ -133,7 +133,7 @@ async def freeze(
     provisions = await draft_provisions(write, version_id)
     if needs_text and not provisions:
         raise RuleBroken.at(
-            "There is no text to review yet: add its provisions.",
+            NO_TEXT,
             "no_provisions",
             "no provisions",
             pointer="/provisions",
@@ -182,9 +182,8 @@ async def send_back(write: Write, caller: Caller, agreement_id: UUID, reason: st
     values = await move_text(write, caller, text, stage, current_version=no, is_shared=False)
     if text.amendment_id is not None:
         await write.run(_NEXT_TEXT, {"its_id": text.amendment_id, "version_id": version_id})
-    await changed(write, caller, row, "sent_back", {"reason": reason, "version_no": no}, **values)
-    if text.amendment_id is not None:
-        await rewrite_windows(write, row.id, caller.now)
+    write_down = changed if text.amendment_id is None else finished  # nobody is bound by a first text yet
+    await write_down(write, caller, row, "sent_back", {"reason": reason, "version_no": no}, **values)
     return await get_agreement(write, caller.principal, agreement_id, caller.now)
 
 
@@ -235,7 +234,6 @@ async def step(
     words = {**words, **await settle_round(write, caller, row, text, action, how)}
     values = await move_text(write, caller, text, stage)
     private = text.amendment_id is not None and text.sha256 is None
-    await changed(write, caller, row, event, {**words, "version_no": text.version_no}, private=private, **values)
-    if text.amendment_id is not None:
-        await rewrite_windows(write, row.id, caller.now)
+    write_down = changed if text.amendment_id is None else finished
+    await write_down(write, caller, row, event, {**words, "version_no": text.version_no}, private=private, **values)
     return await get_agreement(write, caller.principal, agreement_id, caller.now)

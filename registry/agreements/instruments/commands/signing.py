@@ -16,16 +16,32 @@ from sqlalchemy.engine import Row
 from registry.agreements.instruments.authority import day_given
 from registry.agreements.instruments.commands.authorising import authorised
 from registry.agreements.instruments.commands.effects import replace_reports
-from registry.agreements.instruments.commands.holding import finished, held, today_of
-from registry.agreements.instruments.commands.open_text import OpenText, advanced_text, open_text, own_text
+from registry.agreements.instruments.commands.holding import finished, held
+from registry.agreements.instruments.commands.open_text import (
+    OpenText,
+    advanced_text,
+    check_agreed_end,
+    open_text,
+    own_text,
+    waiting_paper,
+)
+from registry.agreements.instruments.commands.shown_paper import check_named, check_shown
 from registry.agreements.instruments.commands.signing_order import in_turn
-from registry.agreements.instruments.commands.silence import FiledPapers
-from registry.agreements.instruments.consent import NO_PART, ReportedKind
+from registry.agreements.instruments.consent import LEFT, NO_PART, ReportedKind
 from registry.agreements.instruments.in_force import text_windows
+from registry.agreements.instruments.queries.days import today_of
+from registry.agreements.instruments.queries.evidence import filed_papers
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.queries.texts import dates_of, executed_texts
 from registry.agreements.instruments.queries.visibility import bound_by_now, not_left, still_bound
-from registry.agreements.instruments.rules import AgreementAction, Stage, advance, check_evidence
+from registry.agreements.instruments.rules import (
+    AgreementAction,
+    Stage,
+    advance,
+    check_evidence,
+    refuse,
+    signed_too_late,
+)
 from registry.agreements.instruments.schemas.given import (
     Confirmation,
     RecordedAgreement,
@@ -33,7 +49,12 @@ from registry.agreements.instruments.schemas.given import (
     Signing,
 )
 from registry.agreements.instruments.schemas.shown import Agreement
-from registry.agreements.instruments.tables import agreement, agreement_party, agreement_signature, agreement_version
+from registry.agreements.instruments.tables import (
+    agreement,
+    agreement_party,
+    agreement_signature,
+    agreement_version,
+)
 from registry.platform.access.acts import keep_act, separate
 from registry.platform.access.permissions import Action
 from registry.platform.access.principals import Caller
@@ -131,13 +152,16 @@ async def sign(write: Write, caller: Caller, agreement_id: UUID, signing: Signin
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
     text = await executed_text(write, row, signing.version_sha256, after=caller.now)
-    text = text or named_text(row, signing.version_sha256)
+    text = text or await waiting_paper(write, row, signing.version_sha256) or named_text(row, signing.version_sha256)
     stage = advanced_text(text, AgreementAction.SIGN)
+    await check_agreed_end(write, row, text, caller.now)
     today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
+    signed_on = await _day_signed(write, text, signing, today, caller.agency_id)
+    await check_named(write, row.id, caller.agency_id, signing)
     signature = SignatureDetails(
         agency_id=caller.agency_id,
         manner=signing.manner,
-        signed_on=await _day_signed(write, text, signing, today),
+        signed_on=signed_on,
         given_on=today.at_agency,
         counts_from=caller.now,
     )
@@ -156,9 +180,7 @@ async def sign(write: Write, caller: Caller, agreement_id: UUID, signing: Signin
     return await get_agreement(write, caller.principal, row.id, caller.now)
 
 
-async def bind_by_paper(
-    write: Write, caller: Caller, filed_papers: FiledPapers, row: Row[Any], text: OpenText, paper: Confirmation
-) -> None:
+async def bind_by_paper(write: Write, caller: Caller, row: Row[Any], text: OpenText, paper: Confirmation) -> None:
     """The own agency's paper signature to what was recorded.
 
     Of what a signed copy shows that another filed its own day counts alone. Else the signature is as good as given on
@@ -166,11 +188,15 @@ async def bind_by_paper(
     """
     if row.executed_at is None:
         raise WrongStatus(f"The agreement is {row.stage}: what is not signed on paper yet is signed here.")
-    stage = advanced_text(text, AgreementAction.SIGN)
+    stage = advanced_text(text, AgreementAction.CONFIRM)
     agency_id = caller.agency_id
     today = await today_of(write, agency_id, row.time_zone, caller.now)
     signed_at = paper_day(today, paper.signed_on)
+    refuse(signed_too_late(signed_at, row.terminated_at))
+    await check_agreed_end(write, row, text, caller.now)
     recorded = await existed(write, text, paper.signed_on, today)
+    await check_shown(write, text, agency_id, paper, paper.signed_on, today)
+    await check_named(write, row.id, agency_id, paper)
     digest = paper.evidence_sha256
     papers = await filed_papers(write, row.id, digest, agency_id) if recorded and digest is not None else ()
     signature = SignatureDetails(
@@ -188,6 +214,7 @@ async def bind_by_paper(
         "evidence_sha256": paper.evidence_sha256,
         **relaxed,
         "evidence_location": paper.evidence_location,
+        **({"agrees_to_publish": True} if paper.agrees_to_publish else {}),
     }
     if text.amendment_id is not None:
         await finished(write, caller, row, "confirmed", {**about, "version_no": text.version_no})
@@ -224,7 +251,7 @@ async def write_signature(
     if amends:
         await check_asked(write, agreement_id, signature.agency_id, caller.now)
     elif await write.value(_STAYS, {"id": agreement_id, "agency_id": signature.agency_id, "now": caller.now}) is None:
-        raise WrongStatus("Your agency has left this agreement, and signs it no more.")
+        raise WrongStatus(LEFT)
     if in_round:
         await in_turn(write, version_id, signature.agency_id, caller.now)
     its, kind = signature.agency_id, ReportedKind.SIGNED
@@ -244,11 +271,12 @@ async def write_signature(
             "recorded_at": caller.now,
             "counts_from": signature.counts_from,
             "separation_relaxed": bool(relaxed),
+            "publishes": not isinstance(paper, Confirmation) or paper.agrees_to_publish,
         },
     )
-    await authorised(
-        write, version_id, signature.agency_id, paper.signatory_title, signature.signed_on, signature.given_on
-    )
+    signed = (paper.signatory_title, signature.signed_on, signature.given_on)
+    is_confirmed = signature.manner == "confirmed"
+    await authorised(write, version_id, signature.agency_id, *signed, is_confirmed=is_confirmed)
     return relaxed
 
 
@@ -285,12 +313,12 @@ async def join(write: Write, agreement_id: UUID, agency_id: UUID, joined_at: dat
         await write.run(_JOIN, {"its_id": agreement_id, "its_agency": agency_id, "joined_at": joined_at})
 
 
-def named_text(row: Row[Any], digest: str) -> OpenText:
+def named_text(row: Row[Any], digest: str, action: AgreementAction = AgreementAction.SIGN) -> OpenText:
     """The text of that hash: the amendment on its way, or what the agreement says. Raises RuleBroken for neither."""
     for text in (open_text(row), own_text(row)):
         if text.sha256 == digest:
             return text
-    advanced_text(open_text(row), AgreementAction.SIGN)  # where nothing can be signed, that is what to say
+    advanced_text(open_text(row), action)  # where nothing can be signed, that is what to say
     raise RuleBroken.at(
         "That is not the hash of the version to sign. Read the agreement again, and sign what it says now.",
         "other_version",
@@ -323,7 +351,7 @@ async def executed_text(write: Write, row: Row[Any], digest: str, *, after: date
     return None
 
 
-async def _day_signed(write: Write, text: OpenText, signing: Signing, today: Today) -> date:
+async def _day_signed(write: Write, text: OpenText, signing: Signing, today: Today, agency_id: UUID) -> date:
     """The day of a signature that is given here: today, or what the paper says.
 
     Raises RuleBroken for a day that an electronic signature claims, that a paper lacks, or that cannot be.
@@ -343,6 +371,7 @@ async def _day_signed(write: Write, text: OpenText, signing: Signing, today: Tod
         )
     paper_day(today, signing.signed_on)
     await existed(write, text, signing.signed_on, today)
+    await check_shown(write, text, agency_id, signing, signing.signed_on, today)
     return signing.signed_on
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.commands.holding import today_of
+from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.declining import declined_by, round_stopped
 from registry.agreements.instruments.queries.signing import ids_of, others_first, signing_of
 from registry.agreements.instruments.reviews import checked_due

@@ -4,16 +4,13 @@ What stands unconfirmed has effect by the party's own confirmation alone, also w
 days to run takes the report back and makes it again, so that they run in full.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.authority import FiledPaper
-from registry.agreements.instruments.commands.authorising import may_sign_on
 from registry.agreements.instruments.consent import (
     BINDING,
     LEAVING,
@@ -29,17 +26,14 @@ from registry.agreements.instruments.consent_tables import (
     agreement_proposal,
     agreement_reported_act,
 )
+from registry.agreements.instruments.queries.evidence import read_by_both
+from registry.agreements.instruments.queries.signing_power import may_sign_on
 from registry.agreements.instruments.signing_tables import agreement_declined
 from registry.agreements.instruments.tables import agreement, agreement_party, agreement_signature, agreement_version
 from registry.directory.agencies.rules import AgencyStatus
 from registry.directory.agencies.tables import agency
 from registry.platform.database.handles import Read
 from registry.platform.kernel.time import civil_day
-
-EvidenceOnFile: TypeAlias = Callable[[Read, UUID, str, UUID], Awaitable[bool]]
-"""Whether a document of that digest is on file with the agreement, which the agency can read."""
-FiledPapers: TypeAlias = Callable[[Read, UUID, str, UUID], Awaitable[Sequence[FiledPaper]]]
-"""The documents of that digest on file with the agreement, which the agency can read."""
 
 _report, _proposal = agreement_reported_act, agreement_proposal
 _INSTANT = agreement.c.starts_at.type
@@ -98,16 +92,12 @@ _ASKED = sa.select(_proposal.c.kind, _proposal.c.proposed_by_id).where(
 
 async def unconfirmed_because(
     read: Read,
-    on_file: EvidenceOnFile | None,
     agreement_id: UUID,
     act: Reported | Row[Any],
     reporter_id: UUID,
     now: datetime,
 ) -> Unconfirmed | None:
-    """Why the party's silence on the act will not count; None where it will.
-
-    Without `on_file` nothing is on file yet: it is reported with the agreement's own entry.
-    """
+    """Why the party's silence on the act will not count; None where it will."""
     digest = act.evidence_sha256  # what has none cannot be read here
     suspended = {"id": agreement_id, "agency_id": act.agency_id, "now": now}
     return why_unconfirmed(
@@ -115,20 +105,8 @@ async def unconfirmed_because(
         may_act=await may_act(read, act.agency_id),
         suspended=await read.first(_SUSPENDED, suspended) is not None,
         may_sign=await _may_sign_today(read, agreement_id, act, now),
-        on_file=on_file is not None
-        and digest is not None
-        and await read_by_both(read, on_file, agreement_id, digest, act.agency_id, reporter_id),
+        on_file=digest is not None and await read_by_both(read, agreement_id, digest, act.agency_id, reporter_id),
     )
-
-
-async def read_by_both(
-    read: Read, on_file: EvidenceOnFile, agreement_id: UUID, sha256: str, agency_id: UUID, reporter_id: UUID
-) -> bool:
-    """Whether a document of that digest is on file that the party can read, and the reporter too.
-
-    Else a reporter would learn by a hash whether what it may not read is on file.
-    """
-    return all([await on_file(read, agreement_id, sha256, each) for each in (agency_id, reporter_id)])
 
 
 async def _may_sign_today(read: Read, agreement_id: UUID, act: Reported | Row[Any], now: datetime) -> bool:

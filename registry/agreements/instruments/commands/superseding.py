@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.commands.departed import parts_of
-from registry.agreements.instruments.commands.holding import ToldToSome, advanced, held, parties_of, today_of
+from registry.agreements.instruments.commands.holding import ToldToSome, advanced, held, parties_of
 from registry.agreements.instruments.commands.noticing import check_was_bound, joined_at_of
 from registry.agreements.instruments.commands.proposed import bound_now
 from registry.agreements.instruments.commands.proposing import (
@@ -22,13 +22,15 @@ from registry.agreements.instruments.commands.proposing import (
     report_consents,
 )
 from registry.agreements.instruments.commands.signing import check_bound
-from registry.agreements.instruments.commands.silence import EvidenceOnFile
 from registry.agreements.instruments.consent import ProposalKind, ReportedKind
 from registry.agreements.instruments.consent_tables import agreement_proposal
+from registry.agreements.instruments.queries.days import today_of
+from registry.agreements.instruments.queries.evidence import evidence_told
+from registry.agreements.instruments.queries.lapsing import expired
 from registry.agreements.instruments.queries.rows import agreement_row
 from registry.agreements.instruments.queries.visibility import visible_to_agency_of
-from registry.agreements.instruments.rules import AgreementAction, Stage, check_evidence
-from registry.agreements.instruments.schemas.evidence import OnPaper, has_evidence, paper_told
+from registry.agreements.instruments.rules import AgreementAction, Stage, check_evidence, refuse
+from registry.agreements.instruments.schemas.evidence import OnPaper, evidence_of, has_evidence
 from registry.agreements.instruments.schemas.given import Supersession
 from registry.agreements.instruments.schemas.shown import Agreement
 from registry.agreements.instruments.tables import agreement, agreement_party, agreement_signature, agreement_version
@@ -73,7 +75,6 @@ _MAY_KNOW = sa.select(agreement_party.c.agency_id).where(
 async def supersede(
     write: Write,
     caller: Caller,
-    on_file: EvidenceOnFile,
     agreement_id: UUID,
     supersession: Supersession,
     expected: Expected,
@@ -85,7 +86,9 @@ async def supersede(
     that its signature did; who did not sign it is asked for its consent, and stays bound. Raises RuleBroken,
     WrongStatus, Conflict.
     """
-    row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
+    # Locked as well, the successor changes only before or after, and is not made to give way to this one meanwhile.
+    beside = (supersession.by_agreement_id,)
+    row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected, beside=beside)
     await check_bound(write, row.id, caller.agency_id, caller.now)
     advanced(row, AgreementAction.SUPERSEDE)
     successor = await _successor(write, caller, row.id, supersession.by_agreement_id)
@@ -98,7 +101,9 @@ async def supersede(
         raise _no_successor("It must be another agreement that is executed and that your agency has signed.")
     check_evidence(supersession.evidence_sha256, supersession.evidence_location, needed=False)
     recorded = has_evidence(supersession)
-    at = row.starts_at
+    if not recorded:
+        refuse(expired(row.ends_at, caller.now))
+    at = max(row.starts_at, own.counts_from if recorded else caller.now)
     if supersession.effective_on is not None:
         zone = ZoneInfo(row.time_zone)
         at = day_starts_at(supersession.effective_on, zone) if recorded else begins_at(supersession.effective_on, today)
@@ -118,12 +123,12 @@ async def supersede(
     days = {each: signed[each].signed_on for each in asked if each in signed and each != caller.agency_id}
     paper = supersession if recorded else OnPaper(evidence_sha256=successor.sha256)
     about = (ReportedKind.CONSENTED, days, paper, supersession.reason)
-    await report_consents(write, caller, on_file, row, proposal_id, *about)
+    await report_consents(write, caller, row, proposal_id, *about)
     told = {
         "proposal_id": str(proposal_id),
         "reason": supersession.reason,
         "effective_at": format_instant(at),
-        **paper_told(supersession),
+        **await evidence_told(write, row.id, caller.agency_id, *evidence_of(supersession)),
     }
     named = ToldToSome(
         event="successor_named",

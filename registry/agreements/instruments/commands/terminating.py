@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.commands.holding import advanced, held, today_of
-from registry.agreements.instruments.commands.noticing import bound_by, check_was_bound, joined_at_of
+from registry.agreements.instruments.commands.holding import advanced, held
+from registry.agreements.instruments.commands.noticing import check_was_bound, joined_at_of
 from registry.agreements.instruments.commands.proposing import (
     NewProposal,
     begins_at,
@@ -19,12 +19,15 @@ from registry.agreements.instruments.commands.proposing import (
     report_consents,
 )
 from registry.agreements.instruments.commands.signing import check_bound
-from registry.agreements.instruments.commands.silence import EvidenceOnFile
 from registry.agreements.instruments.consent import EndingGround, ProposalKind, ReportedKind
 from registry.agreements.instruments.in_force import withdrawal_ends_at
 from registry.agreements.instruments.notice import Period
-from registry.agreements.instruments.rules import AgreementAction, check_evidence
-from registry.agreements.instruments.schemas.evidence import has_evidence, paper_told
+from registry.agreements.instruments.queries.days import today_of
+from registry.agreements.instruments.queries.evidence import evidence_told
+from registry.agreements.instruments.queries.governing import bound_by
+from registry.agreements.instruments.queries.lapsing import expired
+from registry.agreements.instruments.rules import AgreementAction, check_evidence, refuse
+from registry.agreements.instruments.schemas.evidence import evidence_of, has_evidence
 from registry.agreements.instruments.schemas.given import Termination
 from registry.agreements.instruments.schemas.shown import Agreement
 from registry.agreements.instruments.terms import Terms
@@ -40,7 +43,6 @@ from registry.platform.kernel.versions import Expected
 async def terminate(
     write: Write,
     caller: Caller,
-    on_file: EvidenceOnFile,
     agreement_id: UUID,
     termination: Termination,
     expected: Expected,
@@ -61,6 +63,8 @@ async def terminate(
         raise RuleBroken.at(
             "What happened on paper has both its day and its evidence.", "evidence_missing", pointer="/acted_on"
         )
+    if termination.acted_on is None:
+        refuse(expired(row.ends_at, caller.now))
     today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
     joined_at = await joined_at_of(write, row.id, caller.agency_id)
     assert joined_at is not None, "who is not bound was refused"
@@ -88,7 +92,7 @@ async def terminate(
         others = dict.fromkeys((each for each in asked if each != caller.agency_id), termination.acted_on)
         kind = ReportedKind.WAS_NOTIFIED if right else ReportedKind.CONSENTED
         about = (kind, others, termination, termination.reason)
-        await report_consents(write, caller, on_file, row, proposal_id, *about)
+        await report_consents(write, caller, row, proposal_id, *about)
     told = {
         "proposal_id": str(proposal_id),
         "ground": termination.ground,
@@ -96,7 +100,7 @@ async def terminate(
         "reason": termination.reason,
         "effective_at": format_instant(new.not_before if new.otherwise_at is None else new.otherwise_at),
         "acted_on": termination.acted_on,
-        **paper_told(termination),
+        **await evidence_told(write, row.id, caller.agency_id, *evidence_of(termination)),
     }
     return await done(write, caller, row, "end_declared" if right else "end_proposed", told)
 

@@ -1,15 +1,15 @@
 """What a caller may do to an agreement now, and why not where it otherwise could."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.consent import LEAVING, NO_PART, ProposalKind
+from registry.agreements.instruments.consent import LEAVING, LEFT, NO_PART, ProposalKind
 from registry.agreements.instruments.queries.consents import proposed_already
+from registry.agreements.instruments.queries.lapsing import expired
 from registry.agreements.instruments.queries.publications import OwnWords
 from registry.agreements.instruments.rules import (
     TRANSITIONS,
@@ -18,7 +18,9 @@ from registry.agreements.instruments.rules import (
     custody_barred,
     has_left,
     notice_barred,
+    past_agreed_end,
     pause_barred,
+    pause_silent,
     rescission_barred,
     stage_at,
     takes_approvals,
@@ -31,6 +33,7 @@ from registry.platform.access.permissions import Action, Relation, refusal
 from registry.platform.access.principals import Principal
 from registry.platform.database.handles import Rows
 from registry.platform.kernel.actions import AllowedAction, offer
+from registry.platform.kernel.time import last_day_before
 
 # What is done to the text on its way, and what to the agreement as a whole.
 _TO_THE_TEXT = (
@@ -59,12 +62,15 @@ def allowed_actions(
     principal: Principal,
     row: Row[Any],
     parties: Rows,
+    terms: Terms,
     words: OwnWords,
     reported: Sequence[ReportedAct],
     proposed: Sequence[Proposal],
     now: datetime,
 ) -> list[AllowedAction]:
     """The actions that the caller's roles reach, each allowed now or withheld with the reason.
+
+    `terms` are those of the text that binds the caller's agency.
 
     The reasons are those of the commands: one rule says of each act both whether it is offered and whether it is done.
     """
@@ -79,14 +85,15 @@ def allowed_actions(
             offers.append(offer(step, withheld=_bar(text, step, "its text")))
     if refusal(principal, Action.AGREEMENTS_UPDATE, held) is None:
         open_already = None if row.amendment_id is None else "An amendment is open already."
-        bar = _bar(stage, AgreementAction.AMEND, "the agreement") or open_already
-        offers += [offer("amend", withheld=bar), offer("record_amendment", withheld=bar)]
+        bar = _bar(stage, AgreementAction.AMEND, "the agreement")
+        offers += [offer("amend", withheld=bar or open_already), offer("record_amendment", withheld=bar)]
         offers.append(offer("offer_custody", withheld=None if row.is_shared else "No other party knows of it yet."))
     if refusal(principal, Action.AGREEMENTS_SIGN, held) is None and {"party", "invited"} & {*held}:
         own = next(party for party in parties if party.agency_id == principal.agency_id)
         offers += _own_hand(principal.agency_id, row, own, now)
-        offers += _for_all(principal.agency_id, row, own, proposed, now)
-        offers += _own_leave(row, own, reported, now)
+        left = {each.agency_id for each in parties if has_left(each.leaves_at, each.released_at, now)}
+        offers += _for_all(row, own, proposed, left, now)
+        offers += _own_leave(row, own, terms, reported, now)
         offers += _own_law(principal.agency_id, row, now)
         offers += _own_word(words, bound=own.joined_at is not None and own.joined_at <= now)
     if refusal(principal, Action.AGREEMENTS_REPORT, held) is None:
@@ -101,9 +108,8 @@ def _no_report(principal: Principal, row: Row[Any], parties: Rows, now: datetime
     if not row.is_party or row.custodian_id == principal.agency_id:
         return None
     own = next(party for party in parties if party.agency_id == principal.agency_id)
-    bound = own.joined_at is not None and own.joined_at <= now
-    gone = any(at is not None and at <= now for at in (own.leaves_at, own.released_at))
-    return None if bound and not gone else "Your agency is not bound by it."
+    is_unbound = unbound(own.joined_at, own.leaves_at, own.released_at, now)
+    return "Your agency is not bound by it." if is_unbound else None
 
 
 def _stage(row: Row[Any], now: datetime) -> Stage:
@@ -119,18 +125,31 @@ def _amendment_is_out(row: Row[Any]) -> bool:
     return row.amendment_id is not None and bool(row.amendment_stage == Stage.OUT_FOR_SIGNATURE)
 
 
+def _past_end(row: Row[Any], now: datetime) -> str | None:
+    """Why the change on its way is signed no more: the parties have agreed on an end before it."""
+    if row.amendment_id is None or row.terminated_at is None or row.terminated_at <= now:
+        return None
+    last_day = last_day_before(row.terminated_at, row.time_zone)
+    return past_agreed_end(row.amendment_effective_on, row.amendment_expires_on, row.expires_on, last_day)
+
+
 def _own_hand(agency_id: UUID, row: Row[Any], own: Row[Any], now: datetime) -> Iterator[AllowedAction]:
     """How a party binds itself, or says that it does not."""
     stage = _stage(row, now)
     not_now = f"Not while the agreement is {stage}."
-    if _amendment_is_out(row):
-        yield offer("sign")
-        yield offer("confirm")
+    if has_left(own.leaves_at, own.released_at, now):
+        yield offer("sign", withheld=LEFT)
+        yield offer("confirm", withheld=LEFT)
+    elif _amendment_is_out(row) or row.paper_to_confirm:
+        bar = _past_end(row, now)
+        yield offer("sign", withheld=bar)
+        yield offer("confirm", withheld=bar)
     else:
         signed = None if own.manner is None else "Your agency has signed this version already."
         signable = (stage, AgreementAction.SIGN) in TRANSITIONS
         yield offer("sign", withheld=signed if signable else not_now)
-        yield offer("confirm", withheld=signed if stage is Stage.EXECUTED else not_now)
+        confirmable = row.executed_at is not None and (stage, AgreementAction.CONFIRM) in TRANSITIONS
+        yield offer("confirm", withheld=signed if confirmable else not_now)
     out = _amendment_is_out(row) or stage is Stage.OUT_FOR_SIGNATURE
     yield offer("decline_to_sign", withheld=None if out else "No text is out for signature.")
     joinable = stage in (Stage.EXECUTED, Stage.SUSPENDED) and own.joined_at is None
@@ -145,9 +164,9 @@ def _own_hand(agency_id: UUID, row: Row[Any], own: Row[Any], now: datetime) -> I
 
 
 def _for_all(
-    agency_id: UUID, row: Row[Any], own: Row[Any], proposed: Sequence[Proposal], now: datetime
+    row: Row[Any], own: Row[Any], proposed: Sequence[Proposal], left: Collection[UUID], now: datetime
 ) -> Iterator[AllowedAction]:
-    """What a party that is bound proposes to all."""
+    """What a party that is bound proposes to all; `left` are the parties that are bound no more."""
     stage = _stage(row, now)
     no_part = NO_PART if unbound(own.joined_at, own.leaves_at, own.released_at, now) else None
     pausing, pause = AgreementAction.SUSPEND, ProposalKind.SUSPENSION
@@ -159,18 +178,21 @@ def _for_all(
         ("add_parties", AgreementAction.ADD_PARTIES, None),
         ("propose_suspension", pausing, pause),
     ):
-        already = None if kind is None else proposed_already(proposed, kind, agency_id)
-        yield offer(name, withheld=_bar(stage, step, "the agreement") or no_part or already)
+        already = None if kind is None else proposed_already(proposed, kind, own.agency_id, left)
+        # An end and a successor of days that are over may still be recorded, with their evidence.
+        over = expired(row.ends_at, now) if name in ("add_parties", "propose_suspension") else None
+        yield offer(name, withheld=_bar(stage, step, "the agreement") or no_part or over or already)
 
 
-def _own_leave(row: Row[Any], own: Row[Any], reported: Sequence[ReportedAct], now: datetime) -> Iterator[AllowedAction]:
-    """What a party does for itself to stop being bound."""
+def _own_leave(
+    row: Row[Any], own: Row[Any], terms: Terms, reported: Sequence[ReportedAct], now: datetime
+) -> Iterator[AllowedAction]:
+    """What a party does for itself to stop being bound; `terms` are those of the text that binds it."""
     stage = _stage(row, now)
     is_unbound = unbound(own.joined_at, own.leaves_at, own.released_at, now)
     paused = own.suspended_at is not None
-    terms = msgspec.json.decode(row.terms, type=Terms)
     bar = pause_barred(stage, row.terminated_at, now, terms, paused=paused)
-    yield offer("suspend", withheld=bar or (NO_PART if is_unbound else None))
+    yield offer("suspend", withheld=bar or (NO_PART if is_unbound else pause_silent(terms)))
     yield offer("reinstate", withheld=None if paused else "Your agency has not suspended its participation.")
     by_others = any(
         each.agency.id == own.agency_id and each.kind in LEAVING and each.status == "open" for each in reported

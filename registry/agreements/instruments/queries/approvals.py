@@ -15,9 +15,9 @@ def _of_party(table: sa.Table) -> sa.ColumnElement[bool]:
     )
 
 
-def approval_needed_at(at: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
-    """`in_force.approval_needed` in SQL: what the last rule says that has begun by `at`."""
-    rule = (
+def approval_rule_at(at: sa.ColumnElement[Any]) -> sa.ScalarSelect[Any]:
+    """What the last rule says that has begun by `at`; NULL where nobody has said whether an approval is needed."""
+    return (
         sa.select(_RULE.c.required)
         .where(_of_party(_RULE), _RULE.c.starts_at <= at)
         .order_by(_RULE.c.starts_at.desc(), _RULE.c.recorded_at.desc(), _RULE.c.required.desc())
@@ -25,7 +25,11 @@ def approval_needed_at(at: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
         .correlate(agreement_party)
         .scalar_subquery()
     )
-    return sa.func.coalesce(rule, sa.false())
+
+
+def approval_needed_at(at: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """`in_force.approval_needed` in SQL: a party of which nobody has said so is bound without an approval."""
+    return sa.func.coalesce(approval_rule_at(at), sa.false())
 
 
 def needed_from() -> sa.ScalarSelect[Any]:

@@ -31,7 +31,7 @@ from registry.directory.agencies.tables import agency
 from registry.platform.access.permissions import Action, refusal
 from registry.platform.access.principals import Principal
 from registry.platform.database.handles import Read
-from registry.platform.http.paging import NewestFirst, Orders
+from registry.platform.http.paging import CHANGED, ByChange, Orders, changed_in, given
 from registry.platform.kernel.actions import AllowedAction, offer
 from registry.platform.kernel.days import Today
 from registry.platform.kernel.errors import NotFound
@@ -55,7 +55,7 @@ def _chains(whose: sa.ColumnElement[bool] | None = _LINKS[0].c.agency_id == _AGE
     return found if whose is None else found.where(whose)
 
 
-_ORDERS = Orders(NewestFirst, created_at=_LINKS[0].c.id)
+_ORDERS = Orders(ByChange, created_at=_LINKS[0].c.id, updated_at=(_LINKS[0].c.updated_at, _LINKS[0].c.id))
 _ONE = _chains().where(_LINKS[0].c.id == sa.bindparam("authority_id", type_=signing_authority.c.id.type))
 _OF_OFFICE = _chains().where(_LINKS[0].c.office_key == sa.bindparam("office_key")).order_by(_LINKS[0].c.id)
 _REGISTER = sa.select(agency.c.id, agency.c.time_zone).where(agency.c.id == _AGENCY_ID, shown_to_partners())
@@ -83,8 +83,8 @@ _RESTS_ON = (
 
 
 @cache
-def _page(sort: str, *, after: bool) -> sa.Select[Any]:
-    return _ORDERS.page(_chains(), sort, after=after)
+def _page(sort: str, filters: frozenset[str], *, after: bool) -> sa.Select[Any]:
+    return _ORDERS.page(_chains().where(*changed_in(_LINKS[0].c.updated_at, filters)), sort, after=after)
 
 
 def chain_of(row: Row[Any]) -> tuple[Power, ...]:
@@ -104,12 +104,13 @@ def chain_of(row: Row[Any]) -> tuple[Power, ...]:
 
 
 async def list_authorities(
-    read: Read, principal: Principal, agency_id: UUID, query: NewestFirst, now: datetime
+    read: Read, principal: Principal, agency_id: UUID, query: ByChange, now: datetime
 ) -> SigningAuthorityPage:
     """A page of an agency's register, for itself, its partners and the administrator. Raises NotFound for others."""
     today = await today_in_register(read, principal, agency_id, now)
-    parameters = {"agency_id": agency_id, **_ORDERS.parameters(query)}
-    rows = await read.all(_page(query.sort, after=query.cursor is not None), parameters)
+    chosen = given(query, *CHANGED)
+    parameters = {"agency_id": agency_id, **chosen, **_ORDERS.parameters(query)}
+    rows = await read.all(_page(query.sort, frozenset(chosen), after=query.cursor is not None), parameters)
     kept, next_cursor = _ORDERS.cut(rows, query)
     return SigningAuthorityPage(items=[as_authority(row, principal, today) for row in kept], next_cursor=next_cursor)
 
@@ -201,7 +202,7 @@ def as_authority(row: Row[Any], principal: Principal, today: Today) -> SigningAu
         citation=row.citation if own else None,
         kinds=list(chain[0].kinds) if own else None,
         ceiling=chain[0].ceiling if own else None,
-        revocation_reason=row.revocation_reason if own else None,
+        revoked_reason=row.revoked_reason if own else None,
         allowed_actions=_allowed(row, principal, status),
         version=row.version,
         created_at=row.created_at,

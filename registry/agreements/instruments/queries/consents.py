@@ -12,6 +12,8 @@ from sqlalchemy.engine import Row
 from registry.agreements.instruments.consent import (
     CONTEST_PERIOD,
     LEAVING,
+    UNANSWERED,
+    EndingGround,
     ProposalKind,
     ProposalStatus,
     ReportStatus,
@@ -27,7 +29,8 @@ from registry.agreements.instruments.consent_tables import (
 )
 from registry.agreements.instruments.pending import Without
 from registry.agreements.instruments.queries.evidence import Papers, shown_evidence
-from registry.agreements.instruments.queries.visibility import administers, known_to, still_bound
+from registry.agreements.instruments.queries.lapsing import lapse, outlives, with_ends
+from registry.agreements.instruments.queries.visibility import administers, is_asked, known_to
 from registry.agreements.instruments.schemas.consenting import ConsentGiven, Proposal, ReportedAct, ShownStatus
 from registry.agreements.instruments.schemas.evidence import Evidence
 from registry.agreements.instruments.tables import agreement, agreement_party
@@ -47,6 +50,18 @@ _publication, _word = agreement_publication, agreement_publication_consent
 _NAMES = sa.select(agency.c.id, agency.c.name).where(
     agency.c.id.in_(sa.bindparam("ids", type_=agency.c.id.type, expanding=True))
 )
+_SAID_OF = (
+    sa.select(
+        *(_report.c[name] for name in ("id", "proposal_id", "agency_id", "counts_at")),
+        sa.and_(_report.c.status.in_(UNANSWERED), ~_report.c.is_settled).label("unanswered"),
+    )
+    .where(
+        _report.c.agreement_id == _ID,
+        _report.c.proposal_id.is_not(None),
+        _report.c.status.not_in((ReportStatus.TAKEN_BACK, ReportStatus.REPLACED)),
+    )
+    .order_by(_report.c.id)
+)
 _REPORTS = (
     sa.select(
         _report,
@@ -60,13 +75,13 @@ _REPORTS = (
     .order_by(_report.c.id)
 )
 _successor = agreement.alias("successor")
-_PROPOSALS = (
+_PROPOSALS = with_ends(
     sa.select(
         _proposal,
         _successor.c.id.label("known_successor_id"),
         _consent.c.agency_id,
         _consent.c.counts_from,
-        agreement_party.c.agency_id.is_not(None).label("still_bound"),
+        agreement_party.c.agency_id.is_not(None).label("is_asked"),
     )
     .outerjoin(_consent, _consent.c.proposal_id == _proposal.c.id)
     .outerjoin(
@@ -74,7 +89,7 @@ _PROPOSALS = (
         sa.and_(
             agreement_party.c.agreement_id == _proposal.c.agreement_id,
             agreement_party.c.agency_id == _consent.c.agency_id,
-            still_bound(),
+            is_asked(),
         ),
     )
     .where(_proposal.c.agreement_id == _ID)
@@ -178,8 +193,9 @@ async def proposals(
 ) -> list[Proposal]:
     """What was proposed to all, in order, where it stands, with who has consented and who has not.
 
-    A consent that is only reported is outstanding until the report takes effect (`without`). The agreement that is to
-    take this one's place is named to those alone that may know of it.
+    A consent that is only reported is outstanding until the report takes effect (`without`). Of an end that was
+    reported by who is no party, the word of each party that it names is, whether it is bound or not. The agreement that
+    is to take this one's place is named to those alone that may know of it.
     """
     groups: dict[UUID, list[Row[Any]]] = {}
     asked = {"id": agreement_id, "now": now, "viewer": principal.agency_id}
@@ -191,20 +207,46 @@ async def proposals(
     }
     ids |= {row.agency_id for rows in groups.values() for row in rows if row.agency_id is not None}
     names = await _named(read, ids)
-    return [_shown(rows, newcomers[rows[0].id], names, papers or {}, now, without) for rows in groups.values()]
+    said: dict[UUID, list[tuple[AgencyReference, Row[Any]]]] = {
+        each: [] for each, rows in groups.items() if rows[0].ground == EndingGround.REPORTED
+    }
+    if said:
+        said_of = [row for row in await read.all(_SAID_OF, {"id": agreement_id}) if row.proposal_id in said]
+        parties = await _named(read, {row.agency_id for row in said_of})
+        for row in said_of:
+            said[row.proposal_id].append((parties[row.agency_id], row))
+    return [
+        _shown(rows, newcomers[each], names, papers or {}, now, without, said.get(each))
+        for each, rows in groups.items()
+    ]
+
+
+def as_far_as_agreed(found: Iterable[Proposal]) -> list[Proposal]:
+    """The proposals, those that are only reported without an instant: nobody agrees to what it has not confirmed."""
+    return [
+        msgspec.structs.replace(each, agreed_at=None)
+        if each.ground == EndingGround.REPORTED and each.outstanding
+        else each
+        for each in found
+    ]
 
 
 def proposed_already(
-    found: Iterable[Proposal], kind: ProposalKind, agency_id: UUID, newcomer_ids: Collection[UUID] = ()
+    found: Iterable[Proposal],
+    kind: ProposalKind,
+    agency_id: UUID,
+    left: Collection[UUID],
+    newcomer_ids: Collection[UUID] = (),
 ) -> str | None:
     """Why the agency cannot propose that: the like of it waits for consents, with what there is to do about it.
 
-    Of newcomers that is a proposal to let one of the same agencies sign.
+    Of newcomers that is a proposal to let one of the same agencies sign. What one proposed that has `left` bars
+    nothing: nobody could take it back.
     """
     for each in found:
         others = bool(newcomer_ids) and not any(party.id in newcomer_ids for party in each.newcomers)
         over = each.status in (ProposalStatus.TAKEN_BACK, ProposalStatus.CLOSED)
-        if each.kind != kind or over or each.agreed_at is not None or others:
+        if each.kind != kind or over or each.agreed_at is not None or others or each.proposed_by.id in left:
             continue
         waits = ", ".join(party.name for party in each.outstanding) or "nobody's consent"
         if each.proposed_by.id == agency_id:
@@ -230,29 +272,53 @@ def _shown(
     papers: Papers,
     now: datetime,
     without: Without | None,
+    said: Sequence[tuple[AgencyReference, Row[Any]]] | None,
 ) -> Proposal:
+    """`said`: of an end that was reported, what is reported of each party that it names; None for anything else."""
+    unsaid = None if said is None else [party for party, report in said if report.unanswered]
     row = rows[0]
     asked = [each for each in rows if each.agency_id is not None]
-    status = proposal_status(
-        taken_back_at=row.taken_back_at,
-        closed_because=row.closed_because,
-        agreed_at=row.agreed_at,
-        given=[each.counts_from for each in asked],
-        now=now,
-    )
-    over = row.taken_back_at is not None
+    because, ends = row.closed_because, lapse(row)
+    if row.taken_back_at is None and ends is not None and ends.has_come(row.agreed_at, now):
+        because = ends.because
+    over = row.taken_back_at is not None or because is not None
     pending = {
         each.agency_id: report_id
         for each in asked
         if without is not None and (report_id := without.report_of_consent(each.agency_id, row.id)) is not None
     }
     given = {each.agency_id: None if each.agency_id in pending else each.counts_from for each in asked}
-    open_ = {each.agency_id for each in asked if each.still_bound and given[each.agency_id] is None and not over}
+    open_ = {each.agency_id for each in asked if each.is_asked and given[each.agency_id] is None and not over}
+    status = proposal_status(
+        taken_back_at=row.taken_back_at,
+        closed_because=because,
+        agreed_at=None if open_ else row.agreed_at,
+        given=[each.counts_from for each in asked],
+        now=now,
+        only_reported=bool(unsaid),
+    )
+    consents = [
+        ConsentGiven(agency=names[agency_id], counts_from=counts_from, pending_report_id=pending.get(agency_id))
+        for agency_id, counts_from in given.items()
+    ]
+    # Nobody need be bound by what was over on record, so each party's word is its answer to what is reported of it.
+    consents += [
+        ConsentGiven(
+            agency=party,
+            counts_from=None if report.unanswered else report.counts_at,
+            pending_report_id=report.id if report.unanswered else None,
+        )
+        for party, report in said or ()
+        if report.agency_id not in given
+    ]
+    outstanding = [names[agency_id] for agency_id in given if agency_id in open_]
+    if unsaid is not None and not over:
+        outstanding = unsaid
     return Proposal(
         id=row.id,
         kind=row.kind,
         status=status,
-        closed_because=row.closed_because,
+        closed_because=because,
         ground=row.ground,
         clause=row.clause,
         proposed_by=names[row.proposed_by_id],
@@ -263,19 +329,23 @@ def _shown(
         newcomers=[names[each] for each in newcomers],
         by_agreement_id=row.known_successor_id,
         agreed_at=row.agreed_at if without is None else without.agreed_at(row.id),
-        consents=[
-            ConsentGiven(agency=names[agency_id], counts_from=counts_from, pending_report_id=pending.get(agency_id))
-            for agency_id, counts_from in given.items()
-        ],
-        outstanding=[names[agency_id] for agency_id in given if agency_id in open_],
+        consents=consents,
+        outstanding=outstanding,
         allowed_actions=[],
     )
+
+
+def reported_ends() -> sa.Select[Any]:
+    """The ends that were recorded of others, such as of a tracker's row, and that nobody took back."""
+    its = agreement_proposal.alias("reported_end")
+    return sa.select(its.c.id).where(its.c.ground == EndingGround.REPORTED, its.c.taken_back_at.is_(None))
 
 
 def awaits(agency_bind: str = "viewer", of: sa.FromClause = agreement) -> sa.ColumnElement[bool]:
     """Agreements in which a report, a proposal or a publication waits for the agency's answer at `now`.
 
-    What waits for a second operator asks only the custodian, whose file it is in; others can see and answer it.
+    What waits for a second operator asks only the custodian, whose file it is in; others can see and answer it. An end
+    has effect meanwhile, so each party of which it is reported is asked at once.
     """
     agency_id = sa.bindparam(agency_bind, type_=agreement.c.id.type)
     long_ago = sa.bindparam("contestable_from", type_=agreement.c.starts_at.type)
@@ -284,7 +354,10 @@ def awaits(agency_bind: str = "viewer", of: sa.FromClause = agreement) -> sa.Col
         _report.c.agency_id == agency_id,
         sa.or_(
             _report.c.status == ReportStatus.UNCONFIRMED,
-            sa.and_(_report.c.status == ReportStatus.UNSECONDED, _report.c.agreement_id.in_(kept)),
+            sa.and_(
+                _report.c.status == ReportStatus.UNSECONDED,
+                sa.or_(_report.c.agreement_id.in_(kept), _report.c.proposal_id.in_(reported_ends())),
+            ),
             sa.and_(_report.c.status == ReportStatus.OPEN, _report.c.notified_at > long_ago),
         ),
     )
@@ -296,10 +369,15 @@ def awaits(agency_bind: str = "viewer", of: sa.FromClause = agreement) -> sa.Col
             sa.and_(
                 agreement_party.c.agreement_id == _proposal.c.agreement_id,
                 agreement_party.c.agency_id == _consent.c.agency_id,
-                still_bound(),
+                is_asked(),
             ),
         )
-        .where(_proposal.c.taken_back_at.is_(None), _consent.c.agency_id == agency_id, _consent.c.counts_from.is_(None))
+        .where(
+            _proposal.c.taken_back_at.is_(None),
+            _consent.c.agency_id == agency_id,
+            _consent.c.counts_from.is_(None),
+            outlives(),
+        )
     )
     words = (
         sa.select(_publication.c.agreement_id)

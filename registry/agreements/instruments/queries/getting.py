@@ -7,16 +7,25 @@ from uuid import UUID
 import msgspec
 from sqlalchemy.engine import Row
 
+from registry.agreements.instruments.consent import ProposalStatus
 from registry.agreements.instruments.in_force import renewal_of, running_term, term_day, text_at, text_windows
 from registry.agreements.instruments.notice import Period, read_notice
 from registry.agreements.instruments.pending import Without
 from registry.agreements.instruments.queries.actions import allowed_actions
+from registry.agreements.instruments.queries.amendments import open_amendments
 from registry.agreements.instruments.queries.authorities import revocations
-from registry.agreements.instruments.queries.consents import proposals, reported_acts
+from registry.agreements.instruments.queries.consents import as_far_as_agreed, proposals, reported_acts
 from registry.agreements.instruments.queries.declining import declined_by
 from registry.agreements.instruments.queries.evidence import Papers, papers_on_file, shown_evidence
+from registry.agreements.instruments.queries.governing import terms_that_bind
 from registry.agreements.instruments.queries.offers import offers_on_reports, with_offers
-from registry.agreements.instruments.queries.parties import PARTIES, about_authorities, about_dissolutions, shown_party
+from registry.agreements.instruments.queries.parties import (
+    PARTIES,
+    about_authorities,
+    about_dissolutions,
+    shown_party,
+    until_told_to_others,
+)
 from registry.agreements.instruments.queries.pending import without_pending
 from registry.agreements.instruments.queries.provisions import (
     VersionTerm,
@@ -33,9 +42,26 @@ from registry.agreements.instruments.queries.texts import dates_of, intervals_of
 from registry.agreements.instruments.queries.visibility import (
     administers,
 )
-from registry.agreements.instruments.queries.waiting import Waiting, separated, waiting_for
-from registry.agreements.instruments.remarks import Remark, about_notice, about_papers, about_texts
-from registry.agreements.instruments.rules import Stage, derived_status, last_notice_day, stage_at
+from registry.agreements.instruments.queries.waiting import Waiting, custody_bars, separated, waiting_for
+from registry.agreements.instruments.remarks import (
+    Hand,
+    Remark,
+    about_acts,
+    about_hands,
+    about_notice,
+    about_papers,
+    about_signing_days,
+    about_texts,
+    end_reported,
+)
+from registry.agreements.instruments.rules import (
+    DerivedStatus,
+    Stage,
+    derived_status,
+    last_notice_day,
+    shown_stage,
+    stage_at,
+)
 from registry.agreements.instruments.schemas.consenting import Proposal, ReportedAct
 from registry.agreements.instruments.schemas.shown import (
     Agreement,
@@ -51,7 +77,7 @@ from registry.platform.access.principals import Principal
 from registry.platform.database.handles import Read
 from registry.platform.kernel.actions import AllowedAction
 from registry.platform.kernel.intervals import earliest
-from registry.platform.kernel.time import last_day_before
+from registry.platform.kernel.time import civil_day, last_day_before
 
 
 async def get_agreement(
@@ -71,7 +97,7 @@ async def get_agreement(
     """
     at = as_of or now
     moment: Moment = "now" if as_of is None else "past"
-    row, *_ = rows = await shown_rows(read, SHOWN, principal, agreement_id, moment, at)
+    row, *_ = rows = await shown_rows(read, SHOWN, principal, agreement_id, moment, at, now)
     whole = bool(row.shared)
     if row.signed and not whole:
         return await as_signed(read, principal, row, at, reveal=reveal)
@@ -83,10 +109,14 @@ async def get_agreement(
     withheld = withheld_terms(terms, provisions)
     stage = stage_at(Stage(row.stage), row.terminated_at, now, superseded=bool(row.superseded))
     dates, force = dates_of(row, texts_of(rows), suspensions), intervals_of(rows, "force")
+    to_renew = intervals_of(rows, "notice")
+    numbers = [each.stretch_no for each in rows if each.stretch == "text"]
     superseded, has_successor = bool(row.superseded), True
     without = await without_pending(read, agreement_id, now) if row.any_reported else None
     if without is not None:
-        dates, force = msgspec.structs.replace(dates, ended_at=without.ended_at), without.force
+        suspensions, force, to_renew = without.suspensions, without.force, without.notice
+        dates = msgspec.structs.replace(dates_of(row, without.texts, suspensions), ended_at=without.ended_at)
+        numbers = [each.no for each in without.texts]
         superseded, has_successor = without.is_superseded, without.has_successor
     joined_at = [party.joined_at for party in (_as_it_is(each, without) for each in parties)]
     status = derived_status(
@@ -95,19 +125,29 @@ async def get_agreement(
         at,
         joined=sum(each is not None and each <= max(at, now) for each in joined_at),
         force=force,
-        notice=intervals_of(rows, "notice"),
+        notice=to_renew,
         pauses=intervals_of(rows, "pause"),
         superseded=superseded,
     )
-    whole_term = row if row.executed_at is not None else term_of_version(row)
-    window, text_status = text_at(text_windows(dates), at)
+    others = not whole and not administers(principal)
+    # By no clock: who signs at the same moment may have asked later than this request, and been let in before it.
+    all_signed = all(its is not None for each, its in zip(parties, joined_at, strict=True) if each.in_text)
+    whole_term = row if row.executed_at is not None and not others else term_of_version(row)
+    windows = text_windows(dates)
+    if others:  # the text that they are shown may have given way to one that is not published
+        windows = tuple(each for each in windows if numbers[each.text] == row.version_no)
+    window, text_status = text_at(windows, at)
     # The last text ends as the agreement does; one before it gives way to the next.
     over = [dates.ended_at, force[-1].end if force else None, window.end if window is not None else None]
     term_ends_on = _term_ends_on(term_of_version(row), term_day(at, row.time_zone, *over))
     ends_on, to_renew_on = _cut_short(term_ends_on, dates.ended_at, row.time_zone)
+    # Of a day to come on which that text has run out others are told what it says, and of no later one.
+    is_told = not (others and at > now and row.its_ends_at is not None and row.its_ends_at <= at)
+    if not is_told and (dates.ended_at is None or at < dates.ended_at):
+        status = DerivedStatus.EXPIRED
     notice = read_notice(whole_term.notice)
+    notice_told = notice if whole else notice.as_published([each.number for each in provisions])
     ids = [party.agency_id for party in parties]
-    numbers = [each.stretch_no for each in rows if each.stretch == "text"]
     papers: Papers = {}
     reports = bool(row.any_reported) and (whole or administers(principal))
     of_parties = (digest for each in parties for digest in (each.evidence_sha256, each.notice_evidence_sha256))
@@ -116,24 +156,46 @@ async def get_agreement(
         papers = await papers_on_file(read, agreement_id)
     resting = [party.authority_id for party in parties if party.authority_id is not None] if whole else []
     revoked = await revocations(read, resting)
+    together = next((each for each in force if is_told and each.contains(at)), None)
+    until_told = until_told_to_others(parties, without, row.its_ends_at, dates.ended_at, at) if others else None
+    evidence = shown_evidence(row.its_evidence_sha256, row.its_evidence_location, papers) if whole else None
     shown = [
         shown_party(
             party,
-            _last_notice_on(to_renew_on, notice.of(party.agency_id)),
+            _last_notice_on(to_renew_on, None if notice_told is None else notice_told.of(party.agency_id)),
             papers,
+            evidence,
             revoked,
             row.time_zone,
             at,
             without,
+            together,
+            until_told,
             whole=whole,
         )
         for party in parties
         if whole or party.may_be_named
     ]
-    evidence = shown_evidence(row.its_evidence_sha256, row.its_evidence_location, papers) if whole else None
     remarks: list[Remark] = []
     if whole:
         remarks += about_papers(row.version_no, evidence, [each.signature.evidence for each in shown if each.signature])
+        hands = [
+            Hand(
+                agency=each.agency.name,
+                manner=each.signature.manner,
+                signed_on=each.signature.signed_on,
+                entered_on=civil_day(each.signature.recorded_at, row.time_zone),
+                evidence=each.signature.evidence,
+            )
+            for each in shown
+            if each.signature
+        ]
+        remarks += about_hands(row.version_no, hands)
+        remarks += about_signing_days(
+            row.version_no,
+            row.its_effective_on,
+            [(each.agency.name, each.signature.manner, each.signature.signed_on) for each in shown if each.signature],
+        )
         remarks += about_texts(dates, numbers, force, row.time_zone)
         remarks += about_dissolutions(parties, row.time_zone, at)
         remarks += [*about_notice(notice, ids), *remarks_on_text(provisions, row.terms, term_of_version(row))]
@@ -145,7 +207,11 @@ async def get_agreement(
     if whole and row.any_declined:
         declined = await declined_by(read, agreement_id=agreement_id)
     if whole and as_of is None:
-        waiting = await waiting_for(read, principal.agency_id, *_on_its_way(row), now, declined)
+        paper = bool(row.paper_to_confirm)
+        about = (read, principal.agency_id, *_on_its_way(row), now, declined)
+        waiting = await waiting_for(*about, paper_to_confirm=paper)
+        kept_already = await custody_bars(read, principal.agency_id, row)
+        waiting = msgspec.structs.replace(waiting, bars={**waiting.bars, **kept_already})
     reported: list[ReportedAct] = []
     if reports:
         offers_on = offers_on_reports(read, principal, row, _on_its_way(row)[0], now, withheld=as_of is not None)
@@ -155,9 +221,24 @@ async def get_agreement(
         proposed = await proposals(read, principal, row.id, now, without, papers)
     if as_of is None:
         proposed = with_offers(principal, row, parties, reported, proposed, now)
+    proposed = as_far_as_agreed(proposed)
+    remarks += [
+        end_reported(each.proposed_by.name, each.not_before, [party.name for party in each.outstanding], row.time_zone)
+        for each in proposed
+        if each.status is ProposalStatus.REPORTED
+    ]
+    remarks += about_acts(
+        [
+            *((f"the notice of {each.agency.name}", each.notice_evidence) for each in shown),
+            *((f"the {each.kind} proposed by {each.proposed_by.name}", each.evidence) for each in proposed),
+        ]
+    )
     offers: list[AllowedAction] = []
     if as_of is None:
-        offers = waiting.held_back(allowed_actions(principal, row, parties, words, reported, proposed, now))
+        own = terms
+        if bool(row.is_party) and len(numbers) > 1:  # else the text that is shown is the only one
+            own = await terms_that_bind(read, row, principal.agency_id, now)
+        offers = waiting.held_back(allowed_actions(principal, row, parties, own, words, reported, proposed, now))
         offers = await separated(read, principal, row, _on_its_way(row)[0], offers)
     return Agreement(
         id=row.id,
@@ -165,7 +246,7 @@ async def get_agreement(
         title=row.version_title,
         kind=row.kind,
         custodian_agency=AgencyReference(id=row.custodian_id, name=row.custodian_name),
-        stage=stage,
+        stage=shown_stage(stage, all_signed=all_signed),
         status=cast(AgreementStatus, status.value),
         as_of=at,
         view="party" if whole else "public",
@@ -178,8 +259,8 @@ async def get_agreement(
         starts_at=row.starts_at,
         ends_at=earliest(whole_term.ends_at, dates.ended_at),
         binds_from=force[0].start if force else None,
-        notice=notice if whole else msgspec.structs.replace(notice, addressees=[]),
-        last_notice_on=_last_notice_on(to_renew_on, notice.general),
+        notice=notice_told,
+        last_notice_on=_last_notice_on(to_renew_on, None if notice_told is None else notice_told.general),
         review_every_months=row.review_every_months,
         executed_at=row.executed_at,
         ratify_by=row.ratify_by,
@@ -194,6 +275,7 @@ async def get_agreement(
         version_sha256=row.sha256 if whole else None,
         evidence=evidence,
         amendment=_amendment(principal, row) if whole else None,
+        amendments=await open_amendments(read, principal, row) if whole else [],
         categories=terms.categories,
         terms=without_terms(terms, withheld) if whole else None,
         terms_withheld=withheld if whole else [],

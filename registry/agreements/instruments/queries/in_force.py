@@ -3,6 +3,9 @@
 The criteria here are what other rooms build their own statements with: they ask about the agency in the bind
 `viewer` at the instant in the bind `at`. Two agencies are partners when both have a window of the same agreement that
 contains the instant; an agency is never its own partner.
+
+The instant is one that has come. Of a later one, `to_come`, seen from the bind `now`, reports that have not taken
+effect bind nobody and free nobody: `pending.Without` in SQL, and one answer with `binds`.
 """
 
 from datetime import UTC, datetime
@@ -13,9 +16,13 @@ from uuid import UUID
 import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy.engine import Row
 from sqlalchemy.sql.selectable import FromClause
 
+from registry.agreements.instruments.consent_tables import agreement_pending, agreement_pending_party_window
+from registry.agreements.instruments.pending import Without
+from registry.agreements.instruments.queries.pending import all_without_pending
 from registry.agreements.instruments.queries.visibility import is_published
 from registry.agreements.instruments.rules import AgreementKind
 from registry.agreements.instruments.tables import (
@@ -30,6 +37,7 @@ from registry.agreements.instruments.terms import Terms
 from registry.directory.agencies.tables import agency
 from registry.directory.taxonomy.tables import category_closure
 from registry.platform.database.handles import Read
+from registry.platform.kernel.intervals import earliest
 
 OPEN_END = datetime(9999, 12, 31, tzinfo=UTC)
 """How a window without end is stored."""
@@ -52,20 +60,30 @@ def shown_to_partners() -> sa.ColumnElement[bool]:
 
 def text_shown_at(at: sa.ColumnElement[Any] = _AT) -> sa.ColumnElement[Any]:
     """The version that is the agreement's text then: `in_force.text_at`. NULL where none was ever executed."""
+    return sa.func.coalesce(*_texts_at(at))
+
+
+def _texts_at(at: sa.ColumnElement[Any], *, published: bool = False) -> tuple[sa.ScalarSelect[Any], ...]:
+    """The last text that has begun by then, and the first to come; where that is asked, of those that are published."""
     its = agreement_text_window.alias("shown_text")
     versions = sa.select(its.c.version_id).where(its.c.agreement_id == agreement.c.id).correlate(agreement).limit(1)
+    if published:
+        versions = versions.where(is_published(its.c.version_id))
     begun = versions.where(its.c.starts_at <= at).order_by(its.c.starts_at.desc())
     to_come = versions.where(its.c.starts_at > at).order_by(its.c.starts_at)
-    return sa.func.coalesce(begun.scalar_subquery(), to_come.scalar_subquery())
+    return begun.scalar_subquery(), to_come.scalar_subquery()
 
 
 def text_shown_to_others_at(at: sa.ColumnElement[Any] = _AT) -> sa.ColumnElement[Any]:
-    """As `text_shown_at`, of a published agreement, for who is no party: the newest text where that one is not."""
-    newest, shown = agreement_version.alias("newest_text"), text_shown_at(at)
+    """As `text_shown_at` of the texts that are published, for who is no party: a later one that is not hides none.
+
+    One that is never the text, for another takes effect as it does, is shown where nothing else is published.
+    """
+    newest = agreement_version.alias("newest_published")
     its = sa.select(newest.c.id).where(
-        newest.c.agreement_id == agreement.c.id, newest.c.no == agreement.c.current_version
+        newest.c.agreement_id == agreement.c.id, newest.c.no == agreement.c.public_version
     )
-    return sa.case((is_published(shown), shown), else_=its.correlate(agreement).scalar_subquery())
+    return sa.func.coalesce(*_texts_at(at, published=True), its.correlate(agreement).scalar_subquery())
 
 
 def _holds(window: FromClause) -> sa.ColumnElement[bool]:
@@ -73,38 +91,52 @@ def _holds(window: FromClause) -> sa.ColumnElement[bool]:
     return sa.and_(window.c.starts_at <= _AT, window.c.ends_at > _AT)
 
 
-def _pairs(*columns: Any, helping: bool = False) -> tuple[sa.Select[Any], FromClause]:
+def _windows(name: str, *, to_come: bool) -> FromClause:
+    """When each party is bound, and by which text; `to_come`, by what the parties have done so far."""
+    if not to_come:
+        return agreement_party_window.alias(name)
+    names = ("agreement_id", "agency_id", "starts_at", "ends_at", "version_id", "assists", "requests")
+    pending, kept, written = agreement_pending, agreement_pending_party_window, agreement_party_window
+    still = pending.c.takes_effect_at > sa.bindparam("now", type_=pending.c.takes_effect_at.type)
+    held_up = sa.select(pending.c.agreement_id).where(still)
+    return sa.union_all(
+        sa.select(*(written.c[each] for each in names)).where(written.c.agreement_id.not_in(held_up)),
+        sa.select(*(kept.c[each] for each in names)).where(kept.c.agreement_id.in_(held_up)),
+    ).subquery(name)
+
+
+def _pairs(*, among: bool = False, helping: bool = False, to_come: bool = False) -> tuple[sa.Select[Any], FromClause]:
     """The viewer's windows that contain the instant, each with those of the others; and the others' windows.
 
-    With `helping`, only those under which the other assists the viewer.
+    With `helping`, only those under which the other assists the viewer. Selected are the others, or, `among` them, that
+    there is one.
     """
-    mine = agreement_party_window.alias("mine")
-    theirs = agreement_party_window.alias("theirs")
+    mine, theirs = (_windows(name, to_come=to_come) for name in ("mine", "theirs"))
     statement = (
-        sa.select(*(columns or (theirs.c.agency_id,)))
+        sa.select(sa.literal(1) if among else theirs.c.agency_id)
         .select_from(mine.join(theirs, theirs.c.agreement_id == mine.c.agreement_id))
         .where(mine.c.agency_id == _VIEWER, _holds(mine), _holds(theirs), theirs.c.agency_id != mine.c.agency_id)
     )
     return statement.where(mine.c.requests, theirs.c.assists) if helping else statement, theirs
 
 
-def partners_in_force() -> sa.Select[Any]:
+def partners_in_force(*, to_come: bool = False) -> sa.Select[Any]:
     """Ids of the agencies with which `viewer` has an agreement in force at `at`; an id may come more than once."""
-    statement, _ = _pairs()
+    statement, _ = _pairs(to_come=to_come)
     return statement
 
 
-def partner_in_force(agency_column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+def partner_in_force(agency_column: sa.ColumnElement[Any], *, to_come: bool = False) -> sa.ColumnElement[bool]:
     """The agency of that column has an agreement in force with `viewer` at `at`."""
-    statement, theirs = _pairs(sa.literal(1))
+    statement, theirs = _pairs(among=True, to_come=to_come)
     return statement.where(theirs.c.agency_id == agency_column).correlate(_table_of(agency_column)).exists()
 
 
 def covers_asset(
-    agency_column: sa.ColumnElement[Any], category_column: sa.ColumnElement[Any]
+    agency_column: sa.ColumnElement[Any], category_column: sa.ColumnElement[Any], *, to_come: bool = False
 ) -> sa.ColumnElement[bool]:
     """Under an agreement in force at `at`, that agency assists `viewer` with the category, by it or one above it."""
-    statement, theirs = _pairs(sa.literal(1), helping=True)
+    statement, theirs = _pairs(among=True, helping=True, to_come=to_come)
     return (
         statement.join(agreement_coverage, agreement_coverage.c.version_id == theirs.c.version_id)
         .join(category_closure, category_closure.c.ancestor == agreement_coverage.c.category)
@@ -166,8 +198,10 @@ class AgreementCandidate(Struct, kw_only=True, frozen=True):
 
 
 @cache
-def pair_statement() -> sa.Select[Any]:
+def pair_statement(*, of_version: bool = False) -> sa.Select[Any]:
     """Every executed agreement that names both `viewer` and `other`, with what it is for the two at `at`.
+
+    `of_version`: the one in the bind `of_agreement`, by its text in the bind of that name.
 
     Where it is not in force for both, its text is the one that is shown of that instant.
 
@@ -189,7 +223,8 @@ def pair_statement() -> sa.Select[Any]:
         .exists()
     )
     last_end = _last_end(mine, theirs)
-    return (
+    text = sa.func.coalesce(bound.c.version_id, text_shown_at(), current.c.id)
+    statement = (
         sa.select(
             agreement.c.id,
             agreement.c.number,
@@ -210,6 +245,17 @@ def pair_statement() -> sa.Select[Any]:
             bound_too.c.agency_id.is_not(None).label("other_bound"),
             bound_too.c.bound_until.label("other_bound_until"),
             bound_too.c.assists.label("other_assists"),
+            agreement.c.terminated_at,
+            *(
+                its.c[name].label(f"{side}_{name}")
+                for side, its in (("viewer", mine), ("other", theirs))
+                for name in ("leaves_at", "released_at")
+            ),
+            sa.select(sa.literal(1))
+            .where(agreement_pending.c.agreement_id == agreement.c.id)
+            .correlate(agreement)
+            .exists()
+            .label("is_reported"),
         )
         .select_from(
             mine.join(theirs, theirs.c.agreement_id == mine.c.agreement_id)
@@ -230,7 +276,7 @@ def pair_statement() -> sa.Select[Any]:
                     _holds(bound_too),
                 ),
             )
-            .join(version, version.c.id == sa.func.coalesce(bound.c.version_id, text_shown_at(), current.c.id))
+            .join(version, version.c.id == (sa.bindparam("of_version", type_=_ID) if of_version else text))
         )
         .where(
             mine.c.agency_id == _VIEWER,
@@ -241,6 +287,7 @@ def pair_statement() -> sa.Select[Any]:
         )
         .order_by(agreement.c.id)
     )
+    return statement.where(agreement.c.id == sa.bindparam("of_agreement", type_=_ID)) if of_version else statement
 
 
 def _first_to_leave(one: FromClause, other: FromClause) -> sa.ColumnElement[datetime]:
@@ -271,14 +318,62 @@ def _last_end(mine: FromClause, theirs: FromClause) -> sa.ScalarSelect[datetime]
     )
 
 
+class Binds(Struct, frozen=True):
+    """That an agreement binds two agencies: whether the one assists the other, by which text, and until when."""
+
+    assists: bool
+    until: datetime | None
+    version_id: UUID
+
+
+def binds(
+    row: Row[Any], without: Without | None, requesting_id: UUID, assisting_id: UUID, at: datetime
+) -> Binds | None:
+    """As a row of `pair_statement` has it; None where it does not bind both.
+
+    With reports that have not taken effect, `without` them: nobody is bound, or freed, by what another says.
+    """
+    if without is None:
+        if not row.in_force:
+            return None
+        return Binds(bool(row.covers_direction), end_of(row.covers_until), row.version_id)
+    requests, until, version_id = row.viewer_requests, end_of(row.viewer_bound_until), row.version_id
+    is_bound = bool(row.viewer_bound)
+    if (viewer := without.party(requesting_id)) is not None:
+        window = viewer.at(at)
+        is_bound = window is not None
+        if window is not None:
+            requests, until, version_id = window.requests, window.bound_until, window.version_id
+    assists, other_until = row.other_assists, end_of(row.other_bound_until)
+    is_bound_too = bool(row.other_bound)
+    if (other := without.party(assisting_id)) is not None:
+        window = other.at(at)
+        is_bound_too = window is not None
+        if window is not None:
+            assists, other_until = window.assists, window.bound_until
+    if not (is_bound and is_bound_too):
+        return None
+    return Binds(bool(requests and assists), earliest(until, other_until), version_id)
+
+
 async def candidates(
-    read: Read, requesting_id: UUID, assisting_id: UUID, category: str, at: datetime
+    read: Read, requesting_id: UUID, assisting_id: UUID, category: str, now: datetime
 ) -> list[AgreementCandidate]:
-    """Every agreement ever executed that names both agencies as parties, with its standing at `at`."""
-    rows = await read.fast(
-        pair_statement(), {"viewer": requesting_id, "other": assisting_id, "category": category, "at": at}
-    )
-    return [as_candidate(row) for row in rows]
+    """Every agreement ever executed that names both agencies as parties, with its standing now.
+
+    How long it covers them goes by what the parties did: a report that has not taken effect cuts nothing short.
+    """
+    asked = {"viewer": requesting_id, "other": assisting_id, "category": category, "at": now}
+    rows = await read.fast(pair_statement(), asked)
+    pending = {}
+    if any(row.is_reported for row in rows):
+        pending = await all_without_pending(read, [row.id for row in rows if row.is_reported], now)
+    found = []
+    for row in rows:
+        each, without = as_candidate(row), pending.get(row.id)
+        held = binds(row, without, requesting_id, assisting_id, now) if without is not None else None
+        found.append(each if held is None else replace(each, covers_direction=held.assists, covers_until=held.until))
+    return found
 
 
 def as_candidate(row: Row[Any]) -> AgreementCandidate:

@@ -7,17 +7,23 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from registry.agreements.instruments.consent_tables import agreement_party_suspension
+from registry.agreements.instruments.consent_tables import (
+    agreement_party_suspension,
+    agreement_pending,
+    agreement_pending_window,
+)
 from registry.agreements.instruments.queries.consents import awaits, contestable_from
 from registry.agreements.instruments.queries.in_force import is_superseded
 from registry.agreements.instruments.queries.visibility import (
     administers,
+    as_shown,
     is_party,
     may_be_named,
     names_party,
     shared_with,
     visible_to,
 )
+from registry.agreements.instruments.rules import ShownStage, Stage
 from registry.agreements.instruments.schemas.asked import AgreementQuery
 from registry.agreements.instruments.schemas.shown import (
     AgreementPage,
@@ -38,7 +44,7 @@ from registry.directory.taxonomy.tables import category_closure
 from registry.platform.access.principals import Principal
 from registry.platform.database.handles import Read
 from registry.platform.database.types import Civil
-from registry.platform.http.paging import Orders, given
+from registry.platform.http.paging import CHANGED, Orders, changed_in, given
 from registry.platform.http.searching import containing
 from registry.platform.kernel.time import checked_instant
 
@@ -61,35 +67,78 @@ _FEW = {
 }
 
 
+_HELD_UP = sa.select(agreement_pending.c.agreement_id)
+
 _FILTERS = (
     *("stage", "status", "kind", "party_id", "partner_id", "category"),
-    *("effective_from", "effective_to", "expires_from", "expires_to"),
+    *("effective_from", "effective_to", "expires_from", "expires_to", *CHANGED, "ids"),
 )
 
 
-def status_at() -> sa.ColumnElement[str]:
+def status_at(*, to_come: bool = False) -> sa.ColumnElement[str]:
     """`rules.derived_status` in SQL, at the bind `at`, for lists that filter by it.
 
-    The bind `known_by` is the later of that and now: until then is told who has signed.
+    The bind `known_by` is the later of that and now: until then is told who has signed. `to_come`: of an instant after
+    the bind `now`, so that reports that have not taken effect by then count for nothing: see `pending.Without`.
     """
-    suspended = _any(
-        agreement_suspension, agreement_suspension.c.starts_at <= _AT, agreement_suspension.c.ends_at > _AT
-    )
-    force, notice = agreement_force_window, agreement_notice_window
-    bound = _any(force, force.c.starts_at <= _AT, force.c.ends_at > _AT)
-    pause = agreement_party_suspension
+    force, pause, notice = agreement_force_window, agreement_party_suspension, agreement_notice_window
     paused = _any(pause, pause.c.starts_at <= _AT, pause.c.ends_at > _AT)
-    was_bound = _any(force, force.c.ends_at <= _AT)
-    in_notice = _any(notice, notice.c.opens_at <= _AT, notice.c.closes_at > _AT)
+    status = _status(
+        ended_at=agreement.c.terminated_at,
+        superseded=is_superseded(),
+        suspended=_any(
+            agreement_suspension, agreement_suspension.c.starts_at <= _AT, agreement_suspension.c.ends_at > _AT
+        ),
+        bound=_any(force, force.c.starts_at <= _AT, force.c.ends_at > _AT),
+        was_bound=_any(force, force.c.ends_at <= _AT),
+        in_notice=_any(notice, notice.c.opens_at <= _AT, notice.c.closes_at > _AT),
+        paused=paused,
+        joined=_joined(),
+    )
+    if not to_come:
+        return status
+    pending, window = agreement_pending, agreement_pending_window
+    its = pending.c.agreement_id == agreement.c.id, pending.c.takes_effect_at > sa.bindparam("now", type_=_AT.type)
+
+    def kept(column: sa.Column[Any]) -> sa.ScalarSelect[Any]:
+        return sa.select(column).where(*its).correlate(agreement).scalar_subquery()
+
+    def lasts(kind: str) -> sa.ColumnElement[bool]:
+        return _any(window, window.c.kind == kind, window.c.starts_at <= _AT, window.c.ends_at > _AT)
+
+    without = _status(
+        ended_at=kept(pending.c.ended_at),
+        superseded=kept(pending.c.is_superseded),
+        suspended=lasts("suspension"),
+        bound=lasts("force"),
+        was_bound=_any(window, window.c.kind == "force", window.c.ends_at <= _AT),
+        in_notice=lasts("notice"),
+        paused=paused,
+        joined=kept(pending.c.joined),
+    )
+    return sa.case((_any(pending, *its[1:]), without), else_=status)
+
+
+def _status(
+    *,
+    ended_at: sa.ColumnElement[Any],
+    superseded: sa.ColumnElement[bool],
+    suspended: sa.ColumnElement[bool],
+    bound: sa.ColumnElement[bool],
+    was_bound: sa.ColumnElement[bool],
+    in_notice: sa.ColumnElement[bool],
+    paused: sa.ColumnElement[bool],
+    joined: sa.ColumnElement[int],
+) -> sa.ColumnElement[str]:
     return sa.case(
         (agreement.c.executed_at.is_(None), agreement.c.stage),
-        (agreement.c.terminated_at <= _AT, sa.case((is_superseded(), "superseded"), else_="terminated")),
+        (ended_at <= _AT, sa.case((superseded, "superseded"), else_="terminated")),
         (agreement.c.ends_at <= _AT, "expired"),
         (suspended, "suspended"),
         (bound, sa.case((in_notice, "notice_window"), else_="in_force")),
         (paused, "suspended"),
         (was_bound, "lapsed"),
-        else_=sa.case((_joined() < 2, "unconfirmed"), else_="not_yet_effective"),
+        else_=sa.case((joined < 2, "unconfirmed"), else_="not_yet_effective"),
     )
 
 
@@ -103,6 +152,16 @@ def _joined() -> sa.ScalarSelect[int]:
     )
 
 
+def stage_shown() -> sa.ColumnElement[str]:
+    """`rules.shown_stage` in SQL, by who has signed at the bind `now`."""
+    joined, now = agreement_party.c.joined_at, sa.bindparam("now", type_=_AT.type)
+    unsigned = _any(agreement_party, agreement_party.c.in_text, sa.or_(joined.is_(None), joined > now))
+    return sa.case(
+        (sa.and_(agreement.c.stage == Stage.EXECUTED, unsigned), ShownStage.PARTLY_EXECUTED.value),
+        else_=agreement.c.stage,
+    )
+
+
 def _any(table: sa.Table, *criteria: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
     """Whether the agreement has such a row, looked up by its id.
 
@@ -113,23 +172,33 @@ def _any(table: sa.Table, *criteria: sa.ColumnElement[bool]) -> sa.ColumnElement
 
 
 def narrowed(statement: sa.Select[Any], filters: Collection[str]) -> sa.Select[Any]:
-    """The statement with those of `_FILTERS` that are asked for; with names of `_FEW`, where no other status is."""
-    for name in ("stage", "kind"):
+    """The statement with those of `_FILTERS` that are asked for; with names of `_FEW`, where no other status is.
+
+    What is asked of the text is asked of the one that the viewer is shown.
+    """
+    administrator = "administrator" in filters
+    for name, its in (("stage", stage_shown()), ("kind", agreement.c.kind)):
         if name in filters:
-            statement = statement.where(agreement.c[name].in_(sa.bindparam(name, expanding=True)))
+            statement = statement.where(its.in_(sa.bindparam(name, expanding=True)))
     if "status" in filters:
-        statement = statement.where(status_at().in_(sa.bindparam("status", expanding=True)))
+        status = status_at(to_come="to_come" in filters)
+        statement = statement.where(status.in_(sa.bindparam("status", expanding=True)))
     if few := sorted(_FEW.keys() & set(filters)):
-        statement = statement.where(sa.or_(*(agreement.c.id.in_(_FEW[name]) for name in few)))
+        ids = [_FEW[name] for name in few] + ([_HELD_UP] if "to_come" in filters else [])
+        statement = statement.where(sa.or_(*(agreement.c.id.in_(each) for each in ids)))
     if "party_id" in filters:
         statement = statement.where(names_party("party_id"))
     if "partner_id" in filters:
         statement = statement.where(is_party(), names_party("partner_id"))
-    for name, day in (("effective", agreement.c.effective_on), ("expires", agreement.c.expires_on)):
+    expires_on = as_shown("expires_on", administrator=administrator)
+    for name, day in (("effective", agreement.c.effective_on), ("expires", expires_on)):
         if f"{name}_from" in filters:
             statement = statement.where(day >= sa.bindparam(f"{name}_from", type_=day.type))
         if f"{name}_to" in filters:
             statement = statement.where(day <= sa.bindparam(f"{name}_to", type_=day.type))
+    statement = statement.where(*changed_in(agreement.c.updated_at, filters))
+    if "ids" in filters:
+        statement = statement.where(agreement.c.id.in_(sa.bindparam("ids", type_=agreement.c.id.type, expanding=True)))
     if "waiting_for_me" in filters:
         statement = statement.where(awaits())
     if "category" in filters:
@@ -140,7 +209,7 @@ def narrowed(statement: sa.Select[Any], filters: Collection[str]) -> sa.Select[A
             .join(category_closure, category_closure.c.ancestor == agreement_coverage.c.category)
             .where(
                 agreement_version.c.agreement_id == agreement.c.id,
-                agreement_version.c.no == agreement.c.current_version,
+                agreement_version.c.no == as_shown("current_version", administrator=administrator),
                 category_closure.c.descendant == sa.bindparam("category"),
             )
             .correlate(agreement)
@@ -149,17 +218,25 @@ def narrowed(statement: sa.Select[Any], filters: Collection[str]) -> sa.Select[A
     return statement
 
 
-_ORDERS = Orders(
-    AgreementQuery,
-    created_at=agreement.c.id,
-    title=(agreement.c.title, agreement.c.id),
-    expires_on=(sa.func.coalesce(agreement.c.expires_on, sa.literal(_NEVER, Civil())), agreement.c.id),
-)
+def _orders(*, administrator: bool) -> Orders:
+    """The orders of the list, by what it shows."""
+    title, expires_on = (as_shown(name, administrator=administrator) for name in ("title", "expires_on"))
+    return Orders(
+        AgreementQuery,
+        created_at=agreement.c.id,
+        updated_at=(agreement.c.updated_at, agreement.c.id),
+        title=(title, agreement.c.id),
+        expires_on=(sa.func.coalesce(expires_on, sa.literal(_NEVER, Civil())), agreement.c.id),
+    )
+
+
+_ORDERS = {administrator: _orders(administrator=administrator) for administrator in (False, True)}
 
 
 @cache
 def _list_statement(filters: frozenset[str], sort: str) -> sa.Select[Any]:
     """The list for one combination of filters; each combination is built once."""
+    administrator = "administrator" in filters
     party_count = (
         sa.select(sa.func.count())
         .where(agreement_party.c.agreement_id == agreement.c.id, sa.or_(may_be_named(), shared_with()))
@@ -172,23 +249,26 @@ def _list_statement(filters: frozenset[str], sort: str) -> sa.Select[Any]:
     statement = sa.select(
         agreement.c.id,
         agreement.c.number,
-        agreement.c.title,
+        as_shown("title", administrator=administrator).label("title"),
+        as_shown("current_version", administrator=administrator).label("version_no"),
         agreement.c.kind,
         agreement.c.custodian_id,
         custodian_name.label("custodian_name"),
-        agreement.c.stage,
-        status_at().label("status"),
+        stage_shown().label("stage"),
+        status_at(to_come="to_come" in filters).label("status"),
         agreement.c.effective_on,
-        agreement.c.expires_on,
+        as_shown("expires_on", administrator=administrator).label("expires_on"),
         party_count.label("party_count"),
         agreement.c.version,
         agreement.c.updated_at,
     )
-    statement = statement.where(visible_to(administrator="administrator" in filters))
+    statement = statement.where(visible_to(administrator=administrator))
     if "q" in filters:
-        statement = statement.where(agreement.c.search_text.like(sa.bindparam("part"), escape="\\"))
+        statement = statement.where(
+            as_shown("search_text", administrator=administrator).like(sa.bindparam("part"), escape="\\")
+        )
     statement = narrowed(statement, filters)
-    return _ORDERS.page(statement, sort, after="cursor" in filters)
+    return _ORDERS[administrator].page(statement, sort, after="cursor" in filters)
 
 
 async def list_agreements(read: Read, principal: Principal, query: AgreementQuery, now: datetime) -> AgreementPage:
@@ -197,11 +277,13 @@ async def list_agreements(read: Read, principal: Principal, query: AgreementQuer
     Raises Malformed for another list's cursor, RuleBroken for a range without anything in it.
     """
     at = now if query.as_of is None else checked_instant(query.as_of, "/as_of")
+    orders = _ORDERS[administers(principal)]
     parameters: dict[str, object] = {
         "viewer": principal.agency_id,
         "at": at,
         "known_by": max(at, now),
-        **_ORDERS.parameters(query),
+        "now": now,
+        **orders.parameters(query),
     }
     filters = {"administrator"} if administers(principal) else set()
     chosen = given(query, *_FILTERS)
@@ -214,17 +296,20 @@ async def list_agreements(read: Read, principal: Principal, query: AgreementQuer
         parameters["part"] = containing(query.q)
     if query.waiting_for_me:
         filters.add("waiting_for_me")
-        parameters |= {"now": now, "contestable_from": contestable_from(now)}
+        parameters["contestable_from"] = contestable_from(now)
+    if at > now:
+        filters.add("to_come")
     if query.cursor is not None:
         filters.add("cursor")
     rows = await read.all_slowly(_list_statement(frozenset(filters), query.sort), parameters)
-    kept, next_cursor = _ORDERS.cut(rows, query)
+    kept, next_cursor = orders.cut(rows, query)
     return AgreementPage(
         items=[
             AgreementSummary(
                 id=row.id,
                 number=row.number,
                 title=row.title,
+                version_no=row.version_no,
                 kind=row.kind,
                 custodian_agency=AgencyReference(id=row.custodian_id, name=row.custodian_name),
                 stage=row.stage,

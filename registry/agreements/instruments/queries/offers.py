@@ -10,19 +10,27 @@ from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.consent import (
     BINDING,
+    NO_PART,
+    NOT_ON_FILE,
     NOTHING_TO_SIGN,
     RECORDED_BY_YOURSELF,
+    UNANSWERED,
+    ProposalKind,
     ProposalStatus,
     ReportedKind,
     consent_barred,
     contest_barred,
+    left_before_asked,
     proposal_kept,
     report_kept,
     second_barred,
 )
 from registry.agreements.instruments.queries.actions import relations
 from registry.agreements.instruments.queries.consents import Offers
-from registry.agreements.instruments.queries.texts import executed_texts
+from registry.agreements.instruments.queries.days import today_of
+from registry.agreements.instruments.queries.evidence import shown_on_file
+from registry.agreements.instruments.queries.signing_power import check_confirmed
+from registry.agreements.instruments.queries.texts import may_be_signed
 from registry.agreements.instruments.rules import has_left
 from registry.agreements.instruments.schemas.consenting import Proposal, ReportedAct
 from registry.platform.access.acts import barred
@@ -31,10 +39,10 @@ from registry.platform.access.principals import Principal
 from registry.platform.access.separation import Act
 from registry.platform.database.handles import Read, Rows
 from registry.platform.kernel.actions import AllowedAction, offer
+from registry.platform.kernel.errors import RuleBroken
+from registry.platform.kernel.intervals import earliest
 
 _ANSWERS = (ReportedKind.CONSENTED, ReportedKind.WAS_NOTIFIED)
-# Those that the party may still answer, as they are shown: an uncontested one has had effect.
-_UNANSWERED = ("unseconded", "open", "unconfirmed", "contested")
 
 
 def with_offers(
@@ -50,30 +58,31 @@ def with_offers(
     own = next((party for party in parties if party.agency_id == principal.agency_id), None)
     if own is None or refusal(principal, Action.AGREEMENTS_SIGN, held) is not None:
         return list(proposed)
-    has_part = own.joined_at is not None and not has_left(own.leaves_at, own.released_at, now)
-    return [
-        replace(each, allowed_actions=_on_proposal(principal.agency_id, each, reported, now, has_part=has_part))
-        for each in proposed
-    ]
+    return [replace(each, allowed_actions=_on_proposal(own, each, reported, now)) for each in proposed]
 
 
-def _on_proposal(
-    agency_id: UUID, each: Proposal, reported: Sequence[ReportedAct], now: datetime, *, has_part: bool
-) -> list[AllowedAction]:
+def _on_proposal(own: Row[Any], each: Proposal, reported: Sequence[ReportedAct], now: datetime) -> list[AllowedAction]:
     """What a person may do who signs for the party."""
+    agency_id = own.agency_id
+    has_part = own.joined_at is not None and not has_left(own.leaves_at, own.released_at, now)
+    lost_days = left_before_asked(earliest(own.leaves_at, own.released_at), each.not_before, each.proposed_at)
+    is_asked = has_part or (own.joined_at is not None and lost_days)
     about = [act for act in reported if act.proposal_id == each.id and act.kind in _ANSWERS]
     # What others reported of a consent gives way to the party's own.
     only_said = {act.agency.id for act in about if act.status == "open"}
     given = {asked.agency.id: asked.counts_from for asked in each.consents}
     over = each.status in (ProposalStatus.TAKEN_BACK, ProposalStatus.CLOSED)
+    is_leaver = each.kind == ProposalKind.DEPARTURE and each.proposed_by.id == agency_id
     awaited = not over and agency_id in given and (given[agency_id] is None or agency_id in only_said)
-    offers = [offer("consent", withheld=consent_barred(awaited=awaited, has_part=has_part))]
+    offers = [offer("consent", withheld=consent_barred(awaited=awaited, has_part=is_asked, is_leaver=is_leaver))]
     if each.proposed_by.id == agency_id:
-        unanswered = {act.agency.id for act in reported if act.proposal_id == each.id and act.status in _UNANSWERED}
+        # One that is settled is shown as `uncontested`, which is none of these.
+        unanswered = {act.agency.id for act in reported if act.proposal_id == each.id and act.status in UNANSWERED}
         relied_on = any(
             at is not None and asked != agency_id and asked not in unanswered for asked, at in given.items()
         )
-        kept = proposal_kept(is_over=over, relied_on=relied_on, agreed_at=each.agreed_at, now=now)
+        kept = None if has_part or each.kind == ProposalKind.DEPARTURE else NO_PART
+        kept = kept or proposal_kept(is_over=over, relied_on=relied_on, agreed_at=each.agreed_at, now=now)
         offers.append(offer("take_back", withheld=kept))
     return offers
 
@@ -97,11 +106,13 @@ def offers_on_reports(
             bar = second_barred(report.status)
             if bar is None and report.recorded_by_person == principal.person:
                 bar = RECORDED_BY_YOURSELF
+            if bar is None and not await shown_on_file(read, report):
+                bar = NOT_ON_FILE
             offers.append(offer("second", withheld=bar))
         if may[Action.AGREEMENTS_SIGN] and report.agency_id == principal.agency_id:
             bar = report_kept(report.status, is_settled=report.is_settled)
             if bar is None and report.kind in BINDING:
-                bar = await _binding_barred(read, principal, row, open_version_id, report)
+                bar = await _binding_barred(read, principal, row, open_version_id, report, now)
             offers.append(offer("confirm", withheld=bar))
             offers.append(offer("contest", withheld=contest_barred(report.status, report.notified_at, now)))
         if may[Action.AGREEMENTS_REPORT] and report.recorded_by_id == principal.agency_id:
@@ -112,11 +123,16 @@ def offers_on_reports(
 
 
 async def _binding_barred(
-    read: Read, principal: Principal, row: Row[Any], open_version_id: UUID, report: Row[Any]
+    read: Read, principal: Principal, row: Row[Any], open_version_id: UUID, report: Row[Any], now: datetime
 ) -> str | None:
-    """Why this person cannot confirm that its agency bound itself: nothing waits for that, or it approved the text."""
-    if report.version_id is not None:
-        signable = {open_version_id, *(text.version_id for text in await executed_texts(read, row.id))}
-        if report.version_id not in signable:
-            return NOTHING_TO_SIGN
+    """Why this person cannot confirm that its agency bound itself.
+
+    Nothing waits for that, the office may not sign by the agency's register, or the person approved the text.
+    """
+    if report.version_id is not None and not await may_be_signed(read, row.id, open_version_id, report.version_id):
+        return NOTHING_TO_SIGN
+    try:
+        await check_confirmed(read, row, report, await today_of(read, report.agency_id, row.time_zone, now))
+    except RuleBroken as broken:
+        return broken.detail
     return await barred(read, principal, Act.SIGN, report.version_id or row.version_id)

@@ -1,6 +1,6 @@
 """The parties of an agreement with their signatures and the authority behind them, and whether they are bound."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -9,13 +9,15 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.consent_tables import agreement_party_suspension
+from registry.agreements.instruments.in_force import bound_to_others
 from registry.agreements.instruments.pending import Without
-from registry.agreements.instruments.queries.approvals import approval_needed_at
+from registry.agreements.instruments.queries.approvals import approval_rule_at
 from registry.agreements.instruments.queries.authorities import signatory_authority
-from registry.agreements.instruments.queries.evidence import Papers, shown_evidence
+from registry.agreements.instruments.queries.evidence import Papers, evidence_of_hand, shown_evidence
 from registry.agreements.instruments.queries.in_force import OPEN_END, end_of
 from registry.agreements.instruments.queries.visibility import may_be_named
 from registry.agreements.instruments.remarks import Remark, authority_lacking, party_dissolved
+from registry.agreements.instruments.schemas.evidence import Evidence
 from registry.agreements.instruments.schemas.shown import (
     AgreementParty,
     PartySignature,
@@ -34,6 +36,7 @@ from registry.agreements.instruments.tables import (
 )
 from registry.directory.agencies.schemas import AgencyReference
 from registry.directory.agencies.tables import agency
+from registry.platform.kernel.intervals import Interval, earliest
 from registry.platform.kernel.time import civil_day
 
 _ID = sa.bindparam("id", type_=agreement.c.id.type)
@@ -58,13 +61,14 @@ PARTIES = (
         agency.c.name,
         agency.c.dissolved_at,
         agreement_party.c.joined_at,
+        agreement_party.c.in_text,
         agreement_party.c.withdrawal_notice_on,
         agreement_party.c.notice_kind,
         agreement_party.c.notice_evidence_sha256,
         agreement_party.c.notice_evidence_location,
         agreement_party.c.leaves_at,
         agreement_party.c.verbally_at,
-        approval_needed_at(_AT).label("approval_required"),
+        approval_rule_at(_AT).label("approval_required"),
         agreement_party.c.released_at,
         _paused.label("suspended_at"),
         _window.c.bound_until,
@@ -132,45 +136,82 @@ def signatory_of(agency: AgencyReference, signature: Row[Any] | None, papers: Pa
         suspended_at=None,
         approval_required=None,
         pending_report_ids=[],
-        signature=None if signature is None else _signature(signature, papers, whole=False),
+        signature=None
+        if signature is None
+        else _signature(
+            signature, shown_evidence(signature.evidence_sha256, signature.evidence_location, papers, whole=False)
+        ),
         authority=None,
     )
 
 
-def _signature(row: Row[Any], papers: Papers, *, whole: bool) -> PartySignature:
+def _signature(row: Row[Any], evidence: Evidence | None) -> PartySignature:
     return PartySignature(
         manner=row.manner,
         signatory_title=row.signatory_title,
         signed_on=row.signed_on,
-        evidence=shown_evidence(row.evidence_sha256, row.evidence_location, papers, whole=whole),
+        evidence=evidence,
         recorded_at=row.recorded_at,
         separation_relaxed=row.separation_relaxed,
     )
+
+
+def until_told_to_others(
+    rows: Sequence[Row[Any]],
+    without: Without | None,
+    text_ends_at: datetime | None,
+    ended_at: datetime | None,
+    at: datetime,
+) -> dict[UUID, datetime | None]:
+    """Until when each party is bound, as far as others than the parties are told, who read a text that ends then.
+
+    It says nothing of a later text that is not published: neither that there is one, nor its last day.
+    """
+    if text_ends_at is not None and text_ends_at <= at:
+        return {}
+    ends: dict[UUID, datetime | None] = {}
+    for row in rows:
+        did = (without.party(row.agency_id) if without is not None else None) or row
+        if did.joined_at is not None:
+            ends[row.agency_id] = earliest(text_ends_at, ended_at, did.leaves_at, did.released_at)
+    # Who is left alone is bound to nobody.
+    last = sorted(OPEN_END if each is None else each for each in ends.values())
+    lapses = end_of(last[-2]) if len(last) > 1 else None
+    return {agency_id: earliest(each, lapses) for agency_id, each in ends.items()}
 
 
 def shown_party(
     row: Row[Any],
     last_notice_on: date | None,
     papers: Papers,
+    recorded_from: Evidence | None,
     revoked: Mapping[UUID, date],
     time_zone: str,
     at: datetime,
     without: Without | None,
+    together: Interval | None,
+    until_told: Mapping[UUID, datetime | None] | None,
     *,
     whole: bool,
 ) -> AgreementParty:
     """A party as it stands; `revoked` is since when authorities are that signatures rest on.
 
-    It is shown `without` the reports that have not taken effect, which are named.
+    It is shown `without` the reports that have not taken effect, which are named. `together` is the stretch of the
+    instant in which at least two are bound: who would be bound to nobody is not. `until_told`: see
+    `until_told_to_others`; None for whom all is told.
     """
     own = without.party(row.agency_id) if without is not None else None
     did = own or row
-    bound = row.bound_until is not None
-    until = end_of(row.bound_until)
+    has_window, until = row.bound_until is not None, end_of(row.bound_until)
     if own is not None:
         window = own.at(at)
-        bound, until = window is not None, None if window is None else window.bound_until
-    signature = _signature(row, papers, whole=whole) if whole and row.manner is not None else None
+        has_window, until = window is not None, None if window is None else window.bound_until
+    bound, until = bound_to_others(until, together, has_window=has_window)
+    if until_told is not None:
+        until = until_told.get(row.agency_id) if bound else None
+    signature = None
+    if whole and row.manner is not None:
+        signature = _signature(row, evidence_of_hand(row, recorded_from, papers, time_zone))
     given = whole and (signature is not None or did.verbally_at is not None)
     return AgreementParty(
         agency=AgencyReference(id=row.agency_id, name=row.name),
@@ -188,7 +229,7 @@ def shown_party(
         released_at=did.released_at if whole else None,
         pending_report_ids=without.reports_on(row.agency_id) if whole and without is not None else [],
         suspended_at=row.suspended_at if whole else None,
-        approval_required=bool(row.approval_required) if whole else None,
+        approval_required=bool(row.approval_required) if whole and row.approval_required is not None else None,
         signature=signature,
         authority=_authority(row, revoked, time_zone) if given else None,
     )

@@ -1,21 +1,22 @@
 """What two agencies have in force between them, and how to reach an agency: what partners may ask."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from msgspec import Struct
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.pending import Without
 from registry.agreements.instruments.queries.in_force import (
     AgreementCandidate,
     as_candidate,
-    end_of,
+    binds,
     pair_statement,
     shown_to_partners,
+    text_shown_to_others_at,
 )
 from registry.agreements.instruments.queries.pending import all_without_pending
 from registry.agreements.instruments.queries.provisions import may_read_restricted
@@ -32,7 +33,7 @@ from registry.agreements.instruments.schemas.shown import (
     AgreementInForce,
     AgreementInForceList,
 )
-from registry.agreements.instruments.tables import agreement_version
+from registry.agreements.instruments.tables import agreement_version, agreement_version_dates
 from registry.agreements.instruments.terms import without as without_terms
 from registry.directory.agencies.schemas import AgencyReference
 from registry.directory.agencies.tables import agency
@@ -44,15 +45,20 @@ from registry.platform.kernel.time import checked_instant
 
 
 @cache
-def _in_force_statement(*, administrator: bool) -> sa.Select[Any]:
-    """The pair's agreements that the caller (bind `reader`) may know of."""
-    statement = pair_statement().add_columns(
-        shared_with("reader").label("shared"), reads_restricted("reader").label("reached")
+def _in_force_statement(*, administrator: bool, of_version: bool = False) -> sa.Select[Any]:
+    """The pair's agreements that the caller (bind `reader`) may know of; `of_version`, one by a text that is named."""
+    statement = pair_statement(of_version=of_version).add_columns(
+        shared_with("reader").label("shared"),
+        reads_restricted("reader").label("reached"),
+        is_published(agreement_version.c.id).label("published"),
+        text_shown_to_others_at().label("shown_to_others_id"),
+        sa.select(agreement_version_dates.c.ends_at)
+        .where(agreement_version_dates.c.version_id == agreement_version.c.id)
+        .correlate(agreement_version)
+        .scalar_subquery()
+        .label("text_ends_at"),
     )
-    statement = statement.where(visible_to("reader", administrator=administrator))
-    if administrator:
-        return statement
-    return statement.where(sa.or_(shared_with("reader"), is_published(agreement_version.c.id)))
+    return statement.where(visible_to("reader", administrator=administrator))
 
 
 async def agreements_in_force(
@@ -60,26 +66,38 @@ async def agreements_in_force(
 ) -> AgreementInForceList:
     """What binds both agencies at the instant, as far as the caller may know of it."""
     at = now if query.as_of is None else checked_instant(query.as_of, "/as_of")
-    rows = await read.all(
-        _in_force_statement(administrator=administers(principal)),
-        {
-            "viewer": query.requesting_agency_id,
-            "other": query.assisting_agency_id,
-            "category": query.category,
-            "at": at,
-            "reader": principal.agency_id,
-        },
-    )
+    administrator = administers(principal)
+    asked = {
+        "viewer": query.requesting_agency_id,
+        "other": query.assisting_agency_id,
+        "category": query.category,
+        "at": at,
+        "reader": principal.agency_id,
+    }
+    rows: Sequence[Row[Any]] = await read.all(_in_force_statement(administrator=administrator), asked)
     pending = await all_without_pending(read, [row.id for row in rows], now)
     items = []
-    for row in rows:
-        without = pending.get(row.id)
-        binds = _Binds.of(row) if without is None else _as_it_is(row, without, query, at)
-        if binds is None or not (query.category is None or row.covers_category):
+    for each in rows:
+        row, without = each, pending.get(each.id)
+        sides = (query.requesting_agency_id, query.assisting_agency_id)
+        held = binds(row, without, *sides, at)
+        if held is not None and held.version_id != row.version_id:  # of a day to come, whose text is only reported
+            its = {"of_agreement": row.id, "of_version": held.version_id}
+            row = (await read.all(_in_force_statement(administrator=administrator, of_version=True), asked | its))[0]
+        if not (
+            administrator or row.shared or row.published
+        ):  # it binds them; others read the text that they are shown
+            its = {"of_agreement": row.id, "of_version": row.shown_to_others_id}
+            row = (await read.all(_in_force_statement(administrator=administrator, of_version=True), asked | its))[0]
+        if held is None or not (query.category is None or row.covers_category):
             continue
+        until = held.until
+        if not (administrator or row.shared):
+            if at > now and row.text_ends_at is not None and row.text_ends_at <= at:
+                continue  # what they read has run out by then, and of a later text they are told nothing
+            until = _until_told(row, without, sides, at)
         candidate, shared = as_candidate(row), bool(row.shared)
         withheld = _withheld(principal, row, candidate)
-        sides = (query.requesting_agency_id, query.assisting_agency_id)
         reports = {} if without is None else dict.fromkeys(each for side in sides for each in without.reports_on(side))
         items.append(
             AgreementInForce(
@@ -88,8 +106,8 @@ async def agreements_in_force(
                 title=candidate.title,
                 kind=candidate.kind,
                 version_no=candidate.version_no,
-                assists=binds.assists,
-                covers_until=binds.until,
+                assists=held.assists,
+                covers_until=until,
                 pending_report_ids=[*reports] if shared else [],
                 terms=without_terms(candidate.terms, withheld) if shared else None,
                 terms_withheld=withheld if shared else [],
@@ -98,35 +116,16 @@ async def agreements_in_force(
     return AgreementInForceList(items=items)
 
 
-class _Binds(Struct, frozen=True):
-    """That the agreement binds the two: whether the one assists the other, and until when."""
-
-    assists: bool
-    until: datetime | None
-
-    @classmethod
-    def of(cls, row: Row[Any]) -> "_Binds | None":
-        """As the windows have it; None where it does not."""
-        return cls(bool(row.covers_direction), end_of(row.covers_until)) if row.in_force else None
-
-
-def _as_it_is(row: Row[Any], without: Without, query: InForceQuery, at: datetime) -> _Binds | None:
-    """As `_Binds.of`, without the reports that have not taken effect."""
-    requests, until = row.viewer_requests, end_of(row.viewer_bound_until)
-    is_bound = bool(row.viewer_bound)
-    if (viewer := without.party(query.requesting_agency_id)) is not None:
-        window = viewer.at(at)
-        is_bound = window is not None
-        requests, until = (False, None) if window is None else (window.requests, window.bound_until)
-    assists, other_until = row.other_assists, end_of(row.other_bound_until)
-    is_bound_too = bool(row.other_bound)
-    if (other := without.party(query.assisting_agency_id)) is not None:
-        window = other.at(at)
-        is_bound_too = window is not None
-        assists, other_until = (False, None) if window is None else (window.assists, window.bound_until)
-    if not (is_bound and is_bound_too):
+def _until_told(row: Row[Any], without: Without | None, sides: tuple[UUID, UUID], at: datetime) -> datetime | None:
+    """When the first of the two stops being bound, by the text that others than the parties read, and no later one."""
+    if row.text_ends_at is not None and row.text_ends_at <= at:
         return None
-    return _Binds(bool(requests and assists), earliest(until, other_until))
+    ends = [row.text_ends_at, row.terminated_at if without is None else without.ended_at]
+    for side, agency_id in zip(("viewer", "other"), sides, strict=True):
+        did = None if without is None else without.party(agency_id)
+        gone = [row._mapping[f"{side}_{name}"] for name in ("leaves_at", "released_at")]
+        ends += gone if did is None else [did.leaves_at, did.released_at]
+    return earliest(*ends)
 
 
 def _withheld(principal: Principal, row: Row[Any], candidate: AgreementCandidate) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
 import sqlalchemy as sa
+from msgspec.structs import replace
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.consent_tables import (
@@ -13,8 +14,11 @@ from registry.agreements.instruments.consent_tables import (
     agreement_publication,
     agreement_reported_act,
 )
+from registry.agreements.instruments.in_force import text_at, text_windows
+from registry.agreements.instruments.pending import Without
 from registry.agreements.instruments.queries.in_force import is_superseded, text_shown_at, text_shown_to_others_at
-from registry.agreements.instruments.queries.texts import stretches
+from registry.agreements.instruments.queries.pending import without_pending
+from registry.agreements.instruments.queries.texts import dates_of, stretches
 from registry.agreements.instruments.queries.visibility import (
     administers,
     known_to,
@@ -41,7 +45,7 @@ from registry.platform.access.principals import Principal
 from registry.platform.database.handles import Read, Rows
 from registry.platform.kernel.errors import NotFound
 
-Moment: TypeAlias = Literal["current", "now", "past"]
+Moment: TypeAlias = Literal["current", "now", "past", "of_version"]
 _ID = sa.bindparam("id", type_=agreement.c.id.type)
 _AT = sa.bindparam("at", type_=agreement.c.starts_at.type)
 _text_then = text_shown_at(_AT)
@@ -87,6 +91,19 @@ _any_unpublished = _of_publications.where(agreement_publication.c.published_at.i
 _any_filed = (
     sa.select(sa.literal(1)).where(agreement_evidence.c.agreement_id == agreement.c.id).correlate(agreement).exists()
 )
+# Of several that are open the one that is being written, else the paper that was recorded first.
+_open = agreement_amendment.alias("open_amendment")
+_of_open = sa.select(_open.c.id).where(_open.c.agreement_id == agreement.c.id, _open.c.closed_at.is_(None))
+_on_its_way = _of_open.order_by(_open.c.is_paper, _open.c.id).limit(1).correlate(agreement).scalar_subquery()
+_its_hand = (
+    sa.select(sa.literal(1))
+    .where(
+        agreement_signature.c.version_id == _open.c.version_id,
+        agreement_signature.c.agency_id == sa.bindparam("viewer", type_=agreement.c.id.type),
+    )
+    .correlate(_open)
+)
+_paper_to_confirm = _of_open.where(_open.c.is_paper, ~_its_hand.exists()).correlate(agreement).exists()
 _amending = agreement_version.alias("amending")
 _amending_dates = agreement_version_dates.alias("amending_dates")
 
@@ -96,11 +113,14 @@ def _row_statement(*, administrator: bool, moment: Moment, anybody: bool = False
 
     Where none holds then it is the last that did, or before all the first to come. `current`, for commands, takes the
     draft or the newest executed version whatever the instant. Of the `past`, where nothing was executed, it is the last
-    draft written by then. Those who are not parties only ever see what was published, the newest where the text of the
+    draft written by then. With `of_version` it is the one that is named.
+    Those who are not parties only ever see what was published, the newest where the text of the
     instant is not, or the last version that they signed.
     """
     version: sa.ColumnElement[Any] = _current
-    if moment != "current":
+    if moment == "of_version":
+        version = sa.bindparam("of_version", type_=agreement.c.id.type)
+    elif moment != "current":
         now = sa.func.coalesce(_text_then, _current)
         drafted = sa.func.coalesce(_latest_then, _first)
         then = now if moment == "now" else sa.case((agreement.c.executed_at.is_not(None), now), else_=drafted)
@@ -139,6 +159,7 @@ def _row_statement(*, administrator: bool, moment: Moment, anybody: bool = False
                     *("auto_renew_months", "auto_renew_times"),
                 )
             ),
+            _paper_to_confirm.label("paper_to_confirm"),
             agreement_amendment.c.id.label("amendment_id"),
             agreement_amendment.c.stage.label("amendment_stage"),
             _amending.c.id.label("amendment_version_id"),
@@ -148,15 +169,14 @@ def _row_statement(*, administrator: bool, moment: Moment, anybody: bool = False
             _amending.c.sha256.label("amendment_sha256"),
             _amending_dates.c.kind.label("amendment_kind"),
             _amending_dates.c.effective_on.label("amendment_effective_on"),
+            _amending_dates.c.expires_on.label("amendment_expires_on"),
         )
         .select_from(
             agreement.join(agreement_version, agreement_version.c.id == version)
             .join(dates, dates.c.version_id == agreement_version.c.id)
             .outerjoin(
                 agreement_amendment,
-                sa.and_(
-                    agreement_amendment.c.agreement_id == agreement.c.id, agreement_amendment.c.closed_at.is_(None)
-                ),
+                agreement_amendment.c.id == _on_its_way,
             )
             .outerjoin(_publication, _publication.c.id == agreement_version.c.id)
             .outerjoin(_amending, _amending.c.id == agreement_amendment.c.version_id)
@@ -166,7 +186,7 @@ def _row_statement(*, administrator: bool, moment: Moment, anybody: bool = False
     )
 
 
-_MOMENTS: tuple[Moment, ...] = ("current", "now", "past")
+_MOMENTS: tuple[Moment, ...] = ("current", "now", "past", "of_version")
 _ROW = {
     (administrator, moment): _row_statement(administrator=administrator, moment=moment)
     for administrator in (False, True)
@@ -208,7 +228,7 @@ async def agreement_row(read: Read, principal: Principal, agreement_id: UUID) ->
 
     Raises NotFound where the caller may not know of the agreement.
     """
-    return await _row(read, principal, agreement_id, "current")
+    return (await shown_rows(read, _ROW, principal, agreement_id, "current"))[0]
 
 
 async def row_whoever_asks(read: Read, principal: Principal, agreement_id: UUID) -> Row[Any]:
@@ -223,13 +243,8 @@ async def agreement_row_at(
     read: Read, principal: Principal, agreement_id: UUID, as_of: datetime | None, now: datetime
 ) -> Row[Any]:
     """The agreement's row with the text that holds now or, of the past, held at `as_of`. Raises NotFound as above."""
-    return await _row(read, principal, agreement_id, "now" if as_of is None else "past", as_of or now)
-
-
-async def _row(
-    read: Read, principal: Principal, agreement_id: UUID, moment: Moment, at: datetime | None = None
-) -> Row[Any]:
-    return (await shown_rows(read, _ROW, principal, agreement_id, moment, at))[0]
+    moment: Moment = "now" if as_of is None else "past"
+    return (await shown_rows(read, _ROW, principal, agreement_id, moment, as_of or now, now))[0]
 
 
 async def shown_rows(
@@ -239,11 +254,28 @@ async def shown_rows(
     agreement_id: UUID,
     moment: Moment,
     at: datetime | None = None,
+    now: datetime | None = None,
 ) -> Rows:
+    """The agreement's row, once for each of its stretches where the statements ask for these. Raises NotFound.
+
+    Of a day after `now` the text is the one by what the parties did: see `Without`.
+    """
     parameters: dict[str, object] = {"id": agreement_id, "viewer": principal.agency_id}
     if at is not None:
         parameters["at"] = at
     rows = await read.fast(statements[administers(principal), moment], parameters)
     if not rows:
         raise NotFound("agreement")
-    return rows
+    if now is None or at is None or at <= now or not rows[0].any_reported or not rows[0].shared:
+        return rows
+    without = await without_pending(read, agreement_id, now)
+    if without is None or (version_id := _text_without(rows[0], without, at)) in (None, rows[0].version_id):
+        return rows
+    return await read.fast(statements[administers(principal), "of_version"], {**parameters, "of_version": version_id})
+
+
+def _text_without(row: Row[Any], without: Without, at: datetime) -> UUID | None:
+    """The version that is the text then without the reports that have not taken effect."""
+    dates = replace(dates_of(row, without.texts, ()), ended_at=without.ended_at)
+    window, _ = text_at(text_windows(dates), at)
+    return None if window is None else without.texts[window.text].version_id

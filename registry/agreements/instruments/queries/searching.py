@@ -19,6 +19,7 @@ from registry.agreements.instruments.queries.listing import narrowed, status_at
 from registry.agreements.instruments.queries.provisions import is_cleared
 from registry.agreements.instruments.queries.visibility import (
     administers,
+    as_shown,
     in_public_view,
     is_published,
     legible_to_parties,
@@ -62,7 +63,7 @@ from registry.platform.kernel.words import Sought
 _ID = agreement.c.id.type
 _AT = sa.bindparam("at", type_=agreement.c.starts_at.type)
 _PLACES: tuple[Source, ...] = ("title", "party", "provision", "document")
-_PARTY = _PLACES.index("party")
+_TITLE, _PARTY = _PLACES.index("title"), _PLACES.index("party")
 _passage = agreement_passage
 
 
@@ -80,6 +81,7 @@ def _readable(*, administrator: bool) -> sa.ColumnElement[bool]:
     public = in_public_view(administrator=administrator)
     custodian = agreement.c.custodian_id == sa.bindparam("viewer", type_=_ID)
     no_version = _passage.c.version_id.is_(None)
+    of_title = _passage.c.source == "title"  # the public one is that of the text that others are shown
     frozen = legible_to_parties()
     cleared = sa.bindparam("cleared", type_=sa.Boolean)
     of_document = _passage.c.document_id.is_not(None)
@@ -88,13 +90,20 @@ def _readable(*, administrator: bool) -> sa.ColumnElement[bool]:
         shared_with(),
         sa.or_(no_version, frozen, custodian),
         sa.or_(_passage.c.sensitivity != Sensitivity.RESTRICTED, sa.and_(cleared, reached)),
+        ~sa.and_(of_title, _passage.c.sensitivity == Sensitivity.PUBLIC),
     )
     shown = sa.case(
         (of_document, is_published(_passage.c.document_id)),
         (no_version, sa.true()),
         else_=sa.and_(frozen, _is_the_text(administrator=administrator)),
     )
-    return sa.or_(as_party, sa.and_(public, _passage.c.sensitivity == Sensitivity.PUBLIC, shown))
+    open_to_all: sa.ColumnElement[bool] = _passage.c.sensitivity == Sensitivity.PUBLIC
+    if administrator:
+        own_title = sa.and_(~shared_with(), _passage.c.sensitivity == Sensitivity.PARTIES)
+        open_to_all = sa.case((of_title, own_title), else_=open_to_all)
+    else:
+        open_to_all = sa.and_(open_to_all, ~sa.and_(of_title, shared_with()))
+    return sa.or_(as_party, sa.and_(public, open_to_all, shown))
 
 
 def _is_the_text(*, administrator: bool) -> sa.ColumnElement[bool]:
@@ -160,7 +169,7 @@ def _statement(dialect: str, filters: frozenset[str], source: Source | None, sor
             page.c.n,
             page.c.score,
             agreement.c.number,
-            agreement.c.title,
+            as_shown("title", administrator="administrator" in filters).label("title"),
             agreement.c.kind,
             agreement.c.custodian_id,
             status_at().label("status"),
@@ -267,7 +276,7 @@ def _as_hit(row: Row[Any], sought: Sought) -> AgreementHit:
         agency=AgencyReference(id=row.agency_id, name=row.name) if row.place == _PARTY else None,
         document=_document(row),
         page=row.page,
-        sensitivity=Sensitivity(row.sensitivity or Sensitivity.PUBLIC),
+        sensitivity=Sensitivity.PUBLIC if row.place == _TITLE else Sensitivity(row.sensitivity or Sensitivity.PUBLIC),
         passage=found.text,
         hits=found.hits,
     )

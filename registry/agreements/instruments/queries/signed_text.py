@@ -14,7 +14,7 @@ from registry.agreements.instruments.queries.declining import declined_by
 from registry.agreements.instruments.queries.evidence import papers_on_file, shown_evidence
 from registry.agreements.instruments.queries.parties import signatory_of
 from registry.agreements.instruments.queries.provisions import may_read_restricted, provisions_of, withheld_terms
-from registry.agreements.instruments.rules import Stage
+from registry.agreements.instruments.rules import ShownStage
 from registry.agreements.instruments.schemas.shown import (
     Agreement,
     SignedParticulars,
@@ -58,7 +58,7 @@ async def as_signed(read: Read, principal: Principal, row: Row[Any], at: datetim
         title=row.version_title,
         kind=then.kind,
         custodian_agency=named[row.custodian_id],
-        stage=Stage(row.stage),
+        stage=ShownStage(row.stage),
         status=cast(AgreementStatus, row.stage),
         as_of=at,
         view="signed",
@@ -88,6 +88,7 @@ async def as_signed(read: Read, principal: Principal, row: Row[Any], at: datetim
         version_sha256=row.sha256,
         evidence=shown_evidence(row.its_evidence_sha256, row.its_evidence_location, papers, whole=False),
         amendment=None,
+        amendments=[],
         categories=terms.categories,
         terms=without(terms, withheld),
         terms_withheld=withheld,

@@ -60,11 +60,15 @@ _TEXTS = (
             )
         ),
         agreement_amendment.c.executed_at,
+        agreement_amendment.c.closed_at,
     )
     .join(agreement_version_dates, agreement_version_dates.c.version_id == agreement_version.c.id)
     .outerjoin(agreement_amendment, agreement_amendment.c.version_id == agreement_version.c.id)
     .where(agreement_version.c.agreement_id == _ID, is_executed_text())
     .order_by(agreement_version.c.no)
+)
+_PAPERS = sa.select(agreement_amendment.c.version_id).where(
+    agreement_amendment.c.agreement_id == _ID, agreement_amendment.c.closed_at.is_(None), agreement_amendment.c.is_paper
 )
 _LASTING = {
     "suspension": (agreement_suspension, "starts_at", "ends_at"),
@@ -116,6 +120,16 @@ def texts_of(rows: Sequence[Row[Any]]) -> list[AmendedText]:
 async def executed_texts(read: Read, agreement_id: UUID) -> Sequence[Row[Any]]:
     """The original, executed or about to be, and every amendment that was executed, in order, each with its dates."""
     return await read.all(_TEXTS, {"id": agreement_id})
+
+
+async def may_be_signed(read: Read, agreement_id: UUID, open_version_id: UUID, version_id: UUID) -> bool:
+    """Whether the version is the text on its way, a paper that waits, or one that was executed.
+
+    An earlier one that was executed binds until the next.
+    """
+    executed = (text.version_id for text in await executed_texts(read, agreement_id))
+    waiting = (row.version_id for row in await read.all(_PAPERS, {"id": agreement_id}))
+    return version_id in {open_version_id, *executed, *waiting}
 
 
 def dates_of(row: Row[Any], texts: Sequence[Any], suspensions: tuple[Interval, ...]) -> AgreementDates:

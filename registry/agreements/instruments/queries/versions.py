@@ -10,7 +10,7 @@ from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.notice import read_notice
 from registry.agreements.instruments.queries.authorities import signatures_rest_on
-from registry.agreements.instruments.queries.evidence import papers_on_file, shown_evidence
+from registry.agreements.instruments.queries.evidence import evidence_of_hand, papers_on_file, shown_evidence
 from registry.agreements.instruments.queries.provisions import (
     VersionTerm,
     may_read_restricted,
@@ -23,7 +23,13 @@ from registry.agreements.instruments.queries.rows import agreement_row
 from registry.agreements.instruments.queries.signed_text import signed_particulars
 from registry.agreements.instruments.queries.texts import original_no
 from registry.agreements.instruments.queries.visibility import legible_to, reads_restricted, signed_version
-from registry.agreements.instruments.remarks import about_papers, authority_lacking
+from registry.agreements.instruments.remarks import (
+    Hand,
+    about_hands,
+    about_papers,
+    about_signing_days,
+    authority_lacking,
+)
 from registry.agreements.instruments.schemas.shown import (
     AgreementVersion,
     AgreementVersionPage,
@@ -44,6 +50,7 @@ from registry.platform.access.principals import Principal
 from registry.platform.database.handles import Read
 from registry.platform.http.paging import NewestFirst, Orders
 from registry.platform.kernel.errors import Forbidden, NotFound
+from registry.platform.kernel.time import civil_day
 
 _HIGHEST_VERSION = 2**31 - 1
 
@@ -120,8 +127,10 @@ def version_summary(row: Row[Any]) -> AgreementVersionSummary:
     )
 
 
-async def get_version(read: Read, principal: Principal, agreement_id: UUID, no: int) -> tuple[AgreementVersion, UUID]:
-    """One version with its text, restricted provisions included where the caller's role reaches them; the custodian.
+async def get_version(
+    read: Read, principal: Principal, agreement_id: UUID, no: int
+) -> tuple[AgreementVersion, Row[Any]]:
+    """One version and its agreement: the text with restricted provisions where the caller's role reaches them.
 
     Whoever answers with restricted text records the reading first. Raises NotFound, Forbidden for whoever is no party.
     """
@@ -158,6 +167,22 @@ async def get_version(read: Read, principal: Principal, agreement_id: UUID, no: 
         provisions=provisions,
         remarks=[
             *about_papers(row.no, evidence),
+            *about_hands(
+                row.no,
+                [
+                    Hand(
+                        agency=each.agency_name,
+                        manner=each.manner,
+                        signed_on=each.signed_on,
+                        entered_on=civil_day(each.recorded_at, its.time_zone),
+                        evidence=evidence_of_hand(each, evidence, papers, its.time_zone, whole=whole),
+                    )
+                    for each in signatures
+                ],
+            ),
+            *about_signing_days(
+                row.no, row.effective_on, [(each.agency_name, each.manner, each.signed_on) for each in signatures]
+            ),
             *remarks_on_text(provisions, row.terms, term),
             *(
                 authority_lacking(row.no, each.agency_name, its_authority.office, its_authority.revoked_on)
@@ -171,7 +196,7 @@ async def get_version(read: Read, principal: Principal, agreement_id: UUID, no: 
                 manner=each.manner,
                 signatory_title=each.signatory_title,
                 signed_on=each.signed_on,
-                evidence=shown_evidence(each.evidence_sha256, each.evidence_location, papers, whole=whole),
+                evidence=evidence_of_hand(each, evidence, papers, its.time_zone, whole=whole),
                 recorded_at=each.recorded_at,
                 separation_relaxed=each.separation_relaxed,
                 authority=authorities.get(each.agency_id, "not_on_record"),
@@ -180,4 +205,4 @@ async def get_version(read: Read, principal: Principal, agreement_id: UUID, no: 
         ],
         publication=(await publications_of(read, [row.id])).get(row.id) if its.shared else None,
     )
-    return found, its.custodian_id
+    return found, its

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from registry.agreements.instruments.consent_tables import agreement_publication
+from registry.agreements.instruments.consent_tables import agreement_proposal, agreement_publication
 from registry.agreements.instruments.signing_tables import agreement_declined
 from registry.agreements.instruments.tables import (
     agreement,
@@ -86,6 +86,18 @@ def in_public_view(*, administrator: bool = False, of: sa.FromClause = agreement
     """Agreements whose public view anybody sees, or the administrator."""
     executed: sa.ColumnElement[bool] = of.c.executed_at.is_not(None)
     return executed if administrator else of.c.is_public
+
+
+def as_shown(name: str, *, administrator: bool = False) -> sa.ColumnElement[Any]:
+    """That column of the agreement's text for lists: for who is no party of the text that others are shown.
+
+    The administrator sees what is executed, published or not.
+    """
+    own = agreement.c[name]
+    if administrator:
+        return own
+    of_others = {"current_version": "public_version"}.get(name, f"public_{name}")
+    return sa.case((shared_with(), own), else_=agreement.c[of_others])
 
 
 def is_published(thing_id: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
@@ -208,6 +220,17 @@ def still_bound() -> sa.ColumnElement[bool]:
     Who is about to leave is bound until then.
     """
     return sa.and_(agreement_party.c.joined_at.is_not(None), not_left())
+
+
+def is_asked() -> sa.ColumnElement[bool]:
+    """Parties whose consent to a proposal is waited for at `now`: those bound, and of what reaches back who was bound.
+
+    For a party and a proposal in one statement: `still_bound`, or `consent.left_before_asked`.
+    """
+    asked, gone = agreement_proposal.c, (agreement_party.c.leaves_at, agreement_party.c.released_at)
+    before = sa.or_(*(column <= asked.proposed_at for column in gone))
+    loses_days = sa.and_(*(sa.or_(column.is_(None), column > asked.not_before) for column in gone))
+    return sa.and_(agreement_party.c.joined_at.is_not(None), sa.or_(not_left(), sa.and_(before, loses_days)))
 
 
 def bound_by_now() -> sa.ColumnElement[bool]:

@@ -15,12 +15,14 @@ from registry.agreements.instruments.review_tables import agreement_review_round
 from registry.agreements.instruments.reviews import ReviewVerdict, stands_in_the_way
 from registry.agreements.instruments.rules import AgreementAction, Stage
 from registry.agreements.instruments.schemas.signing import Declined, SigningRound
+from registry.agreements.instruments.tables import NUMBER_TAKEN, agreement, provision
 from registry.directory.agencies.tables import agency
 from registry.platform.access.acts import barred
 from registry.platform.access.principals import Principal
 from registry.platform.access.separation import Act
 from registry.platform.database.handles import Read
 from registry.platform.kernel.actions import AllowedAction, offer
+from registry.platform.kernel.text import filing_key
 
 _UNFINISHED = (
     sa.select(
@@ -35,6 +37,16 @@ _UNFINISHED = (
     )
     .order_by(agreement_reviewer.c.id)
 )
+_ANY_TEXT = (
+    sa.select(provision.c.version_id)
+    .where(provision.c.version_id == sa.bindparam("version_id", type_=provision.c.version_id.type))
+    .limit(1)
+)
+_NUMBERED = sa.select(agreement.c.id).where(
+    agreement.c.custodian_id == sa.bindparam("agency_id", type_=agreement.c.custodian_id.type),
+    agreement.c.number_key == sa.bindparam("number_key", type_=sa.Text),
+)
+NO_TEXT = "There is no text to review yet: add its provisions."
 _SAID = {ReviewVerdict.PENDING: "has not answered", ReviewVerdict.CHANGES_REQUESTED: "asked for changes"}
 
 
@@ -102,10 +114,30 @@ class Waiting(Struct, kw_only=True, frozen=True):
         ]
 
 
+async def custody_bars(read: Read, agency_id: UUID, row: Row[Any]) -> dict[str, str]:
+    """Why the agency cannot take over the keeping that it is offered: it keeps an agreement of that number already."""
+    if row.custody_offered_to_id != agency_id:
+        return {}
+    taken = await read.value(_NUMBERED, {"agency_id": agency_id, "number_key": filing_key(row.number)})
+    return {} if taken is None else {"accept_custody": NUMBER_TAKEN}
+
+
 async def waiting_for(
-    read: Read, agency_id: UUID, version_id: UUID, stage: Stage, now: datetime, declined: Sequence[Declined]
+    read: Read,
+    agency_id: UUID,
+    version_id: UUID,
+    stage: Stage,
+    now: datetime,
+    declined: Sequence[Declined],
+    *,
+    paper_to_confirm: bool = False,
 ) -> Waiting:
-    """What the version, at that stage of its way, waits for, as the agency sees it; `declined` is of the agreement."""
+    """What the version, at that stage of its way, waits for, as the agency sees it; `declined` is of the agreement.
+
+    A recorded paper that the agency has not signed (`paper_to_confirm`) it may sign whatever this one waits for.
+    """
+    if stage is Stage.DRAFT and await read.value(_ANY_TEXT, {"version_id": version_id}) is None:
+        return Waiting(bars={AgreementAction.SUBMIT: NO_TEXT})
     if stage is Stage.IN_REVIEW and (rows := await outstanding_reviews(read, version_id)):
         return Waiting(bars={AgreementAction.APPROVE: outstanding_words(rows)})
     bars: dict[str, str] = {}
@@ -118,7 +150,8 @@ async def waiting_for(
         bar = stopped or others_first(signing, agency_id)
         if signed:
             bar = _ALREADY_SIGNED
-        bars |= {} if bar is None else {"sign": bar, "confirm": bar}
+        if not paper_to_confirm:
+            bars |= {} if bar is None else {"sign": bar, "confirm": bar}
         if stopped is not None:
             bars["activate_verbally"] = stopped
         if signed:

@@ -19,7 +19,7 @@ from registry.platform.access.permissions import Action
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read, Write
 from registry.platform.http.answers import Answer, entity_tag
-from registry.platform.http.paging import NewestFirst
+from registry.platform.http.paging import ByChange
 from registry.platform.kernel.versions import Expected
 
 
@@ -31,11 +31,11 @@ def _answer(found: SigningAuthority, *, created: bool = False) -> Answer[Signing
     )
 
 
-@operation("get", "/agencies/{agency_id:uuid}/signing-authorities", permission=Action.AGENCIES_READ, query=NewestFirst)
+@operation("get", "/agencies/{agency_id:uuid}/signing-authorities", permission=Action.AGENCIES_READ, query=ByChange)
 async def list_signing_authorities(
     agency_id: FromPath[UUID],
     read: Supplied[Read],
-    filters: Supplied[NewestFirst],
+    filters: Supplied[ByChange],
     caller: Supplied[Caller],
 ) -> Answer[SigningAuthorityPage]:
     """List which offices may sign for an agency.

@@ -5,7 +5,6 @@ from uuid import UUID
 from litestar.params import FromPath, JSONBody
 
 from registry.agreements.instruments.commands import ending
-from registry.agreements.instruments.commands.silence import EvidenceOnFile
 from registry.agreements.instruments.routes import examples
 from registry.agreements.instruments.routes.answering import agreement_answer
 from registry.agreements.instruments.schemas.given import AgreementReason, WithdrawalNotice
@@ -76,7 +75,6 @@ async def give_agreement_notice(
     write: Supplied[Write],
     caller: Supplied[Caller],
     if_match: Supplied[Expected],
-    evidence_on_file: Supplied[EvidenceOnFile],
 ) -> Answer[Agreement]:
     """Give notice that your agency leaves; it is bound until the notice period has run out.
 
@@ -84,7 +82,7 @@ async def give_agreement_notice(
     own day counts once each other party has confirmed that it was told, or not contested it for 14 days. Where the text
     does not say how long notice runs, the last day named in `leaves_on` needs the consent of each.
     """
-    return agreement_answer(await ending.give_notice(write, caller, evidence_on_file, agreement_id, data, if_match))
+    return agreement_answer(await ending.give_notice(write, caller, agreement_id, data, if_match))
 
 
 @operation(

@@ -5,7 +5,6 @@ from uuid import UUID
 from litestar.params import FromPath, JSONBody
 
 from registry.agreements.instruments.commands import proposing, superseding, terminating
-from registry.agreements.instruments.commands.silence import EvidenceOnFile
 from registry.agreements.instruments.routes import examples
 from registry.agreements.instruments.routes.answering import agreement_answer
 from registry.agreements.instruments.schemas.consenting import NewSuspensionProposal, ReportAnswer
@@ -63,7 +62,6 @@ async def terminate_agreement(
     write: Supplied[Write],
     caller: Supplied[Caller],
     if_match: Supplied[Expected],
-    evidence_on_file: Supplied[EvidenceOnFile],
 ) -> Answer[Agreement]:
     """Propose to end an agreement for all parties, or end it by a right that its text gives your agency.
 
@@ -71,7 +69,7 @@ async def terminate_agreement(
     happened on paper is recorded with its day and evidence, and reported of each other party; the notice of a right
     counts from today until they agree to that day.
     """
-    return agreement_answer(await terminating.terminate(write, caller, evidence_on_file, agreement_id, data, if_match))
+    return agreement_answer(await terminating.terminate(write, caller, agreement_id, data, if_match))
 
 
 @operation(
@@ -89,7 +87,6 @@ async def supersede_agreement(
     write: Supplied[Write],
     caller: Supplied[Caller],
     if_match: Supplied[Expected],
-    evidence_on_file: Supplied[EvidenceOnFile],
 ) -> Answer[Agreement]:
     """Say that another, executed agreement takes this one's place for those who signed it.
 
@@ -98,7 +95,7 @@ async def supersede_agreement(
     all of those that signed it; `outstanding` says who is waited for. Of each other party that signed it is reported
     that it agreed, for it to confirm or contest; who did not sign it is asked for its consent, and stays bound.
     """
-    return agreement_answer(await superseding.supersede(write, caller, evidence_on_file, agreement_id, data, if_match))
+    return agreement_answer(await superseding.supersede(write, caller, agreement_id, data, if_match))
 
 
 @operation(

@@ -23,7 +23,7 @@ from registry.platform.access.permissions import Action
 from registry.platform.access.principals import Caller
 from registry.platform.database.connect import OwnTransaction
 from registry.platform.database.handles import Read
-from registry.platform.http.answers import Answer
+from registry.platform.http.answers import Answer, entity_tag
 from registry.platform.http.paging import NewestFirst
 from registry.platform.kernel.time import checked_instant
 from registry.platform.ledger.schemas import HistoryQuery
@@ -92,6 +92,7 @@ async def list_agreement_versions(
     "/agreements/{agreement_id:uuid}/versions/{version_no:int}",
     permission=Action.AGREEMENTS_READ,
     own_transactions=True,
+    etag=True,
     problems=("reading_not_recorded",),
 )
 async def get_agreement_version(
@@ -102,11 +103,11 @@ async def get_agreement_version(
     own_transaction: Supplied[OwnTransaction],
 ) -> Answer[AgreementVersion]:
     """Read one version of an agreement, for its parties."""
-    found, custodian_id = await versions.get_version(read, caller.principal, agreement_id, version_no)
+    found, its = await versions.get_version(read, caller.principal, agreement_id, version_no)
     restricted = provisions.shows_restricted(found.provisions)
     if restricted:
-        await disclosing.record_reading(own_transaction, caller, agreement_id, custodian_id, version_no)
-    return Answer(found, restricted=restricted)
+        await disclosing.record_reading(own_transaction, caller, agreement_id, its.custodian_id, version_no)
+    return Answer(found, etag=entity_tag(its.version, found), restricted=restricted)
 
 
 @operation("get", "/agreements/{agreement_id:uuid}/history", permission=Action.LEDGER_READ, query=HistoryQuery)

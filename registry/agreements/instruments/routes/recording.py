@@ -5,7 +5,6 @@ from uuid import UUID
 from litestar.params import FromPath, JSONBody
 
 from registry.agreements.instruments.commands import recording
-from registry.agreements.instruments.commands.silence import FiledPapers
 from registry.agreements.instruments.routes import examples
 from registry.agreements.instruments.routes.answering import agreement_answer
 from registry.agreements.instruments.schemas.given import Confirmation, RecordedAgreement, RecordedAmendment
@@ -109,6 +108,8 @@ async def record_agreement_amendment(
     etag=True,
     problems=(
         "already_signed",
+        "evidence_missing",
+        "evidence_not_on_file",
         "evidence_twice",
         "no_signing_authority",
         "other_version",
@@ -125,14 +126,13 @@ async def confirm_agreement(
     write: Supplied[Write],
     caller: Supplied[Caller],
     if_match: Supplied[Expected],
-    filed_papers: Supplied[FiledPapers],
 ) -> Answer[Agreement]:
     """Confirm that your agency signed the recorded agreement; only then is it bound.
 
     It is bound by the version that is named, while that is the text: who signed an agreement that was amended since
     confirms each version. Where newcomers were let in meanwhile, it is asked about them in `proposals`.
     """
-    return agreement_answer(await recording.confirm(write, caller, filed_papers, agreement_id, data, if_match))
+    return agreement_answer(await recording.confirm(write, caller, agreement_id, data, if_match))
 
 
 handlers = [record_agreement, record_agreement_amendment, confirm_agreement]

@@ -5,7 +5,6 @@ from uuid import UUID
 from litestar.params import FromPath, JSONBody
 
 from registry.agreements.instruments.commands import reporting
-from registry.agreements.instruments.commands.silence import EvidenceOnFile, FiledPapers
 from registry.agreements.instruments.routes import examples
 from registry.agreements.instruments.routes.answering import agreement_answer
 from registry.agreements.instruments.schemas.consenting import NewReportedAct, ReportAnswer
@@ -30,16 +29,19 @@ from registry.platform.kernel.versions import Expected
         "acted_in_future",
         "already_reported",
         "already_signed",
+        "evidence_missing",
         "no_renewal",
         "no_signing_authority",
         "not_a_party",
         "not_of_this_kind",
         "not_then",
         "notice_silent",
+        "other_document",
         "other_version",
         "own_act",
         "report_incomplete",
         "signed_before_text",
+        "unknown_document",
         "unknown_proposal",
         "wrong_status",
     ),
@@ -50,7 +52,6 @@ async def report_agreement_act(
     write: Supplied[Write],
     caller: Supplied[Caller],
     if_match: Supplied[Expected],
-    evidence_on_file: Supplied[EvidenceOnFile],
 ) -> Answer[Agreement]:
     """Record what another party did: signed, agreed, gave notice, withdrew, consented, was notified.
 
@@ -59,7 +60,7 @@ async def report_agreement_act(
     reports waits for a second operator first. Of others only a party that is bound reports, the custodian, and the
     operator.
     """
-    return agreement_answer(await reporting.report_act(write, caller, evidence_on_file, agreement_id, data, if_match))
+    return agreement_answer(await reporting.report_act(write, caller, agreement_id, data, if_match))
 
 
 @operation(
@@ -78,15 +79,12 @@ async def second_reported_act(
     write: Supplied[Write],
     caller: Supplied[Caller],
     if_match: Supplied[Expected],
-    evidence_on_file: Supplied[EvidenceOnFile],
 ) -> Answer[Agreement]:
     """Vouch, as a second operator, for what another operator reported; its evidence is on file.
 
     Only now is the party notified, and its 14 days begin.
     """
-    return agreement_answer(
-        await reporting.second(write, caller, evidence_on_file, agreement_id, reported_act_id, if_match)
-    )
+    return agreement_answer(await reporting.second(write, caller, agreement_id, reported_act_id, if_match))
 
 
 @operation(
@@ -105,14 +103,13 @@ async def confirm_reported_act(
     write: Supplied[Write],
     caller: Supplied[Caller],
     if_match: Supplied[Expected],
-    filed_papers: Supplied[FiledPapers],
 ) -> Answer[Agreement]:
     """Confirm that your agency did what another recorded of it; it counts from the day of the act.
 
     What was contested may be confirmed after all.
     """
     return agreement_answer(
-        await reporting.confirm_report(write, caller, filed_papers, agreement_id, reported_act_id, data.note, if_match)
+        await reporting.confirm_report(write, caller, agreement_id, reported_act_id, data.note, if_match)
     )
 
 

@@ -26,6 +26,8 @@ from registry.platform.kernel.versions import Expected
     etag=True,
     problems=(
         "already_signed",
+        "evidence_missing",
+        "evidence_not_on_file",
         "evidence_twice",
         "no_signing_authority",
         "not_your_turn",

@@ -5,22 +5,20 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from registry.agreements.instruments.rules import AgreementKind, Stage
+from registry.agreements.instruments.rules import AgreementKind, ShownStage
 from registry.agreements.instruments.schemas.words import AgreementStatus
-from registry.platform.http.paging import SORT, Page
+from registry.platform.http.paging import SORT, Changing, ChangingSort, Ids
 from registry.platform.http.searching import Part
 from registry.platform.kernel.text import Code
 from registry.platform.kernel.time import CivilDate, Instant
 
 
-class AgreementQuery(Page, kw_only=True, frozen=True):
+class AgreementQuery(Changing, kw_only=True, frozen=True):
     """Filters of the agreement list."""
 
-    sort: Annotated[Literal["-created_at", "created_at", "title", "-title", "expires_on", "-expires_on"], SORT] = (
-        "-created_at"
-    )
+    sort: Annotated[Literal[ChangingSort, "title", "-title", "expires_on", "-expires_on"], SORT] = "-created_at"
     q: Annotated[Part | None, Meta(description="Part of the number or title.")] = None
-    stage: Annotated[tuple[Stage, ...], Meta(description="Any of these.")] = ()
+    stage: Annotated[tuple[ShownStage, ...], Meta(description="Any of these.")] = ()
     status: Annotated[tuple[AgreementStatus, ...], Meta(description="Any of these, at `as_of`.")] = ()
     kind: Annotated[tuple[AgreementKind, ...], Meta(description="Any of these.")] = ()
     waiting_for_me: Annotated[
@@ -33,12 +31,13 @@ class AgreementQuery(Page, kw_only=True, frozen=True):
     effective_to: Annotated[CivilDate | None, Meta(description="Effective on that day or earlier.")] = None
     expires_from: Annotated[CivilDate | None, Meta(description="Whose first term ends on that day or later.")] = None
     expires_to: Annotated[CivilDate | None, Meta(description="Whose first term ends on that day or earlier.")] = None
+    ids: Ids = ()
     as_of: (
         Annotated[
             Instant,
             Meta(
-                description="For `status`; now if absent. Of a day to come that counts what others reported and nobody "
-                "has contested; each agreement is shown without it."
+                description="For `status`; now if absent. Of a day to come nothing counts that others only reported: "
+                "what has not taken effect by now."
             ),
         ]
         | None

@@ -22,8 +22,9 @@ from registry.platform.kernel.time import ActDay, CivilDate, Instant
 EvidenceSha256 = Annotated[
     Sha256,
     Meta(
-        description="SHA-256 of the document that shows it, in hex. Silence counts only where it is on file with the "
-        "agreement, and the party and your agency can read it."
+        description="SHA-256 of the document that shows it, in hex; not needed beside `evidence_document_id`, and "
+        "compared with that document's. Silence counts only where it is on file with the agreement, and the party and "
+        "your agency can read it."
     ),
 ]
 
@@ -36,7 +37,10 @@ class NewReportedAct(Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tr
     acted_on: Annotated[
         ActDay, Meta(description="The day of the act; for `withdrew` the last day on which the party was bound.")
     ]
-    evidence_sha256: EvidenceSha256
+    evidence_sha256: EvidenceSha256 | None = None
+    evidence_document_id: Annotated[
+        UUID | None, Meta(description="The document that shows it, where it is on file with the agreement already.")
+    ] = None
     reason: Reason
     version_sha256: Annotated[
         Sha256 | None, Meta(description="For `signed` and `agreed_verbally`: the hash of the version.")
@@ -150,14 +154,25 @@ class Proposal(Struct, kw_only=True, frozen=True):
 
     id: UUID
     kind: ProposalKind
-    status: ProposalStatus
+    status: Annotated[
+        ProposalStatus,
+        Meta(
+            description="`reported`: who is no party recorded it of a paper (`proposed_by`, `evidence`). It has effect "
+            "for those who bound themselves since; each party may confirm or contest it, late too (`reported_acts`). "
+            "While one contests it, it has none and is `open`."
+        ),
+    ]
     closed_because: Annotated[
         ClosedBecause | None, Meta(description="Why there is nothing left to consent to, where it is `closed`.")
     ]
     ground: EndingGround | None
     clause: Annotated[str | None, Meta(description="The provision that gives the right, where one does.")]
     proposed_by: Annotated[
-        AgencyReference, Meta(description="The agency that proposed it; of a `departure`, the one that left.")
+        AgencyReference,
+        Meta(
+            description="The agency that proposed it; of a `departure`, the one that left, and of an end on the ground "
+            "`reported` the one that recorded it."
+        ),
     ]
     proposed_at: Instant
     not_before: Annotated[Instant, Meta(description="The instant proposed.")]
@@ -175,7 +190,10 @@ class Proposal(Struct, kw_only=True, frozen=True):
     consents: list[ConsentGiven]
     outstanding: Annotated[
         list[AgencyReference],
-        Meta(description="Parties that have neither consented nor left; none once it was taken back or closed."),
+        Meta(
+            description="Parties that have neither consented nor left; of what is reported, those that have not "
+            "confirmed it. None once it was taken back or closed."
+        ),
     ]
     allowed_actions: list[AllowedAction]
 
@@ -217,8 +235,9 @@ class StoppingToPublish(Struct, kw_only=True, frozen=True, forbid_unknown_fields
 class Publication(Struct, kw_only=True, frozen=True):
     """Whether what is marked public is shown to others than the parties: once each party gave its own word.
 
-    A party's own signature to a version is its word, or its own confirmation of one; what was reported of it, an
-    agreement by word of mouth and silence are not. Have counsel review what a statute asks you to post.
+    A party's own signature to a version is its word, and so is a confirmation that says so; what was reported of it,
+    confirmed or not, an agreement by word of mouth and silence are not. Have counsel review what a statute asks you to
+    post.
     """
 
     status: Literal["proposed", "published"]

@@ -35,6 +35,11 @@ def has_evidence(paper: OnPaper) -> bool:
     return paper.evidence_sha256 is not None or paper.evidence_location is not None
 
 
+def evidence_of(paper: OnPaper) -> tuple[str | None, str | None]:
+    """Its hash, and its place: one of them, or none."""
+    return paper.evidence_sha256, paper.evidence_location
+
+
 def paper_told(paper: OnPaper) -> dict[str, object]:
     """What the ledger tells of it."""
     return {"evidence_sha256": paper.evidence_sha256, "evidence_location": paper.evidence_location}

@@ -129,6 +129,13 @@ class Confirmation(OnPaper, kw_only=True, frozen=True, forbid_unknown_fields=Tru
     version_sha256: Annotated[Sha256, Meta(description="The hash of the version you confirm.")]
     signatory_title: JobTitle
     signed_on: ActDay
+    agrees_to_publish: Annotated[
+        bool,
+        Meta(
+            description="That what is marked public in it is shown to all, as far as your agency has a say; who "
+            "recorded it marked that. `agree-to-publish` says so later."
+        ),
+    ] = False
 
 
 class NewAmendment(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):

@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 from registry.agreements.instruments.in_force import TextStatus
 from registry.agreements.instruments.notice import Notice
 from registry.agreements.instruments.remarks import Remark
-from registry.agreements.instruments.rules import AgreementKind, Sensitivity, Stage
+from registry.agreements.instruments.rules import AgreementKind, Sensitivity, ShownStage
 from registry.agreements.instruments.schemas.consenting import Proposal, Publication, ReportedAct
 from registry.agreements.instruments.schemas.evidence import Evidence
 from registry.agreements.instruments.schemas.signing import Declined, SignatoryAuthority, SigningRound
@@ -69,14 +69,20 @@ PendingReports = Annotated[
 
 
 class AgreementParty(Struct, kw_only=True, frozen=True):
-    """An agency in the agreement. Whether it is `bound` is as of the instant asked about.
+    """An agency in the agreement. Whether it is `bound` is as of the instant asked about, and only to another.
 
     What another recorded of it is shown here once that has taken effect, and not before.
     """
 
     agency: AgencyReference
     bound: bool
-    bound_until: Annotated[Instant | None, Meta(description="When that ends, as far as is known; null is never.")]
+    bound_until: Annotated[
+        Instant | None,
+        Meta(
+            description="When that ends, as far as is known; null is never. Others than the parties are told what the "
+            "text says that they read, and null once that has run out."
+        ),
+    ]
     joined_at: Instant | None
     withdrawal_notice_on: CivilDate | None
     notice_kind: Literal["withdrawal", "non_renewal"] | None
@@ -103,7 +109,8 @@ class AgreementParty(Struct, kw_only=True, frozen=True):
         Meta(description="Since when its participation is suspended, by itself, or from when it will be."),
     ]
     approval_required: Annotated[
-        bool | None, Meta(description="Whether it is bound only while its governing body's approval lasts.")
+        bool | None,
+        Meta(description="Whether it is bound only while its governing body's approval lasts. Null where nobody said."),
     ]
     signature: PartySignature | None
     authority: Annotated[
@@ -145,7 +152,7 @@ class Agreement(Struct, kw_only=True, frozen=True):
     title: str
     kind: AgreementKind
     custodian_agency: AgencyReference
-    stage: Stage
+    stage: ShownStage
     status: Annotated[AgreementStatus, Meta(description="What it is at `as_of`: signed is not yet in force.")]
     as_of: Instant
     view: Literal["party", "signed", "public"]
@@ -178,7 +185,9 @@ class Agreement(Struct, kw_only=True, frozen=True):
             description="From when at least two parties are bound, whatever day the text applies from. Null: never yet."
         ),
     ]
-    notice: Notice
+    notice: Annotated[
+        Notice | None, Meta(description="Null for others than the parties, unless the clauses that say it are public.")
+    ]
     last_notice_on: Annotated[
         CivilDate | None,
         Meta(
@@ -216,7 +225,14 @@ class Agreement(Struct, kw_only=True, frozen=True):
     version_effective_on: CivilDate
     version_sha256: Annotated[str | None, Meta(description="Null while the text is not frozen, and in public.")]
     evidence: Annotated[Evidence | None, RecordedFrom]
-    amendment: Annotated[Amendment | None, Meta(description="The change that is on its way, for the parties.")]
+    amendment: Annotated[
+        Amendment | None,
+        Meta(description="Of the changes on their way the one that is being written, else the first; for the parties."),
+    ]
+    amendments: Annotated[
+        list[Amendment],
+        Meta(description="Every change on its way: several papers may wait for signatures at once; for the parties."),
+    ]
     categories: list[str]
     terms: Terms | None
     terms_withheld: TermsWithheld
@@ -248,9 +264,16 @@ class AgreementSummary(Struct, kw_only=True, frozen=True):
     id: UUID
     number: str
     title: str
+    version_no: Annotated[
+        int,
+        Meta(
+            description="Which version `title` and `expires_on` are of: the newest executed, before that the one being "
+            "drafted; for others than the parties the last that is published."
+        ),
+    ]
     kind: AgreementKind
     custodian_agency: AgencyReference
-    stage: Stage
+    stage: ShownStage
     status: AgreementStatus
     effective_on: CivilDate
     expires_on: LastDay | None
@@ -347,7 +370,11 @@ class AgreementInForce(Struct, kw_only=True, frozen=True):
     version_no: int
     assists: Annotated[bool, Meta(description="Whether, by its directions, the assisting agency helps the other.")]
     covers_until: Annotated[
-        Instant | None, Meta(description="When the first of the two stops being bound; null is never.")
+        Instant | None,
+        Meta(
+            description="When the first of the two stops being bound; null is never. Others than the parties are told "
+            "what the text says that they read, and null once that has run out."
+        ),
     ]
     pending_report_ids: PendingReports
     terms: Annotated[Terms | None, Meta(description="For the parties only.")]

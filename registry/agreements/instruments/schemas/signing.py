@@ -83,7 +83,7 @@ class SigningAuthority(Struct, kw_only=True, frozen=True):
     citation: Annotated[str | None, Meta(description="For the own agency.")]
     kinds: Annotated[list[AgreementKind] | None, Meta(description="For the own agency; empty: all.")]
     ceiling: Annotated[Money | None, Meta(description="For the own agency.")]
-    revocation_reason: Annotated[str | None, Meta(description="For the own agency.")]
+    revoked_reason: Annotated[str | None, Meta(description="For the own agency.")]
     allowed_actions: list[AllowedAction]
     version: int
     created_at: Instant

@@ -26,10 +26,11 @@ from registry.agreements.tracker.schemas import AgreementImportReport, CellFault
 from registry.agreements.tracker.tables import tracker_entry
 from registry.platform.access.permissions import Action, permit
 from registry.platform.access.principals import Caller
-from registry.platform.bulk.batches import CappedReport, Progress, in_batches, no_progress
+from registry.platform.bulk.batches import CappedReport, Progress, in_batches, no_progress, yield_to_others
 from registry.platform.bulk.sheets import Sheet
 from registry.platform.database.connect import Database
 from registry.platform.database.handles import Read, Write
+from registry.platform.kernel.text import filing_key
 
 BATCH: Final = 20  # rows to a transaction
 ENDED: Final = "Listed as over in the custodian's tracker."
@@ -42,8 +43,8 @@ _LEFT = tracker_entry.update().where(_ITS)
 _REMEMBER = tracker_entry.insert()
 
 _OUTCOME: Final[Mapping[Step, Outcome]] = {
-    "enter": "entered",
-    "record": "entered",
+    "enter": "created",
+    "record": "created",
     "correct": "updated",
     "sign_draft": "updated",
     "attest": "updated",
@@ -118,10 +119,11 @@ class _Import:
                 meanings[at] = self._meaning(row)
             except RowRefused as refused:
                 self._outcomes[at] = ("refused", None, refused.faults)
-        known = await known_agreements(read, ((m.custodian_id, m.wanted.number) for m in meanings.values()))
+        known = await known_agreements(read, (_key(m) for m in meanings.values()))
         planned = []
         for at, meaning in meanings.items():
-            there = known.get((meaning.custodian_id, meaning.wanted.number))
+            await yield_to_others()  # also within a batch: a row can be dozens of statements
+            there = known.get(_key(meaning))
             try:
                 plan = await plan_of(read, meaning, there, self._options, self._caller.now)
             except RowRefused as refused:
@@ -134,11 +136,12 @@ class _Import:
     async def apply(self, write: Write, planned: list[tuple[int, Plan]]) -> None:
         """Do what was planned."""
         for at, plan in planned:
+            await yield_to_others()
             self._note(at, await self._carry_out(write, plan))
 
     def _meaning(self, row: TrackerRow) -> Meaning:
         meaning = meaning_of(row, self._options, self._directory)
-        first = self._row_of.setdefault((meaning.custodian_id, meaning.wanted.number), row)
+        first = self._row_of.setdefault(_key(meaning), row)
         if first is not row:
             words = f"{first.origin.file}, row {first.row} has the same number."
             raise RowRefused(row.fault("number", "number_repeated", words))
@@ -192,11 +195,12 @@ class _Import:
                         number=each.row.number,
                         agreement_id=each.agreement_id,
                         faults=list(each.faults),
+                        remarks=each.remarks(),
                     )
                 )
         return AgreementImportReport(
             dry_run=dry_run,
-            entered=counts["entered"],
+            created=counts["created"],
             updated=counts["updated"],
             unchanged=counts["unchanged"],
             refused=counts["refused"],
@@ -205,6 +209,11 @@ class _Import:
             rows=shown.rows,
             rows_left_out=shown.left_out,
         )
+
+
+def _key(meaning: Meaning) -> tuple[UUID, str]:
+    """By what an agreement is met: its custodian, and its number in whatever spelling."""
+    return meaning.custodian_id, filing_key(meaning.wanted.number)
 
 
 async def remember(write: Write, caller: Caller, agreement_id: UUID, digest: str | None = None) -> None:

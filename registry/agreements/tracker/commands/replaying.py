@@ -41,19 +41,20 @@ from registry.directory.agencies.rules import LEVEL_OF, AgencyKind, AgencyStatus
 from registry.directory.agencies.schemas import NewAgency
 from registry.platform.access.permissions import Action, permit
 from registry.platform.access.principals import Caller
-from registry.platform.bulk.batches import CappedReport, Progress, in_batches, no_progress
+from registry.platform.bulk.batches import CappedReport, Progress, in_batches, no_progress, yield_to_others
 from registry.platform.database.connect import Database, unit_of_work
 from registry.platform.database.handles import Read, Write
 from registry.platform.kernel.errors import RuleBroken
 from registry.platform.kernel.ids import new_id
+from registry.platform.kernel.text import filing_key
 from registry.platform.kernel.time import civil_day, format_instant
 
 BATCH: Final = 20  # agreements to a transaction
 REASON: Final = "Listed as signed: {}, snapshot of {}."
 
-_TAKEN = sa.select(agreement.c.number).where(
+_TAKEN = sa.select(agreement.c.number_key).where(
     agreement.c.custodian_id == sa.bindparam("custodian", type_=agreement.c.custodian_id.type),
-    agreement.c.number.in_(sa.bindparam("numbers", type_=agreement.c.number.type, expanding=True)),
+    agreement.c.number_key.in_(sa.bindparam("number_keys", type_=sa.Text, expanding=True)),
 )
 _PARTIES = (
     sa.select(agreement_party.c.agency_id)
@@ -142,10 +143,11 @@ class _Replay:
 
     async def plan(self, read: Read, batch: Sequence[Due]) -> Sequence[_Plan]:
         """What is to be written, counted; what cannot be entered keeps its place on the list and nothing else."""
-        numbers = [self._number(each.key) for each in batch if each.key in self._panel.state_codes]
-        taken = {row.number for row in await read.all(_TAKEN, {"custodian": self._keeper.id, "numbers": numbers})}
+        keys = [filing_key(self._number(each.key)) for each in batch if each.key in self._panel.state_codes]
+        taken = {row.number_key for row in await read.all(_TAKEN, {"custodian": self._keeper.id, "number_keys": keys})}
         plans = []
         for each in batch:
+            await yield_to_others()  # also within a batch: an agreement can be dozens of statements
             plan = _Plan(due=each, acts=each.acts if each.key in self._panel.state_codes else _notes(each))
             try:
                 await self._settle(read, plan, taken)
@@ -175,7 +177,7 @@ class _Replay:
                 parties = [row.agency_id for row in await read.all(_PARTIES, {"id": known.agreement_id})]
                 plan.party = self._directory[next(party for party in parties if party != self._keeper.id)]
         elif names & {"draft", "record"}:
-            if self._number(plan.due.key) in taken:
+            if filing_key(self._number(plan.due.key)) in taken:
                 words = f"There is an agreement {self._number(plan.due.key)} already."
                 raise self._refusal(plan, "number_taken", words)
             self._find_party(plan)
@@ -232,6 +234,7 @@ class _Replay:
     async def apply(self, write: Write, planned: Sequence[_Plan]) -> None:
         """Write what was planned."""
         for plan in planned:
+            await yield_to_others()
             await self._carry_out(write, plan)
 
     async def _carry_out(self, write: Write, plan: _Plan) -> None:

@@ -52,7 +52,7 @@ _AGREEMENTS = (
     .outerjoin(tracker_entry, tracker_entry.c.agreement_id == agreement.c.id)
     .where(
         agreement.c.custodian_id.in_(sa.bindparam("custodians", type_=agreement.c.custodian_id.type, expanding=True)),
-        agreement.c.number.in_(sa.bindparam("numbers", type_=agreement.c.number.type, expanding=True)),
+        agreement.c.number_key.in_(sa.bindparam("number_keys", type_=sa.Text, expanding=True)),
     )
 )
 _report = agreement_reported_act
@@ -94,7 +94,7 @@ _PARTIES = (
     .order_by(agreement_party.c.agreement_id, agreement_party.c.ordinal)
 )
 _HANDS: Final = ("signed_on", "signatory_title", "evidence_sha256")
-_ELSEWHERE: Final = frozenset({"parties", "terms", "provisions", "custodian_id", *_HANDS})
+_ELSEWHERE: Final = frozenset({"number", "parties", "terms", "provisions", "custodian_id", *_HANDS})
 
 
 class KnownAgreement(Struct, kw_only=True, frozen=True):
@@ -126,21 +126,21 @@ def digest_of(wanted: NewAgreement, ended_on: date | None) -> str:
 
 
 async def known_agreements(read: Read, keys: Iterable[tuple[UUID, str]]) -> dict[tuple[UUID, str], KnownAgreement]:
-    """The agreements of these custodians and numbers that there are."""
+    """The agreements of these custodians and numbers, in their one form (`filing_key`), that there are."""
     wanted = set(keys)
-    parameters = {"custodians": list({c for c, _ in wanted}), "numbers": list({n for _, n in wanted})}
+    parameters = {"custodians": list({c for c, _ in wanted}), "number_keys": list({n for _, n in wanted})}
     rows = await read.all(_AGREEMENTS, parameters)
     parties: dict[UUID, list[Row[Any]]] = {}
     for party in await read.all(_PARTIES, {"ids": [row.id for row in rows]}):
         parties.setdefault(party.agreement_id, []).append(party)
     return {
-        (row.custodian_id, row.number): KnownAgreement(
+        (row.custodian_id, row.number_key): KnownAgreement(
             row=row,
             parties=list(dict.fromkeys(party.agency_id for party in parties.get(row.id, ()))),
             signatures={party.agency_id: party for party in parties.get(row.id, ()) if party.signed_on is not None},
         )
         for row in rows
-        if (row.custodian_id, row.number) in wanted
+        if (row.custodian_id, row.number_key) in wanted
     }
 
 

@@ -8,6 +8,7 @@ a time zone gets that of its point, else of its state.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from io import BytesIO
 from typing import Any, BinaryIO, Final, TypeVar
 from uuid import UUID
@@ -19,7 +20,14 @@ from sqlalchemy.engine import Row
 
 from registry.directory.agencies.commands.registering import search_text
 from registry.directory.agencies.fbi import AgencyRecord, RowFault, join, read_cde, read_lee
-from registry.directory.agencies.listed import COLUMNS, NOTHING_SAID, ListedFacts, listed_facts, merge_listed
+from registry.directory.agencies.listed import (
+    COLUMNS,
+    NOTHING_SAID,
+    ListedFacts,
+    is_older,
+    listed_facts,
+    merge_listed,
+)
 from registry.directory.agencies.rules import AgencyStatus
 from registry.directory.agencies.schemas import AgencyImport, AgencyImportReport, ImportNote
 from registry.directory.agencies.tables import agency, agency_ori
@@ -185,6 +193,11 @@ async def _plan(
         else:
             before = NOTHING_SAID if row.source_facts is None else _decode_facts(row.source_facts)
             stored, facts = _stored_facts(row), listed_facts(record, before)
+            if is_older(record, before):
+                tally.notes["older_than_imported"] += 1
+                if facts == before:
+                    tally.counts["unchanged"] += 1
+                    continue
             merged = merge_listed(stored, before, facts)
             met.append(
                 _Known(
@@ -224,7 +237,10 @@ async def _apply(write: Write, caller: Caller, new: Sequence[_New], met: Sequenc
         entered = {"status": AgencyStatus.LISTED, "version": 1, "created_at": caller.now}
         await write.run(
             _INSERT,
-            [{"id": item.id, **entered, **_written(item.record, item.facts, item.facts, caller)} for item in new],
+            [
+                {"id": item.id, **entered, **listed_columns(item.record, item.facts, item.facts, caller.now)}
+                for item in new
+            ],
         )
         await write.run(
             _INSERT_ORI, [{"ori": item.record.ori, "agency_id": item.id, "is_primary": True} for item in new]
@@ -232,7 +248,10 @@ async def _apply(write: Write, caller: Caller, new: Sequence[_New], met: Sequenc
     if changed:
         await write.run(
             _UPDATE,
-            [{"its_id": item.row.id, **_written(item.record, item.values, item.facts, caller)} for item in changed],
+            [
+                {"its_id": item.row.id, **listed_columns(item.record, item.values, item.facts, caller.now)}
+                for item in changed
+            ],
         )
     if seen:
         await write.run(_SEEN, [{"its_id": item.row.id, **_source(item.record, item.facts)} for item in seen])
@@ -240,7 +259,8 @@ async def _apply(write: Write, caller: Caller, new: Sequence[_New], met: Sequenc
     record_many(write, caller, [*map(_imported, new), *map(_reimported, changed)])
 
 
-def _written(record: AgencyRecord, values: ListedFacts, facts: ListedFacts, caller: Caller) -> dict[str, object]:
+def listed_columns(record: AgencyRecord, values: ListedFacts, facts: ListedFacts, now: datetime) -> dict[str, object]:
+    """What the lists and what follows from them say in an agency's row: `values` with corrections, `facts` without."""
     latitude, longitude = values.point or (None, None)
     return {
         **{column: getattr(values, column) for column in COLUMNS if column != "point"},
@@ -249,7 +269,7 @@ def _written(record: AgencyRecord, values: ListedFacts, facts: ListedFacts, call
         "cell": cell_of(*values.point) if values.point else None,
         "time_zone": zone_of(values.point, values.state),
         "search_text": search_text(f"{values.name} {record.name}", values.counties, values.state),
-        "updated_at": caller.now,
+        "updated_at": now,
         **_source(record, facts),
     }
 

@@ -13,6 +13,7 @@ from registry.directory.agencies.rules import AgencyAction, AgencyStatus, advanc
 from registry.directory.agencies.schemas import Agency, AgencyPatch, NewAgency
 from registry.directory.agencies.tables import agency, agency_ori
 from registry.directory.agencies.zones import zone_of
+from registry.directory.places.rules import check_location
 from registry.platform.access.acting import allow_acting, forbid_acting
 from registry.platform.access.permissions import Action, permit
 from registry.platform.access.principals import OPERATOR_AGENCY_ID, Caller
@@ -237,8 +238,10 @@ def _point_of(location: Location | None) -> tuple[float, float] | None:
 
 
 def _point(location: Location | None) -> dict[str, object]:
+    """The columns of a place. Raises RuleBroken for a point that is a slip; see `check_location`."""
     if location is None:
         return {"latitude": None, "longitude": None, "cell": None}
+    check_location(location)
     return {
         "latitude": location.latitude,
         "longitude": location.longitude,

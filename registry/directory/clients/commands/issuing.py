@@ -1,8 +1,10 @@
 """Issuing a token to a service client (RFC 6749, 4.4)."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import jwt
 import msgspec
@@ -11,7 +13,7 @@ from msgspec import Struct
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Row
 
-from registry.directory.clients.assertions import verified
+from registry.directory.clients.assertions import header_of, verified
 from registry.directory.clients.commands.signing import ALGORITHM, AuthorizationServer, current_key
 from registry.directory.clients.queries import authenticating
 from registry.directory.clients.rules import (
@@ -29,7 +31,7 @@ from registry.directory.clients.rules import (
 from registry.directory.clients.schemas import AccessToken
 from registry.directory.clients.tables import client_assertion, client_credential
 from registry.platform.access.acting import why_refused
-from registry.platform.access.keys import KeySet, parse_key_set
+from registry.platform.access.key_sets import KeySet, parse_key_set
 from registry.platform.access.principals import Role
 from registry.platform.database.handles import Read, Write
 from registry.platform.kernel.errors import ClientRefused, GrantRefused
@@ -116,7 +118,7 @@ async def _authenticated(
         used = _by_secret(rows, given.secret, now)
     else:
         assert given.assertion is not None
-        used = await _by_assertion(rows, given.assertion, write, server, now)
+        used = await _by_assertion(read, rows, given.assertion, write, server, now)
     if used.disabled_at is not None:
         raise refused(ClientReason.DISABLED, "The client is disabled.")
     its = {"agency_id": used.agency_id, "issuer": server.issuer, "subject": str(used.id), "jti": "none yet"}
@@ -136,14 +138,25 @@ def _by_secret(rows: Sequence[Row[Any]], secret: str, now: datetime) -> Row[Any]
 
 
 async def _by_assertion(
-    rows: Sequence[Row[Any]], assertion: str, write: Write, server: AuthorizationServer, now: datetime
+    read: Read,
+    rows: Sequence[Row[Any]],
+    assertion: str,
+    write: Write,
+    server: AuthorizationServer,
+    now: datetime,
 ) -> Row[Any]:
     """The row whose keys signed it. The assertion is used up; of two that use it at once, one is refused."""
-    sets = {row.credential_id: parse_key_set(msgspec.json.decode(row.public_keys)) for row in rows}
-    live = [row for row in rows if not _has_ended(row, now)]
+    header = header_of(assertion)
+    sets = await _key_sets(rows, header, server, now)
+    if any(row.jwks_uri for row in rows):  # they were fetched, while the client may have been rotated or disabled
+        rows = await authenticating(read, rows[0].id)
+    live = [row for row in rows if row.credential_id in sets and not _has_ended(row, now)]
+    if any(row.jwks_uri for row in live) and not any(sets[row.credential_id].keys for row in live):
+        raise refused(ClientReason.KEYS_NOT_FETCHED)
     joined = KeySet(keys={name: key for row in reversed(live) for name, key in sets[row.credential_id].keys.items()})
     found = verified(
         assertion,
+        header,
         joined,
         client_id=rows[0].id,
         audiences=(server.token_endpoint, server.issuer),
@@ -153,9 +166,27 @@ async def _by_assertion(
     once = {"client_id": rows[0].id, "jti_sha256": found.jti_sha256, "expires_at": found.expires_at}
     if not await write.run(_ACCEPT_ONCE[write.dialect], once):
         raise refused(ClientReason.USED_BEFORE, "The assertion was used before: make one for each request.")
-    kid = jwt.get_unverified_header(assertion).get("kid")
+    kid = header.get("kid")
     signed = (row for row in live if kid is None or any(known == kid for known, _ in sets[row.credential_id].keys))
     return next(signed)
+
+
+async def _key_sets(
+    rows: Sequence[Row[Any]], header: Mapping[str, Any], server: AuthorizationServer, now: datetime
+) -> dict[UUID, KeySet]:
+    """The keys of each credential that is live. Nothing is locked while some are fetched: no change has begun.
+
+    Nothing is fetched for a client that is disabled.
+    """
+
+    async def of(row: Row[Any]) -> KeySet:
+        if row.jwks_uri is not None:
+            return await server.published.of(row.credential_id, row.agency_id, row.jwks_uri, header)
+        return parse_key_set(msgspec.json.decode(row.public_keys))
+
+    live = [row for row in rows if not _has_ended(row, now) and not (row.disabled_at and row.jwks_uri)]
+    found = await asyncio.gather(*map(of, live))
+    return {row.credential_id: keys for row, keys in zip(live, found, strict=True)}
 
 
 def _has_ended(row: Row[Any], now: datetime) -> bool:

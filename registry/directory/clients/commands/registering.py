@@ -14,8 +14,9 @@ from registry.directory.clients.queries import client_row, get_client, live_cred
 from registry.directory.clients.rules import (
     MOST_CLIENTS,
     ClientAuthentication,
-    check_credential,
     check_scopes,
+    check_told_apart,
+    checked_keys,
     key_ids,
     new_secret,
     overlap_ends,
@@ -25,7 +26,7 @@ from registry.directory.clients.schemas import Client, ClientRotation, NewClient
 from registry.directory.clients.tables import client, client_credential
 from registry.platform.access.acting import revoke
 from registry.platform.access.permissions import Action, permit
-from registry.platform.access.principals import Caller
+from registry.platform.access.principals import OPERATOR_AGENCY_ID, Caller
 from registry.platform.access.tables import RevocationKind
 from registry.platform.database.handles import Write
 from registry.platform.kernel.errors import WrongStatus
@@ -65,7 +66,7 @@ async def create_client(write: Write, caller: Caller, server: AuthorizationServe
     await write.once()
     server.check_on()
     check_scopes(new.scopes)
-    check_credential(new.authentication, new.keys)
+    keys = checked_keys(new.authentication, new.keys, new.jwks_uri, server.published.reach)
     await write.value(_LOCK_AGENCY, {"id": caller.agency_id})
     if await write.value(_ACTIVE, {"id": caller.agency_id}) >= MOST_CLIENTS:
         raise WrongStatus(f"Your agency has {MOST_CLIENTS} clients: disable one that is not used any more.")
@@ -81,8 +82,8 @@ async def create_client(write: Write, caller: Caller, server: AuthorizationServe
         "version": 1,
     }
     await write.run(_INSERT, row)
-    secret = await _insert_credential(write, id_, new.keys, caller.now)
-    data = {"name": new.name, "scopes": scopes, "authentication": new.authentication, **_named(new.keys)}
+    secret = await _insert_credential(write, id_, keys, new.jwks_uri, caller.now)
+    data = {"name": new.name, "scopes": scopes, "authentication": new.authentication, **_named(keys, new.jwks_uri)}
     _record(write, caller, "client.created", id_, 1, caller.agency_id, data)
     return msgspec.structs.replace(await get_client(write, caller.principal, id_, caller.now), secret=secret)
 
@@ -102,13 +103,16 @@ async def rotate_client(
     check_version(expected, row.version)
     server.check_on()
     _check_active(row.disabled_at)
-    check_credential(ClientAuthentication(row.authentication), ask.keys)
+    authentication = ClientAuthentication(row.authentication)
+    keys = checked_keys(authentication, ask.keys, ask.jwks_uri, server.published.reach)
     live = await live_credentials(write, [id_], caller.now)
     ends = overlap_ends(ask.keep_until, caller.now, len(live))
+    if keys is not None and ask.keep_until is not None:
+        check_told_apart(keys, (msgspec.json.decode(each.public_keys) for each in live if each.public_keys is not None))
     await write.run(_END_EARLIER, {"its_id": id_, "ends": ends})
-    secret = await _insert_credential(write, id_, ask.keys, caller.now)
+    secret = await _insert_credential(write, id_, keys, ask.jwks_uri, caller.now)
     await write.run(_UPDATE, {"its_id": id_, "version": row.version + 1})
-    data = {"name": row.name, "earlier_until": ends, **_named(ask.keys)}
+    data = {"name": row.name, "earlier_until": ends, **_named(keys, ask.jwks_uri)}
     _record(write, caller, "client.rotated", id_, row.version + 1, row.agency_id, data)
     return msgspec.structs.replace(await get_client(write, caller.principal, id_, caller.now), secret=secret)
 
@@ -128,7 +132,8 @@ async def disable_client(
     _check_active(row.disabled_at)
     await write.run(_UPDATE, {"its_id": id_, "disabled_at": caller.now, "version": row.version + 1})
     if server.issuer:  # without, none of its tokens is accepted anyway
-        whose = {"issuer": server.issuer, "agency_id": row.agency_id}
+        by_operator = caller.agency_id == OPERATOR_AGENCY_ID
+        whose = {"issuer": server.issuer, "agency_id": row.agency_id, "by_operator": by_operator}
         await revoke(write, RevocationKind.PERSON, str(id_), now=caller.now, reason=reason, is_final=True, **whose)
     data = {"name": row.name, "reason": reason}
     _record(write, caller, "client.disabled", id_, row.version + 1, row.agency_id, data)
@@ -140,15 +145,20 @@ def _check_active(disabled_at: datetime | None) -> None:
         raise WrongStatus("That client is disabled, for good: register another.")
 
 
-async def _insert_credential(write: Write, id_: UUID, keys: Mapping[str, Any] | None, now: datetime) -> str | None:
-    """Store the keys, or else a new secret, which is returned."""
-    secret = new_secret() if keys is None else None
-    kept = {"secret_sha256": None if secret is None else secret_hash(secret), "public_keys": keys}
+async def _insert_credential(
+    write: Write, id_: UUID, keys: Mapping[str, Any] | None, jwks_uri: str | None, now: datetime
+) -> str | None:
+    """Store the keys, their address, or else a new secret, which is returned."""
+    secret = new_secret() if keys is None and jwks_uri is None else None
+    hashed = None if secret is None else secret_hash(secret)
+    kept = {"secret_sha256": hashed, "public_keys": keys, "jwks_uri": jwks_uri}
     await write.run(_INSERT_CREDENTIAL, {"id": new_id(), "client_id": id_, "created_at": now, **kept})
     return secret
 
 
-def _named(keys: Mapping[str, Any] | None) -> dict[str, object]:
+def _named(keys: Mapping[str, Any] | None, jwks_uri: str | None) -> dict[str, object]:
+    if jwks_uri is not None:
+        return {"jwks_uri": jwks_uri}
     return {} if keys is None else {"key_ids": key_ids(keys)}
 
 

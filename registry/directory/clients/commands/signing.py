@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from registry.directory.clients.published import PublishedKeys
 from registry.directory.clients.queries import signing_row
 from registry.directory.clients.rules import SIGNING_OVERLAP
 from registry.directory.clients.tables import client_assertion, signing_key
@@ -58,6 +59,7 @@ class AuthorizationServer:
         keys: SecretKeys,
         skew_seconds: int,
         failures: FailedAttempts,
+        published: PublishedKeys,
         idle_days: int,
     ) -> None:
         self.issuer = issuer
@@ -65,6 +67,7 @@ class AuthorizationServer:
         self.keys = keys
         self.skew_seconds = skew_seconds
         self.failures = failures
+        self.published = published
         self.idle_days = idle_days
         self._read: tuple[str, EllipticCurvePrivateKey] | None = None
 
@@ -77,6 +80,7 @@ class AuthorizationServer:
             keys=SecretKeys(settings.secret_keys),
             skew_seconds=settings.clock_skew_seconds,
             failures=FailedAttempts(),
+            published=PublishedKeys(settings.client_key_networks),
             idle_days=settings.principal_idle_days,
         )
 

@@ -1,15 +1,15 @@
 """The rows from which scores are computed.
 
-One statement reads the lines submitted in a window, one the loans that overlap it, one when their assets were out of
-service. The arithmetic is done in Python and not in SQL: the interval of an order statistic needs every observation,
-and the months of a time zone need a time zone database, which SQLite lacks.
+One statement reads the lines submitted in a window, one the loans that overlap it; two more read when their assets were
+out of service, and when they could not be had for maintenance, a blackout or damage. Turnaround is part of lending. The
+arithmetic is done in Python and not in SQL: the interval of an order statistic needs every observation, and the months
+of a time zone need a time zone database, which SQLite lacks.
 """
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -18,13 +18,15 @@ from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.tables import agreement_party_window
 from registry.directory.taxonomy.tables import category_closure
+from registry.outcomes.metrics.rules import Stretch
 from registry.outcomes.metrics.schemas import MetricsQuery
-from registry.outcomes.metrics.scoring import LineFact, LoanFact, Stretches
+from registry.outcomes.metrics.scoring import LineFact, LoanFact, Unavailable
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read
 from registry.platform.kernel.time import Window
 from registry.platform.ledger.tables import ledger_event
-from registry.resources.assets.tables import asset
+from registry.resources.allocations.rules import AllocationKind
+from registry.resources.allocations.tables import allocation
 from registry.sharing.loans.rules import OUT, LoanStatus
 from registry.sharing.loans.tables import loan
 from registry.sharing.policy.approvals import WITHDRAWAL
@@ -38,6 +40,13 @@ _ID = loan.c.id.type
 _AT = loan.c.reserved_at.type
 _VIEWER = sa.bindparam("viewer", type_=_ID)
 _FROM, _TO = sa.bindparam("from", type_=_AT), sa.bindparam("to", type_=_AT)
+ALL_OF_IT: Final = 100_000
+"""As many as an asset can have: all of it, whatever its capacity was then."""
+_NOT_TO_BE_HAD: Final = tuple(
+    kind.value
+    for kind in AllocationKind
+    if kind not in (AllocationKind.LOAN, AllocationKind.TURNAROUND, AllocationKind.USED)
+)
 _IN_SERVICE = {"asset.returned_to_service": True, "asset.taken_out_of_service": False, "asset.retired": False}
 
 
@@ -59,8 +68,8 @@ _lent = msgspec.json.Decoder(_AssetExtract).decode
 
 async def load_facts(
     read: Read, caller: Caller, query: MetricsQuery, window: Window
-) -> tuple[list[LineFact], list[LoanFact], dict[UUID, Stretches]]:
-    """The lines submitted in the window, the loans that overlap it, and when their assets were out of service."""
+) -> tuple[list[LineFact], list[LoanFact], Unavailable]:
+    """The lines submitted in the window, the loans that overlap it, and when their assets could not be had."""
     names = ("agreement_id", "category", "assisting_agency_id", "requesting_agency_id")
     parameters = {name: value for name in names if (value := getattr(query, name)) is not None}
     filters = frozenset(parameters)
@@ -68,7 +77,8 @@ async def load_facts(
     lines = [_line(row) for row in await read.all_slowly(_lines_statement(filters), parameters)]
     loans = [_loan(row) for row in await read.all_slowly(_loans_statement(filters), parameters)]
     changes = await read.all_slowly(_service_status_changes(filters), parameters)
-    return lines, loans, _out_of_service(changes)
+    planned = await read.all_slowly(_unavailability(filters), parameters)
+    return lines, loans, _unavailable(changes, planned)
 
 
 def _line(row: Row[Any]) -> LineFact:
@@ -110,17 +120,23 @@ def _loan(row: Row[Any]) -> LoanFact:
     )
 
 
-def _out_of_service(changes: Sequence[Row[Any]]) -> dict[UUID, Stretches]:
-    """The intervals from the events of the assets, in order of time; the last may have no end."""
-    stretches: dict[UUID, list[tuple[datetime, datetime | None]]] = defaultdict(list)
+def _unavailable(changes: Sequence[Row[Any]], planned: Sequence[Row[Any]]) -> Unavailable:
+    """When assets could not be had: out of service, by their events in order of time, or otherwise than for a loan.
+
+    What was ended before it began kept nothing from being had.
+    """
+    stretches: dict[UUID, list[Stretch]] = defaultdict(list)
     for row in changes:
         of_asset = stretches[row.subject_id]
         if of_asset and of_asset[-1][1] is None:
             if _IN_SERVICE[row.type]:
-                of_asset[-1] = (of_asset[-1][0], row.occurred_at)
+                of_asset[-1] = (of_asset[-1][0], row.occurred_at, ALL_OF_IT)
         elif not _IN_SERVICE[row.type]:
-            of_asset.append((row.occurred_at, None))
-    return dict(stretches)
+            of_asset.append((row.occurred_at, None, ALL_OF_IT))
+    for row in planned:
+        ended_at = row.ends_at if row.released_at is None else min(row.ends_at, row.released_at)
+        stretches[row.asset_id].append((row.starts_at, ended_at, ALL_OF_IT if row.whole else row.quantity))
+    return stretches
 
 
 def _below(column: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
@@ -153,7 +169,7 @@ def _lines_statement(filters: frozenset[str]) -> sa.CompoundSelect[Any]:
     )
     criteria = {
         "agreement_id": _equals(ground, "agreement_id"),
-        "category": _below(asset.c.category),
+        "category": _below(request_line.c.category),
         "assisting_agency_id": _equals(request_line.c.assisting_agency_id, "assisting_agency_id"),
         "requesting_agency_id": _equals(request.c.requesting_agency_id, "requesting_agency_id"),
     }
@@ -164,7 +180,7 @@ def _lines_statement(filters: frozenset[str]) -> sa.CompoundSelect[Any]:
             request_line.c.decided_at,
             loan.c.arrived_at,
             ground.label("agreement_id"),
-            asset.c.category,
+            request_line.c.category,
             sa.case(
                 (request_line.c.status == LineStatus.DENIED.value, policy_decision.c.decision), else_=sa.null()
             ).label("decision"),
@@ -174,7 +190,6 @@ def _lines_statement(filters: frozenset[str]) -> sa.CompoundSelect[Any]:
         )
         .select_from(
             request_line.join(request, request.c.id == request_line.c.request_id)
-            .join(asset, asset.c.id == request_line.c.asset_id)
             .outerjoin(policy_decision, policy_decision.c.id == request_line.c.decision_id)
             .outerjoin(loan, loan.c.id == LIVE_LOAN)
         )
@@ -275,4 +290,17 @@ def _service_status_changes(filters: frozenset[str]) -> sa.Select[Any]:
             ledger_event.c.occurred_at < _TO,
         )
         .order_by(ledger_event.c.subject_id, ledger_event.c.subject_version)
+    )
+
+
+@cache
+def _unavailability(filters: frozenset[str]) -> sa.Select[Any]:
+    lent = sa.select(loan.c.asset_id).where(*_loan_criteria(filters))
+    return sa.select(
+        *(allocation.c[name] for name in ("asset_id", "quantity", "whole", "starts_at", "ends_at", "released_at"))
+    ).where(
+        allocation.c.asset_id.in_(lent),
+        allocation.c.kind.in_(_NOT_TO_BE_HAD),
+        allocation.c.starts_at < _TO,
+        allocation.c.ends_at > _FROM,
     )

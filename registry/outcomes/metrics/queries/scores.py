@@ -21,7 +21,7 @@ from registry.outcomes.metrics.schemas import (
     MetricsQuery,
     ScorecardQuery,
 )
-from registry.outcomes.metrics.scoring import LineFact, LoanFact, Stretches, score
+from registry.outcomes.metrics.scoring import LineFact, LoanFact, Unavailable, score
 from registry.platform.access.permissions import Action, permit
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read
@@ -98,7 +98,7 @@ def _asked_at(line: LineFact) -> datetime:
 def _by_month(
     lines: Sequence[LineFact],
     loans: Sequence[LoanFact],
-    lost: dict[UUID, Stretches],
+    lost: Unavailable,
     window: Window,
     zone: ZoneInfo,
     now: datetime,
@@ -116,7 +116,7 @@ def _by_key(
     group_by: str,
     lines: Sequence[LineFact],
     loans: Sequence[LoanFact],
-    lost: dict[UUID, Stretches],
+    lost: Unavailable,
     window: Window,
     now: datetime,
 ) -> list[MetricGroup]:

@@ -12,10 +12,12 @@ from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.time import LONGEST_WINDOW, Window, checked_instant, format_instant
 from registry.platform.kernel.versions import Expected
 from registry.resources.allocations import commands as allocations
-from registry.resources.assets.commands import lock_for_booking
-from registry.sharing.loans.commands.steps import begin, finish, noted
-from registry.sharing.loans.rules import LoanAction, check_extension, check_recall
-from registry.sharing.loans.schemas import ExtensionAnswer, ExtensionAsk, Loan, RecallNotice
+from registry.resources.assets.commands.booking import lock_for_booking
+from registry.resources.assets.commands.keeping import BY_AN_APPROVER_FOR_LONGER, keep_minimums
+from registry.sharing.loans.commands.handlers import check_handler_extension, extend_handler
+from registry.sharing.loans.commands.steps import begin, finish, noted, record_override
+from registry.sharing.loans.rules import LoanAction, check_extension, check_recall, lent_from
+from registry.sharing.loans.schemas import ExtensionAcceptance, ExtensionAnswer, ExtensionAsk, Loan, RecallNotice
 from registry.sharing.loans.tables import loan, loan_extension
 from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.policy.commands.deciding import answer_approvals, redecide
@@ -41,11 +43,13 @@ async def request_extension(
     """
     row, _, caller = await begin(write, caller, loan_id, LoanAction.REQUEST_EXTENSION, expected)
     until = checked_instant(ask.planned_end_at, "/planned_end_at")
-    check_extension(caller.now, row.planned_end_at, until, row.starts_at + LONGEST_WINDOW)
-    longer = Window(start=row.starts_at, end=until)
+    start = lent_from(row.starts_at, row.dispatched_at)
+    check_extension(caller.now, row.planned_end_at, until, start + LONGEST_WINDOW)
+    longer = Window(start=start, end=until)
     decision = await decision_row(write, row.decision_id)
     made = (await redecide(write, caller, policies, decision, "extend", window=longer)).recorded
     await allocations.check_extension(write, await lock_for_booking(write, row.asset_id), loan_id, until, caller.now)
+    await check_handler_extension(write, row, until, caller.now)
     await write.run(
         _INSERT,
         {
@@ -57,7 +61,7 @@ async def request_extension(
             "status": "pending",
             "decision_id": made.id,
             "asked_by": caller.principal.person,
-            "asked_at": caller.now,
+            "requested_at": caller.now,
         },
     )
     data = {
@@ -74,14 +78,15 @@ async def accept_extension(
     caller: Caller,
     policies: PolicySet,
     loan_id: UUID,
-    note: str | None = None,
+    accepted: ExtensionAcceptance,
     expected: Expected = None,
 ) -> Loan:
     """Accept the later return, which is decided once more, and extend the asset's allocation.
 
     Raises Conflict `decision_worsened` when policy permits less than when it was requested, `decision_not_satisfied`
     when an approval is missing that the caller cannot give, `asset_not_free` when the asset was reserved for others
-    meanwhile.
+    meanwhile, `under_reserve_minimum` when the agency would not keep enough at home, unless somebody who approves
+    for it gives a reason to override that.
     """
     row, _, caller = await begin(write, caller, loan_id, LoanAction.ACCEPT_EXTENSION, expected)
     pending = await write.first(_PENDING, {"loan": loan_id})
@@ -92,13 +97,19 @@ async def accept_extension(
     await _approve(write, caller, made)
     asset = await lock_for_booking(write, row.asset_id)
     await allocations.extend(write, asset, loan_id, pending.asked_end_at, caller.now)
+    further = Window(start=max(row.planned_end_at, caller.now), end=pending.asked_end_at)
+    overridden = await keep_minimums(write, caller, asset, further, accepted.override_reason, BY_AN_APPROVER_FOR_LONGER)
+    await extend_handler(write, row, pending.asked_end_at, caller.now)
     await write.run(_ANSWER.values(status="accepted", answered_at=caller.now), {"extension": pending.id})
     data = {
         "end": {"from": format_instant(row.planned_end_at), "to": format_instant(pending.asked_end_at)},
         "decision_id": str(made.recorded.id),
-        **noted(note),
+        **noted(accepted.note),
     }
-    values = {"planned_end_at": pending.asked_end_at}
+    values: dict[str, object] = {"planned_end_at": pending.asked_end_at}
+    if overridden:
+        values["minimum_override"] = overridden
+        record_override(write, caller, (loan_id, row.version + 1), row.assisting_agency_id, overridden)
     return await finish(write, caller, row, LoanAction.ACCEPT_EXTENSION, values, data)
 
 

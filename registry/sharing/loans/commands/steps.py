@@ -14,13 +14,19 @@ from registry.platform.database.handles import Write
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.ledger.commands import record
 from registry.sharing.loans.edxl import STEPS, EdxlStep
-from registry.sharing.loans.queries import get_loan, loan_rows, overlays_of, permission_for, side_of
+from registry.sharing.loans.queries.getting import get_loan, loan_rows, overlays_of, permission_for, side_of
 from registry.sharing.loans.rules import LoanAction, LoanStatus, advance, check_overlays, check_side, check_timing
 from registry.sharing.loans.schemas import Loan
 from registry.sharing.loans.tables import loan
 
 _LOCK = (
     sa.select(loan.c.id).where(loan.c.id == sa.bindparam("id", type_=loan.c.id.type)).with_for_update(key_share=True)
+)
+_LOCK_RESERVED = (
+    sa.select(loan.c.id)
+    .where(loan.c.reservation_id == sa.bindparam("reservation_id", type_=loan.c.id.type))
+    .order_by(loan.c.id)
+    .with_for_update(key_share=True)
 )
 _UPDATE = loan.update().where(loan.c.id == sa.bindparam("loan", type_=loan.c.id.type))
 _EVENTS: dict[LoanAction, str] = {
@@ -37,6 +43,7 @@ _EVENTS: dict[LoanAction, str] = {
     LoanAction.DECLINE_EXTENSION: "loan.extension_declined",
     LoanAction.RECALL: "loan.recalled",
     LoanAction.WITHDRAW_RECALL: "loan.recall_withdrawn",
+    LoanAction.ACCEPT_CHANGED_ASSET: "loan.changed_asset_accepted",
 }
 
 
@@ -83,6 +90,29 @@ async def finish(
         data={**(data or {}), "edxl": edxl(STEPS[action])},
     )
     return await get_loan(write, caller.principal, row.id, caller.now)
+
+
+def record_override(
+    write: Write, caller: Caller, of: tuple[UUID, int], owner_id: UUID, overridden: Mapping[str, object]
+) -> None:
+    """Record that a loan, in that version, leaves fewer at home than its owner keeps.
+
+    It is an event of its own, for the owner alone: what an agency keeps at home is told to no other one.
+    """
+    record(
+        write,
+        caller,
+        "loan.minimum_overridden",
+        subject=("loan", *of),
+        n=1,
+        agencies=[owner_id],
+        data=dict(overridden),
+    )
+
+
+async def lock_loans(write: Write, reservation_id: UUID) -> None:
+    """Lock the loans that were made of a package at once, in the order of their ids."""
+    await write.all(_LOCK_RESERVED, {"reservation_id": reservation_id})
 
 
 def noted(note: str | None) -> dict[str, object]:

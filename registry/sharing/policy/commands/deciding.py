@@ -4,7 +4,7 @@ They are parts of the commands of requests and loans, and run in their transacti
 the caller's right to it and call `write.once()` first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from registry.platform.kernel.errors import Conflict
 from registry.platform.kernel.geo import Location
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.time import Window
+from registry.resources.assets.rules import changed_since
 from registry.sharing.policy.approvals import (
     WITHDRAWAL,
     ApprovalAnswer,
@@ -116,7 +117,8 @@ async def redecide(
 
     `row` is the earlier decision (`decision_row`). The ask and the person who asked are the same; a `window`, for an
     extension, makes it another ask, to which approvals do not carry over. A refusal is not recorded, since the
-    transaction is rolled back: its outcome and reasons are in the problem. Raises what `REFUSALS` names: WrongStatus
+    transaction is rolled back: its outcome and reasons are in the problem. Raises Conflict `asset_changed` when it is
+    approved or reserved and is not what was asked for any more, and what `REFUSALS` names: WrongStatus
     for a decision that has ended; Conflict `decision_worsened` when the outcome is worse than before, and
     `decision_not_satisfied` when the ask is denied or an approval is missing. Raises NotFound.
     """
@@ -141,6 +143,13 @@ async def redecide(
         now=caller.now,
         known_distance_km=kept.ask.distance_km,
     )
+    then_described = kept.asset.described or found.facts.asset.described
+    if action_at in ("approve", "reserve"):
+        check_unchanged(then_described, found.facts.asset.described)
+    else:
+        # A loan keeps what both sides agreed on; whether it is still that is asked at the hand-over.
+        agreed = structs.replace(found.facts.asset, described=then_described)
+        found = structs.replace(found, facts=structs.replace(found.facts, asset=agreed))
     decision = decide(found.facts, policies)
     # A longer loan may need an additional approval, which is given by accepting the extension.
     may_wait = window is not None and decision.outcome == "needs_approval"
@@ -162,6 +171,17 @@ async def redecide(
         request=request_of(row),
     )
     return Decided(recorded=recorded, decision_status=then, asset=found.asset)
+
+
+def check_unchanged(then: Mapping[str, str], now: Mapping[str, str]) -> None:
+    """Raises Conflict `asset_changed` when the asset is not as it was when it was asked for."""
+    if changed := changed_since(then, now):
+        named = ", ".join(name.replace("_", " ") for name in changed)
+        raise Conflict(
+            f"The asset was changed since it was asked for ({named}); the requesting agency has to accept that first.",
+            "asset_changed",
+            extra={"changed": changed},
+        )
 
 
 def _decision_status(

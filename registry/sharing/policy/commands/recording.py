@@ -15,7 +15,7 @@ from registry.platform.kernel.errors import NotFound
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.time import Window
 from registry.platform.ledger.commands import record
-from registry.resources.assets.queries.getting import AssetRow
+from registry.resources.assets.queries.facts import AssetRow
 from registry.resources.assets.tables import asset
 from registry.sharing.policy.approvals import DecisionStatus
 from registry.sharing.policy.decisions import Decision, clause_relied_on
@@ -45,8 +45,8 @@ class Decided(Struct, kw_only=True, frozen=True):
 async def lock_chain(write: Write, root_id: UUID, asset_id: UUID | None = None) -> Chain:
     """Lock the chain, so that answers, withdrawals and new decisions happen one after another.
 
-    With `asset_id`, that asset is locked in the same statement, as `assets.commands.lock` does. The chain is read by
-    the next statement, which sees what the transaction it waited for has committed. Raises NotFound.
+    With `asset_id`, that asset is locked in the same statement, as `assets.commands.booking.lock` does. The chain is
+    read by the next statement, which sees what the transaction it waited for has committed. Raises NotFound.
     """
     if asset_id is None:
         locked = await write.fast(_LOCK, {"id": root_id})

@@ -4,13 +4,16 @@ A fact that the registry does not know is absent, and policies treat an absent f
 whether the requesting agency is insured (`requesting_insurance_current`), when no certificate is on file.
 """
 
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
+from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.queries.in_force import AgreementCandidate, candidates
 from registry.agreements.instruments.terms import Terms
@@ -20,11 +23,15 @@ from registry.platform.access.principals import Principal
 from registry.platform.database.handles import Read
 from registry.platform.kernel.errors import NotFound
 from registry.platform.kernel.geo import Location, distance_km, rounded_km
-from registry.platform.kernel.time import Window, day_starts_at
+from registry.platform.kernel.time import Window, civil_day, day_starts_at
 from registry.resources.allocations.rules import AllocationStatus
 from registry.resources.allocations.tables import allocation
-from registry.resources.assets.queries.getting import FACTS, AssetRow, as_facts
+from registry.resources.assets.certifying import first_day
+from registry.resources.assets.costing import HourlyCost
+from registry.resources.assets.queries.describing import describe
+from registry.resources.assets.queries.facts import FACTS, AssetRow, as_facts, cost_at
 from registry.resources.assets.tables import asset
+from registry.resources.certificates.queries import certificates_of, of_category, valid_rows
 from registry.sharing.policy.facts import (
     ActionAt,
     AgencyFacts,
@@ -103,30 +110,33 @@ async def collect_facts(
     """All facts for a decision on this ask at `now`; read in the transaction if the decision is recorded.
 
     The distance is from the asset's home to `place`; `known_distance_km` replaces it when the place is not stored. The
-    cost is begun hours × the asset's hourly rate × quantity; it is omitted without a rate, and when a limit in force is
-    in another currency and so cannot be compared. Visibility must be checked by the caller of this function. Raises
-    NotFound for an unknown asset.
+    cost is begun hours × what an hour costs on the first day × quantity; it is omitted without a rate, and when a limit
+    in force is in another currency and so cannot be compared. Visibility must be checked by the caller of this
+    function. Raises NotFound for an unknown asset.
     """
     asked = await read.fast(_ASKED, {"id": asset_id, "requesting_id": requesting_agency_id})
     if not asked:
         raise NotFound("asset")
     found, row = asked[0], as_facts(asked[0])
+    certificates = await certificates_of(read, asset_id) if row.has_certificates else ()
     tried = await candidates(read, requesting_agency_id, row.agency_id, row.category, now)
     insurance_matters = any(candidate.terms.insurance_required for candidate in tried)
     insurance = await insured(read, requesting_agency_id, window) if insurance_matters else None
+    first = civil_day(window.start, found.assisting_time_zone or "UTC")
+    cost = cost_at(row, window.start)
     ask = Ask(
         start=window.start,
         end=window.end,
         purpose=purpose,
         priority=priority,
         quantity=quantity,
-        currency=row.currency,
+        currency=row.currency if cost is None else cost.currency,
         distance_km=known_distance_km if place is None else _distance(row, place),
     )
     facts = Facts(
         now=now,
         action_at=action_at,
-        ask=msgspec.structs.replace(ask, estimated_cost_minor=_cost(row, ask, tried)),
+        ask=msgspec.structs.replace(ask, estimated_cost_minor=_cost(cost, ask, tried)),
         principal=principal,
         requesting=AgencyFacts(
             id=requesting_agency_id,
@@ -150,9 +160,12 @@ async def collect_facts(
             sharing=row.sharing.value,
             capacity=row.capacity,
             funding=row.funding,
-            certifications=_certifications(row, found.assisting_time_zone),
+            certifications=_certifications(row, found.assisting_time_zone, first)
+            if not certificates
+            else _certified(row, certificates, window),
             certification_required=row.certification_required,
-            hourly_cost_minor=row.hourly_rate_minor,
+            hourly_cost_minor=None if cost is None else cost.amount_minor,
+            described=describe(row),
         ),
         agreements=tuple(_agreement(candidate, insurance) for candidate in tried),
         lent_out_quantity=int(found.lent_out),
@@ -166,15 +179,18 @@ def _distance(row: AssetRow, place: Location) -> int | None:
     return rounded_km(distance_km(row.latitude, row.longitude, place.latitude, place.longitude))
 
 
-def _cost(row: AssetRow, ask: Ask, tried: list[AgreementCandidate]) -> int | None:
+def _cost(cost: HourlyCost | None, ask: Ask, tried: list[AgreementCandidate]) -> int | None:
     ceilings = {c.terms.cost_ceiling.currency for c in tried if c.in_force and c.terms.cost_ceiling is not None}
-    if row.hourly_rate_minor is None or ceilings - {row.currency}:
+    if cost is None or ceilings - {cost.currency}:
         return None
-    return min(ask.duration_hours * row.hourly_rate_minor * ask.quantity, _LARGEST_COST)
+    return min(ask.duration_hours * cost.amount_minor * ask.quantity, _LARGEST_COST)
 
 
-def _certifications(row: AssetRow, time_zone: str | None) -> tuple[CertificationFacts, ...]:
-    """The certifications as facts; the last valid day ends in the assisting agency's time zone, where it is known."""
+def _certifications(row: AssetRow, time_zone: str | None, first: date) -> tuple[CertificationFacts, ...]:
+    """The certifications as facts, without those that are not valid yet on the loan's first day.
+
+    The last valid day ends in the assisting agency's time zone, where it is known.
+    """
     zone = ZoneInfo(time_zone) if time_zone else None
     return tuple(
         CertificationFacts(
@@ -185,6 +201,21 @@ def _certifications(row: AssetRow, time_zone: str | None) -> tuple[Certification
             else None,
         )
         for stored in row.certifications
+        if (first_day(stored) or first) <= first
+    )
+
+
+def _certified(row: AssetRow, certificates: Sequence[Row[Any]], window: Window) -> tuple[CertificationFacts, ...]:
+    """Certificates on record as facts, in place of what the asset's record says: those that hold when it begins."""
+    held = valid_rows(of_category(certificates, row.category), row.service_status)
+    return tuple(
+        CertificationFacts(
+            code=each.discipline,
+            expires_on=each.expires_on,
+            expires_at=None if each.expires_on is None else each.valid_until_at,
+        )
+        for each in held
+        if each.valid_from_at <= window.start
     )
 
 

@@ -26,8 +26,9 @@ from registry.platform.kernel.actions import AllowedAction, offer
 from registry.platform.kernel.errors import NotFound
 from registry.platform.kernel.money import Money
 from registry.platform.kernel.time import Window
-from registry.resources.assets.queries.getting import visible_asset, visible_to
-from registry.resources.assets.schemas import AssetReference
+from registry.resources.assets.queries.facts import visible_asset
+from registry.resources.assets.queries.visibility import visible_to
+from registry.resources.assets.schemas.shown import AssetReference
 from registry.resources.assets.tables import asset
 from registry.sharing.policy.approvals import ApprovalAnswer, DecisionStatus, answer_refusal, decision_status
 from registry.sharing.policy.cedar import PolicySet

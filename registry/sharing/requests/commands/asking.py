@@ -17,19 +17,29 @@ from registry.directory.taxonomy.queries import check_purpose
 from registry.platform.access.permissions import Action, permit
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
-from registry.platform.kernel.errors import Forbidden, NotFound, RuleBroken, WrongStatus
+from registry.platform.kernel.errors import Conflict, Forbidden, NotFound, RuleBroken, WrongStatus
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.text import folded
 from registry.platform.kernel.time import Window
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.ledger.commands import changes, record
+from registry.resources.assets.commands.booking import lock
+from registry.resources.assets.queries.describing import describe
+from registry.resources.assets.queries.facts import asset_facts
 from registry.sharing.policy.approvals import Verdict
 from registry.sharing.policy.cedar import PolicySet
-from registry.sharing.policy.commands.deciding import answer_approvals, decide_ask, redecide, revoke_decision
+from registry.sharing.policy.commands.deciding import (
+    answer_approvals,
+    check_unchanged,
+    decide_ask,
+    redecide,
+    revoke_decision,
+)
 from registry.sharing.policy.decisions import ApprovalNeeded, Outcome
 from registry.sharing.policy.queries.getting import visible_decision
 from registry.sharing.policy.schemas import RequestReference
 from registry.sharing.requests.commands.lines import (
+    asked_for,
     check_lines,
     edited,
     insert_lines,
@@ -40,7 +50,16 @@ from registry.sharing.requests.commands.lines import (
     update_line,
     withdraw_line,
 )
-from registry.sharing.requests.queries.getting import answerable, as_request, asks, get_request, request_rows, side_of
+from registry.sharing.requests.queries.getting import (
+    answerable,
+    as_request,
+    asks,
+    changed_in,
+    described_in,
+    get_request,
+    request_rows,
+    side_of,
+)
 from registry.sharing.requests.rules import (
     EDITABLE,
     OPEN,
@@ -53,7 +72,7 @@ from registry.sharing.requests.rules import (
     follow_lines,
     void_approvals_on,
 )
-from registry.sharing.requests.schemas import NewRequest, RequestPatch, ResourceRequest
+from registry.sharing.requests.schemas import ChangedAssetsAccepted, NewRequest, RequestPatch, ResourceRequest
 from registry.sharing.requests.tables import request
 
 _INSERT = request.insert()
@@ -67,6 +86,7 @@ _DECIDED_AS: dict[Outcome, LineAction] = {
     "denied": LineAction.DENY,
 }
 _WORDS = ("purpose", "priority", "incident_number", "summary")
+_ACCEPTED = "The requesting agency accepted the asset as it is now."
 _REVISED = "The requesting agency revised its request."
 
 
@@ -172,35 +192,94 @@ async def submit_request(
             raise RuleBroken(f"The time requested in line {each.no} is over.", "window_over")
     touched: dict[UUID, list[dict[str, object]]] = defaultdict(list)
     for each in asked:
-        made = await decide_ask(
-            write,
-            caller,
-            policies,
-            asset_id=each.asset_id,
-            quantity=each.quantity,
-            window=Window(start=each.starts_at, end=each.ends_at),
-            purpose=row.purpose,
-            priority=row.priority,
-            requesting_agency_id=row.requesting_agency_id,
-            place=place_of(each),
-            request=RequestReference(id=row.id, line_no=each.no, incident_number=row.incident_number),
-        )
-        after = advance_line(LineStatus.DRAFT, _DECIDED_AS[made.recorded.outcome])
-        await update_line(
-            write,
-            each.line_id,
-            status=after,
-            decision_id=made.recorded.root_id,
-            submitted_at=caller.now,
-            decided_at=None if after is LineStatus.NEEDS_APPROVAL else caller.now,
-            awaited=_awaited(made.decision_status.missing),
-        )
-        touched[each.assisting_agency_id].append(_fact(each, after, made.recorded.id))
+        touched[each.assisting_agency_id].append(await _decide(write, caller, policies, row, each))
     await _change(write, caller, row, submitted_at=caller.now)
     record_for_agencies(
         write, caller, "request.submitted", row, touched, {"purpose": row.purpose, "priority": row.priority}
     )
     return await get_request(write, caller.principal, request_id, caller.now)
+
+
+async def accept_changed_assets(
+    write: Write,
+    caller: Caller,
+    policies: PolicySet,
+    request_id: UUID,
+    accepted: ChangedAssetsAccepted,
+    expected: Expected = None,
+) -> ResourceRequest:
+    """Accept, for the requesting agency, assets as they are now; each line is decided anew, and approvals are void.
+
+    Raises RuleBroken for a line that the request does not have, WrongStatus when its asset has not changed or it has
+    been answered, Conflict `asset_changed` when the asset is another version than the one named.
+    """
+    rows = await _locked(write, caller, request_id)
+    row = rows[0]
+    permit(caller.principal, Action.REQUESTS_UPDATE, [side_of(row, caller.principal)])
+    await write.once()
+    check_version(expected, row.version)
+    named = _named_lines(rows, accepted)
+    # The chains before the assets, and in the order of the lines, as loans lock them.
+    for each, _ in sorted(named, key=lambda line: line[0].no):
+        await withdraw_line(write, caller, each, LineAction.REVISE, _ACCEPTED)
+    for asset_id in sorted({each.asset_id for each, _ in named}):
+        await lock(write, asset_id)
+    touched: dict[UUID, list[dict[str, object]]] = defaultdict(list)
+    for each, version in named:
+        found = await asset_facts(write, each.asset_id)
+        if found.version != version:
+            check_unchanged(described_in(each), describe(found))
+            raise Conflict("The asset was changed again; read it again.", "asset_changed", extra={"changed": []})
+        touched[each.assisting_agency_id].append(await _decide(write, caller, policies, row, each))
+    await _change(write, caller, row)
+    record_for_agencies(write, caller, "request.changed_assets_accepted", row, touched, {})
+    return await get_request(write, caller.principal, request_id, caller.now)
+
+
+def _named_lines(rows: Sequence[Row[Any]], accepted: ChangedAssetsAccepted) -> list[tuple[Row[Any], int]]:
+    """The lines that the body names, with the asset's version that it accepts."""
+    by_no = {each.no: each for each in rows}
+    found = []
+    for index, line in enumerate(accepted.lines):
+        each = by_no.get(line.line_no)
+        if each is None:
+            words = "The request has no such line."
+            raise RuleBroken.at(words, "unknown_line", "no such line", pointer=f"/lines/{index}/line_no")
+        if not changed_in(each):
+            raise WrongStatus(f"Line {each.no} waits for nothing: its asset is as it was asked for.")
+        found.append((each, line.asset_version))
+    return found
+
+
+async def _decide(
+    write: Write, caller: Caller, policies: PolicySet, row: Row[Any], each: Row[Any]
+) -> dict[str, object]:
+    """Decide a line of the request, store what came of it, and return it for the ledger."""
+    made = await decide_ask(
+        write,
+        caller,
+        policies,
+        asset_id=each.asset_id,
+        quantity=each.quantity,
+        window=Window(start=each.starts_at, end=each.ends_at),
+        purpose=row.purpose,
+        priority=row.priority,
+        requesting_agency_id=row.requesting_agency_id,
+        place=place_of(each),
+        request=RequestReference(id=row.id, line_no=each.no, incident_number=row.incident_number),
+    )
+    after = advance_line(LineStatus.DRAFT, _DECIDED_AS[made.recorded.outcome])
+    await update_line(
+        write,
+        each.line_id,
+        status=after,
+        decision_id=made.recorded.root_id,
+        submitted_at=caller.now,
+        decided_at=None if after is LineStatus.NEEDS_APPROVAL else caller.now,
+        awaited=_awaited(made.decision_status.missing),
+        **asked_for(made.asset),
+    )
+    return _fact(each, after, made.recorded.id)
 
 
 async def answer_request(

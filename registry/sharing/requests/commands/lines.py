@@ -15,8 +15,9 @@ from registry.platform.kernel.geo import Location
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.time import Window
 from registry.platform.ledger.commands import Event, record_many
-from registry.resources.assets.queries.getting import visible_asset
-from registry.sharing.loans.queries import took_place
+from registry.resources.assets.queries.describing import describe
+from registry.resources.assets.queries.facts import AssetRow, visible_asset
+from registry.sharing.loans.queries.getting import took_place
 from registry.sharing.loans.tables import loan
 from registry.sharing.policy.commands.deciding import revoke_decision
 from registry.sharing.requests.rules import OPEN, LineAction, LineStatus, advance_line
@@ -42,7 +43,7 @@ class AskedLine(Struct, kw_only=True, frozen=True):
 
     new: NewRequestLine
     window: Window
-    assisting_agency_id: UUID
+    asset: AssetRow
 
     @property
     def asked(self) -> tuple[object, ...]:
@@ -71,7 +72,7 @@ async def _checked(read: Read, caller: Caller, line: NewRequestLine, pointer: st
     if line.quantity > found.capacity:
         words = f"The capacity of this asset is {found.capacity}."
         raise RuleBroken.at(words, "quantity_over_capacity", "more than there are", pointer=f"{pointer}/quantity")
-    return AskedLine(new=line, window=window, assisting_agency_id=found.agency_id)
+    return AskedLine(new=line, window=window, asset=found)
 
 
 async def insert_lines(write: Write, request_id: UUID, lines: Sequence[AskedLine], *, first: int = 1) -> None:
@@ -86,7 +87,8 @@ def _row(request_id: UUID, no: int, line: AskedLine) -> dict[str, object]:
         "request_id": request_id,
         "no": no,
         "asset_id": line.new.asset_id,
-        "assisting_agency_id": line.assisting_agency_id,
+        "assisting_agency_id": line.asset.agency_id,
+        **asked_for(line.asset),
         "quantity": line.new.quantity,
         "starts_at": line.window.start,
         "ends_at": line.window.end,
@@ -96,6 +98,11 @@ def _row(request_id: UUID, no: int, line: AskedLine) -> dict[str, object]:
         "status": LineStatus.DRAFT,
         "awaited": [],
     }
+
+
+def asked_for(found: AssetRow) -> dict[str, object]:
+    """The columns of a line that keep the asset as it is asked for."""
+    return {"asset_name": found.name, "category": found.category, "described": describe(found)}
 
 
 async def update_line(write: Write, line_id: UUID, **values: object) -> None:

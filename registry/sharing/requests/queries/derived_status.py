@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql.selectable import FromClause
 
-from registry.sharing.loans.queries import took_place
+from registry.sharing.loans.queries.getting import took_place
 from registry.sharing.loans.rules import OVER
 from registry.sharing.loans.tables import loan
 from registry.sharing.requests.queries.visibility import line_visible

@@ -24,7 +24,9 @@ from registry.platform.kernel.actions import AllowedAction, offer
 from registry.platform.kernel.errors import NotFound
 from registry.platform.kernel.geo import Location
 from registry.platform.kernel.time import Window
-from registry.resources.assets.queries.getting import visible_to as visible_asset
+from registry.resources.assets.queries.describing import NOW_DESCRIBED, describe_columns
+from registry.resources.assets.queries.visibility import visible_to as visible_asset
+from registry.resources.assets.rules import changed_since
 from registry.resources.assets.tables import asset
 from registry.sharing.loans.tables import loan
 from registry.sharing.policy.decisions import DecisionReason, Side
@@ -36,14 +38,16 @@ from registry.sharing.requests.rules import EDITABLE, TRANSITIONS, LineAction, L
 from registry.sharing.requests.schemas import LineDecision, LineLoan, RequestLine, ResourceRequest
 from registry.sharing.requests.tables import request, request_line
 
+_WAITING = frozenset({LineStatus.NEEDS_APPROVAL, LineStatus.PERMITTED, LineStatus.APPROVED})
+_described = msgspec.json.Decoder(dict[str, str]).decode
 _ID = sa.bindparam("id", type_=request.c.id.type)
 
 
 def _get_statement() -> sa.Select[Any]:
     """One request with its status, and a row for each line with its latest decision and its loan.
 
-    An asset's name and category are the current ones, so they are only for agencies that may see the asset now; a loan
-    stores its own.
+    An asset's name and category are those of what was asked for, and only for agencies that may see the asset now; a
+    loan stores its own.
     """
     found = marked_requests().where(request.c.id == _ID, visible()).subquery("found")
     latest, later = policy_decision.alias("latest"), policy_decision.alias("later")
@@ -57,8 +61,10 @@ def _get_statement() -> sa.Select[Any]:
             request_line.c.id.label("line_id"),
             request_line.c.no,
             request_line.c.asset_id,
-            sa.case((visible_asset(), asset.c.name)).label("asset_name"),
-            sa.case((visible_asset(), asset.c.category)).label("category"),
+            sa.case((visible_asset(), request_line.c.asset_name)).label("asset_name"),
+            sa.case((visible_asset(), request_line.c.category)).label("category"),
+            request_line.c.described,
+            *NOW_DESCRIBED,
             request_line.c.assisting_agency_id,
             assisting.c.name.label("assisting_agency_name"),
             requesting.c.name.label("requesting_agency_name"),
@@ -156,6 +162,19 @@ def answerable(rows: Sequence[Row[Any]], principal: Principal, now: datetime) ->
     ]
 
 
+def changed_in(row: Row[Any]) -> list[str]:
+    """The properties of a line's asset that are not as they were asked for, while the line may lead to a loan."""
+    if row.line_status not in _WAITING:
+        return []
+    return changed_since(described_in(row), describe_columns(row, "now_"))
+
+
+def described_in(row: Row[Any]) -> dict[str, str]:
+    """What a line relied on in its asset when it was asked for."""
+    described: dict[str, str] = _described(row.described)
+    return described
+
+
 def as_request(rows: Sequence[Row[Any]], principal: Principal, now: datetime) -> ResourceRequest:
     """The representation of a request's rows, with the caller's allowed actions at `now`."""
     row = rows[0]
@@ -179,6 +198,7 @@ def as_request(rows: Sequence[Row[Any]], principal: Principal, now: datetime) ->
 
 def _line(row: Row[Any]) -> RequestLine:
     located = row.place_latitude is not None
+    changed = changed_in(row) if row.asset_name is not None else []
     return RequestLine(
         id=row.line_id,
         line_no=row.no,
@@ -192,12 +212,22 @@ def _line(row: Row[Any]) -> RequestLine:
         note=row.note,
         status=row.line_status,
         awaiting=_awaited(row.awaited),
+        awaiting_detail=[_in_words(each, row) for each in _awaited(row.awaited)],
         submitted_at=row.line_submitted_at,
         decided_at=row.line_decided_at,
         # A line that was revised keeps its earlier decision, which no longer applies.
         decision=_decision(row) if row.latest_id and row.stored_status != LineStatus.DRAFT else None,
+        asset_changed=changed,
+        asset_version=row.now_version if changed else None,
         loan=_loan(row) if row.line_status == LineStatus.RESERVED else None,
     )
+
+
+def _in_words(awaited: str, row: Row[Any]) -> str:
+    """An approval that a line waits for, `<role>@<side>`, as a sentence that names the agency."""
+    role, _, side = awaited.partition("@")
+    name = row.assisting_agency_name if side == "assisting" else row.requesting_agency_name
+    return f"Somebody with the role {role} at {name} has to approve it."
 
 
 def _decision(row: Row[Any]) -> LineDecision:
@@ -226,6 +256,9 @@ def _allowed(rows: Sequence[Row[Any]], principal: Principal, now: datetime) -> l
             offer(action, withheld=None if (status, action) in TRANSITIONS else late)
             for action in (RequestAction.SUBMIT, RequestAction.WITHDRAW)
         ]
+        changed = any(each.asset_name is not None and changed_in(each) for each in rows)
+        unchanged = None if changed else "No asset was changed since it was asked for."
+        actions.append(offer("accept_changed_assets", withheld=unchanged))
     if refusal(principal, Action.REQUESTS_APPROVE, [side]) is None:
         if asks(rows, principal):
             reason: str | None = "The person who asks cannot approve."

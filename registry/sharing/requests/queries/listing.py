@@ -6,7 +6,6 @@ from functools import cache
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, get_args
-from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
@@ -18,11 +17,11 @@ from registry.platform.access.permissions import Action, refusal
 from registry.platform.access.principals import Principal, Role
 from registry.platform.access.separation import Act, Separation
 from registry.platform.database.handles import Read
-from registry.platform.http.paging import Orders, cut, given
+from registry.platform.http.paging import CHANGED, Orders, changed_in, cut, given
 from registry.platform.http.searching import containing
 from registry.platform.kernel.time import Window
-from registry.resources.assets.queries.getting import visible_to as visible_asset
-from registry.resources.assets.schemas import AssetReference
+from registry.resources.assets.queries.visibility import visible_to as visible_asset
+from registry.resources.assets.schemas.shown import AssetReference
 from registry.resources.assets.tables import asset
 from registry.sharing.policy.decisions import ApprovalRole, Side
 from registry.sharing.policy.tables import policy_decision
@@ -108,8 +107,8 @@ def _of_side(side: Side, filters: frozenset[str]) -> list[sa.ColumnElement[bool]
     return criteria if side == "assisting" else [*criteria, request.c.requesting_agency_id == VIEWER]
 
 
-_FILTERS = ("status", "partner_id", "incident_number", "q", "window_from", "window_to")
-_ORDERS = Orders(RequestQuery, created_at=request.c.id)
+_FILTERS = ("status", "partner_id", "incident_number", "q", "window_from", "window_to", *CHANGED)
+_ORDERS = Orders(RequestQuery, created_at=request.c.id, updated_at=(request.c.updated_at, request.c.id))
 
 
 @cache
@@ -118,12 +117,13 @@ def _list_statement(filters: frozenset[str], sides: tuple[Side, ...], sort: str)
     limit = sa.bindparam("limit", type_=sa.Integer)
     status: sa.BindParameter[str] = sa.bindparam("status", expanding=True)
 
-    def ordered(ids: sa.ColumnElement[UUID]) -> sa.ColumnElement[UUID]:
-        return ids.desc() if sort.startswith("-") else ids.asc()
+    def ordered(found: sa.FromClause) -> list[sa.ColumnElement[Any]]:
+        columns = [found.c.id] if sort.endswith("created_at") else [found.c.updated_at, found.c.id]
+        return [column.desc() if sort.startswith("-") else column.asc() for column in columns]
 
     pages = []
     for side in sides:
-        criteria = _of_side(side, filters)
+        criteria = [*_of_side(side, filters), *changed_in(request.c.updated_at, filters)]
         if "cursor" in filters:
             criteria.append(_ORDERS.behind(sort))
         if "incident_number" in filters:
@@ -134,9 +134,9 @@ def _list_statement(filters: frozenset[str], sides: tuple[Side, ...], sort: str)
             criteria.append(request.c.status.in_(status))
         if "status" in filters:
             found = marked_requests().where(*criteria).subquery()
-            page = sa.select(found.c.id).where(status_of(found).in_(status)).order_by(ordered(found.c.id))
+            page = sa.select(found.c.id).where(status_of(found).in_(status)).order_by(*ordered(found))
         else:
-            page = sa.select(request.c.id).where(*criteria).order_by(ordered(request.c.id))
+            page = sa.select(request.c.id).where(*criteria).order_by(*ordered(request))
         pages.append(page.limit(limit))
     ids = sa.union_all(*(sa.select(page.subquery().c.id) for page in pages)).subquery()
     shown = (
@@ -150,15 +150,16 @@ def _list_statement(filters: frozenset[str], sides: tuple[Side, ...], sort: str)
         .subquery()
     )
     columns = [column for column in shown.c if column.name not in ("status", "marks", "last_end")]
-    listed = sa.select(*columns, status_of(shown).label("status")).order_by(ordered(shown.c.id)).limit(limit)
-    return _with_lines(listed.subquery("listed"), ordered)
+    listed = sa.select(*columns, status_of(shown).label("status")).order_by(*ordered(shown)).limit(limit)
+    return _with_lines(listed.subquery("listed"), ordered, by_change=sort.endswith("updated_at"))
 
 
 def _with_lines(
-    listed: sa.Subquery, ordered: Callable[[sa.ColumnElement[UUID]], sa.ColumnElement[UUID]]
+    listed: sa.Subquery, ordered: Callable[[sa.FromClause], list[sa.ColumnElement[Any]]], *, by_change: bool
 ) -> sa.Select[Any]:
     """The requests with their names, once for each line that the viewer sees and that is not withdrawn."""
     requesting, assisting = agency.alias("requesting"), agency.alias("assisting")
+    keys = [listed.c.updated_at, listed.c.id] if by_change else [listed.c.id]
     line = sa.and_(
         request_line.c.request_id == listed.c.id,
         line_visible(listed.c.requesting_agency_id),
@@ -172,13 +173,13 @@ def _with_lines(
             sa.case((visible_asset(among_many=True), asset.c.name)).label("asset_name"),
             request_line.c.assisting_agency_id,
             assisting.c.name.label("assisting_agency_name"),
-            listed.c.id.label("key_0"),
+            *(column.label(f"key_{i}") for i, column in enumerate(keys)),
         )
         .join(requesting, requesting.c.id == listed.c.requesting_agency_id)
         .outerjoin(request_line, line)
         .outerjoin(asset, asset.c.id == request_line.c.asset_id)
         .outerjoin(assisting, assisting.c.id == request_line.c.assisting_agency_id)
-        .order_by(ordered(listed.c.id), request_line.c.no)
+        .order_by(*ordered(listed), request_line.c.no)
     )
 
 
@@ -210,8 +211,11 @@ async def list_requests(read: Read, principal: Principal, query: RequestQuery, n
     if query.cursor is not None:
         filters.add("cursor")
     rows = await read.all_slowly(_list_statement(frozenset(filters), sides, query.sort), parameters)
+    by_change = query.sort.endswith("updated_at")
     found = [list(each) for _, each in groupby(rows, key=attrgetter("id"))]
-    kept, next_cursor = cut(found, query.limit, lambda lines: (lines[0].key_0,))
+    kept, next_cursor = cut(
+        found, query.limit, lambda lines: [lines[0].key_0, lines[0].key_1] if by_change else [lines[0].key_0]
+    )
     return RequestPage(items=[_summary(lines) for lines in kept], next_cursor=next_cursor)
 
 

@@ -41,12 +41,17 @@ APPEND_ONLY = (
 )
 PARTS_OF_A_VERSION = ("provision", "agreement_coverage", "agreement_version_dates")
 AUDITED = (
-    "type IN ('access.denied', 'access.sign_in_refused', 'agreement.file_exported', 'agreement.restricted_text_read')"
+    "type IN ('access.denied', 'access.sign_in_refused', 'agreement.file_exported', 'agreement.restricted_text_read', "
+    "'asset.exported', 'personnel.name_read')"
 )
 SEARCHED = ("agency", "asset", "agreement_passage")
 # A document can be withdrawn, once; nothing else of it ever changes.
 FILED = ("id", "agreement_id", "version_id", "sha256", "kind", "title", "filename", "sensitivity", "exemption")
 FILED += ("text_layer", "remarks", "pages", "filed_by_id", "filed_at")
+# Of an asset's document the title and whether it is shared may change, until it is withdrawn or replaced.
+FILED_WITH_ASSET = ("id", "asset_id", "sha256", "media_type", "kind", "filename", "remarks", "pages", "filed_at")
+FILED_WITH_ASSET += ("asset_certificate_id", "insurance_id")
+DOCUMENTS = {"document": FILED, "asset_document": FILED_WITH_ASSET}
 
 
 def upgrade() -> None:
@@ -137,6 +142,7 @@ _table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("revoked_at", Instant, nullable=False),
     sa.Column("lifted_at", Instant),
+    sa.Column("by_operator", sa.Boolean, nullable=False),
     sa.Column("is_final", sa.Boolean, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
     _one_of("kind", "token", "person"),
@@ -203,6 +209,7 @@ _table(
     "schema_support",
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("served_from", sa.Text, nullable=False),
+    sa.Column("fingerprint", sa.Text, nullable=False),
     sa.CheckConstraint("id = 1", name="one_row"),
 )
 
@@ -258,6 +265,7 @@ _table(
     sa.Index("ix_agency_cell", "cell"),
     sa.Index("ix_agency_state", "state", "id"),
     sa.Index("ix_agency_status", "status", "id"),
+    sa.Index("ix_agency_updated_at", "updated_at", "id"),
 )
 
 _table(
@@ -275,10 +283,26 @@ _table(
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("parent", sa.Text, sa.ForeignKey("category.code")),
     sa.Column("resource_kind", sa.Text, nullable=False),
+    sa.Column("scheme", sa.Text),
+    sa.Column("discipline", sa.Text),
+    sa.Column("nims_id", sa.Text),
     sa.Column("nims_name", sa.Text),
     sa.Column("description", sa.Text, nullable=False),
     sa.Column("aliases", Json, nullable=False),
     sa.Column("types", Json, nullable=False),
+    sa.Column("speed_kmh", sa.Integer),
+    sa.Column("speed_basis", sa.Text),
+    sa.Column("id", Uuid, unique=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id")),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("created_at", Instant),
+    sa.Column("updated_at", Instant),
+    _one_of("scheme", "nims", "iso_iec_17025"),
+    _one_of("status", "in_use", "retired"),
+    sa.CheckConstraint("(agency_id IS NULL) = (id IS NULL)", name="own"),
+    sa.CheckConstraint("(speed_kmh IS NULL) = (speed_basis IS NULL)", name="speed"),
+    sa.Index("ix_category_agency", "agency_id", "code"),
 )
 
 _table(
@@ -286,6 +310,39 @@ _table(
     sa.Column("ancestor", sa.Text, sa.ForeignKey("category.code"), primary_key=True),
     sa.Column("descendant", sa.Text, sa.ForeignKey("category.code"), primary_key=True),
     sa.Index("ix_category_closure_descendant", "descendant", "ancestor"),
+)
+
+_table(
+    "category_attribute",
+    sa.Column("category", sa.Text, sa.ForeignKey("category.code"), primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("measured_in", sa.Text),
+    sa.Column("choices", Json, nullable=False),
+    sa.Column("minimum", sa.Double),
+    sa.Column("maximum", sa.Double),
+    sa.Column("description", sa.Text, nullable=False),
+    _one_of("kind", "text", "number", "boolean", "choice"),
+    sa.Index("ix_category_attribute_name", "name"),
+)
+
+_table(
+    "capability_type",
+    sa.Column("code", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("parent", sa.Text, sa.ForeignKey("capability_type.code")),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("scale", sa.Text, nullable=False),
+    sa.Column("description", sa.Text, nullable=False),
+    sa.Column("aliases", Json, nullable=False),
+)
+
+_table(
+    "capability_type_closure",
+    sa.Column("ancestor", sa.Text, sa.ForeignKey("capability_type.code"), primary_key=True),
+    sa.Column("descendant", sa.Text, sa.ForeignKey("capability_type.code"), primary_key=True),
+    sa.Index("ix_capability_type_closure_descendant", "descendant", "ancestor"),
 )
 
 _table(
@@ -321,7 +378,7 @@ _table(
     sa.Column("valid_from", Civil, nullable=False),
     sa.Column("valid_to", Civil),
     sa.Column("revoked_on", Civil),
-    sa.Column("revocation_reason", sa.Text),
+    sa.Column("revoked_reason", sa.Text),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
@@ -330,7 +387,7 @@ _table(
     sa.CheckConstraint("(parent_id IS NULL) = (depth = 0)", name="parent"),
     sa.CheckConstraint("depth BETWEEN 0 AND 3", name="depth"),
     sa.CheckConstraint("(ceiling_minor IS NULL) = (ceiling_currency IS NULL)", name="ceiling"),
-    sa.CheckConstraint("(revoked_on IS NULL) = (revocation_reason IS NULL)", name="revoked"),
+    sa.CheckConstraint("(revoked_on IS NULL) = (revoked_reason IS NULL)", name="revoked"),
     sa.Index("ix_signing_authority_agency_id", "agency_id", "id"),
     sa.Index("ix_signing_authority_office_key", "agency_id", "office_key"),
 )
@@ -346,6 +403,32 @@ _table(
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
     sa.UniqueConstraint("issuer"),
+)
+
+_table(
+    "operator_act",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("operation", sa.Text, nullable=False),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("parameters", Json, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("expected", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("proposed_issuer", sa.Text, nullable=False),
+    sa.Column("proposed_subject", sa.Text, nullable=False),
+    sa.Column("proposed_at", Instant, nullable=False),
+    sa.Column("lapses_at", Instant, nullable=False),
+    sa.Column("decided_issuer", sa.Text),
+    sa.Column("decided_subject", sa.Text),
+    sa.Column("decided_at", Instant),
+    sa.Column("reason", sa.Text),
+    sa.Column("version", sa.Integer, nullable=False),
+    _one_of("status", "proposed", "performed", "rejected"),
+    sa.CheckConstraint("(decided_at IS NULL) = (status = 'proposed')", name="decided_at"),
+    sa.CheckConstraint(
+        "status <> 'performed' OR decided_issuer <> proposed_issuer OR decided_subject <> proposed_subject",
+        name="second_operator",
+    ),
 )
 
 _table(
@@ -377,10 +460,15 @@ _table(
     sa.Column("client_id", Uuid, sa.ForeignKey("client.id"), nullable=False),
     sa.Column("secret_sha256", sa.Text),
     sa.Column("public_keys", Json),
+    sa.Column("jwks_uri", sa.Text),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("expires_at", Instant),
     sa.Column("last_used_at", Instant),
-    sa.CheckConstraint("(secret_sha256 IS NULL) <> (public_keys IS NULL)", name="kind"),
+    sa.CheckConstraint(
+        "CASE WHEN secret_sha256 IS NULL THEN 0 ELSE 1 END + CASE WHEN public_keys IS NULL THEN 0 ELSE 1 END"
+        " + CASE WHEN jwks_uri IS NULL THEN 0 ELSE 1 END = 1",
+        name="kind",
+    ),
     sa.UniqueConstraint("secret_sha256"),
     sa.Index("ix_client_credential_client_id", "client_id"),
 )
@@ -410,6 +498,7 @@ _table(
     "agreement",
     sa.Column("id", Uuid, primary_key=True),
     sa.Column("number", sa.Text, nullable=False),
+    sa.Column("number_key", sa.Text, nullable=False),
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("custodian_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
@@ -436,7 +525,11 @@ _table(
     sa.Column("superseded_by_id", Uuid, sa.ForeignKey("agreement.id")),
     sa.Column("custody_offered_to_id", Uuid, sa.ForeignKey("agency.id")),
     sa.Column("settles_at", Instant),
-    sa.UniqueConstraint("custodian_id", "number"),
+    sa.Column("public_version", sa.Integer),
+    sa.Column("public_title", sa.Text),
+    sa.Column("public_expires_on", Civil),
+    sa.Column("public_search_text", sa.Text),
+    sa.UniqueConstraint("custodian_id", "number_key"),
     _one_of(
         "stage",
         "draft",
@@ -450,7 +543,9 @@ _table(
         "withdrawn",
     ),
     sa.CheckConstraint("ends_at IS NULL OR ends_at > starts_at", name="bounds"),
+    sa.CheckConstraint("is_public = (public_version IS NOT NULL)", name="public"),
     sa.Index("ix_agreement_settles_at", "settles_at"),
+    sa.Index("ix_agreement_updated_at", "updated_at", "id"),
 )
 
 _table(
@@ -499,12 +594,16 @@ _table(
     sa.Column("opened_at", Instant, nullable=False),
     sa.Column("executed_at", Instant),
     sa.Column("closed_at", Instant),
+    sa.Column("is_paper", sa.Boolean, nullable=False),
     sa.UniqueConstraint("version_id"),
     _one_of("stage", "draft", "in_review", "approved", "out_for_signature", "executed", "withdrawn"),
     sa.CheckConstraint("(stage IN ('executed', 'withdrawn')) = (closed_at IS NOT NULL)", name="closed"),
     sa.Index("ix_agreement_amendment_agreement_id", "agreement_id"),
     _unique_where(
-        "uq_agreement_amendment_open", "agreement_id", sqlite="closed_at IS NULL", postgresql="closed_at IS NULL"
+        "uq_agreement_amendment_open",
+        "agreement_id",
+        sqlite="closed_at IS NULL AND NOT is_paper",
+        postgresql="closed_at IS NULL AND NOT is_paper",
     ),
 )
 
@@ -541,6 +640,7 @@ _table(
     sa.Column("leaves_at", Instant),
     sa.Column("notice_kind", sa.Text),
     sa.Column("notice_counts_on", Civil),
+    sa.Column("notice_recorded_at", Instant),
     sa.Column("notice_leaves_on", Civil),
     sa.Column("notice_evidence_sha256", sa.Text),
     sa.Column("notice_evidence_location", sa.Text),
@@ -562,7 +662,8 @@ _table(
     sa.Column("evidence_sha256", sa.Text),
     sa.Column("evidence_location", sa.Text),
     sa.Column("recorded_at", Instant, nullable=False),
-    sa.UniqueConstraint("agreement_id", "agency_id", "approved_on"),
+    sa.Column("act", sa.Text, nullable=False),
+    sa.UniqueConstraint("agreement_id", "agency_id", "approved_on", "act"),
     sa.CheckConstraint("evidence_sha256 IS NULL OR evidence_location IS NULL", name="evidence"),
     sa.CheckConstraint("ends_at > starts_at", name="window"),
 )
@@ -602,6 +703,7 @@ _table(
     sa.Column("recorded_at", Instant, nullable=False),
     sa.Column("counts_from", Instant),
     sa.Column("separation_relaxed", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("publishes", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.UniqueConstraint("version_id", "agency_id"),
     _one_of("manner", "electronic", "wet", "confirmed", "reported"),
     sa.CheckConstraint("evidence_sha256 IS NULL OR evidence_location IS NULL", name="evidence"),
@@ -797,8 +899,10 @@ _table(
     sa.Column("taken_back_at", Instant),
     sa.Column("closed_because", sa.Text),
     _one_of("kind", "end", "suspension", "reinstatement", "newcomers", "supersession", "departure"),
-    _one_of("ground", "mutual_consent", "right_to_end"),
-    _one_of("closed_because", "agreement_ended", "newcomers_joined", "replaced"),
+    _one_of("ground", "mutual_consent", "right_to_end", "reported"),
+    _one_of(
+        "closed_because", "agreement_ended", "agreement_expired", "successor_ended", "newcomers_joined", "replaced"
+    ),
     sa.CheckConstraint("evidence_sha256 IS NULL OR evidence_location IS NULL", name="evidence"),
     sa.CheckConstraint("closed_because IS NULL OR taken_back_at IS NOT NULL", name="closed"),
     sa.CheckConstraint("(kind = 'end') = (ground IS NOT NULL)", name="ending"),
@@ -870,6 +974,32 @@ _table(
     sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), primary_key=True),
     sa.Column("takes_effect_at", Instant, nullable=False),
     sa.Column("without", Json, nullable=False),
+    sa.Column("ended_at", Instant),
+    sa.Column("is_superseded", sa.Boolean, nullable=False),
+    sa.Column("joined", sa.Integer, nullable=False),
+)
+
+_table(
+    "agreement_pending_window",
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("starts_at", Instant, primary_key=True),
+    sa.Column("ends_at", Instant, nullable=False),
+    _one_of("kind", "force", "suspension", "notice"),
+    sa.CheckConstraint("ends_at > starts_at", name="interval"),
+)
+
+_table(
+    "agreement_pending_party_window",
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), primary_key=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), primary_key=True),
+    sa.Column("starts_at", Instant, primary_key=True),
+    sa.Column("ends_at", Instant, nullable=False),
+    sa.Column("version_id", Uuid, sa.ForeignKey("agreement_version.id"), nullable=False),
+    sa.Column("assists", sa.Boolean, nullable=False),
+    sa.Column("requests", sa.Boolean, nullable=False),
+    sa.CheckConstraint("ends_at > starts_at", name="window"),
+    sa.Index("ix_agreement_pending_party_window_agency", "agency_id", "agreement_id"),
 )
 
 
@@ -878,7 +1008,6 @@ _table(
 _table(
     "document_content",
     sa.Column("sha256", sa.Text, primary_key=True),
-    sa.Column("media_type", sa.Text, nullable=False),
     sa.Column("size_bytes", sa.BigInteger, nullable=False),
     sa.Column("claimed_at", Instant, nullable=False),
     sa.CheckConstraint("length(sha256) = 64", name="sha256"),
@@ -892,6 +1021,7 @@ _table(
     sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), nullable=False),
     sa.Column("version_id", Uuid, sa.ForeignKey("agreement_version.id")),
     sa.Column("sha256", sa.Text, sa.ForeignKey("document_content.sha256"), nullable=False),
+    sa.Column("media_type", sa.Text, nullable=False),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("title", sa.Text),
     sa.Column("filename", sa.Text),
@@ -904,13 +1034,13 @@ _table(
     sa.Column("filed_at", Instant, nullable=False),
     sa.Column("withdrawn_at", Instant),
     sa.Column("withdrawn_by_id", Uuid, sa.ForeignKey("agency.id")),
-    sa.Column("withdrawal_reason", sa.Text),
+    sa.Column("withdrawn_reason", sa.Text),
     sa.Column("version", sa.Integer, nullable=False),
     _one_of("kind", "signed_copy", "evidence", "exhibit", "addendum", "proof", "other"),
     _one_of("sensitivity", "public", "parties", "restricted"),
     _one_of("text_layer", "none", "partial", "whole"),
     sa.CheckConstraint("(sensitivity = 'restricted') = (exemption IS NOT NULL)", name="exemption"),
-    sa.CheckConstraint("(withdrawn_at IS NULL) = (withdrawal_reason IS NULL)", name="withdrawal"),
+    sa.CheckConstraint("(withdrawn_at IS NULL) = (withdrawn_reason IS NULL)", name="withdrawal"),
     sa.CheckConstraint("(withdrawn_at IS NULL) = (withdrawn_by_id IS NULL)", name="withdrawer"),
     sa.Index("ix_document_agreement_id", "agreement_id", "id"),
     sa.Index("ix_document_sha256", "sha256"),
@@ -971,6 +1101,9 @@ _table(
     sa.Column("sha256", sa.Text, nullable=False),
     sa.Column("name", sa.Text),
     sa.Column("is_restricted", sa.Boolean, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("filed_by_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("filed_at", Instant, nullable=False),
     sa.Index("ix_agreement_evidence_agreement_id", "agreement_id"),
 )
 
@@ -990,7 +1123,8 @@ _table(
     sa.Column("expires_on", Civil, nullable=False),
     sa.Column("evidence_sha256", sa.Text),
     sa.Column("evidence_location", sa.Text),
-    sa.Column("entered_at", Instant, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
     sa.Column("retired_at", Instant),
     sa.Column("retired_because", sa.Text),
     sa.Column("retired_reason", sa.Text),
@@ -1053,7 +1187,7 @@ _table(
     sa.Column("reviewed_on", Civil, nullable=False),
     sa.Column("outcome", sa.Text, nullable=False),
     sa.Column("note", sa.Text),
-    sa.Column("recorded_at", Instant, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
     _one_of("outcome", "keep", "renew", "amend", "terminate"),
     sa.Index("ix_agreement_periodic_review_agreement_id", "agreement_id", "reviewed_on", "id"),
 )
@@ -1166,6 +1300,59 @@ _table(
 
 # Resources: assets, and what of each is committed when.
 
+# Imports.
+
+_table(
+    "import_job",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("filename", sa.Text, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("about", Json, nullable=False),
+    sa.Column("headers", Json, nullable=False),
+    sa.Column("rows", sa.Integer),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("run", Json),
+    sa.Column("run_token", Uuid),
+    sa.Column("phase", sa.Text),
+    sa.Column("cursor", sa.Integer, nullable=False),
+    sa.Column("rows_done", sa.Integer, nullable=False),
+    sa.Column("counts", Json, nullable=False),
+    sa.Column("note", sa.Text),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
+    _one_of("status", "uploaded", "running", "interrupted", "checked", "stopped", "done", "removed"),
+    sa.CheckConstraint("phase IS NULL OR phase IN ('check', 'write')", name="phase"),
+    sa.CheckConstraint("length(sha256) = 64", name="sha256"),
+    sa.Index("ix_import_job_agency_id", "agency_id", "id"),
+    sa.Index("ix_import_job_created_at", "created_at"),
+)
+_table(
+    "import_row",
+    sa.Column("import_id", Uuid, sa.ForeignKey("import_job.id"), nullable=False),
+    sa.Column("row", sa.Integer, nullable=False),
+    sa.Column("content", sa.Text, nullable=False),
+    sa.Column("outcome", sa.Text),
+    sa.Column("subject_id", Uuid),
+    sa.Column("said", sa.Text),
+    sa.PrimaryKeyConstraint("import_id", "row"),
+    sa.CheckConstraint("outcome IS NULL OR outcome IN ('created', 'updated', 'unchanged', 'refused')", name="outcome"),
+    sa.Index("ix_import_row_outcome", "import_id", "outcome", "row"),
+)
+_table(
+    "import_mapping",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("mapping", Json, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.UniqueConstraint("agency_id", "kind", "name"),
+)
+
 _table(
     "asset",
     sa.Column("id", Uuid, nullable=False, unique=True),
@@ -1175,14 +1362,26 @@ _table(
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("description", sa.Text, nullable=False),
     sa.Column("tag", sa.Text, nullable=False),
+    sa.Column("tag_key", sa.Text, nullable=False),
     sa.Column("type_level", sa.Integer),
     sa.Column("capacity", sa.Integer, nullable=False),
     sa.Column("sharing", sa.Text, nullable=False),
     sa.Column("service_status", sa.Text, nullable=False),
+    sa.Column("service_changed_at", Instant, nullable=False),
+    sa.Column("service_reason", sa.Text),
+    sa.Column("described_at", Instant, nullable=False),
     sa.Column("latitude", sa.Double),
     sa.Column("longitude", sa.Double),
     sa.Column("cell", sa.Integer),
+    sa.Column("home_base", sa.Text),
+    sa.Column("home_latitude", sa.Double),
+    sa.Column("home_longitude", sa.Double),
+    sa.Column("service_area", Json),
+    sa.Column("identifiers", Json, nullable=False, server_default="[]"),
+    sa.Column("condition", sa.Text),
+    sa.Column("crew", Json, nullable=False, server_default="[]"),
     sa.Column("mobilisation_minutes", sa.Integer),
+    sa.Column("turnaround_minutes", sa.Integer, nullable=False, server_default="0"),
     sa.Column("hourly_rate_minor", sa.BigInteger),
     sa.Column("currency", sa.Text, nullable=False),
     sa.Column("funding", Json, nullable=False),
@@ -1194,41 +1393,413 @@ _table(
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
-    sa.UniqueConstraint("agency_id", "tag"),
+    sa.UniqueConstraint("agency_id", "tag_key"),
     _one_of("sharing", "private", "agreement", "network"),
     _one_of("service_status", "in_service", "out_of_service", "retired"),
+    _one_of("condition", "new", "good", "fair", "poor", "damaged"),
+    sa.CheckConstraint("(home_latitude IS NULL) = (home_longitude IS NULL)", name="home"),
     sa.CheckConstraint("type_level IS NULL OR type_level BETWEEN 1 AND 4", name="type_level"),
     sa.CheckConstraint("capacity BETWEEN 1 AND 100000", name="capacity"),
+    sa.CheckConstraint("turnaround_minutes BETWEEN 0 AND 44640", name="turnaround_minutes"),
     sa.CheckConstraint("(latitude IS NULL) = (longitude IS NULL)", name="point"),
     sa.CheckConstraint("length(name) BETWEEN 1 AND 200", name="name_length"),
     sa.Index("ix_asset_agency", "agency_id", "category", "n"),
+    sa.Index("ix_asset_updated_at", "updated_at", "n"),
     sa.Index("ix_asset_category", "category", "n"),
+    sa.Index("ix_asset_category_name", "category", "name", "n"),
     sa.Index("ix_asset_category_cell", "category", "cell", "latitude", "longitude"),
+)
+_table(
+    "rate",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("asset_id", Uuid, sa.ForeignKey("asset.id")),
+    sa.Column("subject_key", sa.Text, nullable=False),
+    sa.Column("basis", sa.Text, nullable=False),
+    sa.Column("personnel_class", sa.Text),
+    sa.Column("cost_code", sa.Text),
+    sa.Column("equipment", sa.Text),
+    sa.Column("specification", sa.Text),
+    sa.Column("equipment_capacity", sa.Text),
+    sa.Column("horsepower", sa.Text),
+    sa.Column("amount_minor", sa.BigInteger, nullable=False),
+    sa.Column("currency", sa.Text, nullable=False),
+    sa.Column("effective_on", Civil, nullable=False),
+    sa.Column("expires_on", Civil),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
+    sa.UniqueConstraint("agency_id", "subject_key", "effective_on"),
+    _one_of("basis", "hour", "day", "mile", "personnel_hour"),
+    sa.CheckConstraint("amount_minor >= 0", name="amount"),
+    sa.CheckConstraint("expires_on IS NULL OR expires_on >= effective_on", name="days"),
+    sa.CheckConstraint("(basis = 'personnel_hour') = (personnel_class IS NOT NULL)", name="personnel_class"),
+    sa.Index("ix_rate_agency_id", "agency_id", "id"),
+    sa.Index("ix_rate_asset_id", "asset_id", "id"),
+)
+
+_table(
+    "reserve_minimum",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("category", sa.Text, sa.ForeignKey("category.code"), nullable=False),
+    sa.Column("quantity", sa.Integer, nullable=False),
+    sa.Column("effective_on", Civil, nullable=False),
+    sa.Column("expires_on", Civil),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("withdrawn_at", Instant),
+    sa.Column("withdrawn_reason", sa.Text),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
+    sa.CheckConstraint("quantity BETWEEN 0 AND 100000", name="quantity"),
+    sa.CheckConstraint("expires_on IS NULL OR expires_on >= effective_on", name="days"),
+    sa.CheckConstraint("(withdrawn_at IS NULL) = (withdrawn_reason IS NULL)", name="withdrawal"),
+    sa.Index(
+        "uq_reserve_minimum_set",
+        *("agency_id", "category", "effective_on"),
+        unique=True,
+        sqlite_where=sa.text("withdrawn_at IS NULL"),
+        postgresql_where=sa.text("withdrawn_at IS NULL"),
+    ),
+    sa.Index("ix_reserve_minimum_agency_id", "agency_id", "id"),
+)
+
+_table(
+    "asset_calendar_feed",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("asset_id", Uuid, sa.ForeignKey("asset.id"), nullable=False),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("label", sa.Text, nullable=False),
+    sa.Column("secret_sha256", sa.Text, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("revoked_at", Instant),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.UniqueConstraint("secret_sha256"),
+    sa.CheckConstraint("length(secret_sha256) = 64", name="secret"),
+    sa.Index("ix_asset_calendar_feed_agency_id", "agency_id", "asset_id", "id"),
+)
+
+_table(
+    "asset_attribute",
+    sa.Column("asset_id", Uuid, sa.ForeignKey("asset.id"), primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("number", sa.Double),
+    sa.Column("text", sa.Text),
+    sa.CheckConstraint("(number IS NULL) <> (text IS NULL)", name="one_value"),
+    sa.Index("ix_asset_attribute_number", "name", "number"),
+    sa.Index("ix_asset_attribute_text", "name", "text"),
+)
+
+_table(
+    "asset_identifier",
+    sa.Column("asset_id", Uuid, sa.ForeignKey("asset.id"), primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("value_key", sa.Text, primary_key=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("public", sa.Boolean, nullable=False),
+    sa.Column("in_use", sa.Boolean, nullable=False),
+    _one_of(
+        "kind",
+        "vin",
+        "serial_number",
+        "fleet_number",
+        "license_plate",
+        "tail_number",
+        "call_sign",
+        "fema_rtlt",
+        "other",
+    ),
+    sa.Index("ix_asset_identifier_value_key", "value_key"),
+    _unique_where(
+        "uq_asset_identifier_in_use",
+        *("agency_id", "kind", "value_key"),
+        sqlite="in_use = 1 AND kind IN ('vin', 'fleet_number', 'license_plate', 'tail_number')",
+        postgresql="in_use AND kind IN ('vin', 'fleet_number', 'license_plate', 'tail_number')",
+    ),
+)
+
+_table(
+    "asset_area",
+    sa.Column("asset_id", Uuid, sa.ForeignKey("asset.id"), primary_key=True),
+    sa.Column("code", sa.Text, primary_key=True),
+    sa.Column("latitude", sa.Double),
+    sa.Column("longitude", sa.Double),
+    sa.Column("reach", sa.Double),
+    sa.CheckConstraint("(code = 'circle') = (reach IS NOT NULL)", name="circle"),
+    sa.Index("ix_asset_area_code", "code"),
+)
+
+_table(
+    "asset_certification",
+    sa.Column("asset_id", Uuid, sa.ForeignKey("asset.id"), primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("code", sa.Text, nullable=False),
+    sa.Column("begins_on", Civil),
+    sa.Column("expires_on", Civil),
+    sa.Index("ix_asset_certification_code", "code", "asset_id"),
+)
+
+_table(
+    "asset_funding",
+    sa.Column("asset_id", Uuid, sa.ForeignKey("asset.id"), primary_key=True),
+    sa.Column("code", sa.Text, primary_key=True),
+    sa.Index("ix_asset_funding_code", "code", "asset_id"),
+)
+
+_table(
+    "asset_word",
+    sa.Column("word", sa.Text, primary_key=True),
+    sa.Column("letters", sa.Integer, nullable=False),
+    sa.Column("head", sa.Text, nullable=False),
+    sa.Column("tail", sa.Text, nullable=False),
+    sa.Index("ix_asset_word_head", "head", "letters"),
+    sa.Index("ix_asset_word_tail", "tail", "letters"),
+)
+
+_table(
+    "package",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("name_key", sa.Text, nullable=False),
+    sa.Column("description", sa.Text, nullable=False),
+    sa.Column("sharing", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("retired_reason", sa.Text),
+    sa.Column("search_text", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
+    _one_of("sharing", "private", "agreement", "network"),
+    _one_of("status", "active", "retired"),
+    sa.CheckConstraint("(status = 'retired') = (retired_reason IS NOT NULL)", name="retired"),
+    sa.CheckConstraint("length(name) BETWEEN 1 AND 200", name="name_length"),
+    sa.Index("ix_package_agency_id", "agency_id", "id"),
+    _unique_where(
+        "uq_package_name",
+        *("agency_id", "name_key"),
+        sqlite="status = 'active'",
+        postgresql="status = 'active'",
+    ),
+)
+
+_table(
+    "package_member",
+    sa.Column("package_id", Uuid, sa.ForeignKey("package.id"), primary_key=True),
+    sa.Column("asset_id", Uuid, sa.ForeignKey("asset.id"), primary_key=True),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("quantity", sa.Integer, nullable=False),
+    sa.CheckConstraint("quantity BETWEEN 1 AND 100000", name="quantity"),
+    sa.Index("ix_package_member_asset_id", "asset_id"),
 )
 
 _table(
     "allocation",
     sa.Column("id", Uuid, primary_key=True),
     sa.Column("asset_id", Uuid, sa.ForeignKey("asset.id"), nullable=False),
-    sa.Column("loan_id", Uuid, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("loan_id", Uuid),
     sa.Column("quantity", sa.Integer, nullable=False),
     sa.Column("exclusive", sa.Boolean, nullable=False),
+    sa.Column("whole", sa.Boolean, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("starts_at", Instant, nullable=False),
     sa.Column("ends_at", Instant, nullable=False),
-    sa.Column("requesting_agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("blocks_from_at", Instant, nullable=False),
+    sa.Column("free_at", Instant, nullable=False),
+    sa.Column("requesting_agency_id", Uuid, sa.ForeignKey("agency.id")),
     sa.Column("assisting_agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("assessment", sa.Text),
+    sa.Column("recorded_by", sa.Text),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("released_at", Instant),
+    sa.Column("version", sa.Integer, nullable=False, server_default="1"),
     _one_of("status", "held", "out", "released"),
+    _one_of("kind", "loan", "maintenance", "blackout", "other", "damage", "turnaround", "used"),
+    _one_of("assessment", "fit", "out_of_service"),
+    sa.CheckConstraint("(kind = 'loan') = (requesting_agency_id IS NOT NULL)", name="borrower"),
+    sa.CheckConstraint("kind <> 'loan' OR loan_id IS NOT NULL", name="loan"),
+    sa.CheckConstraint("free_at >= ends_at AND blocks_from_at <= starts_at", name="turnaround"),
     sa.CheckConstraint("quantity > 0", name="quantity"),
     sa.CheckConstraint("ends_at > starts_at", name="window"),
-    sa.Index("ix_allocation_asset", "asset_id", "status", "ends_at", "starts_at"),
+    sa.Index("ix_allocation_asset", "asset_id", "status", "free_at", "starts_at"),
     sa.Index("ix_allocation_loan_id", "loan_id"),
+    _unique_where(
+        "uq_allocation_planned",
+        *("asset_id", "kind", "starts_at", "ends_at"),
+        sqlite="status = 'held' AND kind IN ('maintenance', 'blackout', 'other')",
+        postgresql="status = 'held' AND kind IN ('maintenance', 'blackout', 'other')",
+    ),
     _unique_where(
         "uq_allocation_exclusive_out",
         "asset_id",
         sqlite="status = 'out' AND exclusive = 1",
         postgresql="status = 'out' AND exclusive",
     ),
+)
+
+_table(
+    "personnel_record",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("tag", sa.Text, nullable=False),
+    sa.Column("tag_form", sa.Text, nullable=False),
+    sa.Column("display_name", sa.Text, nullable=False),
+    sa.Column("rank", sa.Text),
+    sa.Column("title", sa.Text),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("latitude", sa.Double),
+    sa.Column("longitude", sa.Double),
+    sa.Column("capabilities", Json, nullable=False),
+    sa.Column("credentials", Json, nullable=False),
+    sa.Column("qualifications", Json, nullable=False),
+    sa.Column("training", Json, nullable=False),
+    sa.Column("hours", Json, nullable=False),
+    sa.Column("absences", Json, nullable=False),
+    sa.Column("conditions", Json, nullable=False),
+    sa.Column("allocation_version", sa.Integer, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
+    sa.UniqueConstraint("agency_id", "tag_form"),
+    _one_of("status", "active", "on_leave", "separated"),
+    sa.CheckConstraint("(latitude IS NULL) = (longitude IS NULL)", name="point"),
+    sa.CheckConstraint("length(display_name) BETWEEN 1 AND 200", name="name_length"),
+    sa.CheckConstraint("version > 0", name="version"),
+    sa.Index("ix_personnel_record_agency_id", "agency_id", "id"),
+    sa.Index("ix_personnel_record_updated_at", "agency_id", "updated_at", "id"),
+)
+
+_table(
+    "personnel_capability",
+    sa.Column("personnel_id", Uuid, sa.ForeignKey("personnel_record.id"), primary_key=True),
+    sa.Column("capability", sa.Text, sa.ForeignKey("capability_type.code"), primary_key=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("level", sa.Integer, nullable=False),
+    sa.Column("tested_level", sa.Integer, nullable=False),
+    sa.Column("from_on", Civil, nullable=False),
+    sa.Column("until_on", Civil, nullable=False),
+    sa.CheckConstraint("level BETWEEN 0 AND 10 AND tested_level BETWEEN 0 AND 10", name="level"),
+    sa.Index("ix_personnel_capability_agency", "agency_id", "capability", "level"),
+)
+
+_table(
+    "capability_disclosure",
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), primary_key=True),
+    sa.Column("id", Uuid, nullable=False),
+    sa.Column("sharing", sa.Text, nullable=False),
+    sa.Column("threshold", sa.Integer, nullable=False),
+    sa.Column("below_threshold", sa.Text, nullable=False),
+    sa.Column("blocks", sa.Integer, nullable=False),
+    sa.Column("released_on", Civil),
+    sa.Column("released_sharing", sa.Text),
+    sa.Column("released_below_threshold", sa.Text),
+    sa.Column("due_at", Instant, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
+    _one_of("sharing", "private", "agreement", "network"),
+    _one_of("below_threshold", "at_least_one", "withheld"),
+    sa.CheckConstraint("threshold IN (3, 6, 12, 24)", name="threshold"),
+    sa.Index("ix_capability_disclosure_due_at", "due_at"),
+)
+
+_table(
+    "capability_cell",
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), primary_key=True),
+    sa.Column("capability", sa.Text, primary_key=True),
+    sa.Column("level", sa.Integer, primary_key=True),
+    sa.Column("tested", sa.Boolean, primary_key=True),
+    sa.Column("band", sa.Integer, nullable=False),
+    sa.Column("blocks", sa.Integer, nullable=False),
+    sa.Column("counted", sa.Integer, nullable=False),
+    sa.Column("publish_on", Civil),
+)
+
+_table(
+    "capability_published",
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), primary_key=True),
+    sa.Column("capability", sa.Text, sa.ForeignKey("capability_type.code"), primary_key=True),
+    sa.Column("level", sa.Integer, primary_key=True),
+    sa.Column("tested", sa.Boolean, primary_key=True),
+    sa.Column("band", sa.Integer, nullable=False),
+    sa.Column("blocks", sa.Integer, nullable=False),
+    sa.Column("cell", sa.Integer),
+    sa.CheckConstraint("band > 0", name="band"),
+    sa.Index("ix_capability_published_place", "capability", "level", "tested", "cell", "agency_id"),
+)
+
+_table(
+    "personnel_allocation",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("personnel_id", Uuid, sa.ForeignKey("personnel_record.id"), nullable=False),
+    sa.Column("loan_id", Uuid, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("starts_at", Instant, nullable=False),
+    sa.Column("ends_at", Instant, nullable=False),
+    sa.Column("requesting_agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("assisting_agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    _one_of("status", "held", "out", "released"),
+    sa.CheckConstraint("ends_at > starts_at", name="window"),
+    sa.Index("ix_personnel_allocation_loan_id", "loan_id"),
+    sa.Index("ix_personnel_allocation_person", "personnel_id", "status", "ends_at", "starts_at"),
+    _unique_where("uq_personnel_allocation_out", "personnel_id", sqlite="status = 'out'", postgresql="status = 'out'"),
+)
+
+_table(
+    "asset_certificate",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("asset_id", Uuid, sa.ForeignKey("asset.id"), nullable=False),
+    sa.Column("discipline", sa.Text, sa.ForeignKey("category.code"), nullable=False),
+    sa.Column("handler_id", Uuid, sa.ForeignKey("personnel_record.id")),
+    sa.Column("issuer", sa.Text, nullable=False),
+    sa.Column("number", sa.Text),
+    sa.Column("standard", sa.Text),
+    sa.Column("methods", Json, nullable=False),
+    sa.Column("issued_on", Civil, nullable=False),
+    sa.Column("expires_on", Civil),
+    sa.Column("valid_from_at", Instant, nullable=False),
+    sa.Column("valid_until_at", Instant, nullable=False),
+    sa.Column("ended_at", Instant),
+    sa.Column("ended_reason", sa.Text),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    _one_of("standard", "iso_iec_17025", "iso_iec_17020"),
+    sa.CheckConstraint("(ended_at IS NULL) = (ended_reason IS NULL)", name="ended"),
+    sa.CheckConstraint("valid_until_at > valid_from_at", name="valid"),
+    sa.Index("ix_asset_certificate_asset_id", "asset_id", "discipline"),
+    sa.Index("ix_asset_certificate_handler_id", "handler_id"),
+)
+
+_table(
+    "asset_document",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("asset_id", Uuid, sa.ForeignKey("asset.id"), nullable=False),
+    sa.Column("sha256", sa.Text, sa.ForeignKey("document_content.sha256"), nullable=False),
+    sa.Column("media_type", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("filename", sa.Text),
+    sa.Column("remarks", Json, nullable=False),
+    sa.Column("pages", sa.Integer),
+    sa.Column("asset_certificate_id", Uuid, sa.ForeignKey("asset_certificate.id")),
+    sa.Column("insurance_id", Uuid, sa.ForeignKey("agency_insurance.id")),
+    sa.Column("filed_at", Instant, nullable=False),
+    sa.Column("title", sa.Text),
+    sa.Column("shared", sa.Boolean, nullable=False),
+    sa.Column("withdrawn_at", Instant),
+    sa.Column("withdrawn_reason", sa.Text),
+    sa.Column("replaced_by_id", Uuid, sa.ForeignKey("asset_document.id")),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
+    _one_of("kind", "photo", "manual", "registration", "inspection", "certificate", "insurance", "other"),
+    sa.CheckConstraint(
+        "(withdrawn_at IS NULL) = (withdrawn_reason IS NULL AND replaced_by_id IS NULL)", name="withdrawal"
+    ),
+    sa.Index("ix_asset_document_asset_id", "asset_id", "id"),
+    sa.Index("ix_asset_document_sha256", "sha256"),
 )
 
 
@@ -1268,6 +1839,7 @@ _table(
     ),
     _one_of("priority", "routine", "urgent", "emergency"),
     sa.Index("ix_request_requesting", "requesting_agency_id", "id"),
+    sa.Index("ix_request_updated_at", "requesting_agency_id", "updated_at", "id"),
 )
 
 _table(
@@ -1337,6 +1909,9 @@ _table(
     sa.Column("ends_at", Instant, nullable=False),
     sa.Column("place_latitude", sa.Double),
     sa.Column("place_longitude", sa.Double),
+    sa.Column("asset_name", sa.Text, nullable=False),
+    sa.Column("category", sa.Text, nullable=False),
+    sa.Column("described", Json, nullable=False),
     sa.Column("note", sa.Text, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("decision_id", Uuid, sa.ForeignKey("policy_decision.id")),
@@ -1355,17 +1930,35 @@ _table(
 )
 
 _table(
+    "package_reservation",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("package_id", Uuid, sa.ForeignKey("package.id"), nullable=False),
+    sa.Column("package_name", sa.Text, nullable=False),
+    sa.Column("requesting_agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("assisting_agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("starts_at", Instant, nullable=False),
+    sa.Column("ends_at", Instant, nullable=False),
+    sa.Column("reserved_at", Instant, nullable=False),
+    sa.CheckConstraint("ends_at > starts_at", name="window"),
+    sa.CheckConstraint("requesting_agency_id <> assisting_agency_id", name="two_sides"),
+    sa.Index("ix_package_reservation_package_id", "package_id", "id"),
+)
+
+_table(
     "loan",
     sa.Column("id", Uuid, primary_key=True),
     sa.Column("asset_id", Uuid, sa.ForeignKey("asset.id"), nullable=False),
     sa.Column("asset_snapshot", Json, nullable=False),
+    sa.Column("asset_described", Json, nullable=False),
     sa.Column("quantity", sa.Integer, nullable=False),
+    sa.Column("handler_id", Uuid, sa.ForeignKey("personnel_record.id")),
     sa.Column("requesting_agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
     sa.Column("assisting_agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
     sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), nullable=False),
     sa.Column("agreement_version_id", Uuid, sa.ForeignKey("agreement_version.id"), nullable=False),
     sa.Column("decision_id", Uuid, sa.ForeignKey("policy_decision.id"), nullable=False),
     sa.Column("root_decision_id", Uuid, sa.ForeignKey("policy_decision.id"), nullable=False),
+    sa.Column("reservation_id", Uuid, sa.ForeignKey("package_reservation.id")),
     sa.Column("clause", sa.Text),
     sa.Column("request_id", Uuid, sa.ForeignKey("request.id")),
     sa.Column("line_no", sa.Integer),
@@ -1373,7 +1966,9 @@ _table(
     sa.Column("category", sa.Text, nullable=False),
     sa.Column("purpose", sa.Text, nullable=False),
     sa.Column("search_text", sa.Text, nullable=False),
+    sa.Column("travels", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.Column("separation_relaxed", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("minimum_override", Json),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("starts_at", Instant, nullable=False),
     sa.Column("planned_end_at", Instant, nullable=False),
@@ -1414,6 +2009,9 @@ _table(
     sa.Index("ix_loan_assisting", "assisting_agency_id", "id"),
     sa.Index("ix_loan_assisting_due", "assisting_agency_id", "planned_end_at", "id"),
     sa.Index("ix_loan_assisting_starts", "assisting_agency_id", "starts_at", "id"),
+    sa.Index("ix_loan_requesting_updated", "requesting_agency_id", "updated_at", "id"),
+    sa.Index("ix_loan_assisting_updated", "assisting_agency_id", "updated_at", "id"),
+    sa.Index("ix_loan_reservation_id", "reservation_id"),
     sa.Index("ix_loan_requesting", "requesting_agency_id", "id"),
     sa.Index("ix_loan_requesting_due", "requesting_agency_id", "planned_end_at", "id"),
     sa.Index("ix_loan_requesting_starts", "requesting_agency_id", "starts_at", "id"),
@@ -1436,7 +2034,7 @@ _table(
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("decision_id", Uuid, sa.ForeignKey("policy_decision.id"), nullable=False),
     sa.Column("asked_by", sa.Text, nullable=False),
-    sa.Column("asked_at", Instant, nullable=False),
+    sa.Column("requested_at", Instant, nullable=False),
     sa.Column("answered_at", Instant),
     sa.Column("answer_reason", sa.Text),
     _one_of("status", "pending", "accepted", "declined", "lapsed"),
@@ -1451,13 +2049,27 @@ SQLITE_OVERLAP = """
 CREATE TRIGGER allocation_no_overlap_{event} BEFORE {event} ON allocation
 WHEN NEW.exclusive = 1 AND NEW.status IN ('held', 'out') AND EXISTS (
   SELECT 1 FROM allocation b WHERE b.asset_id = NEW.asset_id AND b.id <> NEW.id AND b.exclusive = 1
-  AND b.status IN ('held', 'out') AND b.starts_at < NEW.ends_at AND b.ends_at > NEW.starts_at)
+  AND b.status IN ('held', 'out') AND b.starts_at < NEW.free_at AND b.free_at > NEW.starts_at)
 BEGIN SELECT RAISE(ABORT, 'asset_overlap'); END
+"""
+
+SQLITE_PERSONNEL_OVERLAP = """
+CREATE TRIGGER personnel_allocation_no_overlap_{event} BEFORE {event} ON personnel_allocation
+WHEN NEW.status IN ('held', 'out') AND EXISTS (
+  SELECT 1 FROM personnel_allocation b WHERE b.personnel_id = NEW.personnel_id AND b.id <> NEW.id
+  AND b.status IN ('held', 'out') AND b.starts_at < NEW.ends_at AND b.ends_at > NEW.starts_at)
+BEGIN SELECT RAISE(ABORT, 'personnel_overlap'); END
+"""
+
+POSTGRESQL_PERSONNEL_OVERLAP = """
+ALTER TABLE personnel_allocation ADD CONSTRAINT personnel_overlap
+EXCLUDE USING gist (personnel_id WITH =, tstzrange(starts_at, ends_at, '[)') WITH &&)
+WHERE (status IN ('held', 'out'))
 """
 
 POSTGRESQL_OVERLAP = """
 ALTER TABLE allocation ADD CONSTRAINT asset_overlap
-EXCLUDE USING gist (asset_id WITH =, tstzrange(starts_at, ends_at, '[)') WITH &&)
+EXCLUDE USING gist (asset_id WITH =, tstzrange(starts_at, free_at, '[)') WITH &&)
 WHERE (exclusive AND status IN ('held', 'out'))
 """
 
@@ -1479,14 +2091,16 @@ def _guards_on_sqlite() -> None:
                 f"CREATE TRIGGER {table}_frozen_{verb.lower()} BEFORE {verb} ON {table} WHEN EXISTS "
                 f"(SELECT 1 FROM agreement_version v WHERE v.id IN ({versions}) AND v.frozen_at IS NOT NULL) {frozen}"
             )
-    other = " OR ".join(f"NEW.{column} IS NOT OLD.{column}" for column in FILED)
-    op.execute(f"CREATE TRIGGER document_no_delete BEFORE DELETE ON document {append_only}")
-    op.execute(
-        "CREATE TRIGGER document_no_update BEFORE UPDATE ON document "
-        f"WHEN OLD.withdrawn_at IS NOT NULL OR {other} {append_only}"
-    )
+    for table, filed in DOCUMENTS.items():
+        other = " OR ".join(f"NEW.{column} IS NOT OLD.{column}" for column in filed)
+        op.execute(f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} {append_only}")
+        op.execute(
+            f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} "
+            f"WHEN OLD.withdrawn_at IS NOT NULL OR {other} {append_only}"
+        )
     for event in ("INSERT", "UPDATE"):
         op.execute(SQLITE_OVERLAP.format(event=event))
+        op.execute(SQLITE_PERSONNEL_OVERLAP.format(event=event))
 
 
 def _guards_on_postgresql() -> None:
@@ -1505,7 +2119,7 @@ def _guards_on_postgresql() -> None:
     append_only, frozen = (f"EXECUTE FUNCTION refuse_change('{said}')" for said in ("append_only", "version_is_frozen"))
     for table in APPEND_ONLY:
         op.execute(f"CREATE TRIGGER {table}_no_change BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW {append_only}")
-    for table in (*APPEND_ONLY, "document"):
+    for table in (*APPEND_ONLY, *DOCUMENTS):
         op.execute(f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} FOR EACH STATEMENT {append_only}")
     op.execute(
         "CREATE TRIGGER agreement_version_frozen BEFORE UPDATE OR DELETE ON agreement_version FOR EACH ROW "
@@ -1516,13 +2130,15 @@ def _guards_on_postgresql() -> None:
             f"CREATE TRIGGER {table}_frozen BEFORE INSERT OR UPDATE OR DELETE ON {table} "
             "FOR EACH ROW EXECUTE FUNCTION refuse_part_of_frozen()"
         )
-    other = " OR ".join(f"NEW.{column} IS DISTINCT FROM OLD.{column}" for column in FILED)
-    op.execute(f"CREATE TRIGGER document_no_delete BEFORE DELETE ON document FOR EACH ROW {append_only}")
-    op.execute(
-        "CREATE TRIGGER document_no_update BEFORE UPDATE ON document FOR EACH ROW "
-        f"WHEN (OLD.withdrawn_at IS NOT NULL OR {other}) {append_only}"
-    )
+    for table, filed in DOCUMENTS.items():
+        other = " OR ".join(f"NEW.{column} IS DISTINCT FROM OLD.{column}" for column in filed)
+        op.execute(f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} FOR EACH ROW {append_only}")
+        op.execute(
+            f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} FOR EACH ROW "
+            f"WHEN (OLD.withdrawn_at IS NOT NULL OR {other}) {append_only}"
+        )
     op.execute(POSTGRESQL_OVERLAP)
+    op.execute(POSTGRESQL_PERSONNEL_OVERLAP)
 
 
 SQLITE_FTS = """

@@ -1,0 +1,125 @@
+"""Which papers on file are more than their filer's own affair, since what another party did rests on them."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from registry.agreements.instruments.consent import LEAVING, UNANSWERED, ProposalKind, ReportStatus
+from registry.agreements.instruments.consent_tables import (
+    agreement_consent,
+    agreement_proposal,
+    agreement_reported_act,
+)
+from registry.agreements.instruments.tables import (
+    agreement_approval,
+    agreement_evidence,
+    agreement_party,
+    agreement_signature,
+    agreement_version,
+)
+
+RESTED_ON = (
+    "Another party's signature, confirmation or recorded act rests on it, and no other copy that every party reads is "
+    "on file: it stays on file, unless another of the parties files its own copy first."
+)
+
+_report = agreement_reported_act
+_GONE = (ReportStatus.TAKEN_BACK, ReportStatus.REPLACED)
+
+
+def others_rest_on(paper: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Papers that show what another than their filer did, or recorded, where no other copy on file shows it.
+
+    What is only reported of another, and may yet be answered, rests on the reporter alone: without the paper it waits
+    for the party's own word. `paper` is the table of documents, or one like it.
+    """
+    copy = agreement_evidence.alias("other_copy")
+    copies = sa.select(sa.literal(1)).where(
+        copy.c.agreement_id == paper.c.agreement_id,
+        copy.c.sha256 == paper.c.sha256,
+        copy.c.document_id != paper.c.id,
+        ~copy.c.is_restricted,
+    )
+    acts = (_signed(paper), _reported(paper), _proposed(paper), _consented(paper), _left(paper), _approved(paper))
+    return sa.and_(~copies.correlate(paper).exists(), sa.or_(*(each.correlate(paper).exists() for each in acts)))
+
+
+def _act(table: sa.Table, paper: sa.FromClause, agency: str = "agency_id") -> sa.Select[Any]:
+    """What another than the filer of the paper has on record in this table of the agreement."""
+    return sa.select(sa.literal(1)).where(
+        table.c.agreement_id == paper.c.agreement_id, table.c[agency] != paper.c.filed_by_id
+    )
+
+
+def _signed(paper: sa.FromClause) -> sa.Select[Any]:
+    """Hands that name the paper, and those on a recorded text of which it is the paper."""
+    hand, text = agreement_signature, agreement_version
+    recorded = sa.and_(text.c.is_recorded, text.c.evidence_sha256 == paper.c.sha256, hand.c.manner != "electronic")
+    return (
+        _act(hand, paper)
+        .join_from(hand, text, text.c.id == hand.c.version_id)
+        .where(sa.or_(hand.c.evidence_sha256 == paper.c.sha256, recorded))
+    )
+
+
+def _reported(paper: sa.FromClause) -> sa.Select[Any]:
+    """What has had effect of another, by its word or its silence; and what another has put on record."""
+    had_effect = sa.and_(
+        _report.c.agency_id != paper.c.filed_by_id,
+        sa.or_(_report.c.status == ReportStatus.CONFIRMED, _report.c.is_settled),
+    )
+    recorded = _report.c.recorded_by_id != paper.c.filed_by_id
+    return sa.select(sa.literal(1)).where(
+        _report.c.agreement_id == paper.c.agreement_id,
+        _report.c.evidence_sha256 == paper.c.sha256,
+        _report.c.status.not_in(_GONE),
+        sa.or_(had_effect, recorded),
+    )
+
+
+def _proposed(paper: sa.FromClause) -> sa.Select[Any]:
+    """What another proposed; a departure is put to the others in the name of who leaves: see `_left`."""
+    its = agreement_proposal
+    return _act(its, paper, "proposed_by_id").where(
+        its.c.evidence_sha256 == paper.c.sha256,
+        its.c.taken_back_at.is_(None),
+        its.c.kind != ProposalKind.DEPARTURE,
+    )
+
+
+def _consented(paper: sa.FromClause) -> sa.Select[Any]:
+    """Another's own consent to what the paper shows; one that is only reported of it is none yet."""
+    its, word = agreement_proposal.alias("consented_to"), agreement_consent
+    only_reported = sa.select(sa.literal(1)).where(
+        _report.c.proposal_id == word.c.proposal_id,
+        _report.c.agency_id == word.c.agency_id,
+        _report.c.status.in_(UNANSWERED),
+        ~_report.c.is_settled,
+    )
+    return (
+        sa.select(sa.literal(1))
+        .join_from(its, word, word.c.proposal_id == its.c.id)
+        .where(
+            its.c.agreement_id == paper.c.agreement_id,
+            its.c.evidence_sha256 == paper.c.sha256,
+            its.c.taken_back_at.is_(None),
+            word.c.agency_id != paper.c.filed_by_id,
+            word.c.counts_from.is_not(None),
+            ~only_reported.correlate(word).exists(),
+        )
+    )
+
+
+def _left(paper: sa.FromClause) -> sa.Select[Any]:
+    """Another's own notice; one that is only reported of it stands among the reports."""
+    its = agreement_party
+    reported = sa.select(sa.literal(1)).where(
+        _report.c.agreement_id == its.c.agreement_id,
+        _report.c.agency_id == its.c.agency_id,
+        _report.c.kind.in_(LEAVING),
+    )
+    return _act(its, paper).where(its.c.notice_evidence_sha256 == paper.c.sha256, ~reported.correlate(its).exists())
+
+
+def _approved(paper: sa.FromClause) -> sa.Select[Any]:
+    return _act(agreement_approval, paper).where(agreement_approval.c.evidence_sha256 == paper.c.sha256)

@@ -1,0 +1,1 @@
+"""Acts of the operator that a second operator approves before they are done."""

@@ -1,0 +1,1 @@
+"""Places of the United States: outlines of states and counties, and names of places with their coordinates."""

@@ -1,0 +1,304 @@
+"""Names of places: what a name may mean, where that is, and the longest name that stands in a text.
+
+Places of 500 people and more from GeoNames, counties and states with the middle of their outlines. A list of some
+25,000 names, unpacked when it is first asked for and then kept: about 20 MB.
+"""
+
+import csv
+import gzip
+import io
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from functools import cache, lru_cache
+from importlib import resources
+from itertools import islice, takewhile
+from math import ceil, cos, floor, pi, radians
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from registry.directory.places.outlines import counties, states
+from registry.platform.kernel.geo import EARTH_KM, distance_km
+from registry.platform.kernel.spelling import slips_of
+from registry.platform.kernel.text import placed_words
+
+MOST_WORDS = 6
+KM_PER_DEGREE = EARTH_KM * pi / 180
+SQUARES_PER_DEGREE = 4
+_LEAST_LETTERS = 3
+# Two letters that are words too: they mean a state only in capitals or after a comma.
+_ALSO_WORDS = frozenset("al as co de gu hi id in la ma me mp oh ok or pa pr vi".split())
+_PART = re.compile(r"[a-z0-9]+")
+_SHORT = {"st": "saint", "ste": "sainte", "ft": "fort", "mt": "mount", "cty": "county", "co": "county"}
+_OF_A_COUNTY = ("county", "parish", "borough", "municipio", "municipality", "census area", "city and borough", "island")
+
+
+class PlaceKind(StrEnum):
+    """What a name stands for."""
+
+    PLACE = "place"
+    COUNTY = "county"
+    STATE = "state"
+
+
+class Place(Struct, kw_only=True, frozen=True):
+    """What a name may mean; the population is known of places alone."""
+
+    name: str
+    kind: PlaceKind
+    state: str
+    latitude: float
+    longitude: float
+    population: int | None = None
+    fips: str | None = None
+
+
+class PlaceMention(NamedTuple):
+    """The name of a place in a text, from `start` up to `end`, and what it may mean, the most likely first."""
+
+    start: int
+    end: int
+    places: tuple[Place, ...]
+
+
+class _Word(NamedTuple):
+    key: str
+    raw: str
+    start: int
+    end: int
+    after_comma: bool
+
+
+def find_places(
+    text: str, *, state: str | None = None, near: tuple[float, float] | None = None, most: int = 20
+) -> list[Place]:
+    """What the text, all of it, may name: “Springfield”, “Orange County, CA”, “st louis mo”.
+
+    Several are in order of population, a state before them and counties behind; around `near` the nearest comes
+    first. A state (two letters) narrows. A name that nothing has is looked for as the beginning of names.
+    """
+    words = _words(text)[: MOST_WORDS * 2]
+    found = _named(words, alone=True) or _beginning_with(words)
+    return _ordered(found, state, near)[:most]
+
+
+def place_in(
+    text: str, start: int = 0, *, state: str | None = None, near: tuple[float, float] | None = None
+) -> PlaceMention | None:
+    """The longest name of a place that begins with the first word of the text behind `start`; None when none does."""
+    words = [word for word in _words(text) if word.start >= start][:MOST_WORDS]
+    for length in range(len(words), 0, -1):
+        found = _ordered(_named(words[:length], alone=False), state, near)
+        if found:
+            return PlaceMention(words[0].start, words[length - 1].end, tuple(found))
+    return None
+
+
+def places_named(name: str) -> tuple[Place, ...]:
+    """All that has exactly this name, places in order of population; counties with or without “County”."""
+    return _index().names.get(_key(name), ())
+
+
+@lru_cache(maxsize=1_024)
+def nearest_place(latitude: float, longitude: float, within_km: float) -> Place | None:
+    """The town nearest to a point; None where none is so near. Kept, since what an agency has stands at few places."""
+    row, column = _square(latitude, longitude)
+    rows = ceil(within_km / KM_PER_DEGREE * SQUARES_PER_DEGREE)
+    # Degrees of longitude are narrowest at the end of the reach that is nearer to the pole.
+    narrowest = max(cos(radians(min(abs(latitude) + within_km / KM_PER_DEGREE, 90.0))), 0.01)
+    columns = ceil(rows / narrowest)
+    around = [
+        place
+        for north in range(-rows, rows + 1)
+        for east in range(-columns, columns + 1)
+        for place in _by_square().get((row + north, column + east), ())
+    ]
+    found = min(
+        ((distance_km(latitude, longitude, each.latitude, each.longitude), each.name, each) for each in around),
+        default=None,
+    )
+    return None if found is None or found[0] > within_km else found[2]
+
+
+def _square(latitude: float, longitude: float) -> tuple[int, int]:
+    return floor(latitude * SQUARES_PER_DEGREE), floor(longitude * SQUARES_PER_DEGREE)
+
+
+@cache
+def _by_square() -> dict[tuple[int, int], list[Place]]:
+    found: dict[tuple[int, int], list[Place]] = {}
+    kept = {id(place): place for places in _index().names.values() for place in places}
+    for place in kept.values():
+        if place.kind is PlaceKind.PLACE:
+            found.setdefault(_square(place.latitude, place.longitude), []).append(place)
+    return found
+
+
+def nearly_named(text: str, *, near: tuple[float, float] | None = None, most: int = 5) -> list[Place]:
+    """Places whose names the text may be a slip of, with a state behind it or without.
+
+    Those with the fewest slips come first, of these the nearest to `near`, else the largest.
+    """
+    keys = [word.key for word in _words(text)[:MOST_WORDS]]
+    letters, state = _index().letters, None
+    for size in range(1, min(4, len(keys))):
+        if state is None and (state := letters.get(" ".join(keys[-size:]))) is not None:
+            keys = keys[:-size]
+    names = _index().names
+    found = [
+        (slips, place)
+        for slips, key in slips_of(" ".join(keys), _sorted_keys())
+        for place in names[key]
+        if state in (None, place.state)
+    ]
+
+    def order(each: tuple[int, Place]) -> tuple[int, float, str, str]:
+        slips, place = each
+        away = -(place.population or 0) if near is None else distance_km(*near, place.latitude, place.longitude)
+        return slips, away, place.name, place.state
+
+    unique = {(place.name, place.state): place for _, place in sorted(found, key=order)}
+    return list(unique.values())[:most]
+
+
+def counties_named(name: str, state: str | None = None) -> list[Place]:
+    """The counties of this name, with or without “County”; of one state, if it is given."""
+    found = _index().names.get(" ".join(word.key for word in _words(name)), ())
+    return [each for each in found if each.kind is PlaceKind.COUNTY and state in (None, each.state)]
+
+
+def state_named(text: str) -> str | None:
+    """The two letters of a state by its name or its letters; None when it is none."""
+    return _index().letters.get(text.strip().lower()) or _index().letters.get(_key(text))
+
+
+class _Index(NamedTuple):
+    names: dict[str, tuple[Place, ...]]
+    letters: dict[str, str]
+    states: dict[str, str]
+
+
+@cache
+def _index() -> _Index:
+    names: dict[str, list[Place]] = {}
+    letters: dict[str, str] = {}
+    for outline in states():
+        place = Place(
+            name=outline.name,
+            kind=PlaceKind.STATE,
+            state=outline.state,
+            latitude=outline.latitude,
+            longitude=outline.longitude,
+            fips=outline.code,
+        )
+        names.setdefault(_key(outline.name), []).append(place)
+        letters |= {_key(outline.name): outline.state, outline.state.lower(): outline.state}
+    places = [
+        Place(
+            name=row["name"],
+            kind=PlaceKind.PLACE,
+            state=row["state"],
+            latitude=float(row["latitude"]),
+            longitude=float(row["longitude"]),
+            population=int(row["population"]),
+        )
+        for row in _rows("places.csv.gz")
+        if row["state"] in letters.values()
+    ]
+    for place in places:  # in order of population
+        names.setdefault(_key(place.name), []).append(place)
+    for row in _rows("nicknames.csv"):
+        meant = [each for each in names[_key(row["name"])] if each.state == row["state"]]
+        names.setdefault(_key(row["nickname"]), []).extend(meant[:1])
+    for outline in counties():
+        place = Place(
+            name=outline.name,
+            kind=PlaceKind.COUNTY,
+            state=outline.state,
+            latitude=outline.latitude,
+            longitude=outline.longitude,
+            fips=outline.code,
+        )
+        whole = _key(outline.name)
+        for key in {whole, *(whole.removesuffix(f" {kind}") for kind in _OF_A_COUNTY)}:
+            names.setdefault(key, []).append(place)
+    return _Index(
+        {key: tuple(each) for key, each in names.items()}, letters, {each.state: each.name for each in states()}
+    )
+
+
+def _rows(file: str) -> Iterable[dict[str, str]]:
+    content = (resources.files("registry.directory.places") / "facts" / file).read_bytes()
+    text = gzip.decompress(content) if file.endswith(".gz") else content
+    return csv.DictReader(io.StringIO(text.decode()))
+
+
+def _words(text: str) -> list[_Word]:
+    """The words, as names are compared: “St. Paul” is “saint paul”, “Winston-Salem” two words."""
+    found: list[_Word] = []
+    before = 0
+    for word in placed_words(text):
+        for part in word.parts:
+            comma = "," in text[before : part.start]
+            found.append(_Word(part.token, text[part.start : part.end], part.start, part.end, comma))
+            before = part.end
+    return [
+        word._replace(key=_SHORT[word.key]) if word.key in _SHORT and not _is_state(word) else word for word in found
+    ]
+
+
+def _is_state(word: _Word) -> bool:
+    return word.key == "co" and (word.after_comma or word.raw == "CO")
+
+
+def _key(name: str) -> str:
+    if name.isascii():  # nearly all are, and folding takes its time
+        return " ".join(_SHORT.get(part, part) for part in _PART.findall(name.lower()))
+    return " ".join(word.key for word in _words(name))
+
+
+def _named(words: Sequence[_Word], *, alone: bool) -> list[Place]:
+    """What these words name: a name alone, a state's letters, or a name and its state behind it.
+
+    Where they do not stand `alone`, letters that are a word too have to be written as letters.
+    """
+    names, letters = _index().names, _index().letters
+    keys = [word.key for word in words]
+    found = list(names.get(" ".join(keys), ()))
+    for behind in range(1, min(4, len(words) + 1)):
+        state = letters.get(" ".join(keys[-behind:]))
+        if state is None or (behind == 1 and not alone and _may_be_word(words[-1])):
+            continue
+        if behind < len(words):
+            found += [each for each in names.get(" ".join(keys[:-behind]), ()) if each.state == state]
+        elif behind == 1 and len(keys[0]) == 2 and (alone or words[0].raw.isupper()):
+            found += [each for each in names[_key(_index().states[state])] if each.kind is PlaceKind.STATE]
+    return found
+
+
+def _may_be_word(word: _Word) -> bool:
+    return word.key in _ALSO_WORDS and not (word.after_comma or word.raw.isupper())
+
+
+def _beginning_with(words: Sequence[_Word]) -> list[Place]:
+    beginning = " ".join(word.key for word in words)
+    if len(beginning) < _LEAST_LETTERS:
+        return []
+    names, keys = _index().names, _sorted_keys()
+    first = bisect_left(keys, beginning)
+    beginnings = takewhile(lambda key: key.startswith(beginning), islice(keys, first, None))
+    return [each for key in beginnings for each in names[key]]
+
+
+@cache
+def _sorted_keys() -> list[str]:
+    return sorted(_index().names)
+
+
+def _ordered(places: Iterable[Place], state: str | None, near: tuple[float, float] | None) -> list[Place]:
+    kept = {id(each): each for each in places if state in (None, each.state)}.values()
+    if near is not None:
+        return sorted(kept, key=lambda each: distance_km(*near, each.latitude, each.longitude))
+    return sorted(kept, key=lambda each: (each.kind is not PlaceKind.STATE, -(each.population or 0)))

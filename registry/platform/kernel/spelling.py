@@ -1,0 +1,69 @@
+"""Which word a misspelt one may mean, out of a vocabulary."""
+
+from collections.abc import Collection, Iterable
+from typing import Final, NamedTuple
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+SHORTEST: Final = 5
+"""Shorter words have too many neighbours: `dog` and `dig`, `tox` and `box`."""
+_TWO_FROM: Final = 8
+
+
+def nearest_word(word: str, vocabulary: Iterable[str]) -> str | None:
+    """The word of the vocabulary that `word` is a slip of; None when there is none, or when it is too short to tell.
+
+    A slip is a letter left out, put in, changed, or two that changed places: one of them, from eight letters on two.
+    The first letter is taken as it is, as people nearly always have it right.
+    """
+    if not word.isalpha():
+        return None
+    best = min(((slips, abs(len(each) - len(word)), each) for slips, each in slips_of(word, vocabulary)), default=None)
+    return None if best is None else best[2]
+
+
+def slips_of(text: str, vocabulary: Iterable[str]) -> list[tuple[int, str]]:
+    """The names or words that the text may be a slip of, each with the number of its slips; see `nearest_word`."""
+    if len(text) < SHORTEST:
+        return []
+    most = 2 if len(text) >= _TWO_FROM else 1
+    near = [each for each in vocabulary if each[0] == text[0] and abs(len(each) - len(text)) <= most]
+    found = process.extract(text, near, scorer=OSA.distance, score_cutoff=most, limit=None)
+    return [(int(slips), each) for each, slips, _ in found]
+
+
+def is_one_slip(one: str, other: str) -> bool:
+    """Whether one letter that is left out, put in or changed, or two that changed places, make one of the other."""
+    return OSA.distance(one, other, score_cutoff=1) <= 1
+
+
+class Halves(NamedTuple):
+    """The two halves of a word, and how many letters it has: by either of them its misspellings are found."""
+
+    head: str
+    tail: str
+    letters: int
+
+
+def halves(word: str) -> Halves:
+    """The halves of a word; of an uneven one the second is longer."""
+    middle = len(word) // 2
+    return Halves(word[:middle], word[middle:], len(word))
+
+
+def halves_around(word: str) -> list[Halves]:
+    """What a word has to share one half with, of as many letters, to be one slip from this one.
+
+    One slip leaves a half as it is, unless it exchanged the letters beside the middle.
+    """
+    letters = len(word)
+    found = [Halves(word[: n // 2], word[-(n - n // 2) :], n) for n in (letters - 1, letters, letters + 1)]
+    middle = letters // 2
+    exchanged = word[: middle - 1] + word[middle] + word[middle - 1] + word[middle + 1 :]
+    return [*found, halves(exchanged)]
+
+
+def long_words(words: Iterable[str]) -> Collection[str]:
+    """Those of the words that a misspelt one may be a slip of, each once, in order."""
+    return sorted({word for word in words if len(word) >= SHORTEST - 1 and word.isalpha()})

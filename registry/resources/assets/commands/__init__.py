@@ -1,0 +1,1 @@
+"""Commands on assets: registering, editing, service status, and the lock under which one is booked."""

@@ -1,0 +1,94 @@
+"""The check that a loan leaves at home what its agency keeps there."""
+
+from typing import Final
+
+from registry.platform.access.permissions import Action, refusal
+from registry.platform.access.principals import Caller, Role
+from registry.platform.database.handles import Write
+from registry.platform.kernel.errors import Conflict, Forbidden
+from registry.platform.kernel.time import Window, format_instant
+from registry.resources.allocations.occupancy import Stretch
+from registry.resources.allocations.rules import Bookable
+from registry.resources.assets.queries.keeping import OWNER_OF, reserves_in
+from registry.resources.minimums.queries import LOCKED, by_category
+from registry.resources.minimums.rules import Kept, first_short
+
+BY_AN_APPROVER: Final = (
+    "Somebody who approves for your agency (an approver) can reserve it all the same, with an `override_reason`."
+)
+"""The way out where a loan is reserved."""
+BY_AN_APPROVER_FOR_LONGER: Final = (
+    "Somebody who approves for your agency (an approver) can accept it all the same, with an `override_reason`."
+)
+"""The way out where a longer loan is accepted."""
+BY_ANOTHER_MINIMUM: Final = (
+    "Nobody overrides that at this step: choose another time, or have the minimum set anew (`/v1/reserve-minimums`)."
+)
+"""The way out of a loan that is made already, and is to begin earlier."""
+
+
+async def keep_minimums(
+    write: Write,
+    caller: Caller,
+    asset: Bookable,
+    window: Window,
+    override: str | None = None,
+    way_out: str = BY_ANOTHER_MINIMUM,
+) -> dict[str, object]:
+    """Check that enough stay at home while the asset is lent in the window, as it has just been allocated.
+
+    The minimums are locked, so that of two loans at once, of whichever assets, the second counts the first. Who lends
+    several assets locks and allocates all of them before, and then asks for each: assets are locked before minimums.
+
+    With an `override`, the reason of somebody who approves for the agency, the loan goes through; what is returned is
+    for the record of the owner's side alone, since no other agency is told of minimums. A refusal names the `way_out`.
+    Raises Conflict `under_reserve_minimum`, Forbidden for an override by anybody else.
+    """
+    if not asset.has_minimums:
+        return {}
+    owner = await write.first(OWNER_OF, {"id": asset.id})
+    assert owner is not None, "the asset is locked"
+    needed = asset.with_turnaround(window)
+    rows = await write.all(LOCKED, {"owner": owner.agency_id, "category": owner.category})
+    minimums = by_category(row for row in rows if row.counts)
+    reserves = await reserves_in(write, owner.agency_id, owner.time_zone, minimums, needed, caller.now)
+    short = [found for each in reserves if (found := first_short(each.assets, each.kept, needed)) is not None]
+    if not short:
+        return {}
+    if override is None:
+        raise _under(*short[0], way_out)
+    _permit_override(caller)
+    overridden = [str(kept.minimum.id) for _, kept in short]
+    return {"reserve_minimum_ids": overridden, "override_reason": override}
+
+
+def _permit_override(caller: Caller) -> None:
+    """Raises Forbidden, in words, for whoever does not approve for the agency."""
+    refused = refusal(caller.principal, Action.REQUESTS_APPROVE, ["assisting"])
+    if refused is None:
+        return
+    if Role.APPROVER not in caller.principal.roles:
+        refused = (
+            "Only somebody who approves for your agency (an approver) can lend what it keeps at home. Ask an approver "
+            "to do this, with an `override_reason`."
+        )
+    raise Forbidden(refused)
+
+
+def _under(stretch: Stretch, kept: Kept, way_out: str) -> Conflict:
+    (start, end), minimum = stretch, kept.minimum
+    return Conflict(
+        f"Fewer than {minimum.quantity} of {minimum.category} would stay at home for part of that time. Your agency "
+        f"keeps them from {minimum.effective_on} on: {minimum.reason} {way_out}",
+        "under_reserve_minimum",
+        extra={
+            "reserve_minimum": {
+                "id": str(minimum.id),
+                "category": minimum.category,
+                "quantity": minimum.quantity,
+                "effective_on": minimum.effective_on.isoformat(),
+                "reason": minimum.reason,
+            },
+            "blocking": {"start": format_instant(start), "end": None if end is None else format_instant(end)},
+        },
+    )

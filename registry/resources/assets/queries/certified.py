@@ -1,0 +1,141 @@
+"""Queries about the certificates of an asset, as each agency may see them."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+from sqlalchemy.engine import Row
+
+from registry.platform.access.permissions import Action, refusal
+from registry.platform.access.principals import Caller
+from registry.platform.database.handles import Read
+from registry.platform.kernel.actions import AllowedAction, offer
+from registry.platform.kernel.errors import NotFound, RuleBroken
+from registry.platform.kernel.time import EARLIEST, LAST_DAY, LATEST, Window, day_ends_at, day_starts_at, on_calendar
+from registry.resources.assets.certifying import first_day
+from registry.resources.assets.queries.facts import AssetRow, visible_asset
+from registry.resources.assets.queries.visibility import relations
+from registry.resources.assets.queries.windows import asked_window
+from registry.resources.assets.rules import ServiceStatus
+from registry.resources.assets.schemas.availability import CertifiedInWindow
+from registry.resources.certificates.queries import certificates_of, valid_rows
+from registry.resources.certificates.rules import certificate_status, coverage, void_because
+from registry.resources.certificates.schemas import AssetCertificate, AssetCertificateList, AssetCertificateQuery
+
+_TICK = timedelta(microseconds=1)
+
+
+async def list_certificates(
+    read: Read, caller: Caller, asset_id: UUID, query: AssetCertificateQuery
+) -> AssetCertificateList:
+    """The certificates of an asset, as they stand for a window or now. Raises NotFound, RuleBroken."""
+    found = await visible_asset(read, caller.principal, asset_id, caller.now)
+    window = _window(caller, query)
+    rows = await certificates_of(read, asset_id)
+    return AssetCertificateList(window=window, items=[as_certificate(row, caller, found, window) for row in rows])
+
+
+async def get_certificate(read: Read, caller: Caller, asset_id: UUID, certificate_id: UUID) -> AssetCertificate:
+    """One certificate of an asset, as it stands now. Raises NotFound."""
+    found = await visible_asset(read, caller.principal, asset_id, caller.now)
+    return as_certificate(await certificate_row(read, asset_id, certificate_id), caller, found, at_present(caller))
+
+
+async def certificate_row(read: Read, asset_id: UUID, certificate_id: UUID) -> Row[Any]:
+    """The row of `certificates_of`. Raises NotFound."""
+    found = next((row for row in await certificates_of(read, asset_id) if row.id == certificate_id), None)
+    if found is None:
+        raise NotFound("certificate")
+    return found
+
+
+def at_present(caller: Caller) -> Window:
+    """The moment of the request, as a window."""
+    return Window(start=caller.now, end=caller.now + _TICK)
+
+
+def as_certificate(row: Row[Any], caller: Caller, its: AssetRow | Row[Any], window: Window) -> AssetCertificate:
+    """The representation of a row of `certificates_of`, of the asset `its`, for a window, as the caller may see it.
+
+    Others than the owner learn neither who the handler is nor whether somebody left.
+    """
+    own = its.agency_id == caller.agency_id
+    void = void_because(
+        ended=row.ended_at is not None, handler_status=row.handler_status, service_status=its.service_status
+    )
+    offered: list[AllowedAction] = []
+    if refusal(caller.principal, Action.ASSETS_UPDATE, relations(caller.principal, its.agency_id)) is None:
+        retired = "The asset is retired." if its.service_status == ServiceStatus.RETIRED else None
+        offered.append(offer("end", withheld="It was ended already." if row.ended_at is not None else retired))
+    return AssetCertificate(
+        id=row.id,
+        asset_id=row.asset_id,
+        discipline=row.discipline,
+        issuer=row.issuer,
+        number=row.number if own else None,
+        handler_id=row.handler_id if own else None,
+        standard=row.standard,
+        methods=msgspec.json.decode(row.methods, type=list[str]),
+        issued_on=row.issued_on,
+        expires_on=row.expires_on,
+        status=certificate_status(row.valid_from_at, row.valid_until_at, window, void),
+        void_because=void if own else None,
+        ended_at=row.ended_at if own else None,
+        ended_reason=row.ended_reason if own else None,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        allowed_actions=offered,
+        version=row.version,
+    )
+
+
+async def certified_in(read: Read, its: AssetRow, window: Window) -> list[CertifiedInWindow]:
+    """What the asset is certified for in a window or a part of it, by its record and its certificates.
+
+    Days are those where its agency is.
+    """
+    zone = its.time_zone or "UTC"
+    found: list[CertifiedInWindow] = []
+    for each in its.certifications:
+        begins = first_day(each)
+        starts = EARLIEST if begins is None or not on_calendar(begins) else day_starts_at(begins, ZoneInfo(zone))
+        ends = LATEST if each.expires_on is None else day_ends_at(each.expires_on, zone)
+        holds = coverage(starts, ends, window)
+        if holds is not None:
+            found.append(
+                CertifiedInWindow(
+                    recorded_as="certification",
+                    code=each.code,
+                    issuer=each.issuer,
+                    effective_on=begins,
+                    expires_on=each.expires_on,
+                    holds=holds,
+                )
+            )
+    rows = await certificates_of(read, its.id) if its.has_certificates else ()
+    for row in valid_rows(rows, its.service_status):
+        holds = coverage(row.valid_from_at, row.valid_until_at, window)
+        if holds is not None:
+            found.append(
+                CertifiedInWindow(
+                    recorded_as="certificate",
+                    code=row.discipline,
+                    issuer=row.issuer,
+                    effective_on=row.issued_on,
+                    expires_on=row.expires_on,
+                    holds=holds,
+                )
+            )
+    return sorted(found, key=lambda each: (each.expires_on or LAST_DAY, each.code, each.recorded_as))
+
+
+def _window(caller: Caller, query: AssetCertificateQuery) -> Window:
+    if query.from_ is None and query.to is None:
+        return at_present(caller)
+    if query.from_ is None or query.to is None:
+        raise RuleBroken.at(
+            "A window needs both `from` and `to`.", "incomplete_window", "give both ends of the window", parameter="to"
+        )
+    return asked_window(query.from_, query.to, "from", "to")

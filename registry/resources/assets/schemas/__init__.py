@@ -1,0 +1,1 @@
+"""Assets on the wire."""

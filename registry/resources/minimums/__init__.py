@@ -1,0 +1,1 @@
+"""How many of a category an agency keeps at home, whatever it is asked for."""

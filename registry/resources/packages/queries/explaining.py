@@ -1,0 +1,93 @@
+"""Why packages that are meant are not found: what of them is not free, or which condition stands in the way."""
+
+from collections import defaultdict
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from msgspec import structs
+from sqlalchemy.engine import Row
+
+from registry.directory.agencies.schemas import AgencyReference
+from registry.platform.access.principals import Caller
+from registry.platform.database.handles import Read
+from registry.resources.allocations.queries import free_quantity_in_window
+from registry.resources.assets.rules import ServiceStatus
+from registry.resources.assets.schemas.listing import ConditionName, EmptiedBy
+from registry.resources.assets.schemas.shown import AssetReference
+from registry.resources.assets.tables import asset, package_member
+from registry.resources.packages.queries.listing import member_free, package_rows
+from registry.resources.packages.rules import why_blocked
+from registry.resources.packages.schemas import BlockingMember, PackageLeftOut, PackageQuery
+
+MOST_EXPLAINED = 5
+_MOST_COUNTED = 100
+_BLOCKING = (
+    sa.select(
+        package_member.c.package_id,
+        package_member.c.quantity,
+        asset.c.id,
+        asset.c.name,
+        asset.c.service_status,
+        free_quantity_in_window(asset.c.id, asset.c.capacity).label("free_quantity"),
+    )
+    .join(asset, asset.c.id == package_member.c.asset_id)
+    .where(
+        package_member.c.package_id.in_(sa.bindparam("ids", type_=package_member.c.package_id.type, expanding=True)),
+        sa.not_(member_free()),
+    )
+    .order_by(package_member.c.package_id, package_member.c.position)
+)
+
+
+async def packages_left_out(read: Read, caller: Caller, query: PackageQuery) -> list[PackageLeftOut]:
+    """The first packages that meet all of a query but its window, and which of their assets are not free in it.
+
+    Who sees a package sees every asset in it, so that each may be named; why one is out of service is its owner's.
+    Raises RuleBroken.
+    """
+    if query.available_from is None or query.available_to is None:
+        return []
+    few = structs.replace(query, cursor=None, limit=MOST_EXPLAINED)
+    rows = (await package_rows(read, caller, few, blocked=True))[:MOST_EXPLAINED]
+    if not rows:
+        return []
+    window = {"start": query.available_from, "end": query.available_to, "at": caller.now}
+    members: dict[UUID, list[Row[Any]]] = defaultdict(list)
+    for each in await read.all_slowly(_BLOCKING, {"ids": [row.id for row in rows], **window}):
+        members[each.package_id].append(each)
+    return [_left_out(row, members[row.id]) for row in rows]
+
+
+def _left_out(row: Row[Any], members: list[Row[Any]]) -> PackageLeftOut:
+    reasons = [why_blocked(ServiceStatus(each.service_status), each.quantity, each.free_quantity) for each in members]
+    said = [f"{each.name} {words}" for each, (_, words) in zip(members, reasons, strict=True)]
+    return PackageLeftOut(
+        id=row.id,
+        name=row.name,
+        agency=AgencyReference(id=row.agency_id, name=row.agency_name),
+        blocked_by=[
+            BlockingMember(asset=AssetReference(id=each.id, name=each.name), reason=reason)
+            for each, (reason, _) in zip(members, reasons, strict=True)
+        ],
+        said=f"{row.name}: {', '.join(said)}",
+    )
+
+
+async def what_emptied(read: Read, caller: Caller, query: PackageQuery) -> list[EmptiedBy]:
+    """What would be found without the window, or without the owner, where one of them alone stands in the way.
+
+    Raises RuleBroken.
+    """
+    found: list[tuple[ConditionName, int]] = []
+    whole = structs.replace(query, cursor=None, limit=_MOST_COUNTED)
+    if query.available_from is not None:
+        rows = await package_rows(read, caller, structs.replace(whole, available_from=None, available_to=None))
+        found.append(("available", len(rows)))
+    if query.agency_id is not None:
+        found.append(("agency", len(await package_rows(read, caller, structs.replace(whole, agency_id=None)))))
+    return [
+        EmptiedBy(without=[name], count=min(number, _MOST_COUNTED), or_more=number > _MOST_COUNTED)
+        for name, number in found
+        if number
+    ]

@@ -1,0 +1,1 @@
+"""Pictures and papers on file with an asset."""

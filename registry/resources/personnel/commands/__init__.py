@@ -1,0 +1,1 @@
+"""Commands on personnel records, one file for each group of verbs."""

@@ -1,0 +1,103 @@
+"""Agencies that publish no numbers to the one that asks: of them, an answer without numbers does not mean nobody.
+
+Which they are follows from what was released: an agency that has released nothing yet publishes nothing, and looks not
+like one that has nobody; of any other the rules at its last release count, and never its people, so that the answer
+tells neither what the numbers hide nor when somebody changed the rules.
+"""
+
+from collections.abc import Collection
+from functools import cache
+from typing import Any, Final
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from registry.agreements.instruments.queries.in_force import covers_asset, partners_in_force
+from registry.directory.agencies.schemas import AgencyReference
+from registry.directory.agencies.tables import agency
+from registry.platform.access.principals import Caller
+from registry.platform.database.handles import Read
+from registry.platform.database.search import haversine, in_cells, near
+from registry.resources.personnel.disclosure import BelowThreshold, CapabilitySharing
+from registry.resources.personnel.queries.getting import VIEWER
+from registry.resources.personnel.searching import CapabilityQuery, NotPublished
+from registry.resources.personnel.tables import capability_disclosure
+
+PERSONNEL_CATEGORY: Final = "personnel"
+"""The category by which an agreement covers people."""
+MOST_COUNTED: Final = 1_000
+_MOST_NAMED: Final = 5
+_ANYWHERE_KM: Final = 20_100.0
+
+
+@cache
+def unpublished_statement(dialect: str, filters: frozenset[str]) -> sa.Select[Any]:
+    """The other agencies whose rules keep numbers from the viewer, the nearest first where a point is known."""
+    rules = capability_disclosure
+    sharing = rules.c.released_sharing
+    found = (
+        sa.select(agency.c.id, agency.c.name)
+        .select_from(agency.outerjoin(rules, rules.c.agency_id == agency.c.id))
+        .where(
+            agency.c.status == "active",
+            agency.c.id != VIEWER,
+            sa.or_(
+                rules.c.released_on.is_(None),
+                sharing == CapabilitySharing.PRIVATE.value,
+                sa.and_(sharing == CapabilitySharing.AGREEMENT.value, agency.c.id.not_in(partners_in_force())),
+                rules.c.released_below_threshold == BelowThreshold.WITHHELD.value,
+            )
+            if "published" in filters
+            else sa.true(),
+        )
+        .limit(sa.bindparam("limit", type_=sa.Integer))
+    )
+    if "agency_id" in filters:
+        found = found.where(agency.c.id == sa.bindparam("agency_id", type_=agency.c.id.type))
+    if "state" in filters:
+        found = found.where(agency.c.state == sa.bindparam("state"))
+    if "lendable" in filters or "not_lendable" in filters:
+        covered = covers_asset(agency.c.id, sa.literal(PERSONNEL_CATEGORY, sa.Text))
+        found = found.where(covered if "lendable" in filters else ~covered)
+    if "point" not in filters:
+        return found.order_by(agency.c.name, agency.c.id)
+    away = haversine(agency.c.latitude, agency.c.longitude)
+    if "near" in filters:
+        found = found.where(in_cells(agency.c.cell, dialect), sa.bindparam("reach", type_=sa.Double) >= away)
+    return found.order_by(away.asc().nulls_last(), agency.c.id)
+
+
+async def not_published(
+    read: Read,
+    caller: Caller,
+    query: CapabilityQuery,
+    point: tuple[float, float] | None,
+    shown: Collection[UUID],
+    *,
+    any_step: bool,
+) -> NotPublished:
+    """How many agencies meet the query's place, state and agreements and publish no numbers for it; the nearest named.
+
+    `shown` are those that the answer has numbers of. Where there is `any_step` of the level, others publish theirs.
+    """
+    filters = {name for name in ("agency_id", "state") if getattr(query, name) is not None}
+    filters |= {"published"} if any_step else set()
+    if query.lendable is not None:
+        filters.add("lendable" if query.lendable else "not_lendable")
+    parameters: dict[str, object] = {
+        "viewer": caller.agency_id,
+        "at": caller.now,
+        "agency_id": query.agency_id,
+        "state": query.state,
+        "limit": MOST_COUNTED + 1,
+    }
+    if point is not None:
+        filters |= {"point", "near"} if query.within_km is not None else {"point"}
+        parameters |= near(read.dialect, *point, query.within_km or _ANYWHERE_KM)
+    rows = await read.all_slowly(unpublished_statement(read.dialect, frozenset(filters)), parameters)
+    kept = [row for row in rows if row.id not in shown]
+    return NotPublished(
+        count=min(len(kept), MOST_COUNTED),
+        or_more=len(rows) > MOST_COUNTED,
+        agencies=[AgencyReference(id=row.id, name=row.name) for row in kept[:_MOST_NAMED]],
+    )

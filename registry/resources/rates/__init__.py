@@ -1,0 +1,1 @@
+"""What lending costs: schedules of rates of an agency and of its assets."""

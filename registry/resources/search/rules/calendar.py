@@ -1,0 +1,277 @@
+"""Days by their names: weekdays, weekends, weeks, dates in American forms, holidays."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from registry.platform.kernel.time import add_months
+from registry.resources.search.rules.tokens import Sentence, Span
+
+_DAY = timedelta(days=1)
+_LAST_YEAR = 2199  # a later one is a slip, and the days after the last that a calendar has cannot be counted
+_YEARS_AHEAD = 3
+"""How far ahead a number behind a date is read as its year without a comma."""
+_WEEKDAYS = {
+    name: n
+    for n, names in enumerate(
+        (
+            "monday mon mondays",
+            "tuesday tue tues tuesdays",
+            "wednesday wed weds wednesdays",
+            "thursday thu thur thurs thursdays",
+            "friday fri fridays",
+            "saturday sat saturdays",
+            "sunday sun sundays",
+        )
+    )
+    for name in names.split()
+}
+_MONTHS = {
+    name: n
+    for n, names in enumerate(
+        (
+            "january jan",
+            "february feb",
+            "march mar",
+            "april apr",
+            "may",
+            "june jun",
+            "july jul",
+            "august aug",
+            "september sep sept",
+            "october oct",
+            "november nov",
+            "december dec",
+        ),
+        1,
+    )
+    for name in names.split()
+}
+_TODAY = frozenset("today 2day".split())
+_TONIGHT = frozenset("tonight tonite 2nite tonit tonght tonigh".split())
+_TOMORROW = frozenset("tomorrow tomorow tommorow tommorrow tomorro tmrw tmw tmr tmrow tomm 2morrow".split())
+_WEEKEND = frozenset("weekend wkend wknd weekends".split())
+_THIS, _NEXT = frozenset(("this", "the", "coming", "on")), frozenset(("next", "nxt"))
+_PARTS = {
+    "morning": (6, 12),
+    "mornings": (6, 12),
+    "am": (6, 12),
+    "afternoon": (12, 18),
+    "afternoons": (12, 18),
+    "evening": (18, 24),
+    "evenings": (18, 24),
+    "night": (18, 30),
+    "nite": (18, 30),
+    "tonight": (18, 30),
+    "overnight": (18, 30),
+}
+
+
+class Day(Struct, kw_only=True, frozen=True):
+    """A day, or several in a row; with the part of it that its name says, and another reading where there are two."""
+
+    first: date
+    last: date
+    part: str = ""
+    is_date: bool = False
+    is_weekday: bool = False
+    """A weekday's name: where what is said of it is over today, that of next week is meant."""
+    weekdays: frozenset[int] = frozenset()
+    """The days of the week that its name says, Monday 0; empty for other names."""
+    other: "Day | None" = None
+    disagrees: str = ""
+    """Where two names of the day disagree, which of them is taken, and why."""
+
+    def with_date(self, date_: "Day") -> "Day":
+        """The same day, when its date stands beside another name of it: the date is meant.
+
+        Where the other name says another day, that is the other reading.
+        """
+        days = {date_.first, date_.last}
+        if self.weekdays:
+            agrees = {day.weekday() for day in days} <= self.weekdays
+        else:
+            agrees = all(self.first <= day <= self.last for day in days)
+        if agrees:
+            return replace(date_, part=self.part)
+        at, named = date_.first, self.first
+        also = f"{named:%A}" if self.weekdays else f"{named:%B} {named.day}"
+        remark = f"{at:%B} {at.day}, {at.year} is a {at:%A}, but the sentence also says {also}; the date is taken."
+        return replace(date_, part=self.part, other=replace(self, other=None), disagrees=remark)
+
+
+def both(one: Day, other: Day) -> Day | None:
+    """One day by two names that stand beside one another, of which one is a date; None where they are two days."""
+    if one.is_date and other.is_date:
+        return one if (one.first, one.last) == (other.first, other.last) else None
+    if one.is_date:
+        return other.with_date(one)
+    return one.with_date(other) if other.is_date else None
+
+
+def part_hours(word: str) -> tuple[int, int] | None:
+    """The hours of a part of the day, counted from its midnight; None for another word."""
+    return _PARTS.get(word) if word != "am" else None
+
+
+def day_at(sentence: Sentence, at: int, today: date) -> tuple[Day, Span] | None:
+    """The day that is named there."""
+    word = sentence.word(at)
+    if word in _TODAY:
+        return _one(today), Span(at, at + 1)
+    if word in _TONIGHT:
+        return _one(today, part="night"), Span(at, at + 1)
+    if word in _TOMORROW:
+        return _one(today + _DAY), Span(at, at + 1)
+    if word == "day" and sentence.word(at + 1) == "after" and sentence.word(at + 2) in _TOMORROW:
+        return _one(today + 2 * _DAY), Span(at, at + 3)
+    if word in _THIS | _NEXT or word in _WEEKEND or word in _WEEKDAYS:
+        found = _of_week(sentence, at, today)
+        if found is not None:
+            return found
+    return _date_at(sentence, at, today) or _holiday_at(sentence, at, today) or _of_month(sentence, at, today)
+
+
+def _of_month(sentence: Sentence, at: int, today: date) -> tuple[Day, Span] | None:
+    """“on the 12th”, “Saturday the 12th”: the next day of that number."""
+    at_number = at + (sentence.word(at) == "the")
+    word, end = sentence.word(at_number), _past_ordinal(sentence, at_number + 1)
+    before = at_number - 1
+    before -= sentence.word(before) == "the"
+    led = before >= 0 and (sentence.tokens[before].word in _WEEKDAYS or sentence.tokens[before].word == "on")
+    if not (led and word.isdecimal() and end > at_number + 1):
+        return None
+    for ahead in range(12):
+        month = add_months(today.replace(day=1), ahead)
+        found = _made(month.year, month.month, int(word), Span(at, end))
+        if found is not None and found[0].last >= today:
+            return found
+    return None
+
+
+def _one(day: date, *, part: str = "", is_date: bool = False) -> Day:
+    return Day(first=day, last=day, part=part, is_date=is_date)
+
+
+def _of_week(sentence: Sentence, at: int, today: date) -> tuple[Day, Span] | None:
+    here, later = at, False
+    while (word := sentence.word(here)) in _THIS | _NEXT:
+        later |= word in _NEXT
+        here += 1
+    end = Span(at, here + 1)
+    monday = today - today.weekday() * _DAY
+    if word in _WEEKEND and sentence.word(here + 1) == "of" and (of := _date_at(sentence, here + 2, today)) is not None:
+        near = of[0].first
+        saturday = (
+            near - (near.weekday() + 2) % 7 * _DAY if near.weekday() in (5, 6) else near + (5 - near.weekday()) * _DAY
+        )
+        return Day(first=saturday, last=saturday + _DAY), Span(at, of[1].end)
+    if word in _WEEKEND:
+        saturday = monday + (12 if later else 5) * _DAY
+        return Day(first=saturday, last=saturday + _DAY, weekdays=frozenset((5, 6))), end
+    if here > at and word in ("week", "wk"):
+        first = monday + 7 * _DAY if later else today
+        return Day(first=first, last=monday + (13 if later else 6) * _DAY), end
+    if here > at and word == "month":
+        first = add_months(today.replace(day=1), 1) if later else today
+        return Day(first=first, last=add_months(first.replace(day=1), 1) - _DAY), end
+    if here > at and word in ("morning", "afternoon", "evening", "night", "nite"):
+        return _one(today, part="night" if word == "nite" else word), end
+    if word not in _WEEKDAYS:
+        return None
+    soonest = today + (_WEEKDAYS[word] - today.weekday()) % 7 * _DAY
+    its = frozenset((_WEEKDAYS[word],))
+    if not later:
+        return Day(first=soonest, last=soonest, is_weekday=True, weekdays=its), end
+    next_week = monday + (7 + _WEEKDAYS[word]) * _DAY
+    other = _one(soonest) if soonest not in (next_week, today) else None
+    return Day(first=next_week, last=next_week, weekdays=its, other=other), end
+
+
+def _date_at(sentence: Sentence, at: int, today: date) -> tuple[Day, Span] | None:
+    """“July 4”, “4 July 2027”, “7/4”, “7/4/27”, “2027-07-04”, “July 4th”."""
+    word = sentence.word(at)
+    if word in _MONTHS:
+        day_word, end = sentence.word(at + 1), at + 2
+        if not (day_word.isdecimal() and len(day_word) <= 2):
+            return None
+        return _dated(sentence, _MONTHS[word], int(day_word), _past_ordinal(sentence, end), at, today)
+    if not word.isdecimal():
+        return None
+    after = _past_ordinal(sentence, at + 1)
+    after += sentence.word(after) == "of"
+    if sentence.word(after) in _MONTHS and len(word) <= 2:
+        return _dated(sentence, _MONTHS[sentence.word(after)], int(word), after + 1, at, today)
+    sign, second = sentence.word(at + 1), sentence.word(at + 2)
+    if sign == "/" and second.isdecimal() and len(word) <= 2 and len(second) <= 2:
+        end = at + 3
+        if sentence.word(end) == "/" and sentence.word(end + 1).isdecimal():
+            year = int(sentence.word(end + 1))
+            return _made(year + 2000 if year < 100 else year, int(word), int(second), Span(at, end + 2))
+        return _dated(sentence, int(word), int(second), end, at, today, year=False)
+    if sign == "-" and len(word) == 4 and second.isdecimal() and sentence.word(at + 3) == "-":
+        third = sentence.word(at + 4)
+        return _made(int(word), int(second), int(third), Span(at, at + 5)) if third.isdecimal() else None
+    return None
+
+
+def _past_ordinal(sentence: Sentence, at: int) -> int:
+    return at + (sentence.word(at) in ("st", "nd", "rd", "th") and sentence.adjoins(at))
+
+
+def _dated(
+    sentence: Sentence, month: int, day: int, end: int, first: int, today: date, *, year: bool = True
+) -> tuple[Day, Span] | None:
+    """With the year that follows, or the next such day."""
+    comma = sentence.word(end) == ","
+    here = end + comma
+    # Without a comma four digits may be an hour: “Dec 12 2030” is half past eight, and “Dec 12 2000-2200” two hours.
+    years = range(today.year - 1, today.year + (20 if comma else _YEARS_AHEAD))
+    if year and sentence.word(here).isdecimal() and int(sentence.word(here)) in years:
+        return _made(int(sentence.word(here)), month, day, Span(first, here + 1))
+    for number in range(today.year, today.year + 9):
+        found = _made(number, month, day, Span(first, end))
+        if found is not None and found[0].last >= today:
+            return found
+    return None
+
+
+def _made(year: int, month: int, day: int, span: Span) -> tuple[Day, Span] | None:
+    if year > _LAST_YEAR:
+        return None
+    try:
+        return _one(date(year, month, day), is_date=True), span
+    except ValueError:
+        return None
+
+
+def _nth(year: int, month: int, weekday: int, n: int) -> date:
+    first = date(year, month, 1)
+    return first + ((weekday - first.weekday()) % 7 + 7 * (n - 1)) * _DAY
+
+
+_HOLIDAYS: dict[tuple[str, ...], Callable[[int], date]] = {
+    ("christmas", "eve"): lambda y: date(y, 12, 24),
+    ("christmas", "day"): lambda y: date(y, 12, 25),
+    ("christmas",): lambda y: date(y, 12, 25),
+    ("new", "years", "eve"): lambda y: date(y, 12, 31),
+    ("new", "years", "day"): lambda y: date(y, 1, 1),
+    ("nye",): lambda y: date(y, 12, 31),
+    ("halloween",): lambda y: date(y, 10, 31),
+    ("thanksgiving",): lambda y: _nth(y, 11, 3, 4),
+    ("labor", "day"): lambda y: _nth(y, 9, 0, 1),
+    ("memorial", "day"): lambda y: date(y, 5, 31) - date(y, 5, 31).weekday() * _DAY,
+    ("independence", "day"): lambda y: date(y, 7, 4),
+    ("veterans", "day"): lambda y: date(y, 11, 11),
+    ("juneteenth",): lambda y: date(y, 6, 19),
+}
+
+
+def _holiday_at(sentence: Sentence, at: int, today: date) -> tuple[Day, Span] | None:
+    for names, of in _HOLIDAYS.items():
+        if all(sentence.word(at + i) == name for i, name in enumerate(names)):
+            day = of(today.year)
+            return _one(day if day >= today else of(today.year + 1), is_date=True), Span(at, at + len(names))
+    return None

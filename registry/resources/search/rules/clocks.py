@@ -1,0 +1,150 @@
+"""Hours of the day and durations: “0600”, “6 am”, “18:30”, “noon”; “for 48 hours”, “3 days”, “overnight”."""
+
+from datetime import date, datetime, time, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from registry.platform.kernel.time import instant_on_clock
+from registry.resources.search.rules.numbers import number_at
+from registry.resources.search.rules.tokens import Sentence, Span
+
+_HOURS = {"hrs", "hours", "hour", "hr", "h"}
+_NAMED = {"noon": 12, "midday": 12, "midnight": 24, "sunrise": 6, "sunset": 18, "dawn": 6, "dusk": 18}
+_UNITS = {
+    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), timedelta(hours=1)),
+    **dict.fromkeys(("min", "mins", "minute", "minutes"), timedelta(minutes=1)),
+    **dict.fromkeys(("d", "day", "days"), timedelta(days=1)),
+    **dict.fromkeys(("night", "nights", "shift", "shifts"), timedelta(days=1)),
+    **dict.fromkeys(("wk", "wks", "week", "weeks"), timedelta(days=7)),
+    **dict.fromkeys(("month", "months"), timedelta(days=30)),
+}
+_LONGEST = timedelta(days=366)
+_MOST = 10**6  # of any unit more than the longest, and few enough to be multiplied
+_AFTER_MIDNIGHT = 5
+
+
+class Clock(NamedTuple):
+    """An hour of the day; 24:00 is midnight at its end."""
+
+    hour: int
+    minute: int = 0
+    bare: bool = False
+    """Written as a number alone, so that only what stands beside it tells that it is an hour."""
+    meridiem: str = ""
+
+    def on(self, day: date) -> datetime:
+        """That hour of the day, on the wall clock."""
+        return datetime.combine(day, time()) + timedelta(hours=self.hour, minutes=self.minute)
+
+    def like(self, other: "Clock") -> "Clock":
+        """“9-11 am” is 9 am: the hour in the half of the day that makes it come before the other."""
+        if self.meridiem or self.hour > 12 or self.hour == 0:
+            return self
+        hour = self.hour % 12 + (12 if other.meridiem == "pm" else 0)
+        return self._replace(hour=hour if hour < other.hour or other.meridiem == "am" else self.hour % 12)
+
+    def in_part(self, part: str) -> "Clock":
+        """“8 tonight” is 20:00, and “2 tonight” 02:00."""
+        if self.meridiem or not self.bare or not 1 <= self.hour <= 11:
+            return self
+        late = part in ("afternoon", "evening") or (part in ("night", "tonight") and self.hour > _AFTER_MIDNIGHT)
+        return self._replace(hour=self.hour + 12) if late else self
+
+
+class Length(NamedTuple):
+    """How long: hours pass as they do, days are of the calendar."""
+
+    amount: timedelta
+    of_days: bool
+
+    def after(self, local: datetime, zone: ZoneInfo) -> datetime:
+        """The instant at which it ends when it begins at `local`."""
+        if self.of_days:
+            return max(
+                instant_on_clock(local + self.amount, zone, last=True),
+                instant_on_clock(local, zone) + timedelta(hours=1),
+            )
+        return instant_on_clock(local, zone) + self.amount
+
+
+def clock_at(sentence: Sentence, at: int, *, alone: bool) -> tuple[Clock, Span] | None:
+    """The hour that is written there. A number of one or two digits `alone` is an hour only in a range with one."""
+    word = sentence.word(at)
+    if word in _NAMED:
+        return Clock(_NAMED[word], meridiem="named"), Span(at, at + 1)
+    if not word or not word[0].isdecimal() or "." in word:
+        return None
+    if ":" in word:
+        hour, minute = map(int, word.split(":"))
+        return _with_meridiem(sentence, hour, minute, Span(at, at + 1), bare=False)
+    number, after = int(word), sentence.word(at + 1)
+    if len(word) == 4 and number // 100 <= 24 and number % 100 < 60 and number <= 2400:
+        found = _with_meridiem(sentence, number // 100, number % 100, Span(at, at + 1), bare=True)
+        if found is not None and sentence.word(found[1].end) in _HOURS:
+            return found[0]._replace(bare=False), Span(at, found[1].end + 1)
+        return None if found is None else (found[0]._replace(meridiem=found[0].meridiem or "24 h"), found[1])
+    if len(word) == 3 and number // 100 <= 12 and number % 100 < 60 and after in ("am", "pm", "a", "p"):
+        return _with_meridiem(sentence, number // 100, number % 100, Span(at, at + 1), bare=False)
+    if len(word) > 2 or number > 24:
+        return None
+    if after in ("am", "pm") or (after in ("a", "p") and sentence.adjoins(at + 1)):
+        return _with_meridiem(sentence, number, 0, Span(at, at + 1), bare=False)
+    if after in ("oclock",):
+        return Clock(number, bare=True), Span(at, at + 2)
+    # “between 2 and 4 pm”, “9-11am”, “from 6 to 10”: by the other end of the range.
+    if after in ("-", "–", "to", "til", "till", "until", "and") and alone and number <= 12:
+        other = clock_at(sentence, at + 2, alone=False)
+        if other is not None and other[0].meridiem:
+            return Clock(number, bare=True), Span(at, at + 1)
+    if sentence.word(at - 1) in ("at", "from", "until", "til", "till", "to", "by", "after", "before"):
+        return Clock(number, bare=True), Span(at, at + 1)
+    if not alone and after in ("-", "–", "to", "til", "till", "until") and sentence.word(at + 2).isdecimal():
+        return Clock(number, bare=True), Span(at, at + 1)
+    return None
+
+
+def _with_meridiem(sentence: Sentence, hour: int, minute: int, span: Span, *, bare: bool) -> tuple[Clock, Span] | None:
+    after = sentence.word(span.end)
+    half = {"am": "am", "pm": "pm", "a": "am", "p": "pm"}.get(after, "")
+    if half and after in ("a", "p") and not sentence.adjoins(span.end):
+        half = ""
+    if half:
+        if not 1 <= hour <= 12:
+            return None
+        return Clock(hour % 12 + (12 if half == "pm" else 0), minute, meridiem=half), Span(span.first, span.end + 1)
+    if not (0 <= hour < 24 and 0 <= minute < 60) and (hour, minute) != (24, 0):
+        return None
+    return Clock(hour, minute, bare=bare), span
+
+
+def length_at(sentence: Sentence, at: int, *, anywhere: bool = False) -> tuple[Length, Span] | None:
+    """The duration that begins there: “for 48 hours”, “for the next 3 days”, “72 hrs”, “48-hour”, “for a week”."""
+    first = at
+    led = sentence.word(at) in ("for", "next", "over", "during")
+    if led:
+        first += 1
+        while sentence.word(first) in ("the", "next", "about", "up", "to", "at", "least", "another"):
+            first += 1
+    number = number_at(sentence, first)
+    if number is None:
+        unit_at = first + 1
+        if not (led and sentence.word(first) in ("a", "an", "one") and sentence.word(unit_at) in _UNITS):
+            return None
+        value, end = 1.0, unit_at
+    else:
+        value, end = number.value, number.span.end
+        end += sentence.word(end) == "-"
+    unit = _UNITS.get(sentence.word(end))
+    if unit is None or (not led and not anywhere and sentence.word(at - 1) in ("type", "within", "under", "in")):
+        return None
+    if not led and sentence.word(end) in ("h", "hr", "hrs", "hour", "hours") and _is_clock(sentence.word(first)):
+        return None
+    if sentence.word(end + 1) in ("away", "out", "drive", "old", "notice"):
+        return None
+    if not 0 < value <= _MOST or (amount := unit * value) > _LONGEST:
+        return None
+    return Length(amount, unit >= timedelta(days=1)), Span(at, end + 1)
+
+
+def _is_clock(word: str) -> bool:
+    return len(word) == 4 and word.isdecimal()

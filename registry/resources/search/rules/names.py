@@ -1,0 +1,130 @@
+"""Names of agencies and of assets in a sentence, so that they are not taken for places.
+
+An agency is named by where it is and what it is: “Duluth PD”, “St. Louis County Sheriff's Office”. An asset is named by
+its category with a word beside it that nothing else explains, or that may only perhaps be a place: “K9 Rex”. Whether
+there is such an agency or asset is looked up by whoever asks.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from registry.resources.search.rules.ordinary import ORDINARY
+from registry.resources.search.rules.places import LEADS_TO_PLACES
+from registry.resources.search.rules.tokens import SIGNS, Sentence, Span, tokenise
+from registry.resources.search.rules.understanding import PASSED_OVER, Understanding, left_runs
+
+MOST_WORDS = 4
+_LONGEST_NAME = 8
+_SHORT = 3
+_OFFICE = frozenset("department dept office".split())
+
+
+class AgencyNamed(Struct, kw_only=True, frozen=True):
+    """Words that may be the name of an agency: where it is, what it is, and where they stand."""
+
+    base: tuple[str, ...]
+    kind: str
+    span: Span
+
+
+def agencies_in(sentence: Sentence) -> list[AgencyNamed]:
+    """What may be the name of an agency, the longest first."""
+    found = []
+    for at in range(1, len(sentence)):
+        kind, end = _kind_at(sentence, at)
+        for size in range(1, MOST_WORDS + 1) if kind else ():
+            base = tuple(sentence.word(i) for i in range(at - size, at))
+            if not all(word and word[0].isalpha() for word in base):
+                break
+            found.append(AgencyNamed(base=base, kind=kind, span=Span(at - size, end)))
+    return sorted(found, key=lambda each: -each.span.size)
+
+
+def _kind_at(sentence: Sentence, at: int) -> tuple[str, int]:
+    """“PD”, “police department”, “SO”, “sheriff's office”: a word of the agency's name, and where it ends."""
+    word, follows = sentence.word(at), sentence.word(at + 1) in _OFFICE
+    if word == "pd" or (word == "police" and follows):
+        return "police", at + 1 + follows
+    if word == "so" or word.startswith("sheriff"):
+        return "sheriff", at + 1 + follows
+    return "", at
+
+
+def is_called(name: str, named: AgencyNamed) -> bool:
+    """Whether an agency of that name is meant."""
+    words = _words(name)
+    return words[: len(named.base)] == named.base and any(word.startswith(named.kind) for word in words)
+
+
+def asset_name_in(found: Understanding) -> Span | None:
+    """The category with the words beside it, which may be the name of an asset; None where none stands there."""
+    if found.category is None or len(found.category.span) > 1:
+        return None
+    sentence, (first, end) = found.sentence, found.category.span[0]
+    may_belong = {at for at in sentence.left() if sentence.tokens[at].word not in PASSED_OVER}
+    if found.where is not None and not _is_led(sentence, found.where.span):
+        may_belong |= set(range(*found.where.span))
+    while first - 1 in may_belong:
+        first -= 1
+    while end in may_belong:
+        end += 1
+    span = Span(first, end)
+    return span if found.category.span[0].size < span.size <= _LONGEST_NAME else None
+
+
+def _is_led(sentence: Sentence, span: Span) -> bool:
+    return span.first > 0 and sentence.tokens[span.first - 1].word in LEADS_TO_PLACES
+
+
+def holds_name(name: str, said: str) -> bool:
+    """Whether what was said stands in the name of an asset, word by word."""
+    words, part = _words(name), _words(said)
+    return any(words[i : i + len(part)] == part for i in range(len(words) - len(part) + 1))
+
+
+def with_name(found: Understanding, span: Span) -> Understanding:
+    """The sentence, where these words are an asset's name: they are no place, and not left over."""
+    sentence = found.sentence
+    sentence.take(span)
+    left = (sentence.tokens[at] for at in sentence.left())
+    where = found.where
+    if where is not None and span.first <= where.span.first and where.span.end <= span.end:
+        where = None
+    return replace(
+        found,
+        where=where,
+        name=span,
+        left=tuple(sentence.text[t.start : t.end] for t in left if t.word not in PASSED_OVER),
+    )
+
+
+def patterns(named: Iterable[AgencyNamed]) -> list[str]:
+    """How agencies' names begin in lower case and what they hold, for LIKE; of letters alone, so nothing is escaped."""
+    return list(dict.fromkeys(f"{each.base[0]}%{each.kind}%" for each in named))
+
+
+def begins_with(name: str, words: Sequence[str]) -> bool:
+    """Whether an agency's name begins with these words."""
+    return tuple(_words(name)[: len(words)]) == tuple(words)
+
+
+def may_begin_a_name(found: Understanding) -> Span | None:
+    """Words that nothing understood, with a word or more that no town shares with ordinary speech: “Northfork K-9”."""
+    if found.unplaced is not None:
+        return None
+    sentence = found.sentence
+    may = [(at, run.end) for run in left_runs(found) for at in range(*run) if _is_particular(sentence.word(at))]
+    if not may:
+        return None
+    first, end = min(may, key=lambda each: (not sentence.tokens[each[0]].capital, each[0]))
+    return Span(first, min(end, first + MOST_WORDS))
+
+
+def _is_particular(word: str) -> bool:
+    return word.isalpha() and len(word) > _SHORT and word not in ORDINARY
+
+
+def _words(text: str) -> Sequence[str]:
+    return tuple(token.word for token in tokenise(text) if token.word not in SIGNS)

@@ -1,0 +1,142 @@
+"""Where: names of places and counties in a sentence, with what tells that they are names, and the choice among many.
+
+The names are looked up in data by whoever asks; here is which words may be a name, and which of the places found is
+meant: one that is called by its state or as a county, else one that stands behind “near”, else the longest name; of
+several of one name the nearest to the caller's agency.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from registry.directory.places.gazetteer import Place, PlaceKind
+from registry.platform.kernel.geo import distance_km
+from registry.resources.search.rules.ordinary import ORDINARY
+from registry.resources.search.rules.states import state_at
+from registry.resources.search.rules.tokens import Sentence, Span
+
+COUNTY = frozenset(("county", "counties", "co", "cnty", "cty", "parish", "borough", "par"))
+LEADS_TO_PLACES = frozenset("near in at around by outside from to of nearby downtown".split())
+_LONGEST = 4
+_ORDER = {PlaceKind.STATE: 0, PlaceKind.PLACE: 1, PlaceKind.COUNTY: 2}
+_MOST_ALTERNATIVES = 8
+
+
+class Named(Struct, kw_only=True, frozen=True):
+    """Words that may be the name of a place: the name to look up, and what stands beside it."""
+
+    key: str
+    state: str | None
+    is_county: bool
+    span: Span
+    weight: int
+    plain: bool
+    """Nothing but the word itself tells that it is a place."""
+
+
+class Where(Struct, kw_only=True, frozen=True):
+    """The place that is meant, and others of that name."""
+
+    place: Place
+    span: Span
+    alternatives: tuple[Place, ...] = ()
+
+
+_HERE = tuple(
+    (*before.split(), *here.split())
+    for befores, meant in (
+        ("closest to|nearest to|close to|near|around|from|of", "me|us|here|our agency|my agency"),
+        ("in", "our area|my area"),
+    )
+    for before in befores.split("|")
+    for here in meant.split("|")
+)
+_PERHAPS_HERE = (("close", "by"), ("near", "by"), ("nearby",), ("closest",), ("nearest",), ("locally",))
+"""What means here unless a place is named: “closest to Duluth” means Duluth."""
+
+
+def find_here(sentence: Sentence, *, perhaps: bool = False) -> Span | None:
+    """Words such as “near me”, which mean where the asking agency is."""
+    for phrase in _PERHAPS_HERE if perhaps else _HERE:
+        for at in range(len(sentence)):
+            if all(sentence.word(at + i) == word for i, word in enumerate(phrase)):
+                return Span(at, at + len(phrase))
+    return None
+
+
+def names_in(sentence: Sentence) -> list[Named]:
+    """Every run of words that may be a name of a place; most are none."""
+    found: list[Named] = []
+    for first in range(len(sentence)):
+        for size in range(1, _LONGEST + 1):
+            words = [sentence.word(first + i) for i in range(size)]
+            if not all(word and word[0].isalpha() for word in words):
+                break
+            found += _readings(sentence, first, words)
+    return found
+
+
+def _readings(sentence: Sentence, first: int, words: Sequence[str]) -> Iterable[Named]:
+    """The name alone, as a county, and with its state."""
+    end = first + len(words)
+    before = sentence.word(first - 1)
+    led = 2 * (before in LEADS_TO_PLACES)
+    capital = sentence.tokens[first].capital and first > 0
+    key = " ".join(words)
+    for is_county in (False, True):
+        after = end
+        if is_county:
+            if sentence.word(end) not in COUNTY:
+                return
+            after = end + 1
+        comma = after + (sentence.word(after) == ",")
+        state = state_at(sentence, comma)
+        weight = 2 * len(words) + led + capital + 4 * is_county
+        if state is not None:
+            span = Span(first, state[1].end)
+            yield Named(key=key, state=state[0], is_county=is_county, span=span, weight=weight + 5, plain=False)
+        plain = not is_county and not led and not capital
+        yield Named(key=key, state=None, is_county=is_county, span=Span(first, after), weight=weight, plain=plain)
+
+
+Known: TypeAlias = Mapping[str, Sequence[Place]]
+"""Places by their keys."""
+Point: TypeAlias = tuple[float, float]
+"""Latitude and longitude."""
+
+
+def are_names(names: Iterable[Named], known: Known) -> list[Named]:
+    """Those of the names that some place has."""
+    return [name for name in names if _called(name, known.get(name.key, ()), None)]
+
+
+def choose_place(names: Iterable[Named], known: Known, home: Point | None, free: Sentence) -> Where | None:
+    """The place that is meant, of the names of which nothing is understood yet; `home` is the caller's agency's."""
+    best: tuple[tuple[int, int], Where] | None = None
+    for name in names:
+        if not free.free(name.span) or (name.plain and name.key in ORDINARY):
+            continue
+        places = _called(name, known.get(name.key, ()), home)
+        if not places:
+            continue
+        rank = (name.weight, -name.span.first)
+        if best is None or rank > best[0]:
+            others = tuple(places[1 : 1 + _MOST_ALTERNATIVES])
+            best = rank, Where(place=places[0], span=name.span, alternatives=others)
+    return None if best is None else best[1]
+
+
+def _called(name: Named, places: Sequence[Place], home: Point | None) -> list[Place]:
+    """The places of that name, the nearest first; a town before a county unless a county is said."""
+    found = [
+        place
+        for place in places
+        if name.state in (None, place.state) and (place.kind is PlaceKind.COUNTY or not name.is_county)
+    ]
+
+    def order(place: Place) -> tuple[int, float, str]:
+        away = 0.0 if home is None else distance_km(*home, place.latitude, place.longitude)
+        return (_ORDER[place.kind] if not name.is_county else 0, away, place.state)
+
+    return sorted(found, key=order)

@@ -1,0 +1,270 @@
+"""The whole of a sentence: each part of the grammar in turn, and what none of them understood.
+
+What is surest comes first: distances and types have words of their own, then places with their states, then times,
+kinds of things, quantities, and places by their bare names. What one part has understood the next does not read.
+"""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Struct
+
+from registry.platform.kernel.words import stem
+from registry.resources.search.rules.certified import Certified, certified_as, find_certified
+from registry.resources.search.rules.kinds import Kind, Lexicon, Meaning, Means, find_kinds
+from registry.resources.search.rules.numbers import Reach, find_level, find_quantity, find_reach, find_type
+from registry.resources.search.rules.persons import (
+    in_both_ways,
+    is_of_people,
+    most_telling,
+    preferred,
+    without_purposes,
+)
+from registry.resources.search.rules.places import Known, Named, Point, Where, are_names, choose_place, find_here
+from registry.resources.search.rules.times import When, find_when
+from registry.resources.search.rules.tokens import Sentence, Span
+
+PASSED_OVER = frozenset(
+    """
+    a an and any are area around asap at available be by can capable certified close closest could downtown find
+    fluent folks for free from gal gals get give guy guys have hello help hi i im in is it locally looking me my near
+    nearby nearest need needed needs of officer officers on one or our outside people person please pls plz
+    qualified request requesting required s send slot some somebody someone speaker speakers speaking thanks that
+    the there this thx to trained us w want wanted we who with within would you
+    """.split()
+)
+"""Words that ask, and say nothing of what for."""
+
+
+_MAY = frozenset("can could may".split())
+_WHO_MAY = frozenset("i that us we which".split())
+_LEADS_TO_A_PLACE = frozenset("around downtown near nearby outside".split())
+_MAY_LEAD_TO_A_PLACE = frozenset("at by from in to".split())
+
+
+class Setting(Struct, kw_only=True, frozen=True):
+    """Who asks, and when: what a sentence leaves out is to be understood from there."""
+
+    now: datetime
+    zone: ZoneInfo
+    home: Point | None
+    """Where the caller's agency is."""
+
+
+class Understanding(Struct, kw_only=True, frozen=True):
+    """What was understood of a sentence, and its words that were not."""
+
+    sentence: Sentence
+    category: Kind | None
+    capability: Kind | None
+    level: tuple[int, Span] | None
+    attributes: tuple[Kind, ...]
+    certified: Certified | None
+    """What a certificate of the asset is to be for."""
+    also: tuple[Kind, ...]
+    """Further kinds that the sentence names; the search is for the first."""
+    where: Where | None
+    here: Span | None
+    """The words by which the search is around the asking agency, where no place is named."""
+    when: When | None
+    quantity: tuple[int, Span] | None
+    type_at_least: tuple[int, Span] | None
+    reach: Reach | None
+    left: tuple[str, ...]
+    name: Span | None = None
+    """The words that are the name of an asset."""
+    lendable: Span | None = None
+    """The words by which only what an agreement covers is asked for."""
+    own: Meaning | None = None
+    """The asking agency's own category that is called what the shared one is found by."""
+    unplaced: Span | None = None
+    """Words that stand where a place does, and are none that is known."""
+
+
+def understand(
+    sentence: Sentence, names: list[Named], lexicon: Lexicon, known: Known, setting: Setting
+) -> Understanding:
+    """What the sentence asks for. `names` are those of `names_in`, of which `known` are the places."""
+    named, home = are_names(names, known), setting.home
+    reach = find_reach(sentence)
+    if reach is not None:
+        sentence.take(reach.span)
+    type_at_least = find_type(sentence)
+    if type_at_least is not None:
+        sentence.take(type_at_least[1])
+    level = find_level(sentence)
+    lendable = _find_lendable(sentence)
+    if lendable is not None:
+        sentence.take(lendable)
+    here = find_here(sentence)
+    if here is not None:
+        sentence.take(here)
+    where = choose_place([name for name in named if name.state is not None], known, home, sentence)
+    if where is not None:
+        sentence.take(where.span)
+    when = find_when(sentence, setting.now, setting.zone)
+    certified = find_certified(sentence, lexicon)
+    if certified is not None:
+        sentence.take(*certified.span)
+    kinds = _kinds(sentence, lexicon, named)
+    category, capability, attributes, also = _sorted_out(kinds, sentence)
+    if capability is not None and level is not None:
+        sentence.take(level[1])
+    named_by = [kind for kind in (category, capability) if kind is not None]
+    meant, spans = [kind.meaning for kind in named_by], [kind.span for kind in named_by]
+    for kind in (*kinds, *attributes):
+        # What is said twice over is understood twice over; words of a trade are, whichever of their meanings is taken.
+        if kind.meaning in meant or kind.span in spans or kind in attributes:
+            sentence.take(*kind.span)
+    if certified is None and capability is None and (certified := certified_as(category, sentence)) is not None:
+        sentence.take(*certified.span)
+    quantity = find_quantity(sentence, _first_span(category or capability))
+    if quantity is not None:
+        sentence.take(quantity[1])
+    if where is None and (where := choose_place(named, known, home, sentence)) is not None:
+        sentence.take(where.span)
+    if where is None and here is None and (here := find_here(sentence, perhaps=True)) is not None:
+        sentence.take(here)
+    return Understanding(
+        sentence=sentence,
+        category=category,
+        capability=capability,
+        level=level if capability is not None else None,
+        attributes=attributes,
+        certified=certified,
+        also=also,
+        where=where,
+        here=here if where is None else None,
+        when=when,
+        quantity=quantity,
+        type_at_least=type_at_least,
+        reach=reach,
+        left=_left_over(sentence),
+        lendable=lendable,
+        unplaced=_unplaced(sentence, reach) if where is None else None,
+    )
+
+
+def with_own_category(found: Understanding, own: Lexicon) -> Understanding:
+    """The sentence, with a category of an agency's own where nothing that all share is asked for.
+
+    It is read from the words that were left over, as they are written: whatever words an agency gives to its category,
+    it takes none from what others mean by them, no place, time or number, and no slip.
+    """
+    if found.category is not None or found.capability is not None or not found.left:
+        return found
+    kinds = [kind for kind in find_kinds(found.sentence, own) if not kind.slips and _says_something(kind, found)]
+    if not kinds:
+        return found
+    found.sentence.take(*kinds[0].span)
+    return msgspec.structs.replace(found, category=kinds[0], left=_left_over(found.sentence))
+
+
+def with_own_alternative(found: Understanding, own: Lexicon) -> Understanding:
+    """The sentence, where its words for a shared category are also those of one that the asking agency added.
+
+    The shared one is searched in, as for everybody; the agency's own stands first among the alternatives.
+    """
+    kind = found.category
+    if kind is None:
+        return found
+    stems = [stem(found.sentence.tokens[at].word) for span in kind.span for at in range(*span)]
+    meant = next((each for each in own.meanings(stems) if each != kind.meaning), None)
+    if meant is None:
+        return found
+    alternatives = (meant, *(each for each in kind.alternatives if each != meant))
+    return msgspec.structs.replace(found, category=msgspec.structs.replace(kind, alternatives=alternatives), own=meant)
+
+
+def left_runs(found: Understanding) -> list[Span]:
+    """Words that nothing understood, side by side and none of the grammar's own."""
+    runs: list[Span] = []
+    for at in found.sentence.left():
+        if found.sentence.tokens[at].word in PASSED_OVER:
+            continue
+        if runs and runs[-1].end == at:
+            runs[-1] = Span(runs[-1].first, at + 1)
+        else:
+            runs.append(Span(at, at + 1))
+    return runs
+
+
+def with_taken(found: Understanding, span: Span) -> Understanding:
+    """The sentence, where these words are understood after all."""
+    found.sentence.take(span)
+    return msgspec.structs.replace(found, left=_left_over(found.sentence))
+
+
+def _find_lendable(sentence: Sentence) -> Span | None:
+    """“we may borrow”, “that we can borrow”, “lendable”."""
+    for at in range(len(sentence)):
+        if sentence.word(at) == "lendable":
+            return Span(at, at + 1)
+        if sentence.word(at) in ("borrow", "borrowed") and sentence.word(at - 1) in _MAY and at:
+            first = at - 1
+            while first and sentence.word(first - 1) in _WHO_MAY:
+                first -= 1
+            return Span(first, at + 1)
+    return None
+
+
+def _says_something(kind: Kind, found: Understanding) -> bool:
+    """Whether one of its words is none that a sentence may have for its grammar alone, and none stands for a place."""
+    places = [at for span in kind.span for at in range(*span)]
+    if found.unplaced is not None and set(range(*found.unplaced)) & set(places):
+        return False
+    tokens = [found.sentence.tokens[at] for at in places]
+    return any(token.word not in PASSED_OVER and not token.is_number and len(token.word) > 1 for token in tokens)
+
+
+def _first_span(kind: Kind | None) -> Span | None:
+    return None if kind is None else Span(kind.span[0].first, kind.span[-1].end)
+
+
+def _kinds(sentence: Sentence, lexicon: Lexicon, named: list[Named]) -> list[Kind]:
+    """What is asked for, except for single words that are part of the longer name of a place, as in Baton Rouge."""
+    longer = [name.span for name in named if name.span.size > 1 and sentence.free(name.span)]
+
+    def is_in_a_name(kind: Kind) -> bool:
+        (first, end) = kind.span[0].first, kind.span[-1].end
+        return end - first == 1 and any(span.first <= first and end <= span.end for span in longer)
+
+    return [preferred(kind, sentence) for kind in find_kinds(sentence, lexicon) if not is_in_a_name(kind)]
+
+
+def _sorted_out(
+    kinds: list[Kind], sentence: Sentence
+) -> tuple[Kind | None, Kind | None, tuple[Kind, ...], tuple[Kind, ...]]:
+    """The category, the capability, the attributes, and what else is named. People are asked for by what they can."""
+    asked = without_purposes(kinds, sentence)
+    of = {means: [kind for kind in asked if kind.meaning.means is means] for means in Means}
+    category = next(iter(of[Means.CATEGORY]), None)
+    capability = most_telling(of[Means.CAPABILITY])
+    if capability is not None:
+        category = next((kind for kind in of[Means.CATEGORY] if not is_of_people(kind)), None)
+    if (category is None) != (capability is None):
+        only = category or capability
+        both = None if only is None else in_both_ways(only, sentence)
+        category, capability = (category, capability) if both is None else both
+    also = tuple(
+        kind for kind in kinds if kind not in (category, capability) and kind.meaning.means is not Means.ATTRIBUTE
+    )
+    return category, capability, tuple(of[Means.ATTRIBUTE]), also
+
+
+def _unplaced(sentence: Sentence, reach: Reach | None) -> Span | None:
+    """The words behind “near” or a distance that no place is called."""
+    left = [at for at in sentence.left() if sentence.tokens[at].word not in PASSED_OVER]
+    for at in left:
+        before = sentence.tokens[at - 1].word if at else ""
+        capital = sentence.tokens[at].capital and before in _MAY_LEAD_TO_A_PLACE
+        if before in _LEADS_TO_A_PLACE or capital or (reach is not None and at == reach.span.end):
+            end = next(end for end in range(at, len(sentence) + 1) if end not in left)
+            return Span(at, end)
+    return None
+
+
+def _left_over(sentence: Sentence) -> tuple[str, ...]:
+    left = [sentence.tokens[at] for at in sentence.left()]
+    return tuple(sentence.text[token.start : token.end] for token in left if token.word not in PASSED_OVER)

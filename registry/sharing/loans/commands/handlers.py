@@ -1,0 +1,142 @@
+"""The handler of a K9 team that is lent: committed with the dog, sent with it, kept as long, and free with it.
+
+The asset is locked before, as everywhere where assets and people are committed together.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.engine import Row
+
+from registry.platform.database.handles import Rows, Write
+from registry.platform.kernel.errors import Conflict, DomainError, WrongStatus
+from registry.platform.kernel.ids import new_id
+from registry.platform.kernel.time import Window
+from registry.resources.allocations.people import (
+    check_person_extension,
+    commit_person,
+    extend_person,
+    mark_person_out,
+    person_committed_in,
+    release_people,
+)
+from registry.resources.allocations.rules import LockedPerson
+from registry.resources.assets.queries.facts import AssetRow
+from registry.resources.certificates.queries import teams_in
+from registry.resources.personnel.commands.recording import lock_people
+
+
+async def commit_handler(
+    write: Write,
+    asset: AssetRow,
+    loan_id: UUID,
+    window: Window,
+    *,
+    requesting_agency_id: UUID,
+    now: datetime,
+    chosen: UUID | None = None,
+) -> UUID | None:
+    """Commit a handler whose certificate with the asset holds for the window: who is `chosen`, or the first free.
+
+    None for an asset without handlers. Raises Conflict `personnel_not_free` with what keeps the last one who was tried,
+    WrongStatus `personnel_not_active`.
+    """
+    refused: DomainError | None = None
+    handlers = [chosen] if chosen else [row.handler_id for row in await _teams(write, asset, window) if row.goes]
+    for person in await lock_people(write, handlers):
+        try:
+            await commit_person(
+                write,
+                person,
+                allocation_id=new_id(),
+                loan_id=loan_id,
+                window=window,
+                requesting_agency_id=requesting_agency_id,
+                now=now,
+            )
+        except Conflict as taken:
+            words = "The team's handler is committed for part of that time."
+            refused = Conflict(words, taken.code, extra=taken.extra)
+        except WrongStatus:
+            words = "The team's handler is on leave; name another in a certificate, or wait."
+            refused = WrongStatus(words, "personnel_not_active")
+        else:
+            return person.id
+    if refused is not None:
+        raise refused
+    return None
+
+
+async def free_handlers(
+    write: Write, assets: Sequence[tuple[AssetRow, Window]], now: datetime
+) -> dict[UUID, list[UUID]]:
+    """Who can go with each of these assets and is on duty and free, for a transaction that commits several.
+
+    All who can go are locked, in the order of their ids; the assets are locked before.
+    """
+    can_go = {
+        asset.id: ({row.handler_id for row in await _teams(write, asset, window) if row.goes}, window)
+        for asset, window in assets
+    }
+    everybody = set[UUID]().union(*(handlers for handlers, _ in can_go.values()))
+    active = {person.id for person in await lock_people(write, [*everybody]) if person.active}
+    return {
+        asset_id: [
+            each for each in sorted(handlers & active) if not await person_committed_in(write, each, window, now)
+        ]
+        for asset_id, (handlers, window) in can_go.items()
+    }
+
+
+async def send_handler(write: Write, asset: AssetRow, row: Row[Any], now: datetime) -> None:
+    """Mark that the loan's handler has left with the dog.
+
+    Raises Conflict `handler_left` when the handler cannot go with the dog any more, and what `mark_person_out` raises.
+    """
+    if row.handler_id is None:
+        return
+    teams = await _teams(write, asset, Window(start=now, end=row.planned_end_at))
+    goes = [team.goes for team in teams if team.handler_id == row.handler_id]
+    if not any(goes):
+        because = (
+            "The reserved handler's certificate with this dog does not hold from now until the loan's planned end, and "
+            "another handler's does"
+            if goes
+            else "No certificate of the reserved handler with this dog counts any more"
+        )
+        raise Conflict(f"{because}: cancel this loan and reserve anew.", "handler_left")
+    await mark_person_out(write, await _locked(write, row.handler_id), row.id, now)
+
+
+async def check_handler_extension(write: Write, row: Row[Any], new_end: datetime, now: datetime) -> None:
+    """Whether the loan's handler can stay until then. Raises as `extend_handler`."""
+    if row.handler_id is not None:
+        await check_person_extension(write, await _locked(write, row.handler_id), row.id, new_end, now)
+
+
+async def extend_handler(write: Write, row: Row[Any], new_end: datetime, now: datetime) -> None:
+    """Commit the loan's handler until then. Raises Conflict `personnel_not_free`."""
+    if row.handler_id is not None:
+        await extend_person(write, await _locked(write, row.handler_id), row.id, new_end, now)
+
+
+async def release_handler(write: Write, row: Row[Any]) -> None:
+    """Release the loan's handler."""
+    if row.handler_id is not None:
+        await release_people(write, row.id)
+
+
+def recorded_handler(handler_id: UUID | None) -> dict[str, object]:
+    """What the loan's history keeps of who was committed: no name."""
+    return {} if handler_id is None else {"handler_id": str(handler_id)}
+
+
+async def _teams(write: Write, asset: AssetRow, window: Window) -> Rows:
+    return await teams_in(write, asset.id, asset.category, window) if asset.has_certificates else []
+
+
+async def _locked(write: Write, handler_id: UUID) -> LockedPerson:
+    (person,) = await lock_people(write, [handler_id])
+    return person

@@ -1,0 +1,290 @@
+"""Queries about loans. Both sides can see a loan for ever; other agencies cannot."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, cast
+from uuid import UUID
+
+import sqlalchemy as sa
+from msgspec import Struct
+from sqlalchemy.engine import Row
+
+from registry.agreements.instruments.schemas.words import AgreementReference
+from registry.agreements.instruments.tables import agreement, agreement_version
+from registry.directory.agencies.schemas import AgencyReference
+from registry.directory.agencies.tables import agency
+from registry.platform.access.acts import barred
+from registry.platform.access.permissions import Action, refusal
+from registry.platform.access.principals import Principal
+from registry.platform.access.separation import Act
+from registry.platform.database.handles import Read
+from registry.platform.kernel.actions import AllowedAction, offer
+from registry.platform.kernel.errors import NotFound
+from registry.resources.allocations.queries import unavailable_during
+from registry.resources.assets.queries.describing import NOW_DESCRIBED
+from registry.resources.assets.tables import asset
+from registry.sharing.loans.queries.asset_warnings import (
+    NOTHING_PLANNED,
+    Planned,
+    changed_in,
+    planned_against,
+    unavailable_in,
+    warnings_in,
+)
+from registry.sharing.loans.rules import (
+    NEVER_WAS,
+    OUT,
+    SIDES,
+    LoanAction,
+    LoanStatus,
+    Overlays,
+    Side,
+    hand_over_refusal,
+    overdue,
+    timing_refusal,
+    why_unavailable,
+)
+from registry.sharing.loans.schemas import (
+    Condition,
+    Loan,
+    LoanedAsset,
+    LoanExtension,
+    MinimumOverride,
+    Recall,
+)
+from registry.sharing.loans.tables import loan, loan_extension
+from registry.sharing.policy.queries.getting import request_of
+from registry.sharing.policy.tables import policy_decision
+
+_NEVER_WAS = [sa.literal_column(f"'{status}'", sa.Text) for status in NEVER_WAS]
+AT = loan.c.planned_end_at.type
+VIEWER = sa.bindparam("viewer", type_=loan.c.id.type)
+SIDE_COLUMNS = {Side.REQUESTING: loan.c.requesting_agency_id, Side.ASSISTING: loan.c.assisting_agency_id}
+_EXTENSION_COLUMNS = [column.label(f"extension_{column.name}") for column in loan_extension.c]
+_requesting, _assisting = agency.alias("requesting"), agency.alias("assisting")
+NAMES = (
+    _requesting.c.name.label("requesting_agency_name"),
+    _assisting.c.name.label("assisting_agency_name"),
+    agreement.c.number.label("agreement_number"),
+    agreement_version.c.no.label("agreement_version_no"),
+)
+NAMED = (
+    loan.join(_requesting, _requesting.c.id == loan.c.requesting_agency_id)
+    .join(_assisting, _assisting.c.id == loan.c.assisting_agency_id)
+    .join(agreement, agreement.c.id == loan.c.agreement_id)
+    .join(agreement_version, agreement_version.c.id == loan.c.agreement_version_id)
+)
+_GET = (
+    sa.select(
+        sa.and_(
+            loan.c.status == LoanStatus.RESERVED.value,
+            unavailable_during(loan.c.asset_id, loan.c.starts_at, loan.c.planned_end_at),
+        ).label("now_planned"),
+        *loan.c,
+        *NAMES,
+        *NOW_DESCRIBED,
+        *_EXTENSION_COLUMNS,
+        policy_decision.c.outcome.label("extension_outcome"),
+    )
+    .select_from(
+        NAMED.join(asset, asset.c.id == loan.c.asset_id)
+        .outerjoin(loan_extension, loan_extension.c.loan_id == loan.c.id)
+        .outerjoin(policy_decision, policy_decision.c.id == loan_extension.c.decision_id)
+    )
+    .where(
+        loan.c.id == sa.bindparam("id", type_=loan.c.id.type),
+        sa.or_(*(column == VIEWER for column in SIDE_COLUMNS.values())),
+    )
+    .order_by(loan_extension.c.id)
+)
+PENDING = sa.exists().where(loan_extension.c.loan_id == loan.c.id, loan_extension.c.status == "pending")
+
+
+def took_place() -> sa.ColumnElement[bool]:
+    """A criterion: loans that are running or were. The statuses are constants of the statement, not parameters."""
+    return loan.c.status.not_in(_NEVER_WAS)
+
+
+async def loan_rows(read: Read, principal: Principal, loan_id: UUID) -> Sequence[Row[Any]]:
+    """The loan's row, once for each of its extensions, oldest first.
+
+    Raises NotFound unless the caller's agency is a side.
+    """
+    rows = await read.fast(_GET, {"id": loan_id, "viewer": principal.agency_id})
+    if not rows:
+        raise NotFound("loan")
+    return rows
+
+
+async def get_loan(read: Read, principal: Principal, loan_id: UUID, now: datetime) -> Loan:
+    """One loan as this caller may see it. Raises NotFound."""
+    row, *_ = rows = await loan_rows(read, principal, loan_id)
+    separated = await _separated(read, principal, row, rows)
+    return as_loan(row, rows, named_in(row), principal, now, separated, await planned_against(read, row, now))
+
+
+async def _separated(read: Read, principal: Principal, row: Row[Any], rows: Sequence[Row[Any]]) -> str | None:
+    """Why another person of the assisting agency has to accept the pending extension, where accepting approves it."""
+    approves = any(each.extension_status == "pending" and each.extension_outcome == "needs_approval" for each in rows)
+    if not approves or row.assisting_agency_id != principal.agency_id:
+        return None
+    return await barred(read, principal, Act.APPROVE, row.root_decision_id)
+
+
+def side_of(row: Row[Any], principal: Principal) -> Side:
+    """The side of the caller's agency in a loan that it can see."""
+    return Side.ASSISTING if row.assisting_agency_id == principal.agency_id else Side.REQUESTING
+
+
+def permission_for(action: LoanAction, side: Side) -> Action:
+    """The permission that `action` needs on that `side`: each side's steps have their own."""
+    if len(SIDES[action]) > 1:
+        return Action.LOANS_END
+    half = side if side in SIDES[action] else next(iter(SIDES[action]))
+    return Action.LOANS_HAND_OVER if half is Side.ASSISTING else Action.LOANS_RECEIVE
+
+
+def _override(row: Row[Any], principal: Principal) -> MinimumOverride | None:
+    """Under which minimums it was lent, for its owner: no other agency is told of them."""
+    if side_of(row, principal) is not Side.ASSISTING:
+        return None
+    return cast("MinimumOverride | None", row.minimum_override)
+
+
+def overlays_of(row: Row[Any], rows: Sequence[Row[Any]]) -> Overlays:
+    """The extension and recall of the loan, as overlays of its status. None apply once the asset is back."""
+    out = row.status in OUT
+    return Overlays(
+        stays=not row.travels,
+        asset_changed=bool(rows) and row.status == LoanStatus.RESERVED and bool(changed_in(row)),
+        extension_pending=out and any(each.extension_status == "pending" for each in rows),
+        recall_requested=out and row.recall_requested_at is not None,
+    )
+
+
+class Named(Struct, kw_only=True, frozen=True):
+    """The names for the ids in a loan."""
+
+    requesting_agency: AgencyReference
+    assisting_agency: AgencyReference
+    agreement: AgreementReference
+
+
+def named_in(row: Row[Any]) -> Named:
+    """The names for the ids in a loan's row."""
+    return Named(
+        requesting_agency=AgencyReference(id=row.requesting_agency_id, name=row.requesting_agency_name),
+        assisting_agency=AgencyReference(id=row.assisting_agency_id, name=row.assisting_agency_name),
+        agreement=AgreementReference(
+            id=row.agreement_id, number=row.agreement_number, version_no=row.agreement_version_no, clause=row.clause
+        ),
+    )
+
+
+def as_loan(
+    row: Row[Any],
+    rows: Sequence[Row[Any]],
+    named: Named,
+    principal: Principal,
+    now: datetime,
+    separated: str | None = None,
+    planned: Planned = NOTHING_PLANNED,
+) -> Loan:
+    """The representation of a loan, with the caller's allowed actions at `now`.
+
+    `rows` are as from `loan_rows`; empty for a new loan. `separated` is why another person accepts its extension,
+    `planned` what is planned against the loan.
+    """
+    status, overlays = LoanStatus(row.status), overlays_of(row, rows)
+    warnings = (
+        warnings_in(row, planned) if rows else []
+    )  # a new loan's row has only its own columns, and nothing has changed yet
+    return Loan(
+        id=row.id,
+        asset=cast(LoanedAsset, row.asset_snapshot),
+        quantity=row.quantity,
+        handler_id=row.handler_id,
+        requesting_agency=named.requesting_agency,
+        assisting_agency=named.assisting_agency,
+        agreement=named.agreement,
+        request=request_of(row),
+        decision_id=row.decision_id,
+        root_decision_id=row.root_decision_id,
+        reservation_id=row.reservation_id,
+        purpose=row.purpose,
+        status=status,
+        overdue=overdue(now, status, row.planned_end_at),
+        recall_requested=overlays.recall_requested,
+        extension_pending=overlays.extension_pending,
+        starts_at=row.starts_at,
+        planned_end_at=row.planned_end_at,
+        requested_at=row.requested_at,
+        reserved_at=row.reserved_at,
+        travels=row.travels,
+        separation_relaxed=row.separation_relaxed,
+        minimum_override=_override(row, principal),
+        dispatched_at=row.dispatched_at,
+        arrived_at=row.arrived_at,
+        return_started_at=row.return_started_at,
+        returned_at=row.returned_at,
+        due_when_returned_at=row.due_when_returned_at,
+        closed_at=row.closed_at,
+        recall=_recall(row),
+        asset_warnings=warnings,
+        extensions=[_extension(each) for each in rows if each.extension_id is not None],
+        condition_out=cast("Condition | None", row.condition_out),
+        condition_in=cast("Condition | None", row.condition_in),
+        ended_reason=row.ended_reason,
+        allowed_actions=_allowed(row, status, overlays, principal, now, separated, planned, warned=bool(warnings)),
+        version=row.version,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def _allowed(
+    row: Row[Any],
+    status: LoanStatus,
+    overlays: Overlays,
+    principal: Principal,
+    now: datetime,
+    separated: str | None,
+    planned: Planned,
+    *,
+    warned: bool,
+) -> list[AllowedAction]:
+    side = side_of(row, principal)
+    actions = []
+    hand_over = None
+    if warned and status is LoanStatus.RESERVED:
+        hand_over = hand_over_refusal(unavailable_in(row) or planned.blocks, changed_in(row))
+    for action in LoanAction:
+        if side in SIDES[action] and refusal(principal, permission_for(action, side), [side.value]) is None:
+            late = timing_refusal(action, now, row.starts_at, row.planned_end_at)
+            reason = why_unavailable(status, action, overlays) or (late[1] if late else None)
+            if action is LoanAction.ACCEPT_EXTENSION:
+                reason = reason or separated
+            if action is LoanAction.DISPATCH:
+                reason = reason or hand_over
+            actions.append(offer(action, withheld=reason))
+    return actions
+
+
+def _recall(row: Row[Any]) -> Recall | None:
+    if row.recall_requested_at is None:
+        return None
+    return Recall(requested_at=row.recall_requested_at, by=row.recall_by, reason=row.recall_reason)
+
+
+def _extension(row: Row[Any]) -> LoanExtension:
+    return LoanExtension(
+        id=row.extension_id,
+        planned_end_at=row.extension_asked_end_at,
+        previous_end_at=row.extension_previous_end_at,
+        reason=row.extension_reason,
+        status=row.extension_status,
+        decision_id=row.extension_decision_id,
+        requested_at=row.extension_requested_at,
+        answered_at=row.extension_answered_at,
+        answer_reason=row.extension_answer_reason,
+    )

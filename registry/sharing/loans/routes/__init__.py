@@ -1,0 +1,16 @@
+"""Operations on loans, from the reservation to the return, and on packages that are reserved whole."""
+
+from litestar import Router
+
+from registry.sharing.loans.routes import handing_over, packaging, reading, rescheduling, reserving
+
+router = Router(
+    path="/v1",
+    route_handlers=[
+        *reading.handlers,
+        *reserving.handlers,
+        *handing_over.handlers,
+        *rescheduling.handlers,
+        *packaging.handlers,
+    ],
+)

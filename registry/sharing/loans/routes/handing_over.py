@@ -1,0 +1,204 @@
+"""Operations on loans: one for each step that a side can take."""
+
+from uuid import UUID
+
+from litestar.params import FromPath, JSONBody
+
+from registry.platform.access.operations import Supplied
+from registry.platform.access.permissions import Action
+from registry.platform.access.principals import Caller
+from registry.platform.database.handles import Write
+from registry.platform.http.answers import Answer
+from registry.platform.kernel.versions import Expected
+from registry.sharing.loans.commands import handing_over
+from registry.sharing.loans.routes.answering import answer, verb
+from registry.sharing.loans.rules import LoanAction
+from registry.sharing.loans.schemas import (
+    CONDITION_EXAMPLE,
+    STEP_EXAMPLE,
+    ChangeAccepted,
+    ConditionReport,
+    Loan,
+    LoanEnding,
+    LoanStep,
+)
+from registry.sharing.policy.cedar import PolicySet
+from registry.sharing.policy.commands.deciding import REFUSALS
+
+
+@verb(
+    "dispatch",
+    Action.LOANS_HAND_OVER,
+    problems=(
+        "asset_changed",
+        "asset_not_free",
+        "asset_still_out",
+        "asset_unavailable",
+        *REFUSALS["dispatch"],
+        "handler_left",
+        "nothing_held",
+        "other_sides_action",
+        "personnel_not_free",
+        "personnel_still_out",
+        "under_reserve_minimum",
+        "window_over",
+        "window_too_long",
+        "wrong_status",
+    ),
+    example=CONDITION_EXAMPLE,
+)
+async def dispatch_loan(
+    loan_id: FromPath[UUID],
+    data: JSONBody[ConditionReport],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
+    if_match: Supplied[Expected],
+    policies: Supplied[PolicySet],
+) -> Answer[Loan]:
+    """Send the asset out, in the condition reported.
+
+    What leaves more than two hours before its start is decided anew for the time from now to its end: what the
+    agreement allows is counted from now, and approvals of the agreed window do not count for a longer one.
+    """
+    return answer(await handing_over.dispatch(write, caller, policies, loan_id, data, if_match))
+
+
+@verb(
+    "accept-changed-asset",
+    Action.LOANS_RECEIVE,
+    problems=("asset_changed", "other_sides_action", "wrong_status"),
+    example={"asset_version": 3, "note": "The other vehicle of the pair will do (demo)."},
+)
+async def accept_changed_asset(
+    loan_id: FromPath[UUID],
+    data: JSONBody[ChangeAccepted],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
+    if_match: Supplied[Expected],
+) -> Answer[Loan]:
+    """Accept a reserved asset as it is now, after the assisting agency changed its record."""
+    return answer(await handing_over.accept_changed_asset(write, caller, loan_id, data, if_match))
+
+
+@verb("receive", Action.LOANS_RECEIVE, example=STEP_EXAMPLE, problems=("other_sides_action", "wrong_status"))
+async def receive_loan(
+    loan_id: FromPath[UUID],
+    data: JSONBody[LoanStep],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
+    if_match: Supplied[Expected],
+) -> Answer[Loan]:
+    """Confirm that the asset has arrived."""
+    return answer(await handing_over.receive(write, caller, loan_id, data.note, if_match))
+
+
+@verb("start-return", Action.LOANS_RECEIVE, example=STEP_EXAMPLE, problems=("other_sides_action", "wrong_status"))
+async def start_loan_return(
+    loan_id: FromPath[UUID],
+    data: JSONBody[LoanStep],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
+    if_match: Supplied[Expected],
+) -> Answer[Loan]:
+    """Record that the asset is on its way home."""
+    return answer(await handing_over.start_return(write, caller, loan_id, data.note, if_match))
+
+
+@verb("return", Action.LOANS_HAND_OVER, example=CONDITION_EXAMPLE, problems=("other_sides_action", "wrong_status"))
+async def return_loan(
+    loan_id: FromPath[UUID],
+    data: JSONBody[ConditionReport],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
+    if_match: Supplied[Expected],
+) -> Answer[Loan]:
+    """Confirm that the asset is back, in the condition reported.
+
+    Possible from every state in which it is out, whatever the requesting agency has recorded; no policy is asked.
+    """
+    return answer(await handing_over.confirm_return(write, caller, loan_id, data, if_match))
+
+
+@verb("close", Action.LOANS_HAND_OVER, example=STEP_EXAMPLE, problems=("other_sides_action", "wrong_status"))
+async def close_loan(
+    loan_id: FromPath[UUID],
+    data: JSONBody[LoanStep],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
+    if_match: Supplied[Expected],
+) -> Answer[Loan]:
+    """Close a loan whose asset is back."""
+    return answer(await handing_over.close(write, caller, loan_id, data.note, if_match))
+
+
+@verb(
+    "cancel",
+    Action.LOANS_END,
+    example={"reason": "The warrant was served yesterday (demo)."},
+    problems=("other_sides_action", "wrong_status"),
+)
+async def cancel_loan(
+    loan_id: FromPath[UUID],
+    data: JSONBody[LoanEnding],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
+    if_match: Supplied[Expected],
+) -> Answer[Loan]:
+    """Cancel a reservation.
+
+    For either side.
+    """
+    return answer(await handing_over.end(write, caller, loan_id, LoanAction.CANCEL, data.reason, if_match))
+
+
+@verb(
+    "report-no-show",
+    Action.LOANS_END,
+    problems=("not_started_yet", "other_sides_action", "wrong_status"),
+    example={"reason": "Nobody came to fetch it by 20:00 (demo)."},
+)
+async def report_loan_no_show(
+    loan_id: FromPath[UUID],
+    data: JSONBody[LoanEnding],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
+    if_match: Supplied[Expected],
+) -> Answer[Loan]:
+    """Record that the hand-over did not take place.
+
+    For either side.
+    """
+    return answer(await handing_over.end(write, caller, loan_id, LoanAction.REPORT_NO_SHOW, data.reason, if_match))
+
+
+@verb(
+    "report-lost",
+    Action.LOANS_END,
+    example={"reason": "Burnt out on scene (demo)."},
+    problems=("other_sides_action", "wrong_status"),
+)
+async def report_loan_lost(
+    loan_id: FromPath[UUID],
+    data: JSONBody[LoanEnding],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
+    if_match: Supplied[Expected],
+) -> Answer[Loan]:
+    """Record that the asset will not come back, and take it off what can be lent.
+
+    For either side.
+    """
+    return answer(await handing_over.end(write, caller, loan_id, LoanAction.REPORT_LOST, data.reason, if_match))
+
+
+handlers = [
+    dispatch_loan,
+    accept_changed_asset,
+    receive_loan,
+    start_loan_return,
+    return_loan,
+    close_loan,
+    cancel_loan,
+    report_loan_no_show,
+    report_loan_lost,
+]

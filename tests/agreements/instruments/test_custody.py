@@ -1,0 +1,59 @@
+"""Who keeps an agreement: offered by the custodian, taken over by a party."""
+
+from tests.agreements.instruments.test_amendments import act
+from tests.support.agreements import (
+    agreement_body,
+    record_agreement,
+    sign_agreement,
+)
+from tests.support.cast import Cast, today
+from tests.support.problems import assert_problem
+from tests.support.service import Service
+
+PATH = "/v1/agreements"
+
+
+class TestCustody:
+    async def test_it_passes_when_the_other_party_accepts(self, service: Service, cast: Cast) -> None:
+        found = await sign_agreement(service, cast.assisting, cast.requesting)
+        path = f"{PATH}/{found['id']}"
+        offer = {"agency_id": str(cast.requesting.id), "reason": "the county keeps the master form"}
+        answer = {"reason": "agreed"}
+        assert_problem(await cast.requesting.legal.post(f"{path}/accept-custody", answer), 409, "wrong_status")
+        offered = await act(cast.assisting, found, "offer-custody", offer)
+        assert offered["custody_offered_to"] == {"id": str(cast.requesting.id), "name": cast.requesting.name}
+        await act(cast.requesting, found, "decline-custody", answer)
+        assert_problem(await cast.requesting.legal.post(f"{path}/accept-custody", answer), 409, "wrong_status")
+        await act(cast.assisting, found, "offer-custody", offer)
+        taken = await act(cast.requesting, found, "accept-custody", answer)
+        assert (taken["custodian_agency"], taken["custody_offered_to"]) == (offered["custody_offered_to"], None)
+        amendment = {"effective_on": str(today()), "reason": "x"}
+        assert_problem(await cast.assisting.legal.post(f"{path}/amend", amendment), 403)
+        await act(cast.requesting, found, "amend", amendment)
+
+    async def test_it_is_offered_by_the_custodian_to_a_party_alone(self, service: Service, cast: Cast) -> None:
+        found = await sign_agreement(service, cast.assisting, cast.requesting)
+        path = f"{PATH}/{found['id']}/offer-custody"
+        offer = {"agency_id": str(cast.requesting.id), "reason": "x"}
+        assert_problem(await service.anonymous.post(path, offer), 401)
+        assert_problem(await cast.requesting.legal.post(path, offer), 403)
+        assert_problem(await cast.assisting.legal.post(path, {"reason": "x"}), 400)
+        assert_problem(await cast.assisting.legal.post(path, offer, if_match='"1-00000000"'), 412)
+        for other in (cast.assisting.id, cast.stranger.id):
+            body = {**offer, "agency_id": str(other)}
+            assert_problem(await cast.assisting.legal.post(path, body), 422, "not_a_party")
+        await act(cast.assisting, found, "offer-custody", offer)
+        back = await act(cast.assisting, found, "offer-custody", {"agency_id": None, "reason": "changed our mind"})
+        assert back["custody_offered_to"] is None
+        draft = await cast.assisting.legal.done("POST", PATH, agreement_body(cast.assisting, cast.requesting))
+        drafted = f"{PATH}/{draft['id']}/offer-custody"
+        assert_problem(await cast.assisting.legal.post(drafted, offer), 409, "wrong_status")
+
+    async def test_a_number_that_the_new_custodian_uses_already_stays_with_the_old_one(
+        self, service: Service, cast: Cast
+    ) -> None:
+        theirs = await record_agreement(cast.requesting, cast.assisting)
+        found = await sign_agreement(service, cast.assisting, cast.requesting, number=theirs["number"])
+        await act(cast.assisting, found, "offer-custody", {"agency_id": str(cast.requesting.id), "reason": "x"})
+        path = f"{PATH}/{found['id']}/accept-custody"
+        assert_problem(await cast.requesting.legal.post(path, {"reason": "x"}), 409, "number_taken")

@@ -1,0 +1,148 @@
+"""Approvals of governing bodies, and the rules that say where one is needed."""
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from registry.platform.kernel.time import day_starts_at, utc_now
+from tests.agreements.instruments.test_amendments import act
+from tests.agreements.instruments.test_in_force import CHICAGO, TICK, in_force
+from tests.support.agreements import (
+    EVIDENCE,
+    agreement_body,
+    confirm_agreement,
+    record_agreement,
+    sign_agreement,
+)
+from tests.support.cast import Cast, today
+from tests.support.problems import assert_problem
+from tests.support.service import Service
+
+PATH = "/v1/agreements"
+
+
+class TestGoverningBodies:
+    async def test_a_party_is_bound_only_while_its_councils_approval_lasts(self, service: Service, cast: Cast) -> None:
+        found = await record_agreement(cast.assisting, cast.requesting, effective_on="2020-01-01")
+        rule = {"required": True, "effective_on": "2020-01-01", "reason": "annual approval"}
+        path = f"{PATH}/{found['id']}/set-approval-rule"
+        problem = assert_problem(await cast.requesting.legal.post(path, rule), 422, "citation_missing")
+        assert "2020-01-01" in problem["detail"]
+        await act(cast.requesting, found, "set-approval-rule", {**rule, "citation": "City code 2.04 (demo)"})
+        lacking = await confirm_agreement(found, cast.requesting)
+        assert (lacking["status"], lacking["parties"][1]["bound"]) == ("not_yet_effective", False)
+        approval = {
+            "body": "City council",
+            "approved_on": "2025-02-03",
+            "valid_to": "2026-02-02",
+            "evidence_sha256": EVIDENCE,
+        }
+        await act(cast.requesting, found, "record-approval", approval)
+        begins, ends = (day_starts_at(day, ZoneInfo(CHICAGO)) for day in (date(2025, 2, 3), date(2026, 2, 3)))
+        for at, count in ((begins - TICK, 0), (begins, 1), (ends - TICK, 1), (ends, 0)):
+            assert len(await in_force(cast.requesting, cast.assisting, at)) == count, at
+        assert (await cast.assisting.legal.done("GET", f"{PATH}/{found['id']}"))["status"] == "lapsed"
+        again = {"body": "City council", "approved_on": "2026-02-03", "reference": "R-7", "evidence_sha256": EVIDENCE}
+        renewed = await act(cast.requesting, found, "record-approval", again)
+        assert renewed["status"] == "in_force"
+        freed = {"required": False, "reason": "the code was repealed"}
+        after = await act(cast.requesting, found, "set-approval-rule", freed)
+        assert after["parties"][1]["approval_required"] is False
+        assert await in_force(cast.requesting, cast.assisting, begins - TICK) == [], "what was, stays as it was"
+
+    async def test_who_is_said_to_have_signed_sets_no_rule_for_days_that_are_over(self, cast: Cast) -> None:
+        found = await record_agreement(cast.assisting, cast.requesting)
+        path = f"{PATH}/{found['id']}"
+        said = {"kind": "signed", "agency_id": str(cast.requesting.id), "acted_on": "2025-02-01", "reason": "a copy"}
+        said |= {"version_sha256": found["version_sha256"], "signatory_title": "Chief", "evidence_sha256": EVIDENCE}
+        await cast.assisting.legal.done("POST", f"{path}/report-act", said)
+        back = {"required": True, "effective_on": "2025-01-01", "citation": "City code (demo)", "reason": "the charter"}
+        refused = await cast.requesting.legal.post(f"{path}/set-approval-rule", back)
+        assert_problem(refused, 422, "rule_reaches_back")
+
+    async def test_a_rule_frees_nobody_who_is_bound_sooner_than_a_notice(self, service: Service, cast: Cast) -> None:
+        found = await sign_agreement(service, cast.assisting, cast.requesting, notice={"days": 30})
+        june = datetime(2025, 6, 1, 12, tzinfo=UTC)
+        path = f"{PATH}/{found['id']}/set-approval-rule"
+        uncited = {"required": True, "reason": "the charter was changed"}
+        assert_problem(await cast.requesting.legal.post(path, uncited), 422, "citation_missing")
+        rule = {**uncited, "citation": "City code 2.04 (demo)"}
+        runs_out = day_starts_at(today() + timedelta(days=31), ZoneInfo(CHICAGO))
+        soon = {**rule, "effective_on": str(today() + timedelta(days=30))}
+        problem = assert_problem(await cast.requesting.legal.post(path, soon), 422, "not_then")
+        assert str(today() + timedelta(days=31)) in problem["detail"]
+        after = await act(cast.requesting, found, "set-approval-rule", rule)
+        assert (after["status"], after["parties"][1]["approval_required"]) == ("in_force", None)
+        for at, count in ((june, 1), (runs_out - TICK, 1), (runs_out, 0)):
+            assert len(await in_force(cast.requesting, cast.assisting, at)) == count, at
+
+    async def test_no_rule_is_set_by_who_is_bound_to_a_text_without_notice(self, service: Service, cast: Cast) -> None:
+        found = await sign_agreement(service, cast.assisting, cast.requesting, notice={"days": None})
+        rule = {"required": True, "citation": "City code 2.04 (demo)", "reason": "the charter was changed"}
+        refused = await cast.requesting.legal.post(f"{PATH}/{found['id']}/set-approval-rule", rule)
+        assert_problem(refused, 422, "notice_silent")
+
+    async def test_a_rule_has_a_first_day_and_leaves_the_days_before_alone(self, service: Service, cast: Cast) -> None:
+        found = await sign_agreement(service, cast.assisting, cast.requesting)
+        june = datetime(2025, 6, 1, 12, tzinfo=UTC)
+        rule = {"required": True, "reason": "the charter was changed"}
+        path = f"{PATH}/{found['id']}/set-approval-rule"
+        for needed in (True, False):
+            back = {**rule, "required": needed, "effective_on": "2025-05-01", "citation": "City code 2.04 (demo)"}
+            problem = assert_problem(await cast.requesting.legal.post(path, back), 422, "rule_reaches_back")
+            assert "2025-05-01" in problem["detail"]
+            assert str(today()) in problem["detail"]
+        assert len(await in_force(cast.requesting, cast.assisting, june)) == 1
+
+    async def test_an_approval_recorded_late_fills_days_and_takes_none_away(self, service: Service, cast: Cast) -> None:
+        found = await sign_agreement(service, cast.assisting, cast.requesting)
+        june = datetime(2025, 6, 1, 12, tzinfo=UTC)
+        late = {"body": "City council", "approved_on": "2025-02-03", "valid_to": "2025-03-01"}
+        path = f"{PATH}/{found['id']}/record-approval"
+        assert_problem(await cast.requesting.legal.post(path, late), 422, "approval_unproven")
+        after = await act(cast.requesting, found, "record-approval", {**late, "evidence_sha256": EVIDENCE})
+        assert (after["status"], after["parties"][1]["approval_required"]) == ("in_force", None)
+        assert len(await in_force(cast.requesting, cast.assisting, june)) == 1
+
+    async def test_no_approval_that_is_entered_frees_who_is_bound(self, service: Service, cast: Cast) -> None:
+        """Neither one that lapsed before, nor one that lapses soon: that asks for the rule, its law and a notice."""
+        found = await sign_agreement(service, cast.assisting, cast.requesting, notice={"days": 30})
+        for approved_on, valid_to in ((today() - timedelta(days=9), today() - timedelta(days=2)), (today(), today())):
+            approval = {"approved_on": str(approved_on), "valid_to": str(valid_to), "evidence_sha256": EVIDENCE}
+            after = await act(cast.requesting, found, "record-approval", {"body": "City council", **approval})
+            assert after["status"] == "in_force", approval
+        for at in (utc_now(), utc_now() + timedelta(days=400)):
+            assert len(await in_force(cast.requesting, cast.assisting, at)) == 1, at
+
+    async def test_a_rule_to_come_is_a_deadline_and_binds_until_then(self, service: Service, cast: Cast) -> None:
+        found = await sign_agreement(service, cast.assisting, cast.requesting)
+        begins = today() + timedelta(days=40)
+        rule = {"required": True, "effective_on": str(begins), "citation": "Charter (demo)", "reason": "it was changed"}
+        after = await act(cast.requesting, found, "set-approval-rule", rule)
+        assert (after["status"], after["parties"][1]["approval_required"]) == ("in_force", None)
+        (due,) = (await cast.requesting.legal.done("GET", "/v1/deadlines?kind=approval"))["items"]
+        assert due["due_on"] == str(begins)
+
+    async def test_approvals_are_the_partys_own_dated_and_recorded_once(self, service: Service, cast: Cast) -> None:
+        found = await sign_agreement(service, cast.assisting, cast.requesting)
+        path = f"{PATH}/{found['id']}/record-approval"
+        body = {"body": "County board", "approved_on": "2025-02-03", "evidence_sha256": EVIDENCE}
+        assert_problem(await service.anonymous.post(path, body), 401)
+        assert_problem(await cast.requesting.coordinator.post(path, body), 403)
+        assert_problem(await cast.requesting.legal.post(path, {"body": "County board"}), 400)
+        assert_problem(await cast.requesting.legal.post(path, body, if_match='"1-00000000"'), 412)
+        tomorrow = {**body, "approved_on": str(today() + timedelta(days=2))}
+        assert_problem(await cast.requesting.legal.post(path, tomorrow), 422, "approved_in_future")
+        reversed_ = {**body, "valid_to": "2025-02-01"}
+        assert_problem(await cast.requesting.legal.post(path, reversed_), 422, "approval_reversed")
+        first = await cast.requesting.legal.post(path, body, key="approval-once")
+        assert (await cast.requesting.legal.post(path, body, key="approval-once")).content == first.content
+        assert_problem(await cast.requesting.legal.post(path, body), 409, "approval_taken")
+        assert_problem(await cast.requesting.legal.post(path, {**body, "body": "COUNTY  Board"}), 409, "approval_taken")
+        for another in ({"reference": "R-12"}, {"reference": "R-13"}, {"body": "City council"}):
+            await cast.requesting.legal.done("POST", path, {**body, **another})
+        again = {**body, "reference": "r-12"}
+        assert_problem(await cast.requesting.legal.post(path, again), 409, "approval_taken")
+        draft = await cast.assisting.legal.done("POST", PATH, agreement_body(cast.assisting, cast.requesting))
+        for verb, given in (("record-approval", body), ("set-approval-rule", {"required": True, "reason": "x"})):
+            drafted = f"{PATH}/{draft['id']}/{verb}"
+            assert_problem(await cast.assisting.legal.post(drafted, given), 409, "wrong_status")

@@ -1,0 +1,114 @@
+"""A tracker says that an agreement is over: that is reported until each party has said so, and anybody may late."""
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from registry.platform.access.principals import OPERATOR_AGENCY_ID
+from tests.agreements.instruments.test_in_force import in_force
+from tests.support.agreements import EVIDENCE
+from tests.support.cast import Agency, Cast
+from tests.support.consent import named
+from tests.support.problems import assert_problem
+from tests.support.service import Service
+from tests.support.tracker import shown, signed, take
+
+pytestmark = pytest.mark.second_long
+
+PATH = "/v1/agreements"
+OVER = {"status": "Terminated", "ended_on": "2025-06-30"}
+
+
+async def answered(party: Agency, found: dict[str, Any], kind: str, verb: str) -> dict[str, Any]:
+    """The agreement after the party's answer to what is reported of it."""
+    seen = await party.legal.done("GET", f"{PATH}/{found['id']}")
+    its: dict[str, Any]
+    (its,) = (act for act in seen["reported_acts"] if (act["agency"]["id"], act["kind"]) == (str(party.id), kind))
+    assert verb in {each["action"] for each in its["allowed_actions"] if each["allowed"]}
+    body = {"reason": "we never ended it"} if verb == "contest" else {}
+    done: dict[str, Any] = await party.legal.done(
+        "POST", f"{PATH}/{found['id']}/reported-acts/{its['id']}/{verb}", body
+    )
+    return done
+
+
+def end_of(found: dict[str, Any]) -> dict[str, Any]:
+    end: dict[str, Any]
+    (end,) = (each for each in found["proposals"] if each["kind"] == "end")
+    return end
+
+
+async def pairs_on(party: Agency, other: Agency, day: str) -> int:
+    return len(await in_force(party, other, datetime.fromisoformat(f"{day}T18:00:00Z")))
+
+
+async def test_a_reported_end_stands_until_a_party_contests_it_and_signatures_are_confirmed_late(
+    service: Service, cast: Cast
+) -> None:
+    one, other = cast.assisting, cast.requesting
+    found = await shown(one, await take(service, signed(one, other, **OVER)))
+    end = end_of(found)
+    assert (end["status"], end["ground"], end["proposed_by"]["id"]) == ("reported", "reported", str(OPERATOR_AGENCY_ID))
+    assert (end["outstanding"], end["agreed_at"]) == (named(one, other), None)
+    assert found["terminated_at"] == "2025-07-01T05:00:00Z"
+    (said,) = (each["detail"] for each in found["remarks"] if each["code"] == "end_reported")
+    assert "it ended on 2025-06-30 was reported by" in said
+    (hand,) = (act for act in found["reported_acts"] if act["kind"] == "signed")
+    assert hand["reason"].endswith("from a tracker row that names a hash; no document was seen.")
+    for party in (one, other):  # whoever is named is asked, wherever it looks
+        waiting = await party.legal.done("GET", f"{PATH}?waiting_for_me=true")
+        assert [each["id"] for each in waiting["items"]] == [found["id"]]
+        due = (await party.legal.done("GET", f"/v1/deadlines?agreement_id={found['id']}&kind=consent"))["items"]
+        assert str(party.id) in {each["agency"]["id"] for each in due}
+    assert end["evidence"]["on_file"] is False, "the row is on file with nobody"
+    assert [act["kind"] for act in found["reported_acts"]] == ["signed", "consented", "consented"]
+    assert (found["status"], [party["bound"] for party in found["parties"]]) == ("terminated", [False, False])
+
+    # Both say that they signed, though it is over: they were bound until then, and not one day longer.
+    hand = {"version_sha256": found["version_sha256"], "signatory_title": "Chief"}
+    late = await other.legal.post(f"{PATH}/{found['id']}/confirm", {**hand, "signed_on": "2025-07-02"})
+    assert_problem(late, 409, "wrong_status")
+    offered = await other.legal.done("GET", f"{PATH}/{found['id']}")
+    assert {"action": "confirm", "allowed": True, "reason": None} in offered["allowed_actions"]
+    await other.legal.done("POST", f"{PATH}/{found['id']}/confirm", {**hand, "signed_on": "2025-02-01"})
+    bound = await answered(one, found, "signed", "confirm")
+    assert (bound["status"], end_of(bound)["status"]) == ("terminated", "reported")
+    assert [party["joined_at"] is not None for party in bound["parties"]] == [True, True]
+    assert [await pairs_on(other, one, day) for day in ("2025-01-15", "2025-03-01", "2025-07-01")] == [0, 1, 0]
+
+    # One of them says that it was never ended. That binds the other to nothing more, until it says so itself.
+    contested = await answered(other, found, "consented", "contest")
+    assert (contested["status"], contested["terminated_at"]) == ("lapsed", None)
+    assert (end_of(contested)["status"], end_of(contested)["outstanding"]) == ("open", named(one, other))
+    goes_on = await answered(one, found, "consented", "contest")
+    assert (goes_on["status"], end_of(goes_on)["outstanding"]) == ("in_force", named(one, other))
+    confirmed = await answered(one, found, "consented", "confirm")
+    assert (confirmed["status"], end_of(confirmed)["outstanding"]) == ("lapsed", named(other))
+    words = {each["agency"]["id"]: each["counts_from"] is not None for each in end_of(confirmed)["consents"]}
+    assert words == {str(one.id): True, str(other.id): False}, "a word that was given late is among the consents"
+    ended = await answered(other, found, "consented", "confirm")
+    assert (ended["status"], end_of(ended)["status"]) == ("terminated", "agreed")
+    assert (ended["terminated_at"], end_of(ended)["outstanding"]) == ("2025-07-01T05:00:00Z", [])
+
+
+async def test_what_was_done_before_an_end_is_reported_after_it(service: Service, cast: Cast) -> None:
+    one, other, third = cast.assisting, cast.requesting, cast.neighbour
+    found = await shown(one, await take(service, signed(one, other, third, **OVER)))
+    await answered(one, found, "signed", "confirm")
+    said = {"agency_id": str(other.id), "acted_on": "2025-02-01", "reason": "the county clerk's copy"}
+    said |= {"evidence_sha256": EVIDENCE}
+    hand = {**said, "kind": "signed", "version_sha256": found["version_sha256"], "signatory_title": "Chief"}
+    too_late = await one.legal.post(f"{PATH}/{found['id']}/report-act", {**hand, "acted_on": "2025-07-02"})
+    assert_problem(too_late, 409, "wrong_status")
+    await one.legal.done("POST", f"{PATH}/{found['id']}/report-act", hand)
+    bound = await answered(other, found, "signed", "confirm")
+    assert bound["parties"][1]["joined_at"] == "2025-02-01T06:00:00Z"
+    left = {**said, "kind": "withdrew", "acted_on": "2025-04-30"}
+    for day in ("2025-06-30", "2025-07-31"):
+        refused = await one.legal.post(f"{PATH}/{found['id']}/report-act", {**left, "acted_on": day})
+        assert_problem(refused, 409, "wrong_status")
+    await one.legal.done("POST", f"{PATH}/{found['id']}/report-act", left)
+    gone = await answered(other, found, "withdrew", "confirm")
+    assert gone["parties"][1]["leaves_at"] == "2025-05-01T05:00:00Z"
+    assert [await pairs_on(other, one, day) for day in ("2025-03-01", "2025-05-02")] == [1, 0]

@@ -1,0 +1,105 @@
+"""What names mean: alone, with a state, in a text, ambiguous and narrowed."""
+
+import pytest
+
+from registry.directory.places.gazetteer import PlaceKind, counties_named, find_places, place_in, state_named
+
+
+def first(text: str) -> tuple[str, str, str]:
+    place = find_places(text)[0]
+    return place.name, place.state, place.kind.value
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "state", "kind"),
+    [
+        ("Minneapolis", "Minneapolis", "MN", "place"),
+        ("MINNEAPOLIS", "Minneapolis", "MN", "place"),
+        ("springfield il", "Springfield", "IL", "place"),
+        ("Springfield, Oregon", "Springfield", "OR", "place"),
+        ("Springfield, OR", "Springfield", "OR", "place"),
+        ("portland or", "Portland", "OR", "place"),
+        ("Winston-Salem", "Winston-Salem", "NC", "place"),
+        ("winston salem nc", "Winston-Salem", "NC", "place"),
+        ("St. Paul", "Saint Paul", "MN", "place"),
+        ("saint louis, mo", "St. Louis", "MO", "place"),
+        ("Ft Worth", "Fort Worth", "TX", "place"),
+        ("nyc", "New York City", "NY", "place"),
+        ("Washington, D.C.", "Washington", "DC", "place"),
+        ("Hennepin County", "Hennepin County", "MN", "county"),
+        ("hennepin, mn", "Hennepin County", "MN", "county"),
+        ("Orange County, CA", "Orange County", "CA", "county"),
+        ("Orleans Parish", "Orleans Parish", "LA", "county"),
+        ("Minnesota", "Minnesota", "MN", "state"),
+        ("new york", "New York", "NY", "state"),
+        ("LA", "Louisiana", "LA", "state"),
+        ("mn", "Minnesota", "MN", "state"),
+        ("Puerto Rico", "Puerto Rico", "PR", "state"),
+        ("Hagåtña", "Hagåtña", "GU", "place"),
+    ],
+)
+def test_a_name_is_found_however_it_is_written(text: str, name: str, state: str, kind: str) -> None:
+    assert first(text) == (name, state, kind)
+
+
+def test_an_ambiguous_name_is_answered_with_all_that_have_it_the_greatest_first() -> None:
+    found = find_places("Springfield")
+    assert len(found) >= 15
+    assert [(each.name, each.state) for each in found[:3]] == [
+        ("Springfield", "MO"),
+        ("Springfield", "MA"),
+        ("Springfield", "IL"),
+    ]
+    people = [each.population or 0 for each in found]
+    assert people == sorted(people, reverse=True)
+
+
+def test_a_state_or_a_point_narrows() -> None:
+    assert [each.state for each in find_places("Springfield", state="VT")] == ["VT"]
+    assert find_places("Springfield", near=(44.05, -123.02))[0].state == "OR"
+    assert find_places("Springfield", state="AK") == []
+
+
+def test_the_beginning_of_a_name_finds_it_when_nothing_is_called_so() -> None:
+    assert [each.name for each in find_places("Minneap")] == ["Minneapolis", "Minneapolis"]
+    assert find_places("zz") == []
+    assert find_places("!!") == []
+    assert find_places("Nowhere in Particular") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "read", "name", "state"),
+    [
+        ("St. Cloud in June", "St. Cloud", "Saint Cloud", "MN"),
+        ("Duluth, MN tomorrow", "Duluth, MN", "Duluth", "MN"),
+        ("Cook County Illinois for two days", "Cook County Illinois", "Cook County", "IL"),
+        ("springfield or better", "springfield", "Springfield", "MO"),
+        ("Springfield OR tonight", "Springfield OR", "Springfield", "OR"),
+        ("Minneapolis next week", "Minneapolis", "Minneapolis", "MN"),
+        ("New York City please", "New York City", "New York City", "NY"),
+    ],
+)
+def test_the_longest_name_at_a_place_of_a_text_is_read(text: str, read: str, name: str, state: str) -> None:
+    found = place_in(text)
+    assert found is not None
+    assert text[found.start : found.end] == read
+    assert (found.places[0].name, found.places[0].state) == (name, state)
+
+
+def test_reading_begins_where_it_is_told_to() -> None:
+    text = "a drug dog near Duluth on Friday"
+    found = place_in(text, text.index("near") + 4)
+    assert found is not None
+    assert text[found.start : found.end] == "Duluth"
+    assert place_in(text, len(text)) is None
+    assert place_in("in or of") is None
+
+
+def test_counties_and_states_are_known_by_name() -> None:
+    assert [each.fips for each in counties_named("HENNEPIN", "MN")] == ["27053"]
+    assert {each.fips for each in counties_named("Fairfax", "VA")} >= {"51059"}
+    assert len(counties_named("Washington")) > 20
+    assert all(each.kind is PlaceKind.COUNTY for each in counties_named("Washington"))
+    assert [state_named(each) for each in ("MN", "co", "Colorado", "minnesota", "UTAHJ", "")] == [
+        *("MN", "CO", "CO", "MN", None, None),
+    ]

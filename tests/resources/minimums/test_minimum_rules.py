@@ -1,0 +1,121 @@
+"""Which minimum holds when, and what it leaves of an asset for loans."""
+
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from registry.platform.kernel.errors import RuleBroken
+from registry.platform.kernel.ids import new_id
+from registry.platform.kernel.time import LATEST, Window
+from registry.resources.allocations.occupancy import KindHold
+from registry.resources.minimums.rules import (
+    Counted,
+    Kept,
+    Minimum,
+    away,
+    check_days,
+    first_short,
+    kept_back,
+    kept_during,
+)
+
+ZONE = "America/Chicago"
+START = datetime(2026, 7, 1, 5, tzinfo=UTC)  # midnight in Chicago
+HOURS = 12
+DAYS = Window(start=START, end=START + timedelta(hours=HOURS))
+
+
+def at(hour: int) -> datetime:
+    return START + timedelta(hours=hour)
+
+
+def minimum(quantity: int, effective_on: date, expires_on: date | None = None) -> Minimum:
+    return Minimum(
+        id=new_id(), category="k9", quantity=quantity, effective_on=effective_on, expires_on=expires_on, reason="Calls."
+    )
+
+
+def throughout(quantity: int) -> list[Kept]:
+    return [Kept(stretch=(START, None), minimum=minimum(quantity, date(2026, 1, 1)))]
+
+
+def counted(*holds: KindHold, capacity: int = 1) -> Counted:
+    return Counted(id=new_id(), capacity=capacity, holds=holds)
+
+
+def test_one_for_a_season_stands_over_the_one_that_holds_all_year_by_the_agencys_days() -> None:
+    always, season = minimum(1, date(2020, 1, 1)), minimum(3, date(2026, 7, 2), date(2026, 7, 3))
+    found = kept_during([season, always], Window(start=START, end=LATEST), ZONE)
+    assert [(each.stretch, each.minimum.quantity) for each in found] == [
+        ((START, at(24)), 1),
+        ((at(24), at(72)), 3),
+        ((at(72), None), 1),
+    ]
+    ended, none = minimum(2, date(2020, 1, 1), date(2026, 6, 30)), minimum(0, date(2026, 7, 1))
+    assert kept_during([ended], DAYS, ZONE) == []
+    assert kept_during([minimum(2, date(2020, 1, 1)), none], DAYS, ZONE) == []
+    never, ever = minimum(2, date.max), minimum(2, date.min, date.max)
+    assert [each.stretch for each in kept_during([never, ever], DAYS, ZONE)] == [(DAYS.start, DAYS.end)]
+
+
+def test_a_minimum_does_not_end_before_it_begins() -> None:
+    check_days(date(2026, 7, 1), date(2026, 7, 1))
+    with pytest.raises(RuleBroken):
+        check_days(date(2026, 7, 2), date(2026, 7, 1))
+
+
+def test_what_the_agency_needs_itself_is_at_home_and_what_is_held_twice_is_away_once() -> None:
+    needed = counted((at(0), at(4), 1, "blackout"))
+    broken = counted((at(0), at(4), 1, "maintenance"), (at(1), at(2), 1, "loan"))
+    late = counted((at(3), None, 1, "overdue"))
+    assert away([needed], DAYS) == []
+    assert {quantity for _, _, quantity in away([broken], DAYS)} == {1}
+    assert away([late], DAYS) == [(at(3), DAYS.end, 1)]
+
+
+def test_the_first_time_at_which_too_few_are_at_home_is_named_with_its_minimum() -> None:
+    gone, home = counted((at(2), at(5), 1, "loan")), counted()
+    assert first_short([gone, home], throughout(1), DAYS) is None
+    short = first_short([gone, home], throughout(2), DAYS)
+    assert short is not None
+    assert (short[0], short[1].minimum.quantity) == ((at(2), at(5)), 2)
+    later = Window(start=at(5), end=at(7))
+    assert first_short([gone, home], throughout(2), later) is None
+
+
+hour = st.integers(0, HOURS)
+hold = st.tuples(hour, hour, st.integers(1, 3), st.sampled_from(["loan", "maintenance", "blackout"])).map(
+    lambda drawn: (at(min(drawn[:2])), at(max(drawn[:2]) + 1), drawn[2], drawn[3])
+)
+fleet = st.lists(
+    st.builds(Counted, id=st.builds(new_id), capacity=st.integers(1, 4), holds=st.lists(hold, max_size=3).map(tuple)),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(fleet, st.integers(0, 6), st.integers(1, 3))
+def test_as_much_can_be_lent_as_would_not_be_refused(assets: list[Counted], needed: int, wanted: int) -> None:
+    """Counted hour by hour: what is kept back of an asset leaves just what a loan may take."""
+    kept, mine = throughout(needed), assets[0]
+    back = kept_back(mine.id, assets, kept, DAYS)
+    for n in range(HOURS):
+        here = Window(start=at(n), end=at(n + 1))
+        left = mine.capacity - level([*mine.holds, *back], n)
+        if level(mine.holds, n) + wanted > mine.capacity:
+            continue  # refused since it is not free at all
+        lent = Counted(id=mine.id, capacity=mine.capacity, holds=(*mine.holds, (at(n), at(n + 1), wanted, "loan")))
+        refused = first_short([lent, *assets[1:]], kept, here) is not None
+        assert refused == (left < wanted)
+
+
+def level(holds: list[KindHold] | tuple[KindHold, ...], n: int) -> int:
+    return sum(quantity for start, end, quantity, _ in holds if start <= at(n) and (end is None or at(n) < end))
+
+
+def test_of_what_is_not_counted_nothing_is_kept_back() -> None:
+    assert kept_back(UUID(int=1), [counted()], throughout(1), DAYS) == []
+    assert kept_back(UUID(int=1), [], [], DAYS) == []

@@ -1,0 +1,90 @@
+"""Where: what a reach without a place is counted from, without a service."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from registry.platform.kernel.errors import RuleBroken
+from registry.resources.search.queries import understand_text
+from registry.resources.search.rules.kinds import Lexicon, Meaning, Means
+from registry.resources.search.rules.overruling import overruled
+from registry.resources.search.rules.places import Point
+from registry.resources.search.rules.saying import Said, as_query
+from registry.resources.search.rules.understanding import Setting
+from registry.resources.search.schemas import SearchQuery, UnderstoodFrom
+
+MINNEAPOLIS = (44.98, -93.27)
+WORDS = Lexicon([("bomb dog", Meaning(means=Means.CATEGORY, code="k9.explosives", name="Explosives dog"))])
+
+
+def said_of(q: str, home: Point | None = MINNEAPOLIS, **parameters: float | str) -> Said:
+    setting = Setting(now=datetime(2026, 11, 24, 21, tzinfo=UTC), zone=ZoneInfo("America/Chicago"), home=home)
+    asked = SearchQuery(q=q, **parameters)  # type: ignore[arg-type]  # numbers for the parameters that are numbers
+    return overruled(asked, understand_text(q, WORDS, setting), setting)
+
+
+@pytest.mark.parametrize(
+    ("q", "km", "minutes"),
+    [
+        ("bomb dog near me", 80, None),
+        ("closest bomb dog", 80, None),
+        ("bomb dog nearby now", 80, None),
+        ("bomb dogs in our area", 80, None),
+        ("bomb dog within 20 minutes", None, 20),
+        ("bomb dog within 30 miles of us", 48.3, None),
+        ("bomb dog an hour away", None, 60),
+    ],
+)
+def test_without_a_place_near_means_the_asking_agency(q: str, km: float | None, minutes: int | None) -> None:
+    said = said_of(q)
+    query = as_query(said, SearchQuery(q=q))
+    assert (query.latitude, query.longitude) == MINNEAPOLIS
+    assert (query.within_km, query.within_minutes) == (km, minutes)
+    assert "where your agency is" in said.remarks[0]
+    unplaced = said_of(q, None)
+    assert unplaced.place is None
+    assert "has not been recorded" in unplaced.remarks[0]
+
+
+def test_a_place_that_is_named_goes_before_words_that_mean_here() -> None:
+    for q in ("bomb dog closest to Duluth", "nearest bomb dog Duluth MN", "bomb dog nearby Duluth"):
+        said = said_of(q)
+        assert said.place is not None
+        assert said.place[0] is not None
+        assert (said.place[0].name, said.left, said.remarks) == ("Duluth", (), ()), q
+
+
+@pytest.mark.parametrize(
+    ("q", "meant"),
+    [
+        ("bomb dog near Minneapolsi", "Minneapolis"),
+        ("bomb dog within 30 miles of Dulth MN", "Duluth"),
+        ("bomb dog Rochestr", "Rochester"),
+    ],
+)
+def test_a_place_that_is_misspelt_is_not_taken_and_the_nearest_names_are_offered(q: str, meant: str) -> None:
+    said = said_of(q)
+    assert said.did_you_mean[0].name == meant
+    assert said.place is None
+    if "near" in q or "of" in q:
+        assert "No place is known as" in said.remarks[0]
+        assert f"Did you mean {meant}, MN" in said.remarks[0]
+    with pytest.raises(RuleBroken) as refused:
+        said_of("bomb dog", place=q.split()[-1 - q.endswith("MN")])
+    assert meant in refused.value.faults[0].detail
+
+
+def test_words_that_are_no_place_offer_none() -> None:
+    assert said_of("bomb dog suspicious package school").did_you_mean == ()
+
+
+def test_a_distance_by_its_parameter_is_counted_from_the_agency_as_well() -> None:
+    said = said_of("bomb dog", within_minutes=30)
+    assert said.place is not None
+    assert said.place[3].understood_from is UnderstoodFrom.ASSUMED
+    assert said.within_minutes is not None
+
+
+def test_a_distance_around_a_whole_state_is_said_to_be_left_out() -> None:
+    assert "whole state" in said_of("bomb dog Minnesota within 30 miles").remarks[0]
