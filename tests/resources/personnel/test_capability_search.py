@@ -11,10 +11,6 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.base import Executable
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.expression import ClauseElement
 
 from registry.platform.access.principals import Role
 from registry.platform.database.connect import unit_of_work
@@ -27,6 +23,7 @@ from tests.support.agreements import sign_agreement
 from tests.support.cast import ZONE, Agency, Cast, inside, today
 from tests.support.length import at_length
 from tests.support.personnel import commit_to, enter_person, speaks
+from tests.support.plans import plans_of
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
@@ -412,25 +409,8 @@ async def test_no_question_goes_through_all_people_or_all_that_is_published(
             assert not scans, plan
 
 
-class Explained(Executable, ClauseElement):
-    """The statement's plan instead of its rows."""
-
-    inherit_cache = False
-
-    def __init__(self, statement: sa.Select[Any]) -> None:
-        self.statement = statement
-
-
-@compiles(Explained)
-def _explain(element: Explained, compiler: SQLCompiler, **words: Any) -> str:
-    plan = "EXPLAIN QUERY PLAN " if compiler.dialect.name == "sqlite" else "EXPLAIN "
-    text = plan + str(compiler.process(element.statement, **words))
-    compiler._result_columns = []  # a plan has columns of its own
-    return text
-
-
 async def explained(service: Service, cast: Cast, statement: sa.Select[Any], dialect: str) -> list[str]:
-    """The steps of the plan. PostgreSQL is kept from reading small tables whole, as it does for their size alone."""
+    """The steps of the plan."""
     some_day = date(2026, 7, 6)
     values: dict[str, object] = {
         "viewer": cast.requesting.id,
@@ -441,7 +421,5 @@ async def explained(service: Service, cast: Cast, statement: sa.Select[Any], dia
         "level": 6,
         "tested": True,
     }
-    async with unit_of_work(service.database) as write:
-        if dialect == "postgresql":
-            await write.run(sa.text("SET LOCAL enable_seqscan = off"))
-        return [str(row[-1]) for row in await write.all(Explained(statement), values)]
+    [plan] = await plans_of(service.database, [(statement, values)])
+    return plan.splitlines()
