@@ -196,6 +196,44 @@ def test_input_is_closed_and_bounded(document: dict[str, Any]) -> None:
             queue.append(schema["items"])
 
 
+def test_what_is_answered_is_open(document: dict[str, Any]) -> None:
+    """A client that validates must not break when a member comes to an answer."""
+    answered = reached(document, [op["responses"] for _, _, op in operations(document)])
+    assert {"Money", "Location", "Terms", "Problem"} <= answered
+    schemas = document["components"]["schemas"]
+    assert not [name for name in answered if schemas[name].get("additionalProperties") is False]
+
+
+def test_what_stands_in_bodies_and_answers_has_a_schema_of_each(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    sent = reached(document, [op.get("requestBody") for _, _, op in operations(document)])
+    answered = reached(document, [op["responses"] for _, _, op in operations(document)])
+    assert not [name for name in sent & answered if schemas[name].get("type") == "object"]
+    twice = {name for name in sent if name.endswith("Input")}
+    assert {"MoneyInput", "LocationInput", "TermsInput"} <= twice
+    for name in twice:
+        own, other = schemas[name], schemas[name.removesuffix("Input")]
+        assert own["properties"].keys() == other["properties"].keys(), name
+        assert own.get("required") == other.get("required"), name
+
+
+def reached(document: dict[str, Any], parts: list[Any]) -> set[str]:
+    """The names of all schemas to which these parts of the contract refer, themselves or through others."""
+    seen: set[str] = set()
+    queue = list(parts)
+    while queue:
+        part = queue.pop()
+        if isinstance(part, list):
+            queue += part
+        elif isinstance(part, dict) and "$ref" in part:
+            if (where := part["$ref"]) not in seen:
+                seen.add(where)
+                queue.append(resolved(document, part))
+        elif isinstance(part, dict):
+            queue += [value for key, value in part.items() if key != "example"]
+    return {where.rpartition("/")[2] for where in seen if "/schemas/" in where}
+
+
 def test_an_operation_stands_in_the_group_of_its_pillar(document: dict[str, Any]) -> None:
     grouped = [tag for group in document["x-tagGroups"] for tag in group["tags"]]
     assert grouped == [tag["name"] for tag in document["tags"]]

@@ -41,12 +41,12 @@ def assemble(app: Litestar, version: str) -> dict[str, Any]:
         key=lambda item: (item[0], item[1]),
     )
     kinds: list[Any] = [Problem, TokenRefusal]
+    bodies: list[Any] = []
     for _, _, handler in handlers:
-        named = (handler.opt[each] for each in ("query", "form", "accepted"))
-        found = (body_type(handler), answer_type(handler), *named)
-        kinds += [kind for kind in found if kind is not None]
-        kinds += [other.kind for other in handler.opt["other_forms"] if other.kind is not None]
-    shapes = Shapes(kinds)
+        kinds += [answer_type(handler), *(handler.opt[each] for each in ("query", "accepted"))]
+        kinds += [other.kind for other in handler.opt["other_forms"]]
+        bodies += [body_type(handler), handler.opt["form"]]
+    shapes = Shapes(*([kind for kind in found if kind is not None] for found in (kinds, bodies)))
     components = dict(shapes.components)
     paths: dict[str, dict[str, Any]] = {}
     used: dict[int, set[str]] = defaultdict(set)

@@ -130,7 +130,7 @@ def _description(handler: HTTPRouteHandler, own: dict[int, list[str]]) -> str:
 def _request_body(method: str, handler: HTTPRouteHandler, shapes: Shapes) -> dict[str, Any] | None:
     body, opt = body_type(handler), handler.opt
     if body is not None:
-        media: dict[str, Any] = {"schema": shapes.of(body)}
+        media: dict[str, Any] = {"schema": shapes.of_body(body)}
         recorded = examples()["operations"].get(handler.operation_id, {})
         if (sent := recorded.get("body", opt["example"])) is not None:
             media["example"] = sent
@@ -142,7 +142,7 @@ def _request_body(method: str, handler: HTTPRouteHandler, shapes: Shapes) -> dic
         return {"required": True, "description": words, "content": {"application/merge-patch+json": media}}
     if opt["form"] is not None:
         sent = examples()["operations"].get(handler.operation_id, {}).get("body", opt["example"])
-        content = {"application/x-www-form-urlencoded": {"schema": shapes.of(opt["form"]), "example": sent}}
+        content = {"application/x-www-form-urlencoded": {"schema": shapes.of_body(opt["form"]), "example": sent}}
         return {"required": True, "content": content}
     if opt["takes"]:
         first, *others = opt["takes"]

@@ -15,6 +15,8 @@ import msgspec
 from registry.platform.kernel.yaml_text import read_yaml
 
 REF = "#/components/schemas/{name}"
+IN_BODIES = "Input"
+"""What the name of a schema ends in that is for bodies, where the same struct stands in answers, too."""
 Schema: TypeAlias = dict[str, Any]
 
 
@@ -33,18 +35,39 @@ def words() -> Words:
 
 
 class Shapes:
-    """The schemas of these types and of all types that they contain."""
+    """The schemas of these types and of all types that they contain.
 
-    def __init__(self, kinds: Iterable[Any]) -> None:
-        self._kinds = list(kinds)
-        found, components = msgspec.json.schema_components(self._kinds, ref_template=REF)
-        self._orders = dict(_orders(self._kinds))
-        self._of = {repr(kind): self._finished(schema) for kind, schema in zip(self._kinds, found, strict=True)}
-        self.components = {name: self._component(name, schema) for name, schema in sorted(components.items())}
+    What a body may hold is closed, since members that are not known are refused there; what an answer may hold is open,
+    since members may come to it. A struct that stands in both has two schemas: `Money` in answers, `MoneyInput` in
+    bodies.
+    """
+
+    def __init__(self, kinds: Iterable[Any], bodies: Iterable[Any] = ()) -> None:
+        answered, sent = list(kinds), list(bodies)
+        found, components = msgspec.json.schema_components([*answered, *sent], ref_template=REF)
+        self._orders = dict(_orders([*answered, *sent]))
+        schemas = [self._finished(schema) for schema in found]
+        described = {name: self._component(name, schema) for name, schema in sorted(components.items())}
+        in_bodies = _reached(schemas[len(answered) :], described)
+        in_answers = _reached(schemas[: len(answered)], described)
+        both = {name for name in in_bodies & in_answers if "properties" in described[name]}
+        self._of = {repr(kind): schema for kind, schema in zip(answered, schemas, strict=False)}
+        self._of_bodies = {
+            repr(kind): _renamed(schema, both) for kind, schema in zip(sent, schemas[len(answered) :], strict=True)
+        }
+        closed = {
+            f"{name}{IN_BODIES}" if name in both else name: _renamed(described[name], both) for name in in_bodies
+        }
+        opened = {name: _opened(schema) for name, schema in described.items() if name not in in_bodies - both}
+        self.components = dict(sorted((closed | opened).items()))
 
     def of(self, kind: Any) -> Schema:
-        """The schema of one of the types."""
+        """The schema of one of the types, as answers have it."""
         return dict(self._of[repr(kind)])
+
+    def of_body(self, kind: Any) -> Schema:
+        """The schema of one of the types that are bodies."""
+        return dict(self._of_bodies[repr(kind)])
 
     def _component(self, name: str, schema: Schema) -> Schema:
         schema = self._finished(schema)
@@ -68,6 +91,45 @@ class Shapes:
         if done.get("type") == "array" and "items" not in done and "prefixItems" not in done:
             done["items"] = {}  # msgspec omits it when any value is allowed
         return done
+
+
+def references_in(schema: Any) -> Iterator[str]:
+    """The names of the components to which a schema refers itself."""
+    if isinstance(schema, dict):
+        if "$ref" in schema:
+            yield schema["$ref"].rpartition("/")[2]
+        for part in schema.values():
+            yield from references_in(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            yield from references_in(part)
+
+
+def _reached(schemas: Iterable[Schema], components: dict[str, Schema]) -> set[str]:
+    """The names of all components that these schemas refer to, themselves or through others."""
+    waiting, found = [name for schema in schemas for name in references_in(schema)], set()
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += references_in(components[name])
+    return found
+
+
+def _renamed(schema: Any, names: set[str]) -> Any:
+    """The schema with references to these components led to those for bodies."""
+    if isinstance(schema, list):
+        return [_renamed(part, names) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    done = {key: _renamed(value, names) for key, value in schema.items()}
+    if isinstance(done.get("$ref"), str) and done["$ref"].rpartition("/")[2] in names:
+        done["$ref"] += IN_BODIES
+    return done
+
+
+def _opened(schema: Schema) -> Schema:
+    return {key: value for key, value in schema.items() if (key, value) != ("additionalProperties", False)}
 
 
 def explain(schema: Schema, owner: str, name: str) -> None:
