@@ -1,7 +1,9 @@
 """The contract is committed, complete and usable: what it says is what the service does."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import jsonschema_rs
@@ -241,8 +243,7 @@ def test_an_operation_stands_in_the_group_of_its_pillar(document: dict[str, Any]
 
 
 def test_every_property_is_described(document: dict[str, Any]) -> None:
-    schemas = document["components"]["schemas"]
-    properties = [(name, key, about) for name, of in schemas.items() for key, about in of.get("properties", {}).items()]
+    properties = list(properties_in(document))
     assert len(properties) > 1000
     bare = [f"{name}.{key}" for name, key, about in properties if not about.get("description")]
     assert not bare, "say in words.yaml what these mean"
@@ -277,13 +278,53 @@ def test_the_order_of_values_is_the_one_in_code(document: dict[str, Any]) -> Non
     assert schemas["Decision"]["properties"]["outcome"]["enum"] == ["permitted", "needs_approval", "denied"]
 
 
+def test_a_text_stands_in_several_rooms_only_where_it_is_meant_to(document: dict[str, Any]) -> None:
+    """A text by name alone comes to every schema with that name: what is true in one room may be false in the next."""
+    known = words()
+    rooms: dict[str, set[str]] = defaultdict(set)
+    for name, key, about in [*properties_in(document), *parameters_in(document)]:
+        text = known.properties.get(key, "-")
+        by_name_alone = f"{name.removesuffix('Input')}.{key}" not in known.properties
+        if by_name_alone and about.get("description", "").split("\n")[0] == text.split("\n")[0]:
+            rooms[key].add(room_of(name) if name[0].isupper() else name)
+    several = {key for key, found in rooms.items() if len(found) > 1}
+    unmarked = sorted(several - known.everywhere)
+    assert not unmarked, "give schemas in which it means something else a text of their own, or list it as `everywhere`"
+    assert not known.everywhere - several, "of one room now"
+
+
+def properties_in(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """(schema, property, its schema) of every component."""
+    for name, schema in document["components"]["schemas"].items():
+        yield from ((name, key, about) for key, about in schema.get("properties", {}).items())
+
+
+def parameters_in(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """(room, name, parameter) of every parameter that an operation has for itself."""
+    for _, _, op in operations(document):
+        yield from ((op["tags"][0], each["name"], each) for each in op.get("parameters", ()) if "name" in each)
+
+
+@cache
+def room_of(name: str) -> str:
+    """The room whose module defines a schema's struct."""
+    queue, found = [msgspec.Struct], set()
+    while queue:
+        kind = queue.pop()
+        queue += kind.__subclasses__()
+        if kind.__name__ == name.removesuffix("Input") and kind.__module__.startswith("registry."):
+            found.add(kind.__module__.split(".")[2])
+    return "/".join(sorted(found))
+
+
 def test_nothing_is_explained_that_is_not_there(document: dict[str, Any]) -> None:
     """A word that was renamed is found here."""
     known = words()
     schemas = document["components"]["schemas"]
     names = {key for schema in schemas.values() for key in schema.get("properties", {})}
     names |= {f"{name}.{key}" for name, schema in schemas.items() for key in schema.get("properties", {})}
-    names |= {p["name"] for _, _, op in operations(document) for p in op.get("parameters", ()) if "name" in p}
+    names |= {key for _, key, _ in parameters_in(document)}
+    names |= {f"path.{key}" for _, key, about in parameters_in(document) if about["in"] == "path"}
     assert known.properties.keys() - names == set()
     there = [set(values) for _, _, values in enumerations(document)]
     for name, values in known.values.items():

@@ -1,7 +1,8 @@
 """JSON Schemas for the contract: msgspec's, with enumeration values in their defined order, and with descriptions.
 
 The descriptions of properties and values are in `words.yaml`, each in one place: a property by its name, or by schema
-and name where its meaning there differs; a value by its enumeration.
+and name where its meaning there differs; a value by its enumeration. A text by name alone may stand in schemas of
+several rooms where it is listed under `everywhere`, and nowhere else.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,6 +24,7 @@ Schema: TypeAlias = dict[str, Any]
 class Words(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """The content of `words.yaml`: properties by name or `Schema.name`, values by the name of their enumeration."""
 
+    everywhere: frozenset[str]
     properties: dict[str, str]
     values: dict[str, dict[str, str]]
 
@@ -42,8 +44,10 @@ class Shapes:
     bodies.
     """
 
-    def __init__(self, kinds: Iterable[Any], bodies: Iterable[Any] = ()) -> None:
-        answered, sent = list(kinds), list(bodies)
+    def __init__(self, kinds: Iterable[Any], bodies: Iterable[Any] = (), queries: Iterable[Any] = ()) -> None:
+        asked = list(queries)
+        answered, sent = [*kinds, *asked], list(bodies)
+        self._asked = {kind.__name__ for kind in asked}
         found, components = msgspec.json.schema_components([*answered, *sent], ref_template=REF)
         self._orders = dict(_orders([*answered, *sent]))
         schemas = [self._finished(schema) for schema in found]
@@ -55,9 +59,7 @@ class Shapes:
         self._of_bodies = {
             repr(kind): _renamed(schema, both) for kind, schema in zip(sent, schemas[len(answered) :], strict=True)
         }
-        closed = {
-            f"{name}{IN_BODIES}" if name in both else name: _renamed(described[name], both) for name in in_bodies
-        }
+        closed = {f"{name}{IN_BODIES}" if name in both else name: _renamed(described[name], both) for name in in_bodies}
         opened = {name: _opened(schema) for name, schema in described.items() if name not in in_bodies - both}
         self.components = dict(sorted((closed | opened).items()))
 
@@ -72,7 +74,7 @@ class Shapes:
     def _component(self, name: str, schema: Schema) -> Schema:
         schema = self._finished(schema)
         for property_, about in schema.get("properties", {}).items():
-            explain(about, name, property_)
+            explain(about, name, property_, asked=name in self._asked)
         if "enum" in schema:
             schema["description"] = _with_values(schema.get("description", ""), schema["enum"], name)
         return schema
@@ -132,10 +134,15 @@ def _opened(schema: Schema) -> Schema:
     return {key: value for key, value in schema.items() if (key, value) != ("additionalProperties", False)}
 
 
-def explain(schema: Schema, owner: str, name: str) -> None:
-    """Describe the property or parameter `name` of `owner`, and its values where the schema lists them itself."""
+def explain(schema: Schema, owner: str, name: str, *, asked: bool = False) -> None:
+    """Describe the property or parameter `name` of `owner`, and its values where the schema lists them itself.
+
+    What a query says of one of its parameters goes before what is said of the name, though it may be left out.
+    """
     known = words().properties
-    text = schema.get("description") or known.get(f"{owner}.{name}") or known.get(name, "")
+    own = [part["description"] for part in schema.get("anyOf", ()) if asked and "description" in part]
+    found = (schema.get("description"), known.get(f"{owner}.{name}"), *own, known.get(name))
+    text = next((text for text in found if text), "")
     values = next(_enumerations(schema), None)
     if values is not None:
         text = _with_values(text, values, f"{owner}.{name}", name)
