@@ -1,5 +1,6 @@
 """The contract is committed, complete and usable: what it says is what the service does."""
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -341,6 +342,36 @@ def test_an_action_is_named_as_its_address_ends(document: dict[str, Any]) -> Non
     described = document["components"]["schemas"]["AllowedAction"]["properties"]["action"]["description"]
     assert "`update`" in described
     assert "`reply`" in described
+
+
+def test_both_ends_of_a_range_can_be_sent_as_in_the_examples(document: dict[str, Any]) -> None:
+    tried = 0
+    for method, path, op in operations(document):
+        examples = {each["name"]: each.get("example") for each in op.get("parameters", ()) if "name" in each}
+        for start, first in examples.items():
+            end = f"{start.removesuffix('from')}to"
+            if start.endswith("from") and end in examples:
+                assert first < examples[end], (method, path, end)
+                tried += 1
+    assert tried > 40
+
+
+def test_an_empty_range_has_one_code_wherever_it_is_asked_for(document: dict[str, Any]) -> None:
+    """`window_reversed` is of windows in bodies."""
+    for method, path, op in operations(document):
+        named = {code for codes in op.get("x-problems", {}).values() for code in codes}
+        assert "window_reversed" not in named or "requestBody" in op, (method, path)
+
+
+def test_a_body_whose_example_names_days_says_of_when_they_are(document: dict[str, Any]) -> None:
+    """What is over by now is refused in many places, and an example is what is tried first."""
+    dated = 0
+    for method, path, op in operations(document):
+        for media in op.get("requestBody", {}).get("content", {}).values():
+            if re.search(r'"2[0-9]{3}-[0-9]{2}-[0-9]{2}["T]', json.dumps(media["example"])):
+                assert "The example was sent on 2026-07-04" in op["requestBody"]["description"], (method, path)
+                dated += 1
+    assert dated > 30
 
 
 def test_a_hash_that_is_asked_of_documents_is_that_of_the_file(document: dict[str, Any]) -> None:

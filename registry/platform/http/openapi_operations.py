@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable
+from datetime import date, datetime, timedelta
 from types import NoneType
 from typing import Any, get_args, get_origin
 
@@ -11,7 +12,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from registry.platform.http.answers import Answer, Content
 from registry.platform.http.catalogue import PROBLEMS, When, general
-from registry.platform.http.openapi_components import ANSWERS, PILLARS, examples, references
+from registry.platform.http.openapi_components import ANSWERS, EXAMPLES_FROM, PILLARS, examples, references
 from registry.platform.http.paging import ranges_of
 from registry.platform.http.problems import MEDIA_TYPE, TokenRefusal
 from registry.platform.http.requests import families_of
@@ -134,11 +135,13 @@ def _request_body(method: str, handler: HTTPRouteHandler, shapes: Shapes) -> dic
         recorded = examples()["operations"].get(handler.operation_id, {})
         if (sent := recorded.get("body", opt["example"])) is not None:
             media["example"] = sent
+        said = [_AS_OF_THEN] if _names_days(sent) else []
         if method != "patch":
             needed = any(field.required for field in msgspec.structs.fields(body))
-            return {"required": needed, "content": {"application/json": media}}
+            described = {"description": " ".join(said)} if said else {}
+            return {"required": needed, **described, "content": {"application/json": media}}
         # One media type, here and for files: client generators make a type of each, or support only one.
-        words = "What is to change (RFC 7396). It is taken as `application/json`, too."
+        words = " ".join(["What is to change (RFC 7396). It is taken as `application/json`, too.", *said])
         return {"required": True, "description": words, "content": {"application/merge-patch+json": media}}
     if opt["form"] is not None:
         sent = examples()["operations"].get(handler.operation_id, {}).get("body", opt["example"])
@@ -150,6 +153,14 @@ def _request_body(method: str, handler: HTTPRouteHandler, shapes: Shapes) -> dic
         content = {first: {"schema": _FILE, "example": opt["example"]}}
         return {"required": True, "description": words, "content": content}
     return None
+
+
+def _names_days(example: Any) -> bool:
+    return re.search(r'"[0-9]{4}-[0-9]{2}-[0-9]{2}[T"]', msgspec.json.encode(example).decode()) is not None
+
+
+# What must be known of an example that is sent as it is: in many places a day that is over by now is refused.
+_AS_OF_THEN = f"The example was sent on {EXAMPLES_FROM}: in place of its days, send such as lie so far from today."
 
 
 def _refusals(shapes: Shapes) -> dict[str, Any]:
@@ -253,6 +264,7 @@ def _query_parameters(query: Any, shapes: Shapes) -> list[dict[str, Any]]:
     required = set(own.get("required", ()))
     found = []
     families = {family.field: family for family in families_of(query)}
+    starts = {end: start for start, end in ranges_of(query)}
     for name, schema in own["properties"].items():
         if name in families:
             found.append(_family(families[name].prefix, schema))
@@ -264,9 +276,16 @@ def _query_parameters(query: Any, shapes: Shapes) -> list[dict[str, Any]]:
         if description:
             parameter["description"] = description
         if examples:
-            parameter["example"] = examples[0]
+            parameter["example"] = _later(examples[0]) if name in starts else examples[0]
         found.append(parameter)
     return found
+
+
+def _later(start: str) -> str:
+    """An end for an example of a range's start, so that both can be sent together."""
+    if "T" not in start:
+        return str(date.fromisoformat(start) + timedelta(days=30))
+    return f"{datetime.fromisoformat(start) + timedelta(days=2):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _family(prefix: str, schema: Schema) -> dict[str, Any]:
