@@ -51,7 +51,7 @@ async def keep_minimums(
     needed = asset.with_turnaround(window)
     rows = await write.all(LOCKED, {"owner": owner.agency_id, "category": owner.category})
     minimums = by_category(row for row in rows if row.counts)
-    reserves = await reserves_in(write, owner.agency_id, owner.time_zone, minimums, needed, caller.now)
+    reserves = await reserves_in(write, owner.agency_id, owner.agency_id, owner.time_zone, minimums, needed, caller.now)
     short = [found for each in reserves if (found := first_short(each.assets, each.kept, needed)) is not None]
     if not short:
         return {}

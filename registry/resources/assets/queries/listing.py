@@ -1,7 +1,6 @@
 """The asset list: a page, with what was asked for beside it, and with what would help where it is empty."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from math import ceil
 from typing import Any, cast
 
@@ -41,7 +40,7 @@ async def list_assets(read: Read, caller: Caller, query: AssetQuery, *, explaine
     first = explained and query.cursor is None and query.updated_from is None and query.updated_to is None
     counts_left_out = "left_out" in query.include or query.within_minutes is not None
     return AssetPage(
-        items=await _with_held_back(read, asked, _summaries(kept), caller.now),
+        items=await _with_held_back(read, caller, asked, _summaries(kept)),
         next_cursor=next_cursor,
         total=await count_all(read, asked) if "total" in query.include else None,
         facets=await count_facets(read, asked, query.facets) if query.facets else None,
@@ -51,7 +50,7 @@ async def list_assets(read: Read, caller: Caller, query: AssetQuery, *, explaine
     )
 
 
-async def _with_held_back(read: Read, asked: Asked, items: list[AssetSummary], now: datetime) -> list[AssetSummary]:
+async def _with_held_back(read: Read, caller: Caller, asked: Asked, items: list[AssetSummary]) -> list[AssetSummary]:
     """The items, each with whether its owner holds it back in the window; as they are where none is asked about.
 
     The statement finds what is free; what an agency keeps at home depends on all that it has of a category, and is
@@ -63,7 +62,7 @@ async def _with_held_back(read: Read, asked: Asked, items: list[AssetSummary], n
     wanted = [
         Wanted(owner=each.agency_id, quantities={each.id: quantity}, categories=[each.category]) for each in items
     ]
-    held = await held_back_among(read, wanted, Window(start=start, end=end), now)
+    held = await held_back_among(read, caller.agency_id, wanted, Window(start=start, end=end), caller.now)
     return [msgspec.structs.replace(each, held_back=kept) for each, kept in zip(items, held, strict=True)]
 
 
