@@ -1,7 +1,7 @@
 """Rules about reserve minimums: which one holds when, and how much of an asset it leaves for loans."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
@@ -148,6 +148,13 @@ class Reserve(Struct, kw_only=True, frozen=True):
 
     kept: Sequence[Kept]
     assets: Sequence[Counted]
+    gone: Sequence[Hold]
+    """What of the assets is not at home in that window."""
+
+
+def reserve_in(window: Window, kept: Sequence[Kept], assets: Sequence[Counted]) -> Reserve:
+    """What is kept in the window of these assets, which are all that a minimum counts."""
+    return Reserve(kept=kept, assets=assets, gone=away(assets, window))
 
 
 class Share(Struct, kw_only=True, frozen=True):
@@ -158,7 +165,7 @@ class Share(Struct, kw_only=True, frozen=True):
     weeks_in: str | None = None
 
 
-def spare(reserve: Reserve, wanted: Mapping[UUID, Share], window: Window) -> list[Occupancy]:
+def spare(reserve: Reserve, wanted: Mapping[UUID, Share]) -> list[Occupancy]:
     """What has to be free of all that a reserve counts, so that what is wanted can be lent at once and enough stays.
 
     One for each time until which some of it is needed: what is ready again sooner is at home sooner. Empty where
@@ -168,7 +175,7 @@ def spare(reserve: Reserve, wanted: Mapping[UUID, Share], window: Window) -> lis
     kept: list[Hold] = [each.hold for each in reserve.kept]
     if (weeks_in := next((each.weeks_in for each in of if each.weeks_in is not None), None)) is not None:
         kept = largest([(*_weeks_touched(each[:2], weeks_in), each[2]) for each in kept])
-    holds = [*away(reserve.assets, window), *kept]
+    holds = [*reserve.gone, *kept]
     return [
         Occupancy(
             quantity=sum(each.quantity for each in of if each.turnaround >= turnaround),
@@ -179,6 +186,23 @@ def spare(reserve: Reserve, wanted: Mapping[UUID, Share], window: Window) -> lis
         )
         for turnaround in sorted({each.turnaround for each in of})
     ]
+
+
+def most_together(free: Mapping[UUID, int], bounds: Iterable[tuple[Collection[UUID], int]]) -> int:
+    """How many of all these can be lent at once, of each no more than is free of it, and of each set than its bound.
+
+    Sets are of categories, so that of two either one lies within the other or they have nothing in common: what the
+    smaller one leaves is counted in the larger.
+    """
+    left = dict(free)
+    for ids, bound in sorted(bounds, key=lambda each: len(each[0])):
+        over = sum(left.get(each, 0) for each in ids) - bound
+        for each in ids:
+            taken = min(left.get(each, 0), max(over, 0))
+            if taken:
+                left[each] -= taken
+                over -= taken
+    return sum(left.values())
 
 
 def kept_back(
@@ -227,7 +251,7 @@ def _kept_back_by(reserve: Reserve, asset_id: UUID, window: Window) -> list[Hold
     whole = (window.start, window.end)
     total = sum(asset.capacity for asset in assets)
     held = dict(levels([hold[:3] for hold in mine.holds], whole))
-    bound = dict(levels([*away(assets, window), *needed], whole))
+    bound = dict(levels([*reserve.gone, *needed], whole))
     instants = sorted({*held, *bound})
     found: list[Hold] = []
     here = there = 0

@@ -24,7 +24,8 @@ from registry.platform.kernel.errors import RuleBroken
 from registry.platform.kernel.geo import distance_km
 from registry.platform.kernel.text import query_tokens
 from registry.platform.kernel.time import format_instant
-from registry.resources.assets.queries.counting import count_free
+from registry.resources.assets.queries.keeping import Free, free_together
+from registry.resources.assets.queries.listing import free_in_all as list_free
 from registry.resources.assets.queries.listing import list_assets
 from registry.resources.assets.queries.offering import offers_of
 from registry.resources.assets.schemas.listing import AssetPage, AssetQuery
@@ -153,10 +154,17 @@ async def _assets(read: Read, caller: Caller, query: AssetQuery, said: Said, pag
     """The page, with what stands beside each asset, and how many are free of all of them together."""
     window = None if said.window is None else said.window[0]
     offers = await offers_of(read, caller, [each.id for each in page.items], window)
-    free, or_more = sum(each.free_quantity or 0 for each in offers.values()), False
+    free, or_more = 0, False
     if page.next_cursor is not None and said.quantity is not None:
-        in_all = await count_free(read, caller, query)
+        in_all = await list_free(read, caller, query)
         free, or_more = in_all.count, in_all.or_more
+    elif window is not None:
+        each_free = [
+            Free(id=each.id, owner=each.agency_id, category=each.category, quantity=offers[each.id].free_quantity or 0)
+            for each in page.items
+            if each.id in offers
+        ]
+        free = await free_together(read, caller.agency_id, each_free, window, caller.now)
     return AssetsFound(
         items=[
             AssetFound(

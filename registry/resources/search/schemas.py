@@ -211,7 +211,11 @@ class AssetFound(AssetSummary, kw_only=True, frozen=True):
 
     agency: Owner
     free_quantity: Annotated[
-        int | None, Meta(description="How many are free throughout the window; null where no time is asked for.")
+        int | None,
+        Meta(
+            description="How many are free throughout the window, without what the owner holds back; null where no "
+            "time is asked for."
+        ),
     ]
     covered: Annotated[
         bool | None,

@@ -1,18 +1,22 @@
 """What the catalogue says can be had is what a reservation gets, and nobody reads private stock out of it."""
 
+import re
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+from msgspec import Struct
+
 from registry.platform.kernel.time import Window, civil_day
 from registry.resources.allocations.rules import whole_weeks
 from tests.support.assets import make_asset
-from tests.support.cast import LONG_AHEAD, ZONE, Agency
-from tests.support.loans import Partners, make_loan
+from tests.support.cast import LONG_AHEAD, ZONE, Agency, Cast, make_cast
+from tests.support.loans import Partners, make_loan, make_partners
 from tests.support.packages import asked_whole, make_package
 from tests.support.personnel import enter_person
 from tests.support.policy import make_decision, window_of
 from tests.support.problems import assert_problem
+from tests.support.service import Service
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
@@ -129,3 +133,122 @@ async def test_slots_of_a_laboratory_are_held_back_by_the_week_too(partners: Par
         assert listed["held_back"] is (left == 0)
     assert_problem(await reserve(partners, lab, monday), 409, "under_reserve_minimum")
     assert (await reserve(partners, lab, before)).status_code == 201
+
+
+async def test_lists_counts_and_files_say_alike_what_is_held_back(partners: Partners) -> None:
+    owner, reader, window = partners.assisting, partners.requesting, window_of()
+    dogs = [await make_asset(owner, sharing="network", name=f"Dog {n}") for n in range(3)]
+    ends = tuple(f"{end:%Y-%m-%dT%H:%M:%SZ}" for end in (window.start, window.end))
+    query = f"available_from={ends[0]}&available_to={ends[1]}&category=k9&agency_id={owner.id}"
+
+    async def seen() -> tuple[Any, ...]:
+        page = await reader.coordinator.done("GET", f"/v1/assets?{query}&include=total&facets=category,agency")
+        marked = [each["held_back"] for each in page["items"]]
+        file = (await reader.coordinator.get(f"/v1/assets.ndjson?{query}")).text
+        exported = [word == "true" for word in re.findall(r'"held_back":(true|false)', file)]
+        found = await reader.coordinator.done(
+            "GET", f"/v1/search?q=3 dogs&agency_id={owner.id}&available_from={ends[0]}&available_to={ends[1]}"
+        )
+        facets = [value["held_back"]["count"] for facet in page["facets"] for value in facet["values"]]
+        return (
+            sum(marked),
+            sum(exported),
+            page["total"]["held_back"]["count"],
+            facets,
+            sorted(each["free_quantity"] for each in found["results"]["items"]),
+            found["results"]["free_in_all"]["free"],
+        )
+
+    assert await seen() == (0, 0, 0, [0, 0], [1, 1, 1], 3)
+    await keep(owner, 2)
+    assert await seen() == (0, 0, 0, [0, 0], [1, 1, 1], 1), "each alone can go, and one of them in all"
+    await make_loan(partners, asset=dogs[0], window=window)
+    assert await seen() == (2, 2, 2, [2, 2], [0, 0], 0)
+    page = await reader.coordinator.done("GET", f"/v1/assets?agency_id={owner.id}&include=total&facets=state")
+    assert page["total"]["held_back"] is None, "nothing is held back at no time"
+
+
+class World(Struct, kw_only=True, frozen=True):
+    """An agency that shares two dogs and a package of them, with whoever reads of it."""
+
+    partners: Partners
+    dogs: list[dict[str, Any]]
+    pair: dict[str, Any]
+    feeds: list[str]
+
+    async def read(self, window: Window) -> dict[str, str]:
+        """All that its partner and a stranger read of what can be had, without what names this world alone."""
+        owner = self.partners.assisting
+        ends = tuple(f"{end:%Y-%m-%dT%H:%M:%SZ}" for end in (window.start, window.end))
+        when = f"agency_id={owner.id}&available_from={ends[0]}&available_to={ends[1]}"
+        paths = [
+            f"/v1/assets?{when}&include=total,left_out&facets=category,agency,state",
+            f"/v1/assets?agency_id={owner.id}&include=total",
+            f"/v1/packages?{when}",
+            f"/v1/packages/{self.pair['id']}/availability?{between(window)}",
+            f"/v1/search?q=2 dogs&{when}",
+            *(f"/v1/assets.{kind}?{when}" for kind in ("ndjson", "csv", "geojson")),
+            *(
+                f"/v1/assets/{each['id']}{more}"
+                for each in self.dogs
+                for more in ("", f"/availability?{between(window)}")
+            ),
+        ]
+        said = {}
+        for reader in (self.partners.requesting, self.partners.stranger):
+            for number, path in enumerate(paths):
+                said[f"{reader.name[:8]} {number}"] = self.plain((await reader.coordinator.get(path)).text)
+        for number, address in enumerate(self.feeds):
+            said[f"feed {number}"] = self.plain((await owner.service.anonymous.get(address)).text.replace("\r\n ", ""))
+        return said
+
+    def plain(self, text: str) -> str:
+        names: dict[str, str] = {}
+        text = text.replace(self.partners.assisting.name, "the owner")
+        text = re.sub(
+            r"[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{32}", lambda found: names.setdefault(found[0], f"#{len(names)}"), text
+        )
+        return re.sub(r"\d{4}-\d\d-\d\dT[\d:]+\.\d+Z", "then", text)
+
+
+async def make_world(cast: Cast, *, private: int, window: Window) -> World:
+    """The same in every world but how many more dogs the agency has that it shows nobody."""
+    partners = await make_partners(cast)
+    owner = partners.assisting
+    shown = [("agreement", "Dog A"), ("network", "Dog B"), ("network", "Dog C")]
+    dogs = [await make_asset(owner, name=name, tag=name, sharing=sharing, capacity=2) for sharing, name in shown]
+    hidden = [await make_asset(owner, name="Hidden", sharing="private", capacity=3) for _ in range(private)]
+    pair = await make_package(owner, *dogs[1:], sharing="network", name="A pair")
+    await keep(owner, 5)
+    for each in hidden[1:]:
+        body = {
+            "kind": "maintenance",
+            "window": {"start": window.start.isoformat(), "end": window.end.isoformat()},
+            "reason": "Training (demo).",
+        }
+        await owner.coordinator.done("POST", f"/v1/assets/{each['id']}/unavailability", body)
+    feeds = [
+        (await reader.coordinator.done("POST", f"/v1/assets/{dogs[1]['id']}/calendar-feeds", {"label": "Feed (demo)"}))[
+            "address"
+        ]
+        for reader in (partners.requesting, partners.stranger)
+    ]
+    return World(partners=partners, dogs=dogs, pair=pair, feeds=feeds)
+
+
+async def test_worlds_that_differ_in_private_stock_alone_read_alike_to_others(service: Service) -> None:
+    """Whatever is lent meanwhile, and of the network's assets also to who sees no others."""
+    window = window_of()
+    poor, rich = [await make_world(await make_cast(service), private=n, window=window) for n in (0, 3)]
+    first = await poor.read(window)
+    assert await rich.read(window) == first
+    for world in (poor, rich):
+        await make_loan(world.partners, asset=world.dogs[1], window=window)
+    second = await poor.read(window)
+    assert await rich.read(window) == second
+    changed = {name for name, text in first.items() if text != second[name]}
+    assert {"feed 0", "feed 1"} < changed, "the comparison is of something"
+    owned = await availability(rich.partners.assisting, rich.dogs[2], window)
+    assert (owned["free_quantity"], owned["intervals"][0]["blocked_by"]) == (2, []), "its owner counts all of it"
+    seen = await availability(rich.partners.requesting, rich.dogs[2], window)
+    assert (seen["free_quantity"], seen["intervals"][0]["blocked_by"]) == (0, ["held_back"])

@@ -26,7 +26,16 @@ from registry.resources.assets.queries.visibility import visible_to
 from registry.resources.assets.rules import ServiceStatus
 from registry.resources.assets.tables import asset
 from registry.resources.minimums.queries import minimums_counting, minimums_of_several
-from registry.resources.minimums.rules import Counted, Minimum, Reserve, Share, kept_during, spare
+from registry.resources.minimums.rules import (
+    Counted,
+    Minimum,
+    Reserve,
+    Share,
+    kept_during,
+    most_together,
+    reserve_in,
+    spare,
+)
 
 _COUNTS = (
     asset.c.id.label("asset_id"),
@@ -106,7 +115,7 @@ async def reserves_in(
         if kept := kept_during(its, window, time_zone or "UTC"):
             asked = {"owner": agency_id, "category": category, "start": window.start, "end": window.end}
             rows = await read.all_slowly(_COUNTED, {**asked, "viewer": viewer, "at": now})
-            found.append(Reserve(kept=kept, assets=_as_counted(rows, now)))
+            found.append(reserve_in(window, kept, _as_counted(rows, now)))
     return found
 
 
@@ -146,18 +155,29 @@ class Wanted(Struct, kw_only=True, frozen=True):
     categories: Collection[str]
 
 
-async def spare_among(
-    read: Read, viewer: UUID, wanted: Sequence[Wanted], window: Window, now: datetime
-) -> list[list[Occupancy]]:
-    """Of each that is wanted, what has to be free of all that its agency keeps some of; nothing where it keeps none.
+class _Reserves(Struct, kw_only=True, frozen=True):
+    """What agencies keep around a window, and by what rule each of the assets that are counted is held."""
 
-    That is the very check of a loan, for a page at once: one query for the minimums, and where there are any one more
-    for the assets that they count.
-    """
-    owners = {each.owner for each in wanted}
-    minimums = await minimums_of_several(read, owners, {code for each in wanted for code in each.categories})
+    by_owner: Mapping[UUID, Sequence[Reserve]]
+    rules: Mapping[UUID, Share]
+
+    def spared(self, wanted: Wanted) -> list[Occupancy]:
+        """What has to be free of all that its agency keeps some of; nothing where it keeps none."""
+        shares = {
+            asset_id: structs.replace(self.rules[asset_id], quantity=quantity)
+            for asset_id, quantity in wanted.quantities.items()
+            if asset_id in self.rules
+        }
+        return [need for each in self.by_owner.get(wanted.owner, ()) for need in spare(each, shares)]
+
+
+async def _reserves_among(
+    read: Read, viewer: UUID, owners: Collection[UUID], categories: Collection[str], window: Window, now: datetime
+) -> _Reserves:
+    """One query for the minimums, and where there are any one more for the assets that they count."""
+    minimums = await minimums_of_several(read, owners, categories)
     if not minimums:
-        return [[] for _ in wanted]
+        return _Reserves(by_owner={}, rules={})
     around = Window(
         start=max(window.start - _WEEK, EARLIEST), end=min(window.end + max(LONGEST_TURNAROUND, _WEEK), LATEST)
     )
@@ -175,20 +195,23 @@ async def spare_among(
         groups.setdefault((row.agency_id, row.ancestor), []).append(row)
         ready = timedelta(minutes=0 if row.weeks_in else row.turnaround_minutes)
         rules[row.asset_id] = Share(quantity=0, turnaround=ready, weeks_in=row.weeks_in)
-    reserves: dict[UUID, list[Reserve]] = {}
+    by_owner: dict[UUID, list[Reserve]] = {}
     for (owner, code, zone), its in minimums.items():
         if kept := kept_during(its, around, zone or "UTC"):
             assets = _as_counted(groups.get((owner, code), ()), now)
-            reserves.setdefault(owner, []).append(Reserve(kept=kept, assets=assets))
-    found = []
-    for each in wanted:
-        shares = {
-            asset_id: structs.replace(rules[asset_id], quantity=quantity)
-            for asset_id, quantity in each.quantities.items()
-            if asset_id in rules
-        }
-        found.append([need for its in reserves.get(each.owner, ()) for need in spare(its, shares, around)])
-    return found
+            by_owner.setdefault(owner, []).append(reserve_in(around, kept, assets))
+    return _Reserves(by_owner=by_owner, rules=rules)
+
+
+async def spare_among(
+    read: Read, viewer: UUID, wanted: Sequence[Wanted], window: Window, now: datetime
+) -> list[list[Occupancy]]:
+    """Of each that is wanted, what has to be free of all that its agency keeps some of: the very check of a loan."""
+    owners = {each.owner for each in wanted}
+    reserves = await _reserves_among(
+        read, viewer, owners, {code for each in wanted for code in each.categories}, window, now
+    )
+    return [reserves.spared(each) for each in wanted]
 
 
 async def held_back_among(
@@ -199,3 +222,28 @@ async def held_back_among(
         not all(need.fits((window.start, window.end)) for need in needed)
         for needed in await spare_among(read, viewer, wanted, window, now)
     ]
+
+
+class Free(Struct, kw_only=True, frozen=True):
+    """An asset of which so many are free."""
+
+    id: UUID
+    owner: UUID
+    category: str
+    quantity: int
+
+
+async def free_together(read: Read, viewer: UUID, free: Sequence[Free], window: Window, now: datetime) -> int:
+    """How many of all these can be lent at once, so that their owners keep enough.
+
+    Of what a minimum counts all are taken to need as long as the one that is ready again last.
+    """
+    owners, categories = {each.owner for each in free}, {each.category for each in free}
+    reserves = await _reserves_among(read, viewer, owners, categories, window, now)
+    quantities = {each.id: max(each.quantity, 0) for each in free}
+    bounds = []
+    for its in (each for found in reserves.by_owner.values() for each in found):
+        ids = [each.id for each in its.assets if each.id in quantities]
+        needed = spare(its, {each: reserves.rules[each] for each in ids})
+        bounds += [(ids, min(each.free_quantity((window.start, window.end)) for each in needed))] if needed else []
+    return most_together(quantities, bounds)

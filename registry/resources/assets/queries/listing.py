@@ -13,11 +13,11 @@ from registry.platform.kernel.geo import Location, haversine_to_km
 from registry.platform.kernel.time import Window
 from registry.platform.kernel.words import Sought
 from registry.resources.assets.queries.asking import criteria_of, words_of
-from registry.resources.assets.queries.counting import count_all, count_facets, count_left_out, what_emptied
+from registry.resources.assets.queries.counting import count_all, count_facets, count_free, count_left_out, what_emptied
 from registry.resources.assets.queries.finding import NEVER, Asked, page_statement
 from registry.resources.assets.queries.keeping import Wanted, held_back_among
 from registry.resources.assets.queries.spelling import corrections_in, with_own_words
-from registry.resources.assets.schemas.listing import AssetPage, AssetQuery, AssetSummary
+from registry.resources.assets.schemas.listing import AssetPage, AssetQuery, AssetSummary, BoundedCount
 
 _SHORT = frozenset({"service_status", "sharing", "type_at_least", "cursor"})
 
@@ -27,13 +27,8 @@ async def list_assets(read: Read, caller: Caller, query: AssetQuery, *, explaine
 
     Raises RuleBroken for an unknown category, an incomplete point or window, or another list's cursor.
     """
-    exactly = sought = await words_of(read, query)
-    asked = await criteria_of(read, caller, query, sought)
-    rows = await _page(read, asked)
-    if not rows and exactly is not None:
-        nearly = await _nearly(read, caller, query, exactly)
-        if nearly is not None:
-            sought, asked, rows = nearly
+    exactly = await words_of(read, query)
+    sought, asked, rows = await _found(read, caller, query, exactly)
     alone = asked.sort.endswith("created_at")
     kept, next_cursor = cut(rows, query.limit, lambda row: (row.n,) if alone else (row.key, row.n))
     # Nothing has changed is the usual answer to whoever keeps a copy, and needs no explanation.
@@ -42,8 +37,8 @@ async def list_assets(read: Read, caller: Caller, query: AssetQuery, *, explaine
     return AssetPage(
         items=await _with_held_back(read, caller, asked, _summaries(kept)),
         next_cursor=next_cursor,
-        total=await count_all(read, asked) if "total" in query.include else None,
-        facets=await count_facets(read, asked, query.facets) if query.facets else None,
+        total=await count_all(read, caller, asked) if "total" in query.include else None,
+        facets=await count_facets(read, caller, asked, query.facets) if query.facets else None,
         corrections=corrections_in(sought, exactly, kept),
         emptied_by=await what_emptied(read, caller, query, sought) if first and not rows else [],
         left_out=await count_left_out(read, asked) if first and counts_left_out else [],
@@ -64,6 +59,23 @@ async def _with_held_back(read: Read, caller: Caller, asked: Asked, items: list[
     ]
     held = await held_back_among(read, caller.agency_id, wanted, Window(start=start, end=end), caller.now)
     return [msgspec.structs.replace(each, held_back=kept) for each, kept in zip(items, held, strict=True)]
+
+
+async def free_in_all(read: Read, caller: Caller, query: AssetQuery) -> BoundedCount:
+    """How many of all that the list finds, on whichever page, can be lent at once. Raises as `list_assets`."""
+    first = msgspec.structs.replace(query, cursor=None, limit=1)
+    _, asked, _ = await _found(read, caller, first, await words_of(read, query))
+    return await count_free(read, caller, asked)
+
+
+async def _found(
+    read: Read, caller: Caller, query: AssetQuery, exactly: Sought | None
+) -> tuple[Sought | None, Asked, Rows]:
+    """What is looked for, how it was asked, and the page: by the words as they are, or by those that they may mean."""
+    asked = await criteria_of(read, caller, query, exactly)
+    rows = await _page(read, asked)
+    nearly = None if rows or exactly is None else await _nearly(read, caller, query, exactly)
+    return (exactly, asked, rows) if nearly is None else nearly
 
 
 async def _page(read: Read, asked: Asked) -> Rows:

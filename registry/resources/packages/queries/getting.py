@@ -174,7 +174,7 @@ async def get_availability(
         each.asset.id: Share(quantity=each.quantity, turnaround=each.asset.turnaround, weeks_in=each.asset.weeks_in)
         for each in members
     }
-    together = [need for each in reserves for need in spare(each, shares, later)]
+    together = [need for each in reserves for need in spare(each, shares)]
     teams = {each.asset.id: its.people for each, its in zip(members, held, strict=True) if its.people}
     nobody_goes = without_anybody(teams, span)
     active = row.status == PackageStatus.ACTIVE
