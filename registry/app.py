@@ -85,6 +85,7 @@ from registry.platform.settings import Settings
 from registry.resources.assets import routes as assets
 from registry.resources.assets.commands.importing import AssetImporter
 from registry.resources.assets.commands.indexing import reindex_category
+from registry.resources.assets.commands.spelling import remove_unused_words
 from registry.resources.assets.queries.facts import assets_tagged, owns_asset
 from registry.resources.minimums import routes as minimums
 from registry.resources.packages import routes as packages
@@ -385,6 +386,7 @@ def _releaser(database: Database) -> Any:
 def _sweeper(database: Database, files: Files) -> Any:
     async def run() -> None:
         await sweep(database.read(), partial(unit_of_work, database), files.store, utc_now())
+        await remove_unused_words(database.read(), partial(unit_of_work, database), utc_now())
 
     return run
 

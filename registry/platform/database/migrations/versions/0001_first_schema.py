@@ -1559,6 +1559,13 @@ _table(
 )
 
 _table(
+    "asset_word_dropped",
+    sa.Column("word", sa.Text, primary_key=True),
+    sa.Column("due_at", Instant, nullable=False),
+    sa.Index("ix_asset_word_dropped_due_at", "due_at"),
+)
+
+_table(
     "package",
     sa.Column("id", Uuid, primary_key=True),
     sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
