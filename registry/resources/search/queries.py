@@ -29,7 +29,7 @@ from registry.resources.assets.queries.listing import free_in_all as list_free
 from registry.resources.assets.queries.listing import list_assets
 from registry.resources.assets.queries.offering import offers_of
 from registry.resources.assets.schemas.listing import AssetPage, AssetQuery
-from registry.resources.packages.queries.explaining import packages_left_out, what_emptied
+from registry.resources.packages.queries.explaining import blocked_now, packages_left_out, what_emptied
 from registry.resources.packages.queries.listing import list_packages
 from registry.resources.packages.schemas import PackageQuery
 from registry.resources.personnel.queries.counting import list_capabilities
@@ -71,6 +71,7 @@ from registry.resources.search.schemas import (
     AssetsFound,
     LeftOver,
     Owner,
+    PackageFound,
     PackagesFound,
     PeopleFound,
     SearchAnswer,
@@ -193,8 +194,13 @@ async def _packages(read: Read, caller: Caller, query: PackageQuery | None) -> P
         page = bind(await list_packages(read, caller, query), _PACKAGES, query)
     except RuleBroken:  # signs that are no words, or more of them than a search may have
         return None
+    blocked = await blocked_now(read, caller, page.items) if query.available_from is None else {}
     return PackagesFound(
-        items=page.items,
+        items=[
+            PackageFound(**msgspec.structs.asdict(each), blocked_by=blocked_by, said=said)
+            for each in page.items
+            for blocked_by, said in (blocked.get(each.id, ([], None)),)
+        ],
         next_cursor=page.next_cursor,
         left_out=await packages_left_out(read, caller, query),
         emptied_by=[] if page.items else await what_emptied(read, caller, query),

@@ -57,7 +57,7 @@ CONDITIONS: Final[dict[ConditionName, tuple[str, ...]]] = {
     "words": ("q",),
     "identifier": ("identifier",),
     "ids": ("ids",),
-    "category": ("category",),
+    "category": ("category", "also_category"),
 }
 """What can be left out of a query for assets, each with the parameters that it goes by.
 

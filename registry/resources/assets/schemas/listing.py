@@ -194,6 +194,9 @@ class AssetQuery(Changing, kw_only=True, frozen=True):
     sort: Annotated[Literal[ChangingSort, "distance", "arrival", "name", "-name"] | None, PLACED_SORT] = None
     q: Words | None = None
     category: Annotated[Code | None, Meta(description="This category and everything under it.")] = None
+    also_category: Annotated[
+        Code | None, Meta(description="Or this one and everything under it, such as your agency's own; needs category.")
+    ] = None
     agency_id: UUID | None = None
     state: Annotated[
         tuple[State, ...], Meta(max_length=60, description="Of agencies of any of these states, by their postal codes.")
