@@ -17,7 +17,7 @@ STRIPPED: Final = frozenset({JPEG, PNG})
 """The kinds of pictures whose metadata is removed. A TIFF's is spread over the whole file."""
 
 LEFT_IN: Final = frozenset({PDF, WORD, OPEN_TEXT, RTF, MAIL})
-"""The kinds of papers that may say more than their pages: they are kept as they came, so that a signature still fits."""
+"""The kinds of papers that may say more than their pages: kept as they came, so that a signature still fits."""
 
 # Of each part of a PNG that shows the picture, how long it can be; what is longer says something else. Profiles of
 # colours (iCCP, and in a JPEG ICC) are text of any length for the most part, and go.
