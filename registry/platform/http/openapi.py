@@ -7,6 +7,7 @@ omits `additionalProperties: false`, and documents another error format than our
 import json
 import re
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from registry.platform.http.catalogue import PROBLEMS, general
 from registry.platform.http.openapi_components import (
+    DEPRECATION_HEADERS,
     DESCRIPTION,
     HEADERS,
     PARAMETERS,
@@ -57,6 +59,7 @@ def assemble(app: Litestar, version: str) -> dict[str, Any]:
     for kind in {handler.opt["query"] for _, _, handler in handlers} - {None}:
         components.pop(kind.__name__)  # the query struct becomes parameters
     components["Problem"] = with_members(components["Problem"])
+    deprecates = _check_successors(handler for _, _, handler in handlers)
     there = {tag for item in paths.values() for op in item.values() for tag in op["tags"]}
     groups = {title: [tag for tag in rooms if tag in there] for title, rooms in PILLARS.values()}
     return {
@@ -79,7 +82,7 @@ def assemble(app: Litestar, version: str) -> dict[str, Any]:
         "components": {
             "schemas": components,
             "responses": shared_responses(used),
-            "headers": HEADERS,
+            "headers": HEADERS | (DEPRECATION_HEADERS if deprecates else {}),
             "parameters": PARAMETERS,
             "securitySchemes": {
                 "bearer": {
@@ -91,6 +94,17 @@ def assemble(app: Litestar, version: str) -> dict[str, Any]:
             },
         },
     }
+
+
+def _check_successors(handlers: Iterable[HTTPRouteHandler]) -> bool:
+    """Whether anything is deprecated. Raises LookupError for the successor of an operation that is none itself."""
+    listed = list(handlers)
+    ids = {handler.operation_id for handler in listed}
+    declared = [(handler, each) for handler in listed for each in handler.opt["deprecations"]]
+    for handler, each in declared:
+        if each.parameter is None and each.successor not in ids - {handler.operation_id}:
+            raise LookupError(f"{handler.operation_id} is deprecated for {each.successor}, which is no operation")
+    return bool(declared)
 
 
 def dump(document: dict[str, Any]) -> bytes:
