@@ -8,6 +8,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 
 from registry.platform.http.catalogue import PROBLEMS, general
+from registry.platform.http.fixed import Fixed
 from registry.platform.http.openapi_components import (
     DEPRECATION_HEADERS,
     DESCRIPTION,
@@ -105,6 +107,24 @@ def _check_successors(handlers: Iterable[HTTPRouteHandler]) -> bool:
         if each.parameter is None and each.successor not in ids - {handler.operation_id}:
             raise LookupError(f"{handler.operation_id} is deprecated for {each.successor}, which is no operation")
     return bool(declared)
+
+
+class Contract:
+    """The contract of an application. It is written when it is first asked for, not while the service starts."""
+
+    def __init__(self, app: Litestar, version: str) -> None:
+        self._app = app
+        self._version = version
+
+    @cached_property
+    def text(self) -> bytes:
+        """The text, as it is committed."""
+        return dump(assemble(self._app, self._version))
+
+    @cached_property
+    def page(self) -> Fixed:
+        """What is answered."""
+        return Fixed(self.text, "application/json")
 
 
 def dump(document: dict[str, Any]) -> bytes:
