@@ -70,9 +70,8 @@ from registry.platform.files.opening import open_store
 from registry.platform.files.probe import DocumentProbe, NamedContent
 from registry.platform.files.reading import FileReader, find_recogniser
 from registry.platform.http.edge import Edge
-from registry.platform.http.fixed import Fixed
 from registry.platform.http.idempotency import Replay, prune
-from registry.platform.http.openapi import assemble, dump
+from registry.platform.http.openapi import Contract
 from registry.platform.http.problems import on_error
 from registry.platform.http.requests import StrictRequest
 from registry.platform.issuers import Issuer
@@ -266,8 +265,7 @@ def create_app(settings: Settings) -> Edge:
         request_max_body_size=None,  # the outer layer counts requests
         logging_config=None,
     )
-    app.state.contract = dump(assemble(app, __version__))
-    app.state.contract_page = Fixed(app.state.contract, "application/json")
+    app.state.contract = Contract(app, __version__)
     edge = Edge(app, settings)
     app.state.metrics = edge.metrics
     for reason in ClientReason:  # so that each is there before its first refusal
