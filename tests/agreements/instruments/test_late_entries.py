@@ -30,7 +30,7 @@ async def amended_on_paper(
     *parties: Agency,
     effective_on: date | str,
     signed_on: Any = None,
-    service: Agency | None = None,
+    service: Any = None,
     **fields: Any,
 ) -> dict[str, Any]:
     """An amendment on paper, signed on its first day unless told otherwise, recorded by one and confirmed by all.

@@ -67,7 +67,7 @@ async def test_nor_that_a_text_which_is_not_published_ends_sooner(service: Servi
         as_of = f"as_of={today() + days * DAY}T18:00:00Z"
         then = await reader.legal.done("GET", f"{path}?{as_of}")
         between = (await reader.legal.done("GET", f"{PATH}/in-force?{pair}&{as_of}"))["items"]
-        listed = {}
+        listed: dict[str, tuple[str, str]] = {}
         for status in ("in_force", "notice_window", "expired"):
             page = await reader.legal.done("GET", f"{PATH}?party_id={one.id}&status={status}&{as_of}")
             listed |= {each["id"]: (status, each["status"]) for each in page["items"]}
