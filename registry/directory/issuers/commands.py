@@ -19,7 +19,7 @@ from registry.directory.issuers.queries import (
     setting_of,
     with_attached,
 )
-from registry.directory.issuers.rules import checked, issuer_id, patched
+from registry.directory.issuers.rules import checked, issuer_id, patched, with_checked_keys
 from registry.directory.issuers.schemas import AgencyAttachment, NewTokenIssuer, TokenIssuer, TokenIssuerPatch
 from registry.directory.issuers.tables import issuer_agency, token_issuer
 from registry.platform.access.acting import why_refused
@@ -66,7 +66,7 @@ async def create_issuer(
     permit(caller.principal, Action.ISSUERS_MANAGE, [])
     await write.once()
     id_ = issuer_id(new.issuer)
-    description = msgspec.convert(msgspec.to_builtins(_without_reach(new)), Description)
+    description = with_checked_keys(msgspec.convert(msgspec.to_builtins(_without_reach(new)), Description))
     _check_keys(_reaching(checked(description), every_agency=new.every_agency))
     if new.issuer == itself or setting_of(in_settings, id_) is not None or await issuer_row(write, id_) is not None:
         raise Conflict("That issuer is known already: change it, or attach agencies to it.", "issuer_taken")
@@ -101,6 +101,7 @@ async def update_issuer(
     given = msgspec.to_builtins(patch)
     before = msgspec.json.decode(row.description, type=Description)
     after = patched(before, {name: value for name, value in given.items() if name in _OF_DESCRIPTION})
+    after = with_checked_keys(after) if given.get("keys") else after
     plain = {"enabled": row.enabled, "every_agency": row.every_agency}
     attached = await attached_to(write, id_)
     _check_keys(issuer := checked(after))
