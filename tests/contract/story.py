@@ -542,6 +542,7 @@ async def _policies(story: Story, sheriff: Agency) -> None:
     """Rules of one's own, drafted by one person and activated by another."""
     drafted = (await story.do(sheriff.legal, "create_policy_set"))["id"]
     await story.do(sheriff.legal, "validate_policy_set", drafted)
+    await story.do(sheriff.admin, "get_policy_set_impact", drafted)
     await story.do(sheriff.admin, "activate_policy_set", drafted)
     await story.do(sheriff.admin, "get_policy_set", drafted)
     await story.do(sheriff.admin, "list_policy_sets", limit=1)

@@ -417,7 +417,7 @@ POLICY_SET_ROWS = {
     **_each("create_policy_set", "policies:draft"),
     **_each("list_policy_sets", "policies:read"),
     **_each("get_policy_set", "policies:read", "policy_set"),
-    **_each("validate_policy_set", "policies:draft", "policy_set"),
+    **_each("get_policy_set_impact validate_policy_set", "policies:draft", "policy_set"),
     **_each("activate_policy_set retire_policy_set", "policies:activate", "policy_set"),
 }
 IMPORT_ROWS = {

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from registry.platform.access.principals import Role
 from registry.platform.database.connect import unit_of_work
 from registry.platform.settings import load
+from registry.sharing.policy.queries import impact
 from registry.sharing.policy.schemas.sets import NEW_POLICY_SET_EXAMPLE
 from tests.support.agreements import sign_agreement
 from tests.support.assets import make_asset
@@ -201,6 +202,53 @@ async def test_every_process_decides_by_the_set_that_was_activated_last(private_
             assert (await outcome(elsewhere(service), asked))[0] == "permitted"
         await cast.assisting.admin.done("POST", SETS, SHORT)
         assert first["digest"]
+
+
+async def test_what_a_set_would_have_changed_is_seen_before_it_is_activated(cast: Cast) -> None:
+    owner, asked = cast.assisting, await question(cast)
+    asset = {"id": asked["asset_id"]}
+    made = [await make_decision(cast.requesting, asset, window=window_of(hours=hours)) for hours in (2, 8, 9)]
+    of_other = await make_asset(cast.neighbour)
+    await make_decision(cast.requesting, of_other)
+    path = await drafted(owner)
+    assert_problem(await owner.legal.get(f"{path}/impact"), 409, "wrong_status")
+    await owner.legal.done("POST", f"{path}/validate")
+    found = await owner.legal.done("GET", f"{path}/impact?days=1")
+    assert (found["examined"], found["same"], found["remaining"], found["next_before"]) == (3, 1, 0, None)
+    assert found["changes"] == [{"before": "permitted", "after": "denied", "decisions": 2}]
+    assert [each["decision_id"] for each in found["decisions"]] == [str(each.id) for each in made[:0:-1]]
+    assert all(each["policy_ids"] == ["longest_loan"] for each in found["decisions"])
+    older = await owner.legal.done("GET", f"{path}/impact?before={made[2].id}")
+    assert (older["examined"], len(older["decisions"])) == (2, 1)
+    await owner.admin.done("POST", f"{path}/activate")
+    none = await owner.legal.done("GET", f"{path}/impact")
+    assert (none["same"], none["changes"]) == (3, [])
+    assert_problem(await owner.coordinator.get(f"{path}/impact"), 403)
+    assert_problem(await cast.stranger.legal.get(f"{path}/impact"), 404)
+    assert_problem(await owner.legal.get(f"{path}/impact?days=0"), 400)
+
+
+async def test_a_page_of_the_impact_looks_at_so_many_and_says_where_to_go_on(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, asked = cast.assisting, await question(cast)
+    for _ in range(5):
+        await make_decision(cast.requesting, {"id": asked["asset_id"]})
+    path = await validated(owner)
+    monkeypatch.setattr(impact, "BATCH", 2)
+    monkeypatch.setattr(impact, "MOST", 4)
+    first = await owner.legal.done("GET", f"{path}/impact")
+    assert (first["examined"], first["remaining"]) == (4, 1)
+    last = await owner.legal.done("GET", f"{path}/impact?before={first['next_before']}")
+    assert (last["examined"], last["remaining"], last["next_before"]) == (1, 0, None)
+
+
+async def test_a_retired_draft_that_was_never_validated_is_not_given_to_the_parser(cast: Cast) -> None:
+    deep = f"permit (principal, action, resource) when {{ {'(' * 500}true{')' * 500} }};"
+    path = await drafted(cast.assisting, {"title": "Deep (demo)", "cedar": deep})
+    assert (await cast.assisting.legal.done("POST", f"{path}/validate"))["status"] == "draft"
+    await cast.assisting.admin.done("POST", f"{path}/retire", REASON)
+    assert_problem(await cast.assisting.legal.get(f"{path}/impact"), 409, "wrong_status")
 
 
 async def altered(service: Service, title: str, change: str) -> None:

@@ -10,7 +10,7 @@ from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read
 from registry.platform.http.answers import Answer, entity_tag
 from registry.sharing.policy.cedar import PolicySet
-from registry.sharing.policy.queries import getting, sets
+from registry.sharing.policy.queries import getting, impact, sets
 from registry.sharing.policy.routes.answering import answer
 from registry.sharing.policy.schemas.decided import (
     QUESTION_EXAMPLE,
@@ -21,7 +21,13 @@ from registry.sharing.policy.schemas.decided import (
     PolicyAnswer,
     PolicyQuestion,
 )
-from registry.sharing.policy.schemas.sets import AgencyPolicySet, PolicySetPage, PolicySetQuery
+from registry.sharing.policy.schemas.sets import (
+    AgencyPolicySet,
+    PolicySetImpact,
+    PolicySetImpactQuery,
+    PolicySetPage,
+    PolicySetQuery,
+)
 
 
 @operation(
@@ -103,4 +109,35 @@ async def get_policy_set(
     return answer(await sets.get_policy_set(read, caller, policy_set_id))
 
 
-handlers = [evaluate_policy, list_decisions, get_decision, replay_decision, list_policy_sets, get_policy_set]
+@operation(
+    "get",
+    "/policy-sets/{policy_set_id:uuid}/impact",
+    permission=Action.POLICIES_DRAFT,
+    query=PolicySetImpactQuery,
+    problems=("policy_set_faulty", "wrong_status"),
+)
+async def get_policy_set_impact(
+    policy_set_id: FromPath[UUID],
+    read: Supplied[Read],
+    filters: Supplied[PolicySetImpactQuery],
+    caller: Supplied[Caller],
+    policies: Supplied[PolicySet],
+) -> Answer[PolicySetImpact]:
+    """See what a validated policy set would have changed, had it been active in the last days.
+
+    Decisions about what your agency was asked for are made again on their own facts, by what is active now and by the
+    set: how many would have come out otherwise, which, and by which of your policies. An answer looks at a thousand at
+    most, the latest first; `next_before` goes on, and `remaining` says how many are left.
+    """
+    return Answer(await impact.impact_of(read, caller, policies, policy_set_id, filters))
+
+
+handlers = [
+    evaluate_policy,
+    list_decisions,
+    get_decision,
+    replay_decision,
+    list_policy_sets,
+    get_policy_set,
+    get_policy_set_impact,
+]

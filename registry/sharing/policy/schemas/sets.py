@@ -1,6 +1,6 @@
 """An agency's own policy sets in the API."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from msgspec import Meta, Struct
@@ -10,9 +10,10 @@ from registry.platform.http.paging import ByChange
 from registry.platform.kernel.actions import AllowedAction
 from registry.platform.kernel.text import PROSE_PATTERN, Name, Reason
 from registry.platform.kernel.time import Instant
-from registry.sharing.policy.decisions import Digest
+from registry.sharing.policy.decisions import Digest, Outcome
 from registry.sharing.policy.lifecycle import PolicySetStatus
 from registry.sharing.policy.locating import PolicyFault
+from registry.sharing.policy.schemas.decided import DecidedAt
 from registry.sharing.policy.standard_rules import MOST_STANDARD_RULES, StandardRule
 
 LONGEST_TEXT = 60_000
@@ -103,7 +104,53 @@ class PolicySetQuery(ByChange, kw_only=True, frozen=True):
     status: Annotated[tuple[PolicySetStatus, ...], Meta(description="Any of these.")] = ()
 
 
-NEW_POLICY_SET_EXAMPLE = {
+class PolicySetImpactQuery(Struct, kw_only=True, frozen=True):
+    """Which decisions to look at."""
+
+    days: Annotated[int, Meta(ge=1, le=366, description="Those made in so many days until now.")] = 30
+    before: Annotated[
+        UUID | None, Meta(description="Go on with the decisions before this one: `next_before` of the last answer.")
+    ] = None
+
+
+class OutcomeChange(Struct, kw_only=True, frozen=True):
+    """How many decisions would have come out otherwise. The outcome may be the same, and its conditions others."""
+
+    before: Annotated[Outcome, Meta(description="By what is active now.")]
+    after: Annotated[Outcome, Meta(description="By the set.")]
+    decisions: int
+
+
+class ChangedDecision(Struct, kw_only=True, frozen=True):
+    """A decision that would have been another one."""
+
+    decision_id: UUID
+    action_at: DecidedAt
+    evaluated_at: Instant
+    requesting_agency: AgencyReference
+    before: Annotated[Outcome, Meta(description="By what is active now.")]
+    after: Annotated[Outcome, Meta(description="By the set.")]
+    policy_ids: Annotated[
+        tuple[str, ...],
+        Meta(description="The agency's own policies that spoke in one of the two and not in the other."),
+    ]
+
+
+class PolicySetImpact(Struct, kw_only=True, frozen=True):
+    """What a policy set would have changed, of what your agency was asked for, as far as was looked."""
+
+    days: int
+    examined: Annotated[
+        int, Meta(description="How many decisions were looked at, the latest first; a thousand at most.")
+    ]
+    remaining: Annotated[int, Meta(description="How many of these days are left to look at.")]
+    next_before: Annotated[UUID | None, Meta(description="Send it as `before` to go on; null when all were looked at.")]
+    same: Annotated[int, Meta(description="How many would have come out the same.")]
+    changes: Annotated[list[OutcomeChange], Meta(description="How many would not, by what they would have become.")]
+    decisions: Annotated[list[ChangedDecision], Meta(description="Which those are, the latest two hundred.")]
+
+
+NEW_POLICY_SET_EXAMPLE: dict[str, Any] = {
     "title": "What stays at home (demo)",
     "rules": [
         {"kind": "keep_reserve", "category": "k9.narcotics", "quantity": 1},
