@@ -141,6 +141,20 @@ HEADERS: dict[str, Any] = {
         "example": 'Bearer realm="registry"',
     },
 }
+# Only where something is deprecated: a component that nothing refers to is a fault to linters.
+DEPRECATION_HEADERS: dict[str, Any] = {
+    "Deprecation": {
+        "description": "Since when what was used is deprecated (RFC 9745), in seconds since 1970; its description here "
+        "says what to use instead.",
+        "schema": {"type": "string", "pattern": "^@[0-9]+$"},
+        "example": "@1798761600",
+    },
+    "Sunset": {
+        "description": "When it will be gone (RFC 8594).",
+        "schema": {"type": "string"},
+        "example": "Sat, 01 Jan 2028 00:00:00 GMT",
+    },
+}
 PARAMETERS: dict[str, Any] = {
     "Idempotency-Key": {
         "name": "Idempotency-Key",

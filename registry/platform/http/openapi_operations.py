@@ -11,7 +11,14 @@ from litestar.handlers import HTTPRouteHandler
 
 from registry.platform.http.answers import Answer, Content
 from registry.platform.http.catalogue import PROBLEMS, When, general
-from registry.platform.http.openapi_components import ANSWERS, PILLARS, examples, references
+from registry.platform.http.deprecations import Deprecation
+from registry.platform.http.openapi_components import (
+    ANSWERS,
+    DEPRECATION_HEADERS,
+    PILLARS,
+    examples,
+    references,
+)
 from registry.platform.http.paging import ranges_of
 from registry.platform.http.problems import MEDIA_TYPE, TokenRefusal
 from registry.platform.http.requests import families_of
@@ -73,6 +80,8 @@ def operation(path: str, method: str, handler: HTTPRouteHandler, shapes: Shapes)
         *(["If-Match-Required"] if "edit" in found else ["If-Match"] if "version" in found else []),
         *(["If-None-Match"] if method == "get" and opt["etag"] else []),
     ]
+    for each in opt["deprecations"]:
+        _deprecate_parameter(handler, parameters, each)
     parameters += [{"$ref": f"#/components/parameters/{name}"} for name in shared]
     own = _by_status(opt["problems"])
     document: dict[str, Any] = {
@@ -83,6 +92,9 @@ def operation(path: str, method: str, handler: HTTPRouteHandler, shapes: Shapes)
     }
     if parameters:
         document["parameters"] = parameters
+    if whole := [each for each in opt["deprecations"] if each.parameter is None]:
+        document["deprecated"] = True
+        document["description"] += f"\n\n{whole[0].words}"
     if (body := _request_body(method, handler, shapes)) is not None:
         document["requestBody"] = body
     statuses = set(own)
@@ -100,6 +112,18 @@ def operation(path: str, method: str, handler: HTTPRouteHandler, shapes: Shapes)
     if own:
         document["x-problems"] = {str(status): codes for status, codes in own.items()}
     return document
+
+
+def _deprecate_parameter(handler: HTTPRouteHandler, parameters: list[dict[str, Any]], deprecation: Deprecation) -> None:
+    """Mark the parameter that will go, if it is one. Raises LookupError for a name that the operation does not have."""
+    if deprecation.parameter is None:
+        return
+    known = {each["name"]: each for each in parameters if each["in"] == "query"}
+    if missing := {deprecation.parameter, deprecation.successor} - known.keys():
+        raise LookupError(f"{handler.operation_id} deprecates a parameter, and has no {', '.join(sorted(missing))}")
+    marked = known[deprecation.parameter]
+    marked["deprecated"] = True
+    marked["description"] = f"{marked.get('description', '')} {deprecation.words}".strip()
 
 
 def _room(handler: HTTPRouteHandler) -> str:
@@ -190,6 +214,8 @@ def _successes(method: str, handler: HTTPRouteHandler, shapes: Shapes) -> dict[s
         headers.append("Link")
     if opt["returns"] is Content:
         headers.append("Content-Disposition")
+    if opt["deprecations"]:
+        headers += DEPRECATION_HEADERS
     success: dict[str, Any] = {"description": _done(handler)}
     kind = answer_type(handler)
     if kind is not None:

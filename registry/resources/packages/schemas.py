@@ -203,7 +203,20 @@ class PackageAvailability(Struct, kw_only=True, frozen=True):
 
     package_id: UUID
     window: Window
-    free: Annotated[bool, Meta(description="Whether every asset in it is free for the whole window.")]
+    free: Annotated[
+        bool,
+        Meta(
+            description="Whether all of it can be had for the whole window: every asset is free, with somebody to go "
+            "where one goes with it, and its owner keeps none of it back."
+        ),
+    ]
+    held_back: Annotated[
+        bool,
+        Meta(
+            description="True where every asset in it is free, and its owner holds so much back that not all of it "
+            "can be lent at once."
+        ),
+    ]
     members: list[MemberAvailability]
     next_free: Annotated[
         Instant | None,

@@ -292,6 +292,17 @@ class LoanStep(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     note: Reason | None = None
 
 
+class Departure(ConditionReport, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """The condition in which an asset is sent out."""
+
+    override_reason: Reason | None = None
+
+    @property
+    def condition(self) -> ConditionReport:
+        """The report alone, which the other side reads too."""
+        return ConditionReport(**{name: getattr(self, name) for name in ConditionReport.__struct_fields__})
+
+
 class ExtensionAcceptance(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """That the asset may stay longer; a note is kept in the loan's history."""
 

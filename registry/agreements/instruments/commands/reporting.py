@@ -20,6 +20,7 @@ from registry.agreements.instruments.commands.noticing import check_was_bound, n
 from registry.agreements.instruments.commands.open_text import (
     OpenText,
     advanced_text,
+    check_agreed_end,
     open_text,
     own_text,
     waiting_paper,
@@ -373,6 +374,7 @@ async def _text_to_sign(write: Write, caller: Caller, row: Row[Any], new: NewRep
     theirs = await today_of(write, new.agency_id, row.time_zone, caller.now)
     await existed(write, text, new.acted_on, theirs, "/acted_on")
     refuse(signed_too_late(theirs.counts_from(new.acted_on), row.terminated_at))
+    await check_agreed_end(write, row, text, caller.now)
     if await write.value(_SIGNED, {"version_id": text.version_id, "agency_id": new.agency_id}) is not None:
         raise Conflict("That party has signed this version already.", "already_signed")
     if text.amendment_id is not None:

@@ -118,10 +118,12 @@ async def words_of(read: Read, query: AssetQuery) -> Sought | None:
 
 async def _categories(read: Read, query: AssetQuery, sort: str, *, alone: bool) -> tuple[str, ...]:
     """The categories to look into; for an order by name all of them, since the index of names is by category."""
-    named = query.category is not None and query.category != ROOT_CATEGORY
-    if not named and not (alone and sort.endswith("name")):
-        return ()
-    return await descendants(read, query.category if named and query.category else ROOT_CATEGORY)
+    if query.category is None or query.category == ROOT_CATEGORY:
+        return await descendants(read, ROOT_CATEGORY) if alone and sort.endswith("name") else ()
+    found = await descendants(read, query.category)
+    if query.also_category is None:
+        return found
+    return tuple(dict.fromkeys((*found, *await descendants(read, query.also_category, "also_category"))))
 
 
 async def _reach(read: Read, query: AssetQuery) -> float | None:

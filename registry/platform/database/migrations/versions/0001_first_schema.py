@@ -716,8 +716,9 @@ _table(
     sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), primary_key=True),
     sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), primary_key=True),
     sa.Column("starts_at", Instant, primary_key=True),
+    sa.Column("version_id", Uuid, sa.ForeignKey("agreement_version.id"), primary_key=True),
     sa.Column("ends_at", Instant, nullable=False),
-    sa.Column("version_id", Uuid, sa.ForeignKey("agreement_version.id"), nullable=False),
+    sa.Column("amended", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("assists", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.Column("requests", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.Column("bound_until", Instant),
@@ -729,6 +730,7 @@ _table(
         "starts_at",
         "ends_at",
         "version_id",
+        "amended",
         "assists",
         "requests",
     ),
@@ -996,10 +998,12 @@ _table(
     sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), primary_key=True),
     sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), primary_key=True),
     sa.Column("starts_at", Instant, primary_key=True),
+    sa.Column("version_id", Uuid, sa.ForeignKey("agreement_version.id"), primary_key=True),
     sa.Column("ends_at", Instant, nullable=False),
-    sa.Column("version_id", Uuid, sa.ForeignKey("agreement_version.id"), nullable=False),
+    sa.Column("amended", sa.BigInteger, nullable=False),
     sa.Column("assists", sa.Boolean, nullable=False),
     sa.Column("requests", sa.Boolean, nullable=False),
+    sa.Column("bound_until", Instant),
     sa.CheckConstraint("ends_at > starts_at", name="window"),
     sa.Index("ix_agreement_pending_party_window_agency", "agency_id", "agreement_id"),
 )
@@ -1558,6 +1562,13 @@ _table(
     sa.Column("tail", sa.Text, nullable=False),
     sa.Index("ix_asset_word_head", "head", "letters"),
     sa.Index("ix_asset_word_tail", "tail", "letters"),
+)
+
+_table(
+    "asset_word_dropped",
+    sa.Column("word", sa.Text, primary_key=True),
+    sa.Column("due_at", Instant, nullable=False),
+    sa.Index("ix_asset_word_dropped_due_at", "due_at"),
 )
 
 _table(
