@@ -133,6 +133,7 @@ async def play(story: Story) -> None:
     await _packages(story, sheriff, police)
     await _rates(story, sheriff, asset)
     await _minimums(story, sheriff)
+    await _policies(story, sheriff)
     await _papers_of(story, sheriff, asset)
     await _imports(story, sheriff)
     await _personnel(story, sheriff, police)
@@ -536,6 +537,17 @@ async def _minimums(story: Story, sheriff: Agency) -> None:
     await story.do(keeper, "update_reserve_minimum", minimum)
     await story.do(keeper, "list_reserve_minimums", limit=1)
     await story.do(keeper, "withdraw_reserve_minimum", minimum)
+
+
+async def _policies(story: Story, sheriff: Agency) -> None:
+    """Rules of one's own, drafted by one person and activated by another."""
+    drafted = (await story.do(sheriff.legal, "create_policy_set"))["id"]
+    await story.do(sheriff.legal, "validate_policy_set", drafted)
+    await story.do(sheriff.admin, "get_policy_set_impact", drafted)
+    await story.do(sheriff.admin, "activate_policy_set", drafted)
+    await story.do(sheriff.admin, "get_policy_set", drafted)
+    await story.do(sheriff.admin, "list_policy_sets", limit=1)
+    await story.do(sheriff.admin, "retire_policy_set", drafted)
 
 
 async def _imports(story: Story, sheriff: Agency) -> None:

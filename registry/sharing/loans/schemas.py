@@ -17,7 +17,7 @@ from registry.resources.assets.rules import Grade
 from registry.resources.assets.schemas.shown import PackageReference
 from registry.resources.packages.rules import MOST_MEMBERS
 from registry.sharing.loans.rules import LoanStatus, Side
-from registry.sharing.policy.schemas import IncidentNumber, RequestReference
+from registry.sharing.policy.schemas.decided import IncidentNumber, RequestReference
 
 AssetWarningKind = Literal["asset_unavailable", "asset_changed"]
 ExtensionState = Literal["pending", "accepted", "declined", "lapsed"]
