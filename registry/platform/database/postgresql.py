@@ -178,7 +178,7 @@ class PostgresWrite(Write):
                 raise Busy("The change could not be stored; nothing was done.", "commit_failed")
 
     async def _insert_deferred(self, driver: Any) -> None:
-        insertion, arguments = self._statements.combined_insert(self._deferred)
+        insertion, arguments = self._statements.combined_insert(self._to_insert())
         try:
             await driver.execute(insertion.sql, *arguments)
         except _BY_DRIVER as error:
