@@ -1,0 +1,118 @@
+"""Who was bound when, to which version, and by which acts, on the wire."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from registry.agreements.instruments.schemas.evidence import Evidence
+from registry.agreements.timeline.rules import ActKind
+from registry.directory.agencies.schemas import AgencyReference
+from registry.platform.kernel.time import CivilDate, Instant
+
+ActBasis = Literal["own", "report", "proposal", "text", "registration"]
+ActStatus = Literal[
+    "unseconded",
+    "open",
+    "reported",
+    "unconfirmed",
+    "uncontested",
+    "contested",
+    "confirmed",
+    "agreed",
+    "taken_back",
+    "replaced",
+    "closed",
+]
+ActNos = Annotated[list[int], Meta(description="Each is the `act_no` of one of `acts`.")]
+
+
+class TimelineAct(Struct, kw_only=True, frozen=True):
+    """What bears on who is bound: an act of a party or of all, what a text says, or what is only reported."""
+
+    act_no: int
+    kind: ActKind
+    agency: Annotated[AgencyReference | None, Meta(description="Whose act it is; null for what is for all.")]
+    acted_on: Annotated[CivilDate | None, Meta(description="The day that the act bears; null where it bears none.")]
+    counts_from: Annotated[
+        Instant | None, Meta(description="When it begins or ends something; null while it does neither.")
+    ]
+    version_no: Annotated[int | None, Meta(description="The version that it is about, where it is about one.")]
+    basis: Annotated[
+        ActBasis,
+        Meta(
+            description="`own`: the agency did it here, or recorded or confirmed it itself. `report`: another recorded "
+            "it. `proposal`: of all who were asked. `text`: a version says so. `registration`: the agency is no more."
+        ),
+    ]
+    status: Annotated[
+        ActStatus | None,
+        Meta(description="Where the report or the proposal stands that it rests on; null where it rests on none."),
+    ]
+    reported_only: Annotated[
+        bool, Meta(description="Whether nobody whose act it is has said so itself: it is known by a report alone.")
+    ]
+    recorded_by: Annotated[AgencyReference | None, Meta(description="Who recorded it, where that is known.")]
+    recorded_at: Instant | None
+    evidence: Annotated[Evidence | None, Meta(description="What shows it on paper.")]
+    reported_act_id: UUID | None
+    proposal_id: UUID | None
+    detail: str
+
+
+class BoundWindow(Struct, kw_only=True, frozen=True):
+    """A stretch in which a party is bound to at least one other, by one version."""
+
+    version_no: Annotated[
+        int | None,
+        Meta(description="The version that binds it; null, for others than the parties, where that is not published."),
+    ]
+    first_on: Annotated[CivilDate, Meta(description="The first day, where the agreement is.")]
+    last_on: Annotated[
+        CivilDate | None,
+        Meta(
+            description="The last day; null where no end is known. Others than the parties are told what the text says "
+            "that they read."
+        ),
+    ]
+    start: Instant
+    end: Instant | None
+    bound_by: Annotated[ActNos, Meta(description="The party's signature or word by which that version binds it.")]
+    begins_by: Annotated[ActNos, Meta(description="By what the window begins.")]
+    ends_by: Annotated[ActNos, Meta(description="By what it ends.")]
+    reported_only: Annotated[
+        bool,
+        Meta(description="Whether something of it rests on what another reported, and the party has not confirmed."),
+    ]
+
+
+class PartyTimeline(Struct, kw_only=True, frozen=True):
+    """One party: when it was bound, and what somebody says otherwise."""
+
+    agency: AgencyReference
+    windows: Annotated[list[BoundWindow], Meta(description="In order; empty where it was never bound to another.")]
+    contested: Annotated[ActNos, Meta(description="What is reported of it, and it or another party contests.")]
+    pending: Annotated[
+        ActNos, Meta(description="What is reported of it and has not taken effect: the windows are those without.")
+    ]
+
+
+class Timeline(Struct, kw_only=True, frozen=True):
+    """Who is bound by an agreement, from when until when, to which version, and by which acts, as is known now."""
+
+    agreement_id: UUID
+    number: str
+    title: str
+    time_zone: Annotated[str, Meta(description="Where its days begin and end.")]
+    view: Literal["party", "signed", "public"]
+    parties: list[PartyTimeline]
+    acts: Annotated[
+        list[TimelineAct],
+        Meta(
+            description="In order of their days. Others than the parties are told of the published texts, and of what "
+            "suspends or ends the agreement for all."
+        ),
+    ]
+    acts_withheld: Annotated[
+        str | None, Meta(description="Why acts are not shown to you, in a sentence; null for the parties.")
+    ]
