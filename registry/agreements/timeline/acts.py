@@ -12,8 +12,8 @@ from registry.agreements.instruments.schemas.consenting import Proposal, Reporte
 from registry.agreements.instruments.schemas.evidence import Evidence
 from registry.agreements.instruments.schemas.shown import Agreement, AgreementParty
 from registry.agreements.timeline import wording
-from registry.agreements.timeline.rules import ActKind, Mark, TextEdge
-from registry.agreements.timeline.schemas import ActBasis, ActStatus, TimelineAct
+from registry.agreements.timeline.rules import ActBasis, ActKind, ActStatus, Mark, TextEdge
+from registry.agreements.timeline.schemas import TimelineAct
 from registry.directory.agencies.schemas import AgencyReference
 from registry.platform.kernel.time import civil_day
 
@@ -84,7 +84,7 @@ class Acts:
             self._add(
                 edge.kind,
                 wording.of_text(edge, terms[edge.version_no].kind, self._zone),
-                basis="text",
+                basis=ActBasis.TEXT,
                 counts_from=edge.at,
                 version_no=edge.version_no,
             )
@@ -92,11 +92,11 @@ class Acts:
     def of_all(self) -> None:
         """What suspended or ended the agreement for all, as anybody may hear of it."""
         for each in self._found.suspensions:
-            self._add(ActKind.SUSPENDED, wording.SUSPENDED, basis="proposal", counts_from=each.start)
+            self._add(ActKind.SUSPENDED, wording.SUSPENDED, basis=ActBasis.PROPOSAL, counts_from=each.start)
             if each.end is not None:
-                self._add(ActKind.REINSTATED, wording.REINSTATED, basis="proposal", counts_from=each.end)
+                self._add(ActKind.REINSTATED, wording.REINSTATED, basis=ActBasis.PROPOSAL, counts_from=each.end)
         if self._found.terminated_at is not None:
-            self._add(ActKind.ENDED, wording.ENDED, basis="proposal", counts_from=self._found.terminated_at)
+            self._add(ActKind.ENDED, wording.ENDED, basis=ActBasis.PROPOSAL, counts_from=self._found.terminated_at)
 
     def of_signatures(self, rows: Sequence[Any], evidence: Mapping[UUID, Evidence | None]) -> None:
         """The signatures to the executed texts; `evidence` by the signature's id."""
@@ -109,12 +109,12 @@ class Acts:
             self._add(
                 ActKind.SIGNED,
                 wording.signed(agency.name, row, report, self._zone),
-                basis="report" if row.manner == "reported" else "own",
+                basis=ActBasis.REPORT if row.manner == "reported" else ActBasis.OWN,
                 agency=agency,
                 acted_on=row.signed_on,
                 counts_from=row.counts_from or row.recorded_at,
                 version_no=row.version_no,
-                status=None if report is None else report.status,
+                status=None if report is None else ActStatus(report.status),
                 reported_only=row.manner == "reported",
                 recorded_by=agency if report is None else report.recorded_by,
                 recorded_at=row.recorded_at,
@@ -136,7 +136,7 @@ class Acts:
                 self._add(
                     ActKind.RELEASED,
                     wording.released(party.agency.name, self._found.superseded_by),
-                    basis="proposal",
+                    basis=ActBasis.PROPOSAL,
                     agency=party.agency,
                     counts_from=party.released_at,
                 )
@@ -144,7 +144,7 @@ class Acts:
                 self._add(
                     ActKind.JOINED,
                     wording.joined(party.agency.name),
-                    basis="own",
+                    basis=ActBasis.OWN,
                     agency=party.agency,
                     counts_from=party.joined_at,
                 )
@@ -161,11 +161,11 @@ class Acts:
         self._add(
             ActKind.AGREED_VERBALLY,
             wording.agreed_verbally(party.agency.name, civil_day(at, self._zone), report),
-            basis="report" if by_report else "own",
+            basis=ActBasis.REPORT if by_report else ActBasis.OWN,
             agency=party.agency,
             acted_on=civil_day(at, self._zone),
             counts_from=at,
-            status=None if report is None else report.status,
+            status=None if report is None else ActStatus(report.status),
             reported_only=by_report,
             recorded_by=None if report is None else report.recorded_by,
             recorded_at=None if report is None else report.recorded_at,
@@ -182,7 +182,7 @@ class Acts:
             self._add(
                 ActKind.NOT_RATIFIED,
                 wording.not_ratified(party.agency.name, ratify_by, self._zone),
-                basis="text",
+                basis=ActBasis.TEXT,
                 agency=party.agency,
                 counts_from=ratify_by,
             )
@@ -193,7 +193,7 @@ class Acts:
             self._add(
                 ActKind.DISSOLVED,
                 wording.dissolved(agency.name, dissolved_at, self._zone),
-                basis="registration",
+                basis=ActBasis.REGISTRATION,
                 agency=agency,
                 counts_from=dissolved_at,
             )
@@ -201,7 +201,11 @@ class Acts:
         if party.withdrawal_notice_on is None:
             if leaves_at is not None and not self._counts(agency.id, leaves_at):
                 self._add(
-                    ActKind.WITHDREW, wording.left(agency.name), basis="own", agency=agency, counts_from=leaves_at
+                    ActKind.WITHDREW,
+                    wording.left(agency.name),
+                    basis=ActBasis.OWN,
+                    agency=agency,
+                    counts_from=leaves_at,
                 )
             return
         report = None
@@ -211,11 +215,11 @@ class Acts:
         self._add(
             ActKind.GAVE_NOTICE,
             wording.gave_notice(party, recorded_at, report, self._zone),
-            basis="report" if by_report else "own",
+            basis=ActBasis.REPORT if by_report else ActBasis.OWN,
             agency=agency,
             acted_on=party.withdrawal_notice_on,
             counts_from=leaves_at,
-            status=None if report is None else report.status,
+            status=None if report is None else ActStatus(report.status),
             reported_only=by_report,
             recorded_by=agency if report is None else report.recorded_by,
             recorded_at=recorded_at if report is None else report.recorded_at,
@@ -229,10 +233,10 @@ class Acts:
             agency = self._parties[agency_id]
             for kind, at, said in (
                 (ActKind.PARTICIPATION_SUSPENDED, starts_at, wording.SUSPENDED_ITSELF),
-                (ActKind.PARTICIPATION_RESUMED, ends_at, wording.RESUMED_ITSELF),
+                (ActKind.PARTICIPATION_REINSTATED, ends_at, wording.REINSTATED_ITSELF),
             ):
                 if at is not None:
-                    self._add(kind, said.format(agency.name), basis="own", agency=agency, counts_from=at)
+                    self._add(kind, said.format(agency.name), basis=ActBasis.OWN, agency=agency, counts_from=at)
 
     def of_governing_bodies(
         self, approvals: Iterable[Any], rules: Iterable[Any], evidence: Mapping[UUID, Evidence | None]
@@ -245,7 +249,7 @@ class Acts:
             self._add(
                 ActKind.APPROVED,
                 wording.approved(agency.name, row),
-                basis="own",
+                basis=ActBasis.OWN,
                 agency=agency,
                 acted_on=row.approved_on,
                 counts_from=row.starts_at,
@@ -257,7 +261,7 @@ class Acts:
                 self._add(
                     ActKind.APPROVAL_ENDED,
                     wording.approval_ended(agency.name, row),
-                    basis="own",
+                    basis=ActBasis.OWN,
                     agency=agency,
                     counts_from=row.ends_at,
                 )
@@ -267,7 +271,7 @@ class Acts:
                 self._add(
                     ActKind.APPROVAL_REQUIRED if row.required else ActKind.APPROVAL_WAIVED,
                     wording.approval_rule(agency.name, row),
-                    basis="own",
+                    basis=ActBasis.OWN,
                     agency=agency,
                     acted_on=row.effective_on,
                     counts_from=row.starts_at,
@@ -287,11 +291,11 @@ class Acts:
             self._add(
                 _KINDS[each.kind],
                 wording.proposed(each, silent, self._zone),
-                basis="report" if each.ground == EndingGround.REPORTED else "proposal",
+                basis=ActBasis.REPORT if each.ground == EndingGround.REPORTED else ActBasis.PROPOSAL,
                 agency=each.proposed_by if each.kind == ProposalKind.DEPARTURE else None,
                 acted_on=civil_day(each.proposed_at, self._zone),
                 counts_from=self._proposal_counts_from(each, edges),
-                status=status.value,
+                status=ActStatus(status),
                 reported_only=status is ProposalStatus.REPORTED or bool(silent),
                 recorded_by=each.proposed_by,
                 recorded_at=each.proposed_at,
@@ -317,12 +321,12 @@ class Acts:
             self._add(
                 ActKind(each.kind),
                 wording.reported(each, self._zone),
-                basis="report",
+                basis=ActBasis.REPORT,
                 agency=each.agency,
                 acted_on=each.acted_on,
                 counts_from=takes_effect,
                 version_no=self._version_nos.get(each.version_sha256 or ""),
-                status=each.status,
+                status=ActStatus(each.status),
                 reported_only=each.status != "confirmed",
                 recorded_by=each.recorded_by,
                 recorded_at=each.recorded_at,
@@ -376,7 +380,7 @@ def contested_of(found: Agreement, acts: Iterable[TimelineAct], agency_id: UUID)
     return [
         each.act_no
         for each in acts
-        if each.status == "contested"
+        if each.status is ActStatus.CONTESTED
         and each.agency is not None
         and (each.agency.id == agency_id or each.proposal_id in own)
     ]

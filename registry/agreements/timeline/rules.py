@@ -23,7 +23,7 @@ class ActKind(StrEnum):
     TEXT_BEGINS = "text_begins"
     APPROVED = "approved"
     APPROVAL_WAIVED = "approval_waived"
-    PARTICIPATION_RESUMED = "participation_resumed"
+    PARTICIPATION_REINSTATED = "participation_reinstated"
     REINSTATED = "reinstated"
     GAVE_NOTICE = "gave_notice"
     WITHDREW = "withdrew"
@@ -41,6 +41,32 @@ class ActKind(StrEnum):
     WAS_NOTIFIED = "was_notified"
     NEWCOMERS = "newcomers"
     SUPERSESSION = "supersession"
+
+
+class ActBasis(StrEnum):
+    """On what it rests that an act is known."""
+
+    OWN = "own"
+    PROPOSAL = "proposal"
+    REPORT = "report"
+    TEXT = "text"
+    REGISTRATION = "registration"
+
+
+class ActStatus(StrEnum):
+    """Where the report stands, or the proposal, on which an act rests."""
+
+    UNSECONDED = "unseconded"
+    OPEN = "open"
+    REPORTED = "reported"
+    UNCONFIRMED = "unconfirmed"
+    CONTESTED = "contested"
+    UNCONTESTED = "uncontested"
+    CONFIRMED = "confirmed"
+    AGREED = "agreed"
+    TAKEN_BACK = "taken_back"
+    REPLACED = "replaced"
+    CLOSED = "closed"
 
 
 _BEGINS = frozenset(list(ActKind)[: list(ActKind).index(ActKind.GAVE_NOTICE)])

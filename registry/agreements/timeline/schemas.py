@@ -6,31 +6,17 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from registry.agreements.instruments.schemas.evidence import Evidence
-from registry.agreements.timeline.rules import ActKind
+from registry.agreements.timeline.rules import ActBasis, ActKind, ActStatus
 from registry.directory.agencies.schemas import AgencyReference
 from registry.platform.kernel.time import CivilDate, Instant
 
-ActBasis = Literal["own", "report", "proposal", "text", "registration"]
-ActStatus = Literal[
-    "unseconded",
-    "open",
-    "reported",
-    "unconfirmed",
-    "uncontested",
-    "contested",
-    "confirmed",
-    "agreed",
-    "taken_back",
-    "replaced",
-    "closed",
-]
 ActNos = Annotated[list[int], Meta(description="Each is the `act_no` of one of `acts`.")]
 
 
 class TimelineAct(Struct, kw_only=True, frozen=True):
     """What bears on who is bound: an act of a party or of all, what a text says, or what is only reported."""
 
-    act_no: int
+    act_no: Annotated[int, Meta(description="Its place in the order of days, from 1; others refer to it by that.")]
     kind: ActKind
     agency: Annotated[AgencyReference | None, Meta(description="Whose act it is; null for what is for all.")]
     acted_on: Annotated[CivilDate | None, Meta(description="The day that the act bears; null where it bears none.")]
@@ -38,13 +24,7 @@ class TimelineAct(Struct, kw_only=True, frozen=True):
         Instant | None, Meta(description="When it begins or ends something; null while it does neither.")
     ]
     version_no: Annotated[int | None, Meta(description="The version that it is about, where it is about one.")]
-    basis: Annotated[
-        ActBasis,
-        Meta(
-            description="`own`: the agency did it here, or recorded or confirmed it itself. `report`: another recorded "
-            "it. `proposal`: of all who were asked. `text`: a version says so. `registration`: the agency is no more."
-        ),
-    ]
+    basis: ActBasis
     status: Annotated[
         ActStatus | None,
         Meta(description="Where the report or the proposal stands that it rests on; null where it rests on none."),
@@ -53,7 +33,7 @@ class TimelineAct(Struct, kw_only=True, frozen=True):
         bool, Meta(description="Whether nobody whose act it is has said so itself: it is known by a report alone.")
     ]
     recorded_by: Annotated[AgencyReference | None, Meta(description="Who recorded it, where that is known.")]
-    recorded_at: Instant | None
+    recorded_at: Annotated[Instant | None, Meta(description="When it was recorded; null where nobody had to.")]
     evidence: Annotated[Evidence | None, Meta(description="What shows it on paper.")]
     reported_act_id: UUID | None
     proposal_id: UUID | None

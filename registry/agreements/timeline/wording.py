@@ -13,7 +13,7 @@ SUSPENDED = "The agreement was suspended for all."
 REINSTATED = "The agreement went on for all."
 ENDED = "The agreement ended for all."
 SUSPENDED_ITSELF = "{} suspended its own participation."
-RESUMED_ITSELF = "{} resumed its own participation."
+REINSTATED_ITSELF = "{} took its participation up again."
 _WHAT = {
     ProposalKind.END: "to end the agreement for all",
     ProposalKind.SUSPENSION: "to suspend the agreement for all",

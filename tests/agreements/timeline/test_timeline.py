@@ -129,7 +129,7 @@ async def test_what_a_party_suspends_and_what_all_suspend_makes_gaps(service: Se
     begins = ["signed", "text_begins"]
     assert lines(read, two) == [
         (1, "2025-01-01", str(today()), ["signed"], begins, ["participation_suspended"]),
-        (1, str(today()), str(today()), ["signed"], ["participation_resumed"], ["suspended"]),
+        (1, str(today()), str(today()), ["signed"], ["participation_reinstated"], ["suspended"]),
     ]
     assert [each[-1] for each in lines(read, one)] == [["suspended"]]
     (suspended,) = said(read, of(read, one)["windows"][0]["ends_by"])
