@@ -71,9 +71,8 @@ from registry.platform.files.opening import open_store
 from registry.platform.files.probe import DocumentProbe, NamedContent
 from registry.platform.files.reading import FileReader, find_recogniser
 from registry.platform.http.edge import Edge
-from registry.platform.http.fixed import Fixed
 from registry.platform.http.idempotency import Replay, prune
-from registry.platform.http.openapi import assemble, dump
+from registry.platform.http.openapi import Contract
 from registry.platform.http.problems import on_error
 from registry.platform.http.requests import StrictRequest
 from registry.platform.issuers import Issuer
@@ -86,6 +85,7 @@ from registry.platform.settings import Settings
 from registry.resources.assets import routes as assets
 from registry.resources.assets.commands.importing import AssetImporter
 from registry.resources.assets.commands.indexing import reindex_category
+from registry.resources.assets.commands.spelling import remove_unused_words
 from registry.resources.assets.queries.facts import assets_tagged, owns_asset
 from registry.resources.minimums import routes as minimums
 from registry.resources.packages import routes as packages
@@ -98,6 +98,8 @@ from registry.resources.rates.commands import RateImporter
 from registry.resources.search import routes as search
 from registry.sharing.loans import routes as loans
 from registry.sharing.policy import routes as policy
+from registry.sharing.policy.examining import Examiner
+from registry.sharing.policy.testing import read_cast
 from registry.sharing.requests import routes as requests
 from registry.shipped_rules import policies_and_rules
 
@@ -192,6 +194,7 @@ def create_app(settings: Settings) -> Edge:
         own_issuer=server.issuer if server.is_on else "",
     )
     recogniser = find_recogniser() if settings.recognise_text else ""
+    policies = policies_and_rules(settings)
     files = Files(store=open_store(settings), reader=FileReader(recogniser=recogniser))
     document_probe = DocumentProbe(files.store, _named_content(database))
     denials = Denials(_denial_recorder(database))
@@ -260,7 +263,8 @@ def create_app(settings: Settings) -> Edge:
                 "ledger_key": settings.ledger_key,
                 "category_reindexed": reindex_category,
                 "agency_status_followed": follow_agency_status,
-                "policies": policies_and_rules(settings),
+                "policies": policies,
+                "policy_examiner": Examiner(policies, read_cast(settings.policies_dir)),
                 "second_operator": SecondOperator(checked_acts(settings.second_operator_for), propose),
             }
         ),
@@ -268,8 +272,7 @@ def create_app(settings: Settings) -> Edge:
         request_max_body_size=None,  # the outer layer counts requests
         logging_config=None,
     )
-    app.state.contract = dump(assemble(app, __version__))
-    app.state.contract_page = Fixed(app.state.contract, "application/json")
+    app.state.contract = Contract(app, __version__)
     edge = Edge(app, settings)
     app.state.metrics = edge.metrics
     for reason in ClientReason:  # so that each is there before its first refusal
@@ -387,6 +390,7 @@ def _releaser(database: Database) -> Any:
 def _sweeper(database: Database, files: Files) -> Any:
     async def run() -> None:
         await sweep(database.read(), partial(unit_of_work, database), files.store, utc_now())
+        await remove_unused_words(database.read(), partial(unit_of_work, database), utc_now())
 
     return run
 

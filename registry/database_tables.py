@@ -2,6 +2,9 @@
 
 # ruff: noqa: F401  # imported for the tables they register
 
+import asyncio
+import time
+
 import sqlalchemy as sa
 from msgspec import Struct
 
@@ -17,10 +20,12 @@ from registry.platform.database.migrate import (
     schema_status,
     sign,
 )
+from registry.platform.database.patience import MIGRATION_SECONDS
 from registry.platform.database.postgresql import PostgresDatabase
 from registry.platform.database.snapshot import in_snapshot
 from registry.platform.database.soundness import faults_of_schema
 from registry.platform.database.types import metadata
+from registry.platform.kernel.errors import Busy
 from registry.platform.settings import SettingsError
 
 _NAMED = 3
@@ -95,11 +100,26 @@ async def bring_up_to_date(url: str, purpose: Purpose, *, pooler: bool = False) 
         if status is SchemaStatus.NEWER_COMPATIBLE:
             return UpToDate(before=before, words=0)
         before = await migrate(url, pooler=pooler)
-        async with unit_of_work(database) as write:
-            await mark(write, purpose)
-            return UpToDate(before=before, words=await seed_taxonomy(write))
+        return UpToDate(before=before, words=await _mark_and_seed(database, purpose))
     finally:
         await database.close()
+
+
+async def _mark_and_seed(database: Database, purpose: Purpose) -> int:
+    """Mark a database for its purpose and give it the shared words; how many of these changed.
+
+    A process that does the same at the same time takes longer than a request would wait.
+    """
+    deadline = time.monotonic() + MIGRATION_SECONDS
+    while True:
+        try:
+            async with unit_of_work(database) as write:
+                await mark(write, purpose)
+                return await seed_taxonomy(write)
+        except Busy as refusal:
+            if refusal.code != "database_busy" or time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.1)
 
 
 async def differing(database: Database, url: str, *, pooler: bool = False) -> str:

@@ -1,5 +1,6 @@
 """Operations of the service itself: health, metrics, contract, problem pages and documentation."""
 
+import asyncio
 import html
 import re
 from functools import cache
@@ -96,8 +97,8 @@ async def get_metrics(state: State) -> Response[bytes]:
 
 @get("/openapi.json", opt={"public": True})
 async def get_contract(request: Request[Any, Any, Any], state: State) -> ASGIApp:
-    """The contract."""
-    return _answer(state.contract_page, request)
+    """The contract. To write it takes half a second, once: in a thread, so that no other request waits for it."""
+    return _answer(await asyncio.to_thread(lambda: state.contract.page), request)
 
 
 @get("/", opt={"public": True})

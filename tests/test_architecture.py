@@ -62,7 +62,10 @@ PURE_PARTS = {
     "resources/allocations": {"occupancy"},
     "resources/assets": {"certifying", "costing", "identifying", "page_forms", "writing"},
     "resources/personnel": {"disclosure", "duty_hours", "holdings", "readiness", "scales", "searching"},
-    "sharing/policy": {"annotations", "approvals", "decisions", "explain", "facts", "trial", "vocabulary"},
+    "sharing/policy": {
+        *("annotations", "approvals", "decisions", "examining", "explain", "facts", "lifecycle", "locating"),
+        *("standard_rules", "trial", "vocabulary"),
+    },
     "sharing/loans": {"edxl"},
     "outcomes/metrics": {"scoring"},
 }
@@ -81,7 +84,7 @@ EXCEPTIONS = {
     "agreements/tracker/profiles": "profiles of published lists that are shipped as files",
     "agreements/tracker/statuses": "what status words mean, shipped as a file to which an operator adds",
     "sharing/policy/cedar": "policy sets, read from a directory that an operator may name",
-    "sharing/policy/testing": "the runner of the policies' own tests, for the command line",
+    "sharing/policy/testing": "the runner of the policies' own tests, of the shipped ones and of an agency's",
 }
 
 

@@ -411,6 +411,15 @@ async def make_imports(stage: Stage) -> None:
     kept_home = {**NEW_RESERVE_MINIMUM_EXAMPLE, "category": "aircraft"}
     kept_home["reason"] = stage.mark("assisting", roles={*ROLES} - {Role.LEGAL})
     stage.keep("reserve_minimum_id", await one.admin.done("POST", "/v1/reserve-minimums", kept_home))
+    within = {*ROLES} - {Role.SERVICE}
+    rule = f'@id("own_rule") @title("Own") @reason("{stage.mark("assisting", roles=within)}") permit (principal, '
+    policy = {
+        "title": stage.mark("assisting", roles=within),
+        "cedar": f'{rule}action == Action::"borrow", resource);',
+        "tests": f"- name: {stage.mark('assisting', roles=within)}",
+    }
+    drafted = stage.keep("policy_set_id", await one.legal.done("POST", "/v1/policy-sets", policy))
+    await one.legal.done("POST", f"/v1/policy-sets/{drafted['id']}/validate")
     name = stage.mark("assisting", roles={Role.AGENCY_ADMIN, Role.SERVICE})
     kept = await one.admin.done(
         "POST", "/v1/import-mappings", {"kind": "assets", "name": name, "mapping": dict(MAPPING)}

@@ -1,6 +1,8 @@
 """`registry doctor` finds what is wrong, says what to do, and never gives up."""
 
+import asyncio
 import json
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,12 +16,18 @@ from uuid import uuid4
 import pytest
 from msgspec.structs import replace
 
-from registry.cli.examining import machine
+from registry.cli.examining import machine, storage
 from registry.cli.findings import Grade
+from registry.directory.agencies.commands.registering import create_agency
+from registry.directory.agencies.rules import AgencyKind, AgencyLevel
+from registry.directory.agencies.schemas import NewAgency
+from registry.platform.access.principals import OPERATOR_AGENCY_ID, Role
+from registry.platform.database.connect import connect, unit_of_work
 from registry.platform.http import open_files
 from registry.platform.kernel.time import utc_now
 from registry.platform.settings import load
 from tests.platform.access.forging import make_key
+from tests.support.cast import inside
 from tests.support.command import Run, command
 from tests.support.databases import empty_database
 
@@ -110,6 +118,46 @@ def test_an_issuer_is_asked_for_its_keys_and_its_clock(run: Run) -> None:
     assert f"failure  issuer {slow}: 599" in found.stdout or f"failure  issuer {slow}: 600" in found.stdout
     assert "failure  issuer http://127.0.0.1:1: its keys cannot be fetched" in found.stdout
     assert "warning  issuer https://weak.example: 1 keys; not used are other" in found.stdout
+
+
+def test_what_every_account_can_read_is_named_with_what_to_do(run: Run, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    assert "ok       file permissions: what is kept can be read by its own account alone" in run("doctor").stdout
+    archive = data / "registry-20260704T180000Z.tar"
+    archive.touch()
+    for path, mode in ((data / "demo.db", 0o644), (archive, 0o604), (data / "demo.db.lock", 0o640)):
+        path.chmod(mode)
+    data.chmod(0o700)
+    assert "ok       file permissions: " in run("doctor").stdout, "nobody else gets into the folder"
+    for each in (data, *data.parents):
+        if each.stat().st_uid == os.geteuid():
+            each.chmod(each.stat().st_mode | 0o001)
+    found = run("doctor")
+    if any(not each.stat().st_mode & 0o001 for each in data.parents):
+        pytest.skip("a folder above is another account's, and closed")
+    named = f"{data / 'demo.db'}, {archive}\n         -> run `chmod -R go-rwx` on them"
+    assert f"warning  file permissions: every account of this machine can read {named}" in found.stdout, found.stdout
+    assert found.exit_code == 0
+
+
+def test_a_place_that_this_account_cannot_write_is_named_with_the_account(run: Run, tmp_path: Path) -> None:
+    found = run("doctor", DATA_DIR="/sys")  # also for the system's administrator, who may write most places
+    assert found.exit_code == 1
+    assert f"failure  data directory: /sys cannot be written by {storage.account()}: " in found.stdout, found.stdout
+
+
+async def test_what_was_recorded_ahead_of_now_tells_of_a_wrong_clock(private_url: str, tmp_path: Path) -> None:
+    database = connect(private_url)
+    later = inside(OPERATOR_AGENCY_ID, Role.REGISTRY_ADMIN, now=utc_now() + timedelta(hours=1))
+    async with unit_of_work(database) as write:
+        new = NewAgency(name="Of tomorrow", kind=AgencyKind.CITY, level=AgencyLevel.LOCAL)
+        await create_agency(write, later, new)
+    await database.close()
+    found = await asyncio.to_thread(command(tmp_path), "doctor", DATABASE_URL=private_url)
+    assert (found.exit_code, "failure  clock: the newest act in the ledger was recorded 3," in found.stdout) == (
+        1,
+        True,
+    )
 
 
 def test_wrong_settings_are_exit_code_2_and_the_rest_is_looked_at(run: Run) -> None:

@@ -45,7 +45,7 @@ def _contract() -> bytes:
         app = create_app(load({"REGISTRY_DEMO": "1", "REGISTRY_DATA_DIR": empty})).app
         asyncio.run(app.state.database.close())
         check_examples(app)
-        contract: bytes = app.state.contract
+        contract: bytes = app.state.contract.text
         return contract
 
 

@@ -1,12 +1,11 @@
-"""`registry migrate`, `registry serve` and `registry demo`: what prepares a database, and serves it."""
+"""`registry migrate` and `registry serve`: what prepares a database, and serves it."""
 
 import click
 from rich.console import Console
 
-from registry.cli.session import ConfigurationError, reporting_errors, run, settings_or_exit
+from registry.cli import collect_as_usual
+from registry.cli.session import reporting_errors, run, settings_or_exit
 from registry.database_tables import bring_up_to_date
-from registry.demo.run import has_demo, print_tokens, run_demo
-from registry.demo.stage import StoryBrokenError
 from registry.platform.database.in_use import Use
 from registry.platform.database.installation import purpose_of
 from registry.platform.database.migrate import newest_revision
@@ -34,39 +33,19 @@ async def _migrate(settings: Settings) -> str:
 def serve(*, first: bool, with_demo: bool) -> None:
     """Serve until a signal; before that, where asked for, bring the database up to date or play the demonstration."""
     settings, console = settings_or_exit(), Console()
-    if with_demo:
-        _demo_mode_only(settings)
-        with reporting_errors():
-            played = has_demo(settings)
-        if not played:
-            _play(settings, console)
+    if with_demo:  # which is not loaded otherwise
+        from registry.cli import demonstrating
+
+        demonstrating.play_once(settings, console)
     if first or with_demo:
         click.echo(run(settings, _migrate, use=Use.CHANGE))
     with reporting_errors():
         if with_demo:
-            print_tokens(settings, console)
-        serve_api(settings, on_started=lambda url: console.print(_serving(url), highlight=False, soft_wrap=True))
+            demonstrating.print_tokens(settings, console)
+        serve_api(settings, on_started=lambda url: _started(url, console))
 
 
-def _serving(url: str) -> str:
-    return f"\nServing at {url} (documentation at /docs; up to {open_files.limit():,} open files)"
-
-
-def demo() -> None:
-    """Play the demonstration and keep its data."""
-    settings = settings_or_exit()
-    _demo_mode_only(settings)
-    _play(settings, Console())
-
-
-def _demo_mode_only(settings: Settings) -> None:
-    if not settings.demo:
-        raise ConfigurationError("The demonstration needs REGISTRY_DEMO=1; never set that where real agencies work.")
-
-
-def _play(settings: Settings, console: Console) -> None:
-    try:
-        with reporting_errors():
-            run_demo(settings, console)
-    except StoryBrokenError as error:
-        raise click.ClickException(str(error)) from None
+def _started(url: str, console: Console) -> None:
+    collect_as_usual()
+    words = f"\nServing at {url} (documentation at /docs; up to {open_files.limit():,} open files)"
+    console.print(words, highlight=False, soft_wrap=True)

@@ -70,6 +70,8 @@ def reporting_errors() -> Iterator[None]:
         raise click.ClickException(f"{error.detail} ({cause})" if cause else error.detail) from None
     except SQLAlchemyError as error:
         words = str(getattr(error, "orig", None) or error).splitlines()[0]
+        if "readonly database" in words:
+            words += ": let this account write the file and its folder (`registry doctor` names both)"
         raise click.ClickException(f"The database refuses: {words}") from None
     except OSError as error:
         place = error.filename or "the database"

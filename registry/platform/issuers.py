@@ -236,7 +236,7 @@ class Issuer(Struct, kw_only=True, frozen=True):
         """Whether a token of it can be one of that agency."""
         return not self.cannot_tell_agencies and bool({EVERY_AGENCY, str(agency_id)} & set(self.agencies))
 
-    def names(self, role: RoleName) -> bool:
+    def names(self, role: str) -> bool:
         """Whether a token of it can give that role."""
         return self.claims.role_names is None or role in self.claims.role_names.values()
 

@@ -13,6 +13,7 @@ from registry.platform.access.principals import Role
 from registry.platform.issuers import DEVELOPMENT_ISSUER
 from registry.resources.minimums.schemas import NEW_RESERVE_MINIMUM_EXAMPLE
 from registry.resources.rates.schemas import NEW_RATE_EXAMPLE
+from registry.sharing.policy.schemas.sets import NEW_POLICY_SET_EXAMPLE
 from tests.contract.test_contract import COMMITTED
 from tests.support.assets import make_asset
 from tests.support.cast import Cast
@@ -159,6 +160,7 @@ async def scene(cast: Cast) -> Scene:
         await partners.assisting.admin.done("POST", "/v1/rates", body)
         kept = {**NEW_RESERVE_MINIMUM_EXAMPLE, "category": "aircraft", "effective_on": f"{year}-07-01"}
         await partners.assisting.admin.done("POST", "/v1/reserve-minimums", kept)
+        await partners.assisting.admin.done("POST", "/v1/policy-sets", NEW_POLICY_SET_EXAMPLE)
     operator, left = partners.assisting.service.operator, {"kind": "token", "issuer": DEVELOPMENT_ISSUER}
     for _ in range(2):
         refused = {**left, "value": uuid4().hex, "agency_id": str(partners.assisting.id), "reason": "Lost (demo)."}

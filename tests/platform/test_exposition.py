@@ -179,7 +179,7 @@ async def test_it_tells_of_files_that_wait_of_issuers_of_troubles_and_of_room(pr
         trouble.meet(TroubleKind.OUT_OF_REACH, "the database is out of reach", OSError("no route"))
         trouble.damaged(OSError("database disk image is malformed"))
         assert {kind: value(edge, "registry_database_troubles_total", kind=kind) for kind in TroubleKind} == Counter(
-            {TroubleKind.OUT_OF_REACH: 1, TroubleKind.DAMAGED: 1, TroubleKind.NOT_STORED: 0}
+            {TroubleKind.OUT_OF_REACH: 1, TroubleKind.DAMAGED: 1, TroubleKind.NOT_STORED: 0, TroubleKind.TIME_OVER: 0}
         )
         assert value(edge, "registry_database_damaged") == 1
         for place in ("data", "temporary", "database"):

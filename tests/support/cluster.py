@@ -156,7 +156,7 @@ def bouncer(url: str, *, servers: int, more: str = "") -> Iterator[str]:
             yield f"postgresql+asyncpg://postgres@127.0.0.1:{port}/{name}"
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60)
 
 
 def _wait(port: int, process: "subprocess.Popen[bytes]") -> None:

@@ -25,7 +25,7 @@ class Published:
 
     async def arrival(self) -> None:
         """Wait for the next request."""
-        assert await asyncio.to_thread(self.arrivals.acquire, timeout=10)
+        assert await asyncio.to_thread(self.arrivals.acquire, timeout=60)
 
     def publish(self, *keys: object) -> None:
         """Have these keys from now on."""

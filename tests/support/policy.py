@@ -13,7 +13,7 @@ from registry.sharing.policy.approvals import DecisionStatus, Verdict
 from registry.sharing.policy.cedar import PolicySet, load_policy_set
 from registry.sharing.policy.commands.deciding import answer_approvals, decide_ask, redecide
 from registry.sharing.policy.queries.getting import chain, decision_row, visible_decision
-from registry.sharing.policy.schemas import DecidedAt, RecordedDecision
+from registry.sharing.policy.schemas.decided import DecidedAt, RecordedDecision
 from tests.support.cast import Agency, inside
 from tests.support.places import ROOT
 from tests.support.service import Service

@@ -42,7 +42,7 @@ class Holder:
     def let_go(self) -> None:
         """End its transaction; harmless when repeated."""
         if self._process.poll() is None:
-            self._process.communicate(timeout=10)
+            self._process.communicate(timeout=60)
 
 
 @contextmanager
@@ -58,7 +58,7 @@ def another_process_writes(url: str, table: str = "agency") -> Iterator[Holder]:
         yield holder
     finally:
         holder.let_go()
-        process.wait(10)
+        process.wait(60)
         for stream in (process.stdin, process.stdout):
             if stream is not None:
                 stream.close()

@@ -79,7 +79,7 @@ def live_server(
         thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         try:
-            deadline = time.monotonic() + 15
+            deadline = time.monotonic() + 60
             while not running.started:
                 assert thread.is_alive(), "the server did not start"
                 assert time.monotonic() < deadline, "the server took too long to start"
@@ -118,7 +118,7 @@ def server_process(
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
-        process.wait(10)
+        process.wait(60)
 
 
 def wait_until_it_answers(port: int, process: "subprocess.Popen[bytes]", seconds: float = 120) -> None:

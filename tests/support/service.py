@@ -79,7 +79,7 @@ class Service:
         self.settings = settings
         self.http = http
         self._transport = httpx.ASGITransport(app=edge, raise_app_exceptions=False)
-        self.contract = Contract(msgspec.json.decode(edge.app.state.contract))
+        self.contract = Contract(msgspec.json.decode(edge.app.state.contract.text))
         self._tokens: dict[tuple[object, ...], tuple[datetime, str]] = {}
 
     async def answer(self, request: httpx.Request) -> httpx.Response:

@@ -46,7 +46,7 @@ def proxy(folder: Path, ports: list[int]) -> Iterator[int]:
         yield own
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def test_the_configuration_of_the_documentation_is_valid() -> None:

@@ -227,9 +227,9 @@ _ORDERS = Orders(ContradictionQuery, created_at=agreement.c.id)
 def _others_statement(sort: str, *, after: bool) -> sa.Select[Any]:
     """The viewer's other agreements that bind two of this one's parties together while this one does.
 
-    Whether two windows meet is found by counting, not by pairing: each window adds one as it opens and takes one away
-    as it closes, and where two are open the parties are bound together. Nine hundred parties would make 400,000 pairs
-    of each agreement; counted, they are 1,800 rows to sort.
+    Whether two windows of one text meet is found by counting, not by pairing: each window adds one as it opens and
+    takes one away as it closes, and where two are open the parties are bound together. Nine hundred parties would make
+    400,000 pairs of each agreement; counted, they are 1,800 rows to sort.
     """
     window, its_party = agreement_party_window.alias("window"), agreement_party.alias("its_party")
     own_window, holding = agreement_party_window.alias("own_window"), agreement_party_window.alias("holding")
@@ -251,7 +251,7 @@ def _others_statement(sort: str, *, after: bool) -> sa.Select[Any]:
         sa.or_(sa.bindparam("unexecuted", type_=sa.Boolean), its_party.c.joined_at.is_(None), still_bound),
     )
     others = (
-        sa.select(window.c.agreement_id, window.c.starts_at, window.c.ends_at)
+        sa.select(window.c.agreement_id, window.c.version_id, window.c.starts_at, window.c.ends_at)
         .join(agreement, agreement.c.id == window.c.agreement_id)
         .where(
             shared_with(),
@@ -265,26 +265,35 @@ def _others_statement(sort: str, *, after: bool) -> sa.Select[Any]:
     )
     opens = sa.case((others.c.starts_at < lower, lower), else_=others.c.starts_at)
     turns = sa.union_all(
-        sa.select(others.c.agreement_id, opens.label("at"), sa.literal(1).label("step")),
-        sa.select(others.c.agreement_id, others.c.ends_at.label("at"), sa.literal(-1).label("step")),
+        sa.select(others.c.agreement_id, others.c.version_id, opens.label("at"), sa.literal(1).label("step")),
+        sa.select(
+            others.c.agreement_id, others.c.version_id, others.c.ends_at.label("at"), sa.literal(-1).label("step")
+        ),
     ).cte("turns")
     # At one instant what closes goes first: a window is half-open.
     bound = sa.func.sum(turns.c.step).over(
-        partition_by=turns.c.agreement_id, order_by=(turns.c.at, turns.c.step), rows=(None, 0)
+        partition_by=(turns.c.agreement_id, turns.c.version_id), order_by=(turns.c.at, turns.c.step), rows=(None, 0)
     )
-    counted = sa.select(turns.c.agreement_id, turns.c.at, bound.label("bound")).cte("counted")
-    together = (
-        sa.select(counted.c.agreement_id, sa.func.min(counted.c.at, type_=instant).label("at"))
+    counted = sa.select(turns.c.agreement_id, turns.c.version_id, turns.c.at, bound.label("bound")).cte("counted")
+    first = sa.func.row_number().over(
+        partition_by=counted.c.agreement_id, order_by=(counted.c.at, counted.c.version_id.desc())
+    )
+    by_texts = (
+        sa.select(counted.c.agreement_id, counted.c.version_id, counted.c.at, first.label("first"))
         .where(counted.c.bound >= 2)
-        .group_by(counted.c.agreement_id)
+        .cte("by_texts")
+    )
+    together = (
+        sa.select(by_texts.c.agreement_id, by_texts.c.version_id, by_texts.c.at)
+        .where(by_texts.c.first == 1)
         .cte("together")
     )
     holds = sa.and_(
         holding.c.agreement_id == together.c.agreement_id,
+        holding.c.version_id == together.c.version_id,
         holding.c.starts_at <= together.c.at,
         holding.c.ends_at > together.c.at,
     )
-    held_version = sa.select(holding.c.version_id).where(holds).correlate(together).limit(1).scalar_subquery()
     in_common = (
         sa.select(sa.func.count())
         .where(holds, holding.c.agency_id.in_(its_parties))
@@ -306,7 +315,7 @@ def _others_statement(sort: str, *, after: bool) -> sa.Select[Any]:
         )
         .select_from(
             together.join(agreement, agreement.c.id == together.c.agreement_id).join(
-                agreement_version, agreement_version.c.id == held_version
+                agreement_version, agreement_version.c.id == together.c.version_id
             )
         )
         .where(_covers_some_of_it())

@@ -81,9 +81,9 @@ def _documents(*, administrator: bool) -> sa.Select[Any]:
     )
 
 
-_GET = {
-    who: _documents(administrator=who).where(document.c.id == sa.bindparam("id", type_=_UUID)) for who in (True, False)
-}
+@cache
+def _get_statement(*, administrator: bool) -> sa.Select[Any]:
+    return _documents(administrator=administrator).where(document.c.id == sa.bindparam("id", type_=_UUID))
 
 
 # What was filed changes once, when it is withdrawn.
@@ -121,7 +121,7 @@ def _list_statement(filters: frozenset[str], sort: str) -> sa.Select[Any]:
 
 async def document_row(read: Read, principal: Principal, document_id: UUID) -> Row[Any]:
     """The document's row. Raises NotFound where the caller may not know of it."""
-    statement = _GET[administers(principal)]
+    statement = _get_statement(administrator=administers(principal))
     row = await read.first(statement, {"id": document_id, "viewer": principal.agency_id})
     if row is None:
         raise NotFound("document")

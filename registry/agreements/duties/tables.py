@@ -17,7 +17,7 @@ agreement_duty = table(
     sa.Column("due_on", Civil, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("fulfilled_on", Civil),
-    sa.Column("evidence_sha256", sa.Text),
+    sa.Column("evidence_sha256", sa.Text, info={"shows_act_of": "closed_by"}),
     sa.Column("evidence_location", sa.Text),
     sa.Column("url", sa.Text),
     sa.Column("recording_number", sa.Text),

@@ -151,10 +151,12 @@ agreement_pending_party_window = table(
     sa.Column("agreement_id", Uuid, sa.ForeignKey(agreement.c.id), primary_key=True),
     sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), primary_key=True),
     sa.Column("starts_at", Instant, primary_key=True),
+    sa.Column("version_id", Uuid, sa.ForeignKey(agreement_version.c.id), primary_key=True),
     sa.Column("ends_at", Instant, nullable=False),
-    sa.Column("version_id", Uuid, sa.ForeignKey(agreement_version.c.id), nullable=False),
+    sa.Column("amended", sa.BigInteger, nullable=False),
     sa.Column("assists", sa.Boolean, nullable=False),
     sa.Column("requests", sa.Boolean, nullable=False),
+    sa.Column("bound_until", Instant),
     sa.CheckConstraint("ends_at > starts_at", name="window"),
     sa.Index("ix_agreement_pending_party_window_agency", "agency_id", "agreement_id"),
 )

@@ -1,13 +1,16 @@
 """When an agreement binds a party: from dates, signatures, notices and approvals to windows of instants.
 
-Two agencies have an agreement in force at an instant when both have a window that contains it. Windows are
-half-open, [start, end), and computed from the whole history each time, so no order of events can leave one
-behind.
+Two agencies have an agreement in force at an instant when both have a window that contains it, by the latest text that
+both have signed. Windows are half-open, [start, end), and computed from the whole history each time, so no order of
+events, nor of their entry, can leave one behind.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from itertools import combinations, groupby
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -24,6 +27,8 @@ from registry.platform.kernel.time import (
     known_zone,
     last_day_before,
 )
+
+K = TypeVar("K", bound=Hashable)
 
 
 class AmendedText(msgspec.Struct, kw_only=True, frozen=True):
@@ -79,6 +84,15 @@ class TextWindow(Interval, kw_only=True, frozen=True):
     """A stretch in which one version is the text: 0 is the original, n the n-th amendment."""
 
     text: int = 0
+
+
+class BoundWindow(TextWindow, kw_only=True, frozen=True):
+    """A stretch in which a text binds a party to those that have signed it too, and none of `amended`.
+
+    These are later texts that the party has signed: whoever has signed one of them as well is bound to it by that.
+    """
+
+    amended: frozenset[int] = frozenset()
 
 
 class VerbalActivation(msgspec.Struct, kw_only=True, frozen=True):
@@ -244,29 +258,116 @@ def text_windows(dates: AgreementDates) -> tuple[TextWindow, ...]:
     return tuple(window for window in windows if not window.is_empty())
 
 
-def party_windows(dates: AgreementDates, party: PartyHistory) -> tuple[TextWindow, ...]:
-    """The windows in which one party is bound, each by one version: disjoint, in order; none when it never is.
+def bound_windows(dates: AgreementDates, parties: Mapping[K, PartyHistory]) -> dict[K, tuple[BoundWindow, ...]]:
+    """The windows in which each party is bound, each by one version, in order; none for one that never is.
 
     Bound is: executed, effective and not expired, not ended, not suspended as a whole or for itself; joined, by that
     very text, and not past the end of its notice, nor released by a text that took this one's place; those that were
     let in meanwhile consented to; its governing body's approval present where local law makes that a condition of
     validity; and, after an activation by word of mouth, not past the deadline without ratification (a late ratification
     binds from then on, not backwards).
+
+    Two parties are bound to each other by the latest text that both of them have signed. So what some of them signed
+    changes nothing between one of these and one that did not: a party has a window by each text that is the latest it
+    has in common with some other, and these may overlap. It also has one by the latest that it signed itself. Nothing
+    here depends on what was entered when: only on the days from which the signatures count.
     """
+    if dates.executed_at is None:
+        return dict.fromkeys(parties, ())
+    rank = {n: place for place, n in enumerate(dates.by_effect)}
+    held = {each: tuple(_held(dates, party)) for each, party in parties.items()}
+    beside = _side_by_side(held, parties)
+    return {each: _windows_of(dates, party, held[each], beside, rank) for each, party in parties.items()}
+
+
+def party_windows(dates: AgreementDates, party: PartyHistory) -> tuple[BoundWindow, ...]:
+    """As `bound_windows`, of a party that is bound by the latest text that it signed to whoever signed that too."""
+    return bound_windows(dates, {0: party})[0]
+
+
+def latest_in_common(
+    dates: AgreementDates, own: Collection[int], others: Iterable[Collection[int]], at: datetime
+) -> list[int]:
+    """The texts by which a party that signed `own` is bound to those that signed `others` at the instant, latest first.
+
+    Of the texts that have begun by then; where none has, the first that follows. Its own latest is always among them,
+    and the first of them.
+    """
+    order = [n for n in dates.by_effect if n in own] or dates.by_effect
+    begun = [n for n in order if dates.begins[n] <= at] or order[:1]
+    found = {begun[-1]} | {common[-1] for each in others if (common := [n for n in begun if n in own and n in each])}
+    return [n for n in reversed(begun) if n in found]
+
+
+def _held(dates: AgreementDates, party: PartyHistory) -> Iterator[tuple[datetime, frozenset[int]]]:
+    """The texts that a party has signed and that have begun, each time that there are more of them."""
     if party.joined_at is None:
-        return ()
-    found: list[TextWindow] = []
-    for window in text_windows(dates):
-        signed_at = party.joined_at if party.texts is None else party.texts.get(window.text)
-        if signed_at is None:
-            continue
-        start = max(window.start, party.joined_at, signed_at)
-        span = Interval(start=start, end=earliest(window.end, party.leaves_at, party.released_at))
+        return
+    since: dict[datetime, set[int]] = {}
+    for n, begins in enumerate(dates.begins):
+        signed_at = party.joined_at if party.texts is None else party.texts.get(n)
+        if signed_at is not None:
+            since.setdefault(max(begins, party.joined_at, signed_at), set()).add(n)
+    found: frozenset[int] = frozenset()
+    for at in sorted(since):
+        found |= since[at]
+        yield at, found
+
+
+def _side_by_side(
+    held: Mapping[K, Sequence[tuple[datetime, frozenset[int]]]], parties: Mapping[K, PartyHistory]
+) -> list[tuple[datetime, tuple[frozenset[int], ...]]]:
+    """Which sets of texts some party holds, each time that this changes: they are few, however many the parties are."""
+    turns: list[tuple[datetime, frozenset[int], int]] = []
+    for each, stages in held.items():
+        gone_at = earliest(parties[each].leaves_at, parties[each].released_at)
+        for place, (at, texts) in enumerate(stages):
+            until = earliest(*(following for following, _ in stages[place + 1 : place + 2]), gone_at)
+            if until is None or at < until:
+                turns.append((at, texts, 1))
+                if until is not None:
+                    turns.append((until, texts, -1))
+    found: list[tuple[datetime, tuple[frozenset[int], ...]]] = []
+    count: Counter[frozenset[int]] = Counter()
+    for at, group in groupby(sorted(turns, key=lambda turn: turn[0]), key=lambda turn: turn[0]):
+        for _, texts, step in group:
+            count[texts] += step
+        there = tuple(sorted((texts for texts in count if count[texts]), key=sorted))
+        if not found or found[-1][1] != there:
+            found.append((at, there))
+    return found
+
+
+def _windows_of(
+    dates: AgreementDates,
+    party: PartyHistory,
+    held: Sequence[tuple[datetime, frozenset[int]]],
+    beside: Sequence[tuple[datetime, tuple[frozenset[int], ...]]],
+    rank: Mapping[int, int],
+) -> tuple[BoundWindow, ...]:
+    """The windows of one party that holds these texts beside those others, ordered by their start and their text."""
+    ends = (dates.ends_at, *(text.ends_at for text in dates.amendments))
+    open_since: dict[tuple[int, frozenset[int]], datetime] = {}
+    stretches: list[BoundWindow] = []
+    for at in sorted({at for at, _ in held} | {at for at, _ in beside}):
+        own = next((texts for since, texts in reversed(held) if since <= at), frozenset[int]())
+        others = next((sets for since, sets in reversed(beside) if since <= at), ())
+        latest = {max(common, key=rank.__getitem__) for each in (own, *others) if (common := own & each)}
+        now = {(n, frozenset(m for m in own if rank[m] > rank[n])) for n in latest}
+        for n, amended in [each for each in open_since if each not in now]:
+            start = open_since.pop((n, amended))
+            stretches.append(BoundWindow(text=n, amended=amended, start=start, end=at))
+        open_since |= {each: at for each in now if each not in open_since}
+    stretches += [BoundWindow(text=n, amended=amended, start=at) for (n, amended), at in open_since.items()]
+    found: list[BoundWindow] = []
+    for each in stretches:
+        until = earliest(each.end, ends[each.text], dates.ended_at, party.leaves_at, party.released_at)
+        span = Interval(start=each.start, end=until)
         breaks = [*dates.suspensions, *party.suspensions, *party.unanswered, *_lacking_approval(span, party)]
         if party.verbal is not None:
             breaks.append(Interval(start=party.verbal.ratify_by, end=party.verbal.ratified_at))
-        found.extend(TextWindow(text=window.text, start=s.start, end=s.end) for s in remaining(span, breaks))
-    return tuple(found)
+        found += [msgspec.structs.replace(each, start=s.start, end=s.end) for s in remaining(span, breaks)]
+    return tuple(sorted(found, key=lambda window: (window.start, rank[window.text])))
 
 
 def _lacking_approval(span: Interval, party: PartyHistory) -> Iterator[Interval]:
@@ -301,12 +402,15 @@ def approval_needed(changes: Iterable[ApprovalChange]) -> tuple[Interval, ...]:
 
 
 def bound_until(windows: Sequence[TextWindow]) -> tuple[datetime | None, ...]:
-    """For each window of a party, in order, when it stops being bound: where no other window follows at once."""
+    """For each window of a party, when it stops being bound: where no other window of it goes on."""
     found: list[datetime | None] = []
-    for n in reversed(range(len(windows))):
-        goes_on = n + 1 < len(windows) and windows[n].end == windows[n + 1].start
-        found.append(found[-1] if goes_on else windows[n].end)
-    return tuple(reversed(found))
+    for window in windows:
+        until = window.end
+        for other in sorted(windows, key=lambda each: each.start):
+            if until is not None and other.start <= until and (other.end is None or until < other.end):
+                until = other.end
+        found.append(until)
+    return tuple(found)
 
 
 def bound_to_others(
@@ -320,24 +424,35 @@ def bound_to_others(
     return (True, earliest(until, together.end)) if has_window and together is not None else (False, None)
 
 
-def force_windows(parties: Iterable[Sequence[Interval]]) -> tuple[Interval, ...]:
-    """When at least two parties are bound at once: disjoint, not touching, in order."""
-    change: dict[datetime, int] = {}
+def force_windows(parties: Iterable[Sequence[BoundWindow]]) -> tuple[Interval, ...]:
+    """When at least two parties are bound to each other: disjoint, not touching, in order."""
+    change: dict[datetime, list[tuple[int, frozenset[int], int]]] = {}
     for windows in parties:
         for window in windows:
-            change[window.start] = change.get(window.start, 0) + 1
+            change.setdefault(window.start, []).append((window.text, window.amended, 1))
             if window.end is not None:
-                change[window.end] = change.get(window.end, 0) - 1
+                change.setdefault(window.end, []).append((window.text, window.amended, -1))
     found: list[Interval] = []
-    bound, since = 0, None
+    bound: Counter[tuple[int, frozenset[int]]] = Counter()
+    since: datetime | None = None
     for at in sorted(change):
-        bound += change[at]
-        if bound >= 2 and since is None:
+        for text, amended, step in change[at]:
+            bound[text, amended] += step
+        is_bound = _binds_two([each for each in bound for _ in range(min(bound[each], 2))])
+        if is_bound and since is None:
             since = at
-        elif bound < 2 and since is not None:
+        elif not is_bound and since is not None:
             found.append(Interval(start=since, end=at))
             since = None
     return (*found, Interval(start=since)) if since is not None else tuple(found)
+
+
+def _binds_two(windows: Sequence[tuple[int, frozenset[int]]]) -> bool:
+    """Whether some two windows are of one text, and no later one was signed by both.
+
+    In SQL it is `queries.in_force.same_text`.
+    """
+    return any(one == other and not later & too for (one, later), (other, too) in combinations(windows, 2))
 
 
 def first_instant_of_all(not_before: datetime, several: Sequence[Sequence[Interval]]) -> datetime | None:

@@ -18,12 +18,16 @@ _FOR_ALL = (ProposalKind.END, ProposalKind.SUPERSESSION, ProposalKind.SUSPENSION
 
 
 class BoundStretch(Interval, kw_only=True, frozen=True):
-    """A window of one party, with the version that binds it and its roles; `bound_until` None is without end."""
+    """A window of one party, with the version that binds it and its roles; `bound_until` None is without end.
+
+    `amended`: as in `agreement_party_window`.
+    """
 
     bound_until: datetime | None
     version_id: UUID
     assists: bool
     requests: bool
+    amended: int = 0
 
 
 class TextWithout(Struct, kw_only=True, frozen=True):
@@ -49,8 +53,8 @@ class PartyWithout(Struct, kw_only=True, frozen=True):
     bound: tuple[BoundStretch, ...] = ()
 
     def at(self, instant: datetime) -> BoundStretch | None:
-        """The window that contains the instant."""
-        return next((each for each in self.bound if each.contains(instant)), None)
+        """The window that contains the instant; of several the one by the latest text."""
+        return min((each for each in self.bound if each.contains(instant)), key=lambda each: each.amended, default=None)
 
 
 class PendingReport(Struct, kw_only=True, frozen=True):

@@ -25,6 +25,7 @@ class RemarkCode(StrEnum):
     PLACED_BEFORE = "placed_before"
     NEVER_HOLDS = "never_holds"
     REACHES_BACK = "reaches_back"
+    NOT_SIGNED_BY_ALL = "not_signed_by_all"
     NOTICE_SILENT = "notice_silent"
     END_REPORTED = "end_reported"
     SAYS_OTHERWISE = "says_otherwise"
@@ -117,6 +118,17 @@ def about_notice(notice: Notice, parties: Sequence[UUID]) -> Iterator[Remark]:
         whose = "" if len(silent) == len(parties) else f" for {len(silent)} of the parties"
         detail = f"The text does not say how long notice runs{whose}: no last day for it is told, and none is assumed."
         yield Remark(code=RemarkCode.NOTICE_SILENT, detail=detail, clause=notice.clause)
+
+
+def about_missing_hands(version_no: int, without_hand: Sequence[str]) -> Iterator[Remark]:
+    """Of parties that are bound and have not signed the text that is shown: another binds the others to them."""
+    if without_hand:
+        names = ", ".join(without_hand)
+        detail = (
+            f"Version {version_no} was not signed by {names}, bound by another text: to whoever has not signed it, "
+            "each is bound by the latest text that both have signed."
+        )
+        yield Remark(code=RemarkCode.NOT_SIGNED_BY_ALL, detail=detail, version_no=version_no)
 
 
 def end_reported(reporter: str, at: datetime, unsaid: Sequence[str], time_zone: str) -> Remark:

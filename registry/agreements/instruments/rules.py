@@ -141,6 +141,7 @@ TRANSITIONS: dict[tuple[Stage, AgreementAction], Stage] = {
     (Stage.SUSPENDED, AgreementAction.TERMINATE): Stage.TERMINATED,
     (Stage.SUSPENDED, AgreementAction.SUPERSEDE): Stage.SUPERSEDED,
     (Stage.TERMINATED, AgreementAction.CONFIRM): Stage.TERMINATED,
+    (Stage.SUPERSEDED, AgreementAction.CONFIRM): Stage.SUPERSEDED,
 }
 
 # The shortest of the horizons at which agreements about to lapse are reported (30, 60, 90, 180 days), and
@@ -177,22 +178,22 @@ def derived_status(
     `joined` counts the parties that have signed or confirmed; `force` are the stretches in which at least two parties
     are bound, `notice` those in which a term's notice window is open, `pauses` those in which some party has suspended
     its own participation; `superseded` says that another text takes its place. Never executed: the stage. Afterwards
-    the strongest statement wins: ended, expired, suspended
-    as a whole, in force (or its notice window), suspended by its parties, lapsed, unconfirmed, not yet effective. An
-    end set for a later day leaves the agreement in force until then, and an agreement that expired before it was
-    terminated was expired in between.
+    the strongest statement wins: ended, in force (or its notice window; in a suspension of the whole nobody is bound),
+    expired, suspended as a whole, suspended by its parties, lapsed, unconfirmed, not yet effective. An end set for a
+    later day leaves the agreement in force until then, and an agreement that expired before it was terminated was
+    expired in between.
     """
     if dates.executed_at is None:
         return stage
     if dates.ended_at is not None and at >= dates.ended_at:
         return Stage.SUPERSEDED if superseded else DerivedStatus.TERMINATED
+    if any(window.contains(at) for window in force):
+        open_for_notice = any(window.contains(at) for window in notice)
+        return DerivedStatus.NOTICE_WINDOW if open_for_notice else DerivedStatus.IN_FORCE
     if dates.last_ends_at is not None and at >= dates.last_ends_at:
         return DerivedStatus.EXPIRED
     if any(suspension.contains(at) for suspension in dates.suspensions):
         return DerivedStatus.SUSPENDED
-    if any(window.contains(at) for window in force):
-        open_for_notice = any(window.contains(at) for window in notice)
-        return DerivedStatus.NOTICE_WINDOW if open_for_notice else DerivedStatus.IN_FORCE
     if any(pause.contains(at) for pause in pauses):
         return DerivedStatus.SUSPENDED
     if any(window.end is not None and window.end <= at for window in force):

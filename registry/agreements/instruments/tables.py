@@ -1,7 +1,8 @@
 """Agreements, their immutable versions and provisions, their parties, signatures, and who is bound when.
 
 `agreement_party_window` is the one answer to “in force”: a pair is in force at *t* when both parties have a window of
-the same agreement that contains *t*. Every command that changes the answer rewrites the windows.
+the same text that contains *t*, and have not both signed a later one. Every command that changes the answer rewrites
+the windows.
 """
 
 import sqlalchemy as sa
@@ -300,18 +301,22 @@ agreement_party_window = table(
     sa.Column("agreement_id", Uuid, sa.ForeignKey(agreement.c.id), primary_key=True),
     sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), primary_key=True),
     sa.Column("starts_at", Instant, primary_key=True),
+    sa.Column("version_id", Uuid, sa.ForeignKey(agreement_version.c.id), primary_key=True),
     sa.Column("ends_at", Instant, nullable=False),
-    sa.Column("version_id", Uuid, sa.ForeignKey(agreement_version.c.id), nullable=False),
+    sa.Column("amended", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("assists", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.Column("requests", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.Column("bound_until", Instant),
     sa.CheckConstraint("ends_at > starts_at", name="window"),
     sa.Index(
         "ix_agreement_party_window_agency",
-        *("agency_id", "agreement_id", "starts_at", "ends_at", "version_id", "assists", "requests"),
+        *("agency_id", "agreement_id", "starts_at", "ends_at", "version_id", "amended", "assists", "requests"),
     ),
 )
-"""A window ends where another version becomes the text; `bound_until` is when the party stops being bound at all.
+"""A window ends where another text binds the party to all; `bound_until` is when the party stops being bound at all.
+
+`amended` has a bit for each later text that the party has signed, while others are bound by this one still: to who has
+signed one of those too, this window binds it no more.
 
 An open end, here and of a suspension, is stored as the year 9999, so that every comparison is one and the same.
 """

@@ -16,7 +16,7 @@ agency_insurance = table(
     sa.Column("currency", sa.Text, nullable=False),
     sa.Column("effective_on", Civil, nullable=False),
     sa.Column("expires_on", Civil, nullable=False),
-    sa.Column("evidence_sha256", sa.Text),
+    sa.Column("evidence_sha256", sa.Text, info={"shows_act_of": "agency_id"}),
     sa.Column("evidence_location", sa.Text),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),

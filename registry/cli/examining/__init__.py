@@ -55,6 +55,7 @@ def _of_settings(settings: Settings) -> list[Finding]:
     found += _each("policies", lambda: _policies(settings))
     for about, place in storage.places(settings).items():
         found += _each(about, lambda about=about, place=place: storage.room(about, place))  # type: ignore[misc]  # bound now
+    found += _each("file permissions", lambda: storage.privacy(settings))
     found += asyncio.run(_reached(settings))
     found += _each("optional parts", lambda: machine.optional_parts(settings))
     return found

@@ -1,8 +1,10 @@
 """What `registry doctor` finds of the places in which the service keeps things."""
 
 import os
+import pwd
 import secrets
 import shutil
+import stat
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from errno import EDQUOT, ENOSPC
@@ -16,6 +18,7 @@ from registry.platform.files.opening import open_store
 from registry.platform.settings import Settings
 
 _LEAST_FREE, _LITTLE_FREE = 100 * 2**20, 2**30
+_MOST_NAMED = 5
 
 
 def places(settings: Settings) -> dict[str, Path]:
@@ -32,15 +35,16 @@ def room(about: str, place: Path) -> Iterator[Finding]:
     while not there.exists():
         there = there.parent
     if there != place and not os.access(there, os.W_OK):
-        yield failure(about, f"{place} is not there and cannot be made", f"make it, for the account {os.getuid()}")
+        yield failure(about, f"{place} is not there and cannot be made", f"make it, for the account {account()}")
         return
     if there == place:
         try:
             take_room(place, ROOM_BYTES)
         except OSError as error:
-            if error.errno not in (ENOSPC, EDQUOT):
-                raise
-            yield failure(about, f"{place} is full: {ROOM_BYTES // 2**20} MiB cannot be had", "free room")
+            if error.errno in (ENOSPC, EDQUOT):
+                yield failure(about, f"{place} is full: {ROOM_BYTES // 2**20} MiB cannot be had", "free room")
+            else:
+                yield unwritable(about, place, error.strerror or str(error))
             return
     if there != place and not shutil.disk_usage(there).total:
         yield failure(about, f"{place} is not there and cannot be made", "name a place on a disk")
@@ -53,6 +57,55 @@ def room(about: str, place: Path) -> Iterator[Finding]:
         yield warning(about, said, "make room, or watch it")
     else:
         yield ok(about, said)
+
+
+def unwritable(about: str, place: Path, why: str) -> Finding:
+    """The finding of a place that this account cannot write."""
+    owner = f"; it belongs to {account(place)}" if account(place) != account() else ""
+    advice = f"let {account()} write it, or run `registry` as the account that it belongs to"
+    return failure(about, f"{place} cannot be written by {account()}: {why}{owner}", advice)
+
+
+def account(place: Path | None = None) -> str:
+    """The name of the account that runs this, or that a place belongs to; its number where it has no name."""
+    number = os.geteuid() if place is None else place.stat().st_uid
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
+
+
+def privacy(settings: Settings) -> Iterator[Finding]:
+    """Whether what is kept on this machine can be read by others than the account that it belongs to."""
+    about, folder = "file permissions", settings.data_dir.resolve()
+    kept = {*_within(folder), *_within(folder / "documents", deep=True)}
+    if settings.database_url.startswith("sqlite:"):
+        database = sqlite_file(settings.database_url)
+        kept |= {path for path in _within(database.parent) if path.name.startswith(database.name)}
+    shown = sorted(path for path in kept if not path.is_symlink() and _is_open(path))
+    if not shown:
+        yield ok(about, "what is kept can be read by its own account alone")
+        return
+    named = ", ".join(str(path) for path in shown[:_MOST_NAMED])
+    more = f" and {len(shown) - _MOST_NAMED} more" if len(shown) > _MOST_NAMED else ""
+    yield warning(
+        about,
+        f"every account of this machine can read {named}{more}",
+        "run `chmod -R go-rwx` on them; restricted text and people's data have to be taken as read by others",
+    )
+
+
+def _within(folder: Path, *, deep: bool = False) -> Iterator[Path]:
+    """What lies in the folder; nothing where this account may not look, which is a finding of its own."""
+    if not os.access(folder, os.R_OK | os.X_OK):
+        return iter(())
+    return folder.rglob("*") if deep else folder.iterdir()
+
+
+def _is_open(path: Path) -> bool:
+    """Whether any account can read or write it, which the folders above may keep it from."""
+    others = stat.S_IROTH | stat.S_IWOTH
+    return bool(path.stat().st_mode & others) and all(each.stat().st_mode & stat.S_IXOTH for each in path.parents)
 
 
 async def documents(settings: Settings) -> AsyncIterator[Finding]:

@@ -141,9 +141,7 @@ def checked_keys(
     try:
         return {"keys": checked_key_set(keys)}
     except UnusableError as why:
-        named = f" (“{why.kid}”)" if why.kid else ""
-        detail = f"The key at index {why.place}{named} cannot be used: {why}."
-        raise _unusable(detail, str(why), f"/keys/keys/{why.place}") from None
+        raise _unusable(why.sentence, str(why), f"/keys/keys/{why.place}") from None
 
 
 def _check_address(jwks_uri: str, reach: Reach) -> None:

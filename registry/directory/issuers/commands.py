@@ -12,20 +12,21 @@ from registry.directory.agencies.queries import agency_row
 from registry.directory.agencies.tables import agency
 from registry.directory.issuers.queries import (
     administering_issuers,
+    administering_role,
     attached_to,
     get_issuer,
     issuer_row,
     setting_of,
     with_attached,
 )
-from registry.directory.issuers.rules import checked, issuer_id, patched
+from registry.directory.issuers.rules import checked, issuer_id, patched, with_checked_keys
 from registry.directory.issuers.schemas import AgencyAttachment, NewTokenIssuer, TokenIssuer, TokenIssuerPatch
 from registry.directory.issuers.tables import issuer_agency, token_issuer
 from registry.platform.access.acting import why_refused
 from registry.platform.access.key_sets import parse_key_set
 from registry.platform.access.known import active_with
 from registry.platform.access.permissions import Action, permit
-from registry.platform.access.principals import OPERATOR_AGENCY_ID, Caller, Role
+from registry.platform.access.principals import OPERATOR_AGENCY_ID, Caller
 from registry.platform.database.handles import Write
 from registry.platform.issuers import EVERY_AGENCY, Description, Issuer, described
 from registry.platform.kernel.errors import Conflict, NotFound, RuleBroken, WrongStatus
@@ -65,7 +66,7 @@ async def create_issuer(
     permit(caller.principal, Action.ISSUERS_MANAGE, [])
     await write.once()
     id_ = issuer_id(new.issuer)
-    description = msgspec.convert(msgspec.to_builtins(_without_reach(new)), Description)
+    description = with_checked_keys(msgspec.convert(msgspec.to_builtins(_without_reach(new)), Description))
     _check_keys(_reaching(checked(description), every_agency=new.every_agency))
     if new.issuer == itself or setting_of(in_settings, id_) is not None or await issuer_row(write, id_) is not None:
         raise Conflict("That issuer is known already: change it, or attach agencies to it.", "issuer_taken")
@@ -100,6 +101,7 @@ async def update_issuer(
     given = msgspec.to_builtins(patch)
     before = msgspec.json.decode(row.description, type=Description)
     after = patched(before, {name: value for name, value in given.items() if name in _OF_DESCRIPTION})
+    after = with_checked_keys(after) if given.get("keys") else after
     plain = {"enabled": row.enabled, "every_agency": row.every_agency}
     attached = await attached_to(write, id_)
     _check_keys(issuer := checked(after))
@@ -295,33 +297,58 @@ def _check_told_apart(issuer: Issuer) -> None:
         )
 
 
-async def administrators(write: Write, caller: Caller, settings: Settings) -> Administrators:
-    """Those who could sign in now to administer the registry. Until the transaction ends, no other changes it.
+async def administrators(
+    write: Write, caller: Caller, settings: Settings, agency_id: UUID = OPERATOR_AGENCY_ID
+) -> Administrators:
+    """Those who could sign in now to administer the agency. Until the transaction ends, no other changes it.
 
     They are who has signed in, and the caller. Whether an issuer will still give somebody the role is not known here.
     """
-    await write.value(_TURN, {"id": OPERATOR_AGENCY_ID})
-    issuers = await administering_issuers(write, settings)
-    known = await active_with(write, OPERATOR_AGENCY_ID, Role.REGISTRY_ADMIN, caller.now, settings.principal_idle_days)
+    await write.value(_TURN, {"id": agency_id})
+    issuers, role = await administering_issuers(write, settings, agency_id), administering_role(agency_id)
+    known = await active_with(write, agency_id, role, caller.now, settings.principal_idle_days)
     who = caller.principal
-    if {Role.REGISTRY_ADMIN} <= who.roles and (
-        who.issuer,
-        who.subject,
-    ) not in known:  # its sighting may be stored later
+    itself = (who.issuer, who.subject)
+    if who.agency_id == agency_id and role in who.roles and itself not in known:  # its sighting may be stored later
         its = {"agency_id": who.agency_id, "issuer": who.issuer, "subject": who.subject, "jti": who.token_id}
         if await why_refused(write, its, caller.now, settings.principal_idle_days) is None:
-            known |= {(who.issuer, who.subject)}
+            known |= {itself}
     return frozenset(each for each in known if each[0] in issuers)
 
 
-async def check_administrator_left(write: Write, caller: Caller, settings: Settings, before: Administrators) -> None:
-    """Raises Conflict when the change took the last administrators away, of those who were there `before`."""
-    if before and not await administrators(write, caller, settings):
+async def refusable_administrators(
+    write: Write, caller: Caller, settings: Settings, agency_id: UUID
+) -> Administrators | None:
+    """Those of whom one must be left when the caller refuses somebody of the agency; None where nobody need be.
+
+    The operator may refuse an agency's last administrator, and lifts it again; nobody stands above the operator.
+    """
+    if caller.agency_id == OPERATOR_AGENCY_ID != agency_id:
+        return None
+    return await administrators(write, caller, settings, agency_id)
+
+
+async def check_administrator_left(
+    write: Write,
+    caller: Caller,
+    settings: Settings,
+    before: Administrators | None,
+    agency_id: UUID = OPERATOR_AGENCY_ID,
+) -> None:
+    """Raises Conflict when the change took the agency's last administrators away, of those who were there `before`."""
+    if not before or await administrators(write, caller, settings, agency_id):
+        return
+    if agency_id != OPERATOR_AGENCY_ID:
         raise Conflict(
-            "Nobody would be left who is known to be able to administer the registry. Have another administrator sign "
-            "in first, or do this on the machine: `registry revoke … --last-administrator`, or `registry issuer`.",
+            "Nobody would be left who is known to be able to administer your agency. Have another of its "
+            "administrators sign in first, or ask the registry's operator to refuse this one.",
             "last_administrator",
         )
+    raise Conflict(
+        "Nobody would be left who is known to be able to administer the registry. Have another administrator sign "
+        "in first, or do this on the machine: `registry revoke … --last-administrator`, or `registry issuer`.",
+        "last_administrator",
+    )
 
 
 class _Administered(NamedTuple):

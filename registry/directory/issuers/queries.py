@@ -15,7 +15,7 @@ from registry.directory.issuers.rules import issuer_id
 from registry.directory.issuers.schemas import AttachedAgency, Me, MyPermission, TokenIssuer, TokenIssuerList
 from registry.directory.issuers.tables import issuer_agency, token_issuer
 from registry.platform.access.permissions import PERMISSIONS, Action, in_scope
-from registry.platform.access.principals import OPERATOR_AGENCY_ID, Principal
+from registry.platform.access.principals import OPERATOR_AGENCY_ID, Principal, Role
 from registry.platform.database.handles import Read
 from registry.platform.issuers import DEVELOPMENT_ISSUER, EVERY_AGENCY, Description, Issuer, described
 from registry.platform.kernel.actions import offer
@@ -169,10 +169,16 @@ async def speaks_for(read: Read, settings: Settings, issuer: str, agency_id: UUI
     return found is None or found.every_agency or any(each.agency.id == agency_id for each in found.agencies)
 
 
-async def administering_issuers(read: Read, settings: Settings) -> frozenset[str]:
-    """The names of the issuers of which a token can be one of an administrator of the registry now."""
+def administering_role(agency_id: UUID) -> Role:
+    """The role of whoever administers the agency; the operator's administer the registry."""
+    return Role.REGISTRY_ADMIN if agency_id == OPERATOR_AGENCY_ID else Role.AGENCY_ADMIN
+
+
+async def administering_issuers(read: Read, settings: Settings, agency_id: UUID = OPERATOR_AGENCY_ID) -> frozenset[str]:
+    """The names of the issuers of which a token can be one of an administrator of the agency now."""
+    role = administering_role(agency_id)
     _, trusted = await trusted_issuers(read, settings.issuers, None) or (None, ())
-    found = [each.issuer for each in trusted if each.speaks_for(OPERATOR_AGENCY_ID) and each.names("registry_admin")]
+    found = [each.issuer for each in trusted if each.speaks_for(agency_id) and each.names(role)]
     return frozenset([*found, *([DEVELOPMENT_ISSUER] if settings.demo else [])])
 
 

@@ -6,9 +6,11 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
 
+from registry.platform.access.key_sets import UnusableError, checked_key_set
 from registry.platform.issuers import Description, Issuer, described
 from registry.platform.kernel.errors import RuleBroken
 
+MOST_KEYS = 20
 _EMPTIED = frozenset({"role_names", "require", "attributes"})
 
 
@@ -23,6 +25,24 @@ def checked(given: Description) -> Issuer:
         return described(given)
     except ValueError as error:
         raise RuleBroken(f"The issuer cannot be accepted: {error}.", "issuer_unusable") from None
+
+
+def with_checked_keys(given: Description) -> Description:
+    """The description with the keys that are handed in, of each what verifying needs and nothing else.
+
+    Raises RuleBroken for the first that cannot be used, also where others can: a private half must never be stored.
+    """
+    if given.keys is None:
+        return given
+    listed = given.keys.get("keys")
+    if not isinstance(listed, list) or not 1 <= len(listed) <= MOST_KEYS:
+        detail = f"`keys` is a JSON Web Key Set: it has a list “keys”, here of 1 to {MOST_KEYS} keys."
+        raise RuleBroken.at(detail, "issuer_unusable", f"1 to {MOST_KEYS} keys", pointer="/keys")
+    try:
+        return msgspec.structs.replace(given, keys={"keys": checked_key_set(given.keys)})
+    except UnusableError as why:
+        pointer = f"/keys/keys/{why.place}"
+        raise RuleBroken.at(why.sentence, "issuer_unusable", str(why), pointer=pointer) from None
 
 
 def patched(description: Description, patch: Mapping[str, Any]) -> Description:

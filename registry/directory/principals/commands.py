@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from uuid import UUID
 
-from registry.directory.issuers.commands import administrators, check_administrator_left
+from registry.directory.issuers.commands import check_administrator_left, refusable_administrators
 from registry.directory.principals.queries import get_principal, principal_row, relations
 from registry.directory.principals.rules import PrincipalAction, PrincipalStatus, check
 from registry.directory.principals.schemas import KnownPrincipal
@@ -25,7 +25,8 @@ async def suspend_principal(
 ) -> KnownPrincipal:
     """Refuse every token of a person or service for its agency.
 
-    Raises NotFound, StaleVersion, WrongStatus, and Conflict for the last who is known to administer the registry.
+    Raises NotFound, StaleVersion, WrongStatus, and Conflict for the last who is known to administer the
+    registry or, by its own word, the agency.
     """
     return await _change(write, caller, id_, PrincipalAction.SUSPEND, reason, expected, settings)
 
@@ -73,8 +74,7 @@ async def _change(
     version = row.version + 1
     match action:
         case PrincipalAction.SUSPEND:
-            guarded = row.agency_id == OPERATOR_AGENCY_ID
-            before = await administrators(write, caller, settings) if guarded else frozenset()
+            before = await refusable_administrators(write, caller, settings, row.agency_id)
             await revoke(
                 write,
                 RevocationKind.PERSON,
@@ -85,7 +85,7 @@ async def _change(
                 reason=reason,
                 by_operator=is_operator,
             )
-            await check_administrator_left(write, caller, settings, before)
+            await check_administrator_left(write, caller, settings, before, row.agency_id)
             await count_change(write, id_, version)
         case PrincipalAction.RESTORE:
             suspended = row.revocation_id is not None

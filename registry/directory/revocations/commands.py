@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from registry.directory.agencies.queries import agency_row
-from registry.directory.issuers.commands import administrators, check_administrator_left
+from registry.directory.issuers.commands import check_administrator_left, refusable_administrators
 from registry.directory.issuers.queries import known_issuers, speaks_for
 from registry.directory.revocations.queries import (
     agencies_seen_for,
@@ -32,7 +32,7 @@ async def create_revocation(
     """Refuse a token, or a person of an agency, from now on. Has no effect when that is so already.
 
     Raises Forbidden for another agency's, RuleBroken for an unknown agency or issuer, and Conflict for the last person
-    who is known to administer the registry, unless the caller `may_lock_out`.
+    who is known to administer the registry or, by its own word, the agency, unless the caller `may_lock_out`.
     """
     agency_id = new.agency_id or caller.agency_id
     permit(caller.principal, Action.TOKENS_REVOKE, relations(caller.principal, agency_id))
@@ -45,8 +45,8 @@ async def create_revocation(
     if not await speaks_for(write, settings, new.issuer, agency_id):
         seen_for = await agencies_seen_for(write, new.issuer, new.value) if reaches_all(caller.principal) else ()
         raise not_for_agency(new.issuer, named.name, seen_for)
-    guarded = new.kind is RevocationKind.PERSON and agency_id == OPERATOR_AGENCY_ID and not may_lock_out
-    before = await administrators(write, caller, settings) if guarded else frozenset()
+    guarded = new.kind is RevocationKind.PERSON and not may_lock_out
+    before = await refusable_administrators(write, caller, settings, agency_id) if guarded else None
     id_, version = await revoke(
         write,
         new.kind,
@@ -57,7 +57,7 @@ async def create_revocation(
         reason=new.reason,
         by_operator=caller.agency_id == OPERATOR_AGENCY_ID,
     )
-    await check_administrator_left(write, caller, settings, before)
+    await check_administrator_left(write, caller, settings, before, agency_id)
     if version is not None:
         _record(write, caller, "access.revoked", id_, version, agency_id, {"kind": new.kind, "reason": new.reason})
     return await get_revocation(write, caller.principal, id_)

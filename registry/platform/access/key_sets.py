@@ -46,6 +46,12 @@ class UnusableError(Exception):
         self.place = place
         self.kid = kid
 
+    @property
+    def sentence(self) -> str:
+        """What is wrong with which key of a set that is handed in."""
+        named = f" (“{self.kid}”)" if self.kid else ""
+        return f"The key at index {self.place}{named} cannot be used: {self}."
+
 
 def parse_key_set(document: object, algorithms: Collection[str] = ALGORITHMS) -> KeySet:
     """The keys of a JSON Web Key Set for these algorithms; the others are named with the reason why they are not used.

@@ -24,6 +24,7 @@ from registry.platform.database.connect import unit_of_work
 from registry.platform.database.handles import Write
 from registry.platform.http.answers import Answer, Content, Download, HtmlAnswer, Rendered
 from registry.platform.http.asgi import AsgiApp, Scope
+from registry.platform.http.deprecations import Deprecation
 from registry.platform.http.forms import OtherForm, chosen
 from registry.platform.http.idempotency import Claim, checked_key
 from registry.platform.http.links import next_link
@@ -62,6 +63,7 @@ def operation(
     step_up: bool = False,
     form: type[msgspec.Struct] | None = None,
     other_forms: tuple[OtherForm, ...] = (),
+    deprecations: tuple[Deprecation, ...] = (),
 ) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
     """Declare a handler. Its name is the operation id, the first line of its docstring the summary.
 
@@ -73,8 +75,8 @@ def operation(
     batches of an import or the record of a reading. `step_up` says that it needs a recent sign-in where the caller's
     issuer asks for one, as every operation with a permission of `STEP_UP` does. `form` says that the body is that form
     instead of JSON, and that what is refused is answered in OAuth's words; `other_forms` in which other media
-    types clients may ask for the answer. Raises TypeError for a handler with a
-    parameter that its declaration rules out.
+    types clients may ask for the answer; `deprecations` that it, or some of its query parameters, will go. Raises
+    TypeError for a handler with a parameter that its declaration rules out.
     """
 
     def declare(function: Callable[..., Any]) -> HTTPRouteHandler:
@@ -112,6 +114,7 @@ def operation(
                 "takes": takes,
                 "form": form,
                 "other_forms": other_forms,
+                "deprecations": deprecations,
                 "also": also or {},
                 "accepted": ProposedAct if function.__name__ in ACTS else None,
                 "returns": returned,
@@ -214,6 +217,7 @@ def _wrapped(
         question = read_query(scope, query)
         if isinstance(question, Page):
             question = unbind(scope["path"], question)
+        if question is not None:
             check_ranges(question)
         form = await read_form(request) if "form" in asked else None
         supplies = Supplies(scope, question, body, form)

@@ -77,6 +77,9 @@ class Action(StrEnum):
     REQUESTS_APPROVE = "requests:approve"  # approve or reject for the own side
     DECISIONS_READ = "decisions:read"  # see how a request was decided, and why
     DECISIONS_EVALUATE = "decisions:evaluate"  # ask “what if”, storing nothing
+    POLICIES_READ = "policies:read"  # see the own agency's policy sets
+    POLICIES_DRAFT = "policies:draft"  # draft one, have it validated, see what it would have changed
+    POLICIES_ACTIVATE = "policies:activate"  # let one decide from now on, or retire it
     LOANS_READ = "loans:read"  # see loans of either side
     LOANS_RESERVE = "loans:reserve"  # commit an own asset to a request
     LOANS_HAND_OVER = "loans:hand_over"  # the assisting side's half: dispatch, take back, close, recall
@@ -161,6 +164,9 @@ PERMISSIONS: Mapping[Action, Mapping[Role, frozenset[Relation]]] = {
     Action.REQUESTS_APPROVE: _roles(_EITHER_SIDE, _A, _L, _AA),  # a policy names which of them it waits for
     Action.DECISIONS_READ: _roles(_EITHER_SIDE, _C, _A, _L, _AU, _AA, _S),
     Action.DECISIONS_EVALUATE: _roles(["own"], _C, _A, _L, _S),
+    Action.POLICIES_READ: _roles(["own"], _C, _A, _L, _AU, _AA),
+    Action.POLICIES_DRAFT: _roles(["own"], _L, _AA),
+    Action.POLICIES_ACTIVATE: _roles(["own"], _AA),
     Action.LOANS_READ: _roles(_EITHER_SIDE, _C, _A, _L, _AU, _AA, _S),
     Action.LOANS_RESERVE: _roles(["assisting"], _C, _A, _S),
     Action.LOANS_HAND_OVER: _roles(["assisting"], _C, _A, _S),
@@ -184,13 +190,15 @@ HUMAN_ONLY = frozenset(
         Action.AGENCIES_SEPARATE,
         Action.PERSONNEL_VERIFY,
         Action.OPERATOR_ACTS_DECIDE,
+        Action.POLICIES_DRAFT,
+        Action.POLICIES_ACTIVATE,
     }
 )
 """Acts that bind or approve are people's: a service does none of them, whatever its scopes say."""
 
 
-STEP_UP = frozenset({Action.AGREEMENTS_SIGN, Action.AGREEMENTS_ATTEST})
-"""Acts that bind or unbind an agency: they need a recent sign-in where the person's issuer is described so."""
+STEP_UP = frozenset({Action.AGREEMENTS_SIGN, Action.AGREEMENTS_ATTEST, Action.POLICIES_ACTIVATE})
+"""Acts that bind an agency, or say how it lends: recently signed in, where the person's issuer is described so."""
 
 
 def in_scope(principal: Principal, action: Action) -> bool:

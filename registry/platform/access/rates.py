@@ -6,6 +6,7 @@ IETF's draft of RateLimit header fields has it.
 """
 
 import hashlib
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
@@ -40,6 +41,11 @@ class Limit(NamedTuple):
 
     name: str
     most: int
+
+
+def _seconds_left(minute: datetime, now: datetime) -> int:
+    """Whole seconds until the next minute, 1 to 60: whoever waits so long is in it."""
+    return math.ceil((minute + WINDOW - now).total_seconds())
 
 
 class _Count:
@@ -101,7 +107,7 @@ class FailedAttempts(_Counts):
         minute = now.replace(second=0, microsecond=0)
         for key, most in self._keys(address, client_id):
             if self._counted(key, minute).requests >= most:
-                left = int((minute + WINDOW - now).total_seconds()) + 1
+                left = _seconds_left(minute, now)
                 raise TooManyRequests(
                     f"The client could not be authenticated {most} times in this minute; go on in {left} s.",
                     retry_after=left,
@@ -135,7 +141,7 @@ class RateLimits(_Counts):
         Raises TooManyRequests beyond a limit, with the seconds until the next minute.
         """
         minute = now.replace(second=0, microsecond=0)
-        left = int((minute + WINDOW - now).total_seconds()) + 1
+        left = _seconds_left(minute, now)
         standing: list[tuple[float, Limit, int]] = []
         for limit, key in ((self._principal, _person(principal)), (self._agency, f"agency {principal.agency_id}")):
             if not limit.most:

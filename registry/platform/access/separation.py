@@ -21,6 +21,7 @@ class Act(StrEnum):
     APPROVE = "approve"  # a text, in review or as reviewer; what was asked of the agency, or by it
     SIGN = "sign"  # bind the own agency to a text: by hand, by word, or confirming what another reported of either
     RESERVE = "reserve"  # commit an own asset to what was asked
+    ACTIVATE = "activate"  # let the agency's own policies decide
 
 
 class Separation(StrEnum):
@@ -29,6 +30,7 @@ class Separation(StrEnum):
     DRAFT_APPROVE = "draft_approve"
     APPROVE_SIGN = "approve_sign"
     APPROVE_RESERVE = "approve_reserve"
+    DRAFT_ACTIVATE = "draft_activate"
 
 
 # Drafting and signing are no pair: a small office of two can still make an agreement, one drafting and signing what
@@ -37,6 +39,7 @@ PAIRS: Mapping[Separation, frozenset[Act]] = {
     Separation.DRAFT_APPROVE: frozenset({Act.DRAFT, Act.APPROVE}),
     Separation.APPROVE_SIGN: frozenset({Act.APPROVE, Act.SIGN}),
     Separation.APPROVE_RESERVE: frozenset({Act.APPROVE, Act.RESERVE}),
+    Separation.DRAFT_ACTIVATE: frozenset({Act.DRAFT, Act.ACTIVATE}),
 }
 
 _DID: Mapping[Act, str] = {
@@ -44,12 +47,14 @@ _DID: Mapping[Act, str] = {
     Act.APPROVE: "approved this",
     Act.SIGN: "signed this, or gave your agency's word to it",
     Act.RESERVE: "reserved this",
+    Act.ACTIVATE: "activated this",
 }
 _DO: Mapping[Act, str] = {
     Act.DRAFT: "edit it",
     Act.APPROVE: "approve it",
     Act.SIGN: "sign it, or give its word to it",
     Act.RESERVE: "reserve it",
+    Act.ACTIVATE: "activate it",
 }
 
 

@@ -152,7 +152,7 @@ async def store_rows(
     sha256: str,
 ) -> StoredRows:
     """Read the file at the path and store its rows, some hundreds to a transaction. Raises RuleBroken, Busy."""
-    vocabulary = await importer.vocabulary(read)
+    vocabulary = await importer.vocabulary(read, caller)
     import_id = new_id()
     try:
         async with reader.opened(path, caller.agency_id, file=new.filename, sheet=new.sheet) as table:

@@ -105,8 +105,8 @@ class Importer(Protocol):
         """Raises Forbidden unless the caller may see the cells of such tables, in suggestions and in reports."""
         ...
 
-    async def vocabulary(self, read: Read) -> Mapping[str, Mapping[str, str]]:
-        """For fields whose values are codes: the code of each folded word that people write instead.
+    async def vocabulary(self, read: Read, caller: Caller) -> Mapping[str, Mapping[str, str]]:
+        """For fields whose values are codes: the code of each folded word that people of the agency write instead.
 
         Under an open prefix: which field below it a header stands for.
         """

@@ -69,6 +69,7 @@ class Write(Read):
 
     def __init__(self) -> None:
         self._deferred: dict[sa.Insert, list[Mapping[str, object]]] = {}
+        self._in_order_of: dict[sa.Insert, str] = {}
 
     @abstractmethod
     async def run(self, statement: Executable, parameters: Parameters | None = None) -> int:
@@ -82,14 +83,29 @@ class Write(Read):
         """As `run_fast`, for a statement with RETURNING; returns the rows."""
         return await self.all(statement, parameters)
 
-    def defer(self, insertion: sa.Insert, rows: Sequence[Mapping[str, object]]) -> None:
+    def defer(
+        self, insertion: sa.Insert, rows: Sequence[Mapping[str, object]], *, in_order_of: str | None = None
+    ) -> None:
         """Insert rows just before the commit, together with all other deferred rows, in one round trip.
 
         For rows that nothing in the same transaction reads. `insertion` is a statement that is built once, and all its
         rows name the same columns; tables are filled in the order in which they were first deferred. A row that
         violates a constraint makes `finish` raise its domain error.
+
+        Rows that another transaction may insert at the same time are inserted `in_order_of` a column, whatever the
+        order in which they were deferred: who inserts the same then waits, and is not waited for.
         """
         self._deferred.setdefault(insertion, []).extend(rows)
+        if in_order_of is not None:
+            self._in_order_of[insertion] = in_order_of
+
+    def _to_insert(self) -> dict[sa.Insert, list[Mapping[str, object]]]:
+        """The deferred rows, in the order in which they are inserted."""
+        found = dict(self._deferred)
+        for insertion, column in self._in_order_of.items():
+            if insertion in found:
+                found[insertion] = sorted(found[insertion], key=lambda row: str(row[column]))
+        return found
 
     @asynccontextmanager
     async def rehearsal(self) -> AsyncIterator[None]:

@@ -26,13 +26,13 @@ from sqlalchemy.exc import DBAPIError
 
 from registry.platform.database.connect import Database
 from registry.platform.database.installation import schema_support
+from registry.platform.database.patience import MIGRATION_SECONDS
 from registry.platform.database.postgresql_address import engine
 from registry.platform.database.room import private_folder
 from registry.platform.database.sqlite_driver import writing_engine
 
 Result = TypeVar("Result")
 
-_PATIENCE_MS = 120_000  # another process that migrates this SQLite file is waited for, as PostgreSQL's lock is
 _MIGRATING = 7_234_734  # the number of the advisory lock: arbitrary, but it must never change
 _HERE = Path(__file__).parent / "migrations"
 _SERVED_FROM = sa.select(schema_support.c.served_from)
@@ -217,7 +217,7 @@ def _on_sqlite(url: str, work: Callable[[Connection], Result]) -> Result:
             driver = connection.connection.driver_connection
             assert driver is not None
             driver.execute("PRAGMA foreign_keys=OFF")  # open; has no effect inside a transaction
-            driver.execute(f"PRAGMA busy_timeout={_PATIENCE_MS}")
+            driver.execute(f"PRAGMA busy_timeout={MIGRATION_SECONDS * 1000}")
             with connection.begin():
                 result = work(connection)
                 broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()

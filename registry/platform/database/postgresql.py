@@ -171,14 +171,14 @@ class PostgresWrite(Write):
                 done = await lent.driver.execute("COMMIT")
             except _BY_DRIVER as error:
                 if lent.lost(error):
-                    raise _uncertain() from error
+                    raise _uncertain(error) from error
                 refusal = Busy("The change could not be stored; nothing was done.", "commit_failed")
                 raise (translate(error) or refusal) from error
             if done != "COMMIT":  # the answer when a statement of the transaction has failed
                 raise Busy("The change could not be stored; nothing was done.", "commit_failed")
 
     async def _insert_deferred(self, driver: Any) -> None:
-        insertion, arguments = self._statements.combined_insert(self._deferred)
+        insertion, arguments = self._statements.combined_insert(self._to_insert())
         try:
             await driver.execute(insertion.sql, *arguments)
         except _BY_DRIVER as error:
@@ -194,7 +194,7 @@ class PostgresWrite(Write):
                 if is_demoted(error.__cause__ or error):
                     raise
                 if lent.lost(error):
-                    raise _uncertain() from error
+                    raise _uncertain(error) from error
                 raise
 
     async def abandon(self) -> None:
@@ -206,7 +206,9 @@ class PostgresWrite(Write):
                 await lent.driver.execute("ROLLBACK")
 
 
-def _uncertain() -> Busy:
+def _uncertain(cause: BaseException) -> Busy:
+    """The error for a commit that was not answered; the log gets the cause."""
+    unreachable(cause)
     return Busy(
         "The connection was lost during the commit, so whether the change was stored is not known. "
         "Repeat the request with the same Idempotency-Key, or look before you do.",

@@ -317,7 +317,7 @@ class SqliteWrite(Write):
 
     async def _insert_deferred(self) -> None:
         connection = await self._connection()
-        for insertion, rows in self._deferred.items():
+        for insertion, rows in self._to_insert().items():
             change = self._writer.statements(connection).change(insertion, frozenset(rows[0]))
             try:
                 self._writer.driver.executemany(change.sql, [change.arguments(row) for row in rows])

@@ -44,6 +44,7 @@ class TroubleKind(StrEnum):
     """What is wrong with the database."""
 
     OUT_OF_REACH = "out_of_reach"
+    TIME_OVER = "time_over"
     NOT_STORED = "not_stored"
     DAMAGED = "damaged"
 

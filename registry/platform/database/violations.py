@@ -26,6 +26,7 @@ _READ_ONLY = "25006"
 _DAMAGED_STATES = {"XX001", "XX002"}  # a table's page, an index
 _DAMAGE = ("database disk image is malformed", "file is not a database")
 _LOCK_WAIT_OVER = "55P03"
+_TIME_OVER = "57014"
 
 REFUSALS = (DBAPIError, PoolTimeout, ConnectionError, TimeoutError, asyncpg.InternalClientError)
 """What the drivers raise. PostgreSQL's leaves a refused connection as the operating system says it, and is confused by
@@ -78,8 +79,12 @@ def translate(error: Exception) -> DomainError | None:
         rule = _broken_rule(complaint)
         return Conflict(rule.info["detail"], rule.info["code"]) if rule is not None and rule.info else None
     if "locked" in words or "busy" in words or _STALE_PLAN in words or state in _RETRYABLE:
+        if state == _TIME_OVER:  # that a lock was waited for is an everyday thing; this is for the operator to know
+            trouble.meet(TroubleKind.TIME_OVER, "the database ended a statement that took too long", complaint)
+            return Busy("The database took too long; nothing was done. Try again.", "database_busy")
         return Busy("The database is busy with other changes; nothing was done. Try again.", "database_busy")
-    if getattr(error, "connection_invalidated", False) or _FAILED.match(state) or "disk" in words:
+    stored_nowhere = "disk" in words or "readonly database" in words  # SQLite's words for a full disk, and for a file
+    if getattr(error, "connection_invalidated", False) or _FAILED.match(state) or stored_nowhere:
         return unreachable(complaint)
     return None
 

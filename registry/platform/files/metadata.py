@@ -10,11 +10,14 @@ import zlib
 from collections.abc import Mapping
 from typing import Final
 
-from registry.platform.files.kinds import JPEG, PNG
+from registry.platform.files.kinds import JPEG, MAIL, OPEN_TEXT, PDF, PNG, RTF, WORD
 from registry.platform.files.pictures import SHOWING, WITHOUT_LENGTH, behind_scan
 
 STRIPPED: Final = frozenset({JPEG, PNG})
 """The kinds of pictures whose metadata is removed. A TIFF's is spread over the whole file."""
+
+LEFT_IN: Final = frozenset({PDF, WORD, OPEN_TEXT, RTF, MAIL})
+"""The kinds of papers that may say more than their pages: kept as they came, so that a signature still fits."""
 
 # Of each part of a PNG that shows the picture, how long it can be; what is longer says something else. Profiles of
 # colours (iCCP, and in a JPEG ICC) are text of any length for the most part, and go.

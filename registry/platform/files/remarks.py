@@ -18,6 +18,7 @@ class FileRemark(StrEnum):
     USE_RESTRICTED = "use_restricted"
     DATA_BEHIND = "data_behind"
     READING_STOPPED = "reading_stopped"
+    METADATA_KEPT = "metadata_kept"
 
 
 class Missing(Enum):

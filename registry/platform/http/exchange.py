@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 from registry.platform.http.asgi import Message, Receive, Scope, Send
+from registry.platform.http.deprecations import deprecation_fields
 from registry.platform.http.draining import Draining
 from registry.platform.http.metrics import Metrics, RefusedBy
 from registry.platform.http.problems import ProblemAnswer, TooLarge, TooSlow, render
@@ -188,6 +189,7 @@ class Exchange:
                 (b"x-request-id", self.trace_id.encode()),
                 (b"x-content-type-options", b"nosniff"),
                 *self.scope.get("registry.rate", ()),
+                *deprecation_fields(self.scope),
             ]
             unread = not (self._complete or self._gone) and any(
                 (n == b"content-length" and v != b"0") or n == b"transfer-encoding" for n, v in self.scope["headers"]

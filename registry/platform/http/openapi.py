@@ -7,6 +7,8 @@ omits `additionalProperties: false`, and documents another error format than our
 import json
 import re
 from collections import defaultdict
+from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -14,7 +16,9 @@ from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 
 from registry.platform.http.catalogue import PROBLEMS, general
+from registry.platform.http.fixed import Fixed
 from registry.platform.http.openapi_components import (
+    DEPRECATION_HEADERS,
     DESCRIPTION,
     HEADERS,
     PARAMETERS,
@@ -41,12 +45,12 @@ def assemble(app: Litestar, version: str) -> dict[str, Any]:
         key=lambda item: (item[0], item[1]),
     )
     kinds: list[Any] = [Problem, TokenRefusal]
+    bodies: list[Any] = []
+    queries = {handler.opt["query"] for _, _, handler in handlers} - {None}
     for _, _, handler in handlers:
-        named = (handler.opt[each] for each in ("query", "form", "accepted"))
-        found = (body_type(handler), answer_type(handler), *named)
-        kinds += [kind for kind in found if kind is not None]
-        kinds += [other.kind for other in handler.opt["other_forms"] if other.kind is not None]
-    shapes = Shapes(kinds)
+        kinds += [answer_type(handler), handler.opt["accepted"], *(other.kind for other in handler.opt["other_forms"])]
+        bodies += [body_type(handler), handler.opt["form"]]
+    shapes = Shapes(*([kind for kind in found if kind is not None] for found in (kinds, bodies, queries)))
     components = dict(shapes.components)
     paths: dict[str, dict[str, Any]] = {}
     used: dict[int, set[str]] = defaultdict(set)
@@ -54,9 +58,10 @@ def assemble(app: Litestar, version: str) -> dict[str, Any]:
         paths.setdefault(path, {})[method] = operation(path, method, handler, shapes)
         for code in general(conditions(path, method, handler)) if not handler.opt["public"] else ():
             used[PROBLEMS[code].status].add(code)
-    for kind in {handler.opt["query"] for _, _, handler in handlers} - {None}:
+    for kind in queries:
         components.pop(kind.__name__)  # the query struct becomes parameters
     components["Problem"] = with_members(components["Problem"])
+    deprecates = _check_successors(handler for _, _, handler in handlers)
     there = {tag for item in paths.values() for op in item.values() for tag in op["tags"]}
     groups = {title: [tag for tag in rooms if tag in there] for title, rooms in PILLARS.values()}
     return {
@@ -79,7 +84,7 @@ def assemble(app: Litestar, version: str) -> dict[str, Any]:
         "components": {
             "schemas": components,
             "responses": shared_responses(used),
-            "headers": HEADERS,
+            "headers": HEADERS | (DEPRECATION_HEADERS if deprecates else {}),
             "parameters": PARAMETERS,
             "securitySchemes": {
                 "bearer": {
@@ -91,6 +96,35 @@ def assemble(app: Litestar, version: str) -> dict[str, Any]:
             },
         },
     }
+
+
+def _check_successors(handlers: Iterable[HTTPRouteHandler]) -> bool:
+    """Whether anything is deprecated. Raises LookupError for the successor of an operation that is none itself."""
+    listed = list(handlers)
+    ids = {handler.operation_id for handler in listed}
+    declared = [(handler, each) for handler in listed for each in handler.opt["deprecations"]]
+    for handler, each in declared:
+        if each.parameter is None and each.successor not in ids - {handler.operation_id}:
+            raise LookupError(f"{handler.operation_id} is deprecated for {each.successor}, which is no operation")
+    return bool(declared)
+
+
+class Contract:
+    """The contract of an application. It is written when it is first asked for, not while the service starts."""
+
+    def __init__(self, app: Litestar, version: str) -> None:
+        self._app = app
+        self._version = version
+
+    @cached_property
+    def text(self) -> bytes:
+        """The text, as it is committed."""
+        return dump(assemble(self._app, self._version))
+
+    @cached_property
+    def page(self) -> Fixed:
+        """What is answered."""
+        return Fixed(self.text, "application/json")
 
 
 def dump(document: dict[str, Any]) -> bytes:

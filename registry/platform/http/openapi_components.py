@@ -1,5 +1,6 @@
 """Components that all operations of the contract share: tags of pillars and rooms, headers, parameters and problems."""
 
+from datetime import date
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -77,6 +78,8 @@ with what to do about it, and each operation names its own as `x-problems`. New 
 may appear within `/v1`: treat an unknown value as open. Statutory content is a pattern to test against; have counsel
 review it.
 """
+EXAMPLES_FROM = date(2026, 7, 4)
+"""The day on which the examples are asked and answered."""
 _TRACE = "0af7651916cd43dd8448eb211c80319c"
 HEADERS: dict[str, Any] = {
     "X-Request-Id": {
@@ -140,6 +143,20 @@ HEADERS: dict[str, Any] = {
         "required": True,
         "schema": {"type": "string"},
         "example": 'Bearer realm="registry"',
+    },
+}
+# Only where something is deprecated: a component that nothing refers to is a fault to linters.
+DEPRECATION_HEADERS: dict[str, Any] = {
+    "Deprecation": {
+        "description": "Since when what was used is deprecated (RFC 9745), in seconds since 1970; its description here "
+        "says what to use instead.",
+        "schema": {"type": "string", "pattern": "^@[0-9]+$"},
+        "example": "@1798761600",
+    },
+    "Sunset": {
+        "description": "When it will be gone (RFC 8594).",
+        "schema": {"type": "string"},
+        "example": "Sat, 01 Jan 2028 00:00:00 GMT",
     },
 }
 PARAMETERS: dict[str, Any] = {

@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable
+from datetime import date, datetime, timedelta
 from types import NoneType
 from typing import Any, get_args, get_origin
 
@@ -11,7 +12,15 @@ from litestar.handlers import HTTPRouteHandler
 
 from registry.platform.http.answers import Answer, Content
 from registry.platform.http.catalogue import PROBLEMS, When, general
-from registry.platform.http.openapi_components import ANSWERS, PILLARS, examples, references
+from registry.platform.http.deprecations import Deprecation
+from registry.platform.http.openapi_components import (
+    ANSWERS,
+    DEPRECATION_HEADERS,
+    EXAMPLES_FROM,
+    PILLARS,
+    examples,
+    references,
+)
 from registry.platform.http.paging import ranges_of
 from registry.platform.http.problems import MEDIA_TYPE, TokenRefusal
 from registry.platform.http.requests import families_of
@@ -73,6 +82,8 @@ def operation(path: str, method: str, handler: HTTPRouteHandler, shapes: Shapes)
         *(["If-Match-Required"] if "edit" in found else ["If-Match"] if "version" in found else []),
         *(["If-None-Match"] if method == "get" and opt["etag"] else []),
     ]
+    for each in opt["deprecations"]:
+        _deprecate_parameter(handler, parameters, each)
     parameters += [{"$ref": f"#/components/parameters/{name}"} for name in shared]
     own = _by_status(opt["problems"])
     document: dict[str, Any] = {
@@ -83,6 +94,9 @@ def operation(path: str, method: str, handler: HTTPRouteHandler, shapes: Shapes)
     }
     if parameters:
         document["parameters"] = parameters
+    if whole := [each for each in opt["deprecations"] if each.parameter is None]:
+        document["deprecated"] = True
+        document["description"] += f"\n\n{whole[0].words}"
     if (body := _request_body(method, handler, shapes)) is not None:
         document["requestBody"] = body
     statuses = set(own)
@@ -100,6 +114,18 @@ def operation(path: str, method: str, handler: HTTPRouteHandler, shapes: Shapes)
     if own:
         document["x-problems"] = {str(status): codes for status, codes in own.items()}
     return document
+
+
+def _deprecate_parameter(handler: HTTPRouteHandler, parameters: list[dict[str, Any]], deprecation: Deprecation) -> None:
+    """Mark the parameter that will go, if it is one. Raises LookupError for a name that the operation does not have."""
+    if deprecation.parameter is None:
+        return
+    known = {each["name"]: each for each in parameters if each["in"] == "query"}
+    if missing := {deprecation.parameter, deprecation.successor} - known.keys():
+        raise LookupError(f"{handler.operation_id} deprecates a parameter, and has no {', '.join(sorted(missing))}")
+    marked = known[deprecation.parameter]
+    marked["deprecated"] = True
+    marked["description"] = f"{marked.get('description', '')} {deprecation.words}".strip()
 
 
 def _room(handler: HTTPRouteHandler) -> str:
@@ -130,19 +156,21 @@ def _description(handler: HTTPRouteHandler, own: dict[int, list[str]]) -> str:
 def _request_body(method: str, handler: HTTPRouteHandler, shapes: Shapes) -> dict[str, Any] | None:
     body, opt = body_type(handler), handler.opt
     if body is not None:
-        media: dict[str, Any] = {"schema": shapes.of(body)}
+        media: dict[str, Any] = {"schema": shapes.of_body(body)}
         recorded = examples()["operations"].get(handler.operation_id, {})
         if (sent := recorded.get("body", opt["example"])) is not None:
             media["example"] = sent
+        said = [_AS_OF_THEN] if _names_days(sent) else []
         if method != "patch":
             needed = any(field.required for field in msgspec.structs.fields(body))
-            return {"required": needed, "content": {"application/json": media}}
+            described = {"description": " ".join(said)} if said else {}
+            return {"required": needed, **described, "content": {"application/json": media}}
         # One media type, here and for files: client generators make a type of each, or support only one.
-        words = "What is to change (RFC 7396). It is taken as `application/json`, too."
+        words = " ".join(["What is to change (RFC 7396). It is taken as `application/json`, too.", *said])
         return {"required": True, "description": words, "content": {"application/merge-patch+json": media}}
     if opt["form"] is not None:
         sent = examples()["operations"].get(handler.operation_id, {}).get("body", opt["example"])
-        content = {"application/x-www-form-urlencoded": {"schema": shapes.of(opt["form"]), "example": sent}}
+        content = {"application/x-www-form-urlencoded": {"schema": shapes.of_body(opt["form"]), "example": sent}}
         return {"required": True, "content": content}
     if opt["takes"]:
         first, *others = opt["takes"]
@@ -150,6 +178,14 @@ def _request_body(method: str, handler: HTTPRouteHandler, shapes: Shapes) -> dic
         content = {first: {"schema": _FILE, "example": opt["example"]}}
         return {"required": True, "description": words, "content": content}
     return None
+
+
+def _names_days(example: Any) -> bool:
+    return re.search(r'"[0-9]{4}-[0-9]{2}-[0-9]{2}[T"]', msgspec.json.encode(example).decode()) is not None
+
+
+# What must be known of an example that is sent as it is: in many places a day that is over by now is refused.
+_AS_OF_THEN = f"The example was sent on {EXAMPLES_FROM}: in place of its days, send such as lie so far from today."
 
 
 def _refusals(shapes: Shapes) -> dict[str, Any]:
@@ -190,6 +226,8 @@ def _successes(method: str, handler: HTTPRouteHandler, shapes: Shapes) -> dict[s
         headers.append("Link")
     if opt["returns"] is Content:
         headers.append("Content-Disposition")
+    if opt["deprecations"]:
+        headers += DEPRECATION_HEADERS
     success: dict[str, Any] = {"description": _done(handler)}
     kind = answer_type(handler)
     if kind is not None:
@@ -253,6 +291,7 @@ def _query_parameters(query: Any, shapes: Shapes) -> list[dict[str, Any]]:
     required = set(own.get("required", ()))
     found = []
     families = {family.field: family for family in families_of(query)}
+    starts = {end: start for start, end in ranges_of(query)}
     for name, schema in own["properties"].items():
         if name in families:
             found.append(_family(families[name].prefix, schema))
@@ -264,9 +303,16 @@ def _query_parameters(query: Any, shapes: Shapes) -> list[dict[str, Any]]:
         if description:
             parameter["description"] = description
         if examples:
-            parameter["example"] = examples[0]
+            parameter["example"] = _later(examples[0]) if name in starts else examples[0]
         found.append(parameter)
     return found
+
+
+def _later(start: str) -> str:
+    """An end for an example of a range's start, so that both can be sent together."""
+    if "T" not in start:
+        return str(date.fromisoformat(start) + timedelta(days=30))
+    return f"{datetime.fromisoformat(start) + timedelta(days=2):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _family(prefix: str, schema: Schema) -> dict[str, Any]:

@@ -5,9 +5,11 @@ asset) has no end and overlaps everything after its start.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeAlias
+
+from msgspec import Struct
 
 from registry.platform.kernel.errors import RuleBroken
 
@@ -116,3 +118,52 @@ def levels(holds: Iterable[Hold], window: Stretch) -> Iterator[tuple[datetime, i
     for at in sorted(changes):
         held += changes[at]
         yield at, held
+
+
+class Occupancy(Struct, kw_only=True, frozen=True):
+    """How something is held of which a quantity is needed, and how many of it there are."""
+
+    quantity: int
+    capacity: int
+    in_service: bool
+    turnaround: timedelta
+    holds: Sequence[Hold]
+
+    def free_quantity(self, window: tuple[datetime, datetime]) -> int:
+        """How many are free throughout the window, and until they are ready again after it."""
+        if not self.in_service:
+            return 0
+        return max(free_quantity(self.capacity, self.holds, (window[0], window[1] + self.turnaround)), 0)
+
+    def fits(self, window: tuple[datetime, datetime]) -> bool:
+        """Whether as many as are needed are free."""
+        return self.free_quantity(window) >= self.quantity
+
+    def blocking(self, window: tuple[datetime, datetime]) -> list[Stretch]:
+        """The stretches of the window, with the turnaround after it, in which fewer are free than are needed."""
+        needed = (window[0], window[1] + self.turnaround)
+        return [needed] if not self.in_service else list(conflicts(self.capacity, self.holds, needed, self.quantity))
+
+    def first_fit(self, opens: datetime, length: timedelta) -> datetime | None:
+        """From when on as many as are needed are free for that long; None for never, as far as is known."""
+        if not self.in_service or self.quantity > self.capacity:
+            return None
+        return first_fit(self.capacity, self.holds, opens, length + self.turnaround, self.quantity)
+
+
+def first_common_fit(needed: Sequence[Occupancy], opens: datetime, length: timedelta) -> datetime | None:
+    """The earliest instant from which all that is needed is free for the whole `length`; None for never.
+
+    Each round goes on to where the last of them is free, which is the end of something that holds it, so that there are
+    no more rounds than there are such ends.
+    """
+    at = opens
+    while True:
+        starts = [each.first_fit(at, length) for each in needed]
+        found = [start for start in starts if start is not None]
+        if len(found) < len(starts):
+            return None
+        latest = max(found, default=at)
+        if latest <= at:
+            return at
+        at = latest

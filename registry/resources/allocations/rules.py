@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TypeAlias
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,7 @@ from registry.platform.kernel.time import (
     last_day_before,
     on_calendar,
 )
+from registry.resources.allocations.occupancy import Hold, Occupancy, conflicts, first_common_fit
 
 
 class AllocationStatus(StrEnum):
@@ -89,6 +91,17 @@ def weeks_of(window: Window, time_zone: str) -> Iterator[Window]:
         start = week.end
 
 
+def held_for(window: Window, weeks_in: str | None) -> Window:
+    """What is held for a window: the window itself, or, of a laboratory in that zone, the weeks that it touches."""
+    return window if weeks_in is None else whole_weeks(window, weeks_in)
+
+
+def needed_for(window: Window, turnaround: timedelta, weeks_in: str | None) -> Window:
+    """The window for which a loan needs an asset: until it is ready again."""
+    held = held_for(window, weeks_in)
+    return Window(start=held.start, end=min(held.end + turnaround, LATEST))
+
+
 class Bookable(Struct, kw_only=True, frozen=True):
     """An asset whose row is locked until the end of the transaction, so that nobody else edits or books it.
 
@@ -105,13 +118,12 @@ class Bookable(Struct, kw_only=True, frozen=True):
     """Whether its agency keeps some of its category, or of one above, at home."""
 
     def held(self, window: Window) -> Window:
-        """What is held for a window: the window itself, or, of a laboratory, the weeks that it touches."""
-        return window if self.weeks_in is None else whole_weeks(window, self.weeks_in)
+        """What is held for a window, see `held_for`."""
+        return held_for(window, self.weeks_in)
 
     def with_turnaround(self, window: Window) -> Window:
         """The window for which a loan needs the asset: until it is ready again."""
-        held = self.held(window)
-        return Window(start=held.start, end=min(held.end + self.turnaround, LATEST))
+        return needed_for(window, self.turnaround, self.weeks_in)
 
     def blocks_from(self, starts_at: datetime) -> datetime:
         """From when on a loan would have to end, so that the asset is ready again at `starts_at`."""
@@ -145,3 +157,31 @@ def assigned(choices: Mapping[UUID, Sequence[UUID]]) -> dict[UUID, UUID]:
     for asset_id in choices:
         found_for(asset_id, set())
     return {asset_id: person for person, asset_id in goes_with.items()}
+
+
+Teams: TypeAlias = Mapping[UUID, Mapping[UUID, Sequence[Hold]]]
+"""Who can go with each asset that nobody is lent without, and when each of these people is held."""
+
+
+def without_anybody(teams: Teams, window: tuple[datetime, datetime]) -> set[UUID]:
+    """Those of the assets with which nobody can go throughout the window, since one person goes with one asset only."""
+    free = {
+        asset_id: [person for person, holds in people.items() if not any(conflicts(1, holds, window, 1))]
+        for asset_id, people in teams.items()
+    }
+    return free.keys() - assigned(free).keys()
+
+
+def first_time_together(
+    needed: Sequence[Occupancy], teams: Teams, opens: datetime, length: timedelta
+) -> datetime | None:
+    """The earliest instant from which all is free for the whole `length`, and with each team somebody to go.
+
+    Where people are the reason, only the end of something that holds one of them can help.
+    """
+    ends = sorted({end for people in teams.values() for holds in people.values() for _, end, _ in holds if end})
+    at = first_common_fit(needed, opens, length)
+    while at is not None and without_anybody(teams, (at, at + length)):
+        next_end = next((end for end in ends if end > at), None)
+        at = None if next_end is None else first_common_fit(needed, next_end, length)
+    return at

@@ -164,9 +164,16 @@ asset_word = table(
 )
 """Each word of assets' names and tags once, with its halves, by one of which a misspelling of it is found.
 
-It is nobody's: whether an asset with it is there, and seen by who asks, its own rows tell. A word stays when no asset
-has it any more; it then finds nothing.
+It is nobody's: whether an asset with it is there, and seen by who asks, its own rows tell.
 """
+
+asset_word_dropped = table(
+    "asset_word_dropped",
+    sa.Column("word", sa.Text, primary_key=True),
+    sa.Column("due_at", Instant, nullable=False),
+    sa.Index("ix_asset_word_dropped_due_at", "due_at"),
+)
+"""Words that an asset has no more: from `due_at` on it is looked whether another has them; else they are removed."""
 
 package = table(
     "package",

@@ -1,8 +1,10 @@
 """Rules about reserve minimums: which one holds when, and how much of an asset it leaves for loans."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from itertools import pairwise
 from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -11,7 +13,16 @@ from msgspec import Struct
 
 from registry.platform.kernel.errors import RuleBroken, WrongStatus
 from registry.platform.kernel.time import LATEST, Window, civil_day, day_starts_at, on_calendar
-from registry.resources.allocations.occupancy import Hold, KindHold, Stretch, first_conflict, intervals, levels
+from registry.resources.allocations.occupancy import (
+    Hold,
+    KindHold,
+    Occupancy,
+    Stretch,
+    first_conflict,
+    intervals,
+    levels,
+)
+from registry.resources.allocations.rules import whole_weeks
 from registry.resources.rates.rules import rate_on
 
 
@@ -132,27 +143,123 @@ def first_short(assets: Sequence[Counted], kept: Iterable[Kept], window: Window)
     return None
 
 
-def kept_back(asset_id: UUID, assets: Sequence[Counted], kept: Iterable[Kept], window: Window) -> list[KindHold]:
-    """How many of one of the assets cannot be lent, and when, since a minimum keeps them.
+class Reserve(Struct, kw_only=True, frozen=True):
+    """What an agency keeps of one category in a window, and the assets of which it keeps that."""
 
-    That is what is free of it beyond what the agency can spare of all that the minimum counts.
+    kept: Sequence[Kept]
+    assets: Sequence[Counted]
+    gone: Sequence[Hold]
+    """What of the assets is not at home in that window."""
+
+
+def reserve_in(window: Window, kept: Sequence[Kept], assets: Sequence[Counted]) -> Reserve:
+    """What is kept in the window of these assets, which are all that a minimum counts."""
+    return Reserve(kept=kept, assets=assets, gone=away(assets, window))
+
+
+class Share(Struct, kw_only=True, frozen=True):
+    """What is wanted of one asset: how many, and by what rule they are held."""
+
+    quantity: int
+    turnaround: timedelta = timedelta(0)
+    weeks_in: str | None = None
+
+
+def spare(reserve: Reserve, wanted: Mapping[UUID, Share]) -> list[Occupancy]:
+    """What has to be free of all that a reserve counts, so that what is wanted can be lent at once and enough stays.
+
+    One for each time until which some of it is needed: what is ready again sooner is at home sooner. Empty where
+    nothing is wanted of what the reserve counts.
     """
+    of = [wanted[each.id] for each in reserve.assets if each.id in wanted]
+    kept: list[Hold] = [each.hold for each in reserve.kept]
+    if (weeks_in := next((each.weeks_in for each in of if each.weeks_in is not None), None)) is not None:
+        kept = largest([(*_weeks_touched(each[:2], weeks_in), each[2]) for each in kept])
+    holds = [*reserve.gone, *kept]
+    return [
+        Occupancy(
+            quantity=sum(each.quantity for each in of if each.turnaround >= turnaround),
+            capacity=sum(each.capacity for each in reserve.assets),
+            in_service=True,
+            turnaround=turnaround,
+            holds=holds,
+        )
+        for turnaround in sorted({each.turnaround for each in of})
+    ]
+
+
+def most_together(free: Mapping[UUID, int], bounds: Iterable[tuple[Collection[UUID], int]]) -> int:
+    """How many of all these can be lent at once, of each no more than is free of it, and of each set than its bound.
+
+    Sets are of categories, so that of two either one lies within the other or they have nothing in common: what the
+    smaller one leaves is counted in the larger.
+    """
+    left = dict(free)
+    for ids, bound in sorted(bounds, key=lambda each: len(each[0])):
+        over = sum(left.get(each, 0) for each in ids) - bound
+        for each in ids:
+            taken = min(left.get(each, 0), max(over, 0))
+            if taken:
+                left[each] -= taken
+                over -= taken
+    return sum(left.values())
+
+
+def kept_back(
+    asset_id: UUID, reserves: Iterable[Reserve], window: Window, weeks_in: str | None = None
+) -> list[KindHold]:
+    """How many of one of the assets cannot be lent, and when, since minimums keep them.
+
+    That is what is free of it beyond what the agency can spare of all that a minimum counts; of several minimums the
+    one that keeps most decides. What is booked by the week is kept back for whole weeks.
+    """
+    found = [hold for each in reserves for hold in _kept_back_by(each, asset_id, window)]
+    if weeks_in is not None:
+        found = [(*_weeks_touched(hold[:2], weeks_in), hold[2]) for hold in found]
+    return [(*hold, KEPT_BACK) for hold in largest(found)]
+
+
+def largest(holds: Iterable[Hold]) -> list[Hold]:
+    """The same stretches without overlaps: where several are, the largest quantity of them."""
+    changes: dict[datetime, list[tuple[int, int]]] = {}
+    for start, end, quantity in holds:
+        changes.setdefault(start, []).append((quantity, 1))
+        changes.setdefault(end or LATEST, []).append((quantity, -1))
+    instants, here, found = sorted(changes), Counter[int](), list[Hold]()
+    for at, until in pairwise(instants):
+        for quantity, more in changes[at]:
+            here[quantity] += more
+        most = max((quantity for quantity, number in here.items() if number), default=0)
+        if most and found and found[-1][1] == at and found[-1][2] == most:
+            found[-1] = (found[-1][0], _stretch(at, until)[1], most)
+        elif most:
+            found.append((*_stretch(at, until), most))
+    return found
+
+
+def _weeks_touched(stretch: Stretch, weeks_in: str) -> Stretch:
+    weeks = whole_weeks(Window(start=stretch[0], end=stretch[1] or LATEST), weeks_in)
+    return _stretch(weeks.start, weeks.end)
+
+
+def _kept_back_by(reserve: Reserve, asset_id: UUID, window: Window) -> list[Hold]:
+    assets = reserve.assets
     mine = next((each for each in assets if each.id == asset_id), None)
-    needed = [each.hold for each in kept]
+    needed = [each.hold for each in reserve.kept]
     if mine is None or not needed:
         return []
     whole = (window.start, window.end)
     total = sum(asset.capacity for asset in assets)
     held = dict(levels([hold[:3] for hold in mine.holds], whole))
-    bound = dict(levels([*away(assets, window), *needed], whole))
+    bound = dict(levels([*reserve.gone, *needed], whole))
     instants = sorted({*held, *bound})
-    found: list[KindHold] = []
+    found: list[Hold] = []
     here = there = 0
     for start, end in zip(instants, [*instants[1:], window.end], strict=True):
         here, there = held.get(start, here), bound.get(start, there)
-        free, spare = max(mine.capacity - here, 0), max(total - there, 0)
-        if free > spare:
-            found.append((*_stretch(start, end), free - spare, KEPT_BACK))
+        free, left = max(mine.capacity - here, 0), max(total - there, 0)
+        if free > left:
+            found.append((*_stretch(start, end), free - left))
     return found
 
 

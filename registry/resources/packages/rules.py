@@ -1,15 +1,11 @@
-"""Rules about packages: what can be done with one, and when all of it is free."""
+"""Rules about packages: what can be done with one, and why it is not free."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Literal, TypeAlias
 
-from msgspec import Struct
-
 from registry.platform.kernel.errors import WrongStatus
 from registry.platform.kernel.money import Money
-from registry.resources.allocations.occupancy import Hold, Stretch, conflicts, first_fit, free_quantity
 from registry.resources.assets.rules import PackageStatus, ServiceStatus, Sharing
 
 FEWEST_MEMBERS: Final = 2
@@ -73,48 +69,3 @@ def cost_of_all(costs: Sequence[Money | None], quantities: Sequence[int]) -> Mon
         return None
     total = sum(cost.to_minor() * quantity for cost, quantity in zip(stated, quantities, strict=True))
     return Money.from_minor(total, stated[0].currency)
-
-
-class Occupancy(Struct, kw_only=True, frozen=True):
-    """How a member is held: the quantity that the package needs of it, and how many there are."""
-
-    quantity: int
-    capacity: int
-    in_service: bool
-    turnaround: timedelta
-    holds: Sequence[Hold]
-
-    def free_quantity(self, window: tuple[datetime, datetime]) -> int:
-        """How many are free throughout the window, and until they are ready again after it."""
-        if not self.in_service:
-            return 0
-        return max(free_quantity(self.capacity, self.holds, (window[0], window[1] + self.turnaround)), 0)
-
-    def blocking(self, window: tuple[datetime, datetime]) -> list[Stretch]:
-        """The stretches of the window, with the turnaround after it, in which fewer are free than are needed."""
-        needed = (window[0], window[1] + self.turnaround)
-        return [needed] if not self.in_service else list(conflicts(self.capacity, self.holds, needed, self.quantity))
-
-    def first_fit(self, opens: datetime, length: timedelta) -> datetime | None:
-        """From when on as many as are needed are free for that long; None for never, as far as is known."""
-        if not self.in_service or self.quantity > self.capacity:
-            return None
-        return first_fit(self.capacity, self.holds, opens, length + self.turnaround, self.quantity)
-
-
-def first_common_fit(members: Sequence[Occupancy], opens: datetime, length: timedelta) -> datetime | None:
-    """The earliest instant from which every member is free for the whole `length`; None for never.
-
-    Each round goes on to where the last of them is free, which is the end of something that holds it, so that there are
-    no more rounds than there are such ends.
-    """
-    at = opens
-    while True:
-        starts = [member.first_fit(at, length) for member in members]
-        found = [start for start in starts if start is not None]
-        if len(found) < len(starts):
-            return None
-        latest = max(found, default=at)
-        if latest <= at:
-            return at
-        at = latest

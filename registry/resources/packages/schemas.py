@@ -124,7 +124,7 @@ class PackageQuery(Changing, kw_only=True, frozen=True):
     asset_id: Annotated[UUID | None, Meta(description="Only packages with this asset.")] = None
     category: Annotated[Code | None, Meta(description="With an asset of this category, or of one under it.")] = None
     status: Annotated[tuple[PackageStatus, ...], Meta(description="Any of these.")] = ()
-    sharing: Sharing | None = None
+    sharing: Annotated[Sharing | None, Meta(description="Only packages shown to these.")] = None
     available_from: Annotated[
         Instant | None, Meta(description="All of it in service and free from here; needs available_to.")
     ] = None
@@ -203,7 +203,20 @@ class PackageAvailability(Struct, kw_only=True, frozen=True):
 
     package_id: UUID
     window: Window
-    free: Annotated[bool, Meta(description="Whether every asset in it is free for the whole window.")]
+    free: Annotated[
+        bool,
+        Meta(
+            description="Whether all of it can be had for the whole window: every asset is free, with somebody to go "
+            "where one goes with it, and its owner keeps none of it back."
+        ),
+    ]
+    held_back: Annotated[
+        bool,
+        Meta(
+            description="True where every asset in it is free, and its owner holds so much back that not all of it "
+            "can be lent at once."
+        ),
+    ]
     members: list[MemberAvailability]
     next_free: Annotated[
         Instant | None,

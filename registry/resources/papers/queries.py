@@ -12,6 +12,7 @@ from registry.agreements.documents.tables import document_content
 from registry.platform.access.permissions import Action, refusal
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read
+from registry.platform.files.metadata import LEFT_IN
 from registry.platform.files.remarks import FileRemark
 from registry.platform.http.paging import CHANGED, Orders, changed_in, given
 from registry.platform.kernel.actions import AllowedAction, offer
@@ -101,7 +102,10 @@ def as_document(row: Row[Any], caller: Caller) -> AssetDocument:
         size_bytes=row.size_bytes,
         sha256=row.sha256,
         pages=row.pages,
-        remarks=msgspec.json.decode(row.remarks, type=list[FileRemark]),
+        remarks=[
+            *msgspec.json.decode(row.remarks, type=list[FileRemark]),
+            *([FileRemark.METADATA_KEPT] if row.media_type in LEFT_IN else []),
+        ],
         asset_certificate_id=row.asset_certificate_id if own else None,
         insurance_id=row.insurance_id if own else None,
         filed_at=row.filed_at,

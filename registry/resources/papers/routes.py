@@ -83,8 +83,10 @@ async def file_asset_document(
     """File a picture or paper with an own asset, or in the place of another (`replaces`).
 
     The body is the file itself, checked as a document of an agreement is. Of a picture (JPEG, PNG) only the picture is
-    kept: where, when, by whom and with what it was taken is taken out of it, and which side is up stays. Your agency
-    alone reads it, unless it is `shared` with everybody who sees the asset.
+    kept: where, when, by whom and with what it was taken is taken out of it, and which side is up stays. A PDF, a text
+    document or an e-mail is kept as it came, with what it says of its author, and pictures in it of where they were
+    taken (`metadata_kept` among its remarks): send photographs by themselves. Your agency alone reads it, unless it is
+    `shared` with everybody who sees the asset.
     """
     filed = await commands.file_asset_document(
         read, own_transaction, write, caller, files, asset_id, filters, body.media_type, body

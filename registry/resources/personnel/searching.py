@@ -77,8 +77,9 @@ class CapabilityCountPage(Struct, kw_only=True, frozen=True):
     not_published: Annotated[
         NotPublished | None,
         Meta(
-            description="Agencies there that publish no numbers to yours, by their rules at their last release, or "
-            "since they released none yet. Null behind the first page, and where only your own agency is asked about."
+            description="Agencies there that publish no numbers to yours, by their rules now or at their last "
+            "release, or since they released none yet. Null behind the first page, and where only your own agency is "
+            "asked about."
         ),
     ] = None
     emptied_by: Annotated[

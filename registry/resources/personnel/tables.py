@@ -77,8 +77,8 @@ capability_disclosure = table(
 )
 """An agency's rules for what others learn, and when it is next made anew; `blocks` are those of the agency's people.
 
-`released_sharing` and `released_below_threshold` are the rules at the last release: by them others are told that it
-publishes nothing, so that nobody sees from one hour to the next that somebody changed them.
+`released_sharing` and `released_below_threshold` are the rules at the last release: as long as they kept numbers back,
+others are told that it publishes nothing. So they are, at once, by rules that show less.
 """
 
 capability_cell = table(

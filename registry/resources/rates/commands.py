@@ -227,7 +227,7 @@ class RateImporter:
     def may_read(self, caller: Caller) -> None:
         """Everybody who may see the imports of the agency."""
 
-    async def vocabulary(self, read: Read) -> Mapping[str, Mapping[str, str]]:
+    async def vocabulary(self, read: Read, caller: Caller) -> Mapping[str, Mapping[str, str]]:
         """Nothing: the words are in the fields."""
         return {}
 

@@ -24,11 +24,12 @@ from registry.platform.kernel.errors import RuleBroken
 from registry.platform.kernel.geo import distance_km
 from registry.platform.kernel.text import query_tokens
 from registry.platform.kernel.time import format_instant
-from registry.resources.assets.queries.counting import count_free
+from registry.resources.assets.queries.keeping import Free, free_together
+from registry.resources.assets.queries.listing import free_in_all as list_free
 from registry.resources.assets.queries.listing import list_assets
 from registry.resources.assets.queries.offering import offers_of
 from registry.resources.assets.schemas.listing import AssetPage, AssetQuery
-from registry.resources.packages.queries.explaining import packages_left_out, what_emptied
+from registry.resources.packages.queries.explaining import blocked_now, packages_left_out, what_emptied
 from registry.resources.packages.queries.listing import list_packages
 from registry.resources.packages.schemas import PackageQuery
 from registry.resources.personnel.queries.counting import list_capabilities
@@ -70,6 +71,7 @@ from registry.resources.search.schemas import (
     AssetsFound,
     LeftOver,
     Owner,
+    PackageFound,
     PackagesFound,
     PeopleFound,
     SearchAnswer,
@@ -153,10 +155,17 @@ async def _assets(read: Read, caller: Caller, query: AssetQuery, said: Said, pag
     """The page, with what stands beside each asset, and how many are free of all of them together."""
     window = None if said.window is None else said.window[0]
     offers = await offers_of(read, caller, [each.id for each in page.items], window)
-    free, or_more = sum(each.free_quantity or 0 for each in offers.values()), False
+    free, or_more = 0, False
     if page.next_cursor is not None and said.quantity is not None:
-        in_all = await count_free(read, caller, query)
+        in_all = await list_free(read, caller, query)
         free, or_more = in_all.count, in_all.or_more
+    elif window is not None:
+        each_free = [
+            Free(id=each.id, owner=each.agency_id, category=each.category, quantity=offers[each.id].free_quantity or 0)
+            for each in page.items
+            if each.id in offers
+        ]
+        free = await free_together(read, caller.agency_id, each_free, window, caller.now)
     return AssetsFound(
         items=[
             AssetFound(
@@ -185,8 +194,13 @@ async def _packages(read: Read, caller: Caller, query: PackageQuery | None) -> P
         page = bind(await list_packages(read, caller, query), _PACKAGES, query)
     except RuleBroken:  # signs that are no words, or more of them than a search may have
         return None
+    blocked = await blocked_now(read, caller, page.items) if query.available_from is None else {}
     return PackagesFound(
-        items=page.items,
+        items=[
+            PackageFound(**msgspec.structs.asdict(each), blocked_by=blocked_by, said=said)
+            for each in page.items
+            for blocked_by, said in (blocked.get(each.id, ([], None)),)
+        ],
         next_cursor=page.next_cursor,
         left_out=await packages_left_out(read, caller, query),
         emptied_by=[] if page.items else await what_emptied(read, caller, query),

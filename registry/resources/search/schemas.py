@@ -20,7 +20,7 @@ from registry.resources.assets.schemas.listing import (
     WithinMinutes,
 )
 from registry.resources.assets.schemas.words import Quantity, TypeLevel
-from registry.resources.packages.schemas import PackageLeftOut, PackageSummary
+from registry.resources.packages.schemas import BlockingMember, PackageLeftOut, PackageSummary
 from registry.resources.personnel.searching import CapabilityCount, NobodyFor, NotPublished
 
 PlaceName = Annotated[str, Meta(min_length=1, max_length=100, pattern=AS_IT_CAME_PATTERN)]
@@ -211,7 +211,11 @@ class AssetFound(AssetSummary, kw_only=True, frozen=True):
 
     agency: Owner
     free_quantity: Annotated[
-        int | None, Meta(description="How many are free throughout the window; null where no time is asked for.")
+        int | None,
+        Meta(
+            description="How many are free throughout the window, without what the owner holds back; null where no "
+            "time is asked for."
+        ),
     ]
     covered: Annotated[
         bool | None,
@@ -267,10 +271,26 @@ class PeopleFound(Struct, kw_only=True, frozen=True):
     same_as: Annotated[str, Meta(description="The list of capabilities with the same filters, which pages on.")]
 
 
+class PackageFound(PackageSummary, kw_only=True, frozen=True):
+    """A package that a sentence found."""
+
+    blocked_by: Annotated[
+        list[BlockingMember],
+        Meta(
+            description="Where the sentence says no time: its assets that cannot be had at this moment. With a time, "
+            "what is not free then is in `left_out`, and none is here."
+        ),
+    ]
+    said: Annotated[
+        str | None,
+        Meta(description="The same in words.", examples=["Dive team (demo): Dive boat 2 is out of service"]),
+    ]
+
+
 class PackagesFound(Struct, kw_only=True, frozen=True):
     """Packages, of which the words that say what is looked for are in their own text or in that of their assets."""
 
-    items: list[PackageSummary]
+    items: list[PackageFound]
     next_cursor: str | None
     left_out: Annotated[
         list[PackageLeftOut],

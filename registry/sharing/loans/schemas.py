@@ -17,7 +17,7 @@ from registry.resources.assets.rules import Grade
 from registry.resources.assets.schemas.shown import PackageReference
 from registry.resources.packages.rules import MOST_MEMBERS
 from registry.sharing.loans.rules import LoanStatus, Side
-from registry.sharing.policy.schemas import IncidentNumber, RequestReference
+from registry.sharing.policy.schemas.decided import IncidentNumber, RequestReference
 
 AssetWarningKind = Literal["asset_unavailable", "asset_changed"]
 ExtensionState = Literal["pending", "accepted", "declined", "lapsed"]
@@ -290,6 +290,17 @@ class LoanStep(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """A step that needs no input; a note is kept in the loan's history."""
 
     note: Reason | None = None
+
+
+class Departure(ConditionReport, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """The condition in which an asset is sent out."""
+
+    override_reason: Reason | None = None
+
+    @property
+    def condition(self) -> ConditionReport:
+        """The report alone, which the other side reads too."""
+        return ConditionReport(**{name: getattr(self, name) for name in ConditionReport.__struct_fields__})
 
 
 class ExtensionAcceptance(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):

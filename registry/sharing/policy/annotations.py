@@ -96,6 +96,8 @@ def _checked(layer: str, template: pst.Template, law: Law | None) -> Policy:
         raise ValueError("@id must be lower-case words joined by underscores")
     if unknown := sorted(set(notes) - _KNOWN):
         raise ValueError(f"unknown annotation @{unknown[0]}")
+    if "term" in notes and layer == "agency":
+        raise ValueError("@term is for what rests on an agreement's term: an agency's own rule says its own figure")
     if (term := notes.get("term")) is not None and term not in TERMS:
         raise ValueError(f'@term("{term}") names no term of an agreement')
     named = pst.entity_uids(template)

@@ -6,8 +6,10 @@ layers and categories.
 """
 
 import hashlib
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
+from uuid import UUID
 
 import cedarpy
 import msgspec
@@ -20,8 +22,13 @@ from registry.sharing.policy.annotations import Policy, PolicySetError, read_pol
 
 # Fifty states and 70 categories occur in a few hundred combinations; beyond this limit the cache is emptied.
 _KEPT_SELECTIONS = 4096
-_LAYER_KINDS = ("baseline", "jurisdiction")
+# An agency lends assets of a few dozen combinations, and its layer is parsed again in some milliseconds.
+_KEPT_SELECTIONS_BESIDE = 64
+_KEPT_AGENCY_LAYERS = 256
+_LAYER_KINDS = ("baseline", "jurisdiction", "agency")
 _LAW = "law.yaml"
+AGENCY_FILE = "agency.cedar"
+"""How errors name the text of an agency's own layer, which is in no file."""
 
 
 class Layer:
@@ -68,7 +75,7 @@ class Selection:
 
 
 def _reading_order(policy: Policy) -> tuple[int, str]:
-    """The baseline first, then jurisdictions; by id within each."""
+    """The baseline first, then jurisdictions, then the agency's own; by id within each."""
     return _LAYER_KINDS.index(policy.layer.partition("/")[0]), policy.key
 
 
@@ -76,10 +83,23 @@ class PolicySet:
     """An immutable set of layers. `digest` covers the text of all policies, of their laws and of the schema.
 
     `laws` is what its policies rest on, by their ids, including those that are `off` because their source is secondary;
-    `titles` are those of all.
+    `titles` are those of all. With an agency's own layer (`with_agency`) it is the set for what that agency is asked.
     """
 
-    __slots__ = ("_categories", "_lawful", "_layers", "_schema", "_selections", "digest", "laws", "off", "titles")
+    __slots__ = (
+        "_beside",
+        "_categories",
+        "_kept_selections",
+        "_lawful",
+        "_layers",
+        "_schema",
+        "_selections",
+        "agency_id",
+        "digest",
+        "laws",
+        "off",
+        "titles",
+    )
 
     def __init__(
         self,
@@ -89,8 +109,11 @@ class PolicySet:
         laws: Mapping[str, Law],
         off: set[str],
         titles: Mapping[str, str],
+        *,
+        agency_id: UUID | None = None,
     ) -> None:
         self.digest = digest
+        self.agency_id = agency_id
         self.laws = dict(laws)
         self.off = frozenset(off)
         self.titles = dict(titles)
@@ -104,21 +127,61 @@ class PolicySet:
             for name, layer in layers.items()
         }
         self._selections: dict[tuple[frozenset[str], frozenset[str], frozenset[str]], Selection] = {}
+        self._kept_selections = _KEPT_SELECTIONS if agency_id is None else _KEPT_SELECTIONS_BESIDE
+        self._beside: OrderedDict[tuple[UUID, str], PolicySet] = OrderedDict()
+
+    @property
+    def schema(self) -> cedarpy.Schema:
+        """The words that policies may use, parsed."""
+        return self._schema
+
+    def beside(self, agency_id: UUID, digest: str) -> "PolicySet | None":
+        """This set with the agency's own layer of that digest, if this process has parsed it already."""
+        found = self._beside.get((agency_id, digest))
+        if found is not None:
+            self._beside.move_to_end((agency_id, digest))
+        return found
+
+    def with_agency(self, agency_id: UUID, text: str) -> "PolicySet":
+        """This set with an agency's own layer, which is asked about nothing but what that agency is asked for.
+
+        The text is parsed and checked against the schema, once for its digest: the latest are kept. Raises
+        PolicySetError; then nothing is kept of it.
+        """
+        layer = agency_layer(text, self._schema)
+        found = PolicySet(
+            self.digest,
+            self._schema,
+            {**self._layers, layer.name: layer},
+            self.laws,
+            set(self.off),
+            self.titles,
+            agency_id=agency_id,
+        )
+        self._beside[(agency_id, layer.digest)] = found
+        while len(self._beside) > _KEPT_AGENCY_LAYERS:
+            self._beside.popitem(last=False)
+        return found
 
     @property
     def policies(self) -> tuple[Policy, ...]:
         """Every policy, in reading order."""
         return tuple(sorted((p for layer in self._layers.values() for p in layer.policies), key=_reading_order))
 
-    def select(self, matter: Matter) -> Selection:
-        """The policies to ask about the matter: the baseline's and those of its parties' states that touch it."""
+    def select(self, matter: Matter, assisting: UUID | None = None) -> Selection:
+        """The policies to ask about the matter: the baseline's, those of its parties' states that touch it.
+
+        An agency's own are among them only where that agency is the `assisting` one.
+        """
         wanted = {"baseline", *(f"jurisdiction/{party.state.lower()}" for party in matter.parties if party.state)}
+        if assisting is not None and assisting == self.agency_id:
+            wanted.add("agency")
         names = frozenset(self._layers.keys() & wanted)
         categories = self._categories & matter.categories
         left = frozenset(key for name in names for key, to in self._lawful[name] if not applies(to, matter))
         found = self._selections.get((names, categories, left))
         if found is None:
-            if len(self._selections) >= _KEPT_SELECTIONS:
+            if len(self._selections) >= self._kept_selections:
                 self._selections.clear()
             found = Selection((self._layers[name] for name in names), categories, left)
             self._selections[(names, categories, left)] = found
@@ -160,6 +223,16 @@ def load_policy_set(path: Path, on: Collection[str] = ()) -> PolicySet:
     if strays := sorted(laws.keys() - taken):
         raise PolicySetError(_LAW, strays[0], "there is no such policy")
     return PolicySet(_digest(texts), schema, layers, laws, off, titles)
+
+
+def agency_layer(text: str, schema: cedarpy.Schema) -> Layer:
+    """An agency's own layer, parsed and checked. Raises PolicySetError for a text of which anything is wrong."""
+    return _layer("agency", {AGENCY_FILE: text}, schema, set(), {})
+
+
+def agency_digest(text: str) -> str:
+    """The digest by which that text is known."""
+    return _digest({AGENCY_FILE: text})
 
 
 def _laws(text: str) -> dict[str, Law]:

@@ -184,7 +184,8 @@ class AgreementFacts(_Fact, kw_only=True, frozen=True):
 class Facts(_Fact, kw_only=True, frozen=True):
     """All facts for one decision.
 
-    `lent_out_quantity` is how many assets of the category the assisting agency has lent out.
+    `owned_quantity` is how many of the asset's own category the assisting agency has in service, lent or not, and
+    `lent_out_quantity` how many of them are out.
     """
 
     now: datetime
@@ -196,6 +197,7 @@ class Facts(_Fact, kw_only=True, frozen=True):
     asset: AssetFacts
     agreements: tuple[AgreementFacts, ...] = ()
     lent_out_quantity: int = 0
+    owned_quantity: int | None = None
 
     def __post_init__(self) -> None:
         _require_utc(self.now)

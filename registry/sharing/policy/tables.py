@@ -1,8 +1,9 @@
-"""Decisions with their complete input, and the answers to the approvals that they need."""
+"""Decisions with their complete input, the answers to the approvals that they need, and agencies' own policy sets."""
 
 import sqlalchemy as sa
 
-from registry.platform.database.types import Instant, Json, Uuid, one_of, table, unique
+from registry.platform.database.types import Instant, Json, Uuid, one_of, table, unique, unique_where
+from registry.sharing.policy.lifecycle import PolicySetStatus
 
 policy_decision = table(
     "policy_decision",
@@ -58,3 +59,39 @@ policy_approval = table(
     one_of("side", ("assisting", "requesting")),
     one_of("verdict", ("approved", "rejected")),
 )
+
+policy_set = table(
+    "policy_set",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("rules", Json, nullable=False),
+    sa.Column("cedar", sa.Text, nullable=False),
+    sa.Column("tests", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("findings", Json),
+    sa.Column("validated_at", Instant),
+    sa.Column("activated_at", Instant),
+    sa.Column("retired_at", Instant),
+    sa.Column("retired_reason", sa.Text),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
+    one_of("status", PolicySetStatus),
+    sa.CheckConstraint("(status = 'retired') = (retired_at IS NOT NULL)", name="retired"),
+    sa.CheckConstraint("status <> 'active' OR activated_at IS NOT NULL", name="active"),
+    sa.CheckConstraint("activated_at IS NULL OR validated_at IS NOT NULL", name="validated"),
+    unique_where(
+        "uq_policy_set_active",
+        "agency_id",
+        sqlite="status = 'active'",
+        postgresql="status = 'active'",
+        code="policy_set_active",
+        detail="Somebody has just activated another set of your agency: look at it first.",
+    ),
+    sa.Index("ix_policy_set_agency_id", "agency_id", "id"),
+    sa.Index("ix_policy_set_digest", "agency_id", "digest"),
+)
+"""Agencies' own policy sets. What one says never changes (a guard of the database); `text` is all of it as Cedar."""

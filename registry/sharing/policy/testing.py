@@ -6,7 +6,7 @@ it in its expectation and it decided there, and in another case that includes it
 did not apply.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from uuid import UUID, uuid5
 
@@ -14,9 +14,10 @@ import msgspec
 import yaml
 from msgspec import UNSET, Struct, UnsetType
 
+from registry.sharing.policy.annotations import Policy
 from registry.sharing.policy.cedar import PolicySet, load_policy_set
 from registry.sharing.policy.decisions import Decision, Outcome
-from registry.sharing.policy.facts import Facts
+from registry.sharing.policy.facts import Facts, facts_bytes
 from registry.sharing.policy.rules import best_first, decide
 from registry.sharing.policy.trial import evaluate_agreements
 
@@ -66,6 +67,24 @@ class CaseFailure(Struct, kw_only=True, frozen=True):
     detail: str
 
 
+class CaseRead(Struct, kw_only=True, frozen=True):
+    """A case of a text with its facts, and the line at which it begins."""
+
+    case: Case
+    facts: Facts
+    line: int
+
+
+class CasesUnreadableError(ValueError):
+    """Cases that cannot be read; where, and in which case, as far as that is known."""
+
+    def __init__(self, said: str, *, line: int | None = None, column: int | None = None, case: str | None = None):
+        super().__init__(said)
+        self.line = line
+        self.column = column
+        self.case = case
+
+
 class PolicyCoverage(Struct, kw_only=True, frozen=True):
     """In how many cases a policy decided as expected, and in how many it was not satisfied or did not apply."""
 
@@ -106,11 +125,19 @@ def run_policy_tests(root: Path) -> PolicyTestReport:
     Raises PolicySetError when the set cannot be loaded, msgspec.ValidationError when a case cannot be read.
     """
     policies = load_policy_set(root, on=load_policy_set(root).off)
+    return report_on(read_cases(root), policies, policies.policies)
+
+
+def report_on(
+    cases: Iterable[tuple[str, Case, Facts]], policies: PolicySet, covered: Iterable[Policy]
+) -> PolicyTestReport:
+    """Run cases, and tell how many of them exercise each of the `covered` policies."""
     failures: list[CaseFailure] = []
     determining: dict[str, int] = {}
     not_satisfied: dict[str, int] = {}
-    cases = list(read_cases(root))
+    many = 0
     for file, case, facts in cases:
+        many += 1
         decision = decide(facts, policies)
         failures.extend(CaseFailure(file=file, name=case.name, detail=detail) for detail in mismatches(case, decision))
         for policy_id in _determining(case, decision):
@@ -124,9 +151,9 @@ def run_policy_tests(root: Path) -> PolicyTestReport:
             determining=determining.get(policy.id, 0),
             not_satisfied=not_satisfied.get(policy.id, 0),
         )
-        for policy in policies.policies
+        for policy in covered
     )
-    return PolicyTestReport(cases=len(cases), failures=tuple(failures), coverage=tuple(coverage))
+    return PolicyTestReport(cases=many, failures=tuple(failures), coverage=tuple(coverage))
 
 
 def read_cases(root: Path) -> Iterator[tuple[str, Case, Facts]]:
@@ -136,6 +163,58 @@ def read_cases(root: Path) -> Iterator[tuple[str, Case, Facts]]:
         if path.name != "cast.yaml":
             for case in msgspec.convert(_yaml(path), list[Case]):
                 yield path.name, case, build_facts(cast, case.given)
+
+
+def read_case_text(text: str, cast: Cast) -> list[CaseRead]:
+    """The cases of a YAML text, and so of a JSON one, in order.
+
+    What anybody may send is expanded no further than it is written: names for parts of it (`&`, `*`) are refused.
+    Raises CasesUnreadableError for the first that cannot be read.
+    """
+    try:
+        return list(_cases_of(text, cast))
+    except RecursionError:
+        raise CasesUnreadableError("the cases are nested too deeply") from None
+    except yaml.MarkedYAMLError as fault:
+        mark = fault.problem_mark
+        line, column = (None, None) if mark is None else (mark.line + 1, mark.column + 1)
+        raise CasesUnreadableError(fault.problem or "is no YAML", line=line, column=column) from None
+    except yaml.YAMLError:
+        raise CasesUnreadableError("is no YAML") from None
+
+
+def _cases_of(text: str, cast: Cast) -> Iterator[CaseRead]:
+    for token in yaml.scan(text, _Loader):
+        if isinstance(token, yaml.AliasToken | yaml.AnchorToken):
+            mark = token.start_mark
+            said = "write each case out: names for parts of the text (& and *) are not supported"
+            raise CasesUnreadableError(said, line=mark.line + 1, column=mark.column + 1)
+    node = yaml.compose(text, _Loader)
+    if node is None:
+        return
+    if not isinstance(node, yaml.SequenceNode):
+        raise CasesUnreadableError("the cases are a list", line=1, column=1)
+    names: set[str] = set()
+    for each in node.value:
+        line, column = each.start_mark.line + 1, each.start_mark.column + 1
+        name = None
+        try:
+            case = msgspec.convert(_Loader("").construct_document(each), Case)
+            name = case.name
+            facts = build_facts(cast, case.given)
+            facts_bytes(facts)
+        except (AttributeError, LookupError, TypeError, ValueError) as fault:
+            said = f"there is no {fault} in the cast" if isinstance(fault, KeyError) else str(fault)
+            raise CasesUnreadableError(said, line=line, column=column, case=name) from None
+        if name in names:
+            raise CasesUnreadableError("another case has this name", line=line, column=column, case=name)
+        names.add(name)
+        yield CaseRead(case=case, facts=facts, line=line)
+
+
+def own_agency(cast: Cast) -> UUID:
+    """The agency that owns the asset of the default case: in the cases of an agency's own set it is that agency."""
+    return id_of(str(cast.assets[str(cast.facts["asset"])]["agency_id"]))
 
 
 def read_cast(root: Path) -> Cast:

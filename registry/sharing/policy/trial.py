@@ -70,7 +70,7 @@ def evaluate_agreements(page: Sequence[Facts], policies: PolicySet) -> list[list
         matter = matter_of(facts)
         for agreement in facts.agreements or (None,):
             instrument = None if agreement is None else AgreementKind(agreement.kind)
-            selection = policies.select(msgspec.structs.replace(matter, instrument=instrument))
+            selection = policies.select(msgspec.structs.replace(matter, instrument=instrument), facts.assisting.id)
             by_selection.setdefault(selection, []).append((len(numbers), facts, agreement))
             numbers.append(number)
     told: list[Evaluation | None] = [None] * len(numbers)

@@ -56,6 +56,7 @@ class Scene:
             "estimated_cost_minor": facts.ask.estimated_cost_minor,
             "distance_km": facts.ask.distance_km,
             "lent_out_quantity": facts.lent_out_quantity,
+            "owned_quantity": facts.owned_quantity,
         }
         context = {name: value for name, value in context.items() if value is not None and name in reads}
         context["ask"] = {"__entity": self._entity("Ask", self._asked(facts))}
@@ -100,6 +101,7 @@ class Scene:
             "priority": ask.priority,
             "quantity": ask.quantity,
             "action_at": facts.action_at,
+            "currency": ask.currency,
             "requesting": self._agency(facts.requesting),
         }
 

@@ -17,7 +17,7 @@ from registry.resources.assets.schemas.shown import AssetReference
 from registry.sharing.loans.rules import LoanStatus
 from registry.sharing.policy.decisions import DecisionReason, Outcome, Side
 from registry.sharing.policy.facts import Priority
-from registry.sharing.policy.schemas import IncidentNumber
+from registry.sharing.policy.schemas.decided import IncidentNumber
 from registry.sharing.requests.rules import LineStatus, RequestStatus
 
 MOST_LINES = 50

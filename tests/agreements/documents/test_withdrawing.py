@@ -8,6 +8,7 @@ from zipfile import ZipFile
 
 import pytest
 
+from registry.agreements.insurance.schemas import NEW_CERTIFICATE_EXAMPLE
 from tests.support.agreements import agreement_body, confirm_agreement, sign_agreement
 from tests.support.cast import Cast
 from tests.support.consent import agree_to_publish
@@ -166,3 +167,45 @@ async def test_the_only_paper_on_which_anothers_hand_rests_is_not_withdrawn_by_o
             (kept,) = [each for each in archive.namelist() if each.startswith("documents/")]
             assert kept.startswith("documents/002")
             assert archive.read(kept).decode() == paper
+
+
+async def test_nor_is_one_that_proves_anothers_duty_or_insurance(service: Service, cast: Cast) -> None:
+    one, two = cast.assisting, cast.requesting
+    found = await sign_agreement(service, one, two)
+    filed = {name: await file_document(one.legal, found["id"], f"{name} (demo).") for name in ("duty", "policy")}
+    duty = await two.legal.done(
+        "POST", f"/v1/agreements/{found['id']}/duties", {"title": "File it (demo)", "due_on": "2025-06-01"}
+    )
+    proof = {"fulfilled_on": "2025-05-01", "evidence_sha256": filed["duty"]["sha256"]}
+    await two.legal.done("POST", f"/v1/agreements/{found['id']}/duties/{duty['id']}/fulfil", proof)
+    policy = {**NEW_CERTIFICATE_EXAMPLE, "evidence_sha256": filed["policy"]["sha256"]}
+    policy.pop("evidence_location", None)
+    insured = await two.admin.done("POST", f"/v1/agencies/{two.id}/insurance", policy)
+    for each in filed.values():
+        refused = await one.legal.post(f"/v1/documents/{each['id']}/withdraw", WHY)
+        assert_problem(refused, 409, "document_rested_on")
+    retired = {"because": "entered_in_error", "reason": "another policy"}
+    path = f"/v1/agencies/{two.id}/insurance/{insured['id']}/retire"
+    await two.admin.done("POST", path, retired)
+    await one.legal.done("POST", f"/v1/documents/{filed['policy']['id']}/withdraw", WHY)
+
+
+async def test_a_restricted_copy_of_anothers_takes_the_place_of_a_restricted_paper_and_of_no_open_one(
+    cast: Cast,
+) -> None:
+    one, two = cast.assisting, cast.requesting
+    restricted = {"sensitivity": "restricted", "exemption": "Demo Code 1"}
+    cases: list[tuple[dict[str, str], bool]] = [({}, False), (restricted, True)]
+    for how, taken in cases:
+        paper = f"Signed by both ({how}, demo)."
+        digest = hashlib.sha256(paper.encode()).hexdigest()
+        body = {**agreement_body(one, two), "signed_on": "2025-01-01", "signatory_title": "Chief"}
+        found = await one.legal.done("POST", "/v1/agreements/record", {**body, "evidence_sha256": digest})
+        filed = await file_document(one.legal, found["id"], paper, **how)
+        await confirm_agreement(found, two)
+        path = f"/v1/documents/{filed['id']}/withdraw"
+        await file_document(one.legal, found["id"], paper, **restricted)
+        assert_problem(await one.legal.post(path, WHY), 409, "document_rested_on")
+        await file_document(two.legal, found["id"], paper, **restricted)
+        answer = await one.legal.post(path, WHY)
+        assert answer.status_code == (200 if taken else 409), answer.text

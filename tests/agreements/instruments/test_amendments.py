@@ -351,7 +351,7 @@ class TestARenewalThatOneDoesNotSign:
 
     async def test_the_others_go_on_without_it_and_it_ends_with_its_term(self, service: Service, cast: Cast) -> None:
         found = await self._renewed_by(service, cast, cast.requesting)
-        assert found["amendment"] is not None, "the third may still sign it"
+        assert found["amendment"] is None, "a paper waits for nobody; the third may still sign it"
         begins = day_starts_at(today() + timedelta(days=21), ZoneInfo(CHICAGO))
         for at, others, third in ((begins - TICK, 1, 1), (begins, 1, 0)):
             assert len(await in_force(cast.requesting, cast.assisting, at)) == others, at
@@ -375,11 +375,30 @@ class TestARenewalThatOneDoesNotSign:
         assert (seen["status"], seen["version_no"]) == ("expired", 1)
         assert await in_force(cast.requesting, cast.assisting, begins) == []
 
-    async def test_a_text_that_begins_while_it_is_bound_waits_for_it(self, service: Service, cast: Cast) -> None:
-        found = await self._renewed_by(service, cast, cast.requesting, begins_in=20)
-        begins = day_starts_at(today() + timedelta(days=21), ZoneInfo(CHICAGO))
-        assert await in_force(cast.requesting, cast.assisting, begins) == []
-        assert found["amendment"] is not None
+    async def test_a_paper_that_begins_while_it_is_bound_changes_nothing_for_it(
+        self, service: Service, cast: Cast
+    ) -> None:
+        await self._renewed_by(service, cast, cast.requesting, begins_in=20)
+        begins, over = (day_starts_at(today() + timedelta(days=n), ZoneInfo(CHICAGO)) for n in (20, 21))
+        for at, among, with_third in ((begins - TICK, [1], [1]), (begins, [2], [1]), (over, [2], [])):
+            for other, texts in ((cast.requesting, among), (cast.neighbour, with_third)):
+                held = await in_force(other, cast.assisting, at)
+                assert [each["version_no"] for each in held] == texts, at
+
+    async def test_a_text_that_is_signed_here_and_begins_while_it_is_bound_waits_for_it(
+        self, service: Service, cast: Cast
+    ) -> None:
+        parties = (cast.assisting, cast.requesting, cast.neighbour)
+        found = await sign_agreement(service, *parties, expires_on=today() + timedelta(days=20))
+        sent = await out_for_signature(
+            cast, found, {"title": "Renewed (demo)"}, expires_on=str(today() + timedelta(days=400))
+        )
+        body = hand(sent["amendment"]["version_sha256"])
+        for party in parties[:2]:
+            signed = await party.signatory.done("POST", f"{PATH}/{found['id']}/sign", body)
+        assert signed["amendment"] is not None
+        over = day_starts_at(today() + timedelta(days=21), ZoneInfo(CHICAGO))
+        assert await in_force(cast.requesting, cast.assisting, over) == []
 
     async def test_one_that_was_signed_after_the_term_waits_for_nobody_else(self, service: Service, cast: Cast) -> None:
         parties = (cast.assisting, cast.requesting, cast.neighbour)

@@ -57,13 +57,17 @@ PAPER: dict[str, Any] = {"signatory_title": "Chief", "evidence_sha256": EVIDENCE
 
 
 class Fact(Struct, kw_only=True, frozen=True):
-    """Something that happened: `day` and `lasting` in days, for a text its first day and its last."""
+    """Something that happened: `day` and `lasting` in days, for a text its first day and its last.
+
+    `signers`: by how many days after the custodian each other party signed a text; None where it never did.
+    """
 
     kind: str
     party: int
     day: int
     lasting: int | None
     signed: int = 0
+    signers: tuple[int | None, int | None] = (0, 0)
 
 
 class History(Struct, kw_only=True, frozen=True):
@@ -98,6 +102,7 @@ texts = st.builds(
     day=days,
     lasting=st.none() | st.integers(0, 3_000),
     signed=st.integers(-60, 60),
+    signers=st.tuples(*[st.just(0) | st.none() | st.integers(1, 200)] * 2),
 )
 others = st.builds(
     Fact,
@@ -141,7 +146,7 @@ class Entering:
         self.parties = (cast.assisting, cast.requesting, cast.neighbour)
         self.agreement_id, self.original = UUID(int=0), ""
         self.joined: set[int] = set()
-        self.amended: list[tuple[str, date]] = []
+        self.amended: list[tuple[str, Fact]] = []
 
     def caller(self, party: int) -> Caller:
         """A lawyer of the party."""
@@ -190,8 +195,8 @@ class Entering:
             joined = FIRST_DAY + timedelta(days=self.history.joined[number])
             await self._confirm(number + 1, self.original, joined)
             self.joined.add(number + 1)
-            for digest, signed_on in self.amended:  # which it had signed as well, and nobody confirms for it
-                await self._confirm(number + 1, digest, signed_on)
+            for digest, text in self.amended:  # which it may have signed as well, and nobody confirms for it
+                await self._confirm_amendment(number + 1, digest, text)
             return
         fact = self.history.facts[number - 2]
         day = FIRST_DAY + timedelta(days=fact.day)
@@ -212,15 +217,14 @@ class Entering:
             await self.do(governing_body.set_approval_rule, fact.party, self.agreement_id, rule, None)
 
     async def _amend(self, number: int, fact: Fact, day: date, last: date | None) -> None:
-        """An amendment that every party signed on one day."""
-        signed_on = max(FIRST_DAY + timedelta(days=max(self.history.joined)), day + timedelta(days=fact.signed))
+        """An amendment on paper, which the custodian signed, and each other party or not."""
         body = RecordedAmendment(
             kind="renewal" if fact.kind == "renewal" and last is None else "amendment",
             title=f"Text {number} (demo)",
             effective_on=day,
             expires_on=last,
             notice=Notice(days=2_000 + 10 * number),
-            signed_on=signed_on,
+            signed_on=self._signed_on(fact),
             provisions=PROVISION,
             reason="found in the archive",
             **PAPER,
@@ -231,8 +235,17 @@ class Entering:
         newest = sa.select(version.c.sha256).where(version.c.agreement_id == self.agreement_id).order_by(version.c.no)
         digest = (await self.service.database.read().all(newest))[-1].sha256
         for party in sorted(self.joined):  # who is not on record yet is not waited for
-            await self._confirm(party, digest, signed_on)
-        self.amended.append((digest, signed_on))
+            await self._confirm_amendment(party, digest, fact)
+        self.amended.append((digest, fact))
+
+    def _signed_on(self, text: Fact) -> date:
+        """The day on which the custodian signed it."""
+        return max(FIRST_DAY + timedelta(days=each) for each in (*self.history.joined, text.day + text.signed))
+
+    async def _confirm_amendment(self, party: int, digest: str, text: Fact) -> None:
+        later = text.signers[party - 1]
+        if later is not None:
+            await self._confirm(party, digest, self._signed_on(text) + timedelta(days=later))
 
     async def _confirm(self, party: int, digest: str, signed_on: date) -> Agreement:
         hand = Confirmation(

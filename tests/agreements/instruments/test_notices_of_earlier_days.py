@@ -42,15 +42,15 @@ class TestOwnNoticeOfAnEarlierDay:
         parties = (cast.assisting, cast.requesting, cast.neighbour)
         found = await sign_agreement(service, *parties, notice={"days": 30})
         longer: dict[str, Any] = {"effective_on": "2025-06-02", "notice": {"days": 400}}
-        waiting = await amended_on_paper(found, *parties[:2], **longer)
+        waiting = await amended_on_paper(found, cast.requesting, service=cast.assisting, **longer)
         said = await give(cast.requesting, found, today() - 60 * DAY)
         await answer(cast.assisting, found, said, "confirm")
         left = await answer(cast.neighbour, found, said, "confirm")
         leaves_at = runs_out(today() - 60 * DAY, 30)
         assert (left["parties"][1]["bound"], left["parties"][1]["leaves_at"]) == (False, leaves_at)
         late = {"version_sha256": waiting["amendment"]["version_sha256"], "signatory_title": "Chief"}
-        late |= {"signed_on": "2025-06-02", "evidence_sha256": await proof(cast.neighbour, found)}
-        after = await cast.neighbour.legal.done("POST", f"{PATH}/{found['id']}/confirm", late)
+        late |= {"signed_on": "2025-06-02", "evidence_sha256": await proof(cast.assisting, found)}
+        after = await cast.assisting.legal.done("POST", f"{PATH}/{found['id']}/confirm", late)
         assert after["version_no"] == 2
         assert (after["parties"][1]["bound"], after["parties"][1]["leaves_at"]) == (False, leaves_at)
         assert after["proposals"][0]["agreed_at"] == left["proposals"][0]["agreed_at"]
@@ -61,12 +61,12 @@ class TestOwnNoticeOfAnEarlierDay:
         parties = (cast.assisting, cast.requesting, cast.neighbour)
         found = await sign_agreement(service, *parties, notice={"days": 30})
         longer: dict[str, Any] = {"effective_on": "2025-06-02", "notice": {"days": 400}}
-        waiting = await amended_on_paper(found, *parties[:2], **longer)
+        waiting = await amended_on_paper(found, cast.requesting, service=cast.assisting, **longer)
         given = await give(cast.requesting, found, today())
         assert given["parties"][1]["leaves_at"] == runs_out(today(), 30)
         late = {"version_sha256": waiting["amendment"]["version_sha256"], "signatory_title": "Chief"}
-        late |= {"signed_on": "2025-06-02", "evidence_sha256": await proof(cast.neighbour, found)}
-        after = await cast.neighbour.legal.done("POST", f"{PATH}/{found['id']}/confirm", late)
+        late |= {"signed_on": "2025-06-02", "evidence_sha256": await proof(cast.assisting, found)}
+        after = await cast.assisting.legal.done("POST", f"{PATH}/{found['id']}/confirm", late)
         assert (after["version_no"], after["parties"][1]["leaves_at"]) == (2, runs_out(today(), 30))
 
     async def test_contested_by_one_it_counts_from_today_alone(self, service: Service, cast: Cast) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from registry.agreements.instruments.in_force import (
     AgreementDates,
     AmendedText,
+    BoundWindow,
     PartyHistory,
     Renewal,
     VerbalActivation,
@@ -395,7 +396,7 @@ class TestTerms:
 
 def test_nobody_is_bound_to_itself_alone() -> None:
     at, later, last = (datetime(2026, month, 1, tzinfo=UTC) for month in (1, 2, 3))
-    one, other = [Interval(start=at)], [Interval(start=at, end=later)]
+    one, other = [BoundWindow(start=at)], [BoundWindow(start=at, end=later)]
     (together,) = force_windows([one, other])
     assert bound_to_others(None, together, has_window=True) == (True, later), "no longer than the other is"
     assert bound_to_others(later, Interval(start=at, end=last), has_window=True) == (True, later)

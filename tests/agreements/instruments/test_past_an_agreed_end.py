@@ -43,7 +43,10 @@ async def test_no_renewal_is_recorded_or_signed_past_an_end_to_which_all_consent
     assert ended["terminated_at"] is not None
     hand = {"version_sha256": waiting["amendment"]["version_sha256"], "signatory_title": "Mayor"}
     hand["signed_on"] = str(today())
-    for party, verb, body in ((two, "confirm", hand), (one, "record-amendment", renewal)):
+    report = {"agency_id": str(two.id), "kind": "signed", "acted_on": str(today()), "reason": "came by post", **hand}
+    report |= {"evidence_sha256": "ab" * 32}
+    del report["signed_on"]
+    for party, verb, body in ((two, "confirm", hand), (one, "record-amendment", renewal), (one, "report-act", report)):
         why = assert_problem(await party.legal.post(f"{path}/{verb}", body), 409, "wrong_status")["detail"]
         assert f"ends with {ends_on - DAY}" in why
         assert "make a new agreement" in why

@@ -178,6 +178,31 @@ async def test_a_withdrawn_role_mapping_counts_no_more(service: Service, cast: C
     assert await status(service, token) == 401
 
 
+async def test_keys_that_are_handed_in_are_public_ones_and_keep_what_verifying_needs(
+    service: Service, cast: Cast
+) -> None:
+    of = forge(cast.assisting)
+    good = of.key.public_jwk()
+    refused: dict[str, tuple[object, str]] = {
+        "private half": ({**good, "kid": "other", "d": "AAAA"}, "private or secret half"),
+        "short RSA": ({"kty": "RSA", "kid": "rsa", "n": "w" + "A" * 170, "e": "AQAB"}, "at least 2048"),
+        "oversized": ({"kty": "RSA", "kid": "rsa", "n": "w" + "A" * 4000, "e": "AQAB"}, "larger than RSA with 8192"),
+        "kid": ({**make_key("ES256", "second").public_jwk(), "kid": "two words"}, "visible ASCII"),
+        "the same kid": ({**make_key("ES256", "second").public_jwk(), "kid": good["kid"]}, "has the same id"),
+    }
+    for name, (key, words) in refused.items():
+        given = {**description(of), "keys": {"keys": [good, key]}}
+        problem = assert_problem(await service.operator.post("/v1/issuers", given), 422, "issuer_unusable")
+        assert words in problem["detail"], name
+        assert problem["errors"][0]["pointer"] == "/keys/keys/1"
+    path = await entered(service, of, keys={"keys": [{**good, "x5c": ["AAAA"], "note": "of mine"}]})
+    kept = (await service.operator.done("GET", path))["description"]["keys"]["keys"]
+    assert kept == [{name: value for name, value in good.items() if name in ("kty", "crv", "x", "y", "kid", "alg")}]
+    more = {"keys": {"keys": [{**good, "d": "AAAA"}]}}
+    assert_problem(await service.operator.patch(path, more, if_match="*"), 422, "issuer_unusable")
+    assert (await service.operator.done("GET", path))["description"]["keys"]["keys"] == kept
+
+
 async def test_only_the_operators_administrators_and_nobody_without_a_token(service: Service, cast: Cast) -> None:
     path = await entered(service, forge(cast.assisting))
     all_, attach = "/v1/issuers", f"{path}/attach-agency"

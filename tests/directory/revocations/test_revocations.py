@@ -142,6 +142,32 @@ async def test_what_the_operator_refused_the_operator_alone_lifts(cast: Cast, se
     await admin.done("POST", f"{path}/lift", WHY)
 
 
+async def test_the_last_administrator_of_an_agency_is_refused_by_the_operator_alone(
+    cast: Cast, service: Service
+) -> None:
+    agency, subject = cast.assisting, f"chief-{uuid4().hex}"
+    chief, deputy = agency.as_(Role.AGENCY_ADMIN, subject=subject), agency.admin
+    await chief.done("GET", "/v1/me")
+    await service.edge.app.state.sightings.store()
+    itself = next(each for each in (await chief.done("GET", "/v1/principals"))["items"] if each["subject"] == subject)
+    path = f"/v1/principals/{itself['id']}"
+    for answer in (await chief.post(PATH, person(subject)), await chief.post(f"{path}/suspend", WHY)):
+        problem = assert_problem(answer, 409, "last_administrator")
+        assert "ask the registry's operator" in problem["detail"]
+    assert (await chief.done("GET", PATH))["items"] == [], "nothing was refused"
+    await chief.done("POST", PATH, person("clerk"))
+    await deputy.done("GET", "/v1/me")
+    await service.edge.app.state.sightings.store()
+    await chief.done("POST", f"{path}/suspend", WHY)
+    assert not await may_act(chief), "another is left"
+    last = (await deputy.done("GET", "/v1/me"))["subject"]
+    assert_problem(await deputy.post(PATH, person(last)), 409, "last_administrator")
+    theirs = await service.operator.done("POST", PATH, person(last, agency_id=str(agency.id)))
+    assert not await may_act(deputy)
+    await done_by_two(service, f"{PATH}/{theirs['id']}/lift", WHY)
+    assert await may_act(deputy), "the operator can undo it"
+
+
 async def test_the_operator_refuses_anybody_and_an_agency_its_own(cast: Cast, service: Service) -> None:
     subject, leaver = somebody(cast.requesting)
     ask = person(subject, agency_id=str(cast.requesting.id))

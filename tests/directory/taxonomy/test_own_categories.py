@@ -16,6 +16,7 @@ from registry.platform.access.principals import Role
 from registry.platform.database.connect import unit_of_work
 from tests.support.agreements import sign_agreement
 from tests.support.cast import Agency, Cast
+from tests.support.imports import run, uploaded
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
@@ -333,6 +334,17 @@ async def test_its_words_are_known_as_its_agencys_and_gone_when_it_is_retired(se
     ]
     await cast.assisting.admin.done("POST", f"/v1/categories/{made['code']}/retire", WHY)
     assert not [each for each in await own_words(service.database.read()) if each[0].category == made["code"]]
+
+
+async def test_a_table_of_its_agency_says_it_by_its_name(cast: Cast) -> None:
+    made = await added(cast.assisting, aliases=["kite carrier"])
+    table = f"tag,name,category\nK-1,One,{made['name']}\nK-2,Two,Kite carrier\n".encode()
+    for owner, created in ((cast.assisting, 2), (cast.stranger, 0)):
+        found = await uploaded(owner.admin, table)
+        ran = await run(owner.admin, found, mapping=found["suggested_mapping"])
+        assert ran["counts"]["created"] == created, "the words are its agency's alone"
+    listed = (await cast.assisting.admin.done("GET", f"/v1/assets?category={made['code']}"))["items"]
+    assert {each["tag"] for each in listed} == {"K-1", "K-2"}
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,7 @@ THINGS: Mapping[str, Mapping[Side, str]] = {
     "own_category": {"owner": "own", "partner": "", "stranger": "", "operator": ""},
     "rate": {"owner": "own", "partner": ""},
     "reserve_minimum": {"owner": "own"},
+    "policy_set": {"owner": "own"},
     "asset_document": {"owner": "own"},
     "shared_asset_document": {"owner": "own", "partner": ""},
     "import": {"owner": "own"},
@@ -165,6 +166,9 @@ GRANTS: Mapping[str, Mapping[str, str]] = {
     "requests:approve": {"ALG": EITHER_SIDE},
     "decisions:read": {"CALUGS": EITHER_SIDE},
     "decisions:evaluate": {"CALS": "own"},
+    "policies:read": {"CALUG": "own"},
+    "policies:draft": {"LG": "own"},
+    "policies:activate": {"G": "own"},
     "loans:read": {"CALUGS": EITHER_SIDE},
     "loans:reserve": {"CAS": "assisting"},
     "loans:hand_over": {"CAS": "assisting"},
@@ -409,6 +413,13 @@ MINIMUM_ROWS = {
     **_each("get_reserve_minimum", "minimums:read", "reserve_minimum"),
     **_each("update_reserve_minimum withdraw_reserve_minimum", "minimums:set", "reserve_minimum"),
 }
+POLICY_SET_ROWS = {
+    **_each("create_policy_set", "policies:draft"),
+    **_each("list_policy_sets", "policies:read"),
+    **_each("get_policy_set", "policies:read", "policy_set"),
+    **_each("get_policy_set_impact validate_policy_set", "policies:draft", "policy_set"),
+    **_each("activate_policy_set retire_policy_set", "policies:activate", "policy_set"),
+}
 IMPORT_ROWS = {
     **_each("create_import", "imports:run", by="GS"),  # the table of the scene is one of assets
     **_each("list_imports create_import_mapping list_import_mappings", "imports:run"),
@@ -482,6 +493,7 @@ OPERATIONS: Mapping[str, Operation] = {
     **PACKAGE_ROWS,
     **RATE_ROWS,
     **MINIMUM_ROWS,
+    **POLICY_SET_ROWS,
     **PAPER_ROWS,
     **IMPORT_ROWS,
     **PERSONNEL_ROWS,

@@ -19,6 +19,7 @@ from registry.resources.certificates.schemas import NEW_ASSET_CERTIFICATE_EXAMPL
 from registry.resources.minimums.schemas import NEW_RESERVE_MINIMUM_EXAMPLE
 from registry.resources.personnel.schemas import NEW_CREDENTIAL_EXAMPLE
 from registry.resources.rates.schemas import NEW_RATE_EXAMPLE
+from registry.sharing.policy.schemas.sets import NEW_POLICY_SET_EXAMPLE
 from tests.platform.access.matrix import ROLE, Who
 from tests.support.agreements import agreement_body, sign_agreement
 from tests.support.assets import make_asset
@@ -320,6 +321,7 @@ async def make_scene(service: Service, cast: Cast) -> Scene:
     rate = await owner.admin.done("POST", "/v1/rates", {**NEW_RATE_EXAMPLE, "equipment": CANARY})
     kept = {**NEW_RESERVE_MINIMUM_EXAMPLE, "category": "aircraft", "reason": CANARY}
     minimum = await owner.coordinator.done("POST", "/v1/reserve-minimums", kept)
+    policy_set = await owner.legal.done("POST", "/v1/policy-sets", {**NEW_POLICY_SET_EXAMPLE, "title": CANARY})
     papers = {
         name: f"{paper['asset_id']}/{paper['id']}"
         for name, paper in (
@@ -364,6 +366,7 @@ async def make_scene(service: Service, cast: Cast) -> Scene:
             "spare_agency": str(spare.id),
             "rate": rate["id"],
             "reserve_minimum": minimum["id"],
+            "policy_set": policy_set["id"],
             **papers,
             "own_category": own_category["code"],
             "import": table["id"],

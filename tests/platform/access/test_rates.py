@@ -41,17 +41,32 @@ def test_each_person_has_a_limit_and_so_has_its_agency() -> None:
     rates = RateLimits(per_principal=3, per_agency=5)
     assert rates.policy == '"principal";q=3;w=60, "agency";q=5;w=60'
     assert [rates.count(person(), NOON) for _ in range(3)] == [
-        f'"principal";r={left};t=46' if left < 2 else '"principal";r=2;t=46' for left in (2, 1, 0)
+        f'"principal";r={left};t=45' if left < 2 else '"principal";r=2;t=45' for left in (2, 1, 0)
     ]
     with pytest.raises(TooManyRequests) as refused:
         rates.count(person(), NOON)
-    assert (refused.value.retry_after, refused.value.rate_limit) == (46, '"principal";r=0;t=46')
-    assert rates.count(person(issuer="https://other.example"), NOON) == '"agency";r=1;t=46', "another's person"
+    assert (refused.value.retry_after, refused.value.rate_limit) == (45, '"principal";r=0;t=45')
+    assert rates.count(person(issuer="https://other.example"), NOON) == '"agency";r=1;t=45', "another's person"
     rates.count(person("third"), NOON)
     with pytest.raises(TooManyRequests, match="your agency"):
         rates.count(person("fourth"), NOON)
     rates.count(person("fourth", UUID(int=7)), NOON)
-    assert rates.count(person(), NOON + timedelta(minutes=1)) == '"principal";r=2;t=46'
+    assert rates.count(person(), NOON + timedelta(minutes=1)) == '"principal";r=2;t=45'
+
+
+def test_who_waits_as_long_as_told_goes_on_and_a_second_less_does_not_do() -> None:
+    begin = NOON.replace(second=0)
+    for at in (begin, begin + timedelta(microseconds=1), NOON, begin + timedelta(seconds=59, microseconds=999_999)):
+        rates = RateLimits(per_principal=2, per_agency=0)
+        told = [rates.count(person(), at) for _ in range(2)]
+        with pytest.raises(TooManyRequests) as refused:
+            rates.count(person(), at)
+        wait = refused.value.retry_after
+        assert 1 <= wait <= 60, "never longer than the window that the policy names"
+        assert told == [f'"principal";r={left};t={wait}' for left in (1, 0)]
+        with pytest.raises(TooManyRequests):
+            rates.count(person(), at + timedelta(seconds=wait) - timedelta(seconds=1, microseconds=1))
+        assert rates.count(person(), at + timedelta(seconds=wait)).startswith('"principal";r=1;')
 
 
 def test_without_limits_nothing_is_counted_or_told() -> None:
@@ -72,11 +87,11 @@ async def test_processes_that_share_a_database_count_together(private_url: str) 
         for rates in (one, two, one):
             rates.count(person(), NOON)
             await rates.share(opening, NOON)
-        assert one.count(person(), NOON) == '"principal";r=6;t=46', "40 + 50 + 3 before this one"
+        assert one.count(person(), NOON) == '"principal";r=6;t=45', "40 + 50 + 3 before this one"
         three.count(person(), NOON)
         await one.share(opening, NOON)
         await three.share(opening, NOON)
-        assert three.count(person(), NOON) == '"principal";r=4;t=46'
+        assert three.count(person(), NOON) == '"principal";r=4;t=45'
         for _ in range(4):
             three.count(person(), NOON)
         with pytest.raises(TooManyRequests):
@@ -101,7 +116,7 @@ async def test_every_answer_tells_what_is_left_and_beyond_it_is_429(private_url:
         assert "in this minute" in refused["detail"]
         last = next(answer for answer in answers if answer.status_code == 429)
         assert last.headers["ratelimit"].startswith('"principal";r=0;t=')
-        assert 1 <= int(last.headers["retry-after"]) <= 61
+        assert 1 <= int(last.headers["retry-after"]) <= 60
         assert "ratelimit" not in (await service.anonymous.get("/health/live")).headers
 
 

@@ -6,10 +6,13 @@ from collections.abc import AsyncIterator
 import pytest
 import sqlalchemy as sa
 
+from registry.platform.database import trouble, violations
 from registry.platform.database.connect import Database, connect, unit_of_work
 from registry.platform.database.handles import Read
+from registry.platform.database.trouble import Trouble, TroubleKind
 from registry.platform.kernel.errors import Busy
 from tests.platform.database.counting import add_one, add_one_alone, count
+from tests.support.logs import logged_by
 from tests.support.sabotage import change_schema
 
 WHO = sa.text("SELECT pg_backend_pid()")
@@ -17,6 +20,9 @@ OTHERS = sa.text(
     "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
     "AND backend_type = 'client backend'"
 )
+
+
+STILL_THERE = sa.text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid")
 
 
 async def end_backends(url: str) -> None:
@@ -34,6 +40,45 @@ async def test_a_read_survives_a_restart_of_the_server(counting_url: str, databa
     assert await count(database.read()) == 0
     await end_backends(counting_url)
     assert await count(database.read()) == 0
+
+
+async def test_a_statement_that_the_server_ends_is_refused_as_busy_and_its_cause_is_logged(
+    counting_url: str, database: Database
+) -> None:
+    write, fresh = database.write(), Trouble()
+    await write.run(sa.text("SET LOCAL statement_timeout = '50ms'"))
+    with pytest.MonkeyPatch.context() as patched, logged_by(trouble) as lines:
+        patched.setattr(violations, "trouble", fresh)
+        with pytest.raises(Busy) as refused:
+            await write.all(sa.text("SELECT pg_sleep(10)"))
+    assert (refused.value.code, refused.value.retry_after) == ("database_busy", 1)
+    (line,) = lines
+    assert line["event"] == "the database ended a statement that took too long"
+    assert "statement timeout" in line["cause"]
+    assert fresh.times[TroubleKind.TIME_OVER] == 1
+    await write.abandon()
+    await add_one_alone(database)
+
+
+async def test_a_transaction_that_the_server_ends_as_idle_is_refused_and_gone(
+    counting_url: str, database: Database
+) -> None:
+    write, fresh = database.write(), Trouble()
+    await add_one(write)
+    await write.run(sa.text("SET LOCAL idle_in_transaction_session_timeout = '50ms'"))
+    pid = await write.value(WHO)
+    async with asyncio.timeout(30):
+        while await database.read().value(STILL_THERE, {"pid": pid}):  # noqa: ASYNC110  # the server tells nobody
+            await asyncio.sleep(0.02)
+    with pytest.MonkeyPatch.context() as patched, logged_by(trouble) as lines:
+        patched.setattr(violations, "trouble", fresh)
+        with pytest.raises(Busy) as refused:
+            await add_one(write)
+    assert refused.value.code == "database_failed"
+    assert len(lines) == 1, "the cause, once"
+    await write.abandon()
+    assert await count(database.read()) == 0
+    await add_one_alone(database)
 
 
 async def test_a_transaction_that_loses_its_connection_is_refused_and_gone(

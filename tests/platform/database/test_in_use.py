@@ -41,7 +41,7 @@ def another_process(url: str, use: Use) -> Iterator["subprocess.Popen[bytes]"]:
         assert process.stdout.readline() == b"held\n"
         yield process
     finally:
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)
 
 
 @pytest.mark.parametrize("first", Use)
@@ -113,7 +113,7 @@ def test_a_process_that_was_killed_has_nothing_any_more(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'own.db'}"
     with another_process(url, Use.SERVE) as process:
         process.kill()
-        process.wait(10)
+        process.wait(60)
         with used(url, Use.CHANGE):
             pass
 

@@ -43,6 +43,7 @@ APPEND_ONLY = (
 )
 PARTS_OF_A_VERSION = ("provision", "agreement_coverage", "agreement_version_dates")
 FILED = ("document", "asset_document")
+SAID = ("policy_set",)
 TRIGGERS = {
     "sqlite": {
         *(f"{table}_no_{verb}" for table in APPEND_ONLY for verb in ("update", "delete")),
@@ -58,12 +59,12 @@ TRIGGERS = {
             for table in ("agency", "asset", "agreement_passage")
             for verb in ("insert", "update", "delete")
         ),
-        *(f"{table}_no_{verb}" for table in FILED for verb in ("update", "delete")),
+        *(f"{table}_no_{verb}" for table in (*FILED, *SAID) for verb in ("update", "delete")),
     },
     "postgresql": {
         *(f"{table}_no_{what}" for table in APPEND_ONLY for what in ("change", "truncate")),
         *(f"{table}_frozen" for table in (*PARTS_OF_A_VERSION, "agreement_version")),
-        *(f"{table}_no_{what}" for table in FILED for what in ("update", "delete", "truncate")),
+        *(f"{table}_no_{what}" for table in (*FILED, *SAID) for what in ("update", "delete", "truncate")),
     },
 }
 LIST_TRIGGERS = {

@@ -170,3 +170,6 @@ def test_which_complaints_are_damage(monkeypatch: pytest.MonkeyPatch) -> None:
     for kind in (asyncpg.DataCorruptedError, asyncpg.IndexCorruptedError):
         assert isinstance(translate(kind("invalid page in block 3")), Damaged)
     assert isinstance(translate(asyncpg.DiskFullError("no space left on device")), Busy)
+    read_only = translate(sqlite_module().OperationalError("attempt to write a readonly database"))
+    assert isinstance(read_only, Busy), "whoever may not write the file has not met a fault of the service"
+    assert read_only.code == "database_failed"

@@ -44,7 +44,7 @@ def keep_alive(raw: bytes) -> bytes:
 
 @contextmanager
 def connected(server: LiveServer) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
         yield connection
 
 

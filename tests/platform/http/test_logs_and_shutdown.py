@@ -21,7 +21,7 @@ SECRET = "Canary 4711 Boulevard"
 def create(server: LiveServer, name: str = SECRET) -> RawAnswer:
     body = msgspec.json.encode({"name": name, "kind": "city", "level": "local", "contact_phone": "+1 555 0147"})
     raw = request(b"POST", LIST, None, body, authorization=b"Bearer " + server.token().encode())
-    return exchange(server.port, raw, timeout=15)
+    return exchange(server.port, raw, timeout=60)
 
 
 @pytest.mark.one_database
@@ -45,7 +45,7 @@ async def test_the_log_holds_neither_tokens_nor_bodies(private_url: str, tmp_pat
         assert create(server).status == 500
         assert server.process is not None
         server.process.terminate()  # so that its last lines are written
-        server.process.wait(10)
+        server.process.wait(60)
     written = log.read_text()
     lines = [msgspec.json.decode(line) for line in written.splitlines()]
     answered = [line for line in lines if line["event"] == "answered"]
@@ -97,7 +97,7 @@ def test_a_server_told_to_stop_finishes_what_it_has_begun(private_url: str, tmp_
             assert server.process.poll() is None, "it left a request behind"
             holder.let_go()
             assert waiting.result().status == 201
-        assert server.process.wait(10) in (0, -by)
+        assert server.process.wait(60) in (0, -by)
 
 
 @pytest.mark.second_long
@@ -106,7 +106,7 @@ def test_a_server_that_is_killed_has_kept_what_it_acknowledged(private_url: str,
         assert server.process is not None
         assert create(server, "Kept Police").status == 201
         server.process.kill()
-        server.process.wait(10)
+        server.process.wait(60)
     with server_process(private_url, tmp_path) as server:
         bearer = b"Bearer " + server.token().encode()
         found = exchange(server.port, request(target=LIST + b"?q=kept+police", authorization=bearer))

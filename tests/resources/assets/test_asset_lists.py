@@ -136,7 +136,7 @@ async def test_a_total_is_counted_when_it_is_asked_for_and_is_the_same_on_every_
         await make_asset(cast.assisting)
     assert (await listed(cast))["total"] is None
     first = await listed(cast, include="total", limit=2)
-    assert first["total"] == {"count": 3, "or_more": False}
+    assert first["total"] == {"count": 3, "or_more": False, "held_back": None}
     assert (await listed(cast, include="total", limit=2, cursor=first["next_cursor"]))["total"] == first["total"]
 
 

@@ -15,11 +15,15 @@ from registry.resources.minimums.rules import (
     Counted,
     Kept,
     Minimum,
+    Share,
     away,
     check_days,
     first_short,
     kept_back,
     kept_during,
+    most_together,
+    reserve_in,
+    spare,
 )
 
 ZONE = "America/Chicago"
@@ -101,7 +105,7 @@ fleet = st.lists(
 def test_as_much_can_be_lent_as_would_not_be_refused(assets: list[Counted], needed: int, wanted: int) -> None:
     """Counted hour by hour: what is kept back of an asset leaves just what a loan may take."""
     kept, mine = throughout(needed), assets[0]
-    back = kept_back(mine.id, assets, kept, DAYS)
+    back = kept_back(mine.id, [reserve_in(DAYS, kept, assets)], DAYS)
     for n in range(HOURS):
         here = Window(start=at(n), end=at(n + 1))
         left = mine.capacity - level([*mine.holds, *back], n)
@@ -117,5 +121,75 @@ def level(holds: list[KindHold] | tuple[KindHold, ...], n: int) -> int:
 
 
 def test_of_what_is_not_counted_nothing_is_kept_back() -> None:
-    assert kept_back(UUID(int=1), [counted()], throughout(1), DAYS) == []
-    assert kept_back(UUID(int=1), [], [], DAYS) == []
+    assert kept_back(UUID(int=1), [reserve_in(DAYS, throughout(1), [counted()])], DAYS) == []
+    assert kept_back(UUID(int=1), [reserve_in(DAYS, [], [])], DAYS) == []
+
+
+@given(fleet, st.integers(0, 6), st.integers(1, 3), st.lists(st.integers(0, 2), min_size=4, max_size=4))
+def test_several_at_once_fit_what_a_reserve_spares_where_lending_them_would_not_be_refused(
+    assets: list[Counted], needed: int, wanted: int, ready: list[int]
+) -> None:
+    """Each needs its own time to be ready again, for which it is away as well."""
+    kept, length = throughout(needed), 3
+    shares = {
+        each.id: Share(quantity=wanted, turnaround=timedelta(hours=ready[n])) for n, each in enumerate(assets[:3])
+    }
+    reserve = reserve_in(DAYS, kept, assets)
+    for n in range(HOURS - length - max(ready) + 1):
+        until = {each: n + length + ready[i] for i, each in enumerate(shares)}
+        if any(
+            level(each.holds, hour) + wanted > each.capacity
+            for each in assets
+            if each.id in shares
+            for hour in range(n, until[each.id])
+        ):
+            continue  # refused since it is not free at all
+        lent = [
+            Counted(
+                id=each.id, capacity=each.capacity, holds=(*each.holds, (at(n), at(until[each.id]), wanted, "loan"))
+            )
+            if each.id in shares
+            else each
+            for each in assets
+        ]
+        window = Window(start=at(n), end=at(max(until.values())))
+        fits = all(each.fits((at(n), at(n + length))) for each in spare(reserve, shares))
+        assert fits == (first_short(lent, kept, window) is None)
+
+
+def test_of_several_minimums_that_count_an_asset_the_one_that_keeps_most_decides() -> None:
+    fleet = counted(capacity=6)
+    early = [Kept(stretch=(START, at(4)), minimum=minimum(5, date(2026, 1, 1)))]
+    reserves = [reserve_in(DAYS, kept, [fleet]) for kept in (early, throughout(3))]
+    back = kept_back(fleet.id, reserves, DAYS)
+    assert [(start, end, quantity) for start, end, quantity, _ in back] == [
+        (START, at(4), 5),
+        (at(4), at(HOURS), 3),
+    ]
+
+
+def test_what_is_booked_by_the_week_is_kept_back_for_whole_weeks() -> None:
+    """July 1st, 2026, is a Wednesday: its week began on Monday."""
+    lab, monday = counted(capacity=4), START - timedelta(days=2)
+    kept = [
+        Kept(stretch=(at(hour), at(hour + 24)), minimum=minimum(quantity, date(2026, 1, 1)))
+        for hour, quantity in ((0, 1), (24, 3), (24 * 6, 2))
+    ]
+    whole = Window(start=monday, end=monday + timedelta(days=21))
+    back = kept_back(lab.id, [reserve_in(whole, kept, [lab])], whole, ZONE)
+    assert [(start, end, quantity) for start, end, quantity, _ in back] == [
+        (monday, monday + timedelta(days=7), 3),
+        (monday + timedelta(days=7), monday + timedelta(days=14), 2),
+    ]
+    (needed,) = spare(reserve_in(whole, kept, [lab]), {lab.id: Share(quantity=2, weeks_in=ZONE)})
+    assert [needed.free_quantity((monday + timedelta(days=day), at(24 * day))) for day in (0, 9, 16)] == [1, 2, 4]
+
+
+def test_of_all_that_is_free_no_more_go_at_once_than_every_reserve_spares() -> None:
+    dogs = [UUID(int=n) for n in range(4)]
+    free = dict.fromkeys(dogs, 2)
+    assert most_together(free, []) == 8
+    assert most_together(free, [(dogs, 5), (dogs[:2], 1)]) == 5
+    assert most_together(free, [(dogs, 5), (dogs[:2], 1), (dogs[2:], 1)]) == 2
+    assert most_together(free, [([*dogs, UUID(int=9)], 0)]) == 0
+    assert most_together({}, [(dogs, 5)]) == 0

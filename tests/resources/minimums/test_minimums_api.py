@@ -215,7 +215,20 @@ async def test_a_longer_loan_and_an_early_start_are_held_to_it_too(cast: Cast) -
     told = await cast.requesting.coordinator.get(f"/v1/loans/{asked['id']}/history")
     assert OVERRIDE["override_reason"] not in told.text
     path = f"/v1/loans/{early.json()['id']}/dispatch"
-    assert_problem(await cast.assisting.coordinator.post(path, {"grade": "good"}), 409, "under_reserve_minimum")
+    refused = assert_problem(await cast.assisting.coordinator.post(path, {"grade": "good"}), 409)
+    assert (refused["code"], "an approver) can send it out" in refused["detail"]) == ("under_reserve_minimum", True)
+    sooner = {"grade": "good", **OVERRIDE}
+    forbidden = assert_problem(await cast.assisting.coordinator.post(path, sooner), 403, "forbidden")
+    assert "Ask an approver to do this" in forbidden["detail"]
+    both = cast.assisting.as_(Role.COORDINATOR, Role.APPROVER, subject="chief")
+    left = await both.done("POST", path, sooner)
+    assert left["minimum_override"]["override_reason"] == OVERRIDE["override_reason"]
+    history = (await cast.assisting.admin.done("GET", f"/v1/loans/{left['id']}/history"))["items"]
+    assert "loan.minimum_overridden" in [each["type"] for each in history]
+    for where in ("", "/history"):
+        told = await cast.requesting.coordinator.get(f"/v1/loans/{left['id']}{where}")
+        assert told.status_code == 200
+        assert OVERRIDE["override_reason"] not in told.text
 
 
 async def test_of_loans_at_once_no_more_go_than_the_minimum_leaves(cast: Cast) -> None:

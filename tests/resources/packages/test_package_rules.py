@@ -7,15 +7,13 @@ import pytest
 
 from registry.platform.kernel.errors import WrongStatus
 from registry.platform.kernel.money import Money
-from registry.resources.allocations.occupancy import Hold
+from registry.resources.allocations.occupancy import Hold, Occupancy, first_common_fit
 from registry.resources.allocations.rules import assigned
 from registry.resources.assets.rules import PackageStatus, Sharing
 from registry.resources.packages.rules import (
-    Occupancy,
     PackageAction,
     check_active,
     cost_of_all,
-    first_common_fit,
     hides_from_others,
 )
 

@@ -100,6 +100,7 @@ async def test_what_is_replaced_or_withdrawn_stays_on_its_own_agencys_record(cas
         replaces=first["id"],
         shared="true",
     )
+    assert first["remarks"] == ["metadata_kept"], "a picture alone is rid of it, and a paper is kept as it came"
     before = await owner.coordinator.done("GET", f"{papers}/{first['id']}")
     assert (before["status"], before["replaced_by_id"]) == ("replaced", second["id"])
     assert [(each["action"], each["allowed"]) for each in before["allowed_actions"]] == [

@@ -173,7 +173,8 @@ async def test_nobody_is_told_from_numbers_that_are_not_published(
     await calendar.days(1)
     assert await kept_from(cast.requesting, "capability=language.som") == none
     await set_rules(cast.assisting, below_threshold="withheld")
-    assert await kept_from(cast.requesting, "capability=language.som") == none, "rules count from the next release"
+    for query in (HMONG, "capability=language.som"):
+        assert await kept_from(cast.requesting, query) == not_known, "at once, and whomever it has"
     await calendar.days(1)
     assert await kept_from(cast.requesting) == not_known
     assert await kept_from(cast.requesting, "capability=language.som") == not_known
@@ -184,6 +185,10 @@ async def test_nobody_is_told_from_numbers_that_are_not_published(
     assert page["not_published"] == none
     own = await cast.assisting.coordinator.done("GET", f"/v1/capabilities?{HMONG}&agency_id={cast.assisting.id}")
     assert own["not_published"] is None
+    await calendar.days(1)
+    await set_rules(cast.assisting, sharing="private")
+    for query in (HMONG, "capability=language.som"):
+        assert await kept_from(cast.requesting, query) == not_known, "who turned private looks not like nobody"
 
 
 async def test_lendable_asks_for_an_agreement_that_covers_people(

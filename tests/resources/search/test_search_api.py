@@ -272,7 +272,17 @@ async def test_ones_own_category_is_shown_where_a_shared_one_has_its_words(cast:
     body = {"parent": "aircraft.drone", "name": f"Bog runner {uuid4().hex[:6]}", "aliases": ["swamp buggy"]}
     own = await cast.assisting.admin.done("POST", "/v1/categories", body)
     _kept.clear()  # what is remembered for a minute
-    understood = (await searched(cast, "swamp buggy tonight"))["understood"]
+    shared, mine = [
+        await make_asset(cast.assisting, category=code, type_level=None, certifications=[], sharing="network")
+        for code in ("vehicle.high_water", own["code"])
+    ]
+    answer = await searched(cast, "swamp buggy tonight", agency_id=cast.assisting.id)
+    assert ids(answer) == {shared["id"], mine["id"]}, "of both"
+    same = (await cast.assisting.coordinator.done("GET", answer["same_as"]))["items"]
+    assert {each["id"] for each in same} == {shared["id"], mine["id"]}
+    theirs = await cast.stranger.coordinator.done("GET", f"/v1/search?q=swamp+buggy&agency_id={cast.assisting.id}")
+    assert ids(theirs) == {shared["id"]}
+    understood = answer["understood"]
     assert understood["category"]["code"] == "vehicle.high_water", "as for everybody"
     assert understood["category"]["alternatives"][0]["code"] == own["code"]
     assert own["code"] in understood["remarks"][0]
@@ -385,7 +395,7 @@ async def test_a_sentence_finds_what_is_lent_together_by_its_words_and_when_all_
         if packages is None:
             return None
         same = (await reader.done("GET", packages["same_as"]))["items"]
-        assert packages["items"] == same
+        assert packages["items"] == [{**each, "blocked_by": [], "said": None} for each in same]
         return [each["id"] for each in packages["items"]]
 
     assert await found(f"{word} near Duluth") == [team["id"]]
@@ -407,6 +417,9 @@ async def test_a_sentence_finds_what_is_lent_together_by_its_words_and_when_all_
         (van["id"], "not_free"),
     ]
     assert packages["emptied_by"] == [{"without": ["available"], "count": 1, "or_more": False}]
+    (now,) = (await reader.done("GET", f"/v1/search?q={word}"))["packages"]["items"]
+    assert now["said"] == f"Underwater {word}: River boat is out of service", "where no time is said, what is so now"
+    assert [(each["asset"]["id"], each["reason"]) for each in now["blocked_by"]] == [(boat["id"], "not_in_service")]
     seen = await partners.stranger.coordinator.done("GET", f"/v1/search?q={word} tomorrow 0600-1400")
     assert seen["packages"]["left_out"] == [], "nothing is said of what is not to be seen"
     await owner.admin.done("POST", f"/v1/assets/{boat['id']}/return-to-service", {"reason": "Repaired (demo)"})

@@ -15,7 +15,7 @@ from registry.platform.kernel.errors import Conflict, DomainError, Forbidden, No
 from registry.platform.ledger.schemas import HistoryQuery
 from registry.sharing.policy.commands.deciding import revoke_decision
 from registry.sharing.policy.queries.getting import chain
-from registry.sharing.policy.schemas import RecordedDecision
+from registry.sharing.policy.schemas.decided import RecordedDecision
 from registry.sharing.policy.tables import policy_approval, policy_decision
 from tests.support.agreements import sign_agreement
 from tests.support.assets import make_asset

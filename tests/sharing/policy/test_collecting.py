@@ -37,7 +37,11 @@ async def _gathered(cast: Cast, asset: dict[str, Any], **given: Any) -> Facts:
         "action_at": "what_if",
         "now": caller.now,
     }
-    return (await collect_facts(cast.requesting.service.database.read(), **{**wanted, **given})).facts
+    return (
+        await collect_facts(
+            cast.requesting.service.database.read(), policies_of(cast.requesting.service), **{**wanted, **given}
+        )
+    ).facts
 
 
 async def test_gathering_twice_at_one_instant_gives_one_digest(cast: Cast) -> None:

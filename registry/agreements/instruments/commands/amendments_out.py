@@ -1,4 +1,10 @@
-"""Amendments that are out for signature, and when the last one who is asked has signed."""
+"""From when amendments are texts of the agreement.
+
+One that is signed here waits for each party that is bound, on record, while it is out: each signs in view of who is
+asked. What is complete is not undone by an older signature to the original that is entered later, nor does it bind that
+party. A paper was signed before it came here, and waits for nobody: it binds those to each other who say that they have
+signed it, and is a text of the agreement from the second signature on, whatever is entered when.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -31,12 +37,21 @@ BOUND_AT_LEAST = 2
 
 _ID = sa.bindparam("id", type_=agreement.c.id.type)
 _OUT = (
-    sa.select(agreement_amendment.c.version_id, agreement_version_dates.c.starts_at)
+    sa.select(agreement_amendment.c.version_id, agreement_amendment.c.is_paper, agreement_version_dates.c.starts_at)
     .join(agreement_version_dates, agreement_version_dates.c.version_id == agreement_amendment.c.version_id)
     .where(
         agreement_amendment.c.agreement_id == _ID,
         agreement_amendment.c.closed_at.is_(None),
         agreement_amendment.c.stage == Stage.OUT_FOR_SIGNATURE,
+    )
+    .order_by(agreement_amendment.c.id)
+)
+_PAPERS = (
+    sa.select(agreement_amendment.c.version_id, agreement_amendment.c.executed_at)
+    .where(
+        agreement_amendment.c.agreement_id == _ID,
+        agreement_amendment.c.stage == Stage.EXECUTED,
+        agreement_amendment.c.is_paper,
     )
     .order_by(agreement_amendment.c.id)
 )
@@ -70,17 +85,17 @@ async def amendment_signed_at(
     pending: Mapping[tuple[UUID, UUID], datetime],
     now: datetime,
 ) -> datetime | None:
-    """When the last of those who are bound has signed the amendment that is out for signature, or is bound no more.
+    """When the amendment that is out for signature is a text of the agreement: at once, later, or None while it waits.
 
+    It is when the last of those who are bound has signed it, or is bound no more; of a paper, when two have signed it.
     A party that does not sign a renewal ends with its term, and the others wait for it no longer than that, where two
     of them have signed: one alone renews nothing. None while one is outstanding, and where everybody left without a
     signature.
     """
+    signed = await _signed(write, out.version_id, pending, now)
+    if out.is_paper:
+        return await _set(write, out.version_id, second_signature(row.executed_at, parts, signed))
     runs_out_at = _runs_out_at(row, texts, out)
-    # Of two requests at once the one that waited may have read the clock first: what is written down has happened.
-    signatures = await write.all(_SIGNATURES, {"version_id": out.version_id})
-    signed = {each.agency_id: min(each.counts_from, now) for each in signatures}
-    signed |= {agency_id: at for (its_version, agency_id), at in pending.items() if its_version == out.version_id}
     gone = gone_at(parts, released)
     going_on = [each for each in signed if each in parts and ((at := gone[each]) is None or at > out.starts_at)]
     if len(going_on) < BOUND_AT_LEAST:
@@ -93,6 +108,49 @@ async def amendment_signed_at(
         for agency_id, part in parts.items()
         if part.joined_at is not None
     ]
-    at = agreed_at(row.executed_at, asked) if signed else None
-    await write.run(_SET_AMENDMENT, {"its_version": out.version_id, "executed_at": at})
-    return at
+    return await _set(write, out.version_id, agreed_at(row.executed_at, asked) if signed else None)
+
+
+async def date_papers(
+    write: Write,
+    row: Row[Any],
+    parts: Mapping[UUID, Row[Any]],
+    pending: Mapping[tuple[UUID, UUID], datetime],
+    now: datetime,
+) -> bool:
+    """Date each paper that is executed by the signatures that are on record now; whether that changed a day.
+
+    A signature of an earlier day may be entered after others.
+    """
+    changed = False
+    for paper in await write.all(_PAPERS, {"id": row.id}) if row.executed_at is not None else ():
+        at = second_signature(row.executed_at, parts, await _signed(write, paper.version_id, pending, now))
+        if at is not None and at != paper.executed_at:
+            await _set(write, paper.version_id, at)
+            changed = True
+    return changed
+
+
+def second_signature(
+    executed_at: datetime, parts: Mapping[UUID, Row[Any]], signed: Mapping[UUID, datetime]
+) -> datetime | None:
+    """When a paper binds two parties to each other; None while it binds none to another."""
+    signatures = sorted(
+        at for agency_id, at in signed.items() if agency_id in parts and parts[agency_id].joined_at is not None
+    )
+    return None if len(signatures) < BOUND_AT_LEAST else max(executed_at, signatures[BOUND_AT_LEAST - 1])
+
+
+async def _signed(
+    write: Write, version_id: UUID, pending: Mapping[tuple[UUID, UUID], datetime], now: datetime
+) -> dict[UUID, datetime]:
+    """By party, from when its signature to the version counts, also one that is reported and not contested."""
+    # Of two requests at once the one that waited may have read the clock first: what is written down has happened.
+    signatures = await write.all(_SIGNATURES, {"version_id": version_id})
+    found = {each.agency_id: min(each.counts_from, now) for each in signatures}
+    return found | {agency_id: at for (its_version, agency_id), at in pending.items() if its_version == version_id}
+
+
+async def _set(write: Write, version_id: UUID, executed_at: datetime | None) -> datetime | None:
+    await write.run(_SET_AMENDMENT, {"its_version": version_id, "executed_at": executed_at})
+    return executed_at

@@ -9,12 +9,11 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.commands.noticing import notice_ends_at
+from registry.agreements.instruments.commands.noticing import notices_end_at
 from registry.agreements.instruments.commands.proposed import Proposed, completed
 from registry.agreements.instruments.consent import ProposalKind, is_open
 from registry.agreements.instruments.consent_tables import agreement_proposal
 from registry.agreements.instruments.queries.governing import governing
-from registry.agreements.instruments.queries.signed_texts import with_word
 from registry.agreements.instruments.tables import agreement, agreement_party, agreement_signature
 from registry.directory.agencies.tables import agency
 from registry.platform.database.handles import Write
@@ -66,14 +65,14 @@ async def departures(
     leaves: dict[UUID, datetime | None] = {}
     said: dict[UUID, date | None] = {}
     for agency_id, part in parts.items():
-        alone_at = _counted_from(row, texts, signed, part, part.notice_counts_on)
+        alone_at = _counted_from(row, texts, signed, parts, part, part.notice_counts_on)
         days = [each.notice_on for each in own.values() if each.proposed_by_id == agency_id]
         by_proposal = part.notice_counts_on is None and part.withdrawal_notice_on in days
         leaves[agency_id] = None if by_proposal else alone_at or part.leaves_at
         said[agency_id] = None if by_proposal else part.withdrawal_notice_on
     for n, each in own.items():
         part = parts[each.proposed_by_id]
-        dated = _counted_from(row, texts, signed, part, each.notice_on)
+        dated = _counted_from(row, texts, signed, parts, part, each.notice_on)
         is_agreed = not is_open(each.stored_agreed_at, each.given.values(), now)
         if part.notice_counts_on is not None and not is_agreed and dated not in (None, each.not_before):
             await write.run(_SET_PROPOSAL, {"its_proposal": each.id, "not_before": dated})
@@ -134,15 +133,16 @@ def _counted_from(
     row: Row[Any],
     texts: Sequence[Row[Any]],
     signed: Mapping[UUID, Mapping[int, datetime]],
+    parts: Mapping[UUID, Row[Any]],
     part: Row[Any],
     day: date | None,
 ) -> datetime | None:
     """When the party's notice has run out, if it counts from that day; None where it does not, or nobody can say."""
     if day is None:
         return None
-    text = governing(row, texts, with_word(signed.get(part.agency_id, {}), part.verbally_at, texts), day)
+    bound_by = governing(row, texts, signed, parts.values(), part.agency_id, day)
     kind = part.notice_kind or "withdrawal"
-    return notice_ends_at(text, row.time_zone, part.agency_id, kind, day, part.notice_leaves_on)
+    return notices_end_at(bound_by, row.time_zone, part.agency_id, kind, day, part.notice_leaves_on)
 
 
 async def dissolutions(write: Write, agreement_id: UUID, parts: Mapping[UUID, Row[Any]]) -> Mapping[UUID, Row[Any]]:

@@ -13,8 +13,9 @@ from registry.agreements.instruments.commands.holding import finished, held
 from registry.agreements.instruments.commands.noticing import (
     check_renewal,
     check_was_bound,
-    notice_ends_at,
+    is_silent,
     notice_runs_out_at,
+    notices_end_at,
 )
 from registry.agreements.instruments.commands.proposing import (
     NO_NOTICE,
@@ -34,11 +35,11 @@ from registry.agreements.instruments.consent import (
 )
 from registry.agreements.instruments.consent_tables import agreement_party_suspension
 from registry.agreements.instruments.in_force import withdrawal_ends_at
-from registry.agreements.instruments.notice import Period, read_notice
+from registry.agreements.instruments.notice import Period
 from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.evidence import evidence_told
 from registry.agreements.instruments.queries.getting import get_agreement
-from registry.agreements.instruments.queries.governing import bound_by, terms_that_bind
+from registry.agreements.instruments.queries.governing import terms_that_bind, texts_that_bind
 from registry.agreements.instruments.queries.in_force import OPEN_END
 from registry.agreements.instruments.rules import (
     Stage,
@@ -105,13 +106,14 @@ async def suspend(write: Write, caller: Caller, agreement_id: UUID, reason: str,
     paused = await _is_paused(write, row.id, caller.agency_id)
     today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
     terms = await terms_that_bind(write, row, caller.agency_id, caller.now)
-    refuse(pause_barred(Stage(row.stage), row.terminated_at, caller.now, terms, paused=paused))
-    starts_at = _pause_starts_at(terms, today)
+    for each in terms:
+        refuse(pause_barred(Stage(row.stage), row.terminated_at, caller.now, each, paused=paused))
+    starts_at = max(_pause_starts_at(each, today) for each in terms)
     values = {"agreement_id": row.id, "agency_id": caller.agency_id, "starts_at": starts_at, "ends_at": OPEN_END}
     await write.run(_INSERT, values)
     await stop_silences(write, row.id, caller.agency_id, Unconfirmed.PARTICIPATION_SUSPENDED, caller.now)
     told: dict[str, object] = {"reason": reason, "effective_at": format_instant(starts_at)}
-    told["clause"] = terms.clauses.get("suspension")
+    told["clause"] = terms[0].clauses.get("suspension")
     return await _done(write, caller, row, "participation_suspended", told)
 
 
@@ -172,21 +174,21 @@ async def give_notice(
     today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
     today.check_come(notice.notice_on, "/notice_on", "not_then", "Notice is given on a day that has come.")
     counts_on = today.at_agency if today.is_over(notice.notice_on) else notice.notice_on
-    text = await bound_by(write, row, caller.agency_id, counts_on)
+    texts = await texts_that_bind(write, row, caller.agency_id, counts_on)
     await replace_reports(write, row.id, caller.agency_id, *LEAVING, now=caller.now)
     replaced = ClosedBecause.REPLACED
     await drop_departures(write, row.id, caller.agency_id, notice.reason, caller.now, because=replaced)
-    check_renewal(text, notice.kind, notice.leaves_on)
+    check_renewal(texts[0], notice.kind, notice.leaves_on)
     assert own is not None, "who is not bound was refused"
     was_bound = (write, row, caller.agency_id, own.joined_at, notice.notice_on, today)
-    if notice.leaves_on is not None and read_notice(text.notice).of(caller.agency_id) is None:
+    if notice.leaves_on is not None and is_silent(texts, caller.agency_id):
         leaves_at = day_starts_at(day_after(notice.leaves_on), ZoneInfo(row.time_zone))
         await check_was_bound(*was_bound, "/leaves_on", leaves_at)
         return await _leave_by_consent(write, caller, row, notice, notice.leaves_on)
     said = (caller.agency_id, notice.kind)
     dated = await notice_runs_out_at(write, row, *said, notice.notice_on, notice.leaves_on)
     await check_was_bound(*was_bound, "/notice_on", dated)
-    counted = notice_ends_at(text, row.time_zone, *said, counts_on, notice.leaves_on)
+    counted = notices_end_at(texts, row.time_zone, *said, counts_on, notice.leaves_on)
     if counted is None:
         counted = await notice_runs_out_at(write, row, *said, counts_on)
     values = {

@@ -42,11 +42,13 @@ _NEW_TEXT = (
 
 
 async def execute_amendment(write: Write, row: Row[Any], version_id: UUID, now: datetime) -> None:
-    """Close the amendment, whose last signature is there or is waited for no more.
-
-    The agreement is called and ends as the text says that takes effect last: not this one, where it was recorded late.
-    """
+    """Close the amendment, whose last signature is there or is waited for no more."""
     await write.run(_CLOSE, {"its_version": version_id, "stage": Stage.EXECUTED, "closed_at": now})
+    await take_latest_text(write, row)
+
+
+async def take_latest_text(write: Write, row: Row[Any]) -> None:
+    """Call and end the agreement as the text says that takes effect last: not the newest, where that came late."""
     texts = await executed_texts(write, row.id)
     latest = texts[dates_of(row, texts, ()).by_effect[-1]]
     new = await write.first(_NEW_TEXT, {"version_id": latest.version_id})

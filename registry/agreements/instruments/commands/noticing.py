@@ -1,5 +1,6 @@
-"""When a notice has run out: by the text that bound the party on the day from which its notice counts."""
+"""When a notice has run out: by the texts that bound the party on the day from which its notice counts."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,7 @@ from registry.agreements.instruments.commands.effects import open_reports
 from registry.agreements.instruments.consent import BINDING
 from registry.agreements.instruments.in_force import renewal_of, term_ends, withdrawal_ends_at
 from registry.agreements.instruments.notice import needed_period, read_notice
-from registry.agreements.instruments.queries.governing import bound_by
+from registry.agreements.instruments.queries.governing import texts_that_bind
 from registry.agreements.instruments.rules import last_notice_day
 from registry.agreements.instruments.tables import agreement, agreement_party
 from registry.platform.database.handles import Read, Write
@@ -58,6 +59,26 @@ def notice_ends_at(
     return runs_out_at  # too late for the last term: it ends by itself before that
 
 
+def notices_end_at(
+    texts: Sequence[Row[Any]], time_zone: str, agency_id: UUID, kind: str, notice_on: date, leaves_on: date | None
+) -> datetime | None:
+    """As `notice_ends_at`, under all of the texts that bind the party: to nobody is its notice shorter than its text.
+
+    A renewal is declined under its own latest, which is the first of them.
+    """
+    ends = [
+        notice_ends_at(text, time_zone, agency_id, kind if n == 0 else "withdrawal", notice_on, leaves_on)
+        for n, text in enumerate(texts)
+    ]
+    known = [at for at in ends if at is not None]
+    return max(known) if len(known) == len(ends) else None
+
+
+def is_silent(texts: Sequence[Row[Any]], agency_id: UUID) -> bool:
+    """Whether one of the texts that bind the party does not say how long its notice runs."""
+    return any(read_notice(text.notice).of(agency_id) is None for text in texts)
+
+
 def check_renewal(text: Row[Any], kind: str, leaves_on: date | None) -> None:
     """Let a renewal be declined where the text has one, and for the last day of a term. Raises RuleBroken."""
     if kind == "withdrawal":
@@ -82,15 +103,16 @@ async def notice_runs_out_at(
     Raises RuleBroken where there is no term that it could keep from being renewed, where the day named is too soon or
     ends no such term, and where the text does not say how long notice runs: of that nobody's own word decides.
     """
-    text = await bound_by(read, row, agency_id, notice_on)
-    check_renewal(text, kind, leaves_on)
-    period = needed_period(read_notice(text.notice), agency_id, "/leaves_on")
+    texts = await texts_that_bind(read, row, agency_id, notice_on)
+    check_renewal(texts[0], kind, leaves_on)
+    periods = [needed_period(read_notice(text.notice), agency_id, "/leaves_on") for text in texts]
+    period = max(periods, key=lambda each: withdrawal_ends_at(notice_on, each, row.time_zone))
     runs_out_at = withdrawal_ends_at(notice_on, period, row.time_zone)
     if leaves_on is not None and day_starts_at(day_after(leaves_on), ZoneInfo(row.time_zone)) < runs_out_at:
         last = last_day_before(runs_out_at, row.time_zone)
         detail = f"Notice of {period} given on {notice_on} runs through {last}, not less."
         raise RuleBroken.at(detail, "not_then", pointer="/leaves_on")
-    ends_at = notice_ends_at(text, row.time_zone, agency_id, kind, notice_on, leaves_on)
+    ends_at = notices_end_at(texts, row.time_zone, agency_id, kind, notice_on, leaves_on)
     assert ends_at is not None  # there is a period, and a renewal
     return ends_at
 
@@ -100,8 +122,8 @@ async def notice_given_at(
 ) -> datetime | None:
     """When a notice that the party gives at that instant has run out; None where the text says no period."""
     given_on = civil_day(given_at, row.time_zone)
-    text = await bound_by(read, row, agency_id, given_on)
-    ends_at = notice_ends_at(text, row.time_zone, agency_id, kind or "withdrawal", given_on, None)
+    texts = await texts_that_bind(read, row, agency_id, given_on)
+    ends_at = notices_end_at(texts, row.time_zone, agency_id, kind or "withdrawal", given_on, None)
     return None if ends_at is None else max(given_at, ends_at)
 
 

@@ -150,6 +150,8 @@ async def keep_without(write: Write, agreement_id: UUID, without: _State | None)
             "starts_at": each.start,
             "ends_at": each.end or OPEN_END,
             "version_id": each.version_id,
+            "amended": each.amended,
+            "bound_until": each.bound_until or OPEN_END,
             "assists": each.assists,
             "requests": each.requests,
         }
@@ -189,6 +191,7 @@ async def _state(write: Write, agreement_id: UUID) -> _State:
             version_id=row.version_id,
             assists=bool(row.assists),
             requests=bool(row.requests),
+            amended=row.amended,
         )
         bound.setdefault(row.agency_id, []).append(stretch)
     return _State(

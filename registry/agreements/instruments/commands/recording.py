@@ -172,8 +172,9 @@ async def record_amendment(
     new: RecordedAmendment,
     expected: Expected,
 ) -> Agreement:
-    """Take over an amendment that is signed on paper already; it takes effect once every bound party confirmed it.
+    """Take over an amendment that is signed on paper already; it binds to each other those who confirm that they did.
 
+    Between one of them and a party that did not sign it nothing changes: see `in_force.bound_windows`.
     The custodian's signature is given with it, unless a service records it. The answer remarks what of the earlier end,
     renewal and notice is gone, is changed, or stays since nothing was given. It may be recorded while
     another one is on its way, and whatever was recorded before. Raises WrongStatus, RuleBroken.

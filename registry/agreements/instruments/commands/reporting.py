@@ -20,6 +20,7 @@ from registry.agreements.instruments.commands.noticing import check_was_bound, n
 from registry.agreements.instruments.commands.open_text import (
     OpenText,
     advanced_text,
+    check_agreed_end,
     open_text,
     own_text,
     waiting_paper,
@@ -306,11 +307,13 @@ async def _checked(write: Write, caller: Caller, row: Row[Any], new: NewReported
                 raise RuleBroken.at("That is not the version in force.", "other_version", pointer="/version_sha256")
             return Reported(**said, authority_id=await _authority_for(write, row.version_id, new))
         case ReportedKind.GAVE_NOTICE | ReportedKind.WITHDREW:
-            if part.joined_at is None:
-                raise WrongStatus("That party is not bound by this agreement.")
+            # Whose signature nobody has confirmed may have left before that is done: both count together.
+            if part.joined_at is None and not part.in_text:
+                raise WrongStatus("That party is not bound by this agreement, nor named in its text.")
             if part.withdrawal_notice_on is not None:
                 raise WrongStatus(f"That party gave notice on {part.withdrawal_notice_on} already.")
-            was_bound = (write, row, new.agency_id, part.joined_at, new.acted_on, theirs, "/acted_on")
+            joined_at = part.joined_at or day
+            was_bound = (write, row, new.agency_id, joined_at, new.acted_on, theirs, "/acted_on")
             if new.kind is ReportedKind.WITHDREW:
                 leaves_at = day_starts_at(day_after(new.acted_on), ZoneInfo(row.time_zone))
                 await check_was_bound(*was_bound, leaves_at)
@@ -373,6 +376,7 @@ async def _text_to_sign(write: Write, caller: Caller, row: Row[Any], new: NewRep
     theirs = await today_of(write, new.agency_id, row.time_zone, caller.now)
     await existed(write, text, new.acted_on, theirs, "/acted_on")
     refuse(signed_too_late(theirs.counts_from(new.acted_on), row.terminated_at))
+    await check_agreed_end(write, row, text, caller.now)
     if await write.value(_SIGNED, {"version_id": text.version_id, "agency_id": new.agency_id}) is not None:
         raise Conflict("That party has signed this version already.", "already_signed")
     if text.amendment_id is not None:

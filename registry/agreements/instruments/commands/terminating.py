@@ -1,5 +1,6 @@
 """The end of an agreement for all: by the consent of each, or by a right that its text gives."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -24,7 +25,7 @@ from registry.agreements.instruments.in_force import withdrawal_ends_at
 from registry.agreements.instruments.notice import Period
 from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.evidence import evidence_told
-from registry.agreements.instruments.queries.governing import bound_by
+from registry.agreements.instruments.queries.governing import texts_that_bind
 from registry.agreements.instruments.queries.lapsing import expired
 from registry.agreements.instruments.rules import AgreementAction, check_evidence, refuse
 from registry.agreements.instruments.schemas.evidence import evidence_of, has_evidence
@@ -83,8 +84,8 @@ async def terminate(
         evidence_location=termination.evidence_location,
     )
     if right:
-        text = await bound_by(write, row, caller.agency_id, termination.acted_on or today.at_agency)
-        new = _by_right(text, caller.agency_id, termination, new, today, given_at)
+        texts = await texts_that_bind(write, row, caller.agency_id, termination.acted_on or today.at_agency)
+        new = _by_right(texts, caller.agency_id, termination, new, today, given_at)
     else:
         new = _by_consent(termination, new, today, given_at)
     proposal_id, asked = await propose(write, caller, row, new, given_at=given_at)
@@ -121,14 +122,20 @@ def _by_consent(termination: Termination, new: NewProposal, today: Today, acted_
 
 
 def _by_right(
-    text: Row[Any], agency_id: UUID, termination: Termination, new: NewProposal, today: Today, acted_at: datetime
+    texts: Sequence[Row[Any]],
+    agency_id: UUID,
+    termination: Termination,
+    new: NewProposal,
+    today: Today,
+    acted_at: datetime,
 ) -> NewProposal:
-    """The end that the text lets the agency bring about alone, as the notice of the right has run out.
+    """The end that each text that binds the agency lets it bring about alone, as the notice of the right has run out.
 
     Used on a day that is over it would leave the others less time: that day counts once each of them knows of it and
     agrees, or does not contest it. Raises RuleBroken where the text gives no right, or not how long its notice runs.
     """
-    clause, days = _right_to_end(text, agency_id)
+    rights = [_right_to_end(text, agency_id) for text in texts]
+    clause, days = rights[0][0], max(days for _, days in rights)
     zone = ZoneInfo(today.agreement_zone)
     new = msgspec.structs.replace(new, clause=clause)
     runs_out = withdrawal_ends_at(today.at_agency, Period(days=days), today.agreement_zone) if days else today.now

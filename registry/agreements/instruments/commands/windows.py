@@ -1,6 +1,6 @@
 """The one place that writes who is bound when, by which text, and what follows: computed anew from everything."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.commands.amendments_out import amendment_signed_at, amendments_out
+from registry.agreements.instruments.commands.amendments_out import amendment_signed_at, amendments_out, date_papers
 from registry.agreements.instruments.commands.approvals import approvals_of
 from registry.agreements.instruments.commands.closing import (
     Closed,
@@ -20,7 +20,7 @@ from registry.agreements.instruments.commands.closing import (
 )
 from registry.agreements.instruments.commands.departed import departures, dissolutions, parts_of
 from registry.agreements.instruments.commands.effects import settle_reports
-from registry.agreements.instruments.commands.executing import execute_amendment
+from registry.agreements.instruments.commands.executing import execute_amendment, take_latest_text
 from registry.agreements.instruments.commands.locking import lock
 from registry.agreements.instruments.commands.notice_windows import notice_windows
 from registry.agreements.instruments.commands.pending import keep_without, rehearse_without
@@ -47,12 +47,14 @@ from registry.agreements.instruments.consent_tables import (
     agreement_reported_act,
 )
 from registry.agreements.instruments.in_force import (
+    AgreementDates,
+    BoundWindow,
     PartyHistory,
     VerbalActivation,
     approval_needed,
     bound_until,
+    bound_windows,
     force_windows,
-    party_windows,
     text_windows,
 )
 from registry.agreements.instruments.queries.in_force import OPEN_END, end_of
@@ -69,8 +71,10 @@ from registry.agreements.instruments.tables import (
 )
 from registry.agreements.instruments.terms import Terms, roles_of
 from registry.platform.database.handles import Write
+from registry.platform.kernel.errors import WrongStatus
 from registry.platform.kernel.intervals import Interval, earliest
 
+_MOST_BITS = 62
 _FINAL = (Stage.TERMINATED, Stage.SUPERSEDED)
 
 _ID = sa.bindparam("id", type_=agreement.c.id.type)
@@ -166,6 +170,10 @@ async def _rewrite(write: Write, agreement_id: UUID, now: datetime) -> Settled:
     released, settled.released = given_way.released, given_way.changed
     proposals = await write_agreed(write, proposals, parts, released, given_way.in_place_at)
     signed_ats: list[datetime | None] = []
+    if await date_papers(write, row, parts, pending, now):
+        await take_latest_text(write, row)
+        texts = await executed_texts(write, agreement_id)
+        signed = await signed_texts(write, texts, pending)
     for out in await amendments_out(write, row):
         signed_at = await amendment_signed_at(write, row, texts, out, parts, released, pending, now)
         signed_ats.append(signed_at)
@@ -197,23 +205,22 @@ async def _rewrite(write: Write, agreement_id: UUID, now: datetime) -> Settled:
     pauses = _by_agency(await write.all(_PAUSES, {"id": agreement_id}))
     approvals, said = await approvals_of(write, agreement_id)
     held_up = [unanswered(each, parts, now) for each in proposals]
-    bound = {
-        agency_id: party_windows(
-            dates,
-            PartyHistory(
-                joined_at=party.joined_at,
-                texts=with_word(signed.get(agency_id, {}), party.verbally_at, texts),
-                unanswered=tuple(each[agency_id] for each in held_up if agency_id in each),
-                leaves_at=earliest(party.leaves_at, over_on_record(proposals, agency_id)),
-                released_at=released.get(agency_id),
-                suspensions=tuple(pauses.get(agency_id, ())),
-                approvals=tuple(approvals.get(agency_id, ())) if agency_id in said else None,
-                approval_needed=approval_needed(said.get(agency_id, ())),
-                verbal=_verbal(row, party, signed.get(agency_id, {})),
-            ),
+    histories = {
+        agency_id: PartyHistory(
+            joined_at=party.joined_at,
+            texts=with_word(signed.get(agency_id, {}), party.verbally_at, texts),
+            unanswered=tuple(each[agency_id] for each in held_up if agency_id in each),
+            leaves_at=earliest(party.leaves_at, over_on_record(proposals, agency_id)),
+            released_at=released.get(agency_id),
+            suspensions=tuple(pauses.get(agency_id, ())),
+            approvals=tuple(approvals.get(agency_id, ())) if agency_id in said else None,
+            approval_needed=approval_needed(said.get(agency_id, ())),
+            verbal=_verbal(row, party, signed.get(agency_id, {})),
         )
         for agency_id, party in parts.items()
     }
+    bound = bound_windows(dates, histories)
+    bits = _bits(dates, (window for windows in bound.values() for window in windows))
     terms = {n: msgspec.json.decode(text.terms, type=Terms) for n, text in enumerate(texts)}
     holding = text_windows(dates)
     rows: dict[str, list[dict[str, Any]]] = {
@@ -223,6 +230,7 @@ async def _rewrite(write: Write, agreement_id: UUID, now: datetime) -> Settled:
                 **_stored(window),
                 "agency_id": agency_id,
                 "version_id": texts[window.text].version_id,
+                "amended": sum(bits[n] for n in window.amended),
                 "bound_until": until or OPEN_END,
                 **roles_of(terms[window.text], agency_id),
             }
@@ -272,7 +280,7 @@ def _end(
 ) -> tuple[datetime | None, Stage]:
     """When the agreement ends for all, and the stage that this makes."""
     stage = Stage(row.stage)
-    if row.executed_at is None:
+    if row.executed_at is None or stage is Stage.SUPERSEDED:  # that is final, whoever confirms afterwards
         return row.terminated_at, stage
     ended_at = earliest(*(p.agreed_at for p in proposals if p.kind is ProposalKind.END))
     joined = [part for part in parts.values() if part.joined_at is not None]
@@ -300,6 +308,18 @@ async def _settles_at(
         *(p.agreed_at for p in proposals if p.newcomer_ids and p.agreed_at is not None and p.agreed_at > now),
         *(p.lapse.at for p in proposals if p.lapse is not None and p.waits_past_its_lapse(now)),
     )
+
+
+def _bits(dates: AgreementDates, windows: Iterable[BoundWindow]) -> dict[int, int]:
+    """A bit for each text that some signed while others are bound by an earlier one, in the order of their effect."""
+    amended = {n for window in windows for n in window.amended}
+    texts = [n for n in dates.by_effect if n in amended] if amended else []
+    if len(texts) > _MOST_BITS:
+        raise WrongStatus(
+            f"An agreement has at most {_MOST_BITS} texts that some parties have signed and others, who are bound, "
+            "have not: the newest has to be signed by all before there is another."
+        )
+    return {n: 1 << place for place, n in enumerate(texts)}
 
 
 def _stored(window: Interval) -> dict[str, Any]:

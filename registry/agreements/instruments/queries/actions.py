@@ -62,7 +62,7 @@ def allowed_actions(
     principal: Principal,
     row: Row[Any],
     parties: Rows,
-    terms: Terms,
+    terms: Sequence[Terms],
     words: OwnWords,
     reported: Sequence[ReportedAct],
     proposed: Sequence[Proposal],
@@ -70,7 +70,7 @@ def allowed_actions(
 ) -> list[AllowedAction]:
     """The actions that the caller's roles reach, each allowed now or withheld with the reason.
 
-    `terms` are those of the text that binds the caller's agency.
+    `terms` are those of the texts that bind the caller's agency.
 
     The reasons are those of the commands: one rule says of each act both whether it is offered and whether it is done.
     """
@@ -139,7 +139,8 @@ def _own_hand(agency_id: UUID, row: Row[Any], own: Row[Any], now: datetime) -> I
     not_now = f"Not while the agreement is {stage}."
     if has_left(own.leaves_at, own.released_at, now):
         yield offer("sign", withheld=LEFT)
-        yield offer("confirm", withheld=LEFT)
+        unconfirmed = own.joined_at is None and (stage, AgreementAction.CONFIRM) in TRANSITIONS
+        yield offer("confirm", withheld=None if unconfirmed else LEFT)
     elif _amendment_is_out(row) or row.paper_to_confirm:
         bar = _past_end(row, now)
         yield offer("sign", withheld=bar)
@@ -185,14 +186,15 @@ def _for_all(
 
 
 def _own_leave(
-    row: Row[Any], own: Row[Any], terms: Terms, reported: Sequence[ReportedAct], now: datetime
+    row: Row[Any], own: Row[Any], terms: Sequence[Terms], reported: Sequence[ReportedAct], now: datetime
 ) -> Iterator[AllowedAction]:
     """What a party does for itself to stop being bound; `terms` are those of the text that binds it."""
     stage = _stage(row, now)
     is_unbound = unbound(own.joined_at, own.leaves_at, own.released_at, now)
     paused = own.suspended_at is not None
-    bar = pause_barred(stage, row.terminated_at, now, terms, paused=paused)
-    yield offer("suspend", withheld=bar or (NO_PART if is_unbound else pause_silent(terms)))
+    bars = [pause_barred(stage, row.terminated_at, now, each, paused=paused) for each in terms]
+    bars += [NO_PART] if is_unbound else [pause_silent(each) for each in terms]
+    yield offer("suspend", withheld=next((bar for bar in bars if bar is not None), None))
     yield offer("reinstate", withheld=None if paused else "Your agency has not suspended its participation.")
     by_others = any(
         each.agency.id == own.agency_id and each.kind in LEAVING and each.status == "open" for each in reported

@@ -8,7 +8,14 @@ import msgspec
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.consent import ProposalStatus
-from registry.agreements.instruments.in_force import renewal_of, running_term, term_day, text_at, text_windows
+from registry.agreements.instruments.in_force import (
+    TextStatus,
+    renewal_of,
+    running_term,
+    term_day,
+    text_at,
+    text_windows,
+)
 from registry.agreements.instruments.notice import Period, read_notice
 from registry.agreements.instruments.pending import Without
 from registry.agreements.instruments.queries.actions import allowed_actions
@@ -48,6 +55,7 @@ from registry.agreements.instruments.remarks import (
     Remark,
     about_acts,
     about_hands,
+    about_missing_hands,
     about_notice,
     about_papers,
     about_signing_days,
@@ -101,7 +109,13 @@ async def get_agreement(
     whole = bool(row.shared)
     if row.signed and not whole:
         return await as_signed(read, principal, row, at, reveal=reveal)
-    parties = await read.fast(PARTIES, {"id": agreement_id, "version_id": row.version_id, "at": at})
+    others = not whole and not administers(principal)
+    numbers = [each.stretch_no for each in rows if each.stretch == "text"]
+    # Of a day to come others are told nothing of a text that holds then and that they do not read: they are as today.
+    holding, _ = text_at(text_windows(dates_of(row, texts_of(rows), ())), at)
+    hidden = others and at > now and holding is not None and numbers[holding.text] != row.version_no
+    stands_at = now if hidden else at
+    parties = await read.fast(PARTIES, {"id": agreement_id, "version_id": row.version_id, "at": stands_at})
     suspensions = intervals_of(rows, "suspension")
     revealed = reveal and may_read_restricted(principal, row)
     provisions = await provisions_of(read, row.version_id, whole=whole, restricted=revealed)
@@ -110,7 +124,6 @@ async def get_agreement(
     stage = stage_at(Stage(row.stage), row.terminated_at, now, superseded=bool(row.superseded))
     dates, force = dates_of(row, texts_of(rows), suspensions), intervals_of(rows, "force")
     to_renew = intervals_of(rows, "notice")
-    numbers = [each.stretch_no for each in rows if each.stretch == "text"]
     superseded, has_successor = bool(row.superseded), True
     without = await without_pending(read, agreement_id, now) if row.any_reported else None
     if without is not None:
@@ -122,27 +135,30 @@ async def get_agreement(
     status = derived_status(
         stage,
         dates,
-        at,
+        at if dates.ended_at is not None and at >= dates.ended_at else stands_at,
         joined=sum(each is not None and each <= max(at, now) for each in joined_at),
         force=force,
         notice=to_renew,
         pauses=intervals_of(rows, "pause"),
         superseded=superseded,
     )
-    others = not whole and not administers(principal)
     # By no clock: who signs at the same moment may have asked later than this request, and been let in before it.
     all_signed = all(its is not None for each, its in zip(parties, joined_at, strict=True) if each.in_text)
     whole_term = row if row.executed_at is not None and not others else term_of_version(row)
     windows = text_windows(dates)
     if others:  # the text that they are shown may have given way to one that is not published
         windows = tuple(each for each in windows if numbers[each.text] == row.version_no)
-    window, text_status = text_at(windows, at)
+    window, text_status = text_at(windows, stands_at)
     # The last text ends as the agreement does; one before it gives way to the next.
-    over = [dates.ended_at, force[-1].end if force else None, window.end if window is not None else None]
+    over = [dates.ended_at]
+    if not hidden:
+        over += [force[-1].end if force else None, window.end if window is not None else None]
     term_ends_on = _term_ends_on(term_of_version(row), term_day(at, row.time_zone, *over))
     ends_on, to_renew_on = _cut_short(term_ends_on, dates.ended_at, row.time_zone)
     # Of a day to come on which that text has run out others are told what it says, and of no later one.
     is_told = not (others and at > now and row.its_ends_at is not None and row.its_ends_at <= at)
+    if not is_told:
+        text_status = TextStatus.ENDED
     if not is_told and (dates.ended_at is None or at < dates.ended_at):
         status = DerivedStatus.EXPIRED
     notice = read_notice(whole_term.notice)
@@ -156,7 +172,7 @@ async def get_agreement(
         papers = await papers_on_file(read, agreement_id)
     resting = [party.authority_id for party in parties if party.authority_id is not None] if whole else []
     revoked = await revocations(read, resting)
-    together = next((each for each in force if is_told and each.contains(at)), None)
+    together = next((each for each in force if is_told and each.contains(stands_at)), None)
     until_told = until_told_to_others(parties, without, row.its_ends_at, dates.ended_at, at) if others else None
     evidence = shown_evidence(row.its_evidence_sha256, row.its_evidence_location, papers) if whole else None
     shown = [
@@ -167,7 +183,7 @@ async def get_agreement(
             evidence,
             revoked,
             row.time_zone,
-            at,
+            stands_at,
             without,
             together,
             until_told,
@@ -196,6 +212,11 @@ async def get_agreement(
             row.its_effective_on,
             [(each.agency.name, each.signature.manner, each.signature.signed_on) for each in shown if each.signature],
         )
+        if row.executed_at is not None:
+            bare = [
+                each.agency.name for each in shown if each.bound and each.signature is None and not each.verbally_at
+            ]
+            remarks += about_missing_hands(row.version_no, bare)
         remarks += about_texts(dates, numbers, force, row.time_zone)
         remarks += about_dissolutions(parties, row.time_zone, at)
         remarks += [*about_notice(notice, ids), *remarks_on_text(provisions, row.terms, term_of_version(row))]
@@ -235,7 +256,7 @@ async def get_agreement(
     )
     offers: list[AllowedAction] = []
     if as_of is None:
-        own = terms
+        own = [terms]
         if bool(row.is_party) and len(numbers) > 1:  # else the text that is shown is the only one
             own = await terms_that_bind(read, row, principal.agency_id, now)
         offers = waiting.held_back(allowed_actions(principal, row, parties, own, words, reported, proposed, now))

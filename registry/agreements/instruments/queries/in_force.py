@@ -1,13 +1,14 @@
 """Who has an agreement in force with whom, answered from `agreement_party_window`.
 
 The criteria here are what other rooms build their own statements with: they ask about the agency in the bind
-`viewer` at the instant in the bind `at`. Two agencies are partners when both have a window of the same agreement that
-contains the instant; an agency is never its own partner.
+`viewer` at the instant in the bind `at`. Two agencies are partners when both have a window of the same text that
+contains the instant, and have not both signed a later one; an agency is never its own partner.
 
 The instant is one that has come. Of a later one, `to_come`, seen from the bind `now`, reports that have not taken
-effect bind nobody and free nobody: `pending.Without` in SQL, and one answer with `binds`.
+effect bind nobody and free nobody: `pending.Without` in SQL, and one answer with `binds_without`.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -37,7 +38,6 @@ from registry.agreements.instruments.terms import Terms
 from registry.directory.agencies.tables import agency
 from registry.directory.taxonomy.tables import category_closure
 from registry.platform.database.handles import Read
-from registry.platform.kernel.intervals import earliest
 
 OPEN_END = datetime(9999, 12, 31, tzinfo=UTC)
 """How a window without end is stored."""
@@ -86,16 +86,33 @@ def text_shown_to_others_at(at: sa.ColumnElement[Any] = _AT) -> sa.ColumnElement
     return sa.func.coalesce(*_texts_at(at, published=True), its.correlate(agreement).scalar_subquery())
 
 
+def hides_text(at: sa.ColumnElement[Any] = _AT) -> sa.ColumnElement[bool]:
+    """Whether others than the parties are shown another text of that instant than the one that holds then."""
+    return sa.func.coalesce(text_shown_at(at) != text_shown_to_others_at(at), sa.false())
+
+
 def _holds(window: FromClause) -> sa.ColumnElement[bool]:
     """The window contains the instant asked about."""
     return sa.and_(window.c.starts_at <= _AT, window.c.ends_at > _AT)
+
+
+def same_text(one: FromClause, other: FromClause) -> sa.ColumnElement[bool]:
+    """Two windows are of one text, and no later one was signed by both: at an instant a pair has one such text at most.
+
+    In Python it is part of `in_force.force_windows`.
+    """
+    return sa.and_(
+        one.c.agreement_id == other.c.agreement_id,
+        one.c.version_id == other.c.version_id,
+        one.c.amended.bitwise_and(other.c.amended) == 0,
+    )
 
 
 def _windows(name: str, *, to_come: bool) -> FromClause:
     """When each party is bound, and by which text; `to_come`, by what the parties have done so far."""
     if not to_come:
         return agreement_party_window.alias(name)
-    names = ("agreement_id", "agency_id", "starts_at", "ends_at", "version_id", "assists", "requests")
+    names = ("agreement_id", "agency_id", "starts_at", "ends_at", "version_id", "amended", "assists", "requests")
     pending, kept, written = agreement_pending, agreement_pending_party_window, agreement_party_window
     still = pending.c.takes_effect_at > sa.bindparam("now", type_=pending.c.takes_effect_at.type)
     held_up = sa.select(pending.c.agreement_id).where(still)
@@ -114,7 +131,7 @@ def _pairs(*, among: bool = False, helping: bool = False, to_come: bool = False)
     mine, theirs = (_windows(name, to_come=to_come) for name in ("mine", "theirs"))
     statement = (
         sa.select(sa.literal(1) if among else theirs.c.agency_id)
-        .select_from(mine.join(theirs, theirs.c.agreement_id == mine.c.agreement_id))
+        .select_from(mine.join(theirs, same_text(theirs, mine)))
         .where(mine.c.agency_id == _VIEWER, _holds(mine), _holds(theirs), theirs.c.agency_id != mine.c.agency_id)
     )
     return statement.where(mine.c.requests, theirs.c.assists) if helping else statement, theirs
@@ -210,6 +227,13 @@ def pair_statement(*, of_version: bool = False) -> sa.Select[Any]:
     mine, theirs = agreement_party.alias("mine"), agreement_party.alias("theirs")
     bound, bound_too = agreement_party_window.alias("bound"), agreement_party_window.alias("bound_too")
     both = sa.and_(bound.c.agency_id.is_not(None), bound_too.c.agency_id.is_not(None))
+    partner = agreement_party_window.alias("partner")
+    has_partner = (
+        sa.select(sa.literal(1))
+        .where(partner.c.agency_id == sa.bindparam("other", type_=_ID), _holds(partner), same_text(partner, bound))
+        .correlate(bound)
+        .exists()
+    )
     current = agreement_version.alias("current")
     version = agreement_version
     category = sa.bindparam("category", type_=sa.Text)
@@ -239,12 +263,6 @@ def pair_statement(*, of_version: bool = False) -> sa.Select[Any]:
             agreement.c.starts_at,
             version.c.terms,
             version.c.restricted_terms,
-            bound.c.agency_id.is_not(None).label("viewer_bound"),
-            bound.c.bound_until.label("viewer_bound_until"),
-            bound.c.requests.label("viewer_requests"),
-            bound_too.c.agency_id.is_not(None).label("other_bound"),
-            bound_too.c.bound_until.label("other_bound_until"),
-            bound_too.c.assists.label("other_assists"),
             agreement.c.terminated_at,
             *(
                 its.c[name].label(f"{side}_{name}")
@@ -266,12 +284,17 @@ def pair_statement(*, of_version: bool = False) -> sa.Select[Any]:
             )
             .outerjoin(
                 bound,
-                sa.and_(bound.c.agreement_id == agreement.c.id, bound.c.agency_id == mine.c.agency_id, _holds(bound)),
+                sa.and_(
+                    bound.c.agreement_id == agreement.c.id,
+                    bound.c.agency_id == mine.c.agency_id,
+                    _holds(bound),
+                    has_partner,
+                ),
             )
             .outerjoin(
                 bound_too,
                 sa.and_(
-                    bound_too.c.agreement_id == agreement.c.id,
+                    same_text(bound_too, bound),
                     bound_too.c.agency_id == theirs.c.agency_id,
                     _holds(bound_too),
                 ),
@@ -307,7 +330,7 @@ def _last_end(mine: FromClause, theirs: FromClause) -> sa.ScalarSelect[datetime]
         .where(
             one.c.agreement_id == mine.c.agreement_id,
             one.c.agency_id == mine.c.agency_id,
-            other.c.agreement_id == theirs.c.agreement_id,
+            same_text(one, other),
             other.c.agency_id == theirs.c.agency_id,
             one.c.starts_at < other.c.ends_at,
             other.c.starts_at < one.c.ends_at,
@@ -326,34 +349,50 @@ class Binds(Struct, frozen=True):
     version_id: UUID
 
 
-def binds(
-    row: Row[Any], without: Without | None, requesting_id: UUID, assisting_id: UUID, at: datetime
-) -> Binds | None:
-    """As a row of `pair_statement` has it; None where it does not bind both.
-
-    With reports that have not taken effect, `without` them: nobody is bound, or freed, by what another says.
-    """
-    if without is None:
-        if not row.in_force:
-            return None
-        return Binds(bool(row.covers_direction), end_of(row.covers_until), row.version_id)
-    requests, until, version_id = row.viewer_requests, end_of(row.viewer_bound_until), row.version_id
-    is_bound = bool(row.viewer_bound)
-    if (viewer := without.party(requesting_id)) is not None:
-        window = viewer.at(at)
-        is_bound = window is not None
-        if window is not None:
-            requests, until, version_id = window.requests, window.bound_until, window.version_id
-    assists, other_until = row.other_assists, end_of(row.other_bound_until)
-    is_bound_too = bool(row.other_bound)
-    if (other := without.party(assisting_id)) is not None:
-        window = other.at(at)
-        is_bound_too = window is not None
-        if window is not None:
-            assists, other_until = window.assists, window.bound_until
-    if not (is_bound and is_bound_too):
+def binds(row: Row[Any]) -> Binds | None:
+    """As a row of `pair_statement` has it; None where it does not bind both."""
+    if not row.in_force:
         return None
-    return Binds(bool(requests and assists), earliest(until, other_until), version_id)
+    return Binds(bool(row.covers_direction), end_of(row.covers_until), row.version_id)
+
+
+def _pair_without() -> sa.Select[Any]:
+    """By which text `viewer` and `other` are bound at `at` by those agreements, without what is only reported."""
+    mine, theirs = (agreement_pending_party_window.alias(name) for name in ("mine", "theirs"))
+    return (
+        sa.select(
+            mine.c.agreement_id,
+            mine.c.version_id,
+            sa.and_(mine.c.requests, theirs.c.assists).label("assists"),
+            _first_to_leave(mine, theirs).label("until"),
+        )
+        .select_from(mine.join(theirs, same_text(theirs, mine)))
+        .where(
+            mine.c.agreement_id.in_(sa.bindparam("ids", type_=_ID, expanding=True)),
+            mine.c.agency_id == _VIEWER,
+            theirs.c.agency_id == sa.bindparam("other", type_=_ID),
+            _holds(mine),
+            _holds(theirs),
+        )
+    )
+
+
+_PAIR_WITHOUT = _pair_without()
+
+
+async def binds_without(
+    read: Read, pending: Mapping[UUID, Without], requesting_id: UUID, assisting_id: UUID, at: datetime
+) -> dict[UUID, Binds | None]:
+    """As `binds`, of agreements with reports that have not taken effect, `pending`, and without these.
+
+    Nobody is bound, or freed, by what another says.
+    """
+    if not pending:
+        return {}
+    asked = {"ids": list(pending), "viewer": requesting_id, "other": assisting_id, "at": at}
+    rows = await read.all(_PAIR_WITHOUT, asked)
+    held = {row.agreement_id: Binds(bool(row.assists), end_of(row.until), row.version_id) for row in rows}
+    return {agreement_id: held.get(agreement_id) for agreement_id in pending}
 
 
 async def candidates(
@@ -368,10 +407,10 @@ async def candidates(
     pending = {}
     if any(row.is_reported for row in rows):
         pending = await all_without_pending(read, [row.id for row in rows if row.is_reported], now)
+    told = await binds_without(read, pending, requesting_id, assisting_id, now)
     found = []
     for row in rows:
-        each, without = as_candidate(row), pending.get(row.id)
-        held = binds(row, without, requesting_id, assisting_id, now) if without is not None else None
+        each, held = as_candidate(row), told.get(row.id)
         found.append(each if held is None else replace(each, covers_direction=held.assists, covers_until=held.until))
     return found
 

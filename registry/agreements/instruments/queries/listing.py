@@ -13,7 +13,7 @@ from registry.agreements.instruments.consent_tables import (
     agreement_pending_window,
 )
 from registry.agreements.instruments.queries.consents import awaits, contestable_from
-from registry.agreements.instruments.queries.in_force import is_superseded
+from registry.agreements.instruments.queries.in_force import hides_text, is_superseded, text_shown_to_others_at
 from registry.agreements.instruments.queries.visibility import (
     administers,
     as_shown,
@@ -37,6 +37,7 @@ from registry.agreements.instruments.tables import (
     agreement_party,
     agreement_suspension,
     agreement_version,
+    agreement_version_dates,
 )
 from registry.directory.agencies.schemas import AgencyReference
 from registry.directory.agencies.tables import agency
@@ -50,6 +51,7 @@ from registry.platform.kernel.time import checked_instant
 
 _AT = sa.bindparam("at", type_=agreement.c.starts_at.type)
 _KNOWN_BY = sa.bindparam("known_by", type_=agreement.c.starts_at.type)
+_NOW = sa.bindparam("now", type_=agreement.c.starts_at.type)
 _NEVER = date(9999, 12, 31)
 
 
@@ -75,51 +77,83 @@ _FILTERS = (
 )
 
 
-def status_at(*, to_come: bool = False) -> sa.ColumnElement[str]:
+def status_at(
+    *, to_come: bool = False, administrator: bool = False, at: sa.ColumnElement[Any] = _AT
+) -> sa.ColumnElement[str]:
     """`rules.derived_status` in SQL, at the bind `at`, for lists that filter by it.
 
     The bind `known_by` is the later of that and now: until then is told who has signed. `to_come`: of an instant after
-    the bind `now`, so that reports that have not taken effect by then count for nothing: see `pending.Without`.
+    the bind `now`, so that reports that have not taken effect by then count for nothing: see `pending.Without`; and
+    others than the parties are told what follows from the text that they read.
     """
-    force, pause, notice = agreement_force_window, agreement_party_suspension, agreement_notice_window
-    paused = _any(pause, pause.c.starts_at <= _AT, pause.c.ends_at > _AT)
-    status = _status(
-        ended_at=agreement.c.terminated_at,
-        superseded=is_superseded(),
-        suspended=_any(
-            agreement_suspension, agreement_suspension.c.starts_at <= _AT, agreement_suspension.c.ends_at > _AT
-        ),
-        bound=_any(force, force.c.starts_at <= _AT, force.c.ends_at > _AT),
-        was_bound=_any(force, force.c.ends_at <= _AT),
-        in_notice=_any(notice, notice.c.opens_at <= _AT, notice.c.closes_at > _AT),
-        paused=paused,
-        joined=_joined(),
-    )
+    status = _true_status(at)
     if not to_come:
         return status
     pending, window = agreement_pending, agreement_pending_window
-    its = pending.c.agreement_id == agreement.c.id, pending.c.takes_effect_at > sa.bindparam("now", type_=_AT.type)
+    its = pending.c.agreement_id == agreement.c.id, pending.c.takes_effect_at > _NOW
+    reported = _any(pending, *its[1:])
 
     def kept(column: sa.Column[Any]) -> sa.ScalarSelect[Any]:
         return sa.select(column).where(*its).correlate(agreement).scalar_subquery()
 
-    def lasts(kind: str) -> sa.ColumnElement[bool]:
-        return _any(window, window.c.kind == kind, window.c.starts_at <= _AT, window.c.ends_at > _AT)
+    def lasts(kind: str, at: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+        return _any(window, window.c.kind == kind, window.c.starts_at <= at, window.c.ends_at > at)
 
-    without = _status(
-        ended_at=kept(pending.c.ended_at),
-        superseded=kept(pending.c.is_superseded),
-        suspended=lasts("suspension"),
-        bound=lasts("force"),
-        was_bound=_any(window, window.c.kind == "force", window.c.ends_at <= _AT),
-        in_notice=lasts("notice"),
-        paused=paused,
-        joined=kept(pending.c.joined),
+    def without(at: sa.ColumnElement[Any]) -> sa.ColumnElement[str]:
+        return _status(
+            at,
+            ended_at=kept(pending.c.ended_at),
+            superseded=kept(pending.c.is_superseded),
+            suspended=lasts("suspension", at),
+            bound=lasts("force", at),
+            was_bound=_any(window, window.c.kind == "force", window.c.ends_at <= at),
+            in_notice=lasts("notice", at),
+            paused=_paused(at),
+            joined=kept(pending.c.joined),
+        )
+
+    found = sa.case((reported, without(at)), else_=status)
+    if administrator:
+        return found
+    ended_at = sa.case((reported, kept(pending.c.ended_at)), else_=agreement.c.terminated_at)
+    dates = agreement_version_dates.alias("dates_told")
+    runs_out_at = (
+        sa.select(dates.c.ends_at)
+        .where(dates.c.version_id == text_shown_to_others_at(at))
+        .correlate(agreement)
+        .scalar_subquery()
     )
-    return sa.case((_any(pending, *its[1:]), without), else_=status)
+    return sa.case(
+        (sa.or_(shared_with(), ended_at <= at, agreement.c.executed_at.is_(None)), found),
+        (runs_out_at <= at, "expired"),
+        (hides_text(at), sa.case((reported, without(_NOW)), else_=_true_status(_NOW))),
+        else_=found,
+    )
+
+
+def _paused(at: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    pause = agreement_party_suspension
+    return _any(pause, pause.c.starts_at <= at, pause.c.ends_at > at)
+
+
+def _true_status(at: sa.ColumnElement[Any]) -> sa.ColumnElement[str]:
+    """As things stand, reports included that have not taken effect."""
+    force, notice, suspension = agreement_force_window, agreement_notice_window, agreement_suspension
+    return _status(
+        at,
+        ended_at=agreement.c.terminated_at,
+        superseded=is_superseded(),
+        suspended=_any(suspension, suspension.c.starts_at <= at, suspension.c.ends_at > at),
+        bound=_any(force, force.c.starts_at <= at, force.c.ends_at > at),
+        was_bound=_any(force, force.c.ends_at <= at),
+        in_notice=_any(notice, notice.c.opens_at <= at, notice.c.closes_at > at),
+        paused=_paused(at),
+        joined=_joined(),
+    )
 
 
 def _status(
+    at: sa.ColumnElement[Any],
     *,
     ended_at: sa.ColumnElement[Any],
     superseded: sa.ColumnElement[bool],
@@ -132,10 +166,10 @@ def _status(
 ) -> sa.ColumnElement[str]:
     return sa.case(
         (agreement.c.executed_at.is_(None), agreement.c.stage),
-        (ended_at <= _AT, sa.case((superseded, "superseded"), else_="terminated")),
-        (agreement.c.ends_at <= _AT, "expired"),
-        (suspended, "suspended"),
+        (ended_at <= at, sa.case((superseded, "superseded"), else_="terminated")),
         (bound, sa.case((in_notice, "notice_window"), else_="in_force")),
+        (agreement.c.ends_at <= at, "expired"),
+        (suspended, "suspended"),
         (paused, "suspended"),
         (was_bound, "lapsed"),
         else_=sa.case((joined < 2, "unconfirmed"), else_="not_yet_effective"),
@@ -181,9 +215,10 @@ def narrowed(statement: sa.Select[Any], filters: Collection[str]) -> sa.Select[A
         if name in filters:
             statement = statement.where(its.in_(sa.bindparam(name, expanding=True)))
     if "status" in filters:
-        status = status_at(to_come="to_come" in filters)
+        status = status_at(to_come="to_come" in filters, administrator=administrator)
         statement = statement.where(status.in_(sa.bindparam("status", expanding=True)))
-    if few := sorted(_FEW.keys() & set(filters)):
+    is_true = administrator or "to_come" not in filters  # of a day to come others are told another status: `status_at`
+    if is_true and (few := sorted(_FEW.keys() & set(filters))):
         ids = [_FEW[name] for name in few] + ([_HELD_UP] if "to_come" in filters else [])
         statement = statement.where(sa.or_(*(agreement.c.id.in_(each) for each in ids)))
     if "party_id" in filters:
@@ -255,7 +290,7 @@ def _list_statement(filters: frozenset[str], sort: str) -> sa.Select[Any]:
         agreement.c.custodian_id,
         custodian_name.label("custodian_name"),
         stage_shown().label("stage"),
-        status_at(to_come="to_come" in filters).label("status"),
+        status_at(to_come="to_come" in filters, administrator=administrator).label("status"),
         agreement.c.effective_on,
         as_shown("expires_on", administrator=administrator).label("expires_on"),
         party_count.label("party_count"),

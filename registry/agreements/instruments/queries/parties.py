@@ -55,6 +55,18 @@ _paused = (
     .correlate(agreement_party)
     .scalar_subquery()
 )
+# By whatever texts it is bound then.
+_bound_until = (
+    sa.select(sa.func.max(_window.c.bound_until, type_=agreement.c.starts_at.type))
+    .where(
+        _window.c.agreement_id == agreement_party.c.agreement_id,
+        _window.c.agency_id == agreement_party.c.agency_id,
+        _window.c.starts_at <= _AT,
+        _window.c.ends_at > _AT,
+    )
+    .correlate(agreement_party)
+    .scalar_subquery()
+)
 PARTIES = (
     sa.select(
         agreement_party.c.agency_id,
@@ -71,7 +83,7 @@ PARTIES = (
         approval_rule_at(_AT).label("approval_required"),
         agreement_party.c.released_at,
         _paused.label("suspended_at"),
-        _window.c.bound_until,
+        _bound_until.label("bound_until"),
         may_be_named().label("may_be_named"),
         agreement_signature.c.manner,
         agreement_signature.c.signatory_title,
@@ -86,15 +98,6 @@ PARTIES = (
         signing_authority.c.parent_id,
     )
     .join(agency, agency.c.id == agreement_party.c.agency_id)
-    .outerjoin(
-        _window,
-        sa.and_(
-            _window.c.agreement_id == agreement_party.c.agreement_id,
-            _window.c.agency_id == agreement_party.c.agency_id,
-            _window.c.starts_at <= _AT,
-            _window.c.ends_at > _AT,
-        ),
-    )
     .outerjoin(
         agreement_signature,
         sa.and_(

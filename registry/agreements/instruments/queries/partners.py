@@ -12,8 +12,11 @@ from sqlalchemy.engine import Row
 from registry.agreements.instruments.pending import Without
 from registry.agreements.instruments.queries.in_force import (
     AgreementCandidate,
+    Binds,
     as_candidate,
     binds,
+    binds_without,
+    hides_text,
     pair_statement,
     shown_to_partners,
     text_shown_to_others_at,
@@ -52,6 +55,7 @@ def _in_force_statement(*, administrator: bool, of_version: bool = False) -> sa.
         reads_restricted("reader").label("reached"),
         is_published(agreement_version.c.id).label("published"),
         text_shown_to_others_at().label("shown_to_others_id"),
+        hides_text().label("hidden"),
         sa.select(agreement_version_dates.c.ends_at)
         .where(agreement_version_dates.c.version_id == agreement_version.c.id)
         .correlate(agreement_version)
@@ -76,11 +80,23 @@ async def agreements_in_force(
     }
     rows: Sequence[Row[Any]] = await read.all(_in_force_statement(administrator=administrator), asked)
     pending = await all_without_pending(read, [row.id for row in rows], now)
+    sides = (query.requesting_agency_id, query.assisting_agency_id)
+    told = await binds_without(read, pending, *sides, at)
+    # Of a day to come others are told nothing of a text that holds then and that they do not read: it binds as today.
+    hidden = {row.id for row in rows if row.hidden and at > now and not (administrator or row.shared)}
+    today: dict[UUID, Binds | None] = {}
+    if hidden:
+        today = {
+            row.id: binds(row)
+            for row in await read.all(_in_force_statement(administrator=administrator), asked | {"at": now})
+        }
+        today |= await binds_without(read, {each: pending[each] for each in hidden & pending.keys()}, *sides, now)
     items = []
     for each in rows:
         row, without = each, pending.get(each.id)
-        sides = (query.requesting_agency_id, query.assisting_agency_id)
-        held = binds(row, without, *sides, at)
+        held = binds(row) if without is None else told[row.id]
+        if row.id in hidden:
+            held = today.get(row.id)
         if held is not None and held.version_id != row.version_id:  # of a day to come, whose text is only reported
             its = {"of_agreement": row.id, "of_version": held.version_id}
             row = (await read.all(_in_force_statement(administrator=administrator, of_version=True), asked | its))[0]
@@ -96,6 +112,8 @@ async def agreements_in_force(
             if at > now and row.text_ends_at is not None and row.text_ends_at <= at:
                 continue  # what they read has run out by then, and of a later text they are told nothing
             until = _until_told(row, without, sides, at)
+            if until is not None and until <= at:
+                continue
         candidate, shared = as_candidate(row), bool(row.shared)
         withheld = _withheld(principal, row, candidate)
         reports = {} if without is None else dict.fromkeys(each for side in sides for each in without.reports_on(side))

@@ -1,4 +1,7 @@
-"""Which papers on file are more than their filer's own affair, since what another party did rests on them."""
+"""Which papers on file are more than their filer's own affair, since what another party did rests on them.
+
+A room above that keeps what shows an agency's act says so at the column: `info={"shows_act_of": "agency_id"}`.
+"""
 
 from typing import Any
 
@@ -10,6 +13,7 @@ from registry.agreements.instruments.consent_tables import (
     agreement_proposal,
     agreement_reported_act,
 )
+from registry.agreements.instruments.rules import Sensitivity
 from registry.agreements.instruments.tables import (
     agreement_approval,
     agreement_evidence,
@@ -17,6 +21,7 @@ from registry.agreements.instruments.tables import (
     agreement_signature,
     agreement_version,
 )
+from registry.platform.database.types import metadata
 
 RESTED_ON = (
     "Another party's signature, confirmation or recorded act rests on it, and no other copy that every party reads is "
@@ -31,16 +36,20 @@ def others_rest_on(paper: sa.FromClause) -> sa.ColumnElement[bool]:
     """Papers that show what another than their filer did, or recorded, where no other copy on file shows it.
 
     What is only reported of another, and may yet be answered, rests on the reporter alone: without the paper it waits
-    for the party's own word. `paper` is the table of documents, or one like it.
+    for the party's own word. `paper` is the table of documents, or one like it. What is restricted is read by fewer: it
+    takes the place of an open paper for nobody, and of a restricted one where another party filed it. To be built once
+    all tables are known.
     """
     copy = agreement_evidence.alias("other_copy")
+    restricted_too = sa.and_(paper.c.sensitivity == Sensitivity.RESTRICTED, copy.c.filed_by_id != paper.c.filed_by_id)
     copies = sa.select(sa.literal(1)).where(
         copy.c.agreement_id == paper.c.agreement_id,
         copy.c.sha256 == paper.c.sha256,
         copy.c.document_id != paper.c.id,
-        ~copy.c.is_restricted,
+        sa.or_(~copy.c.is_restricted, restricted_too),
     )
-    acts = (_signed(paper), _reported(paper), _proposed(paper), _consented(paper), _left(paper), _approved(paper))
+    acts = [_signed(paper), _reported(paper), _proposed(paper), _consented(paper), _left(paper), _approved(paper)]
+    acts += _in_rooms_above(paper)
     return sa.and_(~copies.correlate(paper).exists(), sa.or_(*(each.correlate(paper).exists() for each in acts)))
 
 
@@ -123,3 +132,25 @@ def _left(paper: sa.FromClause) -> sa.Select[Any]:
 
 def _approved(paper: sa.FromClause) -> sa.Select[Any]:
     return _act(agreement_approval, paper).where(agreement_approval.c.evidence_sha256 == paper.c.sha256)
+
+
+def _in_rooms_above(paper: sa.FromClause) -> list[sa.Select[Any]]:
+    """What other rooms keep of another's act: that it met a duty, or is insured."""
+    shown = [column for its in metadata.sorted_tables for column in its.c if "shows_act_of" in column.info]
+    return [_act_shown(column, paper) for column in shown]
+
+
+def _act_shown(column: sa.Column[Any], paper: sa.FromClause) -> sa.Select[Any]:
+    """What is of no agreement, such as a policy, rests on a paper that is filed where its agency is a party."""
+    its, agency_id = column.table, column.table.c[column.info["shows_act_of"]]
+    party = agreement_party.alias("its_party")
+    of_agreement: sa.ColumnElement[bool]
+    if "agreement_id" in its.c:
+        of_agreement = its.c.agreement_id == paper.c.agreement_id
+    else:
+        parties = sa.select(party.c.agency_id).where(party.c.agreement_id == paper.c.agreement_id).correlate(paper)
+        of_agreement = agency_id.in_(parties)
+    lasting = [its.c.retired_at.is_(None)] if "retired_at" in its.c else []
+    return sa.select(sa.literal(1)).where(
+        column == paper.c.sha256, of_agreement, agency_id != paper.c.filed_by_id, *lasting
+    )

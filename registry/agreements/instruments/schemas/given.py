@@ -152,7 +152,7 @@ class NewAmendment(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True
 
 
 class RecordedAmendment(OnPaper, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """An amendment on paper that is signed already. It takes effect once every bound party has confirmed it."""
+    """An amendment on paper that is signed already. It binds to each other those who signed it, or confirm that."""
 
     kind: Literal["amendment", "renewal"] = "amendment"
     title: Name

@@ -135,7 +135,7 @@ class AgencyImporter:
     def may_read(self, caller: Caller) -> None:
         """Everybody who may see the imports of the agency."""
 
-    async def vocabulary(self, read: Read) -> Mapping[str, Mapping[str, str]]:
+    async def vocabulary(self, read: Read, caller: Caller) -> Mapping[str, Mapping[str, str]]:
         """Nothing: kinds and levels are in the fields."""
         return {}
 

@@ -114,7 +114,7 @@ class ImportProgress:
     async def run(self) -> None:
         """All phases that are left."""
         held = self._held
-        vocabulary = await held.importer.vocabulary(self._database.read())
+        vocabulary = await held.importer.vocabulary(self._database.read(), self._caller)
         self._mapper = RowMapper(held.importer, held.headers, held.run.mapping, vocabulary)
         known = await held.importer.known(self._database.read(), self._caller)
         self._entry = self._entry_with(known)

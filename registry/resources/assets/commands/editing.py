@@ -33,7 +33,7 @@ from registry.resources.assets.commands.details import (
     usable_category,
 )
 from registry.resources.assets.commands.searchable import keep_searchable
-from registry.resources.assets.commands.spelling import keep_words
+from registry.resources.assets.commands.spelling import drop_words, keep_words
 from registry.resources.assets.commands.stating import check_stated, replace_stated
 from registry.resources.assets.queries.describing import describe_columns
 from registry.resources.assets.queries.getting import asset_row
@@ -142,6 +142,7 @@ async def _edit(write: Write, caller: Caller, row: Row[Any], patch: AssetPatch) 
         await replace_stated(write, asset_id, given["attributes"])
     if {"name", "tag"} & changed.keys():
         keep_words(write, after["name"], after["tag"])
+        drop_words(write, (before["name"], before["tag"]), (after["name"], after["tag"]), caller.now)
     await keep_searchable(write, asset_id, row.agency_id, after, changed)
     edited = await store_edited(write, caller, asset_id, values)
     relied_on = changed_since(describe_columns(row), describe_columns(edited))

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from registry.directory.places.rules import Verdict, check_place
 from registry.directory.taxonomy.plain_words import load_words
+from registry.directory.taxonomy.rules import CategoryStatus
 from registry.directory.taxonomy.tables import category
 from registry.platform.access.permissions import Action, permit
 from registry.platform.access.principals import Caller
@@ -45,9 +46,9 @@ _TAGS = (
     .where(asset.c.agency_id == sa.bindparam("agency_id", type_=asset.c.agency_id.type))
     .order_by(asset.c.n.desc())
 )
-_CATEGORIES = sa.select(category.c.code, category.c.name, category.c.aliases, category.c.agency_id).order_by(
-    category.c.code.desc()
-)
+_CATEGORIES = sa.select(
+    category.c.code, category.c.name, category.c.aliases, category.c.agency_id, category.c.status
+).order_by(category.c.code.desc())
 _LEVELS: Final = {
     word: str(level)
     for level, roman in enumerate(("i", "ii", "iii", "iv"), 1)
@@ -267,22 +268,26 @@ class AssetImporter:
     def may_read(self, caller: Caller) -> None:
         """Everybody who may see the imports of the agency."""
 
-    async def vocabulary(self, read: Read) -> Mapping[str, Mapping[str, str]]:
-        """The categories by the words that people use for them."""
-        meant: dict[str, set[str]] = {}
+    async def vocabulary(self, read: Read, caller: Caller) -> Mapping[str, Mapping[str, str]]:
+        """The categories by the words that people use for them: those that all share, and the agency's own.
+
+        What an agency calls a category of its own changes neither what others' tables say nor what a shared word says.
+        """
+        shared: dict[str, set[str]] = {}
+        own: dict[str, set[str]] = {}
         codes: dict[str, str] = {}
         for row in await read.all(_CATEGORIES):
             if row.code != ROOT_CATEGORY:
-                # What an agency calls a category of its own must not change what others' tables say.
-                shared = (*msgspec.json.decode(row.aliases), row.name) if row.agency_id is None else ()
                 codes[folded_word(row.code)] = row.code
-                for word in shared:
-                    meant.setdefault(folded_word(word), set()).add(row.code)
+                if row.agency_id is None or (row.agency_id == caller.agency_id and row.status == CategoryStatus.IN_USE):
+                    for word in (*msgspec.json.decode(row.aliases), row.name):
+                        its = shared if row.agency_id is None else own
+                        its.setdefault(folded_word(word), set()).add(row.code)
         for each in load_words():
             if each.category is not None:
-                meant.setdefault(folded_word(each.phrase), set()).add(each.category)
+                shared.setdefault(folded_word(each.phrase), set()).add(each.category)
         # A word that several categories have says none of them.
-        words = {word: code for word, (code, *others) in meant.items() if not others}
+        words = {word: code for word, (code, *others) in (own | shared).items() if not others}
         return {"category": {**words, **codes}}
 
     def key_of(self, values: Mapping[str, Any]) -> str:

@@ -21,10 +21,10 @@ BY_AN_APPROVER_FOR_LONGER: Final = (
     "Somebody who approves for your agency (an approver) can accept it all the same, with an `override_reason`."
 )
 """The way out where a longer loan is accepted."""
-BY_ANOTHER_MINIMUM: Final = (
-    "Nobody overrides that at this step: choose another time, or have the minimum set anew (`/v1/reserve-minimums`)."
+BY_AN_APPROVER_FOR_SOONER: Final = (
+    "Somebody who approves for your agency (an approver) can send it out all the same, with an `override_reason`."
 )
-"""The way out of a loan that is made already, and is to begin earlier."""
+"""The way out where a loan begins before its time."""
 
 
 async def keep_minimums(
@@ -32,8 +32,8 @@ async def keep_minimums(
     caller: Caller,
     asset: Bookable,
     window: Window,
-    override: str | None = None,
-    way_out: str = BY_ANOTHER_MINIMUM,
+    override: str | None,
+    way_out: str,
 ) -> dict[str, object]:
     """Check that enough stay at home while the asset is lent in the window, as it has just been allocated.
 
@@ -51,7 +51,7 @@ async def keep_minimums(
     needed = asset.with_turnaround(window)
     rows = await write.all(LOCKED, {"owner": owner.agency_id, "category": owner.category})
     minimums = by_category(row for row in rows if row.counts)
-    reserves = await reserves_in(write, owner.agency_id, owner.time_zone, minimums, needed, caller.now)
+    reserves = await reserves_in(write, owner.agency_id, owner.agency_id, owner.time_zone, minimums, needed, caller.now)
     short = [found for each in reserves if (found := first_short(each.assets, each.kept, needed)) is not None]
     if not short:
         return {}

@@ -12,7 +12,7 @@ from registry.directory.taxonomy.tables import category
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read
 from registry.platform.database.search import phrases_among, word_parameters
-from registry.platform.http.paging import CHANGED, decode_cursor, given
+from registry.platform.http.paging import CHANGED, asked_window, decode_cursor, given
 from registry.platform.http.searching import place_parameters, search_words, with_sort
 from registry.platform.kernel.errors import RuleBroken
 from registry.platform.kernel.time import civil_day
@@ -27,7 +27,6 @@ from registry.resources.assets.queries.stating import (
     served_parameters,
     stated_among,
 )
-from registry.resources.assets.queries.windows import asked_window
 from registry.resources.assets.rules import ROOT_CATEGORY
 from registry.resources.assets.schemas.listing import AssetQuery
 
@@ -118,10 +117,12 @@ async def words_of(read: Read, query: AssetQuery) -> Sought | None:
 
 async def _categories(read: Read, query: AssetQuery, sort: str, *, alone: bool) -> tuple[str, ...]:
     """The categories to look into; for an order by name all of them, since the index of names is by category."""
-    named = query.category is not None and query.category != ROOT_CATEGORY
-    if not named and not (alone and sort.endswith("name")):
-        return ()
-    return await descendants(read, query.category if named and query.category else ROOT_CATEGORY)
+    if query.category is None or query.category == ROOT_CATEGORY:
+        return await descendants(read, ROOT_CATEGORY) if alone and sort.endswith("name") else ()
+    found = await descendants(read, query.category)
+    if query.also_category is None:
+        return found
+    return tuple(dict.fromkeys((*found, *await descendants(read, query.also_category, "also_category"))))
 
 
 async def _reach(read: Read, query: AssetQuery) -> float | None:

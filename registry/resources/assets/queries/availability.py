@@ -1,6 +1,6 @@
 """Queries about what of an asset is free when, and what keeps it from being had."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
@@ -11,16 +11,16 @@ from sqlalchemy.engine import Row
 from registry.platform.access.permissions import Action, refusal
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read, Rows
+from registry.platform.http.paging import asked_window
 from registry.platform.kernel.actions import AllowedAction, offer
 from registry.platform.kernel.errors import NotFound, RuleBroken
 from registry.platform.kernel.time import LATEST, Window, civil_day
 from registry.resources.allocations.occupancy import (
     Hold,
     KindHold,
+    Occupancy,
     Stretch,
     conflicts,
-    first_fit,
-    free_quantity,
     intervals,
 )
 from registry.resources.allocations.people import person_allocations_in, person_holds
@@ -31,13 +31,18 @@ from registry.resources.allocations.queries import (
     unavailability_row,
     unavailable_from,
 )
-from registry.resources.allocations.rules import AllocationKind, unavailability_status, weeks_of, whole_weeks
+from registry.resources.allocations.rules import (
+    AllocationKind,
+    first_time_together,
+    unavailability_status,
+    weeks_of,
+    without_anybody,
+)
 from registry.resources.allocations.rules import UnavailabilityStatus as Status
 from registry.resources.assets.queries.certified import certified_in
 from registry.resources.assets.queries.facts import AssetRow, visible_asset
-from registry.resources.assets.queries.keeping import kept_back_of
+from registry.resources.assets.queries.keeping import reserves_of
 from registry.resources.assets.queries.visibility import relations
-from registry.resources.assets.queries.windows import asked_window
 from registry.resources.assets.rules import ServiceStatus
 from registry.resources.assets.schemas.availability import (
     Availability,
@@ -48,32 +53,55 @@ from registry.resources.assets.schemas.availability import (
 )
 from registry.resources.assets.schemas.planning import Unavailability, UnavailabilityList, Until
 from registry.resources.certificates.queries import teams_in
-from registry.resources.minimums.rules import HELD_BACK
+from registry.resources.minimums.rules import HELD_BACK, Reserve, kept_back
 
 MOST_INTERVALS = 2000
 
 
 class Occupied(Struct, kw_only=True, frozen=True):
-    """What holds an asset from the start of a window on.
+    """What holds an asset from the start of a window on: its allocations, and what of it its agency keeps at home.
 
-    Its allocations, when no handler can go with it, and what of it its agency keeps at home.
+    And who can go with it, each with what holds him or her (empty for what is lent without anybody), and when nobody
+    of them can since they are away for another reason than this asset.
     """
 
     rows: Rows
-    taken: list[Stretch]
     kept: list[KindHold]
     holds: list[Hold]
+    people: dict[UUID, list[Hold]]
+    nobody: list[Stretch]
+
+    def of(self, found: AssetRow, quantity: int) -> Occupancy:
+        """The asset, of which so many are needed."""
+        return Occupancy(
+            quantity=quantity,
+            capacity=found.capacity,
+            in_service=found.service_status is ServiceStatus.IN_SERVICE,
+            turnaround=found.turnaround,
+            holds=self.holds,
+        )
 
 
-async def occupied_from(read: Read, found: AssetRow, window: Window, now: datetime) -> Occupied:
+def from_then_on(found: AssetRow, window: Window) -> Window:
+    """From the window's start on; of a laboratory, what began earlier in the first week counts for that week."""
+    return Window(start=found.needed(window).start, end=LATEST)
+
+
+async def occupied_from(
+    read: Read, found: AssetRow, window: Window, reserves: Sequence[Reserve], now: datetime
+) -> Occupied:
     """What holds the asset from the window's start on; whether it is in service is not among it."""
-    # Of a laboratory, what began earlier in the first week counts for that week.
-    opens = window.start if found.weeks_in is None else whole_weeks(window, found.weeks_in).start
-    rows = await allocations_in(read, found.id, Window(start=opens, end=LATEST), now)
-    taken = await _handlers_taken(read, found, rows, window, now)
-    kept = await kept_back_of(read, found, Window(start=opens, end=LATEST), now)
-    holds = as_holds(rows, now) + [(start, end, found.capacity) for start, end in taken]
-    return Occupied(rows=rows, taken=taken, kept=kept, holds=holds + [hold[:3] for hold in kept])
+    later = from_then_on(found, window)
+    rows = await allocations_in(read, found.id, later, now)
+    kept = kept_back(found.id, reserves, later, found.weeks_in)
+    people, elsewhere = await _who_can_go(read, found, {row.loan_id for row in rows}, window, now)
+    return Occupied(
+        rows=rows,
+        kept=kept,
+        holds=as_holds(rows, now) + [hold[:3] for hold in kept],
+        people=people,
+        nobody=_nobody_at(elsewhere, window.start),
+    )
 
 
 async def get_availability(read: Read, caller: Caller, asset_id: UUID, query: AvailabilityQuery) -> Availability:
@@ -83,17 +111,21 @@ async def get_availability(read: Read, caller: Caller, asset_id: UUID, query: Av
     """
     found = await visible_asset(read, caller.principal, asset_id, caller.now)
     window = asked_window(query.from_, query.to, "from", "to")
-    occupied = await occupied_from(read, found, window, caller.now)
-    rows, taken, kept, holds = occupied.rows, occupied.taken, occupied.kept, occupied.holds
-    # A loan needs the asset until it is ready again.
-    needed = (window.start, min(window.end + found.turnaround, LATEST))
+    reserves = await reserves_of(read, caller.agency_id, found, from_then_on(found, window), caller.now)
+    occupied = await occupied_from(read, found, window, reserves, caller.now)
+    rows, kept, span = occupied.rows, occupied.kept, (window.start, window.end)
+    needed = occupied.of(found, query.quantity)
+    teams = {found.id: occupied.people} if occupied.people else {}
+    alone = bool(without_anybody(teams, span))
     usable = found.service_status is ServiceStatus.IN_SERVICE
+    nobody: list[KindHold] = [(start, end, found.capacity, "handler") for start, end in occupied.nobody]
+    holds = occupied.holds + [hold[:3] for hold in nobody]
     if found.agency_id != caller.agency_id:
         kept = [(start, end, quantity, HELD_BACK) for start, end, quantity, _ in kept]
     parts = intervals(
         found.capacity,
-        as_kind_holds(rows, caller.now) + [(start, end, found.capacity, "handler") for start, end in taken] + kept,
-        (window.start, window.end),
+        as_kind_holds(rows, caller.now) + nobody + kept,
+        span,
     )
     if len(parts) > MOST_INTERVALS:
         raise RuleBroken.at(
@@ -107,10 +139,10 @@ async def get_availability(read: Read, caller: Caller, asset_id: UUID, query: Av
         window=window,
         capacity=found.capacity,
         service_status=found.service_status,
-        free_quantity=max(free_quantity(found.capacity, holds, needed), 0) if usable else 0,
+        free_quantity=0 if alone else needed.free_quantity(span),
         blocking=[
             Window(start=start, end=end or window.end)
-            for start, end in conflicts(found.capacity, holds, (window.start, window.end), query.quantity)
+            for start, end in ([span] if alone else conflicts(found.capacity, holds, span, query.quantity))
         ],
         intervals=[
             FreeInterval(
@@ -121,39 +153,45 @@ async def get_availability(read: Read, caller: Caller, asset_id: UUID, query: Av
             )
             for part in parts
         ],
-        weeks=None if found.weeks_in is None else _weeks(found, holds, window, found.weeks_in, usable=usable),
+        weeks=None if found.weeks_in is None else _weeks(needed, window, found.weeks_in),
         certified=await certified_in(read, found, window),
-        next_free=first_fit(found.capacity, holds, window.start, needed[1] - window.start, query.quantity)
-        if usable and query.quantity <= found.capacity
-        else None,
+        next_free=first_time_together([needed], teams, window.start, window.end - window.start),
     )
 
 
-async def _handlers_taken(
-    read: Read, found: AssetRow, rows: Sequence[Row[Any]], window: Window, now: datetime
-) -> list[Stretch]:
-    """When every handler of the asset is on leave or committed elsewhere, so that nobody can go with the dog."""
+async def _who_can_go(
+    read: Read, found: AssetRow, own_loans: Set[UUID | None], window: Window, now: datetime
+) -> tuple[dict[UUID, list[Hold]], list[list[Hold]]]:
+    """Who can go with a dog in the window, with what holds each of them, and the same without the dog's own loans.
+
+    Who is on leave is held without end, as far as is known.
+    """
+    people: dict[UUID, list[Hold]] = {}
+    elsewhere: list[list[Hold]] = []
     if not found.has_certificates or found.service_status is not ServiceStatus.IN_SERVICE:
-        return []
-    handlers = [row for row in await teams_in(read, found.id, found.category, window) if row.goes]
-    own_loans = {row.loan_id for row in rows}
-    later = Window(start=window.start, end=LATEST)
-    holds: list[Hold] = []
-    for handler in handlers:
-        held = await person_allocations_in(read, handler.handler_id, later, now)
-        away = [] if handler.on_duty else [(window.start, None, 1)]
-        taken = [*away, *person_holds([row for row in held if row.loan_id not in own_loans], now)]
-        # Who is on leave, or late, and committed as well is one person who cannot go.
-        holds += [(start, end, 1) for start, end in conflicts(1, taken, (window.start, None), 1)]
-    return list(conflicts(len(handlers), holds, (window.start, None), 1)) if handlers else []
+        return people, elsewhere
+    for row in await teams_in(read, found.id, found.category, window):
+        if row.goes and row.handler_id not in people:
+            held = await person_allocations_in(read, row.handler_id, Window(start=window.start, end=LATEST), now)
+            away: list[Hold] = [] if row.on_duty else [(window.start, None, 1)]
+            people[row.handler_id] = [*away, *person_holds(held, now)]
+            elsewhere.append([*away, *person_holds([each for each in held if each.loan_id not in own_loans], now)])
+    return people, elsewhere
 
 
-def _weeks(found: AssetRow, holds: Sequence[Hold], window: Window, zone: str, *, usable: bool) -> list[WeekSlots]:
+def _nobody_at(people: Sequence[Sequence[Hold]], opens: datetime) -> list[Stretch]:
+    """When all of these people are held, so that there is nobody to go at that moment."""
+    # Who is on leave, or late, and committed as well is one person who cannot go.
+    away = [stretch for holds in people for stretch in conflicts(1, holds, (opens, None), 1)]
+    return [*conflicts(len(people), [(*each, 1) for each in away], (opens, None), 1)] if people else []
+
+
+def _weeks(needed: Occupancy, window: Window, zone: str) -> list[WeekSlots]:
     """The slots that are left, week by week, where the laboratory is."""
     weeks = []
     for week in weeks_of(window, zone):
         year, number, _ = civil_day(week.start, zone).isocalendar()
-        left = max(free_quantity(found.capacity, holds, (week.start, week.end)), 0) if usable else 0
+        left = needed.free_quantity((week.start, week.end))
         weeks.append(WeekSlots(week=f"{year}-W{number:02}", window=week, free_quantity=left))
     return weeks
 

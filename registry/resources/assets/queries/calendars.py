@@ -1,5 +1,6 @@
 """Queries about the calendars of an asset: which there are, and what each holds."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,14 +16,16 @@ from registry.platform.database.handles import Read
 from registry.platform.kernel.actions import offer
 from registry.platform.kernel.errors import NotFound
 from registry.platform.kernel.time import Window
-from registry.resources.allocations.occupancy import intervals
+from registry.resources.allocations.occupancy import KindHold, intervals
 from registry.resources.allocations.queries import allocations_in, as_kind_holds
 from registry.resources.allocations.rules import AllocationKind
 from registry.resources.assets.queries.facts import VISIBLE_FACTS, as_facts, visible_asset
+from registry.resources.assets.queries.keeping import reserves_of
 from registry.resources.assets.rules import ServiceStatus
 from registry.resources.assets.schemas.publishing import AssetCalendarFeed, AssetCalendarFeeds
 from registry.resources.assets.tables import asset_calendar_feed
 from registry.resources.assets.writing import CalendarContent, Entry
+from registry.resources.minimums.rules import HELD_BACK, kept_back
 
 HORIZON = timedelta(days=400)
 MOST_ENTRIES = 1000
@@ -102,11 +105,15 @@ async def calendar_content(read: Read, filename: str, now: datetime) -> Calendar
     found = as_facts(seen)
     window = Window(start=now, end=now + HORIZON)
     rows = await allocations_in(read, found.id, window, now)
+    day = now.replace(hour=0, minute=0, second=0, microsecond=0)
     if found.agency_id == feed.agency_id:
         entries = await _owners(read, rows, window, now)
     else:
-        entries = _busy(found.id, found.capacity, rows, window, now)
-    day = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        # From day to day, so that the same content is the same bytes as long as nothing else changes.
+        kept_in = Window(start=day, end=day + HORIZON)
+        reserves = await reserves_of(read, feed.agency_id, found, kept_in, now)
+        kept = [(*hold[:3], HELD_BACK) for hold in kept_back(found.id, reserves, kept_in, found.weeks_in)]
+        entries = _busy(found.id, found.capacity, as_kind_holds(rows, now) + kept, window, now)
     if found.service_status is not ServiceStatus.IN_SERVICE:
         out = Entry(f"{found.id}.out_of_service", day, window.end, "Out of service")
         entries = [out, *entries]
@@ -127,10 +134,10 @@ async def _owners(read: Read, rows: Any, window: Window, now: datetime) -> list[
     return found
 
 
-def _busy(asset_id: UUID, capacity: int, rows: Any, window: Window, now: datetime) -> list[Entry]:
+def _busy(asset_id: UUID, capacity: int, holds: Sequence[KindHold], window: Window, now: datetime) -> list[Entry]:
     # From a fixed instant on, so that what began in the past keeps its name.
-    opens = min((row.starts_at for row in rows), default=window.start)
-    parts = intervals(capacity, as_kind_holds(rows, now), (min(opens, window.start), window.end))
+    opens = min((hold[0] for hold in holds), default=window.start)
+    parts = intervals(capacity, holds, (min(opens, window.start), window.end))
     return [
         Entry(
             f"{asset_id}.{part.start:%Y%m%dT%H%M%S}",

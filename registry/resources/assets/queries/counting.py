@@ -2,18 +2,29 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
+from msgspec import Struct
+from sqlalchemy.engine import Row
 
 from registry.directory.agencies.queries import references
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read
+from registry.platform.kernel.time import Window
 from registry.platform.kernel.words import Sought
-from registry.resources.assets.queries.asking import criteria_of, words_of
-from registry.resources.assets.queries.finding import NEEDS_SERVICE, Asked, counting_statement, free_statement
+from registry.resources.assets.queries.asking import criteria_of
+from registry.resources.assets.queries.finding import (
+    NEEDS_SERVICE,
+    Asked,
+    counting_statement,
+    free_statement,
+    kept_of_statement,
+)
+from registry.resources.assets.queries.keeping import Free, Wanted, free_together, held_back_among
 from registry.resources.assets.rules import ServiceStatus
 from registry.resources.assets.schemas.listing import (
+    AssetCount,
     AssetQuery,
     BoundedCount,
     ConditionName,
@@ -46,7 +57,7 @@ CONDITIONS: Final[dict[ConditionName, tuple[str, ...]]] = {
     "words": ("q",),
     "identifier": ("identifier",),
     "ids": ("ids",),
-    "category": ("category",),
+    "category": ("category", "also_category"),
 }
 """What can be left out of a query for assets, each with the parameters that it goes by.
 
@@ -58,17 +69,56 @@ def _bounded(number: int, most: int) -> BoundedCount:
     return BoundedCount(count=min(number, most), or_more=number > most)
 
 
-async def count_all(read: Read, asked: Asked) -> BoundedCount:
-    """How many assets there are on all pages; counted to a thousand."""
-    return _bounded(await _count(read, asked, MOST_COUNTED), MOST_COUNTED)
+async def count_all(read: Read, caller: Caller, asked: Asked) -> AssetCount:
+    """How many assets there are on all pages, and how many of them are held back; counted to a thousand."""
+    counted = _bounded(await _count(read, asked, MOST_COUNTED), MOST_COUNTED)
+    held = await _held_back(read, caller, asked, MOST_COUNTED, ())
+    return AssetCount(
+        count=counted.count,
+        or_more=counted.or_more,
+        held_back=None if held is None else BoundedCount(count=len(held.rows), or_more=held.or_more or counted.or_more),
+    )
 
 
-async def count_free(read: Read, caller: Caller, query: AssetQuery) -> BoundedCount:
-    """How many are free in the window, of all assets on all pages together; a thousand assets are looked at."""
-    asked = await criteria_of(read, caller, query, await words_of(read, query))
+async def count_free(read: Read, caller: Caller, asked: Asked) -> BoundedCount:
+    """How many of all assets on all pages can be lent at once in the window; a thousand assets are looked at."""
     statement = free_statement(read.dialect, asked.filters - {"cursor"}, asked.categories)
-    (row,) = await read.all_slowly(statement, {**asked.parameters, "limit": MOST_COUNTED})
-    return BoundedCount(count=int(row.free), or_more=int(row.number) >= MOST_COUNTED)
+    rows = await read.all_slowly(statement, {**asked.parameters, "limit": MOST_COUNTED})
+    free = [Free(id=row.id, owner=row.agency_id, category=row.category, quantity=int(row.free)) for row in rows]
+    number = await free_together(read, caller.agency_id, free, _window(asked), caller.now)
+    return BoundedCount(count=number, or_more=len(rows) >= MOST_COUNTED)
+
+
+class _HeldBack(Struct, kw_only=True, frozen=True):
+    """Those of the assets counted that are held back; there may be more of them than were looked at."""
+
+    rows: list[Row[Any]]
+    or_more: bool
+
+
+async def _held_back(read: Read, caller: Caller, asked: Asked, most: int, by: tuple[str, ...]) -> _HeldBack | None:
+    """Those of the assets counted that are held back, as the page marks them; None where no window is asked about.
+
+    Whether one is depends on all that its agency has, so that no more than a thousand are looked at.
+    """
+    if "window" not in asked.filters:
+        return None
+    statement = kept_of_statement(read.dialect, asked.filters - {"cursor"}, asked.categories, by)
+    rows = await read.all_slowly(statement, {**asked.parameters, "limit": most + 1, "most": MOST_COUNTED + 1})
+    looked_at = rows[:MOST_COUNTED]
+    quantity: Any = asked.parameters["quantity"]
+    wanted = [
+        Wanted(owner=row.agency_id, quantities={row.id: quantity}, categories=[row.category]) for row in looked_at
+    ]
+    held = await held_back_among(read, caller.agency_id, wanted, _window(asked), caller.now) if wanted else []
+    return _HeldBack(
+        rows=[row for row, kept in zip(looked_at, held, strict=True) if kept], or_more=len(rows) > MOST_COUNTED
+    )
+
+
+def _window(asked: Asked) -> Window:
+    start, end = (cast(Any, asked.parameters[name]) for name in ("start", "end"))
+    return Window(start=start, end=end)
 
 
 async def _count(read: Read, asked: Asked, most: int) -> int:
@@ -78,7 +128,7 @@ async def _count(read: Read, asked: Asked, most: int) -> int:
     return int(row.number)
 
 
-async def count_facets(read: Read, asked: Asked, by: Sequence[FacetName]) -> list[Facet]:
+async def count_facets(read: Read, caller: Caller, asked: Asked, by: Sequence[FacetName]) -> list[Facet]:
     """How many there are of each value, in the order asked for; the most frequent values first."""
     names = tuple(dict.fromkeys(by))
     statement = counting_statement(read.dialect, asked.filters - {"cursor"}, asked.categories, tuple(sorted(names)))
@@ -88,6 +138,8 @@ async def count_facets(read: Read, asked: Asked, by: Sequence[FacetName]) -> lis
         for name in names:
             counts[name][getattr(row, name)] += row.number
     cut_off = sum(row.number for row in rows) > MOST_LOOKED_AT
+    kept = await _held_back(read, caller, asked, MOST_LOOKED_AT, tuple(sorted(names)))
+    kept_of = {name: Counter(getattr(row, f"by_{name}") for row in kept.rows) for name in names} if kept else {}
     owners = await references(read, counts["agency"]) if "agency" in names else {}
     found = []
     for name in names:
@@ -101,6 +153,9 @@ async def count_facets(read: Read, asked: Asked, by: Sequence[FacetName]) -> lis
                         label=owners[value].name if name == "agency" else None,
                         count=min(number, MOST_COUNTED),
                         or_more=cut_off or number > MOST_COUNTED,
+                        held_back=None
+                        if kept is None
+                        else BoundedCount(count=kept_of[name][value], or_more=cut_off or kept.or_more),
                     )
                     for value, number in first
                 ],

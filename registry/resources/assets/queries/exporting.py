@@ -42,7 +42,7 @@ COLUMNS: Final = (
         "turnaround_minutes",
     ),
     *("hourly_rate.amount", "hourly_rate.currency", "funding", "certification_required", "certifications"),
-    *("attributes", "version", "created_at", "updated_at"),
+    *("attributes", "version", "created_at", "updated_at", "held_back"),
 )
 _THESE = (
     sa.select(*SHOWN, agency.c.name.label("agency_name"))
@@ -100,14 +100,16 @@ async def _page(read: Read, caller: Caller, query: AssetQuery) -> tuple[list[Any
     rows = await read.all_slowly(_THESE, {"ids": [item.id for item in page.items]})
     by_id: dict[UUID, Any] = {row.id: row for row in rows}
     found = [
-        msgspec.to_builtins(_exported(by_id[item.id], privy=by_id[item.id].agency_id == caller.agency_id))
+        msgspec.to_builtins(
+            _exported(by_id[item.id], privy=by_id[item.id].agency_id == caller.agency_id, held_back=item.held_back)
+        )
         for item in page.items
         if item.id in by_id
     ]
     return found, page.next_cursor
 
 
-def _exported(row: Any, *, privy: bool) -> Struct:
+def _exported(row: Any, *, privy: bool, held_back: bool | None) -> Struct:
     return ExportedAsset(
         id=row.id,
         agency=AgencyReference(id=row.agency_id, name=row.agency_name),
@@ -136,4 +138,5 @@ def _exported(row: Any, *, privy: bool) -> Struct:
         version=row.version,
         created_at=row.created_at,
         updated_at=row.updated_at,
+        held_back=held_back,
     )

@@ -15,7 +15,8 @@ from registry.directory.taxonomy.tables import category_closure
 from registry.platform.access.principals import Caller, Principal
 from registry.platform.database.handles import Read
 from registry.platform.kernel.errors import NotFound
-from registry.platform.kernel.time import civil_day
+from registry.platform.kernel.time import Window, civil_day
+from registry.resources.allocations.rules import needed_for
 from registry.resources.assets.costing import HourlyCost, hourly_cost_on
 from registry.resources.assets.queries.columns import OWNER_ZONE, decoded
 from registry.resources.assets.queries.visibility import visible_to
@@ -59,6 +60,10 @@ class AssetRow(Struct, kw_only=True, frozen=True):
     has_certificates: bool
     weeks_in: str | None
     version: int
+
+    def needed(self, window: Window) -> Window:
+        """The window for which a loan needs the asset: until it is ready again."""
+        return needed_for(window, self.turnaround, self.weeks_in)
 
 
 _above = category_closure.alias("above")
@@ -188,7 +193,7 @@ def as_facts(row: Row[Any]) -> AssetRow:
         latitude=row.latitude,
         longitude=row.longitude,
         mobilisation_minutes=row.mobilisation_minutes,
-        turnaround=timedelta(minutes=row.turnaround_minutes),
+        turnaround=timedelta(minutes=0 if row.weeks_in else row.turnaround_minutes),
         hourly_rate_minor=row.hourly_rate_minor,
         currency=row.currency,
         hourly_rates=tuple(read_hourly_rates(row.hourly_rates)),

@@ -34,6 +34,7 @@ from registry.resources.assets.queries.visibility import visible_to
 from registry.resources.assets.rules import ServiceStatus, Sharing
 from registry.resources.assets.tables import asset
 from registry.resources.certificates.queries import certified, handler_free
+from registry.resources.minimums.queries import has_minimums
 
 T = TypeVar("T")
 
@@ -151,14 +152,7 @@ def _behind(key: sa.ColumnElement[Any], n: sa.ColumnElement[int], by: str, *, do
 def counting_statement(dialect: str, filters: frozenset[str], categories: int, by: tuple[str, ...]) -> Selection:
     """How many assets meet the criteria, by the values of these columns; no more than `limit` are looked at."""
     plan = _Plan(dialect, filters, categories)
-    columns = {
-        "category": asset.c.category,
-        "agency": asset.c.agency_id,
-        "state": sa.select(agency.c.state).where(agency.c.id == asset.c.agency_id).correlate(asset).scalar_subquery(),
-        "type_level": asset.c.type_level,
-        "service_status": asset.c.service_status,
-    }
-    named = [columns[name].label(name) for name in by] or [sa.literal_column("1").label("one")]
+    named = [_BY[name].label(name) for name in by] or [sa.literal_column("1").label("one")]
     inner = _of_any(_meeting(sa.select(*named), plan), plan).limit(_LIMIT).subquery("found")
     number = sa.func.count().label("number")
     if not by:
@@ -167,13 +161,34 @@ def counting_statement(dialect: str, filters: frozenset[str], categories: int, b
 
 
 @lru_cache(maxsize=MOST_KEPT)
+def kept_of_statement(dialect: str, filters: frozenset[str], categories: int, by: tuple[str, ...]) -> Selection:
+    """Those that meet the criteria and that a minimum of their agency counts, with the values of these columns.
+
+    As many of those that meet the criteria are looked at as `counting_statement` looks at; no more than `most` found.
+    """
+    plan = _Plan(dialect, filters, categories)
+    named = [_BY[name].label(f"by_{name}") for name in by]
+    inner = _of_any(_meeting(sa.select(*_WHOSE, *named), plan), plan).limit(_LIMIT).subquery("found")
+    found = sa.select(*inner.c).where(has_minimums(inner.c.agency_id, inner.c.category))
+    return found.limit(sa.bindparam("most", type_=sa.Integer))
+
+
+@lru_cache(maxsize=MOST_KEPT)
 def free_statement(dialect: str, filters: frozenset[str], categories: int) -> Selection:
-    """How many assets meet the criteria, and how many are free of all of them; no more than `limit` are looked at."""
+    """The assets that meet the criteria, and how many are free of each; no more than `limit` of them."""
     plan = _Plan(dialect, filters, categories)
     free = free_quantity_in_window(asset.c.id, asset.c.capacity).label("free")
-    inner = _of_any(_meeting(sa.select(free), plan), plan).limit(_LIMIT).subquery("found")
-    number, in_all = sa.func.count().label("number"), sa.func.coalesce(sa.func.sum(inner.c.free), 0).label("free")
-    return sa.select(number, in_all).select_from(inner)
+    return _of_any(_meeting(sa.select(*_WHOSE, free), plan), plan).limit(_LIMIT)
+
+
+_WHOSE = (asset.c.id, asset.c.agency_id, asset.c.category)
+_BY: dict[str, sa.ColumnElement[Any]] = {
+    "category": asset.c.category,
+    "agency": asset.c.agency_id,
+    "state": sa.select(agency.c.state).where(agency.c.id == asset.c.agency_id).correlate(asset).scalar_subquery(),
+    "type_level": asset.c.type_level,
+    "service_status": asset.c.service_status,
+}
 
 
 class _Plan:

@@ -1,7 +1,6 @@
 """The asset list: a page, with what was asked for beside it, and with what would help where it is empty."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from math import ceil
 from typing import Any, cast
 
@@ -14,11 +13,11 @@ from registry.platform.kernel.geo import Location, haversine_to_km
 from registry.platform.kernel.time import Window
 from registry.platform.kernel.words import Sought
 from registry.resources.assets.queries.asking import criteria_of, words_of
-from registry.resources.assets.queries.counting import count_all, count_facets, count_left_out, what_emptied
+from registry.resources.assets.queries.counting import count_all, count_facets, count_free, count_left_out, what_emptied
 from registry.resources.assets.queries.finding import NEVER, Asked, page_statement
 from registry.resources.assets.queries.keeping import Wanted, held_back_among
 from registry.resources.assets.queries.spelling import corrections_in, with_own_words
-from registry.resources.assets.schemas.listing import AssetPage, AssetQuery, AssetSummary
+from registry.resources.assets.schemas.listing import AssetPage, AssetQuery, AssetSummary, BoundedCount
 
 _SHORT = frozenset({"service_status", "sharing", "type_at_least", "cursor"})
 
@@ -28,30 +27,25 @@ async def list_assets(read: Read, caller: Caller, query: AssetQuery, *, explaine
 
     Raises RuleBroken for an unknown category, an incomplete point or window, or another list's cursor.
     """
-    exactly = sought = await words_of(read, query)
-    asked = await criteria_of(read, caller, query, sought)
-    rows = await _page(read, asked)
-    if not rows and exactly is not None:
-        nearly = await _nearly(read, caller, query, exactly)
-        if nearly is not None:
-            sought, asked, rows = nearly
+    exactly = await words_of(read, query)
+    sought, asked, rows = await _found(read, caller, query, exactly)
     alone = asked.sort.endswith("created_at")
     kept, next_cursor = cut(rows, query.limit, lambda row: (row.n,) if alone else (row.key, row.n))
     # Nothing has changed is the usual answer to whoever keeps a copy, and needs no explanation.
     first = explained and query.cursor is None and query.updated_from is None and query.updated_to is None
     counts_left_out = "left_out" in query.include or query.within_minutes is not None
     return AssetPage(
-        items=await _with_held_back(read, asked, _summaries(kept), caller.now),
+        items=await _with_held_back(read, caller, asked, _summaries(kept)),
         next_cursor=next_cursor,
-        total=await count_all(read, asked) if "total" in query.include else None,
-        facets=await count_facets(read, asked, query.facets) if query.facets else None,
+        total=await count_all(read, caller, asked) if "total" in query.include else None,
+        facets=await count_facets(read, caller, asked, query.facets) if query.facets else None,
         corrections=corrections_in(sought, exactly, kept),
         emptied_by=await what_emptied(read, caller, query, sought) if first and not rows else [],
         left_out=await count_left_out(read, asked) if first and counts_left_out else [],
     )
 
 
-async def _with_held_back(read: Read, asked: Asked, items: list[AssetSummary], now: datetime) -> list[AssetSummary]:
+async def _with_held_back(read: Read, caller: Caller, asked: Asked, items: list[AssetSummary]) -> list[AssetSummary]:
     """The items, each with whether its owner holds it back in the window; as they are where none is asked about.
 
     The statement finds what is free; what an agency keeps at home depends on all that it has of a category, and is
@@ -63,8 +57,25 @@ async def _with_held_back(read: Read, asked: Asked, items: list[AssetSummary], n
     wanted = [
         Wanted(owner=each.agency_id, quantities={each.id: quantity}, categories=[each.category]) for each in items
     ]
-    held = await held_back_among(read, wanted, Window(start=start, end=end), now)
+    held = await held_back_among(read, caller.agency_id, wanted, Window(start=start, end=end), caller.now)
     return [msgspec.structs.replace(each, held_back=kept) for each, kept in zip(items, held, strict=True)]
+
+
+async def free_in_all(read: Read, caller: Caller, query: AssetQuery) -> BoundedCount:
+    """How many of all that the list finds, on whichever page, can be lent at once. Raises as `list_assets`."""
+    first = msgspec.structs.replace(query, cursor=None, limit=1)
+    _, asked, _ = await _found(read, caller, first, await words_of(read, query))
+    return await count_free(read, caller, asked)
+
+
+async def _found(
+    read: Read, caller: Caller, query: AssetQuery, exactly: Sought | None
+) -> tuple[Sought | None, Asked, Rows]:
+    """What is looked for, how it was asked, and the page: by the words as they are, or by those that they may mean."""
+    asked = await criteria_of(read, caller, query, exactly)
+    rows = await _page(read, asked)
+    nearly = None if rows or exactly is None else await _nearly(read, caller, query, exactly)
+    return (exactly, asked, rows) if nearly is None else nearly
 
 
 async def _page(read: Read, asked: Asked) -> Rows:

@@ -14,6 +14,7 @@ from registry.platform.kernel.money import Money
 from registry.platform.kernel.time import Window, civil_day
 from registry.resources.allocations.queries import free_quantity_in_window
 from registry.resources.assets.costing import hourly_cost_on
+from registry.resources.assets.queries.keeping import Wanted, spare_among
 from registry.resources.assets.rules import Sharing
 from registry.resources.assets.tables import asset
 from registry.resources.rates.queries import hourly_rates_of, read_hourly_rates
@@ -22,6 +23,7 @@ _OFFERS = (
     sa.select(
         asset.c.id,
         asset.c.agency_id,
+        asset.c.category,
         agency.c.name.label("agency_name"),
         agency.c.time_zone,
         asset.c.hourly_rate_minor,
@@ -46,24 +48,36 @@ class Offer(Struct, kw_only=True, frozen=True):
     """Whether an agreement in force covers it for the caller's agency; None for its own."""
     hourly_cost: Money | None
     free_quantity: int | None
-    """Throughout the window; None where none is asked for."""
+    """Of it alone, throughout the window, without what its owner holds back; None where none is asked for."""
 
 
 async def offers_of(read: Read, caller: Caller, ids: Sequence[UUID], window: Window | None) -> dict[UUID, Offer]:
-    """What stands beside these assets, which the caller may see and which are free in the window: in one statement."""
+    """What stands beside these assets, which the caller may see and which are free in the window: in one statement.
+
+    With a window one more for what their agencies keep at home, as `spare_among` asks it.
+    """
     if not ids:
         return {}
     parameters: dict[str, object] = {"ids": list(ids), "viewer": caller.agency_id, "at": caller.now}
     if window is not None:
         parameters |= {"start": window.start, "end": window.end}
+    rows = await read.all_slowly(_OFFERS if window is None else _WITH_FREE, parameters)
+    free: dict[UUID, int] = {}
+    if window is not None:
+        wanted = [Wanted(owner=row.agency_id, quantities={row.id: 1}, categories=[row.category]) for row in rows]
+        spared = await spare_among(read, caller.agency_id, wanted, window, caller.now)
+        each_once = {id(need): need for needed in spared for need in needed}
+        bounds = {key: need.free_quantity((window.start, window.end)) for key, need in each_once.items()}
+        for row, needed in zip(rows, spared, strict=True):
+            free[row.id] = max(min([int(row.free_quantity), *(bounds[id(need)] for need in needed)]), 0)
     found = {}
-    for row in await read.all_slowly(_OFFERS if window is None else _WITH_FREE, parameters):
+    for row in rows:
         day = civil_day(caller.now, row.time_zone or "UTC")
         cost = hourly_cost_on(read_hourly_rates(row.hourly_rates), row.hourly_rate_minor, row.currency, day)
         found[row.id] = Offer(
             agency_name=row.agency_name,
             covered=None if row.agency_id == caller.agency_id else bool(row.covered),
             hourly_cost=None if cost is None else Money.from_minor(cost.amount_minor, cost.currency),
-            free_quantity=None if window is None else int(row.free_quantity),
+            free_quantity=free.get(row.id),
         )
     return found

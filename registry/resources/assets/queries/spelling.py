@@ -6,7 +6,7 @@ the answer then names those alone that stand in what was found, so that nobody l
 """
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -16,11 +16,12 @@ from msgspec import Struct
 from registry.directory.taxonomy.plain_words import load_words
 from registry.directory.taxonomy.tables import category
 from registry.platform.database.handles import Read
+from registry.platform.database.search import matches, word_parameters
 from registry.platform.kernel.spelling import SHORTEST, halves_around, is_one_slip, long_words, nearest_word
 from registry.platform.kernel.text import query_tokens, tokens
 from registry.platform.kernel.words import Slip, Sought, stem
 from registry.resources.assets.schemas.listing import Correction
-from registry.resources.assets.tables import asset_word
+from registry.resources.assets.tables import asset, asset_word
 
 REMEMBERED_SECONDS = 60.0
 _WAYS, _MOST_LOOKED_AT, _MOST_MEANT = 4, 2_000, 20
@@ -132,3 +133,25 @@ def corrections_in(sought: Sought | None, exactly: Sought | None, rows: Sequence
         for slip in sought.slips
         if slip not in added or slip.meant in shown
     ]
+
+
+async def words_in_use(read: Read, words: Iterable[str]) -> set[str]:
+    """Those of these words that some asset has in its name or tag, whoever may see it.
+
+    Where very many have the word somewhere in their text, it counts as used without a look at each.
+    """
+    found = set()
+    statement = _HAVING[read.dialect]
+    for word in words:
+        sought = word_parameters(read.dialect, Sought(stems=(stem(word),)))
+        rows = await read.all_slowly(statement, sought)
+        if len(rows) == _MOST_HAVING or any(word in tokens(text) for row in rows for text in (row.name, row.tag)):
+            found.add(word)
+    return found
+
+
+_MOST_HAVING = 500
+_HAVING = {
+    dialect: sa.select(asset.c.name, asset.c.tag).where(matches(asset, dialect)).limit(_MOST_HAVING)
+    for dialect in ("sqlite", "postgresql")
+}

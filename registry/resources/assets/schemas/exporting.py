@@ -14,7 +14,7 @@ from registry.platform.kernel.money import Money
 from registry.platform.kernel.time import Instant
 from registry.resources.assets.rules import Grade, ServiceStatus, Sharing
 from registry.resources.assets.schemas.listing import AssetQuery
-from registry.resources.assets.schemas.words import CrewNeed, ServiceArea
+from registry.resources.assets.schemas.words import CrewNeed, HeldBack, ServiceArea
 
 AssetExportQuery = msgspec.defstruct(
     "AssetExportQuery",
@@ -69,3 +69,4 @@ class ExportedAsset(Struct, kw_only=True, frozen=True):
     version: int
     created_at: Instant
     updated_at: Instant
+    held_back: HeldBack

@@ -77,6 +77,21 @@ class BoundedCount(Struct, kw_only=True, frozen=True):
     or_more: Annotated[bool, Meta(description="True where there may be more than were counted.")]
 
 
+HeldBackOfThem = Annotated[
+    BoundedCount | None,
+    Meta(
+        description="How many of these their owners hold back in the window, as the page marks them (`held_back`); "
+        "null where no window is asked about. What is counted is free, and no more of it can be had than the rest."
+    ),
+]
+
+
+class AssetCount(BoundedCount, kw_only=True, frozen=True):
+    """How many assets there are, counted to a bound only."""
+
+    held_back: HeldBackOfThem
+
+
 class FacetValue(Struct, kw_only=True, frozen=True):
     """A value, and how many of the assets found have it."""
 
@@ -84,6 +99,7 @@ class FacetValue(Struct, kw_only=True, frozen=True):
     label: Annotated[str | None, Meta(description="The name of an agency; null for other facets.")]
     count: int
     or_more: bool
+    held_back: HeldBackOfThem
 
 
 FacetName = Literal["category", "agency", "state", "type_level", "service_status"]
@@ -150,7 +166,7 @@ class AssetPage(Struct, kw_only=True, frozen=True):
     items: list[AssetSummary]
     next_cursor: str | None
     total: Annotated[
-        BoundedCount | None, Meta(description="How many there are on all pages; null unless `include=total`.")
+        AssetCount | None, Meta(description="How many there are on all pages; null unless `include=total`.")
     ] = None
     facets: Annotated[list[Facet] | None, Meta(description="Those asked for; null where none was.")] = None
     corrections: Annotated[
@@ -178,6 +194,9 @@ class AssetQuery(Changing, kw_only=True, frozen=True):
     sort: Annotated[Literal[ChangingSort, "distance", "arrival", "name", "-name"] | None, PLACED_SORT] = None
     q: Words | None = None
     category: Annotated[Code | None, Meta(description="This category and everything under it.")] = None
+    also_category: Annotated[
+        Code | None, Meta(description="Or this one and everything under it, such as your agency's own; needs category.")
+    ] = None
     agency_id: UUID | None = None
     state: Annotated[
         tuple[State, ...], Meta(max_length=60, description="Of agencies of any of these states, by their postal codes.")

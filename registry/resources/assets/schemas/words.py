@@ -39,7 +39,8 @@ HeldBack = Annotated[
     bool | None,
     Meta(
         description="True where it is free in the window asked about, and its owner holds so much back that it cannot "
-        "be reserved all the same; null where no window is asked about."
+        "be reserved all the same; null where no window is asked about. For others than its owner that is counted by "
+        "what they see of the owner's assets: there may be more, so that it is worth asking."
     ),
 ]
 TypeLevel = Annotated[int, Meta(ge=1, le=4, description="NIMS type; 1 (Type I) is the most capable.", examples=[2])]

@@ -1,7 +1,9 @@
 """Why packages that are meant are not found: what of them is not free, or which condition stands in the way."""
 
 from collections import defaultdict
-from typing import Any
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -18,9 +20,11 @@ from registry.resources.assets.schemas.shown import AssetReference
 from registry.resources.assets.tables import asset, package_member
 from registry.resources.packages.queries.listing import member_free, package_rows
 from registry.resources.packages.rules import why_blocked
-from registry.resources.packages.schemas import BlockingMember, PackageLeftOut, PackageQuery
+from registry.resources.packages.schemas import BlockingMember, PackageLeftOut, PackageQuery, PackageSummary
 
 MOST_EXPLAINED = 5
+_MOMENT = timedelta(microseconds=1)
+Blocked: TypeAlias = tuple[list[BlockingMember], str]
 _MOST_COUNTED = 100
 _BLOCKING = (
     sa.select(
@@ -59,19 +63,31 @@ async def packages_left_out(read: Read, caller: Caller, query: PackageQuery) -> 
     return [_left_out(row, members[row.id]) for row in rows]
 
 
+async def blocked_now(read: Read, caller: Caller, packages: Sequence[PackageSummary]) -> dict[UUID, Blocked]:
+    """Those of these packages of which something cannot be had at this moment, with what, and the same in words."""
+    if not packages:
+        return {}
+    window = {"start": caller.now, "end": caller.now + _MOMENT, "at": caller.now}
+    members: dict[UUID, list[Row[Any]]] = defaultdict(list)
+    for each in await read.all_slowly(_BLOCKING, {"ids": [package.id for package in packages], **window}):
+        members[each.package_id].append(each)
+    return {each.id: _blocked(each.name, members[each.id]) for each in packages if each.id in members}
+
+
 def _left_out(row: Row[Any], members: list[Row[Any]]) -> PackageLeftOut:
+    blocked_by, said = _blocked(row.name, members)
+    agency = AgencyReference(id=row.agency_id, name=row.agency_name)
+    return PackageLeftOut(id=row.id, name=row.name, agency=agency, blocked_by=blocked_by, said=said)
+
+
+def _blocked(name: str, members: Sequence[Row[Any]]) -> Blocked:
     reasons = [why_blocked(ServiceStatus(each.service_status), each.quantity, each.free_quantity) for each in members]
     said = [f"{each.name} {words}" for each, (_, words) in zip(members, reasons, strict=True)]
-    return PackageLeftOut(
-        id=row.id,
-        name=row.name,
-        agency=AgencyReference(id=row.agency_id, name=row.agency_name),
-        blocked_by=[
-            BlockingMember(asset=AssetReference(id=each.id, name=each.name), reason=reason)
-            for each, (reason, _) in zip(members, reasons, strict=True)
-        ],
-        said=f"{row.name}: {', '.join(said)}",
-    )
+    blocked_by = [
+        BlockingMember(asset=AssetReference(id=each.id, name=each.name), reason=reason)
+        for each, (reason, _) in zip(members, reasons, strict=True)
+    ]
+    return blocked_by, f"{name}: {', '.join(said)}"
 
 
 async def what_emptied(read: Read, caller: Caller, query: PackageQuery) -> list[EmptiedBy]:

@@ -14,27 +14,25 @@ from registry.directory.agencies.tables import agency
 from registry.platform.access.permissions import Action, Relation, refusal
 from registry.platform.access.principals import Caller, Principal
 from registry.platform.database.handles import Read
+from registry.platform.http.paging import asked_window
 from registry.platform.kernel.actions import AllowedAction, offer
 from registry.platform.kernel.errors import NotFound
 from registry.platform.kernel.money import Money
-from registry.platform.kernel.time import Window
-from registry.resources.allocations.occupancy import Stretch
-from registry.resources.allocations.people import person_committed_in
-from registry.resources.allocations.rules import assigned
-from registry.resources.assets.queries.availability import occupied_from
+from registry.platform.kernel.time import LATEST, Window
+from registry.resources.allocations.occupancy import Occupancy, Stretch
+from registry.resources.allocations.rules import first_time_together, without_anybody
+from registry.resources.assets.queries.availability import from_then_on, occupied_from
 from registry.resources.assets.queries.facts import AssetRow, cost_at, facts_of
+from registry.resources.assets.queries.keeping import reserves_of_several
 from registry.resources.assets.queries.visibility import package_visible
-from registry.resources.assets.queries.windows import asked_window
 from registry.resources.assets.rules import PackageStatus, ServiceStatus, Sharing
 from registry.resources.assets.schemas.shown import AssetReference
 from registry.resources.assets.schemas.words import CrewNeed
 from registry.resources.assets.tables import package, package_member
-from registry.resources.certificates.queries import teams_in
+from registry.resources.minimums.rules import Share, spare
 from registry.resources.packages.rules import (
-    Occupancy,
     PackageAction,
     cost_of_all,
-    first_common_fit,
     hides_from_others,
     reservation_withheld,
     withheld,
@@ -158,53 +156,43 @@ def _is_usable(member: Member) -> bool:
 async def get_availability(
     read: Read, caller: Caller, package_id: UUID, query: PackageAvailabilityQuery
 ) -> PackageAvailability:
-    """Whether every member is free throughout a window, which are not, and when next all are. Raises NotFound."""
+    """Whether all of it can be had at once throughout a window, what cannot, and when next all of it can.
+
+    That is what a reservation of it asks: each member is free, with each somebody to go whom no other one needs, and
+    what the agency keeps stays at home. Raises NotFound.
+    """
     row = await package_row(read, caller, package_id)
     window = asked_window(query.from_, query.to, "from", "to")
-    span = (window.start, window.end)
+    span, length = (window.start, window.end), window.end - window.start
     members = await members_of(read, package_id)
-    held = [await _occupancy(read, caller, each, window) for each in members]
+    later = Window(start=min(from_then_on(each.asset, window).start for each in members), end=LATEST)
+    categories = {each.asset.category for each in members}
+    reserves = await reserves_of_several(read, caller.agency_id, row.agency_id, categories, later, caller.now)
+    held = [await occupied_from(read, each.asset, window, reserves, caller.now) for each in members]
+    alone = [its.of(each.asset, each.quantity) for each, its in zip(members, held, strict=True)]
+    shares = {
+        each.asset.id: Share(quantity=each.quantity, turnaround=each.asset.turnaround, weeks_in=each.asset.weeks_in)
+        for each in members
+    }
+    together = [need for each in reserves for need in spare(each, shares)]
+    teams = {each.asset.id: its.people for each, its in zip(members, held, strict=True) if its.people}
+    nobody_goes = without_anybody(teams, span)
     active = row.status == PackageStatus.ACTIVE
-    shown = [_as_availability(each, its, span) for each, its in zip(members, held, strict=True)]
-    alone = await _without_handler(read, caller, [each.asset for each in members], window)
-    shown = [_nobody_goes(each, window) if each.asset_id in alone else each for each in shown]
+    all_free = not nobody_goes and all(each.fits(span) for each in alone)
+    enough_stay = all(each.fits(span) for each in together)
+    shown = [_as_availability(each, its, span) for each, its in zip(members, alone, strict=True)]
     return PackageAvailability(
         package_id=package_id,
         window=window,
-        free=active and all(each.free_quantity >= each.quantity for each in shown),
-        members=shown,
-        next_free=first_common_fit(held, window.start, window.end - window.start) if active and not alone else None,
+        free=active and all_free and enough_stay,
+        held_back=active and all_free and not enough_stay,
+        members=[_nobody_goes(each, window) if each.asset_id in nobody_goes else each for each in shown],
+        next_free=first_time_together([*alone, *together], teams, window.start, length) if active else None,
     )
-
-
-async def _without_handler(read: Read, caller: Caller, assets: Sequence[AssetRow], window: Window) -> set[UUID]:
-    """Those of the K9 teams with whom nobody can go, since who could is needed for another one in the package.
-
-    Those whose every handler is on leave or committed elsewhere are held already, as when they are lent alone.
-    """
-    choices: dict[UUID, list[UUID]] = {}
-    for each in assets:
-        rows = await teams_in(read, each.id, each.category, window) if each.has_certificates else ()
-        able = sorted({row.handler_id for row in rows if row.goes and row.on_duty})
-        free = [person for person in able if not await person_committed_in(read, person, window, caller.now)]
-        if free:
-            choices[each.id] = free
-    return choices.keys() - assigned(choices).keys()
 
 
 def _nobody_goes(shown: MemberAvailability, window: Window) -> MemberAvailability:
     return msgspec.structs.replace(shown, free_quantity=0, blocking=[window])
-
-
-async def _occupancy(read: Read, caller: Caller, member: Member, window: Window) -> Occupancy:
-    found = member.asset
-    return Occupancy(
-        quantity=member.quantity,
-        capacity=found.capacity,
-        in_service=found.service_status is ServiceStatus.IN_SERVICE,
-        turnaround=found.turnaround,
-        holds=(await occupied_from(read, found, window, caller.now)).holds,
-    )
 
 
 def _as_availability(member: Member, held: Occupancy, span: tuple[Any, Any]) -> MemberAvailability:

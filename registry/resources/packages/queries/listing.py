@@ -1,7 +1,6 @@
 """The list of packages."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -13,7 +12,7 @@ from registry.directory.agencies.schemas import AgencyReference
 from registry.directory.agencies.tables import agency
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read, Rows
-from registry.platform.http.paging import CHANGED, Orders, changed_in, given
+from registry.platform.http.paging import CHANGED, Orders, asked_window, changed_in, given
 from registry.platform.http.searching import search_words
 from registry.platform.kernel.errors import RuleBroken
 from registry.platform.kernel.time import Window
@@ -22,7 +21,6 @@ from registry.resources.allocations.queries import free_in_window
 from registry.resources.assets.queries.asking import descendants
 from registry.resources.assets.queries.keeping import Wanted, held_back_among
 from registry.resources.assets.queries.visibility import package_visible
-from registry.resources.assets.queries.windows import asked_window
 from registry.resources.assets.rules import ServiceStatus
 from registry.resources.assets.tables import asset, package, package_member
 from registry.resources.certificates.queries import handler_free
@@ -112,7 +110,7 @@ async def list_packages(read: Read, caller: Caller, query: PackageQuery) -> Pack
     Raises RuleBroken for an unknown category, half a window, words that are none, or another list's cursor.
     """
     kept, next_cursor = _ORDERS.cut(await package_rows(read, caller, query), query)
-    held = await _held_back(read, query, [(row.id, row.agency_id) for row in kept], caller.now)
+    held = await _held_back(read, query, [(row.id, row.agency_id) for row in kept], caller)
     return PackagePage(items=[_summary(row, held.get(row.id)) for row in kept], next_cursor=next_cursor)
 
 
@@ -152,7 +150,7 @@ def _summary(row: Row[Any], held_back: bool | None) -> PackageSummary:
 
 
 async def _held_back(
-    read: Read, query: PackageQuery, packages: Sequence[tuple[UUID, UUID]], now: datetime
+    read: Read, query: PackageQuery, packages: Sequence[tuple[UUID, UUID]], caller: Caller
 ) -> dict[UUID, bool]:
     """Of these packages and owners, whether the owner holds them back in the window; nothing where none is asked."""
     if query.available_from is None or query.available_to is None or not packages:
@@ -166,7 +164,8 @@ async def _held_back(
         Wanted(owner=owner, quantities=quantities.get(each, {}), categories=categories.get(each, ()))
         for each, owner in packages
     ]
-    held = await held_back_among(read, wanted, Window(start=query.available_from, end=query.available_to), now)
+    window = Window(start=query.available_from, end=query.available_to)
+    held = await held_back_among(read, caller.agency_id, wanted, window, caller.now)
     return {package_id: kept for (package_id, _), kept in zip(packages, held, strict=True)}
 
 

@@ -170,7 +170,7 @@ class PersonnelImporter:
         """Raises Forbidden: the columns and the report hold names."""
         permit(caller.principal, Action.PERSONNEL_READ, ["own"])
 
-    async def vocabulary(self, read: Read) -> Mapping[str, Mapping[str, str]]:
+    async def vocabulary(self, read: Read, caller: Caller) -> Mapping[str, Mapping[str, str]]:
         """The types of capability by the words that people use for them."""
         words: dict[str, str] = {}
         for row in await read.all(_TYPES):

@@ -1,8 +1,8 @@
 """Agencies that publish no numbers to the one that asks: of them, an answer without numbers does not mean nobody.
 
-Which they are follows from what was released: an agency that has released nothing yet publishes nothing, and looks not
-like one that has nobody; of any other the rules at its last release count, and never its people, so that the answer
-tells neither what the numbers hide nor when somebody changed the rules.
+Which they are follows from rules, and never from people: an agency that has released nothing yet publishes nothing, and
+looks not like one that has nobody; nor does any other whose rules keep its numbers from the viewer now, for which they
+are hidden at once, or did so at its last release.
 """
 
 from collections.abc import Collection
@@ -30,11 +30,19 @@ _MOST_NAMED: Final = 5
 _ANYWHERE_KM: Final = 20_100.0
 
 
+def _keep(sharing: sa.Column[str], below_threshold: sa.Column[str]) -> list[sa.ColumnElement[bool]]:
+    """Criteria, of which one suffices: these rules keep numbers from the viewer."""
+    return [
+        sharing == CapabilitySharing.PRIVATE.value,
+        sa.and_(sharing == CapabilitySharing.AGREEMENT.value, agency.c.id.not_in(partners_in_force())),
+        below_threshold == BelowThreshold.WITHHELD.value,
+    ]
+
+
 @cache
 def unpublished_statement(dialect: str, filters: frozenset[str]) -> sa.Select[Any]:
     """The other agencies whose rules keep numbers from the viewer, the nearest first where a point is known."""
     rules = capability_disclosure
-    sharing = rules.c.released_sharing
     found = (
         sa.select(agency.c.id, agency.c.name)
         .select_from(agency.outerjoin(rules, rules.c.agency_id == agency.c.id))
@@ -43,9 +51,8 @@ def unpublished_statement(dialect: str, filters: frozenset[str]) -> sa.Select[An
             agency.c.id != VIEWER,
             sa.or_(
                 rules.c.released_on.is_(None),
-                sharing == CapabilitySharing.PRIVATE.value,
-                sa.and_(sharing == CapabilitySharing.AGREEMENT.value, agency.c.id.not_in(partners_in_force())),
-                rules.c.released_below_threshold == BelowThreshold.WITHHELD.value,
+                *_keep(rules.c.released_sharing, rules.c.released_below_threshold),
+                *_keep(rules.c.sharing, rules.c.below_threshold),
             )
             if "published" in filters
             else sa.true(),

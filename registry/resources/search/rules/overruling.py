@@ -44,16 +44,17 @@ def overruled(asked: SearchQuery, found: Understanding, setting: Setting) -> Sai
     if found.own is not None and found.category is not None:
         words = sentence.said(found.category.span)
         remark = (
-            f"“{words}” is also your agency's own category {found.own.name}: ask for it with category={found.own.code}."
+            f"“{words}” is also your agency's own category {found.own.name}, which is searched as well: ask for it "
+            f"alone with category={found.own.code}."
         )
-        said = _remarked(said, remark)
+        said = structs.replace(_remarked(said, remark), own=found.own)
     if found.lendable is not None:
         said = structs.replace(said, lendable=(True, _words(sentence, found.lendable)))
     if asked.lendable is not None:
         said = structs.replace(said, lendable=(asked.lendable, PARAMETER))
     if asked.category is not None:
         named = Meaning(means=Means.CATEGORY, code=asked.category, name=asked.category)
-        said = structs.replace(said, category=(named, PARAMETER), category_kind=None)
+        said = structs.replace(said, category=(named, PARAMETER), category_kind=None, own=None)
     if asked.certified_for is not None:
         named = Meaning(means=Means.CATEGORY, code=asked.certified_for, name=asked.certified_for)
         said = structs.replace(said, certified_for=(named, PARAMETER), certified_kind=None, discipline="")

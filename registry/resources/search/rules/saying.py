@@ -59,6 +59,8 @@ class Said(Struct, kw_only=True, frozen=True):
     capability: tuple[Meaning, Part] | None = None
     level: int | None = None
     category_kind: Kind | None = None
+    own: Meaning | None = None
+    """The asking agency's own category of these words, which is searched as well."""
     certified_for: tuple[Meaning, Part] | None = None
     certified_kind: Kind | None = None
     discipline: str = ""
@@ -97,6 +99,7 @@ def as_query(said: Said, asked: SearchQuery) -> AssetQuery:
     query = AssetQuery(
         limit=asked.limit,
         category=None if said.category is None else said.category[0].code,
+        also_category=None if said.own is None else said.own.code,
         type_at_least=None if said.type_at_least is None else said.type_at_least[0],
         certified_for=None if said.certified_for is None else said.certified_for[0].code,
         attributes={meaning.code: meaning.value for meaning, _ in said.attributes},

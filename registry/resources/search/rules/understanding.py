@@ -164,7 +164,8 @@ def with_own_category(found: Understanding, own: Lexicon) -> Understanding:
 def with_own_alternative(found: Understanding, own: Lexicon) -> Understanding:
     """The sentence, where its words for a shared category are also those of one that the asking agency added.
 
-    The shared one is searched in, as for everybody; the agency's own stands first among the alternatives.
+    The shared one is searched in, as for everybody, and the agency's own as well, which stands first among the
+    alternatives.
     """
     kind = found.category
     if kind is None:

@@ -17,7 +17,7 @@ from registry.platform.kernel.time import Window, format_instant
 from registry.platform.kernel.versions import Expected
 from registry.resources.allocations.commands import mark_out, release
 from registry.resources.assets.commands.booking import lock, lock_for_booking
-from registry.resources.assets.commands.keeping import keep_minimums
+from registry.resources.assets.commands.keeping import BY_AN_APPROVER_FOR_SOONER, keep_minimums
 from registry.resources.assets.commands.planning import hold_after_loan
 from registry.resources.assets.commands.servicing import write_off
 from registry.resources.assets.queries.describing import describe
@@ -25,7 +25,7 @@ from registry.resources.assets.queries.facts import AssetRow, asset_facts
 from registry.resources.assets.rules import changed_since
 from registry.sharing.loans.commands.handlers import release_handler, send_handler
 from registry.sharing.loans.commands.reserving import snapshot
-from registry.sharing.loans.commands.steps import begin, finish, noted
+from registry.sharing.loans.commands.steps import begin, finish, noted, record_override
 from registry.sharing.loans.queries.asset_warnings import described_in
 from registry.sharing.loans.rules import LoanAction, early_window, hand_over_refusal
 from registry.sharing.loans.schemas import ChangeAccepted, ConditionReport, Loan
@@ -52,13 +52,14 @@ async def dispatch(
     loan_id: UUID,
     condition: ConditionReport,
     expected: Expected = None,
+    override: str | None = None,
 ) -> Loan:
     """Send the asset out.
 
     What leaves long before its start is decided for the time from now on. Raises RuleBroken `window_too_long` when that
     is longer than any loan; Conflict when policy no longer permits the loan, or not from now on, `asset_changed` until
     the requesting agency accepts the changed asset, when it is still out on another loan, or when leaving early would
-    take what the agency keeps.
+    take what the agency keeps, unless somebody who approves for it gives a reason to override that.
     """
     row, status, caller = await begin(write, caller, loan_id, LoanAction.DISPATCH, expected)
     decision = await decision_row(write, row.decision_id)
@@ -66,10 +67,19 @@ async def dispatch(
     check_unchanged(row, made.asset)
     asset = await lock_for_booking(write, row.asset_id)
     await mark_out(write, asset, loan_id, caller.now)
+    overridden: dict[str, object] = {}
     if caller.now < row.starts_at:
-        await keep_minimums(write, caller, asset, Window(start=caller.now, end=row.starts_at))
+        sooner = Window(start=caller.now, end=row.starts_at)
+        overridden = await keep_minimums(write, caller, asset, sooner, override, BY_AN_APPROVER_FOR_SOONER)
     await send_handler(write, made.asset, row, caller.now)
-    values = {"status": status, "dispatched_at": caller.now, "condition_out": msgspec.to_builtins(condition)}
+    values: dict[str, object] = {
+        "status": status,
+        "dispatched_at": caller.now,
+        "condition_out": msgspec.to_builtins(condition),
+    }
+    if overridden:
+        values["minimum_override"] = overridden
+        record_override(write, caller, (loan_id, row.version + 1), row.assisting_agency_id, overridden)
     data = {"condition": _recorded(condition), "decision_id": str(made.recorded.id)}
     return await finish(write, caller, row, LoanAction.DISPATCH, values, data)
 

@@ -18,6 +18,7 @@ from registry.sharing.loans.schemas import (
     STEP_EXAMPLE,
     ChangeAccepted,
     ConditionReport,
+    Departure,
     Loan,
     LoanEnding,
     LoanStep,
@@ -49,7 +50,7 @@ from registry.sharing.policy.commands.deciding import REFUSALS
 )
 async def dispatch_loan(
     loan_id: FromPath[UUID],
-    data: JSONBody[ConditionReport],
+    data: JSONBody[Departure],
     write: Supplied[Write],
     caller: Supplied[Caller],
     if_match: Supplied[Expected],
@@ -58,9 +59,11 @@ async def dispatch_loan(
     """Send the asset out, in the condition reported.
 
     What leaves more than two hours before its start is decided anew for the time from now to its end: what the
-    agreement allows is counted from now, and approvals of the agreed window do not count for a longer one.
+    agreement allows is counted from now, and approvals of the agreed window do not count for a longer one. Where fewer
+    than your agency keeps would stay at home until then, who approves for it may give an `override_reason`.
     """
-    return answer(await handing_over.dispatch(write, caller, policies, loan_id, data, if_match))
+    override = data.override_reason
+    return answer(await handing_over.dispatch(write, caller, policies, loan_id, data.condition, if_match, override))
 
 
 @verb(

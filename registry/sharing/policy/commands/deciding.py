@@ -38,7 +38,7 @@ from registry.sharing.policy.facts import Facts, Priority, ask_digest, decode_fa
 from registry.sharing.policy.queries.collecting import acting, collect_facts
 from registry.sharing.policy.queries.getting import decision_of, relations, request_of
 from registry.sharing.policy.rules import decide, worse
-from registry.sharing.policy.schemas import DecidedAt, RequestReference
+from registry.sharing.policy.schemas.decided import DecidedAt, RequestReference
 from registry.sharing.policy.tables import policy_approval
 
 _INSERT_APPROVAL = policy_approval.insert()
@@ -74,6 +74,7 @@ async def decide_ask(
     """
     found = await collect_facts(
         write,
+        policies,
         asset_id=asset_id,
         quantity=quantity,
         window=window,
@@ -85,7 +86,7 @@ async def decide_ask(
         now=caller.now,
         place=place,
     )
-    decision = decide(found.facts, policies)
+    decision = decide(found.facts, found.policies)
     recorded = await keep(
         write,
         caller,
@@ -132,6 +133,7 @@ async def redecide(
     asks_anew = window is not None and caller.agency_id == row.requesting_agency_id
     found = await collect_facts(
         write,
+        policies,
         asset_id=row.asset_id,
         quantity=row.quantity,
         window=window or Window(start=row.starts_at, end=row.ends_at),
@@ -150,7 +152,7 @@ async def redecide(
         # A loan keeps what both sides agreed on; whether it is still that is asked at the hand-over.
         agreed = structs.replace(found.facts.asset, described=then_described)
         found = structs.replace(found, facts=structs.replace(found.facts, asset=agreed))
-    decision = decide(found.facts, policies)
+    decision = decide(found.facts, found.policies)
     # A longer loan may need an additional approval, which is given by accepting the extension.
     may_wait = window is not None and decision.outcome == "needs_approval"
     if worse(decision.outcome, than=current.outcome) and not may_wait:

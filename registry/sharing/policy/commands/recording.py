@@ -21,7 +21,7 @@ from registry.sharing.policy.approvals import DecisionStatus
 from registry.sharing.policy.decisions import Decision, clause_relied_on
 from registry.sharing.policy.facts import Facts, ask_digest, facts_bytes
 from registry.sharing.policy.queries.getting import Chain, chain
-from registry.sharing.policy.schemas import DecidedAt, RecordedDecision, RequestReference
+from registry.sharing.policy.schemas.decided import DecidedAt, RecordedDecision, RequestReference
 from registry.sharing.policy.tables import policy_decision
 
 _INSERT = policy_decision.insert()

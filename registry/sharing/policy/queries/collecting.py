@@ -30,8 +30,10 @@ from registry.resources.assets.certifying import first_day
 from registry.resources.assets.costing import HourlyCost
 from registry.resources.assets.queries.describing import describe
 from registry.resources.assets.queries.facts import FACTS, AssetRow, as_facts, cost_at
+from registry.resources.assets.rules import ServiceStatus
 from registry.resources.assets.tables import asset
 from registry.resources.certificates.queries import certificates_of, of_category, valid_rows
+from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.policy.facts import (
     ActionAt,
     AgencyFacts,
@@ -44,6 +46,7 @@ from registry.sharing.policy.facts import (
     Priority,
     TermFacts,
 )
+from registry.sharing.policy.queries.layers import active_digest, policies_beside
 
 # Larger than any limit, and still a number that Cedar and JSON parsers can represent.
 _LARGEST_COST = 2**53 - 1
@@ -64,23 +67,37 @@ _LENT_OUT = (
     .correlate(asset)
     .scalar_subquery()
 )
+_owned = asset.alias("owned_asset")
+_OWNED = (
+    sa.select(sa.func.coalesce(sa.func.sum(_owned.c.capacity), 0))
+    .where(
+        _owned.c.agency_id == asset.c.agency_id,
+        _owned.c.category == asset.c.category,
+        _owned.c.service_status == ServiceStatus.IN_SERVICE.value,
+    )
+    .correlate(asset)
+    .scalar_subquery()
+)
 _OF_SIDES = ("state", "kind", "status", "time_zone")
 _ASKED = (
     FACTS.add_columns(
         *(side.c[name].label(f"{side.name}_{name}") for side in (_requesting, _assisting) for name in _OF_SIDES),
         _LENT_OUT.label("lent_out"),
+        _OWNED.label("owned"),
+        active_digest(asset.c.agency_id).label("agency_layer"),
     )
     .join(_assisting, _assisting.c.id == asset.c.agency_id)
     .join(_requesting, _requesting.c.id == sa.bindparam("requesting_id", type_=agency.c.id.type))
 )
-"""An asset, the two agencies, and what the assisting one has lent out of that category."""
+"""An asset, the two agencies, what the assisting one has of that category and has lent of it, and its own policies."""
 
 
 class Gathered(Struct, kw_only=True, frozen=True):
-    """The facts, and the asset on which they are based."""
+    """The facts, the asset on which they are based, and the policies to decide on them by."""
 
     facts: Facts
     asset: AssetRow
+    policies: PolicySet
 
 
 def acting(principal: Principal) -> PrincipalFacts:
@@ -94,6 +111,7 @@ def acting(principal: Principal) -> PrincipalFacts:
 
 async def collect_facts(
     read: Read,
+    policies: PolicySet,
     *,
     asset_id: UUID,
     quantity: int,
@@ -109,6 +127,7 @@ async def collect_facts(
 ) -> Gathered:
     """All facts for a decision on this ask at `now`; read in the transaction if the decision is recorded.
 
+    With them come the `policies` beside which the owner's own set that is active now is asked.
     The distance is from the asset's home to `place`; `known_distance_km` replaces it when the place is not stored. The
     cost is begun hours × what an hour costs on the first day × quantity; it is omitted without a rate, and when a limit
     in force is in another currency and so cannot be compared. Visibility must be checked by the caller of this
@@ -169,8 +188,13 @@ async def collect_facts(
         ),
         agreements=tuple(_agreement(candidate, insurance) for candidate in tried),
         lent_out_quantity=int(found.lent_out),
+        owned_quantity=int(found.owned),
     )
-    return Gathered(facts=facts, asset=row)
+    return Gathered(
+        facts=facts,
+        asset=row,
+        policies=await policies_beside(read, policies, row.agency_id, found.agency_layer),
+    )
 
 
 def _distance(row: AssetRow, place: Location) -> int | None:

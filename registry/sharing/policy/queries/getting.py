@@ -35,8 +35,9 @@ from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.policy.decisions import Decision
 from registry.sharing.policy.facts import decode_facts
 from registry.sharing.policy.queries.collecting import acting, collect_facts
+from registry.sharing.policy.queries.layers import policies_of_today
 from registry.sharing.policy.rules import decide, replay
-from registry.sharing.policy.schemas import (
+from registry.sharing.policy.schemas.decided import (
     ApprovalGiven,
     DecisionPage,
     DecisionQuery,
@@ -307,6 +308,7 @@ async def evaluate(read: Read, caller: Caller, policies: PolicySet, question: Po
         raise unknown.named_at("/asset_id") from None
     gathered = await collect_facts(
         read,
+        policies,
         asset_id=question.asset_id,
         quantity=question.quantity,
         window=window,
@@ -321,7 +323,7 @@ async def evaluate(read: Read, caller: Caller, policies: PolicySet, question: Po
     facts = gathered.facts
     cost = facts.ask.estimated_cost_minor
     return PolicyAnswer(
-        decision=decide(facts, policies),
+        decision=decide(facts, gathered.policies),
         estimated_cost=None if cost is None else Money.from_minor(cost, facts.ask.currency),
         distance_km=facts.ask.distance_km,
     )
@@ -331,7 +333,7 @@ async def replay_decision(read: Read, principal: Principal, policies: PolicySet,
     """Decide the stored facts of a decision once more, with the current policies. Raises NotFound."""
     row = await visible_decision(read, principal, decision_id)
     then = decision_of(row)
-    today = replay(decode_facts(row.facts), policies)
+    today = replay(decode_facts(row.facts), await policies_of_today(read, policies, row.assisting_agency_id))
     return DecisionReplay(
         same=msgspec.structs.replace(today, policy_set=then.policy_set) == then,
         policies_changed=today.policy_set != then.policy_set,

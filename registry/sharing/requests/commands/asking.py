@@ -37,7 +37,7 @@ from registry.sharing.policy.commands.deciding import (
 )
 from registry.sharing.policy.decisions import ApprovalNeeded, Outcome
 from registry.sharing.policy.queries.getting import visible_decision
-from registry.sharing.policy.schemas import RequestReference
+from registry.sharing.policy.schemas.decided import RequestReference
 from registry.sharing.requests.commands.lines import (
     asked_for,
     check_lines,

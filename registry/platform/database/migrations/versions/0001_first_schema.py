@@ -52,6 +52,8 @@ FILED += ("text_layer", "remarks", "pages", "filed_by_id", "filed_at")
 FILED_WITH_ASSET = ("id", "asset_id", "sha256", "media_type", "kind", "filename", "remarks", "pages", "filed_at")
 FILED_WITH_ASSET += ("asset_certificate_id", "insurance_id")
 DOCUMENTS = {"document": FILED, "asset_document": FILED_WITH_ASSET}
+# What a policy set says stands for ever, since decisions name it; where it stands changes.
+SAID = {"policy_set": ("id", "agency_id", "title", "rules", "cedar", "tests", "text", "digest", "created_at")}
 
 
 def upgrade() -> None:
@@ -192,7 +194,7 @@ _table(
     sa.Column("subject", sa.Text, nullable=False),
     sa.Column("roles", sa.Text, nullable=False),
     sa.Column("done_at", Instant, nullable=False),
-    _one_of("act", "draft", "approve", "sign", "reserve"),
+    _one_of("act", "draft", "approve", "sign", "reserve", "activate"),
     sa.Index("ix_separated_act_thing_id", "thing_id", "agency_id", "subject"),
 )
 
@@ -202,7 +204,7 @@ _table(
     sa.Column("separation", sa.Text, primary_key=True),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("relaxed_at", Instant, nullable=False),
-    _one_of("separation", "draft_approve", "approve_sign", "approve_reserve"),
+    _one_of("separation", "draft_approve", "approve_sign", "approve_reserve", "draft_activate"),
 )
 
 _table(
@@ -714,8 +716,9 @@ _table(
     sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), primary_key=True),
     sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), primary_key=True),
     sa.Column("starts_at", Instant, primary_key=True),
+    sa.Column("version_id", Uuid, sa.ForeignKey("agreement_version.id"), primary_key=True),
     sa.Column("ends_at", Instant, nullable=False),
-    sa.Column("version_id", Uuid, sa.ForeignKey("agreement_version.id"), nullable=False),
+    sa.Column("amended", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("assists", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.Column("requests", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.Column("bound_until", Instant),
@@ -727,6 +730,7 @@ _table(
         "starts_at",
         "ends_at",
         "version_id",
+        "amended",
         "assists",
         "requests",
     ),
@@ -994,10 +998,12 @@ _table(
     sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), primary_key=True),
     sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), primary_key=True),
     sa.Column("starts_at", Instant, primary_key=True),
+    sa.Column("version_id", Uuid, sa.ForeignKey("agreement_version.id"), primary_key=True),
     sa.Column("ends_at", Instant, nullable=False),
-    sa.Column("version_id", Uuid, sa.ForeignKey("agreement_version.id"), nullable=False),
+    sa.Column("amended", sa.BigInteger, nullable=False),
     sa.Column("assists", sa.Boolean, nullable=False),
     sa.Column("requests", sa.Boolean, nullable=False),
+    sa.Column("bound_until", Instant),
     sa.CheckConstraint("ends_at > starts_at", name="window"),
     sa.Index("ix_agreement_pending_party_window_agency", "agency_id", "agreement_id"),
 )
@@ -1559,6 +1565,13 @@ _table(
 )
 
 _table(
+    "asset_word_dropped",
+    sa.Column("word", sa.Text, primary_key=True),
+    sa.Column("due_at", Instant, nullable=False),
+    sa.Index("ix_asset_word_dropped_due_at", "due_at"),
+)
+
+_table(
     "package",
     sa.Column("id", Uuid, primary_key=True),
     sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
@@ -1880,6 +1893,34 @@ _table(
 )
 
 _table(
+    "policy_set",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("rules", Json, nullable=False),
+    sa.Column("cedar", sa.Text, nullable=False),
+    sa.Column("tests", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("findings", Json),
+    sa.Column("validated_at", Instant),
+    sa.Column("activated_at", Instant),
+    sa.Column("retired_at", Instant),
+    sa.Column("retired_reason", sa.Text),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
+    _one_of("status", "draft", "validated", "active", "retired"),
+    sa.CheckConstraint("(status = 'retired') = (retired_at IS NOT NULL)", name="retired"),
+    sa.CheckConstraint("status <> 'active' OR activated_at IS NOT NULL", name="active"),
+    sa.CheckConstraint("activated_at IS NULL OR validated_at IS NOT NULL", name="validated"),
+    _unique_where("uq_policy_set_active", "agency_id", sqlite="status = 'active'", postgresql="status = 'active'"),
+    sa.Index("ix_policy_set_agency_id", "agency_id", "id"),
+    sa.Index("ix_policy_set_digest", "agency_id", "digest"),
+)
+
+_table(
     "policy_approval",
     sa.Column("id", Uuid, primary_key=True),
     sa.Column("decision_id", Uuid, sa.ForeignKey("policy_decision.id"), nullable=False),
@@ -2098,6 +2139,10 @@ def _guards_on_sqlite() -> None:
             f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} "
             f"WHEN OLD.withdrawn_at IS NOT NULL OR {other} {append_only}"
         )
+    for table, said in SAID.items():
+        other = " OR ".join(f"NEW.{column} IS NOT OLD.{column}" for column in said)
+        op.execute(f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} {append_only}")
+        op.execute(f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} WHEN {other} {append_only}")
     for event in ("INSERT", "UPDATE"):
         op.execute(SQLITE_OVERLAP.format(event=event))
         op.execute(SQLITE_PERSONNEL_OVERLAP.format(event=event))
@@ -2119,7 +2164,7 @@ def _guards_on_postgresql() -> None:
     append_only, frozen = (f"EXECUTE FUNCTION refuse_change('{said}')" for said in ("append_only", "version_is_frozen"))
     for table in APPEND_ONLY:
         op.execute(f"CREATE TRIGGER {table}_no_change BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW {append_only}")
-    for table in (*APPEND_ONLY, *DOCUMENTS):
+    for table in (*APPEND_ONLY, *DOCUMENTS, *SAID):
         op.execute(f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} FOR EACH STATEMENT {append_only}")
     op.execute(
         "CREATE TRIGGER agreement_version_frozen BEFORE UPDATE OR DELETE ON agreement_version FOR EACH ROW "
@@ -2136,6 +2181,12 @@ def _guards_on_postgresql() -> None:
         op.execute(
             f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} FOR EACH ROW "
             f"WHEN (OLD.withdrawn_at IS NOT NULL OR {other}) {append_only}"
+        )
+    for table, said in SAID.items():
+        other = " OR ".join(f"NEW.{column} IS DISTINCT FROM OLD.{column}" for column in said)
+        op.execute(f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} FOR EACH ROW {append_only}")
+        op.execute(
+            f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} FOR EACH ROW WHEN ({other}) {append_only}"
         )
     op.execute(POSTGRESQL_OVERLAP)
     op.execute(POSTGRESQL_PERSONNEL_OVERLAP)

@@ -1,0 +1,62 @@
+"""What the commands on policy sets share: the row, locked and permitted, and its next version with its event."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Row
+
+from registry.platform.access.permissions import permit
+from registry.platform.access.principals import Caller
+from registry.platform.database.handles import Rows, Write
+from registry.platform.ledger.commands import record
+from registry.sharing.policy.lifecycle import PolicySetAction, PolicySetStatus
+from registry.sharing.policy.queries.sets import PERMISSIONS, policy_set_row, relations
+from registry.sharing.policy.tables import policy_set
+
+_ITS = policy_set.c.id == sa.bindparam("its_id", type_=policy_set.c.id.type)
+_LOCK = (
+    sa.select(policy_set.c.id, policy_set.c.status, policy_set.c.version, policy_set.c.agency_id, policy_set.c.digest)
+    .where(
+        policy_set.c.agency_id == sa.bindparam("owner", type_=policy_set.c.agency_id.type),
+        sa.or_(_ITS, policy_set.c.status == PolicySetStatus.ACTIVE.value),
+    )
+    .order_by(policy_set.c.id)
+    .with_for_update()
+)
+
+
+async def lock_sets(write: Write, caller: Caller, policy_set_id: UUID) -> Rows:
+    """Lock a set of the caller's agency, and the active one, in one order; the rows, none for a set of others."""
+    return await write.all(_LOCK, {"owner": caller.agency_id, "its_id": policy_set_id})
+
+
+async def locked(write: Write, caller: Caller, policy_set_id: UUID, action: PolicySetAction) -> Row[Any]:
+    """The set's row, locked, if the caller may do that to it. Raises NotFound, Forbidden."""
+    await lock_sets(write, caller, policy_set_id)
+    row = await policy_set_row(write, caller, policy_set_id)
+    permit(caller.principal, PERMISSIONS[action], relations(caller.principal, row.agency_id))
+    return row
+
+
+async def store(
+    write: Write,
+    caller: Caller,
+    row: Row[Any],
+    what: str,
+    values: Mapping[str, object],
+    data: Mapping[str, object],
+) -> None:
+    """Change a set to its next version, and record it. No text goes into the ledger: the digest says which it is."""
+    version = row.version + 1
+    statement = policy_set.update().where(_ITS).values(**values, version=version, updated_at=caller.now)
+    await write.run(statement, {"its_id": row.id})
+    record(
+        write,
+        caller,
+        f"policy_set.{what}",
+        subject=("policy_set", row.id, version),
+        agencies=[row.agency_id],
+        data={"digest": row.digest, **data},
+    )

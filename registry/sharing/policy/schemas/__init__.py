@@ -1,0 +1,1 @@
+"""Decisions and policy sets on the wire."""

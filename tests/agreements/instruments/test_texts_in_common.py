@@ -1,0 +1,206 @@
+"""Who is bound to whom by which text, where some parties have signed a text and others have not.
+
+Two parties are bound to each other by the latest text that both have signed, whenever what was entered.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from itertools import combinations, permutations
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from registry.agreements.instruments.in_force import (
+    AgreementDates,
+    AmendedText,
+    BoundWindow,
+    PartyHistory,
+    bound_until,
+    bound_windows,
+    force_windows,
+    latest_in_common,
+)
+from registry.platform.kernel.intervals import earliest
+from registry.platform.kernel.time import day_starts_at, utc_now
+from tests.agreements.instruments.test_in_force import CHICAGO, in_force
+from tests.agreements.instruments.test_late_entries import amended_on_paper, remarks_of
+from tests.support.agreements import confirm_agreement, record_agreement
+from tests.support.cast import Agency, Cast, today
+from tests.support.length import at_length
+from tests.support.problems import assert_problem
+from tests.support.service import Service
+
+PATH = "/v1/agreements"
+TICK = timedelta(microseconds=1)
+START = datetime(2020, 1, 1, tzinfo=ZoneInfo("UTC"))
+
+hours = st.integers(0, 12).map(lambda n: START + timedelta(hours=n))
+lasting = st.none() | st.integers(1, 12).map(lambda n: timedelta(hours=n))
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> tuple[AgreementDates, list[PartyHistory]]:
+    """Up to four texts, some of which end, and up to four parties that signed some of them and may leave."""
+    starts = draw(st.lists(hours, min_size=1, max_size=4))
+    ends = [None if (length := draw(lasting)) is None else at + length for at in starts]
+    dates = AgreementDates(
+        executed_at=draw(hours),
+        starts_at=starts[0],
+        ends_at=ends[0],
+        amendments=tuple(
+            AmendedText(executed_at=draw(hours), starts_at=at, ends_at=end)
+            for at, end in zip(starts[1:], ends[1:], strict=True)
+        ),
+    )
+    parties = []
+    for _ in range(draw(st.integers(2, 4))):
+        signed = draw(st.dictionaries(st.integers(0, len(starts) - 1), hours, min_size=1))
+        parties.append(PartyHistory(joined_at=min(signed.values()), texts=signed, leaves_at=draw(st.none() | hours)))
+    return dates, parties
+
+
+def text_of_pair(dates: AgreementDates, one: PartyHistory, other: PartyHistory, at: datetime) -> int | None:
+    """The latest text that has begun and that both have signed, if it has not ended and neither has left."""
+    ends = (dates.ends_at, *(text.ends_at for text in dates.amendments))
+    begun = [n for n in dates.by_effect if dates.begins[n] <= at]
+    common = [n for n in begun if all(n in (each.texts or {}) and (each.texts or {})[n] <= at for each in (one, other))]
+    gone = earliest(one.leaves_at, other.leaves_at)
+    if not common or (gone is not None and gone <= at):
+        return None
+    end = ends[common[-1]]
+    return common[-1] if end is None or at < end else None
+
+
+def shared(one: Sequence[BoundWindow], other: Sequence[BoundWindow], at: datetime) -> list[int]:
+    """The texts of the windows by which two parties are bound to each other then."""
+    return [
+        mine.text
+        for mine in one
+        for theirs in other
+        if mine.text == theirs.text and mine.contains(at) and theirs.contains(at) and not mine.amended & theirs.amended
+    ]
+
+
+@settings(max_examples=at_length(60, 300, 20_000))
+@given(histories())
+def test_two_parties_are_bound_by_the_latest_text_that_both_have_signed(
+    history: tuple[AgreementDates, list[PartyHistory]],
+) -> None:
+    dates, parties = history
+    found = bound_windows(dates, dict(enumerate(parties)))
+    force = force_windows(found.values())
+    assert bound_windows(dates, dict(reversed([*enumerate(parties)]))) == found, "nothing depends on an order"
+    for at in (START + timedelta(minutes=30 * n) for n in range(-1, 52)):
+        pairs = {
+            pair: text_of_pair(dates, parties[pair[0]], parties[pair[1]], at)
+            for pair in combinations(range(len(parties)), 2)
+        }
+        for (one, other), text in pairs.items():
+            assert shared(found[one], found[other], at) == ([] if text is None else [text]), (at, one, other)
+        assert any(each.contains(at) for each in force) == any(text is not None for text in pairs.values()), at
+    for windows in found.values():
+        for window, until in zip(windows, bound_until(windows), strict=True):
+            assert until is None or not any(each.contains(until) for each in windows)
+            assert until is None or (window.end is not None and window.end <= until)
+
+
+def test_a_party_is_bound_by_a_text_to_each_other_and_by_its_own_latest() -> None:
+    later = [AmendedText(executed_at=START, starts_at=START + timedelta(hours=n)) for n in (1, 2)]
+    dates = AgreementDates(executed_at=START, starts_at=START, amendments=tuple(later))
+    at = START + timedelta(hours=3)
+    assert latest_in_common(dates, {0, 1, 2}, [{0}, {0, 1}], at) == [2, 1, 0]
+    assert latest_in_common(dates, {0, 1}, [{0, 1}, {1, 2}], at) == [1]
+    assert latest_in_common(dates, {1}, [{0}], START) == [1], "the first that follows"
+    assert latest_in_common(dates, (), [{0}], at) == [2], "who has signed none goes by the agreement's"
+
+
+async def held(one: Agency, other: Agency, at: datetime | None = None) -> list[int]:
+    """The versions by which two agencies are bound to each other."""
+    return [each["version_no"] for each in await in_force(one, other, at)]
+
+
+async def three(cast: Cast, order: tuple[str, ...], **amended: Any) -> dict[str, Any]:
+    """A paper of 2014 that three had signed, and one of 2018 that two of them had, entered in that order."""
+    original: dict[str, Any] = {"effective_on": "2014-01-01", "signed_on": "2014-01-01", "notice": {"days": 90}}
+    paper = await record_agreement(cast.assisting, cast.requesting, cast.neighbour, **original)
+    for fact in order:
+        if fact == "the second signs":
+            found = await confirm_agreement(paper, cast.requesting, "2014-01-01")
+        elif fact == "the third signs":
+            found = await confirm_agreement(paper, cast.neighbour, "2014-01-01")
+        else:
+            both = (cast.assisting, cast.requesting)
+            found = await amended_on_paper(paper, *both, effective_on="2018-03-01", **amended)
+    return found
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        each
+        for each in permutations(["the second signs", "the third signs", "two amend"])
+        if each.index("the second signs") < each.index("two amend")
+    ],
+)
+async def test_an_amendment_by_two_changes_nothing_for_the_third_whenever_that_is_entered(
+    service: Service, cast: Cast, order: tuple[str, ...]
+) -> None:
+    found = await three(cast, order)
+    amended_at = day_starts_at(date(2018, 3, 1), ZoneInfo(CHICAGO))
+    for at in (amended_at, utc_now()):
+        assert await held(cast.requesting, cast.assisting, at) == [2]
+        for one in (cast.assisting, cast.requesting):
+            assert await held(cast.neighbour, one, at) == [1] == await held(one, cast.neighbour, at)
+    assert await held(cast.requesting, cast.assisting, amended_at - TICK) == [1]
+    assert [party["bound"] for party in found["parties"]] == [True] * 3
+    assert cast.neighbour.name in remarks_of(found)["not_signed_by_all"]
+    (second,) = [each for each in await versions(cast, found) if each["version_no"] == 2]
+    hand = {"version_sha256": second["sha256"], "signatory_title": "Sheriff", "signed_on": "2020-05-06"}
+    hand |= {"evidence_location": "The vault (demo)"}
+    signed = await cast.neighbour.legal.done("POST", f"{PATH}/{found['id']}/confirm", hand)
+    signed_at = day_starts_at(date(2020, 5, 6), ZoneInfo(CHICAGO))
+    for one in (cast.assisting, cast.requesting):
+        assert await held(cast.neighbour, one, signed_at - TICK) == [1]
+        assert await held(cast.neighbour, one, signed_at) == [2]
+    assert "not_signed_by_all" not in remarks_of(signed)
+
+
+async def versions(cast: Cast, found: dict[str, Any]) -> list[dict[str, Any]]:
+    page = await cast.neighbour.legal.done("GET", f"{PATH}/{found['id']}/versions")
+    return list(page["items"])
+
+
+async def test_who_is_bound_by_two_texts_leaves_by_the_longer_notice(service: Service, cast: Cast) -> None:
+    found = await three(cast, ("the second signs", "the third signs", "two amend"), notice={"days": 10})
+    notice = {"notice_on": str(today()), "reason": "we leave"}
+    given = await cast.requesting.legal.done("POST", f"{PATH}/{found['id']}/give-notice", notice)
+    leaves_at = day_starts_at(today() + timedelta(days=91), ZoneInfo(CHICAGO))
+    assert datetime.fromisoformat(given["parties"][1]["leaves_at"]) == leaves_at, "to the third it is no shorter"
+    short = {**notice, "leaves_on": str(today() + timedelta(days=20))}
+    refused = await cast.assisting.legal.post(f"{PATH}/{found['id']}/give-notice", short)
+    assert "90 days" in assert_problem(refused, 422, "not_then")["detail"]
+
+
+async def test_no_right_that_one_text_gives_ends_what_binds_by_another(service: Service, cast: Cast) -> None:
+    right = [{"agency_id": str(cast.requesting.id), "notice_days": 0}]
+    terms = {"categories": ["any"], "rights_to_end": right, "clauses": {"rights_to_end": "1"}}
+    found = await three(cast, ("the second signs", "the third signs", "two amend"), terms=terms)
+    ending = {"ground": "right_to_end", "reason": "we end it"}
+    refused = await cast.requesting.legal.post(f"{PATH}/{found['id']}/terminate", ending)
+    assert_problem(refused, 422, "no_right_to_end")
+
+
+async def test_an_amendment_that_ends_before_what_it_amends_ends_between_those_alone_that_signed_it(
+    service: Service, cast: Cast
+) -> None:
+    found = await three(
+        cast, ("the second signs", "two amend", "the third signs"), expires_on="2019-12-31", signed_on="2018-03-01"
+    )
+    assert await held(cast.requesting, cast.assisting) == [], "what was amended does not come back"
+    assert await held(cast.neighbour, cast.assisting) == [1] == await held(cast.requesting, cast.neighbour)
+    assert found["status"] == "in_force"
+    listed = await cast.assisting.legal.done("GET", f"{PATH}?party_id={cast.assisting.id}&status=in_force")
+    assert [each["id"] for each in listed["items"]] == [found["id"]]
