@@ -6,13 +6,12 @@ the parties, nothing of a text that is not published and no party's own act.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 from uuid import UUID
 
-import msgspec
 import sqlalchemy as sa
 
-from registry.agreements.instruments.consent_tables import agreement_party_suspension
+from registry.agreements.instruments.consent_tables import agreement_party_suspension, agreement_pending_party_window
 from registry.agreements.instruments.in_force import text_windows
 from registry.agreements.instruments.pending import Without
 from registry.agreements.instruments.queries.evidence import Papers, evidence_of_hand, papers_on_file, shown_evidence
@@ -26,7 +25,6 @@ from registry.agreements.instruments.tables import (
     agreement,
     agreement_approval,
     agreement_approval_rule,
-    agreement_force_window,
     agreement_party,
     agreement_party_window,
     agreement_signature,
@@ -38,6 +36,7 @@ from registry.agreements.timeline.rules import (
     ActKind,
     Bound,
     Held,
+    PartyWindow,
     begins_by,
     bound_by,
     bound_together,
@@ -49,10 +48,8 @@ from registry.agreements.timeline.schemas import BoundWindow, PartyTimeline, Tim
 from registry.directory.agencies.tables import agency
 from registry.platform.access.principals import Principal
 from registry.platform.database.handles import Read
-from registry.platform.kernel.intervals import Interval, earliest
+from registry.platform.kernel.intervals import earliest
 from registry.platform.kernel.time import civil_day, last_day_before
-
-Windows: TypeAlias = dict[UUID, list[tuple[Interval, int | None]]]
 
 NOT_FOR_OTHERS = (
     "Withheld: signatures, notices, consents and what is reported are for the parties, which have not published them."
@@ -65,7 +62,7 @@ def _of_the_agreement(table: sa.Table, *order: str) -> sa.Select[Any]:
 
 
 _PARTY_WINDOWS = _of_the_agreement(agreement_party_window, "starts_at")
-_FORCE = _of_the_agreement(agreement_force_window, "starts_at")
+_WITHOUT = _of_the_agreement(agreement_pending_party_window, "starts_at")
 _TEXTS = _of_the_agreement(agreement_text_window, "starts_at")
 _PAUSES = _of_the_agreement(agreement_party_suspension, "starts_at")
 _APPROVALS = _of_the_agreement(agreement_approval, "starts_at", "recorded_at")
@@ -103,16 +100,20 @@ async def timeline_of(read: Read, found: Agreement, now: datetime) -> Timeline:
     numbers = {text.version_id: text.no for text in texts}
     without = await without_pending(read, found.id, now)
     held = await _texts(read, found, numbers, without)
-    windows, force = await _windows(read, found.id, numbers, without)
-    bound = {each.agency.id: bound_together(windows.get(each.agency.id, ()), force) for each in found.parties}
+    bound = bound_together(await _windows(read, found.id, numbers, without))
     by_no = {text.no: text for text in texts}
+    terms = {
+        text.no: (max(text.executed_at or found.executed_at, text.starts_at), text.ends_at)
+        for text in (texts if without is None else without.texts)
+    }
+    edges = [*text_edges(held, terms, found.terminated_at)]
     acts = Acts(found)
     if found.view != "party":
         published = await publications_of(read, list(numbers))
         told = {no for each, no in numbers.items() if each in published and published[each].published_at is not None}
         edges = [
             each
-            for each in text_edges(held, found.terminated_at)
+            for each in edges
             if {each.version_no, each.next_no} <= {*told, None}
             and (each.at <= now or (each.kind is ActKind.TEXT_EXPIRES and each.version_no == found.version_no))
         ]
@@ -121,10 +122,8 @@ async def timeline_of(read: Read, found: Agreement, now: datetime) -> Timeline:
         ends_at = by_no[found.version_no].ends_at if found.version_no in by_no else None
         bound = {
             party.agency.id: told_to_others(
-                [
-                    msgspec.structs.replace(each, version_no=each.version_no if each.version_no in told else None)
-                    for each in bound[party.agency.id]
-                ],
+                bound.get(party.agency.id, ()),
+                told,
                 now,
                 bound=party.bound,
                 until=party.bound_until,
@@ -133,7 +132,7 @@ async def timeline_of(read: Read, found: Agreement, now: datetime) -> Timeline:
             for party in found.parties
         }
         return _timeline(found, bound, acts.numbered())
-    acts.of_texts(text_edges(held, found.terminated_at), by_no)
+    acts.of_texts(edges, by_no)
     papers = await papers_on_file(read, found.id)
     await _signatures(read, acts, found, numbers, papers)
     await _governing_bodies(read, acts, found.id, papers)
@@ -164,18 +163,18 @@ async def _texts(read: Read, found: Agreement, numbers: Mapping[UUID, int], with
 
 async def _windows(
     read: Read, agreement_id: UUID, numbers: Mapping[UUID, int], without: Without | None
-) -> tuple[Windows, Sequence[Interval]]:
-    """The windows of each party, each with its version, and when two are bound; without such reports."""
-    windows: Windows = {}
-    for each in await read.all(_PARTY_WINDOWS, {"id": agreement_id}):
-        window = Interval(start=each.starts_at, end=end_of(each.ends_at))
-        windows.setdefault(each.agency_id, []).append((window, numbers[each.version_id]))
-    if without is not None:
-        for party in without.parties:
-            windows[party.agency_id] = [(each, numbers[each.version_id]) for each in party.bound]
-        return windows, without.force
-    force = await read.all(_FORCE, {"id": agreement_id})
-    return windows, [Interval(start=each.starts_at, end=end_of(each.ends_at)) for each in force]
+) -> dict[UUID, list[PartyWindow]]:
+    """The windows of each party, each with its version; without such reports."""
+    windows: dict[UUID, list[PartyWindow]] = {}
+    for each in await read.all(_PARTY_WINDOWS if without is None else _WITHOUT, {"id": agreement_id}):
+        its = PartyWindow(
+            start=each.starts_at,
+            end=end_of(each.ends_at),
+            version_no=numbers[each.version_id],
+            amended=each.amended,
+        )
+        windows.setdefault(each.agency_id, []).append(its)
+    return windows
 
 
 async def _signatures(read: Read, acts: Acts, found: Agreement, numbers: Mapping[UUID, int], papers: Papers) -> None:

@@ -4,14 +4,15 @@ Here nothing decides who is bound: an act is found by the instant from which it 
 or ends because of it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from itertools import groupby
 from uuid import UUID
 
 from msgspec import Struct
 
-from registry.platform.kernel.intervals import Interval, earliest
+from registry.platform.kernel.intervals import Interval, earliest, remaining
 
 
 class ActKind(StrEnum):
@@ -93,14 +94,53 @@ class Bound(Interval, kw_only=True, frozen=True):
     version_no: int | None
 
 
-def bound_together(windows: Iterable[tuple[Interval, int | None]], force: Sequence[Interval]) -> tuple[Bound, ...]:
-    """One party's windows, each with its version, as far as another is bound as well: nobody is bound to itself."""
-    return tuple(
-        Bound(start=start, end=end, version_no=no)
-        for window, no in windows
-        for other in force
-        if _not_empty(start := max(window.start, other.start), end := earliest(window.end, other.end))
+class PartyWindow(Interval, kw_only=True, frozen=True):
+    """A window of a party as it is written, by a version; `amended` has a bit for each later one that it signed too."""
+
+    version_no: int
+    amended: int = 0
+
+
+def bound_together(parties: Mapping[UUID, Sequence[PartyWindow]]) -> dict[UUID, tuple[Bound, ...]]:
+    """The windows of each party as far as they meet another's: nobody is bound to itself.
+
+    Windows meet as in `in_force.force_windows`: by one version, where no later one was signed by both. There are few
+    kinds of windows, however many the parties are, so what is there of each kind is put together first.
+    """
+    kinds: dict[tuple[int, int], list[PartyWindow]] = {}
+    for windows in parties.values():
+        for each in windows:
+            kinds.setdefault((each.version_no, each.amended), []).append(each)
+    some = {kind: _in_at_least(1, windows) for kind, windows in kinds.items()}
+    two = {kind: _in_at_least(2, windows) for kind, windows in kinds.items() if not kind[1]}
+    return {
+        agency_id: joined_up(
+            Bound(start=start, end=end, version_no=window.version_no)
+            for window in windows
+            for (no, amended), there in some.items()
+            if no == window.version_no and not amended & window.amended
+            for other in (two[no, amended] if (no, amended) == (window.version_no, window.amended) else there)
+            if _not_empty(start := max(window.start, other.start), end := earliest(window.end, other.end))
+        )
+        for agency_id, windows in parties.items()
+    }
+
+
+def _in_at_least(many: int, windows: Sequence[Interval]) -> list[Interval]:
+    """The stretches that lie in at least so many of the windows, in order."""
+    turns = sorted(
+        [*((each.start, 1) for each in windows), *((each.end, -1) for each in windows if each.end is not None)]
     )
+    found: list[Interval] = []
+    count, since = 0, None
+    for at, same in groupby(turns, key=lambda turn: turn[0]):
+        count += sum(step for _, step in same)
+        if count >= many and since is None:
+            since = at
+        elif count < many and since is not None:
+            found.append(Interval(start=since, end=at))
+            since = None
+    return [*found, Interval(start=since)] if since is not None else found
 
 
 def _not_empty(start: datetime, end: datetime | None) -> bool:
@@ -108,32 +148,53 @@ def _not_empty(start: datetime, end: datetime | None) -> bool:
 
 
 def joined_up(windows: Iterable[Bound]) -> tuple[Bound, ...]:
-    """The windows in order, those that follow at once by the same version as one."""
+    """The windows in order, those by the same version that meet or overlap as one."""
     found: list[Bound] = []
+    last: dict[int | None, Bound] = {}
     for each in sorted(windows, key=lambda window: window.start):
-        if found and (found[-1].end, found[-1].version_no) == (each.start, each.version_no):
-            each = Bound(start=found.pop().start, end=each.end, version_no=each.version_no)
+        before = last.get(each.version_no)
+        if before is not None and (before.end is None or each.start <= before.end):
+            found.remove(before)
+            end = None if before.end is None or each.end is None else max(before.end, each.end)
+            each = Bound(start=before.start, end=end, version_no=each.version_no)
+        last[each.version_no] = each
         found.append(each)
-    return tuple(found)
+    return tuple(sorted(found, key=lambda window: (window.start, window.version_no or 0)))
 
 
 def told_to_others(
-    windows: Sequence[Bound], now: datetime, *, bound: bool, until: datetime | None, not_after: datetime | None
+    windows: Sequence[Bound],
+    published: Collection[int],
+    now: datetime,
+    *,
+    bound: bool,
+    until: datetime | None,
+    not_after: datetime | None,
 ) -> tuple[Bound, ...]:
-    """Of a party's windows what others than the parties are told.
+    """Of a party's windows what others than the parties are told, who hear nothing of a text that is not `published`.
 
-    What is over; of the one that runs its end as far as they are told (`until`); if it is not bound now, the first to
-    come, up to what the text says that they read (`not_after`). Nothing after that.
+    What is over; of those that run the end as far as they are told (`until`); if it is not bound now, the first to
+    come, up to what the text says that they read (`not_after`). Nothing after that. By a text that is not published
+    only where no other binds it: that it is bound is no secret.
     """
-    over = [each for each in windows if each.end is not None and each.end <= now]
-    rest = [each for each in windows if each not in over]
-    running = next((each for each in rest if each.start <= now), None)
-    if running is not None:
-        over += [Bound(start=running.start, end=until, version_no=running.version_no)] if bound else []
-    elif rest and (not_after is None or rest[0].start < not_after):
-        end = None if not_after is None else earliest(rest[0].end, not_after)
-        over.append(Bound(start=rest[0].start, end=end, version_no=rest[0].version_no))
+    open_ = [each for each in windows if each.version_no in published]
+    shown = [
+        *open_,
+        *(_unnamed(stretch) for each in windows if each not in open_ for stretch in remaining(each, open_)),
+    ]
+    over = [each for each in shown if each.end is not None and each.end <= now]
+    running = [each for each in shown if each.start <= now and each not in over]
+    to_come = sorted((each for each in shown if each.start > now), key=lambda each: each.start)
+    if running:
+        over += [Bound(start=each.start, end=until, version_no=each.version_no) for each in running if bound]
+    elif to_come and (not_after is None or to_come[0].start < not_after):
+        end = None if not_after is None else earliest(to_come[0].end, not_after)
+        over.append(Bound(start=to_come[0].start, end=end, version_no=to_come[0].version_no))
     return joined_up(over)
+
+
+def _unnamed(stretch: Interval) -> Bound:
+    return Bound(start=stretch.start, end=stretch.end, version_no=None)
 
 
 class Held(Interval, kw_only=True, frozen=True):
@@ -151,16 +212,26 @@ class TextEdge(Struct, frozen=True):
     next_no: int | None = None
 
 
-def text_edges(texts: Sequence[Held], ended_at: datetime | None) -> Iterator[TextEdge]:
-    """Where the texts begin and end, in order; what ends with the agreement as a whole is no end of a text."""
+def text_edges(
+    texts: Sequence[Held], terms: Mapping[int, tuple[datetime, datetime | None]], ended_at: datetime | None
+) -> Iterator[TextEdge]:
+    """Where the texts begin and end; what ends with the agreement as a whole is no end of a text.
+
+    `terms`: from when until when each version means to hold, by its number. It may bind those who signed it while
+    another, which they did not sign, is the text.
+    """
+    begun: set[int] = set()
     for text, following in zip(texts, (*texts[1:], None), strict=True):
-        yield TextEdge(ActKind.TEXT_BEGINS, text.version_no, text.start)
-        if text.end is None or text.end == ended_at:
-            continue
+        if text.version_no not in begun:
+            yield TextEdge(ActKind.TEXT_BEGINS, text.version_no, text.start)
+        begun.add(text.version_no)
         if following is not None and following.start == text.end:
-            yield TextEdge(ActKind.TEXT_REPLACED, text.version_no, text.end, following.version_no)
-        else:
-            yield TextEdge(ActKind.TEXT_EXPIRES, text.version_no, text.end)
+            yield TextEdge(ActKind.TEXT_REPLACED, text.version_no, following.start, following.version_no)
+    for no, (begins_at, ends_at) in terms.items():
+        if no not in begun:
+            yield TextEdge(ActKind.TEXT_BEGINS, no, begins_at)
+        if ends_at is not None and (ended_at is None or ends_at < ended_at):
+            yield TextEdge(ActKind.TEXT_EXPIRES, no, ends_at)
 
 
 def bound_by(marks: Iterable[Mark], agency_id: UUID, window: Bound) -> list[int]:
@@ -192,7 +263,10 @@ def ends_by(marks: Sequence[Mark], agency_id: UUID, window: Bound) -> list[int]:
 def _at(
     marks: Sequence[Mark], agency_id: UUID, at: datetime, version_no: int | None, kinds: frozenset[ActKind]
 ) -> list[int]:
-    """The acts of that instant: the party's own and all's; else another's, without whom it was bound to nobody."""
+    """The acts of that instant: the party's own and all's; else another's, since one is bound to another.
+
+    A window by a version ends, too, once all whom it bound have signed a later one.
+    """
     then = [each for each in marks if each.counts_from == at]
     fits = [each for each in then if each.kind in kinds]
     own = [
@@ -200,5 +274,9 @@ def _at(
         for each in fits
         if each.agency_id in (agency_id, None) and (each.kind not in _OF_A_TEXT or each.version_no == version_no)
     ]
-    others = [each for each in fits if each.agency_id not in (agency_id, None)]
+    others = [
+        each
+        for each in fits
+        if each.agency_id not in (agency_id, None) and (each.version_no is None or each.version_no == version_no)
+    ]
     return [each.act_no for each in own or others or then]

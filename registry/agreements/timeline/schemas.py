@@ -35,8 +35,8 @@ class TimelineAct(Struct, kw_only=True, frozen=True):
     recorded_by: Annotated[AgencyReference | None, Meta(description="Who recorded it, where that is known.")]
     recorded_at: Annotated[Instant | None, Meta(description="When it was recorded; null where nobody had to.")]
     evidence: Annotated[Evidence | None, Meta(description="What shows it on paper.")]
-    reported_act_id: UUID | None
-    proposal_id: UUID | None
+    reported_act_id: Annotated[UUID | None, Meta(description="The report that it rests on, or is.")]
+    proposal_id: Annotated[UUID | None, Meta(description="The proposal that it is, or is about.")]
     detail: str
 
 
@@ -84,8 +84,8 @@ class Timeline(Struct, kw_only=True, frozen=True):
     number: str
     title: str
     time_zone: Annotated[str, Meta(description="Where its days begin and end.")]
-    view: Literal["party", "signed", "public"]
-    parties: list[PartyTimeline]
+    view: Annotated[Literal["party", "signed", "public"], Meta(description="As whom the caller sees the agreement.")]
+    parties: Annotated[list[PartyTimeline], Meta(description="Each party, in the order of the text.")]
     acts: Annotated[
         list[TimelineAct],
         Meta(

@@ -45,10 +45,10 @@ def of_text(edge: TextEdge, kind: str, time_zone: str) -> str:
     """That a version begins or ends as the text."""
     if edge.kind is ActKind.TEXT_BEGINS:
         return f"Version {edge.version_no} ({kind}) is the text from {civil_day(edge.at, time_zone)} on."
-    last = last_day_before(edge.at, time_zone)
     if edge.kind is ActKind.TEXT_REPLACED:
-        return f"Version {edge.version_no} gave way to version {edge.next_no}; its last day was {last}."
-    return f"The term of version {edge.version_no} ended with {last}."
+        on = civil_day(edge.at, time_zone)
+        return f"Version {edge.next_no} took the place of {edge.version_no} from {on} on, among those who signed it."
+    return f"The term of version {edge.version_no} ended with {last_day_before(edge.at, time_zone)}."
 
 
 def _by_report(name: str, report: ReportedAct | None) -> str:

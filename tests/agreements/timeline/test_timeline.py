@@ -206,9 +206,10 @@ class TestOthers:
         ]
         outside = await timeline(cast.stranger.legal, found)
         assert [each[:3] for each in lines(outside, two)] == [(1, "2025-01-01", str(last))]
-        assert [(each["kind"], each["version_no"]) for each in outside["acts"]] == [("text_begins", 1)], (
-            "and not that another follows"
-        )
+        assert [(each["kind"], each["version_no"]) for each in outside["acts"]] == [
+            ("text_begins", 1),
+            ("text_expires", 1),
+        ], "as their text says, and not that another follows"
 
     async def test_whom_it_does_not_concern_it_is_not_there(self, service: Service, cast: Cast) -> None:
         private = await sign_agreement(service, cast.assisting, cast.requesting, provisions=PROVISIONS[1:])
@@ -220,6 +221,18 @@ class TestOthers:
         first = await cast.assisting.legal.get(path)
         again = await cast.assisting.legal.get(path, headers={"if-none-match": first.headers["etag"]})
         assert again.status_code == 304
+
+
+async def test_who_did_not_sign_the_amendment_stays_bound_by_the_original(cast: Cast) -> None:
+    one, two, three = cast.assisting, cast.requesting, cast.neighbour
+    found = await record_agreement(one, two, three)
+    for party in (two, three):
+        await confirm_agreement(found, party)
+    await amended_on_paper(found, one, two, effective_on="2026-01-01")
+    read = await timeline(three.legal, found)
+    assert [each[:3] for each in lines(read, one)] == [(1, "2025-01-01", None), (2, "2026-01-01", None)]
+    assert lines(read, two) == lines(read, one)
+    assert [each[:3] for each in lines(read, three)] == [(1, "2025-01-01", None)]
 
 
 async def test_days_are_those_of_the_agreement_s_own_zone(service: Service, cast: Cast) -> None:

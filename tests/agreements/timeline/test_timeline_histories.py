@@ -1,12 +1,15 @@
-"""Whatever happens to an agreement, its timeline says of each instant what the agreement does, and why it changes."""
+"""Whatever happens to an agreement, its timeline says of each instant what decisions rest on, and why it changes."""
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import combinations
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from registry.agreements.instruments.queries.getting import get_agreement
+from registry.agreements.instruments.queries.partners import agreements_in_force
+from registry.agreements.instruments.schemas.asked import InForceQuery
 from registry.agreements.timeline.queries import get_timeline
 from registry.agreements.timeline.schemas import BoundWindow
 from tests.agreements.instruments import in_force_model, test_histories_in_any_order
@@ -20,17 +23,13 @@ pytestmark = [pytest.mark.grows, pytest.mark.one_database]
 MOST = at_length(5, 24, 500)
 
 
-def at(windows: Sequence[BoundWindow], instant: datetime) -> int | None:
-    """The version that binds then."""
-    (*nos,) = (
-        each.version_no for each in windows if each.start <= instant and (each.end is None or instant < each.end)
-    )
-    assert len(nos) < 2, "bound by one text at a time"
-    return nos[0] if nos else None
+def at(windows: Sequence[BoundWindow], instant: datetime) -> set[int | None]:
+    """The versions that bind then."""
+    return {each.version_no for each in windows if each.start <= instant and (each.end is None or instant < each.end)}
 
 
 async def check(service: Service, principal: Any, agreement_id: Any, now: datetime, where: object) -> None:
-    """Around every edge the parties are bound as the agreement shows them, and every edge has an act."""
+    """Around every edge the parties are bound as decisions take them to be, and every edge has an act."""
     read = service.database.read()
     timeline, _ = await get_timeline(read, principal, agreement_id, now)
     numbers = {each.act_no for each in timeline.acts}
@@ -43,11 +42,15 @@ async def check(service: Service, principal: Any, agreement_id: Any, now: dateti
             assert {*window.bound_by, *window.begins_by, *window.ends_by} <= numbers
             edges |= {window.start} | ({window.end} if window.end is not None else set())
     for instant in sorted({*edges, *(edge - TICK for edge in edges), now}):
-        shown = await get_agreement(read, principal, agreement_id, now, as_of=instant)
-        for party, its in zip(timeline.parties, shown.parties, strict=True):
-            no = at(party.windows, instant)
-            assert (no is not None) == its.bound, f"{party.agency.name} at {instant}: {where}"
-            assert no in (None, shown.version_no), f"{party.agency.name} at {instant}: {where}"
+        bound: dict[UUID, set[int | None]] = {each.agency.id: set() for each in timeline.parties}
+        for one, other in combinations(bound, 2):
+            query = InForceQuery(requesting_agency_id=one, assisting_agency_id=other, as_of=instant)
+            for each in (await agreements_in_force(read, principal, query, now)).items:
+                if each.agreement_id == agreement_id:
+                    bound[one].add(each.version_no)
+                    bound[other].add(each.version_no)
+        for party in timeline.parties:
+            assert at(party.windows, instant) == bound[party.agency.id], f"{party.agency.name} at {instant}: {where}"
 
 
 async def test_of_acts_as_they_happen(service: Service, cast: Cast) -> None:
