@@ -1,4 +1,4 @@
-"""The step of the demonstration about rules of an agency's own: drafted, tried, activated by another person, deciding."""
+"""The step of the demonstration about rules of an agency's own: drafted, tried, activated by another, deciding."""
 
 from datetime import timedelta
 from typing import Any
