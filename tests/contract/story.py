@@ -8,7 +8,7 @@ import asyncio
 import json
 import logging
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -23,6 +23,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from registry.platform.access.principals import OPERATOR_AGENCY_ID, Role
 from registry.platform.database.connect import unit_of_work
+from registry.platform.http.openapi_components import EXAMPLES_FROM
 from registry.platform.settings import load
 from registry.resources.personnel.commands.releasing import release_all_due
 from tests.support.cast import Agency
@@ -32,7 +33,7 @@ from tests.support.places import ROOT
 from tests.support.server import environment, in_process
 from tests.support.service import Caller, Service
 
-BEGINS = datetime(2026, 7, 4, 15, tzinfo=UTC)
+BEGINS = datetime.combine(EXAMPLES_FROM, time(15), UTC)
 DAY = timedelta(days=1)
 PLACE = {"latitude": 44.98, "longitude": -93.27}
 EVIDENCE = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"

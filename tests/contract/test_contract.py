@@ -1,7 +1,10 @@
 """The contract is committed, complete and usable: what it says is what the service does."""
 
+import json
 import re
+from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import jsonschema_rs
@@ -196,6 +199,44 @@ def test_input_is_closed_and_bounded(document: dict[str, Any]) -> None:
             queue.append(schema["items"])
 
 
+def test_what_is_answered_is_open(document: dict[str, Any]) -> None:
+    """A client that validates must not break when a member comes to an answer."""
+    answered = reached(document, [op["responses"] for _, _, op in operations(document)])
+    assert {"Money", "Location", "Terms", "Problem"} <= answered
+    schemas = document["components"]["schemas"]
+    assert not [name for name in answered if schemas[name].get("additionalProperties") is False]
+
+
+def test_what_stands_in_bodies_and_answers_has_a_schema_of_each(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    sent = reached(document, [op.get("requestBody") for _, _, op in operations(document)])
+    answered = reached(document, [op["responses"] for _, _, op in operations(document)])
+    assert not [name for name in sent & answered if schemas[name].get("type") == "object"]
+    twice = {name for name in sent if name.endswith("Input")}
+    assert {"MoneyInput", "LocationInput", "TermsInput"} <= twice
+    for name in twice:
+        own, other = schemas[name], schemas[name.removesuffix("Input")]
+        assert own["properties"].keys() == other["properties"].keys(), name
+        assert own.get("required") == other.get("required"), name
+
+
+def reached(document: dict[str, Any], parts: list[Any]) -> set[str]:
+    """The names of all schemas to which these parts of the contract refer, themselves or through others."""
+    seen: set[str] = set()
+    queue = list(parts)
+    while queue:
+        part = queue.pop()
+        if isinstance(part, list):
+            queue += part
+        elif isinstance(part, dict) and "$ref" in part:
+            if (where := part["$ref"]) not in seen:
+                seen.add(where)
+                queue.append(resolved(document, part))
+        elif isinstance(part, dict):
+            queue += [value for key, value in part.items() if key != "example"]
+    return {where.rpartition("/")[2] for where in seen if "/schemas/" in where}
+
+
 def test_an_operation_stands_in_the_group_of_its_pillar(document: dict[str, Any]) -> None:
     grouped = [tag for group in document["x-tagGroups"] for tag in group["tags"]]
     assert grouped == [tag["name"] for tag in document["tags"]]
@@ -203,8 +244,7 @@ def test_an_operation_stands_in_the_group_of_its_pillar(document: dict[str, Any]
 
 
 def test_every_property_is_described(document: dict[str, Any]) -> None:
-    schemas = document["components"]["schemas"]
-    properties = [(name, key, about) for name, of in schemas.items() for key, about in of.get("properties", {}).items()]
+    properties = list(properties_in(document))
     assert len(properties) > 1000
     bare = [f"{name}.{key}" for name, key, about in properties if not about.get("description")]
     assert not bare, "say in words.yaml what these mean"
@@ -239,13 +279,53 @@ def test_the_order_of_values_is_the_one_in_code(document: dict[str, Any]) -> Non
     assert schemas["Decision"]["properties"]["outcome"]["enum"] == ["permitted", "needs_approval", "denied"]
 
 
+def test_a_text_stands_in_several_rooms_only_where_it_is_meant_to(document: dict[str, Any]) -> None:
+    """A text by name alone comes to every schema with that name: what is true in one room may be false in the next."""
+    known = words()
+    rooms: dict[str, set[str]] = defaultdict(set)
+    for name, key, about in [*properties_in(document), *parameters_in(document)]:
+        text = known.properties.get(key, "-")
+        by_name_alone = f"{name.removesuffix('Input')}.{key}" not in known.properties
+        if by_name_alone and about.get("description", "").split("\n")[0] == text.split("\n")[0]:
+            rooms[key].add(room_of(name) if name[0].isupper() else name)
+    several = {key for key, found in rooms.items() if len(found) > 1}
+    unmarked = sorted(several - known.everywhere)
+    assert not unmarked, "give schemas in which it means something else a text of their own, or list it as `everywhere`"
+    assert not known.everywhere - several, "of one room now"
+
+
+def properties_in(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """(schema, property, its schema) of every component."""
+    for name, schema in document["components"]["schemas"].items():
+        yield from ((name, key, about) for key, about in schema.get("properties", {}).items())
+
+
+def parameters_in(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """(room, name, parameter) of every parameter that an operation has for itself."""
+    for _, _, op in operations(document):
+        yield from ((op["tags"][0], each["name"], each) for each in op.get("parameters", ()) if "name" in each)
+
+
+@cache
+def room_of(name: str) -> str:
+    """The room whose module defines a schema's struct."""
+    queue, found = [msgspec.Struct], set()
+    while queue:
+        kind = queue.pop()
+        queue += kind.__subclasses__()
+        if kind.__name__ == name.removesuffix("Input") and kind.__module__.startswith("registry."):
+            found.add(kind.__module__.split(".")[2])
+    return "/".join(sorted(found))
+
+
 def test_nothing_is_explained_that_is_not_there(document: dict[str, Any]) -> None:
     """A word that was renamed is found here."""
     known = words()
     schemas = document["components"]["schemas"]
     names = {key for schema in schemas.values() for key in schema.get("properties", {})}
     names |= {f"{name}.{key}" for name, schema in schemas.items() for key in schema.get("properties", {})}
-    names |= {p["name"] for _, _, op in operations(document) for p in op.get("parameters", ()) if "name" in p}
+    names |= {key for _, key, _ in parameters_in(document)}
+    names |= {f"path.{key}" for _, key, about in parameters_in(document) if about["in"] == "path"}
     assert known.properties.keys() - names == set()
     there = [set(values) for _, _, values in enumerations(document)]
     for name, values in known.values.items():
@@ -262,6 +342,36 @@ def test_an_action_is_named_as_its_address_ends(document: dict[str, Any]) -> Non
     described = document["components"]["schemas"]["AllowedAction"]["properties"]["action"]["description"]
     assert "`update`" in described
     assert "`reply`" in described
+
+
+def test_both_ends_of_a_range_can_be_sent_as_in_the_examples(document: dict[str, Any]) -> None:
+    tried = 0
+    for method, path, op in operations(document):
+        examples = {each["name"]: each.get("example") for each in op.get("parameters", ()) if "name" in each}
+        for start, first in examples.items():
+            end = f"{start.removesuffix('from')}to"
+            if start.endswith("from") and end in examples:
+                assert first < examples[end], (method, path, end)
+                tried += 1
+    assert tried > 40
+
+
+def test_an_empty_range_has_one_code_wherever_it_is_asked_for(document: dict[str, Any]) -> None:
+    """`window_reversed` is of windows in bodies."""
+    for method, path, op in operations(document):
+        named = {code for codes in op.get("x-problems", {}).values() for code in codes}
+        assert "window_reversed" not in named or "requestBody" in op, (method, path)
+
+
+def test_a_body_whose_example_names_days_says_of_when_they_are(document: dict[str, Any]) -> None:
+    """What is over by now is refused in many places, and an example is what is tried first."""
+    dated = 0
+    for method, path, op in operations(document):
+        for media in op.get("requestBody", {}).get("content", {}).values():
+            if re.search(r'"2[0-9]{3}-[0-9]{2}-[0-9]{2}["T]', json.dumps(media["example"])):
+                assert "The example was sent on 2026-07-04" in op["requestBody"]["description"], (method, path)
+                dated += 1
+    assert dated > 30
 
 
 def test_a_hash_that_is_asked_of_documents_is_that_of_the_file(document: dict[str, Any]) -> None:

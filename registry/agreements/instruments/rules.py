@@ -141,6 +141,7 @@ TRANSITIONS: dict[tuple[Stage, AgreementAction], Stage] = {
     (Stage.SUSPENDED, AgreementAction.TERMINATE): Stage.TERMINATED,
     (Stage.SUSPENDED, AgreementAction.SUPERSEDE): Stage.SUPERSEDED,
     (Stage.TERMINATED, AgreementAction.CONFIRM): Stage.TERMINATED,
+    (Stage.SUPERSEDED, AgreementAction.CONFIRM): Stage.SUPERSEDED,
 }
 
 # The shortest of the horizons at which agreements about to lapse are reported (30, 60, 90, 180 days), and

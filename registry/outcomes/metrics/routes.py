@@ -19,7 +19,7 @@ from registry.platform.http.answers import Answer
     "/metrics",
     permission=Action.METRICS_READ,
     query=MetricsQuery,
-    problems=("unknown_time_zone", "window_reversed", "window_too_long"),
+    problems=("unknown_time_zone", "window_too_long"),
 )
 async def get_sharing_metrics(
     read: Supplied[Read], filters: Supplied[MetricsQuery], caller: Supplied[Caller]
@@ -36,7 +36,7 @@ async def get_sharing_metrics(
     "/agreements/{agreement_id:uuid}/scorecard",
     permission=Action.METRICS_READ,
     query=ScorecardQuery,
-    problems=("unknown_time_zone", "window_reversed", "window_too_long"),
+    problems=("unknown_time_zone", "window_too_long"),
 )
 async def get_agreement_scorecard(
     agreement_id: FromPath[UUID],

@@ -217,6 +217,7 @@ def _wrapped(
         question = read_query(scope, query)
         if isinstance(question, Page):
             question = unbind(scope["path"], question)
+        if question is not None:
             check_ranges(question)
         form = await read_form(request) if "form" in asked else None
         supplies = Supplies(scope, question, body, form)

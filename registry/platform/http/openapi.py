@@ -45,12 +45,12 @@ def assemble(app: Litestar, version: str) -> dict[str, Any]:
         key=lambda item: (item[0], item[1]),
     )
     kinds: list[Any] = [Problem, TokenRefusal]
+    bodies: list[Any] = []
+    queries = {handler.opt["query"] for _, _, handler in handlers} - {None}
     for _, _, handler in handlers:
-        named = (handler.opt[each] for each in ("query", "form", "accepted"))
-        found = (body_type(handler), answer_type(handler), *named)
-        kinds += [kind for kind in found if kind is not None]
-        kinds += [other.kind for other in handler.opt["other_forms"] if other.kind is not None]
-    shapes = Shapes(kinds)
+        kinds += [answer_type(handler), handler.opt["accepted"], *(other.kind for other in handler.opt["other_forms"])]
+        bodies += [body_type(handler), handler.opt["form"]]
+    shapes = Shapes(*([kind for kind in found if kind is not None] for found in (kinds, bodies, queries)))
     components = dict(shapes.components)
     paths: dict[str, dict[str, Any]] = {}
     used: dict[int, set[str]] = defaultdict(set)
@@ -58,7 +58,7 @@ def assemble(app: Litestar, version: str) -> dict[str, Any]:
         paths.setdefault(path, {})[method] = operation(path, method, handler, shapes)
         for code in general(conditions(path, method, handler)) if not handler.opt["public"] else ():
             used[PROBLEMS[code].status].add(code)
-    for kind in {handler.opt["query"] for _, _, handler in handlers} - {None}:
+    for kind in queries:
         components.pop(kind.__name__)  # the query struct becomes parameters
     components["Problem"] = with_members(components["Problem"])
     deprecates = _check_successors(handler for _, _, handler in handlers)

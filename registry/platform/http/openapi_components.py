@@ -1,5 +1,6 @@
 """Components that all operations of the contract share: tags of pillars and rooms, headers, parameters and problems."""
 
+from datetime import date
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -76,6 +77,8 @@ with what to do about it, and each operation names its own as `x-problems`. New 
 may appear within `/v1`: treat an unknown value as open. Statutory content is a pattern to test against; have counsel
 review it.
 """
+EXAMPLES_FROM = date(2026, 7, 4)
+"""The day on which the examples are asked and answered."""
 _TRACE = "0af7651916cd43dd8448eb211c80319c"
 HEADERS: dict[str, Any] = {
     "X-Request-Id": {

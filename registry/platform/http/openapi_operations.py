@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable
+from datetime import date, datetime, timedelta
 from types import NoneType
 from typing import Any, get_args, get_origin
 
@@ -15,6 +16,7 @@ from registry.platform.http.deprecations import Deprecation
 from registry.platform.http.openapi_components import (
     ANSWERS,
     DEPRECATION_HEADERS,
+    EXAMPLES_FROM,
     PILLARS,
     examples,
     references,
@@ -154,19 +156,21 @@ def _description(handler: HTTPRouteHandler, own: dict[int, list[str]]) -> str:
 def _request_body(method: str, handler: HTTPRouteHandler, shapes: Shapes) -> dict[str, Any] | None:
     body, opt = body_type(handler), handler.opt
     if body is not None:
-        media: dict[str, Any] = {"schema": shapes.of(body)}
+        media: dict[str, Any] = {"schema": shapes.of_body(body)}
         recorded = examples()["operations"].get(handler.operation_id, {})
         if (sent := recorded.get("body", opt["example"])) is not None:
             media["example"] = sent
+        said = [_AS_OF_THEN] if _names_days(sent) else []
         if method != "patch":
             needed = any(field.required for field in msgspec.structs.fields(body))
-            return {"required": needed, "content": {"application/json": media}}
+            described = {"description": " ".join(said)} if said else {}
+            return {"required": needed, **described, "content": {"application/json": media}}
         # One media type, here and for files: client generators make a type of each, or support only one.
-        words = "What is to change (RFC 7396). It is taken as `application/json`, too."
+        words = " ".join(["What is to change (RFC 7396). It is taken as `application/json`, too.", *said])
         return {"required": True, "description": words, "content": {"application/merge-patch+json": media}}
     if opt["form"] is not None:
         sent = examples()["operations"].get(handler.operation_id, {}).get("body", opt["example"])
-        content = {"application/x-www-form-urlencoded": {"schema": shapes.of(opt["form"]), "example": sent}}
+        content = {"application/x-www-form-urlencoded": {"schema": shapes.of_body(opt["form"]), "example": sent}}
         return {"required": True, "content": content}
     if opt["takes"]:
         first, *others = opt["takes"]
@@ -174,6 +178,14 @@ def _request_body(method: str, handler: HTTPRouteHandler, shapes: Shapes) -> dic
         content = {first: {"schema": _FILE, "example": opt["example"]}}
         return {"required": True, "description": words, "content": content}
     return None
+
+
+def _names_days(example: Any) -> bool:
+    return re.search(r'"[0-9]{4}-[0-9]{2}-[0-9]{2}[T"]', msgspec.json.encode(example).decode()) is not None
+
+
+# What must be known of an example that is sent as it is: in many places a day that is over by now is refused.
+_AS_OF_THEN = f"The example was sent on {EXAMPLES_FROM}: in place of its days, send such as lie so far from today."
 
 
 def _refusals(shapes: Shapes) -> dict[str, Any]:
@@ -279,6 +291,7 @@ def _query_parameters(query: Any, shapes: Shapes) -> list[dict[str, Any]]:
     required = set(own.get("required", ()))
     found = []
     families = {family.field: family for family in families_of(query)}
+    starts = {end: start for start, end in ranges_of(query)}
     for name, schema in own["properties"].items():
         if name in families:
             found.append(_family(families[name].prefix, schema))
@@ -290,9 +303,16 @@ def _query_parameters(query: Any, shapes: Shapes) -> list[dict[str, Any]]:
         if description:
             parameter["description"] = description
         if examples:
-            parameter["example"] = examples[0]
+            parameter["example"] = _later(examples[0]) if name in starts else examples[0]
         found.append(parameter)
     return found
+
+
+def _later(start: str) -> str:
+    """An end for an example of a range's start, so that both can be sent together."""
+    if "T" not in start:
+        return str(date.fromisoformat(start) + timedelta(days=30))
+    return f"{datetime.fromisoformat(start) + timedelta(days=2):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _family(prefix: str, schema: Schema) -> dict[str, Any]:

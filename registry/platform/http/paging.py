@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import cache
+from keyword import iskeyword
 from typing import Annotated, Any, Final, Literal, Protocol, TypeAlias, TypeVar, get_args, get_type_hints
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from msgspec import Meta, Struct
 
 from registry.platform.database import types
 from registry.platform.kernel.errors import RuleBroken
-from registry.platform.kernel.time import Instant, checked_instant
+from registry.platform.kernel.time import Instant, Window, checked_instant
 
 DEFAULT_LIMIT = 50
 LARGEST_LIMIT = 200
@@ -196,19 +197,20 @@ def given(query: Page, *names: str) -> dict[str, Any]:
 
 @cache
 def ranges_of(query: type[Struct]) -> tuple[tuple[str, str], ...]:
-    """The ranges in a list's query: the names of each `<what>_from` that has a `<what>_to`."""
-    names = query.__struct_fields__
-    pairs = ((name, f"{name.removesuffix('_from')}_to") for name in names if name.endswith("_from"))
+    """The ranges that a query takes, by the names of their parameters: `<what>_from`, `<what>_to`, and `from`, `to`."""
+    names = [field.encode_name for field in msgspec.structs.fields(query)]
+    starts = (name for name in names if name == "from" or name.endswith("_from"))
+    pairs = ((start, f"{start.removesuffix('from')}to") for start in starts)
     return tuple((start, end) for start, end in pairs if end in names)
 
 
-def check_ranges(query: Page) -> None:
-    """Raises RuleBroken for an empty range `<what>_from`, `<what>_to`.
+def check_ranges(query: Struct) -> None:
+    """Raises RuleBroken for an empty range, see `ranges_of`.
 
     A range of days includes its last day, a range of instants excludes its end.
     """
     for start, end in ranges_of(type(query)):
-        first, last = getattr(query, start), getattr(query, end)
+        first, last = (getattr(query, f"{name}_" if iskeyword(name) else name) for name in (start, end))
         if first is None or last is None:
             continue
         of_days = not isinstance(last, datetime)
@@ -220,6 +222,15 @@ def check_ranges(query: Page) -> None:
                 f"{'before' if of_days else 'not after'} {start}",
                 parameter=end,
             )
+
+
+def asked_window(start: datetime, end: datetime, start_name: str, end_name: str) -> Window:
+    """The window from two query parameters, in UTC. Raises RuleBroken with the parameter's name."""
+    try:
+        return Window(start=start, end=end).checked()
+    except RuleBroken as error:
+        name = start_name if error.faults[0].pointer == "/start" else end_name
+        raise RuleBroken.at(error.detail, error.code, error.faults[0].detail, parameter=name) from None
 
 
 def encode_cursor(key: Sequence[object]) -> str:

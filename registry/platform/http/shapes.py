@@ -1,7 +1,8 @@
 """JSON Schemas for the contract: msgspec's, with enumeration values in their defined order, and with descriptions.
 
 The descriptions of properties and values are in `words.yaml`, each in one place: a property by its name, or by schema
-and name where its meaning there differs; a value by its enumeration.
+and name where its meaning there differs; a value by its enumeration. A text by name alone may stand in schemas of
+several rooms where it is listed under `everywhere`, and nowhere else.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,12 +16,15 @@ import msgspec
 from registry.platform.kernel.yaml_text import read_yaml
 
 REF = "#/components/schemas/{name}"
+IN_BODIES = "Input"
+"""What the name of a schema ends in that is for bodies, where the same struct stands in answers, too."""
 Schema: TypeAlias = dict[str, Any]
 
 
 class Words(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """The content of `words.yaml`: properties by name or `Schema.name`, values by the name of their enumeration."""
 
+    everywhere: frozenset[str]
     properties: dict[str, str]
     values: dict[str, dict[str, str]]
 
@@ -33,23 +37,44 @@ def words() -> Words:
 
 
 class Shapes:
-    """The schemas of these types and of all types that they contain."""
+    """The schemas of these types and of all types that they contain.
 
-    def __init__(self, kinds: Iterable[Any]) -> None:
-        self._kinds = list(kinds)
-        found, components = msgspec.json.schema_components(self._kinds, ref_template=REF)
-        self._orders = dict(_orders(self._kinds))
-        self._of = {repr(kind): self._finished(schema) for kind, schema in zip(self._kinds, found, strict=True)}
-        self.components = {name: self._component(name, schema) for name, schema in sorted(components.items())}
+    What a body may hold is closed, since members that are not known are refused there; what an answer may hold is open,
+    since members may come to it. A struct that stands in both has two schemas: `Money` in answers, `MoneyInput` in
+    bodies.
+    """
+
+    def __init__(self, kinds: Iterable[Any], bodies: Iterable[Any] = (), queries: Iterable[Any] = ()) -> None:
+        asked = list(queries)
+        answered, sent = [*kinds, *asked], list(bodies)
+        self._asked = {kind.__name__ for kind in asked}
+        found, components = msgspec.json.schema_components([*answered, *sent], ref_template=REF)
+        self._orders = dict(_orders([*answered, *sent]))
+        schemas = [self._finished(schema) for schema in found]
+        described = {name: self._component(name, schema) for name, schema in sorted(components.items())}
+        in_bodies = _reached(schemas[len(answered) :], described)
+        in_answers = _reached(schemas[: len(answered)], described)
+        both = {name for name in in_bodies & in_answers if "properties" in described[name]}
+        self._of = {repr(kind): schema for kind, schema in zip(answered, schemas, strict=False)}
+        self._of_bodies = {
+            repr(kind): _renamed(schema, both) for kind, schema in zip(sent, schemas[len(answered) :], strict=True)
+        }
+        closed = {f"{name}{IN_BODIES}" if name in both else name: _renamed(described[name], both) for name in in_bodies}
+        opened = {name: _opened(schema) for name, schema in described.items() if name not in in_bodies - both}
+        self.components = dict(sorted((closed | opened).items()))
 
     def of(self, kind: Any) -> Schema:
-        """The schema of one of the types."""
+        """The schema of one of the types, as answers have it."""
         return dict(self._of[repr(kind)])
+
+    def of_body(self, kind: Any) -> Schema:
+        """The schema of one of the types that are bodies."""
+        return dict(self._of_bodies[repr(kind)])
 
     def _component(self, name: str, schema: Schema) -> Schema:
         schema = self._finished(schema)
         for property_, about in schema.get("properties", {}).items():
-            explain(about, name, property_)
+            explain(about, name, property_, asked=name in self._asked)
         if "enum" in schema:
             schema["description"] = _with_values(schema.get("description", ""), schema["enum"], name)
         return schema
@@ -70,10 +95,54 @@ class Shapes:
         return done
 
 
-def explain(schema: Schema, owner: str, name: str) -> None:
-    """Describe the property or parameter `name` of `owner`, and its values where the schema lists them itself."""
+def references_in(schema: Any) -> Iterator[str]:
+    """The names of the components to which a schema refers itself."""
+    if isinstance(schema, dict):
+        if "$ref" in schema:
+            yield schema["$ref"].rpartition("/")[2]
+        for part in schema.values():
+            yield from references_in(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            yield from references_in(part)
+
+
+def _reached(schemas: Iterable[Schema], components: dict[str, Schema]) -> set[str]:
+    """The names of all components that these schemas refer to, themselves or through others."""
+    waiting, found = [name for schema in schemas for name in references_in(schema)], set()
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += references_in(components[name])
+    return found
+
+
+def _renamed(schema: Any, names: set[str]) -> Any:
+    """The schema with references to these components led to those for bodies."""
+    if isinstance(schema, list):
+        return [_renamed(part, names) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    done = {key: _renamed(value, names) for key, value in schema.items()}
+    if isinstance(done.get("$ref"), str) and done["$ref"].rpartition("/")[2] in names:
+        done["$ref"] += IN_BODIES
+    return done
+
+
+def _opened(schema: Schema) -> Schema:
+    return {key: value for key, value in schema.items() if (key, value) != ("additionalProperties", False)}
+
+
+def explain(schema: Schema, owner: str, name: str, *, asked: bool = False) -> None:
+    """Describe the property or parameter `name` of `owner`, and its values where the schema lists them itself.
+
+    What a query says of one of its parameters goes before what is said of the name, though it may be left out.
+    """
     known = words().properties
-    text = schema.get("description") or known.get(f"{owner}.{name}") or known.get(name, "")
+    own = [part["description"] for part in schema.get("anyOf", ()) if asked and "description" in part]
+    found = (schema.get("description"), known.get(f"{owner}.{name}"), *own, known.get(name))
+    text = next((text for text in found if text), "")
     values = next(_enumerations(schema), None)
     if values is not None:
         text = _with_values(text, values, f"{owner}.{name}", name)

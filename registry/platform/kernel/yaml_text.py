@@ -5,9 +5,23 @@ from typing import Any
 import yaml
 
 # The same language read by libyaml, where the installed package has it: some ten times as fast.
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_SAFE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_SAFE):  # type: ignore[misc]  # which of the two is known at run time alone
+    """Refuses a key that is given twice: the later would silently take the place of the earlier."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Any:
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    words = f"the key {key.value[:60]!r} is given twice"
+                    raise yaml.constructor.ConstructorError(None, None, words, key.start_mark)
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
 
 
 def read_yaml(text: str) -> Any:
-    """The values of a YAML document. Raises yaml.YAMLError for what is none."""
-    return yaml.load(text, _LOADER)  # noqa: S506  # a safe loader, in C or not
+    """The values of a YAML document. Raises yaml.YAMLError for what is none, or has a key twice in one mapping."""
+    return yaml.load(text, _Loader)  # noqa: S506  # a safe loader, in C or not

@@ -130,7 +130,7 @@ async def retire_package(
     "/packages/{package_id:uuid}/availability",
     permission=Action.ASSETS_READ,
     query=PackageAvailabilityQuery,
-    problems=("window_reversed", "window_too_long"),
+    problems=("window_too_long",),
 )
 async def get_package_availability(
     package_id: FromPath[UUID],

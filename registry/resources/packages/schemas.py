@@ -124,7 +124,7 @@ class PackageQuery(Changing, kw_only=True, frozen=True):
     asset_id: Annotated[UUID | None, Meta(description="Only packages with this asset.")] = None
     category: Annotated[Code | None, Meta(description="With an asset of this category, or of one under it.")] = None
     status: Annotated[tuple[PackageStatus, ...], Meta(description="Any of these.")] = ()
-    sharing: Sharing | None = None
+    sharing: Annotated[Sharing | None, Meta(description="Only packages shown to these.")] = None
     available_from: Annotated[
         Instant | None, Meta(description="All of it in service and free from here; needs available_to.")
     ] = None

@@ -254,7 +254,7 @@ async def revoke_personnel_credential(
     "/personnel/{personnel_id:uuid}/availability",
     permission=Action.PERSONNEL_READ,
     query=PersonnelAvailabilityQuery,
-    problems=("window_reversed", "window_too_long"),
+    problems=("window_too_long",),
 )
 async def get_personnel_availability(
     personnel_id: FromPath[UUID],

@@ -23,7 +23,6 @@ from registry.resources.search.schemas import SearchAnswer, SearchQuery
         "unknown_capability",
         "unknown_category",
         "unknown_place",
-        "window_reversed",
         "window_too_long",
     ),
 )

@@ -60,6 +60,7 @@ LIFE = {
     Stage.SUSPENDED: "confirm>suspended amend>suspended reinstate>executed terminate>terminated supersede>superseded",
     **dict.fromkeys(FINAL, ""),
     Stage.TERMINATED: "confirm>terminated",
+    Stage.SUPERSEDED: "confirm>superseded",
 }
 TICK = timedelta(microseconds=1)
 

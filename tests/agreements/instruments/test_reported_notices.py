@@ -13,9 +13,9 @@ from registry.platform.kernel.errors import WrongStatus
 from registry.platform.kernel.time import day_starts_at, utc_now
 from tests.agreements.instruments.reporting import DAY, PATH, letter, report, runs_out, seen_at
 from tests.agreements.instruments.test_in_force import CHICAGO, TICK, in_force
-from tests.support.agreements import EVIDENCE, record_agreement, sign_agreement
+from tests.support.agreements import EVIDENCE, confirm_agreement, record_agreement, sign_agreement
 from tests.support.cast import Cast, today
-from tests.support.consent import in_force_once, named
+from tests.support.consent import in_force_once, named, proof
 from tests.support.documents import file_document
 from tests.support.policy import acting_for
 from tests.support.problems import assert_problem
@@ -51,6 +51,40 @@ class TestNoticeByPost:
         await holding.settle_all_due(service.database, effect)
         for at, count in ((ran_out - TICK, 1), (ran_out, 0)):
             assert len(await in_force(cast.requesting, cast.assisting, at)) == count, "dated back to the letter"
+
+    async def test_of_who_has_not_confirmed_its_signature_it_counts_together_with_that(
+        self, service: Service, cast: Cast
+    ) -> None:
+        signed_on, given_on = today() - 400 * DAY, today() - 30 * DAY
+        ran_out = day_starts_at(given_on + 6 * DAY, ZoneInfo(CHICAGO))
+        for order in ("notice first", "signature first"):
+            two = cast.requesting
+            found = await record_agreement(cast.assisting, two, notice={"days": 5}, signed_on=signed_on)
+            if order == "signature first":
+                await confirm_agreement(found, two, signed_on)
+            seen, path = await report(cast.assisting, found, letter(two, given_on))
+            assert [party["bound"] for party in seen["parties"]] == [order == "signature first"] * 2
+            answered = await two.legal.done("POST", f"{path}/confirm", {})
+            if order == "notice first":
+                assert answered["parties"][1]["withdrawal_notice_on"] == str(given_on), "it is on record"
+                late = {"version_sha256": found["version_sha256"], "signatory_title": "Sheriff"}
+                late |= {"evidence_sha256": await proof(two, found)}
+                refused = {**late, "signed_on": str(today())}
+                assert_problem(await two.legal.post(f"{PATH}/{found['id']}/confirm", refused), 409, "wrong_status")
+                await confirm_agreement(found, two, signed_on)
+            for at, count in ((ran_out - TICK, 1), (ran_out, 0)):
+                held = [each["agreement_id"] for each in await in_force(two, cast.assisting, at)]
+                assert held.count(found["id"]) == count, order
+
+    async def test_contested_it_frees_nobody_whose_signature_is_confirmed_afterwards(
+        self, service: Service, cast: Cast
+    ) -> None:
+        two = cast.requesting
+        found = await record_agreement(cast.assisting, two, notice={"days": 5})
+        _, path = await report(cast.assisting, found, letter(two, today() - 30 * DAY))
+        await two.legal.done("POST", f"{path}/contest", {"reason": "we never wrote"})
+        await confirm_agreement(found, two)
+        assert len(await in_force(two, cast.assisting)) == 1
 
     async def test_confirmed_it_counts_at_once_from_its_day(self, service: Service, cast: Cast) -> None:
         found = await sign_agreement(service, cast.assisting, cast.requesting, notice={"days": 5})

@@ -1,6 +1,6 @@
 """What takes a text's place: by consent of all who are bound, once it is in force for all who signed it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from io import BytesIO
 from typing import Any
 from uuid import UUID, uuid4
@@ -87,6 +87,23 @@ class TestSupersession:
         over = await cast.requesting.legal.done("POST", answer)
         assert [party["released_at"] for party in over["parties"]] == ["2025-04-01T05:00:00Z"] * 2
         assert over["stage"] == "superseded"
+
+    async def test_who_confirms_the_old_text_afterwards_is_bound_by_it_until_then(
+        self, service: Service, cast: Cast
+    ) -> None:
+        one, two, third = cast.assisting, cast.requesting, cast.neighbour
+        old = await confirm_agreement(await record_agreement(one, two, third), two)
+        new = await sign_agreement(service, one, two)
+        said = await act(one, old, "supersede", {"by_agreement_id": new["id"], "reason": "the regional compact"})
+        report = f"{PATH}/{old['id']}/reported-acts/{said['reported_acts'][0]['id']}/confirm"
+        over = await two.legal.done("POST", report)
+        assert over["stage"] == "superseded"
+        at = datetime.fromisoformat(over["terminated_at"])
+        late = await confirm_agreement(old, third)
+        assert (late["stage"], late["terminated_at"]) == ("superseded", over["terminated_at"]), "that is final"
+        for instant, count in ((at - TICK, 1), (at, 0)):
+            assert len(await in_force(third, one, instant)) == count
+        assert [each["agreement_id"] for each in await in_force(one, two)] == [new["id"]]
 
     @pytest.mark.parametrize("order", ["sign confirm", "sign consent", "supersede sign consent", "consent sign"])
     async def test_it_is_told_with_the_one_day_of_the_release_by_every_yes(

@@ -24,6 +24,7 @@ from registry.platform.http.paging import (
     decode_cursor,
     encode_cursor,
     given,
+    ranges_of,
     sorts_of,
     unbind,
 )
@@ -386,6 +387,23 @@ def test_a_range_of_days_includes_its_last_day_and_one_of_instants_ends_before_i
         with pytest.raises(RuleBroken) as refused:
             check_ranges(nothing)
         assert (refused.value.code, refused.value.faults[0].parameter) == ("range_reversed", parameter)
+
+
+class Windowed(Struct, kw_only=True, frozen=True):
+    from_: Instant | None = msgspec.field(name="from", default=None)
+    to: Instant | None = None
+    available_from: Instant | None = None
+    available_to: Instant | None = None
+
+
+def test_a_window_that_is_asked_about_is_a_range_whatever_its_ends_are_called() -> None:
+    assert ranges_of(Windowed) == (("from", "to"), ("available_from", "available_to"))
+    for ends in ("from={}&to={}", "available_from={}&available_to={}"):
+        check_ranges(query(ends.format("2026-07-04T12:00:00Z", "2026-07-04T12:00:01Z"), Windowed))
+        with pytest.raises(RuleBroken) as refused:
+            check_ranges(query(ends.format("2026-07-04T12:00:00Z", "2026-07-04T12:00:00Z"), Windowed))
+        assert refused.value.code == "range_reversed"
+        assert refused.value.faults[0].parameter == ends.split("=")[1].removeprefix("{}&")
 
 
 def test_a_parameter_of_several_values_is_given_several_times() -> None:

@@ -19,6 +19,13 @@ def test_plain_values_are_read_and_objects_are_refused() -> None:
             read_yaml(text)
 
 
+def test_a_key_that_is_given_twice_is_refused() -> None:
+    """The later would take the place of the earlier, and nobody would see that the earlier is gone."""
+    for text in ("a: 1\nb: 2\na: 3", "a: {b: 1, b: 2}", "- a: 1\n  a: 1"):
+        with pytest.raises(yaml.YAMLError, match="given twice"):
+            read_yaml(text)
+
+
 def test_nothing_else_reads_yaml() -> None:
     sources = {path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in (ROOT / "registry").rglob("*.py")}
     assert {name for name, text in sources.items() if re.search(r"\byaml\.\w*load", text)} == ELSEWHERE

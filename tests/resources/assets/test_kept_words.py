@@ -112,8 +112,8 @@ async def test_two_who_enter_the_same_new_words_the_other_way_round_do_not_wait_
     """Each enters thousands of assets in one transaction, so that they meet half way; in any other order one fails."""
     if dialect == "sqlite":
         pytest.skip("SQLite lets one writer in at a time")
-    for _ in range(3):
-        names = [new_word() for _ in range(4_000)]
+    for _ in range(2):
+        names = [new_word() for _ in range(2_000)]
 
         async def enter(in_order: list[str]) -> None:
             async with unit_of_work(service.database) as write:

@@ -154,7 +154,7 @@ async def test_it_is_free_only_when_every_asset_is_as_often_as_it_is_needed(part
     assert (await reader.done("GET", path))["free"] is False
     assert (await reader.done("GET", f"/v1/assets/{boat['id']}"))["packages"] == []
     backwards = f"from={format_instant(window.end)}&to={format_instant(window.start)}"
-    assert_problem(await reader.get(f"/v1/packages/{team['id']}/availability?{backwards}"), 422, "window_reversed")
+    assert_problem(await reader.get(f"/v1/packages/{team['id']}/availability?{backwards}"), 422, "range_reversed")
 
 
 async def test_nobody_sees_a_package_with_an_asset_that_is_not_for_them(cast: Cast, partners: Partners) -> None:

@@ -290,7 +290,7 @@ async def test_availability_needs_both_days_and_names_what_stands_against_it(ser
     soon = f"from={now:%Y-%m-%dT%H:%M:%SZ}&to={now + timedelta(hours=2):%Y-%m-%dT%H:%M:%SZ}"
     assert (await reader.done("GET", f"{path}?{soon}"))["because"] == ["committed"]
     wrong = await reader.get(f"{path}?from=2031-01-02T00:00:00Z&to=2031-01-01T00:00:00Z")
-    assert_problem(wrong, 422, "window_reversed")
+    assert_problem(wrong, 422, "range_reversed")
 
 
 async def test_history_tells_that_something_changed_and_never_what_it_says(cast: Cast) -> None:

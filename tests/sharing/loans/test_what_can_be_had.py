@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from msgspec import Struct
 
 from registry.platform.kernel.time import Window, civil_day
@@ -77,6 +78,7 @@ async def test_a_package_of_which_too_much_would_leave_is_not_called_free(partne
     assert (await asked_whole(partners, pair, window=window)).status_code == 201
 
 
+@pytest.mark.second_long
 async def test_handlers_who_take_turns_are_nobody_for_the_whole_time(partners: Partners) -> None:
     """Somebody is free at any moment, and nobody throughout: neither the dog nor its package can go."""
     owner, window = partners.assisting, window_of()
@@ -115,6 +117,7 @@ async def test_two_minimums_that_count_an_asset_do_not_add_up(partners: Partners
     assert (await reserve(partners, dogs, window, 2)).status_code == 201
 
 
+@pytest.mark.second_long
 async def test_slots_of_a_laboratory_are_held_back_by_the_week_too(partners: Partners) -> None:
     """A minimum from the Thursday on keeps the slots of that week, since a slot is of the whole week."""
     owner, now = partners.assisting, window_of(start_in_hours=30 * 24)
@@ -236,6 +239,7 @@ async def make_world(cast: Cast, *, private: int, window: Window) -> World:
     return World(partners=partners, dogs=dogs, pair=pair, feeds=feeds)
 
 
+@pytest.mark.second_long
 async def test_worlds_that_differ_in_private_stock_alone_read_alike_to_others(service: Service) -> None:
     """Whatever is lent meanwhile, and of the network's assets also to who sees no others."""
     window = window_of()

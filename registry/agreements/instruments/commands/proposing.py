@@ -210,8 +210,9 @@ async def report_consents(
 async def propose_departure(write: Write, caller: Caller, row: Row[Any], act: Reported) -> UUID | None:
     """That another party left, put to the others who are bound, of each of whom it is said that it is told.
 
-    None where nobody else is bound, or where the departure is far enough ahead to take nobody by surprise. Raises
-    Conflict while the party's own word of it is before the others.
+    None where nobody else is bound, where the departure is far enough ahead to take nobody by surprise, or where the
+    party's signature is not on record yet: nobody has relied on its being bound. Raises Conflict while the party's own
+    word of it is before the others.
     """
     for open_ in await write.all(_DEPARTURES, {"id": row.id, "now": caller.now}):
         if open_.proposed_by_id == act.agency_id:
@@ -220,7 +221,7 @@ async def propose_departure(write: Write, caller: Caller, row: Row[Any], act: Re
     parts = {part.agency_id: part for part in await write.all(_PARTS, {"id": row.id})}
     since = min(act.counts_at, caller.now)
     others = [each for each in bound_since(parts, since) if each not in (act.agency_id, caller.agency_id)]
-    if not others or act.counts_at >= caller.now + CONTEST_PERIOD:
+    if not others or parts[act.agency_id].joined_at is None or act.counts_at >= caller.now + CONTEST_PERIOD:
         return None
     new = NewProposal(
         kind=ProposalKind.DEPARTURE,

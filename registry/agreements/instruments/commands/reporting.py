@@ -307,11 +307,13 @@ async def _checked(write: Write, caller: Caller, row: Row[Any], new: NewReported
                 raise RuleBroken.at("That is not the version in force.", "other_version", pointer="/version_sha256")
             return Reported(**said, authority_id=await _authority_for(write, row.version_id, new))
         case ReportedKind.GAVE_NOTICE | ReportedKind.WITHDREW:
-            if part.joined_at is None:
-                raise WrongStatus("That party is not bound by this agreement.")
+            # Whose signature nobody has confirmed may have left before that is done: both count together.
+            if part.joined_at is None and not part.in_text:
+                raise WrongStatus("That party is not bound by this agreement, nor named in its text.")
             if part.withdrawal_notice_on is not None:
                 raise WrongStatus(f"That party gave notice on {part.withdrawal_notice_on} already.")
-            was_bound = (write, row, new.agency_id, part.joined_at, new.acted_on, theirs, "/acted_on")
+            joined_at = part.joined_at or day
+            was_bound = (write, row, new.agency_id, joined_at, new.acted_on, theirs, "/acted_on")
             if new.kind is ReportedKind.WITHDREW:
                 leaves_at = day_starts_at(day_after(new.acted_on), ZoneInfo(row.time_zone))
                 await check_was_bound(*was_bound, leaves_at)

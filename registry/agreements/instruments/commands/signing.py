@@ -250,8 +250,11 @@ async def write_signature(
     check_evidence(paper.evidence_sha256, paper.evidence_location, needed=False)
     if amends:
         await check_asked(write, agreement_id, signature.agency_id, caller.now)
-    elif await write.value(_STAYS, {"id": agreement_id, "agency_id": signature.agency_id, "now": caller.now}) is None:
-        raise WrongStatus(LEFT)
+    else:
+        # That it had signed before it left, or was released, may be said afterwards.
+        by = min(caller.now, signature.counts_from) if signature.manner == "confirmed" else caller.now
+        if await write.value(_STAYS, {"id": agreement_id, "agency_id": signature.agency_id, "now": by}) is None:
+            raise WrongStatus(LEFT)
     if in_round:
         await in_turn(write, version_id, signature.agency_id, caller.now)
     its, kind = signature.agency_id, ReportedKind.SIGNED

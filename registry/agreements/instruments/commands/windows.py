@@ -280,7 +280,7 @@ def _end(
 ) -> tuple[datetime | None, Stage]:
     """When the agreement ends for all, and the stage that this makes."""
     stage = Stage(row.stage)
-    if row.executed_at is None:
+    if row.executed_at is None or stage is Stage.SUPERSEDED:  # that is final, whoever confirms afterwards
         return row.terminated_at, stage
     ended_at = earliest(*(p.agreed_at for p in proposals if p.kind is ProposalKind.END))
     joined = [part for part in parts.values() if part.joined_at is not None]

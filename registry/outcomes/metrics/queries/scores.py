@@ -86,9 +86,11 @@ def _window(query: ScorecardQuery, now: datetime) -> tuple[Window, ZoneInfo]:
         return window, known_zone(query.time_zone, "/time_zone")
     except RuleBroken as broken:
         # The error names a place in the body, but these are query parameters; do not name one that was not given.
-        names = {"/start": "from" if query.from_ else "to", "/end": "to", "/time_zone": "time_zone"}
-        faults = [Fault(parameter=names[f.pointer or ""], code=f.code, detail=f.detail) for f in broken.faults]
-        raise RuleBroken(broken.detail, broken.code, faults=faults) from None
+        start, last = ("from" if query.from_ else "to"), ("to" if query.to else "from")
+        names = {"/start": start, "/end": last, "/time_zone": "time_zone"}
+        code = "range_reversed" if broken.code == "window_reversed" else broken.code  # from later than now, and no end
+        faults = [Fault(parameter=names[f.pointer or ""], code=code, detail=f.detail) for f in broken.faults]
+        raise RuleBroken(broken.detail, code, faults=faults) from None
 
 
 def _asked_at(line: LineFact) -> datetime:

@@ -12,7 +12,7 @@ from registry.directory.taxonomy.tables import category
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read
 from registry.platform.database.search import phrases_among, word_parameters
-from registry.platform.http.paging import CHANGED, decode_cursor, given
+from registry.platform.http.paging import CHANGED, asked_window, decode_cursor, given
 from registry.platform.http.searching import place_parameters, search_words, with_sort
 from registry.platform.kernel.errors import RuleBroken
 from registry.platform.kernel.time import civil_day
@@ -27,7 +27,6 @@ from registry.resources.assets.queries.stating import (
     served_parameters,
     stated_among,
 )
-from registry.resources.assets.queries.windows import asked_window
 from registry.resources.assets.rules import ROOT_CATEGORY
 from registry.resources.assets.schemas.listing import AssetQuery
 

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Row
 from registry.platform.access.permissions import Action, refusal
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read, Rows
+from registry.platform.http.paging import asked_window
 from registry.platform.kernel.actions import AllowedAction, offer
 from registry.platform.kernel.errors import NotFound, RuleBroken
 from registry.platform.kernel.time import LATEST, Window, civil_day
@@ -42,7 +43,6 @@ from registry.resources.assets.queries.certified import certified_in
 from registry.resources.assets.queries.facts import AssetRow, visible_asset
 from registry.resources.assets.queries.keeping import reserves_of
 from registry.resources.assets.queries.visibility import relations
-from registry.resources.assets.queries.windows import asked_window
 from registry.resources.assets.rules import ServiceStatus
 from registry.resources.assets.schemas.availability import (
     Availability,

@@ -11,13 +11,13 @@ from sqlalchemy.engine import Row
 from registry.platform.access.permissions import Action, refusal
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read
+from registry.platform.http.paging import asked_window
 from registry.platform.kernel.actions import AllowedAction, offer
 from registry.platform.kernel.errors import NotFound, RuleBroken
 from registry.platform.kernel.time import EARLIEST, LAST_DAY, LATEST, Window, day_ends_at, day_starts_at, on_calendar
 from registry.resources.assets.certifying import first_day
 from registry.resources.assets.queries.facts import AssetRow, visible_asset
 from registry.resources.assets.queries.visibility import relations
-from registry.resources.assets.queries.windows import asked_window
 from registry.resources.assets.rules import ServiceStatus
 from registry.resources.assets.schemas.availability import CertifiedInWindow
 from registry.resources.certificates.queries import certificates_of, valid_rows

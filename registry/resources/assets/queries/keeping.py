@@ -161,14 +161,30 @@ class _Reserves(Struct, kw_only=True, frozen=True):
     by_owner: Mapping[UUID, Sequence[Reserve]]
     rules: Mapping[UUID, Share]
 
-    def spared(self, wanted: Wanted) -> list[Occupancy]:
-        """What has to be free of all that its agency keeps some of; nothing where it keeps none."""
-        shares = {
-            asset_id: structs.replace(self.rules[asset_id], quantity=quantity)
-            for asset_id, quantity in wanted.quantities.items()
-            if asset_id in self.rules
-        }
-        return [need for each in self.by_owner.get(wanted.owner, ()) for need in spare(each, shares)]
+    def spared(self, wanted: Sequence[Wanted]) -> list[list[Occupancy]]:
+        """Of each that is wanted, what has to be free of all that its agency keeps some of.
+
+        What is wanted alike of the same reserve has the same answer, which is the same object: of a thousand assets of
+        a few agencies there are a few.
+        """
+        counted = {owner: [{each.id for each in its.assets} for its in these] for owner, these in self.by_owner.items()}
+        known: dict[tuple[object, ...], list[Occupancy]] = {}
+        found = []
+        for each in wanted:
+            shares = {
+                asset_id: structs.replace(self.rules[asset_id], quantity=quantity)
+                for asset_id, quantity in each.quantities.items()
+                if asset_id in self.rules
+            }
+            needed: list[Occupancy] = []
+            for number, its in enumerate(self.by_owner.get(each.owner, ())):
+                here = [share for asset_id, share in shares.items() if asset_id in counted[each.owner][number]]
+                alike = (each.owner, number, *sorted(map(structs.astuple, here), key=str))
+                if alike not in known:
+                    known[alike] = spare(its, shares)
+                needed += known[alike]
+            found.append(needed)
+        return found
 
 
 async def _reserves_among(
@@ -211,17 +227,17 @@ async def spare_among(
     reserves = await _reserves_among(
         read, viewer, owners, {code for each in wanted for code in each.categories}, window, now
     )
-    return [reserves.spared(each) for each in wanted]
+    return reserves.spared(wanted)
 
 
 async def held_back_among(
     read: Read, viewer: UUID, wanted: Sequence[Wanted], window: Window, now: datetime
 ) -> list[bool]:
     """Of each that is wanted, whether its agency would keep too few at home if it were lent in the window."""
-    return [
-        not all(need.fits((window.start, window.end)) for need in needed)
-        for needed in await spare_among(read, viewer, wanted, window, now)
-    ]
+    spared = await spare_among(read, viewer, wanted, window, now)
+    each_once = {id(need): need for needed in spared for need in needed}
+    short = {key for key, need in each_once.items() if not need.fits((window.start, window.end))}
+    return [any(id(need) in short for need in needed) for needed in spared]
 
 
 class Free(Struct, kw_only=True, frozen=True):

@@ -66,9 +66,10 @@ async def offers_of(read: Read, caller: Caller, ids: Sequence[UUID], window: Win
     if window is not None:
         wanted = [Wanted(owner=row.agency_id, quantities={row.id: 1}, categories=[row.category]) for row in rows]
         spared = await spare_among(read, caller.agency_id, wanted, window, caller.now)
+        each_once = {id(need): need for needed in spared for need in needed}
+        bounds = {key: need.free_quantity((window.start, window.end)) for key, need in each_once.items()}
         for row, needed in zip(rows, spared, strict=True):
-            bounds = [each.free_quantity((window.start, window.end)) for each in needed]
-            free[row.id] = max(min([int(row.free_quantity), *bounds]), 0)
+            free[row.id] = max(min([int(row.free_quantity), *(bounds[id(need)] for need in needed)]), 0)
     found = {}
     for row in rows:
         day = civil_day(caller.now, row.time_zone or "UTC")

@@ -35,7 +35,7 @@ def _tag(found: AssetCertificate) -> str:
     _PATH,
     permission=Action.ASSETS_READ,
     query=AssetCertificateQuery,
-    problems=("incomplete_window", "window_reversed", "window_too_long"),
+    problems=("incomplete_window", "window_too_long"),
 )
 async def list_asset_certificates(
     asset_id: FromPath[UUID],

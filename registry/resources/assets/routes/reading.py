@@ -67,7 +67,7 @@ async def get_asset(
     "/assets/{asset_id:uuid}/availability",
     permission=Action.ASSETS_READ,
     query=AvailabilityQuery,
-    problems=("too_many_intervals", "window_reversed", "window_too_long"),
+    problems=("too_many_intervals", "window_too_long"),
 )
 async def get_asset_availability(
     asset_id: FromPath[UUID],

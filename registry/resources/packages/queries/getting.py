@@ -14,6 +14,7 @@ from registry.directory.agencies.tables import agency
 from registry.platform.access.permissions import Action, Relation, refusal
 from registry.platform.access.principals import Caller, Principal
 from registry.platform.database.handles import Read
+from registry.platform.http.paging import asked_window
 from registry.platform.kernel.actions import AllowedAction, offer
 from registry.platform.kernel.errors import NotFound
 from registry.platform.kernel.money import Money
@@ -24,7 +25,6 @@ from registry.resources.assets.queries.availability import from_then_on, occupie
 from registry.resources.assets.queries.facts import AssetRow, cost_at, facts_of
 from registry.resources.assets.queries.keeping import reserves_of_several
 from registry.resources.assets.queries.visibility import package_visible
-from registry.resources.assets.queries.windows import asked_window
 from registry.resources.assets.rules import PackageStatus, ServiceStatus, Sharing
 from registry.resources.assets.schemas.shown import AssetReference
 from registry.resources.assets.schemas.words import CrewNeed

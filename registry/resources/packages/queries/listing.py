@@ -12,7 +12,7 @@ from registry.directory.agencies.schemas import AgencyReference
 from registry.directory.agencies.tables import agency
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read, Rows
-from registry.platform.http.paging import CHANGED, Orders, changed_in, given
+from registry.platform.http.paging import CHANGED, Orders, asked_window, changed_in, given
 from registry.platform.http.searching import search_words
 from registry.platform.kernel.errors import RuleBroken
 from registry.platform.kernel.time import Window
@@ -21,7 +21,6 @@ from registry.resources.allocations.queries import free_in_window
 from registry.resources.assets.queries.asking import descendants
 from registry.resources.assets.queries.keeping import Wanted, held_back_among
 from registry.resources.assets.queries.visibility import package_visible
-from registry.resources.assets.queries.windows import asked_window
 from registry.resources.assets.rules import ServiceStatus
 from registry.resources.assets.tables import asset, package, package_member
 from registry.resources.certificates.queries import handler_free

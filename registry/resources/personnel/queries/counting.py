@@ -21,7 +21,7 @@ from registry.platform.access.permissions import Action, permit, refusal
 from registry.platform.access.principals import Caller, Principal
 from registry.platform.database.handles import Read
 from registry.platform.database.search import in_cells, near
-from registry.platform.http.paging import cut, decode_cursor
+from registry.platform.http.paging import asked_window, cut, decode_cursor
 from registry.platform.kernel.actions import AllowedAction, offer
 from registry.platform.kernel.errors import RuleBroken
 from registry.platform.kernel.geo import distance_km
@@ -233,11 +233,7 @@ def _window(query: CapabilityQuery) -> Window | None:
             "give both ends of the window",
             parameter="available_to",
         )
-    try:
-        return Window(start=query.available_from, end=query.available_to).checked()
-    except RuleBroken as error:
-        parameter = "available_from" if error.faults[0].pointer == "/start" else "available_to"
-        raise RuleBroken.at(error.detail, error.code, error.faults[0].detail, parameter=parameter) from None
+    return asked_window(query.available_from, query.available_to, "available_from", "available_to")
 
 
 async def _own(read: Read, asked: _Asked, own_agency: Row[Any], point: tuple[float, float] | None) -> list[_Found]:

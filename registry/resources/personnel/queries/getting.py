@@ -13,6 +13,7 @@ from registry.directory.agencies.tables import agency
 from registry.platform.access.permissions import Action, Relation, refusal
 from registry.platform.access.principals import Caller, Principal
 from registry.platform.database.handles import Read
+from registry.platform.http.paging import asked_window
 from registry.platform.kernel.actions import AllowedAction, offer
 from registry.platform.kernel.errors import NotFound
 from registry.platform.kernel.geo import Location
@@ -137,7 +138,7 @@ async def get_availability(
 ) -> PersonnelAvailability:
     """Whether somebody can be sent throughout a window. Raises NotFound, RuleBroken."""
     row = await record_row(read, caller, personnel_id)
-    window = Window(start=query.from_, end=query.to).checked()
+    window = asked_window(query.from_, query.to, "from", "to")
     committed = await person_committed_in(read, personnel_id, window, caller.now)
     because = hindrances_of(row, window, committed=committed)
     days = Days.of(window, zone_of(row))
