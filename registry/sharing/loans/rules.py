@@ -179,7 +179,7 @@ def withheld(action: LoanAction, overlays: Overlays) -> str | None:
 def why_unavailable(status: LoanStatus, action: LoanAction, overlays: Overlays) -> str | None:
     """The reason why status and overlays do not allow `action`; None when they do. The time is not considered."""
     if (status, action) not in TRANSITIONS:
-        return f"Not while the loan is {status}."
+        return f"Not while the loan is {status.replace('_', ' ')}."
     return withheld(action, overlays)
 
 

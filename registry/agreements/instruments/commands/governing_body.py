@@ -36,7 +36,7 @@ _INSERT_APPROVAL = agreement_approval.insert()
 
 def _check_takes_approvals(row: Row[Any]) -> None:
     if not takes_approvals(Stage(row.stage)):
-        raise WrongStatus(f"Not while the agreement is {row.stage}.")
+        raise WrongStatus(f"Not while the agreement is {row.stage.replace('_', ' ')}.")
 
 
 def _check_leaves_the_past(today: Today, effective_on: date) -> None:

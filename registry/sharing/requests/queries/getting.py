@@ -248,7 +248,7 @@ def _loan(row: Row[Any]) -> LineLoan:
 def _allowed(rows: Sequence[Row[Any]], principal: Principal, now: datetime) -> list[AllowedAction]:
     row, side = rows[0], side_of(rows[0], principal)
     status = RequestStatus(row.status)
-    late = f"Not while the request is {status}."
+    late = f"Not while the request is {status.replace('_', ' ')}."
     actions = []
     if refusal(principal, Action.REQUESTS_UPDATE, [side]) is None:
         actions.append(offer("update", withheld=None if status in EDITABLE else late))
