@@ -82,6 +82,7 @@ EXCEPTIONS = {
     "agreements/checks/lists": "checklists that are shipped as files",
     "agreements/tracker/profiles": "profiles of published lists that are shipped as files",
     "agreements/tracker/statuses": "what status words mean, shipped as a file to which an operator adds",
+    "resources/search/further": "searches to try beside the one that was asked, which the list answers as well",
     "sharing/policy/cedar": "policy sets, read from a directory that an operator may name",
     "sharing/policy/testing": "the runner of the policies' own tests, of the shipped ones and of an agency's",
 }
