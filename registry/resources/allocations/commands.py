@@ -27,10 +27,11 @@ from registry.resources.allocations.queries import (
     peak_held,
     unavailable_for,
 )
-from registry.resources.allocations.rules import AllocationKind, AllocationStatus, Assessment, Bookable
+from registry.resources.allocations.rules import AllocationKind, AllocationStatus, Assessment, Bookable, slots_short
 from registry.resources.allocations.tables import allocation
 
 TICK = timedelta(microseconds=1)
+_MOST_WEEKS = 8
 _INSERT = allocation.insert()
 _OF_LOAN = sa.select(
     *(allocation.c[name] for name in ("id", "asset_id", "quantity", "status", "starts_at", "ends_at", "free_at"))
@@ -276,11 +277,15 @@ async def _others(write: Write, mine: Row[Any], window: Window, now: datetime) -
 
 
 def _check_free(asset: Bookable, rows: Sequence[Row[Any]], window: Window, quantity: int, now: datetime) -> None:
-    blocking = first_conflict(asset.capacity, as_holds(rows, now), (window.start, window.end), quantity)
+    holds = as_holds(rows, now)
+    blocking = first_conflict(asset.capacity, holds, (window.start, window.end), quantity)
     if blocking is not None:
-        raise Conflict(
-            "The asset is committed for part of that time.", "asset_not_free", extra={"blocking": _shown(blocking)}
-        )
+        words = "The asset is committed for part of that time."
+        short = [] if asset.weeks_in is None else slots_short(asset.capacity, holds, window, asset.weeks_in, quantity)
+        if short:
+            weeks = ", ".join(f"{left} in week {week}" for week, left in short[:_MOST_WEEKS])
+            words = f"The laboratory does not have {quantity} slots free in each of these weeks: {weeks}."
+        raise Conflict(words, "asset_not_free", extra={"blocking": _shown(blocking)})
 
 
 def _shown(stretch: Stretch) -> dict[str, str | None]:
