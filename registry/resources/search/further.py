@@ -11,6 +11,7 @@ from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read
 from registry.resources.assets.queries.listing import list_assets
 from registry.resources.assets.schemas.listing import AssetQuery
+from registry.resources.search.rules.numbers import MOST_KM, MOST_MINUTES
 from registry.resources.search.rules.saying import as_parameters
 from registry.resources.search.rules.tokens import Span
 from registry.resources.search.rules.understanding import Understanding, counted_from
@@ -45,7 +46,12 @@ async def _farther(read: Read, caller: Caller, query: AssetQuery) -> FurtherSear
         return None
     by_time = query.within_minutes is not None
     wider = msgspec.structs.replace(
-        query, within_minutes=None, within_km=None, sort="arrival" if by_time else "distance", limit=1, include=()
+        query,
+        within_minutes=MOST_MINUTES if by_time else None,
+        within_km=None if by_time else MOST_KM,
+        sort="arrival" if by_time else "distance",
+        limit=1,
+        include=(),
     )
     page = await list_assets(read, caller, wider, explained=False)
     if not page.items:
