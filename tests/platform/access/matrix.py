@@ -470,7 +470,7 @@ LOAN_ROWS = {
         *LOANS,
     ),
     **_each("receive_loan accept_changed_asset start_loan_return request_loan_extension", "loans:receive", *LOANS),
-    **_each("cancel_loan report_loan_no_show report_loan_lost", "loans:end", *LOANS),
+    **_each("cancel_loan report_loan_no_show report_loan_lost report_loan_found", "loans:end", *LOANS),
     **_each("list_loan_history", "ledger:read", *LOANS),
 }
 METRIC_ROWS = _each("get_sharing_metrics", "metrics:read")
