@@ -53,6 +53,7 @@ PURE_PARTS = {
     "agreements/deadlines": {"periods", "wording"},
     "agreements/calendars": {"writing"},
     "agreements/dossier": {"page", "writing"},
+    "agreements/timeline": {"acts", "wording"},
     "agreements/tracker": {
         "file_names",
         *("attestations", "cells", "columns", "listings", "planning", "replay_report"),

@@ -142,6 +142,7 @@ async def play(story: Story) -> None:
     await _outcomes(story, police, agreement)
     await _problems(story, sheriff, police, asset)
     await _endings(story, sheriff, police, state, agreement)
+    await story.do(sheriff.legal, "get_agreement_timeline", agreement)
     await story.do(sheriff.legal, "get_agreement_file", agreement)
     await story.do(sheriff.legal, "get_agreement_public_file", agreement)
 

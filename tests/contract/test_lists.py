@@ -1,5 +1,6 @@
 """Every list of the contract: its orders are documented, its pages hold still, its cursors are its own."""
 
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
@@ -22,6 +23,7 @@ from tests.support.imports import MAPPING, csv_of, imported, unit_row
 from tests.support.loans import Partners, make_loan, make_partners
 from tests.support.packages import make_package
 from tests.support.personnel import enter_person
+from tests.support.places import ROOT
 from tests.support.problems import assert_problem
 from tests.support.requests import submitted
 from tests.support.service import Caller
@@ -97,7 +99,6 @@ def test_every_collection_is_a_list_page_by_page() -> None:
 
 # Lists of things with a version whose changes are seen elsewhere, or which a client reads whole.
 KEPT_UP_TO_DATE_OTHERWISE = {
-    "list_agreement_comments": "an agreement's comments are read again when it is talked about",
     "list_agreement_duties": "a change of a duty is a change of its agreement",
     "list_calendar_feeds": "an agency has few",
     "list_categories": "the taxonomy changes with a release, and is read whole",
@@ -107,6 +108,27 @@ KEPT_UP_TO_DATE_OTHERWISE = {
     "list_principals": "who is seen changes with every call",
     "list_revocations": "an agency has few",
 }
+
+
+def test_the_recipe_for_a_copy_names_the_lists_for_which_it_holds() -> None:
+    """A recipe that promised it of every list would let a copy go stale without a word."""
+    recipe = (ROOT / "docs" / "contract.md").read_text("utf-8").partition("## Keeping a copy")[2].partition("\n## ")[0]
+    told = {
+        row: set(re.findall(r"`(/[^`]*)`", row.split("|")[2])) for row in recipe.splitlines() if row.startswith("| `")
+    }
+    without, both = told.values()
+    takes: dict[str, set[str]] = {"updated_from": set(), "ids": set()}
+    for _, path, parameters in lists():
+        for name in takes.keys() & parameters.keys():
+            takes[name].add(path.removeprefix("/v1"))
+    assert both == takes["updated_from"] & takes["ids"]
+    assert without == takes["updated_from"] - takes["ids"]
+    assert not takes["ids"] - takes["updated_from"]
+    whole = {item["get"]["operationId"]: path for path, item in DOCUMENT["paths"].items() if "get" in item}
+    short = set(re.findall(r"`(/[^`{]*)`", recipe.partition("To keep a copy:")[0].partition("Of the others")[2]))
+    assert short <= {path.removeprefix("/v1") for path in whole.values()}
+    for name in KEPT_UP_TO_DATE_OTHERWISE.keys() - {"list_agreement_duties"}:
+        assert whole[name].removeprefix("/v1") in short, name
 
 
 def test_a_copy_of_every_list_of_things_that_change_can_be_kept_up_to_date() -> None:

@@ -85,15 +85,18 @@ agreement_comment = table(
     sa.Column("resolved_at", Instant),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
     one_of("audience", Audience),
     sa.CheckConstraint("(parent_id IS NULL) = (thread_id = id)", name="thread"),
     sa.CheckConstraint("parent_id IS NULL OR resolved_at IS NULL", name="resolved"),
     sa.CheckConstraint("(quote_start IS NULL) = (quote_end IS NULL)", name="quote"),
     sa.CheckConstraint("quote_start IS NULL OR quote_start >= 0 AND quote_end > quote_start", name="quote_range"),
     sa.Index("ix_agreement_comment_agreement_id", "agreement_id", "thread_id", "id"),
+    sa.Index("ix_agreement_comment_updated", "agreement_id", "updated_at", "id"),
 )
 """A thread is its first comment, which carries its own id as `thread_id`, and the replies to it.
 
+`updated_at` of each moves when the thread is resolved or reopened, since that is shown of each.
 `anchor_sha256` is of the text commented on, as it read then; `subject` is the author's `person`, so that authors can
 edit their own words, and shown to nobody.
 """

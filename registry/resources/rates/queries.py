@@ -98,6 +98,9 @@ async def _page(read: Read, caller: Caller, statement: sa.Select[Any], query: Ra
     for name, value in given(query, *_FILTERS).items():
         statement = statement.where(rate.c[name] == sa.bindparam(f"its_{name}", type_=rate.c[name].type))
         parameters[f"its_{name}"] = value
+    if query.ids:
+        statement = statement.where(rate.c.id.in_(sa.bindparam("ids", type_=rate.c.id.type, expanding=True)))
+        parameters["ids"] = query.ids
     if query.holds_on is not None:
         day = sa.bindparam("day", type_=rate.c.effective_on.type)
         statement = statement.where(

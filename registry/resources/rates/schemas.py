@@ -6,7 +6,7 @@ from uuid import UUID
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from registry.directory.agencies.schemas import AgencyReference
-from registry.platform.http.paging import ByChange
+from registry.platform.http.paging import ByChange, Ids
 from registry.platform.kernel.actions import AllowedAction
 from registry.platform.kernel.money import Money
 from registry.platform.kernel.text import NAME_PATTERN, Citation, Code, Name
@@ -94,6 +94,7 @@ class RateQuery(ByChange, kw_only=True, frozen=True):
     cost_code: CostCode | None = None
     personnel_class: PersonnelClass | None = None
     holds_on: Annotated[CivilDate | None, Meta(description="Only what holds on this day.")] = None
+    ids: Ids = ()
 
 
 NEW_RATE_EXAMPLE = {

@@ -7,7 +7,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from registry.agreements.instruments.schemas.words import AgreementReference
 from registry.directory.agencies.schemas import AgencyReference
-from registry.platform.http.paging import ByChange
+from registry.platform.http.paging import ByChange, Ids
 from registry.platform.http.searching import Part
 from registry.platform.kernel.actions import AllowedAction
 from registry.platform.kernel.geo import Location
@@ -147,6 +147,7 @@ class RequestQuery(ByChange, kw_only=True, frozen=True):
     q: Annotated[Part | None, Meta(description="Part of the summary or of the incident number.")] = None
     window_from: Annotated[Instant | None, Meta(description="With a line that ends after this instant.")] = None
     window_to: Annotated[Instant | None, Meta(description="With a line that begins before this instant.")] = None
+    ids: Ids = ()
     waiting_for_me: Annotated[
         bool,
         Meta(

@@ -102,6 +102,25 @@ async def test_the_parties_talk_about_a_provision(cast: Cast) -> None:
     ]
 
 
+async def test_a_copy_learns_what_was_said_reworded_and_resolved(cast: Cast) -> None:
+    found = await submitted(cast.assisting, cast.requesting)
+    speaker, path = cast.requesting.coordinator, f"{PATH}/{found['id']}/comments"
+    opened = await comment(speaker, found)
+    answered = await reply(cast.assisting.approver, found, opened)
+    other = await comment(speaker, found, provision=None)
+
+    async def since(instant: str) -> set[str]:
+        return {each["id"] for each in await listed(cast.assisting.legal, found, f"updated_from={instant}")}
+
+    assert await since(answered["updated_at"]) == {answered["id"], other["id"]}
+    reworded = await speaker.done("PATCH", f"{path}/{other['id']}", {"text": "Otherwise."}, if_match="*")
+    assert await since(reworded["updated_at"]) == {other["id"]}
+    resolved = await speaker.done("POST", f"{path}/{opened['id']}/resolve")
+    assert await since(resolved["updated_at"]) == {opened["id"], answered["id"]}, "each shows that it is resolved"
+    before = f"updated_to={resolved['updated_at']}"
+    assert [each["id"] for each in await listed(cast.assisting.legal, found, before)] == [other["id"]]
+
+
 async def test_what_is_for_the_own_agency_does_not_exist_for_the_others(cast: Cast) -> None:
     found = await submitted(cast.assisting, cast.requesting)
     own = await comment(cast.requesting.legal, found, audience="agency")

@@ -278,7 +278,7 @@ AGREEMENT_ROWS = {
     **_each("list_agreements list_agreements_in_force list_checklists get_checklist", "agreements:read"),
     **_each("list_standard_clauses get_standard_clause list_templates get_template", "agreements:read"),
     **_each("create_agreement record_agreement draft_agreement_from_template", "agreements:create"),
-    **_each("get_agreement", "agreements:read", *AGREEMENTS),
+    **_each("get_agreement get_agreement_timeline", "agreements:read", *AGREEMENTS),
     **_each("get_agreement_version list_agreement_versions", "agreements:read", *AGREEMENTS, only="party"),
     **_each("get_agreement_completeness list_agreement_contradictions", "agreements:read", *AGREEMENTS, only="party"),
     **_each(

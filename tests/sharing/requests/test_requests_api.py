@@ -236,6 +236,8 @@ async def test_requests_are_found_by_statuses_partner_incident_text_and_window(c
         ("status=draft&status=closed_manually", [plain["id"]]),
         (f"partner_id={cast.assisting.id}", [asked["id"], plain["id"]]),
         (f"partner_id={cast.neighbour.id}", []),
+        (f"ids={plain['id']}&ids={cast.assisting.id}", [plain["id"]]),
+        (f"ids={plain['id']}&ids={asked['id']}&status=permitted", [asked["id"]]),
         ("incident_number=26-0815", [asked["id"]]),
         ("q=strasse+k9", [asked["id"]]),
         ("q=26-08", [asked["id"]]),
@@ -247,6 +249,7 @@ async def test_requests_are_found_by_statuses_partner_incident_text_and_window(c
         assert await found(cast.requesting, query) == expected, query
     assert await found(cast.assisting, f"partner_id={cast.requesting.id}") == [asked["id"]]
     assert await found(cast.assisting, f"partner_id={cast.assisting.id}") == []
+    assert await found(cast.assisting, f"ids={plain['id']}&ids={asked['id']}") == [asked["id"]]
     (item,) = (await cast.assisting.coordinator.done("GET", "/v1/requests"))["items"]
     assert item["requesting_agency"] == cast.requesting.reference
     assert item["assisting_agencies"] == [cast.assisting.reference]

@@ -40,6 +40,10 @@ _UPDATE = (
     .where(agreement_comment.c.id == sa.bindparam("its_id", type_=agreement_comment.c.id.type))
     .values(version=agreement_comment.c.version + 1)
 )
+_TOUCH_THREAD = agreement_comment.update().where(
+    agreement_comment.c.thread_id == sa.bindparam("its_thread", type_=agreement_comment.c.id.type)
+)
+"""Each comment shows whether its thread is resolved, so that all of them change with it."""
 _SPEAKS_AS = (Role.LEGAL, Role.APPROVER, Role.COORDINATOR)
 _PLACE = ("version_no", "provision", "quote", "audience")
 
@@ -74,6 +78,7 @@ async def create_comment(
         "text": new.text,
         "version": 1,
         "created_at": caller.now,
+        "updated_at": caller.now,
     }
     await write.run(_INSERT, comment)
     found = await comment_row(write, caller.principal, row, comment_id)
@@ -101,7 +106,8 @@ async def update_comment(
     if found.thread_resolved_at is not None:
         raise WrongStatus("The thread is resolved; reopen it first.", "thread_resolved")
     if patch.text is not UNSET and patch.text != found.text:
-        await write.run(_UPDATE, {"its_id": comment_id, "text": patch.text, "edited_at": caller.now})
+        edited = {"text": patch.text, "edited_at": caller.now, "updated_at": caller.now}
+        await write.run(_UPDATE, {"its_id": comment_id, **edited})
         said = {"from": keyed_hash(ledger_key, found.text), "to": keyed_hash(ledger_key, patch.text)}
         await _record(write, caller, row, found, "edited", {"text": said}, version=found.version + 1)
     return (await get_comment(write, caller.principal, agreement_id, comment_id))[0]
@@ -131,6 +137,7 @@ async def settle(
         raise WrongStatus(f"The thread is {status} already.")
     resolved_at = caller.now if status == "resolved" else None
     await write.run(_UPDATE, {"its_id": comment_id, "resolved_at": resolved_at})
+    await write.run(_TOUCH_THREAD, {"its_thread": comment_id, "updated_at": caller.now})
     event = "resolved" if status == "resolved" else "reopened"
     await _record(write, caller, row, found, event, {}, version=found.version + 1)
     return (await get_comment(write, caller.principal, agreement_id, comment_id))[0]

@@ -23,7 +23,7 @@ from registry.directory.agencies.tables import agency
 from registry.platform.access.permissions import Action, refusal
 from registry.platform.access.principals import Principal, Role
 from registry.platform.database.handles import Read
-from registry.platform.http.paging import Orders
+from registry.platform.http.paging import CHANGED, Orders, changed_in, given
 from registry.platform.kernel.actions import AllowedAction, offer
 from registry.platform.kernel.errors import NotFound
 
@@ -72,7 +72,12 @@ async def legible_version(read: Read, row: Row[Any], principal: Principal, no: i
 
 
 _said = agreement_comment
-_ORDERS = Orders(CommentQuery, created_at=_said.c.id, thread=(_said.c.thread_id, _said.c.id))
+_ORDERS = Orders(
+    CommentQuery,
+    created_at=_said.c.id,
+    updated_at=(_said.c.updated_at, _said.c.id),
+    thread=(_said.c.thread_id, _said.c.id),
+)
 
 
 @cache
@@ -109,7 +114,9 @@ def _statement(filters: frozenset[str], sort: str = "") -> sa.Select[Any]:
     )
     if "one" in filters:
         return statement.where(said.c.id == sa.bindparam("comment_id", type_=said.c.id.type))
-    statement = statement.where(agreement_version.c.no <= sa.bindparam("no", type_=sa.Integer))
+    statement = statement.where(
+        agreement_version.c.no <= sa.bindparam("no", type_=sa.Integer), *changed_in(said.c.updated_at, filters)
+    )
     if "provision" in filters:
         statement = statement.where(said.c.provision == sa.bindparam("provision"))
     if "open" in filters:
@@ -126,8 +133,9 @@ async def list_comments(
     """
     row = await shared_agreement(read, principal, agreement_id)
     version = await legible_version(read, row, principal, query.version_no)
-    parameters = {**_scope(row, principal), "no": version.no, **_ORDERS.parameters(query)}
-    filters = {"open"} if query.open else set()
+    changed = given(query, *CHANGED)
+    parameters = {**_scope(row, principal), "no": version.no, **_ORDERS.parameters(query), **changed}
+    filters = {"open", *changed} if query.open else {*changed}
     if query.provision is not None:
         filters.add("provision")
         parameters["provision"] = query.provision
@@ -201,6 +209,7 @@ def _comment(found: Row[Any], version: LegibleVersion, principal: Principal, row
         text=found.text if shown else None,
         status="open" if found.thread_resolved_at is None else "resolved",
         created_at=found.created_at,
+        updated_at=found.updated_at,
         edited_at=found.edited_at,
         allowed_actions=_allowed(found, principal, row),
         version=found.version,

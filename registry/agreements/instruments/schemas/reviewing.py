@@ -9,7 +9,7 @@ from registry.agreements.instruments.reviews import Anchor, Audience, ReviewVerd
 from registry.agreements.instruments.terms import ProvisionNumber
 from registry.directory.agencies.schemas import AgencyReference
 from registry.platform.access.principals import Role
-from registry.platform.http.paging import SORT, Page
+from registry.platform.http.paging import SORT, Changing
 from registry.platform.kernel.actions import AllowedAction
 from registry.platform.kernel.text import NAME_PATTERN, SAID_PATTERN, Reason
 from registry.platform.kernel.time import CivilDate, Instant
@@ -153,6 +153,7 @@ class Comment(Struct, kw_only=True, frozen=True):
     text: Annotated[str | None, Meta(description="Null where it is withheld from you.")]
     status: Annotated[Literal["open", "resolved"], Meta(description="Of its thread.")]
     created_at: Instant
+    updated_at: Annotated[Instant, Meta(description="Moves, too, when its thread is resolved or reopened.")]
     edited_at: Instant | None
     allowed_actions: list[AllowedAction]
     version: int
@@ -165,11 +166,11 @@ class CommentPage(Struct, kw_only=True, frozen=True):
     next_cursor: str | None
 
 
-class CommentQuery(Page, kw_only=True, frozen=True):
+class CommentQuery(Changing, kw_only=True, frozen=True):
     """Filters of the comments."""
 
     sort: Annotated[
-        Literal["-created_at", "created_at", "thread", "-thread"],
+        Literal["-created_at", "created_at", "updated_at", "-updated_at", "thread", "-thread"],
         SORT,
     ] = "-created_at"
     version_no: Annotated[

@@ -107,7 +107,7 @@ def _of_side(side: Side, filters: frozenset[str]) -> list[sa.ColumnElement[bool]
     return criteria if side == "assisting" else [*criteria, request.c.requesting_agency_id == VIEWER]
 
 
-_FILTERS = ("status", "partner_id", "incident_number", "q", "window_from", "window_to", *CHANGED)
+_FILTERS = ("status", "partner_id", "incident_number", "q", "window_from", "window_to", "ids", *CHANGED)
 _ORDERS = Orders(RequestQuery, created_at=request.c.id, updated_at=(request.c.updated_at, request.c.id))
 
 
@@ -128,6 +128,8 @@ def _list_statement(filters: frozenset[str], sides: tuple[Side, ...], sort: str)
             criteria.append(_ORDERS.behind(sort))
         if "incident_number" in filters:
             criteria.append(request.c.incident_number == sa.bindparam("incident_number", type_=sa.Text))
+        if "ids" in filters:
+            criteria.append(request.c.id.in_(sa.bindparam("ids", type_=request.c.id.type, expanding=True)))
         if "q" in filters:
             criteria.append(request.c.search_text.like(sa.bindparam("q", type_=sa.Text), escape="\\"))
         if "stored" in filters:

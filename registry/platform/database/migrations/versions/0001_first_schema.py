@@ -831,12 +831,14 @@ _table(
     sa.Column("resolved_at", Instant),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
     _one_of("audience", "parties", "agency"),
     sa.CheckConstraint("(parent_id IS NULL) = (thread_id = id)", name="thread"),
     sa.CheckConstraint("parent_id IS NULL OR resolved_at IS NULL", name="resolved"),
     sa.CheckConstraint("(quote_start IS NULL) = (quote_end IS NULL)", name="quote"),
     sa.CheckConstraint("quote_start IS NULL OR quote_start >= 0 AND quote_end > quote_start", name="quote_range"),
     sa.Index("ix_agreement_comment_agreement_id", "agreement_id", "thread_id", "id"),
+    sa.Index("ix_agreement_comment_updated", "agreement_id", "updated_at", "id"),
 )
 
 _table(
