@@ -49,6 +49,7 @@ bench: $(BIN)/.tools  ## ratios to what a user would pick instead
 	$(BIN)/python -m benchmarks.agreements --json benchmarks/last-agreements.json
 
 contract: $(BIN)/.tools  ## write the OpenAPI document anew, with examples of what is really answered
+	$(BIN)/registry policy seal policies
 	$(BIN)/python -m tests.contract.story
 	REGISTRY_DEMO=1 $(BIN)/registry openapi --write openapi/registry.json
 

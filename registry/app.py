@@ -26,6 +26,7 @@ from registry.agreements.instruments.commands.agency_status import follow_agency
 from registry.agreements.instruments.commands.holding import settle_all_due
 from registry.agreements.insurance import routes as insurance
 from registry.agreements.redline import routes as redline
+from registry.agreements.timeline import routes as timeline
 from registry.agreements.tracker import routes as tracker
 from registry.database_tables import all_tables, named_contents
 from registry.directory.agencies import routes as agencies
@@ -117,6 +118,7 @@ ROUTERS = (
     clients.public_router,
     # agreements
     instruments.router,
+    timeline.router,
     clauses.router,
     documents.router,
     redline.router,

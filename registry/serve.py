@@ -38,6 +38,7 @@ from registry.platform.kernel.errors import Busy, DomainError, Malformed
 from registry.platform.kernel.ids import new_id
 from registry.platform.logging import configure_logging
 from registry.platform.settings import Settings, SettingsError
+from registry.sharing.policy.queries.layers import altered_layers
 
 HEADER_SECONDS = 10.0
 MOST_HEADER_BYTES = 65_536
@@ -370,8 +371,8 @@ async def _has_issuers(database: Database, settings: Settings) -> bool:
 
 
 async def _check_database(settings: Settings) -> None:
-    """Raises SettingsError for a database without a schema, with tables of another state of the code, or for the other
-    mode; Busy in demo mode if that is unknown.
+    """Raises SettingsError for a database without a schema, with tables of another state of the code, for the other
+    mode, or with an agency's policies altered; Busy in demo mode if that is unknown.
 
     A service for real work starts while its database is out of reach, and is ready when that is back. It starts beside
     a schema that it may not serve, too: during an upgrade the old and the new processes stand side by side.
@@ -387,6 +388,11 @@ async def _check_database(settings: Settings) -> None:
             raise SettingsError(words or f"The schema was made by another state of the code: {MIGRATE}.")
         if not status.is_served:
             _log.error("the schema is not served", schema_status=status.value, todo=await unserved(database, status))
+        elif altered := await altered_layers(database.read()):
+            raise SettingsError(
+                f"The text of the active policy set {altered[0]} is not what was activated, and less would be asked "
+                "than its agency asks: restore the database from a backup, and find out who altered it."
+            )
         elif not await _has_issuers(database, settings):
             _log.error("no issuer of tokens is known, so that nobody can call: run registry init")
     except Busy:

@@ -13,7 +13,7 @@ from registry.agreements.law.switch import turn_on
 from registry.agreements.tracker.profiles import load_profile, shipped_profiles
 from registry.directory.taxonomy.funding import funding_section
 from registry.platform.settings import Settings, SettingsError
-from registry.sharing.policy.cedar import PolicySet, load_policy_set
+from registry.sharing.policy.cedar import PolicySet, check_digests, load_policy_set
 
 KINDS = {
     "checklist": "Checklists",
@@ -41,9 +41,11 @@ class ShippedRule(Struct, kw_only=True, frozen=True):
 def policies_and_rules(settings: Settings) -> PolicySet:
     """The request policies. The rules that the installation turns on are on from now on, whatever their kind.
 
-    Raises PolicySetError, and SettingsError for a rule that does not exist or is on anyway.
+    Raises PolicySetError, also for a file that is missing or altered by its digest, and SettingsError for a rule that
+    does not exist or is on anyway.
     """
     policies = load_policy_set(settings.policies_dir, on=settings.rules_on)
+    check_digests(settings.policies_dir)
     off = sorted(rule.code for rule in shipped_rules(policies) if not rule.on)
     if unknown := sorted(set(settings.rules_on) - set(off)):
         raise SettingsError(f"REGISTRY_RULES_ON: “{unknown[0]}” is no rule that is off. Those are: {', '.join(off)}.")

@@ -53,6 +53,7 @@ PURE_PARTS = {
     "agreements/deadlines": {"periods", "wording"},
     "agreements/calendars": {"writing"},
     "agreements/dossier": {"page", "writing"},
+    "agreements/timeline": {"acts", "wording"},
     "agreements/tracker": {
         "file_names",
         *("attestations", "cells", "columns", "listings", "planning", "replay_report"),
@@ -342,7 +343,7 @@ def test_what_comes_about_in_an_agreement_is_recorded_by_whoever_computes_it_ane
     """Commands call `holding.follow` and its like: what `rewrite_windows` answers is dropped by none of them."""
     callers = {place(path) for path in SOURCES if "rewrite_windows" in calls(path)}
     instruments = "registry/agreements/instruments/commands"
-    assert callers == {f"{instruments}/holding.py", f"{instruments}/windows.py"}
+    assert callers == {f"{instruments}/holding.py", f"{instruments}/settling/windows.py"}
 
 
 def test_an_error_of_one_place_is_made_by_its_constructor() -> None:

@@ -155,6 +155,9 @@ def test_every_command_explains_itself_with_an_example(run: Run) -> None:
         ["token"],
         ["openapi"],
         ["policy", "test"],
+        ["policy", "check"],
+        ["policy", "explain"],
+        ["policy", "seal"],
     ):
         result = run(*words, "--help")
         assert result.exit_code == 0

@@ -281,6 +281,58 @@ def test_policies(folder: Path) -> None:
     publishing.test_policies(folder)
 
 
+@policy.command(name="check")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument(
+    "folder", metavar="[DIR]", type=click.Path(path_type=Path), default=POLICIES, envvar="REGISTRY_POLICIES_DIR"
+)
+def check_policies(file: Path, folder: Path) -> None:
+    """Say what is wrong with an agency's own policies in FILE, and where, as `validate` of a policy set does.
+
+    FILE is Cedar (*.cedar), or YAML with the members of a policy set: `title`, `rules`, `cedar`, `tests`. DIR holds the
+    policies beside which they are asked. Codes of categories and purposes are looked up among those that all share.
+    Exits 1 when something is wrong. Nothing is stored.
+
+    \b
+    Examples:
+      registry policy check winter.cedar
+      registry policy check winter.yaml
+    """
+    from registry.cli import policies
+
+    policies.check(file, folder)
+
+
+@policy.command(name="explain")
+@click.argument("decision", type=click.UUID)
+def explain_decision(decision: UUID) -> None:
+    """Tell how DECISION came out and why: each policy that spoke with its layer, what it needs, and by which policies.
+
+    \b
+    Example:
+      registry policy explain 01920000-0000-7000-8000-00000000c0de
+    """
+    from registry.cli import policies
+
+    policies.explain(decision)
+
+
+@policy.command(name="seal")
+@click.argument(
+    "folder", metavar="[DIR]", type=click.Path(path_type=Path), default=POLICIES, envvar="REGISTRY_POLICIES_DIR"
+)
+def seal_policies(folder: Path) -> None:
+    """Write the digests of the policies in DIR to DIR/digests.yaml: the service starts with these files and no others.
+
+    \b
+    Example:
+      registry policy seal policies
+    """
+    from registry.cli import policies
+
+    policies.seal(folder)
+
+
 @main.command()
 def reindex() -> None:
     """Write anew by which words assets are found, while the server runs: after a release that changes words.

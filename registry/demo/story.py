@@ -9,6 +9,7 @@ from registry.demo import cast
 from registry.demo.catalogue import certify_team, count_people, find_in_a_sentence, import_fleet, show_slots
 from registry.demo.packages import lend_package
 from registry.demo.papers import keep_papers
+from registry.demo.policies import decide_by_own_rules
 from registry.demo.stage import Person, Stage
 from registry.platform.access.principals import OPERATOR_AGENCY_ID, Role
 
@@ -52,6 +53,7 @@ def play(stage: Stage) -> dict[str, tuple[str, Person]]:
     _score(stage, people["auditor"][1], agreement)
     _remember(stage, people["auditor"][1], agreement, request)
     lend_package(stage, sheriff, coordinator, dispatcher)
+    decide_by_own_rules(stage, sheriff, people["lawyer"][1], coordinator, team["vehicle"])
     return people
 
 

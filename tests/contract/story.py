@@ -142,6 +142,7 @@ async def play(story: Story) -> None:
     await _outcomes(story, police, agreement)
     await _problems(story, sheriff, police, asset)
     await _endings(story, sheriff, police, state, agreement)
+    await story.do(sheriff.legal, "get_agreement_timeline", agreement)
     await story.do(sheriff.legal, "get_agreement_file", agreement)
     await story.do(sheriff.legal, "get_agreement_public_file", agreement)
 
@@ -678,6 +679,8 @@ async def _loans(story: Story, sheriff: Agency, police: Agency, asset: str) -> N
     await story.do(owner, "assess_asset_damage", asset, damage["id"])
     lost = await reserved()
     await story.do(owner, "dispatch_loan", lost)
+    await story.do(owner, "report_loan_lost", lost)
+    await story.do(asking, "report_loan_found", lost)
     await story.do(owner, "report_loan_lost", lost)
     await story.do(asking, "get_loan", loan)
     await story.do(asking, "list_loans", limit=2)

@@ -12,6 +12,8 @@ import msgspec
 import pytest
 from litestar.handlers import HTTPRouteHandler
 
+from registry.platform.access.permissions import PERMISSIONS, Action
+from registry.platform.access.principals import Role
 from registry.platform.http.catalogue import PROBLEMS
 from registry.platform.http.requests import loose_values
 from registry.platform.http.shapes import words
@@ -218,6 +220,9 @@ def test_what_stands_in_bodies_and_answers_has_a_schema_of_each(document: dict[s
         own, other = schemas[name], schemas[name.removesuffix("Input")]
         assert own["properties"].keys() == other["properties"].keys(), name
         assert own.get("required") == other.get("required"), name
+    titles = {name: schema["title"] for name, schema in schemas.items() if "title" in schema}
+    assert len(titles) > 300
+    assert all(title == name for name, title in titles.items()), "generators name a class by the title"
 
 
 def reached(document: dict[str, Any], parts: list[Any]) -> set[str]:
@@ -372,6 +377,39 @@ def test_a_body_whose_example_names_days_says_of_when_they_are(document: dict[st
                 assert "The example was sent on 2026-07-04" in op["requestBody"]["description"], (method, path)
                 dated += 1
     assert dated > 30
+
+
+def test_what_may_be_done_is_at_the_address_of_the_thing_or_the_schema_says_where(document: dict[str, Any]) -> None:
+    tried = 0
+    for path, item in document["paths"].items():
+        found = item.get("get", {}).get("responses", {}).get("200", {}).get("content", {}).get("application/json", {})
+        if not isinstance(found.get("example"), dict):
+            continue
+        schema = resolved(document, found["schema"])
+        for offered in found["example"].get("allowed_actions", ()):
+            name = offered["action"]
+            if (
+                name not in ("delete", "reply", "update")
+                and f"{path}/{name.replace('_', '-')}" not in document["paths"]
+            ):
+                assert f"`{name}`" in schema["properties"]["allowed_actions"]["description"], (path, name)
+            tried += 1
+    assert tried > 40
+
+
+def test_each_operation_and_the_page_say_which_roles_may_do_it(document: dict[str, Any]) -> None:
+    page = (ROOT / "docs" / "permissions.md").read_text("utf-8")
+    cells = {row.split("|")[1].strip(" `"): row.split("|")[3:-1] for row in page.splitlines() if row.startswith("| `")}
+    assert cells.keys() == {str(action) for action in Action}
+    for action, row in cells.items():
+        held = PERMISSIONS[Action(action)]
+        assert [cell.strip() for cell in row] == [", ".join(sorted(held.get(role, ()))) for role in Role], action
+    for method, path, op in operations(document):
+        if "x-permission" in op:
+            its = {str(role): sorted(of) for role, of in PERMISSIONS[Action(op["x-permission"])].items()}
+            assert op["x-roles"] == its, (method, path)
+    said = document["components"]["schemas"]["MyPermission"]["properties"]["relations"]["items"]["enum"]
+    assert {relation for row in PERMISSIONS.values() for of in row.values() for relation in of} <= set(said)
 
 
 def test_a_hash_that_is_asked_of_documents_is_that_of_the_file(document: dict[str, Any]) -> None:

@@ -21,6 +21,8 @@ from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.queries.rows import agreement_row
 from registry.agreements.instruments.queries.versions import versions_for
 from registry.agreements.instruments.schemas.shown import Agreement
+from registry.agreements.timeline.queries import timeline_of
+from registry.agreements.timeline.schemas import Timeline
 from registry.platform.access.principals import Caller
 from registry.platform.database.connect import OwnTransaction
 from registry.platform.database.handles import Read
@@ -33,6 +35,10 @@ from registry.platform.print.pdf import is_installed, make_pdf
 
 _PDF = "application/pdf"
 _NO_PDF = "No PDF of this index was made: the registry that made this file has no PDF engine installed."
+_OF_DAYS = (
+    "The days on which a party was bound are read from the record as it is known now: an act that was recorded late "
+    "counts from its own day. What is contested, or has not taken effect, changes none of them."
+)
 _OF_THE_WHOLE = (
     "The file holds what its reader may read. Who acted for an agency, and from which address, is not part of it.",
     "The file is made from the record as it stood then. Of what was signed here the frozen version is what was signed. "
@@ -74,16 +80,18 @@ async def export_file(
         row = await agreement_row(read, caller.principal, agreement_id)
         check_published(published=bool(row.is_public))
         found = await get_agreement(read, NOT_A_PARTY, agreement_id, caller.now)
-        parts = public_file(read, found)
+        timeline = await timeline_of(read, found, caller.now)
+        parts = public_file(read, found, timeline)
     else:
         row, _ = await versions_for(read, caller.principal, agreement_id)
         found = await get_agreement(read, caller.principal, agreement_id, caller.now)
-        parts = whole_file(read, caller, found)
+        timeline = await timeline_of(read, found, caller.now)
+        parts = whole_file(read, caller, found, timeline)
     archive = Archive(files.store.incoming)
     try:
         written = _Written(archive, files)
         await written.all(parts)
-        manifest = await written.end(found, audience)
+        manifest = await written.end(found, timeline, audience)
         if (await agreement_row(read, caller.principal, agreement_id)).version != row.version:
             raise Busy("The agreement was changed while its file was made. Try again.")
         whole = await archive.finish()
@@ -155,7 +163,7 @@ class _Written:
         )
         return digest
 
-    async def end(self, found: Agreement, audience: Audience) -> Digest:
+    async def end(self, found: Agreement, timeline: Timeline, audience: Audience) -> Digest:
         """Write how to verify, the index and the manifest; the manifest's digest."""
         source = f"/v1/agreements/{found.id}/{'public-file' if audience is Audience.PUBLIC else 'file'}.zip"
         await self._add(
@@ -183,7 +191,8 @@ class _Written:
             custodian=found.custodian_agency.name,
             parties=[party.agency.name for party in found.parties],
             recorded_until=self._last_recorded,
-            notes=[*notes, *self.origins, *([] if printed else [_NO_PDF])],
+            notes=[*notes, _OF_DAYS, *self.origins, *([] if printed else [_NO_PDF])],
+            timeline=timeline,
             parts=list(self.parts),
             withheld=list(self.withheld),
         )

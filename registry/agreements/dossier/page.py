@@ -1,13 +1,16 @@
 """The index of a file as a page that stands alone: no script, nothing from elsewhere, readable by ear."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 
-from registry.agreements.dossier.rules import Audience
+from registry.agreements.dossier.rules import Audience, where_kept
 from registry.agreements.dossier.schemas import FileIndex
 from registry.agreements.redline.markup import section, table
 from registry.agreements.redline.style import STYLE
+from registry.agreements.timeline.rules import ActBasis, ActStatus
+from registry.agreements.timeline.schemas import Timeline, TimelineAct
 from registry.platform.http.answers import style_policy
+from registry.platform.kernel.time import civil_day
 
 _POLICY = style_policy(STYLE).partition("; frame-ancestors")[0]  # which only a header may say
 _PAGE = """<!doctype html>
@@ -37,6 +40,8 @@ def index_page(index: FileIndex) -> str:
     title = index_title(index)
     sections = [
         ("agreement", "The agreement", _listed(f"{name}: {value}" for name, value in particulars(index))),
+        ("bound", "Who was bound, when, to which version", _bound(index)),
+        ("acts", "The acts, in order of their days", _acts(index)),
         ("warnings", "Warnings", _listed(index.warnings) if index.warnings else "<p>None.</p>"),
         ("parts", "Parts of this file", _parts(index)),
         ("withheld", "What is withheld", _withheld(index)),
@@ -83,6 +88,83 @@ def withheld_rows(index: FileIndex) -> list[tuple[str, str, str]]:
     return rows
 
 
+_BOUND_HEAD = ("Party", "Version", "First day", "Last day", "By which acts")
+_ACTS_HEAD = ("No.", "Day", "What was done", "Counts from", "Known by", "What shows it")
+_KNOWN = {
+    ActBasis.OWN: "its own word",
+    ActBasis.PROPOSAL: "the consent of all who were asked",
+    ActBasis.REPORT: "report alone",
+    ActBasis.TEXT: "the text",
+    ActBasis.REGISTRATION: "the register of agencies",
+}
+
+
+def bound_rows(timeline: Timeline) -> list[tuple[str, str, str, str, str]]:
+    """A line for each window of each party, with the acts by their numbers; for the page and the PDF alike."""
+    rows = []
+    for party in timeline.parties:
+        name = party.agency.name
+        beside = [
+            *(f"CONTESTED: act {each}, which changes nothing here." for each in party.contested),
+            *(f"Reported and without effect so far: act {each}." for each in party.pending),
+        ]
+        if not party.windows:
+            rows.append((name, "none", "never", "", " ".join(["It was bound to no other on any day.", *beside])))
+        for each in party.windows:
+            by = [
+                *([f"Bound by {_numbered(each.bound_by)}."] if each.bound_by else []),
+                *([f"Begins by {_numbered(each.begins_by)}."] if each.begins_by else []),
+                *([f"Ends by {_numbered(each.ends_by)}."] if each.ends_by else []),
+                *(["KNOWN BY REPORT ALONE, in part or whole."] if each.reported_only else []),
+                *beside,
+            ]
+            version = "not published" if each.version_no is None else str(each.version_no)
+            last_on = "no end on record" if each.last_on is None else str(each.last_on)
+            rows.append((name, version, str(each.first_on), last_on, " ".join(by) or "Not told."))
+    return rows
+
+
+def _numbered(numbers: Sequence[int]) -> str:
+    return f"act{'s' if len(numbers) > 1 else ''} {' and '.join(str(each) for each in numbers)}"
+
+
+def act_rows(timeline: Timeline) -> list[tuple[str, str, str, str, str, str]]:
+    """The acts in their order, with how each is known and what shows it."""
+    return [
+        (
+            str(each.act_no),
+            str(each.acted_on or ""),
+            each.detail,
+            "" if each.counts_from is None else str(civil_day(each.counts_from, timeline.time_zone)),
+            _known(each),
+            "" if each.evidence is None else where_kept(each.evidence),
+        )
+        for each in timeline.acts
+    ]
+
+
+def _known(act: TimelineAct) -> str:
+    status = "" if act.status is None else f" ({act.status.replace('_', ' ')})"
+    contested = "CONTESTED: " if act.status is ActStatus.CONTESTED else ""
+    return f"{contested}{_KNOWN[act.basis]}{status}"
+
+
+def _bound(index: FileIndex) -> str:
+    rows = [[f"<bdi>{escape(cell)}</bdi>" for cell in row] for row in bound_rows(index.timeline)]
+    return table("bound", f"Days are those in {index.timeline.time_zone}", _BOUND_HEAD, rows)
+
+
+def _acts(index: FileIndex) -> str:
+    withheld = index.timeline.acts_withheld
+    said = "" if withheld is None else f"<p>{escape(withheld)}</p>"
+    rows = [[f"<bdi>{escape(cell)}</bdi>" for cell in row] for row in act_rows(index.timeline)]
+    return (
+        (said + table("acts", "Acts, by the numbers that the lines above name", _ACTS_HEAD, rows))
+        if rows
+        else said or "<p>None.</p>"
+    )
+
+
 def _listed(items: Iterable[str]) -> str:
     lines = "\n".join(f"<li><bdi>{escape(each)}</bdi></li>" for each in items)
     return f"<ul>\n{lines}\n</ul>"
@@ -115,6 +197,10 @@ def printed_index(index: FileIndex) -> dict[str, object]:
     return {
         "title": index_title(index),
         "particulars": particulars(index),
+        "time_zone": index.timeline.time_zone,
+        "bound": bound_rows(index.timeline),
+        "acts": act_rows(index.timeline),
+        "acts_withheld": index.timeline.acts_withheld,
         "warnings": index.warnings,
         "parts": [(each.path, each.title, str(each.size_bytes), each.sha256) for each in index.parts],
         "withheld": withheld_rows(index),

@@ -5,7 +5,7 @@ read that is no party, and of a published text the places of what is withheld. T
 many, it does not say, as their list does not.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import cache
 from itertools import pairwise
 from typing import Any, TypeAlias
@@ -20,7 +20,7 @@ from registry.agreements.documents.rules import DocumentStatus
 from registry.agreements.documents.schemas import Document, DocumentQuery
 from registry.agreements.dossier.rules import NOT_A_PARTY, Recording, came_about, plain_stem
 from registry.agreements.dossier.schemas import WithheldPart
-from registry.agreements.dossier.writing import as_json, events_as_json, version_text, why_withheld
+from registry.agreements.dossier.writing import as_json, events_as_json, timeline_as_csv, version_text, why_withheld
 from registry.agreements.duties.queries import list_duties
 from registry.agreements.instruments.queries.actions import relations
 from registry.agreements.instruments.queries.provisions import provisions_of, shows_restricted
@@ -40,6 +40,7 @@ from registry.agreements.instruments.tables import agreement_approval, agreement
 from registry.agreements.redline.page import page
 from registry.agreements.redline.queries import get_redline
 from registry.agreements.redline.schemas import RedlineQuery
+from registry.agreements.timeline.schemas import Timeline
 from registry.directory.agencies.queries import references
 from registry.directory.agencies.tables import agency
 from registry.platform.access.permissions import Action, refusal
@@ -53,6 +54,7 @@ from registry.platform.ledger.queries import public_parts
 from registry.platform.ledger.tables import ledger_event
 
 JSON, TEXT, HTML = "application/json", "text/plain; charset=utf-8", "text/html; charset=utf-8"
+CSV = "text/csv; charset=utf-8"
 _AT_ONCE = 200
 
 
@@ -104,7 +106,7 @@ def _of_governing_bodies(table: sa.Table, *names: str) -> sa.Select[Any]:
     )
 
 
-async def whole_file(read: Read, caller: Caller, found: Agreement) -> AsyncIterator[Found]:
+async def whole_file(read: Read, caller: Caller, found: Agreement, timeline: Timeline) -> AsyncIterator[Found]:
     """The parts for a party, in their order; `found` is the agreement without restricted text."""
     principal, path = caller.principal, f"/v1/agreements/{found.id}"
     beside = {"provisions", "terms", "terms_withheld", "signing", "view"}
@@ -116,6 +118,8 @@ async def whole_file(read: Read, caller: Caller, found: Agreement) -> AsyncItera
         source=path,
         content=as_json(about),
     )
+    for told in _timeline(timeline):
+        yield told
     summaries = await _all_versions(read, principal, found.id)
     recordings = await _recordings(read, found)
     signed = []
@@ -386,7 +390,26 @@ async def _document(read: Read, principal: Principal, no: int, each: Document) -
     )
 
 
-async def public_file(read: Read, found: Agreement) -> AsyncIterator[Found]:
+def _timeline(timeline: Timeline) -> Iterator[Part]:
+    """Who was bound when, as data and as a table; the index says it as well."""
+    title, source = "Who was bound from when until when", f"/v1/agreements/{timeline.agreement_id}/timeline"
+    yield Part(
+        path="timeline.json",
+        title=f"{title}, to which version, and by which acts",
+        media_type=JSON,
+        source=source,
+        content=as_json(timeline),
+    )
+    yield Part(
+        path="timeline.csv",
+        title=f"{title}, as a table",
+        media_type=CSV,
+        source=source,
+        content=timeline_as_csv(timeline),
+    )
+
+
+async def public_file(read: Read, found: Agreement, timeline: Timeline) -> AsyncIterator[Found]:
     """The parts for the public, in their order; `found` is the agreement in its public view."""
     path = f"/v1/agreements/{found.id}"
     names = (
@@ -405,6 +428,10 @@ async def public_file(read: Read, found: Agreement) -> AsyncIterator[Found]:
         source=path,
         content=as_json(about),
     )
+    for told in _timeline(timeline):
+        yield told
+    if timeline.acts_withheld is not None:
+        yield WithheldPart(kind="acts", reason=timeline.acts_withheld)
     texts = await executed_texts(read, found.id)
     published = await publications_of(read, [text.version_id for text in texts])
     for text in texts:

@@ -90,7 +90,7 @@ def _came_about(version: AgreementVersion, recording: Recording | None, time_zon
         by = "" if recording is None or recording.recorded_by is None else f" by {recording.recorded_by}"
         on = "" if recording is None else f" on {recording.recorded_on}"
         yield f"transcribed from paper{on}{by}."
-        yield f"The original: {_where(version.evidence)}."
+        yield f"The original: {where_kept(version.evidence)}."
     else:
         yield "written in the registry."
     for each in version.signatures:
@@ -99,13 +99,14 @@ def _came_about(version: AgreementVersion, recording: Recording | None, time_zon
             yield f"{who} signed these bytes here electronically on {each.signed_on}."
             continue
         entered_on = civil_day(each.recorded_at, time_zone)
-        shown = "no evidence named" if each.evidence is None else f"evidence: {_where(each.evidence)}"
+        shown = "no evidence named" if each.evidence is None else f"evidence: {where_kept(each.evidence)}"
         yield f"{who} signed on paper on {each.signed_on}, entered here on {entered_on} as {each.manner}; {shown}."
     if not version.signatures:
         yield "Nobody's signature to it is on record."
 
 
-def _where(evidence: Evidence) -> str:
+def where_kept(evidence: Evidence) -> str:
+    """Whether a paper is on file, and as which document, else where it is said to be."""
     if evidence.document is not None:
         name = evidence.document.name or "without a title"
         return f"on file as document “{name}” ({evidence.document.id})"

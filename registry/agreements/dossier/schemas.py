@@ -7,6 +7,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from registry.agreements.dossier.rules import Audience
+from registry.agreements.timeline.schemas import Timeline
 
 
 class FilePart(Struct, kw_only=True, frozen=True):
@@ -23,7 +24,7 @@ class FilePart(Struct, kw_only=True, frozen=True):
 class WithheldPart(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """What is not in the file, and why."""
 
-    kind: Literal["provision", "canonical_text", "document", "history"]
+    kind: Literal["provision", "canonical_text", "document", "history", "acts"]
     version_no: int | None = None
     number: str | None = None
     exemption: str | None = None
@@ -47,6 +48,7 @@ class FileIndex(Struct, kw_only=True, frozen=True):
     parties: list[str]
     recorded_until: str | None
     notes: list[str]
+    timeline: Timeline
     parts: list[FilePart]
     withheld: list[WithheldPart]
 

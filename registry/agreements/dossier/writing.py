@@ -1,12 +1,18 @@
 """A version's text for reading, and records as JSON: the same bytes for the same content."""
 
+import csv
+import io
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from registry.agreements.instruments.rules import Sensitivity
 from registry.agreements.instruments.schemas.shown import Provision
+from registry.agreements.timeline.schemas import Timeline
+from registry.platform.bulk.harmless import harmless
+from registry.platform.kernel.time import format_instant
 
 _OF_THE_CALLER = frozenset({"allowed_actions", "as_of"})
 
@@ -26,6 +32,42 @@ def events_as_json(events: Sequence[msgspec.Raw], agencies: object) -> bytes:
     """The events, each on a line exactly as it was hashed, and the agencies that they name."""
     lines = b",\n".join(bytes(each) for each in events)
     return b'{"agencies":' + msgspec.json.encode(agencies) + b',\n"events":[\n' + lines + b"\n]}\n"
+
+
+_COLUMNS = (
+    *("party", "agency_id", "version_no", "first_on", "last_on", "start", "end"),
+    *("bound_by", "begins_by", "ends_by", "reported_only", "contested", "pending"),
+)
+
+
+def timeline_as_csv(timeline: Timeline) -> bytes:
+    """A line for each window of each party, one of blanks for whom was never bound; acts by what was done."""
+    said = {each.act_no: each.detail for each in timeline.acts}
+
+    def acts(numbers: Iterable[int]) -> str:
+        return " ".join(said[each] for each in numbers)
+
+    written = io.StringIO()
+    table = csv.writer(written, lineterminator="\r\n")
+    table.writerow(_COLUMNS)
+    for party in timeline.parties:
+        otherwise = (acts(party.contested), acts(party.pending))
+        rows: list[tuple[object, ...]] = [
+            (
+                *(each.version_no, each.first_on, each.last_on, _instant(each.start), _instant(each.end)),
+                *(acts(each.bound_by), acts(each.begins_by), acts(each.ends_by)),
+                "yes" if each.reported_only else "no",
+            )
+            for each in party.windows
+        ]
+        for row in rows or [(None,) * 9]:
+            cells = (party.agency.name, party.agency.id, *row, *otherwise)
+            table.writerow(["" if cell is None else harmless(str(cell)) for cell in cells])
+    return written.getvalue().encode()
+
+
+def _instant(at: datetime | None) -> str | None:
+    return None if at is None else format_instant(at)
 
 
 def version_text(heading: Iterable[str], provisions: Sequence[Provision]) -> bytes:

@@ -6,6 +6,7 @@ from uuid import UUID
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from registry.directory.agencies.schemas import AgencyReference
+from registry.platform.access.permissions import Relation
 from registry.platform.access.principals import Role
 from registry.platform.issuers import (
     AcrValue,
@@ -158,8 +159,8 @@ class MyPermission(Struct, kw_only=True, frozen=True):
 
     permission: Annotated[str, Meta(max_length=40, description="The action.", examples=["loans:read"])]
     relations: Annotated[
-        list[str],
-        Meta(description="To what: `own` things, those on one side of a loan, as a `party`; or `anyone`'s."),
+        list[Relation],
+        Meta(description="To what: the action is allowed where the agency has one of these relations to the thing."),
     ]
 
 

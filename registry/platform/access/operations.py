@@ -17,7 +17,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
 from registry.platform.access.authentication import caller_from
-from registry.platform.access.permissions import STEP_UP, Action
+from registry.platform.access.permissions import PERMISSIONS, STEP_UP, Action
 from registry.platform.access.principals import Principal
 from registry.platform.access.second_operator import ACTS, PERFORMABLE, KeptAct, Performable, ProposedAct
 from registry.platform.database.connect import unit_of_work
@@ -105,6 +105,9 @@ def operation(
             opt={
                 "status": success,
                 "permission": permission,
+                "roles": {}
+                if permission is None
+                else {str(who): sorted(of) for who, of in PERMISSIONS[permission].items()},
                 "problems": codes,
                 "step_up": steps_up,
                 "query": query,

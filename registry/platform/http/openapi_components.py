@@ -30,6 +30,7 @@ PILLARS: dict[str, tuple[str, dict[str, str]]] = {
         "Agreements",
         {
             "instruments": "What agencies agreed to, from the draft to the end, and whether it is in force.",
+            "timeline": "From when until when each party was bound, and by which acts.",
             "clauses": "Standard clauses and templates, and drafts made from them.",
             "documents": "What is on file with an agreement.",
             "redline": "What differs between two versions or two agreements, and from the standard clauses.",

@@ -111,6 +111,7 @@ def operation(path: str, method: str, handler: HTTPRouteHandler, shapes: Shapes)
         document["security"] = []
     if permission is not None:
         document["x-permission"] = str(permission)
+        document["x-roles"] = opt["roles"]
     if own:
         document["x-problems"] = {str(status): codes for status, codes in own.items()}
     return document

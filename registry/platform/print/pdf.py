@@ -10,8 +10,12 @@ from typing import Any
 
 import msgspec
 
-# What the fonts that come with the engine can show; PDF/UA refuses a document with a character that they cannot.
-_NOT_SHOWN = re.compile(r"[^ -~\u00a0-\u017f\u2010-\u2015\u2018-\u201e\u2020-\u2022\u2026\u20ac]")
+# What the fonts that come with the engine can show: Latin with its extensions, Greek and Cyrillic. PDF/UA refuses a
+# document with a character that they cannot. What is written from right to left is left out: it would reorder the line.
+_LETTERS = (
+    r"\u00a0-\u024f\u1e00-\u1eff\u0370-\u0377\u037a-\u037f\u0384-\u038a\u038c\u038e-\u03a1\u03a3-\u03ff\u0400-\u04ff"
+)
+_NOT_SHOWN = re.compile(rf"[^ -~{_LETTERS}\u2010-\u2015\u2018-\u201e\u2020-\u2022\u2026\u20ac]")
 
 
 def is_installed() -> bool:

@@ -67,6 +67,18 @@ _RELEASE = (
     .where(allocation.c.loan_id == sa.bindparam("of_loan", type_=allocation.c.loan_id.type), of_loans(), live())
     .values(status=AllocationStatus.RELEASED.value)
 )
+_CHANGE_QUANTITY = (
+    allocation.update()
+    .where(allocation.c.loan_id == sa.bindparam("of_loan", type_=allocation.c.loan_id.type), of_loans(), live())
+    .values(quantity=allocation.c.quantity + sa.bindparam("change", type_=sa.Integer))
+)
+_TAKE_AGAIN = (
+    allocation.update()
+    .where(
+        allocation.c.loan_id == sa.bindparam("of_loan", type_=allocation.c.loan_id.type), of_loans(), sa.not_(live())
+    )
+    .values(status=AllocationStatus.OUT.value, quantity=sa.bindparam("how_many", type_=sa.Integer), exclusive=False)
+)
 _other = allocation.alias("other")
 _overlapped = (
     sa.select(sa.literal(1))
@@ -155,6 +167,22 @@ async def mark_out(write: Write, asset: Bookable, loan_id: UUID, now: datetime) 
 async def release(write: Write, loan_id: UUID) -> None:
     """Release the loan's allocation. Has no effect when it has been released."""
     await write.run(_RELEASE, {"of_loan": loan_id})
+
+
+async def hold_less(write: Write, loan_id: UUID, quantity: int) -> None:
+    """Take a part of what the loan holds off its allocation."""
+    await write.run(_CHANGE_QUANTITY, {"of_loan": loan_id, "change": -quantity})
+
+
+async def hold_more(write: Write, loan_id: UUID, quantity: int) -> None:
+    """Add what is out after all to the loan's allocation; one that was released is out again.
+
+    Nothing is checked: it is there, whatever was promised meanwhile. Call `follow_capacity` afterwards.
+    """
+    if await write.first(_OF_LOAN, {"loan_id": loan_id}) is None:
+        await write.run(_TAKE_AGAIN, {"of_loan": loan_id, "how_many": quantity})
+    else:
+        await write.run(_CHANGE_QUANTITY, {"of_loan": loan_id, "change": quantity})
 
 
 async def check_extension(write: Write, asset: Bookable, loan_id: UUID, new_end: datetime, now: datetime) -> UUID:

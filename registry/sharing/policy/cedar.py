@@ -27,6 +27,7 @@ _KEPT_SELECTIONS_BESIDE = 64
 _KEPT_AGENCY_LAYERS = 256
 _LAYER_KINDS = ("baseline", "jurisdiction", "agency")
 _LAW = "law.yaml"
+DIGESTS = "digests.yaml"
 AGENCY_FILE = "agency.cedar"
 """How errors name the text of an agency's own layer, which is in no file."""
 
@@ -251,6 +252,34 @@ def _read(root: Path, file: Path) -> str:
     except (OSError, UnicodeDecodeError) as fault:
         raise PolicySetError(str(file.relative_to(root)), None, f"cannot be read: {fault}") from fault
     return _canonical(text)
+
+
+def check_digests(path: Path) -> None:
+    """Raises PolicySetError for a set whose files are not those that `digests.yaml` beside them names.
+
+    It tells a file that was lost on the way, or altered, from one that somebody changed and meant to.
+    """
+    try:
+        named = msgspec.convert(read_yaml(_read(path, path / DIGESTS)) or {}, dict[str, str])
+    except (yaml.YAMLError, ValueError) as fault:
+        raise PolicySetError(DIGESTS, None, f"cannot be read: {fault}") from fault
+    there = digests_of(path)
+    for name in sorted(named.keys() | there.keys()):
+        if there.get(name) != named.get(name):
+            what = "is missing" if name not in there else "is altered" if name in named else f"is not in {DIGESTS}"
+            raise PolicySetError(name, None, f"{what}; once it is reviewed, `registry policy seal` takes it as it is")
+
+
+def digests_of(path: Path) -> dict[str, str]:
+    """The digest of each file that a set is read from, by its name."""
+    files = [
+        path / "schema.cedarschema",
+        path / _LAW,
+        *path.glob("baseline/*.cedar"),
+        *path.glob("jurisdictions/*.cedar"),
+    ]
+    names = {str(file.relative_to(path)): file for file in files if file.exists()}
+    return {name: _digest({name: _read(path, names[name])}) for name in sorted(names)}
 
 
 def _canonical(text: str) -> str:

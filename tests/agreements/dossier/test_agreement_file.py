@@ -1,8 +1,9 @@
 """The whole file of an agreement: what is in it, for whom, recorded before it is handed out, the same for the same."""
 
+import csv
 import hashlib
 from datetime import timedelta
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -15,6 +16,7 @@ import sqlalchemy as sa
 from registry.platform.access.principals import Role
 from registry.platform.ledger.tables import ledger_event
 from registry.platform.settings import load
+from tests.agreements.timeline.test_timeline import a_life
 from tests.support.agreements import agreement_body, sign_agreement
 from tests.support.cast import Cast, make_cast, today
 from tests.support.documents import PDF, file_document, make_pdf
@@ -90,6 +92,28 @@ async def test_a_file_holds_what_was_agreed_signed_done_and_filed(service: Servi
     assert types[0] == "agreement.recorded"
     assert "document.filed" in types
     assert {"approvals.json", "acts.json", "agreement.json", "verify.txt"} <= {*parts}
+
+
+async def test_the_first_page_says_who_was_bound_when_to_which_version_and_by_which_act(cast: Cast) -> None:
+    one, two, three = cast.assisting, cast.requesting, cast.neighbour
+    found = await a_life(cast)
+    parts = await unpacked(two.legal, found["id"])
+    read = await two.legal.done("GET", f"/v1/agreements/{found['id']}/timeline")
+    assert data(parts, "timeline.json") == read
+    table = list(csv.DictReader(StringIO(parts["timeline.csv"].decode())))
+    left_on = str(today() - timedelta(days=25))
+    assert [(row["party"], row["version_no"], row["first_on"], row["last_on"]) for row in table] == [
+        *((one.name, "1", "2025-02-03", "2025-12-31"), (one.name, "2", "2026-01-01", "")),
+        *((two.name, "1", "2025-02-03", "2025-12-31"), (two.name, "2", "2026-01-01", left_on)),
+        *((three.name, "1", "2025-06-01", "2025-12-31"), (three.name, "2", "2026-01-01", "")),
+    ]
+    assert f"{two.name} gave notice of withdrawal" in table[3]["ends_by"]
+    page = HtmlPage(parts["index.html"].decode())
+    assert [each.text for each in page.all("h2")][:3] == [
+        *("The agreement", "Who was bound, when, to which version", "The acts, in order of their days"),
+    ]
+    for act in read["acts"]:
+        assert act["detail"] in page.one("main").text
 
 
 async def test_of_a_paper_that_was_typed_in_the_file_does_not_say_that_its_bytes_were_signed(cast: Cast) -> None:

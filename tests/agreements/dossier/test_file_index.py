@@ -1,11 +1,12 @@
 """The index, as a page and as a PDF: whole, readable by ear, and nothing in it that a title could make of it."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from io import BytesIO
 from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 from pypdf import PdfReader
 
@@ -14,6 +15,10 @@ from registry.agreements.dossier.commands import index_template
 from registry.agreements.dossier.page import index_page, printed_index
 from registry.agreements.dossier.rules import Audience, plain_stem
 from registry.agreements.dossier.schemas import FileIndex, FilePart, WithheldPart
+from registry.agreements.instruments.schemas.evidence import Evidence
+from registry.agreements.timeline.rules import ActBasis, ActKind, ActStatus
+from registry.agreements.timeline.schemas import BoundWindow, PartyTimeline, Timeline, TimelineAct
+from registry.directory.agencies.schemas import AgencyReference
 from registry.platform.print.pdf import is_installed, make_pdf
 from tests.agreements.dossier.test_agreement_file import unpacked
 from tests.support.agreements import sign_agreement
@@ -26,6 +31,55 @@ HOSTILE = (
     """#sys.version #read("/etc/passwd") *b* $x$ = H \\"""
 )
 printed = pytest.mark.skipif(not is_installed(), reason="the engine is optional")
+
+
+def timeline(words: str) -> Timeline:
+    """A party that was bound by an act, and one that was not, of which something is contested."""
+    one, other = (AgencyReference(id=UUID(int=no), name=words) for no in (2, 3))
+    start = datetime(2025, 1, 1, 6, tzinfo=UTC)
+    facts: dict[str, Any] = {"version_no": 1, "acted_on": date(2025, 1, 1), "recorded_at": None, "proposal_id": None}
+    paper = Evidence(sha256=None, on_file=False, document=None, location=words)
+    signed = TimelineAct(
+        act_no=1,
+        kind=ActKind.SIGNED,
+        agency=one,
+        counts_from=start,
+        basis=ActBasis.OWN,
+        status=None,
+        reported_only=False,
+        recorded_by=one,
+        evidence=paper,
+        reported_act_id=None,
+        detail=words,
+        **facts,
+    )
+    contested = msgspec.structs.replace(
+        signed, act_no=2, counts_from=None, basis=ActBasis.REPORT, status=ActStatus.CONTESTED, agency=other
+    )
+    window = BoundWindow(
+        version_no=1,
+        first_on=date(2025, 1, 1),
+        last_on=None,
+        start=start,
+        end=None,
+        bound_by=[1],
+        begins_by=[1],
+        ends_by=[],
+        reported_only=True,
+    )
+    return Timeline(
+        agreement_id=UUID(int=1),
+        number=words,
+        title=words,
+        time_zone="America/Chicago",
+        view="party",
+        parties=[
+            PartyTimeline(agency=one, windows=[window], contested=[], pending=[]),
+            PartyTimeline(agency=other, windows=[], contested=[2], pending=[]),
+        ],
+        acts=[signed, contested],
+        acts_withheld=None,
+    )
 
 
 def index(words: str) -> FileIndex:
@@ -48,6 +102,7 @@ def index(words: str) -> FileIndex:
         parties=[words, words],
         recorded_until=None,
         notes=[words],
+        timeline=timeline(words),
         parts=[part],
         withheld=[WithheldPart(kind="provision", version_no=1, number=words, exemption=words, reason=words)],
     )
@@ -69,7 +124,10 @@ def test_the_page_has_landmarks_headings_in_order_tables_with_heads_and_no_scrip
     (policy,) = [each for each in page.all("meta") if "http-equiv" in each.attributes]
     assert policy.attributes["content"].startswith("default-src 'none'; style-src 'sha256-")
     said = [each.text for each in page.all("bdi")]
-    assert sum(HOSTILE in each for each in said) == 11
+    assert sum(HOSTILE in each for each in said) == 17
+    assert "Bound by act 1. Begins by act 1. KNOWN BY REPORT ALONE, in part or whole." in said
+    assert "It was bound to no other on any day. CONTESTED: act 2, which changes nothing here." in said
+    assert "CONTESTED: report alone (contested)" in said
     assert {"Status: in force, as of 2026-05-01", "Starts on: 2025-01-01", "Ends on: no end on record"} <= {*said}
 
 
@@ -101,6 +159,33 @@ async def test_a_character_that_the_fonts_lack_is_written_as_its_number() -> Non
     made = await make_pdf(index_template(), printed_index(index("日\u202e\U0001f600 Añoka “§ 5”")))
     text = "".join(page.extract_text() for page in PdfReader(BytesIO(made)).pages)
     assert "[U+65E5][U+202E][U+1F600] Añoka “§ 5”" in " ".join(text.split())
+
+
+@printed
+async def test_latin_greek_and_cyrillic_names_are_shown_and_nothing_runs_over_an_edge() -> None:
+    names = "Saint-Barthélemy Żyrardów Đồng Αστυνομία Полиция"
+    letters = "".join(chr(each) for each in (*range(0x180, 0x250), *range(0x3A3, 0x500), *range(0x1E00, 0x1F00)))
+    unbroken = "W" * 120
+    made = await make_pdf(index_template(), printed_index(index(f"{names} {unbroken} {letters}")))
+    pages = PdfReader(BytesIO(made)).pages
+    text = " ".join(" ".join(page.extract_text() for page in pages).split())
+    assert "[U+" not in text
+    for name in names.split():
+        assert name in text
+    edge = float(pages[0].mediabox.width) - 50  # the margin is 2 cm, 57 points
+    beyond: list[str] = []
+
+    def look(said: str, _: object, matrix: list[float], *__: object) -> None:
+        if said.strip() and matrix[4] > edge:
+            beyond.append(said)
+
+    for page in pages:
+        page.extract_text(visitor_text=look)
+    assert beyond == []
+    assert unbroken not in text, "it goes on in the next line"
+    assert "\u200b" not in text, "and a hash that is copied is the hash"
+    for number, page in enumerate(pages, 1):
+        assert f"{number} of {len(pages)}" in page.extract_text()
 
 
 @pytest.mark.one_database

@@ -13,6 +13,7 @@ from pypdf import PdfReader
 
 from registry.platform.print.pdf import is_installed
 from tests.agreements.dossier.test_agreement_file import data, events, unpacked
+from tests.agreements.timeline.test_timeline import a_life
 from tests.support.agreements import agreement_body, sign_agreement
 from tests.support.cast import Cast, today
 from tests.support.consent import agree_to_publish
@@ -112,7 +113,17 @@ async def test_no_byte_of_it_is_of_what_is_withheld(service: Service, cast: Cast
     inside = readable(await unpacked(cast.assisting.legal, made["id"]))
     assert all(word.encode() in inside for word in marks.secret[:2]), "or the test could not fail"
     assert {path.partition("/")[0] for path in parts} <= {
-        *("agreement.json", "versions", "documents", "documents.json", "verify.txt", "index.html", "index.pdf"),
+        *(
+            "agreement.json",
+            "timeline.json",
+            "timeline.csv",
+            "versions",
+            "documents",
+            "documents.json",
+            "verify.txt",
+            "index.html",
+            "index.pdf",
+        ),
         "manifest.json",
     }
 
@@ -126,6 +137,7 @@ async def test_what_is_withheld_keeps_its_place_with_the_exemption_cited(service
     assert re.search(r"\n3\n\[Withheld\. Exemption cited: Section public\w+; have counsel review\]\n", text)
     withheld = data(parts, "manifest.json")["withheld"]
     assert [(each["kind"], each.get("number"), "exemption" in each) for each in withheld] == [
+        ("acts", None, False),
         ("provision", "2", False),
         ("provision", "3", True),
     ], "and that documents are withheld is not said"
@@ -135,6 +147,21 @@ async def test_what_is_withheld_keeps_its_place_with_the_exemption_cited(service
             assert each["exemption"].encode() in parts["index.html"]
     listed = {each["path"]: each["sha256"] for each in data(parts, "manifest.json")["parts"]}
     assert listed == {path: hashlib.sha256(each).hexdigest() for path, each in parts.items() if path != "manifest.json"}
+
+
+async def test_it_says_who_was_bound_when_and_of_no_partys_act(service: Service, cast: Cast) -> None:
+    found = await a_life(cast)
+    parts = await unpacked(cast.stranger.coordinator, found["id"], PUBLIC)
+    read = await cast.stranger.coordinator.done("GET", f"/v1/agreements/{found['id']}/timeline")
+    assert data(parts, "timeline.json") == read
+    rows = parts["timeline.csv"].decode().splitlines()
+    assert f",{today() - timedelta(days=25)}," in rows[4], "the last day of who left"
+    everything = readable(parts)
+    for secret in (b"Sheriff", b"The vault", b"gave notice", b"confirmed", b"Chief"):
+        assert secret not in everything
+    (acts,) = [each for each in data(parts, "manifest.json")["withheld"] if each["kind"] == "acts"]
+    assert acts["reason"] == read["acts_withheld"]
+    assert acts["reason"].encode() in parts["index.html"]
 
 
 async def test_it_is_the_same_whoever_asks_and_the_asking_is_on_record(service: Service, cast: Cast) -> None:

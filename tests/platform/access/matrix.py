@@ -278,7 +278,7 @@ AGREEMENT_ROWS = {
     **_each("list_agreements list_agreements_in_force list_checklists get_checklist", "agreements:read"),
     **_each("list_standard_clauses get_standard_clause list_templates get_template", "agreements:read"),
     **_each("create_agreement record_agreement draft_agreement_from_template", "agreements:create"),
-    **_each("get_agreement", "agreements:read", *AGREEMENTS),
+    **_each("get_agreement get_agreement_timeline", "agreements:read", *AGREEMENTS),
     **_each("get_agreement_version list_agreement_versions", "agreements:read", *AGREEMENTS, only="party"),
     **_each("get_agreement_completeness list_agreement_contradictions", "agreements:read", *AGREEMENTS, only="party"),
     **_each(
@@ -470,7 +470,7 @@ LOAN_ROWS = {
         *LOANS,
     ),
     **_each("receive_loan accept_changed_asset start_loan_return request_loan_extension", "loans:receive", *LOANS),
-    **_each("cancel_loan report_loan_no_show report_loan_lost", "loans:end", *LOANS),
+    **_each("cancel_loan report_loan_no_show report_loan_lost report_loan_found", "loans:end", *LOANS),
     **_each("list_loan_history", "ledger:read", *LOANS),
 }
 METRIC_ROWS = _each("get_sharing_metrics", "metrics:read")

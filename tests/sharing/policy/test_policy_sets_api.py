@@ -12,6 +12,7 @@ from registry.platform.access.principals import Role
 from registry.platform.database.connect import unit_of_work
 from registry.platform.settings import load
 from registry.sharing.policy.queries import impact
+from registry.sharing.policy.queries.layers import altered_layers
 from registry.sharing.policy.schemas.sets import NEW_POLICY_SET_EXAMPLE
 from tests.support.agreements import sign_agreement
 from tests.support.assets import make_asset
@@ -177,7 +178,7 @@ async def test_a_decision_names_the_layer_and_keeps_it_when_the_agency_decides_o
     assert (now["same"], now["policies_changed"]) == (True, False)
     await owner.admin.done("POST", f"{SETS}/{active['id']}/retire", REASON)
     now = await cast.requesting.coordinator.done("GET", path)
-    assert (now["same"], now["policies_changed"]) == (False, True)
+    assert (now["same"], now["policies_changed"], now["reproduced"]) == (False, True, True)
     assert (now["then"]["outcome"], now["now"]["outcome"]) == ("denied", "permitted")
 
 
@@ -249,6 +250,25 @@ async def test_a_retired_draft_that_was_never_validated_is_not_given_to_the_pars
     assert (await cast.assisting.legal.done("POST", f"{path}/validate"))["status"] == "draft"
     await cast.assisting.admin.done("POST", f"{path}/retire", REASON)
     assert_problem(await cast.assisting.legal.get(f"{path}/impact"), 409, "wrong_status")
+
+
+async def test_a_set_that_was_altered_is_found_at_the_start_and_decides_nothing(
+    private_url: str, tmp_path: Path, dialect: str
+) -> None:
+    """Without it less would be asked than its agency asks: nothing is decided then, and a server does not start."""
+    async with in_process(load(environment(private_url, tmp_path / "one"))) as service:
+        cast = await make_cast(service)
+        asked = await question(cast)
+        await activated(cast.assisting, {**SHORT, "title": "Altered"})
+        assert await altered_layers(service.database.read()) == []
+        drop = " ON policy_set" if dialect == "postgresql" else ""
+        async with unit_of_work(service.database) as write:
+            await write.run(sa.text(f"DROP TRIGGER policy_set_no_update{drop}"))
+        await altered(service, "Altered", "text = 'permit'")
+        assert len(await altered_layers(service.database.read())) == 1
+        async with in_process(load(environment(private_url, tmp_path / "two"))) as fresh:
+            who = fresh.caller(cast.requesting.id, Role.COORDINATOR)
+            assert_problem(await who.post("/v1/policy-evaluations", asked), 500, "database_damaged")
 
 
 async def altered(service: Service, title: str, change: str) -> None:

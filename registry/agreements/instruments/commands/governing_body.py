@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.commands.effects import open_reports
 from registry.agreements.instruments.commands.holding import finished, held
 from registry.agreements.instruments.commands.noticing import joined_at_of, notice_given_at
+from registry.agreements.instruments.commands.settling.effects import open_reports
 from registry.agreements.instruments.consent import BINDING
 from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.evidence import evidence_told

@@ -35,7 +35,7 @@ from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.policy.decisions import Decision
 from registry.sharing.policy.facts import decode_facts
 from registry.sharing.policy.queries.collecting import acting, collect_facts
-from registry.sharing.policy.queries.layers import policies_of_today
+from registry.sharing.policy.queries.layers import policies_beside, policies_of_today
 from registry.sharing.policy.rules import decide, replay
 from registry.sharing.policy.schemas.decided import (
     ApprovalGiven,
@@ -330,13 +330,21 @@ async def evaluate(read: Read, caller: Caller, policies: PolicySet, question: Po
 
 
 async def replay_decision(read: Read, principal: Principal, policies: PolicySet, decision_id: UUID) -> DecisionReplay:
-    """Decide the stored facts of a decision once more, with the current policies. Raises NotFound."""
+    """Decide the stored facts of a decision once more, with the current policies and with those of then.
+
+    Raises NotFound.
+    """
     row = await visible_decision(read, principal, decision_id)
-    then = decision_of(row)
-    today = replay(decode_facts(row.facts), await policies_of_today(read, policies, row.assisting_agency_id))
+    then, facts = decision_of(row), decode_facts(row.facts)
+    today = replay(facts, await policies_of_today(read, policies, row.assisting_agency_id))
+    reproduced = None
+    if then.policy_set.digest == policies.digest:
+        own = then.policy_set.layers.get("agency")
+        reproduced = replay(facts, await policies_beside(read, policies, row.assisting_agency_id, own)) == then
     return DecisionReplay(
         same=msgspec.structs.replace(today, policy_set=then.policy_set) == then,
         policies_changed=today.policy_set != then.policy_set,
+        reproduced=reproduced,
         then=then,
         now=today,
     )

@@ -20,6 +20,15 @@ _TEXT = (
     .limit(1)
 )
 
+_ALL_ACTIVE = (
+    sa.select(policy_set.c.agency_id, policy_set.c.digest, policy_set.c.text)
+    .where(
+        policy_set.c.status == PolicySetStatus.ACTIVE.value,
+        policy_set.c.agency_id > sa.bindparam("after", type_=policy_set.c.agency_id.type),
+    )
+    .order_by(policy_set.c.agency_id)
+    .limit(100)
+)
 _ACTIVE = sa.select(policy_set.c.digest).where(
     policy_set.c.agency_id == sa.bindparam("agency_id", type_=policy_set.c.agency_id.type),
     policy_set.c.status == PolicySetStatus.ACTIVE.value,
@@ -59,3 +68,13 @@ async def policies_beside(read: Read, policies: PolicySet, agency_id: UUID, dige
 async def policies_of_today(read: Read, policies: PolicySet, agency_id: UUID) -> PolicySet:
     """The policies to ask now about what that agency is asked for."""
     return await policies_beside(read, policies, agency_id, await read.value(_ACTIVE, {"agency_id": agency_id}))
+
+
+async def altered_layers(read: Read) -> list[str]:
+    """The digests of active sets whose text is not what was activated; a hundred are read at a time."""
+    found: list[str] = []
+    after = UUID(int=0)
+    while rows := await read.all_slowly(_ALL_ACTIVE, {"after": after}):
+        found += [row.digest for row in rows if agency_digest(row.text) != row.digest]
+        after = rows[-1].agency_id
+    return found

@@ -160,6 +160,13 @@ class DecisionReplay(Struct, kw_only=True, frozen=True):
 
     same: Annotated[bool, Meta(description="Everything but the digests of the policies is equal.")]
     policies_changed: Annotated[bool, Meta(description="Other policy texts apply today than did then.")]
+    reproduced: Annotated[
+        bool | None,
+        Meta(
+            description="Decided again by the policies of then, the agency's own of that day among them, it came out "
+            "the same to the letter; null where this release ships other policies than did then."
+        ),
+    ]
     then: Decision
     now: Decision
 

@@ -1,0 +1,282 @@
+"""Which acts begin and end the windows in which a party is bound. The windows themselves are computed elsewhere.
+
+Here nothing decides who is bound: an act is found by the instant from which it counts, which is where a window begins
+or ends because of it.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from itertools import groupby
+from uuid import UUID
+
+from msgspec import Struct
+
+from registry.platform.kernel.intervals import Interval, earliest, remaining
+
+
+class ActKind(StrEnum):
+    """What bears on who is bound; first what binds or lets go on, then what ends that, then what is only said."""
+
+    SIGNED = "signed"
+    AGREED_VERBALLY = "agreed_verbally"
+    JOINED = "joined"
+    TEXT_BEGINS = "text_begins"
+    APPROVED = "approved"
+    APPROVAL_WAIVED = "approval_waived"
+    PARTICIPATION_REINSTATED = "participation_reinstated"
+    REINSTATED = "reinstated"
+    GAVE_NOTICE = "gave_notice"
+    WITHDREW = "withdrew"
+    RELEASED = "released"
+    DISSOLVED = "dissolved"
+    TEXT_REPLACED = "text_replaced"
+    TEXT_EXPIRES = "text_expires"
+    APPROVAL_ENDED = "approval_ended"
+    APPROVAL_REQUIRED = "approval_required"
+    NOT_RATIFIED = "not_ratified"
+    PARTICIPATION_SUSPENDED = "participation_suspended"
+    SUSPENDED = "suspended"
+    ENDED = "ended"
+    CONSENTED = "consented"
+    WAS_NOTIFIED = "was_notified"
+    NEWCOMERS = "newcomers"
+    SUPERSESSION = "supersession"
+
+
+class ActBasis(StrEnum):
+    """On what it rests that an act is known."""
+
+    OWN = "own"
+    PROPOSAL = "proposal"
+    REPORT = "report"
+    TEXT = "text"
+    REGISTRATION = "registration"
+
+
+class ActStatus(StrEnum):
+    """Where the report stands, or the proposal, on which an act rests."""
+
+    UNSECONDED = "unseconded"
+    OPEN = "open"
+    REPORTED = "reported"
+    UNCONFIRMED = "unconfirmed"
+    CONTESTED = "contested"
+    UNCONTESTED = "uncontested"
+    CONFIRMED = "confirmed"
+    AGREED = "agreed"
+    TAKEN_BACK = "taken_back"
+    REPLACED = "replaced"
+    CLOSED = "closed"
+
+
+_BEGINS = frozenset(list(ActKind)[: list(ActKind).index(ActKind.GAVE_NOTICE)])
+_ENDS = frozenset(list(ActKind)[list(ActKind).index(ActKind.GAVE_NOTICE) : list(ActKind).index(ActKind.CONSENTED)])
+_OF_A_TEXT = (ActKind.SIGNED, ActKind.TEXT_BEGINS, ActKind.TEXT_REPLACED, ActKind.TEXT_EXPIRES)
+
+
+class Mark(Struct, kw_only=True, frozen=True):
+    """What of an act says where it begins or ends a window: its number, whose it is (None: all's), from when it counts.
+
+    `version_no`: the text that it is about.
+    """
+
+    act_no: int
+    kind: ActKind
+    agency_id: UUID | None
+    counts_from: datetime | None
+    version_no: int | None = None
+
+
+class Bound(Interval, kw_only=True, frozen=True):
+    """A stretch in which a party is bound to another; `version_no` None is a text that its reader hears nothing of."""
+
+    version_no: int | None
+
+
+class PartyWindow(Interval, kw_only=True, frozen=True):
+    """A window of a party as it is written, by a version; `amended` has a bit for each later one that it signed too."""
+
+    version_no: int
+    amended: int = 0
+
+
+def bound_together(parties: Mapping[UUID, Sequence[PartyWindow]]) -> dict[UUID, tuple[Bound, ...]]:
+    """The windows of each party as far as they meet another's: nobody is bound to itself.
+
+    Windows meet as in `in_force.force_windows`: by one version, where no later one was signed by both. There are few
+    kinds of windows, however many the parties are, so what is there of each kind is put together first.
+    """
+    kinds: dict[tuple[int, int], list[PartyWindow]] = {}
+    for windows in parties.values():
+        for each in windows:
+            kinds.setdefault((each.version_no, each.amended), []).append(each)
+    some = {kind: _in_at_least(1, windows) for kind, windows in kinds.items()}
+    two = {kind: _in_at_least(2, windows) for kind, windows in kinds.items() if not kind[1]}
+    return {
+        agency_id: joined_up(
+            Bound(start=start, end=end, version_no=window.version_no)
+            for window in windows
+            for (no, amended), there in some.items()
+            if no == window.version_no and not amended & window.amended
+            for other in (two[no, amended] if (no, amended) == (window.version_no, window.amended) else there)
+            if _not_empty(start := max(window.start, other.start), end := earliest(window.end, other.end))
+        )
+        for agency_id, windows in parties.items()
+    }
+
+
+def _in_at_least(many: int, windows: Sequence[Interval]) -> list[Interval]:
+    """The stretches that lie in at least so many of the windows, in order."""
+    turns = sorted(
+        [*((each.start, 1) for each in windows), *((each.end, -1) for each in windows if each.end is not None)]
+    )
+    found: list[Interval] = []
+    count, since = 0, None
+    for at, same in groupby(turns, key=lambda turn: turn[0]):
+        count += sum(step for _, step in same)
+        if count >= many and since is None:
+            since = at
+        elif count < many and since is not None:
+            found.append(Interval(start=since, end=at))
+            since = None
+    return [*found, Interval(start=since)] if since is not None else found
+
+
+def _not_empty(start: datetime, end: datetime | None) -> bool:
+    return end is None or start < end
+
+
+def joined_up(windows: Iterable[Bound]) -> tuple[Bound, ...]:
+    """The windows in order, those by the same version that meet or overlap as one."""
+    found: list[Bound] = []
+    last: dict[int | None, Bound] = {}
+    for each in sorted(windows, key=lambda window: window.start):
+        before = last.get(each.version_no)
+        if before is not None and (before.end is None or each.start <= before.end):
+            found.remove(before)
+            end = None if before.end is None or each.end is None else max(before.end, each.end)
+            each = Bound(start=before.start, end=end, version_no=each.version_no)
+        last[each.version_no] = each
+        found.append(each)
+    return tuple(sorted(found, key=lambda window: (window.start, window.version_no or 0)))
+
+
+def told_to_others(
+    windows: Sequence[Bound],
+    published: Collection[int],
+    now: datetime,
+    *,
+    bound: bool,
+    until: datetime | None,
+    not_after: datetime | None,
+) -> tuple[Bound, ...]:
+    """Of a party's windows what others than the parties are told, who hear nothing of a text that is not `published`.
+
+    What is over; of those that run the end as far as they are told (`until`); if it is not bound now, the first to
+    come, up to what the text says that they read (`not_after`). Nothing after that. By a text that is not published
+    only where no other binds it: that it is bound is no secret.
+    """
+    open_ = [each for each in windows if each.version_no in published]
+    shown = [
+        *open_,
+        *(_unnamed(stretch) for each in windows if each not in open_ for stretch in remaining(each, open_)),
+    ]
+    over = [each for each in shown if each.end is not None and each.end <= now]
+    running = [each for each in shown if each.start <= now and each not in over]
+    to_come = sorted((each for each in shown if each.start > now), key=lambda each: each.start)
+    if running:
+        over += [Bound(start=each.start, end=until, version_no=each.version_no) for each in running if bound]
+    elif to_come and (not_after is None or to_come[0].start < not_after):
+        end = None if not_after is None else earliest(to_come[0].end, not_after)
+        over.append(Bound(start=to_come[0].start, end=end, version_no=to_come[0].version_no))
+    return joined_up(over)
+
+
+def _unnamed(stretch: Interval) -> Bound:
+    return Bound(start=stretch.start, end=stretch.end, version_no=None)
+
+
+class Held(Interval, kw_only=True, frozen=True):
+    """A stretch in which that version is the text."""
+
+    version_no: int
+
+
+class TextEdge(Struct, frozen=True):
+    """That a text begins, or ends because its term is over, or because the next one takes its place (`next_no`)."""
+
+    kind: ActKind
+    version_no: int
+    at: datetime
+    next_no: int | None = None
+
+
+def text_edges(
+    texts: Sequence[Held], terms: Mapping[int, tuple[datetime, datetime | None]], ended_at: datetime | None
+) -> Iterator[TextEdge]:
+    """Where the texts begin and end; what ends with the agreement as a whole is no end of a text.
+
+    `terms`: from when until when each version means to hold, by its number. It may bind those who signed it while
+    another, which they did not sign, is the text.
+    """
+    begun: set[int] = set()
+    for text, following in zip(texts, (*texts[1:], None), strict=True):
+        if text.version_no not in begun:
+            yield TextEdge(ActKind.TEXT_BEGINS, text.version_no, text.start)
+        begun.add(text.version_no)
+        if following is not None and following.start == text.end:
+            yield TextEdge(ActKind.TEXT_REPLACED, text.version_no, following.start, following.version_no)
+    for no, (begins_at, ends_at) in terms.items():
+        if no not in begun:
+            yield TextEdge(ActKind.TEXT_BEGINS, no, begins_at)
+        if ends_at is not None and (ended_at is None or ends_at < ended_at):
+            yield TextEdge(ActKind.TEXT_EXPIRES, no, ends_at)
+
+
+def bound_by(marks: Iterable[Mark], agency_id: UUID, window: Bound) -> list[int]:
+    """The acts by which the party is bound by that text: its signature to it or, before that, its word."""
+    own = [
+        each
+        for each in marks
+        if each.agency_id == agency_id and each.counts_from is not None and _before(each.counts_from, window.end)
+    ]
+    signed = [each.act_no for each in own if each.kind is ActKind.SIGNED and each.version_no == window.version_no]
+    said = [each.act_no for each in own if each.kind is ActKind.AGREED_VERBALLY]
+    return [*said, *signed]
+
+
+def _before(at: datetime, end: datetime | None) -> bool:
+    return end is None or at < end
+
+
+def begins_by(marks: Sequence[Mark], agency_id: UUID, window: Bound) -> list[int]:
+    """The acts by which the window begins."""
+    return _at(marks, agency_id, window.start, window.version_no, _BEGINS)
+
+
+def ends_by(marks: Sequence[Mark], agency_id: UUID, window: Bound) -> list[int]:
+    """The acts by which the window ends; none where it has no end."""
+    return [] if window.end is None else _at(marks, agency_id, window.end, window.version_no, _ENDS)
+
+
+def _at(
+    marks: Sequence[Mark], agency_id: UUID, at: datetime, version_no: int | None, kinds: frozenset[ActKind]
+) -> list[int]:
+    """The acts of that instant: the party's own and all's; else another's, since one is bound to another.
+
+    A window by a version ends, too, once all whom it bound have signed a later one.
+    """
+    then = [each for each in marks if each.counts_from == at]
+    fits = [each for each in then if each.kind in kinds]
+    own = [
+        each
+        for each in fits
+        if each.agency_id in (agency_id, None) and (each.kind not in _OF_A_TEXT or each.version_no == version_no)
+    ]
+    others = [
+        each
+        for each in fits
+        if each.agency_id not in (agency_id, None) and (each.version_no is None or each.version_no == version_no)
+    ]
+    return [each.act_no for each in own or others or then]

@@ -1,0 +1,69 @@
+"""`registry policy check` and `seal`: what is wrong with an agency's file, and that no other policies are loaded."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from registry.cli import main
+from registry.platform.settings import load
+from registry.sharing.policy.annotations import PolicySetError
+from registry.sharing.policy.cedar import check_digests
+from registry.shipped_rules import policies_and_rules
+from tests.sharing.policy.conftest import POLICIES
+
+RULES = """
+title: Winter rules
+rules: [{kind: within_distance, category: vehicle, km: 150}]
+cedar: |
+  @id("day_only") @title("By the day") @reason("For a day at most.")
+  forbid (principal, action == Action::"borrow", resource)
+  when { context.ask.duration_hours > 24 };
+tests: |
+  - name: two days
+    expect: {outcome: denied, policies: [day_only]}
+  - name: five hours
+    given: {ask: {end: 2026-03-09T20:00:00Z}}
+    expect: {outcome: permitted, policies: [agreement_in_force]}
+"""
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(main, ["policy", *words])
+
+
+def test_a_file_is_checked_as_a_policy_set_is_validated(tmp_path: Path) -> None:
+    (tmp_path / "winter.yaml").write_text(RULES)
+    good = run("check", str(tmp_path / "winter.yaml"), str(POLICIES))
+    assert (good.exit_code, good.stdout) == (0, "2 policies, 2 cases, 0 faults.\n")
+    (tmp_path / "winter.yaml").write_text(RULES.replace("duration_hours", "duration_hourz"))
+    bad = run("check", str(tmp_path / "winter.yaml"), str(POLICIES))
+    assert bad.exit_code == 1
+    assert bad.stdout.startswith("cedar:3:20: “duration_hourz” attribute")
+    (tmp_path / "own.cedar").write_text("permit;")
+    assert run("check", str(tmp_path / "own.cedar"), str(POLICIES)).stdout.startswith("cedar:1:7: “;” ")
+    (tmp_path / "winter.yaml").write_text("titel: T")
+    assert run("check", str(tmp_path / "winter.yaml"), str(POLICIES)).exit_code == 2
+
+
+def test_a_policy_that_is_missing_altered_or_added_is_refused_until_it_is_sealed(copied: Path) -> None:
+    check_digests(copied)
+    file = copied / "jurisdictions" / "tx.cedar"
+    text = file.read_text()
+    settings = load({"REGISTRY_DEMO": "1", "REGISTRY_POLICIES_DIR": str(copied)})
+    for change, says in (
+        (lambda: file.write_text(text.replace("> 12", "> 13")), "tx.cedar: is altered"),
+        (file.unlink, "tx.cedar: is missing"),
+        (lambda: (copied / "jurisdictions" / "or.cedar").write_text("// none\n"), "or.cedar: is not in digests.yaml"),
+    ):
+        change()
+        with pytest.raises(PolicySetError, match=says):
+            check_digests(copied)
+        file.write_text(text)
+    with pytest.raises(PolicySetError, match=r"or\.cedar"):
+        policies_and_rules(settings)
+    assert run("seal", str(copied)).exit_code == 0
+    check_digests(copied)
+    (copied / "digests.yaml").unlink()
+    with pytest.raises(PolicySetError, match="cannot be read"):
+        check_digests(copied)
