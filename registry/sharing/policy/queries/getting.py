@@ -222,6 +222,7 @@ async def get_decision(read: Read, caller: Caller, decision_id: UUID) -> Decisio
         approvals_given=[
             ApprovalGiven(
                 policy_id=answer.policy_id,
+                layer=answer.layer,
                 role=answer.role,
                 side=answer.side,
                 agency=summary[f"{answer.side}_agency"],
