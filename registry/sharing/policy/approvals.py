@@ -1,7 +1,8 @@
 """Approvals of a decision: which are given, which are missing, who may give them, and when they stop counting.
 
 A decision is made again at every later step, so an approval does not belong to one row: it counts for every decision of
-the same chain on the same ask (`ask_digest`) that needs it because of the same policy of the same layer, from the same role and agency.
+the same chain on the same ask (`ask_digest`) that needs it because of the same policy of the same layer, from the same
+role and agency.
 """
 
 from collections.abc import Iterable, Sequence

@@ -19,6 +19,8 @@ from registry.sharing.policy.testing import CasesUnreadableError, Cast, own_agen
 MOST_POLICIES = 200
 MOST_CASES = 200
 MOST_FAULTS = 100
+MOST_EVALUATIONS = 40_000
+"""Policies times the agreements of all cases: 200 cases of 200 policies, each under one agreement."""
 _AS_WRITTEN = "policy0"
 
 
@@ -189,6 +191,11 @@ def _tested(
         ]
     if len(cases) > MOST_CASES:
         return 0, [_fault("tests", f"a set has at most {MOST_CASES} cases, this has {len(cases)}")]
+    agreements = sum(max(len(each.facts.agreements), 1) for each in cases)
+    many = agreements * (len(written) + len(given.rules))
+    if many > MOST_EVALUATIONS:
+        said = f"policies times agreements of all cases are at most {MOST_EVALUATIONS}, here they are {many}"
+        return 0, [_fault("tests", said)]
     # In its cases the agency is the one that owns what most of the cast asks for.
     policies = shipped.with_agency(own_agency(cast), given.whole)
     lines = {each.case.name: each.line for each in cases}

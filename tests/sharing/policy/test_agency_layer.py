@@ -309,3 +309,36 @@ def test_no_id_of_the_agency_is_one_that_is_shipped(shipped: PolicySet) -> None:
     with pytest.raises(PolicySetError, match="another policy has this @id"):
         agency_layer(taken, shipped.schema, shipped.titles)
     assert found(shipped, taken, CASES)[0].detail == "another policy has this @id"
+
+
+@pytest.mark.parametrize(
+    ("cedar", "says"),
+    [
+        (HEAD.replace("Own rule", "T" * 201) + BAR, "@title must be at most 200 characters"),
+        (HEAD.replace("We say so.", "T" * 1001) + BAR, "@reason must be at most 1000 characters"),
+        (HEAD.replace("Own rule", "two\\nlines") + BAR, "@title must be"),
+        (HEAD.replace("Own rule", "\\u{202e}Own") + BAR, "@title must be"),
+        (HEAD.replace("We say so.", "\\u{202e}We") + BAR, "@reason must be"),
+        (HEAD + CONDITION.replace("assisting", "requesting"), "is its own people's"),
+    ],
+)
+def test_what_others_read_of_it_is_bounded_and_it_holds_nobody_elses_approval(
+    shipped: PolicySet, cedar: str, says: str
+) -> None:
+    assert says in found(shipped, cedar)[0].detail
+    with pytest.raises(PolicySetError):
+        shipped.with_agency(uuid4(), cedar)
+
+
+@pytest.mark.parametrize("deep", ["[" * 2000, "{a: " * 2000, "- " * 2000, "".join(f"{' ' * n}a:\n" for n in range(50))])
+def test_cases_that_are_nested_too_deeply_are_refused_before_they_are_scanned(shipped: PolicySet, deep: str) -> None:
+    fault = found(shipped, HEAD + BAR, deep)[0]
+    assert (fault.source, fault.line) != ("tests", None)
+    assert "nested" in fault.detail
+
+
+def test_all_cases_together_ask_only_so_much(shipped: PolicySet) -> None:
+    policies = "".join((HEAD + BAR).replace("own_rule", f"rule_{number}") for number in range(200))
+    many = ", ".join(["mutual_aid"] * 201)
+    cases = f"- name: many\n  given: {{agreements: [{many}]}}\n  expect: {{outcome: denied, policies: []}}\n"
+    assert "at most" in found(shipped, policies, cases)[0].detail

@@ -316,6 +316,7 @@ async def evaluate(read: Read, caller: Caller, policies: PolicySet, question: Po
         purpose=question.purpose,
         priority=question.priority,
         requesting_agency_id=caller.agency_id,
+        viewer=caller.agency_id,
         principal=acting(caller.principal),
         action_at="what_if",
         now=caller.now,
