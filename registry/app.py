@@ -285,6 +285,7 @@ def create_app(settings: Settings) -> Edge:
         probe=app.state.write_probe,
         trouble=trouble,
         background=background,
+        keep_up=verifier.keep_up,
         issuers=verifier.health,
         administering=verifier.administering,
         client_keys=server.published.health,

@@ -127,19 +127,25 @@ async def differing(database: Database, url: str, *, pooler: bool = False) -> st
 
     Of an older revision nothing can be compared, since only the newest is what the tables in code say.
     """
-    all_tables()
     found, named = await current_revision(database), ""
     if found == newest_revision():
-        faults = await in_snapshot(url, lambda connection: faults_of_schema(connection, metadata), pooler=pooler)
-        if not faults:
+        altered = await altered_tables(url, pooler=pooler)
+        if not altered:
             return ""
-        more = f" and {len(faults) - _NAMED} more" if len(faults) > _NAMED else ""
-        named = ": " + "; ".join(each.removeprefix("schema: ")[:_LONGEST_NAME] for each in faults[:_NAMED]) + more
+        named = f": {altered}"
     return (
         f"The database's tables were made by another state of the code, although they have the same revision "
         f"({found}){named}. Before the first release (0.1) such data is not taken over: make the database anew, or run "
         "the code that made it."
     )
+
+
+async def altered_tables(url: str, *, pooler: bool = False) -> str:
+    """What of a schema of the newest revision is not as this version makes it; empty where all of it is."""
+    all_tables()
+    faults = await in_snapshot(url, lambda connection: faults_of_schema(connection, metadata), pooler=pooler)
+    more = f" and {len(faults) - _NAMED} more" if len(faults) > _NAMED else ""
+    return "; ".join(each.removeprefix("schema: ")[:_LONGEST_NAME] for each in faults[:_NAMED]) + more
 
 
 async def check_database(database: Database, purpose: Purpose) -> None:

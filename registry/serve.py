@@ -29,6 +29,8 @@ from registry.platform.database.connect import Database, connect
 from registry.platform.database.in_use import Use, used
 from registry.platform.database.installation import purpose_of
 from registry.platform.database.migrate import SchemaStatus, schema_status
+from registry.platform.database.room import is_closed
+from registry.platform.database.snapshot import sqlite_file
 from registry.platform.http import open_files
 from registry.platform.http.edge import Edge
 from registry.platform.http.health import MIGRATE, unserved
@@ -301,6 +303,7 @@ def serve(settings: Settings, on_started: Callable[[str], None] = lambda _url: N
         url = _url(settings.host, sockets[0].getsockname()[1])
         serving.on_started = lambda: on_started(url)
         _let_open_files(settings)
+        _tell_of_closed_folders(settings)
         with _stopped_in_order(serving):
             serving.run(sockets=sockets)
 
@@ -310,6 +313,17 @@ def _let_open_files(settings: Settings) -> None:
     most, least = open_files.raise_limit(), open_files.needed(settings)
     if most < least:
         _log.warning("few files may be open at once: raise the limit (LimitNOFILE)", limit=most, needed=least)
+
+
+def _tell_of_closed_folders(settings: Settings) -> None:
+    """What is kept can be read all the same, so it is told, and the service starts."""
+    data = settings.data_dir.resolve()
+    folders = [data, data / "documents"]  # into which uploads go first where documents are kept in a bucket
+    if settings.database_url.startswith("sqlite:"):
+        folders.append(sqlite_file(settings.database_url).parent)
+    for folder in dict.fromkeys(folders):
+        if is_closed(folder):
+            _log.error("a folder cannot be written by this account: run registry doctor", folder=str(folder))
 
 
 @contextmanager

@@ -72,6 +72,7 @@ async def get_readiness(
 
     It also says which optional engines are there.
     """
+    await verifier.keep_up()
     health = await readiness(
         database,
         write_probe,

@@ -83,6 +83,7 @@ EXCEPTIONS = {
     "agreements/checks/lists": "checklists that are shipped as files",
     "agreements/tracker/profiles": "profiles of published lists that are shipped as files",
     "agreements/tracker/statuses": "what status words mean, shipped as a file to which an operator adds",
+    "resources/search/further": "searches to try beside the one that was asked, which the list answers as well",
     "sharing/policy/cedar": "policy sets, read from a directory that an operator may name",
     "sharing/policy/testing": "the runner of the policies' own tests, of the shipped ones and of an agency's",
 }
@@ -342,7 +343,7 @@ def test_what_comes_about_in_an_agreement_is_recorded_by_whoever_computes_it_ane
     """Commands call `holding.follow` and its like: what `rewrite_windows` answers is dropped by none of them."""
     callers = {place(path) for path in SOURCES if "rewrite_windows" in calls(path)}
     instruments = "registry/agreements/instruments/commands"
-    assert callers == {f"{instruments}/holding.py", f"{instruments}/windows.py"}
+    assert callers == {f"{instruments}/holding.py", f"{instruments}/settling/windows.py"}
 
 
 def test_an_error_of_one_place_is_made_by_its_constructor() -> None:

@@ -181,13 +181,15 @@ def test_clients_are_registered_rotated_and_disabled_on_the_command_line(run: Ru
     assert run("client", "rotate", client, "--overlap-hours", "2").exit_code == 1
     assert "(disabled)" in run("client", "disable", client, "--reason", "Its secret was lost.").stdout
     (tmp_path / "keys.json").write_text('{"keys": [{"kty": "oct", "kid": "1", "k": "AAAA"}]}')
+    (tmp_path / "keys.pem").write_text("-----BEGIN PUBLIC KEY-----")
     for arguments, code, words in (
         (["disable", client, "--reason", "Twice."], 1, "disabled, for good"),
         (["rotate", agency], 2, "no such client"),
         (["add", agency, "x", "--scope", "agreements:sign"], 2, "no scope that a service may hold"),
         (["add", agency, "x", "--scope", "everything"], 2, "a scope such as"),
         (["add", agency, "x", "--scope", "assets:read", "--keys", "absent.json"], 2, "No such file"),
-        (["add", agency, "x", "--scope", "assets:read", "--keys", str(tmp_path / "keys.json")], 2, "cannot be used"),
+        (["add", agency, "x", "--scope", "assets:read", "--keys", str(tmp_path / "keys.json")], 2, "symmetric key"),
+        (["add", agency, "x", "--scope", "assets:read", "--keys", str(tmp_path / "keys.pem")], 2, "a PEM file has to"),
     ):
         failed = run("client", *arguments)
         assert (failed.exit_code, words in failed.output) == (code, True), failed.output
@@ -217,6 +219,8 @@ def test_issuers_are_added_and_agencies_attached_on_the_command_line(run: Run) -
     assert (first, agencies) == (f"{name}  (entered here)", "  no agency yet")
     assert reading == f'  preset keycloak with {{"audiences":["registry"],"claims":{claims.replace(" ", "")}}}'
     assert "Failure: its keys cannot be fetched" in added.stderr, "it is told at once, and entered all the same"
+    assert (added.exit_code, f"`registry issuer disable {name}` takes it back" in added.stderr) == (1, True)
+    assert run("issuer", "enable", name, "--keys-later").exit_code == 0
     changed = run("issuer", "change", name, "--claims", '{"role_names": {"chief": "approver"}, "roles": "groups"}')
     assert '"chief":"approver"' in changed.stdout
     assert '"roles":"groups"' in run("issuer", "list").stdout

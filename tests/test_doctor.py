@@ -16,7 +16,8 @@ from uuid import uuid4
 import pytest
 from msgspec.structs import replace
 
-from registry.cli.examining import machine, storage
+from registry.cli.accounts import account
+from registry.cli.examining import machine
 from registry.cli.findings import Grade
 from registry.directory.agencies.commands.registering import create_agency
 from registry.directory.agencies.rules import AgencyKind, AgencyLevel
@@ -27,9 +28,11 @@ from registry.platform.http import open_files
 from registry.platform.kernel.time import utc_now
 from registry.platform.settings import load
 from tests.platform.access.forging import make_key
+from tests.support.accounts import open_folder, who_may_not_write
 from tests.support.cast import inside
 from tests.support.command import Run, command
-from tests.support.databases import empty_database
+from tests.support.databases import copy_postgres, empty_database
+from tests.support.sabotage import change_schema
 
 KEY = make_key("ES256", "doctor").public_jwk()
 REAL = {"DEMO": "0", "LEDGER_KEY": "0123456789abcdef" * 2}
@@ -143,7 +146,7 @@ def test_what_every_account_can_read_is_named_with_what_to_do(run: Run, tmp_path
 def test_a_place_that_this_account_cannot_write_is_named_with_the_account(run: Run, tmp_path: Path) -> None:
     found = run("doctor", DATA_DIR="/sys")  # also for the system's administrator, who may write most places
     assert found.exit_code == 1
-    assert f"failure  data directory: /sys cannot be written by {storage.account()}: " in found.stdout, found.stdout
+    assert f"failure  data directory: /sys cannot be written by {account()}: " in found.stdout, found.stdout
 
 
 async def test_what_was_recorded_ahead_of_now_tells_of_a_wrong_clock(private_url: str, tmp_path: Path) -> None:
@@ -273,3 +276,84 @@ def test_an_issuer_whose_tokens_cannot_tell_its_agencies_apart_is_a_failure(run:
     found = run("doctor", ISSUERS=issuers(given), DEMO_ALLOWS="issuers")
     assert found.exit_code == 1
     assert "failure  issuer https://several.example: all its tokens are refused" in found.stdout
+
+
+@pytest.mark.parametrize("how", ["setting", "altered"])
+def test_a_postgresql_that_takes_no_changes_or_was_altered_by_hand_is_a_failure(
+    postgres_url: str, tmp_path: Path, how: str
+) -> None:
+    statement = {
+        "setting": "ALTER DATABASE {} SET default_transaction_read_only = on",
+        "altered": "ALTER TABLE agency ADD COLUMN foo integer",
+    }[how]
+    with copy_postgres(postgres_url) as url:
+        asyncio.run(change_schema(url, statement.format(f'"{url.rsplit("/", 1)[1]}"')))
+        found = command(tmp_path)("doctor", DATABASE_URL=url)
+        assert (found.exit_code, "ok       database" in found.stdout) == (1, False), found.output
+        if how == "altered":
+            assert "its tables are not as this version makes them" in found.stdout, found.output
+            return
+        assert "takes no changes: default_transaction_read_only is on (set by its database)" in found.stdout
+        assert "`ALTER DATABASE … RESET default_transaction_read_only`" in found.stdout
+        for arguments in (["migrate"], ["issuer", "add", "https://login.county.example"]):
+            refused = command(tmp_path)(*arguments, DATABASE_URL=url)
+            if arguments == ["migrate"] and refused.exit_code == 0:
+                continue  # there was nothing to change
+            assert (refused.exit_code, "takes no changes now" in refused.stderr) == (1, True), refused.output
+            assert refused.stdout == "", "the log is beside the output"
+
+
+def test_a_sqlite_file_that_was_altered_by_hand_is_a_failure(run: Run, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "data" / "demo.db") as database:
+        database.execute("ALTER TABLE agency ADD COLUMN foo INTEGER")
+    database.close()
+    found = run("doctor")
+    assert (found.exit_code, "as this version makes them: table agency is not" in found.stdout) == (1, True)
+
+
+def test_an_agency_of_the_settings_that_does_not_exist_is_named_with_its_issuer(run: Run) -> None:
+    nobody = "01920000-0000-7000-8000-00000000c0de"
+    given = issuers({"issuer": "https://typed.example", "keys": {"keys": [KEY]}, "agencies": [nobody]})
+    found = run("doctor", ISSUERS=given, DEMO_ALLOWS="issuers")
+    assert f"warning  issuer https://typed.example: it may speak for agency {nobody}, and there is none" in found.stdout
+    assert found.exit_code == 0
+
+
+def test_another_account_is_told_the_same_by_every_command() -> None:
+    with open_folder() as folder:
+        run = command(folder)
+        assert run("migrate").exit_code == 0
+        data = folder / "data"
+        data.chmod(0o755)
+        for each in data.iterdir():
+            each.chmod(0o444)
+        data.chmod(0o555)
+        with who_may_not_write():
+            said = f"cannot be written by {account()}: "
+            for arguments in (["serve"], ["migrate"], ["verify"], ["backup", "/nowhere.tar"], ["issuer", "list"]):
+                refused = run(*arguments)
+                assert (refused.exit_code, said in refused.stderr) == (2, True), (arguments, refused.output)
+                assert "not whole" not in refused.output, arguments
+            found = run("doctor")
+            assert (found.exit_code, f"failure  documents: {data}" in found.stdout) == (1, True), found.output
+            assert "Try again" not in found.stdout
+
+
+def test_a_file_that_cannot_even_be_read_is_not_called_broken() -> None:
+    """Its locks may be had, and the files that SQLite needs beside it may not be made."""
+    with open_folder() as folder:
+        run = command(folder)
+        assert run("migrate").exit_code == 0
+        data = folder / "data"
+        for each in data.iterdir():
+            each.chmod(0o666)
+        data.chmod(0o555)
+        with who_may_not_write():
+            unchecked = run("verify")
+        words = "could not be checked: this account may not write the folder"
+        assert (unchecked.exit_code, words in unchecked.stderr) == (2, True), unchecked.output
+        data.chmod(0o777)
+        (data / "demo.db").chmod(0o444)
+        with who_may_not_write():
+            refused = run("migrate")
+        assert (refused.exit_code, f"{data / 'demo.db'} cannot be written by" in refused.stderr) == (2, True)

@@ -201,6 +201,21 @@ def test_issuers_that_could_be_misread_stop_the_start(given: str) -> None:
         load({**PRODUCTION, "REGISTRY_ISSUERS": given})
 
 
+@pytest.mark.parametrize(
+    ("name", "given", "words"),
+    [
+        ("SECRET_KEYS", "/nonexistent/keys", "names a file that cannot be read: No such file"),
+        ("ISSUERS", issuers({**ISSUER, "agencies": ["nonsense"]}), "county.*: “nonsense” is no id of an agency"),
+        ("ISSUERS", " ", "is empty: unset it"),
+        ("LEDGER_KEY", "abc" * 13, "is not random: it has 3 different characters"),
+        ("LEDGER_KEY", "a1b2c3d4e5", "is too short: it has 10 characters"),
+    ],
+)
+def test_what_is_wrong_with_a_setting_is_said(name: str, given: str, words: str) -> None:
+    with pytest.raises(SettingsError, match=f"REGISTRY_{name}.*{words}"):
+        load({**PRODUCTION, f"REGISTRY_{name}": given})
+
+
 def test_issuers_may_stand_in_a_file(tmp_path: Path) -> None:
     file = tmp_path / "issuers.json"
     file.write_text(issuers(ISSUER))

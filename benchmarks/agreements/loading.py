@@ -5,7 +5,7 @@ SQLite, where changing so long a row costs more than writing it, the parts go in
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from functools import lru_cache, partial
 from typing import Any, Literal
@@ -45,6 +45,33 @@ SELECT t.relname, a.attname, f.relname, b.attname FROM pg_constraint c
  WHERE c.contype = 'f' AND cardinality(c.conkey) = 1"""
 
 
+TYPES: dict[str, Dialect] = {
+    "sqlite": sqlite.dialect(),
+    "postgresql": PGDialect_asyncpg(),  # type: ignore[no-untyped-call]  # SQLAlchemy says no types here
+}
+
+
+def records_of(types: Dialect, table: sa.Table, rows: Sequence[Row]) -> list[tuple[object, ...]]:
+    """The values of rows as the driver wants them, through the table's own types."""
+    columns = zip(*(row.values() for row in rows), strict=True)
+    converted = [_converted(types, table.c[name].type, values) for name, values in zip(rows[0], columns, strict=True)]
+    return list(zip(*converted, strict=True))
+
+
+def _converted(types: Dialect, kind: sa.types.TypeEngine[Any], values: Sequence[Any]) -> Sequence[object]:
+    if isinstance(kind, Instant) and types.name == "sqlite":
+        convert: Any = _instant
+    elif isinstance(kind, Uuid | Instant | Civil | Json):  # their own half of the work; the other adds nothing
+        convert = partial(kind.process_bind_param, dialect=types)
+    else:
+        convert = kind.dialect_impl(types).bind_processor(types)
+    return values if convert is None else [None if value is None else convert(value) for value in values]
+
+
+_instant = lru_cache(maxsize=2**17)(format_instant)
+"""The instants of a loan stand in three tables."""
+
+
 class Bare(ABC):
     """A connection of the driver itself. `matching` is how it says that passage `p` holds the words of `$3`."""
 
@@ -68,26 +95,13 @@ class Bare(ABC):
     async def load(self, batch: Rows) -> None:
         """Insert rows by table; those of `frozen` are what versions have once they are frozen."""
 
-    @abstractmethod
     async def insert(self, table: sa.Table, rows: Sequence[Row]) -> None:
-        """Insert rows as SQLAlchemy would, through the table's own types, all with the columns of the first."""
+        """Insert rows as SQLAlchemy would, all with the columns of the first."""
+        await self.write(table.name, list(rows[0]), records_of(self.types, table, rows))
 
-    def _records(self, table: sa.Table, rows: Sequence[Row]) -> Iterator[tuple[object, ...]]:
-        """The values as the driver wants them."""
-        columns = zip(*(row.values() for row in rows), strict=True)
-        return zip(
-            *(self._converted(table.c[name].type, values) for name, values in zip(rows[0], columns, strict=True)),
-            strict=True,
-        )
-
-    def _converted(self, kind: sa.types.TypeEngine[Any], values: Iterable[Any]) -> Iterable[object]:
-        if isinstance(kind, Uuid | Instant | Civil | Json):  # their own half of the work; the other adds nothing
-            convert: Any = partial(kind.process_bind_param, dialect=self.types)
-        else:
-            convert = kind.dialect_impl(self.types).bind_processor(self.types)
-        if convert is None:
-            return values
-        return (None if value is None else convert(value) for value in values)
+    @abstractmethod
+    async def write(self, table: str, columns: Sequence[str], records: Sequence[tuple[object, ...]]) -> None:
+        """Insert records from `records_of`."""
 
     @abstractmethod
     async def begin_load(self) -> None:
@@ -118,11 +132,15 @@ class Bare(ABC):
         """Let go."""
 
 
+# Without it each loan that is yet to come is looked for among all allocations: more than an hour in a whole nation.
+_READ_BY_TRIGGERS = {"ix_allocation_asset"}
+
+
 class BareSqlite(Bare):
     """The service's own SQLite driver, without anything between."""
 
     name = "sqlite"
-    types = sqlite.dialect()
+    types = TYPES["sqlite"]
     matching = "p.n IN (SELECT rowid FROM agreement_passage_fts WHERE agreement_passage_fts MATCH $3)"
 
     def __init__(self, url: str) -> None:
@@ -153,20 +171,22 @@ class BareSqlite(Bare):
             )
         self._driver.execute("COMMIT")
 
-    async def insert(self, table: sa.Table, rows: Sequence[Row]) -> None:
-        columns, marks = ", ".join(rows[0]), ", ".join("?" * len(rows[0]))
+    async def write(self, table: str, columns: Sequence[str], records: Sequence[tuple[object, ...]]) -> None:
+        names, marks = ", ".join(columns), ", ".join("?" * len(columns))
         self._driver.execute("BEGIN")
-        self._driver.executemany(f'INSERT INTO "{table.name}" ({columns}) VALUES ({marks})', self._records(table, rows))
+        self._driver.executemany(f'INSERT INTO "{table}" ({names}) VALUES ({marks})', records)
         self._driver.execute("COMMIT")
 
     async def begin_load(self) -> None:
-        self._driver.execute("PRAGMA cache_size=-524288").fetchall()
+        for pragma in ("cache_size=-524288", "journal_mode=OFF", "locking_mode=EXCLUSIVE"):
+            self._driver.execute(f"PRAGMA {pragma}").fetchall()
 
     async def end_load(self, indexes: Sequence[str]) -> None:
         for sql in indexes:
             self._driver.execute(sql)
         self._check_keys()
-        self._driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        for pragma in ("locking_mode=NORMAL", "journal_mode=WAL", "wal_checkpoint(TRUNCATE)"):
+            self._driver.execute(f"PRAGMA {pragma}").fetchall()
 
     def _check_keys(self) -> None:
         if broken := self._driver.execute("PRAGMA foreign_key_check").fetchone():
@@ -174,7 +194,9 @@ class BareSqlite(Bare):
 
     async def without_indexes(self, tables: Sequence[str]) -> list[str]:
         named = await self.rows("SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'index'", ())
-        dropped = [(name, sql) for name, of, sql in named if of in tables and sql is not None]
+        dropped = [
+            (name, sql) for name, of, sql in named if of in tables and sql is not None and name not in _READ_BY_TRIGGERS
+        ]
         for name, _ in dropped:
             self._driver.execute(f"DROP INDEX {name}")
         return [sql for _, sql in dropped]
@@ -205,7 +227,7 @@ class BarePostgresql(Bare):
     """asyncpg without anything between."""
 
     name = "postgresql"
-    types = PGDialect_asyncpg()  # type: ignore[no-untyped-call]  # SQLAlchemy says no types here
+    types = TYPES["postgresql"]
     matching = "p.search_vector @@ $3::text::tsquery"
 
     def __init__(self, connection: Any) -> None:
@@ -247,9 +269,8 @@ class BarePostgresql(Bare):
         records = [tuple(row.values()) for row in rows]
         await self._connection.copy_records_to_table(table, columns=list(rows[0]), records=records)
 
-    async def insert(self, table: sa.Table, rows: Sequence[Row]) -> None:
-        records = list(self._records(table, rows))
-        await self._connection.copy_records_to_table(table.name, columns=list(rows[0]), records=records)
+    async def write(self, table: str, columns: Sequence[str], records: Sequence[tuple[object, ...]]) -> None:
+        await self._connection.copy_records_to_table(table, columns=columns, records=records)
 
     async def begin_load(self) -> None:
         await self._connection.execute("SET session_replication_role = replica")

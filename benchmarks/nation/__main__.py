@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from benchmarks.load import Plan
+from benchmarks.nation.apart import apart
 from benchmarks.nation.asking import Line, in_process, in_the_database, opened, plans
 from benchmarks.nation.loading import fill
 from benchmarks.nation.questions import Case
@@ -87,7 +88,7 @@ def main() -> int:
             ask_over_http(options, cases)
         return 0
     try:
-        counts = asyncio.run(fill(options.url, options.data, Size.of(options.scale), options.day))
+        counts = asyncio.run(fill(options.url, options.data, Size.of(options.scale), options.day, drawn=apart))
     except FileNotFoundError as missing:
         print(missing, file=sys.stderr)
         return 2

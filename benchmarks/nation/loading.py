@@ -6,10 +6,12 @@ not drawn: ledger events and kept answers, which no question about what there is
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -17,8 +19,9 @@ import sqlalchemy as sa
 
 from benchmarks.agreements.data import Nation as Agreements
 from benchmarks.agreements.data import Rows
-from benchmarks.agreements.loading import Bare, bare
+from benchmarks.agreements.loading import TYPES, Bare, bare, records_of
 from benchmarks.nation.agencies import Agency, agency_rows, read_records
+from benchmarks.nation.apart import here
 from benchmarks.nation.assets import DrawnAsset, Kind, draw_assets
 from benchmarks.nation.loans import Cover, Loans, covers_in
 from benchmarks.nation.people import draw_people
@@ -41,7 +44,7 @@ from registry.resources.personnel.commands.releasing import Taxonomy, load_taxon
 from registry.resources.personnel.holdings import KnownType
 from registry.resources.personnel.queries.types import known_types
 
-BATCH = 20_000
+BATCH = 2_500
 _AGREEMENTS_AT_ONCE = 1_000
 _KINDS = sa.select(category.c.code, category.c.name).where(category.c.parent.is_not(None)).order_by(category.c.code)
 _CAPABILITIES = sa.select(capability_type.c.code).order_by(capability_type.c.code)
@@ -62,40 +65,76 @@ class Progress:
         print(f"{time.perf_counter() - self._begun:7.1f} s  {what}", file=sys.stderr, flush=True)
 
 
-async def fill(url: str, data: Path, size: Size, day: date) -> dict[str, int]:
-    """Schema and rows in the empty database; how many of what there are.
+class Source(NamedTuple):
+    """What everything but the agencies is drawn from."""
+
+    types: str
+    placed: Sequence[Agency]
+    kinds: Mapping[str, Kind]
+    known: Mapping[str, KnownType]
+    taxonomy: Taxonomy
+    size: Size
+    day: date
+
+
+class Records(NamedTuple):
+    """Rows of one table as the database's driver wants them."""
+
+    table: str
+    columns: Sequence[str]
+    records: Sequence[tuple[object, ...]]
+
+
+class Drawn(NamedTuple):
+    """Some of what is drawn, and how many of what it is."""
+
+    counts: Mapping[str, int]
+    records: Sequence[Records] = ()
+    agreements: Rows | None = None
+
+
+Draws: TypeAlias = Callable[..., Iterator[Drawn]]
+
+
+async def fill(url: str, data: Path, size: Size, day: date, *, drawn: Draws = here) -> dict[str, int]:
+    """Schema and rows in the empty database; how many of what there are. `drawn` is `here` or `apart`.
 
     Raises FileNotFoundError where the lists of agencies are missing.
     """
-    progress, now = Progress(), drawn_at(day)
+    progress, counts = Progress(), Counter[str]()
     records = read_records(data, size.agencies)
     await bring_up_to_date(url, Purpose.DEMONSTRATION)
     database = connect(url)
     try:
         async with unit_of_work(database) as write:
-            kinds, known, taxonomy = await _words(write)
+            words = await _words(write)
     finally:
         await database.close()
     target = await bare(url)
     try:
         await target.begin_load()
         indexes = await target.without_indexes(_LARGE)
-        placed = await _agencies(target, agency_rows(records, now))
-        progress.say(f"{len(placed):,} agencies")
-        covers = await _agreements(target, placed, size, day)
-        progress.say(f"{size.agreements:,} agreements")
-        lent = Loans(covers, size.loans, size.assets, now)
-        counts = await _assets(target, draw_assets(placed, kinds, size.assets, now), lent, progress)
-        people = 0
-        for rows in _batched(draw_people(placed, known, taxonomy, size.people, now)):
-            people += len(rows["personnel_record"])
-            await _insert(target, rows)
-        progress.say(f"{people:,} people")
+        placed = await _agencies(target, agency_rows(records, drawn_at(day)))
+        counts["agencies"] = len(placed)
+        source = Source(target.name, placed, *words, size, day)
+        for some in drawn(partial(draw_what_is_lent, source), partial(draw_who_can_what, source)):
+            if some.agreements is not None:
+                await target.load(some.agreements)
+            for its in some.records:
+                await target.write(*its)
+            counts.update(some.counts)
+            if not counts["assets"] % (40 * BATCH):
+                progress.say(_said(counts))
+        progress.say(_said(counts))
         await target.end_load(indexes)
         progress.say("indexes made, keys checked")
-        return {"agencies": len(placed), "agreements": size.agreements, "people": people, **counts}
+        return dict(counts)
     finally:
         await target.close()
+
+
+def _said(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{number:,} {what}" for what, number in counts.items())
 
 
 async def _words(write: Write) -> tuple[dict[str, Kind], dict[str, KnownType], Taxonomy]:
@@ -120,20 +159,30 @@ async def _agencies(target: Bare, drawn: Iterable[tuple[Agency, dict[str, object
     return placed
 
 
-async def _agreements(target: Bare, placed: Sequence[Agency], size: Size, day: date) -> dict[UUID, list[Cover]]:
+def draw_what_is_lent(source: Source) -> Iterator[Drawn]:
+    """Agreements, then assets with the loans that were made under these."""
+    placed, size, now = source.placed, source.size, drawn_at(source.day)
     parties = [each.id for each in placed if each.zone is not None]
     covers: dict[UUID, list[Cover]] = {}
-    drawn = Agreements(size.agreement_shape(day), parties, drawn_at(day))
-    for rows in drawn.batches(_AGREEMENTS_AT_ONCE):
-        await target.load(rows)
+    for rows in Agreements(size.agreement_shape(source.day), parties, now).batches(_AGREEMENTS_AT_ONCE):
         for cover in covers_in(rows):
             for party in cover.parties:
                 covers.setdefault(party, []).append(cover)
-    return covers
+        yield Drawn({"agreements": len(rows["agreement"])}, agreements=rows)
+    lent = Loans(covers, size.loans, size.assets, now)
+    for rows in _batched(_with_loans(draw_assets(placed, source.kinds, size.assets, now), lent)):
+        counts = {"assets": len(rows["asset"]), "loans": len(rows["loan"])}
+        yield Drawn(counts, _records(source, rows))
 
 
-async def _assets(target: Bare, drawn: Iterable[DrawnAsset], lent: Loans, progress: Progress) -> dict[str, int]:
-    counts = {"assets": 0, "loans": 0}
+def draw_who_can_what(source: Source) -> Iterator[Drawn]:
+    """People, and what is published of them."""
+    people = draw_people(source.placed, source.known, source.taxonomy, source.size.people, drawn_at(source.day))
+    for rows in _batched(people):
+        yield Drawn({"people": len(rows["personnel_record"])}, _records(source, rows))
+
+
+def _with_loans(drawn: Iterable[DrawnAsset], lent: Loans) -> Iterator[Rows]:
     words: set[object] = set()
 
     def new_words(row: Mapping[str, Any]) -> list[dict[str, object]]:
@@ -141,24 +190,16 @@ async def _assets(target: Bare, drawn: Iterable[DrawnAsset], lent: Loans, progre
         words.update(each["word"] for each in found)
         return found
 
-    def rows_of(each: DrawnAsset) -> Rows:
+    for each in drawn:
         asset_id, owner_id = each.row["id"], each.row["agency_id"]
         searched = searchable_rows(asset_id, owner_id, msgspec.structs.asdict(each.new))
-        return {
+        yield {
             asset.name: [each.row],
             asset_attribute.name: stated_rows(asset_id, each.new.attributes),
             asset_word.name: new_words(each.row),
             **{KEPT_IN[name].name: rows for name, rows in searched.items()},
             **lent.of(each),
         }
-
-    for rows in _batched(map(rows_of, drawn)):
-        counts["assets"] += len(rows["asset"])
-        counts["loans"] += len(rows["loan"])
-        await _insert(target, rows)
-        if not counts["assets"] % (5 * BATCH):
-            progress.say(f"{counts['assets']:,} assets, {counts['loans']:,} loans")
-    return counts
 
 
 def _batched(drawn: Iterable[Rows]) -> Iterator[Rows]:
@@ -174,7 +215,8 @@ def _batched(drawn: Iterable[Rows]) -> Iterator[Rows]:
         yield batch
 
 
-async def _insert(target: Bare, rows: Rows) -> None:
-    for name, its in rows.items():
-        if its:
-            await target.insert(metadata.tables[name], its)
+def _records(source: Source, rows: Rows) -> list[Records]:
+    types = TYPES[source.types]
+    return [
+        Records(name, list(its[0]), records_of(types, metadata.tables[name], its)) for name, its in rows.items() if its
+    ]

@@ -400,9 +400,9 @@ def verify(archive: Path | None, expected: str | None) -> None:
 
     An archive is checked without any setting.
 
-    Exit codes: 0 nothing is wrong; 1 something is, and named, or it could not be checked; 2 a setting is wrong, or
-    there is no such archive; 3 the archive is of a newer version, which checks it; 130 and 143 it was stopped by a
-    signal.
+    Exit codes: 0 nothing is wrong; 1 something is, and named, or the database does not answer; 2 it could not be
+    checked: a setting is wrong, this account may not open it, or there is no such archive; 3 the archive is of a newer
+    version, which checks it; 130 and 143 it was stopped by a signal.
 
     \b
     Examples:

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+from sqlalchemy.exc import DBAPIError
 
+from registry.cli.accounts import NEEDS_BOTH, cannot_write, closed_to_sqlite
 from registry.cli.session import ConfigurationError, long_work, progress, reporting_errors, run, settings_or_exit
 from registry.database_tables import bring_up_to_date, named_contents
 from registry.platform.backup.contents import Content
@@ -22,6 +24,8 @@ from registry.platform.backup.restoring import restore as restore_archive
 from registry.platform.backup.taking import State, What, take
 from registry.platform.database.in_use import Use, used
 from registry.platform.database.migrate import is_known, newest_revision
+from registry.platform.database.snapshot import sqlite_file
+from registry.platform.database.violations import is_read_only
 from registry.platform.files.opening import open_store
 from registry.platform.kernel.time import utc_now
 from registry.platform.settings import Settings
@@ -101,7 +105,12 @@ def _verify_live() -> None:
     settings = settings_or_exit()
 
     async def work(settings: Settings) -> tuple[State | None, list[str]]:
-        found = await inspect_database(settings.database_url, named_contents(), pooler=settings.database_pooler)
+        try:
+            found = await inspect_database(settings.database_url, named_contents(), pooler=settings.database_pooler)
+        except DBAPIError as error:
+            if not is_read_only(error):
+                raise
+            raise ConfigurationError(_unchecked(settings)) from None
         faults = list(found.faults)
         if found.state is None:
             return None, faults
@@ -122,6 +131,13 @@ def _verify_live() -> None:
     held = "" if state is None else _figures(state.schema, state.counts, state.ledger.events, state.ledger.sha256)
     contents: Sequence[Content] = [] if state is None else state.contents
     _report("The registry", f"{held}; {len(contents):,} documents" if held else "", faults)
+
+
+def _unchecked(settings: Settings) -> str:
+    """Why SQLite could not even read its file, which says nothing of what is in it."""
+    file = sqlite_file(settings.database_url)
+    said, advice = cannot_write(closed_to_sqlite(file) or file.parent, NEEDS_BOTH)
+    return f"{file} could not be checked: this account may not write the folder ({said}). To go on, {advice}."
 
 
 def _report(what: str, told: str, faults: Sequence[str]) -> None:

@@ -129,7 +129,10 @@ def _key_set(file: Path | None) -> KeySetDocument | None:
     except OSError as error:
         raise ConfigurationError(f"--keys: {file}: {error.strerror}.") from None
     except msgspec.DecodeError as error:
-        raise ConfigurationError(f"--keys is no JSON Web Key Set: {error}.") from None
+        raise ConfigurationError(
+            f'--keys: {file} is no JSON Web Key Set ({error}). Give the public keys as JSON, as {{"keys": [{{"kty": '
+            "…}}]}}; a PEM file has to be turned into one first."
+        ) from None
 
 
 def _as_text(client: Client) -> str:

@@ -19,6 +19,8 @@ from registry.platform.database.handles import Write
 from registry.platform.issuers import Description, Issuer, Preset, described
 from registry.platform.settings import Settings
 
+_keys_later = click.option("--keys-later", is_flag=True, help="Exit with 0 although its keys cannot be had yet.")
+
 
 @click.command(name="list")
 def list_() -> None:
@@ -47,10 +49,19 @@ def list_() -> None:
 @click.option("--jwks-uri", help="Where its keys are, if they are not to be discovered.")
 @click.option("--claims", metavar="JSON", default="{}", help="What differs in its claim map; see docs/identity.md.")
 @click.option("--every-agency", is_flag=True, help="It may speak for any agency: for the operator's own issuer.")
+@_keys_later
 def add(
-    issuer: str, preset: str, audiences: tuple[str, ...], jwks_uri: str | None, claims: str, every_agency: bool
-) -> None:
+    issuer: str,
+    preset: str,
+    audiences: tuple[str, ...],
+    jwks_uri: str | None,
+    claims: str,
+    every_agency: bool,
+    keys_later: bool,
+) -> None:  # options of a command
     """Accept the tokens of ISSUER, for no agency yet.
+
+    Where its keys cannot be had, it is entered all the same, and the command exits with 1.
 
     \b
     Example:
@@ -70,6 +81,7 @@ def add(
         lambda write: commands.create_issuer(write, local_caller(), settings.issuers, new, itself=settings.public_url),
         settings,
         look_at_keys=True,
+        keys_later=keys_later,
     )
 
 
@@ -83,6 +95,7 @@ def add(
 @click.option("--discovery", is_flag=True, default=None, help="Its keys are discovered, instead of --jwks-uri.")
 @click.option("--claims", metavar="JSON", help="A merge patch (RFC 7396) of its claim map; see docs/identity.md.")
 @click.option("--every-agency/--not-every-agency", default=None, help="Whether it may speak for any agency.")
+@_keys_later
 def change(
     issuer: str,
     preset: str | None,
@@ -91,6 +104,7 @@ def change(
     discovery: bool | None,  # options of a command
     claims: str | None,
     every_agency: bool | None,
+    keys_later: bool,
 ) -> None:
     """Correct how the tokens of ISSUER are read. What is not given stays.
 
@@ -107,7 +121,7 @@ def change(
         claims=None if claims is None else _claim_map(claims),
         every_agency=every_agency,
     )
-    _patch(issuer, patch, look_at_keys=True)
+    _patch(issuer, patch, look_at_keys=True, keys_later=keys_later)
 
 
 def _claim_map(text: str) -> object:
@@ -163,14 +177,15 @@ def detach(issuer: str, agency: UUID, value: str | None) -> None:
 
 @click.command()
 @click.argument("issuer")
-def enable(issuer: str) -> None:
+@_keys_later
+def enable(issuer: str, keys_later: bool) -> None:  # an option of a command
     """Accept the tokens of ISSUER again.
 
     \b
     Example:
       registry issuer enable https://login.county.example/realms/county
     """
-    _patch(issuer, TokenIssuerPatch(enabled=True), look_at_keys=True)
+    _patch(issuer, TokenIssuerPatch(enabled=True), look_at_keys=True, keys_later=keys_later)
 
 
 @click.command()
@@ -185,13 +200,14 @@ def disable(issuer: str) -> None:
     _patch(issuer, TokenIssuerPatch(enabled=False))
 
 
-def _patch(issuer: str, patch: TokenIssuerPatch, *, look_at_keys: bool = False) -> None:
+def _patch(issuer: str, patch: TokenIssuerPatch, *, look_at_keys: bool = False, keys_later: bool = False) -> None:
     id_, settings = issuer_id(issuer), settings_or_exit()
     _change(
         lambda write: commands.update_issuer(write, local_caller(), settings, id_, patch, "any", may_lock_out=True),
         settings,
         known=issuer,
         look_at_keys=look_at_keys,
+        keys_later=keys_later,
     )
 
 
@@ -201,11 +217,12 @@ def _change(
     *,
     known: str | None = None,
     look_at_keys: bool = False,
+    keys_later: bool = False,
 ) -> None:
     """Carry out a command and print the issuer; `known` is one that must be there, else the nearest is named.
 
-    With `look_at_keys` what the doctor would say of its keys is printed beside: it is entered all the same, as its
-    provider may only come up later.
+    With `look_at_keys` what the doctor would say of its keys is printed beside. It is entered all the same, as its
+    provider may only come up later; the command ends with 1 then, unless that was said with `keys_later`.
     """
 
     async def work(settings: Settings) -> TokenIssuer:
@@ -217,13 +234,22 @@ def _change(
     found = run(settings, work)
     click.echo(_as_text(found))
     if look_at_keys and found.enabled and found.description is not None:
-        asyncio.run(_tell_of_keys(settings, described(found.description)))
+        failed = asyncio.run(_tell_of_keys(settings, described(found.description)))
+        if failed and not keys_later:
+            raise click.ClickException(
+                f"It is entered all the same, and no token of it can be accepted as it is. `registry issuer disable "
+                f"{found.issuer}` takes it back; `registry issuer change` corrects it."
+            )
 
 
-async def _tell_of_keys(settings: Settings, issuer: Issuer) -> None:
+async def _tell_of_keys(settings: Settings, issuer: Issuer) -> bool:
+    """Print what is wrong with its keys; whether something is that keeps its tokens from being accepted."""
+    failed = False
     async for finding in examine_issuer(settings, issuer):
         if finding.grade is not Grade.OK:
+            failed = failed or finding.grade is Grade.FAILURE
             click.echo(f"{finding.grade.capitalize()}: {finding.said}: {finding.advice}.", err=True)
+    return failed
 
 
 def _as_text(issuer: TokenIssuer) -> str:

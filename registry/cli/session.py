@@ -15,6 +15,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from registry.cli import StoppedBySignal
+from registry.cli.accounts import NEEDS_BOTH, cannot_write, closed_to_sqlite, refused_at
 from registry.database_tables import all_tables, check_database
 from registry.platform.access.principals import OPERATOR_AGENCY_ID, Caller, Principal, Role
 from registry.platform.backup.manifest import ArchiveError, NewerArchiveError, RefusedTargetError
@@ -24,13 +25,15 @@ from registry.platform.database.in_use import FileInUseError, Use, used
 from registry.platform.database.installation import purpose_of
 from registry.platform.database.migrate import SchemaStatus, schema_status
 from registry.platform.database.room import private_folder
-from registry.platform.database.snapshot import NoDatabaseError
+from registry.platform.database.snapshot import NoDatabaseError, sqlite_file
 from registry.platform.database.sqlite import SqliteDatabase
+from registry.platform.database.violations import READ_ONLY, translate
 from registry.platform.http.faults import find_faults
 from registry.platform.http.health import unserved
-from registry.platform.kernel.errors import DomainError, Malformed, NotFound, RuleBroken
+from registry.platform.kernel.errors import Busy, DomainError, Malformed, NotFound, RuleBroken
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.time import utc_now
+from registry.platform.logging import log_beside_output
 from registry.platform.settings import Settings, SettingsError, load
 from registry.serve import AddressInUseError
 
@@ -51,8 +54,11 @@ class ConfigurationError(click.ClickException):
 
 
 @contextmanager
-def reporting_errors() -> Iterator[None]:
-    """Prints expected errors as one sentence instead of a traceback."""
+def reporting_errors(database_url: str = "") -> Iterator[None]:
+    """Prints expected errors as one sentence instead of a traceback.
+
+    With the database's URL, that of a SQLite file which this account may not write names the file or its folder.
+    """
     try:
         yield
     except (SettingsError, RefusedTargetError) as error:
@@ -66,16 +72,33 @@ def reporting_errors() -> Iterator[None]:
             error, NotFound | RuleBroken | Malformed
         ):  # an argument names what is not there, or says what cannot be
             raise ConfigurationError(error.detail) from None
-        cause = str(error.__cause__ or "").partition("\n")[0]
-        raise click.ClickException(f"{error.detail} ({cause})" if cause else error.detail) from None
+        raise _refusal(error, database_url) from None
     except SQLAlchemyError as error:
-        words = str(getattr(error, "orig", None) or error).splitlines()[0]
-        if "readonly database" in words:
-            words += ": let this account write the file and its folder (`registry doctor` names both)"
-        raise click.ClickException(f"The database refuses: {words}") from None
+        complaint = getattr(error, "orig", None) or error
+        if isinstance(refused := translate(error), Busy):
+            refused.__cause__ = complaint
+            raise _refusal(refused, database_url) from None
+        raise click.ClickException(f"The database refuses: {str(complaint).splitlines()[0]}") from None
+    except PermissionError as error:
+        closed = refused_at(Path(error.filename or "."))
+        raise ConfigurationError(_sentence(*cannot_write(closed, error.strerror or str(error)))) from None
     except OSError as error:
         place = error.filename or "the database"
         raise click.ClickException(f"{place}: {error.strerror or error}") from None
+
+
+def _refusal(error: DomainError, database_url: str) -> click.ClickException:
+    """What a command says of an error: with its cause, or which place this account has to be let write."""
+    if error.code == READ_ONLY and database_url.startswith("sqlite:"):
+        closed = closed_to_sqlite(sqlite_file(database_url))
+        if closed is not None:
+            return ConfigurationError(_sentence(*cannot_write(closed, NEEDS_BOTH)))
+    cause = str(error.__cause__ or "").partition("\n")[0]
+    return click.ClickException(f"{error.detail} ({cause})" if cause else error.detail)
+
+
+def _sentence(said: str, advice: str) -> str:
+    return f"{said}. To go on, {advice}."
 
 
 def as_asked(kind: type[Request], /, **given: object) -> Request:
@@ -92,15 +115,20 @@ def as_asked(kind: type[Request], /, **given: object) -> Request:
 
 
 def settings_or_exit() -> Settings:
-    """The settings of the environment. Ends the command with one sentence when they are invalid."""
+    """The settings of the environment. Ends the command with one sentence when they are invalid.
+
+    From here on what is logged stands beside what the command says, until a server logs for itself.
+    """
     with reporting_errors():
-        return load()
+        settings = load()
+    log_beside_output(settings)
+    return settings
 
 
 def run(settings: Settings, work: Callable[[Settings], Coroutine[Any, Any, Result]], *, use: Use = Use.ADD) -> Result:
     """Run work on the database, locked against processes whose use of it does not go with this one."""
     all_tables()
-    with reporting_errors(), used(settings.database_url, use):
+    with reporting_errors(settings.database_url), used(settings.database_url, use):
         try:
             return asyncio.run(work(settings))
         except asyncio.CancelledError:

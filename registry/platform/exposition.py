@@ -8,7 +8,7 @@ import asyncio
 import os
 import platform
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -60,6 +60,7 @@ class Exposition(Collector):
         probe: WriteProbe,
         trouble: Trouble,
         background: Background,
+        keep_up: Callable[[], Awaitable[None]],
         issuers: Callable[[], Sequence[IssuerHealth]],
         administering: Callable[[], int],
         client_keys: ClientKeys,
@@ -72,6 +73,7 @@ class Exposition(Collector):
         self._probe = probe
         self._trouble = trouble
         self._background = background
+        self._keep_up = keep_up
         self._issuers = issuers
         self._administering = administering
         self._client_keys = client_keys
@@ -99,6 +101,7 @@ class Exposition(Collector):
 
     async def page(self) -> bytes:
         """The whole page. Also tries, at most every five seconds, whether a change can be stored."""
+        await self._keep_up()
         lags, issuers = self._background.lags(), self._issuers()
         self._checks, _ = await find_checks(self._database, self._probe, lags, issuers, self._documents)
         self._disks, self._sizes = await asyncio.to_thread(self._look)

@@ -349,9 +349,16 @@ def is_secure(url: str) -> bool:
 def agency_ids(given: Mapping[str, str] | tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, str]]:
     """The agencies of the settings, as ids and by claim value. Raises ValueError for what is no id of an agency."""
     listed = tuple(given.values()) if isinstance(given, Mapping) else given
-    ids = tuple(dict.fromkeys(each if each == EVERY_AGENCY else str(UUID(each)) for each in listed))
+    ids = tuple(dict.fromkeys(each if each == EVERY_AGENCY else _agency_id(each) for each in listed))
     if isinstance(given, Mapping):
         if EVERY_AGENCY in ids:
             raise ValueError("a claim's value names one agency, not all")
-        return ids, {value: str(UUID(agency)) for value, agency in given.items()}
+        return ids, {value: _agency_id(agency) for value, agency in given.items()}
     return ids, {}
+
+
+def _agency_id(given: str) -> str:
+    try:
+        return str(UUID(given))
+    except ValueError:
+        raise ValueError(f"“{given[:60]}” is no id of an agency, and not {EVERY_AGENCY}") from None

@@ -23,6 +23,8 @@ from registry.platform.issuers import Description, Issuer, agency_ids, described
 PREFIX = "REGISTRY_"
 _NEAR = 0.75
 SMALLEST_SECRET = 32
+_LEAST_VARIETY = 8
+"""How many different characters a secret has: one of fewer was typed, and not drawn."""
 _KEY = re.compile(rf"[0-9a-fA-F]{{{2 * KEY_BYTES}}}")
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
@@ -257,8 +259,15 @@ def _secret(value: str | None, *, demo: bool) -> bytes:
             f"Set {PREFIX}LEDGER_KEY to at least {SMALLEST_SECRET} random characters "
             "(for example from `openssl rand -hex 32`), or REGISTRY_DEMO=1 to try the service out."
         )
-    if len(value) < SMALLEST_SECRET or len(set(value)) < 8:
-        raise SettingsError(f"{PREFIX}LEDGER_KEY is too weak: at least {SMALLEST_SECRET} random characters.")
+    if len(value) < SMALLEST_SECRET:
+        raise SettingsError(
+            f"{PREFIX}LEDGER_KEY is too short: it has {len(value)} characters, and needs {SMALLEST_SECRET} random ones."
+        )
+    if len(set(value)) < _LEAST_VARIETY:
+        raise SettingsError(
+            f"{PREFIX}LEDGER_KEY is not random: it has {len(set(value))} different characters, and needs "
+            f"{_LEAST_VARIETY} at least; `openssl rand -hex 32` makes one."
+        )
     return value.encode()
 
 
@@ -270,7 +279,13 @@ def _secret_keys(value: str | None, *, demo: bool) -> tuple[bytes, ...]:
     if not all(_KEY.fullmatch(each) for each in listed):
         try:
             listed = tuple(Path(value).read_text(encoding="ascii").split())
-        except (OSError, ValueError):
+        except OSError as error:
+            if "/" in value:  # a path, and no key that was mistyped
+                raise SettingsError(
+                    f"{PREFIX}SECRET_KEYS names a file that cannot be read: {error.strerror}."
+                ) from None
+            listed = ()
+        except ValueError:
             listed = ()
     if not listed or not all(_KEY.fullmatch(each) for each in listed):
         raise SettingsError(
@@ -296,10 +311,12 @@ def _issuers(value: str | None) -> tuple[Issuer, ...]:
     """Those of the settings; others stand in the database, where `registry init` enters the first."""
     if value is None:
         return ()
+    if not value.strip():
+        raise SettingsError(f"{PREFIX}ISSUERS is empty: unset it, or give a JSON list or the name of a file with one.")
     text = value if value.lstrip().startswith("[") else _file(value)
     try:
         given = msgspec.json.decode(text, type=tuple[IssuerSetting, ...])
-        issuers = tuple(described(each, *agency_ids(each.agencies)) for each in given)
+        issuers = tuple(described(each, *_agency_ids(each)) for each in given)
     except msgspec.DecodeError as error:
         raise SettingsError(f"{PREFIX}ISSUERS cannot be read: {error}.") from None
     except ValueError as error:
@@ -307,6 +324,14 @@ def _issuers(value: str | None) -> tuple[Issuer, ...]:
     if len({i.issuer for i in issuers}) != len(issuers):
         raise SettingsError(f"{PREFIX}ISSUERS names the same issuer twice.")
     return issuers
+
+
+def _agency_ids(given: IssuerSetting) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Raises ValueError with the issuer and what is wrong with its agencies."""
+    try:
+        return agency_ids(given.agencies)
+    except ValueError as error:
+        raise ValueError(f"agencies of “{given.issuer}”: {error}") from None
 
 
 def _file(path: str) -> str:

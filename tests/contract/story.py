@@ -680,6 +680,8 @@ async def _loans(story: Story, sheriff: Agency, police: Agency, asset: str) -> N
     lost = await reserved()
     await story.do(owner, "dispatch_loan", lost)
     await story.do(owner, "report_loan_lost", lost)
+    await story.do(asking, "report_loan_found", lost)
+    await story.do(owner, "report_loan_lost", lost)
     await story.do(asking, "get_loan", loan)
     await story.do(asking, "list_loans", limit=2)
     await story.do(asking, "list_loan_history", loan, limit=2)

@@ -220,6 +220,9 @@ def test_what_stands_in_bodies_and_answers_has_a_schema_of_each(document: dict[s
         own, other = schemas[name], schemas[name.removesuffix("Input")]
         assert own["properties"].keys() == other["properties"].keys(), name
         assert own.get("required") == other.get("required"), name
+    titles = {name: schema["title"] for name, schema in schemas.items() if "title" in schema}
+    assert len(titles) > 300
+    assert all(title == name for name, title in titles.items()), "generators name a class by the title"
 
 
 def reached(document: dict[str, Any], parts: list[Any]) -> set[str]:

@@ -136,6 +136,9 @@ async def test_it_tells_of_files_that_wait_of_issuers_of_troubles_and_of_room(pr
     async def documents() -> str:
         return "documents cannot be kept"
 
+    async def kept_up() -> None:
+        """The issuers are those of below."""
+
     away = IssuerHealth(
         issuer="https://away.example",
         status=IssuerStatus.STALE,
@@ -153,6 +156,7 @@ async def test_it_tells_of_files_that_wait_of_issuers_of_troubles_and_of_room(pr
         probe=state.write_probe,
         trouble=trouble,
         background=state.background,
+        keep_up=kept_up,
         issuers=lambda: [away],
         administering=lambda: 0,
         client_keys=lambda: ClientKeysHealth(ok=3, stale=2, no_keys=1),

@@ -100,6 +100,7 @@ def body_for(verb: str) -> dict[str, Any]:
         "cancel": REASON,
         "report-no-show": REASON,
         "report-lost": REASON,
+        "report-found": REASON,
         "decline-extension": REASON,
         "request-extension": {**REASON, "planned_end_at": (soon + timedelta(hours=12)).isoformat()},
         "recall": {**REASON, "by": soon.isoformat()},

@@ -27,7 +27,7 @@ from registry.agreements.instruments.commands.indexing import (
 )
 from registry.agreements.instruments.commands.legal_holds import refuse_under_hold
 from registry.agreements.instruments.commands.locking import lock
-from registry.agreements.instruments.commands.published import forget_proposed_document, propose_document
+from registry.agreements.instruments.commands.settling.published import forget_proposed_document, propose_document
 from registry.agreements.instruments.queries.actions import relations
 from registry.agreements.instruments.queries.resting import RESTED_ON
 from registry.agreements.instruments.queries.rows import agreement_row, row_whoever_asks

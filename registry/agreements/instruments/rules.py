@@ -284,7 +284,7 @@ def pause_barred(
 ) -> str | None:
     """Why a party that is bound cannot suspend its own participation; `terms` are those of the text that binds it."""
     if not may_leave(stage, terminated_at, at):
-        return f"Not while the agreement is {stage}."
+        return f"Not while the agreement is {stage.replace('_', ' ')}."
     if terms.suspension == "not_allowed":
         clause = terms.clauses.get("suspension")
         where = "The text" if clause is None else f"Clause {clause}"

@@ -162,11 +162,8 @@ def _where_it_stands(each: Proposal, silent: list[str], time_zone: str) -> str:
         return f"reported only; not confirmed by {waits}"
     if each.status is ProposalStatus.OPEN:
         return f"open; it waits for {waits}" if waits else "open; it has not taken effect"
-    given = "; ".join(
-        f"{consent.agency.name} from {civil_day(consent.counts_from, time_zone)}"
-        for consent in each.consents
-        if consent.counts_from is not None
-    )
+    said = sorted((consent.counts_from, consent.agency.name) for consent in each.consents if consent.counts_from)
+    given = "; ".join(f"{name} from {civil_day(counts_from, time_zone)}" for counts_from, name in said)
     by_silence = f"; of {', '.join(silent)} only by a report that was not contested in time" if silent else ""
     return f"agreed ({given}{by_silence})" if given else "it needed nobody's consent"
 

@@ -1,7 +1,7 @@
 """`registry doctor`: looks at everything that the service stands on, and says what to do about what is wrong.
 
-Each check is by itself: whatever one meets, the others are made, and what it met is its finding. The database is only
-read; in the file store a few bytes are kept and removed again.
+Each check is by itself: whatever one meets, the others are made, and what it met is its finding. In the database the
+moment of the try is stored, which says nothing else; in the file store a few bytes are kept and removed again.
 """
 
 import asyncio

@@ -1,24 +1,28 @@
 """What `registry doctor` finds of the database: whether it is there, its schema, its clock."""
 
-import os
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
+from registry.cli.accounts import NEEDS_BOTH, closed_to_sqlite
 from registry.cli.examining.storage import unwritable
 from registry.cli.findings import Finding, failure, ok, skew, warning
-from registry.database_tables import check_database, differing
+from registry.database_tables import altered_tables, check_database, differing
+from registry.directory.agencies.queries import unknown_agencies
 from registry.directory.issuers.queries import list_issuers, trusted_issuers
 from registry.platform.access.principals import OPERATOR_AGENCY_ID
-from registry.platform.database.connect import Database, connect
+from registry.platform.database.connect import Database, connect, unit_of_work
 from registry.platform.database.in_use import Use, used
 from registry.platform.database.installation import purpose_of
 from registry.platform.database.migrate import SchemaStatus, current_revision, newest_revision, schema_status
+from registry.platform.database.probe import ONLY_BUSY, TOUCH
 from registry.platform.database.snapshot import sqlite_file
-from registry.platform.database.violations import state_of
-from registry.platform.issuers import Issuer
+from registry.platform.database.sqlite_driver import safe_for_several_processes
+from registry.platform.database.violations import READ_ONLY, state_of
+from registry.platform.issuers import EVERY_AGENCY, Issuer
 from registry.platform.kernel.errors import Busy
 from registry.platform.kernel.time import utc_now
 from registry.platform.ledger.tables import ledger_event
@@ -63,11 +67,9 @@ def _is_missing(file: Path) -> bool:
 
 
 def _closed(file: Path) -> Finding | None:
-    """The finding where the file or its folder cannot be written: SQLite keeps its log beside the file."""
-    for each in (file.parent, file):
-        if not os.access(each, os.W_OK | (os.X_OK if each == file.parent else 0)):
-            return unwritable("database", each, "SQLite writes the file and its log beside it")
-    return None
+    """The finding where the file or its folder cannot be written."""
+    place = closed_to_sqlite(file)
+    return None if place is None else unwritable("database", place, NEEDS_BOTH)
 
 
 def _not_created(settings: Settings) -> Finding:
@@ -90,14 +92,14 @@ def _first_steps(settings: Settings) -> str:
 async def _of_database(settings: Settings, database: Database) -> AsyncIterator[Finding | Sequence[Issuer]]:
     revision, newest = await current_revision(database), newest_revision()
     await check_database(database, purpose_of(demo=settings.demo))
-    kind = f"SQLite, {sqlite_file(settings.database_url)}"
+    kind, only_read = f"SQLite, {sqlite_file(settings.database_url)}", False
     if database.dialect == "postgresql":
         version = int(await database.read().value(sa.text("SELECT current_setting('server_version_num')")))
         kind = f"PostgreSQL {version // 10_000}.{version % 10_000}"
         if version < _LEAST_POSTGRESQL:
             yield failure("database", f"{kind} is too old", "take PostgreSQL 14 or newer")
-        if await database.read().value(sa.text("SELECT pg_is_in_recovery()")):
-            yield failure("database", f"{kind} is a standby, which takes no changes", "name the primary in the URL")
+        if only_read := await database.read().value(sa.text("SHOW transaction_read_only")) == "on":
+            yield failure("database", *await _why_read_only(database, kind))
         async for each in _clock_of(settings, database):
             yield each
     schema = await schema_status(database)
@@ -116,8 +118,23 @@ async def _of_database(settings: Settings, database: Database) -> AsyncIterator[
             known = f"has schema {revision}, and this version needs {newest}"
             yield failure("database", f"{kind} {known}", "back up, and then run `registry migrate`")
         return
-    later = ", of a later version that lets this one serve" if schema is SchemaStatus.NEWER_COMPATIBLE else ""
-    yield ok("database", f"{kind}, schema {revision}{later}")
+    altered = ""
+    if schema is SchemaStatus.CURRENT and (
+        altered := await altered_tables(settings.database_url, pooler=settings.database_pooler)
+    ):
+        yield failure(
+            "database",
+            f"{kind}: its tables are not as this version makes them: {altered}",
+            "`registry verify` names all of it; undo what was changed by hand, or see Upgrading in docs/operations.md",
+        )
+    if not only_read and (refused := await _takes_no_changes(settings, database, kind)) is not None:
+        only_read = True
+        yield refused
+    if not (altered or only_read):
+        later = ", of a later version that lets this one serve" if schema is SchemaStatus.NEWER_COMPATIBLE else ""
+        yield ok("database", f"{kind}, schema {revision}{later}")
+    async for each in _agencies_of_settings(settings, database):
+        yield each
     trusted = await trusted_issuers(database.read(), settings.issuers, None)
     if trusted is not None:
         yield trusted[1]
@@ -130,6 +147,52 @@ async def _of_database(settings: Settings, database: Database) -> AsyncIterator[
                 f"issuer {listed.issuer}",
                 "it speaks for the operator, and is disabled",
                 f"run `registry issuer enable {listed.issuer}`, unless it is meant to be",
+            )
+
+
+async def _takes_no_changes(settings: Settings, database: Database, kind: str) -> Finding | None:
+    """The finding where no change can be stored, found out by storing one; a wait behind others is none."""
+    if settings.database_url.startswith("sqlite:") and not safe_for_several_processes():
+        return None  # a server may have the file for itself
+    try:
+        async with unit_of_work(database) as write:
+            await write.run(TOUCH, {"now": utc_now()})
+    except Busy as refused:
+        if refused.code in ONLY_BUSY:
+            return None
+        if refused.code != READ_ONLY:
+            raise
+        return failure("database", *await _why_read_only(database, kind))
+    return None
+
+
+async def _why_read_only(database: Database, kind: str) -> tuple[str, str]:
+    """Why a database takes no changes, and what to do."""
+    if database.dialect != "postgresql":
+        return f"{kind} takes no changes: it is read-only", "let this account write the file and its folder"
+    read = database.read()
+    if await read.value(sa.text("SELECT pg_is_in_recovery()")):
+        return f"{kind} is a standby, which takes no changes", "name the primary in the URL"
+    name = "default_transaction_read_only"
+    source = await read.value(sa.text(f"SELECT source FROM pg_settings WHERE name = '{name}'"))  # noqa: S608  # its own name
+    undone = {
+        "database": f"`ALTER DATABASE … RESET {name}`",
+        "user": f"`ALTER ROLE … RESET {name}`",
+        "database user": f"`ALTER ROLE … IN DATABASE … RESET {name}`",
+    }.get(str(source), f"`ALTER SYSTEM RESET {name}` and `SELECT pg_reload_conf()`, or where it was set")
+    said = f"{kind} takes no changes: {name} is on (set by its {source})"
+    return said, f"find out why it was set, then {undone}"
+
+
+async def _agencies_of_settings(settings: Settings, database: Database) -> AsyncIterator[Finding]:
+    """Agencies for which an issuer of the settings speaks, and which are not there."""
+    for issuer in settings.issuers:
+        named = [UUID(each) for each in issuer.agencies if each != EVERY_AGENCY]
+        for agency in sorted(await unknown_agencies(database.read(), named)):
+            yield warning(
+                f"issuer {issuer.issuer}",
+                f"it may speak for agency {agency}, and there is none with that id",
+                "correct its `agencies` in REGISTRY_ISSUERS, or enter the agency",
             )
 
 

@@ -1,7 +1,6 @@
 """What `registry doctor` finds of the places in which the service keeps things."""
 
 import os
-import pwd
 import secrets
 import shutil
 import stat
@@ -10,11 +9,13 @@ from collections.abc import AsyncIterator, Iterator
 from errno import EDQUOT, ENOSPC
 from pathlib import Path
 
+from registry.cli.accounts import account, cannot_write, refused_at
 from registry.cli.findings import Finding, failure, ok, warning
 from registry.platform.database.probe import ROOM_BYTES
 from registry.platform.database.room import take_room
 from registry.platform.database.snapshot import sqlite_file
 from registry.platform.files.opening import open_store
+from registry.platform.kernel.errors import Busy
 from registry.platform.settings import Settings
 
 _LEAST_FREE, _LITTLE_FREE = 100 * 2**20, 2**30
@@ -61,18 +62,7 @@ def room(about: str, place: Path) -> Iterator[Finding]:
 
 def unwritable(about: str, place: Path, why: str) -> Finding:
     """The finding of a place that this account cannot write."""
-    owner = f"; it belongs to {account(place)}" if account(place) != account() else ""
-    advice = f"let {account()} write it, or run `registry` as the account that it belongs to"
-    return failure(about, f"{place} cannot be written by {account()}: {why}{owner}", advice)
-
-
-def account(place: Path | None = None) -> str:
-    """The name of the account that runs this, or that a place belongs to; its number where it has no name."""
-    number = os.geteuid() if place is None else place.stat().st_uid
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return str(number)
+    return failure(about, *cannot_write(place, why))
 
 
 def privacy(settings: Settings) -> Iterator[Finding]:
@@ -116,12 +106,19 @@ async def documents(settings: Settings) -> AsyncIterator[Finding]:
         yield content
 
     place = settings.documents_url.partition("?")[0] or str(settings.data_dir.resolve() / "documents")
-    async with store.receive(chunks()) as received:
-        await store.keep(received)
-        try:
-            back = b"".join([chunk async for chunk in await store.open(received.sha256)])
-        finally:
-            await store.forget(received.sha256)
+    try:
+        async with store.receive(chunks()) as received:
+            await store.keep(received)
+            try:
+                back = b"".join([chunk async for chunk in await store.open(received.sha256)])
+            finally:
+                await store.forget(received.sha256)
+    except (Busy, PermissionError) as error:
+        cause = error.__cause__ or error
+        if not isinstance(cause, PermissionError) or not cause.filename:
+            raise
+        yield unwritable("documents", refused_at(Path(cause.filename)), cause.strerror or str(cause))
+        return
     if back != content:
         yield failure("documents", f"{place} gives back something else than was kept", "replace that storage")
     else:

@@ -92,6 +92,12 @@ async def agency_by_ori(read: Read, ori: str) -> UUID | None:
     return found
 
 
+async def unknown_agencies(read: Read, ids: Iterable[UUID]) -> set[UUID]:
+    """Of these ids those that no agency has."""
+    wanted = set(ids)
+    return wanted - (await references(read, wanted)).keys()
+
+
 async def references(read: Read, ids: Iterable[UUID | None]) -> dict[UUID, AgencyReference]:
     """Agencies as answers name them, by id: those of a whole page in one statement.
 

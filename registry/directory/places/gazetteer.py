@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from functools import cache, lru_cache
 from importlib import resources
-from itertools import islice, takewhile
+from itertools import islice, product, takewhile
 from math import ceil, cos, floor, pi, radians
 from typing import NamedTuple
 
@@ -27,6 +27,7 @@ from registry.platform.kernel.text import placed_words
 MOST_WORDS = 6
 KM_PER_DEGREE = EARTH_KM * pi / 180
 SQUARES_PER_DEGREE = 4
+_ROUNDING_KM = 0.001
 _LEAST_LETTERS = 3
 # Two letters that are words too: they mean a state only in capitals or after a comma.
 _ALSO_WORDS = frozenset("al as co de gu hi id in la ma me mp oh ok or pa pr vi".split())
@@ -109,17 +110,17 @@ def nearest_place(latitude: float, longitude: float, within_km: float) -> Place 
     # Degrees of longitude are narrowest at the end of the reach that is nearer to the pole.
     narrowest = max(cos(radians(min(abs(latitude) + within_km / KM_PER_DEGREE, 90.0))), 0.01)
     columns = ceil(rows / narrowest)
-    around = [
-        place
-        for north in range(-rows, rows + 1)
-        for east in range(-columns, columns + 1)
-        for place in _by_square().get((row + north, column + east), ())
-    ]
-    found = min(
-        ((distance_km(latitude, longitude, each.latitude, each.longitude), each.name, each) for each in around),
-        default=None,
-    )
-    return None if found is None or found[0] > within_km else found[2]
+    nearest: tuple[float, str, Place] | None = None
+    # From the point's own row outwards, so that most others are ruled out by their latitude alone.
+    for north, east in product(sorted(range(-rows, rows + 1), key=abs), sorted(range(-columns, columns + 1), key=abs)):
+        for each in _by_square().get((row + north, column + east), ()):
+            so_far = within_km if nearest is None else nearest[0]
+            if abs(each.latitude - latitude) * KM_PER_DEGREE > so_far + _ROUNDING_KM:
+                continue
+            found = (distance_km(latitude, longitude, each.latitude, each.longitude), each.name, each)
+            if found[0] <= within_km and (nearest is None or found < nearest):
+                nearest = found
+    return None if nearest is None else nearest[2]
 
 
 def _square(latitude: float, longitude: float) -> tuple[int, int]:

@@ -134,6 +134,8 @@ def _usable(key: Any, algorithms: Collection[str]) -> Iterator[tuple[tuple[str, 
     """The key once for each of its algorithms. Raises UnusableError."""
     if not isinstance(key, dict):
         raise UnusableError("not a JSON Web Key")
+    if key.get("kty") == "oct":
+        raise UnusableError("a symmetric key (type oct), and those are not accepted: give a public key")
     if _SECRET_MEMBERS & key.keys():
         raise UnusableError("its private or secret half is published; nothing it signs can be trusted")
     use, operations = key.get("use", "sig"), key.get("key_ops", ["verify"])

@@ -150,7 +150,7 @@ PERMISSIONS: Mapping[Action, Mapping[Role, frozenset[Relation]]] = {
     Action.MINIMUMS_READ: _roles(["own"], _C, _A, _AU, _AA, _S),
     Action.MINIMUMS_SET: _roles(["own"], _C, _AA, _S),
     Action.PACKAGES_MANAGE: _roles(["own"], _C, _AA, _S),
-    Action.IMPORTS_RUN: _roles(["own"], _AA, _S, _RA),
+    Action.IMPORTS_RUN: _roles(["own"], _C, _AA, _S, _RA),  # the rows by the rights to enter such things singly
     Action.PERSONNEL_READ: _roles(["own"], _C, _A, _AU, _AA, _S),
     Action.PERSONNEL_CREATE: _roles(["own"], _C, _AA, _S),
     Action.PERSONNEL_UPDATE: _roles(["own"], _C, _AA, _S),

@@ -11,6 +11,7 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -41,6 +42,7 @@ FollowIssuers: TypeAlias = Callable[[object], Awaitable[tuple[object, Sequence[I
 """The issuers to trust now, with what names that state; None when it is still the state that is given."""
 FOLLOW_SECONDS = 1.0
 """How old what is known of issuers and their agencies may be."""
+KEEP_UP_SECONDS = 1.0
 LOOK_AGAIN_SECONDS = 0.1
 _NEW_OF_OWN = frozenset({Reason.UNKNOWN_ISSUER, Reason.UNKNOWN_KEY})
 _ORI_SECONDS = 60.0
@@ -103,6 +105,15 @@ class TokenVerifier:
             changed = await asyncio.gather(*(each.keys.refresh() for each in self._issuers.values()))
             if any(changed):
                 self._remembered.clear()
+
+    async def keep_up(self) -> None:
+        """Learn of changed issuers before their health is told: nobody may have called for a while.
+
+        While the database does not tell them, what was known stands, and whoever asks does not wait for it.
+        """
+        with suppress(Exception):  # which is the database's trouble, and told as that
+            async with asyncio.timeout(KEEP_UP_SECONDS):
+                await self._keep_up()
 
     def health(self) -> list[IssuerHealth]:
         """How it stands with the keys of each issuer."""

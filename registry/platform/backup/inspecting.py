@@ -34,6 +34,7 @@ from registry.platform.database.soundness import (
     faults_of_search,
     faults_of_storage,
     revision_of,
+    unread,
     views_of,
 )
 from registry.platform.database.sqlite_driver import writing_engine
@@ -79,7 +80,7 @@ def _inspect(connection: Connection, named: Named) -> Found:
             faults += faults_of_ledger(connection)
         return Found(state=state_of(connection, named if is_current else None), faults=faults)
     except DBAPIError as error:
-        return Found(state=None, faults=[*faults, f"the database cannot be read: {str(error.orig).splitlines()[0]}"])
+        return Found(state=None, faults=[*faults, unread(error)])
 
 
 def faults_of_search_indexes(path: Path) -> list[str]:
@@ -90,7 +91,7 @@ def faults_of_search_indexes(path: Path) -> list[str]:
             interruptible(connection.connection.driver_connection)
             return faults_of_search(connection)
     except DBAPIError as error:
-        return [f"the database cannot be read: {str(error.orig).splitlines()[0]}"]
+        return [unread(error)]
     finally:
         opened.dispose()
 

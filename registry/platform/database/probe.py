@@ -14,6 +14,7 @@ from registry.platform.database.installation import installation
 from registry.platform.database.room import take_room
 from registry.platform.database.sqlite import SqliteDatabase
 from registry.platform.database.trouble import Trouble, TroubleKind
+from registry.platform.database.violations import READ_ONLY
 from registry.platform.kernel.errors import Busy, Damaged
 from registry.platform.kernel.time import utc_now
 
@@ -21,8 +22,9 @@ PROBE_SECONDS = 5.0
 PATIENCE_SECONDS = 1.0
 ROOM_BYTES = 4 * 2**20
 """As much as SQLite's log grows to before it is written back, which the largest transactions fill."""
-_TOUCH = installation.update().values(probed_at=sa.bindparam("now", type_=installation.c.probed_at.type))
-_ONLY_BUSY = {"database_busy", "write_queue_full", "write_wait_over"}
+TOUCH = installation.update().values(probed_at=sa.bindparam("now", type_=installation.c.probed_at.type))
+ONLY_BUSY = {"database_busy", "write_queue_full", "write_wait_over"}
+"""The codes of a change that only had to wait behind others."""
 
 
 class WriteProbe:
@@ -57,9 +59,11 @@ class WriteProbe:
         try:
             await self._take_room()
             async with unit_of_work(self._database) as write:
-                await write.run(_TOUCH, {"now": utc_now()})
+                await write.run(TOUCH, {"now": utc_now()})
         except Busy as refusal:
-            return "ok" if refusal.code in _ONLY_BUSY else "nothing can be stored: the log says why"
+            if refusal.code == READ_ONLY:
+                return "the database takes no changes (it is read-only, or a standby): the log says why"
+            return "ok" if refusal.code in ONLY_BUSY else "nothing can be stored: the log says why"
         except Damaged:
             return "damaged: the log says where"
         except OSError as error:

@@ -21,6 +21,20 @@ def take_room(folder: Path, size: int) -> None:
             file.flush()
 
 
+def is_closed(folder: Path) -> bool:
+    """Whether this account may not write in a folder, or make it where it is not there."""
+    while not _is_there(folder):
+        folder = folder.parent
+    return not os.access(folder, os.W_OK | os.X_OK)
+
+
+def _is_there(folder: Path) -> bool:
+    try:
+        return folder.exists()
+    except PermissionError:  # a folder above may not be entered, and is found next
+        return False
+
+
 def private_folder(folder: Path) -> None:
     """Make the folder, and those above it that are not there, for their owner alone, whatever the umask."""
     for each in (*reversed(folder.parents), folder):

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from registry.platform.database.migrate import alembic_upgrade, schema_differences
 from registry.platform.database.sqlite_driver import writing_engine
 from registry.platform.database.triggers import faults_of_triggers
+from registry.platform.database.violations import is_read_only
 
 _MOST = 20
 # All but what says nothing of this version: the table of migrations with its own index, and statistics.
@@ -63,12 +64,25 @@ def views_of(connection: Connection) -> list[str]:
 
 
 def faults_of_storage(connection: Connection) -> list[str]:
-    """What is wrong with pages, references and constraints, whatever the schema's revision."""
+    """What is wrong with pages, references and constraints, whatever the schema's revision.
+
+    Raises the driver's error for a SQLite file that may not even be read here: nothing is known to be wrong with it.
+    """
     try:
         kinds = _of_sqlite(connection) if connection.dialect.name == "sqlite" else _of_postgresql(connection)
         return _first(kinds)
     except DBAPIError as error:
-        return [f"the database cannot be read: {str(error.orig).splitlines()[0]}"]
+        return [unread(error)]
+
+
+def unread(error: DBAPIError) -> str:
+    """The fault of a database that cannot be read. Raises the error where it is this account that may not.
+
+    Beside a SQLite file in write-ahead mode two more are made, even to read it.
+    """
+    if is_read_only(error):
+        raise error
+    return f"the database cannot be read: {str(error.orig).splitlines()[0]}"
 
 
 def faults_of_schema(connection: Connection, metadata: sa.MetaData) -> list[str]:

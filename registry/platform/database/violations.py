@@ -21,13 +21,16 @@ _OVERLAPS = {
 }
 _STALE_PLAN = "cached statement plan is invalid"
 _RETRYABLE = {"40001", "40P01", "55P03", "57014"}
-_FAILED = re.compile(r"08|53|57P|25006")  # SQLSTATE: no connection, no disk or memory or slot, shutting down, demoted
+_FAILED = re.compile(r"08|53|57P")  # SQLSTATE: no connection, no disk or memory or slot, shutting down
 _READ_ONLY = "25006"
+_SQLITE_READ_ONLY = "readonly database"
 _DAMAGED_STATES = {"XX001", "XX002"}  # a table's page, an index
 _DAMAGE = ("database disk image is malformed", "file is not a database")
 _LOCK_WAIT_OVER = "55P03"
 _TIME_OVER = "57014"
 
+READ_ONLY = "database_read_only"
+"""The code of a change that is refused because the database is only read now."""
 REFUSALS = (DBAPIError, PoolTimeout, ConnectionError, TimeoutError, asyncpg.InternalClientError)
 """What the drivers raise. PostgreSQL's leaves a refused connection as the operating system says it, and is confused by
 one on which the server has just said goodbye."""
@@ -83,7 +86,9 @@ def translate(error: Exception) -> DomainError | None:
             trouble.meet(TroubleKind.TIME_OVER, "the database ended a statement that took too long", complaint)
             return Busy("The database took too long; nothing was done. Try again.", "database_busy")
         return Busy("The database is busy with other changes; nothing was done. Try again.", "database_busy")
-    stored_nowhere = "disk" in words or "readonly database" in words  # SQLite's words for a full disk, and for a file
+    if is_read_only(error):
+        return _takes_no_changes(complaint)
+    stored_nowhere = "disk" in words  # SQLite's word for a full one
     if getattr(error, "connection_invalidated", False) or _FAILED.match(state) or stored_nowhere:
         return unreachable(complaint)
     return None
@@ -100,6 +105,11 @@ def is_demoted(error: BaseException) -> bool:
     return state_of(error) == _READ_ONLY
 
 
+def is_read_only(error: BaseException) -> bool:
+    """Whether a database refused a change because it is only read: a standby, a setting, or a file that is closed."""
+    return is_demoted(error) or _SQLITE_READ_ONLY in str(getattr(error, "orig", None) or error)
+
+
 def waited_for_lock(refusal: Busy) -> bool:
     """Whether a change was refused because another transaction kept the row locked for too long."""
     return state_of(refusal.__cause__) == _LOCK_WAIT_OVER
@@ -109,6 +119,12 @@ def unreachable(cause: BaseException) -> Busy:
     """The error for a database that does not answer or cannot store; the log gets the cause."""
     trouble.meet(TroubleKind.OUT_OF_REACH, "the database is out of reach, or cannot store more", cause)
     return Busy("The database is out of reach, or cannot store more; nothing was done.", "database_failed")
+
+
+def _takes_no_changes(cause: BaseException) -> Busy:
+    """The error for a change to a database that answers and is only read; the log gets the cause."""
+    trouble.meet(TroubleKind.NOT_STORED, "the database takes no changes: it is read-only, or a standby", cause)
+    return Busy("The database takes no changes now (it is read-only, or a standby); nothing was done.", READ_ONLY)
 
 
 def all_taken() -> Busy:

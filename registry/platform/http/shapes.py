@@ -60,6 +60,8 @@ class Shapes:
             repr(kind): _renamed(schema, both) for kind, schema in zip(sent, schemas[len(answered) :], strict=True)
         }
         closed = {f"{name}{IN_BODIES}" if name in both else name: _renamed(described[name], both) for name in in_bodies}
+        for name in both:  # generators name a class by the title
+            closed[f"{name}{IN_BODIES}"]["title"] = f"{name}{IN_BODIES}"
         opened = {name: _opened(schema) for name, schema in described.items() if name not in in_bodies - both}
         self.components = dict(sorted((closed | opened).items()))
 

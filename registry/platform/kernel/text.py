@@ -42,6 +42,15 @@ Code = Annotated[
 ]
 Prose = Annotated[str, Meta(max_length=4000, pattern=PROSE_PATTERN)]
 ClauseText = Annotated[str, Meta(min_length=1, max_length=40000, pattern=SAID_PATTERN)]
+OwnReason = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=1000,
+        pattern=SAID_PATTERN,
+        description="Why, in a sentence for your own agency; the other one does not read it.",
+    ),
+]
 Reason = Annotated[
     str,
     Meta(

@@ -73,6 +73,8 @@ def format_instant(at: datetime) -> str:
 
     Raises ValueError for a naive value: guessing a zone would store a wrong instant.
     """
+    if at.tzinfo is UTC:
+        return at.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
     if at.tzinfo is None:
         raise ValueError("an instant needs a UTC offset")
     return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"

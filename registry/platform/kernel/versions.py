@@ -35,7 +35,7 @@ def check_version(expected: Expected, current: int, *, required: bool = False) -
             words = (
                 "If-Match holds no tag that the registry gave out, so it matches no version. Send the ETag of your "
                 f'last reading as it came: of the version that is now it begins with "{current}- and goes on with '
-                "eight more signs."
+                "eight more characters."
             )
             raise StaleVersion(words, extra={"current_version": current})
         words = "Somebody changed this since you read it. Read it again and repeat your change on top."

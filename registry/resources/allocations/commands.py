@@ -27,10 +27,11 @@ from registry.resources.allocations.queries import (
     peak_held,
     unavailable_for,
 )
-from registry.resources.allocations.rules import AllocationKind, AllocationStatus, Assessment, Bookable
+from registry.resources.allocations.rules import AllocationKind, AllocationStatus, Assessment, Bookable, slots_short
 from registry.resources.allocations.tables import allocation
 
 TICK = timedelta(microseconds=1)
+_MOST_WEEKS = 8
 _INSERT = allocation.insert()
 _OF_LOAN = sa.select(
     *(allocation.c[name] for name in ("id", "asset_id", "quantity", "status", "starts_at", "ends_at", "free_at"))
@@ -65,6 +66,18 @@ _RELEASE = (
     allocation.update()
     .where(allocation.c.loan_id == sa.bindparam("of_loan", type_=allocation.c.loan_id.type), of_loans(), live())
     .values(status=AllocationStatus.RELEASED.value)
+)
+_CHANGE_QUANTITY = (
+    allocation.update()
+    .where(allocation.c.loan_id == sa.bindparam("of_loan", type_=allocation.c.loan_id.type), of_loans(), live())
+    .values(quantity=allocation.c.quantity + sa.bindparam("change", type_=sa.Integer))
+)
+_TAKE_AGAIN = (
+    allocation.update()
+    .where(
+        allocation.c.loan_id == sa.bindparam("of_loan", type_=allocation.c.loan_id.type), of_loans(), sa.not_(live())
+    )
+    .values(status=AllocationStatus.OUT.value, quantity=sa.bindparam("how_many", type_=sa.Integer), exclusive=False)
 )
 _other = allocation.alias("other")
 _overlapped = (
@@ -154,6 +167,22 @@ async def mark_out(write: Write, asset: Bookable, loan_id: UUID, now: datetime) 
 async def release(write: Write, loan_id: UUID) -> None:
     """Release the loan's allocation. Has no effect when it has been released."""
     await write.run(_RELEASE, {"of_loan": loan_id})
+
+
+async def hold_less(write: Write, loan_id: UUID, quantity: int) -> None:
+    """Take a part of what the loan holds off its allocation."""
+    await write.run(_CHANGE_QUANTITY, {"of_loan": loan_id, "change": -quantity})
+
+
+async def hold_more(write: Write, loan_id: UUID, quantity: int) -> None:
+    """Add what is out after all to the loan's allocation; one that was released is out again.
+
+    Nothing is checked: it is there, whatever was promised meanwhile. Call `follow_capacity` afterwards.
+    """
+    if await write.first(_OF_LOAN, {"loan_id": loan_id}) is None:
+        await write.run(_TAKE_AGAIN, {"of_loan": loan_id, "how_many": quantity})
+    else:
+        await write.run(_CHANGE_QUANTITY, {"of_loan": loan_id, "change": quantity})
 
 
 async def check_extension(write: Write, asset: Bookable, loan_id: UUID, new_end: datetime, now: datetime) -> UUID:
@@ -276,11 +305,15 @@ async def _others(write: Write, mine: Row[Any], window: Window, now: datetime) -
 
 
 def _check_free(asset: Bookable, rows: Sequence[Row[Any]], window: Window, quantity: int, now: datetime) -> None:
-    blocking = first_conflict(asset.capacity, as_holds(rows, now), (window.start, window.end), quantity)
+    holds = as_holds(rows, now)
+    blocking = first_conflict(asset.capacity, holds, (window.start, window.end), quantity)
     if blocking is not None:
-        raise Conflict(
-            "The asset is committed for part of that time.", "asset_not_free", extra={"blocking": _shown(blocking)}
-        )
+        words = "The asset is committed for part of that time."
+        short = [] if asset.weeks_in is None else slots_short(asset.capacity, holds, window, asset.weeks_in, quantity)
+        if short:
+            weeks = ", ".join(f"{left} in week {week}" for week, left in short[:_MOST_WEEKS])
+            words = f"The laboratory does not have {quantity} slots free in each of these weeks: {weeks}."
+        raise Conflict(words, "asset_not_free", extra={"blocking": _shown(blocking)})
 
 
 def _shown(stretch: Stretch) -> dict[str, str | None]:

@@ -18,7 +18,7 @@ from registry.platform.kernel.time import (
     last_day_before,
     on_calendar,
 )
-from registry.resources.allocations.occupancy import Hold, Occupancy, conflicts, first_common_fit
+from registry.resources.allocations.occupancy import Hold, Occupancy, conflicts, first_common_fit, free_quantity
 
 
 class AllocationStatus(StrEnum):
@@ -89,6 +89,19 @@ def weeks_of(window: Window, time_zone: str) -> Iterator[Window]:
         if week.end >= last:
             return
         start = week.end
+
+
+def slots_short(
+    capacity: int, holds: Sequence[Hold], window: Window, time_zone: str, quantity: int
+) -> list[tuple[str, int]]:
+    """The ISO weeks of the window in which a laboratory has fewer slots free than so many, with how many it has."""
+    found = []
+    for week in weeks_of(window, time_zone):
+        left = max(free_quantity(capacity, holds, (week.start, week.end)), 0)
+        if left < quantity:
+            year, number, _ = civil_day(week.start, time_zone).isocalendar()
+            found.append((f"{year}-W{number:02}", left))
+    return found
 
 
 def held_for(window: Window, weeks_in: str | None) -> Window:

@@ -1,8 +1,9 @@
 """Rules about the certifications of an asset: which days they have, and how one stands on a day."""
 
-from datetime import date, timedelta
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from registry.platform.kernel.errors import RuleBroken
 
@@ -66,3 +67,62 @@ def check_certification_days(held: Certified, pointer: str) -> None:
             f"before {named}",
             pointer=f"{pointer}/expires_on",
         )
+
+
+class Lapsing(Protocol):
+    """A certification with the instant at which it lapses."""
+
+    @property
+    def code(self) -> str:
+        """What it is for."""
+
+    @property
+    def lapses_at(self) -> datetime | None:
+        """The first instant at which it is no longer valid; None where it does not expire."""
+
+
+_L = TypeVar("_L", bound=Lapsing)
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+def lapses_at(expires_on: date | None, expires_at: datetime | None) -> datetime | None:
+    """The first instant at which a certification is no longer valid; None where it does not expire.
+
+    A date without an instant ends at midnight UTC, which in every mainland zone is before local midnight: the error
+    is on the safe side.
+    """
+    if expires_at is not None or expires_on is None:
+        return expires_at
+    return datetime.combine(expires_on + timedelta(days=1), time(), UTC)
+
+
+def first_to_lapse(held: Iterable[_L]) -> _L | None:
+    """The certification that determines how long an asset is certified; None when there is none on file.
+
+    Of several with one code the latest counts (it was renewed); of several codes the earliest to expire.
+    """
+    latest: dict[str, _L] = {}
+    for each in held:
+        before = latest.get(each.code)
+        if before is None or (each.lapses_at or _NEVER) > (before.lapses_at or _NEVER):
+            latest[each.code] = each
+    return min(latest.values(), key=lambda each: (each.lapses_at or _NEVER, each.code), default=None)
+
+
+class CertifiedToLend(StrEnum):
+    """Whether an asset has the certification that lending it calls for, from the start to the end of a window."""
+
+    NOT_REQUIRED = "not_required"
+    CURRENT = "current"
+    LAPSES = "lapses"
+    NONE_ON_FILE = "none_on_file"
+
+
+def certified_to_lend(held: Iterable[Lapsing], *, required: bool, until: datetime) -> CertifiedToLend:
+    """How the certifications that hold at its start stand at a window's end; as the baseline policies decide."""
+    if not required:
+        return CertifiedToLend.NOT_REQUIRED
+    first = first_to_lapse(held)
+    if first is None:
+        return CertifiedToLend.NONE_ON_FILE
+    return CertifiedToLend.CURRENT if (first.lapses_at or _NEVER) >= until else CertifiedToLend.LAPSES

@@ -16,11 +16,14 @@ from registry.resources.personnel.rules import PersonnelStatus
 from registry.resources.personnel.tables import personnel_record
 
 _ASSET_ID = sa.bindparam("asset_id", type_=asset_certificate.c.asset_id.type)
-_OF_ASSET = (
+_CERTIFICATES = (
     sa.select(*asset_certificate.c, personnel_record.c.status.label("handler_status"))
     .select_from(asset_certificate.outerjoin(personnel_record, personnel_record.c.id == asset_certificate.c.handler_id))
-    .where(asset_certificate.c.asset_id == _ASSET_ID)
     .order_by(asset_certificate.c.id.desc())
+)
+_OF_ASSET = _CERTIFICATES.where(asset_certificate.c.asset_id == _ASSET_ID)
+_OF_SEVERAL = _CERTIFICATES.where(
+    asset_certificate.c.asset_id.in_(sa.bindparam("asset_ids", type_=asset_certificate.c.asset_id.type, expanding=True))
 )
 _INSTANT = asset_certificate.c.valid_from_at.type
 
@@ -28,6 +31,14 @@ _INSTANT = asset_certificate.c.valid_from_at.type
 async def certificates_of(read: Read, asset_id: UUID) -> Rows:
     """Every certificate of an asset, ended ones too, the newest first; with where its handler stands."""
     return await read.all(_OF_ASSET, {"asset_id": asset_id})
+
+
+async def certificates_of_several(read: Read, asset_ids: Sequence[UUID]) -> dict[UUID, list[Row[Any]]]:
+    """The same of several assets, by the asset; those without certificates are left out."""
+    found: dict[UUID, list[Row[Any]]] = {}
+    for row in await read.all_slowly(_OF_SEVERAL, {"asset_ids": list(asset_ids)}) if asset_ids else ():
+        found.setdefault(row.asset_id, []).append(row)
+    return found
 
 
 def has_certificates(asset_id: sa.Column[UUID]) -> sa.ColumnElement[bool]:

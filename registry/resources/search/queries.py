@@ -23,7 +23,6 @@ from registry.platform.http.paging import bind
 from registry.platform.kernel.errors import RuleBroken
 from registry.platform.kernel.geo import distance_km
 from registry.platform.kernel.text import query_tokens
-from registry.platform.kernel.time import format_instant
 from registry.resources.assets.queries.keeping import Free, free_together
 from registry.resources.assets.queries.listing import free_in_all as list_free
 from registry.resources.assets.queries.listing import list_assets
@@ -34,15 +33,20 @@ from registry.resources.packages.queries.listing import list_packages
 from registry.resources.packages.schemas import PackageQuery
 from registry.resources.personnel.queries.counting import list_capabilities
 from registry.resources.personnel.searching import CapabilityQuery
+from registry.resources.search.further import by_themselves, instead
 from registry.resources.search.rules.kinds import Lexicon, Meaning, Means
 from registry.resources.search.rules.names import (
     agencies_in,
     asset_name_in,
+    at_the_agency,
     begins_with,
+    county_named,
     holds_name,
     is_called,
+    is_whole_name,
     may_begin_a_name,
     patterns,
+    whatever_it_is,
     with_name,
 )
 from registry.resources.search.rules.overruling import overruled
@@ -51,11 +55,14 @@ from registry.resources.search.rules.saying import (
     PARAMETER,
     Part,
     Said,
+    are_mixed,
     as_package_query,
+    as_parameters,
     as_people_query,
     as_query,
     as_understood,
     free_in_all,
+    remarks_on,
 )
 from registry.resources.search.rules.tokens import Sentence, Span
 from registry.resources.search.rules.understanding import (
@@ -69,6 +76,7 @@ from registry.resources.search.rules.understanding import (
 from registry.resources.search.schemas import (
     AssetFound,
     AssetsFound,
+    FurtherSearch,
     LeftOver,
     Owner,
     PackageFound,
@@ -92,7 +100,7 @@ _MOST_PATTERNS = 8
 _ONCE_A_DAY = (
     "Numbers of other agencies' people are published once a day: whom an agency has entered since is not counted yet."
 )
-_NAMED = sa.select(agency.c.id, agency.c.name, agency.c.latitude, agency.c.longitude).where(
+_NAMED = sa.select(agency.c.id, agency.c.name, agency.c.state, agency.c.latitude, agency.c.longitude).where(
     agency.c.status == "active",
     sa.or_(
         *(sa.func.lower(agency.c.name).like(sa.bindparam(f"name_{i}", type_=sa.Text)) for i in range(_MOST_PATTERNS))
@@ -112,8 +120,11 @@ async def search(read: Read, caller: Caller, asked: SearchQuery) -> SearchAnswer
     sentence = Sentence(asked.q)
     owner = await _agency(read, asked, sentence, setting)
     found = with_own_category(understand_sentence(sentence, await lexicon(read), setting), await own_lexicon(read))
+    elsewhere: FurtherSearch | None = None
     if asked.name is None and asked.place is None and asked.latitude is None:
-        found = await _with_asset_name(read, caller, found)
+        found, elsewhere = await _with_asset_name(read, caller, found)
+    if asked.place is None and asked.latitude is None:
+        found = await _with_county_of_an_agency(read, found, setting)
     if owner is None:
         found, owner = await _agency_left_over(read, found, setting)
     found = with_own_alternative(found, await lexicon_of(read, caller.agency_id))
@@ -123,31 +134,39 @@ async def search(read: Read, caller: Caller, asked: SearchQuery) -> SearchAnswer
     people = await _people(read, caller, as_people_query(said, asked))
     if people is not None and not people.items:
         said = msgspec.structs.replace(said, remarks=(*said.remarks, _ONCE_A_DAY))
+    further = [*([] if elsewhere is None else [elsewhere]), *by_themselves(found)]
     left = " ".join(said.left)
     if said.capability is not None and said.category is None:
         understood = as_understood(said, _left_over(left, None))
-        return SearchAnswer(understood=understood, results=None, same_as=None, people=people, packages=None)
+        return SearchAnswer(
+            understood=understood, results=None, same_as=None, people=people, packages=None, also_try=further
+        )
     query = as_query(said, asked)
     # Words that no asset has are ignored beside something that was understood; alone they find nothing, and not all.
     searched = bool(left) and await _are_looked_for(read, caller, query, said, left)
     if searched:
         query = _with_words(query, left)
     elif left:
-        remark = f"Nothing is known by “{left}”, and no asset that meets the rest has these words: they are ignored."
+        remark = f"No asset that meets the rest has the words “{left}”, so they are ignored."
         said = msgspec.structs.replace(said, remarks=(*said.remarks, remark))
     page = await list_assets(read, caller, query)
+    if not page.items:
+        further += await instead(read, caller, query)
+    results = await _assets(read, caller, query, said, bind(page, _LIST, query))
+    said = msgspec.structs.replace(said, remarks=(*said.remarks, *remarks_on(said, results)))
     understood = as_understood(said, _left_over(left, page if searched else None))
-    same_as = f"{_LIST}?{_exact(query)}"
+    same_as = f"{_LIST}?{as_parameters(query)}"
     packages = await _packages(read, caller, as_package_query(said, query, left))
     known = packages is not None and (packages.items or packages.left_out)
     if left and not searched and not known:  # what no package has either is ignored
         packages = await _packages(read, caller, as_package_query(said, query, ""))
     return SearchAnswer(
         understood=understood,
-        results=await _assets(read, caller, query, said, bind(page, _LIST, query)),
+        results=results,
         same_as=same_as,
         people=people,
         packages=packages,
+        also_try=further,
     )
 
 
@@ -170,16 +189,17 @@ async def _assets(read: Read, caller: Caller, query: AssetQuery, said: Said, pag
         items=[
             AssetFound(
                 **msgspec.structs.asdict(each),
-                agency=Owner(id=each.agency_id, name=its.agency_name, contact=f"/v1/agencies/{each.agency_id}"),
+                agency=Owner(id=each.agency_id, name=its.agency_name, contact=f"/v1/agencies/{each.agency_id}/contact"),
                 free_quantity=its.free_quantity,
                 covered=its.covered,
+                certification=its.certification,
                 hourly_cost=its.hourly_cost,
             )
             for each in page.items
             if (its := offers.get(each.id)) is not None
         ],
         next_cursor=page.next_cursor,
-        free_in_all=free_in_all(said, free, or_more=or_more),
+        free_in_all=None if are_mixed(said, page) else free_in_all(said, free, or_more=or_more),
         corrections=page.corrections,
         emptied_by=page.emptied_by,
         left_out=page.left_out,
@@ -204,7 +224,7 @@ async def _packages(read: Read, caller: Caller, query: PackageQuery | None) -> P
         next_cursor=page.next_cursor,
         left_out=await packages_left_out(read, caller, query),
         emptied_by=[] if page.items else await what_emptied(read, caller, query),
-        same_as=f"{_PACKAGES}?{_exact(query)}",
+        same_as=f"{_PACKAGES}?{as_parameters(query)}",
     )
 
 
@@ -218,7 +238,7 @@ async def _people(read: Read, caller: Caller, query: CapabilityQuery | None) -> 
         next_cursor=page.next_cursor,
         not_published=page.not_published,
         emptied_by=page.emptied_by,
-        same_as=f"{_PEOPLE}?{_exact(query)}",
+        same_as=f"{_PEOPLE}?{as_parameters(query)}",
     )
 
 
@@ -271,34 +291,76 @@ async def _agency_left_over(
     return found, None
 
 
+async def _with_county_of_an_agency(read: Read, found: Understanding, setting: Setting) -> Understanding:
+    """The sentence, where “in Northfork County” is the county of an agency that is called so, and no other is known."""
+    span = county_named(found)
+    if span is None:
+        return found
+    words = [found.sentence.tokens[at].word for at in range(*span)]
+    like = {f"name_{i}": "" for i in range(_MOST_PATTERNS)}
+    rows = await read.all_slowly(_NAMED, like | {"name_0": f"{words[0]} %"})
+    called = [row for row in rows if row.latitude is not None and begins_with(row.name, words)]
+    if not called:
+        return found
+    row = _in_order(called, setting)[0]
+    return at_the_agency(found, span, row.name, row.state, (row.latitude, row.longitude))
+
+
 def _nearest(
     rows: Iterable[Any], said: str, setting: Setting
 ) -> tuple[tuple[AgencyReference, Part], tuple[AgencyReference, ...]]:
     """The agency of that name that is nearest to the caller's, and the others."""
 
-    def order(row: Any) -> tuple[float, str]:
-        if setting.home is None or row.latitude is None:
-            return _FARTHEST_KM, str(row.id)
-        return distance_km(setting.home[0], setting.home[1], row.latitude, row.longitude), str(row.id)
-
-    first, *others = sorted(rows, key=order)
+    first, *others = _in_order(rows, setting)
     part = Part(said=said, understood_from=UnderstoodFrom.SENTENCE)
     references = tuple(AgencyReference(id=row.id, name=row.name) for row in others[:_MOST_ALTERNATIVES])
     return (AgencyReference(id=first.id, name=first.name), part), references
 
 
-async def _with_asset_name(read: Read, caller: Caller, found: Understanding) -> Understanding:
-    """The sentence, with the words that are the name of an asset that the caller sees understood as such."""
+def _in_order(rows: Iterable[Any], setting: Setting) -> list[Any]:
+    def order(row: Any) -> tuple[float, str]:
+        if setting.home is None or row.latitude is None:
+            return _FARTHEST_KM, str(row.id)
+        return distance_km(setting.home[0], setting.home[1], row.latitude, row.longitude), str(row.id)
+
+    return sorted(rows, key=order)
+
+
+async def _with_asset_name(
+    read: Read, caller: Caller, found: Understanding
+) -> tuple[Understanding, FurtherSearch | None]:
+    """The sentence, with the words that are the name of an asset that the caller sees understood as such.
+
+    What is called so is found whatever its category is. Where the words for a category are only a part of names
+    elsewhere, the search for these names stands beside it.
+    """
     span = asset_name_in(found)
-    if span is None:
-        return found
-    said = found.sentence.said([span])
+    if span is None and found.category is not None and len(found.category.span) == 1 and not found.category.slips:
+        span = found.category.span[0]
+    if span is None or found.category is None:
+        return found, None
+    said, code = found.sentence.said([span]), found.category.meaning.code
     query = AssetQuery(q=f'"{said}"', limit=_MOST_NAMES)
     try:
         page = await list_assets(read, caller, query, explained=False)
     except RuleBroken:  # signs that are no words
-        return found
-    return with_name(found, span) if any(holds_name(each.name, said) for each in page.items) else found
+        return found, None
+    called = [each for each in page.items if holds_name(each.name, said)]
+    others = [each for each in called if each.category != code and not each.category.startswith(f"{code}.")]
+    if span.size > found.category.span[0].size:
+        named = with_name(found, span) if called else found
+        return (whatever_it_is(named) if others and called else named), None
+    if any(is_whole_name(each.name, said) for each in others):
+        return whatever_it_is(with_name(found, span)), None
+    if not others:
+        return found, None
+    names = ", ".join(f"“{each.name}”" for each in others[:_MOST_ALTERNATIVES])
+    other = FurtherSearch(
+        said=f"Of another category, and with “{said}” in the name: {names}",
+        count=None,
+        same_as=f"{_LIST}?{urlencode({'q': said})}",
+    )
+    return found, other
 
 
 def _left_over(words: str, found: AssetPage | None) -> LeftOver | None:
@@ -378,25 +440,3 @@ async def _are_looked_for(read: Read, caller: Caller, query: AssetQuery, said: S
     except RuleBroken:  # more words than a search may have
         return False
     return bool(page.items) or not _is_understood(said)
-
-
-def _exact(query: AssetQuery | CapabilityQuery | PackageQuery) -> str:
-    """The query as the parameters of a URL."""
-    given: list[tuple[str, str]] = []
-    for field in msgspec.structs.fields(query):
-        value = getattr(query, field.name)
-        if value == field.default or value in ((), {}):
-            continue
-        if field.name == "attributes":
-            given += [(f"attr.{name}", stated) for name, stated in value.items()]
-        elif isinstance(value, tuple):
-            given += [(field.encode_name, str(each)) for each in value]
-        else:
-            given.append((field.encode_name, _in_url(value)))
-    return urlencode(given)
-
-
-def _in_url(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return format_instant(value) if hasattr(value, "tzinfo") else str(value)  # type: ignore[arg-type]  # an instant

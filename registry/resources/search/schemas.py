@@ -12,6 +12,7 @@ from registry.platform.kernel.geo import Latitude, Longitude
 from registry.platform.kernel.money import Money
 from registry.platform.kernel.text import AS_IT_CAME_PATTERN, Code
 from registry.platform.kernel.time import Instant
+from registry.resources.assets.certifying import CertifiedToLend
 from registry.resources.assets.schemas.listing import (
     AssetSummary,
     Correction,
@@ -203,7 +204,7 @@ class Owner(Struct, kw_only=True, frozen=True):
 
     id: UUID
     name: str
-    contact: Annotated[str, Meta(description="Where its telephone and e-mail are read.")]
+    contact: Annotated[str, Meta(description="Where its partners in force read its telephone and e-mail.")]
 
 
 class AssetFound(AssetSummary, kw_only=True, frozen=True):
@@ -222,6 +223,13 @@ class AssetFound(AssetSummary, kw_only=True, frozen=True):
         Meta(
             description="Whether an agreement in force covers it for your agency; null for your own. Whether a request "
             "is permitted is decided when it is made."
+        ),
+    ]
+    certification: Annotated[
+        CertifiedToLend,
+        Meta(
+            description="Whether it has the certification that its category calls for, throughout the window or now. "
+            "Where it lapses or none is on file, a request is denied."
         ),
     ]
     hourly_cost: Annotated[
@@ -303,6 +311,14 @@ class PackagesFound(Struct, kw_only=True, frozen=True):
     same_as: Annotated[str, Meta(description="The list of packages with the same filters, which pages on.")]
 
 
+class FurtherSearch(Struct, kw_only=True, frozen=True):
+    """Another search that may be meant, or that finds something where this one does not."""
+
+    said: Annotated[str, Meta(description="What it is, in words.", examples=["1 arrives within 64 minutes"])]
+    count: Annotated[int | None, Meta(description="How many it finds; null where it was not tried.")]
+    same_as: Annotated[str, Meta(description="The path that asks it.")]
+
+
 class SearchAnswer(Struct, kw_only=True, frozen=True):
     """What a sentence means, and the assets and people that there are of it."""
 
@@ -323,6 +339,13 @@ class SearchAnswer(Struct, kw_only=True, frozen=True):
         Meta(
             description="Assets that are lent together, by what is looked for, owner and window; the place narrows "
             "nothing. Null where no words say what is looked for."
+        ),
+    ]
+    also_try: Annotated[
+        list[FurtherSearch],
+        Meta(
+            description="Searches by themselves for what else the sentence names, for assets of that name, and, where "
+            "nothing is found, for what is farther away or of the broader category."
         ),
     ]
 

@@ -62,6 +62,7 @@ STEPS: dict[LoanAction, EdxlStep] = {
     LoanAction.CANCEL: EdxlStep(message="CommitResource", schedule="Committed", response="Accept", recall="Cancel"),
     LoanAction.REPORT_NO_SHOW: EdxlStep(message=_STATUS, schedule="Current"),
     LoanAction.REPORT_LOST: EdxlStep(message=_STATUS, schedule="Current"),
+    LoanAction.REPORT_FOUND: EdxlStep(message=_STATUS, schedule="Current"),
     LoanAction.REQUEST_EXTENSION: EdxlStep(
         message="RequestExtendedDeploymentDuration", schedule="EstimatedReturnArrival"
     ),

@@ -47,6 +47,7 @@ class LoanAction(StrEnum):
     CANCEL = "cancel"
     REPORT_NO_SHOW = "report_no_show"
     REPORT_LOST = "report_lost"
+    REPORT_FOUND = "report_found"
     REQUEST_EXTENSION = "request_extension"
     ACCEPT_EXTENSION = "accept_extension"
     DECLINE_EXTENSION = "decline_extension"
@@ -61,12 +62,13 @@ NEVER_WAS = (_S.CANCELLED, _S.NO_SHOW)
 """Statuses of a loan that never took place: its decision may be used again, and no metric counts it."""
 
 OVER = (_S.CLOSED, _S.LOST)
-"""Final statuses of a loan that took place."""
+"""Statuses of a loan that took place and holds nothing more; only what was lost can still be found again."""
 
 # An asset that is out can only come back or be lost: the loan cannot be cancelled or become `no_show`, as either
-# would free an asset that is not at home. A lost loan holds nothing more, so the command that records it takes the
-# quantity off the asset's capacity in the same transaction. An extension still unanswered when the return begins
-# has lapsed.
+# would free an asset that is not at home. It is `lost` once all of it is: while some is still out, the loan goes on.
+# What is lost is held no more, so the command that records it takes the quantity off the asset's capacity in the same
+# transaction; what is found again is put back there, and is with the requesting agency until it is returned. An
+# extension still unanswered when the return begins has lapsed.
 TRANSITIONS: dict[tuple[LoanStatus, LoanAction], LoanStatus] = {
     (_S.RESERVED, _A.DISPATCH): _S.DISPATCHED,
     (_S.RESERVED, _A.ACCEPT_CHANGED_ASSET): _S.RESERVED,
@@ -76,6 +78,7 @@ TRANSITIONS: dict[tuple[LoanStatus, LoanAction], LoanStatus] = {
     (_S.DISPATCHED, _A.START_RETURN): _S.RETURNING,
     (_S.DISPATCHED, _A.RETURN): _S.RETURNED,
     (_S.DISPATCHED, _A.REPORT_LOST): _S.LOST,
+    (_S.DISPATCHED, _A.REPORT_FOUND): _S.DISPATCHED,
     (_S.DISPATCHED, _A.REQUEST_EXTENSION): _S.DISPATCHED,
     (_S.DISPATCHED, _A.ACCEPT_EXTENSION): _S.DISPATCHED,
     (_S.DISPATCHED, _A.DECLINE_EXTENSION): _S.DISPATCHED,
@@ -84,6 +87,7 @@ TRANSITIONS: dict[tuple[LoanStatus, LoanAction], LoanStatus] = {
     (_S.ON_SCENE, _A.START_RETURN): _S.RETURNING,
     (_S.ON_SCENE, _A.RETURN): _S.RETURNED,
     (_S.ON_SCENE, _A.REPORT_LOST): _S.LOST,
+    (_S.ON_SCENE, _A.REPORT_FOUND): _S.ON_SCENE,
     (_S.ON_SCENE, _A.REQUEST_EXTENSION): _S.ON_SCENE,
     (_S.ON_SCENE, _A.ACCEPT_EXTENSION): _S.ON_SCENE,
     (_S.ON_SCENE, _A.DECLINE_EXTENSION): _S.ON_SCENE,
@@ -91,9 +95,12 @@ TRANSITIONS: dict[tuple[LoanStatus, LoanAction], LoanStatus] = {
     (_S.ON_SCENE, _A.WITHDRAW_RECALL): _S.ON_SCENE,
     (_S.RETURNING, _A.RETURN): _S.RETURNED,
     (_S.RETURNING, _A.REPORT_LOST): _S.LOST,
+    (_S.RETURNING, _A.REPORT_FOUND): _S.RETURNING,
     (_S.RETURNING, _A.RECALL): _S.RETURNING,
     (_S.RETURNING, _A.WITHDRAW_RECALL): _S.RETURNING,
     (_S.RETURNED, _A.CLOSE): _S.CLOSED,
+    (_S.RETURNED, _A.REPORT_FOUND): _S.RETURNED,
+    (_S.LOST, _A.REPORT_FOUND): _S.ON_SCENE,
 }
 
 _ASSISTING = frozenset({Side.ASSISTING})
@@ -110,6 +117,7 @@ SIDES: dict[LoanAction, frozenset[Side]] = {
     _A.CANCEL: _EITHER,
     _A.REPORT_NO_SHOW: _EITHER,
     _A.REPORT_LOST: _EITHER,
+    _A.REPORT_FOUND: _EITHER,
     _A.REQUEST_EXTENSION: _REQUESTING,
     _A.ACCEPT_EXTENSION: _ASSISTING,
     _A.DECLINE_EXTENSION: _ASSISTING,
@@ -126,12 +134,18 @@ _OF_TRAVEL = frozenset({_A.RECEIVE, _A.START_RETURN, _A.REPORT_LOST})
 
 
 class Overlays(msgspec.Struct, kw_only=True, frozen=True):
-    """Conditions of a loan besides its status: an extension, a recall, an asset changed, or one that stays at home."""
+    """Conditions of a loan besides its status: an extension, a recall, an asset changed, or one that stays at home.
+
+    `some_lost`: some of it is lost. `found_by_owner`: the viewer is the requesting agency and the rest is back, so that
+    it is the other one that finds what is missing.
+    """
 
     extension_pending: bool = False
     recall_requested: bool = False
     asset_changed: bool = False
     stays: bool = False
+    some_lost: bool = False
+    found_by_owner: bool = False
 
 
 def advance(status: LoanStatus, action: LoanAction) -> LoanStatus:
@@ -159,6 +173,10 @@ def withheld(action: LoanAction, overlays: Overlays) -> str | None:
     """The reason why the overlays do not allow `action`; None when they do."""
     if overlays.stays and action in _OF_TRAVEL:
         return "Nothing travels: the laboratory begins the work (`dispatch`) and reports it done (`return`)."
+    if action is _A.REPORT_FOUND and not overlays.some_lost:
+        return "Nothing of this loan is lost."
+    if action is _A.REPORT_FOUND and overlays.found_by_owner:
+        return "The rest is back: bring it to the assisting agency, which reports that it is found."
     if action is _A.REQUEST_EXTENSION and overlays.recall_requested:
         return "This loan has been recalled: request an extension after the recall is withdrawn."
     if action is _A.REQUEST_EXTENSION and overlays.extension_pending:
@@ -179,7 +197,7 @@ def withheld(action: LoanAction, overlays: Overlays) -> str | None:
 def why_unavailable(status: LoanStatus, action: LoanAction, overlays: Overlays) -> str | None:
     """The reason why status and overlays do not allow `action`; None when they do. The time is not considered."""
     if (status, action) not in TRANSITIONS:
-        return f"Not while the loan is {status}."
+        return f"Not while the loan is {status.replace('_', ' ')}."
     return withheld(action, overlays)
 
 
@@ -275,3 +293,20 @@ def check_extension(now: datetime, planned_end_at: datetime, until: datetime, li
         raise RuleBroken("An extension must end in the future.", "extension_in_the_past")
     if limit_at is not None and until > limit_at:
         raise RuleBroken(f"This loan can be extended to {limit_at.isoformat()} at most.", "extension_beyond_limit")
+
+
+def quantity_lost(lent: int, lost: int, asked: int | None) -> int:
+    """How many more are lost, of those still out: all, unless it is said. Raises RuleBroken for more than that."""
+    return _part_of(lent - lost, asked, "still out")
+
+
+def quantity_found(lost: int, asked: int | None) -> int:
+    """How many are found, of those lost: all, unless it is said. Raises RuleBroken for more than that."""
+    return _part_of(lost, asked, "lost")
+
+
+def _part_of(whole: int, asked: int | None, where: str) -> int:
+    if asked is not None and asked > whole:
+        words = f"Of this loan {whole} {'is' if whole == 1 else 'are'} {where}."
+        raise RuleBroken.at(words, "quantity_over_loan", f"at most {whole}", pointer="/quantity")
+    return whole if asked is None else asked

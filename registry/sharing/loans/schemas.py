@@ -11,7 +11,7 @@ from registry.platform.http.paging import SORT, Changing, ChangingSort, Ids
 from registry.platform.http.searching import Part
 from registry.platform.kernel.actions import AllowedAction
 from registry.platform.kernel.money import Money
-from registry.platform.kernel.text import NAME_PATTERN, JobTitle, Prose, Reason, Sha256
+from registry.platform.kernel.text import NAME_PATTERN, JobTitle, OwnReason, Prose, Reason, Sha256
 from registry.platform.kernel.time import Instant, Window
 from registry.resources.assets.rules import Grade
 from registry.resources.assets.schemas.shown import PackageReference
@@ -22,6 +22,11 @@ from registry.sharing.policy.schemas.decided import IncidentNumber, RequestRefer
 AssetWarningKind = Literal["asset_unavailable", "asset_changed"]
 ExtensionState = Literal["pending", "accepted", "declined", "lapsed"]
 Quantity = Annotated[int, Meta(ge=1, le=100_000, description="How many of the asset are lent.")]
+Lent = Annotated[int, Meta(description="How many were lent, with those that were lost since.")]
+Lost = Annotated[
+    int,
+    Meta(description="How many of them are lost; the rest is lent, or was, as `status` says."),
+]
 ReadingName = Annotated[str, Meta(min_length=1, max_length=60, pattern=NAME_PATTERN, examples=["odometer"])]
 ReadingValue = Annotated[str, Meta(min_length=1, max_length=120, pattern=NAME_PATTERN, examples=["48210 mi"])]
 
@@ -109,7 +114,8 @@ class LoanSummary(Struct, kw_only=True, frozen=True):
 
     id: UUID
     asset: LoanedAsset
-    quantity: int
+    quantity: Lent
+    lost_quantity: Lost
     requesting_agency: AgencyReference
     assisting_agency: AgencyReference
     agreement: Annotated[AgreementReference, Meta(description="The version it was made under, kept for ever.")]
@@ -157,7 +163,8 @@ class Loan(Struct, kw_only=True, frozen=True):
 
     id: UUID
     asset: LoanedAsset
-    quantity: int
+    quantity: Lent
+    lost_quantity: Lost
     handler_id: Annotated[
         UUID | None,
         Meta(
@@ -209,7 +216,9 @@ class Loan(Struct, kw_only=True, frozen=True):
     ]
     condition_out: Condition | None
     condition_in: Condition | None
-    ended_reason: Annotated[str | None, Meta(description="Why it was cancelled, not begun, or lost.")]
+    ended_reason: Annotated[
+        str | None, Meta(description="Why it was cancelled, not begun, or why some or all of it was lost.")
+    ]
     allowed_actions: list[AllowedAction]
     version: int
     created_at: Instant
@@ -254,7 +263,7 @@ class NewLoan(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
 
     decision_id: UUID
     quantity: Quantity | None = None
-    override_reason: Reason | None = None
+    override_reason: OwnReason | None = None
 
 
 class NewPackageReservation(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -269,7 +278,7 @@ class NewPackageReservation(Struct, kw_only=True, frozen=True, forbid_unknown_fi
             "of each as the package has.",
         ),
     ]
-    override_reason: Reason | None = None
+    override_reason: OwnReason | None = None
 
 
 class PackageReservation(Struct, kw_only=True, frozen=True):
@@ -295,7 +304,7 @@ class LoanStep(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
 class Departure(ConditionReport, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """The condition in which an asset is sent out."""
 
-    override_reason: Reason | None = None
+    override_reason: OwnReason | None = None
 
     @property
     def condition(self) -> ConditionReport:
@@ -307,13 +316,23 @@ class ExtensionAcceptance(Struct, kw_only=True, frozen=True, forbid_unknown_fiel
     """That the asset may stay longer; a note is kept in the loan's history."""
 
     note: Reason | None = None
-    override_reason: Reason | None = None
+    override_reason: OwnReason | None = None
 
 
 class LoanEnding(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """Why a loan ends early."""
 
     reason: Reason
+
+
+class LoanLoss(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """How many are lost, or found again, and what happened."""
+
+    reason: Reason
+    quantity: Annotated[
+        Annotated[int, Meta(ge=1, le=100_000)] | None,
+        Meta(description="How many; when absent, all that are still out, or all that were lost."),
+    ] = None
 
 
 class ExtensionAsk(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):

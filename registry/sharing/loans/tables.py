@@ -35,6 +35,8 @@ loan = table(
     sa.Column("asset_snapshot", Json, nullable=False),
     sa.Column("asset_described", Json, nullable=False),
     sa.Column("quantity", sa.Integer, nullable=False),
+    sa.Column("lost_quantity", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("took_last", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("handler_id", Uuid, sa.ForeignKey("personnel_record.id")),
     sa.Column("requesting_agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
     sa.Column("assisting_agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
@@ -76,6 +78,7 @@ loan = table(
     one_of("status", LoanStatus),
     sa.CheckConstraint("planned_end_at > starts_at", name="window"),
     sa.CheckConstraint("quantity > 0", name="quantity"),
+    sa.CheckConstraint("lost_quantity BETWEEN 0 AND quantity", name="lost"),
     sa.CheckConstraint("requesting_agency_id <> assisting_agency_id", name="two_sides"),
     sa.Index("ix_loan_requesting", "requesting_agency_id", "id"),
     sa.Index("ix_loan_assisting", "assisting_agency_id", "id"),
@@ -98,7 +101,10 @@ loan = table(
         detail="A loan was made under this decision already.",
     ),
 )
-"""One loan per request line: the decision can be used again only if the loan never took place."""
+"""One loan per request line: the decision can be used again only if the loan never took place.
+
+`took_last`: what was lost on it was all that there was of the asset.
+"""
 
 loan_extension = table(
     "loan_extension",

@@ -6,7 +6,7 @@ two machines may print a float differently, which would change the digest.
 """
 
 import hashlib
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from registry.platform.kernel.canonical import canonical, canonical_digest
+from registry.resources.assets.certifying import first_to_lapse, lapses_at
 
 ActionAt = Literal["request", "approve", "reserve", "extend", "dispatch", "what_if"]
 Priority = Literal["routine", "urgent", "emergency"]
@@ -88,14 +89,8 @@ class CertificationFacts(_Fact, kw_only=True, frozen=True):
 
     @property
     def lapses_at(self) -> datetime | None:
-        """The first instant at which the certification is no longer valid.
-
-        A date without an instant ends at midnight UTC, which in every mainland zone is before local midnight: the error
-        is on the safe side.
-        """
-        if self.expires_at is not None or self.expires_on is None:
-            return self.expires_at
-        return datetime.combine(self.expires_on + timedelta(days=1), time(), UTC)
+        """The first instant at which the certification is no longer valid."""
+        return lapses_at(self.expires_on, self.expires_at)
 
 
 class AssetFacts(_Fact, kw_only=True, frozen=True):
@@ -120,16 +115,8 @@ class AssetFacts(_Fact, kw_only=True, frozen=True):
     described: dict[str, str] = msgspec.field(default_factory=dict)
 
     def first_to_lapse(self) -> CertificationFacts | None:
-        """The certification that determines how long the asset is certified; None when there is none on file.
-
-        Of several with one code the latest counts (it was renewed); of several codes the earliest to expire.
-        """
-        latest: dict[str, CertificationFacts] = {}
-        for certificate in self.certifications:
-            held = latest.get(certificate.code)
-            if held is None or _lapse_key(certificate) > _lapse_key(held):
-                latest[certificate.code] = certificate
-        return min(latest.values(), key=lambda c: (_lapse_key(c), c.code), default=None)
+        """The certification that determines how long the asset is certified; None when there is none on file."""
+        return first_to_lapse(self.certifications)
 
 
 class TermFacts(_Fact, kw_only=True, frozen=True):
@@ -203,12 +190,7 @@ class Facts(_Fact, kw_only=True, frozen=True):
         _require_utc(self.now)
 
 
-NEVER = datetime.max.replace(tzinfo=UTC)
 _DECODER = msgspec.json.Decoder(Facts)
-
-
-def _lapse_key(certificate: CertificationFacts) -> datetime:
-    return certificate.lapses_at or NEVER
 
 
 def _require_utc(*instants: datetime | None) -> None:

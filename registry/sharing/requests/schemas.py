@@ -15,6 +15,7 @@ from registry.platform.kernel.text import SAID_PATTERN, Code, Prose, Reason
 from registry.platform.kernel.time import Instant, Window
 from registry.resources.assets.schemas.shown import AssetReference
 from registry.sharing.loans.rules import LoanStatus
+from registry.sharing.loans.schemas import Lost
 from registry.sharing.policy.decisions import DecisionReason, Outcome, Side
 from registry.sharing.policy.facts import Priority
 from registry.sharing.policy.schemas.decided import IncidentNumber
@@ -51,9 +52,13 @@ class LineLoan(Struct, kw_only=True, frozen=True):
     """The loan that answers a line."""
 
     id: UUID
-    status: LoanStatus
+    status: Annotated[LoanStatus, Meta(description="`lost` and `closed` when nothing of it is to come back any more.")]
     quantity: int
+    lost_quantity: Lost
     planned_end_at: Instant
+    ended_reason: Annotated[
+        str | None, Meta(description="Why some or all of it was lost, or why it was cancelled or not begun.")
+    ]
 
 
 class RequestLine(Struct, kw_only=True, frozen=True):
@@ -87,6 +92,13 @@ class RequestLine(Struct, kw_only=True, frozen=True):
     ]
     asset_version: Annotated[int | None, Meta(description="Of an asset that was changed; accepting it names it.")]
     loan: LineLoan | None
+    ended_loan: Annotated[
+        LineLoan | None,
+        Meta(
+            description="The last loan for the line that was cancelled or not begun, with the reason; the line itself "
+            "may still be answered."
+        ),
+    ]
 
 
 class ResourceRequest(Struct, kw_only=True, frozen=True):
@@ -152,7 +164,7 @@ class RequestQuery(ByChange, kw_only=True, frozen=True):
         bool,
         Meta(
             description="Only requests that wait for you: for an approval that you could give, or, permitted or "
-            "approved, for a coordinator of yours to reserve."
+            "approved, for something of yours that you may reserve."
         ),
     ] = False
 

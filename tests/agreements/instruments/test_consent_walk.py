@@ -23,7 +23,8 @@ import pytest
 import sqlalchemy as sa
 from msgspec import Struct
 
-from registry.agreements.instruments.commands import proposed, proposing, published
+from registry.agreements.instruments.commands import proposing
+from registry.agreements.instruments.commands.settling import proposed, published
 from registry.agreements.instruments.consent import CONTEST_PERIOD, Consenting, ReportStatus
 from registry.agreements.instruments.consent_tables import (
     agreement_consent,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from registry.agreements.instruments.commands.holding import settle_due
 from registry.agreements.instruments.commands.locking import lock
-from registry.agreements.instruments.commands.windows import rewrite_windows
+from registry.agreements.instruments.commands.settling.windows import rewrite_windows
 from registry.agreements.instruments.consent_tables import agreement_proposal
 from registry.agreements.instruments.in_force import (
     AgreementDates,

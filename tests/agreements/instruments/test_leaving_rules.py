@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
-from registry.agreements.instruments.commands.proposed import bound_now
+from registry.agreements.instruments.commands.settling.proposed import bound_now
 from registry.agreements.instruments.rules import has_left, unbound
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)

@@ -87,8 +87,8 @@ async def test_each_line_has_its_days_its_version_and_its_acts(service: Service,
     assert ended == [
         f"{two.name} gave notice of withdrawal of {today() - 30 * DAY}. {one.name} reported it; {two.name} confirmed "
         f"it. By it {two.name} is bound through {left_on}.",
-        f"{two.name} left, by what was put to the others on {today()}: agreed ({two.name} from {today() - 24 * DAY}; "
-        f"{one.name} from {today() - 24 * DAY}; {three.name} from {today() - 30 * DAY}).",
+        f"{two.name} left, by what was put to the others on {today()}: agreed ({three.name} from {today() - 30 * DAY}; "
+        f"{one.name} from {today() - 24 * DAY}; {two.name} from {today() - 24 * DAY}).",
     ]
     (notice,) = [each for each in read["acts"] if each["kind"] == "gave_notice"]
     assert (notice["basis"], notice["status"], notice["reported_only"]) == ("own", "confirmed", False)

@@ -52,7 +52,7 @@ def point(y: int, *, sign: bool = False) -> dict[str, object]:
 ALONE: dict[str, tuple[object, str]] = {
     "not an object": ("good", "not a JSON Web Key"),
     "private": ({**GOOD, "d": "AAAA"}, "private or secret half"),
-    "symmetric": ({"kty": "oct", "kid": "1", "k": "AAAA"}, "secret half"),
+    "symmetric": ({"kty": "oct", "kid": "1", "k": "AAAA"}, "symmetric key"),
     "unknown type": ({**GOOD, "kty": "AKP"}, "type AKP P-256 is not known"),
     "no type": ({"kid": "1"}, "type None is not known"),
     "P-521": (curve(ec.SECP521R1(), "P-521"), "type EC P-521 is not known"),

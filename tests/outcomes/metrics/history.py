@@ -16,9 +16,8 @@ from registry.resources.assets.commands.planning import end_unavailability, plan
 from registry.resources.assets.rules import Grade
 from registry.resources.assets.schemas.planning import NewUnavailability, Until
 from registry.sharing.loans.commands import handing_over as loans
-from registry.sharing.loans.commands import reserving
-from registry.sharing.loans.rules import LoanAction
-from registry.sharing.loans.schemas import ConditionReport, NewLoan
+from registry.sharing.loans.commands import losing, reserving
+from registry.sharing.loans.schemas import ConditionReport, LoanLoss, NewLoan
 from registry.sharing.policy.approvals import Verdict
 from registry.sharing.requests.commands import asking as requests
 from registry.sharing.requests.schemas import NewRequest, NewRequestLine, ResourceRequest
@@ -105,7 +104,7 @@ class Partnership(Struct, kw_only=True, frozen=True):
             if back is not None:
                 await loans.confirm_return(write, helper(back), made.id, GOOD)
             if lost is not None:
-                await loans.end(write, helper(lost), made.id, LoanAction.REPORT_LOST, "stolen (demo)")
+                await losing.report_lost(write, helper(lost), made.id, LoanLoss(reason="stolen (demo)"))
 
     async def keep_home(
         self,

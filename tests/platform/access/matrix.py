@@ -150,7 +150,7 @@ GRANTS: Mapping[str, Mapping[str, str]] = {
     "minimums:read": {"CAUGS": "own"},
     "minimums:set": {"CGS": "own"},
     "packages:manage": {"CGS": "own"},
-    "imports:run": {"GSR": "own"},
+    "imports:run": {"CGSR": "own"},
     "assets:move": {"CGS": "own"},
     "assets:serve": {"CGS": "own"},
     "personnel:read": {"CAUGS": "own"},
@@ -421,7 +421,7 @@ POLICY_SET_ROWS = {
     **_each("activate_policy_set retire_policy_set", "policies:activate", "policy_set"),
 }
 IMPORT_ROWS = {
-    **_each("create_import", "imports:run", by="GS"),  # the table of the scene is one of assets
+    **_each("create_import", "imports:run", by="CGS"),  # the table of the scene is one of assets
     **_each("list_imports create_import_mapping list_import_mappings", "imports:run"),
     **_each("delete_import", "imports:run", "spare_import"),
     **_each("get_import run_import list_import_rows get_import_report", "imports:run", "import"),
@@ -470,7 +470,7 @@ LOAN_ROWS = {
         *LOANS,
     ),
     **_each("receive_loan accept_changed_asset start_loan_return request_loan_extension", "loans:receive", *LOANS),
-    **_each("cancel_loan report_loan_no_show report_loan_lost", "loans:end", *LOANS),
+    **_each("cancel_loan report_loan_no_show report_loan_lost report_loan_found", "loans:end", *LOANS),
     **_each("list_loan_history", "ledger:read", *LOANS),
 }
 METRIC_ROWS = _each("get_sharing_metrics", "metrics:read")

@@ -206,7 +206,7 @@ SHORT = jwt.get_algorithm_by_name("RS256").to_jwk(
         ({**EC, "kid": "a", "x": "AAAA"}, "not a key for ES256"),
         (without({**EC, "kid": "a"}, "y"), "not a key for ES256"),
         ({**EC, "kid": "a", "d": "AAAA"}, "private or secret"),
-        ({"kid": "a", "kty": "oct", "k": "AAAA", "alg": "HS256"}, "private or secret"),
+        ({"kid": "a", "kty": "oct", "k": "AAAA", "alg": "HS256"}, "a symmetric key"),
         ({**RSA, "kid": "a", "use": "enc", "d": "AAAA"}, "private or secret"),
         ({**RSA, "kid": "a", "key_ops": ["encrypt"]}, "not for signatures"),
         ({**SHORT, "kid": "a", "alg": "RS256"}, "1024 bits"),

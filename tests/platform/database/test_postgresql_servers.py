@@ -121,7 +121,7 @@ async def test_of_several_servers_the_one_that_takes_changes_is_used_also_after_
             cluster.url(), "ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()"
         )
         await begun.abandon()
-        assert await refusal_in_time(several) == "database_failed"
+        assert await refusal_in_time(several) == "database_read_only"
         await add_one_alone(several)
         async with unit_of_work(several) as write:
             assert await count(write) == 201, "the other server, which takes changes"

@@ -170,6 +170,15 @@ def test_which_complaints_are_damage(monkeypatch: pytest.MonkeyPatch) -> None:
     for kind in (asyncpg.DataCorruptedError, asyncpg.IndexCorruptedError):
         assert isinstance(translate(kind("invalid page in block 3")), Damaged)
     assert isinstance(translate(asyncpg.DiskFullError("no space left on device")), Busy)
-    read_only = translate(sqlite_module().OperationalError("attempt to write a readonly database"))
-    assert isinstance(read_only, Busy), "whoever may not write the file has not met a fault of the service"
-    assert read_only.code == "database_failed"
+
+
+def test_a_database_that_is_only_read_is_told_in_the_same_words_on_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(violations, "trouble", trouble := Trouble())
+    for complaint in (
+        sqlite_module().OperationalError("attempt to write a readonly database"),
+        asyncpg.ReadOnlySQLTransactionError("cannot execute INSERT in a read-only transaction"),
+    ):
+        refused = translate(complaint)
+        assert isinstance(refused, Busy), "whoever may not write has not met a fault of the service"
+        assert (refused.code, "takes no changes now" in refused.detail) == ("database_read_only", True)
+    assert trouble.times == {TroubleKind.NOT_STORED: 2}, "it is not out of reach"

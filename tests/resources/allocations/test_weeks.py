@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from registry.platform.kernel.time import Window
-from registry.resources.allocations.rules import weeks_of, whole_weeks
+from registry.resources.allocations.rules import slots_short, weeks_of, whole_weeks
 
 CHICAGO = "America/Chicago"
 
@@ -25,3 +25,10 @@ def test_a_week_is_as_long_as_its_clocks_say() -> None:
     assert (before.end, change.end) == (change.start, after.start)
     assert change.end - change.start == timedelta(days=7, hours=-1)
     assert after.end - after.start == timedelta(days=7)
+
+
+def test_the_weeks_that_have_too_few_slots_say_how_many_they_have() -> None:
+    held = [(at(9, 5), at(16, 5), 3), (at(16, 5), at(23, 5), 1)]
+    window = Window(start=at(10, 12), end=at(25, 12))
+    assert slots_short(4, held, window, CHICAGO, 2) == [("2026-W11", 1)]
+    assert slots_short(4, held, window, CHICAGO, 4) == [("2026-W11", 1), ("2026-W12", 3)]

@@ -178,9 +178,9 @@ async def test_a_number_is_needed_of_all_that_is_found_together_and_not_of_one_r
     assert items[many["id"]]["agency"] == {
         "id": str(owner.id),
         "name": owner.name,
-        "contact": f"/v1/agencies/{owner.id}",
+        "contact": f"/v1/agencies/{owner.id}/contact",
     }
-    assert (await reader.done("GET", items[many["id"]]["agency"]["contact"]))["id"] == str(owner.id)
+    assert (await reader.done("GET", items[many["id"]]["agency"]["contact"]))["agency"]["id"] == str(owner.id)
     assert (items[many["id"]]["covered"], items[many["id"]]["hourly_cost"]["amount"]) == (True, "85.00")
     assert items[one["id"]]["hourly_cost"] is None
     first = await found(f"6 drug dogs {word} tomorrow 0600-1400", limit=1)
@@ -425,3 +425,68 @@ async def test_a_sentence_finds_what_is_lent_together_by_its_words_and_when_all_
     await owner.admin.done("POST", f"/v1/assets/{boat['id']}/return-to-service", {"reason": "Repaired (demo)"})
     assert await found(f"{word} tomorrow 1500-1800") == [team["id"]]
     assert (await partners.stranger.coordinator.done("GET", f"/v1/search?q={word}"))["packages"]["items"] == []
+
+
+async def test_what_is_called_so_is_found_whatever_its_category_is(cast: Cast) -> None:
+    mine = {"agency_id": str(cast.assisting.id)}
+    kit = await make_asset(cast.assisting, category="equipment.sonar", name="Diver's kit")
+    team = await make_asset(cast.assisting, category="k9.patrol", name="K-9 team 4")
+    drone = await make_asset(cast.assisting, category="aircraft.drone", name="Thermal drone")
+    answer = await searched(cast, "Diver's kit", **mine)
+    assert ids(answer) == {kit["id"]}
+    assert answer["understood"]["category"] is None
+    answer = await searched(cast, "K-9 team 4", **mine)
+    assert (ids(answer), answer["understood"]["quantity"]) == ({team["id"]}, None)
+    answer = await searched(cast, "thermal", **mine)
+    assert answer["understood"]["category"]["code"] == "equipment.night_vision"
+    assert answer["also_try"][0]["same_as"] == "/v1/assets?q=thermal"
+    assert "Thermal drone" in answer["also_try"][0]["said"]
+    assert drone["id"] in ids(await searched(cast, "thermal drone", **mine))
+
+
+async def test_numbers_of_different_things_are_not_one_number(cast: Cast) -> None:
+    for code in ("equipment.sonar", "lab.dna"):
+        await make_asset(cast.assisting, category=code, name="Zibbel kit", location=None)
+    answer = await searched(cast, "10 zibbel", agency_id=str(cast.assisting.id))
+    assert answer["results"]["free_in_all"] is None
+    assert "several categories (equipment.sonar, lab.dna)" in " ".join(answer["understood"]["remarks"])
+
+
+async def test_whether_it_may_be_lent_by_its_certification_is_said(cast: Cast) -> None:
+    """As the policies that every request is decided by see it, for the window that is asked for."""
+    lapsed = [{"code": "uspca_narcotics", "issued_on": "2024-01-15", "expires_on": "2025-01-15"}]
+    made = {
+        "current": await make_asset(cast.assisting, certification_required=True),
+        "lapses": await make_asset(cast.assisting, certification_required=True, certifications=lapsed),
+        "none_on_file": await make_asset(cast.assisting, certification_required=True, certifications=[]),
+        "not_required": await make_asset(cast.assisting, certification_required=False, certifications=[]),
+    }
+    mine = {"agency_id": str(cast.assisting.id)}
+    for q in ("drug dog", "drug dog tomorrow"):
+        answer = await searched(cast, q, **mine)
+        found = {item["id"]: item["certification"] for item in answer["results"]["items"]}
+        assert found == {asset["id"]: stands for stands, asset in made.items()}
+        assert any(remark.startswith("2 of the assets") for remark in answer["understood"]["remarks"])
+
+
+async def test_an_empty_answer_says_what_would_not_be_empty(cast: Cast) -> None:
+    mine = {"agency_id": str(cast.assisting.id)}
+    await make_asset(cast.assisting, location=MINNEAPOLIS, mobilisation_minutes=60)
+    answer = await searched(cast, "drug dog within 10 minutes of Minneapolis", **mine)
+    assert answer["also_try"][0]["said"].startswith("The first arrives within 6")
+    again = await cast.assisting.coordinator.done("GET", answer["also_try"][0]["same_as"])
+    assert again["items"]
+    answer = await searched(cast, "drug dog within 10 miles of Duluth MN", **mine)
+    again = await cast.assisting.coordinator.done("GET", answer["also_try"][0]["same_as"])
+    assert again["items"]
+    answer = await searched(cast, "bomb dog", **mine)
+    assert (answer["also_try"][0]["count"], answer["results"]["items"]) == (1, [])
+    assert "broader category “K9 team”" in answer["also_try"][0]["said"]
+    answer = await searched(cast, "two vans and a drone in Duluth tonight", **mine)
+    assert answer["also_try"][0]["same_as"] == "/v1/search?q=a+drone+in+Duluth+tonight"
+
+
+async def test_a_county_that_no_list_has_is_that_of_the_agency_called_so(service: Service, cast: Cast) -> None:
+    agency = await make_agency(service, "Zwingle County Sheriff's Office")
+    place = (await searched(cast, "boats in Zwingle County"))["understood"]["place"]
+    assert place["name"] == "Zwingle County", agency.id

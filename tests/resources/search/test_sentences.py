@@ -189,6 +189,115 @@ async def test_who_says_certified_of_a_dog_or_a_laboratory_asks_for_its_certific
     assert all(each.left == () for said, each in found.items() if each.certified)
 
 
+NARROWED = {
+    "sniffer dog for explosives": "k9.explosives",
+    "explosives sniffer dog": "k9.explosives",
+    "police dog for explosives": "k9.explosives",
+    "sniffer dog for cadavers": "k9.human_remains",
+    "canine that can find guns": "k9.firearms",
+    "police dog to find drugs near Duluth": "k9.narcotics",
+    "crime lab for blood alcohol": "lab.toxicology",
+    "sniffer dog": "k9",
+    "police dog for a parade": "k9",
+    "sniffer dog in Bath": "k9",
+}
+
+
+@pytest.mark.one_database
+async def test_other_words_narrow_a_general_kind(service: Service) -> None:
+    """A dog for something is not every dog, however the dog is called."""
+    words = await lexicon(service.database.read())
+    found = {said: understand_text(said, words, ASKED) for said in NARROWED}
+    assert {said: each.category and each.category.meaning.code for said, each in found.items()} == NARROWED
+    assert all(each.capability is None for each in found.values())
+    assert found["sniffer dog for explosives"].left == ()
+
+
+# How each is understood on Tuesday 24 November, 15:00: how many, from when to when, and whether the end is assumed.
+TIMES = {
+    "drone 0200": (None, "25 02:00", "25 10:00", True),
+    "drone 1800": (None, "24 18:00", "25 02:00", True),
+    "dog 2100 near Duluth": (None, "24 21:00", "25 05:00", True),
+    "1800 cones": (1800, None, None, False),
+    "need 1800 cones": (1800, None, None, False),
+    "dogs 24/7": (None, None, None, False),
+    "light towers 24/7 for 3 days": (None, "24 15:00", "27 15:00", False),
+    "need narcotics dog here by 0400": (None, "25 04:00", "25 12:00", True),
+    "dog by 0400 for 3 hours": (None, "25 04:00", "25 07:00", False),
+    "dog back by 0400": (None, "24 15:00", "25 04:00", False),
+    "dog until 6am": (None, "24 15:00", "25 06:00", False),
+    "drone two weeks from now": (None, "08 15:00", "08 23:00", True),
+    "3 days from now a drone": (None, "27 15:00", "27 23:00", True),
+    "drone a week from friday": (None, "04 00:00", "05 00:00", False),
+    "drone the week of Dec 14": (None, "14 00:00", "21 00:00", False),
+    "drone week of December 13": (None, "13 00:00", "20 00:00", False),
+    "drone tomorrow 6-10": (None, "25 06:00", "25 10:00", False),
+    "dog tomorrow 9-5": (None, "25 09:00", "25 17:00", False),
+    "dog 8-12 saturday": (None, "28 08:00", "28 12:00", False),
+    "drone for two weeks": (None, "24 15:00", "08 15:00", False),
+}
+
+
+@pytest.mark.one_database
+async def test_what_is_an_hour_is_no_quantity_and_what_begins_does_not_end(service: Service) -> None:
+    words = await lexicon(service.database.read())
+    found = {said: understand_text(said, words, ASKED) for said in TIMES}
+
+    def clock(at: datetime) -> str:
+        return f"{at.astimezone(ASKED.zone):%d %H:%M}"
+
+    assert {
+        said: (
+            each.quantity and each.quantity[0],
+            each.when and clock(each.when.window.start),
+            each.when and clock(each.when.window.end),
+            each.when is not None and each.when.assumed is not None,
+        )
+        for said, each in found.items()
+    } == TIMES
+    other = found["drone tomorrow 6-10"].when
+    assert other is not None
+    assert other.other is not None, "it may be the evening"
+    assert clock(other.other.start) == "25 18:00"
+    for said in ("drone 0200", "need narcotics dog here by 0400", "dog until 6am"):
+        when = found[said].when
+        assert when is not None
+        assert when.remarks, said
+    assert found["dogs 24/7"].remarks
+
+
+@pytest.mark.one_database
+async def test_a_second_thing_is_said_and_not_called_unknown(service: Service) -> None:
+    words = await lexicon(service.database.read())
+    expected = {
+        "two vans and a drone": ("vehicle.transport", "", ["aircraft.drone"]),
+        "van and boat": ("vehicle.transport", "", ["vessel"]),
+        "drone, 2 boats": ("aircraft.drone", "", ["vessel"]),
+        "bomb tech who speaks Spanish": ("", "language.spa", ["personnel.bomb_technician"]),
+        "helo w/ flir": ("aircraft.helicopter", "", []),
+        "boat for the dive team": ("vessel.dive_boat", "", []),
+        "swat medic who speaks Hmong": ("team.tactical_medical", "language.hmn", []),
+    }
+    found = {said: understand_text(said, words, ASKED) for said in expected}
+    assert {
+        said: (
+            each.category.meaning.code if each.category else "",
+            each.capability.meaning.code if each.capability else "",
+            [kind.meaning.code for kind in (*each.others, *each.dropped)],
+        )
+        for said, each in found.items()
+    } == expected
+    assert all(each.left == () and each.remarks for each in found.values() if each.others or each.dropped)
+
+
+@pytest.mark.one_database
+async def test_what_asks_for_anything_leaves_no_word_to_search_for(service: Service) -> None:
+    words = await lexicon(service.database.read())
+    for said in ("anything we can borrow tonight", "what can we borrow", "something we may borrow"):
+        found = understand_text(said, words, ASKED)
+        assert (found.left, found.lendable is not None) == ((), True), said
+
+
 HOSTILE = [
     *(
         "narcotics dogs",

@@ -40,7 +40,7 @@ def verb_of(action: LoanAction) -> str:
 
 
 def possible(status: LoanStatus, action: LoanAction) -> bool:
-    return why_unavailable(status, action, Overlays()) is None
+    return why_unavailable(status, action, Overlays(some_lost=status is LoanStatus.LOST)) is None
 
 
 @pytest.mark.parametrize("status", LoanStatus)

@@ -25,6 +25,8 @@ from registry.sharing.loans.rules import (
     check_side,
     check_timing,
     overdue,
+    quantity_found,
+    quantity_lost,
     timing_refusal,
     why_unavailable,
 )
@@ -32,10 +34,10 @@ from tests.support.cases import every_case
 
 S, A = LoanStatus, LoanAction
 NOTHING = Overlays()
-FINAL = {S.CLOSED, S.CANCELLED, S.NO_SHOW, S.LOST}
+FINAL = {S.CLOSED, S.CANCELLED, S.NO_SHOW}
 EVERY_OVERLAY = [
-    Overlays(extension_pending=pending, recall_requested=recalled)
-    for pending, recalled in product((False, True), repeat=2)
+    Overlays(extension_pending=pending, recall_requested=recalled, some_lost=lost)
+    for pending, recalled, lost in product((False, True), repeat=3)
 ]
 
 
@@ -50,17 +52,17 @@ def allowed(status: LoanStatus, side: Side, overlays: Overlays = NOTHING) -> set
 LIFE = {
     S.RESERVED: "dispatch>dispatched cancel>cancelled report_no_show>no_show accept_changed_asset>reserved",
     S.DISPATCHED: "receive>on_scene start_return>returning return>returned "
-    "report_lost>lost request_extension>dispatched accept_extension>dispatched decline_extension>dispatched "
-    "recall>dispatched withdraw_recall>dispatched",
-    S.ON_SCENE: "start_return>returning return>returned report_lost>lost "
+    "report_lost>lost report_found>dispatched request_extension>dispatched accept_extension>dispatched "
+    "decline_extension>dispatched recall>dispatched withdraw_recall>dispatched",
+    S.ON_SCENE: "start_return>returning return>returned report_lost>lost report_found>on_scene "
     "request_extension>on_scene accept_extension>on_scene decline_extension>on_scene recall>on_scene "
     "withdraw_recall>on_scene",
-    S.RETURNING: "return>returned report_lost>lost recall>returning withdraw_recall>returning",
-    S.RETURNED: "close>closed",
+    S.RETURNING: "return>returned report_lost>lost report_found>returning recall>returning withdraw_recall>returning",
+    S.RETURNED: "close>closed report_found>returned",
     S.CLOSED: "",
     S.CANCELLED: "",
     S.NO_SHOW: "",
-    S.LOST: "",
+    S.LOST: "report_found>on_scene",
 }
 TICK = timedelta(microseconds=1)
 START = datetime(2026, 7, 4, 18, tzinfo=UTC)
@@ -170,6 +172,31 @@ class TestOverlays:
         assert A.ACCEPT_EXTENSION not in allowed(S.ON_SCENE, Side.ASSISTING, recalled)
         assert {A.DECLINE_EXTENSION, A.WITHDRAW_RECALL} < allowed(S.ON_SCENE, Side.ASSISTING, recalled)
         assert A.RECALL not in allowed(S.ON_SCENE, Side.ASSISTING, recalled)
+
+
+class TestLosses:
+    def test_what_is_found_was_lost_before(self) -> None:
+        for status in (*OUT, S.LOST, S.RETURNED):
+            assert A.REPORT_FOUND not in allowed(status, Side.REQUESTING)
+            assert A.REPORT_FOUND in allowed(status, Side.REQUESTING, Overlays(some_lost=True))
+
+    def test_once_the_rest_is_back_its_owner_says_what_is_found(self) -> None:
+        assert A.REPORT_FOUND not in allowed(S.RETURNED, Side.REQUESTING, Overlays(some_lost=True, found_by_owner=True))
+
+    @pytest.mark.parametrize(("lost", "asked", "more"), [(0, None, 6), (0, 1, 1), (4, None, 2), (4, 2, 2)])
+    def test_at_most_what_is_out_is_lost(self, lost: int, asked: int | None, more: int) -> None:
+        assert quantity_lost(6, lost, asked) == more
+
+    @pytest.mark.parametrize(("lost", "asked"), [(0, 7), (4, 3), (5, 2)])
+    def test_more_than_is_out_cannot_be_lost(self, lost: int, asked: int) -> None:
+        with pytest.raises(RuleBroken, match=rf"Of this loan {6 - lost} (is|are) still out\.") as refused:
+            quantity_lost(6, lost, asked)
+        assert refused.value.code == "quantity_over_loan"
+
+    def test_at_most_what_is_lost_is_found(self) -> None:
+        assert (quantity_found(2, None), quantity_found(2, 1)) == (2, 1)
+        with pytest.raises(RuleBroken, match="Of this loan 2 are lost"):
+            quantity_found(2, 3)
 
 
 class TestHolding:

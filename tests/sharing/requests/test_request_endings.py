@@ -75,6 +75,42 @@ async def test_a_line_that_lost_its_loan_can_be_answered_again(cast: Cast) -> No
     assert await status(cast, found) == "filled"
 
 
+async def test_a_line_says_why_its_loan_was_cancelled_to_both_sides(cast: Cast) -> None:
+    found = await asked(cast)
+    loan = await loan_for(cast, found)
+    await walk(cast.assisting, loan, "cancel")
+    for side in (cast.requesting, cast.assisting):
+        (line,) = (await side.coordinator.done("GET", f"/v1/requests/{found['id']}"))["lines"]
+        assert (line["status"], line["loan"]) == ("permitted", None)
+        ended = line["ended_loan"]
+        assert (ended["id"], ended["status"], ended["ended_reason"]) == (loan["id"], "cancelled", REASON["reason"])
+    await loan_for(cast, found)
+    (line,) = (await cast.requesting.coordinator.done("GET", f"/v1/requests/{found['id']}"))["lines"]
+    assert line["loan"]["status"] == "reserved"
+    assert line["ended_loan"]["id"] == loan["id"]
+
+
+async def test_a_line_says_how_many_of_its_loan_are_lost_and_goes_on_when_they_are_found(cast: Cast) -> None:
+    found = await asked(cast)
+    loan = await loan_for(cast, found)
+    await walk(cast.assisting, loan, "dispatch")
+    await cast.requesting.coordinator.done("POST", f"/v1/loans/{loan['id']}/report-lost", REASON)
+    assert await status(cast, found) == "completed"
+    (line,) = (await cast.requesting.coordinator.done("GET", f"/v1/requests/{found['id']}"))["lines"]
+    lost = line["loan"]
+    assert (lost["status"], lost["lost_quantity"], lost["ended_reason"]) == ("lost", 1, REASON["reason"])
+    await cast.assisting.coordinator.done("POST", f"/v1/loans/{loan['id']}/report-found", REASON)
+    assert await status(cast, found) == "filled"
+
+
+async def test_who_asks_is_told_that_another_approves_only_where_somebody_has_to(cast: Cast) -> None:
+    found = await asked(cast)
+    both = cast.requesting.as_(Role.COORDINATOR, Role.APPROVER)
+    seen = await both.done("GET", f"/v1/requests/{found['id']}")
+    reasons = {each["action"]: each["reason"] for each in seen["allowed_actions"]}
+    assert reasons["approve"] == reasons["reject"] == "No line waits for an approval."
+
+
 async def test_a_withdrawn_request_cannot_be_reserved_any_more(cast: Cast) -> None:
     found = await asked(cast)
     ended = await act(cast.requesting.coordinator, found, "withdraw", REASON)

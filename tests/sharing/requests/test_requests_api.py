@@ -268,7 +268,7 @@ async def test_what_is_edited_is_found_by_its_new_words(cast: Cast) -> None:
         assert len((await caller.done("GET", f"/v1/requests?{query}"))["items"]) == count, query
 
 
-async def test_a_permitted_request_waits_for_a_coordinator_until_it_is_reserved(cast: Cast) -> None:
+async def test_a_permitted_request_waits_for_whoever_may_reserve_until_it_is_reserved(cast: Cast) -> None:
     asset = await partners(cast)
     asked = await submitted(cast.requesting, asset)
     assert asked["status"] == "permitted"
@@ -276,12 +276,14 @@ async def test_a_permitted_request_waits_for_a_coordinator_until_it_is_reserved(
     async def waiting(agency_caller: Any) -> list[str]:
         return [item["id"] for item in (await agency_caller.done("GET", "/v1/requests?waiting_for_me=true"))["items"]]
 
-    assert await waiting(cast.assisting.coordinator) == [asked["id"]]
+    for reserving in (cast.assisting.coordinator, cast.assisting.approver):
+        assert await waiting(reserving) == [asked["id"]]
     for other in (cast.assisting.auditor, cast.requesting.coordinator, cast.neighbour.coordinator):
         assert await waiting(other) == []
     body = {"decision_id": asked["lines"][0]["decision"]["id"]}
     loan = await cast.assisting.coordinator.done("POST", "/v1/loans", body)
-    assert await waiting(cast.assisting.coordinator) == []
+    for reserving in (cast.assisting.coordinator, cast.assisting.approver):
+        assert await waiting(reserving) == []
     await cast.assisting.coordinator.done("POST", f"/v1/loans/{loan['id']}/cancel", {"reason": "rain (demo)"})
     assert await waiting(cast.assisting.coordinator) == [asked["id"]], "what never took place may be reserved again"
     await act(cast.requesting.coordinator, asked, "withdraw")

@@ -5,9 +5,9 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from registry.agreements.instruments.commands.effects import settle_reports, stop_silences
 from registry.agreements.instruments.commands.holding import follow_by_itself
 from registry.agreements.instruments.commands.locking import lock
+from registry.agreements.instruments.commands.settling.effects import settle_reports, stop_silences
 from registry.agreements.instruments.commands.silence import may_act
 from registry.agreements.instruments.consent import ReportStatus, Unconfirmed
 from registry.agreements.instruments.consent_tables import agreement_reported_act

@@ -5,9 +5,9 @@ from uuid import UUID
 
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.commands.effects import stop_silences
 from registry.agreements.instruments.commands.holding import finished, held
 from registry.agreements.instruments.commands.open_text import open_text, own_text
+from registry.agreements.instruments.commands.settling.effects import stop_silences
 from registry.agreements.instruments.consent import Unconfirmed
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.queries.signing import ids_of, signing_of

@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.commands.effects import open_reports, replace_reports, stop_silences
 from registry.agreements.instruments.commands.holding import finished, held
 from registry.agreements.instruments.commands.noticing import (
     check_renewal,
@@ -24,6 +23,7 @@ from registry.agreements.instruments.commands.proposing import (
     propose,
     report_consents,
 )
+from registry.agreements.instruments.commands.settling.effects import open_reports, replace_reports, stop_silences
 from registry.agreements.instruments.commands.signing import check_bound
 from registry.agreements.instruments.consent import (
     LEAVING,

@@ -17,9 +17,9 @@ from registry.agreements.instruments.commands.drafting import custody, draft_pro
 from registry.agreements.instruments.commands.holding import advanced, changed, finished
 from registry.agreements.instruments.commands.locking import lock
 from registry.agreements.instruments.commands.open_text import own_text
-from registry.agreements.instruments.commands.proposed import bound_now
 from registry.agreements.instruments.commands.proposing import NewProposal, propose, report_consents
 from registry.agreements.instruments.commands.recording import SignedDraft, execute_on_paper
+from registry.agreements.instruments.commands.settling.proposed import bound_now
 from registry.agreements.instruments.commands.signing import paper_day
 from registry.agreements.instruments.consent import EndingGround, ProposalKind, ReportedKind
 from registry.agreements.instruments.queries.days import today_of

@@ -22,7 +22,7 @@ async def offer_custody(
     """Offer the keeping of the agreement to another party, or take the offer back. Raises RuleBroken, WrongStatus."""
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_UPDATE, expected)
     if not row.is_shared:
-        raise WrongStatus(f"Not while the agreement is {row.stage}: no other party knows of it.")
+        raise WrongStatus(f"Not while the agreement is {row.stage.replace('_', ' ')}: no other party knows of it.")
     if offer.agency_id is not None and (
         offer.agency_id == row.custodian_id or offer.agency_id not in await parties_of(write, row.id)
     ):

@@ -5,8 +5,8 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from registry.agreements.instruments.commands.effects import stop_silence
 from registry.agreements.instruments.commands.holding import follow_by_itself, settle_due
+from registry.agreements.instruments.commands.settling.effects import stop_silence
 from registry.agreements.instruments.consent import ReportStatus, Unconfirmed
 from registry.agreements.instruments.consent_tables import agreement_reported_act
 from registry.agreements.instruments.queries.evidence import read_by_both

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.commands.effects import open_reports
 from registry.agreements.instruments.commands.holding import finished, held
 from registry.agreements.instruments.commands.noticing import joined_at_of, notice_given_at
+from registry.agreements.instruments.commands.settling.effects import open_reports
 from registry.agreements.instruments.consent import BINDING
 from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.evidence import evidence_told
@@ -36,7 +36,7 @@ _INSERT_APPROVAL = agreement_approval.insert()
 
 def _check_takes_approvals(row: Row[Any]) -> None:
     if not takes_approvals(Stage(row.stage)):
-        raise WrongStatus(f"Not while the agreement is {row.stage}.")
+        raise WrongStatus(f"Not while the agreement is {row.stage.replace('_', ' ')}.")
 
 
 def _check_leaves_the_past(today: Today, effective_on: date) -> None:

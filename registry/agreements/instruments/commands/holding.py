@@ -11,7 +11,7 @@ from msgspec import Struct
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.commands.locking import lock
-from registry.agreements.instruments.commands.windows import Settled, rewrite_windows
+from registry.agreements.instruments.commands.settling.windows import Settled, rewrite_windows
 from registry.agreements.instruments.queries.actions import relations
 from registry.agreements.instruments.queries.rows import agreement_row
 from registry.agreements.instruments.rules import AgreementAction, Stage, advance

@@ -10,11 +10,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.commands.content import known_agencies
-from registry.agreements.instruments.commands.effects import replace_reports
 from registry.agreements.instruments.commands.holding import advanced, finished, held, parties_of
 from registry.agreements.instruments.commands.proposing import NewProposal, check_none_open, propose
 from registry.agreements.instruments.commands.review_rounds import close_round
 from registry.agreements.instruments.commands.reviewing import freeze
+from registry.agreements.instruments.commands.settling.effects import replace_reports
 from registry.agreements.instruments.commands.signing import check_bound, join_signatories
 from registry.agreements.instruments.commands.signing_order import check_not_declined
 from registry.agreements.instruments.consent import ProposalKind, ReportedKind

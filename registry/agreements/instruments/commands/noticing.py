@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from msgspec.structs import replace
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.commands.effects import open_reports
+from registry.agreements.instruments.commands.settling.effects import open_reports
 from registry.agreements.instruments.consent import BINDING
 from registry.agreements.instruments.in_force import renewal_of, term_ends, withdrawal_ends_at
 from registry.agreements.instruments.notice import needed_period, read_notice

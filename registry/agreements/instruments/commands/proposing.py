@@ -10,11 +10,11 @@ import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.commands.closing import drop_proposal
-from registry.agreements.instruments.commands.effects import open_reports, replace_reports
 from registry.agreements.instruments.commands.holding import ToldToSome, advanced, finished, held
-from registry.agreements.instruments.commands.proposed import bound_since
 from registry.agreements.instruments.commands.reported import write_report
+from registry.agreements.instruments.commands.settling.closing import drop_proposal
+from registry.agreements.instruments.commands.settling.effects import open_reports, replace_reports
+from registry.agreements.instruments.commands.settling.proposed import bound_since
 from registry.agreements.instruments.commands.signing import check_asked, check_bound
 from registry.agreements.instruments.consent import (
     CONTEST_PERIOD,

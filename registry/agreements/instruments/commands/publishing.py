@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.commands.holding import finished, held
-from registry.agreements.instruments.commands.published import ask, say
+from registry.agreements.instruments.commands.settling.published import ask, say
 from registry.agreements.instruments.commands.signing import check_bound
 from registry.agreements.instruments.consent_tables import agreement_publication, agreement_publication_consent
 from registry.agreements.instruments.queries.getting import get_agreement

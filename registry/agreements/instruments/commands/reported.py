@@ -7,8 +7,8 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.commands.effects import apply_report
 from registry.agreements.instruments.commands.noticing import notice_given_at
+from registry.agreements.instruments.commands.settling.effects import apply_report
 from registry.agreements.instruments.commands.silence import unconfirmed_because
 from registry.agreements.instruments.consent import LEAVING, Reported, ReportStatus, counted_from, in_effect_from
 from registry.agreements.instruments.consent_tables import agreement_proposal, agreement_reported_act

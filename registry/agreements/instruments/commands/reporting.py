@@ -9,12 +9,6 @@ import sqlalchemy as sa
 from msgspec.structs import replace
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.commands.effects import (
-    apply_report,
-    open_reports,
-    replace_reports,
-    stop_silences,
-)
 from registry.agreements.instruments.commands.holding import finished, held, parties_of
 from registry.agreements.instruments.commands.noticing import check_was_bound, notice_runs_out_at
 from registry.agreements.instruments.commands.open_text import (
@@ -37,6 +31,12 @@ from registry.agreements.instruments.commands.reported import (
     person,
     report_of,
     write_report,
+)
+from registry.agreements.instruments.commands.settling.effects import (
+    apply_report,
+    open_reports,
+    replace_reports,
+    stop_silences,
 )
 from registry.agreements.instruments.commands.signing import check_bound, existed, named_text
 from registry.agreements.instruments.consent import (

@@ -12,9 +12,9 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.commands.closing import drop_reported_signatures
 from registry.agreements.instruments.commands.holding import changed, held, parties_of, permitted
 from registry.agreements.instruments.commands.open_text import OpenText, open_text, signatories, written_as
+from registry.agreements.instruments.commands.settling.closing import drop_reported_signatures
 from registry.agreements.instruments.commands.signing_order import open_signing
 from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.reviews import get_review, review_row

@@ -6,7 +6,6 @@ import msgspec
 import sqlalchemy as sa
 
 from registry.agreements.instruments.canonical import Particulars, ProvisionText, canonical_text, version_hash
-from registry.agreements.instruments.commands.closing import drop_reported_signatures
 from registry.agreements.instruments.commands.drafting import draft_provisions
 from registry.agreements.instruments.commands.holding import changed, finished, held, parties_of
 from registry.agreements.instruments.commands.indexing import index_version
@@ -18,6 +17,7 @@ from registry.agreements.instruments.commands.open_text import (
     written_as,
 )
 from registry.agreements.instruments.commands.review_rounds import close_round, open_round, settle_round
+from registry.agreements.instruments.commands.settling.closing import drop_reported_signatures
 from registry.agreements.instruments.notice import read_notice
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.queries.waiting import NO_TEXT

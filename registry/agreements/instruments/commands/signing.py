@@ -15,7 +15,6 @@ from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.authority import day_given
 from registry.agreements.instruments.commands.authorising import authorised
-from registry.agreements.instruments.commands.effects import replace_reports
 from registry.agreements.instruments.commands.holding import finished, held
 from registry.agreements.instruments.commands.open_text import (
     OpenText,
@@ -25,6 +24,7 @@ from registry.agreements.instruments.commands.open_text import (
     own_text,
     waiting_paper,
 )
+from registry.agreements.instruments.commands.settling.effects import replace_reports
 from registry.agreements.instruments.commands.shown_paper import check_named, check_shown
 from registry.agreements.instruments.commands.signing_order import in_turn
 from registry.agreements.instruments.consent import LEFT, NO_PART, ReportedKind

@@ -9,10 +9,8 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.commands.departed import parts_of
 from registry.agreements.instruments.commands.holding import ToldToSome, advanced, held, parties_of
 from registry.agreements.instruments.commands.noticing import check_was_bound, joined_at_of
-from registry.agreements.instruments.commands.proposed import bound_now
 from registry.agreements.instruments.commands.proposing import (
     NewProposal,
     begins_at,
@@ -21,6 +19,8 @@ from registry.agreements.instruments.commands.proposing import (
     propose,
     report_consents,
 )
+from registry.agreements.instruments.commands.settling.departed import parts_of
+from registry.agreements.instruments.commands.settling.proposed import bound_now
 from registry.agreements.instruments.commands.signing import check_bound
 from registry.agreements.instruments.consent import ProposalKind, ReportedKind
 from registry.agreements.instruments.consent_tables import agreement_proposal

@@ -136,7 +136,7 @@ def _past_end(row: Row[Any], now: datetime) -> str | None:
 def _own_hand(agency_id: UUID, row: Row[Any], own: Row[Any], now: datetime) -> Iterator[AllowedAction]:
     """How a party binds itself, or says that it does not."""
     stage = _stage(row, now)
-    not_now = f"Not while the agreement is {stage}."
+    not_now = f"Not while the agreement is {stage.replace('_', ' ')}."
     if has_left(own.leaves_at, own.released_at, now):
         yield offer("sign", withheld=LEFT)
         unconfirmed = own.joined_at is None and (stage, AgreementAction.CONFIRM) in TRANSITIONS
@@ -214,7 +214,7 @@ def _own_leave(
 def _own_law(agency_id: UUID, row: Row[Any], now: datetime) -> Iterator[AllowedAction]:
     """What a party says of its governing body, and of the keeping that it is offered."""
     stage = _stage(row, now)
-    closed = None if takes_approvals(stage) else f"Not while the agreement is {stage}."
+    closed = None if takes_approvals(stage) else f"Not while the agreement is {stage.replace('_', ' ')}."
     yield offer("record_approval", withheld=closed)
     yield offer("set_approval_rule", withheld=closed)
     offered = row.custody_offered_to_id == agency_id

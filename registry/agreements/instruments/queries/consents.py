@@ -93,7 +93,7 @@ _PROPOSALS = with_ends(
         ),
     )
     .where(_proposal.c.agreement_id == _ID)
-    .order_by(_proposal.c.id, agreement_party.c.ordinal)
+    .order_by(_proposal.c.id, agreement_party.c.ordinal, _consent.c.agency_id)
 )
 
 

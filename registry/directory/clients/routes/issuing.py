@@ -24,7 +24,16 @@ from registry.platform.issuers import ALGORITHMS
 from registry.platform.kernel.errors import ClientRefused, NotFound
 
 _log = structlog.get_logger("registry.platform.access")
-_PUBLIC = ("busy", "database_busy", "database_failed", "internal_error", "malformed", "overloaded", "unknown_parameter")
+_PUBLIC = (
+    "busy",
+    "database_busy",
+    "database_failed",
+    "database_read_only",
+    "internal_error",
+    "malformed",
+    "overloaded",
+    "unknown_parameter",
+)
 _OF_A_FORM = ("body_too_large", "unsupported_media_type")
 _STORING = ("commit_failed", "commit_uncertain", "write_queue_full", "write_wait_over")
 

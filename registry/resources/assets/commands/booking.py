@@ -24,6 +24,7 @@ _ITS = asset.update().where(asset.c.id == sa.bindparam("its_id", type_=asset.c.i
 _TOUCH = _ITS.values(allocation_version=asset.c.allocation_version + 1).returning(
     asset.c.capacity,
     asset.c.service_status,
+    asset.c.service_reason,
     asset.c.turnaround_minutes,
     asset.c.version,
     weeks_in(asset.c.category, asset.c.agency_id).label("weeks_in"),

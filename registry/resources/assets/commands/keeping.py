@@ -2,6 +2,9 @@
 
 from typing import Final
 
+import sqlalchemy as sa
+
+from registry.directory.taxonomy.tables import category
 from registry.platform.access.permissions import Action, refusal
 from registry.platform.access.principals import Caller, Role
 from registry.platform.database.handles import Write
@@ -13,6 +16,7 @@ from registry.resources.assets.queries.keeping import OWNER_OF, reserves_in
 from registry.resources.minimums.queries import LOCKED, by_category
 from registry.resources.minimums.rules import Kept, first_short
 
+_NAME = sa.select(category.c.name).where(category.c.code == sa.bindparam("code", type_=sa.Text))
 BY_AN_APPROVER: Final = (
     "Somebody who approves for your agency (an approver) can reserve it all the same, with an `override_reason`."
 )
@@ -56,7 +60,9 @@ async def keep_minimums(
     if not short:
         return {}
     if override is None:
-        raise _under(*short[0], way_out)
+        stretch, kept = short[0]
+        name = await write.value(_NAME, {"code": kept.minimum.category})
+        raise _under(stretch, kept, name or kept.minimum.category, way_out)
     _permit_override(caller)
     overridden = [str(kept.minimum.id) for _, kept in short]
     return {"reserve_minimum_ids": overridden, "override_reason": override}
@@ -75,11 +81,12 @@ def _permit_override(caller: Caller) -> None:
     raise Forbidden(refused)
 
 
-def _under(stretch: Stretch, kept: Kept, way_out: str) -> Conflict:
+def _under(stretch: Stretch, kept: Kept, name: str, way_out: str) -> Conflict:
     (start, end), minimum = stretch, kept.minimum
+    reason = minimum.reason if minimum.reason[-1] in ".!?" else f"{minimum.reason}."
     return Conflict(
-        f"Fewer than {minimum.quantity} of {minimum.category} would stay at home for part of that time. Your agency "
-        f"keeps them from {minimum.effective_on} on: {minimum.reason} {way_out}",
+        f"Fewer than {minimum.quantity} of “{name}” would stay at home for part of that time. Your agency "
+        f"keeps them from {minimum.effective_on} on: {reason} {way_out}",
         "under_reserve_minimum",
         extra={
             "reserve_minimum": {

@@ -1,9 +1,12 @@
 """Commands that change whether an asset can be used, and how many of it are left."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from msgspec import Struct
+from sqlalchemy.engine import Row
 
 from registry.platform.access.permissions import permit
 from registry.platform.access.principals import Caller
@@ -11,7 +14,7 @@ from registry.platform.database.handles import Write
 from registry.platform.kernel.errors import Conflict
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.ledger.commands import changes, record
-from registry.resources.allocations.commands import follow_capacity, release
+from registry.resources.allocations.commands import follow_capacity, hold_less, hold_more, release
 from registry.resources.allocations.queries import committed_to
 from registry.resources.assets.commands.booking import bookable, lock, lock_row
 from registry.resources.assets.commands.details import record_change, store_edited
@@ -35,6 +38,8 @@ _EVENT = {
     AssetAction.RETURN_TO_SERVICE: "asset.returned_to_service",
     AssetAction.RETIRE: "asset.retired",
 }
+ALL_LOST = "All of it was lost on a loan."
+FOUND = "It was found again."
 
 
 async def change_service_status(
@@ -75,41 +80,84 @@ async def change_service_status(
     )
 
 
-async def write_off(
-    write: Write,
-    caller: Caller,
-    asset_id: UUID,
-    quantity: int,
-    *,
-    loan_id: UUID,
-    agencies: Sequence[UUID],
-    agreement_id: UUID,
-) -> None:
-    """Subtract a quantity that a loan has lost from the asset's capacity, and release it.
+class OfLoan(Struct, kw_only=True, frozen=True):
+    """The loan on which something was lost or found: for whom it is recorded, and under which agreement."""
 
-    When nothing is left, the asset is out of service. More may then be committed than is left; the check at the
-    hand-over prevents that anything is handed out twice. Raises NotFound.
+    loan_id: UUID
+    agencies: tuple[UUID, UUID]
+    agreement_id: UUID
+
+
+async def write_off(
+    write: Write, caller: Caller, asset_id: UUID, quantity: int, of: OfLoan, *, all_of_loan: bool
+) -> bool:
+    """Subtract a quantity that a loan has lost from the asset's capacity, and hold it no more.
+
+    When nothing is left, the asset is out of service, and the answer is True. More may then be committed than is left;
+    the check at the hand-over prevents that anything is handed out twice. Raises NotFound.
     """
     row = await lock_row(write, asset_id)  # lock the asset before its allocations, as all commands do
-    await release(write, loan_id)
-    left, reason = row.capacity - quantity, dict[str, object]()
-    before = {"capacity": row.capacity, "service_status": row.service_status}
-    if left > 0:
-        after = {"capacity": left}
-        await follow_capacity(write, bookable(asset_id, row), left)
-    elif row.service_status == ServiceStatus.IN_SERVICE:
-        after = {"service_status": ServiceStatus.OUT_OF_SERVICE.value}
-        reason = {"service_changed_at": caller.now, "service_reason": "All of it was lost on a loan."}
+    if all_of_loan:
+        await release(write, of.loan_id)
     else:
-        return
+        await hold_less(write, of.loan_id, quantity)
+    left: int = row.capacity - quantity
+    if left > 0:
+        await follow_capacity(write, bookable(asset_id, row), left)
+        await _store_count(write, caller, row, asset_id, {"capacity": left}, ("asset.written_off", quantity, of))
+    elif row.service_status == ServiceStatus.IN_SERVICE:
+        after = {"service_status": ServiceStatus.OUT_OF_SERVICE.value, "service_reason": ALL_LOST}
+        await _store_count(write, caller, row, asset_id, after, ("asset.written_off", quantity, of))
+    return left <= 0
+
+
+async def find_again(
+    write: Write, caller: Caller, asset_id: UUID, quantity: int, of: OfLoan, *, out: bool, took_last: bool
+) -> None:
+    """Add a quantity that a loan had lost to the asset's capacity; what is still `out` is held by the loan again.
+
+    What was out of service because all of it was lost is in service again, with as many as were found (`took_last`:
+    that loan had lost the last). Where its owner put it into service meanwhile, the owner has counted them.
+    """
+    row = await lock_row(write, asset_id)
+    all_lost = row.service_status == ServiceStatus.OUT_OF_SERVICE and row.service_reason == ALL_LOST
+    capacity, after = row.capacity + quantity, dict[str, object]()
+    if row.service_status == ServiceStatus.RETIRED:
+        capacity = row.capacity
+    elif all_lost:
+        capacity, after = quantity, {"service_status": ServiceStatus.IN_SERVICE.value, "service_reason": FOUND}
+    elif took_last:
+        in_service = row.service_status == ServiceStatus.IN_SERVICE
+        capacity = max(row.capacity, quantity) if in_service else quantity
+    if out:
+        await hold_more(write, of.loan_id, quantity)
+    await follow_capacity(write, bookable(asset_id, row), capacity)
+    await _store_count(
+        write, caller, row, asset_id, {"capacity": capacity, **after}, ("asset.found_again", quantity, of)
+    )
+
+
+async def _store_count(
+    write: Write,
+    caller: Caller,
+    row: Row[Any],
+    asset_id: UUID,
+    after: Mapping[str, object],
+    event: tuple[str, int, OfLoan],
+) -> None:
+    """Store how many are left, and record that for both sides of the loan."""
+    name, quantity, of = event
     version = row.version + 1
-    await write.run(_ITS.values(**after, **reason, version=version, updated_at=caller.now), {"its_id": asset_id})
+    moved = {"service_changed_at": caller.now} if "service_status" in after else {}
+    await write.run(_ITS.values(**after, **moved, version=version, updated_at=caller.now), {"its_id": asset_id})
+    before = {"capacity": row.capacity, "service_status": row.service_status}
+    counted = {key: value for key, value in after.items() if key in before}
     record(
         write,
         caller,
-        "asset.written_off",
+        name,
         subject=("asset", asset_id, version),
-        agencies=agencies,
-        agreement_id=agreement_id,
-        data={**changes(before, after), "loan_id": str(loan_id), "quantity": quantity},
+        agencies=of.agencies,
+        agreement_id=of.agreement_id,
+        data={**changes(before, counted), "loan_id": str(of.loan_id), "quantity": quantity},
     )

@@ -1,11 +1,13 @@
 """Queries about the certificates of an asset, as each agency may see them."""
 
-from datetime import timedelta
-from typing import Any
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Any, Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec import Struct
 from sqlalchemy.engine import Row
 
 from registry.platform.access.permissions import Action, refusal
@@ -14,17 +16,88 @@ from registry.platform.database.handles import Read
 from registry.platform.http.paging import asked_window
 from registry.platform.kernel.actions import AllowedAction, offer
 from registry.platform.kernel.errors import NotFound, RuleBroken
-from registry.platform.kernel.time import EARLIEST, LAST_DAY, LATEST, Window, day_ends_at, day_starts_at, on_calendar
-from registry.resources.assets.certifying import first_day
+from registry.platform.kernel.time import (
+    EARLIEST,
+    LAST_DAY,
+    LATEST,
+    Window,
+    civil_day,
+    day_ends_at,
+    day_starts_at,
+    on_calendar,
+)
+from registry.resources.assets.certifying import first_day, lapses_at
 from registry.resources.assets.queries.facts import AssetRow, visible_asset
 from registry.resources.assets.queries.visibility import relations
 from registry.resources.assets.rules import ServiceStatus
 from registry.resources.assets.schemas.availability import CertifiedInWindow
-from registry.resources.certificates.queries import certificates_of, valid_rows
+from registry.resources.assets.schemas.words import Certification
+from registry.resources.certificates.queries import certificates_of, of_category, valid_rows
 from registry.resources.certificates.rules import certificate_status, coverage, void_because
 from registry.resources.certificates.schemas import AssetCertificate, AssetCertificateList, AssetCertificateQuery
 
 _TICK = timedelta(microseconds=1)
+
+
+class HeldCertification(Struct, kw_only=True, frozen=True):
+    """A certification or certificate that holds when a window begins."""
+
+    code: str
+    expires_on: date | None
+    expires_at: datetime | None
+
+    @property
+    def lapses_at(self) -> datetime | None:
+        """The first instant at which it is no longer valid."""
+        return lapses_at(self.expires_on, self.expires_at)
+
+
+class OnRecord(Protocol):
+    """What an asset's own record says of it."""
+
+    @property
+    def category(self) -> str:
+        """Its category."""
+
+    @property
+    def certifications(self) -> Sequence[Certification]:
+        """The certifications that its owner states."""
+
+    @property
+    def service_status(self) -> str:
+        """Whether it is in service."""
+
+
+def held_at_start(
+    its: OnRecord, certificates: Sequence[Row[Any]], time_zone: str | None, window: Window
+) -> list[HeldCertification]:
+    """What an asset is certified by when a window begins: its certificates, else what its record says.
+
+    The last valid day of a certification ends in the assisting agency's time zone, where it is known.
+    """
+    if certificates:
+        return [
+            HeldCertification(
+                code=each.discipline,
+                expires_on=each.expires_on,
+                expires_at=None if each.expires_on is None else each.valid_until_at,
+            )
+            for each in valid_rows(of_category(certificates, its.category), its.service_status)
+            if each.valid_from_at <= window.start
+        ]
+    zone = ZoneInfo(time_zone) if time_zone else None
+    first = civil_day(window.start, time_zone or "UTC")
+    return [
+        HeldCertification(
+            code=stated.code,
+            expires_on=stated.expires_on,
+            expires_at=day_starts_at(stated.expires_on + timedelta(days=1), zone)
+            if stated.expires_on and zone
+            else None,
+        )
+        for stated in its.certifications
+        if (first_day(stated) or first) <= first
+    ]
 
 
 async def list_certificates(

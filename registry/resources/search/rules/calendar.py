@@ -7,6 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from registry.platform.kernel.time import add_months
+from registry.resources.search.rules.numbers import number_at
 from registry.resources.search.rules.tokens import Sentence, Span
 
 _DAY = timedelta(days=1)
@@ -52,6 +53,7 @@ _MONTHS = {
 _TODAY = frozenset("today 2day".split())
 _TONIGHT = frozenset("tonight tonite 2nite tonit tonght tonigh".split())
 _TOMORROW = frozenset("tomorrow tomorow tommorow tommorrow tomorro tmrw tmw tmr tmrow tomm 2morrow".split())
+_WEEK, _SUNDAY, _MOST_COUNTED = ("week", "wk"), 6, 100
 _WEEKEND = frozenset("weekend wkend wknd weekends".split())
 _THIS, _NEXT = frozenset(("this", "the", "coming", "on")), frozenset(("next", "nxt"))
 _PARTS = {
@@ -131,7 +133,40 @@ def day_at(sentence: Sentence, at: int, today: date) -> tuple[Day, Span] | None:
         found = _of_week(sentence, at, today)
         if found is not None:
             return found
-    return _date_at(sentence, at, today) or _holiday_at(sentence, at, today) or _of_month(sentence, at, today)
+    if word in _WEEK and sentence.word(at + 1) == "of":
+        return _week_of(sentence, at, today)
+    return (
+        _days_from(sentence, at, today)
+        or _date_at(sentence, at, today)
+        or _holiday_at(sentence, at, today)
+        or _of_month(sentence, at, today)
+    )
+
+
+def _week_of(sentence: Sentence, at: int, today: date) -> tuple[Day, Span] | None:
+    """“the week of Dec 14”: the seven days from its Monday, or from the day itself where that is a Sunday."""
+    of = _date_at(sentence, at + 2, today)
+    if of is None:
+        return None
+    named = of[0].first
+    first = named if named.weekday() == _SUNDAY else named - named.weekday() * _DAY
+    return Day(first=first, last=first + 6 * _DAY), Span(at, of[1].end)
+
+
+def _days_from(sentence: Sentence, at: int, today: date) -> tuple[Day, Span] | None:
+    """“two weeks from Friday”, “3 days from tomorrow”."""
+    number = number_at(sentence, at)
+    if number is None and sentence.word(at) not in ("a", "an"):
+        return None
+    value, end = (1.0, at + 1) if number is None else (number.value, number.span.end)
+    days = 7 if sentence.word(end) in (*_WEEK, "weeks", "wks") else int(sentence.word(end) in ("day", "days"))
+    if not days or value != int(value) or value > _MOST_COUNTED or sentence.word(end + 1) != "from":
+        return None
+    base = day_at(sentence, end + 2, today)
+    if base is None:
+        return None
+    moved = base[0].first + int(value) * days * _DAY
+    return Day(first=moved, last=moved, part=base[0].part, is_date=True), Span(at, base[1].end)
 
 
 def _of_month(sentence: Sentence, at: int, today: date) -> tuple[Day, Span] | None:

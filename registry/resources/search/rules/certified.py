@@ -7,8 +7,8 @@ sentence the thing: a patrol dog may be certified in tracking. “A certified bo
 
 from msgspec import Struct
 
-from registry.resources.certificates.rules import K9_CATEGORY, LAB_CATEGORY
 from registry.resources.search.rules.kinds import Kind, Lexicon, Means, find_kinds
+from registry.resources.search.rules.narrowing import THING
 from registry.resources.search.rules.tokens import SIGNS, Sentence, Span
 
 HOLDS = frozenset(
@@ -16,8 +16,6 @@ HOLDS = frozenset(
 )
 _LEADS_ON = frozenset("as at for in on to".split())
 _BETWEEN = frozenset("a an current is valid who with".split())
-_THING = {K9_CATEGORY: "dog", LAB_CATEGORY: "lab"}
-"""The word beside which words for a discipline are found: “explosives” alone may be a team's."""
 _LONGEST = 4
 
 
@@ -68,7 +66,7 @@ def _root_of_the_rest(sentence: Sentence, span: Span, lexicon: Lexicon) -> str |
 
 def _root(kind: Kind) -> str | None:
     root = kind.meaning.code.split(".")[0]
-    return root if kind.meaning.means is Means.CATEGORY and root in _THING else None
+    return root if kind.meaning.means is Means.CATEGORY and root in THING else None
 
 
 def _discipline(sentence: Sentence, span: Span, root: str, lexicon: Lexicon) -> Kind | None:
@@ -77,7 +75,7 @@ def _discipline(sentence: Sentence, span: Span, root: str, lexicon: Lexicon) -> 
     stems, slips = [stem for stem, _ in read], tuple(slip for _, slip in read if slip is not None)
     if len(slips) * 2 > max(len(stems), 2):
         return None
-    for phrase in (stems, [*stems, _THING[root]]):
+    for phrase in (stems, [*stems, THING[root]]):
         under = [
             each for each in lexicon.meanings(phrase) if _is_under(each.code, root) and each.means is Means.CATEGORY
         ]

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from registry.platform.kernel.time import instant_on_clock
+from registry.resources.search.rules.calendar import day_at
 from registry.resources.search.rules.numbers import number_at
 from registry.resources.search.rules.tokens import Sentence, Span
 
@@ -21,6 +22,8 @@ _UNITS = {
 _LONGEST = timedelta(days=366)
 _MOST = 10**6  # of any unit more than the longest, and few enough to be multiplied
 _AFTER_MIDNIGHT = 5
+_ANY_DAY = date(2000, 1, 1)
+"""Whether a day is named does not depend on which day it is."""
 
 
 class Clock(NamedTuple):
@@ -96,11 +99,21 @@ def clock_at(sentence: Sentence, at: int, *, alone: bool) -> tuple[Clock, Span] 
         other = clock_at(sentence, at + 2, alone=False)
         if other is not None and other[0].meridiem:
             return Clock(number, bare=True), Span(at, at + 1)
+    # “8-12 Saturday”: by the day behind the range.
+    if after in ("-", "–") and alone and _is_hour_of_a_day(sentence, at + 2):
+        return Clock(number, bare=True), Span(at, at + 1)
     if sentence.word(at - 1) in ("at", "from", "until", "til", "till", "to", "by", "after", "before"):
         return Clock(number, bare=True), Span(at, at + 1)
     if not alone and after in ("-", "–", "to", "til", "till", "until") and sentence.word(at + 2).isdecimal():
         return Clock(number, bare=True), Span(at, at + 1)
     return None
+
+
+def _is_hour_of_a_day(sentence: Sentence, at: int) -> bool:
+    """Whether a number that may be an hour stands there, with a day behind it."""
+    word = sentence.word(at)
+    may_be = word.isdecimal() and len(word) <= 2 and int(word) <= 24
+    return may_be and day_at(sentence, at + 1, _ANY_DAY) is not None
 
 
 def _with_meridiem(sentence: Sentence, hour: int, minute: int, span: Span, *, bare: bool) -> tuple[Clock, Span] | None:
@@ -115,6 +128,18 @@ def _with_meridiem(sentence: Sentence, hour: int, minute: int, span: Span, *, ba
     if not (0 <= hour < 24 and 0 <= minute < 60) and (hour, minute) != (24, 0):
         return None
     return Clock(hour, minute, bare=bare), span
+
+
+def amount_at(sentence: Sentence, at: int) -> tuple[timedelta, Span] | None:
+    """A number of units of time: “two weeks”, “a week”, “72 hours”."""
+    number = number_at(sentence, at)
+    if number is None and sentence.word(at) not in ("a", "an"):
+        return None
+    value, end = (1.0, at + 1) if number is None else (number.value, number.span.end)
+    unit = _UNITS.get(sentence.word(end))
+    if unit is None or not 0 < value <= _MOST or (amount := unit * value) > _LONGEST:
+        return None
+    return amount, Span(at, end + 1)
 
 
 def length_at(sentence: Sentence, at: int, *, anywhere: bool = False) -> tuple[Length, Span] | None:
@@ -141,6 +166,8 @@ def length_at(sentence: Sentence, at: int, *, anywhere: bool = False) -> tuple[L
         return None
     if sentence.word(end + 1) in ("away", "out", "drive", "old", "notice"):
         return None
+    if not led and sentence.word(end + 1) == "from" and (word := sentence.word(end + 2)) and not word[0].isdecimal():
+        return None  # “two weeks from Friday”: a day, and no length
     if not 0 < value <= _MOST or (amount := unit * value) > _LONGEST:
         return None
     return Length(amount, unit >= timedelta(days=1)), Span(at, end + 1)

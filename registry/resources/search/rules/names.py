@@ -10,10 +10,11 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from registry.directory.places.gazetteer import Place, PlaceKind
 from registry.resources.search.rules.ordinary import ORDINARY
-from registry.resources.search.rules.places import LEADS_TO_PLACES
+from registry.resources.search.rules.places import COUNTY, LEADS_TO_PLACES, Point, Where
 from registry.resources.search.rules.tokens import SIGNS, Sentence, Span, tokenise
-from registry.resources.search.rules.understanding import PASSED_OVER, Understanding, left_runs
+from registry.resources.search.rules.understanding import PASSED_OVER, Understanding, left_runs, with_taken
 
 MOST_WORDS = 4
 _LONGEST_NAME = 8
@@ -66,6 +67,8 @@ def asset_name_in(found: Understanding) -> Span | None:
     may_belong = {at for at in sentence.left() if sentence.tokens[at].word not in PASSED_OVER}
     if found.where is not None and not _is_led(sentence, found.where.span):
         may_belong |= set(range(*found.where.span))
+    if found.quantity is not None and found.quantity[1].first >= end:
+        may_belong |= set(range(*found.quantity[1]))  # “K-9 team 4”
     while first - 1 in may_belong:
         first -= 1
     while end in may_belong:
@@ -92,12 +95,32 @@ def with_name(found: Understanding, span: Span) -> Understanding:
     where = found.where
     if where is not None and span.first <= where.span.first and where.span.end <= span.end:
         where = None
+    counted = found.quantity
+    if counted is not None and span.first <= counted[1].first and counted[1].end <= span.end:
+        counted = None
     return replace(
         found,
         where=where,
         name=span,
+        quantity=counted,
         left=tuple(sentence.text[t.start : t.end] for t in left if t.word not in PASSED_OVER),
     )
+
+
+def whatever_it_is(found: Understanding) -> Understanding:
+    """The sentence, where what is called so is of another kind than its words name: no kind is asked for."""
+    name = found.name
+    if name is None:
+        return found
+    capability = found.capability
+    if capability is not None and all(name.first <= span.first and span.end <= name.end for span in capability.span):
+        capability = None
+    return replace(found, category=None, certified=None, capability=capability, own=None)
+
+
+def is_whole_name(name: str, said: str) -> bool:
+    """Whether an asset's name is what was said, and no more."""
+    return _words(name) == _words(said)
 
 
 def patterns(named: Iterable[AgencyNamed]) -> list[str]:
@@ -120,6 +143,29 @@ def may_begin_a_name(found: Understanding) -> Span | None:
         return None
     first, end = min(may, key=lambda each: (not sentence.tokens[each[0]].capital, each[0]))
     return Span(first, min(end, first + MOST_WORDS))
+
+
+def county_named(found: Understanding) -> Span | None:
+    """Words that stand where a place does and end in “County”, though no county is known by them."""
+    span = found.unplaced
+    if span is None or found.where is not None:
+        return None
+    end = next((at + 1 for at in range(*span) if found.sentence.tokens[at].word in COUNTY and at > span.first), None)
+    return None if end is None else Span(span.first, end)
+
+
+def at_the_agency(found: Understanding, span: Span, name: str, state: str, at: Point) -> Understanding:
+    """The sentence, where a county that no list has is that of an agency of its name: around the agency is searched."""
+    said = found.sentence.said([span])
+    place = Place(name=said, kind=PlaceKind.COUNTY, state=state, latitude=at[0], longitude=at[1])
+    remark = f"No county is known as “{said}”; the search is around {name}, which is called so."
+    return replace(
+        with_taken(found, span),
+        where=Where(place=place, span=span),
+        unplaced=None,
+        here=None,
+        remarks=(*found.remarks, remark),
+    )
 
 
 def _is_particular(word: str) -> bool:

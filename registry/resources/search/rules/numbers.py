@@ -36,6 +36,8 @@ _AWAY = {"away", "out", "drive", "radius", "range", "distance", "or", "less", "o
 _NOT_COUNTED = {"man", "person", "member", "seat", "seater", "ft", "foot", "feet", "ton", "inch", "yo", "year", "day"}
 _COUNTERS = {"x", "qty", "quantity", "need", "needs", "count"}
 _IS_NUMBER = re.compile(r"\d+(\.\d+)?")  # not “3³”, whose last sign is a digit to Python, and no number
+HOUR_DIGITS = 4
+"""Digits of an hour as armed services write it: 0200."""
 _LONGEST_NUMBER = 15  # characters; no count is longer, and a number of hundreds of digits is none to calculate with
 
 
@@ -151,6 +153,8 @@ def find_quantity(sentence: Sentence, kind: Span | None) -> tuple[int, Span] | N
             continue  # the second part of a number in words
         value, (first, end) = int(number.value), number.span
         before, after = sentence.word(first - 1), sentence.word(end)
+        if "/" in (before, after) or (len(sentence.tokens[at].word) > 1 and sentence.tokens[at].word[0] == "0"):
+            continue  # “24/7”, “0200”
         if after in _NOT_COUNTED or (after == "-" and sentence.word(end + 1) in _NOT_COUNTED):
             continue
         if before in _COUNTERS or after == "x":

@@ -40,6 +40,7 @@ def overruled(asked: SearchQuery, found: Understanding, setting: Setting) -> Sai
         and found.capability is not None
         and found.category.span == found.capability.span,
         type_at_least=_number(sentence, found.type_at_least),
+        remarks=found.remarks,
     )
     if found.own is not None and found.category is not None:
         words = sentence.said(found.category.span)

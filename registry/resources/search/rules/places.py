@@ -13,11 +13,14 @@ from msgspec import Struct
 from registry.directory.places.gazetteer import Place, PlaceKind
 from registry.platform.kernel.geo import distance_km
 from registry.resources.search.rules.ordinary import ORDINARY
-from registry.resources.search.rules.states import state_at
+from registry.resources.search.rules.states import BY_NAME, CODES, state_at
 from registry.resources.search.rules.tokens import Sentence, Span
 
 COUNTY = frozenset(("county", "counties", "co", "cnty", "cty", "parish", "borough", "par"))
 LEADS_TO_PLACES = frozenset("near in at around by outside from to of nearby downtown".split())
+_BEFORE_STATES = frozenset("across around in near of throughout within".split())
+_WORDS_AS_WELL = frozenset("AL AS CO DE HI ID IN LA MA ME MI MO OH OK OR PA".split())
+"""Postal codes that are words, too, or parts of names of places."""
 _LONGEST = 4
 _ORDER = {PlaceKind.STATE: 0, PlaceKind.PLACE: 1, PlaceKind.COUNTY: 2}
 _MOST_ALTERNATIVES = 8
@@ -80,6 +83,9 @@ def names_in(sentence: Sentence) -> list[Named]:
 def _readings(sentence: Sentence, first: int, words: Sequence[str]) -> Iterable[Named]:
     """The name alone, as a county, and with its state."""
     end = first + len(words)
+    if len(words) == 1 and (code := _state_by_code(sentence, first)) is not None:
+        name = next(" ".join(name) for name, its in BY_NAME.items() if its == code)
+        yield Named(key=name, state=code, is_county=False, span=Span(first, end), weight=9, plain=False)
     before = sentence.word(first - 1)
     led = 2 * (before in LEADS_TO_PLACES)
     capital = sentence.tokens[first].capital and first > 0
@@ -98,6 +104,16 @@ def _readings(sentence: Sentence, first: int, words: Sequence[str]) -> Iterable[
             yield Named(key=key, state=state[0], is_county=is_county, span=span, weight=weight + 5, plain=False)
         plain = not is_county and not led and not capital
         yield Named(key=key, state=None, is_county=is_county, span=Span(first, after), weight=weight, plain=plain)
+
+
+def _state_by_code(sentence: Sentence, at: int) -> str | None:
+    """“in MN”: a state by its postal code behind a word that leads to places; in capitals where it may be a word."""
+    code = sentence.word(at).upper()
+    if code not in CODES or sentence.word(at - 1) not in _BEFORE_STATES or at == 0:
+        return None
+    token = sentence.tokens[at]
+    in_capitals = sentence.text[token.start : token.end].isupper()
+    return code if in_capitals or code not in _WORDS_AS_WELL else None
 
 
 Known: TypeAlias = Mapping[str, Sequence[Place]]

@@ -1,5 +1,7 @@
 """What was understood, as the answer says it, and as the query of the asset list that answers it."""
 
+from collections.abc import Iterable
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -7,14 +9,16 @@ from msgspec import Struct
 
 from registry.directory.agencies.schemas import AgencyReference
 from registry.directory.places.gazetteer import Place, PlaceKind
-from registry.platform.kernel.time import Window
+from registry.platform.kernel.time import Window, format_instant
 from registry.platform.kernel.words import Slip
+from registry.resources.assets.certifying import CertifiedToLend
 from registry.resources.assets.rules import PackageStatus, ServiceStatus
-from registry.resources.assets.schemas.listing import AssetQuery, Correction
+from registry.resources.assets.schemas.listing import AssetPage, AssetQuery, Correction
 from registry.resources.packages.schemas import PackageQuery
 from registry.resources.personnel.searching import CapabilityQuery
 from registry.resources.search.rules.kinds import Kind, Meaning
 from registry.resources.search.schemas import (
+    AssetsFound,
     FreeInAll,
     LeftOver,
     Meant,
@@ -34,6 +38,7 @@ from registry.resources.search.schemas import (
     UnderstoodWindow,
 )
 
+_NOT_CERTIFIED = frozenset((CertifiedToLend.LAPSES, CertifiedToLend.NONE_ON_FILE))
 _LANGUAGE = "language"
 ASSUMED_KM = 80.0
 """How far around a place is searched when the sentence does not say: about 50 miles."""
@@ -163,6 +168,30 @@ def as_package_query(said: Said, query: AssetQuery, left: str) -> PackageQuery |
         available_to=query.available_to,
         limit=MOST_PACKAGES,
     )
+
+
+def are_mixed(said: Said, page: AssetPage) -> bool:
+    """Whether what was found is of several kinds of which none was asked for: their numbers are not one number."""
+    if said.category is not None or said.name is not None:
+        return False
+    return page.next_cursor is not None or len({each.category for each in page.items}) > 1
+
+
+def remarks_on(said: Said, results: AssetsFound) -> Iterable[str]:
+    """What is to be known of the assets on the page before one of them is asked for."""
+    categories = sorted({each.category for each in results.items})
+    if said.quantity is not None and results.free_in_all is None and len(categories) > 1 and not said.counts_people:
+        yield (
+            f"What is found is of several categories ({', '.join(categories)}), so it is not counted together. Add "
+            "`category` for one of them."
+        )
+    short = sum(each.certification in _NOT_CERTIFIED for each in results.items)
+    if short:
+        when = "then" if said.window is not None else "now"
+        yield (
+            f"{short} of the assets on this page {'has' if short == 1 else 'have'} no certification that is current "
+            f"{when}, though the category calls for one (`certification`): a request for it is denied."
+        )
 
 
 def as_people_query(said: Said, asked: SearchQuery) -> CapabilityQuery | None:
@@ -330,3 +359,25 @@ def _number(found: tuple[float, Part] | None) -> UnderstoodNumber | None:
         return None
     value, part = found
     return UnderstoodNumber(value=value, said=part.said, understood_from=part.understood_from)
+
+
+def as_parameters(query: AssetQuery | CapabilityQuery | PackageQuery) -> str:
+    """The query as the parameters of a URL."""
+    given: list[tuple[str, str]] = []
+    for field in msgspec.structs.fields(query):
+        value = getattr(query, field.name)
+        if value == field.default or value in ((), {}):
+            continue
+        if field.name == "attributes":
+            given += [(f"attr.{name}", stated) for name, stated in value.items()]
+        elif isinstance(value, tuple):
+            given += [(field.encode_name, str(each)) for each in value]
+        else:
+            given.append((field.encode_name, _in_url(value)))
+    return urlencode(given)
+
+
+def _in_url(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return format_instant(value) if hasattr(value, "tzinfo") else str(value)  # type: ignore[arg-type]  # an instant

@@ -13,10 +13,12 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from registry.platform.kernel.time import Window, instant_on_clock, wall_clock, written_day
 from registry.resources.search.rules.calendar import Day, both, day_at, part_hours
-from registry.resources.search.rules.clocks import Clock, Length, clock_at, length_at
+from registry.resources.search.rules.clocks import Clock, Length, amount_at, clock_at, length_at
+from registry.resources.search.rules.numbers import HOUR_DIGITS
 from registry.resources.search.rules.tokens import JOINS, Sentence, Span
 
 ASSUMED_HOURS = 8
@@ -24,6 +26,8 @@ NOW = frozenset("now asap immediately stat immediate urgent urgently".split())
 _FROM = frozenset("from on at starting beginning start starts between by after since for".split())
 _UNTIL = frozenset("to til till until thru through and".split())
 _ENDING = frozenset("until til till by before".split())
+_OVER = frozenset("back done ended ending finish finished over return returned".split())
+_QUARTERS = frozenset(("00", "15", "30", "45"))
 _LEAD = {"right", "for", "starting", "from", "at", "on", "needed", "the"}
 
 
@@ -52,8 +56,13 @@ class _Point(NamedTuple):
     """The day stands after the hour, and so may be that of a whole range: “2 to 4 pm Friday”."""
 
 
-def find_when(sentence: Sentence, now: datetime, zone: ZoneInfo) -> When | None:
-    """The first time that the sentence tells, and a duration wherever it stands. `now` is aware."""
+def find_when(
+    sentence: Sentence, now: datetime, zone: ZoneInfo, *, counts: frozenset[int] = frozenset()
+) -> When | None:
+    """The first time that the sentence tells, and a duration wherever it stands. `now` is aware.
+
+    `counts` is where things begin that a number before them counts: “1800 cones” are no hour.
+    """
     local = wall_clock(now, zone)
     soon = _find_delay(sentence)
     if soon is not None:
@@ -63,21 +72,35 @@ def find_when(sentence: Sentence, now: datetime, zone: ZoneInfo) -> When | None:
         sentence.take(length_span)
     if soon is not None:
         return _delayed(soon, length, length_span, local, zone)
+    remarks: tuple[str, ...] = ()
     for at in range(len(sentence)):
         first = _lead(sentence, at)
         start = _point(sentence, first, written_day(local))
-        if start is None or (start.clock is not None and start.clock.bare and not _is_hour(sentence, start, first)):
+        if start is None:
             continue
+        of_digits = False
+        if start.clock is not None and start.clock.bare and not _is_hour(sentence, start, first):
+            of_digits = _is_hour_of_digits(sentence, first, counts)
+            if not of_digits:
+                continue
         end, spans = _second(sentence, start, local), Span(at, start.span.end)
         if end is not None:
             spans = Span(at, end.span.end)
-        if _bare_only(start) and end is None and sentence.word(first - 1) not in _FROM | _ENDING:
+        if not of_digits and _bare_only(start) and end is None and sentence.word(first - 1) not in _FROM | _ENDING:
             continue
         if end is None and start.clock is not None and sentence.word(first - 1) in _ENDING:
-            start, end = _Point(None, "", None, True, Span(at, at)), start
+            if _is_arrival(sentence, first):
+                remarks += (f"“{sentence.said([spans])}” is read as when it is to be there, and not as the end.",)
+            elif length is None:
+                start, end = _Point(None, "", None, True, Span(at, at)), start
+                remarks += (f"“{sentence.said([spans])}” says no beginning, so now is taken.",)
+        if of_digits and start.clock is not None:
+            said = sentence.said([Span(first, start.span.end)])
+            remarks += (f"“{said}” is read as the hour, {start.clock.hour:02}:{start.clock.minute:02}.",)
         sentence.take(spans)
         found = (spans, length_span) if length_span is not None else (spans,)
-        return _window(start, end, length, local, zone, found)
+        told = _window(start, end, length, local, zone, found)
+        return replace(told, remarks=(*remarks, *told.remarks))
     if length is not None and length_span is not None:
         began = instant_on_clock(local, zone)
         return When(window=Window(start=began, end=length.after(local, zone)), span=(length_span,))
@@ -106,6 +129,24 @@ def _is_hour(sentence: Sentence, point: _Point, first: int) -> bool:
     return sentence.word(first - 1) in _FROM | _ENDING or sentence.word(point.span.end) in _UNTIL | {"-", "–"}
 
 
+def _is_hour_of_digits(sentence: Sentence, at: int, counts: frozenset[int]) -> bool:
+    """Whether four digits by themselves are an hour: “drone 0200”, “drone 1800”; not where they count a thing."""
+    word = sentence.word(at)
+    if len(word) != HOUR_DIGITS or not word.isdecimal() or sentence.adjoins(at) or sentence.adjoins(at + 1):
+        return False
+    if word[0] == "0":
+        return True
+    behind = range(at + 1, at + 4)
+    return at > 0 and word[2:] in _QUARTERS and counts.isdisjoint(behind)
+
+
+def _is_arrival(sentence: Sentence, first: int) -> bool:
+    """“here by 0400” is when it comes; “back by 0400” when it is over."""
+    if sentence.word(first - 1) == "by":
+        return sentence.word(first - 2) not in _OVER
+    return sentence.word(first - 1) == "before" and sentence.word(first - 2) in ("here", "arrive", "arriving", "there")
+
+
 def _lead(sentence: Sentence, at: int) -> int:
     """Past the words that lead to a time, such as “starting”."""
     while sentence.word(at) in _LEAD | _FROM | _ENDING:
@@ -114,10 +155,17 @@ def _lead(sentence: Sentence, at: int) -> int:
 
 
 def _find_delay(sentence: Sentence) -> tuple[timedelta, Span] | None:
-    """“in 2 hours”: it begins then."""
+    """“in 2 hours”, “two weeks from now”: it begins then."""
     for at in range(len(sentence)):
         if sentence.word(at) == "in" and (found := length_at(sentence, at + 1, anywhere=True)) is not None:
             return found[0].amount, Span(at, found[1].end)
+        counted = amount_at(sentence, at)
+        if (
+            counted is not None
+            and sentence.word(counted[1].end) == "from"
+            and sentence.word(counted[1].end + 1) == "now"
+        ):
+            return counted[0], Span(at, counted[1].end + 2)
     return None
 
 
@@ -174,9 +222,23 @@ def _second(sentence: Sentence, start: _Point, local: datetime) -> _Point | None
     end = _point(sentence, joint + 1, written_day(local))
     if end is None and sentence.word(joint) == "-" and start.day is not None and start.day.is_date:
         end = _same_month(sentence, joint + 1, start.day)
+    if end is None and sentence.word(joint) in ("-", "–", "—") and start.clock is not None and start.clock.bare:
+        end = _bare_end(sentence, joint + 1, written_day(local))
     if end is not None and _bare_only(end) and start.clock is None:
         return None
     return end
+
+
+def _bare_end(sentence: Sentence, at: int, today: date) -> _Point | None:
+    """The second hour of “6-10”, with the day that may stand behind it."""
+    word = sentence.word(at)
+    if not (word.isdecimal() and len(word) <= 2 and int(word) <= 24):
+        return None
+    clock = Clock(int(word), bare=True)
+    day = day_at(sentence, at + 1, today)
+    if day is None:
+        return _Point(None, "", clock, False, Span(at, at + 1))
+    return _Point(day[0], day[0].part, clock, False, Span(at, day[1].end), True)
 
 
 def _same_month(sentence: Sentence, at: int, day: Day) -> _Point | None:
@@ -217,11 +279,31 @@ def _window(
     if start.day is not None and start.day.other is not None and end is None:
         shifted = start._replace(day=start.day.other)
         other = _zoned(*_bounds(shifted, None, local)[:2], zone)
+    if end is not None and _both_bare(start, end) and not start.part and begins.hour < 12:
+        later = timedelta(hours=12)
+        other = _zoned(begins + later, ends + later if ends.hour <= 12 else ends, zone) if ends.hour <= 12 else None
     if length is not None:
         window = Window(start=instant_on_clock(begins, zone), end=length.after(begins, zone))
         return When(window=window, span=span, remarks=remarks)
     unsaid = None if exact else f"{ASSUMED_HOURS} hours"
     return When(window=_zoned(begins, ends, zone), span=span, assumed=unsaid, other=other, remarks=remarks)
+
+
+def _both_bare(start: _Point, end: _Point) -> bool:
+    """Whether neither hour tells its half of the day: “6-10”."""
+    hours = [point.clock for point in (start, end) if point.clock is not None]
+    return len(hours) == 2 and all(each.bare and not each.meridiem and 1 <= each.hour <= 12 for each in hours)
+
+
+def _is_past_noon(start: _Point, end: _Point) -> bool:
+    """“9-5” is from nine to seventeen."""
+    return (
+        _both_bare(start, end)
+        and not start.part
+        and start.clock is not None
+        and end.clock is not None
+        and end.clock.hour <= start.clock.hour
+    )
 
 
 def _zoned(begins: datetime, ends: datetime, zone: ZoneInfo) -> Window:
@@ -237,6 +319,8 @@ def _bounds(start: _Point, end: _Point | None, local: datetime) -> tuple[datetim
         if end.clock.meridiem in ("am", "pm"):
             start = start._replace(clock=start.clock.like(end.clock))
         end = end._replace(clock=end.clock.in_part(start.part))
+        if _is_past_noon(start, end) and end.clock is not None:
+            end = end._replace(clock=end.clock._replace(hour=end.clock.hour + 12))
     begins, ends, exact = _alone(start, local)
     if end is None:
         return begins, ends, exact

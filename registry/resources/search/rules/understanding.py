@@ -13,7 +13,16 @@ from msgspec import Struct
 from registry.platform.kernel.words import stem
 from registry.resources.search.rules.certified import Certified, certified_as, find_certified
 from registry.resources.search.rules.kinds import Kind, Lexicon, Meaning, Means, find_kinds
-from registry.resources.search.rules.numbers import Reach, find_level, find_quantity, find_reach, find_type
+from registry.resources.search.rules.narrowing import narrowed
+from registry.resources.search.rules.numbers import (
+    HOUR_DIGITS,
+    WORDS,
+    Reach,
+    find_level,
+    find_quantity,
+    find_reach,
+    find_type,
+)
 from registry.resources.search.rules.persons import (
     in_both_ways,
     is_of_people,
@@ -27,18 +36,21 @@ from registry.resources.search.rules.tokens import Sentence, Span
 
 PASSED_OVER = frozenset(
     """
-    a an and any are area around asap at available be by can capable certified close closest could downtown find
-    fluent folks for free from gal gals get give guy guys have hello help hi i im in is it locally looking me my near
-    nearby nearest need needed needs of officer officers on one or our outside people person please pls plz
-    qualified request requesting required s send slot some somebody someone speaker speakers speaking thanks that
-    the there this thx to trained us w want wanted we who with within would you
+    a an and any anything are area around asap at available be by can capable certified close closest could
+    downtown everything find fluent folks for free from gal gals get give guy guys have hello help here hi i im
+    in is it locally looking me my near nearby nearest need needed needs of officer officers on one or our
+    outside people person please pls plz qualified request requesting required s send slot some somebody someone
+    something speaker speakers speaking thanks that the there this thx to trained us w want wanted we what whats
+    who with within would you
     """.split()
 )
 """Words that ask, and say nothing of what for."""
 
 
+_COUNTS = frozenset((*WORDS, "a", "an", "some"))
 _MAY = frozenset("can could may".split())
 _WHO_MAY = frozenset("i that us we which".split())
+_AND = frozenset("& + , and plus".split())
 _LEADS_TO_A_PLACE = frozenset("around downtown near nearby outside".split())
 _MAY_LEAD_TO_A_PLACE = frozenset("at by from in to".split())
 
@@ -80,6 +92,11 @@ class Understanding(Struct, kw_only=True, frozen=True):
     """The asking agency's own category that is called what the shared one is found by."""
     unplaced: Span | None = None
     """Words that stand where a place does, and are none that is known."""
+    others: tuple[Kind, ...] = ()
+    """Other things that are asked for beside the first: “two vans and a drone”."""
+    dropped: tuple[Kind, ...] = ()
+    """What a person is to be besides, as the bomb technician who speaks Spanish."""
+    remarks: tuple[str, ...] = ()
 
 
 def understand(
@@ -103,12 +120,20 @@ def understand(
     where = choose_place([name for name in named if name.state is not None], known, home, sentence)
     if where is not None:
         sentence.take(where.span)
-    when = find_when(sentence, setting.now, setting.zone)
+    around_the_clock = _find_around_the_clock(sentence)
+    if around_the_clock is not None:
+        sentence.take(around_the_clock)
+    when = find_when(sentence, setting.now, setting.zone, counts=_counted_places(sentence, lexicon))
     certified = find_certified(sentence, lexicon)
     if certified is not None:
         sentence.take(*certified.span)
     kinds = _kinds(sentence, lexicon, named)
     category, capability, attributes, also = _sorted_out(kinds, sentence)
+    if category is not None and certified is None:
+        category = narrowed(category, sentence, lexicon)
+        if capability is not None and _overlap(category, capability) and category.span != capability.span:
+            capability = None
+        sentence.take(*category.span)
     if capability is not None and level is not None:
         sentence.take(level[1])
     named_by = [kind for kind in (category, capability) if kind is not None]
@@ -119,6 +144,12 @@ def understand(
             sentence.take(*kind.span)
     if certified is None and capability is None and (certified := certified_as(category, sentence)) is not None:
         sentence.take(*certified.span)
+    others = _joined_to_the_first(also, category or capability, sentence)
+    dropped = _also_of_the_person(also, category, capability, sentence)
+    for kind in others:
+        sentence.take(Span(counted_from(kind, sentence), kind.span[-1].end))
+    for kind in dropped:
+        sentence.take(*kind.span)
     quantity = find_quantity(sentence, _first_span(category or capability))
     if quantity is not None:
         sentence.take(quantity[1])
@@ -143,6 +174,9 @@ def understand(
         left=_left_over(sentence),
         lendable=lendable,
         unplaced=_unplaced(sentence, reach) if where is None else None,
+        others=others,
+        dropped=dropped,
+        remarks=_remarks(sentence, around_the_clock, when, category or capability, others, dropped),
     )
 
 
@@ -197,9 +231,90 @@ def with_taken(found: Understanding, span: Span) -> Understanding:
     return msgspec.structs.replace(found, left=_left_over(found.sentence))
 
 
-def _find_lendable(sentence: Sentence) -> Span | None:
-    """“we may borrow”, “that we can borrow”, “lendable”."""
+def _find_around_the_clock(sentence: Sentence) -> Span | None:
+    """“24/7”, which is neither a number of things nor a day."""
     for at in range(len(sentence)):
+        if (sentence.word(at), sentence.word(at + 1), sentence.word(at + 2)) == ("24", "/", "7"):
+            return Span(at, at + 3)
+    return None
+
+
+def _counted_places(sentence: Sentence, lexicon: Lexicon) -> frozenset[int]:
+    """Where things begin that a number before them may count; looked for only where a number may be an hour as well."""
+    if not any(len(token.word) == HOUR_DIGITS and token.is_number for token in sentence.tokens):
+        return frozenset()
+    return frozenset(kind.span[0].first for kind in find_kinds(sentence, lexicon))
+
+
+def _joined_to_the_first(also: tuple[Kind, ...], first: Kind | None, sentence: Sentence) -> tuple[Kind, ...]:
+    """Further things behind “and”, a comma or a sign of that meaning, with a number or an article between."""
+    found = []
+    for kind in also if first is not None else ():
+        at = counted_from(kind, sentence) - 1
+        words = [sentence.tokens[each].word for span in kind.span for each in range(*span)]
+        alone = len(kind.span) == 1 and not set(words) <= PASSED_OVER
+        if at > 0 and alone and sentence.tokens[at].word in _AND and not _overlap(kind, first or kind):
+            found.append(kind)
+    return tuple(sorted(found, key=lambda kind: kind.span))
+
+
+def counted_from(kind: Kind, sentence: Sentence) -> int:
+    """Where the words for a thing begin, with the number or the article before them."""
+    first = kind.span[0].first
+    while first > 1 and (sentence.tokens[first - 1].is_number or sentence.tokens[first - 1].word in _COUNTS):
+        first -= 1
+    return first
+
+
+def _also_of_the_person(
+    also: tuple[Kind, ...], category: Kind | None, capability: Kind | None, sentence: Sentence
+) -> tuple[Kind, ...]:
+    """What else the person who is asked for is to be; one thing is looked for of people at a time."""
+    if capability is None or category is not None:
+        return ()
+    above = capability.meaning.code.split(".")[0]
+    return tuple(
+        kind
+        for kind in also
+        if (is_of_people(kind) or kind.meaning.means is Means.CAPABILITY)
+        and kind.meaning.code.split(".")[0] != above
+        and not any(sentence.tokens[at].word in PASSED_OVER for span in kind.span for at in range(*span))
+        and not _overlap(kind, capability)
+    )
+
+
+def _remarks(
+    sentence: Sentence,
+    around_the_clock: Span | None,
+    when: When | None,
+    first: Kind | None,
+    others: tuple[Kind, ...],
+    dropped: tuple[Kind, ...],
+) -> tuple[str, ...]:
+    found: list[str] = []
+    if around_the_clock is not None and when is None:
+        said = sentence.said([around_the_clock])
+        found.append(f"“{said}” names no day, so the search is not narrowed to a time. Say from when to when.")
+    if first is not None and others:
+        other = " and ".join(f"“{sentence.said(kind.span)}”" for kind in others)
+        found.append(
+            f"One thing is searched for at a time. This is for “{sentence.said(first.span)}”; search for {other} "
+            "by itself, as `also_try` does."
+        )
+    if first is not None and dropped:
+        other = " and ".join(f"“{sentence.said(kind.span)}”" for kind in dropped)
+        found.append(
+            f"People are counted by one thing that they can do. These are counted by “{sentence.said(first.span)}”; "
+            f"whether they are also {other} is not known: ask the agency."
+        )
+    return tuple(found)
+
+
+def _find_lendable(sentence: Sentence) -> Span | None:
+    """“we may borrow”, “can we borrow”, “that we can borrow”, “lendable”."""
+    for at in range(len(sentence)):
+        if sentence.word(at) in _MAY and sentence.word(at + 1) in _WHO_MAY and sentence.word(at + 2) == "borrow":
+            return Span(at, at + 3)
         if sentence.word(at) == "lendable":
             return Span(at, at + 1)
         if sentence.word(at) in ("borrow", "borrowed") and sentence.word(at - 1) in _MAY and at:
@@ -208,6 +323,12 @@ def _find_lendable(sentence: Sentence) -> Span | None:
                 first -= 1
             return Span(first, at + 1)
     return None
+
+
+def _overlap(one: Kind, other: Kind) -> bool:
+    return not {at for span in one.span for at in range(*span)}.isdisjoint(
+        at for span in other.span for at in range(*span)
+    )
 
 
 def _says_something(kind: Kind, found: Understanding) -> bool:

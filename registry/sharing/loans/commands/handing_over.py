@@ -19,7 +19,6 @@ from registry.resources.allocations.commands import mark_out, release
 from registry.resources.assets.commands.booking import lock, lock_for_booking
 from registry.resources.assets.commands.keeping import BY_AN_APPROVER_FOR_SOONER, keep_minimums
 from registry.resources.assets.commands.planning import hold_after_loan
-from registry.resources.assets.commands.servicing import write_off
 from registry.resources.assets.queries.describing import describe
 from registry.resources.assets.queries.facts import AssetRow, asset_facts
 from registry.resources.assets.rules import changed_since
@@ -35,7 +34,7 @@ from registry.sharing.policy.commands.deciding import redecide
 from registry.sharing.policy.commands.recording import Decided
 from registry.sharing.policy.queries.getting import decision_row
 
-_LAPSE = (
+LAPSE = (
     loan_extension.update()
     .where(
         loan_extension.c.loan_id == sa.bindparam("loan", type_=loan.c.id.type),
@@ -151,7 +150,7 @@ async def start_return(
 ) -> Loan:
     """Record that the asset is on its way back; an unanswered extension lapses."""
     row, status, caller = await begin(write, caller, loan_id, LoanAction.START_RETURN, expected)
-    await write.run(_LAPSE, {"loan": loan_id})
+    await write.run(LAPSE, {"loan": loan_id})
     values = {"status": status, "return_started_at": caller.now}
     return await finish(write, caller, row, LoanAction.START_RETURN, values, noted(note))
 
@@ -164,7 +163,7 @@ async def confirm_return(
     What comes back damaged is held until the owner has assessed it; anything else as long as it takes to be ready.
     """
     row, status, caller = await begin(write, caller, loan_id, LoanAction.RETURN, expected)
-    await write.run(_LAPSE, {"loan": loan_id})
+    await write.run(LAPSE, {"loan": loan_id})
     asset = await lock_for_booking(write, row.asset_id)
     await release(write, loan_id)
     await release_handler(write, row)
@@ -173,7 +172,7 @@ async def confirm_return(
         caller,
         asset,
         loan_id,
-        row.quantity,
+        row.quantity - row.lost_quantity,
         owner_id=row.assisting_agency_id,
         damaged=condition.grade == "damaged",
     )
@@ -198,24 +197,10 @@ async def close(
 async def end(
     write: Write, caller: Caller, loan_id: UUID, action: LoanAction, reason: str, expected: Expected = None
 ) -> Loan:
-    """Cancel the loan, or report a no-show or a loss.
-
-    Its allocation is released; a loss also reduces the asset's capacity.
-    """
+    """Cancel the loan, or report a no-show; its allocation is released."""
     row, status, caller = await begin(write, caller, loan_id, action, expected)
-    await write.run(_LAPSE, {"loan": loan_id})
-    if action is LoanAction.REPORT_LOST:
-        await write_off(
-            write,
-            caller,
-            row.asset_id,
-            row.quantity,
-            loan_id=loan_id,
-            agencies=[row.requesting_agency_id, row.assisting_agency_id],
-            agreement_id=row.agreement_id,
-        )
-    else:
-        await release(write, loan_id)
+    await write.run(LAPSE, {"loan": loan_id})
+    await release(write, loan_id)
     await release_handler(write, row)
     return await finish(write, caller, row, action, {"status": status, "ended_reason": reason}, {"reason": reason})
 

@@ -38,6 +38,7 @@ _EVENTS: dict[LoanAction, str] = {
     LoanAction.CANCEL: "loan.cancelled",
     LoanAction.REPORT_NO_SHOW: "loan.no_show_reported",
     LoanAction.REPORT_LOST: "loan.lost",
+    LoanAction.REPORT_FOUND: "loan.found",
     LoanAction.REQUEST_EXTENSION: "loan.extension_requested",
     LoanAction.ACCEPT_EXTENSION: "loan.extension_accepted",
     LoanAction.DECLINE_EXTENSION: "loan.extension_declined",
@@ -63,7 +64,7 @@ async def begin(
     await write.once()
     check_version(expected, row.version)
     after = advance(LoanStatus(row.status), action)
-    check_overlays(action, overlays_of(row, rows))
+    check_overlays(action, overlays_of(row, rows, side))
     caller = msgspec.structs.replace(caller, now=max(caller.now, row.updated_at))
     check_timing(action, caller.now, row.starts_at, row.planned_end_at)
     return row, after, caller

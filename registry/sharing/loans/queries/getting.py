@@ -151,11 +151,13 @@ def _override(row: Row[Any], principal: Principal) -> MinimumOverride | None:
     return cast("MinimumOverride | None", row.minimum_override)
 
 
-def overlays_of(row: Row[Any], rows: Sequence[Row[Any]]) -> Overlays:
-    """The extension and recall of the loan, as overlays of its status. None apply once the asset is back."""
+def overlays_of(row: Row[Any], rows: Sequence[Row[Any]], side: Side) -> Overlays:
+    """What besides its status decides what that side can do; no extension or recall once the asset is back."""
     out = row.status in OUT
     return Overlays(
         stays=not row.travels,
+        some_lost=row.lost_quantity > 0,
+        found_by_owner=row.status == LoanStatus.RETURNED and side is Side.REQUESTING,
         asset_changed=bool(rows) and row.status == LoanStatus.RESERVED and bool(changed_in(row)),
         extension_pending=out and any(each.extension_status == "pending" for each in rows),
         recall_requested=out and row.recall_requested_at is not None,
@@ -195,7 +197,7 @@ def as_loan(
     `rows` are as from `loan_rows`; empty for a new loan. `separated` is why another person accepts its extension,
     `planned` what is planned against the loan.
     """
-    status, overlays = LoanStatus(row.status), overlays_of(row, rows)
+    status, overlays = LoanStatus(row.status), overlays_of(row, rows, side_of(row, principal))
     warnings = (
         warnings_in(row, planned) if rows else []
     )  # a new loan's row has only its own columns, and nothing has changed yet
@@ -203,6 +205,7 @@ def as_loan(
         id=row.id,
         asset=cast(LoanedAsset, row.asset_snapshot),
         quantity=row.quantity,
+        lost_quantity=row.lost_quantity,
         handler_id=row.handler_id,
         requesting_agency=named.requesting_agency,
         assisting_agency=named.assisting_agency,

@@ -10,7 +10,7 @@ from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
 from registry.platform.http.answers import Answer
 from registry.platform.kernel.versions import Expected
-from registry.sharing.loans.commands import handing_over
+from registry.sharing.loans.commands import handing_over, losing
 from registry.sharing.loans.routes.answering import answer, verb
 from registry.sharing.loans.rules import LoanAction
 from registry.sharing.loans.schemas import (
@@ -21,6 +21,7 @@ from registry.sharing.loans.schemas import (
     Departure,
     Loan,
     LoanEnding,
+    LoanLoss,
     LoanStep,
 )
 from registry.sharing.policy.cedar import PolicySet
@@ -177,21 +178,42 @@ async def report_loan_no_show(
 @verb(
     "report-lost",
     Action.LOANS_END,
-    example={"reason": "Burnt out on scene (demo)."},
-    problems=("other_sides_action", "wrong_status"),
+    example={"reason": "Washed away by the current (demo).", "quantity": 1},
+    problems=("other_sides_action", "quantity_over_loan", "wrong_status"),
 )
 async def report_loan_lost(
     loan_id: FromPath[UUID],
-    data: JSONBody[LoanEnding],
+    data: JSONBody[LoanLoss],
     write: Supplied[Write],
     caller: Supplied[Caller],
     if_match: Supplied[Expected],
 ) -> Answer[Loan]:
-    """Record that the asset will not come back, and take it off what can be lent.
+    """Record that some or all of what is out will not come back, and take it off what can be lent.
 
-    For either side.
+    For either side. The loan goes on with the rest; with nothing left, it is `lost`. `report-found` puts it right.
     """
-    return answer(await handing_over.end(write, caller, loan_id, LoanAction.REPORT_LOST, data.reason, if_match))
+    return answer(await losing.report_lost(write, caller, loan_id, data, if_match))
+
+
+@verb(
+    "report-found",
+    Action.LOANS_END,
+    example={"reason": "It lay in the other van (demo).", "quantity": 1},
+    problems=("other_sides_action", "quantity_over_loan", "wrong_status"),
+)
+async def report_loan_found(
+    loan_id: FromPath[UUID],
+    data: JSONBody[LoanLoss],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
+    if_match: Supplied[Expected],
+) -> Answer[Loan]:
+    """Record that something lost is found again, or was reported lost by mistake.
+
+    It is lent again, with the rest, until it is returned; of a loan that was `lost`, it is `on_scene`. For either side,
+    and for the assisting agency alone once the rest is back: then what was found is at home too.
+    """
+    return answer(await losing.report_found(write, caller, loan_id, data, if_match))
 
 
 handlers = [
@@ -204,4 +226,5 @@ handlers = [
     cancel_loan,
     report_loan_no_show,
     report_loan_lost,
+    report_loan_found,
 ]

@@ -4,16 +4,12 @@ A fact that the registry does not know is absent, and policies treat an absent f
 whether the requesting agency is insured (`requesting_insurance_current`), when no certificate is on file.
 """
 
-from collections.abc import Sequence
-from datetime import date, datetime, timedelta
-from typing import Any
+from datetime import datetime
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
-from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.queries.in_force import AgreementCandidate, candidates
 from registry.agreements.instruments.terms import Terms
@@ -23,17 +19,17 @@ from registry.platform.access.principals import Principal
 from registry.platform.database.handles import Read
 from registry.platform.kernel.errors import NotFound
 from registry.platform.kernel.geo import Location, distance_km, rounded_km
-from registry.platform.kernel.time import Window, civil_day, day_starts_at
+from registry.platform.kernel.time import Window
 from registry.resources.allocations.rules import AllocationStatus
 from registry.resources.allocations.tables import allocation
-from registry.resources.assets.certifying import first_day
 from registry.resources.assets.costing import HourlyCost
+from registry.resources.assets.queries.certified import held_at_start
 from registry.resources.assets.queries.describing import describe
 from registry.resources.assets.queries.facts import FACTS, AssetRow, as_facts, cost_at
 from registry.resources.assets.queries.visibility import visible_to
 from registry.resources.assets.rules import ServiceStatus
 from registry.resources.assets.tables import asset
-from registry.resources.certificates.queries import certificates_of, of_category, valid_rows
+from registry.resources.certificates.queries import certificates_of
 from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.policy.facts import (
     ActionAt,
@@ -152,7 +148,6 @@ async def collect_facts(
     tried = await candidates(read, requesting_agency_id, row.agency_id, row.category, now)
     insurance_matters = any(candidate.terms.insurance_required for candidate in tried)
     insurance = await insured(read, requesting_agency_id, window) if insurance_matters else None
-    first = civil_day(window.start, found.assisting_time_zone or "UTC")
     cost = cost_at(row, window.start)
     ask = Ask(
         start=window.start,
@@ -190,9 +185,10 @@ async def collect_facts(
             sharing=row.sharing.value,
             capacity=row.capacity,
             funding=row.funding,
-            certifications=_certifications(row, found.assisting_time_zone, first)
-            if not certificates
-            else _certified(row, certificates, window),
+            certifications=tuple(
+                CertificationFacts(code=each.code, expires_on=each.expires_on, expires_at=each.expires_at)
+                for each in held_at_start(row, certificates, found.assisting_time_zone, window)
+            ),
             certification_required=row.certification_required,
             hourly_cost_minor=None if cost is None else cost.amount_minor,
             described=describe(row),
@@ -219,39 +215,6 @@ def _cost(cost: HourlyCost | None, ask: Ask, tried: list[AgreementCandidate]) ->
     if cost is None or ceilings - {cost.currency}:
         return None
     return min(ask.duration_hours * cost.amount_minor * ask.quantity, _LARGEST_COST)
-
-
-def _certifications(row: AssetRow, time_zone: str | None, first: date) -> tuple[CertificationFacts, ...]:
-    """The certifications as facts, without those that are not valid yet on the loan's first day.
-
-    The last valid day ends in the assisting agency's time zone, where it is known.
-    """
-    zone = ZoneInfo(time_zone) if time_zone else None
-    return tuple(
-        CertificationFacts(
-            code=stored.code,
-            expires_on=stored.expires_on,
-            expires_at=day_starts_at(stored.expires_on + timedelta(days=1), zone)
-            if stored.expires_on and zone
-            else None,
-        )
-        for stored in row.certifications
-        if (first_day(stored) or first) <= first
-    )
-
-
-def _certified(row: AssetRow, certificates: Sequence[Row[Any]], window: Window) -> tuple[CertificationFacts, ...]:
-    """Certificates on record as facts, in place of what the asset's record says: those that hold when it begins."""
-    held = valid_rows(of_category(certificates, row.category), row.service_status)
-    return tuple(
-        CertificationFacts(
-            code=each.discipline,
-            expires_on=each.expires_on,
-            expires_at=None if each.expires_on is None else each.valid_until_at,
-        )
-        for each in held
-        if each.valid_from_at <= window.start
-    )
 
 
 def _agreement(candidate: AgreementCandidate, insurance: bool | None) -> AgreementFacts:

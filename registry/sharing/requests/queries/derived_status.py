@@ -44,6 +44,16 @@ LIVE_LOAN = (
 )
 """The loan that answers a line."""
 
+ENDED_LOAN = (
+    sa.select(loan.c.id)
+    .where(loan.c.root_decision_id == request_line.c.decision_id, sa.not_(took_place()))
+    .order_by(loan.c.id.desc())
+    .limit(1)
+    .correlate(request_line)
+    .scalar_subquery()
+)
+"""The last loan for a line that was cancelled or not begun."""
+
 
 def has_loan(*criteria: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
     """A criterion: a loan that meets these criteria answers the line."""

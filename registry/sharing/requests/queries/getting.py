@@ -32,7 +32,13 @@ from registry.sharing.loans.tables import loan
 from registry.sharing.policy.decisions import DecisionReason, Side
 from registry.sharing.policy.queries.getting import agreement_of
 from registry.sharing.policy.tables import policy_decision
-from registry.sharing.requests.queries.derived_status import LIVE_LOAN, line_status, marked_requests, status_of
+from registry.sharing.requests.queries.derived_status import (
+    ENDED_LOAN,
+    LIVE_LOAN,
+    line_status,
+    marked_requests,
+    status_of,
+)
 from registry.sharing.requests.queries.visibility import line_visible, visible
 from registry.sharing.requests.rules import EDITABLE, TRANSITIONS, LineAction, LineStatus, RequestAction, RequestStatus
 from registry.sharing.requests.schemas import LineDecision, LineLoan, RequestLine, ResourceRequest
@@ -40,6 +46,7 @@ from registry.sharing.requests.tables import request, request_line
 
 _WAITING = frozenset({LineStatus.NEEDS_APPROVAL, LineStatus.PERMITTED, LineStatus.APPROVED})
 _described = msgspec.json.Decoder(dict[str, str]).decode
+_OF_ENDED = ("id", "status", "quantity", "lost_quantity", "planned_end_at", "ended_reason")
 _ID = sa.bindparam("id", type_=request.c.id.type)
 
 
@@ -52,6 +59,7 @@ def _get_statement() -> sa.Select[Any]:
     found = marked_requests().where(request.c.id == _ID, visible()).subquery("found")
     latest, later = policy_decision.alias("latest"), policy_decision.alias("later")
     requesting, assisting = agency.alias("requesting"), agency.alias("assisting")
+    ended = loan.alias("ended")
     followed = sa.exists().where(later.c.root_id == latest.c.root_id, later.c.previous_id == latest.c.id)
     return (
         sa.select(
@@ -92,7 +100,10 @@ def _get_statement() -> sa.Select[Any]:
             loan.c.id.label("loan_id"),
             loan.c.status.label("loan_status"),
             loan.c.quantity.label("loan_quantity"),
+            loan.c.lost_quantity.label("loan_lost"),
+            loan.c.ended_reason.label("loan_ended_reason"),
             loan.c.planned_end_at.label("loan_end"),
+            *(ended.c[name].label(f"never_{name}") for name in _OF_ENDED),
         )
         .select_from(
             found.join(
@@ -106,6 +117,7 @@ def _get_statement() -> sa.Select[Any]:
             .outerjoin(agreement, agreement.c.id == latest.c.agreement_id)
             .outerjoin(agreement_version, agreement_version.c.id == latest.c.agreement_version_id)
             .outerjoin(loan, loan.c.id == LIVE_LOAN)
+            .outerjoin(ended, ended.c.id == ENDED_LOAN)
         )
         .order_by(request_line.c.no)
     )
@@ -220,6 +232,7 @@ def _line(row: Row[Any]) -> RequestLine:
         asset_changed=changed,
         asset_version=row.now_version if changed else None,
         loan=_loan(row) if row.line_status == LineStatus.RESERVED else None,
+        ended_loan=_ended_loan(row) if row.never_id is not None else None,
     )
 
 
@@ -242,13 +255,24 @@ def _decision(row: Row[Any]) -> LineDecision:
 
 
 def _loan(row: Row[Any]) -> LineLoan:
-    return LineLoan(id=row.loan_id, status=row.loan_status, quantity=row.loan_quantity, planned_end_at=row.loan_end)
+    return LineLoan(
+        id=row.loan_id,
+        status=row.loan_status,
+        quantity=row.loan_quantity,
+        lost_quantity=row.loan_lost,
+        planned_end_at=row.loan_end,
+        ended_reason=row.loan_ended_reason,
+    )
+
+
+def _ended_loan(row: Row[Any]) -> LineLoan:
+    return LineLoan(**{name: getattr(row, f"never_{name}") for name in _OF_ENDED})
 
 
 def _allowed(rows: Sequence[Row[Any]], principal: Principal, now: datetime) -> list[AllowedAction]:
     row, side = rows[0], side_of(rows[0], principal)
     status = RequestStatus(row.status)
-    late = f"Not while the request is {status}."
+    late = f"Not while the request is {status.replace('_', ' ')}."
     actions = []
     if refusal(principal, Action.REQUESTS_UPDATE, [side]) is None:
         actions.append(offer("update", withheld=None if status in EDITABLE else late))
@@ -260,8 +284,10 @@ def _allowed(rows: Sequence[Row[Any]], principal: Principal, now: datetime) -> l
         unchanged = None if changed else "No asset was changed since it was asked for."
         actions.append(offer("accept_changed_assets", withheld=unchanged))
     if refusal(principal, Action.REQUESTS_APPROVE, [side]) is None:
-        if asks(rows, principal):
-            reason: str | None = "The person who asks cannot approve."
+        if not any(each.line_status == LineStatus.NEEDS_APPROVAL for each in rows):
+            reason: str | None = "No line waits for an approval."
+        elif asks(rows, principal):
+            reason = "The person who asks cannot approve."
         else:
             reason = None if answerable(rows, principal, now) else "No line waits for your approval."
         actions += [offer(action, withheld=reason) for action in (LineAction.APPROVE, LineAction.REJECT)]

@@ -14,7 +14,7 @@ from registry.directory.agencies.schemas import AgencyReference
 from registry.directory.agencies.tables import agency
 from registry.platform.access.acts import barred_from, person_parameters
 from registry.platform.access.permissions import Action, refusal
-from registry.platform.access.principals import Principal, Role
+from registry.platform.access.principals import Principal
 from registry.platform.access.separation import Act, Separation
 from registry.platform.database.handles import Read
 from registry.platform.http.paging import CHANGED, Orders, changed_in, cut, given
@@ -201,9 +201,7 @@ async def list_requests(read: Read, principal: Principal, query: RequestQuery, n
         filters.add("stored" if as_stored.issuperset(query.status) else "status")
     if query.waiting_for_me:
         approves = refusal(principal, Action.REQUESTS_APPROVE, sides) is None
-        # Other roles may reserve as well, but it is the coordinators' task.
-        coordinates = Role.COORDINATOR in principal.roles and "assisting" in sides
-        reserves = coordinates and refusal(principal, Action.LOANS_RESERVE, ["assisting"]) is None
+        reserves = "assisting" in sides and refusal(principal, Action.LOANS_RESERVE, ["assisting"]) is None
         if not approves and not reserves:
             return RequestPage(items=[], next_cursor=None)
         filters.add("waiting")

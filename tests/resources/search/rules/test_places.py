@@ -88,3 +88,21 @@ def test_a_distance_by_its_parameter_is_counted_from_the_agency_as_well() -> Non
 
 def test_a_distance_around_a_whole_state_is_said_to_be_left_out() -> None:
     assert "whole state" in said_of("bomb dog Minnesota within 30 miles").remarks[0]
+
+
+@pytest.mark.parametrize(
+    ("q", "state"),
+    [
+        ("bomb dogs in MN", "MN"),
+        ("bomb dogs in mn", "MN"),
+        ("bomb dogs in OR", "OR"),
+        ("bomb dogs in or around town", None),
+        ("bomb dogs in WI tonight", "WI"),
+        ("bomb dogs near Duluth MN", None),
+    ],
+)
+def test_a_state_is_understood_by_its_postal_code_behind_a_word_for_where(q: str, state: str | None) -> None:
+    said = said_of(q)
+    query = as_query(said, SearchQuery(q=q))
+    assert query.state == (() if state is None else (state,))
+    assert said.left in ((), ("town",))

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.commands.proposed import Proposed, completed, gone_at
+from registry.agreements.instruments.commands.settling.proposed import Proposed, completed, gone_at
 from registry.agreements.instruments.consent import ProposalKind
 from registry.agreements.instruments.in_force import first_instant_of_all
 from registry.agreements.instruments.queries.in_force import end_of

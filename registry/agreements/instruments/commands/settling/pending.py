@@ -11,7 +11,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from msgspec import Struct
 
-from registry.agreements.instruments.commands.effects import stop_silence
+from registry.agreements.instruments.commands.settling.effects import stop_silence
 from registry.agreements.instruments.consent import (
     CONTEST_PERIOD,
     ProposalKind,

@@ -10,21 +10,25 @@ import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.commands.amendments_out import amendment_signed_at, amendments_out, date_papers
-from registry.agreements.instruments.commands.approvals import approvals_of
-from registry.agreements.instruments.commands.closing import (
+from registry.agreements.instruments.commands.locking import lock
+from registry.agreements.instruments.commands.settling.amendments_out import (
+    amendment_signed_at,
+    amendments_out,
+    date_papers,
+)
+from registry.agreements.instruments.commands.settling.approvals import approvals_of
+from registry.agreements.instruments.commands.settling.closing import (
     Closed,
     close_moot,
     close_proposals,
     close_what_is_on_its_way,
 )
-from registry.agreements.instruments.commands.departed import departures, dissolutions, parts_of
-from registry.agreements.instruments.commands.effects import settle_reports
-from registry.agreements.instruments.commands.executing import execute_amendment, take_latest_text
-from registry.agreements.instruments.commands.locking import lock
-from registry.agreements.instruments.commands.notice_windows import notice_windows
-from registry.agreements.instruments.commands.pending import keep_without, rehearse_without
-from registry.agreements.instruments.commands.proposed import (
+from registry.agreements.instruments.commands.settling.departed import departures, dissolutions, parts_of
+from registry.agreements.instruments.commands.settling.effects import settle_reports
+from registry.agreements.instruments.commands.settling.executing import execute_amendment, take_latest_text
+from registry.agreements.instruments.commands.settling.notice_windows import notice_windows
+from registry.agreements.instruments.commands.settling.pending import keep_without, rehearse_without
+from registry.agreements.instruments.commands.settling.proposed import (
     Proposed,
     admit,
     over_on_record,
@@ -32,9 +36,9 @@ from registry.agreements.instruments.commands.proposed import (
     unanswered,
     write_agreed,
 )
-from registry.agreements.instruments.commands.published import Published, settle_publications
-from registry.agreements.instruments.commands.released import releases
-from registry.agreements.instruments.commands.shown_to_others import show_to_others
+from registry.agreements.instruments.commands.settling.published import Published, settle_publications
+from registry.agreements.instruments.commands.settling.released import releases
+from registry.agreements.instruments.commands.settling.shown_to_others import show_to_others
 from registry.agreements.instruments.consent import (
     CONTEST_PERIOD,
     ProposalKind,

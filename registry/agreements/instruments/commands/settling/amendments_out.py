@@ -14,7 +14,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.commands.proposed import (
+from registry.agreements.instruments.commands.settling.proposed import (
     gone_at,
 )
 from registry.agreements.instruments.consent import (

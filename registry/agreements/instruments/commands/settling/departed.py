@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.commands.noticing import notices_end_at
-from registry.agreements.instruments.commands.proposed import Proposed, completed
+from registry.agreements.instruments.commands.settling.proposed import Proposed, completed
 from registry.agreements.instruments.consent import ProposalKind, is_open
 from registry.agreements.instruments.consent_tables import agreement_proposal
 from registry.agreements.instruments.queries.governing import governing

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.commands.proposed import Proposed
 from registry.agreements.instruments.commands.reported import drop_report
+from registry.agreements.instruments.commands.settling.proposed import Proposed
 from registry.agreements.instruments.consent import UNANSWERED, ClosedBecause, ProposalKind
 from registry.agreements.instruments.consent_tables import agreement_proposal, agreement_reported_act
 from registry.agreements.instruments.review_tables import agreement_review_round
