@@ -123,7 +123,7 @@ def test_what_is_just_within_the_limits_is_read(shipped: PolicySet) -> None:
         (CASES.replace("given: {", "given: &all {"), 5, "names for parts"),
         ("{ [", 1, "expected"),
         ("just words", 1, "are a list"),
-        ("[" * 3000, None, "too deeply"),
+        ("[" * 3000, 1, "too deeply"),
     ],
 )
 def test_a_policy_written_by_hand_is_activated_only_with_green_cases_of_its_own(
