@@ -98,8 +98,7 @@ from registry.resources.rates.commands import RateImporter
 from registry.resources.search import routes as search
 from registry.sharing.loans import routes as loans
 from registry.sharing.policy import routes as policy
-from registry.sharing.policy.examining import Examiner
-from registry.sharing.policy.testing import read_cast
+from registry.sharing.policy.apart import ConfinedExaminer
 from registry.sharing.requests import routes as requests
 from registry.shipped_rules import policies_and_rules
 
@@ -264,7 +263,7 @@ def create_app(settings: Settings) -> Edge:
                 "category_reindexed": reindex_category,
                 "agency_status_followed": follow_agency_status,
                 "policies": policies,
-                "policy_examiner": Examiner(policies, read_cast(settings.policies_dir)),
+                "policy_examiner": ConfinedExaminer(settings.policies_dir, settings.rules_on),
                 "second_operator": SecondOperator(checked_acts(settings.second_operator_for), propose),
             }
         ),

@@ -88,6 +88,7 @@ def test_rows_of_lists_bear_the_version_and_time_of_the_whole() -> None:
         "RequestSummary": "ResourceRequest",
         "DecisionSummary": "DecisionRecord",
         "PersonnelSummary": "PersonnelRecord",
+        "PolicySetSummary": "AgencyPolicySet",
     }
     for summary, name in pairs:
         whole = SCHEMAS[whole_of.get(summary, name)]["properties"]

@@ -230,7 +230,8 @@ async def relax_separation_of_duties(
 ) -> Answer[Agency]:
     """Let one person of your agency do two acts that are separated by default.
 
-    For your own agency alone, at once, and on record: each act that is possible only because of it says so.
+    For your own agency alone, for what is begun from now on, and on record: each act that is possible only because of
+    it says so. To what a person drafted, approved or reserved before, the other act stays somebody else's.
     """
     return _answer(await separating.relax_separation(write, caller, agency_id, data, if_match))
 

@@ -19,19 +19,23 @@ from registry.platform.kernel.ids import new_id
 
 _AGENCY = sa.bindparam("agency_id", type_=separated_act.c.agency_id.type)
 _THING = separated_act.c.thing_id.type
-_RELAXED = (
-    sa.select(sa.func.aggregate_strings(relaxed_separation.c.separation, ","))
-    .where(relaxed_separation.c.agency_id == _AGENCY)
-    .scalar_subquery()
+_EARLIER = (
+    sa.select(
+        separated_act.c.act,
+        separated_act.c.roles,
+        separated_act.c.done_at,
+        relaxed_separation.c.separation,
+        relaxed_separation.c.relaxed_at,
+    )
+    .outerjoin(relaxed_separation, relaxed_separation.c.agency_id == separated_act.c.agency_id)
+    .where(
+        separated_act.c.thing_id.in_([sa.bindparam("thing", type_=_THING), sa.bindparam("other", type_=_THING)]),
+        separated_act.c.agency_id == _AGENCY,
+        separated_act.c.issuer == sa.bindparam("issuer"),
+        separated_act.c.subject == sa.bindparam("subject"),
+    )
 )
-_EARLIER = sa.select(
-    separated_act.c.act, separated_act.c.roles, separated_act.c.done_at, _RELAXED.label("relaxed")
-).where(
-    separated_act.c.thing_id.in_([sa.bindparam("thing", type_=_THING), sa.bindparam("other", type_=_THING)]),
-    separated_act.c.agency_id == _AGENCY,
-    separated_act.c.issuer == sa.bindparam("issuer"),
-    separated_act.c.subject == sa.bindparam("subject"),
-)
+"""Each act once for each separation that the agency has relaxed."""
 _INSERT = separated_act.insert()
 _OF_AGENCY = (
     sa.select(relaxed_separation)
@@ -79,7 +83,7 @@ async def ruling(read: Read, principal: Principal, act: Act, *things: UUID) -> R
     )
     if not rows:
         return FREE
-    relaxed = [Separation(each) for each in (rows[0].relaxed or "").split(",") if each]
+    relaxed = {Separation(row.separation): row.relaxed_at for row in rows if row.separation is not None}
     return rule_on(act, map(_earlier, rows), relaxed)
 
 
@@ -111,17 +115,19 @@ async def separate(write: Write, caller: Caller, act: Act, *things: UUID) -> dic
 def barred_from(separation: Separation, earlier: Act, thing: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
     """A criterion: things to which the person of `person_parameters` did `earlier`, and so may not do the other act."""
     own = sa.bindparam("person_agency_id", type_=_THING)
-    did = sa.exists().where(
+    relaxed = sa.exists().where(
+        relaxed_separation.c.agency_id == own,
+        relaxed_separation.c.separation == separation.value,
+        relaxed_separation.c.relaxed_at <= separated_act.c.done_at,
+    )
+    return sa.exists().where(
         separated_act.c.thing_id == thing,
         separated_act.c.act == earlier.value,
         separated_act.c.agency_id == own,
         separated_act.c.issuer == sa.bindparam("person_issuer"),
         separated_act.c.subject == sa.bindparam("person_subject"),
+        sa.not_(relaxed),
     )
-    relaxed = sa.exists().where(
-        relaxed_separation.c.agency_id == own, relaxed_separation.c.separation == separation.value
-    )
-    return sa.and_(did, sa.not_(relaxed))
 
 
 def person_parameters(principal: Principal) -> dict[str, object]:
@@ -139,7 +145,10 @@ async def relaxed_by(read: Read, agency_id: UUID) -> Rows:
 
 
 async def relax(write: Write, agency_id: UUID, separation: Separation, reason: str, now: datetime) -> None:
-    """Let one person of the agency do both acts from now on. Raises WrongStatus where it may already."""
+    """Let one person of the agency do both acts to what is begun from now on.
+
+    Raises WrongStatus where it may already.
+    """
     if any(row.separation == separation for row in await relaxed_by(write, agency_id)):
         raise WrongStatus(f"Your agency has relaxed `{separation}` already.")
     values = {"agency_id": agency_id, "separation": separation, "reason": reason, "relaxed_at": now}

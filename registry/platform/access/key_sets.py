@@ -5,11 +5,13 @@ and named, except one for encryption, which nobody expects to be used; the other
 that are not understood). Who hands a set in can still correct it, so there the first fault refuses it.
 """
 
+import math
 import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from msgspec import Struct
 
@@ -19,6 +21,11 @@ from registry.platform.issuers import ALGORITHMS
 SMALLEST_RSA_BITS, LARGEST_RSA_BITS = 2048, 8192
 _LARGEST_EXPONENT_BITS = 256  # FIPS 186-5, 5.1; verifying takes as long as the exponent is
 _LONGEST_MEMBER = 1400  # characters; the modulus of the largest RSA key has 1366
+_SMALL_PRIMES = math.prod(n for n in range(2, 2000) if all(n % divisor for divisor in range(2, math.isqrt(n) + 1)))
+_FIELD = 2**255 - 19
+_OF_ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
+_SMALL_ORDER = frozenset({0, 1, _FIELD - 1, _OF_ORDER_8, _FIELD - _OF_ORDER_8})
+"""The y of the points of Ed25519 whose order divides eight."""
 _KEY_ID = re.compile(r"\A[!-~]{1,200}\Z")
 # The algorithms of a key that names none, by its type and curve.
 _DERIVED: Mapping[tuple[object, object], tuple[str, ...]] = {
@@ -146,6 +153,9 @@ def _usable(key: Any, algorithms: Collection[str]) -> Iterator[tuple[tuple[str, 
             raise UnusableError(f"not a key for {algorithm}: {type(error).__name__}") from None
         if isinstance(made.key, RSAPublicKey):
             _check_size(made.key)
+            _check_modulus(made.key)
+        elif isinstance(made.key, Ed25519PublicKey) and _has_small_order(made.key):
+            raise UnusableError("a point of small order, by which anybody's signature can be made to pass")
         yield (kid, algorithm), made
 
 
@@ -156,6 +166,34 @@ def _check_size(key: RSAPublicKey) -> None:
         raise UnusableError(f"RSA with {key.key_size} bits; at most {LARGEST_RSA_BITS} are accepted")
     if key.public_numbers().e.bit_length() > _LARGEST_EXPONENT_BITS:
         raise UnusableError(f"RSA with a public exponent of more than {_LARGEST_EXPONENT_BITS} bits")
+
+
+def _check_modulus(key: RSAPublicKey) -> None:
+    """What is cheap to know of a modulus that is no product of two large primes: whoever sees it can factor it."""
+    n = key.public_numbers().n
+    if math.gcd(n, _SMALL_PRIMES) != 1:
+        raise UnusableError("RSA with a modulus that has a small factor")
+    # Of more primes than fit into it in full length none is left, so the root of a power ends here.
+    for power in (2, 3, 5, 7):
+        if _root(n, power) ** power == n:
+            raise UnusableError("RSA with a modulus that is a power of a number")
+
+
+def _root(n: int, power: int) -> int:
+    """The whole part of the root, by Newton's steps from above."""
+    found = 1 << -(-n.bit_length() // power)
+    while (closer := ((power - 1) * found + n // found ** (power - 1)) // power) < found:
+        found = closer
+    return found
+
+
+def _has_small_order(key: Ed25519PublicKey) -> bool:
+    """Whether eight times the point is the neutral one, whatever its encoding.
+
+    The points of order 1, 2, 4 and 8 have these y; an encoding may add the modulus, and either sign.
+    """
+    y = int.from_bytes(key.public_bytes_raw(), "little") & (1 << 255) - 1
+    return y % _FIELD in _SMALL_ORDER
 
 
 def _algorithms(key: dict[str, Any], allowed: Collection[str]) -> Collection[str]:

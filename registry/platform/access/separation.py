@@ -1,11 +1,11 @@
 """Separation of duties: of two acts on one thing, each is done by another person of an agency.
 
 A person is an issuer and a subject, acting for an agency. It is on by default, and an agency may relax each pair of
-acts for its own side, on record. That nobody approves their own request is another rule, which nobody relaxes and which
-holds across agencies (`sharing/policy/approvals.py`).
+acts for its own side, on record, for what is begun from then on. That nobody approves their own request is another
+rule, which nobody relaxes and which holds across agencies (`sharing/policy/approvals.py`).
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 
@@ -81,8 +81,12 @@ FREE = Ruling()
 """There was no earlier act of this person."""
 
 
-def rule_on(act: Act, earlier: Iterable[EarlierAct], relaxed: Collection[Separation]) -> Ruling:
-    """Whether the person of these earlier acts may do the act; of several that forbid it, the latest is named."""
+def rule_on(act: Act, earlier: Iterable[EarlierAct], relaxed: Mapping[Separation, datetime]) -> Ruling:
+    """Whether the person of these earlier acts may do the act; of several that forbid it, the latest is named.
+
+    A pair that was `relaxed`, and when, does not hold for an earlier act from then on. One that was done while the pair
+    was separated stays so: else whoever is refused could relax the rule for that one thing.
+    """
     latest = sorted(earlier, key=lambda each: each.done_at, reverse=True)
     met = [
         (pair, each)
@@ -90,7 +94,7 @@ def rule_on(act: Act, earlier: Iterable[EarlierAct], relaxed: Collection[Separat
         for pair, acts in PAIRS.items()
         if each.act is not act and acts == {each.act, act}
     ]
-    strict = [(pair, each) for pair, each in met if pair not in relaxed]
+    strict = [(pair, each) for pair, each in met if pair not in relaxed or each.done_at < relaxed[pair]]
     return Ruling(
         barred_by=strict[0] if strict else None,
         relaxed=tuple(sorted({pair for pair, _ in met if pair in relaxed})),
@@ -102,5 +106,5 @@ def explain(act: Act, separation: Separation, earlier: EarlierAct) -> str:
     then = f"as {' and '.join(earlier.roles)} of your agency at {format_instant(earlier.done_at)}"
     return (
         f"You {_DID[earlier.act]} {then}, so somebody else of your agency has to {_DO[act]}. Your agency's "
-        f"administrator can relax this separation of duties, `{separation}`, on record."
+        f"administrator can relax this separation of duties, `{separation}`, on record, for what is begun after that."
     )

@@ -50,10 +50,20 @@ class Turns:
     """Gives the turn to the agency whose last one is longest ago.
 
     With several places, one agency has at most half of them, so that one is free or soon free for another. Each process
-    has turns of its own.
+    has turns of its own. `of` and `code` are how a refusal names what waits, and itself.
     """
 
-    def __init__(self, places: int, *, patience: float = PATIENCE_SECONDS, retry_after: int = 5) -> None:
+    def __init__(
+        self,
+        places: int,
+        *,
+        patience: float = PATIENCE_SECONDS,
+        retry_after: int = 5,
+        of: str = "file",
+        code: str = "reader_busy",
+    ) -> None:
+        self._of = of
+        self._code = code
         self._free = places
         self._most_of_one = max(places // 2, 1)
         self._patience = patience
@@ -91,7 +101,7 @@ class Turns:
 
     async def _enter(self, agency: UUID) -> None:
         if self.waiting(agency) >= MOST_WAITING:
-            raise self._busy(f"{MOST_WAITING} files of your agency wait to be read already")
+            raise self._busy(f"{MOST_WAITING} {self._of}s of your agency wait to be read already")
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(agency, deque()).append(turn)
         self._give()
@@ -104,7 +114,7 @@ class Turns:
             else:
                 self._forget(agency, turn)
             if isinstance(error, TimeoutError):
-                raise self._busy("files of your agency are being read already, and take long") from None
+                raise self._busy(f"{self._of}s of your agency are being read already, and take long") from None
             raise
 
     def _leave(self, agency: UUID) -> None:
@@ -134,4 +144,4 @@ class Turns:
             del self._waiting[agency]
 
     def _busy(self, why: str) -> Busy:
-        return Busy(f"The file was not read: {why}. Send it again.", "reader_busy", retry_after=self._retry_after)
+        return Busy(f"The {self._of} was not read: {why}. Send it again.", self._code, retry_after=self._retry_after)

@@ -14,8 +14,10 @@ from cedarpy import pst
 
 from registry.agreements.law.rules import Law
 from registry.platform.kernel.errors import RuleBroken
+from registry.platform.kernel.text import Name, Reason, form_in_words
 from registry.sharing.policy.decisions import ApprovalRole, Due, Side
 from registry.sharing.policy.facts import TermFacts
+from registry.sharing.policy.locating import unseen_in
 
 PolicyAction = Literal["borrow", "attach_condition"]
 
@@ -98,6 +100,8 @@ def _checked(layer: str, template: pst.Template, law: Law | None) -> Policy:
         raise ValueError(f"unknown annotation @{unknown[0]}")
     if "term" in notes and layer == "agency":
         raise ValueError("@term is for what rests on an agreement's term: an agency's own rule says its own figure")
+    if layer == "agency":
+        _check_words(notes)
     if (term := notes.get("term")) is not None and term not in TERMS:
         raise ValueError(f'@term("{term}") names no term of an agreement')
     named = pst.entity_uids(template)
@@ -119,7 +123,7 @@ def _checked(layer: str, template: pst.Template, law: Law | None) -> Policy:
         reason=notes["reason"],
         law=law,
         term=term,
-        approval=_approval(notes.get("approval")),
+        approval=_approval(layer, notes.get("approval")),
         obligation=obligation,
         due=_due(obligation, notes.get("due")),
         category=_scope_category(template),
@@ -153,10 +157,25 @@ def _check_action(layer: str, action: PolicyAction, template: pst.Template) -> N
         raise ValueError("attach_condition needs @approval or @obligation, else it attaches nothing")
 
 
-def _approval(text: str | None) -> RequiredApproval | None:
+def _check_words(notes: Mapping[str, str]) -> None:
+    """What another agency reads of these policies is bounded as what is sent in any other way."""
+    for name, form in (("title", Name), ("reason", Reason)):
+        try:
+            msgspec.convert(notes[name], form)
+        except msgspec.ValidationError:
+            bounds = get_args(form)[1]
+            most = f"at most {bounds.max_length} characters"
+            raise ValueError(f"@{name} must be {form_in_words(bounds, most)}") from None
+        for unseen in unseen_in(notes[name], name):  # written as an escape, which the text itself does not show
+            raise ValueError(f"@{name} must be without {unseen.text}: {unseen.detail}")
+
+
+def _approval(layer: str, text: str | None) -> RequiredApproval | None:
     if text is None:
         return None
     role, _, side = text.partition("@")
+    if layer == "agency" and side == "requesting":
+        raise ValueError("@approval of an agency's own policy is its own people's: <role>@assisting")
     try:
         return msgspec.convert({"role": role, "side": side}, RequiredApproval)
     except msgspec.ValidationError:

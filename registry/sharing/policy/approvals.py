@@ -1,7 +1,8 @@
 """Approvals of a decision: which are given, which are missing, who may give them, and when they stop counting.
 
 A decision is made again at every later step, so an approval does not belong to one row: it counts for every decision of
-the same chain on the same ask (`ask_digest`) that needs it because of the same policy from the same role and agency.
+the same chain on the same ask (`ask_digest`) that needs it because of the same policy of the same layer, from the same
+role and agency.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,6 +21,8 @@ Ended = Literal["rejected", "withdrawn"]
 
 WITHDRAWAL = "withdrawal"
 """The value in place of a policy id when the requesting agency has withdrawn its ask."""
+WITHDRAWN_LAYER = "engine"
+"""The value in place of a layer then: no policy speaks."""
 
 
 class ApprovalAnswer(Struct, kw_only=True, frozen=True):
@@ -27,6 +30,7 @@ class ApprovalAnswer(Struct, kw_only=True, frozen=True):
 
     decision_id: UUID
     policy_id: str
+    layer: str
     role: str
     side: Side
     agency_id: UUID
@@ -88,7 +92,8 @@ def decision_status(
 
 
 def _gives(answer: ApprovalAnswer, need: ApprovalNeeded) -> bool:
-    return (answer.policy_id, answer.role, answer.side, answer.agency_id) == (
+    return (answer.layer, answer.policy_id, answer.role, answer.side, answer.agency_id) == (
+        need.layer,
         need.policy_id,
         need.role,
         need.side,

@@ -19,6 +19,7 @@ from cedarpy import pst
 from registry.agreements.law.rules import Law, Matter, applies, checked_laws
 from registry.platform.kernel.yaml_text import read_yaml
 from registry.sharing.policy.annotations import Policy, PolicySetError, read_policy
+from registry.sharing.policy.locating import in_lines, policies_in, unseen_in
 
 # Fifty states and 70 categories occur in a few hundred combinations; beyond this limit the cache is emptied.
 _KEPT_SELECTIONS = 4096
@@ -169,6 +170,12 @@ class PolicySet:
         """Every policy, in reading order."""
         return tuple(sorted((p for layer in self._layers.values() for p in layer.policies), key=_reading_order))
 
+    @property
+    def agency_reads(self) -> frozenset[str]:
+        """The attributes that the agency's own layer uses."""
+        own = self._layers.get("agency")
+        return frozenset(name for policy in own.policies for name in policy.reads) if own else frozenset()
+
     def select(self, matter: Matter, assisting: UUID | None = None) -> Selection:
         """The policies to ask about the matter: the baseline's, those of its parties' states that touch it.
 
@@ -226,9 +233,12 @@ def load_policy_set(path: Path, on: Collection[str] = ()) -> PolicySet:
     return PolicySet(_digest(texts), schema, layers, laws, off, titles)
 
 
-def agency_layer(text: str, schema: cedarpy.Schema) -> Layer:
-    """An agency's own layer, parsed and checked. Raises PolicySetError for a text of which anything is wrong."""
-    return _layer("agency", {AGENCY_FILE: text}, schema, set(), {})
+def agency_layer(text: str, schema: cedarpy.Schema, shipped: Collection[str] = ()) -> Layer:
+    """An agency's own layer, parsed and checked. Raises PolicySetError for a text of which anything is wrong.
+
+    None of its ids may be one of `shipped`. A set that is active keeps deciding when a release brings such an id.
+    """
+    return _layer("agency", {AGENCY_FILE: text}, schema, set(shipped), {})
 
 
 def agency_digest(text: str) -> str:
@@ -283,7 +293,7 @@ def digests_of(path: Path) -> dict[str, str]:
 
 
 def _canonical(text: str) -> str:
-    return "\n".join(line.rstrip() for line in text.splitlines()).strip() + "\n"
+    return in_lines(text).strip("\n \t") + "\n"
 
 
 def _digest(texts: Mapping[str, str]) -> str:
@@ -301,6 +311,7 @@ def _layer(
     policies: list[Policy] = []
     for file in sorted(texts):
         text = _canonical(texts[file])
+        seen = _looked_through(file, text)
         try:
             parsed = cedarpy.policies_to_pst(text)
         except ValueError as fault:
@@ -308,6 +319,10 @@ def _layer(
         if parsed.templates:
             raise PolicySetError(file, next(iter(parsed.templates)), "templates with slots are not supported")
         ids = {key: str(t.annotations.get("id", key)) for key, t in parsed.static_policies.items()}
+        if seen != sorted(str(t.annotations.get("id", "")) for t in parsed.static_policies.values()):
+            raise PolicySetError(
+                file, None, "Cedar reads other policies in it than stand in it: each begins with its @id"
+            )
         for error in cedarpy.validate_policies(text, schema).errors:
             raise PolicySetError(file, ids.get(error.policy_id, error.policy_id or None), error.error)
         for key, template in parsed.static_policies.items():
@@ -318,6 +333,17 @@ def _layer(
             taken.add(policy.id)
             policies.append(policy)
     return Layer(name, _digest(texts), tuple(sorted(policies, key=lambda p: p.id)))
+
+
+def _looked_through(file: str, text: str) -> list[str]:
+    """The ids that stand in a text, once it is found to be one that Cedar's parser can be given."""
+    for unseen in unseen_in(text, "cedar"):
+        raise PolicySetError(file, None, f"line {unseen.line}, column {unseen.column}: {unseen.detail}")
+    policies = policies_in(text)
+    for each in policies:
+        if (fault := each.too_much()) is not None:
+            raise PolicySetError(file, each.policy_id, f"line {fault.line}: {fault.detail}")
+    return sorted(each.policy_id or "" for each in policies)
 
 
 def _check_whose_law(file: str, policy: Policy) -> None:

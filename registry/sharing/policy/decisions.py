@@ -78,6 +78,7 @@ class ApprovalNeeded(_Part, kw_only=True, frozen=True):
     side: Annotated[Side, Meta(description="Which agency's approval it is.", examples=["assisting"])]
     agency_id: UUID
     policy_id: PolicyId
+    layer: Annotated[str, Meta(description="Of the policy, as in the reasons.", examples=["baseline", "agency"])]
     reason: str
 
 

@@ -12,13 +12,15 @@ from msgspec import Struct
 
 from registry.sharing.policy.annotations import Policy, PolicySetError, read_policy
 from registry.sharing.policy.cedar import AGENCY_FILE, PolicySet, agency_layer
-from registry.sharing.policy.locating import PolicyFault, PolicyText, policies_in
+from registry.sharing.policy.locating import PolicyFault, PolicyText, in_lines, policies_in, unseen_in
 from registry.sharing.policy.standard_rules import StandardRule, cedar_of, rule_id
 from registry.sharing.policy.testing import CasesUnreadableError, Cast, own_agency, read_case_text, report_on
 
 MOST_POLICIES = 200
 MOST_CASES = 200
 MOST_FAULTS = 100
+MOST_EVALUATIONS = 40_000
+"""Policies times the agreements of all cases: 200 cases of 200 policies, each under one agreement."""
 _AS_WRITTEN = "policy0"
 
 
@@ -31,8 +33,8 @@ class PolicySetText(Struct, kw_only=True, frozen=True):
 
     @property
     def whole(self) -> str:
-        """The Cedar text of all of it: the rules first."""
-        parts = (part.strip() for part in (cedar_of(self.rules), self.cedar))
+        """The Cedar text of all of it, the rules first, in the lines in which it is examined."""
+        parts = (in_lines(part).strip("\n \t") for part in (cedar_of(self.rules), self.cedar))
         return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -65,7 +67,10 @@ class Examiner:
 
 def _examine(given: PolicySetText, shipped: PolicySet, cast: Cast, known: KnownWords) -> Examination:
     """Its text, then its standard rules, then what its cases show."""
-    policies = policies_in(given.cedar)
+    cedar = in_lines(given.cedar)
+    if unseen := [*unseen_in(cedar, "cedar"), *unseen_in(given.tests, "tests")]:
+        return _refused(0, *unseen)
+    policies = policies_in(cedar)
     many = len(policies) + len(given.rules)
     if many > MOST_POLICIES:
         return _refused(many, _fault("cedar", f"a set has at most {MOST_POLICIES} policies and rules, this has {many}"))
@@ -84,7 +89,7 @@ def _examine(given: PolicySetText, shipped: PolicySet, cast: Cast, known: KnownW
     if faults:
         return _refused(many, *faults)
     try:
-        agency_layer(given.whole, shipped.schema)
+        agency_layer(given.whole, shipped.schema, shipped.titles)
     except PolicySetError as refused:
         return _refused(many, _fault("cedar", refused.detail))
     cases, failed = _tested(given, shipped, cast, [policy for _, policy in written])
@@ -115,6 +120,8 @@ def _read(given: PolicyText, schema: cedarpy.Schema) -> tuple[Policy | None, lis
     parsed = cedarpy.policies_to_pst(given.text)
     if parsed.templates:
         return None, [given.fault("templates with slots are not supported", given.named("?"))]
+    if len(parsed.static_policies) != 1:
+        return None, [given.fault("Cedar reads other policies in it than stand in it")]
     found = [
         given.fault(said, given.named(said))
         for said in dict.fromkeys(
@@ -184,6 +191,11 @@ def _tested(
         ]
     if len(cases) > MOST_CASES:
         return 0, [_fault("tests", f"a set has at most {MOST_CASES} cases, this has {len(cases)}")]
+    agreements = sum(max(len(each.facts.agreements), 1) for each in cases)
+    many = agreements * (len(written) + len(given.rules))
+    if many > MOST_EVALUATIONS:
+        said = f"policies times agreements of all cases are at most {MOST_EVALUATIONS}, here they are {many}"
+        return 0, [_fault("tests", said)]
     # In its cases the agency is the one that owns what most of the cast asks for.
     policies = shipped.with_agency(own_agency(cast), given.whole)
     lines = {each.case.name: each.line for each in cases}

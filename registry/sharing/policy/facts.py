@@ -172,7 +172,7 @@ class Facts(_Fact, kw_only=True, frozen=True):
     """All facts for one decision.
 
     `owned_quantity` is how many of the asset's own category the assisting agency has in service, lent or not, and
-    `lent_out_quantity` how many of them are out.
+    `lent_out_quantity` how many of them are out; both as far as the agency that acts sees them.
     """
 
     now: datetime

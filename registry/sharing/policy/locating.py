@@ -5,6 +5,7 @@ the text cannot be continued any more: what stands before it lacks only its end.
 """
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated
 
@@ -18,6 +19,10 @@ Both limits are a third of what it was seen to bear, and several times what a po
 """
 
 _TOKEN = re.compile(r'//[^\n\r]*|"(?:\\.|[^"\\])*"|[A-Za-z_]\w*|\d+|::|==|!=|<=|>=|&&|\|\||\S', re.DOTALL)
+_LINE_END = re.compile(r"\r\n?|\n")
+_BREAKS = "\t\n\r"
+_NOT_SEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
+"""Kinds of characters that nobody sees, or that some readers take for the end of a line and Cedar does not."""
 _QUOTED = re.compile(r"`([^`]+)`")
 _WORD = re.compile(r"@?[A-Za-z_]\w*")
 _OPENING, _CLOSING = "([{", ")]}"
@@ -120,6 +125,26 @@ class PolicyText(Struct, kw_only=True, frozen=True):
                     return token
         first = ("when", "unless") if "type" in said else ("permit", "forbid")
         return next((token for token in self.tokens if token.text in first), self.tokens[0])
+
+
+def in_lines(text: str) -> str:
+    """The text with line feeds and without trailing blanks, which is what is examined, digested, parsed and stored.
+
+    A line ends where it ends for Cedar, and nowhere else: else a comment here would be a policy there.
+    """
+    return "\n".join(line.rstrip(" \t") for line in _LINE_END.split(text))
+
+
+def unseen_in(text: str, source: str) -> Iterator[PolicyFault]:
+    """A fault for each character that is not seen, or that two readers of the text could understand differently."""
+    if text.isascii() and text.isprintable():
+        return
+    for at, character in enumerate(text):
+        if character not in _BREAKS and unicodedata.category(character) in _NOT_SEEN:
+            line, column = place(text, at)
+            code = f"U+{ord(character):04X}"
+            detail = f"{code} is a character that is not seen: leave it out"
+            yield PolicyFault(source=source, policy_id=None, line=line, column=column, text=code, detail=detail)
 
 
 def place(text: str, offset: int) -> tuple[int, int]:

@@ -126,7 +126,12 @@ def _approval(facts: Facts, policy: Policy) -> ApprovalNeeded:
     side = policy.approval.side
     agency = facts.assisting if side == "assisting" else facts.requesting
     return ApprovalNeeded(
-        role=policy.approval.role, side=side, agency_id=agency.id, policy_id=policy.id, reason=policy.reason
+        role=policy.approval.role,
+        side=side,
+        agency_id=agency.id,
+        policy_id=policy.id,
+        layer=policy.layer,
+        reason=policy.reason,
     )
 
 

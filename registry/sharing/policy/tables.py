@@ -47,6 +47,7 @@ policy_approval = table(
     sa.Column("id", Uuid, primary_key=True),
     sa.Column("decision_id", Uuid, sa.ForeignKey(policy_decision.c.id), nullable=False),
     sa.Column("policy_id", sa.Text, nullable=False),
+    sa.Column("layer", sa.Text, nullable=False),
     sa.Column("role", sa.Text, nullable=False),
     sa.Column("side", sa.Text, nullable=False),
     sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
@@ -55,7 +56,9 @@ policy_approval = table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("given_by", sa.Text, nullable=False),
     sa.Column("given_at", Instant, nullable=False),
-    unique("decision_id", "policy_id", "side", code="already_answered", detail="This approval has been answered."),
+    unique(
+        "decision_id", "layer", "policy_id", "side", code="already_answered", detail="This approval has been answered."
+    ),
     one_of("side", ("assisting", "requesting")),
     one_of("verdict", ("approved", "rejected")),
 )

@@ -23,6 +23,7 @@ from registry.sharing.policy.trial import evaluate_agreements
 
 _NAMES = UUID("8f0f0a3c-5d0e-5b5e-9a55-0b6d1f4a7c11")
 _Document = dict[str, object]
+MOST_DEEP = 20
 
 
 class Cast(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -306,7 +307,24 @@ def _with_ids(node: object, key: str = "") -> object:
 
 
 class _Loader(yaml.SafeLoader):
-    """A YAML loader that leaves times as text, so that facts decode them as in a stored input."""
+    """A YAML loader that leaves times as text, so that facts decode them as in a stored input.
+
+    How deep a text is nested is known before its parts are: reading takes the square of the depth.
+    """
+
+    def fetch_flow_collection_start(self, TokenClass: type[yaml.Token]) -> None:  # noqa: N803  # the library's name
+        self._refuse_depth(self.flow_level)
+        super().fetch_flow_collection_start(TokenClass)
+
+    def add_indent(self, column: int) -> bool:
+        self._refuse_depth(len(self.indents))
+        added: bool = super().add_indent(column)
+        return added
+
+    def _refuse_depth(self, depth: int) -> None:
+        if depth >= MOST_DEEP:
+            said = f"the cases are nested too deeply: at most {MOST_DEEP} times"
+            raise yaml.scanner.ScannerError(problem=said, problem_mark=self.get_mark())
 
 
 _Loader.yaml_implicit_resolvers = {

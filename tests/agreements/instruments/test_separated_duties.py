@@ -215,7 +215,17 @@ async def test_what_an_agency_relaxed_is_possible_for_it_alone_and_said_of_the_a
     sent = await one.legal.done("POST", f"{path}/send-for-signature")
     assert_problem(await one.legal.post(f"{path}/sign", hand(sent)), 403, "separation_of_duties")
     await relax(one, "approve_sign")
-    signed = await one.legal.done("POST", f"{path}/sign", hand(sent))
+    assert_problem(await one.legal.post(f"{path}/sign", hand(sent)), 403, "separation_of_duties")
+
+
+async def test_what_relaxing_made_possible_is_said_on_the_signature(cast: Cast) -> None:
+    one, two = cast.assisting, cast.requesting
+    await relax(one, "approve_sign")
+    found = await submitted(one, two)
+    path = f"{PATH}/{found['id']}"
+    await one.counsel.done("POST", f"{path}/approve")
+    sent = await one.legal.done("POST", f"{path}/send-for-signature")
+    signed = await one.counsel.done("POST", f"{path}/sign", hand(sent))
     assert signed["parties"][0]["signature"]["separation_relaxed"] is True
     (said,) = await history(two.legal, found, "agreement.signed")
     assert said["separation_relaxed"] == ["approve_sign"]

@@ -39,6 +39,16 @@ def curve(named: ec.EllipticCurve, crv: str) -> dict[str, object]:
     return {"kty": "EC", "crv": crv, "x": b64(at.x.to_bytes(size)), "y": b64(at.y.to_bytes(size)), "kid": "curve"}
 
 
+MERSENNE = (1 << 2203) - 1
+OF_ORDER_8 = 2707385501144840649318225287225658788936804267575313519463743609750303402022
+
+
+def point(y: int, *, sign: bool = False) -> dict[str, object]:
+    """An Ed25519 key of that y; a negative one counts from the modulus."""
+    written = (y if y >= 0 else (1 << 255) - 19 + y) | (sign << 255)
+    return {**OTHER, "kid": "point", "x": b64(written.to_bytes(32, "little"))}
+
+
 ALONE: dict[str, tuple[object, str]] = {
     "not an object": ("good", "not a JSON Web Key"),
     "private": ({**GOOD, "d": "AAAA"}, "private or secret half"),
@@ -53,6 +63,15 @@ ALONE: dict[str, tuple[object, str]] = {
     "RSA of 1024 bits": (weak(), "RSA with 1024 bits"),
     "RSA of 8193 bits": (numbers(RSA, n=(1 << 8192) + 1), "RSA with 8193 bits"),
     "RSA of a megabit": (numbers(RSA, n=(1 << 100_000) + 1), "larger than RSA with 8192 bits"),
+    "RSA that is even": (numbers(RSA, n=1 << 2047), "a small factor"),
+    "RSA with a small factor": (numbers(RSA, n=1999 * ((1 << 2040) + 1)), "a small factor"),
+    "RSA of a square": (numbers(RSA, n=MERSENNE**2), "a power of a number"),
+    "RSA of a cube": (numbers(RSA, n=((1 << 1279) - 1) ** 3), "a power of a number"),
+    "a point of order 1": (point(1), "small order"),
+    "a point of order 2": (point(-1), "small order"),
+    "a point of order 4": (point(0, sign=True), "small order"),
+    "a point of order 8": (point(OF_ORDER_8), "small order"),
+    "a point of order 1, written otherwise": (point((1 << 255) - 18, sign=True), "small order"),
     "a long exponent": (numbers(RSA, e=(1 << 257) + 1), "exponent of more than 256 bits"),
     "use": ({**GOOD, "use": "enc"}, "for encryption"),
     "use null": ({**GOOD, "use": None}, "not for signatures"),
@@ -126,8 +145,8 @@ async def test_only_what_verifying_needs_is_kept_of_a_key(cast: Cast, service: S
 
 
 async def test_an_rsa_key_of_8192_bits_is_accepted(cast: Cast) -> None:
-    # A modulus is taken as it is: nobody can tell whether it has two primes.
-    largest = numbers(RSA, n=(1 << 8191) + 1)
+    # A modulus without small factors is taken as it is: nobody can tell whether it has two primes.
+    largest = numbers(RSA, n=(1 << 8191) + 3)
     assert len(base64.urlsafe_b64decode(f"{largest['n']}==")) == 1024
     await register(cast.assisting, authentication="private_key_jwt", keys={"keys": [largest]})
 

@@ -56,12 +56,15 @@ async def test_it_waits_for_another_coordinator_and_not_for_who_approved(cast: C
     assert await inbox(both(cast.assisting)) == []
     assert await inbox(cast.assisting.coordinator) == [found["id"]]
     await relax(cast.assisting)
-    assert await inbox(both(cast.assisting)) == [found["id"]]
+    assert await inbox(both(cast.assisting)) == [], "relaxing does not hold for what was approved before"
+    assert_problem(await both(cast.assisting).post("/v1/loans", body_of(found)), 403, "separation_of_duties")
+    later = await approved(cast)
+    assert await inbox(both(cast.assisting)) == [later["id"]]
 
 
 async def test_relaxed_one_person_does_both_and_the_loan_says_so(cast: Cast) -> None:
-    found = await approved(cast)
     await relax(cast.assisting)
+    found = await approved(cast)
     loan = await both(cast.assisting).done("POST", "/v1/loans", body_of(found))
     seen = await cast.requesting.coordinator.done("GET", f"/v1/loans/{loan['id']}")
     assert seen["separation_relaxed"] is True

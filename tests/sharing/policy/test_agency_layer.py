@@ -1,5 +1,7 @@
 """An agency's own layer, without a database: what it can do, what it cannot, and where each fault is."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import uuid4
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from registry.platform.kernel.money import Money
 from registry.sharing.policy.annotations import PolicySetError
-from registry.sharing.policy.cedar import PolicySet, agency_digest
+from registry.sharing.policy.cedar import PolicySet, agency_digest, agency_layer
 from registry.sharing.policy.examining import Examiner, KnownWords, PolicySetText
 from registry.sharing.policy.facts import Facts
 from registry.sharing.policy.locating import MOST_NESTED, MOST_TOKENS, PolicyFault
@@ -121,7 +123,7 @@ def test_what_is_just_within_the_limits_is_read(shipped: PolicySet) -> None:
         (CASES.replace("given: {", "given: &all {"), 5, "names for parts"),
         ("{ [", 1, "expected"),
         ("just words", 1, "are a list"),
-        ("[" * 3000, None, "too deeply"),
+        ("[" * 3000, 1, "too deeply"),
     ],
 )
 def test_a_policy_written_by_hand_is_activated_only_with_green_cases_of_its_own(
@@ -250,3 +252,93 @@ def test_a_layer_is_parsed_once_for_its_digest_and_never_while_it_decides(
     assert decide(facts, kept).outcome == "denied"
     assert shipped.beside(uuid4(), agency_digest(text)) is None
     assert len(made.select(matter_of(facts), facts.assisting.id).policies) > len(made.select(matter_of(facts)).policies)
+
+
+LINE_ENDS_OF_OTHERS = ("\u0085", "\u2028", "\u2029", "\v", "\f", "\x1c", "\x1d", "\x1e")
+HIDDEN = HEAD.replace("own_rule", "hidden_rule") + BAR
+
+
+@pytest.mark.parametrize("end", [*LINE_ENDS_OF_OTHERS, "\u202e", "\u200b", "\ufeff"], ids=lambda end: f"{ord(end):04x}")
+def test_a_character_that_ends_a_comment_for_some_readers_alone_is_refused_with_its_place(
+    shipped: PolicySet, end: str
+) -> None:
+    """Behind it stood what nobody examined or tested, and what could end the process."""
+    text = HEAD + BAR + f"// note{end}{HIDDEN}".replace("\n", " ")
+    fault = found(shipped, text, CASES)[0]
+    assert (fault.line, fault.column, fault.text) == (4, 8, f"U+{ord(end):04X}")
+    with pytest.raises(PolicySetError, match="not seen"):
+        shipped.with_agency(uuid4(), text)
+    assert found(shipped, HEAD + BAR, CASES + f"# note{end}")[0].source == "tests"
+
+
+def test_brackets_behind_such_a_character_do_not_end_the_process() -> None:
+    """In a process of its own, since it is the process that ended."""
+    deep = f"permit (principal, action, resource) when {{ {'(' * 4000}true{')' * 4000} }};"
+    code = f"""
+from uuid import uuid4
+from registry.sharing.policy.annotations import PolicySetError
+from registry.sharing.policy.cedar import load_policy_set
+from pathlib import Path
+try:
+    load_policy_set(Path({str(POLICIES)!r})).with_agency(uuid4(), {HEAD + BAR + "// note" + chr(0x2028)!r} + {deep!r})
+except PolicySetError:
+    print("refused")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, cwd=POLICIES.parent)
+    assert (done.returncode, done.stdout) == (0, b"refused\n")
+
+
+def test_what_ends_a_line_for_cedar_ends_it_for_the_examiner_the_digest_and_what_is_stored(shipped: PolicySet) -> None:
+    text = HEAD + BAR + "// note\n" + HIDDEN
+    for end in ("\r", "\r\n"):
+        other = text.replace("\n", end)
+        assert "hidden_rule" in [fault.text for fault in found(shipped, other, CASES)]
+        whole = PolicySetText(cedar=other, rules=(), tests="").whole
+        assert whole == text
+        assert agency_digest(whole) == agency_digest(other) == agency_digest(text)
+
+
+def test_cedar_has_to_read_the_policies_that_the_examiner_saw(shipped: PolicySet) -> None:
+    for said in ('"own\\u{5f}rule"', '"own_\\x72ule"'):
+        fault = found(shipped, HEAD.replace('"own_rule"', said) + BAR, CASES)[0]
+        assert "Cedar reads other policies" in fault.detail
+
+
+def test_no_id_of_the_agency_is_one_that_is_shipped(shipped: PolicySet) -> None:
+    taken = HEAD.replace("own_rule", "own_asset") + BAR
+    with pytest.raises(PolicySetError, match="another policy has this @id"):
+        agency_layer(taken, shipped.schema, shipped.titles)
+    assert found(shipped, taken, CASES)[0].detail == "another policy has this @id"
+
+
+@pytest.mark.parametrize(
+    ("cedar", "says"),
+    [
+        (HEAD.replace("Own rule", "T" * 201) + BAR, "@title must be at most 200 characters"),
+        (HEAD.replace("We say so.", "T" * 1001) + BAR, "@reason must be at most 1000 characters"),
+        (HEAD.replace("Own rule", "two\\nlines") + BAR, "@title must be"),
+        (HEAD.replace("Own rule", "\\u{202e}Own") + BAR, "@title must be"),
+        (HEAD.replace("We say so.", "\\u{202e}We") + BAR, "@reason must be"),
+        (HEAD + CONDITION.replace("assisting", "requesting"), "is its own people's"),
+    ],
+)
+def test_what_others_read_of_it_is_bounded_and_it_holds_nobody_elses_approval(
+    shipped: PolicySet, cedar: str, says: str
+) -> None:
+    assert says in found(shipped, cedar)[0].detail
+    with pytest.raises(PolicySetError):
+        shipped.with_agency(uuid4(), cedar)
+
+
+@pytest.mark.parametrize("deep", ["[" * 2000, "{a: " * 2000, "- " * 2000, "".join(f"{' ' * n}a:\n" for n in range(50))])
+def test_cases_that_are_nested_too_deeply_are_refused_before_they_are_scanned(shipped: PolicySet, deep: str) -> None:
+    fault = found(shipped, HEAD + BAR, deep)[0]
+    assert (fault.source, fault.line) != ("tests", None)
+    assert "nested" in fault.detail
+
+
+def test_all_cases_together_ask_only_so_much(shipped: PolicySet) -> None:
+    policies = "".join((HEAD + BAR).replace("own_rule", f"rule_{number}") for number in range(200))
+    many = ", ".join(["mutual_aid"] * 201)
+    cases = f"- name: many\n  given: {{agreements: [{many}]}}\n  expect: {{outcome: denied, policies: []}}\n"
+    assert "at most" in found(shipped, policies, cases)[0].detail

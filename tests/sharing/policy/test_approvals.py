@@ -1,6 +1,7 @@
 """Approvals: who gives them, what they hold for, what voids them; and what each later step decides again."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,7 +14,9 @@ from registry.platform.access.principals import Role
 from registry.platform.database.connect import unit_of_work
 from registry.platform.kernel.errors import Conflict, DomainError, Forbidden, NotFound, WrongStatus
 from registry.platform.ledger.schemas import HistoryQuery
+from registry.sharing.policy.approvals import ApprovalAnswer, decision_status
 from registry.sharing.policy.commands.deciding import revoke_decision
+from registry.sharing.policy.decisions import ApprovalNeeded, Decision, PolicySetRef
 from registry.sharing.policy.queries.getting import chain
 from registry.sharing.policy.schemas.decided import RecordedDecision
 from registry.sharing.policy.tables import policy_approval, policy_decision
@@ -41,6 +44,45 @@ async def _satisfied(agency: Agency, decision_id: UUID) -> bool:
 def _rows(agency: Agency, decision_id: UUID) -> Any:
     counted = sa.select(sa.func.count()).where(policy_approval.c.decision_id == decision_id)
     return agency.service.database.read().value(counted)
+
+
+def test_an_approval_is_of_a_policy_of_its_layer() -> None:
+    """Policies of two layers may come to have one id: what was approved for the one is not approved for the other."""
+    need = ApprovalNeeded(
+        role="approver", side="assisting", agency_id=uuid4(), policy_id="own_approval", layer="baseline", reason="Why"
+    )
+    now = datetime(2026, 3, 9, tzinfo=UTC)
+    decision = Decision(
+        outcome="needs_approval",
+        agreement=None,
+        alternatives=(),
+        reasons=(),
+        approvals=(need,),
+        obligations=(),
+        near_misses=(),
+        policy_set=PolicySetRef(digest="0" * 64, layers={}),
+        input_digest="0" * 64,
+        evaluated_at=now,
+    )
+
+    def satisfied(layer: str) -> bool:
+        answer = ApprovalAnswer(
+            decision_id=uuid4(),
+            policy_id=need.policy_id,
+            layer=layer,
+            role=need.role,
+            side=need.side,
+            agency_id=need.agency_id,
+            ask_digest="ask",
+            verdict="approved",
+            reason="Why",
+            given_by="a",
+            given_at=now,
+        )
+        return decision_status(decision, asked_by="b", ask_digest="ask", answers=[answer]).satisfied
+
+    assert satisfied("baseline")
+    assert not satisfied("agency")
 
 
 async def test_an_approval_satisfies_the_decision_that_needed_it(cast: Cast) -> None:

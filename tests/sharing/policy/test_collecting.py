@@ -33,6 +33,7 @@ async def _gathered(cast: Cast, asset: dict[str, Any], **given: Any) -> Facts:
         "purpose": "training",
         "priority": "routine",
         "requesting_agency_id": cast.requesting.id,
+        "viewer": cast.requesting.id,
         "principal": acting(caller.principal),
         "action_at": "what_if",
         "now": caller.now,
@@ -175,7 +176,16 @@ async def test_units_out_of_the_same_category_are_counted_and_units_merely_held_
                 now=now,
             )
         await mark_out(write, await lock_for_booking(write, UUID(asset["id"])), loans[0], now)
-    assert (await _gathered(cast, other)).lent_out_quantity == 2
+    assert (await _gathered(cast, other, viewer=cast.assisting.id)).lent_out_quantity == 2
+    assert (await _gathered(cast, other)).lent_out_quantity == 0, "which it does not see without an agreement"
+
+
+async def test_the_owners_stock_is_counted_as_far_as_whoever_acts_sees_it(cast: Cast) -> None:
+    await sign_agreement(cast.assisting.service, cast.assisting, cast.requesting)
+    asset = await make_asset(cast.assisting)
+    await make_asset(cast.assisting, sharing="private")
+    assert (await _gathered(cast, asset)).owned_quantity == 1
+    assert (await _gathered(cast, asset, viewer=cast.assisting.id)).owned_quantity == 2
 
 
 async def test_an_unknown_asset_has_no_facts(cast: Cast) -> None:

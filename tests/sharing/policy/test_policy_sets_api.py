@@ -122,7 +122,24 @@ async def test_who_drafted_a_set_does_not_activate_it_unless_the_agency_relaxed_
     assert actions(await second.done("GET", path))["activate"] is True
     relaxed = {"separation": "draft_activate", "reason": "There is one of us (demo)."}
     await owner.admin.done("POST", f"/v1/agencies/{owner.id}/relax-separation", relaxed)
-    assert (await owner.admin.done("POST", f"{path}/activate"))["status"] == "active"
+    assert_problem(await owner.admin.post(f"{path}/activate"), 403, "separation_of_duties")
+    again = f"{SETS}/{(await owner.admin.done('POST', SETS, SHORT))['id']}"
+    await owner.admin.done("POST", f"{again}/validate")
+    assert (await owner.admin.done("POST", f"{again}/activate"))["status"] == "active"
+
+
+async def test_who_asks_cannot_tell_by_the_owners_reserve_how_many_are_not_shared(cast: Cast) -> None:
+    """Two worlds that differ in private stock alone are one to whoever asks; the owner's own answer is by the truth."""
+    owner, asked = cast.assisting, await question(cast)
+    await make_asset(owner, capacity=2, sharing="agreement")
+    await activated(
+        owner, {"title": "T", "rules": [{"kind": "keep_reserve", "category": "k9.narcotics", "quantity": 3}]}
+    )
+    before = await outcome(cast.requesting.coordinator, asked)
+    assert before == ("denied", ["agency:keep_reserve_k9_narcotics"])
+    await make_asset(owner, capacity=4, sharing="private")
+    assert await outcome(cast.requesting.coordinator, asked) == before
+    assert (await make_decision(cast.requesting, {"id": asked["asset_id"]})).outcome == "denied"
 
 
 async def test_the_litany(cast: Cast) -> None:
@@ -216,6 +233,7 @@ async def test_what_a_set_would_have_changed_is_seen_before_it_is_activated(cast
     await owner.legal.done("POST", f"{path}/validate")
     found = await owner.legal.done("GET", f"{path}/impact?days=1")
     assert (found["examined"], found["same"], found["remaining"], found["next_before"]) == (3, 1, 0, None)
+    assert found["left_out"] == 0
     assert found["changes"] == [{"before": "permitted", "after": "denied", "decisions": 2}]
     assert [each["decision_id"] for each in found["decisions"]] == [str(each.id) for each in made[:0:-1]]
     assert all(each["policy_ids"] == ["longest_loan"] for each in found["decisions"])
@@ -283,3 +301,25 @@ async def test_what_a_set_says_is_changed_by_nobody(cast: Cast) -> None:
     for change in ("text = 'permit'", "digest = 'none'", "cedar = 'x'"):
         with pytest.raises(sa.exc.DBAPIError, match="append_only"):
             await altered(cast.assisting.service, title, change)
+
+
+async def test_impact_tells_nothing_of_a_term_whose_text_is_restricted(cast: Cast) -> None:
+    """Whoever drafts sets could else find the figure by halving, without ever reading the clause."""
+    owner, service = cast.assisting, cast.assisting.service
+    law = {"sensitivity": "restricted", "exemption": "Section 13.82 (demo); have counsel review"}
+    clause = {"number": "9", "heading": "equipment", "text": "For so long and no longer (demo).", **law}
+    terms = {"max_duration_hours": 36, "clauses": {"max_duration_hours": "9"}}
+    await sign_agreement(service, owner, cast.requesting, terms=terms, provisions=[clause])
+    await make_decision(cast.requesting, await make_asset(owner))
+    cedar = NEW_POLICY_SET_EXAMPLE["cedar"].partition("when")[0]
+    reading = "context.agreement has max_duration_hours && context.agreement.max_duration_hours > {}"
+    case = "- name: up to {0}\n  given: {{agreements: [{{like: mutual_aid, terms: {{max_duration_hours: {0}}}}}]}}\n"
+    tests = (
+        case.format(90) + "  expect: {outcome: denied, policies: [training_by_day]}\n"
+        f"{case.format(72)}  expect: {{outcome: permitted, policies: [agreement_in_force]}}\n"
+    )
+    body = {"title": "T", "cedar": f"{cedar}when {{ {reading.format(80)} }};\n", "tests": tests}
+    found = await owner.legal.done("GET", f"{await validated(owner, body)}/impact")
+    assert (found["examined"], found["left_out"], found["same"], found["changes"]) == (1, 1, 0, [])
+    found = await owner.legal.done("GET", f"{await validated(owner)}/impact")
+    assert (found["examined"], found["left_out"], found["same"]) == (1, 0, 0), "a set that does not read the term"

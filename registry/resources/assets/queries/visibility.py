@@ -14,22 +14,22 @@ from registry.resources.assets.tables import asset, package, package_member
 VIEWER = sa.bindparam("viewer", type_=asset.c.agency_id.type)
 
 
-def visible_to(*, among_many: bool = False) -> sa.ColumnElement[bool]:
-    """A criterion: assets that the agency `viewer` may see at the instant `at` (both bind parameters).
+def visible_to(*, among_many: bool = False, of: sa.FromClause = asset) -> sa.ColumnElement[bool]:
+    """A criterion: assets `of` that table that the agency `viewer` may see at the instant `at` (both bind parameters).
 
     These are its own, those shared with the whole network by an agency that is neither suspended nor dissolved, and
     those shared under agreement by a partner in force. A private asset is visible only to its owner. With `among_many`
     the partners and the suspended are collected once, instead of a subquery for the owner of each row.
     """
-    partner = asset.c.agency_id.in_(partners_in_force()) if among_many else partner_in_force(asset.c.agency_id)
+    partner = of.c.agency_id.in_(partners_in_force()) if among_many else partner_in_force(of.c.agency_id)
     return sa.or_(
-        asset.c.agency_id == VIEWER,
-        sa.and_(asset.c.sharing == Sharing.NETWORK.value, _takes_part(asset, among_many=among_many)),
-        sa.and_(asset.c.sharing == Sharing.AGREEMENT.value, partner),
+        of.c.agency_id == VIEWER,
+        sa.and_(of.c.sharing == Sharing.NETWORK.value, _takes_part(of, among_many=among_many)),
+        sa.and_(of.c.sharing == Sharing.AGREEMENT.value, partner),
     )
 
 
-def _takes_part(shared: sa.Table, *, among_many: bool = False) -> sa.ColumnElement[bool]:
+def _takes_part(shared: sa.FromClause, *, among_many: bool = False) -> sa.ColumnElement[bool]:
     """A criterion: the owner of what is shared is not suspended or dissolved: nobody could ask it for anything."""
     away: list[sa.ColumnElement[str]] = [sa.literal_column("'suspended'"), sa.literal_column("'dissolved'")]
     suspended = agency.c.status.in_(away)  # constants of the statement, as of `live`

@@ -5,31 +5,38 @@ from uuid import UUID
 from registry.platform.access.acts import keep_act, separate
 from registry.platform.access.principals import Caller
 from registry.platform.access.separation import Act
-from registry.platform.database.handles import Write
+from registry.platform.database.handles import Read, Write
 from registry.platform.kernel.errors import Conflict
 from registry.platform.kernel.versions import Expected, check_version
-from registry.sharing.policy.commands.storing import lock_sets, locked, store
-from registry.sharing.policy.examining import Examiner
+from registry.sharing.policy.apart import ConfinedExaminer
+from registry.sharing.policy.commands.storing import lock_sets, locked, store, to_examine, unchanged
 from registry.sharing.policy.lifecycle import PolicySetAction, PolicySetStatus, advance
-from registry.sharing.policy.queries.sets import get_policy_set, known_words, text_of
+from registry.sharing.policy.queries.sets import get_policy_set, text_of
 from registry.sharing.policy.schemas.sets import AgencyPolicySet
 
 
 async def activate_policy_set(
-    write: Write, caller: Caller, examiner: Examiner, policy_set_id: UUID, expected: Expected = None
+    read: Read,
+    write: Write,
+    caller: Caller,
+    examiner: ConfinedExaminer,
+    policy_set_id: UUID,
+    expected: Expected = None,
 ) -> AgencyPolicySet:
     """Let a validated set decide from this transaction on, in every process; the one before it is retired.
 
-    It is examined once more, since a release may have come in between. Raises NotFound, Forbidden (also
-    `separation_of_duties` for who drafted it), StaleVersion, WrongStatus, and Conflict `policy_set_faulty`, or
-    `policy_set_active` when another one was activated at the same moment.
+    It is examined once more, before the transaction, since a release may have come in between. Raises Busy, NotFound,
+    Forbidden (also `separation_of_duties` for who drafted it), StaleVersion, WrongStatus, and Conflict
+    `policy_set_faulty`, or `policy_set_active` when another one was activated at the same moment.
     """
+    seen, known = await to_examine(read, caller, policy_set_id, PolicySetAction.ACTIVATE)
+    found = None if known is None else await examiner.examine(seen.agency_id, text_of(seen), known)
     row = await locked(write, caller, policy_set_id, PolicySetAction.ACTIVATE)
     await write.once()
     check_version(expected, row.version)
     status = advance(PolicySetStatus(row.status), PolicySetAction.ACTIVATE)
     data = await separate(write, caller, Act.ACTIVATE, row.id)
-    if examiner.examine(text_of(row), await known_words(write, row.agency_id)).faults:
+    if unchanged(found, seen, row).faults:
         raise Conflict(
             "Under the words and policies of today this set has faults: validate it again, which says where they are.",
             "policy_set_faulty",

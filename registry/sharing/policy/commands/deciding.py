@@ -24,6 +24,7 @@ from registry.platform.kernel.time import Window
 from registry.resources.assets.rules import changed_since
 from registry.sharing.policy.approvals import (
     WITHDRAWAL,
+    WITHDRAWN_LAYER,
     ApprovalAnswer,
     DecisionStatus,
     Verdict,
@@ -81,6 +82,7 @@ async def decide_ask(
         purpose=purpose,
         priority=priority,
         requesting_agency_id=requesting_agency_id,
+        viewer=requesting_agency_id,
         principal=acting(caller.principal),
         action_at="request",
         now=caller.now,
@@ -140,6 +142,7 @@ async def redecide(
         purpose=row.purpose,
         priority=row.priority,
         requesting_agency_id=row.requesting_agency_id,
+        viewer=caller.agency_id,
         principal=acting(caller.principal) if asks_anew else kept.principal,
         action_at=action_at,
         now=caller.now,
@@ -213,6 +216,7 @@ async def answer_approvals(
         ApprovalAnswer(
             decision_id=current.id,
             policy_id=need.policy_id,
+            layer=need.layer,
             role=need.role,
             side=need.side,
             agency_id=need.agency_id,
@@ -253,6 +257,7 @@ async def revoke_decision(write: Write, caller: Caller, root_id: UUID, reason: s
     withdrawal = ApprovalAnswer(
         decision_id=root.id,
         policy_id=WITHDRAWAL,
+        layer=WITHDRAWN_LAYER,
         role="requester",
         side="requesting",
         agency_id=root.requesting_agency_id,

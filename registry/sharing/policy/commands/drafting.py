@@ -6,15 +6,16 @@ from registry.platform.access.acts import keep_act
 from registry.platform.access.permissions import Action, permit
 from registry.platform.access.principals import Caller
 from registry.platform.access.separation import Act
-from registry.platform.database.handles import Write
+from registry.platform.database.handles import Read, Write
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.ledger.commands import record
+from registry.sharing.policy.apart import ConfinedExaminer
 from registry.sharing.policy.cedar import agency_digest
-from registry.sharing.policy.commands.storing import locked, store
-from registry.sharing.policy.examining import Examiner, PolicySetText
+from registry.sharing.policy.commands.storing import locked, store, to_examine, unchanged
+from registry.sharing.policy.examining import PolicySetText
 from registry.sharing.policy.lifecycle import PolicySetAction, PolicySetStatus, advance
-from registry.sharing.policy.queries.sets import get_policy_set, known_words, text_of
+from registry.sharing.policy.queries.sets import get_policy_set, text_of
 from registry.sharing.policy.schemas.sets import AgencyPolicySet, NewPolicySet, PolicySetFindings
 from registry.sharing.policy.tables import policy_set
 
@@ -57,17 +58,25 @@ async def create_policy_set(write: Write, caller: Caller, new: NewPolicySet) -> 
 
 
 async def validate_policy_set(
-    write: Write, caller: Caller, examiner: Examiner, policy_set_id: UUID, expected: Expected = None
+    read: Read,
+    write: Write,
+    caller: Caller,
+    examiner: ConfinedExaminer,
+    policy_set_id: UUID,
+    expected: Expected = None,
 ) -> AgencyPolicySet:
     """Find everything that is wrong with a set, and say where; without faults it is validated.
 
-    Raises NotFound, Forbidden, StaleVersion, and WrongStatus for one that is active or retired.
+    It is examined in a process of its own and before the transaction, so that nobody waits for it. Raises Busy,
+    NotFound, Forbidden, StaleVersion, and WrongStatus for one that is active or retired.
     """
+    seen, known = await to_examine(read, caller, policy_set_id, PolicySetAction.VALIDATE)
+    found = None if known is None else await examiner.examine(seen.agency_id, text_of(seen), known)
     row = await locked(write, caller, policy_set_id, PolicySetAction.VALIDATE)
     await write.once()
     check_version(expected, row.version)
     validated = advance(PolicySetStatus(row.status), PolicySetAction.VALIDATE)
-    found = examiner.examine(text_of(row), await known_words(write, row.agency_id))
+    found = unchanged(found, seen, row)
     good = not found.faults
     await store(
         write,

@@ -9,10 +9,12 @@ from sqlalchemy.engine import Row
 
 from registry.platform.access.permissions import permit
 from registry.platform.access.principals import Caller
-from registry.platform.database.handles import Rows, Write
+from registry.platform.database.handles import Read, Rows, Write
+from registry.platform.kernel.errors import StaleVersion
 from registry.platform.ledger.commands import record
-from registry.sharing.policy.lifecycle import PolicySetAction, PolicySetStatus
-from registry.sharing.policy.queries.sets import PERMISSIONS, policy_set_row, relations
+from registry.sharing.policy.examining import Examination, KnownWords
+from registry.sharing.policy.lifecycle import PolicySetAction, PolicySetStatus, why_not
+from registry.sharing.policy.queries.sets import PERMISSIONS, known_words, policy_set_row, relations
 from registry.sharing.policy.tables import policy_set
 
 _ITS = policy_set.c.id == sa.bindparam("its_id", type_=policy_set.c.id.type)
@@ -38,6 +40,30 @@ async def locked(write: Write, caller: Caller, policy_set_id: UUID, action: Poli
     row = await policy_set_row(write, caller, policy_set_id)
     permit(caller.principal, PERMISSIONS[action], relations(caller.principal, row.agency_id))
     return row
+
+
+async def to_examine(
+    read: Read, caller: Caller, policy_set_id: UUID, action: PolicySetAction
+) -> tuple[Row[Any], KnownWords | None]:
+    """The set's row before it is locked, and the words to examine it by; none where its status refuses the action.
+
+    Raises NotFound, Forbidden.
+    """
+    row = await policy_set_row(read, caller, policy_set_id)
+    permit(caller.principal, PERMISSIONS[action], relations(caller.principal, row.agency_id))
+    if why_not(PolicySetStatus(row.status), action) is not None:
+        return row, None
+    return row, await known_words(read, row.agency_id)
+
+
+def unchanged(found: Examination | None, seen: Row[Any], row: Row[Any]) -> Examination:
+    """What was found of the set as it was `seen`, before it was locked. Raises StaleVersion if it changed since."""
+    if found is None or seen.version != row.version:
+        raise StaleVersion(
+            "Somebody did something to this set while it was examined. Read it again.",
+            extra={"current_version": row.version},
+        )
+    return found
 
 
 async def store(

@@ -26,6 +26,7 @@ from registry.resources.assets.costing import HourlyCost
 from registry.resources.assets.queries.certified import held_at_start
 from registry.resources.assets.queries.describing import describe
 from registry.resources.assets.queries.facts import FACTS, AssetRow, as_facts, cost_at
+from registry.resources.assets.queries.visibility import visible_to
 from registry.resources.assets.rules import ServiceStatus
 from registry.resources.assets.tables import asset
 from registry.resources.certificates.queries import certificates_of
@@ -59,6 +60,7 @@ _LENT_OUT = (
         _lent_asset.c.agency_id == asset.c.agency_id,
         _lent_asset.c.category == asset.c.category,
         _lent.c.status == AllocationStatus.OUT.value,
+        visible_to(among_many=True, of=_lent_asset),
     )
     .correlate(asset)
     .scalar_subquery()
@@ -70,6 +72,7 @@ _OWNED = (
         _owned.c.agency_id == asset.c.agency_id,
         _owned.c.category == asset.c.category,
         _owned.c.service_status == ServiceStatus.IN_SERVICE.value,
+        visible_to(among_many=True, of=_owned),
     )
     .correlate(asset)
     .scalar_subquery()
@@ -85,7 +88,11 @@ _ASKED = (
     .join(_assisting, _assisting.c.id == asset.c.agency_id)
     .join(_requesting, _requesting.c.id == sa.bindparam("requesting_id", type_=agency.c.id.type))
 )
-"""An asset, the two agencies, what the assisting one has of that category and has lent of it, and its own policies."""
+"""An asset, the two agencies, what the assisting one has of that category and has lent of it, and its own policies.
+
+What it has is counted as far as the agency `viewer` sees it: else whoever asks for one, for two, for three, would learn
+how many there are that are not shared.
+"""
 
 
 class Gathered(Struct, kw_only=True, frozen=True):
@@ -115,6 +122,7 @@ async def collect_facts(
     purpose: str,
     priority: Priority,
     requesting_agency_id: UUID,
+    viewer: UUID,
     principal: PrincipalFacts,
     action_at: ActionAt,
     now: datetime,
@@ -123,13 +131,16 @@ async def collect_facts(
 ) -> Gathered:
     """All facts for a decision on this ask at `now`; read in the transaction if the decision is recorded.
 
+    The owner's stock is counted as the agency `viewer` sees it, which is the one that is told the outcome first.
     With them come the `policies` beside which the owner's own set that is active now is asked.
     The distance is from the asset's home to `place`; `known_distance_km` replaces it when the place is not stored. The
     cost is begun hours × what an hour costs on the first day × quantity; it is omitted without a rate, and when a limit
     in force is in another currency and so cannot be compared. Visibility must be checked by the caller of this
     function. Raises NotFound for an unknown asset.
     """
-    asked = await read.fast(_ASKED, {"id": asset_id, "requesting_id": requesting_agency_id})
+    asked = await read.fast(
+        _ASKED, {"id": asset_id, "requesting_id": requesting_agency_id, "viewer": viewer, "at": now}
+    )
     if not asked:
         raise NotFound("asset")
     found, row = asked[0], as_facts(asked[0])

@@ -222,6 +222,7 @@ async def get_decision(read: Read, caller: Caller, decision_id: UUID) -> Decisio
         approvals_given=[
             ApprovalGiven(
                 policy_id=answer.policy_id,
+                layer=answer.layer,
                 role=answer.role,
                 side=answer.side,
                 agency=summary[f"{answer.side}_agency"],
@@ -315,6 +316,7 @@ async def evaluate(read: Read, caller: Caller, policies: PolicySet, question: Po
         purpose=question.purpose,
         priority=question.priority,
         requesting_agency_id=caller.agency_id,
+        viewer=caller.agency_id,
         principal=acting(caller.principal),
         action_at="what_if",
         now=caller.now,

@@ -7,11 +7,11 @@ from litestar.params import FromPath, JSONBody
 from registry.platform.access.operations import Supplied, operation
 from registry.platform.access.permissions import Action
 from registry.platform.access.principals import Caller
-from registry.platform.database.handles import Write
+from registry.platform.database.handles import Read, Write
 from registry.platform.http.answers import Answer
 from registry.platform.kernel.versions import Expected
+from registry.sharing.policy.apart import ConfinedExaminer
 from registry.sharing.policy.commands import activating
-from registry.sharing.policy.examining import Examiner
 from registry.sharing.policy.routes.answering import answer
 from registry.sharing.policy.schemas.sets import AgencyPolicySet, PolicySetRetirement
 
@@ -26,16 +26,17 @@ from registry.sharing.policy.schemas.sets import AgencyPolicySet, PolicySetRetir
 )
 async def activate_policy_set(
     policy_set_id: FromPath[UUID],
+    read: Supplied[Read],
     write: Supplied[Write],
     caller: Supplied[Caller],
     if_match: Supplied[Expected],
-    policy_examiner: Supplied[Examiner],
+    policy_examiner: Supplied[ConfinedExaminer],
 ) -> Answer[AgencyPolicySet]:
     """Let a validated policy set decide what your agency is asked for, from now on; who drafted it does not.
 
     The set that decided before is retired. Each decision names the set under which it was made.
     """
-    return answer(await activating.activate_policy_set(write, caller, policy_examiner, policy_set_id, if_match))
+    return answer(await activating.activate_policy_set(read, write, caller, policy_examiner, policy_set_id, if_match))
 
 
 @operation(

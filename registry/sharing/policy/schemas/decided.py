@@ -109,6 +109,7 @@ class ApprovalGiven(Struct, kw_only=True, frozen=True):
     """An answer that an agency has given to a needed approval."""
 
     policy_id: PolicyId
+    layer: Annotated[str, Meta(description="Of the policy, as in the reasons.", examples=["baseline", "agency"])]
     role: str
     side: Side
     agency: AgencyReference

@@ -145,6 +145,13 @@ class PolicySetImpact(Struct, kw_only=True, frozen=True):
     ]
     remaining: Annotated[int, Meta(description="How many of these days are left to look at.")]
     next_before: Annotated[UUID | None, Meta(description="Send it as `before` to go on; null when all were looked at.")]
+    left_out: Annotated[
+        int,
+        Meta(
+            description="How many of those were not decided again: the set reads a term of theirs whose text is "
+            "restricted, and drafts of it would tell the figure step by step."
+        ),
+    ]
     same: Annotated[int, Meta(description="How many would have come out the same.")]
     changes: Annotated[list[OutcomeChange], Meta(description="How many would not, by what they would have become.")]
     decisions: Annotated[list[ChangedDecision], Meta(description="Which those are, the latest two hundred.")]

@@ -1927,6 +1927,7 @@ _table(
     sa.Column("id", Uuid, primary_key=True),
     sa.Column("decision_id", Uuid, sa.ForeignKey("policy_decision.id"), nullable=False),
     sa.Column("policy_id", sa.Text, nullable=False),
+    sa.Column("layer", sa.Text, nullable=False),
     sa.Column("role", sa.Text, nullable=False),
     sa.Column("side", sa.Text, nullable=False),
     sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
@@ -1935,7 +1936,7 @@ _table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("given_by", sa.Text, nullable=False),
     sa.Column("given_at", Instant, nullable=False),
-    sa.UniqueConstraint("decision_id", "policy_id", "side"),
+    sa.UniqueConstraint("decision_id", "layer", "policy_id", "side"),
     _one_of("side", "assisting", "requesting"),
     _one_of("verdict", "approved", "rejected"),
 )
