@@ -180,24 +180,26 @@ def test_every_fault_of_the_answers_is_told_at_once() -> None:
     ]
 
 
-CLAUSE = "- {code: a.b, version: 1, heading: purpose, title: A, text: 'For {needs_met}'%s}"
+CLAUSE = "- {code: a.b, version: 1, heading: purpose, title: A, text: 'For {needs_met}'}"
 
 
 @pytest.mark.parametrize(
-    ("more", "said"),
+    ("change", "said"),
     [
-        (", heading: nothing", "no heading 'nothing'"),
-        (", text: 'For {nothing}'", "no placeholder 'nothing'"),
-        (", counsel: Fine as it is.", "have counsel review"),
-        (", terms: {liability: everybody}", "Invalid enum value"),
-        (", terms: {max_quantity: '{notice_days}', max_duration_hours: '{board}'}", "Expected `int"),
-        (", colour: blue", "unknown field"),
-        (", particulars: {colour: blue}", "no particular"),
+        (("heading: purpose", "heading: nothing"), "no heading 'nothing'"),
+        (("{needs_met}", "{nothing}"), "no placeholder 'nothing'"),
+        (("}", ", counsel: Fine as it is.}"), "have counsel review"),
+        (("}", ", terms: {liability: everybody}}"), "Invalid enum value"),
+        (("}", ", terms: {max_quantity: '{notice_days}', max_duration_hours: '{board}'}}"), "Expected `int"),
+        (("}", ", colour: blue}"), "unknown field"),
+        (("}", ", particulars: {colour: blue}}"), "no particular"),
     ],
 )
-def test_a_clause_that_cannot_be_drafted_is_refused(more: str, said: str) -> None:
+def test_a_clause_that_cannot_be_drafted_is_refused(change: tuple[str, str], said: str) -> None:
+    old, new = change
+    changed = CLAUSE.removesuffix("}") + new if old == "}" else CLAUSE.replace(old, new)
     with pytest.raises(ValueError, match=said):
-        parse_clauses(CLAUSE % more, PLACEHOLDERS)
+        parse_clauses(changed, PLACEHOLDERS)
 
 
 def test_a_template_of_what_is_not_there_is_refused() -> None:
