@@ -46,6 +46,7 @@ def narrow(sqlite_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         REGISTRY_BODY_SECONDS="60",
     )
     with live_server(load(given), Impatient) as running:
+        exchange(running.port, request(target=b"/openapi.json", authorization=None))  # written when first asked for
         yield running
 
 
