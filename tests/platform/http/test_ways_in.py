@@ -90,7 +90,8 @@ def test_health_and_metrics_answer_whatever_host_is_asked(hosted: LiveServer) ->
             b"GET %s HTTP/1.1\r\nConnection: close\r\n\r\n" % path,
             b"GET %s HTTP/1.0\r\n\r\n" % path,
         ):
-            assert exchange(hosted.port, raw).status == 200, raw
+            answer = exchange(hosted.port, raw)
+            assert answer.status == 200, (raw, answer.body)
     for host in (b"127.0.0.1", b"elsewhere.example"):
         answer = exchange(hosted.port, b"GET /v1/agencies HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n" % host)
         assert answer.status == 400
