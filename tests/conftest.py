@@ -10,6 +10,7 @@ import pytest
 
 from registry.agreements.law.switch import turn_on
 from registry.app import create_app
+from registry.platform.database.trouble import trouble
 from registry.platform.settings import load
 from tests.support.cast import Cast, make_cast
 from tests.support.databases import fresh_database, postgres_template, sqlite_template
@@ -45,6 +46,13 @@ def pytest_collection_finish() -> None:
     """What is loaded now stays for the whole run: looking through it at every collection took an eighth of the time."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def undamaged() -> Iterator[None]:
+    """What a test found damaged is no other test's database, although a process keeps one word for all."""
+    yield
+    trouble.damage = None
 
 
 @pytest.fixture
