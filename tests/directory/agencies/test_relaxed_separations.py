@@ -61,7 +61,7 @@ async def test_both_are_offered_to_the_administrator_alone_with_the_reason_when_
     before = await offered(one)
     assert before["relax_separation"] is None
     assert before["restore_separation"] == "All duties are separated."
-    for separation in ("draft_approve", "approve_sign", "approve_reserve"):
+    for separation in ("draft_approve", "approve_sign", "approve_reserve", "draft_activate"):
         await one.admin.done("POST", path_of(one), {**CHANGE, "separation": separation})
     after = await offered(one)
     assert after["relax_separation"] == "Every separation of duties is relaxed already."

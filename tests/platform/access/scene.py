@@ -322,6 +322,7 @@ async def make_scene(service: Service, cast: Cast) -> Scene:
     kept = {**NEW_RESERVE_MINIMUM_EXAMPLE, "category": "aircraft", "reason": CANARY}
     minimum = await owner.coordinator.done("POST", "/v1/reserve-minimums", kept)
     policy_set = await owner.legal.done("POST", "/v1/policy-sets", {**NEW_POLICY_SET_EXAMPLE, "title": CANARY})
+    await owner.legal.done("POST", f"/v1/policy-sets/{policy_set['id']}/validate")
     papers = {
         name: f"{paper['asset_id']}/{paper['id']}"
         for name, paper in (

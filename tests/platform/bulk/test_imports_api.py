@@ -314,7 +314,8 @@ async def test_who_may_import_and_who_sees_it(cast: Cast) -> None:
     found = await uploaded(cast.assisting.admin, content)
     path = f"/v1/imports/{found['id']}"
     assert_problem(await send_file(cast.assisting.service.anonymous, content), 401, "unauthenticated")
-    for person in (cast.assisting.coordinator, cast.assisting.auditor, cast.assisting.legal):
+    assert (await cast.assisting.coordinator.get(path)).status_code == 200
+    for person in (cast.assisting.approver, cast.assisting.auditor, cast.assisting.legal):
         assert_problem(await send_file(person, content), 403, "forbidden")
         assert_problem(await person.get(path), 403, "forbidden")
     narrow = cast.assisting.as_(Role.SERVICE, scope="imports:run")

@@ -117,7 +117,7 @@ async def test_an_import_is_deleted_with_its_rows_and_what_it_entered_stays(
     path = f"/v1/imports/{ran['id']}"
     assert (await agency.service.anonymous.delete(path)).status_code == 401
     assert_problem(await cast.stranger.admin.delete(path, if_match="*"), 404, "not_found")
-    assert_problem(await agency.coordinator.delete(path, if_match="*"), 403, "forbidden")
+    assert_problem(await agency.auditor.delete(path, if_match="*"), 403, "forbidden")
     assert_problem(await agency.admin.delete(path), 428, "precondition_required")
     assert_problem(await agency.admin.delete(path, if_match='"99-00000000"'), 412, "stale_version")
     again = await begin(database, keeper(agency), IMPORTERS, UUID(ran["id"]), WRITE)
