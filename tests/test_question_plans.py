@@ -4,6 +4,7 @@ The questions are those of `benchmarks.nation`, where their times are measured; 
 database whose planner is kept from reading small tables whole.
 """
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -61,11 +62,11 @@ async def case(service: Service, cast: Cast) -> Case:
     )
 
 
-async def explained(service: Service, ask: Any, case: Case) -> Asked:
+async def explained(service: Service, ask: Any, case: Case, *, without: Sequence[str] = ("seqscan",)) -> Asked:
     await ask(service.database.read(), case)  # what is kept, as the tree of categories, is kept from now on
     listening = Listening(service.database.read())
     answer = await ask(listening, case)
-    plans = await plans_of(service.database, listening.asked)
+    plans = await plans_of(service.database, listening.asked, without=without)
     return Asked(len(listening.asked), plans, len(getattr(answer, "items", [answer])))
 
 
@@ -127,7 +128,8 @@ async def test_what_has_changed_is_found_by_the_instant_of_its_change(service: S
         "ix_request_updated_at": lambda read: list_requests(read, who, RequestQuery(**since), case.now),
     }
     for index, ask in asked.items():
-        got = await explained(service, lambda read, _, ask=ask: ask(read), case)
+        # Of few rows, those of one agency are sorted as cheaply as they are found in order.
+        got = await explained(service, lambda read, _, ask=ask: ask(read), case, without=("seqscan", "sort"))
         assert got.statements == 1, "that nothing was found is not explained"
         assert index in got.plans[0], f"{index}\n{got.plans[0]}"
 

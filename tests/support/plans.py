@@ -37,11 +37,13 @@ def _explain(element: Explain, compiler: SQLCompiler, **options: Any) -> str:
     return text
 
 
-async def plans_of(database: Database, asked: Sequence[tuple[Selection, dict[str, Any]]]) -> list[str]:
-    """The plans of statements with their parameters, with PostgreSQL kept from reading small tables whole."""
+async def plans_of(
+    database: Database, asked: Sequence[tuple[Selection, dict[str, Any]]], *, without: Sequence[str] = ("seqscan",)
+) -> list[str]:
+    """The plans of statements with their parameters, with PostgreSQL kept from what costs nothing in a small table."""
     async with unit_of_work(database) as write:
         if database.dialect == "postgresql":
-            for statement in (*NEVER_LOOKED_AT, "SET LOCAL enable_seqscan = off"):
+            for statement in (*NEVER_LOOKED_AT, *(f"SET LOCAL enable_{manner} = off" for manner in without)):
                 await write.run(sa.text(statement))
         return [
             "\n".join(str(row[-1]) for row in await write.all(Explain(statement), parameters))
