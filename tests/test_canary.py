@@ -400,9 +400,9 @@ async def file_papers(stage: Stage, asset_id: str, sides: tuple[str, ...], *, sh
 
 async def make_imports(stage: Stage) -> None:
     """A table that was taken in and checked, with a row that is refused; and a kept mapping."""
-    one = stage.cast.assisting
-    words = {name: stage.mark("assisting", roles={Role.AGENCY_ADMIN, Role.SERVICE}) for name in ("Title", "Type")}
-    content = csv_of(unit_row(stage.mark("assisting", roles={Role.AGENCY_ADMIN, Role.SERVICE}), **words))
+    one, importing = stage.cast.assisting, {Role.COORDINATOR, Role.AGENCY_ADMIN, Role.SERVICE}
+    words = {name: stage.mark("assisting", roles=importing) for name in ("Title", "Type")}
+    content = csv_of(unit_row(stage.mark("assisting", roles=importing), **words))
     found = stage.keep("import_id", await uploaded(one.admin, content))
     await run(one.admin, found)
     seen = ("assisting", "requesting", "neighbour")
@@ -420,7 +420,7 @@ async def make_imports(stage: Stage) -> None:
     }
     drafted = stage.keep("policy_set_id", await one.legal.done("POST", "/v1/policy-sets", policy))
     await one.legal.done("POST", f"/v1/policy-sets/{drafted['id']}/validate")
-    name = stage.mark("assisting", roles={Role.AGENCY_ADMIN, Role.SERVICE})
+    name = stage.mark("assisting", roles=importing)
     kept = await one.admin.done(
         "POST", "/v1/import-mappings", {"kind": "assets", "name": name, "mapping": dict(MAPPING)}
     )
