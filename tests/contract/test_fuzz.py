@@ -1,8 +1,8 @@
 """The contract under fire: every check of the fuzzer, and not one failure.
 
-A small run goes to the edges of the contract of every third operation, on SQLite. Longer ones go to those of all, and
-try examples, drawn cases and chains of calls, on both databases; in full with three seeds and at least 20,000 cases on
-each.
+A small run goes to the edges of the contract of every third operation, on SQLite. A medium one goes to those of all
+there and of another third on PostgreSQL, and tries examples, drawn cases and chains of calls on both; a full one does
+all of it on both, with three seeds and at least 20,000 cases on each.
 """
 
 import re
@@ -17,12 +17,12 @@ from msgspec import Struct
 
 from registry.platform.access.principals import OPERATOR_AGENCY_ID, Role
 from registry.platform.settings import load
-from tests.support.length import LENGTH, at_length
+from tests.support.length import at_length
 from tests.support.places import ROOT
 from tests.support.server import environment, live_server
 
 EVERY_HUMAN_ROLE = [role for role in Role if role is not Role.SERVICE]
-EXAMPLES = at_length(1, 10, 60)
+EXAMPLES = at_length(1, 5, 60)
 SEEDS = at_length(1, 1, 3)
 PARTS = at_length(3, 3, 1)  # of the operations, so that the workers share them; a small run tries one
 _OF_AGREEMENTS = re.compile("/v1/(agreements|agencies|documents)(/|$)")
@@ -62,8 +62,10 @@ def runs() -> Iterator[object]:
         edges = [Run(phases="coverage", seed=seed, part=part, parts=PARTS) for part in range(PARTS)]
         chains = [Run(phases="stateful", seed=seed, part=part, parts=2) for part in range(2)]
         drawn = [Run(phases="examples,fuzzing", seed=seed), *chains]
-        for dialect in ("sqlite",) if LENGTH == "small" else ("sqlite", "postgresql"):
-            for run in edges[:1] if LENGTH == "small" else edges + drawn:
+        on_sqlite = at_length(edges[:1], edges + drawn, edges + drawn)
+        on_postgresql = at_length([], edges[1:2] + drawn, edges + drawn)
+        for dialect, each in (("sqlite", on_sqlite), ("postgresql", on_postgresql)):
+            for run in each:
                 yield pytest.param(dialect, run, id=f"{dialect}-{run}")
 
 

@@ -324,7 +324,7 @@ async def test_no_thousand_questions_tell_of_one_person(service: Service, cast: 
         await enter_person(owner, {"capability": "negotiation"})
     await calendar.days(1)
     chance = random.Random(20_26)
-    asked = questions(chance, at_length(25, 300, 3_000), owner.id, calendar.now)
+    asked = questions(chance, at_length(25, 100, 3_000), owner.id, calendar.now)
     attacker = inside(cast.requesting.id, Role.COORDINATOR, now=utc_now())
 
     async def answers() -> bytes:
