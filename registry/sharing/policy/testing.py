@@ -14,6 +14,7 @@ import msgspec
 import yaml
 from msgspec import UNSET, Struct, UnsetType
 
+from registry.platform.kernel.yaml_text import KeysOnce
 from registry.sharing.policy.annotations import Policy
 from registry.sharing.policy.cedar import PolicySet, load_policy_set
 from registry.sharing.policy.decisions import Decision, Outcome
@@ -306,7 +307,7 @@ def _with_ids(node: object, key: str = "") -> object:
     return node
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(KeysOnce, yaml.SafeLoader):
     """A YAML loader that leaves times as text, so that facts decode them as in a stored input.
 
     How deep a text is nested is known before its parts are: reading takes the square of the depth.

@@ -119,6 +119,7 @@ def test_what_is_just_within_the_limits_is_read(shipped: PolicySet) -> None:
         (CASES.replace("denied", "permitted"), 2, "outcome: expected permitted, got denied"),
         (CASES.replace("five hours are not", "two days are too long"), 4, "another case has this name"),
         (CASES.replace("expect", "expcet"), 2, "unknown field"),
+        (CASES.replace("given:", "name: again\n  given:"), 5, "'name' is given twice"),
         (CASES.replace("{ask", "{asset: unicorn, ask"), 4, "no 'unicorn' in the cast"),
         (CASES.replace("given: {", "given: &all {"), 5, "names for parts"),
         ("{ [", 1, "expected"),
