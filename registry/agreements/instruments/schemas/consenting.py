@@ -120,7 +120,7 @@ class ReportedAct(Struct, kw_only=True, frozen=True):
     notified_at: Annotated[
         Instant | None,
         Meta(
-            description="Since when the party can answer, and where its paper was filed later, since when it can read that; "
+            description="Since when the party can answer: where its paper was filed later, since it can read that; "
             "null while a second operator is awaited."
         ),
     ]
