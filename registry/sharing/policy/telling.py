@@ -13,7 +13,6 @@ from registry.platform.kernel.money import Money
 from registry.sharing.policy.annotations import Policy
 from registry.sharing.policy.facts import AgreementFacts, Facts
 
-
 # Read with this module: the process in which a set is examined reads no file any more (`child.py`).
 _NAMES: Final = {each.code: each.name for each in (*load_purposes(), *load_categories())}
 
