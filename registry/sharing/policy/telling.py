@@ -14,7 +14,9 @@ from registry.sharing.policy.annotations import Policy
 from registry.sharing.policy.facts import AgreementFacts, Facts
 
 # Read with this module: the process in which a set is examined reads no file any more (`child.py`).
-_NAMES: Final = {each.code: each.name for each in (*load_purposes(), *load_categories())}
+_NAMES: Final = {each.code: each.name for each in load_purposes()} | {
+    each.code: each.name for each in load_categories()
+}
 
 
 def name_of(code: str) -> str:
