@@ -67,7 +67,7 @@ def _told(decision: Decision) -> Iterator[str]:
         if reason.citation:
             yield f"    {reason.citation}"
         if (own := reason.source) is not None:
-            since = f"{own.active_since:%Y-%m-%d %H:%M:%S} UTC"
+            since = f"{own.activated_at:%Y-%m-%d %H:%M:%S} UTC"
             yield f"    of {own.agency.name}, set {own.version_no}, active since {since}"
     for need in decision.approvals:
         yield f"  needs {need.role}@{need.side}, by {need.policy_id}"

@@ -53,7 +53,7 @@ class PolicySource(_Part, kw_only=True, frozen=True):
         int, Meta(description="Which of the sets that the agency activated, counted from 1.", examples=[2])
     ]
     digest: Annotated[Digest, Meta(description="Of the whole text of that set, as in `policy_set.layers`.")]
-    active_since: Annotated[Instant, Meta(description="Since when the set decides.")]
+    activated_at: Annotated[Instant, Meta(description="Since when the set decides, or decided.")]
 
 
 Source = Annotated[

@@ -34,7 +34,7 @@ def source_of(active: dict[str, Any], cast: Cast, no: int = 1) -> dict[str, Any]
         "policy_set_id": active["id"],
         "version_no": no,
         "digest": active["digest"],
-        "active_since": active["activated_at"],
+        "activated_at": active["activated_at"],
     }
 
 

@@ -110,7 +110,7 @@ async def with_source(read: Read, decision: Decision, agency_id: UUID) -> Decisi
         policy_set_id=row.id,
         version_no=row.version_no,
         digest=digest,
-        active_since=row.activated_at,
+        activated_at=row.activated_at,
     )
     return attributed(decision, source)
 
