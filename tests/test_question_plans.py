@@ -21,8 +21,10 @@ from registry.directory.agencies.schemas import AgencyQuery
 from registry.platform.kernel.time import Window, utc_now
 from registry.resources.assets.queries.listing import list_assets
 from registry.resources.assets.schemas.listing import AssetQuery
+from registry.resources.personnel.queries.counting import list_capabilities
 from registry.resources.personnel.queries.listing import list_records
 from registry.resources.personnel.schemas import PersonnelQuery
+from registry.resources.personnel.searching import CapabilityQuery
 from registry.sharing.loans.queries.listing import list_loans
 from registry.sharing.loans.schemas import LoanQuery
 from registry.sharing.requests.queries.listing import list_requests
@@ -112,6 +114,15 @@ async def test_no_ordinary_question_reads_a_large_table(service: Service, case: 
         for plan in got.plans:
             assert not whole_tables(plan), f"{question.name}\n{plan}"
         assert got.statements <= 8 or not got.found, question.name
+
+
+async def test_a_question_to_the_whole_country_lists_none_of_its_cells(service: Service, case: Case) -> None:
+    """There are hundreds of thousands on the globe, and thousands of agencies: the nearest are for the database."""
+    listening = Listening(service.database.read())
+    await list_capabilities(listening, case.caller, CapabilityQuery(capability="language.spa", limit=20))
+    assert len(listening.asked) > 2
+    assert not [each for _, each in listening.asked if "cells" in each]
+    assert sum(each.get("limit") == 21 for _, each in listening.asked) == 1, "no more agencies than the page has"
 
 
 async def test_what_has_changed_is_found_by_the_instant_of_its_change(service: Service, case: Case) -> None:

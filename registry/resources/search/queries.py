@@ -206,9 +206,7 @@ async def _assets(read: Read, caller: Caller, query: AssetQuery, said: Said, pag
     )
 
 
-async def _packages(
-    read: Read, caller: Caller, query: PackageQuery | None, assets: AssetQuery
-) -> PackagesFound | None:
+async def _packages(read: Read, caller: Caller, query: PackageQuery | None, assets: AssetQuery) -> PackagesFound | None:
     """The packages with these words; None where the sentence says nothing that is looked for by words.
 
     How far away each is goes by the point of the query for `assets`.
