@@ -145,6 +145,14 @@ async def test_what_has_changed_is_found_by_the_instant_of_its_change(service: S
         assert index in got.plans[0], f"{index}\n{got.plans[0]}"
 
 
+async def test_partners_are_collected_once_for_all_categories_of_a_group(service: Service, case: Case) -> None:
+    """Each category is a run of its own: seventeen kinds of dogs would ask seventeen times who is a partner."""
+    got = await explained(service, lambda read, one: list_assets(read, one.caller, AssetQuery(category="k9")), case)
+    assert got.found
+    plan = got.plans[-1]
+    assert plan.count("SEARCH mine ") + plan.count("agreement_party_window mine ") == 1, plan
+
+
 async def test_words_within_a_state_are_looked_for_once(service: Service, case: Case) -> None:
     query = AssetQuery(q=WORDS, state=("MN", "WI"))
     got = await explained(service, lambda read, one: list_assets(read, one.caller, query), case)
