@@ -42,6 +42,7 @@ PURE_PARTS = {
         "pending",
         "remarks",
         "reviews",
+        "shown_texts",
         "signing_sequence",
         "terms",
         "worded",

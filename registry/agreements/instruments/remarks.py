@@ -8,7 +8,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from registry.agreements.instruments.in_force import AgreementDates, Renewal, text_windows
+from registry.agreements.instruments.in_force import AgreementDates, Renewal, TextWindow
 from registry.agreements.instruments.notice import Notice
 from registry.agreements.instruments.schemas.evidence import Evidence
 from registry.platform.kernel.intervals import Interval
@@ -49,20 +49,26 @@ class Remark(Struct, kw_only=True, frozen=True):
 
 
 def about_texts(
-    dates: AgreementDates, numbers: Sequence[int], force: Sequence[Interval], time_zone: str
+    dates: AgreementDates,
+    windows: Sequence[TextWindow],
+    numbers: Sequence[int],
+    force: Sequence[Interval],
+    time_zone: str,
 ) -> Iterator[Remark]:
-    """Of an executed agreement's texts, whose version `numbers` are in the order of `dates`."""
+    """Of an executed agreement's texts, whose version `numbers` are in the order of `dates`, and when each is shown."""
     if dates.executed_at is None:
         return
-    windows = text_windows(dates)
-    held = {window.text: window for window in windows}
+    held = {window.text: window for window in reversed(windows)}
     order = dates.by_effect
     for n, following in pairwise(order):
         if n in held and numbers[following] < numbers[n]:
             yield _placed(held[n], numbers[n], numbers[following], time_zone)
     for n in set(order) - held.keys():
         if dates.ended_at is None or dates.begins[n] < dates.ended_at:
-            detail = f"Version {numbers[n]} is never the text: another takes effect as it does, or its own end is over."
+            detail = (
+                f"Version {numbers[n]} is never the text: another takes effect as it does, its own end is over, or who "
+                "signed it has left."
+            )
             yield Remark(code=RemarkCode.NEVER_HOLDS, detail=detail, version_no=numbers[n])
     for one, other in pairwise(windows):
         if one.end is not None and one.end < other.start:

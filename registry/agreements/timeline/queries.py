@@ -28,7 +28,6 @@ from registry.agreements.instruments.tables import (
     agreement_party,
     agreement_party_window,
     agreement_signature,
-    agreement_text_window,
     agreement_version,
 )
 from registry.agreements.timeline.acts import Acts, contested_of, marks_of
@@ -63,7 +62,6 @@ def _of_the_agreement(table: sa.Table, *order: str) -> sa.Select[Any]:
 
 _PARTY_WINDOWS = _of_the_agreement(agreement_party_window, "starts_at")
 _WITHOUT = _of_the_agreement(agreement_pending_party_window, "starts_at")
-_TEXTS = _of_the_agreement(agreement_text_window, "starts_at")
 _PAUSES = _of_the_agreement(agreement_party_suspension, "starts_at")
 _APPROVALS = _of_the_agreement(agreement_approval, "starts_at", "recorded_at")
 _RULES = _of_the_agreement(agreement_approval_rule, "starts_at", "recorded_at")
@@ -99,7 +97,7 @@ async def timeline_of(read: Read, found: Agreement, now: datetime) -> Timeline:
     texts = await executed_texts(read, found.id)
     numbers = {text.version_id: text.no for text in texts}
     without = await without_pending(read, found.id, now)
-    held = await _texts(read, found, numbers, without)
+    held = _texts(found, texts if without is None else without.texts)
     bound = bound_together(await _windows(read, found.id, numbers, without))
     by_no = {text.no: text for text in texts}
     terms = {
@@ -148,17 +146,10 @@ async def timeline_of(read: Read, found: Agreement, now: datetime) -> Timeline:
     return _timeline(found, bound, acts.numbered())
 
 
-async def _texts(read: Read, found: Agreement, numbers: Mapping[UUID, int], without: Without | None) -> list[Held]:
-    """Which version is the text when, without the reports that have not taken effect."""
-    if without is None:
-        rows = await read.all(_TEXTS, {"id": found.id})
-        return [
-            Held(start=each.starts_at, end=end_of(each.ends_at), version_no=numbers[each.version_id]) for each in rows
-        ]
-    dates = dates_of(cast(Any, found), without.texts, without.suspensions)
-    return [
-        Held(start=each.start, end=each.end, version_no=without.texts[each.text].no) for each in text_windows(dates)
-    ]
+def _texts(found: Agreement, texts: Sequence[Any]) -> list[Held]:
+    """Which version would be the text when, had all signed each: so texts begin, and take each other's place."""
+    windows = text_windows(dates_of(cast(Any, found), texts, ()))
+    return [Held(start=each.start, end=each.end, version_no=texts[each.text].no) for each in windows]
 
 
 async def _windows(
