@@ -29,6 +29,8 @@ from registry.platform.kernel.time import (
 )
 
 K = TypeVar("K", bound=Hashable)
+Signed = TypeVar("Signed", int, frozenset[int])
+"""Later texts that a party has signed: a set of them, or a bit for each."""
 
 
 class AmendedText(msgspec.Struct, kw_only=True, frozen=True):
@@ -447,12 +449,17 @@ def force_windows(parties: Iterable[Sequence[BoundWindow]]) -> tuple[Interval, .
     return (*found, Interval(start=since)) if since is not None else tuple(found)
 
 
-def _binds_two(windows: Sequence[tuple[int, frozenset[int]]]) -> bool:
-    """Whether some two windows are of one text, and no later one was signed by both.
+def bind_each_other(one: int, later: Signed, other: int, too: Signed) -> bool:
+    """Whether two windows bind their parties to each other: they are of one text, and both have signed no later one.
 
     In SQL it is `queries.in_force.same_text`.
     """
-    return any(one == other and not later & too for (one, later), (other, too) in combinations(windows, 2))
+    return one == other and not later & too
+
+
+def _binds_two(windows: Sequence[tuple[int, frozenset[int]]]) -> bool:
+    """Whether some two of the windows do."""
+    return any(bind_each_other(*one, *other) for one, other in combinations(windows, 2))
 
 
 def first_instant_of_all(not_before: datetime, several: Sequence[Sequence[Interval]]) -> datetime | None:
