@@ -123,8 +123,9 @@ async def _fill(url: str, assets: int, policies_dir: Path) -> tuple[UUID, tuple[
         if rows:
             async with unit_of_work(database) as write:
                 await write.run(asset.insert(), rows)
-        async with unit_of_work(database) as write:
-            await write.run(sa.text("ANALYZE"))  # as autovacuum and `PRAGMA optimize` would in time
+        if database.dialect == "postgresql":  # as autovacuum does; on SQLite the service gathers no statistics
+            async with unit_of_work(database) as write:
+                await write.run(sa.text("ANALYZE"))
         return agencies[0], await _decisions(database, agencies[0], agencies[1], own, policies_dir)
     finally:
         await database.close()

@@ -8,6 +8,7 @@ import msgspec
 import structlog
 from structlog.typing import ExcInfo
 
+from registry.platform.kernel.text import shortened
 from registry.platform.settings import Settings
 
 _LONGEST_MESSAGE = 300
@@ -53,7 +54,7 @@ def traceback_of(exc_info: ExcInfo) -> str:
     tracebacks: dict[int, str] = {}
     error: BaseException | None = exc_info[1]
     while error is not None and id(error) not in tracebacks:
-        said = str(error).partition("\n")[0][:_LONGEST_MESSAGE]
+        said = shortened(str(error).partition("\n")[0], _LONGEST_MESSAGE)
         tracebacks[id(error)] = "".join(traceback.format_tb(error.__traceback__)) + f"{type(error).__name__}: {said}"
         error = error.__cause__ or error.__context__
     return "\ncaused by\n".join(tracebacks.values())

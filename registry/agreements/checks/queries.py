@@ -27,7 +27,7 @@ from registry.agreements.checks.schemas import (
 from registry.agreements.instruments.queries.evidence import papers_on_file, shown_evidence
 from registry.agreements.instruments.queries.in_force import OPEN_END
 from registry.agreements.instruments.queries.provisions import may_read_restricted
-from registry.agreements.instruments.queries.rows import agreement_row, agreement_row_at
+from registry.agreements.instruments.queries.rows import agreement_row_at
 from registry.agreements.instruments.queries.visibility import legible_to, reads_restricted, shared_with
 from registry.agreements.instruments.remarks import Remark, about_papers
 from registry.agreements.instruments.rules import AgreementKind, Sensitivity
@@ -106,14 +106,14 @@ def get_checklist(code: str) -> Checklist:
 
 
 async def get_completeness(
-    read: Read, principal: Principal, agreement_id: UUID, query: CompletenessQuery
+    read: Read, principal: Principal, agreement_id: UUID, query: CompletenessQuery, now: datetime
 ) -> AgreementCompleteness:
     """One version held against the checklist asked for, else against all that apply.
 
     Restricted provisions count, and their text is in no answer: nothing restricted is read out, so nothing is recorded.
     Raises NotFound, Forbidden for whoever is no party, RuleBroken for a checklist that there is not.
     """
-    row = _whole(await agreement_row(read, principal, agreement_id))
+    row = _whole(await agreement_row_at(read, principal, agreement_id, None, now))
     version = await _version(read, principal, row, query.version_no or row.version_no)
     document = await _document(read, row, version)
     lists = await _lists(read, row, document, query.checklist)

@@ -55,7 +55,7 @@ async def get_agreement_completeness(
     Against the checklists that apply by the kind of agreement and the states of its parties, and the general one.
     Restricted provisions count, but none of their text is quoted. Recognised is not lawful: have counsel review.
     """
-    return Answer(await checking.get_completeness(read, caller.principal, agreement_id, filters))
+    return Answer(await checking.get_completeness(read, caller.principal, agreement_id, filters, caller.now))
 
 
 @operation(

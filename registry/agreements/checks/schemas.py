@@ -218,7 +218,7 @@ class CompletenessQuery(Struct, kw_only=True, frozen=True):
         Annotated[Code, Meta(description="One checklist, whether it applies or not; else all that apply.")] | None
     ) = None
     version_no: (
-        Annotated[VersionNo, Meta(description="The draft, or the newest executed version, if absent.")] | None
+        Annotated[VersionNo, Meta(description="The draft, or the version that is the text today, if absent.")] | None
     ) = None
 
 

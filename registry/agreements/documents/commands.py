@@ -17,6 +17,7 @@ from registry.agreements.documents.rules import UNCLAIMED_FOR, DocumentStatus, c
 from registry.agreements.documents.schemas import Document, NewDocument
 from registry.agreements.documents.tables import document, document_content, referring_to_content
 from registry.agreements.instruments.authority import FiledPaper
+from registry.agreements.instruments.commands.evidence_filed import follow_filed_evidence, waits_for_paper
 from registry.agreements.instruments.commands.evidence_withdrawn import follow_withdrawn_evidence
 from registry.agreements.instruments.commands.holding import parties_of, settle_due
 from registry.agreements.instruments.commands.indexing import (
@@ -103,8 +104,9 @@ async def file_document(
     """File a document with an agreement.
 
     The file is on disk, checked and read before anything is locked or written, and goes again where anything fails.
-    Raises NotFound, Forbidden, RuleBroken for a file that cannot be taken, UnsupportedMediaType for one that is of
-    another kind than it is sent as, Busy where it cannot be kept.
+    Where it shows what was reported of a party, that party's days to contest begin. Raises NotFound, Forbidden,
+    RuleBroken for a file that cannot be taken, UnsupportedMediaType for one that is of another kind than it is sent as,
+    Busy where it cannot be kept.
     """
     seen = await agreement_row(read, caller.principal, agreement_id)
     permit(caller.principal, Action.DOCUMENTS_FILE, relations(caller.principal, seen))
@@ -172,8 +174,12 @@ async def _enter(
     reading: Reading,
     media_type: str,
 ) -> Document:
+    awaited = await waits_for_paper(write, agreement_id, received.sha256)
+    if awaited:  # the paper changes the agreement: somebody's days begin
+        await lock(write, agreement_id)
+        await settle_due(write, agreement_id, caller.now)
     # Shared: many may file at once, and none while the agreement itself is changed.
-    if await write.value(_SHARE, {"id": agreement_id}) is None:
+    elif await write.value(_SHARE, {"id": agreement_id}) is None:
         raise NotFound("agreement")
     row = await agreement_row(write, caller.principal, agreement_id)
     permit(caller.principal, Action.DOCUMENTS_FILE, relations(caller.principal, row))
@@ -216,6 +222,11 @@ async def _enter(
     await index_document(write, agreement_id, document_id, name, new.sensitivity, caller.now, passages)
     paper = FiledPaper(kind=new.kind, filed_by_id=caller.agency_id, filed_at=caller.now)
     await index_evidence(write, agreement_id, document_id, received.sha256, name, new.sensitivity, paper)
+    if not awaited and await waits_for_paper(write, agreement_id, received.sha256):  # reported a moment ago
+        await lock(write, agreement_id)
+        awaited = True
+    begun = await follow_filed_evidence(write, caller, agreement_id, received.sha256) if awaited else []
+    notified = {"reports_notified": [str(each) for each in begun]} if begun else {}
     secret = new.sensitivity is Sensitivity.RESTRICTED
     digest = keyed_hash(ledger_key, received.sha256) if secret else received.sha256
     record(
@@ -233,6 +244,7 @@ async def _enter(
             "sha256": digest,
             "version_no": new.version_no,
             **publication,
+            **notified,
         },
     )
     filed, _ = await get_document(write, caller.principal, document_id)

@@ -233,7 +233,7 @@ class TextStatus(StrEnum):
 def text_at(windows: Sequence[TextWindow], at: datetime) -> tuple[TextWindow | None, TextStatus]:
     """The text that holds at the instant; in a gap and after the end the last that did, before all the first to come.
 
-    `windows` are those of `text_windows`. In SQL it is `queries.in_force.text_shown_at`.
+    `windows` are those of `shown_texts.shown_windows`. In SQL it is `queries.in_force.text_shown_at`.
     """
     if not windows:
         return None, TextStatus.UNEXECUTED
@@ -244,9 +244,10 @@ def text_at(windows: Sequence[TextWindow], at: datetime) -> tuple[TextWindow | N
 
 
 def text_windows(dates: AgreementDates) -> tuple[TextWindow, ...]:
-    """Which version is the text when: on each day the one that took effect latest by then.
+    """Which version is the text when, where all sign each: on each day the one that took effect latest by then.
 
-    In order, disjoint, not empty. A version that was replaced does not come back when the one after it expires.
+    In order, disjoint, not empty. A version that was replaced does not come back when the one after it expires. What is
+    shown where some have not signed one, or have left, is said in `shown_texts`.
     """
     if dates.executed_at is None:
         return ()
@@ -277,8 +278,8 @@ def bound_windows(dates: AgreementDates, parties: Mapping[K, PartyHistory]) -> d
     if dates.executed_at is None:
         return dict.fromkeys(parties, ())
     rank = {n: place for place, n in enumerate(dates.by_effect)}
-    held = {each: tuple(_held(dates, party)) for each, party in parties.items()}
-    beside = _side_by_side(held, parties)
+    held = {each: tuple(texts_held(dates, party)) for each, party in parties.items()}
+    beside = side_by_side(held, parties)
     return {each: _windows_of(dates, party, held[each], beside, rank) for each, party in parties.items()}
 
 
@@ -301,7 +302,7 @@ def latest_in_common(
     return [n for n in reversed(begun) if n in found]
 
 
-def _held(dates: AgreementDates, party: PartyHistory) -> Iterator[tuple[datetime, frozenset[int]]]:
+def texts_held(dates: AgreementDates, party: PartyHistory) -> Iterator[tuple[datetime, frozenset[int]]]:
     """The texts that a party has signed and that have begun, each time that there are more of them."""
     if party.joined_at is None:
         return
@@ -316,10 +317,13 @@ def _held(dates: AgreementDates, party: PartyHistory) -> Iterator[tuple[datetime
         yield at, found
 
 
-def _side_by_side(
+def side_by_side(
     held: Mapping[K, Sequence[tuple[datetime, frozenset[int]]]], parties: Mapping[K, PartyHistory]
 ) -> list[tuple[datetime, tuple[frozenset[int], ...]]]:
-    """Which sets of texts some party holds, each time that this changes: they are few, however many the parties are."""
+    """Which sets of texts parties hold, each time that this changes: one that several hold is there twice.
+
+    They are few, however many the parties are.
+    """
     turns: list[tuple[datetime, frozenset[int], int]] = []
     for each, stages in held.items():
         gone_at = earliest(parties[each].leaves_at, parties[each].released_at)
@@ -334,7 +338,7 @@ def _side_by_side(
     for at, group in groupby(sorted(turns, key=lambda turn: turn[0]), key=lambda turn: turn[0]):
         for _, texts, step in group:
             count[texts] += step
-        there = tuple(sorted((texts for texts in count if count[texts]), key=sorted))
+        there = tuple(sorted((texts for texts in count for _ in range(min(count[texts], 2))), key=sorted))
         if not found or found[-1][1] != there:
             found.append((at, there))
     return found
@@ -428,19 +432,10 @@ def bound_to_others(
 
 def force_windows(parties: Iterable[Sequence[BoundWindow]]) -> tuple[Interval, ...]:
     """When at least two parties are bound to each other: disjoint, not touching, in order."""
-    change: dict[datetime, list[tuple[int, frozenset[int], int]]] = {}
-    for windows in parties:
-        for window in windows:
-            change.setdefault(window.start, []).append((window.text, window.amended, 1))
-            if window.end is not None:
-                change.setdefault(window.end, []).append((window.text, window.amended, -1))
     found: list[Interval] = []
-    bound: Counter[tuple[int, frozenset[int]]] = Counter()
     since: datetime | None = None
-    for at in sorted(change):
-        for text, amended, step in change[at]:
-            bound[text, amended] += step
-        is_bound = _binds_two([each for each in bound for _ in range(min(bound[each], 2))])
+    for at, there in kinds_of_windows(parties):
+        is_bound = any(True for _ in texts_in_common(there))
         if is_bound and since is None:
             since = at
         elif not is_bound and since is not None:
@@ -457,9 +452,29 @@ def bind_each_other(one: int, later: Signed, other: int, too: Signed) -> bool:
     return one == other and not later & too
 
 
-def _binds_two(windows: Sequence[tuple[int, frozenset[int]]]) -> bool:
-    """Whether some two of the windows do."""
-    return any(bind_each_other(*one, *other) for one, other in combinations(windows, 2))
+def kinds_of_windows(
+    parties: Iterable[Sequence[BoundWindow]],
+) -> Iterator[tuple[datetime, list[tuple[int, frozenset[int]]]]]:
+    """Of which texts there are windows, and what their parties have signed beside, each time that this changes.
+
+    What several parties have is there twice; so it is little, however many the parties are.
+    """
+    change: dict[datetime, list[tuple[int, frozenset[int], int]]] = {}
+    for windows in parties:
+        for window in windows:
+            change.setdefault(window.start, []).append((window.text, window.amended, 1))
+            if window.end is not None:
+                change.setdefault(window.end, []).append((window.text, window.amended, -1))
+    bound: Counter[tuple[int, frozenset[int]]] = Counter()
+    for at in sorted(change):
+        for text, amended, step in change[at]:
+            bound[text, amended] += step
+        yield at, [each for each in bound for _ in range(min(bound[each], 2))]
+
+
+def texts_in_common(windows: Sequence[tuple[int, frozenset[int]]]) -> Iterator[int]:
+    """The texts of which there are two windows such that no later one was signed by both; some more than once."""
+    return (one[0] for one, other in combinations(windows, 2) if bind_each_other(*one, *other))
 
 
 def first_instant_of_all(not_before: datetime, several: Sequence[Sequence[Interval]]) -> datetime | None:

@@ -40,6 +40,12 @@ class TextWithout(Struct, kw_only=True, frozen=True):
     ends_at: datetime | None
 
 
+class TextHeld(Interval, kw_only=True, frozen=True):
+    """A stretch in which the version of that number is the text."""
+
+    no: int
+
+
 class PartyWithout(Struct, kw_only=True, frozen=True):
     """A party: what it did itself, or confirmed, or what had effect otherwise; and when it is bound by that."""
 
@@ -92,6 +98,7 @@ class Without(Struct, kw_only=True, frozen=True):
     suspensions: tuple[Interval, ...]
     notice: tuple[Interval, ...]
     texts: tuple[TextWithout, ...]
+    held: tuple[TextHeld, ...]
     agreed: tuple[tuple[UUID, datetime | None], ...]
     parties: tuple[PartyWithout, ...]
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from registry.agreements.instruments.days import Days
-from registry.agreements.instruments.in_force import AgreementDates, Renewal, text_windows
+from registry.agreements.instruments.in_force import AgreementDates, Renewal, TextWindow
 from registry.agreements.instruments.notice import Notice
 from registry.agreements.instruments.schemas.evidence import Evidence
 from registry.platform.kernel.intervals import Interval
@@ -50,26 +50,30 @@ class Remark(Struct, kw_only=True, frozen=True):
 
 
 def about_texts(
-    dates: AgreementDates, numbers: Sequence[int], force: Sequence[Interval], days: Days
+    dates: AgreementDates,
+    windows: Sequence[TextWindow],
+    numbers: Sequence[int],
+    force: Sequence[Interval],
+    days: Days,
 ) -> Iterator[Remark]:
-    """Of an executed agreement's texts, whose version `numbers` are in the order of `dates`."""
+    """Of an executed agreement's texts, whose version `numbers` are in the order of `dates`, and when each is shown."""
     if dates.executed_at is None:
         return
-    windows = text_windows(dates)
-    held = {window.text: window for window in windows}
+    held = {window.text: window for window in reversed(windows)}
     order = dates.by_effect
     for n, following in pairwise(order):
         if n in held and numbers[following] < numbers[n]:
             yield _placed(held[n], numbers[n], numbers[following], days)
     for n in set(order) - held.keys():
         if dates.ended_at is None or dates.begins[n] < dates.ended_at:
-            detail = f"Version {numbers[n]} is never the text: another takes effect as it does, or its own end is over."
+            detail = (
+                f"Version {numbers[n]} is never the text: another takes effect as it does, its own end is over, or who "
+                "signed it has left."
+            )
             yield Remark(code=RemarkCode.NEVER_HOLDS, detail=detail, version_no=numbers[n])
     for one, other in pairwise(windows):
         if one.end is not None and one.end < other.start:
-            gap = Interval(start=one.end, end=other.start)
-            bound = any(each.start < other.start and (each.end is None or each.end > one.end) for each in force)
-            yield _gap(gap, numbers[one.text], numbers[other.text], days, bound=bound)
+            yield _gap(one.end, other.start, numbers[one.text], numbers[other.text], days)
     yield from _reaching_back(dates, numbers, force, days)
 
 
@@ -83,17 +87,11 @@ def _placed(window: Interval, number: int, following: int, days: Days) -> Remark
     return Remark(code=RemarkCode.PLACED_BEFORE, detail=detail, version_no=number)
 
 
-def _gap(gap: Interval, number: int, following: int, days: Days, *, bound: bool) -> Remark:
-    """`bound`: some are in between, by a text before the one that has ended, which not all of them signed."""
-    assert gap.end is not None, "it ends as the following text begins"
+def _gap(ended_at: datetime, begins_at: datetime, number: int, following: int, days: Days) -> Remark:
     detail = (
-        f"No text holds from {days.first(gap.start)} through {days.last(gap.end)}: version {number} has ended then, "
-        f"and version {following} has not begun. "
+        f"No text holds from {days.first(ended_at)} through {days.last(begins_at)}: version {number} has ended then, "
+        f"and version {following} has not begun. Nobody is bound in between."
     )
-    if bound:
-        detail += f"Who signed version {number} is bound to no other that did; with who did not an earlier one goes on."
-    else:
-        detail += "Nobody is bound in between."
     return Remark(code=RemarkCode.GAP, detail=detail, version_no=following)
 
 

@@ -33,7 +33,6 @@ from registry.agreements.instruments.tables import (
     agreement_party,
     agreement_party_window,
     agreement_signature,
-    agreement_text_window,
     agreement_version,
     agreement_version_dates,
 )
@@ -71,7 +70,6 @@ def _of_the_agreement(table: sa.Table, *order: str) -> sa.Select[Any]:
 
 _PARTY_WINDOWS = _of_the_agreement(agreement_party_window, "starts_at")
 _WITHOUT = _of_the_agreement(agreement_pending_party_window, "starts_at")
-_TEXTS = _of_the_agreement(agreement_text_window, "starts_at")
 _PAUSES = _of_the_agreement(agreement_party_suspension, "starts_at")
 _APPROVALS = _of_the_agreement(agreement_approval, "starts_at", "recorded_at")
 _RULES = _of_the_agreement(agreement_approval_rule, "starts_at", "recorded_at")
@@ -140,7 +138,7 @@ async def _whole(read: Read, found: Agreement, now: datetime) -> Timeline:
     acts = Acts(found, days, _over_at(bound))
     of_texts(
         acts,
-        await _edges(read, found, found.executed_at, texts, bound, without, now),
+        _edges(found, found.executed_at, texts, bound, without, now),
         {text.no: text for text in texts},
     )
     of_signatures(acts, signatures, _evidence(signatures, papers, days), waiting)
@@ -182,7 +180,7 @@ async def _for_others(read: Read, found: Agreement, executed_at: datetime, now: 
     }
     edges = [
         each
-        for each in await _edges(read, found, executed_at, texts, shown, without, now)
+        for each in _edges(found, executed_at, texts, shown, without, now)
         if {each.version_no, each.next_no} <= {*told, None}
         and (each.at <= now or (each.kind is ActKind.TEXT_EXPIRES and each.version_no == found.version_no))
     ]
@@ -192,8 +190,7 @@ async def _for_others(read: Read, found: Agreement, executed_at: datetime, now: 
     return timeline_shown(found, days, shown, {}, acts.numbered())
 
 
-async def _edges(
-    read: Read,
+def _edges(
     found: Agreement,
     executed_at: datetime,
     texts: Sequence[Row[Any]],
@@ -202,7 +199,7 @@ async def _edges(
     now: datetime,
 ) -> list[TextEdge]:
     """Where the texts begin, renew themselves and end, as far as they bind in the windows given."""
-    held = await _texts(read, found, {text.version_id: text.no for text in texts}, without)
+    held = _texts(found, texts if without is None else without.texts)
     terms = {
         text.no: (max(text.executed_at or executed_at, text.starts_at), text.ends_at)
         for text in (texts if without is None else without.texts)
@@ -276,17 +273,10 @@ async def _days(read: Read, found: Agreement, approvals: Sequence[Row[Any]], now
     return Days(now=now, time_zone=found.time_zone, zones=zones, own=own_days(own))
 
 
-async def _texts(read: Read, found: Agreement, numbers: Mapping[UUID, int], without: Without | None) -> list[Held]:
-    """Which version is the text when, without the reports that have not taken effect."""
-    if without is None:
-        rows = await read.all(_TEXTS, {"id": found.id})
-        return [
-            Held(start=each.starts_at, end=end_of(each.ends_at), version_no=numbers[each.version_id]) for each in rows
-        ]
-    dates = dates_of(cast(Any, found), without.texts, without.suspensions)
-    return [
-        Held(start=each.start, end=each.end, version_no=without.texts[each.text].no) for each in text_windows(dates)
-    ]
+def _texts(found: Agreement, texts: Sequence[Any]) -> list[Held]:
+    """Which version would be the text when, had all signed each: so texts begin, and take each other's place."""
+    windows = text_windows(dates_of(cast(Any, found), texts, ()))
+    return [Held(start=each.start, end=each.end, version_no=texts[each.text].no) for each in windows]
 
 
 async def _windows(

@@ -11,6 +11,7 @@ from datetime import date, datetime
 from typing import Final, Literal, TypeAlias
 
 from registry.platform.bulk.sheets import Formula, Value
+from registry.platform.kernel.text import shortened
 from registry.platform.kernel.time import written_day
 
 Dates: TypeAlias = Literal["iso", "us"]
@@ -79,7 +80,7 @@ def midnight(at: datetime) -> datetime:
 
 def quoted(text: str) -> str:
     """What the cell says, short enough for a sentence."""
-    return f"“{text[:59]}…”" if len(text) > 60 else f"“{text}”"
+    return f"“{shortened(text, 60)}”"
 
 
 def read_text(value: Value, _dates: Dates) -> str:

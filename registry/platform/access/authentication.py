@@ -28,6 +28,7 @@ from registry.platform.http.asgi import Scope
 from registry.platform.http.problems import TooLarge, trace_id_of
 from registry.platform.http.requests import header_values, refuse_other_media
 from registry.platform.kernel.errors import Forbidden, TooManyRequests, Unauthenticated
+from registry.platform.kernel.text import shortened
 from registry.platform.kernel.time import utc_now
 
 _log = structlog.get_logger("registry.platform.access")
@@ -131,7 +132,9 @@ class Authentication(ASGIMiddleware):
 
     async def _record_denial(self, scope: Scope, reason: str) -> None:
         operation = str(scope["route_handler"].operation_id)
-        denial = Denial(caller=caller_from(scope), operation=operation, path=scope["path"][:300], reason=reason[:300])
+        denial = Denial(
+            caller=caller_from(scope), operation=operation, path=scope["path"][:300], reason=shortened(reason, 300)
+        )
         await self._denials.note(denial)
 
     def _refuse_large(self, scope: Scope) -> None:

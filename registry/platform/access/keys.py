@@ -19,6 +19,7 @@ from registry.platform.access.fetching import FETCH_SECONDS, body_at
 from registry.platform.access.key_sets import KeySet, parse_key_set
 from registry.platform.http.health import IssuerHealth, IssuerStatus
 from registry.platform.issuers import Issuer, is_secure
+from registry.platform.kernel.text import shortened
 from registry.platform.settings import SettingsError
 
 DISCOVERY = "/.well-known/openid-configuration"
@@ -145,7 +146,7 @@ class Keys:
                 self._set, self._body = found, body
                 self._name_skipped()
         except Exception as error:  # noqa: BLE001  # whatever it is, it is this issuer's trouble: the others go on
-            self._trouble = f"{type(error).__name__}: {error}"[:300]
+            self._trouble = shortened(f"{type(error).__name__}: {error}", 300)
             _log.warning("keys not fetched", issuer=self.issuer.issuer, error=self._trouble, keys_in_use=self.usable)
             return False
         else:

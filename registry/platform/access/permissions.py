@@ -9,6 +9,7 @@ What is not listed is denied.
 
 from collections.abc import Collection, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from registry.platform.access.principals import Principal, Role
@@ -206,11 +207,13 @@ def in_scope(principal: Principal, action: Action) -> bool:
 
     A service needs `<resource>:<verb>` or `<resource>:*`; `*` over everything does not count.
     """
-    if Role.SERVICE in principal.roles and (len(principal.roles) == 1 or action in HUMAN_ONLY):
-        return action not in HUMAN_ONLY and (
-            action in principal.scopes or f"{action.partition(':')[0]}:*" in principal.scopes
-        )
-    return bool(principal.scopes & {"*", action.value, f"{action.partition(':')[0]}:*"})
+    return _in_scope(principal.roles, principal.scopes, action)
+
+
+def _in_scope(roles: frozenset[Role], scopes: frozenset[str], action: Action) -> bool:
+    if Role.SERVICE in roles and (len(roles) == 1 or action in HUMAN_ONLY):
+        return action not in HUMAN_ONLY and (action in scopes or f"{action.partition(':')[0]}:*" in scopes)
+    return bool(scopes & {"*", action.value, f"{action.partition(':')[0]}:*"})
 
 
 def may_ever(principal: Principal, action: Action) -> bool:
@@ -220,9 +223,17 @@ def may_ever(principal: Principal, action: Action) -> bool:
 
 def refusal(principal: Principal, action: Action, relations: Collection[Relation]) -> str | None:
     """The reason why an agency with these `relations` to a thing may not do this to it; None when it may."""
-    if not in_scope(principal, action):
+    return _refusal(principal.roles, principal.scopes, action, frozenset(relations))
+
+
+# Each answer says what its reader may do, a list for every item; who they are are few kinds.
+@lru_cache(maxsize=2**13)
+def _refusal(
+    roles: frozenset[Role], scopes: frozenset[str], action: Action, relations: frozenset[Relation]
+) -> str | None:
+    if not _in_scope(roles, scopes, action):
         return f"Your token's scopes do not include {action}."
-    cells = [PERMISSIONS[action][role] for role in principal.roles if role in PERMISSIONS[action]]
+    cells = [PERMISSIONS[action][role] for role in roles if role in PERMISSIONS[action]]
     if not cells:
         allowed = ", ".join(sorted(PERMISSIONS[action]))
         people = [role for role in sorted(PERMISSIONS[action]) if _does_for_its_agency(role, action)]

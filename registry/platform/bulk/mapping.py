@@ -11,6 +11,7 @@ from registry.platform.bulk.schemas import FieldSource, ImportFault
 from registry.platform.bulk.sheets import Formula, letter
 from registry.platform.bulk.values import CellRefused, expected, folded_word, is_blank, read_value, text_of
 from registry.platform.kernel.errors import Fault, RuleBroken
+from registry.platform.kernel.text import shortened
 
 MOST_SHOWN: Final = 80
 _MEND: Final = "Correct the cell, and send the file again; rows that were taken stay as they are."
@@ -180,7 +181,7 @@ def shown(cell: Cell) -> str | None:
     if isinstance(cell, Formula):
         return "(formula)"
     text = text_of(cell)
-    return None if not text else text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
+    return shortened(text, MOST_SHOWN) if text else None
 
 
 def _cell(cells: Sequence[Cell], at: int | None) -> Cell:

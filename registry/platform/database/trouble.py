@@ -11,6 +11,8 @@ from enum import StrEnum
 
 import structlog
 
+from registry.platform.kernel.text import shortened
+
 TOLD_AGAIN_SECONDS = 60.0
 STABLE_SECONDS = 10.0
 """Who has failed is well again once nothing has failed for so long: a full disk takes a change now and then."""
@@ -27,7 +29,7 @@ class ToldOnce:
 
     def meet(self, event: str, cause: object) -> None:
         """Log the cause unless that has just been done. Only its first line, in which no row is quoted."""
-        words = f"{type(cause).__name__}: {str(cause).partition(chr(10))[0][:_LONGEST]}"
+        words = f"{type(cause).__name__}: {shortened(str(cause).partition(chr(10))[0], _LONGEST)}"
         now = self._clock()
         known, self._met[words] = self._met.get(words), now
         if known is None or now - known > TOLD_AGAIN_SECONDS:
@@ -67,7 +69,7 @@ class Trouble:
         self.meet(
             TroubleKind.DAMAGED, "the database is damaged: stop the service, and restore a backup or repair it", cause
         )
-        self.damage = str(cause).partition("\n")[0][:_LONGEST]
+        self.damage = shortened(str(cause).partition("\n")[0], _LONGEST)
 
     def over(self) -> None:
         """A change was stored: once that has been so for a while, what was wrong before would be news again."""

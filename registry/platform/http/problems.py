@@ -19,8 +19,11 @@ from registry.platform.http.catalogue import PROBLEMS
 from registry.platform.http.forms import NotAcceptable
 from registry.platform.kernel import errors
 from registry.platform.kernel.errors import DomainError, Fault
+from registry.platform.kernel.text import shortened
 
 MEDIA_TYPE = "application/problem+json"
+# A sentence of the service's own, and one that gives several reasons, is told whole; a request may be echoed in one.
+_LONGEST_SENTENCE = 4_000
 _LONGEST_ECHO = 300
 _log = structlog.get_logger("registry.problems")
 
@@ -149,7 +152,7 @@ def render(error: DomainError, *, path: str, trace_id: str) -> ProblemAnswer:
             title=PROBLEMS[code].title,
             status=status,
             detail=_printable(error.detail),
-            instance=_printable(path),
+            instance=_printable(path, _LONGEST_ECHO),
             code=error.code,
             trace_id=trace_id,
             errors=[msgspec.structs.replace(f, detail=_printable(f.detail)) for f in error.faults[:50]],
@@ -181,10 +184,9 @@ def _refusal(error: errors.GrantRefused) -> ProblemAnswer:
     return ProblemAnswer(status=status_of(error), headers=headers, body=body)
 
 
-def _printable(text: str) -> str:
+def _printable(text: str, most: int = _LONGEST_SENTENCE) -> str:
     """The text, shortened and without characters that cannot be encoded: messages may quote a hostile request."""
-    clean = text.encode("utf-8", "replace").decode()
-    return clean if len(clean) <= _LONGEST_ECHO else clean[: _LONGEST_ECHO - 1] + "…"
+    return shortened(text.encode("utf-8", "replace").decode(), most)
 
 
 def as_domain_error(error: Exception) -> DomainError:

@@ -97,6 +97,23 @@ def form_in_words(meta: Meta, text: str) -> str:
     return str(meta.extra["form"]) if meta.extra else f"{text}, {_FORMS[meta.pattern or '']}"
 
 
+_SENTENCE_ENDS = re.compile(r"[.!?;][”’\"')]*(?=\s)")
+
+
+def shortened(text: str, most: int) -> str:
+    """The text, where it has at most so many characters; else what whole sentences of it fit in, then “…”.
+
+    Where the first sentence alone takes up more than half, whole words; where one word does, as much of it as fits.
+    """
+    if len(text) <= most:
+        return text
+    sentence = max((found.end() for found in _SENTENCE_ENDS.finditer(text, 0, most - 1)), default=0)
+    if sentence > most // 2:
+        return f"{text[:sentence]} …"
+    word = text.rfind(" ", most // 2, most)
+    return f"{text[: most - 1 if word < 0 else word]}…"
+
+
 LONGEST_TOKEN = 64  # PostgreSQL refuses lexemes longer than 2 KB
 # A hyphen at the end of a line joins as well: scanned and justified texts divide words there.
 _WORD = re.compile(r"[^\W_]+(?:(?:['’.]|[-‐](?:[ \t]*\n[ \t]*)?)[^\W_]+)*")

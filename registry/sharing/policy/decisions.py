@@ -107,7 +107,7 @@ class NearMiss(_Part, kw_only=True, frozen=True):
             "restricted clause of an agreement that is not in force between the two."
         ),
     ]
-    explanation: Annotated[str, Meta(examples=["would be permitted up to 72 h (clause 4.2)"])]
+    explanation: Annotated[str, Meta(examples=["would be permitted up to 72 hours (clause 4.2)"])]
 
 
 class PolicySetRef(_Part, kw_only=True, frozen=True):

@@ -11,6 +11,7 @@ from registry.platform.kernel.money import Money
 from registry.sharing.policy.annotations import Policy
 from registry.sharing.policy.decisions import NearMiss, Outcome
 from registry.sharing.policy.facts import AgreementFacts, Facts
+from registry.sharing.policy.telling import counted, name_of
 from registry.sharing.policy.trial import Evaluation
 
 MOST_SINGLE_REMOVALS = 16
@@ -89,7 +90,7 @@ def _gaps(facts: Facts, agreement: AgreementFacts) -> Iterator[str]:
         else:
             yield f"agreement {agreement.number} is not in force between the two agencies"
     if not agreement.covers_category:
-        yield f"agreement {agreement.number} does not cover {facts.asset.category}"
+        yield f"agreement {agreement.number} does not cover “{name_of(facts.asset.category)}”"
     if not agreement.covers_direction:
         yield f"under agreement {agreement.number} the owner does not assist the requesting agency"
 
@@ -100,7 +101,7 @@ def _withheld(facts: Facts) -> Iterator[str]:
 
 
 def bound_of(facts: Facts, agreement: AgreementFacts | None, bar: Policy) -> str:
-    """The value that would satisfy the bar, from the term it names: "up to 72 h (clause 4.2)"; else the bar's title.
+    """What would satisfy the bar, by the term it names: "up to 72 hours (clause 4.2)"; else the bar's title.
 
     A bound goes only where its clause goes, and both sides' coordinators read a decision.
     """
@@ -116,15 +117,17 @@ def bound_of(facts: Facts, agreement: AgreementFacts | None, bar: Policy) -> str
 def _bound(facts: Facts, agreement: AgreementFacts, term: str) -> str | None:
     match term, getattr(agreement.terms, term, None):
         case "max_duration_hours", int(hours):
-            return f"up to {hours} h"
+            return f"up to {counted(hours, 'hour')}"
         case "notice_hours", int(hours):
-            return f"if asked at least {hours} h ahead"
+            return f"if asked at least {counted(hours, 'hour')} ahead"
         case "purposes", (_, *_) as purposes:
-            return f"for one of these purposes: {', '.join(sorted(set(purposes)))}"
+            return f"for one of these purposes: {', '.join(sorted(map(name_of, set(purposes))))}"
         case "least_priority", "emergency":
             return "in an emergency"
         case "least_priority", "urgent":
             return "if urgent"
+        case "cost_ceiling_minor", int() if facts.ask.estimated_cost_minor is None:
+            return "if its cost could be estimated, in the ceiling's currency, and kept the ceiling"
         case "cost_ceiling_minor", int(ceiling):
             most = Money.from_minor(ceiling, facts.ask.currency)
             return f"at an estimated cost of at most {most.amount} {most.currency}"
@@ -144,7 +147,7 @@ def _certified(facts: Facts) -> str:
     if first is None or first.lapses_at is None:
         return "with a current certification on file"
     lapses = first.expires_on.isoformat() if first.expires_on else _day(first.lapses_at)
-    return f"if the {first.code} certification, which lapses {lapses}, covered the return date"
+    return f"if the {name_of(first.code)} certification, which lapses {lapses}, covered the return date"
 
 
 def _day(at: datetime) -> str:

@@ -21,6 +21,7 @@ from registry.sharing.policy.decisions import (
 )
 from registry.sharing.policy.explain import near_misses
 from registry.sharing.policy.facts import AgreementFacts, Facts, facts_digest
+from registry.sharing.policy.telling import reason_of
 from registry.sharing.policy.trial import Evaluation, evaluate_agreements
 
 # Best first.
@@ -92,8 +93,8 @@ def _decision(facts: Facts, trials: Sequence[Evaluation], policies: PolicySet) -
             for trial in others
             if trial.agreement
         ),
-        reasons=_reasons(chosen),
-        approvals=tuple(_approval(facts, policy) for policy in conditions if policy.approval),
+        reasons=_reasons(facts, chosen),
+        approvals=tuple(_approval(facts, policy, chosen.agreement) for policy in conditions if policy.approval),
         obligations=tuple(
             ObligationAttached(
                 code=policy.obligation,
@@ -121,7 +122,7 @@ def _tried(agreement: AgreementFacts) -> AgreementTried:
     )
 
 
-def _approval(facts: Facts, policy: Policy) -> ApprovalNeeded:
+def _approval(facts: Facts, policy: Policy, agreement: AgreementFacts | None) -> ApprovalNeeded:
     assert policy.approval is not None
     side = policy.approval.side
     agency = facts.assisting if side == "assisting" else facts.requesting
@@ -131,16 +132,16 @@ def _approval(facts: Facts, policy: Policy) -> ApprovalNeeded:
         agency_id=agency.id,
         policy_id=policy.id,
         layer=policy.layer,
-        reason=policy.reason,
+        reason=reason_of(policy, facts, agreement),
     )
 
 
-def _reasons(trial: Evaluation) -> tuple[DecisionReason, ...]:
+def _reasons(facts: Facts, trial: Evaluation) -> tuple[DecisionReason, ...]:
     """Errors; else bars and a missing ground; else the grounds and the required approvals."""
     agreement = trial.agreement
     if trial.faults:
         return tuple(_engine_reason("evaluation_error", fault.detail, fault.policy) for fault in trial.faults)
-    reasons = [_reason(bar, "forbid", agreement) for bar in trial.bars]
+    reasons = [_reason(bar, "forbid", facts, agreement) for bar in trial.bars]
     if not trial.grounds:
         lacking = (
             f"Nothing in agreement {agreement.number} permits this loan."
@@ -149,18 +150,18 @@ def _reasons(trial: Evaluation) -> tuple[DecisionReason, ...]:
         )
         reasons.append(_engine_reason("no_ground", lacking, None))
     if not reasons:
-        reasons = [_reason(ground, "permit", agreement) for ground in trial.grounds]
-        reasons += [_reason(policy, "condition", agreement) for policy in trial.approvals]
+        reasons = [_reason(ground, "permit", facts, agreement) for ground in trial.grounds]
+        reasons += [_reason(policy, "condition", facts, agreement) for policy in trial.approvals]
     return tuple(reasons)
 
 
-def _reason(policy: Policy, effect: ReasonEffect, agreement: AgreementFacts | None) -> DecisionReason:
+def _reason(policy: Policy, effect: ReasonEffect, facts: Facts, agreement: AgreementFacts | None) -> DecisionReason:
     return DecisionReason(
         policy_id=policy.id,
         layer=policy.layer,
         effect=effect,
         title=policy.title,
-        reason=policy.reason,
+        reason=reason_of(policy, facts, agreement),
         citation=policy.citation,
         clause=agreement.clauses.get(policy.term) if agreement and policy.term else None,
     )

@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 from registry.platform.kernel.money import Money
 from registry.platform.kernel.text import Code
 from registry.sharing.policy.decisions import ApprovalRole
+from registry.sharing.policy.telling import counted, name_of
 
 MOST_STANDARD_RULES = 50
 
@@ -123,15 +124,15 @@ def _lines(rule: StandardRule) -> Iterator[str]:
 
 
 def _meaning(rule: StandardRule) -> _Meaning:
-    what = "anything" if rule.category is None else rule.category
+    what = "anything" if rule.category is None else f"“{name_of(rule.category)}”"
     match rule:
         case ApprovalOverCost():
             over, currency = rule.over.to_minor(), rule.over.currency
             most = f"{rule.over.amount} {currency}"
             return _Meaning(
                 title=f"Approval over {most}",
-                reason=f"The owner approves a loan of {what} that is estimated at more than {most}, "
-                "or whose cost cannot be estimated.",
+                reason=f"The owner approves a loan of {what} that is estimated to cost more than {most}, "
+                f"or of which no cost in {currency} can be estimated.",
                 unless=(
                     f'context has estimated_cost_minor && context.ask.currency == "{currency}" && '
                     f"context.estimated_cost_minor <= {over}",
@@ -151,21 +152,22 @@ def _meaning(rule: StandardRule) -> _Meaning:
             )
         case WithinDistance():
             return _Meaning(
-                title=f"Farther than {rule.km} km",
-                reason=f"The owner lends {what} within {rule.km} km of its home, and has to be told where to.",
+                title=f"Not known to be within {rule.km} km",
+                reason=f"The owner lends {what} within {rule.km} km of its home only.",
                 unless=(f"context has distance_km && context.distance_km <= {rule.km}",),
             )
         case PurposesOnly():
             purposes = sorted(set(rule.purposes))
             return _Meaning(
                 title="Not for this purpose",
-                reason=f"The owner lends {what} for these purposes only: {', '.join(purposes)}.",
+                reason=f"The owner lends {what} for these purposes only: {', '.join(map(name_of, purposes))}.",
                 unless=(f"[{', '.join(map(_quoted, purposes))}].contains(context.ask.purpose)",),
             )
         case LongestLoan():
+            hours = counted(rule.hours, "hour")
             return _Meaning(
-                title=f"Longer than {rule.hours} h",
-                reason=f"The owner lends {what} for at most {rule.hours} hours.",
+                title=f"Longer than {hours}",
+                reason=f"The owner lends {what} for at most {hours}.",
                 when=f"context.ask.duration_hours > {rule.hours}",
             )
         case LeastNotice():
@@ -173,9 +175,10 @@ def _meaning(rule: StandardRule) -> _Meaning:
             # Notice is owed when it is asked for; approving or dispatching it later does not shorten it.
             later = '["approve", "reserve", "extend", "dispatch"].contains(context.ask.action_at)'
             exempt = ('context.ask.priority == "emergency"',) if rule.emergencies_exempt else ()
+            ahead = f"{counted(rule.hours, 'hour')} ahead"
             return _Meaning(
-                title=f"Less than {rule.hours} h ahead",
-                reason=f"The owner has to be asked for {what} at least {rule.hours} hours ahead{spared}.",
+                title=f"Less than {ahead}",
+                reason=f"The owner has to be asked for {what} at least {ahead}{spared}.",
                 when=f"context.ask.notice_hours < {rule.hours}",
                 unless=(later, *exempt),
             )

@@ -100,7 +100,7 @@ class Known(Struct, kw_only=True):
 
     def join(self, party: int, at: datetime, text: int) -> None:
         """A party signs a text; what it signed first bound it."""
-        self.joined.setdefault(party, at)
+        self.joined[party] = min(at, self.joined.get(party, at))
         self.signed.setdefault(party, {}).setdefault(text, at)
 
     def by_effect(self) -> list[int]:

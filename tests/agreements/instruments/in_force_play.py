@@ -239,7 +239,7 @@ class Play:
             self.known.council.setdefault(party, []).append((self.begun(first), last))
 
     async def _amend(self, party: int, days: int) -> None:
-        """An amendment on paper that everybody who is bound confirms at once."""
+        """An amendment on paper that everybody confirms at once who had not left when the day began."""
         first = self.today + timedelta(days=days)
         last = None if days % 2 else first + timedelta(days=6)
         body = RecordedAmendment(
@@ -255,20 +255,19 @@ class Play:
         made = await self.do(
             recording.record_amendment, 0, self.service.settings.ledger_key, self.agreement_id, body, None
         )
+        if made is None:
+            return
+        digest, signed_at, signers = made.amendment.version_sha256, self.begun(self.today), [0]
         for party in (1, 2):
-            if made is None or made.amendment is None:
-                break
-            digest = made.amendment.version_sha256
             confirmation = Confirmation(version_sha256=digest, signatory_title="Chief", signed_on=self.today)
-            made = await self.do(recording.confirm, party, self.agreement_id, confirmation, None) or made
-        if made is not None and made.amendment is None:
-            executed = max(self.begun(self.today), self.known.texts[0][0])
-            self.known.texts.append((executed, first, last))
-            for party in self.known.joined:  # who has not left has signed it, and so ratified what it was about
-                if self.still_there(party):
-                    self.known.ratified.setdefault(party, self.begun(self.today))
-                    self.known.signed[party][len(self.known.texts) - 1] = self.begun(self.today)
-        elif made is not None:
+            if await self.do(recording.confirm, party, self.agreement_id, confirmation, None) is not None:
+                signers.append(party)
+        if len(signers) > 1:
+            self.known.texts.append((max(signed_at, self.known.texts[0][0]), first, last))
+            for party in signers:  # it has ratified what it was about, and is a party though it never signed that
+                self.known.ratified.setdefault(party, signed_at)
+                self.known.join(party, signed_at, len(self.known.texts) - 1)
+        else:
             await self.do(reviewing.step, 0, self.agreement_id, AgreementAction.WITHDRAW, {"reason": "dropped"}, None)
 
     async def _terminate(self, party: int, days: int) -> None:
@@ -279,10 +278,6 @@ class Play:
         if made is not None and await self._all_consent(made):
             self.known.ended = at
             self.moments.append(at)
-
-    def still_there(self, party: int) -> bool:
-        """Whether the party has joined and no notice of its has run out."""
-        return party not in self.known.leaves or self.now < self.known.leaves[party]
 
     def instants(self) -> Iterator[datetime]:
         """Around every act, and around the midnights of all those days."""

@@ -1,8 +1,9 @@
 """True histories, entered late: in whatever order facts are recorded, the same parties are bound on the same days.
 
 A history is what happened years ago: an agreement on paper, who signed it when, amendments and renewals with their
-days, what councils approved and what their law asked for, a notice that is running. It is entered as it happened, and
-again in other orders, through the commands that people use; the windows of all of them are compared.
+days, what councils approved and what their law asked for, a notice that is running, a party that has left. It is
+entered as it happened, and again in other orders, through the commands that people use; the windows of all of them are
+compared. So a party confirms what it had signed after it is on record that it left, too.
 """
 
 from collections.abc import Sequence
@@ -17,9 +18,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from registry.agreements.instruments.commands import ending, governing_body, recording
+from registry.agreements.instruments.commands import ending, governing_body, proposing, recording, reporting
+from registry.agreements.instruments.consent import ReportedKind
 from registry.agreements.instruments.notice import Notice
 from registry.agreements.instruments.queries.getting import get_agreement
+from registry.agreements.instruments.schemas.consenting import NewReportedAct
 from registry.agreements.instruments.schemas.given import (
     ApprovalRule,
     Confirmation,
@@ -86,7 +89,7 @@ def one_of_each(facts: list[Fact]) -> list[Fact]:
     for fact in facts:
         if fact.kind in ("amendment", "renewal"):
             key: tuple[object, ...] = ("text", fact.day)
-        elif fact.kind == "notice":
+        elif fact.kind in ("notice", "left"):
             key = ("notice", fact.party)
         else:
             key = (fact.kind == "approval", fact.party, fact.day)
@@ -111,13 +114,18 @@ others = st.builds(
     day=days,
     lasting=st.none() | st.integers(0, 1_500),
 )
+# One party at most that is gone already: who has left is asked nothing, and so consents to no other's leaving.
+leavings = st.lists(
+    st.builds(Fact, kind=st.just("left"), party=st.integers(1, 2), day=st.integers(500, 4_500), lasting=st.just(None)),
+    max_size=1,
+)
 histories = st.builds(
     History,
     zone=st.sampled_from(["America/Chicago", "Pacific/Chatham"]),
     last_day=st.none() | st.integers(100, 4_000),
     joined=st.tuples(st.integers(0, 400), st.integers(0, 400)),
-    facts=st.tuples(st.lists(texts, min_size=1, max_size=4), st.lists(others, max_size=5)).map(
-        lambda two: one_of_each([*two[0], *two[1]])
+    facts=st.tuples(leavings, st.lists(texts, min_size=1, max_size=4), st.lists(others, max_size=5)).map(
+        lambda three: one_of_each([*three[0], *three[1], *three[2]])
     ),
     seed=st.integers(0, 2**32),
 )
@@ -209,12 +217,29 @@ class Entering:
         elif fact.kind == "notice":
             notice = WithdrawalNotice(notice_on=NOW.date(), reason="we leave")
             await self.do(ending.give_notice, fact.party, self.agreement_id, notice, None)
+        elif fact.kind == "left":
+            await self._leave(fact.party, day)
         else:
             to_come = NOW.date() + timedelta(days=4_000 + fact.day)  # after any notice that is given now has run out
             rule = ApprovalRule(
                 required=fact.kind == "rule", effective_on=to_come, citation="City code (demo)", reason="the charter"
             )
             await self.do(governing_body.set_approval_rule, fact.party, self.agreement_id, rule, None)
+
+    async def _leave(self, party: int, last_day: date) -> None:
+        """What the custodian reports, the party confirms, and the other agrees to: it was bound for the last time."""
+        said = NewReportedAct(
+            agency_id=self.parties[party].id,
+            kind=ReportedKind.WITHDREW,
+            acted_on=last_day,
+            evidence_sha256=EVIDENCE,
+            reason="it left",
+        )
+        shown = await self.do(reporting.report_act, 0, self.agreement_id, said, None)
+        (its,) = (each.id for each in shown.reported_acts if each.kind == ReportedKind.WITHDREW)
+        await self.do(reporting.confirm_report, party, self.agreement_id, its, None, None)
+        (proposal,) = (each.id for each in shown.proposals)
+        await self.do(proposing.consent, 3 - party, self.agreement_id, proposal, None, None)
 
     async def _amend(self, number: int, fact: Fact, day: date, last: date | None) -> None:
         """An amendment on paper, which the custodian signed, and each other party or not."""
@@ -244,8 +269,12 @@ class Entering:
 
     async def _confirm_amendment(self, party: int, digest: str, text: Fact) -> None:
         later = text.signers[party - 1]
-        if later is not None:
-            await self._confirm(party, digest, self._signed_on(text) + timedelta(days=later))
+        if later is None:
+            return
+        signed_on = self._signed_on(text) + timedelta(days=later)
+        left = [fact.day for fact in self.history.facts if (fact.kind, fact.party) == ("left", party)]
+        if not left or signed_on < FIRST_DAY + timedelta(days=left[0]):  # who has left signs no more
+            await self._confirm(party, digest, signed_on)
 
     async def _confirm(self, party: int, digest: str, signed_on: date) -> Agreement:
         hand = Confirmation(
@@ -288,12 +317,16 @@ async def entered(service: Service, cast: Cast, history: History, order: Sequenc
 
 
 def notices_after_joining(history: History, order: list[int]) -> list[int]:
-    """The order, but that nobody gives notice under what is not on record as signed by it yet."""
-    for number in [n for n in order if n >= 2 and history.facts[n - 2].kind == "notice"]:
-        joining = history.facts[number - 2].party - 1
-        if joining >= 0 and order.index(number) < order.index(joining):
+    """The order, but that nobody gives notice, or has left, under what is not on record as signed by it yet.
+
+    Whom others leave is on record too: else it would not be asked.
+    """
+    for number in [n for n in order if n >= 2 and history.facts[n - 2].kind in ("notice", "left")]:
+        fact = history.facts[number - 2]
+        for joining in (0, 1) if fact.kind == "left" else {fact.party - 1} - {-1}:
             one, other = order.index(number), order.index(joining)
-            order[one], order[other] = joining, number
+            if one < other:
+                order[one], order[other] = joining, number
     return order
 
 

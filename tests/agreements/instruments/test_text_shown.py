@@ -26,7 +26,7 @@ from registry.platform.kernel.time import civil_day, utc_now
 from tests.agreements.instruments.test_late_entries import amended_on_paper
 from tests.support.agreements import confirm_agreement, record_agreement, sign_agreement
 from tests.support.cast import Cast
-from tests.support.consent import end_agreement
+from tests.support.consent import end_agreement, left_long_ago
 from tests.support.deadlines import by_kind, days_ahead
 from tests.support.policy import acting_for
 from tests.support.service import Caller, Service
@@ -138,3 +138,31 @@ async def test_what_lapsed_or_was_ended_shows_the_term_in_which_it_did(service: 
     far = noon(civil_day(utc_now(), "America/Chicago").year + 3)
     last = str(civil_day(utc_now(), "America/Chicago"))
     assert await seen(cast.assisting.legal, ended, far) == (1, "ended", last), "its own last day cuts the term short"
+
+
+async def test_the_text_is_the_latest_that_binds_two_to_each_other(service: Service, cast: Cast) -> None:
+    parties = (cast.assisting, cast.requesting, cast.neighbour)
+    found = await sign_agreement(service, *parties, effective_on="2014-01-01", title="The original (demo)")
+    both: dict[str, Any] = {"title": "Of two (demo)", "notice": {"days": 30}}
+    await amended_on_paper(found, *parties[:2], effective_on="2025-06-01", signed_on="2025-06-01", **both)
+    assert await seen(cast.neighbour.legal, found) == (2, "current", None)
+    await left_long_ago(service, cast.requesting, found)
+    until = utc_now() - timedelta(days=8)
+    for at, no in ((datetime(2025, 5, 1, tzinfo=UTC), 1), (until - timedelta(days=20), 2), (until, 1)):
+        assert await seen(cast.neighbour.legal, found, at) == (no, "current", None), at
+    checked = await cast.neighbour.legal.done("GET", f"{PATH}/{found['id']}/completeness")
+    assert checked["version_no"] == 1
+    shown = await cast.neighbour.legal.done("GET", f"{PATH}/{found['id']}")
+    assert (shown["title"], shown["status"]) == ("The original (demo)", "in_force")
+    (held,) = await candidates(service.database.read(), cast.neighbour.id, cast.assisting.id, "k9", utc_now())
+    assert held.version_no == 1
+
+
+async def test_what_two_amended_for_a_while_is_the_text_for_that_while(service: Service, cast: Cast) -> None:
+    parties = (cast.assisting, cast.requesting, cast.neighbour)
+    found = await sign_agreement(service, *parties, effective_on="2014-01-01")
+    short: dict[str, Any] = {"expires_on": "2025-12-31", "signed_on": "2025-06-01"}
+    shown = await amended_on_paper(found, *parties[:2], effective_on="2025-06-01", **short)
+    assert (shown["version_no"], shown["version_status"]) == (1, "current"), "two are bound by it to the third"
+    assert await seen(cast.neighbour.legal, found, noon(2025, 8)) == (2, "current", "2025-12-31")
+    assert "gap" not in {each["code"] for each in shown["remarks"]}

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from registry.agreements.instruments.in_force import (
     AgreementDates,
@@ -22,8 +23,10 @@ from registry.agreements.instruments.in_force import (
     bound_windows,
     force_windows,
     latest_in_common,
+    text_windows,
 )
-from registry.platform.kernel.intervals import earliest
+from registry.agreements.instruments.shown_texts import shown_windows
+from registry.platform.kernel.intervals import Interval, earliest
 from registry.platform.kernel.time import day_starts_at, utc_now
 from tests.agreements.instruments.test_in_force import CHICAGO, in_force
 from tests.agreements.instruments.test_late_entries import amended_on_paper, remarks_of
@@ -91,6 +94,8 @@ def test_two_parties_are_bound_by_the_latest_text_that_both_have_signed(
 ) -> None:
     dates, parties = history
     found = bound_windows(dates, dict(enumerate(parties)))
+    shown = shown_windows(dates, dict(enumerate(parties)), found)
+    rank = {n: place for place, n in enumerate(dates.by_effect)}
     force = force_windows(found.values())
     assert bound_windows(dates, dict(reversed([*enumerate(parties)]))) == found, "nothing depends on an order"
     for at in (START + timedelta(minutes=30 * n) for n in range(-1, 52)):
@@ -101,6 +106,12 @@ def test_two_parties_are_bound_by_the_latest_text_that_both_have_signed(
         for (one, other), text in pairs.items():
             assert shared(found[one], found[other], at) == ([] if text is None else [text]), (at, one, other)
         assert any(each.contains(at) for each in force) == any(text is not None for text in pairs.values()), at
+        texts = [text for text in pairs.values() if text is not None]
+        then = [each.text for each in shown if each.contains(at)]
+        if texts:
+            assert then == [max(texts, key=rank.__getitem__)], "the text is the latest that binds two"
+        else:
+            assert then in ([], [each.text for each in text_windows(dates) if each.contains(at)])
     for windows in found.values():
         for window, until in zip(windows, bound_until(windows), strict=True):
             assert until is None or not any(each.contains(until) for each in windows)
@@ -115,6 +126,30 @@ def test_a_party_is_bound_by_a_text_to_each_other_and_by_its_own_latest() -> Non
     assert latest_in_common(dates, {0, 1}, [{0, 1}, {1, 2}], at) == [1]
     assert latest_in_common(dates, {1}, [{0}], START) == [1], "the first that follows"
     assert latest_in_common(dates, (), [{0}], at) == [2], "who has signed none goes by the agreement's"
+
+
+def test_once_those_have_left_who_signed_the_last_text_it_is_the_one_that_binds_the_others() -> None:
+    hour = [START + timedelta(hours=n) for n in range(7)]
+    dates = AgreementDates(
+        executed_at=START, starts_at=START, amendments=(AmendedText(executed_at=hour[1], starts_at=hour[1]),)
+    )
+
+    def shown(leaves_at: datetime, stops: Interval | None = None) -> list[tuple[int, datetime, datetime | None]]:
+        amended = {0: START, 1: hour[1]}
+        parties = {
+            "one": PartyHistory(joined_at=START, texts=amended),
+            "amends": PartyHistory(joined_at=START, texts=amended, leaves_at=hour[3]),
+            "third": PartyHistory(joined_at=START, texts={0: START}, leaves_at=leaves_at),
+        }
+        its = replace(dates, suspensions=() if stops is None else (stops,))
+        found = shown_windows(its, parties, bound_windows(its, parties))
+        return [(each.text, each.start, each.end) for each in found]
+
+    before = [(0, START, hour[1]), (1, hour[1], hour[3])]
+    assert shown(hour[5]) == [*before, (0, hour[3], hour[5])], "no text is left then"
+    stops = Interval(start=hour[2], end=hour[4])
+    assert shown(hour[5], stops) == shown(hour[5]), "what is suspended is the text all the same"
+    assert shown(hour[3]) == [before[0], (1, hour[1], None)], "it was the last that bound anybody"
 
 
 async def held(one: Agency, other: Agency, at: datetime | None = None) -> list[int]:

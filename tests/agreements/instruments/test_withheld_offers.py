@@ -58,7 +58,7 @@ async def test_an_office_that_may_sign_no_more_has_nobody_confirm_its_signature(
     assert await offered_on_report(cast.requesting.legal, found, "contest") == (True, None)
 
 
-async def test_who_has_left_is_offered_no_signature_to_what_the_others_change(service: Service, cast: Cast) -> None:
+async def test_who_has_left_is_offered_to_say_only_what_it_had_signed_before(service: Service, cast: Cast) -> None:
     found = await sign_agreement(service, cast.assisting, cast.requesting, cast.neighbour)
     withdrew = letter(cast.requesting, today() - 30 * DAY, kind="withdrew")
     seen, its = await report(cast.assisting, found, withdrew)
@@ -69,10 +69,16 @@ async def test_who_has_left_is_offered_no_signature_to_what_the_others_change(se
     digest = out["amendment"]["version_sha256"]
     hand = {"version_sha256": digest, "signatory_title": "Sheriff", "manner": "electronic"}
     assert_problem(await cast.requesting.legal.post(f"{PATH}/{found['id']}/sign", hand), 409, "wrong_status")
-    for action in ("sign", "confirm"):
-        allowed, reason = await offered(cast.requesting.legal, found, action)
-        assert (allowed, reason) == (False, "Your agency has left this agreement, and signs it no more.")
-        assert (await offered(cast.neighbour.legal, found, action))[0]
+    left = "Your agency has left this agreement, and signs it no more."
+    assert await offered(cast.requesting.legal, found, "sign") == (False, left)
+    for party, action in ((cast.requesting, "confirm"), (cast.neighbour, "sign"), (cast.neighbour, "confirm")):
+        assert await offered(party.legal, found, action) == (True, None)
+    paper = {"version_sha256": digest, "signatory_title": "Sheriff", "evidence_location": "The vault (demo)"}
+    for signed_on, status in ((today(), 409), (today() - 60 * DAY, 200)):
+        hand = {**paper, "signed_on": str(signed_on)}
+        answer = await cast.requesting.legal.post(f"{PATH}/{found['id']}/confirm", hand)
+        assert answer.status_code == status, "of a day before it left"
+    assert await offered(cast.requesting.legal, found, "confirm") == (False, left)
 
 
 async def test_nobody_takes_over_a_number_that_it_uses_already(service: Service, cast: Cast) -> None:

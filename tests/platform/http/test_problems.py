@@ -72,8 +72,17 @@ def test_hostile_text_is_cut_and_made_printable() -> None:
     error = StaleVersion(hostile, faults=[Fault(code="c", detail=hostile)] * 90)
     answer = render(error, path="/" + hostile, trace_id="r")
     problem = msgspec.json.decode(answer.body, type=Problem)
-    assert len(problem.detail) == len(problem.instance) == len(problem.errors[0].detail) == 300
+    assert len(problem.detail) == len(problem.errors[0].detail) == 4_000
+    assert len(problem.instance) == 300
     assert len(problem.errors) == 50
+
+
+def test_a_sentence_is_told_whole_and_what_is_longer_than_any_ends_with_a_sentence() -> None:
+    said = "The agreement says otherwise, in a sentence that is as long as this one is. " * 12
+    told = msgspec.json.decode(render(StaleVersion(said), path="/", trace_id="r").body)
+    assert told["detail"] == said
+    told = msgspec.json.decode(render(StaleVersion(said * 20), path="/", trace_id="r").body)
+    assert told["detail"].endswith("as long as this one is. …")
 
 
 async def test_each_problem_has_a_page_that_says_what_to_do(service: Service) -> None:

@@ -19,6 +19,7 @@ from registry.platform.kernel.text import (
     normal_key,
     placed_words,
     query_tokens,
+    shortened,
     tokens,
 )
 
@@ -173,3 +174,17 @@ def test_a_filing_key_is_one_whatever_dashes_and_blanks_are_between_the_parts() 
 def test_a_normal_key_is_its_own() -> None:
     for text in ("\u0130stanbul", "stra\u00dfe", "\ufb01re", "\u1e9e 1", "K9-07"):
         assert normal_key(normal_key(text)) == normal_key(text)
+
+
+def test_what_is_shortened_ends_with_a_sentence_or_a_word() -> None:
+    assert shortened("Short enough.", 13) == "Short enough."
+    assert shortened("One sentence is here. Another one is there.", 30) == "One sentence is here. …"
+    assert (
+        shortened("Short. What follows is one long sentence of many words.", 40) == "Short. What follows is one long…"
+    )
+    assert shortened("x" * 50, 20) == "x" * 19 + "…"
+
+
+@given(st.text(max_size=200), st.integers(min_value=4, max_value=120))
+def test_what_is_shortened_is_never_longer_than_was_asked_for(text: str, most: int) -> None:
+    assert len(shortened(text, most)) <= most

@@ -62,7 +62,7 @@ async def test_a_denial_is_a_successful_answer_with_clause_and_near_miss(cast: C
     decision = response.json()["decision"]
     assert decision["outcome"] == "denied"
     assert [(r["policy_id"], r["clause"]) for r in decision["reasons"]] == [("duration_over_limit", "4.2")]
-    assert [n["explanation"] for n in decision["near_misses"]] == ["would be permitted up to 6 h (clause 4.2)"]
+    assert [n["explanation"] for n in decision["near_misses"]] == ["would be permitted up to 6 hours (clause 4.2)"]
 
 
 async def test_without_an_agreement_a_network_asset_is_denied_for_lack_of_a_ground(cast: Cast) -> None:

@@ -41,17 +41,17 @@ def test_two_bars_are_left_out_one_at_a_time_and_together(shipped: PolicySet, ca
         (
             ("duration_over_limit",),
             "denied",
-            "would pass this bar up to 24 h (clause 4.2), but another bar remains",
+            "would pass this bar up to 24 hours (clause 4.2), but another bar remains",
         ),
         (
             ("notice_too_short",),
             "denied",
-            "would pass this bar if asked at least 400 h ahead, but another bar remains",
+            "would pass this bar if asked at least 400 hours ahead, but another bar remains",
         ),
         (
             ("duration_over_limit", "notice_too_short"),
             "needs_approval",
-            "would be permitted, once approved, up to 24 h (clause 4.2) and if asked at least 400 h ahead",
+            "would be permitted, once approved, up to 24 hours (clause 4.2) and if asked at least 400 hours ahead",
         ),
     ]
 
@@ -84,7 +84,7 @@ def test_a_missing_ground_is_told_with_what_the_agreement_would_then_give(
     assert lacking.outcome_then == "needs_approval"
     assert lacking.explanation == (
         "agreement MA-2025-001 is not in force between the two agencies and "
-        "agreement MA-2025-001 does not cover k9.narcotics"
+        "agreement MA-2025-001 does not cover “Narcotics detection K9”"
     )
 
 

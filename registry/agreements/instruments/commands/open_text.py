@@ -70,6 +70,7 @@ class OpenText(Struct, kw_only=True, frozen=True):
     sha256: str | None
     kind: str
     amendment_id: UUID | None
+    is_paper: bool = False  # a change that was signed on paper before it came here, and waits for nobody
 
     @property
     def terms(self) -> Terms:
@@ -121,6 +122,7 @@ async def waiting_paper(write: Write, row: Row[Any], digest: str) -> OpenText | 
         sha256=paper.sha256,
         kind=paper.kind,
         amendment_id=paper.amendment_id,
+        is_paper=True,
     )
 
 

@@ -193,7 +193,7 @@ async def record_amendment(
         signature = SignatureDetails(
             agency_id=caller.agency_id, manner="wet", signed_on=new.signed_on, counts_from=signed_at
         )
-        await write_signature(write, caller, row.id, amendment.version_id, signature, new, amends=True)
+        await write_signature(write, caller, row.id, amendment.version_id, signature, new)
     told = {
         "kind": new.kind,
         "version_no": amendment.version_no,

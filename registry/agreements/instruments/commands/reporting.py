@@ -38,7 +38,7 @@ from registry.agreements.instruments.commands.settling.effects import (
     replace_reports,
     stop_silences,
 )
-from registry.agreements.instruments.commands.signing import check_bound, existed, named_text
+from registry.agreements.instruments.commands.signing import check_bound, executed_text, existed, named_text, of_bound
 from registry.agreements.instruments.consent import (
     BINDING,
     LEAVING,
@@ -369,21 +369,25 @@ def _check_left_in_time(row: Row[Any], leaves_at: datetime) -> None:
 async def _text_to_sign(write: Write, caller: Caller, row: Row[Any], new: NewReportedAct) -> OpenText:
     check_given(new, "version_sha256", "signatory_title")
     assert new.version_sha256 is not None
-    text = await waiting_paper(write, row, new.version_sha256)
-    text = text or named_text(row, new.version_sha256, AgreementAction.CONFIRM)
+    digest = new.version_sha256
+    text = await executed_text(write, row, digest) or await waiting_paper(write, row, digest)
+    text = text or named_text(row, digest, AgreementAction.CONFIRM)
     if row.executed_at is None:
         raise WrongStatus(f"The agreement is {row.stage}: what is not signed on paper yet is signed here.")
     advanced_text(text, AgreementAction.CONFIRM)
     theirs = await today_of(write, new.agency_id, row.time_zone, caller.now)
     await existed(write, text, new.acted_on, theirs, "/acted_on")
-    refuse(signed_too_late(theirs.counts_from(new.acted_on), row.terminated_at))
+    signed_at = theirs.counts_from(new.acted_on)
+    refuse(signed_too_late(signed_at, row.terminated_at))
     await check_agreed_end(write, row, text, caller.now)
     if await write.value(_SIGNED, {"version_id": text.version_id, "agency_id": new.agency_id}) is not None:
         raise Conflict("That party has signed this version already.", "already_signed")
-    if text.amendment_id is not None:
-        part = await write.first(_PART, {"id": row.id, "agency_id": new.agency_id})
-        if part is None or part.joined_at is None or has_left(part.leaves_at, part.released_at, caller.now):
-            raise WrongStatus("That party is not bound by this agreement, so it has no part in changing it.")
+    part = await write.first(_PART, {"id": row.id, "agency_id": new.agency_id})
+    assert part is not None
+    if of_bound(text) and part.joined_at is None:
+        raise WrongStatus("That party is not bound by this agreement, so it has no part in changing it.")
+    if has_left(part.leaves_at, part.released_at, signed_at):
+        raise WrongStatus("That party had left the agreement by then: a signature of that day binds to nothing.")
     return text
 
 

@@ -224,8 +224,13 @@ async def bind_by_paper(write: Write, caller: Caller, row: Row[Any], text: OpenT
 
 
 def _how(text: OpenText) -> dict[str, bool]:
-    """Whether a signature changes the agreement, and whether it is one of a round: what is executed has no turns."""
-    return {"amends": text.amendment_id is not None, "in_round": text.stage is Stage.OUT_FOR_SIGNATURE}
+    """Whose a signature may be, and whether it is one of a round: what is executed has no turns."""
+    return {"of_bound": of_bound(text), "in_round": text.stage is Stage.OUT_FOR_SIGNATURE}
+
+
+def of_bound(text: OpenText) -> bool:
+    """Whether only who is bound signs it: a change that is signed here. A paper binds whoever says that it signed."""
+    return text.amendment_id is not None and not text.is_paper
 
 
 async def write_signature(
@@ -236,25 +241,25 @@ async def write_signature(
     signature: SignatureDetails,
     paper: Paper,
     *,
-    amends: bool = False,
+    of_bound: bool = False,
     in_round: bool = True,
 ) -> dict[str, object]:
     """Write a signature down, in its turn while the text is out for signature, and on its office's authority.
 
-    What the record says of separated duties. Only who is bound signs what changes the agreement: not who has left, nor
-    who never joined. What others reported of this signature is replaced by it. Raises Forbidden for who approved the
-    text, WrongStatus, RuleBroken, Conflict.
+    What the record says of separated duties. Nobody signs that had left on the day from which the signature counts, nor
+    a text `of_bound` that was never bound. What came after that day does not matter: it is the same whichever is
+    entered first. What others reported of this signature is replaced by it. Raises Forbidden for who approved the text,
+    WrongStatus, RuleBroken, Conflict.
     """
     relaxed = await separate(write, caller, Act.SIGN, version_id)
     keep_act(write, caller, Act.SIGN, version_id)
     check_evidence(paper.evidence_sha256, paper.evidence_location, needed=False)
-    if amends:
-        await check_asked(write, agreement_id, signature.agency_id, caller.now)
-    else:
-        # That it had signed before it left, or was released, may be said afterwards.
-        by = min(caller.now, signature.counts_from) if signature.manner == "confirmed" else caller.now
-        if await write.value(_STAYS, {"id": agreement_id, "agency_id": signature.agency_id, "now": by}) is None:
-            raise WrongStatus(LEFT)
+    # That it had signed before it left, or was released, may be said afterwards.
+    its_day = min(caller.now, signature.counts_from)
+    if of_bound:
+        await check_asked(write, agreement_id, signature.agency_id, its_day)
+    elif await write.value(_STAYS, {"id": agreement_id, "agency_id": signature.agency_id, "now": its_day}) is None:
+        raise WrongStatus(LEFT)
     if in_round:
         await in_turn(write, version_id, signature.agency_id, caller.now)
     its, kind = signature.agency_id, ReportedKind.SIGNED

@@ -1,7 +1,8 @@
 """Whether a party's silence on a report counts, and when it ceases to: one rule for whatever is reported of it.
 
 What stands unconfirmed has effect by the party's own confirmation alone, also when the reason has passed: who wants the
-days to run takes the report back and makes it again, so that they run in full.
+days to run takes the report back and makes it again, so that they run in full. One reason is no state of the party but
+a lack of paper: once that is on file, the days begin (`evidence_filed.py`).
 """
 
 from datetime import datetime

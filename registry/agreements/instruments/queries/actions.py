@@ -139,8 +139,10 @@ def _own_hand(agency_id: UUID, row: Row[Any], own: Row[Any], now: datetime) -> I
     not_now = f"Not while the agreement is {stage.replace('_', ' ')}."
     if has_left(own.leaves_at, own.released_at, now):
         yield offer("sign", withheld=LEFT)
-        unconfirmed = own.joined_at is None and (stage, AgreementAction.CONFIRM) in TRANSITIONS
-        yield offer("confirm", withheld=None if unconfirmed else LEFT)
+        # What it had signed before it left it may say afterwards.
+        unsaid = own.joined_at is None or own.manner is None or row.paper_to_confirm
+        confirmable = unsaid and (stage, AgreementAction.CONFIRM) in TRANSITIONS
+        yield offer("confirm", withheld=None if confirmable else LEFT)
     elif _amendment_is_out(row) or row.paper_to_confirm:
         bar = _past_end(row, now)
         yield offer("sign", withheld=bar)

@@ -16,7 +16,6 @@ from registry.agreements.instruments.in_force import (
     running_term,
     term_day,
     text_at,
-    text_windows,
 )
 from registry.agreements.instruments.notice import Period, read_notice
 from registry.agreements.instruments.pending import Without
@@ -48,7 +47,7 @@ from registry.agreements.instruments.queries.provisions import (
 from registry.agreements.instruments.queries.publications import OwnWords, publication_in
 from registry.agreements.instruments.queries.rows import SHOWN, Moment, shown_rows
 from registry.agreements.instruments.queries.signed_text import as_signed
-from registry.agreements.instruments.queries.texts import dates_of, intervals_of, texts_of
+from registry.agreements.instruments.queries.texts import dates_of, held_of, intervals_of, placed, texts_of
 from registry.agreements.instruments.queries.visibility import (
     administers,
 )
@@ -115,7 +114,8 @@ async def get_agreement(
     others = not whole and not administers(principal)
     numbers = [each.stretch_no for each in rows if each.stretch == "text"]
     # Of a day to come others are told nothing of a text that holds then and that they do not read: they are as today.
-    holding, _ = text_at(text_windows(dates_of(row, texts_of(rows), ())), at)
+    held = placed(held_of(rows), numbers)
+    holding, _ = text_at(held, at)
     hidden = others and at > now and holding is not None and numbers[holding.text] != row.version_no
     stands_at = now if hidden else at
     parties = await read.fast(PARTIES, {"id": agreement_id, "version_id": row.version_id, "at": stands_at})
@@ -133,6 +133,7 @@ async def get_agreement(
         suspensions, force, to_renew = without.suspensions, without.force, without.notice
         dates = msgspec.structs.replace(dates_of(row, without.texts, suspensions), ended_at=without.ended_at)
         numbers = [each.no for each in without.texts]
+        held = placed(without.held, numbers)
         superseded, has_successor = without.is_superseded, without.has_successor
     joined_at = [party.joined_at for party in (_as_it_is(each, without) for each in parties)]
     status = derived_status(
@@ -148,7 +149,7 @@ async def get_agreement(
     # By no clock: who signs at the same moment may have asked later than this request, and been let in before it.
     all_signed = all(its is not None for each, its in zip(parties, joined_at, strict=True) if each.in_text)
     whole_term = row if row.executed_at is not None and not others else term_of_version(row)
-    windows = text_windows(dates)
+    windows = held
     if others:  # the text that they are shown may have given way to one that is not published
         windows = tuple(each for each in windows if numbers[each.text] == row.version_no)
     window, text_status = text_at(windows, stands_at)
@@ -221,7 +222,7 @@ async def get_agreement(
                 each.agency.name for each in shown if each.bound and each.signature is None and not each.verbally_at
             ]
             remarks += about_missing_hands(row.version_no, bare)
-        remarks += about_texts(dates, numbers, force, days)
+        remarks += about_texts(dates, held, numbers, force, days)
         remarks += about_dissolutions(parties, row.time_zone, at)
         remarks += [*about_notice(notice, ids), *remarks_on_text(provisions, row.terms, term_of_version(row))]
     remarks += about_authorities(row.version_no, shown)

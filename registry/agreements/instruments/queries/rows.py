@@ -6,7 +6,6 @@ from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
 import sqlalchemy as sa
-from msgspec.structs import replace
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.consent_tables import (
@@ -14,11 +13,11 @@ from registry.agreements.instruments.consent_tables import (
     agreement_publication,
     agreement_reported_act,
 )
-from registry.agreements.instruments.in_force import text_at, text_windows
+from registry.agreements.instruments.in_force import text_at
 from registry.agreements.instruments.pending import Without
 from registry.agreements.instruments.queries.in_force import is_superseded, text_shown_at, text_shown_to_others_at
 from registry.agreements.instruments.queries.pending import without_pending
-from registry.agreements.instruments.queries.texts import dates_of, stretches
+from registry.agreements.instruments.queries.texts import placed, stretches
 from registry.agreements.instruments.queries.visibility import (
     administers,
     known_to,
@@ -269,13 +268,12 @@ async def shown_rows(
     if now is None or at is None or at <= now or not rows[0].any_reported or not rows[0].shared:
         return rows
     without = await without_pending(read, agreement_id, now)
-    if without is None or (version_id := _text_without(rows[0], without, at)) in (None, rows[0].version_id):
+    if without is None or (version_id := _text_without(without, at)) in (None, rows[0].version_id):
         return rows
     return await read.fast(statements[administers(principal), "of_version"], {**parameters, "of_version": version_id})
 
 
-def _text_without(row: Row[Any], without: Without, at: datetime) -> UUID | None:
+def _text_without(without: Without, at: datetime) -> UUID | None:
     """The version that is the text then without the reports that have not taken effect."""
-    dates = replace(dates_of(row, without.texts, ()), ended_at=without.ended_at)
-    window, _ = text_at(text_windows(dates), at)
+    window, _ = text_at(placed(without.held, [each.no for each in without.texts]), at)
     return None if window is None else without.texts[window.text].version_id

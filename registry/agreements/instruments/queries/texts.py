@@ -8,7 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.consent_tables import agreement_party_suspension
-from registry.agreements.instruments.in_force import AgreementDates, AmendedText
+from registry.agreements.instruments.in_force import AgreementDates, AmendedText, TextWindow
+from registry.agreements.instruments.pending import TextHeld
 from registry.agreements.instruments.queries.in_force import end_of
 from registry.agreements.instruments.tables import (
     agreement,
@@ -16,6 +17,7 @@ from registry.agreements.instruments.tables import (
     agreement_force_window,
     agreement_notice_window,
     agreement_suspension,
+    agreement_text_window,
     agreement_version,
     agreement_version_dates,
 )
@@ -81,9 +83,9 @@ _LASTING = {
 def stretches() -> sa.Subquery:
     """What of the agreement `id` lasts from one instant to another, so that one statement reads all of it.
 
-    Columns kind, no, starts_at, ends_at, executed_at. Kinds: `text`, as in `executed_texts`; `suspension` of the whole;
-    `pause`, of one party's participation; `force`, when at least two parties are bound; `notice`, when it has to be
-    decided whether a term is renewed.
+    Columns kind, no, starts_at, ends_at, executed_at. Kinds: `text`, as in `executed_texts`; `held`, when the version
+    of that number is the text; `suspension` of the whole; `pause`, of one party's participation; `force`, when at least
+    two parties are bound; `notice`, when it has to be decided whether a term is renewed.
     """
     texts = _TEXTS.with_only_columns(
         sa.literal_column("'text'").label("kind"),
@@ -93,12 +95,18 @@ def stretches() -> sa.Subquery:
         agreement_amendment.c.executed_at,
     ).order_by(None)
     lasting = (
-        sa.select(
-            sa.literal_column(f"'{kind}'"), sa.literal_column("0"), held.c[begins], held.c[ends], sa.null()
-        ).where(held.c.agreement_id == _ID)
-        for kind, (held, begins, ends) in _LASTING.items()
+        sa.select(sa.literal_column(f"'{kind}'"), sa.literal_column("0"), its.c[begins], its.c[ends], sa.null()).where(
+            its.c.agreement_id == _ID
+        )
+        for kind, (its, begins, ends) in _LASTING.items()
     )
-    return sa.union_all(texts, *lasting).subquery("stretches")
+    window = agreement_text_window
+    held = (
+        sa.select(sa.literal_column("'held'"), agreement_version.c.no, window.c.starts_at, window.c.ends_at, sa.null())
+        .join(agreement_version, agreement_version.c.id == window.c.version_id)
+        .where(window.c.agreement_id == _ID)
+    )
+    return sa.union_all(texts, held, *lasting).subquery("stretches")
 
 
 def intervals_of(rows: Sequence[Row[Any]], kind: str) -> tuple[Interval, ...]:
@@ -115,6 +123,24 @@ def texts_of(rows: Sequence[Row[Any]]) -> list[AmendedText]:
         for row in rows
         if row.stretch == "text"
     ]
+
+
+def held_of(rows: Sequence[Row[Any]]) -> list[TextHeld]:
+    """When each version is the text, in order."""
+    return sorted(
+        (
+            TextHeld(start=row.stretch_starts_at, end=end_of(row.stretch_ends_at), no=row.stretch_no)
+            for row in rows
+            if row.stretch == "held"
+        ),
+        key=lambda each: each.start,
+    )
+
+
+def placed(held: Sequence[TextHeld], numbers: Sequence[int]) -> tuple[TextWindow, ...]:
+    """The same by the places of the versions in `numbers`."""
+    places = {no: n for n, no in enumerate(numbers)}
+    return tuple(TextWindow(text=places[each.no], start=each.start, end=each.end) for each in held)
 
 
 async def executed_texts(read: Read, agreement_id: UUID) -> Sequence[Row[Any]]:

@@ -118,7 +118,11 @@ class ReportedAct(Struct, kw_only=True, frozen=True):
     recorded_by: Annotated[AgencyReference, Meta(description="The agency that recorded it.")]
     recorded_at: Instant
     notified_at: Annotated[
-        Instant | None, Meta(description="Since when the party can answer; null while a second operator is awaited.")
+        Instant | None,
+        Meta(
+            description="Since when the party can answer: where its paper was filed later, since it can read that; "
+            "null while a second operator is awaited."
+        ),
     ]
     status: Annotated[
         ShownStatus,

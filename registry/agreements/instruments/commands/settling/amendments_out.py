@@ -135,9 +135,7 @@ def second_signature(
     executed_at: datetime, parts: Mapping[UUID, Row[Any]], signed: Mapping[UUID, datetime]
 ) -> datetime | None:
     """When a paper binds two parties to each other; None while it binds none to another."""
-    signatures = sorted(
-        at for agency_id, at in signed.items() if agency_id in parts and parts[agency_id].joined_at is not None
-    )
+    signatures = sorted(at for agency_id, at in signed.items() if agency_id in parts)
     return None if len(signatures) < BOUND_AT_LEAST else max(executed_at, signatures[BOUND_AT_LEAST - 1])
 
 

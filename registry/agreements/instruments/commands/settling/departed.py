@@ -61,18 +61,18 @@ async def departures(
     own = {n: each for n, each in enumerate(proposals) if each.kind is ProposalKind.DEPARTURE}
     if not own and all(part.notice_counts_on is None for part in parts.values()):
         return parts
-    signed = await _known_then(write, row, texts, signed, parts)
+    known = await _known_then(write, row, texts, signed, parts)
     leaves: dict[UUID, datetime | None] = {}
     said: dict[UUID, date | None] = {}
     for agency_id, part in parts.items():
-        alone_at = _counted_from(row, texts, signed, parts, part, part.notice_counts_on)
+        alone_at = _counted_from(row, texts, known, parts, part, part.notice_counts_on)
         days = [each.notice_on for each in own.values() if each.proposed_by_id == agency_id]
         by_proposal = part.notice_counts_on is None and part.withdrawal_notice_on in days
         leaves[agency_id] = None if by_proposal else alone_at or part.leaves_at
         said[agency_id] = None if by_proposal else part.withdrawal_notice_on
     for n, each in own.items():
         part = parts[each.proposed_by_id]
-        dated = _counted_from(row, texts, signed, parts, part, each.notice_on)
+        dated = _counted_from(row, texts, known, parts, part, each.notice_on)
         is_agreed = not is_open(each.stored_agreed_at, each.given.values(), now)
         if part.notice_counts_on is not None and not is_agreed and dated not in (None, each.not_before):
             await write.run(_SET_PROPOSAL, {"its_proposal": each.id, "not_before": dated})
@@ -98,7 +98,10 @@ async def departures(
             values = {"leaves_at": leaves[agency_id], "withdrawal_notice_on": said[agency_id], "notice_kind": kind}
             await write.run(_SET_PARTY, {"its_id": row.id, "its_agency": agency_id, **values})
             changed = True
-    return await parts_of(write, row.id) if changed else parts
+    if not changed:
+        return parts
+    # By which texts one gives notice depends on who had left by then: each leaves after its notice, so this ends.
+    return await departures(write, row, texts, signed, proposals, await parts_of(write, row.id), now)
 
 
 async def _known_then(

@@ -96,7 +96,9 @@ async def apply_report(
         case ReportedKind.SIGNED:
             if manner is not None:
                 await _signature(write, report, manner, relaxed=relaxed)
-            if await write.value(_OF_AN_AMENDMENT, {"its_version": report.version_id}) is None:
+            # By a signature to a change a party is bound once that is a text of the agreement: `settling.joined`.
+            is_change = await write.value(_OF_AN_AMENDMENT, {"its_version": report.version_id}) is not None
+            if counts_from is None or not is_change:
                 # Who gave its word is bound by that.
                 await _joins(write, report, await write.value(_VERBALLY, its) or counts_from)
         case ReportedKind.AGREED_VERBALLY:

@@ -30,6 +30,7 @@ from registry.agreements.instruments.pending import (
     BoundStretch,
     PartyWithout,
     PendingReport,
+    TextHeld,
     TextWithout,
     Without,
     lapses_at,
@@ -43,6 +44,8 @@ from registry.agreements.instruments.tables import (
     agreement_party,
     agreement_party_window,
     agreement_suspension,
+    agreement_text_window,
+    agreement_version,
 )
 from registry.platform.database.handles import Rows, Write
 from registry.platform.kernel.intervals import Interval
@@ -71,6 +74,12 @@ _INTERVALS = {
     .order_by(its.c[begins])
     for kind, (its, begins, ends) in _LASTING.items()
 }
+_HELD = (
+    sa.select(agreement_version.c.no, agreement_text_window.c.starts_at, agreement_text_window.c.ends_at)
+    .join(agreement_version, agreement_version.c.id == agreement_text_window.c.version_id)
+    .where(agreement_text_window.c.agreement_id == _ID)
+    .order_by(agreement_text_window.c.starts_at)
+)
 _PROPOSALS = sa.select(_proposal.c.id, _proposal.c.agreed_at).where(_proposal.c.agreement_id == _ID)
 _FORGET = agreement_pending.delete().where(agreement_pending.c.agreement_id == _ID)
 _KEEP = agreement_pending.insert()
@@ -90,6 +99,7 @@ class _State(Struct, kw_only=True, frozen=True):
     joined: int
     lasting: dict[str, tuple[Interval, ...]]
     texts: tuple[TextWithout, ...]
+    held: tuple[TextHeld, ...]
     agreed: tuple[tuple[UUID, datetime | None], ...]
     parties: dict[UUID, PartyWithout]
 
@@ -130,6 +140,7 @@ async def keep_without(write: Write, agreement_id: UUID, without: _State | None)
         suspensions=without.lasting["suspension"],
         notice=without.lasting["notice"],
         texts=without.texts,
+        held=without.held,
         agreed=without.agreed,
         parties=tuple(each for each in without.parties.values() if each != state.parties.get(each.agency_id)),
     )
@@ -215,6 +226,9 @@ async def _state(write: Write, agreement_id: UUID) -> _State:
                 ends_at=row.ends_at,
             )
             for row in await executed_texts(write, agreement_id)
+        ),
+        held=tuple(
+            TextHeld(start=row.starts_at, end=end_of(row.ends_at), no=row.no) for row in await write.all(_HELD, its)
         ),
         agreed=tuple((row.id, row.agreed_at) for row in await write.all(_PROPOSALS, its)),
         parties={

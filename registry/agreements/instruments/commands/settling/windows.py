@@ -26,6 +26,7 @@ from registry.agreements.instruments.commands.settling.closing import (
 from registry.agreements.instruments.commands.settling.departed import departures, dissolutions, parts_of
 from registry.agreements.instruments.commands.settling.effects import settle_reports
 from registry.agreements.instruments.commands.settling.executing import execute_amendment, take_latest_text
+from registry.agreements.instruments.commands.settling.joined import joined_by_signature
 from registry.agreements.instruments.commands.settling.notice_windows import notice_windows
 from registry.agreements.instruments.commands.settling.pending import keep_without, rehearse_without
 from registry.agreements.instruments.commands.settling.proposed import (
@@ -59,12 +60,12 @@ from registry.agreements.instruments.in_force import (
     bound_until,
     bound_windows,
     force_windows,
-    text_windows,
 )
 from registry.agreements.instruments.queries.in_force import OPEN_END, end_of
 from registry.agreements.instruments.queries.signed_texts import pending_signatures, signed_texts, with_word
 from registry.agreements.instruments.queries.texts import dates_of, executed_texts
 from registry.agreements.instruments.rules import Stage
+from registry.agreements.instruments.shown_texts import shown_windows
 from registry.agreements.instruments.tables import (
     agreement,
     agreement_force_window,
@@ -167,6 +168,7 @@ async def _rewrite(write: Write, agreement_id: UUID, now: datetime) -> Settled:
     texts = await executed_texts(write, agreement_id)
     pending = await pending_signatures(write, row.id)
     signed = await signed_texts(write, texts, pending)
+    parts = await joined_by_signature(write, row, texts, signed, pending, parts)
     proposals = await proposals_of(write, agreement_id, parts, now)
     parts = await departures(write, row, texts, signed, proposals, parts, now)
     parts = await dissolutions(write, row.id, parts)
@@ -189,6 +191,7 @@ async def _rewrite(write: Write, agreement_id: UUID, now: datetime) -> Settled:
             return again
         texts = await executed_texts(write, agreement_id)  # it is one of them, as soon as it is known when
         signed = await signed_texts(write, texts, pending)
+    parts = await joined_by_signature(write, row, texts, signed, pending, parts)
     ended_at, stage = _end(row, proposals, parts, released)
     settled.newcomers = await admit(write, row.id, proposals, parts, now, before=ended_at)
     if ended_at is not None and ended_at > now:
@@ -226,7 +229,7 @@ async def _rewrite(write: Write, agreement_id: UUID, now: datetime) -> Settled:
     bound = bound_windows(dates, histories)
     bits = _bits(dates, (window for windows in bound.values() for window in windows))
     terms = {n: msgspec.json.decode(text.terms, type=Terms) for n, text in enumerate(texts)}
-    holding = text_windows(dates)
+    holding = shown_windows(dates, histories, bound)
     rows: dict[str, list[dict[str, Any]]] = {
         "agreement_suspension": [_stored(each) for each in suspensions],
         "agreement_party_window": [

@@ -1,0 +1,94 @@
+"""Which text is shown as the agreement's when: the latest that binds two of its parties to each other then."""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import combinations
+
+from msgspec.structs import replace
+
+from registry.agreements.instruments.in_force import (
+    AgreementDates,
+    BoundWindow,
+    K,
+    PartyHistory,
+    TextWindow,
+    kinds_of_windows,
+    side_by_side,
+    text_windows,
+    texts_held,
+    texts_in_common,
+)
+
+
+def shown_windows(
+    dates: AgreementDates, parties: Mapping[K, PartyHistory], bound: Mapping[K, Sequence[BoundWindow]]
+) -> tuple[TextWindow, ...]:
+    """Which version is the text when: in order, disjoint, not empty. `bound` are the windows of `bound_windows`.
+
+    It is the latest that binds two parties to each other. Where none does, as in a suspension, it is the latest that
+    two have signed who have not left. Where there are no such two, it is the one that would be the text if all had
+    signed each, unless another has bound somebody since that one took effect: then the agreement has no text any more.
+    """
+    if dates.executed_at is None:
+        return ()
+    rank = {n: place for place, n in enumerate(dates.by_effect)}
+    binding = [
+        (at, max(texts_in_common(there), key=rank.__getitem__, default=None))
+        for at, there in kinds_of_windows(bound.values())
+    ]
+    signed = [*_signed_by_two(dates, parties, rank)]
+    meant = text_windows(dates)
+    edges = {at for at, _ in (*binding, *signed)} | {at for window in meant for at in (window.start, window.end) if at}
+    found: list[TextWindow] = []
+    last: int | None = None
+    last_until: datetime | None = None
+    for at in sorted(edges):
+        text = _then(binding, at)
+        text = _then(signed, at) if text is None else text
+        if text is not None:
+            last, last_until = text, None
+        else:
+            last_until = last_until or at
+            text = next((window.text for window in meant if window.contains(at)), None)
+            if text is not None and last not in (None, text) and dates.begins[text] < last_until:
+                text = None
+        _go_on(found, at, text)
+    return tuple(found)
+
+
+def _signed_by_two(
+    dates: AgreementDates, parties: Mapping[K, PartyHistory], rank: Mapping[int, int]
+) -> Iterator[tuple[datetime, int | None]]:
+    """The latest text that some two have signed in common, and that lasts, each time that this may change.
+
+    What suspends it, or keeps it from binding, does not matter here; who has left does.
+    """
+    ends = (dates.ends_at, *(text.ends_at for text in dates.amendments))
+    beside = side_by_side({each: tuple(texts_held(dates, party)) for each, party in parties.items()}, parties)
+    edges = {at for at, _ in beside} | {at for at in (*ends, dates.ended_at) if at is not None}
+    for at in sorted(edges):
+        if dates.ended_at is not None and dates.ended_at <= at:
+            yield at, None
+            return
+        place = bisect_right(beside, at, key=lambda each: each[0])
+        pairs = combinations(beside[place - 1][1] if place else (), 2)
+        latest = {max(common, key=rank.__getitem__) for one, other in pairs if (common := one & other)}
+        lasting = [n for n in latest if (end := ends[n]) is None or at < end]
+        yield at, max(lasting, key=rank.__getitem__, default=None)
+
+
+def _then(texts: Sequence[tuple[datetime, int | None]], at: datetime) -> int | None:
+    """The text since the last change by then; None before all."""
+    place = bisect_right(texts, at, key=lambda each: each[0])
+    return texts[place - 1][1] if place else None
+
+
+def _go_on(found: list[TextWindow], at: datetime, text: int | None) -> None:
+    """Let that be the text from then on; None: there is none."""
+    if found and found[-1].end is None:
+        if found[-1].text == text:
+            return
+        found[-1] = replace(found[-1], end=at)
+    if text is not None:
+        found.append(TextWindow(text=text, start=at))

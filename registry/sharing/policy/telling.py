@@ -1,0 +1,103 @@
+"""The reason for this loan: what its policy says of every loan, then this one's figure, its limit, and what is unknown.
+
+A policy's `@reason` is written once. Whether a loan is too far away or nobody knows how far it is, the policy bars it
+alike; who reads the denial is told which. So it is said here, of each attribute that the policy reads, whoever wrote
+it. A limit goes only where its clause goes: that of a restricted clause is not told.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from registry.directory.taxonomy.seed import load_categories, load_purposes
+from registry.platform.kernel.money import Money
+from registry.sharing.policy.annotations import Policy
+from registry.sharing.policy.facts import AgreementFacts, Facts
+
+# Read with this module: the process in which a set is examined reads no file any more (`child.py`).
+_NAMES: Final = {each.code: each.name for each in load_purposes()} | {
+    each.code: each.name for each in load_categories()
+}
+
+
+def name_of(code: str) -> str:
+    """What a category or a purpose is called; an agency's own category has no name here but its code."""
+    return _NAMES.get(code, code)
+
+
+def counted(many: int, what: str) -> str:
+    """“1 hour”, “2 hours”."""
+    return f"{many} {what}" if many == 1 else f"{many} {what}s"
+
+
+def reason_of(policy: Policy, facts: Facts, agreement: AgreementFacts | None) -> str:
+    """Why the policy bars this loan, or attaches an approval to it."""
+    return " ".join([policy.reason, *_figures(policy.reads, facts), *_limit(policy.term, facts, agreement)])
+
+
+def _figures(reads: frozenset[str], facts: Facts) -> Iterator[str]:
+    """A sentence for each figure of the loan that the policy reads. Stock is told to nobody, but that it is unknown."""
+    ask = facts.ask
+    if "distance_km" in reads:
+        yield _distance(ask.distance_km)
+    if "estimated_cost_minor" in reads:
+        yield _cost(facts)
+    if "duration_hours" in reads:
+        yield f"This loan is for {counted(ask.duration_hours, 'hour')}."
+    if "notice_hours" in reads:
+        ahead = ask.notice_hours(facts.now)
+        yield f"It begins in {counted(ahead, 'hour')}." if ahead >= 0 else "It has begun by now."
+    if "quantity" in reads:
+        yield f"The quantity asked for is {ask.quantity}."
+    if "owned_quantity" in reads and facts.owned_quantity is None:
+        yield "How many of the category the owner has in service is not known."
+    if "hourly_cost_minor" in reads and facts.asset.hourly_cost_minor is None:
+        yield "What an hour of it costs is not known, because the asset has no hourly rate."
+    if "type_level" in reads and facts.asset.type_level is None:
+        yield "The asset's NIMS type is not known, because none is recorded."
+
+
+def _distance(km: int | None) -> str:
+    if km is not None:
+        return f"The distance here is {km} km."
+    return "The distance here is not known, because nobody said where it is wanted, or where the asset's home is."
+
+
+def _cost(facts: Facts) -> str:
+    cost = facts.ask.estimated_cost_minor
+    if cost is not None:
+        return f"The cost of this loan is estimated at {_money(cost, facts)}."
+    if facts.asset.hourly_cost_minor is None:
+        return "The cost of this loan is not known, because the asset has no hourly rate."
+    return "The cost of this loan is not known, because its rate and a ceiling on it are in different currencies."
+
+
+def _limit(term: str | None, facts: Facts, agreement: AgreementFacts | None) -> Iterator[str]:
+    if term is None or agreement is None or not agreement.in_force or term in agreement.restricted:
+        return
+    limit = _limit_in_words(term, facts, agreement)
+    if limit is not None:
+        clause = agreement.clauses.get(term)
+        yield f"Agreement {agreement.number}{f', clause {clause},' if clause else ''} {limit}."
+
+
+def _limit_in_words(term: str, facts: Facts, agreement: AgreementFacts) -> str | None:
+    match term, getattr(agreement.terms, term, None):
+        case "max_duration_hours", int(hours):
+            return f"allows at most {counted(hours, 'hour')}"
+        case "approval_over_hours", int(hours):
+            return f"allows {counted(hours, 'hour')} without that approval"
+        case "notice_hours", int(hours):
+            return f"asks for at least {counted(hours, 'hour')} of notice"
+        case "max_quantity", int(most):
+            return f"allows at most {most}"
+        # Without an estimate nobody knows in which currency the ceiling is.
+        case "cost_ceiling_minor", int(ceiling) if facts.ask.estimated_cost_minor is not None:
+            return f"allows at most {_money(ceiling, facts)}"
+        case "purposes", (_, *_) as purposes:
+            return f"names these: {', '.join(sorted(map(name_of, set(purposes))))}"
+    return None
+
+
+def _money(minor: int, facts: Facts) -> str:
+    told = Money.from_minor(minor, facts.ask.currency)
+    return f"{told.amount} {told.currency}"
