@@ -21,8 +21,10 @@ from registry.directory.agencies.schemas import AgencyQuery
 from registry.platform.kernel.time import Window, utc_now
 from registry.resources.assets.queries.listing import list_assets
 from registry.resources.assets.schemas.listing import AssetQuery
+from registry.resources.personnel.queries.counting import list_capabilities
 from registry.resources.personnel.queries.listing import list_records
 from registry.resources.personnel.schemas import PersonnelQuery
+from registry.resources.personnel.searching import CapabilityQuery
 from registry.sharing.loans.queries.listing import list_loans
 from registry.sharing.loans.schemas import LoanQuery
 from registry.sharing.requests.queries.listing import list_requests
@@ -114,6 +116,15 @@ async def test_no_ordinary_question_reads_a_large_table(service: Service, case: 
         assert got.statements <= 8 or not got.found, question.name
 
 
+async def test_a_question_to_the_whole_country_lists_none_of_its_cells(service: Service, case: Case) -> None:
+    """There are hundreds of thousands on the globe, and thousands of agencies: the nearest are for the database."""
+    listening = Listening(service.database.read())
+    await list_capabilities(listening, case.caller, CapabilityQuery(capability="language.spa", limit=20))
+    assert len(listening.asked) > 2
+    assert not [each for _, each in listening.asked if "cells" in each]
+    assert sum(each.get("limit") == 21 for _, each in listening.asked) == 1, "no more agencies than the page has"
+
+
 async def test_what_has_changed_is_found_by_the_instant_of_its_change(service: Service, case: Case) -> None:
     """Whoever keeps a copy asks every minute, and mostly nothing has changed."""
     since: dict[str, Any] = {"updated_from": case.now, "sort": "updated_at"}
@@ -132,6 +143,14 @@ async def test_what_has_changed_is_found_by_the_instant_of_its_change(service: S
         got = await explained(service, lambda read, _, ask=ask: ask(read), case, without=("seqscan", "sort"))
         assert got.statements == 1, "that nothing was found is not explained"
         assert index in got.plans[0], f"{index}\n{got.plans[0]}"
+
+
+async def test_partners_are_collected_once_for_all_categories_of_a_group(service: Service, case: Case) -> None:
+    """Each category is a run of its own: seventeen kinds of dogs would ask seventeen times who is a partner."""
+    got = await explained(service, lambda read, one: list_assets(read, one.caller, AssetQuery(category="k9")), case)
+    assert got.found
+    plan = got.plans[-1]
+    assert plan.count("SEARCH mine ") + plan.count("agreement_party_window mine ") == 1, plan
 
 
 async def test_words_within_a_state_are_looked_for_once(service: Service, case: Case) -> None:

@@ -19,6 +19,8 @@ from registry.resources.assets.rules import ServiceStatus, Sharing
 from registry.resources.assets.schemas.given import NewAsset
 from registry.resources.assets.schemas.words import Certification
 
+PARTS = 2
+"""In so many parts the assets are drawn, each in a process of its own where there are several."""
 ROUNDS = 5
 """Agencies register what they have in so many goes, so that in the order of registration they alternate."""
 _KINDS = {"vehicle": 30, "equipment": 26, "k9": 9, "team": 10, "communications": 9, "facility": 4, "vessel": 3}
@@ -50,15 +52,23 @@ class DrawnAsset(Struct, frozen=True):
     new: NewAsset
 
 
+def shares_of(agencies: Sequence[Agency], count: int, part: int) -> list[int]:
+    """How many of so many assets each agency has whose assets this part draws; 0 for the others.
+
+    Of two neighbours each is in another part, so that all parts have as much to do.
+    """
+    return [each if index % PARTS == part else 0 for index, each in enumerate(shares(agencies, count))]
+
+
 def draw_assets(
-    agencies: Sequence[Agency], kinds: Mapping[str, Kind], count: int, now: datetime
+    agencies: Sequence[Agency], kinds: Mapping[str, Kind], wanted: Sequence[int], now: datetime, part: int
 ) -> Iterator[DrawnAsset]:
-    """So many assets, all registered in the year before the ten of which there are loans."""
-    draw = random.Random(f"{SEED} assets")
+    """So many assets of each agency, all registered in the year before the ten of which there are loans."""
+    draw = random.Random(f"{SEED} assets {part}")
     weights = [_weight(code) for code in kinds]
-    wanted, numbers = shares(agencies, count), [0] * len(agencies)
+    count, numbers = sum(wanted), [0] * len(agencies)
     begun, made = now - timedelta(days=11 * 365 - 30), 0
-    order = list(range(len(agencies)))
+    order = [index for index, each in enumerate(wanted) if each]
     for number in range(ROUNDS):
         draw.shuffle(order)
         for index in order:

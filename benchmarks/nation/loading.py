@@ -22,7 +22,7 @@ from benchmarks.agreements.data import Rows
 from benchmarks.agreements.loading import TYPES, Bare, bare, records_of
 from benchmarks.nation.agencies import Agency, agency_rows, read_records
 from benchmarks.nation.apart import here
-from benchmarks.nation.assets import DrawnAsset, Kind, draw_assets
+from benchmarks.nation.assets import PARTS, DrawnAsset, Kind, draw_assets, shares_of
 from benchmarks.nation.loans import Cover, Loans, covers_in
 from benchmarks.nation.people import draw_people
 from benchmarks.nation.shape import Size, drawn_at
@@ -117,11 +117,13 @@ async def fill(url: str, data: Path, size: Size, day: date, *, drawn: Draws = he
         placed = await _agencies(target, agency_rows(records, drawn_at(day)))
         counts["agencies"] = len(placed)
         source = Source(target.name, placed, *words, size, day)
-        for some in drawn(partial(draw_what_is_lent, source), partial(draw_who_can_what, source)):
+        lent = (partial(draw_what_is_lent, source, part) for part in range(PARTS))
+        known: set[object] = set()
+        for some in drawn(*lent, partial(draw_who_can_what, source)):
             if some.agreements is not None:
                 await target.load(some.agreements)
             for its in some.records:
-                await target.write(*its)
+                await target.write(*(_new_words(its, known) if its.table == asset_word.name else its))
             counts.update(some.counts)
             if not counts["assets"] % (40 * BATCH):
                 progress.say(_said(counts))
@@ -159,8 +161,16 @@ async def _agencies(target: Bare, drawn: Iterable[tuple[Agency, dict[str, object
     return placed
 
 
-def draw_what_is_lent(source: Source) -> Iterator[Drawn]:
-    """Agreements, then assets with the loans that were made under these."""
+def _new_words(drawn: Records, known: set[object]) -> Records:
+    """The words that no other part has drawn before."""
+    at = drawn.columns.index("word")
+    new = [each for each in drawn.records if each[at] not in known]
+    known.update(each[at] for each in new)
+    return drawn._replace(records=new)
+
+
+def draw_what_is_lent(source: Source, part: int) -> Iterator[Drawn]:
+    """Agreements, of which each part knows all, then assets of this part with the loans that were made under these."""
     placed, size, now = source.placed, source.size, drawn_at(source.day)
     parties = [each.id for each in placed if each.zone is not None]
     covers: dict[UUID, list[Cover]] = {}
@@ -168,9 +178,12 @@ def draw_what_is_lent(source: Source) -> Iterator[Drawn]:
         for cover in covers_in(rows):
             for party in cover.parties:
                 covers.setdefault(party, []).append(cover)
-        yield Drawn({"agreements": len(rows["agreement"])}, agreements=rows)
-    lent = Loans(covers, size.loans, size.assets, now)
-    for rows in _batched(_with_loans(draw_assets(placed, source.kinds, size.assets, now), lent)):
+        if part == 0:
+            yield Drawn({"agreements": len(rows["agreement"])}, agreements=rows)
+    wanted = shares_of(placed, size.assets, part)
+    drawn = draw_assets(placed, source.kinds, wanted, now, part)
+    lent = Loans(covers, size.loans * sum(wanted) // size.assets, sum(wanted), now, part)
+    for rows in _batched(_with_loans(drawn, lent)):
         counts = {"assets": len(rows["asset"]), "loans": len(rows["loan"])}
         yield Drawn(counts, _records(source, rows))
 

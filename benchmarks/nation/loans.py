@@ -97,9 +97,9 @@ def _written(value: object) -> Raw:
 class Loans:
     """The loans of one asset after the other, as many as are still owed in the mean."""
 
-    def __init__(self, covers: dict[UUID, list[Cover]], count: int, assets: int, now: datetime) -> None:
+    def __init__(self, covers: dict[UUID, list[Cover]], count: int, assets: int, now: datetime, part: int) -> None:
         self._covers = covers
-        self._draw = random.Random(f"{SEED} loans")
+        self._draw = random.Random(f"{SEED} loans {part}")
         self._now = now
         self._first = now - timedelta(days=YEARS * 365)
         self._owed, self._assets_left = count, assets

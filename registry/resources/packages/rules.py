@@ -15,6 +15,7 @@ _WIDER: Final = (Sharing.PRIVATE, Sharing.AGREEMENT, Sharing.NETWORK)
 
 
 BlockedReason: TypeAlias = Literal["not_in_service", "not_free"]
+HELD_BACK: Final = "each of its assets is free, but its owner keeps so many at home that not all can go at once"
 
 
 class PackageAction(StrEnum):

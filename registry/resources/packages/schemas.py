@@ -14,7 +14,7 @@ from registry.platform.kernel.text import Code, Name, Prose, Reason
 from registry.platform.kernel.time import Instant, Window
 from registry.resources.assets.rules import PackageStatus, ServiceStatus, Sharing
 from registry.resources.assets.schemas.shown import AssetReference
-from registry.resources.assets.schemas.words import CrewNeed, HeldBack
+from registry.resources.assets.schemas.words import CrewNeed
 from registry.resources.packages.rules import FEWEST_MEMBERS, MOST_MEMBERS, BlockedReason
 
 MemberQuantity = Annotated[
@@ -80,7 +80,6 @@ class PackageSummary(Struct, kw_only=True, frozen=True):
     sharing: Sharing
     status: PackageStatus
     member_count: Annotated[int, Meta(description="How many assets are in it.")]
-    held_back: HeldBack
     version: int
     created_at: Instant
     updated_at: Instant
@@ -106,7 +105,13 @@ class PackageLeftOut(Struct, kw_only=True, frozen=True):
     id: UUID
     name: str
     agency: AgencyReference
-    blocked_by: Annotated[list[BlockingMember], Meta(description="Its assets that stand in the way.")]
+    blocked_by: Annotated[
+        list[BlockingMember],
+        Meta(
+            description="Its assets that stand in the way; none where each is free, and its owner holds so much back "
+            "that not all of it can be lent at once."
+        ),
+    ]
     said: Annotated[
         str, Meta(description="The same in words.", examples=["Dive team (demo): Dive boat 2 is out of service"])
     ]
@@ -126,7 +131,11 @@ class PackageQuery(Changing, kw_only=True, frozen=True):
     status: Annotated[tuple[PackageStatus, ...], Meta(description="Any of these.")] = ()
     sharing: Annotated[Sharing | None, Meta(description="Only packages shown to these.")] = None
     available_from: Annotated[
-        Instant | None, Meta(description="All of it in service and free from here; needs available_to.")
+        Instant | None,
+        Meta(
+            description="All of it in service and free from here, and not held back by its owner (a reserve minimum); "
+            "needs available_to."
+        ),
     ] = None
     available_to: Annotated[
         Instant | None, Meta(description="All of it in service and free up to here (exclusive); needs available_from.")

@@ -29,7 +29,7 @@ from registry.resources.assets.queries.listing import list_assets
 from registry.resources.assets.queries.offering import offers_of
 from registry.resources.assets.schemas.listing import AssetPage, AssetQuery
 from registry.resources.packages.queries.explaining import blocked_now, packages_left_out, what_emptied
-from registry.resources.packages.queries.listing import list_packages
+from registry.resources.packages.queries.listing import distances_of, list_packages
 from registry.resources.packages.schemas import PackageQuery
 from registry.resources.personnel.queries.counting import list_capabilities
 from registry.resources.personnel.searching import CapabilityQuery
@@ -156,10 +156,10 @@ async def search(read: Read, caller: Caller, asked: SearchQuery) -> SearchAnswer
     said = msgspec.structs.replace(said, remarks=(*said.remarks, *remarks_on(said, results)))
     understood = as_understood(said, _left_over(left, page if searched else None))
     same_as = f"{_LIST}?{as_parameters(query)}"
-    packages = await _packages(read, caller, as_package_query(said, query, left))
+    packages = await _packages(read, caller, as_package_query(said, query, left), query)
     known = packages is not None and (packages.items or packages.left_out)
     if left and not searched and not known:  # what no package has either is ignored
-        packages = await _packages(read, caller, as_package_query(said, query, ""))
+        packages = await _packages(read, caller, as_package_query(said, query, ""), query)
     return SearchAnswer(
         understood=understood,
         results=results,
@@ -206,8 +206,11 @@ async def _assets(read: Read, caller: Caller, query: AssetQuery, said: Said, pag
     )
 
 
-async def _packages(read: Read, caller: Caller, query: PackageQuery | None) -> PackagesFound | None:
-    """The packages with these words; None where the sentence says nothing that is looked for by words."""
+async def _packages(read: Read, caller: Caller, query: PackageQuery | None, assets: AssetQuery) -> PackagesFound | None:
+    """The packages with these words; None where the sentence says nothing that is looked for by words.
+
+    How far away each is goes by the point of the query for `assets`.
+    """
     if query is None:
         return None
     try:
@@ -215,9 +218,17 @@ async def _packages(read: Read, caller: Caller, query: PackageQuery | None) -> P
     except RuleBroken:  # signs that are no words, or more of them than a search may have
         return None
     blocked = await blocked_now(read, caller, page.items) if query.available_from is None else {}
+    away: dict[UUID, float] = {}
+    if assets.latitude is not None and assets.longitude is not None:
+        away = await distances_of(read, page.items, assets.latitude, assets.longitude)
     return PackagesFound(
         items=[
-            PackageFound(**msgspec.structs.asdict(each), blocked_by=blocked_by, said=said)
+            PackageFound(
+                **msgspec.structs.asdict(each),
+                distance_km=round(away[each.id], 1) if each.id in away else None,
+                blocked_by=blocked_by,
+                said=said,
+            )
             for each in page.items
             for blocked_by, said in (blocked.get(each.id, ([], None)),)
         ],

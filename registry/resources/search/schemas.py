@@ -282,6 +282,13 @@ class PeopleFound(Struct, kw_only=True, frozen=True):
 class PackageFound(PackageSummary, kw_only=True, frozen=True):
     """A package that a sentence found."""
 
+    distance_km: Annotated[
+        float | None,
+        Meta(
+            description="From the place that is meant to the farthest of its assets, since all of it leaves together; "
+            "null where no point is meant, and where none of its assets states a place."
+        ),
+    ]
     blocked_by: Annotated[
         list[BlockingMember],
         Meta(

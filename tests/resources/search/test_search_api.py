@@ -385,8 +385,9 @@ async def test_a_sentence_finds_what_is_lent_together_by_its_words_and_when_all_
     partners = await make_partners(cast)
     owner, reader = partners.assisting, partners.requesting.coordinator
     kind: dict[str, Any] = {"type_level": None, "certifications": []}
-    boat = await make_asset(owner, category="vessel.dive_boat", name="River boat", **kind)
-    van = await make_asset(owner, category="vehicle.transport", name="Van", **kind)
+    boat = await make_asset(owner, category="vessel.dive_boat", name="River boat", **kind, location=MINNEAPOLIS)
+    in_duluth = {"latitude": 46.78, "longitude": -92.11}
+    van = await make_asset(owner, category="vehicle.transport", name="Van", **kind, location=in_duluth)
     word = "".join(chr(ord("g") + int(digit, 16)) for digit in uuid4().hex[:10])  # of letters alone
     team = await make_package(owner, boat, van, name=f"Underwater {word}")
 
@@ -395,6 +396,8 @@ async def test_a_sentence_finds_what_is_lent_together_by_its_words_and_when_all_
         if packages is None:
             return None
         same = (await reader.done("GET", packages["same_as"]))["items"]
+        away = [each.pop("distance_km") for each in packages["items"]]
+        assert all(215 < km < 230 for km in away) if "near" in sentence else {*away} <= {None}, "of the farthest asset"
         assert packages["items"] == [{**each, "blocked_by": [], "said": None} for each in same]
         return [each["id"] for each in packages["items"]]
 

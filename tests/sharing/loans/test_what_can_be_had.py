@@ -65,16 +65,26 @@ async def test_a_package_of_which_too_much_would_leave_is_not_called_free(partne
     pair = await make_package(owner, *dogs)
     await keep(owner, 1)
     third = await make_loan(partners, asset=await make_asset(owner), window=window)
+    free = f"available_from={window.start:%Y-%m-%dT%H:%M:%SZ}&available_to={window.end:%Y-%m-%dT%H:%M:%SZ}"
     for reader in (owner, partners.requesting):
         seen = await availability(reader, pair, window, "packages")
         assert [each["free_quantity"] for each in seen["members"]] == [1, 1]
         assert (seen["free"], seen["held_back"]) == (False, True)
         assert seen["next_free"] == f"{window.end:%Y-%m-%dT%H:%M:%SZ}", "when the third one is back"
+        listed = await reader.coordinator.done("GET", f"/v1/packages?agency_id={owner.id}&{free}")
+        assert (listed["items"], listed["next_cursor"]) == ([], None), "the list finds what is free, and no other"
+        sentence = f"/v1/search?q={pair['name']}&agency_id={owner.id}&{free}"
+        found = (await reader.coordinator.done("GET", sentence))["packages"]
+        assert (found["items"], [each["id"] for each in found["left_out"]]) == ([], [pair["id"]])
+        assert found["left_out"][0]["blocked_by"] == []
+        assert "keeps so many at home" in found["left_out"][0]["said"]
     refused = assert_problem(await asked_whole(partners, pair, window=window), 409, "package_blocked")
     assert [each["code"] for each in refused["blocked"]] == ["under_reserve_minimum"]
     await owner.coordinator.done("POST", f"/v1/loans/{third['id']}/cancel", {"reason": "Not needed (demo)."})
     seen = await availability(partners.requesting, pair, window, "packages")
     assert (seen["free"], seen["held_back"]) == (True, False)
+    listed = await partners.requesting.coordinator.done("GET", f"/v1/packages?agency_id={owner.id}&{free}")
+    assert [each["id"] for each in listed["items"]] == [pair["id"]]
     assert (await asked_whole(partners, pair, window=window)).status_code == 201
 
 
@@ -118,6 +128,26 @@ async def test_two_minimums_that_count_an_asset_do_not_add_up(partners: Partners
 
 
 @pytest.mark.second_long
+async def test_pages_of_packages_that_are_free_are_full_however_many_are_held_back(partners: Partners) -> None:
+    """Of pairs of dogs all but the first are held back: whoever pages by one finds it, and no empty page."""
+    owner, window = partners.assisting, window_of()
+    boats = [await make_asset(owner, category="vessel.dive_boat", type_level=None, certifications=[]) for _ in range(4)]
+    free = [await make_package(owner, *boats[:2])]
+    dogs = [await make_asset(owner) for _ in range(2)]
+    held_back = [await make_package(owner, *dogs) for _ in range(3)]
+    free.append(await make_package(owner, *boats[2:]))
+    await keep(owner, 1)
+    between = f"available_from={window.start:%Y-%m-%dT%H:%M:%SZ}&available_to={window.end:%Y-%m-%dT%H:%M:%SZ}"
+    path: str | None = f"/v1/packages?agency_id={owner.id}&limit=1&{between}"
+    pages = []
+    while path is not None:
+        page = await partners.requesting.coordinator.get(path)
+        pages.append([each["id"] for each in page.json()["items"]])
+        path = page.links["next"]["url"] if "next" in page.links else None
+    assert pages == [[each["id"]] for each in reversed(free)]
+    assert not {each["id"] for each in held_back} & {one for page in pages for one in page}
+
+
 async def test_slots_of_a_laboratory_are_held_back_by_the_week_too(partners: Partners) -> None:
     """A minimum from the Thursday on keeps the slots of that week, since a slot is of the whole week."""
     owner, now = partners.assisting, window_of(start_in_hours=30 * 24)

@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.consent import ProposalStatus
+from registry.agreements.instruments.days import Days, own_days
 from registry.agreements.instruments.in_force import (
     TextStatus,
     renewal_of,
@@ -22,6 +23,7 @@ from registry.agreements.instruments.queries.actions import allowed_actions
 from registry.agreements.instruments.queries.amendments import open_amendments
 from registry.agreements.instruments.queries.authorities import revocations
 from registry.agreements.instruments.queries.consents import as_far_as_agreed, proposals, reported_acts
+from registry.agreements.instruments.queries.days import signed_days
 from registry.agreements.instruments.queries.declining import declined_by
 from registry.agreements.instruments.queries.evidence import Papers, papers_on_file, shown_evidence
 from registry.agreements.instruments.queries.governing import terms_that_bind
@@ -88,7 +90,7 @@ from registry.platform.access.principals import Principal
 from registry.platform.database.handles import Read
 from registry.platform.kernel.actions import AllowedAction
 from registry.platform.kernel.intervals import earliest
-from registry.platform.kernel.time import civil_day, last_day_before
+from registry.platform.kernel.time import last_day_before
 
 
 async def get_agreement(
@@ -203,13 +205,14 @@ async def get_agreement(
     ]
     remarks: list[Remark] = []
     if whole:
+        days = await _days(read, row, parties, now)
         remarks += about_papers(row.version_no, evidence, [each.signature.evidence for each in shown if each.signature])
         hands = [
             Hand(
                 agency=each.agency.name,
                 manner=each.signature.manner,
                 signed_on=each.signature.signed_on,
-                entered_on=civil_day(each.signature.recorded_at, row.time_zone),
+                entered_on=days.of(each.agency.id, each.signature.recorded_at),
                 evidence=each.signature.evidence,
             )
             for each in shown
@@ -224,7 +227,7 @@ async def get_agreement(
         if row.executed_at is not None:
             other = [each for each in shown if each.bound and not _binds(row.version_no, then[each.agency.id])]
             remarks += about_missing_hands(row.version_no, [each.agency.name for each in other])
-        remarks += about_texts(dates, held, numbers, force, row.time_zone)
+        remarks += about_texts(dates, held, numbers, force, days)
         remarks += about_dissolutions(parties, row.time_zone, at)
         remarks += [*about_notice(notice, ids), *remarks_on_text(provisions, row.terms, term_of_version(row))]
     remarks += about_authorities(row.version_no, shown)
@@ -325,6 +328,14 @@ async def get_agreement(
 def _binds(version_no: int, then: Sequence[BoundThen]) -> bool:
     """Whether one of the windows is by that version."""
     return any(each.version_no == version_no for each in then)
+
+
+async def _days(read: Read, row: Row[Any], parties: Sequence[Row[Any]], now: datetime) -> Days:
+    """The days of the agreement; only where a party is in another time zone its acts have days of their own."""
+    zones = {party.agency_id: party.its_zone for party in parties if party.its_zone is not None}
+    apart = any(zone != row.time_zone for zone in zones.values())
+    signed = await signed_days(read, row.id) if apart else []
+    return Days(now=now, time_zone=row.time_zone, zones=zones, own=own_days(signed))
 
 
 def _as_it_is(party: Row[Any], without: Without | None) -> Any:

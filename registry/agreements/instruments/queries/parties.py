@@ -63,6 +63,7 @@ PARTIES = (
         agreement_party.c.agency_id,
         agency.c.name,
         agency.c.dissolved_at,
+        agency.c.time_zone.label("its_zone"),
         agreement_party.c.joined_at,
         agreement_party.c.in_text,
         agreement_party.c.withdrawal_notice_on,
@@ -265,18 +266,19 @@ def shown_party(
         until = until_told.get(row.agency_id) if bound else None
     signature = None
     if whole and row.manner is not None:
-        signature = _signature(row, evidence_of_hand(row, recorded_from, papers, time_zone))
+        signature = _signature(row, evidence_of_hand(row, recorded_from, papers, row.its_zone or time_zone))
     given = whole and (signature is not None or did.verbally_at is not None)
+    gave_notice = whole and did.withdrawal_notice_on is not None and did.notice_kind is not None
     return AgreementParty(
         agency=AgencyReference(id=row.agency_id, name=row.name),
         bound=bound,
         bound_until=until,
         bound_by_versions=list(bound_by) if whole and bound else [],
         joined_at=did.joined_at if whole else None,
-        withdrawal_notice_on=did.withdrawal_notice_on if whole else None,
-        notice_kind=did.notice_kind if whole else None,
+        withdrawal_notice_on=did.withdrawal_notice_on if gave_notice else None,
+        notice_kind=did.notice_kind if gave_notice else None,
         notice_evidence=shown_evidence(row.notice_evidence_sha256, row.notice_evidence_location, papers)
-        if whole and did.withdrawal_notice_on is not None
+        if gave_notice
         else None,
         leaves_at=did.leaves_at if whole else None,
         last_notice_on=last_notice_on,

@@ -210,6 +210,9 @@ class _Plan:
         self.text_first = self.words and not few
         self.few = few
         self.merged = alone and not self.by_rows and 1 < categories <= MOST_RUNS
+        # Collected once for all runs, of which each would collect them anew.
+        together = partners_in_force().cte("partners").prefix_with("MATERIALIZED") if self.merged else None
+        self.partners = None if together is None else sa.select(together.c.agency_id)
 
     def order_of_registration(self) -> sa.ColumnElement[int]:
         """The column by which the order of registration is read without leaving the access path."""
@@ -236,7 +239,7 @@ def _meeting(found: sa.Select[Any], plan: _Plan) -> sa.Select[Any]:
     if "lendable" in filters:
         found = found.where(*_lendable(owner, plan))
     else:
-        found = found.where(visible_to(among_many=True))
+        found = found.where(visible_to(among_many=True, partners=plan.partners))
         if "not_lendable" in filters:
             lendable = _lendable(asset.c.agency_id)
             found = found.where(~sa.and_(*lendable if NOT_IN_SERVICE in filters else [in_service, *lendable]))

@@ -1,5 +1,6 @@
 """Which assets, and which packages of them, a caller may see: one criterion each, in every statement."""
 
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -14,14 +15,18 @@ from registry.resources.assets.tables import asset, package, package_member
 VIEWER = sa.bindparam("viewer", type_=asset.c.agency_id.type)
 
 
-def visible_to(*, among_many: bool = False, of: sa.FromClause = asset) -> sa.ColumnElement[bool]:
+def visible_to(
+    *, among_many: bool = False, of: sa.FromClause = asset, partners: sa.Select[Any] | None = None
+) -> sa.ColumnElement[bool]:
     """A criterion: assets `of` that table that the agency `viewer` may see at the instant `at` (both bind parameters).
 
     These are its own, those shared with the whole network by an agency that is neither suspended nor dissolved, and
     those shared under agreement by a partner in force. A private asset is visible only to its owner. With `among_many`
-    the partners and the suspended are collected once, instead of a subquery for the owner of each row.
+    the partners and the suspended are collected once, instead of a subquery for the owner of each row; `partners` are
+    these where the statement has them already.
     """
-    partner = of.c.agency_id.in_(partners_in_force()) if among_many else partner_in_force(of.c.agency_id)
+    among = partners_in_force() if partners is None else partners
+    partner = of.c.agency_id.in_(among) if among_many else partner_in_force(of.c.agency_id)
     return sa.or_(
         of.c.agency_id == VIEWER,
         sa.and_(of.c.sharing == Sharing.NETWORK.value, _takes_part(of, among_many=among_many)),

@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
@@ -15,6 +16,7 @@ from registry.platform.database.handles import Read, Rows
 from registry.platform.http.paging import CHANGED, Orders, asked_window, changed_in, given
 from registry.platform.http.searching import search_words
 from registry.platform.kernel.errors import RuleBroken
+from registry.platform.kernel.geo import distance_km
 from registry.platform.kernel.time import Window
 from registry.platform.kernel.words import AS_WRITTEN, Sought
 from registry.resources.allocations.queries import free_in_window
@@ -45,6 +47,16 @@ _MEMBERS = (
     sa.select(package_member.c.package_id, package_member.c.asset_id, package_member.c.quantity, asset.c.category)
     .join(asset, asset.c.id == package_member.c.asset_id)
     .where(package_member.c.package_id.in_(sa.bindparam("packages", type_=package.c.id.type, expanding=True)))
+)
+
+
+_PLACES = (
+    sa.select(package_member.c.package_id, asset.c.latitude, asset.c.longitude)
+    .join(asset, asset.c.id == package_member.c.asset_id)
+    .where(
+        package_member.c.package_id.in_(sa.bindparam("packages", type_=package.c.id.type, expanding=True)),
+        asset.c.latitude.is_not(None),
+    )
 )
 
 
@@ -109,9 +121,15 @@ async def list_packages(read: Read, caller: Caller, query: PackageQuery) -> Pack
 
     Raises RuleBroken for an unknown category, half a window, words that are none, or another list's cursor.
     """
-    kept, next_cursor = _ORDERS.cut(await package_rows(read, caller, query), query)
-    held = await _held_back(read, query, [(row.id, row.agency_id) for row in kept], caller)
-    return PackagePage(items=[_summary(row, held.get(row.id)) for row in kept], next_cursor=next_cursor)
+    found: list[Row[Any]] = []
+    begun: PackageQuery | None = query
+    while begun is not None and len(found) <= query.limit:
+        rows, next_cursor = _ORDERS.cut(await package_rows(read, caller, begun), begun)
+        held = await held_back_of(read, caller, query, rows)
+        found += [row for row in rows if row.id not in held]
+        begun = None if next_cursor is None else msgspec.structs.replace(query, cursor=next_cursor)
+    kept, next_cursor = _ORDERS.cut(found, query)
+    return PackagePage(items=[_summary(row) for row in kept], next_cursor=next_cursor)
 
 
 async def package_rows(read: Read, caller: Caller, query: PackageQuery, *, blocked: bool = False) -> Rows:
@@ -133,7 +151,7 @@ async def package_rows(read: Read, caller: Caller, query: PackageQuery, *, block
     return await read.all_slowly(_statement(frozenset(filters), len(words), query.sort), parameters)
 
 
-def _summary(row: Row[Any], held_back: bool | None) -> PackageSummary:
+def _summary(row: Row[Any]) -> PackageSummary:
     return PackageSummary(
         id=row.id,
         agency=AgencyReference(id=row.agency_id, name=row.agency_name),
@@ -142,31 +160,43 @@ def _summary(row: Row[Any], held_back: bool | None) -> PackageSummary:
         sharing=row.sharing,
         status=row.status,
         member_count=row.member_count,
-        held_back=held_back,
         version=row.version,
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
 
 
-async def _held_back(
-    read: Read, query: PackageQuery, packages: Sequence[tuple[UUID, UUID]], caller: Caller
-) -> dict[UUID, bool]:
-    """Of these packages and owners, whether the owner holds them back in the window; nothing where none is asked."""
+async def held_back_of(read: Read, caller: Caller, query: PackageQuery, packages: Sequence[Row[Any]]) -> set[UUID]:
+    """Those of these packages that their owners hold back in the window: each asset is free, and not all at once."""
     if query.available_from is None or query.available_to is None or not packages:
-        return {}
+        return set()
     quantities: dict[UUID, dict[UUID, int]] = {}
     categories: dict[UUID, set[str]] = {}
-    for row in await read.all(_MEMBERS, {"packages": [package_id for package_id, _ in packages]}):
+    for row in await read.all(_MEMBERS, {"packages": [each.id for each in packages]}):
         quantities.setdefault(row.package_id, {})[row.asset_id] = row.quantity
         categories.setdefault(row.package_id, set()).add(row.category)
     wanted = [
-        Wanted(owner=owner, quantities=quantities.get(each, {}), categories=categories.get(each, ()))
-        for each, owner in packages
+        Wanted(owner=each.agency_id, quantities=quantities.get(each.id, {}), categories=categories.get(each.id, ()))
+        for each in packages
     ]
     window = Window(start=query.available_from, end=query.available_to)
     held = await held_back_among(read, caller.agency_id, wanted, window, caller.now)
-    return {package_id: kept for (package_id, _), kept in zip(packages, held, strict=True)}
+    return {each.id for each, kept in zip(packages, held, strict=True) if kept}
+
+
+async def distances_of(
+    read: Read, packages: Sequence[PackageSummary], latitude: float, longitude: float
+) -> dict[UUID, float]:
+    """How far each of these packages is from a point: as far as the farthest of its assets of which a place is known.
+
+    All of it leaves together. Those of which no place is known are left out.
+    """
+    found: dict[UUID, float] = {}
+    if packages:
+        for row in await read.all(_PLACES, {"packages": [each.id for each in packages]}):
+            away = distance_km(latitude, longitude, row.latitude, row.longitude)
+            found[row.package_id] = max(away, found.get(row.package_id, 0.0))
+    return found
 
 
 def _window(query: PackageQuery) -> dict[str, object]:

@@ -13,18 +13,18 @@ import sqlalchemy as sa
 from msgspec.structs import replace
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.queries.in_force import covers_asset, partners_in_force
+from registry.agreements.instruments.queries.in_force import covers_asset
 from registry.directory.agencies.schemas import AgencyReference
 from registry.directory.agencies.tables import agency
 from registry.directory.taxonomy.seed import CapabilityScale
 from registry.platform.access.permissions import Action, permit, refusal
 from registry.platform.access.principals import Caller, Principal
 from registry.platform.database.handles import Read
-from registry.platform.database.search import in_cells, near
+from registry.platform.database.search import haversine, in_cells, near, point_parameters
 from registry.platform.http.paging import asked_window, cut, decode_cursor
 from registry.platform.kernel.actions import AllowedAction, offer
 from registry.platform.kernel.errors import RuleBroken
-from registry.platform.kernel.geo import distance_km
+from registry.platform.kernel.geo import distance_km, haversine_to_km, km_to_haversine
 from registry.platform.kernel.time import Window, civil_day
 from registry.resources.allocations.people import person_held_in
 from registry.resources.personnel.disclosure import (
@@ -37,7 +37,7 @@ from registry.resources.personnel.disclosure import (
 from registry.resources.personnel.duty_hours import blocks_in
 from registry.resources.personnel.queries.getting import VIEWER, hindrances_of
 from registry.resources.personnel.queries.listing import asked_level, under
-from registry.resources.personnel.queries.unpublished import PERSONNEL_CATEGORY, not_published
+from registry.resources.personnel.queries.unpublished import PERSONNEL_CATEGORY, not_published, shown_cells
 from registry.resources.personnel.readiness import Days
 from registry.resources.personnel.rules import PersonnelStatus
 from registry.resources.personnel.scales import level_of, step_for
@@ -66,6 +66,8 @@ CONDITIONS: Final[dict[CapabilityConditionName, tuple[str, ...]]] = {
     "lendable": ("lendable",),
 }
 """What can be left out of a query for people, each with the parameters that it goes by."""
+NOWHERE: Final = 2.0
+"""Where an agency comes of which it is not known where it is: behind all others, whose haversine is 1 at most."""
 _OWN_AGENCY = sa.select(
     agency.c.id, agency.c.name, agency.c.latitude, agency.c.longitude, agency.c.time_zone, agency.c.state
 ).where(agency.c.id == VIEWER)
@@ -76,7 +78,10 @@ _DISCLOSURE = sa.select(capability_disclosure).where(
 
 @cache
 def others_statement(dialect: str, filters: frozenset[str]) -> sa.Select[Any]:
-    """One row of each other agency that has published somebody for the cell, for one combination of filters."""
+    """One row of each other agency that has published somebody for the cell, for one combination of filters.
+
+    With `page` no more than `limit` of them, the nearest first, else in the order of their ids, from behind `after`.
+    """
     its, rules = capability_published, capability_disclosure
     found = (
         sa.select(
@@ -92,20 +97,15 @@ def others_statement(dialect: str, filters: frozenset[str]) -> sa.Select[Any]:
         )
         .select_from(its.join(agency, agency.c.id == its.c.agency_id).join(rules, rules.c.agency_id == its.c.agency_id))
         .where(
-            its.c.capability == sa.bindparam("capability", type_=sa.Text),
-            its.c.level == sa.bindparam("level", type_=sa.Integer),
-            its.c.tested == sa.bindparam("tested", type_=sa.Boolean),
             its.c.agency_id != VIEWER,
             agency.c.status == "active",
-            sa.or_(
-                rules.c.sharing == CapabilitySharing.NETWORK.value,
-                sa.and_(rules.c.sharing == CapabilitySharing.AGREEMENT.value, its.c.agency_id.in_(partners_in_force())),
-            ),
-            sa.or_(rules.c.below_threshold == BelowThreshold.AT_LEAST_ONE.value, its.c.band >= rules.c.threshold),
+            *shown_cells(),
         )
     )
+    away = haversine(agency.c.latitude, agency.c.longitude) if filters & {"point", "near"} else sa.null()
+    found = found.add_columns(away.label("away"))
     if "near" in filters:
-        found = found.where(in_cells(its.c.cell, dialect))
+        found = found.where(in_cells(its.c.cell, dialect), sa.bindparam("reach", type_=sa.Double) >= away)
     if "agency_id" in filters:
         found = found.where(its.c.agency_id == sa.bindparam("agency_id", type_=agency.c.id.type))
     if "state" in filters:
@@ -113,6 +113,12 @@ def others_statement(dialect: str, filters: frozenset[str]) -> sa.Select[Any]:
     if "lendable" in filters or "not_lendable" in filters:
         covered = covers_asset(its.c.agency_id, sa.literal(PERSONNEL_CATEGORY, sa.Text))
         found = found.where(covered if "lendable" in filters else ~covered)
+    if "page" in filters:
+        order = (sa.func.coalesce(away, NOWHERE, type_=sa.Double), its.c.agency_id)
+        if "after" in filters:
+            places = [sa.bindparam(f"after_{i}", type_=column.type) for i, column in enumerate(order)]
+            found = found.where(sa.tuple_(*order) > sa.tuple_(*places))
+        found = found.order_by(*order).limit(sa.bindparam("limit", type_=sa.Integer))
     return found
 
 
@@ -147,8 +153,8 @@ class _Found(NamedTuple):
 
     agency_id: UUID
     name: str
-    km: float | None
-    """Exactly; what is shown is rounded."""
+    away: float | None
+    """As the haversine, which orders as the distance does and is exact in a cursor."""
     show: Callable[[], CapabilityCount]
 
 
@@ -166,28 +172,31 @@ async def list_capabilities(read: Read, caller: Caller, query: CapabilityQuery) 
 
     Raises RuleBroken for an unknown capability or level, an incomplete point or window, or another list's cursor.
     """
-    found, point, any_step = await _find(read, caller, query)
+    found, point, step = await _find(read, caller, query, only_a_page=True)
     unpublished = None
     if query.cursor is None and not _is_of_own(query, caller):
-        shown = {each.agency_id for each in found}
-        unpublished = await not_published(read, caller, query, point, shown, any_step=any_step)
+        unpublished = await not_published(read, caller, query, point, step)
     emptied_by = [] if found or query.cursor is not None else await _what_emptied(read, caller, query)
     return _page(found, query, unpublished, emptied_by)
 
 
 async def _find(
-    read: Read, caller: Caller, query: CapabilityQuery
-) -> tuple[list[_Found], tuple[float, float] | None, bool]:
-    """All agencies that are shown, the point from which they are away, and whether others publish such a level."""
+    read: Read, caller: Caller, query: CapabilityQuery, *, only_a_page: bool
+) -> tuple[list[_Found], tuple[float, float] | None, int | None]:
+    """The agencies that are shown, the point from which they are away, and the step for which others publish theirs.
+
+    Of thousands it is enough to find those that can come on the page, where it is in the order of the distance.
+    """
     scale, rank = await asked_level(read, query.capability, query.level_at_least)
     asked = _Asked(query, caller, scale, rank)
     own_agency = await read.first(_OWN_AGENCY, {"viewer": caller.agency_id})
     assert own_agency is not None
     point = _point(query, own_agency)
-    found = await _own(read, asked, own_agency, point) + await _others(read, asked, point)
-    if query.within_km is not None:
-        found = [each for each in found if each.km is not None and each.km <= query.within_km]
-    return found, point, step_for(scale, rank) is not None
+    step = step_for(scale, rank)
+    found = await _own(read, asked, own_agency, point)
+    if step is not None:  # above the highest step nothing is published
+        found += await _others(read, asked, point, step, only_a_page=only_a_page)
+    return found, point, step
 
 
 async def _what_emptied(read: Read, caller: Caller, query: CapabilityQuery) -> list[NobodyFor]:
@@ -195,7 +204,7 @@ async def _what_emptied(read: Read, caller: Caller, query: CapabilityQuery) -> l
     given = [name for name, fields in CONDITIONS.items() if any(getattr(query, each) is not None for each in fields)]
     emptied_by = []
     for name in given:
-        found, _, _ = await _find(read, caller, replace(query, **dict.fromkeys(CONDITIONS[name])))
+        found, _, _ = await _find(read, caller, replace(query, **dict.fromkeys(CONDITIONS[name])), only_a_page=False)
         emptied_by += [NobodyFor(without=name, agencies=len(found))] if found else []
     return sorted(emptied_by, key=lambda each: each.agencies)
 
@@ -241,6 +250,11 @@ async def _own(read: Read, asked: _Asked, own_agency: Row[Any], point: tuple[flo
     query = asked.query
     if query.lendable or query.agency_id not in (None, own_agency.id) or query.state not in (None, own_agency.state):
         return []
+    away = None
+    if point is not None and own_agency.latitude is not None:
+        away = km_to_haversine(distance_km(*point, own_agency.latitude, own_agency.longitude))
+    if query.within_km is not None and (away is None or away > km_to_haversine(query.within_km)):
+        return []
     zone, now = own_agency.time_zone or "UTC", asked.caller.now
     today = civil_day(now, zone)
     days = Days(today, today) if asked.window is None else Days.of(asked.window, zone)
@@ -269,16 +283,16 @@ async def _own(read: Read, asked: _Asked, own_agency: Row[Any], point: tuple[flo
         rounded_to=1,
         free=None if free_count is None else ("yes" if free_count else "no"),
         free_count=free_count,
-        distance_km=_shown(away := _distance(point, own_agency)),
+        distance_km=_shown(away),
     )
     return [_Found(own_agency.id, own_agency.name, away, lambda: count)]
 
 
-async def _others(read: Read, asked: _Asked, point: tuple[float, float] | None) -> list[_Found]:
-    """All other agencies, as published. Above the highest step nothing is published."""
-    query, step = asked.query, step_for(asked.scale, asked.rank)
-    if step is None:
-        return []
+async def _others(
+    read: Read, asked: _Asked, point: tuple[float, float] | None, step: int, *, only_a_page: bool
+) -> list[_Found]:
+    """Other agencies, as published for the step."""
+    query = asked.query
     parameters: dict[str, object] = {
         "viewer": asked.caller.agency_id,
         "at": asked.caller.now,
@@ -291,14 +305,23 @@ async def _others(read: Read, asked: _Asked, point: tuple[float, float] | None) 
     filters = {name for name in ("agency_id", "state") if getattr(query, name) is not None}
     if query.lendable is not None:
         filters.add("lendable" if query.lendable else "not_lendable")
-    if query.within_km is not None and point is not None:
+    if point is not None and query.within_km is not None:
         filters.add("near")
         parameters |= near(read.dialect, *point, query.within_km)
+    elif point is not None:
+        filters.add("point")
+        parameters |= point_parameters(*point)
+    if only_a_page and query.sort == "distance":
+        filters.add("page")
+        parameters["limit"] = query.limit + 1
+        if query.cursor is not None:
+            filters.add("after")
+            parameters |= {f"after_{i}": part for i, part in enumerate(decode_cursor(query.cursor, (float, UUID)))}
     rows = await read.all_slowly(others_statement(read.dialect, frozenset(filters)), parameters)
     wanted = _wanted_blocks(asked.window)
     level = None if query.level_at_least is None else level_of(asked.scale, step)
 
-    def show(row: Row[Any], away: float | None) -> CapabilityCount:
+    def show(row: Row[Any]) -> CapabilityCount:
         free = None if wanted is None else free_in(wanted(row.time_zone or "UTC"), row.blocks, row.agency_blocks)
         return CapabilityCount(
             agency=AgencyReference(id=row.id, name=row.name),
@@ -309,11 +332,10 @@ async def _others(read: Read, asked: _Asked, point: tuple[float, float] | None) 
             rounded_to=row.threshold,
             free=free,
             free_count=None,
-            distance_km=_shown(away),
+            distance_km=_shown(row.away),
         )
 
-    placed = ((row, _distance(point, row)) for row in rows)
-    return [_Found(row.id, row.name, away, partial(show, row, away)) for row, away in placed]
+    return [_Found(row.id, row.name, row.away, partial(show, row)) for row in rows]
 
 
 def _wanted_blocks(window: Window | None) -> Callable[[str], int] | None:
@@ -321,18 +343,9 @@ def _wanted_blocks(window: Window | None) -> Callable[[str], int] | None:
     return None if window is None else cache(lambda zone: blocks_in(window, zone))
 
 
-def _distance(point: tuple[float, float] | None, row: Row[Any]) -> float | None:
+def _shown(away: float | None) -> float | None:
     """To where the agency is, never to where its people are."""
-    if point is None or row.latitude is None:
-        return None
-    return distance_km(*point, row.latitude, row.longitude)
-
-
-def _shown(km: float | None) -> float | None:
-    return None if km is None else round(km, 1)
-
-
-_FARTHEST = 1e6
+    return None if away is None else round(haversine_to_km(away), 1)
 
 
 def _page(
@@ -341,7 +354,7 @@ def _page(
     by_distance, down = query.sort == "distance", query.sort.startswith("-")
 
     def key(each: _Found) -> tuple[float | str, UUID]:
-        away = _FARTHEST if each.km is None else each.km
+        away = NOWHERE if each.away is None else each.away
         return (away if by_distance else each.name), each.agency_id
 
     ordered = sorted(found, key=key, reverse=down)

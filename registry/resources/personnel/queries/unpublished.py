@@ -5,10 +5,8 @@ looks not like one that has nobody; nor does any other whose rules keep its numb
 are hidden at once, or did so at its last release.
 """
 
-from collections.abc import Collection
 from functools import cache
 from typing import Any, Final
-from uuid import UUID
 
 import sqlalchemy as sa
 
@@ -17,17 +15,34 @@ from registry.directory.agencies.schemas import AgencyReference
 from registry.directory.agencies.tables import agency
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read
-from registry.platform.database.search import haversine, in_cells, near
+from registry.platform.database.search import haversine, in_cells, near, point_parameters
 from registry.resources.personnel.disclosure import BelowThreshold, CapabilitySharing
 from registry.resources.personnel.queries.getting import VIEWER
 from registry.resources.personnel.searching import CapabilityQuery, NotPublished
-from registry.resources.personnel.tables import capability_disclosure
+from registry.resources.personnel.tables import capability_disclosure, capability_published
 
 PERSONNEL_CATEGORY: Final = "personnel"
 """The category by which an agreement covers people."""
 MOST_COUNTED: Final = 1_000
 _MOST_NAMED: Final = 5
-_ANYWHERE_KM: Final = 20_100.0
+
+
+def shown_cells() -> list[sa.ColumnElement[bool]]:
+    """Criteria of a row of `capability_published` with its agency's rules: what of the cell asked for is shown.
+
+    What was published is hidden at once by rules that show less. Who is a partner is asked of the agency.
+    """
+    its, rules = capability_published, capability_disclosure
+    return [
+        its.c.capability == sa.bindparam("capability", type_=sa.Text),
+        its.c.level == sa.bindparam("level", type_=sa.Integer),
+        its.c.tested == sa.bindparam("tested", type_=sa.Boolean),
+        sa.or_(
+            rules.c.sharing == CapabilitySharing.NETWORK.value,
+            sa.and_(rules.c.sharing == CapabilitySharing.AGREEMENT.value, its.c.agency_id.in_(partners_in_force())),
+        ),
+        sa.or_(rules.c.below_threshold == BelowThreshold.AT_LEAST_ONE.value, its.c.band >= rules.c.threshold),
+    ]
 
 
 def _keep(sharing: sa.Column[str], below_threshold: sa.Column[str]) -> list[sa.ColumnElement[bool]]:
@@ -42,17 +57,22 @@ def _keep(sharing: sa.Column[str], below_threshold: sa.Column[str]) -> list[sa.C
 @cache
 def unpublished_statement(dialect: str, filters: frozenset[str]) -> sa.Select[Any]:
     """The other agencies whose rules keep numbers from the viewer, the nearest first where a point is known."""
-    rules = capability_disclosure
+    rules, its = capability_disclosure, capability_published
+    # Of a large agency numbers may be shown all the same, and where it shows more now, those of its last release.
+    shown = sa.select(its.c.agency_id).where(its.c.agency_id == agency.c.id, *shown_cells()).correlate(agency, rules)
     found = (
         sa.select(agency.c.id, agency.c.name)
         .select_from(agency.outerjoin(rules, rules.c.agency_id == agency.c.id))
         .where(
             agency.c.status == "active",
             agency.c.id != VIEWER,
-            sa.or_(
-                rules.c.released_on.is_(None),
-                *_keep(rules.c.released_sharing, rules.c.released_below_threshold),
-                *_keep(rules.c.sharing, rules.c.below_threshold),
+            sa.and_(
+                sa.or_(
+                    rules.c.released_on.is_(None),
+                    *_keep(rules.c.sharing, rules.c.below_threshold),
+                    *_keep(rules.c.released_sharing, rules.c.released_below_threshold),
+                ),
+                ~shown.exists(),
             )
             if "published" in filters
             else sa.true(),
@@ -66,7 +86,7 @@ def unpublished_statement(dialect: str, filters: frozenset[str]) -> sa.Select[An
     if "lendable" in filters or "not_lendable" in filters:
         covered = covers_asset(agency.c.id, sa.literal(PERSONNEL_CATEGORY, sa.Text))
         found = found.where(covered if "lendable" in filters else ~covered)
-    if "point" not in filters:
+    if not filters & {"point", "near"}:
         return found.order_by(agency.c.name, agency.c.id)
     away = haversine(agency.c.latitude, agency.c.longitude)
     if "near" in filters:
@@ -79,16 +99,14 @@ async def not_published(
     caller: Caller,
     query: CapabilityQuery,
     point: tuple[float, float] | None,
-    shown: Collection[UUID],
-    *,
-    any_step: bool,
+    step: int | None,
 ) -> NotPublished:
     """How many agencies meet the query's place, state and agreements and publish no numbers for it; the nearest named.
 
-    `shown` are those that the answer has numbers of. Where there is `any_step` of the level, others publish theirs.
+    Others publish theirs for the `step` of the level; above the highest nobody does.
     """
     filters = {name for name in ("agency_id", "state") if getattr(query, name) is not None}
-    filters |= {"published"} if any_step else set()
+    filters |= {"published"} if step is not None else set()
     if query.lendable is not None:
         filters.add("lendable" if query.lendable else "not_lendable")
     parameters: dict[str, object] = {
@@ -96,15 +114,20 @@ async def not_published(
         "at": caller.now,
         "agency_id": query.agency_id,
         "state": query.state,
+        "capability": query.capability,
+        "level": step,
+        "tested": bool(query.tested),
         "limit": MOST_COUNTED + 1,
     }
-    if point is not None:
-        filters |= {"point", "near"} if query.within_km is not None else {"point"}
-        parameters |= near(read.dialect, *point, query.within_km or _ANYWHERE_KM)
+    if point is not None and query.within_km is not None:
+        filters.add("near")
+        parameters |= near(read.dialect, *point, query.within_km)
+    elif point is not None:
+        filters.add("point")
+        parameters |= point_parameters(*point)
     rows = await read.all_slowly(unpublished_statement(read.dialect, frozenset(filters)), parameters)
-    kept = [row for row in rows if row.id not in shown]
     return NotPublished(
-        count=min(len(kept), MOST_COUNTED),
+        count=min(len(rows), MOST_COUNTED),
         or_more=len(rows) > MOST_COUNTED,
-        agencies=[AgencyReference(id=row.id, name=row.name) for row in kept[:_MOST_NAMED]],
+        agencies=[AgencyReference(id=row.id, name=row.name) for row in rows[:_MOST_NAMED]],
     )
