@@ -66,6 +66,9 @@ def _told(decision: Decision) -> Iterator[str]:
         yield f"  {reason.effect} {reason.policy_id} ({reason.layer}): {reason.reason}"
         if reason.citation:
             yield f"    {reason.citation}"
+        if (own := reason.source) is not None:
+            since = f"{own.activated_at:%Y-%m-%d %H:%M:%S} UTC"
+            yield f"    of {own.agency.name}, set {own.version_no}, active since {since}"
     for need in decision.approvals:
         yield f"  needs {need.role}@{need.side}, by {need.policy_id}"
     for duty in decision.obligations:

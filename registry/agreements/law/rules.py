@@ -7,6 +7,7 @@ must leave alone, and a file in which one of them comes out otherwise is refused
 counsel review.
 """
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from datetime import date
 from typing import Annotated, Final, Literal
@@ -31,12 +32,26 @@ Beyond = Literal["other_state", "federal"]
 Side = Literal["requesting", "assisting", "custodian"]
 
 REVIEW: Final = "have counsel review"
+# Words and signs by which a text names law. Rather a sentence too many is for counsel than one too few.
+_NAMES_LAW: Final = re.compile(
+    r"§|\b(?:section|sec\.|chapter|ch\.)\s*\d"
+    r"|\b(?:Gen|Rev|Comp|Ann|Stat|Admin|Const)\."
+    r"|\bU\.?\s?S\.?\s?C\b|\bC\.?\s?F\.?\s?R\b|\bP(?:ub)?\.\s?L\."
+    r"|\b[A-Z]{2,5}\s\d+[./-]\d|\b[A-Z](?:\.[A-Z])+\.\s\d"
+    r"|\bCode\b|\b[A-Z]\w*\.?\s(?:Act|Compact)\b"
+    r"|\b(?i:statut\w+|ordinances?|constitution\w*|laws?\b(?!\s+enforcement))"
+)
 _LEVELS: Final[Mapping[str, AgencyLevel]] = {kind.value: level for kind, level in LEVEL_OF.items()}
 _VOCABULARY: Final[Mapping[str, frozenset[str]]] = {
     "headings": frozenset(heading.code for heading in load_headings()),
     "categories": frozenset(category.code for category in load_categories()),
     "purposes": frozenset(purpose.code for purpose in load_purposes()),
 }
+
+
+def names_law(text: str) -> bool:
+    """Whether it names a statute, a code, an ordinance or the law itself, so that counsel should review it."""
+    return _NAMES_LAW.search(text) is not None
 
 
 class Party(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):

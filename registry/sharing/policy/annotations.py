@@ -12,9 +12,9 @@ from typing import Literal, cast, get_args
 import msgspec
 from cedarpy import pst
 
-from registry.agreements.law.rules import Law
+from registry.agreements.law.rules import REVIEW, Law, names_law
 from registry.platform.kernel.errors import RuleBroken
-from registry.platform.kernel.text import Name, Reason, form_in_words
+from registry.platform.kernel.text import Citation, Name, Reason, form_in_words
 from registry.sharing.policy.decisions import ApprovalRole, Due, Side
 from registry.sharing.policy.facts import TermFacts
 from registry.sharing.policy.locating import unseen_in
@@ -24,8 +24,9 @@ PolicyAction = Literal["borrow", "attach_condition"]
 # Besides the terms: the window in which both parties are bound, and the asset's certifications.
 TERMS = frozenset(TermFacts.__struct_fields__) | {"covers_until", "certifications"}
 
-_KNOWN = {"id", "title", "reason", "term", "approval", "obligation", "due"}
+_KNOWN = {"id", "title", "reason", "citation", "term", "approval", "obligation", "due"}
 _REQUIRED = ("id", "title", "reason")
+SHORTEST_REASON = 15
 _CODE = re.compile(r"[a-z][a-z0-9_]{2,79}")
 
 
@@ -52,8 +53,8 @@ class Policy(msgspec.Struct, kw_only=True, frozen=True):
     """One parsed policy.
 
     `key` is unique among all layers; `category` is the one to which its scope is restricted, `mentions` every category
-    that it names anywhere, `reads` the attributes that its conditions use. `law` is what it rests on; None for a policy
-    that rests on none.
+    that it names anywhere, `reads` the attributes that its conditions use. `law` is what a shipped policy rests on,
+    `rests_on` what an agency says of its own; both are None for a policy that rests on none.
     """
 
     key: str
@@ -64,6 +65,7 @@ class Policy(msgspec.Struct, kw_only=True, frozen=True):
     title: str
     reason: str
     law: Law | None
+    rests_on: str | None
     term: str | None
     approval: RequiredApproval | None
     obligation: str | None
@@ -75,8 +77,8 @@ class Policy(msgspec.Struct, kw_only=True, frozen=True):
 
     @property
     def citation(self) -> str | None:
-        """The law that it rests on, as it is shown."""
-        return None if self.law is None else self.law.cited
+        """The law, or the agency's own order, that it rests on, as it is shown."""
+        return self.rests_on if self.law is None else self.law.cited
 
 
 def read_policy(layer: str, file: str, name: str, template: pst.Template, law: Law | None) -> Policy:
@@ -100,6 +102,8 @@ def _checked(layer: str, template: pst.Template, law: Law | None) -> Policy:
         raise ValueError(f"unknown annotation @{unknown[0]}")
     if "term" in notes and layer == "agency":
         raise ValueError("@term is for what rests on an agreement's term: an agency's own rule says its own figure")
+    if "citation" in notes and layer != "agency":
+        raise ValueError("@citation is for an agency's own policies: what a shipped one rests on stands in law.yaml")
     if layer == "agency":
         _check_words(notes)
     if (term := notes.get("term")) is not None and term not in TERMS:
@@ -120,8 +124,9 @@ def _checked(layer: str, template: pst.Template, law: Law | None) -> Policy:
         action=action,
         effect=template.effect,
         title=notes["title"],
-        reason=notes["reason"],
+        reason=notes["reason"] if layer != "agency" else reviewed(notes["reason"], f" {REVIEW.capitalize()}."),
         law=law,
+        rests_on=None if "citation" not in notes else reviewed(notes["citation"], f"; {REVIEW}"),
         term=term,
         approval=_approval(layer, notes.get("approval")),
         obligation=obligation,
@@ -157,9 +162,28 @@ def _check_action(layer: str, action: PolicyAction, template: pst.Template) -> N
         raise ValueError("attach_condition needs @approval or @obligation, else it attaches nothing")
 
 
+def reviewed(text: str, call: str) -> str:
+    """What an agency wrote, with the call for counsel where it names law and does not call for counsel itself."""
+    return text + call if names_law(text) and REVIEW not in text.lower() else text
+
+
+def too_little_said(reason: str) -> str | None:
+    """What is wrong with a reason that is no sentence; None for one that is. Whoever is barred reads it, and no more.
+
+    It is asked when a set is examined, not when one is read that is active: that one decides on, whatever a release
+    asks of new ones.
+    """
+    words = re.findall(r"\w+", reason)
+    if len(reason.strip()) >= SHORTEST_REASON and len(words) >= 2:
+        return None
+    return f"@reason must be a sentence of at least {SHORTEST_REASON} characters: who is barred by it reads it"
+
+
 def _check_words(notes: Mapping[str, str]) -> None:
     """What another agency reads of these policies is bounded as what is sent in any other way."""
-    for name, form in (("title", Name), ("reason", Reason)):
+    for name, form in (("title", Name), ("reason", Reason), ("citation", Citation)):
+        if name not in notes:
+            continue
         try:
             msgspec.convert(notes[name], form)
         except msgspec.ValidationError:

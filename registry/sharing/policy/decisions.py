@@ -1,10 +1,12 @@
 """The content of a decision: outcome, reasons, conditions, and what would change it."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 from uuid import UUID
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
+from registry.directory.agencies.schemas import AgencyReference
 from registry.platform.kernel.time import Instant
 
 Outcome = Literal["permitted", "needs_approval", "denied"]
@@ -42,6 +44,23 @@ class AgreementAlternative(_Part, kw_only=True, frozen=True):
     approvals: Annotated[int, Meta(description="How many approvals it would have needed.", examples=[1])]
 
 
+class PolicySource(_Part, kw_only=True, frozen=True):
+    """Whose own policy it is, and in which of its sets; the words of the policy stand beside it."""
+
+    agency: Annotated[AgencyReference, Meta(description="The agency that wrote it, by its name when it was decided.")]
+    policy_set_id: UUID
+    version_no: Annotated[
+        int, Meta(description="Which of the sets that the agency activated, counted from 1.", examples=[2])
+    ]
+    digest: Annotated[Digest, Meta(description="Of the whole text of that set, as in `policy_set.layers`.")]
+    activated_at: Annotated[Instant, Meta(description="Since when the set decides, or decided.")]
+
+
+Source = Annotated[
+    PolicySource | None, Meta(description="Of an agency's own policy: whose it is. Null for one of the registry's.")
+]
+
+
 class DecisionReason(_Part, kw_only=True, frozen=True):
     """A policy or fact that led to the outcome."""
 
@@ -49,8 +68,8 @@ class DecisionReason(_Part, kw_only=True, frozen=True):
     layer: Annotated[
         str,
         Meta(
-            description="`baseline`, `jurisdiction/<state>`; `engine` if no policy spoke.",
-            examples=["baseline", "jurisdiction/ca"],
+            description="`baseline`, `jurisdiction/<state>`, `agency`; `engine` if no policy spoke.",
+            examples=["baseline", "jurisdiction/ca", "agency"],
         ),
     ]
     effect: Annotated[
@@ -69,6 +88,7 @@ class DecisionReason(_Part, kw_only=True, frozen=True):
         str | None,
         Meta(description="Number of the agreement's provision that sets the term.", examples=["4.2"]),
     ]
+    source: Source = None
 
 
 class ApprovalNeeded(_Part, kw_only=True, frozen=True):
@@ -80,6 +100,7 @@ class ApprovalNeeded(_Part, kw_only=True, frozen=True):
     policy_id: PolicyId
     layer: Annotated[str, Meta(description="Of the policy, as in the reasons.", examples=["baseline", "agency"])]
     reason: str
+    source: Source = None
 
 
 class ObligationAttached(_Part, kw_only=True, frozen=True):
@@ -89,7 +110,11 @@ class ObligationAttached(_Part, kw_only=True, frozen=True):
     title: str
     due: Annotated[Due, Meta(description="When it must be met.", examples=["on_handover"])]
     policy_id: PolicyId
+    layer: Annotated[
+        str | None, Meta(description="Of the policy, as in the reasons.", examples=["baseline", "agency"])
+    ] = None
     citation: Citation
+    source: Source = None
 
 
 class NearMiss(_Part, kw_only=True, frozen=True):
@@ -134,6 +159,30 @@ class Decision(_Part, kw_only=True, frozen=True):
     policy_set: PolicySetRef
     input_digest: Annotated[Digest, Meta(description="Of the canonical facts.")]
     evaluated_at: Annotated[Instant, Meta(description="The frozen `now` of the facts.")]
+
+
+_Attributable = TypeVar("_Attributable", DecisionReason, ApprovalNeeded, ObligationAttached)
+
+
+def own_policies_spoke(decision: Decision) -> bool:
+    """Whether a policy of the owner's own is among what was decisive, or what the loan brings with it."""
+    layers = [each.layer for each in decision.reasons]
+    layers += [each.layer for each in decision.approvals]
+    return "agency" in layers or any(each.layer == "agency" for each in decision.obligations)
+
+
+def attributed(decision: Decision, source: PolicySource | None) -> Decision:
+    """The decision with that source at each policy of the owner's own; None takes it away."""
+
+    def of(parts: tuple[_Attributable, ...]) -> tuple[_Attributable, ...]:
+        return tuple(replace(each, source=source) if each.layer == "agency" else each for each in parts)
+
+    return replace(
+        decision,
+        reasons=of(decision.reasons),
+        approvals=of(decision.approvals),
+        obligations=of(decision.obligations),
+    )
 
 
 def clause_relied_on(decision: Decision) -> str | None:

@@ -10,7 +10,7 @@ from itertools import chain, pairwise
 import cedarpy
 from msgspec import Struct
 
-from registry.sharing.policy.annotations import Policy, PolicySetError, read_policy
+from registry.sharing.policy.annotations import Policy, PolicySetError, read_policy, too_little_said
 from registry.sharing.policy.cedar import AGENCY_FILE, PolicySet, agency_layer
 from registry.sharing.policy.locating import PolicyFault, PolicyText, in_lines, policies_in, unseen_in
 from registry.sharing.policy.standard_rules import StandardRule, cedar_of, rule_id
@@ -129,11 +129,14 @@ def _read(given: PolicyText, schema: cedarpy.Schema) -> tuple[Policy | None, lis
             for error in cedarpy.validate_policies(given.text, schema).errors
         )
     ]
+    template = parsed.static_policies[_AS_WRITTEN]
     try:
-        policy = read_policy("agency", AGENCY_FILE, given.policy_id or "", parsed.static_policies[_AS_WRITTEN], None)
+        policy = read_policy("agency", AGENCY_FILE, given.policy_id or "", template, None)
     except PolicySetError as refused:
         said = refused.detail.partition(": ")[2]
         return None, [*found, given.fault(said, given.named(said))]
+    if (lacking := too_little_said(template.annotations["reason"])) is not None:
+        found.append(given.fault(lacking, given.named(lacking)))
     return (None if found else policy), found
 
 

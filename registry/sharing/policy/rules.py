@@ -101,6 +101,7 @@ def _decision(facts: Facts, trials: Sequence[Evaluation], policies: PolicySet) -
                 title=policy.title,
                 due=policy.due,
                 policy_id=policy.id,
+                layer=policy.layer,
                 citation=policy.citation,
             )
             for policy in conditions

@@ -11,7 +11,7 @@ from typing import Annotated, TypeAlias
 from msgspec import Meta, Struct
 
 from registry.platform.kernel.money import Money
-from registry.platform.kernel.text import Code
+from registry.platform.kernel.text import Citation, Code
 from registry.sharing.policy.decisions import ApprovalRole
 from registry.sharing.policy.telling import counted, name_of
 
@@ -26,6 +26,14 @@ Hours = Annotated[int, Meta(ge=1, le=8_760)]
 
 class _Rule(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
     """Base class of the standard rules; `kind` tells them apart."""
+
+    citation: Annotated[
+        Citation | None,
+        Meta(
+            description="What it rests on: an order of your agency, a resolution, a law. Who is barred by it reads it.",
+            examples=["General Order 12.4 (demo)"],
+        ),
+    ] = None
 
 
 class ApprovalOverCost(_Rule, kw_only=True, frozen=True, tag="approval_over_cost"):
@@ -113,6 +121,8 @@ def _lines(rule: StandardRule) -> Iterator[str]:
     yield f"@id({_quoted(rule_id(rule))})"
     yield f"@title({_quoted(meaning.title)})"
     yield f"@reason({_quoted(meaning.reason)})"
+    if rule.citation is not None:
+        yield f"@citation({_quoted(rule.citation)})"
     if meaning.approval is not None:
         yield f"@approval({_quoted(meaning.approval)})"
     resource = "resource" if rule.category is None else f"resource in Category::{_quoted(rule.category)}"

@@ -33,7 +33,7 @@ from registry.sharing.policy.testing import build_facts, read_cases, read_cast
 from registry.sharing.policy.trial import matter_of
 from tests.sharing.policy.conftest import POLICIES
 
-HEAD = '@id("own_rule") @title("Own rule") @reason("We say so.")\n'
+HEAD = '@id("own_rule") @title("Own rule") @reason("We say so ourselves.")\n'
 BAR = 'forbid (principal, action == Action::"borrow", resource)\nwhen { context.ask.duration_hours > 24 };\n'
 CONDITION = '@approval("agency_admin@assisting")\npermit (principal, action == Action::"attach_condition", resource);\n'
 CASES = """
@@ -321,10 +321,10 @@ def test_no_id_of_the_agency_is_one_that_is_shipped(shipped: PolicySet) -> None:
     ("cedar", "says"),
     [
         (HEAD.replace("Own rule", "T" * 201) + BAR, "@title must be at most 200 characters"),
-        (HEAD.replace("We say so.", "T" * 1001) + BAR, "@reason must be at most 1000 characters"),
+        (HEAD.replace("We say so ourselves.", "T" * 1001) + BAR, "@reason must be at most 1000 characters"),
         (HEAD.replace("Own rule", "two\\nlines") + BAR, "@title must be"),
         (HEAD.replace("Own rule", "\\u{202e}Own") + BAR, "@title must be"),
-        (HEAD.replace("We say so.", "\\u{202e}We") + BAR, "@reason must be"),
+        (HEAD.replace("We say so ourselves.", "\\u{202e}We") + BAR, "@reason must be"),
         (HEAD + CONDITION.replace("assisting", "requesting"), "is its own people's"),
     ],
 )

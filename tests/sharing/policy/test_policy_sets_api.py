@@ -71,8 +71,8 @@ async def test_a_set_is_drafted_validated_activated_by_another_person_and_decide
     assert (made["status"], made["agency"], made["findings"]) == ("draft", owner.reference, None)
     assert made["rules"] == [
         NEW_POLICY_SET_EXAMPLE["rules"][0],
-        {**NEW_POLICY_SET_EXAMPLE["rules"][1], "category": None},
-        NEW_POLICY_SET_EXAMPLE["rules"][2],
+        {**NEW_POLICY_SET_EXAMPLE["rules"][1], "category": None, "citation": None},
+        {**NEW_POLICY_SET_EXAMPLE["rules"][2], "citation": None},
     ]
     assert '@id("keep_reserve_k9_narcotics")' in made["text"], "what was made of a rule is shown"
     assert made["text"].endswith(NEW_POLICY_SET_EXAMPLE["cedar"])

@@ -38,6 +38,7 @@ from registry.sharing.policy.decisions import ApprovalNeeded, Decision
 from registry.sharing.policy.facts import Facts, Priority, ask_digest, decode_facts
 from registry.sharing.policy.queries.collecting import acting, collect_facts
 from registry.sharing.policy.queries.getting import decision_of, relations, request_of
+from registry.sharing.policy.queries.layers import with_source
 from registry.sharing.policy.rules import decide, worse
 from registry.sharing.policy.schemas.decided import DecidedAt, RequestReference
 from registry.sharing.policy.tables import policy_approval
@@ -88,7 +89,7 @@ async def decide_ask(
         now=caller.now,
         place=place,
     )
-    decision = decide(found.facts, found.policies)
+    decision = await with_source(write, decide(found.facts, found.policies), found.facts.assisting.id)
     recorded = await keep(
         write,
         caller,
@@ -155,7 +156,7 @@ async def redecide(
         # A loan keeps what both sides agreed on; whether it is still that is asked at the hand-over.
         agreed = structs.replace(found.facts.asset, described=then_described)
         found = structs.replace(found, facts=structs.replace(found.facts, asset=agreed))
-    decision = decide(found.facts, found.policies)
+    decision = await with_source(write, decide(found.facts, found.policies), found.facts.assisting.id)
     # A longer loan may need an additional approval, which is given by accepting the extension.
     may_wait = window is not None and decision.outcome == "needs_approval"
     if worse(decision.outcome, than=current.outcome) and not may_wait:

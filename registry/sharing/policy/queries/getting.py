@@ -32,10 +32,10 @@ from registry.resources.assets.schemas.shown import AssetReference
 from registry.resources.assets.tables import asset
 from registry.sharing.policy.approvals import ApprovalAnswer, DecisionStatus, answer_refusal, decision_status
 from registry.sharing.policy.cedar import PolicySet
-from registry.sharing.policy.decisions import Decision
+from registry.sharing.policy.decisions import Decision, attributed
 from registry.sharing.policy.facts import decode_facts
 from registry.sharing.policy.queries.collecting import acting, collect_facts
-from registry.sharing.policy.queries.layers import policies_beside, policies_of_today
+from registry.sharing.policy.queries.layers import policies_beside, policies_of_today, with_source
 from registry.sharing.policy.rules import decide, replay
 from registry.sharing.policy.schemas.decided import (
     ApprovalGiven,
@@ -325,7 +325,7 @@ async def evaluate(read: Read, caller: Caller, policies: PolicySet, question: Po
     facts = gathered.facts
     cost = facts.ask.estimated_cost_minor
     return PolicyAnswer(
-        decision=decide(facts, gathered.policies),
+        decision=await with_source(read, decide(facts, gathered.policies), facts.assisting.id),
         estimated_cost=None if cost is None else Money.from_minor(cost, facts.ask.currency),
         distance_km=facts.ask.distance_km,
     )
@@ -339,14 +339,16 @@ async def replay_decision(read: Read, principal: Principal, policies: PolicySet,
     row = await visible_decision(read, principal, decision_id)
     then, facts = decision_of(row), decode_facts(row.facts)
     today = replay(facts, await policies_of_today(read, policies, row.assisting_agency_id))
+    # Under what name the owner is known now, and in which set the same words stand, changes no decision.
+    bare = attributed(then, None)
     reproduced = None
     if then.policy_set.digest == policies.digest:
         own = then.policy_set.layers.get("agency")
-        reproduced = replay(facts, await policies_beside(read, policies, row.assisting_agency_id, own)) == then
+        reproduced = replay(facts, await policies_beside(read, policies, row.assisting_agency_id, own)) == bare
     return DecisionReplay(
-        same=msgspec.structs.replace(today, policy_set=then.policy_set) == then,
+        same=msgspec.structs.replace(today, policy_set=then.policy_set) == bare,
         policies_changed=today.policy_set != then.policy_set,
         reproduced=reproduced,
         then=then,
-        now=today,
+        now=await with_source(read, today, row.assisting_agency_id),
     )

@@ -4,10 +4,13 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from registry.directory.agencies.schemas import AgencyReference
+from registry.directory.agencies.tables import agency
 from registry.platform.database.handles import Read
 from registry.platform.kernel.errors import Damaged
 from registry.sharing.policy.annotations import PolicySetError
 from registry.sharing.policy.cedar import PolicySet, agency_digest
+from registry.sharing.policy.decisions import Decision, PolicySource, attributed, own_policies_spoke
 from registry.sharing.policy.lifecycle import PolicySetStatus
 from registry.sharing.policy.tables import policy_set
 
@@ -32,6 +35,28 @@ _ALL_ACTIVE = (
 _ACTIVE = sa.select(policy_set.c.digest).where(
     policy_set.c.agency_id == sa.bindparam("agency_id", type_=policy_set.c.agency_id.type),
     policy_set.c.status == PolicySetStatus.ACTIVE.value,
+)
+
+_count = policy_set.alias("earlier")
+_SOURCE = (
+    sa.select(
+        policy_set.c.id,
+        policy_set.c.activated_at,
+        agency.c.name,
+        sa.select(sa.func.count())
+        .where(_count.c.agency_id == policy_set.c.agency_id, _count.c.activated_at <= policy_set.c.activated_at)
+        .correlate(policy_set)
+        .scalar_subquery()
+        .label("version_no"),
+    )
+    .join(agency, agency.c.id == policy_set.c.agency_id)
+    .where(
+        policy_set.c.agency_id == sa.bindparam("agency_id", type_=policy_set.c.agency_id.type),
+        policy_set.c.digest == sa.bindparam("digest", type_=sa.Text),
+        policy_set.c.activated_at.is_not(None),
+    )
+    .order_by(policy_set.c.activated_at.desc())
+    .limit(1)
 )
 
 
@@ -68,6 +93,26 @@ async def policies_beside(read: Read, policies: PolicySet, agency_id: UUID, dige
 async def policies_of_today(read: Read, policies: PolicySet, agency_id: UUID) -> PolicySet:
     """The policies to ask now about what that agency is asked for."""
     return await policies_beside(read, policies, agency_id, await read.value(_ACTIVE, {"agency_id": agency_id}))
+
+
+async def with_source(read: Read, decision: Decision, agency_id: UUID) -> Decision:
+    """The decision, in which each policy of the owner's own says whose it is and in which set it stands.
+
+    So who is barred by one need not ask: what it says is in the reason, and whose it is beside it.
+    """
+    if not own_policies_spoke(decision):
+        return decision
+    digest = decision.policy_set.layers["agency"]
+    row = await read.first(_SOURCE, {"agency_id": agency_id, "digest": digest})
+    assert row is not None, "a set decides once it was activated"
+    source = PolicySource(
+        agency=AgencyReference(id=agency_id, name=row.name),
+        policy_set_id=row.id,
+        version_no=row.version_no,
+        digest=digest,
+        activated_at=row.activated_at,
+    )
+    return attributed(decision, source)
 
 
 async def altered_layers(read: Read) -> list[str]:

@@ -160,7 +160,7 @@ class PolicySetImpact(Struct, kw_only=True, frozen=True):
 NEW_POLICY_SET_EXAMPLE: dict[str, Any] = {
     "title": "What stays at home (demo)",
     "rules": [
-        {"kind": "keep_reserve", "category": "k9.narcotics", "quantity": 1},
+        {"kind": "keep_reserve", "category": "k9.narcotics", "quantity": 1, "citation": "General Order 12.4 (demo)"},
         {"kind": "approval_over_cost", "over": {"amount": "2500.00", "currency": "USD"}, "role": "agency_admin"},
         {"kind": "within_distance", "category": "vehicle", "km": 150},
     ],
