@@ -36,6 +36,7 @@ PURE_PARTS = {
         "authority",
         "canonical",
         "consent",
+        "days",
         "figures",
         "in_force",
         "notice",
@@ -54,7 +55,7 @@ PURE_PARTS = {
     "agreements/deadlines": {"periods", "wording"},
     "agreements/calendars": {"writing"},
     "agreements/dossier": {"page", "writing"},
-    "agreements/timeline": {"acts", "wording"},
+    "agreements/timeline": {"acts", "by_all", "by_parties", "shown", "wording"},
     "agreements/tracker": {
         "file_names",
         *("attestations", "cells", "columns", "listings", "planning", "replay_report"),

@@ -230,10 +230,13 @@ def _status(found: Agreement) -> str:
 
 
 def _ends(found: Agreement) -> str:
-    """The last day of the agreement, or of the term that renews itself, in words."""
-    if found.ends_at is not None:
-        return str(last_day_before(found.ends_at, found.time_zone))
-    return "no end on record" if found.term_ends_on is None else f"{found.term_ends_on}, unless it renews itself"
+    """The last day of the agreement and, where that is another, of the running term, in words."""
+    last = None if found.ends_at is None else last_day_before(found.ends_at, found.time_zone)
+    if found.term_ends_on in (None, last):
+        return "no end on record" if last is None else str(last)
+    months = "" if found.auto_renew_months is None else f" by {found.auto_renew_months} months each time"
+    through = "" if last is None else f", through {last} at the latest"
+    return f"{found.term_ends_on}, which is the running term; unless that is declined it renews itself{months}{through}"
 
 
 class _RecordedAt(Struct, frozen=True):

@@ -5,12 +5,12 @@ from html import escape
 
 from registry.agreements.dossier.rules import Audience, where_kept
 from registry.agreements.dossier.schemas import FileIndex
+from registry.agreements.dossier.writing import towards_in_words
 from registry.agreements.redline.markup import section, table
 from registry.agreements.redline.style import STYLE
 from registry.agreements.timeline.rules import ActBasis, ActStatus
 from registry.agreements.timeline.schemas import Timeline, TimelineAct
 from registry.platform.http.answers import style_policy
-from registry.platform.kernel.time import civil_day
 
 _POLICY = style_policy(STYLE).partition("; frame-ancestors")[0]  # which only a header may say
 _PAGE = """<!doctype html>
@@ -88,20 +88,21 @@ def withheld_rows(index: FileIndex) -> list[tuple[str, str, str]]:
     return rows
 
 
-_BOUND_HEAD = ("Party", "Version", "First day", "Last day", "By which acts")
+_BOUND_HEAD = ("Party", "Version", "First day", "Last day", "Towards", "By which acts")
 _ACTS_HEAD = ("No.", "Day", "What was done", "Counts from", "Known by", "What shows it")
 _KNOWN = {
     ActBasis.OWN: "its own word",
-    ActBasis.PROPOSAL: "the consent of all who were asked",
-    ActBasis.REPORT: "report alone",
+    ActBasis.PROPOSAL: "what was put to all who were bound",
+    ActBasis.REPORT: "a report",
     ActBasis.TEXT: "the text",
     ActBasis.REGISTRATION: "the register of agencies",
 }
 
 
-def bound_rows(timeline: Timeline) -> list[tuple[str, str, str, str, str]]:
+def bound_rows(timeline: Timeline) -> list[tuple[str, str, str, str, str, str]]:
     """A line for each window of each party, with the acts by their numbers; for the page and the PDF alike."""
     rows = []
+    names = {party.agency.id: party.agency.name for party in timeline.parties}
     for party in timeline.parties:
         name = party.agency.name
         beside = [
@@ -109,7 +110,7 @@ def bound_rows(timeline: Timeline) -> list[tuple[str, str, str, str, str]]:
             *(f"Reported and without effect so far: act {each}." for each in party.pending),
         ]
         if not party.windows:
-            rows.append((name, "none", "never", "", " ".join(["It was bound to no other on any day.", *beside])))
+            rows.append((name, "none", "never", "", "", " ".join(["It was bound to no other on any day.", *beside])))
         for each in party.windows:
             by = [
                 *([f"Bound by {_numbered(each.bound_by)}."] if each.bound_by else []),
@@ -120,7 +121,8 @@ def bound_rows(timeline: Timeline) -> list[tuple[str, str, str, str, str]]:
             ]
             version = "not published" if each.version_no is None else str(each.version_no)
             last_on = "no end on record" if each.last_on is None else str(each.last_on)
-            rows.append((name, version, str(each.first_on), last_on, " ".join(by) or "Not told."))
+            towards = "; ".join(towards_in_words(each, names))
+            rows.append((name, version, str(each.first_on), last_on, towards, " ".join(by) or "Not told."))
     return rows
 
 
@@ -135,7 +137,7 @@ def act_rows(timeline: Timeline) -> list[tuple[str, str, str, str, str, str]]:
             str(each.act_no),
             str(each.acted_on or ""),
             each.detail,
-            "" if each.counts_from is None else str(civil_day(each.counts_from, timeline.time_zone)),
+            str(each.counts_on or ""),
             _known(each),
             "" if each.evidence is None else where_kept(each.evidence),
         )
@@ -146,7 +148,8 @@ def act_rows(timeline: Timeline) -> list[tuple[str, str, str, str, str, str]]:
 def _known(act: TimelineAct) -> str:
     status = "" if act.status is None else f" ({act.status.replace('_', ' ')})"
     contested = "CONTESTED: " if act.status is ActStatus.CONTESTED else ""
-    return f"{contested}{_KNOWN[act.basis]}{status}"
+    known = "report alone" if act.basis is ActBasis.REPORT and act.reported_only else _KNOWN[act.basis]
+    return f"{contested}{known}{status}"
 
 
 def _bound(index: FileIndex) -> str:

@@ -5,10 +5,9 @@ read that is no party, and of a published text the places of what is withheld. T
 many, it does not say, as their list does not.
 """
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from functools import cache
-from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 from uuid import UUID
 
 import msgspec
@@ -22,11 +21,12 @@ from registry.agreements.dossier.rules import NOT_A_PARTY, Recording, came_about
 from registry.agreements.dossier.schemas import WithheldPart
 from registry.agreements.dossier.writing import as_json, events_as_json, timeline_as_csv, version_text, why_withheld
 from registry.agreements.duties.queries import list_duties
+from registry.agreements.instruments.days import Days
 from registry.agreements.instruments.queries.actions import relations
 from registry.agreements.instruments.queries.provisions import provisions_of, shows_restricted
 from registry.agreements.instruments.queries.publications import publications_of
 from registry.agreements.instruments.queries.rows import agreement_row
-from registry.agreements.instruments.queries.texts import executed_texts
+from registry.agreements.instruments.queries.texts import dates_of, executed_texts
 from registry.agreements.instruments.queries.versions import get_version, list_versions
 from registry.agreements.instruments.remarks import RemarkCode
 from registry.agreements.instruments.rules import Sensitivity
@@ -41,14 +41,14 @@ from registry.agreements.redline.page import page
 from registry.agreements.redline.queries import get_redline
 from registry.agreements.redline.schemas import RedlineQuery
 from registry.agreements.timeline.schemas import Timeline
-from registry.directory.agencies.queries import references
+from registry.directory.agencies.queries import references, zones_of_agencies
 from registry.directory.agencies.tables import agency
 from registry.platform.access.permissions import Action, refusal
 from registry.platform.access.principals import Caller, Principal
 from registry.platform.database.handles import Read
 from registry.platform.http.disposition import extension_of
 from registry.platform.http.paging import NewestFirst
-from registry.platform.kernel.errors import Forbidden
+from registry.platform.kernel.errors import Forbidden, RuleBroken
 from registry.platform.kernel.time import civil_day
 from registry.platform.ledger.queries import public_parts
 from registry.platform.ledger.tables import ledger_event
@@ -86,7 +86,7 @@ _TITLE = sa.select(agreement_version.c.title).where(agreement_version.c.id == _V
 
 
 _PAPERS_RECORDED = (
-    sa.select(ledger_event.c.canonical, ledger_event.c.recorded_at, agency.c.name)
+    sa.select(ledger_event.c.canonical, ledger_event.c.recorded_at, agency.c.name, agency.c.time_zone)
     .outerjoin(agency, agency.c.id == ledger_event.c.actor_agency_id)
     .where(
         ledger_event.c.agreement_id == sa.bindparam("id", type_=ledger_event.c.agreement_id.type),
@@ -122,15 +122,18 @@ async def whole_file(read: Read, caller: Caller, found: Agreement, timeline: Tim
         yield told
     summaries = await _all_versions(read, principal, found.id)
     recordings = await _recordings(read, found)
+    zones = await zones_of_agencies(read, [party.agency.id for party in found.parties])
+    days = Days(now=caller.now, time_zone=found.time_zone, zones=zones, own={})
     signed = []
     for each in summaries:
         version, _ = await get_version(read, principal, found.id, each.version_no)
         signed.append(_signed(version))
-        origin = came_about(version, recordings.get(version.sha256), found.time_zone)
+        origin = came_about(version, recordings.get(version.sha256), days)
         async for part in _version(read, found, version, origin):
             yield part
-    for old, new in pairwise(summaries):
-        yield await _redline(read, principal, found, old.version_no, new.version_no)
+    for no in await _by_effect(read, found, [each.version_no for each in summaries]):
+        if (redline := await _redline(read, principal, found, no)) is not None:
+            yield redline
     yield Part(
         path="signatures.json",
         title="Signatures, with the hash of what was signed, office, authority, manner and day",
@@ -183,7 +186,7 @@ async def _recordings(read: Read, found: Agreement) -> dict[str | None, Recordin
     rows = await read.all(_PAPERS_RECORDED, {"id": found.id})
     return {
         msgspec.json.decode(row.canonical, type=_RecordedEvent).data.sha256: Recording(
-            recorded_by=row.name, recorded_on=civil_day(row.recorded_at, found.time_zone)
+            recorded_by=row.name, recorded_on=civil_day(row.recorded_at, row.time_zone or found.time_zone)
         )
         for row in rows
     }
@@ -254,9 +257,24 @@ def _withheld_provision(version_no: int, provision: Provision) -> WithheldPart:
     )
 
 
-async def _redline(read: Read, principal: Principal, found: Agreement, old: int, new: int) -> Part:
-    query = RedlineQuery(from_version_no=old, to_version_no=new)
-    redline, _ = await get_redline(read, principal, found.id, query)
+async def _by_effect(read: Read, found: Agreement, numbers: Sequence[int]) -> list[int]:
+    """The drafts of the original, then the executed versions in the order in which they take effect, then the rest."""
+    texts = [] if found.executed_at is None else await executed_texts(read, found.id)
+    if not texts:
+        return list(numbers)
+    executed = [texts[n].no for n in dates_of(cast(Any, found), texts, ()).by_effect]
+    others = [no for no in numbers if no not in executed]
+    first = min(executed)
+    return [*(no for no in others if no < first), *executed, *(no for no in others if no > first)]
+
+
+async def _redline(read: Read, principal: Principal, found: Agreement, new: int) -> Part | None:
+    """What a version changes in the one that was in force before it takes effect; None where there is none."""
+    try:
+        redline, _ = await get_redline(read, principal, found.id, RedlineQuery(to_version_no=new))
+    except RuleBroken:
+        return None
+    old = redline.from_.version_no
     return Part(
         path=f"redlines/{old:03}-{new:03}.html",
         title=f"What differs between versions {old} and {new}",

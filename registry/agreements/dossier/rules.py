@@ -9,11 +9,11 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from registry.agreements.instruments.days import Days
 from registry.agreements.instruments.schemas.evidence import Evidence
 from registry.agreements.instruments.schemas.shown import AgreementVersion
 from registry.platform.access.principals import Principal
 from registry.platform.kernel.errors import WrongStatus
-from registry.platform.kernel.time import civil_day
 
 _LONGEST_STEM = 60
 _NOT_PLAIN = re.compile(r"[^A-Za-z0-9]+")
@@ -71,18 +71,18 @@ def verification(origins: Sequence[str]) -> str:
 
 
 class Recording(Struct, kw_only=True, frozen=True):
-    """Who took a version over from paper, and on which day where the agreement is; `recorded_by` None: not known."""
+    """Who took a version over from paper, and on which day where that agency is; `recorded_by` None: not known."""
 
     recorded_by: str | None
     recorded_on: date
 
 
-def came_about(version: AgreementVersion, recording: Recording | None, time_zone: str) -> str:
+def came_about(version: AgreementVersion, recording: Recording | None, days: Days) -> str:
     """How a version came to be on record and who put its hand to what, as far as the registry knows it."""
-    return " ".join((f"Version {version.version_no}:", *_came_about(version, recording, time_zone)))
+    return " ".join((f"Version {version.version_no}:", *_came_about(version, recording, days)))
 
 
-def _came_about(version: AgreementVersion, recording: Recording | None, time_zone: str) -> Iterator[str]:
+def _came_about(version: AgreementVersion, recording: Recording | None, days: Days) -> Iterator[str]:
     if version.sha256 is None:
         yield "a draft, which nobody has signed and which may still change."
         return
@@ -98,7 +98,7 @@ def _came_about(version: AgreementVersion, recording: Recording | None, time_zon
         if each.manner == "electronic":
             yield f"{who} signed these bytes here electronically on {each.signed_on}."
             continue
-        entered_on = civil_day(each.recorded_at, time_zone)
+        entered_on = days.of(each.agency.id, each.recorded_at)
         shown = "no evidence named" if each.evidence is None else f"evidence: {where_kept(each.evidence)}"
         yield f"{who} signed on paper on {each.signed_on}, entered here on {entered_on} as {each.manner}; {shown}."
     if not version.signatures:

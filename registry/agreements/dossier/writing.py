@@ -2,15 +2,16 @@
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
 from registry.agreements.instruments.rules import Sensitivity
 from registry.agreements.instruments.schemas.shown import Provision
-from registry.agreements.timeline.schemas import Timeline
+from registry.agreements.timeline.schemas import BoundWindow, Timeline
 from registry.platform.bulk.harmless import harmless
 from registry.platform.kernel.time import format_instant
 
@@ -35,7 +36,7 @@ def events_as_json(events: Sequence[msgspec.Raw], agencies: object) -> bytes:
 
 
 _COLUMNS = (
-    *("party", "agency_id", "version_no", "first_on", "last_on", "start", "end"),
+    *("party", "agency_id", "version_no", "first_on", "last_on", "start", "end", "towards"),
     *("bound_by", "begins_by", "ends_by", "reported_only", "contested", "pending"),
 )
 
@@ -43,6 +44,7 @@ _COLUMNS = (
 def timeline_as_csv(timeline: Timeline) -> bytes:
     """A line for each window of each party, one of blanks for whom was never bound; acts by what was done."""
     said = {each.act_no: each.detail for each in timeline.acts}
+    names = {party.agency.id: party.agency.name for party in timeline.parties}
 
     def acts(numbers: Iterable[int]) -> str:
         return " ".join(said[each] for each in numbers)
@@ -55,15 +57,29 @@ def timeline_as_csv(timeline: Timeline) -> bytes:
         rows: list[tuple[object, ...]] = [
             (
                 *(each.version_no, each.first_on, each.last_on, _instant(each.start), _instant(each.end)),
+                "; ".join(towards_in_words(each, names)),
                 *(acts(each.bound_by), acts(each.begins_by), acts(each.ends_by)),
                 "yes" if each.reported_only else "no",
             )
             for each in party.windows
         ]
-        for row in rows or [(None,) * 9]:
+        for row in rows or [(None,) * 10]:
             cells = (party.agency.name, party.agency.id, *row, *otherwise)
             table.writerow(["" if cell is None else harmless(str(cell)) for cell in cells])
     return written.getvalue().encode()
+
+
+def towards_in_words(window: BoundWindow, names: Mapping[UUID, str]) -> Iterator[str]:
+    """To whom a window binds its party, with the days where these are not those of the window itself."""
+    for each in window.towards or ():
+        days = ""
+        if (each.start, each.end) != (window.start, window.end):
+            last = "" if each.last_on is None else f" through {each.last_on}"
+            days = f" (from {each.first_on}{last})"
+        if each.agency_ids is None:
+            yield f"all others that version {window.version_no} binds then{days}"
+        else:
+            yield f"{', '.join(names[agency_id] for agency_id in each.agency_ids)}{days}"
 
 
 def _instant(at: datetime | None) -> str | None:

@@ -29,6 +29,8 @@ from registry.platform.kernel.time import (
 )
 
 K = TypeVar("K", bound=Hashable)
+Signed = TypeVar("Signed", int, frozenset[int])
+"""Later texts that a party has signed: a set of them, or a bit for each."""
 
 
 class AmendedText(msgspec.Struct, kw_only=True, frozen=True):
@@ -442,6 +444,14 @@ def force_windows(parties: Iterable[Sequence[BoundWindow]]) -> tuple[Interval, .
     return (*found, Interval(start=since)) if since is not None else tuple(found)
 
 
+def bind_each_other(one: int, later: Signed, other: int, too: Signed) -> bool:
+    """Whether two windows bind their parties to each other: they are of one text, and both have signed no later one.
+
+    In SQL it is `queries.in_force.same_text`.
+    """
+    return one == other and not later & too
+
+
 def kinds_of_windows(
     parties: Iterable[Sequence[BoundWindow]],
 ) -> Iterator[tuple[datetime, list[tuple[int, frozenset[int]]]]]:
@@ -463,11 +473,8 @@ def kinds_of_windows(
 
 
 def texts_in_common(windows: Sequence[tuple[int, frozenset[int]]]) -> Iterator[int]:
-    """The texts of which there are two windows such that no later one was signed by both; some more than once.
-
-    In SQL it is `queries.in_force.same_text`.
-    """
-    return (one for (one, later), (other, too) in combinations(windows, 2) if one == other and not later & too)
+    """The texts of which there are two windows such that no later one was signed by both; some more than once."""
+    return (one[0] for one, other in combinations(windows, 2) if bind_each_other(*one, *other))
 
 
 def first_instant_of_all(not_before: datetime, several: Sequence[Sequence[Interval]]) -> datetime | None:

@@ -8,11 +8,12 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from registry.agreements.instruments.days import Days
 from registry.agreements.instruments.in_force import AgreementDates, Renewal, TextWindow
 from registry.agreements.instruments.notice import Notice
 from registry.agreements.instruments.schemas.evidence import Evidence
 from registry.platform.kernel.intervals import Interval
-from registry.platform.kernel.time import add_months, civil_day, last_day_before
+from registry.platform.kernel.time import add_months, last_day_before
 
 UNLIKELY_YEARS = 3
 """How many years a signature on paper may lie from its text's first day without a remark."""
@@ -53,7 +54,7 @@ def about_texts(
     windows: Sequence[TextWindow],
     numbers: Sequence[int],
     force: Sequence[Interval],
-    time_zone: str,
+    days: Days,
 ) -> Iterator[Remark]:
     """Of an executed agreement's texts, whose version `numbers` are in the order of `dates`, and when each is shown."""
     if dates.executed_at is None:
@@ -62,7 +63,7 @@ def about_texts(
     order = dates.by_effect
     for n, following in pairwise(order):
         if n in held and numbers[following] < numbers[n]:
-            yield _placed(held[n], numbers[n], numbers[following], time_zone)
+            yield _placed(held[n], numbers[n], numbers[following], days)
     for n in set(order) - held.keys():
         if dates.ended_at is None or dates.begins[n] < dates.ended_at:
             detail = (
@@ -72,31 +73,30 @@ def about_texts(
             yield Remark(code=RemarkCode.NEVER_HOLDS, detail=detail, version_no=numbers[n])
     for one, other in pairwise(windows):
         if one.end is not None and one.end < other.start:
-            yield _gap(one.end, other.start, numbers[one.text], numbers[other.text], time_zone)
-    yield from _reaching_back(dates, numbers, force, time_zone)
+            yield _gap(one.end, other.start, numbers[one.text], numbers[other.text], days)
+    yield from _reaching_back(dates, numbers, force, days)
 
 
-def _placed(window: Interval, number: int, following: int, time_zone: str) -> Remark:
-    begins = civil_day(window.start, time_zone)
-    through = "" if window.end is None else f" through {last_day_before(window.end, time_zone)}"
+def _placed(window: Interval, number: int, following: int, days: Days) -> Remark:
+    through = "" if window.end is None else f" through {days.last(window.end)}"
     detail = (
         f"Version {number} was recorded after version {following} and takes effect before it: it is the text from "
-        f"{begins}{through}."
+        f"{days.first(window.start)}{through} among those who signed both. To whoever has not signed version "
+        f"{following} it goes on."
     )
     return Remark(code=RemarkCode.PLACED_BEFORE, detail=detail, version_no=number)
 
 
-def _gap(ended_at: datetime, begins_at: datetime, number: int, following: int, time_zone: str) -> Remark:
-    first, last = civil_day(ended_at, time_zone), last_day_before(begins_at, time_zone)
+def _gap(ended_at: datetime, begins_at: datetime, number: int, following: int, days: Days) -> Remark:
     detail = (
-        f"No text holds from {first} through {last}: version {number} has ended then, and version {following} has not "
-        "begun. Nobody is bound in between."
+        f"No text holds from {days.first(ended_at)} through {days.last(begins_at)}: version {number} has ended then, "
+        f"and version {following} has not begun. Nobody is bound in between."
     )
     return Remark(code=RemarkCode.GAP, detail=detail, version_no=following)
 
 
 def _reaching_back(
-    dates: AgreementDates, numbers: Sequence[int], force: Sequence[Interval], time_zone: str
+    dates: AgreementDates, numbers: Sequence[int], force: Sequence[Interval], days: Days
 ) -> Iterator[Remark]:
     """Texts that mean to apply from before they bound anybody: they bind from then on, and never backwards."""
     meant = (dates.starts_at, *(text.starts_at for text in dates.amendments))
@@ -107,14 +107,20 @@ def _reaching_back(
             if first is None:
                 continue
             binds_from = max(signed_from, first)
-        says, binds = civil_day(means_from, time_zone), civil_day(binds_from, time_zone)
+        says, binds = days.first(means_from), days.first(binds_from)
         if says < binds:
+            holds = any(_touches(each, means_from, binds_from) for each in force)
+            between = "what was agreed before is read as in force" if holds else "nothing is read as in force"
             detail = (
-                f"Version {numbers[n]} says that it applies from {says}. It binds from {binds}, when those who had to "
-                "had signed: nothing between is read as in force. What the parties owe each other for those days is "
-                "between them; have counsel review."
+                f"Version {numbers[n]} says that it applies from {says}. It binds from {binds}, and each of those who "
+                f"signed it not before its signature: for the days between, {between}. What the parties owe each other "
+                "for those days is between them; have counsel review."
             )
             yield Remark(code=RemarkCode.REACHES_BACK, detail=detail, version_no=numbers[n])
+
+
+def _touches(stretch: Interval, start: datetime, end: datetime) -> bool:
+    return stretch.start < end and (stretch.end is None or start < stretch.end)
 
 
 def about_notice(notice: Notice, parties: Sequence[UUID]) -> Iterator[Remark]:
@@ -127,12 +133,12 @@ def about_notice(notice: Notice, parties: Sequence[UUID]) -> Iterator[Remark]:
 
 
 def about_missing_hands(version_no: int, without_hand: Sequence[str]) -> Iterator[Remark]:
-    """Of parties that are bound and have not signed the text that is shown: another binds the others to them."""
+    """Of parties that are bound on the day, though not by the text that is shown: by another to the others."""
     if without_hand:
         names = ", ".join(without_hand)
         detail = (
-            f"Version {version_no} was not signed by {names}, bound by another text: to whoever has not signed it, "
-            "each is bound by the latest text that both have signed."
+            f"Version {version_no} was not signed by {names}, bound by another text then: to whoever had not signed "
+            "it, each is bound by the latest text that both had signed."
         )
         yield Remark(code=RemarkCode.NOT_SIGNED_BY_ALL, detail=detail, version_no=version_no)
 
@@ -194,8 +200,11 @@ def about_papers(
         yield Remark(code=RemarkCode.PAPER_NOT_ON_FILE, detail=detail, version_no=version_no)
     of_its_own = [each for each in signatures if each is not None and not each.on_file and each != recorded_from]
     if of_its_own:
-        whose = "a signature is" if len(of_its_own) == 1 else f"{len(of_its_own)} signatures are"
-        detail = f"The paper of {whose} not on file: each such signature says by what the paper is known."
+        if len(of_its_own) == 1:
+            whose = "The paper of a signature is not on file: that"
+        else:
+            whose = f"The papers of {len(of_its_own)} signatures are not on file: each such"
+        detail = f"{whose} signature says by what its paper is known."
         yield Remark(code=RemarkCode.PAPER_NOT_ON_FILE, detail=detail, version_no=version_no)
 
 

@@ -195,7 +195,8 @@ agreement_party = table(
 `named_at`: when it became a party; `in_text`: the text itself names it, else it was added to what others had executed.
 
 `verbally_at`: when it agreed by word of mouth; `verbal_authority_id`: on whose authority, NULL where the agency kept no
-register then. `withdrawal_notice_on`: the day that its notice bears; `notice_counts_on`: of its own notice the day from
+register then. `withdrawal_notice_on`: the day that its notice bears or, where it left without one (`notice_kind`
+NULL), its last day; `notice_counts_on`: of its own notice the day from
 which the period counts whatever the others say, NULL of one that others reported or have to consent to;
 `notice_recorded_at`: when it was recorded, so that what others record later moves it no more.
 `notice_leaves_on`: the last day that it names. `leaves_at`: the instant at which its notice has run out, derived from

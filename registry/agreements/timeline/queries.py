@@ -10,49 +10,57 @@ from typing import Any, cast
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.consent_tables import agreement_party_suspension, agreement_pending_party_window
-from registry.agreements.instruments.in_force import text_windows
+from registry.agreements.instruments.days import Days, own_days
+from registry.agreements.instruments.in_force import renewal_of, text_windows
 from registry.agreements.instruments.pending import Without
+from registry.agreements.instruments.queries.days import signed_days
 from registry.agreements.instruments.queries.evidence import Papers, evidence_of_hand, papers_on_file, shown_evidence
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.queries.in_force import end_of
 from registry.agreements.instruments.queries.pending import without_pending
 from registry.agreements.instruments.queries.publications import publications_of
 from registry.agreements.instruments.queries.texts import dates_of, executed_texts
-from registry.agreements.instruments.schemas.shown import Agreement, AgreementParty
+from registry.agreements.instruments.schemas.evidence import Evidence
+from registry.agreements.instruments.schemas.shown import Agreement
 from registry.agreements.instruments.tables import (
     agreement,
+    agreement_amendment,
     agreement_approval,
     agreement_approval_rule,
     agreement_party,
     agreement_party_window,
     agreement_signature,
     agreement_version,
+    agreement_version_dates,
 )
-from registry.agreements.timeline.acts import Acts, contested_of, marks_of
+from registry.agreements.timeline.acts import Acts
+from registry.agreements.timeline.by_all import of_all, of_proposals, of_reports, of_texts
+from registry.agreements.timeline.by_parties import of_governing_bodies, of_parties, of_pauses, of_signatures
 from registry.agreements.timeline.rules import (
     ActKind,
     Bound,
     Held,
     PartyWindow,
-    begins_by,
-    bound_by,
+    TextEdge,
     bound_together,
-    ends_by,
+    bound_towards,
+    renewals,
     text_edges,
     told_to_others,
 )
-from registry.agreements.timeline.schemas import BoundWindow, PartyTimeline, Timeline, TimelineAct
+from registry.agreements.timeline.schemas import Timeline
+from registry.agreements.timeline.shown import timeline_shown
+from registry.agreements.timeline.wording import Waiting
+from registry.directory.agencies.queries import zones_of_agencies
 from registry.directory.agencies.tables import agency
 from registry.platform.access.principals import Principal
 from registry.platform.database.handles import Read
 from registry.platform.kernel.intervals import earliest
-from registry.platform.kernel.time import civil_day, last_day_before
+from registry.platform.kernel.time import civil_day
 
-NOT_FOR_OTHERS = (
-    "Withheld: signatures, notices, consents and what is reported are for the parties, which have not published them."
-)
 _ID = sa.bindparam("id", type_=agreement.c.id.type)
 
 
@@ -66,7 +74,9 @@ _PAUSES = _of_the_agreement(agreement_party_suspension, "starts_at")
 _APPROVALS = _of_the_agreement(agreement_approval, "starts_at", "recorded_at")
 _RULES = _of_the_agreement(agreement_approval_rule, "starts_at", "recorded_at")
 _PARTIES = (
-    sa.select(agreement_party.c.agency_id, agreement_party.c.notice_recorded_at, agency.c.dissolved_at)
+    sa.select(
+        *(agreement_party.c[name] for name in ("agency_id", "notice_recorded_at", "in_text")), agency.c.dissolved_at
+    )
     .join(agency, agency.c.id == agreement_party.c.agency_id)
     .where(agreement_party.c.agreement_id == _ID)
 )
@@ -77,8 +87,14 @@ _SIGNATURES = (
         agreement_version.c.sha256,
         agreement_version.c.evidence_sha256.label("its_evidence_sha256"),
         agreement_version.c.evidence_location.label("its_evidence_location"),
+        agreement_version_dates.c.effective_on,
+        agreement_amendment.c.id.label("amendment_id"),
+        agreement_amendment.c.is_paper,
+        agreement_amendment.c.closed_at,
     )
     .join(agreement_version, agreement_version.c.id == agreement_signature.c.version_id)
+    .join(agreement_version_dates, agreement_version_dates.c.version_id == agreement_version.c.id)
+    .outerjoin(agreement_amendment, agreement_amendment.c.version_id == agreement_version.c.id)
     .where(agreement_signature.c.agreement_id == _ID)
     .order_by(agreement_signature.c.recorded_at, agreement_signature.c.id)
 )
@@ -92,58 +108,169 @@ async def get_timeline(read: Read, principal: Principal, agreement_id: UUID, now
 
 async def timeline_of(read: Read, found: Agreement, now: datetime) -> Timeline:
     """The timeline of an agreement as its reader may see it, of which `found` is what the agreement shows it now."""
+    if found.view == "party":
+        return await _whole(read, found, now)
     if found.executed_at is None:
-        return _timeline(found, {}, [])
-    texts = await executed_texts(read, found.id)
+        return timeline_shown(found, Days(now=now, time_zone=found.time_zone, zones={}, own={}), {}, {}, [])
+    return await _for_others(read, found, found.executed_at, now)
+
+
+async def _whole(read: Read, found: Agreement, now: datetime) -> Timeline:
+    """As the parties read it."""
+    texts = [] if found.executed_at is None else await executed_texts(read, found.id)
     numbers = {text.version_id: text.no for text in texts}
-    without = await without_pending(read, found.id, now)
-    held = _texts(found, texts if without is None else without.texts)
-    bound = bound_together(await _windows(read, found.id, numbers, without))
-    by_no = {text.no: text for text in texts}
-    terms = {
-        text.no: (max(text.executed_at or found.executed_at, text.starts_at), text.ends_at)
-        for text in (texts if without is None else without.texts)
-    }
-    edges = [*text_edges(held, terms, found.terminated_at)]
-    acts = Acts(found)
-    if found.view != "party":
-        published = await publications_of(read, list(numbers))
-        told = {no for each, no in numbers.items() if each in published and published[each].published_at is not None}
-        edges = [
-            each
-            for each in edges
-            if {each.version_no, each.next_no} <= {*told, None}
-            and (each.at <= now or (each.kind is ActKind.TEXT_EXPIRES and each.version_no == found.version_no))
-        ]
-        acts.of_texts(edges, by_no)
-        acts.of_all()
-        ends_at = by_no[found.version_no].ends_at if found.version_no in by_no else None
-        bound = {
-            party.agency.id: told_to_others(
-                bound.get(party.agency.id, ()),
-                told,
-                now,
-                bound=party.bound,
-                until=party.bound_until,
-                not_after=earliest(ends_at, found.terminated_at),
-            )
-            for party in found.parties
-        }
-        return _timeline(found, bound, acts.numbered())
-    acts.of_texts(edges, by_no)
-    papers = await papers_on_file(read, found.id)
-    await _signatures(read, acts, found, numbers, papers)
-    await _governing_bodies(read, acts, found.id, papers)
-    pauses = await read.all(_PAUSES, {"id": found.id})
-    acts.of_pauses((each.agency_id, each.starts_at, end_of(each.ends_at)) for each in pauses)
-    acts.of_proposals({window.end for windows_ in bound.values() for window in windows_})
+    signatures = await read.all(_SIGNATURES, {"id": found.id})
     parties = await read.all(_PARTIES, {"id": found.id})
-    acts.of_parties(
+    waiting = _waiting(found, parties, [each for each in signatures if each.version_id not in numbers])
+    signatures = [each for each in signatures if each.version_id in numbers or each.version_no in waiting]
+    papers = await papers_on_file(read, found.id)
+    if found.executed_at is None:
+        days = await _days(read, found, [], now)
+        acts = Acts(found, days)
+        of_signatures(acts, signatures, _evidence(signatures, papers, days), waiting)
+        of_reports(acts)
+        return timeline_shown(found, days, {}, {}, acts.numbered())
+    without = await without_pending(read, found.id, now)
+    windows = await _windows(read, found.id, numbers, without)
+    bound = bound_together(windows)
+    approvals = await read.all(_APPROVALS, {"id": found.id})
+    days = await _days(read, found, approvals, now)
+    acts = Acts(found, days, _over_at(bound))
+    of_texts(
+        acts,
+        _edges(found, found.executed_at, texts, bound, without, now),
+        {text.no: text for text in texts},
+    )
+    of_signatures(acts, signatures, _evidence(signatures, papers, days), waiting)
+    shown = {each.id: shown_evidence(each.evidence_sha256, each.evidence_location, papers) for each in approvals}
+    of_governing_bodies(acts, approvals, await read.all(_RULES, {"id": found.id}), shown)
+    pauses = await read.all(_PAUSES, {"id": found.id})
+    of_pauses(acts, ((each.agency_id, each.starts_at, end_of(each.ends_at)) for each in pauses))
+    of_proposals(acts, {window.end for windows_ in bound.values() for window in windows_})
+    of_parties(
+        acts,
         {each.agency_id: each.dissolved_at for each in parties},
         {each.agency_id: each.notice_recorded_at for each in parties},
     )
-    acts.of_reports()
-    return _timeline(found, bound, acts.numbered())
+    of_reports(acts)
+    return timeline_shown(found, days, bound, bound_towards(windows, bound), acts.numbered())
+
+
+async def _for_others(read: Read, found: Agreement, executed_at: datetime, now: datetime) -> Timeline:
+    """As others than the parties read it: of the published texts, and of what suspends or ends the whole."""
+    texts = await executed_texts(read, found.id)
+    numbers = {text.version_id: text.no for text in texts}
+    by_no = {text.no: text for text in texts}
+    days = await _days(read, found, await read.all(_APPROVALS, {"id": found.id}), now)
+    without = await without_pending(read, found.id, now)
+    bound = bound_together(await _windows(read, found.id, numbers, without))
+    published = await publications_of(read, list(numbers))
+    told = {no for each, no in numbers.items() if each in published and published[each].published_at is not None}
+    ends_at = by_no[found.version_no].ends_at if found.version_no in by_no else None
+    shown = {
+        party.agency.id: told_to_others(
+            bound.get(party.agency.id, ()),
+            told,
+            now,
+            bound=party.bound,
+            until=party.bound_until,
+            not_after=earliest(ends_at, found.terminated_at),
+        )
+        for party in found.parties
+    }
+    edges = [
+        each
+        for each in _edges(found, executed_at, texts, shown, without, now)
+        if {each.version_no, each.next_no} <= {*told, None}
+        and (each.at <= now or (each.kind is ActKind.TEXT_EXPIRES and each.version_no == found.version_no))
+    ]
+    acts = Acts(found, days)
+    of_texts(acts, edges, by_no)
+    of_all(acts)
+    return timeline_shown(found, days, shown, {}, acts.numbered())
+
+
+def _edges(
+    found: Agreement,
+    executed_at: datetime,
+    texts: Sequence[Row[Any]],
+    bound: Mapping[UUID, Sequence[Bound]],
+    without: Without | None,
+    now: datetime,
+) -> list[TextEdge]:
+    """Where the texts begin, renew themselves and end, as far as they bind in the windows given."""
+    held = _texts(found, texts if without is None else without.texts)
+    terms = {
+        text.no: (max(text.executed_at or executed_at, text.starts_at), text.ends_at)
+        for text in (texts if without is None else without.texts)
+    }
+    windows = {each for of_party in bound.values() for each in of_party}
+    renewed = (
+        edge
+        for text in texts
+        for edge in renewals(
+            text.no,
+            text.expires_on,
+            renewal_of(text.auto_renew_months, text.auto_renew_times),
+            found.time_zone,
+            windows,
+            now,
+        )
+    )
+    return [*text_edges(held, terms, found.terminated_at), *renewed]
+
+
+def _over_at(bound: Mapping[UUID, Sequence[Bound]]) -> datetime | None:
+    """When nobody is bound any more; None while no end is known, and where nobody ever was."""
+    ends = [each.end for windows in bound.values() for each in windows]
+    known = [each for each in ends if each is not None]
+    return max(known) if known and len(known) == len(ends) else None
+
+
+def _waiting(found: Agreement, parties: Sequence[Row[Any]], signatures: Sequence[Row[Any]]) -> dict[int, Waiting]:
+    """By their numbers the texts that are signed by some and not executed yet, with whom each waits for."""
+    signed: dict[int, set[UUID]] = {}
+    for each in signatures:
+        signed.setdefault(each.version_no, set()).add(each.agency_id)
+    named = {each.agency_id for each in parties if each.in_text}
+    waiting = {}
+    for each in signatures:
+        amends = each.amendment_id is not None
+        is_open = each.closed_at is None if amends else each.version_no == found.version_no
+        if is_open:
+            unsigned = [
+                party.agency.name
+                for party in found.parties
+                if party.agency.id not in signed[each.version_no]
+                and (party.bound if amends else party.agency.id in named)
+            ]
+            waiting[each.version_no] = Waiting(
+                version_no=each.version_no,
+                is_paper=bool(each.is_paper),
+                effective_on=each.effective_on,
+                unsigned=unsigned,
+            )
+    return waiting
+
+
+async def _days(read: Read, found: Agreement, approvals: Sequence[Row[Any]], now: datetime) -> Days:
+    """The days of the agreement: where each agency is that did something in it, and on which of them its acts count."""
+    agencies = {
+        *(party.agency.id for party in found.parties),
+        *(each.recorded_by.id for each in found.reported_acts),
+        *(each.proposed_by.id for each in found.proposals),
+    }
+    zones = await zones_of_agencies(read, agencies)
+    own = [
+        *await signed_days(read, found.id),
+        *((each.starts_at, each.approved_on) for each in approvals),
+        *(
+            (party.verbally_at, civil_day(party.verbally_at, zones.get(party.agency.id, found.time_zone)))
+            for party in found.parties
+            if party.verbally_at is not None
+        ),
+    ]
+    return Days(now=now, time_zone=found.time_zone, zones=zones, own=own_days(own))
 
 
 def _texts(found: Agreement, texts: Sequence[Any]) -> list[Held]:
@@ -168,64 +295,14 @@ async def _windows(
     return windows
 
 
-async def _signatures(read: Read, acts: Acts, found: Agreement, numbers: Mapping[UUID, int], papers: Papers) -> None:
-    rows = [each for each in await read.all(_SIGNATURES, {"id": found.id}) if each.version_id in numbers]
-    evidence = {
+def _evidence(rows: Sequence[Row[Any]], papers: Papers, days: Days) -> dict[UUID, Evidence | None]:
+    """What shows each signature, by its id."""
+    return {
         each.id: evidence_of_hand(
-            each, shown_evidence(each.its_evidence_sha256, each.its_evidence_location, papers), papers, found.time_zone
+            each,
+            shown_evidence(each.its_evidence_sha256, each.its_evidence_location, papers),
+            papers,
+            days.zones.get(each.agency_id, days.time_zone),
         )
         for each in rows
     }
-    acts.of_signatures(rows, evidence)
-
-
-async def _governing_bodies(read: Read, acts: Acts, agreement_id: UUID, papers: Papers) -> None:
-    approvals = await read.all(_APPROVALS, {"id": agreement_id})
-    evidence = {each.id: shown_evidence(each.evidence_sha256, each.evidence_location, papers) for each in approvals}
-    acts.of_governing_bodies(approvals, await read.all(_RULES, {"id": agreement_id}), evidence)
-
-
-def _timeline(found: Agreement, bound: Mapping[UUID, Sequence[Bound]], acts: list[TimelineAct]) -> Timeline:
-    return Timeline(
-        agreement_id=found.id,
-        number=found.number,
-        title=found.title,
-        time_zone=found.time_zone,
-        view=found.view,
-        parties=[_party(found, each, bound.get(each.agency.id, ()), acts) for each in found.parties],
-        acts=acts,
-        acts_withheld=None if found.view == "party" else NOT_FOR_OTHERS,
-    )
-
-
-def _party(
-    found: Agreement, party: AgreementParty, windows: Sequence[Bound], acts: Sequence[TimelineAct]
-) -> PartyTimeline:
-    marks, by_report = marks_of(acts), {each.act_no for each in acts if each.reported_only}
-    shown = []
-    for window in windows:
-        its = (
-            bound_by(marks, party.agency.id, window),
-            begins_by(marks, party.agency.id, window),
-            ends_by(marks, party.agency.id, window),
-        )
-        shown.append(
-            BoundWindow(
-                version_no=window.version_no,
-                first_on=civil_day(window.start, found.time_zone),
-                last_on=None if window.end is None else last_day_before(window.end, found.time_zone),
-                start=window.start,
-                end=window.end,
-                bound_by=its[0],
-                begins_by=its[1],
-                ends_by=its[2],
-                reported_only=any(each in by_report for nos in its for each in nos),
-            )
-        )
-    pending = {*party.pending_report_ids}
-    return PartyTimeline(
-        agency=party.agency,
-        windows=shown,
-        contested=contested_of(found, acts, party.agency.id),
-        pending=[each.act_no for each in acts if each.reported_act_id in pending],
-    )

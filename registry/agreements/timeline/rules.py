@@ -5,14 +5,19 @@ or ends because of it.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
-from itertools import groupby
+from itertools import groupby, pairwise
 from uuid import UUID
 
 from msgspec import Struct
 
+from registry.agreements.instruments.in_force import Renewal, bind_each_other, term_ends
 from registry.platform.kernel.intervals import Interval, earliest, remaining
+from registry.platform.kernel.time import day_ends_at
+
+NAMED_AT_MOST = 20
+"""How many others a party's window names where it binds the party to all that are bound by the same version."""
 
 
 class ActKind(StrEnum):
@@ -28,6 +33,7 @@ class ActKind(StrEnum):
     REINSTATED = "reinstated"
     GAVE_NOTICE = "gave_notice"
     WITHDREW = "withdrew"
+    DEPARTURE = "departure"
     RELEASED = "released"
     DISSOLVED = "dissolved"
     TEXT_REPLACED = "text_replaced"
@@ -42,6 +48,7 @@ class ActKind(StrEnum):
     WAS_NOTIFIED = "was_notified"
     NEWCOMERS = "newcomers"
     SUPERSESSION = "supersession"
+    TEXT_RENEWS = "text_renews"
 
 
 class ActBasis(StrEnum):
@@ -72,6 +79,7 @@ class ActStatus(StrEnum):
 
 _BEGINS = frozenset(list(ActKind)[: list(ActKind).index(ActKind.GAVE_NOTICE)])
 _ENDS = frozenset(list(ActKind)[list(ActKind).index(ActKind.GAVE_NOTICE) : list(ActKind).index(ActKind.CONSENTED)])
+_NEVER = datetime.max.replace(tzinfo=UTC)
 _OF_A_TEXT = (ActKind.SIGNED, ActKind.TEXT_BEGINS, ActKind.TEXT_REPLACED, ActKind.TEXT_EXPIRES)
 
 
@@ -104,26 +112,78 @@ class PartyWindow(Interval, kw_only=True, frozen=True):
 def bound_together(parties: Mapping[UUID, Sequence[PartyWindow]]) -> dict[UUID, tuple[Bound, ...]]:
     """The windows of each party as far as they meet another's: nobody is bound to itself.
 
-    Windows meet as in `in_force.force_windows`: by one version, where no later one was signed by both. There are few
-    kinds of windows, however many the parties are, so what is there of each kind is put together first.
+    There are few kinds of windows, however many the parties are, so what is there of each kind is put together first.
     """
     kinds: dict[tuple[int, int], list[PartyWindow]] = {}
     for windows in parties.values():
         for each in windows:
             kinds.setdefault((each.version_no, each.amended), []).append(each)
     some = {kind: _in_at_least(1, windows) for kind, windows in kinds.items()}
-    two = {kind: _in_at_least(2, windows) for kind, windows in kinds.items() if not kind[1]}
+    two = {kind: _in_at_least(2, windows) for kind, windows in kinds.items() if bind_each_other(*kind, *kind)}
     return {
         agency_id: joined_up(
             Bound(start=start, end=end, version_no=window.version_no)
             for window in windows
-            for (no, amended), there in some.items()
-            if no == window.version_no and not amended & window.amended
-            for other in (two[no, amended] if (no, amended) == (window.version_no, window.amended) else there)
+            for kind, there in some.items()
+            if bind_each_other(*kind, window.version_no, window.amended)
+            for other in (two[kind] if kind == (window.version_no, window.amended) else there)
             if _not_empty(start := max(window.start, other.start), end := earliest(window.end, other.end))
         )
         for agency_id, windows in parties.items()
     }
+
+
+class Towards(Interval, kw_only=True, frozen=True):
+    """A stretch in which a window binds its party to those; None: to all others that its version binds then."""
+
+    agency_ids: tuple[UUID, ...] | None
+
+
+def bound_towards(
+    parties: Mapping[UUID, Sequence[PartyWindow]], bound: Mapping[UUID, Sequence[Bound]]
+) -> dict[UUID, list[list[Towards]]]:
+    """To whom each window of `bound_together` binds its party, and when, in order.
+
+    Whom a later text binds to the party is not among them. Where there is none such, and they are many, they are not
+    named: a pact of hundreds would name each of them hundreds of times.
+    """
+    by_version: dict[int | None, list[tuple[UUID, PartyWindow]]] = {}
+    for agency_id, windows in parties.items():
+        for each in windows:
+            by_version.setdefault(each.version_no, []).append((agency_id, each))
+    of_all = {
+        no
+        for no, those in by_version.items()
+        if len({agency_id for agency_id, _ in those}) > NAMED_AT_MOST + 1 and not any(each.amended for _, each in those)
+    }
+    return {
+        agency_id: [
+            [Towards(start=each.start, end=each.end, agency_ids=None)]
+            if each.version_no in of_all
+            else _towards(agency_id, each, by_version[each.version_no])
+            for each in windows
+        ]
+        for agency_id, windows in bound.items()
+    }
+
+
+def _towards(agency_id: UUID, window: Bound, by_its_version: Sequence[tuple[UUID, PartyWindow]]) -> list[Towards]:
+    own = [each for owner, each in by_its_version if owner == agency_id]
+    met: dict[UUID, list[Bound]] = {}
+    for other, each in by_its_version:
+        for mine in own if other != agency_id else ():
+            start, end = max(mine.start, each.start), earliest(mine.end, each.end)
+            binds = bind_each_other(mine.version_no, mine.amended, each.version_no, each.amended)
+            if binds and _not_empty(start, end) and window.contains(start):
+                met.setdefault(other, []).append(Bound(start=start, end=end, version_no=window.version_no))
+    stretches: dict[Bound, list[UUID]] = {}
+    for other, found in met.items():
+        for stretch in joined_up(found):
+            stretches.setdefault(stretch, []).append(other)
+    return [
+        Towards(start=each.start, end=each.end, agency_ids=tuple(others))
+        for each, others in sorted(stretches.items(), key=lambda one: (one[0].start, one[0].end or _NEVER))
+    ]
 
 
 def _in_at_least(many: int, windows: Sequence[Interval]) -> list[Interval]:
@@ -204,12 +264,16 @@ class Held(Interval, kw_only=True, frozen=True):
 
 
 class TextEdge(Struct, frozen=True):
-    """That a text begins, or ends because its term is over, or because the next one takes its place (`next_no`)."""
+    """That a text begins, or ends because its term is over, or because the next one takes its place (`next_no`).
+
+    Or that its term is over and goes on by itself, `until` the last day of the next.
+    """
 
     kind: ActKind
     version_no: int
     at: datetime
     next_no: int | None = None
+    until: date | None = None
 
 
 def text_edges(
@@ -232,6 +296,26 @@ def text_edges(
             yield TextEdge(ActKind.TEXT_BEGINS, no, begins_at)
         if ends_at is not None and (ended_at is None or ends_at < ended_at):
             yield TextEdge(ActKind.TEXT_EXPIRES, no, ends_at)
+
+
+def renewals(
+    version_no: int,
+    expires_on: date | None,
+    renewal: Renewal | None,
+    time_zone: str,
+    windows: Iterable[Bound],
+    now: datetime,
+) -> Iterator[TextEdge]:
+    """Each time that the term of a version has gone on by itself, which it does as long as it binds somebody."""
+    if expires_on is None or renewal is None:
+        return
+    its = [each for each in windows if each.version_no == version_no]
+    for ends_on, next_on in pairwise(term_ends(expires_on, renewal, expires_on)):
+        at = day_ends_at(ends_on, time_zone)
+        if at > now:
+            return
+        if any(each.start < at and _before(at, each.end) for each in its):
+            yield TextEdge(ActKind.TEXT_RENEWS, version_no, at, until=next_on)
 
 
 def bound_by(marks: Iterable[Mark], agency_id: UUID, window: Bound) -> list[int]:

@@ -23,6 +23,13 @@ class TimelineAct(Struct, kw_only=True, frozen=True):
     counts_from: Annotated[
         Instant | None, Meta(description="When it begins or ends something; null while it does neither.")
     ]
+    counts_on: Annotated[
+        CivilDate | None,
+        Meta(
+            description="The day of `counts_from` where the agreement is, and no earlier than the day of the act that "
+            "counts from then, where that agency is."
+        ),
+    ]
     version_no: Annotated[int | None, Meta(description="The version that it is about, where it is about one.")]
     basis: ActBasis
     status: Annotated[
@@ -40,6 +47,22 @@ class TimelineAct(Struct, kw_only=True, frozen=True):
     detail: str
 
 
+class TowardsParties(Struct, kw_only=True, frozen=True):
+    """Parties to which a window binds its party, and the stretch of it in which it does."""
+
+    agency_ids: Annotated[
+        list[UUID] | None,
+        Meta(
+            description="Each of them is one of `parties`. Null where they are more than 20, and all others that a "
+            "window by the same version binds at the time."
+        ),
+    ]
+    first_on: CivilDate
+    last_on: Annotated[CivilDate | None, Meta(description="Null where no end is known.")]
+    start: Instant
+    end: Instant | None
+
+
 class BoundWindow(Struct, kw_only=True, frozen=True):
     """A stretch in which a party is bound to at least one other, by one version."""
 
@@ -47,7 +70,13 @@ class BoundWindow(Struct, kw_only=True, frozen=True):
         int | None,
         Meta(description="The version that binds it; null, for others than the parties, where that is not published."),
     ]
-    first_on: Annotated[CivilDate, Meta(description="The first day, where the agreement is.")]
+    first_on: Annotated[
+        CivilDate,
+        Meta(
+            description="The first day, where the agreement is, and no earlier than the day of the signature by which "
+            "it begins, where that party is."
+        ),
+    ]
     last_on: Annotated[
         CivilDate | None,
         Meta(
@@ -57,6 +86,13 @@ class BoundWindow(Struct, kw_only=True, frozen=True):
     ]
     start: Instant
     end: Instant | None
+    towards: Annotated[
+        list[TowardsParties] | None,
+        Meta(
+            description="To whom that version binds it, and when: to each other party that signed it, until both have "
+            "signed a later one, which binds them to each other instead. Null for others than the parties."
+        ),
+    ]
     bound_by: Annotated[ActNos, Meta(description="The party's signature or word by which that version binds it.")]
     begins_by: Annotated[ActNos, Meta(description="By what the window begins.")]
     ends_by: Annotated[ActNos, Meta(description="By what it ends.")]
@@ -84,6 +120,13 @@ class Timeline(Struct, kw_only=True, frozen=True):
     number: str
     title: str
     time_zone: Annotated[str, Meta(description="Where its days begin and end.")]
+    term_ends_on: Annotated[
+        CivilDate | None,
+        Meta(
+            description="The last day of the running term of the text that is shown. Where it renews itself, `acts` "
+            "tell of the terms that are over. Null where it has no end."
+        ),
+    ]
     view: Annotated[Literal["party", "signed", "public"], Meta(description="As whom the caller sees the agreement.")]
     parties: Annotated[list[PartyTimeline], Meta(description="Each party, in the order of the text.")]
     acts: Annotated[

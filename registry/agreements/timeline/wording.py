@@ -1,19 +1,24 @@
 """The sentences in which a timeline says what was done, by whom, on which day, and how that is known. Pure."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
+
+from msgspec import Struct
 
 from registry.agreements.instruments.consent import EndingGround, ProposalKind, ProposalStatus
+from registry.agreements.instruments.days import Days
 from registry.agreements.instruments.schemas.consenting import Proposal, ReportedAct
 from registry.agreements.instruments.schemas.shown import AgreementParty, Successor
 from registry.agreements.timeline.rules import ActKind, TextEdge
-from registry.platform.kernel.time import civil_day, last_day_before
 
-SUSPENDED = "The agreement was suspended for all."
-REINSTATED = "The agreement went on for all."
-ENDED = "The agreement ended for all."
-SUSPENDED_ITSELF = "{} suspended its own participation."
-REINSTATED_ITSELF = "{} took its participation up again."
+# What was done, and what is to come.
+SUSPENDED = ("The agreement was suspended for all.", "The agreement is to be suspended for all.")
+REINSTATED = ("The agreement went on for all.", "The agreement is to go on for all.")
+ENDED = ("The agreement ended for all.", "The agreement is to end for all.")
+SUSPENDED_ITSELF = ("{} suspended its own participation.", "{} is to suspend its own participation.")
+REINSTATED_ITSELF = ("{} took its participation up again.", "{} is to take its participation up again.")
 _WHAT = {
     ProposalKind.END: "to end the agreement for all",
     ProposalKind.SUSPENSION: "to suspend the agreement for all",
@@ -37,18 +42,26 @@ _STANDS = {
     "contested": "CONTESTED: it has no effect",
     "confirmed": "confirmed",
     "taken_back": "taken back by who reported it",
-    "replaced": "replaced by another report",
+    "replaced": "{} has said so itself since, and its own word stands in the place of this report",
 }
 
 
-def of_text(edge: TextEdge, kind: str, time_zone: str) -> str:
-    """That a version begins or ends as the text."""
+def told(said: tuple[str, str], at: datetime, days: Days) -> str:
+    """What was done, or what is to come."""
+    return said[days.is_to_come(at)]
+
+
+def of_text(edge: TextEdge, kind: str, days: Days) -> str:
+    """That a version begins or ends as the text, or that its term goes on."""
+    no, to_come = edge.version_no, days.is_to_come(edge.at)
     if edge.kind is ActKind.TEXT_BEGINS:
-        return f"Version {edge.version_no} ({kind}) is the text from {civil_day(edge.at, time_zone)} on."
+        return f"Version {no} ({kind}) is the text from {days.first(edge.at)} on."
     if edge.kind is ActKind.TEXT_REPLACED:
-        on = civil_day(edge.at, time_zone)
-        return f"Version {edge.next_no} took the place of {edge.version_no} from {on} on, among those who signed it."
-    return f"The term of version {edge.version_no} ended with {last_day_before(edge.at, time_zone)}."
+        takes, on = "takes" if to_come else "took", days.first(edge.at)
+        return f"Version {edge.next_no} {takes} the place of {no} from {on} on, among those who signed it."
+    if edge.kind is ActKind.TEXT_RENEWS:
+        return f"The term of version {no}, which ended with {days.last(edge.at)}, renewed itself through {edge.until}."
+    return f"The term of version {no} {'ends' if to_come else 'ended'} with {days.last(edge.at)}."
 
 
 def _by_report(name: str, report: ReportedAct | None) -> str:
@@ -59,9 +72,9 @@ def _by_report(name: str, report: ReportedAct | None) -> str:
     return f" {report.recorded_by.name} reported it; {name} {how}."
 
 
-def signed(name: str, row: Any, report: ReportedAct | None, time_zone: str) -> str:
+def signed(name: str, row: Any, report: ReportedAct | None, days: Days) -> str:
     """A signature to a version."""
-    entered = civil_day(row.recorded_at, time_zone)
+    entered = days.of(row.agency_id, row.recorded_at)
     of = f"version {row.version_no} on {row.signed_on} ({row.signatory_title})"
     if row.manner == "electronic":
         return f"{name} signed {of}, electronically and here."
@@ -70,6 +83,27 @@ def signed(name: str, row: Any, report: ReportedAct | None, time_zone: str) -> s
     if row.manner == "confirmed":
         return f"{name} confirmed on {entered} that it signed {of}.{_by_report(name, report)}"
     return f"{name} is reported to have signed {of}.{_by_report(name, report)}"
+
+
+class Waiting(Struct, kw_only=True, frozen=True):
+    """What a text that is not executed waits for: those who have not signed it, or, of a paper, any second of them."""
+
+    version_no: int
+    is_paper: bool
+    effective_on: date
+    unsigned: Sequence[str]
+
+
+def not_in_force(text: Waiting, today: date) -> str:
+    """Until when a text that some have signed is not in force."""
+    if text.is_paper:
+        until = "another party's signature to it is on record as well"
+    elif text.unsigned:
+        until = f"{', '.join(text.unsigned)} {'has' if len(text.unsigned) == 1 else 'have'} signed it as well"
+    else:
+        until = "it is executed"
+    not_before = f", and not before {text.effective_on}" if text.effective_on > today else ""
+    return f" Version {text.version_no} is not in force until {until}{not_before}."
 
 
 def agreed_verbally(name: str, day: date, report: ReportedAct | None) -> str:
@@ -82,35 +116,54 @@ def joined(name: str) -> str:
     return f"{name} came to be bound."
 
 
-def left(name: str) -> str:
-    """That a party left, without a day that its notice bears."""
-    return f"{name} left."
+def left(party: AgreementParty, at: datetime, report: ReportedAct | None, days: Days) -> str:
+    """That a party left, without a notice."""
+    name, last, to_come = party.agency.name, days.last(at), days.is_to_come(at)
+    is_ = "is" if to_come else "was"
+    if report is not None and report.acted_on not in (None, last):
+        without = f" Without the consent of all others to that day it {is_} bound through {last}."
+        return f"{name} left; its last day was {report.acted_on}.{_by_report(name, report)}{without}"
+    return f"{name} {'is to leave' if to_come else 'left'}; its last day {is_} {last}.{_by_report(name, report)}"
 
 
-def not_ratified(name: str, ratify_by: datetime, time_zone: str) -> str:
-    """That what was agreed by word was not signed in time."""
-    return f"{name} had to ratify its word by a signature through {last_day_before(ratify_by, time_zone)}."
+def in_vain(last: date) -> str:
+    """That the agreement was over before a party would have left it."""
+    return f" It changes nothing: nobody is bound past {last}."
 
 
-def dissolved(name: str, at: datetime, time_zone: str) -> str:
+def not_ratified(name: str, ratify_by: datetime, days: Days) -> str:
+    """That what was agreed by word was not signed in time, or is still to be signed."""
+    has = "has" if days.is_to_come(ratify_by) else "had"
+    return f"{name} {has} to ratify its word by a signature through {days.last(ratify_by)}."
+
+
+def dissolved(name: str, at: datetime, days: Days) -> str:
     """That the agency is no more."""
-    return f"{name} was dissolved; its last day was {last_day_before(at, time_zone)}."
+    return f"{name} was dissolved; its last day was {days.last(at)}."
 
 
-def released(name: str, successor: Successor | None) -> str:
+def released(name: str, at: datetime, successor: Successor | None, days: Days) -> str:
     """That another agreement takes this one's place for a party."""
     by = "another agreement" if successor is None else f"agreement {successor.number}"
+    if days.is_to_come(at):
+        return f"{name} is to be released: {by} takes the place of this one."
     return f"{name} was released: {by} took the place of this one."
 
 
-def gave_notice(party: AgreementParty, recorded_at: datetime | None, report: ReportedAct | None, time_zone: str) -> str:
-    """A notice with the day it bears, when it was recorded, and when it has run out."""
+def gave_notice(
+    party: AgreementParty,
+    leaves_at: datetime | None,
+    recorded_at: datetime | None,
+    report: ReportedAct | None,
+    days: Days,
+) -> str:
+    """A notice with the day it bears, when it was recorded, and when it has run out, where that lets the party go."""
     name = party.agency.name
     of = "of non-renewal" if party.notice_kind == "non_renewal" else "of withdrawal"
-    here = "" if recorded_at is None else f", recorded here on {civil_day(recorded_at, time_zone)}"
+    here = "" if recorded_at is None else f", recorded here on {days.of(party.agency.id, recorded_at)}"
     until = ""
-    if party.leaves_at is not None:
-        until = f" By it {name} is bound through {last_day_before(party.leaves_at, time_zone)}."
+    if leaves_at is not None:
+        until = f" By it {name} {'is' if days.is_to_come(leaves_at) else 'was'} bound through {days.last(leaves_at)}."
     on = party.withdrawal_notice_on
     return f"{name} gave notice {of} of {on}{here}.{_by_report(name, report)}{until}"
 
@@ -122,9 +175,10 @@ def approved(name: str, row: Any) -> str:
     return f"The {row.body} of {name} approved on {row.approved_on}{reference}{through}."
 
 
-def approval_ended(name: str, row: Any) -> str:
-    """That an approval ended."""
-    return f"The approval of {name} by its {row.body} ended with {row.valid_to}."
+def approval_ended(name: str, row: Any, days: Days) -> str:
+    """That an approval ended, or is to."""
+    ended = "ends" if days.is_to_come(row.ends_at) else "ended"
+    return f"The approval of {name} by its {row.body} {ended} with {row.valid_to}."
 
 
 def approval_rule(name: str, row: Any) -> str:
@@ -134,14 +188,22 @@ def approval_rule(name: str, row: Any) -> str:
     return f"{name} {needs}, from {row.effective_on} on{citation}."
 
 
-def proposed(each: Proposal, silent: list[str], time_zone: str) -> str:
+class Beside(Struct, kw_only=True, frozen=True):
+    """What was reported beside a proposal: whose yes is known by silence, who contests, and of what it was put."""
+
+    silent: Sequence[str] = ()
+    contesting: Sequence[str] = ()
+    departure: ReportedAct | None = None
+
+
+def proposed(each: Proposal, beside: Beside, days: Days) -> str:
     """A proposal to all, where it stands, and who has said what."""
-    proposer, on = each.proposed_by.name, civil_day(each.proposed_at, time_zone)
+    proposer, on = each.proposed_by.name, days.of(each.proposed_by.id, each.proposed_at)
     if each.kind == ProposalKind.DEPARTURE:
-        said = f"{proposer} left, by what was put to the others on {on}"
+        said = _departure(each, beside.departure, days)
     elif each.ground == EndingGround.REPORTED:
-        day = last_day_before(each.not_before, time_zone)
-        said = f"{proposer} recorded on {on} that the agreement had ended with {day}"
+        ended = "ends" if days.is_to_come(each.not_before) else "had ended"
+        said = f"{proposer} recorded on {on} that the agreement {ended} with {days.last(each.not_before)}"
     elif each.ground == EndingGround.RIGHT_TO_END:
         clause = f" (clause {each.clause})" if each.clause else ""
         said = f"{proposer} used its right to end the agreement on {on}{clause}"
@@ -149,11 +211,31 @@ def proposed(each: Proposal, silent: list[str], time_zone: str) -> str:
         said = f"{proposer} proposed on {on} {_WHAT[each.kind]}"
     if each.newcomers:
         said += f" ({', '.join(party.name for party in each.newcomers)})"
-    return f"{said}: {_where_it_stands(each, silent, time_zone)}."
+    return f"{said}: {_where_it_stands(each, beside, days)}."
 
 
-def _where_it_stands(each: Proposal, silent: list[str], time_zone: str) -> str:
+def _departure(each: Proposal, report: ReportedAct | None, days: Days) -> str:
+    """A departure as it was put to the others: that the party leaves is a fact once they have agreed to it."""
+    name = each.proposed_by.name
+    if each.status is ProposalStatus.AGREED and each.agreed_at is not None:
+        leaves = "is to leave" if days.is_to_come(each.agreed_at) else "left"
+        return f"{name} {leaves}, by what was put to the others on {_put_on(each, report, days)}"
+    leaves = "leaves" if days.is_to_come(each.not_before) else "left"
+    whose = "" if report is None else f", as {report.recorded_by.name} reported it,"
+    return (
+        f"That {name} {leaves} with {days.last(each.not_before)}{whose} was put to the others on "
+        f"{_put_on(each, report, days)}"
+    )
+
+
+def _put_on(each: Proposal, report: ReportedAct | None, days: Days) -> date:
+    by: UUID = each.proposed_by.id if report is None else report.recorded_by.id
+    return days.of(by, each.proposed_at)
+
+
+def _where_it_stands(each: Proposal, beside: Beside, days: Days) -> str:
     waits = ", ".join(party.name for party in each.outstanding)
+    contesting = ", ".join(beside.contesting)
     if each.status is ProposalStatus.TAKEN_BACK:
         return "taken back"
     if each.status is ProposalStatus.CLOSED:
@@ -161,18 +243,27 @@ def _where_it_stands(each: Proposal, silent: list[str], time_zone: str) -> str:
     if each.status is ProposalStatus.REPORTED:
         return f"reported only; not confirmed by {waits}"
     if each.status is ProposalStatus.OPEN:
+        if contesting:
+            return f"CONTESTED by {contesting}; it has no effect as long as that stands"
         return f"open; it waits for {waits}" if waits else "open; it has not taken effect"
-    said = sorted((consent.counts_from, consent.agency.name) for consent in each.consents if consent.counts_from)
-    given = "; ".join(f"{name} from {civil_day(counts_from, time_zone)}" for counts_from, name in said)
-    by_silence = f"; of {', '.join(silent)} only by a report that was not contested in time" if silent else ""
-    return f"agreed ({given}{by_silence})" if given else "it needed nobody's consent"
+    said = sorted(
+        (at, one.agency.name, days.counts(one.agency.id, at)) for one in each.consents if (at := one.counts_from)
+    )
+    given = "; ".join(f"{name} from {day}" for _, name, day in said)
+    by_silence = (
+        f"; of {', '.join(beside.silent)} only by a report that was not contested in time" if beside.silent else ""
+    )
+    ends = ""
+    if each.kind == ProposalKind.END and each.agreed_at is not None:
+        ends = f"; it {'ends' if days.is_to_come(each.agreed_at) else 'ended'} with {days.last(each.agreed_at)}"
+    return f"agreed ({given}{by_silence}){ends}" if given else f"it needed nobody's consent{ends}"
 
 
-def reported(each: ReportedAct, time_zone: str) -> str:
+def reported(each: ReportedAct, days: Days) -> str:
     """What one says that another did, and what became of that."""
     on = "" if each.acted_on is None else f" on {each.acted_on}"
-    by, recorded = each.recorded_by.name, civil_day(each.recorded_at, time_zone)
+    by, recorded = each.recorded_by.name, days.of(each.recorded_by.id, each.recorded_at)
     said = f"{by} reported on {recorded} that {each.agency.name} {_SAID[each.kind]}{on}"
     if each.status == "open" and each.takes_effect_at is not None:
-        return f"{said}: uncontested it takes effect on {civil_day(each.takes_effect_at, time_zone)}."
-    return f"{said}: {_STANDS[each.status]}."
+        return f"{said}: uncontested it takes effect on {days.counts(each.agency.id, each.takes_effect_at)}."
+    return f"{said}: {_STANDS[each.status].format(each.agency.name)}."

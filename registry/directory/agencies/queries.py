@@ -52,6 +52,9 @@ _NAMED = sa.select(agency.c.id, agency.c.name).where(
     agency.c.id.in_(sa.bindparam("ids", type_=agency.c.id.type, expanding=True))
 )
 _ZONE = sa.select(agency.c.time_zone).where(agency.c.id == _ID)
+_ZONES = sa.select(agency.c.id, agency.c.time_zone).where(
+    agency.c.id.in_(sa.bindparam("ids", type_=agency.c.id.type, expanding=True)), agency.c.time_zone.is_not(None)
+)
 _BY_ORI = sa.select(agency_ori.c.agency_id).where(agency_ori.c.ori == sa.bindparam("ori"))
 _parent, _successor = agency.alias("parent"), agency.alias("successor")
 _GET = (
@@ -84,6 +87,11 @@ async def zone_of_agency(read: Read, agency_id: UUID) -> str | None:
     """The time zone of an agency; None when it has none, or when there is no such agency."""
     found: str | None = await read.value(_ZONE, {"id": agency_id})
     return found
+
+
+async def zones_of_agencies(read: Read, ids: Iterable[UUID]) -> dict[UUID, str]:
+    """The time zones of those agencies that have one, by id."""
+    return {row.id: row.time_zone for row in await read.all(_ZONES, {"ids": sorted(set(ids))})}
 
 
 async def agency_by_ori(read: Read, ori: str) -> UUID | None:

@@ -17,7 +17,7 @@ from registry.agreements.dossier.rules import Audience, plain_stem
 from registry.agreements.dossier.schemas import FileIndex, FilePart, WithheldPart
 from registry.agreements.instruments.schemas.evidence import Evidence
 from registry.agreements.timeline.rules import ActBasis, ActKind, ActStatus
-from registry.agreements.timeline.schemas import BoundWindow, PartyTimeline, Timeline, TimelineAct
+from registry.agreements.timeline.schemas import BoundWindow, PartyTimeline, Timeline, TimelineAct, TowardsParties
 from registry.directory.agencies.schemas import AgencyReference
 from registry.platform.print.pdf import is_installed, make_pdf
 from tests.agreements.dossier.test_agreement_file import unpacked
@@ -38,6 +38,7 @@ def timeline(words: str) -> Timeline:
     one, other = (AgencyReference(id=UUID(int=no), name=words) for no in (2, 3))
     start = datetime(2025, 1, 1, 6, tzinfo=UTC)
     facts: dict[str, Any] = {"version_no": 1, "acted_on": date(2025, 1, 1), "recorded_at": None, "proposal_id": None}
+    facts["counts_on"] = date(2025, 1, 1)
     paper = Evidence(sha256=None, on_file=False, document=None, location=words)
     signed = TimelineAct(
         act_no=1,
@@ -54,7 +55,13 @@ def timeline(words: str) -> Timeline:
         **facts,
     )
     contested = msgspec.structs.replace(
-        signed, act_no=2, counts_from=None, basis=ActBasis.REPORT, status=ActStatus.CONTESTED, agency=other
+        signed,
+        act_no=2,
+        counts_from=None,
+        reported_only=True,
+        basis=ActBasis.REPORT,
+        status=ActStatus.CONTESTED,
+        agency=other,
     )
     window = BoundWindow(
         version_no=1,
@@ -62,6 +69,7 @@ def timeline(words: str) -> Timeline:
         last_on=None,
         start=start,
         end=None,
+        towards=[TowardsParties(agency_ids=[other.id], first_on=date(2025, 1, 1), last_on=None, start=start, end=None)],
         bound_by=[1],
         begins_by=[1],
         ends_by=[],
@@ -72,6 +80,7 @@ def timeline(words: str) -> Timeline:
         number=words,
         title=words,
         time_zone="America/Chicago",
+        term_ends_on=None,
         view="party",
         parties=[
             PartyTimeline(agency=one, windows=[window], contested=[], pending=[]),
@@ -124,7 +133,7 @@ def test_the_page_has_landmarks_headings_in_order_tables_with_heads_and_no_scrip
     (policy,) = [each for each in page.all("meta") if "http-equiv" in each.attributes]
     assert policy.attributes["content"].startswith("default-src 'none'; style-src 'sha256-")
     said = [each.text for each in page.all("bdi")]
-    assert sum(HOSTILE in each for each in said) == 17
+    assert sum(HOSTILE in each for each in said) == 18
     assert "Bound by act 1. Begins by act 1. KNOWN BY REPORT ALONE, in part or whole." in said
     assert "It was bound to no other on any day. CONTESTED: act 2, which changes nothing here." in said
     assert "CONTESTED: report alone (contested)" in said

@@ -2,14 +2,19 @@
 
 from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from registry.agreements.timeline.queries import get_timeline
+from registry.platform.access.principals import Role
+from registry.platform.kernel.time import utc_now
 from tests.agreements.instruments.reporting import DAY, answer, letter, report
 from tests.agreements.instruments.test_late_entries import amended_on_paper
 from tests.support.agreements import PROVISIONS, agreement_body, confirm_agreement, record_agreement, sign_agreement
 from tests.support.cast import Agency, Cast, today
 from tests.support.consent import all_consent, end_agreement
+from tests.support.policy import acting_for
 from tests.support.problems import assert_problem
 from tests.support.service import Caller, Service
 
@@ -47,6 +52,17 @@ def lines(read: dict[str, Any], party: Agency) -> list[tuple[Any, ...]]:
     ]
 
 
+def signature(party: Agency, paper: dict[str, Any], on: str) -> dict[str, Any]:
+    """A report of a signature to what was recorded."""
+    body = {"agency_id": str(party.id), "kind": "signed", "acted_on": on, "reason": "the clerk's copy"}
+    return {**body, "version_sha256": paper["version_sha256"], "signatory_title": "Sheriff"}
+
+
+def told_of(read: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    """The acts of that kind."""
+    return [each for each in read["acts"] if each["kind"] == kind]
+
+
 def said(read: dict[str, Any], nos: list[int]) -> list[str]:
     """The sentences of those acts."""
     return [each["detail"] for each in read["acts"] if each["act_no"] in nos]
@@ -76,7 +92,7 @@ async def test_each_line_has_its_days_its_version_and_its_acts(service: Service,
     ], "the custodian was bound to nobody before the second party was"
     assert lines(read, two) == [
         (1, *first),
-        (2, "2026-01-01", left_on, ["signed"], ["signed", "text_begins"], ["gave_notice", "withdrew"]),
+        (2, "2026-01-01", left_on, ["signed"], ["signed", "text_begins"], ["gave_notice", "departure"]),
     ]
     assert lines(read, three)[0] == (1, "2025-06-01", "2025-12-31", ["signed"], ["signed"], ["text_replaced"])
     (begins,) = of(read, one)["windows"][0]["begins_by"]
@@ -86,7 +102,7 @@ async def test_each_line_has_its_days_its_version_and_its_acts(service: Service,
     ended = said(read, of(read, two)["windows"][1]["ends_by"])
     assert ended == [
         f"{two.name} gave notice of withdrawal of {today() - 30 * DAY}. {one.name} reported it; {two.name} confirmed "
-        f"it. By it {two.name} is bound through {left_on}.",
+        f"it. By it {two.name} was bound through {left_on}.",
         f"{two.name} left, by what was put to the others on {today()}: agreed ({three.name} from {today() - 30 * DAY}; "
         f"{one.name} from {today() - 24 * DAY}; {two.name} from {today() - 24 * DAY}).",
     ]
@@ -157,15 +173,32 @@ async def test_the_end_by_all_a_successor_and_a_term_are_named_as_such(service: 
     assert f"agreement {new['number']} took the place of this one" in " ".join(each["detail"] for each in read["acts"])
 
 
-async def test_what_rests_on_a_report_that_nobody_confirmed_is_marked(service: Service, cast: Cast) -> None:
-    """A tracker's end binds as it stands, and no party has said it."""
+async def test_nobody_is_bound_to_itself_and_a_draft_has_no_windows(service: Service, cast: Cast) -> None:
     one, two = cast.assisting, cast.requesting
     paper = await record_agreement(one, two)
     read = await timeline(one.legal, paper)
-    assert [each["windows"] for each in read["parties"]] == [[], []], "nobody is bound to itself"
+    assert [each["windows"] for each in read["parties"]] == [[], []]
     assert [each["kind"] for each in read["acts"]] == ["signed", "text_begins"]
     draft = await one.legal.done("POST", PATH, agreement_body(one, two))
     assert [each["windows"] for each in (await timeline(one.legal, draft))["parties"]] == [[], []]
+
+
+async def test_what_rests_on_a_report_that_nobody_confirmed_is_marked(service: Service, cast: Cast) -> None:
+    """A signature that was reported and not contested in time binds: both windows rest on what its party never said."""
+    one, two = cast.assisting, cast.requesting
+    paper = await record_agreement(one, two)
+    await report(one, paper, signature(two, paper, "2025-02-03"))
+    read, _ = await get_timeline(
+        service.database.read(), acting_for(one, Role.LEGAL).principal, UUID(paper["id"]), utc_now() + 15 * DAY
+    )
+    (mine,), (theirs,) = (each.windows for each in read.parties)
+    assert mine.start == theirs.start
+    assert mine.reported_only
+    assert theirs.reported_only
+    (act,) = [each for each in read.acts if each.act_no in theirs.bound_by]
+    assert (act.basis, act.status, act.reported_only) == ("report", "uncontested", True)
+    own = [each for each in read.acts if each.act_no in mine.bound_by]
+    assert [(each.basis, each.reported_only) for each in own] == [("own", False)], "its own signature is its own word"
 
 
 class TestOthers:

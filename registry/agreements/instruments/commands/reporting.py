@@ -311,7 +311,8 @@ async def _checked(write: Write, caller: Caller, row: Row[Any], new: NewReported
             if part.joined_at is None and not part.in_text:
                 raise WrongStatus("That party is not bound by this agreement, nor named in its text.")
             if part.withdrawal_notice_on is not None:
-                raise WrongStatus(f"That party gave notice on {part.withdrawal_notice_on} already.")
+                did = "left" if part.notice_kind is None else "gave notice"
+                raise WrongStatus(f"That party {did} on {part.withdrawal_notice_on} already.")
             joined_at = part.joined_at or day
             was_bound = (write, row, new.agency_id, joined_at, new.acted_on, theirs, "/acted_on")
             if new.kind is ReportedKind.WITHDREW:

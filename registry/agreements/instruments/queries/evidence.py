@@ -69,6 +69,8 @@ def evidence_of_hand(
 ) -> Evidence | None:
     """The evidence for a signature: its own or, of a paper day before it was entered, the paper that was recorded.
 
+    `time_zone` is where the agency is whose hand it is: its day was over there when it was entered.
+
     That paper shows the hands of all whom the text names, once it is on file. What reaches back otherwise has evidence
     of its own (`commands.shown_paper`).
     """

@@ -1,5 +1,6 @@
 """One agreement as a caller may see it at an instant: by its side, its role and the sensitivity of each provision."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, cast
 from uuid import UUID
@@ -8,6 +9,7 @@ import msgspec
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.consent import ProposalStatus
+from registry.agreements.instruments.days import Days, own_days
 from registry.agreements.instruments.in_force import (
     TextStatus,
     renewal_of,
@@ -21,14 +23,18 @@ from registry.agreements.instruments.queries.actions import allowed_actions
 from registry.agreements.instruments.queries.amendments import open_amendments
 from registry.agreements.instruments.queries.authorities import revocations
 from registry.agreements.instruments.queries.consents import as_far_as_agreed, proposals, reported_acts
+from registry.agreements.instruments.queries.days import signed_days
 from registry.agreements.instruments.queries.declining import declined_by
 from registry.agreements.instruments.queries.evidence import Papers, papers_on_file, shown_evidence
 from registry.agreements.instruments.queries.governing import terms_that_bind
 from registry.agreements.instruments.queries.offers import offers_on_reports, with_offers
 from registry.agreements.instruments.queries.parties import (
     PARTIES,
+    BoundThen,
     about_authorities,
     about_dissolutions,
+    bound_then,
+    bound_to_another,
     shown_party,
     until_told_to_others,
 )
@@ -84,7 +90,7 @@ from registry.platform.access.principals import Principal
 from registry.platform.database.handles import Read
 from registry.platform.kernel.actions import AllowedAction
 from registry.platform.kernel.intervals import earliest
-from registry.platform.kernel.time import civil_day, last_day_before
+from registry.platform.kernel.time import last_day_before
 
 
 async def get_agreement(
@@ -115,7 +121,8 @@ async def get_agreement(
     holding, _ = text_at(held, at)
     hidden = others and at > now and holding is not None and numbers[holding.text] != row.version_no
     stands_at = now if hidden else at
-    parties = await read.fast(PARTIES, {"id": agreement_id, "version_id": row.version_id, "at": stands_at})
+    windows_then = await read.fast(PARTIES, {"id": agreement_id, "version_id": row.version_id, "at": stands_at})
+    parties = list({each.agency_id: each for each in windows_then}.values())
     suspensions = intervals_of(rows, "suspension")
     revealed = reveal and may_read_restricted(principal, row)
     provisions = await provisions_of(read, row.version_id, whole=whole, restricted=revealed)
@@ -175,6 +182,8 @@ async def get_agreement(
     revoked = await revocations(read, resting)
     together = next((each for each in force if is_told and each.contains(stands_at)), None)
     until_told = until_told_to_others(parties, without, row.its_ends_at, dates.ended_at, at) if others else None
+    then = bound_then(windows_then, without, stands_at)
+    bound_by = bound_to_another(then)
     evidence = shown_evidence(row.its_evidence_sha256, row.its_evidence_location, papers) if whole else None
     shown = [
         shown_party(
@@ -184,8 +193,9 @@ async def get_agreement(
             evidence,
             revoked,
             row.time_zone,
-            stands_at,
             without,
+            then[party.agency_id],
+            bound_by[party.agency_id],
             together,
             until_told,
             whole=whole,
@@ -195,13 +205,14 @@ async def get_agreement(
     ]
     remarks: list[Remark] = []
     if whole:
+        days = await _days(read, row, parties, now)
         remarks += about_papers(row.version_no, evidence, [each.signature.evidence for each in shown if each.signature])
         hands = [
             Hand(
                 agency=each.agency.name,
                 manner=each.signature.manner,
                 signed_on=each.signature.signed_on,
-                entered_on=civil_day(each.signature.recorded_at, row.time_zone),
+                entered_on=days.of(each.agency.id, each.signature.recorded_at),
                 evidence=each.signature.evidence,
             )
             for each in shown
@@ -214,11 +225,9 @@ async def get_agreement(
             [(each.agency.name, each.signature.manner, each.signature.signed_on) for each in shown if each.signature],
         )
         if row.executed_at is not None:
-            bare = [
-                each.agency.name for each in shown if each.bound and each.signature is None and not each.verbally_at
-            ]
-            remarks += about_missing_hands(row.version_no, bare)
-        remarks += about_texts(dates, held, numbers, force, row.time_zone)
+            other = [each for each in shown if each.bound and not _binds(row.version_no, then[each.agency.id])]
+            remarks += about_missing_hands(row.version_no, [each.agency.name for each in other])
+        remarks += about_texts(dates, held, numbers, force, days)
         remarks += about_dissolutions(parties, row.time_zone, at)
         remarks += [*about_notice(notice, ids), *remarks_on_text(provisions, row.terms, term_of_version(row))]
     remarks += about_authorities(row.version_no, shown)
@@ -314,6 +323,19 @@ async def get_agreement(
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
+
+
+def _binds(version_no: int, then: Sequence[BoundThen]) -> bool:
+    """Whether one of the windows is by that version."""
+    return any(each.version_no == version_no for each in then)
+
+
+async def _days(read: Read, row: Row[Any], parties: Sequence[Row[Any]], now: datetime) -> Days:
+    """The days of the agreement; only where a party is in another time zone its acts have days of their own."""
+    zones = {party.agency_id: party.its_zone for party in parties if party.its_zone is not None}
+    apart = any(zone != row.time_zone for zone in zones.values())
+    signed = await signed_days(read, row.id) if apart else []
+    return Days(now=now, time_zone=row.time_zone, zones=zones, own=own_days(signed))
 
 
 def _as_it_is(party: Row[Any], without: Without | None) -> Any:

@@ -99,7 +99,7 @@ def _holds(window: FromClause) -> sa.ColumnElement[bool]:
 def same_text(one: FromClause, other: FromClause) -> sa.ColumnElement[bool]:
     """Two windows are of one text, and no later one was signed by both: at an instant a pair has one such text at most.
 
-    In Python it is part of `in_force.force_windows`.
+    In Python it is `in_force.bind_each_other`.
     """
     return sa.and_(
         one.c.agreement_id == other.c.agreement_id,

@@ -81,7 +81,7 @@ _VERSION_ROWS = (
 _VERSION_ORDERS = Orders(NewestFirst, created_at=agreement_version.c.no)
 VERSION = _VERSION_ROWS.where(agreement_version.c.no == sa.bindparam("no", type_=sa.Integer))
 _SIGNATURES = (
-    sa.select(agreement_signature, agency.c.name.label("agency_name"))
+    sa.select(agreement_signature, agency.c.name.label("agency_name"), agency.c.time_zone.label("its_zone"))
     .join(agency, agency.c.id == agreement_signature.c.agency_id)
     .where(agreement_signature.c.version_id == sa.bindparam("version_id", type_=agreement_version.c.id.type))
     .order_by(agreement_signature.c.recorded_at, agreement_signature.c.id)
@@ -174,8 +174,8 @@ async def get_version(
                         agency=each.agency_name,
                         manner=each.manner,
                         signed_on=each.signed_on,
-                        entered_on=civil_day(each.recorded_at, its.time_zone),
-                        evidence=evidence_of_hand(each, evidence, papers, its.time_zone, whole=whole),
+                        entered_on=civil_day(each.recorded_at, each.its_zone or its.time_zone),
+                        evidence=evidence_of_hand(each, evidence, papers, each.its_zone or its.time_zone, whole=whole),
                     )
                     for each in signatures
                 ],
@@ -196,7 +196,7 @@ async def get_version(
                 manner=each.manner,
                 signatory_title=each.signatory_title,
                 signed_on=each.signed_on,
-                evidence=evidence_of_hand(each, evidence, papers, its.time_zone, whole=whole),
+                evidence=evidence_of_hand(each, evidence, papers, each.its_zone or its.time_zone, whole=whole),
                 recorded_at=each.recorded_at,
                 separation_relaxed=each.separation_relaxed,
                 authority=authorities.get(each.agency_id, "not_on_record"),

@@ -30,6 +30,7 @@ from registry.platform.kernel.versions import Expected
         "amendment_taken",
         "amends_before_start",
         "exemption_missing",
+        "expires_too_early",
         "not_a_party",
         "provision_number_taken",
         "renewal_without_extension",

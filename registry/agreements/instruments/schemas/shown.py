@@ -83,8 +83,18 @@ class AgreementParty(Struct, kw_only=True, frozen=True):
             "text says that they read, and null once that has run out."
         ),
     ]
+    bound_by_versions: Annotated[
+        list[int],
+        Meta(
+            description="The versions by which it is bound to another on that day, the latest that it signed first: to "
+            "each other party the latest that both have signed; for the parties."
+        ),
+    ]
     joined_at: Instant | None
-    withdrawal_notice_on: CivilDate | None
+    withdrawal_notice_on: Annotated[
+        CivilDate | None,
+        Meta(description="The day that its notice bears; null for who left without one, and has `leaves_at` alone."),
+    ]
     notice_kind: Literal["withdrawal", "non_renewal"] | None
     notice_evidence: Annotated[
         Evidence | None, Meta(description="What shows its own notice on paper, where it gave that; for the parties.")
@@ -92,8 +102,8 @@ class AgreementParty(Struct, kw_only=True, frozen=True):
     leaves_at: Annotated[
         Instant | None,
         Meta(
-            description="When its notice has run out: counted from the day of its recording, or from its own day once "
-            "the others agree to that or do not contest it."
+            description="When it left or, of one that gave notice, when that has run out: counted from the day of its "
+            "recording, or from its own day once the others agree to that or do not contest it."
         ),
     ]
     last_notice_on: Annotated[

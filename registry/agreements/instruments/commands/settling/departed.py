@@ -94,7 +94,7 @@ async def departures(
     changed = False
     for agency_id, part in parts.items():
         if (leaves[agency_id], said[agency_id]) != (part.leaves_at, part.withdrawal_notice_on):
-            kind = None if said[agency_id] is None else part.notice_kind or kinds.get(agency_id) or "withdrawal"
+            kind = None if said[agency_id] is None else part.notice_kind or kinds.get(agency_id)
             values = {"leaves_at": leaves[agency_id], "withdrawal_notice_on": said[agency_id], "notice_kind": kind}
             await write.run(_SET_PARTY, {"its_id": row.id, "its_agency": agency_id, **values})
             changed = True
