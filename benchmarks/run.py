@@ -39,7 +39,8 @@ class Result(Struct, kw_only=True, frozen=True):
     measurements: list[Measurement]
 
 
-def _take_client_core() -> None:
+def take_client_core() -> None:
+    """Keep this process, the load client, on the second core."""
     pair = cores()
     if pair:
         pin(0, pair[1])
@@ -55,7 +56,7 @@ def compare(
     with ExitStack() as stack:
         # Entered first, so left last: when a run is broken off, the servers going down end its round.
         client = stack.enter_context(
-            ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_take_client_core)
+            ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=take_client_core)
         )
         lanes: list[Lane] = []
         floor: Target | None = None

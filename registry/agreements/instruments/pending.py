@@ -58,10 +58,6 @@ class PartyWithout(Struct, kw_only=True, frozen=True):
     released_at: datetime | None
     bound: tuple[BoundStretch, ...] = ()
 
-    def at(self, instant: datetime) -> BoundStretch | None:
-        """The window that contains the instant; of several the one by the latest text."""
-        return min((each for each in self.bound if each.contains(instant)), key=lambda each: each.amended, default=None)
-
 
 class PendingReport(Struct, kw_only=True, frozen=True):
     """A report that has effect at `takes_effect_at` unless it is contested; with the proposal that it is about."""

@@ -109,12 +109,18 @@ def _reaching_back(
             binds_from = max(signed_from, first)
         says, binds = days.first(means_from), days.first(binds_from)
         if says < binds:
+            holds = any(_touches(each, means_from, binds_from) for each in force)
+            between = "what was agreed before is read as in force" if holds else "nothing is read as in force"
             detail = (
-                f"Version {numbers[n]} says that it applies from {says}. It binds from {binds}, when those who had to "
-                "had signed: nothing between is read as in force. What the parties owe each other for those days is "
-                "between them; have counsel review."
+                f"Version {numbers[n]} says that it applies from {says}. It binds from {binds}, and each of those who "
+                f"signed it not before its signature: for the days between, {between}. What the parties owe each other "
+                "for those days is between them; have counsel review."
             )
             yield Remark(code=RemarkCode.REACHES_BACK, detail=detail, version_no=numbers[n])
+
+
+def _touches(stretch: Interval, start: datetime, end: datetime) -> bool:
+    return stretch.start < end and (stretch.end is None or start < stretch.end)
 
 
 def about_notice(notice: Notice, parties: Sequence[UUID]) -> Iterator[Remark]:
@@ -127,12 +133,12 @@ def about_notice(notice: Notice, parties: Sequence[UUID]) -> Iterator[Remark]:
 
 
 def about_missing_hands(version_no: int, without_hand: Sequence[str]) -> Iterator[Remark]:
-    """Of parties that are bound and have not signed the text that is shown: another binds the others to them."""
+    """Of parties that are bound on the day, though not by the text that is shown: by another to the others."""
     if without_hand:
         names = ", ".join(without_hand)
         detail = (
-            f"Version {version_no} was not signed by {names}, bound by another text: to whoever has not signed it, "
-            "each is bound by the latest text that both have signed."
+            f"Version {version_no} was not signed by {names}, bound by another text then: to whoever had not signed "
+            "it, each is bound by the latest text that both had signed."
         )
         yield Remark(code=RemarkCode.NOT_SIGNED_BY_ALL, detail=detail, version_no=version_no)
 

@@ -208,6 +208,39 @@ async def versions(cast: Cast, found: dict[str, Any]) -> list[dict[str, Any]]:
     return list(page["items"])
 
 
+async def test_an_agreement_says_of_each_day_by_which_versions_each_party_is_bound(
+    service: Service, cast: Cast
+) -> None:
+    found = await three(cast, ("the second signs", "the third signs", "two amend"))
+    (second,) = [each for each in await versions(cast, found) if each["version_no"] == 2]
+    hand = {"version_sha256": second["sha256"], "signatory_title": "Sheriff", "signed_on": "2020-05-06"}
+    hand |= {"evidence_location": "The vault (demo)"}
+    await cast.neighbour.legal.done("POST", f"{PATH}/{found['id']}/confirm", hand)
+
+    async def on(day: str) -> tuple[int, list[list[int]], bool]:
+        shown = await cast.neighbour.legal.done("GET", f"{PATH}/{found['id']}?as_of={day}T18:00:00Z")
+        by = [party["bound_by_versions"] for party in shown["parties"]]
+        assert [party["bound"] for party in shown["parties"]] == [bool(each) for each in by]
+        return shown["version_no"], by, cast.neighbour.name in remarks_of(shown).get("not_signed_by_all", "")
+
+    assert await on("2013-06-01") == (1, [[], [], []], False)
+    assert await on("2016-06-01") == (1, [[1], [1], [1]], False)
+    assert await on("2019-06-01") == (2, [[2, 1], [2, 1], [1]], True)
+    assert await on("2021-06-01") == (2, [[2], [2], [2]], False)
+    public = await cast.stranger.coordinator.done("GET", f"{PATH}/{found['id']}?as_of=2019-06-01T18:00:00Z")
+    assert [party["bound_by_versions"] for party in public["parties"]] == [[], [], []]
+
+
+async def test_what_reaches_back_says_what_is_in_force_for_the_days_before_its_signatures(
+    service: Service, cast: Cast
+) -> None:
+    found = await three(cast, ("the second signs", "the third signs", "two amend"), signed_on="2018-06-01")
+    told = remarks_of(found)["reaches_back"]
+    assert "It binds from 2018-06-01" in told
+    assert "for the days between, what was agreed before is read as in force" in told
+    assert await held(cast.requesting, cast.assisting, day_starts_at(date(2018, 4, 1), ZoneInfo(CHICAGO))) == [1]
+
+
 async def test_who_is_bound_by_two_texts_leaves_by_the_longer_notice(service: Service, cast: Cast) -> None:
     found = await three(cast, ("the second signs", "the third signs", "two amend"), notice={"days": 10})
     notice = {"notice_on": str(today()), "reason": "we leave"}

@@ -30,8 +30,11 @@ from registry.agreements.instruments.queries.governing import terms_that_bind
 from registry.agreements.instruments.queries.offers import offers_on_reports, with_offers
 from registry.agreements.instruments.queries.parties import (
     PARTIES,
+    BoundThen,
     about_authorities,
     about_dissolutions,
+    bound_then,
+    bound_to_another,
     shown_party,
     until_told_to_others,
 )
@@ -118,7 +121,8 @@ async def get_agreement(
     holding, _ = text_at(held, at)
     hidden = others and at > now and holding is not None and numbers[holding.text] != row.version_no
     stands_at = now if hidden else at
-    parties = await read.fast(PARTIES, {"id": agreement_id, "version_id": row.version_id, "at": stands_at})
+    windows_then = await read.fast(PARTIES, {"id": agreement_id, "version_id": row.version_id, "at": stands_at})
+    parties = list({each.agency_id: each for each in windows_then}.values())
     suspensions = intervals_of(rows, "suspension")
     revealed = reveal and may_read_restricted(principal, row)
     provisions = await provisions_of(read, row.version_id, whole=whole, restricted=revealed)
@@ -178,6 +182,8 @@ async def get_agreement(
     revoked = await revocations(read, resting)
     together = next((each for each in force if is_told and each.contains(stands_at)), None)
     until_told = until_told_to_others(parties, without, row.its_ends_at, dates.ended_at, at) if others else None
+    then = bound_then(windows_then, without, stands_at)
+    bound_by = bound_to_another(then)
     evidence = shown_evidence(row.its_evidence_sha256, row.its_evidence_location, papers) if whole else None
     shown = [
         shown_party(
@@ -187,8 +193,9 @@ async def get_agreement(
             evidence,
             revoked,
             row.time_zone,
-            stands_at,
             without,
+            then[party.agency_id],
+            bound_by[party.agency_id],
             together,
             until_told,
             whole=whole,
@@ -218,10 +225,8 @@ async def get_agreement(
             [(each.agency.name, each.signature.manner, each.signature.signed_on) for each in shown if each.signature],
         )
         if row.executed_at is not None:
-            bare = [
-                each.agency.name for each in shown if each.bound and each.signature is None and not each.verbally_at
-            ]
-            remarks += about_missing_hands(row.version_no, bare)
+            other = [each for each in shown if each.bound and not _binds(row.version_no, then[each.agency.id])]
+            remarks += about_missing_hands(row.version_no, [each.agency.name for each in other])
         remarks += about_texts(dates, held, numbers, force, days)
         remarks += about_dissolutions(parties, row.time_zone, at)
         remarks += [*about_notice(notice, ids), *remarks_on_text(provisions, row.terms, term_of_version(row))]
@@ -318,6 +323,11 @@ async def get_agreement(
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
+
+
+def _binds(version_no: int, then: Sequence[BoundThen]) -> bool:
+    """Whether one of the windows is by that version."""
+    return any(each.version_no == version_no for each in then)
 
 
 async def _days(read: Read, row: Row[Any], parties: Sequence[Row[Any]], now: datetime) -> Days:

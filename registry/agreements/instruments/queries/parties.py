@@ -1,11 +1,13 @@
 """The parties of an agreement with their signatures and the authority behind them, and whether they are bound."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
 import sqlalchemy as sa
+from msgspec import Struct
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.consent_tables import agreement_party_suspension
@@ -36,13 +38,14 @@ from registry.agreements.instruments.tables import (
 )
 from registry.directory.agencies.schemas import AgencyReference
 from registry.directory.agencies.tables import agency
+from registry.platform.database.handles import Rows
 from registry.platform.kernel.intervals import Interval, earliest
 from registry.platform.kernel.time import civil_day
 
 _ID = sa.bindparam("id", type_=agreement.c.id.type)
 _VERSION = sa.bindparam("version_id", type_=agreement_version.c.id.type)
 _AT = sa.bindparam("at", type_=agreement.c.starts_at.type)
-_window = agreement_party_window
+_window, _bound_by = agreement_party_window, agreement_version.alias("bound_by")
 _paused = (
     sa.select(sa.func.max(agreement_party_suspension.c.starts_at, type_=agreement.c.starts_at.type))
     .where(
@@ -51,18 +54,6 @@ _paused = (
         # One that waits for its notice to run out is shown too, with the instant from which it counts.
         sa.or_(agreement_party_suspension.c.starts_at <= _AT, agreement_party_suspension.c.ends_at == OPEN_END),
         agreement_party_suspension.c.ends_at > _AT,
-    )
-    .correlate(agreement_party)
-    .scalar_subquery()
-)
-# By whatever texts it is bound then.
-_bound_until = (
-    sa.select(sa.func.max(_window.c.bound_until, type_=agreement.c.starts_at.type))
-    .where(
-        _window.c.agreement_id == agreement_party.c.agreement_id,
-        _window.c.agency_id == agreement_party.c.agency_id,
-        _window.c.starts_at <= _AT,
-        _window.c.ends_at > _AT,
     )
     .correlate(agreement_party)
     .scalar_subquery()
@@ -84,7 +75,10 @@ PARTIES = (
         approval_rule_at(_AT).label("approval_required"),
         agreement_party.c.released_at,
         _paused.label("suspended_at"),
-        _bound_until.label("bound_until"),
+        # A party has a row for each text that binds it then.
+        _bound_by.c.no.label("bound_by_no"),
+        _window.c.amended,
+        _window.c.bound_until,
         may_be_named().label("may_be_named"),
         agreement_signature.c.manner,
         agreement_signature.c.signatory_title,
@@ -99,6 +93,16 @@ PARTIES = (
         signing_authority.c.parent_id,
     )
     .join(agency, agency.c.id == agreement_party.c.agency_id)
+    .outerjoin(
+        _window,
+        sa.and_(
+            _window.c.agreement_id == agreement_party.c.agreement_id,
+            _window.c.agency_id == agreement_party.c.agency_id,
+            _window.c.starts_at <= _AT,
+            _window.c.ends_at > _AT,
+        ),
+    )
+    .outerjoin(_bound_by, _bound_by.c.id == _window.c.version_id)
     .outerjoin(
         agreement_signature,
         sa.and_(
@@ -123,6 +127,54 @@ PARTIES = (
 )
 
 
+class BoundThen(Struct, frozen=True):
+    """A window of a party that contains the instant: by which version, which later ones it has signed, until when."""
+
+    version_no: int
+    amended: int
+    until: datetime | None
+
+
+def bound_then(rows: Rows, without: Without | None, at: datetime) -> dict[UUID, list[BoundThen]]:
+    """By party the windows that contain the instant, its own latest text first, without reports still to take effect.
+
+    `rows` are those of `PARTIES`.
+    """
+    numbers = {} if without is None else {text.version_id: text.no for text in without.texts}
+    found: dict[UUID, list[BoundThen]] = {}
+    for row in rows:
+        its = found.setdefault(row.agency_id, [])
+        if row.bound_by_no is not None:
+            its.append(BoundThen(row.bound_by_no, row.amended, end_of(row.bound_until)))
+    for party in () if without is None else without.parties:
+        found[party.agency_id] = [
+            BoundThen(numbers[each.version_id], each.amended, each.bound_until)
+            for each in party.bound
+            if each.contains(at)
+        ]
+    return {agency_id: sorted(its, key=lambda each: each.amended) for agency_id, its in found.items()}
+
+
+def bound_to_another(then: Mapping[UUID, Sequence[BoundThen]]) -> dict[UUID, list[int]]:
+    """By party the versions by which it is bound to some other: `queries.in_force.same_text` of one instant.
+
+    There are few kinds of windows, however many the parties are.
+    """
+    kinds = Counter((each.version_no, each.amended) for its in then.values() for each in its)
+    met = {
+        (no, amended)
+        for no, amended in kinds
+        if any(
+            no == other and not amended & too and ((no, amended) != (other, too) or kinds[no, amended] > 1)
+            for other, too in kinds
+        )
+    }
+    return {
+        agency_id: [each.version_no for each in its if (each.version_no, each.amended) in met]
+        for agency_id, its in then.items()
+    }
+
+
 def signatory_of(agency: AgencyReference, signature: Row[Any] | None, papers: Papers) -> AgreementParty:
     """A party of a text that came to nothing, with its signature to it."""
     return AgreementParty(
@@ -139,6 +191,7 @@ def signatory_of(agency: AgencyReference, signature: Row[Any] | None, papers: Pa
         released_at=None,
         suspended_at=None,
         approval_required=None,
+        bound_by_versions=[],
         pending_report_ids=[],
         signature=None
         if signature is None
@@ -191,8 +244,9 @@ def shown_party(
     recorded_from: Evidence | None,
     revoked: Mapping[UUID, date],
     time_zone: str,
-    at: datetime,
     without: Without | None,
+    then: Sequence[BoundThen],
+    bound_by: Sequence[int],
     together: Interval | None,
     until_told: Mapping[UUID, datetime | None] | None,
     *,
@@ -200,17 +254,14 @@ def shown_party(
 ) -> AgreementParty:
     """A party as it stands; `revoked` is since when authorities are that signatures rest on.
 
-    It is shown `without` the reports that have not taken effect, which are named. `together` is the stretch of the
-    instant in which at least two are bound: who would be bound to nobody is not. `until_told`: see
-    `until_told_to_others`; None for whom all is told.
+    It is shown `without` the reports that have not taken effect, which are named. `then` are its windows of the
+    instant, `bound_by` the versions by which it is bound to another then, `together` the stretch of the instant in
+    which at least two are bound: who would be bound to nobody is not. `until_told`: see `until_told_to_others`; None
+    for whom all is told.
     """
-    own = without.party(row.agency_id) if without is not None else None
-    did = own or row
-    has_window, until = row.bound_until is not None, end_of(row.bound_until)
-    if own is not None:
-        window = own.at(at)
-        has_window, until = window is not None, None if window is None else window.bound_until
-    bound, until = bound_to_others(until, together, has_window=has_window)
+    did = (without.party(row.agency_id) if without is not None else None) or row
+    until = end_of(max((OPEN_END if each.until is None else each.until for each in then), default=OPEN_END))
+    bound, until = bound_to_others(until, together, has_window=bool(bound_by))
     if until_told is not None:
         until = until_told.get(row.agency_id) if bound else None
     signature = None
@@ -222,6 +273,7 @@ def shown_party(
         agency=AgencyReference(id=row.agency_id, name=row.name),
         bound=bound,
         bound_until=until,
+        bound_by_versions=list(bound_by) if whole and bound else [],
         joined_at=did.joined_at if whole else None,
         withdrawal_notice_on=did.withdrawal_notice_on if gave_notice else None,
         notice_kind=did.notice_kind if gave_notice else None,

@@ -83,6 +83,13 @@ class AgreementParty(Struct, kw_only=True, frozen=True):
             "text says that they read, and null once that has run out."
         ),
     ]
+    bound_by_versions: Annotated[
+        list[int],
+        Meta(
+            description="The versions by which it is bound to another on that day, the latest that it signed first: to "
+            "each other party the latest that both have signed; for the parties."
+        ),
+    ]
     joined_at: Instant | None
     withdrawal_notice_on: Annotated[
         CivilDate | None,
