@@ -24,9 +24,9 @@ def name_of(code: str) -> str:
     return _NAMES.get(code, code)
 
 
-def counted(many: int, what: str) -> str:
-    """“1 hour”, “2 hours”."""
-    return f"{many} {what}" if many == 1 else f"{many} {what}s"
+def counted(many: int, one: str, several: str | None = None) -> str:
+    """“1 hour”, “2 hours”; `several` where that is not `one` with an s."""
+    return f"{many} {one if many == 1 else several or f'{one}s'}"
 
 
 def reason_of(policy: Policy, facts: Facts, agreement: AgreementFacts | None) -> str:
