@@ -668,7 +668,7 @@ def choices(service: Service, count: int) -> list[tuple[str, int, str, int]]:
 @pytest.mark.grows
 @pytest.mark.second_long
 async def test_nobody_changes_what_binds_another_or_who_reads_it(service: Service) -> None:
-    chosen = choices(service, at_length(100, 1_200, 100_000))
+    chosen = choices(service, at_length(100, 600, 100_000))
     through, faults = await walk_through(service, await make_cast(service), chosen)
     assert faults == []
     assert through > len(chosen) // 20, "or nothing was tried"
