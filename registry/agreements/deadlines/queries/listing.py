@@ -15,8 +15,11 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
+from registry.agreements.deadlines.endings import last_day
+from registry.agreements.deadlines.falling_due import deadlines, review_due_on
 from registry.agreements.deadlines.queries.records import record_of, records
-from registry.agreements.deadlines.rules import Due, Record, deadlines, kept_until, last_day, review_due_on, status_at
+from registry.agreements.deadlines.retention import kept_until
+from registry.agreements.deadlines.rules import Due, Record, status_at
 from registry.agreements.deadlines.schemas import (
     Deadline,
     DeadlineBasis,
