@@ -111,7 +111,7 @@ def _of_dates(dates: TermDates) -> Iterator[_Said]:
         about=("expire", "terminat", "until", "through", "end on", "ends on", "ending"),
         units=("date",),
         values=(),
-        says=f"is {dates.expires_on}" if dates.expires_on else "is silent",
+        says=f"is {dates.expires_on}" if dates.expires_on else "is not given",
         days=() if dates.expires_on is None else (dates.expires_on,),
         also_days=(dates.effective_on,),
     )
