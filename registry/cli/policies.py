@@ -10,6 +10,7 @@ import yaml
 
 from registry.cli.session import current, reporting_errors, run, settings_or_exit
 from registry.directory.taxonomy.seed import load_categories, load_purposes
+from registry.platform.kernel.text import counted
 from registry.platform.kernel.yaml_text import read_yaml
 from registry.platform.settings import Settings
 from registry.sharing.policy.cedar import DIGESTS, digests_of, load_policy_set
@@ -17,7 +18,6 @@ from registry.sharing.policy.decisions import Decision
 from registry.sharing.policy.examining import Examiner, KnownWords, PolicySetText
 from registry.sharing.policy.queries.getting import decision_of, decision_row
 from registry.sharing.policy.schemas.sets import NewPolicySet
-from registry.sharing.policy.telling import counted
 from registry.sharing.policy.testing import read_cast
 
 

@@ -14,6 +14,7 @@ from registry.agreements.instruments.notice import Notice
 from registry.agreements.instruments.schemas.evidence import Evidence
 from registry.agreements.instruments.terms import Terms, is_silent
 from registry.platform.kernel.intervals import Interval
+from registry.platform.kernel.text import counted
 from registry.platform.kernel.time import add_months, last_day_before
 
 UNLIKELY_YEARS = 3
@@ -292,8 +293,8 @@ def _sayings(term: TermOfText) -> Iterator[tuple[tuple[str, str], str | None]]:
     """What it says, in words, by the member that gives it and what that is about; None where it says nothing."""
     notice, renewal = term.notice, term.renewal
     yield ("expires_on", "a last day"), None if term.expires_on is None else str(term.expires_on)
-    often = "without end" if renewal is None or renewal.times is None else f"at most {renewal.times} times"
-    renews = None if renewal is None else f"by {renewal.months} months, {often}"
+    often = "without end" if renewal is None or renewal.times is None else f"at most {counted(renewal.times, 'time')}"
+    renews = None if renewal is None else f"by {counted(renewal.months, 'month')}, {often}"
     yield ("auto_renew_months", "an automatic renewal"), renews
     yield ("notice", "a period of notice"), None if notice.general is None else str(notice.general)
     own = [f"{each.agency_id} {notice.of(each.agency_id)}" for each in notice.by_party]

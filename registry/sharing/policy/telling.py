@@ -10,6 +10,7 @@ from typing import Final
 
 from registry.directory.taxonomy.seed import load_categories, load_purposes
 from registry.platform.kernel.money import Money
+from registry.platform.kernel.text import counted
 from registry.sharing.policy.annotations import Policy
 from registry.sharing.policy.facts import AgreementFacts, Facts
 
@@ -22,11 +23,6 @@ _NAMES: Final = {each.code: each.name for each in load_purposes()} | {
 def name_of(code: str) -> str:
     """What a category or a purpose is called; an agency's own category has no name here but its code."""
     return _NAMES.get(code, code)
-
-
-def counted(many: int, one: str, several: str | None = None) -> str:
-    """“1 hour”, “2 hours”; `several` where that is not `one` with an s."""
-    return f"{many} {one if many == 1 else several or f'{one}s'}"
 
 
 def reason_of(policy: Policy, facts: Facts, agreement: AgreementFacts | None) -> str:

@@ -12,10 +12,12 @@ import httpx
 import pytest
 
 from registry.platform.access.principals import OPERATOR_AGENCY_ID, Role
-from tests.agreements.instruments.test_consent_walk import STATES, Walk, answers, unsafe
 from tests.support.agreements import sign_agreement
 from tests.support.cast import Agency, Cast, make_cast, today
 from tests.support.consent import all_consent, consent, end_agreement, propose_end
+from tests.support.consent_walk import answers
+from tests.support.consent_walk_bodies import Walk, unsafe
+from tests.support.consent_walk_states import STATES
 from tests.support.documents import file_document
 from tests.support.length import at_length
 from tests.support.review import draft, hand, out_for_signature, submitted

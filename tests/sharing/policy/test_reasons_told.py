@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from registry.platform.kernel.money import Money
+from registry.platform.kernel.text import counted
 from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.policy.facts import Facts
 from registry.sharing.policy.rules import decide
@@ -18,7 +19,7 @@ from registry.sharing.policy.standard_rules import (
     WithinDistance,
     cedar_of,
 )
-from registry.sharing.policy.telling import counted, name_of
+from registry.sharing.policy.telling import name_of
 
 
 def reasons(shipped: PolicySet, facts: Facts, *rules: StandardRule, cedar: str = "") -> list[str]:

@@ -44,6 +44,7 @@ from registry.platform.database.handles import Read, Rows
 from registry.platform.http.paging import NewestFirst, Orders, cut, decode_cursor
 from registry.platform.kernel.actions import AllowedAction, offer
 from registry.platform.kernel.errors import Forbidden, NotFound
+from registry.platform.kernel.text import counted
 
 Key: TypeAlias = tuple[datetime, str, UUID, str]
 Found: TypeAlias = tuple[Key, Due, Record]
@@ -239,7 +240,7 @@ def _why(record: Record, until: date | None) -> str:
         return "No schedule is known for the custodian's state and none is set, so it is kept."
     if until is None:
         return "The end of its schedule lies beyond the registry's calendar."
-    return f"{record.keeping.years} years after its last day: {record.keeping.citation}."
+    return f"{counted(record.keeping.years, 'year')} after its last day: {record.keeping.citation}."
 
 
 def _hold(row: Row[Any]) -> LegalHold:

@@ -146,6 +146,7 @@ async def get_agreement(
         dates,
         at if dates.ended_at is not None and at >= dates.ended_at else stands_at,
         joined=sum(each is not None and each <= max(at, now) for each in joined_at),
+        ends_at=row.ends_at,
         force=force,
         notice=to_renew,
         pauses=intervals_of(rows, "pause"),
