@@ -207,7 +207,7 @@ def _without(query: AssetQuery, names: Sequence[ConditionName]) -> AssetQuery:
 
 def _only_in_service(asked: Asked) -> bool:
     statuses = one_of_parameters("service_status", [ServiceStatus.IN_SERVICE])
-    return {*statuses.items()} <= {*asked.parameters.items()}
+    return all(asked.parameters.get(name) == value for name, value in statuses.items())
 
 
 async def count_left_out(read: Read, asked: Asked) -> list[LeftOut]:

@@ -224,7 +224,7 @@ class _Plan:
 
 def one_of_parameters(name: str, values: Sequence[str]) -> dict[str, object]:
     """The parameters of a filter of `ONE_OF`: the values, the last of them again in the places that are left."""
-    return {f"{name}_{i}": values[min(i, len(values) - 1)] for i in range(len(ONE_OF[name]))}
+    return {f"any_{name}_{i}": values[min(i, len(values) - 1)] for i in range(len(ONE_OF[name]))}
 
 
 def _meeting(found: sa.Select[Any], plan: _Plan) -> sa.Select[Any]:
@@ -233,7 +233,7 @@ def _meeting(found: sa.Select[Any], plan: _Plan) -> sa.Select[Any]:
     for name, values in ONE_OF.items():
         if name in filters:
             found = found.where(
-                asset.c[name].in_([sa.bindparam(f"{name}_{i}", type_=sa.Text) for i in range(len(values))])
+                asset.c[name].in_([sa.bindparam(f"any_{name}_{i}", type_=sa.Text) for i in range(len(values))])
             )
     if "agency_id" in filters:
         found = found.where(asset.c.agency_id == sa.bindparam("agency_id", type_=asset.c.agency_id.type))
