@@ -734,6 +734,17 @@ _table(
         "assists",
         "requests",
     ),
+    sa.Index(
+        "ix_agreement_party_window_text",
+        "agreement_id",
+        "version_id",
+        "ends_at",
+        "starts_at",
+        "agency_id",
+        "amended",
+        "assists",
+        "requests",
+    ),
 )
 
 _table(
