@@ -315,7 +315,7 @@ agreement_party_window = table(
     ),
     sa.Index(
         "ix_agreement_party_window_text",
-        *("agreement_id", "version_id", "ends_at", "starts_at", "agency_id", "amended", "assists", "requests"),
+        *("agreement_id", "version_id", "agency_id", "starts_at", "ends_at", "amended", "assists", "requests"),
     ),
 )
 """A window ends where another text binds the party to all; `bound_until` is when the party stops being bound at all.
