@@ -6,7 +6,7 @@ from itertools import groupby
 from msgspec import Struct
 
 from registry.agreements.checks.lists import CHECKLISTS, LAWS
-from registry.agreements.deadlines.rules import retention_rules
+from registry.agreements.deadlines.retention import retention_rules
 from registry.agreements.duties.rules import duty_rules
 from registry.agreements.law.rules import Law
 from registry.agreements.law.switch import turn_on

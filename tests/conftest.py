@@ -19,7 +19,7 @@ from tests.support.length import LENGTH, at_length
 from tests.support.service import Service
 
 # Time is not asserted: a machine may be busy. What was found once is tried again first, by hypothesis's own database.
-hypothesis.settings.register_profile(LENGTH, max_examples=at_length(50, 200, 5_000), deadline=None)
+hypothesis.settings.register_profile(LENGTH, max_examples=at_length(50, 100, 5_000), deadline=None)
 hypothesis.settings.load_profile(LENGTH)
 
 

@@ -52,7 +52,7 @@ PURE_PARTS = {
     },
     "agreements/redline": {"comparing", "deviations", "markup", "matching", "page", "style", "terms", "words"},
     "agreements/checks": {"completeness", "contradictions"},
-    "agreements/deadlines": {"periods", "wording"},
+    "agreements/deadlines": {"endings", "falling_due", "periods", "retention", "wording"},
     "agreements/calendars": {"writing"},
     "agreements/dossier": {"page", "writing"},
     "agreements/timeline": {"acts", "by_all", "by_parties", "shown", "wording"},

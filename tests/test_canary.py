@@ -638,8 +638,8 @@ def leaked(stage: Stage, reader: Reader, response: httpx.Response) -> set[str]:
 
 
 async def test_no_reading_tells_anybody_what_is_not_for_them(stage: Stage) -> None:
-    """A small run asks each path as every fifth reader, from another one on each time; a medium one as every third."""
-    every = at_length(5, 3, 1)
+    """A small run asks each path as every fifth reader, from another one on each time; a medium one as every fourth."""
+    every = at_length(5, 4, 1)
     leaks, seen, asked, persons = list[str](), set[str](), 0, set[str]()
     paths = list(reading_paths(stage))
     with logged_by(*LOGGING) as log:

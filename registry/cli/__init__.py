@@ -267,18 +267,41 @@ def policy() -> None:
 
 @policy.command(name="test")
 @click.argument(
-    "folder", metavar="[DIR]", type=click.Path(path_type=Path), default=POLICIES, envvar="REGISTRY_POLICIES_DIR"
+    "tested", metavar="[DIR|FILE]", type=click.Path(path_type=Path), default=POLICIES, envvar="REGISTRY_POLICIES_DIR"
 )
-def test_policies(folder: Path) -> None:
+@click.option(
+    "--cases",
+    metavar="FILE",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Cases in YAML or JSON for an agency's own FILE, in place of those that it holds.",
+)
+@click.option(
+    "--beside",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    default=POLICIES,
+    envvar="REGISTRY_POLICIES_DIR",
+    help="The policies beside which an agency's own FILE is asked.",
+)
+def test_policies(tested: Path, cases: Path | None, beside: Path) -> None:
     """Run the cases beside the policies in DIR, and fail unless all pass and each policy is exercised both ways.
 
-    \b
-    Example:
-      registry policy test policies
-    """
-    from registry.cli import publishing
+    Of an agency's own policies, in a FILE as for `registry policy check`, the cases that it holds are run, or --cases.
+    No database is needed.
 
-    publishing.test_policies(folder)
+    \b
+    Examples:
+      registry policy test policies
+      registry policy test winter.cedar --cases winter-cases.yaml
+    """
+    from registry.cli import policies, publishing
+
+    if tested.is_file():
+        policies.check(tested, beside, cases)
+    elif cases is not None:
+        raise click.UsageError("--cases is for an agency's own FILE: beside the policies in DIR stand their own.")
+    else:
+        publishing.test_policies(tested)
 
 
 @policy.command(name="check")

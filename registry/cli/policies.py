@@ -1,4 +1,4 @@
-"""`registry policy check`, `explain` and `seal`: an agency's own policies, a decision, the digests of those shipped."""
+"""`registry policy check`, `test FILE`, `explain`, `seal`: own policies, a decision, the digests of those shipped."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +10,7 @@ import yaml
 
 from registry.cli.session import current, reporting_errors, run, settings_or_exit
 from registry.directory.taxonomy.seed import load_categories, load_purposes
+from registry.platform.kernel.text import counted
 from registry.platform.kernel.yaml_text import read_yaml
 from registry.platform.settings import Settings
 from registry.sharing.policy.cedar import DIGESTS, digests_of, load_policy_set
@@ -20,9 +21,12 @@ from registry.sharing.policy.schemas.sets import NewPolicySet
 from registry.sharing.policy.testing import read_cast
 
 
-def check(file: Path, folder: Path) -> None:
-    """Print each fault of the policies in a file with its place; exit 1 where there is one."""
-    given = _read(file)
+def check(file: Path, folder: Path, cases: Path | None = None) -> None:
+    """Print each fault of the policies in a file with its place; exit 1 where there is one.
+
+    They are tested by the `cases` in a file of their own where there is one, else by those in their file.
+    """
+    given = _read(file, cases)
     categories = frozenset(each.code for each in load_categories())
     purposes = frozenset(each.code for each in load_purposes())
     with reporting_errors():
@@ -33,16 +37,19 @@ def check(file: Path, folder: Path) -> None:
         place = ":".join(str(each) for each in (fault.source, fault.line, fault.column) if each is not None)
         named = f" “{fault.text}”" if fault.text else ""
         click.echo(f"{place}:{named} {fault.detail}")
-    click.echo(f"{found.policies} policies, {found.cases} cases, {len(found.faults)} faults.")
+    many = (found.policies, "policy", "policies"), (found.cases, "case"), (len(found.faults), "fault")
+    click.echo(f"{', '.join(counted(*each) for each in many)}.")
     if found.faults:
         raise SystemExit(1)
 
 
-def _read(file: Path) -> NewPolicySet:
-    """What the file says, within the bounds of the API."""
+def _read(file: Path, cases: Path | None) -> NewPolicySet:
+    """What the file says, and that of its cases, within the bounds of the API."""
     try:
         text = file.read_text("utf-8")
         said = {"title": file.stem, "cedar": text} if file.suffix == ".cedar" else read_yaml(text)
+        if cases is not None and isinstance(said, dict):
+            said["tests"] = cases.read_text("utf-8")
         return msgspec.convert(said, NewPolicySet)
     except (OSError, UnicodeDecodeError, yaml.YAMLError, msgspec.ValidationError) as error:
         raise click.UsageError(f"{file}: {error}") from None

@@ -22,7 +22,7 @@ from tests.support.places import ROOT
 from tests.support.server import environment, live_server
 
 EVERY_HUMAN_ROLE = [role for role in Role if role is not Role.SERVICE]
-EXAMPLES = at_length(1, 5, 60)
+EXAMPLES = at_length(1, 3, 60)
 SEEDS = at_length(1, 1, 3)
 PARTS = at_length(3, 3, 1)  # of the operations, so that the workers share them; a small run tries one
 _OF_AGREEMENTS = re.compile("/v1/(agreements|agencies|documents)(/|$)")

@@ -22,6 +22,7 @@ BARE = {
     "RightToEnd.agency_id": "part of the terms as they were signed; the agreement names its parties",
     "NoticeAddress.agency_id": "part of the text as it was signed; the agreement names its parties",
     "PartyNotice.agency_id": "part of the text as it was signed; the agreement names its parties",
+    "TowardsParties.agency_ids": "each is one of the timeline's parties, whose names stand there once and not per pair",
     "Comment.parent_id": "a comment",
 }
 

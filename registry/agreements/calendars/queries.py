@@ -12,8 +12,9 @@ from sqlalchemy.engine import Row
 from registry.agreements.calendars.rules import secret_hash, secret_in, shows
 from registry.agreements.calendars.schemas import CalendarFeed, CalendarFeedPage
 from registry.agreements.calendars.tables import calendar_feed
+from registry.agreements.deadlines.falling_due import deadlines
 from registry.agreements.deadlines.queries.records import records
-from registry.agreements.deadlines.rules import Due, Record, deadlines
+from registry.agreements.deadlines.rules import Due, Record
 from registry.directory.agencies.schemas import AgencyReference
 from registry.directory.agencies.tables import agency
 from registry.platform.access.permissions import Action, permit

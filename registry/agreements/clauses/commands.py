@@ -190,6 +190,7 @@ async def _content_faults(
             terms=new.terms,
             notice=new.notice,
             provisions=new.provisions,
+            expires_on=new.expires_on,
         )
     except RuleBroken as broken:
         found = [_placed(fault, said.sources) for fault in broken.faults]

@@ -1,36 +1,25 @@
-"""What falls due under one agreement, as a function of its record and the instant; and what is entered of it.
+"""The kinds of deadlines, what they depend on, how one stands at an instant; and what is entered of a review.
 
 A day is a civil one of the agreement's time zone (of the agency's, for its insurance) and is over when that day ends
 there. What passes without anybody's doing wrong is never overdue: a notice day that went by gives way to the next
 term's, and a renewal moves the current term on.
 """
 
-from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from functools import cache
-from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Final, Literal
 from uuid import UUID
 
-import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
-from registry.agreements.deadlines.periods import Term, open_notice_day, term_at
 from registry.agreements.instruments.consent import ProposalKind, ReportedKind
-from registry.agreements.instruments.in_force import Renewal, term_day, term_end
-from registry.agreements.instruments.in_force import last_day as last_day_of
+from registry.agreements.instruments.in_force import Renewal
 from registry.agreements.instruments.notice import Notice, Period
-from registry.agreements.instruments.rules import AgreementKind, Stage
+from registry.agreements.instruments.rules import Stage
 from registry.agreements.instruments.terms import Survival
-from registry.agreements.law.rules import Law, Matter, Party, applies, checked_laws
-from registry.agreements.law.switch import is_on
 from registry.platform.kernel.days import Today
 from registry.platform.kernel.errors import RuleBroken, WrongStatus
-from registry.platform.kernel.time import add_months, civil_day, day_ends_at, last_day_before, on_calendar
-from registry.platform.kernel.yaml_text import read_yaml
-
-MONTHS_A_YEAR = 12
+from registry.platform.kernel.time import civil_day
 
 
 class DeadlineKind(StrEnum):
@@ -222,14 +211,9 @@ class Due(Struct, frozen=True):
         return str(it.id if it is not None else self.agency_id or self.clause or "")
 
 
-class _Ending(Struct, frozen=True):
-    on: date
-    at: datetime
-    by: EndedBy
-
-
 SHOWN_AFTER: Final = timedelta(days=90)
 """How long after its day a deadline is still shown that nobody can do anything about any more."""
+
 # What is over once its day has passed for long, though nobody met it: the agreement has ended by then.
 _PASSES: Final = frozenset({DeadlineKind.EXPIRY, DeadlineKind.RATIFICATION})
 
@@ -262,200 +246,6 @@ def is_closed(due: Due, now: datetime) -> bool:
     return over and now >= due.at + SHOWN_AFTER
 
 
-def deadlines(record: Record, now: datetime) -> Iterator[Due]:
-    """What is due under the agreement, as it stands at `now`, and is not closed; in no order."""
-    return (due for due in _all(record, now) if not is_closed(due, now))
-
-
-def _all(record: Record, now: datetime) -> Iterator[Due]:
-    ending = _decided_end(record)
-    over = min((end.at for end in (ending, _natural_end(record)) if end is not None), default=None)
-    # What has ended, or ends before, asks nobody to ratify it.
-    if record.ratify_by is not None and (over is None or (now < over and record.ratify_by <= over)):
-        on = last_day_before(record.ratify_by, record.time_zone)
-        yield Due(DeadlineKind.RATIFICATION, on, record.ratify_by, record.time_zone, record.ratified)
-    if not record.executed:
-        return
-    for report in record.reports:
-        if now < report.takes_effect_at:  # from then on nobody can answer it any more
-            at = report.takes_effect_at
-            on = last_day_before(at, record.time_zone)
-            yield Due(DeadlineKind.ANSWER, on, at, record.time_zone, agency_id=report.agency_id, report=report)
-    for each in record.consents:
-        on = last_day_before(each.at, record.time_zone)
-        yield Due(DeadlineKind.CONSENT, on, each.at, record.time_zone, agency_id=each.agency_id, consent=each)
-    term = _term(record, now, None if ending is None else ending.at)
-    if term is not None and (ending is None or ending.at > day_ends_at(term.ends_on, record.time_zone)):
-        yield from _of_term(record, term, now)
-        natural = _natural_end(record)
-        if natural is not None and (ending is None or natural.at < ending.at):
-            ending = natural
-    if ending is not None and ending.by != "expiry":
-        yield Due(DeadlineKind.EXPIRY, ending.on, ending.at, record.time_zone, now >= ending.at, ended_by=ending.by)
-    if record.gap is not None and now < record.gap.until and (ending is None or now < ending.at):
-        on = last_day_before(record.gap.ends_at, record.time_zone)
-        yield Due(DeadlineKind.GAP, on, record.gap.ends_at, record.time_zone)
-    if ending is None or now < ending.at:
-        yield from _while_it_lasts(record)
-    for duty in record.duties:
-        if on_calendar(duty.due_on):
-            at = day_ends_at(duty.due_on, record.time_zone)
-            yield Due(DeadlineKind.FILING, duty.due_on, at, record.time_zone, duty.met, duty.agency_id, duty)
-    if ending is not None:
-        for survival in record.surviving:
-            yield from _survives(record, survival, ending.on, now)
-    kept = None if ending is None else _kept_until(record, ending.on)
-    if kept is not None:
-        at = day_ends_at(kept, record.time_zone)
-        yield Due(DeadlineKind.RETENTION_END, kept, at, record.time_zone, now >= at)
-
-
-def renews(renewal: Renewal | None, renewals: int) -> bool:
-    """Whether a term that so many renewals led to is followed by another by itself."""
-    return renewal is not None and (renewal.times is None or renewals < renewal.times)
-
-
-def last_day(record: Record) -> date | None:
-    """The last day on which the agreement binds anybody, as far as it is settled; None where it has no end."""
-    known = [end for end in (_decided_end(record), _natural_end(record)) if end is not None]
-    return min(known, key=lambda end: end.at).on if known else None
-
-
-def kept_until(record: Record) -> date | None:
-    """The last day on which the record must be kept; None while it is held, has no end, or no schedule is known."""
-    ended_on = last_day(record) if record.executed else None
-    return None if ended_on is None else _kept_until(record, ended_on)
-
-
-def review_due_on(record: Record) -> date | None:
-    """The day by which the agreement is to be reviewed: a cycle after the last review, or after it took effect."""
-    if record.review_every_months is None:
-        return None
-    return add_months(record.last_reviewed_on or record.first_effective_on, record.review_every_months)
-
-
-def _kept_until(record: Record, ended_on: date) -> date | None:
-    if record.keeping is None or record.held_by is not None:
-        return None
-    on = add_months(ended_on, MONTHS_A_YEAR * record.keeping.years)
-    return on if on_calendar(on) else None
-
-
-def _survives(record: Record, survival: Survival, ended_on: date, now: datetime) -> Iterator[Due]:
-    """The last day of a provision that goes on after the end, where the text sets one."""
-    on = None if survival.months is None else term_end(ended_on, survival.months)
-    if on is not None and on_calendar(on):
-        at = day_ends_at(on, record.time_zone)
-        yield Due(DeadlineKind.SURVIVAL_END, on, at, record.time_zone, now >= at, clause=survival.clause)
-
-
-def _decided_end(record: Record) -> _Ending | None:
-    """The end that somebody brought about: a termination, a successor, or notices that leave nobody to be bound to."""
-    superseded = record.stage is Stage.SUPERSEDED
-    known: list[tuple[datetime, EndedBy]] = []
-    if record.terminated_at is not None:
-        known.append((record.terminated_at, "supersession" if superseded else "termination"))
-    if record.bound_until is not None:
-        known.append((record.bound_until, "notice"))
-    if not known:
-        return None
-    at, by = min(known)
-    return _Ending(last_day_before(at, record.time_zone), at, by)
-
-
-def _natural_end(record: Record) -> _Ending | None:
-    """The end by lapse of time, once every renewal that the text allows is used; None where there is none."""
-    on = last_day_of(record.expires_on, record.renewal)
-    return None if on is None else _Ending(on, day_ends_at(on, record.time_zone), "expiry")
-
-
-def _term(record: Record, now: datetime, over_at: datetime | None) -> Term | None:
-    if record.expires_on is None:
-        return None
-    return term_at(record.expires_on, record.renewal, term_day(now, record.time_zone, over_at))
-
-
-def _today(record: Record, now: datetime) -> date:
-    return civil_day(now, record.time_zone)
-
-
-def _of_term(record: Record, term: Term, now: datetime) -> Iterator[Due]:
-    """The current term's end, and the last day to give notice that is still open."""
-    zone = record.time_zone
-    if on_calendar(term.ends_on):
-        at = day_ends_at(term.ends_on, zone)
-        if renews(record.renewal, term.renewals):
-            yield Due(DeadlineKind.RENEWAL, term.ends_on, at, zone, term=term.renewals)
-        else:
-            met = record.let_end and now >= at
-            yield Due(
-                DeadlineKind.EXPIRY,
-                term.ends_on,
-                at,
-                zone,
-                met,
-                term=term.renewals,
-                ended_by="expiry",
-                settled=record.let_end,
-            )
-    yield from _of_notice(record, now)
-
-
-def _of_notice(record: Record, now: datetime) -> Iterator[Due]:
-    """The last day of the notice that keeps a term from being renewed, for each party with a period of its own.
-
-    A term that ends anyway asks nobody to act, and of a text that is silent no day can be told.
-    """
-    assert record.expires_on is not None
-    own = [each.agency_id for each in record.notice.by_party]
-    for agency_id in (None, *own):
-        period = record.notice.general if agency_id is None else record.notice.of(agency_id)
-        if period is None:
-            continue
-        notice = open_notice_day(record.expires_on, record.renewal, period, _today(record, now))
-        if notice is not None and on_calendar(notice.ends_on) and renews(record.renewal, notice.renewals):
-            at = day_ends_at(notice.ends_on, record.time_zone)
-            others = () if agency_id else tuple(own)
-            yield Due(
-                DeadlineKind.LAST_NOTICE,
-                notice.ends_on,
-                at,
-                record.time_zone,
-                agency_id=agency_id,
-                term=notice.renewals,
-                period=period,
-                not_of=others,
-            )
-
-
-def _while_it_lasts(record: Record) -> Iterator[Due]:
-    """What the parties owe each other until the agreement has ended."""
-    review = review_due_on(record)
-    if review is not None and on_calendar(review):
-        at = day_ends_at(review, record.time_zone)
-        yield Due(DeadlineKind.REVIEW, review, at, record.time_zone)
-    for kind, proofs in (
-        (DeadlineKind.INSURANCE, record.insurance),
-        (DeadlineKind.APPROVAL, record.approvals),
-    ):
-        for proof in proofs:
-            on = proof.through or max(proof.needed_from, record.first_effective_on)
-            if on_calendar(on):
-                yield Due(
-                    kind,
-                    on,
-                    day_ends_at(on, proof.time_zone),
-                    proof.time_zone,
-                    agency_id=proof.agency_id,
-                    missing=proof.through is None,
-                    revision=proof.revision,
-                    changed_at=proof.changed_at,
-                )
-
-
-Years = Annotated[int, Meta(ge=0, le=100, description="Years after the agreement has ended.")]
-
-
 class ReviewOutcome(StrEnum):
     """What a periodic review decided."""
 
@@ -463,47 +253,6 @@ class ReviewOutcome(StrEnum):
     RENEW = "renew"
     AMEND = "amend"
     TERMINATE = "terminate"
-
-
-class RetentionRule(Struct, frozen=True, forbid_unknown_fields=True):
-    """A schedule for the records of agreements, as data."""
-
-    code: Annotated[str, Meta(pattern=r"\A[a-z0-9_]{3,80}\Z")]
-    years: Years
-    law: Law
-
-
-@cache
-def retention_rules() -> tuple[RetentionRule, ...]:
-    """The schedules that are shipped. Raises ValidationError, ValueError for data that cannot be meant."""
-    text = (Path(__file__).parent / "retention.yaml").read_text("utf-8")
-    rules = msgspec.convert(read_yaml(text), tuple[RetentionRule, ...])
-    if len({rule.code for rule in rules}) != len(rules):
-        raise ValueError("two schedules have one code")
-    checked_laws({rule.code: rule.law for rule in rules})
-    return rules
-
-
-@cache
-def _scheduled(instrument: AgreementKind, state: str | None, agency_kind: str, on: frozenset[str]) -> Keeping | None:
-    custodian = Party(state=state, kind=agency_kind, side="custodian")
-    matter = Matter(instrument=instrument, parties=(custodian,))
-    found = [rule for rule in retention_rules() if rule.code in on and applies(rule.law.applies_to, matter)]
-    longest = max(found, key=lambda rule: rule.years, default=None)
-    return None if longest is None else Keeping(years=longest.years, citation=longest.law.cited)
-
-
-def keeping(
-    instrument: AgreementKind, state: str | None, agency_kind: str, own_years: int | None, own_basis: str | None
-) -> Keeping | None:
-    """What is set for the agreement itself, else the longest schedule for its custodian, else nothing that is known.
-
-    State and kind are the custodian's.
-    """
-    if own_years is not None:
-        return Keeping(years=own_years, citation=own_basis or "set for this agreement")
-    on = frozenset(rule.code for rule in retention_rules() if is_on(rule.code, rule.law))
-    return _scheduled(instrument, state, agency_kind, on)
 
 
 def reviewable(executed: bool, stage: str) -> None:

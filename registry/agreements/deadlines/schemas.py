@@ -5,7 +5,8 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from registry.agreements.deadlines.rules import DeadlineKind, DeadlineStatus, ReviewOutcome, Years
+from registry.agreements.deadlines.retention import Years
+from registry.agreements.deadlines.rules import DeadlineKind, DeadlineStatus, ReviewOutcome
 from registry.directory.agencies.schemas import AgencyReference
 from registry.platform.http.paging import Page
 from registry.platform.kernel.actions import AllowedAction

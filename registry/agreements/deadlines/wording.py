@@ -5,6 +5,7 @@ from msgspec import Struct
 from registry.agreements.deadlines.rules import DeadlineKind, Due, Record
 from registry.agreements.instruments.consent import ProposalKind, ReportedKind
 from registry.agreements.instruments.in_force import term_end
+from registry.platform.kernel.text import counted
 from registry.platform.kernel.time import civil_day
 
 TITLES: dict[DeadlineKind, str] = {
@@ -125,14 +126,15 @@ def words(record: Record, due: Due) -> Words:
             return Words(due.duty.title, due.duty.citation, done)
         case DeadlineKind.SURVIVAL_END:
             months = next(each.months for each in record.surviving if each.clause == due.clause)
+            assert months is not None, "what survives without end has no last day"
             return Words(
-                f"Provision {due.clause} goes on for {months} months after the agreement has ended.",
+                f"Provision {due.clause} goes on for {counted(months, 'month')} after the agreement has ended.",
                 None,
                 "Keep to it through that day; have counsel review what goes on beyond it.",
             )
         case DeadlineKind.RETENTION_END:
             assert record.keeping is not None
-            years = f"{record.keeping.years} years after the agreement ended"
+            years = f"{counted(record.keeping.years, 'year')} after the agreement ended"
             return Words(
                 f"The record is kept for {years}.",
                 record.keeping.citation,
@@ -155,7 +157,7 @@ def _renewal(record: Record, due: Due) -> Words:
         in_time = "give notice; the text does not say how long before, so have counsel review."
     left = "" if record.renewal.times is None else f", {record.renewal.times - due.term} time(s) more"
     return Words(
-        f"It renews by itself for {record.renewal.months} months at the end of each term{left}.",
+        f"It renews by itself for {counted(record.renewal.months, 'month')} at the end of each term{left}.",
         None,
         f"Nothing, if the parties want it to go on until {until}; otherwise {in_time}",
     )
@@ -176,5 +178,6 @@ def _review(record: Record) -> Words:
         if record.last_reviewed_on
         else f"it took effect on {record.first_effective_on}"
     )
-    basis = f"It is reviewed every {record.review_every_months} months; {since}."
+    assert record.review_every_months is not None, "what is never reviewed has no day for it"
+    basis = f"It is reviewed every {counted(record.review_every_months, 'month')}; {since}."
     return Words(basis, None, "Hold the review and enter its outcome: keep, renew, amend or terminate.")

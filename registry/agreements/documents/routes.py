@@ -102,6 +102,7 @@ async def file_document(
     ever run or followed: `remarks` say what it holds. Its text is found by the search, with form values, notes,
     headers, footers and comments, without what tracked changes deleted; `text` says whether that is all of it. The
     same bytes are kept once.
+    Where it shows what was reported of a party by its hash, that party's 14 days to contest begin now.
     """
     filed = await commands.file_document(
         read, own_transaction, write, caller, files, ledger_key, agreement_id, filters, body.media_type, body

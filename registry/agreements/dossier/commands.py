@@ -29,6 +29,7 @@ from registry.platform.database.handles import Read
 from registry.platform.files.archive import Archive, Digest
 from registry.platform.kernel.errors import Busy
 from registry.platform.kernel.ids import new_id
+from registry.platform.kernel.text import counted
 from registry.platform.kernel.time import civil_day, last_day_before
 from registry.platform.ledger.commands import Event, keyed_hash
 from registry.platform.print.pdf import is_installed, make_pdf
@@ -234,7 +235,7 @@ def _ends(found: Agreement) -> str:
     last = None if found.ends_at is None else last_day_before(found.ends_at, found.time_zone)
     if found.term_ends_on in (None, last):
         return "no end on record" if last is None else str(last)
-    months = "" if found.auto_renew_months is None else f" by {found.auto_renew_months} months each time"
+    months = "" if found.auto_renew_months is None else f" by {counted(found.auto_renew_months, 'month')} each time"
     through = "" if last is None else f", through {last} at the latest"
     return f"{found.term_ends_on}, which is the running term; unless that is declined it renews itself{months}{through}"
 

@@ -12,7 +12,9 @@ from registry.agreements.instruments.days import Days
 from registry.agreements.instruments.in_force import AgreementDates, Renewal, TextWindow
 from registry.agreements.instruments.notice import Notice
 from registry.agreements.instruments.schemas.evidence import Evidence
+from registry.agreements.instruments.terms import Terms, is_silent
 from registry.platform.kernel.intervals import Interval
+from registry.platform.kernel.text import counted
 from registry.platform.kernel.time import add_months, last_day_before
 
 UNLIKELY_YEARS = 3
@@ -28,6 +30,7 @@ class RemarkCode(StrEnum):
     REACHES_BACK = "reaches_back"
     NOT_SIGNED_BY_ALL = "not_signed_by_all"
     NOTICE_SILENT = "notice_silent"
+    EXPIRY_SILENT = "expiry_silent"
     END_REPORTED = "end_reported"
     SAYS_OTHERWISE = "says_otherwise"
     SIGNING_DAY_UNLIKELY = "signing_day_unlikely"
@@ -130,6 +133,15 @@ def about_notice(notice: Notice, parties: Sequence[UUID]) -> Iterator[Remark]:
         whose = "" if len(silent) == len(parties) else f" for {len(silent)} of the parties"
         detail = f"The text does not say how long notice runs{whose}: no last day for it is told, and none is assumed."
         yield Remark(code=RemarkCode.NOTICE_SILENT, detail=detail, clause=notice.clause)
+
+
+def about_end(expires_on: date | None, terms: Terms) -> Iterator[Remark]:
+    """That the text neither gives a last day nor says that it goes on until it is ended."""
+    if expires_on is None and is_silent(terms, "open_ended"):
+        detail = (
+            "The text does not say how long it lasts: it is read as in force until it is ended, by consent or notice."
+        )
+        yield Remark(code=RemarkCode.EXPIRY_SILENT, detail=detail)
 
 
 def about_missing_hands(version_no: int, without_hand: Sequence[str]) -> Iterator[Remark]:
@@ -281,8 +293,8 @@ def _sayings(term: TermOfText) -> Iterator[tuple[tuple[str, str], str | None]]:
     """What it says, in words, by the member that gives it and what that is about; None where it says nothing."""
     notice, renewal = term.notice, term.renewal
     yield ("expires_on", "a last day"), None if term.expires_on is None else str(term.expires_on)
-    often = "without end" if renewal is None or renewal.times is None else f"at most {renewal.times} times"
-    renews = None if renewal is None else f"by {renewal.months} months, {often}"
+    often = "without end" if renewal is None or renewal.times is None else f"at most {counted(renewal.times, 'time')}"
+    renews = None if renewal is None else f"by {counted(renewal.months, 'month')}, {often}"
     yield ("auto_renew_months", "an automatic renewal"), renews
     yield ("notice", "a period of notice"), None if notice.general is None else str(notice.general)
     own = [f"{each.agency_id} {notice.of(each.agency_id)}" for each in notice.by_party]

@@ -168,6 +168,7 @@ def derived_status(
     at: datetime,
     *,
     joined: int,
+    ends_at: datetime | None,
     force: Sequence[Interval],
     notice: Sequence[Interval] = (),
     pauses: Sequence[Interval] = (),
@@ -175,13 +176,13 @@ def derived_status(
 ) -> Stage | DerivedStatus:
     """What the agreement as a whole is at `at`, with today's knowledge; a single party may be bound for less.
 
-    `joined` counts the parties that have signed or confirmed; `force` are the stretches in which at least two parties
-    are bound, `notice` those in which a term's notice window is open, `pauses` those in which some party has suspended
-    its own participation; `superseded` says that another text takes its place. Never executed: the stage. Afterwards
-    the strongest statement wins: ended, in force (or its notice window; in a suspension of the whole nobody is bound),
-    expired, suspended as a whole, suspended by its parties, lapsed, unconfirmed, not yet effective. An end set for a
-    later day leaves the agreement in force until then, and an agreement that expired before it was terminated was
-    expired in between.
+    `joined` counts the parties that have signed or confirmed; `ends_at` is the end of its own text; `force` are the
+    stretches in which at least two parties are bound, `notice` those in which a term's notice window is open, `pauses`
+    those in which some party has suspended its own participation; `superseded` says that another text takes its place.
+    Never executed: the stage. Afterwards the strongest statement wins: ended, in force (or its notice window; in a
+    suspension of the whole nobody is bound), expired, suspended as a whole, suspended by its parties, lapsed,
+    unconfirmed, not yet effective. An end set for a later day leaves the agreement in force until then, and an
+    agreement that expired before it was terminated was expired in between.
     """
     if dates.executed_at is None:
         return stage
@@ -190,7 +191,7 @@ def derived_status(
     if any(window.contains(at) for window in force):
         open_for_notice = any(window.contains(at) for window in notice)
         return DerivedStatus.NOTICE_WINDOW if open_for_notice else DerivedStatus.IN_FORCE
-    if dates.last_ends_at is not None and at >= dates.last_ends_at:
+    if ends_at is not None and at >= ends_at:
         return DerivedStatus.EXPIRED
     if any(suspension.contains(at) for suspension in dates.suspensions):
         return DerivedStatus.SUSPENDED

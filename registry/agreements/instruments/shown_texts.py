@@ -57,6 +57,21 @@ def shown_windows(
     return tuple(found)
 
 
+def own_text(
+    windows: Sequence[TextWindow], rank: Mapping[int, int], now: datetime
+) -> tuple[int | None, datetime | None]:
+    """Which text is the agreement's own: the last to take effect of those that are shown now, or later; and until when.
+
+    An end is told where others are shown after that one. Once all is over it is the last that was shown; None for none.
+    """
+    lasting = [window for window in windows if window.end is None or now < window.end]
+    if not lasting:
+        return (windows[-1].text if windows else None), None
+    own = max((window.text for window in lasting), key=rank.__getitem__)
+    last = [window for window in lasting if window.text == own][-1]
+    return own, None if last is lasting[-1] else last.end
+
+
 def _signed_by_two(
     dates: AgreementDates, parties: Mapping[K, PartyHistory], rank: Mapping[int, int]
 ) -> Iterator[tuple[datetime, int | None]]:

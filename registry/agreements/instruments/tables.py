@@ -71,9 +71,10 @@ party gave its word that what they mark public is shown to all, the one that tak
 `agreement_publication`. `public_title`, `public_expires_on` and `public_search_text` are that version's, for lists that
 others than the parties read; `is_public`: there is one.
 
-`current_version` is the text being drafted until the agreement is executed, then the newest executed one; title and
-dates are that version's. `ratify_by`: the deadline for ratifying an activation by word of mouth. `settles_at`: the next
-instant at which something that is known to come is to be dated back or executed; who is bound does not wait for that.
+`current_version` is the text being drafted until the agreement is executed, then its own (`shown_texts.own_text`);
+title and dates are that version's. `ratify_by`: the deadline for ratifying an activation by word of mouth.
+`settles_at`: the next instant at which something that is known to come is to be dated back or executed; who is bound
+does not wait for that.
 """
 
 agreement_version = table(

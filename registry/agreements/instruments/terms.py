@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -150,6 +151,13 @@ class Terms(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     automatic_aid: Annotated[
         list[AutomaticAid], Meta(max_length=50, description="Help that is sent without being asked for.")
     ] = []
+    open_ended: Annotated[
+        Literal["stated", "silent"],
+        Meta(
+            description="Where there is no last day: whether the text says that it goes on until it is ended. "
+            "`silent`: it does not say how long it lasts."
+        ),
+    ] = "silent"
     surviving: Annotated[
         list[Survival],
         Meta(max_length=50, description="Provisions that go on after the end, and for how long; empty: it names none."),
@@ -245,6 +253,22 @@ def misdirected(terms: Terms, parties: Sequence[UUID]) -> list[Fault]:
         if alike and alike >= set(parties):
             faults.append(_fault("/directions", f"nobody_{lacking}", f"Every party only {role}, so none {lacking}."))
     return faults
+
+
+def ended_and_open(terms: Terms, expires_on: date | None) -> list[Fault]:
+    """That the terms say that it goes on until it is ended, beside a last day; pointers are relative to the terms."""
+    if expires_on is None or terms.open_ended == "silent":
+        return []
+    detail = f"It ends on {expires_on}, so it does not go on until it is ended: leave out the one or the other."
+    return [_fault("/open_ended", "open_ended_with_last_day", detail)]
+
+
+def ending(terms: Terms, expires_on: date | None) -> Terms:
+    """The terms as a text with that last day takes them over: one with a last day does not go on until it is ended."""
+    if not ended_and_open(terms, expires_on):
+        return terms
+    clauses = {name: number for name, number in terms.clauses.items() if name != "open_ended"}
+    return replace(terms, open_ended="silent", clauses=clauses)
 
 
 def roles_of(terms: Terms, agency_id: UUID) -> dict[str, bool]:

@@ -15,6 +15,7 @@ from registry.agreements.instruments.figures import Figure, Unit, figures, sente
 from registry.agreements.instruments.notice import Notice
 from registry.agreements.instruments.remarks import Remark, RemarkCode
 from registry.agreements.instruments.terms import Terms
+from registry.platform.kernel.text import counted
 
 _HOURS_A_DAY: Final = 24
 
@@ -111,7 +112,7 @@ def _of_dates(dates: TermDates) -> Iterator[_Said]:
         about=("expire", "terminat", "until", "through", "end on", "ends on", "ending"),
         units=("date",),
         values=(),
-        says=f"is {dates.expires_on}" if dates.expires_on else "is silent",
+        says=f"is {dates.expires_on}" if dates.expires_on else "is not given",
         days=() if dates.expires_on is None else (dates.expires_on,),
         also_days=(dates.effective_on,),
     )
@@ -123,7 +124,7 @@ def _of_dates(dates: TermDates) -> Iterator[_Said]:
             about=("renew", "extend"),
             units=("months",),
             values=(("months", dates.auto_renew_months),),
-            says=f"is {dates.auto_renew_months} months",
+            says=f"is {counted(dates.auto_renew_months, 'month')}",
         )
 
 
@@ -145,7 +146,7 @@ def _of_terms(terms: Terms) -> Iterator[_Said]:
                 about=about,
                 units=("hours", "days") if name != "reimbursement" else ("hours",),
                 values=(("hours", value), *((("days", value // _HOURS_A_DAY),) if value % _HOURS_A_DAY == 0 else ())),
-                says=f"is {value} hours" if name != "reimbursement" else f"are {value}",
+                says=f"is {counted(value, 'hour')}" if name != "reimbursement" else f"are {value}",
             )
     if terms.claim_window_days is not None:
         yield _Said(
@@ -155,7 +156,7 @@ def _of_terms(terms: Terms) -> Iterator[_Said]:
             about=("claim", "invoice", "bill", "submit"),
             units=("days", "months"),
             values=(("days", terms.claim_window_days),),
-            says=f"is {terms.claim_window_days} days",
+            says=f"is {counted(terms.claim_window_days, 'day')}",
         )
     if terms.suspension_notice_days is not None:
         yield _Said(
@@ -165,7 +166,7 @@ def _of_terms(terms: Terms) -> Iterator[_Said]:
             about=("suspend", "suspension"),
             units=("days", "months"),
             values=(("days", terms.suspension_notice_days),),
-            says=f"is {terms.suspension_notice_days} days",
+            says=f"is {counted(terms.suspension_notice_days, 'day')}",
         )
     for name, words, amount in (
         ("cost_ceiling", "the highest cost", terms.cost_ceiling),

@@ -7,6 +7,7 @@ or ends because of it.
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from enum import StrEnum
+from functools import cache
 from itertools import groupby, pairwise
 from uuid import UUID
 
@@ -147,43 +148,51 @@ def bound_towards(
     Whom a later text binds to the party is not among them. Where there is none such, and they are many, they are not
     named: a pact of hundreds would name each of them hundreds of times.
     """
-    by_version: dict[int | None, list[tuple[UUID, PartyWindow]]] = {}
+    alike: dict[int | None, dict[tuple[PartyWindow, ...], list[UUID]]] = {}
+    own: dict[tuple[UUID, int | None], tuple[PartyWindow, ...]] = {}
     for agency_id, windows in parties.items():
-        for each in windows:
-            by_version.setdefault(each.version_no, []).append((agency_id, each))
+        for no in {each.version_no for each in windows}:
+            its = own[agency_id, no] = tuple(each for each in windows if each.version_no == no)
+            alike.setdefault(no, {}).setdefault(its, []).append(agency_id)
     of_all = {
         no
-        for no, those in by_version.items()
-        if len({agency_id for agency_id, _ in those}) > NAMED_AT_MOST + 1 and not any(each.amended for _, each in those)
+        for no, groups in alike.items()
+        if sum(map(len, groups.values())) > NAMED_AT_MOST + 1
+        and not any(each.amended for windows in groups for each in windows)
     }
-    return {
-        agency_id: [
-            [Towards(start=each.start, end=each.end, agency_ids=None)]
-            if each.version_no in of_all
-            else _towards(agency_id, each, by_version[each.version_no])
-            for each in windows
-        ]
-        for agency_id, windows in bound.items()
-    }
+    places = {agency_id: n for n, agency_id in enumerate(parties)}
+    meetings = cache(_meetings)
+    found: dict[UUID, list[list[Towards]]] = {}
+    for agency_id, stretches in bound.items():
+        found[agency_id] = []
+        for window in stretches:
+            if window.version_no in of_all:
+                found[agency_id].append([Towards(start=window.start, end=window.end, agency_ids=None)])
+                continue
+            met: dict[Bound, list[UUID]] = {}
+            for windows, owners in alike[window.version_no].items():
+                for each in meetings(own[agency_id, window.version_no], windows):
+                    if window.contains(each.start):
+                        met.setdefault(each, []).extend(owner for owner in owners if owner != agency_id)
+            found[agency_id].append(
+                [
+                    Towards(start=each.start, end=each.end, agency_ids=tuple(sorted(others, key=places.__getitem__)))
+                    for each, others in sorted(met.items(), key=lambda one: (one[0].start, one[0].end or _NEVER))
+                    if others
+                ]
+            )
+    return found
 
 
-def _towards(agency_id: UUID, window: Bound, by_its_version: Sequence[tuple[UUID, PartyWindow]]) -> list[Towards]:
-    own = [each for owner, each in by_its_version if owner == agency_id]
-    met: dict[UUID, list[Bound]] = {}
-    for other, each in by_its_version:
-        for mine in own if other != agency_id else ():
-            start, end = max(mine.start, each.start), earliest(mine.end, each.end)
-            binds = bind_each_other(mine.version_no, mine.amended, each.version_no, each.amended)
-            if binds and _not_empty(start, end) and window.contains(start):
-                met.setdefault(other, []).append(Bound(start=start, end=end, version_no=window.version_no))
-    stretches: dict[Bound, list[UUID]] = {}
-    for other, found in met.items():
-        for stretch in joined_up(found):
-            stretches.setdefault(stretch, []).append(other)
-    return [
-        Towards(start=each.start, end=each.end, agency_ids=tuple(others))
-        for each, others in sorted(stretches.items(), key=lambda one: (one[0].start, one[0].end or _NEVER))
-    ]
+def _meetings(one: Sequence[PartyWindow], other: Sequence[PartyWindow]) -> tuple[Bound, ...]:
+    """When two parties with those windows by one version are bound to each other by it; many have the same."""
+    return joined_up(
+        Bound(start=start, end=end, version_no=mine.version_no)
+        for mine in one
+        for each in other
+        if bind_each_other(mine.version_no, mine.amended, each.version_no, each.amended)
+        and _not_empty(start := max(mine.start, each.start), end := earliest(mine.end, each.end))
+    )
 
 
 def _in_at_least(many: int, windows: Sequence[Interval]) -> list[Interval]:

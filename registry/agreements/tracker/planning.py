@@ -170,6 +170,7 @@ async def _check(read: Read, meaning: Meaning, others: Sequence[UUID], now: date
             terms=new.terms,
             notice=new.notice,
             provisions=new.provisions,
+            expires_on=new.expires_on,
         )
         Term(**{name: getattr(new, name) for name in Term.__struct_fields__}).bounds(new.time_zone)
     except RuleBroken as broken:

@@ -21,6 +21,7 @@ from registry.platform.access.tables import RevocationKind, acting_agency, princ
 from registry.platform.database.handles import Read, Write
 from registry.platform.kernel.errors import DomainError, Forbidden, Unauthenticated
 from registry.platform.kernel.ids import new_id
+from registry.platform.kernel.text import counted
 
 REMEMBERED_SECONDS = 1.0
 _LIMIT = 10_000
@@ -88,7 +89,7 @@ PRINCIPAL_SUSPENDED: _Refusal = (
 def _inactive(idle_days: int) -> _Refusal:
     return (
         Forbidden,
-        f"You have not used the registry for {idle_days} days, so your account is inactive. Your agency's"
+        f"You have not used the registry for {counted(idle_days, 'day')}, so your account is inactive. Your agency's"
         " administrator, or the registry's operator, can restore it.",
         "principal_inactive",
     )

@@ -114,6 +114,11 @@ def shortened(text: str, most: int) -> str:
     return f"{text[: most - 1 if word < 0 else word]}…"
 
 
+def counted(many: int, one: str, several: str | None = None) -> str:
+    """“1 hour”, “2 hours”; `several` where that is not `one` with an s."""
+    return f"{many} {one if many == 1 else several or f'{one}s'}"
+
+
 LONGEST_TOKEN = 64  # PostgreSQL refuses lexemes longer than 2 KB
 # A hyphen at the end of a line joins as well: scanned and justified texts divide words there.
 _WORD = re.compile(r"[^\W_]+(?:(?:['’.]|[-‐](?:[ \t]*\n[ \t]*)?)[^\W_]+)*")

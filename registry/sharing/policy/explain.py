@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from registry.platform.kernel.money import Money
+from registry.platform.kernel.text import counted
 from registry.sharing.policy.annotations import Policy
 from registry.sharing.policy.decisions import NearMiss, Outcome
 from registry.sharing.policy.facts import AgreementFacts, Facts
-from registry.sharing.policy.telling import counted, name_of
+from registry.sharing.policy.telling import name_of
 from registry.sharing.policy.trial import Evaluation
 
 MOST_SINGLE_REMOVALS = 16

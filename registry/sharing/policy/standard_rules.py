@@ -11,9 +11,9 @@ from typing import Annotated, TypeAlias
 from msgspec import Meta, Struct
 
 from registry.platform.kernel.money import Money
-from registry.platform.kernel.text import Citation, Code
+from registry.platform.kernel.text import Citation, Code, counted
 from registry.sharing.policy.decisions import ApprovalRole
-from registry.sharing.policy.telling import counted, name_of
+from registry.sharing.policy.telling import name_of
 
 MOST_STANDARD_RULES = 50
 

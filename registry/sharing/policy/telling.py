@@ -10,6 +10,7 @@ from typing import Final
 
 from registry.directory.taxonomy.seed import load_categories, load_purposes
 from registry.platform.kernel.money import Money
+from registry.platform.kernel.text import counted
 from registry.sharing.policy.annotations import Policy
 from registry.sharing.policy.facts import AgreementFacts, Facts
 
@@ -24,14 +25,10 @@ def name_of(code: str) -> str:
     return _NAMES.get(code, code)
 
 
-def counted(many: int, what: str) -> str:
-    """“1 hour”, “2 hours”."""
-    return f"{many} {what}" if many == 1 else f"{many} {what}s"
-
-
 def reason_of(policy: Policy, facts: Facts, agreement: AgreementFacts | None) -> str:
     """Why the policy bars this loan, or attaches an approval to it."""
-    return " ".join([policy.reason, *_figures(policy.reads, facts), *_limit(policy.term, facts, agreement)])
+    told = [policy.reason, *_figures(policy.reads, facts), *_papers(policy, facts, agreement)]
+    return " ".join([*told, *_limit(policy.term, facts, agreement)])
 
 
 def _figures(reads: frozenset[str], facts: Facts) -> Iterator[str]:
@@ -46,6 +43,8 @@ def _figures(reads: frozenset[str], facts: Facts) -> Iterator[str]:
     if "notice_hours" in reads:
         ahead = ask.notice_hours(facts.now)
         yield f"It begins in {counted(ahead, 'hour')}." if ahead >= 0 else "It has begun by now."
+    if "priority" in reads:
+        yield f"It is asked for as {ask.priority}."
     if "quantity" in reads:
         yield f"The quantity asked for is {ask.quantity}."
     if "owned_quantity" in reads and facts.owned_quantity is None:
@@ -54,6 +53,20 @@ def _figures(reads: frozenset[str], facts: Facts) -> Iterator[str]:
         yield "What an hour of it costs is not known, because the asset has no hourly rate."
     if "type_level" in reads and facts.asset.type_level is None:
         yield "The asset's NIMS type is not known, because none is recorded."
+
+
+def _papers(policy: Policy, facts: Facts, agreement: AgreementFacts | None) -> Iterator[str]:
+    """What the certificates say that the policy reads. Of none, a shipped policy says so in its own words."""
+    own = policy.layer == "agency"
+    if "certified_until" in policy.reads:
+        first = facts.asset.first_to_lapse()
+        if first is None and own:
+            yield "Until when the asset is certified is not known, because no certification of it is on file."
+        elif first is not None and first.expires_on is not None:
+            yield f"Its {name_of(first.code)} certification is valid through {first.expires_on.isoformat()}."
+    insured = None if agreement is None else agreement.terms.requesting_insurance_current
+    if "requesting_insurance_current" in policy.reads and insured is None and own:
+        yield "Whether the requesting agency is insured is not known, because no certificate of it was looked at."
 
 
 def _distance(km: int | None) -> str:
@@ -93,6 +106,12 @@ def _limit_in_words(term: str, facts: Facts, agreement: AgreementFacts) -> str |
         # Without an estimate nobody knows in which currency the ceiling is.
         case "cost_ceiling_minor", int(ceiling) if facts.ask.estimated_cost_minor is not None:
             return f"allows at most {_money(ceiling, facts)}"
+        case "least_priority", "emergency":
+            return "covers emergencies only"
+        case "least_priority", "urgent":
+            return "covers urgent requests and emergencies only"
+        case "covers_until", _ if agreement.covers_until is not None:
+            return f"binds both until {agreement.covers_until:%Y-%m-%d %H:%M} UTC"
         case "purposes", (_, *_) as purposes:
             return f"names these: {', '.join(sorted(map(name_of, set(purposes))))}"
     return None

@@ -225,6 +225,6 @@ def test_every_term_is_compared_or_said_not_to_be() -> None:
         *("reimbursement", "cost_ceiling", "approval_required", "approval_over_hours", "insurance_required"),
         *("least_priority", "directions", "automatic_aid", "categories", "purposes"),
     }
-    # Where a term is written, and who may end an agreement or join it, says nothing of a loan.
-    not_compared = {"clauses", "rights_to_end", "open_to_accession", "surviving", *OF_SUSPENDING}
+    # Where a term is written, how long the text lasts, and who may end or join it, says nothing of a loan.
+    not_compared = {"clauses", "rights_to_end", "open_to_accession", "surviving", "open_ended", *OF_SUSPENDING}
     assert {*STANCES, *LIMITS} | single | not_compared == {*Terms.__struct_fields__}

@@ -7,6 +7,9 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from registry.agreements.deadlines.endings import last_day
+from registry.agreements.deadlines.falling_due import deadlines
+from registry.agreements.deadlines.retention import kept_until
 from registry.agreements.deadlines.rules import (
     LEAD_DAYS,
     SHOWN_AFTER,
@@ -21,9 +24,6 @@ from registry.agreements.deadlines.rules import (
     Record,
     ReportDue,
     asks_for_an_act,
-    deadlines,
-    kept_until,
-    last_day,
     status_at,
 )
 from registry.agreements.deadlines.wording import words

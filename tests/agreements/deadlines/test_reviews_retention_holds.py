@@ -6,7 +6,8 @@ from uuid import uuid4
 
 import pytest
 
-from registry.agreements.deadlines.rules import Keeping, keeping
+from registry.agreements.deadlines.retention import keeping
+from registry.agreements.deadlines.rules import Keeping
 from registry.agreements.instruments.rules import AgreementKind
 from tests.support.agreements import agreement_body, sign_agreement
 from tests.support.cast import Agency, Cast, make_agency

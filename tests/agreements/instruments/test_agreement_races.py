@@ -1,6 +1,7 @@
 """Two people at once on one agreement: one after the other, and who is bound follows from both."""
 
 import asyncio
+from hashlib import sha256
 from typing import Any
 
 import httpx
@@ -8,6 +9,7 @@ import httpx
 from tests.support.agreements import agreement_body, confirm_agreement, record_agreement, sign_agreement
 from tests.support.cast import Agency, Cast, today
 from tests.support.consent import propose_end
+from tests.support.documents import PLAIN, send_file
 from tests.support.problems import assert_problem
 from tests.support.review import hand, sent_out
 from tests.support.service import Service
@@ -116,3 +118,26 @@ async def test_of_two_that_would_take_each_others_place_at_once_exactly_one_does
             *(cast.assisting.legal.post(f"{PATH}/{each['id']}/suspend", {"reason": "inquiry"}) for each in pair)
         )
         assert [answer.status_code for answer in changed] == [200, 200], "each can be changed still, also at once"
+
+
+async def test_a_report_and_its_paper_at_once_begin_the_days_whichever_is_first(service: Service, cast: Cast) -> None:
+    found = await sign_agreement(service, cast.assisting, cast.requesting)
+    for number in range(ROUNDS):
+        words = f"What came by post (demo): {number} {found['id']}"
+        said = {
+            "agency_id": str(cast.requesting.id),
+            "kind": "gave_notice",
+            "acted_on": str(today()),
+            "evidence_sha256": sha256(words.encode()).hexdigest(),
+            "reason": "registered letter",
+        }
+        report, *filed = await asyncio.gather(
+            cast.assisting.legal.post(f"{PATH}/{found['id']}/report-act", said),
+            *(send_file(cast.assisting.legal, found["id"], words.encode(), PLAIN) for _ in range(2)),
+        )
+        assert [report.status_code, *(each.status_code for each in filed)] == [200, 201, 201]
+        seen = await cast.requesting.legal.done("GET", f"{PATH}/{found['id']}")
+        its = seen["reported_acts"][-1]
+        assert its["status"] == "open"
+        back = f"{PATH}/{found['id']}/reported-acts/{its['id']}/take-back"
+        await cast.assisting.legal.done("POST", back, {"reason": "of another agreement"})

@@ -157,7 +157,9 @@ def status_of(stage: Stage, dates: AgreementDates, instant: datetime, notice: Se
     bound = party_windows(dates, PartyHistory(joined_at=dates.executed_at))
     superseded = stage is Stage.SUPERSEDED
     force = force_windows([bound, bound])
-    return derived_status(stage, dates, instant, joined=2, force=force, notice=notice, superseded=superseded)
+    return derived_status(
+        stage, dates, instant, joined=2, ends_at=dates.last_ends_at, force=force, notice=notice, superseded=superseded
+    )
 
 
 class TestDerivedStatus:
@@ -166,11 +168,20 @@ class TestDerivedStatus:
         one = party_windows(dates, PartyHistory(joined_at=STARTS_AT))
         leaving = party_windows(dates, PartyHistory(joined_at=STARTS_AT, leaves_at=at(2026, 1, 1)))
         alone, both = force_windows([one]), force_windows([one, leaving])
-        assert derived_status(Stage.EXECUTED, dates, at(2026, 3, 1), joined=1, force=alone) is DerivedStatus.UNCONFIRMED
         assert (
-            derived_status(Stage.EXECUTED, dates, at(2026, 1, 1) - TICK, joined=2, force=both) is DerivedStatus.IN_FORCE
+            derived_status(Stage.EXECUTED, dates, at(2026, 3, 1), joined=1, ends_at=dates.last_ends_at, force=alone)
+            is DerivedStatus.UNCONFIRMED
         )
-        assert derived_status(Stage.EXECUTED, dates, at(2026, 1, 1), joined=2, force=both) is DerivedStatus.LAPSED
+        assert (
+            derived_status(
+                Stage.EXECUTED, dates, at(2026, 1, 1) - TICK, joined=2, ends_at=dates.last_ends_at, force=both
+            )
+            is DerivedStatus.IN_FORCE
+        )
+        assert (
+            derived_status(Stage.EXECUTED, dates, at(2026, 1, 1), joined=2, ends_at=dates.last_ends_at, force=both)
+            is DerivedStatus.LAPSED
+        )
 
     def test_renewed_after_a_gap_it_has_lapsed_in_between(self) -> None:
         renewal = AmendedText(executed_at=STARTS_AT, starts_at=at(2026, 8, 1), ends_at=at(2027, 8, 1))

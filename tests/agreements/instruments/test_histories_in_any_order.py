@@ -136,7 +136,7 @@ def drawn() -> list[History]:
     found: list[History] = []
 
     @settings(
-        max_examples=at_length(4, 30, 400), derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+        max_examples=at_length(4, 16, 400), derandomize=True, database=None, suppress_health_check=list(HealthCheck)
     )
     @given(histories)
     def draw(history: History) -> None:

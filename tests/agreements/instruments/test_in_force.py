@@ -382,7 +382,7 @@ async def test_the_answer_from_sql_equals_the_pure_rule(service: Service, cast: 
                 assert bool(await in_force(one, other, instant)) == expected, instant
                 joined = sum(history.joined_at is not None for history in both)
                 status = derived_status(
-                    stage, dates, instant, joined=joined, force=force_windows(windows), notice=notice
+                    stage, dates, instant, joined=joined, ends_at=ends_at, force=force_windows(windows), notice=notice
                 )
                 path = f"{PATH}?party_id={one.id}&status={status}&as_of={format_instant(instant)}"
                 listed = await one.legal.done("GET", path)

@@ -23,6 +23,7 @@ from registry.agreements.instruments.schemas.given import WithdrawalNotice
 from registry.platform.access.principals import Role
 from registry.platform.database.connect import unit_of_work
 from registry.platform.kernel.time import civil_day, utc_now
+from tests.agreements.instruments.reporting import report
 from tests.agreements.instruments.test_late_entries import amended_on_paper
 from tests.support.agreements import confirm_agreement, record_agreement, sign_agreement
 from tests.support.cast import Cast
@@ -80,6 +81,22 @@ async def seen(reader: Caller, found: dict[str, Any], at: datetime | None = None
     return shown["version_no"], shown["version_status"], shown["term_ends_on"]
 
 
+async def listed_as_shown(reader: Caller, found: dict[str, Any], *days: datetime) -> list[int]:
+    """The versions that the list shows on those days, each said of it as the agreement itself says it."""
+    versions = []
+    for at in days:
+        then = f"as_of={at:%Y-%m-%dT%H:%M:%SZ}"
+        shown = await reader.done("GET", f"{PATH}/{found['id']}?{then}")
+        (listed,) = (await reader.done("GET", f"{PATH}?ids={found['id']}&{then}"))["items"]
+        for name in ("version_no", "title", "expires_on", "status", "stage", "effective_on"):
+            assert listed[name] == shown[name], (name, at)
+        versions.append(listed["version_no"])
+    now = await reader.done("GET", f"{PATH}/{found['id']}")
+    (listed,) = (await reader.done("GET", f"{PATH}?ids={found['id']}"))["items"]
+    assert (listed["version_no"], listed["title"]) == (now["version_no"], now["title"])
+    return versions
+
+
 async def test_in_a_gap_and_after_the_end_the_last_text_is_shown_and_before_the_beginning_the_first(
     service: Service, cast: Cast
 ) -> None:
@@ -102,6 +119,7 @@ async def test_in_a_gap_and_after_the_end_the_last_text_is_shown_and_before_the_
         for at, answer in expected.items():
             assert await seen(reader, found, at) == answer, at
         assert await seen(reader, found) == expected[noon(2021)]
+        assert await listed_as_shown(reader, found, *expected) == [no for no, _, _ in expected.values()]
     for at, (no, _, _) in expected.items():
         (tried,) = await candidates(service.database.read(), cast.requesting.id, cast.assisting.id, "k9", at)
         assert tried.version_no == no, "decisions cite the text that everybody is shown"
@@ -115,6 +133,8 @@ async def test_a_renewal_that_is_signed_for_later_changes_neither_the_past_nor_t
     renewal: dict[str, Any] = {"kind": "renewal", "expires_on": str(days_ahead(400)), "signed_on": days_ahead(0)}
     shown = await amended_on_paper(found, *both, effective_on=days_ahead(21), **renewal)
     assert (shown["term_ends_on"], shown["expires_on"]) == (str(days_ahead(20)), str(days_ahead(400)))
+    listed = (await cast.requesting.legal.done("GET", f"{PATH}?ids={found['id']}"))["items"]
+    assert [each["version_no"] for each in listed] == [1], "the one that runs, as in the agreement itself"
     for days, answer in ((10, (1, "current", str(days_ahead(20)))), (30, (2, "current", str(days_ahead(400))))):
         at = datetime.combine(days_ahead(days), datetime.min.time(), ZoneInfo("UTC")) + timedelta(hours=18)
         assert await seen(cast.requesting.coordinator, found, at) == answer
@@ -156,6 +176,9 @@ async def test_the_text_is_the_latest_that_binds_two_to_each_other(service: Serv
     assert (shown["title"], shown["status"]) == ("The original (demo)", "in_force")
     (held,) = await candidates(service.database.read(), cast.neighbour.id, cast.assisting.id, "k9", utc_now())
     assert held.version_no == 1
+    days = (datetime(2025, 5, 1, tzinfo=UTC), until - timedelta(days=20), until)
+    assert await listed_as_shown(cast.neighbour.legal, found, *days) == [1, 2, 1]
+    assert await listed_as_shown(cast.stranger.coordinator, found, *days) == [1, 1, 1], "not all have published it"
 
 
 async def test_what_two_amended_for_a_while_is_the_text_for_that_while(service: Service, cast: Cast) -> None:
@@ -166,3 +189,15 @@ async def test_what_two_amended_for_a_while_is_the_text_for_that_while(service: 
     assert (shown["version_no"], shown["version_status"]) == (1, "current"), "two are bound by it to the third"
     assert await seen(cast.neighbour.legal, found, noon(2025, 8)) == (2, "current", "2025-12-31")
     assert "gap" not in {each["code"] for each in shown["remarks"]}
+
+
+async def test_a_list_of_a_day_to_come_shows_the_text_without_what_is_only_reported(
+    service: Service, cast: Cast
+) -> None:
+    found = await sign_agreement(service, cast.assisting, cast.requesting, expires_on=days_ahead(40))
+    paper = await amended_on_paper(found, cast.assisting, effective_on=days_ahead(10), signed_on=days_ahead(0))
+    said = {"agency_id": str(cast.requesting.id), "kind": "signed", "acted_on": str(days_ahead(0)), "reason": "a copy"}
+    said |= {"version_sha256": paper["amendment"]["version_sha256"], "signatory_title": "Sheriff"}
+    await report(cast.assisting, found, said)
+    far = datetime.combine(days_ahead(20), datetime.min.time(), UTC) + timedelta(hours=18)
+    assert await listed_as_shown(cast.requesting.legal, found, far) == [1]

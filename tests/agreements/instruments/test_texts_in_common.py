@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from itertools import combinations, permutations
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from registry.agreements.instruments.commands.holding import settle_all_due
 from registry.agreements.instruments.in_force import (
     AgreementDates,
     AmendedText,
@@ -26,18 +29,22 @@ from registry.agreements.instruments.in_force import (
     text_windows,
 )
 from registry.agreements.instruments.shown_texts import shown_windows
+from registry.agreements.instruments.tables import agreement
 from registry.platform.kernel.intervals import Interval, earliest
 from registry.platform.kernel.time import day_starts_at, utc_now
 from tests.agreements.instruments.test_in_force import CHICAGO, in_force
 from tests.agreements.instruments.test_late_entries import amended_on_paper, remarks_of
-from tests.support.agreements import confirm_agreement, record_agreement
+from tests.support.agreements import confirm_agreement, record_agreement, sign_agreement
 from tests.support.cast import Agency, Cast, today
+from tests.support.consent import left_long_ago
+from tests.support.deadlines import by_kind, days_ahead
 from tests.support.length import at_length
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
 PATH = "/v1/agreements"
 TICK = timedelta(microseconds=1)
+MUTUAL = {"ground": "mutual_consent", "reason": "over"}
 START = datetime(2020, 1, 1, tzinfo=ZoneInfo("UTC"))
 
 hours = st.integers(0, 12).map(lambda n: START + timedelta(hours=n))
@@ -272,3 +279,37 @@ async def test_an_amendment_that_ends_before_what_it_amends_ends_between_those_a
     assert found["status"] == "in_force"
     listed = await cast.assisting.legal.done("GET", f"{PATH}?party_id={cast.assisting.id}&status=in_force")
     assert [each["id"] for each in listed["items"]] == [found["id"]]
+    assert (found["expires_on"], found["ends_at"]) == (None, None), "it goes on by the original"
+    assert (listed["items"][0]["expires_on"], await by_kind(cast.assisting, found)) == (None, {})
+    shown = await cast.assisting.legal.done("POST", f"{PATH}/{found['id']}/terminate", MUTUAL)
+    assert shown["proposals"][-1]["status"] == "open", "what has not expired is ended"
+
+
+async def test_once_all_have_left_who_signed_the_last_text_the_end_is_that_of_the_one_before(
+    service: Service, cast: Cast
+) -> None:
+    soon, far = days_ahead(60), days_ahead(400)
+    found = await sign_agreement(service, cast.assisting, cast.requesting, cast.neighbour, expires_on=soon)
+    both = (cast.assisting, cast.requesting)
+    amended = await amended_on_paper(found, *both, effective_on="2025-06-01", expires_on=str(far))
+    assert amended["expires_on"] == str(far)
+    await left_long_ago(service, cast.requesting, found)
+    await settle_all_due(service.database, utc_now())
+    now = await cast.neighbour.legal.done("GET", f"{PATH}/{found['id']}")
+    assert (now["version_no"], now["expires_on"], now["term_ends_on"]) == (1, str(soon), str(soon))
+    query = f"{PATH}?party_id={cast.neighbour.id}&expires_from={soon}&expires_to={soon}"
+    assert [each["version_no"] for each in (await cast.neighbour.legal.done("GET", query))["items"]] == [1]
+    assert (await by_kind(cast.neighbour, found))["expiry"]["due_on"] == str(soon)
+
+
+async def test_what_two_amended_ends_as_it_says_though_the_original_goes_on(service: Service, cast: Cast) -> None:
+    soon = days_ahead(20)
+    found = await sign_agreement(service, cast.assisting, cast.requesting, cast.neighbour)
+    both = (cast.assisting, cast.requesting)
+    amended = await amended_on_paper(found, *both, effective_on="2025-06-01", expires_on=str(soon))
+    assert (amended["version_no"], amended["expires_on"]) == (2, str(soon))
+    assert (await by_kind(cast.assisting, found))["expiry"]["due_on"] == str(soon)
+    over = datetime.combine(soon + timedelta(days=2), datetime.min.time(), ZoneInfo("UTC"))
+    await settle_all_due(service.database, over)
+    own = sa.select(agreement.c.expires_on).where(agreement.c.id == UUID(found["id"]))
+    assert await service.database.read().value(own) is None, "from then on it goes by the original"

@@ -20,7 +20,7 @@ from tests.support.length import at_length
 from tests.support.service import Service
 
 pytestmark = [pytest.mark.grows, pytest.mark.one_database]
-MOST = at_length(5, 24, 500)
+MOST = at_length(5, 12, 500)
 
 
 def at(windows: Sequence[BoundWindow], instant: datetime) -> set[int | None]:

@@ -17,8 +17,8 @@ from tests.support.assets import make_asset
 from tests.support.length import at_length
 from tests.support.loans import Partners
 
-HISTORIES = at_length(2, 10, 50)
-OPERATIONS = at_length(200, 500, 2_000)
+HISTORIES = at_length(2, 5, 50)
+OPERATIONS = at_length(200, 400, 2_000)
 
 
 async def items(partners: Partners, *capacities: int) -> list[Item]:

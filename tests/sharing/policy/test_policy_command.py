@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 
 from registry.cli import main
@@ -16,7 +17,7 @@ RULES = """
 title: Winter rules
 rules: [{kind: within_distance, category: vehicle, km: 150}]
 cedar: |
-  @id("day_only") @title("By the day") @reason("For a day at most.")
+  @id("day_only") @title("By the day") @reason("It is lent for a day at most.")
   forbid (principal, action == Action::"borrow", resource)
   when { context.ask.duration_hours > 24 };
 tests: |
@@ -44,6 +45,24 @@ def test_a_file_is_checked_as_a_policy_set_is_validated(tmp_path: Path) -> None:
     assert run("check", str(tmp_path / "own.cedar"), str(POLICIES)).stdout.startswith("cedar:1:7: “;” ")
     (tmp_path / "winter.yaml").write_text("titel: T")
     assert run("check", str(tmp_path / "winter.yaml"), str(POLICIES)).exit_code == 2
+
+
+def test_an_agencys_file_is_tested_by_cases_of_a_file_without_a_database(tmp_path: Path) -> None:
+    said = yaml.safe_load(RULES)
+    own, cases, beside = tmp_path / "own.cedar", tmp_path / "cases.yaml", f"--beside={POLICIES}"
+    own.write_text(said["cedar"])
+    cases.write_text(said["tests"])
+    good = run("test", str(own), f"--cases={cases}", beside)
+    assert (good.exit_code, good.stdout) == (0, "1 policy, 2 cases, 0 faults.\n")
+    cases.write_text(said["tests"].replace("denied", "permitted"))
+    bad = run("test", str(own), f"--cases={cases}", beside)
+    assert bad.exit_code == 1
+    assert bad.stdout.startswith("tests:1:1: “two days” outcome: expected permitted, got denied")
+    assert "there is no case" in run("test", str(own), beside).stdout
+    (tmp_path / "winter.yaml").write_text(RULES)
+    assert run("test", str(tmp_path / "winter.yaml"), beside).exit_code == 0
+    refused = run("test", str(POLICIES), f"--cases={cases}")
+    assert (refused.exit_code, "own FILE" in refused.stderr) == (2, True)
 
 
 def test_a_policy_that_is_missing_altered_or_added_is_refused_until_it_is_sealed(copied: Path) -> None:

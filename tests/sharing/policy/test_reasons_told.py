@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from registry.platform.kernel.money import Money
+from registry.platform.kernel.text import counted
 from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.policy.facts import Facts
 from registry.sharing.policy.rules import decide
@@ -18,7 +19,7 @@ from registry.sharing.policy.standard_rules import (
     WithinDistance,
     cedar_of,
 )
-from registry.sharing.policy.telling import counted, name_of
+from registry.sharing.policy.telling import name_of
 
 
 def reasons(shipped: PolicySet, facts: Facts, *rules: StandardRule, cedar: str = "") -> list[str]:
@@ -83,6 +84,16 @@ def test_a_cost_names_the_estimate_and_the_limit_in_their_unit_or_says_why_it_is
             "",
             "names these: Training.",
         ),
+        (
+            {"agreements": [{"like": "mutual_aid", "terms": {"least_priority": "urgent"}}]},
+            "It is asked for as routine.",
+            "covers urgent requests and emergencies only.",
+        ),
+        (
+            {"agreements": [{"like": "mutual_aid", "covers_until": "2026-03-10T05:00:00Z"}]},
+            "",
+            "binds both until 2026-03-10 05:00 UTC.",
+        ),
     ],
 )
 def test_a_term_that_was_not_kept_is_told_with_the_loans_figure_and_the_agreements(
@@ -109,6 +120,22 @@ def test_what_an_agency_wrote_itself_is_told_with_the_figures_that_it_reads(
         "unless { context has distance_km && context.distance_km < 30 };\n"
     )
     assert reasons(shipped, case(), cedar=own)[0].startswith("We lend dogs nearby only. The distance here is not known")
+
+
+def test_a_certificate_is_told_with_its_last_day_and_where_there_is_none_that_it_is_not_known(
+    shipped: PolicySet, case: Callable[..., Facts]
+) -> None:
+    own = (
+        '@id("own_rule") @title("Certified") @reason("We lend only what is certified for long.")\n'
+        'forbid (principal, action == Action::"borrow", resource)\n'
+        'unless { resource has certified_until && resource.certified_until > datetime("2030-01-01T00:00:00Z") };\n'
+    )
+    held = {"like": "narcotics_dog", "certifications": [{"code": "k9.narcotics", "expires_on": "2027-05-31"}]}
+    (told,) = reasons(shipped, case(asset=held), cedar=own)
+    assert told.endswith("Its Narcotics detection K9 certification is valid through 2027-05-31.")
+    none = {"like": "narcotics_dog", "certifications": [], "certification_required": False}
+    (told,) = reasons(shipped, case(asset=none), cedar=own)
+    assert told.endswith("is not known, because no certification of it is on file.")
 
 
 def test_numbers_and_names_are_written_as_people_write_them() -> None:

@@ -15,8 +15,11 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
+from registry.agreements.deadlines.endings import last_day
+from registry.agreements.deadlines.falling_due import deadlines, review_due_on
 from registry.agreements.deadlines.queries.records import record_of, records
-from registry.agreements.deadlines.rules import Due, Record, deadlines, kept_until, last_day, review_due_on, status_at
+from registry.agreements.deadlines.retention import kept_until
+from registry.agreements.deadlines.rules import Due, Record, status_at
 from registry.agreements.deadlines.schemas import (
     Deadline,
     DeadlineBasis,
@@ -41,6 +44,7 @@ from registry.platform.database.handles import Read, Rows
 from registry.platform.http.paging import NewestFirst, Orders, cut, decode_cursor
 from registry.platform.kernel.actions import AllowedAction, offer
 from registry.platform.kernel.errors import Forbidden, NotFound
+from registry.platform.kernel.text import counted
 
 Key: TypeAlias = tuple[datetime, str, UUID, str]
 Found: TypeAlias = tuple[Key, Due, Record]
@@ -236,7 +240,7 @@ def _why(record: Record, until: date | None) -> str:
         return "No schedule is known for the custodian's state and none is set, so it is kept."
     if until is None:
         return "The end of its schedule lies beyond the registry's calendar."
-    return f"{record.keeping.years} years after its last day: {record.keeping.citation}."
+    return f"{counted(record.keeping.years, 'year')} after its last day: {record.keeping.citation}."
 
 
 def _hold(row: Row[Any]) -> LegalHold:

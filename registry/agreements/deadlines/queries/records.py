@@ -17,6 +17,7 @@ from msgspec import Struct
 from sqlalchemy.engine import Row
 
 from registry.agreements.deadlines.queries.proofs import approvals_of, insurance_of
+from registry.agreements.deadlines.retention import keeping
 from registry.agreements.deadlines.rules import (
     ConsentDue,
     DeadlineKind,
@@ -26,7 +27,6 @@ from registry.agreements.deadlines.rules import (
     Record,
     ReportDue,
     ReviewOutcome,
-    keeping,
 )
 from registry.agreements.deadlines.tables import agreement_periodic_review, agreement_retention
 from registry.agreements.duties.queries import FIRST_EFFECTIVE_ON, DutyFact, duties_of

@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import sqlalchemy as sa
 from msgspec import UNSET
 from sqlalchemy.engine import Row
@@ -32,6 +33,7 @@ from registry.agreements.instruments.tables import (
     agreement_version,
     agreement_version_dates,
 )
+from registry.agreements.instruments.terms import Terms, ending
 from registry.platform.access.acts import keep_act
 from registry.platform.access.permissions import Action
 from registry.platform.access.principals import Caller
@@ -86,7 +88,7 @@ async def open_amendment(
     )
     no = await next_version_no(write, row.id)
     if recorded is None:
-        title, terms = row.version_title, row.terms
+        title, terms = row.version_title, ending(msgspec.json.decode(row.terms, type=Terms), expires_on)
         version_id = await copy_version(write, caller, row.id, row.version_id, no, title, terms)
     else:
         title, terms = recorded.title, recorded.terms
@@ -97,6 +99,7 @@ async def open_amendment(
             terms=recorded.terms,
             notice=notice,
             provisions=recorded.provisions,
+            expires_on=expires_on,
         )
         version_id = new_id()
         values = {"id": version_id, "agreement_id": row.id, "no": no, "title": title, "terms": terms}

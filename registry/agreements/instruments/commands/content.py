@@ -20,7 +20,7 @@ from registry.agreements.instruments.tables import (
     agreement_version_dates,
     provision,
 )
-from registry.agreements.instruments.terms import SHOWN_TO_ALL, Terms, contradictions, misdirected
+from registry.agreements.instruments.terms import SHOWN_TO_ALL, Terms, contradictions, ended_and_open, misdirected
 from registry.directory.agencies.rules import AgencyStatus
 from registry.directory.agencies.tables import agency
 from registry.directory.taxonomy.tables import category, provision_heading, purpose
@@ -62,6 +62,7 @@ async def check_content(
     terms: Terms,
     notice: Notice,
     provisions: Sequence[NewProvision],
+    expires_on: date | None,
 ) -> None:
     """Raises RuleBroken with everything that is unknown, contradictory or missing, each with its pointer."""
     known = {name: {row.code for row in await read.all(statement)} for name, statement in _CODES.items()}
@@ -70,6 +71,7 @@ async def check_content(
         *_about_parties(custodian_id, parties, agencies),
         *(_placed(fault, "/terms") for fault in contradictions(terms, [p.number for p in provisions])),
         *(_placed(fault, "/terms") for fault in misdirected(terms, parties)),
+        *(_placed(fault, "/terms") for fault in ended_and_open(terms, expires_on)),
         *(_placed(fault, "/notice") for fault in faulty(notice, parties, [p.number for p in provisions])),
         *_unknown(terms.categories, known["category"], "/terms/categories/{}", "category"),
         *_unknown(terms.purposes, known["purpose"], "/terms/purposes/{}", "purpose"),

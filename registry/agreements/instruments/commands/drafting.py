@@ -92,6 +92,7 @@ async def enter(write: Write, caller: Caller, custodian_id: UUID, new: NewAgreem
         terms=new.terms,
         notice=new.notice,
         provisions=new.provisions,
+        expires_on=new.expires_on,
     )
     agreement_id, version_id = new_id(), new_id()
     term = Term(**{name: getattr(new, name) for name in Term.__struct_fields__})
@@ -183,6 +184,7 @@ async def edit_draft(write: Write, caller: Caller, row: Row[Any], text: OpenText
         terms=after["terms"],
         notice=after["notice"],
         provisions=after["provisions"],
+        expires_on=after["expires_on"],
     )
     term = Term(**{name: after[name] for name in Term.__struct_fields__})
     await rewrite_term(write, text.version_id, term, after["time_zone"])

@@ -37,6 +37,7 @@ from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
 from registry.platform.kernel.days import Today
 from registry.platform.kernel.errors import RuleBroken
+from registry.platform.kernel.text import counted
 from registry.platform.kernel.time import day_starts_at, format_instant, last_day_before
 from registry.platform.kernel.versions import Expected
 
@@ -141,16 +142,16 @@ def _by_right(
     runs_out = withdrawal_ends_at(today.at_agency, Period(days=days), today.agreement_zone) if days else today.now
     if termination.acted_on is not None and today.is_over(termination.acted_on):
         at = day_starts_at(termination.effective_on or termination.acted_on, zone)
-        dated, counted = max(at, acted_at), max(at, runs_out)
+        dated, otherwise_at = max(at, acted_at), max(at, runs_out)
         if days:
             dated = max(at, withdrawal_ends_at(termination.acted_on, Period(days=days), today.agreement_zone))
-        if dated < counted:
-            return msgspec.structs.replace(new, not_before=dated, otherwise_at=counted)
+        if dated < otherwise_at:
+            return msgspec.structs.replace(new, not_before=dated, otherwise_at=otherwise_at)
         return msgspec.structs.replace(new, not_before=dated, agreed_at=dated)
     at = runs_out if termination.effective_on is None else begins_at(termination.effective_on, today)
     if at < runs_out:
         last = last_day_before(runs_out, today.agreement_zone)
-        detail = f"Notice of {days} days given today runs through {last}, not less. {today}"
+        detail = f"Notice of {counted(days, 'day')} given today runs through {last}, not less. {today}"
         raise RuleBroken.at(detail, "not_then", pointer="/effective_on")
     return msgspec.structs.replace(new, not_before=at, agreed_at=at)
 

@@ -59,6 +59,7 @@ from registry.agreements.instruments.remarks import (
     Hand,
     Remark,
     about_acts,
+    about_end,
     about_hands,
     about_missing_hands,
     about_notice,
@@ -145,6 +146,7 @@ async def get_agreement(
         dates,
         at if dates.ended_at is not None and at >= dates.ended_at else stands_at,
         joined=sum(each is not None and each <= max(at, now) for each in joined_at),
+        ends_at=row.ends_at,
         force=force,
         notice=to_renew,
         pauses=intervals_of(rows, "pause"),
@@ -229,7 +231,11 @@ async def get_agreement(
             remarks += about_missing_hands(row.version_no, [each.agency.name for each in other])
         remarks += about_texts(dates, held, numbers, force, days)
         remarks += about_dissolutions(parties, row.time_zone, at)
-        remarks += [*about_notice(notice, ids), *remarks_on_text(provisions, row.terms, term_of_version(row))]
+        remarks += [
+            *about_notice(notice, ids),
+            *about_end(row.its_expires_on, terms),
+            *remarks_on_text(provisions, row.terms, term_of_version(row)),
+        ]
     remarks += about_authorities(row.version_no, shown)
     publication, words = None, OwnWords()
     if whole and row.any_publication:

@@ -14,6 +14,7 @@ from registry.agreements.instruments.consent_tables import (
 )
 from registry.agreements.instruments.queries.consents import awaits, contestable_from
 from registry.agreements.instruments.queries.in_force import hides_text, is_superseded, text_shown_to_others_at
+from registry.agreements.instruments.queries.listed_texts import listed_texts
 from registry.agreements.instruments.queries.visibility import (
     administers,
     as_shown,
@@ -284,15 +285,12 @@ def _list_statement(filters: frozenset[str], sort: str) -> sa.Select[Any]:
     statement = sa.select(
         agreement.c.id,
         agreement.c.number,
-        as_shown("title", administrator=administrator).label("title"),
-        as_shown("current_version", administrator=administrator).label("version_no"),
         agreement.c.kind,
         agreement.c.custodian_id,
         custodian_name.label("custodian_name"),
         stage_shown().label("stage"),
         status_at(to_come="to_come" in filters, administrator=administrator).label("status"),
         agreement.c.effective_on,
-        as_shown("expires_on", administrator=administrator).label("expires_on"),
         party_count.label("party_count"),
         agreement.c.version,
         agreement.c.updated_at,
@@ -338,19 +336,20 @@ async def list_agreements(read: Read, principal: Principal, query: AgreementQuer
         filters.add("cursor")
     rows = await read.all_slowly(_list_statement(frozenset(filters), query.sort), parameters)
     kept, next_cursor = orders.cut(rows, query)
+    texts = await listed_texts(read, principal, [row.id for row in kept], None if query.as_of is None else at, now)
     return AgreementPage(
         items=[
             AgreementSummary(
                 id=row.id,
                 number=row.number,
-                title=row.title,
-                version_no=row.version_no,
+                title=texts[row.id].title,
+                version_no=texts[row.id].version_no,
                 kind=row.kind,
                 custodian_agency=AgencyReference(id=row.custodian_id, name=row.custodian_name),
                 stage=row.stage,
                 status=row.status,
                 effective_on=row.effective_on,
-                expires_on=row.expires_on,
+                expires_on=texts[row.id].expires_on,
                 party_count=row.party_count,
                 version=row.version,
                 updated_at=row.updated_at,

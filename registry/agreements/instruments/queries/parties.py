@@ -297,7 +297,7 @@ def _authority(
 ) -> SignatoryAuthority | Literal["not_on_record"]:
     if row.authority_id is None:
         return "not_on_record"
-    given_on = row.signed_on or civil_day(row.verbally_at, time_zone)
+    given_on = row.signed_on or civil_day(row.verbally_at, row.its_zone or time_zone)
     return signatory_authority(row.authority_id, row.office, row.basis, row.parent_id, given_on, revoked)
 
 

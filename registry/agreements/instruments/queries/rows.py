@@ -107,6 +107,20 @@ _amending = agreement_version.alias("amending")
 _amending_dates = agreement_version_dates.alias("amending_dates")
 
 
+def version_shown(*, administrator: bool, moment: Moment) -> sa.ColumnElement[Any]:
+    """The id of the version with which an agreement is shown to `viewer`, of the instant in the bind `at`."""
+    if moment == "of_version":
+        return sa.bindparam("of_version", type_=agreement.c.id.type)
+    if moment == "current":
+        return _current
+    now = sa.func.coalesce(_text_then, _current)
+    drafted = sa.func.coalesce(_latest_then, _first)
+    then = now if moment == "now" else sa.case((agreement.c.executed_at.is_not(None), now), else_=drafted)
+    return sa.case(
+        (_shared, then), (_signed, _last_signed), else_=now if administrator else text_shown_to_others_at(_AT)
+    )
+
+
 def _row_statement(*, administrator: bool, moment: Moment, anybody: bool = False) -> sa.Select[Any]:
     """The agreement with the version that is its text at the instant, and the amendment that is on its way.
 
@@ -116,16 +130,7 @@ def _row_statement(*, administrator: bool, moment: Moment, anybody: bool = False
     Those who are not parties only ever see what was published, the newest where the text of the
     instant is not, or the last version that they signed.
     """
-    version: sa.ColumnElement[Any] = _current
-    if moment == "of_version":
-        version = sa.bindparam("of_version", type_=agreement.c.id.type)
-    elif moment != "current":
-        now = sa.func.coalesce(_text_then, _current)
-        drafted = sa.func.coalesce(_latest_then, _first)
-        then = now if moment == "now" else sa.case((agreement.c.executed_at.is_not(None), now), else_=drafted)
-        version = sa.case(
-            (_shared, then), (_signed, _last_signed), else_=now if administrator else text_shown_to_others_at(_AT)
-        )
+    version = version_shown(administrator=administrator, moment=moment)
     seen = sa.true() if anybody else sa.or_(visible_to(administrator=administrator), _signed)
     dates = agreement_version_dates
     return (
@@ -268,12 +273,12 @@ async def shown_rows(
     if now is None or at is None or at <= now or not rows[0].any_reported or not rows[0].shared:
         return rows
     without = await without_pending(read, agreement_id, now)
-    if without is None or (version_id := _text_without(without, at)) in (None, rows[0].version_id):
+    if without is None or (version_id := text_without(without, at)) in (None, rows[0].version_id):
         return rows
     return await read.fast(statements[administers(principal), "of_version"], {**parameters, "of_version": version_id})
 
 
-def _text_without(without: Without, at: datetime) -> UUID | None:
+def text_without(without: Without, at: datetime) -> UUID | None:
     """The version that is the text then without the reports that have not taken effect."""
     window, _ = text_at(placed(without.held, [each.no for each in without.texts]), at)
     return None if window is None else without.texts[window.text].version_id

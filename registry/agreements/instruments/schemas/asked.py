@@ -36,8 +36,8 @@ class AgreementQuery(Changing, kw_only=True, frozen=True):
         Annotated[
             Instant,
             Meta(
-                description="For `status`; now if absent. Of a day to come nothing counts that others only reported: "
-                "what has not taken effect by now."
+                description="For `status` and the text that is shown; now if absent. Of a day to come nothing "
+                "counts that others only reported: what has not taken effect by now."
             ),
         ]
         | None

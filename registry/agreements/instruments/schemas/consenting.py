@@ -129,7 +129,12 @@ class ReportedAct(Struct, kw_only=True, frozen=True):
         Meta(description="`uncontested`: nobody contested it in time, and it has effect."),
     ]
     because: Annotated[
-        Unconfirmed | None, Meta(description="Why silence does not count, where it stands `unconfirmed`; else null.")
+        Unconfirmed | None,
+        Meta(
+            description="Why silence does not count, where it stands `unconfirmed`; else null. "
+            "`evidence_not_on_file`: once a document of that hash is filed, which the party and who reported can read, "
+            "the 14 days begin."
+        ),
     ]
     takes_effect_at: Annotated[
         Instant | None, Meta(description="From when it has effect, or had it; null while nothing is in sight.")

@@ -277,8 +277,8 @@ class AgreementSummary(Struct, kw_only=True, frozen=True):
     version_no: Annotated[
         int,
         Meta(
-            description="Which version `title` and `expires_on` are of: the newest executed, before that the one being "
-            "drafted; for others than the parties the last that is published."
+            description="Which version `title` is of: the one that is the text at `as_of`, as the agreement itself is "
+            "shown then. Lists are searched, filtered and ordered by the text that takes effect last."
         ),
     ]
     kind: AgreementKind

@@ -25,6 +25,7 @@ from registry.platform.database.connect import Database, unit_of_work
 from registry.platform.database.handles import Write
 from registry.platform.files.turns import Turns
 from registry.platform.kernel.errors import Busy
+from registry.platform.kernel.text import counted
 from registry.platform.kernel.time import utc_now
 from registry.platform.ledger.commands import record
 
@@ -145,7 +146,7 @@ class ImportProgress:
 
     async def end_unfinished(self, why: str) -> None:
         """End a run whose beginner may not act any more, so that another person can go on with it."""
-        words = f"The run was ended after {self._done} rows: {_WHY_ENDED[why]}."
+        words = f"The run was ended after {counted(self._done, 'row')}: {_WHY_ENDED[why]}."
         await self._finish(ImportStatus.INTERRUPTED, f"{words} Whoever may run imports goes on with it.")
 
     async def give_up(self) -> None:

@@ -25,7 +25,11 @@ from registry.agreements.instruments.commands.settling.closing import (
 )
 from registry.agreements.instruments.commands.settling.departed import departures, dissolutions, parts_of
 from registry.agreements.instruments.commands.settling.effects import settle_reports
-from registry.agreements.instruments.commands.settling.executing import execute_amendment, take_latest_text
+from registry.agreements.instruments.commands.settling.executing import (
+    execute_amendment,
+    take_lasting_text,
+    take_latest_text,
+)
 from registry.agreements.instruments.commands.settling.joined import joined_by_signature
 from registry.agreements.instruments.commands.settling.notice_windows import notice_windows
 from registry.agreements.instruments.commands.settling.pending import keep_without, rehearse_without
@@ -55,6 +59,7 @@ from registry.agreements.instruments.in_force import (
     AgreementDates,
     BoundWindow,
     PartyHistory,
+    TextWindow,
     VerbalActivation,
     approval_needed,
     bound_until,
@@ -65,7 +70,7 @@ from registry.agreements.instruments.queries.in_force import OPEN_END, end_of
 from registry.agreements.instruments.queries.signed_texts import pending_signatures, signed_texts, with_word
 from registry.agreements.instruments.queries.texts import dates_of, executed_texts
 from registry.agreements.instruments.rules import Stage
-from registry.agreements.instruments.shown_texts import shown_windows
+from registry.agreements.instruments.shown_texts import own_text, shown_windows
 from registry.agreements.instruments.tables import (
     agreement,
     agreement_force_window,
@@ -129,6 +134,13 @@ class Settled(Struct, kw_only=True):
     superseded_at: datetime | None = None
     released: dict[UUID, datetime | None] = {}
 
+    def takes(self, after: "Settled") -> None:
+        """What came about afterwards came about with it."""
+        self.amendment = self.amendment or after.amendment
+        self.superseded_at = self.superseded_at or after.superseded_at
+        self.newcomers, self.published = self.newcomers + after.newcomers, self.published + after.published
+        self.closed, self.released = self.closed + after.closed, self.released | after.released
+
 
 async def rewrite_windows(
     write: Write, agreement_id: UUID, now: datetime, *, successors: frozenset[UUID] = frozenset()
@@ -150,6 +162,8 @@ async def rewrite_windows(
     without = await rehearse_without(write, agreement_id, anew)
     settled = await anew()
     await keep_without(write, agreement_id, without)
+    if await take_lasting_text(write, agreement_id, None if without is None else without.held, now):
+        settled.takes(await anew())  # by whose end proposals lapse
     found = [settled]
     successors |= {agreement_id}
     for older in await write.all(_SUPERSEDED_BY_IT, {"id": agreement_id}):
@@ -269,10 +283,18 @@ async def _rewrite(write: Write, agreement_id: UUID, now: datetime) -> Settled:
             "settles_at": earliest(
                 await _settles_at(write, row.id, proposals, signed_ats, now),
                 *(at for at in (ended_at, *stops, *goes_on) if at is not None and at > now),
+                _own_text_until(dates, holding, now),
             ),
         },
     )
     return settled
+
+
+def _own_text_until(dates: AgreementDates, holding: Sequence[TextWindow], now: datetime) -> datetime | None:
+    """When an earlier text is the agreement's own again: those have left who signed this one, or it runs out."""
+    if dates.executed_at is None:
+        return None
+    return own_text(holding, {n: place for place, n in enumerate(dates.by_effect)}, now)[1]
 
 
 def _by_agency(rows: Sequence[Row[Any]]) -> dict[UUID, list[Interval]]:
