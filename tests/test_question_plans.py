@@ -125,6 +125,14 @@ async def test_a_question_to_the_whole_country_lists_none_of_its_cells(service: 
     assert sum(each.get("limit") == 21 for _, each in listening.asked) == 1, "no more agencies than the page has"
 
 
+async def test_who_publishes_nothing_around_a_point_is_found_by_the_cells_there(service: Service, case: Case) -> None:
+    around = CapabilityQuery(capability="language.spa", latitude=case.latitude, longitude=case.longitude, within_km=80)
+    got = await explained(service, lambda read, one: list_capabilities(read, one.caller, around), case)
+    (plan,) = [each for each in got.plans if "released_sharing" in each or "LEFT-JOIN" in each]
+    if service.database.dialect == "sqlite":
+        assert plan.splitlines()[0] == "SEARCH agency USING INDEX ix_agency_cell (cell=?)", plan
+
+
 async def test_what_has_changed_is_found_by_the_instant_of_its_change(service: Service, case: Case) -> None:
     """Whoever keeps a copy asks every minute, and mostly nothing has changed."""
     since: dict[str, Any] = {"updated_from": case.now, "sort": "updated_at"}

@@ -45,6 +45,8 @@ from registry.resources.personnel.holdings import KnownType
 from registry.resources.personnel.queries.types import known_types
 
 BATCH = 2_500
+_PEOPLE_AT_ONCE = 4_000
+"""In turn with a batch of each part's assets, so that all come to their end together."""
 _AGREEMENTS_AT_ONCE = 1_000
 _KINDS = sa.select(category.c.code, category.c.name).where(category.c.parent.is_not(None)).order_by(category.c.code)
 _CAPABILITIES = sa.select(capability_type.c.code).order_by(capability_type.c.code)
@@ -125,7 +127,7 @@ async def fill(url: str, data: Path, size: Size, day: date, *, drawn: Draws = he
             for its in some.records:
                 await target.write(*(_new_words(its, known) if its.table == asset_word.name else its))
             counts.update(some.counts)
-            if not counts["assets"] % (40 * BATCH):
+            if some.counts.get("assets") and not counts["assets"] % (40 * BATCH):
                 progress.say(_said(counts))
         progress.say(_said(counts))
         await target.end_load(indexes)
@@ -183,7 +185,7 @@ def draw_what_is_lent(source: Source, part: int) -> Iterator[Drawn]:
     wanted = shares_of(placed, size.assets, part)
     drawn = draw_assets(placed, source.kinds, wanted, now, part)
     lent = Loans(covers, size.loans * sum(wanted) // size.assets, sum(wanted), now, part)
-    for rows in _batched(_with_loans(drawn, lent)):
+    for rows in _batched(_with_loans(drawn, lent), BATCH):
         counts = {"assets": len(rows["asset"]), "loans": len(rows["loan"])}
         yield Drawn(counts, _records(source, rows))
 
@@ -191,7 +193,7 @@ def draw_what_is_lent(source: Source, part: int) -> Iterator[Drawn]:
 def draw_who_can_what(source: Source) -> Iterator[Drawn]:
     """People, and what is published of them."""
     people = draw_people(source.placed, source.known, source.taxonomy, source.size.people, drawn_at(source.day))
-    for rows in _batched(people):
+    for rows in _batched(people, _PEOPLE_AT_ONCE):
         yield Drawn({"people": len(rows["personnel_record"])}, _records(source, rows))
 
 
@@ -215,13 +217,13 @@ def _with_loans(drawn: Iterable[DrawnAsset], lent: Loans) -> Iterator[Rows]:
         }
 
 
-def _batched(drawn: Iterable[Rows]) -> Iterator[Rows]:
+def _batched(drawn: Iterable[Rows], size: int) -> Iterator[Rows]:
     """Rows by table, so many of the first table at a time."""
     batch: Rows = {}
     for rows in drawn:
         for table, its in rows.items():
             batch.setdefault(table, []).extend(its)
-        if len(batch[next(iter(rows))]) >= BATCH:
+        if len(batch[next(iter(rows))]) >= size:
             yield batch
             batch = {}
     if batch:

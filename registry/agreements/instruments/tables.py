@@ -314,6 +314,10 @@ agreement_party_window = table(
         "ix_agreement_party_window_agency",
         *("agency_id", "agreement_id", "starts_at", "ends_at", "version_id", "amended", "assists", "requests"),
     ),
+    sa.Index(
+        "ix_agreement_party_window_text",
+        *("agreement_id", "version_id", "agency_id", "starts_at", "ends_at", "amended", "assists", "requests"),
+    ),
 )
 """A window ends where another text binds the party to all; `bound_until` is when the party stops being bound at all.
 

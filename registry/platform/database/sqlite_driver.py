@@ -101,7 +101,7 @@ def prepare(engine: Engine, *, query_only: bool, busy_ms: int) -> None:
             f"busy_timeout={busy_ms}",
             "foreign_keys=ON",
             "trusted_schema=OFF",
-            "cache_size=-32768",
+            "cache_size=-12288",  # of each of four connections; the operating system keeps the rest of the file
             "temp_store=MEMORY",
             *(["query_only=ON"] if query_only else []),
         ):

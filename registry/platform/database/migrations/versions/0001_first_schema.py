@@ -734,6 +734,17 @@ _table(
         "assists",
         "requests",
     ),
+    sa.Index(
+        "ix_agreement_party_window_text",
+        "agreement_id",
+        "version_id",
+        "agency_id",
+        "starts_at",
+        "ends_at",
+        "amended",
+        "assists",
+        "requests",
+    ),
 )
 
 _table(
