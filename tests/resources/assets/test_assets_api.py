@@ -435,3 +435,21 @@ async def test_a_window_that_is_none_is_refused_by_name(cast: Cast, query: str, 
     asset = await make_asset(cast.assisting)
     response = await cast.assisting.coordinator.get(f"/v1/assets/{asset['id']}/availability?{query}")
     assert assert_problem(response, status)["errors"][0]["parameter"] == parameter
+
+
+async def test_a_list_by_several_statuses_finds_assets_in_any_of_them(cast: Cast) -> None:
+    made = {
+        name: await make_asset(cast.assisting, name=name, sharing=sharing)
+        for name, sharing in {"one": "network", "two": "agreement", "three": "private"}.items()
+    }
+    path = f"/v1/assets/{made['two']['id']}/take-out-of-service"
+    await cast.assisting.admin.done("POST", path, {"reason": "a new clutch"})
+
+    async def found(query: str) -> set[str]:
+        page = await cast.assisting.coordinator.done("GET", f"/v1/assets?agency_id={cast.assisting.id}&{query}")
+        return {each["name"] for each in page["items"]} & made.keys()
+
+    assert await found("service_status=in_service") == {"one", "three"}
+    assert await found("service_status=in_service&service_status=out_of_service") == {"one", "two", "three"}
+    assert await found("sharing=network&sharing=agreement") == {"one", "two"}
+    assert await found("sharing=network&sharing=private&service_status=out_of_service") == set()

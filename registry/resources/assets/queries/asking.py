@@ -18,7 +18,7 @@ from registry.platform.kernel.errors import RuleBroken
 from registry.platform.kernel.time import civil_day
 from registry.platform.kernel.words import Sought
 from registry.resources.assets.queries.attributes import attribute_parameters, attributes_among
-from registry.resources.assets.queries.finding import Asked
+from registry.resources.assets.queries.finding import ONE_OF, Asked, one_of_parameters
 from registry.resources.assets.queries.spelling import with_corrections
 from registry.resources.assets.queries.stating import (
     STATED,
@@ -58,7 +58,11 @@ async def criteria_of(read: Read, caller: Caller, query: AssetQuery, sought: Sou
     """
     parameters: dict[str, object] = {"viewer": caller.agency_id, "at": caller.now, "limit": query.limit + 1}
     filters: set[str] = set()
-    for name in ("agency_id", "service_status", "sharing", "type_at_least", "within_minutes"):
+    for name in ONE_OF:
+        if values := getattr(query, name):
+            filters.add(name)
+            parameters |= one_of_parameters(name, values)
+    for name in ("agency_id", "type_at_least", "within_minutes"):
         if (value := getattr(query, name)) is not None:
             filters.add(name)
             parameters[name] = value

@@ -20,6 +20,7 @@ from registry.resources.assets.queries.finding import (
     counting_statement,
     free_statement,
     kept_of_statement,
+    one_of_parameters,
 )
 from registry.resources.assets.queries.keeping import Free, Wanted, free_together, held_back_among
 from registry.resources.assets.rules import ServiceStatus
@@ -204,11 +205,16 @@ def _without(query: AssetQuery, names: Sequence[ConditionName]) -> AssetQuery:
     return msgspec.structs.replace(query, **empty)
 
 
+def _only_in_service(asked: Asked) -> bool:
+    statuses = one_of_parameters("service_status", [ServiceStatus.IN_SERVICE])
+    return all(asked.parameters.get(name) == value for name, value in statuses.items())
+
+
 async def count_left_out(read: Read, asked: Asked) -> list[LeftOut]:
     """What meets all criteria but one of time: out of service, not free in the window, or without a known arrival."""
     filters = asked.filters - {"cursor"}
     instead: dict[LeftOutReason, frozenset[str]] = {}
-    if filters & NEEDS_SERVICE or asked.parameters.get("service_status") is ServiceStatus.IN_SERVICE:
+    if filters & NEEDS_SERVICE or _only_in_service(asked):
         instead["not_in_service"] = filters - {"window", "service_status"}
     if "window" in filters:
         instead["not_free"] = filters - {"window"}

@@ -75,7 +75,8 @@ NOT_IN_SERVICE, NOT_FREE, ARRIVAL_UNKNOWN = "not_in_service", "not_free", "arriv
 """Criteria that no query has: they count what its own criteria leave out."""
 NEEDS_SERVICE = frozenset({"lendable", "window", "certified"})
 """Criteria that hold only of what is in service; together with `NOT_IN_SERVICE` they ask for everything else."""
-_EQUAL = ("service_status", "sharing", "agency_id")
+ONE_OF: dict[str, type[ServiceStatus] | type[Sharing]] = {"service_status": ServiceStatus, "sharing": Sharing}
+"""Filters by one of several values, of an enumeration with few: as many parameters as it has."""
 
 
 class Asked(Struct, kw_only=True, frozen=True):
@@ -221,12 +222,21 @@ class _Plan:
         return _hidden(asset.c.n, self.dialect) if self.by_rows else asset.c.n
 
 
+def one_of_parameters(name: str, values: Sequence[str]) -> dict[str, object]:
+    """The parameters of a filter of `ONE_OF`: the values, the last of them again in the places that are left."""
+    return {f"any_{name}_{i}": values[min(i, len(values) - 1)] for i in range(len(ONE_OF[name]))}
+
+
 def _meeting(found: sa.Select[Any], plan: _Plan) -> sa.Select[Any]:
     """The statement with every criterion but the categories."""
     filters, dialect = plan.filters, plan.dialect
-    for name in _EQUAL:
+    for name, values in ONE_OF.items():
         if name in filters:
-            found = found.where(asset.c[name] == sa.bindparam(name, type_=asset.c[name].type))
+            found = found.where(
+                asset.c[name].in_([sa.bindparam(f"any_{name}_{i}", type_=sa.Text) for i in range(len(values))])
+            )
+    if "agency_id" in filters:
+        found = found.where(asset.c.agency_id == sa.bindparam("agency_id", type_=asset.c.agency_id.type))
     if "ids" in filters:
         found = found.where(asset.c.id.in_(sa.bindparam("ids", type_=asset.c.id.type, expanding=True)))
     if "type_at_least" in filters:

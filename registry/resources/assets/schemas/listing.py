@@ -202,8 +202,8 @@ class AssetQuery(Changing, kw_only=True, frozen=True):
         tuple[State, ...], Meta(max_length=60, description="Of agencies of any of these states, by their postal codes.")
     ] = ()
     ids: Ids = ()
-    service_status: ServiceStatus | None = None
-    sharing: Sharing | None = None
+    service_status: Annotated[tuple[ServiceStatus, ...], Meta(max_length=10, description="In any of these.")] = ()
+    sharing: Annotated[tuple[Sharing, ...], Meta(max_length=10, description="Shared in any of these ways.")] = ()
     type_at_least: Annotated[TypeLevel | None, Meta(description="At least as capable: 2 finds Type I and Type II.")] = (
         None
     )

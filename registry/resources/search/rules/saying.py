@@ -111,7 +111,7 @@ def as_query(said: Said, asked: SearchQuery) -> AssetQuery:
         lendable=True if said.lendable is not None and said.lendable[0] else None,
         agency_id=None if said.agency is None else said.agency[0].id,
         q=None if said.name is None else '"{}"'.format(said.name[0].replace('"', " ")),
-        service_status=None if asked.not_in_service else ServiceStatus.IN_SERVICE,
+        service_status=() if asked.not_in_service else (ServiceStatus.IN_SERVICE,),
         include=("left_out",),
     )
     if said.window is not None:
