@@ -101,7 +101,8 @@ def prepare(engine: Engine, *, query_only: bool, busy_ms: int) -> None:
             f"busy_timeout={busy_ms}",
             "foreign_keys=ON",
             "trusted_schema=OFF",
-            "cache_size=-12288",  # of each of four connections; the operating system keeps the rest of the file
+            # Readers find in the operating system's memory what they do not keep, as fast on a file of 13 GB.
+            f"cache_size={-4_096 if query_only else -32_768}",
             "temp_store=MEMORY",
             *(["query_only=ON"] if query_only else []),
         ):
