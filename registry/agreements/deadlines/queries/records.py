@@ -51,7 +51,7 @@ from registry.agreements.instruments.queries.in_force import OPEN_END, end_of, i
 from registry.agreements.instruments.queries.lapsing import lapse, with_ends
 from registry.agreements.instruments.queries.pending import read_without
 from registry.agreements.instruments.queries.texts import is_executed_text
-from registry.agreements.instruments.queries.visibility import is_party, shared_with, still_bound
+from registry.agreements.instruments.queries.visibility import is_asked, is_party, shared_with
 from registry.agreements.instruments.rules import AgreementKind, Stage
 from registry.agreements.instruments.tables import (
     agreement,
@@ -244,7 +244,7 @@ _CONSENTS = with_ends(
         sa.and_(
             agreement_party.c.agreement_id == _proposal.c.agreement_id,
             agreement_party.c.agency_id == _consent.c.agency_id,
-            still_bound(),
+            is_asked(),
         ),
     )
     .where(

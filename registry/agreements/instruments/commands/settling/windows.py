@@ -307,7 +307,7 @@ def _by_agency(rows: Sequence[Row[Any]]) -> dict[UUID, list[Interval]]:
 def _end(
     row: Row[Any], proposals: Sequence[Proposed], parts: Mapping[UUID, Row[Any]], released: Mapping[UUID, datetime]
 ) -> tuple[datetime | None, Stage]:
-    """When the agreement ends for all, and the stage that this makes."""
+    """When the agreement ends for all, and the stage that this makes; in SQL it is `queries.in_force.is_superseded`."""
     stage = Stage(row.stage)
     if row.executed_at is None or stage is Stage.SUPERSEDED:  # that is final, whoever confirms afterwards
         return row.terminated_at, stage
@@ -317,7 +317,7 @@ def _end(
     superseded_at = max((at for at in gone if at is not None), default=None)
     if not released or None in gone:
         superseded_at = None
-    if superseded_at is not None and (ended_at is None or superseded_at < ended_at):
+    if superseded_at is not None and (ended_at is None or superseded_at <= ended_at):
         return superseded_at, Stage.SUPERSEDED
     return ended_at, Stage.EXECUTED if ended_at is None else Stage.TERMINATED
 
