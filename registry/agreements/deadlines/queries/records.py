@@ -90,8 +90,11 @@ def _of(table: sa.FromClause) -> sa.ColumnElement[bool]:
 
 def _bound_until() -> sa.ScalarSelect[Any]:
     """When fewer than two parties are left: the second of the instants at which they leave, from the last."""
-    leaves_at, released_at = (sa.func.coalesce(agreement_party.c[name], _OPEN) for name in ("leaves_at", "released_at"))
-    leaves = sa.case((leaves_at < released_at, leaves_at), else_=released_at)
+    leaves_at, released_at, lapsed_at = (
+        sa.func.coalesce(agreement_party.c[name], _OPEN) for name in ("leaves_at", "released_at", "lapsed_at")
+    )
+    by_act = sa.case((leaves_at < released_at, leaves_at), else_=released_at)
+    leaves = sa.case((lapsed_at < by_act, lapsed_at), else_=by_act)
     return (
         sa.select(leaves)
         .where(_of(agreement_party), agreement_party.c.joined_at.is_not(None))
