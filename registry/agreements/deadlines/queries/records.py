@@ -1,4 +1,4 @@
-"""Records of agreements, as deadlines are derived from them: a slice of agreements in at most seven statements.
+"""Records of agreements, as deadlines are derived from them: a slice of agreements in at most eight statements.
 
 An agency can have thousands of agreements and one of them nine hundred parties, so nothing is read per agreement, and
 nothing of a slice is kept once its deadlines are known.
