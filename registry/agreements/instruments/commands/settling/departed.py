@@ -42,6 +42,11 @@ async def parts_of(write: Write, agreement_id: UUID) -> Mapping[UUID, Row[Any]]:
     return {part.agency_id: part for part in await write.all(_PARTS, {"id": agreement_id})}
 
 
+async def set_party(write: Write, agreement_id: UUID, agency_id: UUID, **values: object) -> None:
+    """Note what was derived of a party."""
+    await write.run(_SET_PARTY, {"its_id": agreement_id, "its_agency": agency_id, **values})
+
+
 async def departures(
     write: Write,
     row: Row[Any],
@@ -96,7 +101,7 @@ async def departures(
         if (leaves[agency_id], said[agency_id]) != (part.leaves_at, part.withdrawal_notice_on):
             kind = None if said[agency_id] is None else part.notice_kind or kinds.get(agency_id)
             values = {"leaves_at": leaves[agency_id], "withdrawal_notice_on": said[agency_id], "notice_kind": kind}
-            await write.run(_SET_PARTY, {"its_id": row.id, "its_agency": agency_id, **values})
+            await set_party(write, row.id, agency_id, **values)
             changed = True
     if not changed:
         return parts
@@ -158,5 +163,5 @@ async def dissolutions(write: Write, agreement_id: UUID, parts: Mapping[UUID, Ro
         and (part.leaves_at is None or part.leaves_at > part.dissolved_at)
     }
     for agency_id, at in ended.items():
-        await write.run(_SET_PARTY, {"its_id": agreement_id, "its_agency": agency_id, "leaves_at": at})
+        await set_party(write, agreement_id, agency_id, leaves_at=at)
     return await parts_of(write, agreement_id) if ended else parts

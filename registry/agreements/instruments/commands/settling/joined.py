@@ -5,18 +5,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.commands.settling.departed import parts_of
-from registry.agreements.instruments.tables import agreement, agreement_party
+from registry.agreements.instruments.commands.settling.departed import parts_of, set_party
 from registry.platform.database.handles import Write
 from registry.platform.kernel.intervals import earliest
-
-_SET_PARTY = agreement_party.update().where(
-    agreement_party.c.agreement_id == sa.bindparam("its_id", type_=agreement.c.id.type),
-    agreement_party.c.agency_id == sa.bindparam("its_agency", type_=agreement_party.c.agency_id.type),
-)
 
 
 async def joined_by_signature(
@@ -46,5 +39,5 @@ async def joined_by_signature(
     }
     changed = {each: at for each, at in joined.items() if at != parts[each].joined_at}
     for agency_id, at in changed.items():
-        await write.run(_SET_PARTY, {"its_id": row.id, "its_agency": agency_id, "joined_at": at})
+        await set_party(write, row.id, agency_id, joined_at=at)
     return await parts_of(write, row.id) if changed else parts

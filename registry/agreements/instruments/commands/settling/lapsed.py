@@ -5,21 +5,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.commands.settling.departed import parts_of
+from registry.agreements.instruments.commands.settling.departed import parts_of, set_party
 from registry.agreements.instruments.in_force import lapses
 from registry.agreements.instruments.queries.signed_texts import with_word
 from registry.agreements.instruments.queries.texts import dates_of
-from registry.agreements.instruments.tables import agreement, agreement_party
 from registry.platform.database.handles import Write
 from registry.platform.kernel.intervals import earliest
-
-_SET_PARTY = agreement_party.update().where(
-    agreement_party.c.agreement_id == sa.bindparam("its_id", type_=agreement.c.id.type),
-    agreement_party.c.agency_id == sa.bindparam("its_agency", type_=agreement_party.c.agency_id.type),
-)
 
 
 async def lapsed_parts(
@@ -43,7 +36,7 @@ async def lapsed_parts(
         found = lapses(dates_of(row, texts, ()), held)
     changed = {each: found.get(each) for each, part in parts.items() if part.lapsed_at != found.get(each)}
     for agency_id, at in changed.items():
-        await write.run(_SET_PARTY, {"its_id": row.id, "its_agency": agency_id, "lapsed_at": at})
+        await set_party(write, row.id, agency_id, lapsed_at=at)
     return await parts_of(write, row.id) if changed else parts
 
 

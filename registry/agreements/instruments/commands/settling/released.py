@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy.engine import Row
 
+from registry.agreements.instruments.commands.settling.departed import set_party
 from registry.agreements.instruments.commands.settling.proposed import Proposed, completed, gone_at
 from registry.agreements.instruments.consent import ProposalKind
 from registry.agreements.instruments.in_force import first_instant_of_all
@@ -28,10 +29,6 @@ _BOUND = sa.select(_window.c.agency_id, _window.c.starts_at, _window.c.ends_at).
 _IN_FORCE = sa.select(_force.c.starts_at, _force.c.ends_at).where(_force.c.agreement_id == _ID)
 _SIGNED = sa.select(agreement_party.c.agency_id).where(
     agreement_party.c.agreement_id == _ID, agreement_party.c.joined_at.is_not(None)
-)
-_SET_PARTY = agreement_party.update().where(
-    agreement_party.c.agreement_id == sa.bindparam("its_id", type_=agreement.c.id.type),
-    agreement_party.c.agency_id == sa.bindparam("its_agency", type_=agreement_party.c.agency_id.type),
 )
 
 
@@ -84,7 +81,7 @@ async def releases(
         if released.get(agency_id) != part.released_at
     }
     for agency_id, at in changed.items():
-        await write.run(_SET_PARTY, {"its_id": agreement_id, "its_agency": agency_id, "released_at": at})
+        await set_party(write, agreement_id, agency_id, released_at=at)
     return Releases(released=released, in_place_at=in_place_at, changed=changed)
 
 
