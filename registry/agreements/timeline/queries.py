@@ -38,7 +38,14 @@ from registry.agreements.instruments.tables import (
 )
 from registry.agreements.timeline.acts import Acts
 from registry.agreements.timeline.by_all import of_all, of_proposals, of_reports, of_texts
-from registry.agreements.timeline.by_parties import of_governing_bodies, of_parties, of_pauses, of_signatures
+from registry.agreements.timeline.by_parties import (
+    of_governing_bodies,
+    of_notices_taken_back,
+    of_parties,
+    of_pauses,
+    of_signatures,
+)
+from registry.agreements.timeline.notices import EVENTS, notices_taken_back
 from registry.agreements.timeline.rules import (
     ActKind,
     Bound,
@@ -53,13 +60,14 @@ from registry.agreements.timeline.rules import (
 )
 from registry.agreements.timeline.schemas import Timeline
 from registry.agreements.timeline.shown import timeline_shown
-from registry.agreements.timeline.wording import Waiting
+from registry.agreements.timeline.wording import TakenBack, Waiting
 from registry.directory.agencies.queries import zones_of_agencies
 from registry.directory.agencies.tables import agency
 from registry.platform.access.principals import Principal
 from registry.platform.database.handles import Read
 from registry.platform.kernel.intervals import earliest
 from registry.platform.kernel.time import civil_day
+from registry.platform.ledger.tables import ledger_event
 
 _ID = sa.bindparam("id", type_=agreement.c.id.type)
 
@@ -97,6 +105,16 @@ _SIGNATURES = (
     .outerjoin(agreement_amendment, agreement_amendment.c.version_id == agreement_version.c.id)
     .where(agreement_signature.c.agreement_id == _ID)
     .order_by(agreement_signature.c.recorded_at, agreement_signature.c.id)
+)
+
+_NOTICES = (
+    sa.select(*(ledger_event.c[name] for name in ("type", "canonical", "recorded_at", "actor_agency_id")))
+    .where(
+        ledger_event.c.subject_kind == "agreement",
+        ledger_event.c.subject_id == sa.bindparam("id", type_=ledger_event.c.subject_id.type),
+        ledger_event.c.type.in_(EVENTS),
+    )
+    .order_by(ledger_event.c.subject_version, ledger_event.c.n)
 )
 
 
@@ -146,6 +164,7 @@ async def _whole(read: Read, found: Agreement, now: datetime) -> Timeline:
     of_governing_bodies(acts, approvals, await read.all(_RULES, {"id": found.id}), shown)
     pauses = await read.all(_PAUSES, {"id": found.id})
     of_pauses(acts, ((each.agency_id, each.starts_at, end_of(each.ends_at)) for each in pauses))
+    of_notices_taken_back(acts, await _taken_back(read, found.id, papers))
     of_proposals(acts, {window.end for windows_ in bound.values() for window in windows_})
     of_parties(
         acts,
@@ -154,6 +173,19 @@ async def _whole(read: Read, found: Agreement, now: datetime) -> Timeline:
     )
     of_reports(acts)
     return timeline_shown(found, days, bound, bound_towards(windows, bound), acts.numbered())
+
+
+async def _taken_back(read: Read, agreement_id: UUID, papers: Papers) -> list[tuple[TakenBack, Evidence | None]]:
+    """Each notice that was taken back, with what shows it."""
+    return [
+        (
+            each,
+            None
+            if each.given is None
+            else shown_evidence(each.given.evidence_sha256, each.given.evidence_location, papers),
+        )
+        for each in notices_taken_back(await read.all(_NOTICES, {"id": agreement_id}))
+    ]
 
 
 async def _for_others(read: Read, found: Agreement, executed_at: datetime, now: datetime) -> Timeline:

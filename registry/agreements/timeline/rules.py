@@ -50,6 +50,7 @@ class ActKind(StrEnum):
     NEWCOMERS = "newcomers"
     SUPERSESSION = "supersession"
     TEXT_RENEWS = "text_renews"
+    NOTICE_TAKEN_BACK = "notice_taken_back"
 
 
 class ActBasis(StrEnum):
@@ -81,6 +82,7 @@ class ActStatus(StrEnum):
 _BEGINS = frozenset(list(ActKind)[: list(ActKind).index(ActKind.GAVE_NOTICE)])
 _ENDS = frozenset(list(ActKind)[list(ActKind).index(ActKind.GAVE_NOTICE) : list(ActKind).index(ActKind.CONSENTED)])
 _NEVER = datetime.max.replace(tzinfo=UTC)
+_OF_NEXT = (ActKind.SIGNED, ActKind.TEXT_BEGINS)
 _OF_A_TEXT = (ActKind.SIGNED, ActKind.TEXT_BEGINS, ActKind.TEXT_REPLACED, ActKind.TEXT_EXPIRES)
 
 
@@ -349,19 +351,25 @@ def begins_by(marks: Sequence[Mark], agency_id: UUID, window: Bound) -> list[int
 
 
 def ends_by(marks: Sequence[Mark], agency_id: UUID, window: Bound) -> list[int]:
-    """The acts by which the window ends; none where it has no end."""
-    return [] if window.end is None else _at(marks, agency_id, window.end, window.version_no, _ENDS)
+    """The acts by which the window ends; none where it has no end.
+
+    Where nothing else ends it, what begins another text does: all whom the window bound have signed that one by then.
+    """
+    if window.end is None:
+        return []
+    its = _at(marks, agency_id, window.end, window.version_no, _ENDS)
+    return its or [
+        each.act_no
+        for each in marks
+        if each.counts_from == window.end and each.kind in _OF_NEXT and each.version_no != window.version_no
+    ]
 
 
 def _at(
     marks: Sequence[Mark], agency_id: UUID, at: datetime, version_no: int | None, kinds: frozenset[ActKind]
 ) -> list[int]:
-    """The acts of that instant: the party's own and all's; else another's, since one is bound to another.
-
-    A window by a version ends, too, once all whom it bound have signed a later one.
-    """
-    then = [each for each in marks if each.counts_from == at]
-    fits = [each for each in then if each.kind in kinds]
+    """The acts of that instant: the party's own and all's; else another's, since one is bound to another."""
+    fits = [each for each in marks if each.counts_from == at and each.kind in kinds]
     own = [
         each
         for each in fits
@@ -372,4 +380,4 @@ def _at(
         for each in fits
         if each.agency_id not in (agency_id, None) and (each.version_no is None or each.version_no == version_no)
     ]
-    return [each.act_no for each in own or others or then]
+    return [each.act_no for each in own or others]

@@ -85,6 +85,18 @@ def test_the_partys_own_act_and_alls_come_before_anothers() -> None:
     assert ends_by(marks, ONE, bound(3, None)) == []
 
 
+def test_what_only_happens_at_the_same_instant_begins_and_ends_nothing() -> None:
+    marks = [
+        mark(1, ActKind.SIGNED, THIRD, 9, 2),
+        mark(2, ActKind.APPROVED, OTHER, 9),
+        mark(3, ActKind.TEXT_RENEWS, None, 9, 1),
+        mark(4, ActKind.CONSENTED, OTHER, 3),
+    ]
+    its = bound(3, 9)
+    assert ends_by(marks, ONE, its) == [1], "with that signature the last whom it bound is bound by the next text"
+    assert begins_by(marks, ONE, its) == []
+
+
 def test_of_what_is_to_come_others_hear_what_their_text_says() -> None:
     windows = [bound(0, 2), bound(4, 6), bound(6, 20, 2), bound(25, None)]
 
