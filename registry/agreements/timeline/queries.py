@@ -4,7 +4,7 @@ Shown is what the agreement itself shows its reader: without the reports that ha
 the parties, nothing of a text that is not published and no party's own act.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
@@ -54,7 +54,9 @@ from registry.agreements.timeline.rules import (
     TextEdge,
     bound_together,
     bound_towards,
+    in_common,
     renewals,
+    replacements,
     text_edges,
     told_to_others,
 )
@@ -133,6 +135,15 @@ async def timeline_of(read: Read, found: Agreement, now: datetime) -> Timeline:
     return await _for_others(read, found, found.executed_at, now)
 
 
+async def texts_followed(read: Read, found: Agreement, now: datetime) -> list[tuple[int, int]]:
+    """Each text and the one that took its place between two of the parties or more, in the order of effect."""
+    if found.executed_at is None:
+        return []
+    texts = await executed_texts(read, found.id)
+    edges = _edges(found, found.executed_at, texts, {}, None, await read.all(_SIGNATURES, {"id": found.id}), now)
+    return [(each.version_no, each.next_no) for each in edges if each.next_no is not None]
+
+
 async def _whole(read: Read, found: Agreement, now: datetime) -> Timeline:
     """As the parties read it."""
     texts = [] if found.executed_at is None else await executed_texts(read, found.id)
@@ -156,7 +167,7 @@ async def _whole(read: Read, found: Agreement, now: datetime) -> Timeline:
     acts = Acts(found, days, _over_at(bound))
     of_texts(
         acts,
-        _edges(found, found.executed_at, texts, bound, without, now),
+        _edges(found, found.executed_at, texts, bound, without, signatures, now),
         {text.no: text for text in texts},
     )
     of_signatures(acts, signatures, _evidence(signatures, papers, days), waiting)
@@ -198,6 +209,7 @@ async def _for_others(read: Read, found: Agreement, executed_at: datetime, now: 
     bound = bound_together(await _windows(read, found.id, numbers, without))
     published = await publications_of(read, list(numbers))
     told = {no for each, no in numbers.items() if each in published and published[each].published_at is not None}
+    signatures = await read.all(_SIGNATURES, {"id": found.id})
     ends_at = by_no[found.version_no].ends_at if found.version_no in by_no else None
     shown = {
         party.agency.id: told_to_others(
@@ -212,7 +224,7 @@ async def _for_others(read: Read, found: Agreement, executed_at: datetime, now: 
     }
     edges = [
         each
-        for each in _edges(found, executed_at, texts, shown, without, now)
+        for each in _edges(found, executed_at, texts, shown, without, signatures, now)
         if {each.version_no, each.next_no} <= {*told, None}
         and (each.at <= now or (each.kind is ActKind.TEXT_EXPIRES and each.version_no == found.version_no))
     ]
@@ -228,14 +240,16 @@ def _edges(
     texts: Sequence[Row[Any]],
     bound: Mapping[UUID, Sequence[Bound]],
     without: Without | None,
+    signatures: Iterable[Row[Any]],
     now: datetime,
 ) -> list[TextEdge]:
     """Where the texts begin, renew themselves and end, as far as they bind in the windows given."""
-    held = _texts(found, texts if without is None else without.texts)
-    terms = {
-        text.no: (max(text.executed_at or executed_at, text.starts_at), text.ends_at)
-        for text in (texts if without is None else without.texts)
-    }
+    its = texts if without is None else without.texts
+    terms = {text.no: (max(text.executed_at or executed_at, text.starts_at), text.ends_at) for text in its}
+    dates = dates_of(cast(Any, found), its, ())
+    held = [Held(start=each.start, end=each.end, version_no=its[each.text].no) for each in text_windows(dates)]
+    order = [its[n].no for n in dates.by_effect]
+    gone = replacements(order, terms, found.terminated_at, in_common(_signed(found, signatures, its[0].no)))
     windows = {each for of_party in bound.values() for each in of_party}
     renewed = (
         edge
@@ -249,7 +263,16 @@ def _edges(
             now,
         )
     )
-    return [*text_edges(held, terms, found.terminated_at), *renewed]
+    return [*text_edges(held, terms, found.terminated_at), *gone, *renewed]
+
+
+def _signed(found: Agreement, signatures: Iterable[Row[Any]], original_no: int) -> list[frozenset[int]]:
+    """What each party has signed; a word of mouth is given to the original."""
+    signed = {party.agency.id: {original_no} if party.verbally_at is not None else set() for party in found.parties}
+    for each in signatures:
+        if each.agency_id in signed:
+            signed[each.agency_id].add(each.version_no)
+    return [frozenset(each) for each in signed.values()]
 
 
 def _over_at(bound: Mapping[UUID, Sequence[Bound]]) -> datetime | None:
@@ -303,12 +326,6 @@ async def _days(read: Read, found: Agreement, approvals: Sequence[Row[Any]], now
         ),
     ]
     return Days(now=now, time_zone=found.time_zone, zones=zones, own=own_days(own))
-
-
-def _texts(found: Agreement, texts: Sequence[Any]) -> list[Held]:
-    """Which version would be the text when, had all signed each: so texts begin, and take each other's place."""
-    windows = text_windows(dates_of(cast(Any, found), texts, ()))
-    return [Held(start=each.start, end=each.end, version_no=texts[each.text].no) for each in windows]
 
 
 async def _windows(

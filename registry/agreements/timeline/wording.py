@@ -58,7 +58,12 @@ def of_text(edge: TextEdge, kind: str, days: Days) -> str:
         return f"Version {no} ({kind}) is the text from {days.first(edge.at)} on."
     if edge.kind is ActKind.TEXT_REPLACED:
         takes, on = "takes" if to_come else "took", days.first(edge.at)
-        return f"Version {edge.next_no} {takes} the place of {no} from {on} on, among those who signed it."
+        among = (
+            "between those to whom that was the latest that both had signed"
+            if edge.of_some
+            else "among those who signed it"
+        )
+        return f"Version {edge.next_no} {takes} the place of {no} from {on} on, {among}."
     if edge.kind is ActKind.TEXT_RENEWS:
         return f"The term of version {no}, which ended with {days.last(edge.at)}, renewed itself through {edge.until}."
     return f"The term of version {no} {'ends' if to_come else 'ended'} with {days.last(edge.at)}."
