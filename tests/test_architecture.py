@@ -126,6 +126,16 @@ def rooms(pillar: str) -> set[str]:
     return {module.name for module in pkgutil.iter_modules([str(PACKAGE / pillar)])}
 
 
+def ordered_rooms() -> dict[str, list[str]]:
+    """The rooms of each pillar, each behind those that it may import."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    return {
+        each["containers"][0].removeprefix("registry."): each["layers"][::-1]
+        for each in contracts
+        if "containers" in each
+    }
+
+
 def test_every_room_has_its_place() -> None:
     """A package that no contract names could import anything."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
@@ -146,21 +156,21 @@ def test_the_map_in_the_readme_is_true() -> None:
     assert all(purpose.strip() for _, purpose in rows)
     assert {*PILLARS, *(module.name for module in pkgutil.iter_modules(registry.__path__) if module.ispkg)} <= named
     told = {
-        pillar: set(re.findall(r"`(\w+)`", purpose))
+        pillar: re.findall(r"`(\w+)`", purpose)
         for path, purpose in rows
         for pillar in PILLARS
         if path == f"registry/{pillar}/"
     }
-    assert told == {pillar: rooms(pillar) for pillar in PILLARS}
+    assert {pillar: set(named) for pillar, named in told.items()} == {pillar: rooms(pillar) for pillar in PILLARS}
+    for pillar, order in ordered_rooms().items():
+        assert told[pillar] == order, "a room may import those to its left, and is named to their right"
 
 
 def test_the_drawing_of_the_house_has_every_room_in_the_order_of_its_contract() -> None:
     drawn = dict(
         re.findall(r"^(\w+) {2,}\S.* {2,}(\S.*)$", (ROOT / "docs" / "architecture.md").read_text(), re.MULTILINE)
     )
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-    ordered = {each["containers"][0]: each["layers"][::-1] for each in contracts if "containers" in each}
-    assert {f"registry.{pillar}": drawn[pillar].split(" · ") for pillar in PILLARS} == ordered
+    assert {pillar: drawn[pillar].split(" · ") for pillar in PILLARS} == ordered_rooms()
 
 
 def test_the_walkthroughs_name_files_that_exist() -> None:
@@ -169,6 +179,13 @@ def test_the_walkthroughs_name_files_that_exist() -> None:
     everywhere = [place(path) for path in SOURCES]
     assert len(named) > 15
     assert [name for name in sorted(named) if not any(path.endswith(f"/{name}") for path in everywhere)] == []
+
+
+def test_no_page_names_a_file_of_the_house_that_is_not_there() -> None:
+    pages = [path for folder in (ROOT, ROOT / "docs", ROOT / "policies") for path in folder.glob("*.md")]
+    named = {name for path in pages for name in re.findall(r"`(registry/[\w/]+\.py)[`:]", path.read_text())}
+    assert named
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
 
 
 def test_every_module_says_what_it_is_for() -> None:

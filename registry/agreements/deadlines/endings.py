@@ -38,7 +38,8 @@ def decided_end(record: Record) -> Ending | None:
         known.append((record.bound_until, "notice"))
     if not known:
         return None
-    at, by = min(known)
+    # A successor releases all at once, and nobody is left to be bound to: of two ends at one instant the deed counts.
+    at, by = min(known, key=lambda end: end[0])
     return Ending(last_day_before(at, record.time_zone), at, by)
 
 

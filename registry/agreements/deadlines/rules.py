@@ -137,9 +137,9 @@ class Gap(Struct, frozen=True):
 class Record(Struct, kw_only=True, frozen=True):
     """What the deadlines of one agreement depend on.
 
-    `bound_until` is when, by notices given, fewer than two parties are left; neither that nor `terminated_at` rests on
-    what others reported and has not taken effect, for which there is `reports`. `let_end` says that the last periodic
-    review decided to let the agreement end.
+    `bound_until` is when fewer than two parties are left, by notices or because a successor released them; neither that
+    nor `terminated_at` rests on what others reported and has not taken effect, for which there is `reports`. `let_end`
+    says that the last periodic review decided to let the agreement end.
     """
 
     id: UUID

@@ -16,6 +16,7 @@ from registry.platform.kernel.intervals import Interval, earliest
 
 CONTEST_PERIOD = timedelta(days=14)
 LEFT = "Your agency has left this agreement, and signs it no more."
+LEFT_BEFORE = "Your agency had left before that text began: a signature to it binds nobody."
 NO_PART = "Your agency is not bound by this agreement, so it has no part in this."
 
 

@@ -302,6 +302,30 @@ def latest_in_common(
     return [n for n in reversed(begun) if n in found]
 
 
+def lapses(dates: AgreementDates, held: Mapping[K, tuple[Collection[int], datetime | None]]) -> dict[K, datetime]:
+    """When the texts that a party has signed have all ended, for each that others then outlast by a later text.
+
+    `held`: by party the texts that it has signed, and when it leaves. Where all end together nobody has lapsed: what is
+    over for all may still be renewed, or concluded, by all.
+    """
+    ends = (dates.ends_at, *(text.ends_at for text in dates.amendments))
+    found: dict[K, datetime] = {}
+    for each, (texts, _) in held.items():
+        own = [ends[n] for n in texts]
+        if not own or None in own:
+            continue
+        until = max(end for end in own if end is not None)
+        goes_on = [
+            n
+            for n, end in enumerate(ends)
+            if (end is None or until < end)
+            and sum(n in theirs and (gone is None or until < gone) for theirs, gone in held.values()) > 1
+        ]
+        if goes_on:
+            found[each] = until
+    return found
+
+
 def texts_held(dates: AgreementDates, party: PartyHistory) -> Iterator[tuple[datetime, frozenset[int]]]:
     """The texts that a party has signed and that have begun, each time that there are more of them."""
     if party.joined_at is None:

@@ -31,6 +31,7 @@ class RemarkCode(StrEnum):
     NOT_SIGNED_BY_ALL = "not_signed_by_all"
     NOTICE_SILENT = "notice_silent"
     EXPIRY_SILENT = "expiry_silent"
+    SUSPENSION_SILENT = "suspension_silent"
     END_REPORTED = "end_reported"
     SAYS_OTHERWISE = "says_otherwise"
     SIGNING_DAY_UNLIKELY = "signing_day_unlikely"
@@ -142,6 +143,16 @@ def about_end(expires_on: date | None, terms: Terms) -> Iterator[Remark]:
             "The text does not say how long it lasts: it is read as in force until it is ended, by consent or notice."
         )
         yield Remark(code=RemarkCode.EXPIRY_SILENT, detail=detail)
+
+
+def about_suspension(terms: Terms) -> Iterator[Remark]:
+    """That the text does not say whether a party may suspend its own participation: then it may, at once."""
+    if is_silent(terms, "suspension"):
+        detail = (
+            "The text does not say whether a party may suspend its own participation. Here it may, at once, whatever "
+            "its notice: whoever relies on notice amends the text. Have counsel review."
+        )
+        yield Remark(code=RemarkCode.SUSPENSION_SILENT, detail=detail)
 
 
 def about_missing_hands(version_no: int, without_hand: Sequence[str]) -> Iterator[Remark]:

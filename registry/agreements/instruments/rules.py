@@ -7,6 +7,7 @@ derived (`registry.agreements.instruments.in_force`): signed is not in force.
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from registry.agreements.instruments.in_force import AgreementDates
 from registry.agreements.instruments.notice import Period
@@ -275,9 +276,16 @@ def has_left(leaves_at: datetime | None, released_at: datetime | None, at: datet
     return any(gone is not None and gone <= at for gone in (leaves_at, released_at))
 
 
-def unbound(joined_at: datetime | None, leaves_at: datetime | None, released_at: datetime | None, at: datetime) -> bool:
-    """Whether a party has not joined yet, or has left: what those who are bound do is not for it."""
-    return joined_at is None or joined_at > at or has_left(leaves_at, released_at, at)
+def is_gone(part: Any, at: datetime) -> bool:
+    """Whether a party, of which this is the row, has left, or others are bound by a later text than any it signed."""
+    lapsed_at: datetime | None = part.lapsed_at
+    return (lapsed_at is not None and lapsed_at <= at) or has_left(part.leaves_at, part.released_at, at)
+
+
+def unbound(part: Any, at: datetime) -> bool:
+    """Whether a party has not joined yet, or is gone: what those who are bound do is not for it."""
+    joined_at: datetime | None = part.joined_at
+    return joined_at is None or joined_at > at or is_gone(part, at)
 
 
 def pause_barred(

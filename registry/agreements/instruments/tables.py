@@ -190,6 +190,7 @@ agreement_party = table(
     sa.Column("notice_evidence_sha256", sa.Text),
     sa.Column("notice_evidence_location", sa.Text),
     sa.Column("released_at", Instant),
+    sa.Column("lapsed_at", Instant),
     sa.Index("ix_agreement_party_agency_id", "agency_id", "agreement_id"),
 )
 """`joined_at`: when the party was bound, by signature, word, confirmation or an uncontested report; NULL before.
@@ -201,7 +202,8 @@ NULL), its last day; `notice_counts_on`: of its own notice the day from
 which the period counts whatever the others say, NULL of one that others reported or have to consent to;
 `notice_recorded_at`: when it was recorded, so that what others record later moves it no more.
 `notice_leaves_on`: the last day that it names. `leaves_at`: the instant at which its notice has run out, derived from
-these. `released_at`: when a text that it signed takes this one's place for it. A report by another stands in these
+these. `released_at`: when a text that it signed takes this one's place for it. `lapsed_at`: when the last text that it
+signed has ended, where others go on by a later one. A report by another stands in these
 columns with the instant at which it takes effect, until it counts from its own day.
 """
 

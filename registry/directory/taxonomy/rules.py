@@ -16,7 +16,6 @@ from registry.platform.kernel.text import folded_key, query_tokens, split_words
 AttributeValue: TypeAlias = str | bool | int | float
 
 ATTRIBUTE_NAME_PATTERN: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
-CHOICE_PATTERN: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,79}")
 # `seat` for `seats`, `cruise_km` for `cruise_kmh`; but `weight` is not a slip for `height`, nor `depth` for `width`.
 _TOO_NEAR: Final = 0.86
 _SHORTEST: Final = 4

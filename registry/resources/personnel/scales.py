@@ -11,7 +11,6 @@ from registry.directory.taxonomy.seed import CapabilityScale
 from registry.platform.kernel.errors import RuleBroken
 
 ANY_LEVEL: Final = 1
-HIGHEST_RANK: Final = 10
 _LEVELS: Final[dict[CapabilityScale, tuple[str, ...]]] = {
     CapabilityScale.NONE: ("",),
     CapabilityScale.PROFICIENCY: ("", "basic", "working", "expert"),

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import date
 from enum import StrEnum
-from typing import Final, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -18,9 +18,6 @@ class RateBasis(StrEnum):
     DAY = "day"
     MILE = "mile"
     PERSONNEL_HOUR = "personnel_hour"
-
-
-LONGEST_AGO: Final = date(1900, 1, 1)
 
 
 class HourlyRate(Struct, kw_only=True, frozen=True):

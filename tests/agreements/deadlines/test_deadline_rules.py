@@ -177,6 +177,8 @@ def test_a_lapsed_agreement_is_overdue_until_somebody_concludes_it_or_it_is_long
 def test_an_end_that_somebody_brought_about_replaces_term_renewal_and_notice(stage: Stage, by: str) -> None:
     at = end_of(date(2026, 7, 31))
     ended = {"bound_until": at} if by == "notice" else {"terminated_at": at}
+    if by == "supersession":
+        ended["bound_until"] = at  # it releases them all then
     found = record(stage=stage, renewal=Renewal(months=12), review_every_months=12, **ended)
     expiry = due(found, K.EXPIRY)
     assert (expiry.on, expiry.at, expiry.ended_by) == (date(2026, 7, 31), at, by)

@@ -23,6 +23,11 @@ async def test_no_last_day_is_silence_unless_the_text_says_that_it_goes_on(servi
     assert "expiry_silent" not in await remarks(service, cast, expires_on="2199-12-31")
 
 
+async def test_silence_on_suspension_is_told_before_anybody_relies_on_its_notice(service: Service, cast: Cast) -> None:
+    assert "suspension_silent" in await remarks(service, cast)
+    assert "suspension_silent" not in await remarks(service, cast, terms={"suspension": "not_allowed"})
+
+
 @pytest.mark.parametrize("method", ["draft", "record"])
 async def test_what_ends_on_a_day_does_not_go_on_until_it_is_ended(cast: Cast, method: str) -> None:
     body = agreement_body(cast.requesting, cast.assisting, terms=ENDLESS, expires_on="2199-12-31")

@@ -87,6 +87,36 @@ async def test_of_a_day_after_it_left_there_is_no_signature_to_enter(service: Se
         assert_problem(refused, 409, "wrong_status" if of_text == digest else "already_signed")
 
 
+async def test_who_had_left_before_a_text_began_signs_and_reads_nothing_of_it(service: Service, cast: Cast) -> None:
+    found = await of_three(cast)
+    await left_long_ago(service, cast.requesting, found)
+    secret = {
+        "number": "9",
+        "heading": "liability",
+        "text": "Kept among us.",
+        "sensitivity": "restricted",
+        "exemption": "Minn. Stat. 13.82 (demo)",
+    }
+    shown = await amended_on_paper(
+        found,
+        cast.assisting,
+        cast.neighbour,
+        effective_on=str(today()),
+        provisions=[secret],
+        terms={"categories": ["any"]},
+    )
+    path, digest = f"{PATH}/{found['id']}", shown["version_sha256"]
+    for day in ("1999-01-01", "2018-03-01"):
+        refused = await cast.requesting.legal.post(f"{path}/confirm", hand(digest, day))
+        assert "had left before that text began" in assert_problem(refused, 409, "wrong_status")["detail"]
+        said = {"agency_id": str(cast.requesting.id), "kind": "signed", "acted_on": day, "reason": "a copy"}
+        said |= {"version_sha256": digest, "signatory_title": "Sheriff", "evidence_sha256": "ab" * 32}
+        assert_problem(await cast.assisting.legal.post(f"{path}/report-act", said), 409, "wrong_status")
+    seen = await cast.requesting.legal.done("GET", path)
+    assert not {each["action"]: each["allowed"] for each in seen["allowed_actions"]}["confirm"]
+    assert "Kept among us." not in str(await cast.requesting.legal.done("GET", f"{path}/versions/2"))
+
+
 @pytest.mark.parametrize("by", ["itself", "another"])
 async def test_who_signed_a_change_is_bound_by_it_before_anybody_says_that_it_signed_the_original(
     service: Service, cast: Cast, by: str

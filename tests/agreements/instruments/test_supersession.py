@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 import pytest
 import sqlalchemy as sa
 
-from registry.agreements.instruments.commands.holding import settle_all_due
+from registry.agreements.instruments.commands.holding import settle_all_due, settle_due
 from registry.agreements.instruments.consent_tables import agreement_proposal
+from registry.agreements.instruments.queries.getting import get_agreement
 from registry.platform.database.connect import unit_of_work
 from registry.platform.kernel.ids import new_id
-from registry.platform.kernel.time import day_starts_at, format_instant
+from registry.platform.kernel.time import day_starts_at, format_instant, utc_now
 from tests.agreements.instruments.test_amendments import act
 from tests.agreements.instruments.test_in_force import CHICAGO, TICK, in_force
 from tests.support.agreements import (
@@ -26,6 +27,7 @@ from tests.support.agreements import (
 )
 from tests.support.cast import Cast, today
 from tests.support.consent import consent, end_agreement, named, proof
+from tests.support.policy import acting_for
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
@@ -35,6 +37,43 @@ PATH = "/v1/agreements"
 
 
 class TestSupersession:
+    async def test_of_an_end_and_a_successor_on_one_day_the_successor_counts_before_and_after_the_sweep(
+        self, service: Service, cast: Cast
+    ) -> None:
+        old = await sign_agreement(service, cast.assisting, cast.requesting)
+        new = await sign_agreement(service, cast.assisting, cast.requesting)
+        day = str(today() + timedelta(days=30))
+        for verb, body in (
+            ("terminate", {"ground": "mutual_consent", "effective_on": day, "reason": "over"}),
+            ("supersede", {"by_agreement_id": new["id"], "effective_on": day, "reason": "the regional compact"}),
+        ):
+            said = await act(cast.assisting, old, verb, body)
+            for each in said["proposals"]:
+                if each["outstanding"]:
+                    said = await consent(cast.requesting, said, each)
+        later = utc_now() + timedelta(days=35)
+        found = []
+        for _ in range(2):
+            shown = await get_agreement(
+                service.database.read(), acting_for(cast.requesting).principal, UUID(old["id"]), later
+            )
+            found.append(shown.stage)
+            async with unit_of_work(service.database) as write:
+                await settle_due(write, UUID(old["id"]), later)
+        assert found == ["superseded", "superseded"]
+
+    async def test_the_legal_office_is_told_of_a_successor_and_not_of_notices(
+        self, service: Service, cast: Cast
+    ) -> None:
+        old = await sign_agreement(service, cast.assisting, cast.requesting)
+        new = await sign_agreement(service, cast.assisting, cast.requesting)
+        body = {"by_agreement_id": new["id"], "effective_on": str(today() + timedelta(days=30)), "reason": "a compact"}
+        said = await act(cast.assisting, old, "supersede", body)
+        await consent(cast.requesting, said, said["proposals"][0])
+        due = await cast.requesting.legal.done("GET", f"/v1/deadlines?agreement_id={old['id']}")
+        (expiry,) = [each for each in due["items"] if each["kind"] == "expiry"]
+        assert "another agreement" in expiry["basis"]["says"]
+
     async def test_nobody_is_released_before_each_that_is_bound_has_agreed(self, service: Service, cast: Cast) -> None:
         old = await sign_agreement(service, cast.assisting, cast.requesting, cast.neighbour)
         new = await sign_agreement(service, cast.assisting, cast.requesting)

@@ -65,7 +65,7 @@ async def test_who_has_left_is_offered_to_say_only_what_it_had_signed_before(ser
     told = next(each for each in seen["reported_acts"] if each["kind"] == "was_notified")
     await cast.neighbour.legal.done("POST", f"{PATH}/{found['id']}/reported-acts/{told['id']}/confirm")
     await cast.requesting.legal.done("POST", f"{its}/confirm")
-    out = await amended_on_paper(found, cast.assisting, effective_on=today())
+    out = await amended_on_paper(found, cast.assisting, effective_on=today() - 45 * DAY)
     digest = out["amendment"]["version_sha256"]
     hand = {"version_sha256": digest, "signatory_title": "Sheriff", "manner": "electronic"}
     assert_problem(await cast.requesting.legal.post(f"{PATH}/{found['id']}/sign", hand), 409, "wrong_status")

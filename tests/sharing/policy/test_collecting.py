@@ -15,6 +15,7 @@ from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.time import Window, utc_now
 from registry.resources.allocations.commands import allocate, mark_out
 from registry.resources.assets.commands.booking import lock_for_booking
+from registry.resources.assets.tables import asset as assets
 from registry.sharing.policy.facts import Facts, decode_facts, facts_bytes, facts_digest
 from registry.sharing.policy.queries.collecting import acting, collect_facts
 from registry.sharing.policy.queries.getting import decision_row
@@ -180,6 +181,13 @@ async def test_units_out_of_the_same_category_are_counted_and_units_merely_held_
         await mark_out(write, await lock_for_booking(write, UUID(asset["id"])), loans[0], now)
     assert (await _gathered(cast, other, viewer=cast.assisting.id)).lent_out_quantity == 2
     assert (await _gathered(cast, other)).lent_out_quantity == 0, "which it does not see without an agreement"
+    out_of_service = {"service_status": "out_of_service", "service_changed_at": now, "service_reason": "a new gearbox"}
+    async with unit_of_work(cast.assisting.service.database) as write:
+        await write.run(assets.update().where(assets.c.id == UUID(asset["id"])).values(**out_of_service))
+    gathered = await _gathered(cast, other, viewer=cast.assisting.id)
+    assert (gathered.owned_quantity, gathered.lent_out_quantity) == (1, 0), (
+        "of what is owned and in service none is out"
+    )
 
 
 async def test_the_owners_stock_is_counted_as_far_as_whoever_acts_sees_it(cast: Cast) -> None:

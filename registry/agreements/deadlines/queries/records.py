@@ -1,4 +1,4 @@
-"""Records of agreements, as deadlines are derived from them: a slice of agreements in at most seven statements.
+"""Records of agreements, as deadlines are derived from them: a slice of agreements in at most eight statements.
 
 An agency can have thousands of agreements and one of them nine hundred parties, so nothing is read per agreement, and
 nothing of a slice is kept once its deadlines are known.
@@ -51,7 +51,7 @@ from registry.agreements.instruments.queries.in_force import OPEN_END, end_of, i
 from registry.agreements.instruments.queries.lapsing import lapse, with_ends
 from registry.agreements.instruments.queries.pending import read_without
 from registry.agreements.instruments.queries.texts import is_executed_text
-from registry.agreements.instruments.queries.visibility import is_party, shared_with, still_bound
+from registry.agreements.instruments.queries.visibility import is_asked, is_party, shared_with
 from registry.agreements.instruments.rules import AgreementKind, Stage
 from registry.agreements.instruments.tables import (
     agreement,
@@ -90,8 +90,11 @@ def _of(table: sa.FromClause) -> sa.ColumnElement[bool]:
 
 def _bound_until() -> sa.ScalarSelect[Any]:
     """When fewer than two parties are left: the second of the instants at which they leave, from the last."""
-    leaves_at, released_at = (sa.func.coalesce(agreement_party.c[name], _OPEN) for name in ("leaves_at", "released_at"))
-    leaves = sa.case((leaves_at < released_at, leaves_at), else_=released_at)
+    leaves_at, released_at, lapsed_at = (
+        sa.func.coalesce(agreement_party.c[name], _OPEN) for name in ("leaves_at", "released_at", "lapsed_at")
+    )
+    by_act = sa.case((leaves_at < released_at, leaves_at), else_=released_at)
+    leaves = sa.case((lapsed_at < by_act, lapsed_at), else_=by_act)
     return (
         sa.select(leaves)
         .where(_of(agreement_party), agreement_party.c.joined_at.is_not(None))
@@ -244,7 +247,7 @@ _CONSENTS = with_ends(
         sa.and_(
             agreement_party.c.agreement_id == _proposal.c.agreement_id,
             agreement_party.c.agency_id == _consent.c.agency_id,
-            still_bound(),
+            is_asked(),
         ),
     )
     .where(

@@ -44,7 +44,7 @@ from registry.agreements.instruments.queries.in_force import OPEN_END
 from registry.agreements.instruments.rules import (
     Stage,
     check_evidence,
-    has_left,
+    is_gone,
     notice_barred,
     pause_barred,
     pause_silent,
@@ -84,7 +84,10 @@ _LIFT = (
     .values(ends_at=sa.case((_pause.c.starts_at > _NOW, _pause.c.starts_at), else_=_NOW))
 )
 _OWN_PART = sa.select(
-    *(agreement_party.c[name] for name in ("joined_at", "withdrawal_notice_on", "leaves_at", "released_at"))
+    *(
+        agreement_party.c[name]
+        for name in ("joined_at", "withdrawal_notice_on", "leaves_at", "released_at", "lapsed_at")
+    )
 ).where(
     agreement_party.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
     agreement_party.c.agency_id == sa.bindparam("agency_id", type_=agreement_party.c.agency_id.type),
@@ -165,7 +168,7 @@ async def give_notice(
             Stage(row.stage),
             row.terminated_at,
             caller.now,
-            is_unbound=own is None or own.joined_at is None or has_left(own.leaves_at, own.released_at, caller.now),
+            is_unbound=own is None or own.joined_at is None or is_gone(own, caller.now),
             notice_on=None if own is None else own.withdrawal_notice_on,
             own=not await _reported(write, row.id, caller.agency_id),
         )

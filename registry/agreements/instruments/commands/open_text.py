@@ -21,7 +21,7 @@ from registry.agreements.instruments.tables import (
 )
 from registry.agreements.instruments.terms import Terms
 from registry.platform.access.principals import Caller
-from registry.platform.database.handles import Write
+from registry.platform.database.handles import Read, Write
 from registry.platform.kernel.time import last_day_before
 
 _NEWEST = sa.select(sa.func.max(agreement_version.c.no)).where(
@@ -54,7 +54,7 @@ _WAITING = (
 )
 
 
-_DATES = sa.select(agreement_version_dates.c.effective_on, agreement_version_dates.c.expires_on).where(
+_DATES = sa.select(*(agreement_version_dates.c[name] for name in ("effective_on", "expires_on", "starts_at"))).where(
     agreement_version_dates.c.version_id == sa.bindparam("version_id", type_=agreement_version.c.id.type)
 )
 
@@ -158,6 +158,14 @@ def agreed_last_day(row: Row[Any], now: datetime) -> date | None:
     if row.terminated_at is None or row.terminated_at <= now:
         return None
     return last_day_before(row.terminated_at, row.time_zone)
+
+
+async def begins_at(read: Read, text: OpenText) -> datetime:
+    """The instant from which the text means to hold."""
+    its = await read.first(_DATES, {"version_id": text.version_id})
+    assert its is not None
+    begins: datetime = its.starts_at
+    return begins
 
 
 async def check_agreed_end(write: Write, row: Row[Any], text: OpenText, now: datetime) -> None:

@@ -14,6 +14,7 @@ from registry.agreements.instruments.commands.noticing import check_was_bound, n
 from registry.agreements.instruments.commands.open_text import (
     OpenText,
     advanced_text,
+    begins_at,
     check_agreed_end,
     open_text,
     own_text,
@@ -386,7 +387,7 @@ async def _text_to_sign(write: Write, caller: Caller, row: Row[Any], new: NewRep
     assert part is not None
     if of_bound(text) and part.joined_at is None:
         raise WrongStatus("That party is not bound by this agreement, so it has no part in changing it.")
-    if has_left(part.leaves_at, part.released_at, signed_at):
+    if has_left(part.leaves_at, part.released_at, max(signed_at, await begins_at(write, text))):
         raise WrongStatus("That party had left the agreement by then: a signature of that day binds to nothing.")
     return text
 

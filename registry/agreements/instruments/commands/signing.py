@@ -19,6 +19,7 @@ from registry.agreements.instruments.commands.holding import finished, held
 from registry.agreements.instruments.commands.open_text import (
     OpenText,
     advanced_text,
+    begins_at,
     check_agreed_end,
     open_text,
     own_text,
@@ -27,7 +28,7 @@ from registry.agreements.instruments.commands.open_text import (
 from registry.agreements.instruments.commands.settling.effects import replace_reports
 from registry.agreements.instruments.commands.shown_paper import check_named, check_shown
 from registry.agreements.instruments.commands.signing_order import in_turn
-from registry.agreements.instruments.consent import LEFT, NO_PART, ReportedKind
+from registry.agreements.instruments.consent import LEFT, LEFT_BEFORE, NO_PART, ReportedKind
 from registry.agreements.instruments.in_force import text_windows
 from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.evidence import filed_papers
@@ -194,6 +195,9 @@ async def bind_by_paper(write: Write, caller: Caller, row: Row[Any], text: OpenT
     signed_at = paper_day(today, paper.signed_on)
     refuse(signed_too_late(signed_at, row.terminated_at))
     await check_agreed_end(write, row, text, caller.now)
+    its = {"id": row.id, "agency_id": agency_id, "now": await begins_at(write, text)}
+    if await write.value(_STAYS, its) is None:  # else who has left could read it for its own word alone
+        raise WrongStatus(LEFT_BEFORE)
     recorded = await existed(write, text, paper.signed_on, today)
     await check_shown(write, text, agency_id, paper, paper.signed_on, today)
     await check_named(write, row.id, agency_id, paper)

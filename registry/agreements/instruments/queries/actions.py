@@ -17,6 +17,7 @@ from registry.agreements.instruments.rules import (
     Stage,
     custody_barred,
     has_left,
+    is_gone,
     notice_barred,
     past_agreed_end,
     pause_barred,
@@ -91,7 +92,7 @@ def allowed_actions(
     if refusal(principal, Action.AGREEMENTS_SIGN, held) is None and {"party", "invited"} & {*held}:
         own = next(party for party in parties if party.agency_id == principal.agency_id)
         offers += _own_hand(principal.agency_id, row, own, now)
-        left = {each.agency_id for each in parties if has_left(each.leaves_at, each.released_at, now)}
+        left = {each.agency_id for each in parties if is_gone(each, now)}
         offers += _for_all(row, own, proposed, left, now)
         offers += _own_leave(row, own, terms, reported, now)
         offers += _own_law(principal.agency_id, row, now)
@@ -108,7 +109,7 @@ def _no_report(principal: Principal, row: Row[Any], parties: Rows, now: datetime
     if not row.is_party or row.custodian_id == principal.agency_id:
         return None
     own = next(party for party in parties if party.agency_id == principal.agency_id)
-    is_unbound = unbound(own.joined_at, own.leaves_at, own.released_at, now)
+    is_unbound = unbound(own, now)
     return "Your agency is not bound by it." if is_unbound else None
 
 
@@ -140,7 +141,10 @@ def _own_hand(agency_id: UUID, row: Row[Any], own: Row[Any], now: datetime) -> I
     if has_left(own.leaves_at, own.released_at, now):
         yield offer("sign", withheld=LEFT)
         # What it had signed before it left it may say afterwards.
-        unsaid = own.joined_at is None or own.manner is None or row.paper_to_confirm
+        unsaid = (own.joined_at is None or own.manner is None) and not has_left(
+            own.leaves_at, own.released_at, row.its_starts_at
+        )
+        unsaid = unsaid or row.paper_to_confirm
         confirmable = unsaid and (stage, AgreementAction.CONFIRM) in TRANSITIONS
         yield offer("confirm", withheld=None if confirmable else LEFT)
     elif _amendment_is_out(row) or row.paper_to_confirm:
@@ -171,7 +175,7 @@ def _for_all(
 ) -> Iterator[AllowedAction]:
     """What a party that is bound proposes to all; `left` are the parties that are bound no more."""
     stage = _stage(row, now)
-    no_part = NO_PART if unbound(own.joined_at, own.leaves_at, own.released_at, now) else None
+    no_part = NO_PART if unbound(own, now) else None
     pausing, pause = AgreementAction.SUSPEND, ProposalKind.SUSPENSION
     if stage is Stage.SUSPENDED:
         pausing, pause = AgreementAction.REINSTATE, ProposalKind.REINSTATEMENT
@@ -192,7 +196,7 @@ def _own_leave(
 ) -> Iterator[AllowedAction]:
     """What a party does for itself to stop being bound; `terms` are those of the text that binds it."""
     stage = _stage(row, now)
-    is_unbound = unbound(own.joined_at, own.leaves_at, own.released_at, now)
+    is_unbound = unbound(own, now)
     paused = own.suspended_at is not None
     bars = [pause_barred(stage, row.terminated_at, now, each, paused=paused) for each in terms]
     bars += [NO_PART] if is_unbound else [pause_silent(each) for each in terms]
@@ -205,7 +209,7 @@ def _own_leave(
         stage,
         row.terminated_at,
         now,
-        is_unbound=own.joined_at is None or has_left(own.leaves_at, own.released_at, now),
+        is_unbound=own.joined_at is None or is_gone(own, now),
         notice_on=own.withdrawal_notice_on,
         own=not by_others,
     )

@@ -72,6 +72,7 @@ from registry.agreements.instruments.remarks import (
     about_notice,
     about_papers,
     about_signing_days,
+    about_suspension,
     about_texts,
     end_reported,
 )
@@ -241,6 +242,7 @@ async def get_agreement(
         remarks += [
             *about_notice(notice, ids),
             *about_end(row.its_expires_on, terms),
+            *about_suspension(terms),
             *remarks_on_text(provisions, row.terms, term_of_version(row)),
         ]
     remarks += about_authorities(row.version_no, shown)

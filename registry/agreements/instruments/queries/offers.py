@@ -31,7 +31,7 @@ from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.evidence import shown_on_file
 from registry.agreements.instruments.queries.signing_power import check_confirmed
 from registry.agreements.instruments.queries.texts import may_be_signed
-from registry.agreements.instruments.rules import has_left
+from registry.agreements.instruments.rules import is_gone
 from registry.agreements.instruments.schemas.consenting import Proposal, ReportedAct
 from registry.platform.access.acts import barred
 from registry.platform.access.permissions import Action, refusal
@@ -64,8 +64,10 @@ def with_offers(
 def _on_proposal(own: Row[Any], each: Proposal, reported: Sequence[ReportedAct], now: datetime) -> list[AllowedAction]:
     """What a person may do who signs for the party."""
     agency_id = own.agency_id
-    has_part = own.joined_at is not None and not has_left(own.leaves_at, own.released_at, now)
-    lost_days = left_before_asked(earliest(own.leaves_at, own.released_at), each.not_before, each.proposed_at)
+    has_part = own.joined_at is not None and not is_gone(own, now)
+    lost_days = left_before_asked(
+        earliest(own.leaves_at, own.released_at, own.lapsed_at), each.not_before, each.proposed_at
+    )
     is_asked = has_part or (own.joined_at is not None and lost_days)
     about = [act for act in reported if act.proposal_id == each.id and act.kind in _ANSWERS]
     # What others reported of a consent gives way to the party's own.

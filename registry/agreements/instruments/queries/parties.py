@@ -74,6 +74,7 @@ PARTIES = (
         agreement_party.c.verbally_at,
         approval_rule_at(_AT).label("approval_required"),
         agreement_party.c.released_at,
+        agreement_party.c.lapsed_at,
         _paused.label("suspended_at"),
         # A party has a row for each text that binds it then.
         _bound_by.c.no.label("bound_by_no"),

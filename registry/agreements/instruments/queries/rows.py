@@ -35,6 +35,7 @@ from registry.agreements.instruments.tables import (
     agreement,
     agreement_amendment,
     agreement_evidence,
+    agreement_party,
     agreement_signature,
     agreement_version,
     agreement_version_dates,
@@ -102,7 +103,23 @@ _its_hand = (
     )
     .correlate(_open)
 )
-_paper_to_confirm = _of_open.where(_open.c.is_paper, ~_its_hand.exists()).correlate(agreement).exists()
+_left_before = (
+    sa.select(sa.literal(1))
+    .select_from(
+        agreement_party.join(agreement_version_dates, agreement_version_dates.c.version_id == _open.c.version_id)
+    )
+    .where(
+        agreement_party.c.agreement_id == _open.c.agreement_id,
+        agreement_party.c.agency_id == sa.bindparam("viewer", type_=agreement.c.id.type),
+        sa.or_(
+            *(agreement_party.c[name] <= agreement_version_dates.c.starts_at for name in ("leaves_at", "released_at"))
+        ),
+    )
+    .correlate(_open)
+)
+_paper_to_confirm = (
+    _of_open.where(_open.c.is_paper, ~_its_hand.exists(), ~_left_before.exists()).correlate(agreement).exists()
+)
 _amending = agreement_version.alias("amending")
 _amending_dates = agreement_version_dates.alias("amending_dates")
 

@@ -214,12 +214,19 @@ def not_left() -> sa.ColumnElement[bool]:
     )
 
 
+def _not_gone() -> sa.ColumnElement[bool]:
+    """As `not_left`, and not lapsed while others go on by a later text."""
+    now = sa.bindparam("now", type_=agreement_party.c.leaves_at.type)
+    lapsed_at = agreement_party.c.lapsed_at
+    return sa.and_(not_left(), sa.or_(lapsed_at.is_(None), lapsed_at > now))
+
+
 def still_bound() -> sa.ColumnElement[bool]:
     """Parties that are asked: that have joined, or will once a report takes effect, and not left at `now`.
 
     Who is about to leave is bound until then.
     """
-    return sa.and_(agreement_party.c.joined_at.is_not(None), not_left())
+    return sa.and_(agreement_party.c.joined_at.is_not(None), _not_gone())
 
 
 def is_asked() -> sa.ColumnElement[bool]:
@@ -227,13 +234,14 @@ def is_asked() -> sa.ColumnElement[bool]:
 
     For a party and a proposal in one statement: `still_bound`, or `consent.left_before_asked`.
     """
-    asked, gone = agreement_proposal.c, (agreement_party.c.leaves_at, agreement_party.c.released_at)
+    asked = agreement_proposal.c
+    gone = tuple(agreement_party.c[name] for name in ("leaves_at", "released_at", "lapsed_at"))
     before = sa.or_(*(column <= asked.proposed_at for column in gone))
     loses_days = sa.and_(*(sa.or_(column.is_(None), column > asked.not_before) for column in gone))
-    return sa.and_(agreement_party.c.joined_at.is_not(None), sa.or_(not_left(), sa.and_(before, loses_days)))
+    return sa.and_(agreement_party.c.joined_at.is_not(None), sa.or_(_not_gone(), sa.and_(before, loses_days)))
 
 
 def bound_by_now() -> sa.ColumnElement[bool]:
     """Parties that may act as ones that are bound: that have joined by `now`, and not left."""
     now = sa.bindparam("now", type_=agreement_party.c.joined_at.type)
-    return sa.and_(agreement_party.c.joined_at <= now, not_left())
+    return sa.and_(agreement_party.c.joined_at <= now, _not_gone())

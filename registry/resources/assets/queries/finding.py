@@ -1,7 +1,7 @@
 """The criteria of the asset list, and the plan by which each combination of them is answered.
 
 Neither database's planner can weigh a text index against a place, and SQLite keeps no statistics of ours, so one access
-path is picked here and SQLite's planner kept from another (`performance`, section 5):
+path is picked here and SQLite's planner kept from another (figures in `benchmarks/README.md`):
 
 - one owner, those of a state, assets by their ids, by attributes or by what else they state, or the partners of a
   lendable list: their rows, then everything else, words included;

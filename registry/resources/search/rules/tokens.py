@@ -29,11 +29,6 @@ class Token(NamedTuple):
         """Whether it is written in digits."""
         return self.word[0].isdecimal()
 
-    @property
-    def is_word(self) -> bool:
-        """Whether it is written in letters."""
-        return self.word[0].isalpha()
-
 
 class Span(NamedTuple):
     """The tokens from `first` up to and without `end`."""

@@ -62,6 +62,8 @@ _LENT_OUT = (
         _lent_asset.c.agency_id == asset.c.agency_id,
         _lent_asset.c.category == asset.c.category,
         _lent.c.status == AllocationStatus.OUT.value,
+        # What is out of service is not among what is owned, of which this is taken.
+        _lent_asset.c.service_status == ServiceStatus.IN_SERVICE.value,
         visible_to(among_many=True, of=_lent_asset),
     )
     .correlate(asset)

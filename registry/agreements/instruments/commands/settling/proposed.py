@@ -28,7 +28,7 @@ from registry.agreements.instruments.consent_tables import (
 )
 from registry.agreements.instruments.queries.consents import newcomers_of
 from registry.agreements.instruments.queries.lapsing import lapse, with_ends
-from registry.agreements.instruments.rules import has_left
+from registry.agreements.instruments.rules import is_gone
 from registry.agreements.instruments.tables import agreement, agreement_party
 from registry.platform.database.handles import Write
 from registry.platform.kernel.intervals import Interval, earliest
@@ -182,8 +182,11 @@ def over_on_record(proposals: Sequence[Proposed], agency_id: UUID) -> datetime |
 
 
 def gone_at(parts: Mapping[UUID, Row[Any]], released: Mapping[UUID, datetime]) -> dict[UUID, datetime | None]:
-    """When each party stops being bound by its notice, or by a text that took this one's place for it."""
-    return {agency_id: earliest(part.leaves_at, released.get(agency_id)) for agency_id, part in parts.items()}
+    """When each party stops being bound: by its notice, as another text took this one's place for it, or it lapses."""
+    return {
+        agency_id: earliest(part.leaves_at, part.lapsed_at, released.get(agency_id))
+        for agency_id, part in parts.items()
+    }
 
 
 def unanswered(each: Proposed, parts: Mapping[UUID, Row[Any]], now: datetime) -> dict[UUID, Interval]:
@@ -208,11 +211,7 @@ def bound_since(parts: Mapping[UUID, Row[Any]], at: datetime) -> list[UUID]:
 
     Who has left meanwhile is among them, since no others take its days away.
     """
-    return [
-        agency_id
-        for agency_id, part in parts.items()
-        if part.joined_at is not None and not has_left(part.leaves_at, part.released_at, at)
-    ]
+    return [agency_id for agency_id, part in parts.items() if part.joined_at is not None and not is_gone(part, at)]
 
 
 async def write_agreed(

@@ -31,6 +31,7 @@ from registry.agreements.instruments.commands.settling.executing import (
     take_latest_text,
 )
 from registry.agreements.instruments.commands.settling.joined import joined_by_signature
+from registry.agreements.instruments.commands.settling.lapsed import lapsed_parts
 from registry.agreements.instruments.commands.settling.notice_windows import notice_windows
 from registry.agreements.instruments.commands.settling.pending import keep_without, rehearse_without
 from registry.agreements.instruments.commands.settling.proposed import (
@@ -186,6 +187,7 @@ async def _rewrite(write: Write, agreement_id: UUID, now: datetime) -> Settled:
     proposals = await proposals_of(write, agreement_id, parts, now)
     parts = await departures(write, row, texts, signed, proposals, parts, now)
     parts = await dissolutions(write, row.id, parts)
+    parts = await lapsed_parts(write, row, texts, signed, parts)
     given_way = await releases(write, row.id, proposals, parts)
     released, settled.released = given_way.released, given_way.changed
     proposals = await write_agreed(write, proposals, parts, released, given_way.in_place_at)
@@ -307,17 +309,17 @@ def _by_agency(rows: Sequence[Row[Any]]) -> dict[UUID, list[Interval]]:
 def _end(
     row: Row[Any], proposals: Sequence[Proposed], parts: Mapping[UUID, Row[Any]], released: Mapping[UUID, datetime]
 ) -> tuple[datetime | None, Stage]:
-    """When the agreement ends for all, and the stage that this makes."""
+    """When the agreement ends for all, and the stage that this makes; in SQL it is `queries.in_force.is_superseded`."""
     stage = Stage(row.stage)
     if row.executed_at is None or stage is Stage.SUPERSEDED:  # that is final, whoever confirms afterwards
         return row.terminated_at, stage
     ended_at = earliest(*(p.agreed_at for p in proposals if p.kind is ProposalKind.END))
     joined = [part for part in parts.values() if part.joined_at is not None]
-    gone = [earliest(part.leaves_at, released.get(part.agency_id)) for part in joined]
+    gone = [earliest(part.leaves_at, part.lapsed_at, released.get(part.agency_id)) for part in joined]
     superseded_at = max((at for at in gone if at is not None), default=None)
     if not released or None in gone:
         superseded_at = None
-    if superseded_at is not None and (ended_at is None or superseded_at < ended_at):
+    if superseded_at is not None and (ended_at is None or superseded_at <= ended_at):
         return superseded_at, Stage.SUPERSEDED
     return ended_at, Stage.EXECUTED if ended_at is None else Stage.TERMINATED
 

@@ -647,6 +647,7 @@ _table(
     sa.Column("notice_evidence_sha256", sa.Text),
     sa.Column("notice_evidence_location", sa.Text),
     sa.Column("released_at", Instant),
+    sa.Column("lapsed_at", Instant),
     sa.Index("ix_agreement_party_agency_id", "agency_id", "agreement_id"),
 )
 
