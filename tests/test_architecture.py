@@ -55,7 +55,7 @@ PURE_PARTS = {
     "agreements/deadlines": {"endings", "falling_due", "periods", "retention", "wording"},
     "agreements/calendars": {"writing"},
     "agreements/dossier": {"page", "writing"},
-    "agreements/timeline": {"acts", "by_all", "by_parties", "shown", "wording"},
+    "agreements/timeline": {"acts", "by_all", "by_parties", "notices", "shown", "wording"},
     "agreements/tracker": {
         "file_names",
         *("attestations", "cells", "columns", "listings", "planning", "replay_report"),

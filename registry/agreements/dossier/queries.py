@@ -40,6 +40,7 @@ from registry.agreements.instruments.tables import agreement_approval, agreement
 from registry.agreements.redline.page import page
 from registry.agreements.redline.queries import get_redline
 from registry.agreements.redline.schemas import RedlineQuery
+from registry.agreements.timeline.queries import texts_followed
 from registry.agreements.timeline.schemas import Timeline
 from registry.directory.agencies.queries import references, zones_of_agencies
 from registry.directory.agencies.tables import agency
@@ -131,8 +132,11 @@ async def whole_file(read: Read, caller: Caller, found: Agreement, timeline: Tim
         origin = came_about(version, recordings.get(version.sha256), days)
         async for part in _version(read, found, version, origin):
             yield part
+    followed = await texts_followed(read, found, caller.now)
     for no in await _by_effect(read, found, [each.version_no for each in summaries]):
-        if (redline := await _redline(read, principal, found, no)) is not None:
+        redlines = [await _redline(read, principal, found, no)]
+        redlines += [await _redline(read, principal, found, no, old) for old, new in followed if new == no]
+        for redline in {each.path: each for each in redlines if each is not None}.values():
             yield redline
     yield Part(
         path="signatures.json",
@@ -268,10 +272,14 @@ async def _by_effect(read: Read, found: Agreement, numbers: Sequence[int]) -> li
     return [*(no for no in others if no < first), *executed, *(no for no in others if no > first)]
 
 
-async def _redline(read: Read, principal: Principal, found: Agreement, new: int) -> Part | None:
-    """What a version changes in the one that was in force before it takes effect; None where there is none."""
+async def _redline(
+    read: Read, principal: Principal, found: Agreement, new: int, named: int | None = None
+) -> Part | None:
+    """What a version changes in another, or in the one that was in force before it; None where there is none."""
     try:
-        redline, _ = await get_redline(read, principal, found.id, RedlineQuery(to_version_no=new))
+        redline, _ = await get_redline(
+            read, principal, found.id, RedlineQuery(from_version_no=named, to_version_no=new)
+        )
     except RuleBroken:
         return None
     old = redline.from_.version_no

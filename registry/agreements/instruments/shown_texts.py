@@ -1,7 +1,7 @@
 """Which text is shown as the agreement's when: the latest that binds two of its parties to each other then."""
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import combinations
 
@@ -19,6 +19,7 @@ from registry.agreements.instruments.in_force import (
     texts_held,
     texts_in_common,
 )
+from registry.platform.kernel.intervals import Interval, earliest
 
 
 def shown_windows(
@@ -70,6 +71,44 @@ def own_text(
     own = max((window.text for window in lasting), key=rank.__getitem__)
     last = [window for window in lasting if window.text == own][-1]
     return own, None if last is lasting[-1] else last.end
+
+
+def windows_to_others(
+    held: Sequence[TextWindow],
+    bound: Iterable[Sequence[BoundWindow]],
+    suspensions: Iterable[Interval],
+    until: datetime | None,
+) -> tuple[Interval, ...]:
+    """When a version holds for who reads none after it: as long as it binds two to each other, whatever some amend.
+
+    `held` are the stretches in which it is shown as the text to all, `bound` its windows by party. A suspension does
+    not end it, but `until` does, its own end.
+    """
+    kinds = [*kinds_of_windows(bound)]
+    ends = [*(at for at, _ in kinds[1:]), None]
+    binding = (
+        Interval(start=at, end=end)
+        for (at, there), end in zip(kinds, ends, strict=True)
+        if next(texts_in_common(there), None) is not None
+    )
+    found = _united([*(Interval(start=each.start, end=each.end) for each in held), *binding])
+    for pause in sorted(suspensions, key=lambda each: each.start):
+        span = Interval(start=pause.start, end=earliest(pause.end, until))
+        if not span.is_empty() and any(each.end == span.start or each.contains(span.start) for each in found):
+            found = _united([*found, span])
+    return found
+
+
+def _united(spans: Iterable[Interval]) -> tuple[Interval, ...]:
+    """The same instants in as few intervals as there can be, in order."""
+    found: list[Interval] = []
+    for each in sorted(spans, key=lambda each: each.start):
+        last = found[-1] if found else None
+        if last is None or (last.end is not None and last.end < each.start):
+            found.append(each)
+        elif last.end is not None and (each.end is None or last.end < each.end):
+            found[-1] = Interval(start=last.start, end=each.end)
+    return tuple(found)
 
 
 def _signed_by_two(

@@ -165,6 +165,40 @@ def _add_departure(
     )
 
 
+def of_notices_taken_back(acts: Acts, taken: Iterable[tuple[wording.TakenBack, Evidence | None]]) -> None:
+    """Each notice that was taken back, with its evidence, and that it was. Comes before what the parties did."""
+    for each, evidence in taken:
+        agency = acts.parties.get(each.agency_id)
+        if agency is None:
+            continue
+        report = acts.report_of(agency.id, (ReportedKind.GAVE_NOTICE,), None) if each.given is None else None
+        by_report = report is not None and report.status != "confirmed"
+        source = each.given or report
+        if source is not None:
+            acts.add(
+                ActKind.GAVE_NOTICE,
+                wording.notice_in_vain(agency.name, each, report, acts.days),
+                basis=ActBasis.REPORT if by_report else ActBasis.OWN,
+                agency=agency,
+                acted_on=source.acted_on,
+                status=ActStatus.TAKEN_BACK,
+                reported_only=by_report,
+                recorded_by=agency if report is None else report.recorded_by,
+                recorded_at=source.recorded_at,
+                evidence=evidence if report is None else report.evidence,
+                reported_act_id=None if report is None else report.id,
+            )
+        acts.add(
+            ActKind.NOTICE_TAKEN_BACK,
+            wording.took_notice_back(agency.name, each, source, acts.days),
+            basis=ActBasis.OWN,
+            agency=agency,
+            acted_on=acts.days.of(agency.id, each.at),
+            recorded_by=agency,
+            recorded_at=each.at,
+        )
+
+
 def of_pauses(acts: Acts, pauses: Iterable[tuple[UUID, datetime, datetime | None]]) -> None:
     """That a party suspended its own participation, and resumed it."""
     for agency_id, starts_at, ends_at in pauses:

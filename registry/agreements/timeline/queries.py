@@ -4,7 +4,7 @@ Shown is what the agreement itself shows its reader: without the reports that ha
 the parties, nothing of a text that is not published and no party's own act.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
@@ -38,7 +38,14 @@ from registry.agreements.instruments.tables import (
 )
 from registry.agreements.timeline.acts import Acts
 from registry.agreements.timeline.by_all import of_all, of_proposals, of_reports, of_texts
-from registry.agreements.timeline.by_parties import of_governing_bodies, of_parties, of_pauses, of_signatures
+from registry.agreements.timeline.by_parties import (
+    of_governing_bodies,
+    of_notices_taken_back,
+    of_parties,
+    of_pauses,
+    of_signatures,
+)
+from registry.agreements.timeline.notices import EVENTS, notices_taken_back
 from registry.agreements.timeline.rules import (
     ActKind,
     Bound,
@@ -47,19 +54,22 @@ from registry.agreements.timeline.rules import (
     TextEdge,
     bound_together,
     bound_towards,
+    in_common,
     renewals,
+    replacements,
     text_edges,
     told_to_others,
 )
 from registry.agreements.timeline.schemas import Timeline
 from registry.agreements.timeline.shown import timeline_shown
-from registry.agreements.timeline.wording import Waiting
+from registry.agreements.timeline.wording import TakenBack, Waiting
 from registry.directory.agencies.queries import zones_of_agencies
 from registry.directory.agencies.tables import agency
 from registry.platform.access.principals import Principal
 from registry.platform.database.handles import Read
 from registry.platform.kernel.intervals import earliest
 from registry.platform.kernel.time import civil_day
+from registry.platform.ledger.tables import ledger_event
 
 _ID = sa.bindparam("id", type_=agreement.c.id.type)
 
@@ -99,6 +109,16 @@ _SIGNATURES = (
     .order_by(agreement_signature.c.recorded_at, agreement_signature.c.id)
 )
 
+_NOTICES = (
+    sa.select(*(ledger_event.c[name] for name in ("type", "canonical", "recorded_at", "actor_agency_id")))
+    .where(
+        ledger_event.c.subject_kind == "agreement",
+        ledger_event.c.subject_id == sa.bindparam("id", type_=ledger_event.c.subject_id.type),
+        ledger_event.c.type.in_(EVENTS),
+    )
+    .order_by(ledger_event.c.subject_version, ledger_event.c.n)
+)
+
 
 async def get_timeline(read: Read, principal: Principal, agreement_id: UUID, now: datetime) -> tuple[Timeline, int]:
     """The timeline as the caller may see it, and the agreement's version. Raises NotFound."""
@@ -113,6 +133,15 @@ async def timeline_of(read: Read, found: Agreement, now: datetime) -> Timeline:
     if found.executed_at is None:
         return timeline_shown(found, Days(now=now, time_zone=found.time_zone, zones={}, own={}), {}, {}, [])
     return await _for_others(read, found, found.executed_at, now)
+
+
+async def texts_followed(read: Read, found: Agreement, now: datetime) -> list[tuple[int, int]]:
+    """Each text and the one that took its place between two of the parties or more, in the order of effect."""
+    if found.executed_at is None:
+        return []
+    texts = await executed_texts(read, found.id)
+    edges = _edges(found, found.executed_at, texts, {}, None, await read.all(_SIGNATURES, {"id": found.id}), now)
+    return [(each.version_no, each.next_no) for each in edges if each.next_no is not None]
 
 
 async def _whole(read: Read, found: Agreement, now: datetime) -> Timeline:
@@ -138,7 +167,7 @@ async def _whole(read: Read, found: Agreement, now: datetime) -> Timeline:
     acts = Acts(found, days, _over_at(bound))
     of_texts(
         acts,
-        _edges(found, found.executed_at, texts, bound, without, now),
+        _edges(found, found.executed_at, texts, bound, without, signatures, now),
         {text.no: text for text in texts},
     )
     of_signatures(acts, signatures, _evidence(signatures, papers, days), waiting)
@@ -146,6 +175,7 @@ async def _whole(read: Read, found: Agreement, now: datetime) -> Timeline:
     of_governing_bodies(acts, approvals, await read.all(_RULES, {"id": found.id}), shown)
     pauses = await read.all(_PAUSES, {"id": found.id})
     of_pauses(acts, ((each.agency_id, each.starts_at, end_of(each.ends_at)) for each in pauses))
+    of_notices_taken_back(acts, await _taken_back(read, found.id, papers))
     of_proposals(acts, {window.end for windows_ in bound.values() for window in windows_})
     of_parties(
         acts,
@@ -154,6 +184,19 @@ async def _whole(read: Read, found: Agreement, now: datetime) -> Timeline:
     )
     of_reports(acts)
     return timeline_shown(found, days, bound, bound_towards(windows, bound), acts.numbered())
+
+
+async def _taken_back(read: Read, agreement_id: UUID, papers: Papers) -> list[tuple[TakenBack, Evidence | None]]:
+    """Each notice that was taken back, with what shows it."""
+    return [
+        (
+            each,
+            None
+            if each.given is None
+            else shown_evidence(each.given.evidence_sha256, each.given.evidence_location, papers),
+        )
+        for each in notices_taken_back(await read.all(_NOTICES, {"id": agreement_id}))
+    ]
 
 
 async def _for_others(read: Read, found: Agreement, executed_at: datetime, now: datetime) -> Timeline:
@@ -166,6 +209,7 @@ async def _for_others(read: Read, found: Agreement, executed_at: datetime, now: 
     bound = bound_together(await _windows(read, found.id, numbers, without))
     published = await publications_of(read, list(numbers))
     told = {no for each, no in numbers.items() if each in published and published[each].published_at is not None}
+    signatures = await read.all(_SIGNATURES, {"id": found.id})
     ends_at = by_no[found.version_no].ends_at if found.version_no in by_no else None
     shown = {
         party.agency.id: told_to_others(
@@ -180,7 +224,7 @@ async def _for_others(read: Read, found: Agreement, executed_at: datetime, now: 
     }
     edges = [
         each
-        for each in _edges(found, executed_at, texts, shown, without, now)
+        for each in _edges(found, executed_at, texts, shown, without, signatures, now)
         if {each.version_no, each.next_no} <= {*told, None}
         and (each.at <= now or (each.kind is ActKind.TEXT_EXPIRES and each.version_no == found.version_no))
     ]
@@ -196,14 +240,16 @@ def _edges(
     texts: Sequence[Row[Any]],
     bound: Mapping[UUID, Sequence[Bound]],
     without: Without | None,
+    signatures: Iterable[Row[Any]],
     now: datetime,
 ) -> list[TextEdge]:
     """Where the texts begin, renew themselves and end, as far as they bind in the windows given."""
-    held = _texts(found, texts if without is None else without.texts)
-    terms = {
-        text.no: (max(text.executed_at or executed_at, text.starts_at), text.ends_at)
-        for text in (texts if without is None else without.texts)
-    }
+    its = texts if without is None else without.texts
+    terms = {text.no: (max(text.executed_at or executed_at, text.starts_at), text.ends_at) for text in its}
+    dates = dates_of(cast(Any, found), its, ())
+    held = [Held(start=each.start, end=each.end, version_no=its[each.text].no) for each in text_windows(dates)]
+    order = [its[n].no for n in dates.by_effect]
+    gone = replacements(order, terms, found.terminated_at, in_common(_signed(found, signatures, its[0].no)))
     windows = {each for of_party in bound.values() for each in of_party}
     renewed = (
         edge
@@ -217,7 +263,16 @@ def _edges(
             now,
         )
     )
-    return [*text_edges(held, terms, found.terminated_at), *renewed]
+    return [*text_edges(held, terms, found.terminated_at), *gone, *renewed]
+
+
+def _signed(found: Agreement, signatures: Iterable[Row[Any]], original_no: int) -> list[frozenset[int]]:
+    """What each party has signed; a word of mouth is given to the original."""
+    signed = {party.agency.id: {original_no} if party.verbally_at is not None else set() for party in found.parties}
+    for each in signatures:
+        if each.agency_id in signed:
+            signed[each.agency_id].add(each.version_no)
+    return [frozenset(each) for each in signed.values()]
 
 
 def _over_at(bound: Mapping[UUID, Sequence[Bound]]) -> datetime | None:
@@ -271,12 +326,6 @@ async def _days(read: Read, found: Agreement, approvals: Sequence[Row[Any]], now
         ),
     ]
     return Days(now=now, time_zone=found.time_zone, zones=zones, own=own_days(own))
-
-
-def _texts(found: Agreement, texts: Sequence[Any]) -> list[Held]:
-    """Which version would be the text when, had all signed each: so texts begin, and take each other's place."""
-    windows = text_windows(dates_of(cast(Any, found), texts, ()))
-    return [Held(start=each.start, end=each.end, version_no=texts[each.text].no) for each in windows]
 
 
 async def _windows(

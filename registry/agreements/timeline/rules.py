@@ -4,11 +4,12 @@ Here nothing decides who is bound: an act is found by the instant from which it 
 or ends because of it.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from functools import cache
-from itertools import groupby, pairwise
+from itertools import combinations_with_replacement, groupby, pairwise
 from uuid import UUID
 
 from msgspec import Struct
@@ -50,6 +51,7 @@ class ActKind(StrEnum):
     NEWCOMERS = "newcomers"
     SUPERSESSION = "supersession"
     TEXT_RENEWS = "text_renews"
+    NOTICE_TAKEN_BACK = "notice_taken_back"
 
 
 class ActBasis(StrEnum):
@@ -81,6 +83,7 @@ class ActStatus(StrEnum):
 _BEGINS = frozenset(list(ActKind)[: list(ActKind).index(ActKind.GAVE_NOTICE)])
 _ENDS = frozenset(list(ActKind)[list(ActKind).index(ActKind.GAVE_NOTICE) : list(ActKind).index(ActKind.CONSENTED)])
 _NEVER = datetime.max.replace(tzinfo=UTC)
+_OF_NEXT = (ActKind.SIGNED, ActKind.TEXT_BEGINS)
 _OF_A_TEXT = (ActKind.SIGNED, ActKind.TEXT_BEGINS, ActKind.TEXT_REPLACED, ActKind.TEXT_EXPIRES)
 
 
@@ -275,7 +278,8 @@ class Held(Interval, kw_only=True, frozen=True):
 class TextEdge(Struct, frozen=True):
     """That a text begins, or ends because its term is over, or because the next one takes its place (`next_no`).
 
-    Or that its term is over and goes on by itself, `until` the last day of the next.
+    `of_some`: it takes the place of others, too, between others of those who signed it. Or that its term is over and
+    goes on by itself, `until` the last day of the next.
     """
 
     kind: ActKind
@@ -283,28 +287,57 @@ class TextEdge(Struct, frozen=True):
     at: datetime
     next_no: int | None = None
     until: date | None = None
+    of_some: bool = False
 
 
 def text_edges(
     texts: Sequence[Held], terms: Mapping[int, tuple[datetime, datetime | None]], ended_at: datetime | None
 ) -> Iterator[TextEdge]:
-    """Where the texts begin and end; what ends with the agreement as a whole is no end of a text.
+    """Where the texts begin, and their terms end; what ends with the agreement as a whole is no end of a text.
 
     `terms`: from when until when each version means to hold, by its number. It may bind those who signed it while
     another, which they did not sign, is the text.
     """
     begun: set[int] = set()
-    for text, following in zip(texts, (*texts[1:], None), strict=True):
+    for text in texts:
         if text.version_no not in begun:
             yield TextEdge(ActKind.TEXT_BEGINS, text.version_no, text.start)
         begun.add(text.version_no)
-        if following is not None and following.start == text.end:
-            yield TextEdge(ActKind.TEXT_REPLACED, text.version_no, following.start, following.version_no)
     for no, (begins_at, ends_at) in terms.items():
         if no not in begun:
             yield TextEdge(ActKind.TEXT_BEGINS, no, begins_at)
         if ends_at is not None and (ended_at is None or ends_at < ended_at):
             yield TextEdge(ActKind.TEXT_EXPIRES, no, ends_at)
+
+
+def in_common(signed: Iterable[frozenset[int]]) -> set[frozenset[int]]:
+    """Which versions two parties have both signed, of any two; `signed` is what each has.
+
+    Few sign anything else than many others do, however many they are.
+    """
+    alike = Counter(signed)
+    return {one & other for one, other in combinations_with_replacement(alike, 2) if one != other or alike[one] > 1}
+
+
+def replacements(
+    order: Sequence[int],
+    terms: Mapping[int, tuple[datetime, datetime | None]],
+    ended_at: datetime | None,
+    common: Collection[frozenset[int]],
+) -> Iterator[TextEdge]:
+    """Which texts give way to another as that begins: between two parties the latest before it that both have signed.
+
+    `order`: the versions as they take effect; `terms` as in `text_edges`; `common`: what any two have both signed.
+    """
+    for place, no in enumerate(order):
+        at = terms[no][0]
+        if ended_at is not None and ended_at <= at:
+            continue
+        earlier = [each for each in order[:place] if terms[each][0] < at]
+        latest = {next((each for each in reversed(earlier) if each in both), None) for both in common if no in both}
+        gone = [each for each in earlier if each in latest and _before(at, terms[each][1])]
+        for each in gone:
+            yield TextEdge(ActKind.TEXT_REPLACED, each, at, no, of_some=len(gone) > 1)
 
 
 def renewals(
@@ -349,19 +382,25 @@ def begins_by(marks: Sequence[Mark], agency_id: UUID, window: Bound) -> list[int
 
 
 def ends_by(marks: Sequence[Mark], agency_id: UUID, window: Bound) -> list[int]:
-    """The acts by which the window ends; none where it has no end."""
-    return [] if window.end is None else _at(marks, agency_id, window.end, window.version_no, _ENDS)
+    """The acts by which the window ends; none where it has no end.
+
+    Where nothing else ends it, what begins another text does: all whom the window bound have signed that one by then.
+    """
+    if window.end is None:
+        return []
+    its = _at(marks, agency_id, window.end, window.version_no, _ENDS)
+    return its or [
+        each.act_no
+        for each in marks
+        if each.counts_from == window.end and each.kind in _OF_NEXT and each.version_no != window.version_no
+    ]
 
 
 def _at(
     marks: Sequence[Mark], agency_id: UUID, at: datetime, version_no: int | None, kinds: frozenset[ActKind]
 ) -> list[int]:
-    """The acts of that instant: the party's own and all's; else another's, since one is bound to another.
-
-    A window by a version ends, too, once all whom it bound have signed a later one.
-    """
-    then = [each for each in marks if each.counts_from == at]
-    fits = [each for each in then if each.kind in kinds]
+    """The acts of that instant: the party's own and all's; else another's, since one is bound to another."""
+    fits = [each for each in marks if each.counts_from == at and each.kind in kinds]
     own = [
         each
         for each in fits
@@ -372,4 +411,4 @@ def _at(
         for each in fits
         if each.agency_id not in (agency_id, None) and (each.version_no is None or each.version_no == version_no)
     ]
-    return [each.act_no for each in own or others or then]
+    return [each.act_no for each in own or others]

@@ -34,7 +34,10 @@ class TimelineAct(Struct, kw_only=True, frozen=True):
     basis: ActBasis
     status: Annotated[
         ActStatus | None,
-        Meta(description="Where the report or the proposal stands that it rests on; null where it rests on none."),
+        Meta(
+            description="Where the report or the proposal stands that it rests on, and `taken_back` of a notice that "
+            "its party took back; null of anything else."
+        ),
     ]
     reported_only: Annotated[
         bool, Meta(description="Whether nobody whose act it is has said so itself: it is known by a report alone.")
@@ -95,7 +98,13 @@ class BoundWindow(Struct, kw_only=True, frozen=True):
     ]
     bound_by: Annotated[ActNos, Meta(description="The party's signature or word by which that version binds it.")]
     begins_by: Annotated[ActNos, Meta(description="By what the window begins.")]
-    ends_by: Annotated[ActNos, Meta(description="By what it ends.")]
+    ends_by: Annotated[
+        ActNos,
+        Meta(
+            description="By what it ends. Where it ends only because all whom it bound have signed another text: what "
+            "begins that."
+        ),
+    ]
     reported_only: Annotated[
         bool,
         Meta(description="Whether something of it rests on what another reported, and the party has not confirmed."),

@@ -58,7 +58,12 @@ def of_text(edge: TextEdge, kind: str, days: Days) -> str:
         return f"Version {no} ({kind}) is the text from {days.first(edge.at)} on."
     if edge.kind is ActKind.TEXT_REPLACED:
         takes, on = "takes" if to_come else "took", days.first(edge.at)
-        return f"Version {edge.next_no} {takes} the place of {no} from {on} on, among those who signed it."
+        among = (
+            "between those to whom that was the latest that both had signed"
+            if edge.of_some
+            else "among those who signed it"
+        )
+        return f"Version {edge.next_no} {takes} the place of {no} from {on} on, {among}."
     if edge.kind is ActKind.TEXT_RENEWS:
         return f"The term of version {no}, which ended with {days.last(edge.at)}, renewed itself through {edge.until}."
     return f"The term of version {no} {'ends' if to_come else 'ended'} with {days.last(edge.at)}."
@@ -150,6 +155,45 @@ def released(name: str, at: datetime, successor: Successor | None, days: Days) -
     return f"{name} was released: {by} took the place of this one."
 
 
+class Given(Struct, kw_only=True, frozen=True):
+    """A notice that a party gave for itself, as it was recorded."""
+
+    notice_kind: str
+    acted_on: date
+    recorded_at: datetime
+    evidence_sha256: str | None = None
+    evidence_location: str | None = None
+
+
+class TakenBack(Struct, kw_only=True, frozen=True):
+    """That a party took its notice back; `given` is None where another had reported the notice."""
+
+    agency_id: UUID
+    at: datetime
+    given: Given | None
+
+
+def _of(kind: str | None) -> str:
+    return "of non-renewal" if kind == "non_renewal" else "of withdrawal"
+
+
+def notice_in_vain(name: str, taken: TakenBack, report: ReportedAct | None, days: Days) -> str:
+    """A notice that was taken back, and when."""
+    here, source = "", taken.given or report
+    assert source is not None, "a notice was given, or reported"
+    if taken.given is not None:
+        here = f", recorded here on {days.of(taken.agency_id, taken.given.recorded_at)}"
+    back = f" It was taken back on {days.of(taken.agency_id, taken.at)}, and counts no more."
+    given = f"{name} gave notice {_of(source.notice_kind)} of {source.acted_on}{here}."
+    return f"{given}{_by_report(name, report)}{back}"
+
+
+def took_notice_back(name: str, taken: TakenBack, source: Given | ReportedAct | None, days: Days) -> str:
+    """That a party took its notice back."""
+    which = "its notice" if source is None else f"its notice of {source.acted_on}"
+    return f"{name} took {which} back on {days.of(taken.agency_id, taken.at)}."
+
+
 def gave_notice(
     party: AgreementParty,
     leaves_at: datetime | None,
@@ -159,13 +203,12 @@ def gave_notice(
 ) -> str:
     """A notice with the day it bears, when it was recorded, and when it has run out, where that lets the party go."""
     name = party.agency.name
-    of = "of non-renewal" if party.notice_kind == "non_renewal" else "of withdrawal"
     here = "" if recorded_at is None else f", recorded here on {days.of(party.agency.id, recorded_at)}"
     until = ""
     if leaves_at is not None:
         until = f" By it {name} {'is' if days.is_to_come(leaves_at) else 'was'} bound through {days.last(leaves_at)}."
     on = party.withdrawal_notice_on
-    return f"{name} gave notice {of} of {on}{here}.{_by_report(name, report)}{until}"
+    return f"{name} gave notice {_of(party.notice_kind)} of {on}{here}.{_by_report(name, report)}{until}"
 
 
 def approved(name: str, row: Any) -> str:

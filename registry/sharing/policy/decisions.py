@@ -1,5 +1,6 @@
 """The content of a decision: outcome, reasons, conditions, and what would change it."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, TypeVar
 from uuid import UUID
 
@@ -52,7 +53,13 @@ class PolicySource(_Part, kw_only=True, frozen=True):
     version_no: Annotated[
         int, Meta(description="Which of the sets that the agency activated, counted from 1.", examples=[2])
     ]
-    digest: Annotated[Digest, Meta(description="Of the whole text of that set, as in `policy_set.layers`.")]
+    digest: Annotated[
+        Digest | None,
+        Meta(
+            description="Of the whole text of that set, as in `policy_set.layers`. Null for who is not of that agency: "
+            "by it they could guess the rules that did not speak."
+        ),
+    ]
     activated_at: Annotated[Instant, Meta(description="Since when the set decides, or decided.")]
 
 
@@ -139,7 +146,10 @@ class PolicySetRef(_Part, kw_only=True, frozen=True):
     """Which policies were evaluated."""
 
     digest: Annotated[Digest, Meta(description="Of the shipped baseline and jurisdiction policies.")]
-    layers: Annotated[dict[str, str], Meta(description="Digest of each layer that could apply.")]
+    layers: Annotated[
+        dict[str, str],
+        Meta(description="Digest of each layer that could apply; `agency`, of the owner's own, for the owner alone."),
+    ]
 
 
 class Decision(_Part, kw_only=True, frozen=True):
@@ -157,7 +167,9 @@ class Decision(_Part, kw_only=True, frozen=True):
     obligations: tuple[ObligationAttached, ...]
     near_misses: Annotated[tuple[NearMiss, ...], Meta(description="Only for a denial.")]
     policy_set: PolicySetRef
-    input_digest: Annotated[Digest, Meta(description="Of the canonical facts.")]
+    input_digest: Annotated[
+        Digest, Meta(description="Of the canonical facts and a salt, by which no fact can be guessed.")
+    ]
     evaluated_at: Annotated[Instant, Meta(description="The frozen `now` of the facts.")]
 
 
@@ -182,6 +194,28 @@ def attributed(decision: Decision, source: PolicySource | None) -> Decision:
         reasons=of(decision.reasons),
         approvals=of(decision.approvals),
         obligations=of(decision.obligations),
+    )
+
+
+def told(decision: Decision, *, to_owner: bool) -> Decision:
+    """The decision as it is told: by the digest of the owner's set others could guess rules that did not speak."""
+    if to_owner:
+        return decision
+    layers = {name: digest for name, digest in decision.policy_set.layers.items() if name != "agency"}
+    return replace(
+        decision,
+        reasons=parts_told(decision.reasons, to_owner=False),
+        approvals=parts_told(decision.approvals, to_owner=False),
+        obligations=parts_told(decision.obligations, to_owner=False),
+        policy_set=replace(decision.policy_set, layers=layers),
+    )
+
+
+def parts_told(parts: Sequence[_Attributable], *, to_owner: bool) -> tuple[_Attributable, ...]:
+    """Parts of a decision as they are told: see `told`."""
+    return tuple(
+        each if to_owner or each.source is None else replace(each, source=replace(each.source, digest=None))
+        for each in parts
     )
 
 

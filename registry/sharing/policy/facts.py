@@ -171,6 +171,7 @@ class AgreementFacts(_Fact, kw_only=True, frozen=True):
 class Facts(_Fact, kw_only=True, frozen=True):
     """All facts for one decision.
 
+    `salt` is drawn at random for each ask: by the digest alone nobody can guess a restricted term or the owner's stock.
     `owned_quantity` is how many of the asset's own category the assisting agency has in service, lent or not, and
     `lent_out_quantity` how many of them are out; both as far as the agency that acts sees them.
     """
@@ -185,6 +186,7 @@ class Facts(_Fact, kw_only=True, frozen=True):
     agreements: tuple[AgreementFacts, ...] = ()
     lent_out_quantity: int = 0
     owned_quantity: int | None = None
+    salt: str = ""
 
     def __post_init__(self) -> None:
         _require_utc(self.now)

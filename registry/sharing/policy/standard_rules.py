@@ -162,7 +162,7 @@ def _meaning(rule: StandardRule) -> _Meaning:
             )
         case WithinDistance():
             return _Meaning(
-                title=f"Not known to be within {rule.km} km",
+                title=f"Not within {rule.km} km, or not known to be",
                 reason=f"The owner lends {what} within {rule.km} km of its home only.",
                 unless=(f"context has distance_km && context.distance_km <= {rule.km}",),
             )

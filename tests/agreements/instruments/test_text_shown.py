@@ -12,16 +12,20 @@ from registry.agreements.instruments.commands import ending
 from registry.agreements.instruments.in_force import (
     AgreementDates,
     AmendedText,
+    BoundWindow,
     Renewal,
     TextStatus,
+    TextWindow,
     term_day,
     text_at,
     text_windows,
 )
 from registry.agreements.instruments.queries.in_force import candidates
 from registry.agreements.instruments.schemas.given import WithdrawalNotice
+from registry.agreements.instruments.shown_texts import windows_to_others
 from registry.platform.access.principals import Role
 from registry.platform.database.connect import unit_of_work
+from registry.platform.kernel.intervals import Interval
 from registry.platform.kernel.time import civil_day, utc_now
 from tests.agreements.instruments.reporting import report
 from tests.agreements.instruments.test_late_entries import amended_on_paper
@@ -179,6 +183,32 @@ async def test_the_text_is_the_latest_that_binds_two_to_each_other(service: Serv
     days = (datetime(2025, 5, 1, tzinfo=UTC), until - timedelta(days=20), until)
     assert await listed_as_shown(cast.neighbour.legal, found, *days) == [1, 2, 1]
     assert await listed_as_shown(cast.stranger.coordinator, found, *days) == [1, 1, 1], "not all have published it"
+
+
+async def test_nobody_else_learns_when_two_of_three_amended_it_without_publishing(service: Service, cast: Cast) -> None:
+    parties = (cast.assisting, cast.requesting, cast.neighbour)
+    yearly: dict[str, Any] = {"expires_on": "2014-12-31", "auto_renew_months": 12, "auto_renew_times": 11}
+    found = await sign_agreement(service, *parties, effective_on="2014-01-01", **yearly)
+    days = (noon(2013), noon(2025, 5), noon(2025, 8), noon(2025, 11), noon(2026))
+    told = [await seen(cast.stranger.coordinator, found, at) for at in days]
+    assert [status for _, status, _ in told] == ["upcoming", *["current"] * 3, "ended"]
+    short: dict[str, Any] = {"expires_on": "2025-09-30", "signed_on": "2025-06-01"}
+    await amended_on_paper(found, *parties[:2], effective_on="2025-06-01", **short)
+    assert await seen(cast.neighbour.legal, found, noon(2025, 8)) == (2, "current", "2025-09-30")
+    for reader in (cast.stranger.coordinator, cast.stranger.legal):
+        assert [await seen(reader, found, at) for at in days] == told
+        assert await listed_as_shown(reader, found, *days) == [1] * len(days)
+
+
+def test_a_suspension_tells_nobody_else_that_two_amended_it_either() -> None:
+    amended = [BoundWindow(start=noon(2014), end=noon(2025, 3), amended=frozenset({1}))]
+    third = [BoundWindow(start=noon(2014), end=noon(2025, 3))]
+    held = (TextWindow(start=noon(2014), end=noon(2024)),)
+    pause = Interval(start=noon(2025, 3), end=noon(2025, 9))
+    for until, end in ((None, pause.end), (noon(2025, 4), noon(2025, 4))):
+        found = windows_to_others(held, (amended, amended, third), [pause], until)
+        assert found == (Interval(start=noon(2014), end=end),)
+    assert windows_to_others(held, (amended, amended), [pause], None) == (Interval(start=noon(2014), end=noon(2024)),)
 
 
 async def test_what_two_amended_for_a_while_is_the_text_for_that_while(service: Service, cast: Cast) -> None:

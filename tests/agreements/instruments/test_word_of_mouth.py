@@ -102,6 +102,19 @@ class TestWordOfMouth:
         assert (confirmed["status"], confirmed["parties"][2]["bound"]) == ("terminated", False)
         assert confirmed["parties"][2]["joined_at"] < confirmed["terminated_at"], "it was bound until the end"
 
+    async def test_nobody_gave_its_word_before_there_was_a_text_to_give_it_to(self, cast: Cast) -> None:
+        draft = await cast.assisting.legal.done("POST", PATH, agreement_body(cast.assisting, cast.requesting))
+        active = await act(cast.assisting, draft, "activate-verbally", spoken())
+        word = {"version_sha256": active["version_sha256"], "signatory_title": "Chief"}
+        said = {"kind": "agreed_verbally", "agency_id": str(cast.requesting.id), **word}
+        said |= {"evidence_sha256": EVIDENCE, "reason": "by telephone"}
+        path = f"{PATH}/{draft['id']}/report-act"
+        for day in ("2019-05-02", str(today() - timedelta(days=2))):
+            refused = await cast.assisting.legal.post(path, {**said, "acted_on": day})
+            problem = assert_problem(refused, 422, "signed_before_text")
+            assert problem["errors"][0]["pointer"] == "/acted_on"
+        await cast.assisting.legal.done("POST", path, {**said, "acted_on": str(today())})
+
     async def test_the_deadline_is_the_custodians_to_set_within_a_year(self, cast: Cast) -> None:
         draft = await cast.assisting.legal.done("POST", PATH, agreement_body(cast.assisting, cast.requesting))
         path = f"{PATH}/{draft['id']}/activate-verbally"

@@ -13,6 +13,8 @@ from registry.agreements.timeline.rules import (
     bound_by,
     bound_together,
     ends_by,
+    in_common,
+    replacements,
     text_edges,
     told_to_others,
 )
@@ -59,13 +61,28 @@ def test_a_text_begins_gives_way_and_expires_and_does_not_end_with_the_whole() -
     found = [(each.kind, each.version_no, each.at, each.next_no) for each in text_edges(texts, terms, day(11))]
     assert found == [
         (ActKind.TEXT_BEGINS, 1, day(0), None),
-        (ActKind.TEXT_REPLACED, 1, day(5), 3),
         (ActKind.TEXT_BEGINS, 3, day(5), None),
         (ActKind.TEXT_BEGINS, 2, day(9), None),
         (ActKind.TEXT_EXPIRES, 1, day(8), None),
         (ActKind.TEXT_EXPIRES, 3, day(7), None),
         (ActKind.TEXT_BEGINS, 4, day(6), None),
     ]
+
+
+def test_a_text_gives_way_between_two_where_it_is_the_latest_that_both_signed() -> None:
+    terms = {1: (day(0), None), 2: (day(3), None), 3: (day(5), None)}
+
+    def gone(*signed: set[int]) -> list[tuple[int, int | None, bool]]:
+        found = replacements([1, 2, 3], terms, None, in_common(map(frozenset, signed)))
+        return [(each.version_no, each.next_no, each.of_some) for each in found]
+
+    assert gone({1, 2, 3}, {1, 2, 3}) == [(1, 2, False), (2, 3, False)]
+    assert gone({1, 2, 3}, {1, 3}, {1, 2}) == [(1, 2, False), (1, 3, False)], "the second never gives way to the third"
+    assert gone({1, 2, 3}, {1, 3}, {1, 2, 3}) == [(1, 2, False), (1, 3, True), (2, 3, True)]
+    assert gone({1, 2, 3}, {1}) == [], "what one alone signed takes no place"
+    over = {**terms, 1: (day(0), day(4))}
+    assert [each.next_no for each in replacements([1, 2, 3], over, None, [frozenset({1, 3})])] == []
+    assert list(replacements([1, 2, 3], terms, day(2), [frozenset({1, 3})])) == []
 
 
 def test_the_partys_own_act_and_alls_come_before_anothers() -> None:
@@ -83,6 +100,18 @@ def test_the_partys_own_act_and_alls_come_before_anothers() -> None:
     assert bound_by(marks, ONE, its) == [1]
     assert ends_by(marks, ONE, its) == [5], "it is left alone"
     assert ends_by(marks, ONE, bound(3, None)) == []
+
+
+def test_what_only_happens_at_the_same_instant_begins_and_ends_nothing() -> None:
+    marks = [
+        mark(1, ActKind.SIGNED, THIRD, 9, 2),
+        mark(2, ActKind.APPROVED, OTHER, 9),
+        mark(3, ActKind.TEXT_RENEWS, None, 9, 1),
+        mark(4, ActKind.CONSENTED, OTHER, 3),
+    ]
+    its = bound(3, 9)
+    assert ends_by(marks, ONE, its) == [1], "with that signature the last whom it bound is bound by the next text"
+    assert begins_by(marks, ONE, its) == []
 
 
 def test_of_what_is_to_come_others_hear_what_their_text_says() -> None:

@@ -11,7 +11,7 @@ import pytest
 from registry.agreements.timeline.rules import NAMED_AT_MOST, bound_together, bound_towards
 from tests.agreements.dossier.test_agreement_file import unpacked
 from tests.agreements.instruments.test_late_entries import amended_on_paper, remarks_of
-from tests.agreements.timeline.test_timeline import of, timeline
+from tests.agreements.timeline.test_timeline import VAULT, of, timeline
 from tests.agreements.timeline.test_timeline_rules import ONE, OTHER, THIRD, day, window
 from tests.support.agreements import confirm_agreement, record_agreement
 from tests.support.cast import Agency, Cast
@@ -120,3 +120,30 @@ def test_of_many_the_others_are_named_where_not_all_are_meant_and_only_there() -
     }
     for a, b in combinations(many, 2):
         assert any(b in (each.agency_ids or ()) for stretch in named[a] for each in stretch)
+
+
+async def test_a_text_takes_the_place_of_what_those_who_signed_it_had_in_common(cast: Cast) -> None:
+    """The second binds one pair and the third another: the third takes the place of the first, and of nothing else."""
+    one, two, three = cast.assisting, cast.requesting, cast.neighbour
+    found = await record_agreement(one, two, three)
+    for party in (two, three):
+        await confirm_agreement(found, party)
+    await amended_on_paper(found, one, three, effective_on="2025-07-01")
+    await amended_on_paper(found, one, two, effective_on="2026-01-01")
+    read = await timeline(two.legal, found)
+    assert [each["detail"] for each in read["acts"] if each["kind"] == "text_replaced"] == [
+        "Version 2 took the place of 1 from 2025-07-01 on, among those who signed it.",
+        "Version 3 took the place of 1 from 2026-01-01 on, among those who signed it.",
+    ]
+    parts = await unpacked(one.legal, found["id"])
+    redlines = {path for path in parts if path.startswith("redlines/")}
+    assert {"redlines/001-002.html", "redlines/001-003.html", "redlines/002-003.html"} == redlines
+    third = await three.legal.done("GET", f"/v1/agreements/{found['id']}/versions/3")
+    hand = {"signatory_title": "Sheriff", "signed_on": "2026-01-01", "version_sha256": third["sha256"], **VAULT}
+    await three.legal.done("POST", f"/v1/agreements/{found['id']}/confirm", hand)
+    again = await timeline(two.legal, found)
+    assert [each["detail"] for each in again["acts"] if each["kind"] == "text_replaced"][1:] == [
+        f"Version 3 took the place of {no} from 2026-01-01 on, between those to whom that was the latest that both had "
+        "signed."
+        for no in (1, 2)
+    ]

@@ -192,6 +192,13 @@ def test_a_standard_rule_is_a_policy_that_means_its_figures(
         assert decision.outcome == (outcome if expected else "permitted")
 
 
+@pytest.mark.parametrize("ask", [{"distance_km": 51}, {"distance_km": None}])
+def test_the_title_of_a_distance_is_true_whether_or_not_it_is_known(shipped: PolicySet, ask: dict[str, Any]) -> None:
+    facts = build_facts(CAST, {"ask": ask})
+    barred = decide(facts, shipped.with_agency(facts.assisting.id, cedar_of([WithinDistance(km=50)])))
+    assert [each.title for each in barred.reasons] == ["Not within 50 km, or not known to be"]
+
+
 def test_two_rules_of_a_kind_for_a_category_and_codes_that_are_not_there_are_refused(shipped: PolicySet) -> None:
     twice = [LongestLoan(hours=4), LongestLoan(hours=5)]
     assert "already" in found(shipped, rules=twice)[0].detail

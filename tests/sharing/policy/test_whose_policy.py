@@ -5,17 +5,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from registry.agreements.law.rules import REVIEW, names_law
+from registry.platform.ledger.tables import ledger_event
 from registry.sharing.policy.annotations import PolicySetError, too_little_said
 from registry.sharing.policy.cedar import PolicySet, load_policy_set
 from registry.sharing.policy.facts import Facts
+from registry.sharing.policy.queries.getting import decision_of, decision_row
 from registry.sharing.policy.rules import decide
 from registry.sharing.policy.standard_rules import LongestLoan, cedar_of
 from tests.sharing.policy.test_agency_layer import BAR, CASES, HEAD, found
 from tests.sharing.policy.test_policy_sets_api import activated, question
 from tests.support.cast import Cast
-from tests.support.policy import make_decision
+from tests.support.policy import make_decision, window_of
+from tests.support.requests import line_for, submitted
 from tests.support.service import Service
 
 ORDER = "General Order 12.4 (demo)"
@@ -28,12 +32,12 @@ RULES = {
 }
 
 
-def source_of(active: dict[str, Any], cast: Cast, no: int = 1) -> dict[str, Any]:
+def source_of(active: dict[str, Any], cast: Cast, no: int = 1, *, to_owner: bool = False) -> dict[str, Any]:
     return {
         "agency": cast.assisting.reference,
         "policy_set_id": active["id"],
         "version_no": no,
-        "digest": active["digest"],
+        "digest": active["digest"] if to_owner else None,
         "activated_at": active["activated_at"],
     }
 
@@ -55,7 +59,8 @@ async def test_who_is_denied_reads_whose_policy_it_was_and_all_its_words(cast: C
     made = await make_decision(cast.requesting, {"id": asked["asset_id"]})
     for side in (cast.requesting, cast.assisting):
         shown = await side.coordinator.done("GET", f"/v1/decisions/{made.id}")
-        assert [each["source"] for each in shown["decision"]["reasons"]] == [source_of(active, cast)]
+        told = source_of(active, cast, to_owner=side is cast.assisting)
+        assert [each["source"] for each in shown["decision"]["reasons"]] == [told]
 
 
 async def test_an_approval_and_an_obligation_say_it_too_and_the_registrys_policies_say_none(cast: Cast) -> None:
@@ -77,6 +82,28 @@ async def test_a_later_set_has_the_next_number_and_an_old_decision_keeps_its_own
     assert then == source_of(first, cast)
     assert now == source_of(second, cast, 2)
     assert (replay["same"], replay["policies_changed"], replay["reproduced"]) == (True, False, True)
+
+
+async def test_by_no_answer_can_the_other_agency_guess_rules_that_did_not_speak(service: Service, cast: Cast) -> None:
+    """The digest of a set covers all its rules: who could read it would draft guesses and compare."""
+    asked = await question(cast, hours=3)
+    digest = (await activated(cast.assisting, RULES))["digest"]
+    made = await make_decision(cast.requesting, {"id": asked["asset_id"]}, window=window_of(hours=3))
+    window = window_of(hours=3)
+    lines = [line_for({"id": asked["asset_id"]}, window=window)]
+    request = await submitted(cast.requesting, {"id": asked["asset_id"]}, lines=lines)
+    paths = (f"/v1/decisions/{made.id}", f"/v1/decisions/{made.id}/replay", f"/v1/requests/{request['id']}")
+    for reader in (cast.requesting, cast.assisting):
+        for each in paths:
+            answer = await reader.coordinator.get(each)
+            assert (digest in answer.text) is (reader is cast.assisting), each
+        what_if = await reader.coordinator.post("/v1/policy-evaluations", asked)
+        assert (digest in what_if.text) is (reader is cast.assisting)
+    read = service.database.read()
+    events = await read.all(sa.select(ledger_event.c.canonical).where(ledger_event.c.subject_id == made.id), {})
+    assert events
+    assert not any(digest.encode() in event.canonical for event in events)
+    assert decision_of(await decision_row(read, made.id)).policy_set.layers["agency"] == digest, "what is kept is whole"
 
 
 async def test_an_agency_that_is_renamed_changes_no_replay(service: Service, cast: Cast) -> None:

@@ -306,6 +306,7 @@ async def _checked(write: Write, caller: Caller, row: Row[Any], new: NewReported
                 raise WrongStatus("Nothing here awaits that party's word.")
             if row.sha256 != new.version_sha256:
                 raise RuleBroken.at("That is not the version in force.", "other_version", pointer="/version_sha256")
+            await existed(write, own_text(row), new.acted_on, theirs, "/acted_on")
             return Reported(**said, authority_id=await _authority_for(write, row.version_id, new))
         case ReportedKind.GAVE_NOTICE | ReportedKind.WITHDREW:
             # Whose signature nobody has confirmed may have left before that is done: both count together.

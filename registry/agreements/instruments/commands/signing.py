@@ -390,16 +390,16 @@ async def _day_signed(write: Write, text: OpenText, signing: Signing, today: Tod
 async def existed(write: Write, text: OpenText, signed_on: date, today: Today, pointer: str = "/signed_on") -> bool:
     """Whether the text was taken over from paper, and so may have been signed before it came here.
 
-    Raises RuleBroken for a signature older than a text that was written here.
+    Raises RuleBroken for a signature, or a word, older than a text that was written here.
     """
     found = await write.first(_FROZEN, {"version_id": text.version_id})
     assert found is not None
     then = msgspec.structs.replace(today, now=found.frozen_at)
     if not found.is_recorded and then.is_over(signed_on):
         raise RuleBroken.at(
-            f"No signature is older than its text, which was submitted on {then.at_agency}. {today}",
+            f"Nobody signs or agrees to a text before it stands, as this one does since {then.at_agency}. {today}",
             "signed_before_text",
-            f"{signed_on} is before the text was submitted",
+            f"{signed_on} is before the text stood",
             pointer=pointer,
         )
     return bool(found.is_recorded)

@@ -50,7 +50,14 @@ from registry.agreements.instruments.queries.provisions import (
 from registry.agreements.instruments.queries.publications import OwnWords, publication_in
 from registry.agreements.instruments.queries.rows import SHOWN, Moment, shown_rows
 from registry.agreements.instruments.queries.signed_text import as_signed
-from registry.agreements.instruments.queries.texts import dates_of, held_of, intervals_of, placed, texts_of
+from registry.agreements.instruments.queries.texts import (
+    dates_of,
+    held_of,
+    intervals_of,
+    placed,
+    texts_of,
+    windows_shown_to_others,
+)
 from registry.agreements.instruments.queries.visibility import (
     administers,
 )
@@ -158,7 +165,7 @@ async def get_agreement(
     whole_term = row if row.executed_at is not None and not others else term_of_version(row)
     windows = held
     if others:  # the text that they are shown may have given way to one that is not published
-        windows = tuple(each for each in windows if numbers[each.text] == row.version_no)
+        windows = await windows_shown_to_others(read, row, held, numbers, without, suspensions, dates.ended_at)
     window, text_status = text_at(windows, stands_at)
     # The last text ends as the agreement does; one before it gives way to the next.
     over = [dates.ended_at]

@@ -1,6 +1,7 @@
 """The executed versions of an agreement and the dates that follow from them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -8,21 +9,23 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.consent_tables import agreement_party_suspension
-from registry.agreements.instruments.in_force import AgreementDates, AmendedText, TextWindow
-from registry.agreements.instruments.pending import TextHeld
+from registry.agreements.instruments.in_force import AgreementDates, AmendedText, BoundWindow, TextWindow
+from registry.agreements.instruments.pending import TextHeld, Without
 from registry.agreements.instruments.queries.in_force import end_of
+from registry.agreements.instruments.shown_texts import windows_to_others
 from registry.agreements.instruments.tables import (
     agreement,
     agreement_amendment,
     agreement_force_window,
     agreement_notice_window,
+    agreement_party_window,
     agreement_suspension,
     agreement_text_window,
     agreement_version,
     agreement_version_dates,
 )
 from registry.platform.database.handles import Read
-from registry.platform.kernel.intervals import Interval
+from registry.platform.kernel.intervals import Interval, earliest
 
 _ID = sa.bindparam("id", type_=agreement.c.id.type)
 
@@ -47,6 +50,12 @@ def is_executed_text(of: sa.ColumnElement[Any] = _ID) -> sa.ColumnElement[bool]:
     return sa.or_(agreement_version.c.no == original_no(of), agreement_amendment.c.executed_at.is_not(None))
 
 
+_BOUND = sa.select(
+    *(agreement_party_window.c[name] for name in ("agency_id", "starts_at", "ends_at", "amended"))
+).where(
+    agreement_party_window.c.agreement_id == _ID,
+    agreement_party_window.c.version_id == sa.bindparam("version_id", type_=agreement_version.c.id.type),
+)
 _TEXTS = (
     sa.select(
         agreement_version.c.id.label("version_id"),
@@ -141,6 +150,44 @@ def placed(held: Sequence[TextHeld], numbers: Sequence[int]) -> tuple[TextWindow
     """The same by the places of the versions in `numbers`."""
     places = {no: n for n, no in enumerate(numbers)}
     return tuple(TextWindow(text=places[each.no], start=each.start, end=each.end) for each in held)
+
+
+async def windows_shown_to_others(
+    read: Read,
+    row: Row[Any],
+    held: Sequence[TextWindow],
+    numbers: Sequence[int],
+    without: Without | None,
+    suspensions: Sequence[Interval],
+    ended_at: datetime | None,
+) -> tuple[TextWindow, ...]:
+    """When the version of the row, with which others are shown the agreement, holds for them: of a later one nothing.
+
+    `held` and `numbers` are those of `placed`; `without`, the agreement without what is only reported.
+    """
+    own = tuple(each for each in held if numbers[each.text] == row.version_no)
+    if len(own) == len(held) or row.version_no not in numbers:
+        return own  # no other is ever the text
+    place = numbers.index(row.version_no)
+    bound: dict[UUID, list[BoundWindow]] = {}
+    for each in await read.all(_BOUND, {"id": row.id, "version_id": row.version_id}):
+        window = BoundWindow(
+            text=place, start=each.starts_at, end=end_of(each.ends_at), amended=frozenset(_bits(each.amended))
+        )
+        bound.setdefault(each.agency_id, []).append(window)
+    for party in () if without is None else without.parties:
+        bound[party.agency_id] = [
+            BoundWindow(text=place, start=its.start, end=its.end, amended=frozenset(_bits(its.amended)))
+            for its in party.bound
+            if its.version_id == row.version_id
+        ]
+    found = windows_to_others(own, bound.values(), suspensions, earliest(row.its_ends_at, ended_at))
+    return tuple(TextWindow(text=place, start=each.start, end=each.end) for each in found)
+
+
+def _bits(amended: int) -> Iterator[int]:
+    """The places of the later texts that are marked in it."""
+    return (n for n in range(amended.bit_length()) if amended >> n & 1)
 
 
 async def executed_texts(read: Read, agreement_id: UUID) -> Sequence[Row[Any]]:

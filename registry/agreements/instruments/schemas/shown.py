@@ -228,7 +228,9 @@ class Agreement(Struct, kw_only=True, frozen=True):
         TextStatus,
         Meta(
             description="`current`: it is the text at `as_of`. `ended`: no text is, and it was the last before. "
-            "`upcoming`: none is yet, and it is the first to come. `unexecuted`: none was ever executed."
+            "`upcoming`: none is yet, and it is the first to come. `unexecuted`: none was ever executed. "
+            "In public it is said of the version shown by itself: `current` while it is the text, or binds two parties "
+            "still, whatever others of them amended."
         ),
     ]
     version_kind: VersionKind

@@ -22,6 +22,7 @@ from registry.sharing.loans.tables import loan, loan_extension
 from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.policy.commands.deciding import answer_approvals, redecide
 from registry.sharing.policy.commands.recording import Decided
+from registry.sharing.policy.decisions import parts_told
 from registry.sharing.policy.queries.getting import decision_row, visible_decision
 
 _INSERT = loan_extension.insert()
@@ -158,8 +159,9 @@ async def _approve(write: Write, caller: Caller, made: Decided) -> None:
         row = await visible_decision(write, caller.principal, made.recorded.id)
         status = await answer_approvals(write, caller, row, "approved", words, lent=True)
     if not status.satisfied:
+        to_owner = caller.agency_id == made.recorded.assisting_agency_id
         raise Conflict(
             "The longer loan is not permitted, or approvals are still missing.",
             "decision_not_satisfied",
-            extra={"approvals_missing": msgspec.to_builtins(status.missing)},
+            extra={"approvals_missing": msgspec.to_builtins(parts_told(status.missing, to_owner=to_owner))},
         )

@@ -34,7 +34,7 @@ from registry.sharing.policy.approvals import (
 )
 from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.policy.commands.recording import Decided, keep, lock_chain, record_answer
-from registry.sharing.policy.decisions import ApprovalNeeded, Decision
+from registry.sharing.policy.decisions import ApprovalNeeded, Decision, parts_told
 from registry.sharing.policy.facts import Facts, Priority, ask_digest, decode_facts
 from registry.sharing.policy.queries.collecting import acting, collect_facts
 from registry.sharing.policy.queries.getting import decision_of, relations, request_of
@@ -157,14 +157,17 @@ async def redecide(
         agreed = structs.replace(found.facts.asset, described=then_described)
         found = structs.replace(found, facts=structs.replace(found.facts, asset=agreed))
     decision = await with_source(write, decide(found.facts, found.policies), found.facts.assisting.id)
+    to_owner = caller.agency_id == found.facts.assisting.id
     # A longer loan may need an additional approval, which is given by accepting the extension.
     may_wait = window is not None and decision.outcome == "needs_approval"
     if worse(decision.outcome, than=current.outcome) and not may_wait:
-        raise _refused("decision_worsened", f"This was {current.outcome} and is {decision.outcome} now", decision)
+        raise _refused(
+            "decision_worsened", f"This was {current.outcome} and is {decision.outcome} now", decision, to_owner
+        )
     then = _decision_status(found.facts, decision, before.answers, lent=lent)
     if action_at in ("reserve", "dispatch") and not then.satisfied:
         lacking = "is denied" if decision.outcome == "denied" else "lacks an approval"
-        raise _refused("decision_not_satisfied", f"This {lacking}", decision, then.missing)
+        raise _refused("decision_not_satisfied", f"This {lacking}", decision, to_owner, then.missing)
     recorded = await keep(
         write,
         caller,
@@ -273,13 +276,15 @@ async def revoke_decision(write: Write, caller: Caller, root_id: UUID, reason: s
     record_answer(write, caller, root, number, "decision.withdrawn", {"reason": reason})
 
 
-def _refused(code: str, what: str, decision: Decision, missing: tuple[ApprovalNeeded, ...] = ()) -> Conflict:
+def _refused(
+    code: str, what: str, decision: Decision, to_owner: bool, missing: tuple[ApprovalNeeded, ...] = ()
+) -> Conflict:
     return Conflict(
         f"{what}: {'; '.join(reason.reason for reason in decision.reasons)}",
         code,
         extra={
             "outcome": decision.outcome,
-            "reasons": msgspec.to_builtins(decision.reasons),
-            "approvals_missing": msgspec.to_builtins(missing),
+            "reasons": msgspec.to_builtins(parts_told(decision.reasons, to_owner=to_owner)),
+            "approvals_missing": msgspec.to_builtins(parts_told(missing, to_owner=to_owner)),
         },
     )

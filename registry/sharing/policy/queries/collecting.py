@@ -4,6 +4,7 @@ A fact that the registry does not know is absent, and policies treat an absent f
 whether the requesting agency is insured (`requesting_insurance_current`), when no certificate is on file.
 """
 
+import secrets
 from datetime import datetime
 from uuid import UUID
 
@@ -47,6 +48,7 @@ from registry.sharing.policy.queries.layers import active_digest, policies_besid
 
 # Larger than any limit, and still a number that Cedar and JSON parsers can represent.
 _LARGEST_COST = 2**53 - 1
+_SALT_BYTES = 16
 
 # Name of a term in the facts, as policies use it → name of the member of the agreement's terms.
 _TERM_OF = {"cost_ceiling": "cost_ceiling_minor", "reimbursement": "reimbursement_model"}
@@ -198,6 +200,7 @@ async def collect_facts(
         agreements=tuple(_agreement(candidate, insurance) for candidate in tried),
         lent_out_quantity=int(found.lent_out),
         owned_quantity=int(found.owned),
+        salt=secrets.token_hex(_SALT_BYTES),
     )
     return Gathered(
         facts=facts,

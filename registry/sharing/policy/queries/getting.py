@@ -32,7 +32,7 @@ from registry.resources.assets.schemas.shown import AssetReference
 from registry.resources.assets.tables import asset
 from registry.sharing.policy.approvals import ApprovalAnswer, DecisionStatus, answer_refusal, decision_status
 from registry.sharing.policy.cedar import PolicySet
-from registry.sharing.policy.decisions import Decision, attributed
+from registry.sharing.policy.decisions import Decision, attributed, parts_told, told
 from registry.sharing.policy.facts import decode_facts
 from registry.sharing.policy.queries.collecting import acting, collect_facts
 from registry.sharing.policy.queries.layers import policies_beside, policies_of_today, with_source
@@ -209,13 +209,14 @@ async def get_decision(read: Read, caller: Caller, decision_id: UUID) -> Decisio
     if row is None or not relations(principal, row):
         raise NotFound("decision")
     current, status = (await chain(read, row.root_id)).status_at(row.id)
+    to_owner = principal.agency_id == row.assisting_agency_id
     summary = _summary(row)
     return DecisionRecord(
         **summary,
         previous_id=row.previous_id,
         category=decode_facts(row.facts).asset.category,
         requested_at=row.requested_at,
-        decision=decision_of(row),
+        decision=told(decision_of(row), to_owner=to_owner),
         current_id=current.id,
         satisfied=status.satisfied,
         ended=status.ended,
@@ -232,7 +233,7 @@ async def get_decision(read: Read, caller: Caller, decision_id: UUID) -> Decisio
             )
             for answer in status.given
         ],
-        approvals_missing=list(status.missing),
+        approvals_missing=list(parts_told(status.missing, to_owner=to_owner)),
         allowed_actions=_allowed(principal, current, status),
     )
 
@@ -324,8 +325,9 @@ async def evaluate(read: Read, caller: Caller, policies: PolicySet, question: Po
     )
     facts = gathered.facts
     cost = facts.ask.estimated_cost_minor
+    decision = await with_source(read, decide(facts, gathered.policies), facts.assisting.id)
     return PolicyAnswer(
-        decision=await with_source(read, decide(facts, gathered.policies), facts.assisting.id),
+        decision=told(decision, to_owner=caller.agency_id == facts.assisting.id),
         estimated_cost=None if cost is None else Money.from_minor(cost, facts.ask.currency),
         distance_km=facts.ask.distance_km,
     )
@@ -345,10 +347,12 @@ async def replay_decision(read: Read, principal: Principal, policies: PolicySet,
     if then.policy_set.digest == policies.digest:
         own = then.policy_set.layers.get("agency")
         reproduced = replay(facts, await policies_beside(read, policies, row.assisting_agency_id, own)) == bare
+    now = await with_source(read, today, row.assisting_agency_id)
+    to_owner = principal.agency_id == row.assisting_agency_id
     return DecisionReplay(
         same=msgspec.structs.replace(today, policy_set=then.policy_set) == bare,
         policies_changed=today.policy_set != then.policy_set,
         reproduced=reproduced,
-        then=then,
-        now=await with_source(read, today, row.assisting_agency_id),
+        then=told(then, to_owner=to_owner),
+        now=told(now, to_owner=to_owner),
     )

@@ -29,7 +29,7 @@ from registry.resources.assets.queries.visibility import visible_to as visible_a
 from registry.resources.assets.rules import changed_since
 from registry.resources.assets.tables import asset
 from registry.sharing.loans.tables import loan
-from registry.sharing.policy.decisions import DecisionReason, Side
+from registry.sharing.policy.decisions import DecisionReason, Side, parts_told
 from registry.sharing.policy.queries.getting import agreement_of
 from registry.sharing.policy.tables import policy_decision
 from registry.sharing.requests.queries.derived_status import (
@@ -198,7 +198,7 @@ def as_request(rows: Sequence[Row[Any]], principal: Principal, now: datetime) ->
         priority=row.priority,
         incident_number=row.incident_number,
         summary=row.summary,
-        lines=[_line(each) for each in rows],
+        lines=[_line(each, principal) for each in rows],
         submitted_at=row.submitted_at,
         ended_reason=row.ended_reason,
         allowed_actions=_allowed(rows, principal, now),
@@ -208,7 +208,7 @@ def as_request(rows: Sequence[Row[Any]], principal: Principal, now: datetime) ->
     )
 
 
-def _line(row: Row[Any]) -> RequestLine:
+def _line(row: Row[Any], principal: Principal) -> RequestLine:
     located = row.place_latitude is not None
     changed = changed_in(row) if row.asset_name is not None else []
     return RequestLine(
@@ -228,7 +228,7 @@ def _line(row: Row[Any]) -> RequestLine:
         submitted_at=row.line_submitted_at,
         decided_at=row.line_decided_at,
         # A line that was revised keeps its earlier decision, which no longer applies.
-        decision=_decision(row) if row.latest_id and row.stored_status != LineStatus.DRAFT else None,
+        decision=_decision(row, principal) if row.latest_id and row.stored_status != LineStatus.DRAFT else None,
         asset_changed=changed,
         asset_version=row.now_version if changed else None,
         loan=_loan(row) if row.line_status == LineStatus.RESERVED else None,
@@ -243,13 +243,14 @@ def _in_words(awaited: str, row: Row[Any]) -> str:
     return f"Somebody with the role {role} at {name} has to approve it."
 
 
-def _decision(row: Row[Any]) -> LineDecision:
+def _decision(row: Row[Any], principal: Principal) -> LineDecision:
+    to_owner = principal.agency_id == row.assisting_agency_id
     return LineDecision(
         id=row.latest_id,
         root_id=row.root_id,
         outcome=row.outcome,
         agreement=agreement_of(row),
-        reasons=_said(row.decision).reasons,
+        reasons=list(parts_told(_said(row.decision).reasons, to_owner=to_owner)),
         evaluated_at=row.evaluated_at,
     )
 

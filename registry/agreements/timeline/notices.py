@@ -1,0 +1,65 @@
+"""Notices that were given and taken back: nothing of them binds, so they stand nowhere but in the ledger. Pure."""
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from registry.agreements.timeline.wording import Given, TakenBack
+
+_GIVEN = ("agreement.notice_given", "agreement.notice_recorded")
+_RESCINDED, _PROPOSAL_TAKEN_BACK = "agreement.notice_rescinded", "agreement.proposal_taken_back"
+EVENTS = (*_GIVEN, _RESCINDED, _PROPOSAL_TAKEN_BACK)
+"""What the ledger tells of notices."""
+
+
+class _Data(Struct, frozen=True):
+    """What is told of a notice, of whichever event; of a proposal that is taken back its id alone matters."""
+
+    kind: str | None = None
+    notice_on: date | None = None
+    evidence_sha256: str | None = None
+    evidence_location: str | None = None
+    proposal_id: UUID | None = None
+
+
+class _Event(Struct, frozen=True):
+    data: _Data
+
+
+_event = msgspec.json.Decoder(_Event).decode
+
+
+def notices_taken_back(events: Iterable[Any]) -> list[TakenBack]:
+    """In the order in which they were taken back; `events` are the ledger's `EVENTS` of the agreement, in order.
+
+    One whose own day waited for the others goes, too, with what was put to them.
+    """
+    standing: dict[UUID, tuple[Given, UUID | None]] = {}
+    found: list[TakenBack] = []
+    for row in events:
+        its, agency_id, at = _event(row.canonical).data, row.actor_agency_id, row.recorded_at
+        if row.type in _GIVEN:
+            standing[agency_id] = _given(its, at), its.proposal_id
+        elif row.type == _RESCINDED:
+            given, _ = standing.pop(agency_id, (None, None))
+            found.append(TakenBack(agency_id=agency_id, at=at, given=given))
+        elif agency_id in standing and its.proposal_id == standing[agency_id][1]:
+            given, _ = standing.pop(agency_id)
+            found.append(TakenBack(agency_id=agency_id, at=at, given=given))
+    return found
+
+
+def _given(its: _Data, at: datetime) -> Given:
+    assert its.kind is not None, "each notice has its kind"
+    assert its.notice_on is not None, "and its day"
+    return Given(
+        notice_kind=its.kind,
+        acted_on=its.notice_on,
+        recorded_at=at,
+        evidence_sha256=its.evidence_sha256,
+        evidence_location=its.evidence_location,
+    )
