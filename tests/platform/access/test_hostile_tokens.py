@@ -31,8 +31,9 @@ OF_NOBODY = "issuer: the operator's, for an agency that does not exist"
 NAMES = [name for name, _ in hostile_tokens(some_forge(AGENCY_ISSUER), some_forge(OPERATOR_ISSUER), UUID(int=2))]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def corpus(trusting: Trusting) -> dict[str, str]:
+    """Made for each test: what is not valid yet becomes so within minutes, and a session may last longer."""
     return dict(hostile_tokens(trusting.agency, trusting.operator, trusting.stranger))
 
 
