@@ -88,3 +88,46 @@ async def test_it_neither_leaves_nor_pauses_what_it_is_not_in_and_may_sign_and_b
     assert (await offers(gone, found))["give_notice"]
     said = await act(cast.assisting, found, "terminate", {"ground": "mutual_consent", "reason": "over"})
     assert str(gone.id) in {each["id"] for each in said["proposals"][0]["outstanding"]}
+
+
+async def signs_late(party: Agency, found: dict[str, Any]) -> dict[str, Any]:
+    return await confirm_agreement(found, party, "2023-07-01", evidence_location="County clerk's vault (demo)")
+
+
+async def test_who_is_in_it_again_is_asked_of_what_reaches_back_and_is_still_open(cast: Cast) -> None:
+    found = await renewed_by_two(cast)
+    paper = {"evidence_location": "County clerk's vault (demo)"}
+    back = {
+        "ground": "mutual_consent",
+        "reason": "over",
+        "acted_on": "2024-04-01",
+        "effective_on": "2024-05-01",
+        **paper,
+    }
+    said = await act(cast.assisting, found, "terminate", {**back, "effective_on": "2024-05-01"})
+    await signs_late(cast.neighbour, found)
+    (proposed,) = (await cast.neighbour.legal.done("GET", f"{PATH}/{found['id']}"))["proposals"]
+    assert str(cast.neighbour.id) in {each["id"] for each in proposed["outstanding"]}
+    (its,) = [each for each in said["reported_acts"] if each["agency"]["id"] == str(cast.requesting.id)]
+    answered = f"{PATH}/{found['id']}/reported-acts/{its['id']}/confirm"
+    done = await cast.requesting.legal.done("POST", answered)
+    assert done["proposals"][0]["agreed_at"] is None, "the neighbour has said nothing"
+
+
+async def test_who_is_in_it_again_is_bound_to_no_newcomer_before_it_has_consented(cast: Cast) -> None:
+    found = await renewed_by_two(cast)
+    new = cast.stranger
+    said = await act(cast.assisting, found, "add-parties", {"agency_ids": [str(new.id)], "reason": "a fourth"})
+    await consent(cast.requesting, said, said["proposals"][0])
+    await confirm_agreement(found, new, today(), evidence_location="County clerk's vault (demo)")
+    shown = await signs_late(cast.neighbour, found)
+    assert str(cast.neighbour.id) in {each["id"] for each in shown["proposals"][0]["outstanding"]}
+
+
+@pytest.mark.parametrize("kind", ["withdrew", "gave_notice"])
+async def test_of_days_on_which_nothing_bound_it_no_leaving_is_reported(cast: Cast, kind: str) -> None:
+    found = await renewed_by_two(cast)
+    said = {"agency_id": str(cast.neighbour.id), "kind": kind, "acted_on": "2024-02-10", "reason": "a letter"}
+    path = f"{PATH}/{found['id']}/report-act"
+    refused = await cast.assisting.legal.post(path, {**said, "evidence_sha256": "ab" * 32})
+    assert "had ended" in assert_problem(refused, 409, "wrong_status")["detail"]

@@ -184,6 +184,7 @@ async def _rewrite(write: Write, agreement_id: UUID, now: datetime) -> Settled:
     pending = await pending_signatures(write, row.id)
     signed = await signed_texts(write, texts, pending)
     parts = await joined_by_signature(write, row, texts, signed, pending, parts)
+    parts = await lapsed_parts(write, row, texts, signed, parts)  # who is in it again is asked of what is open
     proposals = await proposals_of(write, agreement_id, parts, now)
     parts = await departures(write, row, texts, signed, proposals, parts, now)
     parts = await dissolutions(write, row.id, parts)
