@@ -17,10 +17,6 @@ from registry.platform.kernel.intervals import Interval, earliest
 CONTEST_PERIOD = timedelta(days=14)
 LEFT = "Your agency has left this agreement, and signs it no more."
 LEFT_BEFORE = "Your agency had left before that text began: a signature to it binds nobody."
-OUTLASTED = (
-    "That party was bound to nobody by then: the last text that it signed had ended. If it signed a later one, report "
-    "that first."
-)
 NO_PART = "Your agency is not bound by this agreement, so it has no part in this."
 
 

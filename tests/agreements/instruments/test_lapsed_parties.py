@@ -122,12 +122,3 @@ async def test_who_is_in_it_again_is_bound_to_no_newcomer_before_it_has_consente
     await confirm_agreement(found, new, today(), evidence_location="County clerk's vault (demo)")
     shown = await signs_late(cast.neighbour, found)
     assert str(cast.neighbour.id) in {each["id"] for each in shown["proposals"][0]["outstanding"]}
-
-
-@pytest.mark.parametrize("kind", ["withdrew", "gave_notice"])
-async def test_of_days_on_which_nothing_bound_it_no_leaving_is_reported(cast: Cast, kind: str) -> None:
-    found = await renewed_by_two(cast)
-    said = {"agency_id": str(cast.neighbour.id), "kind": kind, "acted_on": "2024-02-10", "reason": "a letter"}
-    path = f"{PATH}/{found['id']}/report-act"
-    refused = await cast.assisting.legal.post(path, {**said, "evidence_sha256": "ab" * 32})
-    assert "had ended" in assert_problem(refused, 409, "wrong_status")["detail"]

@@ -165,7 +165,7 @@ async def propose(
         return proposal_id, []
     parts = {part.agency_id: part for part in await write.all(_PARTS, {"id": row.id})}
     own = given_at or caller.now
-    asked = bound_since(parts, min(max(new.not_before, own), caller.now))
+    asked = bound_since(parts, min(max(new.not_before, own), caller.now), new.kind)
     if asked:
         await write.run(
             _ASK,
@@ -220,7 +220,11 @@ async def propose_departure(write: Write, caller: Caller, row: Row[Any], act: Re
             raise Conflict(detail, "already_reported")
     parts = {part.agency_id: part for part in await write.all(_PARTS, {"id": row.id})}
     since = min(act.counts_at, caller.now)
-    others = [each for each in bound_since(parts, since) if each not in (act.agency_id, caller.agency_id)]
+    others = [
+        each
+        for each in bound_since(parts, since, ProposalKind.DEPARTURE)
+        if each not in (act.agency_id, caller.agency_id)
+    ]
     if not others or parts[act.agency_id].joined_at is None or act.counts_at >= caller.now + CONTEST_PERIOD:
         return None
     new = NewProposal(

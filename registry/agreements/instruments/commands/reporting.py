@@ -45,7 +45,6 @@ from registry.agreements.instruments.consent import (
     LEAVING,
     NOT_ON_FILE,
     NOTHING_TO_SIGN,
-    OUTLASTED,
     RECORDED_BY_YOURSELF,
     ClosedBecause,
     Reported,
@@ -316,8 +315,6 @@ async def _checked(write: Write, caller: Caller, row: Row[Any], new: NewReported
             if part.withdrawal_notice_on is not None:
                 did = "left" if part.notice_kind is None else "gave notice"
                 raise WrongStatus(f"That party {did} on {part.withdrawal_notice_on} already.")
-            if part.lapsed_at is not None and part.lapsed_at <= day:
-                raise WrongStatus(OUTLASTED)
             joined_at = part.joined_at or day
             was_bound = (write, row, new.agency_id, joined_at, new.acted_on, theirs, "/acted_on")
             if new.kind is ReportedKind.WITHDREW:

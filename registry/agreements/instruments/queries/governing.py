@@ -14,14 +14,14 @@ from registry.agreements.instruments.in_force import latest_in_common
 from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.signed_texts import pending_signatures, signed_texts, with_word
 from registry.agreements.instruments.queries.texts import dates_of, executed_texts
-from registry.agreements.instruments.rules import is_gone
+from registry.agreements.instruments.rules import has_left
 from registry.agreements.instruments.tables import agreement, agreement_party
 from registry.agreements.instruments.terms import Terms
 from registry.platform.database.handles import Read
 from registry.platform.kernel.time import day_starts_at
 
 _PARTIES = sa.select(
-    *(agreement_party.c[name] for name in ("agency_id", "verbally_at", "leaves_at", "released_at", "lapsed_at"))
+    *(agreement_party.c[name] for name in ("agency_id", "verbally_at", "leaves_at", "released_at"))
 ).where(agreement_party.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type))
 
 
@@ -42,7 +42,7 @@ def governing(
     bound = {
         part.agency_id: with_word(signed.get(part.agency_id, {}), part.verbally_at, texts)
         for part in parts
-        if part.agency_id == agency_id or not is_gone(part, at)
+        if part.agency_id == agency_id or not has_left(part.leaves_at, part.released_at, at)
     }
     own = bound.pop(agency_id, {})
     return [texts[n] for n in latest_in_common(dates, own, bound.values(), at)]

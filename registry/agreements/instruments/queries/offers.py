@@ -31,7 +31,7 @@ from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.evidence import shown_on_file
 from registry.agreements.instruments.queries.signing_power import check_confirmed
 from registry.agreements.instruments.queries.texts import may_be_signed
-from registry.agreements.instruments.rules import is_gone
+from registry.agreements.instruments.rules import has_left, is_gone
 from registry.agreements.instruments.schemas.consenting import Proposal, ReportedAct
 from registry.platform.access.acts import barred
 from registry.platform.access.permissions import Action, refusal
@@ -68,7 +68,8 @@ def _on_proposal(own: Row[Any], each: Proposal, reported: Sequence[ReportedAct],
     lost_days = left_before_asked(
         earliest(own.leaves_at, own.released_at, own.lapsed_at), each.not_before, each.proposed_at
     )
-    is_asked = has_part or (own.joined_at is not None and lost_days)
+    of_departure = each.kind == ProposalKind.DEPARTURE and not has_left(own.leaves_at, own.released_at, now)
+    is_asked = has_part or (own.joined_at is not None and (of_departure or lost_days))
     about = [act for act in reported if act.proposal_id == each.id and act.kind in _ANSWERS]
     # What others reported of a consent gives way to the party's own.
     only_said = {act.agency.id for act in about if act.status == "open"}

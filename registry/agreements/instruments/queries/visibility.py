@@ -11,6 +11,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from registry.agreements.instruments.consent import ProposalKind
 from registry.agreements.instruments.consent_tables import agreement_proposal, agreement_publication
 from registry.agreements.instruments.signing_tables import agreement_declined
 from registry.agreements.instruments.tables import (
@@ -232,13 +233,17 @@ def still_bound() -> sa.ColumnElement[bool]:
 def is_asked() -> sa.ColumnElement[bool]:
     """Parties whose consent to a proposal is waited for at `now`: those bound, and of what reaches back who was bound.
 
-    For a party and a proposal in one statement: `still_bound`, or `consent.left_before_asked`.
+    For a party and a proposal in one statement: `still_bound`, or `consent.left_before_asked`. Of a departure also who
+    has lapsed: it says something of the days before.
     """
     asked = agreement_proposal.c
     gone = tuple(agreement_party.c[name] for name in ("leaves_at", "released_at", "lapsed_at"))
+    of_departure = sa.and_(asked.kind == ProposalKind.DEPARTURE, not_left())
     before = sa.or_(*(column <= asked.proposed_at for column in gone))
     loses_days = sa.and_(*(sa.or_(column.is_(None), column > asked.not_before) for column in gone))
-    return sa.and_(agreement_party.c.joined_at.is_not(None), sa.or_(_not_gone(), sa.and_(before, loses_days)))
+    return sa.and_(
+        agreement_party.c.joined_at.is_not(None), sa.or_(_not_gone(), of_departure, sa.and_(before, loses_days))
+    )
 
 
 def bound_by_now() -> sa.ColumnElement[bool]:

@@ -28,7 +28,7 @@ from registry.agreements.instruments.consent_tables import (
 )
 from registry.agreements.instruments.queries.consents import newcomers_of
 from registry.agreements.instruments.queries.lapsing import lapse, with_ends
-from registry.agreements.instruments.rules import is_gone
+from registry.agreements.instruments.rules import has_left, is_gone
 from registry.agreements.instruments.tables import agreement, agreement_party
 from registry.platform.database.handles import Write
 from registry.platform.kernel.intervals import Interval, earliest
@@ -181,6 +181,11 @@ def over_on_record(proposals: Sequence[Proposed], agency_id: UUID) -> datetime |
     )
 
 
+def left_at(parts: Mapping[UUID, Row[Any]], released: Mapping[UUID, datetime]) -> dict[UUID, datetime | None]:
+    """As `gone_at`, whoever has lapsed."""
+    return {agency_id: earliest(part.leaves_at, released.get(agency_id)) for agency_id, part in parts.items()}
+
+
 def gone_at(parts: Mapping[UUID, Row[Any]], released: Mapping[UUID, datetime]) -> dict[UUID, datetime | None]:
     """When each party stops being bound: by its notice, as another text took this one's place for it, or it lapses."""
     return {
@@ -206,12 +211,19 @@ def bound_now(parts: Mapping[UUID, Row[Any]], now: datetime) -> list[UUID]:
     return bound_since(parts, now)
 
 
-def bound_since(parts: Mapping[UUID, Row[Any]], at: datetime) -> list[UUID]:
+def bound_since(parts: Mapping[UUID, Row[Any]], at: datetime, kind: ProposalKind | None = None) -> list[UUID]:
     """The parties that are asked of what changes the days from that instant on: all that are bound on one of them.
 
     Who has left meanwhile is among them, since no others take its days away.
+    Of a departure so is who has lapsed: that a party left says something of the days before, whoever signs later.
     """
-    return [agency_id for agency_id, part in parts.items() if part.joined_at is not None and not is_gone(part, at)]
+    return [
+        agency_id for agency_id, part in parts.items() if part.joined_at is not None and not _is_out(part, at, kind)
+    ]
+
+
+def _is_out(part: Row[Any], at: datetime, kind: ProposalKind | None) -> bool:
+    return has_left(part.leaves_at, part.released_at, at) if kind is ProposalKind.DEPARTURE else is_gone(part, at)
 
 
 async def write_agreed(
@@ -228,7 +240,10 @@ async def write_agreed(
     found, gone = [], gone_at(parts, released)
     for each in proposals:
         # A supersession releases those who are asked about it: that they are gone by it completes nothing.
-        at = completed(each, parts, gone_at(parts, {}) if each.kind is ProposalKind.SUPERSESSION else gone)
+        there = gone_at(parts, {}) if each.kind is ProposalKind.SUPERSESSION else gone
+        if each.kind is ProposalKind.DEPARTURE:
+            there = left_at(parts, released)
+        at = completed(each, parts, there)
         at = in_place_at.get(each.id, at)
         if at != each.stored_agreed_at:
             await write.run(_SET_AGREED, {"its_id": each.id, "agreed_at": at})
