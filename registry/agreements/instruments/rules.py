@@ -271,6 +271,9 @@ def refuse(bar: str | None) -> None:
         raise WrongStatus(bar)
 
 
+NOTHING_TO_LEAVE = "Your agency is not bound by this agreement, so there is nothing to withdraw from."
+
+
 def has_left(leaves_at: datetime | None, released_at: datetime | None, at: datetime) -> bool:
     """Whether a party's notice has run out, or another text has released it."""
     return any(gone is not None and gone <= at for gone in (leaves_at, released_at))
@@ -320,7 +323,7 @@ def notice_barred(
 ) -> str | None:
     """Why a party cannot give notice: nothing binds it, or its own notice stands; one that others reported does not."""
     if is_unbound or not may_leave(stage, terminated_at, at):
-        return "Your agency is not bound by this agreement, so there is nothing to withdraw from."
+        return NOTHING_TO_LEAVE
     return f"Your agency gave notice on {notice_on} already." if own and notice_on is not None else None
 
 

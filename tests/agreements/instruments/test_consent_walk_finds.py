@@ -65,7 +65,7 @@ async def test_no_yes_of_those_that_are_left_takes_away_the_days_of_who_left_bef
 ) -> None:
     """Found where those alone are asked that are bound today, and not as it is."""
 
-    def of_today(parts: Mapping[UUID, Any], at: datetime) -> list[UUID]:
+    def of_today(parts: Mapping[UUID, Any], at: datetime, _kind: object = None) -> list[UUID]:
         return proposed.bound_now(parts, max(at, utc_now()))
 
     cast = await make_cast(service)

@@ -22,6 +22,7 @@ from registry.agreements.instruments.commands import ending, governing_body, pro
 from registry.agreements.instruments.consent import ReportedKind
 from registry.agreements.instruments.notice import Notice
 from registry.agreements.instruments.queries.getting import get_agreement
+from registry.agreements.instruments.rules import NOTHING_TO_LEAVE
 from registry.agreements.instruments.schemas.consenting import NewReportedAct
 from registry.agreements.instruments.schemas.given import (
     ApprovalRule,
@@ -226,6 +227,14 @@ class Entering:
             )
             await self.do(governing_body.set_approval_rule, fact.party, self.agreement_id, rule, None)
 
+    async def gives_notice_unbound(self, number: int) -> bool:
+        """Whether the fact is a notice that its party cannot give, as things stand on record."""
+        if number < 2 or self.history.facts[number - 2].kind != "notice":
+            return False
+        principal = self.caller(self.history.facts[number - 2].party).principal
+        seen = await get_agreement(self.service.database.read(), principal, self.agreement_id, NOW)
+        return any(each.action == "give_notice" and each.reason == NOTHING_TO_LEAVE for each in seen.allowed_actions)
+
     async def _leave(self, party: int, last_day: date) -> None:
         """What the custodian reports, the party confirms, and the other agrees to: it was bound for the last time."""
         said = NewReportedAct(
@@ -309,8 +318,16 @@ async def entered(service: Service, cast: Cast, history: History, order: Sequenc
     """The windows after the history was entered in that order, and what the agreement says of its end."""
     entering = Entering(service, cast, history)
     await entering.begin()
+    last: list[int] = []
     for number in order:
-        await entering.enter(number)
+        # Who is bound to nobody on record gives no notice today: it first says what it signed.
+        if not await entering.gives_notice_unbound(number):
+            await entering.enter(number)
+        else:
+            last.append(number)
+    for number in last:
+        if not await entering.gives_notice_unbound(number):
+            await entering.enter(number)
     shown = await entering.shown()
     ends = (shown.title, shown.expires_on, shown.term_ends_on, shown.ends_at, shown.status, shown.binds_from)
     return await entering.windows(), ends
