@@ -120,8 +120,13 @@ class Without(Struct, kw_only=True, frozen=True):
 
 
 def lapses_at(parties: Sequence[Any]) -> datetime | None:
-    """When fewer than two of those that have joined are left: the second of the instants at which they leave."""
-    gone = [earliest(each.leaves_at, each.released_at) for each in parties if each.joined_at is not None]
+    """When fewer than two of those that have joined are left: the second of the instants at which they leave, or lapse.
+
+    In SQL it is `_bound_until` of the deadlines.
+    """
+    gone = [
+        earliest(each.leaves_at, each.released_at, each.lapsed_at) for each in parties if each.joined_at is not None
+    ]
     left = sorted((at for at in gone if at is not None), reverse=True)
     stay = len(gone) - len(left)
     if stay >= 2 or len(gone) < 2:
