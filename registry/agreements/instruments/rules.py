@@ -7,7 +7,7 @@ derived (`registry.agreements.instruments.in_force`): signed is not in force.
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from registry.agreements.instruments.in_force import AgreementDates
 from registry.agreements.instruments.notice import Period
@@ -65,6 +65,10 @@ class ShownStage(StrEnum):
     TERMINATED = "terminated"
     SUPERSEDED = "superseded"
     WITHDRAWN = "withdrawn"
+
+
+ListingEvent: TypeAlias = Literal["no_longer_listed", "listed_again", "listed_otherwise"]
+"""What became of an agreement on the published list that it was entered from."""
 
 
 class AgreementAction(StrEnum):

@@ -17,8 +17,8 @@ from registry.agreements.instruments.in_force import (
     AgreementDates,
     AmendedText,
     PartyHistory,
+    bound_windows,
     force_windows,
-    party_windows,
     utc_bounds,
     withdrawal_ends_at,
 )
@@ -158,7 +158,7 @@ YEAR = AgreementDates(executed_at=at(2025, 6, 15), starts_at=STARTS_AT, ends_at=
 
 def status_of(stage: Stage, dates: AgreementDates, instant: datetime, notice: Sequence[Interval] = ()) -> Any:
     """The status of an agreement that two parties signed the moment it was executed."""
-    bound = party_windows(dates, PartyHistory(joined_at=dates.executed_at))
+    bound = bound_windows(dates, {0: PartyHistory(joined_at=dates.executed_at)})[0]
     superseded = stage is Stage.SUPERSEDED
     force = force_windows([bound, bound])
     return derived_status(
@@ -169,8 +169,8 @@ def status_of(stage: Stage, dates: AgreementDates, instant: datetime, notice: Se
 class TestDerivedStatus:
     def test_with_one_party_bound_it_is_not_effective_and_with_one_left_it_has_lapsed(self) -> None:
         dates = AgreementDates(executed_at=STARTS_AT, starts_at=STARTS_AT)
-        one = party_windows(dates, PartyHistory(joined_at=STARTS_AT))
-        leaving = party_windows(dates, PartyHistory(joined_at=STARTS_AT, leaves_at=at(2026, 1, 1)))
+        one = bound_windows(dates, {0: PartyHistory(joined_at=STARTS_AT)})[0]
+        leaving = bound_windows(dates, {0: PartyHistory(joined_at=STARTS_AT, leaves_at=at(2026, 1, 1))})[0]
         alone, both = force_windows([one]), force_windows([one, leaving])
         assert (
             derived_status(Stage.EXECUTED, dates, at(2026, 3, 1), joined=1, ends_at=dates.last_ends_at, force=alone)
