@@ -181,7 +181,7 @@ async def give_notice(
     await replace_reports(write, row.id, caller.agency_id, *LEAVING, now=caller.now)
     replaced = ClosedBecause.REPLACED
     await drop_departures(write, row.id, caller.agency_id, notice.reason, caller.now, because=replaced)
-    check_renewal(texts[0], notice.kind, notice.leaves_on)
+    check_renewal(texts, notice.kind, notice.leaves_on)
     assert own is not None, "who is not bound was refused"
     was_bound = (write, row, caller.agency_id, own.joined_at, notice.notice_on, today)
     if notice.leaves_on is not None and is_silent(texts, caller.agency_id):

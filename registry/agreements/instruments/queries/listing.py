@@ -19,6 +19,7 @@ from registry.agreements.instruments.queries.visibility import (
     administers,
     as_shown,
     is_party,
+    last_day_shown,
     may_be_named,
     names_party,
     shared_with,
@@ -226,7 +227,7 @@ def narrowed(statement: sa.Select[Any], filters: Collection[str]) -> sa.Select[A
         statement = statement.where(names_party("party_id"))
     if "partner_id" in filters:
         statement = statement.where(is_party(), names_party("partner_id"))
-    expires_on = as_shown("expires_on", administrator=administrator)
+    expires_on = last_day_shown(administrator=administrator)
     for name, day in (("effective", agreement.c.effective_on), ("expires", expires_on)):
         if f"{name}_from" in filters:
             statement = statement.where(day >= sa.bindparam(f"{name}_from", type_=day.type))
@@ -256,7 +257,7 @@ def narrowed(statement: sa.Select[Any], filters: Collection[str]) -> sa.Select[A
 
 def _orders(*, administrator: bool) -> Orders:
     """The orders of the list, by what it shows."""
-    title, expires_on = (as_shown(name, administrator=administrator) for name in ("title", "expires_on"))
+    title, expires_on = as_shown("title", administrator=administrator), last_day_shown(administrator=administrator)
     return Orders(
         AgreementQuery,
         created_at=agreement.c.id,
