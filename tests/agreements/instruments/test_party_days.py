@@ -3,15 +3,25 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import pytest
+
+from benchmarks.agreements.__main__ import Listening
 from registry.agreements.instruments.commands.holding import settle_all_due
 from registry.agreements.instruments.in_force import AgreementDates, AmendedText, PartyHistory
 from registry.agreements.instruments.notice import Period
 from registry.agreements.instruments.party_days import days_to_come, lasting_windows, party_days
+from registry.agreements.instruments.queries.listing import list_agreements
+from registry.agreements.instruments.schemas.asked import AgreementQuery
+from registry.platform.access.principals import Role
 from registry.platform.kernel.intervals import Interval
+from registry.platform.kernel.time import utc_now
+from tests.agreements.instruments.reporting import letter, report
 from tests.agreements.instruments.test_late_entries import amended_on_paper
 from tests.support.agreements import sign_agreement
 from tests.support.cast import Agency, Cast
 from tests.support.deadlines import by_kind, days_ahead, deadlines_of
+from tests.support.plans import plans_of
+from tests.support.policy import acting_for
 from tests.support.service import Service
 
 PATH = "/v1/agreements"
@@ -84,6 +94,11 @@ async def extended_by_two(service: Service, cast: Cast) -> dict[str, Any]:
     found = await sign_agreement(service, *parties, expires_on=days_ahead(40))
     longer: dict[str, Any] = {"expires_on": str(days_ahead(400)), "notice": {"days": 10}}
     return await amended_on_paper(found, *parties[:2], effective_on="2025-06-01", **longer)
+
+
+async def give_notice(party: Agency, found: dict[str, Any]) -> None:
+    notice = {"notice_on": str(days_ahead(0)), "reason": "no budget"}
+    await party.legal.done("POST", f"{PATH}/{found['id']}/give-notice", notice)
 
 
 async def read(reader: Agency, found: dict[str, Any], query: str = "") -> dict[str, Any]:
@@ -159,8 +174,7 @@ async def test_who_renews_by_the_original_is_told_of_its_renewal(service: Servic
 async def test_who_leaves_is_told_its_own_last_day(service: Service, cast: Cast) -> None:
     parties = (cast.assisting, cast.requesting, cast.neighbour)
     found = await sign_agreement(service, *parties, expires_on=days_ahead(300), auto_renew_months=12)
-    notice = {"notice_on": str(days_ahead(0)), "reason": "no budget"}
-    await cast.neighbour.legal.done("POST", f"{PATH}/{found['id']}/give-notice", notice)
+    await give_notice(cast.neighbour, found)
     its = await by_kind(cast.neighbour, found)
     assert (its["expiry"]["due_on"], "renewal" in its, "last_notice" in its) == (str(days_ahead(30)), False, False)
     assert (await by_kind(cast.assisting, found))["renewal"]["due_on"] == str(days_ahead(300))
@@ -177,3 +191,41 @@ async def test_the_notice_kept_for_deadlines_follows_the_texts_as_they_end(servi
     await settle_all_due(service.database, over)
     (due,) = await deadlines_of(cast.assisting, agreement_id=found["id"], kind="last_notice")
     assert due["due_on"] == str(days_ahead(90))
+
+
+async def test_a_row_says_whether_the_caller_is_bound_as_the_agreement_does(service: Service, cast: Cast) -> None:
+    found = await extended_by_two(service, cast)
+    await give_notice(cast.requesting, found)
+    await report(cast.neighbour, found, letter(cast.assisting, days_ahead(0)))
+    parties = (cast.assisting, cast.requesting, cast.neighbour)
+    told = []
+    for day in ("2024-01-01", "2025-09-01", *(days_ahead(ahead) for ahead in (0, 10, 35, 60, 500))):
+        then = f"as_of={day}T23:00:00Z"
+        for n, party in enumerate(parties):
+            seen = (await read(party, found, f"?{then}"))["parties"][n]["bound"]
+            (row,) = (await party.legal.done("GET", f"{PATH}?ids={found['id']}&{then}"))["items"]
+            kept = (await party.legal.done("GET", f"{PATH}?ids={found['id']}&bound=true&{then}"))["items"]
+            assert (row["bound"], bool(kept)) == (seen, seen), (party.name, day)
+            told.append(seen)
+    assert True in told
+    assert False in told
+    for reader in (cast.stranger, cast.assisting):
+        page = await reader.legal.done("GET", f"{PATH}?bound=true&limit=200")
+        assert all(each["bound"] for each in page["items"])
+
+
+@pytest.mark.parametrize("query", [{"bound": True}, {"expires_to": days_ahead(30)}, {"sort": "expires_on"}, {}])
+async def test_what_is_asked_of_the_callers_own_part_is_found_by_indexes(
+    service: Service, cast: Cast, query: dict[str, Any]
+) -> None:
+    await extended_by_two(service, cast)
+    principal = acting_for(cast.neighbour, Role.LEGAL).principal
+    for as_of in (None, utc_now() + timedelta(days=5)):
+        listening = Listening(service.database.read())
+        page = await list_agreements(listening, principal, AgreementQuery(as_of=as_of, **query), utc_now())
+        assert page.items or query == {"expires_to": days_ahead(30)}
+        plans = await plans_of(service.database, listening.asked)
+        for line in "\n".join(plans).splitlines():
+            for table in ("agreement_party", "agreement_party_window", "agreement_version_dates"):
+                assert f"Seq Scan on {table} " not in line, line
+                assert not line.strip().startswith(f"SCAN {table}") or " INDEX " in line, line
