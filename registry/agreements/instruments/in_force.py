@@ -283,11 +283,6 @@ def bound_windows(dates: AgreementDates, parties: Mapping[K, PartyHistory]) -> d
     return {each: _windows_of(dates, party, held[each], beside, rank) for each, party in parties.items()}
 
 
-def party_windows(dates: AgreementDates, party: PartyHistory) -> tuple[BoundWindow, ...]:
-    """As `bound_windows`, of a party that is bound by the latest text that it signed to whoever signed that too."""
-    return bound_windows(dates, {0: party})[0]
-
-
 def latest_in_common(
     dates: AgreementDates, own: Collection[int], others: Iterable[Collection[int]], at: datetime
 ) -> list[int]:

@@ -216,8 +216,9 @@ async def _rewrite(write: Write, agreement_id: UUID, now: datetime) -> Settled:
     if ended_at is not None and ended_at > now:
         stage = Stage.EXECUTED
     if stage in _FINAL and Stage(row.stage) not in _FINAL:
+        assert ended_at is not None
         settled.superseded_at = ended_at if stage is Stage.SUPERSEDED else None
-        await close_what_is_on_its_way(write, row, now)
+        await close_what_is_on_its_way(write, row, ended_at, now)
         proposals, settled.closed = await close_proposals(write, proposals, [*parts, *settled.newcomers], now)
     else:
         settled.closed = await close_moot(write, proposals, {*parts, *settled.newcomers}, now)
