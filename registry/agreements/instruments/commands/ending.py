@@ -189,7 +189,7 @@ async def give_notice(
     await replace_reports(write, row.id, caller.agency_id, *LEAVING, now=caller.now)
     replaced = ClosedBecause.REPLACED
     await drop_departures(write, row.id, caller.agency_id, notice.reason, caller.now, because=replaced)
-    check_renewal(texts[0], notice.kind, notice.leaves_on)
+    check_renewal(texts, notice.kind, notice.leaves_on)
     was_bound = (write, row, caller.agency_id, own.joined_at, notice.notice_on, today)
     if notice.leaves_on is not None and is_silent(texts, caller.agency_id):
         leaves_at = day_starts_at(day_after(notice.leaves_on), ZoneInfo(row.time_zone))
@@ -291,7 +291,7 @@ async def _left_before(
         raise WrongStatus(NOTHING_TO_LEAVE)
     said, zone = (caller.agency_id, notice.kind), ZoneInfo(row.time_zone)
     texts = await texts_that_bind(write, row, caller.agency_id, notice.notice_on)
-    check_renewal(texts[0], notice.kind, notice.leaves_on)
+    check_renewal(texts, notice.kind, notice.leaves_on)
     silent = notice.leaves_on is not None and is_silent(texts, caller.agency_id)
     if silent and notice.leaves_on is not None:
         dated = day_starts_at(day_after(notice.leaves_on), zone)

@@ -33,6 +33,7 @@ from registry.agreements.instruments.commands.settling.executing import (
 from registry.agreements.instruments.commands.settling.joined import joined_by_signature
 from registry.agreements.instruments.commands.settling.lapsed import lapsed_parts
 from registry.agreements.instruments.commands.settling.notice_windows import notice_windows
+from registry.agreements.instruments.commands.settling.party_days import keep_days, settle_days
 from registry.agreements.instruments.commands.settling.pending import keep_without, rehearse_without
 from registry.agreements.instruments.commands.settling.proposed import (
     Proposed,
@@ -165,6 +166,7 @@ async def rewrite_windows(
     await keep_without(write, agreement_id, without)
     if await take_lasting_text(write, agreement_id, None if without is None else without.held, now):
         settled.takes(await anew())  # by whose end proposals lapse
+    await keep_days(write, agreement_id, {} if without is None else without.days)
     found = [settled]
     successors |= {agreement_id}
     for older in await write.all(_SUPERSEDED_BY_IT, {"id": agreement_id}):
@@ -245,6 +247,7 @@ async def _rewrite(write: Write, agreement_id: UUID, now: datetime) -> Settled:
         for agency_id, party in parts.items()
     }
     bound = bound_windows(dates, histories)
+    days_change_at = await settle_days(write, row, texts, dates, histories, parts, now)
     bits = _bits(dates, (window for windows in bound.values() for window in windows))
     terms = {n: msgspec.json.decode(text.terms, type=Terms) for n, text in enumerate(texts)}
     holding = shown_windows(dates, histories, bound)
@@ -289,6 +292,7 @@ async def _rewrite(write: Write, agreement_id: UUID, now: datetime) -> Settled:
                 _next_lapse(proposals, parts, now),
                 *(at for at in (ended_at, *stops, *goes_on) if at is not None and at > now),
                 _own_text_until(dates, holding, now),
+                days_change_at,
             ),
         },
     )
