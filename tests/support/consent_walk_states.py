@@ -109,15 +109,19 @@ async def _reaching_back(service: Service, *parties: Agency) -> dict[str, Any]:
 
 
 async def _signed_by_two(service: Service, *parties: Agency) -> dict[str, Any]:
-    """An amendment of days that are over, which two of them signed: of three the last is bound as before."""
+    """An amendment of days that are over, which two of them signed: of three the last is bound as before.
+
+    It is open to newcomers where the last has not agreed to that.
+    """
     found = await bound_agreement(service, *parties)
-    return await _amended_long_ago(found, *parties[:2])
+    return await _amended_long_ago(found, *parties[:2], is_open=len(parties) > 2)
 
 
-async def _amended_long_ago(found: dict[str, Any], *parties: Agency) -> dict[str, Any]:
+async def _amended_long_ago(found: dict[str, Any], *parties: Agency, is_open: bool = False) -> dict[str, Any]:
     """One records the paper, and the others of these confirm it."""
     path, day = f"{PATH}/{found['id']}", {"signed_on": "2025-02-01"}
-    body = {**wider_text(), **day, "effective_on": "2025-02-01"}
+    terms = {"categories": ["any"], "open_to_accession": is_open}
+    body = {**wider_text(), **day, "effective_on": "2025-02-01", "terms": terms}
     done: dict[str, Any] = await parties[0].legal.done("POST", f"{path}/record-amendment", body)
     for party in parties[1:]:
         its = {"version_sha256": done["amendment"]["version_sha256"], "signatory_title": "Chief"}
@@ -140,12 +144,12 @@ async def _end_reported(service: Service, *parties: Agency) -> dict[str, Any]:
 
 
 async def _suspended_long_ago(service: Service, *parties: Agency) -> dict[str, Any]:
-    """The days are running of what one says that all agreed on: that it was suspended for a month."""
+    """What one says that all agreed on, shown by what is not on file: that it was suspended for a month."""
     found = await bound_agreement(service, *parties)
-    past = {"acted_on": "2025-03-01", "through": "2025-03-31", "evidence_sha256": await proof(parties[0], found)}
+    past = {"acted_on": "2025-03-01", "through": "2025-03-31", "evidence_sha256": EVIDENCE}
     body = {"kind": "suspension", "reason": "a dispute", **past}
     done: dict[str, Any] = await parties[0].legal.done("POST", f"{PATH}/{found['id']}/propose-suspension", body)
-    assert {each["status"] for each in done["reported_acts"]} == {"open"}
+    assert {each["status"] for each in done["reported_acts"]} == {"unconfirmed"}
     return done
 
 
