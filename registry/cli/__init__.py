@@ -342,6 +342,26 @@ def explain_decision(decision: UUID) -> None:
     policies.explain(decision)
 
 
+@policy.command(name="vocabulary")
+@click.argument(
+    "folder", metavar="[DIR]", type=click.Path(path_type=Path), default=POLICIES, envvar="REGISTRY_POLICIES_DIR"
+)
+@click.option("--write", metavar="PATH", help="Write the page there instead of printing it.")
+def policy_vocabulary(folder: Path, write: str | None) -> None:
+    """Tell what policies may ask about: each attribute's meaning, unit, source, and what its absence means.
+
+    It is read from the annotations of the Cedar schema in DIR.
+
+    \b
+    Examples:
+      registry policy vocabulary
+      registry policy vocabulary --write docs/policy-vocabulary.md
+    """
+    from registry.cli import publishing
+
+    publishing.publish_vocabulary(folder, write)
+
+
 @policy.command(name="seal")
 @click.argument(
     "folder", metavar="[DIR]", type=click.Path(path_type=Path), default=POLICIES, envvar="REGISTRY_POLICIES_DIR"
