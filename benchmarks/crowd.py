@@ -1,9 +1,8 @@
 """`python -m benchmarks.crowd`: what the service answers when far more ask at once than it can answer.
 
-So many connections in a closed loop, each asking for a page of assets (or one asset, `--operation get`) again as soon as
-it is answered or refused: first
-those that saturate one worker, then ten and fifty times as many, then the first ones again. Last, beside those, a
-thousand connections that only begin a request.
+So many connections in a closed loop, each asking for a page of assets (or one asset, `--operation get`) again as soon
+as it is answered or refused: first those that saturate one worker, then ten and fifty times as many, then the first
+ones again. Last, beside those, a thousand connections that only begin a request.
 
 The bars: no answer but 200 and 503; refusals within half a second; at ten times the connections four fifths of what is
 answered a second when the service is just saturated, at fifty times three fifths; of what is answered the slowest
