@@ -40,6 +40,7 @@ PURE_PARTS = {
         "figures",
         "in_force",
         "notice",
+        "party_days",
         "pending",
         "remarks",
         "reviews",
@@ -58,7 +59,7 @@ PURE_PARTS = {
     "agreements/timeline": {"acts", "by_all", "by_parties", "notices", "shown", "wording"},
     "agreements/tracker": {
         "file_names",
-        *("attestations", "cells", "columns", "listings", "planning", "replay_report"),
+        *("attestations", "cells", "columns", "listings", "replay_report"),
         *("report_csv", "report_text", "rows", "sightings", "states"),
     },
     "resources/allocations": {"occupancy"},
@@ -66,7 +67,7 @@ PURE_PARTS = {
     "resources/personnel": {"disclosure", "duty_hours", "holdings", "readiness", "scales", "searching"},
     "sharing/policy": {
         *("annotations", "approvals", "decisions", "examining", "explain", "facts", "lifecycle", "locating"),
-        *("apart", "child", "standard_rules", "telling", "trial", "vocabulary"),
+        *("apart", "attributes", "child", "standard_rules", "telling", "trial", "vocabulary"),
     },
     "sharing/loans": {"edxl"},
     "outcomes/metrics": {"scoring"},
@@ -100,15 +101,20 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text())
 
 
-def imported(path: Path) -> set[str]:
-    """The top-level packages that a file imports, wherever in it."""
+def modules(path: Path) -> set[str]:
+    """The modules that a file imports, or takes something from, wherever in it."""
     names: set[str] = set()
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names.add(node.module)
-    return {name.partition(".")[0] for name in names}
+    return names
+
+
+def imported(path: Path) -> set[str]:
+    """The top-level packages that a file imports."""
+    return {name.partition(".")[0] for name in modules(path)}
 
 
 def calls(path: Path) -> set[str]:
@@ -210,9 +216,27 @@ def test_a_room_has_the_six_files_pure_parts_and_the_listed_exceptions() -> None
     assert found == listed
 
 
+def pure_parts() -> list[Path]:
+    named = {PACKAGE / room / f"{part}.py" for room, parts in PURE_PARTS.items() for part in parts}
+    return sorted(named | {path for path in SOURCES if PURE.fullmatch(place(path))})
+
+
 def test_pure_parts_are_pure() -> None:
-    named = [PACKAGE / room / f"{part}.py" for room, parts in PURE_PARTS.items() for part in parts]
-    assert [place(path) for path in named if {"sqlalchemy", "litestar"} & imported(path)] == []
+    assert [place(path) for path in pure_parts() if {"sqlalchemy", "litestar"} & imported(path)] == []
+
+
+ASKS = re.compile(r"registry(\.\w+)+\.(\w+_)?(queries|commands|tables|routes)(\.\w+)*")
+
+
+def test_pure_parts_take_nothing_from_what_asks_the_database() -> None:
+    """Else they are pure by their own imports, and reach the database by those of another."""
+    taken = {
+        place(path): {name for name in modules(path) if ASKS.fullmatch(name)}
+        for path in pure_parts()
+        if path.name != "tables.py"
+    }
+    assert len(taken) > 2 * len(ROOMS)
+    assert {path: names for path, names in taken.items() if names} == {}
 
 
 # A room whose commands and routes are folders splits both by verb; these verbs have no counterpart.
@@ -325,6 +349,20 @@ def test_nobody_outside_the_edge_finishes_a_unit_of_work() -> None:
     assert enders == {"registry/platform/database/connect.py", "registry/platform/access/operations.py"}
 
 
+WRITES = re.compile(r"(?P<on>\w+)\.(insert|update|delete)")
+
+
+def written_by(call: ast.Call) -> str | None:
+    """What a statement writes: the table of `table.insert()`, and of an upsert such as `sqlite.insert(table)`."""
+    if not (found := WRITES.fullmatch(ast.unparse(call.func))):
+        return None
+    return ast.unparse(call.args[0]) if call.args else found["on"]
+
+
+def tables_written(module: ast.Module) -> set[str]:
+    return {name for node in ast.walk(module) if isinstance(node, ast.Call) and (name := written_by(node))}
+
+
 def written_elsewhere(path: Path) -> set[str]:
     """The tables of other rooms that a file writes."""
     own = place(path).split("/")[:3]
@@ -335,13 +373,13 @@ def written_elsewhere(path: Path) -> set[str]:
         if node.module.split(".")[:3] != own
         for alias in node.names
     }
-    return {
-        call.partition(".")[0] for call in calls(path) if re.fullmatch(r"\w+\.(insert|update|delete)", call)
-    } & tables
+    return tables_written(tree(path)) & tables
 
 
 def test_a_room_writes_its_own_tables_only() -> None:
     """Else a rule that one room keeps about its rows is skipped by another."""
+    for written in ("row.insert().values(x)", "row.delete()", "sqlite.insert(row).on_conflict_do_nothing()"):
+        assert tables_written(ast.parse(written)) == {"row"}, "or this test could not fail"
     assert {place(path): tables for path in SOURCES if (tables := written_elsewhere(path))} == {}
 
 
@@ -351,6 +389,34 @@ def test_no_command_knows_how_a_problem_is_answered() -> None:
     assert commands
     imports = re.compile(r"registry\.platform\.http(\.| import \(?[\w, ]*\b)problems\b")
     assert [place(path) for path in commands if imports.search(ast.unparse(tree(path)))] == []
+
+
+def own_definitions(module: ast.Module) -> Iterator[str]:
+    """The functions and classes that a file offers by name; what is decorated or inherits may be called otherwise."""
+    for node in module.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and not node.decorator_list:
+            yield node.name
+        if isinstance(node, ast.ClassDef) and not node.bases:
+            yield from (each.name for each in node.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def names_used(module: ast.Module) -> Iterator[str]:
+    for node in ast.walk(module):
+        if isinstance(node, ast.Name):
+            yield node.id
+        elif isinstance(node, ast.Attribute):
+            yield node.attr
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):  # some are imported when they are needed
+            yield node.value
+
+
+def test_nothing_lives_for_the_tests_alone() -> None:
+    """What only a test calls is one more way to do something, which nobody takes and everybody has to read."""
+    trees = {place(path): tree(path) for path in SOURCES}
+    used = {name for module in trees.values() for name in names_used(module)}
+    offered = [(path, name) for path, module in trees.items() for name in own_definitions(module)]
+    assert len(offered) > 1_000
+    assert [(path, name) for path, name in offered if name not in used and not name.startswith("__")] == []
 
 
 def test_nobody_commits_an_asset_without_its_lock() -> None:

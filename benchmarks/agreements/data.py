@@ -20,8 +20,8 @@ from registry.agreements.instruments.in_force import (
     AmendedText,
     PartyHistory,
     bound_until,
+    bound_windows,
     force_windows,
-    party_windows,
     text_windows,
     utc_bounds,
 )
@@ -352,7 +352,7 @@ class Nation:
         rows: Rows,
     ) -> None:
         joined = dates.executed_at
-        windows = party_windows(dates, PartyHistory(joined_at=joined))
+        windows = bound_windows(dates, {0: PartyHistory(joined_at=joined)})[0]
         for ordinal, party in enumerate(parties):
             rows.setdefault("agreement_party", []).append(
                 {

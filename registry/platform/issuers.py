@@ -223,11 +223,6 @@ class Issuer(Struct, kw_only=True, frozen=True):
     is_own: bool = False  # the registry itself, which issues tokens to service clients
 
     @property
-    def discovers(self) -> bool:
-        """Whether its keys are found by OpenID Connect Discovery."""
-        return self.keys is None and self.jwks_uri is None
-
-    @property
     def cannot_tell_agencies(self) -> bool:
         """Whether its tokens need not name their agency, and it speaks for more than one: all of them are refused."""
         return self.claims.agency_by is AgencyBy.ONLY and (EVERY_AGENCY in self.agencies or len(self.agencies) > 1)

@@ -6,15 +6,14 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from msgspec import Struct
 from sqlalchemy.engine import Row
 
 from registry.agreements.calendars.rules import secret_hash, secret_in, shows
 from registry.agreements.calendars.schemas import CalendarFeed, CalendarFeedPage
 from registry.agreements.calendars.tables import calendar_feed
+from registry.agreements.calendars.writing import CalendarContent
 from registry.agreements.deadlines.falling_due import deadlines
 from registry.agreements.deadlines.queries.records import records
-from registry.agreements.deadlines.rules import Due, Record
 from registry.directory.agencies.schemas import AgencyReference
 from registry.directory.agencies.tables import agency
 from registry.platform.access.permissions import Action, permit
@@ -46,14 +45,6 @@ _BY_SECRET = (
 @cache
 def _page(sort: str, *, after: bool) -> sa.Select[Any]:
     return _ORDERS.page(_SHOWN, sort, after=after)
-
-
-class CalendarContent(Struct, frozen=True):
-    """What a calendar holds, before it is written: the feed, its agency's name, and the deadlines in due order."""
-
-    feed_id: UUID
-    agency_name: str
-    entries: list[tuple[Record, Due]]
 
 
 async def feed_row(read: Read, caller: Caller, feed_id: UUID) -> Row[Any]:

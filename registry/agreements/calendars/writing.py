@@ -10,10 +10,11 @@ event has alarms where somebody has to act by its day: at nine in the morning, i
 import hashlib
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+from uuid import UUID
 
 from icalendar import Alarm, Calendar, Event
+from msgspec import Struct
 
-from registry.agreements.calendars.queries import CalendarContent
 from registry.agreements.deadlines.rules import LEAD_DAYS, Due, Record, asks_for_an_act
 from registry.agreements.deadlines.wording import TITLES, words
 from registry.agreements.instruments.in_force import term_end
@@ -43,6 +44,14 @@ def changed_at(record: Record, due: Due) -> datetime:
 def uid(record: Record, due: Due) -> str:
     """The event's name for ever: kind, agreement and, where there are several, whose or which it is."""
     return ".".join(filter(None, [due.kind.value, str(record.id), due.subject])) + "@registry"
+
+
+class CalendarContent(Struct, frozen=True):
+    """What a calendar holds, before it is written: the feed, its agency's name, and the deadlines in due order."""
+
+    feed_id: UUID
+    agency_name: str
+    entries: list[tuple[Record, Due]]
 
 
 def tag(content: CalendarContent) -> str:

@@ -36,16 +36,12 @@ class Vocabulary(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     matters: dict[Code, Marks]
 
 
-def parse_checklist(text: str, file: str, vocabulary: Mapping[str, Marks]) -> Checklist:
-    """One checklist from YAML; what an item names under `vocabulary` joins its marks.
+def parse_checklist(text: str, file: str, vocabulary: Mapping[str, Marks]) -> tuple[Checklist, Law]:
+    """One checklist from YAML, and its law; what an item names under `vocabulary` joins its marks.
 
     Raises ValueError naming the file for anything that is malformed, unknown (a heading, a term, a member, words of the
     vocabulary), empty or given twice, and for a law that touches what it must not.
     """
-    return _read(text, file, vocabulary)[0]
-
-
-def _read(text: str, file: str, vocabulary: Mapping[str, Marks]) -> tuple[Checklist, Law]:
     try:
         raw = _yaml(text, dict[str, Any])
         law = msgspec.convert(raw.pop("law", None), Law)
@@ -179,7 +175,7 @@ def _sureness(counts: _Counts, which: str) -> Sureness:
 
 def _shipped() -> Mapping[str, tuple[Checklist, Law]]:
     names = sorted(file.name for file in _FOLDER.iterdir() if file.name.endswith(".yaml") and file.name != _VOCABULARY)
-    found = [_read((_FOLDER / name).read_text("utf-8"), name, VOCABULARY.matters) for name in names]
+    found = [parse_checklist((_FOLDER / name).read_text("utf-8"), name, VOCABULARY.matters) for name in names]
     return {checklist.code: (checklist, law) for checklist, law in found}
 
 

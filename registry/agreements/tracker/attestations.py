@@ -6,9 +6,8 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from registry.agreements.instruments.commands.entering import ListingEvent
-from registry.agreements.tracker.listings import Listing, Step, follow
-from registry.agreements.tracker.queries.remembered import Remembered
+from registry.agreements.instruments.rules import ListingEvent
+from registry.agreements.tracker.listings import Listing, Remembered, Step, follow
 from registry.agreements.tracker.sightings import Key, Panel, Sighting, SnapshotBefore, When
 
 Act: TypeAlias = tuple[

@@ -8,9 +8,11 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal, TypeAlias
+from uuid import UUID
 
 from msgspec import Struct
 
+from registry.agreements.instruments.rules import Stage
 from registry.agreements.tracker.sightings import Key, On, Panel, Sighting, SnapshotBefore, When
 
 Change: TypeAlias = Literal["listed", "gone", "again", "redated"]
@@ -25,6 +27,17 @@ class Listing(Struct, kw_only=True, frozen=True):
     first_signed: datetime | None
     last_seen: datetime | None
     changed_at: datetime
+
+
+class Remembered(Struct, kw_only=True, frozen=True):
+    """A listing that is known, and how its agreement stands: `edited_here` since the list entered it as a draft."""
+
+    id: UUID
+    listing: Listing
+    agreement_id: UUID | None
+    stage: Stage | None
+    executed: bool
+    edited_here: bool
 
 
 class Step(Struct, kw_only=True, frozen=True):

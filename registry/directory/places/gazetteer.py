@@ -31,8 +31,6 @@ _ROUNDING_KM = 0.001
 FARTHEST_KM: Final = 100.0
 """So far from a point its nearest town is looked for."""
 _LEAST_LETTERS = 3
-# Two letters that are words too: they mean a state only in capitals or after a comma.
-_ALSO_WORDS = frozenset("al as co de gu hi id in la ma me mp oh ok or pa pr vi".split())
 _PART = re.compile(r"[a-z0-9]+")
 _SHORT = {"st": "saint", "ste": "sainte", "ft": "fort", "mt": "mount", "cty": "county", "co": "county"}
 _OF_A_COUNTY = ("county", "parish", "borough", "municipio", "municipality", "census area", "city and borough", "island")
@@ -58,19 +56,9 @@ class Place(Struct, kw_only=True, frozen=True):
     fips: str | None = None
 
 
-class PlaceMention(NamedTuple):
-    """The name of a place in a text, from `start` up to `end`, and what it may mean, the most likely first."""
-
-    start: int
-    end: int
-    places: tuple[Place, ...]
-
-
 class _Word(NamedTuple):
     key: str
     raw: str
-    start: int
-    end: int
     after_comma: bool
 
 
@@ -83,20 +71,8 @@ def find_places(
     first. A state (two letters) narrows. A name that nothing has is looked for as the beginning of names.
     """
     words = _words(text)[: MOST_WORDS * 2]
-    found = _named(words, alone=True) or _beginning_with(words)
+    found = _named(words) or _beginning_with(words)
     return _ordered(found, state, near)[:most]
-
-
-def place_in(
-    text: str, start: int = 0, *, state: str | None = None, near: tuple[float, float] | None = None
-) -> PlaceMention | None:
-    """The longest name of a place that begins with the first word of the text behind `start`; None when none does."""
-    words = [word for word in _words(text) if word.start >= start][:MOST_WORDS]
-    for length in range(len(words), 0, -1):
-        found = _ordered(_named(words[:length], alone=False), state, near)
-        if found:
-            return PlaceMention(words[0].start, words[length - 1].end, tuple(found))
-    return None
 
 
 def places_named(name: str) -> tuple[Place, ...]:
@@ -270,7 +246,7 @@ def _words(text: str) -> list[_Word]:
     for word in placed_words(text):
         for part in word.parts:
             comma = "," in text[before : part.start]
-            found.append(_Word(part.token, text[part.start : part.end], part.start, part.end, comma))
+            found.append(_Word(part.token, text[part.start : part.end], comma))
             before = part.end
     return [
         word._replace(key=_SHORT[word.key]) if word.key in _SHORT and not _is_state(word) else word for word in found
@@ -287,27 +263,20 @@ def _key(name: str) -> str:
     return " ".join(word.key for word in _words(name))
 
 
-def _named(words: Sequence[_Word], *, alone: bool) -> list[Place]:
-    """What these words name: a name alone, a state's letters, or a name and its state behind it.
-
-    Where they do not stand `alone`, letters that are a word too have to be written as letters.
-    """
+def _named(words: Sequence[_Word]) -> list[Place]:
+    """What these words name: a name alone, a state's letters, or a name and its state behind it."""
     names, letters = _index().names, _index().letters
     keys = [word.key for word in words]
     found = list(names.get(" ".join(keys), ()))
     for behind in range(1, min(4, len(words) + 1)):
         state = letters.get(" ".join(keys[-behind:]))
-        if state is None or (behind == 1 and not alone and _may_be_word(words[-1])):
+        if state is None:
             continue
         if behind < len(words):
             found += [each for each in names.get(" ".join(keys[:-behind]), ()) if each.state == state]
-        elif behind == 1 and len(keys[0]) == 2 and (alone or words[0].raw.isupper()):
+        elif behind == 1 and len(keys[0]) == 2:
             found += [each for each in names[_key(_index().states[state])] if each.kind is PlaceKind.STATE]
     return found
-
-
-def _may_be_word(word: _Word) -> bool:
-    return word.key in _ALSO_WORDS and not (word.after_comma or word.raw.isupper())
 
 
 def _beginning_with(words: Sequence[_Word]) -> list[Place]:

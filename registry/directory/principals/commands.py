@@ -11,8 +11,7 @@ from registry.directory.revocations.rules import check_lifter
 from registry.platform.access.acting import lift, revoke
 from registry.platform.access.known import begin_idle_days_anew, count_change, forget_name, lock_principal
 from registry.platform.access.permissions import Action, permit
-from registry.platform.access.principals import OPERATOR_AGENCY_ID, Caller
-from registry.platform.access.tables import RevocationKind
+from registry.platform.access.principals import OPERATOR_AGENCY_ID, Caller, RevocationKind
 from registry.platform.database.handles import Write
 from registry.platform.kernel.errors import NotFound, WrongStatus
 from registry.platform.kernel.versions import Expected, check_version

@@ -14,9 +14,9 @@ from registry.directory.agencies.tables import agency
 from registry.directory.principals.rules import PrincipalAction, PrincipalStatus, why_not
 from registry.directory.principals.schemas import KnownPrincipal, KnownPrincipalPage, PrincipalQuery
 from registry.platform.access.permissions import Action, Relation, permit, refusal
-from registry.platform.access.principals import OPERATOR_AGENCY_ID, Caller, Principal, Role
+from registry.platform.access.principals import OPERATOR_AGENCY_ID, Caller, Principal, RevocationKind, Role
 from registry.platform.access.sightings import idle_before
-from registry.platform.access.tables import RevocationKind, principal, revocation
+from registry.platform.access.tables import principal, revocation
 from registry.platform.database.handles import Read
 from registry.platform.http.paging import Orders, given
 from registry.platform.kernel.actions import AllowedAction, offer

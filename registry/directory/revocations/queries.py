@@ -12,8 +12,8 @@ from registry.directory.agencies.tables import agency
 from registry.directory.revocations.rules import BY_OPERATOR
 from registry.directory.revocations.schemas import Revocation, RevocationPage
 from registry.platform.access.permissions import Action, Relation, permit, refusal
-from registry.platform.access.principals import OPERATOR_AGENCY_ID, Principal
-from registry.platform.access.tables import RevocationKind, principal, revocation
+from registry.platform.access.principals import OPERATOR_AGENCY_ID, Principal, RevocationKind
+from registry.platform.access.tables import principal, revocation
 from registry.platform.database.handles import Read
 from registry.platform.http.paging import NewestFirst, Orders
 from registry.platform.kernel.actions import offer

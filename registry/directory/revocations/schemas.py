@@ -6,7 +6,7 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from registry.directory.agencies.schemas import AgencyReference
-from registry.platform.access.tables import RevocationKind
+from registry.platform.access.principals import RevocationKind
 from registry.platform.kernel.actions import AllowedAction
 from registry.platform.kernel.text import Reason
 from registry.platform.kernel.time import Instant

@@ -15,9 +15,9 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from registry.platform.access.principals import Principal
+from registry.platform.access.principals import Principal, RevocationKind
 from registry.platform.access.sightings import idle_before
-from registry.platform.access.tables import RevocationKind, acting_agency, principal, revocation
+from registry.platform.access.tables import acting_agency, principal, revocation
 from registry.platform.database.handles import Read, Write
 from registry.platform.kernel.errors import DomainError, Forbidden, Unauthenticated
 from registry.platform.kernel.ids import new_id

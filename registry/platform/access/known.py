@@ -7,9 +7,9 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from registry.platform.access.principals import Role
+from registry.platform.access.principals import RevocationKind, Role
 from registry.platform.access.sightings import Sighting, idle_before
-from registry.platform.access.tables import RevocationKind, principal, revocation
+from registry.platform.access.tables import principal, revocation
 from registry.platform.database.handles import Read, Write
 from registry.platform.database.types import Json
 from registry.platform.kernel.ids import new_id

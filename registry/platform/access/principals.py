@@ -24,6 +24,13 @@ class Role(StrEnum):
     SERVICE = "service"
 
 
+class RevocationKind(StrEnum):
+    """What is revoked: one token, or one person or service of an agency."""
+
+    TOKEN = "token"  # noqa: S105  # a kind, no secret
+    PERSON = "person"
+
+
 class Principal(Struct, kw_only=True, frozen=True):
     """Who is calling: subject, agency, roles and scopes, as the token's issuer vouches for them.
 

@@ -1,19 +1,10 @@
 """Revoked tokens and subjects, who was seen, the agencies that may act, and acts that one person may not do alone."""
 
-from enum import StrEnum
-
 import sqlalchemy as sa
 
+from registry.platform.access.principals import RevocationKind
 from registry.platform.access.separation import Act, Separation
 from registry.platform.database.types import Instant, Json, Uuid, one_of, table
-
-
-class RevocationKind(StrEnum):
-    """What is revoked: one token, or one person or service of an agency."""
-
-    TOKEN = "token"  # noqa: S105  # a kind, no secret
-    PERSON = "person"
-
 
 revocation = table(
     "revocation",

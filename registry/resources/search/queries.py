@@ -253,13 +253,8 @@ async def _people(read: Read, caller: Caller, query: CapabilityQuery | None) -> 
     )
 
 
-def understand_text(text: str, phrases: Lexicon, setting: Setting) -> Understanding:
-    """What a sentence means, with the names of places that stand in it looked up."""
-    return understand_sentence(Sentence(text), phrases, setting)
-
-
 def understand_sentence(sentence: Sentence, phrases: Lexicon, setting: Setting) -> Understanding:
-    """The same, where some words may be understood already."""
+    """What a sentence means, of which some words may be understood already; places are looked up by name."""
     names = names_in(sentence)
     known = {key: places_named(key) for key in {name.key for name in names}}
     return understand(sentence, names, phrases, known, setting)

@@ -27,6 +27,7 @@ _KEPT_SELECTIONS = 4096
 _KEPT_SELECTIONS_BESIDE = 64
 _KEPT_AGENCY_LAYERS = 256
 _LAYER_KINDS = ("baseline", "jurisdiction", "agency")
+SCHEMA = "schema.cedarschema"
 _LAW = "law.yaml"
 DIGESTS = "digests.yaml"
 AGENCY_FILE = "agency.cedar"
@@ -203,15 +204,15 @@ def load_policy_set(path: Path, on: Collection[str] = ()) -> PolicySet:
     Raises PolicySetError with the file and the policy at fault; then nothing is loaded. A missing baseline is an error
     too, since a registry without one would have no bars at all.
     """
-    schema_text = _read(path, path / "schema.cedarschema")
+    schema_text = _read(path, path / SCHEMA)
     try:
         schema = cedarpy.Schema.from_str(schema_text)
     except ValueError as fault:
-        raise PolicySetError("schema.cedarschema", None, str(fault)) from fault
+        raise PolicySetError(SCHEMA, None, str(fault)) from fault
     law_text = _read(path, path / _LAW)
     laws = _laws(law_text)
     off = {code for code, law in laws.items() if law.source == "secondary" and code not in on}
-    texts = {"schema.cedarschema": schema_text, _LAW: law_text, "off": "\n".join(sorted(off))}
+    texts = {SCHEMA: schema_text, _LAW: law_text, "off": "\n".join(sorted(off))}
     sources = {"baseline": sorted((path / "baseline").glob("*.cedar"))}
     for file in sorted((path / "jurisdictions").glob("*.cedar")):
         if len(file.stem) != 2 or not file.stem.isalpha() or not file.stem.islower():
@@ -283,7 +284,7 @@ def check_digests(path: Path) -> None:
 def digests_of(path: Path) -> dict[str, str]:
     """The digest of each file that a set is read from, by its name."""
     files = [
-        path / "schema.cedarschema",
+        path / SCHEMA,
         path / _LAW,
         *path.glob("baseline/*.cedar"),
         *path.glob("jurisdictions/*.cedar"),

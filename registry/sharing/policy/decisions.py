@@ -120,7 +120,14 @@ class ObligationAttached(_Part, kw_only=True, frozen=True):
     layer: Annotated[
         str | None, Meta(description="Of the policy, as in the reasons.", examples=["baseline", "agency"])
     ] = None
+    reason: Annotated[
+        str | None, Meta(description="What is to be done and why, with the agreement's figure. Null in old decisions.")
+    ] = None
     citation: Citation
+    clause: Annotated[
+        str | None,
+        Meta(description="Number of the agreement's provision that it rests on.", examples=["4.2"]),
+    ] = None
     source: Source = None
 
 

@@ -15,9 +15,8 @@ import sqlalchemy as sa
 import vobject
 from icalendar import Calendar
 
-from registry.agreements.calendars.queries import CalendarContent
 from registry.agreements.calendars.rules import HORIZON, MOST_FEEDS, new_secret, secret_hash, secret_in
-from registry.agreements.calendars.writing import changed_at, revision, tag, uid, written
+from registry.agreements.calendars.writing import CalendarContent, changed_at, revision, tag, uid, written
 from registry.agreements.deadlines.falling_due import deadlines
 from registry.agreements.deadlines.rules import DeadlineKind, Record
 from registry.agreements.instruments.in_force import Renewal

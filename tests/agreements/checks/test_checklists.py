@@ -38,8 +38,9 @@ VOCABULARY = {"liability": Marks(words=["bear* ... liabilit*"], topic=["liabilit
 
 
 def test_a_file_becomes_a_checklist_and_its_vocabulary_joins_the_words_of_its_items() -> None:
-    found = parse_checklist(GOOD, "example.yaml", VOCABULARY)
+    found, law = parse_checklist(GOOD, "example.yaml", VOCABULARY)
     assert (found.code, found.jurisdiction, found.citation) == ("example", "MN", "Example Stat. 1(2)")
+    assert (law.state, law.citation) == ("MN", "Example Stat. 1(2)")
     assert found.applies_to.instruments == (AgreementKind.MUTUAL_AID,)
     assert found.items[0].marks.words == ["bear* ... liabilit*", "each for itself"]
 

@@ -17,8 +17,8 @@ from registry.agreements.instruments.in_force import (
     AgreementDates,
     AmendedText,
     PartyHistory,
+    bound_windows,
     force_windows,
-    party_windows,
     utc_bounds,
     withdrawal_ends_at,
 )
@@ -54,13 +54,14 @@ LIFE = {
     Stage.OUT_FOR_SIGNATURE: "sign>out_for_signature confirm>out_for_signature "
     "execute>executed send_back>draft activate_verbally>executed "
     "withdraw>withdrawn",
-    Stage.EXECUTED: "sign>executed confirm>executed amend>executed add_parties>executed "
+    Stage.EXECUTED: "sign>executed confirm>executed amend>executed record_amendment>executed add_parties>executed "
     "suspend>suspended terminate>terminated "
     "supersede>superseded",
-    Stage.SUSPENDED: "confirm>suspended amend>suspended reinstate>executed terminate>terminated supersede>superseded",
+    Stage.SUSPENDED: "confirm>suspended amend>suspended record_amendment>suspended reinstate>executed "
+    "terminate>terminated supersede>superseded",
     **dict.fromkeys(FINAL, ""),
-    Stage.TERMINATED: "confirm>terminated",
-    Stage.SUPERSEDED: "confirm>superseded",
+    Stage.TERMINATED: "confirm>terminated record_amendment>terminated",
+    Stage.SUPERSEDED: "confirm>superseded record_amendment>superseded",
 }
 TICK = timedelta(microseconds=1)
 
@@ -100,8 +101,11 @@ class TestStages:
 
     def test_what_was_signed_before_the_end_is_confirmed_after_it_and_nothing_later(self) -> None:
         end = at(2025, 7, 1)
-        assert [signed_too_late(signed_at, end) is None for signed_at in (end - TICK, end)] == [True, False]
-        assert signed_too_late(end, None) is None
+        assert [signed_too_late(signed_at, end, "America/Chicago") is None for signed_at in (end - TICK, end)] == [
+            True,
+            False,
+        ]
+        assert signed_too_late(end, None, "America/Chicago") is None
         assert [left_in_time(Stage.TERMINATED, end, left_at) for left_at in (end - TICK, end)] == [True, False]
         assert [left_in_time(stage, None, end) for stage in (Stage.DRAFT, Stage.EXECUTED)] == [False, True]
 
@@ -154,7 +158,7 @@ YEAR = AgreementDates(executed_at=at(2025, 6, 15), starts_at=STARTS_AT, ends_at=
 
 def status_of(stage: Stage, dates: AgreementDates, instant: datetime, notice: Sequence[Interval] = ()) -> Any:
     """The status of an agreement that two parties signed the moment it was executed."""
-    bound = party_windows(dates, PartyHistory(joined_at=dates.executed_at))
+    bound = bound_windows(dates, {0: PartyHistory(joined_at=dates.executed_at)})[0]
     superseded = stage is Stage.SUPERSEDED
     force = force_windows([bound, bound])
     return derived_status(
@@ -165,8 +169,8 @@ def status_of(stage: Stage, dates: AgreementDates, instant: datetime, notice: Se
 class TestDerivedStatus:
     def test_with_one_party_bound_it_is_not_effective_and_with_one_left_it_has_lapsed(self) -> None:
         dates = AgreementDates(executed_at=STARTS_AT, starts_at=STARTS_AT)
-        one = party_windows(dates, PartyHistory(joined_at=STARTS_AT))
-        leaving = party_windows(dates, PartyHistory(joined_at=STARTS_AT, leaves_at=at(2026, 1, 1)))
+        one = bound_windows(dates, {0: PartyHistory(joined_at=STARTS_AT)})[0]
+        leaving = bound_windows(dates, {0: PartyHistory(joined_at=STARTS_AT, leaves_at=at(2026, 1, 1))})[0]
         alone, both = force_windows([one]), force_windows([one, leaving])
         assert (
             derived_status(Stage.EXECUTED, dates, at(2026, 3, 1), joined=1, ends_at=dates.last_ends_at, force=alone)

@@ -19,8 +19,8 @@ from registry.agreements.instruments.consent_tables import agreement_proposal
 from registry.agreements.instruments.in_force import (
     AgreementDates,
     PartyHistory,
+    bound_windows,
     force_windows,
-    party_windows,
     withdrawal_ends_at,
 )
 from registry.agreements.instruments.notice import Period
@@ -374,7 +374,7 @@ async def test_the_answer_from_sql_equals_the_pure_rule(service: Service, cast: 
                     .values(joined_at=history.joined_at, leaves_at=history.leaves_at)
                 )
             await rewrite_windows(write, agreement_id, GRID_START)
-        windows = [party_windows(dates, history) for history in both]
+        windows = [bound_windows(dates, {0: history})[0] for history in both]
         edges = {edge for each in windows for window in each for edge in (window.start, window.end) if edge}
         for at in {GRID_START, starts_at, ends_at, *edges}:
             for instant in (at - TICK, at):

@@ -18,9 +18,9 @@ from registry.agreements.instruments.in_force import (
     Renewal,
     VerbalActivation,
     bound_to_others,
+    bound_windows,
     force_windows,
     last_day,
-    party_windows,
     term_end,
     term_ends,
     utc_bounds,
@@ -162,7 +162,7 @@ OPEN_ENDED = AgreementDates(executed_at=SIGNED, starts_at=utc("2026-01-01T05:00"
 
 
 def windows(dates: AgreementDates, party: PartyHistory) -> list[tuple[datetime, datetime | None]]:
-    return [(window.start, window.end) for window in party_windows(dates, party)]
+    return [(window.start, window.end) for window in bound_windows(dates, {0: party})[0]]
 
 
 class TestPartyWindows:
@@ -318,7 +318,7 @@ def test_the_windows_contain_exactly_the_instants_at_which_every_condition_holds
         suspensions=tuple(data.draw(st.lists(intervals, max_size=3), "suspensions")),
     )
     both = [data.draw(parties(zone), f"party {n}") for n in (1, 2)]
-    found = [party_windows(dates, party) for party, _ in both]
+    found = [bound_windows(dates, {0: party})[0] for party, _ in both]
     force = force_windows(found)
 
     moments = [GRID_START, dates.ended_at, *(edge for each in bounds for edge in each)]

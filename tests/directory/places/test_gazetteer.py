@@ -10,7 +10,6 @@ from registry.directory.places.gazetteer import (
     counties_named,
     find_places,
     nearest_place,
-    place_in,
     state_named,
     towns,
 )
@@ -77,34 +76,6 @@ def test_the_beginning_of_a_name_finds_it_when_nothing_is_called_so() -> None:
     assert find_places("zz") == []
     assert find_places("!!") == []
     assert find_places("Nowhere in Particular") == []
-
-
-@pytest.mark.parametrize(
-    ("text", "read", "name", "state"),
-    [
-        ("St. Cloud in June", "St. Cloud", "Saint Cloud", "MN"),
-        ("Duluth, MN tomorrow", "Duluth, MN", "Duluth", "MN"),
-        ("Cook County Illinois for two days", "Cook County Illinois", "Cook County", "IL"),
-        ("springfield or better", "springfield", "Springfield", "MO"),
-        ("Springfield OR tonight", "Springfield OR", "Springfield", "OR"),
-        ("Minneapolis next week", "Minneapolis", "Minneapolis", "MN"),
-        ("New York City please", "New York City", "New York City", "NY"),
-    ],
-)
-def test_the_longest_name_at_a_place_of_a_text_is_read(text: str, read: str, name: str, state: str) -> None:
-    found = place_in(text)
-    assert found is not None
-    assert text[found.start : found.end] == read
-    assert (found.places[0].name, found.places[0].state) == (name, state)
-
-
-def test_reading_begins_where_it_is_told_to() -> None:
-    text = "a drug dog near Duluth on Friday"
-    found = place_in(text, text.index("near") + 4)
-    assert found is not None
-    assert text[found.start : found.end] == "Duluth"
-    assert place_in(text, len(text)) is None
-    assert place_in("in or of") is None
 
 
 def test_counties_and_states_are_known_by_name() -> None:

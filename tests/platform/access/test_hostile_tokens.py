@@ -7,8 +7,7 @@ from uuid import UUID
 import pytest
 
 from registry.platform.access.acting import REMEMBERED_SECONDS, revoke
-from registry.platform.access.principals import Role
-from registry.platform.access.tables import RevocationKind
+from registry.platform.access.principals import RevocationKind, Role
 from registry.platform.database.connect import unit_of_work
 from registry.platform.kernel.time import utc_now
 from tests.platform.access.conftest import ALGORITHMS, Trusting

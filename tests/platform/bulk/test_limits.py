@@ -9,8 +9,7 @@ import pytest
 
 from registry.app import IMPORTERS
 from registry.platform.access.acting import allow_acting, forbid_acting, revoke
-from registry.platform.access.principals import Caller, Role
-from registry.platform.access.tables import RevocationKind
+from registry.platform.access.principals import Caller, RevocationKind, Role
 from registry.platform.bulk import commands, queries
 from registry.platform.bulk.running.beginning import MOST_RUNNING, begin
 from registry.platform.bulk.running.progress import BatchSizes

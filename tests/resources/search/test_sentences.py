@@ -14,11 +14,12 @@ import pytest
 
 from registry.directory.places.gazetteer import places_named
 from registry.platform.kernel.text import tokens
-from registry.resources.search.queries import lexicon, understand_text
+from registry.resources.search.queries import lexicon
 from registry.resources.search.rules.kinds import Lexicon, Meaning, Means
 from registry.resources.search.rules.times import find_when
 from registry.resources.search.rules.tokens import Sentence
 from registry.resources.search.rules.understanding import Setting, Understanding, with_own_category
+from tests.resources.search.asking import understand_text
 from tests.support.service import Service
 
 HERE = Path(__file__).parent

@@ -42,7 +42,8 @@ async def test_what_if_an_ordinary_loan_is_permitted_with_its_ground_and_duties(
     decision = answer["decision"]
     assert decision["outcome"] == "permitted"
     assert [(r["policy_id"], r["effect"]) for r in decision["reasons"]] == [("agreement_in_force", "permit")]
-    assert [o["code"] for o in decision["obligations"]] == ["condition_report"]
+    assert [o["code"] for o in decision["obligations"]] == ["condition_report", "settle_command"]
+    assert "settle it in writing" in decision["obligations"][1]["reason"]
     assert decision["near_misses"] == []
 
 

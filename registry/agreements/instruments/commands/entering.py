@@ -5,7 +5,7 @@ A draft stays the custodian's alone: the administrator enters and corrects what 
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any, Literal, TypeAlias
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -24,7 +24,7 @@ from registry.agreements.instruments.commands.signing import paper_day
 from registry.agreements.instruments.consent import EndingGround, ProposalKind, ReportedKind
 from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.rows import row_whoever_asks
-from registry.agreements.instruments.rules import AgreementAction, Stage
+from registry.agreements.instruments.rules import AgreementAction, ListingEvent, Stage
 from registry.agreements.instruments.schemas.evidence import OnPaper
 from registry.agreements.instruments.schemas.given import AgreementPatch, NewAgreement, RecordedAgreement
 from registry.agreements.instruments.tables import agreement, agreement_party
@@ -36,9 +36,6 @@ from registry.platform.database.handles import Write
 from registry.platform.kernel.errors import WrongStatus
 from registry.platform.kernel.time import day_after, day_starts_at, known_zone
 from registry.platform.ledger.commands import record
-
-ListingEvent: TypeAlias = Literal["no_longer_listed", "listed_again", "listed_otherwise"]
-
 
 _PARTS = sa.select(agreement_party).where(
     agreement_party.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type)

@@ -40,6 +40,7 @@ from registry.agreements.instruments.rules import (
     Stage,
     advance,
     check_evidence,
+    over_for_new_texts,
     refuse,
     signed_too_late,
 )
@@ -155,6 +156,7 @@ async def sign(write: Write, caller: Caller, agreement_id: UUID, signing: Signin
     text = await executed_text(write, row, signing.version_sha256, after=caller.now)
     text = text or await waiting_paper(write, row, signing.version_sha256) or named_text(row, signing.version_sha256)
     stage = advanced_text(text, AgreementAction.SIGN)
+    refuse(over_for_new_texts(row.terminated_at, caller.now, row.time_zone))
     await check_agreed_end(write, row, text, caller.now)
     today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
     signed_on = await _day_signed(write, text, signing, today, caller.agency_id)
@@ -193,7 +195,7 @@ async def bind_by_paper(write: Write, caller: Caller, row: Row[Any], text: OpenT
     agency_id = caller.agency_id
     today = await today_of(write, agency_id, row.time_zone, caller.now)
     signed_at = paper_day(today, paper.signed_on)
-    refuse(signed_too_late(signed_at, row.terminated_at))
+    refuse(signed_too_late(signed_at, row.terminated_at, row.time_zone))
     await check_agreed_end(write, row, text, caller.now)
     its = {"id": row.id, "agency_id": agency_id, "now": await begins_at(write, text)}
     if await write.value(_STAYS, its) is None:  # else who has left could read it for its own word alone

@@ -17,8 +17,8 @@ from registry.agreements.instruments.commands import entering, recording
 from registry.agreements.instruments.commands.reporting import report_signature
 from registry.agreements.instruments.schemas.given import RecordedAgreement
 from registry.agreements.instruments.tables import agreement
-from registry.agreements.tracker.planning import Meaning, Plan, RowRefused, Step, meaning_of, plan_of
 from registry.agreements.tracker.queries.directory import Directory, look_up
+from registry.agreements.tracker.queries.planning import Meaning, Plan, RowRefused, Step, meaning_of, plan_of
 from registry.agreements.tracker.queries.row_status import known_agreements
 from registry.agreements.tracker.report_csv import TakenRow
 from registry.agreements.tracker.rows import Options, TrackerRow

@@ -22,9 +22,9 @@ from registry.agreements.tracker.attestations import NOTES, Act, Due, due
 from registry.agreements.tracker.cells import CellRefused, quoted
 from registry.agreements.tracker.commands.importing import may_import, remember
 from registry.agreements.tracker.listings import Step, earlier, facts_of
-from registry.agreements.tracker.planning import RowRefused, check_offices
 from registry.agreements.tracker.profiles import Profile
 from registry.agreements.tracker.queries.directory import Directory, Listed, everybody
+from registry.agreements.tracker.queries.planning import RowRefused, check_offices
 from registry.agreements.tracker.queries.remembered import (
     keep_listing,
     keep_snapshots,

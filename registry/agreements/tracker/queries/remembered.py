@@ -7,12 +7,11 @@ from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
-from msgspec import Struct
 
 from registry.agreements.instruments.rules import Stage
 from registry.agreements.instruments.tables import agreement
 from registry.agreements.tracker.file_names import AgreementOfFiles, name_of
-from registry.agreements.tracker.listings import Listing
+from registry.agreements.tracker.listings import Listing, Remembered
 from registry.agreements.tracker.profiles import Profile
 from registry.agreements.tracker.sightings import Key, Panel, When
 from registry.agreements.tracker.states import CODES, NAMES
@@ -46,17 +45,6 @@ _UPDATE = (
     .values({name: sa.bindparam(name, type_=tracker_listing.c[name].type) for name in ("agreement_id", *_FIELDS)})
 )
 _KEEP = tracker_snapshot.insert()
-
-
-class Remembered(Struct, kw_only=True, frozen=True):
-    """A listing that is known, and how its agreement stands: `edited_here` since the list entered it as a draft."""
-
-    id: UUID
-    listing: Listing
-    agreement_id: UUID | None
-    stage: Stage | None
-    executed: bool
-    edited_here: bool
 
 
 async def listings_of(read: Read, source: str, custodian_id: UUID) -> dict[Key, Remembered]:

@@ -26,8 +26,7 @@ from registry.directory.clients.schemas import Client, ClientRotation, NewClient
 from registry.directory.clients.tables import client, client_credential
 from registry.platform.access.acting import revoke
 from registry.platform.access.permissions import Action, permit
-from registry.platform.access.principals import OPERATOR_AGENCY_ID, Caller
-from registry.platform.access.tables import RevocationKind
+from registry.platform.access.principals import OPERATOR_AGENCY_ID, Caller, RevocationKind
 from registry.platform.database.handles import Write
 from registry.platform.kernel.errors import WrongStatus
 from registry.platform.kernel.ids import new_id

@@ -5,11 +5,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from registry.resources.search.queries import understand_text
 from registry.resources.search.rules.kinds import Lexicon, Meaning, Means
 from registry.resources.search.rules.names import agencies_in, asset_name_in, holds_name, is_called, with_name
 from registry.resources.search.rules.tokens import Sentence
 from registry.resources.search.rules.understanding import Setting
+from tests.resources.search.asking import understand_text
 
 NAMES = (
     "Duluth Police Department",

@@ -6,13 +6,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from registry.platform.kernel.errors import RuleBroken
-from registry.resources.search.queries import understand_text
 from registry.resources.search.rules.kinds import Lexicon, Meaning, Means
 from registry.resources.search.rules.overruling import overruled
 from registry.resources.search.rules.places import Point
 from registry.resources.search.rules.saying import Said, as_query
 from registry.resources.search.rules.understanding import Setting
 from registry.resources.search.schemas import SearchQuery, UnderstoodFrom
+from tests.resources.search.asking import understand_text
 
 MINNEAPOLIS = (44.98, -93.27)
 WORDS = Lexicon([("bomb dog", Meaning(means=Means.CATEGORY, code="k9.explosives", name="Explosives dog"))])
