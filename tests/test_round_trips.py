@@ -68,7 +68,7 @@ async def test_registering_an_asset(trips: RoundTrips, cast: Cast) -> None:
 
 async def test_importing_assets(trips: RoundTrips, cast: Cast) -> None:
     """A row more is one insertion when checked, one when written; what rows have in common is asked once a batch."""
-    counted = []
+    counted: list[int] = []
     for many in (5, 25, 5, 25):
         rows = [unit_row(f"{len(counted)}-{at}", Make="Ford") for at in range(many)]
         found = await uploaded(cast.assisting.admin, csv_of(*rows, headers=(*HEADERS, "Make")))
