@@ -34,29 +34,25 @@ metadata = sa.MetaData(
 # Converters of single values. They are plain functions, because a page of fifty rows calls them hundreds of times.
 
 
-Converter = Callable[[Any], Any]
+@lru_cache(maxsize=16_384)
+def _uuid(stored: bytes | None) -> UUID | None:
+    return None if stored is None else UUID(bytes=stored)
 
 
-def _uuid_bytes(value: UUID | None) -> bytes | None:
+def _bytes(value: UUID | None) -> bytes | None:
     return None if value is None else value.bytes
 
 
+def _instant(stored: str | None) -> datetime | None:
+    return None if stored is None else datetime.fromisoformat(stored)
+
+
 def _instant_text(value: datetime | None) -> str | None:
-    return None if value is None else format_instant(_aware(value))
+    return None if value is None else format_instant(value)
 
 
-def _instant_in_utc(value: datetime | None) -> datetime | None:
-    return None if value is None else _aware(value).astimezone(UTC)
-
-
-def _aware(value: datetime) -> datetime:
-    if value.tzinfo is None:
-        raise ValueError("an instant needs a UTC offset")
-    return value
-
-
-def _civil_text(value: date | None) -> str | None:
-    return None if value is None else value.isoformat()
+def _in_utc(stored: datetime | None) -> datetime | None:
+    return None if stored is None else stored.astimezone(UTC)
 
 
 def _civil(stored: str | None) -> date | None:
@@ -67,21 +63,8 @@ def _json_text(value: object | None) -> str | None:
     return None if value is None else msgspec.json.encode(value, order="deterministic").decode()
 
 
-def _json(stored: str | None) -> Any:
+def _raw(stored: str | None) -> msgspec.Raw | None:
     return None if stored is None else msgspec.Raw(stored.encode())
-
-
-@lru_cache(maxsize=16_384)
-def _uuid(stored: bytes | None) -> UUID | None:
-    return None if stored is None else UUID(bytes=stored)
-
-
-def _instant(stored: str | None) -> datetime | None:
-    return None if stored is None else datetime.fromisoformat(stored)
-
-
-def _in_utc(stored: datetime | None) -> datetime | None:
-    return None if stored is None else stored.astimezone(UTC)
 
 
 class Uuid(TypeDecorator[UUID]):
@@ -95,10 +78,13 @@ class Uuid(TypeDecorator[UUID]):
             postgresql.UUID(as_uuid=True) if dialect.name == "postgresql" else sa.LargeBinary(16)
         )
 
-    def bind_processor(self, dialect: Dialect) -> Converter | None:
-        return None if dialect.name == "postgresql" else _uuid_bytes
+    def process_bind_param(self, value: UUID | None, dialect: Dialect) -> Any:
+        return value if value is None or dialect.name == "postgresql" else value.bytes
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Converter | None:
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
+        return super().bind_processor(dialect) if dialect.name == "postgresql" else _bytes
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
         return None if dialect.name == "postgresql" else _uuid
 
 
@@ -111,10 +97,17 @@ class Instant(TypeDecorator[datetime]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         return dialect.type_descriptor(sa.DateTime(timezone=True) if dialect.name == "postgresql" else sa.Text())
 
-    def bind_processor(self, dialect: Dialect) -> Converter | None:
-        return _instant_in_utc if dialect.name == "postgresql" else _instant_text
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("an instant needs a UTC offset")
+        return value.astimezone(UTC) if dialect.name == "postgresql" else format_instant(value)
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Converter | None:
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
+        return super().bind_processor(dialect) if dialect.name == "postgresql" else _instant_text
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
         return _in_utc if dialect.name == "postgresql" else _instant
 
 
@@ -127,10 +120,10 @@ class Civil(TypeDecorator[date]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         return dialect.type_descriptor(sa.Date() if dialect.name == "postgresql" else sa.Text())
 
-    def bind_processor(self, dialect: Dialect) -> Converter | None:
-        return None if dialect.name == "postgresql" else _civil_text
+    def process_bind_param(self, value: date | None, dialect: Dialect) -> Any:
+        return value if value is None or dialect.name == "postgresql" else value.isoformat()
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Converter | None:
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
         return None if dialect.name == "postgresql" else _civil
 
 
@@ -144,11 +137,11 @@ class Json(TypeDecorator[object]):
     impl = sa.Text
     cache_ok = True
 
-    def bind_processor(self, dialect: Dialect) -> Converter | None:
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
         return _json_text
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Converter | None:
-        return _json
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        return _raw
 
 
 # STRICT tables allow five type names only.

@@ -29,18 +29,15 @@ _stemmer, _one_at_a_time = EnglishStemmer(), Lock()
 LONGEST_NAME = 60
 
 
+@lru_cache(maxsize=2**16)
 def stem(token: str) -> str:
     """What the forms of a word have in common: “terminate” and “termination” have `termin`."""
-    # No ending ends in a digit. Numbers and tags are new with every asset, so they are not kept, either.
-    return token if token[-1:].isdigit() else _stem(token)
-
-
-@lru_cache(maxsize=2**16)
-def _stem(token: str) -> str:
     if token in _OWN_STEMS:
         return _OWN_STEMS[token]
     if (several := _SEVERAL.match(token)) is not None:  # “K-9s”
         return several[1]
+    if token[-1:].isdecimal():  # numbers, of which every row of a table has others: no ending of a word is taken off
+        return token
     with _one_at_a_time:  # it works on a state of its own
         found: str = _stemmer.stemWord(token)
     return found or token
