@@ -7,6 +7,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from msgspec import Struct
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Row
 
 from registry.platform.access.principals import Caller
@@ -18,13 +19,20 @@ from registry.platform.ledger.commands import record
 from registry.resources.assets.queries.facts import AssetRow
 from registry.resources.assets.tables import asset
 from registry.sharing.policy.approvals import DecisionStatus
-from registry.sharing.policy.decisions import Decision, clause_relied_on
+from registry.sharing.policy.cedar import PolicySet
+from registry.sharing.policy.decisions import Decision, clause_relied_on, policies_named
 from registry.sharing.policy.facts import Facts, ask_digest, facts_bytes
 from registry.sharing.policy.queries.getting import Chain, chain
 from registry.sharing.policy.schemas.decided import DecidedAt, RecordedDecision, RequestReference
-from registry.sharing.policy.tables import policy_decision
+from registry.sharing.policy.tables import policy_decision, policy_decision_policy, shipped_policy_set
 
 _INSERT = policy_decision.insert()
+_SPOKE = policy_decision_policy.insert()
+_POLICIES_KEPT = sa.select(sa.literal(1)).where(shipped_policy_set.c.digest == sa.bindparam("digest", type_=sa.Text))
+_KEEP_POLICIES = {
+    "sqlite": sqlite.insert(shipped_policy_set).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(shipped_policy_set).on_conflict_do_nothing(),
+}
 _ELSEWHERE = ("category", "window", "request")
 _LOCK = (
     sa.select(policy_decision.c.id)
@@ -55,6 +63,20 @@ async def lock_chain(write: Write, root_id: UUID, asset_id: UUID | None = None) 
     if not locked:
         raise NotFound("decision")
     return await chain(write, root_id)
+
+
+async def keep_policies(write: Write, policies: PolicySet, now: datetime) -> None:
+    """Keep the texts of the shipped policies by which this is decided, unless they are: once for all decisions.
+
+    That they are kept is known only when another transaction's row is read, since this one may still be undone.
+    """
+    if policies.is_kept:
+        return
+    if await write.value(_POLICIES_KEPT, {"digest": policies.digest}):
+        policies.is_kept = True
+        return
+    row = {"digest": policies.digest, "texts": dict(policies.texts), "kept_at": now}
+    write.defer(_KEEP_POLICIES[write.dialect], [row])
 
 
 async def keep(
@@ -111,6 +133,7 @@ async def keep(
             "asked_by": facts.principal.sub,
         },
     )
+    write.defer(_SPOKE, [{"decision_id": kept.id, "policy_id": each} for each in policies_named(decision)])
     record(
         write,
         caller,
