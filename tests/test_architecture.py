@@ -40,6 +40,7 @@ PURE_PARTS = {
         "figures",
         "in_force",
         "notice",
+        "party_days",
         "pending",
         "remarks",
         "reviews",

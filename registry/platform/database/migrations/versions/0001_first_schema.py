@@ -648,6 +648,9 @@ _table(
     sa.Column("notice_evidence_location", sa.Text),
     sa.Column("released_at", Instant),
     sa.Column("lapsed_at", Instant),
+    sa.Column("term_version_id", Uuid, sa.ForeignKey("agreement_version.id")),
+    sa.Column("notice_version_id", Uuid, sa.ForeignKey("agreement_version.id")),
+    sa.Column("expires_on", Civil),
     sa.Index("ix_agreement_party_agency_id", "agency_id", "agreement_id"),
 )
 
