@@ -90,7 +90,7 @@ async def decide_ask(
         place=place,
     )
     decision = await with_source(write, decide(found.facts, found.policies), found.facts.assisting.id)
-    await keep_policies(write, policies, caller.now)
+    keep_policies(write, policies, caller.now)
     recorded = await keep(
         write,
         caller,
@@ -169,7 +169,7 @@ async def redecide(
     if action_at in ("reserve", "dispatch") and not then.satisfied:
         lacking = "is denied" if decision.outcome == "denied" else "lacks an approval"
         raise _refused("decision_not_satisfied", f"This {lacking}", decision, to_owner, then.missing)
-    await keep_policies(write, policies, caller.now)
+    keep_policies(write, policies, caller.now)
     recorded = await keep(
         write,
         caller,

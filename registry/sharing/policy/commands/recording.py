@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Row
 
 from registry.platform.access.principals import Caller
-from registry.platform.database.handles import Write
+from registry.platform.database.handles import Read, Write
 from registry.platform.kernel.errors import NotFound
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.time import Window
@@ -65,18 +65,20 @@ async def lock_chain(write: Write, root_id: UUID, asset_id: UUID | None = None) 
     return await chain(write, root_id)
 
 
-async def keep_policies(write: Write, policies: PolicySet, now: datetime) -> None:
-    """Keep the texts of the shipped policies by which this is decided, unless they are: once for all decisions.
+def keep_policies(write: Write, policies: PolicySet, now: datetime) -> None:
+    """Keep the texts of the shipped policies by which this is decided, unless it is known that they are.
 
-    That they are kept is known only when another transaction's row is read, since this one may still be undone.
+    They go with the other rows of the commit, so that no decision is stored without them and none waits for them.
     """
-    if policies.is_kept:
-        return
-    if await write.value(_POLICIES_KEPT, {"digest": policies.digest}):
+    if not policies.is_kept:
+        row = {"digest": policies.digest, "texts": dict(policies.texts), "kept_at": now}
+        write.defer(_KEEP_POLICIES[write.dialect], [row])
+
+
+async def note_kept(read: Read, policies: PolicySet) -> None:
+    """Look whether the texts are kept by now: then decisions need not keep them any more."""
+    if not policies.is_kept and await read.value(_POLICIES_KEPT, {"digest": policies.digest}):
         policies.is_kept = True
-        return
-    row = {"digest": policies.digest, "texts": dict(policies.texts), "kept_at": now}
-    write.defer(_KEEP_POLICIES[write.dialect], [row])
 
 
 async def keep(

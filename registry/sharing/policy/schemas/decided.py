@@ -100,7 +100,7 @@ class DecisionQuery(NewestFirst, kw_only=True, frozen=True):
     action_at: Annotated[tuple[DecidedAt, ...], Meta(description="Made at any of these steps.")] = ()
     purpose: Annotated[tuple[Code, ...], Meta(description="For any of these purposes.")] = ()
     policy_id: Annotated[
-        tuple[PolicyId, ...],
+        tuple[Annotated[PolicyId, Meta(max_length=80)], ...],
         Meta(description="Any of these policies is among its reasons, approvals or obligations."),
     ] = ()
     asset_id: UUID | None = None
