@@ -13,7 +13,7 @@ from registry.agreements.instruments.in_force import AgreementDates
 from registry.agreements.instruments.notice import Period
 from registry.agreements.instruments.terms import Terms
 from registry.platform.kernel.errors import RuleBroken, WrongStatus
-from registry.platform.kernel.intervals import Interval
+from registry.platform.kernel.intervals import Interval, earliest
 from registry.platform.kernel.time import last_day_before
 
 
@@ -245,7 +245,7 @@ def left_in_time(stage: Stage, terminated_at: datetime | None, left_at: datetime
 
     What was done before an end is recorded after it as well.
     """
-    executed = stage in (Stage.EXECUTED, Stage.SUSPENDED, Stage.TERMINATED)
+    executed = stage in (Stage.EXECUTED, Stage.SUSPENDED, Stage.TERMINATED, Stage.SUPERSEDED)
     return executed and (terminated_at is None or left_at < terminated_at)
 
 
@@ -359,11 +359,33 @@ def pause_silent(terms: Terms) -> str | None:
     )
 
 
+def over_without_notice(part: Any, terminated_at: datetime | None, at: datetime) -> datetime | None:
+    """Since when a party that had joined is bound no more, though it gave no notice; None where it is, or left.
+
+    Its last text has ended, another took the agreement's place, or it was ended. Of the days before it may still record
+    a notice that it had given.
+    """
+    over = earliest(part.lapsed_at, part.released_at, terminated_at)
+    was_bound = part.joined_at is not None and part.joined_at <= at
+    has_left = part.leaves_at is not None and part.leaves_at <= at
+    return over if was_bound and not has_left and over is not None and over <= at else None
+
+
 def notice_barred(
-    stage: Stage, terminated_at: datetime | None, at: datetime, *, is_unbound: bool, notice_on: date | None, own: bool
+    stage: Stage,
+    terminated_at: datetime | None,
+    at: datetime,
+    *,
+    is_unbound: bool,
+    over_at: datetime | None,
+    notice_on: date | None,
+    own: bool,
 ) -> str | None:
-    """Why a party cannot give notice: nothing binds it, or its own notice stands; one that others reported does not."""
-    if is_unbound or not may_leave(stage, terminated_at, at):
+    """Why a party cannot give notice: nothing binds it, or its own notice stands; one that others reported does not.
+
+    `over_at`: see `over_without_notice`; a notice of an earlier day may be recorded then.
+    """
+    if over_at is None and (is_unbound or not may_leave(stage, terminated_at, at)):
         return NOTHING_TO_LEAVE
     return f"Your agency gave notice on {notice_on} already." if own and notice_on is not None else None
 

@@ -53,6 +53,7 @@ from registry.agreements.instruments.tables import (
 from registry.agreements.instruments.terms import Terms
 from registry.platform.access.principals import Caller, Principal, Role
 from registry.platform.database.connect import unit_of_work
+from registry.platform.kernel.errors import WrongStatus
 from registry.platform.kernel.ids import new_id
 from tests.support.agreements import EVIDENCE
 from tests.support.cast import Cast
@@ -275,13 +276,15 @@ class Entering:
             )
             await self.do(governing_body.set_approval_rule, fact.party, self.agreement_id, rule, None)
 
-    async def gives_notice_unbound(self, number: int) -> bool:
-        """Whether the fact is a notice that its party cannot give, as things stand on record."""
-        if number < 2 or self.history.facts[number - 2].kind != "notice":
+    async def enters(self, number: int) -> bool:
+        """Whether the fact is entered, and no notice that its party cannot give today, as things stand on record."""
+        try:
+            await self.enter(number)
+        except WrongStatus as refused:
+            if refused.detail != NOTHING_TO_LEAVE:
+                raise
             return False
-        principal = self.caller(self.history.facts[number - 2].party).principal
-        seen = await get_agreement(self.service.database.read(), principal, self.agreement_id, NOW)
-        return any(each.action == "give_notice" and each.reason == NOTHING_TO_LEAVE for each in seen.allowed_actions)
+        return True
 
     async def _leave(self, party: int, last_day: date) -> None:
         """What the custodian reports, the party confirms, and the other agrees to: it was bound for the last time."""
@@ -391,16 +394,10 @@ async def entered(service: Service, cast: Cast, history: History, order: Sequenc
     """The windows after the history was entered in that order, and what the agreement says of its end."""
     entering = Entering(service, cast, history)
     await entering.begin()
-    last: list[int] = []
-    for number in order:
-        # Who is bound to nobody on record gives no notice today: it first says what it signed.
-        if not await entering.gives_notice_unbound(number):
-            await entering.enter(number)
-        else:
-            last.append(number)
+    # Who is bound to nobody on record gives no notice today: it first says what it signed.
+    last = [number for number in order if not await entering.enters(number)]
     for number in last:
-        if not await entering.gives_notice_unbound(number):
-            await entering.enter(number)
+        await entering.enters(number)
     shown = await entering.shown()
     ends = (shown.title, shown.expires_on, shown.term_ends_on, shown.ends_at, shown.status, shown.binds_from)
     return await entering.windows(), ends

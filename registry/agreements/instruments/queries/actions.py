@@ -20,6 +20,7 @@ from registry.agreements.instruments.rules import (
     is_gone,
     notice_barred,
     over_for_new_texts,
+    over_without_notice,
     past_agreed_end,
     pause_barred,
     pause_silent,
@@ -222,6 +223,7 @@ def _own_leave(
         row.terminated_at,
         now,
         is_unbound=own.joined_at is None or is_gone(own, now),
+        over_at=over_without_notice(own, row.terminated_at, now),
         notice_on=own.withdrawal_notice_on,
         own=not by_others,
     )

@@ -194,6 +194,23 @@ def gone_at(parts: Mapping[UUID, Row[Any]], released: Mapping[UUID, datetime]) -
     }
 
 
+def gone_by(
+    parts: Mapping[UUID, Row[Any]], released: Mapping[UUID, datetime], now: datetime
+) -> dict[UUID, datetime | None]:
+    """As `gone_at`; that a party will lapse is a forecast, and no consent: what waits for it waits until it has.
+
+    Who has given notice has said that it leaves: that counts from now on, with its instant.
+    """
+    return {
+        agency_id: earliest(part.leaves_at, _if_come(part.lapsed_at, now), released.get(agency_id))
+        for agency_id, part in parts.items()
+    }
+
+
+def _if_come(at: datetime | None, now: datetime) -> datetime | None:
+    return at if at is not None and at <= now else None
+
+
 def unanswered(each: Proposed, parts: Mapping[UUID, Row[Any]], now: datetime) -> dict[UUID, Interval]:
     """By party, since when it is held up because it has not consented to newcomers that are bound by now."""
     if not each.newcomer_ids or each.agreed_at is None:
@@ -232,15 +249,16 @@ async def write_agreed(
     parts: Mapping[UUID, Row[Any]],
     released: Mapping[UUID, datetime],
     in_place_at: Mapping[UUID, datetime],
+    now: datetime,
 ) -> list[Proposed]:
     """The proposals with the instants at which they are complete, which are noted.
 
     A supersession takes effect when the other text is in its place (`in_place_at`), once that is in sight.
     """
-    found, gone = [], gone_at(parts, released)
+    found, gone = [], gone_by(parts, released, now)
     for each in proposals:
         # A supersession releases those who are asked about it: that they are gone by it completes nothing.
-        there = gone_at(parts, {}) if each.kind is ProposalKind.SUPERSESSION else gone
+        there = gone_by(parts, {}, now) if each.kind is ProposalKind.SUPERSESSION else gone
         if each.kind is ProposalKind.DEPARTURE:
             there = left_at(parts, released)
         at = completed(each, parts, there)

@@ -191,9 +191,9 @@ async def _rewrite(write: Write, agreement_id: UUID, now: datetime) -> Settled:
     parts = await departures(write, row, texts, signed, proposals, parts, now)
     parts = await dissolutions(write, row.id, parts)
     parts = await lapsed_parts(write, row, texts, signed, parts)
-    given_way = await releases(write, row.id, proposals, parts)
+    given_way = await releases(write, row.id, proposals, parts, now)
     released, settled.released = given_way.released, given_way.changed
-    proposals = await write_agreed(write, proposals, parts, released, given_way.in_place_at)
+    proposals = await write_agreed(write, proposals, parts, released, given_way.in_place_at, now)
     signed_ats: list[datetime | None] = []
     if await date_papers(write, row, parts, pending, now):
         await take_latest_text(write, row)
@@ -289,6 +289,7 @@ async def _rewrite(write: Write, agreement_id: UUID, now: datetime) -> Settled:
             "superseded_by_id": successors[-1] if successors and released else None,
             "settles_at": earliest(
                 await _settles_at(write, row.id, proposals, signed_ats, now),
+                _next_lapse(proposals, parts, now),
                 *(at for at in (ended_at, *stops, *goes_on) if at is not None and at > now),
                 _own_text_until(dates, holding, now),
                 days_change_at,
@@ -345,6 +346,13 @@ async def _settles_at(
         *(p.agreed_at for p in proposals if p.newcomer_ids and p.agreed_at is not None and p.agreed_at > now),
         *(p.lapse.at for p in proposals if p.lapse is not None and p.waits_past_its_lapse(now)),
     )
+
+
+def _next_lapse(proposals: Sequence[Proposed], parts: Mapping[UUID, Row[Any]], now: datetime) -> datetime | None:
+    """When the next party lapses, for which something may wait until then."""
+    if all(each.agreed_at is not None for each in proposals):
+        return None
+    return earliest(*(part.lapsed_at for part in parts.values() if part.lapsed_at is not None and part.lapsed_at > now))
 
 
 def _bits(dates: AgreementDates, windows: Iterable[BoundWindow]) -> dict[int, int]:
