@@ -39,8 +39,16 @@ def _uuid(stored: bytes | None) -> UUID | None:
     return None if stored is None else UUID(bytes=stored)
 
 
+def _bytes(value: UUID | None) -> bytes | None:
+    return None if value is None else value.bytes
+
+
 def _instant(stored: str | None) -> datetime | None:
     return None if stored is None else datetime.fromisoformat(stored)
+
+
+def _instant_text(value: datetime | None) -> str | None:
+    return None if value is None else format_instant(value)
 
 
 def _in_utc(stored: datetime | None) -> datetime | None:
@@ -61,6 +69,9 @@ class Uuid(TypeDecorator[UUID]):
     def process_bind_param(self, value: UUID | None, dialect: Dialect) -> Any:
         return value if value is None or dialect.name == "postgresql" else value.bytes
 
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
+        return super().bind_processor(dialect) if dialect.name == "postgresql" else _bytes
+
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
         return None if dialect.name == "postgresql" else _uuid
 
@@ -80,6 +91,9 @@ class Instant(TypeDecorator[datetime]):
         if value.tzinfo is None:
             raise ValueError("an instant needs a UTC offset")
         return value.astimezone(UTC) if dialect.name == "postgresql" else format_instant(value)
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
+        return super().bind_processor(dialect) if dialect.name == "postgresql" else _instant_text
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
         return _in_utc if dialect.name == "postgresql" else _instant
