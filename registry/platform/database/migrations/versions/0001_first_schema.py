@@ -1940,6 +1940,20 @@ _table(
 )
 
 _table(
+    "policy_decision_policy",
+    sa.Column("decision_id", Uuid, sa.ForeignKey("policy_decision.id"), primary_key=True),
+    sa.Column("policy_id", sa.Text, primary_key=True),
+    sa.Index("ix_policy_decision_policy_policy_id", "policy_id", "decision_id"),
+)
+
+_table(
+    "shipped_policy_set",
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("texts", Json, nullable=False),
+    sa.Column("kept_at", Instant, nullable=False),
+)
+
+_table(
     "policy_approval",
     sa.Column("id", Uuid, primary_key=True),
     sa.Column("decision_id", Uuid, sa.ForeignKey("policy_decision.id"), nullable=False),
