@@ -44,6 +44,7 @@ from registry.agreements.instruments.commands.settling.proposed import (
     write_agreed,
 )
 from registry.agreements.instruments.commands.settling.published import Published, settle_publications
+from registry.agreements.instruments.commands.settling.redated import redated_notices
 from registry.agreements.instruments.commands.settling.released import releases
 from registry.agreements.instruments.commands.settling.shown_to_others import show_to_others
 from registry.agreements.instruments.consent import (
@@ -187,6 +188,7 @@ async def _rewrite(write: Write, agreement_id: UUID, now: datetime) -> Settled:
     signed = await signed_texts(write, texts, pending)
     parts = await joined_by_signature(write, row, texts, signed, pending, parts)
     parts = await lapsed_parts(write, row, texts, signed, parts)  # who is in it again is asked of what is open
+    parts = await redated_notices(write, row, texts, signed, parts, now)
     proposals = await proposals_of(write, agreement_id, parts, now)
     parts = await departures(write, row, texts, signed, proposals, parts, now)
     parts = await dissolutions(write, row.id, parts)
