@@ -228,13 +228,13 @@ async def _rewrite(write: Write, agreement_id: UUID, now: datetime) -> Settled:
     stops = [
         p.agreed_at
         for p in proposals
-        if p.kind is ProposalKind.SUSPENSION and p.agreed_at is not None and p.goes_on_at is None
+        if p.kind is ProposalKind.SUSPENSION and p.agreed_at is not None and p.ends_at is None
     ]
     goes_on = [p.agreed_at for p in proposals if p.kind is ProposalKind.REINSTATEMENT and p.agreed_at is not None]
     through = [
-        Interval(start=p.agreed_at, end=p.goes_on_at)
+        Interval(start=p.agreed_at, end=p.ends_at)
         for p in proposals
-        if p.goes_on_at is not None and p.agreed_at is not None
+        if p.ends_at is not None and p.agreed_at is not None
     ]
     suspensions = suspended_stretches(stops, goes_on, through)
     if stage is Stage.EXECUTED and any(each.contains(now) for each in suspensions):
