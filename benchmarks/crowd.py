@@ -1,8 +1,8 @@
 """`python -m benchmarks.crowd`: what the service answers when far more ask at once than it can answer.
 
-So many connections in a closed loop, each asking for a page of assets again as soon as it is answered or refused: first
-those that saturate one worker, then ten and fifty times as many, then the first ones again. Last, beside those, a
-thousand connections that only begin a request.
+So many connections in a closed loop, each asking for a page of assets (or one asset, `--operation get`) again as soon
+as it is answered or refused: first those that saturate one worker, then ten and fifty times as many, then the first
+ones again. Last, beside those, a thousand connections that only begin a request.
 
 The bars: no answer but 200 and 503; refusals within half a second; at ten times the connections four fifths of what is
 answered a second when the service is just saturated, at fifty times three fifths; of what is answered the slowest
@@ -191,6 +191,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.crowd", description=__doc__)
     parser.add_argument("--assets", type=int, default=10_000)
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
+    parser.add_argument("--operation", choices=("list", "get"), default="list")
     parser.add_argument("--seconds", type=float, default=10.0, help="how long each crowd asks")
     options = parser.parse_args()
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -201,7 +202,7 @@ def main() -> int:
         target = registry(workspace, kind, load_prepare("benchmarks.service:prepare"))
         context = multiprocessing.get_context("spawn")
         with target.start() as running, ProcessPoolExecutor(1, context, initializer=take_client_core) as client:
-            source = target.requests(running)["list"]
+            source = target.requests(running)[options.operation]
 
             def ask(work: Callable[..., T], *arguments: object) -> T:
                 return client.submit(work, source, running.base_url, *arguments).result()

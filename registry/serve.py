@@ -34,6 +34,7 @@ from registry.platform.database.snapshot import sqlite_file
 from registry.platform.http import open_files
 from registry.platform.http.edge import Edge
 from registry.platform.http.health import MIGRATE, unserved
+from registry.platform.http.listening import Listener
 from registry.platform.http.problems import TooManyHeaders, render
 from registry.platform.http.waiting import ClientBudget
 from registry.platform.kernel.errors import Busy, DomainError, Malformed
@@ -236,12 +237,20 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Open the application, then listen."""
+        await super().startup(sockets=[])
         try:
-            await super().startup(sockets=sockets)
+            for each in sockets or ():
+                self.servers.append(Listener(each, self._protocol))  # type: ignore[arg-type]  # closed like a server
         except OSError as error:  # the port was taken between binding and listening
             await self.lifespan.shutdown()
             raise AddressInUseError(_in_use(self.config.host, self.config.port)) from error
         self.on_started()
+
+    def _protocol(self) -> asyncio.Protocol:
+        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return made
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """End in order; a second signal ends the grace for proxies."""
@@ -280,7 +289,6 @@ def server(settings: Settings, protocol: type[DeadlineProtocol] = DeadlineProtoc
         "date_header": True,
         "timeout_keep_alive": KEEP_ALIVE_SECONDS,
         "timeout_graceful_shutdown": SHUTDOWN_SECONDS,
-        "backlog": 1024,
     }
     edge = create_app(settings)
     made = Server(uvicorn.Config(edge, **config))

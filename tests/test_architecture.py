@@ -40,6 +40,7 @@ PURE_PARTS = {
         "figures",
         "in_force",
         "notice",
+        "party_days",
         "pending",
         "remarks",
         "reviews",
@@ -66,7 +67,7 @@ PURE_PARTS = {
     "resources/personnel": {"disclosure", "duty_hours", "holdings", "readiness", "scales", "searching"},
     "sharing/policy": {
         *("annotations", "approvals", "decisions", "examining", "explain", "facts", "lifecycle", "locating"),
-        *("apart", "child", "standard_rules", "telling", "trial", "vocabulary"),
+        *("apart", "attributes", "child", "standard_rules", "telling", "trial", "vocabulary"),
     },
     "sharing/loans": {"edxl"},
     "outcomes/metrics": {"scoring"},

@@ -19,6 +19,7 @@ from tests.support.agreements import sign_agreement
 from tests.support.assets import make_asset
 from tests.support.cast import Cast, make_cast
 from tests.support.databases import copy_postgres
+from tests.support.imports import HEADERS, MAPPING, csv_of, unit_row, uploaded
 from tests.support.personnel import enter_person, speaks
 from tests.support.policy import make_decision
 from tests.support.requests import make_request
@@ -63,6 +64,20 @@ async def test_registering_an_asset(trips: RoundTrips, cast: Cast) -> None:
         trips.forget()
         await cast.assisting.admin.done("POST", "/v1/assets", body, key=key)
     assert_at_most(6, trips)
+
+
+async def test_importing_assets(trips: RoundTrips, cast: Cast) -> None:
+    """A row more is one insertion when checked, one when written; what rows have in common is asked once a batch."""
+    counted: list[int] = []
+    for many in (5, 25, 5, 25):
+        rows = [unit_row(f"{len(counted)}-{at}", Make="Ford") for at in range(many)]
+        found = await uploaded(cast.assisting.admin, csv_of(*rows, headers=(*HEADERS, "Make")))
+        run = {"mapping": {**MAPPING, "attributes.make": {"header": "Make"}}, "dry_run": False, "wait_seconds": 30}
+        trips.forget()
+        done = await cast.assisting.admin.done("POST", f"/v1/imports/{found['id']}/run", run)
+        assert (done["status"], done["counts"]["created"]) == ("done", many)
+        counted.append(len(trips.counted(besides=STANDING)))
+    assert counted[3] - counted[2] <= 2 * 20, counted
 
 
 async def test_reserving_a_loan(trips: RoundTrips, cast: Cast) -> None:

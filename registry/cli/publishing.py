@@ -13,7 +13,8 @@ from registry.app import create_app
 from registry.cli.session import reporting_errors
 from registry.platform.http.openapi import check_examples
 from registry.platform.settings import load
-from registry.sharing.policy.cedar import load_policy_set
+from registry.sharing.policy.attributes import read_vocabulary, vocabulary_page
+from registry.sharing.policy.cedar import SCHEMA, load_policy_set
 from registry.sharing.policy.testing import run_policy_tests
 from registry.shipped_rules import law_page, shipped_rules
 
@@ -51,7 +52,21 @@ def _contract() -> bytes:
 
 def publish_law(policies: Path, write: str | None) -> None:
     """Print the page about the rules of law, or write it to a path."""
-    page = law_page(shipped_rules(load_policy_set(policies)))
+    _publish(law_page(shipped_rules(load_policy_set(policies))), write)
+
+
+def publish_vocabulary(policies: Path, write: str | None) -> None:
+    """Print the page about the words of policies, or write it to a path."""
+    with reporting_errors():
+        schema = (policies / SCHEMA).read_text("utf-8")
+    try:
+        page = vocabulary_page(read_vocabulary(schema))
+    except ValueError as error:
+        raise click.ClickException(f"{policies / SCHEMA}: {error}") from None
+    _publish(page, write)
+
+
+def _publish(page: str, write: str | None) -> None:
     with reporting_errors():
         if write is None:
             click.echo(page, nl=False)

@@ -19,9 +19,9 @@ MAPPING: Mapping[str, Any] = {
 
 
 def unit_row(tag: str, **cells: str) -> list[str]:
-    """A row of a fleet list; `cells` by header say what is different."""
+    """A row of a fleet list; `cells` by header say what is different, or stands in further columns."""
     row = {"Unit": tag, "Title": f"Unit {tag}", "Type": "vehicle.patrol", "Lat": "44.98", "Lon": "-93.27"} | cells
-    return [row[header] for header in HEADERS]
+    return [*row.values()]
 
 
 def csv_of(*rows: Sequence[str], headers: Sequence[str] = HEADERS, delimiter: str = ",") -> bytes:

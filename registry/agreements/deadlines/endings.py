@@ -3,6 +3,7 @@
 from datetime import date, datetime
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from registry.agreements.deadlines.rules import EndedBy, Record
 from registry.agreements.instruments.in_force import Renewal
@@ -29,18 +30,37 @@ def last_day(record: Record) -> date | None:
 
 
 def decided_end(record: Record) -> Ending | None:
-    """The end that somebody brought about: a termination, a successor, or notices that leave nobody to be bound to."""
+    """The end that somebody brought about: a termination, a successor, or notices that leave nobody to be bound to.
+
+    For a party that leaves it is the end, too, whatever the others do.
+    """
     superseded = record.stage is Stage.SUPERSEDED
     known: list[tuple[datetime, EndedBy]] = []
     if record.terminated_at is not None:
         known.append((record.terminated_at, "supersession" if superseded else "termination"))
     if record.bound_until is not None:
         known.append((record.bound_until, "notice"))
+    if record.leaves_at is not None:
+        known.append((record.leaves_at, "departure"))
     if not known:
         return None
     # A successor releases all at once, and nobody is left to be bound to: of two ends at one instant the deed counts.
     at, by = min(known, key=lambda end: end[0])
     return Ending(last_day_before(at, record.time_zone), at, by)
+
+
+def of_all(record: Record) -> Record:
+    """The record without what ends for the party alone that asks."""
+    if record.of_all is None:
+        return record if record.leaves_at is None else replace(record, leaves_at=None)
+    own = record.of_all
+    return replace(record, leaves_at=None, of_all=None, expires_on=own.expires_on, renewal=own.renewal)
+
+
+def goes_on_without(record: Record) -> bool:
+    """Whether the others are bound by a later text on, when those have ended that bind the party."""
+    ends, last = natural_end(record), natural_end(of_all(record))
+    return record.of_all is not None and ends is not None and (last is None or ends.at < last.at)
 
 
 def natural_end(record: Record) -> Ending | None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import date, datetime
 
-from registry.agreements.deadlines.endings import decided_end, natural_end, renews
+from registry.agreements.deadlines.endings import decided_end, last_day, natural_end, of_all, renews
 from registry.agreements.deadlines.periods import Term, open_notice_day, term_at
 from registry.agreements.deadlines.retention import kept_after
 from registry.agreements.deadlines.rules import DeadlineKind, Due, Record, is_closed
@@ -54,7 +54,8 @@ def _all(record: Record, now: datetime) -> Iterator[Due]:
     if ending is not None:
         for survival in record.surviving:
             yield from _survives(record, survival, ending.on, now)
-    kept = None if ending is None else kept_after(record, ending.on)
+    ended_on = last_day(of_all(record))  # the record is kept for as long as anybody is bound by it, and the years after
+    kept = None if ended_on is None else kept_after(record, ended_on)
     if kept is not None:
         at = day_ends_at(kept, record.time_zone)
         yield Due(DeadlineKind.RETENTION_END, kept, at, record.time_zone, now >= at)

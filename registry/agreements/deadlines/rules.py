@@ -67,7 +67,7 @@ LEAD_DAYS: Final[dict[DeadlineKind, int]] = {
     DeadlineKind.RETENTION_END: 30,
 }
 
-EndedBy = Literal["expiry", "termination", "supersession", "notice"]
+EndedBy = Literal["expiry", "termination", "supersession", "notice", "departure"]
 
 
 class Proof(Struct, kw_only=True, frozen=True):
@@ -134,12 +134,22 @@ class Gap(Struct, frozen=True):
     until: datetime
 
 
+class TermOfAll(Struct, frozen=True):
+    """How the agreement's own text runs, where the days of the party that asks are of another."""
+
+    expires_on: date | None
+    renewal: Renewal | None
+
+
 class Record(Struct, kw_only=True, frozen=True):
     """What the deadlines of one agreement depend on.
 
     `bound_until` is when fewer than two parties are left, by notices or because a successor released them; neither that
     nor `terminated_at` rests on what others reported and has not taken effect, for which there is `reports`. `let_end`
     says that the last periodic review decided to let the agreement end.
+
+    `expires_on`, `renewal` and `notice` are of the texts that bind the party that asks, else of the agreement's own,
+    which is `of_all` where these differ. `leaves_at`: when that party leaves, by its notice or for a successor.
     """
 
     id: UUID
@@ -165,6 +175,8 @@ class Record(Struct, kw_only=True, frozen=True):
     ratified: bool = True
     terminated_at: datetime | None = None
     bound_until: datetime | None = None
+    leaves_at: datetime | None = None
+    of_all: TermOfAll | None = None
     insurance_required: bool = False
     insurance_provision: str | None = None
     insurance: tuple[Proof, ...] = ()

@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from registry.agreements.deadlines.endings import goes_on_without
 from registry.agreements.deadlines.rules import DeadlineKind, Due, Record
 from registry.agreements.instruments.consent import ProposalKind, ReportedKind
 from registry.agreements.instruments.in_force import term_end
@@ -164,8 +165,20 @@ def _renewal(record: Record, due: Due) -> Words:
 
 
 def _expiry(record: Record, due: Due) -> Words:
+    if due.ended_by == "departure":
+        return Words(
+            "Your agency is bound by it no more: it leaves, or signed another text in its place. Others go on.",
+            None,
+            "Arrange for what goes on without it.",
+        )
     if due.ended_by in _ENDED:
         return Words(f"It ends then: {_ENDED[due.ended_by]}.", None, "Arrange for what goes on without it.")
+    if goes_on_without(record):
+        return Words(
+            "The last day of the text that binds your agency, with no renewal to follow; others go on by a later one.",
+            None,
+            "Sign the text by which the others go on, or let it end for your agency.",
+        )
     basis = "Its last day in force, with no renewal to follow."
     if due.settled:
         return Words(basis, None, "Nothing: the last review decided to let it end.")

@@ -289,12 +289,14 @@ def latest_in_common(
     """The texts by which a party that signed `own` is bound to those that signed `others` at the instant, latest first.
 
     Of the texts that have begun by then; where none has, the first that follows. Its own latest is always among them,
-    and the first of them.
+    and the first of them; an earlier one that has run out binds it to nobody.
     """
     order = [n for n in dates.by_effect if n in own] or dates.by_effect
     begun = [n for n in order if dates.begins[n] <= at] or order[:1]
     found = {begun[-1]} | {common[-1] for each in others if (common := [n for n in begun if n in own and n in each])}
-    return [n for n in reversed(begun) if n in found]
+    ends = (dates.ends_at, *(text.ends_at for text in dates.amendments))
+    over = {n for n in found if n != begun[-1] and (end := ends[n]) is not None and end <= at}
+    return [n for n in reversed(begun) if n in found - over]
 
 
 def lapses(dates: AgreementDates, held: Mapping[K, tuple[Collection[int], datetime | None]]) -> dict[K, datetime]:

@@ -13,7 +13,8 @@ from registry.agreements.instruments.in_force import AgreementDates
 from registry.agreements.instruments.notice import Period
 from registry.agreements.instruments.terms import Terms
 from registry.platform.kernel.errors import RuleBroken, WrongStatus
-from registry.platform.kernel.intervals import Interval
+from registry.platform.kernel.intervals import Interval, earliest
+from registry.platform.kernel.time import last_day_before
 
 
 class AgreementKind(StrEnum):
@@ -88,6 +89,7 @@ class AgreementAction(StrEnum):
     RECORD = "record"
     ACTIVATE_VERBALLY = "activate_verbally"
     AMEND = "amend"
+    RECORD_AMENDMENT = "record_amendment"
     ADD_PARTIES = "add_parties"
 
 
@@ -113,7 +115,8 @@ class DerivedStatus(StrEnum):
 # because signatures bind to a version's hash: those given so far count for nothing once the text is submitted
 # anew. Signing an executed agreement is how one more agency joins a master form that every party signs
 # unchanged, and how a party ratifies what it agreed to by word of mouth. Confirming that one signed on paper is a
-# word of the past: it binds until the agreement was suspended or ended, so neither stands in its way.
+# word of the past: it binds until the agreement was suspended or ended, so neither stands in its way, nor in that of
+# an amendment that is recorded of a paper.
 TRANSITIONS: dict[tuple[Stage, AgreementAction], Stage] = {
     (Stage.DRAFT, AgreementAction.SUBMIT): Stage.IN_REVIEW,
     (Stage.DRAFT, AgreementAction.RECORD): Stage.EXECUTED,
@@ -136,17 +139,21 @@ TRANSITIONS: dict[tuple[Stage, AgreementAction], Stage] = {
     (Stage.EXECUTED, AgreementAction.SIGN): Stage.EXECUTED,
     (Stage.EXECUTED, AgreementAction.CONFIRM): Stage.EXECUTED,
     (Stage.EXECUTED, AgreementAction.AMEND): Stage.EXECUTED,
+    (Stage.EXECUTED, AgreementAction.RECORD_AMENDMENT): Stage.EXECUTED,
     (Stage.EXECUTED, AgreementAction.ADD_PARTIES): Stage.EXECUTED,
     (Stage.EXECUTED, AgreementAction.SUSPEND): Stage.SUSPENDED,
     (Stage.EXECUTED, AgreementAction.TERMINATE): Stage.TERMINATED,
     (Stage.EXECUTED, AgreementAction.SUPERSEDE): Stage.SUPERSEDED,
     (Stage.SUSPENDED, AgreementAction.CONFIRM): Stage.SUSPENDED,
     (Stage.SUSPENDED, AgreementAction.AMEND): Stage.SUSPENDED,
+    (Stage.SUSPENDED, AgreementAction.RECORD_AMENDMENT): Stage.SUSPENDED,
     (Stage.SUSPENDED, AgreementAction.REINSTATE): Stage.EXECUTED,
     (Stage.SUSPENDED, AgreementAction.TERMINATE): Stage.TERMINATED,
     (Stage.SUSPENDED, AgreementAction.SUPERSEDE): Stage.SUPERSEDED,
     (Stage.TERMINATED, AgreementAction.CONFIRM): Stage.TERMINATED,
+    (Stage.TERMINATED, AgreementAction.RECORD_AMENDMENT): Stage.TERMINATED,
     (Stage.SUPERSEDED, AgreementAction.CONFIRM): Stage.SUPERSEDED,
+    (Stage.SUPERSEDED, AgreementAction.RECORD_AMENDMENT): Stage.SUPERSEDED,
 }
 
 # The shortest of the horizons at which agreements about to lapse are reported (30, 60, 90, 180 days), and
@@ -238,30 +245,74 @@ def left_in_time(stage: Stage, terminated_at: datetime | None, left_at: datetime
 
     What was done before an end is recorded after it as well.
     """
-    executed = stage in (Stage.EXECUTED, Stage.SUSPENDED, Stage.TERMINATED)
+    executed = stage in (Stage.EXECUTED, Stage.SUSPENDED, Stage.TERMINATED, Stage.SUPERSEDED)
     return executed and (terminated_at is None or left_at < terminated_at)
 
 
-def signed_too_late(signed_at: datetime, terminated_at: datetime | None) -> str | None:
+def signed_too_late(signed_at: datetime, terminated_at: datetime | None, time_zone: str) -> str | None:
     """Why a signature on paper to an agreement that has ended is no confirmation: it was not there to be signed."""
     if terminated_at is None or signed_at < terminated_at:
         return None
-    return "The agreement had ended by then: a signature of that day binds to nothing."
+    last = last_day_before(terminated_at, time_zone)
+    return f"The agreement ended with {last}: a signature that counts from later binds to nothing."
+
+
+def over_for_new_texts(terminated_at: datetime | None, at: datetime, time_zone: str) -> str | None:
+    """Why nothing is written, or signed here, in an agreement that has ended; what was signed before it may be said."""
+    if terminated_at is None or at < terminated_at:
+        return None
+    last = last_day_before(terminated_at, time_zone)
+    return (
+        f"The agreement ended with {last}: nothing is signed in it any more. What was signed on paper before that is "
+        "recorded, reported and confirmed with its day."
+    )
+
+
+def recorded_too_late(at: datetime, terminated_at: datetime | None, time_zone: str) -> str | None:
+    """Why nothing is recorded of a day after the end of an agreement; what came before is, with its evidence."""
+    if terminated_at is None or at < terminated_at:
+        return None
+    last = last_day_before(terminated_at, time_zone)
+    return f"The agreement ended with {last}. What was agreed on before that is recorded with its day and its evidence."
+
+
+def pause_not_recorded(stage: Stage) -> str | None:
+    """Why it cannot be recorded that all suspended the agreement, or let it go on: nobody was bound by it yet."""
+    executed = stage in (Stage.EXECUTED, Stage.SUSPENDED, Stage.TERMINATED, Stage.SUPERSEDED)
+    return None if executed else f"Not while the agreement is {stage.replace('_', ' ')}."
+
+
+def while_it_lasted(terminated_at: datetime | None, now: datetime) -> datetime:
+    """Now or, of an agreement that has ended, the last instant before that: who was bound until then."""
+    return now if terminated_at is None or now < terminated_at else terminated_at - timedelta(microseconds=1)
 
 
 def past_agreed_end(
-    effective_on: date, expires_on: date | None, present_expires_on: date | None, last_day: date | None
+    effective_on: date,
+    expires_on: date | None,
+    present_expires_on: date | None,
+    last_day: date | None,
+    *,
+    on_paper: bool = False,
+    is_over: bool = False,
 ) -> str | None:
-    """Why a text is not recorded or signed any more once an end to come is agreed: nothing of it would hold.
+    """Why a text is not recorded or signed any more, once an end is agreed: nothing of it would hold.
 
-    `last_day`: of the agreement, by that end; None where none is agreed that is still to come. It begins past that day,
-    or its whole point is a term that is longer than the present one.
+    `last_day`: of the agreement, by that end; None where there is none. It begins past that day, or its whole point is
+    a term that is longer than the present one. Of what was signed on paper before it came here only the first matters:
+    the end was agreed on whatever the paper says, and holds.
     """
     if last_day is None:
         return None
     ends_on, present = expires_on or date.max, present_expires_on or date.max
-    if effective_on <= last_day and not (ends_on > last_day and ends_on > present):
+    longer = not on_paper and ends_on > last_day and ends_on > present
+    if effective_on <= last_day and not longer:
         return None
+    if is_over:
+        return (
+            f"The agreement ended with {last_day}: a text that begins after that day binds nobody, whenever it was "
+            "signed. What goes on after it is a new agreement."
+        )
     return (
         f"The parties have agreed that the agreement ends with {last_day}: a text that begins after that day, or makes "
         "the term longer than that, would end with it unsaid. An agreed end is not taken back: to go on after it, make "
@@ -322,11 +373,33 @@ def pause_silent(terms: Terms) -> str | None:
     )
 
 
+def over_without_notice(part: Any, terminated_at: datetime | None, at: datetime) -> datetime | None:
+    """Since when a party that had joined is bound no more, though it gave no notice; None where it is, or left.
+
+    Its last text has ended, another took the agreement's place, or it was ended. Of the days before it may still record
+    a notice that it had given.
+    """
+    over = earliest(part.lapsed_at, part.released_at, terminated_at)
+    was_bound = part.joined_at is not None and part.joined_at <= at
+    has_left = part.leaves_at is not None and part.leaves_at <= at
+    return over if was_bound and not has_left and over is not None and over <= at else None
+
+
 def notice_barred(
-    stage: Stage, terminated_at: datetime | None, at: datetime, *, is_unbound: bool, notice_on: date | None, own: bool
+    stage: Stage,
+    terminated_at: datetime | None,
+    at: datetime,
+    *,
+    is_unbound: bool,
+    over_at: datetime | None,
+    notice_on: date | None,
+    own: bool,
 ) -> str | None:
-    """Why a party cannot give notice: nothing binds it, or its own notice stands; one that others reported does not."""
-    if is_unbound or not may_leave(stage, terminated_at, at):
+    """Why a party cannot give notice: nothing binds it, or its own notice stands; one that others reported does not.
+
+    `over_at`: see `over_without_notice`; a notice of an earlier day may be recorded then.
+    """
+    if over_at is None and (is_unbound or not may_leave(stage, terminated_at, at)):
         return NOTHING_TO_LEAVE
     return f"Your agency gave notice on {notice_on} already." if own and notice_on is not None else None
 
@@ -384,12 +457,26 @@ def takes_word(stage: Stage, ratify_by: datetime | None, terminated_at: datetime
     return going_on and ratify_by is not None and at < ratify_by
 
 
-def takes_approvals(stage: Stage) -> bool:
-    """Whether a governing body's approval, or that one is needed, can be recorded.
+def approved_too_late(approved_at: datetime, terminated_at: datetime | None, time_zone: str) -> str | None:
+    """Why a governing body's approval fills no day of an agreement: it came after the end."""
+    if terminated_at is None or approved_at < terminated_at:
+        return None
+    return (
+        f"The agreement ended with {last_day_before(terminated_at, time_zone)}: an approval of a later day fills none."
+    )
+
+
+def takes_approval_rules(stage: Stage) -> bool:
+    """Whether it can be said that a governing body's approval is needed.
 
     Not of a draft, whose text may still change, and not of what binds nobody any more.
     """
     return stage not in (Stage.DRAFT, Stage.WITHDRAWN, Stage.TERMINATED, Stage.SUPERSEDED)
+
+
+def takes_approvals(stage: Stage) -> bool:
+    """Whether a governing body's approval can be recorded: also of the days before an end that has come."""
+    return stage not in (Stage.DRAFT, Stage.WITHDRAWN)
 
 
 def last_notice_day(expires_on: date, period: Period) -> date:

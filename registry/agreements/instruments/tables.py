@@ -191,6 +191,9 @@ agreement_party = table(
     sa.Column("notice_evidence_location", sa.Text),
     sa.Column("released_at", Instant),
     sa.Column("lapsed_at", Instant),
+    sa.Column("term_version_id", Uuid, sa.ForeignKey(agreement_version.c.id)),
+    sa.Column("notice_version_id", Uuid, sa.ForeignKey(agreement_version.c.id)),
+    sa.Column("expires_on", Civil),
     sa.Index("ix_agreement_party_agency_id", "agency_id", "agreement_id"),
 )
 """`joined_at`: when the party was bound, by signature, word, confirmation or an uncontested report; NULL before.
@@ -203,7 +206,9 @@ which the period counts whatever the others say, NULL of one that others reporte
 `notice_recorded_at`: when it was recorded, so that what others record later moves it no more.
 `notice_leaves_on`: the last day that it names. `leaves_at`: the instant at which its notice has run out, derived from
 these. `released_at`: when a text that it signed takes this one's place for it. `lapsed_at`: when the last text that it
-signed has ended, where others go on by a later one. A report by another stands in these
+signed has ended, where others go on by a later one. `term_version_id`: the text that binds it the longest, `expires_on`
+that one's last day, and `notice_version_id` the text by which its notice runs the longest meanwhile, see `party_days`;
+NULL, where no text binds it or there is but one, are as the agreement's own. A report by another stands in these
 columns with the instant at which it takes effect, until it counts from its own day.
 """
 

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from functools import cache, lru_cache
 from importlib import resources
-from itertools import islice, product, takewhile
+from itertools import count, islice, takewhile
 from math import ceil, cos, floor, pi, radians
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 
@@ -28,6 +28,8 @@ MOST_WORDS = 6
 KM_PER_DEGREE = EARTH_KM * pi / 180
 SQUARES_PER_DEGREE = 4
 _ROUNDING_KM = 0.001
+FARTHEST_KM: Final = 100.0
+"""So far from a point its nearest town is looked for."""
 _LEAST_LETTERS = 3
 _PART = re.compile(r"[a-z0-9]+")
 _SHORT = {"st": "saint", "ste": "sainte", "ft": "fort", "mt": "mount", "cty": "county", "co": "county"}
@@ -78,25 +80,52 @@ def places_named(name: str) -> tuple[Place, ...]:
     return _index().names.get(_key(name), ())
 
 
-@lru_cache(maxsize=1_024)
+def towns() -> list[Place]:
+    """All places that are neither county nor state, once each."""
+    kept = {id(place): place for places in _index().names.values() for place in places}
+    return [place for place in kept.values() if place.kind is PlaceKind.PLACE]
+
+
 def nearest_place(latitude: float, longitude: float, within_km: float) -> Place | None:
-    """The town nearest to a point; None where none is so near. Kept, since what an agency has stands at few places."""
+    """The town nearest to a point; None where none is so near. Raises ValueError beyond `FARTHEST_KM`."""
+    if within_km > FARTHEST_KM:
+        raise ValueError(f"towns are looked for within {FARTHEST_KM} km")
+    nearest = _nearest(latitude, longitude)
+    return nearest[2] if nearest is not None and nearest[0] <= within_km else None
+
+
+@lru_cache(maxsize=1_024)
+def _nearest(latitude: float, longitude: float) -> tuple[float, str, Place] | None:
+    """The nearest town within `FARTHEST_KM` and its distance. Kept, since what an agency has stands at few places."""
     row, column = _square(latitude, longitude)
-    rows = ceil(within_km / KM_PER_DEGREE * SQUARES_PER_DEGREE)
-    # Degrees of longitude are narrowest at the end of the reach that is nearer to the pole.
-    narrowest = max(cos(radians(min(abs(latitude) + within_km / KM_PER_DEGREE, 90.0))), 0.01)
-    columns = ceil(rows / narrowest)
+    rows = ceil(FARTHEST_KM / KM_PER_DEGREE * SQUARES_PER_DEGREE)
+    # Squares are narrowest at the end of the reach that is nearer to the pole; an arc is a little shorter still.
+    parallel = max(cos(radians(min(abs(latitude) + FARTHEST_KM / KM_PER_DEGREE, 90.0))), 0.01)
+    width = 0.999 * parallel * KM_PER_DEGREE / SQUARES_PER_DEGREE
     nearest: tuple[float, str, Place] | None = None
-    # From the point's own row outwards, so that most others are ruled out by their latitude alone.
-    for north, east in product(sorted(range(-rows, rows + 1), key=abs), sorted(range(-columns, columns + 1), key=abs)):
-        for each in _by_square().get((row + north, column + east), ()):
-            so_far = within_km if nearest is None else nearest[0]
-            if abs(each.latitude - latitude) * KM_PER_DEGREE > so_far + _ROUNDING_KM:
-                continue
-            found = (distance_km(latitude, longitude, each.latitude, each.longitude), each.name, each)
-            if found[0] <= within_km and (nearest is None or found < nearest):
-                nearest = found
-    return None if nearest is None else nearest[2]
+    so_far = FARTHEST_KM
+    for ring in count():
+        if (ring - 1) * width > so_far:
+            return nearest
+        for north, east in _ring(ring, rows):
+            for each in _by_square().get((row + north, column + east), ()):
+                if abs(each.latitude - latitude) * KM_PER_DEGREE > so_far + _ROUNDING_KM:
+                    continue  # ruled out by its latitude alone, as most are
+                found = (distance_km(latitude, longitude, each.latitude, each.longitude), each.name, each)
+                if found[0] <= so_far and (nearest is None or found < nearest):
+                    nearest, so_far = found, found[0]
+    raise AssertionError
+
+
+@lru_cache(maxsize=64)
+def _ring(ring: int, rows: int) -> tuple[tuple[int, int], ...]:
+    """The squares around one that are so many squares away from it, of those at most so many rows away."""
+    high = min(ring, rows)
+    return tuple(
+        (north, east)
+        for north in range(-high, high + 1)
+        for east in (range(-ring, ring + 1) if abs(north) == ring else (-ring, ring))
+    )
 
 
 def _square(latitude: float, longitude: float) -> tuple[int, int]:
@@ -106,10 +135,8 @@ def _square(latitude: float, longitude: float) -> tuple[int, int]:
 @cache
 def _by_square() -> dict[tuple[int, int], list[Place]]:
     found: dict[tuple[int, int], list[Place]] = {}
-    kept = {id(place): place for places in _index().names.values() for place in places}
-    for place in kept.values():
-        if place.kind is PlaceKind.PLACE:
-            found.setdefault(_square(place.latitude, place.longitude), []).append(place)
+    for place in towns():
+        found.setdefault(_square(place.latitude, place.longitude), []).append(place)
     return found
 
 

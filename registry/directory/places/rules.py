@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from registry.directory.places.gazetteer import counties_named, nearest_place, state_named
+from registry.directory.places.gazetteer import FARTHEST_KM, counties_named, nearest_place, state_named
 from registry.directory.places.outlines import Outline, county_at, lies_near
 from registry.platform.kernel.errors import RuleBroken
 from registry.platform.kernel.geo import Location
@@ -15,7 +15,7 @@ NEAR_A_BORDER_KM: Final = 2.0
 """Outlines are simplified, and points rounded: so near to the county that is named, nothing contradicts it."""
 
 
-NEAR_A_TOWN_KM: Final = 100.0
+NEAR_A_TOWN_KM: Final = FARTHEST_KM
 """A point from which no town is nearer than this may be a slip."""
 
 

@@ -6,9 +6,9 @@ exception was raised.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
@@ -18,6 +18,7 @@ from registry.platform.database.fast import Change, Selection
 
 Parameters: TypeAlias = Mapping[str, object] | Sequence[Mapping[str, object]]
 Rows: TypeAlias = Sequence[Row[Any]]
+Answer = TypeVar("Answer")
 _REHEARSE = sa.text("SAVEPOINT rehearsal")
 _UNDO = sa.text("ROLLBACK TO SAVEPOINT rehearsal")
 _GO_ON = sa.text("RELEASE SAVEPOINT rehearsal")
@@ -70,6 +71,18 @@ class Write(Read):
     def __init__(self) -> None:
         self._deferred: dict[sa.Insert, list[Mapping[str, object]]] = {}
         self._in_order_of: dict[sa.Insert, str] = {}
+        self._known: dict[Hashable, Any] = {}
+
+    async def read_once(self, question: Hashable, ask: Callable[[], Awaitable[Answer]]) -> Answer:
+        """What `ask` answers, which is asked once in the transaction for each `question`.
+
+        For what many changes within one transaction need and none of them changes, such as the categories of the
+        assets of a table. Beyond the transaction nothing is kept.
+        """
+        if question not in self._known:
+            self._known[question] = await ask()
+        found: Answer = self._known[question]
+        return found
 
     @abstractmethod
     async def run(self, statement: Executable, parameters: Parameters | None = None) -> int:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -89,10 +89,9 @@ class SqliteWriter:
             except asyncio.CancelledError:  # the thread keeps running; nobody else may begin before it ends
                 opening.add_done_callback(self._pass_on_unused)
                 raise
-        assert self.connection is not None
         try:
-            self.connection.exec_driver_sql("SAVEPOINT request")
-        except DBAPIError as error:
+            self._driver.execute("SAVEPOINT request")
+        except sqlite_module().Error as error:
             self._pass_on()
             raise (translate(error) or error) from error
 
@@ -156,12 +155,11 @@ class SqliteWriter:
 
         On a full disk or an I/O error SQLite rolls the transaction back by itself.
         """
-        assert self.connection is not None
         try:
             if not keep:
-                self.connection.exec_driver_sql("ROLLBACK TO request")
-            self.connection.exec_driver_sql("RELEASE request")
-        except DBAPIError as error:
+                self._driver.execute("ROLLBACK TO request")
+            self._driver.execute("RELEASE request")
+        except sqlite_module().Error as error:
             translate(error)  # its cause goes to the log; those in the group hear that nothing was stored
             self._rollback()
             return False
@@ -288,13 +286,21 @@ class SqliteWrite(Write):
         connection = await self._connection()
         if not isinstance(parameters, Mapping):
             if len(parameters) != 1:
-                return await self.run(statement, parameters)
+                return self._run_many(connection, statement, parameters)
             parameters = parameters[0]
         change = self._writer.statements(connection).change(statement, frozenset(parameters))
         try:
             done = self._writer.driver.execute(change.sql, change.arguments(parameters))
         except sqlite_module().Error:
             return await self.run(statement, parameters)  # repeat it through SQLAlchemy, for its error
+        return int(done.rowcount)
+
+    def _run_many(self, connection: Connection, statement: Change, rows: Sequence[Mapping[str, object]]) -> int:
+        change = self._writer.statements(connection).change(statement, frozenset(rows[0]))
+        try:
+            done = self._writer.driver.executemany(change.sql, [change.arguments(row) for row in rows])
+        except sqlite_module().Error as error:
+            raise (translate(error) or error) from error
         return int(done.rowcount)
 
     async def run_returning(self, statement: Change, parameters: Mapping[str, object]) -> Rows:
@@ -318,11 +324,7 @@ class SqliteWrite(Write):
     async def _insert_deferred(self) -> None:
         connection = await self._connection()
         for insertion, rows in self._to_insert().items():
-            change = self._writer.statements(connection).change(insertion, frozenset(rows[0]))
-            try:
-                self._writer.driver.executemany(change.sql, [change.arguments(row) for row in rows])
-            except sqlite_module().Error as error:
-                raise (translate(error) or error) from error
+            self._run_many(connection, insertion, rows)
 
     async def abandon(self) -> None:
         if self._open:

@@ -15,6 +15,7 @@ from datetime import date, datetime
 from enum import Enum
 from functools import cache
 from itertools import islice
+from types import NoneType
 from typing import Any, NamedTuple, TypeAlias, TypeVar, get_args, get_origin
 from urllib.parse import unquote_to_bytes
 
@@ -197,6 +198,9 @@ def _integral(value: Any) -> Any:
     return value
 
 
+_NEVER_LOOSE = frozenset({NoneType, msgspec.UnsetType, bool, int, float})
+
+
 def loose_values(value: Any, pointer: str) -> Iterator[Fault]:
     """The faults of values that have the right type.
 
@@ -213,7 +217,9 @@ def loose_values(value: Any, pointer: str) -> Iterator[Fault]:
             yield Fault(pointer=pointer[:200], code="date_out_of_range", detail="not between 1900 and 2200")
     elif isinstance(value, msgspec.Struct):
         for field in value.__struct_fields__:
-            yield from loose_values(getattr(value, field), f"{pointer}/{field}")
+            item = getattr(value, field)
+            if type(item) not in _NEVER_LOOSE:  # most are: nothing is generated for them
+                yield from loose_values(item, f"{pointer}/{field}")
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             yield from loose_values(item, f"{pointer}/{index}")

@@ -74,10 +74,16 @@ def format_instant(at: datetime) -> str:
     Raises ValueError for a naive value: guessing a zone would store a wrong instant.
     """
     if at.tzinfo is UTC:
-        return at.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+        return _formatted(at)
     if at.tzinfo is None:
         raise ValueError("an instant needs a UTC offset")
     return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+@lru_cache(maxsize=64)
+def _formatted(at: datetime) -> str:
+    """Kept, since the moment of a change stands in all rows that it writes. `at` is in UTC itself."""
+    return at.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def checked_instant(at: datetime, pointer: str) -> datetime:

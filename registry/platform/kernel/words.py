@@ -36,6 +36,8 @@ def stem(token: str) -> str:
         return _OWN_STEMS[token]
     if (several := _SEVERAL.match(token)) is not None:  # “K-9s”
         return several[1]
+    if token[-1:].isdecimal():  # numbers, of which every row of a table has others: no ending of a word is taken off
+        return token
     with _one_at_a_time:  # it works on a state of its own
         found: str = _stemmer.stemWord(token)
     return found or token

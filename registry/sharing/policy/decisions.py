@@ -120,7 +120,14 @@ class ObligationAttached(_Part, kw_only=True, frozen=True):
     layer: Annotated[
         str | None, Meta(description="Of the policy, as in the reasons.", examples=["baseline", "agency"])
     ] = None
+    reason: Annotated[
+        str | None, Meta(description="What is to be done and why, with the agreement's figure. Null in old decisions.")
+    ] = None
     citation: Citation
+    clause: Annotated[
+        str | None,
+        Meta(description="Number of the agreement's provision that it rests on.", examples=["4.2"]),
+    ] = None
     source: Source = None
 
 
@@ -174,6 +181,16 @@ class Decision(_Part, kw_only=True, frozen=True):
 
 
 _Attributable = TypeVar("_Attributable", DecisionReason, ApprovalNeeded, ObligationAttached)
+
+
+def policies_named(decision: Decision) -> list[str]:
+    """The ids of the policies that the decision names, once each and in its order."""
+    ids = [
+        *(each.policy_id for each in decision.reasons),
+        *(each.policy_id for each in decision.approvals),
+        *(each.policy_id for each in decision.obligations),
+    ]
+    return list(dict.fromkeys(ids))
 
 
 def own_policies_spoke(decision: Decision) -> bool:

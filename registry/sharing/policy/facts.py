@@ -109,6 +109,7 @@ class AssetFacts(_Fact, kw_only=True, frozen=True):
     sharing: Sharing
     capacity: int = 1
     funding: tuple[str, ...] = ()
+    crew_required: bool = False
     certifications: tuple[CertificationFacts, ...] = ()
     certification_required: bool = False
     hourly_cost_minor: int | None = None
@@ -137,7 +138,12 @@ class TermFacts(_Fact, kw_only=True, frozen=True):
     insurance_required: bool = False
     requesting_insurance_current: bool | None = None
     reimbursement_model: str = "silent"
+    free_hours: int | None = None
+    claim_window_days: int | None = None
     liability: str = "silent"
+    command: str = "silent"
+    sop_control: str = "silent"
+    pay_control: str = "silent"
     recall_notice_hours: int | None = None
 
 

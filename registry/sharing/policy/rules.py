@@ -102,7 +102,9 @@ def _decision(facts: Facts, trials: Sequence[Evaluation], policies: PolicySet) -
                 due=policy.due,
                 policy_id=policy.id,
                 layer=policy.layer,
+                reason=reason_of(policy, facts, chosen.agreement),
                 citation=policy.citation,
+                clause=_clause(policy, chosen.agreement),
             )
             for policy in conditions
             if policy.obligation and policy.due
@@ -164,8 +166,12 @@ def _reason(policy: Policy, effect: ReasonEffect, facts: Facts, agreement: Agree
         title=policy.title,
         reason=reason_of(policy, facts, agreement),
         citation=policy.citation,
-        clause=agreement.clauses.get(policy.term) if agreement and policy.term else None,
+        clause=_clause(policy, agreement),
     )
+
+
+def _clause(policy: Policy, agreement: AgreementFacts | None) -> str | None:
+    return agreement.clauses.get(policy.term) if agreement and policy.term else None
 
 
 _ENGINE_TITLES: dict[ReasonEffect, str] = {

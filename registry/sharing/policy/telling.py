@@ -112,6 +112,12 @@ def _limit_in_words(term: str, facts: Facts, agreement: AgreementFacts) -> str |
             return "covers urgent requests and emergencies only"
         case "covers_until", _ if agreement.covers_until is not None:
             return f"binds both until {agreement.covers_until:%Y-%m-%d %H:%M} UTC"
+        case "claim_window_days", int(days):
+            return f"has costs claimed within {counted(days, 'day')} after the return"
+        case "recall_notice_hours", 0:
+            return "lets the owner recall at once"
+        case "recall_notice_hours", int(hours):
+            return f"has the owner recall with {counted(hours, 'hour')} of notice"
         case "purposes", (_, *_) as purposes:
             return f"names these: {', '.join(sorted(map(name_of, set(purposes))))}"
     return None

@@ -31,6 +31,9 @@ _NO_AGREEMENT: _Attributes = {
     "insurance_required": False,
     "reimbursement_model": "none",
     "liability": "none",
+    "command": "none",
+    "sop_control": "none",
+    "pay_control": "none",
 }
 
 _encode = msgspec.json.Encoder().encode
@@ -118,6 +121,7 @@ class Scene:
             "sharing": asset.sharing,
             "capacity": asset.capacity,
             "funding": asset.funding,
+            "crew_required": asset.crew_required,
             "certification_required": asset.certification_required,
             "certified_until": _instant(first.lapses_at or _NEVER_LAPSES) if first else None,
             "hourly_cost_minor": asset.hourly_cost_minor,

@@ -54,13 +54,14 @@ LIFE = {
     Stage.OUT_FOR_SIGNATURE: "sign>out_for_signature confirm>out_for_signature "
     "execute>executed send_back>draft activate_verbally>executed "
     "withdraw>withdrawn",
-    Stage.EXECUTED: "sign>executed confirm>executed amend>executed add_parties>executed "
+    Stage.EXECUTED: "sign>executed confirm>executed amend>executed record_amendment>executed add_parties>executed "
     "suspend>suspended terminate>terminated "
     "supersede>superseded",
-    Stage.SUSPENDED: "confirm>suspended amend>suspended reinstate>executed terminate>terminated supersede>superseded",
+    Stage.SUSPENDED: "confirm>suspended amend>suspended record_amendment>suspended reinstate>executed "
+    "terminate>terminated supersede>superseded",
     **dict.fromkeys(FINAL, ""),
-    Stage.TERMINATED: "confirm>terminated",
-    Stage.SUPERSEDED: "confirm>superseded",
+    Stage.TERMINATED: "confirm>terminated record_amendment>terminated",
+    Stage.SUPERSEDED: "confirm>superseded record_amendment>superseded",
 }
 TICK = timedelta(microseconds=1)
 
@@ -100,8 +101,11 @@ class TestStages:
 
     def test_what_was_signed_before_the_end_is_confirmed_after_it_and_nothing_later(self) -> None:
         end = at(2025, 7, 1)
-        assert [signed_too_late(signed_at, end) is None for signed_at in (end - TICK, end)] == [True, False]
-        assert signed_too_late(end, None) is None
+        assert [signed_too_late(signed_at, end, "America/Chicago") is None for signed_at in (end - TICK, end)] == [
+            True,
+            False,
+        ]
+        assert signed_too_late(end, None, "America/Chicago") is None
         assert [left_in_time(Stage.TERMINATED, end, left_at) for left_at in (end - TICK, end)] == [True, False]
         assert [left_in_time(stage, None, end) for stage in (Stage.DRAFT, Stage.EXECUTED)] == [False, True]
 

@@ -358,7 +358,7 @@ class TestARenewalThatOneDoesNotSign:
             assert len(await in_force(cast.neighbour, cast.assisting, at)) == third, at
         await holding.settle_all_due(service.database, begins)
         seen = await cast.neighbour.legal.done("GET", f"{PATH}/{found['id']}")
-        assert (seen["amendment"], seen["expires_on"]) == (None, str(today() + timedelta(days=400)))
+        assert (seen["amendment"], seen["expires_on"]) == (None, str(today() + timedelta(days=20)))
         assert seen["parties"][2]["leaves_at"] is None, "it gave no notice"
 
     async def test_it_takes_part_if_it_signs_before_its_term_is_over(self, service: Service, cast: Cast) -> None:

@@ -1,9 +1,10 @@
 """True histories, entered late: in whatever order facts are recorded, the same parties are bound on the same days.
 
 A history is what happened years ago: an agreement on paper, who signed it when, amendments and renewals with their
-days, what councils approved and what their law asked for, a notice that is running, a party that has left. It is
-entered as it happened, and again in other orders, through the commands that people use; the windows of all of them are
-compared. So a party confirms what it had signed after it is on record that it left, too.
+days, what councils approved and what their law asked for, a notice that is running, a party that has left, the whole
+suspended, the end to which all agreed. It is entered as it happened, and again in other orders, through the commands
+that people use; the windows of all of them are compared. So a party confirms what it had signed after it is on record
+that it left, or that the agreement ended, and an amendment that came before the end is recorded after it.
 """
 
 from collections.abc import Sequence
@@ -17,13 +18,21 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
+from msgspec.structs import replace
 
-from registry.agreements.instruments.commands import ending, governing_body, proposing, recording, reporting
+from registry.agreements.instruments.commands import (
+    ending,
+    governing_body,
+    proposing,
+    recording,
+    reporting,
+    terminating,
+)
 from registry.agreements.instruments.consent import ReportedKind
 from registry.agreements.instruments.notice import Notice
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.rules import NOTHING_TO_LEAVE
-from registry.agreements.instruments.schemas.consenting import NewReportedAct
+from registry.agreements.instruments.schemas.consenting import NewReportedAct, NewSuspensionProposal
 from registry.agreements.instruments.schemas.given import (
     ApprovalRule,
     Confirmation,
@@ -31,6 +40,7 @@ from registry.agreements.instruments.schemas.given import (
     NewProvision,
     RecordedAgreement,
     RecordedAmendment,
+    Termination,
     WithdrawalNotice,
 )
 from registry.agreements.instruments.schemas.shown import Agreement
@@ -43,6 +53,7 @@ from registry.agreements.instruments.tables import (
 from registry.agreements.instruments.terms import Terms
 from registry.platform.access.principals import Caller, Principal, Role
 from registry.platform.database.connect import unit_of_work
+from registry.platform.kernel.errors import WrongStatus
 from registry.platform.kernel.ids import new_id
 from tests.support.agreements import EVIDENCE
 from tests.support.cast import Cast
@@ -58,6 +69,10 @@ LONG_NOTICE = Notice(days=3_000)
 
 PROVISION = [NewProvision(number="1", heading="purpose", text="They help one another (demo).")]
 PAPER: dict[str, Any] = {"signatory_title": "Chief", "evidence_sha256": EVIDENCE, "terms": Terms(categories=["k9"])}
+
+
+TEXTS = ("amendment", "renewal")
+CONSENTED = ReportedKind.CONSENTED
 
 
 class Fact(Struct, kw_only=True, frozen=True):
@@ -83,17 +98,43 @@ class History(Struct, kw_only=True, frozen=True):
     facts: list[Fact]
     seed: int
 
+    @property
+    def ended(self) -> int | None:
+        """The day from which the agreement was over by the consent of all; None where it goes on."""
+        return next((fact.day for fact in self.facts if fact.kind == "end"), None)
+
+
+def possible(facts: list[Fact], joined: tuple[int, int]) -> list[Fact]:
+    """Without what cannot have happened since the agreement had ended, and what binds by something of today."""
+    ended = next((fact.day for fact in facts if fact.kind == "end"), None)
+    if ended is None:
+        return facts
+    ahead = ("notice", "rule", "no_rule")
+    return [
+        fact
+        for fact in facts
+        if fact.kind == "end"
+        or (
+            fact.kind not in ahead and fact.day < ended and (fact.kind not in TEXTS or signed_day(fact, joined) < ended)
+        )
+    ]
+
+
+def signed_day(text: Fact, joined: tuple[int, int]) -> int:
+    """On which day the custodian signed the text."""
+    return max(*joined, text.day + text.signed)
+
 
 def one_of_each(facts: list[Fact]) -> list[Fact]:
     """No two facts of which only the order of entry could say which one counts."""
     found: dict[tuple[object, ...], Fact] = {}
     for fact in facts:
-        if fact.kind in ("amendment", "renewal"):
+        if fact.kind in TEXTS:
             key: tuple[object, ...] = ("text", fact.day)
         elif fact.kind in ("notice", "left"):
             key = ("notice", fact.party)
         else:
-            key = (fact.kind == "approval", fact.party, fact.day)
+            key = (fact.kind in ("approval", "suspended") and fact.kind, fact.party, fact.day)
         found.setdefault(key, fact)
     return list(found.values())
 
@@ -120,16 +161,33 @@ leavings = st.lists(
     st.builds(Fact, kind=st.just("left"), party=st.integers(1, 2), day=st.integers(500, 4_500), lasting=st.just(None)),
     max_size=1,
 )
+# The whole, by the consent of all, through a day.
+suspended = st.lists(
+    st.builds(
+        Fact,
+        kind=st.just("suspended"),
+        party=st.integers(0, 2),
+        day=st.integers(450, 4_500),
+        lasting=st.integers(0, 900),
+    ),
+    max_size=2,
+)
+# To which all agreed a month before its day.
+ends = st.lists(
+    st.builds(Fact, kind=st.just("end"), party=st.integers(0, 2), day=st.integers(500, 4_500), lasting=st.just(None)),
+    max_size=1,
+)
+happened = st.tuples(
+    leavings, st.lists(texts, min_size=1, max_size=4), st.lists(others, max_size=5), suspended, ends
+).map(lambda drawn: one_of_each([fact for kind in drawn for fact in kind]))
 histories = st.builds(
     History,
     zone=st.sampled_from(["America/Chicago", "Pacific/Chatham"]),
     last_day=st.none() | st.integers(100, 4_000),
     joined=st.tuples(st.integers(0, 400), st.integers(0, 400)),
-    facts=st.tuples(leavings, st.lists(texts, min_size=1, max_size=4), st.lists(others, max_size=5)).map(
-        lambda three: one_of_each([*three[0], *three[1], *three[2]])
-    ),
+    facts=happened,
     seed=st.integers(0, 2**32),
-)
+).map(lambda drawn: replace(drawn, facts=possible(drawn.facts, drawn.joined)))
 
 
 def drawn() -> list[History]:
@@ -210,7 +268,7 @@ class Entering:
         fact = self.history.facts[number - 2]
         day = FIRST_DAY + timedelta(days=fact.day)
         last = None if fact.lasting is None else day + timedelta(days=fact.lasting)
-        if fact.kind in ("amendment", "renewal"):
+        if fact.kind in TEXTS:
             await self._amend(number, fact, day, last)
         elif fact.kind == "approval":
             approval = GoverningApproval(body="Council", approved_on=day, valid_to=last, evidence_sha256=EVIDENCE)
@@ -220,6 +278,10 @@ class Entering:
             await self.do(ending.give_notice, fact.party, self.agreement_id, notice, None)
         elif fact.kind == "left":
             await self._leave(fact.party, day)
+        elif fact.kind == "end":
+            await self._end(fact.party, day)
+        elif fact.kind == "suspended":
+            await self._suspend(fact.party, day, last)
         else:
             to_come = NOW.date() + timedelta(days=4_000 + fact.day)  # after any notice that is given now has run out
             rule = ApprovalRule(
@@ -227,13 +289,15 @@ class Entering:
             )
             await self.do(governing_body.set_approval_rule, fact.party, self.agreement_id, rule, None)
 
-    async def gives_notice_unbound(self, number: int) -> bool:
-        """Whether the fact is a notice that its party cannot give, as things stand on record."""
-        if number < 2 or self.history.facts[number - 2].kind != "notice":
+    async def enters(self, number: int) -> bool:
+        """Whether the fact is entered, and no notice that its party cannot give today, as things stand on record."""
+        try:
+            await self.enter(number)
+        except WrongStatus as refused:
+            if refused.detail != NOTHING_TO_LEAVE:
+                raise
             return False
-        principal = self.caller(self.history.facts[number - 2].party).principal
-        seen = await get_agreement(self.service.database.read(), principal, self.agreement_id, NOW)
-        return any(each.action == "give_notice" and each.reason == NOTHING_TO_LEAVE for each in seen.allowed_actions)
+        return True
 
     async def _leave(self, party: int, last_day: date) -> None:
         """What the custodian reports, the party confirms, and the other agrees to: it was bound for the last time."""
@@ -247,8 +311,46 @@ class Entering:
         shown = await self.do(reporting.report_act, 0, self.agreement_id, said, None)
         (its,) = (each.id for each in shown.reported_acts if each.kind == ReportedKind.WITHDREW)
         await self.do(reporting.confirm_report, party, self.agreement_id, its, None, None)
-        (proposal,) = (each.id for each in shown.proposals)
-        await self.do(proposing.consent, 3 - party, self.agreement_id, proposal, None, None)
+        for each in shown.proposals:
+            if each.kind == "departure" and self.parties[3 - party].id in {asked.id for asked in each.outstanding}:
+                await self.do(proposing.consent, 3 - party, self.agreement_id, each.id, None, None)
+
+    async def _end(self, party: int, day: date) -> None:
+        """What one party on record recorded of it: of the others that are asked one consents, and one confirms."""
+        by = party if party in self.joined and self._stays(party) else 0
+        end = Termination(
+            acted_on=day - timedelta(days=30), effective_on=day, evidence_sha256=EVIDENCE, reason="all agreed"
+        )
+        shown = await self.do(terminating.terminate, by, self.agreement_id, end, None)
+        await self._agree(shown)
+
+    async def _suspend(self, party: int, day: date, last: date | None) -> None:
+        """That all had agreed on that day to suspend it, as one of them recorded it; the others say so too."""
+        by = party if party in self.joined and self._stays(party) else 0
+        pause = NewSuspensionProposal(
+            kind="suspension", acted_on=day, through=last, evidence_sha256=EVIDENCE, reason="a dispute"
+        )
+        await self._agree(await self.do(proposing.propose_suspension, by, self.agreement_id, pause, None))
+
+    async def _agree(self, shown: Agreement) -> None:
+        """Of those asked about what was proposed last one consents, and one confirms what is reported of it."""
+        proposal = shown.proposals[-1]
+        for other, agency in enumerate(self.parties):
+            if agency.id not in {asked.id for asked in proposal.outstanding}:
+                continue
+            (its,) = (
+                each.id
+                for each in shown.reported_acts
+                if each.agency.id == agency.id and each.proposal_id == proposal.id and each.kind == CONSENTED
+            )
+            if other % 2:
+                await self.do(proposing.consent, other, self.agreement_id, proposal.id, None, None)
+            else:
+                await self.do(reporting.confirm_report, other, self.agreement_id, its, None, None)
+
+    def _stays(self, party: int) -> bool:
+        """Whether a party that is on record has not left: who has proposes nothing."""
+        return not any((fact.kind, fact.party) == ("left", party) for fact in self.history.facts)
 
     async def _amend(self, number: int, fact: Fact, day: date, last: date | None) -> None:
         """An amendment on paper, which the custodian signed, and each other party or not."""
@@ -274,7 +376,7 @@ class Entering:
 
     def _signed_on(self, text: Fact) -> date:
         """The day on which the custodian signed it."""
-        return max(FIRST_DAY + timedelta(days=each) for each in (*self.history.joined, text.day + text.signed))
+        return FIRST_DAY + timedelta(days=signed_day(text, self.history.joined))
 
     async def _confirm_amendment(self, party: int, digest: str, text: Fact) -> None:
         later = text.signers[party - 1]
@@ -282,7 +384,10 @@ class Entering:
             return
         signed_on = self._signed_on(text) + timedelta(days=later)
         left = [fact.day for fact in self.history.facts if (fact.kind, fact.party) == ("left", party)]
-        if not left or signed_on < FIRST_DAY + timedelta(days=left[0]):  # who has left signs no more
+        over = [*left, *([] if self.history.ended is None else [self.history.ended])]
+        if not over or signed_on < FIRST_DAY + timedelta(
+            days=min(over)
+        ):  # who has left signs no more, nor what is over
             await self._confirm(party, digest, signed_on)
 
     async def _confirm(self, party: int, digest: str, signed_on: date) -> Agreement:
@@ -318,16 +423,10 @@ async def entered(service: Service, cast: Cast, history: History, order: Sequenc
     """The windows after the history was entered in that order, and what the agreement says of its end."""
     entering = Entering(service, cast, history)
     await entering.begin()
-    last: list[int] = []
-    for number in order:
-        # Who is bound to nobody on record gives no notice today: it first says what it signed.
-        if not await entering.gives_notice_unbound(number):
-            await entering.enter(number)
-        else:
-            last.append(number)
+    # Who is bound to nobody on record gives no notice today: it first says what it signed.
+    last = [number for number in order if not await entering.enters(number)]
     for number in last:
-        if not await entering.gives_notice_unbound(number):
-            await entering.enter(number)
+        await entering.enters(number)
     shown = await entering.shown()
     ends = (shown.title, shown.expires_on, shown.term_ends_on, shown.ends_at, shown.status, shown.binds_from)
     return await entering.windows(), ends

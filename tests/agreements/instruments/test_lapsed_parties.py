@@ -1,20 +1,24 @@
 """A party whose last text has ended, while others go on by a later one that it did not sign."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from registry.agreements.instruments.commands import holding
 from registry.agreements.instruments.in_force import AgreementDates, AmendedText, lapses
-from registry.platform.kernel.time import day_starts_at, known_zone
+from registry.platform.kernel.time import day_after, day_starts_at, known_zone
 from tests.agreements.instruments.test_amendments import act
 from tests.agreements.instruments.test_late_entries import amended_on_paper
+from tests.agreements.instruments.test_papers_before_an_end import begun, over
 from tests.support.agreements import confirm_agreement, record_agreement
 from tests.support.cast import Agency, Cast, today
 from tests.support.consent import consent
 from tests.support.problems import assert_problem
+from tests.support.service import Service
 
 PATH = "/v1/agreements"
+KEPT = {"evidence_location": "County clerk's vault (demo)"}
 ZONE = known_zone("America/Chicago", "/time_zone")
 YEARS = [day_starts_at(date(year, 1, 1), ZONE) for year in range(2020, 2030)]
 
@@ -33,6 +37,20 @@ async def renewed_by_two(cast: Cast) -> dict[str, Any]:
 async def offers(party: Agency, found: dict[str, Any]) -> dict[str, bool]:
     seen = await party.legal.done("GET", f"{PATH}/{found['id']}")
     return {each["action"]: each["allowed"] for each in seen["allowed_actions"]}
+
+
+async def renewed_ahead_by_two(cast: Cast, ends_on: date) -> dict[str, Any]:
+    """A paper of three whose term runs out on a day to come, and its renewal, which two of them have signed already."""
+    three = (cast.assisting, cast.requesting, cast.neighbour)
+    found = await record_agreement(
+        *three, signed_on="2022-01-01", effective_on="2022-01-01", expires_on=str(ends_on), notice={"days": 30}
+    )
+    for party in three[1:]:
+        found = await confirm_agreement(found, party, "2022-01-01")
+    longer: dict[str, Any] = {"kind": "renewal", "expires_on": "2198-12-31"}
+    return await amended_on_paper(
+        found, *three[:2], effective_on=ends_on + timedelta(days=1), signed_on="2023-06-01", **longer
+    )
 
 
 def test_who_is_outlasted_by_a_text_of_two_others_has_lapsed() -> None:
@@ -74,8 +92,9 @@ async def test_days_on_which_it_was_bound_are_not_taken_from_it(cast: Cast) -> N
 async def test_it_neither_leaves_nor_pauses_what_it_is_not_in_and_may_sign_and_be_in_it_again(cast: Cast) -> None:
     found = await renewed_by_two(cast)
     gone, path = cast.neighbour, f"{PATH}/{found['id']}"
+    refused = await gone.legal.post(f"{path}/give-notice", {"notice_on": str(today()), "reason": "no budget"})
+    assert_problem(refused, 409, "wrong_status")
     for verb, body in (
-        ("give-notice", {"notice_on": str(today()), "reason": "no budget"}),
         ("suspend", {"reason": "no crew"}),
         ("terminate", {"ground": "mutual_consent", "reason": "over"}),
     ):
@@ -85,7 +104,6 @@ async def test_it_neither_leaves_nor_pauses_what_it_is_not_in_and_may_sign_and_b
     kept = "County clerk's vault (demo)"
     again = await confirm_agreement(found, gone, today() - timedelta(days=1), evidence_location=kept)
     assert again["parties"][2]["bound"]
-    assert (await offers(gone, found))["give_notice"]
     said = await act(cast.assisting, found, "terminate", {"ground": "mutual_consent", "reason": "over"})
     assert str(gone.id) in {each["id"] for each in said["proposals"][0]["outstanding"]}
 
@@ -122,3 +140,90 @@ async def test_who_is_in_it_again_is_bound_to_no_newcomer_before_it_has_consente
     await confirm_agreement(found, new, today(), evidence_location="County clerk's vault (demo)")
     shown = await signs_late(cast.neighbour, found)
     assert str(cast.neighbour.id) in {each["id"] for each in shown["proposals"][0]["outstanding"]}
+
+
+async def test_that_a_term_will_run_out_is_a_forecast_and_no_consent_until_it_has(service: Service, cast: Cast) -> None:
+    ends_on = today() + timedelta(days=60)
+    found = await renewed_ahead_by_two(cast, ends_on)
+    over = {"ground": "mutual_consent", "reason": "over", "effective_on": str(today() + timedelta(days=5))}
+    said = await act(cast.assisting, found, "terminate", over)
+    seen = await consent(cast.requesting, said, said["proposals"][0])
+    (proposed,) = seen["proposals"]
+    assert (proposed["status"], proposed["agreed_at"], seen["terminated_at"]) == ("open", None, None)
+    assert [each["id"] for each in proposed["outstanding"]] == [str(cast.neighbour.id)]
+    later = ends_on + timedelta(days=90)
+    await amended_on_paper(found, cast.assisting, effective_on=later, signed_on=today())  # no agreed end is in its way
+    lapsed_at = day_starts_at(day_after(ends_on), ZONE)
+    await holding.settle_all_due(service.database, lapsed_at)
+    done = await cast.requesting.legal.done("GET", f"{PATH}/{found['id']}")
+    assert datetime.fromisoformat(done["proposals"][0]["agreed_at"]) == lapsed_at
+    assert (done["stage"], datetime.fromisoformat(done["terminated_at"])) == ("terminated", lapsed_at)
+
+
+async def its_notice(found: dict[str, Any], party: Agency, on: str = "2022-06-01", **more: str) -> Any:
+    body = {"notice_on": on, "reason": "the council declined", **KEPT, **more}
+    return await party.legal.post(f"{PATH}/{found['id']}/give-notice", body)
+
+
+async def test_it_records_its_own_notice_of_a_day_on_which_it_was_bound(cast: Cast) -> None:
+    found, gone = await renewed_by_two(cast), cast.neighbour
+    assert (await offers(gone, found))["give_notice"]
+    bare = {"notice_on": "2022-06-01", "reason": "the council declined"}
+    refused = await gone.legal.post(f"{PATH}/{found['id']}/give-notice", bare)
+    assert_problem(refused, 422, "evidence_missing")
+    late = await its_notice(found, gone, "2023-06-20")
+    assert "2023-06-30" in assert_problem(late, 409, "wrong_status")["detail"], "it would have run out later than that"
+    said = (await its_notice(found, gone)).json()
+    (departure,) = said["proposals"]
+    others = {str(cast.assisting.id), str(cast.requesting.id)}
+    assert {each["agency"]["id"] for each in said["reported_acts"]} == others
+    assert said["parties"][2]["leaves_at"] is None, "it is for the others to say"
+    for party in (cast.assisting, cast.requesting):
+        said = await consent(party, said, departure)
+    assert said["parties"][2]["leaves_at"].startswith("2022-07-02")
+    then = await gone.legal.done("GET", f"{PATH}/{found['id']}?as_of=2022-08-01T12:00:00Z")
+    assert [each["bound"] for each in then["parties"]] == [True, True, False]
+    assert_problem(await its_notice(found, gone), 409, "wrong_status")  # it has left
+
+
+async def test_it_takes_its_notice_of_such_a_day_back_while_nobody_has_relied_on_it(cast: Cast) -> None:
+    found, gone = await renewed_by_two(cast), cast.neighbour
+    said = (await its_notice(found, gone)).json()
+    path = f"{PATH}/{found['id']}/proposals/{said['proposals'][0]['id']}/take-back"
+    back = await gone.legal.done("POST", path, {"reason": "another letter"})
+    assert [each["status"] for each in back["proposals"]] == ["taken_back"]
+    assert {each["status"] for each in back["reported_acts"]} == {"taken_back"}
+    again = (await its_notice(found, gone, "2022-08-01")).json()
+    assert again["proposals"][-1]["status"] == "open"
+
+
+async def test_another_contests_it_and_it_was_bound_as_before(cast: Cast) -> None:
+    found, gone = await renewed_by_two(cast), cast.neighbour
+    said = (await its_notice(found, gone)).json()
+    (its,) = (each["id"] for each in said["reported_acts"] if each["agency"]["id"] == str(cast.requesting.id))
+    path = f"{PATH}/{found['id']}/reported-acts/{its}/contest"
+    await cast.requesting.legal.done("POST", path, {"reason": "it never came"})
+    said = await consent(cast.assisting, said, said["proposals"][0])
+    assert said["parties"][2]["leaves_at"] is None
+
+
+@pytest.mark.parametrize("how", ["terminated", "superseded"])
+async def test_who_was_bound_until_the_end_records_such_a_notice_after_it(
+    service: Service, cast: Cast, how: str
+) -> None:
+    found = await over(service, cast, await begun(cast), how)
+    said = (await its_notice(found, cast.neighbour)).json()
+    for party in (cast.assisting, cast.requesting):
+        said = await consent(party, said, said["proposals"][-1])
+    assert (said["stage"], said["parties"][2]["leaves_at"][:10]) == (how, "2022-07-02")
+    then = await cast.assisting.legal.done("GET", f"{PATH}/{found['id']}?as_of=2022-08-01T12:00:00Z")
+    assert [each["bound"] for each in then["parties"]] == [True, True, False]
+
+
+async def test_it_consents_to_an_end_of_a_day_on_which_it_was_bound(cast: Cast) -> None:
+    found = await renewed_by_two(cast)
+    back = {"ground": "mutual_consent", "reason": "over", "acted_on": "2023-01-01", **KEPT}
+    said = await act(cast.assisting, found, "terminate", back)
+    for party in (cast.requesting, cast.neighbour):
+        said = await consent(party, said, said["proposals"][0])
+    assert said["terminated_at"].startswith("2023-01-01")

@@ -1,8 +1,19 @@
 """What names mean: alone, with a state, in a text, ambiguous and narrowed."""
 
+import random
+
 import pytest
 
-from registry.directory.places.gazetteer import PlaceKind, counties_named, find_places, state_named
+from registry.directory.places.gazetteer import (
+    FARTHEST_KM,
+    PlaceKind,
+    counties_named,
+    find_places,
+    nearest_place,
+    state_named,
+    towns,
+)
+from registry.platform.kernel.geo import distance_km
 
 
 def first(text: str) -> tuple[str, str, str]:
@@ -75,3 +86,17 @@ def test_counties_and_states_are_known_by_name() -> None:
     assert [state_named(each) for each in ("MN", "co", "Colorado", "minnesota", "UTAHJ", "")] == [
         *("MN", "CO", "CO", "MN", None, None),
     ]
+
+
+def test_the_nearest_town_is_the_one_that_all_others_are_farther_than() -> None:
+    drawn = random.Random(7)
+    contiguous = [(drawn.uniform(24, 50), drawn.uniform(-125, -66)) for _ in range(40)]
+    northern = [(drawn.uniform(52, 73), drawn.uniform(-180, -129)) for _ in range(25)]
+    edges = [(51.9, 179.9), (51.9, -179.9), (90.0, 0.0), (-90.0, 3.0), (0.0, 0.0), (18.2, -66.4), (13.4, 144.7)]
+    for north, east in (*contiguous, *northern, *edges):
+        found = min(
+            (distance_km(north, east, each.latitude, each.longitude), each.name, each.state) for each in towns()
+        )
+        for km in (25.0, FARTHEST_KM):
+            town = nearest_place(north, east, km)
+            assert (None if town is None else (town.name, town.state)) == (found[1:] if found[0] <= km else None)

@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy.engine import Row
 
 from registry.agreements.deadlines.queries.proofs import approvals_of, insurance_of
@@ -27,6 +28,7 @@ from registry.agreements.deadlines.rules import (
     Record,
     ReportDue,
     ReviewOutcome,
+    TermOfAll,
 )
 from registry.agreements.deadlines.tables import agreement_periodic_review, agreement_retention
 from registry.agreements.duties.queries import FIRST_EFFECTIVE_ON, DutyFact, duties_of
@@ -61,10 +63,12 @@ from registry.agreements.instruments.tables import (
     agreement_signature,
     agreement_text_window,
     agreement_version,
+    agreement_version_dates,
 )
 from registry.agreements.instruments.terms import Survival
 from registry.directory.agencies.tables import agency
 from registry.platform.database.handles import Read, Rows
+from registry.platform.kernel.intervals import earliest
 
 SLICE = 500
 
@@ -269,13 +273,39 @@ _REPORTED_ENDS = (
     )
     .order_by(_proposal.c.id, _report.c.id)
 )
+_own, _term, _term_text, _notice = (
+    agreement_party.alias("own"),
+    agreement_version_dates.alias("its_term"),
+    agreement_version.alias("its_text"),
+    agreement_version_dates.alias("its_notice"),
+)
+# What the days of the agency in the bind `viewer` are of: see `instruments.party_days`.
+_OF_VIEWER = (
+    _RECORDS.add_columns(
+        _own.c.term_version_id,
+        _own.c.leaves_at,
+        _own.c.released_at,
+        _term.c.expires_on.label("term_expires_on"),
+        _term.c.auto_renew_months.label("term_renew_months"),
+        _term.c.auto_renew_times.label("term_renew_times"),
+        _term_text.c.terms.label("term_terms"),
+        _notice.c.notice.label("its_notice"),
+    )
+    .outerjoin(
+        _own,
+        sa.and_(_own.c.agreement_id == agreement.c.id, _own.c.agency_id == sa.bindparam("viewer", type_=_ID)),
+    )
+    .outerjoin(_term, _term.c.version_id == _own.c.term_version_id)
+    .outerjoin(_term_text, _term_text.c.id == _own.c.term_version_id)
+    .outerjoin(_notice, _notice.c.version_id == _own.c.notice_version_id)
+)
 _due_something = sa.or_(agreement.c.executed_at.is_not(None), agreement.c.ratify_by.is_not(None))
 
 
 @cache
 def _slice_statement(filters: frozenset[str]) -> sa.Select[Any]:
     """A slice of the agreements that the agency in the bind `viewer` sees in full and that make anything due."""
-    statement = _RECORDS.where(shared_with(), _due_something)
+    statement = _OF_VIEWER.where(shared_with(), _due_something)
     if "agreement_id" in filters:
         statement = statement.where(agreement.c.id == sa.bindparam("agreement_id", type_=_ID))
     if "custodian" in filters:
@@ -303,7 +333,9 @@ async def records(
     while True:
         rows = await read.all_slowly(statement, {"viewer": viewer, "after": after, "at": now, **given})
         if rows:
-            yield await _completed(read, rows, now, kinds)
+            yield [
+                _of_party(*each, viewer) for each in zip(await _completed(read, rows, now, kinds), rows, strict=True)
+            ]
         if len(rows) < SLICE:
             return
         after = rows[-1].id
@@ -314,6 +346,29 @@ async def record_of(read: Read, agreement_id: UUID, now: datetime) -> Record:
     row = await read.first(_ONE, {"id": agreement_id, "at": now})
     assert row is not None
     return _record(row, _read_terms(row.terms), (), (), (), (), ())
+
+
+def _of_party(record: Record, row: Row[Any], viewer: UUID) -> Record:
+    """The record with the days of the party that asks: those of the texts that bind it, and its own departure."""
+    did = None if row.without is None else read_without(row.without).party(viewer)
+    leaves_at = earliest(row.leaves_at, row.released_at) if did is None else earliest(did.leaves_at, did.released_at)
+    if row.term_version_id is None:
+        return record if leaves_at is None else replace(record, leaves_at=leaves_at)
+    notice = read_notice(row.its_notice)
+    if row.term_version_id == row.version_id:  # only its notice may be of another
+        return replace(record, leaves_at=leaves_at, notice=notice)
+    terms = _read_terms(row.term_terms)
+    return replace(
+        record,
+        leaves_at=leaves_at,
+        of_all=TermOfAll(record.expires_on, record.renewal),
+        version_id=row.term_version_id,
+        expires_on=row.term_expires_on,
+        renewal=renewal_of(row.term_renew_months, row.term_renew_times),
+        notice=notice,
+        surviving=terms.surviving,
+        gap=None,
+    )
 
 
 async def _completed(read: Read, rows: Rows, now: datetime, kinds: Collection[DeadlineKind]) -> list[Record]:

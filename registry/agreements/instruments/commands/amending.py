@@ -18,14 +18,14 @@ from registry.agreements.instruments.commands.content import (
     write_term,
 )
 from registry.agreements.instruments.commands.holding import advanced, changed, held, parties_of
-from registry.agreements.instruments.commands.open_text import OpenText, agreed_last_day, next_version_no, written_as
+from registry.agreements.instruments.commands.open_text import OpenText, check_before_end, next_version_no, written_as
 from registry.agreements.instruments.commands.reviewing import copy_version
 from registry.agreements.instruments.in_force import renewal_of
 from registry.agreements.instruments.notice import read_notice
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.queries.texts import executed_texts
 from registry.agreements.instruments.remarks import Remark, TermOfText, about_what_follows
-from registry.agreements.instruments.rules import AgreementAction, Stage, past_agreed_end, refuse
+from registry.agreements.instruments.rules import AgreementAction, Stage
 from registry.agreements.instruments.schemas.given import NewAmendment, RecordedAmendment
 from registry.agreements.instruments.schemas.shown import Agreement
 from registry.agreements.instruments.tables import (
@@ -63,15 +63,15 @@ async def open_amendment(
     write: Write, caller: Caller, row: Row[Any], new: NewAmendment | RecordedAmendment, *, stage: Stage
 ) -> OpenText:
     """Write the amendment's version, with the text given or a copy of what is in force, and put it on its way."""
-    advanced(row, AgreementAction.AMEND)
-    if row.amendment_id is not None and not isinstance(new, RecordedAmendment):
-        raise Conflict("An amendment is open already: finish or withdraw it first.", "amendment_open")
     recorded = new if isinstance(new, RecordedAmendment) else None
+    advanced(row, AgreementAction.AMEND if recorded is None else AgreementAction.RECORD_AMENDMENT)
+    if row.amendment_id is not None and recorded is None:
+        raise Conflict("An amendment is open already: finish or withdraw it first.", "amendment_open")
     texts = await executed_texts(write, row.id)
     # A draft begins as a copy of what is newest; a paper goes on from the text before it, though recorded late.
     before = row if recorded is None else _followed(texts, new.effective_on)
     expires_on = before.expires_on if new.expires_on is UNSET else new.expires_on
-    refuse(past_agreed_end(new.effective_on, expires_on, row.expires_on, agreed_last_day(row, caller.now)))
+    check_before_end(row, new.effective_on, expires_on, caller.now, on_paper=recorded is not None)
     _check_dates(row, new.kind, new.effective_on, expires_on, texts)
     notice = read_notice(before.notice)
     months, times = before.auto_renew_months, before.auto_renew_times

@@ -42,10 +42,12 @@ from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.queries.governing import terms_that_bind, texts_that_bind
 from registry.agreements.instruments.queries.in_force import OPEN_END
 from registry.agreements.instruments.rules import (
+    NOTHING_TO_LEAVE,
     Stage,
     check_evidence,
     is_gone,
     notice_barred,
+    over_without_notice,
     pause_barred,
     pause_silent,
     refuse,
@@ -157,18 +159,21 @@ async def give_notice(
     The period counts from today. A notice on paper may be entered later than its day: where that would have the agency
     leave sooner it is recorded with its evidence, and its own day counts once each other party that is bound has
     confirmed that it was told, or not contested it for 14 days. Where the text does not say how long notice runs, the
-    last day named needs the consent of each. A termination that is yet to come keeps nobody from leaving before it.
+    last day named needs the consent of each. A party that is bound no more records what it said while it was, by the
+    same rule. A termination that is yet to come keeps nobody from leaving before it.
     Raises RuleBroken, also for a day before it was bound, WrongStatus for an agency that is not bound or has given
     notice already.
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
     own = await write.first(_OWN_PART, {"id": row.id, "agency_id": caller.agency_id})
+    over_at = None if own is None else over_without_notice(own, row.terminated_at, caller.now)
     refuse(
         notice_barred(
             Stage(row.stage),
             row.terminated_at,
             caller.now,
             is_unbound=own is None or own.joined_at is None or is_gone(own, caller.now),
+            over_at=over_at,
             notice_on=None if own is None else own.withdrawal_notice_on,
             own=not await _reported(write, row.id, caller.agency_id),
         )
@@ -176,13 +181,15 @@ async def give_notice(
     check_evidence(notice.evidence_sha256, notice.evidence_location, needed=False)
     today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
     today.check_come(notice.notice_on, "/notice_on", "not_then", "Notice is given on a day that has come.")
+    assert own is not None, "who is not bound was refused"
+    if over_at is not None:
+        return await _left_before(write, caller, row, own, notice, over_at, today)
     counts_on = today.at_agency if today.is_over(notice.notice_on) else notice.notice_on
     texts = await texts_that_bind(write, row, caller.agency_id, counts_on)
     await replace_reports(write, row.id, caller.agency_id, *LEAVING, now=caller.now)
     replaced = ClosedBecause.REPLACED
     await drop_departures(write, row.id, caller.agency_id, notice.reason, caller.now, because=replaced)
-    check_renewal(texts[0], notice.kind, notice.leaves_on)
-    assert own is not None, "who is not bound was refused"
+    check_renewal(texts, notice.kind, notice.leaves_on)
     was_bound = (write, row, caller.agency_id, own.joined_at, notice.notice_on, today)
     if notice.leaves_on is not None and is_silent(texts, caller.agency_id):
         leaves_at = day_starts_at(day_after(notice.leaves_on), ZoneInfo(row.time_zone))
@@ -239,6 +246,16 @@ async def _ask_for_its_day(
             f"today. Record it with its evidence, for the others to confirm, or give notice today. {today}"
         )
         raise RuleBroken.at(detail, "evidence_missing", pointer="/evidence_sha256")
+    return {"proposal_id": await _put_to_others(write, caller, row, notice, dated)}
+
+
+async def _put_to_others(
+    write: Write, caller: Caller, row: Row[Any], notice: WithdrawalNotice, dated: datetime, *, told: bool = True
+) -> str:
+    """Ask of a departure of that day all that were bound then, of each of whom it is said that it was told; its id.
+
+    Not so `told`, each has to consent to it: where the text says no notice, nobody's silence makes one.
+    """
     new = NewProposal(
         kind=ProposalKind.DEPARTURE,
         not_before=dated,
@@ -249,10 +266,62 @@ async def _ask_for_its_day(
         evidence_location=notice.evidence_location,
     )
     proposal_id, asked = await propose(write, caller, row, new, given_at=min(dated, caller.now))
-    others = dict.fromkeys((each for each in asked if each != caller.agency_id), notice.notice_on)
+    others = dict.fromkeys((each for each in asked if told and each != caller.agency_id), notice.notice_on)
     about = (ReportedKind.WAS_NOTIFIED, others, notice, notice.reason)
     await report_consents(write, caller, row, proposal_id, *about)
-    return {"proposal_id": str(proposal_id)}
+    return str(proposal_id)
+
+
+async def _left_before(
+    write: Write,
+    caller: Caller,
+    row: Row[Any],
+    own: Row[Any],
+    notice: WithdrawalNotice,
+    over_at: datetime,
+    today: Today,
+) -> Agreement:
+    """What a party that is bound no more says of a day on which it was: that it had given notice, and left by that.
+
+    It counts once all that were bound then have confirmed that they were told, or not contested it for 14 days; of
+    today nothing is left to count. Raises WrongStatus where it would have run out later than the party was bound,
+    RuleBroken where nothing shows it.
+    """
+    if not today.is_over(notice.notice_on):
+        raise WrongStatus(NOTHING_TO_LEAVE)
+    said, zone = (caller.agency_id, notice.kind), ZoneInfo(row.time_zone)
+    texts = await texts_that_bind(write, row, caller.agency_id, notice.notice_on)
+    check_renewal(texts, notice.kind, notice.leaves_on)
+    silent = notice.leaves_on is not None and is_silent(texts, caller.agency_id)
+    if silent and notice.leaves_on is not None:
+        dated = day_starts_at(day_after(notice.leaves_on), zone)
+    else:
+        dated = await notice_runs_out_at(write, row, *said, notice.notice_on, notice.leaves_on)
+    was_bound = (write, row, caller.agency_id, own.joined_at, notice.notice_on, today)
+    await check_was_bound(*was_bound, "/notice_on", dated)
+    last = last_day_before(over_at, row.time_zone)
+    if dated >= over_at:
+        raise WrongStatus(
+            f"Your agency was bound through {last}: a notice of {notice.notice_on} would have run out no sooner, so "
+            "nothing follows from it."
+        )
+    if not has_evidence(notice):
+        detail = (
+            f"By a notice of {notice.notice_on} your agency was bound no more before {last}. Record it with its "
+            "evidence, for those to confirm that were bound then."
+        )
+        raise RuleBroken.at(detail, "evidence_missing", pointer="/evidence_sha256")
+    await replace_reports(write, row.id, caller.agency_id, *LEAVING, now=caller.now)
+    await drop_departures(write, row.id, caller.agency_id, notice.reason, caller.now, because=ClosedBecause.REPLACED)
+    told = {
+        "kind": notice.kind,
+        "notice_on": notice.notice_on,
+        "bound_until": format_instant(over_at),
+        "reason": notice.reason,
+        **await evidence_told(write, row.id, caller.agency_id, *evidence_of(notice)),
+        "proposal_id": await _put_to_others(write, caller, row, notice, dated, told=not silent),
+    }
+    return await _done(write, caller, row, "notice_recorded", told)
 
 
 async def _leave_by_consent(

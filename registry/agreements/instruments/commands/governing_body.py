@@ -1,5 +1,6 @@
 """A governing body's approval as a condition of being bound: that it is needed, and that it was given."""
 
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,7 +16,14 @@ from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.evidence import evidence_told
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.queries.in_force import OPEN_END
-from registry.agreements.instruments.rules import Stage, check_evidence, takes_approvals
+from registry.agreements.instruments.rules import (
+    Stage,
+    approved_too_late,
+    check_evidence,
+    refuse,
+    takes_approval_rules,
+    takes_approvals,
+)
 from registry.agreements.instruments.schemas.evidence import evidence_of, has_evidence
 from registry.agreements.instruments.schemas.given import ApprovalRule, GoverningApproval
 from registry.agreements.instruments.schemas.shown import Agreement
@@ -34,8 +42,8 @@ _INSERT_RULE = agreement_approval_rule.insert()
 _INSERT_APPROVAL = agreement_approval.insert()
 
 
-def _check_takes_approvals(row: Row[Any]) -> None:
-    if not takes_approvals(Stage(row.stage)):
+def _check(row: Row[Any], takes: Callable[[Stage], bool]) -> None:
+    if not takes(Stage(row.stage)):
         raise WrongStatus(f"Not while the agreement is {row.stage.replace('_', ' ')}.")
 
 
@@ -77,7 +85,7 @@ async def set_approval_rule(
     RuleBroken for an earlier day, where no law is named, and where the text says no notice; WrongStatus.
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
-    _check_takes_approvals(row)
+    _check(row, takes_approval_rules)
     today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
     effective_on = rule.effective_on or today.at_agency
     if today.is_over(effective_on) and rule.citation is None:
@@ -126,13 +134,14 @@ async def record_approval(
     day and resolution, RuleBroken for dates that give no term, WrongStatus.
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
-    _check_takes_approvals(row)
+    _check(row, takes_approvals)
     zone = ZoneInfo(row.time_zone)
     ends_at = OPEN_END if approval.valid_to is None else day_starts_at(approval.valid_to + timedelta(days=1), zone)
     today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
     rule = "A body approves on a day that has come."
     today.check_come(approval.approved_on, "/approved_on", "approved_in_future", rule)
     starts_at = today.counts_from(approval.approved_on)
+    refuse(approved_too_late(starts_at, row.terminated_at, row.time_zone))
     check_evidence(approval.evidence_sha256, approval.evidence_location, needed=False)
     if today.is_over(approval.approved_on) and not has_evidence(approval):
         detail = (

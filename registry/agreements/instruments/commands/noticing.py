@@ -64,11 +64,12 @@ def notices_end_at(
 ) -> datetime | None:
     """As `notice_ends_at`, under all of the texts that bind the party: to nobody is its notice shorter than its text.
 
-    A renewal is declined under its own latest, which is the first of them.
+    A renewal is declined under the latest of them that renews itself.
     """
+    renewing = next((text for text in texts if _renews(text)), texts[0])
     ends = [
-        notice_ends_at(text, time_zone, agency_id, kind if n == 0 else "withdrawal", notice_on, leaves_on)
-        for n, text in enumerate(texts)
+        notice_ends_at(text, time_zone, agency_id, kind if text is renewing else "withdrawal", notice_on, leaves_on)
+        for text in texts
     ]
     known = [at for at in ends if at is not None]
     return max(known) if len(known) == len(ends) else None
@@ -79,10 +80,15 @@ def is_silent(texts: Sequence[Row[Any]], agency_id: UUID) -> bool:
     return any(read_notice(text.notice).of(agency_id) is None for text in texts)
 
 
-def check_renewal(text: Row[Any], kind: str, leaves_on: date | None) -> None:
-    """Let a renewal be declined where the text has one, and for the last day of a term. Raises RuleBroken."""
+def _renews(text: Row[Any]) -> bool:
+    return text.expires_on is not None and renewal_of(text.auto_renew_months, text.auto_renew_times) is not None
+
+
+def check_renewal(texts: Sequence[Row[Any]], kind: str, leaves_on: date | None) -> None:
+    """Let a renewal be declined where a text has one, and for the last day of a term. Raises RuleBroken."""
     if kind == "withdrawal":
         return
+    text = next((each for each in texts if _renews(each)), texts[0])
     renewal = renewal_of(text.auto_renew_months, text.auto_renew_times)
     if text.expires_on is None or renewal is None:
         detail = "The agreement does not renew itself, so there is no renewal to decline."
@@ -104,7 +110,7 @@ async def notice_runs_out_at(
     ends no such term, and where the text does not say how long notice runs: of that nobody's own word decides.
     """
     texts = await texts_that_bind(read, row, agency_id, notice_on)
-    check_renewal(texts[0], kind, leaves_on)
+    check_renewal(texts, kind, leaves_on)
     periods = [needed_period(read_notice(text.notice), agency_id, "/leaves_on") for text in texts]
     period = max(periods, key=lambda each: withdrawal_ends_at(notice_on, each, row.time_zone))
     runs_out_at = withdrawal_ends_at(notice_on, period, row.time_zone)

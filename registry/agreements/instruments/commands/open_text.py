@@ -90,6 +90,7 @@ def open_text(row: Row[Any]) -> OpenText:
             sha256=row.amendment_sha256,
             kind=row.amendment_kind,
             amendment_id=row.amendment_id,
+            is_paper=bool(row.amendment_is_paper),
         )
     return own_text(row)
 
@@ -153,11 +154,15 @@ async def move_text(write: Write, caller: Caller, text: OpenText, stage: Stage, 
     return {}
 
 
-def agreed_last_day(row: Row[Any], now: datetime) -> date | None:
-    """The last day of an agreement of which an end that is still to come is agreed."""
-    if row.terminated_at is None or row.terminated_at <= now:
-        return None
-    return last_day_before(row.terminated_at, row.time_zone)
+def check_before_end(
+    row: Row[Any], effective_on: date, expires_on: date | None, now: datetime, *, on_paper: bool
+) -> None:
+    """Raises WrongStatus for a text that would hold, or lengthen the term, past an end that the parties agreed on."""
+    if row.terminated_at is None:
+        return
+    last_day, is_over = last_day_before(row.terminated_at, row.time_zone), row.terminated_at <= now
+    present = row.expires_on
+    refuse(past_agreed_end(effective_on, expires_on, present, last_day, on_paper=on_paper, is_over=is_over))
 
 
 async def begins_at(read: Read, text: OpenText) -> datetime:
@@ -169,13 +174,13 @@ async def begins_at(read: Read, text: OpenText) -> datetime:
 
 
 async def check_agreed_end(write: Write, row: Row[Any], text: OpenText, now: datetime) -> None:
-    """Raises WrongStatus for a change that would hold, or lengthen the term, past an end that the parties agreed."""
-    last_day = agreed_last_day(row, now)
-    if text.amendment_id is None or last_day is None:
+    """As `check_before_end`, of a change that is signed or confirmed now; one that all signed before may lengthen."""
+    if text.kind == "original" or row.terminated_at is None:
         return
     its = await write.first(_DATES, {"version_id": text.version_id})
     assert its is not None
-    refuse(past_agreed_end(its.effective_on, its.expires_on, row.expires_on, last_day))
+    on_paper = text.is_paper or text.amendment_id is None
+    check_before_end(row, its.effective_on, its.expires_on, now, on_paper=on_paper)
 
 
 async def next_version_no(write: Write, agreement_id: UUID) -> int:

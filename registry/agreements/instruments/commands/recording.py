@@ -27,7 +27,15 @@ from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.evidence import evidence_told, is_on_file
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.queries.texts import executed_texts
-from registry.agreements.instruments.rules import AgreementAction, Stage, advance, check_evidence
+from registry.agreements.instruments.rules import (
+    AgreementAction,
+    Stage,
+    advance,
+    check_evidence,
+    refuse,
+    signed_too_late,
+    while_it_lasted,
+)
 from registry.agreements.instruments.schemas.given import Confirmation, RecordedAgreement, RecordedAmendment
 from registry.agreements.instruments.schemas.shown import Agreement
 from registry.agreements.instruments.tables import agreement
@@ -177,17 +185,19 @@ async def record_amendment(
     Between one of them and a party that did not sign it nothing changes: see `in_force.bound_windows`.
     The custodian's signature is given with it, unless a service records it. The answer remarks what of the earlier end,
     renewal and notice is gone, is changed, or stays since nothing was given. It may be recorded while
-    another one is on its way, and whatever was recorded before. Raises WrongStatus, RuleBroken.
+    another one is on its way, and whatever was recorded before: also that the agreement ended, of a paper that was
+    signed, and begins, before that. Raises WrongStatus, RuleBroken.
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_UPDATE, expected)
     check_evidence(new.evidence_sha256, new.evidence_location, needed=True)
     signed_at = paper_day(await today_of(write, caller.agency_id, row.time_zone, caller.now), new.signed_on)
+    refuse(signed_too_late(signed_at, row.terminated_at, row.time_zone))
     texts = await executed_texts(write, row.id)
     amendment = await open_amendment(write, caller, row, new, stage=Stage.OUT_FOR_SIGNATURE)
     follows = await remarks_on_paper(write, amendment, texts, new)
     frozen = await freeze(write, caller, ledger_key, amendment.version_id, needs_text=True, paper=new)
     amendment = msgspec.structs.replace(amendment, sha256=str(frozen["sha256"]))
-    parties = await signatories(write, row.id, amendment, caller.now)
+    parties = await signatories(write, row.id, amendment, while_it_lasted(row.terminated_at, caller.now))
     await open_signing(write, caller, row, amendment.version_id, parties, ALL_AT_ONCE)
     if refusal(caller.principal, Action.AGREEMENTS_SIGN, ["party"]) is None:
         signature = SignatureDetails(

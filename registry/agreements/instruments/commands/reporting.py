@@ -70,6 +70,7 @@ from registry.agreements.instruments.rules import (
     refuse,
     signed_too_late,
     takes_word,
+    while_it_lasted,
 )
 from registry.agreements.instruments.schemas.consenting import NewReportedAct
 from registry.agreements.instruments.schemas.given import RecordedAgreement
@@ -110,12 +111,13 @@ async def report_act(
 
     What the registry's operator reports waits for a second operator first. Of a departure the other parties that are
     bound are told too: it reaches back to its day only as far as they know of it. Who is named and not bound, or has
-    left, starts no clock against those who are. Raises RuleBroken, Conflict for what is reported already, WrongStatus
-    where the party can have done no such thing, and for a reporter that is neither bound nor custodian nor operator.
+    left, starts no clock against those who are; of what has ended, who was bound until then still may. Raises
+    RuleBroken, Conflict for what is reported already, WrongStatus where the party can have done no such thing, and for
+    a reporter that is neither bound nor custodian nor operator.
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_REPORT, expected)
     if row.is_party and row.custodian_id != caller.agency_id:
-        await check_bound(write, row.id, caller.agency_id, caller.now)
+        await check_bound(write, row.id, caller.agency_id, while_it_lasted(row.terminated_at, caller.now))
     if new.agency_id == caller.agency_id:
         raise RuleBroken.at(
             "That is your own agency: do what it did in its name instead.", "own_act", pointer="/agency_id"
@@ -380,7 +382,7 @@ async def _text_to_sign(write: Write, caller: Caller, row: Row[Any], new: NewRep
     theirs = await today_of(write, new.agency_id, row.time_zone, caller.now)
     await existed(write, text, new.acted_on, theirs, "/acted_on")
     signed_at = theirs.counts_from(new.acted_on)
-    refuse(signed_too_late(signed_at, row.terminated_at))
+    refuse(signed_too_late(signed_at, row.terminated_at, row.time_zone))
     await check_agreed_end(write, row, text, caller.now)
     if await write.value(_SIGNED, {"version_id": text.version_id, "agency_id": new.agency_id}) is not None:
         raise Conflict("That party has signed this version already.", "already_signed")

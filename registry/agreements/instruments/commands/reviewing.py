@@ -22,7 +22,13 @@ from registry.agreements.instruments.notice import read_notice
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.queries.waiting import NO_TEXT
 from registry.agreements.instruments.reviews import RoundOutcome
-from registry.agreements.instruments.rules import AgreementAction, AgreementKind, Sensitivity
+from registry.agreements.instruments.rules import (
+    AgreementAction,
+    AgreementKind,
+    Sensitivity,
+    over_for_new_texts,
+    refuse,
+)
 from registry.agreements.instruments.schemas.given import RecordedAgreement, RecordedAmendment
 from registry.agreements.instruments.schemas.reviewing import AgreementSubmission
 from registry.agreements.instruments.schemas.shown import Agreement
@@ -174,6 +180,7 @@ async def send_back(write: Write, caller: Caller, agreement_id: UUID, reason: st
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_UPDATE, expected)
     text = open_text(row)
     stage = advanced_text(text, AgreementAction.SEND_BACK)
+    refuse(over_for_new_texts(row.terminated_at, caller.now, row.time_zone))
     await close_round(write, row.id, RoundOutcome.SENT_BACK, caller.now)
     await drop_reported_signatures(write, text.version_id, reason, caller.now)
     no = await next_version_no(write, agreement_id)

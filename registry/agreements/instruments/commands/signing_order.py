@@ -41,10 +41,9 @@ async def open_signing(
         _INSERT,
         {"version_id": version_id, "signing_order": how.order, "due_on": due_on, "opened_at": caller.now},
     )
-    await write.run(
-        _INSERT_TURN,
-        [{"version_id": version_id, "agency_id": party, "turn": turn} for turn, party in enumerate(in_order)],
-    )
+    turns = [{"version_id": version_id, "agency_id": party, "turn": turn} for turn, party in enumerate(in_order)]
+    if turns:  # a paper may be recorded of which all have left since
+        await write.run(_INSERT_TURN, turns)
     told: dict[str, object] = {"order": how.order}
     if how.order is SigningOrder.SEQUENTIAL:
         told["sequence"] = [str(party) for party in in_order]

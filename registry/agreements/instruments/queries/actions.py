@@ -19,13 +19,18 @@ from registry.agreements.instruments.rules import (
     has_left,
     is_gone,
     notice_barred,
+    over_for_new_texts,
+    over_without_notice,
     past_agreed_end,
     pause_barred,
     pause_silent,
+    recorded_too_late,
     rescission_barred,
     stage_at,
+    takes_approval_rules,
     takes_approvals,
     unbound,
+    while_it_lasted,
     word_barred,
 )
 from registry.agreements.instruments.schemas.consenting import Proposal, ReportedAct
@@ -83,11 +88,15 @@ def allowed_actions(
         offers.append(offer("update", withheld=None if text is Stage.DRAFT else "Only a draft can be edited."))
     for step, permission in _TO_THE_TEXT:
         if refusal(principal, permission, held) is None:
-            offers.append(offer(step, withheld=_bar(text, step, "its text")))
+            over = _no_new_text(row, now) if step is AgreementAction.SEND_BACK else None
+            offers.append(offer(step, withheld=_bar(text, step, "its text") or over))
     if refusal(principal, Action.AGREEMENTS_UPDATE, held) is None:
         open_already = None if row.amendment_id is None else "An amendment is open already."
         bar = _bar(stage, AgreementAction.AMEND, "the agreement")
-        offers += [offer("amend", withheld=bar or open_already), offer("record_amendment", withheld=bar)]
+        offers.append(offer("amend", withheld=bar or open_already))
+        offers.append(
+            offer("record_amendment", withheld=_bar(stage, AgreementAction.RECORD_AMENDMENT, "the agreement"))
+        )
         offers.append(offer("offer_custody", withheld=None if row.is_shared else "No other party knows of it yet."))
     if refusal(principal, Action.AGREEMENTS_SIGN, held) is None and {"party", "invited"} & {*held}:
         own = next(party for party in parties if party.agency_id == principal.agency_id)
@@ -109,7 +118,7 @@ def _no_report(principal: Principal, row: Row[Any], parties: Rows, now: datetime
     if not row.is_party or row.custodian_id == principal.agency_id:
         return None
     own = next(party for party in parties if party.agency_id == principal.agency_id)
-    is_unbound = unbound(own, now)
+    is_unbound = unbound(own, while_it_lasted(row.terminated_at, now))
     return "Your agency is not bound by it." if is_unbound else None
 
 
@@ -128,10 +137,15 @@ def _amendment_is_out(row: Row[Any]) -> bool:
 
 def _past_end(row: Row[Any], now: datetime) -> str | None:
     """Why the change on its way is signed no more: the parties have agreed on an end before it."""
-    if row.amendment_id is None or row.terminated_at is None or row.terminated_at <= now:
+    if row.amendment_id is None or row.terminated_at is None:
         return None
-    last_day = last_day_before(row.terminated_at, row.time_zone)
-    return past_agreed_end(row.amendment_effective_on, row.amendment_expires_on, row.expires_on, last_day)
+    last_day, is_over = last_day_before(row.terminated_at, row.time_zone), row.terminated_at <= now
+    days = (row.amendment_effective_on, row.amendment_expires_on, row.expires_on, last_day)
+    return past_agreed_end(*days, on_paper=bool(row.amendment_is_paper), is_over=is_over)
+
+
+def _no_new_text(row: Row[Any], now: datetime) -> str | None:
+    return over_for_new_texts(row.terminated_at, now, row.time_zone)
 
 
 def _own_hand(agency_id: UUID, row: Row[Any], own: Row[Any], now: datetime) -> Iterator[AllowedAction]:
@@ -139,7 +153,7 @@ def _own_hand(agency_id: UUID, row: Row[Any], own: Row[Any], now: datetime) -> I
     stage = _stage(row, now)
     not_now = f"Not while the agreement is {stage.replace('_', ' ')}."
     if has_left(own.leaves_at, own.released_at, now):
-        yield offer("sign", withheld=LEFT)
+        yield offer("sign", withheld=_no_new_text(row, now) or LEFT)
         # What it had signed before it left it may say afterwards.
         unsaid = (own.joined_at is None or own.manner is None) and not has_left(
             own.leaves_at, own.released_at, row.its_starts_at
@@ -148,9 +162,9 @@ def _own_hand(agency_id: UUID, row: Row[Any], own: Row[Any], now: datetime) -> I
         confirmable = unsaid and (stage, AgreementAction.CONFIRM) in TRANSITIONS
         yield offer("confirm", withheld=None if confirmable else LEFT)
     elif _amendment_is_out(row) or row.paper_to_confirm:
-        bar = _past_end(row, now)
-        yield offer("sign", withheld=bar)
-        yield offer("confirm", withheld=bar)
+        past = None if row.paper_to_confirm else _past_end(row, now)
+        yield offer("sign", withheld=_no_new_text(row, now) or past)
+        yield offer("confirm", withheld=past)
     else:
         signed = None if own.manner is None else "Your agency has signed this version already."
         signable = (stage, AgreementAction.SIGN) in TRANSITIONS
@@ -188,7 +202,10 @@ def _for_all(
         already = None if kind is None else proposed_already(proposed, kind, own.agency_id, left)
         # An end and a successor of days that are over may still be recorded, with their evidence.
         over = expired(row.ends_at, now) if name in ("add_parties", "propose_suspension") else None
-        yield offer(name, withheld=_bar(stage, step, "the agreement") or no_part or over or already)
+        bar = _bar(stage, step, "the agreement")
+        if name == "propose_suspension" and bar is not None:
+            bar = recorded_too_late(now, row.terminated_at, row.time_zone) or bar
+        yield offer(name, withheld=bar or no_part or over or already)
 
 
 def _own_leave(
@@ -210,6 +227,7 @@ def _own_leave(
         row.terminated_at,
         now,
         is_unbound=own.joined_at is None or is_gone(own, now),
+        over_at=over_without_notice(own, row.terminated_at, now),
         notice_on=own.withdrawal_notice_on,
         own=not by_others,
     )
@@ -220,9 +238,9 @@ def _own_leave(
 def _own_law(agency_id: UUID, row: Row[Any], now: datetime) -> Iterator[AllowedAction]:
     """What a party says of its governing body, and of the keeping that it is offered."""
     stage = _stage(row, now)
-    closed = None if takes_approvals(stage) else f"Not while the agreement is {stage.replace('_', ' ')}."
-    yield offer("record_approval", withheld=closed)
-    yield offer("set_approval_rule", withheld=closed)
+    closed = f"Not while the agreement is {stage.replace('_', ' ')}."
+    yield offer("record_approval", withheld=None if takes_approvals(stage) else closed)
+    yield offer("set_approval_rule", withheld=None if takes_approval_rules(stage) else closed)
     offered = row.custody_offered_to_id == agency_id
     drafted = is_amendment_drafted(row)
     yield offer("accept_custody", withheld=custody_barred(offered=offered, amendment_drafted=drafted))

@@ -1,6 +1,6 @@
 """One agreement as a caller may see it at an instant: by its side, its role and the sensitivity of each provision."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, cast
 from uuid import UUID
@@ -38,12 +38,14 @@ from registry.agreements.instruments.queries.parties import (
     shown_party,
     until_told_to_others,
 )
+from registry.agreements.instruments.queries.party_days import DaysTold, days_told
 from registry.agreements.instruments.queries.pending import without_pending
 from registry.agreements.instruments.queries.provisions import (
     VersionTerm,
     may_read_restricted,
     provisions_of,
     remarks_on_text,
+    term_of_agreement,
     term_of_version,
     withheld_terms,
 )
@@ -162,24 +164,33 @@ async def get_agreement(
     )
     # By no clock: who signs at the same moment may have asked later than this request, and been let in before it.
     all_signed = all(its is not None for each, its in zip(parties, joined_at, strict=True) if each.in_text)
-    whole_term = row if row.executed_at is not None and not others else term_of_version(row)
+    whole_term = term_of_agreement(row) if row.executed_at is not None and not others else term_of_version(row)
     windows = held
     if others:  # the text that they are shown may have given way to one that is not published
         windows = await windows_shown_to_others(read, row, held, numbers, without, suspensions, dates.ended_at)
     window, text_status = text_at(windows, stands_at)
     # The last text ends as the agreement does; one before it gives way to the next.
-    over = [dates.ended_at]
-    if not hidden:
-        over += [force[-1].end if force else None, window.end if window is not None else None]
-    term_ends_on = _term_ends_on(term_of_version(row), term_day(at, row.time_zone, *over))
-    ends_on, to_renew_on = _cut_short(term_ends_on, dates.ended_at, row.time_zone)
+    until = None if hidden or window is None else window.end
+    of_version = term_of_version(row)
+    told = DaysTold(last=whole_term, terms=row.terms, running=of_version, notice=whole_term, over_at=until)
+    by_party: Mapping[UUID | None, DaysTold] = {}
+    if not others and len(numbers) > 1:  # else the text that is shown is the only one
+        by_party = await days_told(read, row, numbers, dates, held, parties, without, at)
+        told = by_party.get(principal.agency_id, by_party[None])
+    lapses_at = force[-1].end if force and not hidden else None
+
+    def term_of(days: DaysTold) -> tuple[date | None, date | None]:
+        day = term_day(at, row.time_zone, dates.ended_at, lapses_at, days.over_at)
+        return _cut_short(_term_ends_on(days.running, day), dates.ended_at, row.time_zone)
+
+    ends_on, to_renew_on = term_of(told)
     # Of a day to come on which that text has run out others are told what it says, and of no later one.
     is_told = not (others and at > now and row.its_ends_at is not None and row.its_ends_at <= at)
     if not is_told:
         text_status = TextStatus.ENDED
     if not is_told and (dates.ended_at is None or at < dates.ended_at):
         status = DerivedStatus.EXPIRED
-    notice = read_notice(whole_term.notice)
+    notice = read_notice(told.notice.notice)
     notice_told = notice if whole else notice.as_published([each.number for each in provisions])
     ids = [party.agency_id for party in parties]
     papers: Papers = {}
@@ -195,10 +206,17 @@ async def get_agreement(
     then = bound_then(windows_then, without, stands_at)
     bound_by = bound_to_another(then)
     evidence = shown_evidence(row.its_evidence_sha256, row.its_evidence_location, papers) if whole else None
+
+    def own_notice(agency_id: UUID) -> date | None:
+        its = by_party.get(agency_id)
+        if its is None:
+            return _last_notice_on(to_renew_on, None if notice_told is None else notice_told.of(agency_id))
+        return _last_notice_on(term_of(its)[1], read_notice(its.notice.notice).of(agency_id))
+
     shown = [
         shown_party(
             party,
-            _last_notice_on(to_renew_on, None if notice_told is None else notice_told.of(party.agency_id)),
+            own_notice(party.agency_id),
             papers,
             evidence,
             revoked,
@@ -241,7 +259,7 @@ async def get_agreement(
         remarks += about_dissolutions(parties, row.time_zone, at)
         remarks += [
             *about_notice(notice, ids),
-            *about_end(row.its_expires_on, terms),
+            *about_end(told.last.expires_on, msgspec.json.decode(told.terms, type=Terms)),
             *about_suspension(terms),
             *remarks_on_text(provisions, row.terms, term_of_version(row)),
         ]
@@ -298,12 +316,12 @@ async def get_agreement(
         view="party" if whole else "public",
         time_zone=row.time_zone,
         effective_on=row.effective_on,
-        expires_on=whole_term.expires_on,
-        auto_renew_months=whole_term.auto_renew_months,
-        auto_renew_times=whole_term.auto_renew_times,
+        expires_on=told.last.expires_on,
+        auto_renew_months=told.last.auto_renew_months,
+        auto_renew_times=told.last.auto_renew_times,
         term_ends_on=ends_on,
         starts_at=row.starts_at,
-        ends_at=earliest(whole_term.ends_at, dates.ended_at),
+        ends_at=earliest(told.last.ends_at, dates.ended_at),
         binds_from=force[0].start if force else None,
         notice=notice_told,
         last_notice_on=_last_notice_on(to_renew_on, None if notice_told is None else notice_told.general),

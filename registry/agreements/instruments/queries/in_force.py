@@ -137,6 +137,17 @@ def _pairs(*, among: bool = False, helping: bool = False, to_come: bool = False)
     return statement.where(mine.c.requests, theirs.c.assists) if helping else statement, theirs
 
 
+def bound_under(*, to_come: bool = False) -> sa.Select[Any]:
+    """Ids of the agreements by which `viewer` is bound to some other party at `at`."""
+    mine, theirs = (_windows(name, to_come=to_come) for name in ("mine", "theirs"))
+    another = sa.select(sa.literal(1)).where(
+        same_text(theirs, mine), _holds(theirs), theirs.c.agency_id != mine.c.agency_id
+    )
+    return sa.select(mine.c.agreement_id).where(
+        mine.c.agency_id == _VIEWER, _holds(mine), another.correlate(mine).exists()
+    )
+
+
 def partners_in_force(*, to_come: bool = False) -> sa.Select[Any]:
     """Ids of the agencies with which `viewer` has an agreement in force at `at`; an id may come more than once."""
     statement, _ = _pairs(to_come=to_come)

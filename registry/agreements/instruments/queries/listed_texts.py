@@ -10,14 +10,17 @@ from msgspec import Struct
 
 from registry.agreements.instruments.queries.pending import all_without_pending
 from registry.agreements.instruments.queries.rows import text_without, version_shown
-from registry.agreements.instruments.queries.visibility import administers, shared_with
+from registry.agreements.instruments.queries.visibility import administers, last_day_shown, shared_with
 from registry.agreements.instruments.tables import agreement, agreement_version, agreement_version_dates
 from registry.platform.access.principals import Principal
 from registry.platform.database.handles import Read
 
 
 class ListedText(Struct, kw_only=True, frozen=True):
-    """A version with the last day that is told with it: the agreement's own, or what others read in that text."""
+    """A version with the last day that is told with it: what others read in that text, else the agreement's own.
+
+    A party is told that of the text that binds it the longest.
+    """
 
     version_no: int
     title: str
@@ -40,7 +43,7 @@ def _statement(*, administrator: bool, past: bool) -> sa.Select[tuple[UUID, int,
             agreement.c.id,
             agreement_version.c.no,
             agreement_version.c.title,
-            sa.case((own, agreement.c.expires_on), else_=dates.c.expires_on).label("expires_on"),
+            sa.case((own, last_day_shown(administrator=administrator)), else_=dates.c.expires_on).label("expires_on"),
             shared_with().label("shared"),
         )
         .select_from(

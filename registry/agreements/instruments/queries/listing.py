@@ -13,12 +13,18 @@ from registry.agreements.instruments.consent_tables import (
     agreement_pending_window,
 )
 from registry.agreements.instruments.queries.consents import awaits, contestable_from
-from registry.agreements.instruments.queries.in_force import hides_text, is_superseded, text_shown_to_others_at
+from registry.agreements.instruments.queries.in_force import (
+    bound_under,
+    hides_text,
+    is_superseded,
+    text_shown_to_others_at,
+)
 from registry.agreements.instruments.queries.listed_texts import listed_texts
 from registry.agreements.instruments.queries.visibility import (
     administers,
     as_shown,
     is_party,
+    last_day_shown,
     may_be_named,
     names_party,
     shared_with,
@@ -206,6 +212,13 @@ def _any(table: sa.Table, *criteria: sa.ColumnElement[bool]) -> sa.ColumnElement
     return its.limit(1).offset(0).exists()
 
 
+def _binds_viewer(*, to_come: bool) -> sa.ColumnElement[bool]:
+    """Whether the agreement of the row binds the viewer to some other party."""
+    its = bound_under(to_come=to_come)
+    (window,) = its.get_final_froms()
+    return its.where(window.c.agreement_id == agreement.c.id).correlate(agreement).exists()
+
+
 def narrowed(statement: sa.Select[Any], filters: Collection[str]) -> sa.Select[Any]:
     """The statement with those of `_FILTERS` that are asked for; with names of `_FEW`, where no other status is.
 
@@ -226,7 +239,7 @@ def narrowed(statement: sa.Select[Any], filters: Collection[str]) -> sa.Select[A
         statement = statement.where(names_party("party_id"))
     if "partner_id" in filters:
         statement = statement.where(is_party(), names_party("partner_id"))
-    expires_on = as_shown("expires_on", administrator=administrator)
+    expires_on = last_day_shown(administrator=administrator)
     for name, day in (("effective", agreement.c.effective_on), ("expires", expires_on)):
         if f"{name}_from" in filters:
             statement = statement.where(day >= sa.bindparam(f"{name}_from", type_=day.type))
@@ -237,6 +250,8 @@ def narrowed(statement: sa.Select[Any], filters: Collection[str]) -> sa.Select[A
         statement = statement.where(agreement.c.id.in_(sa.bindparam("ids", type_=agreement.c.id.type, expanding=True)))
     if "waiting_for_me" in filters:
         statement = statement.where(awaits())
+    if "bound" in filters:
+        statement = statement.where(agreement.c.id.in_(bound_under(to_come="to_come" in filters)))
     if "category" in filters:
         statement = statement.where(
             sa.select(sa.literal(1))
@@ -256,7 +271,7 @@ def narrowed(statement: sa.Select[Any], filters: Collection[str]) -> sa.Select[A
 
 def _orders(*, administrator: bool) -> Orders:
     """The orders of the list, by what it shows."""
-    title, expires_on = (as_shown(name, administrator=administrator) for name in ("title", "expires_on"))
+    title, expires_on = as_shown("title", administrator=administrator), last_day_shown(administrator=administrator)
     return Orders(
         AgreementQuery,
         created_at=agreement.c.id,
@@ -292,6 +307,7 @@ def _list_statement(filters: frozenset[str], sort: str) -> sa.Select[Any]:
         status_at(to_come="to_come" in filters, administrator=administrator).label("status"),
         agreement.c.effective_on,
         party_count.label("party_count"),
+        _binds_viewer(to_come="to_come" in filters).label("bound"),
         agreement.c.version,
         agreement.c.updated_at,
     )
@@ -327,6 +343,8 @@ async def list_agreements(read: Read, principal: Principal, query: AgreementQuer
     if query.q is not None:
         filters.add("q")
         parameters["part"] = containing(query.q)
+    if query.bound:
+        filters.add("bound")
     if query.waiting_for_me:
         filters.add("waiting_for_me")
         parameters["contestable_from"] = contestable_from(now)
@@ -351,6 +369,7 @@ async def list_agreements(read: Read, principal: Principal, query: AgreementQuer
                 effective_on=row.effective_on,
                 expires_on=texts[row.id].expires_on,
                 party_count=row.party_count,
+                bound=bool(row.bound),
                 version=row.version,
                 updated_at=row.updated_at,
             )

@@ -53,6 +53,11 @@ def term_of_version(row: Row[Any]) -> VersionTerm:
     return VersionTerm(**{name: row._mapping[f"its_{name}"] for name in VersionTerm.__struct_fields__})
 
 
+def term_of_agreement(row: Row[Any]) -> VersionTerm:
+    """The agreement's own: of the text that takes effect last."""
+    return VersionTerm(**{name: row._mapping[name] for name in VersionTerm.__struct_fields__})
+
+
 async def provisions_of(read: Read, version_id: UUID, *, whole: bool, restricted: bool) -> list[Provision]:
     """A version's provisions: all of them for those who see it `whole`, else the public ones.
 

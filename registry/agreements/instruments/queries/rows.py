@@ -117,8 +117,18 @@ _left_before = (
     )
     .correlate(_open)
 )
+_begins_after_end = (
+    sa.select(sa.literal(1))
+    .where(
+        agreement_version_dates.c.version_id == _open.c.version_id,
+        agreement_version_dates.c.starts_at >= agreement.c.terminated_at,
+    )
+    .correlate(_open, agreement)
+)
 _paper_to_confirm = (
-    _of_open.where(_open.c.is_paper, ~_its_hand.exists(), ~_left_before.exists()).correlate(agreement).exists()
+    _of_open.where(_open.c.is_paper, ~_its_hand.exists(), ~_left_before.exists(), ~_begins_after_end.exists())
+    .correlate(agreement)
+    .exists()
 )
 _amending = agreement_version.alias("amending")
 _amending_dates = agreement_version_dates.alias("amending_dates")
@@ -183,6 +193,7 @@ def _row_statement(*, administrator: bool, moment: Moment, anybody: bool = False
             _paper_to_confirm.label("paper_to_confirm"),
             agreement_amendment.c.id.label("amendment_id"),
             agreement_amendment.c.stage.label("amendment_stage"),
+            agreement_amendment.c.is_paper.label("amendment_is_paper"),
             _amending.c.id.label("amendment_version_id"),
             _amending.c.no.label("amendment_no"),
             _amending.c.title.label("amendment_title"),

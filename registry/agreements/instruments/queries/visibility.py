@@ -101,6 +101,18 @@ def as_shown(name: str, *, administrator: bool = False) -> sa.ColumnElement[Any]
     return sa.case((shared_with(), own), else_=agreement.c[of_others])
 
 
+def last_day_shown(*, administrator: bool = False) -> sa.ColumnElement[Any]:
+    """As `as_shown`, of `expires_on`: to a party it is told of the text that binds it the longest (`party_days`)."""
+    shown = as_shown("expires_on", administrator=administrator)
+    own = agreement_party.alias("own_days")
+
+    def its(column: sa.ColumnElement[Any]) -> sa.ScalarSelect[Any]:
+        of_viewer = sa.and_(own.c.agreement_id == agreement.c.id, own.c.agency_id == _agency("viewer"))
+        return sa.select(column).where(of_viewer).correlate(agreement).scalar_subquery()
+
+    return sa.case((its(own.c.term_version_id).is_not(None), its(own.c.expires_on)), else_=shown)
+
+
 def is_published(thing_id: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
     """Versions or documents, by their id, of which each party gave its word that what is public is shown to all."""
     its = sa.select(sa.literal(1)).where(

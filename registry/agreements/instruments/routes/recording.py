@@ -96,7 +96,8 @@ async def record_agreement_amendment(
 ) -> Answer[Agreement]:
     """Record an amendment on paper that your agency has signed already.
 
-    The other parties that are bound confirm it, each for itself; then it takes effect.
+    Each other party confirms it for itself; it binds those to each other who do. Also once the agreement has ended, if
+    it was signed, and begins, before that: it holds until then.
     """
     return agreement_answer(await recording.record_amendment(write, caller, ledger_key, agreement_id, data, if_match))
 

@@ -24,6 +24,7 @@ class AgreementQuery(Changing, kw_only=True, frozen=True):
     waiting_for_me: Annotated[
         bool, Meta(description="Only those in which a reported act or a proposal waits for your agency's answer.")
     ] = False
+    bound: Annotated[bool, Meta(description="Only those that bind your agency to another at `as_of`.")] = False
     party_id: UUID | None = None
     partner_id: Annotated[UUID | None, Meta(description="Agreements to which it and your agency are parties.")] = None
     category: Annotated[Code, Meta(description="Agreements that cover it, by it or one above.")] | None = None

@@ -50,6 +50,14 @@ class PartySignature(Struct, kw_only=True, frozen=True):
     signed_on: CivilDate
     evidence: Evidence | None
     recorded_at: Instant
+    counts_from: Annotated[
+        Instant,
+        Meta(
+            description="From when it counts. Of a signature on paper to a text by which others are bound already that "
+            "is the day it bears, whenever it was entered; of one to a text that was out for signature, as of an "
+            "electronic one, its recording: each signs then in view of who is asked."
+        ),
+    ]
     separation_relaxed: SeparationRelaxed
 
 
@@ -107,7 +115,8 @@ class AgreementParty(Struct, kw_only=True, frozen=True):
         ),
     ]
     last_notice_on: Annotated[
-        CivilDate | None, Meta(description="Last day on which its own notice takes effect by the end of the term.")
+        CivilDate | None,
+        Meta(description="Last day on which its own notice takes effect by the end of its term, by what binds it."),
     ]
     verbally_at: Annotated[Instant | None, Meta(description="When it agreed by word of mouth.")]
     released_at: Annotated[
@@ -171,8 +180,8 @@ class Agreement(Struct, kw_only=True, frozen=True):
     expires_on: Annotated[
         LastDay | None,
         Meta(
-            description="The last day of the first term of the text that takes effect last, a signed renewal included. "
-            "Each version's own is with the version."
+            description="The last day of the first term: to a party of the text that binds it the longest, a signed "
+            "renewal included; else of the text that takes effect last. Each version's own is with the version."
         ),
     ]
     auto_renew_months: int | None
@@ -180,14 +189,18 @@ class Agreement(Struct, kw_only=True, frozen=True):
     term_ends_on: Annotated[
         CivilDate | None,
         Meta(
-            description="Last day of the term that runs at `as_of`, by the version shown; once the agreement has ended "
-            "or lapsed, of the term in which it did. Where its end is agreed for a day before, that day."
+            description="Last day of the term that runs at `as_of`, by the version shown, to a party by the one that "
+            "binds it then the longest; once the agreement has ended or lapsed, or the party left, of the term in "
+            "which it did. Where its end is agreed for a day before, that day."
         ),
     ]
     starts_at: Instant
     ends_at: Annotated[
         Instant | None,
-        Meta(description="The last end that renewals can reach, or the one agreed before it; null is never."),
+        Meta(
+            description="The last end that renewals of the same text can reach, or the one agreed before it; null is "
+            "never."
+        ),
     ]
     binds_from: Annotated[
         Instant | None,
@@ -196,7 +209,11 @@ class Agreement(Struct, kw_only=True, frozen=True):
         ),
     ]
     notice: Annotated[
-        Notice | None, Meta(description="Null for others than the parties, unless the clauses that say it are public.")
+        Notice | None,
+        Meta(
+            description="To a party of the text by which its own runs the longest. Null for others than the parties, "
+            "unless the clauses that say it are public."
+        ),
     ]
     last_notice_on: Annotated[
         CivilDate | None,
@@ -280,7 +297,8 @@ class AgreementSummary(Struct, kw_only=True, frozen=True):
         int,
         Meta(
             description="Which version `title` is of: the one that is the text at `as_of`, as the agreement itself is "
-            "shown then. Lists are searched, filtered and ordered by the text that takes effect last."
+            "shown then. Lists are searched, filtered and ordered by the text that takes effect last; `expires_on` is "
+            "to a party of the text that binds it the longest."
         ),
     ]
     kind: AgreementKind
@@ -290,6 +308,9 @@ class AgreementSummary(Struct, kw_only=True, frozen=True):
     effective_on: CivilDate
     expires_on: LastDay | None
     party_count: int
+    bound: Annotated[
+        bool, Meta(description="Whether it binds your agency to another party at `as_of`, by whatever version.")
+    ]
     version: int
     updated_at: Instant
 

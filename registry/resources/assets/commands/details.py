@@ -92,6 +92,10 @@ async def usable_category(write: Write, code: str, agency_id: UUID) -> AssetCate
 
 async def known_category(write: Write, code: str) -> AssetCategory:
     """The category. Raises RuleBroken for one that is unknown, or that no asset can have."""
+    return await write.read_once(("category of an asset", code), lambda: _asked_category(write, code))
+
+
+async def _asked_category(write: Write, code: str) -> AssetCategory:
     rows = await write.fast(_CATEGORY_PATH, {"category": code})
     by_code = {row.code: row for row in rows}
     if code not in by_code or code == ROOT_CATEGORY:

@@ -30,14 +30,13 @@ from registry.platform.kernel.errors import Fault, RuleBroken
 from registry.platform.kernel.text import normal_key
 from registry.resources.assets.commands.details import known_category
 from registry.resources.assets.commands.editing import update_asset
-from registry.resources.assets.commands.registering import create_asset
+from registry.resources.assets.commands.registering import enter_asset
 from registry.resources.assets.commands.servicing import change_service_status
 from registry.resources.assets.commands.stating import read_stated
 from registry.resources.assets.identifying import IdentifierKind
 from registry.resources.assets.queries.getting import asset_row
 from registry.resources.assets.rules import ROOT_CATEGORY, TRANSITIONS, AssetAction, Grade, ServiceStatus, Sharing
 from registry.resources.assets.schemas.given import AssetPatch, NewAsset
-from registry.resources.assets.schemas.shown import Asset
 from registry.resources.assets.tables import asset
 
 REASON: Final = "Listed so in an import of the agency's own assets."
@@ -319,8 +318,10 @@ class AssetImporter:
         if found is None:
             said |= _with_numbers(said.get("identifiers") or [], numbers)
             new = await self._read(write, said, said["category"], NewAsset)
-            made = await create_asset(write, caller, new)
-            return await self._entered(write, caller, made, wanted, remarks, before=0)
+            made_id = await enter_asset(write, caller, new)
+            if wanted not in (None, ServiceStatus.IN_SERVICE):
+                await _bring(write, caller, made_id, ServiceStatus.IN_SERVICE, wanted)
+            return Entered(outcome=RowOutcome.CREATED, id=made_id, remarks=remarks)
         row = await asset_row(write, caller, found)
         if row.service_status == wanted == ServiceStatus.RETIRED:
             return Entered(outcome=RowOutcome.UNCHANGED, id=found, remarks=remarks)
@@ -328,8 +329,11 @@ class AssetImporter:
         said |= _with_numbers(said["identifiers"] if said.get("identifiers") is not None else stored, numbers)
         del said["tag"]  # it may be spelled otherwise on record, and stays so
         patch = await self._read(write, said, said.get("category", row.category), AssetPatch)
-        made = await update_asset(write, caller, found, patch, "any")
-        return await self._entered(write, caller, made, wanted, remarks, before=row.version)
+        version = (changed := await update_asset(write, caller, found, patch, "any")).version
+        if wanted not in (None, changed.service_status):
+            version = await _bring(write, caller, found, changed.service_status, wanted)
+        outcome = RowOutcome.UNCHANGED if version == row.version else RowOutcome.UPDATED
+        return Entered(outcome=outcome, id=found, remarks=remarks)
 
     async def _read(self, write: Write, said: dict[str, Any], code: str, kind: type[Wanted]) -> Wanted:
         """The row as the struct that a request would have. Raises RowRefused with all that is wrong with it."""
@@ -355,17 +359,11 @@ class AssetImporter:
         await known_category(write, code)
         return {"attributes": await read_stated(write, code, said["attributes"])}
 
-    async def _entered(
-        self, write: Write, caller: Caller, made: Asset, wanted: str | None, remarks: list[RowRemark], *, before: int
-    ) -> Entered:
-        """The asset in the service status that is wanted, and whether that changed anything."""
-        if wanted is not None and wanted != made.service_status:
-            action = _action(made.service_status, ServiceStatus(wanted))
-            made = await change_service_status(write, caller, made.id, action, REASON)
-        outcome = RowOutcome.CREATED if not before else RowOutcome.UPDATED
-        if made.version == before:
-            outcome = RowOutcome.UNCHANGED
-        return Entered(outcome=outcome, id=made.id, remarks=remarks)
+
+async def _bring(write: Write, caller: Caller, asset_id: UUID, status: ServiceStatus, wanted: str) -> int:
+    """Bring an asset into the service status that its row says; its version then."""
+    action = _action(status, ServiceStatus(wanted))
+    return (await change_service_status(write, caller, asset_id, action, REASON)).version
 
 
 async def _of_the_category(write: Write, code: str) -> Sequence[Fault]:

@@ -1,6 +1,8 @@
 """The command that registers an asset."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -36,7 +38,8 @@ from registry.resources.assets.schemas.given import NewAsset
 from registry.resources.assets.schemas.shown import Asset
 from registry.resources.assets.tables import asset
 
-_INSERT = asset.insert().returning(
+_INSERT = asset.insert()
+_INSERT_SHOWN = _INSERT.returning(
     *SHOWN,
     *(
         sa.select(agency.c[name])
@@ -54,6 +57,24 @@ async def create_asset(write: Write, caller: Caller, new: NewAsset) -> Asset:
     Raises Conflict for a taken tag or identifier, RuleBroken for an unknown category, a level that its type does not
     have, attributes that are not as the category defines them, and what `check_said` raises.
     """
+    columns, said = await _checked(write, caller, new)
+    (row,) = await write.run_returning(_INSERT_SHOWN, {**columns, "owner_id": caller.agency_id})
+    await _keep(write, caller, new, columns, said)
+    owner = Owner(name=row.agency_name, today=civil_day(caller.now, row.time_zone or "UTC"))
+    return as_asset(row, caller.principal, owner=owner, committed=False)
+
+
+async def enter_asset(write: Write, caller: Caller, new: NewAsset) -> UUID:
+    """As `create_asset`, for many assets of which nobody is shown the record; the id."""
+    columns, said = await _checked(write, caller, new)
+    await write.run_fast(_INSERT, columns)
+    await _keep(write, caller, new, columns, said)
+    asset_id: UUID = columns["id"]
+    return asset_id
+
+
+async def _checked(write: Write, caller: Caller, new: NewAsset) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The columns of the new asset, and its properties by name."""
     permit(caller.principal, Action.ASSETS_CREATE, ["own"])
     await write.once()
     kind = await usable_category(write, new.category, caller.agency_id)
@@ -61,11 +82,16 @@ async def create_asset(write: Write, caller: Caller, new: NewAsset) -> Asset:
     said = {name: getattr(new, name) for name in new.__struct_fields__}
     await check_said(write, said, new.home_location)
     await check_stated(write, kind.code, new.attributes)
-    asset_id = new_id()
-    columns = asset_columns(asset_id, caller.agency_id, new, kind, caller.now)
-    (row,) = await write.run_returning(_INSERT, {**columns, "owner_id": caller.agency_id})
+    return asset_columns(new_id(), caller.agency_id, new, kind, caller.now), said
+
+
+async def _keep(
+    write: Write, caller: Caller, new: NewAsset, columns: Mapping[str, Any], said: Mapping[str, Any]
+) -> None:
+    """What else is kept of a new asset: for search, and in its history."""
+    asset_id: UUID = columns["id"]
     keep_stated(write, asset_id, new.attributes)
-    keep_words(write, new.name, row.tag)
+    keep_words(write, new.name, columns["tag"])
     await keep_searchable(write, asset_id, caller.agency_id, said)
     record(
         write,
@@ -75,13 +101,9 @@ async def create_asset(write: Write, caller: Caller, new: NewAsset) -> Asset:
         agencies=[caller.agency_id],
         data={"category": new.category, "tag": columns["tag"], "sharing": new.sharing, "capacity": new.capacity},
     )
-    owner = Owner(name=row.agency_name, today=civil_day(caller.now, row.time_zone or "UTC"))
-    return as_asset(row, caller.principal, owner=owner, committed=False)
 
 
-def asset_columns(
-    asset_id: UUID, agency_id: UUID, new: NewAsset, kind: AssetCategory, now: datetime
-) -> dict[str, object]:
+def asset_columns(asset_id: UUID, agency_id: UUID, new: NewAsset, kind: AssetCategory, now: datetime) -> dict[str, Any]:
     """The row of a new asset, with what follows from what is said of it. `kind` is its category."""
     tag = new.tag or f"A-{asset_id.hex[-12:].upper()}"
     required = new.certification_required

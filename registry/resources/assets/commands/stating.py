@@ -7,8 +7,8 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from registry.directory.taxonomy.queries import attribute_definitions
-from registry.directory.taxonomy.rules import AttributeValue, check_attributes, read_value
-from registry.platform.database.handles import Read, Write
+from registry.directory.taxonomy.rules import AttributeDefinition, AttributeValue, check_attributes, read_value
+from registry.platform.database.handles import Write
 from registry.platform.kernel.text import normal_key
 from registry.resources.assets.tables import asset_attribute
 
@@ -21,16 +21,20 @@ _FORGET = asset_attribute.delete().where(
 async def check_stated(write: Write, category: str, attributes: Mapping[str, AttributeValue | None]) -> None:
     """Whether an asset of the category may state these attributes. Raises RuleBroken; see `check_attributes`."""
     if attributes:
-        check_attributes(await attribute_definitions(write, category), attributes)
+        check_attributes(await _definitions(write, category), attributes)
 
 
-async def read_stated(read: Read, category: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
+async def read_stated(write: Write, category: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
     """The attributes as their definitions read them, where they come as text: in a cell “8” can be a number."""
-    known = {each.name: each for each in await attribute_definitions(read, category)}
+    known = {each.name: each for each in await _definitions(write, category)}
     return {
         name: read_value(known.get(name), value) if isinstance(value, str) else value
         for name, value in attributes.items()
     }
+
+
+async def _definitions(write: Write, category: str) -> list[AttributeDefinition]:
+    return await write.read_once(("attributes of", category), lambda: attribute_definitions(write, category))
 
 
 def keep_stated(write: Write, asset_id: UUID, attributes: Mapping[str, AttributeValue]) -> None:

@@ -34,7 +34,7 @@ from registry.sharing.policy.approvals import (
     refuse_ended,
 )
 from registry.sharing.policy.cedar import PolicySet
-from registry.sharing.policy.commands.recording import Decided, keep, lock_chain, record_answer
+from registry.sharing.policy.commands.recording import Decided, keep, keep_policies, lock_chain, record_answer
 from registry.sharing.policy.decisions import ApprovalNeeded, Decision, parts_told
 from registry.sharing.policy.facts import Facts, Priority, ask_digest, decode_facts
 from registry.sharing.policy.queries.collecting import acting, collect_facts
@@ -97,6 +97,7 @@ async def decide_ask(
         place=place,
     )
     decision = await with_source(write, decide(found.facts, found.policies), found.facts.assisting.id)
+    keep_policies(write, policies, caller.now)
     recorded = await keep(
         write,
         caller,
@@ -175,6 +176,7 @@ async def redecide(
     if action_at in ("reserve", "dispatch") and not then.satisfied:
         lacking = "is denied" if decision.outcome == "denied" else "lacks an approval"
         raise _refused("decision_not_satisfied", f"This {lacking}", decision, to_owner, then.missing)
+    keep_policies(write, policies, caller.now)
     recorded = await keep(
         write,
         caller,

@@ -189,6 +189,7 @@ async def collect_facts(
             sharing=row.sharing.value,
             capacity=row.capacity,
             funding=row.funding,
+            crew_required=bool(row.crew),
             certifications=tuple(
                 CertificationFacts(code=each.code, expires_on=each.expires_on, expires_at=each.expires_at)
                 for each in held_at_start(row, certificates, found.assisting_time_zone, window)
@@ -255,6 +256,11 @@ def _terms(terms: Terms, insurance: bool | None) -> TermFacts:
         insurance_required=bool(terms.insurance_required),
         requesting_insurance_current=insurance if terms.insurance_required else None,
         reimbursement_model=terms.reimbursement.model,
+        free_hours=terms.reimbursement.free_hours,
+        claim_window_days=terms.claim_window_days,
         liability=terms.liability,
+        command=terms.command,
+        sop_control=terms.sop_control,
+        pay_control=terms.pay_control,
         recall_notice_hours=terms.recall_notice_hours,
     )

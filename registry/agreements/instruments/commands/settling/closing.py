@@ -16,16 +16,24 @@ from registry.agreements.instruments.consent_tables import agreement_proposal, a
 from registry.agreements.instruments.review_tables import agreement_review_round
 from registry.agreements.instruments.reviews import RoundOutcome
 from registry.agreements.instruments.rules import Stage
-from registry.agreements.instruments.tables import agreement, agreement_amendment
+from registry.agreements.instruments.tables import agreement, agreement_amendment, agreement_version_dates
 from registry.platform.database.handles import Write
 
-_AMENDMENT = sa.select(agreement_amendment.c.version_id).where(
-    agreement_amendment.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
-    agreement_amendment.c.closed_at.is_(None),
+# A paper that begins before the end may have been signed by more than say so yet.
+_AMENDMENT = (
+    sa.select(agreement_amendment.c.version_id)
+    .join(agreement_version_dates, agreement_version_dates.c.version_id == agreement_amendment.c.version_id)
+    .where(
+        agreement_amendment.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
+        agreement_amendment.c.closed_at.is_(None),
+        sa.or_(
+            ~agreement_amendment.c.is_paper,
+            agreement_version_dates.c.starts_at >= sa.bindparam("ended_at", type_=agreement.c.starts_at.type),
+        ),
+    )
 )
 _WITHDRAW_AMENDMENT = agreement_amendment.update().where(
-    agreement_amendment.c.agreement_id == sa.bindparam("its_agreement", type_=agreement.c.id.type),
-    agreement_amendment.c.closed_at.is_(None),
+    agreement_amendment.c.version_id == sa.bindparam("its_version", type_=agreement_amendment.c.version_id.type)
 )
 _CLOSE_ROUND = agreement_review_round.update().where(
     agreement_review_round.c.agreement_id == sa.bindparam("its_agreement", type_=agreement.c.id.type),
@@ -55,13 +63,16 @@ class Closed(Struct, kw_only=True, frozen=True):
     because: ClosedBecause
 
 
-async def close_what_is_on_its_way(write: Write, row: Row[Any], now: datetime) -> None:
-    """Withdraw the amendment that is open and close its review round, as the end of the agreement takes effect."""
-    for amendment in await write.all(_AMENDMENT, {"id": row.id}):
+async def close_what_is_on_its_way(write: Write, row: Row[Any], ended_at: datetime, now: datetime) -> None:
+    """Withdraw the amendments that come to nothing and close their review, as the end of the agreement takes effect.
+
+    Papers that begin before it stay: whoever had signed one by then may say so afterwards.
+    """
+    for amendment in await write.all(_AMENDMENT, {"id": row.id, "ended_at": ended_at}):
         await drop_reported_signatures(write, amendment.version_id, _ENDED, now)
-    its = {"its_agreement": row.id, "closed_at": now}
-    await write.run(_WITHDRAW_AMENDMENT, {**its, "stage": Stage.WITHDRAWN, "executed_at": None})
-    await write.run(_CLOSE_ROUND, {**its, "outcome": RoundOutcome.WITHDRAWN})
+        its = {"its_version": amendment.version_id, "closed_at": now}
+        await write.run(_WITHDRAW_AMENDMENT, {**its, "stage": Stage.WITHDRAWN, "executed_at": None})
+    await write.run(_CLOSE_ROUND, {"its_agreement": row.id, "closed_at": now, "outcome": RoundOutcome.WITHDRAWN})
 
 
 async def close_moot(write: Write, proposals: Sequence[Proposed], named: Set[UUID], now: datetime) -> list[Closed]:
@@ -87,12 +98,13 @@ async def close_proposals(
     """Close what is not agreed by the end of the agreement, and what others reported of it; what stays, and what not.
 
     `named` are the parties by then. What was agreed before, and brought about the end itself, stays with what is said
-    of it; so does a departure, which is a question of the days before the end.
+    of it; so does what is a question of the days before the end: a departure, and that all suspended it on paper.
     """
     stay, closed = [], []
     for each in proposals:
         agreed = each.agreed_at is not None and each.agreed_at <= now and all(n in named for n in each.newcomer_ids)
-        if agreed or each.kind is ProposalKind.DEPARTURE:
+        before = each.is_recorded and each.kind in (ProposalKind.SUSPENSION, ProposalKind.REINSTATEMENT)
+        if agreed or before or each.kind is ProposalKind.DEPARTURE:
             stay.append(each)
         else:
             closed.append(await _close(write, each, ClosedBecause.AGREEMENT_ENDED, now))

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 
 from registry.agreements.instruments.commands.settling.effects import stop_silence
+from registry.agreements.instruments.commands.settling.party_days import DAYS
 from registry.agreements.instruments.consent import (
     CONTEST_PERIOD,
     ProposalKind,
@@ -102,6 +103,7 @@ class _State(Struct, kw_only=True, frozen=True):
     held: tuple[TextHeld, ...]
     agreed: tuple[tuple[UUID, datetime | None], ...]
     parties: dict[UUID, PartyWithout]
+    days: dict[UUID, dict[str, object]]
 
 
 async def rehearse_without(write: Write, agreement_id: UUID, rewrite: Callable[[], Awaitable[object]]) -> _State | None:
@@ -244,4 +246,5 @@ async def _state(write: Write, agreement_id: UUID) -> _State:
             )
             for row in parties
         },
+        days={row.agency_id: {name: row._mapping[name] for name in DAYS} for row in parties},
     )

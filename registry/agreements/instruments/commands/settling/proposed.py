@@ -27,7 +27,7 @@ from registry.agreements.instruments.consent_tables import (
     agreement_reported_act,
 )
 from registry.agreements.instruments.queries.consents import newcomers_of
-from registry.agreements.instruments.queries.lapsing import lapse, with_ends
+from registry.agreements.instruments.queries.lapsing import is_recorded, lapse, with_ends
 from registry.agreements.instruments.rules import has_left, is_gone
 from registry.agreements.instruments.tables import agreement, agreement_party
 from registry.platform.database.handles import Write
@@ -60,6 +60,8 @@ _INSERT_PARTY = agreement_party.insert()
 class Proposed(Struct, kw_only=True, frozen=True):
     """A proposal as it stands; `given` holds who was asked, and from when its consent counts.
 
+    `is_recorded`: it was agreed on paper before it came here.
+
     `lapse`: when it comes to nothing by itself; `lapsed`: why it has. `denied_by`: of an end that was only reported,
     by who is no party, the parties that contest it.
     """
@@ -69,6 +71,8 @@ class Proposed(Struct, kw_only=True, frozen=True):
     proposed_by_id: UUID
     proposed_at: datetime
     not_before: datetime
+    goes_on_at: datetime | None
+    is_recorded: bool
     notice_on: date | None
     notice_kind: str | None
     newcomer_ids: tuple[UUID, ...]
@@ -125,6 +129,8 @@ async def proposals_of(
                 proposed_by_id=row.proposed_by_id,
                 proposed_at=row.proposed_at,
                 not_before=row.not_before,
+                goes_on_at=row.goes_on_at,
+                is_recorded=is_recorded(row),
                 notice_on=row.notice_on,
                 notice_kind=row.notice_kind,
                 newcomer_ids=newcomers,
@@ -194,6 +200,23 @@ def gone_at(parts: Mapping[UUID, Row[Any]], released: Mapping[UUID, datetime]) -
     }
 
 
+def gone_by(
+    parts: Mapping[UUID, Row[Any]], released: Mapping[UUID, datetime], now: datetime
+) -> dict[UUID, datetime | None]:
+    """As `gone_at`; that a party will lapse is a forecast, and no consent: what waits for it waits until it has.
+
+    Who has given notice has said that it leaves: that counts from now on, with its instant.
+    """
+    return {
+        agency_id: earliest(part.leaves_at, _if_come(part.lapsed_at, now), released.get(agency_id))
+        for agency_id, part in parts.items()
+    }
+
+
+def _if_come(at: datetime | None, now: datetime) -> datetime | None:
+    return at if at is not None and at <= now else None
+
+
 def unanswered(each: Proposed, parts: Mapping[UUID, Row[Any]], now: datetime) -> dict[UUID, Interval]:
     """By party, since when it is held up because it has not consented to newcomers that are bound by now."""
     if not each.newcomer_ids or each.agreed_at is None:
@@ -232,15 +255,16 @@ async def write_agreed(
     parts: Mapping[UUID, Row[Any]],
     released: Mapping[UUID, datetime],
     in_place_at: Mapping[UUID, datetime],
+    now: datetime,
 ) -> list[Proposed]:
     """The proposals with the instants at which they are complete, which are noted.
 
     A supersession takes effect when the other text is in its place (`in_place_at`), once that is in sight.
     """
-    found, gone = [], gone_at(parts, released)
+    found, gone = [], gone_by(parts, released, now)
     for each in proposals:
         # A supersession releases those who are asked about it: that they are gone by it completes nothing.
-        there = gone_at(parts, {}) if each.kind is ProposalKind.SUPERSESSION else gone
+        there = gone_by(parts, {}, now) if each.kind is ProposalKind.SUPERSESSION else gone
         if each.kind is ProposalKind.DEPARTURE:
             there = left_at(parts, released)
         at = completed(each, parts, there)

@@ -10,7 +10,7 @@ from msgspec import Struct
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.commands.settling.departed import set_party
-from registry.agreements.instruments.commands.settling.proposed import Proposed, completed, gone_at
+from registry.agreements.instruments.commands.settling.proposed import Proposed, completed, gone_at, gone_by
 from registry.agreements.instruments.consent import ProposalKind
 from registry.agreements.instruments.in_force import first_instant_of_all
 from registry.agreements.instruments.queries.in_force import end_of
@@ -44,7 +44,7 @@ class Releases(Struct, kw_only=True, frozen=True):
 
 
 async def releases(
-    write: Write, agreement_id: UUID, proposals: Sequence[Proposed], parts: Mapping[UUID, Row[Any]]
+    write: Write, agreement_id: UUID, proposals: Sequence[Proposed], parts: Mapping[UUID, Row[Any]], now: datetime
 ) -> Releases:
     """From when each party is bound no more, because a text that it signed takes this one's place.
 
@@ -57,7 +57,7 @@ async def releases(
         if each.kind is not ProposalKind.SUPERSESSION:
             continue
         gone = gone_at(parts, released)
-        agreed_at = completed(each, parts, gone)
+        agreed_at = completed(each, parts, gone_by(parts, released, now))
         if agreed_at is None:
             continue
         signed = {row.agency_id for row in await write.all(_SIGNED, {"id": each.successor_id})}

@@ -33,6 +33,7 @@ from registry.agreements.instruments.commands.settling.executing import (
 from registry.agreements.instruments.commands.settling.joined import joined_by_signature
 from registry.agreements.instruments.commands.settling.lapsed import lapsed_parts
 from registry.agreements.instruments.commands.settling.notice_windows import notice_windows
+from registry.agreements.instruments.commands.settling.party_days import keep_days, settle_days
 from registry.agreements.instruments.commands.settling.pending import keep_without, rehearse_without
 from registry.agreements.instruments.commands.settling.proposed import (
     Proposed,
@@ -165,6 +166,7 @@ async def rewrite_windows(
     await keep_without(write, agreement_id, without)
     if await take_lasting_text(write, agreement_id, None if without is None else without.held, now):
         settled.takes(await anew())  # by whose end proposals lapse
+    await keep_days(write, agreement_id, {} if without is None else without.days)
     found = [settled]
     successors |= {agreement_id}
     for older in await write.all(_SUPERSEDED_BY_IT, {"id": agreement_id}):
@@ -189,9 +191,9 @@ async def _rewrite(write: Write, agreement_id: UUID, now: datetime) -> Settled:
     parts = await departures(write, row, texts, signed, proposals, parts, now)
     parts = await dissolutions(write, row.id, parts)
     parts = await lapsed_parts(write, row, texts, signed, parts)
-    given_way = await releases(write, row.id, proposals, parts)
+    given_way = await releases(write, row.id, proposals, parts, now)
     released, settled.released = given_way.released, given_way.changed
-    proposals = await write_agreed(write, proposals, parts, released, given_way.in_place_at)
+    proposals = await write_agreed(write, proposals, parts, released, given_way.in_place_at, now)
     signed_ats: list[datetime | None] = []
     if await date_papers(write, row, parts, pending, now):
         await take_latest_text(write, row)
@@ -214,15 +216,25 @@ async def _rewrite(write: Write, agreement_id: UUID, now: datetime) -> Settled:
     if ended_at is not None and ended_at > now:
         stage = Stage.EXECUTED
     if stage in _FINAL and Stage(row.stage) not in _FINAL:
+        assert ended_at is not None
         settled.superseded_at = ended_at if stage is Stage.SUPERSEDED else None
-        await close_what_is_on_its_way(write, row, now)
+        await close_what_is_on_its_way(write, row, ended_at, now)
         proposals, settled.closed = await close_proposals(write, proposals, [*parts, *settled.newcomers], now)
     else:
         settled.closed = await close_moot(write, proposals, {*parts, *settled.newcomers}, now)
 
-    stops = [p.agreed_at for p in proposals if p.kind is ProposalKind.SUSPENSION and p.agreed_at is not None]
+    stops = [
+        p.agreed_at
+        for p in proposals
+        if p.kind is ProposalKind.SUSPENSION and p.agreed_at is not None and p.goes_on_at is None
+    ]
     goes_on = [p.agreed_at for p in proposals if p.kind is ProposalKind.REINSTATEMENT and p.agreed_at is not None]
-    suspensions = suspended_stretches(stops, goes_on)
+    through = [
+        Interval(start=p.agreed_at, end=p.goes_on_at)
+        for p in proposals
+        if p.goes_on_at is not None and p.agreed_at is not None
+    ]
+    suspensions = suspended_stretches(stops, goes_on, through)
     if stage is Stage.EXECUTED and any(each.contains(now) for each in suspensions):
         stage = Stage.SUSPENDED
     dates = msgspec.structs.replace(dates_of(row, texts, suspensions), ended_at=ended_at)
@@ -244,6 +256,7 @@ async def _rewrite(write: Write, agreement_id: UUID, now: datetime) -> Settled:
         for agency_id, party in parts.items()
     }
     bound = bound_windows(dates, histories)
+    days_change_at = await settle_days(write, row, texts, dates, histories, parts, now)
     bits = _bits(dates, (window for windows in bound.values() for window in windows))
     terms = {n: msgspec.json.decode(text.terms, type=Terms) for n, text in enumerate(texts)}
     holding = shown_windows(dates, histories, bound)
@@ -285,8 +298,11 @@ async def _rewrite(write: Write, agreement_id: UUID, now: datetime) -> Settled:
             "superseded_by_id": successors[-1] if successors and released else None,
             "settles_at": earliest(
                 await _settles_at(write, row.id, proposals, signed_ats, now),
+                _next_lapse(proposals, parts, now),
                 *(at for at in (ended_at, *stops, *goes_on) if at is not None and at > now),
+                *(at for span in through for at in (span.start, span.end) if at is not None and at > now),
                 _own_text_until(dates, holding, now),
+                days_change_at,
             ),
         },
     )
@@ -340,6 +356,13 @@ async def _settles_at(
         *(p.agreed_at for p in proposals if p.newcomer_ids and p.agreed_at is not None and p.agreed_at > now),
         *(p.lapse.at for p in proposals if p.lapse is not None and p.waits_past_its_lapse(now)),
     )
+
+
+def _next_lapse(proposals: Sequence[Proposed], parts: Mapping[UUID, Row[Any]], now: datetime) -> datetime | None:
+    """When the next party lapses, for which something may wait until then."""
+    if all(each.agreed_at is not None for each in proposals):
+        return None
+    return earliest(*(part.lapsed_at for part in parts.values() if part.lapsed_at is not None and part.lapsed_at > now))
 
 
 def _bits(dates: AgreementDates, windows: Iterable[BoundWindow]) -> dict[int, int]:

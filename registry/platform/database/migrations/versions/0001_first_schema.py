@@ -648,6 +648,9 @@ _table(
     sa.Column("notice_evidence_location", sa.Text),
     sa.Column("released_at", Instant),
     sa.Column("lapsed_at", Instant),
+    sa.Column("term_version_id", Uuid, sa.ForeignKey("agreement_version.id")),
+    sa.Column("notice_version_id", Uuid, sa.ForeignKey("agreement_version.id")),
+    sa.Column("expires_on", Civil),
     sa.Index("ix_agreement_party_agency_id", "agency_id", "agreement_id"),
 )
 
@@ -905,6 +908,7 @@ _table(
     sa.Column("proposed_by_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
     sa.Column("proposed_at", Instant, nullable=False),
     sa.Column("not_before", Instant, nullable=False),
+    sa.Column("goes_on_at", Instant),
     sa.Column("notice_on", Civil),
     sa.Column("notice_kind", sa.Text),
     sa.Column("otherwise_at", Instant),
@@ -925,6 +929,7 @@ _table(
     sa.CheckConstraint("closed_because IS NULL OR taken_back_at IS NOT NULL", name="closed"),
     sa.CheckConstraint("(kind = 'end') = (ground IS NOT NULL)", name="ending"),
     sa.CheckConstraint("(kind = 'supersession') = (successor_id IS NOT NULL)", name="successor"),
+    sa.CheckConstraint("goes_on_at IS NULL OR kind = 'suspension'", name="goes_on"),
     sa.Index("ix_agreement_proposal_agreement_id", "agreement_id"),
     sa.Index("ix_agreement_proposal_successor_id", "successor_id"),
 )
@@ -1933,6 +1938,20 @@ _table(
     _unique_where("uq_policy_set_active", "agency_id", sqlite="status = 'active'", postgresql="status = 'active'"),
     sa.Index("ix_policy_set_agency_id", "agency_id", "id"),
     sa.Index("ix_policy_set_digest", "agency_id", "digest"),
+)
+
+_table(
+    "policy_decision_policy",
+    sa.Column("decision_id", Uuid, sa.ForeignKey("policy_decision.id"), primary_key=True),
+    sa.Column("policy_id", sa.Text, primary_key=True),
+    sa.Index("ix_policy_decision_policy_policy_id", "policy_id", "decision_id"),
+)
+
+_table(
+    "shipped_policy_set",
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("texts", Json, nullable=False),
+    sa.Column("kept_at", Instant, nullable=False),
 )
 
 _table(

@@ -1,0 +1,87 @@
+"""Of which texts the days are that a reader is told of an agreement with several: see `instruments.party_days`."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from msgspec import Struct
+from sqlalchemy.engine import Row
+
+from registry.agreements.instruments.in_force import AgreementDates, PartyHistory, TextWindow
+from registry.agreements.instruments.notice import read_notice
+from registry.agreements.instruments.party_days import PartyDays, lasting_windows, party_days
+from registry.agreements.instruments.pending import Without
+from registry.agreements.instruments.queries.provisions import VersionTerm
+from registry.agreements.instruments.queries.signed_texts import signed_texts, with_word
+from registry.agreements.instruments.queries.texts import executed_texts
+from registry.agreements.instruments.shown_texts import own_text
+from registry.platform.database.handles import Read
+from registry.platform.kernel.time import civil_day
+
+
+class DaysTold(Struct, kw_only=True, frozen=True):
+    """The dates of the texts that `PartyDays` names, and the terms of the one that lasts longest."""
+
+    last: VersionTerm
+    terms: Any
+    running: VersionTerm
+    notice: VersionTerm
+    over_at: datetime | None
+
+
+async def days_told(
+    read: Read,
+    row: Row[Any],
+    numbers: Sequence[int],
+    dates: AgreementDates,
+    held: Sequence[TextWindow],
+    parties: Sequence[Any],
+    without: Without | None,
+    at: datetime,
+) -> Mapping[UUID | None, DaysTold]:
+    """By party the dates that are told of it at the instant; under None those that are told to others.
+
+    `numbers` and `held` are those of the agreement's texts and of `texts.placed`. A party that no text binds is told
+    what others are: the day until which the agreement goes on by the text that takes effect last of those that are
+    shown then or later, and the term of the one that is shown.
+    """
+    by_no = {text.no: text for text in await executed_texts(read, row.id)}
+    texts = [by_no[no] for no in numbers]
+    signed = await signed_texts(read, texts, {})
+    histories = {}
+    for party in parties:
+        did = (without.party(party.agency_id) if without is not None else None) or party
+        histories[party.agency_id] = PartyHistory(
+            joined_at=did.joined_at,
+            texts=with_word(signed.get(party.agency_id, {}), did.verbally_at, texts),
+            leaves_at=did.leaves_at,
+            released_at=did.released_at,
+        )
+    notices, day = [read_notice(text.notice) for text in texts], civil_day(at, row.time_zone)
+    own, _ = own_text(held, {n: place for place, n in enumerate(dates.by_effect)}, at)
+    if own is None or (dates.ended_at is not None and dates.ended_at <= max(dates.begins)):
+        own = dates.by_effect[-1]
+    shown = numbers.index(row.version_no) if row.version_no in numbers else own
+    over_at = next((each.end for each in reversed(held) if each.text == shown and each.start <= at), None)
+    found: dict[UUID | None, DaysTold] = {
+        None: _told(texts, PartyDays(last=own, running=shown, notice=own, over_at=over_at))
+    }
+    for agency_id, windows in lasting_windows(dates, histories).items():
+        days = party_days(dates, windows, [each.of(agency_id) for each in notices], at, day)
+        found[agency_id] = found[None] if days is None else _told(texts, days)
+    return found
+
+
+def _told(texts: Sequence[Row[Any]], days: PartyDays) -> DaysTold:
+    return DaysTold(
+        last=_term(texts[days.last]),
+        terms=texts[days.last].terms,
+        running=_term(texts[days.running]),
+        notice=_term(texts[days.notice]),
+        over_at=days.over_at,
+    )
+
+
+def _term(text: Row[Any]) -> VersionTerm:
+    return VersionTerm(**{name: text._mapping[name] for name in VersionTerm.__struct_fields__})
