@@ -8,7 +8,7 @@ from uuid import UUID
 from msgspec import Struct
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.in_force import AgreementDates, PartyHistory, TextWindow
+from registry.agreements.instruments.in_force import AgreementDates, BoundWindow, PartyHistory, TextWindow
 from registry.agreements.instruments.notice import read_notice
 from registry.agreements.instruments.party_days import PartyDays, lasting_windows, party_days
 from registry.agreements.instruments.pending import Without
@@ -28,6 +28,14 @@ class DaysTold(Struct, kw_only=True, frozen=True):
     running: VersionTerm
     notice: VersionTerm
     over_at: datetime | None
+    version_nos: tuple[int, int, int]  # of the last, the running and the notice
+
+
+class AllDays(Struct, kw_only=True, frozen=True):
+    """The days told, by party; and, whatever interrupts it for a while, when each text binds whom."""
+
+    by_party: Mapping[UUID | None, DaysTold]
+    windows: Mapping[UUID, Sequence[BoundWindow]]
 
 
 async def days_told(
@@ -39,7 +47,7 @@ async def days_told(
     parties: Sequence[Any],
     without: Without | None,
     at: datetime,
-) -> Mapping[UUID | None, DaysTold]:
+) -> AllDays:
     """By party the dates that are told of it at the instant; under None those that are told to others.
 
     `numbers` and `held` are those of the agreement's texts and of `texts.placed`. A party that no text binds is told
@@ -67,10 +75,11 @@ async def days_told(
     found: dict[UUID | None, DaysTold] = {
         None: _told(texts, PartyDays(last=own, running=shown, notice=own, over_at=over_at))
     }
-    for agency_id, windows in lasting_windows(dates, histories).items():
+    lasting = lasting_windows(dates, histories)
+    for agency_id, windows in lasting.items():
         days = party_days(dates, windows, [each.of(agency_id) for each in notices], at, day)
         found[agency_id] = found[None] if days is None else _told(texts, days)
-    return found
+    return AllDays(by_party=found, windows=lasting)
 
 
 def _told(texts: Sequence[Row[Any]], days: PartyDays) -> DaysTold:
@@ -80,6 +89,7 @@ def _told(texts: Sequence[Row[Any]], days: PartyDays) -> DaysTold:
         running=_term(texts[days.running]),
         notice=_term(texts[days.notice]),
         over_at=days.over_at,
+        version_nos=(texts[days.last].no, texts[days.running].no, texts[days.notice].no),
     )
 
 
