@@ -66,7 +66,7 @@ async def reserve_package(
     members = {each.asset.id: each for each in await members_of(write, package_id)}
     by_asset = _matched(members, decisions)
     for decision in sorted(decisions, key=_order_of_chains):
-        await lock_chain(write, decision.root_id)
+        await lock_chain(write, decision.root_decision_id)
     for asset_id in sorted(members):
         await lock(write, asset_id)
     handlers, prepared = await _prepare_all(write, caller, policies, members, by_asset, new.override_reason)
@@ -162,7 +162,7 @@ _ALIKE = ("requesting_agency_id", "starts_at", "ends_at")
 
 def _order_of_chains(decision: Row[Any]) -> tuple[str, int, UUID]:
     """The order in which requests lock chains: line by line."""
-    return str(decision.request_id), decision.line_no or 0, decision.root_id
+    return str(decision.request_id), decision.line_no or 0, decision.root_decision_id
 
 
 async def _prepare_all(

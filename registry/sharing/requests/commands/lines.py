@@ -154,8 +154,8 @@ async def withdraw_line(write: Write, caller: Caller, row: Row[Any], action: Lin
     """
     after = advance_line(LineStatus(row.stored_status), action)
     if row.stored_status != LineStatus.DRAFT:
-        await revoke_decision(write, caller, row.root_id, reason)
-        if await write.value(_ANSWERED, {"root": row.root_id}) is not None:
+        await revoke_decision(write, caller, row.root_decision_id, reason)
+        if await write.value(_ANSWERED, {"root": row.root_decision_id}) is not None:
             raise WrongStatus(f"Line {row.no} has been answered by a loan; cancel that first.")
     await update_line(write, row.line_id, status=after, awaited=[])
     return after
