@@ -67,7 +67,7 @@ PURE_PARTS = {
     "resources/personnel": {"disclosure", "duty_hours", "holdings", "readiness", "scales", "searching"},
     "sharing/policy": {
         *("annotations", "approvals", "decisions", "examining", "explain", "facts", "lifecycle", "locating"),
-        *("apart", "attributes", "child", "standard_rules", "telling", "trial", "vocabulary"),
+        *("apart", "attributes", "child", "differing", "standard_rules", "telling", "trial", "vocabulary"),
     },
     "sharing/loans": {"edxl"},
     "outcomes/metrics": {"scoring"},
