@@ -99,6 +99,8 @@ from registry.resources.search import routes as search
 from registry.sharing.loans import routes as loans
 from registry.sharing.policy import routes as policy
 from registry.sharing.policy.apart import ConfinedExaminer
+from registry.sharing.policy.cedar import PolicySet
+from registry.sharing.policy.commands.recording import note_kept
 from registry.sharing.requests import routes as requests
 from registry.shipped_rules import policies_and_rules
 
@@ -160,6 +162,7 @@ IMPORTERS = Importers(
 PRUNE_SECONDS = 300.0
 SWEEP_SECONDS = 3600.0
 SETTLE_SECONDS = 300.0
+POLICIES_SECONDS = 60.0
 DENIALS_SECONDS = 15.0
 RATES_SECONDS = 1.0
 RELEASE_SECONDS = 600.0
@@ -213,6 +216,7 @@ def create_app(settings: Settings) -> Edge:
             *([Task(name="rates", interval_seconds=RATES_SECONDS, run=_sharer(database, counts))] if shared else []),
             Task(name="keys", interval_seconds=KEY_REFRESH_SECONDS, run=verifier.refresh),
             Task(name="prune", interval_seconds=PRUNE_SECONDS, run=_pruner(database)),
+            Task(name="policies", interval_seconds=POLICIES_SECONDS, run=_policies_noter(database, policies)),
             Task(name="settle", interval_seconds=SETTLE_SECONDS, run=_settler(database)),
             Task(name="capabilities", interval_seconds=RELEASE_SECONDS, run=_releaser(database)),
             Task(name="sweep", interval_seconds=SWEEP_SECONDS, run=_sweeper(database, files)),
@@ -369,6 +373,13 @@ def _pruner(database: Database) -> Any:
                 if not await prune(write, utc_now()) and not await remove_old(write, utc_now()):
                     await forget_what_is_over(write, utc_now())
                     return
+
+    return run
+
+
+def _policies_noter(database: Database, policies: PolicySet) -> Any:
+    async def run() -> None:
+        await note_kept(database.read(), policies)
 
     return run
 

@@ -47,12 +47,18 @@ def _compiled(statement: Selection | Change, dialect: Dialect, **options: Any) -
     parameters: list[Parameter] = []
     for name in state.positiontup or ():
         kind = compiled.binds[whole.get(name, name)].type
-        parameters.append((name, state.parameters[name], kind.dialect_impl(dialect).bind_processor(dialect)))
+        parameters.append((name, state.parameters[name], _converter(kind, dialect)))
     text = state.statement
     if dialect.name == "sqlite":
         # Newer versions plan by the value of a limit, and so anew each time one is given; not by that of an expression.
         text = text.replace("LIMIT ?", "LIMIT CAST(? AS INTEGER)")
     return text, parameters
+
+
+def _converter(kind: sa.types.TypeEngine[Any], dialect: Dialect) -> Converter | None:
+    if dialect.name == "sqlite" and isinstance(kind, sa.LargeBinary):
+        return None  # SQLAlchemy wraps bytes in a memoryview, which this driver takes longer to bind
+    return kind.dialect_impl(dialect).bind_processor(dialect)
 
 
 def with_codes_written(statement: _Statement, dialect: Dialect) -> _Statement:

@@ -89,10 +89,9 @@ class SqliteWriter:
             except asyncio.CancelledError:  # the thread keeps running; nobody else may begin before it ends
                 opening.add_done_callback(self._pass_on_unused)
                 raise
-        assert self.connection is not None
         try:
-            self.connection.exec_driver_sql("SAVEPOINT request")
-        except DBAPIError as error:
+            self._driver.execute("SAVEPOINT request")
+        except sqlite_module().Error as error:
             self._pass_on()
             raise (translate(error) or error) from error
 
@@ -156,12 +155,11 @@ class SqliteWriter:
 
         On a full disk or an I/O error SQLite rolls the transaction back by itself.
         """
-        assert self.connection is not None
         try:
             if not keep:
-                self.connection.exec_driver_sql("ROLLBACK TO request")
-            self.connection.exec_driver_sql("RELEASE request")
-        except DBAPIError as error:
+                self._driver.execute("ROLLBACK TO request")
+            self._driver.execute("RELEASE request")
+        except sqlite_module().Error as error:
             translate(error)  # its cause goes to the log; those in the group hear that nothing was stored
             self._rollback()
             return False

@@ -55,6 +55,18 @@ def _in_utc(stored: datetime | None) -> datetime | None:
     return None if stored is None else stored.astimezone(UTC)
 
 
+def _civil(stored: str | None) -> date | None:
+    return None if stored is None else date.fromisoformat(stored)
+
+
+def _json_text(value: object | None) -> str | None:
+    return None if value is None else msgspec.json.encode(value, order="deterministic").decode()
+
+
+def _raw(stored: str | None) -> msgspec.Raw | None:
+    return None if stored is None else msgspec.Raw(stored.encode())
+
+
 class Uuid(TypeDecorator[UUID]):
     """A UUID: BLOB(16) on SQLite, `uuid` on PostgreSQL."""
 
@@ -111,8 +123,8 @@ class Civil(TypeDecorator[date]):
     def process_bind_param(self, value: date | None, dialect: Dialect) -> Any:
         return value if value is None or dialect.name == "postgresql" else value.isoformat()
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> date | None:
-        return value if value is None or dialect.name == "postgresql" else date.fromisoformat(value)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        return None if dialect.name == "postgresql" else _civil
 
 
 class Json(TypeDecorator[object]):
@@ -125,11 +137,11 @@ class Json(TypeDecorator[object]):
     impl = sa.Text
     cache_ok = True
 
-    def process_bind_param(self, value: object | None, dialect: Dialect) -> str | None:
-        return None if value is None else msgspec.json.encode(value, order="deterministic").decode()
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
+        return _json_text
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
-        return None if value is None else msgspec.Raw(value.encode())
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        return _raw
 
 
 # STRICT tables allow five type names only.

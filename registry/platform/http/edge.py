@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from functools import partial
 from ipaddress import ip_network
-from typing import cast
+from typing import NamedTuple, cast
 from uuid import UUID
 
 import structlog
@@ -43,38 +43,40 @@ def _component(part: str | PathParameterDefinition) -> str:
     return {UUID: _UUID, int: _NUMBER}.get(part.type, "[^/]+")
 
 
+class Path(NamedTuple):
+    """The methods that a path allows, and whether it accepts files, for which a larger size limit applies."""
+
+    methods: Sequence[str]
+    takes_files: bool
+
+
 class Routes:
-    """The methods that a path allows, for OPTIONS and for the Allow header of a 405."""
+    """What the edge has to know of each path, for OPTIONS and for the Allow header of a 405, too."""
 
     def __init__(self, app: Litestar) -> None:
         # Grouped by number of parts and collection, so that a request is matched against few patterns.
-        self._patterns: dict[tuple[int, str], list[tuple[re.Pattern[str], list[str]]]] = {}
-        self._uploads: set[str] = set()
+        self._patterns: dict[tuple[int, str], list[tuple[re.Pattern[str], Path]]] = {}
         for route in app.routes:
             pattern = "/" + "/".join(_component(part) for part in route.path_components)
             methods = sorted({str(m) for m in getattr(route, "methods", ())} | {"OPTIONS"})
             if "GET" in methods:
                 methods = sorted({*methods, "HEAD"})
-            if any(handler.opt.get("takes") for handler in getattr(route, "route_handlers", ())):
-                self._uploads.add(pattern)
+            takes_files = any(handler.opt.get("takes") for handler in getattr(route, "route_handlers", ()))
             key = self._key(str(route.path_format))
-            self._patterns.setdefault(key, []).append((re.compile(rf"\A{pattern}\Z"), methods))
+            known = Path(methods=methods, takes_files=takes_files)
+            self._patterns.setdefault(key, []).append((re.compile(rf"\A{pattern}\Z"), known))
 
     @staticmethod
     def _key(path: str) -> tuple[int, str]:
         parts = path.split("/")
         return len(parts), parts[2] if len(parts) > 2 and parts[1] == "v1" else ""
 
-    def methods(self, path: str) -> list[str] | None:
-        """The methods that the path allows; None when there is no such path."""
-        for pattern, methods in self._patterns.get(self._key(path), ()):
+    def find(self, path: str) -> Path | None:
+        """What is known of the path; None when there is no such path."""
+        for pattern, known in self._patterns.get(self._key(path), ()):
             if pattern.match(path):
-                return methods
+                return known
         return None
-
-    def takes_files(self, path: str) -> bool:
-        """Whether the path accepts files, for which a larger size limit applies."""
-        return any(re.fullmatch(pattern, path) for pattern in self._uploads)
 
 
 class Edge:
@@ -143,19 +145,20 @@ class Edge:
         scope = exchange.scope
         try:
             self._check_shape(scope)
-            methods = self._routes.methods(scope["path"])
-            if methods is None:
+            path = self._routes.find(scope["path"])
+            if path is None:
                 raise NotFound("page")
             method = str(scope["method"])
-            if method not in methods:
-                raise MethodNotAllowed(f"This path allows {', '.join(methods)}.", extra={"allow": ", ".join(methods)})
+            if method not in path.methods:
+                allowed = ", ".join(path.methods)
+                raise MethodNotAllowed(f"This path allows {allowed}.", extra={"allow": allowed})
             if method == "OPTIONS":
-                await exchange.empty({"allow": ", ".join(methods)})
+                await exchange.empty({"allow": ", ".join(path.methods)})
                 return
         except DomainError as error:
             await exchange.refuse(error)
             return
-        if method == "POST" and self._routes.takes_files(scope["path"]):
+        if method == "POST" and path.takes_files:
             exchange.most_bytes = self._settings.max_upload_bytes
             exchange.is_streamed = True
         if method == "HEAD":

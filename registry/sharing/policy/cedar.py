@@ -29,6 +29,7 @@ _KEPT_AGENCY_LAYERS = 256
 _LAYER_KINDS = ("baseline", "jurisdiction", "agency")
 SCHEMA = "schema.cedarschema"
 _LAW = "law.yaml"
+_OFF = "off"
 DIGESTS = "digests.yaml"
 AGENCY_FILE = "agency.cedar"
 """How errors name the text of an agency's own layer, which is in no file."""
@@ -83,7 +84,7 @@ def _reading_order(policy: Policy) -> tuple[int, str]:
 
 
 class PolicySet:
-    """An immutable set of layers. `digest` covers the text of all policies, of their laws and of the schema.
+    """An immutable set of layers. `digest` covers `texts`: those of all policies, of their laws and of the schema.
 
     `laws` is what its policies rest on, by their ids, including those that are `off` because their source is secondary;
     `titles` are those of all. With an agency's own layer (`with_agency`) it is the set for what that agency is asked.
@@ -99,14 +100,16 @@ class PolicySet:
         "_selections",
         "agency_id",
         "digest",
+        "is_kept",
         "laws",
         "off",
+        "texts",
         "titles",
     )
 
     def __init__(
         self,
-        digest: str,
+        texts: Mapping[str, str],
         schema: cedarpy.Schema,
         layers: Mapping[str, Layer],
         laws: Mapping[str, Law],
@@ -115,7 +118,9 @@ class PolicySet:
         *,
         agency_id: UUID | None = None,
     ) -> None:
-        self.digest = digest
+        self.texts = texts
+        self.digest = _digest(texts)
+        self.is_kept = False  # whether the database is known to have these texts
         self.agency_id = agency_id
         self.laws = dict(laws)
         self.off = frozenset(off)
@@ -153,7 +158,7 @@ class PolicySet:
         """
         layer = agency_layer(text, self._schema)
         found = PolicySet(
-            self.digest,
+            self.texts,
             self._schema,
             {**self._layers, layer.name: layer},
             self.laws,
@@ -201,29 +206,39 @@ def load_policy_set(path: Path, on: Collection[str] = ()) -> PolicySet:
     """Read `schema.cedarschema`, `law.yaml`, `baseline/*.cedar` and `jurisdictions/<state>.cedar` under `path`.
 
     A policy whose law is known from a secondary source only is read and checked, and evaluated only if `on` names it.
+    Raises PolicySetError as `parse_policy_set` does.
+    """
+    texts = {str(file.relative_to(path)): _read(path, file) for file in _files_of(path)}
+    secondary = {code for code, law in _laws(texts[_LAW]).items() if law.source == "secondary"}
+    return parse_policy_set({**texts, _OFF: "\n".join(sorted(secondary.difference(on)))})
+
+
+def parse_policy_set(texts: Mapping[str, str]) -> PolicySet:
+    """The set of these texts, by the names of their files; `off` names the policies that are not evaluated.
+
     Raises PolicySetError with the file and the policy at fault; then nothing is loaded. A missing baseline is an error
     too, since a registry without one would have no bars at all.
     """
-    schema_text = _read(path, path / SCHEMA)
     try:
-        schema = cedarpy.Schema.from_str(schema_text)
+        schema = cedarpy.Schema.from_str(texts[SCHEMA])
     except ValueError as fault:
         raise PolicySetError(SCHEMA, None, str(fault)) from fault
-    law_text = _read(path, path / _LAW)
-    laws = _laws(law_text)
-    off = {code for code, law in laws.items() if law.source == "secondary" and code not in on}
-    texts = {SCHEMA: schema_text, _LAW: law_text, "off": "\n".join(sorted(off))}
-    sources = {"baseline": sorted((path / "baseline").glob("*.cedar"))}
-    for file in sorted((path / "jurisdictions").glob("*.cedar")):
-        if len(file.stem) != 2 or not file.stem.isalpha() or not file.stem.islower():
-            raise PolicySetError(f"jurisdictions/{file.name}", None, "name the file by its state, such as ca.cedar")
-        sources[f"jurisdiction/{file.stem}"] = [file]
+    laws = _laws(texts[_LAW])
+    off = set(texts[_OFF].split())
+    sources: dict[str, dict[str, str]] = {"baseline": {}}
+    for name, text in texts.items():
+        folder, _, file = name.partition("/")
+        if folder == "jurisdictions":
+            state = file.removesuffix(".cedar")
+            if len(state) != 2 or not state.isalpha() or not state.islower():
+                raise PolicySetError(name, None, "name the file by its state, such as ca.cedar")
+            sources[f"jurisdiction/{state}"] = {name: text}
+        elif folder == "baseline":
+            sources["baseline"][name] = text
     taken: set[str] = set()
     titles: dict[str, str] = {}
     layers: dict[str, Layer] = {}
-    for name, files in sources.items():
-        read = {str(file.relative_to(path)): _read(path, file) for file in files}
-        texts |= read
+    for name, read in sources.items():
         whole = _layer(name, read, schema, taken, laws)
         titles |= {policy.id: policy.title for policy in whole.policies}
         layers[name] = Layer(name, whole.digest, tuple(p for p in whole.policies if p.id not in off))
@@ -231,7 +246,7 @@ def load_policy_set(path: Path, on: Collection[str] = ()) -> PolicySet:
         raise PolicySetError("baseline", None, "there is no baseline policy")
     if strays := sorted(laws.keys() - taken):
         raise PolicySetError(_LAW, strays[0], "there is no such policy")
-    return PolicySet(_digest(texts), schema, layers, laws, off, titles)
+    return PolicySet(texts, schema, layers, laws, off, titles)
 
 
 def agency_layer(text: str, schema: cedarpy.Schema, shipped: Collection[str] = ()) -> Layer:
@@ -281,14 +296,14 @@ def check_digests(path: Path) -> None:
             raise PolicySetError(name, None, f"{what}; once it is reviewed, `registry policy seal` takes it as it is")
 
 
+def _files_of(path: Path) -> list[Path]:
+    folders = (path.glob(f"{folder}/*.cedar") for folder in ("baseline", "jurisdictions"))
+    return [path / SCHEMA, path / _LAW, *(file for folder in folders for file in sorted(folder))]
+
+
 def digests_of(path: Path) -> dict[str, str]:
     """The digest of each file that a set is read from, by its name."""
-    files = [
-        path / SCHEMA,
-        path / _LAW,
-        *path.glob("baseline/*.cedar"),
-        *path.glob("jurisdictions/*.cedar"),
-    ]
+    files = _files_of(path)
     names = {str(file.relative_to(path)): file for file in files if file.exists()}
     return {name: _digest({name: _read(path, names[name])}) for name in sorted(names)}
 

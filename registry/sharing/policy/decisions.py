@@ -183,6 +183,16 @@ class Decision(_Part, kw_only=True, frozen=True):
 _Attributable = TypeVar("_Attributable", DecisionReason, ApprovalNeeded, ObligationAttached)
 
 
+def policies_named(decision: Decision) -> list[str]:
+    """The ids of the policies that the decision names, once each and in its order."""
+    ids = [
+        *(each.policy_id for each in decision.reasons),
+        *(each.policy_id for each in decision.approvals),
+        *(each.policy_id for each in decision.obligations),
+    ]
+    return list(dict.fromkeys(ids))
+
+
 def own_policies_spoke(decision: Decision) -> bool:
     """Whether a policy of the owner's own is among what was decisive, or what the loan brings with it."""
     layers = [each.layer for each in decision.reasons]

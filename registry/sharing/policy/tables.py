@@ -42,6 +42,22 @@ policy_decision = table(
     sa.Index("ix_policy_decision_agreement", "agreement_id", "evaluated_at"),
 )
 
+policy_decision_policy = table(
+    "policy_decision_policy",
+    sa.Column("decision_id", Uuid, sa.ForeignKey(policy_decision.c.id), primary_key=True),
+    sa.Column("policy_id", sa.Text, primary_key=True),
+    sa.Index("ix_policy_decision_policy_policy_id", "policy_id", "decision_id"),
+)
+"""Each policy that a decision names: the grounds, bars, approvals and duties by which it came out as it did."""
+
+shipped_policy_set = table(
+    "shipped_policy_set",
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("texts", Json, nullable=False),
+    sa.Column("kept_at", Instant, nullable=False),
+)
+"""The shipped policies that decided here, each set once, so that a decision is made again after others are shipped."""
+
 policy_approval = table(
     "policy_approval",
     sa.Column("id", Uuid, primary_key=True),

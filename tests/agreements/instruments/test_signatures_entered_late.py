@@ -166,3 +166,32 @@ async def test_that_another_signed_the_original_is_reported_whatever_changed_it_
     _, its_report = await report(cast.assisting, found, said)
     await cast.neighbour.legal.done("POST", f"{its_report}/confirm")
     assert await versions_between(cast.neighbour, cast.requesting, AMENDED) == [1]
+
+
+async def test_a_paper_counts_from_its_day_whether_it_is_signed_or_confirmed(cast: Cast) -> None:
+    for verb, manner in (("sign", {"manner": "wet"}), ("confirm", {})):
+        found = await record_agreement(cast.assisting, cast.requesting)
+        body = {"version_sha256": found["version_sha256"], "signatory_title": "Sheriff", "signed_on": "2025-03-01"}
+        done = await cast.requesting.legal.done("POST", f"{PATH}/{found['id']}/{verb}", {**body, **manner})
+        its = done["parties"][1]
+        assert its["joined_at"] == its["signature"]["counts_from"] == "2025-03-01T06:00:00Z", verb
+        for day, bound in (("2025-02-20", False), ("2025-03-02", True)):
+            then = await cast.assisting.legal.done("GET", f"{PATH}/{found['id']}?as_of={day}T12:00:00Z")
+            assert then["parties"][1]["bound"] is bound, (verb, day)
+
+
+async def test_a_paper_of_today_counts_from_its_recording(cast: Cast) -> None:
+    found = await record_agreement(cast.assisting, cast.requesting)
+    wet = {"manner": "wet", "signed_on": str(today()), "signatory_title": "Sheriff"}
+    wet["version_sha256"] = found["version_sha256"]
+    done = await cast.requesting.legal.done("POST", f"{PATH}/{found['id']}/sign", wet)
+    its = done["parties"][1]
+    assert its["joined_at"] == its["signature"]["counts_from"] == its["signature"]["recorded_at"]
+
+
+async def test_who_has_left_signs_no_paper_of_an_earlier_day_but_confirms_it(service: Service, cast: Cast) -> None:
+    found = await of_three(cast)
+    await left_long_ago(service, cast.requesting, found)
+    paper, path = hand(await amendment_of_2018(cast, found)), f"{PATH}/{found['id']}"
+    assert_problem(await cast.requesting.legal.post(f"{path}/sign", {**paper, "manner": "wet"}), 409, "wrong_status")
+    await cast.requesting.legal.done("POST", f"{path}/confirm", paper)

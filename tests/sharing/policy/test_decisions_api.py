@@ -1,28 +1,47 @@
 """Decisions: explained, kept, seen by both sides and nobody else, replayable; and what-if, which leaves no trace."""
 
+import contextlib
 import shutil
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
 from registry.app import create_app
 from registry.platform.access.principals import Role
+from registry.platform.database.connect import unit_of_work
 from registry.platform.database.types import metadata
+from registry.platform.kernel.errors import Damaged
 from registry.platform.settings import load
 from registry.sharing.policy.annotations import PolicySetError
-from registry.sharing.policy.queries.getting import replay_decision
-from registry.sharing.policy.tables import policy_approval, policy_decision
+from registry.sharing.policy.commands.deciding import redecide
+from registry.sharing.policy.commands.recording import keep_policies, note_kept
+from registry.sharing.policy.queries.getting import decision_row, replay_decision
+from registry.sharing.policy.tables import policy_approval, policy_decision, shipped_policy_set
 from tests.support.agreements import sign_agreement
 from tests.support.assets import make_asset
 from tests.support.cast import Cast
 from tests.support.places import ROOT
-from tests.support.policy import acting_for, answer_decision, decide_again, make_decision, window_of, with_policies
+from tests.support.policy import (
+    acting_for,
+    answer_decision,
+    decide_again,
+    make_decision,
+    policies_of,
+    window_of,
+    with_policies,
+)
 from tests.support.problems import assert_problem
 from tests.support.service import Service
+
+GOOD_BAR = """
+    @id("nobody") @title("Nobody") @reason("Nobody borrows this (demo).")
+    forbid (principal, action == Action::"borrow", resource);
+"""
 
 
 async def _ask(cast: Cast, terms: dict[str, Any] | None = None, **asset: Any) -> dict[str, Any]:
@@ -257,20 +276,65 @@ async def test_a_replay_under_other_policies_shows_what_they_would_have_meant(
     cast: Cast, service: Service, tmp_path: Path
 ) -> None:
     made = await make_decision(cast.requesting, {"id": (await _ask(cast))["asset_id"]})
-    bar = """
-        @id("nobody") @title("Nobody") @reason("Nobody borrows this (demo).")
-        forbid (principal, action == Action::"borrow", resource);
-    """
-    stricter = with_policies(tmp_path, bar)
+    stricter = with_policies(tmp_path, GOOD_BAR)
     caller = acting_for(cast.requesting, Role.AUDITOR).principal
     replayed = await replay_decision(service.database.read(), caller, stricter, made.id)
     assert not replayed.same
     assert replayed.policies_changed
+    assert replayed.reproduced, "the policies of then are kept"
     assert (replayed.then.outcome, replayed.now.outcome) == ("permitted", "denied")
     assert [reason.policy_id for reason in replayed.now.reasons] == ["nobody"]
-    unconcerned = with_policies(tmp_path, bar, file="jurisdictions/ak.cedar")
+    unconcerned = with_policies(tmp_path, GOOD_BAR, file="jurisdictions/ak.cedar")
     replayed = await replay_decision(service.database.read(), caller, unconcerned, made.id)
-    assert replayed.same
+    assert (replayed.same, replayed.reproduced) == (True, True)
+
+
+async def test_policies_of_then_that_are_altered_or_not_kept_reproduce_nothing(
+    cast: Cast, service: Service, tmp_path: Path
+) -> None:
+    made = await make_decision(cast.requesting, {"id": (await _ask(cast))["asset_id"]})
+    caller = acting_for(cast.requesting, Role.AUDITOR).principal
+    other = with_policies(tmp_path, GOOD_BAR, file="jurisdictions/ak.cedar")
+    its = shipped_policy_set.c.digest == made.decision.policy_set.digest
+    kept = (await service.database.read().all(sa.select(shipped_policy_set).where(its)))[0]
+    texts = msgspec.json.decode(kept.texts)
+    async with unit_of_work(service.database) as write:
+        await write.run(sa.update(shipped_policy_set).where(its).values(texts={**texts, "off": "no_such_rule"}))
+    with pytest.raises(Damaged, match="not those that decided"):
+        await replay_decision(service.database.read(), caller, other, made.id)
+    async with unit_of_work(service.database) as write:
+        await write.run(sa.delete(shipped_policy_set).where(its))
+    assert (await replay_decision(service.database.read(), caller, other, made.id)).reproduced is None
+    async with unit_of_work(service.database) as write:
+        await write.run(sa.insert(shipped_policy_set).values(digest=kept.digest, texts=texts, kept_at=kept.kept_at))
+    assert (await replay_decision(service.database.read(), caller, other, made.id)).reproduced
+
+
+async def test_policies_are_kept_by_the_first_decision_that_is_stored(
+    cast: Cast, service: Service, tmp_path: Path
+) -> None:
+    """A decision that comes to nothing keeps none, and leaves nobody to believe that they are."""
+    policies = with_policies(tmp_path, GOOD_BAR, file="jurisdictions/ak.cedar")
+    made = await make_decision(cast.requesting, {"id": (await _ask(cast))["asset_id"]})
+    its = sa.select(sa.func.count()).where(shipped_policy_set.c.digest == policies.digest)
+    read = service.database.read()
+    with contextlib.suppress(LookupError):
+        async with unit_of_work(service.database) as write:
+            keep_policies(write, policies, made.evaluated_at)
+            raise LookupError
+    await note_kept(read, policies)
+    assert (await read.value(its), policies.is_kept) == (0, False)
+    for _ in range(2):
+        async with unit_of_work(service.database) as write:
+            keep_policies(write, policies, made.evaluated_at)
+    await note_kept(read, policies)
+    assert (await read.value(its), policies.is_kept) == (1, True)
+    caller = acting_for(cast.requesting, Role.COORDINATOR)
+    async with unit_of_work(service.database) as write:
+        row = await decision_row(write, made.id)
+        again = (await redecide(write, caller, policies, row, "reserve")).recorded
+    replayed = await replay_decision(service.database.read(), caller.principal, policies_of(service), again.id)
+    assert (replayed.policies_changed, replayed.reproduced) == (True, True)
 
 
 def test_the_service_does_not_start_without_whole_policies(tmp_path: Path) -> None:
@@ -295,6 +359,14 @@ async def test_decisions_are_found_by_outcomes_partner_and_when_they_were_made(c
         (f"evaluated_from={before}&evaluated_to={after}", True),
         (f"evaluated_from={after}", False),
         (f"evaluated_to={before}", False),
+        ("policy_id=agreement_in_force", True),
+        ("policy_id=nobody&policy_id=condition_report", True),
+        ("policy_id=own_asset", False),
+        ("action_at=request", True),
+        ("action_at=extend", False),
+        (f"purpose={made.purpose}", True),
+        ("purpose=training", False),
+        (f"request_id={uuid4()}", False),
     ):
         listed = (await reader.done("GET", f"/v1/decisions?{query}"))["items"]
         assert [item["id"] for item in listed] == ([str(made.id)] if found else []), query

@@ -160,22 +160,29 @@ async def sign(write: Write, caller: Caller, agreement_id: UUID, signing: Signin
     await check_agreed_end(write, row, text, caller.now)
     today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
     signed_on = await _day_signed(write, text, signing, today, caller.agency_id)
+    counts_from = _counts_from(row, text, signing, today)
+    if counts_from < caller.now:  # what it had signed before it left it confirms
+        its = {"id": row.id, "agency_id": caller.agency_id, "now": caller.now}
+        if await write.value(_STAYS, its) is None:
+            raise WrongStatus(LEFT)
     await check_named(write, row.id, caller.agency_id, signing)
     signature = SignatureDetails(
         agency_id=caller.agency_id,
         manner=signing.manner,
         signed_on=signed_on,
         given_on=today.at_agency,
-        counts_from=caller.now,
+        counts_from=counts_from,
     )
     relaxed = await write_signature(write, caller, row.id, text.version_id, signature, signing, **_how(text))
     told = {"agency_id": str(caller.agency_id), "manner": signing.manner, "sha256": text.sha256, **relaxed}
+    if counts_from < caller.now:
+        told["signed_on"] = signed_on
     if text.amendment_id is not None:
         await finished(write, caller, row, "signed", {**told, "version_no": text.version_no})
         return await get_agreement(write, caller.principal, row.id, caller.now)
     values: dict[str, Any] = {"stage": stage}
     if row.executed_at is not None:
-        await join(write, row.id, caller.agency_id, caller.now)
+        await join(write, row.id, caller.agency_id, counts_from)
     elif not await write.value(_OPEN_SIGNATURES, {"id": row.id, "version_id": text.version_id}):
         values = {"stage": advance(stage, AgreementAction.EXECUTE), "executed_at": caller.now}
         await join_signatories(write, row.id, text.version_id)
@@ -387,6 +394,18 @@ async def _day_signed(write: Write, text: OpenText, signing: Signing, today: Tod
     await existed(write, text, signing.signed_on, today)
     await check_shown(write, text, agency_id, signing, signing.signed_on, today)
     return signing.signed_on
+
+
+def _counts_from(row: Row[Any], text: OpenText, signing: Signing, today: Today) -> datetime:
+    """From when the signature counts: that of a paper to what others are bound by already, from the day that it bears.
+
+    So it does not matter whether it is entered as a signature or confirmed. A text that is out for signature waits for
+    each that is bound, in view of who is asked, so there the instant of recording decides.
+    """
+    waits_for_nobody = text.is_paper or (row.executed_at is not None and text.amendment_id is None)
+    if signing.signed_on is None or not waits_for_nobody or not today.is_over(signing.signed_on):
+        return today.now
+    return paper_day(today, signing.signed_on)
 
 
 async def existed(write: Write, text: OpenText, signed_on: date, today: Today, pointer: str = "/signed_on") -> bool:

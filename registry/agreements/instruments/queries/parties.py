@@ -87,6 +87,7 @@ PARTIES = (
         agreement_signature.c.evidence_sha256,
         agreement_signature.c.evidence_location,
         agreement_signature.c.recorded_at,
+        agreement_signature.c.counts_from,
         agreement_signature.c.separation_relaxed,
         signing_authority.c.id.label("authority_id"),
         signing_authority.c.office,
@@ -210,6 +211,7 @@ def _signature(row: Row[Any], evidence: Evidence | None) -> PartySignature:
         signed_on=row.signed_on,
         evidence=evidence,
         recorded_at=row.recorded_at,
+        counts_from=row.counts_from or row.recorded_at,
         separation_relaxed=row.separation_relaxed,
     )
 

@@ -198,6 +198,7 @@ async def get_version(
                 signed_on=each.signed_on,
                 evidence=evidence_of_hand(each, evidence, papers, each.its_zone or its.time_zone, whole=whole),
                 recorded_at=each.recorded_at,
+                counts_from=each.counts_from or each.recorded_at,
                 separation_relaxed=each.separation_relaxed,
                 authority=authorities.get(each.agency_id, "not_on_record"),
             )

@@ -50,6 +50,14 @@ class PartySignature(Struct, kw_only=True, frozen=True):
     signed_on: CivilDate
     evidence: Evidence | None
     recorded_at: Instant
+    counts_from: Annotated[
+        Instant,
+        Meta(
+            description="From when it counts. Of a signature on paper to a text by which others are bound already that "
+            "is the day it bears, whenever it was entered; of one to a text that was out for signature, as of an "
+            "electronic one, its recording: each signs then in view of who is asked."
+        ),
+    ]
     separation_relaxed: SeparationRelaxed
 
 

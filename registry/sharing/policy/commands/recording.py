@@ -7,10 +7,11 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from msgspec import Struct
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Row
 
 from registry.platform.access.principals import Caller
-from registry.platform.database.handles import Write
+from registry.platform.database.handles import Read, Write
 from registry.platform.kernel.errors import NotFound
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.time import Window
@@ -18,13 +19,20 @@ from registry.platform.ledger.commands import record
 from registry.resources.assets.queries.facts import AssetRow
 from registry.resources.assets.tables import asset
 from registry.sharing.policy.approvals import DecisionStatus
-from registry.sharing.policy.decisions import Decision, clause_relied_on
+from registry.sharing.policy.cedar import PolicySet
+from registry.sharing.policy.decisions import Decision, clause_relied_on, policies_named
 from registry.sharing.policy.facts import Facts, ask_digest, facts_bytes
 from registry.sharing.policy.queries.getting import Chain, chain
 from registry.sharing.policy.schemas.decided import DecidedAt, RecordedDecision, RequestReference
-from registry.sharing.policy.tables import policy_decision
+from registry.sharing.policy.tables import policy_decision, policy_decision_policy, shipped_policy_set
 
 _INSERT = policy_decision.insert()
+_SPOKE = policy_decision_policy.insert()
+_POLICIES_KEPT = sa.select(sa.literal(1)).where(shipped_policy_set.c.digest == sa.bindparam("digest", type_=sa.Text))
+_KEEP_POLICIES = {
+    "sqlite": sqlite.insert(shipped_policy_set).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(shipped_policy_set).on_conflict_do_nothing(),
+}
 _ELSEWHERE = ("category", "window", "request")
 _LOCK = (
     sa.select(policy_decision.c.id)
@@ -55,6 +63,22 @@ async def lock_chain(write: Write, root_id: UUID, asset_id: UUID | None = None) 
     if not locked:
         raise NotFound("decision")
     return await chain(write, root_id)
+
+
+def keep_policies(write: Write, policies: PolicySet, now: datetime) -> None:
+    """Keep the texts of the shipped policies by which this is decided, unless it is known that they are.
+
+    They go with the other rows of the commit, so that no decision is stored without them and none waits for them.
+    """
+    if not policies.is_kept:
+        row = {"digest": policies.digest, "texts": dict(policies.texts), "kept_at": now}
+        write.defer(_KEEP_POLICIES[write.dialect], [row])
+
+
+async def note_kept(read: Read, policies: PolicySet) -> None:
+    """Look whether the texts are kept by now: then decisions need not keep them any more."""
+    if not policies.is_kept and await read.value(_POLICIES_KEPT, {"digest": policies.digest}):
+        policies.is_kept = True
 
 
 async def keep(
@@ -111,6 +135,7 @@ async def keep(
             "asked_by": facts.principal.sub,
         },
     )
+    write.defer(_SPOKE, [{"decision_id": kept.id, "policy_id": each} for each in policies_named(decision)])
     record(
         write,
         caller,

@@ -35,7 +35,12 @@ from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.policy.decisions import Decision, attributed, parts_told, told
 from registry.sharing.policy.facts import decode_facts
 from registry.sharing.policy.queries.collecting import acting, collect_facts
-from registry.sharing.policy.queries.layers import policies_beside, policies_of_today, with_source
+from registry.sharing.policy.queries.layers import (
+    policies_beside,
+    policies_of_today,
+    shipped_policies,
+    with_source,
+)
 from registry.sharing.policy.rules import decide, replay
 from registry.sharing.policy.schemas.decided import (
     ApprovalGiven,
@@ -48,7 +53,7 @@ from registry.sharing.policy.schemas.decided import (
     PolicyQuestion,
     RequestReference,
 )
-from registry.sharing.policy.tables import policy_approval, policy_decision
+from registry.sharing.policy.tables import policy_approval, policy_decision, policy_decision_policy
 
 _requesting, _assisting = agency.alias("requesting"), agency.alias("assisting")
 _NAMES = (
@@ -249,7 +254,10 @@ def _allowed(principal: Principal, current: Row[Any], status: DecisionStatus) ->
     return [offer("approve", withheld=withheld), offer("reject", withheld=withheld)]
 
 
-_FILTERS = ("outcome", "asset_id", "agreement_id", "root_id", "partner_id", "evaluated_from", "evaluated_to")
+_FILTERS = (
+    *("outcome", "action_at", "purpose", "policy_id", "asset_id", "agreement_id", "request_id", "root_id"),
+    *("partner_id", "evaluated_from", "evaluated_to"),
+)
 _ORDERS = Orders(DecisionQuery, created_at=policy_decision.c.id)
 
 
@@ -260,12 +268,19 @@ def _list_statement(filters: frozenset[str], sort: str) -> sa.Select[Any]:
     own, other = policy_decision.c.requesting_agency_id, policy_decision.c.assisting_agency_id
     evaluated_at = policy_decision.c.evaluated_at
     criteria = {
-        "outcome": policy_decision.c.outcome.in_(sa.bindparam("outcome", expanding=True)),
+        "policy_id": sa.exists().where(
+            policy_decision_policy.c.decision_id == policy_decision.c.id,
+            policy_decision_policy.c.policy_id.in_(sa.bindparam("policy_id", expanding=True)),
+        ),
+        **{
+            name: policy_decision.c[name].in_(sa.bindparam(name, expanding=True))
+            for name in ("outcome", "action_at", "purpose")
+        },
         "evaluated_from": evaluated_at >= sa.bindparam("evaluated_from", type_=evaluated_at.type),
         "evaluated_to": evaluated_at < sa.bindparam("evaluated_to", type_=evaluated_at.type),
     } | {
         name: policy_decision.c[name] == sa.bindparam(name, type_=viewer.type)
-        for name in ("asset_id", "agreement_id", "root_id")
+        for name in ("asset_id", "agreement_id", "request_id", "root_id")
     }
     chosen = [criteria[name] for name in _FILTERS if name in filters and name != "partner_id"]
     partner = sa.bindparam("partner_id", type_=viewer.type)
@@ -344,9 +359,10 @@ async def replay_decision(read: Read, principal: Principal, policies: PolicySet,
     # Under what name the owner is known now, and in which set the same words stand, changes no decision.
     bare = attributed(then, None)
     reproduced = None
-    if then.policy_set.digest == policies.digest:
+    shipped = await shipped_policies(read, policies, then.policy_set.digest)
+    if shipped is not None:
         own = then.policy_set.layers.get("agency")
-        reproduced = replay(facts, await policies_beside(read, policies, row.assisting_agency_id, own)) == bare
+        reproduced = replay(facts, await policies_beside(read, shipped, row.assisting_agency_id, own)) == bare
     now = await with_source(read, today, row.assisting_agency_id)
     to_owner = principal.agency_id == row.assisting_agency_id
     return DecisionReplay(

@@ -1,7 +1,9 @@
 """The agency's own layer of a decision: which set is active is read with the facts, its text once for its digest."""
 
+from functools import lru_cache
 from uuid import UUID
 
+import msgspec
 import sqlalchemy as sa
 
 from registry.directory.agencies.schemas import AgencyReference
@@ -9,10 +11,10 @@ from registry.directory.agencies.tables import agency
 from registry.platform.database.handles import Read
 from registry.platform.kernel.errors import Damaged
 from registry.sharing.policy.annotations import PolicySetError
-from registry.sharing.policy.cedar import PolicySet, agency_digest
+from registry.sharing.policy.cedar import PolicySet, agency_digest, parse_policy_set
 from registry.sharing.policy.decisions import Decision, PolicySource, attributed, own_policies_spoke
 from registry.sharing.policy.lifecycle import PolicySetStatus
-from registry.sharing.policy.tables import policy_set
+from registry.sharing.policy.tables import policy_set, shipped_policy_set
 
 _TEXT = (
     sa.select(policy_set.c.text)
@@ -37,6 +39,9 @@ _ACTIVE = sa.select(policy_set.c.digest).where(
     policy_set.c.status == PolicySetStatus.ACTIVE.value,
 )
 
+_SHIPPED = sa.select(shipped_policy_set.c.texts).where(
+    shipped_policy_set.c.digest == sa.bindparam("digest", type_=sa.Text)
+)
 _count = policy_set.alias("earlier")
 _SOURCE = (
     sa.select(
@@ -88,6 +93,31 @@ async def policies_beside(read: Read, policies: PolicySet, agency_id: UUID, dige
         return policies.with_agency(agency_id, text)
     except PolicySetError as fault:
         raise Damaged(f"The policy set {digest} cannot be read by this release: {fault.detail}") from None
+
+
+async def shipped_policies(read: Read, policies: PolicySet, digest: str) -> PolicySet | None:
+    """The shipped policies of that digest: these, or those of another release that decided here.
+
+    None where they are not kept, or this release cannot read them any more. Raises Damaged for texts that are not what
+    decided.
+    """
+    if digest == policies.digest:
+        return policies
+    texts = await read.value(_SHIPPED, {"digest": digest})
+    if texts is None:
+        return None
+    try:
+        found = _parsed(bytes(texts))
+    except PolicySetError:
+        return None
+    if found.digest != digest:
+        raise Damaged(f"The shipped policies {digest} that are kept are not those that decided.")
+    return found
+
+
+@lru_cache(maxsize=2)
+def _parsed(texts: bytes) -> PolicySet:
+    return parse_policy_set(msgspec.json.decode(texts, type=dict[str, str]))
 
 
 async def policies_of_today(read: Read, policies: PolicySet, agency_id: UUID) -> PolicySet:

@@ -97,11 +97,18 @@ class DecisionQuery(NewestFirst, kw_only=True, frozen=True):
     """Filters of the decision list."""
 
     outcome: Annotated[tuple[Outcome, ...], Meta(description="Any of these.")] = ()
+    action_at: Annotated[tuple[DecidedAt, ...], Meta(description="Made at any of these steps.")] = ()
+    purpose: Annotated[tuple[Code, ...], Meta(description="For any of these purposes.")] = ()
+    policy_id: Annotated[
+        tuple[Annotated[PolicyId, Meta(max_length=80)], ...],
+        Meta(description="Any of these policies is among its reasons, approvals or obligations."),
+    ] = ()
     asset_id: UUID | None = None
     agreement_id: UUID | None = None
     partner_id: Annotated[UUID | None, Meta(description="The agency on the other side.")] = None
     evaluated_from: Annotated[Instant | None, Meta(description="Made at this instant or later.")] = None
     evaluated_to: Annotated[Instant | None, Meta(description="Made before then.")] = None
+    request_id: Annotated[UUID | None, Meta(description="Made for a line of that request.")] = None
     root_id: Annotated[UUID | None, Meta(description="All decisions of one chain.")] = None
 
 
@@ -165,7 +172,7 @@ class DecisionReplay(Struct, kw_only=True, frozen=True):
         bool | None,
         Meta(
             description="Decided again by the policies of then, the agency's own of that day among them, it came out "
-            "the same to the letter; null where this release ships other policies than did then."
+            "the same to the letter; null where the policies of then are not kept, or this release cannot read them."
         ),
     ]
     then: Decision

@@ -908,6 +908,7 @@ _table(
     sa.Column("proposed_by_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
     sa.Column("proposed_at", Instant, nullable=False),
     sa.Column("not_before", Instant, nullable=False),
+    sa.Column("goes_on_at", Instant),
     sa.Column("notice_on", Civil),
     sa.Column("notice_kind", sa.Text),
     sa.Column("otherwise_at", Instant),
@@ -928,6 +929,7 @@ _table(
     sa.CheckConstraint("closed_because IS NULL OR taken_back_at IS NOT NULL", name="closed"),
     sa.CheckConstraint("(kind = 'end') = (ground IS NOT NULL)", name="ending"),
     sa.CheckConstraint("(kind = 'supersession') = (successor_id IS NOT NULL)", name="successor"),
+    sa.CheckConstraint("goes_on_at IS NULL OR kind = 'suspension'", name="goes_on"),
     sa.Index("ix_agreement_proposal_agreement_id", "agreement_id"),
     sa.Index("ix_agreement_proposal_successor_id", "successor_id"),
 )
@@ -1860,6 +1862,7 @@ _table(
         "permitted",
         "approved",
         "rejected",
+        "declined",
         "partially_filled",
         "filled",
         "completed",
@@ -1938,6 +1941,20 @@ _table(
 )
 
 _table(
+    "policy_decision_policy",
+    sa.Column("decision_id", Uuid, sa.ForeignKey("policy_decision.id"), primary_key=True),
+    sa.Column("policy_id", sa.Text, primary_key=True),
+    sa.Index("ix_policy_decision_policy_policy_id", "policy_id", "decision_id"),
+)
+
+_table(
+    "shipped_policy_set",
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("texts", Json, nullable=False),
+    sa.Column("kept_at", Instant, nullable=False),
+)
+
+_table(
     "policy_approval",
     sa.Column("id", Uuid, primary_key=True),
     sa.Column("decision_id", Uuid, sa.ForeignKey("policy_decision.id"), nullable=False),
@@ -1977,9 +1994,35 @@ _table(
     sa.Column("submitted_at", Instant),
     sa.Column("decided_at", Instant),
     sa.Column("awaited", Json, nullable=False),
+    sa.Column("ended_at", Instant),
+    sa.Column("ended_side", sa.Text),
+    sa.Column("ended_reason", sa.Text),
+    sa.Column("decline_reason", sa.Text),
+    sa.Column("replaced_by_no", sa.Integer),
     sa.UniqueConstraint("request_id", "no"),
     _one_of(
-        "status", "draft", "denied", "needs_approval", "permitted", "approved", "rejected", "reserved", "withdrawn"
+        "status",
+        "draft",
+        "denied",
+        "needs_approval",
+        "permitted",
+        "approved",
+        "rejected",
+        "declined",
+        "reserved",
+        "withdrawn",
+        "expired",
+    ),
+    _one_of("ended_side", "requesting", "assisting"),
+    _one_of(
+        "decline_reason",
+        "not_available",
+        "committed_elsewhere",
+        "out_of_service",
+        "crew_lacking",
+        "outside_agreement",
+        "too_late",
+        "other",
     ),
     sa.CheckConstraint("ends_at > starts_at", name="window"),
     sa.CheckConstraint("quantity > 0", name="quantity"),
@@ -2047,6 +2090,8 @@ _table(
     sa.Column("condition_out", Json),
     sa.Column("condition_in", Json),
     sa.Column("ended_reason", sa.Text),
+    sa.Column("ended_side", sa.Text),
+    sa.Column("decline_reason", sa.Text),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
@@ -2061,6 +2106,17 @@ _table(
         "cancelled",
         "no_show",
         "lost",
+    ),
+    _one_of("ended_side", "requesting", "assisting"),
+    _one_of(
+        "decline_reason",
+        "not_available",
+        "committed_elsewhere",
+        "out_of_service",
+        "crew_lacking",
+        "outside_agreement",
+        "too_late",
+        "other",
     ),
     sa.CheckConstraint("planned_end_at > starts_at", name="window"),
     sa.CheckConstraint("quantity > 0", name="quantity"),
