@@ -908,7 +908,7 @@ _table(
     sa.Column("proposed_by_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
     sa.Column("proposed_at", Instant, nullable=False),
     sa.Column("not_before", Instant, nullable=False),
-    sa.Column("goes_on_at", Instant),
+    sa.Column("ends_at", Instant),
     sa.Column("notice_on", Civil),
     sa.Column("notice_kind", sa.Text),
     sa.Column("otherwise_at", Instant),
@@ -929,7 +929,7 @@ _table(
     sa.CheckConstraint("closed_because IS NULL OR taken_back_at IS NOT NULL", name="closed"),
     sa.CheckConstraint("(kind = 'end') = (ground IS NOT NULL)", name="ending"),
     sa.CheckConstraint("(kind = 'supersession') = (successor_id IS NOT NULL)", name="successor"),
-    sa.CheckConstraint("goes_on_at IS NULL OR kind = 'suspension'", name="goes_on"),
+    sa.CheckConstraint("ends_at IS NULL OR kind = 'suspension'", name="goes_on"),
     sa.Index("ix_agreement_proposal_agreement_id", "agreement_id"),
     sa.Index("ix_agreement_proposal_successor_id", "successor_id"),
 )
