@@ -67,7 +67,7 @@ PURE_PARTS = {
     "resources/personnel": {"disclosure", "duty_hours", "holdings", "readiness", "scales", "searching"},
     "sharing/policy": {
         *("annotations", "approvals", "decisions", "examining", "explain", "facts", "lifecycle", "locating"),
-        *("apart", "attributes", "child", "standard_rules", "telling", "trial", "vocabulary"),
+        *("apart", "attributes", "child", "differing", "standard_rules", "telling", "trial", "vocabulary"),
     },
     "sharing/loans": {"edxl"},
     "outcomes/metrics": {"scoring"},
@@ -410,13 +410,17 @@ def names_used(module: ast.Module) -> Iterator[str]:
             yield node.value
 
 
+CALLED_FROM_OUTSIDE = {"wait_closed": "uvicorn closes what listens, and waits for it so"}
+
+
 def test_nothing_lives_for_the_tests_alone() -> None:
     """What only a test calls is one more way to do something, which nobody takes and everybody has to read."""
     trees = {place(path): tree(path) for path in SOURCES}
     used = {name for module in trees.values() for name in names_used(module)}
     offered = [(path, name) for path, module in trees.items() for name in own_definitions(module)]
     assert len(offered) > 1_000
-    assert [(path, name) for path, name in offered if name not in used and not name.startswith("__")] == []
+    called = used | CALLED_FROM_OUTSIDE.keys()
+    assert [(path, name) for path, name in offered if name not in called and not name.startswith("__")] == []
 
 
 def test_nobody_commits_an_asset_without_its_lock() -> None:

@@ -471,6 +471,12 @@ async def make_requests(stage: Stage, assets: dict[str, dict[str, Any]]) -> None
     asked = await act(two.coordinator, asked, "submit", {})
     both = {"reason": f"Agreed: {stage.mark('assisting', 'requesting')}"}
     asked = await act(one.approver, asked, "approve", both)
+    again = {name: stage.mark("assisting", "requesting") for name in ("summary", "incident_number")}
+    another = stage.keep("request_id", await make_request(two, assets["shared"], **again))
+    another = await act(two.coordinator, another, "submit", {})
+    line = stage.keep("line_id", another["lines"][0])
+    no = {"reason_code": "other", "reason": f"Not lent: {stage.mark('assisting', 'requesting')}"}
+    await one.coordinator.done("POST", f"/v1/requests/{another['id']}/lines/{line['id']}/decline", no)
     for line in asked["lines"]:
         decided = await two.coordinator.done("GET", f"/v1/decisions?asset_id={line['asset_id']}")
         for decision in decided["items"]:

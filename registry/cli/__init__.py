@@ -328,6 +328,26 @@ def check_policies(file: Path, folder: Path) -> None:
     policies.check(file, folder)
 
 
+@policy.command(name="diff")
+@click.argument("then", metavar="OLD", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument(
+    "now", metavar="[NEW]", type=click.Path(path_type=Path), default=POLICIES, envvar="REGISTRY_POLICIES_DIR"
+)
+def diff_policies(then: Path, now: Path) -> None:
+    """Say what the policies in NEW change against those in OLD: which are new, gone or changed, and in what.
+
+    The cases beside NEW are decided by both, and those that come out otherwise are named. Exits 1 when anything
+    differs, 2 when a set cannot be read. No database is needed.
+
+    \b
+    Example:
+      registry policy diff /srv/registry-1.2/policies policies
+    """
+    from registry.cli import policies
+
+    policies.diff(then, now)
+
+
 @policy.command(name="explain")
 @click.argument("decision", type=click.UUID)
 def explain_decision(decision: UUID) -> None:

@@ -1,4 +1,4 @@
-"""`registry policy check`, `test FILE`, `explain`, `seal`: own policies, a decision, the digests of those shipped."""
+"""`registry policy check`, `test FILE`, `diff`, `explain`, `seal`: own policies, a decision, those shipped."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,12 +13,14 @@ from registry.directory.taxonomy.seed import load_categories, load_purposes
 from registry.platform.kernel.text import counted
 from registry.platform.kernel.yaml_text import read_yaml
 from registry.platform.settings import Settings
+from registry.sharing.policy.annotations import PolicySetError
 from registry.sharing.policy.cedar import DIGESTS, digests_of, load_policy_set
 from registry.sharing.policy.decisions import Decision
+from registry.sharing.policy.differing import Difference, difference
 from registry.sharing.policy.examining import Examiner, KnownWords, PolicySetText
 from registry.sharing.policy.queries.getting import decision_of, decision_row
 from registry.sharing.policy.schemas.sets import NewPolicySet
-from registry.sharing.policy.testing import read_cast
+from registry.sharing.policy.testing import read_cases, read_cast
 
 
 def check(file: Path, folder: Path, cases: Path | None = None) -> None:
@@ -41,6 +43,32 @@ def check(file: Path, folder: Path, cases: Path | None = None) -> None:
     click.echo(f"{', '.join(counted(*each) for each in many)}.")
     if found.faults:
         raise SystemExit(1)
+
+
+def diff(then: Path, now: Path) -> None:
+    """Print what the policies of one folder change against those of another; exit 1 where anything does."""
+    try:
+        found = difference(load_policy_set(then), load_policy_set(now), read_cases(now))
+    except (PolicySetError, OSError, yaml.YAMLError, msgspec.ValidationError) as error:
+        raise click.UsageError(getattr(error, "detail", str(error))) from None
+    for line in _told_difference(found):
+        click.echo(line)
+    if not found.is_empty:
+        raise SystemExit(1)
+
+
+def _told_difference(found: Difference) -> Iterator[str]:
+    yield from (f"+ {each.id} ({each.layer}): {each.title}" for each in found.added)
+    yield from (f"- {each.id} ({each.layer}): {each.title}" for each in found.removed)
+    yield from (f"~ {each.id} ({each.layer}): {', '.join(each.parts)}" for each in found.changed)
+    yield from (f"- {each}: off, since its source is secondary" for each in found.turned_off)
+    yield from (f"+ {each}: no longer off" for each in found.turned_on)
+    for flip in found.flips:
+        outcome = flip.now if flip.then == flip.now else f"{flip.then} → {flip.now}"
+        yield f"{flip.file}: {flip.name}\n  {outcome}; {', '.join(flip.named)}"
+    many = (len(found.added), "added"), (len(found.removed), "removed"), (len(found.changed), "changed")
+    told = ", ".join(f"{count} {what}" for count, what in many)
+    yield f"{told}; {counted(len(found.flips), 'case comes', 'cases come')} out otherwise."
 
 
 def _read(file: Path, cases: Path | None) -> NewPolicySet:

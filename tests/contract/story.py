@@ -636,8 +636,13 @@ async def _requests(story: Story, sheriff: Agency, police: Agency, asset: str) -
     loan = (await story.do(owner, "create_loan", body={"decision_id": decision}))["id"]
     await story.do(owner, "cancel_loan", loan)
     gone = await _asked(story, asking, asset)
-    await story.do(asking, "submit_request", gone["id"])
+    line = (await story.do(asking, "submit_request", gone["id"]))["lines"][0]["id"]
+    await story.do(owner, "decline_request_line", gone["id"], line)
+    line = (await story.do(asking, "ask_request_line_again", gone["id"], line))["lines"][-1]["id"]
+    line = (await story.do(asking, "update_request_line", gone["id"], line))["lines"][-1]["id"]
     await story.do(asking, "withdraw_request", gone["id"])
+    one = await _asked(story, asking, asset)
+    await story.do(asking, "withdraw_request_line", one["id"], one["lines"][0]["id"])
     for verb in ("approve_request", "reject_request"):
         long = await _asked(story, asking, asset, hours=30)
         await story.do(asking, "submit_request", long["id"])

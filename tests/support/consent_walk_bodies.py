@@ -141,7 +141,21 @@ def _agreements_to_publish(walk: Walk, actor: UUID) -> list[dict[str, Any]]:
 
 
 def _suspensions(walk: Walk, actor: UUID) -> list[dict[str, Any]]:
-    return [{"kind": kind, "reason": "walked"} for kind in ("suspension", "reinstatement")]
+    """Now, and through days that are over, as all are said to have agreed on paper."""
+    past = {"acted_on": "2025-03-01", "evidence_sha256": walk.evidence}
+    bodies = [{"kind": kind, "reason": "walked"} for kind in ("suspension", "reinstatement")]
+    return [*({**body, **past} for body in bodies), {**bodies[0], **past, "through": "2025-04-01"}, *bodies]
+
+
+def _confirmations(walk: Walk, actor: UUID) -> list[dict[str, Any]]:
+    """Of a signature of long ago, and of today."""
+    shown = {"signed_on": "2025-02-01", "evidence_sha256": walk.evidence}
+    return [{**_paper(walk, actor), **shown}, _paper(walk, actor)]
+
+
+def _papers(walk: Walk, actor: UUID) -> list[dict[str, Any]]:
+    """An amendment of today, and one that came long before."""
+    return [{**wider_text(), "effective_on": "2025-02-01", "signed_on": "2025-02-01"}, wider_text()]
 
 
 def word_given() -> dict[str, Any]:
@@ -165,11 +179,11 @@ BODIES: Mapping[str, Body | str] = {
     "send_agreement_for_signature": _of(),
     "withdraw_agreement": _why(),
     "sign_agreement": lambda walk, actor: {**_paper(walk, actor), "manner": "wet"},
-    "confirm_agreement": _paper,
+    "confirm_agreement": _confirmations,
     "decline_to_sign_agreement": _declining,
     "decline_to_join_agreement": _declining,
     "amend_agreement": _amendments,
-    "record_agreement_amendment": lambda walk, actor: wider_text(),
+    "record_agreement_amendment": _papers,
     "activate_agreement_verbally": lambda walk, actor: word_given(),
     "agree_verbally": lambda walk, actor: {k: v for k, v in _paper(walk, actor).items() if k != "signed_on"},
     "give_agreement_notice": _notices,

@@ -136,6 +136,15 @@ def got_rid_of_others(walk: Walk, before: Facts, after: Facts, actor: UUID) -> I
             yield f"how long the actor is bound to others, within {days} days"
 
 
+def _differ(some: Sequence[Interval], others: Sequence[Interval]) -> bool:
+    """Whether an instant is in one of the one and in none of the other.
+
+    By which of the texts that a party has signed itself it is bound depends on who has signed them too.
+    """
+    pairs = ((some, others), (others, some))
+    return any(remaining(span, beside) for spans, beside in pairs for span in spans)
+
+
 def versions(windows: Sequence[tuple[datetime, datetime, UUID]]) -> set[UUID]:
     """Which texts bind in the windows."""
     return {version for _, _, version in windows}
@@ -150,7 +159,8 @@ def wrongs(walk: Walk, before: Facts, after: Facts, actor: UUID) -> Iterator[str
         was, is_ = before.windows.get(its, ()), after.windows.get(its, ())
         own = before.consented.get(its, frozenset()) & (after.agreed - before.agreed)
         hand = before.signed.get(its, frozenset()) & (versions(is_) - versions(was))
-        if list(was) != list(is_) and not own and not hand:
+        signed = versions(is_) <= before.signed.get(its, frozenset()) and not _differ(_spans(was), _spans(is_))
+        if list(was) != list(is_) and not own and not hand and not signed:
             if until(was, soon) != until(is_, soon):
                 yield f"the windows of {party.name}"
             elif its not in after.reported and its not in before.reported:

@@ -13,6 +13,7 @@ from tests.support.consent_walk_bodies import DAY, NOTICE_DAYS, PATH, TEXT, wide
 from tests.support.documents import file_document
 from tests.support.review import hand, out_for_signature
 from tests.support.service import Service
+from tests.support.tracker import shown, signed, take
 
 
 async def bound_agreement(service: Service, *parties: Agency) -> dict[str, Any]:
@@ -107,6 +108,51 @@ async def _reaching_back(service: Service, *parties: Agency) -> dict[str, Any]:
     return done
 
 
+async def _signed_by_two(service: Service, *parties: Agency) -> dict[str, Any]:
+    """An amendment of days that are over, which two of them signed: of three the last is bound as before.
+
+    It is open to newcomers where the last has not agreed to that.
+    """
+    found = await bound_agreement(service, *parties)
+    return await _amended_long_ago(found, *parties[:2], is_open=len(parties) > 2)
+
+
+async def _amended_long_ago(found: dict[str, Any], *parties: Agency, is_open: bool = False) -> dict[str, Any]:
+    """One records the paper, and the others of these confirm it."""
+    path, day = f"{PATH}/{found['id']}", {"signed_on": "2025-02-01"}
+    terms = {"categories": ["any"], "open_to_accession": is_open}
+    body = {**wider_text(), **day, "effective_on": "2025-02-01", "terms": terms}
+    done: dict[str, Any] = await parties[0].legal.done("POST", f"{path}/record-amendment", body)
+    for party in parties[1:]:
+        its = {"version_sha256": done["amendment"]["version_sha256"], "signatory_title": "Chief"}
+        kept = {"evidence_location": "The archive (demo)"}
+        done = await party.legal.done("POST", f"{path}/confirm", {**its, **day, **kept})
+    return done
+
+
+async def _ended_with_a_paper_open(service: Service, *parties: Agency) -> dict[str, Any]:
+    """Ended by all, while a paper that came before waits for those to say so that signed it too."""
+    found = await bound_agreement(service, *parties)
+    await _amended_long_ago(found, parties[0])
+    return await all_consent(parties[1:], found, await propose_end(parties[0], found))
+
+
+async def _end_reported(service: Service, *parties: Agency) -> dict[str, Any]:
+    """A paper of which a tracker says that it is over, and that nobody has confirmed."""
+    over = {"status": "Terminated", "ended_on": "2025-06-30"}
+    return await shown(parties[0], await take(service, signed(*parties, **over)))
+
+
+async def _suspended_long_ago(service: Service, *parties: Agency) -> dict[str, Any]:
+    """What one says that all agreed on, shown by what is not on file: that it was suspended for a month."""
+    found = await bound_agreement(service, *parties)
+    past = {"acted_on": "2025-03-01", "through": "2025-03-31", "evidence_sha256": EVIDENCE}
+    body = {"kind": "suspension", "reason": "a dispute", **past}
+    done: dict[str, Any] = await parties[0].legal.done("POST", f"{PATH}/{found['id']}/propose-suspension", body)
+    assert {each["status"] for each in done["reported_acts"]} == {"unconfirmed"}
+    return done
+
+
 async def successors_of(service: Service, cast: Cast, parties: Sequence[Agency]) -> list[str]:
     """Agreements that might take its place: signed by all, by the first two, by one of them with somebody else."""
     alone = await record_agreement(*parties)
@@ -131,4 +177,8 @@ STATES: Mapping[str, Callable[..., Awaitable[dict[str, Any]]]] = {
     "signed by some, then activated verbally": _signed_and_spoken,
     "ended with a proposal open": _ended_with_more_proposed,
     "an end of days before one left": _reaching_back,
+    "an amendment signed by two": _signed_by_two,
+    "ended with a paper open": _ended_with_a_paper_open,
+    "its end reported": _end_reported,
+    "a suspension of the past reported": _suspended_long_ago,
 }

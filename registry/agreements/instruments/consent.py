@@ -316,17 +316,25 @@ def agreed_at(not_before: datetime, asked: Iterable[Consenting]) -> datetime | N
     return found
 
 
-def suspended_stretches(stops: Sequence[datetime], goes_on: Sequence[datetime]) -> tuple[Interval, ...]:
-    """From the instants at which the whole was suspended and reinstated, the stretches between; in order."""
+def suspended_stretches(
+    stops: Sequence[datetime], goes_on: Sequence[datetime], through_a_day: Sequence[Interval] = ()
+) -> tuple[Interval, ...]:
+    """The stretches in which the whole was suspended; in order, disjoint, whatever the order of their entry.
+
+    From the instants at which it was suspended, and at which it went on; `through_a_day` are suspensions that end by
+    themselves, unless all agreed before that it goes on.
+    """
     found: list[Interval] = []
-    since: datetime | None = None
-    for at, stopped in sorted([*((at, True) for at in stops), *((at, False) for at in goes_on)]):
-        if stopped and since is None:
-            since = at
-        elif not stopped and since is not None:
-            found.append(Interval(start=since, end=at))
-            since = None
-    return (*found, Interval(start=since)) if since is not None else tuple(found)
+    for span in sorted([*(Interval(start=at) for at in stops), *through_a_day], key=lambda each: each.start):
+        end = earliest(span.end, *(at for at in goes_on if at > span.start))
+        if end is not None and end <= span.start:
+            continue
+        last = found[-1] if found else None
+        if last is None or (last.end is not None and last.end < span.start):
+            found.append(Interval(start=span.start, end=end))
+        elif last.end is not None and (end is None or last.end < end):
+            found[-1] = Interval(start=last.start, end=end)
+    return tuple(found)
 
 
 def stays_published(words: Iterable[bool | None], *, before: bool) -> bool:

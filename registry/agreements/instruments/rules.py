@@ -299,6 +299,20 @@ def over_for_new_texts(terminated_at: datetime | None, at: datetime, time_zone: 
     )
 
 
+def recorded_too_late(at: datetime, terminated_at: datetime | None, time_zone: str) -> str | None:
+    """Why nothing is recorded of a day after the end of an agreement; what came before is, with its evidence."""
+    if terminated_at is None or at < terminated_at:
+        return None
+    last = last_day_before(terminated_at, time_zone)
+    return f"The agreement ended with {last}. What was agreed on before that is recorded with its day and its evidence."
+
+
+def pause_not_recorded(stage: Stage) -> str | None:
+    """Why it cannot be recorded that all suspended the agreement, or let it go on: nobody was bound by it yet."""
+    executed = stage in (Stage.EXECUTED, Stage.SUSPENDED, Stage.TERMINATED, Stage.SUPERSEDED)
+    return None if executed else f"Not while the agreement is {stage.replace('_', ' ')}."
+
+
 def while_it_lasted(terminated_at: datetime | None, now: datetime) -> datetime:
     """Now or, of an agreement that has ended, the last instant before that: who was bound until then."""
     return now if terminated_at is None or now < terminated_at else terminated_at - timedelta(microseconds=1)

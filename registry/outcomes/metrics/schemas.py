@@ -53,7 +53,7 @@ class ReasonCount(Struct, kw_only=True, frozen=True):
         str,
         Meta(
             description="The policy's id for a denial; `rejected_by_assisting` or `rejected_by_requesting` for an "
-            "approver's no.",
+            "approver's no; `declined_<reason code>` for what the assisting agency declined.",
             examples=["duration_over_limit"],
         ),
     ]
@@ -88,7 +88,7 @@ class Scores(Struct, kw_only=True, frozen=True):
             "service, in maintenance, in a blackout or damaged count on neither side."
         ),
     ]
-    declined: Annotated[ShareMeasure, Meta(description="Lines denied or rejected, of lines decided.")]
+    declined: Annotated[ShareMeasure, Meta(description="Lines denied, rejected or declined, of lines decided.")]
     decline_reasons: Annotated[list[ReasonCount], Meta(description="Most frequent first.")]
     expired_but_used: Annotated[
         ShareMeasure,

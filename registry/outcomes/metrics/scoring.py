@@ -21,7 +21,7 @@ from registry.sharing.loans.rules import NEVER_WAS, OUT, LoanStatus
 from registry.sharing.requests.rules import LineStatus
 
 _HOUR = timedelta(hours=1)
-_DECLINED = frozenset({LineStatus.DENIED, LineStatus.REJECTED})
+_DECLINED = frozenset({LineStatus.DENIED, LineStatus.REJECTED, LineStatus.DECLINED})
 
 Unavailable: TypeAlias = Mapping[UUID, Sequence[Stretch]]
 """When assets were out of service or could not be had, and how many of each."""

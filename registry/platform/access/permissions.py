@@ -76,6 +76,7 @@ class Action(StrEnum):
     REQUESTS_CREATE = "requests:create"  # ask for partners' resources
     REQUESTS_UPDATE = "requests:update"  # edit, submit or withdraw an own request
     REQUESTS_APPROVE = "requests:approve"  # approve or reject for the own side
+    REQUESTS_ANSWER = "requests:answer"  # decline what is asked of the own agency
     DECISIONS_READ = "decisions:read"  # see how a request was decided, and why
     DECISIONS_EVALUATE = "decisions:evaluate"  # ask “what if”, storing nothing
     POLICIES_READ = "policies:read"  # see the own agency's policy sets
@@ -163,6 +164,7 @@ PERMISSIONS: Mapping[Action, Mapping[Role, frozenset[Relation]]] = {
     Action.REQUESTS_CREATE: _roles(["own"], _C, _A, _S),
     Action.REQUESTS_UPDATE: _roles(["requesting"], _C, _A, _S),
     Action.REQUESTS_APPROVE: _roles(_EITHER_SIDE, _A, _L, _AA),  # a policy names which of them it waits for
+    Action.REQUESTS_ANSWER: _roles(["assisting"], _C, _A, _S),
     Action.DECISIONS_READ: _roles(_EITHER_SIDE, _C, _A, _L, _AU, _AA, _S),
     Action.DECISIONS_EVALUATE: _roles(["own"], _C, _A, _L, _S),
     Action.POLICIES_READ: _roles(["own"], _C, _A, _L, _AU, _AA),

@@ -49,6 +49,8 @@ _STATUS: MessageContentType = "ReportResourceDeploymentStatus"
 _ANSWER: MessageContentType = "ResponseToRequestExtendedDeploymentDuration"
 
 RESERVED = EdxlStep(message="CommitResource", schedule="Committed", response="Accept")
+DECLINED = EdxlStep(message="CommitResource", schedule="Committed", response="Decline")
+"""What was asked for and is not lent: the standard answers an order with a commitment, accepted or declined."""
 
 # The actual return arrival is allowed only in status reports and information messages; the end of availability
 # only in the response to a request for more time, not in that request. Closing says that the asset is available

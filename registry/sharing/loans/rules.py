@@ -36,6 +36,18 @@ class Side(StrEnum):
     ASSISTING = "assisting"
 
 
+class DeclineReason(StrEnum):
+    """Why an agency does not lend what was asked of it, or what it had reserved."""
+
+    NOT_AVAILABLE = "not_available"
+    COMMITTED_ELSEWHERE = "committed_elsewhere"
+    OUT_OF_SERVICE = "out_of_service"
+    CREW_LACKING = "crew_lacking"
+    OUTSIDE_AGREEMENT = "outside_agreement"
+    TOO_LATE = "too_late"
+    OTHER = "other"
+
+
 class LoanAction(StrEnum):
     """The actions of people on a loan. Extension and recall are overlays and do not change the status."""
 
@@ -59,7 +71,8 @@ class LoanAction(StrEnum):
 _S, _A = LoanStatus, LoanAction
 
 NEVER_WAS = (_S.CANCELLED, _S.NO_SHOW)
-"""Statuses of a loan that never took place: its decision may be used again, and no metric counts it."""
+"""Statuses of a loan that never took place: no metric counts it, and its decision may be used again, unless it was the
+assisting agency that cancelled: then it has declined."""
 
 OVER = (_S.CLOSED, _S.LOST)
 """Statuses of a loan that took place and holds nothing more; only what was lost can still be found again."""

@@ -16,7 +16,7 @@ from registry.platform.kernel.time import Instant, Window
 from registry.resources.assets.rules import Grade
 from registry.resources.assets.schemas.shown import PackageReference
 from registry.resources.packages.rules import MOST_MEMBERS
-from registry.sharing.loans.rules import LoanStatus, Side
+from registry.sharing.loans.rules import DeclineReason, LoanStatus, Side
 from registry.sharing.policy.schemas.decided import IncidentNumber, RequestReference
 
 AssetWarningKind = Literal["asset_unavailable", "asset_changed"]
@@ -37,6 +37,11 @@ ReservationId = Annotated[
         "`GET /v1/package-reservations/{reservation_id}`. Null for an asset that was reserved alone."
     ),
 ]
+
+EndedBy = Annotated[
+    Side | None, Meta(description="Which side cancelled it, or reported that it was not begun, or is lost.")
+]
+WhyDeclined = Annotated[DeclineReason | None, Meta(description="Of a loan that was cancelled, where it was said.")]
 
 
 class ConditionReport(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -219,6 +224,8 @@ class Loan(Struct, kw_only=True, frozen=True):
     ended_reason: Annotated[
         str | None, Meta(description="Why it was cancelled, not begun, or why some or all of it was lost.")
     ]
+    ended_by: EndedBy
+    decline_reason: WhyDeclined
     allowed_actions: list[AllowedAction]
     version: int
     created_at: Instant
@@ -323,6 +330,15 @@ class LoanEnding(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """Why a loan ends early."""
 
     reason: Reason
+
+
+class LoanCancellation(LoanEnding, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Why a reservation is given up."""
+
+    reason_code: Annotated[
+        DeclineReason | None,
+        Meta(description="The same in one word. The assisting agency's cancellation is `other` where it says none."),
+    ] = None
 
 
 class LoanLoss(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):

@@ -6,7 +6,7 @@ A loan always refers to the agreement version and the decision under which it wa
 import sqlalchemy as sa
 
 from registry.platform.database.types import Instant, Json, Uuid, one_of, table, unique_where
-from registry.sharing.loans.rules import NEVER_WAS, LoanStatus
+from registry.sharing.loans.rules import NEVER_WAS, DeclineReason, LoanStatus, Side
 
 EXTENSION_STATES = ("pending", "accepted", "declined", "lapsed")
 
@@ -72,10 +72,14 @@ loan = table(
     sa.Column("condition_out", Json),
     sa.Column("condition_in", Json),
     sa.Column("ended_reason", sa.Text),
+    sa.Column("ended_side", sa.Text),
+    sa.Column("decline_reason", sa.Text),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
     one_of("status", LoanStatus),
+    one_of("ended_side", Side),
+    one_of("decline_reason", DeclineReason),
     sa.CheckConstraint("planned_end_at > starts_at", name="window"),
     sa.CheckConstraint("quantity > 0", name="quantity"),
     sa.CheckConstraint("lost_quantity BETWEEN 0 AND quantity", name="lost"),
@@ -102,6 +106,8 @@ loan = table(
     ),
 )
 """One loan per request line: the decision can be used again only if the loan never took place.
+
+`ended_side` is who cancelled it, or reported that it was not begun or lost; `decline_reason` why, where it cancelled.
 
 `took_last`: what was lost on it was all that there was of the asset.
 """

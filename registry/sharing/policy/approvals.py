@@ -17,12 +17,16 @@ from registry.platform.kernel.errors import Conflict, Forbidden, WrongStatus
 from registry.sharing.policy.decisions import ApprovalNeeded, Decision, Side
 
 Verdict = Literal["approved", "rejected"]
-Ended = Literal["rejected", "withdrawn"]
+Ended = Literal["rejected", "withdrawn", "declined"]
 
 WITHDRAWAL = "withdrawal"
 """The value in place of a policy id when the requesting agency has withdrawn its ask."""
+DECLINE = "decline"
+"""The value in place of a policy id when the assisting agency has declined what was asked, or cancelled its loan."""
 WITHDRAWN_LAYER = "engine"
 """The value in place of a layer then: no policy speaks."""
+SAID_BY_A_SIDE = (WITHDRAWAL, DECLINE)
+"""The values in place of a policy id of answers that no policy asked for."""
 
 
 class ApprovalAnswer(Struct, kw_only=True, frozen=True):
@@ -45,7 +49,7 @@ class DecisionStatus(Struct, kw_only=True, frozen=True):
     """The current status of a decision.
 
     `satisfied`: the asset may be reserved on it. `ended` says why it can never be satisfied again: rejected by an
-    approver, or withdrawn by the requesting agency.
+    approver, withdrawn by the requesting agency, or declined by the assisting one.
     """
 
     satisfied: bool
@@ -68,11 +72,13 @@ def decision_status(
     For a loan that was made on it (`lent`) it does not end with the request: the request is closed, but its loans
     continue.
     """
-    withdrawn = False
+    withdrawn = declined = False
     counted: list[ApprovalAnswer] = []
     for answer in answers:
         if answer.policy_id == WITHDRAWAL:
             withdrawn = not lent
+        elif answer.policy_id == DECLINE:
+            declined = not lent
         elif answer.ask_digest == ask_digest and (answer.given_by != asked_by or answer.verdict == "rejected"):
             counted.append(answer)
     missing = tuple(
@@ -81,6 +87,8 @@ def decision_status(
     ended: Ended | None = None
     if withdrawn:
         ended = "withdrawn"
+    elif declined:
+        ended = "declined"
     elif any(answer.verdict == "rejected" for answer in counted):
         ended = "rejected"
     return DecisionStatus(
@@ -125,13 +133,14 @@ def answerable(
 
 
 _WHY_ENDED: dict[Ended, str] = {
-    "rejected": "An approver has rejected this. Make a new request, for something else.",
+    "rejected": "An approver has rejected this. The requesting agency may ask again, or for something else.",
     "withdrawn": "The requesting agency has withdrawn this.",
+    "declined": "The assisting agency has declined this. The requesting agency may ask again, or for something else.",
 }
 
 
 def refuse_ended(status: DecisionStatus) -> None:
-    """Raises WrongStatus (`decision_rejected`, `decision_withdrawn`) for a decision that has ended."""
+    """Raises WrongStatus (`decision_rejected`, `decision_withdrawn`, `decision_declined`) for a decision that ended."""
     if status.ended is not None:
         raise WrongStatus(_WHY_ENDED[status.ended], f"decision_{status.ended}")
 

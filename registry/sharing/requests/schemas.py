@@ -14,14 +14,15 @@ from registry.platform.kernel.geo import Location
 from registry.platform.kernel.text import SAID_PATTERN, Code, Prose, Reason
 from registry.platform.kernel.time import Instant, Window
 from registry.resources.assets.schemas.shown import AssetReference
-from registry.sharing.loans.rules import LoanStatus
-from registry.sharing.loans.schemas import Lost
+from registry.sharing.loans.rules import DeclineReason, LoanStatus
+from registry.sharing.loans.schemas import EndedBy, Lost, WhyDeclined
 from registry.sharing.policy.decisions import DecisionReason, Outcome, Side
 from registry.sharing.policy.facts import Priority
 from registry.sharing.policy.schemas.decided import IncidentNumber
 from registry.sharing.requests.rules import LineStatus, RequestStatus
 
 MOST_LINES = 50
+MOST_LINES_EVER = 500
 
 Quantity = Annotated[int, Meta(ge=1, le=100_000, description="How many of the asset are asked for.")]
 Summary = Annotated[
@@ -59,6 +60,19 @@ class LineLoan(Struct, kw_only=True, frozen=True):
     ended_reason: Annotated[
         str | None, Meta(description="Why some or all of it was lost, or why it was cancelled or not begun.")
     ]
+    ended_by: EndedBy
+    decline_reason: WhyDeclined
+
+
+class LineEnd(Struct, kw_only=True, frozen=True):
+    """Why nothing comes of a line any more: who said so, when, and why."""
+
+    by_agency: Annotated[
+        AgencyReference | None, Meta(description="Null where policies denied it, and where its time was over.")
+    ]
+    reason_code: Annotated[DeclineReason | None, Meta(description="Of what the assisting agency declined.")]
+    reason: str
+    ended_at: Instant
 
 
 class RequestLine(Struct, kw_only=True, frozen=True):
@@ -84,7 +98,10 @@ class RequestLine(Struct, kw_only=True, frozen=True):
         ),
     ]
     submitted_at: Instant | None
-    decided_at: Annotated[Instant | None, Meta(description="When it was permitted, approved, denied or rejected.")]
+    decided_at: Annotated[
+        Instant | None,
+        Meta(description="When it was permitted, approved, denied or rejected, or else declined."),
+    ]
     decision: LineDecision | None
     asset_changed: Annotated[
         list[str],
@@ -95,10 +112,22 @@ class RequestLine(Struct, kw_only=True, frozen=True):
     ended_loan: Annotated[
         LineLoan | None,
         Meta(
-            description="The last loan for the line that was cancelled or not begun, with the reason; the line itself "
-            "may still be answered."
+            description="The last loan for the line that was cancelled or not begun, with the reason. Cancelled by the "
+            "assisting agency, the line is declined; else it may still be answered."
         ),
     ]
+    ended: Annotated[
+        LineEnd | None,
+        Meta(description="Why it is denied, rejected, declined, withdrawn or expired; null while it goes on."),
+    ]
+    replaces_line_no: Annotated[
+        int | None, Meta(description="The line, as far as you see it, in whose place this one asks.")
+    ]
+    replaced_by_line_no: Annotated[
+        int | None,
+        Meta(description="The line, as far as you see it, that asks in its place; this one stays as it is then."),
+    ]
+    allowed_actions: list[AllowedAction]
 
 
 class ResourceRequest(Struct, kw_only=True, frozen=True):
@@ -193,13 +222,30 @@ class NewRequest(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
 
 
 class RequestPatch(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """A merge patch (RFC 7396): what is absent stays, null clears, `lines` replaces the lines that are still open."""
+    """A merge patch (RFC 7396): what is absent stays, null clears, `lines` replaces all lines that no loan answers."""
 
     purpose: Code | UnsetType = UNSET
     priority: Priority | UnsetType = UNSET
     incident_number: IncidentNumber | None | UnsetType = UNSET
     summary: Summary | UnsetType = UNSET
     lines: Lines | UnsetType = UNSET
+
+
+class RequestLinePatch(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """A merge patch (RFC 7396) of one line: what is absent stays, null clears."""
+
+    asset_id: UUID | UnsetType = UNSET
+    quantity: Quantity | UnsetType = UNSET
+    window: Window | UnsetType = UNSET
+    place: Location | None | UnsetType = UNSET
+    note: Prose | UnsetType = UNSET
+
+
+class LineDecline(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Why the assisting agency does not lend what a line asks for. Both sides read it."""
+
+    reason_code: Annotated[DeclineReason, Meta(description="Why, in one word.")]
+    reason: Reason
 
 
 class RequestVerdict(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -241,4 +287,8 @@ NEW_REQUEST_EXAMPLE = {
             "note": "Two vehicles at the county line.",
         }
     ],
+}
+LINE_PATCH_EXAMPLE = {
+    "window": {"start": "2026-07-05T18:00:00Z", "end": "2026-07-05T23:00:00Z"},
+    "note": "A day later.",
 }

@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 
 from registry.platform.database.types import Instant, Json, Uuid, one_of, table, unique
+from registry.sharing.loans.rules import DeclineReason, Side
 from registry.sharing.requests.rules import LineStatus, RequestStatus
 
 request = table(
@@ -48,8 +49,15 @@ request_line = table(
     sa.Column("submitted_at", Instant),
     sa.Column("decided_at", Instant),
     sa.Column("awaited", Json, nullable=False),
+    sa.Column("ended_at", Instant),
+    sa.Column("ended_side", sa.Text),
+    sa.Column("ended_reason", sa.Text),
+    sa.Column("decline_reason", sa.Text),
+    sa.Column("replaced_by_no", sa.Integer),
     unique("request_id", "no", code="line_taken", detail="Two lines carry the same number."),
     one_of("status", LineStatus),
+    one_of("ended_side", Side),
+    one_of("decline_reason", DeclineReason),
     sa.CheckConstraint("ends_at > starts_at", name="window"),
     sa.CheckConstraint("quantity > 0", name="quantity"),
     sa.Index("ix_request_line_assisting", "assisting_agency_id", "request_id"),
@@ -58,5 +66,6 @@ request_line = table(
 )
 """`decision_id` is the first decision of the line's chain, which a loan names too; `awaited` the approvals it still
 waits for, as `<role>@<side>`. `asset_name`, `category` and `described` are of the asset as it was asked for.
-`submitted_at` is NULL for what only the requesting agency may see so far.
+`submitted_at` is NULL for what only the requesting agency may see so far. `ended_side` and `ended_reason` say who
+rejected, declined or withdrew it, and why; `replaced_by_no` is the line that asks in its place.
 """

@@ -1,10 +1,10 @@
 """True histories, entered late: in whatever order facts are recorded, the same parties are bound on the same days.
 
 A history is what happened years ago: an agreement on paper, who signed it when, amendments and renewals with their
-days, what councils approved and what their law asked for, a notice that is running, a party that has left, the end to
-which all agreed. It is entered as it happened, and again in other orders, through the commands that people use; the
-windows of all of them are compared. So a party confirms what it had signed after it is on record that it left, or that
-the agreement ended, and an amendment that came before the end is recorded after it.
+days, what councils approved and what their law asked for, a notice that is running, a party that has left, the whole
+suspended, the end to which all agreed. It is entered as it happened, and again in other orders, through the commands
+that people use; the windows of all of them are compared. So a party confirms what it had signed after it is on record
+that it left, or that the agreement ended, and an amendment that came before the end is recorded after it.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ from registry.agreements.instruments.consent import ReportedKind
 from registry.agreements.instruments.notice import Notice
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.rules import NOTHING_TO_LEAVE
-from registry.agreements.instruments.schemas.consenting import NewReportedAct
+from registry.agreements.instruments.schemas.consenting import NewReportedAct, NewSuspensionProposal
 from registry.agreements.instruments.schemas.given import (
     ApprovalRule,
     Confirmation,
@@ -134,7 +134,7 @@ def one_of_each(facts: list[Fact]) -> list[Fact]:
         elif fact.kind in ("notice", "left"):
             key = ("notice", fact.party)
         else:
-            key = (fact.kind == "approval", fact.party, fact.day)
+            key = (fact.kind in ("approval", "suspended") and fact.kind, fact.party, fact.day)
         found.setdefault(key, fact)
     return list(found.values())
 
@@ -161,14 +161,25 @@ leavings = st.lists(
     st.builds(Fact, kind=st.just("left"), party=st.integers(1, 2), day=st.integers(500, 4_500), lasting=st.just(None)),
     max_size=1,
 )
+# The whole, by the consent of all, through a day.
+suspended = st.lists(
+    st.builds(
+        Fact,
+        kind=st.just("suspended"),
+        party=st.integers(0, 2),
+        day=st.integers(450, 4_500),
+        lasting=st.integers(0, 900),
+    ),
+    max_size=2,
+)
 # To which all agreed a month before its day.
 ends = st.lists(
     st.builds(Fact, kind=st.just("end"), party=st.integers(0, 2), day=st.integers(500, 4_500), lasting=st.just(None)),
     max_size=1,
 )
-happened = st.tuples(leavings, st.lists(texts, min_size=1, max_size=4), st.lists(others, max_size=5), ends).map(
-    lambda four: one_of_each([*four[0], *four[1], *four[2], *four[3]])
-)
+happened = st.tuples(
+    leavings, st.lists(texts, min_size=1, max_size=4), st.lists(others, max_size=5), suspended, ends
+).map(lambda drawn: one_of_each([fact for kind in drawn for fact in kind]))
 histories = st.builds(
     History,
     zone=st.sampled_from(["America/Chicago", "Pacific/Chatham"]),
@@ -269,6 +280,8 @@ class Entering:
             await self._leave(fact.party, day)
         elif fact.kind == "end":
             await self._end(fact.party, day)
+        elif fact.kind == "suspended":
+            await self._suspend(fact.party, day, last)
         else:
             to_come = NOW.date() + timedelta(days=4_000 + fact.day)  # after any notice that is given now has run out
             rule = ApprovalRule(
@@ -304,22 +317,38 @@ class Entering:
 
     async def _end(self, party: int, day: date) -> None:
         """What one party on record recorded of it: of the others that are asked one consents, and one confirms."""
-        by = party if party in self.joined and self._is_bound(party, day) else 0
+        by = party if party in self.joined and self._stays(party) else 0
         end = Termination(
             acted_on=day - timedelta(days=30), effective_on=day, evidence_sha256=EVIDENCE, reason="all agreed"
         )
         shown = await self.do(terminating.terminate, by, self.agreement_id, end, None)
-        (proposal,) = (each for each in shown.proposals if each.kind == "end")
+        await self._agree(shown)
+
+    async def _suspend(self, party: int, day: date, last: date | None) -> None:
+        """That all had agreed on that day to suspend it, as one of them recorded it; the others say so too."""
+        by = party if party in self.joined and self._stays(party) else 0
+        pause = NewSuspensionProposal(
+            kind="suspension", acted_on=day, through=last, evidence_sha256=EVIDENCE, reason="a dispute"
+        )
+        await self._agree(await self.do(proposing.propose_suspension, by, self.agreement_id, pause, None))
+
+    async def _agree(self, shown: Agreement) -> None:
+        """Of those asked about what was proposed last one consents, and one confirms what is reported of it."""
+        proposal = shown.proposals[-1]
         for other, agency in enumerate(self.parties):
             if agency.id not in {asked.id for asked in proposal.outstanding}:
                 continue
-            (its,) = (each.id for each in shown.reported_acts if each.agency.id == agency.id and each.kind == CONSENTED)
+            (its,) = (
+                each.id
+                for each in shown.reported_acts
+                if each.agency.id == agency.id and each.proposal_id == proposal.id and each.kind == CONSENTED
+            )
             if other % 2:
                 await self.do(proposing.consent, other, self.agreement_id, proposal.id, None, None)
             else:
                 await self.do(reporting.confirm_report, other, self.agreement_id, its, None, None)
 
-    def _is_bound(self, party: int, day: date) -> bool:
+    def _stays(self, party: int) -> bool:
         """Whether a party that is on record has not left: who has proposes nothing."""
         return not any((fact.kind, fact.party) == ("left", party) for fact in self.history.facts)
 

@@ -14,6 +14,8 @@ from tests.agreements.instruments.test_late_entries import amended_on_paper
 from tests.support.agreements import (
     PROVISIONS,
     agreement_body,
+    confirm_agreement,
+    record_agreement,
     sign_agreement,
 )
 from tests.support.cast import Cast, today
@@ -153,3 +155,19 @@ class TestJoining:
         }
         await act(cast.requesting, found, "confirm", confirmation)
         assert len(await in_force(cast.requesting, cast.assisting)) == 1
+
+
+async def test_a_text_that_is_open_lets_nobody_in_while_a_party_is_bound_by_one_that_is_not(cast: Cast) -> None:
+    three = (cast.assisting, cast.requesting, cast.neighbour)
+    found = await record_agreement(*three, signed_on="2022-01-01", effective_on="2022-01-01")
+    for party in three[1:]:
+        found = await confirm_agreement(found, party, "2022-01-01")
+    terms = {"categories": ["any"], "open_to_accession": True}
+    await amended_on_paper(found, *three[:2], effective_on="2023-01-01", terms=terms)
+    body = {"agency_ids": [str(cast.stranger.id)], "reason": "a fourth"}
+    said = await cast.assisting.legal.done("POST", f"/v1/agreements/{found['id']}/add-parties", body)
+    assert len(said["parties"]) == 3
+    assert {each["id"] for each in said["proposals"][0]["outstanding"]} == {str(each.id) for each in three[1:]}
+    for party in three[1:]:
+        said = await consent(party, said, said["proposals"][0])
+    assert len(said["parties"]) == 4

@@ -67,5 +67,5 @@ async def test_of_papers_found_in_any_order(service: Service, cast: Cast) -> Non
         entering = Entering(service, cast, history)
         await entering.begin()
         for number in range(len(history.facts) + 2):
-            await entering.enter(number)
+            await entering.enters(number)  # but for a notice of who is bound to nobody any more
         await check(service, entering.caller(1).principal, entering.agreement_id, NOW, history)

@@ -171,7 +171,7 @@ class Scene(Struct, kw_only=True, frozen=True):
                 return {**REASON, "by": (utc_now() + timedelta(hours=2)).isoformat()}
             case "request_loan_extension":
                 return {**REASON, "planned_end_at": (utc_now() + timedelta(hours=20)).isoformat()}
-            case "submit_request" | "submit_agreement" | "send_agreement_for_signature":
+            case "submit_request" | "ask_request_line_again" | "submit_agreement" | "send_agreement_for_signature":
                 return {}
             case "add_agreement_reviewer":
                 return {"agency_id": str(self.partner.id), "department": f"Desk {uuid4().hex[:12]}"}
@@ -355,6 +355,7 @@ async def make_scene(service: Service, cast: Cast) -> Scene:
     certified = await owner.admin.done("POST", f"/v1/assets/{maintained['id']}/certificates", handled)
     decision = await make_decision(partner, decided)
     asked: dict[str, Any] = {"summary": f"Search for {CANARY}."}
+    asked_line = await submitted(partner, await make_asset(owner, **named), **asked)
     return Scene(
         service=service,
         owner=owner,
@@ -402,6 +403,7 @@ async def make_scene(service: Service, cast: Cast) -> Scene:
             "personnel_credential": f"{people[1]['id']}/{people[1]['credentials'][0]['id']}",
             "committed_person": people[2]["id"],
             "decision": str(decision.id),
+            "request_line": f"{asked_line['id']}/{asked_line['lines'][0]['id']}",
             "draft_request": (await make_request(partner, assets["shared_asset"], **asked))["id"],
             "request": (await submitted(partner, await make_asset(owner, **named), **asked))["id"],
             "package_reservation": (await reserve_whole(partners, packages["shared_package"]))["id"],

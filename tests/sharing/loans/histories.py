@@ -19,8 +19,7 @@ from registry.platform.kernel.errors import Conflict
 from registry.platform.kernel.time import Window, utc_now
 from registry.resources.assets.rules import Grade
 from registry.sharing.loans.commands import handing_over, reserving
-from registry.sharing.loans.rules import LoanAction
-from registry.sharing.loans.schemas import ConditionReport, NewLoan
+from registry.sharing.loans.schemas import ConditionReport, LoanCancellation, NewLoan
 from tests.support.loans import Partners
 from tests.support.policy import acting_for, make_decision, policies_of
 
@@ -180,7 +179,7 @@ class _Caller:
                 await handing_over.confirm_return(write, self._acting, booking.loan_id, report)
                 booking.status = "returned"
             else:
-                await handing_over.end(write, self._acting, booking.loan_id, LoanAction.CANCEL, "not needed")
+                await handing_over.cancel(write, self._acting, booking.loan_id, LoanCancellation(reason="not needed"))
                 booking.status = "cancelled"
         booking.ended = self._history.tick()
 

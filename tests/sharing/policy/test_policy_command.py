@@ -1,5 +1,6 @@
 """`registry policy check` and `seal`: what is wrong with an agency's file, and that no other policies are loaded."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,28 @@ def test_a_policy_that_is_missing_altered_or_added_is_refused_until_it_is_sealed
     (copied / "digests.yaml").unlink()
     with pytest.raises(PolicySetError, match="cannot be read"):
         check_digests(copied)
+
+
+def test_what_a_release_changes_in_the_policies_is_told_with_the_cases_that_come_out_otherwise(tmp_path: Path) -> None:
+    older = Path(shutil.copytree(POLICIES, tmp_path / "older"))
+    same = run("diff", str(older), str(POLICIES))
+    assert (same.exit_code, same.stdout) == (0, "0 added, 0 removed, 0 changed; 0 cases come out otherwise.\n")
+    texas, terms = older / "jurisdictions" / "tx.cedar", older / "baseline" / "terms.cedar"
+    texas.write_text(texas.read_text().replace("> 12", "> 100").replace("the hours are recorded", "hours are noted"))
+    before, _, after = terms.read_text().partition('@id("cost_not_known")')
+    terms.write_text(before + '@id("cost_unknown")' + after)
+    found = run("diff", str(older), str(POLICIES))
+    assert found.exit_code == 1
+    lines = found.stdout.splitlines()
+    assert lines[:3] == [
+        "+ cost_not_known (baseline): Cost not known",
+        "- cost_unknown (baseline): Cost not known",
+        "~ tx_record_hours (jurisdiction/tx): reason, condition",
+    ]
+    assert "  denied; cost_not_known, cost_unknown" in lines
+    assert "  permitted; tx_record_hours" in lines
+    assert lines[-1].startswith("1 added, 1 removed, 1 changed; ")
+    (older / "schema.cedarschema").unlink()
+    unreadable = run("diff", str(older), str(POLICIES))
+    assert unreadable.exit_code == 2
+    assert "cannot be read" in unreadable.stderr

@@ -78,18 +78,21 @@ async def test_of_two_answers_at_once_one_counts(cast: Cast) -> None:
     assert (await yes.done("GET", path))["status"] == expected
 
 
-async def test_a_rejected_request_is_over(cast: Cast) -> None:
+async def test_a_rejected_request_can_only_be_asked_again_or_given_up(cast: Cast) -> None:
     found = await waiting(cast)
     rejected = await act(cast.assisting.approver, found, "reject", REASON)
     assert rejected["status"] == rejected["lines"][0]["status"] == "rejected"
     assert allowed(rejected) == set()
+    seen = await cast.requesting.coordinator.done("GET", f"/v1/requests/{found['id']}")
+    assert allowed(seen) == {"update", "withdraw"}
+    ended = seen["lines"][0]["ended"]
+    assert (ended["by_agency"]["id"], ended["reason"]) == (str(cast.assisting.id), REASON["reason"])
     assert_problem(await reserved(cast, found), 409)
     assert_problem(
         await cast.assisting.approver.post(f"/v1/requests/{found['id']}/approve", REASON), 409, "nothing_to_approve"
     )
-    assert_problem(
-        await cast.requesting.coordinator.post(f"/v1/requests/{found['id']}/withdraw", REASON), 409, "wrong_status"
-    )
+    withdrawn = await act(cast.requesting.coordinator, found, "withdraw", REASON)
+    assert (withdrawn["status"], withdrawn["lines"][0]["status"]) == ("withdrawn", "rejected")
 
 
 async def test_nobody_else_approves(cast: Cast) -> None:

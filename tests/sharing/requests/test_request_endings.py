@@ -66,7 +66,7 @@ async def test_a_request_is_filled_by_its_loans_and_completed_when_they_are_clos
     assert [(line["status"], line["loan"]["status"]) for line in seen["lines"]] == [("reserved", "closed")] * 2
 
 
-async def test_a_line_that_lost_its_loan_can_be_answered_again(cast: Cast) -> None:
+async def test_a_line_whose_loan_the_requesting_agency_cancelled_is_as_it_was(cast: Cast) -> None:
     found = await asked(cast)
     loan = await loan_for(cast, found)
     await walk(cast.requesting, loan, "cancel")
@@ -78,12 +78,13 @@ async def test_a_line_that_lost_its_loan_can_be_answered_again(cast: Cast) -> No
 async def test_a_line_says_why_its_loan_was_cancelled_to_both_sides(cast: Cast) -> None:
     found = await asked(cast)
     loan = await loan_for(cast, found)
-    await walk(cast.assisting, loan, "cancel")
+    await walk(cast.requesting, loan, "cancel")
     for side in (cast.requesting, cast.assisting):
         (line,) = (await side.coordinator.done("GET", f"/v1/requests/{found['id']}"))["lines"]
         assert (line["status"], line["loan"]) == ("permitted", None)
         ended = line["ended_loan"]
         assert (ended["id"], ended["status"], ended["ended_reason"]) == (loan["id"], "cancelled", REASON["reason"])
+        assert (ended["ended_by"], line["ended"]) == ("requesting", None)
     await loan_for(cast, found)
     (line,) = (await cast.requesting.coordinator.done("GET", f"/v1/requests/{found['id']}"))["lines"]
     assert line["loan"]["status"] == "reserved"
@@ -125,8 +126,8 @@ async def test_a_withdrawn_request_cannot_be_reserved_any_more(cast: Cast) -> No
     assert seen["status"] == "withdrawn"
 
 
-async def test_with_help_reserved_a_request_is_neither_withdrawn_nor_revised(cast: Cast) -> None:
-    found = await asked(cast, lines=2)
+async def test_with_all_help_reserved_a_request_is_neither_withdrawn_nor_revised(cast: Cast) -> None:
+    found = await asked(cast)
     await loan_for(cast, found)
     path, caller = f"/v1/requests/{found['id']}", cast.requesting.coordinator
     assert_problem(await caller.post(f"{path}/withdraw", REASON), 409, "wrong_status")

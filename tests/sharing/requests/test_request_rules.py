@@ -7,6 +7,9 @@ import pytest
 from registry.platform.kernel.errors import RuleBroken, WrongStatus
 from registry.sharing.requests.rules import (
     LINE_TRANSITIONS,
+    MENDABLE,
+    OPEN,
+    REFUSED,
     TRANSITIONS,
     LineAction,
     LineStatus,
@@ -16,11 +19,16 @@ from registry.sharing.requests.rules import (
     advance_line,
     follow_lines,
     void_approvals_on,
+    why_not_asked_again,
+    why_not_declined,
+    why_not_mended,
+    why_not_submitted,
+    why_not_withdrawn,
 )
 from tests.support.cases import every_case
 
-S, A, L = RequestStatus, RequestAction, LineStatus
-FINAL = {S.DENIED, S.REJECTED, S.COMPLETED, S.WITHDRAWN, S.EXPIRED, S.CLOSED_MANUALLY}
+S, A, L, B = RequestStatus, RequestAction, LineStatus, LineAction
+FINAL = {S.COMPLETED, S.WITHDRAWN, S.EXPIRED, S.CLOSED_MANUALLY}
 # The whole life: in each status, what may happen and where it leads.
 ASKING = "revise>submitted withdraw>withdrawn close_manually>closed_manually"
 LIFE = {
@@ -29,19 +37,26 @@ LIFE = {
     S.NEEDS_APPROVAL: ASKING,
     S.PERMITTED: ASKING,
     S.APPROVED: ASKING,
-    S.PARTIALLY_FILLED: "close_manually>closed_manually",
+    S.DENIED: ASKING,
+    S.REJECTED: ASKING,
+    S.DECLINED: ASKING,
+    S.PARTIALLY_FILLED: "submit>partially_filled revise>partially_filled close_manually>closed_manually",
     S.FILLED: "close_manually>closed_manually",
     **dict.fromkeys(FINAL, ""),
 }
+WAITING = "decline>declined revise>draft replace>withdrawn withdraw>withdrawn expire>expired"
 LIFE_OF_A_LINE = {
-    L.DRAFT: "deny>denied require_approval>needs_approval permit>permitted withdraw>withdrawn",
-    L.NEEDS_APPROVAL: "approve>approved reject>rejected revise>draft withdraw>withdrawn",
-    L.PERMITTED: "revise>draft withdraw>withdrawn",
-    L.APPROVED: "revise>draft withdraw>withdrawn",
+    L.DRAFT: "deny>denied require_approval>needs_approval permit>permitted "
+    "replace>withdrawn withdraw>withdrawn expire>expired",
+    L.NEEDS_APPROVAL: f"approve>approved reject>rejected {WAITING}",
+    L.PERMITTED: WAITING,
+    L.APPROVED: WAITING,
     L.RESERVED: "",
-    L.DENIED: "",
-    L.REJECTED: "",
+    L.DENIED: "replace>denied",
+    L.REJECTED: "replace>rejected",
+    L.DECLINED: "replace>declined",
     L.WITHDRAWN: "",
+    L.EXPIRED: "",
 }
 
 
@@ -89,7 +104,7 @@ def test_exactly_the_final_statuses_have_no_way_on(status: RequestStatus) -> Non
 
 def test_every_status_is_reached_by_an_action_or_by_following_the_lines() -> None:
     followed = {follow_lines(lines) for lines in combinations_with_replacement(LineStatus, 2)}
-    seen_from_loans_and_time = {S.COMPLETED, S.EXPIRED}
+    seen_from_loans_and_time = {S.COMPLETED}
     assert {*TRANSITIONS.values(), *followed, S.DRAFT, *seen_from_loans_and_time} == set(RequestStatus)
     assert {*LINE_TRANSITIONS.values(), L.RESERVED} == set(LineStatus)
 
@@ -100,14 +115,47 @@ def test_no_request_can_get_stuck(status: RequestStatus) -> None:
 
 
 def test_a_revised_request_is_decided_anew() -> None:
-    revised = {after for (_, action), after in TRANSITIONS.items() if action is A.REVISE}
-    assert revised == {S.SUBMITTED}
+    revised = {before: after for (before, action), after in TRANSITIONS.items() if action is A.REVISE}
+    assert revised.pop(S.PARTIALLY_FILLED) is S.PARTIALLY_FILLED
+    assert set(revised.values()) == {S.SUBMITTED}
     assert advance_line(L.APPROVED, LineAction.REVISE) is L.DRAFT
 
 
-def test_with_help_reserved_a_request_is_neither_revised_nor_withdrawn() -> None:
+def test_with_help_reserved_a_request_is_not_withdrawn_and_revised_only_while_a_line_has_no_loan() -> None:
     for status in (S.PARTIALLY_FILLED, S.FILLED):
-        assert not {A.REVISE, A.WITHDRAW} & allowed(status)
+        assert A.WITHDRAW not in allowed(status)
+    assert {A.REVISE, A.SUBMIT} <= allowed(S.PARTIALLY_FILLED)
+    assert not {A.REVISE, A.SUBMIT} & allowed(S.FILLED)
+
+
+@pytest.mark.parametrize("line", LineStatus)
+def test_what_is_refused_or_still_open_can_be_mended_and_nothing_else(line: LineStatus) -> None:
+    ends = {L.RESERVED, L.WITHDRAWN, L.EXPIRED}
+    assert (why_not_mended(S.SUBMITTED, line, replaced=False) is None) == (line not in ends)
+    assert why_not_mended(S.SUBMITTED, line, replaced=True) is not None
+
+
+def test_each_verb_of_a_line_is_offered_or_withheld_with_a_reason_in_each_status() -> None:
+    with every_case() as case:
+        for status, line, replaced, over in product(RequestStatus, LineStatus, (False, True), (False, True)):
+            with case(f"{status} {line} {replaced} {over}"):
+                mended = why_not_mended(status, line, replaced=replaced)
+                editable = status is S.DRAFT or A.REVISE in allowed(status)
+                assert (mended is None) == (editable and not replaced and line in MENDABLE)
+                again = why_not_asked_again(status, line, 1, replaced=replaced, over=over)
+                assert (again is None) == (mended is None and line in REFUSED and not over)
+                withdrawn = why_not_withdrawn(status, line, replaced=replaced)
+                assert (withdrawn is None) == (mended is None and line in OPEN)
+                assert (why_not_declined(line) is None) == (LINE_TRANSITIONS.get((line, B.DECLINE)) == L.DECLINED)
+                reasons = [each for each in (mended, again, withdrawn, why_not_declined(line)) if each is not None]
+                assert all(reason.endswith(".") for reason in reasons)
+
+
+def test_a_request_is_submitted_while_it_has_a_draft_whose_time_is_to_come() -> None:
+    for status in RequestStatus:
+        assert (why_not_submitted(status, [(1, False)]) is None) == (A.SUBMIT in allowed(status))
+        assert why_not_submitted(status, []) is not None
+        assert why_not_submitted(status, [(1, False), (2, True)]) is not None
 
 
 @pytest.mark.parametrize(
@@ -128,6 +176,14 @@ def test_with_help_reserved_a_request_is_neither_revised_nor_withdrawn() -> None
         ([L.RESERVED, L.WITHDRAWN], S.FILLED),
         ([L.RESERVED, L.RESERVED], S.FILLED),
         ([L.WITHDRAWN, L.WITHDRAWN], S.WITHDRAWN),
+        ([L.DECLINED, L.PERMITTED], S.PERMITTED),
+        ([L.DECLINED, L.REJECTED], S.DECLINED),
+        ([L.DECLINED, L.DENIED], S.DECLINED),
+        ([L.DECLINED, L.RESERVED], S.PARTIALLY_FILLED),
+        ([L.EXPIRED, L.PERMITTED], S.PERMITTED),
+        ([L.EXPIRED, L.DENIED], S.DENIED),
+        ([L.EXPIRED, L.WITHDRAWN], S.EXPIRED),
+        ([L.EXPIRED, L.RESERVED], S.PARTIALLY_FILLED),
     ],
 )
 def test_a_request_follows_its_lines_in_whatever_order(lines: list[LineStatus], after: RequestStatus) -> None:

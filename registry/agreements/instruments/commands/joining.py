@@ -1,6 +1,6 @@
 """Further parties, and agreement by word of mouth."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -26,7 +26,7 @@ from registry.agreements.instruments.reviews import RoundOutcome
 from registry.agreements.instruments.rules import AgreementAction, Stage, refuse, word_barred
 from registry.agreements.instruments.schemas.given import NewParties, NewVerbalActivation, VerbalConsent
 from registry.agreements.instruments.schemas.shown import Agreement
-from registry.agreements.instruments.tables import agreement, agreement_party
+from registry.agreements.instruments.tables import agreement, agreement_party, agreement_party_window, agreement_version
 from registry.agreements.instruments.terms import Terms
 from registry.platform.access.acts import keep_act, separate
 from registry.platform.access.permissions import Action
@@ -71,6 +71,15 @@ async def _give_word(write: Write, caller: Caller, row: Row[Any], office: str, t
     return {"office": office, "authority": authority, **relaxed}
 
 
+_BINDING = (
+    sa.select(agreement_version.c.terms)
+    .join(agreement_party_window, agreement_party_window.c.version_id == agreement_version.c.id)
+    .where(
+        agreement_party_window.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
+        agreement_party_window.c.ends_at > sa.bindparam("now", type_=agreement_party_window.c.ends_at.type),
+    )
+    .group_by(agreement_version.c.id)
+)
 LONGEST_RATIFICATION_DAYS = 365
 
 
@@ -106,7 +115,7 @@ async def add_parties(
         faults.append(Fault(pointer="/agency_ids", code="too_many_parties", detail=detail))
     if faults:
         raise RuleBroken("These agencies cannot be added; nothing was done.", "parties_faulty", faults=faults)
-    is_open = bool(msgspec.json.decode(row.terms, type=Terms).open_to_accession)
+    is_open = await _is_open(write, row, caller.now)
     if not is_open:  # else nobody's consent is waited for any more, and what was proposed before is closed
         await check_none_open(write, caller, row.id, ProposalKind.NEWCOMERS, new.agency_ids)
     proposal = NewProposal(
@@ -124,6 +133,12 @@ async def add_parties(
     }
     await finished(write, caller, row, "newcomers_proposed", told)
     return await get_agreement(write, caller.principal, row.id, caller.now)
+
+
+async def _is_open(write: Write, row: Row[Any], now: datetime) -> bool:
+    """Whether each text that binds a party, now or later, says that others may join it: else that party is asked."""
+    texts = [each.terms for each in await write.all(_BINDING, {"id": row.id, "now": now})] or [row.terms]
+    return all(msgspec.json.decode(terms, type=Terms).open_to_accession for terms in texts)
 
 
 async def activate_verbally(

@@ -11,6 +11,7 @@ from msgspec import Struct
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.commands.holding import ToldToSome, advanced, finished, held
+from registry.agreements.instruments.commands.noticing import check_was_bound, joined_at_of
 from registry.agreements.instruments.commands.reported import write_report
 from registry.agreements.instruments.commands.settling.closing import drop_proposal
 from registry.agreements.instruments.commands.settling.effects import open_reports, replace_reports
@@ -32,13 +33,22 @@ from registry.agreements.instruments.consent import (
 from registry.agreements.instruments.consent_tables import agreement_consent, agreement_proposal, agreement_reported_act
 from registry.agreements.instruments.queries.consents import proposals, proposed_already
 from registry.agreements.instruments.queries.days import today_of
+from registry.agreements.instruments.queries.evidence import evidence_told
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.queries.lapsing import expired, is_recorded
 from registry.agreements.instruments.queries.pending import without_pending
 from registry.agreements.instruments.queries.visibility import is_asked, not_left
-from registry.agreements.instruments.rules import AgreementAction, refuse
+from registry.agreements.instruments.rules import (
+    AgreementAction,
+    Stage,
+    check_evidence,
+    pause_not_recorded,
+    recorded_too_late,
+    refuse,
+    while_it_lasted,
+)
 from registry.agreements.instruments.schemas.consenting import NewSuspensionProposal
-from registry.agreements.instruments.schemas.evidence import OnPaper
+from registry.agreements.instruments.schemas.evidence import OnPaper, evidence_of, has_evidence
 from registry.agreements.instruments.schemas.shown import Agreement
 from registry.agreements.instruments.tables import agreement, agreement_party
 from registry.platform.access.permissions import Action
@@ -47,7 +57,7 @@ from registry.platform.database.handles import Write
 from registry.platform.kernel.days import Today
 from registry.platform.kernel.errors import Conflict, Forbidden, NotFound, RuleBroken
 from registry.platform.kernel.ids import new_id
-from registry.platform.kernel.time import day_starts_at, format_instant
+from registry.platform.kernel.time import day_after, day_starts_at, format_instant
 from registry.platform.kernel.versions import Expected
 
 _proposal, _consent = agreement_proposal, agreement_consent
@@ -125,6 +135,7 @@ class NewProposal(Struct, kw_only=True, frozen=True):
 
     kind: ProposalKind
     not_before: datetime
+    goes_on_at: datetime | None = None
     reason: str
     ground: EndingGround | None = None
     clause: str | None = None
@@ -247,18 +258,88 @@ async def propose_departure(write: Write, caller: Caller, row: Row[Any], act: Re
 async def propose_suspension(
     write: Write, caller: Caller, agreement_id: UUID, new: NewSuspensionProposal, expected: Expected
 ) -> Agreement:
-    """Propose that the agreement as a whole is suspended, or goes on; it needs the consent of all who are bound."""
+    """Propose that the agreement as a whole is suspended, or goes on; it needs the consent of all who are bound.
+
+    What all agreed on paper is recorded with its day and evidence, whatever the agreement has come to since: that the
+    others did so is then reported of each that was bound on the days that it takes away. Raises RuleBroken,
+    WrongStatus, Conflict.
+    """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
-    await check_bound(write, row.id, caller.agency_id, caller.now)
-    kind = ProposalKind(new.kind)
-    advanced(row, AgreementAction.SUSPEND if kind is ProposalKind.SUSPENSION else AgreementAction.REINSTATE)
-    refuse(expired(row.ends_at, caller.now))
+    kind, recorded = ProposalKind(new.kind), new.acted_on is not None
+    check_on_paper(new, new.acted_on)
+    await check_bound(
+        write, row.id, caller.agency_id, while_it_lasted(row.terminated_at, caller.now) if recorded else caller.now
+    )
+    if recorded:
+        refuse(pause_not_recorded(Stage(row.stage)))
+    else:
+        refuse(recorded_too_late(caller.now, row.terminated_at, row.time_zone))
+        advanced(row, AgreementAction.SUSPEND if kind is ProposalKind.SUSPENSION else AgreementAction.REINSTATE)
+        refuse(expired(row.ends_at, caller.now))
     await check_none_open(write, caller, row.id, kind)
     today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
-    at = begins_at(new.effective_on, today)
-    proposal_id, _ = await propose(write, caller, row, NewProposal(kind=kind, not_before=at, reason=new.reason))
-    told = {"proposal_id": str(proposal_id), "reason": new.reason, "effective_at": format_instant(at)}
+    given_at = None if new.acted_on is None else await acted_at(write, caller, row, new.acted_on, today)
+    at = began_at(new.effective_on or new.acted_on, given_at, today)
+    if recorded:
+        refuse(recorded_too_late(at, row.terminated_at, row.time_zone))
+    goes_on_at = _goes_on_at(new, at, row.time_zone)
+    proposed = NewProposal(
+        kind=kind,
+        not_before=at,
+        goes_on_at=goes_on_at,
+        reason=new.reason,
+        evidence_sha256=new.evidence_sha256,
+        evidence_location=new.evidence_location,
+    )
+    proposal_id, asked = await propose(write, caller, row, proposed, given_at=given_at)
+    if new.acted_on is not None:
+        others = dict.fromkeys((each for each in asked if each != caller.agency_id), new.acted_on)
+        await report_consents(write, caller, row, proposal_id, ReportedKind.CONSENTED, others, new, new.reason)
+    told = {
+        "proposal_id": str(proposal_id),
+        "reason": new.reason,
+        "effective_at": format_instant(at),
+        "goes_on_at": None if goes_on_at is None else format_instant(goes_on_at),
+        "acted_on": new.acted_on,
+        **await evidence_told(write, row.id, caller.agency_id, *evidence_of(new)),
+    }
     return await done(write, caller, row, f"{kind}_proposed", told)
+
+
+def _goes_on_at(new: NewSuspensionProposal, at: datetime, time_zone: str) -> datetime | None:
+    """When a suspension with a last day is over. Raises RuleBroken for what is none, and a day before it begins."""
+    if new.through is None:
+        return None
+    goes_on_at = day_starts_at(day_after(new.through), ZoneInfo(time_zone))
+    if new.kind != "suspension" or goes_on_at <= at:
+        detail = "The last day is that of a suspension, and not before it begins; what goes on has none."
+        raise RuleBroken.at(detail, "not_then", f"{new.through} is no last day of it", pointer="/through")
+    return goes_on_at
+
+
+def check_on_paper(paper: OnPaper, acted_on: date | None) -> None:
+    """Let what happened on paper be recorded with its day and what shows it: both, or neither. Raises RuleBroken."""
+    check_evidence(*evidence_of(paper), needed=acted_on is not None)
+    if acted_on is None and has_evidence(paper):
+        raise RuleBroken.at(
+            "What happened on paper has both its day and its evidence.", "evidence_missing", pointer="/acted_on"
+        )
+
+
+async def acted_at(write: Write, caller: Caller, row: Row[Any], acted_on: date, today: Today) -> datetime:
+    """When the agency acted on paper: as the day began where it is, once it was bound. Raises RuleBroken."""
+    today.check_come(acted_on, "/acted_on", "acted_in_future", "What has not happened yet cannot be recorded.")
+    joined_at = await joined_at_of(write, row.id, caller.agency_id)
+    assert joined_at is not None, "who is not bound was refused"
+    await check_was_bound(write, row, caller.agency_id, joined_at, acted_on, today, "/acted_on")
+    return max(today.counts_from(acted_on), joined_at)
+
+
+def began_at(day: date | None, acted: datetime | None, today: Today) -> datetime:
+    """From when what is proposed is to count: as `begins_at`, but of what happened on paper not before that."""
+    if acted is None or day is None:
+        return begins_at(day, today)
+    return max(day_starts_at(day, ZoneInfo(today.agreement_zone)), acted)
 
 
 def begins_at(effective_on: date | None, today: Today) -> datetime:

@@ -10,11 +10,13 @@ import msgspec
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.commands.holding import advanced, held
-from registry.agreements.instruments.commands.noticing import check_was_bound, joined_at_of
 from registry.agreements.instruments.commands.proposing import (
     NewProposal,
+    acted_at,
+    began_at,
     begins_at,
     check_none_open,
+    check_on_paper,
     done,
     propose,
     report_consents,
@@ -27,8 +29,8 @@ from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.evidence import evidence_told
 from registry.agreements.instruments.queries.governing import texts_that_bind
 from registry.agreements.instruments.queries.lapsing import expired
-from registry.agreements.instruments.rules import AgreementAction, check_evidence, refuse
-from registry.agreements.instruments.schemas.evidence import evidence_of, has_evidence
+from registry.agreements.instruments.rules import AgreementAction, refuse
+from registry.agreements.instruments.schemas.evidence import evidence_of
 from registry.agreements.instruments.schemas.given import Termination
 from registry.agreements.instruments.schemas.shown import Agreement
 from registry.agreements.instruments.terms import Terms
@@ -60,21 +62,13 @@ async def terminate(
     await check_bound(write, row.id, caller.agency_id, caller.now)
     advanced(row, AgreementAction.TERMINATE)
     await check_none_open(write, caller, row.id, ProposalKind.END)
-    check_evidence(termination.evidence_sha256, termination.evidence_location, needed=termination.acted_on is not None)
-    if termination.acted_on is None and has_evidence(termination):
-        raise RuleBroken.at(
-            "What happened on paper has both its day and its evidence.", "evidence_missing", pointer="/acted_on"
-        )
+    check_on_paper(termination, termination.acted_on)
     if termination.acted_on is None:
         refuse(expired(row.ends_at, caller.now))
     today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
-    joined_at = await joined_at_of(write, row.id, caller.agency_id)
-    assert joined_at is not None, "who is not bound was refused"
+    given_at = today.now
     if termination.acted_on is not None:
-        rule = "What has not happened yet cannot be recorded."
-        today.check_come(termination.acted_on, "/acted_on", "acted_in_future", rule)
-        await check_was_bound(write, row, caller.agency_id, joined_at, termination.acted_on, today, "/acted_on")
-    given_at = _acted_at(termination, today, joined_at)
+        given_at = await acted_at(write, caller, row, termination.acted_on, today)
     right = EndingGround(termination.ground) is EndingGround.RIGHT_TO_END
     new = NewProposal(
         kind=ProposalKind.END,
@@ -107,19 +101,10 @@ async def terminate(
     return await done(write, caller, row, "end_declared" if right else "end_proposed", told)
 
 
-def _acted_at(termination: Termination, today: Today, joined_at: datetime) -> datetime:
-    """When the agency acted: now, or as the day began where it is on which it did on paper, once it was bound."""
-    if termination.acted_on is None:
-        return today.now
-    return max(today.counts_from(termination.acted_on), joined_at)
-
-
-def _by_consent(termination: Termination, new: NewProposal, today: Today, acted_at: datetime) -> NewProposal:
+def _by_consent(termination: Termination, new: NewProposal, today: Today, given_at: datetime) -> NewProposal:
     """The end that takes effect once each has consented. Raises RuleBroken for a day that is over, without evidence."""
-    if termination.acted_on is None:
-        return msgspec.structs.replace(new, not_before=begins_at(termination.effective_on, today))
-    at = day_starts_at(termination.effective_on or termination.acted_on, ZoneInfo(today.agreement_zone))
-    return msgspec.structs.replace(new, not_before=max(at, acted_at))
+    day, on_paper = termination.effective_on or termination.acted_on, termination.acted_on is not None
+    return msgspec.structs.replace(new, not_before=began_at(day, given_at if on_paper else None, today))
 
 
 def _by_right(
@@ -128,7 +113,7 @@ def _by_right(
     termination: Termination,
     new: NewProposal,
     today: Today,
-    acted_at: datetime,
+    given_at: datetime,
 ) -> NewProposal:
     """The end that each text that binds the agency lets it bring about alone, as the notice of the right has run out.
 
@@ -142,7 +127,7 @@ def _by_right(
     runs_out = withdrawal_ends_at(today.at_agency, Period(days=days), today.agreement_zone) if days else today.now
     if termination.acted_on is not None and today.is_over(termination.acted_on):
         at = day_starts_at(termination.effective_on or termination.acted_on, zone)
-        dated, otherwise_at = max(at, acted_at), max(at, runs_out)
+        dated, otherwise_at = max(at, given_at), max(at, runs_out)
         if days:
             dated = max(at, withdrawal_ends_at(termination.acted_on, Period(days=days), today.agreement_zone))
         if dated < otherwise_at:

@@ -33,6 +33,7 @@ from registry.agreements.instruments.rules import (
     past_agreed_end,
     pause_barred,
     pause_silent,
+    recorded_too_late,
     rescission_barred,
     stage_at,
     stage_barred,
@@ -208,7 +209,10 @@ def _for_all(
         already = None if kind is None else proposed_already(proposed, kind, own.agency_id, left)
         # An end and a successor of days that are over may still be recorded, with their evidence.
         over = expired(row.ends_at, now) if name in ("add_parties", "propose_suspension") else None
-        yield offer(name, withheld=no_part or stage_barred(stage, step) or over or already)
+        bar = stage_barred(stage, step)
+        if name == "propose_suspension" and bar is not None:
+            bar = recorded_too_late(now, row.terminated_at, row.time_zone) or bar
+        yield offer(name, withheld=no_part or bar or over or already)
 
 
 def _own_leave(

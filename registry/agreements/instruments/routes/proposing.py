@@ -25,7 +25,14 @@ from registry.platform.kernel.versions import Expected
     status=200,
     example=examples.SUSPENSION,
     etag=True,
-    problems=("not_then", "proposal_open", "wrong_status"),
+    problems=(
+        "acted_in_future",
+        "evidence_missing",
+        "evidence_twice",
+        "not_then",
+        "proposal_open",
+        "wrong_status",
+    ),
 )
 async def propose_agreement_suspension(
     agreement_id: FromPath[UUID],
@@ -34,7 +41,11 @@ async def propose_agreement_suspension(
     caller: Supplied[Caller],
     if_match: Supplied[Expected],
 ) -> Answer[Agreement]:
-    """Propose that the agreement as a whole is suspended, or goes on; each party that is bound has to consent."""
+    """Propose that the agreement as a whole is suspended, or goes on; each party that is bound has to consent.
+
+    What all agreed on paper before is recorded with `acted_on` and its evidence, of days that are over, too: each party
+    that was bound then may confirm or contest it (`reported_acts`).
+    """
     return agreement_answer(await proposing.propose_suspension(write, caller, agreement_id, data, if_match))
 
 

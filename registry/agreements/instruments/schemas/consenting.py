@@ -13,7 +13,7 @@ from registry.agreements.instruments.consent import (
     ReportedKind,
     Unconfirmed,
 )
-from registry.agreements.instruments.schemas.evidence import Evidence
+from registry.agreements.instruments.schemas.evidence import Evidence, OnPaper
 from registry.directory.agencies.schemas import AgencyReference
 from registry.platform.kernel.actions import AllowedAction
 from registry.platform.kernel.text import JobTitle, Reason, Sha256
@@ -185,6 +185,9 @@ class Proposal(Struct, kw_only=True, frozen=True):
     ]
     proposed_at: Instant
     not_before: Annotated[Instant, Meta(description="The instant proposed.")]
+    goes_on_at: Annotated[
+        Instant | None, Meta(description="Of a suspension with a last day: when the agreement goes on by itself.")
+    ]
     reason: str
     evidence: Annotated[Evidence | None, Meta(description="What shows it, of what happened on paper already.")]
     newcomers: Annotated[list[AgencyReference], Meta(description="The agencies that would join.")]
@@ -207,12 +210,29 @@ class Proposal(Struct, kw_only=True, frozen=True):
     allowed_actions: list[AllowedAction]
 
 
-class NewSuspensionProposal(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """That the agreement as a whole is suspended, or goes on."""
+class NewSuspensionProposal(OnPaper, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """That the agreement as a whole is suspended, or goes on.
+
+    What shows it is given for what was agreed on paper already, with its day.
+    """
 
     kind: Literal["suspension", "reinstatement"]
     effective_on: Annotated[
-        CivilDate | None, Meta(description="From the beginning of that day; as soon as all have consented if absent.")
+        CivilDate | None,
+        Meta(
+            description="From the beginning of that day; if absent as soon as all have consented, or from the day on "
+            "which it was agreed on paper."
+        ),
+    ] = None
+    through: Annotated[
+        CivilDate | None,
+        Meta(
+            description="For a suspension: its last day. If absent it lasts until the parties agree that the agreement "
+            "goes on."
+        ),
+    ] = None
+    acted_on: Annotated[
+        ActDay | None, Meta(description="For what was agreed on paper already: the day on which it was.")
     ] = None
     reason: Reason
 

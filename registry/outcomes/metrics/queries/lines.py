@@ -29,10 +29,10 @@ from registry.resources.allocations.rules import AllocationKind
 from registry.resources.allocations.tables import allocation
 from registry.sharing.loans.rules import OUT, LoanStatus
 from registry.sharing.loans.tables import loan
-from registry.sharing.policy.approvals import WITHDRAWAL
+from registry.sharing.policy.approvals import SAID_BY_A_SIDE
 from registry.sharing.policy.decisions import DecisionReason
 from registry.sharing.policy.tables import policy_approval, policy_decision
-from registry.sharing.requests.queries.derived_status import LIVE_LOAN
+from registry.sharing.requests.queries.derived_status import LIVE_LOAN, answered_status, given_up_for
 from registry.sharing.requests.rules import LineStatus
 from registry.sharing.requests.tables import request, request_line
 
@@ -88,6 +88,8 @@ def _line(row: Row[Any]) -> LineFact:
         reasons = tuple(reason.policy_id for reason in _said(row.decision).reasons)
     elif status is LineStatus.REJECTED:
         reasons = (f"rejected_by_{row.rejected_by}",)
+    elif status is LineStatus.DECLINED:
+        reasons = (f"declined_{row.decline_reason}",)
     return LineFact(
         submitted_at=row.submitted_at,
         status=status,
@@ -161,7 +163,7 @@ def _lines_statement(filters: frozenset[str]) -> sa.CompoundSelect[Any]:
         .where(
             rejecting.c.root_id == request_line.c.decision_id,
             policy_approval.c.verdict == "rejected",
-            policy_approval.c.policy_id != WITHDRAWAL,
+            policy_approval.c.policy_id.not_in(SAID_BY_A_SIDE),
         )
         .limit(1)
         .correlate(request_line)
@@ -176,8 +178,9 @@ def _lines_statement(filters: frozenset[str]) -> sa.CompoundSelect[Any]:
     statement = (
         sa.select(
             request_line.c.submitted_at,
-            request_line.c.status,
+            answered_status().label("status"),
             request_line.c.decided_at,
+            sa.func.coalesce(request_line.c.decline_reason, given_up_for()).label("decline_reason"),
             loan.c.arrived_at,
             ground.label("agreement_id"),
             request_line.c.category,

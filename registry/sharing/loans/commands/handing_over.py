@@ -1,6 +1,6 @@
 """Commands for the hand-over and the return. `reserving` reserves, `rescheduling` extends and recalls."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -26,11 +26,12 @@ from registry.sharing.loans.commands.handlers import release_handler, send_handl
 from registry.sharing.loans.commands.reserving import snapshot
 from registry.sharing.loans.commands.steps import begin, finish, noted, record_override
 from registry.sharing.loans.queries.asset_warnings import described_in
-from registry.sharing.loans.rules import LoanAction, early_window, hand_over_refusal
-from registry.sharing.loans.schemas import ChangeAccepted, ConditionReport, Loan
+from registry.sharing.loans.queries.getting import side_of
+from registry.sharing.loans.rules import DeclineReason, LoanAction, Side, early_window, hand_over_refusal
+from registry.sharing.loans.schemas import ChangeAccepted, ConditionReport, Loan, LoanCancellation
 from registry.sharing.loans.tables import loan, loan_extension
 from registry.sharing.policy.cedar import PolicySet
-from registry.sharing.policy.commands.deciding import redecide
+from registry.sharing.policy.commands.deciding import decline_decision, redecide
 from registry.sharing.policy.commands.recording import Decided
 from registry.sharing.policy.queries.getting import decision_row
 
@@ -194,15 +195,40 @@ async def close(
     return await finish(write, caller, row, LoanAction.CLOSE, {"status": status, "closed_at": caller.now}, noted(note))
 
 
-async def end(
-    write: Write, caller: Caller, loan_id: UUID, action: LoanAction, reason: str, expected: Expected = None
+async def cancel(write: Write, caller: Caller, loan_id: UUID, why: LoanCancellation, expected: Expected = None) -> Loan:
+    """Cancel the loan; its allocation is released.
+
+    Who lends has then declined what was asked: nothing is lent on its decision any more.
+    """
+    row, status, caller = await begin(write, caller, loan_id, LoanAction.CANCEL, expected)
+    side, code = side_of(row, caller.principal), why.reason_code
+    if side is Side.ASSISTING:
+        code = code or DeclineReason.OTHER
+        await decline_decision(write, caller, row.root_decision_id, code, why.reason)
+    data = {"reason": why.reason, **({} if code is None else {"reason_code": code})}
+    values = {"status": status, "decline_reason": code}
+    return await _end(write, caller, row, LoanAction.CANCEL, values, data)
+
+
+async def report_no_show(write: Write, caller: Caller, loan_id: UUID, reason: str, expected: Expected = None) -> Loan:
+    """Report that the hand-over did not take place; the loan's allocation is released."""
+    row, status, caller = await begin(write, caller, loan_id, LoanAction.REPORT_NO_SHOW, expected)
+    return await _end(write, caller, row, LoanAction.REPORT_NO_SHOW, {"status": status}, {"reason": reason})
+
+
+async def _end(
+    write: Write,
+    caller: Caller,
+    row: Row[Any],
+    action: LoanAction,
+    values: Mapping[str, object],
+    data: Mapping[str, object],
 ) -> Loan:
-    """Cancel the loan, or report a no-show; its allocation is released."""
-    row, status, caller = await begin(write, caller, loan_id, action, expected)
-    await write.run(LAPSE, {"loan": loan_id})
-    await release(write, loan_id)
+    await write.run(LAPSE, {"loan": row.id})
+    await release(write, row.id)
     await release_handler(write, row)
-    return await finish(write, caller, row, action, {"status": status, "ended_reason": reason}, {"reason": reason})
+    ended = {"ended_reason": data["reason"], "ended_side": side_of(row, caller.principal)}
+    return await finish(write, caller, row, action, {**values, **ended}, data)
 
 
 def _recorded(condition: ConditionReport) -> dict[str, object]:

@@ -12,6 +12,7 @@ from registry.resources.assets.commands.servicing import OfLoan, find_again, wri
 from registry.sharing.loans.commands.handing_over import LAPSE
 from registry.sharing.loans.commands.handlers import release_handler
 from registry.sharing.loans.commands.steps import begin, finish
+from registry.sharing.loans.queries.getting import side_of
 from registry.sharing.loans.rules import OUT, LoanAction, quantity_found, quantity_lost
 from registry.sharing.loans.schemas import Loan, LoanLoss
 
@@ -34,6 +35,7 @@ async def report_lost(write: Write, caller: Caller, loan_id: UUID, loss: LoanLos
         "lost_quantity": row.lost_quantity + lost,
         "took_last": took_last,
         "ended_reason": loss.reason,
+        "ended_side": side_of(row, caller.principal),
     }
     data = {"quantity": lost, "reason": loss.reason}
     return await finish(write, caller, row, LoanAction.REPORT_LOST, values, data)
@@ -54,6 +56,7 @@ async def report_found(write: Write, caller: Caller, loan_id: UUID, found: LoanL
         "lost_quantity": left,
         "took_last": False,
         "ended_reason": row.ended_reason if left else None,
+        "ended_side": row.ended_side if left else None,
     }
     data = {"quantity": quantity, "reason": found.reason}
     return await finish(write, caller, row, LoanAction.REPORT_FOUND, values, data)

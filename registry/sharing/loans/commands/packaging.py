@@ -24,16 +24,18 @@ from registry.resources.assets.commands.packaging import lock_package
 from registry.resources.assets.rules import PackageStatus
 from registry.resources.packages.queries.getting import Member, members_of, package_row, relations
 from registry.resources.packages.rules import PackageAction, check_active
-from registry.sharing.loans.commands.handing_over import end
+from registry.sharing.loans.commands.handing_over import cancel
 from registry.sharing.loans.commands.handlers import free_handlers
 from registry.sharing.loans.commands.reserving import Prepared, commit_handler_of, decision_at, prepare, store
 from registry.sharing.loans.commands.steps import lock_loans
 from registry.sharing.loans.queries.packaging import get_reservation, reservation_row, side_in
-from registry.sharing.loans.rules import LoanAction, LoanStatus, whole_cancellation_refusal
-from registry.sharing.loans.schemas import NewPackageReservation, PackageReservation
+from registry.sharing.loans.rules import LoanStatus, whole_cancellation_refusal
+from registry.sharing.loans.schemas import LoanCancellation, NewPackageReservation, PackageReservation
 from registry.sharing.loans.tables import package_reservation
 from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.policy.commands.recording import lock_chain
+from registry.sharing.policy.queries.getting import request_of
+from registry.sharing.policy.schemas.decided import RequestReference
 
 _INSERT = package_reservation.insert()
 _REFUSALS = (Conflict, WrongStatus, RuleBroken, Forbidden)
@@ -97,7 +99,7 @@ async def reserve_package(
 
 
 async def cancel_reservation(
-    write: Write, caller: Caller, reservation_id: UUID, reason: str, expected: Expected = None
+    write: Write, caller: Caller, reservation_id: UUID, why: LoanCancellation, expected: Expected = None
 ) -> PackageReservation:
     """Cancel every loan of the package that is still reserved, for either side.
 
@@ -112,16 +114,21 @@ async def cancel_reservation(
     refused = whole_cancellation_refusal([each.status for each in before.loans])
     if refused is not None:
         raise WrongStatus(refused)
-    reserved = sorted(each.id for each in before.loans if each.status is LoanStatus.RESERVED)
+    # In the order in which requests lock the chains that their lines rest on.
+    reserved = [
+        each.id
+        for each in sorted(before.loans, key=lambda each: _chain_of(each.request, each.root_decision_id))
+        if each.status is LoanStatus.RESERVED
+    ]
     for loan_id in reserved:
-        await end(write, caller, loan_id, LoanAction.CANCEL, reason)
+        await cancel(write, caller, loan_id, why)
     record(
         write,
         caller,
         "package_reservation.cancelled",
         subject=("package_reservation", reservation_id, 2),
         agencies=[row.requesting_agency_id, row.assisting_agency_id],
-        data={"loan_ids": [str(each) for each in reserved], "reason": reason},
+        data={"loan_ids": [str(each) for each in reserved], "reason": why.reason},
     )
     return await get_reservation(write, caller, reservation_id)
 
@@ -161,8 +168,12 @@ _ALIKE = ("requesting_agency_id", "starts_at", "ends_at")
 
 
 def _order_of_chains(decision: Row[Any]) -> tuple[str, int, UUID]:
+    return _chain_of(request_of(decision), decision.root_id)
+
+
+def _chain_of(asked: RequestReference | None, root_id: UUID) -> tuple[str, int, UUID]:
     """The order in which requests lock chains: line by line."""
-    return str(decision.request_id), decision.line_no or 0, decision.root_id
+    return ("", 0, root_id) if asked is None else (str(asked.id), asked.line_no, root_id)
 
 
 async def _prepare_all(

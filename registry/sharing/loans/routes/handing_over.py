@@ -12,7 +12,6 @@ from registry.platform.http.answers import Answer
 from registry.platform.kernel.versions import Expected
 from registry.sharing.loans.commands import handing_over, losing
 from registry.sharing.loans.routes.answering import answer, verb
-from registry.sharing.loans.rules import LoanAction
 from registry.sharing.loans.schemas import (
     CONDITION_EXAMPLE,
     STEP_EXAMPLE,
@@ -20,6 +19,7 @@ from registry.sharing.loans.schemas import (
     ConditionReport,
     Departure,
     Loan,
+    LoanCancellation,
     LoanEnding,
     LoanLoss,
     LoanStep,
@@ -138,21 +138,22 @@ async def close_loan(
 @verb(
     "cancel",
     Action.LOANS_END,
-    example={"reason": "The warrant was served yesterday (demo)."},
+    example={"reason": "The dog is lame (demo).", "reason_code": "not_available"},
     problems=("other_sides_action", "wrong_status"),
 )
 async def cancel_loan(
     loan_id: FromPath[UUID],
-    data: JSONBody[LoanEnding],
+    data: JSONBody[LoanCancellation],
     write: Supplied[Write],
     caller: Supplied[Caller],
     if_match: Supplied[Expected],
 ) -> Answer[Loan]:
     """Cancel a reservation.
 
-    For either side.
+    For either side. The assisting agency has then declined: only the requesting agency can ask again. When the
+    requesting agency cancels, the line is as it was before it was reserved.
     """
-    return answer(await handing_over.end(write, caller, loan_id, LoanAction.CANCEL, data.reason, if_match))
+    return answer(await handing_over.cancel(write, caller, loan_id, data, if_match))
 
 
 @verb(
@@ -172,7 +173,7 @@ async def report_loan_no_show(
 
     For either side.
     """
-    return answer(await handing_over.end(write, caller, loan_id, LoanAction.REPORT_NO_SHOW, data.reason, if_match))
+    return answer(await handing_over.report_no_show(write, caller, loan_id, data.reason, if_match))
 
 
 @verb(

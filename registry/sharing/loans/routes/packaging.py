@@ -14,7 +14,7 @@ from registry.sharing.loans.commands import packaging
 from registry.sharing.loans.queries.packaging import get_reservation
 from registry.sharing.loans.schemas import (
     PACKAGE_RESERVE_EXAMPLE,
-    LoanEnding,
+    LoanCancellation,
     NewPackageReservation,
     PackageReservation,
 )
@@ -78,7 +78,7 @@ async def get_package_reservation(
 )
 async def cancel_package_reservation(
     reservation_id: FromPath[UUID],
-    data: JSONBody[LoanEnding],
+    data: JSONBody[LoanCancellation],
     write: Supplied[Write],
     caller: Supplied[Caller],
     if_match: Supplied[Expected],
@@ -87,7 +87,7 @@ async def cancel_package_reservation(
 
     For either side. Each loan can also be cancelled alone.
     """
-    return _answer(await packaging.cancel_reservation(write, caller, reservation_id, data.reason, if_match))
+    return _answer(await packaging.cancel_reservation(write, caller, reservation_id, data, if_match))
 
 
 def _answer(found: PackageReservation, *, created: bool = False) -> Answer[PackageReservation]:

@@ -23,6 +23,7 @@ from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.time import Window
 from registry.resources.assets.rules import changed_since
 from registry.sharing.policy.approvals import (
+    DECLINE,
     WITHDRAWAL,
     WITHDRAWN_LAYER,
     ApprovalAnswer,
@@ -47,8 +48,14 @@ _INSERT_APPROVAL = policy_approval.insert()
 
 # A loan continues after its request was withdrawn, so that its steps are not refused for that reason.
 REFUSALS: dict[DecidedAt, tuple[str, ...]] = {
-    "approve": ("decision_rejected", "decision_withdrawn", "decision_worsened"),
-    "reserve": ("decision_not_satisfied", "decision_rejected", "decision_withdrawn", "decision_worsened"),
+    "approve": ("decision_declined", "decision_rejected", "decision_withdrawn", "decision_worsened"),
+    "reserve": (
+        "decision_declined",
+        "decision_not_satisfied",
+        "decision_rejected",
+        "decision_withdrawn",
+        "decision_worsened",
+    ),
     "extend": ("decision_rejected", "decision_worsened"),
     "dispatch": ("decision_not_satisfied", "decision_rejected", "decision_worsened"),
 }
@@ -212,7 +219,7 @@ async def answer_approvals(
     `row` is a decision that the caller may see (`visible_decision`). One rejection ends it. Answers are stored with the
     latest decision on the same ask. Raises Forbidden (`own_request`, `not_the_approver`, and `separation_of_duties` for
     who reserved what a longer loan is asked of), WrongStatus
-    (`decision_rejected`, `decision_withdrawn`, `nothing_to_approve`), Conflict `already_answered`.
+    (`decision_rejected`, `decision_withdrawn`, `decision_declined`, `nothing_to_approve`), Conflict `already_answered`.
     """
     permit(caller.principal, Action.REQUESTS_APPROVE, relations(caller.principal, row))
     before = await lock_chain(write, row.root_id)
@@ -256,26 +263,43 @@ async def revoke_decision(write: Write, caller: Caller, root_id: UUID, reason: s
     Has no effect when repeated. Used when the requesting side withdraws; the request checks whether the caller may.
     Raises NotFound.
     """
+    await _say(write, caller, root_id, WITHDRAWAL, reason)
+
+
+async def decline_decision(write: Write, caller: Caller, root_id: UUID, reason_code: str, reason: str) -> None:
+    """Decline the ask for the assisting agency: it lends nothing on any decision of the chain any more.
+
+    Has no effect when repeated. Used when it declines a line, and when it cancels its loan; the request and the loan
+    check whether the caller may. Raises NotFound.
+    """
+    await _say(write, caller, root_id, DECLINE, reason, {"reason_code": reason_code})
+
+
+async def _say(
+    write: Write, caller: Caller, root_id: UUID, what: str, reason: str, data: Mapping[str, object] | None = None
+) -> None:
+    """Store what one side says of the whole chain, once."""
     before = await lock_chain(write, root_id)
-    if any(answer.policy_id == WITHDRAWAL for answer in before.answers):
+    if any(answer.policy_id == what for answer in before.answers):
         return
-    root = before.links[0]
-    withdrawal = ApprovalAnswer(
+    root, of_asker = before.links[0], what == WITHDRAWAL
+    said = ApprovalAnswer(
         decision_id=root.id,
-        policy_id=WITHDRAWAL,
+        policy_id=what,
         layer=WITHDRAWN_LAYER,
-        role="requester",
-        side="requesting",
-        agency_id=root.requesting_agency_id,
+        role="requester" if of_asker else "owner",
+        side="requesting" if of_asker else "assisting",
+        agency_id=root.requesting_agency_id if of_asker else root.assisting_agency_id,
         ask_digest=root.ask_digest,
         verdict="rejected",
         reason=reason,
         given_by=caller.principal.person,
         given_at=caller.now,
     )
-    await _store(write, [withdrawal])
-    number = before.answered([withdrawal]).answers_to(root.id)
-    record_answer(write, caller, root, number, "decision.withdrawn", {"reason": reason})
+    await _store(write, [said])
+    number = before.answered([said]).answers_to(root.id)
+    event_type = "decision.withdrawn" if of_asker else "decision.declined"
+    record_answer(write, caller, root, number, event_type, {"reason": reason, **(data or {})})
 
 
 def _refused(

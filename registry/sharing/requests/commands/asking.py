@@ -40,12 +40,18 @@ from registry.sharing.policy.queries.getting import visible_decision
 from registry.sharing.policy.schemas.decided import RequestReference
 from registry.sharing.requests.commands.lines import (
     asked_for,
+    can_be_mended,
     check_lines,
     edited,
+    ended_by,
+    fact,
     insert_lines,
+    next_no,
     place_of,
     record_for_agencies,
+    replace_line,
     replace_lines,
+    same_values,
     stored_statuses,
     update_line,
     withdraw_line,
@@ -63,6 +69,7 @@ from registry.sharing.requests.queries.getting import (
 from registry.sharing.requests.rules import (
     EDITABLE,
     OPEN,
+    REFUSED,
     LineAction,
     LineStatus,
     RequestAction,
@@ -70,6 +77,7 @@ from registry.sharing.requests.rules import (
     advance,
     advance_line,
     follow_lines,
+    time_over,
     void_approvals_on,
 )
 from registry.sharing.requests.schemas import ChangedAssetsAccepted, NewRequest, RequestPatch, ResourceRequest
@@ -87,7 +95,7 @@ _DECIDED_AS: dict[Outcome, LineAction] = {
 }
 _WORDS = ("purpose", "priority", "incident_number", "summary")
 _ACCEPTED = "The requesting agency accepted the asset as it is now."
-_REVISED = "The requesting agency revised its request."
+REVISED = "The requesting agency revised its request."
 
 
 async def create_request(write: Write, caller: Caller, new: NewRequest) -> ResourceRequest:
@@ -129,12 +137,12 @@ async def create_request(write: Write, caller: Caller, new: NewRequest) -> Resou
 async def update_request(
     write: Write, caller: Caller, request_id: UUID, patch: RequestPatch, expected: Expected
 ) -> ResourceRequest:
-    """Edit a draft, or revise a submitted request, whose lines are withdrawn and decided again on the next submission.
+    """Edit a draft, or revise a submitted request: lines without a loan are decided again on the next submission.
 
     A change only of summary or notes keeps decisions and approvals. Raises StaleVersion, PreconditionMissing,
-    WrongStatus once a loan answers a line or the request has ended, RuleBroken as `create_request`.
+    WrongStatus once loans answer all lines or the request has ended, RuleBroken as `create_request`.
     """
-    rows = await _locked(write, caller, request_id)
+    rows = await lock_request(write, caller, request_id)
     row, status, stored = rows[0], RequestStatus(rows[0].status), RequestStatus(rows[0].stored)
     permit(caller.principal, Action.REQUESTS_UPDATE, [side_of(row, caller.principal)])
     check_version(expected, row.version, required=True)
@@ -144,7 +152,7 @@ async def update_request(
         changed["summary"] = {"changed": True}  # free text may name people, which the ledger must not contain
     if "purpose" in changed:
         await check_purpose(write, given["purpose"])
-    open_rows = [each for each in rows if each.stored_status in OPEN]
+    open_rows = [each for each in rows if can_be_mended(each)]
     lines = [] if patch.lines is UNSET else await check_lines(write, caller, patch.lines)
     if lines:
         changed |= edited(open_rows, lines)
@@ -155,19 +163,23 @@ async def update_request(
     if status is not RequestStatus.DRAFT and void_approvals_on(changed):
         stored = advance(status, RequestAction.REVISE)
     if "lines" in changed:
-        await replace_lines(write, caller, rows, lines, _REVISED)
+        await replace_lines(write, caller, rows, lines, REVISED)
     elif "note" in changed:
         for each, line in zip(open_rows, lines, strict=True):
             await update_line(write, each.line_id, note=line.new.note)
     if "lines" not in changed and void_approvals_on(changed):
+        no = next_no(rows)
         for each in open_rows:
-            if each.stored_status != LineStatus.DRAFT:
-                await withdraw_line(write, caller, each, LineAction.REVISE, _REVISED)
+            if each.line_status in REFUSED:
+                await replace_line(write, caller, each, no, same_values(each), REVISED)
+                no += 1
+            elif each.line_status != LineStatus.DRAFT:
+                await withdraw_line(write, caller, each, LineAction.REVISE, REVISED)
     values = {name: given[name] for name in given if name in changed}
     if {"summary", "incident_number"} & values.keys():
         said = {name: values.get(name, row._mapping[name]) for name in ("summary", "incident_number")}
         values["search_text"] = folded(said["summary"], said["incident_number"])
-    await _change(write, caller, row, status=stored, **values)
+    await change_request(write, caller, row, status=stored, **values)
     touched = {each.assisting_agency_id: () for each in rows if each.line_submitted_at is not None}
     record_for_agencies(write, caller, "request.updated", row, touched, changed)
     return await get_request(write, caller.principal, request_id, caller.now)
@@ -180,20 +192,22 @@ async def submit_request(
 
     Raises WrongStatus when there is nothing to submit, RuleBroken for a line whose time is over.
     """
-    rows = await _locked(write, caller, request_id)
+    rows = await lock_request(write, caller, request_id)
     row = rows[0]
     permit(caller.principal, Action.REQUESTS_UPDATE, [side_of(row, caller.principal)])
     await write.once()
     check_version(expected, row.version)
     advance(RequestStatus(row.status), RequestAction.SUBMIT)
-    asked = [each for each in rows if each.stored_status == LineStatus.DRAFT]
+    asked = [each for each in rows if each.line_status == LineStatus.DRAFT]
+    if not asked:
+        raise WrongStatus("Every line of this request is decided.")
     for each in asked:
         if each.ends_at <= caller.now:
-            raise RuleBroken(f"The time requested in line {each.no} is over.", "window_over")
+            raise RuleBroken(time_over(each.no), "window_over")
     touched: dict[UUID, list[dict[str, object]]] = defaultdict(list)
     for each in asked:
-        touched[each.assisting_agency_id].append(await _decide(write, caller, policies, row, each))
-    await _change(write, caller, row, submitted_at=caller.now)
+        touched[each.assisting_agency_id].append(await decide_line(write, caller, policies, row, each))
+    await change_request(write, caller, row, submitted_at=caller.now)
     record_for_agencies(
         write, caller, "request.submitted", row, touched, {"purpose": row.purpose, "priority": row.priority}
     )
@@ -213,7 +227,7 @@ async def accept_changed_assets(
     Raises RuleBroken for a line that the request does not have, WrongStatus when its asset has not changed or it has
     been answered, Conflict `asset_changed` when the asset is another version than the one named.
     """
-    rows = await _locked(write, caller, request_id)
+    rows = await lock_request(write, caller, request_id)
     row = rows[0]
     permit(caller.principal, Action.REQUESTS_UPDATE, [side_of(row, caller.principal)])
     await write.once()
@@ -230,8 +244,8 @@ async def accept_changed_assets(
         if found.version != version:
             check_unchanged(described_in(each), describe(found))
             raise Conflict("The asset was changed again; read it again.", "asset_changed", extra={"changed": []})
-        touched[each.assisting_agency_id].append(await _decide(write, caller, policies, row, each))
-    await _change(write, caller, row)
+        touched[each.assisting_agency_id].append(await decide_line(write, caller, policies, row, each))
+    await change_request(write, caller, row)
     record_for_agencies(write, caller, "request.changed_assets_accepted", row, touched, {})
     return await get_request(write, caller.principal, request_id, caller.now)
 
@@ -251,7 +265,7 @@ def _named_lines(rows: Sequence[Row[Any]], accepted: ChangedAssetsAccepted) -> l
     return found
 
 
-async def _decide(
+async def decide_line(
     write: Write, caller: Caller, policies: PolicySet, row: Row[Any], each: Row[Any]
 ) -> dict[str, object]:
     """Decide a line of the request, store what came of it, and return it for the ledger."""
@@ -279,7 +293,7 @@ async def _decide(
         awaited=_awaited(made.decision_status.missing),
         **asked_for(made.asset),
     )
-    return _fact(each, after, made.recorded.id)
+    return fact(each, after, made.recorded.id)
 
 
 async def answer_request(
@@ -296,14 +310,14 @@ async def answer_request(
     An approval decides again, because an agreement may have been suspended since. Raises Forbidden for the person who
     asked, WrongStatus `nothing_to_approve`, Conflict `decision_worsened`.
     """
-    rows = await _locked(write, caller, request_id)
+    rows = await lock_request(write, caller, request_id)
     row = rows[0]
     permit(caller.principal, Action.REQUESTS_APPROVE, [side_of(row, caller.principal)])
     if asks(rows, caller.principal):
         raise Forbidden("You asked for this yourself; somebody else has to approve it.", "own_request")
     await write.once()
     check_version(expected, row.version)
-    mine = answerable(rows, caller.principal, caller.now)
+    mine = answerable(rows, caller.principal)
     if not mine:
         raise WrongStatus("No line of this request waits for your approval.", "nothing_to_approve")
     touched: dict[UUID, list[dict[str, object]]] = defaultdict(list)
@@ -317,10 +331,12 @@ async def answer_request(
             made = await redecide(write, caller, policies, decision, "approve")
             decision_id, missing = made.recorded.id, made.decision_status.missing
             after = advance_line(after, LineAction.APPROVE) if made.decision_status.satisfied else after
-        settled = {} if after is LineStatus.NEEDS_APPROVAL else {"decided_at": caller.now}
+        settled: dict[str, object] = {} if after is LineStatus.NEEDS_APPROVAL else {"decided_at": caller.now}
+        if after is LineStatus.REJECTED:
+            settled |= ended_by(side_of(row, caller.principal), reason, caller.now)
         await update_line(write, each.line_id, status=after, awaited=_awaited(missing), **settled)
-        touched[each.assisting_agency_id].append(_fact(each, after, decision_id))
-    await _change(write, caller, row)
+        touched[each.assisting_agency_id].append(fact(each, after, decision_id))
+    await change_request(write, caller, row)
     record_for_agencies(write, caller, f"request.{verdict}", row, touched, {"reason": reason})
     return await get_request(write, caller.principal, request_id, caller.now)
 
@@ -332,7 +348,7 @@ async def withdraw_request(
 
     Raises WrongStatus once a line is reserved.
     """
-    rows = await _locked(write, caller, request_id)
+    rows = await lock_request(write, caller, request_id)
     permit(caller.principal, Action.REQUESTS_UPDATE, [side_of(rows[0], caller.principal)])
     return await _end(write, caller, rows, RequestAction.WITHDRAW, reason, expected)
 
@@ -341,7 +357,7 @@ async def close_request(
     write: Write, caller: Caller, request_id: UUID, reason: str, expected: Expected = None
 ) -> ResourceRequest:
     """Close a request that would otherwise stay open, as an approver of the requesting side; its loans continue."""
-    rows = await _locked(write, caller, request_id)
+    rows = await lock_request(write, caller, request_id)
     side = side_of(rows[0], caller.principal)
     permit(caller.principal, Action.REQUESTS_APPROVE, [side])
     if side != "requesting":
@@ -364,23 +380,23 @@ async def _end(
             await revoke_decision(
                 write, caller, each.root_id, reason
             )  # the loan continues, but no further one can be made
-        elif each.stored_status in OPEN:
+        elif each.line_status in OPEN:
             settled = await withdraw_line(write, caller, each, LineAction.WITHDRAW, reason)
             if each.line_submitted_at is not None:
-                touched[each.assisting_agency_id].append(_fact(each, settled, each.latest_id))
-    await _change(write, caller, row, status=after, ended_reason=reason)
+                touched[each.assisting_agency_id].append(fact(each, settled, each.latest_id))
+    await change_request(write, caller, row, status=after, ended_reason=reason)
     record_for_agencies(write, caller, f"request.{after}", row, touched, {"reason": reason})
     return await get_request(write, caller.principal, row.id, caller.now)
 
 
-async def _locked(write: Write, caller: Caller, request_id: UUID) -> Sequence[Row[Any]]:
+async def lock_request(write: Write, caller: Caller, request_id: UUID) -> Sequence[Row[Any]]:
     """The request's rows, locked until the end of the transaction. Raises NotFound."""
     if not await write.fast(_LOCK, {"request": request_id}):
         raise NotFound("request")
     return await request_rows(write, caller.principal, request_id, caller.now)
 
 
-async def _change(write: Write, caller: Caller, row: Row[Any], **values: object) -> None:
+async def change_request(write: Write, caller: Caller, row: Row[Any], **values: object) -> None:
     """Store the request's next version; unless its status is given, it follows its lines."""
     if "status" not in values:
         values["status"] = follow_lines(await stored_statuses(write, row.id))
@@ -389,12 +405,3 @@ async def _change(write: Write, caller: Caller, row: Row[Any], **values: object)
 
 def _awaited(missing: Sequence[ApprovalNeeded]) -> list[str]:
     return sorted({f"{need.role}@{need.side}" for need in missing})
-
-
-def _fact(row: Row[Any], after: LineStatus, decision_id: UUID | None) -> dict[str, object]:
-    return {
-        "id": str(row.line_id),
-        "no": row.no,
-        "status": {"from": row.stored_status, "to": after},
-        **({"decision_id": str(decision_id)} if decision_id else {}),
-    }

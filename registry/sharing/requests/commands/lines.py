@@ -1,6 +1,7 @@
 """Request lines in commands: checked, stored, compared, withdrawn, and recorded for each agency."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -20,8 +21,10 @@ from registry.resources.assets.queries.facts import AssetRow, visible_asset
 from registry.sharing.loans.queries.getting import took_place
 from registry.sharing.loans.tables import loan
 from registry.sharing.policy.commands.deciding import revoke_decision
-from registry.sharing.requests.rules import OPEN, LineAction, LineStatus, advance_line
-from registry.sharing.requests.schemas import NewRequestLine
+from registry.sharing.policy.decisions import Side
+from registry.sharing.requests.queries.getting import described_in
+from registry.sharing.requests.rules import OPEN, LineAction, LineStatus, RequestStatus, advance_line, why_not_mended
+from registry.sharing.requests.schemas import MOST_LINES_EVER, NewRequestLine
 from registry.sharing.requests.tables import request_line
 
 _INSERT = request_line.insert()
@@ -33,7 +36,10 @@ _ANSWERED = sa.select(loan.c.id).where(
 )
 _STATUSES = (
     sa.select(request_line.c.status)
-    .where(request_line.c.request_id == sa.bindparam("request", type_=request_line.c.id.type))
+    .where(
+        request_line.c.request_id == sa.bindparam("request", type_=request_line.c.id.type),
+        request_line.c.replaced_by_no.is_(None),
+    )
     .order_by(request_line.c.no)
 )
 
@@ -57,10 +63,11 @@ async def check_lines(read: Read, caller: Caller, lines: Sequence[NewRequestLine
     Raises RuleBroken with the line: an impossible window, an asset that does not exist or that the caller may not see,
     an asset of its own, or a quantity above its capacity.
     """
-    return [await _checked(read, caller, line, f"/lines/{number}") for number, line in enumerate(lines)]
+    return [await check_line(read, caller, line, f"/lines/{number}") for number, line in enumerate(lines)]
 
 
-async def _checked(read: Read, caller: Caller, line: NewRequestLine, pointer: str) -> AskedLine:
+async def check_line(read: Read, caller: Caller, line: NewRequestLine, pointer: str = "") -> AskedLine:
+    """As `check_lines`, for the line at that pointer of the body."""
     window = line.window.checked(f"{pointer}/window")
     try:
         found = await visible_asset(read, caller.principal, line.asset_id, caller.now)
@@ -76,16 +83,27 @@ async def _checked(read: Read, caller: Caller, line: NewRequestLine, pointer: st
 
 
 async def insert_lines(write: Write, request_id: UUID, lines: Sequence[AskedLine], *, first: int = 1) -> None:
-    """Insert lines, numbered from `first`."""
-    await write.run(_INSERT, [_row(request_id, no, line) for no, line in enumerate(lines, first)])
+    """Insert lines, numbered from `first`. Raises RuleBroken `too_many_lines`."""
+    await _insert(write, request_id, first, [line_values(line) for line in lines])
 
 
-def _row(request_id: UUID, no: int, line: AskedLine) -> dict[str, object]:
+async def _insert(write: Write, request_id: UUID, first: int, lines: Sequence[Mapping[str, object]]) -> None:
+    if first + len(lines) - 1 > MOST_LINES_EVER:
+        raise RuleBroken(
+            f"A request has at most {MOST_LINES_EVER} lines, with those that others have replaced: make a new one.",
+            "too_many_lines",
+        )
+    new = [
+        {**line, "id": new_id(), "request_id": request_id, "no": no, "status": LineStatus.DRAFT, "awaited": []}
+        for no, line in enumerate(lines, first)
+    ]
+    await write.run(_INSERT, new)
+
+
+def line_values(line: AskedLine) -> dict[str, object]:
+    """The columns of a line that say what it asks for."""
     place = line.new.place
     return {
-        "id": new_id(),
-        "request_id": request_id,
-        "no": no,
         "asset_id": line.new.asset_id,
         "assisting_agency_id": line.asset.agency_id,
         **asked_for(line.asset),
@@ -95,8 +113,23 @@ def _row(request_id: UUID, no: int, line: AskedLine) -> dict[str, object]:
         "place_latitude": place.latitude if place else None,
         "place_longitude": place.longitude if place else None,
         "note": line.new.note,
-        "status": LineStatus.DRAFT,
-        "awaited": [],
+    }
+
+
+_ASKED = (
+    *("asset_id", "assisting_agency_id", "quantity", "starts_at", "ends_at", "place_latitude", "place_longitude"),
+    *("note", "asked_name", "asked_category", "described"),
+)
+
+
+def same_values(row: Row[Any]) -> dict[str, object]:
+    """The columns of a line that asks for the same as a stored one."""
+    kept = {name: getattr(row, name) for name in _ASKED}
+    return {
+        **kept,
+        "asset_name": kept.pop("asked_name"),
+        "category": kept.pop("asked_category"),
+        "described": described_in(row),
     }
 
 
@@ -132,19 +165,54 @@ def edited(open_rows: Sequence[Row[Any]], lines: Sequence[AskedLine]) -> dict[st
 async def replace_lines(
     write: Write, caller: Caller, rows: Sequence[Row[Any]], lines: Sequence[AskedLine], reason: str
 ) -> None:
-    """Replace the open lines.
+    """Replace the lines that no loan answers.
 
-    Lines that were submitted are withdrawn, because both sides saw them; others are deleted.
+    Lines that were submitted stay beside the new ones, because both sides saw them; others are deleted. A line is
+    replaced by the new one for the same asset, or else by the first.
     """
-    kept = [0]
-    for row in rows:
-        if row.stored_status in OPEN and row.line_submitted_at is None:
-            await write.run(_DELETE, {"line": row.line_id})
-            continue
-        kept.append(row.no)
-        if row.stored_status in OPEN:
-            await withdraw_line(write, caller, row, LineAction.WITHDRAW, reason)
-    await insert_lines(write, rows[0].id, lines, first=max(kept) + 1)
+    mended = [row for row in rows if can_be_mended(row)]
+    drafts = {row.line_id for row in mended if row.line_submitted_at is None}
+    for line_id in drafts:
+        await write.run(_DELETE, {"line": line_id})
+    first = next_no([row for row in rows if row.line_id not in drafts])
+    by_asset = {line.new.asset_id: no for no, line in reversed([*enumerate(lines, first)])}
+    for row in mended:
+        if row.line_id not in drafts:
+            await set_aside(write, caller, row, by_asset.get(row.asset_id, first), reason)
+    await insert_lines(write, rows[0].id, lines, first=first)
+
+
+async def replace_line(
+    write: Write, caller: Caller, row: Row[Any], no: int, values: Mapping[str, object], reason: str
+) -> None:
+    """Have another line, with that number and these columns, ask in place of this one."""
+    await set_aside(write, caller, row, no, reason)
+    await _insert(write, row.id, no, [values])
+
+
+def next_no(rows: Sequence[Row[Any]]) -> int:
+    """The number of the next line."""
+    numbers: list[int] = [row.no for row in rows]
+    return max(numbers, default=0) + 1
+
+
+async def set_aside(write: Write, caller: Caller, row: Row[Any], by_no: int, reason: str) -> None:
+    """Say which line asks in place of this one: it is withdrawn, or stays denied, rejected or declined as it is."""
+    if row.line_status in OPEN:
+        await withdraw_line(write, caller, row, LineAction.REPLACE, reason)
+    else:
+        advance_line(LineStatus(row.line_status), LineAction.REPLACE)
+    await update_line(write, row.line_id, replaced_by_no=by_no)
+
+
+def can_be_mended(row: Row[Any]) -> bool:
+    """Whether the requesting agency may still edit the line."""
+    return why_not_mended(RequestStatus(row.status), LineStatus(row.line_status), replaced=is_replaced(row)) is None
+
+
+def is_replaced(row: Row[Any]) -> bool:
+    """Whether another line asks in place of this one."""
+    return row.replaced_by_no is not None
 
 
 async def withdraw_line(write: Write, caller: Caller, row: Row[Any], action: LineAction, reason: str) -> LineStatus:
@@ -152,13 +220,27 @@ async def withdraw_line(write: Write, caller: Caller, row: Row[Any], action: Lin
 
     Raises WrongStatus when a loan was made meanwhile.
     """
-    after = advance_line(LineStatus(row.stored_status), action)
-    if row.stored_status != LineStatus.DRAFT:
+    after = advance_line(LineStatus(row.line_status), action)
+    if row.line_status != LineStatus.DRAFT:
         await revoke_decision(write, caller, row.root_id, reason)
-        if await write.value(_ANSWERED, {"root": row.root_id}) is not None:
-            raise WrongStatus(f"Line {row.no} has been answered by a loan; cancel that first.")
-    await update_line(write, row.line_id, status=after, awaited=[])
+        await refuse_answered(write, row)
+    ended = ended_by("requesting", reason, caller.now) if after is LineStatus.WITHDRAWN else NOT_ENDED
+    await update_line(write, row.line_id, status=after, awaited=[], **ended)
     return after
+
+
+async def refuse_answered(write: Write, row: Row[Any]) -> None:
+    """Raises WrongStatus when a loan answers the line. Asked once its decision is locked: it sees what came first."""
+    if await write.value(_ANSWERED, {"root": row.root_id}) is not None:
+        raise WrongStatus(f"Line {row.no} has been answered by a loan; cancel that first.")
+
+
+NOT_ENDED: Mapping[str, object] = {"ended_side": None, "ended_reason": None, "ended_at": None}
+
+
+def ended_by(side: Side, reason: str, at: datetime) -> dict[str, object]:
+    """The columns of a line that say who ended it, and why."""
+    return {"ended_side": side, "ended_reason": reason, "ended_at": at}
 
 
 async def stored_statuses(read: Read, request_id: UUID) -> list[LineStatus]:
@@ -191,3 +273,13 @@ def record_for_agencies(
     ]
     alone = Event(type=event_type, subject=subject, agencies=[request.requesting_agency_id], data=data)
     record_many(write, caller, events or [alone])
+
+
+def fact(row: Row[Any], after: LineStatus, decision_id: UUID | None) -> dict[str, object]:
+    """What became of a line, for the ledger."""
+    return {
+        "id": str(row.line_id),
+        "no": row.no,
+        "status": {"from": row.line_status, "to": after},
+        **({"decision_id": str(decision_id)} if decision_id else {}),
+    }

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql.selectable import FromClause
 
 from registry.sharing.loans.queries.getting import took_place
-from registry.sharing.loans.rules import OVER
+from registry.sharing.loans.rules import OVER, LoanStatus, Side
 from registry.sharing.loans.tables import loan
 from registry.sharing.requests.queries.visibility import line_visible
 from registry.sharing.requests.rules import (
@@ -26,7 +26,7 @@ from registry.sharing.requests.tables import request, request_line
 NOW = sa.bindparam("now", type_=request.c.created_at.type)
 
 
-# One bit for each status of a line; a withdrawn line has none. `over`: its loan has ended.
+# One bit for each status of a line; one that is withdrawn, or replaced, has none. `over`: its loan has ended.
 BIT = {
     status.value: 1 << position
     for position, status in enumerate(status for status in LineStatus if status is not LineStatus.WITHDRAWN)
@@ -65,20 +65,68 @@ def has_loan(*criteria: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
     )
 
 
+_GIVEN_UP = (
+    loan.c.root_decision_id == request_line.c.decision_id,
+    loan.c.status == sa.literal_column(f"'{LoanStatus.CANCELLED}'"),
+    loan.c.ended_side == sa.literal_column(f"'{Side.ASSISTING}'"),
+)
+
+
+def given_up() -> sa.ColumnElement[bool]:
+    """A criterion: the assisting agency cancelled the loan that answered the line, and so has declined it."""
+    return sa.select(sa.literal(1)).where(*_GIVEN_UP).correlate(request_line).exists()
+
+
+def given_up_for() -> sa.ScalarSelect[str]:
+    """An expression: why, in one word, the assisting agency cancelled the loan that answered the line."""
+    return sa.select(loan.c.decline_reason).where(*_GIVEN_UP).limit(1).correlate(request_line).scalar_subquery()
+
+
 def reservable() -> sa.ColumnElement[bool]:
     """A criterion: lines on which the assisting agency may lend, or has lent."""
     return request_line.c.status.in_(sorted(RESERVABLE))
 
 
-def line_status() -> sa.ColumnElement[str]:
-    """The stored status of a line, or `reserved` where a loan answers it."""
-    return sa.case((sa.and_(reservable(), has_loan()), LineStatus.RESERVED.value), else_=request_line.c.status)
+def lapsed(request_status: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """A criterion: lines that nothing came of before their time was over; of drafts nobody knows."""
+    return sa.and_(
+        request_line.c.status.in_(sorted(OPEN)),
+        request_line.c.ends_at <= NOW,
+        request_status != RequestStatus.DRAFT.value,
+    )
+
+
+def answered_status() -> sa.ColumnElement[str]:
+    """The stored status of a line, or `reserved` where a loan answers it, `declined` where its owner cancelled that."""
+    return sa.case(
+        (sa.and_(reservable(), has_loan()), LineStatus.RESERVED.value),
+        (sa.and_(reservable(), given_up()), LineStatus.DECLINED.value),
+        else_=request_line.c.status,
+    )
+
+
+def line_status(request_status: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
+    """The status of a line at the parameter `now`: as answered, or `expired` where nothing came of it in time."""
+    return sa.case(
+        (sa.and_(reservable(), has_loan()), LineStatus.RESERVED.value),
+        (sa.and_(reservable(), given_up()), LineStatus.DECLINED.value),
+        (lapsed(request_status), LineStatus.EXPIRED.value),
+        else_=request_line.c.status,
+    )
+
+
+def in_force() -> sa.ColumnElement[bool]:
+    """A criterion: lines that count: neither withdrawn nor replaced by others."""
+    return sa.and_(request_line.c.status != LineStatus.WITHDRAWN.value, request_line.c.replaced_by_no.is_(None))
 
 
 def _mark() -> sa.ColumnElement[int]:
     return sa.case(
+        (request_line.c.replaced_by_no.is_not(None), 0),
         (sa.and_(reservable(), has_loan(loan.c.status.not_in(sorted(OVER)))), BIT["reserved"]),
         (sa.and_(reservable(), has_loan()), BIT["over"]),
+        (sa.and_(reservable(), given_up()), BIT["declined"]),
+        (lapsed(request.c.status), BIT["expired"]),
         *((request_line.c.status == name, bit) for name, bit in BIT.items()),
         else_=0,
     )
@@ -99,9 +147,8 @@ def marked_requests() -> sa.Select[Any]:
 
     `OFFSET 0` prevents PostgreSQL from computing the sum of bits again in each place where it is used.
     """
-    last_end = of_visible_lines(sa.func.max(request_line.c.ends_at), request_line.c.status != LineStatus.WITHDRAWN)
     marks = sa.func.coalesce(of_visible_lines(sa.func.sum(sa.distinct(_mark()))), 0)
-    return sa.select(*request.c, marks.label("marks"), last_end.label("last_end")).order_by(request.c.id).offset(0)
+    return sa.select(*request.c, marks.label("marks")).order_by(request.c.id).offset(0)
 
 
 def status_of(found: FromClause) -> sa.ColumnElement[str]:
@@ -121,7 +168,6 @@ def status_of(found: FromClause) -> sa.ColumnElement[str]:
         (sa.and_(some(_WITH_LOAN), over), RequestStatus.COMPLETED.value),
         (sa.and_(some(_WITH_LOAN), none(rest)), RequestStatus.FILLED.value),
         (some(_WITH_LOAN), RequestStatus.PARTIALLY_FILLED.value),
-        (sa.and_(some(_OPEN), found.c.last_end <= NOW), RequestStatus.EXPIRED.value),
         *((some(BIT[line]), outcome.value) for line, outcome in LEAST_SETTLED_FIRST),
         else_=RequestStatus.WITHDRAWN.value,
     )

@@ -5,9 +5,9 @@ derived at each reading and never stored, so that they cannot be outdated. The s
 lines that it sees; otherwise it would reveal to one assisting agency what became of another's lines.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -28,6 +28,8 @@ from registry.resources.assets.queries.describing import NOW_DESCRIBED, describe
 from registry.resources.assets.queries.visibility import visible_to as visible_asset
 from registry.resources.assets.rules import changed_since
 from registry.resources.assets.tables import asset
+from registry.sharing.loans.rules import DeclineReason
+from registry.sharing.loans.rules import Side as LoanSide
 from registry.sharing.loans.tables import loan
 from registry.sharing.policy.decisions import DecisionReason, Side, parts_told
 from registry.sharing.policy.queries.getting import agreement_of
@@ -40,8 +42,20 @@ from registry.sharing.requests.queries.derived_status import (
     status_of,
 )
 from registry.sharing.requests.queries.visibility import line_visible, visible
-from registry.sharing.requests.rules import EDITABLE, TRANSITIONS, LineAction, LineStatus, RequestAction, RequestStatus
-from registry.sharing.requests.schemas import LineDecision, LineLoan, RequestLine, ResourceRequest
+from registry.sharing.requests.rules import (
+    EDITABLE,
+    TRANSITIONS,
+    LineAction,
+    LineStatus,
+    RequestAction,
+    RequestStatus,
+    why_not_asked_again,
+    why_not_declined,
+    why_not_mended,
+    why_not_submitted,
+    why_not_withdrawn,
+)
+from registry.sharing.requests.schemas import LineDecision, LineEnd, LineLoan, RequestLine, ResourceRequest
 from registry.sharing.requests.tables import request, request_line
 
 _WAITING = frozenset({LineStatus.NEEDS_APPROVAL, LineStatus.PERMITTED, LineStatus.APPROVED})
@@ -63,7 +77,7 @@ def _get_statement() -> sa.Select[Any]:
     followed = sa.exists().where(later.c.root_id == latest.c.root_id, later.c.previous_id == latest.c.id)
     return (
         sa.select(
-            *(column for column in found.c if column.name not in ("status", "marks", "last_end")),
+            *(column for column in found.c if column.name not in ("status", "marks")),
             found.c.status.label("stored"),
             status_of(found).label("status"),
             request_line.c.id.label("line_id"),
@@ -71,6 +85,8 @@ def _get_statement() -> sa.Select[Any]:
             request_line.c.asset_id,
             sa.case((visible_asset(), request_line.c.asset_name)).label("asset_name"),
             sa.case((visible_asset(), request_line.c.category)).label("category"),
+            request_line.c.asset_name.label("asked_name"),
+            request_line.c.category.label("asked_category"),
             request_line.c.described,
             *NOW_DESCRIBED,
             request_line.c.assisting_agency_id,
@@ -83,8 +99,13 @@ def _get_statement() -> sa.Select[Any]:
             request_line.c.place_longitude,
             request_line.c.note,
             request_line.c.status.label("stored_status"),
-            line_status().label("line_status"),
+            line_status(found.c.status).label("line_status"),
             request_line.c.awaited,
+            request_line.c.replaced_by_no,
+            request_line.c.ended_at,
+            request_line.c.ended_side,
+            request_line.c.ended_reason.label("line_ended_reason"),
+            request_line.c.decline_reason,
             request_line.c.submitted_at.label("line_submitted_at"),
             request_line.c.decided_at.label("line_decided_at"),
             request_line.c.decision_id.label("root_id"),
@@ -103,7 +124,12 @@ def _get_statement() -> sa.Select[Any]:
             loan.c.lost_quantity.label("loan_lost"),
             loan.c.ended_reason.label("loan_ended_reason"),
             loan.c.planned_end_at.label("loan_end"),
-            *(ended.c[name].label(f"never_{name}") for name in _OF_ENDED),
+            *(
+                ended.c[name].label(f"never_{name}")
+                for name in (*_OF_ENDED, "ended_side", "decline_reason", "updated_at")
+            ),
+            loan.c.ended_side.label("loan_ended_side"),
+            loan.c.decline_reason.label("loan_decline_reason"),
         )
         .select_from(
             found.join(
@@ -159,19 +185,15 @@ def asks(rows: Sequence[Row[Any]], principal: Principal) -> bool:
 
     Then another person must approve. Persons who submitted lines that have been replaced or decided since do not count.
     """
-    waiting = (row.submitted_by for row in rows if row.stored_status == LineStatus.NEEDS_APPROVAL)
+    waiting = (row.submitted_by for row in rows if row.line_status == LineStatus.NEEDS_APPROVAL)
     return principal.person in {rows[0].asked_by, *waiting}
 
 
-def answerable(rows: Sequence[Row[Any]], principal: Principal, now: datetime) -> list[Row[Any]]:
+def answerable(rows: Sequence[Row[Any]], principal: Principal) -> list[Row[Any]]:
     """The lines that wait for an approval which the caller can give for its own side."""
     side = side_of(rows[0], principal)
     needed = {f"{role}@{side}" for role in principal.roles}
-    return [
-        row
-        for row in rows
-        if row.line_status == LineStatus.NEEDS_APPROVAL and row.ends_at > now and needed & {*_awaited(row.awaited)}
-    ]
+    return [row for row in rows if row.line_status == LineStatus.NEEDS_APPROVAL and needed & {*_awaited(row.awaited)}]
 
 
 def changed_in(row: Row[Any]) -> list[str]:
@@ -189,16 +211,18 @@ def described_in(row: Row[Any]) -> dict[str, str]:
 
 def as_request(rows: Sequence[Row[Any]], principal: Principal, now: datetime) -> ResourceRequest:
     """The representation of a request's rows, with the caller's allowed actions at `now`."""
-    row = rows[0]
+    row, numbers = rows[0], {each.no for each in rows}
+    # Only lines that the viewer sees: another owner is not told that, nor of whom, something is asked in its place.
+    replaced = {each.replaced_by_no: each.no for each in rows if each.replaced_by_no in numbers}
     return ResourceRequest(
         id=row.id,
-        requesting_agency=AgencyReference(id=row.requesting_agency_id, name=row.requesting_agency_name),
+        requesting_agency=_agency(row, "requesting"),
         status=row.status,
         purpose=row.purpose,
         priority=row.priority,
         incident_number=row.incident_number,
         summary=row.summary,
-        lines=[_line(each, principal) for each in rows],
+        lines=[_line(each, principal, replaced, now) for each in rows],
         submitted_at=row.submitted_at,
         ended_reason=row.ended_reason,
         allowed_actions=_allowed(rows, principal, now),
@@ -208,7 +232,7 @@ def as_request(rows: Sequence[Row[Any]], principal: Principal, now: datetime) ->
     )
 
 
-def _line(row: Row[Any], principal: Principal) -> RequestLine:
+def _line(row: Row[Any], principal: Principal, replaced: Mapping[int, int], now: datetime) -> RequestLine:
     located = row.place_latitude is not None
     changed = changed_in(row) if row.asset_name is not None else []
     return RequestLine(
@@ -217,7 +241,7 @@ def _line(row: Row[Any], principal: Principal) -> RequestLine:
         asset_id=row.asset_id,
         asset_name=row.asset_name,
         category=row.category,
-        assisting_agency=AgencyReference(id=row.assisting_agency_id, name=row.assisting_agency_name),
+        assisting_agency=_agency(row, "assisting"),
         quantity=row.quantity,
         window=Window(start=row.starts_at, end=row.ends_at),
         place=Location(latitude=row.place_latitude, longitude=row.place_longitude) if located else None,
@@ -233,7 +257,58 @@ def _line(row: Row[Any], principal: Principal) -> RequestLine:
         asset_version=row.now_version if changed else None,
         loan=_loan(row) if row.line_status == LineStatus.RESERVED else None,
         ended_loan=_ended_loan(row) if row.never_id is not None else None,
+        ended=_end(row),
+        replaces_line_no=replaced.get(row.no),
+        replaced_by_line_no=row.replaced_by_no if row.replaced_by_no in replaced else None,
+        allowed_actions=_allowed_on_line(row, principal, now),
     )
+
+
+_EXPIRED: Final = "Nobody lent it before its time was over."
+
+
+def _end(row: Row[Any]) -> LineEnd | None:
+    """Why nothing comes of a line, as it is stored, or follows from its decision, its loan or the time."""
+    status = LineStatus(row.line_status)
+    if row.stored_status == status and row.ended_at is not None:
+        why = (row.ended_side, row.line_ended_reason, row.decline_reason, row.ended_at)
+    elif status is LineStatus.DENIED:
+        why = (None, "; ".join(reason.reason for reason in _said(row.decision).reasons), None, row.line_decided_at)
+    elif status is LineStatus.DECLINED:
+        why = (row.never_ended_side, row.never_ended_reason, row.never_decline_reason, row.never_updated_at)
+    elif status is LineStatus.EXPIRED:
+        why = (None, _EXPIRED, None, row.ends_at)
+    else:
+        return None
+    side, reason, code, ended_at = why
+    return LineEnd(
+        by_agency=None if side is None else _agency(row, side),
+        reason_code=None if code is None else DeclineReason(code),
+        reason=reason,
+        ended_at=ended_at,
+    )
+
+
+def _agency(row: Row[Any], side: Side) -> AgencyReference:
+    if side == "requesting":
+        return AgencyReference(id=row.requesting_agency_id, name=row.requesting_agency_name)
+    return AgencyReference(id=row.assisting_agency_id, name=row.assisting_agency_name)
+
+
+def _allowed_on_line(row: Row[Any], principal: Principal, now: datetime) -> list[AllowedAction]:
+    side, status, of_request = side_of(row, principal), LineStatus(row.line_status), RequestStatus(row.status)
+    replaced = row.replaced_by_no is not None
+    actions = []
+    if refusal(principal, Action.REQUESTS_UPDATE, [side]) is None:
+        again = why_not_asked_again(of_request, status, row.no, replaced=replaced, over=row.ends_at <= now)
+        actions += [
+            offer("update", withheld=why_not_mended(of_request, status, replaced=replaced)),
+            offer("ask_again", withheld=again),
+            offer("withdraw", withheld=why_not_withdrawn(of_request, status, replaced=replaced)),
+        ]
+    if refusal(principal, Action.REQUESTS_ANSWER, [side]) is None:
+        actions.append(offer("decline", withheld=why_not_declined(status)))
+    return actions
 
 
 def _in_words(awaited: str, row: Row[Any]) -> str:
@@ -263,11 +338,17 @@ def _loan(row: Row[Any]) -> LineLoan:
         lost_quantity=row.loan_lost,
         planned_end_at=row.loan_end,
         ended_reason=row.loan_ended_reason,
+        ended_by=None if row.loan_ended_side is None else LoanSide(row.loan_ended_side),
+        decline_reason=None if row.loan_decline_reason is None else DeclineReason(row.loan_decline_reason),
     )
 
 
 def _ended_loan(row: Row[Any]) -> LineLoan:
-    return LineLoan(**{name: getattr(row, f"never_{name}") for name in _OF_ENDED})
+    return LineLoan(
+        **{name: getattr(row, f"never_{name}") for name in _OF_ENDED},
+        ended_by=None if row.never_ended_side is None else LoanSide(row.never_ended_side),
+        decline_reason=None if row.never_decline_reason is None else DeclineReason(row.never_decline_reason),
+    )
 
 
 def _allowed(rows: Sequence[Row[Any]], principal: Principal, now: datetime) -> list[AllowedAction]:
@@ -277,10 +358,10 @@ def _allowed(rows: Sequence[Row[Any]], principal: Principal, now: datetime) -> l
     actions = []
     if refusal(principal, Action.REQUESTS_UPDATE, [side]) is None:
         actions.append(offer("update", withheld=None if status in EDITABLE else late))
-        actions += [
-            offer(action, withheld=None if (status, action) in TRANSITIONS else late)
-            for action in (RequestAction.SUBMIT, RequestAction.WITHDRAW)
-        ]
+        drafts = [(each.no, each.ends_at <= now) for each in rows if each.line_status == LineStatus.DRAFT]
+        actions.append(offer(RequestAction.SUBMIT, withheld=why_not_submitted(status, drafts)))
+        possible = (status, RequestAction.WITHDRAW) in TRANSITIONS
+        actions.append(offer(RequestAction.WITHDRAW, withheld=None if possible else late))
         changed = any(each.asset_name is not None and changed_in(each) for each in rows)
         unchanged = None if changed else "No asset was changed since it was asked for."
         actions.append(offer("accept_changed_assets", withheld=unchanged))
@@ -290,7 +371,7 @@ def _allowed(rows: Sequence[Row[Any]], principal: Principal, now: datetime) -> l
         elif asks(rows, principal):
             reason = "The person who asks cannot approve."
         else:
-            reason = None if answerable(rows, principal, now) else "No line waits for your approval."
+            reason = None if answerable(rows, principal) else "No line waits for your approval."
         actions += [offer(action, withheld=reason) for action in (LineAction.APPROVE, LineAction.REJECT)]
         if side == "requesting":
             possible = (status, RequestAction.CLOSE_MANUALLY) in TRANSITIONS

@@ -27,7 +27,9 @@ from registry.sharing.policy.decisions import ApprovalRole, Side
 from registry.sharing.policy.tables import policy_decision
 from registry.sharing.requests.queries.derived_status import (
     NOW,
+    given_up,
     has_loan,
+    in_force,
     marked_requests,
     of_visible_lines,
     reservable,
@@ -72,13 +74,14 @@ def _awaits_reserving() -> sa.ColumnElement[bool]:
         reservable(),
         request_line.c.ends_at > NOW,
         sa.not_(has_loan()),
+        sa.not_(given_up()),
         sa.not_(barred_from(Separation.APPROVE_RESERVE, Act.APPROVE, request_line.c.decision_id)),
     )
 
 
 def _of_side(side: Side, filters: frozenset[str]) -> list[sa.ColumnElement[bool]]:
     """Requests in which the viewer is on that side, and whose lines, as it sees them, match the filters."""
-    seen = [request_line.c.status != LineStatus.WITHDRAWN] if filters & {"window_from", "window_to"} else []
+    seen = [in_force()] if filters & {"window_from", "window_to"} else []
     if side == "assisting":
         seen.append(asked_of_viewer())
     if "window_from" in filters:
@@ -144,14 +147,14 @@ def _list_statement(filters: frozenset[str], sides: tuple[Side, ...], sort: str)
     shown = (
         marked_requests()
         .add_columns(
-            of_visible_lines(sa.func.count(), request_line.c.status != LineStatus.WITHDRAWN).label("line_count"),
+            of_visible_lines(sa.func.count(), in_force()).label("line_count"),
             of_visible_lines(sa.func.min(request_line.c.starts_at)).label("first_start"),
             of_visible_lines(sa.func.max(request_line.c.ends_at)).label("latest_end"),
         )
         .where(request.c.id.in_(sa.select(ids.c.id)))
         .subquery()
     )
-    columns = [column for column in shown.c if column.name not in ("status", "marks", "last_end")]
+    columns = [column for column in shown.c if column.name not in ("status", "marks")]
     listed = sa.select(*columns, status_of(shown).label("status")).order_by(*ordered(shown)).limit(limit)
     return _with_lines(listed.subquery("listed"), ordered, by_change=sort.endswith("updated_at"))
 
@@ -165,7 +168,7 @@ def _with_lines(
     line = sa.and_(
         request_line.c.request_id == listed.c.id,
         line_visible(listed.c.requesting_agency_id),
-        request_line.c.status != LineStatus.WITHDRAWN,
+        in_force(),
     )
     return (
         sa.select(

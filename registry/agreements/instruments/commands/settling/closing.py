@@ -98,12 +98,13 @@ async def close_proposals(
     """Close what is not agreed by the end of the agreement, and what others reported of it; what stays, and what not.
 
     `named` are the parties by then. What was agreed before, and brought about the end itself, stays with what is said
-    of it; so does a departure, which is a question of the days before the end.
+    of it; so does what is a question of the days before the end: a departure, and that all suspended it on paper.
     """
     stay, closed = [], []
     for each in proposals:
         agreed = each.agreed_at is not None and each.agreed_at <= now and all(n in named for n in each.newcomer_ids)
-        if agreed or each.kind is ProposalKind.DEPARTURE:
+        before = each.is_recorded and each.kind in (ProposalKind.SUSPENSION, ProposalKind.REINSTATEMENT)
+        if agreed or before or each.kind is ProposalKind.DEPARTURE:
             stay.append(each)
         else:
             closed.append(await _close(write, each, ClosedBecause.AGREEMENT_ENDED, now))

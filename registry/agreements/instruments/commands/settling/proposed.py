@@ -27,7 +27,7 @@ from registry.agreements.instruments.consent_tables import (
     agreement_reported_act,
 )
 from registry.agreements.instruments.queries.consents import newcomers_of
-from registry.agreements.instruments.queries.lapsing import lapse, with_ends
+from registry.agreements.instruments.queries.lapsing import is_recorded, lapse, with_ends
 from registry.agreements.instruments.rules import has_left, is_gone
 from registry.agreements.instruments.tables import agreement, agreement_party
 from registry.platform.database.handles import Write
@@ -60,6 +60,8 @@ _INSERT_PARTY = agreement_party.insert()
 class Proposed(Struct, kw_only=True, frozen=True):
     """A proposal as it stands; `given` holds who was asked, and from when its consent counts.
 
+    `is_recorded`: it was agreed on paper before it came here.
+
     `lapse`: when it comes to nothing by itself; `lapsed`: why it has. `denied_by`: of an end that was only reported,
     by who is no party, the parties that contest it.
     """
@@ -69,6 +71,8 @@ class Proposed(Struct, kw_only=True, frozen=True):
     proposed_by_id: UUID
     proposed_at: datetime
     not_before: datetime
+    goes_on_at: datetime | None
+    is_recorded: bool
     notice_on: date | None
     notice_kind: str | None
     newcomer_ids: tuple[UUID, ...]
@@ -125,6 +129,8 @@ async def proposals_of(
                 proposed_by_id=row.proposed_by_id,
                 proposed_at=row.proposed_at,
                 not_before=row.not_before,
+                goes_on_at=row.goes_on_at,
+                is_recorded=is_recorded(row),
                 notice_on=row.notice_on,
                 notice_kind=row.notice_kind,
                 newcomer_ids=newcomers,

@@ -223,9 +223,18 @@ async def _rewrite(write: Write, agreement_id: UUID, now: datetime) -> Settled:
     else:
         settled.closed = await close_moot(write, proposals, {*parts, *settled.newcomers}, now)
 
-    stops = [p.agreed_at for p in proposals if p.kind is ProposalKind.SUSPENSION and p.agreed_at is not None]
+    stops = [
+        p.agreed_at
+        for p in proposals
+        if p.kind is ProposalKind.SUSPENSION and p.agreed_at is not None and p.goes_on_at is None
+    ]
     goes_on = [p.agreed_at for p in proposals if p.kind is ProposalKind.REINSTATEMENT and p.agreed_at is not None]
-    suspensions = suspended_stretches(stops, goes_on)
+    through = [
+        Interval(start=p.agreed_at, end=p.goes_on_at)
+        for p in proposals
+        if p.goes_on_at is not None and p.agreed_at is not None
+    ]
+    suspensions = suspended_stretches(stops, goes_on, through)
     if stage is Stage.EXECUTED and any(each.contains(now) for each in suspensions):
         stage = Stage.SUSPENDED
     dates = msgspec.structs.replace(dates_of(row, texts, suspensions), ended_at=ended_at)
@@ -291,6 +300,7 @@ async def _rewrite(write: Write, agreement_id: UUID, now: datetime) -> Settled:
                 await _settles_at(write, row.id, proposals, signed_ats, now),
                 _next_lapse(proposals, parts, now),
                 *(at for at in (ended_at, *stops, *goes_on) if at is not None and at > now),
+                *(at for span in through for at in (span.start, span.end) if at is not None and at > now),
                 _own_text_until(dates, holding, now),
                 days_change_at,
             ),
