@@ -32,6 +32,7 @@ from registry.agreements.instruments.rules import (
     over_without_notice,
     past_agreed_end,
     pause_barred,
+    pause_not_recorded,
     pause_silent,
     recorded_too_late,
     rescission_barred,
@@ -197,22 +198,39 @@ def _for_all(
     """What a party that is bound proposes to all; `left` are the parties that are bound no more."""
     stage = _stage(row, now)
     no_part = NO_PART if unbound(own, now) else None
-    pausing, pause = AgreementAction.SUSPEND, ProposalKind.SUSPENSION
-    if stage is Stage.SUSPENDED:
-        pausing, pause = AgreementAction.REINSTATE, ProposalKind.REINSTATEMENT
     for name, step, kind in (
         ("terminate", AgreementAction.TERMINATE, ProposalKind.END),
         ("supersede", AgreementAction.SUPERSEDE, ProposalKind.SUPERSESSION),
         ("add_parties", AgreementAction.ADD_PARTIES, None),
-        ("propose_suspension", pausing, pause),
     ):
         already = None if kind is None else proposed_already(proposed, kind, own.agency_id, left)
         # An end and a successor of days that are over may still be recorded, with their evidence.
-        over = expired(row.ends_at, now) if name in ("add_parties", "propose_suspension") else None
-        bar = stage_barred(stage, step)
-        if name == "propose_suspension" and bar is not None:
-            bar = recorded_too_late(now, row.terminated_at, row.time_zone) or bar
-        yield offer(name, withheld=no_part or bar or over or already)
+        over = expired(row.ends_at, now) if name == "add_parties" else None
+        yield offer(name, withheld=no_part or stage_barred(stage, step) or over or already)
+    yield offer("propose_suspension", withheld=_pause_withheld(row, own, proposed, left, now))
+
+
+def _pause_withheld(
+    row: Row[Any], own: Row[Any], proposed: Sequence[Proposal], left: Collection[UUID], now: datetime
+) -> str | None:
+    """Why a party proposes neither that the whole is suspended, nor that it goes on, nor records either of the past.
+
+    Where it is all of these, the reason is that of the one which the stage would have next.
+    """
+    stage = _stage(row, now)
+    over = recorded_too_late(now, row.terminated_at, row.time_zone)
+    no_part = NO_PART if unbound(own, now) else None
+    not_recorded = NO_PART if unbound(own, while_it_lasted(row.terminated_at, now)) else pause_not_recorded(stage)
+    bars: list[str | None] = []
+    pauses = [
+        (AgreementAction.SUSPEND, ProposalKind.SUSPENSION),
+        (AgreementAction.REINSTATE, ProposalKind.REINSTATEMENT),
+    ]
+    for step, kind in reversed(pauses) if stage is Stage.SUSPENDED else pauses:
+        already = proposed_already(proposed, kind, own.agency_id, left)
+        bars.append(no_part or over or stage_barred(stage, step) or expired(row.ends_at, now) or already)
+        bars.append(not_recorded or already)
+    return None if None in bars else bars[0]
 
 
 def _own_leave(
