@@ -144,7 +144,7 @@ def _suspensions(walk: Walk, actor: UUID) -> list[dict[str, Any]]:
     """Now, and through days that are over, as all are said to have agreed on paper."""
     past = {"acted_on": "2025-03-01", "evidence_sha256": walk.evidence}
     bodies = [{"kind": kind, "reason": "walked"} for kind in ("suspension", "reinstatement")]
-    return [*({**body, **past} for body in bodies), {**bodies[0], **past, "through": "2025-04-01"}, *bodies]
+    return [*({**body, **past} for body in bodies), {**bodies[0], **past, "ends_on": "2025-04-01"}, *bodies]
 
 
 def _confirmations(walk: Walk, actor: UUID) -> list[dict[str, Any]]:

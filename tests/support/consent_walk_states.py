@@ -146,7 +146,7 @@ async def _end_reported(service: Service, *parties: Agency) -> dict[str, Any]:
 async def _suspended_long_ago(service: Service, *parties: Agency) -> dict[str, Any]:
     """What one says that all agreed on, shown by what is not on file: that it was suspended for a month."""
     found = await bound_agreement(service, *parties)
-    past = {"acted_on": "2025-03-01", "through": "2025-03-31", "evidence_sha256": EVIDENCE}
+    past = {"acted_on": "2025-03-01", "ends_on": "2025-03-31", "evidence_sha256": EVIDENCE}
     body = {"kind": "suspension", "reason": "a dispute", **past}
     done: dict[str, Any] = await parties[0].legal.done("POST", f"{PATH}/{found['id']}/propose-suspension", body)
     assert {each["status"] for each in done["reported_acts"]} == {"unconfirmed"}

@@ -24,7 +24,7 @@ agreement_proposal = table(
     sa.Column("proposed_by_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
     sa.Column("proposed_at", Instant, nullable=False),
     sa.Column("not_before", Instant, nullable=False),
-    sa.Column("goes_on_at", Instant),
+    sa.Column("ends_at", Instant),
     sa.Column("notice_on", Civil),
     sa.Column("notice_kind", sa.Text),
     sa.Column("otherwise_at", Instant),
@@ -43,13 +43,13 @@ agreement_proposal = table(
     sa.CheckConstraint("closed_because IS NULL OR taken_back_at IS NOT NULL", name="closed"),
     sa.CheckConstraint("(kind = 'end') = (ground IS NOT NULL)", name="ending"),
     sa.CheckConstraint("(kind = 'supersession') = (successor_id IS NOT NULL)", name="successor"),
-    sa.CheckConstraint("goes_on_at IS NULL OR kind = 'suspension'", name="goes_on"),
+    sa.CheckConstraint("ends_at IS NULL OR kind = 'suspension'", name="goes_on"),
     sa.Index("ix_agreement_proposal_agreement_id", "agreement_id"),
     sa.Index("ix_agreement_proposal_successor_id", "successor_id"),
 )
 """What takes effect once each of the parties asked has consented or left; `agreed_at` is derived from that.
 
-`goes_on_at`: when a suspension is over by itself. `otherwise_at`: when a departure of the past, or a right used on one,
+`ends_at`: when a suspension is over by itself. `otherwise_at`: when a departure of the past, or a right used on one,
 counts as long as they have not: as a notice given when it was confirmed, or recorded. `taken_back_at`: when it came to
 nothing; `closed_because`: why, where nobody took it back.
 """

@@ -73,12 +73,12 @@ def of_proposals(acts: Acts, edges: Collection[datetime | None]) -> None:
             evidence=each.evidence,
             proposal_id=each.id,
         )
-        if each.goes_on_at is not None and counts_from is not None and status is ActStatus.AGREED:
+        if each.ends_at is not None and counts_from is not None and status is ActStatus.AGREED:
             acts.add(
                 ActKind.REINSTATED,
-                wording.told(wording.REINSTATED, each.goes_on_at, acts.days),
+                wording.told(wording.REINSTATED, each.ends_at, acts.days),
                 basis=ActBasis.PROPOSAL,
-                counts_from=each.goes_on_at,
+                counts_from=each.ends_at,
                 proposal_id=each.id,
             )
 

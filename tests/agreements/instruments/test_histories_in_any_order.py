@@ -328,7 +328,7 @@ class Entering:
         """That all had agreed on that day to suspend it, as one of them recorded it; the others say so too."""
         by = party if party in self.joined and self._stays(party) else 0
         pause = NewSuspensionProposal(
-            kind="suspension", acted_on=day, through=last, evidence_sha256=EVIDENCE, reason="a dispute"
+            kind="suspension", acted_on=day, ends_on=last, evidence_sha256=EVIDENCE, reason="a dispute"
         )
         await self._agree(await self.do(proposing.propose_suspension, by, self.agreement_id, pause, None))
 

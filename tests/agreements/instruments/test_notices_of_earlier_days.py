@@ -5,9 +5,10 @@ from zoneinfo import ZoneInfo
 
 from registry.platform.kernel.time import add_months, day_starts_at
 from tests.agreements.instruments.reporting import DAY, PATH, answer, give, letter, runs_out, shown_instant
+from tests.agreements.instruments.test_amendments import act
 from tests.agreements.instruments.test_in_force import CHICAGO
 from tests.agreements.instruments.test_late_entries import amended_on_paper
-from tests.support.agreements import EVIDENCE, sign_agreement
+from tests.support.agreements import EVIDENCE, confirm_agreement, record_agreement, sign_agreement
 from tests.support.cast import Cast, today
 from tests.support.consent import consent, named, proof
 from tests.support.problems import assert_problem
@@ -151,3 +152,16 @@ class TestRightToEnd:
             assert (proposal["status"], proposal["outstanding"]) == ("open", named(cast.requesting))
             ended = await answer(cast.requesting, found, said, verb)
             assert ended["terminated_at"] == ends_at, verb
+
+
+async def test_a_text_that_its_giver_signs_afterwards_makes_a_running_notice_no_shorter(cast: Cast) -> None:
+    three, gone = (cast.assisting, cast.requesting, cast.neighbour), cast.neighbour
+    found = await record_agreement(*three, signed_on="2022-01-01", effective_on="2022-01-01", notice={"days": 90})
+    for party in three[1:]:
+        found = await confirm_agreement(found, party, "2022-01-01")
+    shorter = await amended_on_paper(found, *three[:2], effective_on="2023-01-01", notice={"days": 5})
+    given = await act(gone, found, "give-notice", {"notice_on": str(today()), "reason": "no budget"})
+    digest = shorter["version_sha256"]
+    hand = {"version_sha256": digest, "signatory_title": "Mayor", "signed_on": str(today())}
+    signed = await act(gone, found, "confirm", hand)
+    assert signed["parties"][2]["leaves_at"] == given["parties"][2]["leaves_at"]

@@ -13,9 +13,10 @@ from registry.platform.kernel.errors import WrongStatus
 from registry.platform.kernel.time import day_starts_at, utc_now
 from tests.agreements.instruments.reporting import DAY, PATH, letter, report, runs_out, seen_at
 from tests.agreements.instruments.test_in_force import CHICAGO, TICK, in_force
+from tests.agreements.instruments.test_late_entries import amended_on_paper
 from tests.support.agreements import EVIDENCE, confirm_agreement, record_agreement, sign_agreement
 from tests.support.cast import Cast, today
-from tests.support.consent import in_force_once, named, proof
+from tests.support.consent import consent, in_force_once, named, proof
 from tests.support.documents import file_document
 from tests.support.policy import acting_for
 from tests.support.problems import assert_problem
@@ -230,3 +231,21 @@ class TestBeforeItWasBound:
         assert "since 2025-02-01" in assert_problem(refused, 422, "not_then")["detail"]
         seen, _ = await report(cast.assisting, found, letter(cast.requesting, date(2025, 6, 1), kind="withdrew"))
         assert seen["reported_acts"][-1]["status"] == "open"
+
+
+async def test_its_day_is_counted_anew_by_a_text_that_comes_to_light_afterwards(cast: Cast) -> None:
+    three, gone = (cast.assisting, cast.requesting, cast.neighbour), cast.neighbour
+    found = await record_agreement(*three, signed_on="2022-01-01", effective_on="2022-01-01", notice={"days": 30})
+    for party in three[1:]:
+        found = await confirm_agreement(found, party, "2022-01-01")
+    said, path = await report(cast.assisting, found, letter(gone, date(2024, 3, 1)))
+    (its,) = (each for each in said["reported_acts"] if each["kind"] == "gave_notice")
+    assert its["would_leave_at"].startswith("2024-04-01")
+    await amended_on_paper(found, *three, effective_on="2023-01-01", notice={"days": 60})
+    seen = await gone.legal.done("GET", f"{PATH}/{found['id']}")
+    (its,) = (each for each in seen["reported_acts"] if each["kind"] == "gave_notice")
+    assert its["would_leave_at"].startswith("2024-05-01")
+    assert seen["proposals"][-1]["not_before"] == its["would_leave_at"]
+    await gone.legal.done("POST", f"{path}/confirm")
+    done = await consent(cast.requesting, seen, seen["proposals"][-1])
+    assert done["parties"][2]["leaves_at"] == its["would_leave_at"]

@@ -18,7 +18,7 @@ from tests.support.service import Service
 
 PATH = "/v1/agreements"
 PAUSE = {"kind": "suspension", "reason": "a dispute", "acted_on": "2021-02-20", "effective_on": "2021-03-01", **KEPT}
-THROUGH = {**PAUSE, "through": "2021-08-31"}
+THROUGH = {**PAUSE, "ends_on": "2021-08-31"}
 ZONE = known_zone("America/Chicago", "/time_zone")
 
 
@@ -42,7 +42,7 @@ async def test_a_suspension_of_days_that_are_over_counts_once_each_that_was_boun
     said = await act(cast.assisting, found, "propose-suspension", THROUGH)
     assert (said["stage"], said["suspensions"]) == ("executed", [])
     (proposed,) = said["proposals"]
-    assert proposed["goes_on_at"].startswith("2021-09-01")
+    assert proposed["ends_at"].startswith("2021-09-01")
     assert {each["kind"] for each in said["reported_acts"]} == {"consented"}
     (its,) = (each["id"] for each in said["reported_acts"] if each["agency"]["id"] == str(cast.requesting.id))
     await cast.requesting.legal.done("POST", f"{PATH}/{found['id']}/reported-acts/{its}/confirm")
@@ -76,7 +76,7 @@ async def test_it_is_recorded_after_the_end_of_days_before_it(service: Service, 
         said = await consent(party, said, said["proposals"][-1])
     assert said["stage"] == how
     assert await bound_on(cast.assisting, found, "2021-05-01") == [False, False, False]
-    late = {**THROUGH, "acted_on": "2024-07-02", "effective_on": "2024-07-02", "through": "2024-08-01"}
+    late = {**THROUGH, "acted_on": "2024-07-02", "effective_on": "2024-07-02", "ends_on": "2024-08-01"}
     refused = await cast.assisting.legal.post(f"{PATH}/{found['id']}/propose-suspension", late)
     assert "ended with 2024-06-30" in assert_problem(refused, 409, "wrong_status")["detail"]
 
@@ -104,7 +104,7 @@ async def test_one_that_was_agreed_on_paper_before_an_end_stays_open_past_it(ser
 
 async def test_a_suspension_that_is_proposed_now_may_have_a_last_day(service: Service, cast: Cast) -> None:
     found, last = await begun(cast), today() + timedelta(days=20)
-    body = {"kind": "suspension", "reason": "a dispute", "through": str(last)}
+    body = {"kind": "suspension", "reason": "a dispute", "ends_on": str(last)}
     said = await act(cast.assisting, found, "propose-suspension", body)
     for party in (cast.requesting, cast.neighbour):
         said = await consent(party, said, said["proposals"][-1])
@@ -120,7 +120,7 @@ async def test_a_suspension_that_is_proposed_now_may_have_a_last_day(service: Se
         ({"acted_on": None}, "evidence_missing"),
         ({"acted_on": str(date.max.replace(year=2199))}, "acted_in_future"),
         ({"acted_on": "2019-01-01"}, "not_then"),
-        ({"through": "2021-02-01"}, "not_then"),
+        ({"ends_on": "2021-02-01"}, "not_then"),
         ({"kind": "reinstatement"}, "not_then"),
     ],
 )

@@ -135,7 +135,7 @@ class NewProposal(Struct, kw_only=True, frozen=True):
 
     kind: ProposalKind
     not_before: datetime
-    goes_on_at: datetime | None = None
+    ends_at: datetime | None = None
     reason: str
     ground: EndingGround | None = None
     clause: str | None = None
@@ -281,11 +281,11 @@ async def propose_suspension(
     at = began_at(new.effective_on or new.acted_on, given_at, today)
     if recorded:
         refuse(recorded_too_late(at, row.terminated_at, row.time_zone))
-    goes_on_at = _goes_on_at(new, at, row.time_zone)
+    ends_at = _ends_at(new, at, row.time_zone)
     proposed = NewProposal(
         kind=kind,
         not_before=at,
-        goes_on_at=goes_on_at,
+        ends_at=ends_at,
         reason=new.reason,
         evidence_sha256=new.evidence_sha256,
         evidence_location=new.evidence_location,
@@ -298,22 +298,22 @@ async def propose_suspension(
         "proposal_id": str(proposal_id),
         "reason": new.reason,
         "effective_at": format_instant(at),
-        "goes_on_at": None if goes_on_at is None else format_instant(goes_on_at),
+        "ends_at": None if ends_at is None else format_instant(ends_at),
         "acted_on": new.acted_on,
         **await evidence_told(write, row.id, caller.agency_id, *evidence_of(new)),
     }
     return await done(write, caller, row, f"{kind}_proposed", told)
 
 
-def _goes_on_at(new: NewSuspensionProposal, at: datetime, time_zone: str) -> datetime | None:
+def _ends_at(new: NewSuspensionProposal, at: datetime, time_zone: str) -> datetime | None:
     """When a suspension with a last day is over. Raises RuleBroken for what is none, and a day before it begins."""
-    if new.through is None:
+    if new.ends_on is None:
         return None
-    goes_on_at = day_starts_at(day_after(new.through), ZoneInfo(time_zone))
-    if new.kind != "suspension" or goes_on_at <= at:
+    ends_at = day_starts_at(day_after(new.ends_on), ZoneInfo(time_zone))
+    if new.kind != "suspension" or ends_at <= at:
         detail = "The last day is that of a suspension, and not before it begins; what goes on has none."
-        raise RuleBroken.at(detail, "not_then", f"{new.through} is no last day of it", pointer="/through")
-    return goes_on_at
+        raise RuleBroken.at(detail, "not_then", f"{new.ends_on} is no last day of it", pointer="/ends_on")
+    return ends_at
 
 
 def check_on_paper(paper: OnPaper, acted_on: date | None) -> None:

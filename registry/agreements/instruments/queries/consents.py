@@ -324,7 +324,7 @@ def _shown(
         proposed_by=names[row.proposed_by_id],
         proposed_at=row.proposed_at,
         not_before=row.not_before,
-        goes_on_at=row.goes_on_at,
+        ends_at=row.ends_at,
         reason=row.reason,
         evidence=shown_evidence(row.evidence_sha256, row.evidence_location, papers),
         newcomers=[names[each] for each in newcomers],

@@ -36,16 +36,23 @@ def governing(
     """The texts that bind a party on that day, with which the day began: to each other party the latest of both.
 
     By all of them it gives notice. An amendment that the party did not sign changes nothing for it, and one that
-    another has not signed changes nothing for that one, whenever it is recorded.
+    another has not signed changes nothing for that one, whenever it is recorded; nor does what either signed only on
+    that day, or since.
     """
     dates, at = dates_of(row, texts, ()), day_starts_at(day, ZoneInfo(row.time_zone))
     bound = {
-        part.agency_id: with_word(signed.get(part.agency_id, {}), part.verbally_at, texts)
+        part.agency_id: signed_before(with_word(signed.get(part.agency_id, {}), part.verbally_at, texts), at)
         for part in parts
         if part.agency_id == agency_id or not has_left(part.leaves_at, part.released_at, at)
     }
     own = bound.pop(agency_id, {})
     return [texts[n] for n in latest_in_common(dates, own, bound.values(), at)]
+
+
+def signed_before(texts: Mapping[int, datetime], at: datetime) -> dict[int, datetime]:
+    """Of what a party has signed, by the place of the text, what it had signed by then; else what it signed first."""
+    found = {n: since for n, since in texts.items() if since < at}
+    return found or {n: since for n, since in texts.items() if since == min(texts.values())}
 
 
 async def texts_that_bind(read: Read, row: Row[Any], agency_id: UUID, day: date) -> list[Row[Any]]:

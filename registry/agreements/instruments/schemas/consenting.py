@@ -185,7 +185,7 @@ class Proposal(Struct, kw_only=True, frozen=True):
     ]
     proposed_at: Instant
     not_before: Annotated[Instant, Meta(description="The instant proposed.")]
-    goes_on_at: Annotated[
+    ends_at: Annotated[
         Instant | None, Meta(description="Of a suspension with a last day: when the agreement goes on by itself.")
     ]
     reason: str
@@ -224,7 +224,7 @@ class NewSuspensionProposal(OnPaper, kw_only=True, frozen=True, forbid_unknown_f
             "which it was agreed on paper."
         ),
     ] = None
-    through: Annotated[
+    ends_on: Annotated[
         CivilDate | None,
         Meta(
             description="For a suspension: its last day. If absent it lasts until the parties agree that the agreement "

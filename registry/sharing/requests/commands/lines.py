@@ -222,7 +222,7 @@ async def withdraw_line(write: Write, caller: Caller, row: Row[Any], action: Lin
     """
     after = advance_line(LineStatus(row.line_status), action)
     if row.line_status != LineStatus.DRAFT:
-        await revoke_decision(write, caller, row.root_id, reason)
+        await revoke_decision(write, caller, row.root_decision_id, reason)
         await refuse_answered(write, row)
     ended = ended_by("requesting", reason, caller.now) if after is LineStatus.WITHDRAWN else NOT_ENDED
     await update_line(write, row.line_id, status=after, awaited=[], **ended)
@@ -231,7 +231,7 @@ async def withdraw_line(write: Write, caller: Caller, row: Row[Any], action: Lin
 
 async def refuse_answered(write: Write, row: Row[Any]) -> None:
     """Raises WrongStatus when a loan answers the line. Asked once its decision is locked: it sees what came first."""
-    if await write.value(_ANSWERED, {"root": row.root_id}) is not None:
+    if await write.value(_ANSWERED, {"root": row.root_decision_id}) is not None:
         raise WrongStatus(f"Line {row.no} has been answered by a loan; cancel that first.")
 
 

@@ -75,7 +75,9 @@ def _get_statement() -> sa.Select[Any]:
     latest, later = policy_decision.alias("latest"), policy_decision.alias("later")
     requesting, assisting = agency.alias("requesting"), agency.alias("assisting")
     ended = loan.alias("ended")
-    followed = sa.exists().where(later.c.root_id == latest.c.root_id, later.c.previous_id == latest.c.id)
+    followed = sa.exists().where(
+        later.c.root_decision_id == latest.c.root_decision_id, later.c.previous_id == latest.c.id
+    )
     return (
         sa.select(
             *(column for column in found.c if column.name not in ("status", "marks")),
@@ -109,7 +111,7 @@ def _get_statement() -> sa.Select[Any]:
             request_line.c.decline_reason,
             request_line.c.submitted_at.label("line_submitted_at"),
             request_line.c.decided_at.label("line_decided_at"),
-            request_line.c.decision_id.label("root_id"),
+            request_line.c.decision_id.label("root_decision_id"),
             latest.c.id.label("latest_id"),
             latest.c.asked_by.label("submitted_by"),
             latest.c.outcome,
@@ -140,7 +142,7 @@ def _get_statement() -> sa.Select[Any]:
             .join(requesting, requesting.c.id == found.c.requesting_agency_id)
             .join(assisting, assisting.c.id == request_line.c.assisting_agency_id)
             .join(asset, asset.c.id == request_line.c.asset_id)
-            .outerjoin(latest, sa.and_(latest.c.root_id == request_line.c.decision_id, sa.not_(followed)))
+            .outerjoin(latest, sa.and_(latest.c.root_decision_id == request_line.c.decision_id, sa.not_(followed)))
             .outerjoin(agreement, agreement.c.id == latest.c.agreement_id)
             .outerjoin(agreement_version, agreement_version.c.id == latest.c.agreement_version_id)
             .outerjoin(loan, loan.c.id == LIVE_LOAN)
@@ -320,7 +322,7 @@ def _decision(row: Row[Any], principal: Principal) -> LineDecision:
     to_owner = principal.agency_id == row.assisting_agency_id
     return LineDecision(
         id=row.latest_id,
-        root_id=row.root_id,
+        root_decision_id=row.root_decision_id,
         outcome=row.outcome,
         agreement=agreement_of(row),
         reasons=list(parts_told(_said(row.decision).reasons, to_owner=to_owner)),

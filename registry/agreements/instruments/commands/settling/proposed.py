@@ -71,7 +71,7 @@ class Proposed(Struct, kw_only=True, frozen=True):
     proposed_by_id: UUID
     proposed_at: datetime
     not_before: datetime
-    goes_on_at: datetime | None
+    ends_at: datetime | None
     is_recorded: bool
     notice_on: date | None
     notice_kind: str | None
@@ -129,7 +129,7 @@ async def proposals_of(
                 proposed_by_id=row.proposed_by_id,
                 proposed_at=row.proposed_at,
                 not_before=row.not_before,
-                goes_on_at=row.goes_on_at,
+                ends_at=row.ends_at,
                 is_recorded=is_recorded(row),
                 notice_on=row.notice_on,
                 notice_kind=row.notice_kind,

@@ -44,6 +44,7 @@ from registry.agreements.instruments.commands.settling.proposed import (
     write_agreed,
 )
 from registry.agreements.instruments.commands.settling.published import Published, settle_publications
+from registry.agreements.instruments.commands.settling.redated import redated_notices
 from registry.agreements.instruments.commands.settling.released import releases
 from registry.agreements.instruments.commands.settling.shown_to_others import show_to_others
 from registry.agreements.instruments.consent import (
@@ -187,6 +188,7 @@ async def _rewrite(write: Write, agreement_id: UUID, now: datetime) -> Settled:
     signed = await signed_texts(write, texts, pending)
     parts = await joined_by_signature(write, row, texts, signed, pending, parts)
     parts = await lapsed_parts(write, row, texts, signed, parts)  # who is in it again is asked of what is open
+    parts = await redated_notices(write, row, texts, signed, parts, now)
     proposals = await proposals_of(write, agreement_id, parts, now)
     parts = await departures(write, row, texts, signed, proposals, parts, now)
     parts = await dissolutions(write, row.id, parts)
@@ -226,13 +228,13 @@ async def _rewrite(write: Write, agreement_id: UUID, now: datetime) -> Settled:
     stops = [
         p.agreed_at
         for p in proposals
-        if p.kind is ProposalKind.SUSPENSION and p.agreed_at is not None and p.goes_on_at is None
+        if p.kind is ProposalKind.SUSPENSION and p.agreed_at is not None and p.ends_at is None
     ]
     goes_on = [p.agreed_at for p in proposals if p.kind is ProposalKind.REINSTATEMENT and p.agreed_at is not None]
     through = [
-        Interval(start=p.agreed_at, end=p.goes_on_at)
+        Interval(start=p.agreed_at, end=p.ends_at)
         for p in proposals
-        if p.goes_on_at is not None and p.agreed_at is not None
+        if p.ends_at is not None and p.agreed_at is not None
     ]
     suspensions = suspended_stretches(stops, goes_on, through)
     if stage is Stage.EXECUTED and any(each.contains(now) for each in suspensions):

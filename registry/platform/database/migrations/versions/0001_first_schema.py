@@ -908,7 +908,7 @@ _table(
     sa.Column("proposed_by_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
     sa.Column("proposed_at", Instant, nullable=False),
     sa.Column("not_before", Instant, nullable=False),
-    sa.Column("goes_on_at", Instant),
+    sa.Column("ends_at", Instant),
     sa.Column("notice_on", Civil),
     sa.Column("notice_kind", sa.Text),
     sa.Column("otherwise_at", Instant),
@@ -929,7 +929,7 @@ _table(
     sa.CheckConstraint("closed_because IS NULL OR taken_back_at IS NOT NULL", name="closed"),
     sa.CheckConstraint("(kind = 'end') = (ground IS NOT NULL)", name="ending"),
     sa.CheckConstraint("(kind = 'supersession') = (successor_id IS NOT NULL)", name="successor"),
-    sa.CheckConstraint("goes_on_at IS NULL OR kind = 'suspension'", name="goes_on"),
+    sa.CheckConstraint("ends_at IS NULL OR kind = 'suspension'", name="goes_on"),
     sa.Index("ix_agreement_proposal_agreement_id", "agreement_id"),
     sa.Index("ix_agreement_proposal_successor_id", "successor_id"),
 )
@@ -1878,7 +1878,7 @@ _table(
 _table(
     "policy_decision",
     sa.Column("id", Uuid, primary_key=True),
-    sa.Column("root_id", Uuid, sa.ForeignKey("policy_decision.id"), nullable=False),
+    sa.Column("root_decision_id", Uuid, sa.ForeignKey("policy_decision.id"), nullable=False),
     sa.Column("previous_id", Uuid, sa.ForeignKey("policy_decision.id")),
     sa.Column("action_at", sa.Text, nullable=False),
     sa.Column("outcome", sa.Text, nullable=False),
@@ -1909,7 +1909,7 @@ _table(
     sa.Index("ix_policy_decision_agreement", "agreement_id", "evaluated_at"),
     sa.Index("ix_policy_decision_assisting", "assisting_agency_id", "id"),
     sa.Index("ix_policy_decision_requesting", "requesting_agency_id", "id"),
-    sa.Index("ix_policy_decision_root_id", "root_id", "id"),
+    sa.Index("ix_policy_decision_root_decision_id", "root_decision_id", "id"),
 )
 
 _table(
