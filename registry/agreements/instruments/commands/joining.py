@@ -96,8 +96,8 @@ async def add_parties(
     proposed already, WrongStatus.
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
-    advanced(row, AgreementAction.ADD_PARTIES)
     await check_bound(write, row.id, caller.agency_id, caller.now)
+    advanced(row, AgreementAction.ADD_PARTIES)
     refuse(expired(row.ends_at, caller.now))
     parties = await parties_of(write, row.id)
     known = await known_agencies(write, new.agency_ids)

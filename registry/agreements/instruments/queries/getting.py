@@ -302,7 +302,20 @@ async def get_agreement(
         own = [terms]
         if bool(row.is_party) and len(numbers) > 1:  # else the text that is shown is the only one
             own = await terms_that_bind(read, row, principal.agency_id, now)
-        offers = waiting.held_back(allowed_actions(principal, row, parties, own, words, reported, proposed, now))
+        offers = waiting.held_back(
+            allowed_actions(
+                principal,
+                row,
+                parties,
+                own,
+                words,
+                reported,
+                proposed,
+                now,
+                may_sign=told.may_sign,
+                may_confirm=told.may_confirm,
+            )
+        )
         offers = await separated(read, principal, row, _on_its_way(row)[0], offers)
     return Agreement(
         id=row.id,

@@ -255,10 +255,12 @@ def record_for_agencies(
     request: Row[Any],
     touched: Mapping[UUID, Sequence[Mapping[str, object]]],
     data: Mapping[str, object],
+    occurred_at: datetime | None = None,
 ) -> None:
     """Record the request's next version once for each assisting agency in `touched`, with its own lines.
 
-    An event names the agencies that it concerns, and these need not know of one another.
+    An event names the agencies that it concerns, and these need not know of one another. `occurred_at` is by default
+    now.
     """
     subject = ("request", request.id, request.version + 1)
     events = [
@@ -268,10 +270,17 @@ def record_for_agencies(
             agencies=[request.requesting_agency_id, agency_id],
             data={**data, "lines": list(lines)} if lines else data,
             n=n,
+            occurred_at=occurred_at,
         )
         for n, (agency_id, lines) in enumerate(sorted(touched.items()))
     ]
-    alone = Event(type=event_type, subject=subject, agencies=[request.requesting_agency_id], data=data)
+    alone = Event(
+        type=event_type,
+        subject=subject,
+        agencies=[request.requesting_agency_id],
+        data=data,
+        occurred_at=occurred_at,
+    )
     record_many(write, caller, events or [alone])
 
 

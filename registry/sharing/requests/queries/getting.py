@@ -7,7 +7,7 @@ lines that it sees; otherwise it would reveal to one assisting agency what becam
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -44,6 +44,7 @@ from registry.sharing.requests.queries.derived_status import (
 from registry.sharing.requests.queries.visibility import line_visible, visible
 from registry.sharing.requests.rules import (
     EDITABLE,
+    TIME_OVER,
     TRANSITIONS,
     LineAction,
     LineStatus,
@@ -266,9 +267,6 @@ def _line(row: Row[Any], principal: Principal, replaced: Mapping[int, int], now:
     )
 
 
-_EXPIRED: Final = "Nobody lent it before its time was over."
-
-
 def _end(row: Row[Any]) -> LineEnd | None:
     """Why nothing comes of a line, as it is stored, or follows from its decision, its loan or the time."""
     status = LineStatus(row.line_status)
@@ -279,7 +277,7 @@ def _end(row: Row[Any]) -> LineEnd | None:
     elif status is LineStatus.DECLINED:
         why = (row.never_ended_side, row.never_ended_reason, row.never_decline_reason, row.never_updated_at)
     elif status is LineStatus.EXPIRED:
-        why = (None, _EXPIRED, None, row.ends_at)
+        why = (None, TIME_OVER, None, row.ends_at)
     else:
         return None
     side, reason, code, ended_at = why

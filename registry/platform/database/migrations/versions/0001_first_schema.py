@@ -2029,6 +2029,7 @@ _table(
     sa.Index("ix_request_line_asset", "asset_id"),
     sa.Index("ix_request_line_assisting", "assisting_agency_id", "request_id"),
     sa.Index("ix_request_line_decision_id", "decision_id"),
+    sa.Index("ix_request_line_status", "status", "ends_at"),
 )
 
 _table(
