@@ -42,8 +42,8 @@ class RequestAction(StrEnum):
 class LineStatus(StrEnum):
     """The status of one line: `draft` until its decision is made, `reserved` while a loan answers it.
 
-    `reserved` is derived from the loan. So is `declined` when the assisting agency cancels it, and `expired` from the
-    time, before that is recorded.
+    `reserved` is derived from the loan. So is `declined` when the assisting agency cancels it, `withdrawn` when it is
+    cancelled after the request was closed, and `expired` from the time, before that is recorded.
     """
 
     DRAFT = "draft"
@@ -156,6 +156,9 @@ EDITABLE = frozenset(
 SET_BY_PEOPLE = frozenset({_S.DRAFT, _S.WITHDRAWN, _S.CLOSED_MANUALLY})
 """Statuses that are as stored and do not follow the lines."""
 
+ENDED = frozenset({_S.WITHDRAWN, _S.CLOSED_MANUALLY})
+"""Statuses to which people set an end: whatever becomes of its lines, such a request leads to no loan any more."""
+
 OPEN = frozenset({_L.DRAFT, _L.NEEDS_APPROVAL, _L.PERMITTED, _L.APPROVED})
 """Statuses of lines that may still lead to a loan."""
 
@@ -261,10 +264,19 @@ def why_not_asked_again(
     return time_over(line_no) if over else None
 
 
-def why_not_declined(line: LineStatus) -> str | None:
+def why_not_accepted(request: RequestStatus, *, changed: bool) -> str | None:
+    """Why no changed asset is accepted; None when one can be. `changed`: the asset of a line that may be lent is."""
+    if request in ENDED:
+        return _late("request", request)
+    return None if changed else "No asset was changed since it was asked for."
+
+
+def why_not_declined(request: RequestStatus, line: LineStatus) -> str | None:
     """Why the assisting agency cannot decline the line; None when it can."""
     if line is _L.RESERVED:
         return "A loan answers it: cancel that, which declines it."
+    if request in ENDED:
+        return _late("request", request)
     return None if (line, _B.DECLINE) in LINE_TRANSITIONS else _late("line", line)
 
 

@@ -21,7 +21,7 @@ from tests.support.agreements import sign_agreement
 from tests.support.assets import make_asset
 from tests.support.cast import Agency, Cast
 from tests.support.policy import acting_for, policies_of
-from tests.support.requests import line_for
+from tests.support.requests import act, line_for
 
 BEFORE = utc_now().replace(microsecond=0) - timedelta(days=20)
 
@@ -121,3 +121,9 @@ async def test_what_may_still_be_on_its_way_is_not_recorded_as_expired(cast: Cas
     assert await told(cast.requesting, made.id) == []
     await expire(cast, window.end + GRACE)
     assert len(await told(cast.requesting, made.id)) == 1
+
+
+async def test_what_was_over_when_its_request_was_closed_stays_expired(cast: Cast) -> None:
+    made = await asked(cast, hours(2, 1000))
+    closed = await act(cast.requesting.as_(Role.APPROVER, subject="commander"), {"id": str(made.id)}, "close-manually")
+    assert [line["status"] for line in closed["lines"]] == ["expired", "withdrawn"]

@@ -135,6 +135,24 @@ async def closed(scene: Scene) -> Found:
     return await act(commander, await half(scene, DENIED, PERMITTED), "close-manually")
 
 
+async def closed_and_cancelled(scene: Scene) -> Found:
+    """Closed by hand, then the loan cancelled by who asked for it, and its asset changed."""
+    found = await closed(scene)
+    loan = found["lines"][0]["loan"]["id"]
+    await scene.cast.requesting.coordinator.done("POST", f"/v1/loans/{loan}/cancel", WHY)
+    path, owner = f"/v1/assets/{found['lines'][0]['asset_id']}", scene.cast.assisting.admin
+    await owner.done("PATCH", path, {"description": "Another dog (demo)."}, if_match="*")
+    return await scene.seen(found)
+
+
+async def closed_and_given_up(scene: Scene) -> Found:
+    """Closed by hand, then the loan cancelled by its owner."""
+    found = await closed(scene)
+    loan = found["lines"][0]["loan"]["id"]
+    await scene.cast.assisting.coordinator.done("POST", f"/v1/loans/{loan}/cancel", WHY)
+    return await scene.seen(found)
+
+
 STATES: Mapping[str, tuple[str, str, Callable[[Scene], Awaitable[Found]]]] = {
     "drafted": ("draft", "draft", lambda scene: scene.asked(PERMITTED, submit=False)),
     "drafted for a time that is over": ("draft", "draft", lambda scene: scene.asked(8, submit=False, over=True)),
@@ -167,6 +185,8 @@ STATES: Mapping[str, tuple[str, str, Callable[[Scene], Awaitable[Found]]]] = {
     "over": ("expired", "expired", lambda scene: scene.asked(PERMITTED, over=True)),
     "over, and denied": ("denied", "denied", lambda scene: scene.asked(DENIED, over=True)),
     "closed by hand": ("closed_manually", "reserved denied withdrawn", closed),
+    "closed, then the loan cancelled": ("closed_manually", "withdrawn denied withdrawn", closed_and_cancelled),
+    "closed, then given up": ("closed_manually", "declined denied withdrawn", closed_and_given_up),
 }
 
 

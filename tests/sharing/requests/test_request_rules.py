@@ -6,6 +6,7 @@ import pytest
 
 from registry.platform.kernel.errors import RuleBroken, WrongStatus
 from registry.sharing.requests.rules import (
+    ENDED,
     LINE_TRANSITIONS,
     MENDABLE,
     OPEN,
@@ -19,6 +20,7 @@ from registry.sharing.requests.rules import (
     advance_line,
     follow_lines,
     void_approvals_on,
+    why_not_accepted,
     why_not_asked_again,
     why_not_declined,
     why_not_mended,
@@ -146,9 +148,17 @@ def test_each_verb_of_a_line_is_offered_or_withheld_with_a_reason_in_each_status
                 assert (again is None) == (mended is None and line in REFUSED and not over)
                 withdrawn = why_not_withdrawn(status, line, replaced=replaced)
                 assert (withdrawn is None) == (mended is None and line in OPEN)
-                assert (why_not_declined(line) is None) == (LINE_TRANSITIONS.get((line, B.DECLINE)) == L.DECLINED)
-                reasons = [each for each in (mended, again, withdrawn, why_not_declined(line)) if each is not None]
+                declined = why_not_declined(status, line)
+                declinable = LINE_TRANSITIONS.get((line, B.DECLINE)) == L.DECLINED
+                assert (declined is None) == (declinable and status not in ENDED)
+                reasons = [each for each in (mended, again, withdrawn, declined) if each is not None]
                 assert all(reason.endswith(".") for reason in reasons)
+
+
+@pytest.mark.parametrize("status", RequestStatus)
+def test_a_changed_asset_is_accepted_until_people_ended_the_request(status: RequestStatus) -> None:
+    assert (why_not_accepted(status, changed=True) is None) == (status not in {S.WITHDRAWN, S.CLOSED_MANUALLY})
+    assert why_not_accepted(status, changed=False) is not None
 
 
 def test_a_request_is_submitted_while_it_has_a_draft_whose_time_is_to_come() -> None:

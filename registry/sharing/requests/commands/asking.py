@@ -58,6 +58,7 @@ from registry.sharing.requests.commands.lines import (
 )
 from registry.sharing.requests.queries.getting import (
     answerable,
+    any_changed,
     as_request,
     asks,
     changed_in,
@@ -68,6 +69,7 @@ from registry.sharing.requests.queries.getting import (
 )
 from registry.sharing.requests.rules import (
     EDITABLE,
+    ENDED,
     OPEN,
     REFUSED,
     LineAction,
@@ -79,6 +81,7 @@ from registry.sharing.requests.rules import (
     follow_lines,
     time_over,
     void_approvals_on,
+    why_not_accepted,
 )
 from registry.sharing.requests.schemas import ChangedAssetsAccepted, NewRequest, RequestPatch, ResourceRequest
 from registry.sharing.requests.tables import request
@@ -224,14 +227,17 @@ async def accept_changed_assets(
 ) -> ResourceRequest:
     """Accept, for the requesting agency, assets as they are now; each line is decided anew, and approvals are void.
 
-    Raises RuleBroken for a line that the request does not have, WrongStatus when its asset has not changed or it has
-    been answered, Conflict `asset_changed` when the asset is another version than the one named.
+    Raises RuleBroken for a line that the request does not have, WrongStatus when its asset has not changed, it has
+    been answered or the request was closed or withdrawn, Conflict `asset_changed` when the asset is another version
+    than the one named.
     """
     rows = await lock_request(write, caller, request_id)
     row = rows[0]
     permit(caller.principal, Action.REQUESTS_UPDATE, [side_of(row, caller.principal)])
     await write.once()
     check_version(expected, row.version)
+    if (reason := why_not_accepted(RequestStatus(row.status), changed=any_changed(rows))) is not None:
+        raise WrongStatus(reason)
     named = _named_lines(rows, accepted)
     # The chains before the assets, and in the order of the lines, as loans lock them.
     for each, _ in sorted(named, key=lambda line: line[0].no):
@@ -377,9 +383,9 @@ async def _end(
         if each.line_submitted_at is not None:
             touched[each.assisting_agency_id] += ()
         if each.line_status == LineStatus.RESERVED:
-            await revoke_decision(
-                write, caller, each.root_decision_id, reason
-            )  # the loan continues, but no further one can be made
+            # The loan continues, but no further one can be made: should it be cancelled, this is why.
+            await revoke_decision(write, caller, each.root_decision_id, reason)
+            await update_line(write, each.line_id, **ended_by("requesting", reason, caller.now))
         elif each.line_status in OPEN:
             settled = await withdraw_line(write, caller, each, LineAction.WITHDRAW, reason)
             if each.line_submitted_at is not None:
@@ -397,8 +403,13 @@ async def lock_request(write: Write, caller: Caller, request_id: UUID) -> Sequen
 
 
 async def change_request(write: Write, caller: Caller, row: Row[Any], **values: object) -> None:
-    """Store the request's next version; unless its status is given, it follows its lines."""
-    if "status" not in values:
+    """Store the request's next version; unless its status is given, it follows its lines.
+
+    What people set to an end stays so, whatever is given and whatever its lines are.
+    """
+    if row.stored in ENDED:
+        values["status"] = row.stored
+    elif "status" not in values:
         values["status"] = follow_lines(await stored_statuses(write, row.id))
     await write.run_fast(_UPDATE, {**values, "request": row.id, "updated_at": caller.now})
 

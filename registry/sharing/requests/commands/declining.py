@@ -14,7 +14,7 @@ from registry.sharing.requests.commands.asking import change_request
 from registry.sharing.requests.commands.lines import ended_by, fact, record_for_agencies, refuse_answered, update_line
 from registry.sharing.requests.commands.mending import line_of
 from registry.sharing.requests.queries.getting import get_request, side_of
-from registry.sharing.requests.rules import LineAction, LineStatus, advance_line, why_not_declined
+from registry.sharing.requests.rules import LineAction, LineStatus, RequestStatus, advance_line, why_not_declined
 from registry.sharing.requests.schemas import LineDecline, ResourceRequest
 
 
@@ -24,13 +24,14 @@ async def decline_request_line(
     """Decline, for the assisting agency, what a line asks for: nothing is lent on its decision any more.
 
     It may always do so before it lends. Only the requesting agency can ask again. Raises NotFound, Forbidden on the
-    other side, StaleVersion, and WrongStatus when the line is decided otherwise, or a loan answers it.
+    other side, StaleVersion, and WrongStatus when the line is decided otherwise, a loan answers it, or the
+    request was closed or withdrawn.
     """
     row, each, _ = await line_of(write, caller, request_id, line_id)
     permit(caller.principal, Action.REQUESTS_ANSWER, [side_of(row, caller.principal)])
     await write.once()
     check_version(expected, row.version)
-    if (reason := why_not_declined(LineStatus(each.line_status))) is not None:
+    if (reason := why_not_declined(RequestStatus(row.status), LineStatus(each.line_status))) is not None:
         raise WrongStatus(reason)
     after = advance_line(LineStatus(each.line_status), LineAction.DECLINE)
     await decline_decision(write, caller, each.root_decision_id, why.reason_code, why.reason)

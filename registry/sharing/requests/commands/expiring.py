@@ -52,6 +52,7 @@ _ID = sa.bindparam("request", type_=request.c.id.type)
 _LOCK = sa.select(request.c.id).where(request.c.id == _ID).with_for_update(key_share=True)
 _LINES = _DUE.with_only_columns(
     *(request.c[name] for name in ("id", "version", "requesting_agency_id")),
+    request.c.status.label("stored"),
     request_line.c.id.label("line_id"),
     request_line.c.no,
     request_line.c.status.label("line_status"),

@@ -87,6 +87,14 @@ def reservable() -> sa.ColumnElement[bool]:
     return request_line.c.status.in_(sorted(RESERVABLE))
 
 
+def revoked() -> sa.ColumnElement[bool]:
+    """A criterion: lines on which nothing more is lent, since the request was closed while a loan answered them.
+
+    Other lines of a request that ends are stored as withdrawn, or stay refused or expired.
+    """
+    return sa.and_(reservable(), request_line.c.ended_at.is_not(None))
+
+
 def lapsed(request_status: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
     """A criterion: lines that nothing came of before their time was over; of drafts nobody knows."""
     return sa.and_(
@@ -97,10 +105,15 @@ def lapsed(request_status: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
 
 
 def answered_status() -> sa.ColumnElement[str]:
-    """The stored status of a line, or `reserved` where a loan answers it, `declined` where its owner cancelled that."""
+    """The stored status of a line, unless its loan says otherwise.
+
+    `reserved` where one answers it, `declined` where its owner cancelled that, `withdrawn` where the requesting agency
+    did after the request was closed.
+    """
     return sa.case(
         (sa.and_(reservable(), has_loan()), LineStatus.RESERVED.value),
         (sa.and_(reservable(), given_up()), LineStatus.DECLINED.value),
+        (revoked(), LineStatus.WITHDRAWN.value),
         else_=request_line.c.status,
     )
 
@@ -110,6 +123,7 @@ def line_status(request_status: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
     return sa.case(
         (sa.and_(reservable(), has_loan()), LineStatus.RESERVED.value),
         (sa.and_(reservable(), given_up()), LineStatus.DECLINED.value),
+        (revoked(), LineStatus.WITHDRAWN.value),
         (lapsed(request_status), LineStatus.EXPIRED.value),
         else_=request_line.c.status,
     )
@@ -117,7 +131,11 @@ def line_status(request_status: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
 
 def in_force() -> sa.ColumnElement[bool]:
     """A criterion: lines that count: neither withdrawn nor replaced by others."""
-    return sa.and_(request_line.c.status != LineStatus.WITHDRAWN.value, request_line.c.replaced_by_no.is_(None))
+    return sa.and_(
+        request_line.c.status != LineStatus.WITHDRAWN.value,
+        request_line.c.replaced_by_no.is_(None),
+        sa.or_(sa.not_(revoked()), has_loan(), given_up()),
+    )
 
 
 def _mark() -> sa.ColumnElement[int]:
@@ -126,6 +144,7 @@ def _mark() -> sa.ColumnElement[int]:
         (sa.and_(reservable(), has_loan(loan.c.status.not_in(sorted(OVER)))), BIT["reserved"]),
         (sa.and_(reservable(), has_loan()), BIT["over"]),
         (sa.and_(reservable(), given_up()), BIT["declined"]),
+        (revoked(), 0),
         (lapsed(request.c.status), BIT["expired"]),
         *((request_line.c.status == name, bit) for name, bit in BIT.items()),
         else_=0,

@@ -50,6 +50,7 @@ from registry.sharing.requests.rules import (
     LineStatus,
     RequestAction,
     RequestStatus,
+    why_not_accepted,
     why_not_asked_again,
     why_not_declined,
     why_not_mended,
@@ -206,6 +207,11 @@ def changed_in(row: Row[Any]) -> list[str]:
     return changed_since(described_in(row), describe_columns(row, "now_"))
 
 
+def any_changed(rows: Sequence[Row[Any]]) -> bool:
+    """Whether an asset that the viewer may still see is not as it was asked for."""
+    return any(row.asset_name is not None and changed_in(row) for row in rows)
+
+
 def described_in(row: Row[Any]) -> dict[str, str]:
     """What a line relied on in its asset when it was asked for."""
     described: dict[str, str] = _described(row.described)
@@ -270,7 +276,7 @@ def _line(row: Row[Any], principal: Principal, replaced: Mapping[int, int], now:
 def _end(row: Row[Any]) -> LineEnd | None:
     """Why nothing comes of a line, as it is stored, or follows from its decision, its loan or the time."""
     status = LineStatus(row.line_status)
-    if row.stored_status == status and row.ended_at is not None:
+    if row.ended_at is not None and status in {row.stored_status, LineStatus.WITHDRAWN}:
         why = (row.ended_side, row.line_ended_reason, row.decline_reason, row.ended_at)
     elif status is LineStatus.DENIED:
         why = (None, "; ".join(reason.reason for reason in _said(row.decision).reasons), None, row.line_decided_at)
@@ -307,7 +313,7 @@ def _allowed_on_line(row: Row[Any], principal: Principal, now: datetime) -> list
             offer("withdraw", withheld=why_not_withdrawn(of_request, status, replaced=replaced)),
         ]
     if refusal(principal, Action.REQUESTS_ANSWER, [side]) is None:
-        actions.append(offer("decline", withheld=why_not_declined(status)))
+        actions.append(offer("decline", withheld=why_not_declined(of_request, status)))
     return actions
 
 
@@ -362,9 +368,8 @@ def _allowed(rows: Sequence[Row[Any]], principal: Principal, now: datetime) -> l
         actions.append(offer(RequestAction.SUBMIT, withheld=why_not_submitted(status, drafts)))
         possible = (status, RequestAction.WITHDRAW) in TRANSITIONS
         actions.append(offer(RequestAction.WITHDRAW, withheld=None if possible else late))
-        changed = any(each.asset_name is not None and changed_in(each) for each in rows)
-        unchanged = None if changed else "No asset was changed since it was asked for."
-        actions.append(offer("accept_changed_assets", withheld=unchanged))
+        unaccepted = why_not_accepted(status, changed=any_changed(rows))
+        actions.append(offer("accept_changed_assets", withheld=unaccepted))
     if refusal(principal, Action.REQUESTS_APPROVE, [side]) is None:
         if not any(each.line_status == LineStatus.NEEDS_APPROVAL for each in rows):
             reason: str | None = "No line waits for an approval."

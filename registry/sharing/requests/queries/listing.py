@@ -33,6 +33,7 @@ from registry.sharing.requests.queries.derived_status import (
     marked_requests,
     of_visible_lines,
     reservable,
+    revoked,
     status_of,
 )
 from registry.sharing.requests.queries.visibility import VIEWER, asked_of_viewer, line_visible
@@ -75,6 +76,7 @@ def _awaits_reserving() -> sa.ColumnElement[bool]:
         request_line.c.ends_at > NOW,
         sa.not_(has_loan()),
         sa.not_(given_up()),
+        sa.not_(revoked()),
         sa.not_(barred_from(Separation.APPROVE_RESERVE, Act.APPROVE, request_line.c.decision_id)),
     )
 
