@@ -162,6 +162,9 @@ ENDED = frozenset({_S.WITHDRAWN, _S.CLOSED_MANUALLY})
 OPEN = frozenset({_L.DRAFT, _L.NEEDS_APPROVAL, _L.PERMITTED, _L.APPROVED})
 """Statuses of lines that may still lead to a loan."""
 
+STORED = tuple(status for status in _L if status is not _L.RESERVED)
+"""Statuses of lines that are stored; that a loan answers one only follows from the loan."""
+
 REFUSED = frozenset({_L.DENIED, _L.REJECTED, _L.DECLINED})
 """Statuses of lines for which nothing is lent, and in whose place another line may ask again, or differently."""
 

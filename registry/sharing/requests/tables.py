@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from registry.platform.database.types import Instant, Json, Uuid, one_of, table, unique
 from registry.sharing.loans.rules import DeclineReason, Side
-from registry.sharing.requests.rules import LineStatus, RequestStatus
+from registry.sharing.requests.rules import STORED, RequestStatus
 
 request = table(
     "request",
@@ -55,7 +55,7 @@ request_line = table(
     sa.Column("decline_reason", sa.Text),
     sa.Column("replaced_by_no", sa.Integer),
     unique("request_id", "no", code="line_taken", detail="Two lines carry the same number."),
-    one_of("status", LineStatus),
+    one_of("status", STORED),
     one_of("ended_side", Side),
     one_of("decline_reason", DeclineReason),
     sa.CheckConstraint("ends_at > starts_at", name="window"),
@@ -68,5 +68,6 @@ request_line = table(
 """`decision_id` is the first decision of the line's chain, which a loan names too; `awaited` the approvals it still
 waits for, as `<role>@<side>`. `asset_name`, `category` and `described` are of the asset as it was asked for.
 `submitted_at` is NULL for what only the requesting agency may see so far. `ended_side` and `ended_reason` say who
-rejected, declined or withdrew it, and why; `replaced_by_no` is the line that asks in its place.
+rejected, declined or withdrew it, and why; on a line that is lent, why nothing more comes of it should that loan be
+cancelled, since the request was closed. `replaced_by_no` is the line that asks in its place.
 """

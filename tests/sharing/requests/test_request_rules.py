@@ -11,6 +11,7 @@ from registry.sharing.requests.rules import (
     MENDABLE,
     OPEN,
     REFUSED,
+    STORED,
     TRANSITIONS,
     LineAction,
     LineStatus,
@@ -109,6 +110,7 @@ def test_every_status_is_reached_by_an_action_or_by_following_the_lines() -> Non
     seen_from_loans_and_time = {S.COMPLETED}
     assert {*TRANSITIONS.values(), *followed, S.DRAFT, *seen_from_loans_and_time} == set(RequestStatus)
     assert {*LINE_TRANSITIONS.values(), L.RESERVED} == set(LineStatus)
+    assert {*LINE_TRANSITIONS.values()} == {*STORED}
 
 
 @pytest.mark.parametrize("status", [status for status in RequestStatus if status not in FINAL | {S.DRAFT}])

@@ -2009,7 +2009,6 @@ _table(
         "approved",
         "rejected",
         "declined",
-        "reserved",
         "withdrawn",
         "expired",
     ),
