@@ -205,11 +205,12 @@ class ApprovalRule(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True
     effective_on: Annotated[
         CivilDate | None,
         Meta(
-            description="The first day of the rule, in the agreement's time zone. If absent it begins now; where it "
-            "asks a bound agency for an approval, when a notice given today would have run out, and never sooner. One "
-            "that is over needs the citation, and is refused of an agency that has signed."
+            description="The first day of the rule, in the agreement's time zone; null is from the beginning: of an "
+            "agency that has signed, or is said to have, from now on, and where it asks one that is bound for an "
+            "approval, when a notice given today would have run out, and never sooner. A day that is over needs the "
+            "citation, and is refused of an agency that has signed."
         ),
-    ] = None
+    ]
     citation: Citation | None = None
     reason: Reason
 
