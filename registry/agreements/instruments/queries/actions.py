@@ -73,10 +73,12 @@ def allowed_actions(
     reported: Sequence[ReportedAct],
     proposed: Sequence[Proposal],
     now: datetime,
+    closed_to_it: str | None = None,
 ) -> list[AllowedAction]:
     """The actions that the caller's roles reach, each allowed now or withheld with the reason.
 
-    `terms` are those of the texts that bind the caller's agency.
+    `terms` are those of the texts that bind the caller's agency; `closed_to_it`: why a newcomer signs none of what it
+    has not signed.
 
     The reasons are those of the commands: one rule says of each act both whether it is offered and whether it is done.
     """
@@ -100,7 +102,7 @@ def allowed_actions(
         offers.append(offer("offer_custody", withheld=None if row.is_shared else "No other party knows of it yet."))
     if refusal(principal, Action.AGREEMENTS_SIGN, held) is None and {"party", "invited"} & {*held}:
         own = next(party for party in parties if party.agency_id == principal.agency_id)
-        offers += _own_hand(principal.agency_id, row, own, now)
+        offers += _own_hand(principal.agency_id, row, own, closed_to_it, now)
         left = {each.agency_id for each in parties if is_gone(each, now)}
         offers += _for_all(row, own, proposed, left, now)
         offers += _own_leave(row, own, terms, reported, now)
@@ -148,7 +150,9 @@ def _no_new_text(row: Row[Any], now: datetime) -> str | None:
     return over_for_new_texts(row.terminated_at, now, row.time_zone)
 
 
-def _own_hand(agency_id: UUID, row: Row[Any], own: Row[Any], now: datetime) -> Iterator[AllowedAction]:
+def _own_hand(
+    agency_id: UUID, row: Row[Any], own: Row[Any], closed_to_it: str | None, now: datetime
+) -> Iterator[AllowedAction]:
     """How a party binds itself, or says that it does not."""
     stage = _stage(row, now)
     not_now = f"Not while the agreement is {stage.replace('_', ' ')}."
@@ -163,14 +167,15 @@ def _own_hand(agency_id: UUID, row: Row[Any], own: Row[Any], now: datetime) -> I
         yield offer("confirm", withheld=None if confirmable else LEFT)
     elif _amendment_is_out(row) or row.paper_to_confirm:
         past = None if row.paper_to_confirm else _past_end(row, now)
-        yield offer("sign", withheld=_no_new_text(row, now) or past)
-        yield offer("confirm", withheld=past)
+        closed = None if _amendment_is_out(row) else closed_to_it
+        yield offer("sign", withheld=_no_new_text(row, now) or past or closed)
+        yield offer("confirm", withheld=past or closed)
     else:
         signed = None if own.manner is None else "Your agency has signed this version already."
         signable = (stage, AgreementAction.SIGN) in TRANSITIONS
-        yield offer("sign", withheld=signed if signable else not_now)
+        yield offer("sign", withheld=(signed or closed_to_it) if signable else not_now)
         confirmable = row.executed_at is not None and (stage, AgreementAction.CONFIRM) in TRANSITIONS
-        yield offer("confirm", withheld=signed if confirmable else not_now)
+        yield offer("confirm", withheld=(signed or closed_to_it) if confirmable else not_now)
     out = _amendment_is_out(row) or stage is Stage.OUT_FOR_SIGNATURE
     yield offer("decline_to_sign", withheld=None if out else "No text is out for signature.")
     joinable = stage in (Stage.EXECUTED, Stage.SUSPENDED) and own.joined_at is None
