@@ -259,7 +259,9 @@ async def _decisions(
             patterns[chosen] = dict((await decision_row(database.read(), made[-1]))._mapping)
             continue
         made.append(new_id())
-        rows.append({**patterns[chosen], "id": made[-1], "root_id": made[-1], "starts_at": start, "ends_at": end})
+        rows.append(
+            {**patterns[chosen], "id": made[-1], "root_decision_id": made[-1], "starts_at": start, "ends_at": end}
+        )
     for first in range(0, len(rows), CHUNK):
         async with unit_of_work(database) as write:
             await write.run(policy_decision.insert(), rows[first : first + CHUNK])

@@ -102,6 +102,7 @@ from registry.sharing.policy.apart import ConfinedExaminer
 from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.policy.commands.recording import note_kept
 from registry.sharing.requests import routes as requests
+from registry.sharing.requests.commands.expiring import expire_all_due
 from registry.shipped_rules import policies_and_rules
 
 ROUTERS = (
@@ -165,6 +166,7 @@ SETTLE_SECONDS = 300.0
 POLICIES_SECONDS = 60.0
 DENIALS_SECONDS = 15.0
 RATES_SECONDS = 1.0
+EXPIRE_SECONDS = 60.0
 RELEASE_SECONDS = 600.0
 SIGHTINGS_SECONDS = 15.0
 KEY_REFRESH_SECONDS = 60.0
@@ -219,6 +221,7 @@ def create_app(settings: Settings) -> Edge:
             Task(name="policies", interval_seconds=POLICIES_SECONDS, run=_policies_noter(database, policies)),
             Task(name="settle", interval_seconds=SETTLE_SECONDS, run=_settler(database)),
             Task(name="capabilities", interval_seconds=RELEASE_SECONDS, run=_releaser(database)),
+            Task(name="expire", interval_seconds=EXPIRE_SECONDS, run=_expirer(database)),
             Task(name="sweep", interval_seconds=SWEEP_SECONDS, run=_sweeper(database, files)),
         ]
     )
@@ -387,6 +390,13 @@ def _policies_noter(database: Database, policies: PolicySet) -> Any:
 def _settler(database: Database) -> Any:
     async def run() -> None:
         await settle_all_due(database, utc_now())
+
+    return run
+
+
+def _expirer(database: Database) -> Any:
+    async def run() -> None:
+        await expire_all_due(database.read(), partial(unit_of_work, database), utc_now())
 
     return run
 

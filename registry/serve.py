@@ -235,12 +235,16 @@ class Server(uvicorn.Server):
     _has_drained = False
     on_started: Callable[[], None] = staticmethod(lambda: None)
 
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._listeners: list[Listener] = []
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Open the application, then listen."""
         await super().startup(sockets=[])
         try:
             for each in sockets or ():
-                self.servers.append(Listener(each, self._protocol))  # type: ignore[arg-type]  # closed like a server
+                self._listeners.append(Listener(each, self._protocol))
         except OSError as error:  # the port was taken between binding and listening
             await self.lifespan.shutdown()
             raise AddressInUseError(_in_use(self.config.host, self.config.port)) from error
@@ -268,6 +272,8 @@ class Server(uvicorn.Server):
             await asyncio.sleep(DRAIN_STEP_SECONDS)
         self._has_drained = True
         self.edge.stop()
+        for each in self._listeners:
+            await each.close()
         await super().shutdown(sockets=sockets)
         self._captured_signals.clear()  # it would be raised again for the process, which would not end with 0
 

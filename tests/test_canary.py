@@ -230,7 +230,7 @@ async def make_papers(stage: Stage) -> None:
     partners = ("assisting", "requesting", "neighbour")
     insured = {**NEW_CERTIFICATE_EXAMPLE, "policy_number": stage.mark(*partners)}
     path = f"/v1/agencies/{one.id}/insurance"
-    stage.keep("certificate_id", await one.admin.done("POST", path, insured))
+    stage.keep("insurance_id", await one.admin.done("POST", path, insured))
     terms = {"insurance_required": True, "approval_required": True}
     found = await sign_agreement(
         stage.service, one, two, provisions=[], terms=terms, title=stage.mark("assisting", "requesting", "operator")
@@ -557,7 +557,7 @@ def values_of(stage: Stage, parameter: dict[str, Any]) -> list[str]:
     schema = next((each for each in schema.get("anyOf", []) if each.get("type") != "null"), schema)
     schema = resolved(stage, schema.get("items", schema))
     agencies = dict.fromkeys(("party_id", "partner_id", "custodian_id"), "agency_id")
-    ids = {**agencies, "root_id": "decision_id", "ids": "loan_id"}.get(name, name)
+    ids = {**agencies, "root_decision_id": "decision_id", "ids": "loan_id"}.get(name, name)
     if ids in stage.things:
         return stage.things[ids]
     for kind, found in stage.things.items():

@@ -102,11 +102,12 @@ async def test_the_national_question_takes_one_look_at_the_place_or_the_words(se
         ask = partial(_listed, question)
         got = await explained(service, ask, case, without=without)
         assert got.found, "what is explained is a question that finds something"
-        # Before the page, whether the categories are as known; after it, what its agencies keep at home in the window.
-        assert got.statements == (2 if "q" in asked else 3), got.plans
-        plan, kept = got.plans[-2:]
-        assert not whole_tables(plan), plan
-        assert not whole_tables(kept), kept
+        # Before the page, whether the categories are as known; after it, how its teams are certified, and what their
+        # agencies keep at home in the window.
+        assert got.statements == (3 if "q" in asked else 4), got.plans
+        plan, certified, kept = got.plans[-3:]
+        for each in (plan, certified, kept):
+            assert not whole_tables(each), each
         if service.database.dialect == "postgresql":
             # The partners and what they cover are looked at for each row, and lead to no second look at the index.
             assert plan.count(" on asset  ") == 1, plan
@@ -167,7 +168,7 @@ async def test_partners_are_collected_once_for_all_categories_of_a_group(service
     """Each category is a run of its own: seventeen kinds of dogs would ask seventeen times who is a partner."""
     got = await explained(service, lambda read, one: list_assets(read, one.caller, AssetQuery(category="k9")), case)
     assert got.found
-    plan = got.plans[-1]
+    plan = "\n".join(got.plans)
     assert plan.count("SEARCH mine ") + plan.count("agreement_party_window mine ") == 1, plan
 
 

@@ -102,12 +102,12 @@ async def _get(read: Read, case: Case) -> Any:
 
 
 async def _search(read: Read, case: Case) -> Any:
-    query = AgreementSearchQuery(q=case.words, source="provision", party_id=case.viewer)
+    query = AgreementSearchQuery(q=case.words, source=("provision",), party_id=case.viewer)
     return (await searching.search_agreements(read, case.principal, query, case.at))[0]
 
 
 async def _search_all(read: Read, case: Case) -> Any:
-    query = AgreementSearchQuery(q=case.words, source="provision")
+    query = AgreementSearchQuery(q=case.words, source=("provision",))
     return (await searching.search_agreements(read, case.principal, query, case.at))[0]
 
 

@@ -285,7 +285,7 @@ def _decision(
     )
     return {
         "id": decision_id,
-        "root_id": decision_id,
+        "root_decision_id": decision_id,
         "action_at": "request",
         "outcome": "permitted",
         **its,

@@ -76,7 +76,7 @@ async def answer_decision(
 async def status_at(agency: Agency, decision_id: UUID) -> DecisionStatus:
     """The current status of a decision."""
     read = agency.service.database.read()
-    _, status = (await chain(read, (await decision_row(read, decision_id)).root_id)).status_at(decision_id)
+    _, status = (await chain(read, (await decision_row(read, decision_id)).root_decision_id)).status_at(decision_id)
     return status
 
 

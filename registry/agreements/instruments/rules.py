@@ -169,6 +169,37 @@ def advance(stage: Stage, action: AgreementAction) -> Stage:
     return after
 
 
+def stage_barred(stage: Stage, action: AgreementAction) -> str | None:
+    """Why the stage does not allow the action, in the words of `advance`."""
+    return None if (stage, action) in TRANSITIONS else WrongStatus.of("An agreement", stage, action).detail
+
+
+def edit_barred(stage: Stage) -> str | None:
+    """Why a text at that stage is not edited."""
+    if stage is Stage.DRAFT:
+        return None
+    way = "Open an amendment." if stage in (Stage.EXECUTED, Stage.SUSPENDED) else "Send it back first."
+    return f"Only a draft can be edited, and the agreement is {stage.replace('_', ' ')}. {way}"
+
+
+def keeping_barred(stage: str, *, shared: bool) -> str | None:
+    """Why its keeping is offered to nobody: it is still the custodian's own."""
+    return None if shared else f"Not while the agreement is {stage.replace('_', ' ')}: no other party knows of it."
+
+
+def not_on_paper_yet(stage: str) -> str:
+    """Why nothing is confirmed of a text that was not executed."""
+    return f"The agreement is {stage.replace('_', ' ')}: what is not signed on paper yet is signed here."
+
+
+ALREADY_SIGNED = "Your agency has signed this version already."
+AMENDMENT_OPEN = "An amendment is open already: finish or withdraw it first."
+NOBODY_BOUND = "Nobody is bound by it yet."
+NOTHING_OUT = "No text waits for your agency's signature."
+NOTHING_TO_JOIN = "There is no executed agreement here that your agency could still join."
+NOTHING_TO_PUBLISH = "Nothing here awaits your agency's word to be published."
+
+
 def allowed(stage: Stage) -> tuple[AgreementAction, ...]:
     """The actions possible from `stage`, in the table's order."""
     return tuple(action for (start, action) in TRANSITIONS if start is stage)

@@ -40,11 +40,11 @@ async def enter_certificate(write: Write, caller: Caller, agency_id: UUID, new: 
     checked_term(new.effective_on, new.expires_on)
     if (await agency_row(write, agency_id)).status == AgencyStatus.DISSOLVED:
         raise RuleBroken("A dissolved agency is not edited any more.", "agency_dissolved")
-    certificate_id = new_id()
+    insurance_id = new_id()
     await write.run(
         _INSERT,
         {
-            "id": certificate_id,
+            "id": insurance_id,
             "agency_id": agency_id,
             "kind": new.kind,
             "insurer": new.insurer,
@@ -64,7 +64,7 @@ async def enter_certificate(write: Write, caller: Caller, agency_id: UUID, new: 
         write,
         caller,
         "insurance.entered",
-        subject=("insurance", certificate_id, 1),
+        subject=("insurance", insurance_id, 1),
         agencies=[agency_id],
         data={
             "kind": new.kind,
@@ -74,22 +74,22 @@ async def enter_certificate(write: Write, caller: Caller, agency_id: UUID, new: 
             **paper_told(new),
         },
     )
-    return await get_certificate(write, caller, agency_id, certificate_id)
+    return await get_certificate(write, caller, agency_id, insurance_id)
 
 
 async def retire_certificate(
-    write: Write, caller: Caller, agency_id: UUID, certificate_id: UUID, retirement: Retirement, expected: Expected
+    write: Write, caller: Caller, agency_id: UUID, insurance_id: UUID, retirement: Retirement, expected: Expected
 ) -> InsuranceCertificate:
     """Let a certificate count no longer. Raises NotFound, Forbidden, StaleVersion, WrongStatus for one retired."""
     await _mine(write, caller, agency_id)
-    row = await certificate_row(write, caller, agency_id, certificate_id)
+    row = await certificate_row(write, caller, agency_id, insurance_id)
     await write.once()
     check_version(expected, row.version)
     because = retired(row.retired_because, retirement.because)
     await write.run(
         _RETIRE,
         {
-            "its_id": certificate_id,
+            "its_id": insurance_id,
             "retired_at": caller.now,
             "retired_because": because,
             "retired_reason": retirement.reason,
@@ -101,11 +101,11 @@ async def retire_certificate(
         write,
         caller,
         "insurance.retired",
-        subject=("insurance", certificate_id, row.version + 1),
+        subject=("insurance", insurance_id, row.version + 1),
         agencies=[agency_id],
         data={"because": because, "reason": retirement.reason},
     )
-    return await get_certificate(write, caller, agency_id, certificate_id)
+    return await get_certificate(write, caller, agency_id, insurance_id)
 
 
 async def _mine(write: Write, caller: Caller, agency_id: UUID) -> None:

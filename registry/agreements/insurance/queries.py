@@ -75,18 +75,18 @@ async def insured(read: Read, agency_id: UUID, window: Window) -> bool | None:
     return insured_during(covers_of(rows), window.start, window.end, rows[0].time_zone)
 
 
-async def certificate_row(read: Read, caller: Caller, agency_id: UUID, certificate_id: UUID) -> Row[Any]:
+async def certificate_row(read: Read, caller: Caller, agency_id: UUID, insurance_id: UUID) -> Row[Any]:
     """One certificate of the agency. Raises NotFound."""
-    parameters = {"agency_id": agency_id, "id": certificate_id, "viewer": caller.agency_id, "at": caller.now}
+    parameters = {"agency_id": agency_id, "id": insurance_id, "viewer": caller.agency_id, "at": caller.now}
     row = await read.first(_ONE, parameters)
     if row is None:
         raise NotFound("certificate")
     return row
 
 
-async def get_certificate(read: Read, caller: Caller, agency_id: UUID, certificate_id: UUID) -> InsuranceCertificate:
+async def get_certificate(read: Read, caller: Caller, agency_id: UUID, insurance_id: UUID) -> InsuranceCertificate:
     """One certificate as the caller may see it. Raises NotFound."""
-    return _as_certificate(await certificate_row(read, caller, agency_id, certificate_id), caller)
+    return _as_certificate(await certificate_row(read, caller, agency_id, insurance_id), caller)
 
 
 _ORDERS = Orders(

@@ -68,20 +68,20 @@ async def create_agency_insurance(
     return _answer(await commands.enter_certificate(write, caller, agency_id, data), created=True)
 
 
-@operation("get", _PATH + "/{certificate_id:uuid}", permission=Action.AGENCIES_READ, etag=True)
+@operation("get", _PATH + "/{insurance_id:uuid}", permission=Action.AGENCIES_READ, etag=True)
 async def get_agency_insurance(
     agency_id: FromPath[UUID],
-    certificate_id: FromPath[UUID],
+    insurance_id: FromPath[UUID],
     read: Supplied[Read],
     caller: Supplied[Caller],
 ) -> Answer[InsuranceCertificate]:
     """Read one certificate of insurance."""
-    return _answer(await queries.get_certificate(read, caller, agency_id, certificate_id))
+    return _answer(await queries.get_certificate(read, caller, agency_id, insurance_id))
 
 
 @operation(
     "post",
-    _PATH + "/{certificate_id:uuid}/retire",
+    _PATH + "/{insurance_id:uuid}/retire",
     permission=Action.AGENCIES_UPDATE,
     status=200,
     example=RETIREMENT_EXAMPLE,
@@ -90,14 +90,14 @@ async def get_agency_insurance(
 )
 async def retire_agency_insurance(
     agency_id: FromPath[UUID],
-    certificate_id: FromPath[UUID],
+    insurance_id: FromPath[UUID],
     data: JSONBody[Retirement],
     write: Supplied[Write],
     caller: Supplied[Caller],
     if_match: Supplied[Expected],
 ) -> Answer[InsuranceCertificate]:
     """Let a certificate count no longer: cancelled, replaced, or entered in error."""
-    return _answer(await commands.retire_certificate(write, caller, agency_id, certificate_id, data, if_match))
+    return _answer(await commands.retire_certificate(write, caller, agency_id, insurance_id, data, if_match))
 
 
 router = Router(

@@ -51,7 +51,7 @@ from registry.directory.taxonomy.tables import (
 from registry.platform.access.permissions import Action, Relation, refusal
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read
-from registry.platform.http.paging import Orders, cut
+from registry.platform.http.paging import Orders, cut, given
 from registry.platform.http.searching import search_words
 from registry.platform.kernel.actions import AllowedAction, offer
 from registry.platform.kernel.errors import NotFound, RuleBroken
@@ -333,7 +333,7 @@ _CAPABILITY_ORDERS = Orders(CapabilityTypeQuery, code=capability_type.c.code)
 def _capability_list(filters: frozenset[str], sort: str) -> sa.Select[Any]:
     statement = sa.select(capability_type)
     if "kind" in filters:
-        statement = statement.where(capability_type.c.kind == sa.bindparam("kind"))
+        statement = statement.where(capability_type.c.kind.in_(sa.bindparam("kind", type_=sa.Text, expanding=True)))
     if "under" in filters:
         below = sa.select(capability_type_closure.c.descendant).where(
             capability_type_closure.c.ancestor == sa.bindparam("under")
@@ -346,8 +346,9 @@ def _capability_list(filters: frozenset[str], sort: str) -> sa.Select[Any]:
 
 async def list_capability_types(read: Read, query: CapabilityTypeQuery) -> CapabilityTypePage:
     """A page of types of capability. Raises RuleBroken for a search without a word or another list's cursor."""
-    filters = {name for name in ("kind", "under", "cursor") if getattr(query, name) is not None}
-    parameters = {"kind": query.kind, "under": query.under, **_CAPABILITY_ORDERS.parameters(query)}
+    chosen = given(query, "kind", "under")
+    filters = chosen.keys() | ({"cursor"} if query.cursor is not None else set())
+    parameters = {**chosen, **_CAPABILITY_ORDERS.parameters(query)}
     rows = await read.all(_capability_list(frozenset(filters), query.sort), parameters)
     if query.q is not None:
         wanted = search_words(query.q)

@@ -193,13 +193,18 @@ def read_value(definition: AttributeDefinition | None, text: str) -> AttributeVa
     return float(said) if re.fullmatch(r"[+-]?\d{1,15}\.\d{1,9}", said) else text
 
 
+OWN_CATEGORY: Final = "own-"
+"""With this the code of a category that an agency added begins."""
+
+
 def own_code(agency_hex: str, name: str) -> str:
     """The code of a category that an agency adds: no release has such a one, and no other agency.
 
-    `own-`, the last digits of the agency's id, and the name in plain letters.
+    `OWN_CATEGORY`, the last digits of the agency's id, and the name in plain letters.
     """
     words = "_".join(query_tokens(name))
-    return f"own-{agency_hex[-_DIGITS_OF_AGENCY:]}.{re.sub(r'[^a-z0-9_]', '', words)[:40].strip('_') or 'category'}"
+    plain = re.sub(r"[^a-z0-9_]", "", words)[:40].strip("_") or "category"
+    return f"{OWN_CATEGORY}{agency_hex[-_DIGITS_OF_AGENCY:]}.{plain}"
 
 
 def check_definitions(

@@ -249,5 +249,5 @@ class CapabilityTypeQuery(ByCode, kw_only=True, frozen=True):
     """Filters of the list of capability types."""
 
     q: Words | None = None
-    kind: CapabilityKind | None = None
+    kind: Annotated[tuple[CapabilityKind, ...], Meta(description="Any of these.")] = ()
     under: Annotated[Code, Meta(description="An ancestor; it is itself among the answers.")] | None = None

@@ -33,14 +33,14 @@ class Listener:
         bound.listen(BACKLOG)
         self._listen()
 
-    def close(self) -> None:
-        """Take no more. The socket stays open, for whoever bound it."""
+    async def close(self) -> None:
+        """Take no more; return when every connection that was taken has its protocol.
+
+        The socket stays open, for whoever bound it.
+        """
         self._loop.remove_reader(self._socket)
         if self._pause is not None:
             self._pause.cancel()
-
-    async def wait_closed(self) -> None:
-        """Return when every connection that was taken has its protocol."""
         await asyncio.gather(*self._opening)
 
     def _listen(self) -> None:

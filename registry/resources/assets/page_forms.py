@@ -62,7 +62,7 @@ def as_features(page: AssetPage) -> AssetFeatures:
 COLUMNS: Final = (
     *("id", "agency_id", "category", "name", "tag", "type_level", "capacity", "sharing", "service_status"),
     *("location.latitude", "location.longitude", "mobilisation_minutes", "version", "updated_at"),
-    *("distance_km", "arrival_minutes", "held_back"),
+    *("distance_km", "arrival_minutes", "held_back", "certification", "certified"),
 )
 
 

@@ -22,9 +22,6 @@ _CERTIFICATES = (
     .order_by(asset_certificate.c.id.desc())
 )
 _OF_ASSET = _CERTIFICATES.where(asset_certificate.c.asset_id == _ASSET_ID)
-_OF_SEVERAL = _CERTIFICATES.where(
-    asset_certificate.c.asset_id.in_(sa.bindparam("asset_ids", type_=asset_certificate.c.asset_id.type, expanding=True))
-)
 _INSTANT = asset_certificate.c.valid_from_at.type
 
 
@@ -33,12 +30,13 @@ async def certificates_of(read: Read, asset_id: UUID) -> Rows:
     return await read.all(_OF_ASSET, {"asset_id": asset_id})
 
 
-async def certificates_of_several(read: Read, asset_ids: Sequence[UUID]) -> dict[UUID, list[Row[Any]]]:
-    """The same of several assets, by the asset; those without certificates are left out."""
-    found: dict[UUID, list[Row[Any]]] = {}
-    for row in await read.all_slowly(_OF_SEVERAL, {"asset_ids": list(asset_ids)}) if asset_ids else ():
-        found.setdefault(row.asset_id, []).append(row)
-    return found
+def certificates_with(others: sa.FromClause, asset_id: sa.Column[UUID]) -> sa.Select[Any]:
+    """The rows of `certificates_of` beside those of `others`, of which each is there at least once; then without."""
+    return sa.select(*asset_certificate.c, personnel_record.c.status.label("handler_status")).select_from(
+        others.outerjoin(asset_certificate, asset_certificate.c.asset_id == asset_id).outerjoin(
+            personnel_record, personnel_record.c.id == asset_certificate.c.handler_id
+        )
+    )
 
 
 def has_certificates(asset_id: sa.Column[UUID]) -> sa.ColumnElement[bool]:

@@ -129,7 +129,7 @@ class PackageQuery(Changing, kw_only=True, frozen=True):
     asset_id: Annotated[UUID | None, Meta(description="Only packages with this asset.")] = None
     category: Annotated[Code | None, Meta(description="With an asset of this category, or of one under it.")] = None
     status: Annotated[tuple[PackageStatus, ...], Meta(description="Any of these.")] = ()
-    sharing: Annotated[Sharing | None, Meta(description="Only packages shown to these.")] = None
+    sharing: Annotated[tuple[Sharing, ...], Meta(max_length=10, description="Shared in any of these ways.")] = ()
     available_from: Annotated[
         Instant | None,
         Meta(

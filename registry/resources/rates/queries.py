@@ -33,7 +33,8 @@ _VISIBLE = _ALL.where(
 )
 _GET = _VISIBLE.where(rate.c.id == sa.bindparam("id", type_=rate.c.id.type))
 _ORDERS = Orders(RateQuery, created_at=rate.c.id, updated_at=(rate.c.updated_at, rate.c.id))
-_FILTERS = ("agency_id", "asset_id", "basis", "cost_code", "personnel_class")
+_FILTERS = ("agency_id", "asset_id", "cost_code", "personnel_class")
+_SEVERAL = {"ids": rate.c.id, "basis": rate.c.basis}
 
 
 def hourly_rates_of(asset_id: sa.Column[UUID]) -> sa.ColumnElement[str]:
@@ -98,9 +99,10 @@ async def _page(read: Read, caller: Caller, statement: sa.Select[Any], query: Ra
     for name, value in given(query, *_FILTERS).items():
         statement = statement.where(rate.c[name] == sa.bindparam(f"its_{name}", type_=rate.c[name].type))
         parameters[f"its_{name}"] = value
-    if query.ids:
-        statement = statement.where(rate.c.id.in_(sa.bindparam("ids", type_=rate.c.id.type, expanding=True)))
-        parameters["ids"] = query.ids
+    for name, value in given(query, *_SEVERAL).items():
+        column = _SEVERAL[name]
+        statement = statement.where(column.in_(sa.bindparam(name, type_=column.type, expanding=True)))
+        parameters[name] = value
     if query.holds_on is not None:
         day = sa.bindparam("day", type_=rate.c.effective_on.type)
         statement = statement.where(

@@ -90,7 +90,7 @@ class RateQuery(ByChange, kw_only=True, frozen=True):
 
     agency_id: UUID | None = None
     asset_id: UUID | None = None
-    basis: Annotated[RateBasis | None, Meta(description="Only rates of that basis.")] = None
+    basis: Annotated[tuple[RateBasis, ...], Meta(description="Any of these.")] = ()
     cost_code: CostCode | None = None
     personnel_class: PersonnelClass | None = None
     holds_on: Annotated[CivilDate | None, Meta(description="Only what holds on this day.")] = None

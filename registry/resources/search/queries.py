@@ -192,7 +192,6 @@ async def _assets(read: Read, caller: Caller, query: AssetQuery, said: Said, pag
                 agency=Owner(id=each.agency_id, name=its.agency_name, contact=f"/v1/agencies/{each.agency_id}/contact"),
                 free_quantity=its.free_quantity,
                 covered=its.covered,
-                certification=its.certification,
                 hourly_cost=its.hourly_cost,
             )
             for each in page.items

@@ -12,7 +12,6 @@ from registry.platform.kernel.geo import Latitude, Longitude
 from registry.platform.kernel.money import Money
 from registry.platform.kernel.text import AS_IT_CAME_PATTERN, Code
 from registry.platform.kernel.time import Instant
-from registry.resources.assets.certifying import CertifiedToLend
 from registry.resources.assets.schemas.listing import (
     AssetSummary,
     Correction,
@@ -223,13 +222,6 @@ class AssetFound(AssetSummary, kw_only=True, frozen=True):
         Meta(
             description="Whether an agreement in force covers it for your agency; null for your own. Whether a request "
             "is permitted is decided when it is made."
-        ),
-    ]
-    certification: Annotated[
-        CertifiedToLend,
-        Meta(
-            description="Whether it has the certification that its category calls for, throughout the window or now. "
-            "Where it lapses or none is on file, a request is denied."
         ),
     ]
     hourly_cost: Annotated[

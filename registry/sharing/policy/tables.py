@@ -8,7 +8,7 @@ from registry.sharing.policy.lifecycle import PolicySetStatus
 policy_decision = table(
     "policy_decision",
     sa.Column("id", Uuid, primary_key=True),
-    sa.Column("root_id", Uuid, sa.ForeignKey("policy_decision.id"), nullable=False),
+    sa.Column("root_decision_id", Uuid, sa.ForeignKey("policy_decision.id"), nullable=False),
     sa.Column("previous_id", Uuid, sa.ForeignKey("policy_decision.id")),
     sa.Column("action_at", sa.Text, nullable=False),
     sa.Column("outcome", sa.Text, nullable=False),
@@ -36,7 +36,7 @@ policy_decision = table(
     sa.Column("requested_at", Instant, nullable=False),
     one_of("action_at", ("request", "approve", "reserve", "extend", "dispatch")),
     one_of("outcome", ("permitted", "needs_approval", "denied")),
-    sa.Index("ix_policy_decision_root_id", "root_id", "id"),
+    sa.Index("ix_policy_decision_root_decision_id", "root_decision_id", "id"),
     sa.Index("ix_policy_decision_requesting", "requesting_agency_id", "id"),
     sa.Index("ix_policy_decision_assisting", "assisting_agency_id", "id"),
     sa.Index("ix_policy_decision_agreement", "agreement_id", "evaluated_at"),

@@ -6,6 +6,7 @@ lines (`follow_lines`). That all its loans are closed is derived from the loans.
 
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from typing import Final
 
 from registry.platform.kernel.errors import RuleBroken, WrongStatus
 
@@ -160,6 +161,9 @@ OPEN = frozenset({_L.DRAFT, _L.NEEDS_APPROVAL, _L.PERMITTED, _L.APPROVED})
 
 REFUSED = frozenset({_L.DENIED, _L.REJECTED, _L.DECLINED})
 """Statuses of lines for which nothing is lent, and in whose place another line may ask again, or differently."""
+
+TIME_OVER: Final = "Nobody lent it before its time was over."
+"""Why a line is expired."""
 
 MENDABLE = OPEN | REFUSED
 """Statuses of lines that the requesting agency may still edit."""

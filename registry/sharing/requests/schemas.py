@@ -42,7 +42,7 @@ class LineDecision(Struct, kw_only=True, frozen=True):
     """The decision on a line; the complete one, with near misses and obligations, is at `/v1/decisions/{id}`."""
 
     id: Annotated[UUID, Meta(description="The latest decision on what was asked.")]
-    root_id: Annotated[UUID, Meta(description="The first; a loan that answers the line names it.")]
+    root_decision_id: Annotated[UUID, Meta(description="The first; a loan that answers the line names it.")]
     outcome: Outcome
     agreement: AgreementReference | None
     reasons: list[DecisionReason]

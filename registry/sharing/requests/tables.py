@@ -63,6 +63,7 @@ request_line = table(
     sa.Index("ix_request_line_assisting", "assisting_agency_id", "request_id"),
     sa.Index("ix_request_line_asset", "asset_id"),
     sa.Index("ix_request_line_decision_id", "decision_id"),
+    sa.Index("ix_request_line_status", "status", "ends_at"),
 )
 """`decision_id` is the first decision of the line's chain, which a loan names too; `awaited` the approvals it still
 waits for, as `<role>@<side>`. `asset_name`, `category` and `described` are of the asset as it was asked for.

@@ -417,6 +417,9 @@ def test_without_the_clause_it_is_missing_whatever_the_terms_say(heading: str, i
             "Each party shall bear its own liability, and the rates of pay remain to be determined.",
             "found",
         ),
+        ("insurance", "insurance", "Insurance shall be determined by the risk managers hereafter.", "denied"),
+        ("insurance", "insurance", "Each party keeps such insurance as is later agreed.", "denied"),
+        ("insurance", "insurance", "Each party shall keep liability insurance, hereafter “the policy”.", "found"),
         (
             "training",
             "training",

@@ -103,7 +103,7 @@ async def test_declining_is_for_the_legal_staff_of_whose_signature_is_waited_for
     assert (await two.legal.post(path, no(found), key=f"no-{found['id']}")).content == first.content
     assert_problem(await two.legal.post(path, no(found)), 409, "already_declined")
     allowed, reason = offered(await two.legal.done("GET", f"{PATH}/{found['id']}"), verb.replace("-", "_"))
-    assert (allowed, reason) == (False, "Your agency has declined already.")
+    assert (allowed, reason) == (False, "Your agency has declined that already.")
     made = await draft(one, two)
     assert_problem(await one.legal.post(f"{PATH}/{made['id']}/{verb}", no(found)), 409, "wrong_status")
 

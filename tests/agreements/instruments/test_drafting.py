@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 
+from registry.platform.kernel.errors import WrongStatus
 from tests.support.agreements import PROVISIONS, agreement_body
 from tests.support.cast import Agency, Cast, today
 from tests.support.problems import assert_problem
@@ -252,7 +253,10 @@ async def test_a_withdrawn_draft_stays_private_and_a_withdrawn_review_does_not(c
     for made in (private, shared):
         path = f"{PATH}/{made['id']}/withdraw"
         found = await cast.assisting.legal.done("POST", path, {"reason": "the board declined"})
-        assert (found["status"], actions(found)["submit"]) == ("withdrawn", "Not while its text is withdrawn.")
+        assert (found["status"], actions(found)["submit"]) == (
+            "withdrawn",
+            str(WrongStatus.of("An agreement", "withdrawn", "submit").detail),
+        )
     assert_problem(await cast.requesting.legal.get(f"{PATH}/{private['id']}"), 404)
     assert (await cast.requesting.legal.done("GET", f"{PATH}/{shared['id']}"))["status"] == "withdrawn"
 
@@ -269,7 +273,7 @@ async def test_what_becomes_of_a_withdrawn_review_concerns_the_parties_that_saw_
     private = await draft(cast.assisting, cast.requesting)
     path = f"{PATH}/{private['id']}"
     withdrawn = await cast.assisting.legal.done("POST", f"{path}/withdraw", {"reason": "the board declined"})
-    assert actions(withdrawn)["offer_custody"] == "No other party knows of it yet."
+    assert actions(withdrawn)["offer_custody"] == ("Not while the agreement is withdrawn: no other party knows of it.")
     assert_problem(await cast.assisting.legal.post(f"{path}/offer-custody", offer), 409, "wrong_status")
 
 
@@ -278,7 +282,7 @@ async def test_the_actions_offered_are_those_that_work(cast: Cast) -> None:
     offered = actions(made)
     possible = {"update", "submit", "withdraw", "activate_verbally"}
     assert {name for name, reason in offered.items() if reason is None} == possible
-    assert offered["sign"] == "Not while the agreement is draft."
+    assert offered["sign"] == WrongStatus.of("An agreement", "draft", "sign").detail
     assert actions(await cast.assisting.coordinator.done("GET", f"{PATH}/{made['id']}")) == {}
 
 

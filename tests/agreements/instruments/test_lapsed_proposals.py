@@ -60,8 +60,8 @@ class TestExpiry:
         assert not any(each.allowed for proposal in then.proposals for each in proposal.allowed_actions)
         offered = {each.action: each.allowed for each in then.allowed_actions}
         assert not offered["add_parties"]
-        assert not offered["propose_suspension"]
-        assert offered["terminate"], "an end of the days before is recorded with its evidence"
+        for name in ("terminate", "propose_suspension"):
+            assert offered[name], f"{name} of the days before is recorded with its evidence"
         assert not await waits_at(service, cast.requesting, found, over)
         late = acting_for(cast.requesting, Role.LEGAL, now=over)
         proposal_id = UUID(proposed["proposals"][-1]["id"])

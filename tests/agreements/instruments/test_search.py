@@ -364,6 +364,10 @@ async def test_restricted_text_that_is_shown_is_recorded_first(service: Service,
     response = await cast.requesting.auditor.get(f"{PATH}?q=open&party_id={cast.requesting.id}&source=provision")
     assert response.headers["cache-control"] == "private, no-cache"
     assert len(await read.all(readings)) == 2
+    several = f"{PATH}?q=godwit&party_id={cast.requesting.id}&source="
+    for sources in (["provision"], ["document"], ["provision", "document"], ["party", "document"], ["party"]):
+        page = await cast.requesting.auditor.done("GET", several + "&source=".join(sources))
+        assert {hit["source"] for hit in page["items"]} == {*sources} - {"party"}
 
 
 async def test_a_withdrawn_document_is_found_by_nobody(service: Service, cast: Cast) -> None:

@@ -3,6 +3,7 @@
 from datetime import date
 from typing import Any
 
+from registry.agreements.instruments.rules import ALREADY_SIGNED
 from tests.agreements.instruments.reporting import DAY, PATH, letter, report, second_operator
 from tests.agreements.instruments.test_late_entries import amended_on_paper
 from tests.agreements.instruments.test_signing_authority import registered, revoke
@@ -78,7 +79,7 @@ async def test_who_has_left_is_offered_to_say_only_what_it_had_signed_before(ser
         hand = {**paper, "signed_on": str(signed_on)}
         answer = await cast.requesting.legal.post(f"{PATH}/{found['id']}/confirm", hand)
         assert answer.status_code == status, "of a day before it left"
-    assert await offered(cast.requesting.legal, found, "confirm") == (False, left)
+    assert await offered(cast.requesting.legal, found, "confirm") == (False, ALREADY_SIGNED)
 
 
 async def test_nobody_takes_over_a_number_that_it_uses_already(service: Service, cast: Cast) -> None:
@@ -120,3 +121,20 @@ async def test_who_asks_for_notice_and_does_not_say_how_long_lets_nobody_suspend
     refused = await cast.requesting.legal.post(f"{PATH}/{found['id']}/suspend", {"reason": "an inquiry"})
     problem = assert_problem(refused, 422, "notice_silent")
     assert await offered(cast.requesting.legal, found, "suspend") == (False, problem["detail"])
+
+
+async def test_an_executed_text_that_is_not_shown_may_still_be_confirmed(cast: Cast) -> None:
+    found = await record_agreement(cast.assisting, cast.requesting)
+    amended = await amended_on_paper(found, cast.assisting, cast.requesting, effective_on=today() - DAY)
+    assert amended["version_no"] == 2, "of which it has signed this one alone"
+    assert await offered(cast.requesting.legal, found, "confirm") == (True, None)
+    await confirm_agreement(found, cast.requesting)
+    assert await offered(cast.requesting.legal, found, "confirm") == (False, ALREADY_SIGNED)
+
+
+async def test_nothing_is_reported_of_what_nobody_is_bound_by(cast: Cast) -> None:
+    made = await draft(cast.assisting, cast.requesting)
+    said = {"agency_id": str(cast.requesting.id), "kind": "gave_notice", "acted_on": str(today()), "reason": "a letter"}
+    refused = await cast.assisting.legal.post(f"{PATH}/{made['id']}/report-act", {**said, "evidence_sha256": "ab" * 32})
+    problem = assert_problem(refused, 409, "wrong_status")
+    assert await offered(cast.assisting.legal, made, "report_act") == (False, problem["detail"])

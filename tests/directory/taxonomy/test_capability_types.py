@@ -74,6 +74,9 @@ async def test_types_are_found_by_word_kind_and_ancestor(cast: Cast) -> None:
     assert set(await found(cast, "under=language.ara")) == {c for c in FACTS if c.startswith("language.ara")}
     positions = await found(cast, "kind=position")
     assert positions == sorted(c for c, fact in FACTS.items() if fact.kind is CapabilityKind.POSITION)
+    kinds = (CapabilityKind.POSITION, CapabilityKind.LANGUAGE)
+    of_both = sorted(c for c, fact in FACTS.items() if fact.kind in kinds)
+    assert await found(cast, "kind=position&kind=language") == of_both[:200]
     hmong = (await cast.stranger.coordinator.done("GET", "/v1/capability-types?q=hmong"))["items"][0]
     assert CapabilityFact(**{**hmong, "aliases": tuple(hmong["aliases"])}) == FACTS["language.hmn"]
 

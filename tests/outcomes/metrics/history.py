@@ -98,7 +98,9 @@ class Partnership(Struct, kw_only=True, frozen=True):
             return self._caller(self.assisting, Role.COORDINATOR, when)
 
         async with unit_of_work(self.assisting.service.database) as write:
-            made = await reserving.reserve(write, helper(reserved), policies, NewLoan(decision_id=decision.root_id))
+            made = await reserving.reserve(
+                write, helper(reserved), policies, NewLoan(decision_id=decision.root_decision_id)
+            )
             await loans.dispatch(write, helper(left), policies, made.id, GOOD)
             await loans.receive(write, self._caller(self.requesting, Role.COORDINATOR, arrived), made.id, None)
             if back is not None:

@@ -571,7 +571,7 @@ IDS_IN_QUERIES: tuple[tuple[str, str, str], ...] = (
     ("list_deadlines", "agency_id", "agency"),
     ("list_decisions", "asset_id", "shared_asset"),
     ("list_decisions", "agreement_id", "agreement"),
-    ("list_decisions", "root_id", "decision"),
+    ("list_decisions", "root_decision_id", "decision"),
     ("list_loans", "asset_id", "shared_asset"),
     ("list_loans", "agreement_id", "agreement"),
     ("list_loans", "ids", "reserved_loan"),

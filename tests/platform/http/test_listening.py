@@ -58,8 +58,7 @@ def test_all_who_have_connected_are_heard_before_anybody_is_heard_again(bound: s
             async with asyncio.timeout(60):
                 await done
         finally:
-            listener.close()
-            await listener.wait_closed()
+            await listener.close()
             for client in clients:
                 client.close()
 
@@ -75,10 +74,9 @@ def test_a_closed_listener_takes_nobody(bound: socket.socket) -> None:
         listener = Listener(bound, lambda: Answering(heard.append))
         with socket.create_connection(bound.getsockname()) as client:
             client.sendall(b"1")
-            listener.close()
+            await listener.close()
             for _ in range(20):
                 await asyncio.sleep(0)
-            await listener.wait_closed()
 
     uvloop.run(serve())
     assert heard == []
@@ -100,8 +98,7 @@ def test_answers_go_out_at_once(bound: socket.socket) -> None:
         listener = Listener(bound, Looking)
         with socket.create_connection(bound.getsockname()):
             await looked.wait()
-        listener.close()
-        await listener.wait_closed()
+        await listener.close()
 
     uvloop.run(serve())
     assert all(without_delay)

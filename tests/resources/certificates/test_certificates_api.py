@@ -1,7 +1,7 @@
 """A K9 team is handler, dog and discipline: certified, found, lent and freed as one."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -49,6 +49,10 @@ async def found(partners: Partners, **query: str) -> set[str]:
     asked = {"agency_id": str(partners.assisting.id), "limit": "200", **query}
     path = "/v1/assets?" + "&".join(f"{name}={value}" for name, value in asked.items())
     return {item["id"] for item in (await partners.requesting.coordinator.done("GET", path))["items"]}
+
+
+def at_noon(day: date) -> datetime:
+    return datetime.combine(day, time(12), UTC)
 
 
 def of_window(window: Window) -> dict[str, str]:
@@ -102,6 +106,35 @@ async def test_availability_tells_what_holds_in_the_window_and_what_lapses_in_it
     assert await told() == expected
     await partners.assisting.coordinator.done("POST", f"/v1/personnel/{handler['id']}/separate", REASON)
     assert await told() == expected[:1]
+
+
+async def test_a_list_tells_of_each_team_whether_by_whom_and_until_when_it_is_certified(partners: Partners) -> None:
+    """As the asset's own availability does, in one statement more for the page and none for an item."""
+    first = today() + 5 * DAY
+    window = of_window(Window(start=at_noon(first), end=at_noon(first + 4 * DAY)))
+    recorded = {"code": "uspca_narcotics", "issuer": "USPCA", "expires_on": str(first + DAY)}
+    teams = {
+        "current": await make_team(partners),
+        "lapses": await make_asset(partners.assisting, certifications=[recorded]),
+        "none_on_file": await make_asset(partners.assisting, certifications=[]),
+        "not_required": await make_asset(partners.assisting, category="vehicle.patrol", certifications=[]),
+    }
+    ids = "&".join(f"ids={each['id']}" for each in teams.values())
+    path = f"/v1/assets?{ids}&" + "&".join(f"{name}={value}" for name, value in window.items())
+    for reader in (partners.requesting.coordinator, partners.assisting.admin):
+        answer = await reader.get(path)
+        listed = {each["id"]: each for each in answer.json()["items"]}
+        for standing, team in teams.items():
+            item = listed[team["id"]]
+            its = f"/v1/assets/{team['id']}/availability?from={window['available_from']}&to={window['available_to']}"
+            assert item["certification"] == standing
+            assert item["certified"] == (await reader.done("GET", its))["certified"]
+    assert teams["current"]["handler"]["id"] not in answer.text
+    gone = await make_team(partners, expires_on=str(today() - 2 * DAY))
+    (lapsed,) = (await partners.requesting.coordinator.done("GET", f"/v1/assets?ids={gone['id']}"))["items"]
+    assert (lapsed["certification"], lapsed["certified"]) == ("lapses", [])
+    (told,) = listed[teams["current"]["id"]]["certified"]
+    assert (told["issuer"], told["expires_on"], told["holds"]) == ("NPCA", str(LONG_AHEAD), "current")
 
 
 async def test_what_is_refused(partners: Partners) -> None:

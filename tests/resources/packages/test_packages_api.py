@@ -92,6 +92,7 @@ async def test_packages_are_found_by_words_of_their_own_or_of_their_assets_and_b
         "an asset": ({"asset_id": boat["id"]}, [team["id"]]),
         "status": ({"status": "active"}, [team["id"]]),
         "sharing": ({"sharing": "network"}, []),
+        "one of several ways of sharing": ({"sharing": "network&sharing=agreement"}, [dogs["id"], team["id"]]),
         "ids": ({"ids": dogs["id"]}, [dogs["id"]]),
         "by name": ({"sort": "name"}, [dogs["id"], team["id"]]),
         "the newest first": ({}, [dogs["id"], team["id"]]),

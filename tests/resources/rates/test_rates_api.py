@@ -60,6 +60,8 @@ async def test_partners_see_the_schedule_and_with_an_asset_its_own_rates(cast: C
         assert [each["id"] for each in (await who.done("GET", path))["items"]] == [each["id"] for each in seen]
     assert_problem(await stranger.admin.get(f"/v1/rates/{schedule['id']}"), 404, "not_found")
     assert_problem(await partner.admin.patch(f"/v1/rates/{schedule['id']}", {}, if_match="*"), 403, "forbidden")
+    assert (await owner.coordinator.done("GET", f"{path}&basis=mile"))["items"] == []
+    assert len((await owner.coordinator.done("GET", f"{path}&basis=mile&basis=hour"))["items"]) == 2
     (shown,) = (await partner.coordinator.done("GET", f"/v1/assets/{asset['id']}/rates"))["items"]
     assert shown["id"] == own["id"]
     assert_problem(await stranger.admin.get(f"/v1/assets/{asset['id']}/rates"), 404, "not_found")

@@ -63,6 +63,6 @@ async def not_waiting(write: Write, asset_id: UUID) -> Bookable:
     return Bookable(id=asset_id, capacity=capacity, in_service=True)
 
 
-async def chain_alone(write: Write, root_id: UUID, _asset_id: UUID | None = None) -> Chain:
+async def chain_alone(write: Write, root_decision_id: UUID, _asset_id: UUID | None = None) -> Chain:
     """Deciding locks the asset too, in the same statement as the decision."""
-    return await lock_chain(write, root_id)
+    return await lock_chain(write, root_decision_id)

@@ -269,7 +269,7 @@ async def test_an_agreement_suspended_since_worsens_the_decision_and_nothing_is_
     assert refused.value.extra["outcome"] == "denied"
     reasons: Any = refused.value.extra["reasons"]
     assert "no_ground" in [reason["effect"] for reason in reasons]
-    count = sa.select(sa.func.count()).where(policy_decision.c.root_id == made.id)
+    count = sa.select(sa.func.count()).where(policy_decision.c.root_decision_id == made.id)
     assert await cast.assisting.service.database.read().value(count) == 1
 
 

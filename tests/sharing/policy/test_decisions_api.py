@@ -207,7 +207,7 @@ async def test_the_list_holds_the_decisions_of_either_side_latest_first(cast: Ca
         (f"asset_id={asset['id']}", ids[1:]),
         (f"agreement_id={made[0].agreement_id}", ids),
         (f"agreement_id={uuid4()}", []),
-        (f"root_id={made[0].root_id}", ids[-1:]),
+        (f"root_decision_id={made[0].root_decision_id}", ids[-1:]),
         ("outcome=needs_approval", []),
     ):
         listed = await cast.requesting.coordinator.done("GET", f"/v1/decisions?{query}")
@@ -257,16 +257,16 @@ async def test_every_step_leaves_a_row_linked_to_the_one_before(cast: Cast, serv
     made = await make_decision(cast.requesting, asset)
     reserved = await decide_again(cast.assisting, made.id, "reserve")
     out = await decide_again(cast.assisting, reserved.id, "dispatch")
-    assert [(d.root_id, d.previous_id) for d in (made, reserved, out)] == [
+    assert [(d.root_decision_id, d.previous_id) for d in (made, reserved, out)] == [
         (made.id, None),
         (made.id, made.id),
         (made.id, reserved.id),
     ]
-    listed = await cast.assisting.coordinator.done("GET", f"/v1/decisions?root_id={made.id}")
+    listed = await cast.assisting.coordinator.done("GET", f"/v1/decisions?root_decision_id={made.id}")
     assert [item["action_at"] for item in listed["items"]] == ["dispatch", "reserve", "request"]
     shown = await cast.requesting.coordinator.done("GET", f"/v1/decisions/{made.id}")
     assert shown["current_id"] == str(out.id)
-    kept = sa.select(sa.func.count()).where(policy_decision.c.root_id == made.id)
+    kept = sa.select(sa.func.count()).where(policy_decision.c.root_decision_id == made.id)
     assert await service.database.read().value(kept) == 3
     given = sa.select(sa.func.count()).where(policy_approval.c.decision_id == made.id)
     assert await service.database.read().value(given) == 0

@@ -214,7 +214,7 @@ async def test_revising_what_is_asked_voids_approvals_until_it_is_decided_anew(c
     assert_problem(await cast.assisting.approver.post(f"{path}/approve", REASON), 409, "nothing_to_approve")
     again = await act(caller, found, "submit", {})
     assert again["status"] == "needs_approval"
-    assert again["lines"][0]["decision"]["root_id"] != approved["lines"][0]["decision"]["root_id"]
+    assert again["lines"][0]["decision"]["root_decision_id"] != approved["lines"][0]["decision"]["root_decision_id"]
     assert_problem(await reserved(cast, again), 409)
     approved = await act(cast.assisting.approver, found, "approve", REASON)
     assert (await reserved(cast, approved)).status_code == 201

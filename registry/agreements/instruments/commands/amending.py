@@ -25,7 +25,7 @@ from registry.agreements.instruments.notice import read_notice
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.queries.texts import executed_texts
 from registry.agreements.instruments.remarks import Remark, TermOfText, about_what_follows
-from registry.agreements.instruments.rules import AgreementAction, Stage
+from registry.agreements.instruments.rules import AMENDMENT_OPEN, AgreementAction, Stage
 from registry.agreements.instruments.schemas.given import NewAmendment, RecordedAmendment
 from registry.agreements.instruments.schemas.shown import Agreement
 from registry.agreements.instruments.tables import (
@@ -66,7 +66,7 @@ async def open_amendment(
     recorded = new if isinstance(new, RecordedAmendment) else None
     advanced(row, AgreementAction.AMEND if recorded is None else AgreementAction.RECORD_AMENDMENT)
     if row.amendment_id is not None and recorded is None:
-        raise Conflict("An amendment is open already: finish or withdraw it first.", "amendment_open")
+        raise Conflict(AMENDMENT_OPEN, "amendment_open")
     texts = await executed_texts(write, row.id)
     # A draft begins as a copy of what is newest; a paper goes on from the text before it, though recorded late.
     before = row if recorded is None else _followed(texts, new.effective_on)

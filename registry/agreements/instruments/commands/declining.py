@@ -11,7 +11,7 @@ from registry.agreements.instruments.commands.settling.effects import stop_silen
 from registry.agreements.instruments.consent import Unconfirmed
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.queries.signing import ids_of, signing_of
-from registry.agreements.instruments.rules import Stage
+from registry.agreements.instruments.rules import ALREADY_SIGNED, NOTHING_OUT, NOTHING_TO_JOIN, Stage
 from registry.agreements.instruments.schemas.given import Declining
 from registry.agreements.instruments.schemas.shown import Agreement
 from registry.agreements.instruments.signing_tables import agreement_declined
@@ -40,8 +40,10 @@ async def decline_to_sign(
     found = None
     if text.stage is Stage.OUT_FOR_SIGNATURE:
         found = await signing_of(write, text.version_id, caller.now)
+    if found is not None and caller.agency_id in ids_of(found.signed):
+        raise WrongStatus(ALREADY_SIGNED)
     if found is None or caller.agency_id not in ids_of(found.outstanding):
-        raise WrongStatus("No text waits for your agency's signature.")
+        raise WrongStatus(NOTHING_OUT)
     _check_hash(text.sha256, declining)
     return await _declined(write, caller, row, text.version_id, text.version_no, "sign", declining)
 
@@ -64,7 +66,7 @@ async def decline_to_join(
     if part is not None and part.joined_at is not None and part.joined_at > caller.now:
         raise WrongStatus("It is reported that your agency signed or agreed: contest that report instead.")
     if text.stage not in (Stage.EXECUTED, Stage.SUSPENDED) or part is None or part.joined_at is not None:
-        raise WrongStatus("There is no executed agreement here that your agency could still join.")
+        raise WrongStatus(NOTHING_TO_JOIN)
     _check_hash(text.sha256, declining)
     return await _declined(write, caller, row, text.version_id, text.version_no, "join", declining)
 

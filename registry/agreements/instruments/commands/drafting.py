@@ -23,7 +23,7 @@ from registry.agreements.instruments.commands.indexing import index_title
 from registry.agreements.instruments.commands.open_text import OpenText, open_text, written_as
 from registry.agreements.instruments.notice import read_notice
 from registry.agreements.instruments.queries.getting import get_agreement
-from registry.agreements.instruments.rules import Sensitivity, Stage
+from registry.agreements.instruments.rules import Sensitivity, Stage, edit_barred, refuse
 from registry.agreements.instruments.schemas.given import AgreementPatch, NewAgreement, NewProvision
 from registry.agreements.instruments.schemas.shown import Agreement
 from registry.agreements.instruments.tables import agreement, agreement_version, agreement_version_dates, provision
@@ -32,7 +32,7 @@ from registry.platform.access.permissions import Action, Relation, permit
 from registry.platform.access.principals import Caller
 from registry.platform.access.separation import Act
 from registry.platform.database.handles import Read, Write
-from registry.platform.kernel.errors import Fault, RuleBroken, WrongStatus
+from registry.platform.kernel.errors import Fault, RuleBroken
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.text import filing_key, folded
 from registry.platform.kernel.versions import Expected, check_version
@@ -152,10 +152,7 @@ async def update_agreement(
     row = await permitted(write, caller, agreement_id, Action.AGREEMENTS_UPDATE)
     check_version(expected, row.version, required=True)
     text = open_text(row)
-    if text.stage is not Stage.DRAFT:
-        raise WrongStatus(
-            f"Only a draft can be edited, and the agreement is {text.stage}. {_way_to_a_draft(text.stage)}"
-        )
+    refuse(edit_barred(text.stage))
     await edit_draft(write, caller, row, text, patch)
     return await get_agreement(write, caller.principal, agreement_id, caller.now)
 
@@ -208,10 +205,6 @@ async def edit_draft(write: Write, caller: Caller, row: Row[Any], text: OpenText
         await index_title(write, row.id, after["number"], after["title"])
     keep_act(write, caller, Act.DRAFT, written_as(row, text))
     await changed(write, caller, row, "updated", _told(before, differing), private=True, **columns)
-
-
-def _way_to_a_draft(stage: Stage) -> str:
-    return "Open an amendment." if stage in (Stage.EXECUTED, Stage.SUSPENDED) else "Send it back first."
 
 
 def _refuse_unamendable(given: Mapping[str, object]) -> None:

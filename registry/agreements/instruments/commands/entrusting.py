@@ -6,13 +6,13 @@ from uuid import UUID
 from registry.agreements.instruments.commands.holding import changed, held, parties_of
 from registry.agreements.instruments.queries.actions import is_amendment_drafted
 from registry.agreements.instruments.queries.getting import get_agreement
-from registry.agreements.instruments.rules import custody_barred, refuse
+from registry.agreements.instruments.rules import custody_barred, keeping_barred, refuse
 from registry.agreements.instruments.schemas.given import CustodyOffer
 from registry.agreements.instruments.schemas.shown import Agreement
 from registry.platform.access.permissions import Action
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
-from registry.platform.kernel.errors import RuleBroken, WrongStatus
+from registry.platform.kernel.errors import RuleBroken
 from registry.platform.kernel.versions import Expected
 
 
@@ -21,8 +21,7 @@ async def offer_custody(
 ) -> Agreement:
     """Offer the keeping of the agreement to another party, or take the offer back. Raises RuleBroken, WrongStatus."""
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_UPDATE, expected)
-    if not row.is_shared:
-        raise WrongStatus(f"Not while the agreement is {row.stage.replace('_', ' ')}: no other party knows of it.")
+    refuse(keeping_barred(row.stage, shared=bool(row.is_shared)))
     if offer.agency_id is not None and (
         offer.agency_id == row.custodian_id or offer.agency_id not in await parties_of(write, row.id)
     ):

@@ -118,8 +118,8 @@ async def add_parties(
     unknown, dissolved or a party already, Conflict for one that is proposed already, WrongStatus.
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
-    advanced(row, AgreementAction.ADD_PARTIES)
     await check_bound(write, row.id, caller.agency_id, caller.now)
+    advanced(row, AgreementAction.ADD_PARTIES)
     refuse(expired(row.ends_at, caller.now))
     parties = await parties_of(write, row.id)
     by_text = await _by_text_alone(write, row, caller.now)

@@ -274,6 +274,7 @@ async def propose_suspension(
     if recorded:
         refuse(pause_not_recorded(Stage(row.stage)))
     else:
+        refuse(recorded_too_late(caller.now, row.terminated_at, row.time_zone))
         advanced(row, AgreementAction.SUSPEND if kind is ProposalKind.SUSPENSION else AgreementAction.REINSTATE)
         refuse(expired(row.ends_at, caller.now))
     await check_none_open(write, caller, row.id, kind)

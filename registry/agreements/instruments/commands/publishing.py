@@ -11,6 +11,7 @@ from registry.agreements.instruments.commands.settling.published import ask, say
 from registry.agreements.instruments.commands.signing import check_bound
 from registry.agreements.instruments.consent_tables import agreement_publication, agreement_publication_consent
 from registry.agreements.instruments.queries.getting import get_agreement
+from registry.agreements.instruments.rules import NOTHING_TO_PUBLISH
 from registry.agreements.instruments.schemas.consenting import AgreeingToPublish, StoppingToPublish
 from registry.agreements.instruments.schemas.shown import Agreement
 from registry.agreements.instruments.tables import agreement, agreement_version
@@ -49,7 +50,7 @@ async def agree_to_publish(
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
     found = await _named(write, caller, row, word)
     if found.agency_id is None or found.agrees:
-        raise WrongStatus("Nothing in this awaits your agency's word.")
+        raise WrongStatus(NOTHING_TO_PUBLISH)
     await say(write, found.id, caller.agency_id, agrees=True, said_at=caller.now)
     await finished(write, caller, row, "agreed_to_publish", {**_about(caller, word), "note": word.note})
     return await get_agreement(write, caller.principal, row.id, caller.now)

@@ -33,6 +33,7 @@ from registry.agreements.instruments.rules import (
     Stage,
     advance,
     check_evidence,
+    not_on_paper_yet,
     refuse,
     signed_too_late,
     while_it_lasted,
@@ -43,7 +44,7 @@ from registry.agreements.instruments.tables import agreement
 from registry.platform.access.permissions import Action, permit, refusal
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
-from registry.platform.kernel.errors import RuleBroken
+from registry.platform.kernel.errors import RuleBroken, WrongStatus
 from registry.platform.kernel.time import known_zone
 from registry.platform.kernel.versions import Expected
 from registry.platform.ledger.commands import record
@@ -63,6 +64,8 @@ async def confirm(
     Raises RuleBroken for another version's hash or a date to come, Conflict when it signed already, WrongStatus.
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
+    if row.executed_at is None:
+        raise WrongStatus(not_on_paper_yet(row.stage))
     digest = confirmation.version_sha256
     text = await executed_text(write, row, digest) or await waiting_paper(write, row, digest)
     text = text or named_text(row, digest, AgreementAction.CONFIRM)

@@ -63,10 +63,12 @@ from registry.agreements.instruments.queries.rows import row_whoever_asks
 from registry.agreements.instruments.queries.signing_power import authority_for, check_confirmed
 from registry.agreements.instruments.queries.texts import may_be_signed
 from registry.agreements.instruments.rules import (
+    NOBODY_BOUND,
     AgreementAction,
     Stage,
     has_left,
     left_in_time,
+    not_on_paper_yet,
     refuse,
     signed_too_late,
     takes_word,
@@ -118,6 +120,8 @@ async def report_act(
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_REPORT, expected)
     if row.is_party and row.custodian_id != caller.agency_id:
         await check_bound(write, row.id, caller.agency_id, while_it_lasted(row.terminated_at, caller.now))
+    if row.executed_at is None:
+        raise WrongStatus(NOBODY_BOUND)
     if new.agency_id == caller.agency_id:
         raise RuleBroken.at(
             "That is your own agency: do what it did in its name instead.", "own_act", pointer="/agency_id"
@@ -377,7 +381,7 @@ async def _text_to_sign(write: Write, caller: Caller, row: Row[Any], new: NewRep
     text = await executed_text(write, row, digest) or await waiting_paper(write, row, digest)
     text = text or named_text(row, digest, AgreementAction.CONFIRM)
     if row.executed_at is None:
-        raise WrongStatus(f"The agreement is {row.stage}: what is not signed on paper yet is signed here.")
+        raise WrongStatus(not_on_paper_yet(row.stage))
     advanced_text(text, AgreementAction.CONFIRM)
     theirs = await today_of(write, new.agency_id, row.time_zone, caller.now)
     await existed(write, text, new.acted_on, theirs, "/acted_on")

@@ -234,10 +234,10 @@ async def step(
     permission, event = _STEPS[action]
     row = await held(write, caller, agreement_id, permission, expected)
     text = open_text(row)
+    stage = advanced_text(text, action)
     if action is AgreementAction.APPROVE:
         words = {**words, **await separate(write, caller, Act.APPROVE, written_as(row, text), text.version_id)}
         keep_act(write, caller, Act.APPROVE, text.version_id)
-    stage = advanced_text(text, action)
     words = {**words, **await settle_round(write, caller, row, text, action, how)}
     values = await move_text(write, caller, text, stage)
     private = text.amendment_id is not None and text.sha256 is None

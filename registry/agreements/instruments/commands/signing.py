@@ -37,6 +37,7 @@ from registry.agreements.instruments.queries.let_in import open_since
 from registry.agreements.instruments.queries.texts import dates_of, executed_texts
 from registry.agreements.instruments.queries.visibility import bound_by_now, not_left, still_bound
 from registry.agreements.instruments.rules import (
+    ALREADY_SIGNED,
     AgreementAction,
     Stage,
     advance,
@@ -64,7 +65,7 @@ from registry.platform.access.principals import Caller
 from registry.platform.access.separation import Act
 from registry.platform.database.handles import Read, Write
 from registry.platform.kernel.days import Today
-from registry.platform.kernel.errors import RuleBroken, WrongStatus
+from registry.platform.kernel.errors import Conflict, RuleBroken, WrongStatus
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.versions import Expected
 
@@ -121,6 +122,12 @@ _ITS_SIGNATURES = sa.select(agreement_signature).where(
 )
 
 
+_HAND = sa.select(agreement_signature.c.id).where(
+    agreement_signature.c.version_id == sa.bindparam("version_id", type_=agreement_signature.c.version_id.type),
+    agreement_signature.c.agency_id == sa.bindparam("agency_id", type_=agreement_signature.c.agency_id.type),
+)
+
+
 _JOIN_ALL = (
     agreement_party.update()
     .where(
@@ -156,8 +163,8 @@ async def sign(write: Write, caller: Caller, agreement_id: UUID, signing: Signin
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
     text = await executed_text(write, row, signing.version_sha256, after=caller.now)
     text = text or await waiting_paper(write, row, signing.version_sha256) or named_text(row, signing.version_sha256)
-    stage = advanced_text(text, AgreementAction.SIGN)
     refuse(over_for_new_texts(row.terminated_at, caller.now, row.time_zone))
+    stage = advanced_text(text, AgreementAction.SIGN)
     await check_agreed_end(write, row, text, caller.now)
     today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
     signed_on = await _day_signed(write, text, signing, today, caller.agency_id)
@@ -198,10 +205,10 @@ async def bind_by_paper(write: Write, caller: Caller, row: Row[Any], text: OpenT
     Of what a signed copy shows that another filed its own day counts alone. Else the signature is as good as given on
     the day on which the party itself filed one, or now, and needs the office's authority then too.
     """
-    if row.executed_at is None:
-        raise WrongStatus(f"The agreement is {row.stage}: what is not signed on paper yet is signed here.")
     stage = advanced_text(text, AgreementAction.CONFIRM)
     agency_id = caller.agency_id
+    if await write.value(_HAND, {"version_id": text.version_id, "agency_id": agency_id}) is not None:
+        raise Conflict(ALREADY_SIGNED, "already_signed")
     today = await today_of(write, agency_id, row.time_zone, caller.now)
     signed_at = await counts_from(write, caller, row, text.version_id, paper_day(today, paper.signed_on))
     refuse(signed_too_late(signed_at, row.terminated_at, row.time_zone))

@@ -12,21 +12,32 @@ from registry.agreements.instruments.queries.consents import proposed_already
 from registry.agreements.instruments.queries.lapsing import expired
 from registry.agreements.instruments.queries.publications import OwnWords
 from registry.agreements.instruments.rules import (
+    ALREADY_SIGNED,
+    AMENDMENT_OPEN,
+    NOBODY_BOUND,
+    NOTHING_OUT,
+    NOTHING_TO_JOIN,
+    NOTHING_TO_PUBLISH,
     TRANSITIONS,
     AgreementAction,
     Stage,
     custody_barred,
+    edit_barred,
     has_left,
     is_gone,
+    keeping_barred,
+    not_on_paper_yet,
     notice_barred,
     over_for_new_texts,
     over_without_notice,
     past_agreed_end,
     pause_barred,
+    pause_not_recorded,
     pause_silent,
     recorded_too_late,
     rescission_barred,
     stage_at,
+    stage_barred,
     takes_approval_rules,
     takes_approvals,
     unbound,
@@ -73,12 +84,15 @@ def allowed_actions(
     reported: Sequence[ReportedAct],
     proposed: Sequence[Proposal],
     now: datetime,
-    closed_to_it: str | None = None,
+    *,
+    may_sign: bool,
+    may_confirm: bool,
+    closed_to_it: str | None,
 ) -> list[AllowedAction]:
     """The actions that the caller's roles reach, each allowed now or withheld with the reason.
 
-    `terms` are those of the texts that bind the caller's agency; `closed_to_it`: why a newcomer signs none of what it
-    has not signed.
+    `terms` are those of the texts that bind the caller's agency. Beside the text that is shown there may be others that
+    it has not signed: `may_sign`, `may_confirm`; `closed_to_it`: why a newcomer signs none of them.
 
     The reasons are those of the commands: one rule says of each act both whether it is offered and whether it is done.
     """
@@ -87,22 +101,28 @@ def allowed_actions(
     text = Stage(row.amendment_stage) if row.amendment_id is not None else stage
     offers = []
     if refusal(principal, Action.AGREEMENTS_UPDATE, held) is None:
-        offers.append(offer("update", withheld=None if text is Stage.DRAFT else "Only a draft can be edited."))
+        offers.append(offer("update", withheld=edit_barred(text)))
     for step, permission in _TO_THE_TEXT:
         if refusal(principal, permission, held) is None:
             over = _no_new_text(row, now) if step is AgreementAction.SEND_BACK else None
-            offers.append(offer(step, withheld=_bar(text, step, "its text") or over))
+            offers.append(offer(step, withheld=stage_barred(text, step) or over))
     if refusal(principal, Action.AGREEMENTS_UPDATE, held) is None:
-        open_already = None if row.amendment_id is None else "An amendment is open already."
-        bar = _bar(stage, AgreementAction.AMEND, "the agreement")
+        open_already = None if row.amendment_id is None else AMENDMENT_OPEN
+        bar = stage_barred(stage, AgreementAction.AMEND)
         offers.append(offer("amend", withheld=bar or open_already))
-        offers.append(
-            offer("record_amendment", withheld=_bar(stage, AgreementAction.RECORD_AMENDMENT, "the agreement"))
-        )
-        offers.append(offer("offer_custody", withheld=None if row.is_shared else "No other party knows of it yet."))
+        offers.append(offer("record_amendment", withheld=stage_barred(stage, AgreementAction.RECORD_AMENDMENT)))
+        offers.append(offer("offer_custody", withheld=keeping_barred(stage, shared=bool(row.is_shared))))
     if refusal(principal, Action.AGREEMENTS_SIGN, held) is None and {"party", "invited"} & {*held}:
         own = next(party for party in parties if party.agency_id == principal.agency_id)
-        offers += _own_hand(principal.agency_id, row, own, closed_to_it, now)
+        offers += _own_hand(
+            principal.agency_id,
+            row,
+            own,
+            now,
+            may_sign=may_sign,
+            may_confirm=may_confirm,
+            closed_to_it=closed_to_it,
+        )
         left = {each.agency_id for each in parties if is_gone(each, now)}
         offers += _for_all(row, own, proposed, left, now)
         offers += _own_leave(row, own, terms, reported, now)
@@ -115,21 +135,15 @@ def allowed_actions(
 
 def _no_report(principal: Principal, row: Row[Any], parties: Rows, now: datetime) -> str | None:
     """Why the caller reports nothing of others: nobody is bound, or its own agency is not, and keeps no file of it."""
-    if row.executed_at is None:
-        return "Nobody is bound by it yet."
     if not row.is_party or row.custodian_id == principal.agency_id:
-        return None
+        return None if row.executed_at is not None else NOBODY_BOUND
     own = next(party for party in parties if party.agency_id == principal.agency_id)
     is_unbound = unbound(own, while_it_lasted(row.terminated_at, now))
-    return "Your agency is not bound by it." if is_unbound else None
+    return NO_PART if is_unbound else None
 
 
 def _stage(row: Row[Any], now: datetime) -> Stage:
     return stage_at(Stage(row.stage), row.terminated_at, now, superseded=bool(row.superseded))
-
-
-def _bar(stage: Stage, step: AgreementAction, what: str) -> str | None:
-    return None if (stage, step) in TRANSITIONS else f"Not while {what} is {stage}."
 
 
 def _amendment_is_out(row: Row[Any]) -> bool:
@@ -151,11 +165,18 @@ def _no_new_text(row: Row[Any], now: datetime) -> str | None:
 
 
 def _own_hand(
-    agency_id: UUID, row: Row[Any], own: Row[Any], closed_to_it: str | None, now: datetime
+    agency_id: UUID,
+    row: Row[Any],
+    own: Row[Any],
+    now: datetime,
+    *,
+    may_sign: bool,
+    may_confirm: bool,
+    closed_to_it: str | None,
 ) -> Iterator[AllowedAction]:
     """How a party binds itself, or says that it does not."""
     stage = _stage(row, now)
-    not_now = f"Not while the agreement is {stage.replace('_', ' ')}."
+    signed = None if own.manner is None else ALREADY_SIGNED
     if has_left(own.leaves_at, own.released_at, now):
         yield offer("sign", withheld=_no_new_text(row, now) or LEFT)
         # What it had signed before it left it may say afterwards.
@@ -164,27 +185,26 @@ def _own_hand(
         )
         unsaid = unsaid or row.paper_to_confirm
         confirmable = unsaid and (stage, AgreementAction.CONFIRM) in TRANSITIONS
-        yield offer("confirm", withheld=None if confirmable else LEFT)
+        yield offer("confirm", withheld=None if confirmable else signed or LEFT)
     elif _amendment_is_out(row) or row.paper_to_confirm:
         past = None if row.paper_to_confirm else _past_end(row, now)
         closed = None if _amendment_is_out(row) else closed_to_it
         yield offer("sign", withheld=_no_new_text(row, now) or past or closed)
         yield offer("confirm", withheld=past or closed)
     else:
-        signed = None if own.manner is None else "Your agency has signed this version already."
-        signable = (stage, AgreementAction.SIGN) in TRANSITIONS
-        yield offer("sign", withheld=(signed or closed_to_it) if signable else not_now)
-        confirmable = row.executed_at is not None and (stage, AgreementAction.CONFIRM) in TRANSITIONS
-        yield offer("confirm", withheld=(signed or closed_to_it) if confirmable else not_now)
+        bar = _no_new_text(row, now) or stage_barred(stage, AgreementAction.SIGN) or closed_to_it
+        yield offer("sign", withheld=bar or (None if may_sign else signed))
+        unsigned = not_on_paper_yet(stage) if row.executed_at is None else stage_barred(stage, AgreementAction.CONFIRM)
+        yield offer("confirm", withheld=unsigned or closed_to_it or (None if may_confirm else signed))
     out = _amendment_is_out(row) or stage is Stage.OUT_FOR_SIGNATURE
-    yield offer("decline_to_sign", withheld=None if out else "No text is out for signature.")
+    yield offer("decline_to_sign", withheld=None if out else NOTHING_OUT)
     joinable = stage in (Stage.EXECUTED, Stage.SUSPENDED) and own.joined_at is None
-    nothing: str | None = "There is nothing here to join."
+    nothing = NOTHING_TO_JOIN
     if own.joined_at is not None and own.joined_at > now:
         nothing = "It is reported that your agency signed or agreed: contest that report instead."
     yield offer("decline_to_join", withheld=None if joinable else nothing)
     if row.custodian_id == agency_id:
-        yield offer("activate_verbally", withheld=_bar(stage, AgreementAction.ACTIVATE_VERBALLY, "the agreement"))
+        yield offer("activate_verbally", withheld=stage_barred(stage, AgreementAction.ACTIVATE_VERBALLY))
     else:
         yield offer("agree_verbally", withheld=word_barred(stage, row.ratify_by, row.terminated_at, own.joined_at, now))
 
@@ -195,22 +215,39 @@ def _for_all(
     """What a party that is bound proposes to all; `left` are the parties that are bound no more."""
     stage = _stage(row, now)
     no_part = NO_PART if unbound(own, now) else None
-    pausing, pause = AgreementAction.SUSPEND, ProposalKind.SUSPENSION
-    if stage is Stage.SUSPENDED:
-        pausing, pause = AgreementAction.REINSTATE, ProposalKind.REINSTATEMENT
     for name, step, kind in (
         ("terminate", AgreementAction.TERMINATE, ProposalKind.END),
         ("supersede", AgreementAction.SUPERSEDE, ProposalKind.SUPERSESSION),
         ("add_parties", AgreementAction.ADD_PARTIES, None),
-        ("propose_suspension", pausing, pause),
     ):
         already = None if kind is None else proposed_already(proposed, kind, own.agency_id, left)
         # An end and a successor of days that are over may still be recorded, with their evidence.
-        over = expired(row.ends_at, now) if name in ("add_parties", "propose_suspension") else None
-        bar = _bar(stage, step, "the agreement")
-        if name == "propose_suspension" and bar is not None:
-            bar = recorded_too_late(now, row.terminated_at, row.time_zone) or bar
-        yield offer(name, withheld=bar or no_part or over or already)
+        over = expired(row.ends_at, now) if name == "add_parties" else None
+        yield offer(name, withheld=no_part or stage_barred(stage, step) or over or already)
+    yield offer("propose_suspension", withheld=_pause_withheld(row, own, proposed, left, now))
+
+
+def _pause_withheld(
+    row: Row[Any], own: Row[Any], proposed: Sequence[Proposal], left: Collection[UUID], now: datetime
+) -> str | None:
+    """Why a party proposes neither that the whole is suspended, nor that it goes on, nor records either of the past.
+
+    Where it is all of these, the reason is that of the one which the stage would have next.
+    """
+    stage = _stage(row, now)
+    over = recorded_too_late(now, row.terminated_at, row.time_zone)
+    no_part = NO_PART if unbound(own, now) else None
+    not_recorded = NO_PART if unbound(own, while_it_lasted(row.terminated_at, now)) else pause_not_recorded(stage)
+    bars: list[str | None] = []
+    pauses = [
+        (AgreementAction.SUSPEND, ProposalKind.SUSPENSION),
+        (AgreementAction.REINSTATE, ProposalKind.REINSTATEMENT),
+    ]
+    for step, kind in reversed(pauses) if stage is Stage.SUSPENDED else pauses:
+        already = proposed_already(proposed, kind, own.agency_id, left)
+        bars.append(no_part or over or stage_barred(stage, step) or expired(row.ends_at, now) or already)
+        bars.append(not_recorded or already)
+    return None if None in bars else bars[0]
 
 
 def _own_leave(
@@ -220,8 +257,9 @@ def _own_leave(
     stage = _stage(row, now)
     is_unbound = unbound(own, now)
     paused = own.suspended_at is not None
-    bars = [pause_barred(stage, row.terminated_at, now, each, paused=paused) for each in terms]
-    bars += [NO_PART] if is_unbound else [pause_silent(each) for each in terms]
+    bars = [NO_PART if is_unbound else None]
+    bars += [pause_barred(stage, row.terminated_at, now, each, paused=paused) for each in terms]
+    bars += [pause_silent(each) for each in terms]
     yield offer("suspend", withheld=next((bar for bar in bars if bar is not None), None))
     yield offer("reinstate", withheld=None if paused else "Your agency has not suspended its participation.")
     by_others = any(
@@ -254,7 +292,7 @@ def _own_law(agency_id: UUID, row: Row[Any], now: datetime) -> Iterator[AllowedA
 
 def _own_word(words: OwnWords, *, bound: bool) -> Iterator[AllowedAction]:
     """What a party says of what is marked public, for itself."""
-    asked = None if words.may_agree else "Nothing here waits for your agency's word to be published."
+    asked = None if words.may_agree else NOTHING_TO_PUBLISH
     yield offer("agree_to_publish", withheld=asked)
     may_stop = words.may_stop or (words.was_not_asked and bound)
     yield offer("stop_publishing", withheld=None if may_stop else "Nothing here is published on your agency's word.")

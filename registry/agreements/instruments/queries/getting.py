@@ -321,8 +321,21 @@ async def get_agreement(
         closed = None
         if whole and any(each.agency_id == principal.agency_id and not each.in_text for each in parties):
             closed = await nothing_open_to(read, row, principal.agency_id, now)
-        found = allowed_actions(principal, row, parties, own, words, reported, proposed, now, closed)
-        offers = waiting.held_back(found)
+        offers = waiting.held_back(
+            allowed_actions(
+                principal,
+                row,
+                parties,
+                own,
+                words,
+                reported,
+                proposed,
+                now,
+                may_sign=told.may_sign,
+                may_confirm=told.may_confirm,
+                closed_to_it=closed,
+            )
+        )
         offers = await separated(read, principal, row, _on_its_way(row)[0], offers)
     return Agreement(
         id=row.id,

@@ -6,9 +6,10 @@ from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.in_force import AgreementDates, PartyHistory, TextWindow
+from registry.agreements.instruments.in_force import AgreementDates, PartyHistory, TextWindow, text_windows
 from registry.agreements.instruments.notice import read_notice
 from registry.agreements.instruments.party_days import PartyDays, lasting_windows, party_days
 from registry.agreements.instruments.pending import Without
@@ -21,13 +22,18 @@ from registry.platform.kernel.time import civil_day
 
 
 class DaysTold(Struct, kw_only=True, frozen=True):
-    """The dates of the texts that `PartyDays` names, and the terms of the one that lasts longest."""
+    """The dates of the texts that `PartyDays` names, and the terms of the one that lasts longest.
+
+    Whether there is an executed text that the party has not signed, which it may sign still, or confirm.
+    """
 
     last: VersionTerm
     terms: Any
     running: VersionTerm
     notice: VersionTerm
     over_at: datetime | None
+    may_sign: bool = False
+    may_confirm: bool = False
 
 
 async def days_told(
@@ -67,9 +73,14 @@ async def days_told(
     found: dict[UUID | None, DaysTold] = {
         None: _told(texts, PartyDays(last=own, running=shown, notice=own, over_at=over_at))
     }
+    # What was replaced for all is signed no more: it would bind to nothing.
+    lasting = {each.text for each in text_windows(dates) if each.end is None or at < each.end}
     for agency_id, windows in lasting_windows(dates, histories).items():
         days = party_days(dates, windows, [each.of(agency_id) for each in notices], at, day)
-        found[agency_id] = found[None] if days is None else _told(texts, days)
+        told = found[None] if days is None else _told(texts, days)
+        unsigned = [n for n in range(len(texts)) if n not in signed.get(agency_id, {})]
+        may_sign = any(texts[n].no == row.current_version or n in lasting for n in unsigned)
+        found[agency_id] = replace(told, may_sign=may_sign, may_confirm=bool(unsigned))
     return found
 
 

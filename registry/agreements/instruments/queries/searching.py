@@ -127,7 +127,7 @@ def _in_passages(dialect: str, filters: frozenset[str], terms: int) -> sa.Select
         .where(_readable(administrator="administrator" in filters))
     )
     if "source" in filters:
-        statement = statement.where(_passage.c.source == sa.bindparam("source"))
+        statement = statement.where(_passage.c.source.in_(sa.bindparam("source", type_=sa.Text, expanding=True)))
     return narrowed(statement, filters)
 
 
@@ -148,13 +148,15 @@ def _in_parties(dialect: str, filters: frozenset[str], terms: int) -> sa.Select[
 
 
 @cache
-def _statement(dialect: str, filters: frozenset[str], source: Source | None, sort: str, terms: int) -> sa.Select[Any]:
+def _statement(
+    dialect: str, filters: frozenset[str], source: frozenset[Source], sort: str, terms: int
+) -> sa.Select[Any]:
     """The search for one combination of filters: places first, then the texts of those that fit on the page.
 
     `terms` is how many words and phrases the relevance is counted of; 0 where the order does not ask for it.
     """
-    parts = [_in_parties(dialect, filters, terms)] if source in (None, "party") else []
-    if source != "party":
+    parts = [_in_parties(dialect, filters, terms)] if not source or "party" in source else []
+    if source != {"party"}:
         parts.insert(0, _in_passages(dialect, filters, terms))
     found = sa.union_all(*parts).subquery("found")
     places = sa.select(found)
@@ -250,7 +252,7 @@ async def search_agreements(
         filters.add("cursor")
         names = ("after_score", "after_id", "after_place", "after_n")
         parameters |= zip(names, decode_cursor(query.cursor, (int, UUID, int, int)), strict=True)
-    statement = _statement(read.dialect, frozenset(filters), query.source, query.sort, len(terms))
+    statement = _statement(read.dialect, frozenset(filters), frozenset(query.source), query.sort, len(terms))
     rows = await read.all_slowly(statement, parameters)
     kept, next_cursor = cut(rows, query.limit, lambda row: (row.score, row.agreement_id, row.place, row.n))
     restricted = [

@@ -13,7 +13,7 @@ from registry.agreements.instruments.queries.declining import declined_by, round
 from registry.agreements.instruments.queries.signing import ids_of, others_first, signing_of
 from registry.agreements.instruments.review_tables import agreement_review_round, agreement_reviewer
 from registry.agreements.instruments.reviews import ReviewVerdict, stands_in_the_way
-from registry.agreements.instruments.rules import AgreementAction, Stage
+from registry.agreements.instruments.rules import ALREADY_SIGNED, NOTHING_OUT, AgreementAction, Stage
 from registry.agreements.instruments.schemas.signing import Declined, SigningRound
 from registry.agreements.instruments.tables import NUMBER_TAKEN, agreement, provision
 from registry.directory.agencies.tables import agency
@@ -96,8 +96,7 @@ async def separated(
     return [offer(each.action, withheld=bars[about[each.action]]) if each.action in about else each for each in offers]
 
 
-_ALREADY_SIGNED = "Your agency has signed this version already."
-_ALREADY_DECLINED = "Your agency has declined already."
+_ALREADY_DECLINED = "Your agency has declined that already."
 
 
 class Waiting(Struct, kw_only=True, frozen=True):
@@ -149,16 +148,16 @@ async def waiting_for(
         stopped = round_stopped(no, ids_of(signing.outstanding), agency_id)
         bar = stopped or others_first(signing, agency_id)
         if signed:
-            bar = _ALREADY_SIGNED
+            bar = ALREADY_SIGNED
         if not paper_to_confirm:
             bars |= {} if bar is None else {"sign": bar, "confirm": bar}
         if stopped is not None:
             bars["activate_verbally"] = stopped
         if signed:
-            bars["decline_to_sign"] = _ALREADY_SIGNED
+            bars["decline_to_sign"] = ALREADY_SIGNED
         elif agency_id in {each.agency.id for each in no}:
             bars["decline_to_sign"] = _ALREADY_DECLINED
         elif agency_id not in ids_of(signing.outstanding):
-            bars["decline_to_sign"] = "No text waits for your agency's signature."
+            bars["decline_to_sign"] = NOTHING_OUT
         return Waiting(signing=signing, bars=bars)
     return Waiting(bars=bars)

@@ -30,7 +30,7 @@ class AgreementSearchQuery(Page, kw_only=True, frozen=True):
             examples=['"ninety days" notice'],
         ),
     ]
-    source: Annotated[Source, Meta(description="Only hits in that.")] | None = None
+    source: Annotated[tuple[Source, ...], Meta(description="Only hits in any of these.")] = ()
     party_id: Annotated[UUID, Meta(description="Only agreements that name the agency.")] | None = None
     kind: Annotated[tuple[AgreementKind, ...], Meta(description="Any of these.")] = ()
     status: Annotated[tuple[AgreementStatus, ...], Meta(description="Any of these, now.")] = ()

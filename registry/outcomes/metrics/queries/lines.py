@@ -161,7 +161,7 @@ def _lines_statement(filters: frozenset[str]) -> sa.CompoundSelect[Any]:
         sa.select(policy_approval.c.side)
         .join(rejecting, rejecting.c.id == policy_approval.c.decision_id)
         .where(
-            rejecting.c.root_id == request_line.c.decision_id,
+            rejecting.c.root_decision_id == request_line.c.decision_id,
             policy_approval.c.verdict == "rejected",
             policy_approval.c.policy_id.not_in(SAID_BY_A_SIDE),
         )

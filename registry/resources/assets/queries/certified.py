@@ -7,9 +7,11 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
+import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy.engine import Row
 
+from registry.directory.agencies.tables import agency
 from registry.platform.access.permissions import Action, refusal
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read
@@ -26,17 +28,25 @@ from registry.platform.kernel.time import (
     day_starts_at,
     on_calendar,
 )
-from registry.resources.assets.certifying import first_day, lapses_at
+from registry.resources.assets.certifying import CertifiedToLend, certified_to_lend, first_day, lapses_at
+from registry.resources.assets.queries.columns import decoded
 from registry.resources.assets.queries.facts import AssetRow, visible_asset
 from registry.resources.assets.queries.visibility import relations
 from registry.resources.assets.rules import ServiceStatus
 from registry.resources.assets.schemas.availability import CertifiedInWindow
 from registry.resources.assets.schemas.words import Certification
-from registry.resources.certificates.queries import certificates_of, of_category, valid_rows
+from registry.resources.assets.tables import asset
+from registry.resources.certificates.queries import certificates_of, certificates_with, of_category, valid_rows
 from registry.resources.certificates.rules import certificate_status, coverage, void_because
 from registry.resources.certificates.schemas import AssetCertificate, AssetCertificateList, AssetCertificateQuery
 
 _TICK = timedelta(microseconds=1)
+_FEW = 100
+_CERTIFICATES_OF_SEVERAL = (
+    certificates_with(asset.join(agency, agency.c.id == asset.c.agency_id), asset.c.id)
+    .add_columns(asset.c.id.label("of"), agency.c.time_zone)
+    .where(asset.c.id.in_(sa.bindparam("ids", type_=asset.c.id.type, expanding=True)))
+)
 
 
 class HeldCertification(Struct, kw_only=True, frozen=True):
@@ -165,11 +175,16 @@ def as_certificate(row: Row[Any], caller: Caller, its: AssetRow | Row[Any], wind
 
 
 async def certified_in(read: Read, its: AssetRow, window: Window) -> list[CertifiedInWindow]:
-    """What the asset is certified for in a window or a part of it, by its record and its certificates.
+    """What the asset is certified for in a window or a part of it, by its record and its certificates."""
+    rows = await certificates_of(read, its.id) if its.has_certificates else ()
+    return certified_by(its, rows, its.time_zone, window)
 
-    Days are those where its agency is.
-    """
-    zone = its.time_zone or "UTC"
+
+def certified_by(
+    its: OnRecord, rows: Sequence[Row[Any]], time_zone: str | None, window: Window
+) -> list[CertifiedInWindow]:
+    """The same, where the asset's certificates are read already. Days are those where its agency is."""
+    zone = time_zone or "UTC"
     found: list[CertifiedInWindow] = []
     for each in its.certifications:
         begins = first_day(each)
@@ -187,7 +202,6 @@ async def certified_in(read: Read, its: AssetRow, window: Window) -> list[Certif
                     holds=holds,
                 )
             )
-    rows = await certificates_of(read, its.id) if its.has_certificates else ()
     for row in valid_rows(rows, its.service_status):
         holds = coverage(row.valid_from_at, row.valid_until_at, window)
         if holds is not None:
@@ -202,6 +216,36 @@ async def certified_in(read: Read, its: AssetRow, window: Window) -> list[Certif
                 )
             )
     return sorted(found, key=lambda each: (each.expires_on or LAST_DAY, each.code, each.recorded_as))
+
+
+async def certified_among(
+    read: Read, rows: Sequence[Row[Any]], window: Window
+) -> dict[UUID, tuple[CertifiedToLend, list[CertifiedInWindow]]]:
+    """How the assets of a page stand in a window, and by what; their certificates are read in one statement."""
+    if not rows:
+        return {}
+    by_index = read.all if len(rows) <= _FEW else read.all_slowly
+    theirs: dict[UUID, list[Row[Any]]] = {}
+    for each in await by_index(_CERTIFICATES_OF_SEVERAL, {"ids": [row.id for row in rows]}):
+        theirs.setdefault(each.of, []).append(each)
+    found = {}
+    for row in rows:
+        held = theirs.get(row.id)
+        if held is None:
+            continue
+        zone, certificates = held[0].time_zone, [each for each in held if each.id is not None]
+        its = _Recorded(row.category, decoded(row.certifications, tuple[Certification, ...]), row.service_status)
+        standing = certified_to_lend(
+            held_at_start(its, certificates, zone, window), required=bool(row.certification_required), until=window.end
+        )
+        found[row.id] = (standing, certified_by(its, certificates, zone, window))
+    return found
+
+
+class _Recorded(Struct, frozen=True):
+    category: str
+    certifications: tuple[Certification, ...]
+    service_status: str
 
 
 def _window(caller: Caller, query: AssetCertificateQuery) -> Window:

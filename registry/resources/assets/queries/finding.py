@@ -54,6 +54,8 @@ COLUMNS = (
     asset.c.mobilisation_minutes,
     asset.c.version,
     asset.c.updated_at,
+    asset.c.certification_required,
+    asset.c.certifications,
 )
 NEVER = 1e9
 """Where an asset comes among the others by its arrival when nothing tells when that is."""

@@ -2,22 +2,27 @@
 
 from collections.abc import Sequence
 from math import ceil
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import msgspec
 
+from registry.directory.taxonomy.rules import OWN_CATEGORY
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read, Rows
 from registry.platform.http.paging import cut
 from registry.platform.kernel.geo import Location, haversine_to_km
 from registry.platform.kernel.time import Window
 from registry.platform.kernel.words import Sought
+from registry.resources.assets.certifying import CertifiedToLend
 from registry.resources.assets.queries.asking import criteria_of, words_of
+from registry.resources.assets.queries.certified import at_present, certified_among
 from registry.resources.assets.queries.counting import count_all, count_facets, count_free, count_left_out, what_emptied
 from registry.resources.assets.queries.finding import NEVER, Asked, page_statement
 from registry.resources.assets.queries.keeping import Wanted, held_back_among
 from registry.resources.assets.queries.spelling import corrections_in, with_own_words
+from registry.resources.assets.schemas.availability import CertifiedInWindow
 from registry.resources.assets.schemas.listing import AssetPage, AssetQuery, AssetSummary, BoundedCount
+from registry.resources.certificates.rules import K9_CATEGORY, LAB_CATEGORY
 
 _SHORT = frozenset({"service_status", "sharing", "type_at_least", "cursor"})
 
@@ -35,7 +40,7 @@ async def list_assets(read: Read, caller: Caller, query: AssetQuery, *, explaine
     first = explained and query.cursor is None and query.updated_from is None and query.updated_to is None
     counts_left_out = "left_out" in query.include or query.within_minutes is not None
     return AssetPage(
-        items=await _with_held_back(read, caller, asked, _summaries(kept)),
+        items=await _with_held_back(read, caller, asked, await _summaries(read, caller, asked, kept)),
         next_cursor=next_cursor,
         total=await count_all(read, caller, asked) if "total" in query.include else None,
         facets=await count_facets(read, caller, asked, query.facets) if query.facets else None,
@@ -53,11 +58,11 @@ async def _with_held_back(read: Read, caller: Caller, asked: Asked, items: list[
     """
     if "window" not in asked.filters or not items:
         return items
-    start, end, quantity = (cast(Any, asked.parameters[name]) for name in ("start", "end", "quantity"))
+    quantity = cast(Any, asked.parameters["quantity"])
     wanted = [
         Wanted(owner=each.agency_id, quantities={each.id: quantity}, categories=[each.category]) for each in items
     ]
-    held = await held_back_among(read, caller.agency_id, wanted, Window(start=start, end=end), caller.now)
+    held = await held_back_among(read, caller.agency_id, wanted, _window(caller, asked), caller.now)
     return [msgspec.structs.replace(each, held_back=kept) for each, kept in zip(items, held, strict=True)]
 
 
@@ -99,8 +104,9 @@ async def _nearly(read: Read, caller: Caller, query: AssetQuery, exactly: Sought
     return (tolerant, asked, rows) if rows else None
 
 
-def _summaries(rows: Sequence[Any]) -> list[AssetSummary]:
+async def _summaries(read: Read, caller: Caller, asked: Asked, rows: Sequence[Any]) -> list[AssetSummary]:
     """Rows to structs by position, in the order of `COLUMNS`."""
+    held = await certified_among(read, [row for row in rows if _may_be_certified(row)], _window(caller, asked))
     return [
         AssetSummary(
             id=asset_id,
@@ -118,6 +124,8 @@ def _summaries(rows: Sequence[Any]) -> list[AssetSummary]:
             updated_at=updated_at,
             distance_km=None if distance is None else round(haversine_to_km(distance), 1),
             arrival_minutes=None if arrival is None or arrival >= NEVER else ceil(arrival),
+            certification=certification,
+            certified=certified,
         )
         for (
             _n,
@@ -135,8 +143,32 @@ def _summaries(rows: Sequence[Any]) -> list[AssetSummary]:
             minutes,
             version,
             updated_at,
+            _required,
+            _stated,
             distance,
             arrival,
             _key,
         ) in rows
+        for certification, certified in (held.get(asset_id, _UNCERTIFIED),)
     ]
+
+
+_UNCERTIFIED: Final = (CertifiedToLend.NOT_REQUIRED, list[CertifiedInWindow]())
+_NONE: Final = msgspec.Raw(b"[]")
+_HAVE_CERTIFICATES: Final = (K9_CATEGORY, LAB_CATEGORY, OWN_CATEGORY)
+
+
+def _may_be_certified(row: Any) -> bool:
+    """Whether it has to be asked how the asset is certified: most need not be, and have no certificates."""
+    return (
+        bool(row.certification_required)
+        or row.certifications != _NONE
+        or str(row.category).startswith(_HAVE_CERTIFICATES)
+    )
+
+
+def _window(caller: Caller, asked: Asked) -> Window:
+    if "window" not in asked.filters:
+        return at_present(caller)
+    start, end = (cast(Any, asked.parameters[name]) for name in ("start", "end"))
+    return Window(start=start, end=end)

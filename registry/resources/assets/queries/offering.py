@@ -1,13 +1,10 @@
 """What is to be known of assets that were found: their owners and costs, what an agreement covers, what is free."""
 
 from collections.abc import Sequence
-from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from msgspec import Struct
-from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.queries.in_force import covers_asset
 from registry.directory.agencies.tables import agency
@@ -16,15 +13,10 @@ from registry.platform.database.handles import Read
 from registry.platform.kernel.money import Money
 from registry.platform.kernel.time import Window, civil_day
 from registry.resources.allocations.queries import free_quantity_in_window
-from registry.resources.assets.certifying import CertifiedToLend, certified_to_lend
 from registry.resources.assets.costing import hourly_cost_on
-from registry.resources.assets.queries.certified import held_at_start
-from registry.resources.assets.queries.columns import decoded
 from registry.resources.assets.queries.keeping import Wanted, spare_among
 from registry.resources.assets.rules import Sharing
-from registry.resources.assets.schemas.words import Certification
 from registry.resources.assets.tables import asset
-from registry.resources.certificates.queries import certificates_of_several, has_certificates
 from registry.resources.rates.queries import hourly_rates_of, read_hourly_rates
 
 _OFFERS = (
@@ -36,10 +28,6 @@ _OFFERS = (
         agency.c.time_zone,
         asset.c.hourly_rate_minor,
         asset.c.currency,
-        asset.c.service_status,
-        asset.c.certification_required,
-        asset.c.certifications,
-        has_certificates(asset.c.id).label("has_certificates"),
         hourly_rates_of(asset.c.id).label("hourly_rates"),
         sa.and_(
             asset.c.sharing != Sharing.PRIVATE.value,
@@ -59,8 +47,6 @@ class Offer(Struct, kw_only=True, frozen=True):
     covered: bool | None
     """Whether an agreement in force covers it for the caller's agency; None for its own."""
     hourly_cost: Money | None
-    certification: CertifiedToLend
-    """Whether it has the certification that lending it calls for, throughout the window; without one, now."""
     free_quantity: int | None
     """Of it alone, throughout the window, without what its owner holds back; None where none is asked for."""
 
@@ -84,9 +70,6 @@ async def offers_of(read: Read, caller: Caller, ids: Sequence[UUID], window: Win
         bounds = {key: need.free_quantity((window.start, window.end)) for key, need in each_once.items()}
         for row, needed in zip(rows, spared, strict=True):
             free[row.id] = max(min([int(row.free_quantity), *(bounds[id(need)] for need in needed)]), 0)
-    asked = window or Window(start=caller.now, end=caller.now + timedelta(microseconds=1))
-    called_for = [row.id for row in rows if row.certification_required and row.has_certificates]
-    certificates = await certificates_of_several(read, called_for)
     found = {}
     for row in rows:
         day = civil_day(caller.now, row.time_zone or "UTC")
@@ -95,22 +78,6 @@ async def offers_of(read: Read, caller: Caller, ids: Sequence[UUID], window: Win
             agency_name=row.agency_name,
             covered=None if row.agency_id == caller.agency_id else bool(row.covered),
             hourly_cost=None if cost is None else Money.from_minor(cost.amount_minor, cost.currency),
-            certification=certified_to_lend(
-                held_at_start(_recorded(row), certificates.get(row.id, ()), row.time_zone, asked),
-                required=bool(row.certification_required),
-                until=asked.end,
-            ),
             free_quantity=free.get(row.id),
         )
     return found
-
-
-class _Recorded(Struct, frozen=True):
-    category: str
-    certifications: tuple[Certification, ...]
-    service_status: str
-
-
-def _recorded(row: Row[Any]) -> _Recorded:
-    held = decoded(row.certifications, tuple[Certification, ...]) if row.certification_required else ()
-    return _Recorded(row.category, held, row.service_status)

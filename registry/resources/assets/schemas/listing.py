@@ -11,7 +11,9 @@ from registry.platform.http.searching import PLACED_SORT, WithinKm, Words
 from registry.platform.kernel.geo import Latitude, Location, Longitude
 from registry.platform.kernel.text import AS_IT_CAME_PATTERN, Code
 from registry.platform.kernel.time import Instant
+from registry.resources.assets.certifying import CertifiedToLend
 from registry.resources.assets.rules import ServiceStatus, Sharing
+from registry.resources.assets.schemas.availability import CertifiedInWindow
 from registry.resources.assets.schemas.words import CountyFips, HeldBack, IdentifierValue, Quantity, TypeLevel
 
 AttributeName = Annotated[
@@ -68,6 +70,19 @@ class AssetSummary(Struct, kw_only=True, frozen=True):
         ),
     ] = None
     held_back: HeldBack = None
+    certification: Annotated[
+        CertifiedToLend,
+        Meta(
+            description="Whether it has the certification that its category calls for, throughout the window or now. "
+            "Where it lapses or none is on file, a request is denied."
+        ),
+    ]
+    certified: Annotated[
+        list[CertifiedInWindow],
+        Meta(
+            description="What it is certified for in the window or a part of it, or now: what lapses first comes first."
+        ),
+    ]
 
 
 class BoundedCount(Struct, kw_only=True, frozen=True):

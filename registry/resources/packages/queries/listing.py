@@ -98,7 +98,7 @@ def _statement(filters: frozenset[str], words: int, sort: str) -> sa.Select[Any]
     its = package.c
     criteria: dict[str, sa.ColumnElement[bool]] = {
         "status": its.status.in_(sa.bindparam("status", expanding=True)),
-        "sharing": its.sharing == sa.bindparam("sharing", type_=sa.Text),
+        "sharing": its.sharing.in_(sa.bindparam("sharing", type_=sa.Text, expanding=True)),
         "agency_id": its.agency_id == sa.bindparam("agency_id", type_=its.agency_id.type),
         "ids": its.id.in_(sa.bindparam("ids", type_=its.id.type, expanding=True)),
         "asset_id": _with_member(asset.c.id == sa.bindparam("asset_id", type_=asset.c.id.type)),

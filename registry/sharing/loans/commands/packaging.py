@@ -68,7 +68,7 @@ async def reserve_package(
     members = {each.asset.id: each for each in await members_of(write, package_id)}
     by_asset = _matched(members, decisions)
     for decision in sorted(decisions, key=_order_of_chains):
-        await lock_chain(write, decision.root_id)
+        await lock_chain(write, decision.root_decision_id)
     for asset_id in sorted(members):
         await lock(write, asset_id)
     handlers, prepared = await _prepare_all(write, caller, policies, members, by_asset, new.override_reason)
@@ -168,12 +168,12 @@ _ALIKE = ("requesting_agency_id", "starts_at", "ends_at")
 
 
 def _order_of_chains(decision: Row[Any]) -> tuple[str, int, UUID]:
-    return _chain_of(request_of(decision), decision.root_id)
+    return _chain_of(request_of(decision), decision.root_decision_id)
 
 
-def _chain_of(asked: RequestReference | None, root_id: UUID) -> tuple[str, int, UUID]:
+def _chain_of(asked: RequestReference | None, root_decision_id: UUID) -> tuple[str, int, UUID]:
     """The order in which requests lock chains: line by line."""
-    return ("", 0, root_id) if asked is None else (str(asked.id), asked.line_no, root_id)
+    return ("", 0, root_decision_id) if asked is None else (str(asked.id), asked.line_no, root_decision_id)
 
 
 async def _prepare_all(

@@ -110,7 +110,7 @@ async def prepare(
     and what `redecide` raises when it is not satisfied or no longer holds; RuleBroken for more than was requested, or a
     window that is over.
     """
-    if await write.fast(_USED, {"root": decision.root_id}):
+    if await write.fast(_USED, {"root": decision.root_decision_id}):
         raise Conflict("A loan was made under this decision already.", "already_reserved")
     quantity = quantity or decision.quantity
     if quantity > decision.quantity:
@@ -123,8 +123,8 @@ async def prepare(
     check_timing(LoanAction.DISPATCH, caller.now, decision.starts_at, decision.ends_at)
     made = await redecide(write, caller, policies, decision, "reserve")
     # Asked once the chain is locked: an approval by the same person at the same moment is seen then.
-    relaxed = await separate(write, caller, Act.RESERVE, decision.root_id)
-    keep_act(write, caller, Act.RESERVE, decision.root_id)
+    relaxed = await separate(write, caller, Act.RESERVE, decision.root_decision_id)
+    keep_act(write, caller, Act.RESERVE, decision.root_decision_id)
     loan_id, window = new_id(), Window(start=decision.starts_at, end=decision.ends_at)
     booked = await lock_for_booking(write, decision.asset_id)
     await allocate(
@@ -186,7 +186,7 @@ async def store(
             "agreement_id": made.recorded.agreement_id,
             "agreement_version_id": made.recorded.agreement_version_id,
             "decision_id": made.recorded.id,
-            "root_decision_id": decision.root_id,
+            "root_decision_id": decision.root_decision_id,
             "reservation_id": reservation_id,
             "clause": made.recorded.clause,
             "request_id": decision.request_id,

@@ -104,7 +104,7 @@ async def decide_ask(
         found.facts,
         decision,
         action_at="request",
-        root_id=None,
+        root_decision_id=None,
         previous_id=None,
         requested_at=caller.now,
         request=request,
@@ -137,7 +137,7 @@ async def redecide(
     lent = action_at in ("extend", "dispatch")
     # Locked, so that the asset is not edited between decision and loan.
     still = row.asset_id if lent or action_at == "reserve" else None
-    before = await lock_chain(write, row.root_id, still)
+    before = await lock_chain(write, row.root_decision_id, still)
     current, status = before.status_at(row.id, lent=lent)
     refuse_ended(status)
     kept = decode_facts(row.facts)
@@ -183,7 +183,7 @@ async def redecide(
         found.facts,
         decision,
         action_at=action_at,
-        root_id=row.root_id,
+        root_decision_id=row.root_decision_id,
         previous_id=before.links[-1].id,
         requested_at=row.requested_at,
         request=request_of(row),
@@ -222,7 +222,7 @@ async def answer_approvals(
     (`decision_rejected`, `decision_withdrawn`, `decision_declined`, `nothing_to_approve`), Conflict `already_answered`.
     """
     permit(caller.principal, Action.REQUESTS_APPROVE, relations(caller.principal, row))
-    before = await lock_chain(write, row.root_id)
+    before = await lock_chain(write, row.root_decision_id)
     current, status = before.status_at(row.id, lent=lent)
     needs = answerable(caller.principal, decision_of(current), status, asked_by=current.asked_by)
     given = [
@@ -242,10 +242,14 @@ async def answer_approvals(
         for need in needs
     ]
     policy_ids = [need.policy_id for need in needs]
-    data: dict[str, object] = {"root_id": str(row.root_id), "policy_ids": policy_ids, "reason": reason}
+    data: dict[str, object] = {
+        "root_decision_id": str(row.root_decision_id),
+        "policy_ids": policy_ids,
+        "reason": reason,
+    }
     if verdict == "approved":
-        data |= await separate(write, caller, Act.APPROVE, row.root_id)
-        keep_act(write, caller, Act.APPROVE, row.root_id)
+        data |= await separate(write, caller, Act.APPROVE, row.root_decision_id)
+        keep_act(write, caller, Act.APPROVE, row.root_decision_id)
     await _store(write, given)
     after = before.answered(given)
     record_answer(write, caller, current, after.answers_to(current.id), f"decision.{verdict}", data)
@@ -257,29 +261,34 @@ async def _store(write: Write, given: Sequence[ApprovalAnswer]) -> None:
     await write.run(_INSERT_APPROVAL, [{"id": new_id(), **structs.asdict(answer)} for answer in given])
 
 
-async def revoke_decision(write: Write, caller: Caller, root_id: UUID, reason: str) -> None:
+async def revoke_decision(write: Write, caller: Caller, root_decision_id: UUID, reason: str) -> None:
     """Withdraw the ask: no loan can be made on any decision of the chain any more.
 
     Has no effect when repeated. Used when the requesting side withdraws; the request checks whether the caller may.
     Raises NotFound.
     """
-    await _say(write, caller, root_id, WITHDRAWAL, reason)
+    await _say(write, caller, root_decision_id, WITHDRAWAL, reason)
 
 
-async def decline_decision(write: Write, caller: Caller, root_id: UUID, reason_code: str, reason: str) -> None:
+async def decline_decision(write: Write, caller: Caller, root_decision_id: UUID, reason_code: str, reason: str) -> None:
     """Decline the ask for the assisting agency: it lends nothing on any decision of the chain any more.
 
     Has no effect when repeated. Used when it declines a line, and when it cancels its loan; the request and the loan
     check whether the caller may. Raises NotFound.
     """
-    await _say(write, caller, root_id, DECLINE, reason, {"reason_code": reason_code})
+    await _say(write, caller, root_decision_id, DECLINE, reason, {"reason_code": reason_code})
 
 
 async def _say(
-    write: Write, caller: Caller, root_id: UUID, what: str, reason: str, data: Mapping[str, object] | None = None
+    write: Write,
+    caller: Caller,
+    root_decision_id: UUID,
+    what: str,
+    reason: str,
+    data: Mapping[str, object] | None = None,
 ) -> None:
     """Store what one side says of the whole chain, once."""
-    before = await lock_chain(write, root_id)
+    before = await lock_chain(write, root_decision_id)
     if any(answer.policy_id == what for answer in before.answers):
         return
     root, of_asker = before.links[0], what == WITHDRAWAL

@@ -50,19 +50,19 @@ class Decided(Struct, kw_only=True, frozen=True):
     asset: AssetRow
 
 
-async def lock_chain(write: Write, root_id: UUID, asset_id: UUID | None = None) -> Chain:
+async def lock_chain(write: Write, root_decision_id: UUID, asset_id: UUID | None = None) -> Chain:
     """Lock the chain, so that answers, withdrawals and new decisions happen one after another.
 
     With `asset_id`, that asset is locked in the same statement, as `assets.commands.booking.lock` does. The chain is
     read by the next statement, which sees what the transaction it waited for has committed. Raises NotFound.
     """
     if asset_id is None:
-        locked = await write.fast(_LOCK, {"id": root_id})
+        locked = await write.fast(_LOCK, {"id": root_decision_id})
     else:
-        locked = await write.fast(_LOCK_WITH_ASSET, {"id": root_id, "asset_id": asset_id})
+        locked = await write.fast(_LOCK_WITH_ASSET, {"id": root_decision_id, "asset_id": asset_id})
     if not locked:
         raise NotFound("decision")
-    return await chain(write, root_id)
+    return await chain(write, root_decision_id)
 
 
 def keep_policies(write: Write, policies: PolicySet, now: datetime) -> None:
@@ -88,17 +88,17 @@ async def keep(
     decision: Decision,
     *,
     action_at: DecidedAt,
-    root_id: UUID | None,
+    root_decision_id: UUID | None,
     previous_id: UUID | None,
     requested_at: datetime,
     request: RequestReference | None,
 ) -> RecordedDecision:
-    """Store a decision with its complete input, and record it in the ledger. `root_id` None begins a chain."""
+    """Store a decision with its complete input, and record it in the ledger. `root_decision_id` None begins a chain."""
     decision_id = new_id()
     tried = decision.agreement
     kept = RecordedDecision(
         id=decision_id,
-        root_id=root_id or decision_id,
+        root_decision_id=root_decision_id or decision_id,
         previous_id=previous_id,
         action_at=action_at,
         outcome=decision.outcome,
@@ -144,7 +144,7 @@ async def keep(
         agencies=[kept.requesting_agency_id, kept.assisting_agency_id],
         agreement_id=kept.agreement_id,
         data={
-            "root_id": str(kept.root_id),
+            "root_decision_id": str(kept.root_decision_id),
             "action_at": action_at,
             "outcome": decision.outcome,
             "asset_id": str(kept.asset_id),

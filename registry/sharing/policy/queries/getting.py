@@ -84,7 +84,7 @@ def _shown(*columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
 _ID = policy_decision.c.id == sa.bindparam("id", type_=policy_decision.c.id.type)
 _ROW = _named(*policy_decision.c).where(_ID)
 _SHOWN = _shown(*policy_decision.c).where(_ID)
-_ROOT = sa.bindparam("root_id", type_=policy_decision.c.root_id.type)
+_ROOT = sa.bindparam("root_decision_id", type_=policy_decision.c.root_decision_id.type)
 _ANSWER = [name for name in ApprovalAnswer.__struct_fields__ if name != "decision_id"]
 _CHAIN = (
     sa.select(
@@ -92,7 +92,7 @@ _CHAIN = (
         *(policy_approval.c[name].label(f"answer_{name}") for name in _ANSWER),
     )
     .outerjoin(policy_approval, policy_approval.c.decision_id == policy_decision.c.id)
-    .where(policy_decision.c.root_id == _ROOT)
+    .where(policy_decision.c.root_decision_id == _ROOT)
     .order_by(policy_approval.c.id)
 )
 
@@ -149,12 +149,12 @@ class Chain(Struct, kw_only=True, frozen=True):
         return Chain(links=self.links, answers=(*self.answers, *more))
 
 
-async def chain(read: Read, root_id: UUID) -> Chain:
+async def chain(read: Read, root_decision_id: UUID) -> Chain:
     """The chain that begins with this decision.
 
     It is ordered by its links, because ids created on two machines may have another order.
     """
-    rows = await read.fast(_CHAIN, {"root_id": root_id})
+    rows = await read.fast(_CHAIN, {"root_decision_id": root_decision_id})
     after = {row.previous_id: row for row in rows}
     ordered = [after[None]]
     while (following := after.get(ordered[-1].id)) is not None:
@@ -191,7 +191,7 @@ def agreement_of(row: Row[Any]) -> AgreementReference | None:
 def _summary(row: Row[Any]) -> dict[str, Any]:
     return {
         "id": row.id,
-        "root_id": row.root_id,
+        "root_decision_id": row.root_decision_id,
         "action_at": row.action_at,
         "outcome": row.outcome,
         "asset": AssetReference(id=row.asset_id, name=row.asset_name),
@@ -213,7 +213,7 @@ async def get_decision(read: Read, caller: Caller, decision_id: UUID) -> Decisio
     row = await read.first(_SHOWN, {"id": decision_id, "viewer": caller.agency_id, "at": caller.now})
     if row is None or not relations(principal, row):
         raise NotFound("decision")
-    current, status = (await chain(read, row.root_id)).status_at(row.id)
+    current, status = (await chain(read, row.root_decision_id)).status_at(row.id)
     to_owner = principal.agency_id == row.assisting_agency_id
     summary = _summary(row)
     return DecisionRecord(
@@ -255,7 +255,7 @@ def _allowed(principal: Principal, current: Row[Any], status: DecisionStatus) ->
 
 
 _FILTERS = (
-    *("outcome", "action_at", "purpose", "policy_id", "asset_id", "agreement_id", "request_id", "root_id"),
+    *("outcome", "action_at", "purpose", "policy_id", "asset_id", "agreement_id", "request_id", "root_decision_id"),
     *("partner_id", "evaluated_from", "evaluated_to"),
 )
 _ORDERS = Orders(DecisionQuery, created_at=policy_decision.c.id)
@@ -280,7 +280,7 @@ def _list_statement(filters: frozenset[str], sort: str) -> sa.Select[Any]:
         "evaluated_to": evaluated_at < sa.bindparam("evaluated_to", type_=evaluated_at.type),
     } | {
         name: policy_decision.c[name] == sa.bindparam(name, type_=viewer.type)
-        for name in ("asset_id", "agreement_id", "request_id", "root_id")
+        for name in ("asset_id", "agreement_id", "request_id", "root_decision_id")
     }
     chosen = [criteria[name] for name in _FILTERS if name in filters and name != "partner_id"]
     partner = sa.bindparam("partner_id", type_=viewer.type)

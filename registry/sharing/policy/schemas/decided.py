@@ -46,7 +46,9 @@ class RecordedDecision(Struct, kw_only=True, frozen=True):
     """A decision as it was recorded, with the ask. It never changes; `status` says what became of it."""
 
     id: UUID
-    root_id: Annotated[UUID, Meta(description="The first decision of the chain: one ask, decided again at each step.")]
+    root_decision_id: Annotated[
+        UUID, Meta(description="The first decision of the chain: one ask, decided again at each step.")
+    ]
     previous_id: Annotated[UUID | None, Meta(description="The decision before it in the chain.")]
     action_at: Annotated[DecidedAt, Meta(description="The step at which it was made.")]
     outcome: Outcome
@@ -71,7 +73,7 @@ class DecisionSummary(Struct, kw_only=True, frozen=True):
     """A recorded decision in a list."""
 
     id: UUID
-    root_id: UUID
+    root_decision_id: UUID
     action_at: DecidedAt
     outcome: Outcome
     asset: AssetReference
@@ -109,7 +111,7 @@ class DecisionQuery(NewestFirst, kw_only=True, frozen=True):
     evaluated_from: Annotated[Instant | None, Meta(description="Made at this instant or later.")] = None
     evaluated_to: Annotated[Instant | None, Meta(description="Made before then.")] = None
     request_id: Annotated[UUID | None, Meta(description="Made for a line of that request.")] = None
-    root_id: Annotated[UUID | None, Meta(description="All decisions of one chain.")] = None
+    root_decision_id: Annotated[UUID | None, Meta(description="All decisions of one chain.")] = None
 
 
 class ApprovalGiven(Struct, kw_only=True, frozen=True):

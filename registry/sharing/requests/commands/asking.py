@@ -287,7 +287,7 @@ async def decide_line(
         write,
         each.line_id,
         status=after,
-        decision_id=made.recorded.root_id,
+        decision_id=made.recorded.root_decision_id,
         submitted_at=caller.now,
         decided_at=None if after is LineStatus.NEEDS_APPROVAL else caller.now,
         awaited=_awaited(made.decision_status.missing),
@@ -378,7 +378,7 @@ async def _end(
             touched[each.assisting_agency_id] += ()
         if each.line_status == LineStatus.RESERVED:
             await revoke_decision(
-                write, caller, each.root_id, reason
+                write, caller, each.root_decision_id, reason
             )  # the loan continues, but no further one can be made
         elif each.line_status in OPEN:
             settled = await withdraw_line(write, caller, each, LineAction.WITHDRAW, reason)

@@ -33,7 +33,7 @@ async def decline_request_line(
     if (reason := why_not_declined(LineStatus(each.line_status))) is not None:
         raise WrongStatus(reason)
     after = advance_line(LineStatus(each.line_status), LineAction.DECLINE)
-    await decline_decision(write, caller, each.root_id, why.reason_code, why.reason)
+    await decline_decision(write, caller, each.root_decision_id, why.reason_code, why.reason)
     await refuse_answered(write, each)
     await update_line(
         write,

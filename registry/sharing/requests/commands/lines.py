@@ -222,7 +222,7 @@ async def withdraw_line(write: Write, caller: Caller, row: Row[Any], action: Lin
     """
     after = advance_line(LineStatus(row.line_status), action)
     if row.line_status != LineStatus.DRAFT:
-        await revoke_decision(write, caller, row.root_id, reason)
+        await revoke_decision(write, caller, row.root_decision_id, reason)
         await refuse_answered(write, row)
     ended = ended_by("requesting", reason, caller.now) if after is LineStatus.WITHDRAWN else NOT_ENDED
     await update_line(write, row.line_id, status=after, awaited=[], **ended)
@@ -231,7 +231,7 @@ async def withdraw_line(write: Write, caller: Caller, row: Row[Any], action: Lin
 
 async def refuse_answered(write: Write, row: Row[Any]) -> None:
     """Raises WrongStatus when a loan answers the line. Asked once its decision is locked: it sees what came first."""
-    if await write.value(_ANSWERED, {"root": row.root_id}) is not None:
+    if await write.value(_ANSWERED, {"root": row.root_decision_id}) is not None:
         raise WrongStatus(f"Line {row.no} has been answered by a loan; cancel that first.")
 
 
@@ -255,10 +255,12 @@ def record_for_agencies(
     request: Row[Any],
     touched: Mapping[UUID, Sequence[Mapping[str, object]]],
     data: Mapping[str, object],
+    occurred_at: datetime | None = None,
 ) -> None:
     """Record the request's next version once for each assisting agency in `touched`, with its own lines.
 
-    An event names the agencies that it concerns, and these need not know of one another.
+    An event names the agencies that it concerns, and these need not know of one another. `occurred_at` is by default
+    now.
     """
     subject = ("request", request.id, request.version + 1)
     events = [
@@ -268,10 +270,17 @@ def record_for_agencies(
             agencies=[request.requesting_agency_id, agency_id],
             data={**data, "lines": list(lines)} if lines else data,
             n=n,
+            occurred_at=occurred_at,
         )
         for n, (agency_id, lines) in enumerate(sorted(touched.items()))
     ]
-    alone = Event(type=event_type, subject=subject, agencies=[request.requesting_agency_id], data=data)
+    alone = Event(
+        type=event_type,
+        subject=subject,
+        agencies=[request.requesting_agency_id],
+        data=data,
+        occurred_at=occurred_at,
+    )
     record_many(write, caller, events or [alone])
 
 

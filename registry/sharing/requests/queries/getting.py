@@ -7,7 +7,7 @@ lines that it sees; otherwise it would reveal to one assisting agency what becam
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -44,6 +44,7 @@ from registry.sharing.requests.queries.derived_status import (
 from registry.sharing.requests.queries.visibility import line_visible, visible
 from registry.sharing.requests.rules import (
     EDITABLE,
+    TIME_OVER,
     TRANSITIONS,
     LineAction,
     LineStatus,
@@ -74,7 +75,9 @@ def _get_statement() -> sa.Select[Any]:
     latest, later = policy_decision.alias("latest"), policy_decision.alias("later")
     requesting, assisting = agency.alias("requesting"), agency.alias("assisting")
     ended = loan.alias("ended")
-    followed = sa.exists().where(later.c.root_id == latest.c.root_id, later.c.previous_id == latest.c.id)
+    followed = sa.exists().where(
+        later.c.root_decision_id == latest.c.root_decision_id, later.c.previous_id == latest.c.id
+    )
     return (
         sa.select(
             *(column for column in found.c if column.name not in ("status", "marks")),
@@ -108,7 +111,7 @@ def _get_statement() -> sa.Select[Any]:
             request_line.c.decline_reason,
             request_line.c.submitted_at.label("line_submitted_at"),
             request_line.c.decided_at.label("line_decided_at"),
-            request_line.c.decision_id.label("root_id"),
+            request_line.c.decision_id.label("root_decision_id"),
             latest.c.id.label("latest_id"),
             latest.c.asked_by.label("submitted_by"),
             latest.c.outcome,
@@ -139,7 +142,7 @@ def _get_statement() -> sa.Select[Any]:
             .join(requesting, requesting.c.id == found.c.requesting_agency_id)
             .join(assisting, assisting.c.id == request_line.c.assisting_agency_id)
             .join(asset, asset.c.id == request_line.c.asset_id)
-            .outerjoin(latest, sa.and_(latest.c.root_id == request_line.c.decision_id, sa.not_(followed)))
+            .outerjoin(latest, sa.and_(latest.c.root_decision_id == request_line.c.decision_id, sa.not_(followed)))
             .outerjoin(agreement, agreement.c.id == latest.c.agreement_id)
             .outerjoin(agreement_version, agreement_version.c.id == latest.c.agreement_version_id)
             .outerjoin(loan, loan.c.id == LIVE_LOAN)
@@ -264,9 +267,6 @@ def _line(row: Row[Any], principal: Principal, replaced: Mapping[int, int], now:
     )
 
 
-_EXPIRED: Final = "Nobody lent it before its time was over."
-
-
 def _end(row: Row[Any]) -> LineEnd | None:
     """Why nothing comes of a line, as it is stored, or follows from its decision, its loan or the time."""
     status = LineStatus(row.line_status)
@@ -277,7 +277,7 @@ def _end(row: Row[Any]) -> LineEnd | None:
     elif status is LineStatus.DECLINED:
         why = (row.never_ended_side, row.never_ended_reason, row.never_decline_reason, row.never_updated_at)
     elif status is LineStatus.EXPIRED:
-        why = (None, _EXPIRED, None, row.ends_at)
+        why = (None, TIME_OVER, None, row.ends_at)
     else:
         return None
     side, reason, code, ended_at = why
@@ -322,7 +322,7 @@ def _decision(row: Row[Any], principal: Principal) -> LineDecision:
     to_owner = principal.agency_id == row.assisting_agency_id
     return LineDecision(
         id=row.latest_id,
-        root_id=row.root_id,
+        root_decision_id=row.root_decision_id,
         outcome=row.outcome,
         agreement=agreement_of(row),
         reasons=list(parts_told(_said(row.decision).reasons, to_owner=to_owner)),

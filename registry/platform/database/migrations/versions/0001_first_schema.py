@@ -1878,7 +1878,7 @@ _table(
 _table(
     "policy_decision",
     sa.Column("id", Uuid, primary_key=True),
-    sa.Column("root_id", Uuid, sa.ForeignKey("policy_decision.id"), nullable=False),
+    sa.Column("root_decision_id", Uuid, sa.ForeignKey("policy_decision.id"), nullable=False),
     sa.Column("previous_id", Uuid, sa.ForeignKey("policy_decision.id")),
     sa.Column("action_at", sa.Text, nullable=False),
     sa.Column("outcome", sa.Text, nullable=False),
@@ -1909,7 +1909,7 @@ _table(
     sa.Index("ix_policy_decision_agreement", "agreement_id", "evaluated_at"),
     sa.Index("ix_policy_decision_assisting", "assisting_agency_id", "id"),
     sa.Index("ix_policy_decision_requesting", "requesting_agency_id", "id"),
-    sa.Index("ix_policy_decision_root_id", "root_id", "id"),
+    sa.Index("ix_policy_decision_root_decision_id", "root_decision_id", "id"),
 )
 
 _table(
@@ -2029,6 +2029,7 @@ _table(
     sa.Index("ix_request_line_asset", "asset_id"),
     sa.Index("ix_request_line_assisting", "assisting_agency_id", "request_id"),
     sa.Index("ix_request_line_decision_id", "decision_id"),
+    sa.Index("ix_request_line_status", "status", "ends_at"),
 )
 
 _table(
