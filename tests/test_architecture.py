@@ -47,6 +47,7 @@ PURE_PARTS = {
         "shown_texts",
         "signing_sequence",
         "terms",
+        "together",
         "worded",
         "wording",
         "written",

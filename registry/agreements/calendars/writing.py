@@ -32,7 +32,7 @@ def revision(record: Record, due: Due) -> int:
 
 def changed_at(record: Record, due: Due) -> datetime:
     """When the last such change was: an edit, a certificate, or the renewal that began the term."""
-    known = [record.changed_at]
+    record, known = record.of(due.beside), [record.changed_at]
     if due.changed_at is not None:
         known.append(due.changed_at)
     if due.term and record.expires_on is not None and record.renewal is not None:

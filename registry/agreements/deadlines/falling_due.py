@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 from datetime import date, datetime
 
+from msgspec.structs import replace
+
 from registry.agreements.deadlines.endings import decided_end, last_day, natural_end, of_all, renews
 from registry.agreements.deadlines.periods import Term, open_notice_day, term_at
 from registry.agreements.deadlines.retention import kept_after
-from registry.agreements.deadlines.rules import DeadlineKind, Due, Record, is_closed
+from registry.agreements.deadlines.rules import DeadlineKind, Due, Record, TextBeside, is_closed
 from registry.agreements.instruments.in_force import term_day, term_end
 from registry.agreements.instruments.terms import Survival
+from registry.agreements.instruments.together import goes_on, runs_out
 from registry.platform.kernel.time import add_months, civil_day, day_ends_at, last_day_before, on_calendar
 
 
@@ -40,6 +43,8 @@ def _all(record: Record, now: datetime) -> Iterator[Due]:
         natural = natural_end(record)
         if natural is not None and (ending is None or natural.at < ending.at):
             ending = natural
+    for text in record.beside:
+        yield from _of_text_beside(record, text, now)
     if ending is not None and ending.by != "expiry":
         yield Due(DeadlineKind.EXPIRY, ending.on, ending.at, record.time_zone, now >= ending.at, ended_by=ending.by)
     if record.gap is not None and now < record.gap.until and (ending is None or now < ending.at):
@@ -106,6 +111,23 @@ def _of_term(record: Record, term: Term, now: datetime) -> Iterator[Due]:
                 settled=record.let_end,
             )
     yield from _of_notice(record, now)
+
+
+def _of_text_beside(record: Record, text: TextBeside, now: datetime) -> Iterator[Due]:
+    """The same of a text that binds the agency that asks to some of the others, as far as another does not go on."""
+    its = record.of(text)
+    term = _term(its, now, None)
+    if term is None or not on_calendar(term.ends_on):
+        return
+    at = day_ends_at(term.ends_on, record.time_zone)
+    holds = goes_on if renews(text.renewal, term.renewals) else runs_out
+    towards = tuple(agency_id for agency_id, both in text.bound_to if holds(both, text.version_no, at))
+    over = min((end.at for end in (decided_end(record), natural_end(record)) if end is not None), default=None)
+    if not towards or (over is not None and over <= at):  # of the end for all, or of its own, the agency is told
+        return
+    for due in _of_term(its, term, now):
+        if due.agency_id is None or due.agency_id in (text.agency_id, *towards):
+            yield replace(due, beside=text, towards=towards)
 
 
 def _of_notice(record: Record, now: datetime) -> Iterator[Due]:

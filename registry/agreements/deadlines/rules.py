@@ -11,9 +11,10 @@ from typing import Final, Literal
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from registry.agreements.instruments.consent import ProposalKind, ReportedKind
-from registry.agreements.instruments.in_force import Renewal
+from registry.agreements.instruments.in_force import Renewal, TextWindow
 from registry.agreements.instruments.notice import Notice, Period
 from registry.agreements.instruments.rules import Stage
 from registry.agreements.instruments.terms import Survival
@@ -141,6 +142,21 @@ class TermOfAll(Struct, frozen=True):
     renewal: Renewal | None
 
 
+class TextBeside(Struct, kw_only=True, frozen=True):
+    """A text with a term that binds the agency that asks to some parties, and is not the one whose days are its own.
+
+    `bound_to`: by other party when which text binds the two, each text by its version number.
+    """
+
+    version_id: UUID
+    version_no: int
+    agency_id: UUID
+    expires_on: date
+    renewal: Renewal | None
+    notice: Notice
+    bound_to: tuple[tuple[UUID, tuple[TextWindow, ...]], ...]
+
+
 class Record(Struct, kw_only=True, frozen=True):
     """What the deadlines of one agreement depend on.
 
@@ -149,7 +165,8 @@ class Record(Struct, kw_only=True, frozen=True):
     says that the last periodic review decided to let the agreement end.
 
     `expires_on`, `renewal` and `notice` are of the texts that bind the party that asks, else of the agreement's own,
-    which is `of_all` where these differ. `leaves_at`: when that party leaves, by its notice or for a successor.
+    which is `of_all` where these differ; `beside` are other texts that bind it to some of the others. `leaves_at`: when
+    that party leaves, by its notice or for a successor.
     """
 
     id: UUID
@@ -177,6 +194,7 @@ class Record(Struct, kw_only=True, frozen=True):
     bound_until: datetime | None = None
     leaves_at: datetime | None = None
     of_all: TermOfAll | None = None
+    beside: tuple[TextBeside, ...] = ()
     insurance_required: bool = False
     insurance_provision: str | None = None
     insurance: tuple[Proof, ...] = ()
@@ -189,12 +207,20 @@ class Record(Struct, kw_only=True, frozen=True):
     version: int = 1
     changed_at: datetime
 
+    def of(self, text: TextBeside | None) -> "Record":
+        """The record with the days of a text beside; itself for None."""
+        if text is None:
+            return self
+        own = {name: getattr(text, name) for name in ("version_id", "expires_on", "renewal", "notice")}
+        return replace(self, **own)
+
 
 class Due(Struct, frozen=True):
     """A day on which something falls due. `term` counts the renewals before it; `ended_by` is why it ends there.
 
     `not_of`: parties that it does not concern, although it names none, since they have a day of their own.
-    `settled`: somebody has decided to let the day come.
+    `settled`: somebody has decided to let the day come. `beside`: the text whose day it is, where that binds the agency
+    that asks to some of the others alone, to `towards`.
     """
 
     kind: DeadlineKind
@@ -215,12 +241,15 @@ class Due(Struct, frozen=True):
     not_of: tuple[UUID, ...] = ()
     settled: bool = False
     clause: str | None = None
+    beside: TextBeside | None = None
+    towards: tuple[UUID, ...] = ()
 
     @property
     def subject(self) -> str:
         """What tells two deadlines of one kind and one agreement apart."""
         it = self.duty or self.report or self.consent
-        return str(it.id if it is not None else self.agency_id or self.clause or "")
+        named = str(it.id if it is not None else self.agency_id or self.clause or "")
+        return named if self.beside is None else ".".join(filter(None, [str(self.beside.version_id), named]))
 
 
 SHOWN_AFTER: Final = timedelta(days=90)

@@ -48,6 +48,17 @@ class Deadline(Struct, kw_only=True, frozen=True):
     agreement_title: str
     custodian_agency: AgencyReference
     agency: Annotated[AgencyReference | None, Meta(description="The party whose it is; null where it concerns all.")]
+    version_no: Annotated[
+        int | None,
+        Meta(
+            description="The version whose day it is, where that binds your agency to `towards` alone and another "
+            "binds it to others for longer."
+        ),
+    ]
+    towards: Annotated[
+        list[AgencyReference],
+        Meta(description="The parties to whom that version binds your agency; empty without `version_no`."),
+    ]
     duty_id: Annotated[UUID | None, Meta(description="For `filing`.")]
     due_on: Annotated[CivilDate, Meta(description="The last day for it, in `time_zone`.")]
     due_at: Annotated[

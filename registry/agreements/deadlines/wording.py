@@ -1,6 +1,7 @@
 """What a deadline rests on and what to do about it, in words."""
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from registry.agreements.deadlines.endings import goes_on_without
 from registry.agreements.deadlines.rules import DeadlineKind, Due, Record
@@ -71,6 +72,14 @@ class Words(Struct, frozen=True):
 
 def words(record: Record, due: Due) -> Words:
     """The words for one deadline of the record."""
+    said = _words(record.of(due.beside), due)
+    if due.beside is None or due.kind is DeadlineKind.EXPIRY:
+        return said
+    whose = f"That is version {due.beside.version_no}, which binds your agency to {len(due.towards)} of the others."
+    return replace(said, basis=f"{said.basis} {whose}")
+
+
+def _words(record: Record, due: Due) -> Words:
     match due.kind:
         case DeadlineKind.LAST_NOTICE:
             return _notice(due)
@@ -173,6 +182,13 @@ def _expiry(record: Record, due: Due) -> Words:
         )
     if due.ended_by in _ENDED:
         return Words(f"It ends then: {_ENDED[due.ended_by]}.", None, "Arrange for what goes on without it.")
+    if due.beside is not None:
+        return Words(
+            f"The last day of version {due.beside.version_no}, with no renewal to follow. It binds your agency to "
+            f"{len(due.towards)} of the others, to whom no text does from then on.",
+            None,
+            "Sign a text with them that goes on, or let it end between you; to others your agency is bound on.",
+        )
     if goes_on_without(record):
         return Words(
             "The last day of the text that binds your agency, with no renewal to follow; others go on by a later one.",

@@ -11,7 +11,14 @@ from datetime import UTC, date, datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
-from registry.agreements.instruments.in_force import AgreementDates, K, PartyHistory, TextWindow, bound_windows
+from registry.agreements.instruments.in_force import (
+    AgreementDates,
+    BoundWindow,
+    K,
+    PartyHistory,
+    TextWindow,
+    bound_windows,
+)
 from registry.agreements.instruments.notice import Period
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -29,7 +36,7 @@ class PartyDays(Struct, kw_only=True, frozen=True):
     over_at: datetime | None
 
 
-def lasting_windows(dates: AgreementDates, parties: Mapping[K, PartyHistory]) -> dict[K, tuple[TextWindow, ...]]:
+def lasting_windows(dates: AgreementDates, parties: Mapping[K, PartyHistory]) -> dict[K, tuple[BoundWindow, ...]]:
     """By party when each text binds it, as `bound_windows`, whatever interrupts that for a while."""
     whole = replace(dates, suspensions=())
     unbroken = {

@@ -1,6 +1,6 @@
 """What a reader has to know beside the figures: where a text was placed, what none covers, how far one reaches back."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from enum import StrEnum
 from itertools import pairwise
@@ -9,10 +9,11 @@ from uuid import UUID
 from msgspec import Struct
 
 from registry.agreements.instruments.days import Days
-from registry.agreements.instruments.in_force import AgreementDates, Renewal, TextWindow
+from registry.agreements.instruments.in_force import AgreementDates, BoundWindow, Renewal, TextWindow
 from registry.agreements.instruments.notice import Notice
 from registry.agreements.instruments.schemas.evidence import Evidence
 from registry.agreements.instruments.terms import Terms, is_silent
+from registry.agreements.instruments.together import runs_out, together
 from registry.platform.kernel.intervals import Interval
 from registry.platform.kernel.text import counted
 from registry.platform.kernel.time import add_months, last_day_before
@@ -29,6 +30,9 @@ class RemarkCode(StrEnum):
     NEVER_HOLDS = "never_holds"
     REACHES_BACK = "reaches_back"
     NOT_SIGNED_BY_ALL = "not_signed_by_all"
+    BOUND_BY_ANOTHER = "bound_by_another"
+    DAYS_OF_ANOTHER = "days_of_another"
+    BOUND_TO_SOME_UNTIL = "bound_to_some_until"
     NOTICE_SILENT = "notice_silent"
     EXPIRY_SILENT = "expiry_silent"
     SUSPENSION_SILENT = "suspension_silent"
@@ -165,6 +169,73 @@ def about_missing_hands(version_no: int, without_hand: Sequence[str]) -> Iterato
             "it, each is bound by the latest text that both had signed."
         )
         yield Remark(code=RemarkCode.NOT_SIGNED_BY_ALL, detail=detail, version_no=version_no)
+
+
+def about_own_texts(version_no: int, bound_by: Sequence[int]) -> Iterator[Remark]:
+    """To a party that is bound on the day, though not by the version that is shown."""
+    if bound_by and version_no not in bound_by:
+        detail = (
+            f"Version {version_no}, whose title, terms and provisions are shown, does not bind your agency: it is "
+            f"bound by {_versions(bound_by)}. Read there what your agency has agreed to."
+        )
+        yield Remark(code=RemarkCode.BOUND_BY_ANOTHER, detail=detail, version_no=min(bound_by))
+
+
+def about_days_of_others(version_no: int, last: int, running: int, notice: int) -> Iterator[Remark]:
+    """That the days beside a version are of others: until when it binds, which term runs, how long notice runs."""
+    whose = {"the last day and the renewal": last, "the term that runs": running, "the notice": notice}
+    apart = sorted({no for no in whose.values() if no != version_no})
+    for no in apart:
+        which = ", ".join(what for what, its in whose.items() if its == no)
+        detail = f"Of the days that are shown, these are of version {no} and not of version {version_no}: {which}."
+        yield Remark(code=RemarkCode.DAYS_OF_ANOTHER, detail=detail, version_no=no)
+
+
+def about_bound_to_some(
+    dates: AgreementDates,
+    numbers: Sequence[int],
+    windows: Mapping[UUID, Sequence[BoundWindow]],
+    agency_id: UUID,
+    names: Mapping[UUID, str],
+    days: Days,
+    at: datetime,
+) -> Iterator[Remark]:
+    """To a party: which texts run out that bind it to some of the others, while it is bound to others on.
+
+    `windows` are those of `party_days.lasting_windows`.
+    """
+    own = windows.get(agency_id, ())
+    both = {each: together(own, its) for each, its in windows.items() if each != agency_id}
+    for n in sorted({each.text for each in own}):
+        ends_at = dates.ends_at if n == 0 else dates.amendments[n - 1].ends_at
+        if ends_at is None:
+            continue
+        then = max(at, ends_at)
+        towards = [
+            each
+            for each, its in both.items()
+            if runs_out(its, n, ends_at)
+            and not any(stretch.contains(then) for stretch in its)
+            and (at < ends_at or any(window.contains(then) for window in windows[each]))
+        ]
+        if towards and any(stretch.contains(then) for its in both.values() for stretch in its):
+            whom, through = ", ".join(names[each] for each in towards), days.last(ends_at)
+            if at < ends_at:
+                detail = (
+                    f"Version {numbers[n]} binds your agency to {whom} through {through} alone: from then on no text "
+                    "binds it to them. To others it is bound on."
+                )
+            else:
+                detail = (
+                    f"Version {numbers[n]} bound your agency to {whom} through {through}: since then no text binds it "
+                    "to them. To others it is bound on."
+                )
+            yield Remark(code=RemarkCode.BOUND_TO_SOME_UNTIL, detail=detail, version_no=numbers[n])
+
+
+def _versions(numbers: Sequence[int]) -> str:
+    every = [str(no) for no in sorted(set(numbers))]
+    return f"version {every[0]}" if len(every) == 1 else f"versions {', '.join(every[:-1])} and {every[-1]}"
 
 
 def end_reported(reporter: str, at: datetime, unsaid: Sequence[str], time_zone: str) -> Remark:

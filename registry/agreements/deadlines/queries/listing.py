@@ -73,7 +73,7 @@ async def list_deadlines(read: Read, principal: Principal, query: DeadlineQuery,
     page, next_cursor = cut(kept, query.limit, _key)
     provisions = await _provisions(read, page)
     agencies = await references(
-        read, (each for _, due, record in page for each in (record.custodian_id, due.agency_id))
+        read, (each for _, due, record in page for each in (record.custodian_id, due.agency_id, *due.towards))
     )
     return DeadlinePage(
         as_of=now,
@@ -109,7 +109,7 @@ def _wanted(due: Due, query: DeadlineQuery, now: datetime) -> bool:
 
 async def _provisions(read: Read, page: Sequence[Found]) -> dict[tuple[UUID, str], str]:
     """The number of the first provision under each heading, of the versions on the page."""
-    versions = {record.version_id for _, _, record in page}
+    versions = {record.of(due.beside).version_id for _, due, record in page}
     rows = await read.all(_PROVISIONS, {"ids": sorted(versions)}) if versions else ()
     return {(row.version_id, row.heading): row.number for row in rows}
 
@@ -131,6 +131,8 @@ def _deadline(
         agreement_title=record.title,
         custodian_agency=agencies[record.custodian_id],
         agency=None if due.agency_id is None else agencies[due.agency_id],
+        version_no=None if due.beside is None else due.beside.version_no,
+        towards=[agencies[each] for each in due.towards],
         duty_id=due.duty.id if due.duty else None,
         due_on=due.on,
         due_at=due.at,
@@ -138,7 +140,7 @@ def _deadline(
         status=status_at(due, now),
         basis=DeadlineBasis(
             says=said.basis,
-            provision=named or due.clause or provisions.get((record.version_id, heading)),
+            provision=named or due.clause or provisions.get((record.of(due.beside).version_id, heading)),
             citation=said.citation,
         ),
         action=said.action,

@@ -1,4 +1,4 @@
-"""Records of agreements, as deadlines are derived from them: a slice of agreements in at most eight statements.
+"""Records of agreements, as deadlines are derived from them: a slice of agreements in at most ten statements.
 
 An agency can have thousands of agreements and one of them nine hundred parties, so nothing is read per agreement, and
 nothing of a slice is kept once its deadlines are known.
@@ -17,6 +17,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from sqlalchemy.engine import Row
 
+from registry.agreements.deadlines.queries.beside import texts_beside
 from registry.agreements.deadlines.queries.proofs import approvals_of, insurance_of
 from registry.agreements.deadlines.retention import keeping
 from registry.agreements.deadlines.rules import (
@@ -29,6 +30,7 @@ from registry.agreements.deadlines.rules import (
     ReportDue,
     ReviewOutcome,
     TermOfAll,
+    TextBeside,
 )
 from registry.agreements.deadlines.tables import agreement_periodic_review, agreement_retention
 from registry.agreements.duties.queries import FIRST_EFFECTIVE_ON, DutyFact, duties_of
@@ -71,6 +73,7 @@ from registry.platform.database.handles import Read, Rows
 from registry.platform.kernel.intervals import earliest
 
 SLICE = 500
+_OF_A_TEXT = {DeadlineKind.EXPIRY, DeadlineKind.RENEWAL, DeadlineKind.LAST_NOTICE}
 
 _ID = agreement.c.id.type
 _OPEN = sa.literal(OPEN_END, type_=agreement.c.starts_at.type)
@@ -333,8 +336,15 @@ async def records(
     while True:
         rows = await read.all_slowly(statement, {"viewer": viewer, "after": after, "at": now, **given})
         if rows:
+            found = await _completed(read, rows, now, kinds)
+            beside: Mapping[UUID, tuple[TextBeside, ...]] = {}
+            if not kinds or _OF_A_TEXT & set(kinds):
+                several = [row.id for row in rows if row.term_version_id is not None]
+                without = {row.id: read_without(row.without) for row in rows if row.without is not None}
+                beside = await texts_beside(read, viewer, several, without, now)
             yield [
-                _of_party(*each, viewer) for each in zip(await _completed(read, rows, now, kinds), rows, strict=True)
+                replace(_of_party(record, row, viewer), beside=beside.get(row.id, ()))
+                for record, row in zip(found, rows, strict=True)
             ]
         if len(rows) < SLICE:
             return

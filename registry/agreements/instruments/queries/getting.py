@@ -1,6 +1,6 @@
 """One agreement as a caller may see it at an instant: by its side, its role and the sensitivity of each provision."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, cast
 from uuid import UUID
@@ -39,7 +39,7 @@ from registry.agreements.instruments.queries.parties import (
     shown_party,
     until_told_to_others,
 )
-from registry.agreements.instruments.queries.party_days import DaysTold, days_told
+from registry.agreements.instruments.queries.party_days import AllDays, DaysTold, days_told
 from registry.agreements.instruments.queries.pending import without_pending
 from registry.agreements.instruments.queries.provisions import (
     VersionTerm,
@@ -70,11 +70,14 @@ from registry.agreements.instruments.remarks import (
     NewHand,
     Remark,
     about_acts,
+    about_bound_to_some,
+    about_days_of_others,
     about_end,
     about_hands,
     about_missing_hands,
     about_newcomers,
     about_notice,
+    about_own_texts,
     about_papers,
     about_signing_days,
     about_suspension,
@@ -175,11 +178,18 @@ async def get_agreement(
     # The last text ends as the agreement does; one before it gives way to the next.
     until = None if hidden or window is None else window.end
     of_version = term_of_version(row)
-    told = DaysTold(last=whole_term, terms=row.terms, running=of_version, notice=whole_term, over_at=until)
-    by_party: Mapping[UUID | None, DaysTold] = {}
+    told = DaysTold(
+        last=whole_term,
+        terms=row.terms,
+        running=of_version,
+        notice=whole_term,
+        over_at=until,
+        version_nos=(row.version_no,) * 3,
+    )
+    told_all = AllDays(by_party={}, windows={})
     if not others and len(numbers) > 1:  # else the text that is shown is the only one
-        by_party = await days_told(read, row, numbers, dates, held, parties, without, at)
-        told = by_party.get(principal.agency_id, by_party[None])
+        told_all = await days_told(read, row, numbers, dates, held, parties, without, at)
+        told = told_all.by_party.get(principal.agency_id, told_all.by_party[None])
     lapses_at = force[-1].end if force and not hidden else None
 
     def term_of(days: DaysTold) -> tuple[date | None, date | None]:
@@ -211,7 +221,7 @@ async def get_agreement(
     evidence = shown_evidence(row.its_evidence_sha256, row.its_evidence_location, papers) if whole else None
 
     def own_notice(agency_id: UUID) -> date | None:
-        its = by_party.get(agency_id)
+        its = told_all.by_party.get(agency_id)
         if its is None:
             return _last_notice_on(to_renew_on, None if notice_told is None else notice_told.of(agency_id))
         return _last_notice_on(term_of(its)[1], read_notice(its.notice.notice).of(agency_id))
@@ -272,6 +282,11 @@ async def get_agreement(
             other = [each for each in shown if each.bound and not _binds(row.version_no, then[each.agency.id])]
             remarks += about_missing_hands(row.version_no, [each.agency.name for each in other])
         remarks += about_texts(dates, held, numbers, force, days)
+        if principal.agency_id in then:
+            remarks += about_own_texts(row.version_no, [each.version_no for each in then[principal.agency_id]])
+            names = {each.agency.id: each.agency.name for each in shown}
+            remarks += about_bound_to_some(dates, numbers, told_all.windows, principal.agency_id, names, days, at)
+        remarks += about_days_of_others(row.version_no, *told.version_nos)
         remarks += about_dissolutions(parties, row.time_zone, at)
         remarks += [
             *about_notice(notice, ids),

@@ -9,7 +9,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.in_force import AgreementDates, PartyHistory, TextWindow, text_windows
+from registry.agreements.instruments.in_force import (
+    AgreementDates,
+    BoundWindow,
+    PartyHistory,
+    TextWindow,
+    text_windows,
+)
 from registry.agreements.instruments.notice import read_notice
 from registry.agreements.instruments.party_days import PartyDays, lasting_windows, party_days
 from registry.agreements.instruments.pending import Without
@@ -32,8 +38,16 @@ class DaysTold(Struct, kw_only=True, frozen=True):
     running: VersionTerm
     notice: VersionTerm
     over_at: datetime | None
+    version_nos: tuple[int, int, int]  # of the last, the running and the notice
     may_sign: bool = False
     may_confirm: bool = False
+
+
+class AllDays(Struct, kw_only=True, frozen=True):
+    """The days told, by party; and, whatever interrupts it for a while, when each text binds whom."""
+
+    by_party: Mapping[UUID | None, DaysTold]
+    windows: Mapping[UUID, Sequence[BoundWindow]]
 
 
 async def days_told(
@@ -45,7 +59,7 @@ async def days_told(
     parties: Sequence[Any],
     without: Without | None,
     at: datetime,
-) -> Mapping[UUID | None, DaysTold]:
+) -> AllDays:
     """By party the dates that are told of it at the instant; under None those that are told to others.
 
     `numbers` and `held` are those of the agreement's texts and of `texts.placed`. A party that no text binds is told
@@ -75,13 +89,14 @@ async def days_told(
     }
     # What was replaced for all is signed no more: it would bind to nothing.
     lasting = {each.text for each in text_windows(dates) if each.end is None or at < each.end}
-    for agency_id, windows in lasting_windows(dates, histories).items():
+    bound = lasting_windows(dates, histories)
+    for agency_id, windows in bound.items():
         days = party_days(dates, windows, [each.of(agency_id) for each in notices], at, day)
         told = found[None] if days is None else _told(texts, days)
         unsigned = [n for n in range(len(texts)) if n not in signed.get(agency_id, {})]
         may_sign = any(texts[n].no == row.current_version or n in lasting for n in unsigned)
         found[agency_id] = replace(told, may_sign=may_sign, may_confirm=bool(unsigned))
-    return found
+    return AllDays(by_party=found, windows=bound)
 
 
 def _told(texts: Sequence[Row[Any]], days: PartyDays) -> DaysTold:
@@ -91,6 +106,7 @@ def _told(texts: Sequence[Row[Any]], days: PartyDays) -> DaysTold:
         running=_term(texts[days.running]),
         notice=_term(texts[days.notice]),
         over_at=days.over_at,
+        version_nos=(texts[days.last].no, texts[days.running].no, texts[days.notice].no),
     )
 
 

@@ -172,12 +172,12 @@ async def windows_shown_to_others(
     bound: dict[UUID, list[BoundWindow]] = {}
     for each in await read.all(_BOUND, {"id": row.id, "version_id": row.version_id}):
         window = BoundWindow(
-            text=place, start=each.starts_at, end=end_of(each.ends_at), amended=frozenset(_bits(each.amended))
+            text=place, start=each.starts_at, end=end_of(each.ends_at), amended=frozenset(places_in(each.amended))
         )
         bound.setdefault(each.agency_id, []).append(window)
     for party in () if without is None else without.parties:
         bound[party.agency_id] = [
-            BoundWindow(text=place, start=its.start, end=its.end, amended=frozenset(_bits(its.amended)))
+            BoundWindow(text=place, start=its.start, end=its.end, amended=frozenset(places_in(its.amended)))
             for its in party.bound
             if its.version_id == row.version_id
         ]
@@ -185,7 +185,7 @@ async def windows_shown_to_others(
     return tuple(TextWindow(text=place, start=each.start, end=each.end) for each in found)
 
 
-def _bits(amended: int) -> Iterator[int]:
+def places_in(amended: int) -> Iterator[int]:
     """The places of the later texts that are marked in it."""
     return (n for n in range(amended.bit_length()) if amended >> n & 1)
 
