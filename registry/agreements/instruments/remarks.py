@@ -43,6 +43,7 @@ class RemarkCode(StrEnum):
     PARTY_DISSOLVED = "party_dissolved"
     PAPER_NOT_ON_FILE = "paper_not_on_file"
     EVIDENCE_NOT_NAMED = "evidence_not_named"
+    SIGNED_BEFORE_LET_IN = "signed_before_let_in"
     TERM_REMOVED = "term_removed"
     TERM_CHANGED = "term_changed"
     TERM_KEPT = "term_kept"
@@ -331,6 +332,26 @@ def about_hands(version_no: int, hands: Iterable[Hand]) -> Iterator[Remark]:
             f"on {hand.signed_on}. It counts from that day; name the paper, or file the one that was recorded."
         )
         yield Remark(code=RemarkCode.EVIDENCE_NOT_NAMED, detail=detail, version_no=version_no)
+
+
+class NewHand(Struct, kw_only=True, frozen=True):
+    """A newcomer's signature: of which day, since when it was let in, and from which day it counts."""
+
+    agency: str
+    signed_on: date
+    let_in_on: date
+    counts_on: date
+
+
+def about_newcomers(version_no: int, hands: Iterable[NewHand]) -> Iterator[Remark]:
+    """Of signatures that are older than their party's part in the agreement: nobody agreed to be bound before that."""
+    for hand in hands:
+        if hand.signed_on < hand.let_in_on:
+            detail = (
+                f"The signature of {hand.agency} to version {version_no} is dated {hand.signed_on}, before it was let "
+                f"in on {hand.let_in_on}: it counts from {hand.counts_on}, for nobody agreed to be bound to it earlier."
+            )
+            yield Remark(code=RemarkCode.SIGNED_BEFORE_LET_IN, detail=detail, version_no=version_no)
 
 
 def _where(paper: Evidence) -> str:
