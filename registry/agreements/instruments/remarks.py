@@ -44,6 +44,8 @@ class RemarkCode(StrEnum):
     PAPER_NOT_ON_FILE = "paper_not_on_file"
     EVIDENCE_NOT_NAMED = "evidence_not_named"
     SIGNED_BEFORE_LET_IN = "signed_before_let_in"
+    END_AGREED_BEFORE = "end_agreed_before"
+    ENDS_BEFORE_ITS_TERM = "ends_before_its_term"
     TERM_REMOVED = "term_removed"
     TERM_CHANGED = "term_changed"
     TERM_KEPT = "term_kept"
@@ -245,6 +247,25 @@ def end_reported(reporter: str, at: datetime, unsaid: Sequence[str], time_zone: 
         f"{', '.join(unsaid)}: each may confirm or contest it."
     )
     return Remark(code=RemarkCode.END_REPORTED, detail=detail)
+
+
+def end_agreed_before(agency: str, by: Sequence[str], agreed_on: date, last_day: date) -> Remark:
+    """That an end was agreed on before a party's signature was on record, so that nobody asked it."""
+    detail = (
+        f"That it ends with {last_day} was agreed by {', '.join(by)} on {agreed_on}, before the signature of {agency} "
+        f"was on record: {agency} was not asked, and is bound up to that day. To go on after it, make a new agreement."
+    )
+    return Remark(code=RemarkCode.END_AGREED_BEFORE, detail=detail)
+
+
+def ends_before_its_term(version_no: int, expires_on: date, last_day: date, proposed_on: date) -> Remark:
+    """Of a text that was signed after an end had been proposed, and names a later last day."""
+    detail = (
+        f"Version {version_no} names {expires_on} as its last day; yet the agreement ends with {last_day}, by the end "
+        f"that was proposed on {proposed_on} and stands, so that text holds no longer. To go on after it, make a new "
+        "agreement."
+    )
+    return Remark(code=RemarkCode.ENDS_BEFORE_ITS_TERM, detail=detail, version_no=version_no)
 
 
 def party_dissolved(agency: str, dissolved_on: date) -> Remark:

@@ -20,6 +20,7 @@ from registry.agreements.instruments.in_force import (
 from registry.agreements.instruments.notice import Period, read_notice
 from registry.agreements.instruments.pending import Without
 from registry.agreements.instruments.queries.actions import allowed_actions
+from registry.agreements.instruments.queries.after_end import about_what_came_after
 from registry.agreements.instruments.queries.amendments import open_amendments
 from registry.agreements.instruments.queries.authorities import revocations
 from registry.agreements.instruments.queries.consents import as_far_as_agreed, proposals, reported_acts
@@ -322,6 +323,9 @@ async def get_agreement(
         for each in proposed
         if each.status is ProposalStatus.REPORTED
     ]
+    if proposed and dates.ended_at is not None:
+        days = await _days(read, row, parties, now)
+        remarks += await about_what_came_after(read, row, parties, proposed, dates.ended_at, days)
     remarks += about_acts(
         [
             *((f"the notice of {each.agency.name}", each.notice_evidence) for each in shown),

@@ -270,8 +270,8 @@ class Termination(OnPaper, kw_only=True, frozen=True, forbid_unknown_fields=True
     ground: Annotated[
         Literal["mutual_consent", "right_to_end"],
         Meta(
-            description="`mutual_consent`: once each party that is bound has consented. `right_to_end`: the term of "
-            "that name lets your agency end it for all. To leave alone, give notice."
+            description="`mutual_consent`: once each party that is bound, on record then, has consented. "
+            "`right_to_end`: the term of that name lets your agency end it for all. To leave alone, give notice."
         ),
     ] = "mutual_consent"
     effective_on: Annotated[
