@@ -241,9 +241,11 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Open the application, then listen."""
+        if not sockets:
+            raise ValueError("the service listens on sockets that are bound already")
         await super().startup(sockets=[])
         try:
-            for each in sockets or ():
+            for each in sockets:
                 self._listeners.append(Listener(each, self._protocol))
         except OSError as error:  # the port was taken between binding and listening
             await self.lifespan.shutdown()

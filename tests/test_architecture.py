@@ -68,7 +68,7 @@ PURE_PARTS = {
     "resources/personnel": {"disclosure", "duty_hours", "holdings", "readiness", "scales", "searching"},
     "sharing/policy": {
         *("annotations", "approvals", "decisions", "examining", "explain", "facts", "lifecycle", "locating"),
-        *("apart", "attributes", "child", "differing", "standard_rules", "telling", "trial", "vocabulary"),
+        *("apart", "child", "differing", "entities", "standard_rules", "telling", "trial", "vocabulary_page"),
     },
     "sharing/loans": {"edxl"},
     "outcomes/metrics": {"scoring"},

@@ -13,9 +13,9 @@ from registry.app import create_app
 from registry.cli.session import reporting_errors
 from registry.platform.http.openapi import check_examples
 from registry.platform.settings import load
-from registry.sharing.policy.attributes import read_vocabulary, vocabulary_page
 from registry.sharing.policy.cedar import SCHEMA, load_policy_set
 from registry.sharing.policy.testing import run_policy_tests
+from registry.sharing.policy.vocabulary_page import read_vocabulary, vocabulary_page
 from registry.shipped_rules import law_page, shipped_rules
 
 

@@ -202,7 +202,7 @@ BODIES: Mapping[str, Body | str] = {
     "contest_reported_act": _why(),
     "take_back_reported_act": _why(),
     "set_agreement_approval_rule": lambda walk, actor: [
-        {"required": r, "citation": "City code (demo)", "reason": "walked"} for r in (True, False)
+        {"required": r, "effective_on": None, "citation": "City code (demo)", "reason": "walked"} for r in (True, False)
     ],
     "record_agreement_approval": _of(body="Council", approved_on=str(date(2025, 3, 1)), valid_to=str(date(2025, 9, 1))),
     "offer_agreement_custody": lambda walk, actor: {"agency_id": str(walk.about(actor).id), "reason": "walked"},

@@ -43,6 +43,9 @@ class RemarkCode(StrEnum):
     PARTY_DISSOLVED = "party_dissolved"
     PAPER_NOT_ON_FILE = "paper_not_on_file"
     EVIDENCE_NOT_NAMED = "evidence_not_named"
+    SIGNED_BEFORE_LET_IN = "signed_before_let_in"
+    END_AGREED_BEFORE = "end_agreed_before"
+    ENDS_BEFORE_ITS_TERM = "ends_before_its_term"
     TERM_REMOVED = "term_removed"
     TERM_CHANGED = "term_changed"
     TERM_KEPT = "term_kept"
@@ -246,6 +249,25 @@ def end_reported(reporter: str, at: datetime, unsaid: Sequence[str], time_zone: 
     return Remark(code=RemarkCode.END_REPORTED, detail=detail)
 
 
+def end_agreed_before(agency: str, by: Sequence[str], agreed_on: date, last_day: date) -> Remark:
+    """That an end was agreed on before a party's signature was on record, so that nobody asked it."""
+    detail = (
+        f"That it ends with {last_day} was agreed by {', '.join(by)} on {agreed_on}, before the signature of {agency} "
+        f"was on record: {agency} was not asked, and is bound up to that day. To go on after it, make a new agreement."
+    )
+    return Remark(code=RemarkCode.END_AGREED_BEFORE, detail=detail)
+
+
+def ends_before_its_term(version_no: int, expires_on: date, last_day: date, proposed_on: date) -> Remark:
+    """Of a text that was signed after an end had been proposed, and names a later last day."""
+    detail = (
+        f"Version {version_no} names {expires_on} as its last day; yet the agreement ends with {last_day}, by the end "
+        f"that was proposed on {proposed_on} and stands, so that text holds no longer. To go on after it, make a new "
+        "agreement."
+    )
+    return Remark(code=RemarkCode.ENDS_BEFORE_ITS_TERM, detail=detail, version_no=version_no)
+
+
 def party_dissolved(agency: str, dissolved_on: date) -> Remark:
     """Of a party that had joined and has ended since, without anybody's act in the agreement."""
     detail = (
@@ -331,6 +353,26 @@ def about_hands(version_no: int, hands: Iterable[Hand]) -> Iterator[Remark]:
             f"on {hand.signed_on}. It counts from that day; name the paper, or file the one that was recorded."
         )
         yield Remark(code=RemarkCode.EVIDENCE_NOT_NAMED, detail=detail, version_no=version_no)
+
+
+class NewHand(Struct, kw_only=True, frozen=True):
+    """A newcomer's signature: of which day, since when it was let in, and from which day it counts."""
+
+    agency: str
+    signed_on: date
+    let_in_on: date
+    counts_on: date
+
+
+def about_newcomers(version_no: int, hands: Iterable[NewHand]) -> Iterator[Remark]:
+    """Of signatures that are older than their party's part in the agreement: nobody agreed to be bound before that."""
+    for hand in hands:
+        if hand.signed_on < hand.let_in_on:
+            detail = (
+                f"The signature of {hand.agency} to version {version_no} is dated {hand.signed_on}, before it was let "
+                f"in on {hand.let_in_on}: it counts from {hand.counts_on}, for nobody agreed to be bound to it earlier."
+            )
+            yield Remark(code=RemarkCode.SIGNED_BEFORE_LET_IN, detail=detail, version_no=version_no)
 
 
 def _where(paper: Evidence) -> str:

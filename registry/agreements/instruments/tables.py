@@ -252,7 +252,7 @@ agreement_approval_rule = table(
     sa.Column("recorded_at", Instant, nullable=False),
     sa.Index("ix_agreement_approval_rule_party", "agreement_id", "agency_id", "starts_at"),
 )
-"""From when on a party is bound only while an approval lasts, or is so no more."""
+"""From when on a party is bound only while an approval lasts, or is so no more; 1900-01-01 is from the beginning."""
 
 agreement_suspension = table(
     "agreement_suspension",

@@ -12,6 +12,7 @@ from registry.agreements.instruments.schemas.shown import AgreementParty
 from registry.agreements.timeline import wording
 from registry.agreements.timeline.acts import Acts
 from registry.agreements.timeline.rules import ActBasis, ActKind, ActStatus
+from registry.platform.kernel.time import FIRST_DAY
 
 
 def of_signatures(
@@ -247,8 +248,8 @@ def of_governing_bodies(
                 wording.approval_rule(agency.name, row),
                 basis=ActBasis.OWN,
                 agency=agency,
-                acted_on=row.effective_on,
-                counts_from=row.starts_at,
+                acted_on=None if row.effective_on == FIRST_DAY else row.effective_on,
+                counts_from=None if row.effective_on == FIRST_DAY else row.starts_at,
                 recorded_by=agency,
                 recorded_at=row.recorded_at,
             )

@@ -12,6 +12,7 @@ from registry.agreements.instruments.days import Days
 from registry.agreements.instruments.schemas.consenting import Proposal, ReportedAct
 from registry.agreements.instruments.schemas.shown import AgreementParty, Successor
 from registry.agreements.timeline.rules import ActKind, TextEdge
+from registry.platform.kernel.time import FIRST_DAY
 
 # What was done, and what is to come.
 SUSPENDED = ("The agreement was suspended for all.", "The agreement is to be suspended for all.")
@@ -228,7 +229,8 @@ def approval_rule(name: str, row: Any) -> str:
     """From when an approval is needed, or is not any more."""
     needs = "is bound only while its governing body's approval lasts" if row.required else "needs no approval"
     citation = f" ({row.citation})" if row.citation else ""
-    return f"{name} {needs}, from {row.effective_on} on{citation}."
+    since = "from the beginning" if row.effective_on == FIRST_DAY else f"from {row.effective_on} on"
+    return f"{name} {needs}, {since}{citation}."
 
 
 class Beside(Struct, kw_only=True, frozen=True):

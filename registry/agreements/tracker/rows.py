@@ -153,14 +153,15 @@ def _row(table: Table, headers: Headers, line: Line, options: Options) -> Tracke
     if options.row_as_evidence and row.is_signed:
         row.values.setdefault("evidence_sha256", row.sha256)
     read_in_vain = {fault.name for fault in faults}
-    faults += [fault for fault in _about_status(row, options.statuses) if fault.name not in read_in_vain]
+    signed = row.is_signed or "signed_on" in read_in_vain
+    faults += [fault for fault in _about_status(row, options.statuses, signed) if fault.name not in read_in_vain]
     word = row.values.pop("status", None)
     status = None if word is None else options.statuses.meaning_of(str(word))
     return msgspec.structs.replace(row, status=status, faults=tuple(faults))
 
 
-def _about_status(row: TrackerRow, statuses: Statuses) -> Iterator[CellFault]:
-    """What the status says must fit the signature and the end that are or are not there."""
+def _about_status(row: TrackerRow, statuses: Statuses, signed: bool) -> Iterator[CellFault]:
+    """What the status says must fit the signature and the end that are or are not there, if only in vain."""
     word = row.values.get("status")
     status, said = None, f"{quoted(str(word))} says"
     if word is not None:
@@ -172,9 +173,9 @@ def _about_status(row: TrackerRow, statuses: Statuses) -> Iterator[CellFault]:
     if status == "never":
         yield row.fault("status", "never_signed", f"{said} that it never came about. Leave the row out.")
         return
-    if status == "draft" and row.is_signed:
+    if status == "draft" and signed:
         yield row.fault("status", "signed_yet_draft", f"The row has a day of signature, yet {said} that it is a draft.")
-    if status in ("signed", "expired", "ended") and not row.is_signed:
+    if status in ("signed", "expired", "ended") and not signed:
         over = "" if status == "signed" else ", even though it is over"
         yield row.fault("signed_on", "cell_blank", f"signed_on is needed: {said} that it was signed{over}.")
     if status == "ended" and "ended_on" not in row.values:
@@ -182,9 +183,9 @@ def _about_status(row: TrackerRow, statuses: Statuses) -> Iterator[CellFault]:
         yield row.fault("ended_on", "cell_blank", words)
     if status in ("signed", "draft") and "ended_on" in row.values:
         yield row.fault("ended_on", "ended_yet_going_on", f"The row has the day of an end, yet {said} that it goes on.")
-    if status is None and "ended_on" in row.values and not row.is_signed:
+    if status is None and "ended_on" in row.values and not signed:
         yield row.fault("signed_on", "cell_blank", "signed_on is needed: what was ended had been signed.")
-    if row.is_signed:
+    if signed:
         for name in sorted(OF_A_SIGNATURE - row.values.keys()):
             yield row.fault(name, "cell_blank", f"{name} is needed for an agreement that is signed.")
 

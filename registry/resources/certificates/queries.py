@@ -1,6 +1,6 @@
 """Queries about certificates, and the criteria by which assets are found by them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from registry.platform.database.handles import Read, Rows
+from registry.platform.kernel.errors import Conflict
 from registry.platform.kernel.time import Window
 from registry.resources.allocations.people import person_held_in
 from registry.resources.certificates.rules import void_because
@@ -23,6 +24,23 @@ _CERTIFICATES = (
 )
 _OF_ASSET = _CERTIFICATES.where(asset_certificate.c.asset_id == _ASSET_ID)
 _INSTANT = asset_certificate.c.valid_from_at.type
+
+
+_DISCIPLINES = sa.select(asset_certificate.c.discipline).where(
+    asset_certificate.c.asset_id == _ASSET_ID, asset_certificate.c.ended_at.is_(None)
+)
+
+
+async def check_certificates_fit(read: Read, asset_id: UUID, category_path: Collection[str]) -> None:
+    """Raises Conflict `certificates_in_the_way` where the asset has certificates that no asset of the category has.
+
+    Those that have ended are history, and stay.
+    """
+    rows = await read.all(_DISCIPLINES, {"asset_id": asset_id})
+    if any(row.discipline.partition(".")[0] not in category_path for row in rows):
+        raise Conflict(
+            "An asset of that category has no such certificates as this one: end them first.", "certificates_in_the_way"
+        )
 
 
 async def certificates_of(read: Read, asset_id: UUID) -> Rows:

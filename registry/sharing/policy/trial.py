@@ -18,8 +18,8 @@ from registry.agreements.law.rules import Matter, Party, Side
 from registry.sharing.policy.annotations import Policy
 from registry.sharing.policy.cedar import PolicySet, Selection
 from registry.sharing.policy.decisions import Outcome
+from registry.sharing.policy.entities import Scene
 from registry.sharing.policy.facts import AgencyFacts, AgreementFacts, Facts
-from registry.sharing.policy.vocabulary import Scene
 
 _FAULTY_POLICY = re.compile(r"error while evaluating policy `([^`]*)`")
 

@@ -204,7 +204,7 @@ async def test_more_agreements_than_one_slice_are_all_gone_through(cast: Cast, m
 
 async def test_an_approval_that_lapses_is_a_deadline_of_its_party(cast: Cast) -> None:
     found = await signed(cast)
-    rule = {"required": True, "citation": "Charter (demo)", "reason": "the charter"}
+    rule = {"required": True, "effective_on": None, "citation": "Charter (demo)", "reason": "the charter"}
     await cast.requesting.legal.done("POST", f"/v1/agreements/{found['id']}/set-approval-rule", rule)
     (item,) = [each for each in await deadlines_of(cast.assisting) if each["kind"] == "approval"]
     assert (item["agency"], item["status"]) == (cast.requesting.reference, "due_soon"), (

@@ -223,10 +223,17 @@ class Play:
 
     async def _rule(self, party: int, days: int) -> None:
         """One that asks for an approval counts, of a party that is bound, as a notice of the day would run out."""
-        body = ApprovalRule(required=days > 0, citation="City code (demo)", reason="the charter")
+        on = None if party in self.known.joined else self.today
+        body = ApprovalRule(required=days > 0, effective_on=on, citation="City code (demo)", reason="the charter")
         if await self.do(governing_body.set_approval_rule, party, self.agreement_id, body, None) is not None:
             waits = days > 0 and party in self.known.joined
-            since = self.midnight(self.today + timedelta(days=NOTICE_DAYS + 1)) if waits else self.now
+            since = (
+                self.midnight(self.today + timedelta(days=NOTICE_DAYS + 1))
+                if waits
+                else self.now
+                if on is None
+                else self.midnight(on)
+            )
             said = self.known.needs_council.setdefault(party, [])
             said.append((since, days > 0))
             said.sort(key=lambda each: each[0])

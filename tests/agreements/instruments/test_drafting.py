@@ -327,8 +327,16 @@ async def test_a_text_that_was_sent_back_names_other_parties_and_keeps_what_gove
     path = f"{PATH}/{found['id']}"
     council = {"body": "Council", "approved_on": str(today())}
     await two.legal.done("POST", f"{path}/record-approval", council)
-    await two.legal.done("POST", f"{path}/set-approval-rule", {"required": True, "reason": "its charter"})
-    await three.legal.done("POST", f"{path}/set-approval-rule", {"required": True, "reason": "city code"})
+    await two.legal.done(
+        "POST",
+        f"{path}/set-approval-rule",
+        {"required": True, "effective_on": None, "citation": "City code", "reason": "its charter"},
+    )
+    await three.legal.done(
+        "POST",
+        f"{path}/set-approval-rule",
+        {"required": True, "effective_on": None, "citation": "City code", "reason": "city code"},
+    )
     await one.legal.done("POST", f"{path}/send-back", {"reason": "other parties"})
     others = await named_anew(one, path, cast.stranger, two, one)
     needed = {each["agency"]["id"]: each["approval_required"] for each in others["parties"]}

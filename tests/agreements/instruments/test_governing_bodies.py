@@ -3,6 +3,8 @@
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from registry.platform.kernel.time import day_starts_at, utc_now
 from tests.agreements.instruments.test_amendments import act
 from tests.agreements.instruments.test_in_force import CHICAGO, TICK, in_force
@@ -44,10 +46,31 @@ class TestGoverningBodies:
         again = {"body": "City council", "approved_on": "2026-02-03", "reference": "R-7", "evidence_sha256": EVIDENCE}
         renewed = await act(cast.requesting, found, "record-approval", again)
         assert renewed["status"] == "in_force"
-        freed = {"required": False, "reason": "the code was repealed"}
+        freed = {"required": False, "effective_on": None, "reason": "the code was repealed"}
         after = await act(cast.requesting, found, "set-approval-rule", freed)
         assert after["parties"][1]["approval_required"] is False
         assert await in_force(cast.requesting, cast.assisting, begins - TICK) == [], "what was, stays as it was"
+
+    @pytest.mark.parametrize("signs_first", [True, False])
+    async def test_a_rule_says_from_when_it_is_and_null_is_from_the_beginning(
+        self, service: Service, cast: Cast, signs_first: bool
+    ) -> None:
+        """It began at the instant of its entry where no day was given, so before that the party needed none."""
+        found = await record_agreement(cast.assisting, cast.requesting, effective_on="2020-01-01")
+        june = datetime(2025, 6, 1, 12, tzinfo=UTC)
+        path = f"{PATH}/{found['id']}/set-approval-rule"
+        unsaid = {"required": True, "citation": "City code 2.04 (demo)", "reason": "annual approval"}
+        assert_problem(await cast.requesting.legal.post(path, unsaid), 400)
+        rule = {**unsaid, "effective_on": None}
+        if signs_first:
+            await confirm_agreement(found, cast.requesting)
+            await act(cast.requesting, found, "set-approval-rule", rule)
+            assert len(await in_force(cast.requesting, cast.assisting, june)) == 1, "the days that are over stay"
+        else:
+            await act(cast.requesting, found, "set-approval-rule", rule)
+            after = await confirm_agreement(found, cast.requesting)
+            assert after["parties"][1]["approval_required"] is True
+            assert await in_force(cast.requesting, cast.assisting, june) == []
 
     async def test_who_is_said_to_have_signed_sets_no_rule_for_days_that_are_over(self, cast: Cast) -> None:
         found = await record_agreement(cast.assisting, cast.requesting)
@@ -63,7 +86,7 @@ class TestGoverningBodies:
         found = await sign_agreement(service, cast.assisting, cast.requesting, notice={"days": 30})
         june = datetime(2025, 6, 1, 12, tzinfo=UTC)
         path = f"{PATH}/{found['id']}/set-approval-rule"
-        uncited = {"required": True, "reason": "the charter was changed"}
+        uncited = {"required": True, "effective_on": None, "reason": "the charter was changed"}
         assert_problem(await cast.requesting.legal.post(path, uncited), 422, "citation_missing")
         rule = {**uncited, "citation": "City code 2.04 (demo)"}
         runs_out = day_starts_at(today() + timedelta(days=31), ZoneInfo(CHICAGO))
@@ -77,7 +100,7 @@ class TestGoverningBodies:
 
     async def test_no_rule_is_set_by_who_is_bound_to_a_text_without_notice(self, service: Service, cast: Cast) -> None:
         found = await sign_agreement(service, cast.assisting, cast.requesting, notice={"days": None})
-        rule = {"required": True, "citation": "City code 2.04 (demo)", "reason": "the charter was changed"}
+        rule = {"required": True, "effective_on": None, "citation": "City code 2.04 (demo)", "reason": "the charter"}
         refused = await cast.requesting.legal.post(f"{PATH}/{found['id']}/set-approval-rule", rule)
         assert_problem(refused, 422, "notice_silent")
 
@@ -143,6 +166,9 @@ class TestGoverningBodies:
         again = {**body, "reference": "r-12"}
         assert_problem(await cast.requesting.legal.post(path, again), 409, "approval_taken")
         draft = await cast.assisting.legal.done("POST", PATH, agreement_body(cast.assisting, cast.requesting))
-        for verb, given in (("record-approval", body), ("set-approval-rule", {"required": True, "reason": "x"})):
+        for verb, given in (
+            ("record-approval", body),
+            ("set-approval-rule", {"required": True, "effective_on": None, "reason": "x"}),
+        ):
             drafted = f"{PATH}/{draft['id']}/{verb}"
             assert_problem(await cast.assisting.legal.post(drafted, given), 409, "wrong_status")

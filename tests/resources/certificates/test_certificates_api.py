@@ -137,6 +137,22 @@ async def test_a_list_tells_of_each_team_whether_by_whom_and_until_when_it_is_ce
     assert (told["issuer"], told["expires_on"], told["holds"]) == ("NPCA", str(LONG_AHEAD), "current")
 
 
+async def test_a_team_stays_one_as_long_as_it_has_certificates(partners: Partners) -> None:
+    """A certificate of a vehicle would be told in one place and not in another."""
+    asset = await make_team(partners)
+    admin, path = partners.assisting.admin, f"/v1/assets/{asset['id']}"
+    tag = (await admin.get(path)).headers["etag"]
+    refused = await admin.patch(path, {"category": "vehicle.command_post"}, if_match=tag)
+    assert_problem(refused, 409, "certificates_in_the_way")
+    within = await admin.patch(path, {"category": "k9.explosives"}, if_match=tag)
+    assert within.status_code == 200
+    for each in (await admin.done("GET", f"{path}/certificates"))["items"]:
+        await admin.done("POST", f"{path}/certificates/{each['id']}/end", {"reason": "retired (demo)"})
+    tag = (await admin.get(path)).headers["etag"]
+    moved = await admin.patch(path, {"category": "vehicle.command_post"}, if_match=tag)
+    assert moved.status_code == 200
+
+
 async def test_what_is_refused(partners: Partners) -> None:
     asset, handler = await make_asset(partners.assisting), await enter_person(partners.assisting)
     theirs = await enter_person(partners.requesting)

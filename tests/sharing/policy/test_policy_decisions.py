@@ -19,11 +19,11 @@ from registry.agreements.law.rules import applies
 from registry.sharing.policy.annotations import PolicySetError
 from registry.sharing.policy.cedar import PolicySet, load_policy_set
 from registry.sharing.policy.decisions import Decision
+from registry.sharing.policy.entities import Scene
 from registry.sharing.policy.facts import Facts, TermFacts, decode_facts, facts_bytes, facts_digest
 from registry.sharing.policy.rules import OUTCOMES, decide, decide_page, replay, worse
 from registry.sharing.policy.testing import read_cases
 from registry.sharing.policy.trial import evaluate_agreements, matter_of
-from registry.sharing.policy.vocabulary import Scene
 from tests.support.length import at_length
 from tests.support.places import ROOT
 from tests.support.policy import with_policies

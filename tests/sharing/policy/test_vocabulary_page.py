@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from registry.cli import main
-from registry.sharing.policy.attributes import read_vocabulary, vocabulary_page
+from registry.sharing.policy.vocabulary_page import read_vocabulary, vocabulary_page
 from tests.support.places import ROOT
 
 SCHEMA = (ROOT / "policies" / "schema.cedarschema").read_text("utf-8")
@@ -38,6 +38,8 @@ def test_what_may_be_absent_says_when_and_the_rest_does_not() -> None:
         ('entity A {\n  "n": Long,\n};', "A.n has no @doc"),
         ('entity A {\n  @doc("x")\n  "n"?: Long,\n};', "A.n: what may be absent"),
         ('entity A {\n  @doc("x") @absent("never")\n  "n": Long,\n};', "A.n: what may be absent"),
+        ('entity A {\n  @doc("x")\n  n: Long,\n};', "A cannot be told"),
+        ("namespace N { entity A; }", "cannot be told"),
         ('entity A {\n  @docs("x")\n  "n": Long,\n};', "A.n: @docs is no annotation"),
     ],
 )

@@ -87,6 +87,11 @@ async def check_content(
         )
 
 
+async def unknown_of(read: Read, codes: Sequence[str], place: str, what: str) -> list[Fault]:
+    """A fault for each code of a category, purpose or heading that is not there; `place` is its pointer."""
+    return list(_unknown(codes, {row.code for row in await read.all(_CODES[what])}, place, what))
+
+
 async def known_agencies(read: Read, ids: Sequence[UUID]) -> set[UUID]:
     """Those of the agencies that exist and are not dissolved."""
     return {row.id for row in await read.all(_AGENCIES, {"ids": list(ids)})}

@@ -35,7 +35,7 @@ from registry.platform.kernel.days import Today
 from registry.platform.kernel.errors import RuleBroken, WrongStatus
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.text import folded_key
-from registry.platform.kernel.time import civil_day, day_starts_at
+from registry.platform.kernel.time import EARLIEST, FIRST_DAY, civil_day, day_starts_at
 from registry.platform.kernel.versions import Expected
 
 _INSERT_RULE = agreement_approval_rule.insert()
@@ -79,6 +79,8 @@ async def set_approval_rule(
 ) -> Agreement:
     """Say from which day on the own agency is bound only while its governing body's approval lasts, or is so no more.
 
+    Without a day it is from the beginning, whatever texts come to light of days before.
+
     Who has signed, or is said to have, cannot say it of a day that is over: the others relied on what held then, and no
     citation makes one party the judge of that. Nor is anybody who is bound freed sooner than by a notice given today:
     there a rule that asks for an approval names its law, and begins once that notice would have run out. Raises
@@ -87,13 +89,17 @@ async def set_approval_rule(
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
     _check(row, takes_approval_rules)
     today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
-    effective_on = rule.effective_on or today.at_agency
-    if today.is_over(effective_on) and rule.citation is None:
-        detail = f"A rule that reaches back to {effective_on} changes who was bound: name the law that says so. {today}"
-        raise RuleBroken.at(detail, "citation_missing", "needed for a day that is over", pointer="/citation")
-    starts_at = day_starts_at(effective_on, ZoneInfo(row.time_zone)) if rule.effective_on else caller.now
     joined_at = await joined_at_of(write, row.id, caller.agency_id)
-    if joined_at is not None or await open_reports(write, row.id, caller.agency_id, *BINDING):
+    signed = joined_at is not None or await open_reports(write, row.id, caller.agency_id, *BINDING)
+    effective_on = rule.effective_on or (today.at_agency if signed else FIRST_DAY)
+    reaches_to = max(effective_on, row.effective_on) if rule.effective_on is None else effective_on
+    if today.is_over(reaches_to) and rule.citation is None:
+        detail = f"A rule that reaches back to {reaches_to} changes who was bound: name the law that says so. {today}"
+        raise RuleBroken.at(detail, "citation_missing", "needed for a day that is over", pointer="/citation")
+    starts_at = caller.now if signed else EARLIEST
+    if rule.effective_on is not None:
+        starts_at = day_starts_at(rule.effective_on, ZoneInfo(row.time_zone))
+    if signed:
         _check_leaves_the_past(today, effective_on)
         starts_at = max(starts_at, caller.now)
     if joined_at is not None and rule.required:
@@ -115,7 +121,7 @@ async def set_approval_rule(
     told = {
         "agency_id": str(caller.agency_id),
         "required": rule.required,
-        "effective_on": effective_on,
+        "effective_on": None if effective_on == FIRST_DAY else effective_on,
         "citation": rule.citation,
         "reason": rule.reason,
     }

@@ -15,18 +15,26 @@ from registry.agreements.instruments.commands.proposing import NewProposal, chec
 from registry.agreements.instruments.commands.review_rounds import close_round
 from registry.agreements.instruments.commands.reviewing import freeze
 from registry.agreements.instruments.commands.settling.effects import replace_reports
-from registry.agreements.instruments.commands.signing import check_bound, join_signatories
+from registry.agreements.instruments.commands.signing import check_bound, counts_from, join_signatories
 from registry.agreements.instruments.commands.signing_order import check_not_declined
 from registry.agreements.instruments.consent import ProposalKind, ReportedKind
 from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.queries.lapsing import expired
+from registry.agreements.instruments.queries.let_in import let_in
 from registry.agreements.instruments.queries.signing_power import authority_for
+from registry.agreements.instruments.queries.texts import executed_texts
 from registry.agreements.instruments.reviews import RoundOutcome
 from registry.agreements.instruments.rules import AgreementAction, Stage, refuse, word_barred
 from registry.agreements.instruments.schemas.given import NewParties, NewVerbalActivation, VerbalConsent
 from registry.agreements.instruments.schemas.shown import Agreement
-from registry.agreements.instruments.tables import agreement, agreement_party, agreement_party_window, agreement_version
+from registry.agreements.instruments.tables import (
+    agreement,
+    agreement_party,
+    agreement_party_window,
+    agreement_signature,
+    agreement_version,
+)
 from registry.agreements.instruments.terms import Terms
 from registry.platform.access.acts import keep_act, separate
 from registry.platform.access.permissions import Action
@@ -76,10 +84,23 @@ _BINDING = (
     .join(agreement_party_window, agreement_party_window.c.version_id == agreement_version.c.id)
     .where(
         agreement_party_window.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
+        agreement_party_window.c.agency_id == sa.bindparam("agency_id", type_=agreement_party.c.agency_id.type),
         agreement_party_window.c.ends_at > sa.bindparam("now", type_=agreement_party_window.c.ends_at.type),
     )
     .group_by(agreement_version.c.id)
 )
+
+
+_SIGNED = (
+    sa.select(agreement_version.c.terms)
+    .join(agreement_signature, agreement_signature.c.version_id == agreement_version.c.id)
+    .where(
+        agreement_version.c.id == sa.bindparam("version_id", type_=agreement_version.c.id.type),
+        agreement_signature.c.agency_id == sa.bindparam("agency_id", type_=agreement_party.c.agency_id.type),
+    )
+)
+
+
 LONGEST_RATIFICATION_DAYS = 365
 
 
@@ -91,31 +112,34 @@ async def add_parties(
 ) -> Agreement:
     """Propose that further agencies may sign the executed text, unchanged; each is bound once it has signed.
 
-    Until each party that is bound has consented they learn nothing of it. A text that is open to accession has said so
-    beforehand. Raises RuleBroken for an agency that is unknown, dissolved or a party already, Conflict for one that is
-    proposed already, WrongStatus.
+    Until each party that is bound has consented they learn nothing of it. A text that is open to accession, and binds
+    who adds them, has said so beforehand: by that alone they sign that text, and no other that binds parties who were
+    not asked. Whoever came so may be proposed anew, for all to consent. Raises RuleBroken for an agency that is
+    unknown, dissolved or a party already, Conflict for one that is proposed already, WrongStatus.
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
     await check_bound(write, row.id, caller.agency_id, caller.now)
     advanced(row, AgreementAction.ADD_PARTIES)
     refuse(expired(row.ends_at, caller.now))
     parties = await parties_of(write, row.id)
+    by_text = await _by_text_alone(write, row, caller.now)
+    settled = [each for each in parties if each not in by_text]
     known = await known_agencies(write, new.agency_ids)
     faults = [
         Fault(pointer=f"/agency_ids/{index}", code=code, detail=detail)
         for index, agency_id in enumerate(new.agency_ids)
         for code, detail, met in (
-            ("party_twice", "The agency is named already.", agency_id in [*parties, *new.agency_ids[:index]]),
+            ("party_twice", "The agency is named already.", agency_id in [*settled, *new.agency_ids[:index]]),
             ("unknown_agency", "There is no such agency any more.", agency_id not in known),
         )
         if met
     ]
-    if len(parties) + len(new.agency_ids) > MOST_PARTIES:
+    if len({*parties, *new.agency_ids}) > MOST_PARTIES:
         detail = f"An agreement has at most {MOST_PARTIES} parties."
         faults.append(Fault(pointer="/agency_ids", code="too_many_parties", detail=detail))
     if faults:
         raise RuleBroken("These agencies cannot be added; nothing was done.", "parties_faulty", faults=faults)
-    is_open = await _is_open(write, row, caller.now)
+    is_open = by_text.isdisjoint(new.agency_ids) and await _is_open(write, caller, row)
     if not is_open:  # else nobody's consent is waited for any more, and what was proposed before is closed
         await check_none_open(write, caller, row.id, ProposalKind.NEWCOMERS, new.agency_ids)
     proposal = NewProposal(
@@ -135,10 +159,21 @@ async def add_parties(
     return await get_agreement(write, caller.principal, row.id, caller.now)
 
 
-async def _is_open(write: Write, row: Row[Any], now: datetime) -> bool:
-    """Whether each text that binds a party, now or later, says that others may join it: else that party is asked."""
-    texts = [each.terms for each in await write.all(_BINDING, {"id": row.id, "now": now})] or [row.terms]
-    return all(msgspec.json.decode(terms, type=Terms).open_to_accession for terms in texts)
+async def _by_text_alone(write: Write, row: Row[Any], now: datetime) -> set[UUID]:
+    """The newcomers about whom nobody was asked, where there is a text that does not let them in by itself."""
+    texts = await executed_texts(write, row.id)
+    if all(msgspec.json.decode(each.terms, type=Terms).open_to_accession for each in texts):
+        return set()
+    return {each for each, its in (await let_in(write, row.id, now)).items() if its.by_text_alone}
+
+
+async def _is_open(write: Write, caller: Caller, row: Row[Any]) -> bool:
+    """Whether a text that binds the agency, now or later, says that others may join it."""
+    its = {"id": row.id, "agency_id": caller.agency_id, "now": caller.now}
+    texts = await write.all(_BINDING, its)
+    if not texts:  # it is suspended: by what it signed
+        texts = await write.all(_SIGNED, {"version_id": row.version_id, "agency_id": caller.agency_id})
+    return any(msgspec.json.decode(each.terms, type=Terms).open_to_accession for each in texts)
 
 
 async def activate_verbally(
@@ -206,6 +241,8 @@ async def agree_verbally(
         faults = [Fault(pointer="/version_sha256", code="other_version", detail="not the version agreed to")]
         raise RuleBroken("That is not the hash of the version in force.", "other_version", faults=faults)
     await replace_reports(write, row.id, caller.agency_id, ReportedKind.AGREED_VERBALLY, now=caller.now)
+    for text in await executed_texts(write, row.id):  # a word binds to all that are executed by then
+        await counts_from(write, caller, row, text.version_id, caller.now)
     part = await write.first(_PART, {"id": row.id, "agency_id": caller.agency_id})
     assert part is not None  # who is no party may not sign
     refuse(word_barred(Stage(row.stage), row.ratify_by, row.terminated_at, part.joined_at, caller.now))

@@ -176,7 +176,8 @@ async def propose(
         return proposal_id, []
     parts = {part.agency_id: part for part in await write.all(_PARTS, {"id": row.id})}
     own = given_at or caller.now
-    asked = bound_since(parts, min(max(new.not_before, own), caller.now), new.kind)
+    bound = bound_since(parts, min(max(new.not_before, own), caller.now), new.kind)
+    asked = [each for each in bound if each not in (new.newcomer_ids or ())]  # who came by a text's clause may be bound
     if asked:
         await write.run(
             _ASK,

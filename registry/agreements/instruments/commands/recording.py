@@ -16,6 +16,7 @@ from registry.agreements.instruments.commands.reviewing import ALL_AT_ONCE, free
 from registry.agreements.instruments.commands.signing import (
     SignatureDetails,
     bind_by_paper,
+    counts_from,
     executed_text,
     join,
     named_text,
@@ -204,7 +205,10 @@ async def record_amendment(
     await open_signing(write, caller, row, amendment.version_id, parties, ALL_AT_ONCE)
     if refusal(caller.principal, Action.AGREEMENTS_SIGN, ["party"]) is None:
         signature = SignatureDetails(
-            agency_id=caller.agency_id, manner="wet", signed_on=new.signed_on, counts_from=signed_at
+            agency_id=caller.agency_id,
+            manner="wet",
+            signed_on=new.signed_on,
+            counts_from=await counts_from(write, caller, row, amendment.version_id, signed_at, of_its_own=True),
         )
         await write_signature(write, caller, row.id, amendment.version_id, signature, new)
     told = {

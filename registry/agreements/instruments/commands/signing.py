@@ -33,6 +33,7 @@ from registry.agreements.instruments.in_force import text_windows
 from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.evidence import filed_papers
 from registry.agreements.instruments.queries.getting import get_agreement
+from registry.agreements.instruments.queries.let_in import open_since
 from registry.agreements.instruments.queries.texts import dates_of, executed_texts
 from registry.agreements.instruments.queries.visibility import bound_by_now, not_left, still_bound
 from registry.agreements.instruments.rules import (
@@ -167,8 +168,9 @@ async def sign(write: Write, caller: Caller, agreement_id: UUID, signing: Signin
     await check_agreed_end(write, row, text, caller.now)
     today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
     signed_on = await _day_signed(write, text, signing, today, caller.agency_id)
-    counts_from = _counts_from(row, text, signing, today)
-    if counts_from < caller.now:  # what it had signed before it left it confirms
+    its_day = _counts_from(row, text, signing, today)
+    signed_at = await counts_from(write, caller, row, text.version_id, its_day)
+    if signed_at < caller.now:  # what it had signed before it left it confirms
         its = {"id": row.id, "agency_id": caller.agency_id, "now": caller.now}
         if await write.value(_STAYS, its) is None:
             raise WrongStatus(LEFT)
@@ -178,18 +180,18 @@ async def sign(write: Write, caller: Caller, agreement_id: UUID, signing: Signin
         manner=signing.manner,
         signed_on=signed_on,
         given_on=today.at_agency,
-        counts_from=counts_from,
+        counts_from=signed_at,
     )
     relaxed = await write_signature(write, caller, row.id, text.version_id, signature, signing, **_how(text))
     told = {"agency_id": str(caller.agency_id), "manner": signing.manner, "sha256": text.sha256, **relaxed}
-    if counts_from < caller.now:
+    if its_day < caller.now:
         told["signed_on"] = signed_on
     if text.amendment_id is not None:
         await finished(write, caller, row, "signed", {**told, "version_no": text.version_no})
         return await get_agreement(write, caller.principal, row.id, caller.now)
     values: dict[str, Any] = {"stage": stage}
     if row.executed_at is not None:
-        await join(write, row.id, caller.agency_id, counts_from)
+        await join(write, row.id, caller.agency_id, signed_at)
     elif not await write.value(_OPEN_SIGNATURES, {"id": row.id, "version_id": text.version_id}):
         values = {"stage": advance(stage, AgreementAction.EXECUTE), "executed_at": caller.now}
         await join_signatories(write, row.id, text.version_id)
@@ -208,7 +210,7 @@ async def bind_by_paper(write: Write, caller: Caller, row: Row[Any], text: OpenT
     if await write.value(_HAND, {"version_id": text.version_id, "agency_id": agency_id}) is not None:
         raise Conflict(ALREADY_SIGNED, "already_signed")
     today = await today_of(write, agency_id, row.time_zone, caller.now)
-    signed_at = paper_day(today, paper.signed_on)
+    signed_at = await counts_from(write, caller, row, text.version_id, paper_day(today, paper.signed_on))
     refuse(signed_too_late(signed_at, row.terminated_at, row.time_zone))
     await check_agreed_end(write, row, text, caller.now)
     its = {"id": row.id, "agency_id": agency_id, "now": await begins_at(write, text)}
@@ -413,6 +415,19 @@ def _counts_from(row: Row[Any], text: OpenText, signing: Signing, today: Today) 
     if signing.signed_on is None or not waits_for_nobody or not today.is_over(signing.signed_on):
         return today.now
     return paper_day(today, signing.signed_on)
+
+
+async def counts_from(
+    write: Write, caller: Caller, row: Row[Any], version_id: UUID, at: datetime, *, of_its_own: bool = False
+) -> datetime:
+    """From when the own hand of that instant counts: of who was let in, from then at the earliest.
+
+    Raises WrongStatus for a text that is not open to it; what it enters itself (`of_its_own`) binds nobody else yet.
+    """
+    found = await open_since(write, row.id, version_id, caller.agency_id, row.time_zone, caller.now)
+    if not of_its_own:
+        refuse(found.bar)
+    return at if found.at is None else max(at, found.at)
 
 
 async def existed(write: Write, text: OpenText, signed_on: date, today: Today, pointer: str = "/signed_on") -> bool:

@@ -87,11 +87,12 @@ def allowed_actions(
     *,
     may_sign: bool,
     may_confirm: bool,
+    closed_to_it: str | None,
 ) -> list[AllowedAction]:
     """The actions that the caller's roles reach, each allowed now or withheld with the reason.
 
     `terms` are those of the texts that bind the caller's agency. Beside the text that is shown there may be others that
-    it has not signed: `may_sign`, `may_confirm`.
+    it has not signed: `may_sign`, `may_confirm`; `closed_to_it`: why a newcomer signs none of them.
 
     The reasons are those of the commands: one rule says of each act both whether it is offered and whether it is done.
     """
@@ -113,7 +114,15 @@ def allowed_actions(
         offers.append(offer("offer_custody", withheld=keeping_barred(stage, shared=bool(row.is_shared))))
     if refusal(principal, Action.AGREEMENTS_SIGN, held) is None and {"party", "invited"} & {*held}:
         own = next(party for party in parties if party.agency_id == principal.agency_id)
-        offers += _own_hand(principal.agency_id, row, own, now, may_sign=may_sign, may_confirm=may_confirm)
+        offers += _own_hand(
+            principal.agency_id,
+            row,
+            own,
+            now,
+            may_sign=may_sign,
+            may_confirm=may_confirm,
+            closed_to_it=closed_to_it,
+        )
         left = {each.agency_id for each in parties if is_gone(each, now)}
         offers += _for_all(row, own, proposed, left, now)
         offers += _own_leave(row, own, terms, reported, now)
@@ -156,7 +165,14 @@ def _no_new_text(row: Row[Any], now: datetime) -> str | None:
 
 
 def _own_hand(
-    agency_id: UUID, row: Row[Any], own: Row[Any], now: datetime, *, may_sign: bool, may_confirm: bool
+    agency_id: UUID,
+    row: Row[Any],
+    own: Row[Any],
+    now: datetime,
+    *,
+    may_sign: bool,
+    may_confirm: bool,
+    closed_to_it: str | None,
 ) -> Iterator[AllowedAction]:
     """How a party binds itself, or says that it does not."""
     stage = _stage(row, now)
@@ -172,13 +188,14 @@ def _own_hand(
         yield offer("confirm", withheld=None if confirmable else signed or LEFT)
     elif _amendment_is_out(row) or row.paper_to_confirm:
         past = None if row.paper_to_confirm else _past_end(row, now)
-        yield offer("sign", withheld=_no_new_text(row, now) or past)
-        yield offer("confirm", withheld=past)
+        closed = None if _amendment_is_out(row) else closed_to_it
+        yield offer("sign", withheld=_no_new_text(row, now) or past or closed)
+        yield offer("confirm", withheld=past or closed)
     else:
-        bar = _no_new_text(row, now) or stage_barred(stage, AgreementAction.SIGN)
+        bar = _no_new_text(row, now) or stage_barred(stage, AgreementAction.SIGN) or closed_to_it
         yield offer("sign", withheld=bar or (None if may_sign else signed))
         unsigned = not_on_paper_yet(stage) if row.executed_at is None else stage_barred(stage, AgreementAction.CONFIRM)
-        yield offer("confirm", withheld=unsigned or (None if may_confirm else signed))
+        yield offer("confirm", withheld=unsigned or closed_to_it or (None if may_confirm else signed))
     out = _amendment_is_out(row) or stage is Stage.OUT_FOR_SIGNATURE
     yield offer("decline_to_sign", withheld=None if out else NOTHING_OUT)
     joinable = stage in (Stage.EXECUTED, Stage.SUSPENDED) and own.joined_at is None

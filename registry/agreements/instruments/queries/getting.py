@@ -20,6 +20,7 @@ from registry.agreements.instruments.in_force import (
 from registry.agreements.instruments.notice import Period, read_notice
 from registry.agreements.instruments.pending import Without
 from registry.agreements.instruments.queries.actions import allowed_actions
+from registry.agreements.instruments.queries.after_end import about_what_came_after
 from registry.agreements.instruments.queries.amendments import open_amendments
 from registry.agreements.instruments.queries.authorities import revocations
 from registry.agreements.instruments.queries.consents import as_far_as_agreed, proposals, reported_acts
@@ -27,6 +28,7 @@ from registry.agreements.instruments.queries.days import signed_days
 from registry.agreements.instruments.queries.declining import declined_by
 from registry.agreements.instruments.queries.evidence import Papers, papers_on_file, shown_evidence
 from registry.agreements.instruments.queries.governing import terms_that_bind
+from registry.agreements.instruments.queries.let_in import nothing_open_to
 from registry.agreements.instruments.queries.offers import offers_on_reports, with_offers
 from registry.agreements.instruments.queries.parties import (
     PARTIES,
@@ -66,6 +68,7 @@ from registry.agreements.instruments.queries.visibility import (
 from registry.agreements.instruments.queries.waiting import Waiting, custody_bars, separated, waiting_for
 from registry.agreements.instruments.remarks import (
     Hand,
+    NewHand,
     Remark,
     about_acts,
     about_bound_to_some,
@@ -73,6 +76,7 @@ from registry.agreements.instruments.remarks import (
     about_end,
     about_hands,
     about_missing_hands,
+    about_newcomers,
     about_notice,
     about_own_texts,
     about_papers,
@@ -262,6 +266,19 @@ async def get_agreement(
             row.its_effective_on,
             [(each.agency.name, each.signature.manner, each.signature.signed_on) for each in shown if each.signature],
         )
+        came = [each for each in parties if not each.in_text and each.signed_on is not None]
+        remarks += about_newcomers(
+            row.version_no,
+            [
+                NewHand(
+                    agency=each.name,
+                    signed_on=each.signed_on,
+                    let_in_on=days.of(each.agency_id, each.named_at),
+                    counts_on=days.of(each.agency_id, each.counts_from),
+                )
+                for each in came
+            ],
+        )
         if row.executed_at is not None:
             other = [each for each in shown if each.bound and not _binds(row.version_no, then[each.agency.id])]
             remarks += about_missing_hands(row.version_no, [each.agency.name for each in other])
@@ -306,6 +323,9 @@ async def get_agreement(
         for each in proposed
         if each.status is ProposalStatus.REPORTED
     ]
+    if proposed and dates.ended_at is not None:
+        days = await _days(read, row, parties, now)
+        remarks += await about_what_came_after(read, row, parties, proposed, dates.ended_at, days)
     remarks += about_acts(
         [
             *((f"the notice of {each.agency.name}", each.notice_evidence) for each in shown),
@@ -317,6 +337,9 @@ async def get_agreement(
         own = [terms]
         if bool(row.is_party) and len(numbers) > 1:  # else the text that is shown is the only one
             own = await terms_that_bind(read, row, principal.agency_id, now)
+        closed = None
+        if whole and any(each.agency_id == principal.agency_id and not each.in_text for each in parties):
+            closed = await nothing_open_to(read, row, principal.agency_id, now)
         offers = waiting.held_back(
             allowed_actions(
                 principal,
@@ -329,6 +352,7 @@ async def get_agreement(
                 now,
                 may_sign=told.may_sign,
                 may_confirm=told.may_confirm,
+                closed_to_it=closed,
             )
         )
         offers = await separated(read, principal, row, _on_its_way(row)[0], offers)

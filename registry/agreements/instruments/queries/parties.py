@@ -66,6 +66,7 @@ PARTIES = (
         agency.c.time_zone.label("its_zone"),
         agreement_party.c.joined_at,
         agreement_party.c.in_text,
+        agreement_party.c.named_at,
         agreement_party.c.withdrawal_notice_on,
         agreement_party.c.notice_kind,
         agreement_party.c.notice_evidence_sha256,

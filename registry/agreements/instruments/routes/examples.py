@@ -99,6 +99,7 @@ VERBAL = {
 CONSENT = {"version_sha256": _DIGEST, "signatory_title": "Sheriff"}
 APPROVAL_RULE = {
     "required": True,
+    "effective_on": None,
     "citation": "City code 2.04.150 (example; have counsel review)",
     "reason": "The council must approve each year (demo).",
 }

@@ -35,8 +35,9 @@ async def add_agreement_parties(
 ) -> Answer[Agreement]:
     """Propose that further agencies may sign an executed agreement, and so join it.
 
-    Once each party that is bound has consented, or at once where the text is open to accession, they see it and may
-    sign; each is bound once it has.
+    Once each party that is bound has consented, or at once where a text that binds your agency is open to accession,
+    they see it and may sign; each is bound once it has, and not before it was let in. Who came by a text's clause signs
+    that text, and no other before all have consented: add it anew to ask them.
     """
     return agreement_answer(await joining.add_parties(write, caller, agreement_id, data, if_match))
 

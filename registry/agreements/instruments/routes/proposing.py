@@ -76,7 +76,8 @@ async def terminate_agreement(
 ) -> Answer[Agreement]:
     """Propose to end an agreement for all parties, or end it by a right that its text gives your agency.
 
-    By mutual consent it ends once each party that is bound has consented, and not before the day proposed. What
+    By mutual consent it ends once each party that is bound, on record then, has consented, and not before the day
+    proposed: who confirms an older signature afterwards is bound up to that end (`end_agreed_before`). What
     happened on paper is recorded with its day and evidence, and reported of each other party; the notice of a right
     counts from today until they agree to that day.
     """

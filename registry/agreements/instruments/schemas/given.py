@@ -205,11 +205,12 @@ class ApprovalRule(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True
     effective_on: Annotated[
         CivilDate | None,
         Meta(
-            description="The first day of the rule, in the agreement's time zone. If absent it begins now; where it "
-            "asks a bound agency for an approval, when a notice given today would have run out, and never sooner. One "
-            "that is over needs the citation, and is refused of an agency that has signed."
+            description="The first day of the rule, in the agreement's time zone; null is from the beginning: of an "
+            "agency that has signed, or is said to have, from now on, and where it asks one that is bound for an "
+            "approval, when a notice given today would have run out, and never sooner. A day that is over needs the "
+            "citation, and is refused of an agency that has signed."
         ),
-    ] = None
+    ]
     citation: Citation | None = None
     reason: Reason
 
@@ -269,8 +270,8 @@ class Termination(OnPaper, kw_only=True, frozen=True, forbid_unknown_fields=True
     ground: Annotated[
         Literal["mutual_consent", "right_to_end"],
         Meta(
-            description="`mutual_consent`: once each party that is bound has consented. `right_to_end`: the term of "
-            "that name lets your agency end it for all. To leave alone, give notice."
+            description="`mutual_consent`: once each party that is bound, on record then, has consented. "
+            "`right_to_end`: the term of that name lets your agency end it for all. To leave alone, give notice."
         ),
     ] = "mutual_consent"
     effective_on: Annotated[

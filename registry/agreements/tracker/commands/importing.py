@@ -18,7 +18,15 @@ from registry.agreements.instruments.commands.reporting import report_signature
 from registry.agreements.instruments.schemas.given import RecordedAgreement
 from registry.agreements.instruments.tables import agreement
 from registry.agreements.tracker.queries.directory import Directory, look_up
-from registry.agreements.tracker.queries.planning import Meaning, Plan, RowRefused, Step, meaning_of, plan_of
+from registry.agreements.tracker.queries.planning import (
+    Meaning,
+    Plan,
+    RowRefused,
+    Step,
+    meaning_of,
+    plan_of,
+    unknown_codes,
+)
 from registry.agreements.tracker.queries.row_status import known_agreements
 from registry.agreements.tracker.report_csv import TakenRow
 from registry.agreements.tracker.rows import Options, TrackerRow
@@ -118,7 +126,7 @@ class _Import:
             try:
                 meanings[at] = self._meaning(row)
             except RowRefused as refused:
-                self._outcomes[at] = ("refused", None, refused.faults)
+                self._outcomes[at] = ("refused", None, await unknown_codes(read, row, refused.faults))
         known = await known_agreements(read, (_key(m) for m in meanings.values()))
         planned = []
         for at, meaning in meanings.items():

@@ -1,6 +1,6 @@
 """What a tracker's row would do to the agreements as they are, or why it cannot be taken; nothing is written here."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import Final, Literal, TypeAlias
 from uuid import UUID
@@ -9,15 +9,15 @@ import msgspec
 from msgspec import Struct
 
 from registry.agreements.instruments.authority import Signature
-from registry.agreements.instruments.commands.content import Term, check_content
-from registry.agreements.instruments.in_force import last_day, renewal_of
+from registry.agreements.instruments.commands.content import Term, check_content, unknown_of
+from registry.agreements.instruments.in_force import last_day, renewal_of, utc_bounds
 from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.signing_power import check_authority
 from registry.agreements.instruments.rules import Stage
 from registry.agreements.instruments.schemas.given import NewAgreement, RecordedAgreement
 from registry.agreements.tracker.cells import CellRefused
 from registry.agreements.tracker.columns import column_of
-from registry.agreements.tracker.queries.directory import Directory
+from registry.agreements.tracker.queries.directory import Directory, Listed
 from registry.agreements.tracker.queries.row_status import KnownAgreement, differing, digest_of, otherwise_signed
 from registry.agreements.tracker.rows import Options, TrackerRow, wanted
 from registry.agreements.tracker.schemas import CellFault
@@ -27,6 +27,7 @@ from registry.platform.kernel.time import known_zone
 
 Step: TypeAlias = Literal["enter", "record", "correct", "sign_draft", "attest", "end", "nothing"]
 
+_NOBODY: Final = UUID(int=0)
 ONE_DAY: Final = timedelta(days=1)
 _AMEND: Final = "It is signed with another {}: a signed text is not changed from a tracker. Record an amendment."
 _NOT_OURS: Final = (
@@ -74,25 +75,59 @@ class Plan(Struct, kw_only=True, frozen=True):
 
 def meaning_of(row: TrackerRow, options: Options, directory: Directory) -> Meaning:
     """What the row says, with agencies instead of their names. Raises RowRefused."""
-    if row.faults:
-        raise RowRefused(*row.faults)
-    column = "parties"
-    try:
-        tokens: list[str] = row.values["parties"]  # type: ignore[assignment]  # as its column is read
-        parties = [directory.named(token).id for token in tokens]
-        column = "custodian"
-        custodian = directory.named(str(row.values.get("custodian") or options.custodian))
-    except CellRefused as refused:
-        raise RowRefused(row.fault(column, refused.code, refused.detail)) from None
-    zone = row.values.get("time_zone") or options.time_zone or custodian.time_zone
-    if zone is None:
+    faults = [*row.faults]
+    if row.at and not row.values and faults:  # a line that could not be read at all says nothing
+        raise RowRefused(*faults)
+    tokens = row.values.get("parties")
+    parties = [_named(row, "parties", token, directory, faults) for token in tokens] if isinstance(tokens, list) else []
+    keeper = row.values.get("custodian") or options.custodian
+    custodian = None if keeper is None else _named(row, "custodian", str(keeper), directory, faults)
+    zone = row.values.get("time_zone") or options.time_zone or (None if custodian is None else custodian.time_zone)
+    if zone is None and custodian is not None:
         words = "No time zone: neither the row nor the import names one, and the custodian has none."
-        raise RowRefused(row.fault("time_zone", "cell_blank", words))
+        faults.append(row.fault("time_zone", "cell_blank", words))
+    ids = [_NOBODY if party is None else party.id for party in parties]
     try:
-        return Meaning(row=row, custodian_id=custodian.id, wanted=wanted(row, custodian.id, parties, str(zone)))
+        new = wanted(row, _NOBODY if custodian is None else custodian.id, ids, str(zone))
     except Malformed as error:
-        faults = [(column_of(fault.pointer or ""), f"The value {fault.detail}.") for fault in error.faults]
-        raise RowRefused(*(row.fault(column, "invalid_value", words) for column, words in faults)) from None
+        faults = _and_its_term(row, str(zone), faults)
+        told = {fault.name for fault in faults}
+        values = [(column_of(fault.pointer or ""), f"The value {fault.detail}.") for fault in error.faults]
+        faults += [row.fault(name, "invalid_value", words) for name, words in values if name not in told]
+        raise RowRefused(*faults) from None
+    if faults or custodian is None:
+        raise RowRefused(*_and_its_term(row, str(zone), faults))
+    return Meaning(row=row, custodian_id=custodian.id, wanted=new)
+
+
+def _named(row: TrackerRow, column: str, token: str, directory: Directory, faults: list[CellFault]) -> Listed | None:
+    """The agency of that name; None with a fault of its cell."""
+    try:
+        return directory.named(token)
+    except CellRefused as refused:
+        faults.append(row.fault(column, refused.code, refused.detail))
+        return None
+
+
+def _and_its_term(row: TrackerRow, zone: str, told: Sequence[CellFault]) -> list[CellFault]:
+    """What was told of a row, with what is wrong with its term in cells that nothing was told of."""
+    named = {fault.name for fault in told}
+    return [*told, *(fault for fault in _about_term(row, zone) if fault.name not in named)]
+
+
+def _about_term(row: TrackerRow, zone: str) -> Iterator[CellFault]:
+    """What is wrong with the row's own time zone, and with its first and last day, whatever else is."""
+    if "time_zone" in row.values:
+        try:
+            known_zone(zone, "/time_zone")
+        except RuleBroken as broken:
+            yield from row.faults_of(broken.faults)
+    first, last = row.values.get("effective_on"), row.values.get("expires_on")
+    if isinstance(first, date) and isinstance(last, date) and last < first:
+        try:
+            utc_bounds(first, last, "UTC")  # whatever the zone, no day is left
+        except RuleBroken as broken:
+            yield row.fault("expires_on", broken.code, broken.detail)
 
 
 async def plan_of(
@@ -161,8 +196,8 @@ def _about_signed(
 async def _check(read: Read, meaning: Meaning, others: Sequence[UUID], now: datetime) -> None:
     """Everything that the commands would refuse, asked before anything is written."""
     row, new = meaning.row, meaning.wanted
+    faults: list[CellFault] = []
     try:
-        known_zone(new.time_zone, "/time_zone")
         await check_content(
             read,
             custodian_id=meaning.custodian_id,
@@ -172,19 +207,43 @@ async def _check(read: Read, meaning: Meaning, others: Sequence[UUID], now: date
             provisions=new.provisions,
             expires_on=new.expires_on,
         )
+    except RuleBroken as broken:
+        faults += row.faults_of(broken.faults)
+    try:
+        known_zone(new.time_zone, "/time_zone")
         Term(**{name: getattr(new, name) for name in Term.__struct_fields__}).bounds(new.time_zone)
     except RuleBroken as broken:
-        raise RowRefused(
-            *(row.faults_of(broken.faults) or [row.fault("expires_on", broken.code, broken.detail)])
-        ) from None
+        faults += row.faults_of(broken.faults) or [row.fault("expires_on", broken.code, broken.detail)]
+        if any(fault.name == "time_zone" for fault in faults):  # without one no day can be told
+            raise RowRefused(*_and_its_term(row, new.time_zone, faults)) from None
     if isinstance(new, RecordedAgreement):
         for agency_id in (meaning.custodian_id, *others):
             today = await today_of(read, agency_id, new.time_zone, now)
             if not today.has_come(new.signed_on):
                 words = f"The day of the signature is yet to come. {today}"
-                raise RowRefused(row.fault("signed_on", "signed_in_future", words))
-        await _check_end(read, meaning, now)
-        await _check_offices(read, row, new, (meaning.custodian_id, *others))
+                faults.append(row.fault("signed_on", "signed_in_future", words))
+                break
+        try:
+            await _check_end(read, meaning, now)
+        except RowRefused as refused:
+            faults += refused.faults
+        try:
+            await _check_offices(read, row, new, (meaning.custodian_id, *others))
+        except RowRefused as refused:
+            faults += refused.faults
+    if faults:
+        raise RowRefused(*faults)
+
+
+async def unknown_codes(read: Read, row: TrackerRow, told: Sequence[CellFault]) -> tuple[CellFault, ...]:
+    """What was told of a row that cannot be taken, with the categories and purposes that nobody knows."""
+    named = {fault.name for fault in told}
+    found: list[CellFault] = []
+    for column, what in (("categories", "category"), ("purposes", "purpose")):
+        codes = row.values.get(column)
+        if column not in named and isinstance(codes, list):
+            found += row.faults_of(await unknown_of(read, codes, f"/terms/{column}/{{}}", what))
+    return (*told, *found)
 
 
 async def _check_end(read: Read, meaning: Meaning, now: datetime) -> None:

@@ -50,6 +50,7 @@ from registry.resources.assets.schemas.given import AssetPatch, ServiceAreaPatch
 from registry.resources.assets.schemas.shown import Asset, ChangedAsset
 from registry.resources.assets.schemas.words import MOST_ATTRIBUTES, Certification, CrewNeed, ServiceArea
 from registry.resources.assets.tables import asset
+from registry.resources.certificates.queries import check_certificates_fit
 
 _DESCRIBED = (
     asset.update()
@@ -70,8 +71,8 @@ async def update_asset(
     """Correct an asset's record.
 
     Where a property changes on which borrowers rely, the loans not yet returned are named, and their other side is
-    told. Raises StaleVersion, PreconditionMissing, WrongStatus for a retired asset, Conflict when allocations do not
-    allow the change, and what `create_asset` raises.
+    told. Raises StaleVersion, PreconditionMissing, WrongStatus for a retired asset, Conflict when allocations or
+    certificates do not allow the change, and what `create_asset` raises.
     """
     await lock(write, asset_id)
     row = await asset_row(write, caller, asset_id)
@@ -117,6 +118,8 @@ async def _edit(write: Write, caller: Caller, row: Row[Any], patch: AssetPatch) 
         if "category" in changed
         else await known_category(write, after["category"])
     )
+    if "category" in changed:
+        await check_certificates_fit(write, asset_id, kind.path)
     check_type_level(after["type_level"], kind.levels, "/type_level")
     said = {name: after[name] for name in (*changed, *(("service_area",) if "home_location" in changed else ()))}
     await check_said(write, said, after["home_location"])

@@ -27,6 +27,7 @@ from registry.resources.assets.schemas.shown import ChangedAsset
         "asset_tag_taken",
         "capacity_committed",
         "category_retired",
+        "certificates_in_the_way",
         "certification_reversed",
         "identifier_taken",
         "invalid_attribute",

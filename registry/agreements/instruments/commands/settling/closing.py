@@ -75,16 +75,27 @@ async def close_what_is_on_its_way(write: Write, row: Row[Any], ended_at: dateti
     await write.run(_CLOSE_ROUND, {"its_agreement": row.id, "closed_at": now, "outcome": RoundOutcome.WITHDRAWN})
 
 
-async def close_moot(write: Write, proposals: Sequence[Proposed], named: Set[UUID], now: datetime) -> list[Closed]:
-    """Close what has lapsed, and what would let those sign who are parties already by now; what was closed."""
+async def close_moot(
+    write: Write, proposals: Sequence[Proposed], parts: Mapping[UUID, Row[Any]], came: Set[UUID], now: datetime
+) -> list[Closed]:
+    """Close what has lapsed, and what would let those sign who came meanwhile; what was closed.
+
+    `came` are those who come now. Of who was let in before by a text's clause all may be asked anew.
+    """
     moot = []
     for each in proposals:
         because = each.lapsed
-        if because is None and each.agreed_at is None and each.newcomer_ids and named >= {*each.newcomer_ids}:
+        if because is None and each.agreed_at is None and each.newcomer_ids and _came(each, parts, came):
             because = ClosedBecause.NEWCOMERS_JOINED
         if because is not None:
             moot.append(await _close(write, each, because, now))
     return moot
+
+
+def _came(each: Proposed, parts: Mapping[UUID, Row[Any]], came: Set[UUID]) -> bool:
+    """Whether all of them are parties, and none was one before it was proposed."""
+    anew = any(n in parts and parts[n].named_at < each.proposed_at for n in each.newcomer_ids)
+    return not anew and {*parts, *came} >= {*each.newcomer_ids}
 
 
 async def _close(write: Write, each: Proposed, because: ClosedBecause, now: datetime) -> Closed:

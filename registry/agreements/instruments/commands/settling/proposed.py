@@ -112,7 +112,8 @@ async def proposals_of(
         answers, newcomers = given[row.id], newcomers_of(row)
         ends = lapse(row)
         lapsed = ends.because if ends is not None and ends.has_come(row.agreed_at, now) else None
-        late = [agency_id for agency_id in bound_now(parts, now) if agency_id not in (*answers, row.proposed_by_id)]
+        asked = (*answers, row.proposed_by_id, *newcomers)
+        late = [agency_id for agency_id in bound_now(parts, now) if agency_id not in asked]
         if row.kind == ProposalKind.NEWCOMERS and row.agreed_at is not None:
             late = [agency_id for agency_id in late if _named_before(parts, agency_id, newcomers)] if answers else []
         elif row.ground in _ASKS_NOBODY_LATER or not is_open(row.agreed_at, answers.values(), now):

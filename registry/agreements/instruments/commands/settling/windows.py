@@ -223,7 +223,7 @@ async def _rewrite(write: Write, agreement_id: UUID, now: datetime) -> Settled:
         await close_what_is_on_its_way(write, row, ended_at, now)
         proposals, settled.closed = await close_proposals(write, proposals, [*parts, *settled.newcomers], now)
     else:
-        settled.closed = await close_moot(write, proposals, {*parts, *settled.newcomers}, now)
+        settled.closed = await close_moot(write, proposals, parts, {*settled.newcomers}, now)
 
     stops = [
         p.agreed_at

@@ -16,6 +16,7 @@ _BLOCK: Final = re.compile(
     re.DOTALL,
 )
 _MEMBER: Final = re.compile(_ANNOTATIONS + r'"(?P<name>\w+)"(?P<optional>\??):\s*(?P<kind>[\w<>]+),')
+_ACTIONS: Final = re.compile(r"action\s[^;]*;")
 _COMMENT: Final = re.compile(r"^\s*//.*$", re.MULTILINE)
 _KNOWN: Final = {"doc", "unit", "source", "absent"}
 
@@ -52,20 +53,26 @@ class Described(Struct, frozen=True):
 def read_vocabulary(schema: str) -> list[Described]:
     """All that the schema describes.
 
-    Raises ValueError for an annotation that is not known, an attribute without a meaning, an optional one that does not
-    say when it is absent, and one that says so although it always is there.
+    Raises ValueError for what is laid out otherwise than it can read, an annotation that is not known, an attribute
+    without a meaning, an optional one that does not say when it is absent, and one that says so although it always is
+    there.
     """
+    text = _COMMENT.sub("", schema)
+    if left := _ACTIONS.sub("", _BLOCK.sub("", text)).strip():
+        raise ValueError(f"cannot be told, since it is laid out otherwise: {left[:60]}")
     return [
         Described(
             name=block["name"],
             meaning=_notes(block["name"], block["notes"]).get("doc", ""),
             attributes=tuple(_attributes(block["name"], block["members"] or "")),
         )
-        for block in _BLOCK.finditer(_COMMENT.sub("", schema))
+        for block in _BLOCK.finditer(text)
     ]
 
 
 def _attributes(of: str, members: str) -> Iterator[Attribute]:
+    if left := _MEMBER.sub("", members).strip():
+        raise ValueError(f"{of} cannot be told, since it is laid out otherwise: {left[:60]}")
     for member in _MEMBER.finditer(members):
         name = f"{of}.{member['name']}"
         notes = _notes(name, member["notes"])
