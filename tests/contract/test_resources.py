@@ -28,6 +28,10 @@ PARTS_OF_ANOTHER = {
     "contest_reported_act": "the same",
     "second_reported_act": "the same",
     "take_back_reported_act": "the same",
+    "update_request_line": "a line is shown in its request, and guarded by the request's version",
+    "ask_request_line_again": "the same",
+    "decline_request_line": "the same",
+    "withdraw_request_line": "the same",
     "revoke_personnel_credential": "a credential is shown in its personnel record, and guarded by the record's version",
     "verify_personnel_credential": "the same",
 }

@@ -150,10 +150,10 @@ def _row(table: Table, headers: Headers, line: Line, options: Options) -> Tracke
                 raise CellRefused("cell_blank", f"{name} is needed.")
         except CellRefused as refused:
             faults.append(row.fault(name, refused.code, refused.detail))
-    if options.row_as_evidence and row.is_signed:
-        row.values.setdefault("evidence_sha256", row.sha256)
     read_in_vain = {fault.name for fault in faults}
     signed = row.is_signed or "signed_on" in read_in_vain
+    if options.row_as_evidence and signed:
+        row.values.setdefault("evidence_sha256", row.sha256)
     faults += [fault for fault in _about_status(row, options.statuses, signed) if fault.name not in read_in_vain]
     word = row.values.pop("status", None)
     status = None if word is None else options.statuses.meaning_of(str(word))

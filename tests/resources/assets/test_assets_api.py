@@ -199,7 +199,13 @@ async def test_a_merge_patch_changes_what_it_names_and_clears_what_is_null(cast:
         "certifications": [],
     }
     changed = await admin.done("PATCH", path, patch, if_match=(await admin.get(path)).headers["etag"])
-    expected = {**asset, **patch, "attributes": {"breed": "Malinois", "sex": "female"}, "certified": [], "version": 2}
+    expected = {
+        **asset,
+        **patch,
+        "attributes": {"breed": "Malinois", "sex": "female"},
+        "certification_statuses": [],
+        "version": 2,
+    }
     expected["hourly_cost"] = {
         "amount": patch["hourly_rate"],
         "stated_in": "asset",

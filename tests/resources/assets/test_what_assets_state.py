@@ -34,9 +34,9 @@ async def test_a_certification_says_how_it_stands_on_a_day(cast: Cast) -> None:
     said.append({"code": "renewed", "expires_on": str(day - 100 * DAY)})
     made = await make_asset(cast.assisting, certifications=said)
     expected = ["current", "expiring", "expiring", "expired", "not_yet", "current"]
-    assert [each["status"] for each in made["certified"]] == expected
+    assert [each["status"] for each in made["certification_statuses"]] == expected
     later = await cast.assisting.coordinator.get(f"/v1/assets/{made['id']}?as_of={day + 390 * DAY}")
-    statuses = [each["status"] for each in later.json()["certified"]]
+    statuses = [each["status"] for each in later.json()["certification_statuses"]]
     assert statuses == ["expiring", "expired", "expired", "expired", "current", "expiring"]
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from typing import Any
 from uuid import UUID
 
@@ -23,12 +23,16 @@ from tests.support.cast import Agency, Cast
 from tests.support.policy import acting_for, policies_of
 from tests.support.requests import act, line_for
 
-BEFORE = utc_now().replace(microsecond=0) - timedelta(days=20)
+
+@cache
+def before() -> datetime:
+    """When everything here was asked for."""
+    return utc_now().replace(microsecond=0) - timedelta(days=20)
 
 
 def hours(*ends: float) -> list[Window]:
     """Windows that begin an hour after it was asked, and end so many hours after that."""
-    start = BEFORE + timedelta(hours=1)
+    start = before() + timedelta(hours=1)
     return [Window(start=start, end=start + timedelta(hours=end)) for end in ends]
 
 
@@ -37,7 +41,7 @@ async def asked(cast: Cast, windows: Sequence[Window], *, submit: bool = True) -
     await sign_agreement(cast.assisting.service, cast.assisting, cast.requesting, terms={}, effective_on="2020-01-01")
     lines = [line_for(await make_asset(cast.assisting), window=window) for window in windows]
     new = msgspec.convert({"purpose": "mutual_aid", "summary": "x", "lines": lines}, NewRequest)
-    then = acting_for(cast.requesting, Role.COORDINATOR, now=BEFORE)
+    then = acting_for(cast.requesting, Role.COORDINATOR, now=before())
     database = cast.requesting.service.database
     async with unit_of_work(database) as write:
         made = await asking.create_request(write, then, new)
@@ -85,7 +89,7 @@ async def test_expiry_is_recorded_as_of_the_end_and_told_to_both_sides(cast: Cas
 
 async def test_each_line_expires_by_its_own_time_and_the_request_with_the_last(cast: Cast) -> None:
     made = await asked(cast, hours(5, 9))
-    between = BEFORE + timedelta(hours=7)
+    between = before() + timedelta(hours=7)
     await expire(cast, between)
     assert [event["type"] for event in await told(cast.assisting, made.id)] == ["request.line_expired"]
     await expire(cast, utc_now())
@@ -99,13 +103,13 @@ async def test_nothing_expires_that_was_lent_or_withdrawn_or_not_asked(cast: Cas
     lent, drafted = await asked(cast, [window]), await asked(cast, [window], submit=False)
     gone = await asked(cast, [window])
     database, policies = cast.requesting.service.database, policies_of(cast.requesting.service)
-    owner = acting_for(cast.assisting, Role.COORDINATOR, now=BEFORE)
+    owner = acting_for(cast.assisting, Role.COORDINATOR, now=before())
     decision = lent.lines[0].decision
     assert decision is not None
     async with unit_of_work(database) as write:
         await reserving.reserve(write, owner, policies, NewLoan(decision_id=decision.id))
     async with unit_of_work(database) as write:
-        asker = acting_for(cast.requesting, Role.COORDINATOR, now=BEFORE)
+        asker = acting_for(cast.requesting, Role.COORDINATOR, now=before())
         await asking.withdraw_request(write, asker, gone.id, "not needed (demo)")
     await expire(cast, utc_now())
     for made, status in ((lent, "filled"), (drafted, "draft"), (gone, "withdrawn")):

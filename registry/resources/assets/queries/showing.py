@@ -129,7 +129,9 @@ def as_asset(
         funding_sources=explained(decoded(row.funding, list[str])),
         certification_required=bool(row.certification_required),
         certifications=cast(list[Certification], row.certifications),
-        certified=certified_during(decoded(row.certifications, list[Certification]), owner.today, owner.today),
+        certification_statuses=certified_during(
+            decoded(row.certifications, list[Certification]), owner.today, owner.today
+        ),
         attributes=cast(dict[str, AttributeValue], row.attributes),
         packages=[*packages],
         allowed_actions=_allowed(principal, row.agency_id, status, committed=committed),

@@ -16,7 +16,7 @@ def answer(found: Shown, *, created: bool = False) -> Answer[Shown]:
             found.version,
             found.service_status,
             found.allowed_actions,
-            [each.status for each in found.certified],
+            [each.status for each in found.certification_statuses],
             len(found.identifiers),
             [each.name for each in found.packages],
         ),

@@ -81,9 +81,12 @@ class Asset(Struct, kw_only=True, frozen=True):
     ]
     certification_required: bool
     certifications: list[Certification]
-    certified: Annotated[
+    certification_statuses: Annotated[
         list[CertificationStanding],
-        Meta(description="How each certification stands on the day asked about: today, unless `as_of` names another."),
+        Meta(
+            description="How each of the stated `certifications` stands on the day asked about: today, unless `as_of` "
+            "names another."
+        ),
     ]
     attributes: dict[str, AttributeValue]
     packages: Annotated[
