@@ -358,6 +358,8 @@ class Nation:
                 {
                     "agreement_id": agreement_id,
                     "agency_id": party,
+                    "named_at": joined,
+                    "in_text": True,
                     "joined_at": joined,
                     "ordinal": ordinal,
                 }

@@ -61,7 +61,9 @@ def records_of(types: Dialect, table: sa.Table, rows: Sequence[Row]) -> list[tup
 def _converted(types: Dialect, kind: sa.types.TypeEngine[Any], values: Sequence[Any]) -> Sequence[object]:
     if isinstance(kind, Instant) and types.name == "sqlite":
         convert: Any = _instant
-    elif isinstance(kind, Uuid | Instant | Civil | Json):  # their own half of the work; the other adds nothing
+    elif isinstance(kind, Json):
+        convert = kind.bind_processor(types)
+    elif isinstance(kind, Uuid | Instant | Civil):  # their own half of the work; the other adds nothing
         convert = partial(kind.process_bind_param, dialect=types)
     else:
         convert = kind.dialect_impl(types).bind_processor(types)

@@ -266,7 +266,8 @@ async def get_agreement(
             row.its_effective_on,
             [(each.agency.name, each.signature.manner, each.signature.signed_on) for each in shown if each.signature],
         )
-        came = [each for each in parties if not each.in_text and each.signed_on is not None]
+        # Without a day of its own a signature counts from when it was recorded, by who was let in by then.
+        came = [each for each in parties if not each.in_text and each.signed_on and each.counts_from]
         remarks += about_newcomers(
             row.version_no,
             [
