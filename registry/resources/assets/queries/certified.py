@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Any, Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -14,7 +15,7 @@ from sqlalchemy.engine import Row
 from registry.directory.agencies.tables import agency
 from registry.platform.access.permissions import Action, refusal
 from registry.platform.access.principals import Caller
-from registry.platform.database.handles import Read
+from registry.platform.database.handles import Read, Rows
 from registry.platform.http.paging import asked_window
 from registry.platform.kernel.actions import AllowedAction, offer
 from registry.platform.kernel.errors import NotFound, RuleBroken
@@ -41,12 +42,22 @@ from registry.resources.certificates.rules import certificate_status, coverage, 
 from registry.resources.certificates.schemas import AssetCertificate, AssetCertificateList, AssetCertificateQuery
 
 _TICK = timedelta(microseconds=1)
-_FEW = 100
-_CERTIFICATES_OF_SEVERAL = (
-    certificates_with(asset.join(agency, agency.c.id == asset.c.agency_id), asset.c.id)
-    .add_columns(asset.c.id.label("of"), agency.c.time_zone)
-    .where(asset.c.id.in_(sa.bindparam("ids", type_=asset.c.id.type, expanding=True)))
+_FEW = (10, 50, 100)
+"""For so many assets there is a statement that is built once; for fewer, an id is asked for again."""
+_CERTIFICATES = certificates_with(asset.join(agency, agency.c.id == asset.c.agency_id), asset.c.id).add_columns(
+    asset.c.id.label("of"), agency.c.time_zone
 )
+_CERTIFICATES_OF_SEVERAL = _CERTIFICATES.where(
+    asset.c.id.in_(sa.bindparam("ids", type_=asset.c.id.type, expanding=True))
+)
+
+
+@cache
+def _certificates_of(many: int) -> tuple[sa.Select[Any], list[str]]:
+    """The statement for so many assets, and the names of its parameters."""
+    names = [f"its{n:03}" for n in range(many)]
+    ids = [sa.bindparam(name, type_=asset.c.id.type) for name in names]
+    return _CERTIFICATES.where(asset.c.id.in_(ids)), names
 
 
 class HeldCertification(Struct, kw_only=True, frozen=True):
@@ -221,12 +232,14 @@ def certified_by(
 async def certified_among(
     read: Read, rows: Sequence[Row[Any]], window: Window
 ) -> dict[UUID, tuple[CertifiedToLend, list[CertifiedInWindow]]]:
-    """How the assets of a page stand in a window, and by what; their certificates are read in one statement."""
+    """How the assets of a page stand in a window, and by what; their certificates are read in one statement.
+
+    Those that need no certification and have none are left out.
+    """
     if not rows:
         return {}
-    by_index = read.all if len(rows) <= _FEW else read.all_slowly
     theirs: dict[UUID, list[Row[Any]]] = {}
-    for each in await by_index(_CERTIFICATES_OF_SEVERAL, {"ids": [row.id for row in rows]}):
+    for each in await _asked(read, [row.id for row in rows]):
         theirs.setdefault(each.of, []).append(each)
     found = {}
     for row in rows:
@@ -234,12 +247,22 @@ async def certified_among(
         if held is None:
             continue
         zone, certificates = held[0].time_zone, [each for each in held if each.id is not None]
+        if not (certificates or row.certification_required) and bytes(row.certifications) == b"[]":
+            continue
         its = _Recorded(row.category, decoded(row.certifications, tuple[Certification, ...]), row.service_status)
         standing = certified_to_lend(
             held_at_start(its, certificates, zone, window), required=bool(row.certification_required), until=window.end
         )
         found[row.id] = (standing, certified_by(its, certificates, zone, window))
     return found
+
+
+async def _asked(read: Read, ids: Sequence[UUID]) -> Rows:
+    many = next((most for most in _FEW if len(ids) <= most), None)
+    if many is None:
+        return await read.all_slowly(_CERTIFICATES_OF_SEVERAL, {"ids": [*ids]})
+    statement, names = _certificates_of(many)
+    return await read.fast(statement, dict(zip(names, [*ids, *[ids[-1]] * (many - len(ids))], strict=True)))
 
 
 class _Recorded(Struct, frozen=True):
