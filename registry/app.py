@@ -1,5 +1,6 @@
 """Builds the application from its parts. Nothing else does."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -33,7 +34,11 @@ from registry.directory.agencies import routes as agencies
 from registry.directory.agencies.commands.entering import AgencyImporter
 from registry.directory.agencies.queries import agency_by_ori
 from registry.directory.clients import routes as clients
-from registry.directory.clients.commands.signing import AuthorizationServer, forget_what_is_over
+from registry.directory.clients.commands.signing import (
+    AuthorizationServer,
+    check_service_clients,
+    forget_what_is_over,
+)
 from registry.directory.clients.queries import own_issuer, verifying_keys
 from registry.directory.clients.rules import ClientReason
 from registry.directory.issuers import routes as issuers
@@ -62,6 +67,7 @@ from registry.platform.bulk.commands import TableFiles, remove_old
 from registry.platform.bulk.fields import Importers
 from registry.platform.bulk.reading import TableReader
 from registry.platform.bulk.running.runner import ImportRunner
+from registry.platform.clock import ClockCheck
 from registry.platform.database.connect import Database, connect, unit_of_work
 from registry.platform.database.probe import WriteProbe
 from registry.platform.database.trouble import trouble
@@ -71,15 +77,19 @@ from registry.platform.files.opening import open_store
 from registry.platform.files.probe import DocumentProbe, NamedContent
 from registry.platform.files.reading import FileReader, find_recogniser
 from registry.platform.http.edge import Edge
+from registry.platform.http.health import CHECK_SECONDS, OK, Check
 from registry.platform.http.idempotency import Replay, prune
 from registry.platform.http.openapi import Contract
 from registry.platform.http.problems import on_error
 from registry.platform.http.requests import StrictRequest
+from registry.platform.http.routing import in_one
 from registry.platform.issuers import Issuer
 from registry.platform.kernel.errors import DomainError
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.time import format_instant, utc_now
 from registry.platform.ledger.commands import record
+from registry.platform.ledger.event_types import EventType
+from registry.platform.logging import log_writer
 from registry.platform.print.pdf import is_installed
 from registry.platform.settings import Settings
 from registry.resources.assets import routes as assets
@@ -96,13 +106,19 @@ from registry.resources.personnel.commands.releasing import release_all_due
 from registry.resources.rates import routes as rates
 from registry.resources.rates.commands import RateImporter
 from registry.resources.search import routes as search
+from registry.sharing.impact import routes as impact
+from registry.sharing.inbox import routes as inbox
 from registry.sharing.loans import routes as loans
+from registry.sharing.obligations import routes as obligations
+from registry.sharing.obligations.commands import record_breaches
 from registry.sharing.policy import routes as policy
 from registry.sharing.policy.apart import ConfinedExaminer
+from registry.sharing.policy.asking import QuestionsAsked, QuestionSums
 from registry.sharing.policy.cedar import PolicySet
+from registry.sharing.policy.commands.previewing import PreviewRunner, remove_old_previews
 from registry.sharing.policy.commands.recording import note_kept
 from registry.sharing.requests import routes as requests
-from registry.sharing.requests.commands.expiring import expire_all_due
+from registry.sharing.requests.commands.expiring import ask_next_all_due, expire_all_due
 from registry.shipped_rules import policies_and_rules
 
 ROUTERS = (
@@ -143,8 +159,11 @@ ROUTERS = (
     search.router,
     # sharing
     policy.router,
+    obligations.router,
     loans.router,
     requests.router,
+    impact.router,
+    inbox.router,
     # outcomes
     metrics.router,
 )
@@ -201,8 +220,22 @@ def create_app(settings: Settings) -> Edge:
     policies = policies_and_rules(settings)
     files = Files(store=open_store(settings), reader=FileReader(recogniser=recogniser))
     document_probe = DocumentProbe(files.store, _named_content(database))
+    clock = ClockCheck(
+        database,
+        verifier.clocks,
+        verifier.asked_all,
+        skew_seconds=settings.clock_skew_seconds,
+        by_database=not settings.demo,  # a demonstration is played at any hour, and its acts at times of their own
+    )
+    others = {
+        "documents": document_probe.ask,
+        "service_clients": _clients_check(database, server),
+        "clock": clock.ask,
+        "log": _log_check,
+    }
     denials = Denials(_denial_recorder(database))
     sign_ins = SignInSums(_sign_in_recorder(database))
+    questions = QuestionSums(_question_recorder(database))
     sightings = Sightings(_sightings_store(database))
     rates = RateLimits(per_principal=settings.rate_per_principal, per_agency=settings.rate_per_agency)
     counts: list[RateLimits | FailedAttempts] = [
@@ -214,19 +247,21 @@ def create_app(settings: Settings) -> Edge:
         [
             Task(name="denials", interval_seconds=DENIALS_SECONDS, run=_summer(denials)),
             Task(name="sign_ins", interval_seconds=DENIALS_SECONDS, run=_sign_in_summer(sign_ins)),
+            Task(name="questions", interval_seconds=DENIALS_SECONDS, run=_question_summer(questions)),
             Task(name="sightings", interval_seconds=SIGHTINGS_SECONDS, run=sightings.store),
             *([Task(name="rates", interval_seconds=RATES_SECONDS, run=_sharer(database, counts))] if shared else []),
             Task(name="keys", interval_seconds=KEY_REFRESH_SECONDS, run=verifier.refresh),
-            Task(name="prune", interval_seconds=PRUNE_SECONDS, run=_pruner(database)),
+            Task(name="prune", interval_seconds=PRUNE_SECONDS, run=_pruner(database), when_due=True),
             Task(name="policies", interval_seconds=POLICIES_SECONDS, run=_policies_noter(database, policies)),
-            Task(name="settle", interval_seconds=SETTLE_SECONDS, run=_settler(database)),
-            Task(name="capabilities", interval_seconds=RELEASE_SECONDS, run=_releaser(database)),
-            Task(name="expire", interval_seconds=EXPIRE_SECONDS, run=_expirer(database)),
-            Task(name="sweep", interval_seconds=SWEEP_SECONDS, run=_sweeper(database, files)),
-        ]
+            Task(name="settle", interval_seconds=SETTLE_SECONDS, run=_settler(database), when_due=True),
+            Task(name="capabilities", interval_seconds=RELEASE_SECONDS, run=_releaser(database), when_due=True),
+            Task(name="expire", interval_seconds=EXPIRE_SECONDS, run=_expirer(database), when_due=True),
+            Task(name="sweep", interval_seconds=SWEEP_SECONDS, run=_sweeper(database, files), when_due=True),
+        ],
+        clock.may_act,
     )
     app = Litestar(
-        route_handlers=[*ROUTERS, service.router],
+        route_handlers=[in_one((*ROUTERS, service.router))],
         request_class=StrictRequest,
         middleware=[
             Authentication(
@@ -253,7 +288,7 @@ def create_app(settings: Settings) -> Edge:
                 "sign_ins": sign_ins,
                 "write_probe": WriteProbe(database, trouble),
                 "document_probe": document_probe,
-                "document_check": document_probe.ask,
+                "other_checks": others,
                 "verifier": verifier,
                 "authorization_server": server,
                 "service_clients": "on" if server.is_on else "off",
@@ -270,6 +305,8 @@ def create_app(settings: Settings) -> Edge:
                 "category_reindexed": reindex_category,
                 "agency_status_followed": follow_agency_status,
                 "policies": policies,
+                "preview_runner": PreviewRunner(database),
+                "policy_questions": questions,
                 "policy_examiner": ConfinedExaminer(settings.policies_dir, settings.rules_on),
                 "second_operator": SecondOperator(checked_acts(settings.second_operator_for), propose),
             }
@@ -296,7 +333,8 @@ def create_app(settings: Settings) -> Edge:
         issuers=verifier.health,
         administering=verifier.administering,
         client_keys=server.published.health,
-        documents=document_probe.ask,
+        others=others,
+        clock=lambda: clock.found,
         reader=files.reader,
     )
     check_supplies(app)
@@ -312,11 +350,13 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
     finally:
         await background.stop()
         await app.state.import_runner.close()
+        await app.state.preview_runner.close()
         await app.state.write_probe.close()
         await app.state.document_probe.close()
         try:
             await app.state.denials.record_sums()
             await app.state.sign_ins.record_sums()
+            await app.state.policy_questions.record_sums()
             await app.state.sightings.store()
         finally:
             await app.state.database.close()
@@ -340,6 +380,23 @@ def _named_content(database: Database) -> NamedContent:
         except (DomainError, DBAPIError):
             return None
         return str(found[0][0]) if found else None
+
+    return run
+
+
+async def _log_check() -> str:
+    return log_writer().check()
+
+
+def _clients_check(database: Database, server: AuthorizationServer) -> Check:
+    """Whether service clients get tokens; well while the database does not answer, which is a check of its own."""
+
+    async def run() -> str:
+        try:
+            async with asyncio.timeout(CHECK_SECONDS):
+                return await check_service_clients(database.read(), server)
+        except (DomainError, DBAPIError, TimeoutError):
+            return OK
 
     return run
 
@@ -373,7 +430,12 @@ def _pruner(database: Database) -> Any:
     async def run() -> None:
         while True:
             async with unit_of_work(database) as write:
-                if not await prune(write, utc_now()) and not await remove_old(write, utc_now()):
+                removed = (
+                    await prune(write, utc_now())
+                    or await remove_old(write, utc_now())
+                    or await remove_old_previews(write, utc_now())
+                )
+                if not removed:
                     await forget_what_is_over(write, utc_now())
                     return
 
@@ -396,7 +458,10 @@ def _settler(database: Database) -> Any:
 
 def _expirer(database: Database) -> Any:
     async def run() -> None:
-        await expire_all_due(database.read(), partial(unit_of_work, database), utc_now())
+        now, work = utc_now(), partial(unit_of_work, database)
+        await expire_all_due(database.read(), work, now)
+        await ask_next_all_due(database.read(), work, now)
+        await record_breaches(database.read(), work, now)
 
     return run
 
@@ -423,7 +488,7 @@ def _denial_recorder(database: Database) -> Any:
             record(
                 write,
                 denial.caller,
-                "access.denied",
+                EventType.ACCESS_DENIED,
                 subject=("denial", new_id(), 0),
                 agencies=[],
                 data={
@@ -445,7 +510,7 @@ def _sign_in_recorder(database: Database) -> RecordSignIns:
             record(
                 write,
                 Caller(principal=REGISTRY, now=utc_now(), trace_id=new_id().hex),
-                "access.sign_in_refused",
+                EventType.ACCESS_SIGN_IN_REFUSED,
                 subject=("sign_in", new_id(), 0),
                 agencies=[] if refused.agency_id is None else [refused.agency_id],
                 data={
@@ -464,6 +529,29 @@ def _sign_in_recorder(database: Database) -> RecordSignIns:
 def _sign_in_summer(sums: SignInSums) -> Any:
     async def run() -> None:
         await sums.record_sums(utc_now())
+
+    return run
+
+
+def _question_recorder(database: Database) -> Any:
+    async def run(asked: QuestionsAsked) -> None:
+        """Record what-ifs. They are read requests, which store nothing themselves."""
+        async with unit_of_work(database) as write:
+            record(
+                write,
+                asked.caller,
+                EventType.POLICY_QUESTION_ASKED,
+                subject=("policy_question", new_id(), 0),
+                agencies=[],
+                data={"from": format_instant(asked.minute), "count": asked.count, "assets": asked.assets},
+            )
+
+    return run
+
+
+def _question_summer(questions: QuestionSums) -> Any:
+    async def run() -> None:
+        await questions.record_sums(utc_now())
 
     return run
 

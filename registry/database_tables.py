@@ -10,7 +10,13 @@ from msgspec import Struct
 
 from registry.directory.taxonomy.commands.seeding import seed_taxonomy
 from registry.platform.database.connect import Database, connect, unit_of_work
-from registry.platform.database.installation import Purpose, check_purpose, mark
+from registry.platform.database.installation import (
+    Purpose,
+    check_ledger_key,
+    check_purpose,
+    keep_ledger_key,
+    mark,
+)
 from registry.platform.database.migrate import (
     SchemaStatus,
     current_revision,
@@ -63,6 +69,7 @@ def all_tables() -> None:
     import registry.resources.personnel.tables
     import registry.resources.rates.tables
     import registry.sharing.loans.tables
+    import registry.sharing.obligations.tables
     import registry.sharing.policy.tables
     import registry.sharing.requests.tables
 
@@ -74,13 +81,13 @@ class UpToDate(Struct, kw_only=True, frozen=True):
     words: int
 
 
-async def bring_up_to_date(url: str, purpose: Purpose, *, pooler: bool = False) -> UpToDate:
+async def bring_up_to_date(url: str, purpose: Purpose, ledger_key: bytes = b"", *, pooler: bool = False) -> UpToDate:
     """Bring a database to the newest schema, with the shared words in it, marked for its purpose.
 
     Processes that do this at the same time wait for one another. A database that a later version brought further is
     left as it is where this one may serve it. Raises SettingsError for one that it may not serve, for one whose tables
-    another state of the code made, and for one that is marked for another purpose; and the database's error when it
-    fails; then nothing was changed.
+    another state of the code made, for one that is marked for another purpose, and for one whose ledger has another key
+    than `ledger_key`, where that is given; and the database's error when it fails; then nothing was changed.
     """
     all_tables()
     database = connect(url, pooler=pooler)
@@ -100,13 +107,13 @@ async def bring_up_to_date(url: str, purpose: Purpose, *, pooler: bool = False) 
         if status is SchemaStatus.NEWER_COMPATIBLE:
             return UpToDate(before=before, words=0)
         before = await migrate(url, pooler=pooler)
-        return UpToDate(before=before, words=await _mark_and_seed(database, purpose))
+        return UpToDate(before=before, words=await _mark_and_seed(database, purpose, ledger_key))
     finally:
         await database.close()
 
 
-async def _mark_and_seed(database: Database, purpose: Purpose) -> int:
-    """Mark a database for its purpose and give it the shared words; how many of these changed.
+async def _mark_and_seed(database: Database, purpose: Purpose, ledger_key: bytes) -> int:
+    """Mark a database for its purpose and its key, and give it the shared words; how many of these changed.
 
     A process that does the same at the same time takes longer than a request would wait.
     """
@@ -115,6 +122,8 @@ async def _mark_and_seed(database: Database, purpose: Purpose) -> int:
         try:
             async with unit_of_work(database) as write:
                 await mark(write, purpose)
+                if ledger_key:
+                    await keep_ledger_key(write, ledger_key)
                 return await seed_taxonomy(write)
         except Busy as refusal:
             if refusal.code != "database_busy" or time.monotonic() > deadline:
@@ -148,12 +157,17 @@ async def altered_tables(url: str, *, pooler: bool = False) -> str:
     return "; ".join(each.removeprefix("schema: ")[:_LONGEST_NAME] for each in faults[:_NAMED]) + more
 
 
-async def check_database(database: Database, purpose: Purpose) -> None:
-    """Raises SettingsError when the database will not do, or is for another purpose; Busy when it does not answer."""
+async def check_database(database: Database, purpose: Purpose, ledger_key: bytes = b"") -> None:
+    """Raises SettingsError when the database will not do, is for another purpose, or has another ledger key than this.
+
+    Raises Busy when it does not answer.
+    """
     if isinstance(database, PostgresDatabase):
         await database.check()
     if (await schema_status(database)).is_served:
         await check_purpose(database.read(), purpose)
+        if ledger_key:
+            await check_ledger_key(database.read(), ledger_key)
 
 
 def named_contents() -> sa.Select[tuple[str, int]]:

@@ -20,11 +20,12 @@ from typing import Any
 import httptools
 import structlog
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from registry.app import create_app
 from registry.database_tables import check_database, differing
-from registry.directory.issuers.queries import trusted_issuers
+from registry.directory.clients.commands.signing import AuthorizationServer, check_service_clients
+from registry.directory.issuers.queries import in_both_places, trusted_issuers
 from registry.platform.database.connect import Database, connect
 from registry.platform.database.in_use import Use, used
 from registry.platform.database.installation import purpose_of
@@ -33,10 +34,11 @@ from registry.platform.database.room import is_closed
 from registry.platform.database.snapshot import sqlite_file
 from registry.platform.http import open_files
 from registry.platform.http.edge import Edge
-from registry.platform.http.health import MIGRATE, unserved
+from registry.platform.http.health import MIGRATE, OK, unserved
 from registry.platform.http.listening import Listener
 from registry.platform.http.problems import TooManyHeaders, render
 from registry.platform.http.waiting import ClientBudget
+from registry.platform.http.whole_answers import EXTENSIONS, AnsweringCycle
 from registry.platform.kernel.errors import Busy, DomainError, Malformed
 from registry.platform.kernel.ids import new_id
 from registry.platform.logging import configure_logging
@@ -110,6 +112,11 @@ class DeadlineProtocol(HttpToolsProtocol):
             if self._is_free():
                 self.scope["registry.waited"] = self._budget.used(time.monotonic())  # type: ignore[typeddict-unknown-key]
             super().on_headers_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        cycle.__class__ = AnsweringCycle  # uvicorn names the class within a method that has much else to do
+        cycle.scope["extensions"] = EXTENSIONS  # type: ignore[typeddict-item]  # of our own
+        super()._start_asgi_task(cycle, app)
 
     def on_message_complete(self) -> None:
         if not self._upgrade_asked:
@@ -291,6 +298,7 @@ def server(settings: Settings, protocol: type[DeadlineProtocol] = DeadlineProtoc
         "loop": "uvloop",
         "lifespan": "on",
         "access_log": False,
+        "log_config": None,  # what it reports goes the way of the service's own lines
         "log_level": "warning",
         "server_header": False,
         "proxy_headers": False,  # the edge reads them, from proxies that are trusted
@@ -312,8 +320,8 @@ def serve(settings: Settings, on_started: Callable[[str], None] = lambda _url: N
     SettingsError and Busy when it cannot start.
     """
     configure_logging(settings)
-    with used(settings.database_url, Use.SERVE), ExitStack() as bound:
-        sockets = [bound.enter_context(each) for each in _bound(settings.host, settings.port)]
+    with used(settings.database_url, Use.SERVE), ExitStack() as opened:
+        sockets = [opened.enter_context(each) for each in bound(settings.host, settings.port)]
         asyncio.run(_check_database(settings))
         serving = server(settings)
         url = _url(settings.host, sockets[0].getsockname()[1])
@@ -360,8 +368,11 @@ def _stopped_in_order(serving: Server) -> Iterator[None]:
             signal.signal(each, handler)
 
 
-def _bound(host: str, port: int) -> list[socket.socket]:
-    """Sockets for every address of the host, not yet listening, so that nobody waits while the service starts."""
+def bound(host: str, port: int) -> list[socket.socket]:
+    """Sockets for every address of the host, not yet listening, so that nobody waits while the service starts.
+
+    Raises SettingsError for an address that cannot be this machine's, AddressInUseError for one that is taken.
+    """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except socket.gaierror as error:
@@ -369,17 +380,17 @@ def _bound(host: str, port: int) -> list[socket.socket]:
     sockets: list[socket.socket] = []
     with ExitStack() as failed:
         for family, kind, protocol, _, address in dict.fromkeys(found):
-            bound = failed.enter_context(socket.socket(family, kind, protocol))
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            made = failed.enter_context(socket.socket(family, kind, protocol))
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
-                bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             try:
-                bound.bind((address[0], sockets[0].getsockname()[1] if sockets else port, *address[2:]))
+                made.bind((address[0], sockets[0].getsockname()[1] if sockets else port, *address[2:]))
             except OSError as error:
                 if error.errno == errno.EADDRINUSE:
                     raise AddressInUseError(_in_use(host, port)) from None
                 raise SettingsError(f"HOST={host[:60]}, PORT={port}: {error.strerror}. {_HOSTS}") from None
-            sockets.append(bound)
+            sockets.append(made)
         failed.pop_all()
     return sockets
 
@@ -409,7 +420,7 @@ async def _check_database(settings: Settings) -> None:
     """
     database = connect(settings.database_url, pooler=settings.database_pooler)
     try:
-        await check_database(database, purpose_of(demo=settings.demo))
+        await check_database(database, purpose_of(demo=settings.demo), settings.ledger_key)
         status = await schema_status(database)
         if status is SchemaStatus.NONE:
             raise SettingsError(f"The database has no schema yet: {MIGRATE}.")
@@ -425,6 +436,10 @@ async def _check_database(settings: Settings) -> None:
             )
         elif not await _has_issuers(database, settings):
             _log.error("no issuer of tokens is known, so that nobody can call: run registry init")
+        elif (found := await check_service_clients(database.read(), AuthorizationServer.of(settings))) != OK:
+            _log.error("service clients get no tokens", todo=found)
+        if status.is_served and (names := await in_both_places(database.read(), settings.issuers)):
+            _log.warning("an issuer is described by the settings and the database: the settings count", issuers=names)
     except Busy:
         if settings.demo:
             raise

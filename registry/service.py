@@ -3,6 +3,7 @@
 import asyncio
 import html
 import re
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -27,7 +28,7 @@ from registry.platform.http.catalogue import MEMBERS, PROBLEMS, Entry
 from registry.platform.http.draining import Draining
 from registry.platform.http.fixed import Fixed
 from registry.platform.http.forms import prefers
-from registry.platform.http.health import ClientKeys, DocumentCheck, Health, readiness
+from registry.platform.http.health import Check, ClientKeys, Health, readiness, reading_readiness
 from registry.platform.kernel.errors import NotFound
 
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>
@@ -63,7 +64,7 @@ async def get_readiness(
     pdf_printing: Supplied[str],
     service_clients: Supplied[str],
     client_keys: Supplied[ClientKeys],
-    document_check: Supplied[DocumentCheck],
+    other_checks: Supplied[Mapping[str, Check]],
     file_reading: Supplied[str],
     verifier: Supplied[TokenVerifier],
     draining: Supplied[Draining],
@@ -80,13 +81,37 @@ async def get_readiness(
         background.failures(),
         verifier.health(),
         draining,
-        documents=document_check,
+        others=other_checks,
         text_recognition=text_recognition,
         pdf_printing=pdf_printing,
         service_clients=service_clients,
         client_keys=client_keys(),
         file_reading=file_reading,
     )
+    return Answer(health, status=200 if health.status == "ready" else 503)
+
+
+@operation(
+    "get",
+    "/health/reading",
+    permission=None,
+    public=True,
+    problems=("unknown_parameter",),
+    also={503: "Nothing can be read: `checks` says what is wrong."},
+)
+async def get_reading_readiness(
+    database: Supplied[Database],
+    other_checks: Supplied[Mapping[str, Check]],
+    verifier: Supplied[TokenVerifier],
+    draining: Supplied[Draining],
+) -> Answer[Health]:
+    """Tell whether the service can answer what only reads, also while nothing can be stored.
+
+    A proxy whose processes are all not ready sends requests to those that are ready to read. They refuse changes with
+    503.
+    """
+    await verifier.keep_up()
+    health = await reading_readiness(database, verifier.health(), other_checks["clock"], draining)
     return Answer(health, status=200 if health.status == "ready" else 503)
 
 
@@ -229,6 +254,7 @@ router = Router(
     route_handlers=[
         get_liveness,
         get_readiness,
+        get_reading_readiness,
         get_metrics,
         get_contract,
         get_root,

@@ -44,8 +44,8 @@ def policies_and_rules(settings: Settings) -> PolicySet:
     Raises PolicySetError, also for a file that is missing or altered by its digest, and SettingsError for a rule that
     does not exist or is on anyway.
     """
+    check_digests(settings.policies_dir)  # first: it names the file that was lost, and not what lacks it
     policies = load_policy_set(settings.policies_dir, on=settings.rules_on)
-    check_digests(settings.policies_dir)
     off = sorted(rule.code for rule in shipped_rules(policies) if not rule.on)
     if unknown := sorted(set(settings.rules_on) - set(off)):
         raise SettingsError(f"REGISTRY_RULES_ON: “{unknown[0]}” is no rule that is off. Those are: {', '.join(off)}.")

@@ -10,10 +10,11 @@ import pytest
 
 from registry.agreements.law.switch import turn_on
 from registry.app import create_app
+from registry.platform.database.installation import Purpose
 from registry.platform.database.trouble import trouble
 from registry.platform.settings import load
 from tests.support.cast import Cast, make_cast
-from tests.support.databases import fresh_database, postgres_template, sqlite_template
+from tests.support.databases import fresh_database, postgres_template, quick_folder, sqlite_template
 from tests.support.law import TurnOn
 from tests.support.length import LENGTH, at_length
 from tests.support.service import Service
@@ -28,7 +29,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave out, or put off, what asks for it on the second database; what needs none comes first and is soon over."""
     items[:] = [item for item in items if not (on_the_second(item) and item.get_closest_marker("one_database"))]
     for item in items:
-        if on_the_second(item) and item.get_closest_marker("second_long"):
+        if on_the_second(item) and any(item.get_closest_marker(mark) for mark in ("second_long", "second_later")):
             item.add_marker("long")
     items.sort(key=lambda item: "dialect" in getattr(item, "fixturenames", ()))
 
@@ -76,6 +77,13 @@ def sqlite_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def real_sqlite_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a migrated SQLite template that is no demonstration's."""
+    with sqlite_template(tmp_path_factory.mktemp("sqlite"), Purpose.REAL) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """The URL of a migrated PostgreSQL template; skips where there is no server."""
     with postgres_template() as url:
@@ -93,7 +101,10 @@ def database_url(
     dialect: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
     """The database that the session's service uses."""
-    with fresh_database(dialect, request, tmp_path_factory.mktemp("database")) as url:
+    with (
+        quick_folder(tmp_path_factory.mktemp("database")) as folder,
+        fresh_database(dialect, request, folder) as url,
+    ):
         yield url
 
 

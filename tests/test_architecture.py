@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ import registry
 from registry.platform.http.paging import Page
 from tests.support.cases import every_case
 from tests.support.places import ROOT
+
+# On one worker, so that one parses.
+pytestmark = pytest.mark.xdist_group("architecture")
 
 PACKAGE = ROOT / "registry"
 SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if "versions" not in path.parts)
@@ -33,14 +37,19 @@ PURE_PARTS = {
     "directory/taxonomy": {"funding", "plain_words"},
     "directory/agencies": {"fbi", "fbi_cells", "listed", "zones"},
     "agreements/instruments": {
+        "approved_texts",
         "authority",
         "canonical",
         "consent",
+        "delivered",
+        "delivery",
         "days",
+        "ends",
         "figures",
         "in_force",
         "notice",
         "party_days",
+        "pausing",
         "pending",
         "remarks",
         "reviews",
@@ -48,6 +57,7 @@ PURE_PARTS = {
         "signing_sequence",
         "terms",
         "together",
+        "told",
         "worded",
         "wording",
         "written",
@@ -68,9 +78,11 @@ PURE_PARTS = {
     "resources/personnel": {"disclosure", "duty_hours", "holdings", "readiness", "scales", "searching"},
     "sharing/policy": {
         *("annotations", "approvals", "decisions", "examining", "explain", "facts", "lifecycle", "locating"),
-        *("apart", "child", "differing", "entities", "standard_rules", "telling", "trial", "vocabulary_page"),
+        *("analysing", "asking", "attributes", "generating", "meeting"),
+        *("apart", "child", "comparing", "differing", "entities", "standard_rules", "telling", "trial"),
+        "vocabulary_page",
     },
-    "sharing/loans": {"edxl"},
+    "sharing/loans": {"edxl", "times"},
     "outcomes/metrics": {"scoring"},
 }
 # What else a room has, and why. There is no `helpers` among them.
@@ -98,29 +110,50 @@ def place(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text())
+class Source(Struct, frozen=True):
+    """What these tests ask of one file, taken from its syntax once: to parse all takes two seconds."""
+
+    documented: bool
+    modules: frozenset[str]
+    """The modules that it imports, or takes something from, wherever in it."""
+    calls: frozenset[str]
+    """What it calls, as it is written: `datetime.now`, `utc_now`, `connection.commit`."""
+    days: tuple[str, ...]
+    tables_elsewhere: frozenset[str]
+    """The tables of other rooms that it writes."""
+    offered: tuple[str, ...]
+    used: frozenset[str]
+    text: str
+    """All of it in one style, without comments."""
 
 
-def modules(path: Path) -> set[str]:
-    """The modules that a file imports, or takes something from, wherever in it."""
+@cache
+def source(path: Path) -> Source:
+    module = ast.parse(path.read_text())
     names: set[str] = set()
-    for node in ast.walk(tree(path)):
+    called: set[str] = set()
+    for node in ast.walk(module):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names.add(node.module)
-    return names
+        elif isinstance(node, ast.Call):
+            called.add(ast.unparse(node.func))
+    return Source(
+        documented=bool(ast.get_docstring(module)),
+        modules=frozenset(names),
+        calls=frozenset(called),
+        days=tuple(days_taken(module)),
+        tables_elsewhere=frozenset(written_elsewhere(path, module)),
+        offered=tuple(own_definitions(module)),
+        used=frozenset(names_used(module)),
+        text=ast.unparse(module),
+    )
 
 
 def imported(path: Path) -> set[str]:
     """The top-level packages that a file imports."""
-    return {name.partition(".")[0] for name in modules(path)}
-
-
-def calls(path: Path) -> set[str]:
-    """What a file calls, as it is written: `datetime.now`, `utc_now`, `connection.commit`."""
-    return {ast.unparse(node.func) for node in ast.walk(tree(path)) if isinstance(node, ast.Call)}
+    return {name.partition(".")[0] for name in source(path).modules}
 
 
 def test_imports_go_down_the_house() -> None:
@@ -199,7 +232,7 @@ def test_every_module_says_what_it_is_for() -> None:
     with every_case() as case:
         for path in SOURCES:
             with case(place(path)):
-                assert ast.get_docstring(tree(path)), f"{place(path)} has no docstring"
+                assert source(path).documented, f"{place(path)} has no docstring"
 
 
 ROOMS = [f"{pillar}/{room}" for pillar in DOMAIN for room in rooms(pillar)]
@@ -232,7 +265,7 @@ ASKS = re.compile(r"registry(\.\w+)+\.(\w+_)?(queries|commands|tables|routes)(\.
 def test_pure_parts_take_nothing_from_what_asks_the_database() -> None:
     """Else they are pure by their own imports, and reach the database by those of another."""
     taken = {
-        place(path): {name for name in modules(path) if ASKS.fullmatch(name)}
+        place(path): {name for name in source(path).modules if ASKS.fullmatch(name)}
         for path in pure_parts()
         if path.name != "tables.py"
     }
@@ -241,7 +274,7 @@ def test_pure_parts_take_nothing_from_what_asks_the_database() -> None:
 
 
 # A room whose commands and routes are folders splits both by verb; these verbs have no counterpart.
-ONLY_READ = {"reading", "searching"}  # routes that call queries
+ONLY_READ = {"reading", "searching", "exporting"}  # routes that call queries
 ON_THE_WAY_OUT = {"answering", "examples"}
 
 
@@ -296,19 +329,23 @@ READS_THE_CLOCK = {
     "registry/platform/access/authentication.py",  # once per request
     "registry/app.py",  # once per round of background work
     "registry/platform/bulk/running/progress.py",  # once per batch of an import, which goes on after its request
+    "registry/sharing/policy/commands/previewing.py",  # once per batch of a preview, which goes on likewise
     "registry/cli/tokens.py",  # once per token
     "registry/platform/database/probe.py",  # once per probe, which no request brings about
     "registry/cli/session.py",  # once per command
     "registry/cli/backups.py",  # once per backup
-    "registry/cli/examining/database.py",  # compares it with another clock
-    "registry/cli/examining/issuers.py",  # likewise
+    "registry/cli/examining/database.py",  # once per try to store a moment
+    "registry/platform/clock.py",  # compares it with other clocks
+    "registry/platform/access/fetching.py",  # likewise
+    "registry/platform/access/keys.py",  # likewise
+    "registry/platform/logging.py",  # says when lines were lost, in a thread of its own
     "registry/demo/stage.py",  # plays people, who have watches
 }
 CLOCKS = re.compile(r"utc_now|(datetime\.)?datetime\.(now|utcnow|today)|(datetime\.)?date\.today|time\.(time|time_ns)")
 
 
 def test_nobody_below_the_edge_reads_the_clock() -> None:
-    readers = {place(path) for path in SOURCES if any(CLOCKS.fullmatch(call) for call in calls(path))}
+    readers = {place(path) for path in SOURCES if any(CLOCKS.fullmatch(call) for call in source(path).calls)}
     assert readers <= READS_THE_CLOCK
 
 
@@ -334,19 +371,19 @@ def test_only_one_door_leads_from_an_instant_to_a_civil_day() -> None:
     """A day depends on the place. Taken of an instant in UTC it is the wrong one, every evening in America."""
     for wrong in ("now.date()", "date.today()", "at.astimezone(zone)", "datetime.fromtimestamp(0)"):
         assert days_taken(ast.parse(wrong)), "or this test could not fail"
-    found = {place(path): days_taken(tree(path)) for path in SOURCES}
+    found = {place(path): source(path).days for path in SOURCES}
     assert {name: taken for name, taken in found.items() if taken and name not in TAKES_LOCAL_TIME} == {}
 
 
 def test_nobody_outside_the_database_ends_a_transaction() -> None:
     ends = re.compile(r".*\.(commit|rollback)")
     outside = [path for path in SOURCES if "database" not in path.parts]
-    assert [place(path) for path in outside if any(ends.fullmatch(call) for call in calls(path))] == []
+    assert [place(path) for path in outside if any(ends.fullmatch(call) for call in source(path).calls)] == []
 
 
 def test_nobody_outside_the_edge_finishes_a_unit_of_work() -> None:
     ends = re.compile(r"write\.(finish|abandon)")
-    enders = {place(path) for path in SOURCES if any(ends.fullmatch(call) for call in calls(path))}
+    enders = {place(path) for path in SOURCES if any(ends.fullmatch(call) for call in source(path).calls)}
     assert enders == {"registry/platform/database/connect.py", "registry/platform/access/operations.py"}
 
 
@@ -364,24 +401,23 @@ def tables_written(module: ast.Module) -> set[str]:
     return {name for node in ast.walk(module) if isinstance(node, ast.Call) and (name := written_by(node))}
 
 
-def written_elsewhere(path: Path) -> set[str]:
-    """The tables of other rooms that a file writes."""
+def written_elsewhere(path: Path, module: ast.Module) -> set[str]:
     own = place(path).split("/")[:3]
     tables = {
         alias.asname or alias.name
-        for node in ast.walk(tree(path))
+        for node in ast.walk(module)
         if isinstance(node, ast.ImportFrom) and node.module and node.module.endswith("tables")
         if node.module.split(".")[:3] != own
         for alias in node.names
     }
-    return tables_written(tree(path)) & tables
+    return tables_written(module) & tables
 
 
 def test_a_room_writes_its_own_tables_only() -> None:
     """Else a rule that one room keeps about its rows is skipped by another."""
     for written in ("row.insert().values(x)", "row.delete()", "sqlite.insert(row).on_conflict_do_nothing()"):
         assert tables_written(ast.parse(written)) == {"row"}, "or this test could not fail"
-    assert {place(path): tables for path in SOURCES if (tables := written_elsewhere(path))} == {}
+    assert {place(path): tables for path in SOURCES if (tables := source(path).tables_elsewhere)} == {}
 
 
 def test_no_command_knows_how_a_problem_is_answered() -> None:
@@ -389,7 +425,7 @@ def test_no_command_knows_how_a_problem_is_answered() -> None:
     commands = [path for path in SOURCES if {path.stem, path.parent.name} & {"commands"}]
     assert commands
     imports = re.compile(r"registry\.platform\.http(\.| import \(?[\w, ]*\b)problems\b")
-    assert [place(path) for path in commands if imports.search(ast.unparse(tree(path)))] == []
+    assert [place(path) for path in commands if imports.search(source(path).text)] == []
 
 
 def own_definitions(module: ast.Module) -> Iterator[str]:
@@ -413,21 +449,20 @@ def names_used(module: ast.Module) -> Iterator[str]:
 
 def test_nothing_lives_for_the_tests_alone() -> None:
     """What only a test calls is one more way to do something, which nobody takes and everybody has to read."""
-    trees = {place(path): tree(path) for path in SOURCES}
-    used = {name for module in trees.values() for name in names_used(module)}
-    offered = [(path, name) for path, module in trees.items() for name in own_definitions(module)]
+    used = {name for path in SOURCES for name in source(path).used}
+    offered = [(place(path), name) for path in SOURCES for name in source(path).offered]
     assert len(offered) > 1_000
     assert [(path, name) for path, name in offered if name not in used and not name.startswith("__")] == []
 
 
 def test_nobody_commits_an_asset_without_its_lock() -> None:
-    makers = {place(path) for path in SOURCES if "Bookable" in calls(path)}
+    makers = {place(path) for path in SOURCES if "Bookable" in source(path).calls}
     assert makers == {"registry/resources/assets/commands/booking.py"}
 
 
 def test_what_comes_about_in_an_agreement_is_recorded_by_whoever_computes_it_anew() -> None:
     """Commands call `holding.follow` and its like: what `rewrite_windows` answers is dropped by none of them."""
-    callers = {place(path) for path in SOURCES if "rewrite_windows" in calls(path)}
+    callers = {place(path) for path in SOURCES if "rewrite_windows" in source(path).calls}
     instruments = "registry/agreements/instruments/commands"
     assert callers == {f"{instruments}/holding.py", f"{instruments}/settling/windows.py"}
 
@@ -435,7 +470,7 @@ def test_what_comes_about_in_an_agreement_is_recorded_by_whoever_computes_it_ane
 def test_an_error_of_one_place_is_made_by_its_constructor() -> None:
     """`RuleBroken.at(…)`: the code of such an error and that of its fault cannot differ."""
     single = re.compile(r"faults=\[(fault|Fault\((?:(?!Fault\().)*\))\]\)")
-    makers = {place(path) for path in SOURCES if single.search(ast.unparse(tree(path)))}
+    makers = {place(path) for path in SOURCES if single.search(source(path).text)}
     assert makers == {"registry/platform/kernel/errors.py"}
 
 
@@ -446,7 +481,7 @@ def test_who_sees_an_agreement_is_said_in_one_place() -> None:
         r"|Role\.REGISTRY_ADMIN (not )?in "
     )
     domain = [path for path in SOURCES if path.relative_to(PACKAGE).parts[0] in DOMAIN]
-    spellers = {place(path) for path in domain if spelled.search(ast.unparse(tree(path)))}
+    spellers = {place(path) for path in domain if spelled.search(source(path).text)}
     assert spellers == {"registry/agreements/instruments/queries/visibility.py"}
 
 

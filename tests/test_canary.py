@@ -35,6 +35,7 @@ from registry.resources.certificates.schemas import NEW_ASSET_CERTIFICATE_EXAMPL
 from registry.resources.minimums.schemas import NEW_RESERVE_MINIMUM_EXAMPLE
 from registry.resources.personnel.commands.releasing import release_all_due
 from registry.resources.rates.schemas import NEW_RATE_EXAMPLE
+from registry.sharing.policy.schemas.sets import NEW_POLICY_SET_EXAMPLE
 from tests.support.agreements import EVIDENCE, agreement_body, sign_agreement
 from tests.support.assets import make_asset
 from tests.support.cast import LONG_AHEAD, SERVICE_SCOPES, ZONE, Agency, Cast, inside, make_cast, today
@@ -51,7 +52,10 @@ from tests.support.requests import act, line_for, make_request
 from tests.support.review import sent_out
 from tests.support.service import Caller, Service
 
-pytestmark = pytest.mark.second_long
+pytestmark = [
+    pytest.mark.second_long,
+    pytest.mark.xdist_group("canary"),  # one worker makes the stage, once for each database
+]
 
 ROLES = (Role.COORDINATOR, Role.APPROVER, Role.LEGAL, Role.AUDITOR, Role.AGENCY_ADMIN, Role.SERVICE)
 SIDES = ("assisting", "requesting", "neighbour", "stranger")
@@ -195,7 +199,7 @@ async def make_authority(stage: Stage) -> None:
         "office": f"Office {stage.mark('assisting', 'requesting', 'neighbour', 'operator')}",
         "basis": "charter",
         "citation": f"Section {stage.mark('assisting')}",
-        "valid_from": "2020-01-01",
+        "effective_on": "2020-01-01",
     }
     made = await one.admin.done("POST", f"/v1/agencies/{one.id}/signing-authorities", office)
     stage.keep("authority_id", made)
@@ -347,6 +351,46 @@ async def make_departure(stage: Stage) -> None:
     stage.keep("document_id", await file_document(one.legal, made["id"], f"Filed: {filed}.", **words, **law))
 
 
+async def make_audience(stage: Stage) -> None:
+    """Of three parties one has left, and another was let in and has not signed: what was done since, of each kind.
+
+    Each word of it is for the two that are bound.
+    """
+    one, two, gone, new = (getattr(stage.cast, side) for side in SIDES)
+    terms = {"approval_required": True}  # as the others between them: requests wait for an approval
+    found = stage.keep("agreement_id", await sign_agreement(stage.service, one, two, gone, terms=terms))
+    path, then = f"/v1/agreements/{found['id']}", utc_now() - timedelta(days=40)
+    notice = WithdrawalNotice(notice_on=civil_day(then, ZONE), reason="the council declined")
+    async with unit_of_work(stage.service.database) as write:
+        await ending.give_notice(write, acting_for(gone, Role.LEGAL, now=then), UUID(found["id"]), notice, None)
+    let_in = {"agency_ids": [str(new.id)], "reason": "asked to join"}
+    offered = await one.legal.done("POST", f"{path}/add-parties", let_in)
+    await two.legal.done("POST", f"{path}/proposals/{offered['proposals'][0]['id']}/consent")
+
+    def both() -> str:
+        return stage.mark("assisting", "requesting")
+
+    duty = {"title": both(), "citation": both(), "note": both(), "due_on": str(LONG_AHEAD)}
+    stage.keep("duty_id", await one.legal.done("POST", f"{path}/duties", duty))
+    waived = stage.keep("duty_id", await one.legal.done("POST", f"{path}/duties", {**duty, "title": both()}))
+    await one.legal.done("POST", f"{path}/duties/{waived['id']}/waive", {"reason": both()})
+    review = {"reviewed_on": str(today()), "outcome": "keep", "note": both()}
+    stage.keep("periodic_review_id", await one.legal.done("POST", f"{path}/complete-review", review))
+    for each in (one, two):
+        await each.legal.done("POST", f"{path}/set-retention", {"years": 3, "basis": both()})
+    await one.legal.done("POST", f"{path}/place-hold", {"authority": both(), "reason": both()})
+    rule = {"required": False, "citation": both(), "reason": both(), "effective_on": None}
+    await two.signatory.done("POST", f"{path}/set-approval-rule", rule)
+    approval = {"body": f"Council {both()}", "reference": both(), "approved_on": str(today()), "version_no": 1}
+    await two.signatory.done("POST", f"{path}/record-approval", approval)
+    paper = await file_document(one.legal, found["id"], f"Letter: {both()}.", title=both(), filename=both())
+    letter = {"kind": "gave_notice", "acted_on": str(today()), "evidence_sha256": paper["sha256"], "reason": both()}
+    told = await one.legal.done("POST", f"{path}/report-act", {"agency_id": str(two.id), **letter})
+    stage.keep("reported_act_id", told["reported_acts"][-1])
+    end = await one.legal.done("POST", f"{path}/terminate", {"reason": both()})
+    stage.keep("proposal_id", end["proposals"][-1])
+
+
 async def edit_text(agency: Agency, path: str, change: dict[str, Any]) -> None:
     etag = (await agency.legal.get(path)).headers["etag"]
     await agency.legal.done("PATCH", path, change, if_match=etag)
@@ -420,6 +464,10 @@ async def make_imports(stage: Stage) -> None:
     }
     drafted = stage.keep("policy_set_id", await one.legal.done("POST", "/v1/policy-sets", policy))
     await one.legal.done("POST", f"/v1/policy-sets/{drafted['id']}/validate")
+    tried = {**NEW_POLICY_SET_EXAMPLE, "title": stage.mark("assisting", roles=within)}
+    tried = stage.keep("policy_set_id", await one.legal.done("POST", "/v1/policy-sets", tried))
+    await one.legal.done("POST", f"/v1/policy-sets/{tried['id']}/validate")
+    stage.keep("preview_id", await one.legal.done("POST", f"/v1/policy-sets/{tried['id']}/previews", {}))
     name = stage.mark("assisting", roles=importing)
     kept = await one.admin.done(
         "POST", "/v1/import-mappings", {"kind": "assets", "name": name, "mapping": dict(MAPPING)}
@@ -508,6 +556,10 @@ async def make_loan(stage: Stage, asked: dict[str, Any]) -> None:
     def words() -> str:
         return f"On the loan: {stage.mark('assisting', 'requesting')}"
 
+    owed = next(each for each in lent["obligations"] if each["owed_by"] == "requesting")
+    stage.keep("obligation_id", owed)
+    met = {"statement": words()}
+    await stage.cast.requesting.coordinator.done("POST", f"/v1/obligations/{owed['id']}/fulfil", met)
     later = utc_now() + timedelta(hours=1)
     condition = {"grade": "good", "note": words(), "readings": {"odometer": words()}}
     for agency, verb, body in (
@@ -534,7 +586,8 @@ async def stage(service: Service) -> Stage:
     await make_documents(built)
     await make_revision(built)
     await make_departure(built)
-    await edit(cast.assisting, f"/v1/agencies/{cast.assisting.id}", {"contact_email": f"{contact}@pd.example"})
+    await make_audience(built)
+    await edit(cast.assisting, f"/v1/agencies/{cast.assisting.id}", {"email": f"{contact}@pd.example"})
     await make_requests(built, await make_assets(built))
     await make_imports(built)
     await make_authority(built)

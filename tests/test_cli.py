@@ -8,7 +8,7 @@ from pathlib import Path
 import jwt
 import pytest
 
-from tests.support.command import Run, command
+from tests.support.command import Run, command, on_migrated
 from tests.support.places import ROOT
 
 SAMPLE = ROOT / "registry" / "directory" / "agencies" / "sample"
@@ -23,6 +23,13 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     return command(tmp_path)
 
 
+@pytest.fixture
+def migrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sqlite_url: str) -> Run:
+    """The same, on a migrated database."""
+    monkeypatch.chdir(tmp_path)
+    return on_migrated(tmp_path, sqlite_url)
+
+
 def test_migrate_says_from_where_to_where_and_a_second_time_finds_nothing_to_do(run: Run) -> None:
     first = run("migrate")
     assert first.exit_code == 0
@@ -32,29 +39,26 @@ def test_migrate_says_from_where_to_where_and_a_second_time_finds_nothing_to_do(
     assert "already; no shared words changed" in second.stdout
 
 
-def test_an_import_reports_what_it_did_and_the_second_changes_nothing(run: Run) -> None:
-    run("migrate")
-    tried = run("import", "agencies", LEE, CDE, "--dry-run")
+def test_an_import_reports_what_it_did_and_the_second_changes_nothing(migrated: Run) -> None:
+    tried = migrated("import", "agencies", LEE, CDE, "--dry-run")
     assert tried.stdout.startswith("63 agencies would be entered, 0 would be corrected, 0 unchanged; 0 rows refused.")
-    done = json.loads(run("import", "agencies", LEE, CDE, "--json").stdout)
+    done = json.loads(migrated("import", "agencies", LEE, CDE, "--json").stdout)
     assert (done["created"], done["unchanged"], done["dry_run"]) == (63, 0, False)
-    again = run("import", "agencies", LEE, CDE)
+    again = migrated("import", "agencies", LEE, CDE)
     assert again.exit_code == 0
     assert again.stdout.startswith("0 agencies entered, 0 corrected, 63 unchanged; 0 rows refused.")
 
 
-def test_a_bad_row_is_named_and_the_others_are_taken(run: Run, tmp_path: Path) -> None:
-    run("migrate")
+def test_a_bad_row_is_named_and_the_others_are_taken(migrated: Run, tmp_path: Path) -> None:
     header, first, *_ = Path(LEE).read_text("utf-8").splitlines()
     (tmp_path / "mixed.csv").write_text(f"{header}\n{first}\nAK9999999,only two cells\n", "utf-8")
-    mixed = run("import", "agencies", str(tmp_path / "mixed.csv"))
+    mixed = migrated("import", "agencies", str(tmp_path / "mixed.csv"))
     assert mixed.exit_code == 0
     assert mixed.stdout.startswith("1 agencies entered")
     assert "mixed.csv, line 3: The row has 2 cells, the header 11." in mixed.stdout
 
 
-def test_a_file_that_cannot_be_read_or_is_another_ends_with_one_sentence(run: Run, tmp_path: Path) -> None:
-    run("migrate")
+def test_a_file_that_cannot_be_read_or_is_another_ends_with_one_sentence(migrated: Run, tmp_path: Path) -> None:
     (tmp_path / "other.csv").write_text("name,age\n", "utf-8")
     for arguments, code, words in (
         (["absent.csv"], 1, "absent.csv: No such file or directory"),
@@ -63,7 +67,7 @@ def test_a_file_that_cannot_be_read_or_is_another_ends_with_one_sentence(run: Ru
         ([CDE], 2, "is the cde list"),
         ([LEE, LEE], 2, "is the lee list"),
     ):
-        result = run("import", "agencies", *arguments)
+        result = migrated("import", "agencies", *arguments)
         assert result.exit_code == code, "trying again helps where a file is not there yet, not where it is another"
         assert words in result.stderr
         assert "Traceback" not in result.output
@@ -157,6 +161,7 @@ def test_every_command_explains_itself_with_an_example(run: Run) -> None:
         ["openapi"],
         ["policy", "test"],
         ["policy", "check"],
+        ["policy", "impact"],
         ["policy", "explain"],
         ["policy", "seal"],
     ):
@@ -165,22 +170,21 @@ def test_every_command_explains_itself_with_an_example(run: Run) -> None:
         assert "Example" in result.stdout
 
 
-def test_clients_are_registered_rotated_and_disabled_on_the_command_line(run: Run, tmp_path: Path) -> None:
+def test_clients_are_registered_rotated_and_disabled_on_the_command_line(migrated: Run, tmp_path: Path) -> None:
     agency = "01900000-0000-7000-8000-000000000001"
-    run("migrate")
-    assert "No client is registered yet" in run("client", "list").stdout
-    added = run("client", "add", agency, "Dispatch", "--scope", "assets:read", "--scope", "agencies:read")
+    assert "No client is registered yet" in migrated("client", "list").stdout
+    added = migrated("client", "add", agency, "Dispatch", "--scope", "assets:read", "--scope", "agencies:read")
     assert added.exit_code == 0, added.output
     first, scopes, credential, secret = added.stdout.splitlines()
     client = first.split()[0]
     assert (scopes.strip(), secret.split()[-1][:4]) == ("agencies:read assets:read", "rcs_")
     assert credential.strip().endswith("never used")
-    assert "rcs_" not in run("client", "list").stdout
-    rotated = run("client", "rotate", client, "--overlap-hours", "2")
+    assert "rcs_" not in migrated("client", "list").stdout
+    rotated = migrated("client", "rotate", client, "--overlap-hours", "2")
     assert rotated.stdout.count("secret of") == 2
     assert rotated.stdout.splitlines()[-1] != secret
-    assert run("client", "rotate", client, "--overlap-hours", "2").exit_code == 1
-    assert "(disabled)" in run("client", "disable", client, "--reason", "Its secret was lost.").stdout
+    assert migrated("client", "rotate", client, "--overlap-hours", "2").exit_code == 1
+    assert "(disabled)" in migrated("client", "disable", client, "--reason", "Its secret was lost.").stdout
     (tmp_path / "keys.json").write_text('{"keys": [{"kty": "oct", "kid": "1", "k": "AAAA"}]}')
     (tmp_path / "keys.pem").write_text("-----BEGIN PUBLIC KEY-----")
     for arguments, code, words in (
@@ -192,45 +196,43 @@ def test_clients_are_registered_rotated_and_disabled_on_the_command_line(run: Ru
         (["add", agency, "x", "--scope", "assets:read", "--keys", str(tmp_path / "keys.json")], 2, "symmetric key"),
         (["add", agency, "x", "--scope", "assets:read", "--keys", str(tmp_path / "keys.pem")], 2, "a PEM file has to"),
     ):
-        failed = run("client", *arguments)
+        failed = migrated("client", *arguments)
         assert (failed.exit_code, words in failed.output) == (code, True), failed.output
 
 
-def test_keys_are_rotated_and_secrets_encrypted_anew_on_the_command_line(run: Run) -> None:
+def test_keys_are_rotated_and_secrets_encrypted_anew_on_the_command_line(migrated: Run) -> None:
     old, new = "3f1c9a7e5b2d8046" * 4, "fedcba9876543210" * 4
-    run("migrate")
-    assert run("keys", "rotate", SECRET_KEYS=old).stdout.endswith("accepted for an hour.\n")
-    assert run("keys", "rotate", "--at-once", SECRET_KEYS=old).stdout.endswith("refused.\n")
-    lost = run("keys", "reencrypt", SECRET_KEYS=new)
+    assert migrated("keys", "rotate", SECRET_KEYS=old).stdout.endswith("accepted for an hour.\n")
+    assert migrated("keys", "rotate", "--at-once", SECRET_KEYS=old).stdout.endswith("refused.\n")
+    lost = migrated("keys", "reencrypt", SECRET_KEYS=new)
     assert (lost.exit_code, "Nothing was changed" in lost.output) == (1, True)
     both = f"{new},{old}"
-    assert run("keys", "reencrypt", SECRET_KEYS=both).stdout.startswith("2 of 2 secrets")
-    assert run("keys", "reencrypt", SECRET_KEYS=both).stdout.startswith("0 of 2 secrets")
-    assert run("keys", "reencrypt", SECRET_KEYS=new).stdout.startswith("0 of 2 secrets"), "without the old one"
+    assert migrated("keys", "reencrypt", SECRET_KEYS=both).stdout.startswith("2 of 2 secrets")
+    assert migrated("keys", "reencrypt", SECRET_KEYS=both).stdout.startswith("0 of 2 secrets")
+    assert migrated("keys", "reencrypt", SECRET_KEYS=new).stdout.startswith("0 of 2 secrets"), "without the old one"
 
 
-def test_issuers_are_added_and_agencies_attached_on_the_command_line(run: Run) -> None:
-    run("migrate")
-    run("import", "agencies", LEE, CDE)
-    assert "No issuer is trusted yet" in run("issuer", "list").stdout
+def test_issuers_are_added_and_agencies_attached_on_the_command_line(migrated: Run) -> None:
+    migrated("import", "agencies", LEE, CDE)
+    assert "No issuer is trusted yet" in migrated("issuer", "list").stdout
     name = "https://login.county.example/realms/county"
     claims = '{"role_names": {"registry-legal": "legal"}}'
-    added = run("issuer", "add", name, "--preset", "keycloak", "--audience", "registry", "--claims", claims)
+    added = migrated("issuer", "add", name, "--preset", "keycloak", "--audience", "registry", "--claims", claims)
     first, reading, agencies = added.stdout.splitlines()
     assert (first, agencies) == (f"{name}  (entered here)", "  no agency yet")
     assert reading == f'  preset keycloak with {{"audiences":["registry"],"claims":{claims.replace(" ", "")}}}'
     assert "Failure: its keys cannot be fetched" in added.stderr, "it is told at once, and entered all the same"
     assert (added.exit_code, f"`registry issuer disable {name}` takes it back" in added.stderr) == (1, True)
-    assert run("issuer", "enable", name, "--keys-later").exit_code == 0
-    changed = run("issuer", "change", name, "--claims", '{"role_names": {"chief": "approver"}, "roles": "groups"}')
+    assert migrated("issuer", "enable", name, "--keys-later").exit_code == 0
+    changed = migrated("issuer", "change", name, "--claims", '{"role_names": {"chief": "approver"}, "roles": "groups"}')
     assert '"chief":"approver"' in changed.stdout
-    assert '"roles":"groups"' in run("issuer", "list").stdout
-    again = run("issuer", "add", name)
+    assert '"roles":"groups"' in migrated("issuer", "list").stdout
+    again = migrated("issuer", "add", name)
     assert (again.exit_code, "is known already" in again.output) == (1, True)
     operator = "01900000-0000-7000-8000-000000000001"
-    assert f"  {operator}  " in run("issuer", "attach", name, operator, "--value", "/staff").stdout
-    assert run("issuer", "list").stdout.endswith("as /staff\n")
-    assert "no agency yet" in run("issuer", "detach", name, operator, "--value", "/staff").stdout
+    assert f"  {operator}  " in migrated("issuer", "attach", name, operator, "--value", "/staff").stdout
+    assert migrated("issuer", "list").stdout.endswith("as /staff\n")
+    assert "no agency yet" in migrated("issuer", "detach", name, operator, "--value", "/staff").stdout
     for arguments, words in (
         (["add", "urn:x"], "can be discovered only where it is an https address"),
         (["add", "two words"], "issuer must be 1 to 300"),
@@ -239,31 +241,30 @@ def test_issuers_are_added_and_agencies_attached_on_the_command_line(run: Run) -
         (["add", name, "--claims", "roles"], "--claims is not JSON"),
         (["attach", "https://other.example", operator], "There is no issuer of that name"),
     ):
-        failed = run("issuer", *arguments)
+        failed = migrated("issuer", *arguments)
         assert failed.exit_code == 2
         assert words in failed.output
         assert "Traceback" not in failed.output
 
 
-def test_a_person_is_refused_on_the_command_line(run: Run) -> None:
-    run("migrate")
+def test_a_person_is_refused_on_the_command_line(migrated: Run) -> None:
     operator, issuer = OPERATOR, "https://login.county.example"
     who, why = ["person", issuer, "690222be"], ["--reason", "Left (demo)."]
-    mistyped = run("revoke", *who, "--agency", operator, *why)
+    mistyped = migrated("revoke", *who, "--agency", operator, *why)
     assert (mistyped.exit_code, "the nearest that is known is" in mistyped.output) == (2, True), mistyped.output
-    run("issuer", "add", issuer)
-    elsewhere = run("revoke", *who, "--agency", operator, *why)
+    migrated("issuer", "add", issuer)
+    elsewhere = migrated("revoke", *who, "--agency", operator, *why)
     assert (elsewhere.exit_code, f"{issuer} does not speak for" in elsewhere.output) == (2, True), elsewhere.output
-    run("issuer", "attach", issuer, operator)
-    done = run("revoke", *who, "--agency", operator, *why)
+    migrated("issuer", "attach", issuer, operator)
+    done = migrated("revoke", *who, "--agency", operator, *why)
     assert done.exit_code == 0, done.output
     assert f"person 690222be of {issuer}" in done.stdout
     assert "never seen" in done.stdout
-    assert "seen" not in run("revoke", "token", *who[1:], "--agency", operator, *why).stdout
-    unknown = run("revoke", *who, "--agency", "01920000-0000-7000-8000-00000000c0de", *why)
+    assert "seen" not in migrated("revoke", "token", *who[1:], "--agency", operator, *why).stdout
+    unknown = migrated("revoke", *who, "--agency", "01920000-0000-7000-8000-00000000c0de", *why)
     assert (unknown.exit_code, "There is no such agency" in unknown.output) == (2, True)
     whom = [*who[1:], "--agency", operator, "--reason", "Back (demo)."]
-    unseen = run("restore-person", *whom)
+    unseen = migrated("restore-person", *whom)
     assert (unseen.exit_code, "There is no such principal" in unseen.output) == (2, True)
 
 
@@ -282,16 +283,16 @@ def test_a_person_is_refused_on_the_command_line(run: Run) -> None:
     ],
     ids=lambda given: given if isinstance(given, str) else given[0],
 )
-def test_a_command_takes_what_its_operation_takes(run: Run, arguments: list[str], words: str) -> None:
-    run("migrate")
-    refused = run(*arguments)
+def test_a_command_takes_what_its_operation_takes(migrated: Run, arguments: list[str], words: str) -> None:
+    refused = migrated(*arguments)
     assert (refused.exit_code, words in refused.output) == (2, True), refused.output
 
 
-def test_the_last_administrator_is_refused_on_the_machine_alone_and_when_it_is_meant(run: Run, tmp_path: Path) -> None:
-    run("migrate")
+def test_the_last_administrator_is_refused_on_the_machine_alone_and_when_it_is_meant(
+    migrated: Run, tmp_path: Path
+) -> None:
     issuer = "https://login.county.example"
-    run("issuer", "add", issuer, "--every-agency")
+    migrated("issuer", "add", issuer, "--every-agency")
     with sqlite3.connect(tmp_path / "data" / "demo.db") as database:
         now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
         database.execute(
@@ -301,7 +302,7 @@ def test_the_last_administrator_is_refused_on_the_machine_alone_and_when_it_is_m
         )
     database.close()
     asked = ["person", issuer, "boss", "--agency", OPERATOR, "--reason", "Left (demo)."]
-    refused = run("revoke", *asked)
+    refused = migrated("revoke", *asked)
     assert (refused.exit_code, "Nobody would be left" in refused.output) == (1, True), refused.output
     assert "--last-administrator" in refused.output
-    assert run("revoke", *asked, "--last-administrator").exit_code == 0
+    assert migrated("revoke", *asked, "--last-administrator").exit_code == 0

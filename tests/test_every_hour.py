@@ -17,7 +17,7 @@ from tests.support.length import LENGTH
 from tests.support.moved_clock import environment_at
 from tests.support.places import ROOT
 
-# Two moments stand for the others, for each is dangerous in several ways at once; the first is tried in `make test`.
+# Two moments stand for the others, for each is dangerous in several ways at once.
 EACH_TIME = {
     "New Year of 2038, still 2037 in Chicago": "2038-01-01T03:30:00+00:00",
     "29 February, still the 28th in Chicago": "2028-02-29T05:30:00+00:00",
@@ -35,10 +35,6 @@ AT_LENGTH = {
     "as far ahead as the tests themselves can see": "2099-03-01T05:30:00+00:00",
 }
 EVERY_MOMENT = EACH_TIME | AT_LENGTH
-MOMENTS = [
-    pytest.param(moment, id=name, marks=[pytest.mark.long] if at else [])
-    for at, (name, moment) in enumerate(EVERY_MOMENT.items())
-]
 _COUNTS = re.compile(r"^from tests\.support\.(cast|deadlines) import .*\b(today|days_ahead)\b", re.MULTILINE)
 DATED = sorted(
     str(path.relative_to(ROOT))
@@ -47,9 +43,11 @@ DATED = sorted(
 )
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
-def test_the_story_plays_whenever_it_is_told(moment: str, tmp_path: Path) -> None:
-    environment = environment_at(moment, REGISTRY_DEMO="1", REGISTRY_DATA_DIR=str(tmp_path))
+@pytest.mark.long
+@pytest.mark.parametrize("name", EVERY_MOMENT)
+def test_the_story_plays_whenever_it_is_told(name: str, tmp_path: Path) -> None:
+    """By the clock of this day, `tests/test_readme.py` plays it."""
+    environment = environment_at(EVERY_MOMENT[name], REGISTRY_DEMO="1", REGISTRY_DATA_DIR=str(tmp_path))
     demo = [sys.executable, "-m", "registry", "demo"]
     played = subprocess.run(demo, env=environment, capture_output=True, text=True, timeout=180, check=False)
     assert played.returncode == 0, played.stdout + played.stderr

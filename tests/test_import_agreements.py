@@ -14,7 +14,7 @@ from registry.demo import cast
 from registry.directory.agencies.commands.registering import create_agency
 from registry.directory.agencies.schemas import NewAgency
 from registry.platform.database.connect import connect, unit_of_work
-from tests.support.command import Run, command
+from tests.support.command import Run, command, on_migrated
 from tests.support.places import ROOT
 from tests.support.sheets import csv_bytes, xlsx_bytes
 
@@ -38,11 +38,10 @@ async def enter(url: str, *agencies: dict[str, Any]) -> list[UUID]:
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sqlite_url: str) -> Run:
     """The command, over a database with the demonstration's agencies in it."""
     monkeypatch.chdir(tmp_path)
-    invoke = command(tmp_path)
-    assert invoke("migrate").exit_code == 0
+    invoke = on_migrated(tmp_path, sqlite_url)
     url = f"sqlite:///{tmp_path / 'data' / 'demo.db'}"
     asyncio.run(enter(url, cast.SHERIFF, cast.POLICE, cast.LABORATORY))
     return invoke

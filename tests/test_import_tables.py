@@ -5,17 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import Run, command
+from tests.support.command import Run, on_migrated
 from tests.support.imports import MAPPING, csv_of, unit_row
 
 ORI = "MN0990000"
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
+def run(tmp_path: Path, sqlite_url: str) -> Run:
     """The command on a fresh database with one agency."""
-    registry = command(tmp_path)
-    assert registry("migrate").exit_code == 0
+    registry = on_migrated(tmp_path, sqlite_url)
     header = "ori,data_year,pub_agency_name,state_abbr,county_name,agency_type_name,population,officer_ct,civilian_ct"
     (tmp_path / "lee.csv").write_text(f"{header}\n{ORI},2024,Pineford,MN,EXAMPLE,City,4000,12,3\n")
     assert registry("import", "agencies", str(tmp_path / "lee.csv")).exit_code == 0

@@ -15,7 +15,7 @@ from registry.agreements.instruments.tables import agreement
 from registry.cli.session import local_caller
 from registry.demo import cast
 from registry.platform.database.connect import connect, unit_of_work
-from tests.support.command import Run, command
+from tests.support.command import Run, on_migrated
 from tests.support.documents import make_mail, make_pdf, make_picture, make_word
 from tests.support.sheets import csv_bytes
 from tests.test_import_agreements import CUSTODIAN, HEADERS, LIST, ROW, enter
@@ -31,11 +31,10 @@ ROWS = [
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sqlite_url: str) -> Run:
     """The command, over a database with the demonstration's agencies in it, beside a tracker and a folder of texts."""
     monkeypatch.chdir(tmp_path)
-    invoke = command(tmp_path)
-    assert invoke("migrate").exit_code == 0
+    invoke = on_migrated(tmp_path, sqlite_url)
     asyncio.run(enter(url(tmp_path), cast.SHERIFF, cast.POLICE, cast.LABORATORY))
     (tmp_path / "tracker.csv").write_bytes(csv_bytes([*HEADERS, "File name"], *ROWS))
     texts = tmp_path / "texts"

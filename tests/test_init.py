@@ -12,24 +12,23 @@ from registry.platform.access.refusals import TokenRefused
 from registry.platform.access.tokens import TokenVerifier
 from registry.platform.database.connect import connect
 from registry.platform.kernel.time import utc_now
-from tests.support.command import Run, command
+from tests.support.command import Run, command, on_migrated
 from tests.support.provider import running_provider
 
-KEYCLOAK = ["--issuer", "https://login.county.example/realms/operator", "--preset", "keycloak"]
+KEYCLOAK = ["--issuer", "https://login.county.example/realms/operator", "--preset", "keycloak", "--keys-later"]
 ADMIN = ["--administrator-role", "registry-admin"]
 OPERATOR = str(OPERATOR_AGENCY_ID)
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
+def run(tmp_path: Path, real_sqlite_url: str) -> Run:
     """The command on a migrated database for real work, without an issuer in the settings."""
-    made = command(tmp_path)
+    made = on_migrated(tmp_path, real_sqlite_url, file="registry.db")
 
     def real(*arguments: str, **environment: str | None) -> object:
         given = {"DEMO": "0", "ISSUERS": None, "LEDGER_KEY": "0123456789abcdef" * 2, **environment}
         return made(*arguments, **given)
 
-    real("migrate")
     return real  # type: ignore[return-value]  # the same call
 
 
@@ -45,13 +44,51 @@ def test_it_lets_the_first_issuer_speak_for_the_operator_and_the_same_again_chan
     assert run("issuer", "list").stdout.count(OPERATOR) == 1
 
 
+def test_how_its_tokens_are_read_is_said_beside_who_administers(run: Run) -> None:
+    """What `registry issuer add` takes, `init` takes as well."""
+    reading = ["--algorithm", "RS256", "--algorithm", "ES256", "--type", "JWT", "--longest-life", "900"]
+    claims = ["--claims", '{"agency_by": "only", "role_names": {"clerk": "coordinator"}}']
+    for wrong in (["--claims", "{"], ["--claims", "[]"], ["--algorithm", "HS256"], ["--longest-life", "5"]):
+        assert run("init", *KEYCLOAK, *ADMIN, *wrong).exit_code == 2
+    assert run("init", *KEYCLOAK, *ADMIN, *reading, *claims).exit_code == 0
+    said = run("issuer", "list").stdout
+    for part in (
+        '"algorithms":["RS256","ES256"]',
+        '"types":["JWT"]',
+        '"longest_life_seconds":900',
+        '"agency_by":"only"',
+        '"role_names":{"clerk":"coordinator","registry-admin":"registry_admin"}',
+    ):
+        assert part in said, said
+    changed = run("issuer", "change", KEYCLOAK[1], "--keys-later", "--type", "at+jwt", "--longest-life", "600")
+    assert changed.exit_code == 0
+    assert '"types":["at+jwt"]' in changed.stdout
+    assert '"longest_life_seconds":600' in changed.stdout
+    added = run("issuer", "add", "https://other.example", "--keys-later", *reading)
+    assert ('"algorithms":["RS256","ES256"]' in added.stdout, added.exit_code) == (True, 0)
+
+
 def test_another_issuer_or_the_same_described_otherwise_is_refused(run: Run) -> None:
     assert run("init", *KEYCLOAK, *ADMIN).exit_code == 0
     other = run("init", "--issuer", "https://other.example", *ADMIN)
     assert (other.exit_code, "is set up already" in other.output) == (2, True)
+    assert f"`registry issuer detach {KEYCLOAK[1]} {OPERATOR}`, and then this again" in other.output
     differs = run("init", *KEYCLOAK, "--administrator-role", "boss")
     assert (differs.exit_code, "described differently" in differs.output) == (2, True)
     assert "https://other.example" not in run("issuer", "list").stdout
+
+
+def test_a_mistyped_issuer_is_not_entered_and_one_that_was_can_be_replaced(run: Run) -> None:
+    mistyped = ["--issuer", "https://127.0.0.1:1/realms/operator", "--preset", "keycloak"]
+    refused = run("init", *mistyped, *ADMIN)
+    assert (refused.exit_code, "Nothing was entered: issuer https://127.0.0.1:1" in refused.output) == (1, True)
+    assert "No issuer is trusted yet" in run("issuer", "list").stdout
+    assert run("init", *mistyped, "--keys-later", *ADMIN).exit_code == 0
+    assert run("issuer", "disable", mistyped[1]).exit_code == 0
+    told = run("init", *KEYCLOAK, *ADMIN)
+    assert (told.exit_code, f"`registry issuer detach {mistyped[1]} {OPERATOR}`" in told.output) == (2, True)
+    assert run("issuer", "detach", mistyped[1], OPERATOR).exit_code == 0
+    assert run("init", *KEYCLOAK, *ADMIN).exit_code == 0
 
 
 def test_an_issuer_of_the_settings_does_too(run: Run) -> None:

@@ -68,3 +68,11 @@ def test_it_works_where_no_locale_is_set(clone: Path) -> None:
     """With plain ASCII in what the shell is given, `LC_ALL=POSIX` does not stop it."""
     rules = [line for line in (clone / "Makefile").read_text().splitlines() if line.startswith("\t")]
     assert [line for line in rules if not line.isascii()] == []
+
+
+@pytest.mark.xdist_group("makefile")
+def test_what_shares_a_group_stays_on_one_worker(request: pytest.FixtureRequest) -> None:
+    """A release of pytest takes no group from xdist and tells nobody; each worker then makes what takes a minute."""
+    if not request.config.getoption("loadgroup", default=False):
+        pytest.skip("nothing is kept together: there is one worker, or it was not asked for")
+    assert request.node.nodeid.endswith("@makefile")

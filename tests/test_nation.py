@@ -29,7 +29,7 @@ pytestmark = pytest.mark.second_long
 
 SMALL = Size(agencies=40, assets=600, people=200, agreements=60, loans=400)
 ITS_OWN = {"id", "n", "agency_id", "asset_id", "personnel_id", "created_at", "updated_at"}
-AT_A_TIME = {"service_changed_at", "described_at"}
+AT_A_TIME = {"service_changed_at", "described_at", "public_updated_at"}
 
 
 def lists_in(folder: Path) -> Path:

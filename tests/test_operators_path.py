@@ -110,7 +110,7 @@ def _tokens(operator: Provider, lakeside: Provider, port: str) -> dict[str, str]
 def test_postgresql_comes_back_as_it_was_before_a_mistake(tmp_path: Path) -> None:
     """A base backup, agencies that are in the log alone, a mistake, and the recovery to the moment before it."""
     part = TEXT[TEXT.index("### On PostgreSQL\n") :].partition("\n## ")[0]
-    archiving, nightly, documents, recovery, whole = re.findall(r"```bash\n(.*?)```", part, re.DOTALL)
+    archiving, archived, nightly, documents, recovery, whole = re.findall(r"```bash\n(.*?)```", part, re.DOTALL)
     with own_cluster("registry") as cluster:
         run = command(tmp_path)
         on_it = {"DATABASE_URL": cluster.url}
@@ -118,6 +118,7 @@ def test_postgresql_comes_back_as_it_was_before_a_mistake(tmp_path: Path) -> Non
         here = {"/srv": str(cluster.folder / "srv")}
         cluster.play(f"mkdir -p {here['/srv']}/wal {here['/srv']}/base {here['/srv']}/documents")
         cluster.play(replaced(archiving, here))
+        cluster.play(archived)
         cluster.play(replaced(nightly, here))
         assert run("import", "agencies", LEE, CDE, **on_it).exit_code == 0
         assert run(*words(documents, here), **on_it).exit_code == 0
@@ -131,7 +132,8 @@ def test_postgresql_comes_back_as_it_was_before_a_mistake(tmp_path: Path) -> Non
         cluster.play(replaced(recovery, {**here, "2026-07-04 17:59:00+00": moment}))
         restore, verify = whole.splitlines()
         (archive,) = (cluster.folder / "srv" / "documents").glob("*.tar")
-        put_back = words(restore.partition("#")[0], {**here, "registry-*.tar": archive.name})
+        newest = f"$(ls {here['/srv']}/documents/registry-*.tar | tail -1)"
+        put_back = words(restore.partition("#")[0], {**here, newest: str(archive)})
         assert run(*put_back, **on_it).exit_code == 0
         after = run(*words(verify, here), **on_it)
         assert (after.exit_code, after.stdout) == (0, before.stdout)

@@ -5,7 +5,7 @@ database whose planner is kept from reading small tables whole.
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -146,12 +146,12 @@ async def test_who_publishes_nothing_around_a_point_is_found_by_the_cells_there(
 async def test_what_has_changed_is_found_by_the_instant_of_its_change(service: Service, case: Case) -> None:
     """Whoever keeps a copy asks every minute, and mostly nothing has changed."""
     # Later than what other tests did at an hour that is still to come.
-    since: dict[str, Any] = {"updated_from": case.now + timedelta(days=70 * 365), "sort": "updated_at"}
+    since: dict[str, Any] = {"updated_from": datetime(2199, 12, 31, tzinfo=UTC), "sort": "updated_at"}
     who = case.caller.principal
     asked: dict[str, Any] = {
-        "ix_asset_updated_at": lambda read: list_assets(read, case.caller, AssetQuery(**since)),
+        "ix_asset_public_updated_at": lambda read: list_assets(read, case.caller, AssetQuery(**since)),
         "ix_agency_updated_at": lambda read: list_agencies(read, AgencyQuery(**since)),
-        "ix_agreement_updated_at": lambda read: list_agreements(read, who, AgreementQuery(**since), case.now),
+        "ix_agreement_public_updated_at": lambda read: list_agreements(read, who, AgreementQuery(**since), case.now),
         "ix_loan_requesting_updated": lambda read: list_loans(read, who, LoanQuery(**since), case.now),
         "ix_loan_assisting_updated": lambda read: list_loans(read, who, LoanQuery(**since), case.now),
         "ix_personnel_record_updated_at": lambda read: list_records(read, case.caller, PersonnelQuery(**since)),
@@ -162,6 +162,22 @@ async def test_what_has_changed_is_found_by_the_instant_of_its_change(service: S
         got = await explained(service, lambda read, _, ask=ask: ask(read), case, without=("seqscan", "sort"))
         assert got.statements == 1, "that nothing was found is not explained"
         assert index in got.plans[0], f"{index}\n{got.plans[0]}"
+
+
+async def test_a_list_by_update_is_read_along_the_index_of_what_others_are_told(service: Service, case: Case) -> None:
+    """Whoever begins a copy pages through all of it, of which its own is little."""
+    who = case.caller.principal
+    for sort in ("updated_at", "-updated_at"):
+        for index, ask in {
+            "ix_asset_public_updated_at": lambda read, by: list_assets(read, case.caller, AssetQuery(sort=by)),
+            "ix_agreement_public_updated_at": lambda read, by: list_agreements(
+                read, who, AgreementQuery(sort=by), case.now
+            ),
+        }.items():
+            got = await explained(service, lambda read, _, ask=ask, by=sort: ask(read, by), case, without=("seqscan",))
+            led = [line for line in got.plans[0].splitlines() if index in line]
+            assert len(led) == 1, f"{sort}\n{got.plans[0]}"
+            assert "SCAN" in led[0] or "Index Scan" in led[0], led
 
 
 async def test_partners_are_collected_once_for_all_categories_of_a_group(service: Service, case: Case) -> None:

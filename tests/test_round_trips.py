@@ -9,47 +9,54 @@ Whether the caller's token still counts is asked at most once in a second, not o
 """
 
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 
+from registry.platform.bulk.running.progress import BatchSizes
+from registry.platform.bulk.running.runner import ImportRunner
 from registry.platform.settings import load
 from registry.resources.personnel.schemas import NEW_RECORD_EXAMPLE
 from tests.support.agreements import sign_agreement
 from tests.support.assets import make_asset
-from tests.support.cast import Cast, make_cast
+from tests.support.cast import Cast, make_agency, today
+from tests.support.consent import proof
 from tests.support.databases import copy_postgres
 from tests.support.imports import HEADERS, MAPPING, csv_of, unit_row, uploaded
 from tests.support.personnel import enter_person, speaks
 from tests.support.policy import make_decision
-from tests.support.requests import make_request
+from tests.support.requests import line_for, make_request, need_line
 from tests.support.round_trips import RoundTrips, counting_round_trips
 from tests.support.server import environment, in_process
+from tests.support.service import Service
 
 # What each process asks every second whoever calls, and what is asked of each caller again after a while.
 STANDING = ("acting_agency", "FROM signing_key", "token_issuer.version FROM token_issuer")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def own_postgres_url(postgres_url: str) -> Iterator[str]:
-    """A database of the test's own."""
+    """A database of these tests' own."""
     with copy_postgres(postgres_url) as url:
         yield url
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def trips(own_postgres_url: str) -> AsyncIterator[RoundTrips]:
     """What travels to it."""
     async with counting_round_trips(own_postgres_url) as counter:
         yield counter
 
 
-@pytest.fixture
-async def cast(trips: RoundTrips, tmp_path: Path) -> AsyncIterator[Cast]:
-    """A service that reaches it through the proxy, with one connection to read and one to write, and its agencies."""
-    settings = load(environment(trips.url, tmp_path, REGISTRY_DATABASE_POOL="1"))
+@pytest.fixture(scope="module")
+async def service(trips: RoundTrips, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
+    """A service that reaches it through the proxy, with one connection to read and one to write."""
+    settings = load(environment(trips.url, tmp_path_factory.mktemp("data"), REGISTRY_DATABASE_POOL="1"))
     async with in_process(settings) as service:
-        yield await make_cast(service)
+        state = service.edge.app.state
+        await state.background.stop()  # what it writes when it likes is nobody's request
+        await state.import_runner.close()
+        state.import_runner = ImportRunner(service.database, sizes=BatchSizes(rows=100, seconds=600))
+        yield service
 
 
 def assert_at_most(most: int, trips: RoundTrips) -> None:
@@ -67,7 +74,10 @@ async def test_registering_an_asset(trips: RoundTrips, cast: Cast) -> None:
 
 
 async def test_importing_assets(trips: RoundTrips, cast: Cast) -> None:
-    """A row more is one insertion when checked, one when written; what rows have in common is asked once a batch."""
+    """A row more is one insertion when checked, one when written; what rows have in common is asked once a batch.
+
+    How many rows are in a batch follows from how long they take, so here they have all the time they need.
+    """
     counted: list[int] = []
     for many in (5, 25, 5, 25):
         rows = [unit_row(f"{len(counted)}-{at}", Make="Ford") for at in range(many)]
@@ -99,12 +109,72 @@ async def test_submitting_a_request_of_one_line(trips: RoundTrips, cast: Cast) -
     assert_at_most(14, trips)
 
 
+async def test_reading_a_request_however_many_lines_it_has(trips: RoundTrips, cast: Cast) -> None:
+    """Whether what they ask for can be had is one question for all of them."""
+    await sign_agreement(cast.assisting.service, cast.assisting, cast.requesting)
+    counted = []
+    for many in (1, 6, 1, 6):
+        lines = [line_for(await make_asset(cast.assisting)) for _ in range(many)]
+        made = await make_request(cast.requesting, {}, lines=lines)
+        trips.forget()
+        await cast.requesting.coordinator.done("GET", f"/v1/requests/{made['id']}")
+        counted.append(len(trips.counted(besides=STANDING)))
+    assert counted[2] == counted[3]
+    assert_at_most(3, trips)
+
+
+async def test_ranking_candidates_however_many_there_are(trips: RoundTrips, cast: Cast) -> None:
+    """Decisions, what can be had and who helped whom are each asked for all of a page at once."""
+    await sign_agreement(cast.assisting.service, cast.assisting, cast.requesting)
+    made = await make_request(cast.requesting, {}, lines=[{**need_line(), "place": {"latitude": 45, "longitude": -93}}])
+    path = f"/v1/requests/{made['id']}/lines/{made['lines'][0]['id']}/candidates"
+    counted = []
+    for many in (1, 0, 6, 0):
+        for _ in range(many):
+            await make_asset(cast.assisting)
+        trips.forget()
+        page = await cast.requesting.coordinator.done("GET", path)
+        counted.append(len(trips.counted(besides=STANDING)))
+    assert page["weighed"] == 7
+    assert counted[1] == counted[3]
+    assert_at_most(14, trips)
+
+
 async def test_reading_one_agreement(trips: RoundTrips, cast: Cast) -> None:
     signed = await sign_agreement(cast.assisting.service, cast.assisting, cast.requesting)
     for _ in range(2):
         trips.forget()
         await cast.requesting.coordinator.done("GET", f"/v1/agreements/{signed['id']}")
     assert_at_most(3, trips)
+
+
+async def test_recording_what_all_agreed_on_paper(trips: RoundTrips, cast: Cast) -> None:
+    """Of each party it is reported that it did; what is asked of one of them is asked of all at once."""
+    counted: list[int] = []
+    for many in (3, 12, 3, 12):
+        others = [await make_agency(cast.assisting.service, f"Consenting {each}") for each in range(many - 1)]
+        found = await sign_agreement(cast.assisting.service, cast.assisting, *others)
+        paper = {"acted_on": str(today()), "evidence_sha256": await proof(cast.assisting, found)}
+        body = {"kind": "suspension", "reason": "a dispute (demo)", **paper}
+        trips.forget()
+        said = await cast.assisting.legal.done("POST", f"/v1/agreements/{found['id']}/propose-suspension", body)
+        assert [each["status"] for each in said["reported_acts"]] == ["open"] * (many - 1)
+        counted.append(len(trips.counted(besides=STANDING)))
+    assert counted[2] == counted[3], counted
+
+
+async def test_reading_an_inbox(trips: RoundTrips, cast: Cast) -> None:
+    """However much waits: one question a room, and what agreements' deadlines are derived from."""
+    await sign_agreement(cast.assisting.service, cast.assisting, cast.requesting)
+    counted: list[int] = []
+    for _ in range(3):
+        decision = await make_decision(cast.requesting, await make_asset(cast.assisting))
+        await cast.assisting.coordinator.done("POST", "/v1/loans", {"decision_id": str(decision.id)})
+        trips.forget()
+        await cast.assisting.coordinator.done("GET", "/v1/inbox")
+        counted.append(len(trips.counted(besides=STANDING)))
+    assert counted[1] == counted[2], counted
+    assert_at_most(4, trips)
 
 
 async def test_entering_a_person(trips: RoundTrips, cast: Cast) -> None:

@@ -207,6 +207,10 @@ def test_issuers_that_could_be_misread_stop_the_start(given: str) -> None:
         ("SECRET_KEYS", "/nonexistent/keys", "names a file that cannot be read: No such file"),
         ("ISSUERS", issuers({**ISSUER, "agencies": ["nonsense"]}), "county.*: “nonsense” is no id of an agency"),
         ("ISSUERS", " ", "is empty: unset it"),
+        ("ALLOWED_HOSTS", "https://registry.example", "“https://registry.example” is no host name"),
+        ("ALLOWED_HOSTS", "registry.example:443", "is no host name: name hosts alone"),
+        ("ALLOWED_HOSTS", "registry.example/v1", "is no host name"),
+        ("ALLOWED_HOSTS", "registry example", "is no host name"),
         ("LEDGER_KEY", "abc" * 13, "is not random: it has 3 different characters"),
         ("LEDGER_KEY", "a1b2c3d4e5", "is too short: it has 10 characters"),
     ],
@@ -225,6 +229,13 @@ def test_issuers_may_stand_in_a_file(tmp_path: Path) -> None:
 def test_host_names_are_compared_in_lower_case_and_without_blanks() -> None:
     loaded = load({**DEMO, "REGISTRY_ALLOWED_HOSTS": "Registry.Example, localhost ,"})
     assert loaded.allowed_hosts == ("registry.example", "localhost")
+
+
+def test_the_host_of_the_public_address_is_answered_for() -> None:
+    given = {**PRODUCTION, "REGISTRY_PUBLIC_URL": "https://registry.example:8443"}
+    assert load({**given, "REGISTRY_ALLOWED_HOSTS": "localhost,registry.example"}).public_url
+    with pytest.raises(SettingsError, match=r"ALLOWED_HOSTS does not name registry\.example, the host of"):
+        load({**given, "REGISTRY_ALLOWED_HOSTS": "localhost"})
 
 
 def test_the_readme_names_every_setting_and_no_other() -> None:

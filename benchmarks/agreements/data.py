@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from registry.agreements.instruments.canonical import Particulars, ProvisionText, version_hash
+from registry.agreements.instruments.ends import last_day_of
 from registry.agreements.instruments.in_force import (
     AgreementDates,
     AmendedText,
@@ -25,11 +26,11 @@ from registry.agreements.instruments.in_force import (
     text_windows,
     utc_bounds,
 )
-from registry.agreements.instruments.notice import Notice
+from registry.agreements.instruments.notice import Notice, Period, notice_window
 from registry.agreements.instruments.queries.in_force import OPEN_END
-from registry.agreements.instruments.rules import AgreementKind, Sensitivity, Stage, notice_window_opens_on
+from registry.agreements.instruments.rules import AgreementKind, Sensitivity, Stage
 from registry.agreements.instruments.terms import Reimbursement, Terms
-from registry.platform.kernel.intervals import Interval
+from registry.platform.kernel.intervals import Interval, earliest
 from registry.platform.kernel.text import filing_key, folded
 from registry.platform.kernel.words import index_words
 
@@ -148,6 +149,7 @@ class Nation:
         frozen = 2 if stage == "draft" else 3
         newest = max(executed, 1) - 1 if fate != "drafted" else 2
         shown = public and executed > 0
+        over_at = earliest(spans[newest][1], dates.ended_at)
         rows.setdefault("agreement", []).append(
             {
                 "id": agreement_id,
@@ -162,6 +164,9 @@ class Nation:
                 "expires_on": expires[newest],
                 "starts_at": spans[newest][0],
                 "ends_at": spans[newest][1],
+                "over_at": over_at,
+                "over_by": None if dates.executed_at is None or over_at is None else "expiry",
+                "ends_on": last_day_of(over_at, ZONE),
                 "notice": _encode(notice).decode(),
                 "executed_at": dates.executed_at,
                 "terminated_at": dates.ended_at,
@@ -171,7 +176,11 @@ class Nation:
                 "public_version": newest + 1 if shown else None,
                 "public_title": title if shown else None,
                 "public_expires_on": expires[newest] if shown else None,
+                "public_over_at": over_at if shown else None,
+                "public_ends_on": last_day_of(over_at, ZONE) if shown else None,
                 "public_search_text": folded(number, title) if shown else None,
+                "public_changes": 1,
+                "public_updated_at": signed[0],
                 "current_version": newest + 1,
                 "version": 5,
                 "created_at": signed[0],
@@ -236,12 +245,13 @@ class Nation:
             )
         ends_on = expires[newest]
         if executed and ends_on is not None and spans[newest][1] is not None:
-            opens_on = notice_window_opens_on(ends_on, notice.periods[0])
+            # As where some party may leave at once: else too few are open at an instant to measure a list of them.
+            days = notice_window(ends_on, [*notice.periods, Period(days=0)])
             rows.setdefault("agreement_notice_window", []).append(
                 {
                     "agreement_id": agreement_id,
-                    "opens_at": datetime.combine(opens_on, time(6), UTC),
-                    "closes_at": spans[newest][1],
+                    "opens_at": datetime.combine(days.opens_on, time(6), UTC),
+                    "closes_at": datetime.combine(days.closes_on + timedelta(days=1), time(6), UTC),
                 }
             )
 

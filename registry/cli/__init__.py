@@ -128,25 +128,38 @@ def migrate() -> None:
 )
 @click.option("--audience", "audiences", multiple=True, help="A value of `aud` that names this registry.")
 @click.option("--jwks-uri", help="Where its keys are, if they are not to be discovered.")
+@click.option("--algorithm", "algorithms", multiple=True, help="What it signs with, such as RS256; any otherwise.")
+@click.option("--type", "types", multiple=True, help="A value of the header's `typ`, instead of the preset's.")
+@click.option(
+    "--longest-life", metavar="SECONDS", type=int, help="How long a token may be valid, if not as the preset."
+)
+@click.option("--claims", metavar="JSON", default="{}", help="What differs in its claim map; see docs/identity.md.")
 @click.option("--administrator-role", metavar="NAME", help="What it calls the role of the registry's administrators.")
 @click.option("--administrator", metavar="SUBJECT", help="Instead of a role: the one person who administers.")
 @click.option("--value", help="What names the operator in its tokens, where a value of a claim does.")
 @click.option("--name", help="The operator's name.")
 @click.option("--time-zone", help="The operator's time zone, such as America/Chicago.")
+@click.option("--keys-later", is_flag=True, help="Enter the issuer although its keys cannot be had yet.")
 def init(
     issuer: str | None,
     preset: str,
     audiences: tuple[str, ...],
     jwks_uri: str | None,
+    algorithms: tuple[str, ...],
+    types: tuple[str, ...],
+    longest_life: int | None,
+    claims: str,
     administrator_role: str | None,
     administrator: str | None,
     value: str | None,
     name: str | None,
     time_zone: str | None,
+    keys_later: bool,  # an option of a command
 ) -> None:
     """After the first `migrate`: accept the operator's first issuer of tokens, and say what comes next.
 
-    The same again changes nothing. Another issuer is refused once one speaks for the operator.
+    The same again changes nothing. Another issuer is refused once one speaks for the operator. Its keys are tried
+    first; where they cannot be had, nothing is entered, and the command exits with 1.
 
     \b
     Example:
@@ -155,8 +168,16 @@ def init(
     """
     from registry.cli import initialising
 
+    reading = {
+        "preset": preset,
+        "audiences": list(audiences),
+        "jwks_uri": jwks_uri,
+        "algorithms": list(algorithms),
+        "types": list(types),
+        "longest_life_seconds": longest_life,
+    }
     initialising.initialise(
-        issuer, preset, audiences, jwks_uri, administrator_role, administrator, value, name, time_zone
+        issuer, reading, claims, administrator_role, administrator, value, name, time_zone, keys_later=keys_later
     )
 
 
@@ -227,6 +248,21 @@ def law(write: str | None) -> None:
     publishing.publish_law(POLICIES, write)
 
 
+@main.command()
+@click.option("--write", metavar="PATH", help="Write the page there instead of printing it.")
+def events(write: str | None) -> None:
+    """Tell of each type of event that the ledger records what it means.
+
+    \b
+    Examples:
+      registry events
+      registry events --write docs/events.md
+    """
+    from registry.cli import publishing
+
+    publishing.publish_events(write)
+
+
 @main.command(name="serve")
 @click.option(
     "--migrate", "first", is_flag=True, help="Bring the database up to date first, as `registry migrate` does."
@@ -260,142 +296,6 @@ def demo_command() -> None:
     from registry.cli import demonstrating
 
     demonstrating.demo()
-
-
-@main.group()
-def policy() -> None:
-    """Work on the policies that decide requests."""
-
-
-@policy.command(name="test")
-@click.argument(
-    "tested", metavar="[DIR|FILE]", type=click.Path(path_type=Path), default=POLICIES, envvar="REGISTRY_POLICIES_DIR"
-)
-@click.option(
-    "--cases",
-    metavar="FILE",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Cases in YAML or JSON for an agency's own FILE, in place of those that it holds.",
-)
-@click.option(
-    "--beside",
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    default=POLICIES,
-    envvar="REGISTRY_POLICIES_DIR",
-    help="The policies beside which an agency's own FILE is asked.",
-)
-def test_policies(tested: Path, cases: Path | None, beside: Path) -> None:
-    """Run the cases beside the policies in DIR, and fail unless all pass and each policy is exercised both ways.
-
-    Of an agency's own policies, in a FILE as for `registry policy check`, the cases that it holds are run, or --cases.
-    No database is needed.
-
-    \b
-    Examples:
-      registry policy test policies
-      registry policy test winter.cedar --cases winter-cases.yaml
-    """
-    from registry.cli import policies, publishing
-
-    if tested.is_file():
-        policies.check(tested, beside, cases)
-    elif cases is not None:
-        raise click.UsageError("--cases is for an agency's own FILE: beside the policies in DIR stand their own.")
-    else:
-        publishing.test_policies(tested)
-
-
-@policy.command(name="check")
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.argument(
-    "folder", metavar="[DIR]", type=click.Path(path_type=Path), default=POLICIES, envvar="REGISTRY_POLICIES_DIR"
-)
-def check_policies(file: Path, folder: Path) -> None:
-    """Say what is wrong with an agency's own policies in FILE, and where, as `validate` of a policy set does.
-
-    FILE is Cedar (*.cedar), or YAML with the members of a policy set: `title`, `rules`, `cedar`, `tests`. DIR holds the
-    policies beside which they are asked. Codes of categories and purposes are looked up among those that all share.
-    Exits 1 when something is wrong. Nothing is stored.
-
-    \b
-    Examples:
-      registry policy check winter.cedar
-      registry policy check winter.yaml
-    """
-    from registry.cli import policies
-
-    policies.check(file, folder)
-
-
-@policy.command(name="diff")
-@click.argument("then", metavar="OLD", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.argument(
-    "now", metavar="[NEW]", type=click.Path(path_type=Path), default=POLICIES, envvar="REGISTRY_POLICIES_DIR"
-)
-def diff_policies(then: Path, now: Path) -> None:
-    """Say what the policies in NEW change against those in OLD: which are new, gone or changed, and in what.
-
-    The cases beside NEW are decided by both, and those that come out otherwise are named. Exits 1 when anything
-    differs, 2 when a set cannot be read. No database is needed.
-
-    \b
-    Example:
-      registry policy diff /srv/registry-1.2/policies policies
-    """
-    from registry.cli import policies
-
-    policies.diff(then, now)
-
-
-@policy.command(name="explain")
-@click.argument("decision", type=click.UUID)
-def explain_decision(decision: UUID) -> None:
-    """Tell how DECISION came out and why: each policy that spoke with its layer, what it needs, and by which policies.
-
-    \b
-    Example:
-      registry policy explain 01920000-0000-7000-8000-00000000c0de
-    """
-    from registry.cli import policies
-
-    policies.explain(decision)
-
-
-@policy.command(name="vocabulary")
-@click.argument(
-    "folder", metavar="[DIR]", type=click.Path(path_type=Path), default=POLICIES, envvar="REGISTRY_POLICIES_DIR"
-)
-@click.option("--write", metavar="PATH", help="Write the page there instead of printing it.")
-def policy_vocabulary(folder: Path, write: str | None) -> None:
-    """Tell what policies may ask about: each attribute's meaning, unit, source, and what its absence means.
-
-    It is read from the annotations of the Cedar schema in DIR.
-
-    \b
-    Examples:
-      registry policy vocabulary
-      registry policy vocabulary --write docs/policy-vocabulary.md
-    """
-    from registry.cli import publishing
-
-    publishing.publish_vocabulary(folder, write)
-
-
-@policy.command(name="seal")
-@click.argument(
-    "folder", metavar="[DIR]", type=click.Path(path_type=Path), default=POLICIES, envvar="REGISTRY_POLICIES_DIR"
-)
-def seal_policies(folder: Path) -> None:
-    """Write the digests of the policies in DIR to DIR/digests.yaml: the service starts with these files and no others.
-
-    \b
-    Example:
-      registry policy seal policies
-    """
-    from registry.cli import policies
-
-    policies.seal(folder)
 
 
 @main.command()
@@ -535,6 +435,10 @@ class _Later(click.Group):
         return found
 
 
+class _Policies(_Later):
+    module = "registry.cli.policy"
+
+
 class _Imports(_Later):
     module = "registry.cli.imports"
 
@@ -553,6 +457,11 @@ class _Keys(_Later):
 
 class _Approvals(_Later):
     module = "registry.cli.approvals"
+
+
+@main.group(name="policy", cls=_Policies)
+def policy() -> None:
+    """Work on the policies that decide requests."""
 
 
 @main.group(name="import", cls=_Imports)

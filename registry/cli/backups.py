@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 from registry.cli.accounts import NEEDS_BOTH, cannot_write, closed_to_sqlite
@@ -18,14 +19,16 @@ from registry.platform.backup.inspecting import (
     inspect_database,
     read_digest,
 )
-from registry.platform.backup.manifest import Manifest, digest_of, encoded, key_check
+from registry.platform.backup.manifest import Manifest, digest_of, encoded
 from registry.platform.backup.restoring import Restored, restore_documents
 from registry.platform.backup.restoring import restore as restore_archive
 from registry.platform.backup.taking import State, What, take
 from registry.platform.database.in_use import Use, used
+from registry.platform.database.installation import LEDGER_KEY_CHECK, wrong_ledger_key
 from registry.platform.database.migrate import is_known, newest_revision
-from registry.platform.database.snapshot import sqlite_file
+from registry.platform.database.snapshot import in_snapshot, sqlite_file
 from registry.platform.database.violations import is_read_only
+from registry.platform.encryption import key_check
 from registry.platform.files.opening import open_store
 from registry.platform.kernel.time import utc_now
 from registry.platform.settings import Settings
@@ -43,6 +46,11 @@ def backup(target: Path, only: str | None, *, incomplete: bool, replace: bool) -
         raise ConfigurationError(_POSTGRESQL)
     if target.is_dir():
         target /= f"registry-{now:%Y%m%dT%H%M%SZ}.tar"
+    elif target.suffix != ".tar":
+        raise ConfigurationError(
+            f"{target} is no folder. Make it (`mkdir -p {target}`) to have archives in it, named by their time, or "
+            "name a file that ends in .tar."
+        )
     what = What(database=only != "documents", documents=only != "database", incomplete=incomplete)
 
     async def work(settings: Settings) -> Manifest:
@@ -117,6 +125,10 @@ def _verify_live() -> None:
         if (schema := found.state.schema) != newest_revision():
             todo = "`registry migrate`" if is_known(schema) else "check it with the newer version that made it"
             faults.append(f"schema: {schema}, and this version has {newest_revision()}: {todo}")
+        else:
+            stored = await in_snapshot(settings.database_url, _stored_key_check, pooler=settings.database_pooler)
+            if words := wrong_ledger_key(stored, settings.ledger_key):
+                faults.append(f"ledger key: {words}")
         return found.state, faults
 
     async def documents(contents: list[Content]) -> list[str]:
@@ -131,6 +143,11 @@ def _verify_live() -> None:
     held = "" if state is None else _figures(state.schema, state.counts, state.ledger.events, state.ledger.sha256)
     contents: Sequence[Content] = [] if state is None else state.contents
     _report("The registry", f"{held}; {len(contents):,} documents" if held else "", faults)
+
+
+def _stored_key_check(connection: Connection) -> str | None:
+    found: str | None = connection.execute(LEDGER_KEY_CHECK).scalar()
+    return found
 
 
 def _unchecked(settings: Settings) -> str:

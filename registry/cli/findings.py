@@ -8,7 +8,8 @@ import click
 from msgspec import Struct
 
 from registry.platform.kernel.errors import DomainError
-from registry.platform.settings import Settings
+from registry.platform.kernel.time import apart
+from registry.platform.settings import Settings, SettingsError
 
 _SKEW_WORTH_TELLING = 2.0
 
@@ -50,7 +51,8 @@ def met(about: str, error: BaseException) -> Finding:
     words = error.detail if isinstance(error, DomainError) else str(error)
     cause = str(error.__cause__ or "").partition("\n")[0] if isinstance(error, DomainError) else ""
     said = (words or type(error).__name__).splitlines()[0]
-    advice = "free room on that disk" if _is_full(error) else advice_on(about)
+    advice = "correct that setting; README lists all settings" if isinstance(error, SettingsError) else advice_on(about)
+    advice = "free room on that disk" if _is_full(error) else advice
     return failure(about, f"{said} ({cause})" if cause and cause not in said else said, advice)
 
 
@@ -60,12 +62,12 @@ def _is_full(error: BaseException) -> bool:
     return getattr(cause, "errno", None) in (ENOSPC, EDQUOT) or "disk is full" in str(cause)
 
 
-def skew(about: str, whose: str, apart: float, settings: Settings) -> Finding:
-    """The finding about a clock that is so many seconds apart from this machine's."""
-    said = f"{apart:.1f} s from {whose}"
-    if apart > settings.clock_skew_seconds:
+def skew(about: str, whose: str, ahead: float, settings: Settings) -> Finding:
+    """The finding about a clock that this machine's is ahead of by so many seconds, or behind where that is below 0."""
+    said = f"this machine's time is {apart(ahead, whose)}"
+    if abs(ahead) > settings.clock_skew_seconds:
         return failure(about, said, "let both follow the same time (chrony): tokens are refused")
-    if apart > _SKEW_WORTH_TELLING:
+    if abs(ahead) > _SKEW_WORTH_TELLING:
         return warning(about, said, "let both follow the same time (chrony)")
     return ok(about, said)
 

@@ -13,8 +13,15 @@ import msgspec
 from msgspec import Struct
 
 from registry.app import IMPORTERS
-from registry.cli.session import ConfigurationError, current, local_caller, progress, run, settings_or_exit
-from registry.directory.agencies.queries import agency_by_ori
+from registry.cli.session import (
+    ConfigurationError,
+    agency_named,
+    current,
+    local_caller,
+    progress,
+    run,
+    settings_or_exit,
+)
 from registry.platform.access.principals import Caller
 from registry.platform.bulk.commands import finish_upload, importer_of, store_rows
 from registry.platform.bulk.fields import RowOutcome
@@ -136,7 +143,7 @@ def _constants(given: tuple[str, ...]) -> Iterator[tuple[str, str]]:
 
 async def _import(settings: Settings, asked: Asked) -> tuple[Import, list[ImportRow]]:
     async with current(settings) as database:
-        caller = local_caller(None if asked.agency is None else await _agency(database, asked.agency))
+        caller = local_caller(None if asked.agency is None else await agency_named(database.read(), asked.agency))
         if asked.resume is not None:
             import_id, how = asked.resume, ImportRun()
         else:
@@ -160,16 +167,6 @@ async def _import(settings: Settings, asked: Asked) -> tuple[Import, list[Import
                 async for piece in report_csv(database.read(), import_id):
                     file.write(piece)
         return found, page.items
-
-
-async def _agency(database: Database, named: str) -> UUID:
-    try:
-        return UUID(named)
-    except ValueError:
-        found = await agency_by_ori(database.read(), named.upper())
-        if found is None:
-            raise ConfigurationError(f"There is no agency with the ORI {named}.") from None
-        return found
 
 
 async def _uploaded(database: Database, caller: Caller, asked: Asked) -> UUID:

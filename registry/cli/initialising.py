@@ -1,11 +1,22 @@
 """`registry init`: from a migrated database to one that its operator's first administrator can use."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import click
 import msgspec
 
-from registry.cli.session import ConfigurationError, current, local_caller, reporting_errors, run, settings_or_exit
+from registry.cli.examining.issuers import examine_issuer
+from registry.cli.findings import Grade
+from registry.cli.session import (
+    ConfigurationError,
+    claim_map,
+    current,
+    local_caller,
+    reporting_errors,
+    run,
+    settings_or_exit,
+)
 from registry.directory.agencies.commands.registering import update_agency
 from registry.directory.agencies.queries import agency_row
 from registry.directory.agencies.schemas import AgencyPatch
@@ -15,7 +26,7 @@ from registry.directory.issuers.schemas import AgencyAttachment, NewTokenIssuer,
 from registry.platform.access.principals import OPERATOR_AGENCY_ID, Caller, Role
 from registry.platform.database.connect import unit_of_work
 from registry.platform.database.handles import Write
-from registry.platform.issuers import ClaimMap, Description, Preset, described
+from registry.platform.issuers import Description, Issuer, described
 from registry.platform.kernel.time import known_zone
 from registry.platform.settings import Settings
 
@@ -30,17 +41,21 @@ Next (docs/operations.md goes through it):
 
 def initialise(
     issuer: str | None,
-    preset: str,
-    audiences: Sequence[str],
-    jwks_uri: str | None,
+    reading: Mapping[str, object],
+    claims: str,
     role_name: str | None,
     administrator: str | None,
     value: str | None,
     name: str | None,
     time_zone: str | None,
+    *,
+    keys_later: bool,
 ) -> None:
-    """Let an issuer speak for the operator's agency, say whom it calls an administrator, and print what comes next."""
-    new = None if issuer is None else _described(issuer, preset, audiences, jwks_uri, role_name, administrator)
+    """Let an issuer speak for the operator's agency, say whom it calls an administrator, and print what comes next.
+
+    `reading` says how its tokens are read, by the members of a description; what is empty there was not given.
+    """
+    new = None if issuer is None else _described(issuer, reading, claims, role_name, administrator)
     if new is None and (role_name, administrator, value) != (None, None, None):
         raise ConfigurationError("--administrator-role, --administrator and --value say something of an --issuer.")
     patch = _patch(name, time_zone)
@@ -48,7 +63,7 @@ def initialise(
     async def work(settings: Settings) -> str:
         async with current(settings) as database, unit_of_work(database) as write:
             caller = local_caller()
-            said = [await _speaker(write, caller, settings, new, value)]
+            said = [await _speaker(write, caller, settings, new, value, keys_later=keys_later)]
             if patch is not None:
                 await update_agency(write, caller, OPERATOR_AGENCY_ID, patch, "any")
             operator = await agency_row(write, OPERATOR_AGENCY_ID)
@@ -60,35 +75,31 @@ def initialise(
 
 
 def _described(
-    issuer: str,
-    preset: str,
-    audiences: Sequence[str],
-    jwks_uri: str | None,
-    role_name: str | None,
-    administrator: str | None,
+    issuer: str, reading: Mapping[str, object], claims: str, role_name: str | None, administrator: str | None
 ) -> NewTokenIssuer:
     if (role_name is None) == (administrator is None):
         raise ConfigurationError(
             "Say who administers the registry: --administrator-role with what the issuer calls the role, or "
             "--administrator with one person's subject."
         )
-    given = {"issuer": issuer, "preset": preset, "jwks_uri": jwks_uri, "audiences": list(audiences) or None}
+    given = {"issuer": issuer, **{name: value for name, value in reading.items() if value}, "claims": claim_map(claims)}
     try:
-        claims = msgspec.to_builtins(_claims(issuer, preset, role_name, administrator))
-        return msgspec.convert({**given, "claims": claims}, NewTokenIssuer)
+        new = msgspec.convert(given, NewTokenIssuer)
+        administrators = _administrators_of(new, role_name, administrator)
+        whole = {**msgspec.to_builtins(new), "claims": {**msgspec.to_builtins(new.claims), **administrators}}
+        return msgspec.convert(whole, NewTokenIssuer)
     except (msgspec.ValidationError, ValueError) as error:
         raise ConfigurationError(f"The issuer cannot be described so: {error}.") from None
 
 
-def _claims(issuer: str, preset: str, role_name: str | None, administrator: str | None) -> ClaimMap:
+def _administrators_of(new: NewTokenIssuer, role_name: str | None, administrator: str | None) -> dict[str, Any]:
     """Who is an administrator: whoever has the role, or the one person, whose subject is then read for a role."""
-    known = described(Description(issuer=issuer, preset=Preset(preset)))
+    known = described(_description_of(new))
     if administrator is None:
         assert role_name is not None
-        return ClaimMap(role_names={role_name: Role.REGISTRY_ADMIN.value})
-    return ClaimMap(
-        roles=known.claims.subject, role_names={administrator: Role.REGISTRY_ADMIN.value}, scope_default="*"
-    )
+        return {"role_names": {**(new.claims.role_names or {}), role_name: Role.REGISTRY_ADMIN.value}}
+    names = {administrator: Role.REGISTRY_ADMIN.value}
+    return {"roles": known.claims.subject, "role_names": names, "scope_default": "*"}
 
 
 def _patch(name: str | None, time_zone: str | None) -> AgencyPatch | None:
@@ -106,7 +117,13 @@ def _patch(name: str | None, time_zone: str | None) -> AgencyPatch | None:
 
 
 async def _speaker(
-    write: Write, caller: Caller, settings: Settings, new: NewTokenIssuer | None, value: str | None
+    write: Write,
+    caller: Caller,
+    settings: Settings,
+    new: NewTokenIssuer | None,
+    value: str | None,
+    *,
+    keys_later: bool,
 ) -> str:
     """Let the issuer speak for the operator, unless it does already. Raises ConfigurationError when another does."""
     issuers = (await queries.list_issuers(write, settings.issuers)).items
@@ -120,23 +137,43 @@ async def _speaker(
         return _told(_enabled(speaking), "already")
     same = next((each for each in issuers if each.issuer == new.issuer), None)
     if others := [each for each in speaking if each is not same]:
-        _enabled(others)
-        raise ConfigurationError(
-            f"This registry is set up already: {others[0].issuer} speaks for its operator. Others are entered with "
-            "`registry issuer add` and `registry issuer attach`."
-        )
+        raise ConfigurationError(_set_up(others))
     if same is not None and same.source == "registry" and same.description != _description_of(new):
         raise ConfigurationError(
             f"{new.issuer} is entered already, and described differently: change it with PATCH /v1/issuers/{same.id}, "
             "or name another issuer."
         )
     if same is None:
+        if not keys_later:
+            await _try_keys(settings, described(_description_of(new)))
         await commands.create_issuer(write, caller, settings.issuers, new, itself=settings.public_url)
     if same is not None and _speaks(same):
         return _told(_enabled([same]), "already")
     ask = AgencyAttachment(agency_id=OPERATOR_AGENCY_ID, claim_value=value)
     made = await commands.attach_agency(write, caller, settings.issuers, issuer_id(new.issuer), ask)
     return _told([made], "from now on")
+
+
+def _set_up(others: Sequence[TokenIssuer]) -> str:
+    """That another issuer speaks for the operator, with each way to go on."""
+    named = others[0].issuer
+    enabled = any(each.enabled for each in others)
+    again = "" if enabled else f", and is disabled: `registry issuer enable {named}` lets people sign in by it"
+    return (
+        f"This registry is set up already: {named} speaks for its operator{again}. Others are entered with `registry "
+        f"issuer add` and `registry issuer attach`. If that one was mistyped, run `registry issuer detach {named} "
+        f"{OPERATOR_AGENCY_ID}`, and then this again."
+    )
+
+
+async def _try_keys(settings: Settings, issuer: Issuer) -> None:
+    """Ends the command with 1 where nobody could sign in by that issuer: its address is often mistyped."""
+    async for found in examine_issuer(settings, issuer):
+        if found.grade is Grade.FAILURE:
+            raise click.ClickException(
+                f"Nothing was entered: {found.about}: {found.said}. To go on, {found.advice}; or say --keys-later, "
+                "where the provider is still to come up."
+            )
 
 
 def _enabled(speaking: Sequence[TokenIssuer]) -> Sequence[TokenIssuer]:

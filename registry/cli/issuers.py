@@ -9,17 +9,24 @@ import msgspec
 
 from registry.cli.examining.issuers import examine_issuer
 from registry.cli.findings import Grade
-from registry.cli.session import ConfigurationError, as_asked, current, local_caller, run, settings_or_exit
+from registry.cli.session import as_asked, claim_map, current, local_caller, run, settings_or_exit
 from registry.directory.issuers import commands, queries
 from registry.directory.issuers.rules import issuer_id
 from registry.directory.issuers.schemas import AgencyAttachment, NewTokenIssuer, TokenIssuer, TokenIssuerPatch
 from registry.directory.revocations.rules import check_issuer
 from registry.platform.database.connect import unit_of_work
 from registry.platform.database.handles import Write
-from registry.platform.issuers import Description, Issuer, Preset, described
+from registry.platform.issuers import ALGORITHMS, Description, Issuer, Preset, described
 from registry.platform.settings import Settings
 
 _keys_later = click.option("--keys-later", is_flag=True, help="Exit with 0 although its keys cannot be had yet.")
+_algorithms = click.option(
+    "--algorithm", "algorithms", type=click.Choice(ALGORITHMS), multiple=True, help="What it signs with; any otherwise."
+)
+_types = click.option("--type", "types", multiple=True, help="A value of the header's `typ`, instead of the preset's.")
+_longest = click.option(
+    "--longest-life", metavar="SECONDS", type=int, help="How long a token of it may be valid, instead of the preset's."
+)
 
 
 @click.command(name="list")
@@ -47,6 +54,9 @@ def list_() -> None:
 @click.option("--preset", type=click.Choice([p.value for p in Preset]), default="rfc9068", show_default=True)
 @click.option("--audience", "audiences", multiple=True, help="A value of `aud` that names this registry.")
 @click.option("--jwks-uri", help="Where its keys are, if they are not to be discovered.")
+@_algorithms
+@_types
+@_longest
 @click.option("--claims", metavar="JSON", default="{}", help="What differs in its claim map; see docs/identity.md.")
 @click.option("--every-agency", is_flag=True, help="It may speak for any agency: for the operator's own issuer.")
 @_keys_later
@@ -55,6 +65,9 @@ def add(
     preset: str,
     audiences: tuple[str, ...],
     jwks_uri: str | None,
+    algorithms: tuple[str, ...],
+    types: tuple[str, ...],
+    longest_life: int | None,
     claims: str,
     every_agency: bool,
     keys_later: bool,
@@ -74,7 +87,10 @@ def add(
         jwks_uri=jwks_uri,
         every_agency=every_agency,
         audiences=list(audiences) or None,
-        claims=_claim_map(claims),
+        algorithms=list(algorithms) or None,
+        types=list(types) or None,
+        longest_life_seconds=longest_life,
+        claims=claim_map(claims),
     )
     settings = settings_or_exit()
     _change(
@@ -93,6 +109,9 @@ def add(
 )
 @click.option("--jwks-uri", help="Where its keys are.")
 @click.option("--discovery", is_flag=True, default=None, help="Its keys are discovered, instead of --jwks-uri.")
+@_algorithms
+@_types
+@_longest
 @click.option("--claims", metavar="JSON", help="A merge patch (RFC 7396) of its claim map; see docs/identity.md.")
 @click.option("--every-agency/--not-every-agency", default=None, help="Whether it may speak for any agency.")
 @_keys_later
@@ -102,6 +121,9 @@ def change(
     audiences: tuple[str, ...],
     jwks_uri: str | None,
     discovery: bool | None,  # options of a command
+    algorithms: tuple[str, ...],
+    types: tuple[str, ...],
+    longest_life: int | None,
     claims: str | None,
     every_agency: bool | None,
     keys_later: bool,
@@ -118,17 +140,13 @@ def change(
         audiences=list(audiences) or None,
         jwks_uri=jwks_uri,
         discovery=discovery,
-        claims=None if claims is None else _claim_map(claims),
+        algorithms=list(algorithms) or None,
+        types=list(types) or None,
+        longest_life_seconds=longest_life,
+        claims=None if claims is None else claim_map(claims),
         every_agency=every_agency,
     )
     _patch(issuer, patch, look_at_keys=True, keys_later=keys_later)
-
-
-def _claim_map(text: str) -> object:
-    try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
-        raise ConfigurationError(f"--claims is not JSON: {error}.") from None
 
 
 @click.command()

@@ -6,7 +6,12 @@ from registry.cli.session import current, local_caller, run, settings_or_exit
 from registry.directory.clients.commands.signing import AuthorizationServer, rotate_signing_key
 from registry.platform.database.connect import unit_of_work
 from registry.platform.database.encrypted import reencrypt as reencrypt_all
+from registry.platform.database.in_use import Use
+from registry.platform.database.installation import change_ledger_key
 from registry.platform.encryption import CannotDecryptError, SecretKeys
+from registry.platform.kernel.ids import new_id
+from registry.platform.ledger.commands import record
+from registry.platform.ledger.event_types import EventType
 from registry.platform.settings import Settings
 
 
@@ -56,4 +61,28 @@ def reencrypt() -> None:
     click.echo(f"{changed} of {total} secrets were encrypted anew; all are under the first key.")
 
 
-COMMANDS = {"rotate": rotate, "reencrypt": reencrypt}
+@click.command()
+def adopt() -> None:
+    """Let the REGISTRY_LEDGER_KEY of the settings be the ledger's from now on, in place of another.
+
+    Only where the old one is lost, or in wrong hands: keyed hashes of before can be verified with the old one alone, so
+    keep that with the backups of its time. Stop every process first. The ledger says when it was done.
+
+    \b
+    Example:
+      registry keys adopt
+    """
+
+    async def work(settings: Settings) -> bool:
+        async with current(settings, any_ledger_key=True) as database, unit_of_work(database) as write:
+            changed = await change_ledger_key(write, settings.ledger_key)
+            if changed:
+                subject = ("ledger_key", new_id(), 1)
+                record(write, local_caller(), EventType.LEDGER_KEY_CHANGED, subject=subject, agencies=[], data={})
+            return changed
+
+    changed = run(settings_or_exit(), work, use=Use.CHANGE)
+    click.echo(f"The key of the settings {'is the ledger’s from now on' if changed else 'is the ledger’s already'}.")
+
+
+COMMANDS = {"rotate": rotate, "reencrypt": reencrypt, "adopt": adopt}

@@ -1,4 +1,4 @@
-"""`registry openapi`, `registry law` and `registry policy test`: what depends on the code alone, not on a database."""
+"""`registry openapi`, `law`, `events` and `policy test`: what depends on the code alone, not on a database."""
 
 import asyncio
 import sys
@@ -12,6 +12,7 @@ import yaml
 from registry.app import create_app
 from registry.cli.session import reporting_errors
 from registry.platform.http.openapi import check_examples
+from registry.platform.ledger.page import events_page
 from registry.platform.settings import load
 from registry.sharing.policy.cedar import SCHEMA, load_policy_set
 from registry.sharing.policy.testing import run_policy_tests
@@ -53,6 +54,11 @@ def _contract() -> bytes:
 def publish_law(policies: Path, write: str | None) -> None:
     """Print the page about the rules of law, or write it to a path."""
     _publish(law_page(shipped_rules(load_policy_set(policies))), write)
+
+
+def publish_events(write: str | None) -> None:
+    """Print the page about the types of events, or write it to a path."""
+    _publish(events_page(), write)
 
 
 def publish_vocabulary(policies: Path, write: str | None) -> None:

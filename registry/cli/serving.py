@@ -11,6 +11,7 @@ from registry.platform.database.installation import purpose_of
 from registry.platform.database.migrate import newest_revision
 from registry.platform.http import open_files
 from registry.platform.settings import Settings
+from registry.serve import bound
 from registry.serve import serve as serve_api
 
 
@@ -21,7 +22,7 @@ def migrate() -> None:
 
 async def _migrate(settings: Settings) -> str:
     purpose, after = purpose_of(demo=settings.demo), newest_revision()
-    done = await bring_up_to_date(settings.database_url, purpose, pooler=settings.database_pooler)
+    done = await bring_up_to_date(settings.database_url, purpose, settings.ledger_key, pooler=settings.database_pooler)
     if done.before is not None and done.before > str(after):
         return f"The schema is at {done.before}, made by a later version that this one ({after}) may serve beside."
     schema = (
@@ -33,6 +34,9 @@ async def _migrate(settings: Settings) -> str:
 def serve(*, first: bool, with_demo: bool) -> None:
     """Serve until a signal; before that, where asked for, bring the database up to date or play the demonstration."""
     settings, console = settings_or_exit(), Console()
+    with reporting_errors():  # before anything is played, changed or printed
+        for each in bound(settings.host, settings.port):
+            each.close()
     if with_demo:  # which is not loaded otherwise
         from registry.cli import demonstrating
 

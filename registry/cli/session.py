@@ -17,10 +17,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from registry.cli import StoppedBySignal
 from registry.cli.accounts import NEEDS_BOTH, cannot_write, closed_to_sqlite, refused_at
 from registry.database_tables import all_tables, check_database
+from registry.directory.agencies.queries import agency_by_ori, unknown_agencies
 from registry.platform.access.principals import OPERATOR_AGENCY_ID, Caller, Principal, Role
 from registry.platform.backup.manifest import ArchiveError, NewerArchiveError, RefusedTargetError
 from registry.platform.database import interruption
 from registry.platform.database.connect import Database, connect
+from registry.platform.database.handles import Read
 from registry.platform.database.in_use import FileInUseError, Use, used
 from registry.platform.database.installation import purpose_of
 from registry.platform.database.migrate import SchemaStatus, schema_status
@@ -114,6 +116,14 @@ def as_asked(kind: type[Request], /, **given: object) -> Request:
         raise ConfigurationError(f"This cannot be: {'; '.join(faults) or error}.") from None
 
 
+def claim_map(text: str) -> object:
+    """What `--claims` was given. Raises ConfigurationError for what is no JSON."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        raise ConfigurationError(f"--claims is not JSON: {error}.") from None
+
+
 def settings_or_exit() -> Settings:
     """The settings of the environment. Ends the command with one sentence when they are invalid.
 
@@ -152,16 +162,28 @@ async def opened(settings: Settings) -> AsyncIterator[Database]:
 
 
 @asynccontextmanager
-async def current(settings: Settings) -> AsyncIterator[Database]:
-    """The database; fails unless it has this version's schema and is for the mode of these settings."""
+async def current(settings: Settings, *, any_ledger_key: bool = False) -> AsyncIterator[Database]:
+    """The database; fails unless it has this version's schema, and is for the mode and ledger key of these settings."""
     async with opened(settings) as database:
         status = await schema_status(database)
         if status is SchemaStatus.DIFFERENT:
             raise ConfigurationError(f"The schema is {await unserved(database, status)}.")
         if not status.is_served:
             raise ConfigurationError("The database is not at this version's schema: run `registry migrate` first.")
-        await check_database(database, purpose_of(demo=settings.demo))
+        await check_database(database, purpose_of(demo=settings.demo), b"" if any_ledger_key else settings.ledger_key)
         yield database
+
+
+async def agency_named(read: Read, named: str) -> UUID:
+    """The agency with that ORI or id. Raises ConfigurationError where there is none."""
+    found: UUID | None
+    try:
+        found = UUID(named)
+    except ValueError:
+        found = await agency_by_ori(read, named.upper())
+    if found is None or await unknown_agencies(read, [found]):
+        raise ConfigurationError(f"There is no agency with the ORI or id {named}.")
+    return found
 
 
 @contextmanager

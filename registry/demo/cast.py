@@ -14,7 +14,7 @@ SHERIFF: dict[str, Any] = {
     "counties": ["Northfork (demo)"],
     "location": {"latitude": 45.19, "longitude": -93.39},
     "time_zone": ZONE,
-    "contact_phone": "+1 555 0100",
+    "phone": "+1 555 0100",
 }
 POLICE: dict[str, Any] = {
     "name": "Lakeside Police Department (demo)",
@@ -24,7 +24,7 @@ POLICE: dict[str, Any] = {
     "counties": ["Northfork (demo)"],
     "location": PLACE,
     "time_zone": ZONE,
-    "contact_phone": "+1 555 0101",
+    "phone": "+1 555 0101",
 }
 LABORATORY: dict[str, Any] = {
     "name": "Tri-County Forensic Laboratory (demo)",
@@ -42,6 +42,7 @@ AGREEMENT: dict[str, Any] = {
     "time_zone": ZONE,
     "notice": {"days": 60},
     "auto_renew_months": 12,
+    "auto_renew_times": "no_limit",
     "review_every_months": 12,
     "terms": {
         "categories": ["k9", "lab", "vehicle", "vessel", "equipment"],

@@ -50,11 +50,12 @@ def _amend(stage: Stage, lawyer: Person, others: list[Person], agreement: str) -
             {**each, "text": ADDENDUM} if each["number"] == "4.2" else each for each in cast.AGREEMENT["provisions"]
         ]
         lawyer.patch(path, {"provisions": provisions}, version=opened["version"])
-        lawyer.post(f"{path}/submit", {"note": "For both councils (demo)"})
-        problem = lawyer.refused(f"{path}/approve", {}, 403)
+        named = {"version_no": opened["amendment"]["version_no"]}
+        lawyer.post(f"{path}/submit", {**named, "note": "For both councils (demo)"})
+        problem = lawyer.refused(f"{path}/approve", named, 403)
         stage.say(f"The lawyer tries to approve the own draft: “{problem['detail']}”")
-        attorney.post(f"{path}/approve", {})
-        sent = lawyer.post(f"{path}/send-for-signature", {})
+        attorney.post(f"{path}/approve", named)
+        sent = lawyer.post(f"{path}/send-for-signature", named)
         hand = {
             "version_sha256": sent["amendment"]["version_sha256"],
             "signatory_title": "Sheriff",

@@ -24,9 +24,10 @@ def decide_by_own_rules(
         stage.say(f"“{rule['kind']}, {LONGEST_HOURS} hours” is the policy: {' '.join(written.split())}")
         checked = lawyer.post(f"{path}/validate", {})
         stage.expect(checked["status"] == "validated", "nothing is wrong with it")
-        impact = lawyer.get(f"{path}/impact", days=30)
-        changed = sum(each["decisions"] for each in impact["changes"])
-        stage.say(f"Of {impact['examined']} decisions of the last 30 days it would have changed {changed}.")
+        preview = lawyer.post(f"{path}/previews", {"days": 30, "wait_seconds": 30})
+        stage.expect(preview["status"] == "done", "what it would have changed is found out beside the work of others")
+        changed = lawyer.get(f"/v1/policy-previews/{preview['id']}/decisions")["items"]
+        stage.say(f"Of {preview['examined']} decisions of the last 30 days it would have changed {len(changed)}.")
         own = [each["action"] for each in lawyer.get(path)["allowed_actions"]]
         stage.expect("activate" not in own, "who drafts it does not activate it")
         active = administrator.post(f"{path}/activate", {})

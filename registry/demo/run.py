@@ -9,7 +9,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import httpx
 import msgspec
 import sqlalchemy as sa
 from rich.console import Console
@@ -89,8 +88,8 @@ def _play_in(settings: Settings, url: str, console: Console) -> list[KeptPerson]
         "REGISTRY_DATA_DIR": str(settings.data_dir),
         "REGISTRY_DATABASE_URL": url,
     }
-    with running_server(environment, free_port()) as address, httpx.Client(base_url=address, timeout=30) as http:
-        console.print(f"   The server runs at {address}; everything below goes over HTTP.", highlight=False)
+    with running_server(environment, free_port()) as http:
+        console.print(f"   The server runs at {http.base_url}; everything below goes over HTTP.", highlight=False)
         people = play(Stage(settings, http, console))
     return [KeptPerson(name=name, who=who, badge=person.badge) for name, (who, person) in people.items()]
 

@@ -66,9 +66,11 @@ class Person:
         params = {name: value for name, value in query.items() if value is not None}
         return self._read(self._stage.http.get(path, params=params, headers=self._headers()))
 
-    def post(self, path: str, body: object) -> Any:
-        """The JSON of a POST that must succeed."""
+    def post(self, path: str, body: object, *, version: int | None = None) -> Any:
+        """The JSON of a POST that must succeed, of that version of the thing where it is given."""
         headers = {**self._headers(), "Idempotency-Key": str(new_id())}
+        if version is not None:
+            headers["If-Match"] = f'"{version}-00000000"'
         return self._read(self._stage.http.post(path, json=body, headers=headers))
 
     def patch(self, path: str, body: object, *, version: int) -> Any:
@@ -174,16 +176,18 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_server(environment: dict[str, str], port: int) -> Iterator[str]:
-    """A server process on `port`; yields its address. It is stopped, and waited for, at the end."""
+def running_server(environment: dict[str, str], port: int) -> Iterator[httpx.Client]:
+    """A server process on `port`; yields a client of it. It is stopped, and waited for, at the end."""
     process = subprocess.Popen(
         [sys.executable, "-m", "registry", "serve"],
         env={**os.environ, **environment, "HOST": "127.0.0.1", "PORT": str(port), "REGISTRY_LOG_LEVEL": "warning"},
     )
+    # The loopback has no TLS: to read this machine's certificates would cost a tenth of a second for each client.
+    plain = httpx.HTTPTransport(verify=False)
     try:
-        address = f"http://127.0.0.1:{port}"
-        _wait_until_ready(address, process)
-        yield address
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, transport=plain) as http:
+            _wait_until_ready(http, process)
+            yield http
     finally:
         process.send_signal(signal.SIGTERM)
         try:
@@ -193,15 +197,15 @@ def running_server(environment: dict[str, str], port: int) -> Iterator[str]:
             process.wait()
 
 
-def _wait_until_ready(address: str, process: "subprocess.Popen[bytes]") -> None:
+def _wait_until_ready(http: httpx.Client, process: "subprocess.Popen[bytes]") -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise StoryBrokenError(f"the server stopped with exit code {process.returncode} before it was ready")
         try:
-            if httpx.get(f"{address}/health/ready", timeout=2).status_code == 200:
+            if http.get("/health/ready", timeout=2).status_code == 200:
                 return
         except httpx.TransportError:
             pass  # not listening yet: asked again until the deadline
-        time.sleep(0.05)
+        time.sleep(0.1)
     raise StoryBrokenError(f"the server was not ready within {START_SECONDS:.0f} s")

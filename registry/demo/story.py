@@ -10,6 +10,7 @@ from registry.demo.catalogue import certify_team, count_people, find_in_a_senten
 from registry.demo.packages import lend_package
 from registry.demo.papers import keep_papers
 from registry.demo.policies import decide_by_own_rules
+from registry.demo.sourcing import source_a_need
 from registry.demo.stage import Person, Stage
 from registry.platform.access.principals import OPERATOR_AGENCY_ID, Role
 
@@ -53,6 +54,7 @@ def play(stage: Stage) -> dict[str, tuple[str, Person]]:
     _score(stage, people["auditor"][1], agreement)
     _remember(stage, people["auditor"][1], agreement, request)
     lend_package(stage, sheriff, coordinator, dispatcher)
+    source_a_need(stage, laboratory, sheriff, coordinator, dispatcher, team["vehicle"])
     decide_by_own_rules(stage, sheriff, people["lawyer"][1], coordinator, team["vehicle"])
     return people
 
@@ -222,7 +224,8 @@ def _approve(stage: Stage, coordinator: Person, commander: Person, request: dict
         stage.say(f"The coordinator tries: “{problem['detail']}”")
         waiting = commander.get("/v1/requests", waiting_for_me="true")["items"]
         stage.expect(request["id"] in [item["id"] for item in waiting], "the commander sees what waits")
-        commander.post(path, {"reason": "The team is off duty then (demo)"})
+        read = commander.get(f"/v1/requests/{request['id']}")
+        commander.post(path, {"reason": "The team is off duty then (demo)"}, version=read["version"])
         approved: dict[str, Any] = coordinator.get(f"/v1/requests/{request['id']}")
         stage.expect(approved["lines"][2]["status"] == "approved", "the K-9 line is approved")
         stage.say("The K-9 line is approved.")
@@ -239,6 +242,7 @@ def _lend(stage: Stage, coordinator: Person, dispatcher: Person, commander: Pers
         taken = dispatcher.refused("/v1/loans", {"decision_id": line["decision"]["id"]}, 409)
         stage.say(f"Reserving it twice is refused: “{taken['detail']}”")
         path = f"/v1/loans/{loan['id']}"
+        _waits(stage, dispatcher, loan)
         out = {"grade": "good", "readings": {"odometer": "48210 mi"}, "signed_off_by_title": "K-9 sergeant"}
         steps: list[tuple[Person, str, dict[str, Any], str]] = [
             (dispatcher, "dispatch", {**out}, "dispatched"),
@@ -261,9 +265,24 @@ def _lend(stage: Stage, coordinator: Person, dispatcher: Person, commander: Pers
         back = {"grade": "good", "note": "No findings (demo)", "readings": {"odometer": "48322 mi"}}
         loan = dispatcher.post(f"{path}/return", {**back, "signed_off_by_title": "K-9 sergeant"})
         stage.expect(loan["status"] == "returned", "the return is confirmed by the assisting side")
+        hours = next(each for each in loan["obligations"] if each["code"] == "record_hours")
+        said = {"statement": "Hours kept in the log of the command post (demo)."}
+        met = dispatcher.post(f"/v1/obligations/{hours['id']}/fulfil", said)
+        stage.expect(met["status"] == "met" and not met["late"], "the hours were recorded in time")
+        stage.say(f"“{met['title']}” is {met['status']}, in time.")
         loan = dispatcher.post(f"{path}/close", {})
         stage.expect(loan["status"] == "closed", "the loan is closed")
         stage.say("Returned in good condition, and closed.")
+
+
+def _waits(stage: Stage, dispatcher: Person, loan: dict[str, Any]) -> None:
+    """Who has to do what about the new loan, and what waits for its owner."""
+    for owed in loan["obligations"]:
+        stage.say(f"It obliges the {owed['owed_by']} agency: {owed['title'].lower()}, by {owed['due_at'][:16]} UTC.")
+    waiting = dispatcher.get("/v1/inbox", limit=3)
+    for entry in waiting["items"]:
+        until = f", until {entry['due_at'][:16]} UTC" if entry["due_at"] else ""
+        stage.say(f"In the sheriff's inbox: {entry['subject']['name']}: {entry['task']}{until}")
 
 
 def _score(stage: Stage, auditor: Person, agreement: str) -> None:

@@ -1,14 +1,15 @@
-"""Recurring background tasks, such as refreshing keys and removing expired rows.
+"""What goes on beside requests: recurring tasks, and work that goes on after the request that began it.
 
-Each task has a name, an interval and a function. Work that must happen once is done by one process: on PostgreSQL the
-holder of an advisory lock, on SQLite the serving process. Tasks write through the same queue as requests, in short
-transactions, and stop before the engines close.
+Each recurring task has a name, an interval and a function. Work that must happen once is done by one process: on
+PostgreSQL the holder of an advisory lock, on SQLite the serving process. Tasks write through the same queue as
+requests, in short transactions, and stop before the engines close.
 """
 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 import structlog
 from msgspec import Struct
@@ -26,6 +27,8 @@ class Task(Struct, kw_only=True, frozen=True):
     name: str
     interval_seconds: float
     run: Callable[[], Awaitable[None]]
+    when_due: bool = False
+    """Whether it does what nothing undoes because a time is over, and so needs a clock that can be believed."""
 
 
 class TaskState(Struct, kw_only=True):
@@ -43,8 +46,10 @@ class TaskState(Struct, kw_only=True):
 class Background:
     """Runs tasks until it is stopped, and measures their delay."""
 
-    def __init__(self, tasks: list[Task]) -> None:
+    def __init__(self, tasks: list[Task], may_act: Callable[[], Awaitable[bool]] | None = None) -> None:
+        """While `may_act` says no, tasks that do what is due are not run, and so become late."""
         self._tasks = tasks
+        self._may_act = may_act
         self._running: list[asyncio.Task[None]] = []
         self._last_success: dict[str, float] = {}
         self._done: Counter[str] = Counter()
@@ -98,6 +103,9 @@ class Background:
         while True:
             began = time.monotonic()
             try:
+                if task.when_due and self._may_act is not None and not await self._may_act():
+                    await asyncio.sleep(min(_AGAIN_SECONDS, task.interval_seconds))
+                    continue
                 await task.run()
                 self._last_success[task.name] = time.monotonic()
                 self._done[task.name] += 1
@@ -112,6 +120,42 @@ class Background:
             self._took[task.name] = time.monotonic() - began
             again = _AGAIN_SECONDS if task.name in self._failure else task.interval_seconds
             await asyncio.sleep(min(again, task.interval_seconds))
+
+
+class Runs:
+    """Work of this process that goes on when nobody waits for it any more, until the process stops.
+
+    What is running looks at `stopping` between two batches, and ends by itself.
+    """
+
+    def __init__(self, patience_seconds: float) -> None:
+        """`patience_seconds` is how long the end of a batch is waited for when the process stops."""
+        self._patience_seconds = patience_seconds
+        self._running: set[asyncio.Task[None]] = set()
+        self.stopping = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    async def start(self, work: Coroutine[Any, Any, None], *, name: str, wait_seconds: float = 0) -> None:
+        """Start it, and return when it is over or so many seconds have passed."""
+        task = asyncio.create_task(work, name=name)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        if wait_seconds:
+            await asyncio.wait({task}, timeout=wait_seconds)
+        else:
+            await asyncio.sleep(0)
+
+    async def close(self) -> None:
+        """Ask all to stop between two batches, and return when they have ended. What takes too long is cancelled."""
+        self.stopping.set()
+        if not self._running:
+            return
+        _, left = await asyncio.wait(self._running, timeout=self._patience_seconds)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)  # the database is closed next
 
 
 def _words(error: Exception) -> str:

@@ -19,6 +19,7 @@ from sqlalchemy.engine import make_url
 
 from registry.platform.access.refusals import Reason
 from registry.platform.background import Background
+from registry.platform.clock import Comparison
 from registry.platform.database.connect import Database
 from registry.platform.database.migrate import newest_revision
 from registry.platform.database.probe import WriteProbe
@@ -28,14 +29,15 @@ from registry.platform.files.reading import FileReader
 from registry.platform.http.edge import Edge
 from registry.platform.http.health import (
     OK,
+    Check,
     ClientKeys,
-    DocumentCheck,
     IssuerHealth,
     IssuerStatus,
     find_checks,
     is_ready,
     with_failures,
 )
+from registry.platform.logging import log_writer
 from registry.platform.settings import Settings
 
 
@@ -64,7 +66,8 @@ class Exposition(Collector):
         issuers: Callable[[], Sequence[IssuerHealth]],
         administering: Callable[[], int],
         client_keys: ClientKeys,
-        documents: DocumentCheck,
+        others: Mapping[str, Check],
+        clock: Callable[[], Comparison],
         reader: FileReader,
     ) -> None:
         self._edge = edge
@@ -77,7 +80,8 @@ class Exposition(Collector):
         self._issuers = issuers
         self._administering = administering
         self._client_keys = client_keys
-        self._documents = documents
+        self._others = others
+        self._clock = clock
         self._reader = reader
         self._build = {
             "version": version,
@@ -103,7 +107,7 @@ class Exposition(Collector):
         """The whole page. Also tries, at most every five seconds, whether a change can be stored."""
         await self._keep_up()
         lags, issuers = self._background.lags(), self._issuers()
-        self._checks, _ = await find_checks(self._database, self._probe, lags, issuers, self._documents)
+        self._checks, _ = await find_checks(self._database, self._probe, lags, issuers, self._others)
         self._disks, self._sizes = await asyncio.to_thread(self._look)
         return generate_latest(self._edge.metrics.registry)
 
@@ -139,6 +143,20 @@ class Exposition(Collector):
         for name, found in with_failures(self._checks, self._background.failures()).items():
             checks.add_metric([name], int(found == OK))
         yield checks
+        ahead = GaugeMetricFamily(
+            "registry_clock_ahead_seconds",
+            "By how much this machine's time is ahead of others; below 0 behind. Of the ledger, only how far behind.",
+            labels=["of"],
+        )
+        clock = self._clock()
+        ahead.add_metric(["ledger"], min(0.0, clock.ledger or 0.0))
+        for whose, known in (("database", clock.database), ("issuers", clock.nearest_issuer)):
+            if known is not None:
+                ahead.add_metric([whose], known)
+        yield ahead
+        yield CounterMetricFamily(
+            "registry_log_lines_lost", "Lines of the log that could not be written.", value=log_writer().lost
+        )
 
     def _of_requests(self) -> Iterator[Metric]:
         reading = self._edge.reading

@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -26,6 +27,7 @@ SMALLEST_SECRET = 32
 _LEAST_VARIETY = 8
 """How many different characters a secret has: one of fewer was typed, and not drawn."""
 _KEY = re.compile(rf"[0-9a-fA-F]{{{2 * KEY_BYTES}}}")
+_ALLOWED_HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]{0,252})|\[[0-9a-f:.]{2,45}\]")
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
 
@@ -164,7 +166,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         ledger_key=_secret(given.get("LEDGER_KEY"), demo=demo),
         secret_keys=_secret_keys(given.get("SECRET_KEYS"), demo=demo),
         public_url=public_url,
-        allowed_hosts=tuple(host.lower() for host in _names(given.get("ALLOWED_HOSTS", ""))),
+        allowed_hosts=_allowed_hosts(given.get("ALLOWED_HOSTS", ""), given.get("PUBLIC_URL", "")),
         trusted_proxies=_networks("TRUSTED_PROXIES", given.get("TRUSTED_PROXIES", "")),
         client_key_networks=_networks("CLIENT_KEY_NETWORKS", given.get("CLIENT_KEY_NETWORKS", "")),
         policies_dir=Path(given.get("POLICIES_DIR", Path(registry.__file__).parents[1] / "policies")),
@@ -180,6 +182,22 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
 
 def _names(value: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+def _allowed_hosts(value: str, public_url: str) -> tuple[str, ...]:
+    """Hosts as `Host` names them, without their port. With a public address, its host must be among them."""
+    hosts = tuple(host.lower() for host in _names(value))
+    for host in hosts:
+        if not _ALLOWED_HOST.fullmatch(host):
+            raise SettingsError(
+                f"{PREFIX}ALLOWED_HOSTS: “{host[:60]}” is no host name: name hosts alone, such as registry.example, "
+                "without https://, port or path."
+            )
+    own = urlsplit(public_url).netloc
+    own = own if own.endswith("]") else own.rpartition(":")[0] or own
+    if hosts and own and own not in hosts:
+        raise SettingsError(f"{PREFIX}ALLOWED_HOSTS does not name {own}, the host of {PREFIX}PUBLIC_URL: add it.")
+    return hosts
 
 
 def _networks(setting: str, value: str) -> tuple[str, ...]:

@@ -48,6 +48,7 @@ from registry.agreements.insurance.queries import get_certificate
 from registry.agreements.insurance.schemas import NEW_CERTIFICATE_EXAMPLE
 from registry.directory.agencies.tables import agency
 from registry.platform.access.principals import Caller, Role
+from registry.platform.database.connect import unit_of_work
 from registry.platform.database.handles import Write
 from registry.platform.kernel.days import Today
 from registry.platform.kernel.errors import RuleBroken
@@ -172,7 +173,8 @@ async def record_amendment(scene: Scene, write: Write, now: datetime, day: date)
 
 async def record_approval(scene: Scene, write: Write, now: datetime, day: date) -> object:
     approval = given_as(
-        GoverningApproval, {"body": "County board", "approved_on": str(day), "evidence_sha256": EVIDENCE}
+        GoverningApproval,
+        {"version_no": 1, "body": "County board", "approved_on": str(day), "evidence_sha256": EVIDENCE},
     )
     return await governing_body.record_approval(write, scene.legal(now), UUID(scene.signed["id"]), approval, None)
 
@@ -292,7 +294,7 @@ async def test_what_is_valid_through_a_day_lasts_until_it_ends_where_the_agency_
     insured = {**NEW_CERTIFICATE_EXAMPLE, "effective_on": "2025-01-01", "expires_on": str(last)}
     certificate = await holder.admin.done("POST", f"{path}/insurance", insured)
     office = {"office": "Sheriff", "basis": "statute", "citation": "Code 1-2-3 (demo)"}
-    valid = {**office, "valid_from": "2025-01-01", "valid_to": str(last)}
+    valid = {**office, "effective_on": "2025-01-01", "expires_on": str(last)}
     authority = await holder.admin.done("POST", f"{path}/signing-authorities", valid)
     found = await sign_agreement(service, cast.assisting, holder, terms={"insurance_required": True})
     (deadline,) = await deadlines_of(holder, agreement_id=found["id"], agency_id=holder.id, kind="insurance")
@@ -305,3 +307,36 @@ async def test_what_is_valid_through_a_day_lasts_until_it_ends_where_the_agency_
         assert shown.current is lasts
         power = await get_authority(read, caller.principal, holder.id, UUID(authority["id"]), now)
         assert power.status == ("valid" if lasts else "expired")
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Guam", "Pacific/Honolulu"])
+async def test_a_notice_given_here_and_now_is_in_time_until_the_instant_that_is_shown_as_due(
+    service: Service, cast: Cast, zone: str
+) -> None:
+    """At one instant it declined the term, or the next one a year later, by the day that was written on it."""
+    giver = cast.requesting
+    async with unit_of_work(service.database) as write:
+        await write.run(agency.update().where(agency.c.id == giver.id).values(time_zone=zone))
+    last, year_later = (day_starts_at(date(year, 1, 1), ZoneInfo("America/Chicago")) for year in (2100, 2101))
+    too_late = {"non_renewal": year_later, "withdrawal": last + DAY}
+    for kind, late_until in too_late.items():
+        for seconds in (-1, 0):
+            found = await sign_agreement(
+                service,
+                cast.assisting,
+                giver,
+                effective_on="2020-01-01",
+                expires_on="2099-12-31",
+                auto_renew_months=12,
+                auto_renew_times="no_limit",
+                notice={"days": 60},
+            )
+            (due,) = await deadlines_of(giver, agreement_id=found["id"], kind="last_notice")
+            now = datetime.fromisoformat(due["due_at"]) + timedelta(seconds=seconds)
+            there = civil_day(now, zone)
+            assert str(there) != due["due_on"] or zone == "Pacific/Honolulu", "in Guam it is the day after"
+            notice = given_as(WithdrawalNotice, {"notice_on": str(there), "reason": "not again", "kind": kind})
+            async with unit_of_work(service.database) as write:
+                by = acting_for(giver, Role.LEGAL, now=now)
+                left = await ending.give_notice(write, by, UUID(found["id"]), notice, None)
+            assert left.parties[1].leaves_at == (last if seconds else late_until), (kind, seconds)

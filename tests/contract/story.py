@@ -84,7 +84,11 @@ class Story:
             options["json"] = sent or {}
         if method in ("PATCH", "DELETE"):
             options["headers"] = {"if-match": "*"}
+        elif operation == "approve_request":  # it names what was read
+            options["headers"] = {"if-match": (await who.get(path.removesuffix("/approve"))).headers["etag"]}
         self.clock.shift(timedelta(seconds=7))
+        # A background task stores who was seen, and what a report says hangs on it: the story does not race that task.
+        await self.service.edge.app.state.sightings.store()
         response = await who.send(method, path, **options)
         assert response.is_success, f"{operation}: {response.status_code} {response.text}"
         media = response.headers.get("content-type", "").partition(";")[0]
@@ -138,6 +142,7 @@ async def play(story: Story) -> None:
     await _imports(story, sheriff)
     await _personnel(story, sheriff, police)
     await _requests(story, sheriff, police, asset)
+    await _sourced(story, sheriff, police, asset)
     await _loans(story, sheriff, police, asset)
     await _outcomes(story, police, agreement)
     await _problems(story, sheriff, police, asset)
@@ -145,6 +150,7 @@ async def play(story: Story) -> None:
     await story.do(sheriff.legal, "get_agreement_timeline", agreement)
     await story.do(sheriff.legal, "get_agreement_file", agreement)
     await story.do(sheriff.legal, "get_agreement_public_file", agreement)
+    await story.do(story.service.anonymous, "get_reading_readiness")
 
 
 async def _agency(story: Story, name: str) -> Agency:
@@ -248,7 +254,7 @@ async def _papers_of_agencies(story: Story, sheriff: Agency, police: Agency) -> 
             "office": title,
             "basis": "election",
             "citation": "Of the county (demo)",
-            "valid_from": "2020-01-01",
+            "effective_on": "2020-01-01",
         }
         await story.do(agency.admin, "create_signing_authority", str(agency.id), body=office)
     certificate = await story.do(sheriff.admin, "create_agency_insurance", own)
@@ -309,9 +315,9 @@ async def _review(story: Story, sheriff: Agency, police: Agency) -> None:
     await story.do(lawyer, "get_standard_clause", "liability.own_acts")
     story.from_template = (await story.do(lawyer, "draft_agreement_from_template", body=from_template))["id"]
     two = (await story.do(lawyer, "create_agreement", body=_text(story, sheriff, police, number="MA-2026-015")))["id"]
-    await story.do(lawyer, "submit_agreement", two, body={})
+    await story.do(lawyer, "submit_agreement", two, body={"version_no": 1})
     await story.do(lawyer, "send_back_agreement", two)
-    await story.do(lawyer, "withdraw_agreement", two)
+    await story.do(lawyer, "withdraw_agreement", two, body={"version_no": 2, "reason": "Not needed any more (demo)."})
     three = _text(story, sheriff, police, number="MA-2026-016", effective_on="2026-07-04")
     spoken = (await story.do(lawyer, "create_agreement", body=three))["id"]
     active = await story.do(lawyer, "activate_agreement_verbally", spoken)
@@ -335,7 +341,7 @@ async def _recorded(story: Story, operator: Caller, sheriff: Agency, police: Age
     await story.do(partner, "agree_to_publish_agreement", one)
     offered = await story.do(lawyer, "add_agreement_parties", one, body={**WRONG, "agency_ids": [str(state.id)]})
     await story.do(partner, "consent_to_agreement_proposal", one, offered["proposals"][0]["id"])
-    await _reported(story, operator, one, sheriff, police)
+    await _reported(story, operator, one, police)
     stop = await story.do(lawyer, "propose_agreement_suspension", one)
     await story.do(lawyer, "take_back_agreement_proposal", one, stop["proposals"][-1]["id"])
     no = {**story.written["decline_to_join_agreement"], "version_sha256": recorded["version_sha256"]}
@@ -354,23 +360,25 @@ async def _recorded(story: Story, operator: Caller, sheriff: Agency, police: Age
     await story.do(partner, "decline_agreement_custody", one)
     await story.do(lawyer, "offer_agreement_custody", one, body=offer)
     await story.do(partner, "accept_agreement_custody", one)
-    await story.do(partner, "amend_agreement", one)
-    await story.do(partner, "withdraw_agreement", one)
+    drafted = await story.do(partner, "amend_agreement", one)
+    await story.do(partner, "get_amendment_impact", one, drafted["amendment"]["version_no"])
+    named = {"version_no": drafted["amendment"]["version_no"], "reason": "To be recorded from the paper (demo)."}
+    await story.do(partner, "withdraw_agreement", one, body=named)
     await story.do(partner, "record_agreement_amendment", one)
 
 
 async def _declined(story: Story, sheriff: Agency, police: Agency) -> None:
     text = _text(story, sheriff, police, number="MA-2026-017")
     one = (await story.do(sheriff.legal, "create_agreement", body=text))["id"]
-    await story.do(sheriff.legal, "submit_agreement", one, body={})
+    await story.do(sheriff.legal, "submit_agreement", one, body={"version_no": 1})
     await story.do(sheriff.counsel, "approve_agreement", one)
-    out = await story.do(sheriff.legal, "send_agreement_for_signature", one, body={})
+    out = await story.do(sheriff.legal, "send_agreement_for_signature", one, body={"version_no": 1})
     no = {**story.written["decline_to_sign_agreement"], "version_sha256": out["version_sha256"]}
     await story.do(police.legal, "decline_to_sign_agreement", one, body=no)
 
 
-async def _reported(story: Story, operator: Caller, one: str, sheriff: Agency, police: Agency) -> None:
-    """A letter that the operator reports and the party contests, and another that it confirms."""
+async def _reported(story: Story, operator: Caller, one: str, police: Agency) -> None:
+    """A letter that the operator reports and the party contests, and again, as it confirms and takes back."""
     filed = await story.do(operator, "file_document", one, kind="evidence", title="A letter (demo)")
     letter = {**story.written["report_agreement_act"], "agency_id": str(police.id), "acted_on": "2026-07-01"}
     filed_letter = {**letter, "evidence_sha256": filed["sha256"]}
@@ -380,8 +388,10 @@ async def _reported(story: Story, operator: Caller, one: str, sheriff: Agency, p
     await story.do(other, "second_reported_act", one, report)
     await story.do(police.legal, "contest_reported_act", one, report)
     await story.do(operator, "take_back_reported_act", one, report)
-    said = await story.do(sheriff.legal, "report_agreement_act", one, body=letter)
-    await story.do(police.legal, "confirm_reported_act", one, said["reported_acts"][-1]["id"])
+    said = await story.do(operator, "report_agreement_act", one, body=filed_letter)
+    report = said["reported_acts"][-1]["id"]
+    await story.do(other, "second_reported_act", one, report)
+    await story.do(police.legal, "confirm_reported_act", one, report)
     await story.do(police.legal, "rescind_agreement_notice", one)
 
 
@@ -544,7 +554,15 @@ async def _policies(story: Story, sheriff: Agency) -> None:
     """Rules of one's own, drafted by one person and activated by another."""
     drafted = (await story.do(sheriff.legal, "create_policy_set"))["id"]
     await story.do(sheriff.legal, "validate_policy_set", drafted)
-    await story.do(sheriff.admin, "get_policy_set_impact", drafted)
+    preview = (await story.do(sheriff.admin, "start_policy_preview", drafted, body={"days": 30, "wait_seconds": 30}))[
+        "id"
+    ]
+    await story.do(sheriff.admin, "get_policy_preview", preview)
+    await story.do(sheriff.admin, "list_changed_decisions", preview)
+    await story.do(sheriff.admin, "list_policy_previews", limit=1)
+    async with story.service.edge.app.state.preview_runner.turn:  # it has to wait until it is cancelled
+        another = (await story.do(sheriff.admin, "start_policy_preview", drafted))["id"]
+        await story.do(sheriff.admin, "cancel_policy_preview", another)
     await story.do(sheriff.admin, "activate_policy_set", drafted)
     await story.do(sheriff.admin, "get_policy_set", drafted)
     await story.do(sheriff.admin, "list_policy_sets", limit=1)
@@ -622,6 +640,7 @@ async def _requests(story: Story, sheriff: Agency, police: Agency, asset: str) -
     await story.do(asking, "update_request", first["id"])
     await story.do(asking, "submit_request", first["id"])
     await story.do(asking, "list_requests", limit=2)
+    await story.do(asking, "export_requests_as_csv", side="requesting")
     await story.do(asking, "get_request", first["id"])
     await story.do(asking, "list_request_history", first["id"], limit=2)
     changed = await story.do(
@@ -651,6 +670,24 @@ async def _requests(story: Story, sheriff: Agency, police: Agency, asset: str) -
             await story.do(police.approver, "close_request_manually", long["id"])
 
 
+async def _sourced(story: Story, sheriff: Agency, police: Agency, asset: str) -> None:
+    """What is needed of whichever agency: asked of one, offered on a condition, which is accepted once, and refused."""
+    asking, owner = police.coordinator, sheriff.coordinator
+    for answer in ("accept_request_line_offer", "refuse_request_line_offer"):
+        written = story.written["create_request"]
+        line = {name: value for name, value in written["lines"][0].items() if name != "asset_id"}
+        line["need"] = {"kind": "category", "category": "k9", "type_at_least": 2}
+        made = await story.do(asking, "create_request", body={**written, "lines": [line]})
+        needed = (await story.do(asking, "submit_request", made["id"]))["lines"][0]["id"]
+        await story.do(asking, "list_request_line_candidates", made["id"], needed, limit=2)
+        body = {**story.written["source_request_line"], "tiers": [[str(sheriff.id)]]}
+        asked = (await story.do(asking, "source_request_line", made["id"], needed, body=body))["lines"][-1]["id"]
+        given = {**story.written["offer_for_request_line"], "asset_id": asset}
+        await story.do(owner, "offer_for_request_line", made["id"], asked, body=given)
+        await story.do(asking, answer, made["id"], asked)
+        await story.do(asking, "withdraw_request", made["id"])
+
+
 async def _loans(story: Story, sheriff: Agency, police: Agency, asset: str) -> None:
     story.later(hours=4)  # the evening for which it was asked has begun
     asking, owner = police.coordinator, sheriff.coordinator
@@ -660,13 +697,23 @@ async def _loans(story: Story, sheriff: Agency, police: Agency, asset: str) -> N
         line = (await story.do(asking, "submit_request", made["id"]))["lines"][0]
         return str((await story.do(owner, "create_loan", body={"decision_id": line["decision"]["id"]}))["id"])
 
+    async def owed_on(loan: str) -> str:
+        return str((await story.do(asking, "list_obligations", loan_id=loan, owed="true", limit=1))["items"][0]["id"])
+
     missed = await reserved()
+    await story.do(asking, "waive_obligation", await owed_on(missed))
     await story.do(owner, "report_loan_no_show", missed)
+    await story.do(asking, "contest_loan_no_show", missed)
+    await story.do(owner, "withdraw_loan_no_show", missed)
     loan = await reserved()
     changed = await story.do(sheriff.admin, "update_asset", asset, body={"attributes": {"alert": "passive"}})
     await story.do(asking, "accept_changed_asset", loan, body={"asset_version": changed["version"]})
     await story.do(owner, "dispatch_loan", loan)
-    await story.do(asking, "receive_loan", loan)
+    left_at = (await story.do(asking, "receive_loan", loan))["dispatched_at"]
+    contest = story.written["contest_loan_time"]
+    for answer, agency in (("withdraw_loan_time_contest", owner), ("accept_loan_time", asking)):
+        await story.do(owner, "contest_loan_time", loan, body={**contest, "occurred_at": left_at})
+        await story.do(agency, answer, loan)
     until = {"planned_end_at": "2026-07-05T12:00:00Z", "reason": "The search goes on (demo)."}
     await story.do(asking, "request_loan_extension", loan, body=until)
     await story.do(owner, "decline_loan_extension", loan)
@@ -678,7 +725,14 @@ async def _loans(story: Story, sheriff: Agency, police: Agency, asset: str) -> N
     await story.do(owner, "return_loan", loan)
     await story.do(owner, "close_loan", loan)
     scratched = await reserved()
+    report = await owed_on(scratched)
     await story.do(owner, "dispatch_loan", scratched)
+    await story.do(owner, "fulfil_obligation", report)
+    await story.do(asking, "contest_obligation", report)
+    await story.do(asking, "accept_obligation", report)
+    await story.do(asking, "get_obligation", report)
+    await story.do(asking, "get_obligation_counts", owed="true")
+    await story.do(asking, "list_obligation_history", report)
     await story.do(owner, "return_loan", scratched, body={**story.written["return_loan"], "grade": "damaged"})
     damage = (await story.do(owner, "list_asset_unavailability", asset))["items"][0]
     await story.do(owner, "assess_asset_damage", asset, damage["id"])
@@ -689,6 +743,9 @@ async def _loans(story: Story, sheriff: Agency, police: Agency, asset: str) -> N
     await story.do(owner, "report_loan_lost", lost)
     await story.do(asking, "get_loan", loan)
     await story.do(asking, "list_loans", limit=2)
+    await story.do(asking, "export_loans_as_csv", side="requesting")
+    await story.do(owner, "list_inbox", limit=2)
+    await story.do(owner, "get_inbox_counts", waiting_on="agency")
     await story.do(asking, "list_loan_history", loan, limit=2)
 
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jsonschema_rs
 import msgspec
 import pytest
 
 from tests.contract.story import EXAMPLES, record
+from tests.support.contract import validator_of
 from tests.support.databases import copy_sqlite
 from tests.support.places import ROOT
 
@@ -49,8 +49,7 @@ def test_every_example_fits_its_schema() -> None:
     checked = 0
     for where, media in examples():
         if "example" in media and media["schema"].get("format") != "binary":
-            schema = {**media["schema"], "components": {"schemas": COMPONENTS["schemas"]}}
-            validator = jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
+            validator = validator_of(media["schema"], COMPONENTS["schemas"])
             faults = [
                 f"{fault.instance_path}: {fault.message}"[:300] for fault in validator.iter_errors(media["example"])
             ]

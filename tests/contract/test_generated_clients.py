@@ -171,7 +171,9 @@ def test_the_python_client_does_the_main_job(server: LiveServer, open_until: Exi
     asked = coordinator.do("submit_request", draft.id)
     assert asked.lines[0].decision.outcome.value == "needs_approval", asked.lines[0].decision
     commander, dispatcher = person(owner, Role.APPROVER), person(owner, Role.COORDINATOR)
-    approved = commander.do("approve_request", asked.id, body={"reason": "off duty (demo)"})
+    read = commander.do("get_request", asked.id)
+    tag = f'"{read.version}-00000000"'
+    approved = commander.do("approve_request", asked.id, body={"reason": "off duty (demo)"}, if_match=tag)
     assert approved.lines[0].status.value == "approved"
 
     loan = dispatcher.do("create_loan", body={"decision_id": str(asked.lines[0].decision.id)})

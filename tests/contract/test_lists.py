@@ -17,7 +17,7 @@ from registry.resources.rates.schemas import NEW_RATE_EXAMPLE
 from registry.sharing.policy.schemas.sets import NEW_POLICY_SET_EXAMPLE
 from tests.contract.test_contract import COMMITTED
 from tests.support.assets import make_asset
-from tests.support.cast import Cast
+from tests.support.cast import make_cast
 from tests.support.documents import file_paper
 from tests.support.imports import MAPPING, csv_of, imported, unit_row
 from tests.support.loans import Partners, make_loan, make_partners
@@ -26,7 +26,7 @@ from tests.support.personnel import enter_person
 from tests.support.places import ROOT
 from tests.support.problems import assert_problem
 from tests.support.requests import submitted
-from tests.support.service import Caller
+from tests.support.service import Caller, Service
 
 DOCUMENT: dict[str, Any] = msgspec.json.decode(COMMITTED.read_bytes())
 EVERYBODY = (Role.COORDINATOR, Role.AGENCY_ADMIN, Role.LEGAL, Role.AUDITOR)
@@ -37,9 +37,14 @@ OTHER_ORDER = {
     "list_provision_headings": "code",
     "list_capability_types": "code",
     "list_deadlines": "due_on",
+    "list_inbox": "urgency",
     "list_import_rows": "row",
     "list_capabilities": "distance",
 }
+pytestmark = pytest.mark.xdist_group("lists")  # one worker fills them, once for each database
+
+# What is ranked at each reading, by more than one thing.
+RANKED = {"list_request_line_candidates"}
 
 
 def resolved(schema: dict[str, Any]) -> dict[str, Any]:
@@ -61,6 +66,9 @@ def lists() -> Iterator[tuple[str, str, dict[str, Any]]]:
 def test_every_list_can_be_sorted_and_is_newest_first_where_it_has_times() -> None:
     seen = 0
     for name, _, parameters in lists():
+        if name in RANKED:
+            assert "sort" not in parameters, name
+            continue
         sort = parameters["sort"]
         assert "order" in sort["description"].lower(), name
         orders = sort["schema"]["enum"]
@@ -156,9 +164,10 @@ class Scene(msgspec.Struct, kw_only=True, frozen=True):
         return agency.as_(*EVERYBODY)
 
 
-@pytest.fixture
-async def scene(cast: Cast) -> Scene:
-    partners = await make_partners(cast)
+@pytest.fixture(scope="module")
+async def scene(service: Service) -> Scene:
+    """Made once: what a test adds or changes disturbs no other."""
+    partners = await make_partners(await make_cast(service))
     assets = [await make_asset(partners.assisting, capacity=5) for _ in range(3)]
     loans = [await make_loan(partners, asset=asset) for asset in assets]
     requests = [await submitted(partners.requesting, asset) for asset in assets]
@@ -182,7 +191,11 @@ async def scene(cast: Cast) -> Scene:
         await partners.assisting.admin.done("POST", "/v1/rates", body)
         kept = {**NEW_RESERVE_MINIMUM_EXAMPLE, "category": "aircraft", "effective_on": f"{year}-07-01"}
         await partners.assisting.admin.done("POST", "/v1/reserve-minimums", kept)
-        await partners.assisting.admin.done("POST", "/v1/policy-sets", NEW_POLICY_SET_EXAMPLE)
+        drafted = await partners.assisting.admin.done("POST", "/v1/policy-sets", NEW_POLICY_SET_EXAMPLE)
+    await partners.assisting.admin.done("POST", f"/v1/policy-sets/{drafted['id']}/validate")
+    for asked in (3, 30):
+        tried = {"days": asked, "wait_seconds": 30}
+        preview = await partners.assisting.admin.done("POST", f"/v1/policy-sets/{drafted['id']}/previews", tried)
     operator, left = partners.assisting.service.operator, {"kind": "token", "issuer": DEVELOPMENT_ISSUER}
     for _ in range(2):
         refused = {**left, "value": uuid4().hex, "agency_id": str(partners.assisting.id), "reason": "Lost (demo)."}
@@ -201,9 +214,12 @@ async def scene(cast: Cast) -> Scene:
         "import_id": table["id"],
         "personnel_id": people_of_the_agency[0]["id"],
         "loan_id": loans[0]["id"],
+        "obligation_id": loans[0]["obligations"][0]["id"],
         "package_id": packages[0]["id"],
+        "preview_id": preview["id"],
         "principal_id": people["items"][0]["id"],
         "request_id": requests[0]["id"],
+        "line_id": requests[0]["lines"][0]["id"],
     }
     return Scene(partners=partners, ids=ids)
 
@@ -232,6 +248,9 @@ async def test_small_pages_in_every_order_hold_what_one_large_page_holds(scene: 
     for name, address, parameters in addresses(scene):
         reader = scene.reader(address)
         whole = {}
+        if name in RANKED:
+            assert await keys(reader, address, limit=1) == await keys(reader, address, limit=200), name
+            continue
         for sort in parameters["sort"]["schema"]["enum"]:
             if sort in ("arrival", "distance") or name == "list_categories":
                 continue
@@ -251,13 +270,15 @@ async def test_small_pages_in_every_order_hold_what_one_large_page_holds(scene: 
 
 async def test_a_page_is_refused_the_cursor_of_another_list_and_of_another_question(scene: Scene) -> None:
     given: dict[str, str] = {}
-    for name, address, _ in addresses(scene):
+    for name, address, parameters in addresses(scene):
         reader = scene.reader(address)
         cursor = (await reader.done("GET", f"{address}?limit=1"))["next_cursor"]
         if cursor is not None:
             given[name] = cursor
             other = "version" if name.endswith("_history") else "created_at"
             other = f"-{OTHER_ORDER[name]}" if name in OTHER_ORDER else other
+            if name in RANKED or other not in parameters["sort"]["schema"]["enum"]:
+                continue  # it has one order
             assert_problem(await reader.get(f"{address}?limit=1&sort={other}&cursor={cursor}"), 422, "bad_cursor")
     assert len(given) >= 10
     for name, address, _ in addresses(scene):

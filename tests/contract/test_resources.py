@@ -31,6 +31,10 @@ PARTS_OF_ANOTHER = {
     "update_request_line": "a line is shown in its request, and guarded by the request's version",
     "ask_request_line_again": "the same",
     "decline_request_line": "the same",
+    "accept_request_line_offer": "the same",
+    "offer_for_request_line": "the same",
+    "refuse_request_line_offer": "the same",
+    "source_request_line": "the same",
     "withdraw_request_line": "the same",
     "revoke_personnel_credential": "a credential is shown in its personnel record, and guarded by the record's version",
     "verify_personnel_credential": "the same",
@@ -63,13 +67,14 @@ class Operation(NamedTuple):
 
     @property
     def created(self) -> bool:
-        """Whether it makes something new."""
-        return "201" in self.document["responses"]
+        """Whether it makes something new: at once, or, where that is all that it answers, in the background."""
+        responses = self.document["responses"]
+        return "201" in responses or ("202" in responses and "200" not in responses)
 
     @property
     def _success(self) -> dict[str, Any]:
         responses = self.document["responses"]
-        return next((responses[each] for each in ("200", "201", "204") if each in responses), {})
+        return next((responses[each] for each in ("200", "201", "202", "204") if each in responses), {})
 
 
 def operations() -> list[Operation]:

@@ -24,7 +24,10 @@ def agreement_body(
     expires_on: date | str | None = None,
     **fields: Any,
 ) -> dict[str, Any]:
-    """The body of a draft among the parties that covers everything and has no end, unless told otherwise."""
+    """The body of a draft among the parties that covers everything and has no end, unless told otherwise.
+
+    A party may suspend its own participation at once.
+    """
     return {
         "number": f"MA-{next(_numbers)}",
         "title": "Mutual aid (demo)",
@@ -34,7 +37,7 @@ def agreement_body(
         "effective_on": str(effective_on),
         "expires_on": None if expires_on is None else str(expires_on),
         "notice": {"days": 30},
-        "terms": {"categories": ["any"], **(terms or {})},
+        "terms": {"categories": ["any"], "suspension": "at_once", **(terms or {})},
         "provisions": PROVISIONS if provisions is None else provisions,
         **fields,
     }

@@ -34,5 +34,5 @@ def s3_url(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     bucket = f"documents-{time.monotonic_ns()}"
-    httpx.put(f"{s3_endpoint}/{bucket}").raise_for_status()
+    httpx.put(f"{s3_endpoint}/{bucket}", verify=False).raise_for_status()
     return f"s3://{bucket}/filed?endpoint={s3_endpoint}&region=us-east-1&path_style=true"

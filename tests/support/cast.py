@@ -14,6 +14,7 @@ from registry.directory.agencies.commands.registering import change_status, crea
 from registry.directory.agencies.rules import AgencyAction, AgencyKind, AgencyLevel
 from registry.directory.agencies.schemas import NewAgency
 from registry.platform.access import principals
+from registry.platform.access.known import see_agency
 from registry.platform.access.principals import OPERATOR_AGENCY_ID, Principal, Role
 from registry.platform.database.connect import unit_of_work
 from registry.platform.database.handles import Write
@@ -29,7 +30,7 @@ LONG_AHEAD = date(2100, 12, 31)
 """A day that no test will live to see, and that the registry can still write down."""
 SERVICE_SCOPES = (
     "agencies:* taxonomy:* agreements:* documents:* assets:* packages:* imports:* personnel:* capabilities:* "
-    "requests:* decisions:* loans:* metrics:* ledger:* minimums:*"
+    "requests:* decisions:* loans:* obligations:* inbox:* metrics:* ledger:* minimums:*"
 )
 
 
@@ -120,7 +121,9 @@ def inside(agency_id: UUID, *roles: Role, subject: str | None = None, now: datet
     )
 
 
-async def _enter(write: Write, service: Service, name: str, state: str = "MN", *, active: bool = True) -> Agency:
+async def _enter(
+    write: Write, service: Service, name: str, state: str = "MN", *, active: bool = True, seen: bool = True
+) -> Agency:
     unique = f"{name} {next(_numbers)}"
     operator = inside(OPERATOR_AGENCY_ID, Role.REGISTRY_ADMIN, subject="operator")
     new = NewAgency(
@@ -134,13 +137,17 @@ async def _enter(write: Write, service: Service, name: str, state: str = "MN", *
     made = await create_agency(write, operator, new)
     if active:
         await change_status(write, operator, follow_agency_status, made.id, AgencyAction.ACTIVATE, "joined")
+    if seen:
+        await see_agency(write, made.id, utc_now())
     return Agency(service=service, id=made.id, name=unique)
 
 
-async def make_agency(service: Service, name: str = "Agency", state: str = "MN", *, active: bool = True) -> Agency:
-    """A fresh agency in the middle of Minnesota."""
+async def make_agency(
+    service: Service, name: str = "Agency", state: str = "MN", *, active: bool = True, seen: bool = True
+) -> Agency:
+    """A fresh agency in the middle of Minnesota; unless it is `seen`, nobody of it has used the registry yet."""
     async with unit_of_work(service.database) as write:
-        return await _enter(write, service, name, state, active=active)
+        return await _enter(write, service, name, state, active=active, seen=seen)
 
 
 async def make_cast(service: Service) -> Cast:

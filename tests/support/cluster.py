@@ -1,4 +1,4 @@
-"""Private PostgreSQL clusters and poolers, for tests that reconfigure, demote or stand in front of one.
+"""Private PostgreSQL clusters and poolers: one that a run's databases are in, and those of tests that break one.
 
 Each ends with its block. A test that needs a program which is not installed is skipped, and says which it is.
 """
@@ -25,6 +25,7 @@ from cryptography.x509.oid import NameOID
 from msgspec import Struct
 
 from registry.platform.kernel.time import utc_now
+from tests.support.memory import shared_memory
 from tests.support.server import free_port
 
 _HBA = "hostssl all all 127.0.0.1/32 trust\nhostnossl all all 127.0.0.1/32 reject\n"
@@ -133,6 +134,44 @@ def own_cluster(database: str) -> Iterator[OwnCluster]:
             _run(tools / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
 
 
+_NEVER_FAILS = """
+listen_addresses = '127.0.0.1'
+unix_socket_directories = ''
+fsync = off
+synchronous_commit = off
+full_page_writes = off
+wal_level = minimal
+max_wal_senders = 0
+max_wal_size = 4GB
+checkpoint_timeout = 1h
+"""
+"""Nothing in it outlives the run: to wait for a disk took longer than the tests."""
+
+
+@contextmanager
+def cluster_in_memory() -> Iterator[str | None]:
+    """The address of a fresh cluster, without a database's name; None where PostgreSQL's programs are not at hand.
+
+    It lies in memory where there is room, and its collation is that of Debian's own cluster.
+    """
+    tools, account = _found_tools(), _found_account()
+    if tools is None or account is None:
+        yield None
+        return
+    with _folder(shared_memory()) as folder:
+        data, port = folder / "data", free_port()
+        _run(
+            tools / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8"
+        )
+        with (data / "postgresql.conf").open("a") as conf:
+            conf.write(f"port = {port}\n{_NEVER_FAILS}")
+        _run(tools / "pg_ctl", "-D", data, "-l", folder / "log", "-w", "start")
+        try:
+            yield f"postgresql+asyncpg://postgres@127.0.0.1:{port}"
+        finally:
+            _run(tools / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+
+
 @contextmanager
 def bouncer(url: str, *, servers: int, more: str = "") -> Iterator[str]:
     """PgBouncer in transaction mode, with as many connections to a database; the URL that leads through it."""
@@ -172,22 +211,34 @@ def _wait(port: int, process: "subprocess.Popen[bytes]") -> None:
             return
 
 
-def _tools() -> Path:
+def _found_tools() -> Path | None:
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     initdb = shutil.which("initdb") or (found[-1] if found else None)
-    if initdb is None:
+    return Path(initdb).resolve().parent if initdb else None  # a link to it stands alone
+
+
+def _tools() -> Path:
+    found = _found_tools()
+    if found is None:
         pytest.skip("PostgreSQL's own programs are not installed (Debian: apt install postgresql)")
-    return Path(initdb).resolve().parent  # a link to it stands alone
+    return found
 
 
-def _account() -> str:
-    """Neither program runs as root: then as the account that the packages make."""
+def _found_account() -> str | None:
+    """Neither program runs as root: then as the account that the packages make; None where there is none."""
     if os.geteuid() != 0:
         return pwd.getpwuid(os.geteuid()).pw_name
     try:
         return pwd.getpwnam("postgres").pw_name
     except KeyError:
+        return None
+
+
+def _account() -> str:
+    found = _found_account()
+    if found is None:
         pytest.skip("there is no account named postgres, and PostgreSQL does not run as root")
+    return found
 
 
 def _as_account() -> dict[str, Any]:
@@ -202,9 +253,9 @@ def _run(*command: object) -> None:
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
-    """A folder that the account may enter, unlike pytest's own."""
-    folder = Path(tempfile.mkdtemp(prefix="registry-test-"))
+def _folder(where: Path | None = None) -> Iterator[Path]:
+    """A folder that the account may enter, unlike pytest's own; there, or among the system's temporary files."""
+    folder = Path(tempfile.mkdtemp(prefix="registry-test-", dir=where))
     try:
         folder.chmod(0o755)
         shutil.chown(folder, _account())

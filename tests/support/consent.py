@@ -80,3 +80,15 @@ async def left_long_ago(service: Service, party: Agency, found: dict[str, Any]) 
     async with unit_of_work(service.database) as write:
         leaver = acting_for(party, Role.LEGAL, now=then)
         await ending.give_notice(write, leaver, UUID(found["id"]), notice, None)
+
+
+async def agree_to_days(agreement: dict[str, Any], *parties: Agency) -> dict[str, Any]:
+    """Each party agrees that what another entered late counts from its own day, where that is put to it."""
+    seen: dict[str, Any] = await parties[0].legal.done("GET", f"{PATH}/{agreement['id']}")
+    found = agreement
+    for proposal in seen["proposals"]:
+        outstanding = [each["id"] for each in proposal["outstanding"] if proposal["kind"] == "earlier_day"]
+        for party in parties:
+            if str(party.id) in outstanding:
+                found = await consent(party, agreement, proposal)
+    return found

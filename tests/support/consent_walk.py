@@ -26,11 +26,15 @@ OF_ITS_OWN = (
     "confirm_reported_act",
 )
 
+# What a request is answered whose body is not as the contract says: in the registry's order, before anything else is
+# asked but who the caller is.
+UNREAD = (400, 413, 415)
+
 
 async def answers(
     walk: Walk, operation: str, declared: tuple[str, str, Any], who: Caller, actor: UUID
 ) -> list[httpx.Response]:
-    """Try the operation with each of its bodies."""
+    """Try the operation with each of its bodies, none of which may be refused unread: that would try nothing."""
     method, template, example = declared
     made = BODIES[operation]
     bodies = example if isinstance(made, str) else made(walk, actor)
@@ -51,6 +55,7 @@ async def answers(
         else:
             options = {"json": body, "headers": {"if-match": "*"} if method == "PATCH" else {}}
         found.append(await who.send(method, where, **options))
+        assert found[-1].status_code not in UNREAD, f"{operation} was not read: {body} was answered {found[-1].text}"
     return found
 
 

@@ -131,9 +131,10 @@ def supersessions(walk: Walk, actor: UUID) -> list[dict[str, Any]]:
 
 
 def _words(walk: Walk, actor: UUID) -> list[dict[str, Any]]:
-    """Of everything that is marked public, the text and a document."""
+    """Of everything that is marked public, each text and the documents."""
     documents = [{"document_id": each["id"]} for each in walk.documents]
-    return [{"reason": "walked", **each} for each in ({"version_no": 1}, *documents)]
+    newest = max(walk.found["version_no"], *(each["version_no"] for each in walk.found["amendments"]), 1)
+    return [{"reason": "walked", **each} for each in (*({"version_no": no + 1} for no in range(newest)), *documents)]
 
 
 def _agreements_to_publish(walk: Walk, actor: UUID) -> list[dict[str, Any]]:
@@ -158,6 +159,15 @@ def _papers(walk: Walk, actor: UUID) -> list[dict[str, Any]]:
     return [{**wider_text(), "effective_on": "2025-02-01", "signed_on": "2025-02-01"}, wider_text()]
 
 
+def _of_text(**fields: Any) -> Body:
+    """Something done to the text on its way, which it names."""
+
+    def made(walk: Walk, actor: UUID) -> dict[str, Any]:
+        return {**fields, "version_no": (walk.found["amendment"] or walk.found)["version_no"]}
+
+    return made
+
+
 def word_given() -> dict[str, Any]:
     return {"signatory_title": "Chief", "reason": "walked", "ratify_by_on": str(today())}
 
@@ -173,18 +183,18 @@ BODIES: Mapping[str, Body | str] = {
     "create_agreement": lambda walk, actor: agreement_body(*walk.parties),
     "record_agreement": _recorded,
     "update_agreement": lambda walk, actor: {"title": "Other (demo)", "parties": [str(p.id) for p in walk.parties]},
-    "submit_agreement": _of(),
-    "send_back_agreement": _why(),
-    "approve_agreement": _of(),
-    "send_agreement_for_signature": _of(),
-    "withdraw_agreement": _why(),
+    "submit_agreement": _of_text(),
+    "send_back_agreement": _of_text(reason="walked"),
+    "approve_agreement": _of_text(),
+    "send_agreement_for_signature": _of_text(),
+    "withdraw_agreement": _of_text(reason="walked"),
     "sign_agreement": lambda walk, actor: {**_paper(walk, actor), "manner": "wet"},
     "confirm_agreement": _confirmations,
     "decline_to_sign_agreement": _declining,
     "decline_to_join_agreement": _declining,
     "amend_agreement": _amendments,
     "record_agreement_amendment": _papers,
-    "activate_agreement_verbally": lambda walk, actor: word_given(),
+    "activate_agreement_verbally": lambda walk, actor: {**word_given(), "version_no": walk.found["version_no"]},
     "agree_verbally": lambda walk, actor: {k: v for k, v in _paper(walk, actor).items() if k != "signed_on"},
     "give_agreement_notice": _notices,
     "rescind_agreement_notice": _why(),
@@ -204,7 +214,9 @@ BODIES: Mapping[str, Body | str] = {
     "set_agreement_approval_rule": lambda walk, actor: [
         {"required": r, "effective_on": None, "citation": "City code (demo)", "reason": "walked"} for r in (True, False)
     ],
-    "record_agreement_approval": _of(body="Council", approved_on=str(date(2025, 3, 1)), valid_to=str(date(2025, 9, 1))),
+    "record_agreement_approval": _of(
+        version_no=1, body="Council", approved_on=str(date(2025, 3, 1)), expires_on=str(date(2025, 9, 1))
+    ),
     "offer_agreement_custody": lambda walk, actor: {"agency_id": str(walk.about(actor).id), "reason": "walked"},
     "accept_agreement_custody": _why(),
     "decline_agreement_custody": _why(),

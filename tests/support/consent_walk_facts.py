@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import combinations
 from typing import Any
 from uuid import UUID
 
@@ -27,12 +28,14 @@ from tests.support.consent_walk_bodies import DAY, NOTICE_DAYS, PATH, Walk
 class Facts(Struct, kw_only=True, frozen=True):
     """What is so at one moment: who is bound when and by which version, who did what, and who reads what.
 
-    `reported` has for each party the first instant at which its silence to what is said of it would count. `shown` is
-    what each party is shown of itself and of the end, now and of a day to come.
+    `pairs`: when two are bound to each other, and by which version: that of one party's windows may stay as it is while
+    it is bound by it to another. `reported` has for each party the first instant at which its silence to what is said
+    of it would count. `shown` is what each party is shown of itself and of the end, now and of a day to come.
     """
 
     now: datetime
     windows: Mapping[UUID, Sequence[tuple[datetime, datetime, UUID]]]
+    pairs: Mapping[tuple[UUID, UUID], Sequence[tuple[datetime, datetime, UUID]]]
     consented: Mapping[UUID, frozenset[UUID]]
     signed: Mapping[UUID, frozenset[UUID]]
     reported: Mapping[UUID, datetime]
@@ -66,7 +69,8 @@ async def facts_of(walk: Walk) -> Facts:
     read, its = walk.service.database.read(), UUID(walk.found["id"])
     windows: dict[UUID, list[tuple[datetime, datetime, UUID]]] = {}
     table = agreement_party_window
-    for row in await read.all(sa.select(table).where(table.c.agreement_id == its).order_by(table.c.starts_at)):
+    rows = await read.all(sa.select(table).where(table.c.agreement_id == its).order_by(table.c.starts_at))
+    for row in rows:
         windows.setdefault(row.agency_id, []).append((row.starts_at, row.ends_at, row.version_id))
     consents = sa.select(agreement_consent, agreement_proposal.c.agreed_at).join(agreement_proposal)
     consented: dict[UUID, set[UUID]] = {}
@@ -103,6 +107,7 @@ async def facts_of(walk: Walk) -> Facts:
     return Facts(
         now=utc_now(),
         windows=windows,
+        pairs=_pairs(rows),
         consented={agency: frozenset(found) for agency, found in consented.items()},
         signed={agency: frozenset(found) for agency, found in signed.items()},
         reported={row.agency_id: row.told_at + CONTEST_PERIOD for row in reported if row.told_at is not None},
@@ -113,6 +118,17 @@ async def facts_of(walk: Walk) -> Facts:
         words={agency: frozenset(found) for agency, found in words.items()},
         shown={party.id: await shown_to(party, its) for party in walk.parties},
     )
+
+
+def _pairs(rows: Sequence[Any]) -> dict[tuple[UUID, UUID], list[tuple[datetime, datetime, UUID]]]:
+    """Of each two parties the stretches in which two of their windows meet: see `in_force.bind_each_other`."""
+    found: dict[tuple[UUID, UUID], list[tuple[datetime, datetime, UUID]]] = {}
+    for one, other in combinations(sorted(rows, key=lambda row: row.agency_id), 2):
+        start, end = max(one.starts_at, other.starts_at), min(one.ends_at, other.ends_at)
+        meets = one.version_id == other.version_id and not one.amended & other.amended and start < end
+        if one.agency_id != other.agency_id and meets:
+            found.setdefault((one.agency_id, other.agency_id), []).append((start, end, one.version_id))
+    return {pair: sorted(stretches) for pair, stretches in found.items()}
 
 
 def until(windows: Sequence[tuple[datetime, datetime, UUID]], end: datetime) -> list[tuple[datetime, datetime, UUID]]:
@@ -145,6 +161,26 @@ def _differ(some: Sequence[Interval], others: Sequence[Interval]) -> bool:
     return any(remaining(span, beside) for spans, beside in pairs for span in spans)
 
 
+def past_days_moved(before: Facts, after: Facts, actor: UUID) -> Iterator[tuple[UUID, UUID]]:
+    """The pairs that were bound to each other on other days that are over, or by other texts, than before the act.
+
+    Not where each of the two that did not act has agreed to it, or has signed the text that it is, and lost no day.
+    """
+    for pair in sorted({*before.pairs, *after.pairs}):
+        was, is_ = (until(facts.pairs.get(pair, ()), before.now) for facts in (before, after))
+        if was == is_:
+            continue
+        loses = any(remaining(span, _spans(is_)) for span in _spans(was))
+        texts = versions([each for each in is_ if each not in was])
+
+        def has_part(party: UUID, *, loses: bool = loses, texts: set[UUID] = texts) -> bool:
+            agreed = before.consented.get(party, frozenset()) & (after.agreed - before.agreed)
+            return bool(agreed) or (not loses and texts <= before.signed.get(party, frozenset()))
+
+        if not all(party == actor or has_part(party) for party in pair):
+            yield pair
+
+
 def versions(windows: Sequence[tuple[datetime, datetime, UUID]]) -> set[UUID]:
     """Which texts bind in the windows."""
     return {version for _, _, version in windows}
@@ -175,6 +211,9 @@ def wrongs(walk: Walk, before: Facts, after: Facts, actor: UUID) -> Iterator[str
         status, texts = before.reads[its]
         if its in before.windows and status == 200 and not texts <= after.reads[its][1]:
             yield f"what {party.name} reads of the text that binds it"
+    names = {party.id: party.name for party in walk.parties}
+    for pair in past_days_moved(before, after, actor):
+        yield f"on which days that are over {' and '.join(names.get(each, 'one') for each in pair)} were bound"
     outsider = walk.cast.stranger.id
     new, gone = after.published - before.published, before.published - after.published
     if outsider not in after.named and before.reads[outsider] != after.reads[outsider] and not (new or gone):

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.support.agreements import EVIDENCE, agreement_body, confirm_agreement, record_agreement, sign_agreement
 from tests.support.cast import Agency, Cast, today
-from tests.support.consent import all_consent, consent, left_long_ago, proof, propose_end
+from tests.support.consent import agree_to_days, all_consent, consent, left_long_ago, proof, propose_end
 from tests.support.consent_walk_bodies import DAY, NOTICE_DAYS, PATH, TEXT, wider_text, word_given
 from tests.support.documents import file_document
 from tests.support.review import hand, out_for_signature
@@ -127,7 +127,7 @@ async def _amended_long_ago(found: dict[str, Any], *parties: Agency, is_open: bo
         its = {"version_sha256": done["amendment"]["version_sha256"], "signatory_title": "Chief"}
         kept = {"evidence_location": "The archive (demo)"}
         done = await party.legal.done("POST", f"{path}/confirm", {**its, **day, **kept})
-    return done
+    return await agree_to_days(done, *parties)
 
 
 async def _ended_with_a_paper_open(service: Service, *parties: Agency) -> dict[str, Any]:

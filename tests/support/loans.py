@@ -99,6 +99,10 @@ def body_for(verb: str) -> dict[str, Any]:
         "return": CONDITION,
         "cancel": REASON,
         "report-no-show": REASON,
+        "contest-no-show": REASON,
+        "contest-time": {**REASON, "act": "dispatch", "occurred_at": (soon - timedelta(hours=1)).isoformat()},
+        "accept-time": {"act": "dispatch"},
+        "withdraw-contest": {"act": "dispatch"},
         "report-lost": REASON,
         "report-found": REASON,
         "decline-extension": REASON,
@@ -109,15 +113,16 @@ def body_for(verb: str) -> dict[str, Any]:
     return bodies.get(verb, {})
 
 
-async def make_overdue_loan(partners: Partners, asset: dict[str, Any]) -> dict[str, Any]:
-    """A loan that left ten hours ago for eight hours and is not back."""
-    left = utc_now().replace(microsecond=0) - timedelta(hours=10)
+async def make_overdue_loan(partners: Partners, asset: dict[str, Any], *, days: int = 0) -> dict[str, Any]:
+    """A loan that left ten hours ago, and so many days before, for eight hours and is not back."""
+    left = utc_now().replace(microsecond=0) - timedelta(days=days, hours=10)
     window = Window(start=left, end=left + timedelta(hours=8))
     decision = await make_decision(partners.requesting, asset, window=window, now=left)
     caller = acting_for(partners.assisting, Role.COORDINATOR, now=left)
     policies = policies_of(partners.assisting.service)
     async with unit_of_work(partners.assisting.service.database) as write:
         made = await reserving.reserve(write, caller, policies, NewLoan(decision_id=decision.id))
+    async with unit_of_work(partners.assisting.service.database) as write:
         await handing_over.dispatch(write, caller, policies, made.id, ConditionReport(grade=Grade.GOOD))
     return await see(partners.assisting, made.id)
 

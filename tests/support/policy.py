@@ -11,9 +11,9 @@ from registry.platform.database.connect import unit_of_work
 from registry.platform.kernel.time import Window
 from registry.sharing.policy.approvals import DecisionStatus, Verdict
 from registry.sharing.policy.cedar import PolicySet, load_policy_set
-from registry.sharing.policy.commands.deciding import answer_approvals, decide_ask, redecide
+from registry.sharing.policy.commands.deciding import LoanAsked, answer_approvals, decide_ask, redecide
 from registry.sharing.policy.queries.getting import chain, decision_row, visible_decision
-from registry.sharing.policy.schemas.decided import DecidedAt, RecordedDecision
+from registry.sharing.policy.schemas.decided import DecidedAt, RecordedDecision, RequestReference
 from tests.support.cast import Agency, inside
 from tests.support.places import ROOT
 from tests.support.service import Service
@@ -42,6 +42,7 @@ async def make_decision(
     *,
     subject: str | None = None,
     now: datetime | None = None,
+    request: RequestReference | None = None,
     **asked: Any,
 ) -> RecordedDecision:
     """The decision on an ordinary ask of the agency's coordinator for the asset; `asked` says what differs."""
@@ -55,7 +56,8 @@ async def make_decision(
     }
     caller = acting_for(requesting, Role.COORDINATOR, subject=subject, now=now)
     async with unit_of_work(requesting.service.database) as write:
-        return (await decide_ask(write, caller, policies_of(requesting.service), **{**given, **asked})).recorded
+        asked_for = LoanAsked(**{**given, **asked})
+        return (await decide_ask(write, caller, policies_of(requesting.service), asked_for, request)).recorded
 
 
 async def answer_decision(

@@ -1,5 +1,6 @@
 """Requests for tests, made by coordinators."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -30,6 +31,25 @@ async def submitted(requesting: Agency, asset: dict[str, Any], **fields: Any) ->
     """The same, submitted and so decided."""
     made = await make_request(requesting, asset, **fields)
     return await act(requesting.coordinator, made, "submit", {})
+
+
+def need_line(*, window: Window | None = None, quantity: int = 1, **need: Any) -> dict[str, Any]:
+    """A line that asks for narcotics teams of type II or better, of whichever agency; `need` says what is different."""
+    return {
+        "need": {"kind": "category", "category": "k9.narcotics", "type_at_least": 2, **need},
+        "quantity": quantity,
+        "window": msgspec.to_builtins(window or window_of()),
+    }
+
+
+async def sourced(requesting: Agency, owners: Sequence[Agency], **fields: Any) -> dict[str, Any]:
+    """A request with such a line, once these agencies were asked for it, all at once."""
+    made = await submitted(requesting, {}, **{"lines": [need_line()], **fields})
+    path = f"/v1/requests/{made['id']}/lines/{made['lines'][0]['id']}/source"
+    asked: dict[str, Any] = await requesting.coordinator.done(
+        "POST", path, {"tiers": [[str(each.id) for each in owners]]}
+    )
+    return asked
 
 
 async def act(caller: Any, made: dict[str, Any], verb: str, body: object = None) -> dict[str, Any]:

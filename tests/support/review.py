@@ -22,7 +22,8 @@ async def draft(*parties: Agency, **fields: Any) -> dict[str, Any]:
 async def submitted(*parties: Agency, submission: dict[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
     """A text that is in review, with the reviewers that the submission names."""
     made = await draft(*parties, **fields)
-    found: dict[str, Any] = await parties[0].legal.done("POST", f"{PATH}/{made['id']}/submit", submission)
+    named = {**(submission or {}), "version_no": made["version_no"]}
+    found: dict[str, Any] = await parties[0].legal.done("POST", f"{PATH}/{made['id']}/submit", named)
     return found
 
 

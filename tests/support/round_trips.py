@@ -12,6 +12,8 @@ from contextlib import asynccontextmanager, suppress
 from sqlalchemy.engine import make_url
 
 _SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
+_GONE = (asyncio.IncompleteReadError, ConnectionError)
+"""One side has closed the connection, as one does that was given up."""
 
 
 class RoundTrips:
@@ -36,7 +38,8 @@ class RoundTrips:
         server, server_writer = await asyncio.open_connection(host, port)
         back = asyncio.create_task(_copy(server, client_writer))
         try:
-            await self._read_along(client, client_writer, server_writer)
+            with suppress(*_GONE):
+                await self._read_along(client, client_writer, server_writer)
         finally:
             back.cancel()
             for writer in (server_writer, client_writer):
@@ -52,29 +55,29 @@ class RoundTrips:
             client_writer.write(b"N")
             first = await client.readexactly(8)
         server.write(first + await client.readexactly(int.from_bytes(first[:4], "big") - 8))
-        with suppress(asyncio.IncompleteReadError):
-            while True:
-                head = await client.readexactly(5)
-                body = await client.readexactly(int.from_bytes(head[1:], "big") - 4)
-                match head[:1]:
-                    case b"Q":
-                        self._seen.append(body.rstrip(b"\0").decode())
-                    case b"P":
-                        name, sql, *_ = body.split(b"\0")
-                        current = prepared[name] = sql.decode()
-                    case b"B":
-                        _, name, *_ = body.split(b"\0")
-                        current = prepared[name]
-                    case b"S" | b"H":
-                        self._seen.append(" ".join(current.split()))
-                server.write(head + body)
+        while True:
+            head = await client.readexactly(5)
+            body = await client.readexactly(int.from_bytes(head[1:], "big") - 4)
+            match head[:1]:
+                case b"Q":
+                    self._seen.append(body.rstrip(b"\0").decode())
+                case b"P":
+                    name, sql, *_ = body.split(b"\0")
+                    current = prepared[name] = sql.decode()
+                case b"B":
+                    _, name, *_ = body.split(b"\0")
+                    current = prepared[name]
+                case b"S" | b"H":
+                    self._seen.append(" ".join(current.split()))
+            server.write(head + body)
 
 
 async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    while chunk := await source.read(65_536):
-        sink.write(chunk)
-        await sink.drain()
-    sink.close()
+    with suppress(*_GONE):
+        while chunk := await source.read(65_536):
+            sink.write(chunk)
+            await sink.drain()
+        sink.close()
 
 
 @asynccontextmanager

@@ -27,6 +27,8 @@ Key: TypeAlias = tuple[object, ...]
 FOR_EVER = (
     ("agreement_version", "canonical"),
     ("agreement_version", "sha256"),
+    ("agreement_version_part", "canonical"),
+    ("agreement_version_part", "sha256"),
     ("policy_decision", "facts"),
     ("policy_decision", "input_digest"),
     ("policy_decision", "ask_digest"),
@@ -132,6 +134,13 @@ _HASHES: Sequence[tuple[str, sa.Executable, Callable[..., bool]]] = (
         sa.select(sa.column("canonical", sa.LargeBinary), sa.column("sha256"))
         .select_from(sa.table("agreement_version"))
         .where(sa.column("canonical").is_not(None)),
+        _is_hash,
+    ),
+    (
+        "agreement_version_part.sha256",
+        sa.select(sa.column("canonical", sa.LargeBinary), sa.column("sha256")).select_from(
+            sa.table("agreement_version_part")
+        ),
         _is_hash,
     ),
     (

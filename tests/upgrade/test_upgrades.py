@@ -16,7 +16,7 @@ import pytest
 from msgspec import Struct
 
 from registry.platform.settings import load
-from tests.support.databases import POSTGRES_URL, copy_postgres, copy_sqlite
+from tests.support.databases import beside, copy_postgres, copy_sqlite
 from tests.support.places import ROOT
 from tests.support.schema import ask, schema_of
 from tests.support.server import environment, in_process
@@ -37,8 +37,7 @@ def databases(
     folder = tmp_path_factory.mktemp("upgrades")
     with ExitStack() as stack:
         if dialect == "postgresql":
-            request.getfixturevalue("postgres_url")  # skips where there is no server
-            empty = f"{POSTGRES_URL.rsplit('/', 1)[0]}/template0"
+            empty = beside(request.getfixturevalue("postgres_url"), "template0")  # skips where there is no server
             yield lambda source: stack.enter_context(copy_postgres(source or empty))
         else:
             names = (folder / f"{n}.db" for n in range(1_000))

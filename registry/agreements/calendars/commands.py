@@ -16,6 +16,7 @@ from registry.platform.kernel.errors import WrongStatus
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.ledger.commands import record
+from registry.platform.ledger.event_types import EventType
 
 _ID = calendar_feed.c.id.type
 _INSERT = calendar_feed.insert()
@@ -52,7 +53,7 @@ async def create_feed(write: Write, caller: Caller, new: NewCalendarFeed) -> Cal
     record(
         write,
         caller,
-        "calendar_feed.created",
+        EventType.CALENDAR_FEED_CREATED,
         subject=("calendar_feed", feed_id, 1),
         agencies=[caller.agency_id],
         data={"label": new.label},
@@ -72,7 +73,7 @@ async def revoke_feed(write: Write, caller: Caller, feed_id: UUID, expected: Exp
     record(
         write,
         caller,
-        "calendar_feed.revoked",
+        EventType.CALENDAR_FEED_REVOKED,
         subject=("calendar_feed", feed_id, row.version + 1),
         agencies=[caller.agency_id],
         data={"label": row.label},

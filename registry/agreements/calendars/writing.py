@@ -12,7 +12,6 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from uuid import UUID
 
-from icalendar import Alarm, Calendar, Event
 from msgspec import Struct
 
 from registry.agreements.deadlines.rules import LEAD_DAYS, Due, Record, asks_for_an_act
@@ -64,6 +63,8 @@ def tag(content: CalendarContent) -> str:
 
 def written(content: CalendarContent) -> bytes:
     """The calendar's bytes."""
+    from icalendar import Calendar  # here, since few ask for calendars, and each start would take longer
+
     calendar = Calendar()
     calendar.add("version", "2.0")
     calendar.add("prodid", "-//Registry of resource sharing//Deadlines//EN")
@@ -105,6 +106,8 @@ def _event(  # as `_facts` says them
     alarms: tuple[int, ...],
 ) -> bytes:
     """One event's bytes, kept: writing takes a third of a millisecond, and subscribers come back every few hours."""
+    from icalendar import Alarm, Event  # as in `written`
+
     event = Event()
     event.add("uid", name)
     event.add("dtstamp", at)

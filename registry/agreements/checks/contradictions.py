@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from registry.agreements.checks.completeness import is_stated
 from registry.agreements.checks.schemas import Contradiction, TermPlace
-from registry.agreements.instruments.terms import Terms, covers
+from registry.agreements.instruments.terms import AutomaticAid, Terms, covers
 from registry.platform.kernel.money import Money
 
 Stricter: TypeAlias = Literal["this", "other"]
@@ -183,10 +183,14 @@ def _directions(this: Terms, other: Terms) -> Iterator[Contradiction]:
 
 def _automatic_aid(this: Terms, other: Terms) -> Iterator[Contradiction]:
     """Under one of the two help is sent without asking, where under the other it must be asked for."""
-    mine, theirs = ({(*each.categories, each.trigger) for each in terms.automatic_aid} for terms in (this, other))
+    mine, theirs = ({_aid(each) for each in terms.automatic_aid} for terms in (this, other))
     if mine != theirs:
         said = [f"{len(each)} triggers" if each else NOT_SAID for each in (mine, theirs)]
         yield _differs("automatic_aid", this, other, "Automatic aid", said[0], said[1], None)
+
+
+def _aid(each: AutomaticAid) -> tuple[object, ...]:
+    return (*each.categories, each.trigger, *sorted(each.asset_ids), *sorted(each.purposes), each.least_priority)
 
 
 def _reach(

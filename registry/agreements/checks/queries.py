@@ -41,7 +41,7 @@ from registry.agreements.instruments.tables import (
     agreement_version_dates,
     provision,
 )
-from registry.agreements.instruments.terms import Terms, said_by, without
+from registry.agreements.instruments.terms import Terms, compared_without, said_by
 from registry.agreements.instruments.worded import remarks_on
 from registry.agreements.law.rules import Matter, Party
 from registry.directory.agencies.tables import agency
@@ -57,7 +57,8 @@ _VERSION_ID = sa.bindparam("version_id", type_=agreement_version.c.id.type)
 _VERSION = (
     sa.select(
         agreement_version,
-        *(agreement_version_dates.c[name] for name in ("effective_on", "expires_on", "notice", "auto_renew_months")),
+        *(agreement_version_dates.c[name] for name in ("effective_on", "expires_on", "notice")),
+        *(agreement_version_dates.c[name] for name in ("auto_renew_months", "auto_renew_times")),
         reads_restricted().label("reached"),
     )
     .join(agreement_version_dates, agreement_version_dates.c.version_id == agreement_version.c.id)
@@ -124,7 +125,7 @@ async def get_completeness(
         # A long agreement takes a tenth of a second, and others must not wait for it.
         checklists=await asyncio.to_thread(examine, document, lists, RECOGNITION),
         remarks=[
-            *about_papers(version.no, await _recorded_from(read, agreement_id, version)),
+            *about_papers(version.no, await _recorded_from(read, principal, row, version)),
             *_remarks(document, version),
         ],
     )
@@ -137,12 +138,12 @@ def _whole(row: Row[Any]) -> Row[Any]:
     return row
 
 
-async def _recorded_from(read: Read, agreement_id: UUID, version: Row[Any]) -> Evidence | None:
+async def _recorded_from(read: Read, principal: Principal, row: Row[Any], version: Row[Any]) -> Evidence | None:
     """The paper from which a version was recorded."""
     if version.evidence_sha256 is None and version.evidence_location is None:
         return None
-    papers = await papers_on_file(read, agreement_id)
-    return shown_evidence(version.evidence_sha256, version.evidence_location, papers)
+    papers = await papers_on_file(read, row.id, principal.agency_id)
+    return shown_evidence(version.evidence_sha256, version.evidence_location, papers, row.custodian_id)
 
 
 def _remarks(document: CheckedText, version: Row[Any]) -> tuple[Remark, ...]:
@@ -153,6 +154,7 @@ def _remarks(document: CheckedText, version: Row[Any]) -> tuple[Remark, ...]:
         version.effective_on,
         version.expires_on,
         version.auto_renew_months,
+        version.auto_renew_times,
     )
 
 
@@ -392,12 +394,12 @@ async def _restricted_terms(read: Read, version_id: UUID, terms: Terms) -> list[
 def _compared(principal: Principal, terms: Terms, secret: list[str], row: Row[Any]) -> ComparedAgreement | None:
     """The comparison with one other agreement; None where no purpose is common to both.
 
-    A term that a provision says which the caller may not read, on either side, is compared with nothing.
+    A term that a provision says which the caller may not read, on either side, is compared with nothing, and named.
     """
     theirs = msgspec.json.decode(row.terms, type=Terms)
     if not may_read_restricted(principal, row):
-        secret = [*secret, *msgspec.json.decode(row.restricted_terms or b"[]", type=list[str])]
-    terms, theirs = without(terms, secret), without(theirs, secret)
+        secret = sorted({*secret, *msgspec.json.decode(row.restricted_terms or b"[]", type=list[str])})
+    terms, theirs = compared_without(terms, secret), compared_without(theirs, secret)
     if not overlap(terms, theirs):
         return None
     return ComparedAgreement(
@@ -409,5 +411,6 @@ def _compared(principal: Principal, terms: Terms, secret: list[str], row: Row[An
         bound_together_from=row.at,
         parties_in_common=row.in_common,
         categories=categories_in_common(terms.categories, theirs.categories),
+        terms_withheld=secret,
         contradictions=compare(terms, theirs),
     )

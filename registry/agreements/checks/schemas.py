@@ -257,7 +257,16 @@ class ComparedAgreement(Struct, kw_only=True, frozen=True):
     bound_together_from: Annotated[Instant, Meta(description="From when on both can bind the same two parties.")]
     parties_in_common: Annotated[int, Meta(description="How many parties of this one the other then binds.")]
     categories: Annotated[list[str], Meta(description="What both cover.")]
-    contradictions: Annotated[list[Contradiction], Meta(description="Empty where the two agree.")]
+    terms_withheld: Annotated[
+        list[str],
+        Meta(
+            description="Terms that a provision of either says whose text is withheld from you: whether the two "
+            "contradict each other in them is not said."
+        ),
+    ]
+    contradictions: Annotated[
+        list[Contradiction], Meta(description="Empty where the two agree in all that is not withheld.")
+    ]
 
 
 class AgreementContradictionPage(Struct, kw_only=True, frozen=True):

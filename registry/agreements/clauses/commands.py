@@ -32,6 +32,7 @@ from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read, Write
 from registry.platform.kernel.errors import Fault, RuleBroken
 from registry.platform.ledger.commands import record
+from registry.platform.ledger.event_types import EventType
 
 _NAMES = sa.select(agency.c.id, agency.c.name).where(
     agency.c.id.in_(sa.bindparam("ids", type_=agency.c.id.type, expanding=True))
@@ -102,7 +103,7 @@ async def draft_from_template(write: Write, caller: Caller, asked: AgreementFrom
     record(
         write,
         caller,
-        "agreement.drafted_from_template",
+        EventType.AGREEMENT_DRAFTED_FROM_TEMPLATE,
         subject=("agreement", made.id, 1),
         agencies=[caller.agency_id],
         agreement_id=made.id,
@@ -191,6 +192,8 @@ async def _content_faults(
             notice=new.notice,
             provisions=new.provisions,
             expires_on=new.expires_on,
+            auto_renew_months=new.auto_renew_months,
+            auto_renew_times=new.auto_renew_times,
         )
     except RuleBroken as broken:
         found = [_placed(fault, said.sources) for fault in broken.faults]

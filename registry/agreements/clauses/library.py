@@ -22,7 +22,7 @@ _KNOWN: Mapping[str, frozenset[str]] = {
     "category": frozenset(each.code for each in load_categories()),
     "purpose": frozenset(each.code for each in load_purposes()),
 }
-_PARTICULARS = ("notice", "auto_renew_months", "review_every_months")
+_PARTICULARS = ("notice", "auto_renew_months", "auto_renew_times", "review_every_months")
 _REVIEW = "Have counsel review"
 
 

@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 from msgspec.structs import replace
 
-from registry.agreements.deadlines.endings import decided_end, last_day, natural_end, of_all, renews
+from registry.agreements.deadlines.endings import Ending, ending_of, last_day, of_all, renews
 from registry.agreements.deadlines.periods import Term, open_notice_day, term_at
 from registry.agreements.deadlines.retention import kept_after
 from registry.agreements.deadlines.rules import DeadlineKind, Due, Record, TextBeside, is_closed
@@ -21,8 +21,8 @@ def deadlines(record: Record, now: datetime) -> Iterator[Due]:
 
 
 def _all(record: Record, now: datetime) -> Iterator[Due]:
-    ending = decided_end(record)
-    over = min((end.at for end in (ending, natural_end(record)) if end is not None), default=None)
+    ending = ending_of(record)
+    over = None if ending is None else ending.at
     # What has ended, or ends before, asks nobody to ratify it.
     if record.ratify_by is not None and (over is None or (now < over and record.ratify_by <= over)):
         on = last_day_before(record.ratify_by, record.time_zone)
@@ -37,16 +37,23 @@ def _all(record: Record, now: datetime) -> Iterator[Due]:
     for each in record.consents:
         on = last_day_before(each.at, record.time_zone)
         yield Due(DeadlineKind.CONSENT, on, each.at, record.time_zone, agency_id=each.agency_id, consent=each)
-    term = _term(record, now, None if ending is None else ending.at)
-    if term is not None and (ending is None or ending.at > day_ends_at(term.ends_on, record.time_zone)):
-        yield from _of_term(record, term, now)
-        natural = natural_end(record)
-        if natural is not None and (ending is None or natural.at < ending.at):
-            ending = natural
+    term = _term(record, now, over)
+    term_at = None if term is None else day_ends_at(term.ends_on, record.time_zone)
+    if term is not None and term_at is not None and (ending is None or _reaches(ending, term_at)):
+        yield from _of_term(record, term, over, now)
+    if ending is not None and (term_at is None or ending.by != "expiry" or not _reaches(ending, term_at)):
+        settled = ending.by == "expiry" and record.let_end
+        yield Due(
+            DeadlineKind.EXPIRY,
+            ending.on,
+            ending.at,
+            record.time_zone,
+            now >= ending.at and (settled or ending.by != "expiry"),
+            ended_by=ending.by,
+            settled=settled,
+        )
     for text in record.beside:
         yield from _of_text_beside(record, text, now)
-    if ending is not None and ending.by != "expiry":
-        yield Due(DeadlineKind.EXPIRY, ending.on, ending.at, record.time_zone, now >= ending.at, ended_by=ending.by)
     if record.gap is not None and now < record.gap.until and (ending is None or now < ending.at):
         on = last_day_before(record.gap.ends_at, record.time_zone)
         yield Due(DeadlineKind.GAP, on, record.gap.ends_at, record.time_zone)
@@ -70,7 +77,12 @@ def review_due_on(record: Record) -> date | None:
     """The day by which the agreement is to be reviewed: a cycle after the last review, or after it took effect."""
     if record.review_every_months is None:
         return None
-    return add_months(record.last_reviewed_on or record.first_effective_on, record.review_every_months)
+    return next_review_on(record.review_every_months, record.last_reviewed_on or record.first_effective_on)
+
+
+def next_review_on(every_months: int, last_on: date) -> date:
+    """The day by which a review is due, a cycle after the last one, or after the agreement first took effect."""
+    return add_months(last_on, every_months)
 
 
 def _survives(record: Record, survival: Survival, ended_on: date, now: datetime) -> Iterator[Due]:
@@ -87,12 +99,17 @@ def _term(record: Record, now: datetime, over_at: datetime | None) -> Term | Non
     return term_at(record.expires_on, record.renewal, term_day(now, record.time_zone, over_at))
 
 
+def _reaches(ending: Ending, term_at: datetime) -> bool:
+    """Whether the term runs to its own end: an act that ends it at the same instant counts before that."""
+    return ending.at > term_at or (ending.at == term_at and ending.by == "expiry")
+
+
 def _today(record: Record, now: datetime) -> date:
     return civil_day(now, record.time_zone)
 
 
-def _of_term(record: Record, term: Term, now: datetime) -> Iterator[Due]:
-    """The current term's end, and the last day to give notice that is still open."""
+def _of_term(record: Record, term: Term, over: datetime | None, now: datetime) -> Iterator[Due]:
+    """The current term's end, and the last day to give notice that is still open; `over`: the end of the agreement."""
     zone = record.time_zone
     if on_calendar(term.ends_on):
         at = day_ends_at(term.ends_on, zone)
@@ -110,7 +127,7 @@ def _of_term(record: Record, term: Term, now: datetime) -> Iterator[Due]:
                 ended_by="expiry",
                 settled=record.let_end,
             )
-    yield from _of_notice(record, now)
+    yield from _of_notice(record, over, now)
 
 
 def _of_text_beside(record: Record, text: TextBeside, now: datetime) -> Iterator[Due]:
@@ -122,18 +139,20 @@ def _of_text_beside(record: Record, text: TextBeside, now: datetime) -> Iterator
     at = day_ends_at(term.ends_on, record.time_zone)
     holds = goes_on if renews(text.renewal, term.renewals) else runs_out
     towards = tuple(agency_id for agency_id, both in text.bound_to if holds(both, text.version_no, at))
-    over = min((end.at for end in (decided_end(record), natural_end(record)) if end is not None), default=None)
+    ending = ending_of(record)
+    over = None if ending is None else ending.at
     if not towards or (over is not None and over <= at):  # of the end for all, or of its own, the agency is told
         return
-    for due in _of_term(its, term, now):
+    for due in _of_term(its, term, over, now):
         if due.agency_id is None or due.agency_id in (text.agency_id, *towards):
             yield replace(due, beside=text, towards=towards)
 
 
-def _of_notice(record: Record, now: datetime) -> Iterator[Due]:
+def _of_notice(record: Record, over: datetime | None, now: datetime) -> Iterator[Due]:
     """The last day of the notice that keeps a term from being renewed, for each party with a period of its own.
 
-    A term that ends anyway asks nobody to act, and of a text that is silent no day can be told.
+    A term that ends anyway asks nobody to act, by the text or because all is `over` by its last day, and of a text that
+    is silent no day can be told. `settling.notice_windows` goes by the same.
     """
     assert record.expires_on is not None
     own = [each.agency_id for each in record.notice.by_party]
@@ -142,7 +161,11 @@ def _of_notice(record: Record, now: datetime) -> Iterator[Due]:
         if period is None:
             continue
         notice = open_notice_day(record.expires_on, record.renewal, period, _today(record, now))
-        if notice is not None and on_calendar(notice.ends_on) and renews(record.renewal, notice.renewals):
+        if notice is None or record.renewal is None or not renews(record.renewal, notice.renewals):
+            continue
+        term_on = term_end(record.expires_on, record.renewal.months * notice.renewals)
+        ends_anyway = over is not None and over <= day_ends_at(term_on, record.time_zone)
+        if on_calendar(notice.ends_on) and not ends_anyway:
             at = day_ends_at(notice.ends_on, record.time_zone)
             others = () if agency_id else tuple(own)
             yield Due(

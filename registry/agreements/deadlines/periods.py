@@ -5,8 +5,7 @@ from datetime import date
 from msgspec import Struct
 
 from registry.agreements.instruments.in_force import Renewal, running_term, term_ends
-from registry.agreements.instruments.notice import Period
-from registry.agreements.instruments.rules import last_notice_day
+from registry.agreements.instruments.notice import Period, last_notice_day
 
 
 class Term(Struct, frozen=True):

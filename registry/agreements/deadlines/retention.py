@@ -1,5 +1,6 @@
-"""How long the record of an agreement is kept once it has ended: what is set for it, else by a schedule."""
+"""How long the record of an agreement is kept once it has ended: by a schedule, or as long as a party asks for."""
 
+from collections.abc import Sequence
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,7 @@ from registry.agreements.deadlines.rules import Keeping, Record
 from registry.agreements.instruments.rules import AgreementKind
 from registry.agreements.law.rules import Law, Matter, Party, applies, checked_laws
 from registry.agreements.law.switch import is_on
+from registry.platform.kernel.errors import Conflict
 from registry.platform.kernel.time import add_months, on_calendar
 from registry.platform.kernel.yaml_text import read_yaml
 
@@ -50,16 +52,33 @@ def _scheduled(instrument: AgreementKind, state: str | None, agency_kind: str, o
 
 
 def keeping(
-    instrument: AgreementKind, state: str | None, agency_kind: str, own_years: int | None, own_basis: str | None
+    instrument: AgreementKind, state: str | None, agency_kind: str, asked: Keeping | None, *, all_said: bool
 ) -> Keeping | None:
-    """What is set for the agreement itself, else the longest schedule for its custodian, else nothing that is known.
+    """The longest schedule for its custodian, or what a party asks for where that is longer; None: it is kept.
 
-    State and kind are the custodian's.
+    State and kind are the custodian's; `asked` is the most that any party asks for, None where none does. Where no
+    schedule is known, what is asked for counts once all have said theirs: nobody says alone how short it is for others.
     """
-    if own_years is not None:
-        return Keeping(years=own_years, citation=own_basis or "set for this agreement")
     on = frozenset(rule.code for rule in retention_rules() if is_on(rule.code, rule.law))
-    return _scheduled(instrument, state, agency_kind, on)
+    scheduled = _scheduled(instrument, state, agency_kind, on)
+    if scheduled is None:
+        return asked if all_said else None
+    return asked if asked is not None and asked.years > scheduled.years else scheduled
+
+
+def is_shortened(before: Keeping | None, after: Keeping | None) -> bool:
+    """Whether fewer years are left of those that were known."""
+    return before is not None and after is not None and after.years < before.years
+
+
+def refuse_where_relied_on(unsaid: Sequence[str]) -> None:
+    """Raises Conflict where a shorter period would be another's loss; `unsaid` have not said how long they ask for."""
+    if unsaid:
+        raise Conflict(
+            f"Others rely on the longer period: it is shortened once each has said its own years, and "
+            f"{', '.join(unsaid)} {'has' if len(unsaid) == 1 else 'have'} not.",
+            "retention_relied_on",
+        )
 
 
 def kept_until(record: Record) -> date | None:

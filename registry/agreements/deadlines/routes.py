@@ -108,8 +108,9 @@ async def get_agreement_retention(
 @operation(
     "post",
     _PATH + "/set-retention",
-    permission=Action.AGREEMENTS_KEEP,
+    permission=Action.AGREEMENTS_HOLD,
     status=200,
+    problems=("retention_relied_on",),
     example=RETENTION_EXAMPLE,
     etag=True,
 )
@@ -120,9 +121,10 @@ async def set_agreement_retention(
     caller: Supplied[Caller],
     if_match: Supplied[Expected],
 ) -> Answer[Retention]:
-    """Set how many years an agreement's record is kept once it has ended.
+    """Say how many years your agency asks that an agreement's record is kept once it has ended.
 
-    Without it the schedule of the custodian's state counts, where one is shipped. Have counsel review.
+    The record is kept for the longest of the schedule of the custodian's state, where one is shipped, and of what each
+    party asks for. Who asks for less shortens it only once every other party has said its own. Have counsel review.
     """
     return _answer(await commands.set_retention(write, caller, agreement_id, data, if_match))
 

@@ -7,13 +7,14 @@ term's, and a renewal moves the current term on.
 
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Final, Literal
+from typing import Final
 from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from registry.agreements.instruments.consent import ProposalKind, ReportedKind
+from registry.agreements.instruments.ends import EndedBy
 from registry.agreements.instruments.in_force import Renewal, TextWindow
 from registry.agreements.instruments.notice import Notice, Period
 from registry.agreements.instruments.rules import Stage
@@ -68,8 +69,6 @@ LEAD_DAYS: Final[dict[DeadlineKind, int]] = {
     DeadlineKind.RETENTION_END: 30,
 }
 
-EndedBy = Literal["expiry", "termination", "supersession", "notice", "departure"]
-
 
 class Proof(Struct, kw_only=True, frozen=True):
     """How long something that a party needs lasts: `through` is its last day, None where nothing is on file."""
@@ -122,10 +121,13 @@ class ConsentDue(Struct, kw_only=True, frozen=True):
 
 
 class Keeping(Struct, kw_only=True, frozen=True):
-    """How many years the record is kept once the agreement has ended, by which schedule."""
+    """How many years the record is kept once the agreement has ended, by which schedule.
+
+    `citation` None: a party asks for it, and by which schedule is not for whoever asks.
+    """
 
     years: int
-    citation: str
+    citation: str | None
 
 
 class Gap(Struct, frozen=True):
@@ -133,13 +135,6 @@ class Gap(Struct, frozen=True):
 
     ends_at: datetime
     until: datetime
-
-
-class TermOfAll(Struct, frozen=True):
-    """How the agreement's own text runs, where the days of the party that asks are of another."""
-
-    expires_on: date | None
-    renewal: Renewal | None
 
 
 class TextBeside(Struct, kw_only=True, frozen=True):
@@ -160,13 +155,13 @@ class TextBeside(Struct, kw_only=True, frozen=True):
 class Record(Struct, kw_only=True, frozen=True):
     """What the deadlines of one agreement depend on.
 
-    `bound_until` is when fewer than two parties are left, by notices or because a successor released them; neither that
-    nor `terminated_at` rests on what others reported and has not taken effect, for which there is `reports`. `let_end`
-    says that the last periodic review decided to let the agreement end.
+    `over_at` is when it ends, by `over_by`, and `own_over_at` when that is before for the party that asks: see
+    `instruments.ends`. None of it rests on what others reported and has not taken effect, for which there is `reports`.
+    `let_end` says that the last periodic review decided to let the agreement end.
 
-    `expires_on`, `renewal` and `notice` are of the texts that bind the party that asks, else of the agreement's own,
-    which is `of_all` where these differ; `beside` are other texts that bind it to some of the others. `leaves_at`: when
-    that party leaves, by its notice or for a successor.
+    `expires_on`, `renewal` and `notice` are of the texts that bind the party that asks, else of the agreement's own;
+    `beside` are other texts that bind it to some of the others. `leaves_at`: when that party leaves, by its notice or
+    for a successor.
     """
 
     id: UUID
@@ -190,10 +185,10 @@ class Record(Struct, kw_only=True, frozen=True):
     let_end: bool = False
     ratify_by: datetime | None = None
     ratified: bool = True
-    terminated_at: datetime | None = None
-    bound_until: datetime | None = None
+    over_at: datetime | None = None
+    over_by: EndedBy | None = None
+    own_over_at: datetime | None = None
     leaves_at: datetime | None = None
-    of_all: TermOfAll | None = None
     beside: tuple[TextBeside, ...] = ()
     insurance_required: bool = False
     insurance_provision: str | None = None

@@ -136,7 +136,7 @@ class PeriodicReviewPage(Struct, kw_only=True, frozen=True):
 
 
 class RetentionSetting(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """How long the record of this agreement is kept; null years go back to the schedule of the custodian's state."""
+    """How long the caller's agency asks that the record of this agreement is kept; null years: it asks for nothing."""
 
     years: Years | None
     basis: Annotated[
@@ -179,15 +179,28 @@ class LegalHold(Struct, kw_only=True, frozen=True):
     lifted_reason: str | None
 
 
+class RetentionAsked(Struct, kw_only=True, frozen=True):
+    """How long a party asks that the record is kept, and by what."""
+
+    agency: AgencyReference
+    years: int
+    basis: str
+    set_at: Instant
+
+
 class Retention(Struct, kw_only=True, frozen=True):
     """How long the record of an agreement is kept. Nothing is destroyed by the registry."""
 
     agreement_id: UUID
     ended_on: Annotated[CivilDate | None, Meta(description="Its last day, as far as that is settled.")]
-    years: int | None
+    years: Annotated[
+        int | None,
+        Meta(description="The longest of what the custodian's schedule says and of what each party asks for."),
+    ]
     basis: str | None
     kept_until: Annotated[CivilDate | None, Meta(description="Last day on which it must be kept; null: see `why`.")]
     why: Annotated[str, Meta(description="What the answer rests on, in a sentence.")]
+    asked: Annotated[list[RetentionAsked], Meta(description="What the parties ask for, the longest first.")]
     holds: list[LegalHold]
     allowed_actions: list[AllowedAction]
     version: Annotated[int, Meta(description="The agreement's version.")]

@@ -1,4 +1,4 @@
-"""Periodic reviews, and retention set for one agreement."""
+"""Periodic reviews, and how long each party asks that the record of an agreement is kept."""
 
 import sqlalchemy as sa
 
@@ -20,8 +20,10 @@ agreement_periodic_review = table(
 agreement_retention = table(
     "agreement_retention",
     sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), primary_key=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), primary_key=True),
     sa.Column("years", sa.Integer, nullable=False),
     sa.Column("basis", sa.Text, nullable=False),
     sa.Column("set_at", Instant, nullable=False),
     sa.CheckConstraint("years BETWEEN 0 AND 100", name="years"),
 )
+"""What each party asks for, by its own schedule; the longest counts."""

@@ -44,6 +44,8 @@ _REPORTED: dict[ReportedKind, str] = {
     ReportedKind.WITHDREW: "left",
     ReportedKind.CONSENTED: "consented to what was proposed",
     ReportedKind.WAS_NOTIFIED: "was told of what was proposed",
+    ReportedKind.FULFILLED_DUTY: "fulfilled a duty",
+    ReportedKind.OWES_DUTY: "owes a duty by its text",
 }
 
 _PROPOSED: dict[ProposalKind, str] = {
@@ -53,6 +55,7 @@ _PROPOSED: dict[ProposalKind, str] = {
     ProposalKind.NEWCOMERS: "That further agencies may join",
     ProposalKind.SUPERSESSION: "That another agreement takes this one's place",
     ProposalKind.DEPARTURE: "The last day of a party that leaves",
+    ProposalKind.EARLIER_DAY: "That what a party did on an earlier day counts from that day",
 }
 
 _ENDED = {
@@ -164,8 +167,10 @@ def _renewal(record: Record, due: Due) -> Words:
     until = term_end(record.expires_on, record.renewal.months * (due.term + 1))
     in_time = "give notice in time."
     if not record.notice.periods:
-        in_time = "give notice; the text does not say how long before, so have counsel review."
+        in_time = "give notice; how long before is not entered, so have counsel review."
     left = "" if record.renewal.times is None else f", {record.renewal.times - due.term} time(s) more"
+    if record.renewal.is_silent:
+        left = ", and the text does not say how often: one renewal is counted"
     return Words(
         f"It renews by itself for {counted(record.renewal.months, 'month')} at the end of each term{left}.",
         None,

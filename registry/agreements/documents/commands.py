@@ -12,14 +12,14 @@ from msgspec import Struct
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Row
 
-from registry.agreements.documents.queries import document_relations, document_row, get_document
+from registry.agreements.documents.queries import STAYS, document_relations, document_row, get_document
 from registry.agreements.documents.rules import UNCLAIMED_FOR, DocumentStatus, check_exemption, check_withdrawable
 from registry.agreements.documents.schemas import Document, NewDocument
 from registry.agreements.documents.tables import document, document_content, referring_to_content
 from registry.agreements.instruments.authority import FiledPaper
 from registry.agreements.instruments.commands.evidence_filed import follow_filed_evidence, waits_for_paper
 from registry.agreements.instruments.commands.evidence_withdrawn import follow_withdrawn_evidence
-from registry.agreements.instruments.commands.holding import parties_of, settle_due
+from registry.agreements.instruments.commands.holding import audience_of, settle_due
 from registry.agreements.instruments.commands.indexing import (
     DocumentPassage,
     forget_document,
@@ -43,11 +43,12 @@ from registry.platform.files.reading import FileReader, Reading
 from registry.platform.files.refusals import Refused
 from registry.platform.files.store import FileStore, Received, refusing
 from registry.platform.http.disposition import fitting_name
-from registry.platform.kernel.errors import Busy, Conflict, NotFound, RuleBroken, UnsupportedMediaType
+from registry.platform.kernel.errors import Busy, Conflict, NotFound, RuleBroken, UnsupportedMediaType, WrongStatus
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.kernel.words import index_words
 from registry.platform.ledger.commands import keyed_hash, record
+from registry.platform.ledger.event_types import EventType
 
 _SWEPT_AT_ONCE = 100
 _ID = sa.bindparam("id", type_=document.c.id.type)
@@ -176,7 +177,7 @@ async def _enter(
 ) -> Document:
     awaited = await waits_for_paper(write, agreement_id, received.sha256)
     if awaited:  # the paper changes the agreement: somebody's days begin
-        await lock(write, agreement_id)
+        await lock(write, caller.now, agreement_id)
         await settle_due(write, agreement_id, caller.now)
     # Shared: many may file at once, and none while the agreement itself is changed.
     elif await write.value(_SHARE, {"id": agreement_id}) is None:
@@ -223,18 +224,18 @@ async def _enter(
     paper = FiledPaper(kind=new.kind, filed_by_id=caller.agency_id, filed_at=caller.now)
     await index_evidence(write, agreement_id, document_id, received.sha256, name, new.sensitivity, paper)
     if not awaited and await waits_for_paper(write, agreement_id, received.sha256):  # reported a moment ago
-        await lock(write, agreement_id)
+        await lock(write, caller.now, agreement_id)
         awaited = True
     begun = await follow_filed_evidence(write, caller, agreement_id, received.sha256) if awaited else []
     notified = {"reports_notified": [str(each) for each in begun]} if begun else {}
     secret = new.sensitivity is Sensitivity.RESTRICTED
-    digest = keyed_hash(ledger_key, received.sha256) if secret else received.sha256
+    digest = keyed_hash(ledger_key, document_id, received.sha256) if secret else received.sha256
     record(
         write,
         caller,
-        "document.filed",
+        EventType.DOCUMENT_FILED,
         subject=("document", document_id, 1),
-        agencies=await _concerned(write, row),
+        agencies=await _concerned(write, caller, row),
         agreement_id=agreement_id,
         data={
             "kind": new.kind,
@@ -247,7 +248,7 @@ async def _enter(
             **notified,
         },
     )
-    filed, _ = await get_document(write, caller.principal, document_id)
+    filed, _ = await get_document(write, caller.principal, document_id, caller.now)
     return filed
 
 
@@ -263,9 +264,9 @@ async def _version(write: Write, caller: Caller, row: Row[Any], no: int | None) 
     return found
 
 
-async def _concerned(write: Write, row: Row[Any]) -> list[UUID]:
+async def _concerned(write: Write, caller: Caller, row: Row[Any]) -> list[UUID]:
     """What no other party sees concerns its custodian alone."""
-    return [row.custodian_id, *(await parties_of(write, row.id) if row.is_shared else [])]
+    return await audience_of(write, caller, row) if row.is_shared else [row.custodian_id]
 
 
 async def withdraw_document(
@@ -281,16 +282,18 @@ async def withdraw_document(
     if agreement_id is None:
         raise NotFound("document")
     # A hold is placed before the withdrawal or after it, and never between check and change.
-    await lock(write, agreement_id)
-    row = await document_row(write, caller.principal, document_id)
+    await lock(write, caller.now, agreement_id)
+    row = await document_row(write, caller.principal, document_id, caller.now)
     permit(caller.principal, Action.DOCUMENTS_WITHDRAW, document_relations(caller.principal, row))
     await write.once()
     check_version(expected, row.version)
     check_withdrawable(DocumentStatus.FILED if row.withdrawn_at is None else DocumentStatus.WITHDRAWN)
+    if row.past_or_to_come:
+        raise WrongStatus(STAYS)  # whatever stands against it now: what is done since is not for it to hear of
     await refuse_under_hold(write, row.agreement_id, "nothing of it is withdrawn until the hold is lifted")
     # Silence that has run out counts before the paper is asked about.
     await settle_due(write, row.agreement_id, caller.now)
-    if (await document_row(write, caller.principal, document_id)).rested_on:
+    if (await document_row(write, caller.principal, document_id, caller.now)).rested_on:
         raise Conflict(RESTED_ON, "document_rested_on")
     await write.run(
         _WITHDRAW,
@@ -309,13 +312,13 @@ async def withdraw_document(
     record(
         write,
         caller,
-        "document.withdrawn",
+        EventType.DOCUMENT_WITHDRAWN,
         subject=("document", document_id, row.version + 1),
-        agencies=await _concerned(write, await row_whoever_asks(write, caller.principal, row.agreement_id)),
+        agencies=await _concerned(write, caller, await row_whoever_asks(write, caller.principal, row.agreement_id)),
         agreement_id=row.agreement_id,
         data={"reason": reason, **unconfirmed},
     )
-    withdrawn, _ = await get_document(write, caller.principal, document_id)
+    withdrawn, _ = await get_document(write, caller.principal, document_id, caller.now)
     return withdrawn
 
 

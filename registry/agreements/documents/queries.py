@@ -1,12 +1,14 @@
 """Which documents a caller may know of, and what of each.
 
-The parties see all of an agreement's documents, of restricted ones only that they are there unless their role reaches
-restricted text; others see the public ones that each party has agreed to publish. Whoever filed one always sees it and
-reads it, what was withdrawn or is restricted by its cleared staff. What was withdrawn stays known, to others than the
-parties without its words, and its content is for the cleared staff of its filer and of the custodian.
+The parties see an agreement's documents, of restricted ones only that they are there unless their role reaches
+restricted text. Who has left sees those filed before, and who is not bound yet none, but for what is put to it or shows
+the text that it may read. Others see the public ones that each party has agreed to publish. Whoever filed one always
+sees it and reads it, what was withdrawn or is restricted by its cleared staff. What was withdrawn stays known, to
+others than the parties without its words, and its content is for the cleared staff of its filer and of the custodian.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -18,14 +20,18 @@ from sqlalchemy.engine import Row
 from registry.agreements.documents.rules import DocumentKind, DocumentStatus, TextLayer
 from registry.agreements.documents.schemas import Document, DocumentPage, DocumentQuery
 from registry.agreements.documents.tables import document, document_content
+from registry.agreements.instruments.consent import CONTEST_PERIOD
 from registry.agreements.instruments.queries.actions import relations
 from registry.agreements.instruments.queries.provisions import is_cleared, may_read_restricted
 from registry.agreements.instruments.queries.publications import publications_of
 from registry.agreements.instruments.queries.resting import RESTED_ON, others_rest_on
 from registry.agreements.instruments.queries.rows import agreement_row
+from registry.agreements.instruments.queries.shown_papers import put_to_it
 from registry.agreements.instruments.queries.visibility import (
     administers,
     is_published,
+    past_or_to_come,
+    reaches_parties,
     reads_restricted_document,
     shared_with,
     takes_part,
@@ -45,8 +51,13 @@ from registry.platform.http.paging import CHANGED, Orders, changed_in, given
 from registry.platform.kernel.actions import AllowedAction, offer
 from registry.platform.kernel.errors import Forbidden, NotFound
 
+STAYS = "Your agency is not bound by the agreement now: what it filed stays with the record of those who are."
+
 _UUID = document.c.id.type
-_SHARED = shared_with()
+_LONG_AGO = sa.bindparam("long_enough_ago", type_=document.c.filed_at.type)
+_SHARED = sa.and_(
+    shared_with(), sa.or_(reaches_parties(document.c.agreement_id, document.c.filed_at), put_to_it(document))
+)
 _OWN = document.c.filed_by_id == sa.bindparam("viewer", type_=_UUID)
 _HELD = (
     sa.select(sa.literal(1))
@@ -58,7 +69,7 @@ _OPEN = sa.and_(document.c.sensitivity == Sensitivity.PUBLIC, is_published(docum
 
 
 def _documents(*, administrator: bool) -> sa.Select[Any]:
-    """The documents that `viewer` may know of."""
+    """The documents that `viewer` may know of, and what stands against withdrawing each: see `_at`."""
     return (
         sa.select(
             document,
@@ -70,7 +81,8 @@ def _documents(*, administrator: bool) -> sa.Select[Any]:
             takes_part().label("is_party"),
             turned_down().label("is_invited"),
             _HELD.label("held"),
-            others_rest_on(document).label("rested_on"),
+            past_or_to_come().label("past_or_to_come"),
+            others_rest_on(document, _LONG_AGO).label("rested_on"),
             sa.or_(_OWN, sa.and_(_SHARED, reads_restricted_document(document.c.filed_at))).label("reached"),
         )
         .join(agreement, agreement.c.id == document.c.agreement_id)
@@ -119,10 +131,15 @@ def _list_statement(filters: frozenset[str], sort: str) -> sa.Select[Any]:
     return _ORDERS.page(statement, sort, after="cursor" in filters)
 
 
-async def document_row(read: Read, principal: Principal, document_id: UUID) -> Row[Any]:
+def _at(now: datetime) -> dict[str, object]:
+    """What is asked of the instant: who has left by then, and whose silence has run out."""
+    return {"now": now, "long_enough_ago": now - CONTEST_PERIOD}
+
+
+async def document_row(read: Read, principal: Principal, document_id: UUID, now: datetime) -> Row[Any]:
     """The document's row. Raises NotFound where the caller may not know of it."""
     statement = _get_statement(administrator=administers(principal))
-    row = await read.first(statement, {"id": document_id, "viewer": principal.agency_id})
+    row = await read.first(statement, {"id": document_id, "viewer": principal.agency_id, **_at(now)})
     if row is None:
         raise NotFound("document")
     return row
@@ -135,25 +152,26 @@ def document_relations(principal: Principal, row: Row[Any]) -> list[Relation]:
 
 
 async def get_document(
-    read: Read, principal: Principal, document_id: UUID, *, reveal: bool = False
+    read: Read, principal: Principal, document_id: UUID, now: datetime, *, reveal: bool = False
 ) -> tuple[Document, Row[Any]]:
     """One document, and its row; the particulars of a restricted one only with `reveal`. Raises NotFound.
 
     Whoever reveals records the reading first: the answers to changes do not, since they are kept to be repeated.
     """
-    row = await document_row(read, principal, document_id)
+    row = await document_row(read, principal, document_id, now)
     published = await _publications(read, [row])
     return _as_document(principal, row, published, reveal=reveal), row
 
 
 async def list_documents(
-    read: Read, principal: Principal, agreement_id: UUID, query: DocumentQuery
+    read: Read, principal: Principal, agreement_id: UUID, query: DocumentQuery, now: datetime
 ) -> tuple[DocumentPage, list[Row[Any]]]:
     """A page of an agreement's documents, and their rows. Raises NotFound, Malformed for another list's cursor."""
     await agreement_row(read, principal, agreement_id)
     parameters: dict[str, object] = {
         "agreement_id": agreement_id,
         "viewer": principal.agency_id,
+        **_at(now),
         **_ORDERS.parameters(query),
         "cleared": is_cleared(principal),
     }
@@ -171,12 +189,12 @@ async def list_documents(
     return DocumentPage(items=items, next_cursor=next_cursor), list(kept)
 
 
-async def readable_content(read: Read, principal: Principal, document_id: UUID) -> tuple[Row[Any], bool]:
+async def readable_content(read: Read, principal: Principal, document_id: UUID, now: datetime) -> tuple[Row[Any], bool]:
     """The row of a document whose content the caller may read, and whether that is restricted reading.
 
     Raises NotFound, Forbidden for a document that is restricted or withdrawn.
     """
-    row = await document_row(read, principal, document_id)
+    row = await document_row(read, principal, document_id, now)
     withdrawn = row.withdrawn_at is not None
     cleared = may_read_restricted(principal, row)
     if withdrawn and not (is_cleared(principal) and principal.agency_id in (row.custodian_id, row.filed_by_id)):
@@ -251,6 +269,8 @@ def _allowed(principal: Principal, row: Row[Any]) -> list[AllowedAction]:
     bar = RESTED_ON if row.rested_on else None
     if row.held:
         bar = "The agreement's record is under a legal hold."
+    if row.past_or_to_come:  # whatever stands against it now: what is done since is not for it to hear of
+        bar = STAYS
     return [offer("withdraw", withheld="It is withdrawn already." if row.withdrawn_at is not None else bar)]
 
 

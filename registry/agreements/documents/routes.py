@@ -130,7 +130,7 @@ async def list_agreement_documents(
     For its parties; others see the public documents that each party agreed to publish, once the agreement is published.
     Of a restricted one its name and hash go to legal and auditor roles of parties; reading them is recorded first.
     """
-    page, rows = await queries.list_documents(read, caller.principal, agreement_id, filters)
+    page, rows = await queries.list_documents(read, caller.principal, agreement_id, filters, caller.now)
     revealed = [row for row in rows if queries.is_revealed(caller.principal, row)]
     await _record(own_transaction, caller, revealed)
     return Answer(page, restricted=bool(revealed))
@@ -151,7 +151,7 @@ async def get_document(
     caller: Supplied[Caller],
 ) -> Answer[Document]:
     """Read what is known of a document."""
-    found, row = await queries.get_document(read, caller.principal, document_id, reveal=True)
+    found, row = await queries.get_document(read, caller.principal, document_id, caller.now, reveal=True)
     revealed = queries.is_revealed(caller.principal, row)
     await _record(own_transaction, caller, [row] if revealed else [])
     return document_answer(found, restricted=revealed)
@@ -178,7 +178,7 @@ async def get_document_content(
     It comes as it was filed, to be saved and not to be shown: nothing here runs or renders it. Reading a restricted or
     withdrawn one is recorded first.
     """
-    row, restricted = await queries.readable_content(read, caller.principal, document_id)
+    row, restricted = await queries.readable_content(read, caller.principal, document_id, caller.now)
     await _record(own_transaction, caller, [row] if restricted else [], content=True)
     return Content(
         partial(files.store.open, row.sha256),
@@ -223,7 +223,7 @@ async def list_document_history(
     caller: Supplied[Caller],
 ) -> Answer[LedgerEventPage]:
     """List what happened to a document, as far as it concerns your agency."""
-    await queries.document_row(read, caller.principal, document_id)
+    await queries.document_row(read, caller.principal, document_id, caller.now)
     return Answer(await history(read, caller.principal, "document", document_id, filters))
 
 

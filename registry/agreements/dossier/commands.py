@@ -20,6 +20,7 @@ from registry.agreements.instruments.consent import ProposalStatus
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.queries.rows import agreement_row
 from registry.agreements.instruments.queries.versions import versions_for
+from registry.agreements.instruments.remarks import RemarkCode
 from registry.agreements.instruments.schemas.shown import Agreement
 from registry.agreements.timeline.queries import timeline_of
 from registry.agreements.timeline.schemas import Timeline
@@ -32,13 +33,15 @@ from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.text import counted
 from registry.platform.kernel.time import civil_day, last_day_before
 from registry.platform.ledger.commands import Event, keyed_hash
+from registry.platform.ledger.event_types import EventType
 from registry.platform.print.pdf import is_installed, make_pdf
 
 _PDF = "application/pdf"
 _NO_PDF = "No PDF of this index was made: the registry that made this file has no PDF engine installed."
 _OF_DAYS = (
-    "The days on which a party was bound are read from the record as it is known now: an act that was recorded late "
-    "counts from its own day. What is contested, or has not taken effect, changes none of them."
+    "The days on which a party was bound are read from the record as it is known now: an own act of an earlier day "
+    "counts from its recording until all whose days it touches have agreed to its own day, or have not contested it in "
+    "time. What is contested, or has not taken effect, changes none of them."
 )
 _OF_THE_WHOLE = (
     "The file holds what its reader may read. Who acted for an agency, and from which address, is not part of it.",
@@ -81,16 +84,16 @@ async def export_file(
         row = await agreement_row(read, caller.principal, agreement_id)
         check_published(published=bool(row.is_public))
         found = await get_agreement(read, NOT_A_PARTY, agreement_id, caller.now)
-        timeline = await timeline_of(read, found, caller.now)
-        parts = public_file(read, found, timeline)
+        timeline = await timeline_of(read, found, NOT_A_PARTY.agency_id, caller.now)
+        parts = public_file(read, found, timeline, caller.now)
     else:
         row, _ = await versions_for(read, caller.principal, agreement_id)
         found = await get_agreement(read, caller.principal, agreement_id, caller.now)
-        timeline = await timeline_of(read, found, caller.now)
+        timeline = await timeline_of(read, found, caller.agency_id, caller.now)
         parts = whole_file(read, caller, found, timeline)
     archive = Archive(files.store.incoming)
     try:
-        written = _Written(archive, files)
+        written = _Written(archive, files, ledger_key)
         await written.all(parts)
         manifest = await written.end(found, timeline, audience)
         if (await agreement_row(read, caller.principal, agreement_id)).version != row.version:
@@ -100,14 +103,12 @@ async def export_file(
             RestrictedReading(agreement_id=agreement_id, custodian_id=row.custodian_id, data=data)
             for data in written.readings
         ]
-        # A hash of what holds restricted text would let others try out guesses of it.
-        digest = keyed_hash(ledger_key, manifest.sha256) if readings else manifest.sha256
         exported = Event(
-            type="agreement.file_exported",
+            type=EventType.AGREEMENT_FILE_EXPORTED,
             subject=("agreement_file", new_id(), 0),
             agencies=[row.custodian_id] if audience is Audience.PARTIES else [],
             agreement_id=agreement_id,
-            data={"audience": audience, "manifest_sha256": digest, "parts": len(written.parts)},
+            data={"audience": audience, "manifest_sha256": manifest.sha256, "parts": len(written.parts)},
         )
         await record_readings(own_transaction, caller, readings, beside=[exported])
     except BaseException:
@@ -121,8 +122,9 @@ async def export_file(
 class _Written:
     """What was written to the archive so far."""
 
-    def __init__(self, archive: Archive, files: Files) -> None:
+    def __init__(self, archive: Archive, files: Files, ledger_key: bytes) -> None:
         self._archive = archive
+        self._ledger_key = ledger_key
         self._files = files
         self.parts: list[FilePart] = []
         self.withheld: list[WithheldPart] = []
@@ -215,17 +217,23 @@ class _Written:
             parts=self.parts,
             withheld=self.withheld,
             verification="verify.txt",
+            salt="",
         )
+        # The same record gives the same bytes, so the salt is made of them, with a key that no reader has: whoever is
+        # told the manifest's digest by the ledger, and not given the file, can try out no guesses of what is in it.
+        salt = keyed_hash(self._ledger_key, found.id, as_json(manifest).decode())
+        manifest = msgspec.structs.replace(manifest, salt=salt)
         return await self._add(
             Part(path="manifest.json", title="The manifest", media_type=JSON, source=source, content=as_json(manifest))
         )
 
 
 def _status(found: Agreement) -> str:
-    """The status in words; of an end that is only reported by whom, and who has not confirmed it."""
+    """The status in words; of an end that is only reported by whom, and who has not confirmed it, or contests it."""
+    contested = next((each for each in found.remarks if each.code == RemarkCode.END_REPORTED), None)
     end = next((each for each in found.proposals if each.status is ProposalStatus.REPORTED), None)
     if end is None:
-        return found.status
+        return found.status if contested is None else f"{found.status} ({contested.detail.rstrip('.')})"
     unsaid = ", ".join(party.name for party in end.outstanding)
     return f"reported ended by {end.proposed_by.name}, not confirmed by {unsaid}"
 
@@ -236,6 +244,8 @@ def _ends(found: Agreement) -> str:
     if found.term_ends_on in (None, last):
         return "no end on record" if last is None else str(last)
     months = "" if found.auto_renew_months is None else f" by {counted(found.auto_renew_months, 'month')} each time"
+    if found.auto_renew_times == "silent":
+        months += ", once, since the text does not say how often"
     through = "" if last is None else f", through {last} at the latest"
     return f"{found.term_ends_on}, which is the running term; unless that is declined it renews itself{months}{through}"
 

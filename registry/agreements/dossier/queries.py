@@ -6,6 +6,7 @@ many, it does not say, as their list does not.
 """
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any, TypeAlias, cast
 from uuid import UUID
@@ -17,7 +18,7 @@ from msgspec import Struct
 from registry.agreements.documents.queries import is_revealed, list_documents, readable_content
 from registry.agreements.documents.rules import DocumentStatus
 from registry.agreements.documents.schemas import Document, DocumentQuery
-from registry.agreements.dossier.rules import NOT_A_PARTY, Recording, came_about, plain_stem
+from registry.agreements.dossier.rules import NOT_A_PARTY, Recording, came_about, lines_of_parts, plain_stem
 from registry.agreements.dossier.schemas import WithheldPart
 from registry.agreements.dossier.writing import as_json, events_as_json, timeline_as_csv, version_text, why_withheld
 from registry.agreements.duties.queries import list_duties
@@ -26,8 +27,10 @@ from registry.agreements.instruments.queries.actions import relations
 from registry.agreements.instruments.queries.provisions import provisions_of, shows_restricted
 from registry.agreements.instruments.queries.publications import publications_of
 from registry.agreements.instruments.queries.rows import agreement_row
+from registry.agreements.instruments.queries.signed_text import parts_as_hashed
 from registry.agreements.instruments.queries.texts import dates_of, executed_texts
 from registry.agreements.instruments.queries.versions import get_version, list_versions
+from registry.agreements.instruments.queries.visibility import told_of_act
 from registry.agreements.instruments.remarks import RemarkCode
 from registry.agreements.instruments.rules import Sensitivity
 from registry.agreements.instruments.schemas.shown import (
@@ -50,10 +53,12 @@ from registry.platform.database.handles import Read
 from registry.platform.http.disposition import extension_of
 from registry.platform.http.paging import NewestFirst
 from registry.platform.kernel.errors import Forbidden, RuleBroken
-from registry.platform.kernel.time import civil_day
+from registry.platform.kernel.time import FIRST_DAY, civil_day
+from registry.platform.ledger.event_types import EventType
 from registry.platform.ledger.queries import public_parts
 from registry.platform.ledger.tables import ledger_event
 
+JSON_LINES = "application/jsonl"
 JSON, TEXT, HTML = "application/json", "text/plain; charset=utf-8", "text/html; charset=utf-8"
 CSV = "text/csv; charset=utf-8"
 _AT_ONCE = 200
@@ -82,7 +87,6 @@ Found: TypeAlias = Part | WithheldPart
 # What a party's own words or a restricted clause make remarkable stands in `version.json` alone.
 _OF_PAPERS = frozenset({RemarkCode.PAPER_NOT_ON_FILE, RemarkCode.EVIDENCE_NOT_NAMED})
 _VERSION_ID = sa.bindparam("version_id", type_=agreement_version.c.id.type)
-_CANONICAL = sa.select(agreement_version.c.canonical).where(agreement_version.c.id == _VERSION_ID)
 _TITLE = sa.select(agreement_version.c.title).where(agreement_version.c.id == _VERSION_ID)
 
 
@@ -91,7 +95,7 @@ _PAPERS_RECORDED = (
     .outerjoin(agency, agency.c.id == ledger_event.c.actor_agency_id)
     .where(
         ledger_event.c.agreement_id == sa.bindparam("id", type_=ledger_event.c.agreement_id.type),
-        ledger_event.c.type.in_(("agreement.recorded", "agreement.amendment_recorded")),
+        ledger_event.c.type.in_((EventType.AGREEMENT_RECORDED, EventType.AGREEMENT_AMENDMENT_RECORDED)),
     )
     .order_by(ledger_event.c.id)
 )
@@ -102,7 +106,10 @@ def _of_governing_bodies(table: sa.Table, *names: str) -> sa.Select[Any]:
     return (
         sa.select(agency.c.id.label("agency_id"), agency.c.name, *(table.c[name] for name in names))
         .join(agency, agency.c.id == table.c.agency_id)
-        .where(table.c.agreement_id == sa.bindparam("id", type_=table.c.agreement_id.type))
+        .where(
+            table.c.agreement_id == sa.bindparam("id", type_=table.c.agreement_id.type),
+            told_of_act(table, table.c.recorded_at),
+        )
         .order_by(table.c.recorded_at, table.c.id)
     )
 
@@ -145,11 +152,11 @@ async def whole_file(read: Read, caller: Caller, found: Agreement, timeline: Tim
         source=f"{path}/versions",
         content=as_json(signed),
     )
-    yield await _approvals(read, found)
+    yield await _approvals(read, found, principal.agency_id)
     yield _acts(found)
     yield await _duties(read, caller, found)
     documents: dict[UUID, str] = {}
-    async for part in _documents(read, principal, found, documents):
+    async for part in _documents(read, principal, found, documents, caller.now):
         yield part
     row = await agreement_row(read, principal, found.id)
     if (why := refusal(principal, Action.LEDGER_READ, relations(principal, row))) is not None:
@@ -207,9 +214,7 @@ def _readings(provisions: list[Provision], version_no: int) -> tuple[Mapping[str
 async def _version(read: Read, found: Agreement, version: AgreementVersion, origin: str) -> AsyncIterator[Found]:
     no, source = version.version_no, f"/v1/agreements/{found.id}/versions/{version.version_no}"
     folder, readings = f"versions/{no:03}", _readings(version.provisions, no)
-    hashed = (
-        f"SHA-256 of the canonical text: {version.sha256}" if version.sha256 else "A draft, which may still change."
-    )
+    hashed = f"Digest of the text: {version.sha256}" if version.sha256 else "A draft, which may still change."
     heading = [f"{found.number}: {version.title}", f"Version {no}, {version.kind}", *_days(version), origin, hashed]
     yield Part(
         path=f"{folder}/text.txt",
@@ -229,21 +234,20 @@ async def _version(read: Read, found: Agreement, version: AgreementVersion, orig
         origin=origin,
         warnings=tuple(each.detail for each in version.remarks if each.code in _OF_PAPERS),
     )
-    withheld = [each for each in version.provisions if each.text is None]
     what = "the bytes that were hashed" + ("" if version.evidence is None else ", as they were transcribed from paper")
-    if version.sha256 is not None and not withheld:
+    if version.sha256 is not None:
+        hashed_parts = await parts_as_hashed(read, version.id, version.provisions)
         yield Part(
-            path=f"{folder}/canonical.json",
-            title=f"Version {no}, {what}",
-            media_type=JSON,
+            path=f"{folder}/parts.jsonl",
+            title=f"Version {no}, {what}, part by part",
+            media_type=JSON_LINES,
             source=source,
-            content=bytes(await read.value(_CANONICAL, {"version_id": version.id})),
+            content=lines_of_parts([(each.canonical, each.sha256) for each in hashed_parts]),
             readings=readings,
         )
-    for each in withheld:
-        yield _withheld_provision(no, each)
-    if withheld and version.sha256 is not None:
-        yield WithheldPart(kind="canonical_text", version_no=no, reason="It holds the provisions that are withheld.")
+    for each in version.provisions:
+        if each.text is None:
+            yield _withheld_provision(no, each)
 
 
 def _days(version: AgreementVersion) -> list[str]:
@@ -292,24 +296,31 @@ async def _redline(
     )
 
 
-async def _approvals(read: Read, found: Agreement) -> Part:
+async def _approvals(read: Read, found: Agreement, viewer: UUID) -> Part:
     approvals, rules = [
-        [dict(row._mapping) for row in await read.all(statement, {"id": found.id})]
+        [dict(row._mapping) for row in await read.all(statement, {"id": found.id, "viewer": viewer})]
         for statement in (
             _of_governing_bodies(
                 agreement_approval,
                 *(
+                    "version_no",
+                    "version_sha256",
                     "body",
                     "reference",
                     "approved_on",
-                    "valid_to",
+                    "expires_on",
                     "evidence_sha256",
                     "evidence_location",
                     "recorded_at",
                 ),
             ),
-            _of_governing_bodies(agreement_approval_rule, "required", "effective_on", "citation", "recorded_at"),
+            _of_governing_bodies(
+                agreement_approval_rule, "required", "each_text", "effective_on", "citation", "recorded_at"
+            ),
         )
+    ]
+    rules = [
+        {**rule, "effective_on": None if rule["effective_on"] == FIRST_DAY else rule["effective_on"]} for rule in rules
     ]
     return Part(
         path="approvals.json",
@@ -322,8 +333,8 @@ async def _approvals(read: Read, found: Agreement) -> Part:
 
 def _acts(found: Agreement) -> Part:
     names = (
-        *("agency", "joined_at", "verbally_at", "withdrawal_notice_on", "notice_kind", "leaves_at"),
-        *("released_at", "suspended_at"),
+        *("agency", "joined_at", "verbally_at", "withdrawal_notice_on", "notice_kind", "notice_deliveries"),
+        *("leaves_at", "released_at", "suspended_at"),
     )
     acts = {
         "parties": [{name: getattr(party, name) for name in names} for party in found.parties],
@@ -365,6 +376,7 @@ async def _documents(
     principal: Principal,
     found: Agreement,
     subjects: dict[UUID, str],
+    now: datetime,
     status: tuple[DocumentStatus, ...] = (),
 ) -> AsyncIterator[Found]:
     """The documents that the reader may know of, their list last; their ids enter `subjects`."""
@@ -373,14 +385,14 @@ async def _documents(
     cursor: str | None = None
     while True:
         query = DocumentQuery(sort="created_at", limit=_AT_ONCE, cursor=cursor, status=status)
-        page_, rows = await list_documents(read, principal, found.id, query)
+        page_, rows = await list_documents(read, principal, found.id, query, now)
         listed += page_.items
         readings += [{"document_id": str(row.id)} for row in rows if is_revealed(principal, row)]
         if (cursor := page_.next_cursor) is None:
             break
     for no, each in enumerate(listed, 1):
         subjects[each.id] = "document"
-        yield await _document(read, principal, no, each)
+        yield await _document(read, principal, no, each, now)
     yield Part(
         path="documents.json",
         title="What is on file with the agreement",
@@ -391,7 +403,7 @@ async def _documents(
     )
 
 
-async def _document(read: Read, principal: Principal, no: int, each: Document) -> Found:
+async def _document(read: Read, principal: Principal, no: int, each: Document, now: datetime) -> Found:
     if each.withdrawn_at is not None:
         # The acts in this file call it not on file: what is withdrawn stands in the list, and is no part of it.
         return WithheldPart(
@@ -401,7 +413,7 @@ async def _document(read: Read, principal: Principal, no: int, each: Document) -
             reason="It is withdrawn, so nothing in this file rests on it; documents.json says when and why.",
         )
     try:
-        row, recorded = await readable_content(read, principal, each.id)
+        row, recorded = await readable_content(read, principal, each.id, now)
     except Forbidden as refused:
         return WithheldPart(kind="document", number=f"{no:03}", exemption=each.exemption, reason=refused.detail)
     name, extension = each.title or each.filename, extension_of(row.media_type)
@@ -435,12 +447,21 @@ def _timeline(timeline: Timeline) -> Iterator[Part]:
     )
 
 
-async def public_file(read: Read, found: Agreement, timeline: Timeline) -> AsyncIterator[Found]:
+async def public_file(read: Read, found: Agreement, timeline: Timeline, now: datetime) -> AsyncIterator[Found]:
     """The parts for the public, in their order; `found` is the agreement in its public view."""
     path = f"/v1/agreements/{found.id}"
     names = (
         *("id", "number", "title", "kind", "custodian_agency", "status", "time_zone", "effective_on", "expires_on"),
-        *("auto_renew_months", "auto_renew_times", "term_ends_on", "starts_at", "ends_at", "binds_from", "executed_at"),
+        *(
+            "auto_renew_months",
+            "auto_renew_times",
+            "term_ends_on",
+            "starts_at",
+            "ends_on",
+            "ends_at",
+            "binds_from",
+            "executed_at",
+        ),
         *("terminated_at", "suspensions", "version_no", "version_kind", "version_effective_on", "categories"),
     )
     parties = [
@@ -481,7 +502,7 @@ async def public_file(read: Read, found: Agreement, timeline: Timeline) -> Async
         for each in provisions:
             if each.text is None:
                 yield _withheld_provision(text.no, each)
-    async for part in _documents(read, NOT_A_PARTY, found, {}, (DocumentStatus.FILED,)):
+    async for part in _documents(read, NOT_A_PARTY, found, {}, now, (DocumentStatus.FILED,)):
         yield part
 
 

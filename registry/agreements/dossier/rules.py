@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from enum import StrEnum
 from uuid import UUID
@@ -53,14 +53,30 @@ _VERIFICATION = """How to verify this file
 2. Compute the SHA-256 of each part, for instance with `sha256sum` (Linux), `shasum -a 256` (macOS) or
    `Get-FileHash -Algorithm SHA256` (Windows PowerShell), and compare it with the manifest. A part that is not in the
    manifest, or that differs, was not made by the registry.
-3. The registry recorded in its ledger that this file was made, with the SHA-256 of `manifest.json`; where the file
-   holds restricted text, with a keyed hash of it, which the registry's operator can verify.
-4. Where there is a part `versions/NNN/canonical.json`, its SHA-256 is the hash under which the registry froze that
-   version. An electronic signature in `signatures.json` was given to these bytes. A signature on paper was given to
-   the paper, and not to them. `text.txt` beside it is made for reading.
+3. The registry recorded in its ledger that this file was made, with the SHA-256 of `manifest.json`.
+4. Each line of `versions/NNN/parts.jsonl` is a part of that version as it was hashed, with its salt: what stands beside
+   the provisions, then each provision in order. Of a part that is withheld the line holds its SHA-256 alone, in
+   quotation marks. Compute the SHA-256 of each other line, without its end of line. Write all of them in order, each as
+   64 lower-case hexadecimal digits and one line feed: the SHA-256 of that is the version's digest. In Python:
+
+       import hashlib
+       lines = open("versions/001/parts.jsonl", "rb").read().splitlines()
+       parts = [each[1:-1] if each[:1] == b'"' else hashlib.sha256(each).hexdigest().encode() for each in lines]
+       print(hashlib.sha256(b"".join(each + b"\\n" for each in parts)).hexdigest())
+
+   An electronic signature in `signatures.json` was given to that digest. A signature on paper was given to the paper,
+   and not to these bytes. `text.txt` and `version.json` beside it are made for reading: compare them with the lines.
 5. A document under `documents/` has the SHA-256 that `documents.json` gives; where a signature names it as its
    evidence, it is by that hash.
 """
+
+
+def lines_of_parts(parts: Iterable[tuple[bytes | None, str]]) -> bytes:
+    """The parts of a version, each as its bytes and their SHA-256, one a line; of one without bytes the digest alone.
+
+    A line feed inside the bytes is impossible: canonical JSON escapes it.
+    """
+    return b"".join((b'"%b"' % sha256.encode() if its is None else its) + b"\n" for its, sha256 in parts)
 
 
 def verification(origins: Sequence[str]) -> str:

@@ -24,7 +24,7 @@ class FilePart(Struct, kw_only=True, frozen=True):
 class WithheldPart(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """What is not in the file, and why."""
 
-    kind: Literal["provision", "canonical_text", "document", "history", "acts"]
+    kind: Literal["provision", "document", "history", "acts"]
     version_no: int | None = None
     number: str | None = None
     exemption: str | None = None
@@ -54,7 +54,10 @@ class FileIndex(Struct, kw_only=True, frozen=True):
 
 
 class FileManifest(Struct, kw_only=True, frozen=True):
-    """The manifest: each other part with its SHA-256, size, media type and source."""
+    """The manifest: each other part with its SHA-256, size, media type and source.
+
+    By its `salt` the manifest's own digest, which stands in the ledger, tells nothing to who has not the file.
+    """
 
     agreement_id: UUID
     number: str
@@ -66,3 +69,4 @@ class FileManifest(Struct, kw_only=True, frozen=True):
     parts: list[FilePart]
     withheld: list[WithheldPart]
     verification: str
+    salt: str

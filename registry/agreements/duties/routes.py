@@ -61,7 +61,7 @@ async def list_agreement_duties(
     permission=Action.AGREEMENTS_FILE,
     example=NEW_DUTY_EXAMPLE,
     etag=True,
-    problems=("not_a_party", "wrong_status"),
+    problems=("due_in_past", "duty_without_clause", "not_a_party", "unknown_provision", "wrong_status"),
 )
 async def create_agreement_duty(
     agreement_id: FromPath[UUID],
@@ -69,7 +69,12 @@ async def create_agreement_duty(
     write: Supplied[Write],
     caller: Supplied[Caller],
 ) -> Answer[Duty]:
-    """Enter a duty by hand: your agency's own, or, as the custodian, any party's."""
+    """Enter a duty by hand: your agency's own or, as the custodian, what the text has another party do.
+
+    Another party's needs the `clause` of a version that binds it, and no day that is over. The words are yours, so it
+    is `proposed`, stands among the `reported_acts` (`owes_duty`), and binds that party once it confirms it or has not
+    contested it for 14 days.
+    """
     return _answer(await commands.enter_duty(write, caller, agreement_id, data), created=True)
 
 
@@ -88,7 +93,7 @@ async def get_agreement_duty(
     status=200,
     example=FULFILMENT_EXAMPLE,
     etag=True,
-    problems=("evidence_twice", "not_then", "proof_missing", "wrong_status"),
+    problems=("already_reported", "evidence_twice", "not_then", "proof_missing", "wrong_status"),
 )
 async def fulfil_agreement_duty(
     agreement_id: FromPath[UUID],
@@ -98,7 +103,11 @@ async def fulfil_agreement_duty(
     caller: Supplied[Caller],
     if_match: Supplied[Expected],
 ) -> Answer[Duty]:
-    """Record that a duty was done, with its proof."""
+    """Record that a duty was done, with its proof.
+
+    Of another agency's duty the custodian reports it: it counts once that agency confirms it, or has not contested it
+    for 14 days, and stands among the agreement's `reported_acts` until then.
+    """
     return _answer(await commands.fulfil_duty(write, caller, agreement_id, duty_id, data, if_match))
 
 

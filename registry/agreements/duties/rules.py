@@ -34,11 +34,20 @@ class ProofStatus(StrEnum):
 
 
 class DutyStatus(StrEnum):
-    """What was done about a duty; that it is overdue is a matter of the day."""
+    """What was done about a duty; that it is overdue is a matter of the day.
 
+    One that another entered is `proposed` until it binds its agency, and `taken_back` where it never did.
+    """
+
+    PROPOSED = "proposed"
     PENDING = "pending"
     MET = "met"
     WAIVED = "waived"
+    TAKEN_BACK = "taken_back"
+
+
+STORED_STATUSES: Final = (DutyStatus.PENDING, DutyStatus.MET, DutyStatus.WAIVED)
+"""Those that stand in its row; the others are read from what is reported of it."""
 
 
 class DutyAction(StrEnum):
@@ -51,6 +60,7 @@ class DutyAction(StrEnum):
 TRANSITIONS: Final[dict[tuple[DutyStatus, DutyAction], DutyStatus]] = {
     (DutyStatus.PENDING, DutyAction.FULFIL): DutyStatus.MET,
     (DutyStatus.PENDING, DutyAction.WAIVE): DutyStatus.WAIVED,
+    (DutyStatus.PROPOSED, DutyAction.FULFIL): DutyStatus.MET,
 }
 
 
@@ -121,8 +131,17 @@ def advance(status: DutyStatus, action: DutyAction) -> DutyStatus:
     """The status after the action. Raises WrongStatus."""
     after = TRANSITIONS.get((status, action))
     if after is None:
-        raise WrongStatus(f"A duty that is {status} cannot {action}: that is final.")
+        raise WrongStatus(why_closed(status))
     return after
+
+
+def why_closed(status: DutyStatus) -> str:
+    """Why nothing more is done about a duty of that status."""
+    if status is DutyStatus.PROPOSED:
+        return (
+            "The duty does not bind its agency yet, so there is nothing to waive: that agency confirms or contests it."
+        )
+    return f"The duty is {status.replace('_', ' ')}: that is final."
 
 
 def checked_proof(given: Sequence[ProofKind], accepted: Sequence[ProofKind], fulfilled_on: date, today: Today) -> None:

@@ -7,6 +7,7 @@ from msgspec import Meta, Struct
 
 from registry.agreements.duties.rules import DutyStatus, ProofKind, ProofStatus
 from registry.agreements.instruments.schemas.evidence import OnPaper
+from registry.agreements.instruments.terms import ProvisionNumber
 from registry.directory.agencies.schemas import AgencyReference
 from registry.platform.kernel.actions import AllowedAction
 from registry.platform.kernel.text import NAME_PATTERN, Citation, Name, Prose, Reason
@@ -33,8 +34,20 @@ class NewDuty(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     title: Name
     agency_id: Annotated[UUID | None, Meta(description="The party whose duty it is; yours if absent.")] = None
     citation: Citation | None = None
+    clause: Annotated[
+        ProvisionNumber | None,
+        Meta(
+            description="The provision that says it, of a text that binds the party. Needed for another party's: it is "
+            "bound by its text and its own word alone."
+        ),
+    ] = None
     note: Prose | None = None
-    due_on: Annotated[CivilDate, Meta(description="The last day to do it, in the agreement's time zone.")]
+    due_on: Annotated[
+        CivilDate,
+        Meta(
+            description="The last day to do it, in the agreement's time zone; of another party's no day that is over."
+        ),
+    ]
 
 
 class Fulfilment(OnPaper, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -54,6 +67,9 @@ class Waiver(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
 class Duty(Struct, kw_only=True, frozen=True):
     """Something to be done with the signed agreement. A pending one is overdue once its day has ended there.
 
+    What one party enters of another is `proposed`, with the clause that is to say it, and binds nobody before that
+    agency confirms it or has let 14 days pass.
+
     Where a statute gives no day, as `note` then says, `due_on` is the registry's reminder and the duty never overdue.
     """
 
@@ -64,6 +80,8 @@ class Duty(Struct, kw_only=True, frozen=True):
     rule: Annotated[str | None, Meta(description="Code of the shipped duty.")]
     title: str
     citation: str | None
+    clause: Annotated[str | None, Meta(description="The provision that says it, of version `version_no`.")]
+    version_no: int | None
     note: str | None
     due_on: CivilDate
     due_at: Annotated[Instant, Meta(description="When that day ends, in the agreement's time zone.")]
@@ -86,7 +104,29 @@ class Duty(Struct, kw_only=True, frozen=True):
         ),
     ]
     waived_reason: str | None
-    closed_by: Annotated[AgencyReference | None, Meta(description="The agency that fulfilled or waived it.")]
+    pending_report_id: Annotated[
+        UUID | None,
+        Meta(
+            description="What another says of it, as long as that has no effect: that it was fulfilled or, of one that "
+            "is `proposed`, that the text lays it upon its agency. Among the agreement's `reported_acts`, for that "
+            "agency to confirm or contest."
+        ),
+    ]
+    entered_by: Annotated[
+        AgencyReference | None, Meta(description="Who entered it and worded it; null for one of a statute.")
+    ]
+    binds_from: Annotated[
+        Instant | None,
+        Meta(
+            description="Of one that another entered: since when it binds its agency, which has confirmed it, or not "
+            "contested it for 14 days; null as long as it does not, and for its own. One that came to bind after its "
+            "day is never overdue."
+        ),
+    ]
+    closed_by: Annotated[
+        AgencyReference | None,
+        Meta(description="The agency that fulfilled or waived it, or whose report of that has had effect."),
+    ]
     closed_at: Instant | None
     allowed_actions: list[AllowedAction]
     version: Annotated[int, Meta(description="The agreement's version, which every change of a duty moves.")]

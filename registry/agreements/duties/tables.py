@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from registry.agreements.duties.rules import DutyStatus
+from registry.agreements.duties.rules import STORED_STATUSES
 from registry.platform.database.types import Civil, Instant, Uuid, one_of, table
 
 agreement_duty = table(
@@ -13,6 +13,8 @@ agreement_duty = table(
     sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("citation", sa.Text),
+    sa.Column("clause", sa.Text),
+    sa.Column("version_no", sa.Integer),
     sa.Column("note", sa.Text),
     sa.Column("due_on", Civil, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
@@ -25,7 +27,8 @@ agreement_duty = table(
     sa.Column("closed_by", Uuid, sa.ForeignKey("agency.id")),
     sa.Column("closed_at", Instant),
     sa.Column("entered_at", Instant, nullable=False),
-    one_of("status", DutyStatus),
+    one_of("status", STORED_STATUSES),
+    sa.CheckConstraint("(clause IS NULL) = (version_no IS NULL)", name="clause"),
     sa.CheckConstraint("evidence_sha256 IS NULL OR evidence_location IS NULL", name="evidence"),
     sa.CheckConstraint("(status = 'pending') = (closed_at IS NULL)", name="closed"),
     sa.CheckConstraint("(status = 'waived') = (waived_reason IS NOT NULL)", name="waived"),
@@ -36,4 +39,7 @@ agreement_duty = table(
     ),
     sa.Index("ix_agreement_duty_agreement_id", "agreement_id", "id"),
 )
-"""`rule`: the code of the statute's duty; NULL for one entered by hand. `closed_by`: the agency that acted."""
+"""`rule`: the code of the statute's duty; NULL for one entered by hand. `clause` of version `version_no`: what binds
+the party to one that another entered. `closed_by`: the agency that acted. What others report of a party's duty stands
+in `agreement_reported_act`, and here nothing of it: neither that it did it, nor whether one that another entered binds.
+"""

@@ -50,13 +50,13 @@ class AuthorityStatus(StrEnum):
 
 
 class Power(Struct, kw_only=True, frozen=True):
-    """One link: what an office may sign, from `valid_from` through `valid_to`, and not from `revoked_on` on."""
+    """One link: what an office may sign, from `effective_on` through `expires_on`, and not from `revoked_on` on."""
 
     office: str
     kinds: tuple[AgreementKind, ...] = ()  # empty covers every kind
     ceiling: Money | None = None
-    valid_from: date
-    valid_to: date | None = None
+    effective_on: date
+    expires_on: date | None = None
     revoked_on: date | None = None
 
 
@@ -111,9 +111,9 @@ def status_on(chain: Chain, day: date) -> AuthorityStatus:
     """What the authority is on `day`; the strongest statement about any link wins."""
     if any(link.revoked_on is not None and link.revoked_on <= day for link in chain):
         return AuthorityStatus.REVOKED
-    if any(link.valid_to is not None and link.valid_to < day for link in chain):
+    if any(link.expires_on is not None and link.expires_on < day for link in chain):
         return AuthorityStatus.EXPIRED
-    if any(day < link.valid_from for link in chain):
+    if any(day < link.effective_on for link in chain):
         return AuthorityStatus.NOT_YET_VALID
     return AuthorityStatus.VALID
 
@@ -139,10 +139,10 @@ def _of_link(link: Power, signature: Signature) -> list[str]:
     first, last, found = min(signature.days), max(signature.days), []
     if link.revoked_on is not None and last >= link.revoked_on:
         found.append(f"was revoked on {link.revoked_on}")
-    if link.valid_to is not None and last > link.valid_to:
-        found.append(f"expired on {link.valid_to}")
-    if first < link.valid_from:
-        found.append(f"begins on {link.valid_from}")
+    if link.expires_on is not None and last > link.expires_on:
+        found.append(f"expired on {link.expires_on}")
+    if first < link.effective_on:
+        found.append(f"begins on {link.effective_on}")
     if link.kinds and signature.kind not in link.kinds:
         found.append(f"does not cover agreements of the kind {signature.kind}")
     if link.ceiling is not None and signature.amount is not None and _exceeds(signature.amount, link.ceiling):
@@ -158,11 +158,11 @@ def sufficient(chains: Sequence[Chain], signature: Signature) -> int:
     lacking = [shortfalls(chain, signature) for chain in chains]
     reaching = [index for index, reasons in enumerate(lacking) if not reasons]
     if reaching:
-        return min(reaching, key=lambda index: (len(chains[index]), -chains[index][0].valid_from.toordinal()))
+        return min(reaching, key=lambda index: (len(chains[index]), -chains[index][0].effective_on.toordinal()))
     if not chains:
-        reason = "That office has no authority to sign on your agency's record."
+        reason = "No authority of that office to sign is on the agency's record."
     else:
-        nearest = min(range(len(chains)), key=lambda i: (len(lacking[i]), -chains[i][0].valid_from.toordinal()))
+        nearest = min(range(len(chains)), key=lambda i: (len(lacking[i]), -chains[i][0].effective_on.toordinal()))
         reason = f"The authority of “{chains[nearest][0].office}” {lacking[nearest][0]}."
     needed = " and ".join(f"on {day}" for day in signature.days)
     way_out = ""
@@ -192,7 +192,7 @@ def delegated(source: Chain, asked: Power, today: date) -> Power:
         asked,
         kinds=asked.kinds or own.kinds,
         ceiling=asked.ceiling or own.ceiling,
-        valid_to=asked.valid_to or own.valid_to,
+        expires_on=asked.expires_on or own.expires_on,
     )
     faults = [
         Fault(pointer=pointer, code="exceeds_authority", detail=detail)
@@ -203,11 +203,15 @@ def delegated(source: Chain, asked: Power, today: date) -> Power:
                 own.ceiling is not None and given.ceiling is not None and _exceeds(given.ceiling, own.ceiling),
                 "more than the delegator's ceiling",
             ),
-            ("/valid_from", given.valid_from < own.valid_from, f"before the delegator's own begins, {own.valid_from}"),
             (
-                "/valid_to",
-                own.valid_to is not None and given.valid_to is not None and given.valid_to > own.valid_to,
-                f"after the delegator's own ends, {own.valid_to}",
+                "/effective_on",
+                given.effective_on < own.effective_on,
+                f"before the delegator's own begins, {own.effective_on}",
+            ),
+            (
+                "/expires_on",
+                own.expires_on is not None and given.expires_on is not None and given.expires_on > own.expires_on,
+                f"after the delegator's own ends, {own.expires_on}",
             ),
         )
         if exceeds
@@ -219,9 +223,12 @@ def delegated(source: Chain, asked: Power, today: date) -> Power:
 
 def checked(power: Power) -> Power:
     """The power itself; raises RuleBroken where it would end before it begins."""
-    if power.valid_to is not None and power.valid_to < power.valid_from:
+    if power.expires_on is not None and power.expires_on < power.effective_on:
         raise RuleBroken.at(
-            "An authority does not end before it begins.", "dates_reversed", "before valid_from", pointer="/valid_to"
+            "An authority does not end before it begins.",
+            "dates_reversed",
+            "before effective_on",
+            pointer="/expires_on",
         )
     return power
 

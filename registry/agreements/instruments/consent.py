@@ -5,14 +5,16 @@ when that party confirms it, or once it has known of it for `CONTEST_PERIOD` wit
 act.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
 import msgspec
 
+from registry.agreements.instruments.ends import EndedBy
 from registry.platform.kernel.intervals import Interval, earliest
+from registry.platform.kernel.text import counted
 
 CONTEST_PERIOD = timedelta(days=14)
 LEFT = "Your agency has left this agreement, and signs it no more."
@@ -29,6 +31,8 @@ class ReportedKind(StrEnum):
     WITHDREW = "withdrew"
     CONSENTED = "consented"
     WAS_NOTIFIED = "was_notified"
+    FULFILLED_DUTY = "fulfilled_duty"
+    OWES_DUTY = "owes_duty"
 
 
 class Reported(msgspec.Struct, kw_only=True, frozen=True):
@@ -44,8 +48,10 @@ class Reported(msgspec.Struct, kw_only=True, frozen=True):
     version_id: UUID | None = None
     version_sha256: str | None = None
     proposal_id: UUID | None = None
+    duty_id: UUID | None = None
     notice_kind: str | None = None
     leaves_on: date | None = None
+    deliveries: list[dict[str, object]] | None = None
     signatory_title: str | None = None
     authority_id: UUID | None = None
 
@@ -62,9 +68,13 @@ class ReportStatus(StrEnum):
     REPLACED = "replaced"
 
 
+# What is said of its part in a proposal.
+OF_CONSENT = (ReportedKind.CONSENTED, ReportedKind.WAS_NOTIFIED)
 # What binds a party by a text, and what ends that: a no to one of them is a no to the others.
 BINDING = (ReportedKind.SIGNED, ReportedKind.AGREED_VERBALLY)
 LEAVING = (ReportedKind.GAVE_NOTICE, ReportedKind.WITHDREW)
+# What is said of one of its duties: that it did it, or that its text lays it upon it.
+OF_DUTY = (ReportedKind.FULFILLED_DUTY, ReportedKind.OWES_DUTY)
 # Those that the party may still answer, unless it has had effect.
 UNANSWERED = (ReportStatus.UNSECONDED, ReportStatus.OPEN, ReportStatus.UNCONFIRMED, ReportStatus.CONTESTED)
 
@@ -75,18 +85,20 @@ class Unconfirmed(StrEnum):
     SAID_NO = "said_no"
     MAY_NOT_ACT = "may_not_act"
     PARTICIPATION_SUSPENDED = "participation_suspended"
+    NOT_REACHED = "not_reached"
     AUTHORITY_ENDED = "authority_ended"
     EVIDENCE_NOT_ON_FILE = "evidence_not_on_file"
 
 
 def why_unconfirmed(
-    *, said_no: bool, may_act: bool, suspended: bool, may_sign: bool, on_file: bool
+    *, said_no: bool, may_act: bool, suspended: bool, reached: bool, may_sign: bool, on_file: bool
 ) -> Unconfirmed | None:
     """Why a report does not have effect by silence; None where it has once its time has run out.
 
     Not where the party has said no in the matter before, in whatever way. Not while it may not act in the registry, or
-    has suspended its participation: it could not contest, or does not look. Not for an office that may not sign today,
-    where a register says who may. And not without a document that it can read.
+    has suspended its participation: it could not contest, or does not look. Not before a person of it was ever seen in
+    the registry: nobody has told it. Not for an office that may not sign today, where a register says who may. And not
+    without a document that it can read.
     """
     if said_no:
         return Unconfirmed.SAID_NO
@@ -94,6 +106,8 @@ def why_unconfirmed(
         return Unconfirmed.MAY_NOT_ACT
     if suspended:
         return Unconfirmed.PARTICIPATION_SUSPENDED
+    if not reached:
+        return Unconfirmed.NOT_REACHED
     if not may_sign:
         return Unconfirmed.AUTHORITY_ENDED
     return None if on_file else Unconfirmed.EVIDENCE_NOT_ON_FILE
@@ -108,13 +122,18 @@ class ProposalKind(StrEnum):
     NEWCOMERS = "newcomers"
     SUPERSESSION = "supersession"
     DEPARTURE = "departure"
+    EARLIER_DAY = "earlier_day"
+
+
+# What one party did, and does not wait for: that it counts from its own day is put to those whose days it touches.
+OF_ONE = (ProposalKind.DEPARTURE, ProposalKind.EARLIER_DAY)
 
 
 class ProposalStatus(StrEnum):
     """Where a proposal stands; it is open while it may still come to nothing by somebody's silence or no.
 
     `reported`: it was recorded, by who is no party to it, of a paper; it stands so until each party that it names has
-    confirmed it, and has no effect while one contests it.
+    confirmed it, and is open, without effect, while one contests it.
     """
 
     OPEN = "open"
@@ -135,33 +154,47 @@ class ClosedBecause(StrEnum):
 
 
 class Lapse(msgspec.Struct, frozen=True):
-    """When a proposal comes to nothing by itself, unless it takes effect before, and why."""
+    """When a proposal comes to nothing by itself, unless it takes effect before, and why.
+
+    `by_it`: what takes effect at that instant may be what brings it about, and so stays.
+    """
 
     at: datetime
     because: ClosedBecause
+    by_it: bool = False
 
     def has_come(self, agreed_at: datetime | None, now: datetime) -> bool:
         """Whether it has come to nothing by `now`, of what takes effect then if at all."""
-        return self.at <= now and (agreed_at is None or agreed_at >= self.at)
+        if self.at > now:
+            return False
+        return agreed_at is None or agreed_at > self.at or (agreed_at == self.at and not self.by_it)
+
+
+ENDS_IT = (ProposalKind.END, ProposalKind.SUPERSESSION)
+"""What is proposed to end the agreement: an end that was agreed is no end for these, since it may be theirs."""
+AGREED_ENDS: tuple[EndedBy, ...] = ("termination", "supersession")
+"""Of the reasons for an end those that all agreed on."""
 
 
 def lapse_of(
-    kind: ProposalKind, *, recorded: bool, expires_at: datetime | None, successor_ends_at: datetime | None
+    kind: ProposalKind,
+    *,
+    recorded: bool,
+    over_at: datetime | None,
+    over_by: EndedBy | None,
+    successor_over_at: datetime | None,
 ) -> Lapse | None:
-    """What a proposal does not outlive: the agreement's last term, and the agreement that is to take its place.
+    """What a proposal does not outlive: the agreement's end (`ends`), and that of the one which is to take its place.
 
-    Not where it is a question of the days before: of a departure, and of what is `recorded` of a paper.
+    Not where it is a question of the days before: of what one party did (`OF_ONE`), and what is `recorded` of a paper.
     """
-    if recorded or kind is ProposalKind.DEPARTURE:
+    if recorded or kind in OF_ONE:
         return None
-    ends = [
-        Lapse(at, because)
-        for at, because in (
-            (successor_ends_at, ClosedBecause.SUCCESSOR_ENDED),
-            (expires_at, ClosedBecause.AGREEMENT_EXPIRED),
-        )
-        if at is not None
-    ]
+    ends = [] if successor_over_at is None else [Lapse(successor_over_at, ClosedBecause.SUCCESSOR_ENDED)]
+    if over_at is not None and not (kind in ENDS_IT and over_by in AGREED_ENDS):
+        expires = over_by in ("expiry", None)
+        because = ClosedBecause.AGREEMENT_EXPIRED if expires else ClosedBecause.AGREEMENT_ENDED
+        ends.append(Lapse(over_at, because, by_it=kind in ENDS_IT and not expires))
     return min(ends, key=lambda each: each.at, default=None)
 
 
@@ -260,6 +293,24 @@ def contest_barred(status: str, notified_at: datetime | None, now: datetime) -> 
     return None if status in contestable and not late else _ANSWERED
 
 
+def ended_by_own_word(said: Collection[UUID], denied: Collection[UUID], joined: Collection[UUID]) -> frozenset[UUID]:
+    """Whom alone an end that was reported still holds while it is contested: who said itself that it was so.
+
+    Nobody, where one of those who contest has bound itself by the text: an end is an act of all who are bound, so the
+    word of one of them frees it as little as its consent to any other end. Who contests and never bound itself keeps
+    others from nothing that they have said themselves.
+    """
+    return frozenset() if any(each in joined for each in denied) else frozenset(said)
+
+
+def where_contested(contesting: Sequence[str], ended_for: Sequence[str] = ()) -> str:
+    """In words, what effect a contest leaves; `ended_for`: those who are held by their own word."""
+    by = f"contested by {', '.join(contesting)}"
+    if not ended_for:
+        return f"{by}; it has no effect as long as that stands"
+    return f"{by}; as long as that stands it has effect for {', '.join(ended_for)} alone, by the own word of each"
+
+
 class EndingGround(StrEnum):
     """On which ground an agreement ends for all; of an end that is `reported`, nobody here has said on which."""
 
@@ -345,3 +396,57 @@ def stays_published(words: Iterable[bool | None], *, before: bool) -> bool:
     """
     said = tuple(words)
     return False not in said and (before or (bool(said) and None not in said))
+
+
+MOST_NAMED = 5
+"""How many acts a sentence names, of a compact of hundreds."""
+
+
+class Reliance(msgspec.Struct, kw_only=True, frozen=True):
+    """What another party did in view of a notice: its name, the act, and the day; of a signature the version."""
+
+    agency: str
+    did: str
+    on: date
+    version_no: int | None = None
+
+    def __str__(self) -> str:
+        """In words, as a part of a sentence."""
+        act = _RELYING.get(self.did, f"consented to the {self.did}")
+        return f"{self.agency} {act}{'' if self.version_no is None else f' version {self.version_no}'} on {self.on}"
+
+
+_RELYING: Mapping[str, str] = {
+    "signed": "signed",
+    "approved": "recorded its governing body's approval",
+    "left": "gave notice itself",
+    "reported": "reported it",
+    "let_pass": "let its own last day to leave with that term go by",
+    "suspended": "suspended its participation",
+    "reported_signed": "is reported to have signed",
+    "reported_agreed_verbally": "is reported to have agreed by word of mouth",
+    "reported_gave_notice": "is reported to have given notice",
+    "reported_withdrew": "is reported to have left",
+    "reported_consented": "is reported to have consented to what was proposed",
+    "departure": "agreed to its day",
+    "earlier_day": "agreed to the day of another's act",
+    "newcomers": "consented to newcomers",
+}
+
+
+def rescission_barred(
+    leaves_at: datetime | None, at: datetime, *, own: bool, relied: Sequence[Reliance] = ()
+) -> str | None:
+    """Why a party cannot take its notice back; `relied`: what others did in view of it."""
+    if leaves_at is None or leaves_at <= at:
+        return "Your agency has no notice that is still running."
+    if not own:
+        return "Your agency gave none: another reported one. Contest that instead."
+    if not relied:
+        return None
+    acts = "; ".join(map(str, relied[:MOST_NAMED]))
+    more = "" if len(relied) <= MOST_NAMED else f"; and {counted(len(relied) - MOST_NAMED, 'more act')}"
+    return (
+        f"Others have relied on your agency's notice since it was given: {acts}{more}. So it is not taken back alone, "
+        "and stands. To go on with them, conclude a new agreement, which each of them signs."
+    )

@@ -11,7 +11,7 @@ from registry.agreements.instruments.consent import (
     Unconfirmed,
 )
 from registry.agreements.instruments.signing_tables import signing_authority
-from registry.agreements.instruments.tables import agreement, agreement_version
+from registry.agreements.instruments.tables import agreement, agreement_approval, agreement_version
 from registry.platform.database.types import Civil, Instant, Json, Uuid, one_of, table
 
 agreement_proposal = table(
@@ -33,6 +33,8 @@ agreement_proposal = table(
     sa.Column("evidence_location", sa.Text),
     sa.Column("newcomer_ids", Json),
     sa.Column("successor_id", Uuid, sa.ForeignKey(agreement.c.id)),
+    sa.Column("signed_version_id", Uuid, sa.ForeignKey(agreement_version.c.id)),
+    sa.Column("approval_id", Uuid, sa.ForeignKey(agreement_approval.c.id)),
     sa.Column("agreed_at", Instant),
     sa.Column("taken_back_at", Instant),
     sa.Column("closed_because", sa.Text),
@@ -44,13 +46,19 @@ agreement_proposal = table(
     sa.CheckConstraint("(kind = 'end') = (ground IS NOT NULL)", name="ending"),
     sa.CheckConstraint("(kind = 'supersession') = (successor_id IS NOT NULL)", name="successor"),
     sa.CheckConstraint("ends_at IS NULL OR kind = 'suspension'", name="goes_on"),
+    sa.CheckConstraint(
+        "CASE WHEN kind = 'earlier_day' THEN (signed_version_id IS NULL) <> (approval_id IS NULL) "
+        "ELSE signed_version_id IS NULL AND approval_id IS NULL END",
+        name="act",
+    ),
     sa.Index("ix_agreement_proposal_agreement_id", "agreement_id"),
     sa.Index("ix_agreement_proposal_successor_id", "successor_id"),
 )
 """What takes effect once each of the parties asked has consented or left; `agreed_at` is derived from that.
 
 `ends_at`: when a suspension is over by itself. `otherwise_at`: when a departure of the past, or a right used on one,
-counts as long as they have not: as a notice given when it was confirmed, or recorded. `taken_back_at`: when it came to
+counts as long as they have not: as a notice given when it was confirmed, or recorded. So a signature to
+`signed_version_id`, or the approval, of an earlier day counts from its recording. `taken_back_at`: when it came to
 nothing; `closed_because`: why, where nobody took it back.
 """
 
@@ -74,8 +82,10 @@ agreement_reported_act = table(
     sa.Column("version_id", Uuid, sa.ForeignKey(agreement_version.c.id)),
     sa.Column("version_sha256", sa.Text),
     sa.Column("proposal_id", Uuid, sa.ForeignKey(agreement_proposal.c.id)),
+    sa.Column("duty_id", Uuid),
     sa.Column("notice_kind", sa.Text),
     sa.Column("leaves_on", Civil),
+    sa.Column("deliveries", Json),
     sa.Column("signatory_title", sa.Text),
     sa.Column("authority_id", Uuid, sa.ForeignKey(signing_authority.c.id)),
     sa.Column("reason", sa.Text, nullable=False),
@@ -98,6 +108,7 @@ agreement_reported_act = table(
     sa.CheckConstraint("because IS NOT NULL OR status <> 'unconfirmed'", name="unconfirmed"),
     sa.CheckConstraint("(status = 'unseconded') = (notified_at IS NULL)", name="notified"),
     sa.CheckConstraint("proposal_id IS NOT NULL OR kind NOT IN ('consented', 'was_notified')", name="proposal"),
+    sa.CheckConstraint("(kind IN ('fulfilled_duty', 'owes_duty')) = (duty_id IS NOT NULL)", name="duty"),
     sa.CheckConstraint("(kind = 'signed') = (version_id IS NOT NULL)", name="version"),
     sa.CheckConstraint("(kind IN ('signed', 'agreed_verbally')) = (version_sha256 IS NOT NULL)", name="text"),
     sa.Index("ix_agreement_reported_act_agreement_id", "agreement_id"),
@@ -106,10 +117,11 @@ agreement_reported_act = table(
 """What another recorded that a party did on a day.
 
 `counts_at`: from when it counts once it has effect. `version_sha256`: which text it is said to have signed or agreed
-to. `leaves_on`: the last day that the notice names. `notified_at`: since when the party is told of it, NULL while an
-operator's report waits for a second operator. `recorded_by_person`: issuer and subject, so that the second is another
-person. `because`: why it stands, or stood, unconfirmed. `contested_at`: when the party last said no to it, whatever
-became of it since. `is_settled`: what follows from it is dated back to its day.
+to. `duty_id`: which duty it is said to have fulfilled, or to owe. `leaves_on`: the last day that the notice names;
+`deliveries`: how it was given. `notified_at`: since when the party is told of it, NULL while an operator's report waits
+for a second operator. `recorded_by_person`: issuer and subject, so that the second is another person. `because`: why it
+stands, or stood, unconfirmed. `contested_at`: when the party last said no to it, whatever became of it since.
+`is_settled`: what follows from it is dated back to its day.
 """
 
 agreement_party_suspension = table(
@@ -128,13 +140,14 @@ agreement_pending = table(
     sa.Column("takes_effect_at", Instant, nullable=False),
     sa.Column("without", Json, nullable=False),
     sa.Column("ended_at", Instant),
+    sa.Column("alone_at", Instant),
     sa.Column("is_superseded", sa.Boolean, nullable=False),
     sa.Column("joined", sa.Integer, nullable=False),
 )
 """Of an agreement with reports that have not taken effect and whose days are running: how it is without them.
 
 `without`: `pending.Without`. `takes_effect_at`: when the first of them does; from then on the row says nothing. Derived
-by the function that writes windows, as these are. What lists ask of it stands in columns too.
+by the function that writes windows, as these are. What lists ask of it stands in columns too; `alone_at`: see `told`.
 """
 
 agreement_pending_window = table(

@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-Unit = Literal["hours", "days", "months", "money", "date"]
+Unit = Literal["hours", "days", "months", "money", "date", "times"]
 
 _SMALL: Final = {
     word: n
@@ -51,6 +51,13 @@ _BETWEEN: Final = (
     r"(?:[\s-]+(?:calendar|business|working|consecutive|continuous|full|additional|successive|or\s+more))*"
 )
 _AMOUNT: Final = re.compile(rf"\b{_NUMBER}{_BETWEEN}[\s-]*(?P<unit>hour|hr|day|week|month|year)s?\b", re.I)
+# How often: “two (2) additional one-year terms”, “five successive terms of one year”, “three times”.
+_TIMES: Final = re.compile(
+    rf"\b{_NUMBER}(?P<more>[\s-]+(?:additional|successive|consecutive|further|more))*"
+    rf"(?:[\s-]+(?:(?:{_WORDS}|[0-9]{{1,3}})\b[\s-]+(?:\(\s*[0-9]{{1,3}}\s*\)[\s-]+)?)(?:year|month)s?)?"
+    r"(?:[\s-]+(?:renewal|extension|additional|successive))*[\s-]+(?:term|period|extension|renewal|time)s?\b",
+    re.I,
+)
 _MONEY: Final = re.compile(
     rf"(?:\$|\bUSD\s?)\s?(?P<sum>[0-9]{{1,3}}(?:,[0-9]{{3}})+|[0-9]{{1,12}})(?P<cents>\.[0-9]{{2}})?(?![0-9,]*[0-9])"
     rf"|\b(?P<spelled>{_SPELLED})\s+(?:\(\s*[0-9,.]+\s*\)\s+)?dollars\b",
@@ -93,17 +100,9 @@ def sentences(text: str) -> list[str]:
 def figures(sentence: str) -> Iterator[Figure]:
     """The figures of a sentence that have a unit, are money, or are a date."""
     for found in _AMOUNT.finditer(sentence):
-        unit, times = _UNITS[found["unit"].lower()]
-        spelled = found["spelled"] or found["aside"]
-        digits = found["digits"] or found["inside"]
-        value = None if spelled is None else spelled_out(spelled)
-        plain = None if digits is None or _misread(digits) else _number(digits)
-        disagrees = value is not None and plain is not None and value != plain
-        certain = (value is not None or plain is not None) and not disagrees
-        if plain is not None or value is None:
-            value = plain if digits is None or plain is not None else _number(digits)
-        if value is not None:
-            yield Figure(unit=unit, value=value * times, words=_quoted(found[0]), certain=certain, disagrees=disagrees)
+        yield from _counted(found, *_UNITS[found["unit"].lower()])
+    for found in _TIMES.finditer(sentence):
+        yield from _counted(found, "times", 1)
     for found in _MONEY.finditer(sentence):
         amount = spelled_out(found["spelled"]) if found["spelled"] else int(found["sum"].replace(",", ""))
         if amount is not None:
@@ -111,6 +110,20 @@ def figures(sentence: str) -> Iterator[Figure]:
             yield Figure(unit="money", value=amount * 100 + cents, words=_quoted(found[0]))
     for found in _DATE.finditer(sentence):
         yield from _date(found)
+
+
+def _counted(found: re.Match[str], unit: Unit, times: int) -> Iterator[Figure]:
+    """The figure of a `_NUMBER` with its unit, of which there are so many in what is counted."""
+    spelled = found["spelled"] or found["aside"]
+    digits = found["digits"] or found["inside"]
+    value = None if spelled is None else spelled_out(spelled)
+    plain = None if digits is None or _misread(digits) else _number(digits)
+    disagrees = value is not None and plain is not None and value != plain
+    certain = (value is not None or plain is not None) and not disagrees
+    if plain is not None or value is None:
+        value = plain if digits is None or plain is not None else _number(digits)
+    if value is not None:
+        yield Figure(unit=unit, value=value * times, words=_quoted(found[0]), certain=certain, disagrees=disagrees)
 
 
 def spelled_out(words: str) -> int | None:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, S
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from itertools import combinations, groupby
-from typing import TypeVar
+from typing import Literal, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -34,9 +34,14 @@ Signed = TypeVar("Signed", int, frozenset[int])
 
 
 class AmendedText(msgspec.Struct, kw_only=True, frozen=True):
-    """When a later version, an amendment or a renewal, was executed, and from when until when it means to hold."""
+    """When a later version, an amendment or a renewal, was executed, and from when until when it means to hold.
+
+    `first_hand_at`: of a paper, from when the first hand on it counts; by it, and its first day, the text has its place
+    among the others. None where that is when it was executed.
+    """
 
     executed_at: datetime
+    first_hand_at: datetime | None = None
     starts_at: datetime
     ends_at: datetime | None = None
 
@@ -71,15 +76,24 @@ class AgreementDates(msgspec.Struct, kw_only=True, frozen=True):
 
     @property
     def by_effect(self) -> list[int]:
-        """The texts in the order in which they take effect, whatever the order in which they were recorded.
+        """The texts in the order of their places, whatever the order in which they were recorded, lowest first.
 
-        Of two that take effect at once the one with the later first day comes last, else the one that was signed last,
-        else the one with the higher number.
+        A text has its place by the later of its first day and the first hand on it, and not by a later hand: who says
+        today that it signed a paper of 2020 puts it before one of 2022, from whenever that hand counts. One that is
+        signed here has it by its execution, and nothing amends before there is an agreement. Of two in one place the
+        one with the later first day comes last, else the one that was signed last, else the one with the higher number.
         """
-        begins = self.begins
+        executed_at = self.executed_at
+        assert executed_at is not None
         meant = (self.starts_at, *(text.starts_at for text in self.amendments))
-        signed = (self.executed_at, *(text.executed_at for text in self.amendments))
-        return sorted(range(len(begins)), key=lambda n: (begins[n], meant[n], signed[n], n))
+        signed = (
+            executed_at,
+            *(
+                text.executed_at if text.first_hand_at is None else max(executed_at, text.first_hand_at)
+                for text in self.amendments
+            ),
+        )
+        return sorted(range(len(meant)), key=lambda n: (max(meant[n], signed[n]), meant[n], signed[n], n))
 
 
 class TextWindow(Interval, kw_only=True, frozen=True):
@@ -111,6 +125,8 @@ class PartyHistory(msgspec.Struct, kw_only=True, frozen=True):
     joined_at: datetime | None
     # By the place of each text that it signed, from when that counts: no other binds it. Every text where None.
     texts: Mapping[int, datetime] | None = None
+    # Of those the instant of the day that the hand bears, where it counts later: others have not agreed to that day.
+    stated: Mapping[int, datetime] = {}
     # While it has not consented to parties that were let in before it was bound, and is asked for that.
     unanswered: tuple[Interval, ...] = ()
     # When the notice that it gave has run out.
@@ -124,6 +140,9 @@ class PartyHistory(msgspec.Struct, kw_only=True, frozen=True):
     approvals: tuple[Interval, ...] | None = None
     # When it is needed; always, where None.
     approval_needed: tuple[Interval, ...] | None = None
+    # When each text needs one of its own, and by the place of each text when there was one that names it.
+    each_text_needed: tuple[Interval, ...] = ()
+    approvals_of: Mapping[int, tuple[Interval, ...]] = {}
     verbal: VerbalActivation | None = None
 
 
@@ -169,16 +188,28 @@ def term_end(first_ends_on: date, months: int) -> date:
     return add_months(first_ends_on, months)
 
 
+RenewalTimes: TypeAlias = int | Literal["no_limit", "silent"]
+"""How often a text says that its term goes on by itself: so many times, without a limit, or it does not say."""
+
+
 class Renewal(msgspec.Struct, kw_only=True, frozen=True):
-    """A term that goes on by itself: by how many months, and how often at most (None: without end)."""
+    """A term that goes on by itself: by how many months, and how often at most (None: without end).
+
+    `is_silent`: the text does not say how often, so the one renewal that it speaks of is counted, and none is assumed.
+    """
 
     months: int
     times: int | None = None
+    is_silent: bool = False
 
 
-def renewal_of(months: int | None, times: int | None) -> Renewal | None:
+def renewal_of(months: int | None, times: RenewalTimes | None) -> Renewal | None:
     """How a term goes on by itself, from what is stored of it; None where it does not."""
-    return Renewal(months=months, times=times) if months else None
+    if not months:
+        return None
+    if times is None or times == "silent":  # what is not said at all is refused where it is entered
+        return Renewal(months=months, times=1, is_silent=True)
+    return Renewal(months=months, times=None if times == "no_limit" else times)
 
 
 def last_day(expires_on: date | None, renewal: Renewal | None) -> date | None:
@@ -244,16 +275,18 @@ def text_at(windows: Sequence[TextWindow], at: datetime) -> tuple[TextWindow | N
 
 
 def text_windows(dates: AgreementDates) -> tuple[TextWindow, ...]:
-    """Which version is the text when, where all sign each: on each day the one that took effect latest by then.
+    """Which version is the text when, where all sign each: on each day the one in the highest place that has begun.
 
-    In order, disjoint, not empty. A version that was replaced does not come back when the one after it expires. What is
-    shown where some have not signed one, or have left, is said in `shown_texts`.
+    In order, disjoint, not empty. A version that was replaced does not come back when the one after it expires, and one
+    that begins after another has taken its place is never the text. What is shown where some have not signed one, or
+    have left, is said in `shown_texts`.
     """
     if dates.executed_at is None:
         return ()
     begins, order = dates.begins, dates.by_effect
     ends = (dates.ends_at, *(text.ends_at for text in dates.amendments))
-    following = (*(begins[n] for n in order[1:]), None)
+    lasting = [n for n in order if (end := ends[n]) is None or begins[n] < end]
+    following = (earliest(*(begins[m] for m in order[place + 1 :] if m in lasting)) for place in range(len(order)))
     windows = (
         TextWindow(text=n, start=begins[n], end=earliest(ends[n], dates.ended_at, replaced_at))
         for n, replaced_at in zip(order, following, strict=True)
@@ -278,7 +311,7 @@ def bound_windows(dates: AgreementDates, parties: Mapping[K, PartyHistory]) -> d
     if dates.executed_at is None:
         return dict.fromkeys(parties, ())
     rank = {n: place for place, n in enumerate(dates.by_effect)}
-    held = {each: tuple(texts_held(dates, party)) for each, party in parties.items()}
+    held = held_by(dates, parties)
     beside = side_by_side(held, parties)
     return {each: _windows_of(dates, party, held[each], beside, rank) for each, party in parties.items()}
 
@@ -323,15 +356,116 @@ def lapses(dates: AgreementDates, held: Mapping[K, tuple[Collection[int], dateti
     return found
 
 
+def held_by(
+    dates: AgreementDates, parties: Mapping[K, PartyHistory]
+) -> dict[K, tuple[tuple[datetime, frozenset[int]], ...]]:
+    """As `texts_held` by party, without each hand to a text that those who had signed it had given up by its day."""
+    held = {each: tuple(texts_held(dates, party)) for each, party in parties.items()}
+    if not dates.amendments:
+        return held
+    since = {each: _since(stages) for each, stages in held.items()}
+    late: set[K] = set()
+    for n in reversed(dates.by_effect):
+        given_up = given_up_at(dates, since, n)
+        first = min((at for at, _ in given_up.values()), default=None)
+        standing: list[K] = []
+        hands = sorted(
+            ((_hand(parties[each], n), each) for each in since if n in since[each]), key=lambda hand: hand[0]
+        )
+        for at, group in groupby(hands, key=lambda hand: hand[0]):
+            gone = first is not None and first < at and replaced_for_all(parties, standing, given_up, at) is not None
+            if not gone:
+                standing += (each for _, each in group)
+                continue
+            for _, each in group:
+                del since[each][n]
+                late.add(each)
+    return held | {each: tuple(_stages(since[each])) for each in late}
+
+
+def given_up_at(
+    dates: AgreementDates, since: Mapping[K, Mapping[int, datetime]], n: int
+) -> dict[K, tuple[datetime, int]]:
+    """By party that holds the text: from when one in a higher place binds it to another party, and which does first.
+
+    `since`: by party from when it holds each text.
+    """
+    order = dates.by_effect
+    higher = order[order.index(n) + 1 :]
+    holding = {m: sorted(its[m] for its in since.values() if m in its) for m in higher}
+    second = {m: found[1] for m, found in holding.items() if len(found) > 1}
+    return {
+        each: min(found)
+        for each, its in since.items()
+        if n in its and (found := [(max(its[m], at), m) for m, at in second.items() if m in its])
+    }
+
+
+def replaced_before(
+    dates: AgreementDates, parties: Mapping[K, PartyHistory], n: int, at: datetime
+) -> tuple[datetime, int] | None:
+    """As `replaced_for_all`, of a hand to that text which is not among the parties' yet."""
+    since = {each: _since(stages) for each, stages in held_by(dates, parties).items()}
+    of_all = [each for each, party in parties.items() if party.texts is None or n in party.texts]
+    signed = [each for each in of_all if _hand(parties[each], n) <= at]
+    known = {each: {n: at, **its} if each in signed else its for each, its in since.items()}
+    return replaced_for_all(parties, signed, given_up_at(dates, known, n), at)
+
+
+def replaced_for_all(
+    parties: Mapping[K, PartyHistory], standing: Iterable[K], given_up: Mapping[K, tuple[datetime, int]], at: datetime
+) -> tuple[datetime, int] | None:
+    """Since when, and by which text, a text is replaced for each that signed it and has not left by the instant.
+
+    A hand of that instant binds nobody anew; of one day, and no hour, hands on paper are of one instant, and all count.
+    None while there is one for whom it is not, and where nobody is left.
+    """
+    last: tuple[datetime, int] | None = None
+    for each in standing:
+        gone_at = earliest(parties[each].leaves_at, parties[each].released_at)
+        if gone_at is not None and gone_at <= at:
+            continue
+        found = given_up.get(each)
+        if found is None or found[0] >= at:
+            return None
+        last = found if last is None else max(last, found)
+    return last
+
+
+def _hand(party: PartyHistory, n: int) -> datetime:
+    """The instant of the party's hand to a text, or of its word."""
+    assert party.joined_at is not None
+    counts_from = party.joined_at if party.texts is None else party.texts[n]
+    return min(counts_from, party.stated.get(n, counts_from))
+
+
+def _since(stages: Iterable[tuple[datetime, frozenset[int]]]) -> dict[int, datetime]:
+    found: dict[int, datetime] = {}
+    for at, texts in stages:
+        found |= {n: at for n in texts if n not in found}
+    return found
+
+
+def _stages(since: Mapping[int, datetime]) -> Iterator[tuple[datetime, frozenset[int]]]:
+    return ((at, frozenset(n for n, its in since.items() if its <= at)) for at in sorted({*since.values()}))
+
+
 def texts_held(dates: AgreementDates, party: PartyHistory) -> Iterator[tuple[datetime, frozenset[int]]]:
-    """The texts that a party has signed and that have begun, each time that there are more of them."""
+    """The texts that a party has signed and that have begun, each time that there are more of them.
+
+    A hand that counts only from when its text is over holds nothing: it takes no earlier text's place.
+    """
     if party.joined_at is None:
         return
+    ends = (dates.ends_at, *(text.ends_at for text in dates.amendments))
     since: dict[datetime, set[int]] = {}
     for n, begins in enumerate(dates.begins):
         signed_at = party.joined_at if party.texts is None else party.texts.get(n)
-        if signed_at is not None:
-            since.setdefault(max(begins, party.joined_at, signed_at), set()).add(n)
+        if signed_at is None:
+            continue
+        at = max(begins, party.joined_at, signed_at)
+        if (end := ends[n]) is None or at < end:
+            since.setdefault(at, set()).add(n)
     found: frozenset[int] = frozenset()
     for at in sorted(since):
         found |= since[at]
@@ -390,7 +524,8 @@ def _windows_of(
     for each in stretches:
         until = earliest(each.end, ends[each.text], dates.ended_at, party.leaves_at, party.released_at)
         span = Interval(start=each.start, end=until)
-        breaks = [*dates.suspensions, *party.suspensions, *party.unanswered, *_lacking_approval(span, party)]
+        breaks = [*dates.suspensions, *party.suspensions, *party.unanswered]
+        breaks += [*_lacking_approval(span, party), *_lacking_its_own(span, party, each.text)]
         if party.verbal is not None:
             breaks.append(Interval(start=party.verbal.ratify_by, end=party.verbal.ratified_at))
         found += [msgspec.structs.replace(each, start=s.start, end=s.end) for s in remaining(span, breaks)]
@@ -404,6 +539,30 @@ def _lacking_approval(span: Interval, party: PartyHistory) -> Iterator[Interval]
     for needed in (span,) if party.approval_needed is None else party.approval_needed:
         stretch = Interval(start=max(span.start, needed.start), end=earliest(span.end, needed.end))
         yield from remaining(stretch, party.approvals)
+
+
+def _lacking_its_own(span: Interval, party: PartyHistory, text: int) -> Iterator[Interval]:
+    """The stretches of `span` in which the text needs an approval that names it, and none lasts."""
+    for needed in party.each_text_needed:
+        stretch = Interval(start=max(span.start, needed.start), end=earliest(span.end, needed.end))
+        yield from remaining(stretch, party.approvals_of.get(text, ()))
+
+
+def approved_from(
+    texts: Mapping[int, datetime], needed: Sequence[Interval], approvals: Mapping[int, Sequence[Interval]]
+) -> dict[int, datetime]:
+    """From when the party's hand to each text counts where each text needs an approval that names it.
+
+    Its hand to a later text binds it not before that: until then it is bound by the text before, which nobody took
+    away. The original is not among them, for it has none before; what it lacks leaves a gap.
+    """
+    found: dict[int, datetime] = {}
+    for n, signed_at in texts.items():
+        lacking = [] if n == 0 else [part for each in needed for part in remaining(each, approvals.get(n, ()))]
+        free = next(iter(remaining(Interval(start=signed_at), lacking)), None)
+        if free is not None:
+            found[n] = free.start
+    return found
 
 
 class ApprovalChange(msgspec.Struct, frozen=True, order=True):

@@ -15,7 +15,7 @@ from registry.agreements.instruments.terms import ProvisionNumber
 from registry.directory.agencies.schemas import Email
 from registry.platform.kernel.errors import Fault, RuleBroken
 from registry.platform.kernel.text import NAME_PATTERN, JobTitle
-from registry.platform.kernel.time import add_months, checked_day
+from registry.platform.kernel.time import FIRST_DAY, add_months, checked_day
 
 NoticeDays = Annotated[
     Annotated[int, Meta(ge=0, le=3650)] | None, Meta(description="In days; null where the text counts in months.")
@@ -24,6 +24,9 @@ NoticeMonths = Annotated[
     Annotated[int, Meta(ge=1, le=120)] | None, Meta(description="In months; null where the text counts in days.")
 ]
 NoticeManner = Literal["in_writing", "registered_mail", "courier", "email", "in_person"]
+# The shortest of the horizons at which agreements about to lapse are reported (30, 60, 90, 180 days), and
+# about the cycle in which a governing body meets.
+NOTICE_LEAD_DAYS = 30
 _NEAR = 4
 """A corresponding day that a month lacks is at most three days before one that it has."""
 
@@ -86,7 +89,7 @@ class NoticeAddress(Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tru
 
 
 class Notice(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """The notice a party gives before it leaves. What is null or empty the text does not say; nothing is assumed."""
+    """The notice a party gives before it leaves. What is null or empty is not entered; nothing is assumed."""
 
     days: NoticeDays = None
     months: NoticeMonths = None
@@ -138,7 +141,7 @@ def needed_period(notice: Notice, agency_id: UUID, pointer: str) -> Period:
     if period is None:
         where = f"clause {notice.clause}" if notice.clause else "none of its clauses is named for it"
         raise RuleBroken.at(
-            f"The text does not say how long notice runs ({where}), and none is assumed: name the last day in "
+            f"How long notice runs is not entered ({where}), and none is assumed: name the last day in "
             "leaves_on and have the others consent to it, end it for all by mutual consent, or amend the text; have "
             "counsel review.",
             "notice_silent",
@@ -151,6 +154,31 @@ def needed_period(notice: Notice, agency_id: UUID, pointer: str) -> Period:
 def runs_out_on(given_on: date, period: Period) -> date:
     """The last day on which a party that gave notice is bound. Raises RuleBroken outside 1900–2200."""
     return checked_day(period.after(checked_day(given_on)))
+
+
+def last_notice_day(expires_on: date, period: Period) -> date:
+    """The last civil day on which notice still runs out by the end of `expires_on`.
+
+    Counted as `in_force.withdrawal_ends_at` counts, so notice given on this day ends together with the agreement.
+    """
+    return period.before(expires_on)
+
+
+class NoticeWindow(Struct, frozen=True):
+    """The civil days of a notice window, both inclusive."""
+
+    opens_on: date
+    closes_on: date
+
+
+def notice_window(expires_on: date, periods: Collection[Period]) -> NoticeWindow:
+    """The days in which the parties have to decide whether a term goes on that ends with `expires_on`.
+
+    It opens `NOTICE_LEAD_DAYS` before the earliest of their last notice days and closes with the latest: notice that is
+    given after that keeps no term from being renewed. `periods`: what each party gives, of one at least.
+    """
+    last = [last_notice_day(expires_on, period) for period in periods]
+    return NoticeWindow(max(min(last) - timedelta(days=NOTICE_LEAD_DAYS), FIRST_DAY), max(last))
 
 
 def faulty(notice: Notice, parties: Collection[UUID], provision_numbers: Sequence[str]) -> Iterator[Fault]:

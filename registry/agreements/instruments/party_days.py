@@ -7,6 +7,7 @@ longest. What suspends it for a while, or an approval that is lacking, changes n
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
+from itertools import pairwise
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -16,10 +17,13 @@ from registry.agreements.instruments.in_force import (
     BoundWindow,
     K,
     PartyHistory,
+    Renewal,
     TextWindow,
     bound_windows,
+    term_ends,
 )
-from registry.agreements.instruments.notice import Period
+from registry.agreements.instruments.notice import Period, last_notice_day
+from registry.platform.kernel.time import civil_day, day_ends_at
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -36,14 +40,31 @@ class PartyDays(Struct, kw_only=True, frozen=True):
     over_at: datetime | None
 
 
-def lasting_windows(dates: AgreementDates, parties: Mapping[K, PartyHistory]) -> dict[K, tuple[BoundWindow, ...]]:
-    """By party when each text binds it, as `bound_windows`, whatever interrupts that for a while."""
+def lasting_windows(
+    dates: AgreementDates,
+    parties: Mapping[K, PartyHistory],
+    bound: Mapping[K, tuple[BoundWindow, ...]] | None = None,
+) -> Mapping[K, tuple[BoundWindow, ...]]:
+    """By party when each text binds it, as `bound_windows`, whatever interrupts that for a while.
+
+    `bound` are the windows with the interruptions, where they are known; these themselves, where there are none.
+    """
     whole = replace(dates, suspensions=())
     unbroken = {
-        each: replace(party, unanswered=(), suspensions=(), approvals=None, approval_needed=None, verbal=None)
+        each: replace(
+            party,
+            unanswered=(),
+            suspensions=(),
+            approvals=None,
+            approval_needed=None,
+            each_text_needed=(),
+            verbal=None,
+        )
         for each, party in parties.items()
     }
-    return dict(bound_windows(whole, unbroken))
+    if bound is not None and whole == dates and unbroken == parties:
+        return bound
+    return bound_windows(whole, unbroken)
 
 
 def party_days(
@@ -116,3 +137,27 @@ def _binding(windows: Sequence[TextWindow], at: datetime) -> list[TextWindow]:
 
 def _edges(windows: Sequence[TextWindow]) -> Iterator[datetime]:
     yield from sorted({at for each in windows for at in (each.start, each.end) if at is not None})
+
+
+def notice_day_let_pass(
+    expires_on: date,
+    renewal: Renewal,
+    period: Period,
+    since: datetime,
+    now: datetime,
+    free_at: datetime,
+    time_zone: str,
+) -> date | None:
+    """A last day to give notice that ended after `since` and by `now`, and by which a party is bound past `free_at`.
+
+    It let that day go by when another's notice was to free it at that instant. None where there is none such: the
+    text renews itself no more, or binds the party no longer than that either way.
+    """
+    for ends_on, renewed_until in pairwise(term_ends(expires_on, renewal, civil_day(since, time_zone))):
+        last = last_notice_day(ends_on, period)
+        closes_at = day_ends_at(last, time_zone)
+        if closes_at > now:
+            return None
+        if closes_at > since and free_at < day_ends_at(renewed_until, time_zone):
+            return last
+    return None

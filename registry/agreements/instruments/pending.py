@@ -3,15 +3,14 @@
 What they say is nobody's own act yet. It is computed with the windows, for what is shown meanwhile.
 """
 
-from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 from msgspec import Struct
 
-from registry.agreements.instruments.consent import BINDING, LEAVING, ProposalKind, ReportedKind
-from registry.platform.kernel.intervals import Interval, earliest
+from registry.agreements.instruments.consent import BINDING, LEAVING, OF_ONE, ProposalKind, ReportedKind
+from registry.platform.kernel.intervals import Interval
 
 # What is proposed for all, so that a consent to it changes what each party is bound by.
 _FOR_ALL = (ProposalKind.END, ProposalKind.SUPERSESSION, ProposalKind.SUSPENSION, ProposalKind.REINSTATEMENT)
@@ -38,6 +37,7 @@ class TextWithout(Struct, kw_only=True, frozen=True):
     executed_at: datetime | None
     starts_at: datetime
     ends_at: datetime | None
+    first_hand_at: datetime | None = None
 
 
 class TextHeld(Interval, kw_only=True, frozen=True):
@@ -72,7 +72,7 @@ class PendingReport(Struct, kw_only=True, frozen=True):
 
     def is_about(self, agency_id: UUID) -> bool:
         """Whether it is about that party's being bound: its own signature or departure, or what is for all."""
-        if self.proposal_kind is ProposalKind.DEPARTURE:
+        if self.proposal_kind in OF_ONE:
             return agency_id == self.proposed_by_id
         return self.proposal_kind in _FOR_ALL or (self.agency_id == agency_id and self.kind in (*BINDING, *LEAVING))
 
@@ -80,15 +80,13 @@ class PendingReport(Struct, kw_only=True, frozen=True):
 class Without(Struct, kw_only=True, frozen=True):
     """The agreement without its pending reports; `parties` are those that these would change.
 
-    `lapses_at`: when, by what each party did, fewer than two are left. `joined`: how many
-    have. `agreed`: when each proposal takes effect.
+    `joined`: how many have. `agreed`: when each proposal takes effect.
     """
 
     reports: tuple[PendingReport, ...]
     ended_at: datetime | None
     is_superseded: bool
     has_successor: bool
-    lapses_at: datetime | None
     joined: int
     force: tuple[Interval, ...]
     suspensions: tuple[Interval, ...]
@@ -117,18 +115,3 @@ class Without(Struct, kw_only=True, frozen=True):
         """The report by which alone the party has agreed to a proposal; None where there is none."""
         its = (each.id for each in self.reports if (each.agency_id, each.proposal_id) == (agency_id, proposal_id))
         return next(its, None)
-
-
-def lapses_at(parties: Sequence[Any]) -> datetime | None:
-    """When fewer than two of those that have joined are left: the second of the instants at which they leave, or lapse.
-
-    In SQL it is `_bound_until` of the deadlines.
-    """
-    gone = [
-        earliest(each.leaves_at, each.released_at, each.lapsed_at) for each in parties if each.joined_at is not None
-    ]
-    left = sorted((at for at in gone if at is not None), reverse=True)
-    stay = len(gone) - len(left)
-    if stay >= 2 or len(gone) < 2:
-        return None
-    return left[1 - stay]

@@ -8,9 +8,11 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from registry.agreements.instruments.consent import ended_by_own_word
 from registry.agreements.instruments.days import Days
-from registry.agreements.instruments.in_force import AgreementDates, BoundWindow, Renewal, TextWindow
+from registry.agreements.instruments.in_force import AgreementDates, BoundWindow, Renewal, TextWindow, last_day
 from registry.agreements.instruments.notice import Notice
+from registry.agreements.instruments.schemas.consenting import Proposal, ReportedAct
 from registry.agreements.instruments.schemas.evidence import Evidence
 from registry.agreements.instruments.terms import Terms, is_silent
 from registry.agreements.instruments.together import runs_out, together
@@ -35,11 +37,16 @@ class RemarkCode(StrEnum):
     BOUND_TO_SOME_UNTIL = "bound_to_some_until"
     NOTICE_SILENT = "notice_silent"
     EXPIRY_SILENT = "expiry_silent"
+    RENEWALS_SILENT = "renewals_silent"
     SUSPENSION_SILENT = "suspension_silent"
+    COUNTS_FROM_RECEIPT = "counts_from_receipt"
+    TERM_NOT_ENTERED = "term_not_entered"
     END_REPORTED = "end_reported"
     SAYS_OTHERWISE = "says_otherwise"
     SIGNING_DAY_UNLIKELY = "signing_day_unlikely"
     AUTHORITY_LACKING = "authority_lacking"
+    APPROVAL_OF_ANOTHER_TEXT = "approval_of_another_text"
+    NOTICE_MANNER_DIFFERS = "notice_manner_differs"
     PARTY_DISSOLVED = "party_dissolved"
     PAPER_NOT_ON_FILE = "paper_not_on_file"
     EVIDENCE_NOT_NAMED = "evidence_not_named"
@@ -78,8 +85,8 @@ def about_texts(
     for n in set(order) - held.keys():
         if dates.ended_at is None or dates.begins[n] < dates.ended_at:
             detail = (
-                f"Version {numbers[n]} is never the text: another takes effect as it does, its own end is over, or who "
-                "signed it has left."
+                f"Version {numbers[n]} is never the text: another takes effect as it does, or had taken its place "
+                "before the signatures to it count, its own end is over, or who signed it has left."
             )
             yield Remark(code=RemarkCode.NEVER_HOLDS, detail=detail, version_no=numbers[n])
     for one, other in pairwise(windows):
@@ -135,29 +142,49 @@ def _touches(stretch: Interval, start: datetime, end: datetime) -> bool:
 
 
 def about_notice(notice: Notice, parties: Sequence[UUID]) -> Iterator[Remark]:
-    """That the text does not say how long notice runs, for all parties or for some."""
+    """That how long notice runs is not entered, for all parties or for some."""
     silent = [party for party in parties if notice.of(party) is None]
     if silent:
         whose = "" if len(silent) == len(parties) else f" for {len(silent)} of the parties"
-        detail = f"The text does not say how long notice runs{whose}: no last day for it is told, and none is assumed."
+        detail = f"How long notice runs is not entered{whose}: no last day for it is told, and none is assumed."
         yield Remark(code=RemarkCode.NOTICE_SILENT, detail=detail, clause=notice.clause)
 
 
 def about_end(expires_on: date | None, terms: Terms) -> Iterator[Remark]:
-    """That the text neither gives a last day nor says that it goes on until it is ended."""
+    """That neither a last day is entered nor that the text goes on until it is ended."""
     if expires_on is None and is_silent(terms, "open_ended"):
         detail = (
-            "The text does not say how long it lasts: it is read as in force until it is ended, by consent or notice."
+            "No last day is entered, nor that the text goes on until it is ended: it is read as in force until it is "
+            "ended, by consent or notice."
         )
         yield Remark(code=RemarkCode.EXPIRY_SILENT, detail=detail)
 
 
-def about_suspension(terms: Terms) -> Iterator[Remark]:
-    """That the text does not say whether a party may suspend its own participation: then it may, at once."""
-    if is_silent(terms, "suspension"):
+def about_renewals(expires_on: date | None, renewal: Renewal | None) -> Iterator[Remark]:
+    """That how often the term renews itself is entered as not said: the one renewal that is spoken of is counted."""
+    if renewal is not None and renewal.is_silent:
         detail = (
-            "The text does not say whether a party may suspend its own participation. Here it may, at once, whatever "
-            "its notice: whoever relies on notice amends the text. Have counsel review."
+            f"The term renews itself by {counted(renewal.months, 'month')}, and how often is entered as “silent”. One "
+            f"renewal is counted, through {last_day(expires_on, renewal)}, and none is assumed after it: to go on, "
+            "amend or renew it; have counsel review."
+        )
+        yield Remark(code=RemarkCode.RENEWALS_SILENT, detail=detail)
+
+
+def how_often(renewal: Renewal) -> str:
+    """How often the term renews itself, in words."""
+    if renewal.is_silent:
+        return "and the text does not say how often: once is counted"
+    return "without end" if renewal.times is None else f"at most {counted(renewal.times, 'time')}"
+
+
+def about_suspension(terms: Terms, notice: Notice) -> Iterator[Remark]:
+    """That it is not entered whether a party may suspend its own participation: then it is bound as by its notice."""
+    if is_silent(terms, "suspension"):
+        runs = "once its notice would have run out" if notice.periods else "not without the consent of each"
+        detail = (
+            "Whether a party may suspend its own participation is not entered (`suspension`). Here that takes effect "
+            f"{runs}; sooner the whole is suspended, with the consent of each. Have counsel review."
         )
         yield Remark(code=RemarkCode.SUSPENSION_SILENT, detail=detail)
 
@@ -240,12 +267,19 @@ def _versions(numbers: Sequence[int]) -> str:
     return f"version {every[0]}" if len(every) == 1 else f"versions {', '.join(every[:-1])} and {every[-1]}"
 
 
-def end_reported(reporter: str, at: datetime, unsaid: Sequence[str], time_zone: str) -> Remark:
-    """That the agreement reads as ended on another's word, which some of the parties have not confirmed."""
-    detail = (
-        f"That it ended on {last_day_before(at, time_zone)} was reported by {reporter}, and not confirmed by "
-        f"{', '.join(unsaid)}: each may confirm or contest it."
-    )
+def contest_of(
+    end: Proposal, reported: Iterable[ReportedAct], joined: Collection[UUID]
+) -> tuple[list[str], list[str]] | None:
+    """By the names, who contests an end that was reported and whom it holds by its own word; None where nobody does."""
+    denying = [each.agency for each in reported if each.proposal_id == end.id and each.status == "contested"]
+    said = {each.agency.id: each.agency.name for each in end.consents if each.counts_from is not None}
+    held = ended_by_own_word(said, [each.id for each in denying], joined)
+    return ([each.name for each in denying], [said[each] for each in said if each in held]) if denying else None
+
+
+def end_reported(reporter: str, at: datetime, stands: str, time_zone: str) -> Remark:
+    """That another said of the agreement that it ended, which some of the parties have not confirmed, or contest."""
+    detail = f"That it ended on {last_day_before(at, time_zone)} was reported by {reporter}, and {stands}."
     return Remark(code=RemarkCode.END_REPORTED, detail=detail)
 
 
@@ -378,7 +412,7 @@ def about_newcomers(version_no: int, hands: Iterable[NewHand]) -> Iterator[Remar
 def _where(paper: Evidence) -> str:
     if paper.location is not None:
         return f"its original is kept at: {paper.location}."
-    return f"no document filed with the agreement has its SHA-256, {paper.sha256}."
+    return f"no document on file that your agency can read has its SHA-256, {paper.sha256}."
 
 
 class TermOfText(Struct, kw_only=True, frozen=True):
@@ -417,8 +451,7 @@ def _sayings(term: TermOfText) -> Iterator[tuple[tuple[str, str], str | None]]:
     """What it says, in words, by the member that gives it and what that is about; None where it says nothing."""
     notice, renewal = term.notice, term.renewal
     yield ("expires_on", "a last day"), None if term.expires_on is None else str(term.expires_on)
-    often = "without end" if renewal is None or renewal.times is None else f"at most {counted(renewal.times, 'time')}"
-    renews = None if renewal is None else f"by {counted(renewal.months, 'month')}, {often}"
+    renews = None if renewal is None else f"by {counted(renewal.months, 'month')}, {how_often(renewal)}"
     yield ("auto_renew_months", "an automatic renewal"), renews
     yield ("notice", "a period of notice"), None if notice.general is None else str(notice.general)
     own = [f"{each.agency_id} {notice.of(each.agency_id)}" for each in notice.by_party]

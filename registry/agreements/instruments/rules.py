@@ -10,11 +10,10 @@ from enum import StrEnum
 from typing import Any, Literal, TypeAlias
 
 from registry.agreements.instruments.in_force import AgreementDates
-from registry.agreements.instruments.notice import Period
-from registry.agreements.instruments.terms import Terms
 from registry.platform.kernel.errors import RuleBroken, WrongStatus
 from registry.platform.kernel.intervals import Interval, earliest
 from registry.platform.kernel.time import last_day_before
+from registry.platform.ledger.event_types import EventType
 
 
 class AgreementKind(StrEnum):
@@ -67,7 +66,9 @@ class ShownStage(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
-ListingEvent: TypeAlias = Literal["no_longer_listed", "listed_again", "listed_otherwise"]
+ListingEvent: TypeAlias = Literal[
+    EventType.AGREEMENT_NO_LONGER_LISTED, EventType.AGREEMENT_LISTED_AGAIN, EventType.AGREEMENT_LISTED_OTHERWISE
+]
 """What became of an agreement on the published list that it was entered from."""
 
 
@@ -155,10 +156,6 @@ TRANSITIONS: dict[tuple[Stage, AgreementAction], Stage] = {
     (Stage.SUPERSEDED, AgreementAction.CONFIRM): Stage.SUPERSEDED,
     (Stage.SUPERSEDED, AgreementAction.RECORD_AMENDMENT): Stage.SUPERSEDED,
 }
-
-# The shortest of the horizons at which agreements about to lapse are reported (30, 60, 90, 180 days), and
-# about the cycle in which a governing body meets.
-NOTICE_LEAD_DAYS = 30
 
 
 def advance(stage: Stage, action: AgreementAction) -> Stage:
@@ -377,33 +374,6 @@ def unbound(part: Any, at: datetime) -> bool:
     return joined_at is None or joined_at > at or is_gone(part, at)
 
 
-def pause_barred(
-    stage: Stage, terminated_at: datetime | None, at: datetime, terms: Terms, *, paused: bool
-) -> str | None:
-    """Why a party that is bound cannot suspend its own participation; `terms` are those of the text that binds it."""
-    if not may_leave(stage, terminated_at, at):
-        return f"Not while the agreement is {stage.replace('_', ' ')}."
-    if terms.suspension == "not_allowed":
-        clause = terms.clauses.get("suspension")
-        where = "The text" if clause is None else f"Clause {clause}"
-        return (
-            f"{where} lets no party suspend its own participation: propose a suspension of the whole, or give notice."
-        )
-    return "Your agency has suspended its participation already." if paused else None
-
-
-def pause_silent(terms: Terms) -> str | None:
-    """Why a party that may suspend its participation by notice cannot: nobody can say when that has run out."""
-    if terms.suspension != "by_notice" or terms.suspension_notice_days is not None:
-        return None
-    clause = terms.clauses.get("suspension")
-    where = "none of its clauses is named for it" if clause is None else f"clause {clause}"
-    return (
-        f"The text asks for notice of a suspension and does not say how long it runs ({where}); none is assumed. "
-        "Propose a suspension of the whole, or amend the text; have counsel review."
-    )
-
-
 def over_without_notice(part: Any, terminated_at: datetime | None, at: datetime) -> datetime | None:
     """Since when a party that had joined is bound no more, though it gave no notice; None where it is, or left.
 
@@ -433,13 +403,6 @@ def notice_barred(
     if over_at is None and (is_unbound or not may_leave(stage, terminated_at, at)):
         return NOTHING_TO_LEAVE
     return f"Your agency gave notice on {notice_on} already." if own and notice_on is not None else None
-
-
-def rescission_barred(leaves_at: datetime | None, at: datetime, *, own: bool) -> str | None:
-    """Why a party cannot take its notice back."""
-    if leaves_at is None or leaves_at <= at:
-        return "Your agency has no notice that is still running."
-    return None if own else "Your agency gave none: another reported one. Contest that instead."
 
 
 def word_barred(
@@ -508,20 +471,3 @@ def takes_approval_rules(stage: Stage) -> bool:
 def takes_approvals(stage: Stage) -> bool:
     """Whether a governing body's approval can be recorded: also of the days before an end that has come."""
     return stage not in (Stage.DRAFT, Stage.WITHDRAWN)
-
-
-def last_notice_day(expires_on: date, period: Period) -> date:
-    """The last civil day on which notice still runs out by the end of `expires_on`.
-
-    Counted as `in_force.withdrawal_ends_at` counts, so notice given on this day ends together with the agreement.
-    """
-    return period.before(expires_on)
-
-
-def notice_window_opens_on(expires_on: date, period: Period) -> date:
-    """The civil day on which an agreement's notice window opens: `NOTICE_LEAD_DAYS` before the last notice day.
-
-    From then until expiry somebody has to decide whether to renew, and until `last_notice_day` whether to
-    give notice.
-    """
-    return last_notice_day(expires_on, period) - timedelta(days=NOTICE_LEAD_DAYS)

@@ -13,10 +13,10 @@ from registry.agreements.instruments.in_force import (
     K,
     PartyHistory,
     TextWindow,
+    held_by,
     kinds_of_windows,
     side_by_side,
     text_windows,
-    texts_held,
     texts_in_common,
 )
 from registry.platform.kernel.intervals import Interval, earliest
@@ -85,7 +85,7 @@ def windows_to_others(
     not end it, but `until` does, its own end.
     """
     kinds = [*kinds_of_windows(bound)]
-    ends = [*(at for at, _ in kinds[1:]), None]
+    ends = [*(at for at, _ in kinds[1:]), *([None] if kinds else [])]
     binding = (
         Interval(start=at, end=end)
         for (at, there), end in zip(kinds, ends, strict=True)
@@ -119,7 +119,7 @@ def _signed_by_two(
     What suspends it, or keeps it from binding, does not matter here; who has left does.
     """
     ends = (dates.ends_at, *(text.ends_at for text in dates.amendments))
-    beside = side_by_side({each: tuple(texts_held(dates, party)) for each, party in parties.items()}, parties)
+    beside = side_by_side(held_by(dates, parties), parties)
     edges = {at for at, _ in beside} | {at for at in (*ends, dates.ended_at) if at is not None}
     for at in sorted(edges):
         if dates.ended_at is not None and dates.ended_at <= at:

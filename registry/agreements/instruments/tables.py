@@ -7,7 +7,17 @@ the windows.
 
 import sqlalchemy as sa
 
-from registry.platform.database.types import Civil, Instant, Json, Uuid, one_of, table, unique, unique_where
+from registry.platform.database.types import (
+    Civil,
+    Instant,
+    Json,
+    NumberOrWord,
+    Uuid,
+    one_of,
+    table,
+    unique,
+    unique_where,
+)
 
 STAGES = (
     "draft",
@@ -36,6 +46,9 @@ agreement = table(
     sa.Column("expires_on", Civil),
     sa.Column("starts_at", Instant, nullable=False),
     sa.Column("ends_at", Instant),
+    sa.Column("over_at", Instant),
+    sa.Column("over_by", sa.Text),
+    sa.Column("ends_on", Civil),
     sa.Column("notice", Json, nullable=False),
     sa.Column("executed_at", Instant),
     sa.Column("terminated_at", Instant),
@@ -47,7 +60,7 @@ agreement = table(
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
     sa.Column("auto_renew_months", sa.Integer),
-    sa.Column("auto_renew_times", sa.Integer),
+    sa.Column("auto_renew_times", NumberOrWord),
     sa.Column("review_every_months", sa.Integer),
     sa.Column("ratify_by", Instant),
     sa.Column("superseded_by_id", Uuid, sa.ForeignKey("agreement.id")),
@@ -56,12 +69,17 @@ agreement = table(
     sa.Column("public_version", sa.Integer),
     sa.Column("public_title", sa.Text),
     sa.Column("public_expires_on", Civil),
+    sa.Column("public_over_at", Instant),
+    sa.Column("public_ends_on", Civil),
     sa.Column("public_search_text", sa.Text),
+    sa.Column("public_changes", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("public_updated_at", Instant, nullable=False),
     unique("custodian_id", "number_key", code="number_taken", detail=NUMBER_TAKEN),
     one_of("stage", STAGES),
     sa.CheckConstraint("ends_at IS NULL OR ends_at > starts_at", name="bounds"),
     sa.CheckConstraint("is_public = (public_version IS NOT NULL)", name="public"),
     sa.Index("ix_agreement_settles_at", "settles_at"),
+    sa.Index("ix_agreement_public_updated_at", "public_updated_at", "id"),
     sa.Index("ix_agreement_updated_at", "updated_at", "id"),
 )
 """`number_key` is the number in its one form (`filing_key`).
@@ -69,7 +87,13 @@ agreement = table(
 `is_shared`: the current text is frozen, so every party sees it. `public_version`: of the executed texts of which each
 party gave its word that what they mark public is shown to all, the one that takes effect last; derived, see
 `agreement_publication`. `public_title`, `public_expires_on` and `public_search_text` are that version's, for lists that
-others than the parties read; `is_public`: there is one.
+others than the parties read; `is_public`: there is one. `public_changes` and `public_updated_at` are to these readers
+what `version` and `updated_at` are to the parties, and move only with what they are shown.
+
+`over_at`: when it ends, by the one rule in `ends`, and `ends_on` its last day: both NULL where it never does, as its
+text says of what is not executed, and without reports that have not taken effect. `over_by`: why, once it is executed.
+`public_over_at` and `public_ends_on`: what others than the parties are told of it ahead. `starts_at` and `ends_at` are
+those of its own text alone.
 
 `current_version` is the text being drafted until the agreement is executed, then its own (`shown_texts.own_text`);
 title and dates are that version's. `ratify_by`: the deadline for ratifying an activation by word of mouth.
@@ -97,10 +121,26 @@ agreement_version = table(
     sa.CheckConstraint("(canonical IS NULL) = (frozen_at IS NULL)", name="canonical"),
     sa.CheckConstraint("evidence_sha256 IS NULL OR evidence_location IS NULL", name="evidence"),
 )
-"""`canonical`: the bytes that `sha256` is of, kept as they were hashed. `is_recorded`: it came signed, on paper; the
-evidence is that paper, by its hash or by where it is kept.
+"""`canonical`: the bytes that `sha256` is of, the digests of its parts, see `agreement_version_part`.
+`is_recorded`: it came signed, on paper; the evidence is that paper, by its hash or by where it is kept.
 
 `restricted_terms`: the names of the terms that a restricted provision says, of a frozen version.
+"""
+
+agreement_version_part = table(
+    "agreement_version_part",
+    sa.Column("version_id", Uuid, sa.ForeignKey(agreement_version.c.id), primary_key=True),
+    sa.Column("ordinal", sa.Integer, primary_key=True),
+    sa.Column("provision", sa.Text),
+    sa.Column("canonical", sa.LargeBinary, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.CheckConstraint("(provision IS NULL) = (ordinal = 0)", name="provision"),
+    sa.CheckConstraint("length(sha256) = 64", name="sha256"),
+)
+"""The parts of a frozen version as they were hashed, each with its salt: the particulars first, then each provision.
+
+`canonical` is for whoever may read that part, since its salt is in it; `sha256`, which is of these bytes, is for
+everybody who may read the version.
 """
 
 agreement_version_dates = table(
@@ -113,10 +153,11 @@ agreement_version_dates = table(
     sa.Column("ends_at", Instant),
     sa.Column("notice", Json, nullable=False),
     sa.Column("auto_renew_months", sa.Integer),
-    sa.Column("auto_renew_times", sa.Integer),
+    sa.Column("auto_renew_times", NumberOrWord),
     one_of("kind", ("original", "amendment", "renewal")),
     sa.CheckConstraint("ends_at IS NULL OR ends_at > starts_at", name="bounds"),
     sa.CheckConstraint("auto_renew_months IS NULL OR expires_on IS NOT NULL", name="renewal"),
+    sa.CheckConstraint("(auto_renew_months IS NULL) = (auto_renew_times IS NULL)", name="renewals"),
 )
 """From when until when a version means to be the text, and the notice it asks for; frozen with the version.
 
@@ -189,11 +230,14 @@ agreement_party = table(
     sa.Column("notice_leaves_on", Civil),
     sa.Column("notice_evidence_sha256", sa.Text),
     sa.Column("notice_evidence_location", sa.Text),
+    sa.Column("notice_deliveries", Json),
     sa.Column("released_at", Instant),
     sa.Column("lapsed_at", Instant),
     sa.Column("term_version_id", Uuid, sa.ForeignKey(agreement_version.c.id)),
     sa.Column("notice_version_id", Uuid, sa.ForeignKey(agreement_version.c.id)),
     sa.Column("expires_on", Civil),
+    sa.Column("over_at", Instant),
+    sa.Column("ends_on", Civil),
     sa.Index("ix_agreement_party_agency_id", "agency_id", "agreement_id"),
 )
 """`joined_at`: when the party was bound, by signature, word, confirmation or an uncontested report; NULL before.
@@ -208,7 +252,8 @@ which the period counts whatever the others say, NULL of one that others reporte
 these. `released_at`: when a text that it signed takes this one's place for it. `lapsed_at`: when the last text that it
 signed has ended, where others go on by a later one. `term_version_id`: the text that binds it the longest, `expires_on`
 that one's last day, and `notice_version_id` the text by which its notice runs the longest meanwhile, see `party_days`;
-NULL, where no text binds it or there is but one, are as the agreement's own. A report by another stands in these
+NULL, where no text binds it or there is but one, are as the agreement's own. `over_at` and `ends_on`: as the
+agreement's, where its own part ends before; NULL where it ends with the agreement. A report by another stands in these
 columns with the instant at which it takes effect, until it counts from its own day.
 """
 
@@ -220,13 +265,16 @@ agreement_approval = table(
     sa.Column("body", sa.Text, nullable=False),
     sa.Column("reference", sa.Text),
     sa.Column("approved_on", Civil, nullable=False),
-    sa.Column("valid_to", Civil),
+    sa.Column("expires_on", Civil),
     sa.Column("starts_at", Instant, nullable=False),
     sa.Column("ends_at", Instant, nullable=False),
+    sa.Column("counts_from", Instant, nullable=False),
     sa.Column("evidence_sha256", sa.Text),
     sa.Column("evidence_location", sa.Text),
     sa.Column("recorded_at", Instant, nullable=False),
     sa.Column("act", sa.Text, nullable=False),
+    sa.Column("version_no", sa.Integer, nullable=False),
+    sa.Column("version_sha256", sa.Text, nullable=False),
     unique(
         *("agreement_id", "agency_id", "approved_on", "act"),
         code="approval_taken",
@@ -237,7 +285,9 @@ agreement_approval = table(
 )
 """What a party's governing body approved, and until when that lasts; kept of who is named by the text no more.
 
-`act`: which one of that day it is, by body and reference as names are compared: a body may pass two resolutions.
+`act`: which one of that day it is, by body and reference as names are compared, and by the text: a body may pass two
+resolutions, and one of them approve several texts. `version_no`, `version_sha256`: the text that it approved.
+`counts_from`: `starts_at`, or when it was recorded as long as those whose days it touches have not agreed to its day.
 """
 
 agreement_approval_rule = table(
@@ -248,11 +298,16 @@ agreement_approval_rule = table(
     sa.Column("required", sa.Boolean, nullable=False),
     sa.Column("effective_on", Civil, nullable=False),
     sa.Column("starts_at", Instant, nullable=False),
+    sa.Column("each_text", sa.Boolean, nullable=False),
     sa.Column("citation", sa.Text),
     sa.Column("recorded_at", Instant, nullable=False),
+    sa.CheckConstraint("required OR NOT each_text", name="each_text"),
     sa.Index("ix_agreement_approval_rule_party", "agreement_id", "agency_id", "starts_at"),
 )
-"""From when on a party is bound only while an approval lasts, or is so no more; 1900-01-01 is from the beginning."""
+"""From when on a party is bound only while an approval lasts, or is so no more; 1900-01-01 is from the beginning.
+
+`each_text`: an approval of one text is none of another.
+"""
 
 agreement_suspension = table(
     "agreement_suspension",
@@ -283,6 +338,8 @@ agreement_signature = table(
 )
 """`evidence_sha256` is of the paper; `evidence_location` says where a paper is kept of which there is no file.
 
+`counts_from`: from when it counts; of an earlier day, from when it was recorded as long as those whose days that
+touches have not agreed to it.
 `publishes`: whether it is its party's word that what is public in the version is shown to all.
 """
 

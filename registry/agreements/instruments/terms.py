@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct
 from msgspec.structs import replace
 
 from registry.platform.kernel.errors import Fault
@@ -79,6 +79,22 @@ class AutomaticAid(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True
             examples=["Second alarm at a school (example)"],
         ),
     ]
+    asset_ids: Annotated[
+        list[UUID],
+        Meta(
+            max_length=200,
+            description="The assets that are sent. The registry reserves one of them as soon as it is asked for in the "
+            "case below, if policies permit it and it is free; else it is answered as any other. Empty: it reserves "
+            "none.",
+        ),
+    ] = []
+    purposes: Annotated[
+        list[Code], Meta(max_length=100, description="The purposes for which those assets are reserved at once.")
+    ] = []
+    least_priority: Annotated[
+        Literal["routine", "urgent", "emergency"] | None,
+        Meta(description="And only for requests of this priority and above; null: of every one."),
+    ] = None
 
 
 class RightToEnd(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -92,7 +108,7 @@ class RightToEnd(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
 
 
 class Terms(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """The lending terms of an agreement version. What is left out, null or `silent`, the text does not say."""
+    """The lending terms of an agreement version. What is left out, null or `silent`, is not entered or not said."""
 
     categories: Annotated[
         list[Code],
@@ -155,7 +171,7 @@ class Terms(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
         Literal["stated", "silent"],
         Meta(
             description="Where there is no last day: whether the text says that it goes on until it is ended. "
-            "`silent`: it does not say how long it lasts."
+            "`silent`: that is not entered, or the text does not say how long it lasts."
         ),
     ] = "silent"
     surviving: Annotated[
@@ -179,7 +195,7 @@ class Terms(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
         Literal["at_once", "by_notice", "not_allowed", "silent"],
         Meta(
             description="Whether a party may suspend its own participation: `at_once`, `by_notice` of "
-            "`suspension_notice_days`, or not. `silent`: not said, and it may, at once."
+            "`suspension_notice_days`, or not. `silent`: not entered; then it takes effect as its notice would."
         ),
     ] = "silent"
     suspension_notice_days: Annotated[
@@ -197,7 +213,7 @@ class Terms(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
 
 
 def is_silent(terms: Terms, name: str) -> bool:
-    """Whether the text does not say the term."""
+    """Whether the term is not entered, or entered as not said."""
     value = getattr(terms, name)
     return value in (None, "silent") or (isinstance(value, Reimbursement) and value.model == "silent")
 
@@ -212,8 +228,16 @@ def said_by(terms: Terms, numbers: Collection[str]) -> list[str]:
     return sorted(name for name, number in terms.clauses.items() if number in numbers)
 
 
-def without(terms: Terms, names: Collection[str]) -> Terms:
-    """The terms as they are shown where these are withheld: as if nothing were said, beside the clause that says it."""
+def shown_without(terms: Terms, names: Collection[str]) -> Terms:
+    """The terms as they are answered where these are withheld: they are no members of it, beside the clause that says.
+
+    A member that is null or `silent` would say that the text does not say it.
+    """
+    return replace(terms, **dict.fromkeys(names, UNSET))
+
+
+def compared_without(terms: Terms, names: Collection[str]) -> Terms:
+    """The terms as they are held against others where these are withheld: of both sides nothing is said."""
     return replace(terms, **{name: getattr(_NOTHING_SAID, name) for name in names})
 
 
@@ -299,6 +323,22 @@ def _about_lists(terms: Terms) -> Iterator[Fault]:
             yield _fault(f"/categories/{index}", "category_covered_already", detail)
 
 
+PRIORITIES: Final = ("routine", "urgent", "emergency")
+
+
+def is_sent_automatically(
+    terms: Terms, *, asset_id: UUID, category_path: Collection[str], purpose: str, priority: str
+) -> bool:
+    """Whether the parties have consented beforehand to an asset being reserved as soon as it is asked for so."""
+    return any(
+        asset_id in aid.asset_ids
+        and purpose in aid.purposes
+        and not set(aid.categories).isdisjoint(category_path)
+        and PRIORITIES.index(priority) >= PRIORITIES.index(aid.least_priority or "routine")
+        for aid in terms.automatic_aid
+    )
+
+
 def covers(wider: str, code: str) -> bool:
     """Whether a category lies below another: codes spell out their place in the tree."""
     return wider != code and (wider == "any" or code.startswith(f"{wider}."))
@@ -318,6 +358,15 @@ def _about_limits(terms: Terms) -> Iterator[Fault]:
                 detail = f"Automatic aid with “{code}”, which the agreement does not cover."
                 pointer = f"/automatic_aid/{index}/categories"
                 yield from _clash(pointer, "/categories", "automatic_aid_not_covered", detail)
+        if bool(aid.asset_ids) != bool(aid.purposes):
+            detail = "Assets are reserved at once for purposes that are agreed on: list both, or neither."
+            at = f"/automatic_aid/{index}"
+            yield from _clash(f"{at}/asset_ids", f"{at}/purposes", "automatic_aid_incomplete", detail)
+        for place, code in enumerate(aid.purposes):
+            if terms.purposes and code not in terms.purposes:
+                detail = f"Automatic aid for “{code}”, which is not among the purposes covered."
+                pointer = f"/automatic_aid/{index}/purposes/{place}"
+                yield from _clash(pointer, "/purposes", "automatic_aid_not_covered", detail)
     if terms.least_priority == "emergency" and terms.notice_hours:
         detail = "Only emergencies are covered, and to them a notice period does not apply."
         yield from _clash("/notice_hours", "/least_priority", "notice_never_applies", detail)

@@ -3,7 +3,8 @@ renews, whether a party may suspend its participation.
 
 What a sentence is known by is data (`worded.yaml`): words, the codes that they agree with, and how often they were read
 rightly on texts that agencies signed. A denial is no such sentence, and an exception is left to its readers.
-Silence of the terms contradicts nothing: they say less than the text, and nothing else.
+Silence of the terms contradicts nothing: they say less than the text. Where that decides from when a party is free, of
+its own suspension, what the text says is remarked on.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,6 +16,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from registry.agreements.instruments.in_force import RenewalTimes
 from registry.agreements.instruments.notice import read_notice
 from registry.agreements.instruments.remarks import Remark, RemarkCode
 from registry.agreements.instruments.terms import Terms
@@ -75,6 +77,7 @@ def remarks_on(
     effective_on: date,
     expires_on: date | None,
     auto_renew_months: int | None,
+    auto_renew_times: RenewalTimes | None,
 ) -> tuple[Remark, ...]:
     """All that the clauses of a stored version say otherwise; kept, since a text is read more often than changed."""
     dates = TermDates(
@@ -82,6 +85,7 @@ def remarks_on(
         effective_on=effective_on,
         expires_on=expires_on,
         auto_renew_months=auto_renew_months,
+        auto_renew_times=auto_renew_times,
     )
     written = [WrittenClause(number=number, heading=heading, text=text) for number, heading, text in clauses]
     said = msgspec.json.decode(terms, type=Terms)
@@ -93,7 +97,14 @@ def worded_otherwise(clauses: Sequence[WrittenClause], terms: Terms, dates: Term
     for said in said_in_words(clauses, terms):
         statement = said.statement
         code = _coded(statement.term, terms, dates)
-        if code is not None and code not in statement.agrees:
+        if code is None and statement.term == "suspension":
+            yield Remark(
+                code=RemarkCode.TERM_NOT_ENTERED,
+                detail=f"Clause {said.clause} says “{said.words}”, which reads as if {statement.means}; yet "
+                f"{_CALLED[statement.term]} is not entered in the terms: enter it. {how_sure(statement)}",
+                clause=said.clause,
+            )
+        elif code is not None and code not in statement.agrees:
             yield Remark(
                 code=RemarkCode.SAYS_OTHERWISE,
                 detail=f"Clause {said.clause} says “{said.words}”, which reads as if {statement.means}; yet "

@@ -1,23 +1,36 @@
 """What the clauses write in figures, held against the terms that they are named for.
 
-A clause is compared where the terms name it for a term, else where it stands under the heading and its sentence is
-about the thing. It says otherwise only when it writes figures of that kind and none of them is the term's: a clause
-with several (“ninety days, or thirty in an emergency”) is left to its readers, and so is a figure that may be misread.
+A clause is compared where the terms name it for a term, else where it stands under a heading that fits the term and its
+sentence is about the thing. It says otherwise only when it writes figures of that kind and none of them is the term's:
+a clause with several (“ninety days, or thirty in an emergency”) is left to its readers, and so is a figure that may be
+misread. In the texts of agencies at hand 49 clauses are read so under their headings, and each is about the term.
 """
 
 from collections.abc import Iterator, Sequence
 from datetime import date
-from typing import Final
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
 from registry.agreements.instruments.figures import Figure, Unit, figures, sentences
+from registry.agreements.instruments.in_force import RenewalTimes
 from registry.agreements.instruments.notice import Notice
 from registry.agreements.instruments.remarks import Remark, RemarkCode
 from registry.agreements.instruments.terms import Terms
 from registry.platform.kernel.text import counted
 
 _HOURS_A_DAY: Final = 24
+_Elsewhere: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]  # headings, and what a sentence there says also
+_LONGEST: Final = (
+    *("not exceed", "no longer than", "not longer than", "no more than", "not more than"),
+    *("maximum", "at most", "not to exceed"),
+)
+_LENT: Final = ("assistance", "loan", "lent", "deploy", "personnel", "resource", "equipment", "mutual aid", "officer")
+_AHEAD: Final = ("in advance", "prior to", "before", "ahead of", "notice")
+_ASKED: Final = ("request",)
+_OVER: Final = ("exceed", "longer than", "more than", "beyond")
+_PERMIT: Final = ("approv",)
+_RECALL: Final = ("notice", "within")
 
 
 class WrittenClause(Struct, kw_only=True, frozen=True):
@@ -35,15 +48,25 @@ class TermDates(Struct, kw_only=True, frozen=True):
     effective_on: date
     expires_on: date | None = None
     auto_renew_months: int | None = None
+    auto_renew_times: RenewalTimes | None = None
 
 
 class _Said(Struct, kw_only=True, frozen=True):
-    """A term in figures: where it is to be looked for, what it is in words, and which figures would be it."""
+    """A term in figures: where it is to be looked for, what it is in words, and which figures would be it.
+
+    Under one of the `headings` a sentence is about it that has one of the words `about`; under one `elsewhere` it needs
+    one of the words `also` too. One with a word of `unless` is about another thing, and of one with a word of `before`
+    what stands before it alone counts: “for three years, and renews for one-year terms”.
+    """
 
     words: str
     named: str | None
     headings: tuple[str, ...]
     about: tuple[str, ...]
+    elsewhere: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
     units: tuple[Unit, ...]
     values: tuple[tuple[Unit, int], ...]
     says: str
@@ -57,14 +80,14 @@ def written_otherwise(clauses: Sequence[WrittenClause], terms: Terms, dates: Ter
     for said in (*_of_dates(dates), *_of_terms(terms)):
         for clause in clauses:
             named = said.named == clause.number
-            if not named and (said.named is not None or clause.heading not in said.headings):
+            if not named and (said.named is not None or clause.heading not in (*said.headings, *said.elsewhere)):
                 continue
             if clause.number not in read:
                 read[clause.number] = sentences(clause.text)
             found = [
                 figure
-                for sentence in read[clause.number]
-                if _is_about(sentence, said, named=named)
+                for sentence in (_until(each, said.before) for each in read[clause.number])
+                if _is_about(sentence, said, clause.heading, named=named)
                 for figure in figures(sentence)
                 if figure.unit in said.units and not any(figure.is_day(day) for day in said.also_days)
             ]
@@ -80,9 +103,22 @@ def written_otherwise(clauses: Sequence[WrittenClause], terms: Terms, dates: Ter
                 yield Remark(code=RemarkCode.SAYS_OTHERWISE, detail=detail, clause=clause.number)
 
 
-def _is_about(sentence: str, said: _Said, *, named: bool) -> bool:
-    """A clause that is named for the term is about it; of another, the sentence that has one of the words."""
-    return named or any(word in sentence.lower() for word in said.about)
+def _until(sentence: str, words: tuple[str, ...]) -> str:
+    """The sentence as far as the first of the words."""
+    lower = sentence.lower()
+    return sentence[: min((at for word in words if (at := lower.find(word)) >= 0), default=len(sentence))]
+
+
+def _is_about(sentence: str, said: _Said, heading: str, *, named: bool) -> bool:
+    """A clause that is named for the term is about it; of another, the sentence that has the words."""
+    if named:
+        return True
+    lower = sentence.lower()
+    return (
+        any(word in lower for word in said.about)
+        and (heading in said.headings or any(word in lower for word in said.also))
+        and not any(word in lower for word in said.unless)
+    )
 
 
 def _is_said(figure: Figure, said: _Said) -> bool:
@@ -100,10 +136,13 @@ def _of_dates(dates: TermDates) -> Iterator[_Said]:
         words="the notice",
         named=dates.notice.clause,
         headings=("termination",),
+        elsewhere=("term", "renewal", "parties", "general"),
         about=("notice",),
+        also=("terminat", "withdraw", "cancel", "leave"),
+        unless=("cure", "breach", "default", "renew"),
         units=("days", "months"),
         values=values,
-        says=f"is {' or '.join(map(str, periods))}" if periods else "is silent",
+        says=f"is {' or '.join(map(str, periods))}" if periods else "is not entered",
     )
     yield _Said(
         words="the last day",
@@ -112,9 +151,21 @@ def _of_dates(dates: TermDates) -> Iterator[_Said]:
         about=("expire", "terminat", "until", "through", "end on", "ends on", "ending"),
         units=("date",),
         values=(),
-        says=f"is {dates.expires_on}" if dates.expires_on else "is not given",
+        says=f"is {dates.expires_on}" if dates.expires_on else "is not entered",
         days=() if dates.expires_on is None else (dates.expires_on,),
         also_days=(dates.effective_on,),
+    )
+    length = _months(dates)
+    yield _Said(
+        words="the term",
+        named=None,
+        headings=("term", "general"),
+        about=("term of", "period of", "in effect for", "effective for", "in force for", "effect for a"),
+        unless=("notice",),
+        before=("renew", "extend", "additional", "thereafter"),
+        units=("months",),
+        values=tuple(("months", each) for each in length),
+        says=f"ends on {dates.expires_on}" if dates.expires_on else "has no last day",
     )
     if dates.auto_renew_months is not None:
         yield _Said(
@@ -126,24 +177,68 @@ def _of_dates(dates: TermDates) -> Iterator[_Said]:
             values=(("months", dates.auto_renew_months),),
             says=f"is {counted(dates.auto_renew_months, 'month')}",
         )
+        times = dates.auto_renew_times
+        yield _Said(
+            words="the number of automatic renewals",
+            named=None,
+            headings=(),
+            elsewhere=("renewal", "term", "general"),
+            about=("renew", "extend"),
+            also=("automatic",),
+            unless=("option", "mutual", "may be renewed", "may be extended", "prior to", "before"),
+            units=("times",),
+            values=(("times", times),) if isinstance(times, int) else (),
+            says=f"is {times}"
+            if isinstance(times, int)
+            else "has no limit"
+            if times == "no_limit"
+            else "is not entered",
+        )
+
+
+def _months(dates: TermDates) -> tuple[int, ...]:
+    """How many months the term has, in whole ones: between two of them it is said as either."""
+    if dates.expires_on is None:
+        return ()
+    first, last = dates.effective_on, dates.expires_on
+    whole = (last.year - first.year) * 12 + last.month - first.month
+    return tuple(range(max(0, whole - 1), whole + 2))
 
 
 def _of_terms(terms: Terms) -> Iterator[_Said]:
     pay, clauses = terms.reimbursement, terms.clauses
-    hours: tuple[tuple[str, str, int | None, tuple[str, ...], tuple[str, ...]], ...] = (
-        ("max_duration_hours", "the longest loan", terms.max_duration_hours, (), ()),
-        ("notice_hours", "the notice before a loan", terms.notice_hours, (), ()),
-        ("approval_over_hours", "the loan that needs approval", terms.approval_over_hours, (), ()),
-        ("recall_notice_hours", "the notice of a recall", terms.recall_notice_hours, ("recall",), ("notice", "within")),
-        ("reimbursement", "the hours that are free", pay.free_hours, ("reimbursement",), ("first", "exceed", "after")),
+    asking = ("request_procedure", "scope", "resource_allocation")
+    after = ("first", "exceed", "after")
+    hours: tuple[tuple[str, str, int | None, tuple[str, ...], tuple[str, ...], _Elsewhere], ...] = (
+        (
+            "max_duration_hours",
+            "the longest loan",
+            terms.max_duration_hours,
+            (),
+            _LONGEST,
+            ((*asking, "recall"), _LENT),
+        ),
+        ("notice_hours", "the notice before a loan", terms.notice_hours, (), _AHEAD, (asking[:1], _ASKED)),
+        (
+            "approval_over_hours",
+            "the loan that needs approval",
+            terms.approval_over_hours,
+            (),
+            _OVER,
+            (asking, _PERMIT),
+        ),
+        ("recall_notice_hours", "the notice of a recall", terms.recall_notice_hours, ("recall",), _RECALL, ((), ())),
+        ("reimbursement", "the hours that are free", pay.free_hours, ("reimbursement",), after, ((), ())),
     )
-    for name, words, value, headings, about in hours:
+    for name, words, value, headings, about, (elsewhere, also) in hours:
         if value is not None:
             yield _Said(
                 words=words,
                 named=clauses.get(name),
                 headings=headings,
+                elsewhere=elsewhere,
                 about=about,
+                also=also,
                 units=("hours", "days") if name != "reimbursement" else ("hours",),
                 values=(("hours", value), *((("days", value // _HOURS_A_DAY),) if value % _HOURS_A_DAY == 0 else ())),
                 says=f"is {counted(value, 'hour')}" if name != "reimbursement" else f"are {value}",
@@ -164,20 +259,21 @@ def _of_terms(terms: Terms) -> Iterator[_Said]:
             named=clauses.get("suspension_notice_days") or clauses.get("suspension"),
             headings=("suspension", "termination", "term"),
             about=("suspend", "suspension"),
+            unless=("from suspension to",),  # of the notice of an end that follows a suspension
             units=("days", "months"),
             values=(("days", terms.suspension_notice_days),),
             says=f"is {counted(terms.suspension_notice_days, 'day')}",
         )
-    for name, words, amount in (
-        ("cost_ceiling", "the highest cost", terms.cost_ceiling),
-        ("reimbursement", "the rate per hour", pay.rate_per_hour),
+    for name, words, amount, about in (
+        ("cost_ceiling", "the highest cost", terms.cost_ceiling, _LONGEST),
+        ("reimbursement", "the rate per hour", pay.rate_per_hour, ("per hour", "an hour", "hourly", "/hour")),
     ):
         if amount is not None:
             yield _Said(
                 words=words,
                 named=clauses.get(name),
-                headings=(),
-                about=(),
+                headings=("reimbursement",),
+                about=about,
                 units=("money",),
                 values=(("money", amount.to_minor()),),
                 says=f"is {amount.amount} {amount.currency}",

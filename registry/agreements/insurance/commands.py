@@ -20,6 +20,7 @@ from registry.platform.kernel.errors import NotFound, RuleBroken
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.ledger.commands import record
+from registry.platform.ledger.event_types import EventType
 
 _INSERT = agency_insurance.insert()
 _LOCK = (
@@ -63,7 +64,7 @@ async def enter_certificate(write: Write, caller: Caller, agency_id: UUID, new: 
     record(
         write,
         caller,
-        "insurance.entered",
+        EventType.INSURANCE_ENTERED,
         subject=("insurance", insurance_id, 1),
         agencies=[agency_id],
         data={
@@ -100,7 +101,7 @@ async def retire_certificate(
     record(
         write,
         caller,
-        "insurance.retired",
+        EventType.INSURANCE_RETIRED,
         subject=("insurance", insurance_id, row.version + 1),
         agencies=[agency_id],
         data={"because": because, "reason": retirement.reason},

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from registry.agreements.instruments.rules import Sensitivity
 from registry.agreements.instruments.schemas.shown import AgreementVersionSummary
-from registry.agreements.instruments.terms import Terms, without
+from registry.agreements.instruments.terms import Terms, compared_without
 from registry.agreements.redline.matching import ComparedProvision, counterparts, partners
 from registry.agreements.redline.schemas import (
     AgreementComparison,
@@ -63,7 +63,7 @@ def compare(agreement_id: UUID, number: str, old: ReadableVersion, new: Readable
         from_basis=basis,
         to=new.summary,
         particulars=particular_changes(old.particulars, new.particulars),
-        terms=term_changes(without(old.terms, withheld), without(new.terms, withheld)),
+        terms=term_changes(compared_without(old.terms, withheld), compared_without(new.terms, withheld)),
         terms_withheld=withheld,
         provisions=provisions,
         unchanged_provisions=len(found) - unread - sum(1 for each in provisions if each.from_ and each.to),
@@ -97,7 +97,7 @@ def compare_agreements(one: ReadableAgreement, other: ReadableAgreement) -> Agre
     withheld = sorted({*one.withheld, *other.withheld})
     terms = None
     if one.terms is not None and other.terms is not None:
-        terms = term_changes(without(one.terms, withheld), without(other.terms, withheld))
+        terms = term_changes(compared_without(one.terms, withheld), compared_without(other.terms, withheld))
     changed: list[ProvisionChange] = []
     same = unread = 0
     budget = Budget()

@@ -21,7 +21,7 @@ NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Acts:
-    """The acts found so far; `by_parties` and `by_all` find them. `over_at`: when nobody is bound any more."""
+    """The acts found so far; `by_parties` and `by_all` find them. `over_at`: when it ends for all, see `ends`."""
 
     def __init__(self, found: Agreement, days: Days, over_at: datetime | None = None) -> None:
         self.found = found

@@ -1,10 +1,11 @@
 """What is for all parties, or put to them: the texts, what suspends or ends the whole, proposals and reports. Pure."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from registry.agreements.instruments.consent import LEAVING, EndingGround, ProposalKind, ProposalStatus
+from registry.agreements.instruments.consent import LEAVING, OF_DUTY, OF_ONE, EndingGround, ProposalKind, ProposalStatus
+from registry.agreements.instruments.remarks import contest_of
 from registry.agreements.instruments.schemas.consenting import Proposal
 from registry.agreements.timeline import wording
 from registry.agreements.timeline.acts import Acts
@@ -17,6 +18,7 @@ _KINDS = {
     ProposalKind.NEWCOMERS: ActKind.NEWCOMERS,
     ProposalKind.SUPERSESSION: ActKind.SUPERSESSION,
     ProposalKind.DEPARTURE: ActKind.DEPARTURE,
+    ProposalKind.EARLIER_DAY: ActKind.EARLIER_DAY,
 }
 _KNOWN_ITSELF = ("confirmed", "replaced")
 
@@ -46,14 +48,14 @@ def of_all(acts: Acts) -> None:
             acts.add(kind, wording.told(said, at, acts.days), basis=ActBasis.PROPOSAL, counts_from=at)
 
 
-def of_proposals(acts: Acts, edges: Collection[datetime | None]) -> None:
-    """What was proposed to all; `edges` are where windows end, for an end on record that only some contest."""
+def of_proposals(acts: Acts) -> None:
+    """What was proposed to all."""
     for each in acts.found.proposals:
         beside = _beside(acts, each)
         departure = each.kind == ProposalKind.DEPARTURE
-        counts_from = _counts_from(acts, each, edges)
+        counts_from = _counts_from(acts, each, beside)
         status = ActStatus(each.status)
-        if status is ActStatus.OPEN and beside.contesting and counts_from is None:
+        if status is ActStatus.OPEN and beside.contesting and (counts_from is None or beside.ended_for):
             status = ActStatus.CONTESTED
         # A departure is the act of the party that leaves, so its own word decides; the others only hear of it.
         own_word = beside.departure is None or beside.departure.status in _KNOWN_ITSELF
@@ -63,7 +65,7 @@ def of_proposals(acts: Acts, edges: Collection[datetime | None]) -> None:
             _KINDS[each.kind],
             wording.proposed(each, beside, acts.days),
             basis=ActBasis.REPORT if unsaid else ActBasis.PROPOSAL,
-            agency=each.proposed_by if departure else None,
+            agency=each.proposed_by if each.kind in OF_ONE else None,
             acted_on=acts.days.of(each.proposed_by.id, each.proposed_at),
             counts_from=counts_from,
             status=status,
@@ -86,32 +88,38 @@ def of_proposals(acts: Acts, edges: Collection[datetime | None]) -> None:
 def _beside(acts: Acts, each: Proposal) -> wording.Beside:
     """What was reported of whom in the matter."""
     reports = [report for report in acts.found.reported_acts if report.proposal_id == each.id]
+    joined = {party.agency.id for party in acts.found.parties if party.joined_at is not None}
+    contest = contest_of(each, reports, joined) if each.ground == EndingGround.REPORTED else None
     return wording.Beside(
         silent=[report.agency.name for report in reports if report.status == "uncontested"],
         contesting=[report.agency.name for report in reports if report.status == "contested"],
+        ended_for=() if contest is None else contest[1],
         departure=next((report for report in reports if report.kind in LEAVING), None),
     )
 
 
-def _counts_from(acts: Acts, each: Proposal, edges: Collection[datetime | None]) -> datetime | None:
+def _counts_from(acts: Acts, each: Proposal, beside: wording.Beside) -> datetime | None:
     found = acts.found
-    if each.status in (ProposalStatus.TAKEN_BACK, ProposalStatus.CLOSED):
-        return None
+    if each.status in (ProposalStatus.TAKEN_BACK, ProposalStatus.CLOSED) or each.kind == ProposalKind.EARLIER_DAY:
+        return None  # of an earlier day the act itself counts: the signature, or the approval
     if each.ground == EndingGround.REPORTED and each.agreed_at is None:
         if each.status is ProposalStatus.REPORTED:
             return found.terminated_at
-        return each.not_before if each.not_before in edges else None
+        return each.not_before if beside.ended_for else None
     in_vain = acts.over_at is not None and each.agreed_at is not None and each.agreed_at > acts.over_at
     return None if each.kind == ProposalKind.DEPARTURE and in_vain else each.agreed_at
 
 
 def of_reports(acts: Acts) -> None:
     """What is only reported: each report that did not become an act that was told of. Comes last."""
+    ends = {each.id for each in acts.found.proposals if each.status is ProposalStatus.REPORTED}
     for each in acts.untold_reports():
+        if each.kind in OF_DUTY:
+            continue  # what is owed, and done, bears on nobody's being bound: it is told among the duties
         takes_effect = each.takes_effect_at if each.status == "uncontested" and each.proposal_id is None else None
         acts.add(
             ActKind(each.kind),
-            wording.reported(each, acts.days),
+            wording.reported(each, acts.days, reads_as_ended=each.proposal_id in ends),
             basis=ActBasis.OWN if each.status == "confirmed" else ActBasis.REPORT,
             agency=each.agency,
             acted_on=each.acted_on,

@@ -227,18 +227,20 @@ def of_governing_bodies(
             basis=ActBasis.OWN,
             agency=agency,
             acted_on=row.approved_on,
-            counts_from=row.starts_at,
+            counts_from=row.counts_from,
+            version_no=row.version_no,
             recorded_by=agency,
             recorded_at=row.recorded_at,
             evidence=evidence[row.id],
         )
-        if row.valid_to is not None:
+        if row.expires_on is not None:
             acts.add(
                 ActKind.APPROVAL_ENDED,
                 wording.approval_ended(agency.name, row, acts.days),
                 basis=ActBasis.OWN,
                 agency=agency,
                 counts_from=row.ends_at,
+                version_no=row.version_no,
             )
     for row in rules:
         agency = acts.parties.get(row.agency_id)

@@ -9,9 +9,10 @@ import msgspec
 from msgspec import Struct
 
 from registry.agreements.timeline.wording import Given, TakenBack
+from registry.platform.ledger.event_types import EventType
 
-_GIVEN = ("agreement.notice_given", "agreement.notice_recorded")
-_RESCINDED, _PROPOSAL_TAKEN_BACK = "agreement.notice_rescinded", "agreement.proposal_taken_back"
+_GIVEN = (EventType.AGREEMENT_NOTICE_GIVEN, EventType.AGREEMENT_NOTICE_RECORDED)
+_RESCINDED, _PROPOSAL_TAKEN_BACK = EventType.AGREEMENT_NOTICE_RESCINDED, EventType.AGREEMENT_PROPOSAL_TAKEN_BACK
 EVENTS = (*_GIVEN, _RESCINDED, _PROPOSAL_TAKEN_BACK)
 """What the ledger tells of notices."""
 

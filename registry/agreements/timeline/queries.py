@@ -23,6 +23,8 @@ from registry.agreements.instruments.queries.in_force import end_of
 from registry.agreements.instruments.queries.pending import without_pending
 from registry.agreements.instruments.queries.publications import publications_of
 from registry.agreements.instruments.queries.texts import dates_of, executed_texts
+from registry.agreements.instruments.queries.visibility import told_of_act
+from registry.agreements.instruments.rules import DerivedStatus
 from registry.agreements.instruments.schemas.evidence import Evidence
 from registry.agreements.instruments.schemas.shown import Agreement
 from registry.agreements.instruments.tables import (
@@ -36,6 +38,7 @@ from registry.agreements.instruments.tables import (
     agreement_version,
     agreement_version_dates,
 )
+from registry.agreements.instruments.told import PublicDays, alone_at, binds_some, status_then
 from registry.agreements.timeline.acts import Acts
 from registry.agreements.timeline.by_all import of_all, of_proposals, of_reports, of_texts
 from registry.agreements.timeline.by_parties import (
@@ -67,7 +70,7 @@ from registry.directory.agencies.queries import zones_of_agencies
 from registry.directory.agencies.tables import agency
 from registry.platform.access.principals import Principal
 from registry.platform.database.handles import Read
-from registry.platform.kernel.intervals import earliest
+from registry.platform.kernel.intervals import Interval, earliest
 from registry.platform.kernel.time import civil_day
 from registry.platform.ledger.tables import ledger_event
 
@@ -83,10 +86,40 @@ _WITHOUT = _of_the_agreement(agreement_pending_party_window, "starts_at")
 _PAUSES = _of_the_agreement(agreement_party_suspension, "starts_at")
 _APPROVALS = _of_the_agreement(agreement_approval, "starts_at", "recorded_at")
 _RULES = _of_the_agreement(agreement_approval_rule, "starts_at", "recorded_at")
+
+
+def _as_told(statement: sa.Select[Any], table: sa.Table, **instead: str | None) -> sa.Select[Any]:
+    """The acts with these words `instead` of their own where they do not reach the agency in the bind `viewer`."""
+    told = told_of_act(table, table.c.recorded_at)
+    return statement.with_only_columns(
+        *(
+            sa.case((told, column), else_=sa.literal(instead[column.name], column.type)).label(column.name)
+            if column.name in instead
+            else column
+            for column in table.c
+        )
+    )
+
+
+_APPROVALS_TOLD = _as_told(
+    _APPROVALS,
+    agreement_approval,
+    body="governing body",
+    reference=None,
+    evidence_sha256=None,
+    evidence_location=None,
+)
+_RULES_TOLD = _as_told(_RULES, agreement_approval_rule, citation=None)
 _PARTIES = (
     sa.select(
-        *(agreement_party.c[name] for name in ("agency_id", "notice_recorded_at", "in_text")), agency.c.dissolved_at
+        *(
+            agreement_party.c[name]
+            for name in ("agency_id", "notice_recorded_at", "in_text", "joined_at", "leaves_at", "released_at")
+        ),
+        agency.c.dissolved_at,
+        agreement.c.over_at,
     )
+    .join(agreement, agreement.c.id == agreement_party.c.agreement_id)
     .join(agency, agency.c.id == agreement_party.c.agency_id)
     .where(agreement_party.c.agreement_id == _ID)
 )
@@ -123,13 +156,13 @@ _NOTICES = (
 async def get_timeline(read: Read, principal: Principal, agreement_id: UUID, now: datetime) -> tuple[Timeline, int]:
     """The timeline as the caller may see it, and the agreement's version. Raises NotFound."""
     found = await get_agreement(read, principal, agreement_id, now)
-    return await timeline_of(read, found, now), found.version
+    return await timeline_of(read, found, principal.agency_id, now), found.version
 
 
-async def timeline_of(read: Read, found: Agreement, now: datetime) -> Timeline:
-    """The timeline of an agreement as its reader may see it, of which `found` is what the agreement shows it now."""
+async def timeline_of(read: Read, found: Agreement, viewer: UUID, now: datetime) -> Timeline:
+    """The timeline as the agency `viewer` may see it; `found` is what the agreement shows it now."""
     if found.view == "party":
-        return await _whole(read, found, now)
+        return await _whole(read, found, viewer, now)
     if found.executed_at is None:
         return timeline_shown(found, Days(now=now, time_zone=found.time_zone, zones={}, own={}), {}, {}, [])
     return await _for_others(read, found, found.executed_at, now)
@@ -140,11 +173,12 @@ async def texts_followed(read: Read, found: Agreement, now: datetime) -> list[tu
     if found.executed_at is None:
         return []
     texts = await executed_texts(read, found.id)
-    edges = _edges(found, found.executed_at, texts, {}, None, await read.all(_SIGNATURES, {"id": found.id}), now)
+    signatures = await read.all(_SIGNATURES, {"id": found.id})
+    edges = _edges(found, found.executed_at, found.ends_at, texts, {}, None, signatures, now)
     return [(each.version_no, each.next_no) for each in edges if each.next_no is not None]
 
 
-async def _whole(read: Read, found: Agreement, now: datetime) -> Timeline:
+async def _whole(read: Read, found: Agreement, viewer: UUID, now: datetime) -> Timeline:
     """As the parties read it."""
     texts = [] if found.executed_at is None else await executed_texts(read, found.id)
     numbers = {text.version_id: text.no for text in texts}
@@ -152,31 +186,35 @@ async def _whole(read: Read, found: Agreement, now: datetime) -> Timeline:
     parties = await read.all(_PARTIES, {"id": found.id})
     waiting = _waiting(found, parties, [each for each in signatures if each.version_id not in numbers])
     signatures = [each for each in signatures if each.version_id in numbers or each.version_no in waiting]
-    papers = await papers_on_file(read, found.id)
+    papers = await papers_on_file(read, found.id, viewer)
     if found.executed_at is None:
         days = await _days(read, found, [], now)
         acts = Acts(found, days)
-        of_signatures(acts, signatures, _evidence(signatures, papers, days), waiting)
+        of_signatures(acts, signatures, _evidence(signatures, papers, found.custodian_agency.id, days), waiting)
         of_reports(acts)
         return timeline_shown(found, days, {}, {}, acts.numbered())
     without = await without_pending(read, found.id, now)
     windows = await _windows(read, found.id, numbers, without)
     bound = bound_together(windows)
-    approvals = await read.all(_APPROVALS, {"id": found.id})
+    approvals = await read.all(_APPROVALS_TOLD, {"id": found.id, "viewer": viewer})
     days = await _days(read, found, approvals, now)
-    acts = Acts(found, days, _over_at(bound))
+    over_at = next(each.over_at for each in parties)  # for all, where the reader's own part ends before
+    acts = Acts(found, days, over_at)
     of_texts(
         acts,
-        _edges(found, found.executed_at, texts, bound, without, signatures, now),
+        _edges(found, found.executed_at, over_at, texts, bound, without, signatures, now),
         {text.no: text for text in texts},
     )
-    of_signatures(acts, signatures, _evidence(signatures, papers, days), waiting)
-    shown = {each.id: shown_evidence(each.evidence_sha256, each.evidence_location, papers) for each in approvals}
-    of_governing_bodies(acts, approvals, await read.all(_RULES, {"id": found.id}), shown)
+    of_signatures(acts, signatures, _evidence(signatures, papers, found.custodian_agency.id, days), waiting)
+    shown = {
+        each.id: shown_evidence(each.evidence_sha256, each.evidence_location, papers, each.agency_id)
+        for each in approvals
+    }
+    of_governing_bodies(acts, approvals, await read.all(_RULES_TOLD, {"id": found.id, "viewer": viewer}), shown)
     pauses = await read.all(_PAUSES, {"id": found.id})
     of_pauses(acts, ((each.agency_id, each.starts_at, end_of(each.ends_at)) for each in pauses))
     of_notices_taken_back(acts, await _taken_back(read, found.id, papers))
-    of_proposals(acts, {window.end for windows_ in bound.values() for window in windows_})
+    of_proposals(acts)
     of_parties(
         acts,
         {each.agency_id: each.dissolved_at for each in parties},
@@ -193,7 +231,7 @@ async def _taken_back(read: Read, agreement_id: UUID, papers: Papers) -> list[tu
             each,
             None
             if each.given is None
-            else shown_evidence(each.given.evidence_sha256, each.given.evidence_location, papers),
+            else shown_evidence(each.given.evidence_sha256, each.given.evidence_location, papers, each.agency_id),
         )
         for each in notices_taken_back(await read.all(_NOTICES, {"id": agreement_id}))
     ]
@@ -210,7 +248,7 @@ async def _for_others(read: Read, found: Agreement, executed_at: datetime, now: 
     published = await publications_of(read, list(numbers))
     told = {no for each, no in numbers.items() if each in published and published[each].published_at is not None}
     signatures = await read.all(_SIGNATURES, {"id": found.id})
-    ends_at = by_no[found.version_no].ends_at if found.version_no in by_no else None
+    begins = await _beginning(read, found, [text for text in texts if text.no in told], without, now)
     shown = {
         party.agency.id: told_to_others(
             bound.get(party.agency.id, ()),
@@ -218,13 +256,13 @@ async def _for_others(read: Read, found: Agreement, executed_at: datetime, now: 
             now,
             bound=party.bound,
             until=party.bound_until,
-            not_after=earliest(ends_at, found.terminated_at),
+            begins=begins.get(party.agency.id),
         )
         for party in found.parties
     }
     edges = [
         each
-        for each in _edges(found, executed_at, texts, shown, without, signatures, now)
+        for each in _edges(found, executed_at, found.ends_at, texts, shown, without, signatures, now)
         if {each.version_no, each.next_no} <= {*told, None}
         and (each.at <= now or (each.kind is ActKind.TEXT_EXPIRES and each.version_no == found.version_no))
     ]
@@ -234,9 +272,41 @@ async def _for_others(read: Read, found: Agreement, executed_at: datetime, now: 
     return timeline_shown(found, days, shown, {}, acts.numbered())
 
 
+async def _beginning(
+    read: Read, found: Agreement, texts: Sequence[Row[Any]], without: Without | None, now: datetime
+) -> dict[UUID, Bound]:
+    """By party the stretch that begins, or goes on, on a public day to come, by the published texts: see `told`."""
+    shown = [text for text in texts if text.no == found.version_no]
+    if found.status == "expired":
+        shown = sorted((text for text in texts if text.starts_at > now), key=lambda text: text.starts_at)
+    if not shown or found.starts_at is None or found.status not in {each.value for each in DerivedStatus}:
+        return {}
+    did: dict[UUID, Any] = {each.agency_id: each for each in await read.all(_PARTIES, {"id": found.id})}
+    did |= {each.agency_id: each for each in (() if without is None else without.parties)}
+    public = PublicDays(
+        starts_at=found.starts_at,
+        text_starts_at=shown[0].starts_at,
+        text_ends_at=shown[0].ends_at,
+        ended_at=found.terminated_at,
+        superseded=False,
+        suspensions=tuple(Interval(start=each.start, end=each.end) for each in found.suspensions),
+        alone_at=alone_at(did.values()),
+    )
+    begins_at = public.begins_at(DerivedStatus(found.status), now)
+    if begins_at is None or not binds_some(status_then(DerivedStatus(found.status), public, now, begins_at)):
+        return {}
+    gone = {agency_id: earliest(each.leaves_at, each.released_at) for agency_id, each in did.items() if each.joined_at}
+    return {
+        agency_id: Bound(start=begins_at, end=public.until(begins_at, at), version_no=shown[0].no)
+        for agency_id, at in gone.items()
+        if at is None or at > begins_at
+    }
+
+
 def _edges(
     found: Agreement,
     executed_at: datetime,
+    over_at: datetime | None,
     texts: Sequence[Row[Any]],
     bound: Mapping[UUID, Sequence[Bound]],
     without: Without | None,
@@ -249,7 +319,8 @@ def _edges(
     dates = dates_of(cast(Any, found), its, ())
     held = [Held(start=each.start, end=each.end, version_no=its[each.text].no) for each in text_windows(dates)]
     order = [its[n].no for n in dates.by_effect]
-    gone = replacements(order, terms, found.terminated_at, in_common(_signed(found, signatures, its[0].no)))
+    ended_at = earliest(found.terminated_at, over_at)
+    gone = replacements(order, terms, ended_at, in_common(_signed(found, signatures, its[0].no)))
     windows = {each for of_party in bound.values() for each in of_party}
     renewed = (
         edge
@@ -263,7 +334,7 @@ def _edges(
             now,
         )
     )
-    return [*text_edges(held, terms, found.terminated_at), *gone, *renewed]
+    return [*text_edges(held, terms, found.terminated_at, over_at), *gone, *renewed]
 
 
 def _signed(found: Agreement, signatures: Iterable[Row[Any]], original_no: int) -> list[frozenset[int]]:
@@ -273,13 +344,6 @@ def _signed(found: Agreement, signatures: Iterable[Row[Any]], original_no: int) 
         if each.agency_id in signed:
             signed[each.agency_id].add(each.version_no)
     return [frozenset(each) for each in signed.values()]
-
-
-def _over_at(bound: Mapping[UUID, Sequence[Bound]]) -> datetime | None:
-    """When nobody is bound any more; None while no end is known, and where nobody ever was."""
-    ends = [each.end for windows in bound.values() for each in windows]
-    known = [each for each in ends if each is not None]
-    return max(known) if known and len(known) == len(ends) else None
 
 
 def _waiting(found: Agreement, parties: Sequence[Row[Any]], signatures: Sequence[Row[Any]]) -> dict[int, Waiting]:
@@ -344,12 +408,12 @@ async def _windows(
     return windows
 
 
-def _evidence(rows: Sequence[Row[Any]], papers: Papers, days: Days) -> dict[UUID, Evidence | None]:
-    """What shows each signature, by its id."""
+def _evidence(rows: Sequence[Row[Any]], papers: Papers, custodian_id: UUID, days: Days) -> dict[UUID, Evidence | None]:
+    """What shows each signature, by its id; the paper of a text was named by its custodian."""
     return {
         each.id: evidence_of_hand(
             each,
-            shown_evidence(each.its_evidence_sha256, each.its_evidence_location, papers),
+            shown_evidence(each.its_evidence_sha256, each.its_evidence_location, papers, custodian_id),
             papers,
             days.zones.get(each.agency_id, days.time_zone),
         )

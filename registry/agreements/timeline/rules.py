@@ -36,6 +36,7 @@ class ActKind(StrEnum):
     GAVE_NOTICE = "gave_notice"
     WITHDREW = "withdrew"
     DEPARTURE = "departure"
+    EARLIER_DAY = "earlier_day"
     RELEASED = "released"
     DISSOLVED = "dissolved"
     TEXT_REPLACED = "text_replaced"
@@ -241,13 +242,13 @@ def told_to_others(
     *,
     bound: bool,
     until: datetime | None,
-    not_after: datetime | None,
+    begins: Bound | None,
 ) -> tuple[Bound, ...]:
     """Of a party's windows what others than the parties are told, who hear nothing of a text that is not `published`.
 
-    What is over; of those that run the end as far as they are told (`until`); if it is not bound now, the first to
-    come, up to what the text says that they read (`not_after`). Nothing after that. By a text that is not published
-    only where no other binds it: that it is bound is no secret.
+    What is over; of those that run the end as far as they are told (`until`); if it is not bound now, the one that
+    `begins` on a public day to come. Nothing after that. By a text that is not published only where no other binds it:
+    that it is bound is no secret.
     """
     open_ = [each for each in windows if each.version_no in published]
     shown = [
@@ -256,12 +257,10 @@ def told_to_others(
     ]
     over = [each for each in shown if each.end is not None and each.end <= now]
     running = [each for each in shown if each.start <= now and each not in over]
-    to_come = sorted((each for each in shown if each.start > now), key=lambda each: each.start)
     if running:
         over += [Bound(start=each.start, end=until, version_no=each.version_no) for each in running if bound]
-    elif to_come and (not_after is None or to_come[0].start < not_after):
-        end = None if not_after is None else earliest(to_come[0].end, not_after)
-        over.append(Bound(start=to_come[0].start, end=end, version_no=to_come[0].version_no))
+    elif begins is not None:
+        over.append(begins)
     return joined_up(over)
 
 
@@ -291,12 +290,16 @@ class TextEdge(Struct, frozen=True):
 
 
 def text_edges(
-    texts: Sequence[Held], terms: Mapping[int, tuple[datetime, datetime | None]], ended_at: datetime | None
+    texts: Sequence[Held],
+    terms: Mapping[int, tuple[datetime, datetime | None]],
+    ended_at: datetime | None,
+    over_at: datetime | None,
 ) -> Iterator[TextEdge]:
     """Where the texts begin, and their terms end; what ends with the agreement as a whole is no end of a text.
 
     `terms`: from when until when each version means to hold, by its number. It may bind those who signed it while
-    another, which they did not sign, is the text.
+    another, which they did not sign, is the text. `over_at`: when nobody is bound any more, by whatever (`ends`), so
+    that no term is left to end.
     """
     begun: set[int] = set()
     for text in texts:
@@ -306,7 +309,7 @@ def text_edges(
     for no, (begins_at, ends_at) in terms.items():
         if no not in begun:
             yield TextEdge(ActKind.TEXT_BEGINS, no, begins_at)
-        if ends_at is not None and (ended_at is None or ends_at < ended_at):
+        if ends_at is not None and (ended_at is None or ends_at < ended_at) and (over_at is None or ends_at <= over_at):
             yield TextEdge(ActKind.TEXT_EXPIRES, no, ends_at)
 
 
@@ -333,8 +336,15 @@ def replacements(
         at = terms[no][0]
         if ended_at is not None and ended_at <= at:
             continue
+        if not _before(at, terms[no][1]):
+            continue  # it is over before it binds anybody
         earlier = [each for each in order[:place] if terms[each][0] < at]
-        latest = {next((each for each in reversed(earlier) if each in both), None) for both in common if no in both}
+        begun = {each for each in order[place + 1 :] if terms[each][0] <= at}
+        latest = {
+            next((each for each in reversed(earlier) if each in both), None)
+            for both in common
+            if no in both and begun.isdisjoint(both)  # else one in a higher place binds them already
+        }
         gone = [each for each in earlier if each in latest and _before(at, terms[each][1])]
         for each in gone:
             yield TextEdge(ActKind.TEXT_REPLACED, each, at, no, of_some=len(gone) > 1)

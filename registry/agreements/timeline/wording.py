@@ -7,8 +7,9 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from registry.agreements.instruments.consent import EndingGround, ProposalKind, ProposalStatus
+from registry.agreements.instruments.consent import EndingGround, ProposalKind, ProposalStatus, where_contested
 from registry.agreements.instruments.days import Days
+from registry.agreements.instruments.delivery import delivered
 from registry.agreements.instruments.schemas.consenting import Proposal, ReportedAct
 from registry.agreements.instruments.schemas.shown import AgreementParty, Successor
 from registry.agreements.timeline.rules import ActKind, TextEdge
@@ -44,6 +45,12 @@ _STANDS = {
     "confirmed": "confirmed",
     "taken_back": "taken back by who reported it",
     "replaced": "{} has said so itself since, and its own word stands in the place of this report",
+}
+
+_NO_WORD = {
+    "unseconded": "it waits for a second operator, and is nobody's consent",
+    "open": "it can still be contested, and is nobody's consent yet",
+    "unconfirmed": "nobody has confirmed it, and silence does not count, so it is nobody's consent",
 }
 
 
@@ -85,10 +92,18 @@ def signed(name: str, row: Any, report: ReportedAct | None, days: Days) -> str:
     if row.manner == "electronic":
         return f"{name} signed {of}, electronically and here."
     if row.manner == "wet":
-        return f"{name} signed {of} on paper, as it recorded on {entered}."
+        return f"{name} signed {of} on paper, as it recorded on {entered}.{_of_its_recording(row, entered)}"
     if row.manner == "confirmed":
-        return f"{name} confirmed on {entered} that it signed {of}.{_by_report(name, report)}"
+        confirmed = f"{name} confirmed on {entered} that it signed {of}.{_by_report(name, report)}"
+        return confirmed + _of_its_recording(row, entered)
     return f"{name} is reported to have signed {of}.{_by_report(name, report)}"
+
+
+def _of_its_recording(row: Any, entered: date) -> str:
+    """That a hand to a paper counts from its recording as yet: of another text that is so by rule."""
+    if row.counts_from != row.recorded_at or entered <= row.signed_on or (row.manner == "wet" and not row.is_paper):
+        return ""
+    return " It counts from its recording; its own day is put to each party whose days that touches."
 
 
 class Waiting(Struct, kw_only=True, frozen=True):
@@ -209,35 +224,42 @@ def gave_notice(
     if leaves_at is not None:
         until = f" By it {name} {'is' if days.is_to_come(leaves_at) else 'was'} bound through {days.last(leaves_at)}."
     on = party.withdrawal_notice_on
-    return f"{name} gave notice {_of(party.notice_kind)} of {on}{here}.{_by_report(name, report)}{until}"
+    how = delivered(party.notice_deliveries if report is None else report.deliveries)
+    how = f" It was given {how}." if how else ""
+    return f"{name} gave notice {_of(party.notice_kind)} of {on}{here}.{how}{_by_report(name, report)}{until}"
 
 
 def approved(name: str, row: Any) -> str:
     """A governing body's approval."""
     reference = f" ({row.reference})" if row.reference else ""
-    through = f", through {row.valid_to}" if row.valid_to else ""
-    return f"The {row.body} of {name} approved on {row.approved_on}{reference}{through}."
+    through = f", through {row.expires_on}" if row.expires_on else ""
+    return f"The {row.body} of {name} approved version {row.version_no} on {row.approved_on}{reference}{through}."
 
 
 def approval_ended(name: str, row: Any, days: Days) -> str:
     """That an approval ended, or is to."""
     ended = "ends" if days.is_to_come(row.ends_at) else "ended"
-    return f"The approval of {name} by its {row.body} {ended} with {row.valid_to}."
+    return f"The approval of version {row.version_no} for {name} by its {row.body} {ended} with {row.expires_on}."
 
 
 def approval_rule(name: str, row: Any) -> str:
     """From when an approval is needed, or is not any more."""
     needs = "is bound only while its governing body's approval lasts" if row.required else "needs no approval"
+    needs += ", of each text one that names it" if row.each_text else ""
     citation = f" ({row.citation})" if row.citation else ""
     since = "from the beginning" if row.effective_on == FIRST_DAY else f"from {row.effective_on} on"
     return f"{name} {needs}, {since}{citation}."
 
 
 class Beside(Struct, kw_only=True, frozen=True):
-    """What was reported beside a proposal: whose yes is known by silence, who contests, and of what it was put."""
+    """What was reported beside a proposal: whose yes is known by silence, who contests, and of what it was put.
+
+    `ended_for`: of an end that was reported and is contested, whom it holds by its own word.
+    """
 
     silent: Sequence[str] = ()
     contesting: Sequence[str] = ()
+    ended_for: Sequence[str] = ()
     departure: ReportedAct | None = None
 
 
@@ -246,6 +268,9 @@ def proposed(each: Proposal, beside: Beside, days: Days) -> str:
     proposer, on = each.proposed_by.name, days.of(each.proposed_by.id, each.proposed_at)
     if each.kind == ProposalKind.DEPARTURE:
         said = _departure(each, beside.departure, days)
+    elif each.kind == ProposalKind.EARLIER_DAY:
+        counts = days.counts(each.proposed_by.id, each.not_before)
+        said = f"That what {proposer} recorded on {on} counts from {counts} was put to those whose days it touches"
     elif each.ground == EndingGround.REPORTED:
         ended = "ends" if days.is_to_come(each.not_before) else "had ended"
         said = f"{proposer} recorded on {on} that the agreement {ended} with {days.last(each.not_before)}"
@@ -280,16 +305,15 @@ def _put_on(each: Proposal, report: ReportedAct | None, days: Days) -> date:
 
 def _where_it_stands(each: Proposal, beside: Beside, days: Days) -> str:
     waits = ", ".join(party.name for party in each.outstanding)
-    contesting = ", ".join(beside.contesting)
     if each.status is ProposalStatus.TAKEN_BACK:
         return "taken back"
     if each.status is ProposalStatus.CLOSED:
         return "closed, as there was nothing left to consent to"
     if each.status is ProposalStatus.REPORTED:
-        return f"reported only; not confirmed by {waits}"
+        return f"reported only; not confirmed by {waits}; it reads as ended as long as nobody contests that"
     if each.status is ProposalStatus.OPEN:
-        if contesting:
-            return f"CONTESTED by {contesting}; it has no effect as long as that stands"
+        if beside.contesting:
+            return where_contested(beside.contesting, beside.ended_for).replace("contested", "CONTESTED", 1)
         return f"open; it waits for {waits}" if waits else "open; it has not taken effect"
     said = sorted(
         (at, one.agency.name, days.counts(one.agency.id, at)) for one in each.consents if (at := one.counts_from)
@@ -304,11 +328,21 @@ def _where_it_stands(each: Proposal, beside: Beside, days: Days) -> str:
     return f"agreed ({given}{by_silence}){ends}" if given else f"it needed nobody's consent{ends}"
 
 
-def reported(each: ReportedAct, days: Days) -> str:
-    """What one says that another did, and what became of that."""
+def _how(each: ReportedAct) -> str:
+    parts = delivered(each.deliveries)
+    return f", {parts}" if parts else ""
+
+
+def reported(each: ReportedAct, days: Days, *, reads_as_ended: bool = False) -> str:
+    """What one says that another did, and what became of that.
+
+    `reads_as_ended`: it is a yes to an end that holds by what was recorded alone, as long as nobody contests it.
+    """
     on = "" if each.acted_on is None else f" on {each.acted_on}"
     by, recorded = each.recorded_by.name, days.of(each.recorded_by.id, each.recorded_at)
-    said = f"{by} reported on {recorded} that {each.agency.name} {_SAID[each.kind]}{on}"
+    said = f"{by} reported on {recorded} that {each.agency.name} {_SAID[each.kind]}{on}{_how(each)}"
     if each.status == "open" and each.takes_effect_at is not None:
         return f"{said}: uncontested it takes effect on {days.counts(each.agency.id, each.takes_effect_at)}."
+    if reads_as_ended and each.status in _NO_WORD:
+        return f"{said}: {_NO_WORD[each.status]}; uncontested, the agreement reads as ended by what was recorded alone."
     return f"{said}: {_STANDS[each.status].format(each.agency.name)}."

@@ -9,14 +9,15 @@ from msgspec import Struct
 from registry.agreements.instruments.rules import ListingEvent
 from registry.agreements.tracker.listings import Listing, Remembered, Step, follow
 from registry.agreements.tracker.sightings import Key, Panel, Sighting, SnapshotBefore, When
+from registry.platform.ledger.event_types import EventType
 
 Act: TypeAlias = tuple[
     Literal["draft", "record", "sign_draft", "no_longer_listed", "listed_again", "listed_otherwise"], Step
 ]
 NOTES: Final[Mapping[str, ListingEvent]] = {
-    "no_longer_listed": "no_longer_listed",
-    "listed_again": "listed_again",
-    "listed_otherwise": "listed_otherwise",
+    "no_longer_listed": EventType.AGREEMENT_NO_LONGER_LISTED,
+    "listed_again": EventType.AGREEMENT_LISTED_AGAIN,
+    "listed_otherwise": EventType.AGREEMENT_LISTED_OTHERWISE,
 }
 
 

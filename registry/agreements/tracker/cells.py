@@ -30,6 +30,7 @@ _NO_END: Final = frozenset(
         *("indefinite", "indefinitely", "evergreen", "ongoing", "on going", "none"),
     }
 )
+_NO_LIMIT: Final = frozenset({"no limit", "no_limit", "unlimited", "without limit", "without end", "indefinitely"})
 _PERIOD: Final = re.compile(r"\A([0-9]{1,9})(?: *(days?|months?))?\Z")
 _WHOLE: Final = re.compile(r"\A[0-9]{1,9}\Z")
 _MONEY: Final = re.compile(r"\A\$?([0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,13})(\.[0-9]{2})?\Z")
@@ -174,6 +175,19 @@ def read_whole(value: Value, _dates: Dates) -> int:
     if not _WHOLE.match(text):
         raise CellRefused("not_a_whole_number", f"{quoted(text)} is not a whole number.")
     return int(text)
+
+
+def read_times(value: Value, dates: Dates) -> int | str:
+    """How often at most: a whole number, that there is no limit, or that the text is silent on it."""
+    text = re.sub(r"[\s-]+", " ", plain(value).lower())
+    if text in _NO_LIMIT:
+        return "no_limit"
+    if text in ("silent", "not said", "does not say"):
+        return "silent"
+    if not _WHOLE.match(text):
+        words = f"{quoted(plain(value))} is neither a whole number nor “no limit” or “silent”."
+        raise CellRefused("not_a_number_of_times", words)
+    return read_whole(value, dates)
 
 
 def read_flag(value: Value, _dates: Dates) -> bool:

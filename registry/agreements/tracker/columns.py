@@ -75,6 +75,7 @@ PARTIES: Final[cells.Reader] = cells.read_list
 READ_BY_THE_IMPORT: Final[dict[str, cells.Reader]] = {
     "custodian_id": cells.read_text,
     "expires_on": cells.read_last_day,
+    "auto_renew_times": cells.read_times,
 }
 MAY_BE_SAID_ONCE: Final = frozenset({"time_zone", "custodian_id", "terms"})
 """What may be the same for the whole file and is then said once, or what is no column itself."""
@@ -93,7 +94,7 @@ WIDEST: Final = {
     "max_duration_hours": "loans may last any time",
     "cost_ceiling": "a loan may cost any amount",
     "max_quantity": "any quantity may be lent",
-    "expires_on": "it has no end",
+    "expires_on": "the row does not say when it ends, or that it never does",
 }
 """What a blank cell of a column means, where that is the widest the term can be: an agreement may say less on paper."""
 

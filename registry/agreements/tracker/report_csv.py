@@ -36,6 +36,7 @@ _REMEDIES: Final[Mapping[str, str]] = {
     "last_day_missing": "Add the last day on which it was in force, in ended_on.",
     "unknown_agency": "Give the agency's ORI or id, or have the agency entered first.",
     "agency_ambiguous": "Give the agency's ORI or id.",
+    "renewals_unsaid": "Fill the cell in: a number, “no limit”, or “silent” where the text does not say.",
     "number_repeated": "Keep one row for each number, or number them apart.",
     "number_taken": "Give the number under which it is kept here to nothing else.",
     "signed_text": "Record an amendment here; the tracker cannot change what was signed.",
@@ -53,10 +54,11 @@ class TakenRow(Struct, kw_only=True, frozen=True):
     outcome: Outcome
     agreement_id: UUID | None = None
     faults: Sequence[CellFault] = ()
+    said: Sequence[str] = ()
 
     def remarks(self) -> list[str]:
-        """What is to be known of a row that was entered or corrected."""
-        return self.row.remarks() if self.outcome in ("created", "updated") else []
+        """That it is over, where the row does not say so; of what was entered or corrected, what the row leaves out."""
+        return [*self.said, *(self.row.remarks() if self.outcome in ("created", "updated") else [])]
 
 
 TakenRows: TypeAlias = list[TakenRow]

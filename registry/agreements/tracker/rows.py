@@ -84,6 +84,11 @@ class TrackerRow(Struct, kw_only=True, frozen=True):
         found = self.values.get("ended_on")
         return found if isinstance(found, date) else None
 
+    @property
+    def says_over(self) -> bool:
+        """Whether it says that the agreement is over: by its status, or by the day of its end."""
+        return self.status in ("expired", "ended") or self.ended_on is not None
+
     def remarks(self) -> list[str]:
         """That it is a draft for want of a day of signature; what the row says nothing of and is entered as widest."""
         found = []

@@ -56,8 +56,8 @@ class TrackerRowReport(Struct, kw_only=True, frozen=True):
     remarks: Annotated[
         list[str],
         Meta(
-            description="Of a row that is entered or updated: of which terms it says nothing, so that they are as wide "
-            "as they can be."
+            description="That the agreement is over, where the row does not say so; of a row that is entered or "
+            "updated, of which terms it says nothing, so that they are as wide as they can be."
         ),
     ]
 
@@ -83,7 +83,8 @@ class AgreementImportReport(Struct, kw_only=True, frozen=True):
     unread_columns: Annotated[list[str], Meta(description="Headers that mean no column; nothing was taken from them.")]
     sheets: Annotated[list[SheetReport], Meta(description="Every sheet of every file; empty for rows sent as JSON.")]
     rows: Annotated[
-        list[TrackerRowReport], Meta(max_length=1000, description="The first 1,000 that are not unchanged.")
+        list[TrackerRowReport],
+        Meta(max_length=1000, description="The first 1,000 that are not unchanged, or have a remark."),
     ]
     rows_left_out: Annotated[int, Meta(description="How many more there are.")]
 

@@ -50,8 +50,10 @@ def _without_log() -> Iterator[None]:
 
 def _of_settings(settings: Settings) -> list[Finding]:
     found = [*_each("settings", lambda: _mode(settings))]
+    found += _each("data directory", lambda: _data_dir(settings))
     found += _each("second operator", lambda: _second_operator(settings))
     found += _each("open files", lambda: machine.limits(settings))
+    found += _each("HOST and PORT", lambda: machine.listening(settings))
     found += _each("policies", lambda: _policies(settings))
     for about, place in storage.places(settings).items():
         found += _each(about, lambda about=about, place=place: storage.room(about, place))  # type: ignore[misc]  # bound now
@@ -76,6 +78,15 @@ def _mode(settings: Settings) -> Iterator[Finding]:
         )
     else:
         yield ok("settings", "read, and without contradiction")
+
+
+def _data_dir(settings: Settings) -> Iterator[Finding]:
+    if not settings.data_dir.is_absolute() and not settings.demo:
+        yield warning(
+            "data directory",
+            f"REGISTRY_DATA_DIR is {settings.data_dir}, which is another place for each folder that one starts in",
+            f"write it from the root: {settings.data_dir.resolve()}",
+        )
 
 
 def _second_operator(settings: Settings) -> Iterator[Finding]:

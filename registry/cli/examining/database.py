@@ -5,32 +5,43 @@ from pathlib import Path
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.engine import make_url
 
 from registry.cli.accounts import NEEDS_BOTH, closed_to_sqlite
 from registry.cli.examining.storage import unwritable
 from registry.cli.findings import Finding, failure, ok, skew, warning
 from registry.database_tables import altered_tables, check_database, differing
 from registry.directory.agencies.queries import unknown_agencies
-from registry.directory.issuers.queries import list_issuers, trusted_issuers
+from registry.directory.clients.commands.signing import AuthorizationServer, check_service_clients
+from registry.directory.issuers.queries import in_both_places, list_issuers, trusted_issuers
 from registry.platform.access.principals import OPERATOR_AGENCY_ID
+from registry.platform.clock import ahead_of_database, ahead_of_ledger
 from registry.platform.database.connect import Database, connect, unit_of_work
 from registry.platform.database.in_use import Use, used
-from registry.platform.database.installation import purpose_of
+from registry.platform.database.installation import check_ledger_key, purpose_of
 from registry.platform.database.migrate import SchemaStatus, current_revision, newest_revision, schema_status
+from registry.platform.database.postgresql_address import each_server, place_of
 from registry.platform.database.probe import ONLY_BUSY, TOUCH
 from registry.platform.database.snapshot import sqlite_file
 from registry.platform.database.sqlite_driver import safe_for_several_processes
 from registry.platform.database.violations import READ_ONLY, state_of
+from registry.platform.http.health import OK
 from registry.platform.issuers import EVERY_AGENCY, Issuer
 from registry.platform.kernel.errors import Busy
 from registry.platform.kernel.time import utc_now
-from registry.platform.ledger.tables import ledger_event
-from registry.platform.settings import Settings
+from registry.platform.settings import Settings, SettingsError
 
 _LEAST_POSTGRESQL = 140_000
 _NO_SUCH_DATABASE = "3D000"
-_NEWEST = sa.select(ledger_event.c.recorded_at).order_by(ledger_event.c.id.desc()).limit(1)
+_MOST_CONNECTIONS = sa.text(
+    "SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int"
+)
+_TIMELINE = sa.text("SELECT CASE WHEN NOT pg_is_in_recovery() THEN left(pg_walfile_name(pg_current_wal_lsn()), 8) END")
+_ARCHIVER = sa.text(
+    "SELECT current_setting('archive_mode') AS mode, archived_count, failed_count, last_archived_time, "
+    "last_failed_time FROM pg_stat_archiver"
+)
+_ONLY_READ = sa.text("SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::boolean")
+"""Not `transaction_read_only`, which is of the question's own transaction."""
 
 
 async def examine_database(settings: Settings) -> AsyncIterator[Finding | Sequence[Issuer]]:
@@ -74,12 +85,12 @@ def _closed(file: Path) -> Finding | None:
 
 def _not_created(settings: Settings) -> Finding:
     """PostgreSQL answers, and has no database of that name."""
-    url = make_url(settings.database_url)
-    where = [f"-{letter} {given}" for letter, given in (("h", url.host), ("p", url.port), ("U", url.username)) if given]
-    command = " ".join(["createdb", *where, str(url.database)])
+    host, port, user, name = place_of(settings.database_url)
+    where = [f"-{letter} {given}" for letter, given in (("h", host), ("p", port), ("U", user)) if given]
+    command = " ".join(["createdb", *where, name])
     return failure(
         "database",
-        f"the server has no database {url.database}",
+        f"the server has no database {name}",
         f"create it with `{command}`, then run {_first_steps(settings)}; or correct REGISTRY_DATABASE_URL",
     )
 
@@ -92,15 +103,21 @@ def _first_steps(settings: Settings) -> str:
 async def _of_database(settings: Settings, database: Database) -> AsyncIterator[Finding | Sequence[Issuer]]:
     revision, newest = await current_revision(database), newest_revision()
     await check_database(database, purpose_of(demo=settings.demo))
-    kind, only_read = f"SQLite, {sqlite_file(settings.database_url)}", False
-    if database.dialect == "postgresql":
+    only_read = False
+    if database.dialect == "sqlite":
+        kind = f"SQLite, {sqlite_file(settings.database_url)}"
+    else:
         version = int(await database.read().value(sa.text("SELECT current_setting('server_version_num')")))
         kind = f"PostgreSQL {version // 10_000}.{version % 10_000}"
         if version < _LEAST_POSTGRESQL:
             yield failure("database", f"{kind} is too old", "take PostgreSQL 14 or newer")
-        if only_read := await database.read().value(sa.text("SHOW transaction_read_only")) == "on":
+        if only_read := await database.read().value(_ONLY_READ):
             yield failure("database", *await _why_read_only(database, kind))
         async for each in _clock_of(settings, database):
+            yield each
+        async for each in _of_server(settings, database):
+            yield each
+        async for each in _of_servers(settings):
             yield each
     schema = await schema_status(database)
     if schema is SchemaStatus.NEWER:
@@ -130,14 +147,28 @@ async def _of_database(settings: Settings, database: Database) -> AsyncIterator[
     if not only_read and (refused := await _takes_no_changes(settings, database, kind)) is not None:
         only_read = True
         yield refused
+    try:
+        await check_ledger_key(database.read(), settings.ledger_key)
+    except SettingsError as error:
+        said, _, todo = str(error).partition(": ")
+        yield failure("ledger key", said, todo)
     if not (altered or only_read):
         later = ", of a later version that lets this one serve" if schema is SchemaStatus.NEWER_COMPATIBLE else ""
         yield ok("database", f"{kind}, schema {revision}{later}")
     async for each in _agencies_of_settings(settings, database):
         yield each
+    for name in await in_both_places(database.read(), settings.issuers):
+        yield warning(
+            f"issuer {name}",
+            "the settings describe it, and so does the database, whose description does not count",
+            "take it out of REGISTRY_ISSUERS, and restart, for that of `registry issuer add` and `change` to count",
+        )
     trusted = await trusted_issuers(database.read(), settings.issuers, None)
     if trusted is not None:
         yield trusted[1]
+    if (clients := await check_service_clients(database.read(), AuthorizationServer.of(settings))) != OK:
+        said, _, todo = clients.partition(": ")
+        yield failure("service clients", said, todo)
     async for each in _clock_of_ledger(settings, database):
         yield each
     for listed in (await list_issuers(database.read(), settings.issuers)).items:
@@ -198,19 +229,68 @@ async def _agencies_of_settings(settings: Settings, database: Database) -> Async
 
 async def _clock_of_ledger(settings: Settings, database: Database) -> AsyncIterator[Finding]:
     """What was recorded last cannot be ahead of now, unless a clock was wrong, then or now."""
-    newest = await database.read().value(_NEWEST)
-    ahead = 0.0 if newest is None else (newest - utc_now()).total_seconds()
-    if ahead > settings.clock_skew_seconds:
+    ahead = await ahead_of_ledger(database)
+    if ahead is not None and ahead < -settings.clock_skew_seconds:
         yield failure(
             "clock",
-            f"the newest act in the ledger was recorded {ahead:,.0f} s ahead of this machine's time",
+            f"the newest act in the ledger was recorded {-ahead:,.0f} s ahead of this machine's time",
             "compare this machine's time with another's, and let it follow one (chrony), before anything is recorded",
         )
 
 
 async def _clock_of(settings: Settings, database: Database) -> AsyncIterator[Finding]:
-    before = utc_now()
-    theirs = await database.read().value(sa.text("SELECT clock_timestamp()"))
-    after = utc_now()
-    apart = abs((theirs - before - (after - before) / 2).total_seconds())
-    yield skew("clock", "the database's", apart, settings)
+    if (ahead := await ahead_of_database(database)) is not None:
+        yield skew("clock", "the database's", ahead, settings)
+
+
+async def _of_server(settings: Settings, database: Database) -> AsyncIterator[Finding]:
+    """Whether the server has room for the connections of a process, and whether its log is archived."""
+    needed, most = 2 * settings.database_pool, int(await database.read().value(_MOST_CONNECTIONS))
+    if needed > most and not settings.database_pooler:
+        yield failure(
+            "connections",
+            f"a process opens up to {needed}, and the server takes {most} of all",
+            f"lower REGISTRY_DATABASE_POOL (to {max(1, most // 4)}, say), or raise max_connections",
+        )
+    row = await database.read().first(_ARCHIVER)
+    if row is None or row.mode == "off":
+        return  # it is backed up in another way
+    if row.last_archived_time is None or (row.last_failed_time or row.last_archived_time) > row.last_archived_time:
+        said = "no segment was archived yet" if row.last_archived_time is None else "the last segment was not archived"
+        failed = f"; archive_command failed {row.failed_count} times" if row.failed_count else ""
+        yield warning(
+            "archive of PostgreSQL",
+            f"{said}{failed}, so that no moment since can be recovered",
+            "see that archive_command can write its folder, then `SELECT pg_switch_wal()`; docs/operations.md",
+        )
+    else:
+        yield ok("archive of PostgreSQL", f"{row.archived_count} segments, the last at {row.last_archived_time:%FT%TZ}")
+
+
+async def _of_servers(settings: Settings) -> AsyncIterator[Finding]:
+    """Whether only one of several servers takes changes: two do after a failover from which the old one came back."""
+    urls = each_server(settings.database_url)
+    if len(urls) < 2:
+        return
+    found: list[tuple[str, str]] = []
+    for url in urls:
+        host, port, _, _ = place_of(url)
+        server = connect(url, pooler=settings.database_pooler)
+        try:
+            timeline = await server.read().value(_TIMELINE)
+        except Busy:
+            yield warning("servers", f"{host}:{port or 5432} does not answer", "see whether it is meant to")
+            continue
+        finally:
+            await server.close()
+        if timeline is not None:
+            found.append((str(timeline), f"{host}:{port or 5432}"))
+    if len(found) < 2:
+        yield ok("servers", f"{len(found)} of {len(urls)} takes changes")
+        return
+    told = ", ".join(f"{server} on timeline {int(timeline, 16)}" for timeline, server in sorted(found))
+    yield failure(
+        "servers",
+        f"{len(found)} take changes at once: {told}",
+        "stop the one on the older timeline now, an old primary that came back: see the standby in docs/operations.md",
+    )

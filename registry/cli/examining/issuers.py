@@ -1,20 +1,15 @@
 """What `registry doctor` finds of the issuers of tokens: their keys and their clocks."""
 
 import asyncio
-import email.utils
 from collections.abc import AsyncIterator
-from urllib.request import Request, urlopen
 
 import msgspec
 
 from registry.cli.findings import Finding, failure, ok, skew, warning
 from registry.platform.access.key_sets import parse_key_set
-from registry.platform.access.keys import DISCOVERY, fetch_key_set
+from registry.platform.access.keys import fetch_key_set
 from registry.platform.issuers import Issuer
-from registry.platform.kernel.time import utc_now
 from registry.platform.settings import Settings
-
-_ANSWER_SECONDS = 5
 
 
 async def examine_issuer(settings: Settings, issuer: Issuer) -> AsyncIterator[Finding]:
@@ -27,8 +22,10 @@ async def examine_issuer(settings: Settings, issuer: Issuer) -> AsyncIterator[Fi
             "set `agency_by` of its claim map to `value` or `ori`, or leave it one agency",
         )
     if issuer.keys is None:
+        clocks: list[float] = []
         try:
-            keys = parse_key_set(msgspec.json.decode(await asyncio.to_thread(fetch_key_set, issuer)), issuer.algorithms)
+            body = await asyncio.to_thread(fetch_key_set, issuer, clocks.append)
+            keys = parse_key_set(msgspec.json.decode(body), issuer.algorithms)
         except Exception as error:  # noqa: BLE001  # whatever it is, its keys cannot be had
             yield failure(
                 about,
@@ -36,8 +33,8 @@ async def examine_issuer(settings: Settings, issuer: Issuer) -> AsyncIterator[Fi
                 "check the address letter by letter, the network, and docs/identity.md",
             )
             return
-        async for each in _clock_of_issuer(settings, issuer):
-            yield each
+        for ahead in clocks[-1:]:
+            yield skew(about, "its clock", ahead, settings)
     else:
         keys = parse_key_set(issuer.keys, issuer.algorithms)
     usable = len({kid for kid, _ in keys.keys})
@@ -48,18 +45,3 @@ async def examine_issuer(settings: Settings, issuer: Issuer) -> AsyncIterator[Fi
         yield warning(about, f"{usable} keys; not used are {skipped}", "let the provider publish usable keys")
     else:
         yield ok(about, f"{usable} keys")
-
-
-async def _clock_of_issuer(settings: Settings, issuer: Issuer) -> AsyncIterator[Finding]:
-    """By the `Date` of its answer, where it says one. It counts whole seconds."""
-    url = issuer.jwks_uri or issuer.issuer.rstrip("/") + DISCOVERY
-
-    def date() -> str | None:
-        request = Request(url, headers={"Accept": "application/json"})  # noqa: S310  # https, or this machine
-        with urlopen(request, timeout=_ANSWER_SECONDS) as answer:  # noqa: S310
-            said: str | None = answer.headers["Date"]
-            return said
-
-    if (said := await asyncio.to_thread(date)) is not None:
-        apart = abs((utc_now() - email.utils.parsedate_to_datetime(said)).total_seconds())
-        yield skew(f"issuer {issuer.issuer}", "its clock", max(0.0, apart - 1), settings)

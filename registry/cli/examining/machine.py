@@ -2,6 +2,8 @@
 
 import sys
 from collections.abc import Iterator
+from http.client import HTTPConnection, HTTPException
+from ipaddress import ip_network
 from zoneinfo import ZoneInfo, available_timezones
 
 from registry.cli.findings import Finding, failure, ok, warning
@@ -17,8 +19,11 @@ from registry.platform.files.reading import find_recogniser
 from registry.platform.http import open_files
 from registry.platform.print.pdf import is_installed
 from registry.platform.settings import Settings, SettingsError
+from registry.serve import AddressInUseError, bound
 
 _FEW_ZONES = 400
+_ANSWER_SECONDS = 3
+_MOST_BYTES = 4096
 
 
 def sqlite() -> Iterator[Finding]:
@@ -63,6 +68,40 @@ def limits(settings: Settings) -> Iterator[Finding]:
         )
     else:
         yield ok("open files", f"{most:,} may be open at once; the settings need up to {least:,}")
+
+
+def listening(settings: Settings) -> Iterator[Finding]:
+    """Whether the service can listen at HOST and PORT, unless it does already, and who may name a client's address."""
+    about = "HOST and PORT"
+    try:
+        for each in bound(settings.host, settings.port):
+            each.close()
+        yield ok(about, f"{settings.host}:{settings.port} is free")
+    except SettingsError as error:
+        yield failure(about, str(error), "correct it")
+    except AddressInUseError as error:
+        if _is_registry(settings):
+            yield ok(about, f"a registry serves at {settings.host}:{settings.port}")
+        else:
+            yield failure(about, *str(error).rstrip(".").split(": ", 1))
+    if open_ := [each for each in settings.trusted_proxies if ip_network(each).prefixlen == 0]:
+        yield warning(
+            "trusted proxies",
+            f"{', '.join(open_)} is every address: any client can say that it has another",
+            "name in REGISTRY_TRUSTED_PROXIES the addresses of the proxies alone",
+        )
+
+
+def _is_registry(settings: Settings) -> bool:
+    """Whether what listens there answers as a registry does."""
+    connection = HTTPConnection(settings.host, settings.port, timeout=_ANSWER_SECONDS)
+    try:
+        connection.request("GET", "/health/live", headers={"Host": next(iter(settings.allowed_hosts), settings.host)})
+        return b'"alive"' in connection.getresponse().read(_MOST_BYTES)
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def optional_parts(settings: Settings) -> Iterator[Finding]:

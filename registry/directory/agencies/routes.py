@@ -43,7 +43,7 @@ _REASON = {"reason": "Entered on the sheriff's letter of 2 March (demo)."}
 def _answer(found: Agency, *, created: bool = False) -> Answer[Agency]:
     return Answer(
         found,
-        etag=entity_tag(found.version, found.status, found.allowed_actions),
+        etag=entity_tag(found.version, found.status, found.relaxed_separations, found.allowed_actions),
         location=f"/v1/agencies/{found.id}" if created else None,
     )
 
@@ -84,7 +84,7 @@ async def get_agency(agency_id: FromPath[UUID], read: Supplied[Read], caller: Su
     "/agencies/{agency_id:uuid}",
     permission=Action.AGENCIES_UPDATE,
     problems=("agency_dissolved", "time_zone_missing", "unknown_agency", "unknown_time_zone", "unlikely_place"),
-    example={"time_zone": "America/Chicago", "contact_phone": "+1 555 0101"},
+    example={"time_zone": "America/Chicago", "phone": "+1 555 0101"},
     etag=True,
 )
 async def update_agency(

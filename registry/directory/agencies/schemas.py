@@ -208,8 +208,8 @@ class NewAgency(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     population: Count | None = None
     sworn: Count | None = None
     civilian: Count | None = None
-    contact_phone: Phone | None = None
-    contact_email: Email | None = None
+    phone: Phone | None = None
+    email: Email | None = None
 
 
 class AgencyPatch(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -222,8 +222,8 @@ class AgencyPatch(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True)
     population: Count | None | UnsetType = UNSET
     sworn: Count | None | UnsetType = UNSET
     civilian: Count | None | UnsetType = UNSET
-    contact_phone: Phone | None | UnsetType = UNSET
-    contact_email: Email | None | UnsetType = UNSET
+    phone: Phone | None | UnsetType = UNSET
+    email: Email | None | UnsetType = UNSET
 
 
 class StatusChange(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -310,5 +310,5 @@ NEW_AGENCY_EXAMPLE = {
     "oris": ["MN0990000"],
     "location": {"latitude": 44.98, "longitude": -93.27},
     "time_zone": "America/Chicago",
-    "contact_phone": "+1 555 0100",
+    "phone": "+1 555 0100",
 }

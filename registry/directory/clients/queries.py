@@ -65,7 +65,10 @@ _VERIFYING = (
     )
     .order_by(signing_key.c.retired_at.is_not(None), signing_key.c.id.desc())
 )
-_SIGNING = sa.select(signing_key.c.id, signing_key.c.private_key).where(signing_key.c.retired_at.is_(None))
+_SIGNING = sa.select(signing_key.c.id, signing_key.c.private_key, signing_key.c.issuer).where(
+    signing_key.c.retired_at.is_(None)
+)
+_ACTIVE = sa.select(client.c.id).where(client.c.disabled_at.is_(None)).limit(1)
 
 
 @cache
@@ -117,6 +120,11 @@ async def authenticating(read: Read, id_: UUID) -> Rows:
 async def signing_row(read: Read) -> Row[Any] | None:
     """The key that signs now, encrypted; None before the first client is registered."""
     return await read.first(_SIGNING)
+
+
+async def has_active_clients(read: Read) -> bool:
+    """Whether a program is registered that may ask for tokens."""
+    return await read.value(_ACTIVE) is not None
 
 
 async def verifying_keys(read: Read, now: datetime) -> PublishedKeySet:

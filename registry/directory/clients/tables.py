@@ -55,6 +55,7 @@ client_assertion = table(
 signing_key = table(
     "signing_key",
     sa.Column("id", Uuid, primary_key=True),
+    sa.Column("issuer", sa.Text, nullable=False),
     sa.Column("algorithm", sa.Text, nullable=False),
     sa.Column("public_key", Json, nullable=False),
     sa.Column("private_key", sa.Text, nullable=False, info={"encrypted": True}),
@@ -70,4 +71,4 @@ signing_key = table(
     ),
 )
 """One key signs, the one without `retired_at`; until that instant the tokens of the others are accepted. The id is the
-key id (`kid`)."""
+key id (`kid`), `issuer` the name under which it was made to sign (`REGISTRY_PUBLIC_URL`)."""

@@ -32,6 +32,7 @@ from registry.platform.issuers import EVERY_AGENCY, Description, Issuer, describ
 from registry.platform.kernel.errors import Conflict, NotFound, RuleBroken, WrongStatus
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.ledger.commands import changes, record
+from registry.platform.ledger.event_types import EventType
 from registry.platform.settings import Settings
 
 _ID = token_issuer.c.id.type
@@ -72,7 +73,7 @@ async def create_issuer(
         raise Conflict("That issuer is known already: change it, or attach agencies to it.", "issuer_taken")
     await _insert(write, caller, id_, new.issuer, description, every_agency=new.every_agency)
     data = {"issuer": new.issuer, "every_agency": new.every_agency, "preset": new.preset}
-    _record(write, caller, "issuer.created", id_, 1, [], data)
+    _record(write, caller, EventType.ISSUER_CREATED, id_, 1, [], data)
     return await get_issuer(write, in_settings, id_)
 
 
@@ -124,7 +125,9 @@ async def update_issuer(
             _UPDATE.values(**values, description=after, version=row.version + 1, updated_at=caller.now), {"its_id": id_}
         )
         agencies = [each.agency_id for each in attached]
-        _record(write, caller, "issuer.updated", id_, row.version + 1, agencies, {"issuer": row.issuer, **changed})
+        _record(
+            write, caller, EventType.ISSUER_UPDATED, id_, row.version + 1, agencies, {"issuer": row.issuer, **changed}
+        )
         await _check_administered(write, caller, settings, before_it)
     return await get_issuer(write, in_settings, id_)
 
@@ -171,7 +174,7 @@ async def attach_agency(
     await write.run(
         _ATTACH, {"issuer_id": id_, "agency_id": ask.agency_id, "claim_value": value, "attached_at": caller.now}
     )
-    await _changed(write, caller, "issuer.agency_attached", id_, ask, 1 if row is None else row.version)
+    await _changed(write, caller, EventType.ISSUER_AGENCY_ATTACHED, id_, ask, 1 if row is None else row.version)
     return await get_issuer(write, in_settings, id_)
 
 
@@ -205,7 +208,7 @@ async def detach_agency(
             raise WrongStatus("The operator's settings attach that agency to the issuer.", "issuer_in_settings")
     asked = {"its_id": id_, "its_agency": ask.agency_id, "its_value": ask.claim_value or ""}
     if row is not None and await write.run(_DETACH, asked):
-        await _changed(write, caller, "issuer.agency_detached", id_, ask, row.version)
+        await _changed(write, caller, EventType.ISSUER_AGENCY_DETACHED, id_, ask, row.version)
         await _check_administered(write, caller, settings, before)
     return await get_issuer(write, in_settings, id_)
 
@@ -248,7 +251,9 @@ async def _insert(
     await write.run(_INSERT, values)
 
 
-async def _changed(write: Write, caller: Caller, event: str, id_: UUID, ask: AgencyAttachment, version: int) -> None:
+async def _changed(
+    write: Write, caller: Caller, event: EventType, id_: UUID, ask: AgencyAttachment, version: int
+) -> None:
     await write.run(_UPDATE, {"its_id": id_, "version": version + 1, "updated_at": caller.now})
     row = await issuer_row(write, id_)
     assert row is not None
@@ -257,7 +262,13 @@ async def _changed(write: Write, caller: Caller, event: str, id_: UUID, ask: Age
 
 
 def _record(
-    write: Write, caller: Caller, event: str, id_: UUID, version: int, agencies: list[UUID], data: dict[str, object]
+    write: Write,
+    caller: Caller,
+    event: EventType,
+    id_: UUID,
+    version: int,
+    agencies: list[UUID],
+    data: dict[str, object],
 ) -> None:
     """Those for whom the issuer speaks read of it in their history."""
     record(write, caller, event, subject=("issuer", id_, version), agencies=agencies, data=data)

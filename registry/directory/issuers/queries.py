@@ -156,6 +156,12 @@ async def trusted_issuers(
     return revision, found
 
 
+async def in_both_places(read: Read, in_settings: Sequence[Issuer]) -> list[str]:
+    """The names of issuers that the settings describe and the database as well: the settings' description counts."""
+    named = {issuer_id(each.issuer) for each in in_settings}
+    return [row.issuer for row in await read.all(_ALL) if row.id in named and row.description is not None]
+
+
 async def known_issuers(read: Read, settings: Settings) -> list[str]:
     """The names of all issuers, whether they are enabled or not, with the registry's own."""
     listed = (await list_issuers(read, settings.issuers)).items

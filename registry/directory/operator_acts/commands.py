@@ -22,6 +22,7 @@ from registry.platform.kernel.errors import Forbidden, WrongStatus
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.ledger.commands import record
+from registry.platform.ledger.event_types import EventType
 
 _INSERT = operator_act.insert()
 _ID = operator_act.c.id.type
@@ -51,7 +52,7 @@ async def propose(write: Write, caller: Caller, act: KeptAct) -> Answer[Proposed
         },
     )
     data = {"operation": act.operation, "path": act.path, "body_sha256": hashlib.sha256(act.body).hexdigest()}
-    _record(write, caller, "operator_act.proposed", id_, 1, data)
+    _record(write, caller, EventType.OPERATOR_ACT_PROPOSED, id_, 1, data)
     return Answer(ProposedAct(operator_act_id=id_, lapses_at=lapses_at), location=f"/v1/operator-acts/{id_}")
 
 
@@ -75,13 +76,13 @@ async def approve_operator_act(
         expected=msgspec.json.decode(row.expected, type=Expected),
     )
     await perform(write, caller, kept, supplied)
-    return await _decided(write, caller, row, OperatorActStatus.PERFORMED)
+    return await _decided(write, caller, row, OperatorActStatus.PERFORMED, EventType.OPERATOR_ACT_PERFORMED)
 
 
 async def reject_operator_act(write: Write, caller: Caller, id_: UUID, reason: str, expected: Expected) -> OperatorAct:
     """Have it not done; who proposed it may, too. Raises WrongStatus for one that is decided or lapsed."""
     row = await _open(write, caller, id_, expected)
-    return await _decided(write, caller, row, OperatorActStatus.REJECTED, reason)
+    return await _decided(write, caller, row, OperatorActStatus.REJECTED, EventType.OPERATOR_ACT_REJECTED, reason)
 
 
 async def _open(write: Write, caller: Caller, id_: UUID, expected: Expected) -> Row[Any]:
@@ -97,7 +98,7 @@ async def _open(write: Write, caller: Caller, id_: UUID, expected: Expected) -> 
 
 
 async def _decided(
-    write: Write, caller: Caller, row: Row[Any], status: OperatorActStatus, reason: str | None = None
+    write: Write, caller: Caller, row: Row[Any], status: OperatorActStatus, event: EventType, reason: str | None = None
 ) -> OperatorAct:
     values = {
         "status": status.value,
@@ -109,9 +110,11 @@ async def _decided(
     }
     await write.run(_DECIDE.values(**values), {"its_id": row.id})
     data = {"operation": row.operation, "path": row.path, **({} if reason is None else {"reason": reason})}
-    _record(write, caller, f"operator_act.{status}", row.id, row.version + 1, data)
+    _record(write, caller, event, row.id, row.version + 1, data)
     return await get_operator_act(write, caller, row.id)
 
 
-def _record(write: Write, caller: Caller, event: str, id_: UUID, version: int, data: Mapping[str, object]) -> None:
+def _record(
+    write: Write, caller: Caller, event: EventType, id_: UUID, version: int, data: Mapping[str, object]
+) -> None:
     record(write, caller, event, subject=("operator_act", id_, version), agencies=[OPERATOR_AGENCY_ID], data=data)

@@ -11,7 +11,8 @@ from sqlalchemy.engine import Row
 from registry.directory.operator_acts.rules import status_at, why_not_approved, why_not_open
 from registry.directory.operator_acts.schemas import OperatorAct, OperatorActPage, OperatorPerson
 from registry.directory.operator_acts.tables import operator_act
-from registry.platform.access.permissions import Action, permit
+from registry.directory.waiting import Asked, InboxAction, InboxEntry, InboxKind, InboxSubject
+from registry.platform.access.permissions import Action, permit, refusal
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read
 from registry.platform.http.paging import NewestFirst, Orders
@@ -49,6 +50,52 @@ async def list_operator_acts(read: Read, caller: Caller, query: NewestFirst) -> 
     kept, next_cursor = _ORDERS.cut(rows, query)
     who = caller.principal.issuer, caller.principal.subject
     return OperatorActPage(items=[as_act(row, who, caller.now) for row in kept], next_cursor=next_cursor)
+
+
+_WAITING = (
+    _ALL.where(
+        operator_act.c.status == "proposed",
+        sa.tuple_(operator_act.c.lapses_at, operator_act.c.id)
+        > sa.tuple_(
+            sa.bindparam("after_due", type_=operator_act.c.lapses_at.type),
+            sa.bindparam("after_id", type_=operator_act.c.id.type),
+        ),
+        operator_act.c.lapses_at > sa.bindparam("now", type_=operator_act.c.lapses_at.type),
+    )
+    .order_by(operator_act.c.lapses_at, operator_act.c.id)
+    .limit(sa.bindparam("limit", type_=sa.Integer))
+)
+
+
+async def waiting_acts(read: Read, asked: Asked) -> list[InboxEntry]:
+    """The operator's acts that wait for another administrator, for those who decide on them."""
+    principal = asked.principal
+    if asked.whose == "partners" or refusal(principal, Action.OPERATOR_ACTS_DECIDE, []) is not None:
+        return []
+    due_at, after_id = asked.after_due(InboxKind.OPERATOR_ACT)
+    parameters = {"after_due": due_at, "after_id": after_id, "now": asked.as_of, "limit": asked.limit}
+    who = principal.issuer, principal.subject
+    found = [as_act(row, who, asked.as_of) for row in await read.all(_WAITING, parameters)]
+    entries = []
+    for act in found:
+        may = any(each.action == "approve" and each.allowed for each in act.allowed_actions)
+        if asked.whose == "me" and not may:
+            continue
+        path = f"/v1/operator-acts/{act.id}"
+        entries.append(
+            InboxEntry(
+                id=act.id,
+                kind=InboxKind.OPERATOR_ACT,
+                subject=InboxSubject(kind="operator_act", id=act.id, name=act.operation, path=path),
+                task="Approve or reject what another administrator proposed.",
+                late=False,
+                due_at=act.lapses_at,
+                waiting_from=act.proposed_at,
+                partner=None,
+                action=InboxAction(operation="approve_operator_act", path=f"{path}/approve") if may else None,
+            )
+        )
+    return entries
 
 
 def as_act(row: Row[Any], who: tuple[str, str], now: datetime) -> OperatorAct:

@@ -16,6 +16,7 @@ from registry.platform.database.handles import Write
 from registry.platform.kernel.errors import NotFound, WrongStatus
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.ledger.commands import record
+from registry.platform.ledger.event_types import EventType
 from registry.platform.settings import Settings
 
 
@@ -104,8 +105,8 @@ async def _change(
     return await get_principal(write, caller, id_, settings.principal_idle_days)
 
 
-_EVENTS: Mapping[PrincipalAction, str] = {
-    PrincipalAction.SUSPEND: "principal.suspended",
-    PrincipalAction.RESTORE: "principal.restored",
-    PrincipalAction.PURGE_NAME: "principal.name_purged",
+_EVENTS: Mapping[PrincipalAction, EventType] = {
+    PrincipalAction.SUSPEND: EventType.PRINCIPAL_SUSPENDED,
+    PrincipalAction.RESTORE: EventType.PRINCIPAL_RESTORED,
+    PrincipalAction.PURGE_NAME: EventType.PRINCIPAL_NAME_PURGED,
 }

@@ -22,6 +22,7 @@ from registry.platform.database.handles import Write
 from registry.platform.kernel.errors import NotFound, WrongStatus
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.ledger.commands import record
+from registry.platform.ledger.event_types import EventType
 from registry.platform.settings import Settings
 
 
@@ -58,7 +59,9 @@ async def create_revocation(
     )
     await check_administrator_left(write, caller, settings, before, agency_id)
     if version is not None:
-        _record(write, caller, "access.revoked", id_, version, agency_id, {"kind": new.kind, "reason": new.reason})
+        _record(
+            write, caller, EventType.ACCESS_REVOKED, id_, version, agency_id, {"kind": new.kind, "reason": new.reason}
+        )
     return await get_revocation(write, caller.principal, id_)
 
 
@@ -77,12 +80,12 @@ async def lift_revocation(write: Write, caller: Caller, id_: UUID, reason: str, 
     if not await lift(write, id_, row.version, caller.now):
         raise WrongStatus("It was changed at the same moment.")
     data = {"kind": row.kind, "reason": reason}
-    _record(write, caller, "access.restored", id_, row.version + 1, row.agency_id, data)
+    _record(write, caller, EventType.ACCESS_RESTORED, id_, row.version + 1, row.agency_id, data)
     return await get_revocation(write, caller.principal, id_)
 
 
 def _record(
-    write: Write, caller: Caller, event: str, id_: UUID, version: int, agency_id: UUID, data: dict[str, object]
+    write: Write, caller: Caller, event: EventType, id_: UUID, version: int, agency_id: UUID, data: dict[str, object]
 ) -> None:
     """The event names no person: the ledger never forgets. Who it was stands with the revocation."""
     record(write, caller, event, subject=("revocation", id_, version), agencies=[agency_id], data=data)

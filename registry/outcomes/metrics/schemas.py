@@ -60,6 +60,24 @@ class ReasonCount(Struct, kw_only=True, frozen=True):
     lines: int
 
 
+class DisputedTimes(Struct, kw_only=True, frozen=True):
+    """What is left out of the measures since one side contests, at the time of asking, when an act was done.
+
+    Each counts again, by the time that is agreed, once its contest is settled.
+    """
+
+    time_to_fulfil: Annotated[int, Meta(description="Lines whose arrival is contested.")]
+    on_time_return: Annotated[int, Meta(description="Loans due in the window whose return is contested.")]
+    utilisation: Annotated[
+        int,
+        Meta(
+            description="Loans away in the window whose departure or return is contested: their whole time "
+            "away, by the longest of the words, counts on neither side."
+        ),
+    ]
+    activations: Annotated[int, Meta(description="Loans whose departure in the window is contested.")]
+
+
 class Scores(Struct, kw_only=True, frozen=True):
     """The measures over one window. Lines count by when they were asked; all of them only as far as they concern the
     caller's own agency.
@@ -98,6 +116,7 @@ class Scores(Struct, kw_only=True, frozen=True):
         ),
     ]
     activations: Annotated[int, Meta(description="Distinct incidents, or requests without one, for which help left.")]
+    disputed: Annotated[DisputedTimes, Meta(description="What is left out, since its time is contested now.")]
 
 
 class MetricGroup(Struct, kw_only=True, frozen=True):

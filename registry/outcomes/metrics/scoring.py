@@ -4,6 +4,9 @@ The definitions are based on the practices of GAO-23-105520 and the clocks of ED
 the clock, the first answer that settles a line stops it, and arrival on scene is fulfilment. Lines belong to the window
 in which they were submitted, returns to the one in which they were due, loans to the one in which they were reserved,
 activations to the one in which assets left.
+
+Acts count at the time on which both sides agree. One whose time is contested, at the time of asking, is left out of
+what is counted by it, and counted as left out; of utilisation the whole time away counts on neither side.
 """
 
 from collections import Counter, defaultdict
@@ -15,7 +18,14 @@ from uuid import UUID
 from msgspec import Struct
 
 from registry.outcomes.metrics.rules import Stretch, quantile, share, utilisation
-from registry.outcomes.metrics.schemas import HoursMeasure, ReasonCount, Scores, ShareMeasure, TimeMeasure
+from registry.outcomes.metrics.schemas import (
+    DisputedTimes,
+    HoursMeasure,
+    ReasonCount,
+    Scores,
+    ShareMeasure,
+    TimeMeasure,
+)
 from registry.platform.kernel.time import Window
 from registry.sharing.loans.rules import NEVER_WAS, OUT, LoanStatus
 from registry.sharing.requests.rules import LineStatus
@@ -28,12 +38,16 @@ Unavailable: TypeAlias = Mapping[UUID, Sequence[Stretch]]
 
 
 class LineFact(Struct, kw_only=True, frozen=True):
-    """The facts of a line. `decided_at` is when it was settled, not when an approval was first requested."""
+    """The facts of a line. `decided_at` is when it was settled, not when an approval was first requested.
+
+    `disputed` is whether it is contested when it arrived.
+    """
 
     submitted_at: datetime
     status: LineStatus
     decided_at: datetime | None = None
     arrived_at: datetime | None = None
+    disputed: bool = False
     agreement_id: UUID | None = None
     category: str
     reasons: tuple[str, ...] = ()
@@ -42,7 +56,8 @@ class LineFact(Struct, kw_only=True, frozen=True):
 class LoanFact(Struct, kw_only=True, frozen=True):
     """The facts of a loan.
 
-    `back_at` is its return, or for a lost one when the loss was recorded; `incident` identifies what the asset was
+    `back_at` is its return, or for a lost one the loss; `other_dispatched_at` and `other_returned_at` are what the
+    other side says of departure and return, where their time is contested; `incident` identifies what the asset was
     needed for; `in_force` is whether the agreement was in force when the loan was decided.
     """
 
@@ -53,6 +68,8 @@ class LoanFact(Struct, kw_only=True, frozen=True):
     dispatched_at: datetime | None = None
     returned_at: datetime | None = None
     back_at: datetime | None = None
+    other_dispatched_at: datetime | None = None
+    other_returned_at: datetime | None = None
     in_force: bool = True
     asset_id: UUID
     capacity: int = 1
@@ -82,21 +99,31 @@ def score(
         and _within(window, loan.due_at)
         and (loan.due_at <= now or loan.returned_at is not None)
     ]
+    returned = [loan for loan in due if loan.other_returned_at is None]
+    fulfilled = [line for line in wanted if not line.disputed]
     reserved = [loan for loan in loans if _within(window, loan.reserved_at)]
     left = [loan for loan in loans if loan.dispatched_at is not None and _within(window, loan.dispatched_at)]
+    disputed_left = [loan for loan in loans if loan.other_dispatched_at is not None and _either_left(loan, window)]
+    end = min(window.end, now)
     return Scores(
         fill_rate=_share(sum(line.arrived_at is not None for line in wanted), len(wanted)),
         time_to_decision=_times(wanted, lambda line: line.decided_at),
-        time_to_fulfil=_times(wanted, lambda line: line.arrived_at),
+        time_to_fulfil=_times(fulfilled, lambda line: line.arrived_at),
         on_time_return=_share(
-            sum(loan.returned_at is not None and loan.returned_at <= loan.due_at for loan in due), len(due)
+            sum(loan.returned_at is not None and loan.returned_at <= loan.due_at for loan in returned), len(returned)
         ),
         overdue=sum(loan.status in OUT for loan in due),
         utilisation=_utilisation(loans, unavailable, window, now),
         declined=_share(len(declined), len(decided)),
         decline_reasons=_reasons(declined),
         expired_but_used=_share(sum(not loan.in_force for loan in reserved), len(reserved)),
-        activations=len({loan.incident for loan in left}),
+        activations=len({loan.incident for loan in left if loan.other_dispatched_at is None}),
+        disputed=DisputedTimes(
+            time_to_fulfil=len(wanted) - len(fulfilled),
+            on_time_return=len(due) - len(returned),
+            utilisation=sum(_out(loan, window.start, end) for loan in loans if _disputed(loan)),
+            activations=len(disputed_left),
+        ),
     )
 
 
@@ -145,11 +172,13 @@ def _utilisation(loans: Iterable[LoanFact], unavailable: Unavailable, window: Wi
             concerned[loan.asset_id].append(loan)
     used = available = timedelta()
     for asset_id, of_asset in concerned.items():
-        out = [(loan.dispatched_at, loan.back_at, loan.quantity) for loan in of_asset if loan.dispatched_at]
+        away = [(loan, stretch) for loan in of_asset if (stretch := _away(loan)) is not None]
+        out = [(*stretch, loan.quantity) for loan, stretch in away if not _disputed(loan)]
+        disputed = [(*stretch, loan.quantity) for loan, stretch in away if _disputed(loan)]
         gone = [
             (loan.back_at, None, loan.quantity) for loan in of_asset if loan.status is LoanStatus.LOST and loan.back_at
         ]
-        lost = [*unavailable.get(asset_id, ()), *gone]
+        lost = [*unavailable.get(asset_id, ()), *gone, *disputed]
         of_it = utilisation(max(loan.capacity for loan in of_asset), out, lost, window.start, end)
         used, available = used + of_it[0], available + of_it[1]
     return HoursMeasure(
@@ -162,5 +191,27 @@ def _utilisation(loans: Iterable[LoanFact], unavailable: Unavailable, window: Wi
 
 def _out(loan: LoanFact, start: datetime, end: datetime) -> bool:
     """Whether the asset was away on it at some time in [start, end)."""
+    if (stretch := _away(loan)) is None:
+        return False
+    left, back = stretch
+    return max(left, start) < (end if back is None else min(back, end))
+
+
+def _disputed(loan: LoanFact) -> bool:
+    """Whether it is contested when it left or came back, so that it is not agreed how long it was away."""
+    return loan.other_dispatched_at is not None or loan.other_returned_at is not None
+
+
+def _away(loan: LoanFact) -> tuple[datetime, datetime | None] | None:
+    """From when to when it was away, by whichever word makes that longest; None where it never left."""
     left, back = loan.dispatched_at, loan.back_at
-    return left is not None and max(left, start) < (end if back is None else min(back, end))
+    if left is None:
+        return None
+    return min(left, loan.other_dispatched_at or left), None if back is None else max(
+        back, loan.other_returned_at or back
+    )
+
+
+def _either_left(loan: LoanFact, window: Window) -> bool:
+    """Whether it left in the window by one of the two words."""
+    return any(at is not None and _within(window, at) for at in (loan.dispatched_at, loan.other_dispatched_at))

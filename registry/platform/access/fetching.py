@@ -5,11 +5,15 @@ way into the network that it runs in: then only addresses of the public internet
 connection is made, and no proxy, since a proxy would look the name up again.
 """
 
+import email.utils
+import math
 import socket
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import datetime, timedelta
+from email.message import Message
 from functools import partial
 from http.client import HTTPConnection, HTTPSConnection
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -28,6 +32,7 @@ from urllib.request import (
 )
 
 from registry.platform.issuers import is_secure
+from registry.platform.kernel.time import utc_now
 
 FETCH_SECONDS = 10.0
 _STEP_SECONDS = 5.0
@@ -81,17 +86,20 @@ def _plain(address: _Address) -> _Address:
     return address
 
 
-def body_at(url: str, reach: Reach | None = None) -> bytes:
+def body_at(url: str, reach: Reach | None = None, on_clock: Callable[[float], None] | None = None) -> bytes:
     """The body at the address, of at most 64 KiB, within `FETCH_SECONDS`. Where an agency names it, within its `reach`.
 
+    `on_clock` hears by how many seconds this machine's time is ahead of theirs, as far as is sure, where they say it.
     Raises ValueError for one that is too large, OSError and HTTPException for what goes wrong on the way.
     """
     deadline = _Deadline(time.monotonic() + FETCH_SECONDS)
     request = Request(url, headers={"Accept": "application/json"})  # noqa: S310  # whoever calls has checked the scheme
     opener = build_opener(_NoRedirects) if reach is None else _within(reach, deadline)
-    body = b""
+    body, asked = b"", utc_now()
     try:
         with opener.open(request, timeout=_STEP_SECONDS) as answer:
+            if on_clock is not None and (ahead := _ahead(answer.headers, asked)) is not None:
+                on_clock(ahead)
             while piece := answer.read1(_READ_AT_ONCE):
                 body += piece
                 if len(body) > _SIZE_LIMIT:
@@ -104,6 +112,18 @@ def body_at(url: str, reach: Reach | None = None) -> bytes:
     finally:
         deadline.lift()
     return body
+
+
+def _ahead(headers: Message, asked: datetime) -> float | None:
+    """By the `Date` of an answer, in whole seconds, and the `Age` that a cache in between adds (RFC 9110, 9111)."""
+    answered = utc_now()
+    try:
+        theirs = email.utils.parsedate_to_datetime(str(headers["Date"])) + timedelta(seconds=int(headers["Age"] or 0))
+        unsure = ((answered - asked).total_seconds() + 1) / 2
+        ahead = (asked - theirs).total_seconds() + unsure - 1
+    except (TypeError, ValueError, OverflowError):  # it says none, or one without a zone
+        return None
+    return math.copysign(max(0.0, abs(ahead) - unsure), ahead)
 
 
 class _NoRedirects(HTTPRedirectHandler):

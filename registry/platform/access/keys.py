@@ -20,6 +20,7 @@ from registry.platform.access.key_sets import KeySet, parse_key_set
 from registry.platform.http.health import IssuerHealth, IssuerStatus
 from registry.platform.issuers import Issuer, is_secure
 from registry.platform.kernel.text import shortened
+from registry.platform.kernel.time import utc_now
 from registry.platform.settings import SettingsError
 
 DISCOVERY = "/.well-known/openid-configuration"
@@ -42,13 +43,14 @@ class Keys:
     def __init__(self, issuer: Issuer, fetch: Callable[[], Awaitable[bytes]] | None = None) -> None:
         """With `fetch`, they are fetched by that. Raises SettingsError when the settings hold them, all unusable."""
         self.issuer = issuer
-        self._source = fetch or partial(asyncio.to_thread, fetch_key_set, issuer)
+        self._source = fetch or partial(asyncio.to_thread, fetch_key_set, issuer, self._hear_clock)
         self._set = KeySet() if issuer.keys is None else parse_key_set(issuer.keys, issuer.algorithms)
         self._body = b""
         self._fetched: float | None = None
         self._asked_for_unknown: float | None = None
         self._fetching: asyncio.Task[bool] | None = None
         self._trouble: str | None = None
+        self._their_start: float | None = None
         if issuer.keys is not None:
             self._name_skipped()
             if not self.usable:
@@ -102,6 +104,19 @@ class Keys:
             skipped_keys=self._set.skipped,
             for_service_clients=self.issuer.is_own,
         )
+
+    @property
+    def clock_ahead(self) -> float | None:
+        """By how many seconds this machine's time is ahead of the issuer's; None where that was not told lately.
+
+        What was told is carried on by a clock that nobody sets, so that setting this machine's time is seen at once.
+        """
+        if self._their_start is None or self._trouble is not None:
+            return None
+        return utc_now().timestamp() - (self._their_start + _since_boot())
+
+    def _hear_clock(self, ahead: float) -> None:
+        self._their_start = utc_now().timestamp() - ahead - _since_boot()
 
     async def refresh(self) -> bool:
         """Fetch the key set again when it is due; returns whether it changed.
@@ -164,13 +179,19 @@ def _reasons(found: KeySet) -> str:
     return "; ".join(f"{key.kid or 'without an id'}: {key.reason}" for key in found.skipped[:3]) or "there are none"
 
 
-def fetch_key_set(issuer: Issuer) -> bytes:
-    """The key set that an issuer publishes.
+def _since_boot() -> float:
+    """A clock that nobody sets, and that goes on while the machine sleeps, where the system has one."""
+    known = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if known is None else time.clock_gettime(known)
+
+
+def fetch_key_set(issuer: Issuer, on_clock: Callable[[float], None] | None = None) -> bytes:
+    """The key set that an issuer publishes; `on_clock` hears how its clock stands to this machine's.
 
     Raises ValueError when the document by which it is discovered is another issuer's, or names no safe address.
     """
     if issuer.jwks_uri is not None:
-        return body_at(issuer.jwks_uri)
+        return body_at(issuer.jwks_uri, on_clock=on_clock)
     try:
         found = msgspec.json.decode(body_at(issuer.issuer.rstrip("/") + DISCOVERY), type=_Discovered)
     except msgspec.DecodeError as error:
@@ -181,7 +202,7 @@ def fetch_key_set(issuer: Issuer) -> bytes:
         issuer.issuer.startswith("https:") and not found.jwks_uri.startswith("https:")
     ):
         raise ValueError(f"its jwks_uri must be https: {found.jwks_uri[:200]}")
-    return body_at(found.jwks_uri)
+    return body_at(found.jwks_uri, on_clock=on_clock)
 
 
 class _Discovered(Struct, frozen=True):

@@ -1,15 +1,16 @@
 """Who has used the registry, as it is stored: written from the sightings of each process, and by administrators."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from registry.platform.access.permissions import PERMISSIONS, Action
 from registry.platform.access.principals import RevocationKind, Role
 from registry.platform.access.sightings import Sighting, idle_before
-from registry.platform.access.tables import principal, revocation
+from registry.platform.access.tables import principal, revocation, seen_agency
 from registry.platform.database.handles import Read, Write
 from registry.platform.database.types import Json
 from registry.platform.kernel.ids import new_id
@@ -36,6 +37,15 @@ _FIRST_SEEN = {
     "sqlite": sqlite.insert(principal).on_conflict_do_nothing(),
     "postgresql": postgresql.insert(principal).on_conflict_do_nothing(),
 }
+_SEEN_ONCE = {
+    "sqlite": sqlite.insert(seen_agency).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(seen_agency).on_conflict_do_nothing(),
+}
+_SEEN_OF = sa.select(seen_agency.c.agency_id).where(
+    seen_agency.c.agency_id.in_(sa.bindparam("agency_ids", type_=_ID, expanding=True))
+)
+_ANSWERS = frozenset(PERMISSIONS[Action.AGREEMENTS_SIGN]) - {Role.SERVICE}
+"""Roles in which a person confirms or contests what others say of the agency."""
 _IDLE_BEFORE = sa.bindparam("idle_before", type_=principal.c.last_seen_at.type)
 _ACTIVE = sa.select(principal.c.issuer, principal.c.subject, principal.c.roles).where(
     principal.c.agency_id == sa.bindparam("agency_id", type_=_ID),
@@ -55,8 +65,11 @@ _CHANGE = principal.update().where(principal.c.id == sa.bindparam("its_id", type
 async def record_sightings(write: Write, sightings: Sequence[Sighting]) -> None:
     """Store who was seen: those that are new, and of the others when, in which roles and, where it is kept, the name.
 
-    In one order, so that two processes never wait for each other's rows in a circle.
+    Of an agency whose first person that is who may answer for it, the instant is kept: from then on it can say no to
+    what is said of it. Who only reads there cannot, and a service is no person. In one order, so that two processes
+    never wait for each other's rows in a circle.
     """
+    first: dict[UUID, datetime] = {}
     for each in sorted(sightings, key=_key):
         who = each.principal
         roles = ",".join(sorted(who.roles))
@@ -84,6 +97,20 @@ async def record_sightings(write: Write, sightings: Sequence[Sighting]) -> None:
                 "version": 1,
             }
             await write.run(_FIRST_SEEN[write.dialect], row)  # one that is there was seen later by another process
+        if Role.SERVICE not in who.roles and who.roles & _ANSWERS:  # also one that was known in other roles
+            first[who.agency_id] = min(each.seen_at, first.get(who.agency_id, each.seen_at))
+    for agency_id, at in sorted(first.items()):
+        await see_agency(write, agency_id, at)
+
+
+async def see_agency(write: Write, agency_id: UUID, at: datetime) -> None:
+    """Keep when a person who may answer for the agency was first seen; nothing where one was seen before."""
+    await write.run(_SEEN_ONCE[write.dialect], {"agency_id": agency_id, "first_seen_at": at})
+
+
+async def seen_of(read: Read, agency_ids: Iterable[UUID]) -> frozenset[UUID]:
+    """Those of the agencies for which a person who may answer for them has used the registry."""
+    return frozenset(row.agency_id for row in await read.all(_SEEN_OF, {"agency_ids": sorted(agency_ids)}))
 
 
 def _key(sighting: Sighting) -> tuple[UUID, str, str]:

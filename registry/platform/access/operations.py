@@ -61,6 +61,7 @@ def operation(
     also: Mapping[int, str] | None = None,
     own_transactions: bool = False,
     step_up: bool = False,
+    approves_what_was_read: bool = False,
     form: type[msgspec.Struct] | None = None,
     other_forms: tuple[OtherForm, ...] = (),
     deprecations: tuple[Deprecation, ...] = (),
@@ -73,9 +74,10 @@ def operation(
     body that is a file; `also` names further statuses of the same answer, and what each means. `own_transactions` says
     that the operation commits transactions of its own, which stay committed even when the request fails, such as the
     batches of an import or the record of a reading. `step_up` says that it needs a recent sign-in where the caller's
-    issuer asks for one, as every operation with a permission of `STEP_UP` does. `form` says that the body is that form
-    instead of JSON, and that what is refused is answered in OAuth's words; `other_forms` in which other media
-    types clients may ask for the answer; `deprecations` that it, or some of its query parameters, will go. Raises
+    issuer asks for one, as every operation with a permission of `STEP_UP` does. `approves_what_was_read` says that
+    `If-Match` is required and names what was read (see `check_read`). `form` says that the body is that form instead of
+    JSON, and that what is refused is answered in OAuth's words; `other_forms` in which other media types clients may
+    ask for the answer; `deprecations` that it, or some of its query parameters, will go. Raises
     TypeError for a handler with a parameter that its declaration rules out.
     """
 
@@ -110,6 +112,7 @@ def operation(
                 else {str(who): sorted(of) for who, of in PERMISSIONS[permission].items()},
                 "problems": codes,
                 "step_up": steps_up,
+                "approves_what_was_read": approves_what_was_read,
                 "query": query,
                 "example": example,
                 "etag": etag,

@@ -1,9 +1,9 @@
 """The permission table: action × role × relation to the thing, written so that an auditor can read it.
 
 The cell of a role lists relations, one of which the caller's agency must have to the thing: `own` (the thing is the
-agency's), `requesting` / `assisting` (its side of a request, decision or loan), `custodian` / `party` (of an
-agreement), `invited` (to one that it declined to join), or `anyone` (no relation needed). An action is allowed when
-both this table and the token's scopes allow it.
+agency's), `requesting` / `assisting` (its side of a request, decision or loan), `owing` / `owed` (its side of an
+obligation), `custodian` / `party` (of an agreement), `invited` (to one that it declined to join), or `anyone` (no
+relation needed). An action is allowed when both this table and the token's scopes allow it.
 What is not listed is denied.
 """
 
@@ -15,7 +15,9 @@ from typing import Literal, TypeAlias
 from registry.platform.access.principals import Principal, Role
 from registry.platform.kernel.errors import Forbidden
 
-Relation: TypeAlias = Literal["own", "requesting", "assisting", "custodian", "party", "invited", "anyone"]
+Relation: TypeAlias = Literal[
+    "own", "requesting", "assisting", "owing", "owed", "custodian", "party", "invited", "anyone"
+]
 
 
 class Action(StrEnum):
@@ -50,8 +52,8 @@ class Action(StrEnum):
         "agreements:attest"  # vouch for what another reported of a party; take a tracker over, which reports
     )
     AGREEMENTS_FILE = "agreements:file"  # enter, fulfil or waive a duty to file or publish
-    AGREEMENTS_KEEP = "agreements:keep"  # complete a periodic review, set how long the record is kept
-    AGREEMENTS_HOLD = "agreements:hold"  # place or lift a legal hold
+    AGREEMENTS_KEEP = "agreements:keep"  # complete a periodic review
+    AGREEMENTS_HOLD = "agreements:hold"  # place or lift a legal hold, say how long the record is to be kept
     CALENDARS_MANAGE = "calendars:manage"  # make and revoke secret addresses of the agency's deadlines
     DOCUMENTS_FILE = "documents:file"  # put a document on file with an agreement
     DOCUMENTS_WITHDRAW = "documents:withdraw"  # withdraw a document that the own agency filed
@@ -75,8 +77,11 @@ class Action(StrEnum):
     REQUESTS_READ = "requests:read"  # see requests of either side
     REQUESTS_CREATE = "requests:create"  # ask for partners' resources
     REQUESTS_UPDATE = "requests:update"  # edit, submit or withdraw an own request
+    REQUESTS_ACCEPT = (
+        "requests:accept"  # accept what another agency offers on its condition, or an asset that it changed
+    )
     REQUESTS_APPROVE = "requests:approve"  # approve or reject for the own side
-    REQUESTS_ANSWER = "requests:answer"  # decline what is asked of the own agency
+    REQUESTS_ANSWER = "requests:answer"  # offer or decline what is asked of the own agency
     DECISIONS_READ = "decisions:read"  # see how a request was decided, and why
     DECISIONS_EVALUATE = "decisions:evaluate"  # ask “what if”, storing nothing
     POLICIES_READ = "policies:read"  # see the own agency's policy sets
@@ -86,7 +91,14 @@ class Action(StrEnum):
     LOANS_RESERVE = "loans:reserve"  # commit an own asset to a request
     LOANS_HAND_OVER = "loans:hand_over"  # the assisting side's half: dispatch, take back, close, recall
     LOANS_RECEIVE = "loans:receive"  # the requesting side's half: receive, extend, send back
+    LOANS_ACCEPT = "loans:accept"  # accept, for who asked, an asset that its owner changed since it was reserved
     LOANS_END = "loans:end"  # either side: cancel, report a no-show or a loss
+    LOANS_CONTEST = "loans:contest"  # contest the time that the other side said of its act, or accept another
+    OBLIGATIONS_READ = "obligations:read"  # see what loans oblige either side to do
+    OBLIGATIONS_FULFIL = "obligations:fulfil"  # record that the own agency met one
+    OBLIGATIONS_CONTEST = "obligations:contest"  # contest that what is owed to the own agency was met, or accept it
+    OBLIGATIONS_WAIVE = "obligations:waive"  # do without what is owed to the own agency
+    INBOX_READ = "inbox:read"  # see what waits for oneself and the own agency
     METRICS_READ = "metrics:read"  # see how well agreements work
     AUDIT_READ = "audit:read"  # see refused sign-ins and acts, and who read or took out what
     LEDGER_READ = "ledger:read"  # see the history of what concerns the agency
@@ -108,6 +120,7 @@ _C, _A, _L, _AU, _AA, _RA, _S = (
     Role.REGISTRY_ADMIN,
     Role.SERVICE,
 )
+_EITHER_END: tuple[Relation, ...] = ("owing", "owed")
 _EITHER_SIDE: tuple[Relation, ...] = ("requesting", "assisting")
 
 PERMISSIONS: Mapping[Action, Mapping[Role, frozenset[Relation]]] = {
@@ -163,6 +176,7 @@ PERMISSIONS: Mapping[Action, Mapping[Role, frozenset[Relation]]] = {
     Action.REQUESTS_READ: _roles(_EITHER_SIDE, _C, _A, _L, _AU, _AA, _S),
     Action.REQUESTS_CREATE: _roles(["own"], _C, _A, _S),
     Action.REQUESTS_UPDATE: _roles(["requesting"], _C, _A, _S),
+    Action.REQUESTS_ACCEPT: _roles(["requesting"], _C, _A),
     Action.REQUESTS_APPROVE: _roles(_EITHER_SIDE, _A, _L, _AA),  # a policy names which of them it waits for
     Action.REQUESTS_ANSWER: _roles(["assisting"], _C, _A, _S),
     Action.DECISIONS_READ: _roles(_EITHER_SIDE, _C, _A, _L, _AU, _AA, _S),
@@ -174,16 +188,26 @@ PERMISSIONS: Mapping[Action, Mapping[Role, frozenset[Relation]]] = {
     Action.LOANS_RESERVE: _roles(["assisting"], _C, _A, _S),
     Action.LOANS_HAND_OVER: _roles(["assisting"], _C, _A, _S),
     Action.LOANS_RECEIVE: _roles(["requesting"], _C, _A, _S),
+    Action.LOANS_ACCEPT: _roles(["requesting"], _C, _A),
     Action.LOANS_END: _roles(_EITHER_SIDE, _C, _A, _S),
+    Action.LOANS_CONTEST: _roles(_EITHER_SIDE, _C, _A),
+    Action.OBLIGATIONS_READ: _roles(_EITHER_END, _C, _A, _L, _AU, _AA, _S),
+    Action.OBLIGATIONS_FULFIL: _roles(["owing"], _C, _A, _L, _AA),
+    Action.OBLIGATIONS_CONTEST: _roles(["owed"], _C, _A, _L, _AA),
+    Action.OBLIGATIONS_WAIVE: _roles(["owed"], _C, _A, _L, _AA),
+    Action.INBOX_READ: _roles(["own"], _C, _A, _L, _AU, _AA, _S, _RA),
     Action.METRICS_READ: _roles(["party", "own"], _C, _A, _L, _AU, _AA, _S),
     Action.AUDIT_READ: _roles(["own"], _AU, _AA, _RA),
-    Action.LEDGER_READ: _roles(["own", "party", "invited", *_EITHER_SIDE], _C, _A, _L, _AU, _AA, _S)
+    Action.LEDGER_READ: _roles(["own", "party", "invited", *_EITHER_SIDE, *_EITHER_END], _C, _A, _L, _AU, _AA, _S)
     | _roles(["own"], _RA),
 }
 
 HUMAN_ONLY = frozenset(
     {
+        Action.REQUESTS_ACCEPT,
         Action.REQUESTS_APPROVE,
+        Action.LOANS_ACCEPT,
+        Action.LOANS_CONTEST,
         Action.AGREEMENTS_SIGN,
         Action.AGREEMENTS_REPORT,
         Action.AGREEMENTS_ATTEST,
@@ -193,11 +217,17 @@ HUMAN_ONLY = frozenset(
         Action.AGENCIES_SEPARATE,
         Action.PERSONNEL_VERIFY,
         Action.OPERATOR_ACTS_DECIDE,
+        Action.OBLIGATIONS_CONTEST,
+        Action.OBLIGATIONS_WAIVE,
         Action.POLICIES_DRAFT,
         Action.POLICIES_ACTIVATE,
     }
 )
-"""Acts that bind or approve are people's: a service does none of them, whatever its scopes say."""
+"""Acts that bind or approve are people's: a service does none of them, whatever its scopes say.
+
+So is every acceptance of what another agency offers, changed or reports. A service may accept a longer loan of an own
+asset, as it may reserve it: that commits what is its agency's, to what its own policies permit.
+"""
 
 
 STEP_UP = frozenset({Action.AGREEMENTS_SIGN, Action.AGREEMENTS_ATTEST, Action.POLICIES_ACTIVATE})
@@ -220,19 +250,26 @@ def _in_scope(roles: frozenset[Role], scopes: frozenset[str], action: Action) ->
 
 def may_ever(principal: Principal, action: Action) -> bool:
     """Whether roles and scopes allow the action on anything at all; known before anything is loaded."""
-    return in_scope(principal, action) and any(role in PERMISSIONS[action] for role in principal.roles)
+    return _may_ever(principal.roles, principal.scopes, action)
+
+
+# Asked at every request; who they are are few kinds.
+@lru_cache(maxsize=2**13)
+def _may_ever(roles: frozenset[Role], scopes: frozenset[str], action: Action) -> bool:
+    return _in_scope(roles, scopes, action) and any(role in PERMISSIONS[action] for role in roles)
 
 
 def refusal(principal: Principal, action: Action, relations: Collection[Relation]) -> str | None:
     """The reason why an agency with these `relations` to a thing may not do this to it; None when it may."""
-    return _refusal(principal.roles, principal.scopes, action, frozenset(relations))
+    return refusal_by(principal.roles, principal.scopes, action, frozenset(relations))
 
 
 # Each answer says what its reader may do, a list for every item; who they are are few kinds.
 @lru_cache(maxsize=2**13)
-def _refusal(
+def refusal_by(
     roles: frozenset[Role], scopes: frozenset[str], action: Action, relations: frozenset[Relation]
 ) -> str | None:
+    """The same, by all that it depends on: for what is kept by these."""
     if not _in_scope(roles, scopes, action):
         return f"Your token's scopes do not include {action}."
     cells = [PERMISSIONS[action][role] for role in roles if role in PERMISSIONS[action]]

@@ -8,9 +8,10 @@ IETF's draft of RateLimit header fields has it.
 import hashlib
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
@@ -140,10 +141,13 @@ class RateLimits(_Counts):
 
         Raises TooManyRequests beyond a limit, with the seconds until the next minute.
         """
+        if not self.policy:
+            return ""
         minute = now.replace(second=0, microsecond=0)
         left = _seconds_left(minute, now)
         standing: list[tuple[float, Limit, int]] = []
-        for limit, key in ((self._principal, _person(principal)), (self._agency, f"agency {principal.agency_id}")):
+        person, agency = _keys(principal.agency_id, principal.issuer, principal.subject)
+        for limit, key in ((self._principal, person), (self._agency, agency)):
             if not limit.most:
                 continue
             counted = self._counted(key, minute)
@@ -164,7 +168,8 @@ class RateLimits(_Counts):
 _WHOSE = {"principal": "person or service", "agency": "agency"}
 
 
-def _person(principal: Principal) -> str:
-    """A key without the person's name."""
-    who: Iterable[str] = (str(principal.agency_id), principal.issuer, principal.subject)
-    return "principal " + hashlib.sha256("\n".join(who).encode()).hexdigest()[:32]
+@lru_cache(maxsize=4_096)
+def _keys(agency_id: UUID, issuer: str, subject: str) -> tuple[str, str]:
+    """By what a person or service, and an agency, are counted: without the person's name."""
+    who = hashlib.sha256("\n".join((str(agency_id), issuer, subject)).encode()).hexdigest()[:32]
+    return f"principal {who}", f"agency {agency_id}"

@@ -1,7 +1,8 @@
 """Who uses the registry: noted when a request is authenticated, stored in the background.
 
 A request only looks into memory, so that nothing about it can fail or wait. Each process stores a person or service at
-most once in `SEEN_EVERY`; what a process had not stored when it was killed is seen again with the next request.
+most once in `SEEN_EVERY` for the roles it comes in; what a process had not stored when it was killed is seen again with
+the next request.
 """
 
 from collections import OrderedDict
@@ -12,7 +13,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from registry.platform.access.principals import Principal
+from registry.platform.access.principals import Principal, Role
 
 SEEN_EVERY = timedelta(minutes=5)
 BATCH = 50
@@ -35,7 +36,7 @@ class Sighting(Struct, kw_only=True, frozen=True):
 
 
 StoreSightings: TypeAlias = Callable[[Sequence[Sighting]], Awaitable[None]]
-_Key: TypeAlias = tuple[UUID, str, str]
+_Key: TypeAlias = tuple[UUID, str, str, frozenset[Role]]
 
 
 class Sightings:
@@ -47,8 +48,11 @@ class Sightings:
         self._pending: OrderedDict[_Key, Sighting] = OrderedDict()
 
     def note(self, principal: Principal, now: datetime) -> None:
-        """Have the principal stored soon, unless that was asked for a short while ago."""
-        key = (principal.agency_id, principal.issuer, principal.subject)
+        """Have the principal stored soon, unless that was asked for a short while ago.
+
+        Other roles are noted at once: with them it may become one who answers for its agency.
+        """
+        key = (principal.agency_id, principal.issuer, principal.subject, principal.roles)
         noted = self._noted.get(key)
         if noted is not None and timedelta(0) <= now - noted < SEEN_EVERY:
             return

@@ -59,6 +59,13 @@ request_count = table(
 acting_agency = table("acting_agency", sa.Column("agency_id", Uuid, primary_key=True))
 """Agencies that may act now. Written by the command that changes an agency's status, in its transaction."""
 
+seen_agency = table(
+    "seen_agency",
+    sa.Column("agency_id", Uuid, primary_key=True),
+    sa.Column("first_seen_at", Instant, nullable=False),
+)
+"""Agencies of which a person who may answer for it has used the registry, and since when; set once, by `sightings`."""
+
 separated_act = table(
     "separated_act",
     sa.Column("id", Uuid, primary_key=True),

@@ -90,6 +90,8 @@ class TokenVerifier:
         self._issuers = {issuer.issuer: Trusted(issuer) for issuer in issuers}
         self._audience = audience
         self._skew = skew_seconds
+        self.asked_all = asyncio.Event()
+        """Set once each issuer was asked for its keys, whether it answered or not."""
         self._remembered: OrderedDict[bytes, tuple[float, Principal]] = OrderedDict()
         self._limit = remembered
 
@@ -103,8 +105,14 @@ class TokenVerifier:
             await self._keep_up()
         finally:
             changed = await asyncio.gather(*(each.keys.refresh() for each in self._issuers.values()))
+            self.asked_all.set()
             if any(changed):
                 self._remembered.clear()
+
+    def clocks(self) -> list[float]:
+        """By how many seconds this machine's time is ahead of each other issuer's that told its own lately."""
+        known = (each.keys.clock_ahead for each in self._issuers.values() if not each.issuer.is_own)
+        return [ahead for ahead in known if ahead is not None]
 
     async def keep_up(self) -> None:
         """Learn of changed issuers before their health is told: nobody may have called for a while.
@@ -159,7 +167,7 @@ class TokenVerifier:
         if self._follow is None or time.monotonic() - self._followed[0] < FOLLOW_SECONDS:
             return
         if self._following is None:
-            self._following = asyncio.create_task(self._learn(self._follow))
+            self._following = self._begin(self._follow)
         await asyncio.shield(self._following)
 
     async def _look_again(self) -> None:
@@ -173,8 +181,14 @@ class TokenVerifier:
             await asyncio.shield(self._following)  # it may have begun before the key was made
         await asyncio.sleep(max(0.0, LOOK_AGAIN_SECONDS - (time.monotonic() - self._followed[0])))
         if self._following is None:
-            self._following = asyncio.create_task(self._learn(self._follow))
+            self._following = self._begin(self._follow)
         await asyncio.shield(self._following)
+
+    def _begin(self, follow: FollowIssuers) -> "asyncio.Task[None]":
+        """Learn beside the requests that wait for it. Where all of them went away, nobody hears of a fault in it."""
+        task = asyncio.create_task(self._learn(follow))
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return task
 
     async def _learn(self, follow: FollowIssuers) -> None:
         began = time.monotonic()
@@ -209,7 +223,7 @@ class TokenVerifier:
 
     def verify(self, token: str, now: datetime) -> Principal:
         """The principal of the token, by the keys that are known. Raises TokenRefused."""
-        if len(token) > _LONGEST_TOKEN or not _COMPACT.match(token):
+        if len(token) > _LONGEST_TOKEN:
             raise TokenRefused(Reason.MALFORMED)
         digest = hashlib.sha256(token.encode()).digest()
         known = self._remembered.get(digest)
@@ -217,6 +231,8 @@ class TokenVerifier:
             if now.timestamp() < known[0]:
                 return known[1]
             del self._remembered[digest]
+        if not _COMPACT.match(token):
+            raise TokenRefused(Reason.MALFORMED)
         expires, principal = self._decode(token, now)
         self._remembered[digest] = (expires, principal)
         if len(self._remembered) > self._limit:

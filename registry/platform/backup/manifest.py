@@ -5,7 +5,6 @@ database, and `documents/` with each document under the SHA-256 of its bytes, in
 """
 
 import hashlib
-import hmac
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated
@@ -115,8 +114,3 @@ def names_digest(names: Iterable[str]) -> str:
     for name in names:
         digest.update(name.encode() + b"\n")
     return digest.hexdigest()
-
-
-def key_check(ledger_key: bytes) -> str:
-    """What tells a ledger key from another, and reveals nothing of it."""
-    return "hmac-sha256:" + hmac.new(ledger_key, b"registry backup", hashlib.sha256).hexdigest()

@@ -43,13 +43,13 @@ from registry.platform.backup.manifest import (
     Manifest,
     RefusedTargetError,
     encoded,
-    key_check,
     names_digest,
 )
 from registry.platform.backup.parts import PartsWriter, chunks_of
 from registry.platform.database.installation import installation
 from registry.platform.database.snapshot import copy_sqlite, in_snapshot, sqlite_file
 from registry.platform.database.soundness import revision_of, row_counts
+from registry.platform.encryption import key_check
 from registry.platform.files.store import FileStore
 from registry.platform.ledger.checking import LedgerState, ledger_state
 from registry.platform.settings import Settings

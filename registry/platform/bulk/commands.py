@@ -29,6 +29,7 @@ from registry.platform.kernel.errors import Conflict, NotFound, RuleBroken
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.ledger.commands import record
+from registry.platform.ledger.event_types import EventType
 from registry.platform.ledger.queries import was_recorded
 
 KEPT_FOR: Final = timedelta(days=30)
@@ -172,7 +173,7 @@ async def finish_upload(write: Write, caller: Caller, stored: StoredRows) -> Non
     record(
         write,
         caller,
-        "import.uploaded",
+        EventType.IMPORT_UPLOADED,
         subject=("import", stored.import_id, 1),
         agencies=[caller.agency_id],
         data={"kind": stored.kind, "sha256": stored.sha256, "rows": stored.rows},
@@ -311,7 +312,7 @@ async def delete_import(write: Write, caller: Caller, import_id: UUID, expected:
     await write.all(_LOCK, {"its_id": import_id})
     row = await write.first(JOB, {"id": import_id, "agency_id": caller.agency_id})
     if row is None:
-        if await was_recorded(write, "import.deleted", import_id, caller.agency_id):
+        if await was_recorded(write, EventType.IMPORT_DELETED, import_id, caller.agency_id):
             return
         raise NotFound("import")
     permit(caller.principal, Action.IMPORTS_RUN, ["own"])
@@ -325,7 +326,7 @@ async def delete_import(write: Write, caller: Caller, import_id: UUID, expected:
     record(
         write,
         caller,
-        "import.deleted",
+        EventType.IMPORT_DELETED,
         subject=("import", import_id, row.version + 1),
         agencies=[caller.agency_id],
         data={"kind": row.kind, "rows": row.rows, "status": row.status},
@@ -361,7 +362,7 @@ async def keep_mapping(write: Write, caller: Caller, importers: Importers, new: 
     record(
         write,
         caller,
-        "import_mapping.kept",
+        EventType.IMPORT_MAPPING_KEPT,
         subject=("import_mapping", mapping_id, 1),
         agencies=[caller.agency_id],
         data={"kind": new.kind, "fields": sorted(new.mapping)},
@@ -386,7 +387,7 @@ async def update_mapping(
     record(
         write,
         caller,
-        "import_mapping.updated",
+        EventType.IMPORT_MAPPING_UPDATED,
         subject=("import_mapping", mapping_id, row.version + 1),
         agencies=[caller.agency_id],
         data={"kind": row.kind, "changed": sorted(given)},

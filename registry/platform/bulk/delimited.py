@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import count, islice
 from typing import Final
 
-from openpyxl.utils import get_column_letter
-
 from registry.platform.bulk.refusals import ImportFormatError
 
 _MARKS: Final = (
@@ -88,6 +86,8 @@ def _without_quotation(fault: csv.Error) -> str:
 
 def _broken_quotation(text: str, delimiter: str, file: str, row: int, line: int, fault: csv.Error) -> ImportFormatError:
     """What is wrong with the quotation of a row, of which `text` is as much as was read, and where it begins."""
+    from openpyxl.utils import get_column_letter  # here, since it takes a tenth of a second of each start
+
     at, column = _faulty_cell(text, delimiter)
     cell = f"column {get_column_letter(column + 1)} of row {row} (line {line + _line_ends(text[:at])} of the file)"
     if text[at : at + 1] != '"':

@@ -16,7 +16,6 @@ from typing import Any, BinaryIO, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Struct
-from openpyxl import load_workbook
 
 from registry.platform.bulk.delimited import read_rows
 from registry.platform.bulk.harmless import unharmed
@@ -242,6 +241,8 @@ def _members(found: dict[str, Any], prefix: str, depth: int) -> Iterator[tuple[s
 
 
 def _workbook(source: BinaryIO, file: str, sheet: str | None, budget: Budget) -> Iterator[TableHead | TableRow]:
+    from openpyxl import load_workbook  # here, since it takes a tenth of a second of each start
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about styles and extensions that the reader ignores
         try:

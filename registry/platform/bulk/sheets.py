@@ -16,9 +16,6 @@ from xml.parsers.expat import ExpatError
 
 import msgspec
 from msgspec import Struct
-from openpyxl import load_workbook
-from openpyxl.utils import get_column_letter
-from openpyxl.utils.exceptions import InvalidFileException
 
 from registry.platform.bulk.delimited import decoded, delimiter_of, read_rows, told
 from registry.platform.bulk.refusals import ImportFormatError
@@ -29,7 +26,7 @@ MOST_NAMED: Final = 20
 HEADER_WITHIN: Final = 10  # a title and a date of the last change often stand above the headers
 
 UNREADABLE = (
-    *(zipfile.BadZipFile, InvalidFileException, zlib.error, ParseError, ExpatError, EOFError, NotImplementedError),
+    *(zipfile.BadZipFile, zlib.error, ParseError, ExpatError, EOFError, NotImplementedError),
     *(AttributeError, LookupError, OSError, OverflowError, RecursionError, RuntimeError, TypeError, ValueError),
 )
 """What the library raises for broken or hostile workbooks; each means that the file cannot be read."""
@@ -91,6 +88,8 @@ class Table(Struct, kw_only=True, frozen=True):
 
 def letter(column: int) -> str:
     """The letters of the column with this index, counted from 0."""
+    from openpyxl.utils import get_column_letter  # as in `_workbook`
+
     return str(get_column_letter(column + 1))
 
 
@@ -167,6 +166,8 @@ def _csv(text: str, delimiter: str, file: str) -> Iterator[Line]:
 
 
 def _workbook(source: BinaryIO, file: str, known: Known, sheet: str | None, hidden: Hidden, budget: Budget) -> Table:
+    from openpyxl import load_workbook  # here, since it takes a tenth of a second of each start
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about styles and extensions that the reader ignores
         try:

@@ -13,7 +13,6 @@ from typing import Final
 from xml.parsers import expat
 
 from msgspec import Struct
-from openpyxl.utils import column_index_from_string
 
 from registry.platform.bulk.refusals import ImportFormatError
 
@@ -157,6 +156,8 @@ class _Sheet(_Part):
                 self.facts.is_filtered = True
 
     def _cell(self, place: str) -> None:
+        from openpyxl.utils import column_index_from_string  # here, since it takes a tenth of a second of each start
+
         self._budget.count(1, self._row)
         letters = place.rstrip("0123456789")
         if len(letters) > 1 and column_index_from_string(letters) > self._budget.limits.columns:

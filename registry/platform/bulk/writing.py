@@ -8,7 +8,7 @@ that, where the format has lines, and with none of these otherwise.
 import csv
 import io
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 from xml.sax.saxutils import escape
@@ -42,16 +42,15 @@ class TableWriter(Protocol):
         ...
 
 
-def flat(record: Record, prefix: str = "") -> dict[str, Any]:
-    """The record by columns: `location.latitude`; a list of words separated by semicolons, any other as JSON."""
+def flat(record: Record, parted: Collection[str], prefix: str = "") -> dict[str, Any]:
+    """The record by columns; a list of words separated by semicolons, any other as JSON.
+
+    Members named in `parted` have a column for each of their own: `location.latitude`.
+    """
     found: dict[str, Any] = {}
     for name, value in record.items():
-        if (
-            isinstance(value, dict)
-            and not prefix
-            and name in ("location", "home_location", "service_area", "hourly_rate", "agency")
-        ):
-            found |= flat(value, f"{name}.")
+        if isinstance(value, dict) and not prefix and name in parted:
+            found |= flat(value, (), f"{name}.")
         elif isinstance(value, dict):
             found[f"{prefix}{name}"] = msgspec.json.encode(value).decode() if value else None
         elif isinstance(value, list):
@@ -61,6 +60,11 @@ def flat(record: Record, prefix: str = "") -> dict[str, Any]:
         else:
             found[f"{prefix}{name}"] = value
     return found
+
+
+def parted_in(columns: Iterable[str]) -> frozenset[str]:
+    """The members that have a column for each of their own."""
+    return frozenset(column.partition(".")[0] for column in columns if "." in column)
 
 
 class NdjsonWriter:
@@ -88,6 +92,7 @@ class CsvWriter:
 
     def __init__(self, columns: Sequence[str]) -> None:
         self._columns = columns
+        self._parted = parted_in(columns)
 
     def begin(self) -> bytes:
         """The headers, after a mark of UTF-8."""
@@ -95,7 +100,7 @@ class CsvWriter:
 
     def rows(self, records: Sequence[Record]) -> bytes:
         """A line each."""
-        by_column = map(flat, records)
+        by_column = (flat(record, self._parted) for record in records)
         return self._lines([_plain(found.get(column)) for column in self._columns] for found in by_column)
 
     def end(self, count: int) -> bytes:
@@ -202,6 +207,7 @@ class XlsxWriter:
 
     def __init__(self, columns: Sequence[str]) -> None:
         self._columns = columns
+        self._parted = parted_in(columns)
         self._pipe = _Pipe()
         self._archive = zipfile.ZipFile(self._pipe, "w", zipfile.ZIP_DEFLATED)
         self._sheet: Any = None
@@ -218,7 +224,7 @@ class XlsxWriter:
 
     def rows(self, records: Sequence[Record]) -> bytes:
         """A row each."""
-        found = map(flat, records)
+        found = (flat(record, self._parted) for record in records)
         return b"".join(self._row([each.get(column) for column in self._columns]) for each in found)
 
     def end(self, count: int) -> bytes:

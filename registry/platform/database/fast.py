@@ -7,7 +7,7 @@ and columns. Only for statements that are built once.
 
 import re
 from collections import namedtuple
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any, TypeAlias, TypeVar
 
@@ -27,6 +27,8 @@ Parameter: TypeAlias = tuple[str, object, Converter | None]
 _CODE = re.compile(r"[a-z][a-z_]{0,40}")
 _Statement = TypeVar("_Statement", bound=sa.ClauseElement)
 
+_BY_COLUMN = 8
+"""From so many rows on they are converted column by column, since most have no converter; fewer would take longer."""
 MOST_SELECTS = 1_024
 """SELECTs that stay compiled, the last used ones: well above the number that are written down in modules."""
 
@@ -104,7 +106,8 @@ class _Rows:
         names = [column.key or f"column_{i}" for i, column in enumerate(columns)]
         plain: Any = namedtuple("FastRow", names, rename=True)  # type: ignore[misc]  # the statement names the fields
         row: Any = type("FastRow", (plain,), {"__slots__": (), "_mapping": property(plain._asdict)})
-        self._make: Callable[[Sequence[Any]], Any] = row._make
+        # `_make` is a function of Python's around this, which a page of fifty rows would call fifty times.
+        self._make: Callable[[Iterable[Any]], Any] = partial(tuple.__new__, row)
         self._converters: list[tuple[int, Converter]] = [
             (i, converter)
             for i, column in enumerate(columns)
@@ -114,16 +117,18 @@ class _Rows:
 
     def rows(self, fetched: Sequence[Sequence[Any]]) -> list[Any]:
         """The rows with named, converted columns."""
-        make, converters = self._make, self._converters
-        if not converters:
-            return list(map(make, fetched))
-        found = []
-        for raw in fetched:
-            row = list(raw)
-            for i, convert in converters:
-                row[i] = convert(row[i])
-            found.append(make(row))
-        return found
+        if not self._converters:
+            return list(map(self._make, fetched))
+        if len(fetched) < _BY_COLUMN:
+            rows = [[*raw] for raw in fetched]
+            for row in rows:
+                for i, convert in self._converters:
+                    row[i] = convert(row[i])
+            return list(map(self._make, rows))
+        columns: list[Iterable[Any]] = list(zip(*fetched, strict=True))
+        for i, convert in self._converters:
+            columns[i] = map(convert, columns[i])
+        return list(map(self._make, zip(*columns, strict=True)))
 
 
 class FastSelect(_Rows):

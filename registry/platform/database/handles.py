@@ -72,6 +72,7 @@ class Write(Read):
         self._deferred: dict[sa.Insert, list[Mapping[str, object]]] = {}
         self._in_order_of: dict[sa.Insert, str] = {}
         self._known: dict[Hashable, Any] = {}
+        self._last_steps: list[Callable[[], Awaitable[None]]] = []
 
     async def read_once(self, question: Hashable, ask: Callable[[], Awaitable[Answer]]) -> Answer:
         """What `ask` answers, which is asked once in the transaction for each `question`.
@@ -120,6 +121,14 @@ class Write(Read):
                 found[insertion] = sorted(found[insertion], key=lambda row: str(row[column]))
         return found
 
+    def at_the_end(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Have `finish` take this step first: for what is compared once all changes of the transaction are made."""
+        self._last_steps.append(step)
+
+    async def _take_last_steps(self) -> None:
+        while self._last_steps:
+            await self._last_steps.pop(0)()
+
     @asynccontextmanager
     async def rehearsal(self) -> AsyncIterator[None]:
         """Undo at the end whatever is changed within, also what is deferred: to read what a change would lead to.
@@ -154,7 +163,7 @@ class Write(Read):
 
     @abstractmethod
     async def finish(self) -> None:
-        """Insert the deferred rows and commit, if a transaction was begun.
+        """Take the last steps, insert the deferred rows and commit, if a transaction was begun.
 
         Raises Busy when the commit failed; then nothing was stored. Only when the connection is lost during the commit
         is the outcome unknown; the error's code is then `commit_uncertain`.

@@ -155,6 +155,7 @@ class PostgresWrite(Write):
             raise self._refusal(error) from error
 
     async def finish(self) -> None:
+        await self._take_last_steps()
         if self.before_commit is not None:
             self.before_commit(self)
         if self._lent is None and self._deferred and self._connections.pooler:

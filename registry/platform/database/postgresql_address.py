@@ -5,10 +5,11 @@ The driver reads libpq's names itself, but takes an unknown one for a setting of
 named exists.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from typing import Any, Final
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import asyncpg
 import sqlalchemy as sa
@@ -28,6 +29,8 @@ _CHOICES = {
 _OTHERS = ("host", "port", "user", "password", "dbname", "sslpassword", "sslnegotiation", "application_name")
 _VERSIONS = ("ssl_min_protocol_version", "ssl_max_protocol_version")
 KNOWN = (*_CHOICES, *_FILES, *_OTHERS, *_VERSIONS)
+
+_HOST = re.compile(r"(?:\[([^\]]*)\]|([^:]*))(?::(.*))?", re.DOTALL)
 
 Connect = Callable[..., Awaitable[Any]]
 
@@ -56,6 +59,34 @@ def shown(url: str) -> str:
     user = account.partition(":")[0]
     kept = "&".join(part for part in parts.query.split("&") if not part.startswith(("password=", "sslpassword=")))
     return parts._replace(netloc=f"{user}{at}{hosts}", query=kept).geturl()
+
+
+LARGEST_KEPT: Final = 64 * 1024
+"""Characters of a statement that stays prepared; asyncpg forgets longer ones."""
+
+
+def place_of(url: str) -> tuple[str, str, str, str]:
+    """Host, port, account and database, each empty where the URL does not say it; of several servers the first's."""
+    parts = urlsplit(url)
+    query = dict(parse_qsl(parts.query))
+    account, _, hosts = parts.netloc.rpartition("@")
+    first = _HOST.match(hosts.split(",")[0])
+    assert first is not None, "it matches anything"
+    host, port = first[1] or first[2] or "", first[3] or ""
+    return (
+        unquote(host) or query.get("host", "").split(",")[0],
+        port or query.get("port", "").split(",")[0],
+        unquote(account.partition(":")[0]) or query.get("user", ""),
+        unquote(parts.path.lstrip("/")) or query.get("dbname", ""),
+    )
+
+
+def each_server(url: str) -> list[str]:
+    """An address for each server that the URL names, whether it takes changes or not."""
+    parts = urlsplit(url)
+    account, at, hosts = parts.netloc.rpartition("@")
+    query = [each for each in parts.query.split("&") if each and not each.startswith("target_session_attrs=")]
+    return [parts._replace(netloc=f"{account}{at}{host}", query="&".join(query)).geturl() for host in hosts.split(",")]
 
 
 def engine(url: str, *, session: Mapping[str, str], pooler: bool, autocommit: bool) -> AsyncEngine:
@@ -89,7 +120,9 @@ async def _begin(connection: Any) -> None:
 
 
 def _connect(address: str, session: Mapping[str, str], *, pooler: bool, begin: bool) -> Connect:
-    options: dict[str, Any] = {"statement_cache_size": 0} if pooler else {"server_settings": dict(session)}
+    # Statements are built once, so that the long ones are as few as the short ones; one that is not kept costs twice.
+    kept = {"server_settings": dict(session), "max_cacheable_statement_size": LARGEST_KEPT}
+    options: dict[str, Any] = {"statement_cache_size": 0} if pooler else kept
     seconds = CONNECT_SECONDS
     if begin:  # for requests; what changes the schema, or reads all of it, takes its time
         seconds = patience.CONNECT_SECONDS

@@ -313,6 +313,7 @@ class SqliteWrite(Write):
         return change.rows(fetched)
 
     async def finish(self) -> None:
+        await self._take_last_steps()
         if self.before_commit is not None:
             self.before_commit(self)
         if self._deferred:

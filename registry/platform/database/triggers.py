@@ -10,9 +10,6 @@ from functools import cache
 from io import StringIO
 from typing import NamedTuple
 
-from alembic.migration import MigrationContext
-from alembic.operations import Operations
-from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
 from registry.platform.database.migrate import alembic_config
@@ -68,6 +65,10 @@ def expected() -> Guards:
 
 
 def _statements() -> Iterator[str]:
+    from alembic.migration import MigrationContext
+    from alembic.operations import Operations
+    from alembic.script import ScriptDirectory
+
     scripts = ScriptDirectory.from_config(alembic_config())
     for script in reversed(list(scripts.walk_revisions())):
         written = StringIO()

@@ -47,6 +47,7 @@ class TroubleKind(StrEnum):
 
     OUT_OF_REACH = "out_of_reach"
     TIME_OVER = "time_over"
+    DEADLOCK = "deadlock"
     NOT_STORED = "not_stored"
     DAMAGED = "damaged"
 

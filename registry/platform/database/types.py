@@ -63,6 +63,14 @@ def _json_text(value: object | None) -> str | None:
     return None if value is None else msgspec.json.encode(value, order="deterministic").decode()
 
 
+def _number_text(value: int | str | None) -> str | None:
+    return None if value is None else str(value)
+
+
+def _number_or_word(stored: str | None) -> int | str | None:
+    return int(stored) if stored is not None and stored.isdigit() else stored
+
+
 def _raw(stored: str | None) -> msgspec.Raw | None:
     return None if stored is None else msgspec.Raw(stored.encode())
 
@@ -142,6 +150,19 @@ class Json(TypeDecorator[object]):
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
         return _raw
+
+
+class NumberOrWord(TypeDecorator[int | str]):
+    """A whole number, or a word of a list that stands where a number would: text in both databases."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
+        return _number_text
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        return _number_or_word
 
 
 # STRICT tables allow five type names only.

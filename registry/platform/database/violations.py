@@ -28,6 +28,7 @@ _DAMAGED_STATES = {"XX001", "XX002"}  # a table's page, an index
 _DAMAGE = ("database disk image is malformed", "file is not a database")
 _LOCK_WAIT_OVER = "55P03"
 _TIME_OVER = "57014"
+_DEADLOCK = "40P01"
 
 READ_ONLY = "database_read_only"
 """The code of a change that is refused because the database is only read now."""
@@ -85,6 +86,8 @@ def translate(error: Exception) -> DomainError | None:
         if state == _TIME_OVER:  # that a lock was waited for is an everyday thing; this is for the operator to know
             trouble.meet(TroubleKind.TIME_OVER, "the database ended a statement that took too long", complaint)
             return Busy("The database took too long; nothing was done. Try again.", "database_busy")
+        if state == _DEADLOCK:  # locks are taken in one order everywhere, so that this is a fault of the service
+            trouble.meet(TroubleKind.DEADLOCK, "two changes waited for one another", complaint)
         return Busy("The database is busy with other changes; nothing was done. Try again.", "database_busy")
     if is_read_only(error):
         return _takes_no_changes(complaint)

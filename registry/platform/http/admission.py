@@ -24,7 +24,7 @@ from collections import deque
 from registry.platform.kernel.errors import Busy
 
 TARGET_SECONDS = 0.25
-LOOK_SECONDS = 0.4
+LOOK_SECONDS = 0.3
 """How long a request waits before it is looked at: whether its turn will come in three quarters of that time."""
 MORE_SECONDS = 0.5
 """How long it then still waits at most, if the service has become slower: seldom, since it is long for a refusal."""

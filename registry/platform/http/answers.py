@@ -15,12 +15,14 @@ import msgspec
 from registry.platform.http.asgi import Receive, Scope, Send
 from registry.platform.http.disposition import attachment
 from registry.platform.http.forms import OtherForm
+from registry.platform.http.whole_answers import BODY_FOLLOWS
 
 T = TypeVar("T")
 Pieces: TypeAlias = AsyncGenerator[bytes, None]
 Open: TypeAlias = Callable[[], Awaitable[Pieces]]
 
 _encode = msgspec.json.Encoder().encode
+_encode_derived = msgspec.json.Encoder(enc_hook=repr, order="deterministic").encode
 _JSON = (b"content-type", b"application/json")
 _CACHE = (b"cache-control", b"private, no-cache")
 _NO_STORE = (b"cache-control", b"no-store")
@@ -30,7 +32,7 @@ _VARY_BY_FORM = (b"vary", b"Authorization, Accept")
 
 def entity_tag(version: int, *derived: object) -> str:
     """The ETag of a representation; `derived` are its parts that change without an edit (status, allowed actions …)."""
-    digest = hashlib.sha256(repr(derived).encode()).hexdigest()[:8]
+    digest = hashlib.sha256(_encode_derived(derived)).hexdigest()[:8]
     return f'"{version}-{digest}"'
 
 
@@ -45,7 +47,8 @@ class Rendered:
         self.body = body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+        start = {"type": "http.response.start", "status": self.status, "headers": self.headers, BODY_FOLLOWS: True}
+        await send(start)
         await send({"type": "http.response.body", "body": self.body, "more_body": False})
 
 

@@ -28,11 +28,11 @@ from registry.platform.http.waiting import Bodies, InFlight
 from registry.platform.kernel.errors import Busy, DomainError, Malformed, NotFound
 from registry.platform.settings import Settings
 
-_HOST = re.compile(rb"\A(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?\Z")
+_HOST = re.compile(rb"\A([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?\Z")
 _UUID = "-".join(f"[0-9A-Fa-f]{{{digits}}}" for digits in (8, 4, 4, 4, 12))
 _NUMBER = "(?:0|[1-9][0-9]{0,8})"
 _MOST_HEADERS = 100
-_EXEMPT = frozenset({"/health/live", "/health/ready", "/metrics"})
+_EXEMPT = frozenset({"/health/live", "/health/ready", "/health/reading", "/metrics"})
 _log = structlog.get_logger("registry.platform.access")
 
 
@@ -54,7 +54,9 @@ class Routes:
     """What the edge has to know of each path, for OPTIONS and for the Allow header of a 405, too."""
 
     def __init__(self, app: Litestar) -> None:
-        # Grouped by number of parts and collection, so that a request is matched against few patterns.
+        # Grouped by number of parts and collection, so that a request is matched against few patterns. They are
+        # compiled for the first request that is, since three hundred at once are a tenth of the start.
+        self._told: dict[tuple[int, str], list[tuple[str, Path]]] = {}
         self._patterns: dict[tuple[int, str], list[tuple[re.Pattern[str], Path]]] = {}
         for route in app.routes:
             pattern = "/" + "/".join(_component(part) for part in route.path_components)
@@ -64,7 +66,7 @@ class Routes:
             takes_files = any(handler.opt.get("takes") for handler in getattr(route, "route_handlers", ()))
             key = self._key(str(route.path_format))
             known = Path(methods=methods, takes_files=takes_files)
-            self._patterns.setdefault(key, []).append((re.compile(rf"\A{pattern}\Z"), known))
+            self._told.setdefault(key, []).append((rf"\A{pattern}\Z", known))
 
     @staticmethod
     def _key(path: str) -> tuple[int, str]:
@@ -73,7 +75,10 @@ class Routes:
 
     def find(self, path: str) -> Path | None:
         """What is known of the path; None when there is no such path."""
-        for pattern, known in self._patterns.get(self._key(path), ()):
+        key = self._key(path)
+        if key not in self._patterns and key in self._told:
+            self._patterns[key] = [(re.compile(pattern), known) for pattern, known in self._told[key]]
+        for pattern, known in self._patterns.get(key, ()):
             if pattern.match(path):
                 return known
         return None
@@ -193,10 +198,11 @@ class Edge:
 
     def _check_host(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
         hosts = [value for name, value in headers if name == b"host"]
-        if len(hosts) != 1 or not _HOST.match(hosts[0]):
+        host = _HOST.match(hosts[0]) if len(hosts) == 1 else None
+        if host is None:
             raise Malformed("Send exactly one valid Host header.", "bad_host")
         allowed = self._settings.allowed_hosts
-        if allowed and hosts[0].rsplit(b":", 1)[0].decode().lower() not in allowed:
+        if allowed and host[1].decode().lower() not in allowed:
             raise Malformed("This service does not answer for that host.", "bad_host")
 
     def _note(self, exchange: "Exchange") -> None:

@@ -13,29 +13,35 @@ from registry.platform.http.draining import Draining
 from registry.platform.http.metrics import Metrics, RefusedBy
 from registry.platform.http.problems import ProblemAnswer, TooLarge, TooSlow, render
 from registry.platform.http.waiting import MOST_OF_ONE, Awaited, Bodies, InFlight, address_holder
+from registry.platform.http.whole_answers import BODY_FOLLOWS, WHOLE_ANSWER
 from registry.platform.kernel.errors import Busy, DomainError, Malformed
-from registry.platform.kernel.ids import new_id
+from registry.platform.kernel.ids import new_hex
 from registry.platform.settings import Settings
 
 _REQUEST_ID = re.compile(rb"\A[A-Za-z0-9._-]{8,128}\Z")
 _TRACE_PARENT = re.compile(  # version 00 ends with its flags; later versions may have more fields
     rb"\A(?:00(?=.{53}\Z)|(?!00|ff)[0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?\Z"
 )
+_NAMING = frozenset({b"traceparent", b"x-request-id"})
 DRAIN_SECONDS = 5.0
 DRAIN_SLOW_SECONDS = 1.0
 _TOO_SLOW = 408
 DRAIN_BYTES = 33_554_432
 REFUSED_AFTER_SECONDS = 0.1
+_NO_SNIFFING = (b"x-content-type-options", b"nosniff")
+_CLOSE = (b"connection", b"close")
 AT_ITS_LIMIT = "The service is at its limit; try again in a moment."
 
 
 def _trace_id(scope: Scope) -> str:
     """The trace id from `traceparent` (W3C Trace Context), else from `X-Request-Id`, else a new one like the former."""
-    given = {name: value for name, value in scope["headers"] if name in (b"traceparent", b"x-request-id")}
+    given = {name: value for name, value in scope["headers"] if name in _NAMING}
+    if not given:
+        return new_hex()
     if found := _TRACE_PARENT.match(given.get(b"traceparent", b"")):
         return found[1].decode()
     own = given.get(b"x-request-id", b"")
-    return own.decode() if _REQUEST_ID.match(own) else new_id().hex
+    return own.decode() if _REQUEST_ID.match(own) else new_hex()
 
 
 class Exchange:
@@ -77,6 +83,7 @@ class Exchange:
         self.on_computed: Callable[[], None] | None = None
         self.started = False
         self.status = 0
+        self._start: Message | None = None
         scope["registry.trace_id"] = self.trace_id = _trace_id(scope)
 
     def enter(self) -> None:
@@ -179,7 +186,7 @@ class Exchange:
         return self._begun + self._settings.body_seconds * stretches
 
     async def send(self, message: Message) -> None:
-        """Complete the headers; drop the body of an answer to HEAD."""
+        """Complete the headers; drop the body of an answer to HEAD; send in one piece what is known as a whole."""
         if message["type"] == "http.response.start":
             self.started = True
             self.computed()
@@ -187,27 +194,41 @@ class Exchange:
             message["headers"] = [
                 *message.get("headers", ()),
                 (b"x-request-id", self.trace_id.encode()),
-                (b"x-content-type-options", b"nosniff"),
+                _NO_SNIFFING,
                 *self.scope.get("registry.rate", ()),
                 *deprecation_fields(self.scope),
             ]
-            unread = not (self._complete or self._gone) and any(
-                (n == b"content-length" and v != b"0") or n == b"transfer-encoding" for n, v in self.scope["headers"]
-            )
-            if unread and self.status >= 400:  # the rest of the body would be read as the next request
-                message["headers"].append((b"connection", b"close"))
+            if self.status >= 400 and self._is_unread():  # the rest of the body would be read as the next request
+                message["headers"].append(_CLOSE)
                 self._unended = not any(name == b"expect" for name, _ in self.scope["headers"])
             elif self._draining.begun:
-                message["headers"].append((b"connection", b"close"))
+                message["headers"].append(_CLOSE)
+            if BODY_FOLLOWS in message and not self._unended and WHOLE_ANSWER in self.scope.get("extensions", ()):
+                self._start = message
+                return
         elif self.head and message["type"] == "http.response.body":
             message = {"type": "http.response.body", "body": b"", "more_body": message.get("more_body", False)}
         if self._unended and message["type"] == "http.response.body":
             message = {**message, "more_body": True}
+        if self._start is not None:
+            start, self._start = self._start, None
+            message = {
+                "type": WHOLE_ANSWER,
+                "status": self.status,
+                "headers": start["headers"],
+                "body": message["body"],
+            }
         self._pause()  # the server waits here until the client has taken what it was sent before
         try:
             await self._send(message)
         finally:
             self._resume()
+
+    def _is_unread(self) -> bool:
+        """Whether the request has a body that was not read to its end, and its client is still there."""
+        return not (self._complete or self._gone) and any(
+            (n == b"content-length" and v != b"0") or n == b"transfer-encoding" for n, v in self.scope["headers"]
+        )
 
     async def end(self) -> None:
         """Take in the rest of a body that was refused, within bounds, before the connection is closed.
@@ -239,5 +260,6 @@ class Exchange:
         raw: Sequence[tuple[bytes, bytes]] = [(k.encode(), v.encode("latin-1", "replace")) for k, v in headers.items()]
         length = [] if status == 204 else [(b"content-length", str(len(body)).encode())]
         start: Message = {"type": "http.response.start", "status": status, "headers": [*raw, *length]}
+        start[BODY_FOLLOWS] = True
         await self.send(start)
         await self.send({"type": "http.response.body", "body": body, "more_body": False})

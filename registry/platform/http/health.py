@@ -89,7 +89,7 @@ class Health(msgspec.Struct, kw_only=True, frozen=True):
         str | None,
         Meta(
             description="Whether the registry gives tokens to service clients: `on`, or `off` while the operator has "
-            "not set `REGISTRY_PUBLIC_URL` and `REGISTRY_SECRET_KEYS`. Null for liveness."
+            "not set `REGISTRY_PUBLIC_URL` and `REGISTRY_SECRET_KEYS`, or as `checks` says. Null for liveness."
         ),
     ] = None
     schema_status: Annotated[
@@ -117,8 +117,11 @@ class Health(msgspec.Struct, kw_only=True, frozen=True):
     ] = None
 
 
-DocumentCheck: TypeAlias = Callable[[], Awaitable[str]]
-"""Tells whether documents can be kept and read: `ok`, or what is wrong."""
+Check: TypeAlias = Callable[[], Awaitable[str]]
+"""Tells how it stands with one thing: `ok`, or what is wrong."""
+
+TOLD = frozenset({"documents", "log", "service_clients"})
+"""Checks of what others than the process are hurt by, so that it stays ready: everything else works."""
 
 ClientKeys: TypeAlias = Callable[[], ClientKeysHealth]
 """Tells how it stands with the key sets of service clients now."""
@@ -132,7 +135,7 @@ async def readiness(
     issuers: Sequence[IssuerHealth],
     draining: Draining,
     *,
-    documents: DocumentCheck,
+    others: Mapping[str, Check],
     text_recognition: str,
     pdf_printing: str,
     service_clients: str,
@@ -143,17 +146,17 @@ async def readiness(
 
     Otherwise with the checks that failed. Trouble with the keys of one issuer among several is told, and no more; the
     registry's own key, for service clients, does not make up for those of all issuers of people. A
-    process that is about to end is not ready either, although it still answers. Documents that cannot be kept or read
-    are told, and no more: everything else works, and other processes may have no other place for them.
+    process that is about to end is not ready either, although it still answers. Documents that cannot be kept or read,
+    and programs that get no tokens, are told, and no more: everything else works, and other processes may do no better.
     """
-    checks, schema = await find_checks(database, probe, background, issuers, documents)
-    checks["process"] = "about to end: send requests to another" if draining.begun else OK
+    checks, schema = await find_checks(database, probe, background, issuers, others)
+    checks["process"] = _process(draining)
     return Health(
         status="ready" if is_ready(checks) else "not_ready",
         checks=with_failures(checks, failures),
         text_recognition=text_recognition,
         pdf_printing=pdf_printing,
-        service_clients=service_clients,
+        service_clients=service_clients if checks["service_clients"] == OK else "off",
         file_reading=file_reading,
         schema_status=schema,
         issuers=issuers,
@@ -161,9 +164,25 @@ async def readiness(
     )
 
 
+async def reading_readiness(
+    database: Database, issuers: Sequence[IssuerHealth], clock: Check, draining: Draining
+) -> Health:
+    """`ready` when the database answers with a schema that is served, the clock is right and keys of issuers are known.
+
+    Nothing is stored to find out, and background work does not count, since all that it does is to store.
+    """
+    checks, schema = await find_checks(database, None, {}, issuers, {"clock": clock})
+    checks["process"] = _process(draining)
+    return Health(status="ready" if is_ready(checks) else "not_ready", checks=checks, schema_status=schema)
+
+
+def _process(draining: Draining) -> str:
+    return "about to end: send requests to another" if draining.begun else OK
+
+
 def is_ready(checks: Mapping[str, str]) -> bool:
-    """Whether the checks let the service have requests: all but that of documents count."""
-    return all(found == OK for name, found in checks.items() if name != "documents")
+    """Whether the checks let the service have requests."""
+    return all(found == OK for name, found in checks.items() if name not in TOLD)
 
 
 def with_failures(checks: Mapping[str, str], failures: Mapping[str, str]) -> dict[str, str]:
@@ -189,14 +208,15 @@ def check_issuers(issuers: Sequence[IssuerHealth]) -> str:
 
 async def find_checks(
     database: Database,
-    probe: WriteProbe,
+    probe: WriteProbe | None,
     background: Mapping[str, str],
     issuers: Sequence[IssuerHealth],
-    documents: DocumentCheck,
+    others: Mapping[str, Check],
 ) -> tuple[dict[str, str], SchemaStatus | None]:
     """What has to be well for the service to be ready: each check's name with `ok`, or with what is wrong.
 
-    And what the database's schema is to this code; None where that cannot be found out.
+    And what the database's schema is to this code; None where that cannot be found out. Without a probe, nothing is
+    asked of whether changes can be stored.
     """
     checks, schema = dict(background), None
     checks["issuers"] = check_issuers(issuers)
@@ -206,7 +226,7 @@ async def find_checks(
             checks["database"] = OK
             schema = await schema_status(database)
             checks["schema"] = OK if schema.is_served else await unserved(database, schema)
-            if schema.is_served:
+            if schema.is_served and probe is not None:
                 checks["writes"] = await probe.ask()
     except TimeoutError:
         checks["database"] = f"no answer within {CHECK_SECONDS:.0f} s"
@@ -216,7 +236,8 @@ async def find_checks(
         checks["database"] = "damaged: the log says where"
     except Exception as error:  # noqa: BLE001  # whatever it is, the service is not ready, and the check says so
         checks["database"] = type(error).__name__
-    checks["documents"] = await documents()
+    for name, check in others.items():
+        checks[name] = await check()
     return checks, schema
 
 

@@ -61,6 +61,9 @@ PILLARS: dict[str, tuple[str, dict[str, str]]] = {
             "policy": "Decisions with their reasons, and what-if.",
             "requests": "What is asked for, decided, approved.",
             "loans": "What is committed, handed over and returned.",
+            "inbox": "What waits for whom, from every room.",
+            "obligations": "What a loan obliges its sides to do, by when, and what became of it.",
+            "impact": "What an amendment would change of requests and loans.",
         },
     ),
     "outcomes": ("Outcomes", {"metrics": "How well it works, over time."}),
@@ -184,6 +187,14 @@ PARAMETERS: dict[str, Any] = {
         "schema": {"type": "string"},
         "example": '"1-9f86d081"',
     },
+    "If-Match-Read": {
+        "name": "If-Match",
+        "in": "header",
+        "required": True,
+        "description": "The ETag of what you read and approve, or several. `*` names nothing, and is not accepted.",
+        "schema": {"type": "string"},
+        "example": '"1-9f86d081"',
+    },
     "If-None-Match": {
         "name": "If-None-Match",
         "in": "header",
@@ -210,7 +221,7 @@ ANSWERS: dict[int, tuple[str, str, dict[str, str]]] = {
     413: ("TooLarge", "The body is too large.", {}),
     415: ("UnsupportedMediaType", "The body is not of a media type that the operation takes.", {}),
     422: ("RuleBroken", "Well-formed, but breaks a rule.", {}),
-    428: ("PreconditionRequired", "`If-Match` is missing.", {}),
+    428: ("PreconditionRequired", "`If-Match` is missing, or names nothing (`*`) where you approve what you read.", {}),
     429: (
         "TooManyRequests",
         "More requests in this minute than the caller or its agency may make.",

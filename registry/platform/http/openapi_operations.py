@@ -64,11 +64,17 @@ def conditions(path: str, method: str, handler: HTTPRouteHandler) -> set[When]:
         found.add("write")
     if method == "post" and not opt["public"]:
         found.add("post")
-    if method in ("patch", "delete"):
+    if method in ("patch", "delete") or opt["approves_what_was_read"]:
         found |= {"version", "edit"}
     elif "if_match" in opt["asked"]:
         found.add("version")
     return found
+
+
+def _precondition(found: set[When], opt: dict[str, Any]) -> list[str]:
+    if opt["approves_what_was_read"]:
+        return ["If-Match-Read"]
+    return ["If-Match-Required"] if "edit" in found else ["If-Match"] if "version" in found else []
 
 
 def operation(path: str, method: str, handler: HTTPRouteHandler, shapes: Shapes) -> dict[str, Any]:
@@ -79,7 +85,7 @@ def operation(path: str, method: str, handler: HTTPRouteHandler, shapes: Shapes)
     parameters = _path_parameters(path, handler) + _query_parameters(opt["query"], shapes)
     shared = [
         *(["Idempotency-Key"] if "post" in found else []),
-        *(["If-Match-Required"] if "edit" in found else ["If-Match"] if "version" in found else []),
+        *_precondition(found, opt),
         *(["If-None-Match"] if method == "get" and opt["etag"] else []),
     ]
     for each in opt["deprecations"]:
@@ -219,7 +225,7 @@ def _successes(method: str, handler: HTTPRouteHandler, shapes: Shapes) -> dict[s
     headers = ["X-Request-Id"] if opt["public"] else ["X-Request-Id", "RateLimit", "RateLimit-Policy"]
     if opt["etag"] and method != "delete":
         headers.append("ETag")
-    if status == 201:
+    if status in (201, 202):
         headers.append("Location")
     if method == "post" and not opt["public"]:
         headers.append("Idempotency-Replayed")

@@ -18,6 +18,7 @@ from itertools import islice
 from types import NoneType
 from typing import Any, NamedTuple, TypeAlias, TypeVar, get_args, get_origin
 from urllib.parse import unquote_to_bytes
+from uuid import UUID
 
 import msgspec
 from litestar.connection import Request
@@ -329,8 +330,8 @@ def read_query(scope: Scope, kind: type[Q] | None) -> Q | None:
                 raise _parameter_fault(name, "unescaped_plus", _UNESCAPED)
             with_plus.add(name)
         if several:
-            # The values of an enumeration hold no comma: `facets=category,state` says the same as naming it twice.
-            parts = value.split(",") if all(_is_enumerated(leaf) for leaf in known[name] - {...}) else [value]
+            # Ids and values of an enumeration hold no comma: `facets=category,state` says the same as naming it twice.
+            parts = value.split(",") if all(_holds_no_comma(leaf) for leaf in known[name] - {...}) else [value]
             values[name] = [*values.get(name, ()), *(_typed(name, each, known[name]) for each in parts)]
         else:
             values[name] = _typed(name, value, known[name])
@@ -412,8 +413,8 @@ def _known_parameters(kind: type[msgspec.Struct]) -> dict[str, set[Any]]:
     }
 
 
-def _is_enumerated(leaf: Any) -> bool:
-    return isinstance(leaf, str) or (isinstance(leaf, type) and issubclass(leaf, Enum))
+def _holds_no_comma(leaf: Any) -> bool:
+    return leaf is UUID or isinstance(leaf, str) or (isinstance(leaf, type) and issubclass(leaf, Enum))
 
 
 @cache

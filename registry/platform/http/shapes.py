@@ -49,7 +49,9 @@ class Shapes:
         answered, sent = [*kinds, *asked], list(bodies)
         self._asked = {kind.__name__ for kind in asked}
         found, components = msgspec.json.schema_components([*answered, *sent], ref_template=REF)
-        self._orders = dict(_orders([*answered, *sent]))
+        kinds_within = list(_enumerations_in([*answered, *sent]))
+        self._orders = {frozenset(values): values for values in map(_values_of, kinds_within)}
+        self._meanings = {kind.__name__: own for kind in kinds_within if (own := _own_meanings(kind))}
         schemas = [self._finished(schema) for schema in found]
         described = {name: self._component(name, schema) for name, schema in sorted(components.items())}
         in_bodies = _reached(schemas[len(answered) :], described)
@@ -62,7 +64,11 @@ class Shapes:
         closed = {f"{name}{IN_BODIES}" if name in both else name: _renamed(described[name], both) for name in in_bodies}
         for name in both:  # generators name a class by the title
             closed[f"{name}{IN_BODIES}"]["title"] = f"{name}{IN_BODIES}"
-        opened = {name: _opened(schema) for name, schema in described.items() if name not in in_bodies - both}
+        opened = {
+            name: _opened(schema, defaults=name not in both)
+            for name, schema in described.items()
+            if name not in in_bodies - both
+        }
         self.components = dict(sorted((closed | opened).items()))
 
     def of(self, kind: Any) -> Schema:
@@ -78,7 +84,8 @@ class Shapes:
         for property_, about in schema.get("properties", {}).items():
             explain(about, name, property_, asked=name in self._asked)
         if "enum" in schema:
-            schema["description"] = _with_values(schema.get("description", ""), schema["enum"], name)
+            own = self._meanings.get(name)
+            schema["description"] = _with_values(schema.get("description", ""), schema["enum"], name, own=own)
         return schema
 
     def _finished(self, schema: Any) -> Any:
@@ -132,8 +139,19 @@ def _renamed(schema: Any, names: set[str]) -> Any:
     return done
 
 
-def _opened(schema: Schema) -> Schema:
-    return {key: value for key, value in schema.items() if (key, value) != ("additionalProperties", False)}
+def _opened(schema: Schema, *, defaults: bool) -> Schema:
+    """As answers have it: open, and of what a body may leave out without a default.
+
+    What an answer leaves out is not told, which is another thing than what a body means by leaving it out.
+    """
+    schema = {key: value for key, value in schema.items() if (key, value) != ("additionalProperties", False)}
+    if defaults or "properties" not in schema:
+        return schema
+    members = {
+        name: {key: value for key, value in about.items() if key != "default"}
+        for name, about in schema["properties"].items()
+    }
+    return {**schema, "properties": members}
 
 
 def explain(schema: Schema, owner: str, name: str, *, asked: bool = False) -> None:
@@ -161,9 +179,9 @@ def _enumerations(schema: Any) -> Iterator[list[Any]]:
             yield from _enumerations(part)
 
 
-def _with_values(text: str, values: list[Any], *names: str) -> str:
-    """The description, followed by explanations of the values in order."""
-    meanings = meanings_of(values, *names)
+def _with_values(text: str, values: list[Any], *names: str, own: dict[str, str] | None = None) -> str:
+    """The description, followed by explanations of the values in order: their `own`, or those of the file."""
+    meanings = own or meanings_of(values, *names)
     lines = [f"- `{value}`: {meanings[value]}" for value in values if value in meanings]
     return "\n".join([*([text, ""] if text and lines else [text]), *lines])
 
@@ -176,21 +194,30 @@ def meanings_of(values: list[Any], *names: str) -> dict[str, str]:
     return next(iter([*named, *same]), {})
 
 
-def _orders(kinds: Iterable[Any]) -> Iterator[tuple[frozenset[Any], list[Any]]]:
-    """The values of every enumeration that the types contain, in the order of definition; msgspec sorts them."""
+def _enumerations_in(kinds: Iterable[Any]) -> Iterator[Any]:
+    """Every enumeration and literal that the types contain."""
     waiting, seen = list(kinds), set()
     while waiting:
         kind = waiting.pop()
         if repr(kind) in seen:
             continue
         seen.add(repr(kind))
-        if get_origin(kind) is Literal:
-            yield frozenset(get_args(kind)), list(get_args(kind))
-        elif isinstance(kind, type) and issubclass(kind, Enum):
-            values = [member.value for member in kind]
-            yield frozenset(values), values
+        if get_origin(kind) is Literal or (isinstance(kind, type) and issubclass(kind, Enum)):
+            yield kind
         else:
             waiting += [part for part in get_args(kind) if not isinstance(part, msgspec.Meta)]
             struct = get_origin(kind) or kind
             if isinstance(struct, type) and issubclass(struct, msgspec.Struct):
                 waiting += get_type_hints(struct, include_extras=True).values()
+
+
+def _values_of(kind: Any) -> list[Any]:
+    """The values in the order of definition; msgspec sorts them."""
+    return list(get_args(kind)) if get_origin(kind) is Literal else [member.value for member in kind]
+
+
+def _own_meanings(kind: Any) -> dict[str, str]:
+    """What the members of an enumeration say themselves that they mean; empty where they do not."""
+    if get_origin(kind) is Literal:
+        return {}
+    return {member.value: member.meaning for member in kind if hasattr(member, "meaning")}

@@ -22,12 +22,23 @@ FILENAME_PATTERN = rf"\A[{_BLANK}]*[^{_BLANK}{_OFF_THE_LINE}/\\][^{_OFF_THE_LINE
 AS_IT_CAME_PATTERN = r"\A[^\x00-\x1f\x7f]+\Z"
 PROSE_PATTERN = r"\A[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*\Z"
 SAID_PATTERN = rf"\A[\t\n\r{_BLANK}{_UNSEEN}]*[^\x00-\x1f\x7f{_BLANK}{_UNSEEN}][^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*\Z"
+# What another agency reads reads as it was written: pasted characters that nobody sees do no harm there, but those that
+# turn the direction of what follows would let a number or a condition be read backwards.
+_TURNING = r"\u202a-\u202e\u2066-\u2069"
+_HARMLESS = r"\u00ad\u200b-\u200f\u2028\u2029\u2060-\u2065\ufeff"  # what nobody sees, but for those
+NOTE_PATTERN = rf"\A[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f{_TURNING}]*\Z"
+REASON_PATTERN = (
+    rf"\A[\t\n\r{_BLANK}{_HARMLESS}]*[^\x00-\x1f\x7f{_BLANK}{_UNSEEN}]"
+    rf"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f{_TURNING}]*\Z"
+)
 _FORMS = {
     NAME_PATTERN: "on one line, not blank, without control or invisible characters",
     FILENAME_PATTERN: "on one line, not blank, without `/`, `\\`, control or invisible characters",
     AS_IT_CAME_PATTERN: "on one line, without control characters",
     PROSE_PATTERN: "without control characters",
     SAID_PATTERN: "not blank, without control characters",
+    NOTE_PATTERN: "without control characters, also such as turn the direction of text",
+    REASON_PATTERN: "not blank, without control characters, also such as turn the direction of text",
 }
 
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=NAME_PATTERN)]
@@ -40,14 +51,14 @@ Code = Annotated[
         extra={"form": "a code of at most 80 lower-case letters, digits, `_`, `.` and `-`"},
     ),
 ]
-Prose = Annotated[str, Meta(max_length=4000, pattern=PROSE_PATTERN)]
+Prose = Annotated[str, Meta(max_length=4000, pattern=NOTE_PATTERN)]
 ClauseText = Annotated[str, Meta(min_length=1, max_length=40000, pattern=SAID_PATTERN)]
 OwnReason = Annotated[
     str,
     Meta(
         min_length=1,
         max_length=1000,
-        pattern=SAID_PATTERN,
+        pattern=REASON_PATTERN,
         description="Why, in a sentence for your own agency; the other one does not read it.",
     ),
 ]
@@ -56,7 +67,7 @@ Reason = Annotated[
     Meta(
         min_length=1,
         max_length=1000,
-        pattern=SAID_PATTERN,
+        pattern=REASON_PATTERN,
         description="Why, in a sentence that the other agency will read.",
     ),
 ]

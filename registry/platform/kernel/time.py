@@ -151,6 +151,28 @@ def checked_day(day: date) -> date:
     return day
 
 
+def act_time(occurred_at: datetime | None, now: datetime, not_before: datetime, what: str) -> datetime:
+    """When an act was done that is recorded now: then, unless somebody says another time.
+
+    `not_before` is when that happened without which it cannot have been done, which `what` names in a sentence. Raises
+    RuleBroken `not_then` for an earlier time, and for one that is yet to come.
+    """
+    if occurred_at is None:
+        return max(now, not_before)
+    said = checked_instant(occurred_at, "/occurred_at")
+    if said > now:
+        words = f"It is {_minute(now)} now: what was done was done by then."
+        raise RuleBroken.at(words, "not_then", "yet to come", pointer="/occurred_at")
+    if said < not_before:
+        words = f"{what} at {_minute(not_before)}: it cannot have been done before."
+        raise RuleBroken.at(words, "not_then", "too early", pointer="/occurred_at")
+    return said
+
+
+def _minute(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def day_after(day: date) -> date:
     """The civil day after `day`. Raises RuleBroken where either is outside 1900–2200."""
     return checked_day(day) + timedelta(days=1)
@@ -218,3 +240,10 @@ def add_months(day: date, months: int) -> date:
     """The same day of the month `months` later, or the last day of that month if it has no such day."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+def apart(ahead: float, whose: str) -> str:
+    """How a clock that is ahead of another by so many seconds, or behind it where that is below 0, stands to it."""
+    if abs(ahead) < 0.05:
+        return f"0.0 s from {whose}"
+    return f"{abs(ahead):,.1f} s {'ahead of' if ahead > 0 else 'behind'} {whose}"

@@ -40,3 +40,16 @@ def check_version(expected: Expected, current: int, *, required: bool = False) -
             raise StaleVersion(words, extra={"current_version": current})
         words = "Somebody changed this since you read it. Read it again and repeat your change on top."
         raise StaleVersion(words, extra={"current_version": current})
+
+
+def check_read(expected: Expected, current: int) -> None:
+    """The precondition of an act that approves what its caller read: `current` is among the versions that it names.
+
+    Raises PreconditionMissing when none is named, also for `*`: whatever stands there now was read by nobody. Raises
+    StaleVersion as `check_version` does.
+    """
+    if expected is None or expected == "any":
+        raise PreconditionMissing(
+            "Send If-Match with the ETag of what you read (not `*`): an approval is of the words that you read."
+        )
+    check_version(expected, current)

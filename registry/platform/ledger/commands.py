@@ -18,6 +18,7 @@ from registry.platform.database.handles import Write
 from registry.platform.kernel.canonical import canonical
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.time import format_instant
+from registry.platform.ledger.event_types import EventType
 from registry.platform.ledger.tables import ledger_event, ledger_event_agency, ledger_unsealed
 
 Outcome: TypeAlias = Literal["done", "denied", "failed"]
@@ -30,15 +31,18 @@ _INSERT_AGENCY = ledger_event_agency.insert()
 _INSERT_UNSEALED = ledger_unsealed.insert()
 
 
-def keyed_hash(key: bytes, value: str) -> str:
-    """A keyed hash that enters the ledger instead of a restricted value: verifiable only with the key."""
-    return "hmac-sha256:" + hmac.new(key, value.encode(), hashlib.sha256).hexdigest()
+def keyed_hash(key: bytes, of: UUID, value: str) -> str:
+    """A keyed hash that enters the ledger instead of a restricted value of a thing: verifiable only with the key.
+
+    It is of that thing alone: whoever has the same value hashed in a thing of its own cannot compare the two.
+    """
+    return "hmac-sha256:" + hmac.new(key, of.bytes + value.encode(), hashlib.sha256).hexdigest()
 
 
 class Event(Struct, kw_only=True, frozen=True):
     """One event about version `subject[2]` of a thing, to be recorded; see `record` for the fields."""
 
-    type: str
+    type: EventType
     subject: tuple[str, UUID, int]
     agencies: Collection[UUID]
     data: Mapping[str, object]
@@ -53,7 +57,7 @@ class Event(Struct, kw_only=True, frozen=True):
 def record(
     write: Write,
     caller: Caller,
-    event_type: str,
+    event_type: EventType,
     *,
     subject: tuple[str, UUID, int],
     agencies: Collection[UUID],
@@ -70,7 +74,7 @@ def record(
     `n` distinguishes several events about the same version. The caller's own agency is always concerned; others may
     read the event when they are among `agencies`, or the audience is wider. A restricted event is only for auditors.
     `data` must not contain a person's name, because the ledger is append-only and a leak could never be removed.
-    `occurred_at` is when the act was done; by default now.
+    `occurred_at` is when the act was done; by default now. Raises ValueError for a type that is not in the catalogue.
     """
     event = Event(
         type=event_type,
@@ -110,10 +114,11 @@ def record_many(write: Write, caller: Caller, events: Sequence[Event]) -> list[U
 def _row(caller: Caller, event_id: UUID, event: Event, concerned: Sequence[UUID]) -> dict[str, object]:
     kind, subject_id, version = event.subject
     occurred_at = event.occurred_at or caller.now
+    type_ = EventType(event.type).value
     private = _private_part(caller)
     public = {
         "id": event_id,
-        "type": event.type,
+        "type": type_,
         "subject": {"kind": kind, "id": subject_id, "version": version},
         "n": event.n,
         "agreement_id": event.agreement_id,
@@ -133,7 +138,7 @@ def _row(caller: Caller, event_id: UUID, event: Event, concerned: Sequence[UUID]
     }
     return {
         "id": event_id,
-        "type": event.type,
+        "type": type_,
         "subject_kind": kind,
         "subject_id": subject_id,
         "subject_version": version,

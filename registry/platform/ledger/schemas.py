@@ -1,7 +1,6 @@
 """Ledger events in the API, which are the same as stored."""
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -9,6 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from registry.platform.http.paging import SORT, Page
 from registry.platform.kernel.time import Instant
+from registry.platform.ledger.event_types import EventType, Meant, of
 
 
 class Subject(Struct, kw_only=True, frozen=True):
@@ -47,7 +47,7 @@ class PublicPart(Struct, kw_only=True, frozen=True):
     """What everybody concerned by an event may read: the document whose canonical JSON is in the ledger."""
 
     id: UUID
-    type: Annotated[str, Meta(max_length=80, description="Past tense: `loan.returned`.", examples=["loan.returned"])]
+    type: Annotated[EventType, Meta(description="Which of the listed types it is: `loan.returned`.")]
     subject: Subject
     n: Annotated[int, Meta(ge=0, description="Tells apart several events about the same version, in order.")]
     agreement_id: UUID | None
@@ -87,21 +87,24 @@ class HistoryQuery(Page, kw_only=True, frozen=True):
     sort: Annotated[Literal["-version", "version"], SORT] = "-version"
 
 
-class AuditedType(StrEnum):
-    """What an auditor looks through. Each comment describes one."""
+class AuditedType(Meant):
+    """What an auditor looks through."""
 
-    SIGN_IN_REFUSED = "access.sign_in_refused"  # tokens of one issuer that were refused for one reason, summed
-    DENIED = "access.denied"  # what somebody tried and may not do, summed
-    RESTRICTED_TEXT_READ = "agreement.restricted_text_read"  # restricted text that was shown
-    NAME_READ = "personnel.name_read"  # the name of somebody of another agency that was shown
-    FILE_EXPORTED = "agreement.file_exported"  # the whole file of an agreement that was handed out
-    ASSETS_EXPORTED = "asset.exported"  # the asset list that was handed out as a file
+    SIGN_IN_REFUSED = of(EventType.ACCESS_SIGN_IN_REFUSED)
+    DENIED = of(EventType.ACCESS_DENIED)
+    RESTRICTED_TEXT_READ = of(EventType.AGREEMENT_RESTRICTED_TEXT_READ)
+    QUESTION_ASKED = of(EventType.POLICY_QUESTION_ASKED)
+    NAME_READ = of(EventType.PERSONNEL_NAME_READ)
+    FILE_EXPORTED = of(EventType.AGREEMENT_FILE_EXPORTED)
+    ASSETS_EXPORTED = of(EventType.ASSET_EXPORTED)
+    LOANS_EXPORTED = of(EventType.LOAN_EXPORTED)
+    REQUESTS_EXPORTED = of(EventType.REQUEST_EXPORTED)
 
 
 class AuditQuery(Page, kw_only=True, frozen=True):
     """The requested page of audited events: filters and order."""
 
-    type: Annotated[tuple[AuditedType, ...], Meta(max_length=6, description="Any of these; all without it.")] = ()
+    type: Annotated[tuple[AuditedType, ...], Meta(max_length=9, description="Any of these; all without it.")] = ()
     recorded_from: Annotated[Instant | None, Meta(description="Recorded then or later.")] = None
     recorded_to: Annotated[Instant | None, Meta(description="Recorded before.")] = None
     sort: Annotated[Literal["-created_at", "created_at"], SORT] = "-created_at"

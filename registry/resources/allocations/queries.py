@@ -1,6 +1,6 @@
 """Queries about allocations, and whether an asset is free."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -34,17 +34,20 @@ def of_loans(held: sa.FromClause = allocation) -> sa.ColumnElement[bool]:
 
 
 _NOW = sa.bindparam("now", type_=allocation.c.starts_at.type)
-_HOLDS = sa.select(
-    *(allocation.c[name] for name in ("id", "kind", "loan_id", "quantity", "status", "reason", "requesting_agency_id")),
-    *(allocation.c[name] for name in ("starts_at", "ends_at", "free_at")),
+_IN_WINDOW = sa.select(
+    *(allocation.c[name] for name in ("id", "kind", "loan_id", "quantity", "status", "reason")),
+    *(allocation.c[name] for name in ("requesting_agency_id", "starts_at", "ends_at", "free_at", "asset_id")),
 ).where(
-    allocation.c.asset_id == sa.bindparam("asset_id", type_=allocation.c.asset_id.type),
     live(),
     allocation.c.starts_at < sa.bindparam("end", type_=allocation.c.ends_at.type),
     sa.or_(
         allocation.c.free_at > sa.bindparam("start", type_=allocation.c.starts_at.type),
         sa.and_(allocation.c.status == AllocationStatus.OUT.value, allocation.c.ends_at <= _NOW),
     ),
+)
+_HOLDS = _IN_WINDOW.where(allocation.c.asset_id == sa.bindparam("asset_id", type_=allocation.c.asset_id.type))
+_HOLDS_OF_SEVERAL = _IN_WINDOW.where(
+    allocation.c.asset_id.in_(sa.bindparam("asset_ids", type_=allocation.c.asset_id.type, expanding=True))
 )
 
 
@@ -150,6 +153,17 @@ def _holds_past(held: sa.FromClause, *instants: Any) -> sa.ColumnElement[bool]:
 async def allocations_in(read: Read, asset_id: UUID, window: Window, now: datetime) -> Rows:
     """The allocations of an asset that overlap the window, with their turnaround, and those that are out past it."""
     return await read.fast(_HOLDS, {"asset_id": asset_id, "start": window.start, "end": window.end, "now": now})
+
+
+async def allocations_of_several(
+    read: Read, asset_ids: Collection[UUID], window: Window, now: datetime
+) -> dict[UUID, list[Row[Any]]]:
+    """As `allocations_in`, of several assets in one statement, by their ids."""
+    asked = {"asset_ids": sorted(asset_ids), "start": window.start, "end": window.end, "now": now}
+    found: dict[UUID, list[Row[Any]]] = {}
+    for row in await read.all(_HOLDS_OF_SEVERAL, asked):
+        found.setdefault(row.asset_id, []).append(row)
+    return found
 
 
 def as_holds(rows: Iterable[Row[Any]], now: datetime) -> list[Hold]:

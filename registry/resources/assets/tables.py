@@ -43,6 +43,8 @@ asset = table(
     sa.Column("attributes", Json, nullable=False),
     sa.Column("search_text", sa.Text, nullable=False),
     sa.Column("allocation_version", sa.Integer, nullable=False),
+    sa.Column("public_changes", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("public_updated_at", Instant, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
@@ -60,11 +62,13 @@ asset = table(
     sa.Index("ix_asset_category", "category", "n"),
     sa.Index("ix_asset_category_name", "category", "name", "n"),
     sa.Index("ix_asset_agency", "agency_id", "category", "n"),
+    sa.Index("ix_asset_public_updated_at", "public_updated_at", "n"),
     sa.Index("ix_asset_updated_at", "updated_at", "n"),
 )
 """`n` is the order of registration, by which lists are paged, and the full-text index's row number: explicit, because
 SQLite's implicit one changes on VACUUM. `described_at` is when what borrowers rely on last changed (`rules.RELIED_ON`).
-`tag_key` is the tag in its one form (`normal_key`).
+`tag_key` is the tag in its one form (`normal_key`). `version` and `updated_at` are the owner's; `public_changes` and
+`public_updated_at` are what every other agency is given as these: see `commands.details.store_edited`.
 """
 
 asset_calendar_feed = table(

@@ -3,7 +3,6 @@
 import hashlib
 from datetime import datetime, timedelta
 
-from icalendar import Calendar, Event
 from msgspec import Struct
 
 _REFRESH = timedelta(hours=1)
@@ -34,6 +33,8 @@ def tag(content: CalendarContent) -> str:
 
 def written(content: CalendarContent) -> bytes:
     """The calendar's bytes. DTSTAMP, by which readers tell the newer of two, is the day: never one still to come."""
+    from icalendar import Calendar, Event  # here, since few ask for calendars, and each start would take longer
+
     calendar = Calendar()
     calendar.add("version", "2.0")
     calendar.add("prodid", "-//Registry of resource sharing//Availability//EN")

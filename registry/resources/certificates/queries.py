@@ -23,6 +23,9 @@ _CERTIFICATES = (
     .order_by(asset_certificate.c.id.desc())
 )
 _OF_ASSET = _CERTIFICATES.where(asset_certificate.c.asset_id == _ASSET_ID)
+_OF_SEVERAL = _CERTIFICATES.where(
+    asset_certificate.c.asset_id.in_(sa.bindparam("asset_ids", type_=asset_certificate.c.asset_id.type, expanding=True))
+)
 _INSTANT = asset_certificate.c.valid_from_at.type
 
 
@@ -46,6 +49,28 @@ async def check_certificates_fit(read: Read, asset_id: UUID, category_path: Coll
 async def certificates_of(read: Read, asset_id: UUID) -> Rows:
     """Every certificate of an asset, ended ones too, the newest first; with where its handler stands."""
     return await read.all(_OF_ASSET, {"asset_id": asset_id})
+
+
+async def certificates_of_several(read: Read, asset_ids: Collection[UUID]) -> dict[UUID, list[Row[Any]]]:
+    """As `certificates_of`, of several assets in one statement, by their ids."""
+    found: dict[UUID, list[Row[Any]]] = {}
+    for row in await read.all(_OF_SEVERAL, {"asset_ids": sorted(asset_ids)}):
+        found.setdefault(row.asset_id, []).append(row)
+    return found
+
+
+def goes_with(rows: Sequence[Row[Any]], category: str, window: Window) -> dict[UUID, bool]:
+    """Who goes with an asset of the category, of which these are all certificates, and whether each is on duty.
+
+    The same as `teams_in` tells of one asset.
+    """
+    teams = [
+        row
+        for row in of_category(rows, category)
+        if row.handler_id is not None and row.ended_at is None and row.handler_status != PersonnelStatus.SEPARATED
+    ]
+    hold = [row for row in teams if row.valid_from_at <= window.start and row.valid_until_at >= window.end]
+    return {row.handler_id: row.handler_status == PersonnelStatus.ACTIVE for row in hold or teams}
 
 
 def certificates_with(others: sa.FromClause, asset_id: sa.Column[UUID]) -> sa.Select[Any]:

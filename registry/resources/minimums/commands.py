@@ -16,6 +16,7 @@ from registry.platform.kernel.errors import RuleBroken
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.ledger.commands import changes, record
+from registry.platform.ledger.event_types import EventType
 from registry.resources.minimums.queries import as_minimum, minimum_row, relations, status
 from registry.resources.minimums.rules import check_days, check_set
 from registry.resources.minimums.schemas import NewReserveMinimum, ReserveMinimum, ReserveMinimumPatch
@@ -62,7 +63,7 @@ async def create_minimum(write: Write, caller: Caller, new: NewReserveMinimum) -
     record(
         write,
         caller,
-        "reserve_minimum.created",
+        EventType.RESERVE_MINIMUM_CREATED,
         subject=("reserve_minimum", minimum_id, 1),
         agencies=[caller.agency_id],
         data=msgspec.to_builtins(said),
@@ -87,7 +88,9 @@ async def update_minimum(
     if not changed:
         return before
     check_days(row.effective_on, given.get("expires_on", row.expires_on))
-    return await _store(write, caller, row, "updated", {name: given[name] for name in changed}, changed)
+    return await _store(
+        write, caller, row, EventType.RESERVE_MINIMUM_UPDATED, {name: given[name] for name in changed}, changed
+    )
 
 
 async def withdraw_minimum(
@@ -102,7 +105,7 @@ async def withdraw_minimum(
     check_version(expected, row.version)
     check_set(status(row))
     values = {"withdrawn_at": caller.now, "withdrawn_reason": reason}
-    return await _store(write, caller, row, "withdrawn", values, {"reason": reason})
+    return await _store(write, caller, row, EventType.RESERVE_MINIMUM_WITHDRAWN, values, {"reason": reason})
 
 
 async def _locked(write: Write, caller: Caller, minimum_id: UUID) -> Row[Any]:
@@ -114,7 +117,7 @@ async def _locked(write: Write, caller: Caller, minimum_id: UUID) -> Row[Any]:
 
 
 async def _store(
-    write: Write, caller: Caller, row: Row[Any], what: str, values: Mapping[str, object], data: dict[str, Any]
+    write: Write, caller: Caller, row: Row[Any], event: EventType, values: Mapping[str, object], data: dict[str, Any]
 ) -> ReserveMinimum:
     version = row.version + 1
     statement = reserve_minimum.update().where(_ITS).values(**values, version=version, updated_at=caller.now)
@@ -122,7 +125,7 @@ async def _store(
     record(
         write,
         caller,
-        f"reserve_minimum.{what}",
+        event,
         subject=("reserve_minimum", row.id, version),
         agencies=[row.agency_id],
         data=data,

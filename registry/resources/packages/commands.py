@@ -14,6 +14,7 @@ from registry.platform.kernel.text import normal_key
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.kernel.words import index_words
 from registry.platform.ledger.commands import changes, record
+from registry.platform.ledger.event_types import EventType
 from registry.resources.assets.commands.packaging import change_package, lock_package, store_package
 from registry.resources.assets.queries.facts import facts_of
 from registry.resources.assets.rules import PackageStatus, ServiceStatus
@@ -54,7 +55,7 @@ async def create_package(write: Write, caller: Caller, new: NewPackage) -> Packa
     record(
         write,
         caller,
-        "package.created",
+        EventType.PACKAGE_CREATED,
         subject=("package", package_id, 1),
         agencies=[caller.agency_id],
         data={"sharing": new.sharing, "members": _plain(new.members)},
@@ -98,7 +99,7 @@ async def update_package(
     record(
         write,
         caller,
-        "package.updated",
+        EventType.PACKAGE_UPDATED,
         subject=("package", package_id, version),
         agencies=[row.agency_id],
         data={**changed, **{name: {"changed": True} for name in _FREE_TEXT if name in changed}},
@@ -127,7 +128,7 @@ async def retire_package(
     record(
         write,
         caller,
-        "package.retired",
+        EventType.PACKAGE_RETIRED,
         subject=("package", package_id, version),
         agencies=[row.agency_id],
         data={"reason": reason},

@@ -25,13 +25,14 @@ from registry.platform.kernel.errors import NotFound, RuleBroken, UnsupportedMed
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.ledger.commands import changes, record
+from registry.platform.ledger.event_types import EventType
 from registry.resources.assets.commands.booking import lock
 from registry.resources.assets.queries.getting import asset_row
 from registry.resources.assets.queries.visibility import relations
 from registry.resources.assets.rules import ServiceStatus
 from registry.resources.certificates.tables import asset_certificate
 from registry.resources.papers.queries import as_document, document_row, status
-from registry.resources.papers.rules import MOST_DOCUMENTS, AssetDocumentStatus, check_evidence, check_filed
+from registry.resources.papers.rules import MOST_DOCUMENTS, check_evidence, check_filed
 from registry.resources.papers.schemas import AssetDocument, AssetDocumentPatch, NewAssetDocument
 from registry.resources.papers.tables import asset_document
 
@@ -142,11 +143,21 @@ async def _enter(
     if before is not None:
         ended = {"withdrawn_at": caller.now, "replaced_by_id": document_id, "version": before.version + 1}
         await write.run(_ITS, {"its_id": before.id, **ended, "updated_at": caller.now})
-        _record(write, caller, "replaced", row.agency_id, before, before.version + 1, by_id=str(document_id))
+        _record(
+            write,
+            caller,
+            EventType.ASSET_DOCUMENT_REPLACED,
+            row.agency_id,
+            before,
+            before.version + 1,
+            by_id=str(document_id),
+        )
     filed = await document_row(write, caller, asset_id, document_id)
     said = {name: getattr(new, name) for name in _RECORDED if getattr(new, name) is not None}
     content = {"media_type": media_type, "size_bytes": received.size, "sha256": received.sha256}
-    _record(write, caller, "filed", row.agency_id, filed, 1, **msgspec.to_builtins(said), **content)
+    _record(
+        write, caller, EventType.ASSET_DOCUMENT_FILED, row.agency_id, filed, 1, **msgspec.to_builtins(said), **content
+    )
     return as_document(filed, caller)
 
 
@@ -194,7 +205,9 @@ async def update_asset_document(
     values = {name: given[name] for name in changed}
     await write.run(_ITS, {"its_id": document_id, **values, "version": version, "updated_at": caller.now})
     shared = {"shared": given["shared"]} if "shared" in changed else {}
-    _record(write, caller, "updated", row.agency_id, row, version, changed=sorted(changed), **shared)
+    _record(
+        write, caller, EventType.ASSET_DOCUMENT_UPDATED, row.agency_id, row, version, changed=sorted(changed), **shared
+    )
     return as_document(await document_row(write, caller, asset_id, document_id), caller)
 
 
@@ -212,7 +225,7 @@ async def withdraw_asset_document(
     version = row.version + 1
     ended = {"withdrawn_at": caller.now, "withdrawn_reason": reason, "version": version}
     await write.run(_ITS, {"its_id": document_id, **ended, "updated_at": caller.now})
-    _record(write, caller, AssetDocumentStatus.WITHDRAWN, row.agency_id, row, version, reason=reason)
+    _record(write, caller, EventType.ASSET_DOCUMENT_WITHDRAWN, row.agency_id, row, version, reason=reason)
     return as_document(await document_row(write, caller, asset_id, document_id), caller)
 
 
@@ -225,12 +238,12 @@ async def _locked(write: Write, caller: Caller, asset_id: UUID, document_id: UUI
 
 
 def _record(
-    write: Write, caller: Caller, what: str, owner_id: UUID, row: Row[Any], version: int, **data: object
+    write: Write, caller: Caller, event: EventType, owner_id: UUID, row: Row[Any], version: int, **data: object
 ) -> None:
     record(
         write,
         caller,
-        f"asset_document.{what}",
+        event,
         subject=("asset_document", row.id, version),
         agencies=[owner_id],
         data={"asset_id": str(row.asset_id), **data},

@@ -11,6 +11,9 @@ from registry.platform.kernel.errors import RuleBroken, WrongStatus
 from registry.platform.kernel.text import split_words
 from registry.platform.kernel.time import FIRST_DAY, LAST_DAY
 
+PERSONNEL_CATEGORY: Final = "personnel"
+"""The category by which an agreement covers people, and under which they are lent."""
+
 
 class PersonnelStatus(StrEnum):
     """Where somebody stands with the agency. Only who is active can be sent; who is separated has left for good."""

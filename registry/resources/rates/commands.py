@@ -16,6 +16,7 @@ from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.text import normal_key
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.ledger.commands import changes, record
+from registry.platform.ledger.event_types import EventType
 from registry.resources.rates.queries import as_rate, rate_row, relations
 from registry.resources.rates.rules import RateBasis, check_days, check_personnel_class, subject_key
 from registry.resources.rates.schemas import NewRate, Rate, RatePatch
@@ -68,7 +69,7 @@ async def create_rate(write: Write, caller: Caller, owns_asset: OwnsAsset, new: 
     record(
         write,
         caller,
-        "rate.created",
+        EventType.RATE_CREATED,
         subject=("rate", rate_id, 1),
         agencies=[caller.agency_id],
         data=msgspec.to_builtins({name: value for name, value in msgspec.structs.asdict(new).items() if value}),
@@ -99,7 +100,7 @@ async def update_rate(write: Write, caller: Caller, rate_id: UUID, patch: RatePa
     record(
         write,
         caller,
-        "rate.updated",
+        EventType.RATE_UPDATED,
         subject=("rate", rate_id, version),
         agencies=[row.agency_id],
         data=changed,

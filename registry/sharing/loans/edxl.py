@@ -63,6 +63,11 @@ STEPS: dict[LoanAction, EdxlStep] = {
     LoanAction.CLOSE: EdxlStep(message=_STATUS, schedule="BeginAvailable"),
     LoanAction.CANCEL: EdxlStep(message="CommitResource", schedule="Committed", response="Accept", recall="Cancel"),
     LoanAction.REPORT_NO_SHOW: EdxlStep(message=_STATUS, schedule="Current"),
+    LoanAction.CONTEST_NO_SHOW: EdxlStep(message=_STATUS, schedule="Current"),
+    LoanAction.WITHDRAW_NO_SHOW: EdxlStep(message=_STATUS, schedule="Current"),
+    LoanAction.CONTEST_TIME: EdxlStep(message=_STATUS, schedule="Current"),
+    LoanAction.ACCEPT_TIME: EdxlStep(message=_STATUS, schedule="Current"),
+    LoanAction.WITHDRAW_CONTEST: EdxlStep(message=_STATUS, schedule="Current"),
     LoanAction.REPORT_LOST: EdxlStep(message=_STATUS, schedule="Current"),
     LoanAction.REPORT_FOUND: EdxlStep(message=_STATUS, schedule="Current"),
     LoanAction.REQUEST_EXTENSION: EdxlStep(

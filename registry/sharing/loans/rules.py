@@ -4,19 +4,20 @@ Each side confirms its own part of a hand-over. A return is never blocked: the a
 status in which the asset is out, whatever the other side has recorded.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
+from msgspec import Meta
 
 from registry.platform.kernel.errors import Forbidden, RuleBroken, WrongStatus
-from registry.platform.kernel.time import Window
+from registry.platform.kernel.time import Instant, Window, format_instant
 
 
 class LoanStatus(StrEnum):
-    """The stored status; the last four are final."""
+    """The stored status; the last four are final, though a no-show may be contested, and what was lost be found."""
 
     RESERVED = "reserved"
     DISPATCHED = "dispatched"
@@ -58,6 +59,11 @@ class LoanAction(StrEnum):
     CLOSE = "close"
     CANCEL = "cancel"
     REPORT_NO_SHOW = "report_no_show"
+    CONTEST_NO_SHOW = "contest_no_show"
+    WITHDRAW_NO_SHOW = "withdraw_no_show"
+    CONTEST_TIME = "contest_time"
+    ACCEPT_TIME = "accept_time"
+    WITHDRAW_CONTEST = "withdraw_contest"
     REPORT_LOST = "report_lost"
     REPORT_FOUND = "report_found"
     REQUEST_EXTENSION = "request_extension"
@@ -111,9 +117,18 @@ TRANSITIONS: dict[tuple[LoanStatus, LoanAction], LoanStatus] = {
     (_S.RETURNING, _A.REPORT_FOUND): _S.RETURNING,
     (_S.RETURNING, _A.RECALL): _S.RETURNING,
     (_S.RETURNING, _A.WITHDRAW_RECALL): _S.RETURNING,
+    # That the other did not come is one agency's word: the loan is over, and both words stand until one is withdrawn.
+    (_S.NO_SHOW, _A.CONTEST_NO_SHOW): _S.NO_SHOW,
+    (_S.NO_SHOW, _A.WITHDRAW_NO_SHOW): _S.NO_SHOW,
     (_S.RETURNED, _A.CLOSE): _S.CLOSED,
     (_S.RETURNED, _A.REPORT_FOUND): _S.RETURNED,
     (_S.LOST, _A.REPORT_FOUND): _S.ON_SCENE,
+}
+# When an act was done is one agency's word, too: the other may contest it from the first act on, and once all is over.
+TRANSITIONS |= {
+    (status, action): status
+    for status in (_S.DISPATCHED, _S.ON_SCENE, _S.RETURNING, _S.RETURNED, _S.CLOSED, _S.LOST)
+    for action in (_A.CONTEST_TIME, _A.ACCEPT_TIME, _A.WITHDRAW_CONTEST)
 }
 
 _ASSISTING = frozenset({Side.ASSISTING})
@@ -129,6 +144,11 @@ SIDES: dict[LoanAction, frozenset[Side]] = {
     _A.CLOSE: _ASSISTING,
     _A.CANCEL: _EITHER,
     _A.REPORT_NO_SHOW: _EITHER,
+    _A.CONTEST_NO_SHOW: _EITHER,
+    _A.WITHDRAW_NO_SHOW: _EITHER,
+    _A.CONTEST_TIME: _EITHER,
+    _A.ACCEPT_TIME: _EITHER,
+    _A.WITHDRAW_CONTEST: _EITHER,
     _A.REPORT_LOST: _EITHER,
     _A.REPORT_FOUND: _EITHER,
     _A.REQUEST_EXTENSION: _REQUESTING,
@@ -150,7 +170,8 @@ class Overlays(msgspec.Struct, kw_only=True, frozen=True):
     """Conditions of a loan besides its status: an extension, a recall, an asset changed, or one that stays at home.
 
     `some_lost`: some of it is lost. `found_by_owner`: the viewer is the requesting agency and the rest is back, so that
-    it is the other one that finds what is missing.
+    it is the other one that finds what is missing. `own_no_show`: the viewer reported it; `no_show_settled` is why
+    it is not contested any more. `times` says of what concerns contested times why the viewer cannot do it.
     """
 
     extension_pending: bool = False
@@ -159,6 +180,9 @@ class Overlays(msgspec.Struct, kw_only=True, frozen=True):
     stays: bool = False
     some_lost: bool = False
     found_by_owner: bool = False
+    own_no_show: bool = False
+    no_show_settled: str | None = None
+    times: Mapping[LoanAction, str | None] = {}
 
 
 def advance(status: LoanStatus, action: LoanAction) -> LoanStatus:
@@ -190,6 +214,12 @@ def withheld(action: LoanAction, overlays: Overlays) -> str | None:
         return "Nothing of this loan is lost."
     if action is _A.REPORT_FOUND and overlays.found_by_owner:
         return "The rest is back: bring it to the assisting agency, which reports that it is found."
+    if action is _A.CONTEST_NO_SHOW:
+        return OWN_NO_SHOW if overlays.own_no_show else overlays.no_show_settled
+    if action is _A.WITHDRAW_NO_SHOW:
+        return no_show_withdrawal_refusal(overlays)
+    if action in overlays.times:
+        return overlays.times[action]
     if action is _A.REQUEST_EXTENSION and overlays.recall_requested:
         return "This loan has been recalled: request an extension after the recall is withdrawn."
     if action is _A.REQUEST_EXTENSION and overlays.extension_pending:
@@ -207,11 +237,59 @@ def withheld(action: LoanAction, overlays: Overlays) -> str | None:
     return None
 
 
+OWN_NO_SHOW: Final = "Your agency reported it, and may withdraw that."
+NO_SHOW_CONTESTED_WITHIN: Final = timedelta(days=14)
+"""How long after it was recorded the other agency may contest a no-show, as a reported act."""
+NO_SHOW_WITHDRAWN: Final = "It was withdrawn: nobody counts it."
+
+
+def no_show_settled(
+    reported_at: datetime | None, contested_at: datetime | None, withdrawn_at: datetime | None, now: datetime
+) -> str | None:
+    """Why a no-show cannot be contested any more; None while it can, and where there is none."""
+    if withdrawn_at is not None:
+        return NO_SHOW_WITHDRAWN
+    if contested_at is not None:
+        return "It is contested already: both words stand."
+    if reported_at is None or now < reported_at + NO_SHOW_CONTESTED_WITHIN:
+        return None
+    return f"It stands: it could be contested until {format_instant(reported_at + NO_SHOW_CONTESTED_WITHIN)}."
+
+
+def no_show_withdrawal_refusal(overlays: Overlays) -> str | None:
+    """Why the report of a no-show cannot be withdrawn; None when it can, which whoever reported it does at any time."""
+    if overlays.no_show_settled == NO_SHOW_WITHDRAWN:
+        return NO_SHOW_WITHDRAWN
+    return None if overlays.own_no_show else "The other agency reported it, and it alone withdraws that."
+
+
 def why_unavailable(status: LoanStatus, action: LoanAction, overlays: Overlays) -> str | None:
     """The reason why status and overlays do not allow `action`; None when they do. The time is not considered."""
     if (status, action) not in TRANSITIONS:
         return f"Not while the loan is {status.replace('_', ' ')}."
     return withheld(action, overlays)
+
+
+PRECEDED_BY: Final[dict[LoanAction, tuple[tuple[str, str], ...]]] = {
+    _A.DISPATCH: (("reserved_at", "It was reserved"),),
+    _A.RECEIVE: (("dispatched_at", "It left"),),
+    _A.START_RETURN: (("arrived_at", "It arrived"), ("dispatched_at", "It left")),
+    _A.RETURN: (
+        ("return_started_at", "Its return began"),
+        ("arrived_at", "It arrived"),
+        ("dispatched_at", "It left"),
+    ),
+    _A.REPORT_LOST: (("dispatched_at", "It left"),),
+    _A.REPORT_FOUND: (("dispatched_at", "It left"),),
+    _A.RECALL: (("dispatched_at", "It left"),),
+}
+"""Acts that may be recorded later than they were done, each with what it cannot have come before, the latest first."""
+
+
+def preceding(action: LoanAction, acts: Mapping[str, datetime | None]) -> tuple[datetime, str]:
+    """When that was done which must precede `action`, and what it was, as a sentence begins."""
+    done = ((acts[name], what) for name, what in PRECEDED_BY[action])
+    return next((at, what) for at, what in done if at is not None)
 
 
 SOON: Final = timedelta(hours=2)
@@ -254,6 +332,69 @@ def timing_refusal(
     return None
 
 
+class AwaitedStep(StrEnum):
+    """A step of people for which a loan can wait; each is an action of the same name."""
+
+    DISPATCH = "dispatch"
+    RECEIVE = "receive"
+    START_RETURN = "start_return"
+    RETURN = "return"
+    ACCEPT_EXTENSION = "accept_extension"
+    CLOSE = "close"
+
+
+class StepAwaited(msgspec.Struct, kw_only=True, frozen=True):
+    """A step that a loan waits for: which side has to take it, and until when, where something says so."""
+
+    side: Annotated[Side, Meta(description="Which side has to take it.")]
+    step: Annotated[AwaitedStep, Meta(description="What is to be done; an extension may be declined instead.")]
+    due_at: Annotated[Instant | None, Meta(description="Until when; null where nothing says so.")]
+
+
+AWAITED_OF: Final = {
+    AwaitedStep.DISPATCH: Side.ASSISTING,
+    AwaitedStep.RECEIVE: Side.REQUESTING,
+    AwaitedStep.START_RETURN: Side.REQUESTING,
+    AwaitedStep.RETURN: Side.ASSISTING,
+    AwaitedStep.ACCEPT_EXTENSION: Side.ASSISTING,
+    AwaitedStep.CLOSE: Side.ASSISTING,
+}
+"""The steps that a loan can wait for, each with the side that takes it. An extension is accepted or declined."""
+
+
+def awaited(
+    status: LoanStatus,
+    overlays: Overlays,
+    *,
+    starts_at: datetime,
+    planned_end_at: datetime,
+    recall_due_at: datetime | None,
+) -> list[StepAwaited]:
+    """Who is waited for and for which step; nobody once the loan is over.
+
+    What is recalled is sent back, whether it has arrived or is on its way. What stays at home is reported done by the
+    agency that has it.
+    """
+    due_back = planned_end_at if recall_due_at is None or not overlays.recall_requested else recall_due_at
+    waits: list[tuple[AwaitedStep, datetime | None]] = []
+    match status:
+        case _S.RESERVED:
+            waits.append((AwaitedStep.DISPATCH, starts_at))
+        case _S.DISPATCHED | _S.ON_SCENE if overlays.stays:
+            waits.append((AwaitedStep.RETURN, planned_end_at))
+        case _S.DISPATCHED if not overlays.recall_requested:
+            waits.append((AwaitedStep.RECEIVE, planned_end_at))
+        case _S.DISPATCHED | _S.ON_SCENE:
+            waits.append((AwaitedStep.START_RETURN, due_back))
+        case _S.RETURNING:
+            waits.append((AwaitedStep.RETURN, due_back))
+        case _S.RETURNED:
+            waits.append((AwaitedStep.CLOSE, None))
+    if overlays.extension_pending and status in {_S.DISPATCHED, _S.ON_SCENE}:
+        waits.append((AwaitedStep.ACCEPT_EXTENSION, planned_end_at))
+    return [StepAwaited(side=AWAITED_OF[step], step=step, due_at=due_at) for step, due_at in waits]
+
+
 def hand_over_refusal(unavailable: str | None, changed: Sequence[str]) -> str | None:
     """The reason why the asset as it is now cannot be dispatched; None when it can.
 
@@ -291,6 +432,15 @@ def check_recall(now: datetime, by: datetime) -> None:
     """Raises RuleBroken when the asset is recalled for a time in the past, with which nobody could comply."""
     if by <= now:
         raise RuleBroken("Recall the asset by a time in the future.", "recall_in_the_past")
+
+
+def recall_due(told_at: datetime, by: datetime, notice_hours: int | None) -> datetime:
+    """When a recall that the other side was told of at `told_at` is due: as it says, but not before the notice has run.
+
+    An owner may always ask for its own sooner, as in an emergency; the notice of the agreement is not its to shorten,
+    so nobody is late before. Where the agreement has none, or 0, the hour of the recall counts.
+    """
+    return max(by, told_at + timedelta(hours=notice_hours or 0))
 
 
 def check_extension(now: datetime, planned_end_at: datetime, until: datetime, limit_at: datetime | None) -> None:

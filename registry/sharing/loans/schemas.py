@@ -16,7 +16,9 @@ from registry.platform.kernel.time import Instant, Window
 from registry.resources.assets.rules import Grade
 from registry.resources.assets.schemas.shown import PackageReference
 from registry.resources.packages.rules import MOST_MEMBERS
-from registry.sharing.loans.rules import DeclineReason, LoanStatus, Side
+from registry.sharing.loans.rules import AwaitedStep, DeclineReason, LoanStatus, Side, StepAwaited
+from registry.sharing.loans.times import TimeContestStatus, TimedAct
+from registry.sharing.obligations.schemas import Obligation
 from registry.sharing.policy.schemas.decided import IncidentNumber, RequestReference
 
 AssetWarningKind = Literal["asset_unavailable", "asset_changed"]
@@ -38,10 +40,27 @@ ReservationId = Annotated[
     ),
 ]
 
+OfferCondition = Annotated[
+    str | None,
+    Meta(
+        description="On which condition it was offered; the requesting agency accepted it, and it holds for the loan. "
+        "Null where there was none."
+    ),
+]
+
 EndedBy = Annotated[
     Side | None, Meta(description="Which side cancelled it, or reported that it was not begun, or is lost.")
 ]
 WhyDeclined = Annotated[DeclineReason | None, Meta(description="Of a loan that was cancelled, where it was said.")]
+
+
+ActTime = Annotated[
+    Instant | None,
+    Meta(
+        description="When it was done, where it is recorded later: not before the act that must precede it, and not in "
+        "the future. Deadlines, availability and metrics go by it; the history shows when it was recorded, too."
+    ),
+]
 
 
 class ConditionReport(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -111,7 +130,20 @@ class Recall(Struct, kw_only=True, frozen=True):
 
     requested_at: Instant
     by: Instant
+    due_at: Annotated[
+        Instant,
+        Meta(
+            description="From when it is late: `by`, or, where that is later, when the agreement's notice of a recall "
+            "(`recall_notice_hours`) has run since the recall was recorded."
+        ),
+    ]
     reason: str
+
+
+Awaiting = Annotated[
+    list[StepAwaited],
+    Meta(description="Who is waited for and for which step, with the time until when; empty once the loan is over."),
+]
 
 
 class LoanSummary(Struct, kw_only=True, frozen=True):
@@ -127,10 +159,15 @@ class LoanSummary(Struct, kw_only=True, frozen=True):
     request: Annotated[RequestReference | None, Meta(description="The line of a request that it answers.")]
     root_decision_id: UUID
     reservation_id: ReservationId
+    offer_condition: OfferCondition
     status: LoanStatus
     overdue: bool
     recall_requested: bool
     extension_pending: bool
+    awaiting: Awaiting
+    time_contested: Annotated[
+        bool, Meta(description="The time of one of its acts is contested, and nobody has settled that.")
+    ]
     asset_unavailable: Annotated[
         bool,
         Meta(
@@ -160,6 +197,37 @@ class MinimumOverride(Struct, kw_only=True, frozen=True):
     reserve_minimum_ids: list[UUID]
 
 
+class NoShow(Struct, kw_only=True, frozen=True):
+    """That one agency reported a no-show (`ended_by`, `ended_reason`), and what the other one says of it.
+
+    It counts against that one where it is neither contested nor withdrawn, and once `contest_by` is over.
+    """
+
+    reported_at: Annotated[Instant, Meta(description="When it was recorded.")]
+    contest_by: Annotated[Instant, Meta(description="Until when the other agency may contest it.")]
+    contested_at: Annotated[Instant | None, Meta(description="When it was contested; null where it is not.")]
+    contested_reason: Annotated[str | None, Meta(description="Why, in the words of the other agency.")]
+    withdrawn_at: Annotated[Instant | None, Meta(description="When it was withdrawn by who had reported it.")]
+
+
+class TimeContest(Struct, kw_only=True, frozen=True):
+    """That one side contests the time that the other said of its act: both words.
+
+    The times of the loan stay as they were said. What is counted by times counts by what is agreed: the time that was
+    accepted, or as it was said where nothing is open. While it is `open`, it is left out.
+    """
+
+    id: UUID
+    act: Annotated[TimedAct, Meta(description="Which act.")]
+    said_at: Annotated[Instant, Meta(description="When it was done, as the side says whose act it is.")]
+    said_by: Annotated[Side, Meta(description="That side; it accepts the other time, the other one withdraws it.")]
+    other_said_at: Annotated[Instant, Meta(description="When it was done, as the other side says, which contests it.")]
+    reason: Annotated[str, Meta(description="Why, in the words of the other side.")]
+    status: TimeContestStatus
+    contested_at: Annotated[Instant, Meta(description="When it was contested.")]
+    settled_at: Annotated[Instant | None, Meta(description="When it was accepted, withdrawn or lapsed.")]
+
+
 class Loan(Struct, kw_only=True, frozen=True):
     """An asset committed by one agency to another, from reservation to return.
 
@@ -177,6 +245,10 @@ class Loan(Struct, kw_only=True, frozen=True):
             "they are committed to you, and each reading is recorded."
         ),
     ]
+    personnel_ids: Annotated[
+        list[UUID],
+        Meta(description="Who goes with it for what they can do; their names are told as that of the handler is."),
+    ]
     requesting_agency: AgencyReference
     assisting_agency: AgencyReference
     agreement: Annotated[AgreementReference, Meta(description="The version it was made under, kept for ever.")]
@@ -184,11 +256,13 @@ class Loan(Struct, kw_only=True, frozen=True):
     decision_id: Annotated[UUID, Meta(description="The decision at which it was reserved.")]
     root_decision_id: Annotated[UUID, Meta(description="The first decision on what was asked.")]
     reservation_id: ReservationId
+    offer_condition: OfferCondition
     purpose: str
     status: LoanStatus
     overdue: Annotated[bool, Meta(description="Still out although the agreed return has come.")]
     recall_requested: bool
     extension_pending: bool
+    awaiting: Awaiting
     starts_at: Instant
     planned_end_at: Annotated[Instant, Meta(description="The agreed return; accepted extensions move it.")]
     requested_at: Instant
@@ -219,6 +293,9 @@ class Loan(Struct, kw_only=True, frozen=True):
     asset_warnings: Annotated[
         list[AssetWarning], Meta(description="What stands against the hand-over; empty once the asset is back.")
     ]
+    obligations: Annotated[
+        list[Obligation], Meta(description="What the loan obliges either agency to do, and what became of it.")
+    ]
     condition_out: Condition | None
     condition_in: Condition | None
     ended_reason: Annotated[
@@ -226,6 +303,10 @@ class Loan(Struct, kw_only=True, frozen=True):
     ]
     ended_by: EndedBy
     decline_reason: WhyDeclined
+    time_contests: Annotated[
+        list[TimeContest], Meta(description="What is or was contested of the times of its acts, oldest first.")
+    ]
+    no_show: Annotated[NoShow | None, Meta(description="Of a loan that ended as a no-show: both sides' words.")]
     allowed_actions: list[AllowedAction]
     version: int
     created_at: Instant
@@ -251,6 +332,15 @@ class LoanQuery(Changing, kw_only=True, frozen=True):
     q: Annotated[Part | None, Meta(description="Part of the asset's name or tag.")] = None
     window_from: Annotated[Instant | None, Meta(description="Planned to end after this instant.")] = None
     window_to: Annotated[Instant | None, Meta(description="Beginning before then.")] = None
+    due_from: Annotated[
+        Instant | None,
+        Meta(
+            description="Still to come back, and due back at this instant or later: by the hour of its recall, if any."
+        ),
+    ] = None
+    due_to: Annotated[Instant | None, Meta(description="Still to come back, and due back before then.")] = None
+    awaiting: Annotated[Side | None, Meta(description="Only loans that wait for a step of this side.")] = None
+    awaiting_step: Annotated[AwaitedStep | None, Meta(description="Only loans that wait for this step.")] = None
     recall_requested: Annotated[bool | None, Meta(description="Only loans that are recalled, or only others.")] = None
     extension_pending: Annotated[
         bool | None, Meta(description="Only loans with a pending extension, or only others.")
@@ -308,15 +398,27 @@ class LoanStep(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     note: Reason | None = None
 
 
-class Departure(ConditionReport, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """The condition in which an asset is sent out."""
+class LoanAct(LoanStep, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """A step that needs no input, and when it was done."""
 
-    override_reason: OwnReason | None = None
+    occurred_at: ActTime = None
+
+
+class HandBack(ConditionReport, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """The condition in which an asset came back, and when."""
+
+    occurred_at: ActTime = None
 
     @property
     def condition(self) -> ConditionReport:
         """The report alone, which the other side reads too."""
         return ConditionReport(**{name: getattr(self, name) for name in ConditionReport.__struct_fields__})
+
+
+class Departure(HandBack, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """The condition in which an asset is sent out, and when."""
+
+    override_reason: OwnReason | None = None
 
 
 class ExtensionAcceptance(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -330,6 +432,22 @@ class LoanEnding(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """Why a loan ends early."""
 
     reason: Reason
+
+
+class TimeContestation(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """That an act of the other side was not done when it says: when it was, and why."""
+
+    act: Annotated[TimedAct, Meta(description="Which act; the other side's.")]
+    occurred_at: Annotated[
+        Instant, Meta(description="When it was done: between the acts before and after it, and not in the future.")
+    ]
+    reason: Reason
+
+
+class TimeAnswer(LoanStep, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Which act's contested time is settled."""
+
+    act: Annotated[TimedAct, Meta(description="Which act; its time is contested.")]
 
 
 class LoanCancellation(LoanEnding, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -349,6 +467,7 @@ class LoanLoss(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
         Annotated[int, Meta(ge=1, le=100_000)] | None,
         Meta(description="How many; when absent, all that are still out, or all that were lost."),
     ] = None
+    occurred_at: ActTime = None
 
 
 class ExtensionAsk(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -378,6 +497,7 @@ class RecallNotice(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True
 
     by: Instant
     reason: Reason
+    occurred_at: ActTime = None
 
 
 RESERVE_EXAMPLE = {"decision_id": "01980000-0000-7000-8000-00000000d001"}

@@ -1,4 +1,4 @@
-"""Loans and their extensions.
+"""Loans, their extensions, and what is contested of their times.
 
 A loan always refers to the agreement version and the decision under which it was made.
 """
@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from registry.platform.database.types import Instant, Json, Uuid, one_of, table, unique_where
 from registry.sharing.loans.rules import NEVER_WAS, DeclineReason, LoanStatus, Side
+from registry.sharing.loans.times import TimeContestStatus, TimedAct
 
 EXTENSION_STATES = ("pending", "accepted", "declined", "lapsed")
 
@@ -38,6 +39,7 @@ loan = table(
     sa.Column("lost_quantity", sa.Integer, nullable=False, server_default="0"),
     sa.Column("took_last", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("handler_id", Uuid, sa.ForeignKey("personnel_record.id")),
+    sa.Column("personnel_ids", Json),
     sa.Column("requesting_agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
     sa.Column("assisting_agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
     sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), nullable=False),
@@ -55,6 +57,7 @@ loan = table(
     sa.Column("travels", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.Column("separation_relaxed", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("minimum_override", Json),
+    sa.Column("offer_condition", sa.Text),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("starts_at", Instant, nullable=False),
     sa.Column("planned_end_at", Instant, nullable=False),
@@ -68,12 +71,22 @@ loan = table(
     sa.Column("closed_at", Instant),
     sa.Column("recall_requested_at", Instant),
     sa.Column("recall_by", Instant),
+    sa.Column("recall_due_at", Instant),
     sa.Column("recall_reason", sa.Text),
     sa.Column("condition_out", Json),
     sa.Column("condition_in", Json),
     sa.Column("ended_reason", sa.Text),
     sa.Column("ended_side", sa.Text),
     sa.Column("decline_reason", sa.Text),
+    sa.Column("dispatch_recorded_at", Instant),
+    sa.Column("receive_recorded_at", Instant),
+    sa.Column("start_return_recorded_at", Instant),
+    sa.Column("return_recorded_at", Instant),
+    sa.Column("lost_at", Instant),
+    sa.Column("no_show_reported_at", Instant),
+    sa.Column("no_show_contested_at", Instant),
+    sa.Column("no_show_contested_reason", sa.Text),
+    sa.Column("no_show_withdrawn_at", Instant),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
@@ -109,8 +122,32 @@ loan = table(
 
 `ended_side` is who cancelled it, or reported that it was not begun or lost; `decline_reason` why, where it cancelled.
 
+`offer_condition` is the condition of the offer that the requesting agency accepted; NULL where there was none.
+
+`personnel_ids` are the people who were offered for what they can do, and go with it; the handler is not among them.
+
+`recall_by` is the hour for which its owner recalled it, `recall_due_at` when it is due then: not before the notice of
+the agreement has run.
+
 `took_last`: what was lost on it was all that there was of the asset.
 """
+
+people_offered = table(
+    "people_offered",
+    sa.Column("root_decision_id", Uuid, sa.ForeignKey("policy_decision.id"), primary_key=True),
+    sa.Column("personnel_ids", Json, nullable=False),
+    sa.Column("capability", sa.Text, sa.ForeignKey("capability_type.code"), nullable=False),
+    sa.Column("rank", sa.Integer, nullable=False),
+    sa.Column("tested", sa.Boolean, nullable=False),
+)
+"""Who is to go with what is lent under a chain of decisions, and what all of them have to be able to do."""
+
+offer_condition = table(
+    "offer_condition",
+    sa.Column("root_decision_id", Uuid, sa.ForeignKey("policy_decision.id"), primary_key=True),
+    sa.Column("condition", sa.Text, nullable=False),
+)
+"""On what condition something was offered and accepted, by the chain of decisions under which it is lent."""
 
 loan_extension = table(
     "loan_extension",
@@ -136,3 +173,35 @@ loan_extension = table(
         detail="An extension of this loan is waiting for an answer already.",
     ),
 )
+
+loan_time_contest = table(
+    "loan_time_contest",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("loan_id", Uuid, sa.ForeignKey(loan.c.id), nullable=False),
+    sa.Column("act", sa.Text, nullable=False),
+    sa.Column("said_at", Instant, nullable=False),
+    sa.Column("other_said_at", Instant, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("saying_agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("contesting_agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("contested_at", Instant, nullable=False),
+    sa.Column("settled_at", Instant),
+    one_of("act", TimedAct),
+    one_of("status", TimeContestStatus),
+    sa.CheckConstraint("(status = 'open') = (settled_at IS NULL)", name="settled"),
+    sa.CheckConstraint("other_said_at <> said_at", name="two_words"),
+    sa.CheckConstraint("saying_agency_id <> contesting_agency_id", name="two_sides"),
+    sa.Index("ix_loan_time_contest_loan_id", "loan_id", "act", "id"),
+    sa.Index("ix_loan_time_contest_saying", "saying_agency_id", "status", "id"),
+    sa.Index("ix_loan_time_contest_contesting", "contesting_agency_id", "status", "id"),
+    unique_where(
+        "uq_loan_time_contest_open",
+        *("loan_id", "act"),
+        sqlite="status = 'open'",
+        postgresql="status = 'open'",
+        code="wrong_status",
+        detail="Its time is contested already: both words stand.",
+    ),
+)
+"""That one side contests the time that the other said of its act: both words. The loan keeps the one that was said."""

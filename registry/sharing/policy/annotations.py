@@ -7,7 +7,7 @@ or misplaced one is refused, since it would otherwise have no effect without any
 import dataclasses
 import re
 from collections.abc import Iterator, Mapping
-from typing import Literal, cast, get_args
+from typing import Literal, TypeAlias, cast, get_args
 
 import msgspec
 from cedarpy import pst
@@ -15,6 +15,7 @@ from cedarpy import pst
 from registry.agreements.law.rules import REVIEW, Law, names_law
 from registry.platform.kernel.errors import RuleBroken
 from registry.platform.kernel.text import Citation, Name, Reason, form_in_words
+from registry.sharing.policy.attributes import paths_in, terms_read
 from registry.sharing.policy.decisions import ApprovalRole, Due, Side
 from registry.sharing.policy.facts import TermFacts
 from registry.sharing.policy.locating import unseen_in
@@ -24,10 +25,18 @@ PolicyAction = Literal["borrow", "attach_condition"]
 # Besides the terms: the window in which both parties are bound, and the asset's certifications.
 TERMS = frozenset(TermFacts.__struct_fields__) | {"covers_until", "certifications"}
 
-_KNOWN = {"id", "title", "reason", "citation", "term", "approval", "obligation", "due"}
+_KNOWN = {"id", "title", "reason", "citation", "term", "approval", "obligation", "due", "by", "within", "matter"}
 _REQUIRED = ("id", "title", "reason")
 SHORTEST_REASON = 15
 _CODE = re.compile(r"[a-z][a-z0-9_]{2,79}")
+_WITHIN = re.compile(r"([1-9][0-9]{0,3}) (hour|day)s?")
+_HOURS = {"hour": 1, "day": 24}
+
+
+_COUNTED_IN = {"claim_window_days": 24}
+"""The terms of an agreement that give an obligation so much time, each with its unit in hours."""
+
+Within: TypeAlias = int | Literal["term"]
 
 
 class PolicySetError(RuleBroken):
@@ -53,8 +62,11 @@ class Policy(msgspec.Struct, kw_only=True, frozen=True):
     """One parsed policy.
 
     `key` is unique among all layers; `category` is the one to which its scope is restricted, `mentions` every category
-    that it names anywhere, `reads` the attributes that its conditions use. `law` is what a shipped policy rests on,
-    `rests_on` what an agency says of its own; both are None for a policy that rests on none.
+    that it names anywhere, `reads` the attributes that its conditions use, `paths` the same by their paths. `law` is
+    what a shipped policy rests on, `rests_on` what an agency says of its own; both are None for a policy that rests on
+    none. `owed_by` is the side that meets its obligation; `within` how many hours after the event of `due`, where its
+    source has a figure.
+    `matter` is what a state's law bars (`borrow`), or demands help in (`attach_condition`).
     """
 
     key: str
@@ -70,10 +82,19 @@ class Policy(msgspec.Struct, kw_only=True, frozen=True):
     approval: RequiredApproval | None
     obligation: str | None
     due: Due | None
+    owed_by: Side
+    within: Within | None
+    matter: str | None
     category: str | None
     mentions: frozenset[str]
     reads: frozenset[str]
+    paths: frozenset[str]
     template: pst.Template
+
+    @property
+    def terms_read(self) -> frozenset[str]:
+        """The attributes of the agreement that its conditions use."""
+        return terms_read(self.paths)
 
     @property
     def citation(self) -> str | None:
@@ -114,6 +135,9 @@ def _checked(layer: str, template: pst.Template, law: Law | None) -> Policy:
     action = _action(template)
     _check_action(layer, action, template)
     key = f"{layer}:{notes['id']}"
+    matter = notes.get("matter")
+    if matter is not None and not _CODE.fullmatch(matter):
+        raise ValueError("@matter must be lower-case words joined by underscores")
     obligation = notes.get("obligation")
     if obligation is not None and not _CODE.fullmatch(obligation):
         raise ValueError("@obligation must be lower-case words joined by underscores")
@@ -131,9 +155,13 @@ def _checked(layer: str, template: pst.Template, law: Law | None) -> Policy:
         approval=_approval(layer, notes.get("approval")),
         obligation=obligation,
         due=_due(obligation, notes.get("due")),
+        owed_by=_owed_by(obligation, notes.get("by")),
+        within=_within(notes),
+        matter=matter,
         category=_scope_category(template),
         mentions=frozenset(uid.id for uid in named if str(uid.type) == "Category"),
         reads=frozenset(_attributes(template.clauses)),
+        paths=paths_in(template.clauses),
         # One request evaluates both actions (see `trial`), and Cedar would return annotations with every
         # answer.
         template=dataclasses.replace(template, id=key, action=pst.ScopeAny(), annotations=pst.FrozenMap()),
@@ -151,14 +179,19 @@ def _action(template: pst.Template) -> PolicyAction:
 
 
 def _check_action(layer: str, action: PolicyAction, template: pst.Template) -> None:
-    attaches = template.annotations.keys() & {"approval", "obligation", "due"}
+    attaches = template.annotations.keys() & {"approval", "obligation", "due", "by", "within"}
     if action == "borrow" and attaches:
-        raise ValueError("only attach_condition carries @approval, @obligation and @due")
+        raise ValueError("only attach_condition carries @approval, @obligation, @due, @by and @within")
     if action == "borrow" and template.effect == "permit" and layer != "baseline":
         raise ValueError("only the baseline may state a ground: the other layers can bar and add conditions")
     if action == "attach_condition" and template.effect == "forbid":
         raise ValueError("a forbid is not allowed in attach_condition: it would lift another policy's condition")
-    if action == "attach_condition" and not attaches & {"approval", "obligation"}:
+    about = "matter" in template.annotations
+    if about and not layer.startswith("jurisdiction/"):
+        raise ValueError("@matter is for what a state's law bars or demands: only its pack says so")
+    if about and action == "attach_condition" and attaches:
+        raise ValueError("what demands help in a @matter attaches nothing: it is only held against what bars it")
+    if action == "attach_condition" and not about and not attaches & {"approval", "obligation"}:
         raise ValueError("attach_condition needs @approval or @obligation, else it attaches nothing")
 
 
@@ -216,6 +249,43 @@ def _due(obligation: str | None, due: str | None) -> Due | None:
         if due == known:
             return cast(Due, known)
     raise ValueError(f"@due must be one of {', '.join(get_args(Due))}")
+
+
+def _owed_by(obligation: str | None, by: str | None) -> Side:
+    """Who meets the obligation: the agency that borrows, unless the policy says otherwise."""
+    if by is None:
+        return "requesting"
+    if obligation is None:
+        raise ValueError("@by says whose @obligation it is")
+    for known in get_args(Side):
+        if by == known:
+            return cast(Side, known)
+    raise ValueError(f"@by must be one of {', '.join(get_args(Side))}")
+
+
+def _within(notes: Mapping[str, str]) -> Within | None:
+    """In how many hours the obligation is to be met after the event of its @due; `term` for the term's own figure."""
+    text = notes.get("within")
+    if text is None:
+        return None
+    if "obligation" not in notes or notes.get("due") == "before_dispatch":
+        raise ValueError("@within counts from the event of @due: not without an @obligation, nor before_dispatch")
+    if text == "term":
+        if notes.get("term") not in _COUNTED_IN:
+            raise ValueError(f'@within("term") needs a @term of {", ".join(_COUNTED_IN)}')
+        return "term"
+    if (found := _WITHIN.fullmatch(text)) is None:
+        raise ValueError('@within must be a number of hours or days, such as "24 hours", or "term"')
+    return int(found[1]) * _HOURS[found[2]]
+
+
+def hours_within(policy: Policy, terms: TermFacts | None) -> int | None:
+    """In how many hours the policy's obligation is to be met, by these terms; None where no source has a figure."""
+    if policy.within != "term":
+        return policy.within
+    assert policy.term is not None, "checked when it was read"
+    figure: int | None = None if terms is None else getattr(terms, policy.term)
+    return None if figure is None else figure * _COUNTED_IN[policy.term]
 
 
 def _scope_category(template: pst.Template) -> str | None:

@@ -13,8 +13,9 @@ import structlog
 
 import registry
 from registry.platform.files.turns import Turns
+from registry.sharing.policy.analysing import Recorded
 from registry.sharing.policy.child import Examined, ToExamine
-from registry.sharing.policy.examining import Examination, KnownWords, PolicySetText
+from registry.sharing.policy.examining import AskedOf, Examination, KnownWords, PolicySetText
 from registry.sharing.policy.locating import PolicyFault
 
 EXAMINING_SECONDS: Final = 20
@@ -44,12 +45,20 @@ class ConfinedExaminer:
         self._main = main
         self._turns = Turns(2, of="policy set", code="busy")
 
-    async def examine(self, agency: UUID, given: PolicySetText, known: KnownWords) -> Examination:
+    async def examine(
+        self, agency: UUID, given: PolicySetText, known: KnownWords, decisions: tuple[Recorded, ...] = ()
+    ) -> Examination:
         """Everything that is wrong with a set of the agency; that it took too much is a fault as well.
 
-        Raises Busy when its turn does not come.
+        It is analysed over these `decisions` about what the agency was asked for. Raises Busy when its turn does not
+        come.
         """
-        asked = ToExamine(given=given, categories=frozenset(known.categories), purposes=frozenset(known.purposes))
+        asked = ToExamine(
+            given=given,
+            asked=AskedOf(owner=agency, decisions=decisions),
+            categories=frozenset(known.categories),
+            purposes=frozenset(known.purposes),
+        )
         async with self._turns.turn(agency):
             return await asyncio.to_thread(self._examine, asked)
 

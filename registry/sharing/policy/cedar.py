@@ -177,10 +177,10 @@ class PolicySet:
         return tuple(sorted((p for layer in self._layers.values() for p in layer.policies), key=_reading_order))
 
     @property
-    def agency_reads(self) -> frozenset[str]:
-        """The attributes that the agency's own layer uses."""
+    def agency_policies(self) -> tuple[Policy, ...]:
+        """The policies of the agency's own layer."""
         own = self._layers.get("agency")
-        return frozenset(name for policy in own.policies for name in policy.reads) if own else frozenset()
+        return own.policies if own else ()
 
     def select(self, matter: Matter, assisting: UUID | None = None) -> Selection:
         """The policies to ask about the matter: the baseline's, those of its parties' states that touch it.

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from registry.platform.files.confinement import confine, limit
 from registry.sharing.policy.cedar import load_policy_set
-from registry.sharing.policy.examining import Examination, Examiner, KnownWords, PolicySetText
+from registry.sharing.policy.examining import AskedOf, Examination, Examiner, KnownWords, PolicySetText
 from registry.sharing.policy.testing import read_cast
 
 
@@ -23,6 +23,7 @@ class ToExamine(Struct, kw_only=True, frozen=True):
     """What is written to the process."""
 
     given: PolicySetText
+    asked: AskedOf | None
     categories: frozenset[str]
     purposes: frozenset[str]
 
@@ -46,6 +47,6 @@ def main(folder: str, on: str, seconds: int) -> None:
         confine()
         asked = _asked.decode(source.read())
         known = KnownWords(categories=asked.categories, purposes=asked.purposes)
-        found = Examined(examination=examiner.examine(asked.given, known))
+        found = Examined(examination=examiner.examine(asked.given, known, asked.asked))
         sys.stdout.buffer.write(msgspec.json.encode(found))
         sys.stdout.buffer.flush()

@@ -14,7 +14,7 @@ Outcome = Literal["permitted", "needs_approval", "denied"]
 Side = Literal["assisting", "requesting"]
 Due = Literal["before_dispatch", "on_handover", "during", "on_return", "after_return"]
 ApprovalRole = Literal["coordinator", "approver", "legal", "agency_admin"]
-ReasonEffect = Literal["permit", "forbid", "condition", "no_ground", "evaluation_error"]
+ReasonEffect = Literal["permit", "forbid", "condition", "contradicts", "no_ground", "evaluation_error"]
 
 PolicyId = Annotated[str, Meta(description="The policy's `@id`.", examples=["duration_over_limit"])]
 Citation = Annotated[
@@ -41,8 +41,16 @@ class AgreementAlternative(_Part, kw_only=True, frozen=True):
     """Another agreement that was evaluated, with its outcome."""
 
     agreement: AgreementTried
-    outcome: Outcome
-    approvals: Annotated[int, Meta(description="How many approvals it would have needed.", examples=[1])]
+    outcome: Annotated[
+        Outcome | None,
+        Meta(
+            description="Null where a withheld term of it may have refused, and the decision does not tell whether: "
+            "the bound would be found by asking for one duration after another."
+        ),
+    ]
+    approvals: Annotated[
+        int | None, Meta(description="How many approvals it would have needed; null with the outcome.", examples=[1])
+    ]
 
 
 class PolicySource(_Part, kw_only=True, frozen=True):
@@ -75,7 +83,7 @@ class DecisionReason(_Part, kw_only=True, frozen=True):
     layer: Annotated[
         str,
         Meta(
-            description="`baseline`, `jurisdiction/<state>`, `agency`; `engine` if no policy spoke.",
+            description="`baseline`, `jurisdiction/<state>`, `agency`; `engine` if no policy spoke, or none is named.",
             examples=["baseline", "jurisdiction/ca", "agency"],
         ),
     ]
@@ -84,6 +92,7 @@ class DecisionReason(_Part, kw_only=True, frozen=True):
         Meta(
             description=(
                 "`permit`: a ground. `forbid`: a bar. `condition`: an approval it attached. "
+                "`contradicts`: one of two states' laws that point opposite ways; counsel of both sides decide. "
                 "`no_ground`: nothing permits. `evaluation_error`: the policy could not be evaluated."
             )
         ),
@@ -116,6 +125,19 @@ class ObligationAttached(_Part, kw_only=True, frozen=True):
     code: Annotated[str, Meta(description="Stable code.", examples=["condition_report"])]
     title: str
     due: Annotated[Due, Meta(description="When it must be met.", examples=["on_handover"])]
+    owed_by: Annotated[
+        Side,
+        Meta(
+            description="Which of the two agencies has to meet it; of decisions before it was said, the one that asks."
+        ),
+    ] = "requesting"
+    within_hours: Annotated[
+        int | None,
+        Meta(
+            description="In how many hours after that, where the law, the agreement or the agency names a figure.",
+            examples=[24],
+        ),
+    ] = None
     policy_id: PolicyId
     layer: Annotated[
         str | None, Meta(description="Of the policy, as in the reasons.", examples=["baseline", "agency"])
@@ -143,7 +165,7 @@ class NearMiss(_Part, kw_only=True, frozen=True):
         Outcome | None,
         Meta(
             description="The outcome without them; null when it depends on terms nobody has agreed yet, or on a "
-            "restricted clause of an agreement that is not in force between the two."
+            "withheld term that the decision does not tell of."
         ),
     ]
     explanation: Annotated[str, Meta(examples=["would be permitted up to 72 hours (clause 4.2)"])]

@@ -11,7 +11,20 @@ from registry.sharing.policy.facts import Facts
 from registry.sharing.policy.rules import decide
 from registry.sharing.policy.testing import Case
 
-_COMPARED = ("layer", "action", "effect", "title", "reason", "term", "approval", "obligation", "due", "law")
+_COMPARED = (
+    "layer",
+    "action",
+    "effect",
+    "title",
+    "reason",
+    "term",
+    "approval",
+    "obligation",
+    "due",
+    "owed_by",
+    "within",
+    "law",
+)
 
 
 class ChangedPolicy(Struct, frozen=True):

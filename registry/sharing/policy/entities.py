@@ -63,7 +63,7 @@ class Scene:
         }
         context = {name: value for name, value in context.items() if value is not None and name in reads}
         context["ask"] = {"__entity": self._entity("Ask", self._asked(facts))}
-        context["agreement"] = {"__entity": self._entity("Agreement", _agreement(agreement))}
+        context["agreement"] = {"__entity": self._entity("Agreement", _agreement(agreement, facts.now))}
         request: _Attributes = {
             "action": {"type": "Action", "id": "borrow"},
             "principal": self._entity(
@@ -137,7 +137,7 @@ class Scene:
         return {name: value for name, value in record.items() if value is not None and name in self._reads}
 
 
-def _agreement(agreement: AgreementFacts | None) -> _Attributes:
+def _agreement(agreement: AgreementFacts | None, now: datetime) -> _Attributes:
     if agreement is None:
         return _NO_AGREEMENT
     return {
@@ -149,6 +149,7 @@ def _agreement(agreement: AgreementFacts | None) -> _Attributes:
         "covers_direction": agreement.covers_direction,
         "covers_until": _instant(agreement.covers_until) if agreement.covers_until else None,
         "effective_at": _instant(agreement.effective_at),
+        "days_past_review": agreement.days_past_review(now),
     }
 
 

@@ -6,15 +6,24 @@ all of them at once, and where each is.
 
 from collections.abc import Collection, Iterator, Sequence
 from itertools import chain, pairwise
+from uuid import UUID
 
 import cedarpy
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from registry.sharing.policy.analysing import Analysis, Recorded, analyse
 from registry.sharing.policy.annotations import Policy, PolicySetError, read_policy, too_little_said
 from registry.sharing.policy.cedar import AGENCY_FILE, PolicySet, agency_layer
 from registry.sharing.policy.locating import PolicyFault, PolicyText, in_lines, policies_in, unseen_in
 from registry.sharing.policy.standard_rules import StandardRule, cedar_of, rule_id
-from registry.sharing.policy.testing import CasesUnreadableError, Cast, own_agency, read_case_text, report_on
+from registry.sharing.policy.testing import (
+    CasesUnreadableError,
+    Cast,
+    build_facts,
+    own_agency,
+    read_case_text,
+    report_on,
+)
 
 MOST_POLICIES = 200
 MOST_CASES = 200
@@ -45,12 +54,23 @@ class KnownWords(Struct, kw_only=True, frozen=True):
     purposes: Collection[str]
 
 
+class AskedOf(Struct, kw_only=True, frozen=True):
+    """The agency whose set it is, and recorded decisions about what it was asked for."""
+
+    owner: UUID
+    decisions: tuple[Recorded, ...]
+
+
 class Examination(Struct, kw_only=True, frozen=True):
-    """What came of it, the first hundred faults. `cases` is how many were run: none, while the policies have faults."""
+    """What came of it, the first hundred faults. `cases` is how many were run: none, while the policies have faults.
+
+    A set without faults is analysed.
+    """
 
     faults: tuple[PolicyFault, ...]
     policies: int
     cases: int
+    analysis: Analysis | None = None
 
 
 class Examiner:
@@ -60,9 +80,25 @@ class Examiner:
         self._shipped = shipped
         self._cast = cast
 
-    def examine(self, given: PolicySetText, known: KnownWords) -> Examination:
-        """Everything that is wrong with a set."""
-        return _examine(given, self._shipped, self._cast, known)
+    def examine(self, given: PolicySetText, known: KnownWords, asked: AskedOf | None = None) -> Examination:
+        """Everything that is wrong with a set; without faults also what is probably not meant in it.
+
+        `asked` is what the agency was asked for; without it cases are made up alone.
+        """
+        found = _examine(given, self._shipped, self._cast, known)
+        if found.faults:
+            return found
+        return structs.replace(found, analysis=self._analysed(given, asked))
+
+    def _analysed(self, given: PolicySetText, asked: AskedOf | None) -> Analysis:
+        ordinary = build_facts(self._cast, {})
+        decisions: tuple[Recorded, ...] = ()
+        if asked is not None:
+            owner = structs.replace(ordinary.assisting, id=asked.owner)
+            asset = structs.replace(ordinary.asset, agency_id=asked.owner)
+            ordinary, decisions = structs.replace(ordinary, assisting=owner, asset=asset), asked.decisions
+        policies = self._shipped.with_agency(ordinary.assisting.id, given.whole)
+        return analyse(policies, policies.agency_policies, ordinary, decisions)
 
 
 def _examine(given: PolicySetText, shipped: PolicySet, cast: Cast, known: KnownWords) -> Examination:

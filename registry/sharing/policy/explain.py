@@ -29,19 +29,25 @@ def near_misses(facts: Facts, trials: Sequence[Evaluation]) -> tuple[NearMiss, .
         if not trial.grounds:
             lacking.append(_lacking(facts, trial))
             continue
-        singles.extend(_without(facts, trial, (bar,)) for bar in trial.bars)
-        if len(trial.bars) > 1:
-            together.append(_without(facts, trial, trial.bars))
+        bars = trial.bars_told
+        if trial.refused_by_withheld and not bars:
+            singles.append(_withheld_only(trial))
+            continue
+        singles.extend(_without(facts, trial, (bar,)) for bar in bars)
+        if len(bars) > 1:
+            together.append(_without(facts, trial, bars))
     return (*lacking, *singles[:MOST_SINGLE_REMOVALS], *together)
 
 
 def _without(facts: Facts, trial: Evaluation, removed: tuple[Policy, ...]) -> NearMiss:
-    remaining = len(trial.bars) - len(removed)
-    outcome: Outcome = "denied" if remaining else trial.outcome_unbarred
+    remaining = len(trial.bars_told) - len(removed)
+    outcome: Outcome | None = "denied" if remaining else _outcome_without_bars(trial)
     said = " and ".join(bound_of(facts, trial.agreement, bar) for bar in removed)
     if outcome == "denied":
         others = "another bar remains" if remaining == 1 else f"{remaining} other bars remain"
         explanation = f"would pass this bar {said}, but {others}"
+    elif outcome is None:
+        explanation = f"would pass this bar {said}; whether {withheld_clauses(trial)} then allows it, asking so tells"
     elif outcome == "needs_approval":
         explanation = f"would be permitted, once approved, {said}"
     else:
@@ -52,6 +58,36 @@ def _without(facts: Facts, trial: Evaluation, removed: tuple[Policy, ...]) -> Ne
         outcome_then=outcome,
         explanation=explanation,
     )
+
+
+def _withheld_only(trial: Evaluation) -> NearMiss:
+    agreement = trial.agreement
+    assert agreement is not None
+    return NearMiss(
+        agreement_id=agreement.id,
+        removed=(),
+        outcome_then=None,
+        explanation=f"agreement {agreement.number} does not allow it, by {withheld_clauses(trial, barring=True)}",
+    )
+
+
+def withheld_clauses(trial: Evaluation, *, barring: bool = False) -> str:
+    """The clauses whose withheld terms may refuse, or ask for an approval: those that may, and not those that did."""
+    agreement = trial.agreement
+    assert agreement is not None
+    policies = trial.withheld_bars if barring else trial.withheld
+    terms = sorted({term for policy in policies for term in policy.terms_read.intersection(agreement.restricted)})
+    clauses = list(dict.fromkeys(agreement.clauses[term] for term in terms if term in agreement.clauses))
+    if not clauses:
+        return "a restricted clause"
+    return f"restricted clause{'s' if len(clauses) > 1 else ''} {' or '.join(clauses)}"
+
+
+def _outcome_without_bars(trial: Evaluation) -> Outcome | None:
+    """The outcome if none of the bars that are told held. None where a term that is withheld would show through it."""
+    if trial.refused_by_withheld:
+        return None if any(policy.approval for policy in trial.withheld) else trial.outcome_unbarred
+    return None if trial.withheld else trial.outcome_unbarred
 
 
 def _lacking(facts: Facts, trial: Evaluation) -> NearMiss:
@@ -67,19 +103,9 @@ def _lacking(facts: Facts, trial: Evaluation) -> NearMiss:
     return NearMiss(
         agreement_id=agreement.id,
         removed=(),
-        outcome_then=_outcome_with_ground(trial, agreement),
+        outcome_then="denied" if trial.open_bars else _outcome_without_bars(trial),
         explanation=" and ".join(gaps) or f"agreement {agreement.number} is no ground for this loan",
     )
-
-
-def _outcome_with_ground(trial: Evaluation, agreement: AgreementFacts) -> Outcome | None:
-    """The outcome if the agreement were a ground; None where its restricted clauses would show through it.
-
-    An agency that the agreement does not bind could otherwise find a bound by asking for one duration after another.
-    """
-    if agreement.restricted and not agreement.in_force:
-        return None
-    return "denied" if trial.bars else trial.outcome_unbarred
 
 
 def _gaps(facts: Facts, agreement: AgreementFacts) -> Iterator[str]:

@@ -6,6 +6,7 @@ two machines may print a float differently, which would change the digest.
 """
 
 import hashlib
+import re
 from datetime import date, datetime, timedelta
 from typing import Literal
 from uuid import UUID
@@ -22,6 +23,7 @@ ServiceStatus = Literal["in_service", "out_of_service", "retired"]
 Sharing = Literal["private", "agreement", "network"]
 
 HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
 
 
 class _Fact(Struct, frozen=True, forbid_unknown_fields=True):
@@ -153,6 +155,8 @@ class AgreementFacts(_Fact, kw_only=True, frozen=True):
     `in_force` is at `now`; `covers_direction` says that under it the assisting agency assists the requesting one;
     `covers_until` is when the first party's window ends, None when both are without end; `clauses` maps a term's name
     to the number of the provision that states it; `restricted` are the terms whose provision not everybody may read.
+    `review_due_on` is the day by which the agreement is to be reviewed, and `review_due_at` the end of that day where
+    the agreement says what time it is; None in both where no review is asked for.
     """
 
     id: UUID
@@ -169,9 +173,15 @@ class AgreementFacts(_Fact, kw_only=True, frozen=True):
     terms: TermFacts
     clauses: dict[str, str] = msgspec.field(default_factory=dict)
     restricted: tuple[str, ...] = ()
+    review_due_on: date | None = None
+    review_due_at: datetime | None = None
 
     def __post_init__(self) -> None:
-        _require_utc(self.covers_until, self.effective_at)
+        _require_utc(self.covers_until, self.effective_at, self.review_due_at)
+
+    def days_past_review(self, now: datetime) -> int | None:
+        """Whole days since the review was due; negative before, 0 on the first day after it."""
+        return None if self.review_due_at is None else (now - self.review_due_at) // DAY
 
 
 class Facts(_Fact, kw_only=True, frozen=True):
@@ -199,6 +209,9 @@ class Facts(_Fact, kw_only=True, frozen=True):
 
 
 _DECODER = msgspec.json.Decoder(Facts)
+_encode = msgspec.json.Encoder(order="sorted").encode
+# An integer that a float could not hold exactly has as many digits at least; a salt may have them as well.
+_LONG_NUMBER = re.compile(rb"[0-9]{16}")
 
 
 def _require_utc(*instants: datetime | None) -> None:
@@ -209,7 +222,10 @@ def _require_utc(*instants: datetime | None) -> None:
 
 
 def facts_bytes(facts: Facts) -> bytes:
-    """Canonical JSON, with lists sorted whose order has no meaning."""
+    """Canonical JSON, with lists sorted whose order has no meaning. Raises TypeError for a number that it cannot hold.
+
+    No fact is a float, by their types; so that most facts need not be looked through for one.
+    """
     terms_sorted = (
         msgspec.structs.replace(
             a, terms=msgspec.structs.replace(a.terms, purposes=tuple(sorted(set(a.terms.purposes))))
@@ -223,11 +239,12 @@ def facts_bytes(facts: Facts) -> bytes:
         asset=msgspec.structs.replace(
             asset,
             funding=tuple(sorted(set(asset.funding))),
-            certifications=tuple(sorted(asset.certifications, key=canonical)),
+            certifications=tuple(sorted(asset.certifications, key=_encode)),
         ),
         agreements=tuple(sorted(terms_sorted, key=lambda a: (a.id.int, a.version_no))),
     )
-    return canonical(ordered)
+    encoded = _encode(ordered)
+    return encoded if encoded.isascii() and not _LONG_NUMBER.search(encoded) else canonical(ordered)
 
 
 def facts_digest(facts: Facts) -> str:

@@ -1,4 +1,7 @@
-"""The life of an agency's policy set: drafted, validated, active, retired. What it says never changes."""
+"""The life of an agency's policy set (drafted, validated, active, retired) and of its previews.
+
+What a set says never changes.
+"""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -14,6 +17,15 @@ class PolicySetStatus(StrEnum):
     VALIDATED = "validated"
     ACTIVE = "active"
     RETIRED = "retired"
+
+
+class PreviewStatus(StrEnum):
+    """Where a preview stands. What was cancelled or stopped is started again by a new one."""
+
+    RUNNING = "running"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    STOPPED = "stopped"
 
 
 class PolicySetAction(StrEnum):
@@ -55,3 +67,15 @@ def advance(status: PolicySetStatus, action: PolicySetAction) -> PolicySetStatus
     if (reason := why_not(status, action)) is not None:
         raise WrongStatus(reason)
     return TRANSITIONS[action][status]
+
+
+_OVER: Final[Mapping[PreviewStatus, str]] = {
+    PreviewStatus.DONE: "It is done: there is nothing to cancel.",
+    PreviewStatus.CANCELLED: "It was cancelled already.",
+    PreviewStatus.STOPPED: "It was stopped: there is nothing to cancel.",
+}
+
+
+def why_not_cancelled(status: PreviewStatus) -> str | None:
+    """The reason why a preview with that status cannot be cancelled; None when it can."""
+    return _OVER.get(status)

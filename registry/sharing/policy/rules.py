@@ -4,9 +4,9 @@ Cedar evaluates two actions for every agreement between the two agencies: whethe
 (`borrow`), and which conditions it brings (`attach_condition`). The best agreement is used, the others are listed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from registry.sharing.policy.annotations import Policy
+from registry.sharing.policy.annotations import Policy, hours_within
 from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.policy.decisions import (
     AgreementAlternative,
@@ -18,9 +18,10 @@ from registry.sharing.policy.decisions import (
     Outcome,
     PolicySetRef,
     ReasonEffect,
+    Side,
 )
-from registry.sharing.policy.explain import near_misses
-from registry.sharing.policy.facts import AgreementFacts, Facts, facts_digest
+from registry.sharing.policy.explain import near_misses, withheld_clauses
+from registry.sharing.policy.facts import AgencyFacts, AgreementFacts, Facts, facts_digest
 from registry.sharing.policy.telling import reason_of
 from registry.sharing.policy.trial import Evaluation, evaluate_agreements
 
@@ -55,25 +56,31 @@ def decide_page(page: Sequence[Facts], policies: PolicySet) -> list[Decision]:
 
 
 def best_first(trials: Sequence[Evaluation]) -> list[Evaluation]:
-    """The evaluations in order: best outcome, then fewest approvals, then latest effective date.
+    """The evaluations in order: best outcome, then fewest approvals, then no withheld term, then latest effective date.
 
-    Denials need no approval, so one with a ground and the fewest bars comes first, because its reasons are the most
-    helpful. Remaining ties are settled by the agreement's id, so that the order of arrival has no effect.
+    An agreement that may refuse by a withheld term comes after one that does as well without: else which of the two is
+    taken would tell where it refuses. Denials need no approval, so one with a ground and the fewest bars comes first,
+    because its reasons are the most helpful; bars by withheld terms are counted as one, and not beside others.
+    Remaining ties are settled by the agreement's id, so that the order of arrival has no effect.
     """
     return sorted(trials, key=_rank)
 
 
-def _rank(trial: Evaluation) -> tuple[int, int, bool, int, float, int]:
+def _rank(trial: Evaluation) -> tuple[int, int, bool, bool, int, float, int]:
     outcome = trial.outcome
-    agreement = trial.agreement
     return (
         OUTCOMES.index(outcome),
-        0 if outcome == "denied" else len(trial.approvals),
+        0 if outcome == "denied" else trial.approvals_needed,
+        outcome != "denied" and bool(trial.withheld),
         not trial.grounds,
-        len(trial.bars),
-        -agreement.effective_at.timestamp() if agreement else 0.0,
-        agreement.id.int if agreement else 0,
+        len(trial.open_bars) or int(trial.refused_by_withheld),
+        *_latest(trial),
     )
+
+
+def _latest(trial: Evaluation) -> tuple[float, int]:
+    agreement = trial.agreement
+    return (-agreement.effective_at.timestamp(), agreement.id.int) if agreement else (0.0, 0)
 
 
 def _decision(facts: Facts, trials: Sequence[Evaluation], policies: PolicySet) -> Decision:
@@ -84,22 +91,19 @@ def _decision(facts: Facts, trials: Sequence[Evaluation], policies: PolicySet) -
     return Decision(
         outcome=outcome,
         agreement=_tried(chosen.agreement) if chosen.agreement else None,
-        alternatives=tuple(
-            AgreementAlternative(
-                agreement=_tried(trial.agreement),
-                outcome=trial.outcome,
-                approvals=0 if trial.outcome == "denied" else len(trial.approvals),
-            )
-            for trial in others
-            if trial.agreement
-        ),
+        alternatives=tuple(_alternatives(others, outcome)),
         reasons=_reasons(facts, chosen),
-        approvals=tuple(_approval(facts, policy, chosen.agreement) for policy in conditions if policy.approval),
+        approvals=(
+            *(_approval(facts, policy, chosen.agreement) for policy in conditions if policy.approval),
+            *(() if outcome == "denied" else _of_counsel(facts, chosen)),
+        ),
         obligations=tuple(
             ObligationAttached(
                 code=policy.obligation,
                 title=policy.title,
                 due=policy.due,
+                owed_by=policy.owed_by,
+                within_hours=_hours_within(policy, chosen.agreement),
                 policy_id=policy.id,
                 layer=policy.layer,
                 reason=reason_of(policy, facts, chosen.agreement),
@@ -114,6 +118,27 @@ def _decision(facts: Facts, trials: Sequence[Evaluation], policies: PolicySet) -
         input_digest=facts_digest(facts),
         evaluated_at=facts.now,
     )
+
+
+def _alternatives(others: Sequence[Evaluation], outcome: Outcome) -> Iterator[AgreementAlternative]:
+    """The other agreements; what came of one that may refuse by a withheld term only where the outcome tells it.
+
+    A denial does: nothing permitted the loan. Otherwise such an agreement stands behind the others, by its date, and
+    nothing is said of it but that it was tried.
+    """
+    is_told = {id(trial): outcome == "denied" or not trial.withheld for trial in others}
+    for trial in (
+        *(trial for trial in others if is_told[id(trial)]),
+        *sorted((trial for trial in others if not is_told[id(trial)]), key=_latest),
+    ):
+        if trial.agreement is None:
+            continue
+        told = is_told[id(trial)]
+        yield AgreementAlternative(
+            agreement=_tried(trial.agreement),
+            outcome=trial.outcome if told else None,
+            approvals=(0 if trial.outcome == "denied" else trial.approvals_needed) if told else None,
+        )
 
 
 def _tried(agreement: AgreementFacts) -> AgreementTried:
@@ -139,12 +164,37 @@ def _approval(facts: Facts, policy: Policy, agreement: AgreementFacts | None) ->
     )
 
 
+def _of_counsel(facts: Facts, trial: Evaluation) -> Iterator[ApprovalNeeded]:
+    """The approvals of both sides' counsel for each contradiction of laws; under the policy that bars, naming all."""
+    for contradiction in trial.contradictions:
+        said = [f"{each.reason} ({each.citation})" if each.citation else each.reason for each in contradiction.policies]
+        sides: tuple[tuple[Side, AgencyFacts], ...] = (
+            ("assisting", facts.assisting),
+            ("requesting", facts.requesting),
+        )
+        for side, agency in sides:
+            yield ApprovalNeeded(
+                role="legal",
+                side=side,
+                agency_id=agency.id,
+                policy_id=contradiction.bar.id,
+                layer=contradiction.bar.layer,
+                reason=f"{' '.join(said)} Two laws point opposite ways: counsel of both agencies decide which holds.",
+            )
+
+
 def _reasons(facts: Facts, trial: Evaluation) -> tuple[DecisionReason, ...]:
     """Errors; else bars and a missing ground; else the grounds and the required approvals."""
     agreement = trial.agreement
     if trial.faults:
         return tuple(_engine_reason("evaluation_error", fault.detail, fault.policy) for fault in trial.faults)
-    reasons = [_reason(bar, "forbid", facts, agreement) for bar in trial.bars]
+    reasons = [_reason(bar, "forbid", facts, agreement) for bar in trial.bars_told]
+    if trial.refused_by_withheld and not reasons:
+        assert agreement is not None
+        by = withheld_clauses(trial, barring=True)
+        reasons.append(
+            _engine_reason("forbid", f"Agreement {agreement.number} does not allow this loan, by {by}.", None)
+        )
     if not trial.grounds:
         lacking = (
             f"Nothing in agreement {agreement.number} permits this loan."
@@ -155,6 +205,7 @@ def _reasons(facts: Facts, trial: Evaluation) -> tuple[DecisionReason, ...]:
     if not reasons:
         reasons = [_reason(ground, "permit", facts, agreement) for ground in trial.grounds]
         reasons += [_reason(policy, "condition", facts, agreement) for policy in trial.approvals]
+        reasons += [_reason(p, "contradicts", facts, agreement) for p in dict.fromkeys(_contradicting(trial))]
     return tuple(reasons)
 
 
@@ -170,19 +221,35 @@ def _reason(policy: Policy, effect: ReasonEffect, facts: Facts, agreement: Agree
     )
 
 
+def _hours_within(policy: Policy, agreement: AgreementFacts | None) -> int | None:
+    """The time that the obligation leaves. The figure of a restricted clause goes only where the clause goes."""
+    told = agreement is not None and policy.term not in agreement.restricted
+    return hours_within(policy, agreement.terms if agreement is not None and told else None)
+
+
+def _contradicting(trial: Evaluation) -> Iterator[Policy]:
+    """The policies in contradiction, each bar and then what opposes it."""
+    for contradiction in trial.contradictions:
+        yield from contradiction.policies
+
+
 def _clause(policy: Policy, agreement: AgreementFacts | None) -> str | None:
     return agreement.clauses.get(policy.term) if agreement and policy.term else None
 
 
 _ENGINE_TITLES: dict[ReasonEffect, str] = {
     "no_ground": "No ground for this loan",
+    "forbid": "A term that is withheld refuses",
     "evaluation_error": "A policy could not be evaluated",
 }
 
 
+_ENGINE_IDS: dict[ReasonEffect, str] = {"forbid": "withheld_term"}
+
+
 def _engine_reason(effect: ReasonEffect, detail: str, policy: Policy | None) -> DecisionReason:
     return DecisionReason(
-        policy_id=policy.id if policy else effect,
+        policy_id=policy.id if policy else _ENGINE_IDS.get(effect, effect),
         layer=policy.layer if policy else "engine",
         effect=effect,
         title=_ENGINE_TITLES[effect],

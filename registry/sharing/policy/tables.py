@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from registry.platform.database.types import Instant, Json, Uuid, one_of, table, unique, unique_where
-from registry.sharing.policy.lifecycle import PolicySetStatus
+from registry.sharing.policy.lifecycle import PolicySetStatus, PreviewStatus
 
 policy_decision = table(
     "policy_decision",
@@ -91,6 +91,7 @@ policy_set = table(
     sa.Column("digest", sa.Text, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("findings", Json),
+    sa.Column("analysis", Json),
     sa.Column("validated_at", Instant),
     sa.Column("activated_at", Instant),
     sa.Column("retired_at", Instant),
@@ -114,3 +115,46 @@ policy_set = table(
     sa.Index("ix_policy_set_digest", "agency_id", "digest"),
 )
 """Agencies' own policy sets. What one says never changes (a guard of the database); `text` is all of it as Cedar."""
+
+policy_preview = table(
+    "policy_preview",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("policy_set_id", Uuid, sa.ForeignKey("policy_set.id"), nullable=False),
+    sa.Column("active_digest", sa.Text),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("days", sa.Integer, nullable=False),
+    sa.Column("total", sa.Integer, nullable=False),
+    sa.Column("examined", sa.Integer, nullable=False),
+    sa.Column("left_out", sa.Integer, nullable=False),
+    sa.Column("same", sa.Integer, nullable=False),
+    sa.Column("changes", Json, nullable=False),
+    sa.Column("policies", Json, nullable=False),
+    sa.Column("note", sa.Text),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
+    one_of("status", PreviewStatus),
+    sa.CheckConstraint("(status = 'stopped') = (note IS NOT NULL)", name="note"),
+    unique_where(
+        "uq_policy_preview_running",
+        "agency_id",
+        sqlite="status = 'running'",
+        postgresql="status = 'running'",
+        code="policy_preview_running",
+        detail="A preview of your agency runs already: wait until it is done, or cancel it.",
+    ),
+    sa.Index("ix_policy_preview_agency_id", "agency_id", "id"),
+)
+"""What a set would have changed, as far as was looked; `total` is how many decisions there are to look at."""
+
+policy_preview_decision = table(
+    "policy_preview_decision",
+    sa.Column("preview_id", Uuid, sa.ForeignKey(policy_preview.c.id), nullable=False),
+    sa.Column("decision_id", Uuid, sa.ForeignKey(policy_decision.c.id), nullable=False),
+    sa.Column("before", sa.Text, nullable=False),
+    sa.Column("after", sa.Text, nullable=False),
+    sa.Column("policy_ids", sa.Text, nullable=False),
+    sa.PrimaryKeyConstraint("preview_id", "decision_id"),
+)
+"""Each decision that would have been another one. `policy_ids` are the ids, with a space before and after each."""

@@ -64,6 +64,8 @@ def _papers(policy: Policy, facts: Facts, agreement: AgreementFacts | None) -> I
             yield "Until when the asset is certified is not known, because no certification of it is on file."
         elif first is not None and first.expires_on is not None:
             yield f"Its {name_of(first.code)} certification is valid through {first.expires_on.isoformat()}."
+    if "days_past_review" in policy.reads and agreement is not None and agreement.review_due_on is not None:
+        yield f"The review was due by {agreement.review_due_on.isoformat()}."
     insured = None if agreement is None else agreement.terms.requesting_insurance_current
     if "requesting_insurance_current" in policy.reads and insured is None and own:
         yield "Whether the requesting agency is insured is not known, because no certificate of it was looked at."

@@ -274,7 +274,8 @@ def _determining(case: Case, decision: Decision) -> set[str]:
 
 def _not_satisfied(facts: Facts, policies: PolicySet) -> set[str]:
     trial = best_first(evaluate_agreements([facts], policies)[0])[0]
-    satisfied = {p.key for p in (*trial.grounds, *trial.bars, *trial.conditions)}
+    satisfied = {p.key for p in (*trial.grounds, *trial.bars, *trial.conditions, *trial.mandates)}
+    satisfied |= {contradiction.bar.key for contradiction in trial.contradictions}
     return {*trial.selection.left, *(p.id for key, p in trial.selection.policies.items() if key not in satisfied)}
 
 

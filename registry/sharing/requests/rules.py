@@ -4,11 +4,14 @@ Each line is decided, approved and answered separately, so from submission to th
 lines (`follow_lines`). That all its loans are closed is derived from the loans.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import Final
+from math import isfinite
+from typing import Final, Literal
 
+from registry.directory.taxonomy.rules import AttributeValue
 from registry.platform.kernel.errors import RuleBroken, WrongStatus
+from registry.platform.kernel.text import normal_key
 
 
 class RequestStatus(StrEnum):
@@ -16,6 +19,7 @@ class RequestStatus(StrEnum):
 
     DRAFT = "draft"
     SUBMITTED = "submitted"
+    OPEN = "open"
     DENIED = "denied"
     NEEDS_APPROVAL = "needs_approval"
     PERMITTED = "permitted"
@@ -42,11 +46,23 @@ class RequestAction(StrEnum):
 class LineStatus(StrEnum):
     """The status of one line: `draft` until its decision is made, `reserved` while a loan answers it.
 
-    `reserved` is derived from the loan. So is `declined` when the assisting agency cancels it, `withdrawn` when it is
+    A line of a need, such as two narcotics teams, is `open` while agencies are asked for it, one line each: `queued`
+    until it is the agency's turn, `asked`, then `unanswered` or, answered, what every other line is, or `offered` on a
+    condition. `partially_filled` and `filled` are derived from what these lent.
+
+    `reserved` is derived from the loan, and `partially_filled` where that is of fewer than a line asks for. So is
+    `declined` when the assisting agency cancels it, `withdrawn` when it is
     cancelled after the request was closed, and `expired` from the time, before that is recorded.
     """
 
     DRAFT = "draft"
+    OPEN = "open"
+    PARTIALLY_FILLED = "partially_filled"
+    FILLED = "filled"
+    QUEUED = "queued"
+    ASKED = "asked"
+    UNANSWERED = "unanswered"
+    OFFERED = "offered"
     DENIED = "denied"
     NEEDS_APPROVAL = "needs_approval"
     PERMITTED = "permitted"
@@ -61,9 +77,14 @@ class LineStatus(StrEnum):
 class LineAction(StrEnum):
     """The actions of decisions, approvers, both sides and the clock on a line. Loans are not among them.
 
-    `revise` returns it to draft, to be decided again; `replace` has another line ask in its place.
+    `revise` returns it to draft, to be decided again; `replace` has another line ask in its place. `open` submits a
+    line of a need; `ask`, `lapse` and `offer` are of an agency that is asked for it.
     """
 
+    OPEN = "open"
+    ASK = "ask"
+    LAPSE = "lapse"
+    OFFER = "offer"
     DENY = "deny"
     REQUIRE_APPROVAL = "require_approval"
     PERMIT = "permit"
@@ -89,6 +110,9 @@ TRANSITIONS: dict[tuple[RequestStatus, RequestAction], RequestStatus] = {
     (_S.SUBMITTED, _A.REVISE): _S.SUBMITTED,
     (_S.SUBMITTED, _A.WITHDRAW): _S.WITHDRAWN,
     (_S.SUBMITTED, _A.CLOSE_MANUALLY): _S.CLOSED_MANUALLY,
+    (_S.OPEN, _A.REVISE): _S.SUBMITTED,
+    (_S.OPEN, _A.WITHDRAW): _S.WITHDRAWN,
+    (_S.OPEN, _A.CLOSE_MANUALLY): _S.CLOSED_MANUALLY,
     (_S.NEEDS_APPROVAL, _A.REVISE): _S.SUBMITTED,
     (_S.NEEDS_APPROVAL, _A.WITHDRAW): _S.WITHDRAWN,
     (_S.NEEDS_APPROVAL, _A.CLOSE_MANUALLY): _S.CLOSED_MANUALLY,
@@ -139,6 +163,34 @@ LINE_TRANSITIONS: dict[tuple[LineStatus, LineAction], LineStatus] = {
     (_L.APPROVED, _B.REPLACE): _L.WITHDRAWN,
     (_L.APPROVED, _B.WITHDRAW): _L.WITHDRAWN,
     (_L.APPROVED, _B.EXPIRE): _L.EXPIRED,
+    # A line of a need, and the agencies that are asked for it. Who did not answer in time may still offer.
+    (_L.DRAFT, _B.OPEN): _L.OPEN,
+    (_L.OPEN, _B.REVISE): _L.DRAFT,
+    (_L.OPEN, _B.REPLACE): _L.WITHDRAWN,
+    (_L.OPEN, _B.WITHDRAW): _L.WITHDRAWN,
+    (_L.OPEN, _B.EXPIRE): _L.EXPIRED,
+    (_L.QUEUED, _B.ASK): _L.ASKED,
+    (_L.QUEUED, _B.WITHDRAW): _L.WITHDRAWN,
+    (_L.QUEUED, _B.EXPIRE): _L.EXPIRED,
+    **{
+        (status, action): after
+        for status in (_L.ASKED, _L.UNANSWERED)
+        for action, after in (
+            (_B.OFFER, _L.OFFERED),
+            (_B.REQUIRE_APPROVAL, _L.NEEDS_APPROVAL),
+            (_B.PERMIT, _L.PERMITTED),
+            (_B.DECLINE, _L.DECLINED),
+            (_B.WITHDRAW, _L.WITHDRAWN),
+            (_B.EXPIRE, _L.EXPIRED),
+        )
+    },
+    (_L.ASKED, _B.LAPSE): _L.UNANSWERED,
+    (_L.OFFERED, _B.REQUIRE_APPROVAL): _L.NEEDS_APPROVAL,
+    (_L.OFFERED, _B.PERMIT): _L.PERMITTED,
+    (_L.OFFERED, _B.REJECT): _L.REJECTED,
+    (_L.OFFERED, _B.DECLINE): _L.DECLINED,
+    (_L.OFFERED, _B.WITHDRAW): _L.WITHDRAWN,
+    (_L.OFFERED, _B.EXPIRE): _L.EXPIRED,
     # What was refused stays as it is beside the line that asks in its place: both sides go on reading why.
     (_L.DENIED, _B.REPLACE): _L.DENIED,
     (_L.REJECTED, _B.REPLACE): _L.REJECTED,
@@ -147,7 +199,7 @@ LINE_TRANSITIONS: dict[tuple[LineStatus, LineAction], LineStatus] = {
 
 EDITABLE = frozenset(
     {
-        *(_S.DRAFT, _S.SUBMITTED, _S.NEEDS_APPROVAL, _S.PERMITTED, _S.APPROVED),
+        *(_S.DRAFT, _S.SUBMITTED, _S.OPEN, _S.NEEDS_APPROVAL, _S.PERMITTED, _S.APPROVED),
         *(_S.DENIED, _S.REJECTED, _S.DECLINED, _S.PARTIALLY_FILLED, _S.FILLED),
     }
 )
@@ -159,19 +211,29 @@ SET_BY_PEOPLE = frozenset({_S.DRAFT, _S.WITHDRAWN, _S.CLOSED_MANUALLY})
 ENDED = frozenset({_S.WITHDRAWN, _S.CLOSED_MANUALLY})
 """Statuses to which people set an end: whatever becomes of its lines, such a request leads to no loan any more."""
 
-OPEN = frozenset({_L.DRAFT, _L.NEEDS_APPROVAL, _L.PERMITTED, _L.APPROVED})
+IN_PLAY = frozenset({_L.NEEDS_APPROVAL, _L.PERMITTED, _L.APPROVED})
+"""Statuses of lines that were decided and may still lead to a loan: they count for the need that they help to fill."""
+
+TO_ANSWER = frozenset({_L.ASKED, _L.UNANSWERED})
+"""Statuses of lines for which the agency that is asked may still offer something."""
+
+OPEN = frozenset({_L.DRAFT, _L.OPEN, _L.QUEUED, *TO_ANSWER, _L.OFFERED, *IN_PLAY})
 """Statuses of lines that may still lead to a loan."""
 
-STORED = tuple(status for status in _L if status is not _L.RESERVED)
-"""Statuses of lines that are stored; that a loan answers one only follows from the loan."""
+_FOLLOW_FROM_LOANS = frozenset({_L.RESERVED, _L.PARTIALLY_FILLED, _L.FILLED})
+STORED = tuple(status for status in _L if status not in _FOLLOW_FROM_LOANS)
+"""Statuses of lines that are stored; what a loan answers only follows from the loan."""
 
 REFUSED = frozenset({_L.DENIED, _L.REJECTED, _L.DECLINED})
 """Statuses of lines for which nothing is lent, and in whose place another line may ask again, or differently."""
 
+FULL: Final = "As many as are needed are offered already."
+"""Why nothing more is asked for or offered."""
+
 TIME_OVER: Final = "Nobody lent it before its time was over."
 """Why a line is expired."""
 
-MENDABLE = OPEN | REFUSED
+MENDABLE = frozenset({_L.DRAFT, _L.OPEN, *IN_PLAY}) | REFUSED
 """Statuses of lines that the requesting agency may still edit."""
 
 RESERVABLE = frozenset({_L.PERMITTED, _L.APPROVED})
@@ -179,17 +241,21 @@ RESERVABLE = frozenset({_L.PERMITTED, _L.APPROVED})
 
 LEAST_SETTLED_FIRST = (
     (_L.DRAFT, _S.SUBMITTED),
+    (_L.OPEN, _S.OPEN),
+    (_L.ASKED, _S.OPEN),
+    (_L.OFFERED, _S.OPEN),
     (_L.NEEDS_APPROVAL, _S.NEEDS_APPROVAL),
     (_L.APPROVED, _S.APPROVED),
     (_L.PERMITTED, _S.PERMITTED),
     (_L.DECLINED, _S.DECLINED),
     (_L.REJECTED, _S.REJECTED),
     (_L.DENIED, _S.DENIED),
+    (_L.UNANSWERED, _S.EXPIRED),
     (_L.EXPIRED, _S.EXPIRED),
 )
 
-# Fields that no policy reads. A change of any other field, including fields added later, voids approvals.
-HARMLESS_EDITS = frozenset({"summary", "note"})
+READ_BY_PEOPLE_ALONE = frozenset({"summary", "note"})
+"""Fields that no policy reads, and who approves does. Any other field, also one added later, is decided on."""
 
 
 def advance(status: RequestStatus, action: RequestAction) -> RequestStatus:
@@ -211,19 +277,20 @@ def advance_line(status: LineStatus, action: LineAction) -> LineStatus:
 def follow_lines(lines: Sequence[LineStatus]) -> RequestStatus:
     """The status of a submitted request from those of its lines.
 
-    Withdrawn lines do not count, unless all are, nor do lines in whose place another one asks, which callers leave out.
-    Until a line is reserved, the least settled line determines the status: undecided, waiting for approval, approved,
-    permitted; it is declined, rejected or denied only if no line can go on, and expired if none can be mended either.
-    With a line reserved, it is filled when every line has its loan and partially filled otherwise. Raises RuleBroken
-    for a request without lines.
+    Withdrawn lines do not count, unless all are, nor do those of agencies that are not asked yet, nor lines in whose
+    place another one asks, which callers leave out.
+    Until a line is reserved, the least settled line determines the status: undecided, open, waiting for approval,
+    approved, permitted; it is declined, rejected or denied only if no line can go on, and expired if none can be mended
+    either. With a line reserved, it is filled when every line has its loan and partially filled otherwise. Raises
+    RuleBroken for a request without lines.
     """
     if not lines:
         raise RuleBroken("A request needs at least one line.", "no_lines")
-    counted = {line for line in lines if line is not _L.WITHDRAWN}
+    counted = {line for line in lines if line not in (_L.WITHDRAWN, _L.QUEUED)}
     if not counted:
         return _S.WITHDRAWN
-    if _L.RESERVED in counted:
-        return _S.FILLED if counted == {_L.RESERVED} else _S.PARTIALLY_FILLED
+    if counted & _FOLLOW_FROM_LOANS:
+        return _S.FILLED if counted <= {_L.RESERVED, _L.FILLED} else _S.PARTIALLY_FILLED
     return next(outcome for line, outcome in LEAST_SETTLED_FIRST if line in counted)
 
 
@@ -242,8 +309,12 @@ def time_over(line_no: int) -> str:
     return f"The time requested in line {line_no} is over: ask for another time."
 
 
-def why_not_mended(request: RequestStatus, line: LineStatus, *, replaced: bool) -> str | None:
-    """Why the requesting agency cannot edit the line; None when it can."""
+def why_not_mended(
+    request: RequestStatus, line: LineStatus, *, replaced: bool, fills_no: int | None = None
+) -> str | None:
+    """Why the requesting agency cannot edit the line; None when it can. `fills_no`: the line that it helps to fill."""
+    if fills_no is not None:
+        return f"It answers line {fills_no}: change that one, or ask another agency for it."
     if replaced:
         return "Another line asks in its place."
     if request is not _S.DRAFT and (request, _A.REVISE) not in TRANSITIONS:
@@ -253,14 +324,29 @@ def why_not_mended(request: RequestStatus, line: LineStatus, *, replaced: bool) 
 
 def why_not_withdrawn(request: RequestStatus, line: LineStatus, *, replaced: bool) -> str | None:
     """Why the requesting agency cannot withdraw the line alone; None when it can."""
-    return why_not_mended(request, line, replaced=replaced) or (None if line in OPEN else _late("line", line))
+    if replaced:
+        return "Another line asks in its place."
+    if request is not _S.DRAFT and (request, _A.REVISE) not in TRANSITIONS:
+        return _late("request", request)
+    return None if line in OPEN or line is _L.PARTIALLY_FILLED else _late("line", line)
+
+
+def remaining_of(asked: int, lent: int, *, ended: bool) -> int:
+    """How many are still open on a line of a certain asset of which fewer are lent; none once the line has ended."""
+    return 0 if ended else asked - lent
 
 
 def why_not_asked_again(
-    request: RequestStatus, line: LineStatus, line_no: int, *, replaced: bool, over: bool
+    request: RequestStatus,
+    line: LineStatus,
+    line_no: int,
+    *,
+    replaced: bool,
+    over: bool,
+    fills_no: int | None = None,
 ) -> str | None:
     """Why the line cannot be asked again as it stands; None when it can. `over`: its window is."""
-    if (reason := why_not_mended(request, line, replaced=replaced)) is not None:
+    if (reason := why_not_mended(request, line, replaced=replaced, fills_no=fills_no)) is not None:
         return reason
     if line not in REFUSED:
         return "Only what was denied, rejected or declined is asked again."
@@ -276,20 +362,136 @@ def why_not_accepted(request: RequestStatus, *, changed: bool) -> str | None:
 
 def why_not_declined(request: RequestStatus, line: LineStatus) -> str | None:
     """Why the assisting agency cannot decline the line; None when it can."""
-    if line is _L.RESERVED:
+    if line in (_L.RESERVED, _L.PARTIALLY_FILLED):
         return "A loan answers it: cancel that, which declines it."
     if request in ENDED:
         return _late("request", request)
     return None if (line, _B.DECLINE) in LINE_TRANSITIONS else _late("line", line)
 
 
+def what_is_lacking(
+    asked: Mapping[str, str],
+    type_at_least: int | None,
+    category: str,
+    *,
+    path: Sequence[str],
+    level: int | None,
+    stated: Mapping[str, AttributeValue],
+) -> str | None:
+    """What an asset lacks of a need; None when it meets it. `path`, `level` and `stated` are the asset's.
+
+    Attributes are asked for as in the asset list: `…_from` and `…_to` bound numbers, both bounds included; any other
+    gives the value itself, of which case does not matter.
+    """
+    if category not in path:
+        return f"It is not of the category {category}."
+    if type_at_least is not None and (level is None or level > type_at_least):
+        return f"Type {type_at_least} or better is needed."
+    for name, value in asked.items():
+        if not _states(name, value, stated):
+            return f"It does not state {name} {value}."
+    return None
+
+
+def _states(name: str, value: str, stated: Mapping[str, AttributeValue]) -> bool:
+    of, _, bound = name.rpartition("_")
+    if bound not in ("from", "to") or not of:
+        its = stated.get(name)
+        return its is not None and (normal_key(_as_text(its)) == normal_key(value) or _equal(its, value))
+    its, limit = _number(stated.get(of)), _number(value)
+    if its is None or limit is None:
+        return False
+    return its >= limit if bound == "from" else its <= limit
+
+
+def _equal(its: AttributeValue, value: str) -> bool:
+    number = _number(its)
+    return number is not None and number == _number(value)
+
+
+def why_not_named(quantity: int, people: Sequence[object], *, needed: bool) -> str | None:
+    """Why an offer does not name its people as it should; None when it does. `needed`: whether people are needed."""
+    if not needed:
+        return "No people are needed here, but an asset: name nobody." if people else None
+    if len(people) != quantity or len({*people}) != quantity:
+        return f"Name each of the people who are offered once: {quantity} of them."
+    return None
+
+
+def why_not_asked_for(name: str, value: str) -> str | None:
+    """Why an attribute cannot be asked for like this; None when it can."""
+    bounds = name.rpartition("_")[2] in ("from", "to") and "_" in name.strip("_")
+    return f"{name} bounds a number." if bounds and _number(value) is None else None
+
+
+def _as_text(value: AttributeValue) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _number(value: AttributeValue | None) -> float | None:
+    if value is None or isinstance(value, bool):
+        return None
+    try:
+        found = float(value)
+    except ValueError:
+        return None
+    return found if isfinite(found) else None
+
+
+def why_not_sourced(request: RequestStatus, line: LineStatus, remaining: int, over: str | None = None) -> str | None:
+    """Why the requesting agency cannot ask agencies for what a line still lacks; None when it can.
+
+    `over` says that the time is over of what a line of a certain asset lacks; a need has expired then.
+    """
+    if request in ENDED:
+        return _late("request", request)
+    if line is _L.DRAFT:
+        return "Submit the request first."
+    if line not in (_L.OPEN, _L.PARTIALLY_FILLED):
+        return _late("line", line)
+    return over if remaining > 0 else FULL
+
+
+def why_not_offered(request: RequestStatus, line: LineStatus, remaining: int) -> str | None:
+    """Why the agency that is asked cannot offer anything; None when it can."""
+    if request in ENDED:
+        return _late("request", request)
+    if line not in TO_ANSWER:
+        return _late("line", line)
+    return None if remaining > 0 else FULL
+
+
+def why_not_answered(request: RequestStatus, line: LineStatus, remaining: int, *, accept: bool) -> str | None:
+    """Why the requesting agency cannot accept, or refuse, a conditional offer; None when it can."""
+    if request in ENDED:
+        return _late("request", request)
+    if line is not _L.OFFERED:
+        return "No offer on a condition waits for an answer."
+    return FULL if accept and remaining <= 0 else None
+
+
+def next_tier(asks: Iterable[tuple[int, LineStatus]], remaining: int) -> int | None:
+    """The tier that is asked next: none while something is still to be answered, or nothing is lacking."""
+    found = list(asks)
+    if remaining <= 0 or any(status in (_L.ASKED, _L.OFFERED) for _, status in found):
+        return None
+    return min((tier for tier, status in found if status is _L.QUEUED), default=None)
+
+
 def _late(what: str, status: StrEnum) -> str:
     return f"Not while the {what} is {status.replace('_', ' ')}."
 
 
-def void_approvals_on(edited: Iterable[str]) -> bool:
-    """Whether editing these fields voids the approvals given so far, so that the request is decided again.
+def what_is_void(edited: Iterable[str]) -> Literal["decisions", "approvals"] | None:
+    """What of the steps taken so far an edit of these fields voids, on the lines that they concern.
 
-    An approval is for what was requested: lines, dates, place, purpose, incident, priority, funding.
+    An approval is for all that its giver read: the ask, on which policies decide (purpose, priority, incident, asset or
+    need, quantity, window, place), and the words beside it (summary, notes). A change of the ask voids the decision,
+    and its approvals with it: the line is a draft until it is submitted again. A change of words voids approvals alone:
+    the line waits for them again. What the asset costs is part of the asset: an edit of that is for who asks to accept.
+    What is lent stays as it was approved.
     """
-    return not HARMLESS_EDITS.issuperset(edited)
+    fields = set(edited)
+    if fields - READ_BY_PEOPLE_ALONE:
+        return "decisions"
+    return "approvals" if fields else None

@@ -154,7 +154,9 @@ def test_a_suspension_is_held_against_its_term() -> None:
     by_notice, never = SAYING["suspends_by_notice"][0], SAYING["no_suspension"][0]
     assert len(remarked("suspension", by_notice, coded(suspension="at_once"))) == 1
     assert remarked("suspension", by_notice, coded(suspension="by_notice")) == []
-    assert remarked("suspension", by_notice, coded()) == [], "the terms are silent"
+    (unsaid,) = remarked("suspension", by_notice, coded())
+    assert unsaid.endswith("look at the sentence.")
+    assert "is not entered in the terms: enter it" in unsaid, "a blank decides from when the party is free"
     assert len(remarked("termination", never, coded(suspension="by_notice"))) == 1
 
 
@@ -174,6 +176,7 @@ async def test_the_agreement_its_version_and_its_completeness_remark_it(service:
         terms=terms,
         expires_on=end,
         auto_renew_months=12,
+        auto_renew_times="no_limit",
     )
     for place in ("", "/versions/1", "/completeness"):
         answer = await cast.requesting.legal.done("GET", f"{PATH}/{found['id']}{place}")

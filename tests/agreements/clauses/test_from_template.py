@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
+import pytest
 import sqlalchemy as sa
 
 from registry.agreements.clauses.schemas import FROM_TEMPLATE_EXAMPLE
@@ -11,6 +12,8 @@ from registry.agreements.clauses.tables import agreement_standard_clause, agreem
 from tests.support.cast import Agency, Cast
 from tests.support.problems import assert_problem
 from tests.support.service import Service
+
+pytestmark = pytest.mark.second_later
 
 PATH = "/v1/agreements/from-template"
 EXAMPLE: dict[str, Any] = FROM_TEMPLATE_EXAMPLE

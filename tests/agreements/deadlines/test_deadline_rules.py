@@ -1,6 +1,8 @@
 """What falls due, as a function of the record and the instant: at the edge of each day, and in every state."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +11,7 @@ import pytest
 
 from registry.agreements.deadlines.endings import last_day
 from registry.agreements.deadlines.falling_due import deadlines
+from registry.agreements.deadlines.queries.waiting import action_for
 from registry.agreements.deadlines.retention import kept_until
 from registry.agreements.deadlines.rules import (
     LEAD_DAYS,
@@ -28,11 +31,15 @@ from registry.agreements.deadlines.rules import (
 )
 from registry.agreements.deadlines.wording import words
 from registry.agreements.instruments.consent import ClosedBecause, Lapse, ProposalKind, ReportedKind, asks_until
+from registry.agreements.instruments.ends import EndedBy
 from registry.agreements.instruments.in_force import Renewal
+from registry.agreements.instruments.in_force import last_day as last_day_of_terms
 from registry.agreements.instruments.notice import Notice, PartyNotice
 from registry.agreements.instruments.rules import Stage
 from registry.agreements.instruments.terms import Survival
+from registry.platform.access.principals import Role
 from registry.platform.kernel.time import day_ends_at
+from tests.support.cast import inside
 
 ZONE = "America/Chicago"
 ONE, TWO = UUID(int=1), UUID(int=2)
@@ -41,8 +48,11 @@ INSTANT = timedelta(microseconds=1)
 K, S = DeadlineKind, DeadlineStatus
 
 
-def record(**given: Any) -> Record:
-    """An executed agreement from 2025 through 2026, with sixty days' notice, unless told otherwise."""
+def record(*, ended_at: datetime | None = None, ended_by: EndedBy = "termination", **given: Any) -> Record:
+    """An executed agreement from 2025 through 2026, with sixty days' notice, unless told otherwise.
+
+    It ends as its own text says or, where that comes first or at once, at `ended_at`.
+    """
     plain: dict[str, Any] = {
         "id": UUID(int=9),
         "number": "MA-1",
@@ -59,7 +69,11 @@ def record(**given: Any) -> Record:
         "first_effective_on": date(2025, 1, 1),
         "changed_at": datetime(2025, 1, 1, tzinfo=UTC),
     }
-    return Record(**{**plain, **given})
+    whole = {**plain, **given}
+    last = last_day_of_terms(whole["expires_on"], whole.get("renewal"))
+    over_at = None if last is None else day_ends_at(last, ZONE)
+    ended = ended_at is not None and (over_at is None or ended_at <= over_at)
+    return Record(over_at=ended_at if ended else over_at, over_by=ended_by if ended else "expiry", **whole)
 
 
 def due(found: Record, kind: DeadlineKind, now: datetime = NOW) -> Due:
@@ -111,7 +125,7 @@ def test_each_party_has_the_last_day_of_its_own_notice() -> None:
 def test_of_a_text_that_is_silent_on_notice_no_last_day_is_told() -> None:
     found = record(renewal=Renewal(months=12), notice=Notice())
     assert kinds(found) == [K.RENEWAL]
-    assert "the text does not say how long before" in words(found, due(found, K.RENEWAL)).action
+    assert "how long before is not entered" in words(found, due(found, K.RENEWAL)).action
 
 
 def test_an_agreement_without_end_has_neither() -> None:
@@ -174,12 +188,9 @@ def test_a_lapsed_agreement_is_overdue_until_somebody_concludes_it_or_it_is_long
 @pytest.mark.parametrize(
     ("stage", "by"), [(Stage.TERMINATED, "termination"), (Stage.SUPERSEDED, "supersession"), (Stage.EXECUTED, "notice")]
 )
-def test_an_end_that_somebody_brought_about_replaces_term_renewal_and_notice(stage: Stage, by: str) -> None:
+def test_an_end_that_somebody_brought_about_replaces_term_renewal_and_notice(stage: Stage, by: EndedBy) -> None:
     at = end_of(date(2026, 7, 31))
-    ended = {"bound_until": at} if by == "notice" else {"terminated_at": at}
-    if by == "supersession":
-        ended["bound_until"] = at  # it releases them all then
-    found = record(stage=stage, renewal=Renewal(months=12), review_every_months=12, **ended)
+    found = record(stage=stage, renewal=Renewal(months=12), review_every_months=12, ended_at=at, ended_by=by)
     expiry = due(found, K.EXPIRY)
     assert (expiry.on, expiry.at, expiry.ended_by) == (date(2026, 7, 31), at, by)
     assert kinds(found) == [K.EXPIRY, K.REVIEW]
@@ -187,19 +198,26 @@ def test_an_end_that_somebody_brought_about_replaces_term_renewal_and_notice(sta
     assert status_at(due(found, K.EXPIRY, at), at) is S.MET
 
 
-def test_of_several_ends_the_first_counts() -> None:
-    early, late = end_of(date(2026, 7, 31)), end_of(date(2026, 9, 30))
-    found = record(stage=Stage.TERMINATED, terminated_at=late, bound_until=early)
-    assert (due(found, K.EXPIRY).on, due(found, K.EXPIRY).ended_by) == (date(2026, 7, 31), "notice")
+def test_a_party_whose_own_part_ends_before_is_told_that_day_and_its_record_is_kept_by_the_end_for_all() -> None:
+    early = end_of(date(2026, 7, 31))
+    found = record(own_over_at=early, leaves_at=early, keeping=KEEPING)
+    assert (due(found, K.EXPIRY).on, due(found, K.EXPIRY).ended_by) == (date(2026, 7, 31), "departure")
     assert last_day(found) == date(2026, 7, 31)
+    assert due(found, K.RETENTION_END) == due(record(keeping=KEEPING), K.RETENTION_END)
+    lapses = record(expires_on=date(2030, 12, 31), own_over_at=early)
+    assert (due(lapses, K.EXPIRY).on, due(lapses, K.EXPIRY).ended_by) == (date(2026, 7, 31), "expiry")
+    assert "others go on" in words(lapses, due(lapses, K.EXPIRY)).basis
 
 
 def test_an_end_beyond_the_term_leaves_the_term_its_end() -> None:
-    found = record(stage=Stage.TERMINATED, terminated_at=end_of(date(2027, 6, 30)))
+    ended: dict[str, Any] = {"stage": Stage.TERMINATED, "ended_at": end_of(date(2027, 6, 30))}
+    found = record(**ended)
     assert (due(found, K.EXPIRY).on, due(found, K.EXPIRY).ended_by) == (date(2026, 12, 31), "expiry")
-    renewing = msgspec.structs.replace(found, renewal=Renewal(months=12))
+    renewing = record(**ended, renewal=Renewal(months=12))
     assert kinds(renewing) == [K.EXPIRY, K.LAST_NOTICE, K.RENEWAL]
     assert last_day(renewing) == date(2027, 6, 30)
+    too_late = datetime(2026, 11, 15, tzinfo=UTC)
+    assert kinds(renewing, too_late) == [K.EXPIRY, K.RENEWAL], "the next term is cut short whatever anybody does"
 
 
 @pytest.mark.parametrize(("months", "expected"), [(12, "2026-01-01"), (36, "2028-01-01"), (60, "2030-01-01")])
@@ -221,15 +239,15 @@ def test_what_nobody_can_act_on_any_more_is_shown_for_a_season_and_what_is_left_
     over = end_of(date(2026, 12, 31))
     duty = DutyDue(id=TWO, agency_id=ONE, title="File it", citation=None, due_on=date(2026, 12, 31), met=False)
     filed = msgspec.structs.replace(duty, met=True)
-    by_word = {"ratify_by": over, "expires_on": None, "ratified": False}
+    by_word: dict[str, Any] = {"ratify_by": over, "expires_on": None, "ratified": False}
     for found, kind in (
         (record(), K.EXPIRY),
         (record(let_end=True), K.EXPIRY),
-        (record(stage=Stage.TERMINATED, terminated_at=over), K.EXPIRY),
+        (record(stage=Stage.TERMINATED, ended_at=over), K.EXPIRY),
         (record(**by_word), K.RATIFICATION),
         (record(**{**by_word, "ratified": True}), K.RATIFICATION),
         (record(duties=(filed,)), K.FILING),
-        (record(terminated_at=end_of(date(2026, 11, 30)), surviving=(Survival(clause="7", months=1),)), K.SURVIVAL_END),
+        (record(ended_at=end_of(date(2026, 11, 30)), surviving=(Survival(clause="7", months=1),)), K.SURVIVAL_END),
     ):
         assert kind in kinds(found, over + SHOWN_AFTER - 40 * timedelta(days=1)), kind
         assert kind not in kinds(found, over + SHOWN_AFTER), kind
@@ -289,7 +307,7 @@ def test_ratification_is_due_at_the_very_instant() -> None:
 def test_nobody_ratifies_what_has_ended_or_ends_before(ends_at: timedelta, asked_at: timedelta, is_due: bool) -> None:
     """Both counted from the deadline."""
     by = datetime(2026, 7, 1, 5, tzinfo=UTC)
-    found = record(ratify_by=by, ratified=False, terminated_at=by + ends_at, stage=Stage.TERMINATED)
+    found = record(ratify_by=by, ratified=False, ended_at=by + ends_at, stage=Stage.TERMINATED)
     kinds = [each.kind for each in deadlines(found, by + asked_at)]
     assert (K.RATIFICATION in kinds) is is_due
 
@@ -318,7 +336,8 @@ def proof(agency_id: UUID, through: date | None, **given: Any) -> Proof:
     ("name", "kind"), [("insurance", DeadlineKind.INSURANCE), ("approvals", DeadlineKind.APPROVAL)]
 )
 def test_each_partys_papers_have_their_own_day(name: str, kind: DeadlineKind) -> None:
-    found = record(**{name: (proof(ONE, date(2026, 6, 30)), proof(TWO, None))})
+    proofs: dict[str, Any] = {name: (proof(ONE, date(2026, 6, 30)), proof(TWO, None))}
+    found = record(**proofs)
     mine, theirs = [each for each in deadlines(found, NOW) if each.kind is kind]
     assert (mine.agency_id, mine.on, status_at(mine, NOW)) == (ONE, date(2026, 6, 30), S.DUE_SOON)
     assert (theirs.agency_id, theirs.missing, status_at(theirs, NOW)) == (TWO, True, S.OVERDUE)
@@ -350,6 +369,34 @@ def test_a_day_that_the_registry_set_itself_is_never_overdue() -> None:
         id=TWO, agency_id=ONE, title="Send it", citation=None, due_on=date(2025, 2, 1), met=False, reminder=True
     )
     assert status_at(due(record(duties=(duty,)), K.FILING), NOW) is S.DUE_SOON
+
+
+def test_what_meets_a_deadline_is_an_operation_of_the_contract_for_who_may_ask_for_it() -> None:
+    soon = datetime(2026, 6, 10, tzinfo=UTC)
+    found = record(
+        review_every_months=6,
+        insurance_required=True,
+        insurance=(Proof(agency_id=ONE, through=None, needed_from=date(2026, 1, 1), time_zone=ZONE),),
+        approvals=(Proof(agency_id=ONE, through=None, needed_from=date(2026, 1, 1), time_zone=ZONE),),
+        duties=(DutyDue(id=TWO, agency_id=ONE, title="File it", citation=None, due_on=date(2026, 6, 3), met=False),),
+        reports=(ReportDue(id=TWO, agency_id=ONE, kind=ReportedKind.SIGNED, acted_on=None, takes_effect_at=soon),),
+        consents=(ConsentDue(id=TWO, agency_id=ONE, kind=ProposalKind.END, at=soon, lapses=False),),
+    )
+    paths = msgspec.json.decode((Path(__file__).parents[3] / "openapi/registry.json").read_bytes())["paths"]
+    posts = {each["post"]["operationId"]: path for path, each in paths.items() if "post" in each}
+    ours, theirs, admin = (
+        inside(who, role).principal for who, role in ((ONE, Role.LEGAL), (TWO, Role.LEGAL), (ONE, Role.AGENCY_ADMIN))
+    )
+    named = {}
+    for each in deadlines(found, NOW):
+        assert action_for(found, each, theirs) is None, each.kind
+        if (action := action_for(found, each, ours) or action_for(found, each, admin)) is not None:
+            named[each.kind] = action
+            at = re.sub(r"[{][a-z_]+[}]", "[-0-9a-f]{36}", posts[action.operation])
+            assert re.fullmatch(at, action.path), action
+    assert set(named) == {K.REVIEW, K.INSURANCE, K.APPROVAL, K.FILING, K.ANSWER, K.CONSENT}
+    assert action_for(found, due(found, K.INSURANCE), ours) is None, "the administrator's to file"
+    assert action_for(found, due(found, K.CONSENT), admin) is None, "the legal desk's to give"
 
 
 KEEPING = Keeping(years=4, citation="a schedule")
@@ -400,7 +447,7 @@ def test_provisions_that_survive_end_so_many_months_after_the_agreement() -> Non
     last = {each.clause: each.on for each in deadlines(found, NOW) if each.kind is K.SURVIVAL_END}
     assert last == {"7": date(2031, 12, 31), "12": date(2027, 6, 30)}, "one without an end has no last day"
     assert K.SURVIVAL_END not in kinds(record(expires_on=None, surviving=surviving)), "nothing has ended yet"
-    sooner = record(surviving=surviving, stage=Stage.TERMINATED, terminated_at=end_of(date(2026, 3, 30)))
+    sooner = record(surviving=surviving, stage=Stage.TERMINATED, ended_at=end_of(date(2026, 3, 30)))
     assert {each.on for each in deadlines(sooner, NOW) if each.clause == "12"} == {date(2026, 9, 30)}
 
 
@@ -413,7 +460,7 @@ def test_every_deadline_says_what_it_rests_on_and_what_to_do() -> None:
     duty = DutyDue(id=TWO, agency_id=ONE, title="File it", citation=None, due_on=date(2025, 2, 1), met=False)
     kind = ReportedKind.SIGNED
     said_of_it = ReportDue(id=TWO, agency_id=ONE, kind=kind, acted_on=date(2026, 5, 1), takes_effect_at=NOW + INSTANT)
-    whole = {
+    whole: dict[str, Any] = {
         "review_every_months": 12,
         "ratify_by": NOW,
         "insurance": (proof(ONE, date(2026, 6, 30)),),
@@ -427,7 +474,7 @@ def test_every_deadline_says_what_it_rests_on_and_what_to_do() -> None:
     found = [
         record(**whole, gap=gap, surviving=(Survival(clause="7", months=1),)),
         record(**whole, renewal=Renewal(months=12)),
-        record(**whole, terminated_at=NOW),
+        record(**whole, ended_at=NOW),
     ]
     seen = set()
     for each in found:

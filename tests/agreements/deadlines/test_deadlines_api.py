@@ -31,7 +31,9 @@ async def test_an_agreements_deadlines_name_day_instant_basis_and_what_to_do(cas
         {"number": "8.1", "heading": "termination", "text": "Thirty days' notice."},
         {"number": "8.2", "heading": "termination", "text": "For cause at once."},
     ]
-    found = await signed(cast, expires_on=days_ahead(200), provisions=provisions, auto_renew_months=12)
+    found = await signed(
+        cast, expires_on=days_ahead(200), provisions=provisions, auto_renew_months=12, auto_renew_times="no_limit"
+    )
     items = await by_kind(cast.requesting, found)
     assert items.keys() == {"last_notice", "renewal"}
     notice = items["last_notice"]
@@ -84,7 +86,7 @@ async def test_a_draft_has_none_and_one_in_review_neither(cast: Cast) -> None:
 
 
 async def test_renewal_review_and_ratification_follow_their_columns(service: Service, cast: Cast) -> None:
-    cycle = {"auto_renew_months": 12, "review_every_months": 36}
+    cycle = {"auto_renew_months": 12, "auto_renew_times": "no_limit", "review_every_months": 36}
     found = await signed(cast, expires_on=date(2025, 12, 31), effective_on=date(2025, 1, 1), **cycle)
     by = utc_now() + timedelta(days=3)
     await settle(service, found, ratify_by=by)
@@ -108,7 +110,13 @@ async def test_a_party_that_agreed_by_word_of_mouth_has_yet_to_ratify(service: S
 
 async def test_notices_that_leave_one_party_alone_end_the_agreement(service: Service, cast: Cast) -> None:
     found = await sign_agreement(
-        service, cast.assisting, cast.requesting, cast.neighbour, expires_on=days_ahead(400), auto_renew_months=12
+        service,
+        cast.assisting,
+        cast.requesting,
+        cast.neighbour,
+        expires_on=days_ahead(400),
+        auto_renew_months=12,
+        auto_renew_times="no_limit",
     )
     path, notice = f"/v1/agreements/{found['id']}/give-notice", {"reason": "we leave"}
     notice["notice_on"] = str(today())
@@ -138,6 +146,7 @@ async def make_many(agency: Agency, other: Agency, count: int) -> list[dict[str,
             other,
             expires_on=days_ahead(40 + 37 * n % 23),
             auto_renew_months=12,
+            auto_renew_times="no_limit",
             number=f"MANY-{n}-{other.id}",
         )
         for n in range(count)
@@ -164,7 +173,12 @@ async def test_a_page_links_to_the_next(cast: Cast) -> None:
 async def test_filters_keep_what_they_name(service: Service, cast: Cast) -> None:
     near = await sign_agreement(service, cast.assisting, cast.requesting, expires_on=days_ahead(10))
     far = await sign_agreement(
-        service, cast.neighbour, cast.assisting, expires_on=days_ahead(300), auto_renew_months=12
+        service,
+        cast.neighbour,
+        cast.assisting,
+        expires_on=days_ahead(300),
+        auto_renew_months=12,
+        auto_renew_times="no_limit",
     )
 
     async def shown(**filters: object) -> set[tuple[str, str]]:

@@ -39,20 +39,27 @@ VERBS: dict[str, dict[str, Any]] = {
     "place-hold": HOLD,
     "lift-hold": {**DISMISSED, "hold_id": str(uuid4())},
 }
-CUSTODIANS = ("complete-review", "set-retention")
+CUSTODIANS = ("complete-review",)
 
 
 # The schedules.
 
 
-def test_a_schedule_is_the_agreements_own_before_its_custodians() -> None:
-    texan = keeping(AgreementKind.MOU, "TX", "county", None, None)
+def test_the_longest_counts_of_the_custodians_schedule_and_what_is_asked_for() -> None:
+    def kept(state: str | None, kind: str, years: int | None = None, *, all_said: bool = True) -> Keeping | None:
+        asked = None if years is None else Keeping(years=years, citation="a resolution")
+        return keeping(AgreementKind.MOU, state, kind, asked, all_said=all_said)
+
+    texan = kept("TX", "county")
     assert texan is not None
+    assert texan.citation is not None
     assert (texan.years, "GR1000-25" in texan.citation, "have counsel review" in texan.citation) == (4, True, True)
-    assert keeping(AgreementKind.MOU, "TX", "county", 9, "a resolution") == Keeping(years=9, citation="a resolution")
-    assert keeping(AgreementKind.MOU, "TX", "state_police", None, None) is None, "the schedule is for local governments"
-    assert keeping(AgreementKind.MOU, "MN", "county", None, None) is None
-    assert keeping(AgreementKind.MOU, None, "federal", 0, "an order") == Keeping(years=0, citation="an order")
+    assert kept("TX", "county", 9, all_said=False) == Keeping(years=9, citation="a resolution")
+    assert kept("TX", "county", 3) == texan, "nobody asks it below the schedule"
+    assert kept("TX", "state_police") is None, "the schedule is for local governments"
+    assert kept("MN", "county") is None
+    assert kept(None, "federal", 0) == Keeping(years=0, citation="a resolution")
+    assert kept(None, "federal", 0, all_said=False) is None, "one alone does not say how short it is for the others"
 
 
 # Who may.
@@ -157,19 +164,53 @@ async def test_retention_is_by_the_schedule_of_the_custodians_state(service: Ser
     assert (deadline["due_on"], deadline["basis"]["citation"]) == ("2030-06-30", kept["basis"])
 
 
-async def test_without_a_schedule_the_record_is_kept_and_a_custodian_sets_one(
+async def test_without_a_schedule_the_record_is_kept_until_all_have_said_how_long(
     cast: Cast, signed: dict[str, Any]
 ) -> None:
-    before = await cast.requesting.legal.done("GET", path_of(signed, "retention"))
-    assert (before["kept_until"], before["years"]) == (None, None)
+    one, other, path = cast.assisting.legal, cast.requesting.legal, path_of(signed, "set-retention")
+    before = await other.done("GET", path_of(signed, "retention"))
+    assert (before["kept_until"], before["years"], before["asked"]) == (None, None, [])
     assert "No schedule is known" in before["why"]
-    after = await cast.assisting.legal.done("POST", path_of(signed, "set-retention"), SETTING)
+    alone = await one.done("POST", path, {**SETTING, "years": 0})
+    assert (alone["kept_until"], [each["years"] for each in alone["asked"]]) == (None, [0])
+    after = await other.done("POST", path, SETTING)
     assert (after["kept_until"], after["basis"]) == ("2032-12-31", SETTING["basis"])
-    assert (await by_kind(cast.requesting, signed))["retention_end"]["due_on"] == "2032-12-31"
-    shorter = {**SETTING, "years": 1}
-    assert (await cast.assisting.legal.done("POST", path_of(signed, "set-retention"), shorter))["years"] == 1
+    assert [(each["agency"], each["years"]) for each in after["asked"]] == [
+        (cast.requesting.reference, 7),
+        (cast.assisting.reference, 0),
+    ]
+    assert (await by_kind(cast.assisting, signed))["retention_end"]["due_on"] == "2032-12-31"
+    shorter = await other.done("POST", path, {**SETTING, "years": 1})
+    assert (shorter["years"], shorter["kept_until"]) == (1, "2026-12-31"), "each has said its own by now"
     unset = {**SETTING, "years": None}
-    assert (await cast.assisting.legal.done("POST", path_of(signed, "set-retention"), unset))["years"] is None
+    assert (await one.done("POST", path, unset))["years"] is None
+
+
+async def test_nobody_shortens_what_another_relies_on_before_that_one_has_said_its_own(
+    service: Service, cast: Cast
+) -> None:
+    austin = await make_agency(service, "Hill", "TX")
+    found = await sign_agreement(service, austin, cast.requesting, expires_on="2026-06-30")
+    one, other, path = austin.legal, cast.requesting.legal, path_of(found, "set-retention")
+    assert (await one.done("POST", path, {**SETTING, "years": 1}))["years"] == 4, "not below the schedule"
+    assert (await one.done("POST", path, {**SETTING, "years": 10}))["kept_until"] == "2036-06-30"
+    for years in (5, None):
+        refused = assert_problem(await one.post(path, {**SETTING, "years": years}), 409, "retention_relied_on")
+        assert cast.requesting.name in refused["detail"]
+    assert (await other.done("GET", path_of(found, "retention")))["years"] == 10, "nothing was changed"
+    assert (await other.done("POST", path, {**SETTING, "years": 6}))["years"] == 10
+    assert (await one.done("POST", path, {**SETTING, "years": None}))["years"] == 6, "what the other asks for stays"
+    told = await cast.requesting.auditor.done("GET", f"/v1/agreements/{found['id']}/history?sort=version")
+    heard = [each["data"] for each in told["items"] if each["type"] == "agreement.retention_set"]
+    assert [(each["years"], each["kept_years"]) for each in heard] == [(1, 4), (10, 10), (6, 10), (None, 6)]
+
+
+async def test_who_was_let_in_and_is_not_bound_asks_for_nothing(service: Service, cast: Cast) -> None:
+    found = await sign_agreement(service, cast.assisting, cast.requesting)
+    new = {"agency_ids": [str(cast.neighbour.id)], "reason": "asked to join"}
+    offered = await cast.assisting.legal.done("POST", path_of(found, "add-parties"), new)
+    await cast.requesting.legal.done("POST", path_of(found, f"proposals/{offered['proposals'][0]['id']}/consent"))
+    assert_problem(await cast.neighbour.legal.post(path_of(found, "set-retention"), SETTING), 403, "forbidden")
 
 
 async def test_what_has_no_end_has_no_end_of_retention(service: Service, cast: Cast) -> None:
@@ -180,7 +221,8 @@ async def test_what_has_no_end_has_no_end_of_retention(service: Service, cast: C
 
 
 async def test_a_hold_stops_retention_until_the_last_one_is_lifted(cast: Cast, signed: dict[str, Any]) -> None:
-    await cast.assisting.legal.done("POST", path_of(signed, "set-retention"), SETTING)
+    for each in (cast.assisting, cast.requesting):
+        await each.legal.done("POST", path_of(signed, "set-retention"), SETTING)
     await cast.assisting.legal.done("POST", path_of(signed, "place-hold"), HOLD)
     theirs = {"authority": "Records request 26-11", "reason": "Pending."}
     held = await cast.requesting.legal.done("POST", path_of(signed, "place-hold"), theirs)
@@ -230,7 +272,7 @@ async def test_what_may_be_done_is_offered(cast: Cast, signed: dict[str, Any]) -
         kept = await reader.legal.done("GET", path_of(signed, "retention"))
         return {each["action"]: each["allowed"] for each in kept["allowed_actions"]}
 
-    assert await offered(cast.requesting) == {"place_hold": True, "lift_hold": False}
+    assert await offered(cast.requesting) == {"set_retention": True, "place_hold": True, "lift_hold": False}
     await cast.requesting.legal.done("POST", path_of(signed, "place-hold"), HOLD)
     assert await offered(cast.assisting) == {
         "set_retention": True,

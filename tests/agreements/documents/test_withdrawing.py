@@ -2,17 +2,26 @@
 
 import asyncio
 import hashlib
+from datetime import timedelta
 from io import BytesIO
-from uuid import uuid4
+from uuid import UUID, uuid4
 from zipfile import ZipFile
 
 import pytest
 
+from registry.agreements.documents.commands import withdraw_document
+from registry.agreements.documents.queries import get_document
+from registry.agreements.instruments.consent import CONTEST_PERIOD
 from registry.agreements.insurance.schemas import NEW_CERTIFICATE_EXAMPLE
+from registry.platform.access.principals import Role
+from registry.platform.database.connect import unit_of_work
+from registry.platform.kernel.errors import Conflict
+from registry.platform.kernel.time import utc_now
 from tests.support.agreements import agreement_body, confirm_agreement, sign_agreement
-from tests.support.cast import Cast
+from tests.support.cast import Cast, today
 from tests.support.consent import agree_to_publish
 from tests.support.documents import file_document
+from tests.support.policy import acting_for
 from tests.support.problems import assert_problem
 from tests.support.review import submitted
 from tests.support.service import Service
@@ -167,6 +176,24 @@ async def test_the_only_paper_on_which_anothers_hand_rests_is_not_withdrawn_by_o
             (kept,) = [each for each in archive.namelist() if each.startswith("documents/")]
             assert kept.startswith("documents/002")
             assert archive.read(kept).decode() == paper
+
+
+async def test_nor_is_one_that_shows_what_a_party_has_not_contested_in_time(service: Service, cast: Cast) -> None:
+    one, two = cast.assisting, cast.requesting
+    found = await sign_agreement(service, one, two, cast.neighbour)
+    filed = await file_document(one.legal, found["id"], "Two gives notice (demo).")
+    said = {"kind": "gave_notice", "agency_id": str(two.id), "acted_on": str(today()), "reason": "a letter"}
+    path = f"/v1/agreements/{found['id']}/report-act"
+    await one.legal.done("POST", path, {**said, "evidence_sha256": filed["sha256"]})
+    days_are_over = utc_now() + CONTEST_PERIOD
+    for at, allowed in ((utc_now() + CONTEST_PERIOD - timedelta(hours=1), True), (days_are_over, False)):
+        read, principal = service.database.read(), acting_for(one, Role.LEGAL).principal
+        then, _ = await get_document(read, principal, UUID(filed["id"]), at)
+        assert [each.allowed for each in then.allowed_actions] == [allowed]
+    late = acting_for(one, Role.LEGAL, now=days_are_over)
+    async with unit_of_work(service.database) as write:
+        with pytest.raises(Conflict, match="rests on it"):
+            await withdraw_document(write, late, UUID(filed["id"]), WHY["reason"], None)
 
 
 async def test_nor_is_one_that_proves_anothers_duty_or_insurance(service: Service, cast: Cast) -> None:

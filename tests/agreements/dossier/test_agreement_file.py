@@ -2,9 +2,13 @@
 
 import csv
 import hashlib
+import subprocess
+import sys
 from datetime import timedelta
 from io import BytesIO, StringIO
+from itertools import dropwhile, takewhile
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 from uuid import UUID
 from zipfile import ZIP_STORED, ZipFile
@@ -17,7 +21,7 @@ from registry.platform.access.principals import Role
 from registry.platform.ledger.tables import ledger_event
 from registry.platform.settings import load
 from tests.agreements.timeline.test_timeline import a_life
-from tests.support.agreements import agreement_body, sign_agreement
+from tests.support.agreements import agreement_body, record_agreement, sign_agreement
 from tests.support.cast import Cast, make_cast, today
 from tests.support.documents import PDF, file_document, make_pdf
 from tests.support.html import HtmlPage
@@ -50,6 +54,14 @@ def data(parts: dict[str, bytes], path: str) -> Any:
     return msgspec.json.decode(parts[path])
 
 
+def digest_of(lines: bytes) -> str:
+    """The digest of a version from its parts, as `verify.txt` says it."""
+    parts = [
+        each[1:-1] if each[:1] == b'"' else hashlib.sha256(each).hexdigest().encode() for each in lines.splitlines()
+    ]
+    return hashlib.sha256(b"".join(each + b"\n" for each in parts)).hexdigest()
+
+
 async def events(service: Service, agreement_id: str, *types: str) -> list[dict[str, Any]]:
     statement = (
         sa.select(ledger_event.c.canonical)
@@ -76,13 +88,12 @@ async def test_a_file_holds_what_was_agreed_signed_done_and_filed(service: Servi
 
     parts = await unpacked(one.legal, made["id"])
     assert b"The channel is seventeen." in parts["versions/001/text.txt"]
-    canonical = parts["versions/001/canonical.json"]
     first, draft = data(parts, "signatures.json")
-    assert hashlib.sha256(canonical).hexdigest() == first["sha256"] == made["version_sha256"]
+    assert digest_of(parts["versions/001/parts.jsonl"]) == first["sha256"] == made["version_sha256"]
     assert {each["agency"]["name"] for each in first["signatures"]} == {one.name, two.name}
     assert {*first["signatures"][0]} >= {"authority", "manner", "signed_on", "recorded_at", "signatory_title"}
     assert (draft["version_no"], draft["sha256"]) == (2, None)
-    assert "versions/002/canonical.json" not in parts, "a draft was not hashed"
+    assert "versions/002/parts.jsonl" not in parts, "a draft was not hashed"
     redline = HtmlPage(parts["redlines/001-002.html"].decode())
     assert [each.text for each in redline.all("ins")] != []
     assert data(parts, "duties.json")[0]["recording_number"] == "42 (demo)"
@@ -92,6 +103,16 @@ async def test_a_file_holds_what_was_agreed_signed_done_and_filed(service: Servi
     assert types[0] == "agreement.recorded"
     assert "document.filed" in types
     assert {"approvals.json", "acts.json", "agreement.json", "verify.txt"} <= {*parts}
+
+
+async def test_an_approval_that_is_needed_from_the_beginning_has_no_day(cast: Cast) -> None:
+    found = await record_agreement(cast.assisting, cast.requesting)
+    path = f"/v1/agreements/{found['id']}"
+    rule = {"required": True, "citation": "City charter 5 (demo)", "reason": "the council decides"}
+    await cast.requesting.signatory.done("POST", f"{path}/set-approval-rule", {**rule, "effective_on": None})
+    await cast.requesting.signatory.done("POST", f"{path}/set-approval-rule", {**rule, "effective_on": "2025-03-01"})
+    rules = data(await unpacked(cast.requesting.legal, found["id"]), "approvals.json")["approval_rules"]
+    assert [each["effective_on"] for each in rules] == [None, "2025-03-01"]
 
 
 async def test_the_first_page_says_who_was_bound_when_to_which_version_and_by_which_act(cast: Cast) -> None:
@@ -159,7 +180,21 @@ async def test_what_was_signed_here_is_said_to_be_of_these_bytes(cast: Cast) -> 
     assert "transcribed" not in verify
 
 
-async def test_the_manifest_verifies_every_other_part_with_nothing_but_sha256(service: Service, cast: Cast) -> None:
+def printed_by_the_program_of(parts: dict[str, bytes], folder: Path) -> list[str]:
+    """What the Python of `verify.txt` prints where the file is unpacked; it is taken as it is written, indented."""
+    lines = dropwhile(lambda line: "import hashlib" not in line, parts["verify.txt"].decode().splitlines())
+    program = dedent("\n".join(takewhile(str.strip, lines)))
+    for path, content in parts.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+    done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+async def test_the_manifest_verifies_every_other_part_with_nothing_but_sha256(
+    service: Service, cast: Cast, tmp_path: Path
+) -> None:
     made = await sign_agreement(service, cast.assisting, cast.requesting, provisions=PROVISIONS)
     await file_document(cast.assisting.legal, made["id"], "Filed (demo).", filename="CON")
     parts = await unpacked(cast.requesting.legal, made["id"])
@@ -172,8 +207,8 @@ async def test_the_manifest_verifies_every_other_part_with_nothing_but_sha256(se
         assert each["media_type"]
         assert each["source"].startswith("/v1/")
     for version in data(parts, "signatures.json"):
-        canonical = parts[f"versions/{version['version_no']:03}/canonical.json"]
-        assert hashlib.sha256(canonical).hexdigest() == version["sha256"]
+        assert digest_of(parts[f"versions/{version['version_no']:03}/parts.jsonl"]) == version["sha256"]
+    assert printed_by_the_program_of(parts, tmp_path) == [made["version_sha256"]], "as it is written in verify.txt"
     (filed,) = data(parts, "documents.json")
     assert filed["sha256"] == listed["documents/001-con.txt"]["sha256"]
 
@@ -218,10 +253,10 @@ async def test_restricted_text_goes_to_the_cleared_alone_and_is_recorded_with_th
     everything = b"".join(seen.values())
     assert b"seventeen" not in everything
     assert b"vault" not in everything.lower()
-    assert "versions/001/canonical.json" not in seen, "its bytes hold the restricted provision"
+    *told, digest_alone = seen["versions/001/parts.jsonl"].splitlines()
     withheld = {each["kind"]: each for each in data(seen, "manifest.json")["withheld"]}
     assert withheld["provision"]["exemption"] == withheld["document"]["exemption"] == LAW["exemption"]
-    assert {*withheld} == {"provision", "canonical_text", "document"}
+    assert {*withheld} == {"provision", "document"}
     readings = ("agreement.restricted_text_read", "agreement.file_exported")
     (exported,) = await events(service, made["id"], *readings)
     assert exported["data"]["audience"] == "parties"
@@ -233,7 +268,15 @@ async def test_restricted_text_goes_to_the_cleared_alone_and_is_recorded_with_th
     about = [each["data"] for each in sorted(read, key=lambda event: len(event["data"]))]
     assert {"version_no": 1} in about
     assert any(each.get("content") for each in about)
-    assert exported["data"]["manifest_sha256"].startswith("hmac-sha256:"), "or guesses of the text could be tried"
+    with ZipFile(BytesIO(response.content)) as archive:
+        manifest, whole = (archive.read(each) for each in ("manifest.json", "versions/001/parts.jsonl"))
+    assert exported["data"]["manifest_sha256"] == hashlib.sha256(manifest).hexdigest()
+    assert len(msgspec.json.decode(manifest)["salt"]) >= 64, "or guesses of the text could be tried by that digest"
+    *lines, secret = whole.splitlines()
+    assert (lines, b"seventeen" in secret) == (told, True)
+    assert digest_alone == b'"%b"' % hashlib.sha256(secret).hexdigest().encode()
+    for each in (seen["versions/001/parts.jsonl"], whole):
+        assert digest_of(each) == made["version_sha256"], "who may not read all of it computes the same digest"
 
 
 async def test_who_acted_and_from_where_is_in_no_file(service: Service, cast: Cast) -> None:

@@ -93,7 +93,13 @@ class Known(Struct, kw_only=True):
     def text_at(self, at: datetime) -> int | None:
         """The version that began latest, if its last day is not over."""
         today = at.astimezone(self.zone).date()
-        begun = [n for n in self.by_effect() if self.texts[n][0] <= at and self.texts[n][1] <= today]
+        begun = [
+            n
+            for n in self.by_effect()
+            if (text := self.texts[n])[0] <= at
+            and text[1] <= today
+            and (text[2] is None or text[0].astimezone(self.zone).date() <= text[2])  # else it was over before it began
+        ]
         if not begun or ((last := self.texts[begun[-1]][2]) is not None and today > last):
             return None
         return begun[-1]

@@ -50,7 +50,7 @@ TICK = timedelta(microseconds=1)
 BEGIN = datetime(2026, 3, 1, 17, tzinfo=UTC)
 FIRST_DAY = date(2026, 3, 3)
 NOTICE_DAYS = 4
-TEXT: dict[str, Any] = {"provisions": [], "terms": Terms(categories=["k9"])}
+TEXT: dict[str, Any] = {"provisions": [], "terms": Terms(categories=["k9"], suspension="at_once")}
 PROVISION = [NewProvision(number="1", heading="purpose", text="Amended (demo).")]
 PAPER: dict[str, Any] = {"signatory_title": "Chief", "evidence_sha256": EVIDENCE}
 
@@ -119,7 +119,9 @@ class Play:
         if self.history.verbal:
             made = await self.do(drafting.create_agreement, 0, NewAgreement(**fields))
             through = self.today + timedelta(days=9)
-            activation = NewVerbalActivation(ratify_by_on=through, signatory_title="Chief", reason="flood")
+            activation = NewVerbalActivation(
+                version_no=1, ratify_by_on=through, signatory_title="Chief", reason="flood"
+            )
             made = await self.do(joining.activate_verbally, 0, key, made.id, activation, None)
             self.known.word_only.add(0)
             self.known.join(0, self.now, 0)
@@ -241,7 +243,9 @@ class Play:
     async def _approve(self, party: int, days: int) -> None:
         first = self.today - timedelta(days=max(0, -days))
         last = None if days == 0 else first + timedelta(days=abs(days))
-        body = GoverningApproval(body="Council", approved_on=first, valid_to=last, evidence_sha256=EVIDENCE)
+        body = GoverningApproval(
+            version_no=1, body="Council", approved_on=first, expires_on=last, evidence_sha256=EVIDENCE
+        )
         if await self.do(governing_body.record_approval, party, self.agreement_id, body, None) is not None:
             self.known.council.setdefault(party, []).append((self.begun(first), last))
 

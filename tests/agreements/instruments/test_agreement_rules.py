@@ -7,12 +7,19 @@ from itertools import chain, pairwise, product
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from registry.agreements.instruments.canonical import Particulars, ProvisionText, canonical_text, version_hash
+from registry.agreements.instruments.canonical import (
+    Particulars,
+    ProvisionText,
+    commitments,
+    version_hash,
+    version_parts,
+)
 from registry.agreements.instruments.in_force import (
     AgreementDates,
     AmendedText,
@@ -22,7 +29,7 @@ from registry.agreements.instruments.in_force import (
     utc_bounds,
     withdrawal_ends_at,
 )
-from registry.agreements.instruments.notice import Notice, Period
+from registry.agreements.instruments.notice import Notice, NoticeWindow, Period, last_notice_day, notice_window
 from registry.agreements.instruments.rules import (
     TRANSITIONS,
     AgreementAction,
@@ -33,9 +40,7 @@ from registry.agreements.instruments.rules import (
     advance,
     allowed,
     derived_status,
-    last_notice_day,
     left_in_time,
-    notice_window_opens_on,
     signed_too_late,
 )
 from registry.agreements.instruments.terms import Terms
@@ -256,7 +261,12 @@ class TestDerivedStatus:
 class TestNoticeDays:
     def test_thirty_days_before_the_thirtieth_of_june_is_the_thirty_first_of_may(self) -> None:
         assert last_notice_day(date(2026, 6, 30), Period(days=30)) == date(2026, 5, 31)
-        assert notice_window_opens_on(date(2026, 6, 30), Period(days=30)) == date(2026, 5, 1)
+
+    def test_the_window_opens_before_the_first_last_notice_day_and_closes_with_the_latest(self) -> None:
+        one, two = Period(days=30), Period(months=2)
+        assert notice_window(date(2026, 6, 30), [one]) == NoticeWindow(date(2026, 5, 1), date(2026, 5, 31))
+        both = NoticeWindow(date(2026, 3, 31), date(2026, 5, 31))
+        assert notice_window(date(2026, 6, 30), [one, two]) == notice_window(date(2026, 6, 30), [two, one]) == both
 
     def test_a_leap_day_counts(self) -> None:
         assert last_notice_day(date(2028, 3, 1), Period(days=1)) == date(2028, 2, 29)
@@ -307,21 +317,41 @@ PARTICULARS = Particulars(
 )
 
 
-class TestCanonicalText:
+def digest(particulars: Particulars, provisions: list[ProvisionText], terms: Terms, salts: str = "abcd") -> str:
+    return version_hash(commitments(version_parts(particulars, provisions, terms, salts)))
+
+
+class TestTheDigest:
     def test_the_exact_form_is_known(self) -> None:
-        text = canonical_text(PARTICULARS, [provision("1")], Terms(categories=["k9"]))
+        terms = Terms(categories=["k9"], max_duration_hours=72, clauses={"max_duration_hours": "1", "command": "2"})
+        first, second = version_parts(PARTICULARS, [provision("1")], terms, ["0a", "0b"])
+        text = first.canonical
         assert text.startswith(
             b'{"auto_renew_months":null,"auto_renew_times":null,"effective_on":"2026-01-01","expires_on":"2027-12-31","kind":"mutual_aid",'
             b'"notice":{"addressees":[],"by_party":[],"clause":null,"days":30,"manners":[],"months":null},'
             b'"number":"MA-1","parties":["01900000-0000-7000-8000-00000000a001","01900000-0000-7000-8000-00000000a002"],'
-            b'"provisions":[{"exemption":null,"heading":"reimbursement","number":"1","sensitivity":"parties",'
-            b'"text":"Each party bears its own costs."}],"terms":{"approval_over_hours":null,'
+            b'"salt":"0a","terms":{"approval_over_hours":null,'
         )
         assert text.endswith(
             b'"sop_control":"silent","surviving":[],"suspension":"silent","suspension_notice_days":null},'
             b'"time_zone":"America/Chicago","title":"K-9 aid","version_kind":"original"}'
         )
-        assert version_hash(text) == hashlib.sha256(text).hexdigest()
+        assert b'max_duration_hours":72' not in text, "a term goes where the provision goes that says it"
+        assert second.canonical == (
+            b'{"exemption":null,"heading":"reimbursement","number":"1","salt":"0b","sensitivity":"parties",'
+            b'"terms":{"max_duration_hours":72},"text":"Each party bears its own costs."}'
+        )
+        assert [each.sha256 for each in (first, second)] == [
+            hashlib.sha256(each.canonical).hexdigest() for each in (first, second)
+        ]
+        whole = f"{first.sha256}\n{second.sha256}\n".encode()
+        assert version_hash(commitments([first, second])) == hashlib.sha256(whole).hexdigest()
+
+    def test_no_term_is_left_out_and_none_stands_twice(self) -> None:
+        terms = Terms(categories=["k9"], max_duration_hours=72, clauses={"max_duration_hours": "1", "command": "9"})
+        parts = version_parts(PARTICULARS, [provision("1")], terms, ["0a", "0b"])
+        names = [name for each in parts for name in msgspec.json.decode(each.canonical)["terms"]]
+        assert sorted(names) == sorted(Terms.__struct_fields__)
 
     def test_any_change_that_a_party_could_read_changes_the_hash(self) -> None:
         terms, longer = Terms(categories=["k9"]), Terms(categories=["k9"], max_duration_hours=72)
@@ -349,13 +379,15 @@ class TestCanonicalText:
             {"auto_renew_times": 3},
         ]
         variants = [
-            canonical_text(PARTICULARS, [provision("1")], terms),
-            canonical_text(PARTICULARS, [provision("1")], longer),
-            *(canonical_text(PARTICULARS, each, terms) for each in provisions),
-            *(canonical_text(replace(PARTICULARS, **each), [provision("1")], terms) for each in other_particulars),
+            digest(PARTICULARS, [provision("1")], terms),
+            digest(PARTICULARS, [provision("1")], terms, salts="abdc"[1:]),
+            digest(PARTICULARS, [provision("1")], longer),
+            digest(PARTICULARS, [provision("1")], replace(longer, clauses={"max_duration_hours": "1"})),
+            *(digest(PARTICULARS, each, terms) for each in provisions),
+            *(digest(replace(PARTICULARS, **each), [provision("1")], terms) for each in other_particulars),
         ]
         assert {*chain(*other_particulars)} == {*PARTICULARS.__struct_fields__}
-        assert len({version_hash(variant) for variant in variants}) == len(variants)
+        assert len({*variants}) == len(variants)
 
 
 def test_consecutive_agreements_leave_no_instant_between_them() -> None:

@@ -213,7 +213,7 @@ async def test_the_bytes_that_were_hashed_are_kept(service: Service, cast: Cast)
 async def test_contacts_are_for_partners_in_force(service: Service, cast: Cast) -> None:
     path = f"/v1/agencies/{cast.assisting.id}"
     etag = (await cast.assisting.admin.get(path)).headers["etag"]
-    await cast.assisting.admin.done("PATCH", path, {"contact_phone": "+1 555 0123"}, if_match=etag)
+    await cast.assisting.admin.done("PATCH", path, {"phone": "+1 555 0123"}, if_match=etag)
     recorded = await record_agreement(cast.requesting, cast.assisting)
     assert_problem(await cast.requesting.coordinator.get(f"{path}/contact"), 404, "not_found")
     signed = await sign_agreement(service, cast.assisting, cast.neighbour)
@@ -278,8 +278,8 @@ async def test_the_list_shows_what_may_be_seen_and_filters_it(service: Service, 
     assert await found(cast.assisting.legal, f"updated_from={changed}&updated_to={later}") == [k9["id"]]
     assert await found(cast.assisting.legal, f"updated_from={later}") == [hidden["id"]]
     assert await found(cast.assisting.legal, f"updated_to={changed}") == [], "its end is not in it"
-    assert await found(cast.assisting.legal, "expires_to=2000-01-01") == []
-    assert await found(cast.requesting.legal, f"expires_from={ends}&expires_to={ends}") == [k9["id"]]
+    assert await found(cast.assisting.legal, "ends_to=2000-01-01") == []
+    assert await found(cast.requesting.legal, f"ends_from={ends}&ends_to={ends}") == [k9["id"]]
     reversed_days = f"{PATH}?effective_from=2026-02-01&effective_to=2026-01-31"
     assert_problem(await cast.assisting.legal.get(reversed_days), 422, "range_reversed")
     listed = (await cast.requesting.legal.done("GET", f"{PATH}?party_id={cast.assisting.id}"))["items"]

@@ -42,7 +42,7 @@ async def nation(private_url: str) -> AsyncIterator[Nation]:
     await fill(private_url, Shape(agencies=60, agreements=300, wide=2, wide_parties=40), now)
     database, target = connect(private_url), await bare(private_url)
     try:
-        yield Nation(database=database, target=target, cases=await draw_cases(target, now, 25), now=now)
+        yield Nation(database=database, target=target, cases=await draw_cases(target, now, 10), now=now)
     finally:
         await target.close()
         await database.close()

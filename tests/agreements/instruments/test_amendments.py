@@ -417,7 +417,13 @@ class TestAutomaticRenewal:
         self, service: Service, cast: Cast
     ) -> None:
         found = await sign_agreement(
-            service, cast.assisting, cast.requesting, expires_on="2025-12-31", auto_renew_months=12, notice={"days": 60}
+            service,
+            cast.assisting,
+            cast.requesting,
+            expires_on="2025-12-31",
+            auto_renew_months=12,
+            auto_renew_times="no_limit",
+            notice={"days": 60, "by_party": [{"agency_id": str(cast.requesting.id), "days": 30}]},
         )
         assert found["ends_at"] is None
         for as_of, ends_on, last, status in (
@@ -425,11 +431,38 @@ class TestAutomaticRenewal:
             ("2026-01-01", "2026-12-31", "2026-11-01", "in_force"),
             ("2040-07-01", "2040-12-31", "2040-11-01", "in_force"),
             ("2026-10-15", "2026-12-31", "2026-11-01", "notice_window"),
+            (
+                "2026-12-01",
+                "2026-12-31",
+                "2026-11-01",
+                "notice_window",
+            ),  # the last day of the one with a shorter notice
+            ("2026-12-02", "2026-12-31", "2026-11-01", "in_force"),
         ):
-            seen = await cast.requesting.legal.done("GET", f"{PATH}/{found['id']}?as_of={as_of}T12:00:00Z")
+            then = f"as_of={as_of}T12:00:00Z"
+            seen = await cast.requesting.legal.done("GET", f"{PATH}/{found['id']}?{then}")
             assert (seen["term_ends_on"], seen["last_notice_on"], seen["status"]) == (ends_on, last, status), as_of
-        listed = f"{PATH}?party_id={cast.requesting.id}&status=notice_window&as_of=2026-10-15T12:00:00Z"
-        assert [each["id"] for each in (await cast.requesting.legal.done("GET", listed))["items"]] == [found["id"]]
+            listed = f"{PATH}?party_id={cast.requesting.id}&status=notice_window&{then}"
+            kept = [each["id"] for each in (await cast.requesting.legal.done("GET", listed))["items"]]
+            assert kept == [found["id"]] * (status == "notice_window"), as_of
+
+    async def test_a_term_that_no_notice_can_keep_from_going_on_has_no_notice_window(
+        self, service: Service, cast: Cast
+    ) -> None:
+        parties = (cast.assisting, cast.requesting)
+        renews: dict[str, Any] = {"auto_renew_months": 12, "auto_renew_times": 1}
+        ends_anyway = await sign_agreement(service, *parties, expires_on="2099-12-31")
+        renewed_once = await sign_agreement(service, *parties, expires_on="2030-12-31", **renews)
+        ended = await sign_agreement(service, *parties, expires_on="2030-12-31", **renews)
+        await end_agreement(ended, *parties, on=date(2030, 12, 31))
+        for found, day, status in (
+            (ends_anyway, "2099-11-20", "in_force"),
+            (renewed_once, "2030-11-20", "notice_window"),
+            (renewed_once, "2031-11-20", "in_force"),
+            (ended, "2030-11-20", "in_force"),
+        ):
+            seen = await cast.requesting.legal.done("GET", f"{PATH}/{found['id']}?as_of={day}T12:00:00Z")
+            assert seen["status"] == status, day
 
     async def test_it_ends_after_as_many_renewals_as_agreed(self, service: Service, cast: Cast) -> None:
         found = await sign_agreement(
@@ -450,7 +483,13 @@ class TestAutomaticRenewal:
         for days, renewals in ((100, 0), (20, 1)):
             ends_on = today() + timedelta(days=days)
             found = await sign_agreement(
-                service, cast.assisting, cast.requesting, expires_on=ends_on, auto_renew_months=12, notice={"days": 60}
+                service,
+                cast.assisting,
+                cast.requesting,
+                expires_on=ends_on,
+                auto_renew_months=12,
+                auto_renew_times="no_limit",
+                notice={"days": 60},
             )
             path = f"{PATH}/{found['id']}"
             notice = {"kind": "non_renewal", "notice_on": str(today() - timedelta(days=1)), "reason": "not again"}
@@ -464,7 +503,10 @@ class TestAutomaticRenewal:
 
     @pytest.mark.parametrize(
         ("fields", "pointer"),
-        [({"auto_renew_months": 12}, "/auto_renew_months"), ({"auto_renew_times": 2}, "/auto_renew_times")],
+        [
+            ({"auto_renew_months": 12, "auto_renew_times": "silent"}, "/auto_renew_months"),
+            ({"auto_renew_times": 2}, "/auto_renew_times"),
+        ],
     )
     async def test_a_renewal_of_nothing_is_refused(self, cast: Cast, fields: dict[str, Any], pointer: str) -> None:
         body = agreement_body(cast.assisting, cast.requesting, **fields)
@@ -491,7 +533,9 @@ class TestAutomaticRenewal:
         path = f"{PATH}/{for_good['id']}/give-notice"
         refused = await two.legal.post(path, {**declined, "leaves_on": str(ends_on)})
         assert_problem(refused, 422, "no_renewal")
-        found = await sign_agreement(service, one, two, expires_on=ends_on, auto_renew_months=12, notice=notice)
+        found = await sign_agreement(
+            service, one, two, expires_on=ends_on, auto_renew_months=12, auto_renew_times="no_limit", notice=notice
+        )
         path = f"{PATH}/{found['id']}/give-notice"
         mid_term = {**declined, "leaves_on": str(ends_on + timedelta(days=10))}
         assert_problem(await two.legal.post(path, mid_term), 422, "not_then")

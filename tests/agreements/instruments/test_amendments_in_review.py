@@ -126,7 +126,7 @@ async def test_whoever_has_left_meanwhile_is_not_waited_for(service: Service, ca
 async def test_the_authority_is_that_of_each_versions_own_signature(service: Service, cast: Cast) -> None:
     one, two = cast.assisting, cast.requesting
     found = await sign_agreement(service, one, two)
-    office = {"office": "Chief", "basis": "policy", "citation": "Order 7 (demo)", "valid_from": str(today())}
+    office = {"office": "Chief", "basis": "policy", "citation": "Order 7 (demo)", "effective_on": str(today())}
     await two.admin.done("POST", f"/v1/agencies/{two.id}/signing-authorities", office)
     sent = await out_for_signature(one, found)
     signed = await sign(two, sent)

@@ -28,7 +28,7 @@ MOU, AID = AgreementKind.MOU, AgreementKind.MUTUAL_AID
 
 
 def power(**fields: object) -> Power:
-    return Power(**{"office": "Sheriff", "valid_from": FIRST, "valid_to": LAST, **fields})  # type: ignore[arg-type]  # each of its own type
+    return Power(**{"office": "Sheriff", "effective_on": FIRST, "expires_on": LAST, **fields})  # type: ignore[arg-type]  # each of its own type
 
 
 def dollars(amount: int, currency: str = "USD") -> Money:
@@ -62,7 +62,7 @@ class TestOneOffice:
         assert (shortfalls([revoked], signature(day)) == []) == (status is AuthorityStatus.VALID)
 
     def test_without_a_last_day_it_does_not_end(self) -> None:
-        assert status_on([power(valid_to=None)], date(2199, 1, 1)) is AuthorityStatus.VALID
+        assert status_on([power(expires_on=None)], date(2199, 1, 1)) is AuthorityStatus.VALID
 
     @pytest.mark.parametrize(("kinds", "covered"), [((), True), ((AID, MOU), True), ((MOU,), False)])
     def test_it_covers_the_kinds_it_names_or_all(self, kinds: tuple[AgreementKind, ...], covered: bool) -> None:
@@ -79,16 +79,16 @@ class TestOneOffice:
         assert (shortfalls([power(ceiling=dollars(100))], signature(amount=amount)) == []) == reaches
 
     def test_it_does_not_end_before_it_begins(self) -> None:
-        assert checked(power(valid_to=FIRST))
+        assert checked(power(expires_on=FIRST))
         with pytest.raises(RuleBroken, match="before it begins"):
-            checked(power(valid_to=FIRST - DAY))
+            checked(power(expires_on=FIRST - DAY))
 
 
 class TestDelegation:
     def test_what_is_left_open_goes_as_far_as_the_delegators_own_power(self) -> None:
         own = power(kinds=(AID,), ceiling=dollars(100))
-        given = delegated([own], power(office="Chief", valid_to=None), FIRST)
-        assert (given.kinds, given.ceiling, given.valid_to) == (own.kinds, own.ceiling, own.valid_to)
+        given = delegated([own], power(office="Chief", expires_on=None), FIRST)
+        assert (given.kinds, given.ceiling, given.expires_on) == (own.kinds, own.ceiling, own.expires_on)
 
     @pytest.mark.parametrize(
         ("asked", "pointers"),
@@ -96,9 +96,9 @@ class TestDelegation:
             ({"kinds": (AID, MOU)}, ["/kinds"]),
             ({"ceiling": dollars(101)}, ["/ceiling"]),
             ({"ceiling": dollars(1, "CAD")}, ["/ceiling"]),
-            ({"valid_from": FIRST - DAY}, ["/valid_from"]),
-            ({"valid_to": LAST + DAY}, ["/valid_to"]),
-            ({"kinds": (MOU,), "valid_to": LAST + DAY}, ["/kinds", "/valid_to"]),
+            ({"effective_on": FIRST - DAY}, ["/effective_on"]),
+            ({"expires_on": LAST + DAY}, ["/expires_on"]),
+            ({"kinds": (MOU,), "expires_on": LAST + DAY}, ["/kinds", "/expires_on"]),
         ],
     )
     def test_nobody_hands_on_more_than_they_hold_or_for_longer(
@@ -136,7 +136,7 @@ class TestDelegation:
 
 class TestWhichAuthority:
     def test_the_least_delegated_that_reaches_is_taken_and_of_those_the_latest(self) -> None:
-        original, older = power(valid_from=FIRST + DAY), power()
+        original, older = power(effective_on=FIRST + DAY), power()
         chains = [[power(), power()], [older], [original], [power(kinds=(MOU,))]]
         assert sufficient(chains, signature(LAST)) == 2
         assert sufficient(chains, signature(FIRST)) == 1
@@ -144,11 +144,11 @@ class TestWhichAuthority:
     @pytest.mark.parametrize(
         ("chains", "reason"),
         [
-            ([], "That office has no authority to sign on your agency's record."),
-            ([[power(valid_to=FIRST)]], "The authority of “Sheriff” expired on 2026-01-01."),
+            ([], "No authority of that office to sign is on the agency's record."),
+            ([[power(expires_on=FIRST)]], "The authority of “Sheriff” expired on 2026-01-01."),
             ([[power(), power(office="Board", revoked_on=FIRST)]], "rests on that of “Board”, which was revoked on"),
             # One that lacks a kind alone is nearer than one that lacks it and has ended too.
-            ([[power(kinds=(MOU,), valid_to=FIRST)], [power(kinds=(MOU,))]], "“Sheriff” does not cover"),
+            ([[power(kinds=(MOU,), expires_on=FIRST)], [power(kinds=(MOU,))]], "“Sheriff” does not cover"),
         ],
     )
     def test_where_none_reaches_the_nearest_says_why(self, chains: list[list[Power]], reason: str) -> None:
@@ -166,8 +166,8 @@ powers = st.builds(
     office=st.just("Office"),
     kinds=kinds,
     ceiling=ceilings,
-    valid_from=days,
-    valid_to=st.none() | days,
+    effective_on=days,
+    expires_on=st.none() | days,
     revoked_on=st.none() | days,
 )
 

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from registry.agreements.instruments.commands.holding import settle_all_due
 from registry.platform.kernel.ids import new_id
 from tests.agreements.instruments.reporting import letter, report
@@ -11,6 +13,8 @@ from tests.support.agreements import sign_agreement
 from tests.support.cast import Agency, Cast
 from tests.support.deadlines import days_ahead, deadlines_of
 from tests.support.service import Service
+
+pytestmark = pytest.mark.second_later
 
 PATH = "/v1/agreements"
 
@@ -42,6 +46,14 @@ async def test_each_that_a_text_stops_binding_to_another_is_told_the_day(service
         assert "version 2" in due["basis"]["says"]
         listed = (await one.legal.done("GET", f"{PATH}?ids={found['id']}"))["items"][0]
         assert listed["expires_on"] is None, "it is bound on"
+        seen = await one.legal.done("GET", f"{PATH}/{found['id']}")
+        own = next(each for each in seen["parties"] if each["agency"]["id"] == str(one.id))
+        assert listed["bound_by_versions"] == own["bound_by_versions"] == [2, 1]
+        then = (await one.legal.done("GET", f"{PATH}?ids={found['id']}&as_of={days_ahead(110)}T12:00:00Z"))["items"][0]
+        assert (then["bound"], then["bound_by_versions"]) == (True, [1])
+    for other, versions in ((cast.neighbour, [1]), (cast.stranger, [])):
+        listed = (await other.legal.done("GET", f"{PATH}?ids={found['id']}"))["items"][0]
+        assert (listed["bound"], listed["bound_by_versions"]) == (bool(versions), versions)
     assert await due_of(cast.neighbour, found) == [], "it is bound to both as before"
 
 

@@ -16,6 +16,8 @@ from tests.support.problems import assert_problem
 from tests.support.review import PATH, draft, submitted
 from tests.support.service import Caller, Service
 
+pytestmark = pytest.mark.second_later
+
 WORDS = "quince-marmalade-7 is what the margin says"
 SECRET = "Keys are exchanged monthly."
 RESTRICTED = [

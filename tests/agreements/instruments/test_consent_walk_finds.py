@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from registry.agreements.instruments.commands import proposing
@@ -15,8 +16,8 @@ from registry.platform.kernel.time import utc_now
 from tests.support.cast import make_cast
 from tests.support.consent_walk import walk_through
 from tests.support.consent_walk_bodies import PATH, Walk
-from tests.support.consent_walk_facts import facts_of, got_rid_of_others
-from tests.support.consent_walk_states import bound_agreement, successors_of
+from tests.support.consent_walk_facts import facts_of, got_rid_of_others, wrongs
+from tests.support.consent_walk_states import STATES, bound_agreement, successors_of
 from tests.support.service import Service
 
 
@@ -41,6 +42,24 @@ async def test_the_walk_finds_who_frees_itself_by_a_successor(
     await cast.requesting.legal.done("POST", f"{path}/reported-acts/{its}/confirm")
     after = await facts_of(walk)
     assert list(got_rid_of_others(walk, before, after, cast.assisting.id))
+
+
+@pytest.mark.second_long
+async def test_the_walk_finds_who_moves_days_of_two_others_that_are_over(service: Service) -> None:
+    """Whose windows stay as they are: only to whom they are bound by them is another."""
+    cast = await make_cast(service)
+    parties = [cast.assisting, cast.requesting, cast.neighbour]
+    found = await STATES["an amendment signed by two"](service, *parties)
+    walk = Walk(service=service, cast=cast, parties=parties, found=found)
+    facts = await facts_of(walk)
+    one, other, third = (party.id for party in parties)
+    assert {frozenset(pair) for pair in facts.pairs} == {
+        frozenset(p) for p in ((one, other), (one, third), (other, third))
+    }
+    pair = next(each for each in facts.pairs if frozenset(each) == {other, third})
+    moved = msgspec.structs.replace(facts, pairs={**facts.pairs, pair: []})
+    assert [*wrongs(walk, facts, facts, one)] == []
+    assert any("days that are over" in each for each in wrongs(walk, facts, moved, one))
 
 
 @pytest.mark.second_long

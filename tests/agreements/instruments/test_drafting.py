@@ -303,7 +303,7 @@ async def test_history_names_what_of_a_text_was_replaced(cast: Cast) -> None:
     path, first = f"{PATH}/{made['id']}", PROVISIONS[0]
     change = {
         "provisions": [{**first, "text": "Another purpose."}, {**PROVISIONS[1], "number": "5"}],
-        "terms": {"categories": ["any"], "max_duration_hours": 12},
+        "terms": {"categories": ["any"], "max_duration_hours": 12, "suspension": "at_once"},
     }
     await cast.assisting.legal.done("PATCH", path, change, if_match=f'"{made["version"]}-00000000"')
     events = (await cast.assisting.legal.done("GET", f"{path}/history"))["items"]
@@ -325,7 +325,7 @@ async def test_a_text_that_was_sent_back_names_other_parties_and_keeps_what_gove
     one, two, three = cast.assisting, cast.requesting, cast.neighbour
     found = await submitted(one, two, three)
     path = f"{PATH}/{found['id']}"
-    council = {"body": "Council", "approved_on": str(today())}
+    council = {"version_no": 1, "body": "Council", "approved_on": str(today())}
     await two.legal.done("POST", f"{path}/record-approval", council)
     await two.legal.done(
         "POST",

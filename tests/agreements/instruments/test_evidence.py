@@ -16,6 +16,7 @@ from tests.support.agreements import (
     sign_agreement,
 )
 from tests.support.cast import Agency, Cast, today
+from tests.support.consent import consent
 from tests.support.documents import file_document
 from tests.support.problems import assert_problem
 from tests.support.service import Service
@@ -52,7 +53,7 @@ class TestAPaperThatIsKnownByItsHash:
         assert found["evidence"] == awaited
         assert found["parties"][0]["signature"]["evidence"] == awaited
         (said,) = missing_papers(found)
-        assert said.endswith(f"no document filed with the agreement has its SHA-256, {SHA256}.")
+        assert said.endswith(f"no document on file that your agency can read has its SHA-256, {SHA256}.")
         before = await cast.assisting.legal.get(f"{PATH}/{found['id']}")
         filed = await file_document(cast.requesting.legal, found["id"], PAPER, title="The signed paper (demo)")
         on_file = {**awaited, "on_file": True, "document": {"id": filed["id"], "name": "The signed paper (demo)"}}
@@ -117,7 +118,7 @@ class TestAPaperThatIsNotOnFile:
     async def test_every_act_on_paper_says_where_its_original_is_kept(self, service: Service, cast: Cast) -> None:
         found = await sign_agreement(service, cast.assisting, cast.requesting, notice={"days": 30})
         path, kept = f"{PATH}/{found['id']}", {"evidence_location": VAULT}
-        council = {"body": "City council", "approved_on": "2025-02-03"}
+        council = {"version_no": 1, "body": "City council", "approved_on": "2025-02-03"}
         old = {"notice_on": str(today() - timedelta(days=20)), "reason": "we leave"}
         over = {"acted_on": "2025-05-01", "reason": "over"}
         for verb, said in (("record-approval", council), ("give-notice", old), ("terminate", over)):
@@ -278,7 +279,10 @@ async def test_every_act_that_names_a_paper_says_whether_it_is_on_file(service: 
     act = {"agency_id": str(two.id), "kind": "gave_notice", "acted_on": str(today()), "reason": "a letter"}
     acts: dict[str, tuple[str, dict[str, Any]]] = {
         "act_reported": ("report-act", act),
-        "approval_recorded": ("record-approval", {"body": "Council (demo)", "approved_on": str(today())}),
+        "approval_recorded": (
+            "record-approval",
+            {"version_no": 1, "body": "Council (demo)", "approved_on": str(today())},
+        ),
         "amendment_recorded": ("record-amendment", body),
         "notice_given": ("give-notice", {"notice_on": str(today()), "reason": "the council declined"}),
         "end_proposed": ("terminate", {"acted_on": str(today()), "reason": "over"}),
@@ -291,7 +295,9 @@ async def test_every_act_that_names_a_paper_says_whether_it_is_on_file(service: 
         (data,) = [each["data"] for each in told if each["type"] == f"agreement.{event}"]
         assert (data["evidence_sha256"], data["evidence_on_file"]) == (digest, bool(n % 2)), event
     of_acts = [each for each in missing_papers(await seen(two, found)) if each.startswith("What shows")]
-    what = f"What shows the end proposed by {one.name} is not on file: no document filed with the agreement has"
+    what = (
+        f"What shows the end proposed by {one.name} is not on file: no document on file that your agency can read has"
+    )
     assert [each.partition(" its SHA-256")[0] for each in of_acts] == [what], "the paper of the notice is"
 
 
@@ -308,7 +314,8 @@ async def test_a_signature_before_the_first_on_record_needs_evidence_that_is_on_
     unfiled = await cast.requesting.legal.post(path, {**body, "evidence_sha256": SHA256})
     assert assert_problem(unfiled, 422, "evidence_not_on_file")["errors"][0]["pointer"] == "/evidence_sha256"
     await file_document(cast.requesting.legal, found["id"], PAPER)
-    done = await cast.requesting.legal.done("POST", path, {**body, "evidence_sha256": SHA256})
+    said = await cast.requesting.legal.done("POST", path, {**body, "evidence_sha256": SHA256})
+    done = await consent(cast.assisting, found, said["proposals"][-1])  # of days before its own it had said nothing
     assert done["parties"][1]["joined_at"] < done["parties"][0]["joined_at"]
     other = await record_agreement(cast.assisting, cast.requesting, signed_on="2025-03-03")
     await confirm_agreement(other, cast.requesting, signed_on="2025-03-04")

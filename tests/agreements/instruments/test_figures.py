@@ -1,5 +1,6 @@
 """Figures in the words of a clause, and where they are not those of the term."""
 
+from collections import Counter
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -13,8 +14,11 @@ from registry.agreements.instruments.notice import Notice, PartyNotice
 from registry.agreements.instruments.terms import Reimbursement, Terms
 from registry.agreements.instruments.written import TermDates, WrittenClause, written_otherwise
 from registry.platform.kernel.money import Money
+from tests.agreements.checks.corpus import DATA, document, sections
 from tests.support.agreements import sign_agreement
+from tests.support.cases import every_case
 from tests.support.cast import Cast
+from tests.support.places import present
 from tests.support.service import Service
 
 ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen".split()
@@ -107,7 +111,7 @@ def test_a_notice_that_the_clause_gives_otherwise_is_told_with_clause_words_and_
     (told,) = otherwise(clause("A party leaves upon one month's notice."))
     assert "“one month”, yet the notice is 30 days" in told
     (told,) = otherwise(clause("A party leaves upon ninety days' notice."), notice=Notice())
-    assert "yet the notice is silent" in told
+    assert "yet the notice is not entered" in told
     assert otherwise(clause("Notice is thirty (30) days, or ten days in an emergency.")) == []
     own = Notice(days=30, by_party=[PartyNotice(agency_id=UUID(int=1), months=6)])
     assert otherwise(clause("The County gives six (6) months' notice."), notice=own) == []
@@ -154,6 +158,107 @@ def test_hours_days_and_money_of_named_clauses_are_compared() -> None:
     assert said.startswith("Clause 9.1 says “ten (10) days”, yet the notice of a suspension is 30 days")
     right = otherwise(clause("No loan exceeds three (3) days.", "equipment", "4.2"), terms=terms)
     assert right == []
+
+
+def test_figures_of_clauses_that_no_term_names_are_compared_under_a_heading_that_fits() -> None:
+    terms = Terms(
+        categories=["any"],
+        max_duration_hours=72,
+        notice_hours=24,
+        approval_over_hours=48,
+        cost_ceiling=Money(amount="5000.00"),
+        reimbursement=Reimbursement(model="fixed_rate", rate_per_hour=Money(amount="45.00")),
+    )
+    with every_case() as case:
+        for heading, text, expected in (
+            ("term", "It may be terminated upon sixty days' notice.", "“sixty days”, yet the notice is 30 days"),
+            ("general", "Any party may withdraw upon 60 days notice.", "“60 days”, yet the notice is 30 days"),
+            (
+                "term",
+                "It remains in effect for a period of five years.",
+                "“five years”, yet the term ends on 2028-12-31",
+            ),
+            ("scope", "Assistance shall not exceed four days.", "“four days”, yet the longest loan is 72 hours"),
+            (
+                "request_procedure",
+                "Requests are made 48 hours in advance.",
+                "“48 hours”, yet the notice before a loan is",
+            ),
+            (
+                "request_procedure",
+                "A deployment of more than three days needs the chief's approval.",
+                "“three days”, yet the loan that needs approval is 48 hours",
+            ),
+            (
+                "reimbursement",
+                "The cost of a loan shall not exceed $4,000.",
+                "“$4,000”, yet the highest cost is 5000.00",
+            ),
+            ("reimbursement", "Overtime is billed at $50 per hour.", "“$50”, yet the rate per hour is 45.00 USD"),
+        ):
+            with case(text):
+                (told,) = otherwise(clause(text, heading), terms=terms)
+                assert expected in told
+        for heading, text in (
+            ("term", "It remains in effect for a term of three (3) years."),
+            ("term", "It is renewed for a period of five years."),
+            ("term", "A party in breach may be terminated upon ten days' notice."),
+            ("records", "Records are kept for a term of five years."),
+            ("scope", "Officers have at least two years of experience, and help at most three days."),
+            ("scope", "Assistance shall not exceed three days."),
+            ("credentialing", "Ninety days' notice is given when personnel withdraw."),
+            ("reimbursement", "The cost of a loan shall not exceed $5,000.00."),
+            ("insurance", "Each party keeps cover of not more than $1,000,000."),
+            ("general", "Sixty days' notice is given of a change of address."),
+        ):
+            with case(text):
+                assert otherwise(clause(text, heading), terms=terms) == []
+
+
+def test_in_real_texts_what_is_read_as_a_terms_figure_is_about_it() -> None:
+    """Looked at one by one: each is the notice of an end, that of a suspension, or how long the text holds."""
+    present(DATA / "moa_texts")
+    terms = Terms(
+        categories=["any"],
+        max_duration_hours=7_777,
+        notice_hours=7_776,
+        approval_over_hours=7_775,
+        recall_notice_hours=7_774,
+        claim_window_days=3_333,
+        suspension="by_notice",
+        suspension_notice_days=3_332,
+        cost_ceiling=Money(amount="77777.77"),
+        reimbursement=Reimbursement(model="fixed_rate", rate_per_hour=Money(amount="777.77")),
+    )
+    read: Counter[str] = Counter()
+    for name, its in sections().items():
+        clauses = [clause(c.text, c.heading, c.number) for c in document(name, its).clauses]
+        dates: dict[str, Any] = {"notice": Notice(), "effective_on": date(2099, 1, 1), "expires_on": date(2199, 1, 1)}
+        dates |= {"auto_renew_months": 77, "auto_renew_times": 777}
+        for told in otherwise(*clauses, terms=terms, **dates):
+            read[told.partition("yet ")[2].partition(" is ")[0].partition(" ends ")[0]] += 1
+    assert read == {"the notice": 36, "the notice of a suspension": 12, "the term": 1}
+
+
+def test_the_length_of_the_term_and_the_number_of_its_renewals_are_compared() -> None:
+    yearly: dict[str, Any] = {"auto_renew_months": 12, "auto_renew_times": 2}
+    whole = "This agreement is for a term of three years and shall automatically renew for two (2) additional one-year"
+    assert otherwise(clause(f"{whole} terms.", "term"), **yearly) == []
+    (told,) = otherwise(clause(f"{whole} terms.", "term"), **{**yearly, "auto_renew_times": 3})
+    assert "says “two (2) additional one-year terms”, yet the number of automatic renewals is 3" in told
+    (told,) = otherwise(clause(f"{whole} terms.", "term"), **{**yearly, "auto_renew_times": "no_limit"})
+    assert "yet the number of automatic renewals has no limit" in told
+    (told,) = otherwise(clause("It has a term of five (5) years, and renews thereafter.", "term"), **yearly)
+    assert "“five (5) years”, yet the term ends on 2028-12-31" in told
+    for text in (
+        "It may be renewed for four additional one-year terms by mutual agreement.",
+        "It is automatically renewed unless notice is given sixty days before three terms are over.",
+        "Automatic renewal for a one-year term.",
+        "It may be extended for a period of nine years.",
+    ):
+        assert otherwise(clause(text, "term"), **yearly) == [], text
+    assert otherwise(clause("It renews automatically for four terms.", "term"), auto_renew_months=None) == []
+    assert ("times", 3) in found("for three successive terms, not a one-year term")
 
 
 def test_a_word_and_a_number_that_differ_are_told() -> None:

@@ -46,6 +46,7 @@ from registry.agreements.instruments.schemas.given import (
 from registry.agreements.instruments.schemas.shown import Agreement
 from registry.agreements.instruments.tables import (
     agreement_force_window,
+    agreement_party,
     agreement_party_window,
     agreement_text_window,
     agreement_version,
@@ -53,7 +54,7 @@ from registry.agreements.instruments.tables import (
 from registry.agreements.instruments.terms import Terms
 from registry.platform.access.principals import Caller, Principal, Role
 from registry.platform.database.connect import unit_of_work
-from registry.platform.kernel.errors import WrongStatus
+from registry.platform.kernel.errors import RuleBroken, WrongStatus
 from registry.platform.kernel.ids import new_id
 from tests.support.agreements import EVIDENCE
 from tests.support.cast import Cast
@@ -271,7 +272,9 @@ class Entering:
         if fact.kind in TEXTS:
             await self._amend(number, fact, day, last)
         elif fact.kind == "approval":
-            approval = GoverningApproval(body="Council", approved_on=day, valid_to=last, evidence_sha256=EVIDENCE)
+            approval = GoverningApproval(
+                version_no=1, body="Council", approved_on=day, expires_on=last, evidence_sha256=EVIDENCE
+            )
             await self.do(governing_body.record_approval, fact.party, self.agreement_id, approval, None)
         elif fact.kind == "notice":
             notice = WithdrawalNotice(notice_on=NOW.date(), reason="we leave")
@@ -299,6 +302,14 @@ class Entering:
             return False
         return True
 
+    async def agree_to_days(self) -> None:
+        """Each party agrees that what another entered late counts from its own day, where that is put to it."""
+        for proposal in (await self.shown()).proposals:
+            if proposal.kind == "earlier_day":
+                for asked in proposal.outstanding:
+                    party = next(n for n, each in enumerate(self.parties) if each.id == asked.id)
+                    await self.do(proposing.consent, party, self.agreement_id, proposal.id, None, None)
+
     async def _leave(self, party: int, last_day: date) -> None:
         """What the custodian reports, the party confirms, and the other agrees to: it was bound for the last time."""
         said = NewReportedAct(
@@ -317,7 +328,7 @@ class Entering:
 
     async def _end(self, party: int, day: date) -> None:
         """What one party on record recorded of it: of the others that are asked one consents, and one confirms."""
-        by = party if party in self.joined and self._stays(party) else 0
+        by = party if party in self.joined and await self._stays(party) else 0
         end = Termination(
             acted_on=day - timedelta(days=30), effective_on=day, evidence_sha256=EVIDENCE, reason="all agreed"
         )
@@ -326,7 +337,7 @@ class Entering:
 
     async def _suspend(self, party: int, day: date, last: date | None) -> None:
         """That all had agreed on that day to suspend it, as one of them recorded it; the others say so too."""
-        by = party if party in self.joined and self._stays(party) else 0
+        by = party if party in self.joined and await self._stays(party) else 0
         pause = NewSuspensionProposal(
             kind="suspension", acted_on=day, ends_on=last, evidence_sha256=EVIDENCE, reason="a dispute"
         )
@@ -348,9 +359,19 @@ class Entering:
             else:
                 await self.do(reporting.confirm_report, other, self.agreement_id, its, None, None)
 
-    def _stays(self, party: int) -> bool:
-        """Whether a party that is on record has not left: who has proposes nothing."""
-        return not any((fact.kind, fact.party) == ("left", party) for fact in self.history.facts)
+    async def _stays(self, party: int) -> bool:
+        """Whether a party that is on record proposes anything: not who has left, nor who others went on without.
+
+        The last text that it signed has run out then, and they are bound by a later one, as things stand on record.
+        """
+        if any((fact.kind, fact.party) == ("left", party) for fact in self.history.facts):
+            return False
+        its = sa.select(agreement_party.c.lapsed_at).where(
+            agreement_party.c.agreement_id == self.agreement_id,
+            agreement_party.c.agency_id == self.parties[party].id,
+        )
+        lapsed_at = await self.service.database.read().value(its)
+        return lapsed_at is None or lapsed_at > NOW
 
     async def _amend(self, number: int, fact: Fact, day: date, last: date | None) -> None:
         """An amendment on paper, which the custodian signed, and each other party or not."""
@@ -390,11 +411,16 @@ class Entering:
         ):  # who has left signs no more, nor what is over
             await self._confirm(party, digest, signed_on)
 
-    async def _confirm(self, party: int, digest: str, signed_on: date) -> Agreement:
+    async def _confirm(self, party: int, digest: str, signed_on: date) -> None:
+        """Enter the hand, where it is not refused as of after its text was over or given up: it would bind nobody."""
         hand = Confirmation(
             version_sha256=digest, signed_on=signed_on, signatory_title="Chief", evidence_location="The archive (demo)"
         )
-        return await self.do(recording.confirm, party, self.agreement_id, hand, None)
+        try:
+            await self.do(recording.confirm, party, self.agreement_id, hand, None)
+        except RuleBroken as refused:
+            if refused.code != "other_version":
+                raise
 
     async def windows(self) -> list[set[tuple[Any, ...]]]:
         """Who is bound when by which text, which is the text when, and when it is in force; texts by their titles."""
@@ -427,6 +453,7 @@ async def entered(service: Service, cast: Cast, history: History, order: Sequenc
     last = [number for number in order if not await entering.enters(number)]
     for number in last:
         await entering.enters(number)
+    await entering.agree_to_days()
     shown = await entering.shown()
     ends = (shown.title, shown.expires_on, shown.term_ends_on, shown.ends_at, shown.status, shown.binds_from)
     return await entering.windows(), ends

@@ -124,7 +124,7 @@ async def test_a_suspension_and_its_end_of_a_day_to_come_change_the_stage_as_tha
     async def stage_at(day: date) -> str:
         at = day_starts_at(day, ZoneInfo(CHICAGO))
         async with unit_of_work(service.database) as write:
-            await lock(write, UUID(found["id"]))
+            await lock(write, at, UUID(found["id"]))
             await settle_due(write, UUID(found["id"]), at)
         return str((await cast.requesting.legal.done("GET", path))["stage"])
 
@@ -358,7 +358,9 @@ async def test_the_answer_from_sql_equals_the_pure_rule(service: Service, cast: 
     async def check(dates: AgreementDates, stage: Stage, both: list[PartyHistory]) -> None:
         async with unit_of_work(service.database) as write:
             await write.run(
-                agreement.update().where(agreement.c.id == agreement_id).values(executed_at=dates.executed_at)
+                agreement.update()
+                .where(agreement.c.id == agreement_id)
+                .values(executed_at=dates.executed_at, over_at=None, over_by=None)  # what the one before came to
             )
             await write.run(agreement_proposal.delete().where(agreement_proposal.c.agreement_id == agreement_id))
             agreed = [("end", dates.ended_at)]
@@ -382,14 +384,12 @@ async def test_the_answer_from_sql_equals_the_pure_rule(service: Service, cast: 
                 assert bool(await in_force(one, other, instant)) == expected, instant
                 joined = sum(history.joined_at is not None for history in both)
                 status = derived_status(
-                    stage, dates, instant, joined=joined, ends_at=ends_at, force=force_windows(windows), notice=notice
+                    stage, dates, instant, joined=joined, ends_at=ends_at, force=force_windows(windows)
                 )
                 path = f"{PATH}?party_id={one.id}&status={status}&as_of={format_instant(instant)}"
                 listed = await one.legal.done("GET", path)
                 assert [item["id"] for item in listed["items"]] == [found["id"]], (instant, status)
 
-    # 30 days before the last notice day, 18 February
-    notice = [Interval(start=datetime(2026, 1, 18, 6, tzinfo=UTC), end=ends_at)]
     for dates, stage, both in _histories(starts_at, ends_at):
         await check(dates, stage, both)
 
@@ -441,12 +441,40 @@ async def suspension_offered(party: Agency, found: dict[str, Any]) -> tuple[bool
 
 
 class TestWhatTheTextSaysOfSuspending:
-    async def test_at_once_where_it_says_so_or_says_nothing(self, service: Service, cast: Cast) -> None:
-        for terms in ({}, {"suspension": "silent"}, {"suspension": "at_once", "clauses": {"suspension": "4.2"}}):
-            found = await sign_agreement(service, cast.assisting, cast.requesting, cast.neighbour, terms=terms)
-            path = f"{PATH}/{found['id']}/suspend"
-            paused = await cast.requesting.legal.done("POST", path, {"reason": "inquiry"})
-            assert [party["bound"] for party in paused["parties"]] == [True, False, True], terms
+    async def test_at_once_where_it_says_so(self, service: Service, cast: Cast) -> None:
+        terms = {"suspension": "at_once", "clauses": {"suspension": "4.2"}}
+        found = await sign_agreement(service, cast.assisting, cast.requesting, cast.neighbour, terms=terms)
+        path = f"{PATH}/{found['id']}/suspend"
+        paused = await cast.requesting.legal.done("POST", path, {"reason": "inquiry"})
+        assert [party["bound"] for party in paused["parties"]] == [True, False, True]
+
+    async def test_where_nothing_is_entered_no_sooner_than_its_notice_would_have_run_out(
+        self, service: Service, cast: Cast
+    ) -> None:
+        """A blank term freed a party at once from what the others relied on, whatever its clause said."""
+        own = {"days": 90, "by_party": [{"agency_id": str(cast.requesting.id), "days": 20}]}
+        for notice, days in (({"days": 30}, 30), (own, 20)):
+            found = await sign_agreement(
+                service, cast.assisting, cast.requesting, notice=notice, terms={"suspension": "silent"}
+            )
+            assert await suspension_offered(cast.requesting, found) == (True, None)
+            paused = await cast.requesting.legal.done("POST", f"{PATH}/{found['id']}/suspend", {"reason": "inquiry"})
+            runs_out = day_starts_at(today() + timedelta(days=days + 1), ZoneInfo(CHICAGO))
+            assert datetime.fromisoformat(paused["parties"][1]["suspended_at"]) == runs_out
+            assert (paused["status"], paused["parties"][1]["bound"]) == ("in_force", True)
+            path = f"{PATH}/{found['id']}"
+            leaving = {"notice_on": str(today()), "reason": "we leave"}
+            await cast.assisting.legal.done("POST", f"{path}/give-notice", leaving)
+            await cast.requesting.legal.done("POST", f"{path}/reinstate", {"reason": "cleared"})
+            await cast.assisting.legal.done(
+                "POST", f"{path}/rescind-notice", {"reason": "we stay"}
+            )  # relied on by none
+        nothing = await sign_agreement(
+            service, cast.assisting, cast.requesting, notice={}, terms={"suspension": "silent"}
+        )
+        refused = await cast.requesting.legal.post(f"{PATH}/{nothing['id']}/suspend", {"reason": "inquiry"})
+        problem = assert_problem(refused, 422, "notice_silent")
+        assert await suspension_offered(cast.requesting, nothing) == (False, problem["detail"])
 
     async def test_not_at_all_where_the_text_rules_it_out_and_the_clause_is_named(
         self, service: Service, cast: Cast

@@ -27,6 +27,8 @@ from tests.support.consent import consent, named
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
+pytestmark = pytest.mark.second_later
+
 PATH = "/v1/agreements"
 
 

@@ -4,6 +4,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 import vobject
 
 from registry.platform.kernel.time import day_starts_at, utc_now
@@ -17,10 +18,12 @@ from tests.support.agreements import (
     sign_agreement,
 )
 from tests.support.cast import Agency, Cast, today
-from tests.support.consent import consent, named
+from tests.support.consent import agree_to_days, consent, named
 from tests.support.deadlines import by_kind, days_ahead
 from tests.support.problems import assert_problem
 from tests.support.service import Service
+
+pytestmark = pytest.mark.second_later
 
 PATH = "/v1/agreements"
 
@@ -35,7 +38,7 @@ async def amended_on_paper(
 ) -> dict[str, Any]:
     """An amendment on paper, signed on its first day unless told otherwise, recorded by one and confirmed by all.
 
-    Of those named, the first records it, or that agency's service, which signs nothing.
+    Of those named, the first records it, or that agency's service, which signs nothing; all agree to the day.
     """
     signed = str(signed_on or effective_on)
     body = {
@@ -63,7 +66,7 @@ async def amended_on_paper(
             "agrees_to_publish": True,
         }
         done = await party.legal.done("POST", f"{PATH}/{found['id']}/confirm", hand)
-    return done
+    return await agree_to_days(done, *parties)
 
 
 def remarks_of(found: dict[str, Any]) -> dict[str, str]:
@@ -202,7 +205,7 @@ async def test_after_a_signed_renewal_every_view_says_the_same_end(service: Serv
     assert [datetime.fromisoformat(party["bound_until"]) for party in shown["parties"]] == [ends_at, ends_at]
     again = await cast.requesting.legal.done("GET", f"{PATH}/{found['id']}")
     assert (again["expires_on"], again["ends_at"]) == (shown["expires_on"], shown["ends_at"])
-    query = f"{PATH}?party_id={cast.requesting.id}&expires_from={end}&expires_to={end}"
+    query = f"{PATH}?party_id={cast.requesting.id}&ends_from={end}&ends_to={end}"
     assert [each["expires_on"] for each in (await cast.requesting.legal.done("GET", query))["items"]] == [str(end)]
     (held,) = await in_force(cast.requesting, cast.assisting, datetime.now(ZoneInfo(CHICAGO)))
     assert datetime.fromisoformat(held["covers_until"]) == ends_at
@@ -237,7 +240,9 @@ async def test_a_paper_is_answered_with_what_it_does_to_end_renewal_and_notice(s
     both = (cast.assisting, cast.requesting)
     notice = {"days": 90, "manners": ["registered_mail"]}
     end = days_ahead(400)
-    found = await sign_agreement(service, *both, notice=notice, expires_on=end, auto_renew_months=12)
+    found = await sign_agreement(
+        service, *both, notice=notice, expires_on=end, auto_renew_months=12, auto_renew_times="no_limit"
+    )
     path = f"{PATH}/{found['id']}/record-amendment"
     body: dict[str, Any] = {
         "kind": "amendment",
@@ -304,7 +309,7 @@ async def test_a_text_that_is_silent_on_notice_says_so_and_asks_who_leaves_for_t
     service: Service, cast: Cast
 ) -> None:
     both = (cast.assisting, cast.requesting)
-    renewing: dict[str, Any] = {"expires_on": days_ahead(200), "auto_renew_months": 12}
+    renewing: dict[str, Any] = {"expires_on": days_ahead(200), "auto_renew_months": 12, "auto_renew_times": "no_limit"}
     found = await sign_agreement(service, *both, notice={}, **renewing)
     assert (found["notice"]["days"], found["last_notice_on"]) == (None, None)
     assert "none is assumed" in remarks_of(found)["notice_silent"]
@@ -329,7 +334,9 @@ async def test_each_party_gives_its_own_notice_in_days_or_months(service: Servic
         "addressees": [{"agency_id": str(one.id), "office": "Sheriff", "address": "100 Example Street (demo)"}],
     }
     ends_on = days_ahead(400)
-    found = await sign_agreement(service, one, other, notice=said, expires_on=ends_on, auto_renew_months=12)
+    found = await sign_agreement(
+        service, one, other, notice=said, expires_on=ends_on, auto_renew_months=12, auto_renew_times="no_limit"
+    )
     assert found["notice"]["manners"] == ["registered_mail"]
     assert found["parties"][0]["last_notice_on"] == str(ends_on - timedelta(days=30))
     assert found["parties"][1]["last_notice_on"] < found["parties"][0]["last_notice_on"]
@@ -382,6 +389,7 @@ async def test_a_paper_of_long_ago_is_recorded_whatever_is_on_its_way(cast: Cast
         hand = {"version_sha256": digests[year], "signatory_title": "Sheriff", "signed_on": f"{year}-03-01"}
         hand["evidence_location"] = "County clerk's vault (demo)"
         await cast.requesting.legal.done("POST", f"{path}/confirm", hand)
+    await agree_to_days(paper, cast.assisting)
     done = await cast.requesting.legal.done("GET", path)
     assert done["terms"]["max_duration_hours"] == 48
     for year, longest in ((2015, None), (2017, 24), (2019, 48)):

@@ -3,6 +3,8 @@
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from registry.platform.kernel.time import add_months, day_starts_at
 from tests.agreements.instruments.reporting import DAY, PATH, answer, give, letter, runs_out, shown_instant
 from tests.agreements.instruments.test_amendments import act
@@ -13,6 +15,8 @@ from tests.support.cast import Cast, today
 from tests.support.consent import consent, named, proof
 from tests.support.problems import assert_problem
 from tests.support.service import Service
+
+pytestmark = pytest.mark.second_later
 
 
 class TestOwnNoticeOfAnEarlierDay:
@@ -82,7 +86,12 @@ class TestOwnNoticeOfAnEarlierDay:
         self, service: Service, cast: Cast
     ) -> None:
         ends_on = today() + 20 * DAY
-        renewing: dict[str, Any] = {"expires_on": ends_on, "auto_renew_months": 12, "notice": {"days": 60}}
+        renewing: dict[str, Any] = {
+            "expires_on": ends_on,
+            "auto_renew_months": 12,
+            "auto_renew_times": "no_limit",
+            "notice": {"days": 60},
+        }
         found = await sign_agreement(service, cast.assisting, cast.requesting, **renewing)
         in_time = today() - 50 * DAY
         late = {"kind": "non_renewal", "notice_on": str(in_time), "reason": "not again"}

@@ -347,6 +347,14 @@ async def test_no_act_that_is_offered_is_refused_for_where_the_agreement_stands(
     assert tried > 2 * len(chosen), "or nothing was tried"
 
 
+@pytest.mark.second_long
+async def test_the_word_to_publish_a_later_text_is_offered_to_who_can_give_it(service: Service, cast: Cast) -> None:
+    """Their first text is published: what is offered is the word to the amendment that two of them signed."""
+    for party in range(2):
+        tried, faults = await try_offers(service, cast, "an amendment signed by two", party, "signatory")
+        assert (faults, tried > 5) == ([], True)
+
+
 @pytest.mark.grows
 @pytest.mark.second_long
 async def test_no_act_that_is_withheld_is_done_and_each_is_refused_with_the_reason_beside_it(service: Service) -> None:

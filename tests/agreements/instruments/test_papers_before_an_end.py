@@ -10,7 +10,7 @@ from tests.agreements.instruments.reporting import letter, report
 from tests.agreements.instruments.test_amendments import act
 from tests.support.agreements import EVIDENCE, PROVISIONS, confirm_agreement, record_agreement, sign_agreement
 from tests.support.cast import Agency, Cast, today
-from tests.support.consent import consent, end_agreement
+from tests.support.consent import agree_to_days, consent, end_agreement
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
@@ -106,6 +106,7 @@ async def test_an_amendment_signed_before_the_end_is_recorded_reported_and_confi
     hand = {"version_sha256": digest, "signatory_title": "Sheriff", "signed_on": SIGNED, **KEPT}
     done = await act(cast.requesting, found, "confirm", hand)
     assert (done["stage"], done["amendments"]) == (how, [])
+    await agree_to_days(found, cast.assisting)
     then = await cast.assisting.legal.done("GET", f"{PATH}/{found['id']}?as_of=2023-01-01T12:00:00Z")
     assert (then["version_no"], then["title"]) == (2, "Found later (demo)")
     assert [each["bound_by_versions"] for each in then["parties"]] == [[2, 1], [2, 1], [1]]
@@ -172,7 +173,7 @@ async def test_a_paper_that_lengthens_the_term_may_come_to_light_before_an_agree
 
 async def test_a_governing_bodys_approval_of_a_day_before_the_end_is_recorded_after_it(cast: Cast) -> None:
     found = await ended(cast, await begun(cast))
-    approval = {"body": "Council (demo)", "approved_on": "2021-01-01", **KEPT}
+    approval = {"version_no": 1, "body": "Council (demo)", "approved_on": "2021-01-01", **KEPT}
     await act(cast.requesting, found, "record-approval", approval)
     late = await cast.requesting.legal.post(
         f"{PATH}/{found['id']}/record-approval", {**approval, "approved_on": "2024-07-01"}

@@ -24,6 +24,8 @@ from tests.support.plans import plans_of
 from tests.support.policy import acting_for
 from tests.support.service import Service
 
+pytestmark = pytest.mark.second_later
+
 PATH = "/v1/agreements"
 
 
@@ -123,7 +125,7 @@ async def test_each_party_reads_its_own_days_wherever_it_looks(service: Service,
         listed = await reader.legal.done("GET", f"{PATH}?ids={found['id']}")
         assert listed["items"][0]["expires_on"] == str(days_ahead(last))
         for end, there in ((last, 1), (last - 1, 0)):
-            filtered = await reader.legal.done("GET", f"{PATH}?ids={found['id']}&expires_to={days_ahead(end)}")
+            filtered = await reader.legal.done("GET", f"{PATH}?ids={found['id']}&ends_to={days_ahead(end)}")
             assert len(filtered["items"]) == there, (end, reader.name)
 
 
@@ -131,7 +133,7 @@ async def test_the_order_by_the_last_day_is_by_the_callers_own(service: Service,
     found = await extended_by_two(service, cast)
     between = await sign_agreement(service, cast.assisting, cast.neighbour, expires_on=days_ahead(100))
     for reader, order in ((cast.assisting, [between, found]), (cast.neighbour, [found, between])):
-        query = f"ids={found['id']}&ids={between['id']}&sort=expires_on"
+        query = f"ids={found['id']}&ids={between['id']}&sort=ends_on"
         items = (await reader.legal.done("GET", f"{PATH}?{query}"))["items"]
         assert [each["id"] for each in items] == [each["id"] for each in order], reader.name
         page = await reader.legal.done("GET", f"{PATH}?{query}&limit=1")
@@ -159,7 +161,7 @@ async def test_on_a_day_asked_about_no_two_members_contradict_each_other(service
 
 async def test_who_renews_by_the_original_is_told_of_its_renewal(service: Service, cast: Cast) -> None:
     parties = (cast.assisting, cast.requesting, cast.neighbour)
-    yearly: dict[str, Any] = {"auto_renew_months": 12, "expires_on": days_ahead(90)}
+    yearly: dict[str, Any] = {"auto_renew_months": 12, "auto_renew_times": "no_limit", "expires_on": days_ahead(90)}
     found = await sign_agreement(service, *parties, **yearly)
     longer: dict[str, Any] = {"expires_on": str(days_ahead(4000)), "auto_renew_months": None}
     await amended_on_paper(found, *parties[:2], effective_on="2025-06-01", **longer)
@@ -175,7 +177,9 @@ async def test_who_renews_by_the_original_is_told_of_its_renewal(service: Servic
 
 async def test_who_leaves_is_told_its_own_last_day(service: Service, cast: Cast) -> None:
     parties = (cast.assisting, cast.requesting, cast.neighbour)
-    found = await sign_agreement(service, *parties, expires_on=days_ahead(300), auto_renew_months=12)
+    found = await sign_agreement(
+        service, *parties, expires_on=days_ahead(300), auto_renew_months=12, auto_renew_times="no_limit"
+    )
     await give_notice(cast.neighbour, found)
     its = await by_kind(cast.neighbour, found)
     assert (its["expiry"]["due_on"], "renewal" in its, "last_notice" in its) == (str(days_ahead(30)), False, False)
@@ -185,7 +189,12 @@ async def test_who_leaves_is_told_its_own_last_day(service: Service, cast: Cast)
 async def test_the_notice_kept_for_deadlines_follows_the_texts_as_they_end(service: Service, cast: Cast) -> None:
     parties = (cast.assisting, cast.requesting, cast.neighbour)
     found = await sign_agreement(service, *parties, expires_on=days_ahead(40))
-    longer: dict[str, Any] = {"expires_on": str(days_ahead(100)), "notice": {"days": 10}, "auto_renew_months": 12}
+    longer: dict[str, Any] = {
+        "expires_on": str(days_ahead(100)),
+        "notice": {"days": 10},
+        "auto_renew_months": 12,
+        "auto_renew_times": "no_limit",
+    }
     await amended_on_paper(found, *parties[:2], effective_on="2025-06-01", **longer)
     (due,) = await deadlines_of(cast.assisting, agreement_id=found["id"], kind="last_notice")
     assert due["due_on"] == str(days_ahead(70)), "by the original, to the third"
@@ -216,18 +225,18 @@ async def test_a_row_says_whether_the_caller_is_bound_as_the_agreement_does(serv
         assert all(each["bound"] for each in page["items"])
 
 
-@pytest.mark.parametrize("query", [{"bound": True}, {"expires_to": 30}, {"sort": "expires_on"}, {}])
+@pytest.mark.parametrize("query", [{"bound": True}, {"ends_to": 30}, {"sort": "ends_on"}, {}])
 async def test_what_is_asked_of_the_callers_own_part_is_found_by_indexes(
     service: Service, cast: Cast, query: dict[str, Any]
 ) -> None:
-    if "expires_to" in query:
-        query = {"expires_to": days_ahead(query["expires_to"])}
+    if "ends_to" in query:
+        query = {"ends_to": days_ahead(query["ends_to"])}
     await extended_by_two(service, cast)
     principal = acting_for(cast.neighbour, Role.LEGAL).principal
     for as_of in (None, utc_now() + timedelta(days=5)):
         listening = Listening(service.database.read())
         page = await list_agreements(listening, principal, AgreementQuery(as_of=as_of, **query), utc_now())
-        assert page.items or query == {"expires_to": days_ahead(30)}
+        assert page.items or query == {"ends_to": days_ahead(30)}
         plans = await plans_of(service.database, listening.asked)
         for line in "\n".join(plans).splitlines():
             for table in ("agreement_party", "agreement_party_window", "agreement_version_dates"):

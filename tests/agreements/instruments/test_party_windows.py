@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from registry.agreements.instruments.in_force import (
     PartyHistory,
     Renewal,
     VerbalActivation,
+    approved_from,
     bound_to_others,
     bound_windows,
     force_windows,
@@ -29,7 +31,7 @@ from registry.agreements.instruments.in_force import (
 from registry.agreements.instruments.notice import Period
 from registry.platform.kernel.errors import RuleBroken
 from registry.platform.kernel.intervals import Interval
-from registry.platform.kernel.time import add_months, day_starts_at
+from registry.platform.kernel.time import add_months, civil_day, day_ends_at, day_starts_at, last_day_before
 from tests.support.length import at_length
 
 TICK = timedelta(microseconds=1)
@@ -102,6 +104,11 @@ class TestUtcBounds:
         apia = ZoneInfo("Pacific/Apia")
         change = utc("2011-12-30T10:00")
         assert day_starts_at(date(2011, 12, 30), apia) == change == day_starts_at(date(2011, 12, 31), apia)
+        assert (
+            day_ends_at(date(2011, 12, 29), "Pacific/Apia") == change == day_ends_at(date(2011, 12, 30), "Pacific/Apia")
+        )
+        assert last_day_before(change, "Pacific/Apia") == date(2011, 12, 29)
+        assert civil_day(change, "Pacific/Apia") == date(2011, 12, 31)
         with pytest.raises(RuleBroken):
             utc_bounds(date(2011, 12, 30), date(2011, 12, 30), "Pacific/Apia")
 
@@ -202,6 +209,18 @@ class TestPartyWindows:
     def test_where_approval_is_needed_and_lacking_the_party_is_never_bound(self) -> None:
         assert windows(OPEN_ENDED, PartyHistory(joined_at=SIGNED, approvals=())) == []
 
+    def test_a_text_that_needs_an_approval_of_its_own_binds_while_one_of_it_lasts(self) -> None:
+        always, later = Interval(start=SIGNED), Interval(start=SIGNED + timedelta(days=90))
+        named = {0: (always,), 1: (Interval(start=later.start, end=later.start + timedelta(days=30)),)}
+        signed = approved_from({0: SIGNED, 1: SIGNED + timedelta(days=60)}, (always,), named)
+        assert signed == {0: SIGNED, 1: later.start}, "until it is approved, the text before it binds"
+        assert approved_from({1: SIGNED}, (always,), {}) == {}
+        assert approved_from({1: SIGNED}, (later,), {}) == {1: SIGNED}, "before the rule begins no text needs one"
+        party = PartyHistory(joined_at=SIGNED, approvals=(always,), each_text_needed=(always,), approvals_of=named)
+        assert windows(OPEN_ENDED, party) == [(SIGNED, None)]
+        lacking = msgspec.structs.replace(party, approvals_of={0: (later,)})
+        assert windows(OPEN_ENDED, lacking) == [(later.start, None)], "whatever other text an approval names"
+
     def test_renewals_that_touch_or_overlap_leave_no_seam(self) -> None:
         approvals = (
             Interval(start=utc("2026-06-01T00:00"), end=utc("2027-06-01T00:00")),
@@ -238,10 +257,22 @@ class Text(NamedTuple):
     expires_on: date | None
 
 
-def text_at(at: datetime, texts: Sequence[Text], zone: str) -> int | None:
-    """The version that began latest by then, if its last day has not passed; days as on the wall's calendar."""
+def text_at(at: datetime, texts: Sequence[Text], zone: str, joined_at: datetime) -> int | None:
+    """The version that began latest by then, if its last day has not passed; days as on the wall's calendar.
+
+    One that was over when it was executed, or the party joined, took no other's place.
+    """
     today = at.astimezone(ZoneInfo(zone)).date()
-    begun = [n for n, text in enumerate(texts) if at >= text.executed_at and today >= text.effective_on]
+
+    def was_over(text: Text) -> bool:
+        signed_on = max(text.executed_at, joined_at).astimezone(ZoneInfo(zone)).date()
+        return text.expires_on is not None and text.expires_on < signed_on
+
+    begun = [
+        n
+        for n, text in enumerate(texts)
+        if at >= text.executed_at and today >= text.effective_on and not was_over(text)
+    ]
     if not begun:
         return None
 
@@ -273,7 +304,7 @@ def bound_by(
         and (approvals is None or any(a.start <= at and (a.end is None or at < a.end) for a in approvals))
         and (verbal is None or at < verbal.ratify_by or (verbal.ratified_at is not None and at >= verbal.ratified_at))
     )
-    return text_at(at, texts, zone) if holds else None
+    return text_at(at, texts, zone, party.joined_at) if holds and party.joined_at is not None else None
 
 
 @st.composite

@@ -1,7 +1,6 @@
 """What others recorded of a party is not shown as its own act, nor as any end, until it has taken effect."""
 
 from datetime import date, datetime, timedelta
-from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,7 +10,7 @@ from msgspec.structs import replace
 
 from registry.agreements.instruments.consent import ProposalKind, ReportedKind
 from registry.agreements.instruments.consent_tables import agreement_pending
-from registry.agreements.instruments.pending import PendingReport, lapses_at
+from registry.agreements.instruments.pending import PendingReport
 from registry.agreements.instruments.queries.in_force import (
     candidates,
     covers_asset,
@@ -57,20 +56,6 @@ async def due(by: Agency, found: dict[str, Any], kind: str) -> list[dict[str, An
 
 
 class TestTheRule:
-    def test_an_agreement_lapses_when_but_one_party_is_left(self) -> None:
-        def party(at: datetime | None = None, *, joined: bool = True, by: str = "leaves_at") -> SimpleNamespace:
-            gone = {**dict.fromkeys(("leaves_at", "released_at", "lapsed_at")), by: at}
-            return SimpleNamespace(joined_at=AT if joined else None, **gone)
-
-        assert lapses_at([party(), party()]) is None
-        assert lapses_at([party(), party(AT)]) == AT
-        assert lapses_at([party(AT + DAY), party(AT)]) == AT
-        assert lapses_at([party(AT + DAY), party(AT), party(AT + 2 * DAY)]) == AT + DAY
-        assert lapses_at([party(), party(), party(AT)]) is None
-        assert lapses_at([party(), party(joined=False)]) is None, "what never bound two cannot lapse"
-        for by in ("released_at", "lapsed_at"):
-            assert lapses_at([party(), party(AT, by=by), party(AT + DAY)]) == AT + DAY, by
-
     def test_a_report_is_about_the_party_or_about_all(self) -> None:
         party, other = uuid4(), uuid4()
 

@@ -299,12 +299,12 @@ class TestAnAmendment:
         assert (its["title"], its["version_no"], its["expires_on"]) == (title, version_no, last_day)
         assert its["version_status"] == ("ended" if others == self.NEXT and its["view"] == "public" else "current")
         party = f"party_id={found['parties'][0]['agency']['id']}"
-        for sort in ("title", "-expires_on"):
+        for sort in ("title", "-ends_on"):
             row = (await listed(reader, f"{PATH}?{party}&sort={sort}&limit=1"))[found["id"]]
             assert (row["title"], row["version_no"], row["expires_on"]) == (title, version_no, last_day)
         assert found["id"] in await listed(reader, f"{PATH}?{party}&q={title[:6].replace(' ', '+')}")
         assert found["id"] not in await listed(reader, f"{PATH}?{party}&q={others[:6].replace(' ', '+')}")
-        ends_by = await listed(reader, f"{PATH}?{party}&expires_from={LONG_AHEAD}")
+        ends_by = await listed(reader, f"{PATH}?{party}&ends_from={LONG_AHEAD}")
         assert (found["id"] in ends_by) is (last_day is not None)
         for words, there in ((title, True), (others, False)):
             query = f"{PATH}/search?q={words.split(' (')[0].replace(' ', '+')}&source=title&{party}"

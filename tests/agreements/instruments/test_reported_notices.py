@@ -245,7 +245,8 @@ async def test_its_day_is_counted_anew_by_a_text_that_comes_to_light_afterwards(
     seen = await gone.legal.done("GET", f"{PATH}/{found['id']}")
     (its,) = (each for each in seen["reported_acts"] if each["kind"] == "gave_notice")
     assert its["would_leave_at"].startswith("2024-05-01")
-    assert seen["proposals"][-1]["not_before"] == its["would_leave_at"]
+    (leaving,) = (each for each in seen["proposals"] if each["kind"] == "departure")
+    assert leaving["not_before"] == its["would_leave_at"]
     await gone.legal.done("POST", f"{path}/confirm")
-    done = await consent(cast.requesting, seen, seen["proposals"][-1])
+    done = await consent(cast.requesting, seen, leaving)
     assert done["parties"][2]["leaves_at"] == its["would_leave_at"]

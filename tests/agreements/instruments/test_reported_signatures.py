@@ -4,6 +4,8 @@ from datetime import date, datetime
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
 from registry.agreements.instruments.commands import holding
 from tests.agreements.instruments.reporting import PATH, letter, report, seen_at
 from tests.agreements.instruments.test_in_force import TICK, in_force
@@ -13,6 +15,8 @@ from tests.support.cast import Cast, today
 from tests.support.consent import consent, in_force_once, named, proof, propose_end
 from tests.support.problems import assert_problem
 from tests.support.service import Service
+
+pytestmark = pytest.mark.second_later
 
 
 class TestSignedAndSaid:

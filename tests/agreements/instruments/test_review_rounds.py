@@ -15,6 +15,8 @@ from tests.support.problems import assert_problem
 from tests.support.review import PATH, draft, reviewer, reviews_of, submitted
 from tests.support.service import Service
 
+pytestmark = pytest.mark.second_later
+
 CHANGES = {"reason": "The claim window is missing."}
 CHICAGO = ZoneInfo("America/Chicago")
 

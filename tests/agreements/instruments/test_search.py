@@ -1,5 +1,6 @@
 """Finding agreements by their words: in what, how it is shown, in which order, and for whom."""
 
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -8,8 +9,9 @@ import pytest
 import sqlalchemy as sa
 
 from registry.platform.ledger.tables import ledger_event
+from tests.agreements.instruments.test_late_entries import amended_on_paper
 from tests.support.agreements import agreement_body, record_agreement, sign_agreement
-from tests.support.cast import Cast
+from tests.support.cast import Cast, today
 from tests.support.consent import agree_to_publish
 from tests.support.documents import PDF, file_document, make_pdf
 from tests.support.problems import assert_problem
@@ -245,6 +247,18 @@ async def test_hits_come_newest_agreement_first_and_page_by_page_the_same(servic
         # What comes newer meanwhile does not move the pages that are yet to come.
         await record_agreement(cast.requesting, cast.assisting, title="Heron newer", provisions=text)
     assert seen == whole
+
+
+async def test_a_hit_bears_the_title_with_which_the_agreement_is_shown(service: Service, cast: Cast) -> None:
+    """Whatever version the words are in, and though a text with another title takes effect later."""
+    one, other = cast.assisting, cast.requesting
+    made = await sign_agreement(service, one, other, title="Curlew", provisions=clauses(public="The phalarope."))
+    later = {"title": "Godwit", "provisions": clauses(public="The phalarope still.")}
+    await amended_on_paper(made, one, other, effective_on=today() + timedelta(days=30), signed_on=today(), **later)
+    for reader in (one.legal, cast.stranger.legal):
+        title = (await reader.done("GET", f"/v1/agreements/{made['id']}"))["title"]
+        hits = await found(reader, "phalarope", party_id=str(one.id))
+        assert {hit["title"] for hit in hits} == {title} == {"Curlew"}
 
 
 async def test_filters_narrow_what_is_searched(service: Service, cast: Cast) -> None:

@@ -3,6 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from registry.platform.access.principals import Role
 from tests.support.agreements import sign_agreement
 from tests.support.cast import Agency, Cast, today
@@ -10,6 +12,8 @@ from tests.support.consent import PATH
 from tests.support.problems import assert_problem
 from tests.support.review import approved_and_sent, hand, out_for_signature, reviewer, reviews_of, submitted
 from tests.support.service import Caller
+
+pytestmark = pytest.mark.second_later
 
 REASON = {"reason": "as told on the telephone (demo)"}
 
@@ -252,8 +256,8 @@ async def test_a_repeated_approval_is_answered_again_whatever_its_person_did_sin
     one = cast.assisting
     found = await submitted(one, cast.requesting)
     path = f"{PATH}/{found['id']}"
-    first = await one.counsel.post(f"{path}/approve", key=f"approve-{found['id']}")
+    first = await one.counsel.post(f"{path}/approve", {"version_no": 1}, key=f"approve-{found['id']}")
     back = await one.legal.post(f"{path}/send-back", REASON)
     await one.counsel.patch(path, {"title": "Better (demo)"}, if_match=back.headers["etag"])
-    again = await one.counsel.post(f"{path}/approve", key=f"approve-{found['id']}")
+    again = await one.counsel.post(f"{path}/approve", {"version_no": 1}, key=f"approve-{found['id']}")
     assert (again.status_code, again.content) == (200, first.content)

@@ -12,9 +12,11 @@ from tests.agreements.instruments.test_in_force import CHICAGO, TICK, in_force
 from tests.agreements.instruments.test_late_entries import amended_on_paper
 from tests.support.agreements import confirm_agreement, record_agreement
 from tests.support.cast import Agency, Cast, today
-from tests.support.consent import left_long_ago
+from tests.support.consent import agree_to_days, left_long_ago
 from tests.support.problems import assert_problem
 from tests.support.service import Service
+
+pytestmark = pytest.mark.second_later
 
 PATH = "/v1/agreements"
 AMENDED = day_starts_at(date(2018, 3, 1), ZoneInfo(CHICAGO))
@@ -57,6 +59,7 @@ async def test_who_has_left_confirms_what_it_had_signed_before_and_it_is_the_sam
     seen = await cast.requesting.legal.done("GET", path)
     assert {each["action"]: each["allowed"] for each in seen["allowed_actions"]}["confirm"]
     await cast.requesting.legal.done("POST", f"{path}/confirm", hand(digest))
+    await agree_to_days(found, cast.assisting)
     if not left_first:
         await left_long_ago(service, cast.requesting, found)
     for at, no in ((AMENDED - TICK, 1), (AMENDED, 2)):
@@ -126,6 +129,7 @@ async def test_who_signed_a_change_is_bound_by_it_before_anybody_says_that_it_si
     path, digest = f"{PATH}/{found['id']}", await amendment_of_2018(cast, found)
     if by == "itself":
         shown = await cast.requesting.legal.done("POST", f"{path}/confirm", hand(digest))
+        shown = await agree_to_days(shown, cast.assisting)
     else:
         said = {"agency_id": str(cast.requesting.id), "kind": "signed", "acted_on": "2018-03-01", "reason": "a copy"}
         said |= {"version_sha256": digest, "signatory_title": "Sheriff"}

@@ -80,6 +80,7 @@ async def test_nothing_is_signed_before_it_is_out_or_for_a_day_to_come(cast: Cas
 async def test_an_electronic_signature_is_dated_by_the_registry_and_one_on_paper_is_no_older_than_its_text(
     cast: Cast,
 ) -> None:
+    """Nor is an approval of it."""
     found = await out_for_signature(cast.assisting, cast.requesting)
     path = f"{PATH}/{found['id']}/sign"
     before, signer = str(today() - timedelta(days=1)), cast.requesting.signatory
@@ -90,6 +91,12 @@ async def test_an_electronic_signature_is_dated_by_the_registry_and_one_on_paper
     ):
         problem = assert_problem(await signer.post(path, hand(found, **fields)), 422, code)
         assert problem["errors"][0]["pointer"] == "/signed_on"
+    council = {"version_no": 1, "body": "City council (demo)", "evidence_location": "City clerk (demo)"}
+    path_of_approval = f"{PATH}/{found['id']}/record-approval"
+    refused = await cast.requesting.legal.post(path_of_approval, {**council, "approved_on": before})
+    problem = assert_problem(refused, 422, "approved_before_text")
+    assert (problem["errors"][0]["pointer"], f"since {today()}" in problem["detail"]) == ("/approved_on", True)
+    await cast.requesting.legal.done("POST", path_of_approval, {**council, "approved_on": str(today())})
     signed = await signer.done("POST", path, hand(found))
     assert signed["parties"][1]["signature"]["signed_on"] == str(today())
 

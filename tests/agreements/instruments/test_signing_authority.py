@@ -18,11 +18,13 @@ from tests.support.problems import assert_problem
 from tests.support.review import PATH, hand, out_for_signature
 from tests.support.service import Caller, Service
 
+pytestmark = pytest.mark.second_later
+
 CITATION = "Charter, section 4 (example; have counsel review)"
 
 
 def office(name: str = "Sheriff", **fields: Any) -> dict[str, Any]:
-    return {"office": name, "basis": "election", "citation": CITATION, "valid_from": "2024-01-01", **fields}
+    return {"office": name, "basis": "election", "citation": CITATION, "effective_on": "2024-01-01", **fields}
 
 
 def register(agency: Agency) -> str:
@@ -35,7 +37,7 @@ async def registered(agency: Agency, name: str = "Sheriff", **fields: Any) -> di
 
 
 async def delegation(agency: Agency, source: dict[str, Any], name: str, **fields: Any) -> dict[str, Any]:
-    body = {"office": name, "citation": CITATION, "valid_from": "2024-01-01", **fields}
+    body = {"office": name, "citation": CITATION, "effective_on": "2024-01-01", **fields}
     made: dict[str, Any] = await agency.legal.done("POST", f"{register(agency)}/{source['id']}/delegate", body)
     return made
 
@@ -65,12 +67,12 @@ async def test_an_agency_with_nothing_on_record_signs_as_before(cast: Cast) -> N
 
 
 async def test_a_signature_names_an_office_that_holds_an_authority_today(cast: Cast) -> None:
-    await registered(cast.requesting, "Sheriff", valid_to=str(today() - timedelta(days=1)))
-    await registered(cast.requesting, "Deputy", valid_from=str(today() + timedelta(days=1)))
-    chief = await registered(cast.requesting, "Chief", valid_from=str(today()), valid_to=str(today()))
+    await registered(cast.requesting, "Sheriff", expires_on=str(today() - timedelta(days=1)))
+    await registered(cast.requesting, "Deputy", effective_on=str(today() + timedelta(days=1)))
+    chief = await registered(cast.requesting, "Chief", effective_on=str(today()), expires_on=str(today()))
     found = await out_for_signature(cast.assisting, cast.requesting)
     for title, reason in (
-        ("Mayor", "no authority to sign"),
+        ("Mayor", "No authority of that office to sign"),
         ("Sheriff", f"expired on {today() - timedelta(days=1)}"),
         ("Deputy", f"begins on {today() + timedelta(days=1)}"),
     ):
@@ -217,7 +219,7 @@ async def test_the_kind_and_the_amount_of_the_text_are_covered_too(cast: Cast) -
 async def test_recording_confirming_and_reporting_need_the_authority_too(service: Service, cast: Cast) -> None:
     one, two = cast.assisting, cast.requesting
     for agency in (one, two):
-        await registered(agency, "Sheriff", valid_from="2025-01-01")
+        await registered(agency, "Sheriff", effective_on="2025-01-01")
     paper = {"signed_on": "2025-01-01", "signatory_title": "Mayor", "evidence_sha256": EVIDENCE}
     body = {**agreement_body(one, two), **paper}
     assert_problem(await one.legal.post(f"{PATH}/record", body), 422, "no_signing_authority")
@@ -243,7 +245,7 @@ async def test_recording_confirming_and_reporting_need_the_authority_too(service
 async def test_what_was_delegated_signs_until_anything_it_rests_on_is_revoked(cast: Cast) -> None:
     board = await registered(cast.requesting, "Board", basis="charter")
     chief = await delegation(cast.requesting, board, "Chief", kinds=["mutual_aid"])
-    captain = await delegation(cast.requesting, chief, "Captain", valid_to=str(LONG_AHEAD))
+    captain = await delegation(cast.requesting, chief, "Captain", expires_on=str(LONG_AHEAD))
     assert (captain["basis"], captain["kinds"], captain["delegated_from_id"]) == (
         "charter",
         ["mutual_aid"],
@@ -268,16 +270,16 @@ async def test_what_was_delegated_signs_until_anything_it_rests_on_is_revoked(ca
 
 async def test_nothing_is_delegated_beyond_what_is_held_or_a_fourth_time(cast: Cast) -> None:
     agency = cast.requesting
-    source = await registered(agency, valid_to=str(LONG_AHEAD), kinds=["mutual_aid"])
+    source = await registered(agency, expires_on=str(LONG_AHEAD), kinds=["mutual_aid"])
     path = f"{register(agency)}/{source['id']}/delegate"
     body = {
         "office": "Chief",
         "citation": CITATION,
-        "valid_from": "2023-12-31",
-        "valid_to": str(LONG_AHEAD + timedelta(days=1)),
+        "effective_on": "2023-12-31",
+        "expires_on": str(LONG_AHEAD + timedelta(days=1)),
     }
     problem = assert_problem(await agency.legal.post(path, {**body, "kinds": ["mou"]}), 422, "exceeds_authority")
-    assert [each["pointer"] for each in problem["errors"]] == ["/kinds", "/valid_from", "/valid_to"]
+    assert [each["pointer"] for each in problem["errors"]] == ["/kinds", "/effective_on", "/expires_on"]
     for depth in range(3):
         source = await delegation(agency, source, f"Deputy {depth}")
     assert [(each["action"], each["allowed"]) for each in source["allowed_actions"]] == [
@@ -285,15 +287,15 @@ async def test_nothing_is_delegated_beyond_what_is_held_or_a_fourth_time(cast: C
         ("revoke", True),
     ]
     fourth = await agency.legal.post(
-        f"{register(agency)}/{source['id']}/delegate", {**body, "valid_from": "2025-01-01", "valid_to": None}
+        f"{register(agency)}/{source['id']}/delegate", {**body, "effective_on": "2025-01-01", "expires_on": None}
     )
     assert_problem(fourth, 422, "delegated_too_often")
 
 
 async def test_an_ended_authority_is_neither_delegated_nor_revoked_again(cast: Cast) -> None:
     agency = cast.requesting
-    gone = await registered(agency, valid_to="2025-12-31")
-    body = {"office": "Chief", "citation": CITATION, "valid_from": "2025-01-01"}
+    gone = await registered(agency, expires_on="2025-12-31")
+    body = {"office": "Chief", "citation": CITATION, "effective_on": "2025-01-01"}
     assert_problem(await agency.legal.post(f"{register(agency)}/{gone['id']}/delegate", body), 409, "authority_ended")
     revoked = await revoke(agency, gone)
     assert (revoked["status"], revoked["revoked_reason"]) == ("revoked", "the office was merged")
@@ -303,7 +305,7 @@ async def test_an_ended_authority_is_neither_delegated_nor_revoked_again(cast: C
     future = {"reason": "soon", "revoked_on": str(today() + timedelta(days=2))}
     refused = await agency.legal.post(f"{register(agency)}/{other['id']}/revoke", future)
     assert_problem(refused, 422, "revoked_in_future")
-    reversed_ = await agency.legal.post(register(agency), office(valid_to="2023-12-31"))
+    reversed_ = await agency.legal.post(register(agency), office(expires_on="2023-12-31"))
     assert_problem(reversed_, 422, "dates_reversed")
 
 
@@ -362,7 +364,7 @@ async def test_an_entry_is_made_once_per_key_from_what_was_read_and_well_formed(
     assert (await agency.legal.get(where, headers={"if-none-match": etag})).status_code == 304
     for stale in ((path, office()), (f"{where}/revoke", {"reason": "x"}), (f"{where}/delegate", _handed_on())):
         assert_problem(await agency.legal.post(*stale, if_match='"9-00000000"'), 412, "stale_version")
-    for wrong in ({"basis": "habit"}, {"kinds": ["treaty"]}, {"valid_from": "2024-13-01"}, {"office": ""}):
+    for wrong in ({"basis": "habit"}, {"kinds": ["treaty"]}, {"effective_on": "2024-13-01"}, {"office": ""}):
         assert_problem(await agency.legal.post(path, office(**wrong)), 400)
     seen, page = [], f"{path}?limit=1"
     other = await registered(agency, "Mayor")
@@ -374,7 +376,7 @@ async def test_an_entry_is_made_once_per_key_from_what_was_read_and_well_formed(
 
 
 def _handed_on() -> dict[str, Any]:
-    return {"office": "Chief", "citation": CITATION, "valid_from": "2024-01-01"}
+    return {"office": "Chief", "citation": CITATION, "effective_on": "2024-01-01"}
 
 
 async def outcome(caller: Caller, path: str, body: dict[str, Any]) -> int:

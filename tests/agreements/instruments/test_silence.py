@@ -47,12 +47,20 @@ def stands(seen: dict[str, Any], which: int = -1) -> tuple[str, str | None, str 
 
 class TestTheRule:
     def test_silence_counts_for_whom_nothing_stands_against_it(self) -> None:
-        fine = {"said_no": False, "may_act": True, "suspended": False, "may_sign": True, "on_file": True}
+        fine = {
+            "said_no": False,
+            "may_act": True,
+            "suspended": False,
+            "reached": True,
+            "may_sign": True,
+            "on_file": True,
+        }
         assert why_unconfirmed(**fine) is None
         for name, value, why in (
             ("said_no", True, Unconfirmed.SAID_NO),
             ("may_act", False, Unconfirmed.MAY_NOT_ACT),
             ("suspended", True, Unconfirmed.PARTICIPATION_SUSPENDED),
+            ("reached", False, Unconfirmed.NOT_REACHED),
             ("may_sign", False, Unconfirmed.AUTHORITY_ENDED),
             ("on_file", False, Unconfirmed.EVIDENCE_NOT_ON_FILE),
         ):

@@ -146,7 +146,12 @@ async def test_a_renewal_that_is_signed_for_later_changes_neither_the_past_nor_t
 
 async def test_what_lapsed_or_was_ended_shows_the_term_in_which_it_did(service: Service, cast: Cast) -> None:
     both = (cast.assisting, cast.requesting)
-    yearly: dict[str, Any] = {"effective_on": "2020-01-01", "expires_on": "2020-12-31", "auto_renew_months": 12}
+    yearly: dict[str, Any] = {
+        "effective_on": "2020-01-01",
+        "expires_on": "2020-12-31",
+        "auto_renew_months": 12,
+        "auto_renew_times": "no_limit",
+    }
     lapsed = await sign_agreement(service, *both, **yearly)
     then = datetime(2025, 6, 1, 18, tzinfo=UTC)
     notice = WithdrawalNotice(notice_on=then.date(), reason="the council declined", kind="non_renewal")

@@ -36,11 +36,13 @@ from tests.agreements.instruments.test_in_force import CHICAGO, in_force
 from tests.agreements.instruments.test_late_entries import amended_on_paper, remarks_of
 from tests.support.agreements import confirm_agreement, record_agreement, sign_agreement
 from tests.support.cast import Agency, Cast, today
-from tests.support.consent import left_long_ago
+from tests.support.consent import agree_to_days, left_long_ago
 from tests.support.deadlines import by_kind, days_ahead
 from tests.support.length import at_length
 from tests.support.problems import assert_problem
 from tests.support.service import Service
+
+pytestmark = pytest.mark.second_later
 
 PATH = "/v1/agreements"
 TICK = timedelta(microseconds=1)
@@ -72,11 +74,51 @@ def histories(draw: st.DrawFn) -> tuple[AgreementDates, list[PartyHistory]]:
     return dates, parties
 
 
-def text_of_pair(dates: AgreementDates, one: PartyHistory, other: PartyHistory, at: datetime) -> int | None:
+def hands_that_bind(dates: AgreementDates, parties: list[PartyHistory]) -> list[set[int]]:
+    """What each party has signed without what was over then, or what each had given up that had signed it before.
+
+    Given up is a text by who is bound to another by one in a higher place.
+    """
+    ends = (dates.ends_at, *(text.ends_at for text in dates.amendments))
+    signed = [each.texts or {} for each in parties]
+
+    def since(party: int, n: int) -> datetime:
+        return max(dates.begins[n], signed[party][n])
+
+    held = [{n for n in its if (end := ends[n]) is None or since(each, n) < end} for each, its in enumerate(signed)]
+
+    def gave_up(party: int, n: int, by: datetime) -> bool:
+        higher = dates.by_effect[dates.by_effect.index(n) + 1 :]
+        return any(
+            m in held[party] and m in held[other] and max(since(party, m), since(other, m)) < by
+            for m in higher
+            for other in range(len(parties))
+            if other != party
+        )
+
+    for n in reversed(dates.by_effect):
+        for party in sorted(
+            (each for each in range(len(parties)) if n in held[each]), key=lambda each: signed[each][n]
+        ):
+            at = signed[party][n]
+            before = [
+                each
+                for each in range(len(parties))
+                if n in held[each] and signed[each][n] < at and not ((gone := parties[each].leaves_at) and gone <= at)
+            ]
+            if before and all(gave_up(each, n, at) for each in before):
+                held[party].discard(n)
+    return held
+
+
+def text_of_pair(
+    dates: AgreementDates, held: list[set[int]], parties: list[PartyHistory], pair: tuple[int, int], at: datetime
+) -> int | None:
     """The latest text that has begun and that both have signed, if it has not ended and neither has left."""
+    one, other = (parties[each] for each in pair)
     ends = (dates.ends_at, *(text.ends_at for text in dates.amendments))
     begun = [n for n in dates.by_effect if dates.begins[n] <= at]
-    common = [n for n in begun if all(n in (each.texts or {}) and (each.texts or {})[n] <= at for each in (one, other))]
+    common = [n for n in begun if all(n in held[each] and (parties[each].texts or {})[n] <= at for each in pair)]
     gone = earliest(one.leaves_at, other.leaves_at)
     if not common or (gone is not None and gone <= at):
         return None
@@ -100,16 +142,14 @@ def test_two_parties_are_bound_by_the_latest_text_that_both_have_signed(
     history: tuple[AgreementDates, list[PartyHistory]],
 ) -> None:
     dates, parties = history
+    binding = hands_that_bind(dates, parties)
     found = bound_windows(dates, dict(enumerate(parties)))
     shown = shown_windows(dates, dict(enumerate(parties)), found)
     rank = {n: place for place, n in enumerate(dates.by_effect)}
     force = force_windows(found.values())
     assert bound_windows(dates, dict(reversed([*enumerate(parties)]))) == found, "nothing depends on an order"
     for at in (START + timedelta(minutes=30 * n) for n in range(-1, 52)):
-        pairs = {
-            pair: text_of_pair(dates, parties[pair[0]], parties[pair[1]], at)
-            for pair in combinations(range(len(parties)), 2)
-        }
+        pairs = {pair: text_of_pair(dates, binding, parties, pair, at) for pair in combinations(range(len(parties)), 2)}
         for (one, other), text in pairs.items():
             assert shared(found[one], found[other], at) == ([] if text is None else [text]), (at, one, other)
         assert any(each.contains(at) for each in force) == any(text is not None for text in pairs.values()), at
@@ -202,7 +242,8 @@ async def test_an_amendment_by_two_changes_nothing_for_the_third_whenever_that_i
     (second,) = [each for each in await versions(cast, found) if each["version_no"] == 2]
     hand = {"version_sha256": second["sha256"], "signatory_title": "Sheriff", "signed_on": "2020-05-06"}
     hand |= {"evidence_location": "The vault (demo)"}
-    signed = await cast.neighbour.legal.done("POST", f"{PATH}/{found['id']}/confirm", hand)
+    await cast.neighbour.legal.done("POST", f"{PATH}/{found['id']}/confirm", hand)
+    signed = await agree_to_days(found, cast.assisting, cast.requesting)
     signed_at = day_starts_at(date(2020, 5, 6), ZoneInfo(CHICAGO))
     for one in (cast.assisting, cast.requesting):
         assert await held(cast.neighbour, one, signed_at - TICK) == [1]
@@ -223,6 +264,7 @@ async def test_an_agreement_says_of_each_day_by_which_versions_each_party_is_bou
     hand = {"version_sha256": second["sha256"], "signatory_title": "Sheriff", "signed_on": "2020-05-06"}
     hand |= {"evidence_location": "The vault (demo)"}
     await cast.neighbour.legal.done("POST", f"{PATH}/{found['id']}/confirm", hand)
+    await agree_to_days(found, cast.assisting, cast.requesting)
 
     async def on(day: str) -> tuple[int, list[list[int]], bool]:
         shown = await cast.neighbour.legal.done("GET", f"{PATH}/{found['id']}?as_of={day}T18:00:00Z")
@@ -297,7 +339,7 @@ async def test_once_all_have_left_who_signed_the_last_text_the_end_is_that_of_th
     await settle_all_due(service.database, utc_now())
     now = await cast.neighbour.legal.done("GET", f"{PATH}/{found['id']}")
     assert (now["version_no"], now["expires_on"], now["term_ends_on"]) == (1, str(soon), str(soon))
-    query = f"{PATH}?party_id={cast.neighbour.id}&expires_from={soon}&expires_to={soon}"
+    query = f"{PATH}?party_id={cast.neighbour.id}&ends_from={soon}&ends_to={soon}"
     assert [each["version_no"] for each in (await cast.neighbour.legal.done("GET", query))["items"]] == [1]
     assert (await by_kind(cast.neighbour, found))["expiry"]["due_on"] == str(soon)
 

@@ -5,6 +5,8 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from registry.platform.access.principals import OPERATOR_AGENCY_ID, Role
 from registry.platform.kernel.time import add_months
 from tests.agreements.instruments.reporting import DAY, PATH, letter, report, second_operator
@@ -14,6 +16,8 @@ from tests.support.consent import left_long_ago, named, proof
 from tests.support.documents import file_document
 from tests.support.problems import assert_problem
 from tests.support.service import Caller, Service
+
+pytestmark = pytest.mark.second_later
 
 SECRET = "The keys are under the mat (demo)."
 TEXT = [{"number": "1", "heading": "purpose", "text": "The parties help one another."}]
@@ -49,7 +53,12 @@ class TestTheClaim:
         ends_on = add_months(today(), 6)
         parties, renewed = (cast.assisting, cast.requesting), 12
         found = await sign_agreement(
-            service, *parties, expires_on=ends_on, auto_renew_months=renewed, notice={"days": 30}
+            service,
+            *parties,
+            expires_on=ends_on,
+            auto_renew_months=renewed,
+            auto_renew_times="no_limit",
+            notice={"days": 30},
         )
         later = add_months(ends_on, 12) if (ends_on + DAY).day != 1 else add_months(ends_on + DAY, 12) - DAY
         more = {"notice_kind": "non_renewal", "leaves_on": str(later)}

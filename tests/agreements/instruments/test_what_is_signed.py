@@ -19,6 +19,8 @@ from tests.support.problems import assert_problem
 from tests.support.review import sent_out
 from tests.support.service import Service
 
+pytestmark = pytest.mark.second_later
+
 PATH = "/v1/agreements"
 HAND = {"signatory_title": "Sheriff", "manner": "electronic"}
 PAPER = {"signed_on": "2025-01-01", "signatory_title": "Chief", "evidence_sha256": EVIDENCE}
@@ -134,6 +136,12 @@ async def test_restricted_text_enters_the_ledger_as_a_keyed_hash(service: Servic
     history = await cast.assisting.auditor.get(f"/v1/agreements/{recorded['id']}/history?sort=version")
     (event,) = [e for e in history.json()["items"] if e["type"] == "agreement.recorded"]
     key = service.settings.ledger_key
-    assert event["data"]["restricted"] == {"9.4": keyed_hash(key, secret["text"])}
-    assert event["data"]["restricted"] != {"9.4": keyed_hash(b"another key, which proves nothing", secret["text"])}
+    version = await cast.assisting.legal.done("GET", f"/v1/agreements/{recorded['id']}/versions/1")
+    of = UUID(version["id"])
+    assert event["data"]["restricted"] == {"9.4": keyed_hash(key, of, secret["text"])}
+    assert event["data"]["restricted"] != {"9.4": keyed_hash(b"another key, which proves nothing", of, secret["text"])}
+    again = await record_agreement(cast.assisting, cast.requesting, provisions=[secret])
+    history = await cast.assisting.auditor.get(f"/v1/agreements/{again['id']}/history?sort=version")
+    (other,) = [e for e in history.json()["items"] if e["type"] == "agreement.recorded"]
+    assert other["data"]["restricted"] != event["data"]["restricted"], "guesses recorded elsewhere are not comparable"
     assert "Annex" not in history.text

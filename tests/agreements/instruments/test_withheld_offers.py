@@ -3,6 +3,8 @@
 from datetime import date
 from typing import Any
 
+import pytest
+
 from registry.agreements.instruments.rules import ALREADY_SIGNED
 from tests.agreements.instruments.reporting import DAY, PATH, letter, report, second_operator
 from tests.agreements.instruments.test_late_entries import amended_on_paper
@@ -13,6 +15,8 @@ from tests.support.documents import file_document
 from tests.support.problems import assert_problem
 from tests.support.review import draft
 from tests.support.service import Caller, Service
+
+pytestmark = pytest.mark.second_later
 
 
 async def offered(who: Caller, found: dict[str, Any], action: str) -> tuple[bool, str | None]:

@@ -12,6 +12,8 @@ from tests.support.cast import Agency, Cast
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
+pytestmark = pytest.mark.second_later
+
 PATH = "/v1/agreements"
 SECRET = {"sensitivity": "restricted", "exemption": "Security information (example; have counsel review)"}
 KEY = "canary-7d2f-amber"

@@ -4,6 +4,8 @@ from itertools import pairwise
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
 from registry.agreements.clauses.library import STANDARD_CLAUSES
 from registry.agreements.clauses.rules import fits
 from registry.agreements.clauses.schemas import FROM_TEMPLATE_EXAMPLE
@@ -12,6 +14,8 @@ from tests.support.cast import Agency, Cast
 from tests.support.html import HtmlPage
 from tests.support.problems import assert_problem
 from tests.support.service import Service
+
+pytestmark = pytest.mark.second_later
 
 PATH = "/v1/agreements"
 EXAMPLE: dict[str, Any] = FROM_TEMPLATE_EXAMPLE

@@ -12,6 +12,8 @@ from tests.support.cast import Agency, Cast
 from tests.support.problems import assert_problem
 from tests.support.service import Caller, Service
 
+pytestmark = pytest.mark.second_later
+
 PATH = "/v1/agreements"
 OLD_KEY, NEW_KEY = "canary-4c1d-blue", "canary-9b7e-green"
 SECRET = {"sensitivity": "restricted", "exemption": "Security information (example; have counsel review)"}
@@ -39,11 +41,11 @@ async def revised(
     custodian = parties[0].legal
     body = agreement_body(*parties, provisions=first, terms={"max_duration_hours": 72})
     path = f"{PATH}/{(await custodian.done('POST', PATH, body))['id']}"
-    await custodian.done("POST", f"{path}/submit")
-    back = await custodian.done("POST", f"{path}/send-back", {"reason": "the county's wording"})
+    await custodian.done("POST", f"{path}/submit", {"version_no": 1})
+    back = await custodian.done("POST", f"{path}/send-back", {"reason": "the county's wording", "version_no": 1})
     await custodian.done("PATCH", path, {"provisions": second, **edit}, if_match=f'"{back["version"]}-00000000"')
     if freeze:
-        await custodian.done("POST", f"{path}/submit")
+        await custodian.done("POST", f"{path}/submit", {"version_no": 2})
     return path
 
 
@@ -62,7 +64,13 @@ async def test_it_tells_what_differs_between_two_versions(cast: Cast) -> None:
         title="Mutual aid, second reading (demo)",
         expires_on="2030-12-31",
         auto_renew_months=12,
-        terms={"categories": ["k9"], "max_duration_hours": 48, "clauses": {"max_duration_hours": "2"}},
+        auto_renew_times="no_limit",
+        terms={
+            "categories": ["k9"],
+            "suspension": "at_once",
+            "max_duration_hours": 48,
+            "clauses": {"max_duration_hours": "2"},
+        },
     )
     found = await cast.requesting.coordinator.done("GET", f"{path}/redline?from_version_no=1&to_version_no=2")
     assert (found["from"]["version_no"], found["to"]["version_no"], found["unchanged_provisions"]) == (1, 2, 1)
@@ -73,6 +81,7 @@ async def test_it_tells_what_differs_between_two_versions(cast: Cast) -> None:
         ("/title", "Mutual aid (demo)", "Mutual aid, second reading (demo)"),
         ("/expires_on", None, "2030-12-31"),
         ("/auto_renew_months", None, 12),
+        ("/auto_renew_times", None, "no_limit"),
     ]
     assert [(each["pointer"], each["from"], each["to"], each["to_clause"]) for each in found["terms"]] == [
         ("/terms/categories", ["any"], ["k9"], None),

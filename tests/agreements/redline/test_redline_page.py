@@ -14,6 +14,8 @@ from tests.support.cast import Cast
 from tests.support.html import HtmlPage, contrast
 from tests.support.service import Caller
 
+pytestmark = pytest.mark.one_database
+
 HOSTILE = """</p><script>alert(1)</script> "quoted" & 'single' <img src=x onerror=alert(1)> \u202egnorw\u202c {style}"""
 HOSTILE_TITLE = HOSTILE.partition("\u202e")[0].strip()  # nothing that nobody sees is taken in a title
 
@@ -28,6 +30,7 @@ async def shown(reader: Caller, path: str) -> HtmlPage:
 async def path(cast: Cast) -> str:
     """Two versions that differ in everything that a redline tells."""
     terms: dict[str, Any] = {
+        "suspension": "at_once",
         "categories": ["k9", "vehicle"],
         "max_duration_hours": 48,
         "reimbursement": {"model": "actual_after_hours", "free_hours": 12},

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from tests.agreements.instruments.reporting import DAY, answer, give, letter, report
+from tests.agreements.instruments.reporting import DAY, answer, give, letter, second_operator
 from tests.agreements.timeline.test_timeline import of, timeline, told_of
 from tests.support.agreements import sign_agreement
 from tests.support.cast import Agency, Cast, today
+from tests.support.documents import file_document
 from tests.support.service import Service
 
 PATH = "/v1/agreements"
@@ -66,14 +67,20 @@ async def test_one_that_waited_for_the_others_is_told_however_it_was_taken_back(
 async def test_one_that_another_had_reported_is_told_once_and_as_taken_back(service: Service, cast: Cast) -> None:
     one, two, three = cast.assisting, cast.requesting, cast.neighbour
     found = await sign_agreement(service, one, two, three, notice={"days": 90})
-    told, _ = await report(one, found, letter(two, today() - 30 * DAY))
+    path = f"{PATH}/{found['id']}"
+    # By none of the parties: one that had reported it would rely on it.
+    filed = await file_document(service.operator, found["id"], "The letter (demo)")
+    said = {**letter(two, today() - 30 * DAY), "evidence_sha256": filed["sha256"]}
+    told = await service.operator.done("POST", f"{path}/report-act", said)
+    (its,) = (each for each in told["reported_acts"] if each["agency"]["id"] == str(two.id))
+    told = await second_operator(service).done("POST", f"{path}/reported-acts/{its['id']}/second")
     await answer(two, found, told, "confirm")
     await rescind(two, found)
     read = await timeline(three.legal, found)
     (notice,), (back,) = told_of(read, "gave_notice"), told_of(read, "notice_taken_back")
     assert notice["detail"] == (
-        f"{two.name} gave notice of withdrawal of {today() - 30 * DAY}. {one.name} reported it; {two.name} confirmed "
-        f"it. It was taken back on {today()}, and counts no more."
+        f"{two.name} gave notice of withdrawal of {today() - 30 * DAY}. Registry operator reported it; {two.name} "
+        f"confirmed it. It was taken back on {today()}, and counts no more."
     )
     assert (notice["status"], notice["counts_from"], notice["basis"]) == ("taken_back", None, "own")
     assert notice["reported_act_id"] is not None

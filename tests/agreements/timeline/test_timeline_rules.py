@@ -58,7 +58,7 @@ def test_a_text_begins_gives_way_and_expires_and_does_not_end_with_the_whole() -
         Held(start=day(9), end=day(11), version_no=2),
     ]
     terms = {1: (day(0), day(8)), 2: (day(9), day(20)), 3: (day(5), day(7)), 4: (day(6), None)}
-    found = [(each.kind, each.version_no, each.at, each.next_no) for each in text_edges(texts, terms, day(11))]
+    found = [(each.kind, each.version_no, each.at, each.next_no) for each in text_edges(texts, terms, day(11), None)]
     assert found == [
         (ActKind.TEXT_BEGINS, 1, day(0), None),
         (ActKind.TEXT_BEGINS, 3, day(5), None),
@@ -117,18 +117,18 @@ def test_what_only_happens_at_the_same_instant_begins_and_ends_nothing() -> None
 def test_of_what_is_to_come_others_hear_what_their_text_says() -> None:
     windows = [bound(0, 2), bound(4, 6), bound(6, 20, 2), bound(25, None)]
 
-    def told(now: int, until: int | None, *, is_bound: bool = True) -> tuple[Bound, ...]:
+    def told(now: int, until: int | None, *, is_bound: bool = True, begins: Bound | None = None) -> tuple[Bound, ...]:
         end = None if until is None else day(until)
-        return told_to_others(windows, [1], day(now), bound=is_bound, until=end, not_after=day(30))
+        return told_to_others(windows, [1], day(now), bound=is_bound, until=end, begins=begins)
 
     assert told(5, 30) == (bound(0, 2), bound(4, 30)), "neither the other text nor the gap after it"
     assert told(8, None) == (bound(0, 2), bound(4, 6), bound(6, None, None))
-    assert told(3, None, is_bound=False) == (bound(0, 2), bound(4, 6))
-    assert told(22, None, is_bound=False)[-1] == bound(25, 30)
+    assert told(3, None, is_bound=False) == (bound(0, 2),), "what begins on a day that is not public is not told"
+    assert told(3, None, is_bound=False, begins=bound(4, 30)) == (bound(0, 2), bound(4, 30))
     assert told(5, None, is_bound=False) == (bound(0, 2),)
 
 
 def test_texts_that_are_not_published_have_no_number_and_none_beside_one_that_is() -> None:
     windows = [bound(0, 2), bound(1, 4, 2), bound(4, 6, 3)]
-    found = told_to_others(windows, [1], day(9), bound=False, until=None, not_after=None)
+    found = told_to_others(windows, [1], day(9), bound=False, until=None, begins=None)
     assert found == (bound(0, 2), bound(2, 6, None))

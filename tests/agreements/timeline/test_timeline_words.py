@@ -159,7 +159,9 @@ class TestRenewals:
         one, two = cast.assisting, cast.requesting
         years = today().year - 2025
         dated: dict[str, Any] = {"effective_on": "2024-01-01", "signed_on": "2024-01-01"}
-        paper = await record_agreement(one, two, expires_on="2024-12-31", auto_renew_months=12, **dated)
+        paper = await record_agreement(
+            one, two, expires_on="2024-12-31", auto_renew_months=12, auto_renew_times="no_limit", **dated
+        )
         found = await confirm_agreement(paper, two, "2024-01-01", **VAULT)
         read = await timeline(two.legal, found)
         renewed = told_of(read, "text_renews")
@@ -180,7 +182,9 @@ class TestRenewals:
     async def test_a_term_goes_on_only_while_it_binds_somebody(self, cast: Cast) -> None:
         one, two = cast.assisting, cast.requesting
         dated: dict[str, Any] = {"effective_on": "2020-01-01", "signed_on": "2020-01-01"}
-        paper = await record_agreement(one, two, expires_on="2020-12-31", auto_renew_months=12, **dated)
+        paper = await record_agreement(
+            one, two, expires_on="2020-12-31", auto_renew_months=12, auto_renew_times="no_limit", **dated
+        )
         found = await confirm_agreement(paper, two, "2020-01-01", **VAULT)
         await amended_on_paper(
             found, one, two, effective_on="2022-06-01", expires_on="2099-12-31", auto_renew_months=None

@@ -73,6 +73,24 @@ async def test_last_notice_day_follows_from_the_notice_and_the_end_of_the_row(se
     assert (open_ended["expires_on"], open_ended["last_notice_on"]) == (None, None)
 
 
+async def test_a_row_that_reads_as_active_of_what_is_over_says_so_and_is_not_in_force(
+    service: Service, cast: Cast
+) -> None:
+    row = signed(cast.assisting, cast.requesting, expires_on="2025-06-30", status="active")
+    for outcome in ("created", "unchanged"):
+        report = await take(service, row)
+        (told,) = report.rows
+        assert told.outcome == outcome
+        assert "does not say that it is over" in told.remarks[0]
+        assert "ended with 2025-06-30: it is not in force" in told.remarks[0]
+        agreement = await cast.assisting.legal.done("GET", f"/v1/agreements/{told.agreement_id}")
+        assert (agreement["status"], agreement["ends_on"]) == ("expired", "2025-06-30")
+    still = await take(service, {**row, "number": "MA-GOES-ON", "expires_on": "2099-06-30"})
+    assert not any("does not say" in remark for remark in still.rows[0].remarks)
+    said_over = await take(service, {**row, "number": "MA-OVER", "status": "expired"})
+    assert not any("does not say" in remark for remark in said_over.rows[0].remarks)
+
+
 async def test_a_term_that_renews_itself_is_taken_over(service: Service, cast: Cast) -> None:
     cells = {"expires_on": "2026-12-31", "Auto-renewal": 12, "auto_renew_times": 3, "review_every_months": "24"}
     found = await shown(cast.assisting, await take(service, signed(cast.assisting, cast.requesting, **cells)))

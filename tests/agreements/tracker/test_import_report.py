@@ -72,6 +72,8 @@ async def test_a_row_says_which_blank_cells_became_the_widest_term(service: Serv
     report = await service.operator.done("POST", PATH, {"rows": rows})
     everything_, nothing, purposes = (each["remarks"] for each in report["rows"])
     assert all(name in everything_[0] for name in narrow)
+    # What the agreement itself is then remarked on for (`expiry_silent`): a blank day is no "without end".
+    assert "expires_on (blank: the row does not say when it ends, or that it never does)" in everything_[0]
     assert nothing == []
     assert purposes == ["Entered as widest where the row says nothing: purposes (blank: it covers every purpose)."]
     lines = lines_of((await service.operator.post(CSV_PATH, {"rows": [rows[2]], "dry_run": True})).content)

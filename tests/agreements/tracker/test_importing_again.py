@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.agreements import agreement_body
+from tests.support.agreements import agreement_body, sign_agreement
 from tests.support.cast import LONG_AHEAD, Cast
 from tests.support.service import Service
 from tests.support.tracker import counts, draft, events, everything, refusals, shown, signed, take
@@ -75,7 +75,10 @@ async def test_a_draft_that_is_signed_by_now_is_recorded_with_what_the_paper_say
     assert [report["kind"] for report in found["reported_acts"]] == ["signed", "signed"]
     assert (await events(cast.assisting, found["id"]))[-3:] == ["agreement.recorded", *["agreement.act_reported"] * 2]
     assert counts(await take(service, paper, attest_parties=True)) == (0, 0, 1, 0)
-    assert "is executed here, yet the row speaks of a draft" in refusals(await take(service, {**row, "title": "X"}))[0]
+    assert (
+        "is no draft here any more, yet the row speaks of a draft"
+        in refusals(await take(service, {**row, "title": "X"}))[0]
+    )
 
 
 @pytest.mark.parametrize(
@@ -145,4 +148,38 @@ async def test_a_number_that_was_entered_here_by_hand_is_not_taken_over(service:
         assert "By hand" not in fault
     await cast.assisting.legal.done("POST", f"/v1/agreements/{made['id']}/submit", {})
     (fault,) = refusals(await take(service, {**signed(cast.assisting, cast.requesting), "number": body["number"]}))
-    assert "The agreement is in_review here" in fault
+    assert "There is an agreement of that number already." in fault, "how far it is, no importer is told"
+
+
+async def test_an_import_tells_nothing_of_a_text_that_came_to_be_here(service: Service, cast: Cast) -> None:
+    """Whoever imports is the registry's operator, and reads no draft and no terms: a guess in a cell tells neither."""
+    one, two = cast.assisting, cast.requesting
+    drafted = await one.legal.done("POST", "/v1/agreements", agreement_body(one, two))
+    row = {**draft(one, two), "number": drafted["number"]}
+    guesses: tuple[dict[str, str], ...] = (
+        {},
+        {"title": drafted["title"]},
+        {"notice": "45 days"},
+        {"max_duration_hours": "24"},
+    )
+    told = [refusals(await take(service, {**row, **each}, dry_run=True)) for each in guesses]
+    path = f"/v1/agreements/{drafted['id']}"
+    await one.legal.done("POST", f"{path}/submit")
+    told += [refusals(await take(service, {**row, **each}, dry_run=True)) for each in guesses]
+    paper = {**signed(one, two), "number": drafted["number"]}
+    told.append(refusals(await take(service, paper, dry_run=True)))
+    assert len({words for (words,) in told}) == 1
+    assert "There is an agreement of that number already." in told[0][0]
+
+    found = await sign_agreement(service, one, two, terms={"categories": ["any"], "max_duration_hours": 72})
+    public = {
+        "title": found["title"],
+        "kind": found["kind"],
+        "number": found["number"],
+        "time_zone": found["time_zone"],
+    }
+    dates = {name: found[name] or "" for name in ("effective_on", "expires_on")}
+    row = {**signed(one, two), **public, **dates}
+    for guess in ({"max_duration_hours": "72"}, {"max_duration_hours": "24"}, {"notice": "45 days"}):
+        assert counts(await take(service, {**row, **guess}, dry_run=True)) == (0, 0, 1, 0), guess
+    assert "(title)" in refusals(await take(service, {**row, "title": "Another"}, dry_run=True))[0]

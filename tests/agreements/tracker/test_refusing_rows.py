@@ -9,6 +9,7 @@ import pytest
 
 from registry.agreements.tracker.statuses import load_statuses
 from registry.platform.kernel.errors import Malformed
+from tests.agreements.instruments.test_late_entries import amended_on_paper
 from tests.support.cast import LONG_AHEAD, Cast, today
 from tests.support.service import Service
 from tests.support.tracker import counts, events, everything, refusals, shown, signed, take
@@ -34,11 +35,23 @@ async def test_a_cell_that_is_no_date_is_named_as_the_spreadsheet_names_it(servi
         ({"kind": "handshake"}, "(kind): The value must be one of mou, moa, mutual_aid"),
         ({"title": "x" * 201}, "(title): The value must be text of 1 to 200 characters"),
         ({"notice": "4000"}, "(notice): The value must be a whole number from 0 up to 3650"),
+        (
+            {"auto_renew_months": 12, "expires_on": str(LONG_AHEAD)},
+            "(auto_renew_times): The term renews itself by 12 months (no clause has the heading of a renewal), and how",
+        ),
+        ({"auto_renew_times": "often"}, "(auto_renew_times): “often” is neither a whole number nor “no limit” or “sil"),
+        (
+            {"status": "Expired", "expires_on": "2025-06-30", "auto_renew_months": 12, "auto_renew_times": 1},
+            "renews itself: the row does not say with which term it ended. Give the last day on which",
+        ),
         ({"categories": "k9; k8"}, "(categories): There is no category “k8”."),
         ({"purposes": "fun"}, "(purposes): There is no purpose “fun”."),
         ({"liability": "nobody"}, "(liability): The value must be one of "),
         ({"max_duration_hours": 0}, "(max_duration_hours): The value must be a whole number from 1 up to"),
-        ({"auto_renew_months": 12}, "(auto_renew_months): without an expiry there is no term to renew"),
+        (
+            {"auto_renew_months": 12, "auto_renew_times": "no_limit"},
+            "(auto_renew_months): without an expiry there is no term to renew",
+        ),
         ({"expires_on": "2024-12-31"}, "(expires_on): The expiry date must not lie before the effective date"),
         ({"time_zone": "Mars/Olympus"}, "(time_zone): not an IANA time zone name"),
         ({"signed_on": ""}, "(signed_on): signed_on is needed: “executed” says that it was signed."),
@@ -80,6 +93,16 @@ async def test_what_the_registry_cannot_take_is_refused_at_its_cell(
         ({"status": "Terminated", "ended_on": "2025-06-30", "expires_on": LONG_AHEAD}, ("terminated", "2025-07-01T05")),
         ({"status": "Active", "expires_on": "2025-06-30"}, ("expired", None)),
         ({"status": "expired", "expires_on": "2025-06-30", "ended_on": "2025-06-30"}, ("expired", None)),
+        (
+            {
+                "status": "Expired",
+                "expires_on": "2025-06-30",
+                "ended_on": "2025-06-30",
+                "auto_renew_months": 12,
+                "auto_renew_times": "No limit",
+            },
+            ("terminated", "2025-07-01T05"),
+        ),
     ],
 )
 async def test_what_is_over_is_entered_as_over(
@@ -114,6 +137,29 @@ async def test_an_end_that_the_tracker_learns_of_later_is_recorded_while_nobody_
     assert "a party that is bound records the end" in fault
 
 
+async def test_what_a_later_row_says_is_over_never_stays_in_force(service: Service, cast: Cast) -> None:
+    """A row that said `expired` of what an earlier one had entered changed nothing, and it read as in force."""
+    one, two = cast.assisting, cast.requesting
+    going_on = signed(one, two)
+    renewing = signed(one, two, expires_on="2025-12-31", auto_renew_months=12, auto_renew_times="no limit")
+    assert counts(await take(service, going_on, renewing)) == (2, 0, 0, 0)
+    over = [{**row, "status": "expired"} for row in (going_on, renewing)]
+    without_a_term, with_renewals = refusals(await take(service, *over))
+    assert "(ended_on): The status says that it is over, yet its term has no last day" in without_a_term
+    assert "does not say with which term it ended" in with_renewals
+    told = [{**row, "ended_on": "2026-06-30"} for row in over]
+    assert counts(await take(service, *told)) == (0, 2, 0, 0)
+    # The row gives the end of its own term; here it goes on by a text that came later.
+    ended = signed(one, two, expires_on="2025-12-31")
+    found = await shown(one, await take(service, ended))
+    hand = {"version_sha256": found["version_sha256"], "signatory_title": "Chief", "signed_on": "2025-02-01"}
+    await one.legal.done("POST", f"/v1/agreements/{found['id']}/confirm", hand)
+    await amended_on_paper(found, one, two, effective_on="2025-06-01", expires_on=str(LONG_AHEAD))
+    (fault,) = refusals(await take(service, {**ended, "status": "expired"}))
+    assert "(ended_on)" in fault
+    assert "a party that is bound records the end" in fault
+
+
 def test_ones_own_status_words_go_before_the_shipped_ones(tmp_path: Path) -> None:
     own = tmp_path / "own.yaml"
     own.write_text("signed: [On file, Completed]\n", "utf-8")
@@ -143,7 +189,7 @@ async def test_contradictory_terms_are_named_in_each_of_their_cells(service: Ser
 async def test_an_office_without_the_authority_is_refused_before_anything_is_written(
     service: Service, cast: Cast
 ) -> None:
-    authority = {"office": "Mayor", "basis": "charter", "citation": "Charter 4.2", "valid_from": "2020-01-01"}
+    authority = {"office": "Mayor", "basis": "charter", "citation": "Charter 4.2", "effective_on": "2020-01-01"}
     path = f"/v1/agencies/{cast.requesting.id}/signing-authorities"
     await cast.requesting.admin.done("POST", path, authority)
     row = signed(cast.assisting, cast.requesting)

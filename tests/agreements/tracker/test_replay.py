@@ -290,7 +290,7 @@ async def test_the_custodian_is_no_party_twice_and_must_be_known(keeper: Agency)
 async def test_an_agency_with_its_own_signing_authorities_is_not_signed_for(service: Service, keeper: Agency) -> None:
     name = f"Juniper {keeper.name}"
     party = await make_agency(service, name)
-    authority = {"office": "Mayor", "basis": "charter", "citation": "Charter 4.2", "valid_from": "2020-01-01"}
+    authority = {"office": "Mayor", "basis": "charter", "citation": "Charter 4.2", "effective_on": "2020-01-01"}
     await party.admin.done("POST", f"/v1/agencies/{party.id}/signing-authorities", authority)
     report = await play(keeper, panel_of({1: [signed(party.name)]}))
     assert [fault.name for fault in report.refused] == ["LAW ENFORCEMENT AGENCY"]

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from registry.platform.access.principals import OPERATOR_AGENCY_ID
+from tests.agreements.dossier.test_agreement_file import unpacked
 from tests.agreements.instruments.test_in_force import in_force
 from tests.support.agreements import EVIDENCE
 from tests.support.cast import Agency, Cast
@@ -37,6 +38,17 @@ def end_of(found: dict[str, Any]) -> dict[str, Any]:
     end: dict[str, Any]
     (end,) = (each for each in found["proposals"] if each["kind"] == "end")
     return end
+
+
+async def details(party: Agency, found: dict[str, Any]) -> list[str]:
+    read = await party.legal.done("GET", f"{PATH}/{found['id']}/timeline")
+    return [each["detail"] for each in read["acts"]]
+
+
+async def detail_of_end(party: Agency, found: dict[str, Any]) -> str:
+    """What the timeline says of the end, and where that stands."""
+    (said,) = (each for each in await details(party, found) if "recorded on" in each and "that the agreement" in each)
+    return said
 
 
 async def pairs_on(party: Agency, other: Agency, day: str) -> int:
@@ -77,19 +89,59 @@ async def test_a_reported_end_stands_until_a_party_contests_it_and_signatures_ar
     assert [party["joined_at"] is not None for party in bound["parties"]] == [True, True]
     assert [await pairs_on(other, one, day) for day in ("2025-01-15", "2025-03-01", "2025-07-01")] == [0, 1, 0]
 
-    # One of them says that it was never ended. That binds the other to nothing more, until it says so itself.
+    said = await detail_of_end(one, found)
+    assert said.endswith(
+        f"not confirmed by {one.name}, {other.name}; it reads as ended as long as nobody contests that."
+    )
+    assert "has no effect" not in "".join(await details(one, found)), "what it ends by is not called without effect"
+
+    # One of them says that it was never ended: then it is no end for either, as they have confirmed the text.
     contested = await answered(other, found, "consented", "contest")
-    assert (contested["status"], contested["terminated_at"]) == ("lapsed", None)
+    assert (contested["status"], contested["terminated_at"]) == ("in_force", None)
     assert (end_of(contested)["status"], end_of(contested)["outstanding"]) == ("open", named(one, other))
-    goes_on = await answered(one, found, "consented", "contest")
-    assert (goes_on["status"], end_of(goes_on)["outstanding"]) == ("in_force", named(one, other))
+    assert await pairs_on(other, one, "2025-07-02") == 1
+    (said,) = (each["detail"] for each in contested["remarks"] if each["code"] == "end_reported")
+    assert said.endswith(f"and is contested by {other.name}; it has no effect as long as that stands.")
+    said = await detail_of_end(one, found)
+    assert said.endswith(f"CONTESTED by {other.name}; it has no effect as long as that stands.")
+    read = await one.legal.done("GET", f"{PATH}/{found['id']}/timeline")
+    windows = [window for party in read["parties"] for window in party["windows"]]
+    assert windows, "each is bound"
+    assert not [each for each in windows if each["ends_by"]], "nothing ends by what is contested"
+    manifest = (await unpacked(one.legal, found["id"]))["index.html"].decode()
+    assert "in force (That it ended on 2025-06-30 was reported by" in manifest
+
+    # That one confirms it does not end it for the other, nor for itself: an end is an act of all who are bound.
     confirmed = await answered(one, found, "consented", "confirm")
-    assert (confirmed["status"], end_of(confirmed)["outstanding"]) == ("lapsed", named(other))
+    assert (confirmed["status"], end_of(confirmed)["outstanding"]) == ("in_force", named(other))
     words = {each["agency"]["id"]: each["counts_from"] is not None for each in end_of(confirmed)["consents"]}
     assert words == {str(one.id): True, str(other.id): False}, "a word that was given late is among the consents"
     ended = await answered(other, found, "consented", "confirm")
     assert (ended["status"], end_of(ended)["status"]) == ("terminated", "agreed")
     assert (ended["terminated_at"], end_of(ended)["outstanding"]) == ("2025-07-01T05:00:00Z", [])
+
+
+async def test_who_never_bound_itself_keeps_no_others_from_the_end_that_they_confirmed(
+    service: Service, cast: Cast
+) -> None:
+    one, other, third = cast.assisting, cast.requesting, cast.neighbour
+    found = await shown(one, await take(service, signed(one, other, third, **OVER)))
+    hand = {"version_sha256": found["version_sha256"], "signatory_title": "Chief", "signed_on": "2025-02-01"}
+    await answered(one, found, "signed", "confirm")
+    await other.legal.done("POST", f"{PATH}/{found['id']}/confirm", hand)
+    for party in (one, other):
+        await answered(party, found, "consented", "confirm")
+    contested = await answered(third, found, "consented", "contest")
+    assert (contested["status"], contested["terminated_at"]) == ("lapsed", None)
+    alone = f"it has effect for {one.name}, {other.name} alone, by the own word of each."
+    (said,) = (each["detail"] for each in contested["remarks"] if each["code"] == "end_reported")
+    assert said.endswith(f"and is contested by {third.name}; as long as that stands {alone}")
+    said = await detail_of_end(one, found)
+    assert said.endswith(f"CONTESTED by {third.name}; as long as that stands {alone}")
+    read = await one.legal.done("GET", f"{PATH}/{found['id']}/timeline")
+    (act_no,) = (each["act_no"] for each in read["acts"] if each["kind"] == "ended")
+    ends = [window["ends_by"] for party in read["parties"] for window in party["windows"]]
+    assert ends == [[act_no], [act_no]]
 
 
 async def test_what_was_done_before_an_end_is_reported_after_it(service: Service, cast: Cast) -> None:

@@ -216,7 +216,7 @@ async def test_what_the_list_never_says_survives_and_so_does_what_was_corrected_
     async with unit_of_work(database) as write:
         await change_status(write, operator(), follow_agency_status, row.id, AgencyAction.ACTIVATE, "joined")
     patch = AgencyPatch(
-        contact_phone="+1 555 0123",
+        phone="+1 555 0123",
         time_zone="America/Chicago",
         location=Location(latitude=44.51, longitude=-93.26),
         counties=["Example", "Sample"],
@@ -227,7 +227,7 @@ async def test_what_the_list_never_says_survives_and_so_does_what_was_corrected_
     assert report.updated == 1
     assert ("corrected_here", 1) in [(note.code, note.agencies) for note in report.notes]
     row = await found(database)
-    assert (row.contact_phone, row.time_zone, row.status) == ("+1 555 0123", "America/Chicago", "active")
+    assert (row.phone, row.time_zone, row.status) == ("+1 555 0123", "America/Chicago", "active")
     assert (row.latitude, row.longitude) == (44.51, -93.26)
     assert msgspec.json.decode(row.counties) == ["Example", "Sample"]
     assert row.sworn == 20

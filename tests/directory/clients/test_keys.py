@@ -92,6 +92,7 @@ ALONE: dict[str, tuple[object, str]] = {
 }
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("wrong", ALONE)
 async def test_a_key_that_cannot_be_used_is_refused_by_its_index(cast: Cast, wrong: str) -> None:
     key, words = ALONE[wrong]
@@ -102,6 +103,7 @@ async def test_a_key_that_cannot_be_used_is_refused_by_its_index(cast: Cast, wro
     assert problem["errors"][0]["pointer"] == "/keys/keys/1"
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
@@ -144,6 +146,7 @@ async def test_only_what_verifying_needs_is_kept_of_a_key(cast: Cast, service: S
     ]
 
 
+@pytest.mark.one_database
 async def test_an_rsa_key_of_8192_bits_is_accepted(cast: Cast) -> None:
     # A modulus without small factors is taken as it is: nobody can tell whether it has two primes.
     largest = numbers(RSA, n=(1 << 8191) + 3)

@@ -21,6 +21,8 @@ from tests.support.logs import logged_by
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
+pytestmark = pytest.mark.second_later
+
 FIRST, SECOND = make_key("ES256", "first"), make_key("EdDSA", "second")
 LOOPBACK = "127.0.0.0/8"
 WITH_KEYS = {**NEW, "authentication": "private_key_jwt"}
@@ -129,6 +131,7 @@ BAD: dict[str, tuple[int, bytes]] = {
 }
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("wrong", BAD)
 async def test_what_is_no_set_of_usable_keys_lets_nobody_in(
     cast: Cast, published: tuple[Published, str], wrong: str
@@ -195,6 +198,7 @@ async def test_keys_are_moved_to_an_address_and_back_with_overlap(cast: Cast, pu
     assert_refused(await program.ask_signed(), 401, "invalid_client")
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     "address",
     [
@@ -226,6 +230,7 @@ async def test_an_address_that_is_never_asked_is_refused(cast: Cast, address: st
     assert problem["errors"][0]["pointer"] == "/jwks_uri"
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("address", ["", " ", "https://a b", "https://schlüssel.example/", "https://a\r\nb", "x" * 501])
 async def test_an_address_that_cannot_be_one_is_malformed(cast: Cast, address: str) -> None:
     assert_problem(await cast.assisting.admin.post(CLIENTS, {**WITH_KEYS, "jwks_uri": address}), 400)

@@ -35,6 +35,7 @@ from tests.support.clients import (
     register,
     register_with_key,
 )
+from tests.support.exposed import exposed
 from tests.support.logs import logged_by
 from tests.support.problems import assert_problem
 from tests.support.server import environment, in_process
@@ -383,11 +384,16 @@ async def test_without_its_settings_service_clients_are_off_and_say_so(private_u
         assert await service.anonymous.done("GET", "/.well-known/jwks.json") == {"keys": []}
         health = await service.http.get("/health/ready")
         assert (health.status_code, health.json()["service_clients"]) == (200, "off")
+        assert health.json()["checks"]["service_clients"] == (
+            "programs are registered and get no tokens: put REGISTRY_SECRET_KEYS back into the settings"
+        )
         refused = await service.http.get("/v1/me", headers={"authorization": f"Bearer {caller.token}"})
         assert_problem(refused, 401)
         assert len((await admin.done("GET", CLIENTS))["items"]) == 1
         disabled = await admin.done("POST", f"{CLIENTS}/{program.id}/disable", {"reason": "A test."})
         assert disabled["status"] == "disabled", "to refuse one, nothing is needed"
+        checks = (await service.http.get("/health/ready")).json()["checks"]
+        assert checks["service_clients"] == "ok", "no program is left that would miss them"
     lost = msgspec.structs.replace(on, secret_keys=(b"another key of thirty-two bytes!",))
     async with in_process(lost) as service:
         made = await service.caller(cast.assisting.id, Role.AGENCY_ADMIN).done(
@@ -396,3 +402,12 @@ async def test_without_its_settings_service_clients_are_off_and_say_so(private_u
         again = Program(service=service, id=made["id"], secret=made["secret"])
         problem = assert_problem(await again.ask(), 409, "clients_off")
         assert "REGISTRY_SECRET_KEYS" in problem["detail"]
+        health = await service.http.get("/health/ready")
+        assert (health.status_code, health.json()["service_clients"]) == (200, "off"), "people work on"
+        assert health.json()["checks"]["service_clients"].startswith("the key that signs tokens cannot be read: ")
+        await exposed(service)
+        assert service.edge.metrics.registry.get_sample_value("registry_check_ok", {"check": "service_clients"}) == 0
+    moved = msgspec.structs.replace(on, public_url="https://moved.example")
+    async with in_process(moved) as service:
+        checks = (await service.http.get("/health/ready")).json()["checks"]
+        assert checks["service_clients"].startswith("REGISTRY_PUBLIC_URL is https://moved.example, and tokens were")

@@ -360,6 +360,11 @@ async def test_a_request_waits_for_no_store_and_each_is_stored_at_most_once_in_f
     sightings.note(ann, now + SEEN_EVERY)
     await sightings.store()
     assert stored == ["ann", "bob", "ann"]
+    auditing = msgspec.structs.replace(ann, roles=frozenset({Role.AUDITOR}))
+    for who in (auditing, ann, auditing):
+        sightings.note(who, now + SEEN_EVERY)
+    await sightings.store()
+    assert stored == ["ann", "bob", "ann", "ann"], "in other roles it is noted at once, and in each but once"
 
 
 def test_nobody_is_idle_without_a_limit() -> None:

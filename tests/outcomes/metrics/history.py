@@ -12,6 +12,7 @@ from msgspec import Struct
 from registry.platform.access.principals import Caller, Role
 from registry.platform.database.connect import unit_of_work
 from registry.platform.kernel.time import Window
+from registry.platform.kernel.versions import Tags
 from registry.resources.assets.commands.planning import end_unavailability, plan_unavailability
 from registry.resources.assets.rules import Grade
 from registry.resources.assets.schemas.planning import NewUnavailability, Until
@@ -20,6 +21,7 @@ from registry.sharing.loans.commands import losing, reserving
 from registry.sharing.loans.schemas import ConditionReport, LoanLoss, NewLoan
 from registry.sharing.policy.approvals import Verdict
 from registry.sharing.requests.commands import asking as requests
+from registry.sharing.requests.queries.getting import get_request
 from registry.sharing.requests.schemas import NewRequest, NewRequestLine, ResourceRequest
 from tests.support.agreements import sign_agreement
 from tests.support.assets import make_asset
@@ -71,7 +73,9 @@ class Partnership(Struct, kw_only=True, frozen=True):
         caller = self._caller(self.assisting, Role.APPROVER, when)
         policies = policies_of(self.assisting.service)
         async with unit_of_work(self.assisting.service.database) as write:
-            await requests.answer_request(write, caller, policies, asked.id, verdict, "as agreed (demo)")
+            read = await get_request(write, caller.principal, asked.id, caller.now)
+            named, why = Tags(versions=frozenset({read.version})), "as agreed (demo)"
+            await requests.answer_request(write, caller, policies, asked.id, verdict, why, named)
 
     async def withdraw(self, when: str, asked: ResourceRequest) -> None:
         """The requesting coordinator withdraws."""
@@ -101,6 +105,7 @@ class Partnership(Struct, kw_only=True, frozen=True):
             made = await reserving.reserve(
                 write, helper(reserved), policies, NewLoan(decision_id=decision.root_decision_id)
             )
+        async with unit_of_work(self.assisting.service.database) as write:
             await loans.dispatch(write, helper(left), policies, made.id, GOOD)
             await loans.receive(write, self._caller(self.requesting, Role.COORDINATOR, arrived), made.id, None)
             if back is not None:

@@ -12,9 +12,12 @@ from registry.platform.access.principals import Role
 from registry.platform.database.connect import unit_of_work
 from registry.resources.assets.commands.servicing import change_service_status
 from registry.resources.assets.rules import AssetAction
+from registry.sharing.loans.commands import contesting
+from registry.sharing.loans.schemas import TimeAnswer, TimeContestation
+from registry.sharing.loans.times import TimedAct
 from tests.outcomes.metrics.history import Planned, at, make_partnership, two_months
 from tests.support.agreements import sign_agreement
-from tests.support.cast import Cast
+from tests.support.cast import Agency, Cast
 from tests.support.policy import acting_for
 from tests.support.problems import assert_problem
 from tests.support.service import Caller
@@ -56,6 +59,7 @@ def check_all(scores: dict[str, Any]) -> None:
     assert part(scores["expired_but_used"]) == (0, 3)
     # Two of the three loans were for one incident.
     assert scores["activations"] == 2
+    assert scores["disputed"] == dict.fromkeys(("time_to_fulfil", "on_time_return", "utilisation", "activations"), 0)
 
 
 async def test_both_sides_get_the_figures_that_a_hand_count_gives(cast: Cast) -> None:
@@ -160,6 +164,44 @@ async def test_what_is_lost_is_late_and_from_then_on_not_available(cast: Cast) -
     assert part(scores["utilisation"]) == (5 * 24, 15 * 24)
     assert part(scores["on_time_return"]) == (0, 1)
     assert scores["overdue"] == 0
+
+
+async def test_what_is_agreed_counts_and_what_is_disputed_is_left_out_and_said_to_be(cast: Cast) -> None:
+    pair = await two_months(cast)
+    asking = pair.requesting.coordinator
+    # The one that was late: it left at 05 on the first of April, arrived at 06, was due at 14 and back at 16.
+    late = (await asking.done("GET", "/v1/loans?due_to=2025-05-01T00:00:00Z&limit=10"))["items"]
+    every = (await asking.done("GET", "/v1/loans?limit=10&sort=created_at"))["items"]
+    assert len(late) == 1, "the overdue one alone is still out"
+    loan = every[1]["id"]
+
+    async def word(agency: Agency, when: str, act: str, **said: str) -> None:
+        who = acting_for(agency, Role.COORDINATOR, now=at(when))
+        async with unit_of_work(agency.service.database) as write:
+            if "hour" in said:
+                named = TimeContestation(act=TimedAct(act), occurred_at=at(said["hour"]), reason="Our log (demo).")
+                await contesting.contest_time(write, who, UUID(loan), named)
+            else:
+                await contesting.accept_time(write, who, UUID(loan), TimeAnswer(act=TimedAct(act)))
+
+    await word(pair.requesting, "04-02T00", "return", hour="04-01T13")
+    await word(pair.requesting, "04-02T01", "dispatch", hour="04-01T04")
+    await word(pair.assisting, "04-02T02", "receive", hour="04-01T05")
+    disputed = (await groups(asking))[None]
+    assert disputed["disputed"] == {"time_to_fulfil": 1, "on_time_return": 1, "utilisation": 1, "activations": 1}
+    assert part(disputed["on_time_return"]) == (1, 2)
+    assert part(disputed["time_to_fulfil"]) == (2, 5)
+    # From 04 to 16 by the longest of the words: neither away nor at hand.
+    assert part(disputed["utilisation"]) == (8 + 480, 2 * 61 * 24 - 12)
+    assert disputed["activations"] == 2, "another loan of the same incident left"
+    await word(pair.assisting, "04-03T00", "return")
+    await word(pair.assisting, "04-03T01", "dispatch")
+    await word(pair.requesting, "04-03T02", "receive")
+    settled = (await groups(asking))[None]
+    assert set(settled["disputed"].values()) == {0}
+    assert part(settled["on_time_return"]) == (2, 3)
+    assert settled["time_to_fulfil"]["median_hours"]["value"] == 3, "three hours after it was asked, not four"
+    assert part(settled["utilisation"]) == (8 + 9 + 480, 2 * 61 * 24)
 
 
 async def test_a_loan_on_an_agreement_that_turns_out_not_to_have_bound_is_counted(cast: Cast) -> None:

@@ -44,6 +44,9 @@ WHO: tuple[Who, ...] = (
     Who(role=OPERATOR, side="operator"),
 )
 
+EACH_ROLE = tuple(who for who in WHO if who.side in ("stranger", "operator"))
+"""One caller of each role, where no agency is anything to what is asked for."""
+
 # What each agency is to each thing; a side that is not listed may not know that the thing exists.
 THINGS: Mapping[str, Mapping[Side, str]] = {
     "agency": {"owner": "own", "partner": "", "stranger": "", "operator": ""},
@@ -93,6 +96,7 @@ THINGS: Mapping[str, Mapping[Side, str]] = {
     "rate": {"owner": "own", "partner": ""},
     "reserve_minimum": {"owner": "own"},
     "policy_set": {"owner": "own"},
+    "policy_preview": {"owner": "own"},
     "asset_document": {"owner": "own"},
     "shared_asset_document": {"owner": "own", "partner": ""},
     "import": {"owner": "own"},
@@ -102,10 +106,14 @@ THINGS: Mapping[str, Mapping[Side, str]] = {
     "draft_request": {"partner": "requesting"},
     "request": {"owner": "assisting", "partner": "requesting"},
     "request_line": {"owner": "assisting", "partner": "requesting"},
+    "needed_line": {"partner": "requesting"},
+    "offered_line": {"owner": "assisting", "partner": "requesting"},
+    "asked_line": {"owner": "assisting", "partner": "requesting"},
     "package_reservation": {"owner": "assisting", "partner": "requesting"},
     "reserved_loan": {"owner": "assisting", "partner": "requesting"},
     "loan_on_scene": {"owner": "assisting", "partner": "requesting"},
     "closed_loan": {"owner": "assisting", "partner": "requesting"},
+    "obligation": {"owner": "owing", "partner": "owed"},
 }
 
 EITHER_SIDE = "requesting assisting"
@@ -164,6 +172,7 @@ GRANTS: Mapping[str, Mapping[str, str]] = {
     "requests:read": {"CALUGS": EITHER_SIDE},
     "requests:create": {"CAS": "own"},
     "requests:update": {"CAS": "requesting"},
+    "requests:accept": {"CA": "requesting"},
     "requests:approve": {"ALG": EITHER_SIDE},
     "requests:answer": {"CAS": "assisting"},
     "decisions:read": {"CALUGS": EITHER_SIDE},
@@ -175,9 +184,16 @@ GRANTS: Mapping[str, Mapping[str, str]] = {
     "loans:reserve": {"CAS": "assisting"},
     "loans:hand_over": {"CAS": "assisting"},
     "loans:receive": {"CAS": "requesting"},
+    "loans:accept": {"CA": "requesting"},
     "loans:end": {"CAS": EITHER_SIDE},
+    "loans:contest": {"CA": EITHER_SIDE},
+    "obligations:read": {"CALUGS": "owing owed"},
+    "obligations:fulfil": {"CALG": "owing"},
+    "obligations:contest": {"CALG": "owed"},
+    "obligations:waive": {"CALG": "owed"},
+    "inbox:read": {"CALUGSR": "own"},
     "metrics:read": {"CALUGS": "party own"},
-    "ledger:read": {"CALUGS": f"own party {EITHER_SIDE}", "R": "own"},
+    "ledger:read": {"CALUGS": f"own party owing owed {EITHER_SIDE}", "R": "own"},
 }
 
 
@@ -221,7 +237,7 @@ def _each(operations: str, permission: str, *on: str, **more: object) -> dict[st
     return {name: Operation(permission=permission, on=on, **more) for name in operations.split()}  # type: ignore[arg-type]  # each of its own type
 
 
-SERVICE = {name: Operation(permission=None) for name in ("get_liveness", "get_readiness")}
+SERVICE = {name: Operation(permission=None) for name in ("get_liveness", "get_readiness", "get_reading_readiness")}
 TOKEN_ENDPOINT = {
     name: Operation(permission=None) for name in ("create_token", "get_token_keys", "get_authorization_server")
 }
@@ -281,7 +297,12 @@ AGREEMENT_ROWS = {
     **_each("list_standard_clauses get_standard_clause list_templates get_template", "agreements:read"),
     **_each("create_agreement record_agreement draft_agreement_from_template", "agreements:create"),
     **_each("get_agreement get_agreement_timeline", "agreements:read", *AGREEMENTS),
-    **_each("get_agreement_version list_agreement_versions", "agreements:read", *AGREEMENTS, only="party"),
+    **_each(
+        "get_agreement_version list_agreement_versions get_amendment_impact",
+        "agreements:read",
+        *AGREEMENTS,
+        only="party",
+    ),
     **_each("get_agreement_completeness list_agreement_contradictions", "agreements:read", *AGREEMENTS, only="party"),
     **_each(
         "get_agreement_redline get_agreement_redline_page get_agreement_deviations get_agreement_deviations_page",
@@ -358,8 +379,8 @@ DEADLINE_ROWS = {
     **_each("get_agreement_duty", "agreements:read", "duty", only="party"),
     **_each("get_agreement_periodic_review", "agreements:read", "periodic_review", only="party"),
     **_each("fulfil_agreement_duty waive_agreement_duty", "agreements:file", "duty", only="custodian"),
-    **_each("complete_agreement_review set_agreement_retention", "agreements:keep", *AGREEMENTS),
-    **_each("place_agreement_hold lift_agreement_hold", "agreements:hold", *AGREEMENTS),
+    **_each("complete_agreement_review", "agreements:keep", *AGREEMENTS),
+    **_each("set_agreement_retention place_agreement_hold lift_agreement_hold", "agreements:hold", *AGREEMENTS),
     **_each("create_calendar_feed list_calendar_feeds", "calendars:manage"),
     **_each("get_calendar_feed revoke_calendar_feed", "calendars:manage", "calendar_feed"),
     "get_calendar": Operation(permission=None),
@@ -419,7 +440,9 @@ POLICY_SET_ROWS = {
     **_each("create_policy_set", "policies:draft"),
     **_each("list_policy_sets", "policies:read"),
     **_each("get_policy_set", "policies:read", "policy_set"),
-    **_each("get_policy_set_impact validate_policy_set", "policies:draft", "policy_set"),
+    **_each("start_policy_preview validate_policy_set", "policies:draft", "policy_set"),
+    **_each("list_policy_previews", "policies:draft"),
+    **_each("get_policy_preview list_changed_decisions cancel_policy_preview", "policies:draft", "policy_preview"),
     **_each("activate_policy_set retire_policy_set", "policies:activate", "policy_set"),
 }
 IMPORT_ROWS = {
@@ -453,18 +476,23 @@ POLICY_ROWS = {
     **_each("evaluate_policy", "decisions:evaluate", *ASSETS, in_body=True, cut=True),
 }
 REQUEST_ROWS = {
-    **_each("list_requests", "requests:read"),
+    **_each("list_requests export_requests_as_csv", "requests:read"),
     **_each("create_request", "requests:create", *ASSETS, in_body=True, cut=True),
     **_each("get_request", "requests:read", *REQUESTS),
-    **_each("update_request submit_request accept_changed_assets withdraw_request", "requests:update", *REQUESTS),
+    **_each("update_request submit_request withdraw_request", "requests:update", *REQUESTS),
+    **_each("accept_changed_assets", "requests:accept", *REQUESTS),
     **_each("approve_request reject_request", "requests:approve", *REQUESTS),
     **_each("update_request_line ask_request_line_again withdraw_request_line", "requests:update", "request_line"),
     **_each("decline_request_line", "requests:answer", "request_line"),
+    **_each("source_request_line list_request_line_candidates", "requests:update", "needed_line"),
+    **_each("accept_request_line_offer", "requests:accept", "offered_line"),
+    **_each("refuse_request_line_offer", "requests:update", "offered_line"),
+    **_each("offer_for_request_line", "requests:answer", "asked_line"),
     **_each("close_request_manually", "requests:approve", *REQUESTS, only="requesting"),
     **_each("list_request_history", "ledger:read", *REQUESTS),
 }
 LOAN_ROWS = {
-    **_each("list_loans", "loans:read"),
+    **_each("list_loans export_loans_as_csv", "loans:read"),
     **_each("create_loan", "loans:reserve", "decision", in_body=True),
     **_each("get_loan", "loans:read", *LOANS),
     **_each(
@@ -473,9 +501,19 @@ LOAN_ROWS = {
         "loans:hand_over",
         *LOANS,
     ),
-    **_each("receive_loan accept_changed_asset start_loan_return request_loan_extension", "loans:receive", *LOANS),
+    **_each("receive_loan start_loan_return request_loan_extension", "loans:receive", *LOANS),
+    **_each("accept_changed_asset", "loans:accept", *LOANS),
     **_each("cancel_loan report_loan_no_show report_loan_lost report_loan_found", "loans:end", *LOANS),
+    **_each("contest_loan_no_show withdraw_loan_no_show", "loans:end", *LOANS),
+    **_each("contest_loan_time accept_loan_time withdraw_loan_time_contest", "loans:contest", *LOANS),
     **_each("list_loan_history", "ledger:read", *LOANS),
+    **_each("list_inbox get_inbox_counts", "inbox:read"),
+    **_each("list_obligations get_obligation_counts", "obligations:read"),
+    **_each("get_obligation", "obligations:read", "obligation"),
+    **_each("fulfil_obligation", "obligations:fulfil", "obligation"),
+    **_each("contest_obligation accept_obligation", "obligations:contest", "obligation"),
+    **_each("waive_obligation", "obligations:waive", "obligation"),
+    **_each("list_obligation_history", "ledger:read", "obligation"),
 }
 METRIC_ROWS = _each("get_sharing_metrics", "metrics:read")
 
@@ -556,7 +594,7 @@ def matrix_size() -> int:
     """How many questions there are, those of nobody, strangers' tokens and unknown things included."""
     rows = [row for row in OPERATIONS.values() if row.permission is not None]
     outsiders = len(rows) * len(OUTSIDERS)
-    unknown = sum(len(WHO) for row in rows if row.on)
+    unknown = sum(len(EACH_ROLE) for row in rows if row.on)
     return sum(1 for _ in cells()) + outsiders + unknown
 
 
@@ -575,6 +613,12 @@ IDS_IN_QUERIES: tuple[tuple[str, str, str], ...] = (
     ("list_loans", "asset_id", "shared_asset"),
     ("list_loans", "agreement_id", "agreement"),
     ("list_loans", "ids", "reserved_loan"),
+    ("list_obligations", "loan_id", "reserved_loan"),
+    ("list_obligations", "agreement_id", "agreement"),
+    ("get_obligation_counts", "loan_id", "reserved_loan"),
+    ("get_obligation_counts", "agreement_id", "agreement"),
+    ("list_obligations", "ids", "obligation"),
+    ("list_policy_previews", "policy_set_id", "policy_set"),
     ("get_sharing_metrics", "agreement_id", "agreement"),
     ("get_sharing_metrics", "assisting_agency_id", "agency"),
     ("get_sharing_metrics", "requesting_agency_id", "agency"),

@@ -31,7 +31,7 @@ from tests.support.loans import CONDITION, REASON, Partners, make_loan
 from tests.support.packages import make_package, reserve_whole
 from tests.support.personnel import commit_to, enter_person, speaks
 from tests.support.policy import make_decision
-from tests.support.requests import line_for, make_request, submitted
+from tests.support.requests import line_for, make_request, sourced, submitted
 from tests.support.service import Caller, Service
 
 # A word that no other test writes: those of one process share a service.
@@ -124,6 +124,8 @@ class Scene(Struct, kw_only=True, frozen=True):
             return method, path, {"content": csv_of(unit_row("M-1")), "headers": {"content-type": "text/csv"}}
         body = self.body(operation, thing_id)
         headers = {"if-match": "*"} if method == "PATCH" else {}
+        if operation == "approve_request":  # whoever approves names what was read; here, each version that there may be
+            headers = {"if-match": ", ".join(f'"{version}-00000000"' for version in range(1, 30))}
         return method, path, {"json": body, "headers": headers}
 
     def body(self, operation: str, thing_id: str | None) -> Any:
@@ -171,7 +173,9 @@ class Scene(Struct, kw_only=True, frozen=True):
                 return {**REASON, "by": (utc_now() + timedelta(hours=2)).isoformat()}
             case "request_loan_extension":
                 return {**REASON, "planned_end_at": (utc_now() + timedelta(hours=20)).isoformat()}
-            case "submit_request" | "ask_request_line_again" | "submit_agreement" | "send_agreement_for_signature":
+            case "submit_agreement" | "send_agreement_for_signature":
+                return {"version_no": 1}
+            case "submit_request" | "ask_request_line_again":
                 return {}
             case "add_agreement_reviewer":
                 return {"agency_id": str(self.partner.id), "department": f"Desk {uuid4().hex[:12]}"}
@@ -219,7 +223,7 @@ async def make_scene(service: Service, cast: Cast) -> Scene:
     spare, suspended = await make_agency(service, "Spare"), await make_agency(service, "Suspended")
     await service.operator.done("POST", f"/v1/agencies/{suspended.id}/suspend", {"reason": "keys lost"})
     tag = (await owner.admin.get(f"/v1/agencies/{owner.id}")).headers["etag"]
-    contact = {"contact_email": f"{CANARY}@pd.example"}
+    contact = {"email": f"{CANARY}@pd.example"}
     await owner.admin.done("PATCH", f"/v1/agencies/{owner.id}", contact, if_match=tag)
 
     secret: list[dict[str, Any]] = [
@@ -261,7 +265,7 @@ async def make_scene(service: Service, cast: Cast) -> Scene:
     said = {"version_no": 1, "provision": "1", "text": f"A remark: {CANARY}."}
     comment = await partner.legal.done("POST", f"{reviewed}/comments", {**said, "audience": "parties"})
     own_comment = await owner.legal.done("POST", f"{reviewed}/comments", {**said, "audience": "agency"})
-    office = {"office": "Sheriff", "basis": "election", "citation": f"Of {CANARY}", "valid_from": "2020-01-01"}
+    office = {"office": "Sheriff", "basis": "election", "citation": f"Of {CANARY}", "effective_on": "2020-01-01"}
     authority = await owner.admin.done("POST", f"/v1/agencies/{owner.id}/signing-authorities", office)
     certificate = await owner.admin.done(
         "POST", f"/v1/agencies/{owner.id}/insurance", {**NEW_CERTIFICATE_EXAMPLE, "policy_number": CANARY}
@@ -323,6 +327,7 @@ async def make_scene(service: Service, cast: Cast) -> Scene:
     minimum = await owner.coordinator.done("POST", "/v1/reserve-minimums", kept)
     policy_set = await owner.legal.done("POST", "/v1/policy-sets", {**NEW_POLICY_SET_EXAMPLE, "title": CANARY})
     await owner.legal.done("POST", f"/v1/policy-sets/{policy_set['id']}/validate")
+    preview = await owner.legal.done("POST", f"/v1/policy-sets/{policy_set['id']}/previews", {})
     papers = {
         name: f"{paper['asset_id']}/{paper['id']}"
         for name, paper in (
@@ -356,6 +361,11 @@ async def make_scene(service: Service, cast: Cast) -> Scene:
     decision = await make_decision(partner, decided)
     asked: dict[str, Any] = {"summary": f"Search for {CANARY}."}
     asked_line = await submitted(partner, await make_asset(owner, **named), **asked)
+    needed = await sourced(partner, [owner], **asked)
+    offered = await sourced(partner, [owner], **asked)
+    path = f"/v1/requests/{offered['id']}/lines/{offered['lines'][1]['id']}/offer"
+    condition = {"asset_id": (await make_asset(owner, **named))["id"], "condition": f"For {CANARY}."}
+    await owner.coordinator.done("POST", path, condition)
     return Scene(
         service=service,
         owner=owner,
@@ -369,6 +379,7 @@ async def make_scene(service: Service, cast: Cast) -> Scene:
             "rate": rate["id"],
             "reserve_minimum": minimum["id"],
             "policy_set": policy_set["id"],
+            "policy_preview": preview["id"],
             **papers,
             "own_category": own_category["code"],
             "import": table["id"],
@@ -404,10 +415,14 @@ async def make_scene(service: Service, cast: Cast) -> Scene:
             "committed_person": people[2]["id"],
             "decision": str(decision.id),
             "request_line": f"{asked_line['id']}/{asked_line['lines'][0]['id']}",
+            "needed_line": f"{needed['id']}/{needed['lines'][0]['id']}",
+            "asked_line": f"{needed['id']}/{needed['lines'][1]['id']}",
+            "offered_line": f"{offered['id']}/{offered['lines'][1]['id']}",
             "draft_request": (await make_request(partner, assets["shared_asset"], **asked))["id"],
             "request": (await submitted(partner, await make_asset(owner, **named), **asked))["id"],
             "package_reservation": (await reserve_whole(partners, packages["shared_package"]))["id"],
-            "reserved_loan": (await make_loan(partners, "reserved"))["id"],
+            "reserved_loan": (lent := await make_loan(partners, "reserved"))["id"],
+            "obligation": next(each["id"] for each in lent["obligations"] if each["owed_by"] == "assisting"),
             "loan_on_scene": (await make_loan(partners, "on_scene"))["id"],
             "closed_loan": (await make_loan(partners, "closed"))["id"],
         },

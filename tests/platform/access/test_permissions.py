@@ -1,5 +1,6 @@
 """The permission table as an auditor reads it."""
 
+import json
 from uuid import UUID
 
 import pytest
@@ -17,6 +18,7 @@ from registry.platform.access.permissions import (
 from registry.platform.access.principals import Principal, Role
 from registry.platform.kernel.errors import Forbidden
 from tests.support.cases import every_case
+from tests.support.places import ROOT
 
 READING = ("read", "evaluate", "name")  # reading a name is on record, and still a reading
 WRITING = {action for action in Action if action.partition(":")[2] not in READING}
@@ -61,6 +63,16 @@ def test_a_service_never_approves_and_never_signs(action: Action, scopes: str) -
     assert not may_ever(principal(*Role, scopes=scopes), action), "whatever else its token calls it"
 
 
+def test_no_service_accepts_what_another_agency_offers_changed_or_reports() -> None:
+    """Each operation that accepts is for people, but for a longer loan: a service may reserve an own asset, too."""
+    contract = json.loads((ROOT / "openapi" / "registry.json").read_text())
+    found = [each for path in contract["paths"].values() for each in path.values() if "operationId" in each]
+    accepts = {each["operationId"]: each["x-permission"] for each in found if each["operationId"].startswith("accept_")}
+    assert len(accepts) > 3
+    own = {"accept_loan_extension"}
+    assert {name for name, permission in accepts.items() if permission not in HUMAN_ONLY} == own
+
+
 def test_what_needs_a_recent_sign_in_is_for_people() -> None:
     assert STEP_UP <= HUMAN_ONLY
 
@@ -91,7 +103,7 @@ def test_a_registry_administrator_neither_asks_nor_approves_nor_lends() -> None:
         "agreements:create", "agreements:report", "agreements:attest", "documents:file", "documents:withdraw",
         "assets:read", "ledger:read", "issuers:manage", "tokens:revoke", "principals:read", "principals:manage",
         "audit:read", "acts:decide",
-        "clients:read", "clients:disable", "taxonomy:retire", "imports:run", "capabilities:read",
+        "clients:read", "clients:disable", "taxonomy:retire", "imports:run", "capabilities:read", "inbox:read",
     }  # fmt: skip
     with every_case() as case:
         for action in Action:

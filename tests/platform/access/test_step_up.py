@@ -98,13 +98,13 @@ async def test_the_private_part_of_an_event_holds_the_sign_in(stepping: Stepping
     path = f"/v1/agencies/{stepping.forge.agency_id}"
     admin = stepping.caller("agency_admin", ago=10, acr=STRONG, amr=["pwd", "hwk"])
     tag = (await admin.get(path)).headers["etag"]
-    await admin.done("PATCH", path, {"contact_email": "desk@pd.example"}, if_match=tag)
+    await admin.done("PATCH", path, {"email": "desk@pd.example"}, if_match=tag)
     own = (await admin.done("GET", f"{path}/history"))["items"][0]
     assert (own["private"]["acr"], own["private"]["amr"]) == ([STRONG], ["pwd", "hwk"])
     assert own["private"]["auth_time"].endswith("Z")
     plain = stepping.caller("agency_admin")
     tag = (await plain.get(path)).headers["etag"]
-    await plain.done("PATCH", path, {"contact_email": "office@pd.example"}, if_match=tag)
+    await plain.done("PATCH", path, {"email": "office@pd.example"}, if_match=tag)
     newest = (await plain.done("GET", f"{path}/history"))["items"][0]["private"]
     assert {"acr", "amr", "auth_time"}.isdisjoint(newest)
 
@@ -119,6 +119,7 @@ async def test_every_operation_of_an_act_that_binds_says_that_it_may_need_a_sign
     stepping = {handler.operation_id for handler in handlers if handler.opt["step_up"]}
     bind = {handler.operation_id for handler in handlers if handler.opt["permission"] in STEP_UP}
     whole = {"get_agreement_file"} | {f"export_assets_as_{kind}" for kind in ("csv", "geojson", "ndjson", "xlsx")}
+    whole |= {"export_loans_as_csv", "export_requests_as_csv"}
     assert stepping == bind | whole | {"approve_operator_act"}, "who approves an operator's act does it"
     assert {"sign_agreement", "confirm_agreement", "confirm_reported_act", "second_reported_act"} <= bind
     told = {

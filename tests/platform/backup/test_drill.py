@@ -48,7 +48,7 @@ def written_to(server: LiveServer, agency_id: UUID, agreement_id: str) -> Iterat
     }
 
     def write() -> None:
-        with httpx.Client(base_url=server.url, headers=headers, timeout=60) as http:
+        with httpx.Client(base_url=server.url, headers=headers, timeout=60, verify=False) as http:
             while not over.is_set():
                 body = f"Text {next(numbers)} (demo). " * 2_000
                 answer = http.post(f"/v1/agreements/{agreement_id}/documents?kind=signed_copy", content=body.encode())
@@ -105,7 +105,9 @@ def test_backups_under_load_hold_what_was_acknowledged_and_are_served_from(
     place = tmp_path / f"restored-{BACKUPS - 1}" / "data"
     with server_process(f"sqlite:///{place / 'demo.db'}", place) as restored:
         token = restored.token(Role.LEGAL, agency_id=agency_id)
-        with httpx.Client(base_url=restored.url, headers={"authorization": f"Bearer {token}"}, timeout=60) as http:
+        with httpx.Client(
+            base_url=restored.url, headers={"authorization": f"Bearer {token}"}, timeout=60, verify=False
+        ) as http:
             for document_id, sha256 in acknowledged[-1].items():
                 content = http.get(f"/v1/documents/{document_id}/content")
                 assert (content.status_code, hashlib.sha256(content.content).hexdigest()) == (200, sha256)

@@ -20,7 +20,7 @@ NEVER = {
     "a ledger event is not deleted": "DELETE FROM ledger_event",
     "nobody is struck from an event": "DELETE FROM ledger_event_agency",
     "an event is not moved to others": "UPDATE ledger_event_agency SET event_id = event_id",
-    "a signature is not edited": "UPDATE agreement_signature SET version_id = version_id",
+    "a signature is not edited": "UPDATE agreement_signature SET signatory_title = 'Another'",
     "a signature is not deleted": "DELETE FROM agreement_signature",
     "a signed version is not edited": "UPDATE agreement_version SET title = 'Another' WHERE frozen_at IS NOT NULL",
     "a signed version is not deleted": "DELETE FROM agreement_version WHERE frozen_at IS NOT NULL",
@@ -35,6 +35,7 @@ NEVER = {
         "UPDATE provision SET ordinal = ordinal + 200, "
         "version_id = (SELECT id FROM agreement_version WHERE frozen_at IS NOT NULL LIMIT 1) WHERE NOT {frozen}"
     ),
+    "what was hashed of a signed text stands": "UPDATE agreement_version_part SET sha256 = sha256 WHERE {frozen}",
     "what a signed version covers stays": "UPDATE agreement_coverage SET version_id = version_id WHERE {frozen}",
     "what a signed version covers is not deleted": "DELETE FROM agreement_coverage WHERE {frozen}",
 }

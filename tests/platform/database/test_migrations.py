@@ -27,6 +27,7 @@ from registry.platform.database.migrate import (
     schema_differences,
     schema_status,
     served_from,
+    sign,
 )
 from registry.platform.settings import SettingsError
 from tests.support.databases import empty_database
@@ -37,13 +38,11 @@ REGISTRY = Path(registry.__file__).parent
 APPEND_ONLY = (
     "ledger_event",
     "ledger_event_agency",
-    "agreement_signature",
-    "agreement_approval",
     "agreement_signature_authority",
 )
-PARTS_OF_A_VERSION = ("provision", "agreement_coverage", "agreement_version_dates")
+PARTS_OF_A_VERSION = ("provision", "agreement_coverage", "agreement_version_dates", "agreement_version_part")
 FILED = ("document", "asset_document")
-SAID = ("policy_set",)
+SAID = ("policy_set", "agreement_signature", "agreement_approval")
 TRIGGERS = {
     "sqlite": {
         *(f"{table}_no_{verb}" for table in APPEND_ONLY for verb in ("update", "delete")),
@@ -267,6 +266,11 @@ async def test_tables_of_another_state_of_the_code_are_found_at_the_same_revisio
     assert not SchemaStatus.DIFFERENT.is_served
     await bring_up_to_date(private_url, Purpose.DEMONSTRATION)
     assert await status_of(private_url) is SchemaStatus.CURRENT, "nothing differed, so it is signed anew"
+    ((signed,),) = await ask(private_url, "SELECT fingerprint FROM schema_support")
+    assert str(signed).startswith("of other scripts "), "and the processes that it turned out to suit serve on"
+    for _ in range(2):
+        await run_on_schema_connection(private_url, sign)
+    assert await ask(private_url, "SELECT fingerprint FROM schema_support") == [(signed,)]
     await change_schema(private_url, "ALTER TABLE schema_support DROP COLUMN fingerprint")
     before = await schema_of(private_url)
     assert await status_of(private_url) is SchemaStatus.DIFFERENT, "it was made before there were fingerprints"
@@ -276,11 +280,16 @@ async def test_tables_of_another_state_of_the_code_are_found_at_the_same_revisio
 
 
 def test_a_fingerprint_is_of_a_script_and_all_before_it(tmp_path: Path) -> None:
-    before = fingerprints(scripts_in(tmp_path, {}))
+    scripts = scripts_in(tmp_path, {})
+    before = fingerprints(tmp_path)
+    assert list(before) == [script.revision for script in scripts.walk_revisions()][::-1]
     with (tmp_path / "versions" / "0002.py").open("a") as script:
         script.write("# another table\n")
-    after = fingerprints(ScriptDirectory(str(tmp_path)))
+    after = fingerprints(tmp_path)
     assert [before[revision] == after[revision] for revision in before] == [True, False, False, False]
+    (tmp_path / "versions" / "0003.py").unlink()
+    with pytest.raises(ValueError, match="do not follow one another"):
+        fingerprints(tmp_path)
 
 
 async def test_an_empty_database_has_no_schema(empty_url: str) -> None:

@@ -202,8 +202,8 @@ def _fields() -> Iterator[Case]:
     yield "Arabic digits in an ORI", with_fields(oris=["MN٠٢٧٠٠٠٠"]), {400}
     yield "a line break behind an ORI", with_fields(oris=["MN0270000\n"]), {400}
     yield "a line break behind a state", with_fields(state="MN\n"), {400}
-    yield "a line break behind an e-mail address", with_fields(contact_email="a@b.example\n"), {400}
-    yield "a line break behind a telephone number", with_fields(contact_phone="+1 555 0100\n"), {400}
+    yield "a line break behind an e-mail address", with_fields(email="a@b.example\n"), {400}
+    yield "a line break behind a telephone number", with_fields(phone="+1 555 0100\n"), {400}
     yield "a line break behind a time zone", with_fields(time_zone="America/Chicago\n"), {400}
     yield "a path for a time zone", with_fields(time_zone="../../etc/passwd"), {400, 422}
     yield "an unknown time zone", with_fields(time_zone="Mars/Olympus"), {422}

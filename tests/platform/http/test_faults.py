@@ -100,7 +100,6 @@ async def test_every_fault_of_every_body_is_named_at_once(service: Service) -> N
                 "/purpose": "is required",
                 "/priority": "must be one of routine, urgent, emergency",
                 "/summary": "is required",
-                "/lines/0/asset_id": "is required",
                 "/lines/0/quantity": "must be a whole number from 1 up to 100000",
                 "/lines/0/window": "is required",
             },

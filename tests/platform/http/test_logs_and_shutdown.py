@@ -19,7 +19,7 @@ SECRET = "Canary 4711 Boulevard"
 
 
 def create(server: LiveServer, name: str = SECRET) -> RawAnswer:
-    body = msgspec.json.encode({"name": name, "kind": "city", "level": "local", "contact_phone": "+1 555 0147"})
+    body = msgspec.json.encode({"name": name, "kind": "city", "level": "local", "phone": "+1 555 0147"})
     raw = request(b"POST", LIST, None, body, authorization=b"Bearer " + server.token().encode())
     return exchange(server.port, raw, timeout=60)
 

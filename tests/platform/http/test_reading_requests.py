@@ -16,6 +16,7 @@ from msgspec import Meta, Struct
 
 from registry.platform.http.links import next_link
 from registry.platform.http.paging import (
+    Ids,
     Orders,
     Page,
     bind,
@@ -49,6 +50,10 @@ class Query(Struct, kw_only=True, frozen=True):
     thing: UUID | None = None
     open: bool | None = None
     km: Annotated[float, Meta(gt=0, le=500)] | None = None
+
+
+class Chosen(Struct, kw_only=True, frozen=True):
+    ids: Ids = ()
 
 
 class Needs(Struct, kw_only=True, frozen=True):
@@ -110,6 +115,13 @@ def test_a_parameter_of_a_family_is_refused_by_its_own_name(text: str, code: str
 
 def test_values_of_an_enumeration_may_be_listed_with_commas() -> None:
     assert query("colours=red,red", Families).colours == query("colours=red&colours=red", Families).colours
+
+
+def test_ids_may_be_listed_with_commas_and_too_many_are_told_the_limit() -> None:
+    ids = [UUID(int=n) for n in range(101)]
+    assert query(f"ids={','.join(map(str, ids[:100]))}", Chosen).ids == tuple(ids[:100])
+    with pytest.raises(Malformed, match="a list of at most 100 items"):
+        query(f"ids={','.join(map(str, ids))}", Chosen)
 
 
 def test_an_offset_whose_plus_is_not_escaped_is_answered_with_how_to_write_it() -> None:

@@ -17,6 +17,7 @@ from registry.platform.http.requests import refuse_repeated_fields
 from registry.platform.kernel.errors import Malformed
 from registry.platform.settings import SettingsError, load
 from tests.platform.http.hostile import LIST, request
+from tests.support.databases import copy_sqlite
 from tests.support.places import ROOT
 from tests.support.server import LiveServer, environment, live_server, server_process
 from tests.support.wire import RawAnswer, exchange, read_answer
@@ -77,14 +78,15 @@ def test_a_forwarded_address_is_on_record_only_where_the_proxy_is_trusted(
 
 @pytest.fixture(scope="module")
 def hosted(sqlite_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """A server that answers for one host name only."""
+    """A server that answers for one host name and one address only."""
     folder = tmp_path_factory.mktemp("hosted")
-    with live_server(load(environment(sqlite_url, folder, REGISTRY_ALLOWED_HOSTS="registry.example"))) as running:
+    copied = copy_sqlite(sqlite_url, folder / "copied.db")  # the template stays as it was migrated
+    with live_server(load(environment(copied, folder, REGISTRY_ALLOWED_HOSTS="registry.example,[::1]"))) as running:
         yield running
 
 
 def test_health_and_metrics_answer_whatever_host_is_asked(hosted: LiveServer) -> None:
-    for path in (b"/health/live", b"/health/ready", b"/metrics"):
+    for path in (b"/health/live", b"/health/ready", b"/health/reading", b"/metrics"):
         for raw in (
             b"GET %s HTTP/1.1\r\nHost: 127.0.0.1:8000\r\nConnection: close\r\n\r\n" % path,
             b"GET %s HTTP/1.1\r\nConnection: close\r\n\r\n" % path,
@@ -92,9 +94,13 @@ def test_health_and_metrics_answer_whatever_host_is_asked(hosted: LiveServer) ->
         ):
             answer = exchange(hosted.port, raw)
             assert answer.status == 200, (raw, answer.body)
-    for host in (b"127.0.0.1", b"elsewhere.example"):
-        answer = exchange(hosted.port, b"GET /v1/agencies HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n" % host)
-        assert answer.status == 400
+    for status, hosts in (
+        (400, (b"127.0.0.1", b"elsewhere.example", b"[::2]", b"[::1", b"::1")),
+        (401, (b"registry.example", b"Registry.Example:8000", b"[::1]", b"[::1]:8000")),
+    ):
+        for host in hosts:
+            raw = b"GET /v1/agencies HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n" % host
+            assert exchange(hosted.port, raw).status == status, host
 
 
 def test_the_images_own_check_finds_it_healthy(hosted: LiveServer) -> None:

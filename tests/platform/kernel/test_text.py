@@ -137,7 +137,9 @@ def test_control_characters_are_refused(kind: object, bad: str) -> None:
 @pytest.mark.parametrize("bad", ["\x85", "\xad", "\u200b", "\u200e", "\u202e", "\u2060", "\u2066", "\ufeff"])
 def test_what_nobody_sees_makes_no_second_name(bad: str) -> None:
     assert not accepts(Name, f"MA-1{bad}")
-    assert accepts(Prose, f"pasted{bad} text")
+    for kind in (Prose, Reason):
+        assert accepts(kind, f"pasted{bad} text") == (bad not in "\u202e\u2066"), "nothing is read backwards"
+        assert accepts(kind, f"{bad}pasted") == (bad not in "\u202e\u2066")
 
 
 def test_line_breaks_are_for_prose_only() -> None:

@@ -18,6 +18,7 @@ from registry.platform.database.connect import unit_of_work
 from registry.platform.kernel.errors import RuleBroken
 from registry.platform.kernel.ids import new_id
 from registry.platform.ledger.commands import Audience, record
+from registry.platform.ledger.event_types import EventType
 from registry.platform.ledger.schemas import HistoryQuery
 from registry.platform.ledger.tables import ledger_event
 from tests.support.assets import make_asset
@@ -58,10 +59,10 @@ async def tell(
         return record(
             write,
             actor,
-            "thing.restricted" if restricted else f"thing.{audience}",
+            EventType.LOAN_RETURNED,
             subject=("thing", thing, version),
             agencies=agencies,
-            data={"version": version},
+            data={"version": version, "told": "restricted" if restricted else audience},
             audience=audience,
             restricted=restricted,
         )
@@ -78,17 +79,17 @@ async def shown(service: Service, viewer: Principal, thing: UUID) -> list[dict[s
 
 async def seen(service: Service, viewer: Principal, thing: UUID, page: HistoryQuery | None = None) -> list[str]:
     found = await history(service.database.read(), viewer, "thing", thing, page or HistoryQuery(sort="version"))
-    return [event["type"] for event in msgspec.json.decode(msgspec.json.encode(found.items))]
+    return [event["data"]["told"] for event in msgspec.json.decode(msgspec.json.encode(found.items))]
 
 
 @pytest.mark.parametrize(
     ("relation", "role", "expected"),
     [
-        ("party", Role.COORDINATOR, ["thing.public", "thing.network", "thing.agencies"]),
-        ("party", Role.AUDITOR, ["thing.public", "thing.network", "thing.agencies", "thing.restricted"]),
-        ("stranger", Role.COORDINATOR, ["thing.public", "thing.network"]),
-        ("stranger", Role.AUDITOR, ["thing.public", "thing.network"]),
-        ("stranger", Role.REGISTRY_ADMIN, ["thing.public", "thing.network"]),
+        ("party", Role.COORDINATOR, ["public", "network", "agencies"]),
+        ("party", Role.AUDITOR, ["public", "network", "agencies", "restricted"]),
+        ("stranger", Role.COORDINATOR, ["public", "network"]),
+        ("stranger", Role.AUDITOR, ["public", "network"]),
+        ("stranger", Role.REGISTRY_ADMIN, ["public", "network"]),
     ],
 )
 async def test_an_event_is_for_those_it_concerns_and_a_restricted_one_for_their_auditors(
@@ -217,7 +218,7 @@ async def test_a_cursor_from_elsewhere_is_refused(service: Service) -> None:
 async def test_over_http_a_history_is_as_it_was_stored(service: Service, cast: Cast) -> None:
     response = await cast.assisting.auditor.get(f"/v1/agencies/{cast.assisting.id}/history")
     items = response.json()["items"]
-    assert [item["type"] for item in items] == ["agency.active", "agency.created"]
+    assert [item["type"] for item in items] == ["agency.activated", "agency.created"]
     assert [item["subject"]["version"] for item in items] == [2, 1]
     assert {item["actor"]["agency_id"] for item in items} == {str(OPERATOR_AGENCY_ID)}
     assert (await cast.assisting.auditor.get(f"/v1/agencies/{uuid4()}/history")).status_code == 404

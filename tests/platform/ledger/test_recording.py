@@ -20,6 +20,7 @@ from registry.platform.kernel.canonical import canonical
 from registry.platform.kernel.errors import Conflict
 from registry.platform.kernel.ids import new_id
 from registry.platform.ledger.commands import Event, changes, keyed_hash, record, record_many
+from registry.platform.ledger.event_types import EventType
 from registry.platform.ledger.schemas import PublicPart
 from registry.platform.ledger.tables import ledger_event, ledger_event_agency, ledger_unsealed
 from registry.platform.settings import load
@@ -53,7 +54,7 @@ async def test_an_event_holds_who_did_what_to_which_version_and_when(service: Se
     thing, other, actor = new_id(), new_id(), caller()
     async with unit_of_work(service.database) as write:
         event_id = record(
-            write, actor, "loan.returned", subject=("loan", thing, 3), agencies=[other], data={"late": False}
+            write, actor, EventType.LOAN_RETURNED, subject=("loan", thing, 3), agencies=[other], data={"late": False}
         )
     (row,) = await events(service.database.read(), thing)
     stored = msgspec.json.decode(row.canonical)
@@ -77,10 +78,17 @@ async def test_an_event_holds_who_did_what_to_which_version_and_when(service: Se
     assert row.canonical == canonical(stored), "what is stored is what will be hashed"
 
 
+async def test_a_type_that_is_not_in_the_catalogue_is_refused(service: Service) -> None:
+    uncatalogued: Any = "loan.returned_twice"
+    with pytest.raises(ValueError, match="returned_twice"):
+        async with unit_of_work(service.database) as write:
+            record(write, caller(), uncatalogued, subject=("loan", new_id(), 1), agencies=[], data={})
+
+
 async def test_who_acted_is_kept_apart_and_salted(service: Service) -> None:
     thing = new_id()
     async with unit_of_work(service.database) as write:
-        record(write, caller(), "a.b", subject=("a", thing, 1), agencies=[], data={})
+        record(write, caller(), EventType.LOAN_RETURNED, subject=("a", thing, 1), agencies=[], data={})
     (row,) = await events(service.database.read(), thing)
     private = msgspec.json.decode(row.private)
     assert row.private == canonical(private)
@@ -101,7 +109,7 @@ async def test_the_columns_say_what_the_hashed_bytes_say(service: Service) -> No
         record(
             write,
             actor,
-            "loan.returned",
+            EventType.LOAN_RETURNED,
             subject=("loan", thing, 3),
             agencies=[],
             data={},
@@ -127,7 +135,15 @@ async def test_no_act_is_recorded_before_it_was_done(service: Service) -> None:
     async def foresee() -> None:
         async with unit_of_work(service.database) as write:
             later = NOW + timedelta(seconds=1)
-            record(write, caller(), "a.b", subject=("a", new_id(), 1), agencies=[], data={}, occurred_at=later)
+            record(
+                write,
+                caller(),
+                EventType.LOAN_RETURNED,
+                subject=("a", new_id(), 1),
+                agencies=[],
+                data={},
+                occurred_at=later,
+            )
 
     with pytest.raises(Exception, match="ck_ledger_event_occurred_at"):
         await foresee()
@@ -137,7 +153,12 @@ async def test_the_callers_own_agency_is_always_concerned_and_each_once(service:
     actor, other = caller(), new_id()
     async with unit_of_work(service.database) as write:
         event_id = record(
-            write, actor, "a.b", subject=("a", new_id(), 1), agencies=[other, actor.agency_id, other], data={}
+            write,
+            actor,
+            EventType.LOAN_RETURNED,
+            subject=("a", new_id(), 1),
+            agencies=[other, actor.agency_id, other],
+            data={},
         )
     concerned = sa.select(ledger_event_agency.c.agency_id).where(ledger_event_agency.c.event_id == event_id)
     found = [row.agency_id for row in await service.database.read().all(concerned)]
@@ -147,7 +168,9 @@ async def test_the_callers_own_agency_is_always_concerned_and_each_once(service:
 async def test_every_event_waits_to_be_sealed(service: Service) -> None:
     async with unit_of_work(service.database) as write:
         made = record_many(
-            write, caller(), [Event(type="a.b", subject=("a", new_id(), 1), agencies=[], data={}) for _ in range(3)]
+            write,
+            caller(),
+            [Event(type=EventType.LOAN_RETURNED, subject=("a", new_id(), 1), agencies=[], data={}) for _ in range(3)],
         )
         assert record_many(write, caller(), []) == []
     waiting = sa.select(ledger_unsealed.c.event_id).where(ledger_unsealed.c.event_id.in_(made))
@@ -158,7 +181,9 @@ async def test_events_of_a_bulk_change_keep_their_order(service: Service) -> Non
     things: Sequence[UUID] = [uuid4() for _ in range(5)]
     async with unit_of_work(service.database) as write:
         made = record_many(
-            write, caller(), [Event(type="a.b", subject=("a", thing, 1), agencies=[], data={}) for thing in things]
+            write,
+            caller(),
+            [Event(type=EventType.LOAN_RETURNED, subject=("a", thing, 1), agencies=[], data={}) for thing in things],
         )
     assert made == sorted(made)
     for thing, event_id in zip(things, made, strict=True):
@@ -169,7 +194,7 @@ async def test_a_change_that_is_rolled_back_leaves_no_event(service: Service) ->
     thing = new_id()
     write = service.database.write()
     await allow_acting(write, thing)
-    record(write, caller(), "a.b", subject=("a", thing, 1), agencies=[], data={})
+    record(write, caller(), EventType.LOAN_RETURNED, subject=("a", thing, 1), agencies=[], data={})
     await write.abandon()
     assert await events(service.database.read(), thing) == []
 
@@ -186,7 +211,7 @@ async def test_a_change_whose_event_cannot_be_written_is_rolled_back(service: Se
     async def change() -> None:
         async with unit_of_work(service.database) as write:
             await allow_acting(write, agency)
-            record(write, caller(), "a.b", subject=("a", agency, 1), agencies=[], data=data)
+            record(write, caller(), EventType.LOAN_RETURNED, subject=("a", agency, 1), agencies=[], data=data)
 
     with pytest.raises((TypeError, UnicodeEncodeError)):
         await change()
@@ -200,7 +225,7 @@ async def test_a_second_event_about_the_same_version_stops_the_change(service: S
     async def change() -> None:
         async with unit_of_work(service.database) as write:
             await allow_acting(write, agency)
-            record(write, caller(), "a.b", subject=("a", agency, 7), agencies=[], data={})
+            record(write, caller(), EventType.LOAN_RETURNED, subject=("a", agency, 7), agencies=[], data={})
 
     await change()
     async with unit_of_work(service.database) as write:
@@ -275,9 +300,11 @@ async def test_a_denial_concerns_the_one_who_was_denied_and_not_the_other(servic
 
 
 def test_a_keyed_hash_is_provable_with_the_key_and_tells_nothing_without() -> None:
-    one, other = keyed_hash(b"k" * 32, "Clause 7"), keyed_hash(b"j" * 32, "Clause 7")
-    assert one == keyed_hash(b"k" * 32, "Clause 7")
-    assert len({one, other, keyed_hash(b"k" * 32, "Clause 8")}) == 3
+    key, thing = b"k" * 32, new_id()
+    one, other = keyed_hash(key, thing, "Clause 7"), keyed_hash(b"j" * 32, thing, "Clause 7")
+    assert one == keyed_hash(key, thing, "Clause 7")
+    assert len({one, other, keyed_hash(key, thing, "Clause 8")}) == 3
+    assert keyed_hash(key, new_id(), "Clause 7") != one, "who has guesses hashed as its own cannot compare them"
     assert "Clause" not in one
 
 

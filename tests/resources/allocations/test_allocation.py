@@ -21,6 +21,7 @@ from registry.resources.allocations.tables import allocation
 from registry.resources.assets.commands.booking import lock_for_booking
 from tests.support.assets import make_asset
 from tests.support.cast import Cast
+from tests.support.patience import until_told
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
@@ -105,7 +106,7 @@ async def asset_of(cast: Cast, **fields: object) -> UUID:
 
 async def outcomes(attempts: int, claim: Callable[[], Awaitable[UUID]]) -> tuple[int, int]:
     """How many of so many simultaneous attempts won, and how many met a conflict; anything else is a failure."""
-    results = await asyncio.gather(*(claim() for _ in range(attempts)), return_exceptions=True)
+    results = await asyncio.gather(*(until_told(claim) for _ in range(attempts)), return_exceptions=True)
     won = [r for r in results if isinstance(r, UUID)]
     refused = [r for r in results if isinstance(r, Conflict) and r.code == "asset_not_free"]
     assert len(won) + len(refused) == attempts, [r for r in results if r not in won and r not in refused][:3]

@@ -235,6 +235,11 @@ TIMES = {
     "drone tomorrow 6-10": (None, "25 06:00", "25 10:00", False),
     "dog tomorrow 9-5": (None, "25 09:00", "25 17:00", False),
     "dog 8-12 saturday": (None, "28 08:00", "28 12:00", False),
+    "K9 December 5": (None, "05 00:00", "06 00:00", False),
+    "2 K-9 Dec 5": (2, "05 00:00", "06 00:00", False),
+    "K9 dec 5 8am-2pm": (None, "05 08:00", "05 14:00", False),
+    "K9 12/5": (None, "05 00:00", "06 00:00", False),
+    "9 December K9": (None, "09 00:00", "10 00:00", False),
     "drone for two weeks": (None, "24 15:00", "08 15:00", False),
 }
 
@@ -256,6 +261,8 @@ async def test_what_is_an_hour_is_no_quantity_and_what_begins_does_not_end(servi
         )
         for said, each in found.items()
     } == TIMES
+    dogs = {each.category and each.category.meaning.code for said, each in found.items() if "K" in said}
+    assert dogs == {"k9"}, "the digit of K9 is no day, and so its category stays"
     other = found["drone tomorrow 6-10"].when
     assert other is not None
     assert other.other is not None, "it may be the evening"

@@ -21,6 +21,7 @@ from registry.resources.assets.rules import Grade
 from registry.sharing.loans.commands import handing_over, reserving
 from registry.sharing.loans.schemas import ConditionReport, LoanCancellation, NewLoan
 from tests.support.loans import Partners
+from tests.support.patience import until_told
 from tests.support.policy import acting_for, make_decision, policies_of
 
 CALLERS = 8
@@ -173,21 +174,25 @@ class _Caller:
         await self._barrier.wait()
         assert booking.loan_id is not None
         booking.end_asked = self._history.tick()
-        async with unit_of_work(self._partners.assisting.service.database) as write:
-            if booking.status == "out":
-                report = ConditionReport(grade=Grade.GOOD)
-                await handing_over.confirm_return(write, self._acting, booking.loan_id, report)
-                booking.status = "returned"
-            else:
+
+        async def end() -> str:
+            assert booking.loan_id is not None
+            async with unit_of_work(self._partners.assisting.service.database) as write:
+                if booking.status == "out":
+                    report = ConditionReport(grade=Grade.GOOD)
+                    await handing_over.confirm_return(write, self._acting, booking.loan_id, report)
+                    return "returned"
                 await handing_over.cancel(write, self._acting, booking.loan_id, LoanCancellation(reason="not needed"))
-                booking.status = "cancelled"
+                return "cancelled"
+
+        booking.status = await until_told(end)
         booking.ended = self._history.tick()
 
     async def _granted(
         self, booking: Booking, act: Callable[[], Awaitable[None]], window: tuple[datetime, datetime], asked: int
     ) -> bool:
         try:
-            await act()
+            await until_told(act)
         except Conflict as refused:
             answered = self._history.tick()
             self._history.refusals.append(

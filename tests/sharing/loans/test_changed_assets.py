@@ -9,6 +9,8 @@ from tests.support.loans import CONDITION, REASON, Partners, make_loan, see, ste
 from tests.support.problems import assert_problem
 from tests.support.requests import submitted
 
+pytestmark = pytest.mark.second_later
+
 
 async def edit(partners: Partners, asset: dict[str, Any], **fields: Any) -> dict[str, Any]:
     done: dict[str, Any] = await partners.assisting.admin.done(

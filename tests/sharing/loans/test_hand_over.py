@@ -17,6 +17,7 @@ from registry.sharing.loans.commands import handing_over, rescheduling
 from registry.sharing.loans.edxl import STEPS
 from registry.sharing.loans.rules import SIDES, TRANSITIONS, LoanAction, LoanStatus, Overlays, Side, why_unavailable
 from registry.sharing.loans.schemas import ExtensionAsk
+from registry.sharing.loans.times import CONTESTS
 from tests.support.assets import make_asset
 from tests.support.loans import (
     CONDITION,
@@ -39,8 +40,23 @@ def verb_of(action: LoanAction) -> str:
     return action.replace("_", "-")
 
 
-def possible(status: LoanStatus, action: LoanAction) -> bool:
-    return why_unavailable(status, action, Overlays(some_lost=status is LoanStatus.LOST)) is None
+def possible(status: LoanStatus, action: LoanAction, side: Side) -> bool:
+    own_no_show = status is LoanStatus.NO_SHOW and side is Side.ASSISTING  # which reported it
+    received = status in {LoanStatus.ON_SCENE, LoanStatus.RETURNING}
+    times = dict.fromkeys(CONTESTS, "Nothing is contested.")
+    if side is Side.REQUESTING or received:  # it left in any case, and by some of these walks it arrived
+        del times[LoanAction.CONTEST_TIME]
+    overlays = Overlays(some_lost=status is LoanStatus.LOST, own_no_show=own_no_show, times=times)
+    return why_unavailable(status, action, overlays) is None
+
+
+def body_of(action: LoanAction, side: Side, loan: dict[str, Any]) -> dict[str, Any]:
+    """A body that fits the loan; what is contested is the other side's, and done as early as it can have been."""
+    body = body_for(verb_of(action))
+    if action is LoanAction.CONTEST_TIME:
+        act, before = ("receive", "dispatched_at") if side is Side.ASSISTING else ("dispatch", "reserved_at")
+        return {**body, "act": act, "occurred_at": loan[before]}
+    return body
 
 
 @pytest.mark.parametrize("status", LoanStatus)
@@ -53,12 +69,12 @@ async def test_every_verb_by_either_side_does_exactly_what_the_table_says(
         if side not in SIDES[action]:
             answer = await coordinator.post(f"/v1/loans/{loan['id']}/{verb}", body_for(verb))
             assert_problem(answer, 403, "other_sides_action")
-        elif not possible(status, action):
+        elif not possible(status, action, side):
             answer = await coordinator.post(f"/v1/loans/{loan['id']}/{verb}", body_for(verb))
             assert_problem(answer, 409, "wrong_status")
         else:
             mine = await make_loan(partners, status)
-            done = await step(partners.side(side), mine, verb)
+            done = await step(partners.side(side), mine, verb, body_of(action, side, mine))
             assert done["status"] == TRANSITIONS[status, action]
             assert done["version"] == mine["version"] + 1
     assert await see(partners.assisting, loan["id"]) == loan, "what was refused changed nothing"
@@ -71,7 +87,7 @@ async def test_what_is_offered_is_what_works_and_the_rest_tells_why_not(partners
         offered = (await see(partners.side(side), loan["id"]))["allowed_actions"]
         assert [each["action"] for each in offered] == [a for a in LoanAction if side in SIDES[a]]
         for each in offered:
-            assert each["allowed"] == possible(status, LoanAction(each["action"]))
+            assert each["allowed"] == possible(status, LoanAction(each["action"]), side)
             assert (each["reason"] is None) == each["allowed"]
 
 
@@ -224,6 +240,31 @@ async def test_nobody_has_failed_to_turn_up_before_the_start(partners: Partners)
     assert_problem(await partners.requesting.coordinator.post(path, REASON), 422, "not_started_yet")
     (offered,) = (each for each in loan["allowed_actions"] if each["action"] == "report_no_show")
     assert offered["reason"] == "This loan has not begun yet: cancel it if it is not needed."
+
+
+@pytest.mark.parametrize("reporter", Side)
+async def test_a_no_show_is_one_agencys_word_until_the_other_contests_it(partners: Partners, reporter: Side) -> None:
+    other = partners.side("requesting" if reporter is Side.ASSISTING else "assisting")
+    loan = await step(partners.side(reporter), await make_loan(partners), "report-no-show")
+    reported, until = (datetime.fromisoformat(loan["no_show"][name]) for name in ("reported_at", "contest_by"))
+    assert (loan["ended_by"], until) == (reporter, reported + timedelta(days=14))
+    path = f"/v1/loans/{loan['id']}"
+    for agency, verb in ((partners.side(reporter), "contest-no-show"), (other, "withdraw-no-show")):
+        assert_problem(await agency.coordinator.post(f"{path}/{verb}", body_for(verb)), 409, "wrong_status")
+    said = {"reason": "We were at the gate from 18:00 on (demo)."}
+    contested = await step(other, loan, "contest-no-show", said)
+    assert (contested["status"], contested["ended_reason"]) == ("no_show", REASON["reason"])
+    assert contested["no_show"]["contested_reason"] == said["reason"], "both words are shown"
+    assert_problem(await other.coordinator.post(f"{path}/contest-no-show", said), 409, "wrong_status")
+    withdrawn = await step(partners.side(reporter), loan, "withdraw-no-show")
+    assert withdrawn["no_show"]["withdrawn_at"] is not None
+    assert_problem(await partners.side(reporter).coordinator.post(f"{path}/withdraw-no-show", {}), 409, "wrong_status")
+    events = (await other.auditor.done("GET", f"{path}/history?sort=version"))["items"]
+    assert [each["type"] for each in events][-3:] == [
+        "loan.no_show_reported",
+        "loan.no_show_contested",
+        "loan.no_show_withdrawn",
+    ]
 
 
 @pytest.mark.parametrize("verb", ["cancel", "report-no-show"])

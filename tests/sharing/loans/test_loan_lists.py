@@ -1,12 +1,13 @@
 """Who sees which loans, and how they are found."""
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from tests.support.assets import make_asset
 from tests.support.cast import Cast
-from tests.support.loans import Partners, make_loan, make_overdue_loan, make_partners, step, under_way
+from tests.support.loans import Partners, make_loan, make_overdue_loan, make_partners, see, step, under_way
 from tests.support.problems import assert_problem
 from tests.support.requests import line_for, submitted
 
@@ -139,6 +140,54 @@ async def test_a_list_shows_what_lies_over_the_state(partners: Partners) -> None
     assert (item["extension_pending"], item["recall_requested"], item["overdue"]) == (True, True, False)
 
 
+async def test_a_loan_says_for_whose_step_it_waits_and_is_found_by_it(partners: Partners) -> None:
+    waits: dict[str, dict[str, Any]] = {}
+    for status in ("reserved", "dispatched", "on_scene", "returning", "returned", "closed", "cancelled"):
+        waits[status] = await make_loan(partners, status)
+    waits["extending"] = await make_loan(partners, "on_scene")
+    await step(partners.requesting, waits["extending"], "request-extension")
+    waits["recalled"] = await make_loan(partners, "dispatched")
+    by = (await step(partners.assisting, waits["recalled"], "recall"))["recall"]["due_at"]
+    expected: dict[str, list[tuple[str, str, str | None]]] = {
+        "reserved": [("assisting", "dispatch", "starts_at")],
+        "dispatched": [("requesting", "receive", "planned_end_at")],
+        "on_scene": [("requesting", "start_return", "planned_end_at")],
+        "returning": [("assisting", "return", "planned_end_at")],
+        "returned": [("assisting", "close", None)],
+        "closed": [],
+        "cancelled": [],
+        "extending": [
+            ("requesting", "start_return", "planned_end_at"),
+            ("assisting", "accept_extension", "planned_end_at"),
+        ],
+        "recalled": [("requesting", "start_return", "recall_by")],
+    }
+    page = await partners.requesting.coordinator.done("GET", "/v1/loans")
+    rows = {item["id"]: item for item in page["items"]}
+    for name, loan in waits.items():
+        known = {**loan, "recall_by": by}
+        said = [
+            {"side": side, "step": action, "due_at": None if due is None else known[due]}
+            for side, action, due in expected[name]
+        ]
+        assert rows[loan["id"]]["awaiting"] == said, name
+        assert (await see(partners.requesting, loan["id"]))["awaiting"] == said, name
+    for parameter, member, values in (
+        ("awaiting", "side", ("assisting", "requesting")),
+        ("awaiting_step", "step", ("dispatch", "receive", "start_return", "return", "accept_extension", "close")),
+    ):
+        for value in values:
+            found = [id_ for id_, row in rows.items() if value in {each[member] for each in row["awaiting"]}]
+            assert await listed(partners, "assisting", f"{parameter}={value}") == found, value
+            assert found, value
+    later = waits["reserved"]["planned_end_at"]
+    back = {waits[name]["id"] for name in ("returned", "closed", "cancelled")}
+    assert await listed(partners, "assisting", f"due_to={later}") == [waits["recalled"]["id"]], "by its recall"
+    assert set(await listed(partners, "assisting", f"due_from={later}")) == {*rows} - back - {waits["recalled"]["id"]}
+    reversed_due = f"/v1/loans?due_from={later}&due_to={later}"
+    assert_problem(await partners.assisting.coordinator.get(reversed_due), 422, "range_reversed")
+
+
 async def test_pages_follow_one_another_without_gap_or_repeat(partners: Partners) -> None:
     asset = await make_asset(partners.assisting, capacity=5)
     made = [(await make_loan(partners, asset=asset))["id"] for _ in range(5)]
@@ -153,7 +202,18 @@ async def test_pages_follow_one_another_without_gap_or_repeat(partners: Partners
 
 @pytest.mark.parametrize(
     "query",
-    ["status=lent", "side=both", "overdue=yes", "ids=1", "asset_id=x", "limit=201", "cursor=%21", "states=closed"],
+    [
+        "status=lent",
+        "awaiting=us",
+        "awaiting_step=cancel",
+        "side=both",
+        "overdue=yes",
+        "ids=1",
+        "asset_id=x",
+        "limit=201",
+        "cursor=%21",
+        "states=closed",
+    ],
 )
 async def test_a_filter_that_cannot_be_read_is_refused(partners: Partners, query: str) -> None:
     assert_problem(await partners.assisting.coordinator.get(f"/v1/loans?{query}"), 400)

@@ -2,11 +2,13 @@
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from registry.platform.kernel.time import Window
 from tests.support.assets import make_asset
 from tests.support.loans import CONDITION, REASON, Partners, body_for, make_loan, see, step, under_way
+from tests.support.patience import until_answered
 from tests.support.policy import make_decision
 from tests.support.problems import assert_problem
 
@@ -99,8 +101,12 @@ async def test_a_loss_and_an_edit_of_the_capacity_do_not_block_one_another(partn
         later = Window(start=window.end, end=window.end + timedelta(hours=1))
         await make_loan(partners, asset=asset, quantity=2, window=later)
         lost, edited = await asyncio.gather(
-            partners.requesting.coordinator.post(f"/v1/loans/{loan['id']}/report-lost", REASON),
-            partners.assisting.admin.patch(f"/v1/assets/{asset['id']}", {"capacity": 4}, if_match="*"),
+            until_answered(
+                partial(partners.requesting.coordinator.post, f"/v1/loans/{loan['id']}/report-lost", REASON)
+            ),
+            until_answered(
+                partial(partners.assisting.admin.patch, f"/v1/assets/{asset['id']}", {"capacity": 4}, if_match="*")
+            ),
         )
         assert (lost.status_code, edited.status_code) == (200, 200), edited.text
         assert (await asset_status(partners, asset))["capacity"] in (2, 4)

@@ -11,6 +11,7 @@ from registry.platform.kernel.errors import Forbidden, RuleBroken, WrongStatus
 from registry.resources.allocations.occupancy import Hold, first_conflict, free_quantity
 from registry.sharing.loans.edxl import RESERVED, STEPS, EdxlStep
 from registry.sharing.loans.rules import (
+    NO_SHOW_CONTESTED_WITHIN,
     OUT,
     SIDES,
     TRANSITIONS,
@@ -24,6 +25,7 @@ from registry.sharing.loans.rules import (
     check_recall,
     check_side,
     check_timing,
+    no_show_settled,
     overdue,
     quantity_found,
     quantity_lost,
@@ -34,7 +36,7 @@ from tests.support.cases import every_case
 
 S, A = LoanStatus, LoanAction
 NOTHING = Overlays()
-FINAL = {S.CLOSED, S.CANCELLED, S.NO_SHOW}
+FINAL = {S.CANCELLED}
 EVERY_OVERLAY = [
     Overlays(extension_pending=pending, recall_requested=recalled, some_lost=lost)
     for pending, recalled, lost in product((False, True), repeat=3)
@@ -61,9 +63,11 @@ LIFE = {
     S.RETURNED: "close>closed report_found>returned",
     S.CLOSED: "",
     S.CANCELLED: "",
-    S.NO_SHOW: "",
+    S.NO_SHOW: "contest_no_show>no_show withdraw_no_show>no_show",
     S.LOST: "report_found>on_scene",
 }
+for _status in (S.DISPATCHED, S.ON_SCENE, S.RETURNING, S.RETURNED, S.CLOSED, S.LOST):
+    LIFE[_status] += "".join(f" {word}>{_status}" for word in ("contest_time", "accept_time", "withdraw_contest"))
 TICK = timedelta(microseconds=1)
 START = datetime(2026, 7, 4, 18, tzinfo=UTC)
 
@@ -210,6 +214,19 @@ class TestHolding:
         with pytest.raises(RuleBroken) as refused:
             check_timing(A.REPORT_NO_SHOW, START - TICK, START, END)
         assert refused.value.code == "not_started_yet"
+
+    def test_a_no_show_is_contested_within_its_time_and_once(self) -> None:
+        over = START + NO_SHOW_CONTESTED_WITHIN
+        assert no_show_settled(START, None, None, over - TICK) is None
+        for settled in (
+            no_show_settled(START, None, None, over),
+            no_show_settled(START, START, None, START),
+            no_show_settled(START, None, START, START),
+        ):
+            assert settled is not None
+            assert A.CONTEST_NO_SHOW not in allowed(S.NO_SHOW, Side.REQUESTING, Overlays(no_show_settled=settled))
+        late = Overlays(own_no_show=True, no_show_settled=no_show_settled(START, None, None, over))
+        assert A.WITHDRAW_NO_SHOW in allowed(S.NO_SHOW, Side.REQUESTING, late), "at any time"
 
     def test_nothing_leaves_once_the_agreed_time_is_over(self) -> None:
         check_timing(A.DISPATCH, END - TICK, START, END)

@@ -10,6 +10,8 @@ from tests.support.loans import REASON, Partners, make_loan, see, step, under_wa
 from tests.support.policy import make_decision
 from tests.support.problems import assert_problem
 
+pytestmark = pytest.mark.second_later
+
 
 async def _six(partners: Partners, status: str = "on_scene") -> tuple[dict[str, Any], dict[str, Any]]:
     """Six of a cache of ten, lent and in that status."""
@@ -113,7 +115,7 @@ async def test_a_find_is_offered_only_where_something_is_lost(partners: Partners
     assert offered["reason"] == "Nothing of this loan is lost."
     await step(partners.requesting, loan, "report-lost")
     seen = await see(partners.assisting, loan["id"])
-    assert {each["action"] for each in seen["allowed_actions"] if each["allowed"]} == {"report_found"}
+    assert {each["action"] for each in seen["allowed_actions"] if each["allowed"]} == {"report_found", "contest_time"}
 
 
 async def test_what_is_promised_for_later_stays_promised_when_some_is_lost_and_found(partners: Partners) -> None:

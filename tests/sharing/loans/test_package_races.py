@@ -1,14 +1,21 @@
 """A package and its assets asked for at the same time: whoever comes first has all that it asked for, or nothing."""
 
 import asyncio
+from functools import partial
 from typing import Any
+from uuid import UUID
 
 import httpx
 
+from registry.platform.database.connect import unit_of_work
+from registry.resources.personnel.queries.sending import Ability
+from registry.sharing.loans.commands.people import keep_people_offered
 from tests.support.assets import make_asset
 from tests.support.loans import REASON, Partners, step, under_way
 from tests.support.packages import decided_on, make_package
-from tests.support.policy import make_decision
+from tests.support.patience import until_answered
+from tests.support.personnel import enter_person, speaks
+from tests.support.policy import make_decision, window_of
 from tests.support.problems import assert_problem
 from tests.support.requests import act, line_for, make_request
 
@@ -76,6 +83,29 @@ async def test_packages_that_share_assets_never_wait_for_each_other_and_one_has_
         assert len(granted) == 1, "any two of them share an asset"
         for asset in (first, second, third):
             assert await reserved(partners, asset) == int(asset["id"] in granted[0])
+
+
+async def test_packages_with_the_same_people_never_wait_for_each_other_and_one_has_them(partners: Partners) -> None:
+    """Each has the two on its assets in another order, so that locks taken asset by asset would deadlock."""
+    owner = partners.assisting
+    ability = Ability(capability="language.hmn", rank=0, tested=False, step=None)
+    for _ in range(ROUNDS):
+        people = [UUID((await enter_person(owner, speaks("hmn", "3")))["id"]) for _ in range(2)]
+        packages, bodies = [], []
+        for order in (people, people[::-1]):
+            pools = [await make_asset(owner, **{**PLAIN, "category": "personnel.interpreter"}) for _ in range(2)]
+            packages.append(await make_package(owner, *pools))
+            bodies.append({"decision_ids": await decided_on(partners.requesting, packages[-1], window=window_of())})
+            async with unit_of_work(owner.service.database) as write:
+                for decision_id, person in zip(bodies[-1]["decision_ids"], order, strict=True):
+                    await keep_people_offered(write, UUID(decision_id), [person], ability)
+        answers = await asyncio.gather(
+            *(
+                until_answered(partial(owner.coordinator.post, f"/v1/packages/{each['id']}/reserve", body))
+                for each, body in zip(packages, bodies, strict=True)
+            )
+        )
+        assert sorted(each.status_code for each in answers) == [201, 409], [each.text for each in answers]
 
 
 async def test_a_package_is_reserved_or_its_request_withdrawn_and_never_half(partners: Partners) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+import pytest
 
 from registry.platform.access.principals import Role
 from registry.platform.database.connect import unit_of_work
@@ -28,6 +29,8 @@ from tests.support.loans import (
 )
 from tests.support.policy import acting_for, answer_decision, make_decision, policies_of
 from tests.support.problems import assert_problem
+
+pytestmark = pytest.mark.second_later
 
 
 def later(loan: dict[str, Any], hours: float) -> str:

@@ -25,6 +25,8 @@ from tests.support.assets import make_asset
 from tests.support.cast import Agency, Cast
 from tests.support.policy import acting_for, answer_decision, decide_again, make_decision, status_at, window_of
 
+pytestmark = pytest.mark.second_later
+
 NEEDED = {"categories": ["any"], "approval_required": True}
 
 

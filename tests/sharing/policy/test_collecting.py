@@ -22,7 +22,7 @@ from registry.sharing.policy.queries.getting import decision_row
 from registry.sharing.policy.rules import decide
 from tests.support.agreements import sign_agreement
 from tests.support.assets import make_asset
-from tests.support.cast import Cast
+from tests.support.cast import Cast, today
 from tests.support.policy import acting_for, make_decision, policies_of, window_of
 
 
@@ -212,3 +212,26 @@ async def test_what_is_kept_with_a_decision_is_what_it_was_decided_on(cast: Cast
     assert facts.ask.purpose == row.purpose == "narcotics_investigation"
     assert (facts.ask.start, facts.ask.end) == (row.starts_at, row.ends_at)
     assert decide(facts, policies_of(cast.assisting.service)) == made.decision
+
+
+async def test_an_agreement_whose_review_is_overdue_is_to_be_reviewed_until_that_was_done(cast: Cast) -> None:
+    agreement = await sign_agreement(
+        cast.assisting.service, cast.assisting, cast.requesting, effective_on="2020-01-15", review_every_months=24
+    )
+    asset = await make_asset(cast.assisting)
+    facts = await _gathered(cast, asset)
+    (tried,) = facts.agreements
+    assert tried.review_due_on == date(2022, 1, 15)
+    past = tried.days_past_review(facts.now)
+    assert past is not None
+    assert past > 365
+    told = {each.code: each.reason for each in decide(facts, policies_of(cast.assisting.service)).obligations}
+    assert str(told["review_agreement"]).endswith("The review was due by 2022-01-15.")
+    held = {"reviewed_on": str(today()), "outcome": "keep", "note": "As it is (demo)."}
+    await cast.assisting.legal.done("POST", f"/v1/agreements/{agreement['id']}/complete-review", held)
+    reviewed = await _gathered(cast, asset)
+    past = reviewed.agreements[0].days_past_review(reviewed.now)
+    assert past is not None
+    assert past < -365
+    decision = decide(reviewed, policies_of(cast.assisting.service))
+    assert "review_agreement" not in {each.code for each in decision.obligations}

@@ -16,6 +16,7 @@ from registry.platform.access.principals import Role
 from registry.platform.database.connect import unit_of_work
 from registry.platform.database.types import metadata
 from registry.platform.kernel.errors import Damaged
+from registry.platform.kernel.time import utc_now
 from registry.platform.settings import load
 from registry.sharing.policy.annotations import PolicySetError
 from registry.sharing.policy.commands.deciding import redecide
@@ -101,7 +102,7 @@ async def test_what_if_tells_the_cost_and_the_distance_that_were_reckoned_with(c
     assert answer["distance_km"] == 112
 
 
-async def test_what_if_stores_nothing(cast: Cast, service: Service) -> None:
+async def test_what_if_stores_nothing_but_how_often_somebody_asked(cast: Cast, service: Service) -> None:
     question = await _ask(cast)
 
     async def rows() -> dict[str, int]:
@@ -116,11 +117,40 @@ async def test_what_if_stores_nothing(cast: Cast, service: Service) -> None:
         await state.sightings.store()
         await state.denials.record_sums()
         await state.sign_ins.record_sums()
+        await state.policy_questions.record_sums()
 
     await ask()
     before = await rows()
     await ask()
-    assert await rows() == before
+    counted = {"ledger_event", "ledger_event_agency", "ledger_unsealed"}
+    assert {
+        name: many - before[name] for name, many in (await rows()).items() if many != before[name]
+    } == dict.fromkeys(counted, 1)
+
+
+async def test_that_somebody_asks_and_asks_again_is_counted_by_person_for_the_auditors(cast: Cast) -> None:
+    """By halving, an outcome tells a bound; nobody does that unseen."""
+    question, home = await _ask(cast), cast.requesting
+    other = {**question, "asset_id": (await make_asset(cast.assisting))["id"]}
+    second = home.as_(Role.COORDINATOR, subject="second@home")
+    for asked in (question, question, other):
+        await home.coordinator.done("POST", "/v1/policy-evaluations", asked)
+    await second.done("POST", "/v1/policy-evaluations", question)
+    sums = home.service.edge.app.state.policy_questions
+    path = "/v1/audit-events?type=policy_question.asked"
+    await sums.record_sums(utc_now() - timedelta(minutes=1))
+    assert (await home.auditor.done("GET", path))["items"] == [], "the minute is not over yet"
+    await sums.record_sums()
+    found = (await home.auditor.done("GET", path))["items"]
+    by_person: dict[str, list[int]] = {}
+    for each in found:  # a minute may have ended between two questions
+        told = by_person.setdefault(each["private"]["subject"], [0, 0])
+        told[0] += each["data"]["count"]
+        told[1] = max(told[1], each["data"]["assets"])
+    assert sorted(by_person.values()) == [[1, 1], [3, 2]]
+    assert question["asset_id"] not in str(found), "what was asked is not stored"
+    assert (await cast.assisting.auditor.done("GET", path))["items"] == []
+    assert_problem(await home.coordinator.get(path), 403)
 
 
 async def test_what_if_about_an_asset_one_may_not_see_is_like_one_that_does_not_exist(cast: Cast) -> None:
@@ -341,7 +371,7 @@ def test_the_service_does_not_start_without_whole_policies(tmp_path: Path) -> No
     policies = Path(shutil.copytree(ROOT / "policies", tmp_path / "policies"))
     shutil.rmtree(policies / "baseline")
     settings = load({"REGISTRY_DEMO": "1", "REGISTRY_DATA_DIR": str(tmp_path), "REGISTRY_POLICIES_DIR": str(policies)})
-    with pytest.raises(PolicySetError, match="no baseline policy"):
+    with pytest.raises(PolicySetError, match="is missing"):
         create_app(settings)
 
 

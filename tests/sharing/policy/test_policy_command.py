@@ -1,6 +1,8 @@
-"""`registry policy check` and `seal`: what is wrong with an agency's file, and that no other policies are loaded."""
+"""`registry policy check`, `impact` and `seal`: what is wrong with an agency's file, and what it would change."""
 
+import asyncio
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,10 @@ from registry.sharing.policy.annotations import PolicySetError
 from registry.sharing.policy.cedar import check_digests
 from registry.shipped_rules import policies_and_rules
 from tests.sharing.policy.conftest import POLICIES
+from tests.sharing.policy.test_policy_sets_api import drafted, question, validated
+from tests.support.cast import make_cast
+from tests.support.policy import make_decision, window_of
+from tests.support.server import environment, in_process
 
 RULES = """
 title: Winter rules
@@ -37,7 +43,20 @@ def run(*words: str) -> Result:
 def test_a_file_is_checked_as_a_policy_set_is_validated(tmp_path: Path) -> None:
     (tmp_path / "winter.yaml").write_text(RULES)
     good = run("check", str(tmp_path / "winter.yaml"), str(POLICIES))
-    assert (good.exit_code, good.stdout) == (0, "2 policies, 2 cases, 0 faults.\n")
+    assert (good.exit_code, good.stdout.splitlines()[0]) == (0, "2 policies, 2 cases, 0 faults.")
+    assert good.stdout.endswith(" made-up cases, which is no proof: 0 warnings.\n")
+    longest = "rules: [{kind: longest_loan, hours: 60}, "
+    (tmp_path / "winter.yaml").write_text(RULES.replace("rules: [", longest))
+    for strict, code in ((), 0), (("--strict",), 1):
+        warned = run("check", str(tmp_path / "winter.yaml"), str(POLICIES), *strict)
+        assert (warned.exit_code, warned.stdout.splitlines()[1:3]) == (
+            code,
+            [
+                "warning: shadowed: longest_loan does nothing alone: whenever it was satisfied (6 cases), "
+                "day_only bars the loan too.",
+                "  for example context.ask.duration_hours = 61",
+            ],
+        )
     (tmp_path / "winter.yaml").write_text(RULES.replace("duration_hours", "duration_hourz"))
     bad = run("check", str(tmp_path / "winter.yaml"), str(POLICIES))
     assert bad.exit_code == 1
@@ -112,3 +131,43 @@ def test_what_a_release_changes_in_the_policies_is_told_with_the_cases_that_come
     unreadable = run("diff", str(older), str(POLICIES))
     assert unreadable.exit_code == 2
     assert "cannot be read" in unreadable.stderr
+
+
+async def test_the_impact_of_a_file_and_of_a_set_is_told_on_the_command_line(private_url: str, tmp_path: Path) -> None:
+    settings = environment(private_url, tmp_path)
+    async with in_process(load(settings)) as service:
+        cast = await make_cast(service)
+        owner, asked = cast.assisting, await question(cast)
+        for hours in (2, 8, 9):
+            await make_decision(cast.requesting, {"id": asked["asset_id"]}, window=window_of(hours=hours))
+        stored = (await validated(owner)).rpartition("/")[2]
+        draft = (await drafted(owner)).rpartition("/")[2]
+
+    async def told(*words: str) -> Result:
+        called = partial(CliRunner().invoke, main, ["policy", "impact", *words], env=settings)
+        return await asyncio.to_thread(called)
+
+    found = await told(stored)
+    assert found.exit_code == 0, found.output
+    lines = found.stdout.splitlines()
+    assert lines[0].startswith("3 decisions since ")
+    assert lines[0].endswith(": 1 the same, 2 otherwise.")
+    assert lines[1:4] == ["  2  permitted → denied", "By policy:", "  2  longest_loan"]
+    assert [line.partition("UTC  ")[2] for line in lines[5:]] == ["permitted → denied  longest_loan"] * 2
+    assert (await told(stored, "--fail-on-flips", "--show", "0")).exit_code == 1
+    (tmp_path / "own.yaml").write_text("title: T\nrules: [{kind: longest_loan, hours: 900}]\n")
+    of_file = await told(str(tmp_path / "own.yaml"), "--agency", str(owner.id), "--fail-on-flips")
+    assert (of_file.exit_code, of_file.stdout.splitlines()[0][-29:]) == (0, "UTC: 3 the same, 0 otherwise.")
+    (tmp_path / "own.yaml").write_text("title: T\nrules: [{kind: longest_loan, hours: 9, category: unicorn}]\n")
+    faulty = await told(str(tmp_path / "own.yaml"), "--agency", str(owner.id))
+    assert (faulty.exit_code, "unicorn" in faulty.stdout) == (1, True)
+    for words, code in (
+        ((draft,), 1),  # it was never found to be without faults
+        ((str(owner.id),), 2),  # no set has that id
+        ((str(tmp_path / "own.yaml"),), 2),
+        ((str(tmp_path / "own.yaml"), "--agency", "XX0000000"), 2),
+        ((str(tmp_path / "none.yaml"), "--agency", str(owner.id)), 2),
+        ((stored, "--agency", str(owner.id)), 2),
+    ):
+        refused = await told(*words)
+        assert (refused.exit_code, "Traceback" in refused.output) == (code, False), (words, refused.output)

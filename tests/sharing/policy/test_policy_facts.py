@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from registry.platform.kernel.canonical import canonical
 from registry.sharing.policy.facts import (
     Ask,
     CertificationFacts,
@@ -16,6 +17,8 @@ from registry.sharing.policy.facts import (
     facts_bytes,
     facts_digest,
 )
+from registry.sharing.policy.testing import read_cases
+from tests.sharing.policy.conftest import POLICIES
 
 NOON = datetime(2026, 3, 9, 12, tzinfo=UTC)
 
@@ -61,6 +64,18 @@ def test_any_changed_fact_changes_the_digest(case: Callable[..., Facts]) -> None
         case(agreements=[]),
     ]
     assert len({facts_digest(facts) for facts in changed}) == len(changed)
+
+
+def test_the_bytes_are_the_canonical_ones_of_every_case() -> None:
+    """They are written in a quicker way, which must not differ in a byte: digests are compared years later."""
+    many = 0
+    for _, _, facts in read_cases(POLICIES):
+        for salt in ("", "00112233445566778899", "ſalt"):
+            found = facts_bytes(msgspec.structs.replace(facts, salt=salt))
+            assert found == canonical(msgspec.json.decode(found))
+            assert decode_facts(found).salt == salt
+            many += 1
+    assert many > 300
 
 
 def test_there_is_no_float_in_the_bytes(case: Callable[..., Facts]) -> None:

@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from registry.platform.access.principals import Role
 from registry.platform.database.connect import unit_of_work
 from registry.platform.settings import load
-from registry.sharing.policy.queries import impact
 from registry.sharing.policy.queries.layers import altered_layers
 from registry.sharing.policy.schemas.sets import NEW_POLICY_SET_EXAMPLE
 from tests.support.agreements import sign_agreement
@@ -103,9 +102,30 @@ async def test_what_is_wrong_is_said_with_its_place_and_the_draft_stays_one(cast
     assert (fault["line"], fault["column"], fault["text"]) == (5, 57, "duration_hourz")
     assert (fault["policy_id"], fault["source"]) == ("training_by_day", "cedar")
     assert (await owner.auditor.done("GET", path))["findings"] == found["findings"]
+    assert found["analysis"] is None
     assert_problem(await owner.admin.post(f"{path}/activate"), 409, "wrong_status")
     unknown = await drafted(owner, {"title": "T", "rules": [{"kind": "within_distance", "km": 5, "category": "dog"}]})
     assert (await owner.legal.done("POST", f"{unknown}/validate"))["findings"]["faults"][0]["text"] == "dog"
+
+
+async def test_who_activates_a_set_sees_before_what_does_nothing_in_it(cast: Cast) -> None:
+    owner, asked = cast.assisting, await question(cast)
+    made = await make_decision(cast.requesting, {"id": asked["asset_id"]})
+    path = await validated(
+        owner, {**SHORT, "rules": [*SHORT["rules"], {"kind": "longest_loan", "category": "k9", "hours": 7}]}
+    )
+    seen = (await owner.admin.done("GET", path))["analysis"]
+    assert (seen["evidence"]["decisions"], seen["evidence"]["left_out"]) == (1, 0)
+    assert seen["evidence"]["generated"] > 0
+    (finding,) = seen["findings"]
+    assert (finding["kind"], finding["policy_id"], finding["by"]) == ("shadowed", "longest_loan_k9", ["longest_loan"])
+    assert finding["witness"] == {"decision_id": str(made.id), "values": []}
+    assert (await owner.legal.done("GET", f"{SETS}?status=validated"))["items"][0].keys().isdisjoint({"analysis"})
+    await make_decision(cast.requesting, {"id": asked["asset_id"]})
+    await make_decision(cast.neighbour, await make_asset(cast.neighbour))
+    active = await owner.admin.done("POST", f"{path}/activate")
+    assert active["analysis"]["evidence"]["decisions"] == 2, "it is analysed once more, over what it was asked for"
+    assert active["status"] == "active", "a warning holds nobody up"
 
 
 async def test_who_drafted_a_set_does_not_activate_it_unless_the_agency_relaxed_that(cast: Cast) -> None:
@@ -222,52 +242,12 @@ async def test_every_process_decides_by_the_set_that_was_activated_last(private_
         assert first["digest"]
 
 
-async def test_what_a_set_would_have_changed_is_seen_before_it_is_activated(cast: Cast) -> None:
-    owner, asked = cast.assisting, await question(cast)
-    asset = {"id": asked["asset_id"]}
-    made = [await make_decision(cast.requesting, asset, window=window_of(hours=hours)) for hours in (2, 8, 9)]
-    of_other = await make_asset(cast.neighbour)
-    await make_decision(cast.requesting, of_other)
-    path = await drafted(owner)
-    assert_problem(await owner.legal.get(f"{path}/impact"), 409, "wrong_status")
-    await owner.legal.done("POST", f"{path}/validate")
-    found = await owner.legal.done("GET", f"{path}/impact?days=1")
-    assert (found["examined"], found["same"], found["remaining"], found["next_before"]) == (3, 1, 0, None)
-    assert found["left_out"] == 0
-    assert found["changes"] == [{"before": "permitted", "after": "denied", "decisions": 2}]
-    assert [each["decision_id"] for each in found["decisions"]] == [str(each.id) for each in made[:0:-1]]
-    assert all(each["policy_ids"] == ["longest_loan"] for each in found["decisions"])
-    older = await owner.legal.done("GET", f"{path}/impact?before={made[2].id}")
-    assert (older["examined"], len(older["decisions"])) == (2, 1)
-    await owner.admin.done("POST", f"{path}/activate")
-    none = await owner.legal.done("GET", f"{path}/impact")
-    assert (none["same"], none["changes"]) == (3, [])
-    assert_problem(await owner.coordinator.get(f"{path}/impact"), 403)
-    assert_problem(await cast.stranger.legal.get(f"{path}/impact"), 404)
-    assert_problem(await owner.legal.get(f"{path}/impact?days=0"), 400)
-
-
-async def test_a_page_of_the_impact_looks_at_so_many_and_says_where_to_go_on(
-    cast: Cast, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    owner, asked = cast.assisting, await question(cast)
-    for _ in range(5):
-        await make_decision(cast.requesting, {"id": asked["asset_id"]})
-    path = await validated(owner)
-    monkeypatch.setattr(impact, "BATCH", 2)
-    monkeypatch.setattr(impact, "MOST", 4)
-    first = await owner.legal.done("GET", f"{path}/impact")
-    assert (first["examined"], first["remaining"]) == (4, 1)
-    last = await owner.legal.done("GET", f"{path}/impact?before={first['next_before']}")
-    assert (last["examined"], last["remaining"], last["next_before"]) == (1, 0, None)
-
-
 async def test_a_retired_draft_that_was_never_validated_is_not_given_to_the_parser(cast: Cast) -> None:
     deep = f"permit (principal, action, resource) when {{ {'(' * 500}true{')' * 500} }};"
     path = await drafted(cast.assisting, {"title": "Deep (demo)", "cedar": deep})
     assert (await cast.assisting.legal.done("POST", f"{path}/validate"))["status"] == "draft"
     await cast.assisting.admin.done("POST", f"{path}/retire", REASON)
-    assert_problem(await cast.assisting.legal.get(f"{path}/impact"), 409, "wrong_status")
+    assert_problem(await cast.assisting.legal.post(f"{path}/previews", {}), 409, "wrong_status")
 
 
 async def test_a_set_that_was_altered_is_found_at_the_start_and_decides_nothing(
@@ -301,25 +281,3 @@ async def test_what_a_set_says_is_changed_by_nobody(cast: Cast) -> None:
     for change in ("text = 'permit'", "digest = 'none'", "cedar = 'x'"):
         with pytest.raises(sa.exc.DBAPIError, match="append_only"):
             await altered(cast.assisting.service, title, change)
-
-
-async def test_impact_tells_nothing_of_a_term_whose_text_is_restricted(cast: Cast) -> None:
-    """Whoever drafts sets could else find the figure by halving, without ever reading the clause."""
-    owner, service = cast.assisting, cast.assisting.service
-    law = {"sensitivity": "restricted", "exemption": "Section 13.82 (demo); have counsel review"}
-    clause = {"number": "9", "heading": "equipment", "text": "For so long and no longer (demo).", **law}
-    terms = {"max_duration_hours": 36, "clauses": {"max_duration_hours": "9"}}
-    await sign_agreement(service, owner, cast.requesting, terms=terms, provisions=[clause])
-    await make_decision(cast.requesting, await make_asset(owner))
-    cedar = NEW_POLICY_SET_EXAMPLE["cedar"].partition("when")[0]
-    reading = "context.agreement has max_duration_hours && context.agreement.max_duration_hours > {}"
-    case = "- name: up to {0}\n  given: {{agreements: [{{like: mutual_aid, terms: {{max_duration_hours: {0}}}}}]}}\n"
-    tests = (
-        case.format(90) + "  expect: {outcome: denied, policies: [training_by_day]}\n"
-        f"{case.format(72)}  expect: {{outcome: permitted, policies: [agreement_in_force]}}\n"
-    )
-    body = {"title": "T", "cedar": f"{cedar}when {{ {reading.format(80)} }};\n", "tests": tests}
-    found = await owner.legal.done("GET", f"{await validated(owner, body)}/impact")
-    assert (found["examined"], found["left_out"], found["same"], found["changes"]) == (1, 1, 0, [])
-    found = await owner.legal.done("GET", f"{await validated(owner)}/impact")
-    assert (found["examined"], found["left_out"], found["same"]) == (1, 0, 0), "a set that does not read the term"

@@ -4,6 +4,8 @@ import asyncio
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
 from registry.platform.access.principals import Role
 from registry.sharing.loans.rules import DeclineReason
 from tests.support.agreements import sign_agreement
@@ -13,6 +15,8 @@ from tests.support.loans import under_way
 from tests.support.problems import assert_problem
 from tests.support.requests import act, line_for, submitted
 from tests.support.service import Caller
+
+pytestmark = pytest.mark.second_later
 
 NO = {"reason_code": "crew_lacking", "reason": "both handlers are on leave that night (demo)"}
 WHY = {"reason": "as told on the telephone (demo)"}

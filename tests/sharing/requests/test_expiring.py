@@ -69,21 +69,24 @@ async def test_expiry_is_recorded_as_of_the_end_and_told_to_both_sides(cast: Cas
     path = f"/v1/requests/{made.id}"
     read = await cast.requesting.coordinator.done("GET", path)
     assert (read["status"], read["version"]) == ("expired", made.version)
+    versions = [(await side.coordinator.done("GET", path))["version"] for side in (cast.requesting, cast.assisting)]
     now = utc_now()
     await expire(cast, now)
-    for side in (cast.requesting, cast.assisting):
+    for side, version in zip((cast.requesting, cast.assisting), versions, strict=True):
         seen = await side.coordinator.done("GET", path)
         (line,) = seen["lines"]
-        assert (seen["status"], line["status"], seen["version"]) == ("expired", "expired", made.version + 1)
+        assert (seen["status"], line["status"], seen["version"]) == ("expired", "expired", version + 1)
         ended = line["ended"]
         assert (ended["reason"], ended["by_agency"], ended["reason_code"]) == (TIME_OVER, None, None)
         assert ended["ended_at"] == read["lines"][0]["ended"]["ended_at"] == msgspec.to_builtins(window.end)
-        (event,) = await told(side, made.id)
-        assert event["type"] == "request.expired"
+        event, *of_all = await told(side, made.id)
+        assert event["type"] == "request.line_expired"
+        # Whether all of it expired is told to the requesting agency, which sees all of it.
+        assert [each["type"] for each in of_all] == (["request.expired"] if side is cast.requesting else [])
         assert (event["occurred_at"], event["recorded_at"]) == (format_instant(window.end), format_instant(now))
         assert [each["status"] for each in event["data"]["lines"]] == [{"from": "permitted", "to": "expired"}]
     await expire(cast, utc_now())
-    assert len(await told(cast.requesting, made.id)) == 1
+    assert len(await told(cast.requesting, made.id)) == 2
     assert seen["updated_at"] == msgspec.to_builtins(now), "copies are told that it changed"
 
 
@@ -94,7 +97,7 @@ async def test_each_line_expires_by_its_own_time_and_the_request_with_the_last(c
     assert [event["type"] for event in await told(cast.assisting, made.id)] == ["request.line_expired"]
     await expire(cast, utc_now())
     events = await told(cast.assisting, made.id)
-    assert [event["type"] for event in events] == ["request.line_expired", "request.expired"]
+    assert [event["type"] for event in events] == ["request.line_expired", "request.line_expired"]
     assert [event["data"]["lines"][0]["no"] for event in events] == [1, 2]
 
 
@@ -124,7 +127,7 @@ async def test_what_may_still_be_on_its_way_is_not_recorded_as_expired(cast: Cas
     await expire(cast, window.end + GRACE - timedelta(microseconds=1))
     assert await told(cast.requesting, made.id) == []
     await expire(cast, window.end + GRACE)
-    assert len(await told(cast.requesting, made.id)) == 1
+    assert len(await told(cast.requesting, made.id)) == 2
 
 
 async def test_what_was_over_when_its_request_was_closed_stays_expired(cast: Cast) -> None:

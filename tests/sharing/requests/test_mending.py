@@ -3,6 +3,8 @@
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
 from registry.platform.access.principals import Role
 from registry.sharing.requests import schemas
 from tests.support.agreements import sign_agreement
@@ -11,6 +13,8 @@ from tests.support.cast import Cast
 from tests.support.policy import window_of
 from tests.support.problems import assert_problem
 from tests.support.requests import act, line_for, submitted
+
+pytestmark = pytest.mark.second_later
 
 NO = {"reason_code": "committed_elsewhere", "reason": "the team is at the fair (demo)"}
 WHY = {"reason": "as told on the telephone (demo)"}

@@ -72,8 +72,11 @@ async def test_the_right_approver_approves_and_the_asset_can_be_reserved(cast: C
 async def test_of_two_answers_at_once_one_counts(cast: Cast) -> None:
     path = f"/v1/requests/{(await waiting(cast))['id']}"
     yes, no = cast.assisting.as_(Role.APPROVER, subject="one"), cast.assisting.as_(Role.APPROVER, subject="other")
-    answers = await asyncio.gather(yes.post(f"{path}/approve", REASON), no.post(f"{path}/reject", REASON))
-    assert sorted(answer.status_code for answer in answers) == [200, 409]
+    read = (await yes.get(path)).headers["etag"]
+    answers = await asyncio.gather(
+        yes.post(f"{path}/approve", REASON, if_match=read), no.post(f"{path}/reject", REASON)
+    )
+    assert sorted(answer.status_code for answer in answers) in ([200, 409], [200, 412])
     expected = "approved" if answers[0].status_code == 200 else "rejected"
     assert (await yes.done("GET", path))["status"] == expected
 
@@ -103,7 +106,29 @@ async def test_nobody_else_approves(cast: Cast) -> None:
     assert_problem(await cast.assisting.machine.post(path, REASON), 403, "forbidden")
     assert_problem(await cast.requesting.approver.post(path, REASON), 409, "nothing_to_approve")
     assert_problem(await cast.assisting.approver.post(path, {}), 400)
-    assert_problem(await cast.assisting.approver.post(path, REASON, if_match='"9-00000000"'), 412, "stale_version")
+
+
+async def test_an_approval_names_the_words_that_were_read(cast: Cast) -> None:
+    """As an edit does; `*`, which names nothing, is as good as none. A rejection binds nobody, and need not."""
+    found = await waiting(cast)
+    path, approver = f"/v1/requests/{found['id']}", cast.assisting.approver
+    read = (await approver.get(path)).headers["etag"]
+    for unnamed in ({}, {"if-match": "*"}):
+        answer = await approver.send("POST", f"{path}/approve", json=REASON, headers=unnamed)
+        assert_problem(answer, 428, "precondition_required")
+    assert_problem(await approver.post(f"{path}/approve", REASON, if_match='"9-00000000"'), 412, "stale_version")
+    edit = {"summary": "Two searches (demo)."}
+    await cast.requesting.coordinator.done("PATCH", path, edit, if_match="*")
+    stale = await approver.post(f"{path}/approve", REASON, if_match=read)
+    seen = await approver.get(path)
+    assert assert_problem(stale, 412, "stale_version")["current_version"] == seen.json()["version"]
+    assert (seen.json()["summary"], seen.json()["status"]) == (edit["summary"], "needs_approval")
+    tag = seen.headers["etag"]
+    first, again = [await approver.post(f"{path}/approve", REASON, if_match=tag, key=f"a-{path}") for _ in range(2)]
+    assert first.json() == again.json()
+    assert first.json()["status"] == "approved"
+    other = await submitted(cast.requesting, await make_asset(cast.assisting))
+    assert (await act(approver, other, "reject", REASON))["status"] == "rejected"
 
 
 async def test_whoever_asks_does_not_approve_whatever_the_role_or_side(cast: Cast) -> None:
@@ -192,13 +217,14 @@ async def test_what_was_suspended_since_is_not_approved(cast: Cast) -> None:
         cast.assisting.service, cast.assisting, cast.requesting, terms={"approval_required": True}
     )
     found = await submitted(cast.requesting, await make_asset(cast.assisting))
+    before = await cast.assisting.approver.done("GET", f"/v1/requests/{found['id']}")
     await cast.assisting.legal.done("POST", f"/v1/agreements/{agreement['id']}/suspend", REASON)
     refused = await cast.assisting.approver.post(f"/v1/requests/{found['id']}/approve", REASON)
     problem = assert_problem(refused, 409, "decision_worsened")
     assert problem["outcome"] == "denied"
     seen = await cast.assisting.approver.done("GET", f"/v1/requests/{found['id']}")
     assert seen["status"] == "needs_approval"
-    assert seen["version"] == found["version"]
+    assert seen["version"] == before["version"]
 
 
 async def test_revising_what_is_asked_voids_approvals_until_it_is_decided_anew(cast: Cast) -> None:
@@ -236,14 +262,55 @@ async def test_replacing_lines_withdraws_the_old_ones_and_hides_the_new_until_th
     assert seen["status"] == "needs_approval"
 
 
-async def test_other_words_leave_approvals_standing(cast: Cast) -> None:
+async def test_other_words_void_the_approvals_of_who_read_the_first_ones(cast: Cast) -> None:
+    """Neither the summary nor a note is read by policies, and both are by people."""
     found = await waiting(cast)
-    await act(cast.assisting.approver, found, "approve", REASON)
     path, caller = f"/v1/requests/{found['id']}", cast.requesting.coordinator
-    etag = (await caller.get(path)).headers["etag"]
     line = found["lines"][0]
     same = {name: line[name] for name in ("asset_id", "quantity", "window", "place")} | {"note": "gate B"}
-    edited = await caller.done("PATCH", path, {"summary": "Vehicle search", "lines": [same]}, if_match=etag)
-    assert edited["status"] == "approved"
-    assert edited["lines"][0]["note"] == "gate B"
-    assert (await reserved(cast, edited)).status_code == 201
+    line_path = f"{path}/lines/{line['id']}"
+    edits = ((path, {"summary": "Vehicle search"}), (path, {"lines": [same]}), (line_path, {"note": "gate C"}))
+    for edited_path, body in edits:
+        approved = await act(cast.assisting.approver, found, "approve", REASON)
+        edited = await caller.done("PATCH", edited_path, body, if_match="*")
+        assert (edited["status"], edited["lines"][0]["awaiting"]) == ("needs_approval", ["approver@assisting"])
+        assert_problem(await reserved(cast, approved), 409, "decision_withdrawn")
+        assert_problem(await reserved(cast, edited), 409, "decision_not_satisfied")
+        assert await inbox(cast.assisting.approver) == [found["id"]]
+        page = await cast.assisting.auditor.done("GET", f"{path}/history")
+        told = next(event["data"] for event in page["items"] if event["type"] == "request.updated")
+        (decided,) = told["lines_decided"]
+        assert (decided["approvals_void"], decided["status"]) == (True, {"from": "approved", "to": "needs_approval"})
+    again = await caller.done("PATCH", path, {"summary": "Search of a vehicle"}, if_match="*")
+    assert again["lines"][0]["decision"]["id"] == edited["lines"][0]["decision"]["id"], "nobody had approved since"
+    approved = await act(cast.assisting.approver, found, "approve", REASON)
+    assert (await reserved(cast, approved)).status_code == 201
+    lent = await caller.done("PATCH", path, {"summary": "A search"}, if_match="*")
+    assert lent["lines"][0]["status"] == "reserved", "what is lent stays as it was approved"
+
+
+async def test_who_is_asked_reads_what_was_sent_until_a_revision_is(cast: Cast) -> None:
+    found = await waiting(cast, incident_number="26-7")
+    path, asker, owner = f"/v1/requests/{found['id']}", cast.requesting.coordinator, cast.assisting.coordinator
+    words = ("purpose", "priority", "incident_number", "summary")
+    sent = {name: found[name] for name in words}
+    revised = {"purpose": "mutual_aid", "priority": "urgent", "incident_number": "26-8", "summary": "Rewritten (demo)."}
+    mine = await asker.done("PATCH", path, {name: revised[name] for name in words[:3]}, if_match="*")
+    mine = await asker.done("PATCH", path, {"summary": revised["summary"]}, if_match="*")
+    assert {name: mine[name] for name in words} == revised
+
+    async def read_by(caller: Caller) -> list[dict[str, Any]]:
+        shown = await caller.done("GET", path)
+        (listed,) = (await caller.done("GET", f"/v1/requests?incident_number={shown['incident_number']}"))["items"]
+        return [{name: each[name] for name in words} for each in (shown, listed)]
+
+    assert await read_by(owner) == [sent, sent]
+    assert (await owner.done("GET", "/v1/requests?q=rewritten"))["items"] == []
+    assert len((await asker.done("GET", "/v1/requests?q=rewritten"))["items"]) == 1
+    history = (await cast.assisting.auditor.get(f"{path}/history")).text
+    assert "26-8" not in history
+    assert "mutual_aid" not in history
+    before = (await owner.done("GET", path))["version"]
+    await act(asker, found, "submit", {})
+    assert await read_by(owner) == await read_by(asker) == [revised, revised]
+    assert (await owner.done("GET", path))["version"] > before

@@ -5,6 +5,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from registry.platform.access.principals import Role
 from registry.sharing.requests.queries.getting import get_request
 from tests.support.agreements import sign_agreement
@@ -14,6 +16,8 @@ from tests.support.loans import under_way
 from tests.support.policy import acting_for, window_of
 from tests.support.problems import assert_problem
 from tests.support.requests import act, line_for, submitted
+
+pytestmark = pytest.mark.second_later
 
 REASON = {"reason": "the search was called off (demo)"}
 

@@ -43,6 +43,29 @@ async def test_a_request_is_decided_once_however_often_it_is_submitted(cast: Cas
     assert len(listed["items"]) == ROUNDS
 
 
+async def test_no_words_are_approved_but_those_that_the_approver_named(cast: Cast) -> None:
+    """The summary and notes are edited while who read the first words approves: 412, or the approval is void."""
+    await sign_agreement(cast.assisting.service, cast.assisting, cast.requesting, terms={"approval_required": True})
+    asset, asker, commander = await make_asset(cast.assisting), cast.requesting.coordinator, cast.assisting.approver
+    for of_line in (True, False) * (ROUNDS // 2):
+        made = await submitted(cast.requesting, asset)
+        path = f"/v1/requests/{made['id']}"
+        edited_path = f"{path}/lines/{made['lines'][0]['id']}" if of_line else path
+        edit = {"note": "Other words (demo)"} if of_line else {"summary": "Other words (demo)"}
+        read = (await commander.get(path)).headers["etag"]
+        approved, edited = await asyncio.gather(
+            commander.post(f"{path}/approve", REASON, if_match=read), asker.patch(edited_path, edit, if_match="*")
+        )
+        assert edited.status_code == 200
+        if approved.status_code != 200:
+            assert_problem(approved, 412, "stale_version")
+        found = await commander.done("GET", path)
+        assert found["lines"][0]["status"] == "needs_approval", "the words that stand were read by nobody"
+        assert_problem(await commander.post(f"{path}/approve", REASON, if_match=read), 412, "stale_version")
+        again = await commander.done("POST", f"{path}/approve", REASON)
+        assert again["lines"][0]["status"] == "approved"
+
+
 async def test_what_was_withdrawn_or_revised_is_not_approved(cast: Cast) -> None:
     await sign_agreement(cast.assisting.service, cast.assisting, cast.requesting, terms={"approval_required": True})
     asset, asker = await make_asset(cast.assisting), cast.requesting.coordinator
@@ -56,8 +79,9 @@ async def test_what_was_withdrawn_or_revised_is_not_approved(cast: Cast) -> None
             if verb == "withdraw"
             else asker.patch(path, {"purpose": "search_and_rescue"}, if_match=etag)
         )
-        approved, ended = await asyncio.gather(commander.post(f"{path}/approve", REASON), taken_back)
-        assert approved.status_code in (200, 409)
+        read = (await commander.get(path)).headers["etag"]
+        approved, ended = await asyncio.gather(commander.post(f"{path}/approve", REASON, if_match=read), taken_back)
+        assert approved.status_code in (200, 409, 412)
         if ended.status_code == 412:
             assert approved.status_code == 200
             continue

@@ -4,6 +4,7 @@ from itertools import combinations_with_replacement, product
 
 import pytest
 
+from registry.directory.taxonomy.rules import AttributeValue
 from registry.platform.kernel.errors import RuleBroken, WrongStatus
 from registry.sharing.requests.rules import (
     ENDED,
@@ -20,11 +21,16 @@ from registry.sharing.requests.rules import (
     advance,
     advance_line,
     follow_lines,
-    void_approvals_on,
+    next_tier,
+    what_is_lacking,
+    what_is_void,
     why_not_accepted,
+    why_not_answered,
     why_not_asked_again,
     why_not_declined,
     why_not_mended,
+    why_not_offered,
+    why_not_sourced,
     why_not_submitted,
     why_not_withdrawn,
 )
@@ -37,6 +43,7 @@ ASKING = "revise>submitted withdraw>withdrawn close_manually>closed_manually"
 LIFE = {
     S.DRAFT: "submit>submitted withdraw>withdrawn",
     S.SUBMITTED: f"submit>submitted {ASKING}",
+    S.OPEN: ASKING,
     S.NEEDS_APPROVAL: ASKING,
     S.PERMITTED: ASKING,
     S.APPROVED: ASKING,
@@ -47,10 +54,18 @@ LIFE = {
     S.FILLED: "close_manually>closed_manually",
     **dict.fromkeys(FINAL, ""),
 }
+ASKED = "require_approval>needs_approval permit>permitted decline>declined withdraw>withdrawn expire>expired"
 WAITING = "decline>declined revise>draft replace>withdrawn withdraw>withdrawn expire>expired"
 LIFE_OF_A_LINE = {
-    L.DRAFT: "deny>denied require_approval>needs_approval permit>permitted "
+    L.DRAFT: "deny>denied require_approval>needs_approval permit>permitted open>open "
     "replace>withdrawn withdraw>withdrawn expire>expired",
+    L.OPEN: "revise>draft replace>withdrawn withdraw>withdrawn expire>expired",
+    L.PARTIALLY_FILLED: "",
+    L.FILLED: "",
+    L.QUEUED: "ask>asked withdraw>withdrawn expire>expired",
+    L.ASKED: f"offer>offered lapse>unanswered {ASKED}",
+    L.UNANSWERED: f"offer>offered {ASKED}",
+    L.OFFERED: f"reject>rejected {ASKED}",
     L.NEEDS_APPROVAL: f"approve>approved reject>rejected {WAITING}",
     L.PERMITTED: WAITING,
     L.APPROVED: WAITING,
@@ -109,8 +124,9 @@ def test_every_status_is_reached_by_an_action_or_by_following_the_lines() -> Non
     followed = {follow_lines(lines) for lines in combinations_with_replacement(LineStatus, 2)}
     seen_from_loans_and_time = {S.COMPLETED}
     assert {*TRANSITIONS.values(), *followed, S.DRAFT, *seen_from_loans_and_time} == set(RequestStatus)
-    assert {*LINE_TRANSITIONS.values(), L.RESERVED} == set(LineStatus)
-    assert {*LINE_TRANSITIONS.values()} == {*STORED}
+    first = {L.DRAFT, L.QUEUED}
+    assert {*first, *LINE_TRANSITIONS.values(), L.RESERVED, L.PARTIALLY_FILLED, L.FILLED} == set(LineStatus)
+    assert {*first, *LINE_TRANSITIONS.values()} == {*STORED}
 
 
 @pytest.mark.parametrize("status", [status for status in RequestStatus if status not in FINAL | {S.DRAFT}])
@@ -135,8 +151,11 @@ def test_with_help_reserved_a_request_is_not_withdrawn_and_revised_only_while_a_
 @pytest.mark.parametrize("line", LineStatus)
 def test_what_is_refused_or_still_open_can_be_mended_and_nothing_else(line: LineStatus) -> None:
     ends = {L.RESERVED, L.WITHDRAWN, L.EXPIRED}
-    assert (why_not_mended(S.SUBMITTED, line, replaced=False) is None) == (line not in ends)
+    of_agencies_asked = {L.QUEUED, L.ASKED, L.UNANSWERED, L.OFFERED}
+    lent = {L.PARTIALLY_FILLED, L.FILLED}
+    assert (why_not_mended(S.SUBMITTED, line, replaced=False) is None) == (line not in ends | of_agencies_asked | lent)
     assert why_not_mended(S.SUBMITTED, line, replaced=True) is not None
+    assert why_not_mended(S.SUBMITTED, line, replaced=False, fills_no=1) is not None
 
 
 def test_each_verb_of_a_line_is_offered_or_withheld_with_a_reason_in_each_status() -> None:
@@ -149,11 +168,28 @@ def test_each_verb_of_a_line_is_offered_or_withheld_with_a_reason_in_each_status
                 again = why_not_asked_again(status, line, 1, replaced=replaced, over=over)
                 assert (again is None) == (mended is None and line in REFUSED and not over)
                 withdrawn = why_not_withdrawn(status, line, replaced=replaced)
-                assert (withdrawn is None) == (mended is None and line in OPEN)
+                still = line in OPEN or line is L.PARTIALLY_FILLED
+                assert (withdrawn is None) == (editable and not replaced and still)
                 declined = why_not_declined(status, line)
                 declinable = LINE_TRANSITIONS.get((line, B.DECLINE)) == L.DECLINED
                 assert (declined is None) == (declinable and status not in ENDED)
-                reasons = [each for each in (mended, again, withdrawn, declined) if each is not None]
+                for left in (0, 1):
+                    sourced = why_not_sourced(status, line, left)
+                    to_source = line in (L.OPEN, L.PARTIALLY_FILLED)
+                    assert (sourced is None) == (to_source and bool(left) and status not in ENDED)
+                    offered = why_not_offered(status, line, left)
+                    to_offer = LINE_TRANSITIONS.get((line, B.OFFER)) == L.OFFERED
+                    assert (offered is None) == (to_offer and bool(left) and status not in ENDED)
+                    accepted, refused = (
+                        why_not_answered(status, line, left, accept=accept) for accept in (True, False)
+                    )
+                    assert (refused is None) == (line is L.OFFERED and status not in ENDED)
+                    assert (accepted is None) == (refused is None and bool(left))
+                reasons = [
+                    each
+                    for each in (mended, again, withdrawn, declined, sourced, offered, accepted)
+                    if each is not None
+                ]
                 assert all(reason.endswith(".") for reason in reasons)
 
 
@@ -192,6 +228,15 @@ def test_a_request_is_submitted_while_it_has_a_draft_whose_time_is_to_come() -> 
         ([L.DECLINED, L.REJECTED], S.DECLINED),
         ([L.DECLINED, L.DENIED], S.DECLINED),
         ([L.DECLINED, L.RESERVED], S.PARTIALLY_FILLED),
+        ([L.OPEN, L.PERMITTED], S.OPEN),
+        ([L.OPEN, L.DRAFT], S.SUBMITTED),
+        ([L.OPEN, L.RESERVED], S.PARTIALLY_FILLED),
+        ([L.ASKED], S.OPEN),
+        ([L.OFFERED, L.DECLINED], S.OPEN),
+        ([L.UNANSWERED], S.EXPIRED),
+        ([L.PARTIALLY_FILLED, L.RESERVED], S.PARTIALLY_FILLED),
+        ([L.FILLED, L.RESERVED], S.FILLED),
+        ([L.QUEUED, L.PERMITTED], S.PERMITTED),
         ([L.EXPIRED, L.PERMITTED], S.PERMITTED),
         ([L.EXPIRED, L.DENIED], S.DENIED),
         ([L.EXPIRED, L.WITHDRAWN], S.EXPIRED),
@@ -209,10 +254,50 @@ def test_a_request_without_lines_is_refused() -> None:
 
 @pytest.mark.parametrize("field", ["asset_id", "quantity", "starts_at", "ends_at", "purpose", "added_next_year"])
 def test_an_edit_of_what_was_asked_voids_approvals_and_so_does_a_field_not_known_yet(field: str) -> None:
-    assert void_approvals_on([field])
-    assert void_approvals_on(["note", field])
+    assert what_is_void([field]) == "decisions"
+    assert what_is_void(["note", field]) == "decisions"
 
 
-def test_an_edit_of_words_alone_leaves_approvals_standing() -> None:
-    assert not void_approvals_on(["summary", "note"])
-    assert not void_approvals_on([])
+def test_an_edit_of_words_alone_voids_approvals_and_no_decision() -> None:
+    assert what_is_void(["summary", "note"]) == what_is_void(["note"]) == "approvals"
+    assert what_is_void([]) is None
+
+
+@pytest.mark.parametrize(
+    ("asks", "left", "tier"),
+    [
+        ([], 1, None),
+        ([(1, L.QUEUED), (2, L.QUEUED)], 1, 1),
+        ([(1, L.ASKED), (2, L.QUEUED)], 1, None),
+        ([(1, L.OFFERED), (2, L.QUEUED)], 1, None),
+        ([(1, L.UNANSWERED), (2, L.QUEUED), (3, L.QUEUED)], 1, 2),
+        ([(1, L.UNANSWERED), (1, L.ASKED), (2, L.QUEUED)], 1, None),
+        ([(1, L.UNANSWERED), (2, L.QUEUED)], 0, None),
+    ],
+)
+def test_the_next_tier_is_asked_once_all_have_answered_and_something_is_lacking(
+    asks: list[tuple[int, LineStatus]], left: int, tier: int | None
+) -> None:
+    assert next_tier(asks, left) == next_tier(asks[::-1], left) == tier
+
+
+def test_an_asset_meets_a_need_by_its_category_type_and_what_it_states() -> None:
+    stated: dict[str, AttributeValue] = {"seats": 5, "breed": "Malinois", "sealed": True, "load": "1.50"}
+
+    def lacks(asked: dict[str, str], level: int | None = 2, category: str = "k9") -> bool:
+        path = ("k9.narcotics", "k9", "any")
+        return what_is_lacking(asked, 2, category, path=path, level=level, stated=stated) is not None
+
+    met: list[dict[str, str]] = [{}, {"seats_from": "5"}, {"seats_to": "5.0"}, {"breed": "malinois"}, {"load": "1.5"}]
+    with every_case() as case:
+        for asked in (*met, {"sealed": "true"}):
+            with case(f"met: {asked}"):
+                assert not lacks(asked)
+        for asked in ({"seats_from": "6"}, {"seats_to": "4"}, {"breed": "Labrador"}, {"wings": "2"}, {"wings_to": "9"}):
+            with case(f"not met: {asked}"):
+                assert lacks(asked)
+        for level, category, expected in ((1, "any", False), (3, "k9", True), (None, "k9", True), (2, "vehicle", True)):
+            with case(f"{level} {category}"):
+                assert lacks({}, level, category) == expected
+        with case("no number"):
+            assert lacks({"seats_from": "many"})

@@ -8,11 +8,15 @@ from registry.sharing.requests.queries import derived_status
 from registry.sharing.requests.rules import LineStatus, RequestStatus, follow_lines
 from tests.support.service import Service
 
-MARKED = [status for status in LineStatus if status is not LineStatus.WITHDRAWN]
+# A need that is filled, and who is not asked yet, have no mark of their own.
+UNMARKED = {LineStatus.WITHDRAWN, LineStatus.QUEUED, LineStatus.FILLED}
+MARKED = [status for status in LineStatus if status not in UNMARKED]
+MOST = 3
+"""Lines that differ: the least settled of them decides, and whether any is lent, so that more tell nothing new."""
 
 
 async def test_the_status_in_sql_is_the_one_that_follows_from_the_lines(service: Service) -> None:
-    sets = [lines for size in range(len(MARKED) + 1) for lines in combinations(MARKED, size)]
+    sets = [lines for size in range(MOST + 1) for lines in combinations(MARKED, size)]
     for first in range(0, len(sets), 100):  # a database takes only so many parts of a union
         some = sets[first : first + 100]
         found = sa.union_all(

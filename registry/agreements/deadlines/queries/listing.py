@@ -29,18 +29,21 @@ from registry.agreements.deadlines.schemas import (
     PeriodicReview,
     PeriodicReviewPage,
     Retention,
+    RetentionAsked,
 )
-from registry.agreements.deadlines.tables import agreement_periodic_review
+from registry.agreements.deadlines.tables import agreement_periodic_review, agreement_retention
 from registry.agreements.deadlines.wording import HEADINGS, words
 from registry.agreements.instruments.queries.actions import relations
+from registry.agreements.instruments.queries.provisions import is_cleared
 from registry.agreements.instruments.queries.rows import agreement_row
+from registry.agreements.instruments.queries.visibility import reaches_parties, told_of_act
 from registry.agreements.instruments.tables import agreement_hold, provision
 from registry.directory.agencies.queries import references
 from registry.directory.agencies.schemas import AgencyReference
 from registry.directory.agencies.tables import agency
 from registry.platform.access.permissions import Action, refusal
 from registry.platform.access.principals import Caller, Principal
-from registry.platform.database.handles import Read, Rows
+from registry.platform.database.handles import Read
 from registry.platform.http.paging import NewestFirst, Orders, cut, decode_cursor
 from registry.platform.kernel.actions import AllowedAction, offer
 from registry.platform.kernel.errors import Forbidden, NotFound
@@ -68,7 +71,7 @@ async def list_deadlines(read: Read, principal: Principal, query: DeadlineQuery,
     after = None if query.cursor is None else decode_cursor(query.cursor, (datetime, str, UUID, str))
     named = {"agreement_id": query.agreement_id, "party": query.party_id, "custodian": query.custodian_id}
     kept: list[Found] = []
-    async for found in records(read, principal.agency_id, now, named, query.kind):
+    async for found in records(read, principal.agency_id, now, named, query.kind, cleared=is_cleared(principal)):
         kept = await asyncio.to_thread(_soonest, kept, found, query, after, now)
     page, next_cursor = cut(kept, query.limit, _key)
     provisions = await _provisions(read, page)
@@ -150,12 +153,29 @@ def _deadline(
 _ID = agreement_hold.c.id.type
 _AGREEMENT = sa.bindparam("agreement_id", type_=_ID)
 _HOLDS = (
-    sa.select(agreement_hold, agency.c.name.label("agency_name"))
+    sa.select(
+        agreement_hold,
+        agency.c.name.label("agency_name"),
+        told_of_act(agreement_hold, agreement_hold.c.placed_at).label("reached"),
+        told_of_act(agreement_hold, agreement_hold.c.lifted_at).label("end_told"),
+    )
     .join(agency, agency.c.id == agreement_hold.c.agency_id)
     .where(agreement_hold.c.agreement_id == _AGREEMENT)
     .order_by(agreement_hold.c.id)
 )
-_REVIEWS = sa.select(agreement_periodic_review).where(agreement_periodic_review.c.agreement_id == _AGREEMENT)
+_ASKED = (
+    sa.select(agreement_retention, agency.c.name.label("agency_name"))
+    .join(agency, agency.c.id == agreement_retention.c.agency_id)
+    .where(
+        agreement_retention.c.agreement_id == _AGREEMENT,
+        told_of_act(agreement_retention, agreement_retention.c.set_at),
+    )
+    .order_by(agreement_retention.c.years.desc(), agreement_retention.c.set_at, agreement_retention.c.agency_id)
+)
+_REVIEWS = sa.select(agreement_periodic_review).where(
+    agreement_periodic_review.c.agreement_id == _AGREEMENT,
+    reaches_parties(agreement_periodic_review.c.agreement_id, agreement_periodic_review.c.created_at),
+)
 _REVIEW = _REVIEWS.where(
     agreement_periodic_review.c.id == sa.bindparam("id", type_=agreement_periodic_review.c.id.type)
 )
@@ -179,10 +199,10 @@ async def list_periodic_reviews(
 ) -> PeriodicReviewPage:
     """A page of an agreement's periodic reviews, for its parties. Raises NotFound, Forbidden, Malformed."""
     await _shared(read, caller, agreement_id)
-    parameters = {"agreement_id": agreement_id, **_ORDERS.parameters(query)}
+    parameters = {"agreement_id": agreement_id, "viewer": caller.agency_id, **_ORDERS.parameters(query)}
     rows = await read.all(_page(query.sort, after=query.cursor is not None), parameters)
     kept, next_cursor = _ORDERS.cut(rows, query)
-    record = await record_of(read, agreement_id, caller.now)
+    record = await record_of(read, agreement_id, caller.agency_id, caller.now)
     return PeriodicReviewPage(
         items=[as_review(row) for row in kept],
         every_months=record.review_every_months,
@@ -194,7 +214,7 @@ async def list_periodic_reviews(
 async def get_periodic_review(read: Read, caller: Caller, agreement_id: UUID, review_id: UUID) -> PeriodicReview:
     """One periodic review of an agreement, for its parties. Raises NotFound, Forbidden."""
     await _shared(read, caller, agreement_id)
-    row = await read.first(_REVIEW, {"agreement_id": agreement_id, "id": review_id})
+    row = await read.first(_REVIEW, {"agreement_id": agreement_id, "id": review_id, "viewer": caller.agency_id})
     if row is None:
         raise NotFound("periodic review")
     return as_review(row)
@@ -215,8 +235,10 @@ def as_review(row: Row[Any]) -> PeriodicReview:
 async def get_retention(read: Read, caller: Caller, agreement_id: UUID) -> Retention:
     """How long the record is kept, for its parties. Raises NotFound, Forbidden for whoever is no party."""
     row = await _shared(read, caller, agreement_id)
-    record = await record_of(read, agreement_id, caller.now)
-    holds = await read.all(_HOLDS, {"agreement_id": agreement_id})
+    record = await record_of(read, agreement_id, caller.agency_id, caller.now)
+    about = {"agreement_id": agreement_id, "viewer": caller.agency_id}
+    found, asked = await read.all(_HOLDS, about), await read.all(_ASKED, about)
+    holds = [hold for hold in found if hold.reached]
     until = kept_until(record)
     return Retention(
         agreement_id=agreement_id,
@@ -224,25 +246,37 @@ async def get_retention(read: Read, caller: Caller, agreement_id: UUID) -> Reten
         years=record.keeping.years if record.keeping else None,
         basis=record.keeping.citation if record.keeping else None,
         kept_until=until,
-        why=_why(record, until),
+        why=_why(record, until, holds),
+        asked=[
+            RetentionAsked(
+                agency=AgencyReference(id=each.agency_id, name=each.agency_name),
+                years=each.years,
+                basis=each.basis,
+                set_at=each.set_at,
+            )
+            for each in asked
+        ],
         holds=[_hold(hold) for hold in holds],
         allowed_actions=_offers(caller, row, holds),
         version=row.version,
     )
 
 
-def _why(record: Record, until: date | None) -> str:
+def _why(record: Record, until: date | None, holds: Sequence[Row[Any]]) -> str:
+    """In a sentence; of the holds it names one that is told to whoever asks."""
     if record.held_by is not None:
-        return f"It is held until the hold is lifted: {record.held_by}."
+        told = next((f": {hold.authority}" for hold in holds if hold.lifted_at is None), "")
+        return f"It is held until the hold is lifted{told}."
     if not record.executed:
         return "It was never executed, so there is no signed record to keep."
     if last_day(record) is None:
         return "It has no end yet from which the years could be counted."
     if record.keeping is None:
-        return "No schedule is known for the custodian's state and none is set, so it is kept."
+        return "No schedule is known for the custodian's state, and not all parties have said theirs, so it is kept."
     if until is None:
         return "The end of its schedule lies beyond the registry's calendar."
-    return f"{counted(record.keeping.years, 'year')} after its last day: {record.keeping.citation}."
+    by = record.keeping.citation or "a party asks for it"
+    return f"{counted(record.keeping.years, 'year')} after its last day: {by}."
 
 
 def _hold(row: Row[Any]) -> LegalHold:
@@ -253,18 +287,19 @@ def _hold(row: Row[Any]) -> LegalHold:
         reason=row.reason,
         placed_at=row.placed_at,
         lifted_at=row.lifted_at,
-        lifted_authority=row.lifted_authority,
-        lifted_reason=row.lifted_reason,
+        lifted_authority=row.lifted_authority if row.end_told else None,
+        lifted_reason=row.lifted_reason if row.end_told else None,
     )
 
 
-def _offers(caller: Caller, row: Row[Any], holds: Rows) -> list[AllowedAction]:
+def _offers(caller: Caller, row: Row[Any], holds: Sequence[Row[Any]]) -> list[AllowedAction]:
     held = relations(caller.principal, row)
     never = None if row.executed_at is not None else "There is no signed record yet."
     offers = []
     if refusal(caller.principal, Action.AGREEMENTS_KEEP, held) is None:
-        offers += [offer("set_retention"), offer("complete_review", withheld=never)]
+        offers.append(offer("complete_review", withheld=never))
     if refusal(caller.principal, Action.AGREEMENTS_HOLD, held) is None:
+        offers.append(offer("set_retention"))
         own = any(hold.lifted_at is None and hold.agency_id == caller.agency_id for hold in holds)
         nothing = None if own else "There is no hold of your agency's to lift."
         offers += [offer("place_hold"), offer("lift_hold", withheld=nothing)]

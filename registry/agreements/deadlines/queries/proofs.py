@@ -53,7 +53,7 @@ _APPROVALS = (
         agreement_party.c.agency_id,
         sa.func.max(agreement_party.c.joined_at).label("joined_at"),
         sa.func.max(agreement_approval.c.ends_at).label("ends_at"),
-        sa.func.max(agreement_approval.c.valid_to).label("valid_to"),
+        sa.func.max(agreement_approval.c.expires_on).label("expires_on"),
         sa.func.max(agreement_approval.c.recorded_at).label("recorded_at"),
         sa.func.count(agreement_approval.c.id).label("approvals"),
         needed_from().label("needed_from"),
@@ -124,7 +124,7 @@ async def approvals_of(
         found[row.agreement_id].append(
             Proof(
                 agency_id=row.agency_id,
-                through=row.valid_to,
+                through=row.expires_on,
                 needed_from=max(civil_day(row.joined_at, zone), row.needed_from or FIRST_DAY),
                 time_zone=zone,
                 revision=row.approvals,

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from sqlalchemy.engine import Row
 
 from registry.agreements.deadlines.queries.beside import texts_beside
+from registry.agreements.deadlines.queries.keeping import asked_the_most, basis_told, has_not_said
 from registry.agreements.deadlines.queries.proofs import approvals_of, insurance_of
 from registry.agreements.deadlines.retention import keeping
 from registry.agreements.deadlines.rules import (
@@ -25,11 +26,11 @@ from registry.agreements.deadlines.rules import (
     DeadlineKind,
     DutyDue,
     Gap,
+    Keeping,
     Proof,
     Record,
     ReportDue,
     ReviewOutcome,
-    TermOfAll,
     TextBeside,
 )
 from registry.agreements.deadlines.tables import agreement_periodic_review, agreement_retention
@@ -51,11 +52,17 @@ from registry.agreements.instruments.consent_tables import (
 from registry.agreements.instruments.in_force import renewal_of
 from registry.agreements.instruments.notice import read_notice
 from registry.agreements.instruments.queries.consents import reported_ends
-from registry.agreements.instruments.queries.in_force import OPEN_END, end_of, is_superseded, text_shown_at
+from registry.agreements.instruments.queries.in_force import OPEN_END, is_superseded, text_shown_at
 from registry.agreements.instruments.queries.lapsing import lapse, with_ends
 from registry.agreements.instruments.queries.pending import read_without
 from registry.agreements.instruments.queries.texts import is_executed_text
-from registry.agreements.instruments.queries.visibility import is_asked, is_party, shared_with
+from registry.agreements.instruments.queries.visibility import (
+    is_asked,
+    is_party,
+    reads_restricted,
+    shared_with,
+    told_of_act,
+)
 from registry.agreements.instruments.rules import AgreementKind, Stage
 from registry.agreements.instruments.tables import (
     agreement,
@@ -88,29 +95,12 @@ class _Terms(Struct):
 
 
 _read_terms = msgspec.json.Decoder(_Terms).decode
+_names = msgspec.json.Decoder(list[str]).decode
 
 
 def _of(table: sa.FromClause) -> sa.ColumnElement[bool]:
     criterion: sa.ColumnElement[bool] = table.c.agreement_id == agreement.c.id
     return criterion
-
-
-def _bound_until() -> sa.ScalarSelect[Any]:
-    """When fewer than two parties are left: the second of the instants at which they leave, from the last."""
-    leaves_at, released_at, lapsed_at = (
-        sa.func.coalesce(agreement_party.c[name], _OPEN) for name in ("leaves_at", "released_at", "lapsed_at")
-    )
-    by_act = sa.case((leaves_at < released_at, leaves_at), else_=released_at)
-    leaves = sa.case((lapsed_at < by_act, lapsed_at), else_=by_act)
-    return (
-        sa.select(leaves)
-        .where(_of(agreement_party), agreement_party.c.joined_at.is_not(None))
-        .order_by(leaves.desc())
-        .limit(1)
-        .offset(1)
-        .correlate(agreement)
-        .scalar_subquery()
-    )
 
 
 _held, _next, _touching = (agreement_text_window.alias(name) for name in ("held", "next_text", "touching"))
@@ -140,7 +130,8 @@ def _gap_until() -> sa.ScalarSelect[Any]:
     )
 
 
-def _last_review(column: sa.Column[Any]) -> sa.ScalarSelect[Any]:
+def last_review(column: sa.Column[Any]) -> sa.ScalarSelect[Any]:
+    """A column of the agreement's last periodic review."""
     reviews = agreement_periodic_review.c
     return (
         sa.select(column)
@@ -153,9 +144,11 @@ def _last_review(column: sa.Column[Any]) -> sa.ScalarSelect[Any]:
 
 
 def _held_by() -> sa.ScalarSelect[Any]:
+    """By whose authority the record is held, as far as that reaches the agency in the bind `viewer`."""
+    told = told_of_act(agreement_hold, agreement_hold.c.placed_at)
     return (
         sa.select(agreement_hold.c.authority)
-        .where(_of(agreement_hold), agreement_hold.c.lifted_at.is_(None))
+        .where(_of(agreement_hold), agreement_hold.c.lifted_at.is_(None), told)
         .order_by(agreement_hold.c.id)
         .limit(1)
         .correlate(agreement)
@@ -190,7 +183,7 @@ _shown = agreement_version.alias("shown")
 _COLUMNS = (
     *("id", "number", "title", "kind", "custodian_id", "stage", "time_zone", "executed_at", "effective_on"),
     *("expires_on", "notice", "auto_renew_months", "auto_renew_times", "review_every_months", "ratify_by"),
-    *("terminated_at", "version", "updated_at"),
+    *("over_at", "over_by", "version", "updated_at"),
 )
 _RECORDS = (
     sa.select(
@@ -199,12 +192,12 @@ _RECORDS = (
         _shown.c.terms,
         agency.c.state,
         agency.c.kind.label("custodian_kind"),
-        agreement_retention.c.years,
-        agreement_retention.c.basis,
+        asked_the_most(agreement_retention.c.years).label("years"),
+        asked_the_most(basis_told()).label("basis"),
+        has_not_said().label("unsaid"),
         FIRST_EFFECTIVE_ON.label("first_effective_on"),
-        _bound_until().label("bound_until"),
-        _last_review(agreement_periodic_review.c.reviewed_on).label("reviewed_on"),
-        _last_review(agreement_periodic_review.c.outcome).label("outcome"),
+        last_review(agreement_periodic_review.c.reviewed_on).label("reviewed_on"),
+        last_review(agreement_periodic_review.c.outcome).label("outcome"),
         _held_by().label("held_by"),
         is_superseded().label("superseded"),
         _gap_from().label("gap_from"),
@@ -220,7 +213,6 @@ _RECORDS = (
     )
     .join(_shown, _shown.c.id == sa.func.coalesce(text_shown_at(), agreement_version.c.id))
     .join(agency, agency.c.id == agreement.c.custodian_id)
-    .outerjoin(agreement_retention, agreement_retention.c.agreement_id == agreement.c.id)
     .outerjoin(
         agreement_pending,
         sa.and_(
@@ -262,6 +254,7 @@ _CONSENTS = with_ends(
         _proposal.c.taken_back_at.is_(None),
         _consent.c.counts_from.is_(None),
         sa.or_(_proposal.c.kind != ProposalKind.DEPARTURE, _proposal.c.proposed_by_id != _consent.c.agency_id),
+        _proposal.c.kind != ProposalKind.EARLIER_DAY,  # of days that are over: nothing falls due
     )
     .order_by(_proposal.c.id, _consent.c.agency_id)
 )
@@ -288,10 +281,14 @@ _OF_VIEWER = (
         _own.c.term_version_id,
         _own.c.leaves_at,
         _own.c.released_at,
+        _own.c.over_at.label("own_over_at"),
         _term.c.expires_on.label("term_expires_on"),
         _term.c.auto_renew_months.label("term_renew_months"),
         _term.c.auto_renew_times.label("term_renew_times"),
         _term_text.c.terms.label("term_terms"),
+        _shown.c.restricted_terms,
+        _term_text.c.restricted_terms.label("term_restricted_terms"),
+        sa.case((_shown.c.restricted_terms.is_(None), sa.true()), else_=reads_restricted(of=_shown)).label("reached"),
         _notice.c.notice.label("its_notice"),
     )
     .outerjoin(
@@ -325,10 +322,13 @@ async def records(
     now: datetime,
     filters: Mapping[str, UUID | None] | None = None,
     kinds: Collection[DeadlineKind] = (),
+    *,
+    cleared: bool = False,
 ) -> AsyncIterator[list[Record]]:
     """The agency's agreements, a slice at a time, of those that name the `filters`: agreement_id, party, custodian.
 
-    For deadlines of some `kinds` only what these depend on is read.
+    For deadlines of some `kinds` only what these depend on is read. Who is not `cleared` for restricted text is told
+    nothing of what it says, but for the duty of the own agency.
     """
     given = {name: value for name, value in (filters or {}).items() if value is not None}
     statement = _slice_statement(frozenset(given))
@@ -336,14 +336,16 @@ async def records(
     while True:
         rows = await read.all_slowly(statement, {"viewer": viewer, "after": after, "at": now, **given})
         if rows:
-            found = await _completed(read, rows, now, kinds)
+            found = await _completed(read, rows, viewer, now, kinds)
             beside: Mapping[UUID, tuple[TextBeside, ...]] = {}
             if not kinds or _OF_A_TEXT & set(kinds):
                 several = [row.id for row in rows if row.term_version_id is not None]
                 without = {row.id: read_without(row.without) for row in rows if row.without is not None}
                 beside = await texts_beside(read, viewer, several, without, now)
             yield [
-                replace(_of_party(record, row, viewer), beside=beside.get(row.id, ()))
+                _as_told(
+                    replace(_of_party(record, row, viewer), beside=beside.get(row.id, ())), row, viewer, cleared=cleared
+                )
                 for record, row in zip(found, rows, strict=True)
             ]
         if len(rows) < SLICE:
@@ -351,9 +353,9 @@ async def records(
         after = rows[-1].id
 
 
-async def record_of(read: Read, agreement_id: UUID, now: datetime) -> Record:
+async def record_of(read: Read, agreement_id: UUID, viewer: UUID, now: datetime) -> Record:
     """One agreement's own record, without what its parties owe: for its end, its reviews and its retention."""
-    row = await read.first(_ONE, {"id": agreement_id, "at": now})
+    row = await read.first(_ONE, {"id": agreement_id, "viewer": viewer, "at": now})
     assert row is not None
     return _record(row, _read_terms(row.terms), (), (), (), (), ())
 
@@ -362,16 +364,15 @@ def _of_party(record: Record, row: Row[Any], viewer: UUID) -> Record:
     """The record with the days of the party that asks: those of the texts that bind it, and its own departure."""
     did = None if row.without is None else read_without(row.without).party(viewer)
     leaves_at = earliest(row.leaves_at, row.released_at) if did is None else earliest(did.leaves_at, did.released_at)
+    record = replace(record, leaves_at=leaves_at, own_over_at=row.own_over_at)
     if row.term_version_id is None:
-        return record if leaves_at is None else replace(record, leaves_at=leaves_at)
+        return record
     notice = read_notice(row.its_notice)
     if row.term_version_id == row.version_id:  # only its notice may be of another
-        return replace(record, leaves_at=leaves_at, notice=notice)
+        return replace(record, notice=notice)
     terms = _read_terms(row.term_terms)
     return replace(
         record,
-        leaves_at=leaves_at,
-        of_all=TermOfAll(record.expires_on, record.renewal),
         version_id=row.term_version_id,
         expires_on=row.term_expires_on,
         renewal=renewal_of(row.term_renew_months, row.term_renew_times),
@@ -381,7 +382,25 @@ def _of_party(record: Record, row: Row[Any], viewer: UUID) -> Record:
     )
 
 
-async def _completed(read: Read, rows: Rows, now: datetime, kinds: Collection[DeadlineKind]) -> list[Record]:
+def _as_told(record: Record, row: Row[Any], viewer: UUID, *, cleared: bool) -> Record:
+    """The record without what a restricted clause says, for whom that is not shown.
+
+    That its own agency has to be insured it is told all the same: it has to be able to do it.
+    """
+    if cleared and row.reached:
+        return record
+    withheld = {name for text in (row.restricted_terms, row.term_restricted_terms) for name in _names(text or b"[]")}
+    if "surviving" in withheld:
+        record = replace(record, surviving=())
+    if "insurance_required" in withheld:
+        own = tuple(each for each in record.insurance if each.agency_id == viewer)
+        record = replace(record, insurance=own, insurance_required=bool(own), insurance_provision=None)
+    return record
+
+
+async def _completed(
+    read: Read, rows: Rows, viewer: UUID, now: datetime, kinds: Collection[DeadlineKind]
+) -> list[Record]:
     def wanted(ids: Sequence[UUID], needed_for: DeadlineKind) -> Sequence[UUID]:
         return ids if not kinds or needed_for in kinds else ()
 
@@ -390,7 +409,7 @@ async def _completed(read: Read, rows: Rows, now: datetime, kinds: Collection[De
     zones = {row.id: row.time_zone for row in rows}
     insured = [agreement_id for agreement_id in executed if terms[agreement_id].insurance_required]
     filing = wanted(executed, DeadlineKind.FILING)
-    duties = _due_duties(await duties_of(read, filing) if filing else ())
+    duties = _due_duties(await duties_of(read, filing, now, viewer) if filing else ())
     needing = wanted(insured, DeadlineKind.INSURANCE)
     insurance = await insurance_of(read, needing, zones, now)
     answered = wanted(executed, DeadlineKind.ANSWER)
@@ -463,7 +482,7 @@ async def _consents_of(read: Read, ids: Sequence[UUID], now: datetime) -> dict[U
 def _due_duties(facts: Iterable[DutyFact]) -> dict[UUID, list[DutyDue]]:
     found: dict[UUID, list[DutyDue]] = defaultdict(list)
     for duty in facts:
-        if duty.status is not DutyStatus.WAIVED:
+        if duty.status in (DutyStatus.PENDING, DutyStatus.MET):
             found[duty.agreement_id].append(
                 DutyDue(
                     id=duty.id,
@@ -487,10 +506,7 @@ def _record(
     reports: tuple[ReportDue, ...],
     consents: tuple[ConsentDue, ...],
 ) -> Record:
-    superseded, ended_at, bound_until = row.superseded, row.terminated_at, row.bound_until
-    if row.without is not None:  # what is only reported ends nothing yet
-        without = read_without(row.without)
-        superseded, ended_at, bound_until = without.is_superseded, without.ended_at, without.lapses_at
+    superseded = row.superseded if row.without is None else read_without(row.without).is_superseded
     return Record(
         id=row.id,
         number=row.number,
@@ -513,8 +529,8 @@ def _record(
         let_end=row.outcome == ReviewOutcome.TERMINATE,
         ratify_by=row.ratify_by,
         ratified=not row.unratified,
-        terminated_at=ended_at,
-        bound_until=end_of(bound_until),
+        over_at=row.over_at,
+        over_by=row.over_by,
         insurance_required=bool(terms.insurance_required),
         insurance_provision=terms.clauses.get("insurance_required"),
         insurance=insurance,
@@ -522,7 +538,13 @@ def _record(
         duties=duties,
         reports=reports,
         consents=consents,
-        keeping=keeping(AgreementKind(row.kind), row.state, row.custodian_kind, row.years, row.basis),
+        keeping=keeping(
+            AgreementKind(row.kind),
+            row.state,
+            row.custodian_kind,
+            None if row.years is None else Keeping(years=row.years, citation=row.basis),
+            all_said=not row.unsaid,
+        ),
         held_by=row.held_by,
         version=row.version,
         changed_at=row.updated_at,

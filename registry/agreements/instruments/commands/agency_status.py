@@ -16,6 +16,7 @@ from registry.agreements.instruments.tables import agreement_party
 from registry.directory.agencies.rules import AgencyStatus
 from registry.directory.agencies.tables import agency
 from registry.platform.database.handles import Write
+from registry.platform.ledger.event_types import EventType
 
 _report = agreement_reported_act
 _AGENCY = sa.bindparam("agency_id", type_=agreement_party.c.agency_id.type)
@@ -50,9 +51,9 @@ async def follow_agency_status(write: Write, agency_id: UUID, now: datetime) -> 
     dissolved = {row.agreement_id for row in await write.all(_DISSOLVED_FROM, {"agency_id": agency_id, "now": now})}
     concerned = [row.agreement_id for row in await write.all(_CONCERNED, {"agency_id": agency_id})]
     if concerned:
-        await lock(write, *concerned)
+        await lock(write, now, *concerned)
     for agreement_id in concerned:
         await settle_reports(write, agreement_id, now, acted_until_now=agency_id)
         await stop_silences(write, agreement_id, agency_id, Unconfirmed.MAY_NOT_ACT, now)
-        also = [("party_dissolved", {"agency_id": str(agency_id)})] if agreement_id in dissolved else []
-        await follow_by_itself(write, agreement_id, now, now, also=also)
+        ended = (EventType.AGREEMENT_PARTY_DISSOLVED, {"agency_id": str(agency_id)})
+        await follow_by_itself(write, agreement_id, now, now, also=[ended] if agreement_id in dissolved else [])

@@ -42,6 +42,7 @@ from registry.platform.database.handles import Write
 from registry.platform.kernel.errors import Conflict, RuleBroken
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.versions import Expected
+from registry.platform.ledger.event_types import EventType
 
 _INSERT = agreement_amendment.insert()
 
@@ -55,7 +56,7 @@ async def amend(write: Write, caller: Caller, agreement_id: UUID, new: NewAmendm
     text = await open_amendment(write, caller, row, new, stage=Stage.DRAFT)
     keep_act(write, caller, Act.DRAFT, written_as(row, text))
     told = {"kind": new.kind, "version_no": text.version_no, "effective_on": new.effective_on, "reason": new.reason}
-    await changed(write, caller, row, "amendment_opened", told, private=True)
+    await changed(write, caller, row, EventType.AGREEMENT_AMENDMENT_OPENED, told, private=True)
     return await get_agreement(write, caller.principal, agreement_id, caller.now)
 
 
@@ -77,7 +78,8 @@ async def open_amendment(
     months, times = before.auto_renew_months, before.auto_renew_times
     if recorded is not None:
         notice = notice if recorded.notice is UNSET else recorded.notice
-        months = months if recorded.auto_renew_months is UNSET else recorded.auto_renew_months
+        if recorded.auto_renew_months is not UNSET:  # a renewal of its own: how often the earlier one was says nothing
+            months, times = recorded.auto_renew_months, None
         times = times if recorded.auto_renew_times is UNSET else recorded.auto_renew_times
     term = Term(
         effective_on=new.effective_on,
@@ -100,6 +102,8 @@ async def open_amendment(
             notice=notice,
             provisions=recorded.provisions,
             expires_on=expires_on,
+            auto_renew_months=term.auto_renew_months,
+            auto_renew_times=term.auto_renew_times,
         )
         version_id = new_id()
         values = {"id": version_id, "agreement_id": row.id, "no": no, "title": title, "terms": terms}

@@ -35,6 +35,7 @@ from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.text import folded_key
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.ledger.commands import record
+from registry.platform.ledger.event_types import EventType
 
 _LOCK = (
     sa.select(agency.c.version)
@@ -60,7 +61,7 @@ async def register_authority(
     check_version(expected, version)
     power = checked(_power(new))
     row = {**_columns(power), "parent_id": None, "depth": 0, "basis": new.basis, "citation": new.citation}
-    return await _entered(write, caller, agency_id, row, "registered")
+    return await _entered(write, caller, agency_id, row, EventType.SIGNING_AUTHORITY_REGISTERED)
 
 
 async def delegate_authority(
@@ -84,7 +85,7 @@ async def delegate_authority(
         "basis": source.basis,
         "citation": new.citation,
     }
-    return await _entered(write, caller, agency_id, row, "delegated")
+    return await _entered(write, caller, agency_id, row, EventType.SIGNING_AUTHORITY_DELEGATED)
 
 
 async def revoke_authority(
@@ -114,7 +115,7 @@ async def revoke_authority(
     record(
         write,
         caller,
-        "signing_authority.revoked",
+        EventType.SIGNING_AUTHORITY_REVOKED,
         subject=("signing_authority", authority_id, row.version + 1),
         agencies=[agency_id],
         data={"office": row.office, "revoked_on": day, "reason": revocation.reason},
@@ -155,15 +156,17 @@ async def _locked(write: Write, agency_id: UUID) -> int:
     return version
 
 
-async def _entered(write: Write, caller: Caller, agency_id: UUID, row: dict[str, Any], event: str) -> SigningAuthority:
+async def _entered(
+    write: Write, caller: Caller, agency_id: UUID, row: dict[str, Any], event: EventType
+) -> SigningAuthority:
     authority_id = new_id()
     fresh = {"id": authority_id, "agency_id": agency_id, "version": 1}
     await write.run(_INSERT, {**fresh, **row, "created_at": caller.now, "updated_at": caller.now})
-    told = {name: row[name] for name in ("office", "basis", "citation", "kinds", "valid_from", "valid_to")}
+    told = {name: row[name] for name in ("office", "basis", "citation", "kinds", "effective_on", "expires_on")}
     record(
         write,
         caller,
-        f"signing_authority.{event}",
+        event,
         subject=("signing_authority", authority_id, 1),
         agencies=[agency_id],
         data={
@@ -182,8 +185,8 @@ def _power(new: NewSigningAuthority | NewDelegation) -> Power:
         office=new.office,
         kinds=tuple(dict.fromkeys(new.kinds)),
         ceiling=new.ceiling,
-        valid_from=new.valid_from,
-        valid_to=new.valid_to,
+        effective_on=new.effective_on,
+        expires_on=new.expires_on,
     )
 
 
@@ -194,6 +197,6 @@ def _columns(power: Power) -> dict[str, Any]:
         "kinds": power.kinds,
         "ceiling_minor": None if power.ceiling is None else power.ceiling.to_minor(),
         "ceiling_currency": None if power.ceiling is None else power.ceiling.currency,
-        "valid_from": power.valid_from,
-        "valid_to": power.valid_to,
+        "effective_on": power.effective_on,
+        "expires_on": power.expires_on,
     }

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from msgspec import UNSET
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.commands.holding import parties_of, permitted
+from registry.agreements.instruments.commands.holding import audience_of, permitted
 from registry.agreements.instruments.queries.comments import (
     LegibleVersion,
     comment_row,
@@ -33,6 +33,7 @@ from registry.platform.kernel.errors import Fault, Forbidden, NotFound, RuleBrok
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.ledger.commands import keyed_hash, record
+from registry.platform.ledger.event_types import EventType
 
 _INSERT = agreement_comment.insert()
 _UPDATE = (
@@ -82,7 +83,14 @@ async def create_comment(
     }
     await write.run(_INSERT, comment)
     found = await comment_row(write, caller.principal, row, comment_id)
-    await _record(write, caller, row, found, "made", {"text": keyed_hash(ledger_key, new.text)})
+    await _record(
+        write,
+        caller,
+        row,
+        found,
+        EventType.AGREEMENT_COMMENT_MADE,
+        {"text": keyed_hash(ledger_key, comment_id, new.text)},
+    )
     return (await get_comment(write, caller.principal, agreement_id, comment_id))[0]
 
 
@@ -108,8 +116,13 @@ async def update_comment(
     if patch.text is not UNSET and patch.text != found.text:
         edited = {"text": patch.text, "edited_at": caller.now, "updated_at": caller.now}
         await write.run(_UPDATE, {"its_id": comment_id, **edited})
-        said = {"from": keyed_hash(ledger_key, found.text), "to": keyed_hash(ledger_key, patch.text)}
-        await _record(write, caller, row, found, "edited", {"text": said}, version=found.version + 1)
+        said = {
+            "from": keyed_hash(ledger_key, comment_id, found.text),
+            "to": keyed_hash(ledger_key, comment_id, patch.text),
+        }
+        await _record(
+            write, caller, row, found, EventType.AGREEMENT_COMMENT_EDITED, {"text": said}, version=found.version + 1
+        )
     return (await get_comment(write, caller.principal, agreement_id, comment_id))[0]
 
 
@@ -138,7 +151,8 @@ async def settle(
     resolved_at = caller.now if status == "resolved" else None
     await write.run(_UPDATE, {"its_id": comment_id, "resolved_at": resolved_at})
     await write.run(_TOUCH_THREAD, {"its_thread": comment_id, "updated_at": caller.now})
-    event = "resolved" if status == "resolved" else "reopened"
+    resolved = status == "resolved"
+    event = EventType.AGREEMENT_COMMENT_RESOLVED if resolved else EventType.AGREEMENT_COMMENT_REOPENED
     await _record(write, caller, row, found, event, {}, version=found.version + 1)
     return (await get_comment(write, caller.principal, agreement_id, comment_id))[0]
 
@@ -237,7 +251,7 @@ async def _record(
     caller: Caller,
     row: Row[Any],
     found: Row[Any],
-    event: str,
+    event: EventType,
     told: dict[str, object],
     *,
     version: int = 1,
@@ -252,9 +266,9 @@ async def _record(
     record(
         write,
         caller,
-        f"agreement_comment.{event}",
+        event,
         subject=("agreement_comment", found.id, version),
-        agencies=await parties_of(write, row.id) if everybody else [found.agency_id],
+        agencies=[*await audience_of(write, caller, row), found.thread_agency_id] if everybody else [found.agency_id],
         agreement_id=row.id,
         data={**about, **told},
     )

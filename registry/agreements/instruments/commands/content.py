@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from msgspec import Struct
 
 from registry.agreements.instruments.commands.indexing import index_version
-from registry.agreements.instruments.in_force import last_day, renewal_of, utc_bounds
+from registry.agreements.instruments.ends import last_day_of
+from registry.agreements.instruments.in_force import RenewalTimes, last_day, renewal_of, utc_bounds
 from registry.agreements.instruments.notice import Notice, faulty
 from registry.agreements.instruments.rules import Sensitivity
 from registry.agreements.instruments.schemas.given import NewProvision
@@ -26,6 +27,7 @@ from registry.directory.agencies.tables import agency
 from registry.directory.taxonomy.tables import category, provision_heading, purpose
 from registry.platform.database.handles import Read, Write
 from registry.platform.kernel.errors import Fault, RuleBroken
+from registry.platform.kernel.text import counted
 
 _AGENCIES = sa.select(agency.c.id).where(
     agency.c.id.in_(sa.bindparam("ids", type_=agency.c.id.type, expanding=True)),
@@ -63,6 +65,8 @@ async def check_content(
     notice: Notice,
     provisions: Sequence[NewProvision],
     expires_on: date | None,
+    auto_renew_months: int | None,
+    auto_renew_times: RenewalTimes | None,
 ) -> None:
     """Raises RuleBroken with everything that is unknown, contradictory or missing, each with its pointer."""
     known = {name: {row.code for row in await read.all(statement)} for name, statement in _CODES.items()}
@@ -72,9 +76,17 @@ async def check_content(
         *(_placed(fault, "/terms") for fault in contradictions(terms, [p.number for p in provisions])),
         *(_placed(fault, "/terms") for fault in misdirected(terms, parties)),
         *(_placed(fault, "/terms") for fault in ended_and_open(terms, expires_on)),
+        *_about_renewals(auto_renew_months, auto_renew_times, provisions),
         *(_placed(fault, "/notice") for fault in faulty(notice, parties, [p.number for p in provisions])),
         *_unknown(terms.categories, known["category"], "/terms/categories/{}", "category"),
         *_unknown(terms.purposes, known["purpose"], "/terms/purposes/{}", "purpose"),
+        *(
+            fault
+            for index, aid in enumerate(terms.automatic_aid)
+            for fault in _unknown(
+                aid.purposes, known["purpose"], f"/terms/automatic_aid/{index}/purposes/{{}}", "purpose"
+            )
+        ),
         *_unknown([p.heading for p in provisions], known["heading"], "/provisions/{}/heading", "heading"),
         *_about_exemptions(provisions),
         *_about_restricted(terms, notice, provisions),
@@ -126,6 +138,22 @@ def _about_parties(custodian_id: UUID, parties: Sequence[UUID], known: Collectio
         yield Fault(pointer="/parties", code="custodian_missing", detail=detail)
 
 
+def _about_renewals(
+    months: int | None, times: RenewalTimes | None, provisions: Sequence[NewProvision]
+) -> Iterator[Fault]:
+    """That a term goes on by itself, and nobody said how often: that is no renewal without end."""
+    if months is None or times is not None:
+        return
+    clauses = [each.number for each in provisions if each.heading == "renewal"]
+    where = f"clause {clauses[0]}" if clauses else "no clause has the heading of a renewal"
+    detail = (
+        f"The term renews itself by {counted(months, 'month')} ({where}), and how often is not said: give "
+        "auto_renew_times, a number, or no_limit where the text sets no limit, or silent where it does not say, which "
+        "counts one renewal."
+    )
+    yield Fault(pointer="/auto_renew_times", code="renewals_unsaid", detail=detail)
+
+
 def _about_exemptions(provisions: Sequence[NewProvision]) -> Iterator[Fault]:
     for index, each in enumerate(provisions):
         if each.sensitivity is Sensitivity.RESTRICTED and each.exemption is None:
@@ -151,7 +179,7 @@ class Term(Struct, kw_only=True, frozen=True):
     expires_on: date | None
     notice: Notice
     auto_renew_months: int | None
-    auto_renew_times: int | None
+    auto_renew_times: RenewalTimes | None
 
     def bounds(self, time_zone: str) -> dict[str, object]:
         """The columns that follow. Raises RuleBroken for dates and zones that give no term."""
@@ -163,6 +191,15 @@ class Term(Struct, kw_only=True, frozen=True):
         renewal = renewal_of(self.auto_renew_months, self.auto_renew_times)
         starts_at, ends_at = utc_bounds(self.effective_on, last_day(self.expires_on, renewal), time_zone)
         return {"starts_at": starts_at, "ends_at": ends_at}
+
+    def ends(self, time_zone: str) -> dict[str, object]:
+        """The columns that say when the agreement ends which it is the term of, while that is not executed."""
+        _, over_at = utc_bounds(
+            self.effective_on,
+            last_day(self.expires_on, renewal_of(self.auto_renew_months, self.auto_renew_times)),
+            time_zone,
+        )
+        return {"over_at": over_at, "ends_on": last_day_of(over_at, time_zone)}
 
 
 def _renewal_broken(pointer: str, detail: str) -> RuleBroken:

@@ -3,10 +3,11 @@
 from typing import Any, Literal
 from uuid import UUID
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.commands.holding import finished, held
-from registry.agreements.instruments.commands.open_text import open_text, own_text
+from registry.agreements.instruments.commands.open_text import open_text, own_text, waiting_paper
 from registry.agreements.instruments.commands.settling.effects import stop_silences
 from registry.agreements.instruments.consent import Unconfirmed
 from registry.agreements.instruments.queries.getting import get_agreement
@@ -15,27 +16,39 @@ from registry.agreements.instruments.rules import ALREADY_SIGNED, NOTHING_OUT, N
 from registry.agreements.instruments.schemas.given import Declining
 from registry.agreements.instruments.schemas.shown import Agreement
 from registry.agreements.instruments.signing_tables import agreement_declined
-from registry.agreements.instruments.tables import agreement_party
+from registry.agreements.instruments.tables import agreement_party, agreement_signature
 from registry.platform.access.permissions import Action
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
 from registry.platform.kernel.errors import RuleBroken, WrongStatus
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.versions import Expected
+from registry.platform.ledger.event_types import EventType
 
 _INSERT = agreement_declined.insert()
+_HAND = sa.select(agreement_signature.c.id).where(
+    agreement_signature.c.version_id == sa.bindparam("version_id", type_=agreement_signature.c.version_id.type),
+    agreement_signature.c.agency_id == sa.bindparam("agency_id", type_=agreement_signature.c.agency_id.type),
+)
 
 
 async def decline_to_sign(
     write: Write, caller: Caller, agreement_id: UUID, declining: Declining, expected: Expected
 ) -> Agreement:
-    """Decline, for the own agency, to sign the text that is out for signature.
+    """Decline, for the own agency, to sign the text that is out for signature, or a recorded paper that waits for it.
 
-    The round stands still: nobody puts its hand to a text that is going to change. The custodian sends it back or
-    withdraws it, or the agency signs after all. Raises WrongStatus where its signature is not waited for, RuleBroken
-    for another version's hash, Conflict where it declined already.
+    A paper waits for nobody: its no keeps its silence from counting. The round of a text stands still: nobody puts its
+    hand to a text that is going to change. The custodian sends it back or withdraws it, or the agency signs after all.
+    Raises WrongStatus where its signature is not waited for, RuleBroken for another version's hash, Conflict where it
+    declined already.
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
+    paper = await waiting_paper(write, row, declining.version_sha256)
+    if paper is not None:
+        its = {"version_id": paper.version_id, "agency_id": caller.agency_id}
+        if await write.value(_HAND, its) is not None:
+            raise WrongStatus(ALREADY_SIGNED)
+        return await _declined(write, caller, row, paper.version_id, paper.version_no, "sign", declining)
     text = open_text(row)
     found = None
     if text.stage is Stage.OUT_FOR_SIGNATURE:
@@ -90,6 +103,7 @@ async def _declined(
     action: Literal["sign", "join"],
     declining: Declining,
 ) -> Agreement:
+    event = EventType.AGREEMENT_DECLINED_TO_SIGN if action == "sign" else EventType.AGREEMENT_DECLINED_TO_JOIN
     await write.run(
         _INSERT,
         {
@@ -104,5 +118,5 @@ async def _declined(
     )
     told = {"agency_id": str(caller.agency_id), "version_no": version_no, "reason": declining.reason}
     await stop_silences(write, row.id, caller.agency_id, Unconfirmed.SAID_NO, caller.now)
-    await finished(write, caller, row, f"declined_to_{action}", told)
+    await finished(write, caller, row, event, told)
     return await get_agreement(write, caller.principal, row.id, caller.now)

@@ -10,6 +10,7 @@ from registry.platform.database.connect import OwnTransaction
 from registry.platform.kernel.errors import Busy, DomainError
 from registry.platform.kernel.ids import new_id
 from registry.platform.ledger.commands import Event, record, record_many
+from registry.platform.ledger.event_types import EventType
 
 
 class RestrictedReading(Struct, kw_only=True, frozen=True):
@@ -45,7 +46,7 @@ async def record_readings(
                 record(
                     write,
                     caller,
-                    "agreement.restricted_text_read",
+                    EventType.AGREEMENT_RESTRICTED_TEXT_READ,
                     subject=("restricted_reading", new_id(), 0),
                     agencies=[each.custodian_id],
                     agreement_id=each.agreement_id,

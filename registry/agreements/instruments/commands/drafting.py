@@ -37,6 +37,7 @@ from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.text import filing_key, folded
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.ledger.commands import changes, record
+from registry.platform.ledger.event_types import EventType
 
 _INSERT = agreement.insert()
 _INSERT_VERSION = agreement_version.insert()
@@ -69,7 +70,7 @@ async def draft(write: Write, caller: Caller, new: NewAgreement) -> Agreement:
     record(
         write,
         caller,
-        "agreement.created",
+        EventType.AGREEMENT_CREATED,
         subject=("agreement", agreement_id, 1),
         agencies=[caller.agency_id],
         agreement_id=agreement_id,
@@ -93,6 +94,8 @@ async def enter(write: Write, caller: Caller, custodian_id: UUID, new: NewAgreem
         notice=new.notice,
         provisions=new.provisions,
         expires_on=new.expires_on,
+        auto_renew_months=new.auto_renew_months,
+        auto_renew_times=new.auto_renew_times,
     )
     agreement_id, version_id = new_id(), new_id()
     term = Term(**{name: getattr(new, name) for name in Term.__struct_fields__})
@@ -114,6 +117,7 @@ async def enter(write: Write, caller: Caller, custodian_id: UUID, new: NewAgreem
             "auto_renew_times": new.auto_renew_times,
             "review_every_months": new.review_every_months,
             **term.bounds(new.time_zone),
+            **term.ends(new.time_zone),
             "search_text": folded(new.number, new.title),
             "is_shared": False,
             "is_public": False,
@@ -121,6 +125,7 @@ async def enter(write: Write, caller: Caller, custodian_id: UUID, new: NewAgreem
             "version": 1,
             "created_at": caller.now,
             "updated_at": caller.now,
+            "public_updated_at": caller.now,
         },
     )
     await write.run(
@@ -182,6 +187,8 @@ async def edit_draft(write: Write, caller: Caller, row: Row[Any], text: OpenText
         notice=after["notice"],
         provisions=after["provisions"],
         expires_on=after["expires_on"],
+        auto_renew_months=after["auto_renew_months"],
+        auto_renew_times=after["auto_renew_times"],
     )
     term = Term(**{name: after[name] for name in Term.__struct_fields__})
     await rewrite_term(write, text.version_id, term, after["time_zone"])
@@ -199,12 +206,12 @@ async def edit_draft(write: Write, caller: Caller, row: Row[Any], text: OpenText
     columns: dict[str, Any] = {name: value for name, value in differing.items() if name in _OF_THE_WHOLE}
     if text.amendment_id is None:
         columns = {name: value for name, value in differing.items() if name in agreement.c}
-        columns |= term.bounds(after["time_zone"])
+        columns |= {**term.bounds(after["time_zone"]), **term.ends(after["time_zone"])}
         columns["number_key"] = filing_key(after["number"])
         columns["search_text"] = folded(after["number"], after["title"])
         await index_title(write, row.id, after["number"], after["title"])
     keep_act(write, caller, Act.DRAFT, written_as(row, text))
-    await changed(write, caller, row, "updated", _told(before, differing), private=True, **columns)
+    await changed(write, caller, row, EventType.AGREEMENT_UPDATED, _told(before, differing), private=True, **columns)
 
 
 def _refuse_unamendable(given: Mapping[str, object]) -> None:

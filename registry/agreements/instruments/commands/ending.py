@@ -8,7 +8,9 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.commands.holding import finished, held
+from registry.agreements.instruments.commands.being_bound import check_bound
+from registry.agreements.instruments.commands.contested_again import stand_contested
+from registry.agreements.instruments.commands.holding import finished, held, parties_of
 from registry.agreements.instruments.commands.noticing import (
     check_renewal,
     check_was_bound,
@@ -24,7 +26,6 @@ from registry.agreements.instruments.commands.proposing import (
     report_consents,
 )
 from registry.agreements.instruments.commands.settling.effects import open_reports, replace_reports, stop_silences
-from registry.agreements.instruments.commands.signing import check_bound
 from registry.agreements.instruments.consent import (
     LEAVING,
     ClosedBecause,
@@ -32,15 +33,18 @@ from registry.agreements.instruments.consent import (
     ReportedKind,
     ReportStatus,
     Unconfirmed,
+    rescission_barred,
 )
 from registry.agreements.instruments.consent_tables import agreement_party_suspension
+from registry.agreements.instruments.delivery import check_deliveries, told_deliveries
 from registry.agreements.instruments.in_force import withdrawal_ends_at
-from registry.agreements.instruments.notice import Period
+from registry.agreements.instruments.pausing import BindingTerms, pause_barred, pause_notice, pause_silent
 from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.evidence import evidence_told
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.queries.governing import terms_that_bind, texts_that_bind
 from registry.agreements.instruments.queries.in_force import OPEN_END
+from registry.agreements.instruments.queries.relying import relied_on
 from registry.agreements.instruments.rules import (
     NOTHING_TO_LEAVE,
     Stage,
@@ -48,16 +52,12 @@ from registry.agreements.instruments.rules import (
     is_gone,
     notice_barred,
     over_without_notice,
-    pause_barred,
-    pause_silent,
     refuse,
-    rescission_barred,
 )
 from registry.agreements.instruments.schemas.evidence import evidence_of, has_evidence
 from registry.agreements.instruments.schemas.given import WithdrawalNotice
 from registry.agreements.instruments.schemas.shown import Agreement
 from registry.agreements.instruments.tables import agreement, agreement_party
-from registry.agreements.instruments.terms import Terms
 from registry.platform.access.permissions import Action
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
@@ -65,6 +65,7 @@ from registry.platform.kernel.days import Today
 from registry.platform.kernel.errors import RuleBroken, WrongStatus
 from registry.platform.kernel.time import day_after, day_starts_at, format_instant, last_day_before
 from registry.platform.kernel.versions import Expected
+from registry.platform.ledger.event_types import EventType
 
 _pause = agreement_party_suspension
 _INSTANT = _pause.c.ends_at.type
@@ -103,8 +104,9 @@ _OWN_NOTICE = agreement_party.update().where(
 async def suspend(write: Write, caller: Caller, agreement_id: UUID, reason: str, expected: Expected) -> Agreement:
     """Suspend the own agency's participation: it is not bound until it goes on; the others are.
 
-    From now, or from when the notice that the text asks for has run out. Raises WrongStatus, also where the text lets
-    no party do it; RuleBroken where it asks for notice and does not say how long.
+    From now where the text says so, else from when the notice that it asks for, or the notice by which the agency would
+    leave, has run out, by each text that binds it. Raises WrongStatus, also where the text lets no party do it;
+    RuleBroken where how long that notice runs is not entered.
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
     await check_bound(write, row.id, caller.agency_id, caller.now)
@@ -112,24 +114,22 @@ async def suspend(write: Write, caller: Caller, agreement_id: UUID, reason: str,
     today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
     terms = await terms_that_bind(write, row, caller.agency_id, caller.now)
     for each in terms:
-        refuse(pause_barred(Stage(row.stage), row.terminated_at, caller.now, each, paused=paused))
-    starts_at = max(_pause_starts_at(each, today) for each in terms)
+        refuse(pause_barred(Stage(row.stage), row.terminated_at, caller.now, each.terms, paused=paused))
+    starts_at = max(_pause_starts_at(each, caller.agency_id, today) for each in terms)
     values = {"agreement_id": row.id, "agency_id": caller.agency_id, "starts_at": starts_at, "ends_at": OPEN_END}
     await write.run(_INSERT, values)
     await stop_silences(write, row.id, caller.agency_id, Unconfirmed.PARTICIPATION_SUSPENDED, caller.now)
     told: dict[str, object] = {"reason": reason, "effective_at": format_instant(starts_at)}
-    told["clause"] = terms[0].clauses.get("suspension")
-    return await _done(write, caller, row, "participation_suspended", told)
+    told["clause"] = terms[0].terms.clauses.get("suspension")
+    return await _done(write, caller, row, EventType.AGREEMENT_PARTICIPATION_SUSPENDED, told)
 
 
-def _pause_starts_at(terms: Terms, today: Today) -> datetime:
+def _pause_starts_at(text: BindingTerms, agency_id: UUID, today: Today) -> datetime:
     """From when a party that suspends its participation today is not bound. Raises RuleBroken for a silent notice."""
-    if terms.suspension != "by_notice":
-        return today.now
-    if (silent := pause_silent(terms)) is not None:
+    if (silent := pause_silent(text, agency_id)) is not None:
         raise RuleBroken.at(silent, "notice_silent", "the text gives no period")
-    assert terms.suspension_notice_days is not None
-    return withdrawal_ends_at(today.at_agency, Period(days=terms.suspension_notice_days), today.agreement_zone)
+    period = pause_notice(text, agency_id)
+    return today.now if period is None else withdrawal_ends_at(today.by_agreement, period, today.agreement_zone)
 
 
 async def reinstate(write: Write, caller: Caller, agreement_id: UUID, reason: str, expected: Expected) -> Agreement:
@@ -139,7 +139,7 @@ async def reinstate(write: Write, caller: Caller, agreement_id: UUID, reason: st
         raise WrongStatus("Your agency has not suspended its participation.")
     its = {"its_id": row.id, "its_agency": caller.agency_id}
     await write.run(_LIFT, {**its, "open_end": OPEN_END, "now": caller.now})
-    return await _done(write, caller, row, "participation_reinstated", {"reason": reason})
+    return await _done(write, caller, row, EventType.AGREEMENT_PARTICIPATION_REINSTATED, {"reason": reason})
 
 
 async def _is_paused(write: Write, agreement_id: UUID, agency_id: UUID) -> bool:
@@ -156,7 +156,9 @@ async def give_notice(
 ) -> Agreement:
     """Announce that the own agency leaves; it is bound until its notice period, or the term, has run out.
 
-    The period counts from today. A notice on paper may be entered later than its day: where that would have the agency
+    The period counts from the instant at which this is done, by the agreement's clocks, whatever day is named as today:
+    so a term is declined in time until the instant that is shown as due. A notice on paper may be entered later than
+    its day: where that would have the agency
     leave sooner it is recorded with its evidence, and its own day counts once each other party that is bound has
     confirmed that it was told, or not contested it for 14 days. Where the text does not say how long notice runs, the
     last day named needs the consent of each. A party that is bound no more records what it said while it was, by the
@@ -181,10 +183,12 @@ async def give_notice(
     check_evidence(notice.evidence_sha256, notice.evidence_location, needed=False)
     today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
     today.check_come(notice.notice_on, "/notice_on", "not_then", "Notice is given on a day that has come.")
+    check_deliveries(notice.deliveries, caller.agency_id, await parties_of(write, row.id), today)
     assert own is not None, "who is not bound was refused"
     if over_at is not None:
         return await _left_before(write, caller, row, own, notice, over_at, today)
-    counts_on = today.at_agency if today.is_over(notice.notice_on) else notice.notice_on
+    counts_on = today.by_agreement
+    dated_on = notice.notice_on if today.is_over(notice.notice_on) else counts_on
     texts = await texts_that_bind(write, row, caller.agency_id, counts_on)
     await replace_reports(write, row.id, caller.agency_id, *LEAVING, now=caller.now)
     replaced = ClosedBecause.REPLACED
@@ -196,7 +200,7 @@ async def give_notice(
         await check_was_bound(*was_bound, "/leaves_on", leaves_at)
         return await _leave_by_consent(write, caller, row, notice, notice.leaves_on)
     said = (caller.agency_id, notice.kind)
-    dated = await notice_runs_out_at(write, row, *said, notice.notice_on, notice.leaves_on)
+    dated = await notice_runs_out_at(write, row, *said, dated_on, notice.leaves_on)
     await check_was_bound(*was_bound, "/notice_on", dated)
     counted = notices_end_at(texts, row.time_zone, *said, counts_on, notice.leaves_on)
     if counted is None:
@@ -210,6 +214,7 @@ async def give_notice(
         "leaves_at": counted,
         "notice_evidence_sha256": notice.evidence_sha256,
         "notice_evidence_location": notice.evidence_location,
+        "notice_deliveries": told_deliveries(notice.deliveries),
     }
     await write.run(_OWN_NOTICE, {"its_id": row.id, "its_agency": caller.agency_id, **values})
     told = {
@@ -218,12 +223,13 @@ async def give_notice(
         "notice_on": notice.notice_on,
         "bound_until": format_instant(counted),
         "reason": notice.reason,
+        **_how_given(notice),
         **await evidence_told(write, row.id, caller.agency_id, *evidence_of(notice)),
     }
     if dated < counted:
         told |= await _ask_for_its_day(write, caller, row, notice, dated, counted, today)
-        return await _done(write, caller, row, "notice_recorded", told)
-    return await _done(write, caller, row, "notice_given", told)
+        return await _done(write, caller, row, EventType.AGREEMENT_NOTICE_RECORDED, told)
+    return await _done(write, caller, row, EventType.AGREEMENT_NOTICE_GIVEN, told)
 
 
 async def _ask_for_its_day(
@@ -318,10 +324,11 @@ async def _left_before(
         "notice_on": notice.notice_on,
         "bound_until": format_instant(over_at),
         "reason": notice.reason,
+        **_how_given(notice),
         **await evidence_told(write, row.id, caller.agency_id, *evidence_of(notice)),
         "proposal_id": await _put_to_others(write, caller, row, notice, dated, told=not silent),
     }
-    return await _done(write, caller, row, "notice_recorded", told)
+    return await _done(write, caller, row, EventType.AGREEMENT_NOTICE_RECORDED, told)
 
 
 async def _leave_by_consent(
@@ -345,9 +352,15 @@ async def _leave_by_consent(
         "notice_on": notice.notice_on,
         "effective_at": format_instant(leaves_at),
         "reason": notice.reason,
+        **_how_given(notice),
         **await evidence_told(write, row.id, caller.agency_id, *evidence_of(notice)),
     }
-    return await _done(write, caller, row, "departure_proposed", told)
+    return await _done(write, caller, row, EventType.AGREEMENT_DEPARTURE_PROPOSED, told)
+
+
+def _how_given(notice: WithdrawalNotice) -> dict[str, object]:
+    """What the ledger tells of how the notice was given, where that is said."""
+    return {"deliveries": told_deliveries(notice.deliveries)} if notice.deliveries else {}
 
 
 async def _reported(write: Write, agreement_id: UUID, agency_id: UUID) -> bool:
@@ -358,16 +371,26 @@ async def _reported(write: Write, agreement_id: UUID, agency_id: UUID) -> bool:
 async def rescind_notice(
     write: Write, caller: Caller, agreement_id: UUID, reason: str, expected: Expected
 ) -> Agreement:
-    """Take the own notice back while it is still running. Raises WrongStatus where there is none, or it has run out."""
+    """Take the own notice back while it is still running, and nobody has relied on it.
+
+    What others had reported of the party's leaving before it gave that notice stands as contested again. Raises
+    WrongStatus where there is none, where it has run out, and with who relied on it, by which act.
+    """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
     own = await write.first(_OWN_PART, {"id": row.id, "agency_id": caller.agency_id})
     leaves_at = None if own is None else own.leaves_at
-    refuse(rescission_barred(leaves_at, caller.now, own=not await _reported(write, row.id, caller.agency_id)))
+    relied = await relied_on(write, row.id, caller.agency_id, row.time_zone, caller.now)
+    is_own = not await _reported(write, row.id, caller.agency_id)
+    refuse(rescission_barred(leaves_at, caller.now, own=is_own, relied=relied))
     await drop_departures(write, row.id, caller.agency_id, reason, caller.now)
     await write.run(_OWN_NOTICE, {"its_id": row.id, "its_agency": caller.agency_id, **NO_NOTICE})
-    return await _done(write, caller, row, "notice_rescinded", {"agency_id": str(caller.agency_id), "reason": reason})
+    contested = await stand_contested(write, row, caller.agency_id, reason, caller.now)
+    told: dict[str, object] = {"agency_id": str(caller.agency_id), "reason": reason}
+    if contested:
+        told["contested_report_ids"] = [str(each) for each in contested]
+    return await _done(write, caller, row, EventType.AGREEMENT_NOTICE_RESCINDED, told)
 
 
-async def _done(write: Write, caller: Caller, row: Row[Any], event: str, told: dict[str, object]) -> Agreement:
+async def _done(write: Write, caller: Caller, row: Row[Any], event: EventType, told: dict[str, object]) -> Agreement:
     await finished(write, caller, row, event, {"agency_id": str(caller.agency_id), **told})
     return await get_agreement(write, caller.principal, row.id, caller.now)

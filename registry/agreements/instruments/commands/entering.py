@@ -36,6 +36,7 @@ from registry.platform.database.handles import Write
 from registry.platform.kernel.errors import WrongStatus
 from registry.platform.kernel.time import day_after, day_starts_at, known_zone
 from registry.platform.ledger.commands import record
+from registry.platform.ledger.event_types import EventType
 
 _PARTS = sa.select(agreement_party).where(
     agreement_party.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type)
@@ -52,7 +53,7 @@ async def enter_draft(write: Write, caller: Caller, custodian_id: UUID, new: New
     record(
         write,
         caller,
-        "agreement.created",
+        EventType.AGREEMENT_CREATED,
         subject=("agreement", agreement_id, 1),
         agencies=[custodian_id],
         agreement_id=agreement_id,
@@ -103,7 +104,7 @@ async def record_end(
     """Report, of a paper that binds nobody here, that it was ended and was in force through that day.
 
     It is who records it that says so, and each party that the text names may confirm or contest it, at any time: what
-    nobody is bound by ends on that word, and goes on once one of them contests it. Raises WrongStatus where a party is
+    nobody is bound by ends on that word, and for none of them once one contests it. Raises WrongStatus where a party is
     bound: then it takes the parties to end it.
     """
     row = await _held(write, caller, agreement_id)
@@ -129,7 +130,7 @@ async def record_end(
         "reason": reason,
         "evidence_sha256": evidence_sha256,
     }
-    await finished(write, caller, row, "end_recorded", told)
+    await finished(write, caller, row, EventType.AGREEMENT_END_RECORDED, told)
 
 
 async def note_listing(
@@ -141,7 +142,7 @@ async def note_listing(
 
 async def _held(write: Write, caller: Caller, agreement_id: UUID) -> Row[Any]:
     """The agreement with its current text, locked, whoever may see it. Raises NotFound, Forbidden."""
-    await lock(write, agreement_id)
+    await lock(write, caller.now, agreement_id)
     row = await row_whoever_asks(write, caller.principal, agreement_id)
     permit(caller.principal, Action.AGREEMENTS_CREATE, custody(caller, row.custodian_id))
     return row

@@ -14,6 +14,7 @@ from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
 from registry.platform.kernel.errors import RuleBroken
 from registry.platform.kernel.versions import Expected
+from registry.platform.ledger.event_types import EventType
 
 
 async def offer_custody(
@@ -27,7 +28,7 @@ async def offer_custody(
     ):
         raise RuleBroken.at("Custody passes to another party of the agreement.", "not_a_party", pointer="/agency_id")
     told = {"to": None if offer.agency_id is None else str(offer.agency_id), "reason": offer.reason}
-    await changed(write, caller, row, "custody_offered", told, custody_offered_to_id=offer.agency_id)
+    await changed(write, caller, row, EventType.AGREEMENT_CUSTODY_OFFERED, told, custody_offered_to_id=offer.agency_id)
     return await get_agreement(write, caller.principal, row.id, caller.now)
 
 
@@ -45,5 +46,6 @@ async def answer_custody(
     values: dict[str, Any] = {"custody_offered_to_id": None}
     if accepted:
         values["custodian_id"] = caller.agency_id
-    await changed(write, caller, row, f"custody_{'accepted' if accepted else 'declined'}", told, **values)
+    event = EventType.AGREEMENT_CUSTODY_ACCEPTED if accepted else EventType.AGREEMENT_CUSTODY_DECLINED
+    await changed(write, caller, row, event, told, **values)
     return await get_agreement(write, caller.principal, row.id, caller.now)

@@ -9,7 +9,7 @@ from registry.agreements.instruments.commands.holding import follow_by_itself, s
 from registry.agreements.instruments.commands.settling.effects import stop_silence
 from registry.agreements.instruments.consent import ReportStatus, Unconfirmed
 from registry.agreements.instruments.consent_tables import agreement_reported_act
-from registry.agreements.instruments.queries.evidence import read_by_both
+from registry.agreements.instruments.queries.evidence import read_with
 from registry.platform.database.handles import Write
 
 _report = agreement_reported_act
@@ -29,7 +29,8 @@ async def follow_withdrawn_evidence(write: Write, agreement_id: UUID, sha256: st
     await settle_due(write, agreement_id, now)
     stopped = []
     for report in await write.all(_SHOWN_BY_IT, {"id": agreement_id, "sha256": sha256}):
-        if not await read_by_both(write, agreement_id, sha256, report.agency_id, report.recorded_by_id):
+        its, reporter_id = report.agency_id, report.recorded_by_id
+        if its not in await read_with(write, agreement_id, sha256, [its], reporter_id):
             await stop_silence(write, report, Unconfirmed.EVIDENCE_NOT_ON_FILE)
             stopped.append(report.id)
     if stopped:

@@ -6,11 +6,15 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
+from registry.agreements.instruments.commands.earlier_days import count_from_its_day
 from registry.agreements.instruments.commands.holding import finished, held
 from registry.agreements.instruments.commands.noticing import joined_at_of, notice_given_at
+from registry.agreements.instruments.commands.settling.dated_back import OwnAct
 from registry.agreements.instruments.commands.settling.effects import open_reports
+from registry.agreements.instruments.commands.standing_text import STOOD_SINCE, check_stood
 from registry.agreements.instruments.consent import BINDING
 from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.evidence import evidence_told
@@ -27,7 +31,11 @@ from registry.agreements.instruments.rules import (
 from registry.agreements.instruments.schemas.evidence import evidence_of, has_evidence
 from registry.agreements.instruments.schemas.given import ApprovalRule, GoverningApproval
 from registry.agreements.instruments.schemas.shown import Agreement
-from registry.agreements.instruments.tables import agreement_approval, agreement_approval_rule
+from registry.agreements.instruments.tables import (
+    agreement_approval,
+    agreement_approval_rule,
+    agreement_version,
+)
 from registry.platform.access.permissions import Action
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
@@ -37,7 +45,12 @@ from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.text import folded_key
 from registry.platform.kernel.time import EARLIEST, FIRST_DAY, civil_day, day_starts_at
 from registry.platform.kernel.versions import Expected
+from registry.platform.ledger.event_types import EventType
 
+_TEXT = sa.select(agreement_version.c.sha256, *STOOD_SINCE).where(
+    agreement_version.c.agreement_id == sa.bindparam("id", type_=agreement_version.c.agreement_id.type),
+    agreement_version.c.no == sa.bindparam("no"),
+)
 _INSERT_RULE = agreement_approval_rule.insert()
 _INSERT_APPROVAL = agreement_approval.insert()
 
@@ -65,7 +78,7 @@ async def _runs_as_a_notice(
         raise RuleBroken.at(detail, "citation_missing", "needed of an agency that is bound", pointer="/citation")
     runs_out_at = await notice_given_at(write, row, caller.agency_id, "withdrawal", caller.now)
     if runs_out_at is None:
-        detail = "The text does not say how long notice runs, so no agency puts a condition on being bound by itself."
+        detail = "How long notice runs is not entered, so no agency puts a condition on being bound by itself."
         raise RuleBroken.at(detail, "notice_silent", "the text gives no period", pointer="/effective_on")
     if rule.effective_on is not None and starts_at < runs_out_at:
         first = civil_day(runs_out_at, row.time_zone)
@@ -88,6 +101,9 @@ async def set_approval_rule(
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
     _check(row, takes_approval_rules)
+    if rule.each_text and not rule.required:
+        detail = "Where no approval is needed, none is needed of each text either: leave each_text out."
+        raise RuleBroken.at(detail, "not_of_this_kind", "for a rule that asks for approvals", pointer="/each_text")
     today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
     joined_at = await joined_at_of(write, row.id, caller.agency_id)
     signed = joined_at is not None or await open_reports(write, row.id, caller.agency_id, *BINDING)
@@ -112,6 +128,7 @@ async def set_approval_rule(
             "agreement_id": row.id,
             "agency_id": caller.agency_id,
             "required": rule.required,
+            "each_text": rule.each_text,
             "effective_on": effective_on,
             "starts_at": starts_at,
             "citation": rule.citation,
@@ -121,12 +138,25 @@ async def set_approval_rule(
     told = {
         "agency_id": str(caller.agency_id),
         "required": rule.required,
+        "each_text": rule.each_text,
         "effective_on": None if effective_on == FIRST_DAY else effective_on,
         "citation": rule.citation,
         "reason": rule.reason,
     }
-    await finished(write, caller, row, "approval_rule_set", told)
+    await finished(write, caller, row, EventType.AGREEMENT_APPROVAL_RULE_SET, told)
     return await get_agreement(write, caller.principal, row.id, caller.now)
+
+
+async def _approved_text(write: Write, row: Row[Any], version_no: int) -> Row[Any]:
+    """The text of that number, which is frozen. Raises RuleBroken where none of that number was put to the parties."""
+    text = await write.first(_TEXT, {"id": row.id, "no": version_no})
+    if text is None or text.sha256 is None:
+        detail = (
+            f"No version {version_no} of the agreement was put to the parties, so no body has approved it. Read the "
+            "versions again, and name the text that was before it."
+        )
+        raise RuleBroken.at(detail, "other_version", "no text that was put to the parties", pointer="/version_no")
+    return text
 
 
 async def record_approval(
@@ -134,18 +164,23 @@ async def record_approval(
 ) -> Agreement:
     """Record what the own agency's governing body approved; it meets the rule that asks for it, and makes none.
 
-    One that is recorded late fills days on which it was lacking, and takes none away, whether it has lapsed or not.
+    One that is recorded late fills days on which it was lacking, and takes none away, whether it has lapsed or not;
+    where others would have been bound on these, from its day once they agree to that (`earlier_days`).
     Some places make the approval a condition of validity and let it lapse after a year (Berkeley Municipal Code 2.04;
-    have counsel review): that is said by `set_approval_rule`. Raises Conflict for one of the same body,
-    day and resolution, RuleBroken for dates that give no term, WrongStatus.
+    have counsel review): that is said by `set_approval_rule`. It is of the text whose number it names, and keeps the
+    hash of that. Raises Conflict for one of the same body, day, resolution and text, RuleBroken for a number that no
+    text has which was put to the parties, for a day before that text stood, and for dates that give no term,
+    WrongStatus.
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
     _check(row, takes_approvals)
+    text = await _approved_text(write, row, approval.version_no)
     zone = ZoneInfo(row.time_zone)
-    ends_at = OPEN_END if approval.valid_to is None else day_starts_at(approval.valid_to + timedelta(days=1), zone)
+    ends_at = OPEN_END if approval.expires_on is None else day_starts_at(approval.expires_on + timedelta(days=1), zone)
     today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
     rule = "A body approves on a day that has come."
     today.check_come(approval.approved_on, "/approved_on", "approved_in_future", rule)
+    check_stood(text, approval.approved_on, today, "/approved_on", "approved_before_text")
     starts_at = today.counts_from(approval.approved_on)
     refuse(approved_too_late(starts_at, row.terminated_at, row.time_zone))
     check_evidence(approval.evidence_sha256, approval.evidence_location, needed=False)
@@ -156,20 +191,24 @@ async def record_approval(
         )
         raise RuleBroken.at(detail, "approval_unproven", "needed for a day that is over", pointer="/evidence_sha256")
     if ends_at <= starts_at:
-        raise RuleBroken.at("The approval ends before it begins.", "approval_reversed", pointer="/valid_to")
+        raise RuleBroken.at("The approval ends before it begins.", "approval_reversed", pointer="/expires_on")
+    approval_id, asked = new_id(), today.is_over(approval.approved_on)
     await write.run(
         _INSERT_APPROVAL,
         {
-            "id": new_id(),
+            "id": approval_id,
             "agreement_id": row.id,
             "agency_id": caller.agency_id,
+            "version_no": approval.version_no,
+            "version_sha256": text.sha256,
             "body": approval.body,
             "reference": approval.reference,
-            "act": f"{folded_key(approval.body)}\n{folded_key(approval.reference or '')}",
+            "act": f"{folded_key(approval.body)}\n{folded_key(approval.reference or '')}\n{approval.version_no}",
             "approved_on": approval.approved_on,
-            "valid_to": approval.valid_to,
+            "expires_on": approval.expires_on,
             "starts_at": starts_at,
             "ends_at": ends_at,
+            "counts_from": caller.now if asked else starts_at,
             "evidence_sha256": approval.evidence_sha256,
             "evidence_location": approval.evidence_location,
             "recorded_at": caller.now,
@@ -177,11 +216,17 @@ async def record_approval(
     )
     told = {
         "agency_id": str(caller.agency_id),
+        "version_no": approval.version_no,
+        "version_sha256": text.sha256,
         "body": approval.body,
         "reference": approval.reference,
         "approved_on": approval.approved_on,
-        "valid_to": approval.valid_to,
+        "expires_on": approval.expires_on,
         **await evidence_told(write, row.id, caller.agency_id, *evidence_of(approval)),
     }
-    await finished(write, caller, row, "approval_recorded", told)
+    if asked:
+        act = OwnAct(agency_id=caller.agency_id, at=starts_at, approval_id=approval_id)
+        said = f"{approval.body} approved version {approval.version_no} on {approval.approved_on}; it is said now."
+        told |= await count_from_its_day(write, caller, row, act, approval, approval.approved_on, said)
+    await finished(write, caller, row, EventType.AGREEMENT_APPROVAL_RECORDED, told)
     return await get_agreement(write, caller.principal, row.id, caller.now)

@@ -11,9 +11,13 @@ from msgspec import Struct
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.commands.locking import lock
+from registry.agreements.instruments.commands.reaching import REACHED, begin_days
 from registry.agreements.instruments.commands.settling.windows import Settled, rewrite_windows
+from registry.agreements.instruments.consent import CONTEST_PERIOD
+from registry.agreements.instruments.consent_tables import agreement_consent
 from registry.agreements.instruments.queries.actions import relations
 from registry.agreements.instruments.queries.rows import agreement_row
+from registry.agreements.instruments.queries.visibility import of_audience
 from registry.agreements.instruments.rules import AgreementAction, Stage, advance
 from registry.agreements.instruments.tables import (
     agreement,
@@ -29,8 +33,9 @@ from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.time import format_instant
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.ledger.commands import record
+from registry.platform.ledger.event_types import EventType
 
-_Told = tuple[str, Mapping[str, object]]  # the name of an event, and what it tells
+_Told = tuple[EventType, Mapping[str, object]]  # an event's type, and what it tells
 _log = structlog.get_logger("registry.agreements.instruments")
 _ID = sa.bindparam("id", type_=agreement.c.id.type)
 _EXECUTED = (
@@ -39,6 +44,10 @@ _EXECUTED = (
     .where(agreement_version.c.id == sa.bindparam("version_id", type_=agreement_version.c.id.type))
 )
 _SETTLES_AT = sa.select(agreement.c.settles_at).where(agreement.c.id == _ID)
+_reached = REACHED.subquery()
+_DUE = sa.select(
+    agreement.c.settles_at, sa.exists().where(_reached.c.agreement_id == agreement.c.id).label("is_reached")
+).where(agreement.c.id == _ID)
 _KEPT = sa.select(agreement.c.custodian_id, agreement.c.version).where(agreement.c.id == _ID)
 _NEXT_VERSION = (
     agreement.update()
@@ -50,11 +59,20 @@ _ALL_DUE = (
     .where(agreement.c.settles_at <= sa.bindparam("now", type_=agreement.c.settles_at.type))
     .order_by(agreement.c.settles_at)
 )
+_ALL_REACHED = sa.select(_reached.c.agreement_id.label("id")).distinct()
 _PARTIES = (
     sa.select(agreement_party.c.agency_id)
     .where(agreement_party.c.agreement_id == _ID)
     .order_by(agreement_party.c.ordinal)
 )
+
+_AT = sa.bindparam("at", type_=agreement_party.c.leaves_at.type)
+_AUDIENCE = _PARTIES.where(of_audience(agreement_party, _AT))
+_is_asked = sa.exists().where(
+    agreement_consent.c.proposal_id == sa.bindparam("proposal_id", type_=agreement_consent.c.proposal_id.type),
+    agreement_consent.c.agency_id == agreement_party.c.agency_id,
+)
+_TOLD = _PARTIES.add_columns(sa.or_(of_audience(agreement_party, _AT), _is_asked).label("reached"))
 
 
 async def held(
@@ -80,7 +98,7 @@ async def permitted(
     write: Write, caller: Caller, agreement_id: UUID, permission: Action, *, beside: Sequence[UUID] = ()
 ) -> Row[Any]:
     """The agreement's row, locked with those `beside` it, if the caller may. Raises NotFound, Forbidden."""
-    await lock(write, agreement_id, *beside)
+    await lock(write, caller.now, agreement_id, *beside)
     await settle_due(write, agreement_id, caller.now)
     row = await agreement_row(write, caller.principal, agreement_id)
     permit(caller.principal, permission, relations(caller.principal, row))
@@ -93,11 +111,27 @@ async def settle_due(write: Write, agreement_id: UUID, now: datetime) -> None:
     One after the other, each as of its own instant: what is due after the end of the agreement comes to nothing,
     whether anybody looked in between or not. What came about with it is recorded, by the registry and as of then.
     """
+    due = await write.first(_DUE, {"id": agreement_id})
+    if due is None or (not due.is_reached and (due.settles_at is None or due.settles_at > now)):
+        return
+    if due.is_reached:
+        await _reach(write, agreement_id, now)
     settled_at = None
     while (at := await write.value(_SETTLES_AT, {"id": agreement_id})) is not None and at <= now:
         assert settled_at is None or settled_at < at, "what was due has been settled"
         await follow_by_itself(write, agreement_id, at, now)
         settled_at = at
+
+
+async def _reach(write: Write, agreement_id: UUID, now: datetime) -> None:
+    """Let the days run of what is reported of who has come since, and record that they do."""
+    begun = await begin_days(write, agreement_id, now)
+    told: list[_Told] = []
+    for agency_id in dict.fromkeys(agency_id for _, agency_id, _ in begun):
+        about = {"agency_id": str(agency_id), "report_ids": [str(id_) for id_, its, _ in begun if its == agency_id]}
+        told.append((EventType.AGREEMENT_PARTY_REACHED, about))
+    at = min([now, *(from_ + CONTEST_PERIOD for _, _, from_ in begun)])
+    await follow_by_itself(write, agreement_id, at, now, also=told)
 
 
 async def follow_by_itself(
@@ -133,14 +167,13 @@ async def _record_by_itself(
         token_id=nobody,
         issuer=nobody,
     )
-    concerned = [row.custodian_id, *await parties_of(write, agreement_id)]  # as of what somebody did: see `finished`
     for n, (name, data) in enumerate(told):
         record(
             write,
             Caller(principal=principal, now=now, trace_id=new_id().hex),
-            f"agreement.{name}",
+            name,
             subject=("agreement", agreement_id, row.version),
-            agencies=concerned,
+            agencies=await told_of(write, agreement_id, at, name, data, row.custodian_id),
             agreement_id=agreement_id,
             data=data,
             n=n,
@@ -149,14 +182,15 @@ async def _record_by_itself(
 
 
 async def settle_all_due(database: Database, now: datetime) -> None:
-    """As `settle_due`, for the agreements of which something has come to count.
+    """As `settle_due`, for the agreements of which something has come to count, or a party was seen at last.
 
     One that cannot be settled is logged with its cause and left as it is, so that the others are.
     """
-    for row in await database.read().all(_ALL_DUE, {"now": now}):
+    reached = await database.read().all_slowly(_ALL_REACHED)
+    for row in [*reached, *await database.read().all(_ALL_DUE, {"now": now})]:
         try:
             async with unit_of_work(database) as write:
-                await lock(write, row.id)
+                await lock(write, now, row.id)
                 await settle_due(write, row.id, now)
         except Exception as error:  # noqa: BLE001  # whatever it is, it is this agreement's
             _log.error("an agreement was not settled", agreement_id=str(row.id), exc_info=error)
@@ -167,20 +201,65 @@ async def parties_of(write: Write, agreement_id: UUID) -> list[UUID]:
     return [row.agency_id for row in await write.all(_PARTIES, {"id": agreement_id})]
 
 
+async def audience_of(write: Write, caller: Caller, row: Row[Any]) -> list[UUID]:
+    """The agencies that are told of what the caller makes now for the parties: its own, and whom that reaches.
+
+    See `visibility.reaches_parties`.
+    """
+    told = await write.all(_AUDIENCE, {"id": row.id, "at": caller.now})
+    return list(dict.fromkeys([row.custodian_id, caller.agency_id, *(each.agency_id for each in told)]))
+
+
+# What is told of the text reaches all parties: who has left or may sign it reads texts, too.
+_OF_TEXT = frozenset(
+    {
+        *(EventType.AGREEMENT_SUBMITTED, EventType.AGREEMENT_APPROVED, EventType.AGREEMENT_SENT_BACK),
+        *(EventType.AGREEMENT_SENT_FOR_SIGNATURE, EventType.AGREEMENT_WITHDRAWN, EventType.AGREEMENT_SIGNED),
+        *(EventType.AGREEMENT_CONFIRMED, EventType.AGREEMENT_RECORDED, EventType.AGREEMENT_AMENDMENT_RECORDED),
+        *(EventType.AGREEMENT_AMENDED, EventType.AGREEMENT_RENEWED, EventType.AGREEMENT_ACTIVATED_VERBALLY),
+        *(EventType.AGREEMENT_AGREED_VERBALLY, EventType.AGREEMENT_DECLINED_TO_SIGN, EventType.AGREEMENT_SUPERSEDED),
+    }
+)
+
+
+async def told_of(
+    write: Write, agreement_id: UUID, at: datetime, event: EventType, data: Mapping[str, object], *beside: UUID
+) -> list[UUID]:
+    """The agencies that are told of what is done now, those `beside` first: see `visibility.reaches_parties`.
+
+    Beside whom that reaches, who is named in what is told or asked for its consent: that is put to it.
+    """
+    rows = await write.all(_TOLD, {"id": agreement_id, "at": at, "proposal_id": _id_in(data.get("proposal_id"))})
+    named = {str(each) for value in data.values() for each in (value if isinstance(value, list | tuple) else (value,))}
+    return list(
+        dict.fromkeys(
+            [
+                *beside,
+                *(each.agency_id for each in rows if each.reached or event in _OF_TEXT or str(each.agency_id) in named),
+            ]
+        )
+    )
+
+
+def _id_in(value: object) -> UUID | None:
+    return None if value is None else UUID(str(value))
+
+
 async def changed(
     write: Write,
     caller: Caller,
     row: Row[Any],
-    event: str,
+    event: EventType,
     data: Mapping[str, object],
     *,
     private: bool = False,
+    agencies: Sequence[UUID] | None = None,
     **values: object,
 ) -> None:
     """Write the changed columns with the next row version, and the fact that it happened.
 
     What no party sees, neither before nor after, concerns the custodian alone, and so does what is `private`; anything
-    else every party.
+    else the `agencies`, or where none are given those that `told_of` names.
     """
     private = private or not (row.is_shared or values.get("is_shared", False))
     await write.run(
@@ -188,12 +267,15 @@ async def changed(
         .where(agreement.c.id == row.id)
         .values(**values, version=agreement.c.version + 1, updated_at=caller.now)
     )
+    concerned = agencies
+    if concerned is None:
+        concerned = [] if private else await told_of(write, row.id, caller.now, event, data, caller.agency_id)
     record(
         write,
         caller,
-        f"agreement.{event}",
+        event,
         subject=("agreement", row.id, row.version + 1),
-        agencies=[row.custodian_id] if private else [row.custodian_id, *await parties_of(write, row.id)],
+        agencies=[row.custodian_id] if private else [row.custodian_id, *concerned],
         agreement_id=row.id,
         data=data,
     )
@@ -202,7 +284,7 @@ async def changed(
 class ToldToSome(Struct, kw_only=True, frozen=True):
     """What of a change not every party may know: an event of its own, for these agencies."""
 
-    event: str
+    event: EventType
     data: Mapping[str, object]
     agencies: Collection[UUID]
 
@@ -211,7 +293,7 @@ async def finished(
     write: Write,
     caller: Caller,
     row: Row[Any],
-    event: str,
+    event: EventType,
     data: Mapping[str, object],
     *,
     private: bool = False,
@@ -234,14 +316,20 @@ async def follow(
 ) -> None:
     """Compute anew who is bound, and record what came about with the act that made that row version."""
     own, *older = await rewrite_windows(write, agreement_id, caller.now)
-    parties = [custodian_id, *await parties_of(write, agreement_id)]
     told = [(each.event, each.data, each.agencies) for each in to_some]
-    told += [(name, facts, parties) for name, facts in await _came_about(write, own)]
+    for name, facts in await _came_about(write, own):
+        told.append(
+            (
+                name,
+                facts,
+                await told_of(write, agreement_id, caller.now, name, facts, custodian_id, caller.agency_id),
+            )
+        )
     for n, (name, facts, agencies) in enumerate(told, 1):
         record(
             write,
             caller,
-            f"agreement.{name}",
+            name,
             subject=("agreement", agreement_id, version),
             agencies=agencies,
             agreement_id=agreement_id,
@@ -252,28 +340,36 @@ async def follow(
 
 
 async def _came_about(write: Write, settled: Settled) -> list[_Told]:
-    """What is recorded of what came about by itself: the names of the events, and what they tell."""
+    """What is recorded of what came about by itself: the types of the events, and what they tell."""
     told: list[_Told] = []
     if settled.amendment is not None:
         text = await write.first(_EXECUTED, {"version_id": settled.amendment})
         assert text is not None
-        name = "renewed" if text.kind == "renewal" else "amended"
+        renewed = text.kind == "renewal"
+        name = EventType.AGREEMENT_RENEWED if renewed else EventType.AGREEMENT_AMENDED
         told.append((name, {"version_no": text.no, "sha256": text.sha256}))
     if settled.newcomers:
-        told.append(("parties_added", {"agency_ids": [str(agency_id) for agency_id in settled.newcomers]}))
+        told.append(
+            (EventType.AGREEMENT_PARTIES_ADDED, {"agency_ids": [str(agency_id) for agency_id in settled.newcomers]})
+        )
     if settled.superseded_at is not None:  # by which other agreement, not every party may know
-        told.append(("superseded", {"effective_at": format_instant(settled.superseded_at)}))
+        told.append((EventType.AGREEMENT_SUPERSEDED, {"effective_at": format_instant(settled.superseded_at)}))
     else:
         for at in dict.fromkeys(settled.released.values()):
             who = [str(agency_id) for agency_id, its in settled.released.items() if its == at]
             from_then = None if at is None else format_instant(at)
-            told.append(("parties_released", {"agency_ids": who, "released_at": from_then}))
+            told.append((EventType.AGREEMENT_PARTIES_RELEASED, {"agency_ids": who, "released_at": from_then}))
     for closed in settled.closed:
         about = {"proposal_id": str(closed.proposal_id), "kind": closed.kind, "because": closed.because}
-        told.append(("proposal_closed", about))
+        told.append((EventType.AGREEMENT_PROPOSAL_CLOSED, about))
     for each in settled.published:
         of_version: dict[str, object] = {"version_no": each.version_no}
-        told.append(("published", of_version if each.document_id is None else {"document_id": str(each.document_id)}))
+        told.append(
+            (
+                EventType.AGREEMENT_PUBLISHED,
+                of_version if each.document_id is None else {"document_id": str(each.document_id)},
+            )
+        )
     return told
 
 

@@ -9,13 +9,15 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
+from registry.agreements.instruments.commands.being_bound import check_bound
 from registry.agreements.instruments.commands.content import known_agencies
 from registry.agreements.instruments.commands.holding import advanced, finished, held, parties_of
+from registry.agreements.instruments.commands.open_text import named_by_number
 from registry.agreements.instruments.commands.proposing import NewProposal, check_none_open, propose
 from registry.agreements.instruments.commands.review_rounds import close_round
 from registry.agreements.instruments.commands.reviewing import freeze
 from registry.agreements.instruments.commands.settling.effects import replace_reports
-from registry.agreements.instruments.commands.signing import check_bound, counts_from, join_signatories
+from registry.agreements.instruments.commands.signing import counts_from, join_signatories
 from registry.agreements.instruments.commands.signing_order import check_not_declined
 from registry.agreements.instruments.consent import ProposalKind, ReportedKind
 from registry.agreements.instruments.queries.days import today_of
@@ -45,6 +47,7 @@ from registry.platform.kernel.days import Today
 from registry.platform.kernel.errors import Fault, RuleBroken, WrongStatus
 from registry.platform.kernel.time import day_starts_at, format_instant
 from registry.platform.kernel.versions import Expected
+from registry.platform.ledger.event_types import EventType
 
 _ID = sa.bindparam("id", type_=agreement.c.id.type)
 
@@ -120,7 +123,7 @@ async def add_parties(
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
     await check_bound(write, row.id, caller.agency_id, caller.now)
     advanced(row, AgreementAction.ADD_PARTIES)
-    refuse(expired(row.ends_at, caller.now))
+    refuse(expired(row, caller.now))
     parties = await parties_of(write, row.id)
     by_text = await _by_text_alone(write, row, caller.now)
     settled = [each for each in parties if each not in by_text]
@@ -155,7 +158,7 @@ async def add_parties(
         "agency_ids": [str(agency_id) for agency_id in new.agency_ids],
         "reason": new.reason,
     }
-    await finished(write, caller, row, "newcomers_proposed", told)
+    await finished(write, caller, row, EventType.AGREEMENT_NEWCOMERS_PROPOSED, told)
     return await get_agreement(write, caller.principal, row.id, caller.now)
 
 
@@ -194,6 +197,7 @@ async def activate_verbally(
     if row.custodian_id != caller.agency_id:
         raise WrongStatus("The agency that keeps the agreement sets it in motion; yours gives its word afterwards.")
     stage = advanced(row, AgreementAction.ACTIVATE_VERBALLY)
+    named_by_number(row, activation.version_no, own=True)
     await check_not_declined(write, row.version_id, caller.agency_id, caller.now)
     zone = ZoneInfo(row.time_zone)
     today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
@@ -223,7 +227,7 @@ async def activate_verbally(
         "ratify_by": ratify_by,
         "is_shared": True,
     }
-    await finished(write, caller, row, "activated_verbally", told, **values)
+    await finished(write, caller, row, EventType.AGREEMENT_ACTIVATED_VERBALLY, told, **values)
     return await get_agreement(write, caller.principal, row.id, caller.now)
 
 
@@ -249,5 +253,5 @@ async def agree_verbally(
     today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
     given = await _give_word(write, caller, row, consent.signatory_title, today)
     told = {"agency_id": str(caller.agency_id), **given, "sha256": row.sha256}
-    await finished(write, caller, row, "agreed_verbally", told)
+    await finished(write, caller, row, EventType.AGREEMENT_AGREED_VERBALLY, told)
     return await get_agreement(write, caller.principal, row.id, caller.now)

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from registry.agreements.instruments.commands.holding import changed, held
+from registry.agreements.instruments.commands.holding import audience_of, changed, held
 from registry.agreements.instruments.tables import agreement_hold
 from registry.platform.access.permissions import Action
 from registry.platform.access.principals import Caller
@@ -12,6 +12,7 @@ from registry.platform.database.handles import Read, Write
 from registry.platform.kernel.errors import Conflict, Forbidden, RuleBroken, WrongStatus
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.versions import Expected
+from registry.platform.ledger.event_types import EventType
 
 _UUID = agreement_hold.c.id.type
 _AGREEMENT = sa.bindparam("agreement_id", type_=_UUID)
@@ -46,7 +47,8 @@ async def place_hold(
         },
     )
     told = {"hold_id": str(hold_id), "authority": authority, "reason": reason}
-    await changed(write, caller, row, "hold_placed", told)
+    audience = await audience_of(write, caller, row)
+    await changed(write, caller, row, EventType.AGREEMENT_HOLD_PLACED, told, agencies=audience)
 
 
 async def lift_hold(
@@ -72,7 +74,8 @@ async def lift_hold(
     lifted = {"lifted_at": caller.now, "lifted_authority": authority, "lifted_reason": reason}
     await write.run(_LIFT, {"its_id": hold.id, **lifted})
     told = {"hold_id": str(hold.id), "authority": authority, "reason": reason}
-    await changed(write, caller, row, "hold_lifted", told)
+    audience = await audience_of(write, caller, row)
+    await changed(write, caller, row, EventType.AGREEMENT_HOLD_LIFTED, told, agencies=audience)
 
 
 async def held_by(read: Read, agreement_id: UUID) -> str | None:

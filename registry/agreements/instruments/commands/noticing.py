@@ -13,9 +13,8 @@ from sqlalchemy.engine import Row
 from registry.agreements.instruments.commands.settling.effects import open_reports
 from registry.agreements.instruments.consent import BINDING
 from registry.agreements.instruments.in_force import renewal_of, term_ends, withdrawal_ends_at
-from registry.agreements.instruments.notice import needed_period, read_notice
+from registry.agreements.instruments.notice import last_notice_day, needed_period, read_notice
 from registry.agreements.instruments.queries.governing import texts_that_bind
-from registry.agreements.instruments.rules import last_notice_day
 from registry.agreements.instruments.tables import agreement, agreement_party
 from registry.platform.database.handles import Read, Write
 from registry.platform.kernel.days import Today

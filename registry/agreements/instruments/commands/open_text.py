@@ -22,6 +22,7 @@ from registry.agreements.instruments.tables import (
 from registry.agreements.instruments.terms import Terms
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read, Write
+from registry.platform.kernel.errors import RuleBroken
 from registry.platform.kernel.time import last_day_before
 
 _NEWEST = sa.select(sa.func.max(agreement_version.c.no)).where(
@@ -93,6 +94,23 @@ def open_text(row: Row[Any]) -> OpenText:
             is_paper=bool(row.amendment_is_paper),
         )
     return own_text(row)
+
+
+def named_by_number(row: Row[Any], version_no: int, *, own: bool = False) -> OpenText:
+    """The text on its way, or the agreement's `own`, where that is the one whose number the caller read.
+
+    Raises RuleBroken for another: who read one text does nothing to the one that came in its place.
+    """
+    text = own_text(row) if own else open_text(row)
+    if text.version_no != version_no:
+        raise RuleBroken.at(
+            f"The text on its way is version {text.version_no}, not {version_no}. Read the agreement again, and name "
+            "the text that it is to be done to.",
+            "other_version",
+            f"it is {text.version_no} now",
+            pointer="/version_no",
+        )
+    return text
 
 
 def own_text(row: Row[Any]) -> OpenText:

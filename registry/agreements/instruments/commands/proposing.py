@@ -10,15 +10,17 @@ import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy.engine import Row
 
+from registry.agreements.instruments.commands.being_bound import check_asked, check_bound
+from registry.agreements.instruments.commands.contested_again import stand_contested
 from registry.agreements.instruments.commands.holding import ToldToSome, advanced, finished, held
 from registry.agreements.instruments.commands.noticing import check_was_bound, joined_at_of
-from registry.agreements.instruments.commands.reported import write_report
+from registry.agreements.instruments.commands.reported import report_of_each
 from registry.agreements.instruments.commands.settling.closing import drop_proposal
 from registry.agreements.instruments.commands.settling.effects import open_reports, replace_reports
 from registry.agreements.instruments.commands.settling.proposed import bound_since
-from registry.agreements.instruments.commands.signing import check_asked, check_bound
 from registry.agreements.instruments.consent import (
     CONTEST_PERIOD,
+    OF_ONE,
     UNANSWERED,
     ClosedBecause,
     EndingGround,
@@ -29,14 +31,17 @@ from registry.agreements.instruments.consent import (
     consent_barred,
     consents_from,
     proposal_kept,
+    rescission_barred,
+    suspended_stretches,
 )
 from registry.agreements.instruments.consent_tables import agreement_consent, agreement_proposal, agreement_reported_act
-from registry.agreements.instruments.queries.consents import proposals, proposed_already
-from registry.agreements.instruments.queries.days import today_of
+from registry.agreements.instruments.queries.consents import proposals, proposed_already, without_contested
+from registry.agreements.instruments.queries.days import today_of, today_of_each
 from registry.agreements.instruments.queries.evidence import evidence_told
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.queries.lapsing import expired, is_recorded
 from registry.agreements.instruments.queries.pending import without_pending
+from registry.agreements.instruments.queries.relying import relied_on
 from registry.agreements.instruments.queries.visibility import is_asked, not_left
 from registry.agreements.instruments.rules import (
     AgreementAction,
@@ -55,10 +60,12 @@ from registry.platform.access.permissions import Action
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
 from registry.platform.kernel.days import Today
-from registry.platform.kernel.errors import Conflict, Forbidden, NotFound, RuleBroken
+from registry.platform.kernel.errors import Conflict, Forbidden, NotFound, RuleBroken, WrongStatus
 from registry.platform.kernel.ids import new_id
-from registry.platform.kernel.time import day_after, day_starts_at, format_instant
+from registry.platform.kernel.intervals import Interval
+from registry.platform.kernel.time import civil_day, day_after, day_starts_at, format_instant
 from registry.platform.kernel.versions import Expected
+from registry.platform.ledger.event_types import EventType
 
 _proposal, _consent = agreement_proposal, agreement_consent
 _ID = sa.bindparam("id", type_=agreement.c.id.type)
@@ -88,6 +95,10 @@ _JOINED = sa.select(agreement_party.c.joined_at).where(
     agreement_party.c.agreement_id == _ID,
     agreement_party.c.agency_id == sa.bindparam("agency_id", type_=agreement_party.c.agency_id.type),
 )
+_OF_PART = sa.select(*(agreement_party.c[name] for name in ("withdrawal_notice_on", "leaves_at"))).where(
+    agreement_party.c.agreement_id == _ID,
+    agreement_party.c.agency_id == sa.bindparam("agency_id", type_=agreement_party.c.agency_id.type),
+)
 _ITS_PART = sa.select(agreement_party.c.joined_at).where(
     agreement_party.c.agreement_id == _ID,
     agreement_party.c.agency_id == sa.bindparam("agency_id", type_=agreement_party.c.agency_id.type),
@@ -98,6 +109,16 @@ _ITS_PART = sa.select(agreement_party.c.joined_at).where(
 _REPORTS = sa.select(agreement_reported_act).where(
     agreement_reported_act.c.proposal_id == sa.bindparam("proposal_id", type_=_proposal.c.id.type),
     agreement_reported_act.c.status.in_(UNANSWERED),
+)
+_CONTESTED = sa.select(agreement_reported_act.c.proposal_id).where(
+    agreement_reported_act.c.agreement_id == _ID,
+    agreement_reported_act.c.proposal_id.is_not(None),
+    agreement_reported_act.c.status == ReportStatus.CONTESTED,
+)
+_PAUSES = sa.select(_proposal).where(
+    _proposal.c.agreement_id == _ID,
+    _proposal.c.kind.in_((ProposalKind.SUSPENSION, ProposalKind.REINSTATEMENT)),
+    _proposal.c.taken_back_at.is_(None),
 )
 _UNSAID_END = sa.select(_proposal.c.id).where(
     _proposal.c.id == sa.bindparam("proposal_id", type_=_proposal.c.id.type),
@@ -125,6 +146,7 @@ NO_NOTICE: Mapping[str, object] = dict.fromkeys(
         "leaves_at",
         "notice_evidence_sha256",
         "notice_evidence_location",
+        "notice_deliveries",
     )
 )
 """The columns of a party that has given none."""
@@ -145,6 +167,8 @@ class NewProposal(Struct, kw_only=True, frozen=True):
     evidence_location: str | None = None
     newcomer_ids: list[UUID] | None = None
     successor_id: UUID | None = None
+    signed_version_id: UUID | None = None
+    approval_id: UUID | None = None
     otherwise_at: datetime | None = None
     agreed_at: datetime | None = None
 
@@ -157,11 +181,13 @@ async def propose(
     *,
     given_at: datetime | None = None,
     proposed_by_id: UUID | None = None,
+    of: Collection[UUID] | None = None,
 ) -> tuple[UUID, list[UUID]]:
     """Write a proposal down, with the own consent, and ask all who are bound; its id, and who is asked.
 
     Of what reaches back all are asked that were bound on a day from which it may take effect, also who has left since.
-    One that `agreed_at` says is agreed already, by the text itself, asks nobody.
+    One that `agreed_at` says is agreed already, by the text itself, asks nobody; one that is put to certain parties
+    asks these (`of`).
     """
     proposal_id = new_id()
     values = {name: getattr(new, name) for name in new.__struct_fields__}
@@ -176,7 +202,9 @@ async def propose(
         return proposal_id, []
     parts = {part.agency_id: part for part in await write.all(_PARTS, {"id": row.id})}
     own = given_at or caller.now
-    bound = bound_since(parts, min(max(new.not_before, own), caller.now), new.kind)
+    bound = of
+    if bound is None:
+        bound = bound_since(parts, min(max(new.not_before, own), caller.now), new.kind)
     asked = [each for each in bound if each not in (new.newcomer_ids or ())]  # who came by a text's clause may be bound
     if asked:
         await write.run(
@@ -202,21 +230,28 @@ async def report_consents(
     days: Mapping[UUID, date],
     paper: OnPaper,
     reason: str,
+    *,
+    counts_at: datetime | None = None,
 ) -> None:
-    """What each of those asked is said to have agreed to, or to have been told of, and on which day, where it is."""
-    for agency_id, acted_on in days.items():
-        theirs = await today_of(write, agency_id, row.time_zone, caller.now)
-        act = Reported(
+    """What each of those asked is said to have agreed to, or to have been told of, and on which day, where it is.
+
+    `counts_at`: from when their yes counts, where that is not the day where each is.
+    """
+    theirs = await today_of_each(write, days, row.time_zone, caller.now)
+    acts = [
+        Reported(
             agency_id=agency_id,
             kind=kind,
             acted_on=acted_on,
-            counts_at=theirs.counts_from(acted_on),
+            counts_at=counts_at or theirs[agency_id].counts_from(acted_on),
             evidence_sha256=paper.evidence_sha256,
             evidence_location=paper.evidence_location,
             reason=reason,
             proposal_id=proposal_id,
         )
-        await write_report(write, caller, row, act)
+        for agency_id, acted_on in days.items()
+    ]
+    await report_of_each(write, caller, row, proposal_id, acts)
 
 
 async def propose_departure(write: Write, caller: Caller, row: Row[Any], act: Reported) -> UUID | None:
@@ -276,7 +311,7 @@ async def propose_suspension(
     else:
         refuse(recorded_too_late(caller.now, row.terminated_at, row.time_zone))
         advanced(row, AgreementAction.SUSPEND if kind is ProposalKind.SUSPENSION else AgreementAction.REINSTATE)
-        refuse(expired(row.ends_at, caller.now))
+        refuse(expired(row, caller.now))
     await check_none_open(write, caller, row.id, kind)
     today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
     given_at = None if new.acted_on is None else await acted_at(write, caller, row, new.acted_on, today)
@@ -284,6 +319,8 @@ async def propose_suspension(
     if recorded:
         refuse(recorded_too_late(at, row.terminated_at, row.time_zone))
     ends_at = _ends_at(new, at, row.time_zone)
+    if recorded and kind is ProposalKind.REINSTATEMENT:
+        await _check_suspended(write, row, at)
     proposed = NewProposal(
         kind=kind,
         not_before=at,
@@ -304,7 +341,30 @@ async def propose_suspension(
         "acted_on": new.acted_on,
         **await evidence_told(write, row.id, caller.agency_id, *evidence_of(new)),
     }
-    return await done(write, caller, row, f"{kind}_proposed", told)
+    suspends = kind is ProposalKind.SUSPENSION
+    event = EventType.AGREEMENT_SUSPENSION_PROPOSED if suspends else EventType.AGREEMENT_REINSTATEMENT_PROPOSED
+    return await done(write, caller, row, event, told)
+
+
+async def _check_suspended(write: Write, row: Row[Any], at: datetime) -> None:
+    """Let only what was suspended have gone on: by what is on record of it, agreed or not yet. Raises WrongStatus."""
+    on_record = await write.all(_PAUSES, {"id": row.id})
+    pauses = [each for each in on_record if each.kind == ProposalKind.SUSPENSION]
+    stretches = suspended_stretches(
+        [each.not_before for each in pauses if each.ends_at is None],
+        [
+            each.agreed_at
+            for each in on_record
+            if each.kind == ProposalKind.REINSTATEMENT and each.agreed_at is not None
+        ],
+        [Interval(start=each.not_before, end=each.ends_at) for each in pauses if each.ends_at is not None],
+    )
+    if not any(each.start < at and (each.end is None or at < each.end) for each in stretches):
+        day = civil_day(at, row.time_zone)
+        raise WrongStatus(
+            f"By what is on record the agreement was not suspended as a whole on {day}, so it did not go on then: "
+            "record its suspension first."
+        )
 
 
 def _ends_at(new: NewSuspensionProposal, at: datetime, time_zone: str) -> datetime | None:
@@ -377,7 +437,7 @@ async def consent(
     refuse(consent_barred(awaited=awaited, has_part=has_part, is_leaver=is_leaver))
     its = {"its_proposal": proposal_id, "its_agency": caller.agency_id}
     reported_at = [each.counts_at for each in said]
-    of_a_day = departure or is_recorded(proposal)
+    of_a_day = proposal.kind in OF_ONE or is_recorded(proposal)
     day = proposal.not_before
     if proposal.successor_id is not None:  # of who signed the other text, its hand to that is the yes
         part = {"id": proposal.successor_id, "agency_id": caller.agency_id}
@@ -385,7 +445,7 @@ async def consent(
     at = consents_from(day, reported_at, of_a_day=of_a_day, now=caller.now)
     await write.run(_CONSENT, {**its, "counts_from": at})
     told = {"proposal_id": str(proposal_id), "agency_id": str(caller.agency_id), "kind": proposal.kind, "note": note}
-    return await done(write, caller, row, "consented", told)
+    return await done(write, caller, row, EventType.AGREEMENT_CONSENTED, told)
 
 
 async def take_back_proposal(
@@ -411,12 +471,18 @@ async def take_back_proposal(
     ]
     is_over = proposal.taken_back_at is not None
     refuse(proposal_kept(is_over=is_over, relied_on=bool(relied), agreed_at=proposal.agreed_at, now=caller.now))
+    if proposal.kind == ProposalKind.DEPARTURE and not is_over:
+        part = await write.first(_OF_PART, {"id": row.id, "agency_id": caller.agency_id})
+        if part is not None and part.withdrawal_notice_on == proposal.notice_on:
+            acts = await relied_on(write, row.id, caller.agency_id, row.time_zone, caller.now)
+            refuse(rescission_barred(part.leaves_at, caller.now, own=True, relied=acts))
     await drop_proposal(write, proposal_id, reason, caller.now)
     if proposal.kind == ProposalKind.DEPARTURE:  # of the notice nothing is left, so that another can be given
         its = {"its_id": row.id, "its_agency": caller.agency_id, "its_day": proposal.notice_on}
         await write.run(_OF_THAT_DAY, {**its, **NO_NOTICE})
+        await stand_contested(write, row, caller.agency_id, reason, caller.now)
     told = {"proposal_id": str(proposal_id), "kind": proposal.kind, "reason": reason}
-    return await done(write, caller, row, "proposal_taken_back", told)
+    return await done(write, caller, row, EventType.AGREEMENT_PROPOSAL_TAKEN_BACK, told)
 
 
 async def drop_departures(
@@ -451,7 +517,9 @@ async def check_none_open(
     without = await without_pending(write, agreement_id, caller.now)
     found = await proposals(write, caller.principal, agreement_id, caller.now, without)
     left = [row.agency_id for row in await write.all(_LEFT, {"id": agreement_id, "now": caller.now})]
-    if (bar := proposed_already(found, kind, caller.agency_id, left, newcomer_ids)) is not None:
+    contested = [row.proposal_id for row in await write.all(_CONTESTED, {"id": agreement_id})]
+    open_ = without_contested(found, contested)
+    if (bar := proposed_already(open_, kind, caller.agency_id, left, newcomer_ids)) is not None:
         raise Conflict(bar, "proposal_open")
 
 
@@ -466,7 +534,7 @@ async def done(
     write: Write,
     caller: Caller,
     row: Row[Any],
-    event: str,
+    event: EventType,
     told: Mapping[str, object],
     *,
     to_some: Sequence[ToldToSome] = (),

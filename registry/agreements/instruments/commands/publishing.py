@@ -6,9 +6,9 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
+from registry.agreements.instruments.commands.being_bound import check_bound
 from registry.agreements.instruments.commands.holding import finished, held
 from registry.agreements.instruments.commands.settling.published import ask, say
-from registry.agreements.instruments.commands.signing import check_bound
 from registry.agreements.instruments.consent_tables import agreement_publication, agreement_publication_consent
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.rules import NOTHING_TO_PUBLISH
@@ -20,6 +20,7 @@ from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
 from registry.platform.kernel.errors import RuleBroken, WrongStatus
 from registry.platform.kernel.versions import Expected
+from registry.platform.ledger.event_types import EventType
 
 _publication, _consent = agreement_publication, agreement_publication_consent
 _PUBLICATION = (
@@ -52,7 +53,9 @@ async def agree_to_publish(
     if found.agency_id is None or found.agrees:
         raise WrongStatus(NOTHING_TO_PUBLISH)
     await say(write, found.id, caller.agency_id, agrees=True, said_at=caller.now)
-    await finished(write, caller, row, "agreed_to_publish", {**_about(caller, word), "note": word.note})
+    await finished(
+        write, caller, row, EventType.AGREEMENT_AGREED_TO_PUBLISH, {**_about(caller, word), "note": word.note}
+    )
     return await get_agreement(write, caller.principal, row.id, caller.now)
 
 
@@ -71,7 +74,9 @@ async def stop_publishing(
         await check_bound(write, row.id, caller.agency_id, caller.now)
         await ask(write, found.id, [caller.agency_id])
     await say(write, found.id, caller.agency_id, agrees=False, said_at=caller.now)
-    await finished(write, caller, row, "publishing_stopped", {**_about(caller, word), "reason": word.reason})
+    await finished(
+        write, caller, row, EventType.AGREEMENT_PUBLISHING_STOPPED, {**_about(caller, word), "reason": word.reason}
+    )
     return await get_agreement(write, caller.principal, row.id, caller.now)
 
 

@@ -12,7 +12,7 @@ from registry.agreements.instruments.commands.drafting import custody, enter
 from registry.agreements.instruments.commands.holding import finished, follow, held
 from registry.agreements.instruments.commands.open_text import signatories, waiting_paper
 from registry.agreements.instruments.commands.reporting import report_signature
-from registry.agreements.instruments.commands.reviewing import ALL_AT_ONCE, freeze
+from registry.agreements.instruments.commands.reviewing import freeze
 from registry.agreements.instruments.commands.signing import (
     SignatureDetails,
     bind_by_paper,
@@ -40,6 +40,7 @@ from registry.agreements.instruments.rules import (
 )
 from registry.agreements.instruments.schemas.given import Confirmation, RecordedAgreement, RecordedAmendment
 from registry.agreements.instruments.schemas.shown import Agreement
+from registry.agreements.instruments.schemas.signing import AgreementForSignature
 from registry.agreements.instruments.tables import agreement
 from registry.platform.access.permissions import Action, permit, refusal
 from registry.platform.access.principals import Caller
@@ -48,6 +49,7 @@ from registry.platform.kernel.errors import RuleBroken, WrongStatus
 from registry.platform.kernel.time import known_zone
 from registry.platform.kernel.versions import Expected
 from registry.platform.ledger.commands import record
+from registry.platform.ledger.event_types import EventType
 
 
 async def confirm(
@@ -142,7 +144,7 @@ async def execute_on_paper(
     record(
         write,
         caller,
-        "agreement.recorded",
+        EventType.AGREEMENT_RECORDED,
         subject=("agreement", agreement_id, draft.version),
         agencies=new.parties,
         agreement_id=agreement_id,
@@ -202,7 +204,9 @@ async def record_amendment(
     frozen = await freeze(write, caller, ledger_key, amendment.version_id, needs_text=True, paper=new)
     amendment = msgspec.structs.replace(amendment, sha256=str(frozen["sha256"]))
     parties = await signatories(write, row.id, amendment, while_it_lasted(row.terminated_at, caller.now))
-    await open_signing(write, caller, row, amendment.version_id, parties, ALL_AT_ONCE)
+    await open_signing(
+        write, caller, row, amendment.version_id, parties, AgreementForSignature(version_no=amendment.version_no)
+    )
     if refusal(caller.principal, Action.AGREEMENTS_SIGN, ["party"]) is None:
         signature = SignatureDetails(
             agency_id=caller.agency_id,
@@ -220,6 +224,6 @@ async def record_amendment(
         "reason": new.reason,
         **frozen,
     }
-    await finished(write, caller, row, "amendment_recorded", told)
+    await finished(write, caller, row, EventType.AGREEMENT_AMENDMENT_RECORDED, told)
     found = await get_agreement(write, caller.principal, row.id, caller.now)
     return msgspec.structs.replace(found, remarks=[*follows, *found.remarks])

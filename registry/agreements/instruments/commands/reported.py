@@ -1,5 +1,6 @@
 """A report as it is written down: whom it tells what, from when it counts, and how it is dropped."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -8,10 +9,18 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.commands.noticing import notice_given_at
-from registry.agreements.instruments.commands.settling.effects import apply_report
+from registry.agreements.instruments.commands.settling.effects import apply_report, consents_count
 from registry.agreements.instruments.commands.silence import unconfirmed_because
-from registry.agreements.instruments.consent import LEAVING, Reported, ReportStatus, counted_from, in_effect_from
+from registry.agreements.instruments.consent import (
+    LEAVING,
+    Reported,
+    ReportStatus,
+    Unconfirmed,
+    counted_from,
+    in_effect_from,
+)
 from registry.agreements.instruments.consent_tables import agreement_proposal, agreement_reported_act
+from registry.agreements.instruments.delivery import read_deliveries, told_deliveries
 from registry.agreements.instruments.queries.evidence import evidence_told
 from registry.agreements.instruments.tables import agreement
 from registry.platform.access.principals import Caller
@@ -33,23 +42,9 @@ _OTHERWISE = agreement_proposal.update().where(
 
 
 async def write_report(write: Write, caller: Caller, row: Row[Any], act: Reported) -> dict[str, object]:
-    """Write the report down with the effect that is in sight; what the ledger tells of it.
-
-    The operator is who is neither party nor custodian: what it reports has no effect before it is seconded.
-    """
-    values = {
-        "id": new_id(),
-        "agreement_id": row.id,
-        **{name: getattr(act, name) for name in act.__struct_fields__},
-        "recorded_by_id": caller.agency_id,
-        "recorded_by_person": person(caller),
-        "recorded_at": caller.now,
-        "notified_at": None,
-        "status": ReportStatus.UNSECONDED,
-        "because": None,
-    }
-    by_operator = not row.is_party and row.custodian_id != caller.agency_id
-    if not by_operator:
+    """Write the report down with the effect that is in sight; what the ledger tells of it."""
+    values = _values(caller, row, act)
+    if not _by_operator(caller, row):
         values |= await notified(write, caller, row, act)
     await write.run(_INSERT, values)
     report = await report_of(write, row.id, values["id"])
@@ -64,12 +59,59 @@ async def write_report(write: Write, caller: Caller, row: Row[Any], act: Reporte
     }
 
 
+async def report_of_each(
+    write: Write, caller: Caller, row: Row[Any], proposal_id: UUID, acts: Sequence[Reported]
+) -> None:
+    """Write down of several parties at once that each agreed to a proposal, or was told of it, as `write_report` does.
+
+    It takes as many statements for many as for one.
+    """
+    if not acts:
+        return
+    told: dict[UUID, dict[str, object]] = {each.agency_id: {} for each in acts}
+    if not _by_operator(caller, row):
+        because = await unconfirmed_because(write, row.id, acts, caller.agency_id, caller.now)
+        told = {agency_id: _notified(why, caller.now) for agency_id, why in because.items()}
+    rows = [{**_values(caller, row, each), **told[each.agency_id]} for each in acts]
+    await write.run(_INSERT, rows)
+    counted = [
+        (proposal_id, each.agency_id, counted_from(each.counts_at, effect_from, caller.now))
+        for each, values in zip(acts, rows, strict=True)
+        if (effect_from := in_effect_from(ReportStatus(values["status"]), values["notified_at"], None)) is not None
+    ]
+    await consents_count(write, counted)
+
+
+def _by_operator(caller: Caller, row: Row[Any]) -> bool:
+    """Whether who reports is neither party nor custodian: what it reports has no effect before it is seconded."""
+    return not row.is_party and row.custodian_id != caller.agency_id
+
+
+def _values(caller: Caller, row: Row[Any], act: Reported) -> dict[str, Any]:
+    """A report as it is written down, of which nobody was told yet."""
+    return {
+        "id": new_id(),
+        "agreement_id": row.id,
+        **{name: getattr(act, name) for name in act.__struct_fields__},
+        "recorded_by_id": caller.agency_id,
+        "recorded_by_person": person(caller),
+        "recorded_at": caller.now,
+        "notified_at": None,
+        "status": ReportStatus.UNSECONDED,
+        "because": None,
+    }
+
+
 async def notified(write: Write, caller: Caller, row: Row[Any], act: Reported | Row[Any]) -> dict[str, object]:
     """What is written of a report of which the party is told now: whether its silence will count, or why not."""
     reporter_id = caller.agency_id if isinstance(act, Reported) else act.recorded_by_id
-    because = await unconfirmed_because(write, row.id, act, reporter_id, caller.now)
+    because = await unconfirmed_because(write, row.id, [act], reporter_id, caller.now)
+    return _notified(because[act.agency_id], caller.now)
+
+
+def _notified(because: Unconfirmed | None, now: datetime) -> dict[str, object]:
     status = ReportStatus.OPEN if because is None else ReportStatus.UNCONFIRMED
-    return {"status": status, "because": because, "notified_at": caller.now}
+    return {"status": status, "because": because, "notified_at": now}
 
 
 async def answer_report(write: Write, report: Row[Any], now: datetime, **values: object) -> Row[Any]:
@@ -125,6 +167,7 @@ def about(report: Row[Any]) -> dict[str, object]:
 def claim_of(report: Row[Any]) -> dict[str, object]:
     """What the ledger tells of what exactly is said, so that the party knows what it confirms or contests."""
     told = {name: getattr(report, name) for name in ("version_sha256", "signatory_title", "notice_kind", "leaves_on")}
+    told["deliveries"] = told_deliveries(read_deliveries(report.deliveries))
     if report.kind in LEAVING:
         told["would_leave_at"] = format_instant(report.counts_at)
     return {name: value for name, value in told.items() if value is not None}

@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from msgspec.structs import replace
 from sqlalchemy.engine import Row
 
+from registry.agreements.instruments.commands.being_bound import check_bound
+from registry.agreements.instruments.commands.given_up import check_not_given_up
 from registry.agreements.instruments.commands.holding import finished, held, parties_of
 from registry.agreements.instruments.commands.noticing import check_was_bound, notice_runs_out_at
 from registry.agreements.instruments.commands.open_text import (
@@ -39,7 +41,7 @@ from registry.agreements.instruments.commands.settling.effects import (
     replace_reports,
     stop_silences,
 )
-from registry.agreements.instruments.commands.signing import check_bound, executed_text, existed, named_text, of_bound
+from registry.agreements.instruments.commands.signing import executed_text, existed, named_text, of_bound
 from registry.agreements.instruments.consent import (
     BINDING,
     LEAVING,
@@ -56,6 +58,7 @@ from registry.agreements.instruments.consent import (
     second_barred,
 )
 from registry.agreements.instruments.consent_tables import agreement_consent, agreement_proposal
+from registry.agreements.instruments.delivery import check_deliveries, told_deliveries
 from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.evidence import digest_on_file, shown_on_file
 from registry.agreements.instruments.queries.getting import get_agreement
@@ -86,6 +89,7 @@ from registry.platform.database.handles import Write
 from registry.platform.kernel.errors import Conflict, Forbidden, RuleBroken, WrongStatus
 from registry.platform.kernel.time import day_after, day_starts_at
 from registry.platform.kernel.versions import Expected
+from registry.platform.ledger.event_types import EventType
 
 _ID = sa.bindparam("id", type_=agreement.c.id.type)
 _AGENCY = sa.bindparam("agency_id", type_=agreement.c.id.type)
@@ -119,7 +123,7 @@ async def report_act(
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_REPORT, expected)
     if row.is_party and row.custodian_id != caller.agency_id:
-        await check_bound(write, row.id, caller.agency_id, while_it_lasted(row.terminated_at, caller.now))
+        await _check_reporter(write, caller, row, new)
     if row.executed_at is None:
         raise WrongStatus(NOBODY_BOUND)
     if new.agency_id == caller.agency_id:
@@ -144,8 +148,19 @@ async def report_act(
     if act.kind in LEAVING:
         act = replace(act, proposal_id=await propose_departure(write, caller, row, act))
     told = await write_report(write, caller, row, act)
-    await finished(write, caller, row, "act_reported", told)
+    await finished(write, caller, row, EventType.AGREEMENT_ACT_REPORTED, told)
     return await get_agreement(write, caller.principal, row.id, caller.now)
+
+
+async def _check_reporter(write: Write, caller: Caller, row: Row[Any], new: NewReportedAct) -> None:
+    """Let a party that is bound report; and one whose term ran out, of days before that. Raises WrongStatus."""
+    part = await write.first(_PART, {"id": row.id, "agency_id": caller.agency_id})
+    at = while_it_lasted(row.terminated_at, caller.now)
+    if part is not None and part.lapsed_at is not None and part.lapsed_at <= at:
+        acted_at = day_starts_at(new.acted_on, ZoneInfo(row.time_zone))
+        if acted_at < part.lapsed_at:
+            at = while_it_lasted(part.lapsed_at, at)
+    await check_bound(write, row.id, caller.agency_id, at)
 
 
 async def report_signature(
@@ -176,7 +191,7 @@ async def report_signature(
         authority_id=await authority_for(write, text.version_id, agency_id, paper.signatory_title, paper.signed_on),
     )
     told = await write_report(write, caller, row, act)
-    await finished(write, caller, row, "act_reported", told)
+    await finished(write, caller, row, EventType.AGREEMENT_ACT_REPORTED, told)
 
 
 async def second(write: Write, caller: Caller, agreement_id: UUID, report_id: UUID, expected: Expected) -> Agreement:
@@ -193,7 +208,7 @@ async def second(write: Write, caller: Caller, agreement_id: UUID, report_id: UU
         raise RuleBroken(NOT_ON_FILE, "evidence_not_on_file")
     report = await answer_report(write, report, caller.now, **await notified(write, caller, row, report))
     await count_report(write, row, report, caller.now)
-    await finished(write, caller, row, "report_seconded", {**about(report), **effect_of(report)})
+    await finished(write, caller, row, EventType.AGREEMENT_REPORT_SECONDED, {**about(report), **effect_of(report)})
     return await get_agreement(write, caller.principal, row.id, caller.now)
 
 
@@ -234,7 +249,7 @@ async def confirm_report(
         reason, kept = "confirmed otherwise", report.proposal_id
         because = ClosedBecause.REPLACED
         await drop_departures(write, row.id, caller.agency_id, reason, caller.now, kept=kept, because=because)
-    await finished(write, caller, row, "report_confirmed", {**about(report), "note": note, **relaxed})
+    await finished(write, caller, row, EventType.AGREEMENT_REPORT_CONFIRMED, {**about(report), "note": note, **relaxed})
     return await get_agreement(write, caller.principal, row.id, caller.now)
 
 
@@ -252,7 +267,7 @@ async def contest_report(
     values = {"answered_at": caller.now, "contested_at": caller.now, "answer_reason": reason}
     report = await answer_report(write, report, caller.now, status=ReportStatus.CONTESTED, **values)
     await stop_silences(write, row.id, caller.agency_id, Unconfirmed.SAID_NO, caller.now)
-    await finished(write, caller, row, "report_contested", {**about(report), "reason": reason})
+    await finished(write, caller, row, EventType.AGREEMENT_REPORT_CONTESTED, {**about(report), "reason": reason})
     return await get_agreement(write, caller.principal, row.id, caller.now)
 
 
@@ -272,7 +287,7 @@ async def take_back_report(
     if report.kind in LEAVING:
         await drop_departures(write, row.id, report.agency_id, reason, caller.now)
     await drop_unsaid_end(write, report.proposal_id, reason, caller.now)
-    await finished(write, caller, row, "report_taken_back", {**about(report), "reason": reason})
+    await finished(write, caller, row, EventType.AGREEMENT_REPORT_TAKEN_BACK, {**about(report), "reason": reason})
     return await get_agreement(write, caller.principal, row.id, caller.now)
 
 
@@ -332,7 +347,9 @@ async def _checked(write: Write, caller: Caller, row: Row[Any], new: NewReported
             leaves_at = await notice_runs_out_at(write, row, new.agency_id, kind, new.acted_on, new.leaves_on)
             await check_was_bound(*was_bound, leaves_at)
             _check_left_in_time(row, leaves_at)
-            return Reported(**{**said, "counts_at": leaves_at}, notice_kind=kind, leaves_on=new.leaves_on)
+            check_deliveries(new.deliveries, new.agency_id, await parties_of(write, row.id), theirs)
+            how = {"notice_kind": kind, "leaves_on": new.leaves_on, "deliveries": told_deliveries(new.deliveries)}
+            return Reported(**{**said, "counts_at": leaves_at, **how})
         case ReportedKind.CONSENTED | ReportedKind.WAS_NOTIFIED:
             check_given(new, "proposal_id")
             asked = await write.first(
@@ -345,6 +362,8 @@ async def _checked(write: Write, caller: Caller, row: Row[Any], new: NewReported
             if asked.counts_from is not None:
                 raise WrongStatus("That party has consented already.")
             return Reported(**said, proposal_id=new.proposal_id)
+        case ReportedKind.FULFILLED_DUTY | ReportedKind.OWES_DUTY:
+            raise AssertionError("it is said at the duty")
 
 
 async def _evidence(write: Write, caller: Caller, row: Row[Any], new: NewReportedAct) -> str:
@@ -388,6 +407,7 @@ async def _text_to_sign(write: Write, caller: Caller, row: Row[Any], new: NewRep
     signed_at = theirs.counts_from(new.acted_on)
     refuse(signed_too_late(signed_at, row.terminated_at, row.time_zone))
     await check_agreed_end(write, row, text, caller.now)
+    await check_not_given_up(write, row, text.version_id, new.acted_on, signed_at)
     if await write.value(_SIGNED, {"version_id": text.version_id, "agency_id": new.agency_id}) is not None:
         raise Conflict("That party has signed this version already.", "already_signed")
     part = await write.first(_PART, {"id": row.id, "agency_id": new.agency_id})

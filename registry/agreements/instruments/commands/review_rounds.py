@@ -33,6 +33,7 @@ from registry.platform.database.handles import Write
 from registry.platform.kernel.errors import Fault, Forbidden, RuleBroken, WrongStatus
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.versions import Expected, check_version
+from registry.platform.ledger.event_types import EventType
 
 MOST_REVIEWERS = 200
 """In one round, those released included."""
@@ -58,9 +59,9 @@ _DECIDE = (
     .values(version=_reviewer.c.version + 1)
 )
 _EVENTS = {
-    ReviewVerdict.APPROVED: "review_approved",
-    ReviewVerdict.CHANGES_REQUESTED: "changes_requested",
-    ReviewVerdict.RELEASED: "reviewer_released",
+    ReviewVerdict.APPROVED: EventType.AGREEMENT_REVIEW_APPROVED,
+    ReviewVerdict.CHANGES_REQUESTED: EventType.AGREEMENT_CHANGES_REQUESTED,
+    ReviewVerdict.RELEASED: EventType.AGREEMENT_REVIEWER_RELEASED,
 }
 
 
@@ -150,7 +151,13 @@ async def add_reviewer(write: Write, caller: Caller, agreement_id: UUID, new: Ne
     reviewer = _row(caller, found.id, new, due_on)
     await write.run(_INSERT_REVIEWER, reviewer)
     told = {"review_id": str(reviewer["id"]), "round": found.no, **_told(new)}
-    await changed(write, caller, row, "reviewer_named", told if due_on is None else {**told, "review_due_on": due_on})
+    await changed(
+        write,
+        caller,
+        row,
+        EventType.AGREEMENT_REVIEWER_NAMED,
+        told if due_on is None else {**told, "review_due_on": due_on},
+    )
     return await get_review(write, caller.principal, agreement_id, reviewer["id"], caller.now)
 
 

@@ -1,17 +1,25 @@
 """From a draft to a text that is out for signature, and back."""
 
+from secrets import token_hex
 from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
 
-from registry.agreements.instruments.canonical import Particulars, ProvisionText, canonical_text, version_hash
+from registry.agreements.instruments.canonical import (
+    Particulars,
+    ProvisionText,
+    commitments,
+    version_hash,
+    version_parts,
+)
 from registry.agreements.instruments.commands.drafting import draft_provisions
 from registry.agreements.instruments.commands.holding import changed, finished, held, parties_of
 from registry.agreements.instruments.commands.indexing import index_version
 from registry.agreements.instruments.commands.open_text import (
     advanced_text,
     move_text,
+    named_by_number,
     next_version_no,
     open_text,
     written_as,
@@ -29,7 +37,7 @@ from registry.agreements.instruments.rules import (
     over_for_new_texts,
     refuse,
 )
-from registry.agreements.instruments.schemas.given import RecordedAgreement, RecordedAmendment
+from registry.agreements.instruments.schemas.given import RecordedAgreement, RecordedAmendment, TextReason
 from registry.agreements.instruments.schemas.reviewing import AgreementSubmission
 from registry.agreements.instruments.schemas.shown import Agreement
 from registry.agreements.instruments.schemas.signing import AgreementForSignature
@@ -39,6 +47,7 @@ from registry.agreements.instruments.tables import (
     agreement_coverage,
     agreement_version,
     agreement_version_dates,
+    agreement_version_part,
     provision,
 )
 from registry.agreements.instruments.terms import Terms, said_by
@@ -51,8 +60,9 @@ from registry.platform.kernel.errors import RuleBroken
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.versions import Expected
 from registry.platform.ledger.commands import keyed_hash
+from registry.platform.ledger.event_types import EventType
 
-ALL_AT_ONCE = AgreementForSignature()
+_SALT_BYTES = 16
 _TERM = ("effective_on", "expires_on", "notice", "auto_renew_months", "auto_renew_times")
 _FREEZE = agreement_version.update().where(
     agreement_version.c.id == sa.bindparam("its_id", type_=agreement_version.c.id.type)
@@ -90,9 +100,9 @@ _NEXT_TEXT = agreement_amendment.update().where(
     agreement_amendment.c.id == sa.bindparam("its_id", type_=agreement_amendment.c.id.type)
 )
 _STEPS = {
-    AgreementAction.APPROVE: (Action.AGREEMENTS_REVIEW, "approved"),
-    AgreementAction.SEND_FOR_SIGNATURE: (Action.AGREEMENTS_UPDATE, "sent_for_signature"),
-    AgreementAction.WITHDRAW: (Action.AGREEMENTS_UPDATE, "withdrawn"),
+    AgreementAction.APPROVE: (Action.AGREEMENTS_REVIEW, EventType.AGREEMENT_APPROVED),
+    AgreementAction.SEND_FOR_SIGNATURE: (Action.AGREEMENTS_UPDATE, EventType.AGREEMENT_SENT_FOR_SIGNATURE),
+    AgreementAction.WITHDRAW: (Action.AGREEMENTS_UPDATE, EventType.AGREEMENT_WITHDRAWN),
 }
 
 
@@ -109,13 +119,13 @@ async def submit(
     Raises RuleBroken where it has no provisions, and for reviewers who are no parties.
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_UPDATE, expected)
-    text = open_text(row)
-    stage = advanced_text(text, AgreementAction.SUBMIT)
+    stage = advanced_text(open_text(row), AgreementAction.SUBMIT)
+    text = named_by_number(row, submission.version_no)
     frozen = await freeze(write, caller, ledger_key, text.version_id, needs_text=True)
     asked = await open_round(write, caller, row, text.version_id, submission)
     told = {"version_no": text.version_no, **frozen, **asked, "note": submission.note}
     values = await move_text(write, caller, text, stage, is_shared=True)
-    await changed(write, caller, row, "submitted", told, **values)
+    await changed(write, caller, row, EventType.AGREEMENT_SUBMITTED, told, **values)
     return await get_agreement(write, caller.principal, agreement_id, caller.now)
 
 
@@ -130,7 +140,7 @@ async def freeze(
 ) -> dict[str, object]:
     """Make a version immutable; what the ledger keeps of it. Raises RuleBroken where the text that it needs lacks.
 
-    `sha256` is the hash that signatures name. Restricted text enters as hashes under the registry's key, so that its
+    `sha256` is the digest that signatures name. Restricted text enters as hashes under the registry's key, so that its
     wording can be proved by whoever holds text and key, and guessed by nobody who reads the ledger. `paper` is what it
     was recorded from, where it came signed.
     """
@@ -145,7 +155,7 @@ async def freeze(
             pointer="/provisions",
         )
     terms = msgspec.json.decode(version.terms, type=Terms)
-    canonical = canonical_text(
+    parts = version_parts(
         Particulars(
             number=version.number,
             title=version.title,
@@ -158,7 +168,9 @@ async def freeze(
         ),
         [ProvisionText(**{name: getattr(p, name) for name in ProvisionText.__struct_fields__}) for p in provisions],
         terms,
+        (token_hex(_SALT_BYTES) for _ in range(len(provisions) + 1)),
     )
+    canonical = commitments(parts)
     digest = version_hash(canonical)
     secret = [p for p in provisions if p.sensitivity == Sensitivity.RESTRICTED]
     frozen = {
@@ -170,16 +182,20 @@ async def freeze(
         "evidence_location": None if paper is None else paper.evidence_location,
         "restricted_terms": said_by(terms, {p.number for p in secret}),
     }
+    rows = [{"version_id": version_id, "ordinal": n, **msgspec.structs.asdict(each)} for n, each in enumerate(parts)]
+    await write.run(agreement_version_part.insert(), rows)  # before it is frozen: nothing is added to it afterwards
     await write.run(_FREEZE, {"its_id": version_id, **frozen})
-    restricted = {p.number: keyed_hash(ledger_key, p.text) for p in secret}
+    restricted = {p.number: keyed_hash(ledger_key, version_id, p.text) for p in secret}
     return {"sha256": digest, **({"restricted": restricted} if restricted else {})}
 
 
-async def send_back(write: Write, caller: Caller, agreement_id: UUID, reason: str, expected: Expected) -> Agreement:
+async def send_back(
+    write: Write, caller: Caller, agreement_id: UUID, said: TextReason, expected: Expected
+) -> Agreement:
     """Open the text for editing again, as the draft of the next version; signatures given so far count for nothing."""
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_UPDATE, expected)
-    text = open_text(row)
-    stage = advanced_text(text, AgreementAction.SEND_BACK)
+    stage = advanced_text(open_text(row), AgreementAction.SEND_BACK)
+    text, reason = named_by_number(row, said.version_no), said.reason
     refuse(over_for_new_texts(row.terminated_at, caller.now, row.time_zone))
     await close_round(write, row.id, RoundOutcome.SENT_BACK, caller.now)
     await drop_reported_signatures(write, text.version_id, reason, caller.now)
@@ -190,7 +206,7 @@ async def send_back(write: Write, caller: Caller, agreement_id: UUID, reason: st
     if text.amendment_id is not None:
         await write.run(_NEXT_TEXT, {"its_id": text.amendment_id, "version_id": version_id})
     write_down = changed if text.amendment_id is None else finished  # nobody is bound by a first text yet
-    await write_down(write, caller, row, "sent_back", {"reason": reason, "version_no": no}, **values)
+    await write_down(write, caller, row, EventType.AGREEMENT_SENT_BACK, {"reason": reason, "version_no": no}, **values)
     return await get_agreement(write, caller.principal, agreement_id, caller.now)
 
 
@@ -222,23 +238,28 @@ async def step(
     caller: Caller,
     agreement_id: UUID,
     action: AgreementAction,
+    version_no: int,
     words: dict[str, object],
     expected: Expected,
-    how: AgreementForSignature = ALL_AT_ONCE,
+    how: AgreementForSignature | None = None,
 ) -> Agreement:
     """Approve, send for signature (in the order that `how` says) or withdraw.
 
-    Raises WrongStatus where the table has no such move, and for an approval while a required reviewer is outstanding;
-    Forbidden for who wrote at the text and would approve it.
+    Raises WrongStatus where the table has no such move, RuleBroken for another text than the one that is named,
+    WrongStatus for an approval while a required reviewer is outstanding; Forbidden for who wrote at the text and would
+    approve it.
     """
     permission, event = _STEPS[action]
     row = await held(write, caller, agreement_id, permission, expected)
-    text = open_text(row)
-    stage = advanced_text(text, action)
+    stage = advanced_text(open_text(row), action)
+    text = named_by_number(row, version_no)
     if action is AgreementAction.APPROVE:
         words = {**words, **await separate(write, caller, Act.APPROVE, written_as(row, text), text.version_id)}
         keep_act(write, caller, Act.APPROVE, text.version_id)
-    words = {**words, **await settle_round(write, caller, row, text, action, how)}
+    words = {
+        **words,
+        **await settle_round(write, caller, row, text, action, how or AgreementForSignature(version_no=version_no)),
+    }
     values = await move_text(write, caller, text, stage)
     private = text.amendment_id is not None and text.sha256 is None
     write_down = changed if text.amendment_id is None else finished

@@ -57,12 +57,20 @@ async def check_shown(
     Of a first agreement that was recorded the paper on record shows the hands of all whom its text names, on the day of
     the first that is on record, and later: an earlier day needs its own evidence. Raises RuleBroken.
     """
-    its = {"version_id": text.version_id, "agency_id": agency_id}
-    needed = today.is_over(signed_on)
-    if needed and text.kind == "original" and await write.value(_RECORDED, its) is not None:
-        hands = [day for statement in _FIRST_HANDS if (day := await write.value(statement, its)) is not None]
-        needed = bool(hands) and signed_on < min(hands)
+    needed = today.is_over(signed_on) and not await shown_on_record(write, text, agency_id, signed_on)
     check_evidence(paper.evidence_sha256, paper.evidence_location, needed=needed)
+
+
+async def shown_on_record(write: Write, text: OpenText, agency_id: UUID, signed_on: date) -> bool:
+    """Whether the paper on record shows the hand of that day: of a first agreement that was recorded, see above.
+
+    Who recorded it, and who has confirmed it, has said by that that all signed it whom it names.
+    """
+    its = {"version_id": text.version_id, "agency_id": agency_id}
+    if text.kind != "original" or await write.value(_RECORDED, its) is None:
+        return False
+    hands = [day for statement in _FIRST_HANDS if (day := await write.value(statement, its)) is not None]
+    return not hands or min(hands) <= signed_on
 
 
 async def check_named(write: Write, agreement_id: UUID, agency_id: UUID, paper: Signing | Confirmation) -> None:

@@ -15,6 +15,9 @@ from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.authority import day_given
 from registry.agreements.instruments.commands.authorising import authorised
+from registry.agreements.instruments.commands.being_bound import check_asked
+from registry.agreements.instruments.commands.earlier_days import count_from_its_day
+from registry.agreements.instruments.commands.given_up import check_not_given_up
 from registry.agreements.instruments.commands.holding import finished, held
 from registry.agreements.instruments.commands.open_text import (
     OpenText,
@@ -25,17 +28,18 @@ from registry.agreements.instruments.commands.open_text import (
     own_text,
     waiting_paper,
 )
+from registry.agreements.instruments.commands.settling.dated_back import OwnAct
 from registry.agreements.instruments.commands.settling.effects import replace_reports
-from registry.agreements.instruments.commands.shown_paper import check_named, check_shown
+from registry.agreements.instruments.commands.shown_paper import check_named, check_shown, shown_on_record
 from registry.agreements.instruments.commands.signing_order import in_turn
-from registry.agreements.instruments.consent import LEFT, LEFT_BEFORE, NO_PART, ReportedKind
-from registry.agreements.instruments.in_force import text_windows
+from registry.agreements.instruments.commands.standing_text import STOOD_SINCE, check_stood
+from registry.agreements.instruments.consent import LEFT, LEFT_BEFORE, ReportedKind
 from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.evidence import filed_papers
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.queries.let_in import open_since
-from registry.agreements.instruments.queries.texts import dates_of, executed_texts
-from registry.agreements.instruments.queries.visibility import bound_by_now, not_left, still_bound
+from registry.agreements.instruments.queries.texts import executed_texts
+from registry.agreements.instruments.queries.visibility import not_left
 from registry.agreements.instruments.rules import (
     ALREADY_SIGNED,
     AgreementAction,
@@ -46,6 +50,7 @@ from registry.agreements.instruments.rules import (
     refuse,
     signed_too_late,
 )
+from registry.agreements.instruments.schemas.evidence import OnPaper
 from registry.agreements.instruments.schemas.given import (
     Confirmation,
     RecordedAgreement,
@@ -63,11 +68,12 @@ from registry.platform.access.acts import keep_act, separate
 from registry.platform.access.permissions import Action
 from registry.platform.access.principals import Caller
 from registry.platform.access.separation import Act
-from registry.platform.database.handles import Read, Write
+from registry.platform.database.handles import Write
 from registry.platform.kernel.days import Today
 from registry.platform.kernel.errors import Conflict, RuleBroken, WrongStatus
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.versions import Expected
+from registry.platform.ledger.event_types import EventType
 
 Paper: TypeAlias = Signing | Confirmation | RecordedAgreement | RecordedAmendment
 
@@ -80,9 +86,10 @@ class SignatureDetails(Struct, kw_only=True, frozen=True):
     signed_on: date
     counts_from: datetime
     given_on: date | None = None  # the day of the act, where the authority must hold then too
+    its_day_is_asked: bool = False  # until then it counts from its recording: see `earlier_days`
 
 
-_FROZEN = sa.select(agreement_version.c.frozen_at, agreement_version.c.is_recorded).where(
+_STOOD_SINCE = sa.select(*STOOD_SINCE).where(
     agreement_version.c.id == sa.bindparam("version_id", type_=agreement_version.c.id.type)
 )
 _OPEN_SIGNATURES = (
@@ -106,12 +113,6 @@ _JOINED = sa.select(agreement_party.c.joined_at).where(
     agreement_party.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
     agreement_party.c.agency_id == sa.bindparam("agency_id", type_=agreement_party.c.agency_id.type),
 )
-
-
-_BOUND = _JOINED.where(bound_by_now())  # `rules.unbound` says the same of a row that is read already
-
-
-_ASKED = _JOINED.where(still_bound())
 
 
 _STAYS = _JOINED.with_only_columns(agreement_party.c.agency_id).where(not_left())
@@ -161,7 +162,7 @@ async def sign(write: Write, caller: Caller, agreement_id: UUID, signing: Signin
     WrongStatus.
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
-    text = await executed_text(write, row, signing.version_sha256, after=caller.now)
+    text = await executed_text(write, row, signing.version_sha256)
     text = text or await waiting_paper(write, row, signing.version_sha256) or named_text(row, signing.version_sha256)
     refuse(over_for_new_texts(row.terminated_at, caller.now, row.time_zone))
     stage = advanced_text(text, AgreementAction.SIGN)
@@ -170,6 +171,8 @@ async def sign(write: Write, caller: Caller, agreement_id: UUID, signing: Signin
     signed_on = await _day_signed(write, text, signing, today, caller.agency_id)
     its_day = _counts_from(row, text, signing, today)
     signed_at = await counts_from(write, caller, row, text.version_id, its_day)
+    if row.executed_at is not None and not of_bound(text):
+        await check_not_given_up(write, row, text.version_id, signed_on, signed_at)
     if signed_at < caller.now:  # what it had signed before it left it confirms
         its = {"id": row.id, "agency_id": caller.agency_id, "now": caller.now}
         if await write.value(_STAYS, its) is None:
@@ -181,21 +184,24 @@ async def sign(write: Write, caller: Caller, agreement_id: UUID, signing: Signin
         signed_on=signed_on,
         given_on=today.at_agency,
         counts_from=signed_at,
+        its_day_is_asked=await _reaches_back(write, text, caller.agency_id, signed_on, signed_at, today),
     )
     relaxed = await write_signature(write, caller, row.id, text.version_id, signature, signing, **_how(text))
     told = {"agency_id": str(caller.agency_id), "manner": signing.manner, "sha256": text.sha256, **relaxed}
     if its_day < caller.now:
         told["signed_on"] = signed_on
     if text.amendment_id is not None:
-        await finished(write, caller, row, "signed", {**told, "version_no": text.version_no})
+        told |= await _put_its_day(write, caller, row, text, signature, signing)
+        await finished(write, caller, row, EventType.AGREEMENT_SIGNED, {**told, "version_no": text.version_no})
         return await get_agreement(write, caller.principal, row.id, caller.now)
     values: dict[str, Any] = {"stage": stage}
     if row.executed_at is not None:
-        await join(write, row.id, caller.agency_id, signed_at)
+        await join(write, row.id, caller.agency_id, _counts_for_now(signature, caller.now))
+        told |= await _put_its_day(write, caller, row, text, signature, signing)
     elif not await write.value(_OPEN_SIGNATURES, {"id": row.id, "version_id": text.version_id}):
         values = {"stage": advance(stage, AgreementAction.EXECUTE), "executed_at": caller.now}
         await join_signatories(write, row.id, text.version_id)
-    await finished(write, caller, row, "signed", {**told, "stage": values["stage"]}, **values)
+    await finished(write, caller, row, EventType.AGREEMENT_SIGNED, {**told, "stage": values["stage"]}, **values)
     return await get_agreement(write, caller.principal, row.id, caller.now)
 
 
@@ -213,6 +219,7 @@ async def bind_by_paper(write: Write, caller: Caller, row: Row[Any], text: OpenT
     signed_at = await counts_from(write, caller, row, text.version_id, paper_day(today, paper.signed_on))
     refuse(signed_too_late(signed_at, row.terminated_at, row.time_zone))
     await check_agreed_end(write, row, text, caller.now)
+    await check_not_given_up(write, row, text.version_id, paper.signed_on, signed_at)
     its = {"id": row.id, "agency_id": agency_id, "now": await begins_at(write, text)}
     if await write.value(_STAYS, its) is None:  # else who has left could read it for its own word alone
         raise WrongStatus(LEFT_BEFORE)
@@ -227,6 +234,7 @@ async def bind_by_paper(write: Write, caller: Caller, row: Row[Any], text: OpenT
         signed_on=paper.signed_on,
         given_on=day_given(papers, agency_id, today.agency_zone, today.at_agency),
         counts_from=signed_at,
+        its_day_is_asked=await _reaches_back(write, text, agency_id, paper.signed_on, signed_at, today),
     )
     relaxed = await write_signature(write, caller, row.id, text.version_id, signature, paper, **_how(text))
     about = {
@@ -239,10 +247,37 @@ async def bind_by_paper(write: Write, caller: Caller, row: Row[Any], text: OpenT
         **({"agrees_to_publish": True} if paper.agrees_to_publish else {}),
     }
     if text.amendment_id is not None:
-        await finished(write, caller, row, "confirmed", {**about, "version_no": text.version_no})
+        about |= await _put_its_day(write, caller, row, text, signature, paper)
+        await finished(write, caller, row, EventType.AGREEMENT_CONFIRMED, {**about, "version_no": text.version_no})
         return
-    await join(write, row.id, agency_id, signed_at)
-    await finished(write, caller, row, "confirmed", about, stage=stage)
+    await join(write, row.id, agency_id, _counts_for_now(signature, caller.now))
+    about |= await _put_its_day(write, caller, row, text, signature, paper)
+    await finished(write, caller, row, EventType.AGREEMENT_CONFIRMED, about, stage=stage)
+
+
+async def _reaches_back(
+    write: Write, text: OpenText, agency_id: UUID, signed_on: date, signed_at: datetime, today: Today
+) -> bool:
+    """Whether the signature would count from a day that is over, which no paper shows that others put on record."""
+    if signed_at >= today.counts_from(today.at_agency):
+        return False
+    return not await shown_on_record(write, text, agency_id, signed_on)
+
+
+def _counts_for_now(signature: SignatureDetails, now: datetime) -> datetime:
+    return now if signature.its_day_is_asked else signature.counts_from
+
+
+async def _put_its_day(
+    write: Write, caller: Caller, row: Row[Any], text: OpenText, signature: SignatureDetails, paper: Paper
+) -> dict[str, object]:
+    """Let the signature, which is written down, count from its day, or put that to the others: see `earlier_days`."""
+    if not signature.its_day_is_asked:
+        return {}
+    act = OwnAct(agency_id=signature.agency_id, at=signature.counts_from, signed_version_id=text.version_id)
+    shown = OnPaper(evidence_sha256=paper.evidence_sha256, evidence_location=paper.evidence_location)
+    said = f"It signed version {text.version_no} on paper on {signature.signed_on}, and says so now."
+    return await count_from_its_day(write, caller, row, act, shown, signature.signed_on, said)
 
 
 def _how(text: OpenText) -> dict[str, bool]:
@@ -299,7 +334,7 @@ async def write_signature(
             "evidence_sha256": paper.evidence_sha256,
             "evidence_location": paper.evidence_location,
             "recorded_at": caller.now,
-            "counts_from": signature.counts_from,
+            "counts_from": _counts_for_now(signature, caller.now),
             "separation_relaxed": bool(relaxed),
             "publishes": not isinstance(paper, Confirmation) or paper.agrees_to_publish,
         },
@@ -308,24 +343,6 @@ async def write_signature(
     is_confirmed = signature.manner == "confirmed"
     await authorised(write, version_id, signature.agency_id, *signed, is_confirmed=is_confirmed)
     return relaxed
-
-
-async def check_bound(read: Read, agreement_id: UUID, agency_id: UUID, now: datetime) -> None:
-    """Let an agency act as one that is bound; raises WrongStatus for one that has not joined, or has left.
-
-    Of which others only report that it signed, or gave its word, is not bound before that takes effect.
-    """
-    await _check(read, _BOUND, agreement_id, agency_id, now)
-
-
-async def check_asked(read: Read, agreement_id: UUID, agency_id: UUID, now: datetime) -> None:
-    """As `check_bound`, for an answer to what the bound are asked: also for who will be, once a report takes effect."""
-    await _check(read, _ASKED, agreement_id, agency_id, now)
-
-
-async def _check(read: Read, criterion: sa.Select[Any], agreement_id: UUID, agency_id: UUID, now: datetime) -> None:
-    if await read.value(criterion, {"id": agreement_id, "agency_id": agency_id, "now": now}) is None:
-        raise WrongStatus(NO_PART)
 
 
 async def join_signatories(write: Write, agreement_id: UUID, version_id: UUID) -> None:
@@ -357,18 +374,12 @@ def named_text(row: Row[Any], digest: str, action: AgreementAction = AgreementAc
     )
 
 
-async def executed_text(write: Write, row: Row[Any], digest: str, *, after: datetime | None = None) -> OpenText | None:
-    """The executed text of that hash, where it is another than the one that takes effect last; None for none.
-
-    With `after`, only one that is the text at some time after: signing what was replaced would bind to nothing.
-    """
+async def executed_text(write: Write, row: Row[Any], digest: str) -> OpenText | None:
+    """The executed text of that hash, where it is another than the one that takes effect last; None for none."""
     if row.executed_at is None:
         return None
-    texts = await executed_texts(write, row.id)
-    ends = {window.text: window.end for window in text_windows(dates_of(row, texts, ()))}
-    for n, text in enumerate(texts):
-        over = after is not None and (n not in ends or ((end := ends[n]) is not None and end <= after))
-        if text.sha256 == digest and text.version_id != row.version_id and not over:
+    for text in await executed_texts(write, row.id):
+        if text.sha256 == digest and text.version_id != row.version_id:
             return msgspec.structs.replace(
                 own_text(row),
                 version_id=text.version_id,
@@ -435,16 +446,9 @@ async def existed(write: Write, text: OpenText, signed_on: date, today: Today, p
 
     Raises RuleBroken for a signature, or a word, older than a text that was written here.
     """
-    found = await write.first(_FROZEN, {"version_id": text.version_id})
+    found = await write.first(_STOOD_SINCE, {"version_id": text.version_id})
     assert found is not None
-    then = msgspec.structs.replace(today, now=found.frozen_at)
-    if not found.is_recorded and then.is_over(signed_on):
-        raise RuleBroken.at(
-            f"Nobody signs or agrees to a text before it stands, as this one does since {then.at_agency}. {today}",
-            "signed_before_text",
-            f"{signed_on} is before the text stood",
-            pointer=pointer,
-        )
+    check_stood(found, signed_on, today, pointer)
     return bool(found.is_recorded)
 
 

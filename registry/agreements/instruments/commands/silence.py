@@ -1,10 +1,12 @@
 """Whether a party's silence on a report counts, and when it ceases to: one rule for whatever is reported of it.
 
 What stands unconfirmed has effect by the party's own confirmation alone, also when the reason has passed: who wants the
-days to run takes the report back and makes it again, so that they run in full. One reason is no state of the party but
-a lack of paper: once that is on file, the days begin (`evidence_filed.py`).
+days to run takes the report back and makes it again, so that they run in full. Two reasons are no state of the party,
+but something that is missing. A paper: once that is on file, the days begin (`evidence_filed.py`). A person of the
+party who was ever seen in the registry: once one is, they begin (`reaching.py`).
 """
 
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,7 +17,8 @@ from sqlalchemy.engine import Row
 from registry.agreements.instruments.consent import (
     BINDING,
     LEAVING,
-    ProposalKind,
+    OF_DUTY,
+    OF_ONE,
     Reported,
     ReportedKind,
     ReportStatus,
@@ -27,12 +30,13 @@ from registry.agreements.instruments.consent_tables import (
     agreement_proposal,
     agreement_reported_act,
 )
-from registry.agreements.instruments.queries.evidence import read_by_both
+from registry.agreements.instruments.queries.evidence import read_with
 from registry.agreements.instruments.queries.signing_power import may_sign_on
 from registry.agreements.instruments.signing_tables import agreement_declined
 from registry.agreements.instruments.tables import agreement, agreement_party, agreement_signature, agreement_version
 from registry.directory.agencies.rules import AgencyStatus
 from registry.directory.agencies.tables import agency
+from registry.platform.access.known import seen_of
 from registry.platform.database.handles import Read
 from registry.platform.kernel.time import civil_day
 
@@ -40,7 +44,9 @@ _report, _proposal = agreement_reported_act, agreement_proposal
 _INSTANT = agreement.c.starts_at.type
 _ID = sa.bindparam("id", type_=agreement.c.id.type)
 _AGENCY = sa.bindparam("agency_id", type_=agreement.c.id.type)
+_AGENCIES = sa.bindparam("agency_ids", type_=agreement.c.id.type, expanding=True)
 _STATUS = sa.select(agency.c.status).where(agency.c.id == _AGENCY)
+_ACTIVE = sa.select(agency.c.id).where(agency.c.id.in_(_AGENCIES), agency.c.status == AgencyStatus.ACTIVE)
 _WHERE = (
     sa.select(agreement.c.time_zone, agency.c.time_zone.label("its_zone"), agreement_version.c.id.label("version_id"))
     .select_from(agreement)
@@ -53,18 +59,25 @@ _WHERE = (
     )
     .where(agreement.c.id == _ID)
 )
-_SUSPENDED = sa.select(agreement_party_suspension.c.starts_at).where(
+_SUSPENDED = sa.select(agreement_party_suspension.c.agency_id).where(
     agreement_party_suspension.c.agreement_id == _ID,
-    agreement_party_suspension.c.agency_id == _AGENCY,
+    agreement_party_suspension.c.agency_id.in_(_AGENCIES),
     agreement_party_suspension.c.starts_at <= sa.bindparam("now", type_=_INSTANT),
     agreement_party_suspension.c.ends_at > sa.bindparam("now", type_=_INSTANT),
 )
 _CONTESTED = (
-    sa.select(_report.c.kind, _report.c.contested_at, _proposal.c.kind.label("proposed"), _proposal.c.proposed_by_id)
+    sa.select(
+        _report.c.agency_id,
+        _report.c.kind,
+        _report.c.contested_at,
+        _report.c.duty_id,
+        _proposal.c.kind.label("proposed"),
+        _proposal.c.proposed_by_id,
+    )
     .outerjoin(_proposal, _proposal.c.id == _report.c.proposal_id)
     .where(
         _report.c.agreement_id == _ID,
-        _report.c.agency_id == _AGENCY,
+        _report.c.agency_id.in_(_AGENCIES),
         _report.c.contested_at.is_not(None),
         _report.c.status.in_([ReportStatus.CONTESTED, ReportStatus.TAKEN_BACK]),
     )
@@ -94,20 +107,38 @@ _ASKED = sa.select(_proposal.c.kind, _proposal.c.proposed_by_id).where(
 async def unconfirmed_because(
     read: Read,
     agreement_id: UUID,
-    act: Reported | Row[Any],
+    acts: Sequence[Reported | Row[Any]],
     reporter_id: UUID,
     now: datetime,
-) -> Unconfirmed | None:
-    """Why the party's silence on the act will not count; None where it will."""
+) -> dict[UUID, Unconfirmed | None]:
+    """By party why its silence on its act will not count; None where it will.
+
+    The acts are of one matter, one of each party: of one kind, and on the same evidence. However many there are, what
+    is asked of one party is asked of all at once, but for signatures, of which each is a matter of its own.
+    """
+    act, parties = acts[0], {each.agency_id: each for each in acts}
     digest = act.evidence_sha256  # what has none cannot be read here
-    suspended = {"id": agreement_id, "agency_id": act.agency_id, "now": now}
-    return why_unconfirmed(
-        said_no=await said_no(read, agreement_id, act, now),
-        may_act=await may_act(read, act.agency_id),
-        suspended=await read.first(_SUSPENDED, suspended) is not None,
-        may_sign=await _may_sign_today(read, agreement_id, act, now),
-        on_file=digest is not None and await read_by_both(read, agreement_id, digest, act.agency_id, reporter_id),
-    )
+    its = {"id": agreement_id, "agency_ids": sorted(parties)}
+    said = await _said_no(read, agreement_id, acts, now)
+    active = {row.id for row in await read.all(_ACTIVE, {"agency_ids": its["agency_ids"]})}
+    suspended = {row.agency_id for row in await read.all(_SUSPENDED, {**its, "now": now})}
+    reached = await seen_of(read, parties)
+    on_file: Collection[UUID] = ()
+    if act.kind == ReportedKind.OWES_DUTY:  # the clause stands in the text that binds it, and is read there
+        on_file = parties.keys()
+    elif digest is not None:
+        on_file = await read_with(read, agreement_id, digest, parties.keys(), reporter_id)
+    return {
+        agency_id: why_unconfirmed(
+            said_no=agency_id in said,
+            may_act=agency_id in active,
+            suspended=agency_id in suspended,
+            reached=agency_id in reached,
+            may_sign=await _may_sign_today(read, agreement_id, each, now),
+            on_file=agency_id in on_file,
+        )
+        for agency_id, each in parties.items()
+    }
 
 
 async def _may_sign_today(read: Read, agreement_id: UUID, act: Reported | Row[Any], now: datetime) -> bool:
@@ -129,25 +160,45 @@ async def may_act(read: Read, agency_id: UUID) -> bool:
 async def said_no(read: Read, agreement_id: UUID, act: Reported | Row[Any], now: datetime) -> bool:
     """Whether the party's last own word in the matter was a no: to be bound, to have left, or to what was proposed.
 
-    Being bound is one matter whatever the text, leaving is one however it is said, and a proposal is one with others
-    of its kind; a departure with those of the same agency. It is over once the party has signed, or given its word.
+    Each duty is a matter of its own. Being bound is one matter whatever the text, leaving is one however it is said,
+    and a proposal is one with others of its kind; what one party did with its other acts. It is over once the party has
+    signed, or given its word.
     """
-    its = {"id": agreement_id, "agency_id": act.agency_id}
+    return act.agency_id in await _said_no(read, agreement_id, [act], now)
+
+
+async def _said_no(
+    read: Read, agreement_id: UUID, acts: Sequence[Reported | Row[Any]], now: datetime
+) -> frozenset[UUID]:
+    """The parties that said no in the matter of which the acts are; see `said_no`."""
+    act, agency_ids = acts[0], [each.agency_id for each in acts]
     kind = ReportedKind(act.kind)
-    contested = await read.all(_CONTESTED, its)
+    contested = await read.all(_CONTESTED, {"id": agreement_id, "agency_ids": sorted(agency_ids)})
+    if kind in BINDING:
+        bound = [(row.agency_id, row.contested_at) for row in contested if row.kind in BINDING]
+        noes = {each: [at for its, at in bound if its == each] for each in agency_ids}
+        return frozenset([each for each, said in noes.items() if await _declined(read, agreement_id, each, said, now)])
     if kind in LEAVING:
-        return any(each.kind in LEAVING for each in contested)
-    if kind not in BINDING:
-        asked = await read.first(_ASKED, {"proposal_id": act.proposal_id})
-        assert asked is not None
-        return any(
-            each.proposed == asked.kind
-            and each.kind not in LEAVING
-            and (asked.kind != ProposalKind.DEPARTURE or each.proposed_by_id == asked.proposed_by_id)
-            for each in contested
-        )
-    noes = [each.contested_at for each in contested if each.kind in BINDING]
-    noes += [at for at in [await read.value(_DECLINED, its)] if at is not None]
+        return frozenset(each.agency_id for each in contested if each.kind in LEAVING)
+    if kind in OF_DUTY:
+        return frozenset(each.agency_id for each in contested if each.duty_id == act.duty_id and each.kind == kind)
+    asked = await read.first(_ASKED, {"proposal_id": act.proposal_id})
+    assert asked is not None
+    return frozenset(
+        each.agency_id
+        for each in contested
+        if each.proposed == asked.kind
+        and each.kind not in LEAVING
+        and (asked.kind not in OF_ONE or each.proposed_by_id == asked.proposed_by_id)
+    )
+
+
+async def _declined(
+    read: Read, agreement_id: UUID, agency_id: UUID, contested: Sequence[datetime], now: datetime
+) -> bool:
+    """Whether the party's last word on being bound was a no, of which `contested` are its noes to reports."""
+    its = {"id": agreement_id, "agency_id": agency_id}
+    noes = [*contested, *(at for at in [await read.value(_DECLINED, its)] if at is not None)]
     if not noes:
         return False
     answers = [await read.value(statement, its) for statement in (_SIGNED, _CONFIRMED, _WORD)]

@@ -9,6 +9,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
+from registry.agreements.instruments.commands.being_bound import check_bound
 from registry.agreements.instruments.commands.holding import ToldToSome, advanced, held, parties_of
 from registry.agreements.instruments.commands.noticing import check_was_bound, joined_at_of
 from registry.agreements.instruments.commands.proposing import (
@@ -21,7 +22,6 @@ from registry.agreements.instruments.commands.proposing import (
 )
 from registry.agreements.instruments.commands.settling.departed import parts_of
 from registry.agreements.instruments.commands.settling.proposed import bound_now
-from registry.agreements.instruments.commands.signing import check_bound
 from registry.agreements.instruments.consent import ProposalKind, ReportedKind
 from registry.agreements.instruments.consent_tables import agreement_proposal
 from registry.agreements.instruments.queries.days import today_of
@@ -41,6 +41,7 @@ from registry.platform.database.handles import Write
 from registry.platform.kernel.errors import NotFound, RuleBroken
 from registry.platform.kernel.time import day_starts_at, format_instant
 from registry.platform.kernel.versions import Expected
+from registry.platform.ledger.event_types import EventType
 
 _proposal = agreement_proposal
 _ID = sa.bindparam("id", type_=agreement.c.id.type)
@@ -102,7 +103,7 @@ async def supersede(
     check_evidence(supersession.evidence_sha256, supersession.evidence_location, needed=False)
     recorded = has_evidence(supersession)
     if not recorded:
-        refuse(expired(row.ends_at, caller.now))
+        refuse(expired(row, caller.now))
     at = max(row.starts_at, own.counts_from if recorded else caller.now)
     if supersession.effective_on is not None:
         zone = ZoneInfo(row.time_zone)
@@ -131,11 +132,11 @@ async def supersede(
         **await evidence_told(write, row.id, caller.agency_id, *evidence_of(supersession)),
     }
     named = ToldToSome(
-        event="successor_named",
+        event=EventType.AGREEMENT_SUCCESSOR_NAMED,
         data={"proposal_id": str(proposal_id), "by": str(successor.id)},
         agencies=[each.agency_id for each in await write.all(_MAY_KNOW, {"id": row.id, "successor_id": successor.id})],
     )
-    return await done(write, caller, row, "supersession_proposed", told, to_some=[named])
+    return await done(write, caller, row, EventType.AGREEMENT_SUPERSESSION_PROPOSED, told, to_some=[named])
 
 
 async def _successor(write: Write, caller: Caller, agreement_id: UUID, successor_id: UUID) -> Row[Any]:

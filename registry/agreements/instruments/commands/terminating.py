@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from sqlalchemy.engine import Row
 
+from registry.agreements.instruments.commands.being_bound import check_bound
 from registry.agreements.instruments.commands.holding import advanced, held
 from registry.agreements.instruments.commands.proposing import (
     NewProposal,
@@ -21,7 +22,6 @@ from registry.agreements.instruments.commands.proposing import (
     propose,
     report_consents,
 )
-from registry.agreements.instruments.commands.signing import check_bound
 from registry.agreements.instruments.consent import EndingGround, ProposalKind, ReportedKind
 from registry.agreements.instruments.in_force import withdrawal_ends_at
 from registry.agreements.instruments.notice import Period
@@ -42,6 +42,7 @@ from registry.platform.kernel.errors import RuleBroken
 from registry.platform.kernel.text import counted
 from registry.platform.kernel.time import day_starts_at, format_instant, last_day_before
 from registry.platform.kernel.versions import Expected
+from registry.platform.ledger.event_types import EventType
 
 
 async def terminate(
@@ -64,7 +65,7 @@ async def terminate(
     await check_none_open(write, caller, row.id, ProposalKind.END)
     check_on_paper(termination, termination.acted_on)
     if termination.acted_on is None:
-        refuse(expired(row.ends_at, caller.now))
+        refuse(expired(row, caller.now))
     today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
     given_at = today.now
     if termination.acted_on is not None:
@@ -98,7 +99,9 @@ async def terminate(
         "acted_on": termination.acted_on,
         **await evidence_told(write, row.id, caller.agency_id, *evidence_of(termination)),
     }
-    return await done(write, caller, row, "end_declared" if right else "end_proposed", told)
+    return await done(
+        write, caller, row, EventType.AGREEMENT_END_DECLARED if right else EventType.AGREEMENT_END_PROPOSED, told
+    )
 
 
 def _by_consent(termination: Termination, new: NewProposal, today: Today, given_at: datetime) -> NewProposal:
@@ -124,7 +127,7 @@ def _by_right(
     clause, days = rights[0][0], max(days for _, days in rights)
     zone = ZoneInfo(today.agreement_zone)
     new = msgspec.structs.replace(new, clause=clause)
-    runs_out = withdrawal_ends_at(today.at_agency, Period(days=days), today.agreement_zone) if days else today.now
+    runs_out = withdrawal_ends_at(today.by_agreement, Period(days=days), today.agreement_zone) if days else today.now
     if termination.acted_on is not None and today.is_over(termination.acted_on):
         at = day_starts_at(termination.effective_on or termination.acted_on, zone)
         dated, otherwise_at = max(at, given_at), max(at, runs_out)
@@ -159,7 +162,7 @@ def _right_to_end(text: Row[Any], agency_id: UUID) -> tuple[str | None, int]:
     if right.notice_days is None:
         where = f"clause {clause}" if clause else "none of its clauses is named for it"
         raise RuleBroken.at(
-            f"The text gives your agency that right and does not say how long its notice runs ({where}); none is "
+            f"The text gives your agency that right, and how long its notice runs is not entered ({where}); none is "
             "assumed. Ask for the others' consent, or amend the text; have counsel review.",
             "notice_silent",
             "the text gives no period",

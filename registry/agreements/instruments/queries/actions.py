@@ -7,8 +7,9 @@ from uuid import UUID
 
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.consent import LEAVING, LEFT, NO_PART, ProposalKind
-from registry.agreements.instruments.queries.consents import proposed_already
+from registry.agreements.instruments.consent import LEAVING, LEFT, NO_PART, ProposalKind, Reliance, rescission_barred
+from registry.agreements.instruments.pausing import BindingTerms, pause_barred, pause_silent
+from registry.agreements.instruments.queries.consents import proposed_already, without_contested
 from registry.agreements.instruments.queries.lapsing import expired
 from registry.agreements.instruments.queries.publications import OwnWords
 from registry.agreements.instruments.rules import (
@@ -31,11 +32,8 @@ from registry.agreements.instruments.rules import (
     over_for_new_texts,
     over_without_notice,
     past_agreed_end,
-    pause_barred,
     pause_not_recorded,
-    pause_silent,
     recorded_too_late,
-    rescission_barred,
     stage_at,
     stage_barred,
     takes_approval_rules,
@@ -45,7 +43,6 @@ from registry.agreements.instruments.rules import (
     word_barred,
 )
 from registry.agreements.instruments.schemas.consenting import Proposal, ReportedAct
-from registry.agreements.instruments.terms import Terms
 from registry.platform.access.permissions import Action, Relation, refusal
 from registry.platform.access.principals import Principal
 from registry.platform.database.handles import Rows
@@ -79,7 +76,7 @@ def allowed_actions(
     principal: Principal,
     row: Row[Any],
     parties: Rows,
-    terms: Sequence[Terms],
+    terms: Sequence[BindingTerms],
     words: OwnWords,
     reported: Sequence[ReportedAct],
     proposed: Sequence[Proposal],
@@ -88,11 +85,13 @@ def allowed_actions(
     may_sign: bool,
     may_confirm: bool,
     closed_to_it: str | None,
+    relied: Sequence[Reliance] = (),
 ) -> list[AllowedAction]:
     """The actions that the caller's roles reach, each allowed now or withheld with the reason.
 
     `terms` are those of the texts that bind the caller's agency. Beside the text that is shown there may be others that
     it has not signed: `may_sign`, `may_confirm`; `closed_to_it`: why a newcomer signs none of them.
+    `relied`: what others did in view of its notice.
 
     The reasons are those of the commands: one rule says of each act both whether it is offered and whether it is done.
     """
@@ -124,8 +123,9 @@ def allowed_actions(
             closed_to_it=closed_to_it,
         )
         left = {each.agency_id for each in parties if is_gone(each, now)}
-        offers += _for_all(row, own, proposed, left, now)
-        offers += _own_leave(row, own, terms, reported, now)
+        contested = [each.proposal_id for each in reported if each.status == "contested"]
+        offers += _for_all(row, own, without_contested(proposed, contested), left, now)
+        offers += _own_leave(row, own, terms, reported, relied, now)
         offers += _own_law(principal.agency_id, row, now)
         offers += _own_word(words, bound=own.joined_at is not None and own.joined_at <= now)
     if refusal(principal, Action.AGREEMENTS_REPORT, held) is None:
@@ -138,8 +138,10 @@ def _no_report(principal: Principal, row: Row[Any], parties: Rows, now: datetime
     if not row.is_party or row.custodian_id == principal.agency_id:
         return None if row.executed_at is not None else NOBODY_BOUND
     own = next(party for party in parties if party.agency_id == principal.agency_id)
-    is_unbound = unbound(own, while_it_lasted(row.terminated_at, now))
-    return NO_PART if is_unbound else None
+    at = while_it_lasted(row.terminated_at, now)
+    if own.lapsed_at is not None:  # of days before its term ran out it may report still
+        at = while_it_lasted(own.lapsed_at, at)
+    return NO_PART if unbound(own, at) else None
 
 
 def _stage(row: Row[Any], now: datetime) -> Stage:
@@ -197,7 +199,7 @@ def _own_hand(
         unsigned = not_on_paper_yet(stage) if row.executed_at is None else stage_barred(stage, AgreementAction.CONFIRM)
         yield offer("confirm", withheld=unsigned or closed_to_it or (None if may_confirm else signed))
     out = _amendment_is_out(row) or stage is Stage.OUT_FOR_SIGNATURE
-    yield offer("decline_to_sign", withheld=None if out else NOTHING_OUT)
+    yield offer("decline_to_sign", withheld=None if out or row.paper_to_decline else NOTHING_OUT)
     joinable = stage in (Stage.EXECUTED, Stage.SUSPENDED) and own.joined_at is None
     nothing = NOTHING_TO_JOIN
     if own.joined_at is not None and own.joined_at > now:
@@ -222,7 +224,7 @@ def _for_all(
     ):
         already = None if kind is None else proposed_already(proposed, kind, own.agency_id, left)
         # An end and a successor of days that are over may still be recorded, with their evidence.
-        over = expired(row.ends_at, now) if name == "add_parties" else None
+        over = expired(row, now) if name == "add_parties" else None
         yield offer(name, withheld=no_part or stage_barred(stage, step) or over or already)
     yield offer("propose_suspension", withheld=_pause_withheld(row, own, proposed, left, now))
 
@@ -245,21 +247,26 @@ def _pause_withheld(
     ]
     for step, kind in reversed(pauses) if stage is Stage.SUSPENDED else pauses:
         already = proposed_already(proposed, kind, own.agency_id, left)
-        bars.append(no_part or over or stage_barred(stage, step) or expired(row.ends_at, now) or already)
+        bars.append(no_part or over or stage_barred(stage, step) or expired(row, now) or already)
         bars.append(not_recorded or already)
     return None if None in bars else bars[0]
 
 
 def _own_leave(
-    row: Row[Any], own: Row[Any], terms: Sequence[Terms], reported: Sequence[ReportedAct], now: datetime
+    row: Row[Any],
+    own: Row[Any],
+    terms: Sequence[BindingTerms],
+    reported: Sequence[ReportedAct],
+    relied: Sequence[Reliance],
+    now: datetime,
 ) -> Iterator[AllowedAction]:
     """What a party does for itself to stop being bound; `terms` are those of the text that binds it."""
     stage = _stage(row, now)
     is_unbound = unbound(own, now)
     paused = own.suspended_at is not None
     bars = [NO_PART if is_unbound else None]
-    bars += [pause_barred(stage, row.terminated_at, now, each, paused=paused) for each in terms]
-    bars += [pause_silent(each) for each in terms]
+    bars += [pause_barred(stage, row.terminated_at, now, each.terms, paused=paused) for each in terms]
+    bars += [pause_silent(each, own.agency_id) for each in terms]
     yield offer("suspend", withheld=next((bar for bar in bars if bar is not None), None))
     yield offer("reinstate", withheld=None if paused else "Your agency has not suspended its participation.")
     by_others = any(
@@ -275,7 +282,7 @@ def _own_leave(
         own=not by_others,
     )
     yield offer("give_notice", withheld=bar)
-    yield offer("rescind_notice", withheld=rescission_barred(own.leaves_at, now, own=not by_others))
+    yield offer("rescind_notice", withheld=rescission_barred(own.leaves_at, now, own=not by_others, relied=relied))
 
 
 def _own_law(agency_id: UUID, row: Row[Any], now: datetime) -> Iterator[AllowedAction]:

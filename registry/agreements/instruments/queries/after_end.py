@@ -1,16 +1,28 @@
 """What came on record after the end of an agreement had been proposed: that end holds for it, and it is said."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.consent import EndingGround, ProposalKind
+from registry.agreements.instruments.consent import (
+    EndingGround,
+    ProposalKind,
+    ProposalStatus,
+    where_contested,
+)
 from registry.agreements.instruments.days import Days
-from registry.agreements.instruments.remarks import Remark, end_agreed_before, ends_before_its_term
-from registry.agreements.instruments.schemas.consenting import Proposal
+from registry.agreements.instruments.remarks import (
+    Remark,
+    contest_of,
+    end_agreed_before,
+    end_reported,
+    ends_before_its_term,
+)
+from registry.agreements.instruments.schemas.consenting import Proposal, ReportedAct
+from registry.agreements.instruments.schemas.shown import AgreementParty
 from registry.agreements.instruments.tables import (
     agreement,
     agreement_amendment,
@@ -87,3 +99,24 @@ def _too_long(end: Proposal, ended_at: datetime, hands: Sequence[Row[Any]], days
     for no, hand in signed.items():
         if hand.expires_on is not None and hand.expires_on > last:
             yield ends_before_its_term(no, hand.expires_on, last, days.first(end.proposed_at))
+
+
+def about_reported_ends(
+    proposed: Iterable[Proposal], reported: Sequence[ReportedAct], parties: Iterable[AgreementParty], time_zone: str
+) -> list[Remark]:
+    """What was reported of an end, as long as not each of the parties has confirmed it, and who contests that."""
+    joined = {party.agency.id for party in parties if party.joined_at is not None}
+    found = []
+    for each in proposed:
+        if each.ground != EndingGround.REPORTED:
+            continue
+        contest = contest_of(each, reported, joined)
+        if contest is not None and each.status is ProposalStatus.OPEN:
+            stands = f"is {where_contested(*contest)}"
+        elif each.status is ProposalStatus.REPORTED:
+            unsaid = ", ".join(party.name for party in each.outstanding)
+            stands = f"not confirmed by {unsaid}: each may confirm or contest it"
+        else:
+            continue
+        found.append(end_reported(each.proposed_by.name, each.not_before, stands, time_zone))
+    return found

@@ -39,7 +39,7 @@ from registry.platform.kernel.money import Money
 
 _KINDS = msgspec.json.Decoder(tuple[AgreementKind, ...])
 _LINKS = [signing_authority.alias(f"link_{depth}") for depth in range(MOST_DELEGATIONS + 1)]
-_OF_A_LINK = ("office", "kinds", "ceiling_minor", "ceiling_currency", "valid_from", "valid_to", "revoked_on")
+_OF_A_LINK = ("office", "kinds", "ceiling_minor", "ceiling_currency", "effective_on", "expires_on", "revoked_on")
 _AGENCY_ID = sa.bindparam("agency_id", type_=signing_authority.c.agency_id.type)
 
 
@@ -95,8 +95,8 @@ def chain_of(row: Row[Any]) -> tuple[Power, ...]:
             office=cells[f"office_{depth}"],
             kinds=_KINDS.decode(cells[f"kinds_{depth}"]),
             ceiling=_money(cells[f"ceiling_minor_{depth}"], cells[f"ceiling_currency_{depth}"]),
-            valid_from=cells[f"valid_from_{depth}"],
-            valid_to=cells[f"valid_to_{depth}"],
+            effective_on=cells[f"effective_on_{depth}"],
+            expires_on=cells[f"expires_on_{depth}"],
             revoked_on=cells[f"revoked_on_{depth}"],
         )
         for depth in range(row.depth + 1)
@@ -194,8 +194,8 @@ def as_authority(row: Row[Any], principal: Principal, today: Today) -> SigningAu
         agency=AgencyReference(id=row.agency_id, name=row.agency_name),
         office=row.office,
         basis=row.basis,
-        valid_from=row.valid_from,
-        valid_to=row.valid_to,
+        effective_on=row.effective_on,
+        expires_on=row.expires_on,
         delegated_from_id=row.parent_id,
         status=status,
         revoked_on=revoked_on(chain),

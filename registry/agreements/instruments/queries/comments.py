@@ -12,7 +12,7 @@ from sqlalchemy.engine import Row
 from registry.agreements.instruments.queries.actions import relations
 from registry.agreements.instruments.queries.provisions import may_read_restricted
 from registry.agreements.instruments.queries.reviews import shared_agreement
-from registry.agreements.instruments.queries.visibility import legible_to, reads_restricted
+from registry.agreements.instruments.queries.visibility import legible_to, reaches_parties, reads_restricted
 from registry.agreements.instruments.review_tables import agreement_comment
 from registry.agreements.instruments.reviews import Audience, anchor
 from registry.agreements.instruments.rules import Sensitivity
@@ -85,6 +85,10 @@ def _statement(filters: frozenset[str], sort: str = "") -> sa.Select[Any]:
     """Comments that an agency (bind `viewer`) may know of; each combination of filters is built once."""
     said = _said
     opening = said.alias("opening")
+    viewer = sa.bindparam("viewer", type_=said.c.agency_id.type)
+    worded_at = sa.func.coalesce(said.c.edited_at, said.c.created_at)
+    # Who answers in a thread that an outsider opened, one that has left or is not bound yet, speaks to it.
+    of_outsider = sa.and_(opening.c.agency_id == viewer, ~reaches_parties(opening.c.agreement_id, opening.c.created_at))
     statement = (
         sa.select(
             said,
@@ -107,8 +111,11 @@ def _statement(filters: frozenset[str], sort: str = "") -> sa.Select[Any]:
             said.c.agreement_id == _ID,
             legible_to(),  # what was said of a text is for whom the text is
             sa.or_(
-                said.c.audience == Audience.PARTIES,
-                said.c.agency_id == sa.bindparam("viewer", type_=said.c.agency_id.type),
+                said.c.agency_id == viewer,
+                sa.and_(
+                    said.c.audience == Audience.PARTIES,
+                    sa.or_(reaches_parties(said.c.agreement_id, worded_at), of_outsider),
+                ),
             ),
         )
     )

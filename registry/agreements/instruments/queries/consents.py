@@ -27,10 +27,17 @@ from registry.agreements.instruments.consent_tables import (
     agreement_publication_consent,
     agreement_reported_act,
 )
+from registry.agreements.instruments.delivery import read_deliveries, shown_deliveries
 from registry.agreements.instruments.pending import Without
-from registry.agreements.instruments.queries.evidence import Papers, shown_evidence
+from registry.agreements.instruments.queries.evidence import NO_PAPERS, Papers, shown_evidence
 from registry.agreements.instruments.queries.lapsing import lapse, outlives, with_ends
-from registry.agreements.instruments.queries.visibility import administers, is_asked, known_to
+from registry.agreements.instruments.queries.visibility import (
+    administers,
+    is_asked,
+    known_to,
+    reaches_parties,
+    told_of_act,
+)
 from registry.agreements.instruments.schemas.consenting import ConsentGiven, Proposal, ReportedAct, ShownStatus
 from registry.agreements.instruments.schemas.evidence import Evidence
 from registry.agreements.instruments.tables import agreement, agreement_party
@@ -111,6 +118,32 @@ _SHOWN = _with_known_successor(_PROPOSALS)
 _SHOWN_REPORTS = _with_known_successor(_REPORTS.add_columns(_successor.c.id.label("known_successor_id")))
 
 
+_VIEWER = sa.bindparam("viewer", type_=agreement.c.id.type)
+_asked_for = sa.exists().where(_consent.c.proposal_id == _proposal.c.id, _consent.c.agency_id == _VIEWER)
+_TOLD = sa.union_all(
+    sa.select(_report.c.id).where(
+        _report.c.agreement_id == _ID,
+        sa.or_(_report.c.recorded_by_id == _VIEWER, told_of_act(_report, _report.c.recorded_at)),
+    ),
+    sa.select(_proposal.c.id).where(
+        _proposal.c.agreement_id == _ID,
+        sa.or_(
+            _proposal.c.proposed_by_id == _VIEWER,
+            reaches_parties(_proposal.c.agreement_id, _proposal.c.proposed_at),
+            _asked_for,
+        ),
+    ),
+)
+
+
+async def acts_told_to(read: Read, agreement_id: UUID, viewer: UUID) -> set[UUID]:
+    """The ids of the reported acts and proposals that the agency is told of: its own, and those put to it.
+
+    And those that reach it: see `visibility.reaches_parties`.
+    """
+    return {row.id for row in await read.all(_TOLD, {"id": agreement_id, "viewer": viewer})}
+
+
 async def reported_acts(
     read: Read, principal: Principal, agreement_id: UUID, now: datetime, offers: Offers, papers: Papers, *, whole: bool
 ) -> list[ReportedAct]:
@@ -125,7 +158,9 @@ async def reported_acts(
         for row in await read.fast(_SHOWN_REPORTS[administers(principal)], asked)
         if whole or row.recorded_by_id == principal.agency_id
     ]
-    names = await _named(read, {each for row in rows for each in (row.agency_id, row.recorded_by_id)})
+    ids = {each for row in rows for each in (row.agency_id, row.recorded_by_id)}
+    ids |= {each.agency_id for row in rows for each in read_deliveries(row.deliveries)}
+    names = await _named(read, ids)
     return [_reported(row, now, names, await offers(row), papers, whole=whole) for row in rows]
 
 
@@ -138,9 +173,9 @@ async def _named(read: Read, ids: Collection[UUID]) -> dict[UUID, AgencyReferenc
 
 def _evidence(row: Row[Any], status: ReportStatus, papers: Papers, *, whole: bool) -> Evidence:
     """A restricted document is on file only for a report that it carries: nobody learns by a hash what there is."""
-    found = shown_evidence(row.evidence_sha256, row.evidence_location, papers, whole=whole)
+    found = shown_evidence(row.evidence_sha256, row.evidence_location, papers, row.recorded_by_id, whole=whole)
     assert found is not None
-    legible = row.evidence_sha256 is not None and papers.get(row.evidence_sha256) is not None
+    legible = row.evidence_sha256 is not None and papers.filed.get(row.evidence_sha256) is not None
     return msgspec.structs.replace(found, on_file=found.on_file and (legible or status is ReportStatus.OPEN))
 
 
@@ -168,6 +203,7 @@ def _reported(
         signatory_title=row.signatory_title,
         notice_kind=row.notice_kind,
         leaves_on=row.leaves_on,
+        deliveries=shown_deliveries(row.deliveries, {each.id: each.name for each in names.values()}),
         would_leave_at=row.counts_at if row.kind in LEAVING else None,
         evidence=None if hidden and not row.has_own_evidence else _evidence(row, status, papers, whole=whole),
         reason=row.reason,
@@ -179,6 +215,7 @@ def _reported(
         takes_effect_at=effect_from,
         answer=row.answer_reason,
         proposal_id=row.proposal_id,
+        duty_id=row.duty_id,
         allowed_actions=actions,
     )
 
@@ -189,7 +226,7 @@ async def proposals(
     agreement_id: UUID,
     now: datetime,
     without: Without | None,
-    papers: Papers | None = None,
+    papers: Papers = NO_PAPERS,
 ) -> list[Proposal]:
     """What was proposed to all, in order, where it stands, with who has consented and who has not.
 
@@ -215,10 +252,7 @@ async def proposals(
         parties = await _named(read, {row.agency_id for row in said_of})
         for row in said_of:
             said[row.proposal_id].append((parties[row.agency_id], row))
-    return [
-        _shown(rows, newcomers[each], names, papers or {}, now, without, said.get(each))
-        for each, rows in groups.items()
-    ]
+    return [_shown(rows, newcomers[each], names, papers, now, without, said.get(each)) for each, rows in groups.items()]
 
 
 def as_far_as_agreed(found: Iterable[Proposal]) -> list[Proposal]:
@@ -258,6 +292,14 @@ def proposed_already(
             "taken back first."
         )
     return None
+
+
+def without_contested(found: Iterable[Proposal], contested: Collection[UUID | None]) -> list[Proposal]:
+    """The proposals that bar others of their kind: not those to which a party has said no, of what was reported of it.
+
+    Who said no to one day may yet agree to another, and who recorded that one would keep everybody from asking.
+    """
+    return [each for each in found if each.id not in contested]
 
 
 def newcomers_of(row: Row[Any]) -> tuple[UUID, ...]:
@@ -326,7 +368,7 @@ def _shown(
         not_before=row.not_before,
         ends_at=row.ends_at,
         reason=row.reason,
-        evidence=shown_evidence(row.evidence_sha256, row.evidence_location, papers),
+        evidence=shown_evidence(row.evidence_sha256, row.evidence_location, papers, row.proposed_by_id),
         newcomers=[names[each] for each in newcomers],
         by_agreement_id=row.known_successor_id,
         agreed_at=row.agreed_at if without is None else without.agreed_at(row.id),

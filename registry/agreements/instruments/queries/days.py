@@ -1,12 +1,13 @@
 """Which day it is for an agency that acts on an agreement, and of which day its acts are."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from registry.agreements.instruments.tables import agreement_signature
-from registry.directory.agencies.queries import zone_of_agency
+from registry.directory.agencies.queries import zones_of_agencies
 from registry.platform.database.handles import Read
 from registry.platform.kernel.days import Today
 
@@ -26,4 +27,11 @@ async def today_of(read: Read, agency_id: UUID, time_zone: str, now: datetime) -
 
     The operator's own agency may have no zone: its people go by the agreement's.
     """
-    return Today(now=now, agency_zone=await zone_of_agency(read, agency_id) or time_zone, agreement_zone=time_zone)
+    return (await today_of_each(read, [agency_id], time_zone, now))[agency_id]
+
+
+async def today_of_each(read: Read, agency_ids: Iterable[UUID], time_zone: str, now: datetime) -> dict[UUID, Today]:
+    """As `today_of`, of several agencies."""
+    ids = list(agency_ids)
+    zones = await zones_of_agencies(read, ids)
+    return {each: Today(now=now, agency_zone=zones.get(each, time_zone), agreement_zone=time_zone) for each in ids}

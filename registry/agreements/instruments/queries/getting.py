@@ -8,25 +8,29 @@ from uuid import UUID
 import msgspec
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.consent import ProposalStatus
+from registry.agreements.instruments.approved_texts import about_approvals
+from registry.agreements.instruments.consent import ProposalKind
 from registry.agreements.instruments.days import Days, own_days
+from registry.agreements.instruments.delivered import about_deliveries
+from registry.agreements.instruments.ends import last_day_of
 from registry.agreements.instruments.in_force import (
-    TextStatus,
     renewal_of,
-    running_term,
     term_day,
     text_at,
 )
-from registry.agreements.instruments.notice import Period, read_notice
+from registry.agreements.instruments.notice import Notice, read_notice
+from registry.agreements.instruments.pausing import BindingTerms
 from registry.agreements.instruments.pending import Without
 from registry.agreements.instruments.queries.actions import allowed_actions
-from registry.agreements.instruments.queries.after_end import about_what_came_after
-from registry.agreements.instruments.queries.amendments import open_amendments
+from registry.agreements.instruments.queries.after_end import about_reported_ends, about_what_came_after
+from registry.agreements.instruments.queries.amendments import amendment_shown, on_its_way, open_amendments
+from registry.agreements.instruments.queries.approvals import approvals_on_record, hands_by_number
 from registry.agreements.instruments.queries.authorities import revocations
-from registry.agreements.instruments.queries.consents import as_far_as_agreed, proposals, reported_acts
+from registry.agreements.instruments.queries.consents import acts_told_to, as_far_as_agreed, proposals, reported_acts
 from registry.agreements.instruments.queries.days import signed_days
 from registry.agreements.instruments.queries.declining import declined_by
-from registry.agreements.instruments.queries.evidence import Papers, papers_on_file, shown_evidence
+from registry.agreements.instruments.queries.ends import end_told
+from registry.agreements.instruments.queries.evidence import NO_PAPERS, papers_on_file, shown_evidence
 from registry.agreements.instruments.queries.governing import terms_that_bind
 from registry.agreements.instruments.queries.let_in import nothing_open_to
 from registry.agreements.instruments.queries.offers import offers_on_reports, with_offers
@@ -43,7 +47,6 @@ from registry.agreements.instruments.queries.parties import (
 from registry.agreements.instruments.queries.party_days import AllDays, DaysTold, days_told
 from registry.agreements.instruments.queries.pending import without_pending
 from registry.agreements.instruments.queries.provisions import (
-    VersionTerm,
     may_read_restricted,
     provisions_of,
     remarks_on_text,
@@ -52,7 +55,10 @@ from registry.agreements.instruments.queries.provisions import (
     withheld_terms,
 )
 from registry.agreements.instruments.queries.publications import OwnWords, publication_in
+from registry.agreements.instruments.queries.relying import relied_on
 from registry.agreements.instruments.queries.rows import SHOWN, Moment, shown_rows
+from registry.agreements.instruments.queries.running_terms import cut_short, last_notice_told, term_ends_on_told
+from registry.agreements.instruments.queries.signatures_remarked import about_signatures
 from registry.agreements.instruments.queries.signed_text import as_signed
 from registry.agreements.instruments.queries.texts import (
     dates_of,
@@ -67,48 +73,47 @@ from registry.agreements.instruments.queries.visibility import (
 )
 from registry.agreements.instruments.queries.waiting import Waiting, custody_bars, separated, waiting_for
 from registry.agreements.instruments.remarks import (
-    Hand,
-    NewHand,
     Remark,
     about_acts,
     about_bound_to_some,
     about_days_of_others,
     about_end,
-    about_hands,
     about_missing_hands,
-    about_newcomers,
     about_notice,
     about_own_texts,
-    about_papers,
-    about_signing_days,
+    about_renewals,
     about_suspension,
     about_texts,
-    end_reported,
 )
 from registry.agreements.instruments.rules import (
-    DerivedStatus,
     Stage,
     derived_status,
-    last_notice_day,
     shown_stage,
     stage_at,
 )
 from registry.agreements.instruments.schemas.consenting import Proposal, ReportedAct
 from registry.agreements.instruments.schemas.shown import (
     Agreement,
-    Amendment,
     Successor,
     SuspensionPeriod,
 )
 from registry.agreements.instruments.schemas.words import AgreementStatus
-from registry.agreements.instruments.terms import Terms
-from registry.agreements.instruments.terms import without as without_terms
+from registry.agreements.instruments.terms import Terms, shown_without
+from registry.agreements.instruments.told import PublicDays, alone_at, binds_some, status_then
 from registry.directory.agencies.schemas import AgencyReference
 from registry.platform.access.principals import Principal
 from registry.platform.database.handles import Read
 from registry.platform.kernel.actions import AllowedAction
 from registry.platform.kernel.intervals import earliest
-from registry.platform.kernel.time import last_day_before
+from registry.platform.kernel.time import civil_day
+
+
+def _is_of_audience(principal: Principal, row: Row[Any], parties: Sequence[Any]) -> bool:
+    """Whether what is made for the parties reaches the caller whenever it was made: `visibility.reaches_parties`."""
+    own = next((each for each in parties if each.agency_id == principal.agency_id), None)
+    if row.custodian_id == principal.agency_id:
+        return True
+    return own is not None and bool(own.joined_at or own.in_text) and own.leaves_at is None and own.released_at is None
 
 
 async def get_agreement(
@@ -134,11 +139,9 @@ async def get_agreement(
         return await as_signed(read, principal, row, at, reveal=reveal)
     others = not whole and not administers(principal)
     numbers = [each.stretch_no for each in rows if each.stretch == "text"]
-    # Of a day to come others are told nothing of a text that holds then and that they do not read: they are as today.
     held = placed(held_of(rows), numbers)
-    holding, _ = text_at(held, at)
-    hidden = others and at > now and holding is not None and numbers[holding.text] != row.version_no
-    stands_at = now if hidden else at
+    ahead = others and at > now and row.executed_at is not None  # others are told what is public of a day to come
+    stands_at = now if ahead else at
     windows_then = await read.fast(PARTIES, {"id": agreement_id, "version_id": row.version_id, "at": stands_at})
     parties = list({each.agency_id: each for each in windows_then}.values())
     suspensions = intervals_of(rows, "suspension")
@@ -158,11 +161,12 @@ async def get_agreement(
         held = placed(without.held, numbers)
         superseded, has_successor = without.is_superseded, without.has_successor
     joined_at = [party.joined_at for party in (_as_it_is(each, without) for each in parties)]
+    joined = sum(each is not None and each <= max(at, now) for each in joined_at)
     status = derived_status(
         stage,
         dates,
-        at if dates.ended_at is not None and at >= dates.ended_at else stands_at,
-        joined=sum(each is not None and each <= max(at, now) for each in joined_at),
+        stands_at,
+        joined=joined,
         ends_at=row.ends_at,
         force=force,
         notice=to_renew,
@@ -177,7 +181,26 @@ async def get_agreement(
         windows = await windows_shown_to_others(read, row, held, numbers, without, suspensions, dates.ended_at)
     window, text_status = text_at(windows, stands_at)
     # The last text ends as the agreement does; one before it gives way to the next.
-    until = None if hidden or window is None else window.end
+    until = None if window is None else window.end
+    lapses_at = force[-1].end if force else None
+    binds_from = force[0].start if force else None
+    public = PublicDays(
+        starts_at=row.starts_at,
+        text_starts_at=row.its_starts_at,
+        text_ends_at=row.its_ends_at,
+        ended_at=dates.ended_at,
+        superseded=superseded,
+        suspensions=tuple(suspensions),
+        alone_at=alone_at(_as_it_is(each, without) for each in parties),
+    )
+    begins_at = None
+    if ahead:
+        begins_at = public.begins_at(status, now)
+        status, text_status = status_then(status, public, now, at), public.text_then(text_status, at)
+        until, lapses_at = (each if each is not None and each <= now else None for each in (until, lapses_at))
+        lapses_at = earliest(lapses_at, public.alone_at)
+    if others and (binds_from is None or binds_from > now):
+        binds_from = public.starts_at if joined > 1 and public.starts_at > now else None
     of_version = term_of_version(row)
     told = DaysTold(
         last=whole_term,
@@ -191,41 +214,44 @@ async def get_agreement(
     if not others and len(numbers) > 1:  # else the text that is shown is the only one
         told_all = await days_told(read, row, numbers, dates, held, parties, without, at)
         told = told_all.by_party.get(principal.agency_id, told_all.by_party[None])
-    lapses_at = force[-1].end if force and not hidden else None
 
-    def term_of(days: DaysTold) -> tuple[date | None, date | None]:
+    own_part = next((each for each in parties if each.agency_id == principal.agency_id), None)
+    over_at = end_told(row, own_part, now, whole=not others)
+    over_for_all = end_told(row, None, now, whole=not others)
+
+    def term_of(days: DaysTold, over_at: datetime | None) -> tuple[date | None, date | None]:
         day = term_day(at, row.time_zone, dates.ended_at, lapses_at, days.over_at)
-        return _cut_short(_term_ends_on(days.running, day), dates.ended_at, row.time_zone)
+        return cut_short(term_ends_on_told(days.running, day), over_for_all, over_at, row.time_zone)
 
-    ends_on, to_renew_on = term_of(told)
-    # Of a day to come on which that text has run out others are told what it says, and of no later one.
-    is_told = not (others and at > now and row.its_ends_at is not None and row.its_ends_at <= at)
-    if not is_told:
-        text_status = TextStatus.ENDED
-    if not is_told and (dates.ended_at is None or at < dates.ended_at):
-        status = DerivedStatus.EXPIRED
+    term_ends_on, to_renew_on = term_of(told, over_at)
     notice = read_notice(told.notice.notice)
     notice_told = notice if whole else notice.as_published([each.number for each in provisions])
     ids = [party.agency_id for party in parties]
-    papers: Papers = {}
+    papers = NO_PAPERS
+    approvals = await approvals_on_record(read, agreement_id, principal.agency_id) if whole and row.any_approved else {}
     reports = bool(row.any_reported) and (whole or administers(principal))
     of_parties = (digest for each in parties for digest in (each.evidence_sha256, each.notice_evidence_sha256))
-    shows = bool(row.any_proposed) or any((row.its_evidence_sha256, *of_parties))
+    shows = bool(row.any_proposed) or bool(row.any_approved) or any((row.its_evidence_sha256, *of_parties))
     if row.any_filed and ((whole and shows) or reports):
-        papers = await papers_on_file(read, agreement_id)
+        papers = await papers_on_file(read, agreement_id, principal.agency_id)
     resting = [party.authority_id for party in parties if party.authority_id is not None] if whole else []
     revoked = await revocations(read, resting)
-    together = next((each for each in force if is_told and each.contains(stands_at)), None)
-    until_told = until_told_to_others(parties, without, row.its_ends_at, dates.ended_at, at) if others else None
+    together = next((each for each in force if each.contains(stands_at)), None)
     then = bound_then(windows_then, without, stands_at)
     bound_by = bound_to_another(then)
-    evidence = shown_evidence(row.its_evidence_sha256, row.its_evidence_location, papers) if whole else None
+    until_told: dict[UUID, datetime | None] | None = None
+    if others:
+        binding = parties if begins_at is not None else [p for p in parties if together and bound_by[p.agency_id]]
+        until_told = until_told_to_others(binding if not ahead or binds_some(status) else [], without, public, at)
+    its_paper = row.its_evidence_sha256, row.its_evidence_location
+    evidence = shown_evidence(*its_paper, papers, row.custodian_id) if whole else None
 
     def own_notice(agency_id: UUID) -> date | None:
         its = told_all.by_party.get(agency_id)
         if its is None:
-            return _last_notice_on(to_renew_on, None if notice_told is None else notice_told.of(agency_id))
-        return _last_notice_on(term_of(its)[1], read_notice(its.notice.notice).of(agency_id))
+            return last_notice_told(to_renew_on, None if notice_told is None else notice_told.of(agency_id))
+        its_end = next(end_told(row, each, now, whole=True) for each in parties if each.agency_id == agency_id)
+        return last_notice_told(term_of(its, its_end)[1], read_notice(its.notice.notice).of(agency_id))
 
     shown = [
         shown_party(
@@ -240,6 +266,8 @@ async def get_agreement(
             bound_by[party.agency_id],
             together,
             until_told,
+            approvals.get(party.agency_id, ()),
+            {each.agency_id: each.name for each in parties},
             whole=whole,
         )
         for party in parties
@@ -248,41 +276,14 @@ async def get_agreement(
     remarks: list[Remark] = []
     if whole:
         days = await _days(read, row, parties, now)
-        remarks += about_papers(row.version_no, evidence, [each.signature.evidence for each in shown if each.signature])
-        hands = [
-            Hand(
-                agency=each.agency.name,
-                manner=each.signature.manner,
-                signed_on=each.signature.signed_on,
-                entered_on=days.of(each.agency.id, each.signature.recorded_at),
-                evidence=each.signature.evidence,
-            )
-            for each in shown
-            if each.signature
-        ]
-        remarks += about_hands(row.version_no, hands)
-        remarks += about_signing_days(
-            row.version_no,
-            row.its_effective_on,
-            [(each.agency.name, each.signature.manner, each.signature.signed_on) for each in shown if each.signature],
-        )
-        # Without a day of its own a signature counts from when it was recorded, by who was let in by then.
-        came = [each for each in parties if not each.in_text and each.signed_on and each.counts_from]
-        remarks += about_newcomers(
-            row.version_no,
-            [
-                NewHand(
-                    agency=each.name,
-                    signed_on=each.signed_on,
-                    let_in_on=days.of(each.agency_id, each.named_at),
-                    counts_on=days.of(each.agency_id, each.counts_from),
-                )
-                for each in came
-            ],
-        )
+        remarks += about_signatures(row, shown, parties, evidence, days)
         if row.executed_at is not None:
             other = [each for each in shown if each.bound and not _binds(row.version_no, then[each.agency.id])]
             remarks += about_missing_hands(row.version_no, [each.agency.name for each in other])
+        if any(each.approval_required for each in shown):
+            bound_nos = {each: [window.version_no for window in its] for each, its in then.items()}
+            signed_nos = await hands_by_number(read, agreement_id)
+            remarks += about_approvals(shown, bound_nos, signed_nos, civil_day(at, row.time_zone), at)
         remarks += about_texts(dates, held, numbers, force, days)
         if principal.agency_id in then:
             remarks += about_own_texts(row.version_no, [each.version_no for each in then[principal.agency_id]])
@@ -293,7 +294,8 @@ async def get_agreement(
         remarks += [
             *about_notice(notice, ids),
             *about_end(told.last.expires_on, msgspec.json.decode(told.terms, type=Terms)),
-            *about_suspension(terms),
+            *about_renewals(told.last.expires_on, renewal_of(told.last.auto_renew_months, told.last.auto_renew_times)),
+            *about_suspension(terms, notice),
             *remarks_on_text(provisions, row.terms, term_of_version(row)),
         ]
     remarks += about_authorities(row.version_no, shown)
@@ -305,13 +307,13 @@ async def get_agreement(
         declined = await declined_by(read, agreement_id=agreement_id)
     if whole and as_of is None:
         paper = bool(row.paper_to_confirm)
-        about = (read, principal.agency_id, *_on_its_way(row), now, declined)
-        waiting = await waiting_for(*about, paper_to_confirm=paper)
+        about = (read, principal.agency_id, *on_its_way(row), now, declined)
+        waiting = await waiting_for(*about, paper_to_confirm=paper, paper_to_decline=bool(row.paper_to_decline))
         kept_already = await custody_bars(read, principal.agency_id, row)
         waiting = msgspec.structs.replace(waiting, bars={**waiting.bars, **kept_already})
     reported: list[ReportedAct] = []
     if reports:
-        offers_on = offers_on_reports(read, principal, row, _on_its_way(row)[0], now, withheld=as_of is not None)
+        offers_on = offers_on_reports(read, principal, row, on_its_way(row)[0], now, withheld=as_of is not None)
         reported = await reported_acts(read, principal, row.id, now, offers_on, papers, whole=whole)
     proposed: list[Proposal] = []
     if whole and row.any_proposed:
@@ -319,28 +321,39 @@ async def get_agreement(
     if as_of is None:
         proposed = with_offers(principal, row, parties, reported, proposed, now)
     proposed = as_far_as_agreed(proposed)
-    remarks += [
-        end_reported(each.proposed_by.name, each.not_before, [party.name for party in each.outstanding], row.time_zone)
-        for each in proposed
-        if each.status is ProposalStatus.REPORTED
-    ]
+    remarks += about_reported_ends(proposed, reported, shown, row.time_zone)
     if proposed and dates.ended_at is not None:
         days = await _days(read, row, parties, now)
         remarks += await about_what_came_after(read, row, parties, proposed, dates.ended_at, days)
+    if whole:
+
+        def asked_of(agency_id: UUID) -> Notice:
+            its = told_all.by_party.get(agency_id)
+            return notice if its is None else read_notice(its.notice.notice)
+
+        its_clauses = {each.number: each.text for each in provisions}
+        remarks += about_deliveries(shown, reported, asked_of, its_clauses, row.time_zone)
     remarks += about_acts(
         [
             *((f"the notice of {each.agency.name}", each.notice_evidence) for each in shown),
-            *((f"the {each.kind} proposed by {each.proposed_by.name}", each.evidence) for each in proposed),
+            *(
+                (f"the {each.kind} proposed by {each.proposed_by.name}", each.evidence)
+                for each in proposed
+                if each.kind != ProposalKind.EARLIER_DAY  # that is the paper of a signature: see above
+            ),
         ]
     )
     offers: list[AllowedAction] = []
     if as_of is None:
-        own = [terms]
+        own = [BindingTerms(terms=terms, notice=read_notice(term_of_version(row).notice))]
         if bool(row.is_party) and len(numbers) > 1:  # else the text that is shown is the only one
             own = await terms_that_bind(read, row, principal.agency_id, now)
         closed = None
         if whole and any(each.agency_id == principal.agency_id and not each.in_text for each in parties):
             closed = await nothing_open_to(read, row, principal.agency_id, now)
+        relied = []
+        if any(each.agency_id == principal.agency_id and each.leaves_at is not None for each in parties):
+            relied = await relied_on(read, row.id, principal.agency_id, row.time_zone, now)
         offers = waiting.held_back(
             allowed_actions(
                 principal,
@@ -354,9 +367,22 @@ async def get_agreement(
                 may_sign=told.may_sign,
                 may_confirm=told.may_confirm,
                 closed_to_it=closed,
+                relied=relied,
             )
         )
-        offers = await separated(read, principal, row, _on_its_way(row)[0], offers)
+        offers = await separated(read, principal, row, on_its_way(row)[0], offers)
+    if whole and (reported or proposed) and not _is_of_audience(principal, row, parties):
+        told_ids = await acts_told_to(read, row.id, principal.agency_id)
+        reported = [
+            each if each.id in told_ids else msgspec.structs.replace(each, reason=None, answer=None, evidence=None)
+            for each in reported
+        ]
+        proposed = [
+            each
+            if each.id in told_ids or principal.agency_id in [newcomer.id for newcomer in each.newcomers]
+            else msgspec.structs.replace(each, reason=None, evidence=None)
+            for each in proposed
+        ]
     return Agreement(
         id=row.id,
         number=row.number,
@@ -372,15 +398,16 @@ async def get_agreement(
         expires_on=told.last.expires_on,
         auto_renew_months=told.last.auto_renew_months,
         auto_renew_times=told.last.auto_renew_times,
-        term_ends_on=ends_on,
+        term_ends_on=term_ends_on,
         starts_at=row.starts_at,
-        ends_at=earliest(told.last.ends_at, dates.ended_at),
-        binds_from=force[0].start if force else None,
+        ends_on=last_day_of(over_at, row.time_zone),
+        ends_at=over_at,
+        binds_from=binds_from,
         notice=notice_told,
-        last_notice_on=_last_notice_on(to_renew_on, None if notice_told is None else notice_told.general),
+        last_notice_on=last_notice_told(to_renew_on, None if notice_told is None else notice_told.general),
         review_every_months=row.review_every_months,
         executed_at=row.executed_at,
-        ratify_by=row.ratify_by,
+        ratify_by=None if others else row.ratify_by,
         terminated_at=dates.ended_at,
         superseded_by=_superseded_by(row) if whole and has_successor else None,
         custody_offered_to=_custody_offered_to(row) if whole else None,
@@ -391,10 +418,10 @@ async def get_agreement(
         version_effective_on=row.its_effective_on,
         version_sha256=row.sha256 if whole else None,
         evidence=evidence,
-        amendment=_amendment(principal, row) if whole else None,
+        amendment=amendment_shown(principal, row) if whole else None,
         amendments=await open_amendments(read, principal, row) if whole else [],
         categories=terms.categories,
-        terms=without_terms(terms, withheld) if whole else None,
+        terms=shown_without(terms, withheld) if whole else None,
         terms_withheld=withheld if whole else [],
         provisions=provisions,
         parties=shown,
@@ -440,49 +467,3 @@ def _custody_offered_to(row: Row[Any]) -> AgencyReference | None:
     if row.custody_offered_to_id is None:
         return None
     return AgencyReference(id=row.custody_offered_to_id, name=row.custody_offered_to_name)
-
-
-def _term_ends_on(term: VersionTerm, day: date) -> date | None:
-    """The last day of the version's term that holds the day; of its last one when all are over."""
-    if term.expires_on is None:
-        return None
-    return running_term(term.expires_on, renewal_of(term.auto_renew_months, term.auto_renew_times), day)
-
-
-def _cut_short(term_ends_on: date | None, ended_at: datetime | None, time_zone: str) -> tuple[date | None, date | None]:
-    """The last day of a term that the agreed end of the agreement may cut short, and the day on which it may renew.
-
-    What ends before the term is over has no renewal that a notice could keep away.
-    """
-    if ended_at is None:
-        return term_ends_on, term_ends_on
-    last = last_day_before(ended_at, time_zone)
-    if term_ends_on is not None and term_ends_on <= last:
-        return term_ends_on, term_ends_on
-    return last, None
-
-
-def _last_notice_on(ends_on: date | None, period: Period | None) -> date | None:
-    return None if ends_on is None or period is None else last_notice_day(ends_on, period)
-
-
-def _on_its_way(row: Row[Any]) -> tuple[UUID, Stage]:
-    """The version that review and signatures are about, and its stage: the amendment's where there is one."""
-    if row.amendment_id is not None:
-        return row.amendment_version_id, Stage(row.amendment_stage)
-    return row.version_id, Stage(row.stage)
-
-
-def _amendment(principal: Principal, row: Row[Any]) -> Amendment | None:
-    """The amendment on its way; while it is a draft, its custodian's alone."""
-    drafted = row.amendment_sha256 is None
-    if row.amendment_id is None or (drafted and row.custodian_id != principal.agency_id):
-        return None
-    return Amendment(
-        version_no=row.amendment_no,
-        version_sha256=row.amendment_sha256,
-        kind=row.amendment_kind,
-        stage=row.amendment_stage,
-        title=row.amendment_title,
-        effective_on=row.amendment_effective_on,
-    )

@@ -11,6 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.in_force import latest_in_common
+from registry.agreements.instruments.notice import read_notice
+from registry.agreements.instruments.pausing import BindingTerms
 from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.signed_texts import pending_signatures, signed_texts, with_word
 from registry.agreements.instruments.queries.texts import dates_of, executed_texts
@@ -62,8 +64,11 @@ async def texts_that_bind(read: Read, row: Row[Any], agency_id: UUID, day: date)
     return governing(row, texts, signed, await read.all(_PARTIES, {"id": row.id}), agency_id, day)
 
 
-async def terms_that_bind(read: Read, row: Row[Any], agency_id: UUID, now: datetime) -> list[Terms]:
-    """The terms of the texts that bind the agency today."""
+async def terms_that_bind(read: Read, row: Row[Any], agency_id: UUID, now: datetime) -> list[BindingTerms]:
+    """The terms, and the notice, of the texts that bind the agency today."""
     today = await today_of(read, agency_id, row.time_zone, now)
     texts = await texts_that_bind(read, row, agency_id, today.at_agency)
-    return [msgspec.json.decode(text.terms, type=Terms) for text in texts]
+    return [
+        BindingTerms(terms=msgspec.json.decode(text.terms, type=Terms), notice=read_notice(text.notice))
+        for text in texts
+    ]

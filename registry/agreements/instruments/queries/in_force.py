@@ -8,7 +8,7 @@ The instant is one that has come. Of a later one, `to_come`, seen from the bind 
 effect bind nobody and free nobody: `pending.Without` in SQL, and one answer with `binds_without`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -33,6 +33,7 @@ from registry.agreements.instruments.tables import (
     agreement_party_window,
     agreement_text_window,
     agreement_version,
+    agreement_version_dates,
 )
 from registry.agreements.instruments.terms import Terms
 from registry.directory.agencies.tables import agency
@@ -77,18 +78,35 @@ def _texts_at(at: sa.ColumnElement[Any], *, published: bool = False) -> tuple[sa
 def text_shown_to_others_at(at: sa.ColumnElement[Any] = _AT) -> sa.ColumnElement[Any]:
     """As `text_shown_at` of the texts that are published, for who is no party: a later one that is not hides none.
 
-    One that is never the text, for another takes effect as it does, is shown where nothing else is published.
+    Of a day to come, after the bind `now`, it is the text of today, unless one has its own first day until then: when a
+    text comes to bind by an approval or a signature is no public day. One that is never the text, for another takes
+    effect as it does, is shown where nothing else is published.
     """
+    today = sa.bindparam("now", type_=_AT.type)
+    coming, dates = agreement_version.alias("published_to_come"), agreement_version_dates.alias("its_public_days")
+    to_come = (
+        sa.select(coming.c.id)
+        .join(dates, dates.c.version_id == coming.c.id)
+        .where(
+            coming.c.agreement_id == agreement.c.id,
+            is_published(coming.c.id),
+            dates.c.starts_at > today,
+            dates.c.starts_at <= at,
+        )
+        .order_by(dates.c.starts_at.desc(), coming.c.no.desc())
+        .limit(1)
+        .correlate(agreement)
+    )
     newest = agreement_version.alias("newest_published")
     its = sa.select(newest.c.id).where(
         newest.c.agreement_id == agreement.c.id, newest.c.no == agreement.c.public_version
     )
-    return sa.func.coalesce(*_texts_at(at, published=True), its.correlate(agreement).scalar_subquery())
-
-
-def hides_text(at: sa.ColumnElement[Any] = _AT) -> sa.ColumnElement[bool]:
-    """Whether others than the parties are shown another text of that instant than the one that holds then."""
-    return sa.func.coalesce(text_shown_at(at) != text_shown_to_others_at(at), sa.false())
+    has_come = sa.case((at <= today, at), else_=today)
+    return sa.func.coalesce(
+        to_come.scalar_subquery(),
+        *_texts_at(has_come, published=True),
+        its.correlate(agreement).scalar_subquery(),
+    )
 
 
 def _holds(window: FromClause) -> sa.ColumnElement[bool]:
@@ -139,13 +157,41 @@ def _pairs(*, among: bool = False, helping: bool = False, to_come: bool = False)
 
 def bound_under(*, to_come: bool = False) -> sa.Select[Any]:
     """Ids of the agreements by which `viewer` is bound to some other party at `at`."""
+    mine, binds = _binding(to_come=to_come)
+    return sa.select(mine.c.agreement_id).where(binds)
+
+
+def _binding(*, to_come: bool) -> tuple[FromClause, sa.ColumnElement[bool]]:
+    """The viewer's windows, and which of them contain the instant and bind it to some other party."""
     mine, theirs = (_windows(name, to_come=to_come) for name in ("mine", "theirs"))
     another = sa.select(sa.literal(1)).where(
         same_text(theirs, mine), _holds(theirs), theirs.c.agency_id != mine.c.agency_id
     )
-    return sa.select(mine.c.agreement_id).where(
-        mine.c.agency_id == _VIEWER, _holds(mine), another.correlate(mine).exists()
+    return mine, sa.and_(mine.c.agency_id == _VIEWER, _holds(mine), another.correlate(mine).exists())
+
+
+@cache
+def _versions_that_bind(*, to_come: bool) -> sa.Select[Any]:
+    mine, binds = _binding(to_come=to_come)
+    return (
+        sa.select(mine.c.agreement_id, agreement_version.c.no)
+        .select_from(mine.join(agreement_version, agreement_version.c.id == mine.c.version_id))
+        .where(binds, mine.c.agreement_id.in_(sa.bindparam("ids", type_=_ID, expanding=True)))
+        .order_by(mine.c.amended)
     )
+
+
+async def versions_that_bind(
+    read: Read, agency_id: UUID, agreement_ids: Sequence[UUID], at: datetime, now: datetime
+) -> dict[UUID, list[int]]:
+    """By agreement the versions by which the agency is bound to another party at `at`, the latest it signed first."""
+    if not agreement_ids:
+        return {}
+    parameters = {"viewer": agency_id, "at": at, "now": now, "ids": list(agreement_ids)}
+    found: dict[UUID, list[int]] = {}
+    for row in await read.all(_versions_that_bind(to_come=at > now), parameters):
+        found.setdefault(row.agreement_id, []).append(row.no)
+    return found
 
 
 def partners_in_force(*, to_come: bool = False) -> sa.Select[Any]:
@@ -208,7 +254,7 @@ class AgreementCandidate(Struct, kw_only=True, frozen=True):
     `covers_direction` says that the assisting agency assists the requesting one, as far as it is in force.
     `covers_until` is when the first of the two stops being bound, None when neither does. Where the agreement is not in
     force it is when it last ceased to be, None when it never was until then.
-    `restricted_terms` names the terms that a restricted provision says.
+    `restricted_terms` names the terms that a restricted provision says; `review_every_months` is None without a cycle.
     """
 
     id: UUID
@@ -224,13 +270,15 @@ class AgreementCandidate(Struct, kw_only=True, frozen=True):
     effective_at: datetime
     terms: Terms
     restricted_terms: list[str]
+    review_every_months: int | None
 
 
 @cache
-def pair_statement(*, of_version: bool = False) -> sa.Select[Any]:
+def pair_statement(*, of_version: bool = False, of_several: bool = False) -> sa.Select[Any]:
     """Every executed agreement that names both `viewer` and `other`, with what it is for the two at `at`.
 
-    `of_version`: the one in the bind `of_agreement`, by its text in the bind of that name.
+    `of_version`: the one in the bind `of_agreement`, by its text in the bind of that name. `of_several`: for each of
+    several `others`, which each row names as `other_id`.
 
     Where it is not in force for both, its text is the one that is shown of that instant.
 
@@ -242,8 +290,12 @@ def pair_statement(*, of_version: bool = False) -> sa.Select[Any]:
     partner = agreement_party_window.alias("partner")
     has_partner = (
         sa.select(sa.literal(1))
-        .where(partner.c.agency_id == sa.bindparam("other", type_=_ID), _holds(partner), same_text(partner, bound))
-        .correlate(bound)
+        .where(
+            partner.c.agency_id == (theirs.c.agency_id if of_several else sa.bindparam("other", type_=_ID)),
+            _holds(partner),
+            same_text(partner, bound),
+        )
+        .correlate(bound, theirs)
         .exists()
     )
     current = agreement_version.alias("current")
@@ -276,10 +328,11 @@ def pair_statement(*, of_version: bool = False) -> sa.Select[Any]:
             version.c.terms,
             version.c.restricted_terms,
             agreement.c.terminated_at,
+            agreement.c.review_every_months,
             *(
                 its.c[name].label(f"{side}_{name}")
                 for side, its in (("viewer", mine), ("other", theirs))
-                for name in ("leaves_at", "released_at")
+                for name in ("joined_at", "leaves_at", "released_at")
             ),
             sa.select(sa.literal(1))
             .where(agreement_pending.c.agreement_id == agreement.c.id)
@@ -315,13 +368,17 @@ def pair_statement(*, of_version: bool = False) -> sa.Select[Any]:
         )
         .where(
             mine.c.agency_id == _VIEWER,
-            theirs.c.agency_id == sa.bindparam("other", type_=_ID),
+            theirs.c.agency_id.in_(sa.bindparam("others", type_=_ID, expanding=True))
+            if of_several
+            else theirs.c.agency_id == sa.bindparam("other", type_=_ID),
             mine.c.agency_id != theirs.c.agency_id,
             agreement.c.executed_at.is_not(None),
             sa.or_(mine.c.joined_at.is_not(None), theirs.c.joined_at.is_not(None)),
         )
         .order_by(agreement.c.id)
     )
+    if of_several:
+        return statement.add_columns(theirs.c.agency_id.label("other_id"))
     return statement.where(agreement.c.id == sa.bindparam("of_agreement", type_=_ID)) if of_version else statement
 
 
@@ -427,6 +484,23 @@ async def candidates(
     return found
 
 
+async def candidates_of_several(
+    read: Read, requesting_id: UUID, assisting_ids: Collection[UUID], category: str, now: datetime
+) -> dict[UUID, list[AgreementCandidate]]:
+    """As `candidates`, of several assisting agencies in one statement, by their ids.
+
+    One more is asked for each of them with which something is only reported.
+    """
+    asked = {"viewer": requesting_id, "others": sorted(assisting_ids), "category": category, "at": now}
+    rows = await read.all_slowly(pair_statement(of_several=True), asked)
+    found: dict[UUID, list[AgreementCandidate]] = {}
+    for row in rows:
+        found.setdefault(row.other_id, []).append(as_candidate(row))
+    for other_id in sorted({row.other_id for row in rows if row.is_reported}):
+        found[other_id] = await candidates(read, requesting_id, other_id, category, now)
+    return found
+
+
 def as_candidate(row: Row[Any]) -> AgreementCandidate:
     """The struct of one row of `pair_statement`."""
     return AgreementCandidate(
@@ -443,4 +517,5 @@ def as_candidate(row: Row[Any]) -> AgreementCandidate:
         effective_at=row.starts_at,
         terms=msgspec.json.decode(row.terms, type=Terms),
         restricted_terms=msgspec.json.decode(row.restricted_terms or b"[]", type=list[str]),
+        review_every_months=row.review_every_months,
     )

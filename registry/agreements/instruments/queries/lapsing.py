@@ -6,10 +6,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.consent import Lapse, ProposalKind, lapse_of
+from registry.agreements.instruments.consent import AGREED_ENDS, ENDS_IT, OF_ONE, Lapse, ProposalKind, lapse_of
 from registry.agreements.instruments.consent_tables import agreement_proposal
 from registry.agreements.instruments.tables import agreement
-from registry.platform.kernel.intervals import earliest
 
 _proposal = agreement_proposal
 _its, _next = agreement.alias("of_proposal"), agreement.alias("named_successor")
@@ -21,11 +20,7 @@ def with_ends(statement: sa.Select[Any]) -> sa.Select[Any]:
     return (
         statement.join(_its, _its.c.id == _proposal.c.agreement_id)
         .outerjoin(_next, _next.c.id == _proposal.c.successor_id)
-        .add_columns(
-            _its.c.ends_at.label("expires_at"),
-            _next.c.ends_at.label("successor_expires_at"),
-            _next.c.terminated_at.label("successor_terminated_at"),
-        )
+        .add_columns(_its.c.over_at, _its.c.over_by, _next.c.over_at.label("successor_over_at"))
     )
 
 
@@ -34,8 +29,9 @@ def lapse(row: Row[Any]) -> Lapse | None:
     return lapse_of(
         ProposalKind(row.kind),
         recorded=is_recorded(row),
-        expires_at=row.expires_at,
-        successor_ends_at=earliest(row.successor_expires_at, row.successor_terminated_at),
+        over_at=row.over_at,
+        over_by=row.over_by,
+        successor_over_at=row.successor_over_at,
     )
 
 
@@ -51,17 +47,21 @@ def outlives() -> sa.ColumnElement[bool]:
         sa.select(sa.literal(1))
         .where(
             sa.or_(
-                sa.and_(_its.c.id == _proposal.c.agreement_id, _its.c.ends_at <= now),
                 sa.and_(
-                    _its.c.id == _proposal.c.successor_id, sa.or_(_its.c.ends_at <= now, _its.c.terminated_at <= now)
+                    _its.c.id == _proposal.c.agreement_id,
+                    sa.or_(
+                        _proposal.c.kind.not_in(ENDS_IT), _its.c.over_by.is_(None), _its.c.over_by.not_in(AGREED_ENDS)
+                    ),
                 ),
-            )
+                _its.c.id == _proposal.c.successor_id,
+            ),
+            _its.c.over_at <= now,
         )
         .correlate(_proposal)
         .exists()
     )
     return sa.or_(
-        _proposal.c.kind == ProposalKind.DEPARTURE,
+        _proposal.c.kind.in_(OF_ONE),
         _proposal.c.evidence_sha256.is_not(None),
         _proposal.c.evidence_location.is_not(None),
         _proposal.c.agreed_at.is_not(None),
@@ -69,8 +69,12 @@ def outlives() -> sa.ColumnElement[bool]:
     )
 
 
-def expired(ends_at: datetime | None, now: datetime) -> str | None:
-    """Why nothing is proposed of the days to come; what was done before is recorded with its day and evidence."""
-    if ends_at is None or now < ends_at:
+def expired(row: Row[Any], now: datetime) -> str | None:
+    """Why nothing is proposed of the days to come; what was done before is recorded with its day and evidence.
+
+    `row` is the agreement's: a proposal would not outlive its end, see `lapse_of`.
+    """
+    if row.over_at is None or now < row.over_at:
         return None
-    return "The agreement has expired. What was done before that is recorded with its day and its evidence."
+    why = "has expired" if row.over_by == "expiry" else "has ended, since no two parties are bound any more"
+    return f"The agreement {why}. What was done before that is recorded with its day and its evidence."

@@ -15,6 +15,7 @@ from msgspec import Struct
 from registry.agreements.instruments.consent import ProposalKind
 from registry.agreements.instruments.consent_tables import agreement_consent, agreement_proposal
 from registry.agreements.instruments.queries.consents import newcomers_of
+from registry.agreements.instruments.queries.given_up import given_up
 from registry.agreements.instruments.queries.texts import is_executed_text
 from registry.agreements.instruments.tables import (
     agreement,
@@ -46,7 +47,7 @@ _NEWCOMERS = sa.select(agreement_party.c.agency_id, agreement_party.c.joined_at)
     agreement_party.c.agreement_id == _ID, ~agreement_party.c.in_text
 )
 _TEXTS = sa.select(
-    *(agreement_version.c[name] for name in ("no", "terms", "is_recorded", "frozen_at")),
+    *(agreement_version.c[name] for name in ("id", "no", "terms", "is_recorded", "frozen_at")),
     sa.select(sa.func.min(agreement_signature.c.signed_on, type_=agreement_signature.c.signed_on.type))
     .where(agreement_signature.c.version_id == agreement_version.c.id)
     .correlate(agreement_version)
@@ -119,13 +120,23 @@ async def open_since(
 
 
 async def nothing_open_to(read: Read, row: Any, agency_id: UUID, now: datetime) -> str | None:
-    """Why a newcomer signs and confirms nothing, where of what it has not signed no text is open to it."""
+    """Why a newcomer signs and confirms nothing, where of what it has not signed no text is open to it.
+
+    Its hand counts from its being let in at the earliest, so a text that the others had given up by then is none.
+    """
     its = (await let_in(read, row.id, now)).get(agency_id)
-    if its is None or not its.by_text_alone:
+    if its is None or (its.by_all_at is None and its.by_text_at is None):
         return None
-    texts = await read.all(_UNSIGNED, {"id": row.id, "agency_id": agency_id})
-    bars = [since(its, each, row.time_zone).bar for each in texts]
-    return bars[-1] if bars and None not in bars else None
+    bars = []
+    for text in await read.all(_UNSIGNED, {"id": row.id, "agency_id": agency_id}):
+        its_text = since(its, text, row.time_zone)
+        bar = its_text.bar
+        if its_text.at is not None:
+            bar = await given_up(read, row, text.id, its_text.at)
+        if bar is None:
+            return None
+        bars.append(bar)
+    return bars[-1] if bars else None
 
 
 def since(its: LetIn, text: Any, time_zone: str) -> OpenSince:

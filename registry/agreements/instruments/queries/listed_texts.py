@@ -66,7 +66,7 @@ async def listed_texts(
         return {}
     at = as_of or now
     statement = _statement(administrator=administers(principal), past=as_of is not None)
-    rows = await read.all(statement, {"ids": list(agreement_ids), "viewer": principal.agency_id, "at": at})
+    rows = await read.all(statement, {"ids": list(agreement_ids), "viewer": principal.agency_id, "at": at, "now": now})
     found = {row.id: ListedText(version_no=row.no, title=row.title, expires_on=row.expires_on) for row in rows}
     if at <= now:
         return found

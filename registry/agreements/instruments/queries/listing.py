@@ -13,18 +13,18 @@ from registry.agreements.instruments.consent_tables import (
     agreement_pending_window,
 )
 from registry.agreements.instruments.queries.consents import awaits, contestable_from
+from registry.agreements.instruments.queries.ends import ends_on_told
 from registry.agreements.instruments.queries.in_force import (
     bound_under,
-    hides_text,
     is_superseded,
-    text_shown_to_others_at,
+    versions_that_bind,
 )
 from registry.agreements.instruments.queries.listed_texts import listed_texts
+from registry.agreements.instruments.queries.told import status_then
 from registry.agreements.instruments.queries.visibility import (
     administers,
     as_shown,
     is_party,
-    last_day_shown,
     may_be_named,
     names_party,
     shared_with,
@@ -44,7 +44,6 @@ from registry.agreements.instruments.tables import (
     agreement_party,
     agreement_suspension,
     agreement_version,
-    agreement_version_dates,
 )
 from registry.directory.agencies.schemas import AgencyReference
 from registry.directory.agencies.tables import agency
@@ -52,7 +51,7 @@ from registry.directory.taxonomy.tables import category_closure
 from registry.platform.access.principals import Principal
 from registry.platform.database.handles import Read
 from registry.platform.database.types import Civil
-from registry.platform.http.paging import CHANGED, Orders, changed_in, given
+from registry.platform.http.paging import CHANGED, Orders, changed_in, changed_in_either, given
 from registry.platform.http.searching import containing
 from registry.platform.kernel.time import checked_instant
 
@@ -80,7 +79,7 @@ _HELD_UP = sa.select(agreement_pending.c.agreement_id)
 
 _FILTERS = (
     *("stage", "status", "kind", "party_id", "partner_id", "category"),
-    *("effective_from", "effective_to", "expires_from", "expires_to", *CHANGED, "ids"),
+    *("effective_from", "effective_to", "ends_from", "ends_to", *CHANGED, "ids"),
 )
 
 
@@ -91,51 +90,50 @@ def status_at(
 
     The bind `known_by` is the later of that and now: until then is told who has signed. `to_come`: of an instant after
     the bind `now`, so that reports that have not taken effect by then count for nothing: see `pending.Without`; and
-    others than the parties are told what follows from the text that they read.
+    others than the parties are told what follows from public days alone: see `told`.
     """
     status = _true_status(at)
     if not to_come:
         return status
+    found = _status_without(at, otherwise=status)
+    if administrator:
+        return found
+    return sa.case((sa.or_(shared_with(), agreement.c.executed_at.is_(None)), found), else_=status_told(at))
+
+
+def status_now() -> sa.ColumnElement[str]:
+    """As `status_at`, of the bind `now`, without the reports that have not taken effect."""
+    return _status_without(_NOW, otherwise=_true_status(_NOW))
+
+
+def status_told(at: sa.ColumnElement[Any] = _AT) -> sa.ColumnElement[str]:
+    """What an executed agreement is at the bind `at`, which is after the bind `now`, as far as others are told."""
+    return status_then(status_now(), at)
+
+
+def _status_without(at: sa.ColumnElement[Any], *, otherwise: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
+    """The status without the reports that have not taken effect; `otherwise` where there are none."""
     pending, window = agreement_pending, agreement_pending_window
     its = pending.c.agreement_id == agreement.c.id, pending.c.takes_effect_at > _NOW
-    reported = _any(pending, *its[1:])
 
     def kept(column: sa.Column[Any]) -> sa.ScalarSelect[Any]:
         return sa.select(column).where(*its).correlate(agreement).scalar_subquery()
 
-    def lasts(kind: str, at: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    def lasts(kind: str) -> sa.ColumnElement[bool]:
         return _any(window, window.c.kind == kind, window.c.starts_at <= at, window.c.ends_at > at)
 
-    def without(at: sa.ColumnElement[Any]) -> sa.ColumnElement[str]:
-        return _status(
-            at,
-            ended_at=kept(pending.c.ended_at),
-            superseded=kept(pending.c.is_superseded),
-            suspended=lasts("suspension", at),
-            bound=lasts("force", at),
-            was_bound=_any(window, window.c.kind == "force", window.c.ends_at <= at),
-            in_notice=lasts("notice", at),
-            paused=_paused(at),
-            joined=kept(pending.c.joined),
-        )
-
-    found = sa.case((reported, without(at)), else_=status)
-    if administrator:
-        return found
-    ended_at = sa.case((reported, kept(pending.c.ended_at)), else_=agreement.c.terminated_at)
-    dates = agreement_version_dates.alias("dates_told")
-    runs_out_at = (
-        sa.select(dates.c.ends_at)
-        .where(dates.c.version_id == text_shown_to_others_at(at))
-        .correlate(agreement)
-        .scalar_subquery()
+    without = _status(
+        at,
+        ended_at=kept(pending.c.ended_at),
+        superseded=kept(pending.c.is_superseded),
+        suspended=lasts("suspension"),
+        bound=lasts("force"),
+        was_bound=_any(window, window.c.kind == "force", window.c.ends_at <= at),
+        in_notice=lasts("notice"),
+        paused=_paused(at),
+        joined=kept(pending.c.joined),
     )
-    return sa.case(
-        (sa.or_(shared_with(), ended_at <= at, agreement.c.executed_at.is_(None)), found),
-        (runs_out_at <= at, "expired"),
-        (hides_text(at), sa.case((reported, without(_NOW)), else_=_true_status(_NOW))),
-        else_=found,
-    )
+    return sa.case((_any(pending, *its[1:]), without), else_=otherwise)
 
 
 def _paused(at: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
@@ -212,13 +210,6 @@ def _any(table: sa.Table, *criteria: sa.ColumnElement[bool]) -> sa.ColumnElement
     return its.limit(1).offset(0).exists()
 
 
-def _binds_viewer(*, to_come: bool) -> sa.ColumnElement[bool]:
-    """Whether the agreement of the row binds the viewer to some other party."""
-    its = bound_under(to_come=to_come)
-    (window,) = its.get_final_froms()
-    return its.where(window.c.agreement_id == agreement.c.id).correlate(agreement).exists()
-
-
 def narrowed(statement: sa.Select[Any], filters: Collection[str]) -> sa.Select[Any]:
     """The statement with those of `_FILTERS` that are asked for; with names of `_FEW`, where no other status is.
 
@@ -239,13 +230,14 @@ def narrowed(statement: sa.Select[Any], filters: Collection[str]) -> sa.Select[A
         statement = statement.where(names_party("party_id"))
     if "partner_id" in filters:
         statement = statement.where(is_party(), names_party("partner_id"))
-    expires_on = last_day_shown(administrator=administrator)
-    for name, day in (("effective", agreement.c.effective_on), ("expires", expires_on)):
+    ends_on = ends_on_told(administrator=administrator)
+    for name, day in (("effective", agreement.c.effective_on), ("ends", ends_on)):
         if f"{name}_from" in filters:
             statement = statement.where(day >= sa.bindparam(f"{name}_from", type_=day.type))
         if f"{name}_to" in filters:
             statement = statement.where(day <= sa.bindparam(f"{name}_to", type_=day.type))
-    statement = statement.where(*changed_in(agreement.c.updated_at, filters))
+    statement = statement.where(*changed_in(as_shown("updated_at", administrator=administrator), filters))
+    statement = statement.where(*changed_in_either(filters, agreement.c.updated_at, agreement.c.public_updated_at))
     if "ids" in filters:
         statement = statement.where(agreement.c.id.in_(sa.bindparam("ids", type_=agreement.c.id.type, expanding=True)))
     if "waiting_for_me" in filters:
@@ -271,13 +263,13 @@ def narrowed(statement: sa.Select[Any], filters: Collection[str]) -> sa.Select[A
 
 def _orders(*, administrator: bool) -> Orders:
     """The orders of the list, by what it shows."""
-    title, expires_on = as_shown("title", administrator=administrator), last_day_shown(administrator=administrator)
+    title, ends_on = as_shown("title", administrator=administrator), ends_on_told(administrator=administrator)
     return Orders(
         AgreementQuery,
         created_at=agreement.c.id,
-        updated_at=(agreement.c.updated_at, agreement.c.id),
+        updated_at=(as_shown("updated_at", administrator=administrator), agreement.c.id),
         title=(title, agreement.c.id),
-        expires_on=(sa.func.coalesce(expires_on, sa.literal(_NEVER, Civil())), agreement.c.id),
+        ends_on=(sa.func.coalesce(ends_on, sa.literal(_NEVER, Civil())), agreement.c.id),
     )
 
 
@@ -306,10 +298,10 @@ def _list_statement(filters: frozenset[str], sort: str) -> sa.Select[Any]:
         stage_shown().label("stage"),
         status_at(to_come="to_come" in filters, administrator=administrator).label("status"),
         agreement.c.effective_on,
+        ends_on_told(administrator=administrator).label("ends_on"),
         party_count.label("party_count"),
-        _binds_viewer(to_come="to_come" in filters).label("bound"),
-        agreement.c.version,
-        agreement.c.updated_at,
+        as_shown("version", administrator=administrator).label("version"),
+        as_shown("updated_at", administrator=administrator).label("updated_at"),
     )
     statement = statement.where(visible_to(administrator=administrator))
     if "q" in filters:
@@ -317,7 +309,28 @@ def _list_statement(filters: frozenset[str], sort: str) -> sa.Select[Any]:
             as_shown("search_text", administrator=administrator).like(sa.bindparam("part"), escape="\\")
         )
     statement = narrowed(statement, filters)
+    if sort.endswith("updated_at") and not administrator:
+        return _by_update(statement, filters, sort)
     return _ORDERS[administrator].page(statement, sort, after="cursor" in filters)
+
+
+def _by_update(statement: sa.Select[Any], filters: frozenset[str], sort: str) -> sa.Select[Any]:
+    """A page by update: of what is the viewer's by its own column, of the rest by the public one, and the two merged.
+
+    So each is read along an index, which no order by both in one expression would be.
+    """
+    pages = []
+    for criterion, updated_at in (
+        (shared_with(), agreement.c.updated_at),
+        (sa.not_(shared_with()), agreement.c.public_updated_at),
+    ):
+        orders = Orders(AgreementQuery, updated_at=(updated_at, agreement.c.id))
+        part = statement.where(criterion, *changed_in(updated_at, filters))
+        pages.append(orders.page(part, sort, after="cursor" in filters).subquery())
+    both = sa.union_all(*(sa.select(page) for page in pages)).subquery("both")
+    keys = [both.c.key_0, both.c.key_1]
+    order = [key.desc() if sort.startswith("-") else key.asc() for key in keys]
+    return sa.select(both).order_by(*order).limit(sa.bindparam("limit", type_=sa.Integer))
 
 
 async def list_agreements(read: Read, principal: Principal, query: AgreementQuery, now: datetime) -> AgreementPage:
@@ -355,6 +368,7 @@ async def list_agreements(read: Read, principal: Principal, query: AgreementQuer
     rows = await read.all_slowly(_list_statement(frozenset(filters), query.sort), parameters)
     kept, next_cursor = orders.cut(rows, query)
     texts = await listed_texts(read, principal, [row.id for row in kept], None if query.as_of is None else at, now)
+    bound_by = await versions_that_bind(read, principal.agency_id, [row.id for row in kept], at, now)
     return AgreementPage(
         items=[
             AgreementSummary(
@@ -368,8 +382,10 @@ async def list_agreements(read: Read, principal: Principal, query: AgreementQuer
                 status=row.status,
                 effective_on=row.effective_on,
                 expires_on=texts[row.id].expires_on,
+                ends_on=row.ends_on,
                 party_count=row.party_count,
-                bound=bool(row.bound),
+                bound=row.id in bound_by,
+                bound_by_versions=bound_by.get(row.id, []),
                 version=row.version,
                 updated_at=row.updated_at,
             )

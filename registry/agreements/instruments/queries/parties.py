@@ -11,6 +11,7 @@ from msgspec import Struct
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.consent_tables import agreement_party_suspension
+from registry.agreements.instruments.delivery import shown_deliveries
 from registry.agreements.instruments.in_force import bound_to_others
 from registry.agreements.instruments.pending import Without
 from registry.agreements.instruments.queries.approvals import approval_rule_at
@@ -22,6 +23,7 @@ from registry.agreements.instruments.remarks import Remark, authority_lacking, p
 from registry.agreements.instruments.schemas.evidence import Evidence
 from registry.agreements.instruments.schemas.shown import (
     AgreementParty,
+    PartyApproval,
     PartySignature,
 )
 from registry.agreements.instruments.schemas.signing import SignatoryAuthority
@@ -31,11 +33,13 @@ from registry.agreements.instruments.signing_tables import (
 )
 from registry.agreements.instruments.tables import (
     agreement,
+    agreement_approval_rule,
     agreement_party,
     agreement_party_window,
     agreement_signature,
     agreement_version,
 )
+from registry.agreements.instruments.told import PublicDays
 from registry.directory.agencies.schemas import AgencyReference
 from registry.directory.agencies.tables import agency
 from registry.platform.database.handles import Rows
@@ -71,11 +75,14 @@ PARTIES = (
         agreement_party.c.notice_kind,
         agreement_party.c.notice_evidence_sha256,
         agreement_party.c.notice_evidence_location,
+        agreement_party.c.notice_deliveries,
         agreement_party.c.leaves_at,
         agreement_party.c.verbally_at,
         approval_rule_at(_AT).label("approval_required"),
+        approval_rule_at(_AT, agreement_approval_rule.c.each_text).label("approval_each_text"),
         agreement_party.c.released_at,
         agreement_party.c.lapsed_at,
+        agreement_party.c.over_at,
         _paused.label("suspended_at"),
         # A party has a row for each text that binds it then.
         _bound_by.c.no.label("bound_by_no"),
@@ -188,19 +195,20 @@ def signatory_of(agency: AgencyReference, signature: Row[Any] | None, papers: Pa
         withdrawal_notice_on=None,
         notice_kind=None,
         notice_evidence=None,
+        notice_deliveries=[],
         leaves_at=None,
         last_notice_on=None,
         verbally_at=None,
         released_at=None,
         suspended_at=None,
         approval_required=None,
+        approval_each_text=None,
+        approvals=[],
         bound_by_versions=[],
         pending_report_ids=[],
         signature=None
         if signature is None
-        else _signature(
-            signature, shown_evidence(signature.evidence_sha256, signature.evidence_location, papers, whole=False)
-        ),
+        else _signature(signature, evidence_of_hand(signature, None, papers, "UTC", whole=False)),
         authority=None,
     )
 
@@ -218,27 +226,20 @@ def _signature(row: Row[Any], evidence: Evidence | None) -> PartySignature:
 
 
 def until_told_to_others(
-    rows: Sequence[Row[Any]],
-    without: Without | None,
-    text_ends_at: datetime | None,
-    ended_at: datetime | None,
-    at: datetime,
+    rows: Iterable[Row[Any]], without: Without | None, days: PublicDays, at: datetime
 ) -> dict[UUID, datetime | None]:
-    """Until when each party is bound, as far as others than the parties are told, who read a text that ends then.
+    """Of parties that are bound at `at`, until when others than the parties are told that each is: see `told`.
 
-    It says nothing of a later text that is not published: neither that there is one, nor its last day.
+    Who has left by then is not among them. Nothing is said of the end of a text that they do not read.
     """
-    if text_ends_at is not None and text_ends_at <= at:
-        return {}
     ends: dict[UUID, datetime | None] = {}
     for row in rows:
         did = (without.party(row.agency_id) if without is not None else None) or row
-        if did.joined_at is not None:
-            ends[row.agency_id] = earliest(text_ends_at, ended_at, did.leaves_at, did.released_at)
-    # Who is left alone is bound to nobody.
-    last = sorted(OPEN_END if each is None else each for each in ends.values())
-    lapses = end_of(last[-2]) if len(last) > 1 else None
-    return {agency_id: earliest(each, lapses) for agency_id, each in ends.items()}
+        gone = earliest(did.leaves_at, did.released_at)
+        if did.joined_at is not None and (gone is None or gone > at):
+            until = days.until(at, gone)
+            ends[row.agency_id] = until if until is None or until > at else None
+    return ends
 
 
 def shown_party(
@@ -253,6 +254,8 @@ def shown_party(
     bound_by: Sequence[int],
     together: Interval | None,
     until_told: Mapping[UUID, datetime | None] | None,
+    approvals: Iterable[Row[Any]],
+    names: Mapping[UUID, str],
     *,
     whole: bool,
 ) -> AgreementParty:
@@ -267,7 +270,7 @@ def shown_party(
     until = end_of(max((OPEN_END if each.until is None else each.until for each in then), default=OPEN_END))
     bound, until = bound_to_others(until, together, has_window=bool(bound_by))
     if until_told is not None:
-        until = until_told.get(row.agency_id) if bound else None
+        bound, until = row.agency_id in until_told, until_told.get(row.agency_id)
     signature = None
     if whole and row.manner is not None:
         signature = _signature(row, evidence_of_hand(row, recorded_from, papers, row.its_zone or time_zone))
@@ -281,9 +284,10 @@ def shown_party(
         joined_at=did.joined_at if whole else None,
         withdrawal_notice_on=did.withdrawal_notice_on if gave_notice else None,
         notice_kind=did.notice_kind if gave_notice else None,
-        notice_evidence=shown_evidence(row.notice_evidence_sha256, row.notice_evidence_location, papers)
+        notice_evidence=shown_evidence(row.notice_evidence_sha256, row.notice_evidence_location, papers, row.agency_id)
         if gave_notice
         else None,
+        notice_deliveries=shown_deliveries(row.notice_deliveries, names) if gave_notice else [],
         leaves_at=did.leaves_at if whole else None,
         last_notice_on=last_notice_on,
         verbally_at=did.verbally_at if whole else None,
@@ -291,8 +295,24 @@ def shown_party(
         pending_report_ids=without.reports_on(row.agency_id) if whole and without is not None else [],
         suspended_at=row.suspended_at if whole else None,
         approval_required=bool(row.approval_required) if whole and row.approval_required is not None else None,
+        approval_each_text=bool(row.approval_each_text) if whole and row.approval_each_text is not None else None,
+        approvals=[_approval(each, papers) for each in approvals] if whole else [],
         signature=signature,
         authority=_authority(row, revoked, time_zone) if given else None,
+    )
+
+
+def _approval(row: Row[Any], papers: Papers) -> PartyApproval:
+    return PartyApproval(
+        version_no=row.version_no,
+        version_sha256=row.version_sha256,
+        body=row.body,
+        reference=row.reference,
+        approved_on=row.approved_on,
+        expires_on=row.expires_on,
+        counts_from=row.counts_from,
+        recorded_at=row.recorded_at,
+        evidence=shown_evidence(row.evidence_sha256, row.evidence_location, papers, row.agency_id),
     )
 
 

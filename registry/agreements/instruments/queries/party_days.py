@@ -12,15 +12,14 @@ from sqlalchemy.engine import Row
 from registry.agreements.instruments.in_force import (
     AgreementDates,
     BoundWindow,
-    PartyHistory,
     TextWindow,
-    text_windows,
+    replaced_before,
 )
 from registry.agreements.instruments.notice import read_notice
 from registry.agreements.instruments.party_days import PartyDays, lasting_windows, party_days
 from registry.agreements.instruments.pending import Without
 from registry.agreements.instruments.queries.provisions import VersionTerm
-from registry.agreements.instruments.queries.signed_texts import signed_texts, with_word
+from registry.agreements.instruments.queries.signed_texts import histories_of, signed_texts
 from registry.agreements.instruments.queries.texts import executed_texts
 from registry.agreements.instruments.shown_texts import own_text
 from registry.platform.database.handles import Read
@@ -69,15 +68,8 @@ async def days_told(
     by_no = {text.no: text for text in await executed_texts(read, row.id)}
     texts = [by_no[no] for no in numbers]
     signed = await signed_texts(read, texts, {})
-    histories = {}
-    for party in parties:
-        did = (without.party(party.agency_id) if without is not None else None) or party
-        histories[party.agency_id] = PartyHistory(
-            joined_at=did.joined_at,
-            texts=with_word(signed.get(party.agency_id, {}), did.verbally_at, texts),
-            leaves_at=did.leaves_at,
-            released_at=did.released_at,
-        )
+    did = {each.agency_id: (without.party(each.agency_id) if without else None) or each for each in parties}
+    histories = histories_of(texts, signed, did)
     notices, day = [read_notice(text.notice) for text in texts], civil_day(at, row.time_zone)
     own, _ = own_text(held, {n: place for place, n in enumerate(dates.by_effect)}, at)
     if own is None or (dates.ended_at is not None and dates.ended_at <= max(dates.begins)):
@@ -87,14 +79,19 @@ async def days_told(
     found: dict[UUID | None, DaysTold] = {
         None: _told(texts, PartyDays(last=own, running=shown, notice=own, over_at=over_at))
     }
-    # What was replaced for all is signed no more: it would bind to nothing.
-    lasting = {each.text for each in text_windows(dates) if each.end is None or at < each.end}
+    # What was over, or given up by each that had signed it, is signed no more: `given_up` says so of one.
+    joined = {each: its for each, its in histories.items() if its.joined_at is not None}
+    lasting = {
+        n
+        for n, text in enumerate(texts)
+        if (text.ends_at is None or at < text.ends_at) and replaced_before(dates, joined, n, at) is None
+    }
     bound = lasting_windows(dates, histories)
     for agency_id, windows in bound.items():
         days = party_days(dates, windows, [each.of(agency_id) for each in notices], at, day)
         told = found[None] if days is None else _told(texts, days)
         unsigned = [n for n in range(len(texts)) if n not in signed.get(agency_id, {})]
-        may_sign = any(texts[n].no == row.current_version or n in lasting for n in unsigned)
+        may_sign = any(n in lasting for n in unsigned)
         found[agency_id] = replace(told, may_sign=may_sign, may_confirm=bool(unsigned))
     return AllDays(by_party=found, windows=bound)
 

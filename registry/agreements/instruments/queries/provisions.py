@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy.engine import Row
 
+from registry.agreements.instruments.in_force import RenewalTimes
 from registry.agreements.instruments.remarks import Remark
 from registry.agreements.instruments.rules import Sensitivity
 from registry.agreements.instruments.schemas.shown import (
@@ -45,7 +46,7 @@ class VersionTerm(Struct, frozen=True):
     ends_at: datetime | None
     notice: Any
     auto_renew_months: int | None
-    auto_renew_times: int | None
+    auto_renew_times: RenewalTimes | None
 
 
 def term_of_version(row: Row[Any]) -> VersionTerm:
@@ -85,6 +86,7 @@ def remarks_on_text(provisions: list[Provision], terms: Any, term: VersionTerm) 
         term.effective_on,
         term.expires_on,
         term.auto_renew_months,
+        term.auto_renew_times,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from registry.agreements.instruments.consent import LEAVING, UNANSWERED, ProposalKind, ReportStatus
+from registry.agreements.instruments.consent import LEAVING, OF_ONE, UNANSWERED, ReportStatus
 from registry.agreements.instruments.consent_tables import (
     agreement_consent,
     agreement_proposal,
@@ -21,6 +21,8 @@ from registry.agreements.instruments.tables import (
     agreement_signature,
     agreement_version,
 )
+from registry.directory.agencies.rules import AgencyStatus
+from registry.directory.agencies.tables import agency
 from registry.platform.database.types import metadata
 
 RESTED_ON = (
@@ -32,13 +34,13 @@ _report = agreement_reported_act
 _GONE = (ReportStatus.TAKEN_BACK, ReportStatus.REPLACED)
 
 
-def others_rest_on(paper: sa.FromClause) -> sa.ColumnElement[bool]:
+def others_rest_on(paper: sa.FromClause, long_enough_ago: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
     """Papers that show what another than their filer did, or recorded, where no other copy on file shows it.
 
     What is only reported of another, and may yet be answered, rests on the reporter alone: without the paper it waits
-    for the party's own word. `paper` is the table of documents, or one like it. What is restricted is read by fewer: it
-    takes the place of an open paper for nobody, and of a restricted one where another party filed it. To be built once
-    all tables are known.
+    for the party's own word, or until it was told `long_enough_ago`. `paper` is the table of documents, or one like it.
+    What is restricted is read by fewer: it takes the place of an open paper for nobody, and of a restricted one where
+    another party filed it. To be built once all tables are known.
     """
     copy = agreement_evidence.alias("other_copy")
     restricted_too = sa.and_(paper.c.sensitivity == Sensitivity.RESTRICTED, copy.c.filed_by_id != paper.c.filed_by_id)
@@ -48,7 +50,14 @@ def others_rest_on(paper: sa.FromClause) -> sa.ColumnElement[bool]:
         copy.c.document_id != paper.c.id,
         sa.or_(~copy.c.is_restricted, restricted_too),
     )
-    acts = [_signed(paper), _reported(paper), _proposed(paper), _consented(paper), _left(paper), _approved(paper)]
+    acts = [
+        _signed(paper),
+        _reported(paper, long_enough_ago),
+        _proposed(paper),
+        _consented(paper),
+        _left(paper),
+        _approved(paper),
+    ]
     acts += _in_rooms_above(paper)
     return sa.and_(~copies.correlate(paper).exists(), sa.or_(*(each.correlate(paper).exists() for each in acts)))
 
@@ -71,11 +80,19 @@ def _signed(paper: sa.FromClause) -> sa.Select[Any]:
     )
 
 
-def _reported(paper: sa.FromClause) -> sa.Select[Any]:
+def _reported(paper: sa.FromClause, long_enough_ago: sa.ColumnElement[Any]) -> sa.Select[Any]:
     """What has had effect of another, by its word or its silence; and what another has put on record."""
+    may_act = sa.select(sa.literal(1)).where(
+        agency.c.id == _report.c.agency_id, agency.c.status == AgencyStatus.ACTIVE
+    )  # of another silence says nothing: see `settling.effects.settle_reports`
+    ran_out = sa.and_(
+        _report.c.status == ReportStatus.OPEN,
+        _report.c.notified_at <= long_enough_ago,
+        may_act.correlate(_report).exists(),
+    )
     had_effect = sa.and_(
         _report.c.agency_id != paper.c.filed_by_id,
-        sa.or_(_report.c.status == ReportStatus.CONFIRMED, _report.c.is_settled),
+        sa.or_(_report.c.status == ReportStatus.CONFIRMED, _report.c.is_settled, ran_out),
     )
     recorded = _report.c.recorded_by_id != paper.c.filed_by_id
     return sa.select(sa.literal(1)).where(
@@ -92,7 +109,7 @@ def _proposed(paper: sa.FromClause) -> sa.Select[Any]:
     return _act(its, paper, "proposed_by_id").where(
         its.c.evidence_sha256 == paper.c.sha256,
         its.c.taken_back_at.is_(None),
-        its.c.kind != ProposalKind.DEPARTURE,
+        its.c.kind.not_in(OF_ONE),
     )
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.queries.actions import relations
 from registry.agreements.instruments.queries.rows import agreement_row
+from registry.agreements.instruments.queries.visibility import reaches_parties
 from registry.agreements.instruments.review_tables import agreement_review_round, agreement_reviewer
 from registry.agreements.instruments.reviews import ReviewVerdict, review_overdue
 from registry.agreements.instruments.schemas.reviewing import Review, ReviewRound, ReviewRoundPage
@@ -28,10 +29,22 @@ from registry.platform.kernel.errors import Forbidden, NotFound
 
 _round, _reviewer = agreement_review_round, agreement_reviewer
 _ID = sa.bindparam("id", type_=_round.c.agreement_id.type)
+_asked = agreement_reviewer.alias("asked")
+# Of a round hears whom it reaches, and who is asked in it.
+_told = sa.or_(
+    reaches_parties(_round.c.agreement_id, _round.c.opened_at),
+    sa.select(sa.literal(1))
+    .where(
+        _asked.c.round_id == _round.c.id,
+        _asked.c.agency_id == sa.bindparam("viewer", type_=_reviewer.c.agency_id.type),
+    )
+    .correlate(_round)
+    .exists(),
+)
 _ROUNDS = (
     sa.select(_round, agreement_version.c.no.label("version_no"))
     .join(agreement_version, agreement_version.c.id == _round.c.version_id)
-    .where(_round.c.agreement_id == _ID)
+    .where(_round.c.agreement_id == _ID, _told)
 )
 _ORDERS = Orders(NewestFirst, created_at=_round.c.no)
 _REVIEWS = (
@@ -73,7 +86,7 @@ async def list_review_rounds(
 ) -> ReviewRoundPage:
     """A page of the rounds, for the parties. Raises NotFound, Forbidden, Malformed for another list's cursor."""
     row = await shared_agreement(read, principal, agreement_id)
-    parameters = {"id": agreement_id, **_ORDERS.parameters(query)}
+    parameters = {"id": agreement_id, "viewer": principal.agency_id, **_ORDERS.parameters(query)}
     found = await read.all(_page(query.sort, after=query.cursor is not None), parameters)
     kept, next_cursor = _ORDERS.cut(found, query)
     reviews = await read.all(_REVIEWS, {"rounds": [each.id for each in kept]}) if kept else []
@@ -99,7 +112,11 @@ async def list_review_rounds(
 async def get_review(read: Read, principal: Principal, agreement_id: UUID, review_id: UUID, now: datetime) -> Review:
     """One reviewer's part in a round, for the parties. Raises NotFound, Forbidden."""
     row = await shared_agreement(read, principal, agreement_id)
-    found = await review_row(read, agreement_id, review_id)
+    found = await read.first(
+        _REVIEW.where(_told), {"id": agreement_id, "review_id": review_id, "viewer": principal.agency_id}
+    )
+    if found is None:
+        raise NotFound("review")
     return _review(found, principal, row, now, await _separated(read, principal, row, [found]))
 
 

@@ -20,6 +20,7 @@ from registry.agreements.instruments.queries.pending import without_pending
 from registry.agreements.instruments.queries.texts import placed, stretches
 from registry.agreements.instruments.queries.visibility import (
     administers,
+    as_shown,
     known_to,
     reads_restricted,
     shared_with,
@@ -34,6 +35,7 @@ from registry.agreements.instruments.signing_tables import (
 from registry.agreements.instruments.tables import (
     agreement,
     agreement_amendment,
+    agreement_approval,
     agreement_evidence,
     agreement_party,
     agreement_signature,
@@ -46,6 +48,7 @@ from registry.platform.database.handles import Read, Rows
 from registry.platform.kernel.errors import NotFound
 
 Moment: TypeAlias = Literal["current", "now", "past", "of_version"]
+_AS_SHOWN = ("version", "updated_at")
 _ID = sa.bindparam("id", type_=agreement.c.id.type)
 _AT = sa.bindparam("at", type_=agreement.c.starts_at.type)
 _text_then = text_shown_at(_AT)
@@ -72,6 +75,9 @@ _shared = shared_with()
 _signed = signed_by()
 _any_declined = (
     sa.select(sa.literal(1)).where(agreement_declined.c.agreement_id == agreement.c.id).correlate(agreement).exists()
+)
+_any_approved = (
+    sa.select(sa.literal(1)).where(agreement_approval.c.agreement_id == agreement.c.id).correlate(agreement).exists()
 )
 _any_reported = (
     sa.select(sa.literal(1))
@@ -130,6 +136,17 @@ _paper_to_confirm = (
     .correlate(agreement)
     .exists()
 )
+_its_no = (
+    sa.select(sa.literal(1))
+    .where(
+        agreement_declined.c.version_id == _open.c.version_id,
+        agreement_declined.c.agency_id == sa.bindparam("viewer", type_=agreement.c.id.type),
+    )
+    .correlate(_open)
+)
+_paper_to_decline = (
+    _of_open.where(_open.c.is_paper, ~_its_hand.exists(), ~_its_no.exists()).correlate(agreement).exists()
+)
 _amending = agreement_version.alias("amending")
 _amending_dates = agreement_version_dates.alias("amending_dates")
 
@@ -155,18 +172,21 @@ def _row_statement(*, administrator: bool, moment: Moment, anybody: bool = False
     draft or the newest executed version whatever the instant. Of the `past`, where nothing was executed, it is the last
     draft written by then. With `of_version` it is the one that is named.
     Those who are not parties only ever see what was published, the newest where the text of the
-    instant is not, or the last version that they signed.
+    instant is not, or the last version that they signed; `version` and `updated_at` are those of what is shown.
     """
     version = version_shown(administrator=administrator, moment=moment)
+    own = anybody or administrator
     seen = sa.true() if anybody else sa.or_(visible_to(administrator=administrator), _signed)
     dates = agreement_version_dates
     return (
         sa.select(
-            agreement,
+            *(column for column in agreement.c if column.name not in _AS_SHOWN),
+            *(as_shown(name, administrator=own).label(name) for name in _AS_SHOWN),
             _shared.label("shared"),
             _signed.label("signed"),
             is_superseded().label("superseded"),
             _any_declined.label("any_declined"),
+            _any_approved.label("any_approved"),
             _any_reported.label("any_reported"),
             _any_proposed.label("any_proposed"),
             _any_publication.label("any_publication"),
@@ -191,6 +211,7 @@ def _row_statement(*, administrator: bool, moment: Moment, anybody: bool = False
                 )
             ),
             _paper_to_confirm.label("paper_to_confirm"),
+            _paper_to_decline.label("paper_to_decline"),
             agreement_amendment.c.id.label("amendment_id"),
             agreement_amendment.c.stage.label("amendment_stage"),
             agreement_amendment.c.is_paper.label("amendment_is_paper"),
@@ -231,6 +252,7 @@ _STRETCH = (
     _stretch.c.starts_at.label("stretch_starts_at"),
     _stretch.c.ends_at.label("stretch_ends_at"),
     _stretch.c.executed_at.label("stretch_executed_at"),
+    _stretch.c.first_hand_at.label("stretch_first_hand_at"),
 )
 _custodian, _offered_to = agency.alias("custodian"), agency.alias("offered_to")
 _successor = agreement.alias("successor")
@@ -294,7 +316,7 @@ async def shown_rows(
     """
     parameters: dict[str, object] = {"id": agreement_id, "viewer": principal.agency_id}
     if at is not None:
-        parameters["at"] = at
+        parameters |= {"at": at, "now": now or at}
     rows = await read.fast(statements[administers(principal), moment], parameters)
     if not rows:
         raise NotFound("agreement")

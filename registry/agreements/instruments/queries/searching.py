@@ -15,15 +15,16 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.queries.in_force import text_shown_at, text_shown_to_others_at
+from registry.agreements.instruments.queries.listed_texts import listed_texts
 from registry.agreements.instruments.queries.listing import narrowed, status_at
 from registry.agreements.instruments.queries.provisions import is_cleared
 from registry.agreements.instruments.queries.visibility import (
     administers,
-    as_shown,
     in_public_view,
     is_published,
     legible_to_parties,
     may_be_named,
+    reaches_parties,
     reads_restricted,
     reads_restricted_document,
     shared_with,
@@ -89,6 +90,7 @@ def _readable(*, administrator: bool) -> sa.ColumnElement[bool]:
     as_party = sa.and_(
         shared_with(),
         sa.or_(no_version, frozen, custodian),
+        sa.or_(~of_document, reaches_parties(_passage.c.agreement_id, _passage.c.filed_at)),
         sa.or_(_passage.c.sensitivity != Sensitivity.RESTRICTED, sa.and_(cleared, reached)),
         ~sa.and_(of_title, _passage.c.sensitivity == Sensitivity.PUBLIC),
     )
@@ -171,7 +173,6 @@ def _statement(
             page.c.n,
             page.c.score,
             agreement.c.number,
-            as_shown("title", administrator="administrator" in filters).label("title"),
             agreement.c.kind,
             agreement.c.custodian_id,
             status_at().label("status"),
@@ -239,6 +240,7 @@ async def search_agreements(
         "viewer": principal.agency_id,
         "cleared": is_cleared(principal),
         "at": now,
+        "now": now,
         "known_by": now,
         "limit": query.limit + 1,
     }
@@ -260,15 +262,17 @@ async def search_agreements(
         for row in kept
         if row.sensitivity == Sensitivity.RESTRICTED
     ]
-    return AgreementHitPage(items=[_as_hit(row, sought) for row in kept], next_cursor=next_cursor), restricted
+    texts = await listed_texts(read, principal, [*{row.agreement_id for row in kept}], None, now)
+    hits = [_as_hit(row, texts[row.agreement_id].title, sought) for row in kept]
+    return AgreementHitPage(items=hits, next_cursor=next_cursor), restricted
 
 
-def _as_hit(row: Row[Any], sought: Sought) -> AgreementHit:
+def _as_hit(row: Row[Any], title: str, sought: Sought) -> AgreementHit:
     found = excerpt(row.text if row.place != _PARTY else _party_text(row), sought)
     return AgreementHit(
         agreement_id=row.agreement_id,
         number=row.number,
-        title=row.title,
+        title=title,
         kind=AgreementKind(row.kind),
         status=row.status,
         source=_PLACES[row.place],

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.consent import CONTEST_PERIOD, ReportedKind, ReportStatus
 from registry.agreements.instruments.consent_tables import agreement_reported_act
+from registry.agreements.instruments.in_force import PartyHistory
 from registry.agreements.instruments.tables import agreement, agreement_signature
 from registry.platform.database.handles import Read
 
@@ -71,3 +72,21 @@ def with_word(
         if verbally_at is not None and (text.executed_at is None or text.executed_at <= verbally_at):
             found[n] = min(verbally_at, found.get(n, verbally_at))
     return found
+
+
+def histories_of(
+    texts: Sequence[Row[Any]], signed: Mapping[UUID, Mapping[int, datetime]], parts: Mapping[UUID, Any]
+) -> dict[UUID, PartyHistory]:
+    """What each party did of which texts bind it: the one place that makes it of rows, whatever is asked of it.
+
+    What interrupts that for a while (`suspensions`, `approvals`), or is not agreed to yet, the settling adds.
+    """
+    return {
+        agency_id: PartyHistory(
+            joined_at=part.joined_at,
+            texts=with_word(signed.get(agency_id, {}), part.verbally_at, texts),
+            leaves_at=part.leaves_at,
+            released_at=part.released_at,
+        )
+        for agency_id, part in parts.items()
+    }

@@ -8,7 +8,8 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.consent_tables import agreement_party_suspension
+from registry.agreements.instruments.consent import ReportedKind, ReportStatus
+from registry.agreements.instruments.consent_tables import agreement_party_suspension, agreement_reported_act
 from registry.agreements.instruments.in_force import AgreementDates, AmendedText, BoundWindow, TextWindow
 from registry.agreements.instruments.pending import TextHeld, Without
 from registry.agreements.instruments.queries.in_force import end_of
@@ -19,6 +20,7 @@ from registry.agreements.instruments.tables import (
     agreement_force_window,
     agreement_notice_window,
     agreement_party_window,
+    agreement_signature,
     agreement_suspension,
     agreement_text_window,
     agreement_version,
@@ -56,7 +58,33 @@ _BOUND = sa.select(
     agreement_party_window.c.agreement_id == _ID,
     agreement_party_window.c.version_id == sa.bindparam("version_id", type_=agreement_version.c.id.type),
 )
-_TEXTS = (
+_HAND = agreement_signature.c.counts_from.type
+# Of a paper: on record, else as reported and not contested yet. Whatever its second hand does, it keeps its place.
+_FIRST_HAND = sa.case(
+    (
+        agreement_amendment.c.is_paper,
+        sa.func.coalesce(
+            sa.select(
+                sa.func.min(sa.func.coalesce(agreement_signature.c.counts_from, agreement_signature.c.recorded_at))
+            )
+            .where(agreement_signature.c.version_id == agreement_version.c.id)
+            .correlate(agreement_version)
+            .scalar_subquery(),
+            sa.select(sa.func.min(agreement_reported_act.c.counts_at))
+            .where(
+                agreement_reported_act.c.agreement_id == agreement_version.c.agreement_id,
+                agreement_reported_act.c.version_id == agreement_version.c.id,
+                agreement_reported_act.c.kind == ReportedKind.SIGNED,
+                agreement_reported_act.c.status == ReportStatus.OPEN,
+                ~agreement_reported_act.c.is_settled,
+            )
+            .correlate(agreement_version)
+            .scalar_subquery(),
+            type_=_HAND,
+        ),
+    )
+)
+_TEXTS_OF = (
     sa.select(
         agreement_version.c.id.label("version_id"),
         agreement_version.c.no,
@@ -72,11 +100,22 @@ _TEXTS = (
         ),
         agreement_amendment.c.executed_at,
         agreement_amendment.c.closed_at,
+        _FIRST_HAND.label("first_hand_at"),
     )
     .join(agreement_version_dates, agreement_version_dates.c.version_id == agreement_version.c.id)
     .outerjoin(agreement_amendment, agreement_amendment.c.version_id == agreement_version.c.id)
-    .where(agreement_version.c.agreement_id == _ID, is_executed_text())
+    .where(agreement_version.c.agreement_id == _ID)
     .order_by(agreement_version.c.no)
+)
+_TEXTS = _TEXTS_OF.where(is_executed_text())
+_TEXTS_WITH = _TEXTS_OF.where(
+    sa.or_(
+        is_executed_text(),
+        sa.and_(
+            agreement_amendment.c.is_paper,
+            agreement_version.c.id == sa.bindparam("also_version", type_=agreement_version.c.id.type),
+        ),
+    )
 )
 _PAPERS = sa.select(agreement_amendment.c.version_id).where(
     agreement_amendment.c.agreement_id == _ID, agreement_amendment.c.closed_at.is_(None), agreement_amendment.c.is_paper
@@ -92,9 +131,9 @@ _LASTING = {
 def stretches() -> sa.Subquery:
     """What of the agreement `id` lasts from one instant to another, so that one statement reads all of it.
 
-    Columns kind, no, starts_at, ends_at, executed_at. Kinds: `text`, as in `executed_texts`; `held`, when the version
-    of that number is the text; `suspension` of the whole; `pause`, of one party's participation; `force`, when at least
-    two parties are bound; `notice`, when it has to be decided whether a term is renewed.
+    Columns kind, no, starts_at, ends_at, executed_at, first_hand_at. Kinds: `text`, as in `executed_texts`; `held`,
+    when the version of that number is the text; `suspension` of the whole; `pause`, of one party's participation;
+    `force`, when at least two parties are bound; `notice`, when it has to be decided whether a term is renewed.
     """
     texts = _TEXTS.with_only_columns(
         sa.literal_column("'text'").label("kind"),
@@ -102,16 +141,20 @@ def stretches() -> sa.Subquery:
         agreement_version_dates.c.starts_at,
         agreement_version_dates.c.ends_at,
         agreement_amendment.c.executed_at,
+        _FIRST_HAND.label("first_hand_at"),
     ).order_by(None)
     lasting = (
-        sa.select(sa.literal_column(f"'{kind}'"), sa.literal_column("0"), its.c[begins], its.c[ends], sa.null()).where(
-            its.c.agreement_id == _ID
-        )
+        sa.select(
+            *(sa.literal_column(f"'{kind}'"), sa.literal_column("0"), its.c[begins], its.c[ends], sa.null(), sa.null())
+        ).where(its.c.agreement_id == _ID)
         for kind, (its, begins, ends) in _LASTING.items()
     )
     window = agreement_text_window
     held = (
-        sa.select(sa.literal_column("'held'"), agreement_version.c.no, window.c.starts_at, window.c.ends_at, sa.null())
+        sa.select(
+            *(sa.literal_column("'held'"), agreement_version.c.no, window.c.starts_at, window.c.ends_at),
+            *(sa.null(), sa.null()),
+        )
         .join(agreement_version, agreement_version.c.id == window.c.version_id)
         .where(window.c.agreement_id == _ID)
     )
@@ -128,7 +171,12 @@ def intervals_of(rows: Sequence[Row[Any]], kind: str) -> tuple[Interval, ...]:
 def texts_of(rows: Sequence[Row[Any]]) -> list[AmendedText]:
     """The stretches that are texts."""
     return [
-        AmendedText(executed_at=row.stretch_executed_at, starts_at=row.stretch_starts_at, ends_at=row.stretch_ends_at)
+        AmendedText(
+            executed_at=row.stretch_executed_at,
+            first_hand_at=row.stretch_first_hand_at,
+            starts_at=row.stretch_starts_at,
+            ends_at=row.stretch_ends_at,
+        )
         for row in rows
         if row.stretch == "text"
     ]
@@ -190,6 +238,11 @@ def places_in(amended: int) -> Iterator[int]:
     return (n for n in range(amended.bit_length()) if amended >> n & 1)
 
 
+async def texts_with(read: Read, agreement_id: UUID, version_id: UUID) -> Sequence[Row[Any]]:
+    """As `executed_texts`, and a paper of that id which waits for its second hand."""
+    return await read.all(_TEXTS_WITH, {"id": agreement_id, "also_version": version_id})
+
+
 async def executed_texts(read: Read, agreement_id: UUID) -> Sequence[Row[Any]]:
     """The original, executed or about to be, and every amendment that was executed, in order, each with its dates."""
     return await read.all(_TEXTS, {"id": agreement_id})
@@ -213,7 +266,12 @@ def dates_of(row: Row[Any], texts: Sequence[Any], suspensions: tuple[Interval, .
         starts_at=original.starts_at,
         ends_at=original.ends_at,
         amendments=tuple(
-            AmendedText(executed_at=each.executed_at, starts_at=each.starts_at, ends_at=each.ends_at)
+            AmendedText(
+                executed_at=each.executed_at or row.executed_at,  # a paper that waits goes by its first hand
+                first_hand_at=each.first_hand_at,
+                starts_at=each.starts_at,
+                ends_at=each.ends_at,
+            )
             for each in amendments
         ),
         ended_at=row.terminated_at,

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.notice import read_notice
 from registry.agreements.instruments.queries.authorities import signatures_rest_on
-from registry.agreements.instruments.queries.evidence import evidence_of_hand, papers_on_file, shown_evidence
+from registry.agreements.instruments.queries.evidence import NO_PAPERS, evidence_of_hand, papers_on_file, shown_evidence
 from registry.agreements.instruments.queries.provisions import (
     VersionTerm,
     may_read_restricted,
@@ -20,7 +20,7 @@ from registry.agreements.instruments.queries.provisions import (
 )
 from registry.agreements.instruments.queries.publications import publications_of
 from registry.agreements.instruments.queries.rows import agreement_row
-from registry.agreements.instruments.queries.signed_text import signed_particulars
+from registry.agreements.instruments.queries.signed_text import parts_as_hashed, told_beside, told_of_parts
 from registry.agreements.instruments.queries.texts import original_no
 from registry.agreements.instruments.queries.visibility import legible_to, reads_restricted, signed_version
 from registry.agreements.instruments.remarks import (
@@ -43,7 +43,7 @@ from registry.agreements.instruments.tables import (
     agreement_version,
     agreement_version_dates,
 )
-from registry.agreements.instruments.terms import Terms, without
+from registry.agreements.instruments.terms import Terms, shown_without
 from registry.directory.agencies.schemas import AgencyReference
 from registry.directory.agencies.tables import agency
 from registry.platform.access.principals import Principal
@@ -143,8 +143,12 @@ async def get_version(
     provisions = await provisions_of(read, row.id, whole=True, restricted=may_read_restricted(principal, row))
     terms = msgspec.json.decode(row.terms, type=Terms)
     withheld = withheld_terms(terms, provisions)
-    papers, whole = await papers_on_file(read, agreement_id) if its.any_filed else {}, bool(its.shared)
-    evidence = shown_evidence(row.evidence_sha256, row.evidence_location, papers, whole=whole)
+    papers, whole = (
+        await papers_on_file(read, agreement_id, principal.agency_id) if its.any_filed else NO_PAPERS,
+        bool(its.shared),
+    )
+    evidence = shown_evidence(row.evidence_sha256, row.evidence_location, papers, its.custodian_id, whole=whole)
+    parts = [] if row.sha256 is None else await parts_as_hashed(read, row.id, provisions)
     term = VersionTerm(**{name: row._mapping[name] for name in VersionTerm.__struct_fields__})
     found = AgreementVersion(
         id=row.id,
@@ -153,7 +157,8 @@ async def get_version(
         kind=row.kind,
         title=row.title,
         sha256=row.sha256,
-        signed_as=None if row.sha256 is None else await signed_particulars(read, row.id),
+        signed_as=told_beside(parts),
+        parts=told_of_parts(parts),
         frozen_at=row.frozen_at,
         effective_on=row.effective_on,
         expires_on=row.expires_on,
@@ -162,7 +167,7 @@ async def get_version(
         auto_renew_times=row.auto_renew_times,
         executed_at=row.executed_at,
         evidence=evidence,
-        terms=without(terms, withheld),
+        terms=shown_without(terms, withheld),
         terms_withheld=withheld,
         provisions=provisions,
         remarks=[

@@ -6,7 +6,7 @@ view of everything that was executed, since it must be able to see what it repor
 for ever: the version itself, when the text was sent back or withdrawn, and nothing of what it became.
 """
 
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -23,9 +23,12 @@ from registry.agreements.instruments.tables import (
 )
 from registry.platform.access.principals import Principal, Role
 
+Who: TypeAlias = str | sa.ColumnElement[UUID]
+"""The agency that a criterion is about: the bind that names it or, where many are asked about at once, a column."""
 
-def _agency(bind: str) -> sa.BindParameter[UUID]:
-    return sa.bindparam(bind, type_=agreement.c.id.type)
+
+def _agency(of: Who) -> sa.ColumnElement[UUID]:
+    return sa.bindparam(of, type_=agreement.c.id.type) if isinstance(of, str) else of
 
 
 def administers(principal: Principal) -> bool:
@@ -33,7 +36,7 @@ def administers(principal: Principal) -> bool:
     return Role.REGISTRY_ADMIN in principal.roles
 
 
-def is_party(agency_bind: str = "viewer", of: sa.FromClause = agreement) -> sa.ColumnElement[bool]:
+def is_party(agency_bind: Who = "viewer", of: sa.FromClause = agreement) -> sa.ColumnElement[bool]:
     """Agreements that name the agency as a party, whether bound or not."""
     return of.c.id.in_(
         sa.select(agreement_party.c.agreement_id).where(agreement_party.c.agency_id == _agency(agency_bind))
@@ -64,7 +67,7 @@ def takes_part(agency_bind: str = "viewer") -> sa.ColumnElement[bool]:
     return sa.and_(is_party(agency_bind), ~turned_down(agency_bind))
 
 
-def shared_with(agency_bind: str = "viewer", of: sa.FromClause = agreement) -> sa.ColumnElement[bool]:
+def shared_with(agency_bind: Who = "viewer", of: sa.FromClause = agreement) -> sa.ColumnElement[bool]:
     """Agreements that the agency sees in full: as custodian always, as party once the text is out of draft."""
     return sa.or_(of.c.custodian_id == _agency(agency_bind), sa.and_(of.c.is_shared, is_party(agency_bind, of)))
 
@@ -90,14 +93,14 @@ def in_public_view(*, administrator: bool = False, of: sa.FromClause = agreement
 
 
 def as_shown(name: str, *, administrator: bool = False) -> sa.ColumnElement[Any]:
-    """That column of the agreement's text for lists: for who is no party of the text that others are shown.
+    """That column of the agreement as it is shown: of the own text and row to parties, else of what others are shown.
 
     The administrator sees what is executed, published or not.
     """
     own = agreement.c[name]
     if administrator:
         return own
-    of_others = {"current_version": "public_version"}.get(name, f"public_{name}")
+    of_others = {"current_version": "public_version", "version": "public_changes"}.get(name, f"public_{name}")
     return sa.case((shared_with(), own), else_=agreement.c[of_others])
 
 
@@ -164,12 +167,15 @@ def _had_not_left(party: sa.FromClause, at: sa.ColumnElement[Any]) -> sa.ColumnE
 def reads_restricted(agency_bind: str = "viewer", of: sa.FromClause = agreement_version) -> sa.ColumnElement[bool]:
     """Versions whose restricted text reaches the agency's cleared staff: it is bound, or the text itself names it.
 
-    Who was added to what others had executed, or keeps the file without being bound, waits until it is bound. Who has
-    left keeps what there was by then, what it signed and what bound it, and reads nothing that was made later.
+    Who was added to what others had executed, or keeps the file without being bound, waits until it is bound, and then
+    reads what binds it and what is made from then on: an earlier text that never bound it was not written for it. Who
+    has left keeps what there was by then, what it signed and what bound it, and reads nothing that was made later.
     """
     party, window, signature = (
         each.alias(f"reading_{each.name}") for each in (agreement_party, agreement_party_window, agreement_signature)
     )
+
+    made_at = sa.func.coalesce(of.c.frozen_at, of.c.created_at)
 
     def its_own(its: sa.FromClause, *criteria: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
         own = sa.select(sa.literal(1)).where(its.c.agency_id == _agency(agency_bind), *criteria)
@@ -179,15 +185,15 @@ def reads_restricted(agency_bind: str = "viewer", of: sa.FromClause = agreement_
         its_own(
             party,
             party.c.agreement_id == of.c.agreement_id,
-            sa.or_(party.c.joined_at.is_not(None), party.c.in_text),
-            _had_not_left(party, sa.func.coalesce(of.c.frozen_at, of.c.created_at)),
+            sa.or_(party.c.joined_at <= made_at, party.c.in_text),
+            _had_not_left(party, made_at),
         ),
         its_own(signature, signature.c.version_id == of.c.id),
         its_own(window, window.c.agreement_id == of.c.agreement_id, window.c.version_id == of.c.id),
     )
 
 
-def reads_restricted_document(filed_at: sa.ColumnElement[Any], agency_bind: str = "viewer") -> sa.ColumnElement[bool]:
+def reads_restricted_document(filed_at: sa.ColumnElement[Any], agency_bind: Who = "viewer") -> sa.ColumnElement[bool]:
     """As `reads_restricted`, of a document filed then: who filed it knew all whom it would reach.
 
     So it reaches who was a party by then, and who has been bound since; nobody that had left.
@@ -204,6 +210,57 @@ def reads_restricted_document(filed_at: sa.ColumnElement[Any], agency_bind: str 
         .correlate_except(agreement_party)
         .exists()
     )
+
+
+def reaches_parties(
+    agreement_id: sa.ColumnElement[Any], made_at: sa.ColumnElement[Any], agency_bind: str = "viewer"
+) -> sa.ColumnElement[bool]:
+    """What was made then for the parties, as far as it reaches the agency: it keeps the file, or is of the audience.
+
+    The one rule of comments, documents and holds. The audience is whom the text names and who is bound, and of who has
+    left whatever was made before. So who was let in and has not signed reads the text that it may sign, and of this
+    nothing until it is bound.
+    """
+    kept, party = agreement.alias("kept_by_it"), agreement_party.alias("of_audience")
+    keeps = sa.select(sa.literal(1)).where(kept.c.id == agreement_id, kept.c.custodian_id == _agency(agency_bind))
+    among = sa.select(sa.literal(1)).where(
+        party.c.agreement_id == agreement_id, party.c.agency_id == _agency(agency_bind), of_audience(party, made_at)
+    )
+    return sa.or_(keeps.correlate_except(kept).exists(), among.correlate_except(party).exists())
+
+
+def past_or_to_come(agency_bind: str = "viewer") -> sa.ColumnElement[bool]:
+    """Agreements of which the agency is a party that has left at `now`, or that was let in and is not bound yet.
+
+    What is made for the parties now does not reach it: see `reaches_parties`.
+    """
+    now = sa.bindparam("now", type_=agreement_party.c.leaves_at.type)
+    return sa.and_(is_party(agency_bind), ~reaches_parties(agreement.c.id, now, agency_bind))
+
+
+def told_of_act(
+    act: sa.FromClause, made_at: sa.ColumnElement[Any], agency_bind: str = "viewer"
+) -> sa.ColumnElement[bool]:
+    """Acts in rows that name the agency whose they are: its own, and what of others' reaches it."""
+    own = act.c.agency_id == _agency(agency_bind)
+    return sa.or_(own, reaches_parties(act.c.agreement_id, made_at, agency_bind))
+
+
+def of_audience(party: sa.FromClause, made_at: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """Parties for which a thing is that was made then for the parties: see `reaches_parties`."""
+    return sa.and_(sa.or_(party.c.joined_at.is_not(None), party.c.in_text), _had_not_left(party, made_at))
+
+
+def reads_text(agency_bind: str = "viewer") -> sa.ColumnElement[bool]:
+    """Versions that were written for the agency: it had not left when they were made, or signed them."""
+    party = agreement_party.alias("reading_text")
+    made_at = sa.func.coalesce(agreement_version.c.frozen_at, agreement_version.c.created_at)
+    there = sa.select(sa.literal(1)).where(
+        party.c.agreement_id == agreement_version.c.agreement_id,
+        party.c.agency_id == _agency(agency_bind),
+        _had_not_left(party, made_at),
+    )
+    return sa.or_(there.correlate_except(party).exists(), signed_version(agency_bind))
 
 
 def legible_to_parties() -> sa.ColumnElement[bool]:

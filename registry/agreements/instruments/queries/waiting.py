@@ -130,10 +130,12 @@ async def waiting_for(
     declined: Sequence[Declined],
     *,
     paper_to_confirm: bool = False,
+    paper_to_decline: bool = False,
 ) -> Waiting:
     """What the version, at that stage of its way, waits for, as the agency sees it; `declined` is of the agreement.
 
-    A recorded paper that the agency has not signed (`paper_to_confirm`) it may sign whatever this one waits for.
+    A recorded paper that the agency has not signed (`paper_to_confirm`) it may sign whatever this one waits for, and
+    say no to one that it has not said no to (`paper_to_decline`).
     """
     if stage is Stage.DRAFT and await read.value(_ANY_TEXT, {"version_id": version_id}) is None:
         return Waiting(bars={AgreementAction.SUBMIT: NO_TEXT})
@@ -153,7 +155,9 @@ async def waiting_for(
             bars |= {} if bar is None else {"sign": bar, "confirm": bar}
         if stopped is not None:
             bars["activate_verbally"] = stopped
-        if signed:
+        if paper_to_decline:
+            pass  # whatever it said to this one
+        elif signed:
             bars["decline_to_sign"] = ALREADY_SIGNED
         elif agency_id in {each.agency.id for each in no}:
             bars["decline_to_sign"] = _ALREADY_DECLINED

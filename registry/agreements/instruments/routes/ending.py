@@ -35,7 +35,9 @@ async def suspend_agreement(
 ) -> Answer[Agreement]:
     """Suspend your agency's own participation; the other parties stay bound among themselves.
 
-    From now on, or from when the notice has run out that the term `suspension` asks for; it may rule it out, too.
+    From now on where the term `suspension` says so, or from when the notice has run out that it asks for; it may rule
+    it out, too. Where it is `silent`, from when your agency's notice to leave would have run out, by each text that
+    binds it. At once all are freed only with the consent of each (`propose-suspension`).
     """
     return agreement_answer(await ending.suspend(write, caller, agreement_id, data.reason, if_match))
 
@@ -67,7 +69,16 @@ async def reinstate_agreement(
     status=200,
     example=examples.NOTICE,
     etag=True,
-    problems=("evidence_missing", "evidence_twice", "no_renewal", "not_then", "notice_silent", "wrong_status"),
+    problems=(
+        "bad_deliveries",
+        "dates_reversed",
+        "evidence_missing",
+        "evidence_twice",
+        "no_renewal",
+        "not_then",
+        "notice_silent",
+        "wrong_status",
+    ),
 )
 async def give_agreement_notice(
     agreement_id: FromPath[UUID],
@@ -101,7 +112,10 @@ async def rescind_agreement_notice(
     caller: Supplied[Caller],
     if_match: Supplied[Expected],
 ) -> Answer[Agreement]:
-    """Take your agency's notice back while it is still running."""
+    """Take your agency's notice back while it is still running and no other party has relied on it.
+
+    Relied on it has also who reported it, and who let its own last day to leave with that term go by since.
+    """
     return agreement_answer(await ending.rescind_notice(write, caller, agreement_id, data.reason, if_match))
 
 

@@ -62,8 +62,9 @@ REPORTED_ACT = {
 }
 STEP_ANSWER = {"note": "As our letter says (demo)."}
 SUSPENSION = {"kind": "suspension", "reason": "Until the insurers have agreed (demo)."}
+OF_A_TEXT = {"version_no": 1, "reason": "Section 4.2 needs the county's wording (demo)."}
 REASON = {"reason": "Section 4.2 needs the county's wording (demo)."}
-STEP = {"note": "Ready for the board's meeting in March (demo)."}
+STEP = {"version_no": 1, "note": "Ready for the board's meeting in March (demo)."}
 TERMINATION = {"ground": "mutual_consent", "reason": "The council declined to go on (demo)."}
 AGREEING_TO_PUBLISH = {"version_no": 1, "note": "As the council resolved (demo)."}
 STOPPING_TO_PUBLISH = {"version_no": 1, "reason": "Counsel is to review the annex first (demo)."}
@@ -92,6 +93,7 @@ RECORDED_AMENDMENT = {
     "reason": "First addendum (demo).",
 }
 VERBAL = {
+    "version_no": 1,
     "ratify_by_on": "2026-12-31",
     "signatory_title": "Sheriff",
     "reason": "Flood; both sheriffs agreed on the telephone (demo).",
@@ -104,10 +106,11 @@ APPROVAL_RULE = {
     "reason": "The council must approve each year (demo).",
 }
 APPROVAL = {
+    "version_no": 1,
     "body": "City council",
     "reference": "Resolution 2026-12 (demo)",
     "approved_on": "2026-02-03",
-    "valid_to": "2027-02-02",
+    "expires_on": "2027-02-02",
     "evidence_sha256": "ab" * 32,
 }
 NEW_PARTIES = {"agency_ids": ["01900000-0000-7000-8000-00000000a003"], "reason": "Asked to join (demo)."}
@@ -115,6 +118,7 @@ CUSTODY = {"agency_id": "01900000-0000-7000-8000-00000000a002", "reason": "The c
 NOTICE = {"notice_on": "2026-06-01", "reason": "The city council declined to renew (demo)."}
 _REVIEWER = {"agency_id": "01900000-0000-7000-8000-00000000a002", "department": "County attorney", "required": True}
 SUBMISSION = {
+    "version_no": 1,
     "note": "For the board's meeting in March (demo).",
     "reviewers": [_REVIEWER],
     "review_due_on": "2027-03-01",
@@ -131,6 +135,7 @@ NEW_COMMENT = {
     "text": "From dispatch, or from arrival? (demo)",
 }
 FOR_SIGNATURE = {
+    "version_no": 1,
     "note": "The board signs last (demo).",
     "order": "sequential",
     "sequence": ["01900000-0000-7000-8000-00000000a002", "01900000-0000-7000-8000-00000000a001"],
@@ -142,14 +147,14 @@ NEW_AUTHORITY = {
     "citation": "N.Y. Gen. Mun. Law § 209-m (example; have counsel review)",
     "kinds": ["mutual_aid", "mou"],
     "ceiling": {"amount": "250000.00", "currency": "USD"},
-    "valid_from": "2026-01-01",
-    "valid_to": "2029-12-31",
+    "effective_on": "2026-01-01",
+    "expires_on": "2029-12-31",
 }
 DELEGATION = {
     "office": "Chief of police",
     "citation": "Executive order 2026-3 (example; have counsel review)",
     "kinds": ["mutual_aid"],
-    "valid_from": "2026-02-01",
-    "valid_to": "2026-12-31",
+    "effective_on": "2026-02-01",
+    "expires_on": "2026-12-31",
 }
 REVOCATION = {"reason": "The office was merged with the sheriff's (demo)."}

@@ -24,7 +24,14 @@ from registry.platform.kernel.versions import Expected
     status=200,
     example=examples.APPROVAL_RULE,
     etag=True,
-    problems=("citation_missing", "not_then", "notice_silent", "rule_reaches_back", "wrong_status"),
+    problems=(
+        "citation_missing",
+        "not_of_this_kind",
+        "not_then",
+        "notice_silent",
+        "rule_reaches_back",
+        "wrong_status",
+    ),
 )
 async def set_agreement_approval_rule(
     agreement_id: FromPath[UUID],
@@ -51,8 +58,10 @@ async def set_agreement_approval_rule(
         "approval_reversed",
         "approval_taken",
         "approval_unproven",
+        "approved_before_text",
         "approved_in_future",
         "evidence_twice",
+        "other_version",
         "wrong_status",
     ),
 )
@@ -63,10 +72,11 @@ async def record_agreement_approval(
     caller: Supplied[Caller],
     if_match: Supplied[Expected],
 ) -> Answer[Agreement]:
-    """Record your governing body's approval.
+    """Record which text your governing body approved.
 
     Where `set-approval-rule` says that one is needed, your agency is bound while it lasts. By itself it takes nothing
-    away: recorded after it lapsed, it fills the days on which it lasted.
+    away: recorded after it lapsed, it fills the days on which it lasted. No body approves a text before that stands: of
+    one that was written here the day is not before the one on which it was put to the parties.
     """
     return agreement_answer(await governing_body.record_approval(write, caller, agreement_id, data, if_match))
 

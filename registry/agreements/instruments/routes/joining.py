@@ -53,6 +53,7 @@ async def add_agreement_parties(
         "deadline_out_of_reach",
         "no_provisions",
         "no_signing_authority",
+        "other_version",
         "separation_of_duties",
         "signing_declined",
         "wrong_status",

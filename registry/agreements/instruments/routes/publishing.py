@@ -36,8 +36,8 @@ async def agree_to_publish_agreement(
     """Agree, for your agency, that a version's public provisions or a public document are shown to all.
 
     They are once each party that the text names, or that is bound, has given its own word; nobody's silence counts. Who
-    signed the version itself, or confirmed that it did, has given it with that. What a statute asks you to post is
-    your own to post: have counsel review.
+    signed the version here has given it with that, and who confirmed its signature where it said so
+    (`agrees_to_publish`). What a statute asks you to post is your own to post: have counsel review.
     """
     return agreement_answer(await publishing.agree_to_publish(write, caller, agreement_id, data, if_match))
 

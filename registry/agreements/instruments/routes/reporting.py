@@ -29,6 +29,8 @@ from registry.platform.kernel.versions import Expected
         "acted_in_future",
         "already_reported",
         "already_signed",
+        "bad_deliveries",
+        "dates_reversed",
         "evidence_missing",
         "no_renewal",
         "no_signing_authority",

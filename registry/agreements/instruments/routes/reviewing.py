@@ -8,7 +8,7 @@ from registry.agreements.instruments.commands import reviewing
 from registry.agreements.instruments.routes import examples
 from registry.agreements.instruments.routes.answering import agreement_answer
 from registry.agreements.instruments.rules import AgreementAction
-from registry.agreements.instruments.schemas.given import AgreementReason, AgreementStep
+from registry.agreements.instruments.schemas.given import AgreementStep, TextReason
 from registry.agreements.instruments.schemas.reviewing import AgreementSubmission
 from registry.agreements.instruments.schemas.shown import Agreement
 from registry.agreements.instruments.schemas.signing import AgreementForSignature
@@ -32,6 +32,7 @@ from registry.platform.kernel.versions import Expected
         "due_in_past",
         "no_provisions",
         "not_a_party",
+        "other_version",
         "round_open",
         "round_taken",
         "version_taken",
@@ -59,19 +60,19 @@ async def submit_agreement(
     "/agreements/{agreement_id:uuid}/send-back",
     permission=Action.AGREEMENTS_UPDATE,
     status=200,
-    example=examples.REASON,
+    example=examples.OF_A_TEXT,
     etag=True,
-    problems=("wrong_status",),
+    problems=("other_version", "wrong_status"),
 )
 async def send_back_agreement(
     agreement_id: FromPath[UUID],
-    data: JSONBody[AgreementReason],
+    data: JSONBody[TextReason],
     write: Supplied[Write],
     caller: Supplied[Caller],
     if_match: Supplied[Expected],
 ) -> Answer[Agreement]:
     """Send the text back to the draft; what is submitted next is a new version."""
-    return agreement_answer(await reviewing.send_back(write, caller, agreement_id, data.reason, if_match))
+    return agreement_answer(await reviewing.send_back(write, caller, agreement_id, data, if_match))
 
 
 @operation(
@@ -81,7 +82,7 @@ async def send_back_agreement(
     status=200,
     example=examples.STEP,
     etag=True,
-    problems=("reviews_outstanding", "separation_of_duties", "wrong_status"),
+    problems=("other_version", "reviews_outstanding", "separation_of_duties", "wrong_status"),
 )
 async def approve_agreement(
     agreement_id: FromPath[UUID],
@@ -93,7 +94,7 @@ async def approve_agreement(
     """Approve the reviewed text, once each required reviewer has."""
     words: dict[str, object] = {"note": data.note}
     action = AgreementAction.APPROVE
-    return agreement_answer(await reviewing.step(write, caller, agreement_id, action, words, if_match))
+    return agreement_answer(await reviewing.step(write, caller, agreement_id, action, data.version_no, words, if_match))
 
 
 @operation(
@@ -103,7 +104,7 @@ async def approve_agreement(
     status=200,
     example=examples.FOR_SIGNATURE,
     etag=True,
-    problems=("bad_sequence", "due_in_past", "turn_taken", "wrong_status"),
+    problems=("bad_sequence", "due_in_past", "other_version", "turn_taken", "wrong_status"),
 )
 async def send_agreement_for_signature(
     agreement_id: FromPath[UUID],
@@ -115,7 +116,9 @@ async def send_agreement_for_signature(
     """Send the approved text out for signature, to all parties at once or to one after the other."""
     words: dict[str, object] = {"note": data.note}
     action = AgreementAction.SEND_FOR_SIGNATURE
-    return agreement_answer(await reviewing.step(write, caller, agreement_id, action, words, if_match, data))
+    return agreement_answer(
+        await reviewing.step(write, caller, agreement_id, action, data.version_no, words, if_match, data)
+    )
 
 
 @operation(
@@ -123,13 +126,13 @@ async def send_agreement_for_signature(
     "/agreements/{agreement_id:uuid}/withdraw",
     permission=Action.AGREEMENTS_UPDATE,
     status=200,
-    example=examples.REASON,
+    example=examples.OF_A_TEXT,
     etag=True,
-    problems=("wrong_status",),
+    problems=("other_version", "wrong_status"),
 )
 async def withdraw_agreement(
     agreement_id: FromPath[UUID],
-    data: JSONBody[AgreementReason],
+    data: JSONBody[TextReason],
     write: Supplied[Write],
     caller: Supplied[Caller],
     if_match: Supplied[Expected],
@@ -137,7 +140,7 @@ async def withdraw_agreement(
     """Withdraw an agreement that is not executed yet, or the amendment that is on its way."""
     words: dict[str, object] = {"reason": data.reason}
     action = AgreementAction.WITHDRAW
-    return agreement_answer(await reviewing.step(write, caller, agreement_id, action, words, if_match))
+    return agreement_answer(await reviewing.step(write, caller, agreement_id, action, data.version_no, words, if_match))
 
 
 handlers = [submit_agreement, send_back_agreement, approve_agreement, send_agreement_for_signature, withdraw_agreement]

@@ -16,7 +16,7 @@ from registry.platform.kernel.time import CivilDate, Instant
 class AgreementQuery(Changing, kw_only=True, frozen=True):
     """Filters of the agreement list."""
 
-    sort: Annotated[Literal[ChangingSort, "title", "-title", "expires_on", "-expires_on"], SORT] = "-created_at"
+    sort: Annotated[Literal[ChangingSort, "title", "-title", "ends_on", "-ends_on"], SORT] = "-created_at"
     q: Annotated[Part | None, Meta(description="Part of the number or title.")] = None
     stage: Annotated[tuple[ShownStage, ...], Meta(description="Any of these.")] = ()
     status: Annotated[tuple[AgreementStatus, ...], Meta(description="Any of these, at `as_of`.")] = ()
@@ -30,15 +30,16 @@ class AgreementQuery(Changing, kw_only=True, frozen=True):
     category: Annotated[Code, Meta(description="Agreements that cover it, by it or one above.")] | None = None
     effective_from: Annotated[CivilDate | None, Meta(description="Effective on that day or later.")] = None
     effective_to: Annotated[CivilDate | None, Meta(description="Effective on that day or earlier.")] = None
-    expires_from: Annotated[CivilDate | None, Meta(description="Whose first term ends on that day or later.")] = None
-    expires_to: Annotated[CivilDate | None, Meta(description="Whose first term ends on that day or earlier.")] = None
+    ends_from: Annotated[CivilDate | None, Meta(description="Whose `ends_on` is that day or later.")] = None
+    ends_to: Annotated[CivilDate | None, Meta(description="Whose `ends_on` is that day or earlier.")] = None
     ids: Ids = ()
     as_of: (
         Annotated[
             Instant,
             Meta(
                 description="For `status` and the text that is shown; now if absent. Of a day to come nothing "
-                "counts that others only reported: what has not taken effect by now."
+                "counts that others only reported: what has not taken effect by now; and others than the parties are "
+                "told what follows from public days, and else what is so now."
             ),
         ]
         | None

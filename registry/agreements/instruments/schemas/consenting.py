@@ -13,6 +13,7 @@ from registry.agreements.instruments.consent import (
     ReportedKind,
     Unconfirmed,
 )
+from registry.agreements.instruments.delivery import NoticeDelivery, ShownDelivery
 from registry.agreements.instruments.schemas.evidence import Evidence, OnPaper
 from registry.directory.agencies.schemas import AgencyReference
 from registry.platform.kernel.actions import AllowedAction
@@ -54,6 +55,14 @@ class NewReportedAct(Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tr
         CivilDate | None, Meta(description="For `gave_notice`: the last day that the notice names, where it names one.")
     ] = None
     proposal_id: Annotated[UUID | None, Meta(description="For `consented` and `was_notified`.")] = None
+    deliveries: Annotated[
+        list[NoticeDelivery],
+        Meta(
+            max_length=1000,
+            description="For `gave_notice`: how it was given to each of the other parties. Where manner or office is "
+            "not as the text asks, it counts nonetheless, and that is remarked (`notice_manner_differs`).",
+        ),
+    ] = []
 
 
 class ReportAnswer(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -64,6 +73,12 @@ class ReportAnswer(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True
 
 ShownStatus: TypeAlias = Literal[
     "unseconded", "open", "unconfirmed", "uncontested", "contested", "confirmed", "taken_back", "replaced"
+]
+
+
+ReasonTold = Annotated[
+    str | None,
+    Meta(description="Null where it is not told to you: to who left before, or was let in and is not bound yet."),
 ]
 
 
@@ -100,6 +115,10 @@ class ReportedAct(Struct, kw_only=True, frozen=True):
     leaves_on: Annotated[
         CivilDate | None, Meta(description="For `gave_notice`: the last day that the notice names, if it names one.")
     ]
+    deliveries: Annotated[
+        list[ShownDelivery],
+        Meta(description="For `gave_notice`: how the notice is said to have been given, where that is said."),
+    ]
     would_leave_at: Annotated[
         Instant | None,
         Meta(
@@ -114,14 +133,15 @@ class ReportedAct(Struct, kw_only=True, frozen=True):
             "learns by a hash what is on file."
         ),
     ]
-    reason: str
+    reason: ReasonTold
     recorded_by: Annotated[AgencyReference, Meta(description="The agency that recorded it.")]
     recorded_at: Instant
     notified_at: Annotated[
         Instant | None,
         Meta(
-            description="Since when the party can answer: where its paper was filed later, since it can read that; "
-            "null while a second operator is awaited."
+            description="Since when the party can answer: where its paper was filed later, since it can read that, and "
+            "where nobody who may answer for it had used the registry, since one did; null while a second operator is "
+            "awaited."
         ),
     ]
     status: Annotated[
@@ -133,14 +153,21 @@ class ReportedAct(Struct, kw_only=True, frozen=True):
         Meta(
             description="Why silence does not count, where it stands `unconfirmed`; else null. "
             "`evidence_not_on_file`: once a document of that hash is filed, which the party and who reported can read, "
-            "the 14 days begin."
+            "the 14 days begin. `not_reached`: they begin when one who may answer for it uses the registry."
         ),
     ]
     takes_effect_at: Annotated[
-        Instant | None, Meta(description="From when it has effect, or had it; null while nothing is in sight.")
+        Instant | None,
+        Meta(
+            description="From when it has effect, or had it, and until when it can be contested; null while nothing is "
+            "in sight, see `because`."
+        ),
     ]
     answer: Annotated[str | None, Meta(description="What the party, or who took it back, said.")]
     proposal_id: UUID | None
+    duty_id: Annotated[
+        UUID | None, Meta(description="For `fulfilled_duty` and `owes_duty`: which of the party's duties.")
+    ]
     allowed_actions: list[AllowedAction]
 
 
@@ -188,7 +215,7 @@ class Proposal(Struct, kw_only=True, frozen=True):
     ends_at: Annotated[
         Instant | None, Meta(description="Of a suspension with a last day: when the agreement goes on by itself.")
     ]
-    reason: str
+    reason: ReasonTold
     evidence: Annotated[Evidence | None, Meta(description="What shows it, of what happened on paper already.")]
     newcomers: Annotated[list[AgencyReference], Meta(description="The agencies that would join.")]
     by_agreement_id: Annotated[

@@ -56,7 +56,13 @@ class Evidence(Struct, kw_only=True, frozen=True):
     """What shows it: a paper, known by its hash, or one of which there is no file."""
 
     sha256: Annotated[str | None, Meta(description="Of the paper; null where there is no file of it.")]
-    on_file: Annotated[bool, Meta(description="Whether a document of that hash is filed with the agreement.")]
+    on_file: Annotated[
+        bool,
+        Meta(
+            description="Whether a document of that hash is filed with the agreement; of what your agency itself "
+            "named, whether one is that it can read."
+        ),
+    ]
     document: Annotated[
         EvidenceDocument | None,
         Meta(description="That document, for the parties; null where it is not on file, and where it is restricted."),

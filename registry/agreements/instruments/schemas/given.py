@@ -3,15 +3,18 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+from registry.agreements.instruments.delivery import NoticeDelivery
 from registry.agreements.instruments.notice import Notice
 from registry.agreements.instruments.rules import AgreementKind, Sensitivity
 from registry.agreements.instruments.schemas.evidence import EvidenceLocation, OnPaper, PaperSha256
 from registry.agreements.instruments.schemas.words import (
     AgreementNumber,
+    ApprovedVersionNo,
     Exemption,
     LastDay,
+    NamedVersionNo,
     RenewMonths,
     RenewTimes,
     Resolution,
@@ -51,7 +54,13 @@ class NewAgreement(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True
     expires_on: LastDay | None = None
     notice: Notice = Notice()
     auto_renew_months: RenewMonths | None = None
-    auto_renew_times: RenewTimes | None = None
+    auto_renew_times: Annotated[
+        RenewTimes | None,
+        Meta(
+            description="How often it does so at most: a number, `no_limit` where the text sets none, or `silent` "
+            "where it does not say, so that one renewal is counted. Needed beside `auto_renew_months`."
+        ),
+    ] = None
     review_every_months: ReviewMonths | None = None
     terms: Terms
     provisions: Provisions = []
@@ -90,14 +99,22 @@ class AgreementPatch(Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tr
 
 
 class AgreementStep(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """A step in the life of an agreement that needs no words; a note is kept in its history."""
+    """A step in the life of a text that needs no words; a note is kept in its history."""
 
+    version_no: NamedVersionNo
     note: Reason | None = None
 
 
 class AgreementReason(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """Why the agreement is sent back, withdrawn, suspended or reinstated."""
+    """Why it is done to the agreement: why it is suspended or reinstated, and the like."""
 
+    reason: Reason
+
+
+class TextReason(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Which text is sent back or withdrawn, and why."""
+
+    version_no: NamedVersionNo
     reason: Reason
 
 
@@ -168,7 +185,10 @@ class RecordedAmendment(OnPaper, kw_only=True, frozen=True, forbid_unknown_field
     ] = UNSET
     auto_renew_times: Annotated[
         RenewTimes | None | UnsetType,
-        Meta(description="As in the text that it follows if absent; null is without a limit."),
+        Meta(
+            description="As in the text that it follows if neither it nor the months are given: a number, "
+            "`no_limit` or `silent`."
+        ),
     ] = UNSET
     terms: Terms
     provisions: Provisions
@@ -180,6 +200,7 @@ class RecordedAmendment(OnPaper, kw_only=True, frozen=True, forbid_unknown_field
 class NewVerbalActivation(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """An agreement set in motion by word of mouth, to be ratified in writing by a deadline; have counsel review."""
 
+    version_no: NamedVersionNo
     ratify_by_on: Annotated[
         CivilDate,
         Meta(
@@ -202,6 +223,13 @@ class ApprovalRule(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True
     """Whether the agency's law makes its governing body's approval a condition of being bound; have counsel review."""
 
     required: bool
+    each_text: Annotated[
+        bool,
+        Meta(
+            description="Whether each text needs an approval of its own: one that names another version does not stand "
+            "for it, and the agency goes on being bound by the text before. Where false, any that lasts will do."
+        ),
+    ] = False
     effective_on: Annotated[
         CivilDate | None,
         Meta(
@@ -216,15 +244,16 @@ class ApprovalRule(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True
 
 
 class GoverningApproval(OnPaper, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """That the agency's governing body approved the agreement, and until when that lasts.
+    """That the agency's governing body approved a text of the agreement, and until when that lasts.
 
     What shows it is needed where `approved_on` is over.
     """
 
+    version_no: ApprovedVersionNo
     body: Annotated[Name, Meta(description="The body, not a person.", examples=["City council"])]
     reference: Resolution | None = None
     approved_on: ActDay
-    valid_to: Annotated[
+    expires_on: Annotated[
         CivilDate | None,
         Meta(description="Last day it lasts, in the agreement's time zone; null until further notice."),
     ] = None
@@ -308,4 +337,12 @@ class WithdrawalNotice(OnPaper, kw_only=True, frozen=True, forbid_unknown_fields
             "the text does not say how long it runs it is needed, and so is each other party's consent to it."
         ),
     ] = None
+    deliveries: Annotated[
+        list[NoticeDelivery],
+        Meta(
+            max_length=1000,
+            description="How it was given to each of the other parties. Where manner or office is not as the text "
+            "asks, it counts nonetheless, and that is remarked (`notice_manner_differs`).",
+        ),
+    ] = field(default_factory=list)
     reason: Reason

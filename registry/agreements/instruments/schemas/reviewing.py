@@ -6,6 +6,7 @@ from uuid import UUID
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from registry.agreements.instruments.reviews import Anchor, Audience, ReviewVerdict, RoundOutcome
+from registry.agreements.instruments.schemas.words import NamedVersionNo
 from registry.agreements.instruments.terms import ProvisionNumber
 from registry.directory.agencies.schemas import AgencyReference
 from registry.platform.access.principals import Role
@@ -41,6 +42,7 @@ class NewReviewer(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True)
 class AgreementSubmission(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """A text to be reviewed, and by whom; without reviewers the custodian alone approves it."""
 
+    version_no: NamedVersionNo
     note: Reason | None = None
     reviewers: Annotated[list[NewReviewer], Meta(max_length=50)] = []
     review_due_on: DueOn | None = None

@@ -58,7 +58,7 @@ class AgreementHit(Struct, kw_only=True, frozen=True):
 
     agreement_id: UUID
     number: str
-    title: str
+    title: Annotated[str, Meta(description="Of the agreement as it is shown now, by whatever version was found.")]
     kind: AgreementKind
     status: AgreementStatus
     source: Source

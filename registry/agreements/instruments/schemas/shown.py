@@ -5,6 +5,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from registry.agreements.instruments.delivery import ShownDelivery
 from registry.agreements.instruments.in_force import TextStatus
 from registry.agreements.instruments.notice import Notice
 from registry.agreements.instruments.remarks import Remark
@@ -12,7 +13,7 @@ from registry.agreements.instruments.rules import AgreementKind, Sensitivity, Sh
 from registry.agreements.instruments.schemas.consenting import Proposal, Publication, ReportedAct
 from registry.agreements.instruments.schemas.evidence import Evidence
 from registry.agreements.instruments.schemas.signing import Declined, SignatoryAuthority, SigningRound
-from registry.agreements.instruments.schemas.words import AgreementStatus, LastDay, VersionKind
+from registry.agreements.instruments.schemas.words import AgreementStatus, LastDay, RenewTimes, VersionKind
 from registry.agreements.instruments.terms import Terms
 from registry.directory.agencies.schemas import AgencyReference, SeparationRelaxed
 from registry.platform.kernel.actions import AllowedAction
@@ -22,7 +23,7 @@ TermsWithheld = Annotated[
     list[str],
     Meta(
         description="Terms that a provision says whose text is withheld from you: they go where their clause goes, and "
-        "are shown as if nothing were said."
+        "are no members of `terms`, where null or `silent` would say that the text does not say them."
     ),
 ]
 
@@ -76,6 +77,26 @@ PendingReports = Annotated[
 ]
 
 
+class PartyApproval(Struct, kw_only=True, frozen=True):
+    """A governing body's approval, of the text that it names."""
+
+    version_no: Annotated[int, Meta(description="The text that was approved.")]
+    version_sha256: Annotated[str, Meta(description="The hash of that text.")]
+    body: Annotated[str, Meta(description="The body, not a person.")]
+    reference: Annotated[str | None, Meta(description="Its resolution, as the body numbers it.")]
+    approved_on: CivilDate
+    expires_on: Annotated[CivilDate | None, Meta(description="Its last day; null until further notice.")]
+    counts_from: Annotated[
+        Instant,
+        Meta(
+            description="From when it counts: its own day, or its recording as long as those whose days it touches "
+            "have not agreed to that day."
+        ),
+    ]
+    recorded_at: Instant
+    evidence: Evidence | None
+
+
 class AgreementParty(Struct, kw_only=True, frozen=True):
     """An agency in the agreement. Whether it is `bound` is as of the instant asked about, and only to another.
 
@@ -88,7 +109,8 @@ class AgreementParty(Struct, kw_only=True, frozen=True):
         Instant | None,
         Meta(
             description="When that ends, as far as is known; null is never. Others than the parties are told what the "
-            "text says that they read, and null once that has run out."
+            "text says that they read, or a suspension, a departure or an end before it, and null once that has run "
+            "out."
         ),
     ]
     bound_by_versions: Annotated[
@@ -106,6 +128,10 @@ class AgreementParty(Struct, kw_only=True, frozen=True):
     notice_kind: Literal["withdrawal", "non_renewal"] | None
     notice_evidence: Annotated[
         Evidence | None, Meta(description="What shows its own notice on paper, where it gave that; for the parties.")
+    ]
+    notice_deliveries: Annotated[
+        list[ShownDelivery],
+        Meta(description="How its own notice was given to each of the others, where that is said; for the parties."),
     ]
     leaves_at: Annotated[
         Instant | None,
@@ -131,11 +157,31 @@ class AgreementParty(Struct, kw_only=True, frozen=True):
         bool | None,
         Meta(description="Whether it is bound only while its governing body's approval lasts. Null where nobody said."),
     ]
+    approval_each_text: Annotated[
+        bool | None,
+        Meta(description="Whether each text needs an approval that names it. Null where nobody said."),
+    ]
+    approvals: Annotated[
+        list[PartyApproval],
+        Meta(description="What its governing body approved, oldest first, each with its text; for the parties."),
+    ]
     signature: PartySignature | None
     authority: Annotated[
         RestsOn | None,
         Meta(description="Of the signature, or of the word before it; null in public."),
     ]
+
+
+EndsOn = Annotated[
+    CivilDate | None,
+    Meta(
+        description="Its last day, as far as it is settled; null is never. It ends when for the last time two parties "
+        "are bound to each other: by the last day that renewals of a text can reach, an end that was agreed, a "
+        "successor, or notices that leave nobody to be bound to. To a party it is the last day on which it is bound "
+        "itself, whatever interrupts that; to others, ahead of it, what follows from the text that they read and from "
+        "such acts."
+    ),
+]
 
 
 class SuspensionPeriod(Struct, kw_only=True, frozen=True):
@@ -185,7 +231,7 @@ class Agreement(Struct, kw_only=True, frozen=True):
         ),
     ]
     auto_renew_months: int | None
-    auto_renew_times: int | None
+    auto_renew_times: RenewTimes | None
     term_ends_on: Annotated[
         CivilDate | None,
         Meta(
@@ -195,17 +241,13 @@ class Agreement(Struct, kw_only=True, frozen=True):
         ),
     ]
     starts_at: Instant
-    ends_at: Annotated[
-        Instant | None,
-        Meta(
-            description="The last end that renewals of the same text can reach, or the one agreed before it; null is "
-            "never."
-        ),
-    ]
+    ends_on: EndsOn
+    ends_at: Annotated[Instant | None, Meta(description="The instant at which `ends_on` is over, or an end within it.")]
     binds_from: Annotated[
         Instant | None,
         Meta(
-            description="From when at least two parties are bound, whatever day the text applies from. Null: never yet."
+            description="From when at least two parties are bound, whatever day the text applies from. Null: never "
+            "yet. Of a day to come others than the parties are told when the agreement begins, if two have signed it."
         ),
     ]
     notice: Annotated[
@@ -226,7 +268,8 @@ class Agreement(Struct, kw_only=True, frozen=True):
     review_every_months: int | None
     executed_at: Instant | None
     ratify_by: Annotated[
-        Instant | None, Meta(description="Until when what was agreed by word of mouth is to be signed.")
+        Instant | None,
+        Meta(description="Until when what was agreed by word of mouth is to be signed, for the parties; else null."),
     ]
     terminated_at: Annotated[
         Instant | None,
@@ -306,10 +349,18 @@ class AgreementSummary(Struct, kw_only=True, frozen=True):
     stage: ShownStage
     status: AgreementStatus
     effective_on: CivilDate
-    expires_on: LastDay | None
+    expires_on: Annotated[LastDay | None, Meta(description="The last day of the first term, as the text writes it.")]
+    ends_on: EndsOn
     party_count: int
     bound: Annotated[
         bool, Meta(description="Whether it binds your agency to another party at `as_of`, by whatever version.")
+    ]
+    bound_by_versions: Annotated[
+        list[int],
+        Meta(
+            description="The versions by which it does, the latest that your agency signed first; `version_no` may be "
+            "another."
+        ),
     ]
     version: int
     updated_at: Instant
@@ -338,8 +389,21 @@ class SignedParticulars(Struct, kw_only=True, frozen=True):
     time_zone: str
 
 
+class VersionPart(Struct, kw_only=True, frozen=True):
+    """A part of a frozen version, over whose digests `sha256` of the version is; see the contract's page on it."""
+
+    provision: Annotated[
+        str | None, Meta(description="Number of the provision; null for what stands beside the provisions.")
+    ]
+    sha256: Annotated[str, Meta(description="Digest of the part, which tells nothing of it to whom it is withheld.")]
+    salt: Annotated[
+        str | None,
+        Meta(description="What it is hashed with; null where its text is withheld from you, so that none is guessed."),
+    ]
+
+
 class AgreementVersion(Struct, kw_only=True, frozen=True):
-    """A version of the text with its own dates. Once frozen it never changes, and signatures bind to its hash."""
+    """A version of the text with its own dates. Once frozen it never changes, and signatures bind to its digest."""
 
     id: UUID
     agreement_id: UUID
@@ -351,12 +415,16 @@ class AgreementVersion(Struct, kw_only=True, frozen=True):
         SignedParticulars | None,
         Meta(description="What `sha256` is of beside this version's own members; null while it is not frozen."),
     ]
+    parts: Annotated[
+        list[VersionPart],
+        Meta(description="What `sha256` is over: the particulars, then each provision; empty while it is not frozen."),
+    ]
     frozen_at: Instant | None
     effective_on: CivilDate
     expires_on: LastDay | None
     notice: Notice
     auto_renew_months: int | None
-    auto_renew_times: int | None
+    auto_renew_times: RenewTimes | None
     executed_at: Annotated[Instant | None, Meta(description="When it was executed; null for drafts and earlier texts.")]
     evidence: Annotated[Evidence | None, RecordedFrom]
     terms: Terms
@@ -406,7 +474,8 @@ class AgreementInForce(Struct, kw_only=True, frozen=True):
         Instant | None,
         Meta(
             description="When the first of the two stops being bound; null is never. Others than the parties are told "
-            "what the text says that they read, and null once that has run out."
+            "what the text says that they read, or a suspension, a departure or an end before it, and null once that "
+            "has run out."
         ),
     ]
     pending_report_ids: PendingReports

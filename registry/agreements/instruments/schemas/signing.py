@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 from registry.agreements.instruments.authority import AuthorityStatus, Basis
 from registry.agreements.instruments.rules import AgreementKind
 from registry.agreements.instruments.schemas.reviewing import Department, DueOn
+from registry.agreements.instruments.schemas.words import NamedVersionNo
 from registry.agreements.instruments.signing_sequence import SigningOrder
 from registry.directory.agencies.schemas import AgencyReference
 from registry.platform.kernel.actions import AllowedAction
@@ -23,6 +24,7 @@ ValidUntil = Annotated[CivilDate, Meta(description="The last day; null: without 
 class AgreementForSignature(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """How the approved text goes out for signature."""
 
+    version_no: NamedVersionNo
     note: Reason | None = None
     order: Annotated[SigningOrder, Meta(description="`sequential`: each party when the one before it has signed.")] = (
         SigningOrder.PARALLEL
@@ -42,8 +44,8 @@ class NewSigningAuthority(Struct, kw_only=True, frozen=True, forbid_unknown_fiel
     citation: Citation
     kinds: Kinds = []
     ceiling: Ceiling | None = None
-    valid_from: CivilDate
-    valid_to: ValidUntil | None = None
+    effective_on: CivilDate
+    expires_on: ValidUntil | None = None
 
 
 class NewDelegation(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -55,8 +57,8 @@ class NewDelegation(Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tru
         list[AgreementKind], Meta(max_length=20, description="Of the delegator's kinds; empty: all of them.")
     ] = []
     ceiling: Ceiling | None = None
-    valid_from: CivilDate
-    valid_to: ValidUntil | None = None
+    effective_on: CivilDate
+    expires_on: ValidUntil | None = None
 
 
 class AuthorityRevocation(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -75,8 +77,8 @@ class SigningAuthority(Struct, kw_only=True, frozen=True):
     agency: AgencyReference
     office: str
     basis: Basis
-    valid_from: CivilDate
-    valid_to: CivilDate | None
+    effective_on: CivilDate
+    expires_on: CivilDate | None
     delegated_from_id: Annotated[UUID | None, Meta(description="The authority that it was delegated by.")]
     status: Annotated[AuthorityStatus, Meta(description="Today, as far as its whole chain holds.")]
     revoked_on: Annotated[CivilDate | None, Meta(description="By itself, or with what it rests on.")]

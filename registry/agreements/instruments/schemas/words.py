@@ -32,8 +32,27 @@ Resolution = Annotated[
 RenewMonths = Annotated[
     int, Meta(ge=1, le=120, description="Months by which the term goes on by itself unless notice is given in time.")
 ]
-RenewTimes = Annotated[int, Meta(ge=1, le=100, description="How often at most; null is without end.")]
+RenewTimes = Annotated[int, Meta(ge=1, le=100)] | Literal["no_limit", "silent"]
+"""How often at most; needed beside the months, since nothing that a text leaves unsaid is taken as unlimited."""
 ReviewMonths = Annotated[int, Meta(ge=1, le=120, description="Months from one periodic review to the next.")]
+NamedVersionNo = Annotated[
+    int,
+    Meta(
+        ge=1,
+        le=2**31 - 1,
+        description="The number of the text that it is done to, as your agency read it: of the amendment on its way "
+        "where there is one (`amendment`), else of the agreement's own.",
+    ),
+]
+ApprovedVersionNo = Annotated[
+    int,
+    Meta(
+        ge=1,
+        le=2**31 - 1,
+        description="The number of the text that the body approved: any that was put to the parties, so an approval "
+        "that is recorded late names the one of its day.",
+    ),
+]
 VersionKind = Literal["original", "amendment", "renewal"]
 LastDay = Annotated[CivilDate, Meta(description="The last day in force, in the agreement's time zone.")]
 AgreementStatus = Literal[

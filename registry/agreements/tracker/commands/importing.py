@@ -115,6 +115,7 @@ class _Import:
         self._row_of: dict[tuple[UUID, str], TrackerRow] = {}
         self._rows: list[TrackerRow] = []
         self._outcomes: list[tuple[Outcome, UUID | None, Sequence[CellFault]]] = []
+        self._said: dict[int, Sequence[str]] = {}
 
     async def plan(self, read: Read, batch: Sequence[TrackerRow]) -> list[tuple[int, Plan]]:
         """What the rows do to the agreements as they are, by their place among all: noted, not done."""
@@ -138,6 +139,7 @@ class _Import:
                 self._outcomes[at] = ("refused", None, refused.faults)
             else:
                 planned.append((at, plan))
+                self._said[at] = plan.remarks
                 self._note(at, plan)
         return planned
 
@@ -176,7 +178,8 @@ class _Import:
             if plan.meaning.ended_early is not None and plan.step != "attest":
                 ended_on = plan.meaning.ended_early
                 await entering.record_end(write, caller, agreement_id, ended_on, row.sha256, ENDED)
-        await remember(write, caller, agreement_id, plan.digest)
+        if plan.step != "attest" or plan.is_known_text:  # else the row would be taken for what the text says
+            await remember(write, caller, agreement_id, plan.digest)
         return Plan(step=plan.step, meaning=plan.meaning, digest=plan.digest, agreement_id=agreement_id)
 
     def _note(self, at: int, plan: Plan) -> None:
@@ -185,15 +188,16 @@ class _Import:
 
     def taken(self) -> Iterator[TakenRow]:
         """Every row, with what became of it."""
-        for row, (outcome, agreement_id, faults) in zip(self._rows, self._outcomes, strict=True):
-            yield TakenRow(row=row, outcome=outcome, agreement_id=agreement_id, faults=faults)
+        for at, (row, (outcome, agreement_id, faults)) in enumerate(zip(self._rows, self._outcomes, strict=True)):
+            said = self._said.get(at, ())
+            yield TakenRow(row=row, outcome=outcome, agreement_id=agreement_id, faults=faults, said=said)
 
     def report(self, unread_columns: Sequence[str], sheets: Sequence[Sheet], *, dry_run: bool) -> AgreementImportReport:
         """What became of everything."""
         counts: Counter[str] = Counter(outcome for outcome, _, _ in self._outcomes)
         shown = CappedReport[TrackerRowReport]()
         for each in self.taken():
-            if each.outcome != "unchanged":
+            if each.outcome != "unchanged" or each.said:
                 shown.add(
                     TrackerRowReport(
                         outcome=each.outcome,

@@ -15,6 +15,7 @@ from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.signing_power import check_authority
 from registry.agreements.instruments.rules import Stage
 from registry.agreements.instruments.schemas.given import NewAgreement, RecordedAgreement
+from registry.agreements.instruments.tables import NUMBER_TAKEN
 from registry.agreements.tracker.cells import CellRefused
 from registry.agreements.tracker.columns import column_of
 from registry.agreements.tracker.queries.directory import Directory, Listed
@@ -23,7 +24,7 @@ from registry.agreements.tracker.rows import Options, TrackerRow, wanted
 from registry.agreements.tracker.schemas import CellFault
 from registry.platform.database.handles import Read
 from registry.platform.kernel.errors import Malformed, RuleBroken
-from registry.platform.kernel.time import known_zone
+from registry.platform.kernel.time import day_ends_at, known_zone
 
 Step: TypeAlias = Literal["enter", "record", "correct", "sign_draft", "attest", "end", "nothing"]
 
@@ -64,13 +65,15 @@ class Meaning(Struct, kw_only=True, frozen=True):
 
 
 class Plan(Struct, kw_only=True, frozen=True):
-    """What a row does."""
+    """What a row does. `is_known_text`: no import need compare what it may not read, see `is_as_imported`."""
 
     step: Step
     meaning: Meaning
     digest: str
     agreement_id: UUID | None = None
     attest: tuple[UUID, ...] = ()
+    is_known_text: bool = True
+    remarks: tuple[str, ...] = ()
 
 
 def meaning_of(row: TrackerRow, options: Options, directory: Directory) -> Meaning:
@@ -133,6 +136,28 @@ def _about_term(row: TrackerRow, zone: str) -> Iterator[CellFault]:
 async def plan_of(
     read: Read, meaning: Meaning, known_agreement: KnownAgreement | None, options: Options, now: datetime
 ) -> Plan:
+    """What the row does to the agreement of its number, and what is to be known of it. Raises RowRefused."""
+    plan = await _plan_of(read, meaning, known_agreement, options, now)
+    return msgspec.structs.replace(plan, remarks=tuple(_not_as_said(meaning, known_agreement, now)))
+
+
+def _not_as_said(meaning: Meaning, known_agreement: KnownAgreement | None, now: datetime) -> Iterator[str]:
+    """That what the row takes for going on is over: here, or by the row's own days; it never reads as in force."""
+    if meaning.row.says_over or not isinstance(meaning.wanted, RecordedAgreement):
+        return
+    last, here = meaning.last_of_term, "its term"
+    over = last is not None and day_ends_at(last, meaning.wanted.time_zone) <= now
+    if known_agreement is not None and known_agreement.row.executed_at is not None:
+        over, here = _is_over(known_agreement, now), "here it"
+        last = known_agreement.row.ends_on
+    if over:
+        said = "The row does not say that it is over"
+        yield f"{said}, yet {here} ended with {last}: it is not in force. Correct the row, or record what goes on."
+
+
+async def _plan_of(
+    read: Read, meaning: Meaning, known_agreement: KnownAgreement | None, options: Options, now: datetime
+) -> Plan:
     """What the row does to the agreement of its number. Raises RowRefused."""
     row, new = meaning.row, meaning.wanted
     signed = new if isinstance(new, RecordedAgreement) else None
@@ -142,15 +167,21 @@ async def plan_of(
     if known_agreement is None:
         await _check(read, meaning, others, now)
         return msgspec.structs.replace(plan, step="record" if signed else "enter", attest=others)
-    plan = msgspec.structs.replace(plan, agreement_id=known_agreement.row.id)
+    is_known_text = known_agreement.is_as_imported
+    plan = msgspec.structs.replace(plan, agreement_id=known_agreement.row.id, is_known_text=is_known_text)
     if signed is not None and not known_agreement.is_draft:
         plan = _about_signed(plan, known_agreement, signed, others)
-        if plan.step == "end":
+        if row.says_over:
             await _check_end(read, meaning, now)
+            if plan.step != "end" and not _is_over(known_agreement, now):
+                raise RowRefused(row.fault("ended_on", "further_here", _NOT_OURS))
         if plan.attest:
             await _check_offices(read, row, signed, plan.attest)
         return plan
-    if known_agreement.row.digest == plan.digest or (signed is None and not differing(known_agreement, new)):
+    if known_agreement.row.digest == plan.digest:
+        return plan
+    told = known_agreement.row.executed_at is not None or known_agreement.is_ours
+    if signed is None and told and not differing(known_agreement, new):
         return plan
     _must_be_ours(row, known_agreement)
     await _check(read, meaning, others, now)
@@ -158,12 +189,15 @@ async def plan_of(
 
 
 def _must_be_ours(row: TrackerRow, known_agreement: KnownAgreement) -> None:
-    """A row changes only a draft that stands as the tracker left it."""
+    """A row changes only a draft that stands as the tracker left it.
+
+    Of another one nothing is told but that its number is taken: neither how far it is nor what it says.
+    """
+    if known_agreement.row.digest is None and known_agreement.row.executed_at is None:
+        raise RowRefused(row.fault("number", "number_taken", NUMBER_TAKEN))
     if not known_agreement.is_draft:
-        words = f"The agreement is {known_agreement.row.stage} here, yet the row speaks of a draft."
+        words = "The agreement is no draft here any more, yet the row speaks of a draft."
         raise RowRefused(row.fault("number", "further_here", words))
-    if known_agreement.row.digest is None:
-        raise RowRefused(row.fault("number", "number_taken", "There is an agreement of that number already."))
     if not known_agreement.is_ours:
         words = "The draft was edited here since the tracker entered it: go on with it here."
         raise RowRefused(row.fault("number", "edited_here", words))
@@ -175,7 +209,9 @@ def _about_signed(
     """Signatures may be added to a signed agreement from a tracker; nothing else."""
     row = plan.meaning.row
     if known_agreement.row.executed_at is None:
-        words = f"The agreement is {known_agreement.row.stage} here: have it signed here, or withdraw it first."
+        if known_agreement.row.digest is None:
+            raise RowRefused(row.fault("number", "number_taken", NUMBER_TAKEN))
+        words = "The agreement is no draft here any more: have it signed here, or withdraw it first."
         raise RowRefused(row.fault("number", "further_here", words))
     if known_agreement.row.digest != plan.digest:
         if columns := differing(known_agreement, signed):
@@ -183,7 +219,8 @@ def _about_signed(
         names_evidence = signed.evidence_sha256 != row.sha256
         if columns := otherwise_signed(known_agreement, signed, evidence=names_evidence):
             raise RowRefused(*(row.fault(name, "signature_recorded", _STAYS.format(name)) for name in columns))
-    if plan.meaning.ended_early is not None and known_agreement.row.stage == Stage.EXECUTED:
+    ends_early = plan.meaning.ended_early is not None
+    if ends_early and known_agreement.row.stage in (Stage.EXECUTED, Stage.SUSPENDED):
         if not known_agreement.is_ours:
             raise RowRefused(row.fault("ended_on", "further_here", _NOT_OURS))
         return msgspec.structs.replace(plan, step="end")
@@ -191,6 +228,12 @@ def _about_signed(
     if not unsigned or known_agreement.row.stage != Stage.EXECUTED or not known_agreement.says_the_original:
         return plan
     return msgspec.structs.replace(plan, step="attest", attest=unsigned)
+
+
+def _is_over(known_agreement: KnownAgreement, now: datetime) -> bool:
+    """Whether the agreement is over here too."""
+    over = known_agreement.row.over_at
+    return over is not None and over <= now
 
 
 async def _check(read: Read, meaning: Meaning, others: Sequence[UUID], now: datetime) -> None:
@@ -206,6 +249,8 @@ async def _check(read: Read, meaning: Meaning, others: Sequence[UUID], now: date
             notice=new.notice,
             provisions=new.provisions,
             expires_on=new.expires_on,
+            auto_renew_months=new.auto_renew_months,
+            auto_renew_times=new.auto_renew_times,
         )
     except RuleBroken as broken:
         faults += row.faults_of(broken.faults)
@@ -261,6 +306,12 @@ async def _check_end(read: Read, meaning: Meaning, now: datetime) -> None:
         if last is not None and ended_on > last:
             words = f"It would have ended after its term ran out on {last}. Give the term that it had by then."
             raise RowRefused(row.fault("ended_on", "ended_after_its_term", words))
+    elif row.status == "expired" and new.auto_renew_months is not None:
+        words = (
+            "The status says that it is over, and the term renews itself: the row does not say with which term it "
+            "ended. Give the last day on which it was in force."
+        )
+        raise RowRefused(row.fault("ended_on", "last_day_missing", words))
     elif row.status == "expired" and (last is None or not today.has_come(last + ONE_DAY)):
         runs = "its term has no last day" if last is None else f"its term runs through {last}"
         words = f"The status says that it is over, yet {runs}: give the last day on which it was in force. {today}"

@@ -34,6 +34,7 @@ _AGREEMENTS = (
         agreement,
         agreement_version.c.id.label("version_id"),
         agreement_version.c.terms,
+        agreement_version.c.is_recorded,
         tracker_entry.c.digest,
         tracker_entry.c.agreement_version,
         agreement_version_dates.c.kind.label("its_kind"),
@@ -94,6 +95,7 @@ _PARTIES = (
     .order_by(agreement_party.c.agreement_id, agreement_party.c.ordinal)
 )
 _HANDS: Final = ("signed_on", "signatory_title", "evidence_sha256")
+_PARTIES_ALONE: Final = frozenset({"notice"})
 _ELSEWHERE: Final = frozenset({"number", "parties", "terms", "provisions", "custodian_id", *_HANDS})
 
 
@@ -118,6 +120,16 @@ class KnownAgreement(Struct, kw_only=True, frozen=True):
     def is_ours(self) -> bool:
         """Whether it stands as the import left it: entered by it, and not edited here since."""
         return bool(self.row.digest is not None and self.row.agreement_version == self.row.version)
+
+    @property
+    def is_as_imported(self) -> bool:
+        """Whether its text is one that an import entered, so that whoever imports may be told in what a row differs.
+
+        Of another text an importer is told what everybody is who may know that it was executed.
+        """
+        if self.row.executed_at is None:
+            return self.is_ours
+        return bool(self.row.digest is not None and self.row.is_recorded and self.row.its_kind == "original")
 
 
 def digest_of(wanted: NewAgreement, ended_on: date | None) -> str:
@@ -145,14 +157,19 @@ async def known_agreements(read: Read, keys: Iterable[tuple[UUID, str]]) -> dict
 
 
 def differing(known_agreement: KnownAgreement, wanted: NewAgreement) -> list[str]:
-    """The columns in which the row says something else than the agreement."""
+    """The columns in which the row says something else than the agreement, as far as the importer may read it.
+
+    A row with a guess in a cell must not tell what a text says that came to be here: see `is_as_imported`.
+    """
     row = known_agreement.row._mapping
+    unread = _ELSEWHERE if known_agreement.is_as_imported else _ELSEWHERE | _PARTIES_ALONE
     found: list[tuple[str, ...]] = [
-        (name,) for name in wanted.__struct_fields__ if name not in _ELSEWHERE and _differs(row, name, wanted)
+        (name,) for name in wanted.__struct_fields__ if name not in unread and _differs(row, name, wanted)
     ]
     if known_agreement.parties != wanted.parties:
         found.append(("parties",))
-    found += _terms(msgspec.json.decode(known_agreement.row.terms, type=Terms), wanted.terms, ("terms",))
+    if known_agreement.is_as_imported:
+        found += _terms(msgspec.json.decode(known_agreement.row.terms, type=Terms), wanted.terms, ("terms",))
     return [BY_PATH.get(path, path[-1]) for path in found]
 
 
@@ -173,9 +190,12 @@ def _terms(now: Struct, then: Struct, above: tuple[str, ...]) -> list[tuple[str,
 
 
 def otherwise_signed(known_agreement: KnownAgreement, wanted: RecordedAgreement, *, evidence: bool) -> list[str]:
-    """What the row says otherwise about the custodian's signature; its evidence only where the row names one."""
+    """What the row says otherwise about the custodian's signature; its evidence only where the row names one.
+
+    Of a text that no import entered the signature is its parties' to read, so nothing is said of it.
+    """
     hand = known_agreement.signatures.get(known_agreement.row.custodian_id)
-    if hand is None:
+    if hand is None or not known_agreement.is_as_imported:
         return []
     names = _HANDS if evidence else _HANDS[:2]
     return [name for name in names if hand._mapping[name] != getattr(wanted, name)]

@@ -105,13 +105,13 @@ FIELDS: Final = (
         synonyms=("civilians", "civilian staff", "civilian ct"),
     ),
     ImportField(
-        name="contact_phone",
+        name="phone",
         kind=FieldKind.TEXT,
         description="A telephone number of the agency, not of a person.",
         synonyms=("phone", "telephone"),
     ),
     ImportField(
-        name="contact_email",
+        name="email",
         kind=FieldKind.TEXT,
         description="A mail address of the agency, not of a person.",
         synonyms=("email", "e-mail", "mail"),

@@ -42,6 +42,7 @@ from registry.platform.kernel.errors import RuleBroken
 from registry.platform.kernel.geo import cell_of
 from registry.platform.kernel.ids import new_id
 from registry.platform.ledger.commands import Event, record_many
+from registry.platform.ledger.event_types import EventType
 
 SOURCE: Final = "fbi"
 BATCH: Final = 500  # rows to a transaction
@@ -280,7 +281,7 @@ def _source(record: AgencyRecord, facts: ListedFacts) -> dict[str, object]:
 
 def _imported(item: _New) -> Event:
     return Event(
-        type="agency.imported",
+        type=EventType.AGENCY_IMPORTED,
         subject=("agency", item.id, 1),
         agencies=[item.id],
         data={
@@ -295,7 +296,7 @@ def _imported(item: _New) -> Event:
 
 def _reimported(item: _Known) -> Event:
     return Event(
-        type="agency.reimported",
+        type=EventType.AGENCY_REIMPORTED,
         subject=("agency", item.row.id, item.row.version + 1),
         agencies=[item.row.id],
         data={

@@ -1,8 +1,8 @@
 """Commands that change one agency."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from typing import TypeAlias
+from typing import Final, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -25,6 +25,7 @@ from registry.platform.kernel.time import known_zone
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.kernel.words import index_words
 from registry.platform.ledger.commands import changes, record
+from registry.platform.ledger.event_types import EventType
 
 StatusFollowed: TypeAlias = Callable[[Write, UUID, datetime], Awaitable[None]]
 """What changes in the rooms above with an agency's status, in the same transaction: its agreements."""
@@ -41,6 +42,14 @@ _LOCK = (
 def search_text(name: str, counties: list[str], state: str | None) -> str:
     """The words under which an agency is found."""
     return index_words(name, *counties, state or "")
+
+
+_EVENTS: Final[Mapping[AgencyAction, EventType]] = {
+    AgencyAction.ACTIVATE: EventType.AGENCY_ACTIVATED,
+    AgencyAction.SUSPEND: EventType.AGENCY_SUSPENDED,
+    AgencyAction.REINSTATE: EventType.AGENCY_REINSTATED,
+    AgencyAction.DISSOLVE: EventType.AGENCY_DISSOLVED,
+}
 
 
 async def create_agency(write: Write, caller: Caller, new: NewAgency) -> Agency:
@@ -70,8 +79,8 @@ async def create_agency(write: Write, caller: Caller, new: NewAgency) -> Agency:
             "population": new.population,
             "sworn": new.sworn,
             "civilian": new.civilian,
-            "contact_phone": new.contact_phone,
-            "contact_email": new.contact_email,
+            "phone": new.phone,
+            "email": new.email,
             "status": AgencyStatus.LISTED,
             "search_text": search_text(new.name, new.counties, new.state),
             "version": 1,
@@ -87,7 +96,7 @@ async def create_agency(write: Write, caller: Caller, new: NewAgency) -> Agency:
     record(
         write,
         caller,
-        "agency.created",
+        EventType.AGENCY_CREATED,
         subject=("agency", agency_id, 1),
         agencies=[agency_id],
         data={"name": new.name, "state": new.state, "oris": new.oris},
@@ -126,13 +135,13 @@ async def update_agency(
         .values(**values, version=agency.c.version + 1, updated_at=caller.now)
     )
     # The ledger records that contact details of people changed, but not their values, because it never forgets.
-    for name in ("contact_phone", "contact_email"):
+    for name in ("phone", "email"):
         if name in changed:
             changed[name] = {"changed": True}
     record(
         write,
         caller,
-        "agency.updated",
+        EventType.AGENCY_UPDATED,
         subject=("agency", agency_id, row.version + 1),
         agencies=[agency_id],
         data=_without_floats(changed),
@@ -193,7 +202,7 @@ async def change_status(
     record(
         write,
         caller,
-        f"agency.{status}",
+        _EVENTS[action],
         subject=("agency", agency_id, row.version + 1),
         agencies=[agency_id],
         data={

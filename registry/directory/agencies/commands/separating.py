@@ -1,17 +1,21 @@
-"""Separation of duties, which an agency relaxes and restores for its own side."""
+"""Separation of duties, which an agency relaxes and restores for its own side.
+
+No other agency is told, so the agency's version, which all read, stays; its own ETag moves.
+"""
 
 from uuid import UUID
 
 from registry.directory.agencies.commands.registering import lock
 from registry.directory.agencies.queries import agency_row, as_agency, relations
 from registry.directory.agencies.schemas import Agency, SeparationChange
-from registry.directory.agencies.tables import agency
 from registry.platform.access import acts
 from registry.platform.access.permissions import Action, permit
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.ledger.commands import record
+from registry.platform.ledger.event_types import EventType
+from registry.platform.ledger.queries import last_events
 
 
 async def relax_separation(
@@ -20,7 +24,7 @@ async def relax_separation(
     """Let one person of the own agency do both acts, from now on. Raises WrongStatus where it may already."""
     version = await _begun(write, caller, agency_id, expected)
     await acts.relax(write, agency_id, change.separation, change.reason, caller.now)
-    return await _changed(write, caller, agency_id, version, "agency.separation_relaxed", change)
+    return await _changed(write, caller, agency_id, version, EventType.AGENCY_SEPARATION_RELAXED, change)
 
 
 async def restore_separation(
@@ -29,7 +33,7 @@ async def restore_separation(
     """Separate the two acts again, from now on. Raises WrongStatus where they are separated."""
     version = await _begun(write, caller, agency_id, expected)
     await acts.restore(write, agency_id, change.separation)
-    return await _changed(write, caller, agency_id, version, "agency.separation_restored", change)
+    return await _changed(write, caller, agency_id, version, EventType.AGENCY_SEPARATION_RESTORED, change)
 
 
 async def _begun(write: Write, caller: Caller, agency_id: UUID, expected: Expected) -> int:
@@ -44,15 +48,15 @@ async def _begun(write: Write, caller: Caller, agency_id: UUID, expected: Expect
 
 
 async def _changed(
-    write: Write, caller: Caller, agency_id: UUID, version: int, event: str, change: SeparationChange
+    write: Write, caller: Caller, agency_id: UUID, version: int, event: EventType, change: SeparationChange
 ) -> Agency:
-    values = {"version": version + 1, "updated_at": caller.now}
-    await write.run(agency.update().where(agency.c.id == agency_id).values(**values))
+    last_version, n = (await last_events(write, [agency_id])).get(agency_id, (0, 0))
     record(
         write,
         caller,
         event,
-        subject=("agency", agency_id, version + 1),
+        subject=("agency", agency_id, version),
+        n=n + 1 if last_version == version else 0,
         agencies=[agency_id],
         data={"separation": change.separation, "reason": change.reason},
     )

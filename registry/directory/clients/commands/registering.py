@@ -32,6 +32,7 @@ from registry.platform.kernel.errors import WrongStatus
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.ledger.commands import record
+from registry.platform.ledger.event_types import EventType
 
 _ID = client.c.id.type
 _INSERT = client.insert()
@@ -83,7 +84,7 @@ async def create_client(write: Write, caller: Caller, server: AuthorizationServe
     await write.run(_INSERT, row)
     secret = await _insert_credential(write, id_, keys, new.jwks_uri, caller.now)
     data = {"name": new.name, "scopes": scopes, "authentication": new.authentication, **_named(keys, new.jwks_uri)}
-    _record(write, caller, "client.created", id_, 1, caller.agency_id, data)
+    _record(write, caller, EventType.CLIENT_CREATED, id_, 1, caller.agency_id, data)
     return msgspec.structs.replace(await get_client(write, caller.principal, id_, caller.now), secret=secret)
 
 
@@ -112,7 +113,7 @@ async def rotate_client(
     secret = await _insert_credential(write, id_, keys, ask.jwks_uri, caller.now)
     await write.run(_UPDATE, {"its_id": id_, "version": row.version + 1})
     data = {"name": row.name, "earlier_until": ends, **_named(keys, ask.jwks_uri)}
-    _record(write, caller, "client.rotated", id_, row.version + 1, row.agency_id, data)
+    _record(write, caller, EventType.CLIENT_ROTATED, id_, row.version + 1, row.agency_id, data)
     return msgspec.structs.replace(await get_client(write, caller.principal, id_, caller.now), secret=secret)
 
 
@@ -135,7 +136,7 @@ async def disable_client(
         whose = {"issuer": server.issuer, "agency_id": row.agency_id, "by_operator": by_operator}
         await revoke(write, RevocationKind.PERSON, str(id_), now=caller.now, reason=reason, is_final=True, **whose)
     data = {"name": row.name, "reason": reason}
-    _record(write, caller, "client.disabled", id_, row.version + 1, row.agency_id, data)
+    _record(write, caller, EventType.CLIENT_DISABLED, id_, row.version + 1, row.agency_id, data)
     return await get_client(write, caller.principal, id_, caller.now)
 
 
@@ -162,6 +163,6 @@ def _named(keys: Mapping[str, Any] | None, jwks_uri: str | None) -> dict[str, ob
 
 
 def _record(
-    write: Write, caller: Caller, event: str, id_: UUID, version: int, agency_id: UUID, data: dict[str, object]
+    write: Write, caller: Caller, event: EventType, id_: UUID, version: int, agency_id: UUID, data: dict[str, object]
 ) -> None:
     record(write, caller, event, subject=("client", id_, version), agencies=[agency_id], data=data)

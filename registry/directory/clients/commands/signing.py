@@ -5,6 +5,7 @@ from uuid import UUID
 
 import jwt
 import sqlalchemy as sa
+import structlog
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.serialization import (
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from registry.directory.clients.published import PublishedKeys
-from registry.directory.clients.queries import signing_row
+from registry.directory.clients.queries import has_active_clients, signing_row
 from registry.directory.clients.rules import SIGNING_OVERLAP
 from registry.directory.clients.tables import client_assertion, signing_key
 from registry.platform.access.principals import Caller
@@ -24,9 +25,11 @@ from registry.platform.access.rates import FailedAttempts
 from registry.platform.database.encrypted import place_of
 from registry.platform.database.handles import Read, Write
 from registry.platform.encryption import CannotDecryptError, SecretKeys
+from registry.platform.http.health import OK
 from registry.platform.kernel.errors import Conflict
 from registry.platform.kernel.ids import new_id
 from registry.platform.ledger.commands import record
+from registry.platform.ledger.event_types import EventType
 from registry.platform.settings import Settings
 
 TOKEN_PATH, KEYS_PATH = "/v1/token", "/.well-known/jwks.json"
@@ -46,6 +49,11 @@ _FORGET_KEYS = signing_key.delete().where(
 )
 _FORGET_ASSERTIONS = client_assertion.delete().where(client_assertion.c.expires_at <= _NOW)
 _PLACE = signing_key.c.private_key
+_log = structlog.get_logger("registry.directory.clients")
+UNREADABLE = (
+    "put the key under which it was encrypted back into REGISTRY_SECRET_KEYS, or make a new one with "
+    "`registry keys rotate`"
+)
 
 
 class AuthorizationServer:
@@ -70,6 +78,7 @@ class AuthorizationServer:
         self.published = published
         self.idle_days = idle_days
         self._read: tuple[str, EllipticCurvePrivateKey] | None = None
+        self._unread = ""
 
     @classmethod
     def of(cls, settings: Settings) -> "AuthorizationServer":
@@ -109,10 +118,11 @@ class AuthorizationServer:
             try:
                 key = load_der_private_key(self.keys.decrypt(stored, place_of(_PLACE, id_)), password=None)
             except CannotDecryptError as error:
+                if self._unread != stored:
+                    self._unread = stored
+                    _log.error("the key that signs tokens cannot be read", cause=str(error), todo=UNREADABLE)
                 raise Conflict(
-                    "The registry's signing key cannot be read: its operator has to put the key under which it was "
-                    "encrypted back into REGISTRY_SECRET_KEYS, or make a new one with `registry keys rotate`.",
-                    "clients_off",
+                    f"The registry's signing key cannot be read: its operator has to {UNREADABLE}.", "clients_off"
                 ) from error
             assert isinstance(key, EllipticCurvePrivateKey)
             self._read = (stored, key)
@@ -132,6 +142,32 @@ async def current_key(read: Read, server: AuthorizationServer) -> tuple[str, Ell
     return str(row.id), server.private_key(row.id, row.private_key)
 
 
+async def check_service_clients(read: Read, server: AuthorizationServer) -> str:
+    """`ok` where registered programs get their tokens, or there are none; else what is wrong, and what to do."""
+    row = await signing_row(read)
+    if row is None:
+        return OK
+    if not server.is_on:
+        missing = [
+            name
+            for name, there in (("REGISTRY_PUBLIC_URL", server.issuer), ("REGISTRY_SECRET_KEYS", server.keys))
+            if not there
+        ]
+        if not await has_active_clients(read):
+            return OK
+        return f"programs are registered and get no tokens: put {' and '.join(missing)} back into the settings"
+    try:
+        server.private_key(row.id, row.private_key)
+    except Conflict:
+        return f"the key that signs tokens cannot be read: {UNREADABLE}"
+    if row.issuer != server.issuer:
+        return (
+            f"REGISTRY_PUBLIC_URL is {server.issuer}, and tokens were issued as {row.issuer} until now, which programs "
+            "still name: put it back, or tell the agencies and run `registry keys rotate`"
+        )
+    return OK
+
+
 async def rotate_signing_key(write: Write, caller: Caller, server: AuthorizationServer, *, at_once: bool) -> str:
     """Let a new key sign from now on; the id of the new one.
 
@@ -149,7 +185,7 @@ async def rotate_signing_key(write: Write, caller: Caller, server: Authorization
     id_ = new_id()
     await write.run(_INSERT, _fresh(server, id_, caller.now))
     data = {"kid": str(id_), "at_once": at_once}
-    record(write, caller, "signing_key.rotated", subject=("signing_key", id_, 1), agencies=[], data=data)
+    record(write, caller, EventType.SIGNING_KEY_ROTATED, subject=("signing_key", id_, 1), agencies=[], data=data)
     return str(id_)
 
 
@@ -166,6 +202,7 @@ def _fresh(server: AuthorizationServer, id_: UUID, now: datetime) -> dict[str, o
     private = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
     return {
         "id": id_,
+        "issuer": server.issuer,
         "algorithm": ALGORITHM,
         "public_key": {**public, "kid": str(id_), "alg": ALGORITHM, "use": "sig"},
         "private_key": server.keys.encrypt(private, place_of(_PLACE, id_)),

@@ -35,6 +35,7 @@ from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.text import folded_key
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.ledger.commands import changes, record
+from registry.platform.ledger.event_types import EventType
 
 _TURN = (
     category.update()
@@ -104,7 +105,9 @@ async def create_category(write: Write, caller: Caller, new: NewCategory) -> Cat
     above = [row.ancestor for row in await write.all(_ABOVE, {"parent": parent.code})]
     await write.run(category_closure.insert(), [{"ancestor": each, "descendant": code} for each in (*above, code)])
     await _store_attributes(write, code, definitions)
-    _record(write, caller, "category.added", category_id, 1, caller.agency_id, {"code": code, "parent": parent.code})
+    _record(
+        write, caller, EventType.CATEGORY_ADDED, category_id, 1, caller.agency_id, {"code": code, "parent": parent.code}
+    )
     return await get_category(write, caller, code)
 
 
@@ -143,7 +146,7 @@ async def update_category(
         await reindex(write, code)
     # Names and descriptions are free text, which may name a person: the ledger keeps that they changed.
     data = {name: {"changed": True} if name != "speed_kmh" else each for name, each in changed.items()}
-    _record(write, caller, "category.updated", row.id, row.version + 1, row.agency_id, data)
+    _record(write, caller, EventType.CATEGORY_UPDATED, row.id, row.version + 1, row.agency_id, data)
     return await get_category(write, caller, code)
 
 
@@ -164,7 +167,7 @@ async def retire_category(write: Write, caller: Caller, code: str, reason: str, 
         raise WrongStatus("The category is retired already.", "category_retired")
     values = {"status": CategoryStatus.RETIRED.value, "version": row.version + 1, "updated_at": caller.now}
     await write.run(_UPDATE.values(**values), {"its_code": code})
-    _record(write, caller, "category.retired", row.id, row.version + 1, row.agency_id, {"reason": reason})
+    _record(write, caller, EventType.CATEGORY_RETIRED, row.id, row.version + 1, row.agency_id, {"reason": reason})
     return await get_category(write, caller, code)
 
 
@@ -238,7 +241,7 @@ async def _store_attributes(write: Write, code: str, definitions: list[Attribute
 
 
 def _record(
-    write: Write, caller: Caller, event: str, id_: UUID, version: int, agency_id: UUID, data: dict[str, object]
+    write: Write, caller: Caller, event: EventType, id_: UUID, version: int, agency_id: UUID, data: dict[str, object]
 ) -> None:
     subject = ("category", id_, version)
     record(write, caller, event, subject=subject, agencies=[agency_id], audience="network", data=data)

@@ -24,11 +24,14 @@ from registry.outcomes.metrics.scoring import LineFact, LoanFact, Unavailable
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read
 from registry.platform.kernel.time import Window
+from registry.platform.ledger.event_types import EventType
 from registry.platform.ledger.tables import ledger_event
 from registry.resources.allocations.rules import AllocationKind
 from registry.resources.allocations.tables import allocation
+from registry.sharing.loans.queries.contesting import agreed_at, disputed_at, said_otherwise_after
 from registry.sharing.loans.rules import OUT, LoanStatus
 from registry.sharing.loans.tables import loan
+from registry.sharing.loans.times import TimedAct
 from registry.sharing.policy.approvals import SAID_BY_A_SIDE
 from registry.sharing.policy.decisions import DecisionReason
 from registry.sharing.policy.tables import policy_approval, policy_decision
@@ -47,7 +50,11 @@ _NOT_TO_BE_HAD: Final = tuple(
     for kind in AllocationKind
     if kind not in (AllocationKind.LOAN, AllocationKind.TURNAROUND, AllocationKind.USED)
 )
-_IN_SERVICE = {"asset.returned_to_service": True, "asset.taken_out_of_service": False, "asset.retired": False}
+_IN_SERVICE = {
+    EventType.ASSET_RETURNED_TO_SERVICE: True,
+    EventType.ASSET_TAKEN_OUT_OF_SERVICE: False,
+    EventType.ASSET_RETIRED: False,
+}
 
 
 class _DecisionExtract(msgspec.Struct, frozen=True):
@@ -95,6 +102,7 @@ def _line(row: Row[Any]) -> LineFact:
         status=status,
         decided_at=row.decided_at,
         arrived_at=row.arrived_at,
+        disputed=row.arrival_disputed_at is not None,
         agreement_id=row.agreement_id,
         category=row.category,
         reasons=reasons,
@@ -111,7 +119,9 @@ def _loan(row: Row[Any]) -> LoanFact:
         reserved_at=row.reserved_at,
         dispatched_at=row.dispatched_at,
         returned_at=row.returned_at,
-        back_at=row.returned_at or (row.updated_at if status is LoanStatus.LOST else None),
+        back_at=row.returned_at or (row.lost_at if status is LoanStatus.LOST else None),
+        other_dispatched_at=row.other_dispatched_at,
+        other_returned_at=row.other_returned_at,
         in_force=bool(row.in_force),
         asset_id=row.asset_id,
         capacity=_lent(row.asset_snapshot).capacity,
@@ -181,7 +191,8 @@ def _lines_statement(filters: frozenset[str]) -> sa.CompoundSelect[Any]:
             answered_status().label("status"),
             request_line.c.decided_at,
             sa.func.coalesce(request_line.c.decline_reason, given_up_for()).label("decline_reason"),
-            loan.c.arrived_at,
+            agreed_at(TimedAct.RECEIVE).label("arrived_at"),
+            disputed_at(TimedAct.RECEIVE).label("arrival_disputed_at"),
             ground.label("agreement_id"),
             request_line.c.category,
             sa.case(
@@ -199,6 +210,8 @@ def _lines_statement(filters: frozenset[str]) -> sa.CompoundSelect[Any]:
         .where(
             request_line.c.submitted_at >= _FROM,
             request_line.c.submitted_at < _TO,
+            # What is needed of whichever agency counts by what is offered for it and decided.
+            sa.or_(request_line.c.need.is_(None), request_line.c.decision_id.is_not(None)),
             *(criteria[name] for name in sorted(filters)),
         )
     )
@@ -224,6 +237,7 @@ def _loan_criteria(filters: frozenset[str]) -> list[sa.ColumnElement[bool]]:
             loan.c.reserved_at >= _FROM,
             loan.c.planned_end_at >= _FROM,
             loan.c.returned_at >= _FROM,
+            said_otherwise_after(_FROM),
             loan.c.status.in_(sorted(OUT)),
             sa.and_(loan.c.status == LoanStatus.LOST.value, loan.c.updated_at >= _FROM),
         ),
@@ -254,9 +268,7 @@ def _loans_statement(filters: frozenset[str]) -> sa.Select[Any]:
         "planned_end_at",
         "due_when_returned_at",
         "reserved_at",
-        "dispatched_at",
-        "returned_at",
-        "updated_at",
+        "lost_at",
         "asset_id",
         "asset_snapshot",
         "quantity",
@@ -268,6 +280,10 @@ def _loans_statement(filters: frozenset[str]) -> sa.Select[Any]:
     return (
         sa.select(
             *(loan.c[name] for name in names),
+            agreed_at(TimedAct.DISPATCH).label("dispatched_at"),
+            agreed_at(TimedAct.RETURN).label("returned_at"),
+            disputed_at(TimedAct.DISPATCH).label("other_dispatched_at"),
+            disputed_at(TimedAct.RETURN).label("other_returned_at"),
             sa.and_(_bound(loan.c.requesting_agency_id), _bound(loan.c.assisting_agency_id)).label("in_force"),
             request.c.id.label("request_id"),
             request.c.incident_number,

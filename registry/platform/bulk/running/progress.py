@@ -28,6 +28,7 @@ from registry.platform.kernel.errors import Busy
 from registry.platform.kernel.text import counted
 from registry.platform.kernel.time import utc_now
 from registry.platform.ledger.commands import record
+from registry.platform.ledger.event_types import EventType
 
 TRIES: Final = 8
 _HELD = sa.and_(ITS, import_job.c.run_token == sa.bindparam("token", type_=import_job.c.run_token.type))
@@ -246,7 +247,7 @@ class ImportProgress:
             record(
                 write,
                 msgspec.structs.replace(self._caller, now=now),
-                "import.run",
+                EventType.IMPORT_RUN,
                 subject=("import", self._held.import_id, row.version + 1),
                 agencies=[self._caller.agency_id],
                 data={"kind": row.kind, "status": status.value, "dry_run": self._held.run.dry_run, **self._counts},

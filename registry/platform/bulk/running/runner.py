@@ -1,13 +1,12 @@
 """The runs of a process, which go on after the requests that began them."""
 
-import asyncio
 from typing import Final
 from uuid import UUID
 
 import structlog
 
 from registry.platform.access.principals import Caller
-from registry.platform.bulk.batches import yield_to_others
+from registry.platform.background import Runs
 from registry.platform.bulk.fields import Importers
 from registry.platform.bulk.running.beginning import Held, begin
 from registry.platform.bulk.running.progress import BATCHES, BatchSizes, ImportProgress, MayNotActError, TakenOverError
@@ -50,9 +49,7 @@ class ImportRunner:
         self._beginning = 0
         self._turns = Turns(BATCHES_AT_ONCE)
         self._sizes = sizes
-        self._patience_seconds = patience_seconds
-        self._running: set[asyncio.Task[None]] = set()
-        self._stopping = asyncio.Event()
+        self._runs = Runs(patience_seconds)
 
     async def run(
         self, caller: Caller, importers: Importers, import_id: UUID, asked: ImportRun, expected: Expected = None
@@ -61,7 +58,7 @@ class ImportRunner:
 
         Raises what `begin` raises, and Busy when this process has as many runs as it can.
         """
-        if self._beginning + len(self._running) >= self._most:
+        if self._beginning + len(self._runs) >= self._most:
             raise Busy(
                 f"{self._most} imports run in this process, which is the most. Run yours when some are over.",
                 "importer_busy",
@@ -76,26 +73,14 @@ class ImportRunner:
 
     async def start(self, caller: Caller, held: Held, wait_seconds: float) -> None:
         """Run it, and return when it is over or so many seconds have passed."""
-        task = asyncio.create_task(self.carry_out(caller, held), name=f"import {held.import_id}")
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        if wait_seconds:
-            await asyncio.wait({task}, timeout=wait_seconds)
-        else:
-            await yield_to_others()
+        await self._runs.start(self.carry_out(caller, held), name=f"import {held.import_id}", wait_seconds=wait_seconds)
 
     async def close(self) -> None:
         """Stop between two batches, and return when all runs have ended.
 
         A batch that takes too long is undone. What was running is interrupted, and can be resumed.
         """
-        self._stopping.set()
-        if not self._running:
-            return
-        _, left = await asyncio.wait(self._running, timeout=self._patience_seconds)
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)  # the database is closed next
+        await self._runs.close()
 
     async def carry_out(self, caller: Caller, held: Held) -> None:
         """Run it to its end, from wherever it stands.
@@ -107,7 +92,7 @@ class ImportRunner:
             self._database,
             caller,
             held,
-            stopping=self._stopping,
+            stopping=self._runs.stopping,
             sizes=self._sizes,
             turns=self._turns,
             idle_days=self._idle_days,

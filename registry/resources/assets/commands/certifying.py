@@ -16,6 +16,7 @@ from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read, Write
 from registry.platform.kernel.errors import RuleBroken, WrongStatus
 from registry.platform.kernel.versions import Expected, check_version
+from registry.platform.ledger.event_types import EventType
 from registry.resources.allocations.queries import committed_to
 from registry.resources.assets.commands.booking import lock
 from registry.resources.assets.commands.details import record_change, store_edited
@@ -67,7 +68,7 @@ async def record_certificate(
         raise RuleBroken(f"An asset has at most {MOST_CERTIFICATES} certificates.", "too_many_certificates")
     time_zone = await write.value(_ZONE, {"agency_id": row.agency_id}) or "UTC"
     certificate_id = await keep_certificate(write, asset_id, new, time_zone, caller.now)
-    await store_edited(write, caller, asset_id, {})
+    await store_edited(write, caller, row, {}, told=True)
     data = {
         "certificate_id": str(certificate_id),
         "discipline": new.discipline,
@@ -76,7 +77,7 @@ async def record_certificate(
         "expires_on": None if new.expires_on is None else str(new.expires_on),
         "handler_id": None if new.handler_id is None else str(new.handler_id),
     }
-    await record_change(write, caller, "asset.certificate_recorded", row, data)
+    await record_change(write, caller, EventType.ASSET_CERTIFICATE_RECORDED, row, data)
     return await _seen(write, caller, row, certificate_id)
 
 
@@ -94,10 +95,12 @@ async def end_certificate(
     if its.ended_at is not None:
         raise WrongStatus("The certificate was ended already.")
     await mark_ended(write, certificate_id, reason, caller.now)
-    await store_edited(write, caller, asset_id, {})
+    await store_edited(write, caller, row, {}, told=True)
     affected = await committed_to(write, asset_id)
     data = {"certificate_id": str(certificate_id), "discipline": its.discipline}
-    await record_change(write, caller, "asset.certificate_ended", row, {**data, "reason": reason}, affected, data)
+    await record_change(
+        write, caller, EventType.ASSET_CERTIFICATE_ENDED, row, {**data, "reason": reason}, affected, data
+    )
     return EndedCertificate(
         certificate=await _seen(write, caller, row, certificate_id), affected_loans=affected_loans(affected)
     )

@@ -24,10 +24,12 @@ from registry.platform.kernel.geo import Location, cell_of
 from registry.platform.kernel.money import Money
 from registry.platform.kernel.words import index_words
 from registry.platform.ledger.commands import Event, record_many
+from registry.platform.ledger.event_types import EventType
 from registry.platform.ledger.queries import last_events
 from registry.resources.assets.certifying import check_certification_days
 from registry.resources.assets.identifying import check_identifiers
 from registry.resources.assets.queries.columns import SHOWN
+from registry.resources.assets.queries.showing import read_by_others
 from registry.resources.assets.rules import (
     ROOT_CATEGORY,
 )
@@ -243,7 +245,7 @@ def rate_columns(rate: Money | None) -> dict[str, object]:
 async def record_change(
     write: Write,
     caller: Caller,
-    event_type: str,
+    event_type: EventType,
     row: Row[Any],
     data: Mapping[str, object],
     affected: Sequence[Row[Any]] = (),
@@ -262,22 +264,35 @@ async def record_change(
     for number, (agency_id, ids) in enumerate(loans.items(), 1):
         both = [row.agency_id, agency_id]
         said = {**(told or {}), "loan_ids": [str(loan_id) for loan_id in ids]}
-        events.append(Event(type="asset.loans_affected", subject=subject, agencies=both, data=said, n=number))
+        events.append(Event(type=EventType.ASSET_LOANS_AFFECTED, subject=subject, agencies=both, data=said, n=number))
         for loan_id in ids:
             version, n = last[loan_id]
             about = {**(told or {}), "asset_id": str(row.id), "asset_event": event_type}
             events.append(
                 Event(
-                    type="loan.asset_affected", subject=("loan", loan_id, version), agencies=both, data=about, n=n + 1
+                    type=EventType.LOAN_ASSET_AFFECTED,
+                    subject=("loan", loan_id, version),
+                    agencies=both,
+                    data=about,
+                    n=n + 1,
                 )
             )
     record_many(write, caller, events)
 
 
-async def store_edited(write: Write, caller: Caller, asset_id: UUID, values: Mapping[str, object]) -> Row[Any]:
-    """Store the asset's next version with these values."""
-    change = asset.update().where(asset.c.id == asset_id)
-    (row,) = await write.all(
-        change.values(**values, version=asset.c.version + 1, updated_at=caller.now).returning(*SHOWN)
-    )
+async def store_edited(
+    write: Write, caller: Caller, before: Row[Any], values: Mapping[str, object], *, told: bool = False
+) -> Row[Any]:
+    """Store the asset's next version with these values.
+
+    The version of others than the owner moves where something changed that they read: in the row or, as is `told`, in
+    what is listed with it. So they learn nothing of an edit of private identifiers.
+    """
+    of_others = {"public_changes": asset.c.public_changes + 1, "public_updated_at": caller.now}
+    change = asset.update().where(asset.c.id == before.id)
+    own = {"version": asset.c.version + 1, "updated_at": caller.now}
+    (row,) = await write.all(change.values(**values, **own, **of_others).returning(*SHOWN))
+    if not told and read_by_others(before) == read_by_others(row):
+        as_before = {name: getattr(before, name) for name in of_others}
+        await write.run(change.values(**as_before))  # the asset is locked
     return row

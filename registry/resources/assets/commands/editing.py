@@ -18,6 +18,7 @@ from registry.platform.kernel.geo import Location
 from registry.platform.kernel.text import normal_key
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.ledger.commands import changes
+from registry.platform.ledger.event_types import EventType
 from registry.resources.allocations.commands import fit_capacity, follow_turnaround
 from registry.resources.allocations.queries import committed_to
 from registry.resources.assets.commands.booking import lock, lock_for_booking
@@ -147,14 +148,14 @@ async def _edit(write: Write, caller: Caller, row: Row[Any], patch: AssetPatch) 
         keep_words(write, after["name"], after["tag"])
         drop_words(write, (before["name"], before["tag"]), (after["name"], after["tag"]), caller.now)
     await keep_searchable(write, asset_id, row.agency_id, after, changed)
-    edited = await store_edited(write, caller, asset_id, values)
+    edited = await store_edited(write, caller, row, values)
     relied_on = changed_since(describe_columns(row), describe_columns(edited))
     affected: Sequence[Row[Any]] = ()
     if relied_on:
         await write.run(_DESCRIBED, {"its_id": asset_id, "since": caller.now})
         affected = await committed_to(write, asset_id) if committed else ()
     history = _for_history(changed)
-    await record_change(write, caller, "asset.updated", row, history, affected, {"changed": relied_on})
+    await record_change(write, caller, EventType.ASSET_UPDATED, row, history, affected, {"changed": relied_on})
     return as_changed(
         edited,
         caller.principal,

@@ -1,6 +1,7 @@
 """Commands on when an asset cannot be had: planned, after a loan, or because it came back damaged."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from registry.platform.kernel.errors import Conflict, NotFound, RuleBroken, Wron
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.time import LATEST, Window, checked_instant, format_instant
 from registry.platform.kernel.versions import Expected, check_version
+from registry.platform.ledger.event_types import EventType
 from registry.resources.allocations.commands import TICK, assess, free, hold
 from registry.resources.allocations.queries import named_loans, unavailability_row, unavailable_from
 from registry.resources.allocations.rules import AllocationKind, AllocationStatus, Assessment, Bookable
@@ -82,7 +84,7 @@ async def plan_unavailability(
         "quantity": new.quantity,
         "reason": new.reason,
     }
-    await _record(write, caller, row, "asset.unavailability_planned", data, affected)
+    await _record(write, caller, row, EventType.ASSET_UNAVAILABILITY_PLANNED, data, affected)
     planned = as_unavailability(await _one(write, asset_id, planned_id), caller, row)
     return PlannedUnavailability(unavailability=planned, affected_loans=affected_loans(affected))
 
@@ -99,7 +101,7 @@ async def end_unavailability(
         raise WrongStatus("Say first whether what came back damaged is fit, or out of service.", "assessment_missing")
     await free(write, planned_id, caller.now)
     data = {"unavailability_id": str(planned_id), "kind": planned.kind, "reason": reason}
-    await _record(write, caller, row, "asset.unavailability_ended", data)
+    await _record(write, caller, row, EventType.ASSET_UNAVAILABILITY_ENDED, data)
     return as_unavailability(await _one(write, asset_id, planned_id), caller, row)
 
 
@@ -117,16 +119,26 @@ async def assess_damage(
     if said.assessment is Assessment.FIT:
         await free(write, planned_id, caller.now)
     data = {"unavailability_id": str(planned_id), "assessment": said.assessment, "reason": said.reason}
-    await _record(write, caller, row, "asset.damage_assessed", data)
+    await _record(write, caller, row, EventType.ASSET_DAMAGE_ASSESSED, data)
     return as_unavailability(await _one(write, asset_id, planned_id), caller, row)
 
 
 async def hold_after_loan(
-    write: Write, caller: Caller, asset: Bookable, loan_id: UUID, quantity: int, *, owner_id: UUID, damaged: bool
+    write: Write,
+    caller: Caller,
+    asset: Bookable,
+    loan_id: UUID,
+    quantity: int,
+    *,
+    owner_id: UUID,
+    damaged: bool,
+    returned_at: datetime,
 ) -> dict[str, object]:
     """Hold what came back from a loan: damaged, until the owner has assessed it; else until it is ready again.
 
     The slots in which a laboratory worked are used up for the week, however early it was done.
+
+    It is counted from the return itself, which may be recorded later: what is ready by now is not held any more.
 
     Never refused, whatever is reserved then. Returns what the loan's history keeps of it.
     """
@@ -134,7 +146,9 @@ async def hold_after_loan(
         return {}
     held_id = new_id()
     kind = AllocationKind.TURNAROUND if asset.weeks_in is None else AllocationKind.USED
-    ready_at = caller.now + max(asset.turnaround, TICK)
+    ready_at = returned_at + max(asset.turnaround, TICK)
+    if not damaged and asset.weeks_in is None and ready_at <= caller.now:
+        return {}
     if damaged:
         kind, ready_at = AllocationKind.DAMAGE, LATEST
     short = await hold(
@@ -143,7 +157,7 @@ async def hold_after_loan(
         allocation_id=held_id,
         kind=kind,
         quantity=min(quantity, asset.capacity),
-        window=Window(start=caller.now, end=ready_at),
+        window=Window(start=returned_at, end=ready_at),
         owner_id=owner_id,
         now=caller.now,
         loan_id=loan_id,
@@ -153,7 +167,7 @@ async def hold_after_loan(
         return {}
     row = await asset_row(write, caller, asset.id)
     data = {"unavailability_id": str(held_id), "kind": kind, "loan_id": str(loan_id), "quantity": quantity}
-    await _record(write, caller, row, "asset.returned_damaged", data, await named_loans(write, asset.id, short))
+    await _record(write, caller, row, EventType.ASSET_RETURNED_DAMAGED, data, await named_loans(write, asset.id, short))
     return {"unavailability_id": str(held_id)}
 
 
@@ -217,9 +231,9 @@ async def _record(
     write: Write,
     caller: Caller,
     row: Row[Any],
-    event_type: str,
+    event_type: EventType,
     data: Mapping[str, object],
     affected: Sequence[Row[Any]] = (),
 ) -> None:
-    await store_edited(write, caller, row.id, {})
+    await store_edited(write, caller, row, {}, told=True)
     await record_change(write, caller, event_type, row, data, affected, data)

@@ -13,6 +13,7 @@ from registry.platform.kernel.errors import WrongStatus
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.ledger.commands import record
+from registry.platform.ledger.event_types import EventType
 from registry.resources.assets.commands.booking import lock
 from registry.resources.assets.queries.calendars import as_feed, feed_row, feed_rows
 from registry.resources.assets.queries.facts import visible_asset
@@ -51,7 +52,7 @@ async def create_feed(write: Write, caller: Caller, asset_id: UUID, new: NewCale
             "version": 1,
         },
     )
-    _record(write, caller, "asset_calendar_feed.created", feed_id, 1, asset_id)
+    _record(write, caller, EventType.ASSET_CALENDAR_FEED_CREATED, feed_id, 1, asset_id)
     return as_feed(await feed_row(write, caller, asset_id, feed_id), f"/asset-calendars/{secret}.ics")
 
 
@@ -66,11 +67,11 @@ async def revoke_feed(
     check_version(expected, row.version)
     may_revoke(row.revoked_at)
     await write.run(_REVOKE, {"its_id": feed_id, "revoked_at": caller.now, "version": row.version + 1})
-    _record(write, caller, "asset_calendar_feed.revoked", feed_id, row.version + 1, asset_id)
+    _record(write, caller, EventType.ASSET_CALENDAR_FEED_REVOKED, feed_id, row.version + 1, asset_id)
     return as_feed(await feed_row(write, caller, asset_id, feed_id))
 
 
-def _record(write: Write, caller: Caller, event_type: str, feed_id: UUID, version: int, asset_id: UUID) -> None:
+def _record(write: Write, caller: Caller, event_type: EventType, feed_id: UUID, version: int, asset_id: UUID) -> None:
     subject = ("asset_calendar_feed", feed_id, version)
     data = {"asset_id": str(asset_id)}
     record(write, caller, event_type, subject=subject, agencies=[caller.agency_id], data=data)

@@ -15,6 +15,7 @@ from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.text import normal_key
 from registry.platform.kernel.time import civil_day
 from registry.platform.ledger.commands import record
+from registry.platform.ledger.event_types import EventType
 from registry.resources.assets.commands.details import (
     AssetCategory,
     check_said,
@@ -96,7 +97,7 @@ async def _keep(
     record(
         write,
         caller,
-        "asset.created",
+        EventType.ASSET_CREATED,
         subject=("asset", asset_id, 1),
         agencies=[caller.agency_id],
         data={"category": new.category, "tag": columns["tag"], "sharing": new.sharing, "capacity": new.capacity},
@@ -137,6 +138,8 @@ def asset_columns(asset_id: UUID, agency_id: UUID, new: NewAsset, kind: AssetCat
         "attributes": new.attributes,
         "search_text": search_text(new.name, new.description, tag, kind, new.location, new.attributes),
         "allocation_version": 0,
+        "public_changes": 1,
+        "public_updated_at": now,
         "version": 1,
         "created_at": now,
         "updated_at": now,

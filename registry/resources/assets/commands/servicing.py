@@ -14,6 +14,7 @@ from registry.platform.database.handles import Write
 from registry.platform.kernel.errors import Conflict
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.ledger.commands import changes, record
+from registry.platform.ledger.event_types import EventType
 from registry.resources.allocations.commands import follow_capacity, hold_less, hold_more, release
 from registry.resources.allocations.queries import committed_to
 from registry.resources.assets.commands.booking import bookable, lock, lock_row
@@ -34,9 +35,9 @@ from registry.resources.assets.tables import asset
 
 _ITS = asset.update().where(asset.c.id == sa.bindparam("its_id", type_=asset.c.id.type))
 _EVENT = {
-    AssetAction.TAKE_OUT_OF_SERVICE: "asset.taken_out_of_service",
-    AssetAction.RETURN_TO_SERVICE: "asset.returned_to_service",
-    AssetAction.RETIRE: "asset.retired",
+    AssetAction.TAKE_OUT_OF_SERVICE: EventType.ASSET_TAKEN_OUT_OF_SERVICE,
+    AssetAction.RETURN_TO_SERVICE: EventType.ASSET_RETURNED_TO_SERVICE,
+    AssetAction.RETIRE: EventType.ASSET_RETIRED,
 }
 ALL_LOST = "All of it was lost on a loan."
 FOUND = "It was found again."
@@ -60,7 +61,7 @@ async def change_service_status(
     if action is AssetAction.RETIRE and row.committed:
         raise Conflict(COMMITTED, "asset_committed")
     edited = await store_edited(
-        write, caller, asset_id, {"service_status": status, "service_changed_at": caller.now, "service_reason": reason}
+        write, caller, row, {"service_status": status, "service_changed_at": caller.now, "service_reason": reason}
     )
     if action is AssetAction.RETIRE:
         await put_out_of_use(write, asset_id)
@@ -104,10 +105,12 @@ async def write_off(
     left: int = row.capacity - quantity
     if left > 0:
         await follow_capacity(write, bookable(asset_id, row), left)
-        await _store_count(write, caller, row, asset_id, {"capacity": left}, ("asset.written_off", quantity, of))
+        await _store_count(
+            write, caller, row, asset_id, {"capacity": left}, (EventType.ASSET_WRITTEN_OFF, quantity, of)
+        )
     elif row.service_status == ServiceStatus.IN_SERVICE:
         after = {"service_status": ServiceStatus.OUT_OF_SERVICE.value, "service_reason": ALL_LOST}
-        await _store_count(write, caller, row, asset_id, after, ("asset.written_off", quantity, of))
+        await _store_count(write, caller, row, asset_id, after, (EventType.ASSET_WRITTEN_OFF, quantity, of))
     return left <= 0
 
 
@@ -133,7 +136,7 @@ async def find_again(
         await hold_more(write, of.loan_id, quantity)
     await follow_capacity(write, bookable(asset_id, row), capacity)
     await _store_count(
-        write, caller, row, asset_id, {"capacity": capacity, **after}, ("asset.found_again", quantity, of)
+        write, caller, row, asset_id, {"capacity": capacity, **after}, (EventType.ASSET_FOUND_AGAIN, quantity, of)
     )
 
 
@@ -143,15 +146,17 @@ async def _store_count(
     row: Row[Any],
     asset_id: UUID,
     after: Mapping[str, object],
-    event: tuple[str, int, OfLoan],
+    event: tuple[EventType, int, OfLoan],
 ) -> None:
     """Store how many are left, and record that for both sides of the loan."""
     name, quantity, of = event
     version = row.version + 1
-    moved = {"service_changed_at": caller.now} if "service_status" in after else {}
-    await write.run(_ITS.values(**after, **moved, version=version, updated_at=caller.now), {"its_id": asset_id})
+    moved: dict[str, Any] = {"service_changed_at": caller.now} if "service_status" in after else {}
     before = {"capacity": row.capacity, "service_status": row.service_status}
     counted = {key: value for key, value in after.items() if key in before}
+    if changes(before, counted):  # what others read
+        moved |= {"public_changes": asset.c.public_changes + 1, "public_updated_at": caller.now}
+    await write.run(_ITS.values(**after, **moved, version=version, updated_at=caller.now), {"its_id": asset_id})
     record(
         write,
         caller,

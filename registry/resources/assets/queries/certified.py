@@ -232,9 +232,9 @@ def certified_by(
 async def certified_among(
     read: Read, rows: Sequence[Row[Any]], window: Window
 ) -> dict[UUID, tuple[CertifiedToLend, list[CertifiedInWindow]]]:
-    """How the assets of a page stand in a window, and by what; their certificates are read in one statement.
+    """How those assets of a page stand in a window that need a certification or have one, and by what.
 
-    Those that need no certification and have none are left out.
+    Their certificates are read in one statement.
     """
     if not rows:
         return {}
@@ -247,8 +247,6 @@ async def certified_among(
         if held is None:
             continue
         zone, certificates = held[0].time_zone, [each for each in held if each.id is not None]
-        if not (certificates or row.certification_required) and bytes(row.certifications) == b"[]":
-            continue
         its = _Recorded(row.category, decoded(row.certifications, tuple[Certification, ...]), row.service_status)
         standing = certified_to_lend(
             held_at_start(its, certificates, zone, window), required=bool(row.certification_required), until=window.end

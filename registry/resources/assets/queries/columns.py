@@ -28,6 +28,7 @@ SHOWN = [
         ),
         *("home_base", "home_latitude", "home_longitude", "service_area", "identifiers", "condition", "crew"),
         *("funding", "certification_required", "certifications", "attributes", "version", "created_at", "updated_at"),
+        *("public_changes", "public_updated_at"),
     )
 ]
 """The columns of an asset's representation, apart from its owner's name and whether it is committed."""

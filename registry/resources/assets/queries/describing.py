@@ -24,9 +24,10 @@ NOW_DESCRIBED: list[sa.ColumnElement[Any]] = [
         for name in (
             *("category", "name", "description", "tag", "type_level", "capacity", "latitude", "longitude"),
             *("hourly_rate_minor", "currency", "funding", "condition", "crew", "certification_required", "attributes"),
-            *("service_status", "service_changed_at", "service_reason", "described_at", "version"),
+            *("service_status", "service_changed_at", "service_reason", "described_at"),
         )
     ),
+    asset.c.public_changes.label("now_version"),
 ]
 """The asset as it is now, for statements of other rooms that compare it with what was agreed."""
 

@@ -11,11 +11,12 @@ from msgspec import Struct
 from registry.directory.agencies.schemas import AgencyReference
 from registry.directory.agencies.tables import agency
 from registry.platform.access.principals import Caller
+from registry.platform.bulk.exports import exported
 from registry.platform.bulk.writing import CsvWriter, GeojsonWriter, NdjsonWriter, TableWriter, XlsxWriter
 from registry.platform.database.handles import Read
 from registry.resources.assets.queries.columns import SHOWN, hourly_rate, location
 from registry.resources.assets.queries.listing import list_assets
-from registry.resources.assets.queries.showing import identifiers_in
+from registry.resources.assets.queries.showing import identifiers_in, updated_at_in, version_in
 from registry.resources.assets.schemas.exporting import ExportedAsset, ExportFormat
 from registry.resources.assets.schemas.listing import AssetQuery
 from registry.resources.assets.schemas.words import CrewNeed, ServiceArea
@@ -67,30 +68,9 @@ def writer_of(kind: ExportFormat) -> TableWriter:
 async def export_assets(
     read: Read, caller: Caller, query: AssetQuery, writer: TableWriter
 ) -> AsyncGenerator[bytes, None]:
-    """The file, piece by piece, in the order of the list.
-
-    The first rows are read before anything is sent, so that what is wrong with the question is still answered.
-    """
+    """The file, piece by piece, in the order of the list."""
     query = msgspec.structs.replace(query, limit=AT_ONCE, cursor=None)
-    first = await _page(read, caller, query)
-    return _pieces(read, caller, query, writer, *first)
-
-
-async def _pieces(
-    read: Read, caller: Caller, query: AssetQuery, writer: TableWriter, records: list[Any], cursor: str | None
-) -> AsyncGenerator[bytes, None]:
-    count = len(records)
-    yield writer.begin() + writer.rows(records)
-    try:
-        while cursor is not None:
-            records, cursor = await _page(read, caller, msgspec.structs.replace(query, cursor=cursor))
-            count += len(records)
-            if piece := writer.rows(records):
-                yield piece
-    except Exception:
-        yield writer.broken()
-        raise  # the connection ends without the end of the response
-    yield writer.end(count)
+    return await exported(lambda cursor: _page(read, caller, msgspec.structs.replace(query, cursor=cursor)), writer)
 
 
 async def _page(read: Read, caller: Caller, query: AssetQuery) -> tuple[list[Any], str | None]:
@@ -135,8 +115,8 @@ def _exported(row: Any, *, privy: bool, held_back: bool | None) -> Struct:
         certification_required=bool(row.certification_required),
         certifications=msgspec.json.decode(row.certifications),
         attributes=msgspec.json.decode(row.attributes),
-        version=row.version,
+        version=version_in(row, own=privy),
         created_at=row.created_at,
-        updated_at=row.updated_at,
+        updated_at=updated_at_in(row, own=privy),
         held_back=held_back,
     )

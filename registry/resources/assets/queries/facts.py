@@ -30,7 +30,10 @@ from registry.resources.rates.rules import HourlyRate
 
 
 class AssetRow(Struct, kw_only=True, frozen=True):
-    """An asset as other rooms see it. `category_path` runs from its category up to `any`."""
+    """An asset as other rooms see it. `category_path` runs from its category up to `any`.
+
+    `version` is the one that others than the owner are given.
+    """
 
     id: UUID
     agency_id: UUID
@@ -119,10 +122,10 @@ _FACTS = sa.select(
     asset.c.certifications,
     has_certificates(asset.c.id).label("has_certificates"),
     weeks_in(asset.c.category, asset.c.agency_id).label("weeks_in"),
-    asset.c.version,
+    asset.c.public_changes.label("version"),
     _PATH.label("path"),
 )
-_FACTS_OF_MANY = _FACTS.where(asset.c.id.in_(sa.bindparam("ids", type_=asset.c.id.type, expanding=True)))
+FACTS_OF_SEVERAL = _FACTS.where(asset.c.id.in_(sa.bindparam("ids", type_=asset.c.id.type, expanding=True)))
 FACTS = _FACTS.where(asset.c.id == sa.bindparam("id", type_=asset.c.id.type))
 """The columns on which decisions about an asset depend; visibility is not checked here."""
 _OWNER = sa.select(asset.c.agency_id).where(asset.c.id == sa.bindparam("id", type_=asset.c.id.type))
@@ -164,7 +167,7 @@ async def asset_facts(read: Read, asset_id: UUID) -> AssetRow:
 
 async def facts_of(read: Read, ids: Sequence[UUID]) -> dict[UUID, AssetRow]:
     """As `asset_facts`, of several assets in one statement; those that there are not are left out."""
-    return {row.id: as_facts(row) for row in await read.all(_FACTS_OF_MANY, {"ids": [*ids]})} if ids else {}
+    return {row.id: as_facts(row) for row in await read.all(FACTS_OF_SEVERAL, {"ids": [*ids]})} if ids else {}
 
 
 def cost_at(found: AssetRow, at: datetime) -> HourlyCost | None:

@@ -25,19 +25,22 @@ from registry.directory.agencies.tables import agency
 from registry.directory.taxonomy.tables import category
 from registry.platform.database.fast import Selection
 from registry.platform.database.search import haversine, holds_phrases, in_cells, matches
-from registry.platform.http.paging import changed_in
+from registry.platform.http.paging import changed_in, changed_in_either
 from registry.platform.kernel.geo import EARTH_KM
 from registry.resources.allocations.queries import free_in_window, free_quantity_in_window
 from registry.resources.assets.queries.attributes import among_attributes, attributes_among, has_attribute
 from registry.resources.assets.queries.stating import among_stating, stated_among, states
-from registry.resources.assets.queries.visibility import visible_to
+from registry.resources.assets.queries.visibility import VIEWER, visible_to
 from registry.resources.assets.rules import ServiceStatus, Sharing
 from registry.resources.assets.tables import asset
-from registry.resources.certificates.queries import certified, handler_free
+from registry.resources.certificates.queries import certified, handler_free, has_certificates
 from registry.resources.minimums.queries import has_minimums
 
 T = TypeVar("T")
 
+_IS_OWN = asset.c.agency_id == VIEWER
+_UPDATED_AT = sa.case((_IS_OWN, asset.c.updated_at), else_=asset.c.public_updated_at)
+"""When it was changed, as its owner is told, or everybody else."""
 COLUMNS = (
     asset.c.n,
     asset.c.id,
@@ -52,10 +55,11 @@ COLUMNS = (
     asset.c.latitude,
     asset.c.longitude,
     asset.c.mobilisation_minutes,
-    asset.c.version,
-    asset.c.updated_at,
+    sa.case((_IS_OWN, asset.c.version), else_=asset.c.public_changes).label("version"),
+    _UPDATED_AT.label("updated_at"),
     asset.c.certification_required,
     asset.c.certifications,
+    has_certificates(asset.c.id).label("has_certificates"),
 )
 NEVER = 1e9
 """Where an asset comes among the others by its arrival when nothing tells when that is."""
@@ -107,7 +111,7 @@ def page_statement(dialect: str, filters: frozenset[str], categories: int, sort:
     placed, arrives = "near" in filters, "near" in filters
     key = {
         "name": asset.c.name,
-        "updated_at": asset.c.updated_at,
+        "updated_at": _UPDATED_AT,
         "distance": _DISTANCE,
         "arrival": sa.func.coalesce(_ARRIVAL, NEVER),
         "": sa.null(),
@@ -116,12 +120,9 @@ def page_statement(dialect: str, filters: frozenset[str], categories: int, sort:
         *COLUMNS,
         (_DISTANCE if placed else sa.null()).label("distance"),
         (_ARRIVAL if arrives else sa.null()).label("arrival"),
-        key.label("key"),
     )
     found = _meeting(found, plan)
     n: sa.ColumnElement[int] = plan.order_of_registration()
-    if "cursor" in filters:
-        found = found.where(_behind(key, n, by, down=sort.startswith("-")))
 
     def ordered(*columns: sa.ColumnElement[Any]) -> list[sa.ColumnElement[Any]]:
         return [column.desc() if sort.startswith("-") else column.asc() for column in columns]
@@ -129,17 +130,25 @@ def page_statement(dialect: str, filters: frozenset[str], categories: int, sort:
     def by_keys(first: sa.ColumnElement[Any], last: sa.ColumnElement[int]) -> list[sa.ColumnElement[Any]]:
         return ordered(first, last) if by else ordered(last)
 
-    if plan.merged:
-        runs = [
-            sa.select(
-                found.where(asset.c.category == code).order_by(*by_keys(key, n)).limit(_LIMIT).subquery(f"run_{i}")
-            )
-            for i, code in enumerate(plan.codes)
-        ]
-        union = sa.union_all(*runs)
-        columns = union.selected_columns
-        return union.order_by(*by_keys(columns.key, columns.n)).limit(_LIMIT)
-    return _of_any(found, plan).order_by(*by_keys(key, n)).limit(_LIMIT)
+    def run(key: sa.ColumnElement[Any], *criteria: sa.ColumnElement[bool]) -> sa.Select[Any]:
+        part = found.add_columns(key.label("key")).where(*criteria)
+        if "cursor" in filters:
+            part = part.where(_behind(key, n, by, down=sort.startswith("-")))
+        return part.order_by(*by_keys(key, n)).limit(_LIMIT)
+
+    if by == "updated_at":
+        # The viewer's own by one column, the others by another: so each is read along an index.
+        keys = ((asset.c.updated_at, _IS_OWN), (asset.c.public_updated_at, sa.not_(_IS_OWN)))
+        found = _of_any(found, plan)
+        runs = [run(key, whose, *changed_in(key, filters)) for key, whose in keys]
+    elif plan.merged:
+        runs = [run(key, asset.c.category == code) for code in plan.codes]
+    else:
+        found = _of_any(found, plan)
+        return run(key)
+    union = sa.union_all(*(sa.select(each.subquery(f"run_{i}")) for i, each in enumerate(runs)))
+    columns = union.selected_columns
+    return union.order_by(*by_keys(columns.key, columns.n)).limit(_LIMIT)
 
 
 def _behind(key: sa.ColumnElement[Any], n: sa.ColumnElement[int], by: str, *, down: bool) -> sa.ColumnElement[bool]:
@@ -243,7 +252,8 @@ def _meeting(found: sa.Select[Any], plan: _Plan) -> sa.Select[Any]:
         found = found.where(asset.c.id.in_(sa.bindparam("ids", type_=asset.c.id.type, expanding=True)))
     if "type_at_least" in filters:
         found = found.where(asset.c.type_level <= sa.bindparam("type_at_least", type_=sa.Integer))
-    found = found.where(*changed_in(asset.c.updated_at, filters))
+    found = found.where(*changed_in(_UPDATED_AT, filters))
+    found = found.where(*changed_in_either(filters, asset.c.updated_at, asset.c.public_updated_at))
     owner = asset.c.agency_id if plan.by_rows and not plan.by_attribute else _hidden(asset.c.agency_id, dialect)
     if "state" in filters:
         found = found.where(_looked_at(owner.in_(_STATE), plan))

@@ -6,7 +6,6 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from registry.directory.taxonomy.rules import OWN_CATEGORY
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read, Rows
 from registry.platform.http.paging import cut
@@ -22,7 +21,6 @@ from registry.resources.assets.queries.keeping import Wanted, held_back_among
 from registry.resources.assets.queries.spelling import corrections_in, with_own_words
 from registry.resources.assets.schemas.availability import CertifiedInWindow
 from registry.resources.assets.schemas.listing import AssetPage, AssetQuery, AssetSummary, BoundedCount
-from registry.resources.certificates.rules import K9_CATEGORY, LAB_CATEGORY
 
 _SHORT = frozenset({"service_status", "sharing", "type_at_least", "cursor"})
 
@@ -145,6 +143,7 @@ async def _summaries(read: Read, caller: Caller, asked: Asked, rows: Sequence[An
             updated_at,
             _required,
             _stated,
+            _has_certificates,
             distance,
             arrival,
             _key,
@@ -155,16 +154,11 @@ async def _summaries(read: Read, caller: Caller, asked: Asked, rows: Sequence[An
 
 _UNCERTIFIED: Final = (CertifiedToLend.NOT_REQUIRED, list[CertifiedInWindow]())
 _NONE: Final = msgspec.Raw(b"[]")
-_HAVE_CERTIFICATES: Final = (K9_CATEGORY, LAB_CATEGORY, OWN_CATEGORY)
 
 
 def _may_be_certified(row: Any) -> bool:
     """Whether it has to be asked how the asset is certified: most need not be, and have no certificates."""
-    return (
-        bool(row.certification_required)
-        or row.certifications != _NONE
-        or str(row.category).startswith(_HAVE_CERTIFICATES)
-    )
+    return bool(row.certification_required or row.has_certificates) or row.certifications != _NONE
 
 
 def _window(caller: Caller, asked: Asked) -> Window:

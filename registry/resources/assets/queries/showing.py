@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, cast
-from uuid import UUID
 
 import msgspec
 from msgspec import Struct
@@ -12,15 +12,15 @@ from sqlalchemy.engine import Row
 from registry.directory.agencies.schemas import AgencyReference
 from registry.directory.taxonomy.funding import explained
 from registry.directory.taxonomy.rules import AttributeValue
-from registry.platform.access.permissions import Action, refusal
-from registry.platform.access.principals import Principal
+from registry.platform.access.permissions import Action, Relation, refusal_by
+from registry.platform.access.principals import Principal, Role
 from registry.platform.kernel.actions import AllowedAction, offer
 from registry.platform.kernel.money import Money
 from registry.platform.kernel.time import Window, civil_day
 from registry.resources.allocations.rules import AllocationStatus
 from registry.resources.assets.certifying import CertificationStatus, status_during
 from registry.resources.assets.costing import HourlyCost, hourly_cost_on
-from registry.resources.assets.queries.columns import decoded, hourly_rate, location
+from registry.resources.assets.queries.columns import SHOWN, decoded, hourly_rate, location
 from registry.resources.assets.queries.visibility import relations
 from registry.resources.assets.rules import AssetAction, ServiceStatus, withheld
 from registry.resources.assets.schemas.shown import (
@@ -34,6 +34,9 @@ from registry.resources.assets.schemas.shown import (
 from registry.resources.assets.schemas.words import Certification, CrewNeed, Identifier, ServiceArea
 from registry.resources.rates.queries import read_hourly_rates
 from registry.resources.rates.rules import HourlyRate
+
+_OF_OWNER = frozenset({"version", "updated_at", "public_changes", "public_updated_at", "service_reason", "identifiers"})
+"""Columns of `SHOWN` that others do not read, or not as they stand."""
 
 
 class Owner(Struct, kw_only=True, frozen=True):
@@ -100,7 +103,8 @@ def as_asset(
     `packages` are those with the asset that the caller sees. `borrowed` says that the caller's agency has it reserved
     or out. Stored JSON is sent unchanged where all see it.
     """
-    status = ServiceStatus(row.service_status)
+    status, own = ServiceStatus(row.service_status), row.agency_id == principal.agency_id
+    related = frozenset(relations(principal, row.agency_id))
     return Asset(
         id=row.id,
         agency=AgencyReference(id=row.agency_id, name=owner.name),
@@ -113,12 +117,12 @@ def as_asset(
         sharing=row.sharing,
         service_status=status,
         service_changed_at=row.service_changed_at,
-        service_reason=row.service_reason if row.agency_id == principal.agency_id else None,
+        service_reason=row.service_reason if own else None,
         location=location(row.latitude, row.longitude),
         home_base=row.home_base,
         home_location=location(row.home_latitude, row.home_longitude),
         service_area=cast("ServiceArea | None", row.service_area),
-        identifiers=identifiers_in(row, privy=borrowed or row.agency_id == principal.agency_id),
+        identifiers=identifiers_in(row, privy=borrowed or own),
         condition=row.condition,
         crew=cast(list[CrewNeed], row.crew),
         mobilisation_minutes=row.mobilisation_minutes,
@@ -134,10 +138,10 @@ def as_asset(
         ),
         attributes=cast(dict[str, AttributeValue], row.attributes),
         packages=[*packages],
-        allowed_actions=_allowed(principal, row.agency_id, status, committed=committed),
-        version=row.version,
+        allowed_actions=[*_allowed(principal.roles, principal.scopes, related, status, committed=committed)],
+        version=version_in(row, own=own),
         created_at=row.created_at,
-        updated_at=row.updated_at,
+        updated_at=updated_at_in(row, own=own),
     )
 
 
@@ -145,6 +149,24 @@ def identifiers_in(row: Row[Any], *, privy: bool) -> list[Identifier]:
     """The identifiers of a row that a caller sees; `privy` for its owner, and for who has it reserved or out."""
     every: list[Identifier] = decoded(row.identifiers, list[Identifier])
     return [each for each in every if privy or each.public]
+
+
+def version_in(row: Row[Any], *, own: bool) -> int:
+    """The version in a row as its owner is given it, or everybody else: who has it borrowed included."""
+    found: int = row.version if own else row.public_changes
+    return found
+
+
+def updated_at_in(row: Row[Any], *, own: bool) -> datetime:
+    """As `version_in`, when it was changed."""
+    found: datetime = row.updated_at if own else row.public_updated_at
+    return found
+
+
+def read_by_others(row: Row[Any]) -> list[object]:
+    """What others than the owner read in a row of `SHOWN`, to be compared before and after an edit."""
+    columns = [row._mapping[column.name] for column in SHOWN if column.name not in _OF_OWNER]
+    return [*columns, identifiers_in(row, privy=False)]
 
 
 def certified_during(certifications: Iterable[Certification], first: date, last: date) -> list[CertificationStanding]:
@@ -156,20 +178,29 @@ def certified_during(certifications: Iterable[Certification], first: date, last:
     return [CertificationStanding(code=code, status=status) for code, status in standing.items()]
 
 
-def _allowed(principal: Principal, agency_id: UUID, status: ServiceStatus, *, committed: bool) -> list[AllowedAction]:
+# An agency's people are few kinds, and its assets in few states.
+@lru_cache(maxsize=1_024)
+def _allowed(
+    roles: frozenset[Role],
+    scopes: frozenset[str],
+    related: frozenset[Relation],
+    status: ServiceStatus,
+    *,
+    committed: bool,
+) -> tuple[AllowedAction, ...]:
     def may(action: Action) -> bool:
-        return refusal(principal, action, relations(principal, agency_id)) is None
+        return refusal_by(roles, scopes, action, related) is None
 
     retired = "The asset is retired." if status is ServiceStatus.RETIRED else None
     edits = {"update": Action.ASSETS_UPDATE, "move": Action.ASSETS_MOVE}
-    return [
+    return (
         *(offer(name, withheld=retired) for name, action in edits.items() if may(action)),
         *(
             offer(action, withheld=withheld(status, action, committed=committed))
             for action in AssetAction
             if may(permission_for(action))
         ),
-    ]
+    )
 
 
 def permission_for(action: AssetAction) -> Action:

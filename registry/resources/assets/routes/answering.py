@@ -17,7 +17,7 @@ def answer(found: Shown, *, created: bool = False) -> Answer[Shown]:
             found.service_status,
             found.allowed_actions,
             [each.status for each in found.certification_statuses],
-            len(found.identifiers),
+            found.identifiers,
             [each.name for each in found.packages],
         ),
         location=f"/v1/assets/{found.id}" if created else None,

@@ -8,10 +8,11 @@ import msgspec
 from registry.platform.access.operations import Supplied, operation
 from registry.platform.access.permissions import Action
 from registry.platform.access.principals import Caller
+from registry.platform.bulk.exports import filters_in, record_export
 from registry.platform.database.connect import OwnTransaction
 from registry.platform.database.handles import Read
 from registry.platform.http.answers import Download
-from registry.resources.assets.commands.exporting import record_export
+from registry.platform.ledger.event_types import EventType
 from registry.resources.assets.queries.exporting import export_assets, writer_of
 from registry.resources.assets.schemas.exporting import EXPORTED_AS, AssetExportQuery, ExportFormat
 from registry.resources.assets.schemas.listing import AssetQuery
@@ -31,12 +32,10 @@ _PROBLEMS = (
 async def _exported(
     kind: ExportFormat, read: Read, own_transaction: OwnTransaction, caller: Caller, filters: msgspec.Struct
 ) -> Download:
-    given = {
-        name: value for name in filters.__struct_fields__ if (value := getattr(filters, name)) not in (None, (), {})
-    }
+    given = filters_in(filters)
     query = AssetQuery(**given)
     pieces = await export_assets(read, caller, query, writer_of(kind))
-    await record_export(own_transaction, caller, kind, given)
+    await record_export(own_transaction, caller, EventType.ASSET_EXPORTED, kind, given)
 
     async def opened() -> Any:
         return pieces

@@ -7,6 +7,7 @@ from msgspec import Meta, Struct, field
 
 from registry.platform.kernel.time import CivilDate, Instant, Window
 from registry.resources.assets.rules import ServiceStatus
+from registry.resources.assets.schemas.planning import Until
 from registry.resources.assets.schemas.words import Quantity
 from registry.resources.certificates.rules import Coverage
 
@@ -26,6 +27,9 @@ Blocking = Literal[
 ]
 
 
+BlocksAsk = Literal[Blocking, "other_line"]
+
+
 class AvailabilityQuery(Struct, kw_only=True, frozen=True):
     """The window asked about."""
 
@@ -42,6 +46,30 @@ class FreeInterval(Struct, kw_only=True, frozen=True):
     free_quantity: Annotated[int, Meta(description="Free in this interval.")]
     blocked_by: Annotated[
         list[Blocking], Meta(description="What holds the rest of it, each kind once; empty where all of it is free.")
+    ]
+
+
+class AskBlock(Struct, kw_only=True, frozen=True):
+    """What stands in the way of what is asked for; not who has it."""
+
+    reason: BlocksAsk
+    window: Annotated[Until, Meta(description="All of its time, not only what it shares with the time asked for.")]
+
+
+class AskAvailability(Struct, kw_only=True, frozen=True):
+    """Whether what is asked for can be had; whether it may be lent, the decision says. Nothing is reserved by it."""
+
+    available: Annotated[bool, Meta(description="The quantity asked for is free for all of the time asked for.")]
+    free_quantity: Annotated[
+        int, Meta(description="How many are free throughout, also for turnaround and what the owner keeps at home.")
+    ]
+    blocking: Annotated[list[AskBlock], Meta(description="What stands in the way, the first to begin first.")]
+    next_free: Annotated[
+        Instant | None,
+        Meta(
+            description="From when on, at the earliest from the start asked for, the quantity is free for as long; "
+            "null when that is not known."
+        ),
     ]
 
 

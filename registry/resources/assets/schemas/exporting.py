@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from typing import Literal, TypeAlias
 from uuid import UUID
 
-import msgspec
-from msgspec import Struct, field
-from msgspec.structs import fields
+from msgspec import Struct
 
 from registry.directory.agencies.schemas import AgencyReference
+from registry.platform.bulk.exports import export_query
 from registry.platform.kernel.geo import Location
 from registry.platform.kernel.money import Money
 from registry.platform.kernel.time import Instant
@@ -16,18 +15,7 @@ from registry.resources.assets.rules import Grade, ServiceStatus, Sharing
 from registry.resources.assets.schemas.listing import AssetQuery
 from registry.resources.assets.schemas.words import CrewNeed, HeldBack, ServiceArea
 
-AssetExportQuery = msgspec.defstruct(
-    "AssetExportQuery",
-    [
-        (each.name, each.type, field(default_factory=dict) if each.name == "attributes" else each.default)
-        for each in fields(AssetQuery)
-        if each.name not in ("limit", "cursor", "include", "facets")
-    ],
-    kw_only=True,
-    frozen=True,
-    module=__name__,
-    namespace={"__doc__": "Filters and order of an export: those of the list, of which it is every page."},
-)
+AssetExportQuery = export_query("AssetExportQuery", AssetQuery, without=("include", "facets"))
 
 ExportFormat: TypeAlias = Literal["ndjson", "csv", "xlsx", "geojson"]
 

@@ -15,6 +15,7 @@ from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
 from registry.platform.kernel.errors import NotFound, RuleBroken, WrongStatus
 from registry.platform.kernel.versions import Expected, check_version
+from registry.platform.ledger.event_types import EventType
 from registry.resources.personnel.commands.recording import (
     as_stored,
     check_not_separated,
@@ -41,7 +42,7 @@ async def add_credential(
     stored = decoded(row.credentials, list[StoredCredential])
     if len(stored) >= MOST_CREDENTIALS:
         raise RuleBroken(f"A person has at most {MOST_CREDENTIALS} credentials.", "too_many_credentials")
-    return await _kept(write, caller, row, [*stored, as_stored(new)], "personnel.credential_added", {})
+    return await _kept(write, caller, row, [*stored, as_stored(new)], EventType.PERSONNEL_CREDENTIAL_ADDED, {})
 
 
 async def verify_credential(
@@ -56,7 +57,7 @@ async def verify_credential(
     }
     stored = _changed(row, credential_id, change)
     data = {"credential_id": str(credential_id), "method": method}
-    return await _kept(write, caller, row, stored, "personnel.credential_verified", data)
+    return await _kept(write, caller, row, stored, EventType.PERSONNEL_CREDENTIAL_VERIFIED, data)
 
 
 async def revoke_credential(
@@ -66,7 +67,7 @@ async def revoke_credential(
     row = await _begun(write, caller, personnel_id, Action.PERSONNEL_UPDATE, expected)
     stored = _changed(row, credential_id, {"verification": Verification.REVOKED})
     data = {"credential_id": str(credential_id), "reason": reason}
-    return await _kept(write, caller, row, stored, "personnel.credential_revoked", data)
+    return await _kept(write, caller, row, stored, EventType.PERSONNEL_CREDENTIAL_REVOKED, data)
 
 
 async def _begun(write: Write, caller: Caller, personnel_id: UUID, action: Action, expected: Expected) -> Row[Any]:
@@ -90,7 +91,12 @@ def _changed(row: Row[Any], credential_id: UUID, change: dict[str, Any]) -> list
 
 
 async def _kept(
-    write: Write, caller: Caller, row: Row[Any], stored: list[StoredCredential], event: str, data: Mapping[str, object]
+    write: Write,
+    caller: Caller,
+    row: Row[Any],
+    stored: list[StoredCredential],
+    event: EventType,
+    data: Mapping[str, object],
 ) -> PersonnelRecord:
     said = {
         "capabilities": decoded(row.capabilities, list[HeldCapability]),

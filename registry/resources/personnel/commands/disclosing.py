@@ -9,6 +9,7 @@ from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.ledger.commands import changes, record
+from registry.platform.ledger.event_types import EventType
 from registry.resources.personnel.commands.releasing import begin_disclosure
 from registry.resources.personnel.disclosure import check_threshold
 from registry.resources.personnel.queries.counting import as_disclosure, disclosure_row
@@ -39,7 +40,7 @@ async def update_disclosure(
     record(
         write,
         caller,
-        "capability_disclosure.updated",
+        EventType.CAPABILITY_DISCLOSURE_UPDATED,
         subject=("capability_disclosure", row.id, row.version + 1),
         agencies=[caller.agency_id],
         data=changed,

@@ -12,6 +12,7 @@ from registry.platform.database.handles import Read
 from registry.platform.kernel.errors import Busy, DomainError, NotFound
 from registry.platform.kernel.ids import new_id
 from registry.platform.ledger.commands import record
+from registry.platform.ledger.event_types import EventType
 from registry.resources.personnel.queries.getting import may_see_name
 from registry.resources.personnel.schemas import PersonnelName
 from registry.resources.personnel.tables import personnel_record
@@ -57,7 +58,7 @@ async def _record_reading(own_transaction: OwnTransaction, caller: Caller, perso
             record(
                 write,
                 caller,
-                "personnel.name_read",
+                EventType.PERSONNEL_NAME_READ,
                 subject=("name_reading", new_id(), 0),
                 agencies=[agency_id],
                 data={"personnel_id": str(personnel_id)},

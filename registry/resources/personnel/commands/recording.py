@@ -20,6 +20,7 @@ from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.time import Window
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.ledger.commands import record
+from registry.platform.ledger.event_types import EventType
 from registry.resources.allocations.rules import LockedPerson
 from registry.resources.personnel.commands.releasing import begin_disclosure
 from registry.resources.personnel.holdings import Holding, StoredCredential, check_credential, codes_in, holdings
@@ -96,7 +97,7 @@ async def create_record(write: Write, caller: Caller, new: NewPersonnelRecord) -
     await write.run(_INSERT, record_columns(personnel_id, caller.agency_id, new, credentials, caller.now))
     await keep_holdings(write, personnel_id, caller.agency_id, counted)
     await begin_disclosure(write, caller.agency_id, caller.now)
-    note(write, caller, "personnel.entered", personnel_id, 1, {})
+    note(write, caller, EventType.PERSONNEL_ENTERED, personnel_id, 1, {})
     return as_record(await record_row(write, caller, personnel_id), caller)
 
 
@@ -161,7 +162,7 @@ async def update_record(
         stored = decoded(row.credentials, list[StoredCredential])
         await recount(write, row, {**{name: getattr(before, name) for name in _COUNTED}, **changed}, stored)
     await store(write, caller, personnel_id, values)
-    note(write, caller, "personnel.updated", personnel_id, row.version + 1, {"changed": sorted(changed)})
+    note(write, caller, EventType.PERSONNEL_UPDATED, personnel_id, row.version + 1, {"changed": sorted(changed)})
     return as_record(await record_row(write, caller, personnel_id), caller)
 
 
@@ -209,7 +210,7 @@ async def store(write: Write, caller: Caller, personnel_id: UUID, values: Mappin
 
 
 def note(
-    write: Write, caller: Caller, event: str, personnel_id: UUID, version: int, data: Mapping[str, object]
+    write: Write, caller: Caller, event: EventType, personnel_id: UUID, version: int, data: Mapping[str, object]
 ) -> None:
     """Record in the ledger what was done with a record, for its own agency alone."""
     record(

@@ -7,15 +7,16 @@ from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
 from registry.platform.kernel.errors import Conflict
 from registry.platform.kernel.versions import Expected, check_version
+from registry.platform.ledger.event_types import EventType
 from registry.resources.personnel.commands.recording import forget_holdings, lock_people, note, store
 from registry.resources.personnel.queries.getting import as_record, record_row, relations
 from registry.resources.personnel.rules import COMMITTED, PersonnelAction, PersonnelStatus, advance
 from registry.resources.personnel.schemas import PersonnelRecord
 
 _EVENT = {
-    PersonnelAction.PLACE_ON_LEAVE: "personnel.placed_on_leave",
-    PersonnelAction.RETURN_TO_DUTY: "personnel.returned_to_duty",
-    PersonnelAction.SEPARATE: "personnel.separated",
+    PersonnelAction.PLACE_ON_LEAVE: EventType.PERSONNEL_PLACED_ON_LEAVE,
+    PersonnelAction.RETURN_TO_DUTY: EventType.PERSONNEL_RETURNED_TO_DUTY,
+    PersonnelAction.SEPARATE: EventType.PERSONNEL_SEPARATED,
 }
 _GONE_WITH_THE_PERSON: dict[str, object] = {
     "latitude": None,

@@ -37,9 +37,9 @@ from registry.resources.personnel.disclosure import (
 from registry.resources.personnel.duty_hours import blocks_in
 from registry.resources.personnel.queries.getting import VIEWER, hindrances_of
 from registry.resources.personnel.queries.listing import asked_level, under
-from registry.resources.personnel.queries.unpublished import PERSONNEL_CATEGORY, not_published, shown_cells
+from registry.resources.personnel.queries.unpublished import not_published, shown_cells
 from registry.resources.personnel.readiness import Days
-from registry.resources.personnel.rules import PersonnelStatus
+from registry.resources.personnel.rules import PERSONNEL_CATEGORY, PersonnelStatus
 from registry.resources.personnel.scales import level_of, step_for
 from registry.resources.personnel.searching import (
     CapabilityConditionName,

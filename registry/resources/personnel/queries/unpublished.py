@@ -18,11 +18,10 @@ from registry.platform.database.handles import Read
 from registry.platform.database.search import haversine, in_cells, near, point_parameters
 from registry.resources.personnel.disclosure import BelowThreshold, CapabilitySharing
 from registry.resources.personnel.queries.getting import VIEWER
+from registry.resources.personnel.rules import PERSONNEL_CATEGORY
 from registry.resources.personnel.searching import CapabilityQuery, NotPublished
 from registry.resources.personnel.tables import capability_disclosure, capability_published
 
-PERSONNEL_CATEGORY: Final = "personnel"
-"""The category by which an agreement covers people."""
 MOST_COUNTED: Final = 1_000
 _MOST_NAMED: Final = 5
 

@@ -69,6 +69,26 @@ _PARTS = {
     "tonight": (18, 30),
     "overnight": (18, 30),
 }
+_AGAINST_NUMBERS = frozenset("a p am pm at to til by from on".split()) | {*_WEEKDAYS, *_MONTHS, *_PARTS}
+"""Words that people write against the number of an hour or a day, as in “sat9pm” and “8a-2p”."""
+_LETTERS_OF_A_NAME = 2
+"""As many stand before the hyphen of such names as K-9 and UH-1."""
+_AFTER_A_DATE = frozenset(("", ",", *"at from for near in around within by on starting beginning (".split()))
+"""What may follow a date. A number before another word counts something, and before a sign or “am” it is an hour."""
+
+
+def is_of_word(sentence: Sentence, at: int) -> bool:
+    """Whether the number there is part of a word, as in “K9”, “K-9”, “C130”, “x3” and “Type-2”: no hour and no day."""
+    if not sentence.adjoins(at):
+        return False
+    before = sentence.tokens[at - 1].word
+    if before[0].isalpha():
+        return before not in _AGAINST_NUMBERS
+    if before != "-" or not sentence.adjoins(at - 1):
+        return False
+    word = sentence.tokens[at - 2].word
+    short = word.isalpha() and len(word) <= _LETTERS_OF_A_NAME
+    return (short or word in ("type", "typ")) and word not in _AGAINST_NUMBERS
 
 
 class Day(Struct, kw_only=True, frozen=True):
@@ -156,7 +176,7 @@ def _week_of(sentence: Sentence, at: int, today: date) -> tuple[Day, Span] | Non
 def _days_from(sentence: Sentence, at: int, today: date) -> tuple[Day, Span] | None:
     """“two weeks from Friday”, “3 days from tomorrow”."""
     number = number_at(sentence, at)
-    if number is None and sentence.word(at) not in ("a", "an"):
+    if is_of_word(sentence, at) or (number is None and sentence.word(at) not in ("a", "an")):
         return None
     value, end = (1.0, at + 1) if number is None else (number.value, number.span.end)
     days = 7 if sentence.word(end) in (*_WEEK, "weeks", "wks") else int(sentence.word(end) in ("day", "days"))
@@ -226,18 +246,23 @@ def _of_week(sentence: Sentence, at: int, today: date) -> tuple[Day, Span] | Non
 
 
 def _date_at(sentence: Sentence, at: int, today: date) -> tuple[Day, Span] | None:
-    """“July 4”, “4 July 2027”, “7/4”, “7/4/27”, “2027-07-04”, “July 4th”."""
+    """“July 4”, “4 July 2027”, “7/4”, “7/4/27”, “2027-07-04”, “July 4th”.
+
+    Between two numbers a month goes with the one behind it, where that can be its day: “level 3 Dec 5”.
+    """
     word = sentence.word(at)
     if word in _MONTHS:
         day_word, end = sentence.word(at + 1), at + 2
         if not (day_word.isdecimal() and len(day_word) <= 2):
             return None
         return _dated(sentence, _MONTHS[word], int(day_word), _past_ordinal(sentence, end), at, today)
-    if not word.isdecimal():
+    if not word.isdecimal() or is_of_word(sentence, at):
         return None
     after = _past_ordinal(sentence, at + 1)
     after += sentence.word(after) == "of"
     if sentence.word(after) in _MONTHS and len(word) <= 2:
+        if after == at + 1 and _is_day_of_month(sentence, after + 1):
+            return None
         return _dated(sentence, _MONTHS[sentence.word(after)], int(word), after + 1, at, today)
     sign, second = sentence.word(at + 1), sentence.word(at + 2)
     if sign == "/" and second.isdecimal() and len(word) <= 2 and len(second) <= 2:
@@ -250,6 +275,14 @@ def _date_at(sentence: Sentence, at: int, today: date) -> tuple[Day, Span] | Non
         third = sentence.word(at + 4)
         return _made(int(word), int(second), int(third), Span(at, at + 5)) if third.isdecimal() else None
     return None
+
+
+def _is_day_of_month(sentence: Sentence, at: int) -> bool:
+    """Whether the number behind a month's name is its day, and neither an hour nor how many of something."""
+    word = sentence.word(at)
+    if not (word.isdecimal() and len(word) <= 2 and 1 <= int(word) <= 31):
+        return False
+    return _past_ordinal(sentence, at + 1) > at + 1 or sentence.word(at + 1) in _AFTER_A_DATE
 
 
 def _past_ordinal(sentence: Sentence, at: int) -> int:

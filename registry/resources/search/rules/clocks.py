@@ -5,7 +5,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from registry.platform.kernel.time import instant_on_clock
-from registry.resources.search.rules.calendar import day_at
+from registry.resources.search.rules.calendar import day_at, is_of_word
 from registry.resources.search.rules.numbers import number_at
 from registry.resources.search.rules.tokens import Sentence, Span
 
@@ -75,7 +75,7 @@ def clock_at(sentence: Sentence, at: int, *, alone: bool) -> tuple[Clock, Span] 
     word = sentence.word(at)
     if word in _NAMED:
         return Clock(_NAMED[word], meridiem="named"), Span(at, at + 1)
-    if not word or not word[0].isdecimal() or "." in word:
+    if not word or not word[0].isdecimal() or "." in word or is_of_word(sentence, at):
         return None
     if ":" in word:
         hour, minute = map(int, word.split(":"))
@@ -133,7 +133,7 @@ def _with_meridiem(sentence: Sentence, hour: int, minute: int, span: Span, *, ba
 def amount_at(sentence: Sentence, at: int) -> tuple[timedelta, Span] | None:
     """A number of units of time: “two weeks”, “a week”, “72 hours”."""
     number = number_at(sentence, at)
-    if number is None and sentence.word(at) not in ("a", "an"):
+    if is_of_word(sentence, at) or (number is None and sentence.word(at) not in ("a", "an")):
         return None
     value, end = (1.0, at + 1) if number is None else (number.value, number.span.end)
     unit = _UNITS.get(sentence.word(end))
@@ -151,6 +151,8 @@ def length_at(sentence: Sentence, at: int, *, anywhere: bool = False) -> tuple[L
         while sentence.word(first) in ("the", "next", "about", "up", "to", "at", "least", "another"):
             first += 1
     number = number_at(sentence, first)
+    if is_of_word(sentence, first):
+        return None
     if number is None:
         unit_at = first + 1
         if not (led and sentence.word(first) in ("a", "an", "one") and sentence.word(unit_at) in _UNITS):

@@ -1,6 +1,7 @@
 """Commands for the hand-over and the return. `reserving` reserves, `rescheduling` extends and recalls."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -22,14 +23,16 @@ from registry.resources.assets.commands.planning import hold_after_loan
 from registry.resources.assets.queries.describing import describe
 from registry.resources.assets.queries.facts import AssetRow, asset_facts
 from registry.resources.assets.rules import changed_since
+from registry.sharing.loans.commands.contesting import lapse_contests
 from registry.sharing.loans.commands.handlers import release_handler, send_handler
 from registry.sharing.loans.commands.reserving import snapshot
-from registry.sharing.loans.commands.steps import begin, finish, noted, record_override
+from registry.sharing.loans.commands.steps import begin, begin_act, finish, noted, record_override
 from registry.sharing.loans.queries.asset_warnings import described_in
 from registry.sharing.loans.queries.getting import side_of
 from registry.sharing.loans.rules import DeclineReason, LoanAction, Side, early_window, hand_over_refusal
 from registry.sharing.loans.schemas import ChangeAccepted, ConditionReport, Loan, LoanCancellation
 from registry.sharing.loans.tables import loan, loan_extension
+from registry.sharing.loans.times import TimedAct
 from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.policy.commands.deciding import decline_decision, redecide
 from registry.sharing.policy.commands.recording import Decided
@@ -53,6 +56,7 @@ async def dispatch(
     condition: ConditionReport,
     expected: Expected = None,
     override: str | None = None,
+    occurred_at: datetime | None = None,
 ) -> Loan:
     """Send the asset out.
 
@@ -61,33 +65,33 @@ async def dispatch(
     the requesting agency accepts the changed asset, when it is still out on another loan, or when leaving early would
     take what the agency keeps, unless somebody who approves for it gives a reason to override that.
     """
-    row, status, caller = await begin(write, caller, loan_id, LoanAction.DISPATCH, expected)
+    row, status, caller, left_at = await begin_act(write, caller, loan_id, LoanAction.DISPATCH, expected, occurred_at)
     decision = await decision_row(write, row.decision_id)
-    made = await _redecide_from_now(write, caller, policies, row, decision)
+    made = await _redecide_from(write, caller, policies, row, decision, left_at)
     check_unchanged(row, made.asset)
     asset = await lock_for_booking(write, row.asset_id)
-    await mark_out(write, asset, loan_id, caller.now)
+    await mark_out(write, asset, loan_id, left_at)
     overridden: dict[str, object] = {}
-    if caller.now < row.starts_at:
-        sooner = Window(start=caller.now, end=row.starts_at)
+    if left_at < row.starts_at:
+        sooner = Window(start=left_at, end=row.starts_at)
         overridden = await keep_minimums(write, caller, asset, sooner, override, BY_AN_APPROVER_FOR_SOONER)
-    await send_handler(write, made.asset, row, caller.now)
+    await send_handler(write, made.asset, row, left_at)
     values: dict[str, object] = {
         "status": status,
-        "dispatched_at": caller.now,
+        "dispatched_at": left_at,
         "condition_out": msgspec.to_builtins(condition),
     }
     if overridden:
         values["minimum_override"] = overridden
         record_override(write, caller, (loan_id, row.version + 1), row.assisting_agency_id, overridden)
     data = {"condition": _recorded(condition), "decision_id": str(made.recorded.id)}
-    return await finish(write, caller, row, LoanAction.DISPATCH, values, data)
+    return await finish(write, caller, row, LoanAction.DISPATCH, values, data, made, occurred_at=left_at)
 
 
-async def _redecide_from_now(
-    write: Write, caller: Caller, policies: PolicySet, row: Row[Any], decision: Row[Any]
+async def _redecide_from(
+    write: Write, caller: Caller, policies: PolicySet, row: Row[Any], decision: Row[Any], left_at: datetime
 ) -> Decided:
-    early = early_window(caller.now, row.starts_at, row.planned_end_at)
+    early = early_window(left_at, row.starts_at, row.planned_end_at)
     if early is not None:
         early = early.checked()
     try:
@@ -107,6 +111,8 @@ async def accept_changed_asset(
     write: Write, caller: Caller, loan_id: UUID, accepted: ChangeAccepted, expected: Expected = None
 ) -> Loan:
     """Accept, for the requesting agency, the asset as it is now in place of the one that was reserved.
+
+    It binds that agency to what another changed: it is for people, no service does it.
 
     Raises WrongStatus when it has not changed, Conflict `asset_changed` when it is another version than the one named.
     """
@@ -137,33 +143,49 @@ def _changed(changed: Sequence[str]) -> Conflict:
 
 
 async def receive(
-    write: Write, caller: Caller, loan_id: UUID, note: str | None = None, expected: Expected = None
+    write: Write,
+    caller: Caller,
+    loan_id: UUID,
+    note: str | None = None,
+    expected: Expected = None,
+    occurred_at: datetime | None = None,
 ) -> Loan:
     """Confirm the arrival for the requesting agency."""
-    row, status, caller = await begin(write, caller, loan_id, LoanAction.RECEIVE, expected)
-    return await finish(
-        write, caller, row, LoanAction.RECEIVE, {"status": status, "arrived_at": caller.now}, noted(note)
-    )
+    row, status, caller, at = await begin_act(write, caller, loan_id, LoanAction.RECEIVE, expected, occurred_at)
+    values = {"status": status, "arrived_at": at}
+    return await finish(write, caller, row, LoanAction.RECEIVE, values, noted(note), occurred_at=at)
 
 
 async def start_return(
-    write: Write, caller: Caller, loan_id: UUID, note: str | None = None, expected: Expected = None
+    write: Write,
+    caller: Caller,
+    loan_id: UUID,
+    note: str | None = None,
+    expected: Expected = None,
+    occurred_at: datetime | None = None,
 ) -> Loan:
     """Record that the asset is on its way back; an unanswered extension lapses."""
-    row, status, caller = await begin(write, caller, loan_id, LoanAction.START_RETURN, expected)
+    row, status, caller, at = await begin_act(write, caller, loan_id, LoanAction.START_RETURN, expected, occurred_at)
     await write.run(LAPSE, {"loan": loan_id})
-    values = {"status": status, "return_started_at": caller.now}
-    return await finish(write, caller, row, LoanAction.START_RETURN, values, noted(note))
+    if row.times_contested:  # what was lost on its way back and found goes back once more, with another time
+        await lapse_contests(write, loan_id, TimedAct.START_RETURN, caller.now)
+    values = {"status": status, "return_started_at": at}
+    return await finish(write, caller, row, LoanAction.START_RETURN, values, noted(note), occurred_at=at)
 
 
 async def confirm_return(
-    write: Write, caller: Caller, loan_id: UUID, condition: ConditionReport, expected: Expected = None
+    write: Write,
+    caller: Caller,
+    loan_id: UUID,
+    condition: ConditionReport,
+    expected: Expected = None,
+    occurred_at: datetime | None = None,
 ) -> Loan:
     """Confirm for the assisting agency that the asset is back, which makes it free again. Policies are not asked.
 
     What comes back damaged is held until the owner has assessed it; anything else as long as it takes to be ready.
     """
-    row, status, caller = await begin(write, caller, loan_id, LoanAction.RETURN, expected)
+    row, status, caller, back_at = await begin_act(write, caller, loan_id, LoanAction.RETURN, expected, occurred_at)
     await write.run(LAPSE, {"loan": loan_id})
     asset = await lock_for_booking(write, row.asset_id)
     await release(write, loan_id)
@@ -176,15 +198,16 @@ async def confirm_return(
         row.quantity - row.lost_quantity,
         owner_id=row.assisting_agency_id,
         damaged=condition.grade == "damaged",
+        returned_at=back_at,
     )
     values = {
         "status": status,
-        "returned_at": caller.now,
+        "returned_at": back_at,
         "due_when_returned_at": row.planned_end_at,
         "condition_in": msgspec.to_builtins(condition),
     }
     data = {"condition": _recorded(condition), "due": format_instant(row.planned_end_at), **kept}
-    return await finish(write, caller, row, LoanAction.RETURN, values, data)
+    return await finish(write, caller, row, LoanAction.RETURN, values, data, occurred_at=back_at)
 
 
 async def close(
@@ -213,7 +236,27 @@ async def cancel(write: Write, caller: Caller, loan_id: UUID, why: LoanCancellat
 async def report_no_show(write: Write, caller: Caller, loan_id: UUID, reason: str, expected: Expected = None) -> Loan:
     """Report that the hand-over did not take place; the loan's allocation is released."""
     row, status, caller = await begin(write, caller, loan_id, LoanAction.REPORT_NO_SHOW, expected)
-    return await _end(write, caller, row, LoanAction.REPORT_NO_SHOW, {"status": status}, {"reason": reason})
+    values = {"status": status, "no_show_reported_at": caller.now}
+    return await _end(write, caller, row, LoanAction.REPORT_NO_SHOW, values, {"reason": reason})
+
+
+async def contest_no_show(write: Write, caller: Caller, loan_id: UUID, reason: str, expected: Expected = None) -> Loan:
+    """Contest, for the other agency and within its time, that there was a no-show. The loan stays over.
+
+    Raises WrongStatus for the agency that reported it, and once it is contested, withdrawn or stands.
+    """
+    row, _, caller = await begin(write, caller, loan_id, LoanAction.CONTEST_NO_SHOW, expected)
+    values = {"no_show_contested_at": caller.now, "no_show_contested_reason": reason}
+    return await finish(write, caller, row, LoanAction.CONTEST_NO_SHOW, values, {"reason": reason})
+
+
+async def withdraw_no_show(
+    write: Write, caller: Caller, loan_id: UUID, note: str | None = None, expected: Expected = None
+) -> Loan:
+    """Withdraw, for the agency that reported it, that there was a no-show. Raises WrongStatus for the other one."""
+    row, _, caller = await begin(write, caller, loan_id, LoanAction.WITHDRAW_NO_SHOW, expected)
+    values = {"no_show_withdrawn_at": caller.now}
+    return await finish(write, caller, row, LoanAction.WITHDRAW_NO_SHOW, values, noted(note))
 
 
 async def _end(

@@ -1,4 +1,7 @@
-"""The handler of a K9 team that is lent: committed with the dog, sent with it, kept as long, and free with it.
+"""Who goes with what is lent: committed with it, sent with it, kept as long, and free with it.
+
+The handler of a K9 team is found here, by the certificates with the dog; people who are lent for what they can do were
+named with the offer (`commands.people`).
 
 The asset is locked before, as everywhere where assets and people are committed together.
 """
@@ -8,6 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from sqlalchemy.engine import Row
 
 from registry.platform.database.handles import Rows, Write
@@ -22,7 +26,6 @@ from registry.resources.allocations.people import (
     person_committed_in,
     release_people,
 )
-from registry.resources.allocations.rules import LockedPerson
 from registry.resources.assets.queries.facts import AssetRow
 from registry.resources.certificates.queries import teams_in
 from registry.resources.personnel.commands.recording import lock_people
@@ -70,18 +73,19 @@ async def commit_handler(
 
 
 async def free_handlers(
-    write: Write, assets: Sequence[tuple[AssetRow, Window]], now: datetime
+    write: Write, assets: Sequence[tuple[AssetRow, Window]], now: datetime, offered: Sequence[UUID] = ()
 ) -> dict[UUID, list[UUID]]:
     """Who can go with each of these assets and is on duty and free, for a transaction that commits several.
 
-    All who can go are locked, in the order of their ids; the assets are locked before.
+    All who can go, and who was `offered` for what they can do, are locked, in the order of their ids; the assets are
+    locked before.
     """
     can_go = {
         asset.id: ({row.handler_id for row in await _teams(write, asset, window) if row.goes}, window)
         for asset, window in assets
     }
     everybody = set[UUID]().union(*(handlers for handlers, _ in can_go.values()))
-    active = {person.id for person in await lock_people(write, [*everybody]) if person.active}
+    active = {person.id for person in await lock_people(write, [*everybody.union(offered)]) if person.active}
     return {
         asset_id: [
             each for each in sorted(handlers & active) if not await person_committed_in(write, each, window, now)
@@ -91,10 +95,14 @@ async def free_handlers(
 
 
 async def send_handler(write: Write, asset: AssetRow, row: Row[Any], now: datetime) -> None:
-    """Mark that the loan's handler has left with the dog.
+    """Mark that the loan's handler has left with the dog, and whoever else goes with the loan.
 
     Raises Conflict `handler_left` when the handler cannot go with the dog any more, and what `mark_person_out` raises.
     """
+    people = await lock_people(write, _everybody(row))
+    for person in people:
+        if person.id != row.handler_id:
+            await mark_person_out(write, person, row.id, now)
     if row.handler_id is None:
         return
     teams = await _teams(write, asset, Window(start=now, end=row.planned_end_at))
@@ -107,36 +115,42 @@ async def send_handler(write: Write, asset: AssetRow, row: Row[Any], now: dateti
             else "No certificate of the reserved handler with this dog counts any more"
         )
         raise Conflict(f"{because}: cancel this loan and reserve anew.", "handler_left")
-    await mark_person_out(write, await _locked(write, row.handler_id), row.id, now)
+    handler = next(person for person in people if person.id == row.handler_id)
+    await mark_person_out(write, handler, row.id, now)
 
 
 async def check_handler_extension(write: Write, row: Row[Any], new_end: datetime, now: datetime) -> None:
-    """Whether the loan's handler can stay until then. Raises as `extend_handler`."""
-    if row.handler_id is not None:
-        await check_person_extension(write, await _locked(write, row.handler_id), row.id, new_end, now)
+    """Whether the loan's handler and who else goes with it can stay until then. Raises as `extend_handler`."""
+    for person in await lock_people(write, _everybody(row)):
+        await check_person_extension(write, person, row.id, new_end, now)
 
 
 async def extend_handler(write: Write, row: Row[Any], new_end: datetime, now: datetime) -> None:
-    """Commit the loan's handler until then. Raises Conflict `personnel_not_free`."""
-    if row.handler_id is not None:
-        await extend_person(write, await _locked(write, row.handler_id), row.id, new_end, now)
+    """Commit the loan's handler, and who else goes with it, until then. Raises Conflict `personnel_not_free`."""
+    for person in await lock_people(write, _everybody(row)):
+        await extend_person(write, person, row.id, new_end, now)
 
 
 async def release_handler(write: Write, row: Row[Any]) -> None:
-    """Release the loan's handler."""
-    if row.handler_id is not None:
+    """Release the loan's handler, and who else goes with it."""
+    if _everybody(row):
         await release_people(write, row.id)
 
 
-def recorded_handler(handler_id: UUID | None) -> dict[str, object]:
+def recorded_people(handler_id: UUID | None, people: Sequence[UUID]) -> dict[str, object]:
     """What the loan's history keeps of who was committed: no name."""
-    return {} if handler_id is None else {"handler_id": str(handler_id)}
+    handler = {} if handler_id is None else {"handler_id": str(handler_id)}
+    return {**handler, **({"personnel_ids": [str(each) for each in people]} if people else {})}
+
+
+def _companions(row: Row[Any]) -> list[UUID]:
+    """Who goes with a loan for what they can do."""
+    return [] if row.personnel_ids is None else msgspec.json.decode(row.personnel_ids, type=list[UUID])
+
+
+def _everybody(row: Row[Any]) -> list[UUID]:
+    return [*_companions(row), *([] if row.handler_id is None else [row.handler_id])]
 
 
 async def _teams(write: Write, asset: AssetRow, window: Window) -> Rows:
     return await teams_in(write, asset.id, asset.category, window) if asset.has_certificates else []
-
-
-async def _locked(write: Write, handler_id: UUID) -> LockedPerson:
-    (person,) = await lock_people(write, [handler_id])
-    return person

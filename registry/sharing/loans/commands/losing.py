@@ -11,7 +11,7 @@ from registry.platform.kernel.versions import Expected
 from registry.resources.assets.commands.servicing import OfLoan, find_again, write_off
 from registry.sharing.loans.commands.handing_over import LAPSE
 from registry.sharing.loans.commands.handlers import release_handler
-from registry.sharing.loans.commands.steps import begin, finish
+from registry.sharing.loans.commands.steps import begin_act, finish
 from registry.sharing.loans.queries.getting import side_of
 from registry.sharing.loans.rules import OUT, LoanAction, quantity_found, quantity_lost
 from registry.sharing.loans.schemas import Loan, LoanLoss
@@ -22,7 +22,7 @@ async def report_lost(write: Write, caller: Caller, loan_id: UUID, loss: LoanLos
 
     Raises RuleBroken `quantity_over_loan` for more than is still out.
     """
-    row, ended, caller = await begin(write, caller, loan_id, LoanAction.REPORT_LOST, expected)
+    row, ended, caller, at = await begin_act(write, caller, loan_id, LoanAction.REPORT_LOST, expected, loss.occurred_at)
     lost = quantity_lost(row.quantity, row.lost_quantity, loss.quantity)
     whole = row.lost_quantity + lost == row.quantity
     if whole:
@@ -34,11 +34,12 @@ async def report_lost(write: Write, caller: Caller, loan_id: UUID, loss: LoanLos
         "status": ended if whole else row.status,
         "lost_quantity": row.lost_quantity + lost,
         "took_last": took_last,
+        "lost_at": at if whole else None,
         "ended_reason": loss.reason,
         "ended_side": side_of(row, caller.principal),
     }
     data = {"quantity": lost, "reason": loss.reason}
-    return await finish(write, caller, row, LoanAction.REPORT_LOST, values, data)
+    return await finish(write, caller, row, LoanAction.REPORT_LOST, values, data, occurred_at=at)
 
 
 async def report_found(write: Write, caller: Caller, loan_id: UUID, found: LoanLoss, expected: Expected = None) -> Loan:
@@ -47,7 +48,9 @@ async def report_found(write: Write, caller: Caller, loan_id: UUID, found: LoanL
     Until the rest is back, it is lent again with the rest. Raises RuleBroken `quantity_over_loan` for more than is
     lost, WrongStatus for the requesting agency once the rest is back: then it is the other one that has it.
     """
-    row, status, caller = await begin(write, caller, loan_id, LoanAction.REPORT_FOUND, expected)
+    row, status, caller, at = await begin_act(
+        write, caller, loan_id, LoanAction.REPORT_FOUND, expected, found.occurred_at
+    )
     quantity = quantity_found(row.lost_quantity, found.quantity)
     await find_again(write, caller, row.asset_id, quantity, _of(row), out=status in OUT, took_last=row.took_last)
     left = row.lost_quantity - quantity
@@ -55,11 +58,12 @@ async def report_found(write: Write, caller: Caller, loan_id: UUID, found: LoanL
         "status": status,
         "lost_quantity": left,
         "took_last": False,
+        "lost_at": None,
         "ended_reason": row.ended_reason if left else None,
         "ended_side": row.ended_side if left else None,
     }
     data = {"quantity": quantity, "reason": found.reason}
-    return await finish(write, caller, row, LoanAction.REPORT_FOUND, values, data)
+    return await finish(write, caller, row, LoanAction.REPORT_FOUND, values, data, occurred_at=at)
 
 
 def _of(row: Row[Any]) -> OfLoan:

@@ -18,6 +18,7 @@ from registry.platform.kernel.errors import Conflict, DomainError, Forbidden, Ru
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.ledger.commands import record
+from registry.platform.ledger.event_types import EventType
 from registry.resources.allocations.rules import assigned
 from registry.resources.assets.commands.booking import lock
 from registry.resources.assets.commands.packaging import lock_package
@@ -26,6 +27,7 @@ from registry.resources.packages.queries.getting import Member, members_of, pack
 from registry.resources.packages.rules import PackageAction, check_active
 from registry.sharing.loans.commands.handing_over import cancel
 from registry.sharing.loans.commands.handlers import free_handlers
+from registry.sharing.loans.commands.people import people_offered_under
 from registry.sharing.loans.commands.reserving import Prepared, commit_handler_of, decision_at, prepare, store
 from registry.sharing.loans.commands.steps import lock_loans
 from registry.sharing.loans.queries.packaging import get_reservation, reservation_row, side_in
@@ -86,11 +88,16 @@ async def reserve_package(
             "reserved_at": caller.now,
         },
     )
-    loans = [await store(write, caller, prepared[each], handlers[each], reservation_id) for each in members]
+    loans = []
+    for each in members:
+        try:
+            loans.append(await store(write, caller, prepared[each], handlers[each], reservation_id))
+        except _REFUSALS as refused:  # somebody who was offered is committed elsewhere
+            raise _blocked(members, {each: refused}) from None
     record(
         write,
         caller,
-        "package_reservation.made",
+        EventType.PACKAGE_RESERVATION_MADE,
         subject=("package_reservation", reservation_id, 1),
         agencies=[first.requesting_agency_id, first.assisting_agency_id],
         data={"package_id": str(package_id), "loan_ids": [str(each.id) for each in loans]},
@@ -125,7 +132,7 @@ async def cancel_reservation(
     record(
         write,
         caller,
-        "package_reservation.cancelled",
+        EventType.PACKAGE_RESERVATION_CANCELLED,
         subject=("package_reservation", reservation_id, 2),
         agencies=[row.requesting_agency_id, row.assisting_agency_id],
         data={"loan_ids": [str(each) for each in reserved], "reason": why.reason},
@@ -176,6 +183,28 @@ def _chain_of(asked: RequestReference | None, root_decision_id: UUID) -> tuple[s
     return ("", 0, root_decision_id) if asked is None else (str(asked.id), asked.line_no, root_decision_id)
 
 
+def _blocked(members: Mapping[UUID, Member], refusals: Mapping[UUID, DomainError]) -> Conflict:
+    """That a package is not reserved, with what stands against each of its assets."""
+    blocked = [(each.asset, refusals[each.asset.id]) for each in members.values() if each.asset.id in refusals]
+    return Conflict(
+        "Nothing was reserved, since not all of it can be: "
+        + "; ".join(f"{asset.name}: {refused.detail}" for asset, refused in blocked),
+        "package_blocked",
+        extra={
+            "blocked": [
+                {
+                    **refused.extra,
+                    "asset_id": str(asset.id),
+                    "name": asset.name,
+                    "code": refused.code,
+                    "detail": refused.detail,
+                }
+                for asset, refused in blocked
+            ]
+        },
+    )
+
+
 async def _prepare_all(
     write: Write,
     caller: Caller,
@@ -197,7 +226,8 @@ async def _prepare_all(
             )
         except _REFUSALS as refused:
             refusals[asset_id] = refused
-    free = await free_handlers(write, [(each.asset, each.window) for each in prepared.values()], caller.now)
+    offered = await people_offered_under(write, [each.decision.root_decision_id for each in prepared.values()])
+    free = await free_handlers(write, [(each.asset, each.window) for each in prepared.values()], caller.now, offered)
     chosen = assigned(free)
     handlers: dict[UUID, UUID | None] = {}
     # Who was not chosen for comes last: all who could go with it are then committed, and one of them is named.
@@ -207,22 +237,5 @@ async def _prepare_all(
         except _REFUSALS as refused:
             refusals[asset_id] = refused
     if refusals:
-        blocked = [(each.asset, refusals[each.asset.id]) for each in members.values() if each.asset.id in refusals]
-        raise Conflict(
-            "Nothing was reserved, since not all of it can be: "
-            + "; ".join(f"{asset.name}: {refused.detail}" for asset, refused in blocked),
-            "package_blocked",
-            extra={
-                "blocked": [
-                    {
-                        **refused.extra,
-                        "asset_id": str(asset.id),
-                        "name": asset.name,
-                        "code": refused.code,
-                        "detail": refused.detail,
-                    }
-                    for asset, refused in blocked
-                ]
-            },
-        )
+        raise _blocked(members, refusals)
     return handlers, prepared

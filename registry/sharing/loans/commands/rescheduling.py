@@ -5,6 +5,8 @@ from uuid import UUID
 import msgspec
 import sqlalchemy as sa
 
+from registry.agreements.instruments.tables import agreement_version
+from registry.agreements.instruments.terms import Terms
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
 from registry.platform.kernel.errors import Conflict
@@ -15,8 +17,8 @@ from registry.resources.allocations import commands as allocations
 from registry.resources.assets.commands.booking import lock_for_booking
 from registry.resources.assets.commands.keeping import BY_AN_APPROVER_FOR_LONGER, keep_minimums
 from registry.sharing.loans.commands.handlers import check_handler_extension, extend_handler
-from registry.sharing.loans.commands.steps import begin, finish, noted, record_override
-from registry.sharing.loans.rules import LoanAction, check_extension, check_recall, lent_from
+from registry.sharing.loans.commands.steps import begin, begin_act, finish, noted, record_override
+from registry.sharing.loans.rules import LoanAction, check_extension, check_recall, lent_from, recall_due
 from registry.sharing.loans.schemas import ExtensionAcceptance, ExtensionAnswer, ExtensionAsk, Loan, RecallNotice
 from registry.sharing.loans.tables import loan, loan_extension
 from registry.sharing.policy.cedar import PolicySet
@@ -28,6 +30,9 @@ from registry.sharing.policy.queries.getting import decision_row, visible_decisi
 _INSERT = loan_extension.insert()
 _PENDING = sa.select(loan_extension.c.id, loan_extension.c.asked_end_at, loan_extension.c.decision_id).where(
     loan_extension.c.loan_id == sa.bindparam("loan", type_=loan.c.id.type), loan_extension.c.status == "pending"
+)
+_TERMS = sa.select(agreement_version.c.terms).where(
+    agreement_version.c.id == sa.bindparam("version", type_=agreement_version.c.id.type)
 )
 _ANSWER = loan_extension.update().where(
     loan_extension.c.id == sa.bindparam("extension", type_=loan_extension.c.id.type)
@@ -111,7 +116,7 @@ async def accept_extension(
     if overridden:
         values["minimum_override"] = overridden
         record_override(write, caller, (loan_id, row.version + 1), row.assisting_agency_id, overridden)
-    return await finish(write, caller, row, LoanAction.ACCEPT_EXTENSION, values, data)
+    return await finish(write, caller, row, LoanAction.ACCEPT_EXTENSION, values, data, made)
 
 
 async def decline_extension(
@@ -131,14 +136,22 @@ async def decline_extension(
 async def recall(write: Write, caller: Caller, loan_id: UUID, notice: RecallNotice, expected: Expected = None) -> Loan:
     """Request the asset back; always possible while it is out. The agreed return stays as it is.
 
-    Whether the notice followed the agreement, and whether the recall was complied with, is measured but not enforced.
+    It may be wanted sooner than the agreement's notice allows, but is due no sooner. The notice runs from the record of
+    the recall: an earlier time at which the other side was told is the owner's word alone.
     """
-    row, _, caller = await begin(write, caller, loan_id, LoanAction.RECALL, expected)
+    row, _, caller, told_at = await begin_act(write, caller, loan_id, LoanAction.RECALL, expected, notice.occurred_at)
     by = checked_instant(notice.by, "/by")
-    check_recall(caller.now, by)
-    values = {"recall_requested_at": caller.now, "recall_by": by, "recall_reason": notice.reason}
-    data = {"by": format_instant(by), "reason": notice.reason}
-    return await finish(write, caller, row, LoanAction.RECALL, values, data)
+    check_recall(told_at, by)
+    text = await write.value(_TERMS, {"version": row.agreement_version_id})
+    due_at = recall_due(caller.now, by, msgspec.json.decode(text, type=Terms).recall_notice_hours)
+    values = {
+        "recall_requested_at": told_at,
+        "recall_by": by,
+        "recall_due_at": due_at,
+        "recall_reason": notice.reason,
+    }
+    data = {"by": format_instant(by), "due": format_instant(due_at), "reason": notice.reason}
+    return await finish(write, caller, row, LoanAction.RECALL, values, data, occurred_at=told_at)
 
 
 async def withdraw_recall(
@@ -146,7 +159,7 @@ async def withdraw_recall(
 ) -> Loan:
     """Withdraw a recall; the agreed return stays."""
     row, _, caller = await begin(write, caller, loan_id, LoanAction.WITHDRAW_RECALL, expected)
-    values = {"recall_requested_at": None, "recall_by": None, "recall_reason": None}
+    values = dict.fromkeys(("recall_requested_at", "recall_by", "recall_due_at", "recall_reason"))
     return await finish(write, caller, row, LoanAction.WITHDRAW_RECALL, values, noted(note))
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy.engine import Row
@@ -24,25 +25,33 @@ from registry.platform.kernel.money import Money
 from registry.platform.kernel.text import folded
 from registry.platform.kernel.time import Window, format_instant
 from registry.platform.ledger.commands import record
+from registry.platform.ledger.event_types import EventType
 from registry.resources.allocations.commands import allocate
 from registry.resources.allocations.rules import Bookable
 from registry.resources.assets.commands.booking import lock_for_booking
 from registry.resources.assets.commands.keeping import BY_AN_APPROVER, keep_minimums
 from registry.resources.assets.queries.describing import describe
 from registry.resources.assets.queries.facts import AssetRow, cost_at
-from registry.sharing.loans.commands.handlers import commit_handler, recorded_handler
+from registry.resources.personnel.rules import PERSONNEL_CATEGORY
+from registry.sharing.loans.commands.conditions import ACCEPTED
+from registry.sharing.loans.commands.handlers import commit_handler, recorded_people
+from registry.sharing.loans.commands.people import commit_people_offered
 from registry.sharing.loans.commands.steps import edxl, record_override
 from registry.sharing.loans.edxl import RESERVED
 from registry.sharing.loans.queries.getting import Named, as_loan, took_place
 from registry.sharing.loans.rules import LoanAction, LoanStatus, check_timing
 from registry.sharing.loans.schemas import Loan, LoanedAsset, NewLoan
 from registry.sharing.loans.tables import loan
+from registry.sharing.obligations.commands import OfLoan, open_obligations
+from registry.sharing.obligations.queries import Named as ObligationNames
+from registry.sharing.obligations.queries import as_obligation
+from registry.sharing.obligations.rules import Moments
 from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.policy.commands.deciding import redecide
 from registry.sharing.policy.commands.recording import Decided
-from registry.sharing.policy.queries.getting import relations, visible_decision
+from registry.sharing.policy.queries.getting import relations, request_of, visible_decision
 
-_INSERT = loan.insert().returning(*loan.c)
+_INSERT = loan.insert().values(offer_condition=ACCEPTED).returning(*loan.c)
 _USED = sa.select(loan.c.id).where(
     loan.c.root_decision_id == sa.bindparam("root", type_=loan.c.id.type),
     took_place(),
@@ -169,18 +178,23 @@ async def store(
 ) -> Loan:
     """Store and record the loan; `reservation_id` is that of the package of which it is a part.
 
-    Raises Conflict `already_reserved` when one was made under the decision meanwhile.
+    Raises Conflict `already_reserved` when one was made under the decision meanwhile, and as `commit_people_offered`.
     """
     decision, made, asset = prepared.decision, prepared.made, prepared.asset
+    people: list[UUID] = []
+    if PERSONNEL_CATEGORY in asset.category_path:
+        people = await commit_people_offered(write, decision, prepared.loan_id, prepared.quantity, caller.now)
     (row,) = await write.run_returning(
         _INSERT,
         {
             "id": prepared.loan_id,
+            "chain": decision.root_decision_id,
             "asset_id": decision.asset_id,
             "asset_snapshot": snapshot(asset, decision.starts_at),
             "asset_described": describe(asset),
             "quantity": prepared.quantity,
             "handler_id": handler_id,
+            "personnel_ids": [str(each) for each in people] or None,
             "requesting_agency_id": decision.requesting_agency_id,
             "assisting_agency_id": decision.assisting_agency_id,
             "agreement_id": made.recorded.agreement_id,
@@ -211,20 +225,22 @@ async def store(
     record(
         write,
         caller,
-        "loan.reserved",
+        EventType.LOAN_RESERVED,
         subject=("loan", prepared.loan_id, 1),
         agencies=[decision.requesting_agency_id, decision.assisting_agency_id],
         agreement_id=made.recorded.agreement_id,
         data={
             "asset_id": str(decision.asset_id),
             "quantity": prepared.quantity,
-            **recorded_handler(handler_id),
+            **recorded_people(handler_id, people),
             "start": format_instant(decision.starts_at),
             "end": format_instant(decision.ends_at),
             "decision_id": str(made.recorded.id),
             "agreement_version_id": str(made.recorded.agreement_version_id),
             "edxl": edxl(RESERVED),
+            "obligations": [each.code for each in made.recorded.decision.obligations],
             **({} if reservation_id is None else {"reservation_id": str(reservation_id)}),
+            **({} if row.offer_condition is None else {"offer_condition": row.offer_condition}),
             **prepared.relaxed,
         },
     )
@@ -239,7 +255,37 @@ async def store(
             id=tried.agreement_id, number=tried.number, version_no=tried.version_no, clause=made.recorded.clause
         ),
     )
-    return as_loan(row, (), named, caller.principal, caller.now)
+    opened = open_obligations(
+        write,
+        OfLoan(
+            loan_id=prepared.loan_id,
+            request=request_of(decision),
+            agreement_id=named.agreement.id,
+            asset_id=decision.asset_id,
+            asset_name=asset.name,
+            requesting_agency_id=decision.requesting_agency_id,
+            assisting_agency_id=decision.assisting_agency_id,
+            moments=Moments(starts_at=decision.starts_at, planned_end_at=decision.ends_at),
+        ),
+        made.recorded.decision.obligations,
+        made.recorded.id,
+        caller.now,
+    )
+    agencies = {each.id: each for each in (named.requesting_agency, named.assisting_agency)}
+    obliged = [
+        as_obligation(
+            each,
+            ObligationNames(
+                owing_agency=agencies[each.owing_agency_id],
+                owed_agency=agencies[each.owed_agency_id],
+                agreement=msgspec.structs.replace(named.agreement, clause=each.clause),
+            ),
+            caller.principal,
+            caller.now,
+        )
+        for each in opened
+    ]
+    return as_loan(row, (), named, caller.principal, caller.now, obligations=obliged)
 
 
 def snapshot(found: AssetRow, starts_at: datetime) -> LoanedAsset:

@@ -1,6 +1,7 @@
 """What every step of a loan has in common: one function checks it, another stores and records it."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,13 +12,29 @@ from sqlalchemy.engine import Row
 from registry.platform.access.permissions import permit
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
+from registry.platform.kernel.time import act_time
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.ledger.commands import record
+from registry.platform.ledger.event_types import EventType
 from registry.sharing.loans.edxl import STEPS, EdxlStep
+from registry.sharing.loans.queries.contesting import contests_of, facts_of
 from registry.sharing.loans.queries.getting import get_loan, loan_rows, overlays_of, permission_for, side_of
-from registry.sharing.loans.rules import LoanAction, LoanStatus, advance, check_overlays, check_side, check_timing
-from registry.sharing.loans.schemas import Loan
+from registry.sharing.loans.rules import (
+    LoanAction,
+    LoanStatus,
+    advance,
+    check_overlays,
+    check_side,
+    check_timing,
+    preceding,
+)
+from registry.sharing.loans.schemas import Loan, LoanedAsset
 from registry.sharing.loans.tables import loan
+from registry.sharing.loans.times import CONTESTS, Contested, TimedAct, agreed, recorded_in
+from registry.sharing.obligations.commands import OfLoan, follow_loan
+from registry.sharing.obligations.rules import Moments, Step
+from registry.sharing.policy.commands.recording import Decided
+from registry.sharing.policy.queries.getting import request_of
 
 _LOCK = (
     sa.select(loan.c.id).where(loan.c.id == sa.bindparam("id", type_=loan.c.id.type)).with_for_update(key_share=True)
@@ -29,34 +46,74 @@ _LOCK_RESERVED = (
     .with_for_update(key_share=True)
 )
 _UPDATE = loan.update().where(loan.c.id == sa.bindparam("loan", type_=loan.c.id.type))
-_EVENTS: dict[LoanAction, str] = {
-    LoanAction.DISPATCH: "loan.dispatched",
-    LoanAction.RECEIVE: "loan.received",
-    LoanAction.START_RETURN: "loan.return_started",
-    LoanAction.RETURN: "loan.returned",
-    LoanAction.CLOSE: "loan.closed",
-    LoanAction.CANCEL: "loan.cancelled",
-    LoanAction.REPORT_NO_SHOW: "loan.no_show_reported",
-    LoanAction.REPORT_LOST: "loan.lost",
-    LoanAction.REPORT_FOUND: "loan.found",
-    LoanAction.REQUEST_EXTENSION: "loan.extension_requested",
-    LoanAction.ACCEPT_EXTENSION: "loan.extension_accepted",
-    LoanAction.DECLINE_EXTENSION: "loan.extension_declined",
-    LoanAction.RECALL: "loan.recalled",
-    LoanAction.WITHDRAW_RECALL: "loan.recall_withdrawn",
-    LoanAction.ACCEPT_CHANGED_ASSET: "loan.changed_asset_accepted",
+_EVENTS: dict[LoanAction, EventType] = {
+    LoanAction.DISPATCH: EventType.LOAN_DISPATCHED,
+    LoanAction.RECEIVE: EventType.LOAN_RECEIVED,
+    LoanAction.START_RETURN: EventType.LOAN_RETURN_STARTED,
+    LoanAction.RETURN: EventType.LOAN_RETURNED,
+    LoanAction.CLOSE: EventType.LOAN_CLOSED,
+    LoanAction.CANCEL: EventType.LOAN_CANCELLED,
+    LoanAction.REPORT_NO_SHOW: EventType.LOAN_NO_SHOW_REPORTED,
+    LoanAction.CONTEST_NO_SHOW: EventType.LOAN_NO_SHOW_CONTESTED,
+    LoanAction.WITHDRAW_NO_SHOW: EventType.LOAN_NO_SHOW_WITHDRAWN,
+    LoanAction.CONTEST_TIME: EventType.LOAN_TIME_CONTESTED,
+    LoanAction.ACCEPT_TIME: EventType.LOAN_TIME_ACCEPTED,
+    LoanAction.WITHDRAW_CONTEST: EventType.LOAN_TIME_CONTEST_WITHDRAWN,
+    LoanAction.REPORT_LOST: EventType.LOAN_LOST,
+    LoanAction.REPORT_FOUND: EventType.LOAN_FOUND,
+    LoanAction.REQUEST_EXTENSION: EventType.LOAN_EXTENSION_REQUESTED,
+    LoanAction.ACCEPT_EXTENSION: EventType.LOAN_EXTENSION_ACCEPTED,
+    LoanAction.DECLINE_EXTENSION: EventType.LOAN_EXTENSION_DECLINED,
+    LoanAction.RECALL: EventType.LOAN_RECALLED,
+    LoanAction.WITHDRAW_RECALL: EventType.LOAN_RECALL_WITHDRAWN,
+    LoanAction.ACCEPT_CHANGED_ASSET: EventType.LOAN_CHANGED_ASSET_ACCEPTED,
 }
+
+
+_OBLIGED_BY: dict[LoanStatus, Step] = {
+    LoanStatus.DISPATCHED: "dispatched",
+    LoanStatus.RETURNED: "returned",
+    LoanStatus.CANCELLED: "over",
+    LoanStatus.NO_SHOW: "over",
+    LoanStatus.LOST: "over",
+}
+_TIMED = {LoanAction(act): act for act in TimedAct}
+_read_snapshot = msgspec.json.Decoder(LoanedAsset).decode
 
 
 async def begin(
     write: Write, caller: Caller, loan_id: UUID, action: LoanAction, expected: Expected
 ) -> tuple[Row[Any], LoanStatus, Caller]:
-    """Lock the loan and check that `action` is allowed; returns the loan's row, its new status, and the caller.
+    """Lock the loan and check that `action` is allowed now; returns the loan's row, its new status, and the caller.
 
     A step is never earlier than the previous one: if the clock was set back, the caller's time is that of the previous
     step. Raises NotFound, Forbidden for the other side's action, StaleVersion, WrongStatus, RuleBroken for wrong
     timing.
     """
+    row, after, caller, _ = await _begin(write, caller, loan_id, action, expected)
+    check_timing(action, caller.now, row.starts_at, row.planned_end_at)
+    return row, after, caller
+
+
+async def begin_word(
+    write: Write, caller: Caller, loan_id: UUID, action: LoanAction, act: TimedAct, expected: Expected
+) -> tuple[Row[Any], Caller, list[Contested]]:
+    """As `begin`, for a word on the time of `act`; returns what is or was contested of the loan's times, too.
+
+    Raises WrongStatus where that side has no such word on that act now.
+    """
+    row, _, caller, contests = await _begin(write, caller, loan_id, action, expected, act)
+    return row, caller, contests
+
+
+async def _begin(
+    write: Write,
+    caller: Caller,
+    loan_id: UUID,
+    action: LoanAction,
+    expected: Expected,
+    act: TimedAct | None = None,
+) -> tuple[Row[Any], LoanStatus, Caller, list[Contested]]:
     row, *_ = rows = await _locked(write, caller, loan_id)
     side = side_of(row, caller.principal)
     check_side(action, side)
@@ -64,10 +121,29 @@ async def begin(
     await write.once()
     check_version(expected, row.version)
     after = advance(LoanStatus(row.status), action)
-    check_overlays(action, overlays_of(row, rows, side))
-    caller = msgspec.structs.replace(caller, now=max(caller.now, row.updated_at))
-    check_timing(action, caller.now, row.starts_at, row.planned_end_at)
-    return row, after, caller
+    contests = facts_of(await contests_of(write, row))
+    check_overlays(action, overlays_of(row, rows, side, caller.now, contests, act))
+    return row, after, msgspec.structs.replace(caller, now=max(caller.now, row.updated_at)), contests
+
+
+async def begin_act(
+    write: Write,
+    caller: Caller,
+    loan_id: UUID,
+    action: LoanAction,
+    expected: Expected,
+    occurred_at: datetime | None,
+) -> tuple[Row[Any], LoanStatus, Caller, datetime]:
+    """As `begin`, for an act that may be recorded later than it was done; returns when that was, too.
+
+    What the time allows is asked of the time of the act. Raises RuleBroken `not_then` for a time before the act that
+    must precede it, which the sentence names, or yet to come. That act was done when both sides agree it was.
+    """
+    row, after, caller, contests = await _begin(write, caller, loan_id, action, expected)
+    not_before, what = preceding(action, agreed(dict(row._mapping), contests))
+    done_at = act_time(occurred_at, caller.now, not_before, what)
+    check_timing(action, done_at, row.starts_at, row.planned_end_at)
+    return row, after, caller, done_at
 
 
 async def finish(
@@ -77,10 +153,29 @@ async def finish(
     action: LoanAction,
     values: Mapping[str, object],
     data: Mapping[str, object] | None = None,
+    decided: Decided | None = None,
+    *,
+    occurred_at: datetime | None = None,
 ) -> Loan:
-    """Store what `action` changed, record the event with its EDXL step, and return the loan."""
+    """Store what `action` changed, record the event with its EDXL step, and return the loan.
+
+    Its obligations follow: deadlines move with its times, what the step meets is closed, and what the decision made at
+    this step attaches, `decided`, is opened; a word on a time moves nothing. `occurred_at` is when it was done, where
+    that was before now.
+    """
     version = row.version + 1
+    if action in _TIMED:
+        values = {**values, recorded_in(_TIMED[action]): caller.now}
     await write.run_fast(_UPDATE, {**values, "loan": row.id, "version": version, "updated_at": caller.now})
+    if action not in CONTESTS:
+        await follow_loan(
+            write,
+            caller,
+            _obliging(row, values, occurred_at or caller.now),
+            _step(values),
+            None if decided is None else decided.recorded.decision.obligations,
+            None if decided is None else decided.recorded.id,
+        )
     record(
         write,
         caller,
@@ -89,8 +184,39 @@ async def finish(
         agencies=[row.requesting_agency_id, row.assisting_agency_id],
         agreement_id=row.agreement_id,
         data={**(data or {}), "edxl": edxl(STEPS[action])},
+        occurred_at=occurred_at,
     )
     return await get_loan(write, caller.principal, row.id, caller.now)
+
+
+def _obliging(row: Row[Any], values: Mapping[str, Any], done_at: datetime) -> OfLoan:
+    """The loan as its obligations see it after the step: the row with what the step changed."""
+    after = {**row._mapping, **values}
+    return OfLoan(
+        loan_id=row.id,
+        request=request_of(row),
+        agreement_id=row.agreement_id,
+        asset_id=row.asset_id,
+        asset_name=_snapshot(after["asset_snapshot"]).name,
+        requesting_agency_id=row.requesting_agency_id,
+        assisting_agency_id=row.assisting_agency_id,
+        moments=Moments(
+            starts_at=row.starts_at,
+            planned_end_at=after["planned_end_at"],
+            dispatched_at=after["dispatched_at"],
+            arrived_at=after["arrived_at"],
+            recall_due_at=after["recall_due_at"],
+            ended_at=after["returned_at"] or (done_at if after["status"] == LoanStatus.LOST else None),
+        ),
+    )
+
+
+def _step(values: Mapping[str, Any]) -> Step:
+    return _OBLIGED_BY.get(values["status"], "moved") if "status" in values else "moved"
+
+
+def _snapshot(stored: Any) -> LoanedAsset:
+    return stored if isinstance(stored, LoanedAsset) else _read_snapshot(stored)
 
 
 def record_override(
@@ -103,7 +229,7 @@ def record_override(
     record(
         write,
         caller,
-        "loan.minimum_overridden",
+        EventType.LOAN_MINIMUM_OVERRIDDEN,
         subject=("loan", *of),
         n=1,
         agencies=[owner_id],

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
+import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy.engine import Row
@@ -31,8 +32,10 @@ from registry.sharing.loans.queries.asset_warnings import (
     unavailable_in,
     warnings_in,
 )
+from registry.sharing.loans.queries.contesting import TIMES_CONTESTED, as_time_contest, contests_of, facts_of
 from registry.sharing.loans.rules import (
     NEVER_WAS,
+    NO_SHOW_CONTESTED_WITHIN,
     OUT,
     SIDES,
     DeclineReason,
@@ -40,7 +43,9 @@ from registry.sharing.loans.rules import (
     LoanStatus,
     Overlays,
     Side,
+    awaited,
     hand_over_refusal,
+    no_show_settled,
     overdue,
     timing_refusal,
     why_unavailable,
@@ -51,9 +56,13 @@ from registry.sharing.loans.schemas import (
     LoanedAsset,
     LoanExtension,
     MinimumOverride,
+    NoShow,
     Recall,
 )
 from registry.sharing.loans.tables import loan, loan_extension
+from registry.sharing.loans.times import CONTESTS, Contested, TimedAct, why_withheld
+from registry.sharing.obligations.queries import obligations_of
+from registry.sharing.obligations.schemas import Obligation
 from registry.sharing.policy.queries.getting import request_of
 from registry.sharing.policy.tables import policy_decision
 
@@ -75,29 +84,26 @@ NAMED = (
     .join(agreement, agreement.c.id == loan.c.agreement_id)
     .join(agreement_version, agreement_version.c.id == loan.c.agreement_version_id)
 )
-_GET = (
-    sa.select(
-        sa.and_(
-            loan.c.status == LoanStatus.RESERVED.value,
-            unavailable_during(loan.c.asset_id, loan.c.starts_at, loan.c.planned_end_at),
-        ).label("now_planned"),
-        *loan.c,
-        *NAMES,
-        *NOW_DESCRIBED,
-        *_EXTENSION_COLUMNS,
-        policy_decision.c.outcome.label("extension_outcome"),
-    )
-    .select_from(
-        NAMED.join(asset, asset.c.id == loan.c.asset_id)
-        .outerjoin(loan_extension, loan_extension.c.loan_id == loan.c.id)
-        .outerjoin(policy_decision, policy_decision.c.id == loan_extension.c.decision_id)
-    )
-    .where(
-        loan.c.id == sa.bindparam("id", type_=loan.c.id.type),
-        sa.or_(*(column == VIEWER for column in SIDE_COLUMNS.values())),
-    )
-    .order_by(loan_extension.c.id)
+SHOWN = sa.select(
+    sa.and_(
+        loan.c.status == LoanStatus.RESERVED.value,
+        unavailable_during(loan.c.asset_id, loan.c.starts_at, loan.c.planned_end_at),
+    ).label("now_planned"),
+    TIMES_CONTESTED.label("times_contested"),
+    *loan.c,
+    *NAMES,
+    *NOW_DESCRIBED,
+    *_EXTENSION_COLUMNS,
+    policy_decision.c.outcome.label("extension_outcome"),
+).select_from(
+    NAMED.join(asset, asset.c.id == loan.c.asset_id)
+    .outerjoin(loan_extension, loan_extension.c.loan_id == loan.c.id)
+    .outerjoin(policy_decision, policy_decision.c.id == loan_extension.c.decision_id)
 )
+_GET = SHOWN.where(
+    loan.c.id == sa.bindparam("id", type_=loan.c.id.type),
+    sa.or_(*(column == VIEWER for column in SIDE_COLUMNS.values())),
+).order_by(loan_extension.c.id)
 PENDING = sa.exists().where(loan_extension.c.loan_id == loan.c.id, loan_extension.c.status == "pending")
 
 
@@ -121,7 +127,11 @@ async def get_loan(read: Read, principal: Principal, loan_id: UUID, now: datetim
     """One loan as this caller may see it. Raises NotFound."""
     row, *_ = rows = await loan_rows(read, principal, loan_id)
     separated = await _separated(read, principal, row, rows)
-    return as_loan(row, rows, named_in(row), principal, now, separated, await planned_against(read, row, now))
+    planned = await planned_against(read, row, now)
+    obliged = await obligations_of(read, principal, loan_id, now)
+    contests = await contests_of(read, row)
+    named = named_in(row)
+    return as_loan(row, rows, named, principal, now, separated, planned, obligations=obliged, contests=contests)
 
 
 async def _separated(read: Read, principal: Principal, row: Row[Any], rows: Sequence[Row[Any]]) -> str | None:
@@ -139,8 +149,12 @@ def side_of(row: Row[Any], principal: Principal) -> Side:
 
 def permission_for(action: LoanAction, side: Side) -> Action:
     """The permission that `action` needs on that `side`: each side's steps have their own."""
+    if action in CONTESTS:
+        return Action.LOANS_CONTEST
     if len(SIDES[action]) > 1:
         return Action.LOANS_END
+    if action is LoanAction.ACCEPT_CHANGED_ASSET:
+        return Action.LOANS_ACCEPT
     half = side if side in SIDES[action] else next(iter(SIDES[action]))
     return Action.LOANS_HAND_OVER if half is Side.ASSISTING else Action.LOANS_RECEIVE
 
@@ -152,14 +166,30 @@ def _override(row: Row[Any], principal: Principal) -> MinimumOverride | None:
     return cast("MinimumOverride | None", row.minimum_override)
 
 
-def overlays_of(row: Row[Any], rows: Sequence[Row[Any]], side: Side) -> Overlays:
-    """What besides its status decides what that side can do; no extension or recall once the asset is back."""
+def overlays_of(
+    row: Row[Any],
+    rows: Sequence[Row[Any]],
+    side: Side,
+    now: datetime,
+    contests: Sequence[Contested] = (),
+    act: TimedAct | None = None,
+) -> Overlays:
+    """What besides its status decides what that side can do at `now`; no extension or recall once it is back.
+
+    `contests` are of its times; what concerns them is asked of `act`, or of any where none is named.
+    """
     out = row.status in OUT
+    acts = dict(row._mapping)
     return Overlays(
         stays=not row.travels,
         some_lost=row.lost_quantity > 0,
         found_by_owner=row.status == LoanStatus.RETURNED and side is Side.REQUESTING,
+        own_no_show=row.status == LoanStatus.NO_SHOW and row.ended_side == side,
+        no_show_settled=no_show_settled(
+            row.no_show_reported_at, row.no_show_contested_at, row.no_show_withdrawn_at, now
+        ),
         asset_changed=bool(rows) and row.status == LoanStatus.RESERVED and bool(changed_in(row)),
+        times={each: why_withheld(each, side, acts, contests, now, act) for each in CONTESTS},
         extension_pending=out and any(each.extension_status == "pending" for each in rows),
         recall_requested=out and row.recall_requested_at is not None,
     )
@@ -192,13 +222,18 @@ def as_loan(
     now: datetime,
     separated: str | None = None,
     planned: Planned = NOTHING_PLANNED,
+    *,
+    obligations: Sequence[Obligation] = (),
+    contests: Sequence[Row[Any]] = (),
 ) -> Loan:
     """The representation of a loan, with the caller's allowed actions at `now`.
 
     `rows` are as from `loan_rows`; empty for a new loan. `separated` is why another person accepts its extension,
-    `planned` what is planned against the loan.
+    `planned` what is planned against the loan, `obligations` what it obliges either side to do,
+    `contests` what is contested of its times.
     """
-    status, overlays = LoanStatus(row.status), overlays_of(row, rows, side_of(row, principal))
+    status = LoanStatus(row.status)
+    overlays = overlays_of(row, rows, side_of(row, principal), now, facts_of(contests))
     warnings = (
         warnings_in(row, planned) if rows else []
     )  # a new loan's row has only its own columns, and nothing has changed yet
@@ -208,6 +243,7 @@ def as_loan(
         quantity=row.quantity,
         lost_quantity=row.lost_quantity,
         handler_id=row.handler_id,
+        personnel_ids=[] if row.personnel_ids is None else msgspec.json.decode(row.personnel_ids, type=list[UUID]),
         requesting_agency=named.requesting_agency,
         assisting_agency=named.assisting_agency,
         agreement=named.agreement,
@@ -220,6 +256,13 @@ def as_loan(
         overdue=overdue(now, status, row.planned_end_at),
         recall_requested=overlays.recall_requested,
         extension_pending=overlays.extension_pending,
+        awaiting=awaited(
+            status,
+            overlays,
+            starts_at=row.starts_at,
+            planned_end_at=row.planned_end_at,
+            recall_due_at=row.recall_due_at,
+        ),
         starts_at=row.starts_at,
         planned_end_at=row.planned_end_at,
         requested_at=row.requested_at,
@@ -227,6 +270,7 @@ def as_loan(
         travels=row.travels,
         separation_relaxed=row.separation_relaxed,
         minimum_override=_override(row, principal),
+        offer_condition=row.offer_condition,
         dispatched_at=row.dispatched_at,
         arrived_at=row.arrived_at,
         return_started_at=row.return_started_at,
@@ -235,12 +279,15 @@ def as_loan(
         closed_at=row.closed_at,
         recall=_recall(row),
         asset_warnings=warnings,
+        obligations=list(obligations),
         extensions=[_extension(each) for each in rows if each.extension_id is not None],
         condition_out=cast("Condition | None", row.condition_out),
         condition_in=cast("Condition | None", row.condition_in),
         ended_reason=row.ended_reason,
         ended_by=None if row.ended_side is None else Side(row.ended_side),
         decline_reason=None if row.decline_reason is None else DeclineReason(row.decline_reason),
+        time_contests=[as_time_contest(each) for each in contests],
+        no_show=_no_show(row),
         allowed_actions=_allowed(row, status, overlays, principal, now, separated, planned, warned=bool(warnings)),
         version=row.version,
         created_at=row.created_at,
@@ -276,10 +323,24 @@ def _allowed(
     return actions
 
 
+def _no_show(row: Row[Any]) -> NoShow | None:
+    if row.no_show_reported_at is None:
+        return None
+    return NoShow(
+        reported_at=row.no_show_reported_at,
+        contest_by=row.no_show_reported_at + NO_SHOW_CONTESTED_WITHIN,
+        contested_at=row.no_show_contested_at,
+        contested_reason=row.no_show_contested_reason,
+        withdrawn_at=row.no_show_withdrawn_at,
+    )
+
+
 def _recall(row: Row[Any]) -> Recall | None:
     if row.recall_requested_at is None:
         return None
-    return Recall(requested_at=row.recall_requested_at, by=row.recall_by, reason=row.recall_reason)
+    return Recall(
+        requested_at=row.recall_requested_at, by=row.recall_by, due_at=row.recall_due_at, reason=row.recall_reason
+    )
 
 
 def _extension(row: Row[Any]) -> LoanExtension:

@@ -2,14 +2,24 @@
 
 from litestar import Router
 
-from registry.sharing.loans.routes import handing_over, packaging, reading, rescheduling, reserving
+from registry.sharing.loans.routes import (
+    contesting,
+    exporting,
+    handing_over,
+    packaging,
+    reading,
+    rescheduling,
+    reserving,
+)
 
 router = Router(
     path="/v1",
     route_handlers=[
         *reading.handlers,
+        *exporting.handlers,
         *reserving.handlers,
         *handing_over.handlers,
+        *contesting.handlers,
         *rescheduling.handlers,
         *packaging.handlers,
     ],

@@ -11,12 +11,20 @@ from registry.platform.http.answers import Answer, entity_tag
 from registry.sharing.loans.schemas import (
     Loan,
 )
+from registry.sharing.obligations.queries import numbered
 
 
 def answer(found: Loan, *, created: bool = False) -> Answer[Loan]:
     return Answer(
         found,
-        etag=entity_tag(found.version, found.status, found.overdue, found.asset_warnings, found.allowed_actions),
+        etag=entity_tag(
+            found.version,
+            found.status,
+            found.overdue,
+            found.asset_warnings,
+            numbered(found.obligations),
+            found.allowed_actions,
+        ),
         location=f"/v1/loans/{found.id}" if created else None,
     )
 

@@ -16,9 +16,10 @@ from registry.sharing.loans.schemas import (
     CONDITION_EXAMPLE,
     STEP_EXAMPLE,
     ChangeAccepted,
-    ConditionReport,
     Departure,
+    HandBack,
     Loan,
+    LoanAct,
     LoanCancellation,
     LoanEnding,
     LoanLoss,
@@ -38,7 +39,9 @@ from registry.sharing.policy.commands.deciding import REFUSALS
         "asset_unavailable",
         *REFUSALS["dispatch"],
         "handler_left",
+        "not_then",
         "nothing_held",
+        "obligation_twice",
         "other_sides_action",
         "personnel_not_free",
         "personnel_still_out",
@@ -63,13 +66,13 @@ async def dispatch_loan(
     agreement allows is counted from now, and approvals of the agreed window do not count for a longer one. Where fewer
     than your agency keeps would stay at home until then, who approves for it may give an `override_reason`.
     """
-    override = data.override_reason
-    return answer(await handing_over.dispatch(write, caller, policies, loan_id, data.condition, if_match, override))
+    override, at = data.override_reason, data.occurred_at
+    return answer(await handing_over.dispatch(write, caller, policies, loan_id, data.condition, if_match, override, at))
 
 
 @verb(
     "accept-changed-asset",
-    Action.LOANS_RECEIVE,
+    Action.LOANS_ACCEPT,
     problems=("asset_changed", "other_sides_action", "wrong_status"),
     example={"asset_version": 3, "note": "The other vehicle of the pair will do (demo)."},
 )
@@ -80,38 +83,53 @@ async def accept_changed_asset(
     caller: Supplied[Caller],
     if_match: Supplied[Expected],
 ) -> Answer[Loan]:
-    """Accept a reserved asset as it is now, after the assisting agency changed its record."""
+    """Accept a reserved asset as it is now, after the assisting agency changed its record.
+
+    It binds your agency to what another changed: a person does that, no service.
+    """
     return answer(await handing_over.accept_changed_asset(write, caller, loan_id, data, if_match))
 
 
-@verb("receive", Action.LOANS_RECEIVE, example=STEP_EXAMPLE, problems=("other_sides_action", "wrong_status"))
+@verb(
+    "receive", Action.LOANS_RECEIVE, example=STEP_EXAMPLE, problems=("not_then", "other_sides_action", "wrong_status")
+)
 async def receive_loan(
     loan_id: FromPath[UUID],
-    data: JSONBody[LoanStep],
+    data: JSONBody[LoanAct],
     write: Supplied[Write],
     caller: Supplied[Caller],
     if_match: Supplied[Expected],
 ) -> Answer[Loan]:
     """Confirm that the asset has arrived."""
-    return answer(await handing_over.receive(write, caller, loan_id, data.note, if_match))
+    return answer(await handing_over.receive(write, caller, loan_id, data.note, if_match, data.occurred_at))
 
 
-@verb("start-return", Action.LOANS_RECEIVE, example=STEP_EXAMPLE, problems=("other_sides_action", "wrong_status"))
+@verb(
+    "start-return",
+    Action.LOANS_RECEIVE,
+    example=STEP_EXAMPLE,
+    problems=("not_then", "other_sides_action", "wrong_status"),
+)
 async def start_loan_return(
     loan_id: FromPath[UUID],
-    data: JSONBody[LoanStep],
+    data: JSONBody[LoanAct],
     write: Supplied[Write],
     caller: Supplied[Caller],
     if_match: Supplied[Expected],
 ) -> Answer[Loan]:
     """Record that the asset is on its way home."""
-    return answer(await handing_over.start_return(write, caller, loan_id, data.note, if_match))
+    return answer(await handing_over.start_return(write, caller, loan_id, data.note, if_match, data.occurred_at))
 
 
-@verb("return", Action.LOANS_HAND_OVER, example=CONDITION_EXAMPLE, problems=("other_sides_action", "wrong_status"))
+@verb(
+    "return",
+    Action.LOANS_HAND_OVER,
+    example=CONDITION_EXAMPLE,
+    problems=("not_then", "other_sides_action", "wrong_status"),
+)
 async def return_loan(
     loan_id: FromPath[UUID],
-    data: JSONBody[ConditionReport],
+    data: JSONBody[HandBack],
     write: Supplied[Write],
     caller: Supplied[Caller],
     if_match: Supplied[Expected],
@@ -120,7 +138,7 @@ async def return_loan(
 
     Possible from every state in which it is out, whatever the requesting agency has recorded; no policy is asked.
     """
-    return answer(await handing_over.confirm_return(write, caller, loan_id, data, if_match))
+    return answer(await handing_over.confirm_return(write, caller, loan_id, data.condition, if_match, data.occurred_at))
 
 
 @verb("close", Action.LOANS_HAND_OVER, example=STEP_EXAMPLE, problems=("other_sides_action", "wrong_status"))
@@ -171,16 +189,53 @@ async def report_loan_no_show(
 ) -> Answer[Loan]:
     """Record that the hand-over did not take place.
 
-    For either side.
+    For either side. The other one may contest it for 14 days; both words are shown.
     """
     return answer(await handing_over.report_no_show(write, caller, loan_id, data.reason, if_match))
+
+
+@verb(
+    "contest-no-show",
+    Action.LOANS_END,
+    problems=("other_sides_action", "wrong_status"),
+    example={"reason": "We were there from 18:00 on, and nobody answered (demo)."},
+)
+async def contest_loan_no_show(
+    loan_id: FromPath[UUID],
+    data: JSONBody[LoanEnding],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
+    if_match: Supplied[Expected],
+) -> Answer[Loan]:
+    """Contest that your agency did not come, within 14 days after the other one recorded that.
+
+    The loan stays over. The report does not count against your agency unless you did not contest it.
+    """
+    return answer(await handing_over.contest_no_show(write, caller, loan_id, data.reason, if_match))
+
+
+@verb(
+    "withdraw-no-show",
+    Action.LOANS_END,
+    problems=("other_sides_action", "wrong_status"),
+    example={"note": "Their log shows that they were there (demo)."},
+)
+async def withdraw_loan_no_show(
+    loan_id: FromPath[UUID],
+    data: JSONBody[LoanStep],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
+    if_match: Supplied[Expected],
+) -> Answer[Loan]:
+    """Withdraw your agency's report of a no-show, contested or not: it counts against nobody."""
+    return answer(await handing_over.withdraw_no_show(write, caller, loan_id, data.note, if_match))
 
 
 @verb(
     "report-lost",
     Action.LOANS_END,
     example={"reason": "Washed away by the current (demo).", "quantity": 1},
-    problems=("other_sides_action", "quantity_over_loan", "wrong_status"),
+    problems=("not_then", "other_sides_action", "quantity_over_loan", "wrong_status"),
 )
 async def report_loan_lost(
     loan_id: FromPath[UUID],
@@ -200,7 +255,7 @@ async def report_loan_lost(
     "report-found",
     Action.LOANS_END,
     example={"reason": "It lay in the other van (demo).", "quantity": 1},
-    problems=("other_sides_action", "quantity_over_loan", "wrong_status"),
+    problems=("not_then", "other_sides_action", "quantity_over_loan", "wrong_status"),
 )
 async def report_loan_found(
     loan_id: FromPath[UUID],
@@ -226,6 +281,8 @@ handlers = [
     close_loan,
     cancel_loan,
     report_loan_no_show,
+    contest_loan_no_show,
+    withdraw_loan_no_show,
     report_loan_lost,
     report_loan_found,
 ]

@@ -110,7 +110,7 @@ async def decline_loan_extension(
 @verb(
     "recall",
     Action.LOANS_HAND_OVER,
-    problems=("other_sides_action", "recall_in_the_past", "wrong_status"),
+    problems=("not_then", "other_sides_action", "recall_in_the_past", "wrong_status"),
     example={"by": "2026-07-05T06:00:00Z", "reason": "A search of our own (demo)."},
 )
 async def recall_loan(

@@ -29,6 +29,7 @@ from registry.sharing.policy.commands.deciding import REFUSALS
         "asset_not_in_service",
         "asset_still_out",
         *REFUSALS["reserve"],
+        "people_not_named",
         "personnel_not_active",
         "personnel_not_free",
         "quantity_over_decision",

@@ -8,10 +8,11 @@ from registry.platform.access.separation import Act
 from registry.platform.database.handles import Read, Write
 from registry.platform.kernel.errors import Conflict
 from registry.platform.kernel.versions import Expected, check_version
+from registry.platform.ledger.event_types import EventType
 from registry.sharing.policy.apart import ConfinedExaminer
-from registry.sharing.policy.commands.storing import lock_sets, locked, store, to_examine, unchanged
+from registry.sharing.policy.commands.storing import examined, lock_sets, locked, store, unchanged
 from registry.sharing.policy.lifecycle import PolicySetAction, PolicySetStatus, advance
-from registry.sharing.policy.queries.sets import get_policy_set, text_of
+from registry.sharing.policy.queries.sets import get_policy_set
 from registry.sharing.policy.schemas.sets import AgencyPolicySet
 
 
@@ -29,14 +30,14 @@ async def activate_policy_set(
     Forbidden (also `separation_of_duties` for who drafted it), StaleVersion, WrongStatus, and Conflict
     `policy_set_faulty`, or `policy_set_active` when another one was activated at the same moment.
     """
-    seen, known = await to_examine(read, caller, policy_set_id, PolicySetAction.ACTIVATE)
-    found = None if known is None else await examiner.examine(seen.agency_id, text_of(seen), known)
+    seen, found = await examined(read, caller, examiner, policy_set_id, PolicySetAction.ACTIVATE)
     row = await locked(write, caller, policy_set_id, PolicySetAction.ACTIVATE)
     await write.once()
     check_version(expected, row.version)
     status = advance(PolicySetStatus(row.status), PolicySetAction.ACTIVATE)
     data = await separate(write, caller, Act.ACTIVATE, row.id)
-    if unchanged(found, seen, row).faults:
+    found = unchanged(found, seen, row)
+    if found.faults:
         raise Conflict(
             "Under the words and policies of today this set has faults: validate it again, which says where they are.",
             "policy_set_faulty",
@@ -44,9 +45,10 @@ async def activate_policy_set(
     for other in await lock_sets(write, caller, policy_set_id):
         if other.status == PolicySetStatus.ACTIVE.value:
             replaced = {"status": PolicySetStatus.RETIRED, "retired_at": caller.now}
-            await store(write, caller, other, "retired", replaced, {"replaced_by": str(row.id)})
+            await store(write, caller, other, EventType.POLICY_SET_RETIRED, replaced, {"replaced_by": str(row.id)})
             data["replaces"] = str(other.id)
-    await store(write, caller, row, "activated", {"status": status, "activated_at": caller.now}, data)
+    values = {"status": status, "analysis": found.analysis, "activated_at": caller.now}
+    await store(write, caller, row, EventType.POLICY_SET_ACTIVATED, values, data)
     keep_act(write, caller, Act.ACTIVATE, row.id)
     return await get_policy_set(write, caller, policy_set_id)
 
@@ -64,5 +66,5 @@ async def retire_policy_set(
     check_version(expected, row.version)
     status = advance(PolicySetStatus(row.status), PolicySetAction.RETIRE)
     values = {"status": status, "retired_at": caller.now, "retired_reason": reason}
-    await store(write, caller, row, "retired", values, {"reason": reason})
+    await store(write, caller, row, EventType.POLICY_SET_RETIRED, values, {"reason": reason})
     return await get_policy_set(write, caller, policy_set_id)

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from msgspec import structs
+from msgspec import Struct, structs
 from sqlalchemy.engine import Row
 
 from registry.platform.access.acts import keep_act, separate
@@ -21,6 +21,7 @@ from registry.platform.kernel.errors import Conflict
 from registry.platform.kernel.geo import Location
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.time import Window
+from registry.platform.ledger.event_types import EventType
 from registry.resources.assets.rules import changed_since
 from registry.sharing.policy.approvals import (
     DECLINE,
@@ -36,8 +37,8 @@ from registry.sharing.policy.approvals import (
 from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.policy.commands.recording import Decided, keep, keep_policies, lock_chain, record_answer
 from registry.sharing.policy.decisions import ApprovalNeeded, Decision, parts_told
-from registry.sharing.policy.facts import Facts, Priority, ask_digest, decode_facts
-from registry.sharing.policy.queries.collecting import acting, collect_facts
+from registry.sharing.policy.facts import Facts, PrincipalFacts, Priority, ask_digest, decode_facts
+from registry.sharing.policy.queries.collecting import Gathered, acting, collect_facts
 from registry.sharing.policy.queries.getting import decision_of, relations, request_of
 from registry.sharing.policy.queries.layers import with_source
 from registry.sharing.policy.rules import decide, worse
@@ -62,41 +63,31 @@ REFUSALS: dict[DecidedAt, tuple[str, ...]] = {
 """The codes with which `redecide` refuses each step."""
 
 
+class LoanAsked(Struct, kw_only=True, frozen=True):
+    """What is asked of whom: so many of an asset, for a window and a purpose.
+
+    `asker` is the person who asked, as policies see that person, where it is not the caller.
+    """
+
+    asset_id: UUID
+    quantity: int
+    window: Window
+    purpose: str
+    priority: Priority
+    requesting_agency_id: UUID
+    place: Location | None = None
+    asker: PrincipalFacts | None = None
+
+
 async def decide_ask(
-    write: Write,
-    caller: Caller,
-    policies: PolicySet,
-    *,
-    asset_id: UUID,
-    quantity: int,
-    window: Window,
-    purpose: str,
-    priority: Priority,
-    requesting_agency_id: UUID,
-    place: Location | None = None,
-    request: RequestReference | None = None,
+    write: Write, caller: Caller, policies: PolicySet, asked: LoanAsked, request: RequestReference | None = None
 ) -> Decided:
     """Decide an ask, record the decision and return it; a denial is recorded like any other decision.
 
     It is the first of a new chain. `request` is the request line in which the agency asked. Raises NotFound for an
     unknown asset.
     """
-    found = await collect_facts(
-        write,
-        policies,
-        asset_id=asset_id,
-        quantity=quantity,
-        window=window,
-        purpose=purpose,
-        priority=priority,
-        requesting_agency_id=requesting_agency_id,
-        viewer=requesting_agency_id,
-        principal=acting(caller.principal),
-        action_at="request",
-        now=caller.now,
-        place=place,
-    )
-    decision = await with_source(write, decide(found.facts, found.policies), found.facts.assisting.id)
+    found, decision = await _weigh(write, caller, policies, asked)
     keep_policies(write, policies, caller.now)
     recorded = await keep(
         write,
@@ -113,7 +104,39 @@ async def decide_ask(
         recorded=recorded,
         decision_status=_decision_status(found.facts, decision, ()),
         asset=found.asset,
+        terms=next((each.terms for each in found.tried if each.version_id == recorded.agreement_version_id), None),
     )
+
+
+async def preview_ask(write: Write, caller: Caller, policies: PolicySet, asked: LoanAsked) -> Decision:
+    """The decision that `decide_ask` would make, which is not recorded. Raises NotFound for an unknown asset."""
+    _, decision = await _weigh(write, caller, policies, asked)
+    return decision
+
+
+async def _weigh(write: Write, caller: Caller, policies: PolicySet, asked: LoanAsked) -> tuple[Gathered, Decision]:
+    found = await collect_facts(
+        write,
+        policies,
+        asset_id=asked.asset_id,
+        quantity=asked.quantity,
+        window=asked.window,
+        purpose=asked.purpose,
+        priority=asked.priority,
+        requesting_agency_id=asked.requesting_agency_id,
+        viewer=asked.requesting_agency_id,
+        principal=asked.asker or acting(caller.principal),
+        action_at="request",
+        now=caller.now,
+        place=asked.place,
+    )
+    return found, await with_source(write, decide(found.facts, found.policies), found.facts.assisting.id)
+
+
+def refuse_denied(decision: Decision, *, to_owner: bool) -> None:
+    """Raises Conflict `decision_not_satisfied` for a denial."""
+    if decision.outcome == "denied":
+        raise _refused("decision_not_satisfied", "This is denied", decision, to_owner)
 
 
 async def redecide(
@@ -252,7 +275,14 @@ async def answer_approvals(
         keep_act(write, caller, Act.APPROVE, row.root_decision_id)
     await _store(write, given)
     after = before.answered(given)
-    record_answer(write, caller, current, after.answers_to(current.id), f"decision.{verdict}", data)
+    record_answer(
+        write,
+        caller,
+        current,
+        after.answers_to(current.id),
+        EventType.DECISION_APPROVED if verdict == "approved" else EventType.DECISION_REJECTED,
+        data,
+    )
     _, then = after.status_at(row.id, lent=lent)
     return then
 
@@ -307,7 +337,7 @@ async def _say(
     )
     await _store(write, [said])
     number = before.answered([said]).answers_to(root.id)
-    event_type = "decision.withdrawn" if of_asker else "decision.declined"
+    event_type = EventType.DECISION_WITHDRAWN if of_asker else EventType.DECISION_DECLINED
     record_answer(write, caller, root, number, event_type, {"reason": reason, **(data or {})})
 
 

@@ -10,12 +10,13 @@ from registry.platform.database.handles import Read, Write
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.ledger.commands import record
+from registry.platform.ledger.event_types import EventType
 from registry.sharing.policy.apart import ConfinedExaminer
 from registry.sharing.policy.cedar import agency_digest
-from registry.sharing.policy.commands.storing import locked, store, to_examine, unchanged
+from registry.sharing.policy.commands.storing import examined, locked, store, unchanged
 from registry.sharing.policy.examining import PolicySetText
 from registry.sharing.policy.lifecycle import PolicySetAction, PolicySetStatus, advance
-from registry.sharing.policy.queries.sets import get_policy_set, text_of
+from registry.sharing.policy.queries.sets import get_policy_set
 from registry.sharing.policy.schemas.sets import AgencyPolicySet, NewPolicySet, PolicySetFindings
 from registry.sharing.policy.tables import policy_set
 
@@ -49,7 +50,7 @@ async def create_policy_set(write: Write, caller: Caller, new: NewPolicySet) -> 
     record(
         write,
         caller,
-        "policy_set.drafted",
+        EventType.POLICY_SET_DRAFTED,
         subject=("policy_set", policy_set_id, 1),
         agencies=[caller.agency_id],
         data={"digest": digest},
@@ -70,8 +71,7 @@ async def validate_policy_set(
     It is examined in a process of its own and before the transaction, so that nobody waits for it. Raises Busy,
     NotFound, Forbidden, StaleVersion, and WrongStatus for one that is active or retired.
     """
-    seen, known = await to_examine(read, caller, policy_set_id, PolicySetAction.VALIDATE)
-    found = None if known is None else await examiner.examine(seen.agency_id, text_of(seen), known)
+    seen, found = await examined(read, caller, examiner, policy_set_id, PolicySetAction.VALIDATE)
     row = await locked(write, caller, policy_set_id, PolicySetAction.VALIDATE)
     await write.once()
     check_version(expected, row.version)
@@ -82,10 +82,11 @@ async def validate_policy_set(
         write,
         caller,
         row,
-        "validated" if good else "refused",
+        EventType.POLICY_SET_VALIDATED if good else EventType.POLICY_SET_REFUSED,
         {
             "status": validated if good else PolicySetStatus.DRAFT,
             "findings": PolicySetFindings(faults=found.faults, policies=found.policies, cases=found.cases),
+            "analysis": found.analysis,
             "validated_at": caller.now if good else None,
         },
         {"faults": len(found.faults), "policies": found.policies, "cases": found.cases},

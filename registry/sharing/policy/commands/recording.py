@@ -10,12 +10,14 @@ from msgspec import Struct
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Row
 
+from registry.agreements.instruments.terms import Terms
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read, Write
 from registry.platform.kernel.errors import NotFound
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.time import Window
 from registry.platform.ledger.commands import record
+from registry.platform.ledger.event_types import EventType
 from registry.resources.assets.queries.facts import AssetRow
 from registry.resources.assets.tables import asset
 from registry.sharing.policy.approvals import DecisionStatus
@@ -43,11 +45,12 @@ _LOCK_WITH_ASSET = _LOCK.join(asset, asset.c.id == sa.bindparam("asset_id", type
 
 
 class Decided(Struct, kw_only=True, frozen=True):
-    """A recorded decision, its status, and the asset on which it was made."""
+    """A recorded decision, its status, the asset on which it was made, and the terms of the agreement it rests on."""
 
     recorded: RecordedDecision
     decision_status: DecisionStatus
     asset: AssetRow
+    terms: Terms | None = None
 
 
 async def lock_chain(write: Write, root_decision_id: UUID, asset_id: UUID | None = None) -> Chain:
@@ -139,7 +142,7 @@ async def keep(
     record(
         write,
         caller,
-        "decision.made",
+        EventType.DECISION_MADE,
         subject=("decision", kept.id, 1),
         agencies=[kept.requesting_agency_id, kept.assisting_agency_id],
         agreement_id=kept.agreement_id,
@@ -157,7 +160,7 @@ async def keep(
 
 
 def record_answer(
-    write: Write, caller: Caller, row: Row[Any], number: int, event_type: str, data: Mapping[str, object]
+    write: Write, caller: Caller, row: Row[Any], number: int, event_type: EventType, data: Mapping[str, object]
 ) -> None:
     """Record an answer as the next version of the decision to which it was given; the decision itself is version 1.
 

@@ -12,9 +12,13 @@ from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read, Rows, Write
 from registry.platform.kernel.errors import StaleVersion
 from registry.platform.ledger.commands import record
-from registry.sharing.policy.examining import Examination, KnownWords
+from registry.platform.ledger.event_types import EventType
+from registry.sharing.policy.analysing import DECISIONS_OF_DAYS, MOST_DECISIONS
+from registry.sharing.policy.apart import ConfinedExaminer
+from registry.sharing.policy.examining import Examination
 from registry.sharing.policy.lifecycle import PolicySetAction, PolicySetStatus, why_not
-from registry.sharing.policy.queries.sets import PERMISSIONS, known_words, policy_set_row, relations
+from registry.sharing.policy.queries.impact import Period, latest_decisions
+from registry.sharing.policy.queries.sets import PERMISSIONS, known_words, policy_set_row, relations, text_of
 from registry.sharing.policy.tables import policy_set
 
 _ITS = policy_set.c.id == sa.bindparam("its_id", type_=policy_set.c.id.type)
@@ -42,18 +46,20 @@ async def locked(write: Write, caller: Caller, policy_set_id: UUID, action: Poli
     return row
 
 
-async def to_examine(
-    read: Read, caller: Caller, policy_set_id: UUID, action: PolicySetAction
-) -> tuple[Row[Any], KnownWords | None]:
-    """The set's row before it is locked, and the words to examine it by; none where its status refuses the action.
+async def examined(
+    read: Read, caller: Caller, examiner: ConfinedExaminer, policy_set_id: UUID, action: PolicySetAction
+) -> tuple[Row[Any], Examination | None]:
+    """The set's row before it is locked, and what is found of it; nothing where its status refuses the action.
 
-    Raises NotFound, Forbidden.
+    It is analysed over the latest decisions of thirty days. Raises Busy, NotFound, Forbidden.
     """
     row = await policy_set_row(read, caller, policy_set_id)
     permit(caller.principal, PERMISSIONS[action], relations(caller.principal, row.agency_id))
     if why_not(PolicySetStatus(row.status), action) is not None:
         return row, None
-    return row, await known_words(read, row.agency_id)
+    period = Period.of_days(row.agency_id, DECISIONS_OF_DAYS, caller.now)
+    known, decisions = await known_words(read, row.agency_id), await latest_decisions(read, period, MOST_DECISIONS)
+    return row, await examiner.examine(row.agency_id, text_of(row), known, decisions)
 
 
 def unchanged(found: Examination | None, seen: Row[Any], row: Row[Any]) -> Examination:
@@ -70,7 +76,7 @@ async def store(
     write: Write,
     caller: Caller,
     row: Row[Any],
-    what: str,
+    event: EventType,
     values: Mapping[str, object],
     data: Mapping[str, object],
 ) -> None:
@@ -81,7 +87,7 @@ async def store(
     record(
         write,
         caller,
-        f"policy_set.{what}",
+        event,
         subject=("policy_set", row.id, version),
         agencies=[row.agency_id],
         data={"digest": row.digest, **data},

@@ -5,14 +5,18 @@ whether the requesting agency is insured (`requesting_insurance_current`), when 
 """
 
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
+from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.queries.in_force import AgreementCandidate, candidates
+from registry.agreements.deadlines.queries.reviewing import ReviewDue, reviews_due
+from registry.agreements.instruments.queries.in_force import AgreementCandidate, candidates, candidates_of_several
 from registry.agreements.instruments.terms import Terms
 from registry.agreements.insurance.queries import insured
 from registry.directory.agencies.tables import agency
@@ -20,17 +24,17 @@ from registry.platform.access.principals import Principal
 from registry.platform.database.handles import Read
 from registry.platform.kernel.errors import NotFound
 from registry.platform.kernel.geo import Location, distance_km, rounded_km
-from registry.platform.kernel.time import Window
+from registry.platform.kernel.time import Window, day_ends_at
 from registry.resources.allocations.rules import AllocationStatus
 from registry.resources.allocations.tables import allocation
 from registry.resources.assets.costing import HourlyCost
 from registry.resources.assets.queries.certified import held_at_start
 from registry.resources.assets.queries.describing import describe
-from registry.resources.assets.queries.facts import FACTS, AssetRow, as_facts, cost_at
+from registry.resources.assets.queries.facts import FACTS, FACTS_OF_SEVERAL, AssetRow, as_facts, cost_at
 from registry.resources.assets.queries.visibility import visible_to
 from registry.resources.assets.rules import ServiceStatus
 from registry.resources.assets.tables import asset
-from registry.resources.certificates.queries import certificates_of
+from registry.resources.certificates.queries import certificates_of, certificates_of_several
 from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.policy.facts import (
     ActionAt,
@@ -82,29 +86,37 @@ _OWNED = (
     .scalar_subquery()
 )
 _OF_SIDES = ("state", "kind", "status", "time_zone")
-_ASKED = (
-    FACTS.add_columns(
-        *(side.c[name].label(f"{side.name}_{name}") for side in (_requesting, _assisting) for name in _OF_SIDES),
-        _LENT_OUT.label("lent_out"),
-        _OWNED.label("owned"),
-        active_digest(asset.c.agency_id).label("agency_layer"),
+
+
+def _with_sides(facts: sa.Select[Any]) -> sa.Select[Any]:
+    return (
+        facts.add_columns(
+            *(side.c[name].label(f"{side.name}_{name}") for side in (_requesting, _assisting) for name in _OF_SIDES),
+            _LENT_OUT.label("lent_out"),
+            _OWNED.label("owned"),
+            active_digest(asset.c.agency_id).label("agency_layer"),
+        )
+        .join(_assisting, _assisting.c.id == asset.c.agency_id)
+        .join(_requesting, _requesting.c.id == sa.bindparam("requesting_id", type_=agency.c.id.type))
     )
-    .join(_assisting, _assisting.c.id == asset.c.agency_id)
-    .join(_requesting, _requesting.c.id == sa.bindparam("requesting_id", type_=agency.c.id.type))
-)
+
+
+_ASKED = _with_sides(FACTS)
 """An asset, the two agencies, what the assisting one has of that category and has lent of it, and its own policies.
 
 What it has is counted as far as the agency `viewer` sees it: else whoever asks for one, for two, for three, would learn
 how many there are that are not shared.
 """
+_ASKED_OF_SEVERAL = _with_sides(FACTS_OF_SEVERAL)
 
 
 class Gathered(Struct, kw_only=True, frozen=True):
-    """The facts, the asset on which they are based, and the policies to decide on them by."""
+    """The facts, the asset on which they are based, the policies to decide on them by, and the agreements tried."""
 
     facts: Facts
     asset: AssetRow
     policies: PolicySet
+    tried: Sequence[AgreementCandidate] = ()
 
 
 def acting(principal: Principal) -> PrincipalFacts:
@@ -150,25 +162,136 @@ async def collect_facts(
     found, row = asked[0], as_facts(asked[0])
     certificates = await certificates_of(read, asset_id) if row.has_certificates else ()
     tried = await candidates(read, requesting_agency_id, row.agency_id, row.category, now)
-    insurance_matters = any(candidate.terms.insurance_required for candidate in tried)
-    insurance = await insured(read, requesting_agency_id, window) if insurance_matters else None
-    cost = cost_at(row, window.start)
-    ask = Ask(
-        start=window.start,
-        end=window.end,
+    insurance = await insured(read, requesting_agency_id, window) if _insurance_matters(tried) else None
+    asking = _Asking(
+        quantity=quantity,
+        window=window,
         purpose=purpose,
         priority=priority,
-        quantity=quantity,
-        currency=row.currency if cost is None else cost.currency,
+        requesting_agency_id=requesting_agency_id,
+        principal=principal,
+        action_at=action_at,
+        now=now,
         distance_km=known_distance_km if place is None else _distance(row, place),
     )
-    facts = Facts(
-        now=now,
-        action_at=action_at,
+    return Gathered(
+        facts=_facts(asking, found, row, certificates, tried, await agreements_tried(read, tried, insurance)),
+        asset=row,
+        policies=await policies_beside(read, policies, row.agency_id, found.agency_layer),
+        tried=tried,
+    )
+
+
+async def collect_page(
+    read: Read,
+    policies: PolicySet,
+    asset_ids: Sequence[UUID],
+    *,
+    quantity: int,
+    window: Window,
+    purpose: str,
+    priority: Priority,
+    requesting_agency_id: UUID,
+    principal: PrincipalFacts,
+    now: datetime,
+    place: Location | None = None,
+) -> list[Gathered]:
+    """As `collect_facts` for a preview, of several assets, in their order: as many questions as for one.
+
+    One more is asked for each further category among them, and for each set of policies that this process does not know
+    yet. Of an asset of which there are fewer, as many are asked for as there are.
+    """
+    asked = {"ids": [*asset_ids], "requesting_id": requesting_agency_id, "viewer": requesting_agency_id, "at": now}
+    rows = {row.id: row for row in (await read.all_slowly(_ASKED_OF_SEVERAL, asked) if asset_ids else ())}
+    facts = {asset_id: as_facts(row) for asset_id, row in rows.items()}
+    with_certificates = [each.id for each in facts.values() if each.has_certificates]
+    certificates = await certificates_of_several(read, with_certificates) if with_certificates else {}
+    tried: dict[tuple[UUID, str], list[AgreementCandidate]] = {}
+    for category in sorted({each.category for each in facts.values()}):
+        owners = {each.agency_id for each in facts.values() if each.category == category}
+        of_owners = await candidates_of_several(read, requesting_agency_id, owners, category, now)
+        tried |= {(owner, category): of_owners.get(owner, []) for owner in owners}
+    cycles = {one.id for its in tried.values() for one in its if one.review_every_months is not None}
+    due = await reviews_due(read, sorted(cycles))
+    matters = any(_insurance_matters(each) for each in tried.values())
+    insurance = await insured(read, requesting_agency_id, window) if matters else None
+    gathered = []
+    for row in (facts[asset_id] for asset_id in asset_ids if asset_id in facts):
+        asking = _Asking(
+            quantity=min(quantity, row.capacity),
+            window=window,
+            purpose=purpose,
+            priority=priority,
+            requesting_agency_id=requesting_agency_id,
+            principal=principal,
+            action_at="what_if",
+            now=now,
+            distance_km=None if place is None else _distance(row, place),
+        )
+        found, its = rows[row.id], tried[row.agency_id, row.category]
+        gathered.append(
+            Gathered(
+                facts=_facts(
+                    asking,
+                    found,
+                    row,
+                    certificates.get(row.id, ()),
+                    its,
+                    tuple(
+                        _agreement(each, insurance if _insurance_matters(its) else None, due.get(each.id))
+                        for each in its
+                    ),
+                ),
+                asset=row,
+                policies=await policies_beside(read, policies, row.agency_id, found.agency_layer),
+            )
+        )
+    return gathered
+
+
+class _Asking(Struct, kw_only=True, frozen=True):
+    """Who asks for how many, when and what for; the same for whichever asset."""
+
+    quantity: int
+    window: Window
+    purpose: str
+    priority: Priority
+    requesting_agency_id: UUID
+    principal: PrincipalFacts
+    action_at: ActionAt
+    now: datetime
+    distance_km: int | None
+
+
+def _insurance_matters(tried: Sequence[AgreementCandidate]) -> bool:
+    return any(candidate.terms.insurance_required for candidate in tried)
+
+
+def _facts(
+    asking: _Asking,
+    found: Row[Any],
+    row: AssetRow,
+    certificates: Sequence[Row[Any]],
+    tried: list[AgreementCandidate],
+    agreements: tuple[AgreementFacts, ...],
+) -> Facts:
+    cost = cost_at(row, asking.window.start)
+    ask = Ask(
+        start=asking.window.start,
+        end=asking.window.end,
+        purpose=asking.purpose,
+        priority=asking.priority,
+        quantity=asking.quantity,
+        currency=row.currency if cost is None else cost.currency,
+        distance_km=asking.distance_km,
+    )
+    return Facts(
+        now=asking.now,
+        action_at=asking.action_at,
         ask=msgspec.structs.replace(ask, estimated_cost_minor=_cost(cost, ask, tried)),
-        principal=principal,
+        principal=asking.principal,
         requesting=AgencyFacts(
-            id=requesting_agency_id,
+            id=asking.requesting_agency_id,
             state=found.requesting_state,
             kind=found.requesting_kind,
             status=found.requesting_status,
@@ -180,7 +303,7 @@ async def collect_facts(
             status=found.assisting_status,
         ),
         asset=AssetFacts(
-            id=asset_id,
+            id=row.id,
             agency_id=row.agency_id,
             category=row.category,
             category_path=row.category_path,
@@ -192,21 +315,16 @@ async def collect_facts(
             crew_required=bool(row.crew),
             certifications=tuple(
                 CertificationFacts(code=each.code, expires_on=each.expires_on, expires_at=each.expires_at)
-                for each in held_at_start(row, certificates, found.assisting_time_zone, window)
+                for each in held_at_start(row, certificates, found.assisting_time_zone, asking.window)
             ),
             certification_required=row.certification_required,
             hourly_cost_minor=None if cost is None else cost.amount_minor,
             described=describe(row),
         ),
-        agreements=tuple(_agreement(candidate, insurance) for candidate in tried),
+        agreements=agreements,
         lent_out_quantity=int(found.lent_out),
         owned_quantity=int(found.owned),
         salt=secrets.token_hex(_SALT_BYTES),
-    )
-    return Gathered(
-        facts=facts,
-        asset=row,
-        policies=await policies_beside(read, policies, row.agency_id, found.agency_layer),
     )
 
 
@@ -223,7 +341,18 @@ def _cost(cost: HourlyCost | None, ask: Ask, tried: list[AgreementCandidate]) ->
     return min(ask.duration_hours * cost.amount_minor * ask.quantity, _LARGEST_COST)
 
 
-def _agreement(candidate: AgreementCandidate, insurance: bool | None) -> AgreementFacts:
+async def agreements_tried(
+    read: Read, tried: Sequence[AgreementCandidate], insurance: bool | None
+) -> tuple[AgreementFacts, ...]:
+    """The agreements as policies see them, with the days by which those with a cycle are to be reviewed.
+
+    `insurance`: whether the requesting agency is insured throughout the window.
+    """
+    due = await reviews_due(read, [each.id for each in tried if each.review_every_months is not None])
+    return tuple(_agreement(each, insurance, due.get(each.id)) for each in tried)
+
+
+def _agreement(candidate: AgreementCandidate, insurance: bool | None, review: ReviewDue | None) -> AgreementFacts:
     return AgreementFacts(
         id=candidate.id,
         number=candidate.number,
@@ -239,6 +368,8 @@ def _agreement(candidate: AgreementCandidate, insurance: bool | None) -> Agreeme
         terms=_terms(candidate.terms, insurance),
         clauses={_TERM_OF.get(term, term): number for term, number in candidate.terms.clauses.items()},
         restricted=tuple(sorted(_TERM_OF.get(term, term) for term in candidate.restricted_terms)),
+        review_due_on=None if review is None else review.on,
+        review_due_at=None if review is None else day_ends_at(review.on, review.time_zone),
     )
 
 

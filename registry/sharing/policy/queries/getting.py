@@ -27,6 +27,7 @@ from registry.platform.kernel.errors import NotFound
 from registry.platform.kernel.money import Money
 from registry.platform.kernel.time import Window
 from registry.resources.assets.queries.facts import visible_asset
+from registry.resources.assets.queries.having import Ask, can_be_had, of_asset
 from registry.resources.assets.queries.visibility import visible_to
 from registry.resources.assets.schemas.shown import AssetReference
 from registry.resources.assets.tables import asset
@@ -341,8 +342,11 @@ async def evaluate(read: Read, caller: Caller, policies: PolicySet, question: Po
     facts = gathered.facts
     cost = facts.ask.estimated_cost_minor
     decision = await with_source(read, decide(facts, gathered.policies), facts.assisting.id)
+    ask = Ask(asset=of_asset(gathered.asset), quantity=question.quantity, window=window)
+    (availability,) = await can_be_had(read, caller.agency_id, [ask], caller.now)
     return PolicyAnswer(
         decision=told(decision, to_owner=caller.agency_id == facts.assisting.id),
+        availability=availability,
         estimated_cost=None if cost is None else Money.from_minor(cost, facts.ask.currency),
         distance_km=facts.ask.distance_km,
     )

@@ -120,9 +120,15 @@ def _parsed(texts: bytes) -> PolicySet:
     return parse_policy_set(msgspec.json.decode(texts, type=dict[str, str]))
 
 
+async def digest_of_today(read: Read, agency_id: UUID) -> str | None:
+    """The digest of the agency's own set that is active now; None where it has none."""
+    found: str | None = await read.value(_ACTIVE, {"agency_id": agency_id})
+    return found
+
+
 async def policies_of_today(read: Read, policies: PolicySet, agency_id: UUID) -> PolicySet:
     """The policies to ask now about what that agency is asked for."""
-    return await policies_beside(read, policies, agency_id, await read.value(_ACTIVE, {"agency_id": agency_id}))
+    return await policies_beside(read, policies, agency_id, await digest_of_today(read, agency_id))
 
 
 async def with_source(read: Read, decision: Decision, agency_id: UUID) -> Decision:

@@ -18,6 +18,7 @@ from registry.platform.database.handles import Read
 from registry.platform.http.paging import CHANGED, Orders, changed_in, given
 from registry.platform.kernel.actions import AllowedAction, offer
 from registry.platform.kernel.errors import NotFound
+from registry.sharing.policy.analysing import Analysis
 from registry.sharing.policy.examining import KnownWords, PolicySetText
 from registry.sharing.policy.lifecycle import PolicySetAction, PolicySetStatus, why_not
 from registry.sharing.policy.schemas.sets import (
@@ -35,7 +36,7 @@ PERMISSIONS = {
     PolicySetAction.ACTIVATE: Action.POLICIES_ACTIVATE,
     PolicySetAction.RETIRE: Action.POLICIES_ACTIVATE,
 }
-_TEXTS = ("rules", "cedar", "tests", "text", "findings")
+_TEXTS = ("rules", "cedar", "tests", "text", "findings", "analysis")
 _SHOWN = [column for column in policy_set.c if column.name not in _TEXTS]
 _VIEWER = policy_set.c.agency_id == sa.bindparam("viewer", type_=policy_set.c.agency_id.type)
 _NAME = agency.c.name.label("agency_name")
@@ -45,6 +46,7 @@ _GET = (
     .join(agency, _ON_AGENCY)
     .where(policy_set.c.id == sa.bindparam("id", type_=policy_set.c.id.type), _VIEWER)
 )
+_ANY = sa.select(policy_set).where(policy_set.c.id == sa.bindparam("id", type_=policy_set.c.id.type))
 _LIST = sa.select(*_SHOWN, _NAME).join(agency, _ON_AGENCY).where(_VIEWER)
 _ORDERS = Orders(PolicySetQuery, created_at=policy_set.c.id, updated_at=(policy_set.c.updated_at, policy_set.c.id))
 _WORDS = sa.union_all(
@@ -69,6 +71,14 @@ async def policy_set_row(read: Read, caller: Caller, policy_set_id: UUID) -> Row
     return row
 
 
+async def any_policy_set_row(read: Read, policy_set_id: UUID) -> Row[Any]:
+    """The row, whosever it is: for whoever runs the registry's machine. Raises NotFound."""
+    row = await read.first(_ANY, {"id": policy_set_id})
+    if row is None:
+        raise NotFound("policy set")
+    return row
+
+
 async def get_policy_set(read: Read, caller: Caller, policy_set_id: UUID) -> AgencyPolicySet:
     """A set of the caller's own agency. Raises NotFound, Forbidden."""
     row = await policy_set_row(read, caller, policy_set_id)
@@ -79,6 +89,7 @@ async def get_policy_set(read: Read, caller: Caller, policy_set_id: UUID) -> Age
         tests=row.tests,
         text=row.text,
         findings=None if row.findings is None else msgspec.json.decode(row.findings, type=PolicySetFindings),
+        analysis=None if row.analysis is None else msgspec.json.decode(row.analysis, type=Analysis),
         allowed_actions=await _allowed(read, caller, row),
     )
 

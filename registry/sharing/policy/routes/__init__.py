@@ -2,6 +2,9 @@
 
 from litestar import Router
 
-from registry.sharing.policy.routes import activating, drafting, reading
+from registry.sharing.policy.routes import activating, drafting, previewing, reading
 
-router = Router(path="/v1", route_handlers=[*reading.handlers, *drafting.handlers, *activating.handlers])
+router = Router(
+    path="/v1",
+    route_handlers=[*reading.handlers, *drafting.handlers, *previewing.handlers, *activating.handlers],
+)

@@ -9,8 +9,9 @@ from registry.platform.access.permissions import Action
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Read
 from registry.platform.http.answers import Answer, entity_tag
+from registry.sharing.policy.asking import QuestionSums
 from registry.sharing.policy.cedar import PolicySet
-from registry.sharing.policy.queries import getting, impact, sets
+from registry.sharing.policy.queries import getting, sets
 from registry.sharing.policy.routes.answering import answer
 from registry.sharing.policy.schemas.decided import (
     QUESTION_EXAMPLE,
@@ -23,8 +24,6 @@ from registry.sharing.policy.schemas.decided import (
 )
 from registry.sharing.policy.schemas.sets import (
     AgencyPolicySet,
-    PolicySetImpact,
-    PolicySetImpactQuery,
     PolicySetPage,
     PolicySetQuery,
 )
@@ -43,13 +42,16 @@ async def evaluate_policy(
     read: Supplied[Read],
     caller: Supplied[Caller],
     policies: Supplied[PolicySet],
+    policy_questions: Supplied[QuestionSums],
 ) -> Answer[PolicyAnswer]:
     """Ask “what if”: how would this be decided now?
 
-    The caller's agency is the requesting one. Nothing is stored. A denial is a successful answer: it says why, and what
-    would change it.
+    The caller's agency is the requesting one. Nothing is stored of it; that somebody asked is counted by person, and
+    shown to the agency's auditors. A denial is a successful answer: it says why, and what would change it.
     """
-    return Answer(await getting.evaluate(read, caller, policies, data))
+    found = await getting.evaluate(read, caller, policies, data)
+    await policy_questions.note(caller, data.asset_id)
+    return Answer(found)
 
 
 @operation(
@@ -109,29 +111,6 @@ async def get_policy_set(
     return answer(await sets.get_policy_set(read, caller, policy_set_id))
 
 
-@operation(
-    "get",
-    "/policy-sets/{policy_set_id:uuid}/impact",
-    permission=Action.POLICIES_DRAFT,
-    query=PolicySetImpactQuery,
-    problems=("policy_set_faulty", "wrong_status"),
-)
-async def get_policy_set_impact(
-    policy_set_id: FromPath[UUID],
-    read: Supplied[Read],
-    filters: Supplied[PolicySetImpactQuery],
-    caller: Supplied[Caller],
-    policies: Supplied[PolicySet],
-) -> Answer[PolicySetImpact]:
-    """See what a validated policy set would have changed, had it been active in the last days.
-
-    Decisions about what your agency was asked for are made again on their own facts, by what is active now and by the
-    set: how many would have come out otherwise, which, and by which of your policies. An answer looks at a thousand at
-    most, the latest first; `next_before` goes on, and `remaining` says how many are left.
-    """
-    return Answer(await impact.impact_of(read, caller, policies, policy_set_id, filters))
-
-
 handlers = [
     evaluate_policy,
     list_decisions,
@@ -139,5 +118,4 @@ handlers = [
     replay_decision,
     list_policy_sets,
     get_policy_set,
-    get_policy_set_impact,
 ]

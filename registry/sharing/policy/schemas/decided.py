@@ -13,6 +13,7 @@ from registry.platform.kernel.geo import Location
 from registry.platform.kernel.money import Money
 from registry.platform.kernel.text import NAME_PATTERN, Code
 from registry.platform.kernel.time import Instant, Window
+from registry.resources.assets.schemas.availability import AskAvailability
 from registry.resources.assets.schemas.shown import AssetReference
 from registry.sharing.policy.approvals import Ended, Verdict
 from registry.sharing.policy.decisions import ApprovalNeeded, Decision, Outcome, PolicyId, Side
@@ -156,9 +157,12 @@ class PolicyQuestion(Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tr
 
 
 class PolicyAnswer(Struct, kw_only=True, frozen=True):
-    """What would be decided now."""
+    """What would be decided now: whether it may be lent, and beside that whether it can be had."""
 
     decision: Decision
+    availability: Annotated[
+        AskAvailability, Meta(description="Whether it can be had then; a permitted asset may be lent elsewhere.")
+    ]
     estimated_cost: Annotated[
         Money | None, Meta(description="Begun hours × hourly rate × quantity; null where the asset has no rate.")
     ]

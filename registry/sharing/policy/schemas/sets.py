@@ -10,10 +10,10 @@ from registry.platform.http.paging import ByChange
 from registry.platform.kernel.actions import AllowedAction
 from registry.platform.kernel.text import PROSE_PATTERN, Name, Reason
 from registry.platform.kernel.time import Instant
-from registry.sharing.policy.decisions import Digest, Outcome
+from registry.sharing.policy.analysing import Analysis
+from registry.sharing.policy.decisions import Digest
 from registry.sharing.policy.lifecycle import PolicySetStatus
 from registry.sharing.policy.locating import PolicyFault
-from registry.sharing.policy.schemas.decided import DecidedAt
 from registry.sharing.policy.standard_rules import MOST_STANDARD_RULES, StandardRule
 
 LONGEST_TEXT = 60_000
@@ -88,6 +88,13 @@ class AgencyPolicySet(PolicySetSummary, kw_only=True, frozen=True):
     tests: str
     text: Annotated[str, Meta(description="All of it as Cedar: what was made of the rules, then `cedar`.")]
     findings: Annotated[PolicySetFindings | None, Meta(description="Null while it was never validated.")]
+    analysis: Annotated[
+        Analysis | None,
+        Meta(
+            description="What is probably not meant in it, as the last validation or activation found over so many "
+            "cases; it is no proof. It holds nobody up. Null while it has faults or was never validated."
+        ),
+    ]
     allowed_actions: list[AllowedAction]
 
 
@@ -102,59 +109,6 @@ class PolicySetQuery(ByChange, kw_only=True, frozen=True):
     """Filters of the policy sets."""
 
     status: Annotated[tuple[PolicySetStatus, ...], Meta(description="Any of these.")] = ()
-
-
-class PolicySetImpactQuery(Struct, kw_only=True, frozen=True):
-    """Which decisions to look at."""
-
-    days: Annotated[int, Meta(ge=1, le=366, description="Those made in so many days until now.")] = 30
-    before: Annotated[
-        UUID | None, Meta(description="Go on with the decisions before this one: `next_before` of the last answer.")
-    ] = None
-
-
-class OutcomeChange(Struct, kw_only=True, frozen=True):
-    """How many decisions would have come out otherwise. The outcome may be the same, and its conditions others."""
-
-    before: Annotated[Outcome, Meta(description="By what is active now.")]
-    after: Annotated[Outcome, Meta(description="By the set.")]
-    decisions: int
-
-
-class ChangedDecision(Struct, kw_only=True, frozen=True):
-    """A decision that would have been another one."""
-
-    decision_id: UUID
-    action_at: DecidedAt
-    evaluated_at: Instant
-    requesting_agency: AgencyReference
-    before: Annotated[Outcome, Meta(description="By what is active now.")]
-    after: Annotated[Outcome, Meta(description="By the set.")]
-    policy_ids: Annotated[
-        tuple[str, ...],
-        Meta(description="The agency's own policies that spoke in one of the two and not in the other."),
-    ]
-
-
-class PolicySetImpact(Struct, kw_only=True, frozen=True):
-    """What a policy set would have changed, of what your agency was asked for, as far as was looked."""
-
-    days: int
-    examined: Annotated[
-        int, Meta(description="How many decisions were looked at, the latest first; a thousand at most.")
-    ]
-    remaining: Annotated[int, Meta(description="How many of these days are left to look at.")]
-    next_before: Annotated[UUID | None, Meta(description="Send it as `before` to go on; null when all were looked at.")]
-    left_out: Annotated[
-        int,
-        Meta(
-            description="How many of those were not decided again: the set reads a term of theirs whose text is "
-            "restricted, and drafts of it would tell the figure step by step."
-        ),
-    ]
-    same: Annotated[int, Meta(description="How many would have come out the same.")]
-    changes: Annotated[list[OutcomeChange], Meta(description="How many would not, by what they would have become.")]
-    decisions: Annotated[list[ChangedDecision], Meta(description="Which those are, the latest two hundred.")]
 
 
 NEW_POLICY_SET_EXAMPLE: dict[str, Any] = {

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import sqlalchemy as sa
-from msgspec import UNSET
 from sqlalchemy.engine import Row
 
 from registry.directory.taxonomy.queries import check_purpose
@@ -21,57 +21,50 @@ from registry.platform.kernel.errors import Conflict, Forbidden, NotFound, RuleB
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.text import folded
 from registry.platform.kernel.time import Window
-from registry.platform.kernel.versions import Expected, check_version
-from registry.platform.ledger.commands import changes, record
+from registry.platform.kernel.versions import Expected, check_read, check_version
+from registry.platform.ledger.commands import record
+from registry.platform.ledger.event_types import EventType
 from registry.resources.assets.commands.booking import lock
 from registry.resources.assets.queries.describing import describe
 from registry.resources.assets.queries.facts import asset_facts
 from registry.sharing.policy.approvals import Verdict
 from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.policy.commands.deciding import (
+    LoanAsked,
     answer_approvals,
     check_unchanged,
     decide_ask,
     redecide,
     revoke_decision,
 )
+from registry.sharing.policy.commands.recording import Decided
 from registry.sharing.policy.decisions import ApprovalNeeded, Outcome
+from registry.sharing.policy.queries.collecting import acting
 from registry.sharing.policy.queries.getting import visible_decision
 from registry.sharing.policy.schemas.decided import RequestReference
+from registry.sharing.requests.commands.automatic_aid import send_automatically
 from registry.sharing.requests.commands.lines import (
     asked_for,
-    can_be_mended,
     check_lines,
-    edited,
     ended_by,
     fact,
     insert_lines,
-    next_no,
+    is_replaced,
+    owners,
     place_of,
     record_for_agencies,
-    replace_line,
-    replace_lines,
-    same_values,
     stored_statuses,
     update_line,
     withdraw_line,
 )
-from registry.sharing.requests.queries.getting import (
-    answerable,
-    any_changed,
-    as_request,
-    asks,
-    changed_in,
-    described_in,
-    get_request,
-    request_rows,
-    side_of,
-)
+from registry.sharing.requests.commands.offers import keep_offered
+from registry.sharing.requests.queries.acting import answerable, any_changed, asks, changed_in, described_in, side_of
+from registry.sharing.requests.queries.getting import get_request, request_rows
+from registry.sharing.requests.queries.needs import is_need, is_partly_lent, people_in
 from registry.sharing.requests.rules import (
-    EDITABLE,
     ENDED,
+    IN_PLAY,
     OPEN,
-    REFUSED,
     LineAction,
     LineStatus,
     RequestAction,
@@ -80,23 +73,26 @@ from registry.sharing.requests.rules import (
     advance_line,
     follow_lines,
     time_over,
-    void_approvals_on,
     why_not_accepted,
 )
-from registry.sharing.requests.schemas import ChangedAssetsAccepted, NewRequest, RequestPatch, ResourceRequest
+from registry.sharing.requests.schemas import ChangedAssetsAccepted, NewRequest, ResourceRequest
 from registry.sharing.requests.tables import request
 
 _INSERT = request.insert()
 _ID = sa.bindparam("request", type_=request.c.id.type)
 _UPDATE = request.update().where(request.c.id == _ID).values(version=request.c.version + 1)
+_UPDATE_HEAD = _UPDATE.values(head_changes=request.c.head_changes + 1)
 _LOCK = sa.select(request.c.id).where(request.c.id == _ID).with_for_update(key_share=True)
 
-_DECIDED_AS: dict[Outcome, LineAction] = {
+DECIDED_AS: dict[Outcome, LineAction] = {
     "permitted": LineAction.PERMIT,
     "needs_approval": LineAction.REQUIRE_APPROVAL,
     "denied": LineAction.DENY,
 }
-_WORDS = ("purpose", "priority", "incident_number", "summary")
+WORDS = ("purpose", "priority", "incident_number", "summary")
+SHARED = frozenset(WORDS)
+"""What every assisting agency reads of the request beside its own lines, as it was sent."""
+_HEAD = frozenset({*(f"sent_{name}" for name in WORDS), "ended_reason"})
 _ACCEPTED = "The requesting agency accepted the asset as it is now."
 REVISED = "The requesting agency revised its request."
 
@@ -117,74 +113,25 @@ async def create_request(write: Write, caller: Caller, new: NewRequest) -> Resou
             "id": request_id,
             "requesting_agency_id": caller.agency_id,
             "status": RequestStatus.DRAFT,
-            **{name: getattr(new, name) for name in _WORDS},
+            **{name: getattr(new, name) for name in WORDS},
             "search_text": folded(new.summary, new.incident_number),
             "asked_by": caller.principal.person,
+            "head_changes": 1,
+            "head_changed_at": caller.now,
             "version": 1,
             "created_at": caller.now,
             "updated_at": caller.now,
         },
     )
-    await insert_lines(write, request_id, lines)
+    await insert_lines(write, caller, request_id, lines)
     record(
         write,
         caller,
-        "request.created",
+        EventType.REQUEST_CREATED,
         subject=("request", request_id, 1),
         agencies=[caller.agency_id],
         data={"purpose": new.purpose, "priority": new.priority},
     )
-    return await get_request(write, caller.principal, request_id, caller.now)
-
-
-async def update_request(
-    write: Write, caller: Caller, request_id: UUID, patch: RequestPatch, expected: Expected
-) -> ResourceRequest:
-    """Edit a draft, or revise a submitted request: lines without a loan are decided again on the next submission.
-
-    A change only of summary or notes keeps decisions and approvals. Raises StaleVersion, PreconditionMissing,
-    WrongStatus once loans answer all lines or the request has ended, RuleBroken as `create_request`.
-    """
-    rows = await lock_request(write, caller, request_id)
-    row, status, stored = rows[0], RequestStatus(rows[0].status), RequestStatus(rows[0].stored)
-    permit(caller.principal, Action.REQUESTS_UPDATE, [side_of(row, caller.principal)])
-    check_version(expected, row.version, required=True)
-    given = {name: value for name in _WORDS if (value := getattr(patch, name)) is not UNSET}
-    changed = changes({name: row._mapping[name] for name in given}, given)
-    if "summary" in changed:
-        changed["summary"] = {"changed": True}  # free text may name people, which the ledger must not contain
-    if "purpose" in changed:
-        await check_purpose(write, given["purpose"])
-    open_rows = [each for each in rows if can_be_mended(each)]
-    lines = [] if patch.lines is UNSET else await check_lines(write, caller, patch.lines)
-    if lines:
-        changed |= edited(open_rows, lines)
-    if not changed:
-        return as_request(rows, caller.principal, caller.now)
-    if status not in EDITABLE:
-        raise WrongStatus(f"A request that is {status} cannot be edited.")
-    if status is not RequestStatus.DRAFT and void_approvals_on(changed):
-        stored = advance(status, RequestAction.REVISE)
-    if "lines" in changed:
-        await replace_lines(write, caller, rows, lines, REVISED)
-    elif "note" in changed:
-        for each, line in zip(open_rows, lines, strict=True):
-            await update_line(write, each.line_id, note=line.new.note)
-    if "lines" not in changed and void_approvals_on(changed):
-        no = next_no(rows)
-        for each in open_rows:
-            if each.line_status in REFUSED:
-                await replace_line(write, caller, each, no, same_values(each), REVISED)
-                no += 1
-            elif each.line_status != LineStatus.DRAFT:
-                await withdraw_line(write, caller, each, LineAction.REVISE, REVISED)
-    values = {name: given[name] for name in given if name in changed}
-    if {"summary", "incident_number"} & values.keys():
-        said = {name: values.get(name, row._mapping[name]) for name in ("summary", "incident_number")}
-        values["search_text"] = folded(said["summary"], said["incident_number"])
-    await change_request(write, caller, row, status=stored, **values)
-    touched = {each.assisting_agency_id: () for each in rows if each.line_submitted_at is not None}
-    record_for_agencies(write, caller, "request.updated", row, touched, changed)
     return await get_request(write, caller.principal, request_id, caller.now)
 
 
@@ -199,7 +146,7 @@ async def submit_request(
     row = rows[0]
     permit(caller.principal, Action.REQUESTS_UPDATE, [side_of(row, caller.principal)])
     await write.once()
-    check_version(expected, row.version)
+    check_version(expected, row.version_shown)
     advance(RequestStatus(row.status), RequestAction.SUBMIT)
     asked = [each for each in rows if each.line_status == LineStatus.DRAFT]
     if not asked:
@@ -208,13 +155,40 @@ async def submit_request(
         if each.ends_at <= caller.now:
             raise RuleBroken(time_over(each.no), "window_over")
     touched: dict[UUID, list[dict[str, object]]] = defaultdict(list)
+    made: dict[UUID, Decided] = {}
+    told: dict[UUID, dict[str, object]] = {}
+    # The requesting agency sees every line: what they are now needs no reading.
+    now = {each.line_id: LineStatus(each.stored_status) for each in rows if counts(each)}
     for each in asked:
-        touched[each.assisting_agency_id].append(await decide_line(write, caller, policies, row, each))
-    await change_request(write, caller, row, submitted_at=caller.now)
+        if is_need(each):
+            now[each.line_id] = await _open_need(write, caller, each)
+            continue
+        now[each.line_id], decided, made[each.line_id] = await decide_line(write, caller, policies, row, each)
+        told[each.line_id] = decided
+        touched[each.assisting_agency_id].append(decided)
+    for line_id in await send_automatically(write, caller, policies, row, made):
+        told[line_id]["automatic_aid"] = True
+    sent = {f"sent_{name}": row._mapping[name] for name in (*WORDS, "search_text")}
+    if all(row._mapping[name] == value for name, value in sent.items()):
+        sent = {}  # what every assisting agency reads stays as it is
+    await change_request(write, caller, row, status=follow_lines([*now.values()]), submitted_at=caller.now, **sent)
     record_for_agencies(
-        write, caller, "request.submitted", row, touched, {"purpose": row.purpose, "priority": row.priority}
+        write, caller, EventType.REQUEST_SUBMITTED, row, touched, {"purpose": row.purpose, "priority": row.priority}
     )
     return await get_request(write, caller.principal, request_id, caller.now)
+
+
+def counts(row: Row[Any]) -> bool:
+    """Whether a line counts for the status of its request, as stored: not one that is replaced, or only asked."""
+    return not is_replaced(row) and (row.fills_no is None or row.stored_status in IN_PLAY)
+
+
+async def _open_need(write: Write, caller: Caller, each: Row[Any]) -> LineStatus:
+    """Submit the line of a need: nothing is decided before an agency offers an asset for it."""
+    after = advance_line(LineStatus.DRAFT, LineAction.OPEN)
+    asker = msgspec.to_builtins(acting(caller.principal))
+    await update_line(write, caller, each.line_id, status=after, submitted_at=caller.now, asked_as=asker)
+    return after
 
 
 async def accept_changed_assets(
@@ -227,15 +201,17 @@ async def accept_changed_assets(
 ) -> ResourceRequest:
     """Accept, for the requesting agency, assets as they are now; each line is decided anew, and approvals are void.
 
+    It binds that agency to what another changed: it is for people, no service does it.
+
     Raises RuleBroken for a line that the request does not have, WrongStatus when its asset has not changed, it has
     been answered or the request was closed or withdrawn, Conflict `asset_changed` when the asset is another version
     than the one named.
     """
     rows = await lock_request(write, caller, request_id)
     row = rows[0]
-    permit(caller.principal, Action.REQUESTS_UPDATE, [side_of(row, caller.principal)])
+    permit(caller.principal, Action.REQUESTS_ACCEPT, [side_of(row, caller.principal)])
     await write.once()
-    check_version(expected, row.version)
+    check_version(expected, row.version_shown)
     if (reason := why_not_accepted(RequestStatus(row.status), changed=any_changed(rows))) is not None:
         raise WrongStatus(reason)
     named = _named_lines(rows, accepted)
@@ -250,9 +226,10 @@ async def accept_changed_assets(
         if found.version != version:
             check_unchanged(described_in(each), describe(found))
             raise Conflict("The asset was changed again; read it again.", "asset_changed", extra={"changed": []})
-        touched[each.assisting_agency_id].append(await decide_line(write, caller, policies, row, each))
+        _, decided, _ = await decide_line(write, caller, policies, row, each)
+        touched[each.assisting_agency_id].append(decided)
     await change_request(write, caller, row)
-    record_for_agencies(write, caller, "request.changed_assets_accepted", row, touched, {})
+    record_for_agencies(write, caller, EventType.REQUEST_CHANGED_ASSETS_ACCEPTED, row, touched, {})
     return await get_request(write, caller.principal, request_id, caller.now)
 
 
@@ -273,12 +250,9 @@ def _named_lines(rows: Sequence[Row[Any]], accepted: ChangedAssetsAccepted) -> l
 
 async def decide_line(
     write: Write, caller: Caller, policies: PolicySet, row: Row[Any], each: Row[Any]
-) -> dict[str, object]:
-    """Decide a line of the request, store what came of it, and return it for the ledger."""
-    made = await decide_ask(
-        write,
-        caller,
-        policies,
+) -> tuple[LineStatus, dict[str, object], Decided]:
+    """Decide a line of the request, store what came of it, and return it: as it is, for the ledger, and on what."""
+    asked = LoanAsked(
         asset_id=each.asset_id,
         quantity=each.quantity,
         window=Window(start=each.starts_at, end=each.ends_at),
@@ -286,20 +260,24 @@ async def decide_line(
         priority=row.priority,
         requesting_agency_id=row.requesting_agency_id,
         place=place_of(each),
-        request=RequestReference(id=row.id, line_no=each.no, incident_number=row.incident_number),
     )
-    after = advance_line(LineStatus.DRAFT, _DECIDED_AS[made.recorded.outcome])
+    reference = RequestReference(id=row.id, line_no=each.no, incident_number=row.incident_number)
+    made = await decide_ask(write, caller, policies, asked, reference)
+    if each.fills_no is not None:
+        await keep_offered(write, each, made.recorded.root_decision_id, people_in(each))
+    after = advance_line(LineStatus.DRAFT, DECIDED_AS[made.recorded.outcome])
     await update_line(
         write,
+        caller,
         each.line_id,
         status=after,
         decision_id=made.recorded.root_decision_id,
         submitted_at=caller.now,
         decided_at=None if after is LineStatus.NEEDS_APPROVAL else caller.now,
-        awaited=_awaited(made.decision_status.missing),
+        awaited=awaited(made.decision_status.missing),
         **asked_for(made.asset),
     )
-    return fact(each, after, made.recorded.id)
+    return after, fact(each, after, made.recorded.id), made
 
 
 async def answer_request(
@@ -313,8 +291,9 @@ async def answer_request(
 ) -> ResourceRequest:
     """Approve or reject, for the caller's own side, every line that waits for an approval which the caller can give.
 
-    An approval decides again, because an agreement may have been suspended since. Raises Forbidden for the person who
-    asked, WrongStatus `nothing_to_approve`, Conflict `decision_worsened`.
+    An approval decides again, because an agreement may have been suspended since, and it names the version that was
+    read; a rejection, which binds nobody, may. Raises Forbidden for the person who asked, PreconditionMissing,
+    StaleVersion, WrongStatus `nothing_to_approve`, Conflict `decision_worsened`.
     """
     rows = await lock_request(write, caller, request_id)
     row = rows[0]
@@ -322,7 +301,7 @@ async def answer_request(
     if asks(rows, caller.principal):
         raise Forbidden("You asked for this yourself; somebody else has to approve it.", "own_request")
     await write.once()
-    check_version(expected, row.version)
+    (check_read if verdict == "approved" else check_version)(expected, row.version_shown)
     mine = answerable(rows, caller.principal)
     if not mine:
         raise WrongStatus("No line of this request waits for your approval.", "nothing_to_approve")
@@ -340,10 +319,17 @@ async def answer_request(
         settled: dict[str, object] = {} if after is LineStatus.NEEDS_APPROVAL else {"decided_at": caller.now}
         if after is LineStatus.REJECTED:
             settled |= ended_by(side_of(row, caller.principal), reason, caller.now)
-        await update_line(write, each.line_id, status=after, awaited=_awaited(missing), **settled)
+        await update_line(write, caller, each.line_id, status=after, awaited=awaited(missing), **settled)
         touched[each.assisting_agency_id].append(fact(each, after, decision_id))
     await change_request(write, caller, row)
-    record_for_agencies(write, caller, f"request.{verdict}", row, touched, {"reason": reason})
+    record_for_agencies(
+        write,
+        caller,
+        EventType.REQUEST_APPROVED if verdict == "approved" else EventType.REQUEST_REJECTED,
+        row,
+        touched,
+        {"reason": reason},
+    )
     return await get_request(write, caller.principal, request_id, caller.now)
 
 
@@ -376,22 +362,23 @@ async def _end(
 ) -> ResourceRequest:
     row = rows[0]
     await write.once()
-    check_version(expected, row.version)
+    check_version(expected, row.version_shown)
     after = advance(RequestStatus(row.status), action)
+    event = EventType.REQUEST_WITHDRAWN if action is RequestAction.WITHDRAW else EventType.REQUEST_CLOSED
     touched: dict[UUID, list[dict[str, object]]] = defaultdict(list)
-    for each in rows:
-        if each.line_submitted_at is not None:
-            touched[each.assisting_agency_id] += ()
-        if each.line_status == LineStatus.RESERVED:
+    touched.update({agency_id: [] for agency_id in owners(rows)})
+    # What agencies answer to a need is ended before the need.
+    for each in sorted(rows, key=lambda row: row.fills_no is None):
+        if each.line_status == LineStatus.RESERVED or is_partly_lent(each):
             # The loan continues, but no further one can be made: should it be cancelled, this is why.
             await revoke_decision(write, caller, each.root_decision_id, reason)
-            await update_line(write, each.line_id, **ended_by("requesting", reason, caller.now))
-        elif each.line_status in OPEN:
+            await update_line(write, caller, each.line_id, **ended_by("requesting", reason, caller.now))
+        elif each.line_status in OPEN or (is_need(each) and each.stored_status in OPEN):
             settled = await withdraw_line(write, caller, each, LineAction.WITHDRAW, reason)
-            if each.line_submitted_at is not None:
+            if each.assisting_agency_id in touched and each.line_submitted_at is not None:
                 touched[each.assisting_agency_id].append(fact(each, settled, each.latest_id))
     await change_request(write, caller, row, status=after, ended_reason=reason)
-    record_for_agencies(write, caller, f"request.{after}", row, touched, {"reason": reason})
+    record_for_agencies(write, caller, event, row, touched, {"reason": reason})
     return await get_request(write, caller.principal, row.id, caller.now)
 
 
@@ -411,8 +398,11 @@ async def change_request(write: Write, caller: Caller, row: Row[Any], **values: 
         values["status"] = row.stored
     elif "status" not in values:
         values["status"] = follow_lines(await stored_statuses(write, row.id))
-    await write.run_fast(_UPDATE, {**values, "request": row.id, "updated_at": caller.now})
+    statement = _UPDATE
+    if not _HEAD.isdisjoint(values):
+        statement, values["head_changed_at"] = _UPDATE_HEAD, caller.now
+    await write.run_fast(statement, {**values, "request": row.id, "updated_at": caller.now})
 
 
-def _awaited(missing: Sequence[ApprovalNeeded]) -> list[str]:
+def awaited(missing: Sequence[ApprovalNeeded]) -> list[str]:
     return sorted({f"{need.role}@{need.side}" for need in missing})

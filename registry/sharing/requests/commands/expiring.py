@@ -15,9 +15,11 @@ from msgspec.structs import replace
 from registry.platform.access.principals import REGISTRY, Caller
 from registry.platform.database.handles import Read, Write
 from registry.platform.kernel.ids import new_id
+from registry.platform.ledger.event_types import EventType
 from registry.sharing.requests.commands.asking import change_request
-from registry.sharing.requests.commands.lines import fact, record_for_agencies, stored_statuses, update_line
-from registry.sharing.requests.queries.derived_status import given_up, has_loan
+from registry.sharing.requests.commands.lines import fact, record_told, stored_statuses, update_line
+from registry.sharing.requests.commands.sourcing import pass_over
+from registry.sharing.requests.queries.derived_status import given_up, has_loan, is_need, lent, remaining
 from registry.sharing.requests.rules import (
     OPEN,
     SET_BY_PEOPLE,
@@ -30,6 +32,7 @@ from registry.sharing.requests.rules import (
 )
 from registry.sharing.requests.tables import request, request_line
 
+MOST_AT_ONCE: Final = 500
 UnitOfWork: TypeAlias = Callable[[], AbstractAsyncContextManager[Write]]
 GRACE: Final = timedelta(minutes=5)
 """Longer than a request is worked on: what was reserved just before the end is stored by then."""
@@ -44,6 +47,7 @@ _DUE = (
         request.c.status.not_in(sorted(SET_BY_PEOPLE)),
         sa.not_(has_loan()),
         sa.not_(given_up()),
+        sa.not_(sa.and_(is_need(), lent() >= request_line.c.quantity)),
     )
     .order_by(request_line.c.ends_at, request_line.c.request_id)
 )
@@ -61,12 +65,64 @@ _LINES = _DUE.with_only_columns(
 ).where(request.c.id == _ID, request_line.c.ends_at == sa.bindparam("at", type_=request_line.c.ends_at.type))
 
 
+_REQUEST = sa.select(
+    *(request.c[name] for name in ("id", "version", "requesting_agency_id")), request.c.status.label("stored")
+).where(request.c.id == _ID)
+_OTHER, _PARENT = request_line.alias("other"), request_line.alias("parent")
+_NOW = sa.bindparam("now", type_=request_line.c.ends_at.type)
+_LATE = sa.and_(request_line.c.status == LineStatus.ASKED.value, request_line.c.answer_due_at <= _NOW)
+_NEXT_IN_TURN = sa.and_(
+    request_line.c.status == LineStatus.QUEUED.value,
+    request_line.c.ends_at > _NOW,
+    ~sa.select(sa.literal(1))
+    .where(
+        _OTHER.c.request_id == request_line.c.request_id,
+        _OTHER.c.fills_no == request_line.c.fills_no,
+        sa.or_(
+            _OTHER.c.status == LineStatus.OFFERED.value,
+            sa.and_(_OTHER.c.status == LineStatus.ASKED.value, _OTHER.c.answer_due_at > _NOW),
+        ),
+    )
+    .correlate(request_line)
+    .exists(),
+    sa.select(sa.literal(1))
+    .where(
+        _PARENT.c.request_id == request_line.c.request_id,
+        _PARENT.c.no == request_line.c.fills_no,
+        _PARENT.c.status == LineStatus.OPEN.value,
+    )
+    .correlate(request_line)
+    .exists(),
+    remaining() > 0,
+)
+_WAITING = (
+    sa.select(request_line.c.request_id, request_line.c.fills_no)
+    .distinct()
+    .join(request, request.c.id == request_line.c.request_id)
+    .where(sa.or_(_LATE, _NEXT_IN_TURN), request.c.status.not_in(sorted(SET_BY_PEOPLE)))
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
+"""The needs of which somebody did not answer in time, or the next are to be asked since what was offered fell away."""
+
+
 async def expire_all_due(read: Read, unit_of_work: UnitOfWork, now: datetime) -> int:
     """Record what has expired, the oldest first, each request and instant in a transaction of its own; how many."""
     done = 0
     while (found := await read.first(_NEXT, {"before": now - GRACE})) is not None:
         async with unit_of_work() as write:
             done += await expire(write, found.request_id, found.ends_at, now)
+    return done
+
+
+async def ask_next_all_due(read: Read, unit_of_work: UnitOfWork, now: datetime) -> int:
+    """Pass over who did not answer in time and ask the next, each need in a transaction of its own; how many."""
+    done = 0
+    for found in await read.all(_WAITING, {"now": now, "most": MOST_AT_ONCE}):
+        async with unit_of_work() as write:
+            await write.fast(_LOCK, {"request": found.request_id})
+            row = await write.first(_REQUEST, {"request": found.request_id})
+            if row is not None and row.stored not in SET_BY_PEOPLE:
+                done += await pass_over(write, row, found.fills_no, now)
     return done
 
 
@@ -83,11 +139,13 @@ async def expire(write: Write, request_id: UUID, at: datetime, now: datetime) ->
     touched: dict[UUID, list[dict[str, object]]] = {}
     for each in rows:
         after = advance_line(LineStatus(each.line_status), LineAction.EXPIRE)
-        await update_line(write, each.line_id, status=after, awaited=[], ended_reason=TIME_OVER, ended_at=at)
-        if each.line_submitted_at is not None:
+        await update_line(write, caller, each.line_id, status=after, awaited=[], ended_reason=TIME_OVER, ended_at=at)
+        if each.line_submitted_at is not None and each.assisting_agency_id is not None:
             touched.setdefault(each.assisting_agency_id, []).append(fact(each, after, None))
     followed = follow_lines(await stored_statuses(write, request_id))
     await change_request(write, caller, row, status=followed)
-    event = "request.expired" if followed is RequestStatus.EXPIRED else "request.line_expired"
-    record_for_agencies(write, caller, event, row, touched, {}, occurred_at=at)
+    # Whether all of it expired is of all lines, of which an assisting agency sees its own.
+    ended = EventType.REQUEST_EXPIRED if followed is RequestStatus.EXPIRED else None
+    told = {agency_id: {"lines": lines} for agency_id, lines in touched.items()}
+    record_told(write, caller, EventType.REQUEST_LINE_EXPIRED, row, told, {}, rest_type=ended, occurred_at=at)
     return True

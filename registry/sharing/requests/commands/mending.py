@@ -17,24 +17,33 @@ from registry.platform.database.handles import Write
 from registry.platform.kernel.errors import NotFound, RuleBroken, WrongStatus
 from registry.platform.kernel.time import Window
 from registry.platform.kernel.versions import Expected, check_version
+from registry.platform.ledger.event_types import EventType
 from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.requests.commands.asking import REVISED, change_request, decide_line, lock_request
+from registry.sharing.requests.commands.automatic_aid import send_automatically
+from registry.sharing.requests.commands.editing import void_approvals
 from registry.sharing.requests.commands.lines import (
     AskedLine,
+    asked_for_needs,
     check_line,
     fact,
     is_replaced,
     line_values,
     next_no,
+    owners,
     place_of,
     record_for_agencies,
+    record_told,
+    reduce_to_lent,
     replace_line,
     same_values,
     stored_statuses,
     update_line,
     withdraw_line,
 )
-from registry.sharing.requests.queries.getting import as_request, get_request, request_rows, side_of
+from registry.sharing.requests.queries.acting import side_of
+from registry.sharing.requests.queries.getting import get_request, request_rows, shown
+from registry.sharing.requests.queries.needs import is_partly_lent, need_of
 from registry.sharing.requests.rules import (
     LineAction,
     LineStatus,
@@ -53,19 +62,26 @@ _ASKED_AGAIN = "The requesting agency asked again."
 
 
 async def update_request_line(
-    write: Write, caller: Caller, request_id: UUID, line_id: UUID, patch: RequestLinePatch, expected: Expected
+    write: Write,
+    caller: Caller,
+    policies: PolicySet,
+    request_id: UUID,
+    line_id: UUID,
+    patch: RequestLinePatch,
+    expected: Expected,
 ) -> ResourceRequest:
-    """Edit a line that no loan answers. Other words in its note change nothing else.
+    """Edit a line that no loan answers. Other words in its note void its approvals, and change nothing else.
 
     A line that nobody else has seen is changed as it is; else a draft asks in its place, to be submitted. Raises
     NotFound, StaleVersion, PreconditionMissing, WrongStatus, and RuleBroken as `check_lines`.
     """
     row, each, rows = await line_of(write, caller, request_id, line_id)
     permit(caller.principal, Action.REQUESTS_UPDATE, [side_of(row, caller.principal)])
-    check_version(expected, row.version, required=True)
+    check_version(expected, row.version_shown, required=True)
     status = RequestStatus(row.status)
     before = NewRequestLine(
         asset_id=each.asset_id,
+        need=need_of(each),
         quantity=each.quantity,
         window=Window(start=each.starts_at, end=each.ends_at),
         place=place_of(each),
@@ -74,25 +90,32 @@ async def update_request_line(
     given = {name: value for name in patch.__struct_fields__ if (value := getattr(patch, name)) is not UNSET}
     after = msgspec.structs.replace(before, **given)
     if after == before:
-        return as_request(rows, caller.principal, caller.now)
-    _check(why_not_mended(status, LineStatus(each.line_status), replaced=is_replaced(each)))
-    touched = {each.assisting_agency_id: ()} if each.line_submitted_at is not None else {}
+        return await shown(write, rows, caller.principal, caller.now)
+    line = LineStatus(each.line_status)
+    _check(why_not_mended(status, line, replaced=is_replaced(each), fills_no=each.fills_no))
     if msgspec.structs.replace(after, note=before.note) == before:
-        await update_line(write, line_id, note=after.note)
-        await change_request(write, caller, row, status=row.stored)
-        record_for_agencies(write, caller, "request.updated", row, touched, {"note": {"changed": True}})
+        await update_line(write, caller, line_id, note=after.note)
+        void_lines = await void_approvals(write, caller, policies, rows, [each])
+        await change_request(write, caller, row, **({} if void_lines else {"status": row.stored}))
+        note: dict[str, object] = {"note": {"changed": True}}
+        told = {
+            agency_id: {**note, **({"lines_decided": void_lines[agency_id]} if void_lines else {})}
+            for agency_id in owners([each])
+        }
+        record_told(write, caller, EventType.REQUEST_UPDATED, row, told, {} if told else note)
         return await get_request(write, caller.principal, request_id, caller.now)
     asked = await check_line(write, caller, after)
     await _ask_instead(write, caller, rows, each, asked)
     stored = status if status is RequestStatus.DRAFT else advance(status, RequestAction.REVISE)
     await change_request(write, caller, row, status=stored)
-    record_for_agencies(write, caller, "request.updated", row, touched, {"lines": {"changed": True}})
+    touched = owners([each, *asked_for_needs(rows, [each])])
+    record_for_agencies(write, caller, EventType.REQUEST_UPDATED, row, touched, {"lines": {"changed": True}})
     return await get_request(write, caller.principal, request_id, caller.now)
 
 
 async def _ask_instead(write: Write, caller: Caller, rows: list[Row[Any]], each: Row[Any], asked: AskedLine) -> None:
     if each.line_submitted_at is None:
-        await update_line(write, each.line_id, **line_values(asked))
+        await update_line(write, caller, each.line_id, **line_values(asked))
     else:
         await replace_line(write, caller, each, next_no(rows), line_values(asked), REVISED)
 
@@ -107,40 +130,66 @@ async def ask_request_line_again(
     row, each, rows = await line_of(write, caller, request_id, line_id)
     permit(caller.principal, Action.REQUESTS_UPDATE, [side_of(row, caller.principal)])
     await write.once()
-    check_version(expected, row.version)
+    check_version(expected, row.version_shown)
     status = LineStatus(each.line_status)
-    _check(why_not_asked_again(RequestStatus(row.status), status, each.no, replaced=is_replaced(each), over=False))
+    _check(
+        why_not_asked_again(
+            RequestStatus(row.status),
+            status,
+            each.no,
+            replaced=is_replaced(each),
+            over=False,
+            fills_no=each.fills_no,
+        )
+    )
     if each.ends_at <= caller.now:
         raise RuleBroken(time_over(each.no), "window_over")
     no = next_no(rows)
     await replace_line(write, caller, each, no, same_values(each), _ASKED_AGAIN)
     (new,) = [found for found in await request_rows(write, caller.principal, request_id, caller.now) if found.no == no]
-    decided = await decide_line(write, caller, policies, row, new)
+    _, decided, made = await decide_line(write, caller, policies, row, new)
+    if await send_automatically(write, caller, policies, row, {new.line_id: made}):
+        decided["automatic_aid"] = True
     await change_request(write, caller, row, submitted_at=caller.now)
     touched = {each.assisting_agency_id: [decided]}
-    record_for_agencies(write, caller, "request.line_asked_again", row, touched, {"line_no": each.no})
+    record_for_agencies(write, caller, EventType.REQUEST_LINE_ASKED_AGAIN, row, touched, {"line_no": each.no})
     return await get_request(write, caller.principal, request_id, caller.now)
 
 
 async def withdraw_request_line(
     write: Write, caller: Caller, request_id: UUID, line_id: UUID, reason: str, expected: Expected = None
 ) -> ResourceRequest:
-    """Withdraw one line, and with the last one the request. Raises NotFound, StaleVersion, WrongStatus."""
-    row, each, _ = await line_of(write, caller, request_id, line_id)
+    """Withdraw one line, and with the last one the request. Raises NotFound, StaleVersion, WrongStatus.
+
+    Of a certain asset that is lent in part the rest is withdrawn: the line asks for what is lent from then on.
+    """
+    row, each, rows = await line_of(write, caller, request_id, line_id)
     permit(caller.principal, Action.REQUESTS_UPDATE, [side_of(row, caller.principal)])
     await write.once()
-    check_version(expected, row.version)
+    check_version(expected, row.version_shown)
     _check(why_not_withdrawn(RequestStatus(row.status), LineStatus(each.line_status), replaced=is_replaced(each)))
-    after = await withdraw_line(write, caller, each, LineAction.WITHDRAW, reason)
+    if is_partly_lent(each):
+        return await _give_up_rest(write, caller, row, each, reason)
+    told: dict[UUID, list[dict[str, object]]] = {}
+    for line in (*asked_for_needs(rows, [each]), each):
+        after = await withdraw_line(write, caller, line, LineAction.WITHDRAW, reason)
+        if line.line_submitted_at is not None and line.assisting_agency_id is not None:
+            told.setdefault(line.assisting_agency_id, []).append(fact(line, after, line.latest_id))
     followed = follow_lines(await stored_statuses(write, row.id))
     drafted = row.stored == RequestStatus.DRAFT and followed is not RequestStatus.WITHDRAWN
-    values: dict[str, object] = {"status": RequestStatus.DRAFT if drafted else followed}
-    if followed is RequestStatus.WITHDRAWN:
-        values["ended_reason"] = reason
-    await change_request(write, caller, row, **values)
-    told = {each.assisting_agency_id: [fact(each, after, each.latest_id)]} if each.line_submitted_at else {}
-    record_for_agencies(write, caller, "request.line_withdrawn", row, told, {"line_no": each.no, "reason": reason})
+    await change_request(write, caller, row, status=RequestStatus.DRAFT if drafted else followed)
+    record_for_agencies(
+        write, caller, EventType.REQUEST_LINE_WITHDRAWN, row, told, {"line_no": each.no, "reason": reason}
+    )
     return await get_request(write, caller.principal, request_id, caller.now)
+
+
+async def _give_up_rest(write: Write, caller: Caller, row: Row[Any], each: Row[Any], reason: str) -> ResourceRequest:
+    reduced = await reduce_to_lent(write, caller, each, reason)
+    await change_request(write, caller, row)
+    told = {each.assisting_agency_id: [reduced]}
+    record_for_agencies(write, caller, EventType.REQUEST_LINE_REDUCED, row, told, {"reason": reason})
+    return await get_request(write, caller.principal, row.id, caller.now)
 
 
 async def line_of(

@@ -10,10 +10,19 @@ import sqlalchemy as sa
 from sqlalchemy.sql.selectable import FromClause
 
 from registry.sharing.loans.queries.getting import took_place
-from registry.sharing.loans.rules import OVER, LoanStatus, Side
+from registry.sharing.loans.rules import NEVER_WAS, OVER, LoanStatus, Side
 from registry.sharing.loans.tables import loan
-from registry.sharing.requests.queries.visibility import line_visible
+from registry.sharing.requests.queries.visibility import (
+    AS_SENT,
+    VIEWER,
+    as_sent,
+    of_visible_lines,
+    submitted_at_shown,
+    updated_at_shown,
+    version_shown,
+)
 from registry.sharing.requests.rules import (
+    IN_PLAY,
     LEAST_SETTLED_FIRST,
     OPEN,
     RESERVABLE,
@@ -25,13 +34,18 @@ from registry.sharing.requests.tables import request, request_line
 
 NOW = sa.bindparam("now", type_=request.c.created_at.type)
 
+_NEVER_WAS = sorted(NEVER_WAS)
 
 # One bit for each status of a line; one that is withdrawn, or replaced, has none. `over`: its loan has ended.
 BIT = {
     status.value: 1 << position
     for position, status in enumerate(status for status in LineStatus if status is not LineStatus.WITHDRAWN)
 } | {"over": 1 << len(LineStatus)}
-_WITH_LOAN = BIT["reserved"] | BIT["over"]
+_NEED, _CHILD, _CHILD_LOAN = request_line.alias("need"), request_line.alias("child"), loan.alias("child_loan")
+_GIVEN_UP_LOAN = loan.alias("given_up_loan")
+_AS_SHOWN = frozenset({"updated_at", "submitted_at", "head_changes", "head_changed_at", *AS_SENT})
+_WHOLE = BIT["reserved"] | BIT["over"]
+_WITH_LOAN = _WHOLE | BIT["partially_filled"]
 _OPEN = sum(BIT[status] for status in OPEN)
 
 LIVE_LOAN = (
@@ -82,6 +96,61 @@ def given_up_for() -> sa.ScalarSelect[str]:
     return sa.select(loan.c.decline_reason).where(*_GIVEN_UP).limit(1).correlate(request_line).scalar_subquery()
 
 
+def _of_children(value: sa.ColumnElement[int], *criteria: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+    """A sum over the lines that help to fill the need of the line, or of the line that it helps to fill."""
+    given_back = sa.select(sa.literal(1)).where(
+        _GIVEN_UP_LOAN.c.root_decision_id == _CHILD.c.decision_id,
+        _GIVEN_UP_LOAN.c.status == sa.literal_column(f"'{LoanStatus.CANCELLED}'"),
+        _GIVEN_UP_LOAN.c.ended_side == sa.literal_column(f"'{Side.ASSISTING}'"),
+    )
+    lent = sa.and_(_CHILD_LOAN.c.root_decision_id == _CHILD.c.decision_id, _CHILD_LOAN.c.status.not_in(_NEVER_WAS))
+    counts = sa.or_(
+        _CHILD_LOAN.c.id.is_not(None),
+        sa.and_(_CHILD.c.ended_at.is_(None), ~given_back.correlate(_CHILD).exists()),
+    )
+    found = (
+        sa.select(sa.func.coalesce(sa.func.sum(value), 0))
+        .select_from(_CHILD.outerjoin(_CHILD_LOAN, lent))
+        .where(
+            _CHILD.c.request_id == request_line.c.request_id,
+            _CHILD.c.fills_no == sa.func.coalesce(request_line.c.fills_no, request_line.c.no),
+            _CHILD.c.status.in_(sorted(IN_PLAY)),
+            counts,
+            *criteria,
+        )
+    )
+    return found.correlate(request_line).scalar_subquery()
+
+
+def claimed() -> sa.ColumnElement[int]:
+    """An expression: how many of a need are offered, reserved or lent: of a loan as many as it is of."""
+    return _of_children(sa.func.coalesce(_CHILD_LOAN.c.quantity, _CHILD.c.quantity))
+
+
+def lent() -> sa.ColumnElement[int]:
+    """An expression: how many of a need are reserved or lent."""
+    return _of_children(_CHILD_LOAN.c.quantity, _CHILD_LOAN.c.id.is_not(None))
+
+
+def remaining() -> sa.ColumnElement[int]:
+    """An expression: how many are still needed, of the need of the line or of that which it helps to fill."""
+    of_need = sa.select(_NEED.c.quantity).where(
+        _NEED.c.request_id == request_line.c.request_id,
+        _NEED.c.no == sa.func.coalesce(request_line.c.fills_no, request_line.c.no),
+    )
+    return of_need.correlate(request_line).scalar_subquery() - claimed()
+
+
+def is_need() -> sa.ColumnElement[bool]:
+    """A criterion: lines of a need that were submitted."""
+    return request_line.c.status == LineStatus.OPEN.value
+
+
+def unanswered() -> sa.ColumnElement[bool]:
+    """A criterion: lines of an agency that was asked and did not answer in time."""
+    return sa.and_(request_line.c.status == LineStatus.ASKED.value, request_line.c.answer_due_at <= NOW)
+
+
 def reservable() -> sa.ColumnElement[bool]:
     """A criterion: lines on which the assisting agency may lend, or has lent."""
     return request_line.c.status.in_(sorted(RESERVABLE))
@@ -93,6 +162,24 @@ def revoked() -> sa.ColumnElement[bool]:
     Other lines of a request that ends are stored as withdrawn, or stay refused or expired.
     """
     return sa.and_(reservable(), request_line.c.ended_at.is_not(None))
+
+
+def partly_lent(*criteria: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """A criterion: a loan that meets these criteria is of fewer than the line asks for.
+
+    What helps to fill a need is not partly lent: the rest is open on the line of the need.
+    """
+    return sa.and_(
+        reservable(), request_line.c.fills_no.is_(None), has_loan(loan.c.quantity < request_line.c.quantity, *criteria)
+    )
+
+
+def _rest_open() -> sa.ColumnElement[bool]:
+    """A criterion: what of a line was not lent is still open: while that loan runs, or its time is not over."""
+    running = partly_lent(loan.c.status.not_in(sorted(OVER)))
+    return sa.and_(
+        request_line.c.ended_at.is_(None), sa.or_(running, sa.and_(partly_lent(), request_line.c.ends_at > NOW))
+    )
 
 
 def lapsed(request_status: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
@@ -121,10 +208,14 @@ def answered_status() -> sa.ColumnElement[str]:
 def line_status(request_status: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
     """The status of a line at the parameter `now`: as answered, or `expired` where nothing came of it in time."""
     return sa.case(
+        (partly_lent(), LineStatus.PARTIALLY_FILLED.value),
         (sa.and_(reservable(), has_loan()), LineStatus.RESERVED.value),
         (sa.and_(reservable(), given_up()), LineStatus.DECLINED.value),
         (revoked(), LineStatus.WITHDRAWN.value),
+        (sa.and_(is_need(), lent() >= request_line.c.quantity), LineStatus.FILLED.value),
         (lapsed(request_status), LineStatus.EXPIRED.value),
+        (sa.and_(is_need(), lent() > 0), LineStatus.PARTIALLY_FILLED.value),
+        (unanswered(), LineStatus.UNANSWERED.value),
         else_=request_line.c.status,
     )
 
@@ -139,35 +230,43 @@ def in_force() -> sa.ColumnElement[bool]:
 
 
 def _mark() -> sa.ColumnElement[int]:
+    # To who asks, what agencies answer counts by what they lend; that they are asked, the line of the need says.
+    only_asked = sa.and_(
+        request_line.c.fills_no.is_not(None),
+        request.c.requesting_agency_id == VIEWER,
+        sa.or_(request_line.c.status.not_in(sorted(IN_PLAY)), sa.and_(sa.not_(has_loan()), given_up())),
+    )
     return sa.case(
-        (request_line.c.replaced_by_no.is_not(None), 0),
+        (sa.or_(request_line.c.replaced_by_no.is_not(None), only_asked), 0),
+        (sa.and_(is_need(), claimed() >= request_line.c.quantity), 0),
+        (_rest_open(), BIT["partially_filled"]),
         (sa.and_(reservable(), has_loan(loan.c.status.not_in(sorted(OVER)))), BIT["reserved"]),
         (sa.and_(reservable(), has_loan()), BIT["over"]),
         (sa.and_(reservable(), given_up()), BIT["declined"]),
         (revoked(), 0),
         (lapsed(request.c.status), BIT["expired"]),
+        (unanswered(), BIT["unanswered"]),
         *((request_line.c.status == name, bit) for name, bit in BIT.items()),
         else_=0,
     )
 
 
-def of_visible_lines(value: sa.ColumnElement[Any], *criteria: sa.ColumnElement[bool]) -> sa.ScalarSelect[Any]:
-    """An aggregate over the lines of a request that the viewer sees."""
-    return (
-        sa.select(value)
-        .where(request_line.c.request_id == request.c.id, line_visible(request.c.requesting_agency_id), *criteria)
-        .correlate(request)
-        .scalar_subquery()
-    )
-
-
 def marked_requests() -> sa.Select[Any]:
-    """The requests with the columns that `status_of` needs, in the order of their ids; callers add criteria.
+    """The requests as the viewer sees them, with the columns that `status_of` needs, by id; callers add criteria.
+
+    `version` is the ledger's, `version_shown` the viewer's.
 
     `OFFSET 0` prevents PostgreSQL from computing the sum of bits again in each place where it is used.
     """
     marks = sa.func.coalesce(of_visible_lines(sa.func.sum(sa.distinct(_mark()))), 0)
-    return sa.select(*request.c, marks.label("marks")).order_by(request.c.id).offset(0)
+    columns = [column for column in request.c if column.name not in _AS_SHOWN]
+    shown: list[sa.ColumnElement[Any]] = [
+        version_shown().label("version_shown"),
+        updated_at_shown().label("updated_at"),
+        submitted_at_shown().label("submitted_at"),
+        *(as_sent(name).label(name) for name in AS_SENT),
+    ]
+    return sa.select(*columns, *shown, marks.label("marks")).order_by(request.c.id).offset(0)
 
 
 def status_of(found: FromClause) -> sa.ColumnElement[str]:
@@ -180,8 +279,8 @@ def status_of(found: FromClause) -> sa.ColumnElement[str]:
     def none(bits: int) -> sa.ColumnElement[bool]:
         return sa.not_(some(bits))
 
-    rest = sum(BIT.values()) - _WITH_LOAN
-    over = sa.and_(none(BIT["reserved"]), none(_OPEN))
+    rest = sum(BIT.values()) - _WHOLE
+    over = sa.and_(none(BIT["reserved"] | BIT["partially_filled"]), none(_OPEN))
     return sa.case(
         (found.c.status.in_(sorted(SET_BY_PEOPLE)), found.c.status),
         (sa.and_(some(_WITH_LOAN), over), RequestStatus.COMPLETED.value),

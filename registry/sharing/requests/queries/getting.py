@@ -17,16 +17,15 @@ from sqlalchemy.engine import Row
 from registry.agreements.instruments.tables import agreement, agreement_version
 from registry.directory.agencies.schemas import AgencyReference
 from registry.directory.agencies.tables import agency
-from registry.platform.access.permissions import Action, refusal
 from registry.platform.access.principals import Principal
 from registry.platform.database.handles import Read
-from registry.platform.kernel.actions import AllowedAction, offer
 from registry.platform.kernel.errors import NotFound
 from registry.platform.kernel.geo import Location
 from registry.platform.kernel.time import Window
-from registry.resources.assets.queries.describing import NOW_DESCRIBED, describe_columns
+from registry.resources.assets.queries.describing import NOW_DESCRIBED
+from registry.resources.assets.queries.having import HAVING, Ask, can_be_had, of_columns
 from registry.resources.assets.queries.visibility import visible_to as visible_asset
-from registry.resources.assets.rules import changed_since
+from registry.resources.assets.schemas.availability import AskAvailability
 from registry.resources.assets.tables import asset
 from registry.sharing.loans.rules import DeclineReason
 from registry.sharing.loans.rules import Side as LoanSide
@@ -34,34 +33,41 @@ from registry.sharing.loans.tables import loan
 from registry.sharing.policy.decisions import DecisionReason, Side, parts_told
 from registry.sharing.policy.queries.getting import agreement_of
 from registry.sharing.policy.tables import policy_decision
+from registry.sharing.requests.queries.acting import (
+    allowed_on_line,
+    allowed_on_request,
+    awaited_in,
+    changed_in,
+    condition_of,
+    side_of,
+)
 from registry.sharing.requests.queries.derived_status import (
     ENDED_LOAN,
     LIVE_LOAN,
     line_status,
     marked_requests,
+    remaining,
     status_of,
 )
+from registry.sharing.requests.queries.needs import is_partly_lent, need_of, people_in, still_open
 from registry.sharing.requests.queries.visibility import line_visible, visible
 from registry.sharing.requests.rules import (
-    EDITABLE,
+    OPEN,
+    REFUSED,
     TIME_OVER,
-    TRANSITIONS,
-    LineAction,
     LineStatus,
-    RequestAction,
     RequestStatus,
-    why_not_accepted,
-    why_not_asked_again,
-    why_not_declined,
-    why_not_mended,
-    why_not_submitted,
-    why_not_withdrawn,
 )
-from registry.sharing.requests.schemas import LineDecision, LineEnd, LineLoan, RequestLine, ResourceRequest
+from registry.sharing.requests.schemas import (
+    AutomaticAidGiven,
+    LineDecision,
+    LineEnd,
+    LineLoan,
+    RequestLine,
+    ResourceRequest,
+)
 from registry.sharing.requests.tables import request, request_line
 
-_WAITING = frozenset({LineStatus.NEEDS_APPROVAL, LineStatus.PERMITTED, LineStatus.APPROVED})
-_described = msgspec.json.Decoder(dict[str, str]).decode
 _OF_ENDED = ("id", "status", "quantity", "lost_quantity", "planned_end_at", "ended_reason")
 _ID = sa.bindparam("id", type_=request.c.id.type)
 
@@ -88,11 +94,22 @@ def _get_statement() -> sa.Select[Any]:
             request_line.c.no,
             request_line.c.asset_id,
             sa.case((visible_asset(), request_line.c.asset_name)).label("asset_name"),
-            sa.case((visible_asset(), request_line.c.category)).label("category"),
+            sa.case((sa.or_(request_line.c.asset_id.is_(None), visible_asset()), request_line.c.category)).label(
+                "category"
+            ),
+            *(
+                request_line.c[name]
+                for name in (
+                    *("need", "fills_no", "tier", "answer_within_minutes", "answer_due_at", "condition"),
+                    *("personnel_ids", "asked_as", "automatic_clause"),
+                )
+            ),
+            sa.case((request_line.c.need.is_not(None), remaining()), else_=sa.null()).label("remaining"),
             request_line.c.asset_name.label("asked_name"),
             request_line.c.category.label("asked_category"),
             request_line.c.described,
             *NOW_DESCRIBED,
+            *HAVING,
             request_line.c.assisting_agency_id,
             assisting.c.name.label("assisting_agency_name"),
             requesting.c.name.label("requesting_agency_name"),
@@ -141,8 +158,8 @@ def _get_statement() -> sa.Select[Any]:
                 sa.and_(request_line.c.request_id == found.c.id, line_visible(found.c.requesting_agency_id)),
             )
             .join(requesting, requesting.c.id == found.c.requesting_agency_id)
-            .join(assisting, assisting.c.id == request_line.c.assisting_agency_id)
-            .join(asset, asset.c.id == request_line.c.asset_id)
+            .outerjoin(assisting, assisting.c.id == request_line.c.assisting_agency_id)
+            .outerjoin(asset, asset.c.id == request_line.c.asset_id)
             .outerjoin(latest, sa.and_(latest.c.root_decision_id == request_line.c.decision_id, sa.not_(followed)))
             .outerjoin(agreement, agreement.c.id == latest.c.agreement_id)
             .outerjoin(agreement_version, agreement_version.c.id == latest.c.agreement_version_id)
@@ -163,7 +180,6 @@ class _DecisionExtract(msgspec.Struct, frozen=True):
 
 
 _said = msgspec.json.Decoder(_DecisionExtract).decode
-_awaited = msgspec.json.Decoder(list[str]).decode
 
 
 async def request_rows(read: Read, principal: Principal, request_id: UUID, now: datetime) -> Sequence[Row[Any]]:
@@ -175,50 +191,54 @@ async def request_rows(read: Read, principal: Principal, request_id: UUID, now: 
 
 
 async def get_request(read: Read, principal: Principal, request_id: UUID, now: datetime) -> ResourceRequest:
-    """One request as this caller may see it. Raises NotFound."""
-    return as_request(await request_rows(read, principal, request_id, now), principal, now)
+    """One request as this caller may see it, with what of it can be had. Raises NotFound."""
+    return await shown(read, await request_rows(read, principal, request_id, now), principal, now)
 
 
-def side_of(row: Row[Any], principal: Principal) -> Side:
-    """The side of the caller's agency in a request that it can see."""
-    return "requesting" if row.requesting_agency_id == principal.agency_id else "assisting"
+async def shown(read: Read, rows: Sequence[Row[Any]], principal: Principal, now: datetime) -> ResourceRequest:
+    """The representation of a request's rows, with what of it can be had."""
+    return as_request(rows, principal, now, await _can_be_had(read, rows, principal, now))
 
 
-def asks(rows: Sequence[Row[Any]], principal: Principal) -> bool:
-    """Whether this person drafted the request or submitted a line that waits for approval.
+async def _can_be_had(
+    read: Read, rows: Sequence[Row[Any]], principal: Principal, now: datetime
+) -> dict[UUID, AskAvailability]:
+    """What lines ask for that may still lead to a loan, or be asked again: whether it can be had, by their ids.
 
-    Then another person must approve. Persons who submitted lines that have been replaced or decided since do not count.
+    It is one question for all of them. Of what several open lines ask for at the same time, the first of them counts
+    for the next ones.
     """
-    waiting = (row.submitted_by for row in rows if row.line_status == LineStatus.NEEDS_APPROVAL)
-    return principal.person in {rows[0].asked_by, *waiting}
+    lines = [
+        row
+        for row in rows
+        if row.line_status in OPEN | REFUSED
+        and row.replaced_by_no is None
+        and row.asset_name is not None
+        and row.ends_at > now
+    ]
+    opened = [row for row in lines if row.line_status in OPEN]
+    asks = [
+        Ask(
+            asset=of_columns(row, row.asset_id),
+            quantity=row.quantity,
+            window=_window(row),
+            beside=[
+                (_window(each), each.quantity) for each in opened if each.asset_id == row.asset_id and each.no < row.no
+            ],
+        )
+        for row in lines
+    ]
+    found = await can_be_had(read, principal.agency_id, asks, now)
+    return {row.line_id: each for row, each in zip(lines, found, strict=True)}
 
 
-def answerable(rows: Sequence[Row[Any]], principal: Principal) -> list[Row[Any]]:
-    """The lines that wait for an approval which the caller can give for its own side."""
-    side = side_of(rows[0], principal)
-    needed = {f"{role}@{side}" for role in principal.roles}
-    return [row for row in rows if row.line_status == LineStatus.NEEDS_APPROVAL and needed & {*_awaited(row.awaited)}]
+def _window(row: Row[Any]) -> Window:
+    return Window(start=row.starts_at, end=row.ends_at)
 
 
-def changed_in(row: Row[Any]) -> list[str]:
-    """The properties of a line's asset that are not as they were asked for, while the line may lead to a loan."""
-    if row.line_status not in _WAITING:
-        return []
-    return changed_since(described_in(row), describe_columns(row, "now_"))
-
-
-def any_changed(rows: Sequence[Row[Any]]) -> bool:
-    """Whether an asset that the viewer may still see is not as it was asked for."""
-    return any(row.asset_name is not None and changed_in(row) for row in rows)
-
-
-def described_in(row: Row[Any]) -> dict[str, str]:
-    """What a line relied on in its asset when it was asked for."""
-    described: dict[str, str] = _described(row.described)
-    return described
-
-
-def as_request(rows: Sequence[Row[Any]], principal: Principal, now: datetime) -> ResourceRequest:
+def as_request(
+    rows: Sequence[Row[Any]], principal: Principal, now: datetime, available: Mapping[UUID, AskAvailability]
+) -> ResourceRequest:
     """The representation of a request's rows, with the caller's allowed actions at `now`."""
     row, numbers = rows[0], {each.no for each in rows}
     # Only lines that the viewer sees: another owner is not told that, nor of whom, something is asked in its place.
@@ -231,46 +251,80 @@ def as_request(rows: Sequence[Row[Any]], principal: Principal, now: datetime) ->
         priority=row.priority,
         incident_number=row.incident_number,
         summary=row.summary,
-        lines=[_line(each, principal, replaced, now) for each in rows],
+        lines=[_line(each, principal, replaced, now, available.get(each.line_id)) for each in rows],
         submitted_at=row.submitted_at,
-        ended_reason=row.ended_reason,
-        allowed_actions=_allowed(rows, principal, now),
-        version=row.version,
+        ended_reason=row.ended_reason or _last_withdrawn(rows),
+        allowed_actions=allowed_on_request(rows, principal, now),
+        version=row.version_shown,
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
 
 
-def _line(row: Row[Any], principal: Principal, replaced: Mapping[int, int], now: datetime) -> RequestLine:
-    located = row.place_latitude is not None
+def _last_withdrawn(rows: Sequence[Row[Any]]) -> str | None:
+    """Why the last of the lines was withdrawn that the viewer sees, where the request is withdrawn with them."""
+    if rows[0].status != RequestStatus.WITHDRAWN:
+        return None
+    withdrawn = [row for row in rows if row.stored_status == LineStatus.WITHDRAWN and row.ended_at is not None]
+    last = max(withdrawn, key=lambda row: (row.ended_at, row.no), default=None)
+    return None if last is None else str(last.line_ended_reason)
+
+
+def _line(
+    row: Row[Any],
+    principal: Principal,
+    replaced: Mapping[int, int],
+    now: datetime,
+    availability: AskAvailability | None,
+) -> RequestLine:
+    located, own = row.place_latitude is not None, side_of(row, principal) == "requesting"
     changed = changed_in(row) if row.asset_name is not None else []
     return RequestLine(
         id=row.line_id,
         line_no=row.no,
+        need=need_of(row),
+        fills_line_no=row.fills_no,
         asset_id=row.asset_id,
         asset_name=row.asset_name,
         category=row.category,
-        assisting_agency=_agency(row, "assisting"),
+        assisting_agency=None if row.assisting_agency_id is None else _agency(row, "assisting"),
         quantity=row.quantity,
-        window=Window(start=row.starts_at, end=row.ends_at),
+        # Of a need, who asks alone: from it one agency that is asked would learn when another offers, and how many.
+        remaining_quantity=still_open(row) if own or is_partly_lent(row) else None,
+        tier=row.tier,
+        answer_due_at=row.answer_due_at,
+        condition=condition_of(row),
+        # Who they are, only their agency reads before they are committed.
+        personnel_ids=[] if own else people_in(row),
+        window=_window(row),
         place=Location(latitude=row.place_latitude, longitude=row.place_longitude) if located else None,
         note=row.note,
         status=row.line_status,
-        awaiting=_awaited(row.awaited),
-        awaiting_detail=[_in_words(each, row) for each in _awaited(row.awaited)],
+        awaiting=awaited_in(row.awaited),
+        awaiting_detail=[_in_words(each, row) for each in awaited_in(row.awaited)],
         submitted_at=row.line_submitted_at,
         decided_at=row.line_decided_at,
         # A line that was revised keeps its earlier decision, which no longer applies.
         decision=_decision(row, principal) if row.latest_id and row.stored_status != LineStatus.DRAFT else None,
+        automatic_aid=_automatic_aid(row),
+        availability=availability,
         asset_changed=changed,
         asset_version=row.now_version if changed else None,
-        loan=_loan(row) if row.line_status == LineStatus.RESERVED else None,
+        loan=_loan(row) if row.line_status == LineStatus.RESERVED or is_partly_lent(row) else None,
         ended_loan=_ended_loan(row) if row.never_id is not None else None,
         ended=_end(row),
         replaces_line_no=replaced.get(row.no),
         replaced_by_line_no=row.replaced_by_no if row.replaced_by_no in replaced else None,
-        allowed_actions=_allowed_on_line(row, principal, now),
+        allowed_actions=allowed_on_line(row, principal, now),
     )
+
+
+def _automatic_aid(row: Row[Any]) -> AutomaticAidGiven | None:
+    if row.automatic_clause is None:
+        return None
+    rests_on = agreement_of(row)
+    assert rests_on is not None, "what is sent automatically rests on an agreement"
+    return AutomaticAidGiven(agreement=msgspec.structs.replace(rests_on, clause=row.automatic_clause or None))
 
 
 def _end(row: Row[Any]) -> LineEnd | None:
@@ -299,22 +353,6 @@ def _agency(row: Row[Any], side: Side) -> AgencyReference:
     if side == "requesting":
         return AgencyReference(id=row.requesting_agency_id, name=row.requesting_agency_name)
     return AgencyReference(id=row.assisting_agency_id, name=row.assisting_agency_name)
-
-
-def _allowed_on_line(row: Row[Any], principal: Principal, now: datetime) -> list[AllowedAction]:
-    side, status, of_request = side_of(row, principal), LineStatus(row.line_status), RequestStatus(row.status)
-    replaced = row.replaced_by_no is not None
-    actions = []
-    if refusal(principal, Action.REQUESTS_UPDATE, [side]) is None:
-        again = why_not_asked_again(of_request, status, row.no, replaced=replaced, over=row.ends_at <= now)
-        actions += [
-            offer("update", withheld=why_not_mended(of_request, status, replaced=replaced)),
-            offer("ask_again", withheld=again),
-            offer("withdraw", withheld=why_not_withdrawn(of_request, status, replaced=replaced)),
-        ]
-    if refusal(principal, Action.REQUESTS_ANSWER, [side]) is None:
-        actions.append(offer("decline", withheld=why_not_declined(of_request, status)))
-    return actions
 
 
 def _in_words(awaited: str, row: Row[Any]) -> str:
@@ -355,30 +393,3 @@ def _ended_loan(row: Row[Any]) -> LineLoan:
         ended_by=None if row.never_ended_side is None else LoanSide(row.never_ended_side),
         decline_reason=None if row.never_decline_reason is None else DeclineReason(row.never_decline_reason),
     )
-
-
-def _allowed(rows: Sequence[Row[Any]], principal: Principal, now: datetime) -> list[AllowedAction]:
-    row, side = rows[0], side_of(rows[0], principal)
-    status = RequestStatus(row.status)
-    late = f"Not while the request is {status.replace('_', ' ')}."
-    actions = []
-    if refusal(principal, Action.REQUESTS_UPDATE, [side]) is None:
-        actions.append(offer("update", withheld=None if status in EDITABLE else late))
-        drafts = [(each.no, each.ends_at <= now) for each in rows if each.line_status == LineStatus.DRAFT]
-        actions.append(offer(RequestAction.SUBMIT, withheld=why_not_submitted(status, drafts)))
-        possible = (status, RequestAction.WITHDRAW) in TRANSITIONS
-        actions.append(offer(RequestAction.WITHDRAW, withheld=None if possible else late))
-        unaccepted = why_not_accepted(status, changed=any_changed(rows))
-        actions.append(offer("accept_changed_assets", withheld=unaccepted))
-    if refusal(principal, Action.REQUESTS_APPROVE, [side]) is None:
-        if not any(each.line_status == LineStatus.NEEDS_APPROVAL for each in rows):
-            reason: str | None = "No line waits for an approval."
-        elif asks(rows, principal):
-            reason = "The person who asks cannot approve."
-        else:
-            reason = None if answerable(rows, principal) else "No line waits for your approval."
-        actions += [offer(action, withheld=reason) for action in (LineAction.APPROVE, LineAction.REJECT)]
-        if side == "requesting":
-            possible = (status, RequestAction.CLOSE_MANUALLY) in TRANSITIONS
-            actions.append(offer(RequestAction.CLOSE_MANUALLY, withheld=None if possible else late))
-    return actions

@@ -31,28 +31,33 @@ from registry.sharing.requests.queries.derived_status import (
     has_loan,
     in_force,
     marked_requests,
-    of_visible_lines,
     reservable,
     revoked,
     status_of,
 )
-from registry.sharing.requests.queries.visibility import VIEWER, asked_of_viewer, line_visible
+from registry.sharing.requests.queries.visibility import (
+    VIEWER,
+    asked_of_viewer,
+    last_change_of_lender,
+    line_visible,
+    of_visible_lines,
+)
 from registry.sharing.requests.rules import SET_BY_PEOPLE, LineStatus, RequestStatus
 from registry.sharing.requests.schemas import RequestPage, RequestQuery, RequestSummary
 from registry.sharing.requests.tables import request, request_line
 
-_APPROVAL_ROLES: tuple[str, ...] = get_args(ApprovalRole)
+APPROVAL_ROLES: tuple[str, ...] = get_args(ApprovalRole)
 _SUBJECT = sa.bindparam("subject", type_=sa.Text)
 
 
-def _awaits_approval(side: Side) -> sa.ColumnElement[bool]:
+def awaits_approval(side: Side) -> sa.ColumnElement[bool]:
     """A criterion: lines that wait for an approval which the viewer can give on that side, and did not ask for."""
     held = (
         sa.and_(
             sa.bindparam(f"is_{role}", type_=sa.Boolean),
             sa.cast(request_line.c.awaited, sa.Text).contains(f'"{role}@{side}"'),
         )
-        for role in _APPROVAL_ROLES
+        for role in APPROVAL_ROLES
     )
     submitted_by = (
         sa.select(policy_decision.c.asked_by)
@@ -68,7 +73,7 @@ def _awaits_approval(side: Side) -> sa.ColumnElement[bool]:
     )
 
 
-def _awaits_reserving() -> sa.ColumnElement[bool]:
+def awaits_reserving() -> sa.ColumnElement[bool]:
     """A criterion: lines on which the viewer may lend, and has not yet."""
     return sa.and_(
         sa.bindparam("reserves", type_=sa.Boolean),
@@ -78,6 +83,16 @@ def _awaits_reserving() -> sa.ColumnElement[bool]:
         sa.not_(given_up()),
         sa.not_(revoked()),
         sa.not_(barred_from(Separation.APPROVE_RESERVE, Act.APPROVE, request_line.c.decision_id)),
+    )
+
+
+def awaits_answer(side: Side) -> sa.ColumnElement[bool]:
+    """A criterion: lines for which the viewer is asked what it offers, or has to accept or refuse an offer."""
+    status = LineStatus.OFFERED if side == "requesting" else LineStatus.ASKED
+    return sa.and_(
+        sa.bindparam(f"answers_{side}", type_=sa.Boolean),
+        request_line.c.status == status.value,
+        request_line.c.ends_at > NOW,
     )
 
 
@@ -105,15 +120,31 @@ def _of_side(side: Side, filters: frozenset[str]) -> list[sa.ColumnElement[bool]
         return lines.where(request_line.c.request_id == request.c.id).correlate(request).exists()
 
     if "waiting" in filters:
-        approving = sa.and_(request.c.asked_by != _SUBJECT, of_lines(_awaits_approval(side)))
-        criteria.append(approving if side == "requesting" else sa.or_(approving, of_lines(_awaits_reserving())))
+        waiting = [
+            sa.and_(request.c.asked_by != _SUBJECT, of_lines(awaits_approval(side))),
+            of_lines(awaits_answer(side)),
+        ]
+        criteria.append(sa.or_(*waiting, *([] if side == "requesting" else [of_lines(awaits_reserving())])))
     elif seen:
         criteria.append(of_lines())
     return criteria if side == "assisting" else [*criteria, request.c.requesting_agency_id == VIEWER]
 
 
+def _said(side: Side, name: str) -> sa.ColumnElement[Any]:
+    """The column that agencies on that side read: an assisting one what was sent."""
+    return request.c[name] if side == "requesting" else request.c[f"sent_{name}"]
+
+
 _FILTERS = ("status", "partner_id", "incident_number", "q", "window_from", "window_to", "ids", *CHANGED)
-_ORDERS = Orders(RequestQuery, created_at=request.c.id, updated_at=(request.c.updated_at, request.c.id))
+_CHANGED_AT: dict[Side, sa.ColumnElement[datetime]] = {
+    "requesting": request.c.updated_at,
+    "assisting": last_change_of_lender(),
+}
+"""When a request was changed, as each side is told; that of the requesting agency has an index."""
+_ORDERS = {
+    side: Orders(RequestQuery, created_at=request.c.id, updated_at=(changed_at, request.c.id))
+    for side, changed_at in _CHANGED_AT.items()
+}
 
 
 @cache
@@ -122,28 +153,31 @@ def _list_statement(filters: frozenset[str], sides: tuple[Side, ...], sort: str)
     limit = sa.bindparam("limit", type_=sa.Integer)
     status: sa.BindParameter[str] = sa.bindparam("status", expanding=True)
 
-    def ordered(found: sa.FromClause) -> list[sa.ColumnElement[Any]]:
-        columns = [found.c.id] if sort.endswith("created_at") else [found.c.updated_at, found.c.id]
+    def by(changed_at: sa.ColumnElement[Any], its_id: sa.ColumnElement[Any]) -> list[sa.ColumnElement[Any]]:
+        columns = [its_id] if sort.endswith("created_at") else [changed_at, its_id]
         return [column.desc() if sort.startswith("-") else column.asc() for column in columns]
+
+    def ordered(found: sa.FromClause) -> list[sa.ColumnElement[Any]]:
+        return by(found.c.updated_at, found.c.id)
 
     pages = []
     for side in sides:
-        criteria = [*_of_side(side, filters), *changed_in(request.c.updated_at, filters)]
+        criteria = [*_of_side(side, filters), *changed_in(_CHANGED_AT[side], filters)]
         if "cursor" in filters:
-            criteria.append(_ORDERS.behind(sort))
+            criteria.append(_ORDERS[side].behind(sort))
         if "incident_number" in filters:
-            criteria.append(request.c.incident_number == sa.bindparam("incident_number", type_=sa.Text))
+            criteria.append(_said(side, "incident_number") == sa.bindparam("incident_number", type_=sa.Text))
         if "ids" in filters:
             criteria.append(request.c.id.in_(sa.bindparam("ids", type_=request.c.id.type, expanding=True)))
         if "q" in filters:
-            criteria.append(request.c.search_text.like(sa.bindparam("q", type_=sa.Text), escape="\\"))
+            criteria.append(_said(side, "search_text").like(sa.bindparam("q", type_=sa.Text), escape="\\"))
         if "stored" in filters:
             criteria.append(request.c.status.in_(status))
         if "status" in filters:
             found = marked_requests().where(*criteria).subquery()
             page = sa.select(found.c.id).where(status_of(found).in_(status)).order_by(*ordered(found))
         else:
-            page = sa.select(request.c.id).where(*criteria).order_by(*ordered(request))
+            page = sa.select(request.c.id).where(*criteria).order_by(*by(_CHANGED_AT[side], request.c.id))
         pages.append(page.limit(limit))
     ids = sa.union_all(*(sa.select(page.subquery().c.id) for page in pages)).subquery()
     shown = (
@@ -207,12 +241,18 @@ async def list_requests(read: Read, principal: Principal, query: RequestQuery, n
     if query.waiting_for_me:
         approves = refusal(principal, Action.REQUESTS_APPROVE, sides) is None
         reserves = "assisting" in sides and refusal(principal, Action.LOANS_RESERVE, ["assisting"]) is None
-        if not approves and not reserves:
+        answering = {"requesting": Action.REQUESTS_ACCEPT, "assisting": Action.REQUESTS_ANSWER}
+        answers = {
+            f"answers_{side}": refusal(principal, action, [side]) is None
+            for side, action in answering.items()
+            if side in sides
+        }
+        if not approves and not reserves and not any(answers.values()):
             return RequestPage(items=[], next_cursor=None)
         filters.add("waiting")
-        parameters |= {"subject": principal.person, "reserves": reserves, **person_parameters(principal)}
-        parameters |= {f"is_{role}": approves and role in principal.roles for role in _APPROVAL_ROLES}
-    parameters |= {"viewer": principal.agency_id, "now": now, "at": now, **_ORDERS.parameters(query)}
+        parameters |= {"subject": principal.person, "reserves": reserves, **answers, **person_parameters(principal)}
+        parameters |= {f"is_{role}": approves and role in principal.roles for role in APPROVAL_ROLES}
+    parameters |= {"viewer": principal.agency_id, "now": now, "at": now, **_ORDERS["requesting"].parameters(query)}
     if query.cursor is not None:
         filters.add("cursor")
     rows = await read.all_slowly(_list_statement(frozenset(filters), sides, query.sort), parameters)
@@ -226,7 +266,8 @@ async def list_requests(read: Read, principal: Principal, query: RequestQuery, n
 
 def _summary(rows: Sequence[Row[Any]]) -> RequestSummary:
     row, lines = rows[0], [each for each in rows if each.asset_id is not None]
-    agencies = {each.assisting_agency_id: each.assisting_agency_name for each in lines}
+    asked = [each for each in rows if each.assisting_agency_id is not None]
+    agencies = {each.assisting_agency_id: each.assisting_agency_name for each in asked}
     assets = {each.asset_id: each.asset_name for each in lines}
     return RequestSummary(
         id=row.id,
@@ -241,7 +282,7 @@ def _summary(rows: Sequence[Row[Any]]) -> RequestSummary:
         line_count=row.line_count,
         window=Window(start=row.first_start, end=row.latest_end),
         submitted_at=row.submitted_at,
-        version=row.version,
+        version=row.version_shown,
         created_at=row.created_at,
         updated_at=row.updated_at,
     )

@@ -2,9 +2,16 @@
 
 from litestar import Router
 
-from registry.sharing.requests.routes import asking, declining, mending, reading
+from registry.sharing.requests.routes import asking, declining, exporting, mending, reading, sourcing
 
 router = Router(
     path="/v1",
-    route_handlers=[*reading.handlers, *asking.handlers, *mending.handlers, *declining.handlers],
+    route_handlers=[
+        *reading.handlers,
+        *exporting.handlers,
+        *asking.handlers,
+        *mending.handlers,
+        *declining.handlers,
+        *sourcing.handlers,
+    ],
 )

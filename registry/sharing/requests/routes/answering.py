@@ -8,6 +8,7 @@ def answer(found: ResourceRequest, *, created: bool = False) -> Answer[ResourceR
     derived = [
         (
             *(line.status, line.awaiting, line.decision and line.decision.id, line.loan, line.asset_changed),
+            *(line.availability, line.remaining_quantity, line.answer_due_at, line.condition),
             *(line.ended, line.replaced_by_line_no, line.allowed_actions),
         )
         for line in found.lines

@@ -12,7 +12,7 @@ from registry.platform.http.answers import Answer
 from registry.platform.kernel.versions import Expected
 from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.policy.commands.deciding import REFUSALS
-from registry.sharing.requests.commands import asking
+from registry.sharing.requests.commands import asking, editing
 from registry.sharing.requests.routes.answering import answer
 from registry.sharing.requests.schemas import (
     NEW_REQUEST_EXAMPLE,
@@ -30,10 +30,15 @@ from registry.sharing.requests.schemas import (
     "/requests",
     permission=Action.REQUESTS_CREATE,
     problems=(
+        "asset_or_need",
+        "bad_attribute_filter",
+        "level_not_on_scale",
         "line_taken",
         "own_asset",
         "quantity_over_capacity",
         "unknown_asset",
+        "unknown_capability",
+        "unknown_category",
         "unknown_purpose",
         "window_reversed",
         "window_too_long",
@@ -53,12 +58,17 @@ async def create_request(
     "/requests/{request_id:uuid}",
     permission=Action.REQUESTS_UPDATE,
     problems=(
+        "asset_or_need",
+        "bad_attribute_filter",
+        "level_not_on_scale",
         "line_taken",
         "no_lines",
         "own_asset",
         "quantity_over_capacity",
         "too_many_lines",
         "unknown_asset",
+        "unknown_capability",
+        "unknown_category",
         "unknown_purpose",
         "window_reversed",
         "window_too_long",
@@ -72,15 +82,17 @@ async def update_request(
     data: JSONBody[RequestPatch],
     write: Supplied[Write],
     caller: Supplied[Caller],
+    policies: Supplied[PolicySet],
     if_match: Supplied[Expected],
 ) -> Answer[ResourceRequest]:
     """Edit a draft, or revise what no loan answers yet of a request, whatever was decided on it.
 
     Revising what is asked takes decisions and approvals back; submit again to have it decided anew. A line that was
-    denied, rejected or declined stays beside the one that asks in its place. A change of summary or notes alone leaves
-    decisions standing.
+    denied, rejected or declined stays beside the one that asks in its place. The agencies that are asked read what you
+    sent until then. A change of summary or notes alone leaves decisions standing, but not approvals: who approved had
+    read other words, and the line waits for them again.
     """
-    return answer(await asking.update_request(write, caller, request_id, data, if_match))
+    return answer(await editing.update_request(write, caller, policies, request_id, data, if_match))
 
 
 @operation(
@@ -108,7 +120,7 @@ async def submit_request(
 @operation(
     "post",
     "/requests/{request_id:uuid}/accept-changed-assets",
-    permission=Action.REQUESTS_UPDATE,
+    permission=Action.REQUESTS_ACCEPT,
     status=200,
     problems=("asset_changed", "unknown_line", "wrong_status"),
     example={"lines": [{"line_no": 1, "asset_version": 3}]},
@@ -145,6 +157,7 @@ async def accept_changed_assets(
     ),
     example={"reason": "Two dog teams remain on duty (demo)."},
     etag=True,
+    approves_what_was_read=True,
 )
 async def approve_request(
     request_id: FromPath[UUID],
@@ -154,7 +167,11 @@ async def approve_request(
     policies: Supplied[PolicySet],
     if_match: Supplied[Expected],
 ) -> Answer[ResourceRequest]:
-    """Approve, for the own side, every line that waits for it; each is decided again first."""
+    """Approve, for the own side, every line that waits for it; each is decided again first.
+
+    An approval is of the words that you read: name them by the ETag of your reading. When they were changed since, the
+    answer is 412 and nothing is approved.
+    """
     return answer(await asking.answer_request(write, caller, policies, request_id, "approved", data.reason, if_match))
 
 

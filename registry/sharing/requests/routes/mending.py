@@ -21,10 +21,15 @@ from registry.sharing.requests.schemas import LINE_PATCH_EXAMPLE, RequestEnding,
     "/requests/{request_id:uuid}/lines/{line_id:uuid}",
     permission=Action.REQUESTS_UPDATE,
     problems=(
+        "asset_or_need",
+        "bad_attribute_filter",
+        "level_not_on_scale",
         "own_asset",
         "quantity_over_capacity",
         "too_many_lines",
         "unknown_asset",
+        "unknown_capability",
+        "unknown_category",
         "window_reversed",
         "window_too_long",
         "wrong_status",
@@ -38,6 +43,7 @@ async def update_request_line(
     data: JSONBody[RequestLinePatch],
     write: Supplied[Write],
     caller: Supplied[Caller],
+    policies: Supplied[PolicySet],
     if_match: Supplied[Expected],
 ) -> Answer[ResourceRequest]:
     """Edit a line that no loan answers: another asset, other dates, another quantity; then submit the request.
@@ -46,7 +52,7 @@ async def update_request_line(
     rejected or declined stays as it is beside it, with the reason; any other one is withdrawn. The version in If-Match
     is that of the request.
     """
-    return answer(await mending.update_request_line(write, caller, request_id, line_id, data, if_match))
+    return answer(await mending.update_request_line(write, caller, policies, request_id, line_id, data, if_match))
 
 
 @operation(

@@ -91,7 +91,46 @@ UNDERSTOOD = {
     "july 4": ("07-04 00:00", "07-05 00:00"),
     "July 4th 10am-10pm": ("07-04 10:00", "07-04 22:00"),
 }
-NO_TIME = ["bomb squad", "911 dispatchers", "2 dogs", "type 2", "may we borrow a dog", "24/7 coverage", "route 2026"]
+# A digit that belongs to a word is neither a day nor an hour nor a count of days.
+BESIDE_A_NAME = {
+    "K9 December 5": ("12-05 00:00", "12-06 00:00"),
+    "K9 dec 5 8am-2pm": ("12-05 08:00", "12-05 14:00"),
+    "K-9 Dec 5": ("12-05 00:00", "12-06 00:00"),
+    "K9 March 14": ("03-14 00:00", "03-15 00:00"),
+    "K9 July 4": ("07-04 00:00", "07-05 00:00"),
+    "K9 Dec 5th near Duluth": ("12-05 00:00", "12-06 00:00"),
+    "2 K9 Dec 5": ("12-05 00:00", "12-06 00:00"),
+    "K9 x3 Dec 5": ("12-05 00:00", "12-06 00:00"),
+    "Type-2 helicopter Dec 5": ("12-05 00:00", "12-06 00:00"),
+    "Type-2 December 5": ("12-05 00:00", "12-06 00:00"),
+    "C13 May 5": ("05-05 00:00", "05-06 00:00"),
+    "UH-1 May 5": ("05-05 00:00", "05-06 00:00"),
+    "C130 May 5": ("05-05 00:00", "05-06 00:00"),
+    "level 3 Dec 5": ("12-05 00:00", "12-06 00:00"),
+    "5 December K9": ("12-05 00:00", "12-06 00:00"),
+    "5 December 2 K9": ("12-05 00:00", "12-06 00:00"),
+    "5 December 8am K9": ("12-05 08:00", "12-05 16:00"),
+    "9 December K9": ("12-09 00:00", "12-10 00:00"),
+    "K9 9 December": ("12-09 00:00", "12-10 00:00"),
+    "K9 12/5": ("12-05 00:00", "12-06 00:00"),
+    "K9 on Dec 12": ("12-12 00:00", "12-13 00:00"),
+    "K9 until 6pm": ("11-24 15:00", "11-24 18:00"),
+    "K9 night search": ("11-24 18:00", "11-25 06:00"),
+    "dog sat9pm-11pm": ("11-28 21:00", "11-28 23:00"),
+    "dog tomorrow 8a-2p": ("11-25 08:00", "11-25 14:00"),
+}
+NO_TIME = [
+    "K9 December",
+    "K9/11",
+    "K-9 shift",
+    "bomb squad",
+    "911 dispatchers",
+    "2 dogs",
+    "type 2",
+    "may we borrow a dog",
+    "24/7 coverage",
+    "route 2026",
+]
 
 
 def understood(text: str, now: datetime = TUESDAY, zone: ZoneInfo = CHICAGO) -> When | None:
@@ -108,6 +147,13 @@ def test_a_time_is_understood(text: str) -> None:
         found = understood(around.format(text))
         assert found is not None, around
         assert (shown(found.window.start), shown(found.window.end)) == UNDERSTOOD[text], around
+
+
+@pytest.mark.parametrize("text", BESIDE_A_NAME)
+def test_a_digit_of_a_name_is_no_time(text: str) -> None:
+    found = understood(text)
+    assert found is not None
+    assert (shown(found.window.start), shown(found.window.end)) == BESIDE_A_NAME[text]
 
 
 @pytest.mark.parametrize("text", NO_TIME)

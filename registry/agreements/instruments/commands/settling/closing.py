@@ -11,7 +11,7 @@ from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.commands.reported import drop_report
 from registry.agreements.instruments.commands.settling.proposed import Proposed
-from registry.agreements.instruments.consent import UNANSWERED, ClosedBecause, ProposalKind
+from registry.agreements.instruments.consent import OF_ONE, UNANSWERED, ClosedBecause, ProposalKind
 from registry.agreements.instruments.consent_tables import agreement_proposal, agreement_reported_act
 from registry.agreements.instruments.review_tables import agreement_review_round
 from registry.agreements.instruments.reviews import RoundOutcome
@@ -109,13 +109,13 @@ async def close_proposals(
     """Close what is not agreed by the end of the agreement, and what others reported of it; what stays, and what not.
 
     `named` are the parties by then. What was agreed before, and brought about the end itself, stays with what is said
-    of it; so does what is a question of the days before the end: a departure, and that all suspended it on paper.
+    of it; so does what is a question of the days before the end: what one party did, and what suspended it on paper.
     """
     stay, closed = [], []
     for each in proposals:
         agreed = each.agreed_at is not None and each.agreed_at <= now and all(n in named for n in each.newcomer_ids)
         before = each.is_recorded and each.kind in (ProposalKind.SUSPENSION, ProposalKind.REINSTATEMENT)
-        if agreed or before or each.kind is ProposalKind.DEPARTURE:
+        if agreed or before or each.kind in OF_ONE:
             stay.append(each)
         else:
             closed.append(await _close(write, each, ClosedBecause.AGREEMENT_ENDED, now))

@@ -3,6 +3,7 @@
 A report is taken only where the party did nothing of the kind yet, so taking its effect away leaves nothing behind.
 """
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,6 +15,7 @@ from registry.agreements.instruments.commands.authorising import rest_on
 from registry.agreements.instruments.commands.silence import may_act, said_no
 from registry.agreements.instruments.consent import (
     CONTEST_PERIOD,
+    OF_CONSENT,
     UNANSWERED,
     ReportedKind,
     ReportStatus,
@@ -57,9 +59,13 @@ _SIGNED_FROM = (
 _OF_AN_AMENDMENT = sa.select(agreement_amendment.c.id).where(agreement_amendment.c.version_id == _VERSION)
 _EXECUTED_AT = sa.select(agreement.c.executed_at).where(agreement.c.id == _AGREEMENT)
 _INSERT_SIGNATURE = agreement_signature.insert()
-_CONSENT = agreement_consent.update().where(
-    agreement_consent.c.proposal_id == sa.bindparam("its_proposal", type_=agreement_consent.c.proposal_id.type),
-    agreement_consent.c.agency_id == _AGENCY,
+_CONSENTS_COUNT = (
+    agreement_consent.update()
+    .where(
+        agreement_consent.c.proposal_id == sa.bindparam("its_proposal", type_=agreement_consent.c.proposal_id.type),
+        agreement_consent.c.agency_id == _AGENCY,
+    )
+    .values(counts_from=sa.bindparam("counts_from", type_=_INSTANT))
 )
 _DUE = sa.select(_report).where(
     _report.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
@@ -115,11 +121,13 @@ async def apply_report(
                 "leaves_at": counts_from,
             }
             if report.proposal_id is not None:
-                await _consents(write, report, counts_from)
+                await consents_count(write, [(report.proposal_id, report.agency_id, counts_from)])
             if report.proposal_id is None or not given:
                 await write.run(_PARTY, {**its, **values})
-        case ReportedKind.CONSENTED | ReportedKind.WAS_NOTIFIED:
-            await _consents(write, report, counts_from)
+        case ReportedKind.CONSENTED | ReportedKind.WAS_NOTIFIED:  # OF_CONSENT
+            await consents_count(write, [(report.proposal_id, report.agency_id, counts_from)])
+        case ReportedKind.FULFILLED_DUTY | ReportedKind.OWES_DUTY:
+            pass  # whether it has effect is read from the report itself, where the duty is
 
 
 async def _joins(write: Write, report: Row[Any], at: datetime | None) -> None:
@@ -128,9 +136,14 @@ async def _joins(write: Write, report: Row[Any], at: datetime | None) -> None:
     await write.run(_PARTY, {**its, "joined_at": earliest(at, await write.value(_SIGNED_FROM, its))})
 
 
-async def _consents(write: Write, report: Row[Any], counts_from: datetime | None) -> None:
-    asked = {"its_proposal": report.proposal_id, "its_agency": report.agency_id}
-    await write.run(_CONSENT, {**asked, "counts_from": counts_from})
+async def consents_count(write: Write, counted: Iterable[tuple[UUID, UUID, datetime | None]]) -> None:
+    """Let what is reported of consents count, each by its proposal and party from its instant, or not at all."""
+    values = [
+        {"its_proposal": proposal_id, "its_agency": agency_id, "counts_from": at}
+        for proposal_id, agency_id, at in counted
+    ]
+    if values:
+        await write.run(_CONSENTS_COUNT, values)
 
 
 async def _signature(write: Write, report: Row[Any], manner: str, *, relaxed: bool) -> None:
@@ -173,8 +186,19 @@ async def settle_reports(
 
 async def stop_silence(write: Write, report: Row[Any], because: Unconfirmed) -> None:
     """Let a report whose days were running have no effect but by the party's own confirmation."""
-    await apply_report(write, report, None)
-    await write.run(_SET, {"its_id": report.id, "status": ReportStatus.UNCONFIRMED, "because": because})
+    await stop_each(write, [report], because)
+
+
+async def stop_each(write: Write, reports: Sequence[Row[Any]], because: Unconfirmed) -> None:
+    """As `stop_silence`, of several; however many consents are among them, they are as many statements as one."""
+    consents = [each for each in reports if each.kind in OF_CONSENT]
+    await consents_count(write, [(each.proposal_id, each.agency_id, None) for each in consents])
+    for report in reports:
+        if report.kind not in OF_CONSENT:
+            await apply_report(write, report, None)
+    await write.run(
+        _SET, [{"its_id": each.id, "status": ReportStatus.UNCONFIRMED, "because": because} for each in reports]
+    )
 
 
 async def stop_silences(write: Write, agreement_id: UUID, agency_id: UUID, because: Unconfirmed, now: datetime) -> None:
@@ -193,10 +217,11 @@ async def open_reports(
     *kinds: ReportedKind,
     proposal_id: UUID | None = None,
     version_id: UUID | None = None,
+    duty_id: UUID | None = None,
 ) -> list[Row[Any]]:
     """The reports of those kinds on the party that have neither been answered nor taken effect.
 
-    Only those about the proposal, or about a signature under the version, where one is named.
+    Only those about the proposal, about a signature under the version, or about the duty, where one is named.
     """
     return [
         report
@@ -204,6 +229,7 @@ async def open_reports(
         if report.kind in kinds
         and (proposal_id is None or report.proposal_id == proposal_id)
         and (version_id is None or report.version_id == version_id)
+        and (duty_id is None or report.duty_id == duty_id)
     ]
 
 
@@ -215,9 +241,10 @@ async def replace_reports(
     now: datetime,
     proposal_id: UUID | None = None,
     version_id: UUID | None = None,
+    duty_id: UUID | None = None,
 ) -> None:
     """The party does the thing itself: what others reported of it counts no more, and its own act does."""
-    about = {"proposal_id": proposal_id, "version_id": version_id}
+    about = {"proposal_id": proposal_id, "version_id": version_id, "duty_id": duty_id}
     for report in await open_reports(write, agreement_id, agency_id, *kinds, **about):
         if report.status == ReportStatus.OPEN:
             await apply_report(write, report, None)

@@ -8,8 +8,8 @@ from uuid import UUID
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.commands.settling.departed import parts_of, set_party
-from registry.agreements.instruments.in_force import lapses
-from registry.agreements.instruments.queries.signed_texts import with_word
+from registry.agreements.instruments.in_force import AgreementDates, held_by, lapses
+from registry.agreements.instruments.queries.signed_texts import histories_of, with_word
 from registry.agreements.instruments.queries.texts import dates_of
 from registry.platform.database.handles import Write
 from registry.platform.kernel.intervals import earliest
@@ -33,11 +33,31 @@ async def lapsed_parts(
             for each, part in parts.items()
             if part.joined_at is not None
         }
-        found = lapses(dates_of(row, texts, ()), held)
+        dates = dates_of(row, texts, ())
+        found = lapses(dates, held) | _never_bound(dates, texts, signed, parts)
     changed = {each: found.get(each) for each, part in parts.items() if part.lapsed_at != found.get(each)}
     for agency_id, at in changed.items():
         await set_party(write, row.id, agency_id, lapsed_at=at)
     return await parts_of(write, row.id) if changed else parts
+
+
+def _never_bound(
+    dates: AgreementDates,
+    texts: Sequence[Row[Any]],
+    signed: Mapping[UUID, Mapping[int, datetime]],
+    parts: Mapping[UUID, Row[Any]],
+) -> dict[UUID, datetime]:
+    """Whose hands hold nothing, since those who go on had given up what it signed: it was bound to nobody, from then.
+
+    What others do with the agreement is not for it to consent to.
+    """
+    joined = {each: part for each, part in parts.items() if part.joined_at is not None}
+    histories = histories_of(texts, signed, joined)
+    held = held_by(dates, histories)
+    holding = [each for each, stages in held.items() if any(its for _, its in stages)]
+    if len(holding) < 2:
+        return {}
+    return {each: parts[each].joined_at for each in held if each not in holding and histories[each].texts}
 
 
 def _gone(part: Row[Any]) -> datetime | None:

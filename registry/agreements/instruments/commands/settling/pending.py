@@ -4,14 +4,14 @@ A report stands in the columns and windows with the instant at which it will hav
 how it would be were each of them contested: that is played through with the same code, and undone.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
 from msgspec import Struct
 
-from registry.agreements.instruments.commands.settling.effects import stop_silence
+from registry.agreements.instruments.commands.settling.effects import stop_each
 from registry.agreements.instruments.commands.settling.party_days import DAYS
 from registry.agreements.instruments.consent import (
     CONTEST_PERIOD,
@@ -34,7 +34,6 @@ from registry.agreements.instruments.pending import (
     TextHeld,
     TextWithout,
     Without,
-    lapses_at,
 )
 from registry.agreements.instruments.queries.in_force import OPEN_END, end_of, is_superseded
 from registry.agreements.instruments.queries.texts import executed_texts
@@ -48,6 +47,7 @@ from registry.agreements.instruments.tables import (
     agreement_text_window,
     agreement_version,
 )
+from registry.agreements.instruments.told import alone_at
 from registry.platform.database.handles import Rows, Write
 from registry.platform.kernel.intervals import Interval
 
@@ -59,9 +59,12 @@ _PENDING = (
     .where(_report.c.agreement_id == _ID, _report.c.status == ReportStatus.OPEN, ~_report.c.is_settled)
     .order_by(_report.c.id)
 )
+_OF_END = ("over_at", "over_by", "ends_on", "public_over_at", "public_ends_on")
 _ENDS = sa.select(
-    agreement.c.terminated_at, agreement.c.superseded_by_id, is_superseded().label("is_superseded")
+    *(agreement.c[name] for name in ("terminated_at", "superseded_by_id", *_OF_END)),
+    is_superseded().label("is_superseded"),
 ).where(agreement.c.id == _ID)
+_SET_END = agreement.update().where(agreement.c.id == sa.bindparam("its_id", type_=agreement.c.id.type))
 _PARTIES = sa.select(agreement_party).where(agreement_party.c.agreement_id == _ID)
 _WINDOWS = sa.select(_window).where(_window.c.agreement_id == _ID).order_by(_window.c.agency_id, _window.c.starts_at)
 _LASTING = {
@@ -94,9 +97,9 @@ class _State(Struct, kw_only=True, frozen=True):
     """What is shown of the agreement, as it stands in its rows."""
 
     ended_at: datetime | None
+    alone_at: datetime | None
     is_superseded: bool
     has_successor: bool
-    lapses_at: datetime | None
     joined: int
     lasting: dict[str, tuple[Interval, ...]]
     texts: tuple[TextWithout, ...]
@@ -104,6 +107,7 @@ class _State(Struct, kw_only=True, frozen=True):
     agreed: tuple[tuple[UUID, datetime | None], ...]
     parties: dict[UUID, PartyWithout]
     days: dict[UUID, dict[str, object]]
+    end: dict[str, object]
 
 
 async def rehearse_without(write: Write, agreement_id: UUID, rewrite: Callable[[], Awaitable[object]]) -> _State | None:
@@ -115,8 +119,7 @@ async def rehearse_without(write: Write, agreement_id: UUID, rewrite: Callable[[
     if not pending:
         return None
     async with write.rehearsal():
-        for report in pending:
-            await stop_silence(write, report, Unconfirmed.EVIDENCE_NOT_ON_FILE)
+        await stop_each(write, pending, Unconfirmed.EVIDENCE_NOT_ON_FILE)
         await rewrite()
         return await _state(write, agreement_id)
 
@@ -136,7 +139,6 @@ async def keep_without(write: Write, agreement_id: UUID, without: _State | None)
         ended_at=without.ended_at,
         is_superseded=without.is_superseded,
         has_successor=without.has_successor,
-        lapses_at=without.lapses_at,
         joined=without.joined,
         force=without.lasting["force"],
         suspensions=without.lasting["suspension"],
@@ -148,6 +150,7 @@ async def keep_without(write: Write, agreement_id: UUID, without: _State | None)
     )
     values = {name: getattr(kept, name) for name in ("ended_at", "is_superseded", "joined")}
     values |= {"takes_effect_at": min(each.takes_effect_at for each in reports), "without": kept}
+    values["alone_at"] = without.alone_at
     await write.run(_KEEP, {"agreement_id": agreement_id, **values})
     windows = [
         {"agreement_id": agreement_id, "kind": kind, "starts_at": each.start, "ends_at": each.end or OPEN_END}
@@ -173,6 +176,11 @@ async def keep_without(write: Write, agreement_id: UUID, without: _State | None)
     ]
     if bound:
         await write.run(_KEEP_PARTIES, bound)
+
+
+async def keep_end(write: Write, agreement_id: UUID, end: Mapping[str, object]) -> None:
+    """Let the agreement end as it does without the reports, for who asks meanwhile and for lists that filter by it."""
+    await write.run(_SET_END, {"its_id": agreement_id, **end})
 
 
 def _reports(rows: Rows) -> tuple[PendingReport, ...]:
@@ -209,9 +217,9 @@ async def _state(write: Write, agreement_id: UUID) -> _State:
         bound.setdefault(row.agency_id, []).append(stretch)
     return _State(
         ended_at=ends.terminated_at,
+        alone_at=alone_at(parties),
         is_superseded=bool(ends.is_superseded),
         has_successor=ends.superseded_by_id is not None,
-        lapses_at=lapses_at(parties),
         joined=sum(row.joined_at is not None for row in parties),
         lasting={
             kind: tuple(
@@ -224,6 +232,7 @@ async def _state(write: Write, agreement_id: UUID) -> _State:
                 version_id=row.version_id,
                 no=row.no,
                 executed_at=row.executed_at,
+                first_hand_at=row.first_hand_at,
                 starts_at=row.starts_at,
                 ends_at=row.ends_at,
             )
@@ -247,4 +256,5 @@ async def _state(write: Write, agreement_id: UUID) -> _State:
             for row in parties
         },
         days={row.agency_id: {name: row._mapping[name] for name in DAYS} for row in parties},
+        end={name: ends._mapping[name] for name in _OF_END},
     )

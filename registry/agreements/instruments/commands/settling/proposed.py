@@ -11,6 +11,7 @@ from msgspec import Struct
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.consent import (
+    OF_ONE,
     ClosedBecause,
     Consenting,
     EndingGround,
@@ -18,6 +19,7 @@ from registry.agreements.instruments.consent import (
     ProposalKind,
     ReportStatus,
     agreed_at,
+    ended_by_own_word,
     is_open,
     left_before_asked,
 )
@@ -34,10 +36,13 @@ from registry.platform.database.handles import Write
 from registry.platform.kernel.intervals import Interval, earliest
 
 _ID = sa.bindparam("id", type_=agreement.c.id.type)
-_CONTESTED = sa.select(agreement_reported_act.c.proposal_id, agreement_reported_act.c.agency_id).where(
+_ANSWERS = sa.select(*(agreement_reported_act.c[name] for name in ("proposal_id", "agency_id", "status"))).where(
     agreement_reported_act.c.agreement_id == _ID,
     agreement_reported_act.c.proposal_id.is_not(None),
-    agreement_reported_act.c.status == ReportStatus.CONTESTED,
+    sa.or_(
+        agreement_reported_act.c.status.in_((ReportStatus.CONTESTED, ReportStatus.CONFIRMED)),
+        sa.and_(agreement_reported_act.c.status == ReportStatus.OPEN, agreement_reported_act.c.is_settled),
+    ),
 )
 _PROPOSALS = with_ends(
     sa.select(agreement_proposal)
@@ -62,8 +67,8 @@ class Proposed(Struct, kw_only=True, frozen=True):
 
     `is_recorded`: it was agreed on paper before it came here.
 
-    `lapse`: when it comes to nothing by itself; `lapsed`: why it has. `denied_by`: of an end that was only reported,
-    by who is no party, the parties that contest it.
+    `lapse`: when it comes to nothing by itself; `lapsed`: why it has. Of an end that was only reported, by who is no
+    party: `denied_by` are the parties that contest it, `said_by` those that confirmed it, or did not contest in time.
     """
 
     id: UUID
@@ -77,13 +82,21 @@ class Proposed(Struct, kw_only=True, frozen=True):
     notice_kind: str | None
     newcomer_ids: tuple[UUID, ...]
     successor_id: UUID | None
+    signed_version_id: UUID | None
+    approval_id: UUID | None
     given: Mapping[UUID, datetime | None]
     otherwise_at: datetime | None
     stored_agreed_at: datetime | None
     lapse: Lapse | None
     lapsed: ClosedBecause | None
     denied_by: frozenset[UUID] = frozenset()
+    said_by: frozenset[UUID] = frozenset()
     agreed_at: datetime | None = None
+
+    def may_lapse(self, now: datetime) -> bool:
+        """Whether it may come to nothing by the end of the agreement, whenever that is: it has no effect yet."""
+        waits = self.agreed_at is None or self.agreed_at > now
+        return waits and self.lapsed is None and not self.is_recorded and self.kind not in OF_ONE
 
     def waits_past_its_lapse(self, now: datetime) -> bool:
         """Whether it will come to nothing by itself, as things stand."""
@@ -103,10 +116,14 @@ async def proposals_of(
     given: dict[UUID, dict[UUID, datetime | None]] = {row.id: {} for row in rows}
     for each in await write.all(_CONSENTS, {"id": agreement_id}):
         given[each.proposal_id][each.agency_id] = each.counts_from
-    denied: dict[UUID, set[UUID]] = {}
-    if any(row.ground == EndingGround.REPORTED for row in rows):
-        for each in await write.all(_CONTESTED, {"id": agreement_id}):
-            denied.setdefault(each.proposal_id, set()).add(each.agency_id)
+    denied: dict[UUID, set[UUID]] = {row.id: set() for row in rows}
+    said: dict[UUID, set[UUID]] = {row.id: set() for row in rows}
+    reported_ends = {row.id for row in rows if row.ground == EndingGround.REPORTED}
+    if reported_ends:
+        for each in await write.all(_ANSWERS, {"id": agreement_id}):
+            if each.proposal_id in reported_ends:
+                of = denied if each.status == ReportStatus.CONTESTED else said
+                of[each.proposal_id].add(each.agency_id)
     found = []
     for row in rows:
         answers, newcomers = given[row.id], newcomers_of(row)
@@ -118,8 +135,8 @@ async def proposals_of(
             late = [agency_id for agency_id in late if _named_before(parts, agency_id, newcomers)] if answers else []
         elif row.ground in _ASKS_NOBODY_LATER or not is_open(row.agreed_at, answers.values(), now):
             late = []
-        elif row.kind == ProposalKind.DEPARTURE:
-            late = []  # told to those who were bound when it was recorded: who came later relied on nothing before
+        elif row.kind in OF_ONE:
+            late = []  # told to those whose days it touched when it was recorded: who came later relied on none before
         if late:
             await write.run(_ASK, [{"proposal_id": row.id, "agency_id": each} for each in late])
             answers |= dict.fromkeys(late)
@@ -136,12 +153,15 @@ async def proposals_of(
                 notice_kind=row.notice_kind,
                 newcomer_ids=newcomers,
                 successor_id=row.successor_id,
+                signed_version_id=row.signed_version_id,
+                approval_id=row.approval_id,
                 given=answers,
                 otherwise_at=row.otherwise_at,
                 stored_agreed_at=row.agreed_at,
                 lapse=ends,
                 lapsed=lapsed,
-                denied_by=frozenset(denied.get(row.id, ())) if row.ground == EndingGround.REPORTED else frozenset(),
+                denied_by=frozenset(denied[row.id]),
+                said_by=frozenset(said[row.id] - denied[row.id]),
             )
         )
     return found
@@ -160,7 +180,8 @@ def completed(each: Proposed, parts: Mapping[UUID, Row[Any]], gone: Mapping[UUID
     Of days on which one was bound that had left before, its own consent is needed. Who was let in stays so, whoever
     comes to be asked about it afterwards. What has lapsed never does, nor a departure that the party itself has not
     said, or no longer: what others say of it is no notice. An end that was reported waits for who was bound when it
-    was; who binds itself since does so to a text that was over on record, and goes on with it by contesting that.
+    was; who binds itself since does so to a text that was over on record, and goes on with it by contesting that. While
+    one contests it there is no end for all.
     """
     leaver_id = each.proposed_by_id if each.kind is ProposalKind.DEPARTURE else None  # asked is whether it has left
     if each.lapsed is not None or each.denied_by or (leaver_id is not None and each.given.get(leaver_id) is None):
@@ -178,13 +199,15 @@ def completed(each: Proposed, parts: Mapping[UUID, Row[Any]], gone: Mapping[UUID
     return earliest(agreed_at(each.not_before, asked), each.otherwise_at)
 
 
-def over_on_record(proposals: Sequence[Proposed], agency_id: UUID) -> datetime | None:
-    """Until when alone the party is bound where another contests an end that was reported, and it does not.
-
-    It bound itself to a text that was over on record: that another says otherwise binds it to nothing more.
-    """
+def over_on_record(proposals: Sequence[Proposed], parts: Mapping[UUID, Row[Any]], agency_id: UUID) -> datetime | None:
+    """Until when alone the party is bound by its own word, of an end that was reported and that another contests."""
+    joined = {each for each, part in parts.items() if part.joined_at is not None}
     return earliest(
-        *(each.not_before for each in proposals if each.denied_by and agency_id not in (*each.denied_by, *each.given))
+        *(
+            each.not_before
+            for each in proposals
+            if each.denied_by and agency_id in ended_by_own_word(each.said_by, each.denied_by, joined)
+        )
     )
 
 
@@ -268,6 +291,8 @@ async def write_agreed(
         there = gone_by(parts, {}, now) if each.kind is ProposalKind.SUPERSESSION else gone
         if each.kind is ProposalKind.DEPARTURE:
             there = left_at(parts, released)
+        if each.kind is ProposalKind.EARLIER_DAY:  # that one has left meanwhile says nothing of the days before
+            there = {}
         at = completed(each, parts, there)
         at = in_place_at.get(each.id, at)
         if at != each.stored_agreed_at:

@@ -17,8 +17,10 @@ _SET = agreement.update().where(agreement.c.id == sa.bindparam("its_id", type_=a
 
 async def show_to_others(
     write: Write, row: Row[Any], in_effect: Sequence[Row[Any]], published: Collection[UUID]
-) -> None:
+) -> Row[Any] | None:
     """Let others see the last of the agreement's texts, in the order in which they take effect, that is published.
+
+    That text; None where there is none.
 
     A later one that nobody agreed to publish hides none that was: what was agreed to be shown stays so until a party
     takes its word back.
@@ -26,7 +28,7 @@ async def show_to_others(
     text = next((each for each in reversed(in_effect) if each.version_id in published), None)
     number = None if text is None else text.no
     if number == row.public_version:
-        return
+        return text
     values: dict[str, object] = {
         "is_public": text is not None,
         "public_version": number,
@@ -36,3 +38,4 @@ async def show_to_others(
     }
     await write.run(_SET, {"its_id": row.id, **values})
     await index_public_title(write, row.id, row.number, None if text is None else text.title)
+    return text

@@ -1,7 +1,7 @@
 """The one place that writes who is bound when, by which text, and what follows: computed anew from everything."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +23,7 @@ from registry.agreements.instruments.commands.settling.closing import (
     close_proposals,
     close_what_is_on_its_way,
 )
+from registry.agreements.instruments.commands.settling.dated_back import date_back
 from registry.agreements.instruments.commands.settling.departed import departures, dissolutions, parts_of
 from registry.agreements.instruments.commands.settling.effects import settle_reports
 from registry.agreements.instruments.commands.settling.executing import (
@@ -34,7 +35,7 @@ from registry.agreements.instruments.commands.settling.joined import joined_by_s
 from registry.agreements.instruments.commands.settling.lapsed import lapsed_parts
 from registry.agreements.instruments.commands.settling.notice_windows import notice_windows
 from registry.agreements.instruments.commands.settling.party_days import keep_days, settle_days
-from registry.agreements.instruments.commands.settling.pending import keep_without, rehearse_without
+from registry.agreements.instruments.commands.settling.pending import keep_end, keep_without, rehearse_without
 from registry.agreements.instruments.commands.settling.proposed import (
     Proposed,
     admit,
@@ -58,19 +59,19 @@ from registry.agreements.instruments.consent_tables import (
     agreement_proposal,
     agreement_reported_act,
 )
+from registry.agreements.instruments.ends import End, bound_ends, end_for_all, end_for_others, last_day_of
 from registry.agreements.instruments.in_force import (
     AgreementDates,
     BoundWindow,
-    PartyHistory,
     TextWindow,
     VerbalActivation,
-    approval_needed,
     bound_until,
     bound_windows,
     force_windows,
 )
+from registry.agreements.instruments.party_days import lasting_windows
 from registry.agreements.instruments.queries.in_force import OPEN_END, end_of
-from registry.agreements.instruments.queries.signed_texts import pending_signatures, signed_texts, with_word
+from registry.agreements.instruments.queries.signed_texts import histories_of, pending_signatures, signed_texts
 from registry.agreements.instruments.queries.texts import dates_of, executed_texts
 from registry.agreements.instruments.rules import Stage
 from registry.agreements.instruments.shown_texts import own_text, shown_windows
@@ -83,11 +84,13 @@ from registry.agreements.instruments.tables import (
     agreement_text_window,
 )
 from registry.agreements.instruments.terms import Terms, roles_of
+from registry.agreements.instruments.told import alone_at
 from registry.platform.database.handles import Write
 from registry.platform.kernel.errors import WrongStatus
 from registry.platform.kernel.intervals import Interval, earliest
 
 _MOST_BITS = 62
+_ALWAYS = datetime.min.replace(tzinfo=UTC)
 _FINAL = (Stage.TERMINATED, Stage.SUPERSEDED)
 
 _ID = sa.bindparam("id", type_=agreement.c.id.type)
@@ -97,6 +100,8 @@ _AGREEMENT = sa.select(
     agreement.c.executed_at,
     agreement.c.starts_at,
     agreement.c.ends_at,
+    agreement.c.over_at,
+    agreement.c.over_by,
     agreement.c.terminated_at,
     agreement.c.time_zone,
     agreement.c.ratify_by,
@@ -127,7 +132,10 @@ _INSERT = {table.name: table.insert() for table in _DERIVED}
 
 
 class Settled(Struct, kw_only=True):
-    """What came about in an agreement when everything was computed anew: there is something to record of it."""
+    """What came about in an agreement when everything was computed anew: there is something to record of it.
+
+    `lapsing_by`: the end by which proposals lapse that wait, or take effect later; None where there are none.
+    """
 
     agreement_id: UUID
     amendment: UUID | None = None
@@ -136,6 +144,7 @@ class Settled(Struct, kw_only=True):
     closed: list[Closed] = []
     superseded_at: datetime | None = None
     released: dict[UUID, datetime | None] = {}
+    lapsing_by: End | None = None
 
     def takes(self, after: "Settled") -> None:
         """What came about afterwards came about with it."""
@@ -160,25 +169,45 @@ async def rewrite_windows(
     await settle_reports(write, agreement_id, now)
 
     async def anew() -> Settled:
-        return await _rewrite(write, agreement_id, now)
+        return await settle(write, agreement_id, now)
 
     without = await rehearse_without(write, agreement_id, anew)
     settled = await anew()
     await keep_without(write, agreement_id, without)
-    if await take_lasting_text(write, agreement_id, None if without is None else without.held, now):
-        settled.takes(await anew())  # by whose end proposals lapse
-    await keep_days(write, agreement_id, {} if without is None else without.days)
+    taken = await take_lasting_text(write, agreement_id, None if without is None else without.held, now)
+    if without is not None:
+        await keep_end(write, agreement_id, without.end)
+    if taken or await _lapse_otherwise(write, agreement_id, settled):
+        settled.takes(await anew())
+        if without is not None:
+            await keep_end(write, agreement_id, without.end)
+    if without is not None:
+        await keep_days(write, agreement_id, without.days)
     found = [settled]
     successors |= {agreement_id}
     for older in await write.all(_SUPERSEDED_BY_IT, {"id": agreement_id}):
         if older.agreement_id not in successors:
-            await lock(write, older.agreement_id)
+            await lock(write, now, older.agreement_id)
             found += await rewrite_windows(write, older.agreement_id, now, successors=successors)
     return found
 
 
-async def _rewrite(write: Write, agreement_id: UUID, now: datetime) -> Settled:
-    """As `rewrite_windows`, of that agreement alone, with the reports as they stand."""
+async def _lapse_otherwise(write: Write, agreement_id: UUID, settled: Settled) -> bool:
+    """Whether what waits lapses by another end than the one which was on record before."""
+    if settled.lapsing_by is None:
+        return False
+    row = await write.first(_AGREEMENT, {"id": agreement_id})
+    assert row is not None
+    return End(row.over_at, row.over_by) != settled.lapsing_by
+
+
+async def settle(write: Write, agreement_id: UUID, now: datetime) -> Settled:
+    """As `rewrite_windows`, of that agreement alone, with the reports as they stand.
+
+    In this order, each by what came before it: the texts and who signed them; who joined, lapsed and gave notice; what
+    all agreed on; from when acts of earlier days count; amendments that are complete, and so everything again; the end;
+    what comes to nothing by it; the windows; what is published; when something has to be done next.
+    """
     settled = Settled(agreement_id=agreement_id)
     row = await write.first(_AGREEMENT, {"id": agreement_id})
     assert row is not None
@@ -196,17 +225,22 @@ async def _rewrite(write: Write, agreement_id: UUID, now: datetime) -> Settled:
     given_way = await releases(write, row.id, proposals, parts, now)
     released, settled.released = given_way.released, given_way.changed
     proposals = await write_agreed(write, proposals, parts, released, given_way.in_place_at, now)
+    if await date_back(write, agreement_id, proposals):
+        again = await settle(write, agreement_id, now)
+        again.released = {**settled.released, **again.released}
+        return again
     signed_ats: list[datetime | None] = []
     if await date_papers(write, row, parts, pending, now):
-        await take_latest_text(write, row)
-        texts = await executed_texts(write, agreement_id)
-        signed = await signed_texts(write, texts, pending)
+        await take_latest_text(write, row)  # and by which text a notice runs, and who joined when, follows from it
+        again = await settle(write, agreement_id, now)
+        again.released = {**settled.released, **again.released}
+        return again
     for out in await amendments_out(write, row):
         signed_at = await amendment_signed_at(write, row, texts, out, parts, released, pending, now)
         signed_ats.append(signed_at)
         if signed_at is not None and signed_at <= now:
             await execute_amendment(write, row, out.version_id, now)
-            again = await _rewrite(write, agreement_id, now)
+            again = await settle(write, agreement_id, now)
             again.amendment = out.version_id
             again.released = {**settled.released, **again.released}
             return again
@@ -214,6 +248,7 @@ async def _rewrite(write: Write, agreement_id: UUID, now: datetime) -> Settled:
         signed = await signed_texts(write, texts, pending)
     parts = await joined_by_signature(write, row, texts, signed, pending, parts)
     ended_at, stage = _end(row, proposals, parts, released)
+    superseded = stage is Stage.SUPERSEDED
     settled.newcomers = await admit(write, row.id, proposals, parts, now, before=ended_at)
     if ended_at is not None and ended_at > now:
         stage = Stage.EXECUTED
@@ -225,6 +260,8 @@ async def _rewrite(write: Write, agreement_id: UUID, now: datetime) -> Settled:
     else:
         settled.closed = await close_moot(write, proposals, parts, {*settled.newcomers}, now)
 
+    if any(p.may_lapse(now) for p in proposals):
+        settled.lapsing_by = End(row.over_at, row.over_by)
     stops = [
         p.agreed_at
         for p in proposals
@@ -241,24 +278,32 @@ async def _rewrite(write: Write, agreement_id: UUID, now: datetime) -> Settled:
         stage = Stage.SUSPENDED
     dates = msgspec.structs.replace(dates_of(row, texts, suspensions), ended_at=ended_at)
     pauses = _by_agency(await write.all(_PAUSES, {"id": agreement_id}))
-    approvals, said = await approvals_of(write, agreement_id)
+    approvals = await approvals_of(write, agreement_id, texts)
     held_up = [unanswered(each, parts, now) for each in proposals]
+    stated = _stated(texts, proposals, pending)
     histories = {
-        agency_id: PartyHistory(
-            joined_at=party.joined_at,
-            texts=with_word(signed.get(agency_id, {}), party.verbally_at, texts),
+        agency_id: msgspec.structs.replace(
+            approvals.of(agency_id, history),
+            stated=stated.get(agency_id, {}),
             unanswered=tuple(each[agency_id] for each in held_up if agency_id in each),
-            leaves_at=earliest(party.leaves_at, over_on_record(proposals, agency_id)),
+            leaves_at=earliest(history.leaves_at, over_on_record(proposals, parts, agency_id)),
             released_at=released.get(agency_id),
             suspensions=tuple(pauses.get(agency_id, ())),
-            approvals=tuple(approvals.get(agency_id, ())) if agency_id in said else None,
-            approval_needed=approval_needed(said.get(agency_id, ())),
-            verbal=_verbal(row, party, signed.get(agency_id, {})),
+            verbal=_verbal(row, parts[agency_id], signed.get(agency_id, {})),
         )
-        for agency_id, party in parts.items()
+        for agency_id, history in histories_of(texts, signed, parts).items()
     }
     bound = bound_windows(dates, histories)
-    days_change_at = await settle_days(write, row, texts, dates, histories, parts, now)
+    lasting = lasting_windows(dates, histories, bound)
+    own_ends = bound_ends(lasting)
+    end = end_for_all(
+        own_ends,
+        text_ends_at=row.ends_at,
+        ended_at=ended_at,
+        superseded=superseded,
+        leave=(at for each in histories.values() for at in (each.leaves_at, each.released_at)),
+    )
+    days_change_at = await settle_days(write, row, texts, dates, lasting, own_ends, end, parts, now)
     bits = _bits(dates, (window for windows in bound.values() for window in windows))
     terms = {n: msgspec.json.decode(text.terms, type=Terms) for n, text in enumerate(texts)}
     holding = shown_windows(dates, histories, bound)
@@ -278,18 +323,21 @@ async def _rewrite(write: Write, agreement_id: UUID, now: datetime) -> Settled:
         ],
         "agreement_text_window": [{**_stored(w), "version_id": texts[w.text].version_id} for w in holding],
         "agreement_force_window": [_stored(w) for w in force_windows(bound.values())],
-        "agreement_notice_window": list(notice_windows(texts, holding, row.time_zone, now)),
+        "agreement_notice_window": list(notice_windows(texts, holding, parts, end.at, row.time_zone, now)),
     }
     for name, found in rows.items():
         await write.run(_DELETE[name], {"id": agreement_id})
         if found:
             await write.run(_INSERT[name], [{**each, "agreement_id": agreement_id} for each in found])
+    for_others = None
     if row.executed_at is not None:
         texts_of = {each: {texts[window.text].version_id for window in windows} for each, windows in bound.items()}
         executed = [text for text in texts if text.executed_at is None or text.executed_at <= now]
         publications = await settle_publications(write, row.id, executed, parts, texts_of, now)
         settled.published = publications.newly
-        await show_to_others(write, row, [texts[n] for n in dates.by_effect], publications.versions)
+        shown = await show_to_others(write, row, [texts[n] for n in dates.by_effect], publications.versions)
+        if shown is not None:
+            for_others = end_for_others(shown.ends_at, ended_at, alone_at(parts.values()))
     successors = [p.successor_id for p in proposals if p.kind is ProposalKind.SUPERSESSION]
     await write.run(
         _SET,
@@ -297,6 +345,11 @@ async def _rewrite(write: Write, agreement_id: UUID, now: datetime) -> Settled:
             "its_id": row.id,
             "stage": stage,
             "terminated_at": ended_at,
+            "over_at": end.at,
+            "over_by": None if row.executed_at is None else end.by,
+            "ends_on": last_day_of(end.at, row.time_zone),
+            "public_over_at": for_others,
+            "public_ends_on": last_day_of(for_others, row.time_zone),
             "superseded_by_id": successors[-1] if successors and released else None,
             "settles_at": earliest(
                 await _settles_at(write, row.id, proposals, signed_ats, now),
@@ -309,6 +362,24 @@ async def _rewrite(write: Write, agreement_id: UUID, now: datetime) -> Settled:
         },
     )
     return settled
+
+
+def _stated(
+    texts: Sequence[Row[Any]], proposals: Sequence[Proposed], pending: Mapping[tuple[UUID, UUID], datetime]
+) -> dict[UUID, dict[int, datetime]]:
+    """By party and text the instant of a hand that counts from a later one, as long as others have not agreed to it.
+
+    Of a reported hand the day is asked about once it has effect.
+    """
+    places = {text.version_id: n for n, text in enumerate(texts)}
+    found: dict[UUID, dict[int, datetime]] = {}
+    for each in proposals:
+        if each.kind is ProposalKind.EARLIER_DAY and each.signed_version_id in places:
+            found.setdefault(each.proposed_by_id, {})[places[each.signed_version_id]] = each.not_before
+    for version_id, agency_id in pending:
+        if version_id in places:
+            found.setdefault(agency_id, {})[places[version_id]] = _ALWAYS
+    return found
 
 
 def _own_text_until(dates: AgreementDates, holding: Sequence[TextWindow], now: datetime) -> datetime | None:

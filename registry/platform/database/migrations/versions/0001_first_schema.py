@@ -35,14 +35,12 @@ schema = sa.MetaData(
 APPEND_ONLY = (
     "ledger_event",
     "ledger_event_agency",
-    "agreement_signature",
-    "agreement_approval",
     "agreement_signature_authority",
 )
-PARTS_OF_A_VERSION = ("provision", "agreement_coverage", "agreement_version_dates")
+PARTS_OF_A_VERSION = ("provision", "agreement_coverage", "agreement_version_dates", "agreement_version_part")
 AUDITED = (
     "type IN ('access.denied', 'access.sign_in_refused', 'agreement.file_exported', 'agreement.restricted_text_read', "
-    "'asset.exported', 'personnel.name_read')"
+    "'asset.exported', 'loan.exported', 'personnel.name_read', 'policy_question.asked', 'request.exported')"
 )
 SEARCHED = ("agency", "asset", "agreement_passage")
 # A document can be withdrawn, once; nothing else of it ever changes.
@@ -52,8 +50,17 @@ FILED += ("text_layer", "remarks", "pages", "filed_by_id", "filed_at")
 FILED_WITH_ASSET = ("id", "asset_id", "sha256", "media_type", "kind", "filename", "remarks", "pages", "filed_at")
 FILED_WITH_ASSET += ("asset_certificate_id", "insurance_id")
 DOCUMENTS = {"document": FILED, "asset_document": FILED_WITH_ASSET}
-# What a policy set says stands for ever, since decisions name it; where it stands changes.
-SAID = {"policy_set": ("id", "agency_id", "title", "rules", "cedar", "tests", "text", "digest", "created_at")}
+# What a policy set says stands for ever, since decisions name it; where it stands changes. Of a signature and of an
+# approval only from when it counts does: from its own day, once those whose days that touches have agreed to it.
+SIGNED = ("id", "agreement_id", "version_id", "agency_id", "manner", "signatory_title", "signed_on", "evidence_sha256")
+SIGNED += ("evidence_location", "recorded_at", "separation_relaxed", "publishes")
+APPROVED = ("id", "agreement_id", "agency_id", "body", "reference", "approved_on", "expires_on", "starts_at", "ends_at")
+APPROVED += ("evidence_sha256", "evidence_location", "recorded_at", "act", "version_no", "version_sha256")
+SAID = {
+    "policy_set": ("id", "agency_id", "title", "rules", "cedar", "tests", "text", "digest", "created_at"),
+    "agreement_signature": SIGNED,
+    "agreement_approval": APPROVED,
+}
 
 
 def upgrade() -> None:
@@ -178,6 +185,12 @@ _table(
 )
 
 _table(
+    "seen_agency",
+    sa.Column("agency_id", Uuid, primary_key=True),
+    sa.Column("first_seen_at", Instant, nullable=False),
+)
+
+_table(
     "request_count",
     sa.Column("counted", sa.Text, primary_key=True),
     sa.Column("minute", Instant, primary_key=True),
@@ -220,6 +233,7 @@ _table(
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("purpose", sa.Text, nullable=False),
     sa.Column("probed_at", Instant),
+    sa.Column("ledger_key_check", sa.Text),
     sa.CheckConstraint("id = 1", name="one_row"),
     _one_of("purpose", "real", "demonstration"),
 )
@@ -246,8 +260,8 @@ _table(
     sa.Column("population", sa.Integer),
     sa.Column("sworn", sa.Integer),
     sa.Column("civilian", sa.Integer),
-    sa.Column("contact_phone", sa.Text),
-    sa.Column("contact_email", sa.Text),
+    sa.Column("phone", sa.Text),
+    sa.Column("email", sa.Text),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("dissolved_at", Instant),
     sa.Column("source", sa.Text),
@@ -377,15 +391,15 @@ _table(
     sa.Column("kinds", Json, nullable=False),
     sa.Column("ceiling_minor", sa.BigInteger),
     sa.Column("ceiling_currency", sa.Text),
-    sa.Column("valid_from", Civil, nullable=False),
-    sa.Column("valid_to", Civil),
+    sa.Column("effective_on", Civil, nullable=False),
+    sa.Column("expires_on", Civil),
     sa.Column("revoked_on", Civil),
     sa.Column("revoked_reason", sa.Text),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
     _one_of("basis", "statute", "charter", "ordinance", "resolution", "policy", "election"),
-    sa.CheckConstraint("valid_to IS NULL OR valid_to >= valid_from", name="validity"),
+    sa.CheckConstraint("expires_on IS NULL OR expires_on >= effective_on", name="validity"),
     sa.CheckConstraint("(parent_id IS NULL) = (depth = 0)", name="parent"),
     sa.CheckConstraint("depth BETWEEN 0 AND 3", name="depth"),
     sa.CheckConstraint("(ceiling_minor IS NULL) = (ceiling_currency IS NULL)", name="ceiling"),
@@ -486,6 +500,7 @@ _table(
 _table(
     "signing_key",
     sa.Column("id", Uuid, primary_key=True),
+    sa.Column("issuer", sa.Text, nullable=False),
     sa.Column("algorithm", sa.Text, nullable=False),
     sa.Column("public_key", Json, nullable=False),
     sa.Column("private_key", sa.Text, nullable=False),
@@ -510,6 +525,9 @@ _table(
     sa.Column("expires_on", Civil),
     sa.Column("starts_at", Instant, nullable=False),
     sa.Column("ends_at", Instant),
+    sa.Column("over_at", Instant),
+    sa.Column("over_by", sa.Text),
+    sa.Column("ends_on", Civil),
     sa.Column("notice", Json, nullable=False),
     sa.Column("executed_at", Instant),
     sa.Column("terminated_at", Instant),
@@ -521,7 +539,7 @@ _table(
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
     sa.Column("auto_renew_months", sa.Integer),
-    sa.Column("auto_renew_times", sa.Integer),
+    sa.Column("auto_renew_times", sa.Text),
     sa.Column("review_every_months", sa.Integer),
     sa.Column("ratify_by", Instant),
     sa.Column("superseded_by_id", Uuid, sa.ForeignKey("agreement.id")),
@@ -530,7 +548,11 @@ _table(
     sa.Column("public_version", sa.Integer),
     sa.Column("public_title", sa.Text),
     sa.Column("public_expires_on", Civil),
+    sa.Column("public_over_at", Instant),
+    sa.Column("public_ends_on", Civil),
     sa.Column("public_search_text", sa.Text),
+    sa.Column("public_changes", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("public_updated_at", Instant, nullable=False),
     sa.UniqueConstraint("custodian_id", "number_key"),
     _one_of(
         "stage",
@@ -547,6 +569,7 @@ _table(
     sa.CheckConstraint("ends_at IS NULL OR ends_at > starts_at", name="bounds"),
     sa.CheckConstraint("is_public = (public_version IS NOT NULL)", name="public"),
     sa.Index("ix_agreement_settles_at", "settles_at"),
+    sa.Index("ix_agreement_public_updated_at", "public_updated_at", "id"),
     sa.Index("ix_agreement_updated_at", "updated_at", "id"),
 )
 
@@ -572,6 +595,17 @@ _table(
 )
 
 _table(
+    "agreement_version_part",
+    sa.Column("version_id", Uuid, sa.ForeignKey("agreement_version.id"), primary_key=True),
+    sa.Column("ordinal", sa.Integer, primary_key=True),
+    sa.Column("provision", sa.Text),
+    sa.Column("canonical", sa.LargeBinary, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.CheckConstraint("(provision IS NULL) = (ordinal = 0)", name="provision"),
+    sa.CheckConstraint("length(sha256) = 64", name="sha256"),
+)
+
+_table(
     "agreement_version_dates",
     sa.Column("version_id", Uuid, sa.ForeignKey("agreement_version.id"), primary_key=True),
     sa.Column("kind", sa.Text, nullable=False),
@@ -581,10 +615,11 @@ _table(
     sa.Column("ends_at", Instant),
     sa.Column("notice", Json, nullable=False),
     sa.Column("auto_renew_months", sa.Integer),
-    sa.Column("auto_renew_times", sa.Integer),
+    sa.Column("auto_renew_times", sa.Text),
     _one_of("kind", "original", "amendment", "renewal"),
     sa.CheckConstraint("ends_at IS NULL OR ends_at > starts_at", name="bounds"),
     sa.CheckConstraint("auto_renew_months IS NULL OR expires_on IS NOT NULL", name="renewal"),
+    sa.CheckConstraint("(auto_renew_months IS NULL) = (auto_renew_times IS NULL)", name="renewals"),
 )
 
 _table(
@@ -646,11 +681,14 @@ _table(
     sa.Column("notice_leaves_on", Civil),
     sa.Column("notice_evidence_sha256", sa.Text),
     sa.Column("notice_evidence_location", sa.Text),
+    sa.Column("notice_deliveries", Json),
     sa.Column("released_at", Instant),
     sa.Column("lapsed_at", Instant),
     sa.Column("term_version_id", Uuid, sa.ForeignKey("agreement_version.id")),
     sa.Column("notice_version_id", Uuid, sa.ForeignKey("agreement_version.id")),
     sa.Column("expires_on", Civil),
+    sa.Column("over_at", Instant),
+    sa.Column("ends_on", Civil),
     sa.Index("ix_agreement_party_agency_id", "agency_id", "agreement_id"),
 )
 
@@ -662,13 +700,16 @@ _table(
     sa.Column("body", sa.Text, nullable=False),
     sa.Column("reference", sa.Text),
     sa.Column("approved_on", Civil, nullable=False),
-    sa.Column("valid_to", Civil),
+    sa.Column("expires_on", Civil),
     sa.Column("starts_at", Instant, nullable=False),
     sa.Column("ends_at", Instant, nullable=False),
+    sa.Column("counts_from", Instant, nullable=False),
     sa.Column("evidence_sha256", sa.Text),
     sa.Column("evidence_location", sa.Text),
     sa.Column("recorded_at", Instant, nullable=False),
     sa.Column("act", sa.Text, nullable=False),
+    sa.Column("version_no", sa.Integer, nullable=False),
+    sa.Column("version_sha256", sa.Text, nullable=False),
     sa.UniqueConstraint("agreement_id", "agency_id", "approved_on", "act"),
     sa.CheckConstraint("evidence_sha256 IS NULL OR evidence_location IS NULL", name="evidence"),
     sa.CheckConstraint("ends_at > starts_at", name="window"),
@@ -682,8 +723,10 @@ _table(
     sa.Column("required", sa.Boolean, nullable=False),
     sa.Column("effective_on", Civil, nullable=False),
     sa.Column("starts_at", Instant, nullable=False),
+    sa.Column("each_text", sa.Boolean, nullable=False),
     sa.Column("citation", sa.Text),
     sa.Column("recorded_at", Instant, nullable=False),
+    sa.CheckConstraint("required OR NOT each_text", name="each_text"),
     sa.Index("ix_agreement_approval_rule_party", "agreement_id", "agency_id", "starts_at"),
 )
 
@@ -917,10 +960,12 @@ _table(
     sa.Column("evidence_location", sa.Text),
     sa.Column("newcomer_ids", Json),
     sa.Column("successor_id", Uuid, sa.ForeignKey("agreement.id")),
+    sa.Column("signed_version_id", Uuid, sa.ForeignKey("agreement_version.id")),
+    sa.Column("approval_id", Uuid, sa.ForeignKey("agreement_approval.id")),
     sa.Column("agreed_at", Instant),
     sa.Column("taken_back_at", Instant),
     sa.Column("closed_because", sa.Text),
-    _one_of("kind", "end", "suspension", "reinstatement", "newcomers", "supersession", "departure"),
+    _one_of("kind", "end", "suspension", "reinstatement", "newcomers", "supersession", "departure", "earlier_day"),
     _one_of("ground", "mutual_consent", "right_to_end", "reported"),
     _one_of(
         "closed_because", "agreement_ended", "agreement_expired", "successor_ended", "newcomers_joined", "replaced"
@@ -930,6 +975,11 @@ _table(
     sa.CheckConstraint("(kind = 'end') = (ground IS NOT NULL)", name="ending"),
     sa.CheckConstraint("(kind = 'supersession') = (successor_id IS NOT NULL)", name="successor"),
     sa.CheckConstraint("ends_at IS NULL OR kind = 'suspension'", name="goes_on"),
+    sa.CheckConstraint(
+        "CASE WHEN kind = 'earlier_day' THEN (signed_version_id IS NULL) <> (approval_id IS NULL) "
+        "ELSE signed_version_id IS NULL AND approval_id IS NULL END",
+        name="act",
+    ),
     sa.Index("ix_agreement_proposal_agreement_id", "agreement_id"),
     sa.Index("ix_agreement_proposal_successor_id", "successor_id"),
 )
@@ -953,8 +1003,10 @@ _table(
     sa.Column("version_id", Uuid, sa.ForeignKey("agreement_version.id")),
     sa.Column("version_sha256", sa.Text),
     sa.Column("proposal_id", Uuid, sa.ForeignKey("agreement_proposal.id")),
+    sa.Column("duty_id", Uuid),
     sa.Column("notice_kind", sa.Text),
     sa.Column("leaves_on", Civil),
+    sa.Column("deliveries", Json),
     sa.Column("signatory_title", sa.Text),
     sa.Column("authority_id", Uuid, sa.ForeignKey("signing_authority.id")),
     sa.Column("reason", sa.Text, nullable=False),
@@ -970,13 +1022,26 @@ _table(
     sa.Column("answered_at", Instant),
     sa.Column("answer_reason", sa.Text),
     sa.Column("is_settled", sa.Boolean, nullable=False, server_default=sa.false()),
-    _one_of("kind", "signed", "agreed_verbally", "gave_notice", "withdrew", "consented", "was_notified"),
+    _one_of(
+        "kind",
+        *("signed", "agreed_verbally", "gave_notice", "withdrew", "consented", "was_notified"),
+        *("fulfilled_duty", "owes_duty"),
+    ),
     _one_of("status", "unseconded", "open", "unconfirmed", "contested", "confirmed", "taken_back", "replaced"),
-    _one_of("because", "said_no", "may_not_act", "participation_suspended", "authority_ended", "evidence_not_on_file"),
+    _one_of(
+        "because",
+        "said_no",
+        "may_not_act",
+        "participation_suspended",
+        "not_reached",
+        "authority_ended",
+        "evidence_not_on_file",
+    ),
     sa.CheckConstraint("(evidence_sha256 IS NULL) <> (evidence_location IS NULL)", name="evidence"),
     sa.CheckConstraint("because IS NOT NULL OR status <> 'unconfirmed'", name="unconfirmed"),
     sa.CheckConstraint("(status = 'unseconded') = (notified_at IS NULL)", name="notified"),
     sa.CheckConstraint("proposal_id IS NOT NULL OR kind NOT IN ('consented', 'was_notified')", name="proposal"),
+    sa.CheckConstraint("(kind IN ('fulfilled_duty', 'owes_duty')) = (duty_id IS NOT NULL)", name="duty"),
     sa.CheckConstraint("(kind = 'signed') = (version_id IS NOT NULL)", name="version"),
     sa.CheckConstraint("(kind IN ('signed', 'agreed_verbally')) = (version_sha256 IS NOT NULL)", name="text"),
     sa.Index("ix_agreement_reported_act_agreement_id", "agreement_id"),
@@ -998,6 +1063,7 @@ _table(
     sa.Column("takes_effect_at", Instant, nullable=False),
     sa.Column("without", Json, nullable=False),
     sa.Column("ended_at", Instant),
+    sa.Column("alone_at", Instant),
     sa.Column("is_superseded", sa.Boolean, nullable=False),
     sa.Column("joined", sa.Integer, nullable=False),
 )
@@ -1181,6 +1247,8 @@ _table(
     sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("citation", sa.Text),
+    sa.Column("clause", sa.Text),
+    sa.Column("version_no", sa.Integer),
     sa.Column("note", sa.Text),
     sa.Column("due_on", Civil, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
@@ -1194,6 +1262,7 @@ _table(
     sa.Column("closed_at", Instant),
     sa.Column("entered_at", Instant, nullable=False),
     _one_of("status", "pending", "met", "waived"),
+    sa.CheckConstraint("(clause IS NULL) = (version_no IS NULL)", name="clause"),
     sa.CheckConstraint("evidence_sha256 IS NULL OR evidence_location IS NULL", name="evidence"),
     sa.CheckConstraint("(status = 'pending') = (closed_at IS NULL)", name="closed"),
     sa.CheckConstraint("(status = 'waived') = (waived_reason IS NOT NULL)", name="waived"),
@@ -1220,6 +1289,7 @@ _table(
 _table(
     "agreement_retention",
     sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), primary_key=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), primary_key=True),
     sa.Column("years", sa.Integer, nullable=False),
     sa.Column("basis", sa.Text, nullable=False),
     sa.Column("set_at", Instant, nullable=False),
@@ -1415,6 +1485,8 @@ _table(
     sa.Column("attributes", Json, nullable=False),
     sa.Column("search_text", sa.Text, nullable=False),
     sa.Column("allocation_version", sa.Integer, nullable=False),
+    sa.Column("public_changes", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("public_updated_at", Instant, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
@@ -1429,6 +1501,7 @@ _table(
     sa.CheckConstraint("(latitude IS NULL) = (longitude IS NULL)", name="point"),
     sa.CheckConstraint("length(name) BETWEEN 1 AND 200", name="name_length"),
     sa.Index("ix_asset_agency", "agency_id", "category", "n"),
+    sa.Index("ix_asset_public_updated_at", "public_updated_at", "n"),
     sa.Index("ix_asset_updated_at", "updated_at", "n"),
     sa.Index("ix_asset_category", "category", "n"),
     sa.Index("ix_asset_category_name", "category", "name", "n"),
@@ -1847,9 +1920,16 @@ _table(
     sa.Column("incident_number", sa.Text),
     sa.Column("summary", sa.Text, nullable=False),
     sa.Column("search_text", sa.Text, nullable=False),
+    sa.Column("sent_purpose", sa.Text, sa.ForeignKey("purpose.code")),
+    sa.Column("sent_priority", sa.Text),
+    sa.Column("sent_incident_number", sa.Text),
+    sa.Column("sent_summary", sa.Text),
+    sa.Column("sent_search_text", sa.Text),
     sa.Column("asked_by", sa.Text, nullable=False),
     sa.Column("submitted_at", Instant),
     sa.Column("ended_reason", sa.Text),
+    sa.Column("head_changes", sa.Integer, nullable=False),
+    sa.Column("head_changed_at", Instant, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
@@ -1857,6 +1937,7 @@ _table(
         "status",
         "draft",
         "submitted",
+        "open",
         "denied",
         "needs_approval",
         "permitted",
@@ -1924,6 +2005,7 @@ _table(
     sa.Column("digest", sa.Text, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("findings", Json),
+    sa.Column("analysis", Json),
     sa.Column("validated_at", Instant),
     sa.Column("activated_at", Instant),
     sa.Column("retired_at", Instant),
@@ -1938,6 +2020,42 @@ _table(
     _unique_where("uq_policy_set_active", "agency_id", sqlite="status = 'active'", postgresql="status = 'active'"),
     sa.Index("ix_policy_set_agency_id", "agency_id", "id"),
     sa.Index("ix_policy_set_digest", "agency_id", "digest"),
+)
+
+_table(
+    "policy_preview",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("policy_set_id", Uuid, sa.ForeignKey("policy_set.id"), nullable=False),
+    sa.Column("active_digest", sa.Text),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("days", sa.Integer, nullable=False),
+    sa.Column("total", sa.Integer, nullable=False),
+    sa.Column("examined", sa.Integer, nullable=False),
+    sa.Column("left_out", sa.Integer, nullable=False),
+    sa.Column("same", sa.Integer, nullable=False),
+    sa.Column("changes", Json, nullable=False),
+    sa.Column("policies", Json, nullable=False),
+    sa.Column("note", sa.Text),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
+    _one_of("status", "running", "done", "cancelled", "stopped"),
+    sa.CheckConstraint("(status = 'stopped') = (note IS NOT NULL)", name="note"),
+    _unique_where(
+        "uq_policy_preview_running", "agency_id", sqlite="status = 'running'", postgresql="status = 'running'"
+    ),
+    sa.Index("ix_policy_preview_agency_id", "agency_id", "id"),
+)
+
+_table(
+    "policy_preview_decision",
+    sa.Column("preview_id", Uuid, sa.ForeignKey("policy_preview.id"), nullable=False),
+    sa.Column("decision_id", Uuid, sa.ForeignKey("policy_decision.id"), nullable=False),
+    sa.Column("before", sa.Text, nullable=False),
+    sa.Column("after", sa.Text, nullable=False),
+    sa.Column("policy_ids", sa.Text, nullable=False),
+    sa.PrimaryKeyConstraint("preview_id", "decision_id"),
 )
 
 _table(
@@ -1978,19 +2096,28 @@ _table(
     sa.Column("id", Uuid, primary_key=True),
     sa.Column("request_id", Uuid, sa.ForeignKey("request.id"), nullable=False),
     sa.Column("no", sa.Integer, nullable=False),
-    sa.Column("asset_id", Uuid, sa.ForeignKey("asset.id"), nullable=False),
-    sa.Column("assisting_agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("asset_id", Uuid, sa.ForeignKey("asset.id")),
+    sa.Column("assisting_agency_id", Uuid, sa.ForeignKey("agency.id")),
+    sa.Column("need", Json),
+    sa.Column("fills_no", sa.Integer),
+    sa.Column("tier", sa.Integer),
+    sa.Column("answer_within_minutes", sa.Integer),
+    sa.Column("answer_due_at", Instant),
+    sa.Column("condition", sa.Text),
+    sa.Column("personnel_ids", Json),
+    sa.Column("asked_as", Json),
     sa.Column("quantity", sa.Integer, nullable=False),
     sa.Column("starts_at", Instant, nullable=False),
     sa.Column("ends_at", Instant, nullable=False),
     sa.Column("place_latitude", sa.Double),
     sa.Column("place_longitude", sa.Double),
-    sa.Column("asset_name", sa.Text, nullable=False),
+    sa.Column("asset_name", sa.Text),
     sa.Column("category", sa.Text, nullable=False),
     sa.Column("described", Json, nullable=False),
     sa.Column("note", sa.Text, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("decision_id", Uuid, sa.ForeignKey("policy_decision.id")),
+    sa.Column("automatic_clause", sa.Text),
     sa.Column("submitted_at", Instant),
     sa.Column("decided_at", Instant),
     sa.Column("awaited", Json, nullable=False),
@@ -1999,10 +2126,17 @@ _table(
     sa.Column("ended_reason", sa.Text),
     sa.Column("decline_reason", sa.Text),
     sa.Column("replaced_by_no", sa.Integer),
+    sa.Column("changes", sa.Integer, nullable=False),
+    sa.Column("changed_at", Instant, nullable=False),
     sa.UniqueConstraint("request_id", "no"),
     _one_of(
         "status",
         "draft",
+        "open",
+        "queued",
+        "asked",
+        "unanswered",
+        "offered",
         "denied",
         "needs_approval",
         "permitted",
@@ -2025,6 +2159,10 @@ _table(
     ),
     sa.CheckConstraint("ends_at > starts_at", name="window"),
     sa.CheckConstraint("quantity > 0", name="quantity"),
+    sa.CheckConstraint("asset_id IS NOT NULL OR need IS NOT NULL", name="asset_or_need"),
+    sa.CheckConstraint("fills_no IS NULL OR assisting_agency_id IS NOT NULL", name="asked_agency"),
+    sa.CheckConstraint("asset_id IS NULL OR assisting_agency_id IS NOT NULL", name="owner"),
+    sa.Index("ix_request_line_answer_due", "status", "answer_due_at"),
     sa.Index("ix_request_line_asset", "asset_id"),
     sa.Index("ix_request_line_assisting", "assisting_agency_id", "request_id"),
     sa.Index("ix_request_line_decision_id", "decision_id"),
@@ -2056,6 +2194,7 @@ _table(
     sa.Column("lost_quantity", sa.Integer, nullable=False, server_default="0"),
     sa.Column("took_last", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("handler_id", Uuid, sa.ForeignKey("personnel_record.id")),
+    sa.Column("personnel_ids", Json),
     sa.Column("requesting_agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
     sa.Column("assisting_agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
     sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), nullable=False),
@@ -2073,6 +2212,7 @@ _table(
     sa.Column("travels", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.Column("separation_relaxed", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("minimum_override", Json),
+    sa.Column("offer_condition", sa.Text),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("starts_at", Instant, nullable=False),
     sa.Column("planned_end_at", Instant, nullable=False),
@@ -2086,12 +2226,22 @@ _table(
     sa.Column("closed_at", Instant),
     sa.Column("recall_requested_at", Instant),
     sa.Column("recall_by", Instant),
+    sa.Column("recall_due_at", Instant),
     sa.Column("recall_reason", sa.Text),
     sa.Column("condition_out", Json),
     sa.Column("condition_in", Json),
     sa.Column("ended_reason", sa.Text),
     sa.Column("ended_side", sa.Text),
     sa.Column("decline_reason", sa.Text),
+    sa.Column("dispatch_recorded_at", Instant),
+    sa.Column("receive_recorded_at", Instant),
+    sa.Column("start_return_recorded_at", Instant),
+    sa.Column("return_recorded_at", Instant),
+    sa.Column("lost_at", Instant),
+    sa.Column("no_show_reported_at", Instant),
+    sa.Column("no_show_contested_at", Instant),
+    sa.Column("no_show_contested_reason", sa.Text),
+    sa.Column("no_show_withdrawn_at", Instant),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
@@ -2143,6 +2293,21 @@ _table(
 )
 
 _table(
+    "people_offered",
+    sa.Column("root_decision_id", Uuid, sa.ForeignKey("policy_decision.id"), primary_key=True),
+    sa.Column("personnel_ids", Json, nullable=False),
+    sa.Column("capability", sa.Text, sa.ForeignKey("capability_type.code"), nullable=False),
+    sa.Column("rank", sa.Integer, nullable=False),
+    sa.Column("tested", sa.Boolean, nullable=False),
+)
+
+_table(
+    "offer_condition",
+    sa.Column("root_decision_id", Uuid, sa.ForeignKey("policy_decision.id"), primary_key=True),
+    sa.Column("condition", sa.Text, nullable=False),
+)
+
+_table(
     "loan_extension",
     sa.Column("id", Uuid, primary_key=True),
     sa.Column("loan_id", Uuid, sa.ForeignKey("loan.id"), nullable=False),
@@ -2158,6 +2323,91 @@ _table(
     _one_of("status", "pending", "accepted", "declined", "lapsed"),
     sa.Index("ix_loan_extension_loan_id", "loan_id", "id"),
     _unique_where("uq_loan_extension_pending", "loan_id", sqlite="status = 'pending'", postgresql="status = 'pending'"),
+)
+
+_table(
+    "loan_time_contest",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("loan_id", Uuid, sa.ForeignKey("loan.id"), nullable=False),
+    sa.Column("act", sa.Text, nullable=False),
+    sa.Column("said_at", Instant, nullable=False),
+    sa.Column("other_said_at", Instant, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("saying_agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("contesting_agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("contested_at", Instant, nullable=False),
+    sa.Column("settled_at", Instant),
+    _one_of("act", "dispatch", "receive", "start_return", "return"),
+    _one_of("status", "open", "accepted", "withdrawn", "lapsed"),
+    sa.CheckConstraint("(status = 'open') = (settled_at IS NULL)", name="settled"),
+    sa.CheckConstraint("other_said_at <> said_at", name="two_words"),
+    sa.CheckConstraint("saying_agency_id <> contesting_agency_id", name="two_sides"),
+    sa.Index("ix_loan_time_contest_loan_id", "loan_id", "act", "id"),
+    sa.Index("ix_loan_time_contest_saying", "saying_agency_id", "status", "id"),
+    sa.Index("ix_loan_time_contest_contesting", "contesting_agency_id", "status", "id"),
+    _unique_where(
+        "uq_loan_time_contest_open",
+        *("loan_id", "act"),
+        sqlite="status = 'open'",
+        postgresql="status = 'open'",
+    ),
+)
+
+_table(
+    "obligation",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("loan_id", Uuid, sa.ForeignKey("loan.id"), nullable=False),
+    sa.Column("request_id", Uuid, sa.ForeignKey("request.id")),
+    sa.Column("line_no", sa.Integer),
+    sa.Column("incident_number", sa.Text),
+    sa.Column("agreement_id", Uuid, sa.ForeignKey("agreement.id"), nullable=False),
+    sa.Column("decision_id", Uuid, sa.ForeignKey("policy_decision.id"), nullable=False),
+    sa.Column("asset_id", Uuid, sa.ForeignKey("asset.id"), nullable=False),
+    sa.Column("asset_name", sa.Text, nullable=False),
+    sa.Column("owing_agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("owed_agency_id", Uuid, sa.ForeignKey("agency.id"), nullable=False),
+    sa.Column("owed_by", sa.Text, nullable=False),
+    sa.Column("code", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("citation", sa.Text),
+    sa.Column("clause", sa.Text),
+    sa.Column("policy_id", sa.Text, nullable=False),
+    sa.Column("layer", sa.Text, nullable=False),
+    sa.Column("due", sa.Text, nullable=False),
+    sa.Column("within_hours", sa.Integer),
+    sa.Column("due_at", Instant, nullable=False),
+    sa.Column("reminder", sa.Boolean, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("begins_at", Instant),
+    sa.Column("breached_at", Instant),
+    sa.Column("occurred_at", Instant),
+    sa.Column("statement", sa.Text),
+    sa.Column("evidence_sha256", Json, nullable=False),
+    sa.Column("contested_reason", sa.Text),
+    sa.Column("contested_at", Instant),
+    sa.Column("waived_reason", sa.Text),
+    sa.Column("closed_by", Uuid, sa.ForeignKey("agency.id")),
+    sa.Column("closed_at", Instant),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
+    _one_of("owed_by", "assisting", "requesting"),
+    _one_of("due", "before_dispatch", "on_handover", "during", "on_return", "after_return"),
+    _one_of("status", "pending", "met", "contested", "waived", "lapsed"),
+    sa.UniqueConstraint("loan_id", "layer", "policy_id"),
+    sa.CheckConstraint("owing_agency_id <> owed_agency_id", name="two_sides"),
+    sa.CheckConstraint("(status = 'pending') = (closed_at IS NULL)", name="closed"),
+    sa.CheckConstraint("(status = 'waived') = (waived_reason IS NOT NULL)", name="waived"),
+    sa.CheckConstraint("status NOT IN ('met', 'contested') OR occurred_at IS NOT NULL", name="met"),
+    sa.CheckConstraint("status <> 'contested' OR contested_reason IS NOT NULL", name="contested"),
+    sa.Index("ix_obligation_owing", "owing_agency_id", "id"),
+    sa.Index("ix_obligation_owed", "owed_agency_id", "id"),
+    sa.Index("ix_obligation_owing_due", "owing_agency_id", "status", "due_at", "id"),
+    sa.Index("ix_obligation_owed_due", "owed_agency_id", "status", "due_at", "id"),
+    sa.Index("ix_obligation_agreement_id", "agreement_id", "id"),
+    sa.Index("ix_obligation_due", "status", "due_at", "id"),
 )
 
 

@@ -1,0 +1,87 @@
+"""What a reader has to know of how notices were given, where that is not as the text asks. Pure."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from typing import Final
+from uuid import UUID
+
+from registry.agreements.instruments.delivery import ShownDelivery, asked, differences
+from registry.agreements.instruments.notice import Notice
+from registry.agreements.instruments.remarks import Remark, RemarkCode
+from registry.agreements.instruments.schemas.consenting import ReportedAct
+from registry.agreements.instruments.schemas.shown import AgreementParty
+from registry.directory.agencies.schemas import AgencyReference
+from registry.platform.kernel.time import last_day_before
+
+_RECEIPT: Final = re.compile(r"\b(?:after|upon|on|from|following|of)\s+(?:(?:its|the|actual|such)\s+)*receipt\b", re.I)
+
+
+def about_deliveries(
+    parties: Sequence[AgreementParty],
+    reported: Iterable[ReportedAct],
+    asked_of: Callable[[UUID], Notice],
+    clauses: Mapping[str, str | None],
+    time_zone: str,
+) -> Iterator[Remark]:
+    """Of notices that count, or are said to have been given: what of how they were is not as the text asks.
+
+    `asked_of`: what the text asks of a party that gives notice; `clauses`: what the provisions say, by number. What was
+    taken back or replaced is told of no more.
+    """
+    names = {each.agency.id: each.agency.name for each in parties}
+    said = [each for each in reported if each.kind == "gave_notice" and each.status not in ("taken_back", "replaced")]
+    by_others = {each.agency.id for each in said}
+    notices = [
+        (each.agency, each.withdrawal_notice_on, each.notice_kind, each.notice_deliveries, each.leaves_at)
+        for each in parties
+        if each.withdrawal_notice_on is not None and each.agency.id not in by_others
+    ]
+    by_report = ((each.agency, each.acted_on, each.notice_kind, each.deliveries, None) for each in said)
+    for agency, given_on, kind, deliveries, leaves_at in (*notices, *by_report):
+        notice = asked_of(agency.id)
+        found = [*differences(notice, agency.id, deliveries, names)]
+        if found:
+            detail = (
+                f"The notice of {agency.name} of {given_on}: {'; '.join(found)}. The text asks for it {asked(notice)}. "
+                "It counts as it was recorded; whether it is good is for the parties, who may contest what is put to "
+                "them of it with this as their reason. Have counsel review."
+            )
+            yield Remark(code=RemarkCode.NOTICE_MANNER_DIFFERS, detail=detail, clause=notice.clause)
+        last = None if leaves_at is None else last_day_before(leaves_at, time_zone)
+        text = None if notice.clause is None else clauses.get(notice.clause)
+        yield from _by_receipt(agency, given_on, kind, deliveries, last, notice, text)
+
+
+def _by_receipt(
+    agency: AgencyReference,
+    given_on: date | None,
+    kind: str | None,
+    deliveries: Sequence[ShownDelivery],
+    leaves_on: date | None,
+    notice: Notice,
+    clause_text: str | None,
+) -> Iterator[Remark]:
+    """That a notice would count from a later day by its receipt, or that its clause speaks of one not on record.
+
+    It is counted from the day that it bears, or was entered; `leaves_on`: the last day by that.
+    """
+    speaks = clause_text is not None and _RECEIPT.search(clause_text) is not None
+    received = {each.agency.name: each.received_on for each in deliveries if each.received_on is not None}
+    last = max(received.values(), default=None)
+    period = None if kind == "non_renewal" else notice.of(agency.id)
+    through = None if last is None or period is None else period.after(last)
+    in_time = through is not None and leaves_on is not None and through <= leaves_on
+    later = last is not None and given_on is not None and last > given_on and not in_time
+    if not later and not (speaks and len(received) < max(1, len(deliveries))):
+        return
+    where = f"Clause {notice.clause} speaks of receipt" if speaks else "A text may count notice from its receipt"
+    known = "; ".join(f"{name} received it on {day}" for name, day in received.items())
+    if through is not None and later:
+        known += f"; counted from the last of these it runs through {through}"
+    detail = (
+        f"The notice of {agency.name} of {given_on} is not counted from its receipt. {where}: "
+        f"{known or 'no receipt of it is recorded'}. From which day it counts is for the parties, who may contest what "
+        "is put to them of it; have counsel review."
+    )
+    yield Remark(code=RemarkCode.COUNTS_FROM_RECEIPT, detail=detail, clause=notice.clause)

@@ -1,0 +1,133 @@
+"""A whole list as a file: its own filters, sight and order, page by page, on record before the first byte."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
+from typing import Any, Final, TypeAlias
+
+import msgspec
+from msgspec import Struct
+from msgspec.inspect import Metadata, StructType, Type, UnionType, type_info
+
+from registry.platform.access.principals import Caller
+from registry.platform.bulk.writing import CsvWriter, Record, TableWriter
+from registry.platform.database.connect import OwnTransaction
+from registry.platform.http.answers import Download
+from registry.platform.http.paging import LARGEST_LIMIT, Page
+from registry.platform.kernel.ids import new_id
+from registry.platform.ledger.commands import record
+from registry.platform.ledger.event_types import EventType
+
+AT_ONCE: Final = LARGEST_LIMIT
+PageOf: TypeAlias = Callable[[str | None], Awaitable[tuple[Sequence[Record], str | None]]]
+"""The rows after a cursor, from the beginning for None, and the cursor of the rest if there is more."""
+
+
+def export_query(name: str, query: type[Page], *, without: Collection[str] = ()) -> type[Struct]:
+    """The query of an export: filters and order of the list, of which it is every page."""
+    return msgspec.defstruct(
+        name,
+        [
+            (each.name, each.type, msgspec.field(default_factory=each.default_factory))
+            if each.default_factory is not msgspec.NODEFAULT
+            else (each.name, each.type, each.default)
+            for each in msgspec.structs.fields(query)
+            if each.name not in {"limit", "cursor", *without}
+        ],
+        kw_only=True,
+        frozen=True,
+        module=__name__,
+        namespace={"__doc__": "Filters and order of an export: those of the list, of which it is every page."},
+    )
+
+
+def filters_in(filters: Struct) -> dict[str, Any]:
+    """Those filters that were given, by name: what is as it is without them is not."""
+    return {
+        each.name: value
+        for each in msgspec.structs.fields(filters)
+        if (value := getattr(filters, each.name)) != each.default and value not in (None, (), {})
+    }
+
+
+def columns_of(row: type[Struct]) -> list[str]:
+    """The columns of a list's rows: each member, and of what is itself made of members each as `agency.name`."""
+    found = []
+    info = type_info(row)
+    assert isinstance(info, StructType)
+    for field in info.fields:
+        its = _bare(field.type)
+        kinds = [_bare(each) for each in its.types] if isinstance(its, UnionType) else [its]
+        inner = [each for each in kinds if isinstance(each, StructType)]
+        found += [f"{field.name}.{each.name}" for part in inner for each in part.fields] or [field.name]
+    return found
+
+
+def _bare(kind: Type) -> Type:
+    """The type without what is said of it."""
+    return _bare(kind.type) if isinstance(kind, Metadata) else kind
+
+
+async def exported(page_of: PageOf, writer: TableWriter) -> AsyncGenerator[bytes, None]:
+    """The file, piece by piece.
+
+    The first rows are read before anything is sent, so that what is wrong with the question is still answered.
+    """
+    return _pieces(page_of, writer, *await page_of(None))
+
+
+async def _pieces(
+    page_of: PageOf, writer: TableWriter, records: Sequence[Record], cursor: str | None
+) -> AsyncGenerator[bytes, None]:
+    count = len(records)
+    yield writer.begin() + writer.rows(records)
+    try:
+        while cursor is not None:
+            records, cursor = await page_of(cursor)
+            count += len(records)
+            if piece := writer.rows(records):
+                yield piece
+    except Exception:
+        yield writer.broken()
+        raise  # the connection ends without the end of the response
+    yield writer.end(count)
+
+
+async def csv_of_list(
+    own_transaction: OwnTransaction,
+    caller: Caller,
+    query: Page,
+    given: Collection[str],
+    list_page: Callable[[Any], Awaitable[Any]],
+    row: type[Struct],
+    event: EventType,
+) -> Download:
+    """The whole list as CSV, with the columns of its rows; `list_page` reads the page that a query asks for."""
+
+    async def page_of(cursor: str | None) -> tuple[list[Record], str | None]:
+        page = await list_page(msgspec.structs.replace(query, cursor=cursor, limit=AT_ONCE))
+        return msgspec.json.decode(msgspec.json.encode(page.items)), page.next_cursor
+
+    pieces = await exported(page_of, CsvWriter(columns_of(row)))
+    await record_export(own_transaction, caller, event, "csv", given)
+
+    async def opened() -> AsyncGenerator[bytes, None]:
+        return pieces
+
+    return Download(opened, media_type="text/csv", filename=f"{event.value.partition('.')[0]}s")
+
+
+async def record_export(
+    own_transaction: OwnTransaction, caller: Caller, event: EventType, kind: str, filters: Collection[str]
+) -> None:
+    """Record who takes out a list, in which format and by which filters. Raises Busy; then nothing is sent.
+
+    Of the filters the names alone: words that somebody looks for may name a person.
+    """
+    async with own_transaction() as write:
+        record(
+            write,
+            caller,
+            event,
+            subject=(event.value.replace(".exported", "_export"), new_id(), 1),
+            agencies=[caller.agency_id],
+            data={"format": kind, "filters": sorted(filters)},
+        )

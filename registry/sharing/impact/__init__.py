@@ -1,0 +1,1 @@
+"""What another text of an agreement would change of open requests and live loans. It changes nothing itself."""

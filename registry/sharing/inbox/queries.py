@@ -1,0 +1,72 @@
+"""The inbox: every room is asked for its next entries, and the first of all of them are a page."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from msgspec.structs import replace
+
+from registry.agreements.deadlines.queries.waiting import waiting_deadlines
+from registry.agreements.instruments.queries.awaited import waiting_agreements
+from registry.directory.operator_acts.queries import waiting_acts
+from registry.directory.waiting import Asked, InboxEntry, InboxKey, Source, Whose, merged, overlooked
+from registry.platform.access.principals import Principal, Role
+from registry.platform.database.handles import Read
+from registry.platform.http.paging import LARGEST_LIMIT, cut, decode_cursor
+from registry.platform.kernel.time import checked_instant
+from registry.sharing.inbox.schemas import InboxCounts, InboxPage, InboxQuery
+from registry.sharing.loans.queries.contesting import waiting_words
+from registry.sharing.loans.queries.waiting import waiting_on_loans
+from registry.sharing.obligations.queries import waiting_obligations
+from registry.sharing.requests.queries.waiting import waiting_on_requests
+
+SOURCES: Final[Sequence[Source]] = (
+    waiting_on_loans,
+    waiting_words,
+    waiting_on_requests,
+    waiting_obligations,
+    waiting_deadlines,
+    waiting_agreements,
+    waiting_acts,
+)
+"""One function of each room in which something waits for people."""
+
+
+async def list_inbox(read: Read, principal: Principal, query: InboxQuery, now: datetime) -> InboxPage:
+    """A page of what waits. All pages of one reading are of one instant. Raises RuleBroken for another's cursor."""
+    as_of, after = now, None
+    if query.cursor is not None:
+        at, rank, due_at, id_, kind = decode_cursor(query.cursor, (datetime, int, datetime, UUID, str))
+        as_of = min(checked_instant(at, "/cursor"), now)
+        after = InboxKey(rank=rank, due_at=due_at, id=id_, kind=kind)
+    found = await _first(read, principal, query.waiting_on, as_of, query.limit + 1, after)
+    kept, next_cursor = cut(found, query.limit, lambda entry: (as_of, *entry.key.parts()))
+    return InboxPage(as_of=as_of, items=list(kept), next_cursor=next_cursor)
+
+
+async def count_inbox(read: Read, principal: Principal, whose: Whose, now: datetime) -> InboxCounts:
+    """How much waits, up to as many as a page holds."""
+    found = await _first(read, principal, whose, now, LARGEST_LIMIT + 1, None)
+    counted = found[:LARGEST_LIMIT]
+    return InboxCounts(
+        as_of=now,
+        total=len(counted),
+        late=sum(entry.late for entry in counted),
+        more=len(found) > LARGEST_LIMIT,
+    )
+
+
+async def _first(
+    read: Read, principal: Principal, whose: Whose, as_of: datetime, limit: int, after: InboxKey | None
+) -> list[InboxEntry]:
+    """The first entries. An administrator's own are also what others of the agency have left undone for too long."""
+    asked = Asked(principal=principal, as_of=as_of, whose=whose, limit=limit, after=after)
+    found = [await source(read, asked) for source in SOURCES]
+    if whose == "me" and Role.AGENCY_ADMIN in principal.roles:
+        own = {(entry.kind, entry.id) for each in found for entry in each}
+        others = replace(asked, whose="agency", limit=limit + len(own))
+        for source in SOURCES:
+            left = overlooked(await source(read, others), as_of)
+            found.append([entry for entry in left if (entry.kind, entry.id) not in own])
+    return merged(found, limit)

@@ -1,0 +1,144 @@
+"""What a person may do with a request and its lines as they are: the side that acts, what waits, what has changed.
+
+Commands ask the same before they act, so that what is offered works.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy.engine import Row
+
+from registry.platform.access.permissions import Action, refusal
+from registry.platform.access.principals import Principal
+from registry.platform.kernel.actions import AllowedAction, offer
+from registry.resources.assets.queries.describing import describe_columns
+from registry.resources.assets.rules import changed_since
+from registry.sharing.policy.decisions import Side
+from registry.sharing.requests.queries.needs import is_need, is_partly_lent, still_open
+from registry.sharing.requests.rules import (
+    EDITABLE,
+    TRANSITIONS,
+    LineAction,
+    LineStatus,
+    RequestAction,
+    RequestStatus,
+    time_over,
+    why_not_accepted,
+    why_not_answered,
+    why_not_asked_again,
+    why_not_declined,
+    why_not_mended,
+    why_not_offered,
+    why_not_sourced,
+    why_not_submitted,
+    why_not_withdrawn,
+)
+
+_WAITING: Final = frozenset({LineStatus.NEEDS_APPROVAL, LineStatus.PERMITTED, LineStatus.APPROVED})
+_described = msgspec.json.Decoder(dict[str, str]).decode
+awaited_in = msgspec.json.Decoder(list[str]).decode
+
+
+def side_of(row: Row[Any], principal: Principal) -> Side:
+    """The side of the caller's agency in a request that it can see."""
+    return "requesting" if row.requesting_agency_id == principal.agency_id else "assisting"
+
+
+def asks(rows: Sequence[Row[Any]], principal: Principal) -> bool:
+    """Whether this person drafted the request or submitted a line that waits for approval.
+
+    Then another person must approve. Persons who submitted lines that have been replaced or decided since do not count.
+    """
+    waiting = (row.submitted_by for row in rows if row.line_status == LineStatus.NEEDS_APPROVAL)
+    return principal.person in {rows[0].asked_by, *waiting}
+
+
+def answerable(rows: Sequence[Row[Any]], principal: Principal) -> list[Row[Any]]:
+    """The lines that wait for an approval which the caller can give for its own side."""
+    side = side_of(rows[0], principal)
+    needed = {f"{role}@{side}" for role in principal.roles}
+    return [row for row in rows if row.line_status == LineStatus.NEEDS_APPROVAL and needed & {*awaited_in(row.awaited)}]
+
+
+def changed_in(row: Row[Any]) -> list[str]:
+    """The properties of a line's asset that are not as they were asked for, while the line may lead to a loan."""
+    if row.line_status not in _WAITING:
+        return []
+    return changed_since(described_in(row), describe_columns(row, "now_"))
+
+
+def any_changed(rows: Sequence[Row[Any]]) -> bool:
+    """Whether an asset that the viewer may still see is not as it was asked for."""
+    return any(row.asset_name is not None and changed_in(row) for row in rows)
+
+
+def described_in(row: Row[Any]) -> dict[str, str]:
+    """What a line relied on in its asset when it was asked for."""
+    described: dict[str, str] = _described(row.described)
+    return described
+
+
+def condition_of(row: Row[Any]) -> str | None:
+    """The condition of what a line offers; None once its agency has declined, for then it offers nothing."""
+    condition: str | None = row.condition
+    return None if LineStatus(row.line_status) is LineStatus.DECLINED else condition
+
+
+def allowed_on_line(row: Row[Any], principal: Principal, now: datetime) -> list[AllowedAction]:
+    """What the caller can do with one line, and why not, where it is a matter of how things stand."""
+    side, status, of_request = side_of(row, principal), LineStatus(row.line_status), RequestStatus(row.status)
+    replaced, left = row.replaced_by_no is not None, still_open(row) or 0
+    actions = []
+    if refusal(principal, Action.REQUESTS_UPDATE, [side]) is None:
+        again = why_not_asked_again(
+            of_request, status, row.no, replaced=replaced, over=row.ends_at <= now, fills_no=row.fills_no
+        )
+        unmended = why_not_mended(of_request, status, replaced=replaced, fills_no=row.fills_no)
+        actions += [
+            offer("update", withheld=unmended),
+            offer("ask_again", withheld=again),
+            offer("withdraw", withheld=why_not_withdrawn(of_request, status, replaced=replaced)),
+        ]
+        if is_need(row) or is_partly_lent(row):
+            over = time_over(row.no) if row.ends_at <= now else None
+            actions.append(offer("source", withheld=why_not_sourced(of_request, status, left, over)))
+        elif condition_of(row) is not None:
+            if refusal(principal, Action.REQUESTS_ACCEPT, [side]) is None:
+                actions.append(offer("accept_offer", withheld=why_not_answered(of_request, status, left, accept=True)))
+            actions.append(offer("refuse_offer", withheld=why_not_answered(of_request, status, left, accept=False)))
+    if refusal(principal, Action.REQUESTS_ANSWER, [side]) is None:
+        actions.append(offer("decline", withheld=why_not_declined(of_request, status)))
+        if row.fills_no is not None:
+            actions.append(offer("offer", withheld=why_not_offered(of_request, status, left)))
+    return actions
+
+
+def allowed_on_request(rows: Sequence[Row[Any]], principal: Principal, now: datetime) -> list[AllowedAction]:
+    """What the caller can do with the whole request, and why not, where it is a matter of how things stand."""
+    row, side = rows[0], side_of(rows[0], principal)
+    status = RequestStatus(row.status)
+    late = f"Not while the request is {status.replace('_', ' ')}."
+    actions = []
+    if refusal(principal, Action.REQUESTS_UPDATE, [side]) is None:
+        actions.append(offer("update", withheld=None if status in EDITABLE else late))
+        drafts = [(each.no, each.ends_at <= now) for each in rows if each.line_status == LineStatus.DRAFT]
+        actions.append(offer(RequestAction.SUBMIT, withheld=why_not_submitted(status, drafts)))
+        possible = (status, RequestAction.WITHDRAW) in TRANSITIONS
+        actions.append(offer(RequestAction.WITHDRAW, withheld=None if possible else late))
+    if refusal(principal, Action.REQUESTS_ACCEPT, [side]) is None:
+        unaccepted = why_not_accepted(status, changed=any_changed(rows))
+        actions.append(offer("accept_changed_assets", withheld=unaccepted))
+    if refusal(principal, Action.REQUESTS_APPROVE, [side]) is None:
+        if not any(each.line_status == LineStatus.NEEDS_APPROVAL for each in rows):
+            reason: str | None = "No line waits for an approval."
+        elif asks(rows, principal):
+            reason = "The person who asks cannot approve."
+        else:
+            reason = None if answerable(rows, principal) else "No line waits for your approval."
+        actions += [offer(action, withheld=reason) for action in (LineAction.APPROVE, LineAction.REJECT)]
+        if side == "requesting":
+            possible = (status, RequestAction.CLOSE_MANUALLY) in TRANSITIONS
+            actions.append(offer(RequestAction.CLOSE_MANUALLY, withheld=None if possible else late))
+    return actions
