@@ -62,6 +62,7 @@ PILLARS: dict[str, tuple[str, dict[str, str]]] = {
             "requests": "What is asked for, decided, approved.",
             "loans": "What is committed, handed over and returned.",
             "inbox": "What waits for whom, from every room.",
+            "notices": "How people are told by mail what newly waits for them.",
             "obligations": "What a loan obliges its sides to do, by when, and what became of it.",
             "impact": "What an amendment would change of requests and loans.",
         },

@@ -192,6 +192,7 @@ GRANTS: Mapping[str, Mapping[str, str]] = {
     "obligations:contest": {"CALG": "owed"},
     "obligations:waive": {"CALG": "owed"},
     "inbox:read": {"CALUGSR": "own"},
+    "notices:choose": {"CALGR": "own"},
     "metrics:read": {"CALUGS": "party own"},
     "ledger:read": {"CALUGS": f"own party owing owed {EITHER_SIDE}", "R": "own"},
 }
@@ -508,6 +509,10 @@ LOAN_ROWS = {
     **_each("contest_loan_time accept_loan_time withdraw_loan_time_contest", "loans:contest", *LOANS),
     **_each("list_loan_history", "ledger:read", *LOANS),
     **_each("list_inbox get_inbox_counts", "inbox:read"),
+    **_each("get_notifications update_notifications give_notification_address", "notices:choose"),
+    **_each("confirm_notification_address forget_notification_address", "notices:choose"),
+    "get_stop_page": Operation(permission=None),
+    "stop_notifications": Operation(permission=None),
     **_each("list_obligations get_obligation_counts", "obligations:read"),
     **_each("get_obligation", "obligations:read", "obligation"),
     **_each("fulfil_obligation", "obligations:fulfil", "obligation"),
