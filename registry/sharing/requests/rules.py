@@ -4,14 +4,11 @@ Each line is decided, approved and answered separately, so from submission to th
 lines (`follow_lines`). That all its loans are closed is derived from the loans.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from math import isfinite
 from typing import Final, Literal
 
-from registry.directory.taxonomy.rules import AttributeValue
 from registry.platform.kernel.errors import RuleBroken, WrongStatus
-from registry.platform.kernel.text import normal_key
 
 
 class RequestStatus(StrEnum):
@@ -369,75 +366,6 @@ def why_not_declined(request: RequestStatus, line: LineStatus) -> str | None:
     return None if (line, _B.DECLINE) in LINE_TRANSITIONS else _late("line", line)
 
 
-def what_is_lacking(
-    asked: Mapping[str, str],
-    type_at_least: int | None,
-    category: str,
-    *,
-    path: Sequence[str],
-    level: int | None,
-    stated: Mapping[str, AttributeValue],
-) -> str | None:
-    """What an asset lacks of a need; None when it meets it. `path`, `level` and `stated` are the asset's.
-
-    Attributes are asked for as in the asset list: `…_from` and `…_to` bound numbers, both bounds included; any other
-    gives the value itself, of which case does not matter.
-    """
-    if category not in path:
-        return f"It is not of the category {category}."
-    if type_at_least is not None and (level is None or level > type_at_least):
-        return f"Type {type_at_least} or better is needed."
-    for name, value in asked.items():
-        if not _states(name, value, stated):
-            return f"It does not state {name} {value}."
-    return None
-
-
-def _states(name: str, value: str, stated: Mapping[str, AttributeValue]) -> bool:
-    of, _, bound = name.rpartition("_")
-    if bound not in ("from", "to") or not of:
-        its = stated.get(name)
-        return its is not None and (normal_key(_as_text(its)) == normal_key(value) or _equal(its, value))
-    its, limit = _number(stated.get(of)), _number(value)
-    if its is None or limit is None:
-        return False
-    return its >= limit if bound == "from" else its <= limit
-
-
-def _equal(its: AttributeValue, value: str) -> bool:
-    number = _number(its)
-    return number is not None and number == _number(value)
-
-
-def why_not_named(quantity: int, people: Sequence[object], *, needed: bool) -> str | None:
-    """Why an offer does not name its people as it should; None when it does. `needed`: whether people are needed."""
-    if not needed:
-        return "No people are needed here, but an asset: name nobody." if people else None
-    if len(people) != quantity or len({*people}) != quantity:
-        return f"Name each of the people who are offered once: {quantity} of them."
-    return None
-
-
-def why_not_asked_for(name: str, value: str) -> str | None:
-    """Why an attribute cannot be asked for like this; None when it can."""
-    bounds = name.rpartition("_")[2] in ("from", "to") and "_" in name.strip("_")
-    return f"{name} bounds a number." if bounds and _number(value) is None else None
-
-
-def _as_text(value: AttributeValue) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _number(value: AttributeValue | None) -> float | None:
-    if value is None or isinstance(value, bool):
-        return None
-    try:
-        found = float(value)
-    except ValueError:
-        return None
-    return found if isfinite(found) else None
-
-
 def why_not_sourced(request: RequestStatus, line: LineStatus, remaining: int, over: str | None = None) -> str | None:
     """Why the requesting agency cannot ask agencies for what a line still lacks; None when it can.
 
@@ -495,3 +423,9 @@ def what_is_void(edited: Iterable[str]) -> Literal["decisions", "approvals"] | N
     if fields - READ_BY_PEOPLE_ALONE:
         return "decisions"
     return "approvals" if fields else None
+
+
+def refuse(reason: str | None) -> None:
+    """Raises WrongStatus with why something cannot be done; has no effect where it can."""
+    if reason is not None:
+        raise WrongStatus(reason)

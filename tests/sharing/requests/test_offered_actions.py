@@ -16,7 +16,7 @@ from registry.sharing.requests.commands import asking
 from registry.sharing.requests.commands.expiring import ask_next_all_due
 from registry.sharing.requests.commands.sourcing import source_request_line
 from registry.sharing.requests.rules import LineStatus, RequestStatus
-from registry.sharing.requests.schemas import LineSourcing, NewRequest
+from registry.sharing.requests.schemas.given import LineSourcing, NewRequest
 from tests.support.agreements import sign_agreement
 from tests.support.assets import make_asset
 from tests.support.cast import Agency, Cast

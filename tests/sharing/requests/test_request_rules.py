@@ -6,6 +6,7 @@ import pytest
 
 from registry.directory.taxonomy.rules import AttributeValue
 from registry.platform.kernel.errors import RuleBroken, WrongStatus
+from registry.sharing.requests.need_rules import what_is_lacking
 from registry.sharing.requests.rules import (
     ENDED,
     LINE_TRANSITIONS,
@@ -22,7 +23,6 @@ from registry.sharing.requests.rules import (
     advance_line,
     follow_lines,
     next_tier,
-    what_is_lacking,
     what_is_void,
     why_not_accepted,
     why_not_answered,

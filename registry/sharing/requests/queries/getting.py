@@ -51,14 +51,8 @@ from registry.sharing.requests.queries.derived_status import (
 )
 from registry.sharing.requests.queries.needs import is_partly_lent, need_of, people_in, still_open
 from registry.sharing.requests.queries.visibility import line_visible, visible
-from registry.sharing.requests.rules import (
-    OPEN,
-    REFUSED,
-    TIME_OVER,
-    LineStatus,
-    RequestStatus,
-)
-from registry.sharing.requests.schemas import (
+from registry.sharing.requests.rules import OPEN, REFUSED, TIME_OVER, LineStatus, RequestStatus
+from registry.sharing.requests.schemas.shown import (
     AutomaticAidGiven,
     LineDecision,
     LineEnd,

@@ -14,15 +14,15 @@ from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.policy.commands.deciding import REFUSALS
 from registry.sharing.requests.commands import asking, editing
 from registry.sharing.requests.routes.answering import answer
-from registry.sharing.requests.schemas import (
+from registry.sharing.requests.schemas.given import (
     NEW_REQUEST_EXAMPLE,
     ChangedAssetsAccepted,
     NewRequest,
     RequestEnding,
     RequestPatch,
     RequestVerdict,
-    ResourceRequest,
 )
+from registry.sharing.requests.schemas.shown import ResourceRequest
 
 
 @operation(
