@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from math import isfinite
+from typing import Final
 
 from registry.directory.taxonomy.rules import AttributeValue
 from registry.platform.kernel.text import normal_key
+from registry.resources.assets.schemas.availability import AskAvailability, BlocksAsk
 
 
 def what_is_lacking(
@@ -74,3 +76,28 @@ def _number(value: AttributeValue | None) -> float | None:
     except ValueError:
         return None
     return found if isfinite(found) else None
+
+
+_NOT_FREE: Final[dict[BlocksAsk, str]] = {
+    "loan": "It is committed elsewhere then.",
+    "handler": "Nobody who goes with it can be sent then.",
+    "overdue": "It has not come back from another loan.",
+    "turnaround": "It is not ready again by then.",
+    "used": "It is used otherwise then.",
+    "maintenance": "It is in maintenance then.",
+    "blackout": "Its agency does not lend it then.",
+    "damage": "It is damaged.",
+    "other": "It cannot be had then.",
+    "reserve_minimum": "Its agency keeps as many at home.",
+    "held_back": "Its agency keeps as many at home.",
+    "out_of_service": "It is out of service.",
+    "other_line": "Another line asks for it at the same time.",
+}
+"""What stands in the way of what is offered, as both sides read it."""
+
+
+def why_not_free(had: AskAvailability | None) -> str | None:
+    """Why what is offered is not free; None where it is, or where that was not asked."""
+    if had is None or had.available:
+        return None
+    return _NOT_FREE[had.blocking[0].reason if had.blocking else "other"]

@@ -45,7 +45,8 @@ class LineStatus(StrEnum):
 
     A line of a need, such as two narcotics teams, is `open` while agencies are asked for it, one line each: `queued`
     until it is the agency's turn, `asked`, then `unanswered` or, answered, what every other line is, or `offered` on a
-    condition. `partially_filled` and `filled` are derived from what these lent.
+    condition; `suspended` while what was offered cannot be had. `partially_filled` and `filled` are derived from what
+    these lent.
 
     `reserved` is derived from the loan, and `partially_filled` where that is of fewer than a line asks for. So is
     `declined` when the assisting agency cancels it, `withdrawn` when it is
@@ -60,6 +61,7 @@ class LineStatus(StrEnum):
     ASKED = "asked"
     UNANSWERED = "unanswered"
     OFFERED = "offered"
+    SUSPENDED = "suspended"
     DENIED = "denied"
     NEEDS_APPROVAL = "needs_approval"
     PERMITTED = "permitted"
@@ -75,13 +77,14 @@ class LineAction(StrEnum):
     """The actions of decisions, approvers, both sides and the clock on a line. Loans are not among them.
 
     `revise` returns it to draft, to be decided again; `replace` has another line ask in its place. `open` submits a
-    line of a need; `ask`, `lapse` and `offer` are of an agency that is asked for it.
+    line of a need; `ask`, `lapse`, `offer` and `suspend` are of an agency that is asked for it.
     """
 
     OPEN = "open"
     ASK = "ask"
     LAPSE = "lapse"
     OFFER = "offer"
+    SUSPEND = "suspend"
     DENY = "deny"
     REQUIRE_APPROVAL = "require_approval"
     PERMIT = "permit"
@@ -160,7 +163,8 @@ LINE_TRANSITIONS: dict[tuple[LineStatus, LineAction], LineStatus] = {
     (_L.APPROVED, _B.REPLACE): _L.WITHDRAWN,
     (_L.APPROVED, _B.WITHDRAW): _L.WITHDRAWN,
     (_L.APPROVED, _B.EXPIRE): _L.EXPIRED,
-    # A line of a need, and the agencies that are asked for it. Who did not answer in time may still offer.
+    # A line of a need, and the agencies that are asked for it. Who did not answer in time may still offer, and who
+    # offered what cannot be had may offer another.
     (_L.DRAFT, _B.OPEN): _L.OPEN,
     (_L.OPEN, _B.REVISE): _L.DRAFT,
     (_L.OPEN, _B.REPLACE): _L.WITHDRAWN,
@@ -171,7 +175,7 @@ LINE_TRANSITIONS: dict[tuple[LineStatus, LineAction], LineStatus] = {
     (_L.QUEUED, _B.EXPIRE): _L.EXPIRED,
     **{
         (status, action): after
-        for status in (_L.ASKED, _L.UNANSWERED)
+        for status in (_L.ASKED, _L.UNANSWERED, _L.SUSPENDED)
         for action, after in (
             (_B.OFFER, _L.OFFERED),
             (_B.REQUIRE_APPROVAL, _L.NEEDS_APPROVAL),
@@ -182,6 +186,7 @@ LINE_TRANSITIONS: dict[tuple[LineStatus, LineAction], LineStatus] = {
         )
     },
     (_L.ASKED, _B.LAPSE): _L.UNANSWERED,
+    **{(status, _B.SUSPEND): _L.SUSPENDED for status in (_L.OFFERED, _L.NEEDS_APPROVAL, _L.PERMITTED, _L.APPROVED)},
     (_L.OFFERED, _B.REQUIRE_APPROVAL): _L.NEEDS_APPROVAL,
     (_L.OFFERED, _B.PERMIT): _L.PERMITTED,
     (_L.OFFERED, _B.REJECT): _L.REJECTED,
@@ -211,8 +216,11 @@ ENDED = frozenset({_S.WITHDRAWN, _S.CLOSED_MANUALLY})
 IN_PLAY = frozenset({_L.NEEDS_APPROVAL, _L.PERMITTED, _L.APPROVED})
 """Statuses of lines that were decided and may still lead to a loan: they count for the need that they help to fill."""
 
-TO_ANSWER = frozenset({_L.ASKED, _L.UNANSWERED})
+TO_ANSWER = frozenset({_L.ASKED, _L.UNANSWERED, _L.SUSPENDED})
 """Statuses of lines for which the agency that is asked may still offer something."""
+
+STANDING_OFFER = frozenset({_L.OFFERED, _L.SUSPENDED, *IN_PLAY})
+"""Statuses of lines on which an agency offers something for a need: they are looked at again until it is lent."""
 
 OPEN = frozenset({_L.DRAFT, _L.OPEN, _L.QUEUED, *TO_ANSWER, _L.OFFERED, *IN_PLAY})
 """Statuses of lines that may still lead to a loan."""
@@ -226,6 +234,9 @@ REFUSED = frozenset({_L.DENIED, _L.REJECTED, _L.DECLINED})
 
 FULL: Final = "As many as are needed are offered already."
 """Why nothing more is asked for or offered."""
+
+FILLED_BY_OTHERS: Final = "It can be had again, and as many as are needed are offered by others."
+"""Why an offer stays suspended that can be had again."""
 
 TIME_OVER: Final = "Nobody lent it before its time was over."
 """Why a line is expired."""
@@ -241,6 +252,7 @@ LEAST_SETTLED_FIRST = (
     (_L.OPEN, _S.OPEN),
     (_L.ASKED, _S.OPEN),
     (_L.OFFERED, _S.OPEN),
+    (_L.SUSPENDED, _S.OPEN),
     (_L.NEEDS_APPROVAL, _S.NEEDS_APPROVAL),
     (_L.APPROVED, _S.APPROVED),
     (_L.PERMITTED, _S.PERMITTED),
@@ -389,10 +401,17 @@ def why_not_offered(request: RequestStatus, line: LineStatus, remaining: int) ->
     return None if remaining > 0 else FULL
 
 
-def why_not_answered(request: RequestStatus, line: LineStatus, remaining: int, *, accept: bool) -> str | None:
-    """Why the requesting agency cannot accept, or refuse, a conditional offer; None when it can."""
+def why_not_answered(
+    request: RequestStatus, line: LineStatus, remaining: int, *, accept: bool, suspended: str | None = None
+) -> str | None:
+    """Why the requesting agency cannot accept, or refuse, a conditional offer; None when it can.
+
+    `suspended` is why what is offered cannot be had.
+    """
     if request in ENDED:
         return _late("request", request)
+    if accept and suspended is not None:
+        return suspended
     if line is not _L.OFFERED:
         return "No offer on a condition waits for an answer."
     return FULL if accept and remaining <= 0 else None

@@ -366,8 +366,13 @@ async def _withdraw_answers(write: Write, caller: Caller, need: Row[Any], reason
 
 async def refuse_answered(write: Write, row: Row[Any]) -> None:
     """Raises WrongStatus when a loan answers the line. Asked once its decision is locked: it sees what came first."""
-    if await write.value(_ANSWERED, {"root": row.root_decision_id}) is not None:
+    if await is_answered(write, row.root_decision_id):
         raise WrongStatus(f"Line {row.no} has been answered by a loan; cancel that first.")
+
+
+async def is_answered(write: Write, root_decision_id: UUID) -> bool:
+    """Whether a loan answers the line of that decision; certain once its chain is locked."""
+    return await write.value(_ANSWERED, {"root": root_decision_id}) is not None
 
 
 NOT_ENDED: Mapping[str, object] = {"ended_side": None, "ended_reason": None, "ended_at": None}

@@ -4,7 +4,6 @@ The request is locked first, by either side. So what is offered at the same time
 need is filled twice; what was offered counts from then on, whether it waits for an approval or is lent already.
 """
 
-from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -18,26 +17,30 @@ from registry.platform.kernel.errors import Conflict, NotFound, RuleBroken, Wron
 from registry.platform.kernel.time import Window
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.ledger.event_types import EventType
-from registry.resources.assets.queries.facts import AssetRow, asset_facts, visible_asset
+from registry.resources.assets.queries.facts import AssetRow, visible_asset
 from registry.resources.assets.queries.having import Ask, can_be_had, of_asset
 from registry.resources.personnel.queries.sending import who_cannot_be_sent
 from registry.sharing.policy.cedar import PolicySet
-from registry.sharing.policy.commands.deciding import LoanAsked, decide_ask, preview_ask, refuse_denied
-from registry.sharing.policy.facts import PrincipalFacts
-from registry.sharing.policy.schemas.decided import RequestReference
-from registry.sharing.requests.commands.asking import DECIDED_AS, awaited, change_request
+from registry.sharing.policy.commands.deciding import preview_ask, refuse_denied
+from registry.sharing.requests.commands.asking import change_request
 from registry.sharing.requests.commands.lines import (
     asked_for,
     ended_by,
     fact,
-    place_of,
     record_for_agencies,
     update_line,
 )
 from registry.sharing.requests.commands.mending import line_of
-from registry.sharing.requests.commands.offers import keep_offered
 from registry.sharing.requests.commands.sourcing import go_on
-from registry.sharing.requests.need_rules import what_is_lacking, why_not_named
+from registry.sharing.requests.commands.standing import (
+    NOT_SUSPENDED,
+    ask_of,
+    decide_offer,
+    lacking_in,
+    stored_people,
+    why_not_to_be_had,
+)
+from registry.sharing.requests.need_rules import why_not_named
 from registry.sharing.requests.queries.acting import side_of
 from registry.sharing.requests.queries.getting import get_request
 from registry.sharing.requests.queries.needs import ability_of, need_of, people_in
@@ -52,7 +55,7 @@ from registry.sharing.requests.rules import (
     why_not_offered,
 )
 from registry.sharing.requests.schemas.given import LineOffer
-from registry.sharing.requests.schemas.needs import CapabilityNeed, CategoryNeed
+from registry.sharing.requests.schemas.needs import CapabilityNeed
 from registry.sharing.requests.schemas.shown import ResourceRequest
 
 
@@ -77,6 +80,8 @@ async def offer_for_request_line(
     check_version(expected, row.version_shown)
     if each.fills_no is None:
         raise WrongStatus("This line asks for a certain asset: reserve it, or decline.")
+    if each.line_status == LineStatus.SUSPENDED:
+        row, each, rows = await _clear(write, caller, request_id, line_id)
     left = int(each.remaining)
     refuse(why_not_offered(RequestStatus(row.status), LineStatus(each.line_status), left))
     found = await _offered_asset(write, caller, each, given)
@@ -98,10 +103,10 @@ async def offer_for_request_line(
             extra={"blocking": blocking[0] if blocking else None},
         )
     if given.condition is None:
-        after = await _decide_offer(write, caller, policies, row, each, found, given.quantity, given.personnel_ids)
+        after = await decide_offer(write, caller, policies, each, found.id, given.quantity, given.personnel_ids)
     else:
         after = advance_line(LineStatus(each.line_status), LineAction.OFFER)
-        decision = await preview_ask(write, caller, policies, _ask_of(row, each, found.id, given.quantity))
+        decision = await preview_ask(write, caller, policies, ask_of(each, found.id, given.quantity))
         refuse_denied(decision, to_owner=True)
         await update_line(
             write,
@@ -111,7 +116,7 @@ async def offer_for_request_line(
             asset_id=found.id,
             quantity=given.quantity,
             condition=given.condition,
-            personnel_ids=_stored(given.personnel_ids),
+            personnel_ids=stored_people(given.personnel_ids),
             **asked_for(found),
         )
     await change_request(write, caller, row)
@@ -121,6 +126,15 @@ async def offer_for_request_line(
     )
     await go_on(write, row, each.fills_no, caller.now, recorded=1)
     return await get_request(write, caller.principal, request_id, caller.now)
+
+
+async def _clear(
+    write: Write, caller: Caller, request_id: UUID, line_id: UUID
+) -> tuple[Row[Any], Row[Any], list[Row[Any]]]:
+    """Forget an offer that cannot be had, so that another takes its place; the request as it is then."""
+    nothing = dict.fromkeys(("asset_id", "condition", "decision_id", "personnel_ids"))
+    await update_line(write, caller, line_id, status=LineStatus.UNANSWERED, **nothing, **NOT_SUSPENDED)
+    return await line_of(write, caller, request_id, line_id)
 
 
 async def _offered_asset(read: Read, caller: Caller, each: Row[Any], given: LineOffer) -> AssetRow:
@@ -136,15 +150,7 @@ async def _offered_asset(read: Read, caller: Caller, each: Row[Any], given: Line
         raise RuleBroken.at(words, "quantity_over_capacity", "more than there are", pointer="/quantity")
     need = need_of(each)
     assert need is not None, "who is asked for a need has it on the line"
-    lacking = what_is_lacking(
-        need.attributes if isinstance(need, CategoryNeed) else {},
-        need.type_at_least if isinstance(need, CategoryNeed) else None,
-        need.category,
-        path=found.category_path,
-        level=found.type_level,
-        stated=found.attributes,
-    )
-    if lacking is not None:
+    if (lacking := lacking_in(need, found)) is not None:
         raise RuleBroken.at(lacking, "need_not_met", "not what is needed", pointer="/asset_id")
     return found
 
@@ -174,59 +180,10 @@ async def _check_people(read: Read, caller: Caller, each: Row[Any], given: LineO
     raise Conflict(words, "personnel_not_free")
 
 
-def _stored(people: Sequence[UUID]) -> list[str] | None:
-    return [str(each) for each in people] or None
-
-
 def _check_needed(quantity: int, left: int) -> None:
     if quantity > left:
         words = f"Only {left} are needed still." if left != 1 else "Only one is needed still."
         raise Conflict(words, "more_than_needed", extra={"remaining_quantity": left})
-
-
-def _ask_of(row: Row[Any], each: Row[Any], asset_id: UUID, quantity: int) -> LoanAsked:
-    return LoanAsked(
-        asset_id=asset_id,
-        quantity=quantity,
-        window=Window(start=each.starts_at, end=each.ends_at),
-        purpose=row.purpose,
-        priority=row.priority,
-        requesting_agency_id=row.requesting_agency_id,
-        place=place_of(each),
-        asker=msgspec.json.decode(each.asked_as, type=PrincipalFacts),
-    )
-
-
-async def _decide_offer(
-    write: Write,
-    caller: Caller,
-    policies: PolicySet,
-    row: Row[Any],
-    each: Row[Any],
-    found: AssetRow,
-    quantity: int,
-    people: Sequence[UUID],
-) -> LineStatus:
-    """Decide on what is offered, and store it. Raises Conflict `decision_not_satisfied` when policies deny it."""
-    reference = RequestReference(id=row.id, line_no=each.no, incident_number=row.incident_number)
-    made = await decide_ask(write, caller, policies, _ask_of(row, each, found.id, quantity), reference)
-    refuse_denied(made.recorded.decision, to_owner=caller.agency_id == found.agency_id)
-    await keep_offered(write, each, made.recorded.root_decision_id, people)
-    after = advance_line(LineStatus(each.line_status), DECIDED_AS[made.recorded.outcome])
-    await update_line(
-        write,
-        caller,
-        each.line_id,
-        status=after,
-        personnel_ids=_stored(people),
-        asset_id=found.id,
-        quantity=quantity,
-        decision_id=made.recorded.root_decision_id,
-        decided_at=None if after is LineStatus.NEEDS_APPROVAL else caller.now,
-        awaited=awaited(made.decision_status.missing),
-        **asked_for(made.asset),
-    )
-    return after
 
 
 async def accept_request_line_offer(
@@ -237,15 +194,17 @@ async def accept_request_line_offer(
     The condition binds the agency that accepts it: it is for people, no service does it. Raises NotFound, Forbidden,
     StaleVersion, WrongStatus, Conflict `more_than_needed` and `decision_not_satisfied`.
     """
-    row, each, _ = await line_of(write, caller, request_id, line_id)
+    row, each, rows = await line_of(write, caller, request_id, line_id)
     permit(caller.principal, Action.REQUESTS_ACCEPT, [side_of(row, caller.principal)])
     await write.once()
     check_version(expected, row.version_shown)
     left = int(each.remaining or 0)
+    gone = await why_not_to_be_had(write, policies, each, rows, caller.now)
+    if each.line_status in (LineStatus.OFFERED, LineStatus.SUSPENDED) and gone is not None:
+        raise Conflict(each.suspended_reason or gone, "offer_suspended")
     refuse(why_not_answered(RequestStatus(row.status), LineStatus(each.line_status), left, accept=True))
     _check_needed(each.quantity, left)
-    found = await asset_facts(write, each.asset_id)
-    after = await _decide_offer(write, caller, policies, row, each, found, each.quantity, people_in(each))
+    after = await decide_offer(write, caller, policies, each, each.asset_id, each.quantity, people_in(each))
     await change_request(write, caller, row)
     told = {each.assisting_agency_id: [fact(each, after, None)]}
     record_for_agencies(write, caller, EventType.REQUEST_OFFER_ACCEPTED, row, told, {})

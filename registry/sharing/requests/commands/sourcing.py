@@ -180,17 +180,22 @@ async def _check_agencies(read: Read, caller: Caller, sourcing: LineSourcing, as
             seen.add(agency_id)
 
 
+async def left_of(read: Read, request_id: UUID, need_no: int) -> int:
+    """How many of a need are neither offered, reserved nor lent; none once it has ended."""
+    return int(await read.value(_LEFT, {"request": request_id, "need_no": need_no}) or 0)
+
+
 async def ask_next(write: Write, caller: Caller, request_id: UUID, need_no: int) -> dict[UUID, list[dict[str, object]]]:
     """Ask the next tier of a need, where it lacks something and nobody has still to answer; what is asked of whom."""
-    left = await write.value(_LEFT, {"request": request_id, "need_no": need_no})
+    left = await left_of(write, request_id, need_no)
     rows = await write.all(_ASKS, {"request": request_id, "need_no": need_no})
-    tier = next_tier([(each.tier, _status(each, caller.now)) for each in rows], int(left or 0))
+    tier = next_tier([(each.tier, _status(each, caller.now)) for each in rows], left)
     told: dict[UUID, list[dict[str, object]]] = {}
     for each in rows:
         if each.tier == tier and each.status == LineStatus.QUEUED:
             after = advance_line(LineStatus.QUEUED, LineAction.ASK)
             due = min(caller.now + timedelta(minutes=each.answer_within_minutes), each.ends_at)
-            values = {"status": after, "submitted_at": caller.now, "answer_due_at": due, "quantity": int(left)}
+            values = {"status": after, "submitted_at": caller.now, "answer_due_at": due, "quantity": left}
             await update_line(write, caller, each.id, **values)
             its = {"id": str(each.id), "no": each.no, "status": {"from": each.status, "to": after}}
             told.setdefault(each.assisting_agency_id, []).append(its)
@@ -208,7 +213,7 @@ async def go_on(write: Write, row: Row[Any], need_no: int, now: datetime, *, rec
     It is part of the same version of the request, of which so many events are `recorded` already. Whoever is asked next
     is not told who was asked before.
     """
-    caller = _registry_for(row, now)
+    caller = registry_for(row, now)
     asked = await ask_next(write, caller, row.id, need_no)
     if asked:
         record_for_agencies(write, caller, EventType.REQUEST_AGENCIES_ASKED, row, asked, {}, first=recorded)
@@ -219,7 +224,7 @@ async def pass_over(write: Write, row: Row[Any], need_no: int, now: datetime) ->
 
     `row` has the request's columns; the request is locked.
     """
-    caller = _registry_for(row, now)
+    caller = registry_for(row, now)
     rows = await write.all(_ASKS, {"request": row.id, "need_no": need_no})
     told: dict[UUID, list[Mapping[str, object]]] = {}
     for each in rows:
@@ -239,7 +244,7 @@ async def pass_over(write: Write, row: Row[Any], need_no: int, now: datetime) ->
     return len(told) + len(asked)
 
 
-def _registry_for(row: Row[Any], now: datetime) -> Caller:
+def registry_for(row: Row[Any], now: datetime) -> Caller:
     """The registry, which acts for who asks."""
     nobody = replace(REGISTRY, agency_id=row.requesting_agency_id)
     return Caller(principal=nobody, now=now, trace_id=new_id().hex)

@@ -95,7 +95,7 @@ def _get_statement() -> sa.Select[Any]:
                 request_line.c[name]
                 for name in (
                     *("need", "fills_no", "tier", "answer_within_minutes", "answer_due_at", "condition"),
-                    *("personnel_ids", "asked_as", "automatic_clause"),
+                    *("personnel_ids", "asked_as", "automatic_clause", "suspended_at", "suspended_reason"),
                 )
             ),
             sa.case((request_line.c.need.is_not(None), remaining()), else_=sa.null()).label("remaining"),
@@ -288,6 +288,8 @@ def _line(
         tier=row.tier,
         answer_due_at=row.answer_due_at,
         condition=condition_of(row),
+        suspended_at=row.suspended_at if row.line_status == LineStatus.SUSPENDED else None,
+        suspended_reason=row.suspended_reason if row.line_status == LineStatus.SUSPENDED else None,
         # Who they are, only their agency reads before they are committed.
         personnel_ids=[] if own else people_in(row),
         window=_window(row),
@@ -309,7 +311,7 @@ def _line(
         ended=_end(row),
         replaces_line_no=replaced.get(row.no),
         replaced_by_line_no=row.replaced_by_no if row.replaced_by_no in replaced else None,
-        allowed_actions=allowed_on_line(row, principal, now),
+        allowed_actions=allowed_on_line(row, principal, now, availability),
     )
 
 

@@ -184,6 +184,7 @@ async def approve_request(
         "already_answered",
         "decision_declined",
         "decision_rejected",
+        "decision_suspended",
         "decision_withdrawn",
         "not_the_approver",
         "nothing_to_approve",

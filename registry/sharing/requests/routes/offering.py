@@ -63,7 +63,7 @@ async def offer_for_request_line(
     "/requests/{request_id:uuid}/lines/{line_id:uuid}/accept-offer",
     permission=Action.REQUESTS_ACCEPT,
     status=200,
-    problems=("decision_not_satisfied", "more_than_needed", "wrong_status"),
+    problems=("decision_not_satisfied", "more_than_needed", "offer_suspended", "wrong_status"),
     etag=True,
 )
 async def accept_request_line_offer(
@@ -76,7 +76,7 @@ async def accept_request_line_offer(
 ) -> Answer[ResourceRequest]:
     """Accept what is offered on a condition, with the condition: policies decide on it, and it counts.
 
-    The condition binds your agency, so a person accepts it and no service.
+    The condition binds your agency, so a person accepts it and no service. What cannot be had any more is not accepted.
     """
     return answer(await offering.accept_request_line_offer(write, caller, policies, request_id, line_id, if_match))
 

@@ -106,6 +106,14 @@ class RequestLine(Struct, kw_only=True, frozen=True):
     condition: Annotated[
         str | None, Meta(description="On which the assisting agency offers it; null once it has declined.")
     ]
+    suspended_at: Annotated[
+        Instant | None,
+        Meta(
+            description="Since when what is offered cannot be had: it does not count and the next are asked. It counts "
+            "again once it can be had, unless others have filled the need."
+        ),
+    ]
+    suspended_reason: Annotated[str | None, Meta(description="Why it cannot be had, or does not count again.")]
     personnel_ids: Annotated[
         list[UUID],
         Meta(
