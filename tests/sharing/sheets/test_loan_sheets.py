@@ -171,8 +171,8 @@ async def test_the_pdf_says_the_same_and_is_tagged(partners: Partners) -> None:
     assert response.headers["content-type"] == "application/pdf"
     assert f"loan-{loan['id']}.pdf" in response.headers["content-disposition"]
     reader = PdfReader(BytesIO(response.content))
-    assert reader.trailer["/Root"]["/MarkInfo"]["/Marked"]
-    assert reader.trailer["/Root"]["/Lang"] == "en"
+    catalogue: Any = reader.trailer["/Root"]
+    assert (catalogue["/MarkInfo"]["/Marked"], catalogue["/Lang"]) == (True, "en")
     text = " ".join("".join(each.extract_text() for each in reader.pages).split())
     for said in (*SECTIONS, partners.requesting.name, "America/Chicago", "48210 mi", "Fleet sergeant", dog["tag"]):
         assert said in text, said
