@@ -40,6 +40,7 @@ PURE_PARTS = {
         "approved_texts",
         "authority",
         "canonical",
+        "conditions",
         "consent",
         "delivered",
         "delivery",
@@ -84,6 +85,8 @@ PURE_PARTS = {
     },
     "sharing/loans": {"edxl", "times"},
     "sharing/notices": {"page", "writing"},
+    "sharing/requests": {"need_rules"},
+    "sharing/sheets": {"page", "qr"},
     "outcomes/metrics": {"scoring"},
 }
 # What else a room has, and why. There is no `helpers` among them.
