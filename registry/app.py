@@ -119,6 +119,7 @@ from registry.sharing.policy.commands.previewing import PreviewRunner, remove_ol
 from registry.sharing.policy.commands.recording import note_kept
 from registry.sharing.requests import routes as requests
 from registry.sharing.requests.commands.expiring import ask_next_all_due, expire_all_due
+from registry.sharing.sheets import routes as sheets
 from registry.shipped_rules import policies_and_rules
 
 ROUTERS = (
@@ -162,6 +163,7 @@ ROUTERS = (
     obligations.router,
     loans.router,
     requests.router,
+    sheets.router,
     impact.router,
     inbox.router,
     # outcomes

@@ -83,6 +83,7 @@ PURE_PARTS = {
         "vocabulary_page",
     },
     "sharing/loans": {"edxl", "times"},
+    "sharing/sheets": {"page", "qr"},
     "outcomes/metrics": {"scoring"},
 }
 # What else a room has, and why. There is no `helpers` among them.
