@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
@@ -16,6 +15,7 @@ from registry.agreements.instruments.terms import Reimbursement, Terms
 from registry.platform.kernel.geo import Location
 from registry.platform.kernel.money import Money
 from registry.platform.kernel.text import counted
+from registry.platform.kernel.time import shown_on_clock
 from registry.resources.assets.schemas.shown import Asset
 from registry.resources.personnel.schemas import PersonnelName
 from registry.sharing.loans.rules import LoanStatus
@@ -91,16 +91,6 @@ class Gathered(Struct, kw_only=True, frozen=True):
     now: datetime
 
 
-def zoned(at: datetime, time_zone: str) -> str:
-    """An instant as the clocks of the zone show it, to the minute, with how far they are from UTC.
-
-    The distance tells the two hours apart that the clocks show twice when they are put back.
-    """
-    there = at.astimezone(ZoneInfo(time_zone))
-    offset = f"{there:%z}"
-    return f"{there:%Y-%m-%d %H:%M} (UTC{offset[:3]}:{offset[3:5]})"
-
-
 def sheet_of(found: Gathered) -> LoanSheet:
     """The sheet."""
     loan = found.loan
@@ -133,7 +123,7 @@ def _loan_lines(found: Gathered) -> list[tuple[str, str]]:
     status = f"{loan.status.replace('_', ' ')}{', overdue' if loan.overdue else ''}"
     lines = [
         ("Number of the loan", str(loan.id)),
-        ("Status", f"{status}, as of {zoned(found.now, found.time_zone)}"),
+        ("Status", f"{status}, as of {shown_on_clock(found.now, found.time_zone)}"),
         ("Purpose", loan.purpose.replace("_", " ")),
     ]
     if loan.request is not None:
@@ -196,12 +186,12 @@ def _time_lines(found: Gathered) -> list[tuple[str, str]]:
         ("Came back, as the assisting agency says", loan.returned_at),
     )
     lines = [
-        ("From", zoned(loan.starts_at, zone)),
-        ("Agreed return", zoned(loan.planned_end_at, zone)),
-        *((what, zoned(at, zone)) for what, at in acts if at is not None),
+        ("From", shown_on_clock(loan.starts_at, zone)),
+        ("Agreed return", shown_on_clock(loan.planned_end_at, zone)),
+        *((what, shown_on_clock(at, zone)) for what, at in acts if at is not None),
     ]
     if loan.recall is not None and loan.recall_requested:
-        lines.append(("Recalled by its owner, due", zoned(loan.recall.due_at, zone)))
+        lines.append(("Recalled by its owner, due", shown_on_clock(loan.recall.due_at, zone)))
     where = "not said" if found.place is None else f"{found.place.latitude:.5f}, {found.place.longitude:.5f} (WGS 84)"
     return [*lines, ("Place where it is needed", where)]
 
@@ -255,7 +245,7 @@ def _reimbursed(given: Reimbursement) -> str:
 
 
 def _obligation_row(each: Obligation, zone: str) -> tuple[str, ...]:
-    due = f"{_WHEN_DUE[each.due]}; {'reminder for' if each.reminder else 'by'} {zoned(each.due_at, zone)}"
+    due = f"{_WHEN_DUE[each.due]}; {'reminder for' if each.reminder else 'by'} {shown_on_clock(each.due_at, zone)}"
     rests_on = [
         f"{each.agreement.number}, version {each.agreement.version_no}"
         + ("" if each.clause is None else f", clause {each.clause}"),

@@ -13,10 +13,11 @@ from pypdf import PdfReader
 
 from registry.platform.access.principals import Role
 from registry.platform.http.links import absolute
+from registry.platform.kernel.time import shown_on_clock
 from registry.platform.print.pdf import is_installed
 from registry.sharing.sheets import routes
 from registry.sharing.sheets.page import SHEET_STYLE
-from registry.sharing.sheets.rules import NAMES_NOT_ASKED, NAMES_NOT_READ, NAMES_OVER, TERM_RESTRICTED, zoned
+from registry.sharing.sheets.rules import NAMES_NOT_ASKED, NAMES_NOT_READ, NAMES_OVER, TERM_RESTRICTED
 from tests.support.agreements import sign_agreement
 from tests.support.assets import make_asset
 from tests.support.cast import LONG_AHEAD, Agency, Cast
@@ -113,8 +114,8 @@ async def test_times_are_those_of_the_agreements_zone(partners: Partners) -> Non
 
 def test_the_hour_that_clocks_show_twice_is_told_apart() -> None:
     first, second = (datetime(2099, 11, 1, hour, 30, tzinfo=UTC) for hour in (6, 7))
-    assert zoned(first, "America/Chicago") == "2099-11-01 01:30 (UTC-05:00)"
-    assert zoned(second, "America/Chicago") == "2099-11-01 01:30 (UTC-06:00)"
+    assert shown_on_clock(first, "America/Chicago") == "2099-11-01 01:30 (UTC-05:00)"
+    assert shown_on_clock(second, "America/Chicago") == "2099-11-01 01:30 (UTC-06:00)"
 
 
 @pytest.mark.parametrize("public_url", ["", "https://registry.example"])
