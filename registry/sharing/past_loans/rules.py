@@ -20,6 +20,7 @@ from registry.platform.kernel.time import (
     format_instant,
     instant_on_clock,
     on_calendar,
+    utc_offset,
     wall_clock,
 )
 
@@ -176,7 +177,7 @@ def _instant(text: str, zone: ZoneInfo, pointer: str, *, last: bool) -> datetime
     if instant_on_clock(shown, zone, last=True) != found:
         raise RuleBroken.at(
             f"The clocks of {zone.key} showed {shown:%Y-%m-%d %H:%M} twice when they were put back: write how far "
-            f"it is from UTC behind it, as {found.astimezone(zone):%z}.",
+            f"it is from UTC behind it, as {utc_offset(found, zone)}.",
             "clock_twice",
             "two hours of that day",
             pointer=pointer,

@@ -16,38 +16,18 @@ from registry.resources.allocations.tables import allocation
 from tests.support.agreements import sign_agreement
 from tests.support.assets import make_asset
 from tests.support.cast import Agency, Cast, inside
-from tests.support.imports import csv_of, rows_of, run, uploaded
+from tests.support.imports import csv_of, rows_of, uploaded
+from tests.support.past_loans import HEADERS, row, take_one_over, taken
 from tests.support.problems import assert_problem
 
-HEADERS = (
-    *("No", "Lending agency", "Loaned to", "Unit", "Item", "Type", "Date out", "Date returned", "Hours"),
-    *("Qty", "MOU", "Disposition", "Condition", "Remarks"),
-)
 REASON = {"reason": "We have no such loan in our books (demo)."}
-
-
-def row(lender: Agency | str, borrower: Agency | str, number: str = "23-1", **cells: str) -> list[str]:
-    """A row of an old list; `cells` by header say what is different."""
-    named = [each if isinstance(each, str) else each.name for each in (lender, borrower)]
-    said = dict.fromkeys(HEADERS, "") | {"No": number, "Lending agency": named[0], "Loaned to": named[1]}
-    said |= {"Item": "Thermal camera", "Date out": "2023-07-04 08:00", "Date returned": "2023-07-05 18:30"}
-    return [*(said | {name.replace("_", " "): value for name, value in cells.items()}).values()]
-
-
-async def taken(agency: Agency, *rows: list[str], **how: Any) -> dict[str, Any]:
-    """The import of these rows with the mapping that is suggested, to its end."""
-    found = await uploaded(agency.coordinator, csv_of(*rows, headers=HEADERS), "loans")
-    mapping = {**found["suggested_mapping"], "number": {"header": "No"}}
-    return await run(agency.coordinator, found, mapping=mapping, **how)
 
 
 async def faults_of(agency: Agency, *rows: list[str]) -> list[list[tuple[str, str]]]:
     """For each row what is wrong with it: the code and the field."""
     found = await taken(agency, *rows)
-    items = await rows_of(agency.coordinator, found, "&sort=created_at")
-    return [
-        [(fault["code"], fault["field"]) for fault in each["faults"]] for each in sorted(items, key=lambda i: i["row"])
-    ]
+    items = await rows_of(agency.coordinator, found, "&sort=row")
+    return [[(fault["code"], fault["field"]) for fault in each["faults"]] for each in items]
 
 
 async def listed(reader: Agency, query: str = "") -> list[dict[str, Any]]:
@@ -55,16 +35,9 @@ async def listed(reader: Agency, query: str = "") -> list[dict[str, Any]]:
     return items
 
 
-async def one(cast: Cast, **cells: str) -> dict[str, Any]:
-    """A past loan that the lender took over, as the lender sees it."""
-    assert (await taken(cast.assisting, row(cast.assisting, cast.requesting, **cells)))["counts"]["created"] == 1
-    (found,) = await listed(cast.assisting)
-    return found
-
-
 async def test_the_columns_of_an_old_list_are_recognised(cast: Cast) -> None:
     found = await uploaded(
-        cast.assisting.coordinator, csv_of(row(cast.assisting, cast.requesting), headers=HEADERS), "loans"
+        cast.assisting.coordinator, csv_of(row(cast.assisting, cast.requesting, Hours="8"), headers=HEADERS), "loans"
     )
     assert {name: source.get("header") for name, source in found["suggested_mapping"].items()} == {
         "lender": "Lending agency",
@@ -80,7 +53,8 @@ async def test_the_columns_of_an_old_list_are_recognised(cast: Cast) -> None:
         "outcome": "Disposition",
         "condition": "Condition",
         "remark": "Remarks",
-    } | ({"number": "No"} if "number" in found["suggested_mapping"] else {})
+        "number": "No",
+    }
     assert found["suggested_mapping"]["used_minutes"].get("measure") == "hours"
 
 
@@ -97,7 +71,7 @@ async def test_what_one_side_takes_over_both_read_and_nobody_else(cast: Cast) ->
         "Condition": "Fair",
         "Remarks": "Fetched at the county line (demo).",
     }
-    found = await one(cast, **cells)
+    found = await take_one_over(cast.assisting, cast.requesting, **cells)
     said = {
         "number": "23-1",
         "taken_over_by": cast.assisting.reference,
@@ -132,7 +106,7 @@ async def test_what_one_side_takes_over_both_read_and_nobody_else(cast: Cast) ->
 
 async def test_it_holds_no_asset_and_is_no_loan(cast: Cast) -> None:
     asset = await make_asset(cast.assisting)
-    found = await one(cast, Unit=asset["tag"])
+    found = await take_one_over(cast.assisting, cast.requesting, Unit=asset["tag"])
     assert found["asset_id"] == asset["id"]
     read = cast.assisting.service.database.read()
     held = sa.select(sa.func.count()).where(allocation.c.asset_id == UUID(asset["id"]))
@@ -216,7 +190,7 @@ async def test_what_is_not_on_record_is_kept_as_words_and_remarked(cast: Cast) -
 
 
 async def test_the_borrower_takes_over_its_own_words_beside_those_of_the_lender(cast: Cast) -> None:
-    await one(cast)
+    await take_one_over(cast.assisting, cast.requesting)
     found = await taken(cast.requesting, row(cast.assisting, cast.requesting, "B-9", Unit="7"))
     (said,) = await rows_of(cast.requesting.coordinator, found)
     assert [each["code"] for each in said["remarks"]] == ["reported_by_other_side"]
@@ -228,7 +202,7 @@ async def test_the_borrower_takes_over_its_own_words_beside_those_of_the_lender(
 
 
 async def test_the_other_side_contests_it_and_both_words_stand(cast: Cast) -> None:
-    found = await one(cast)
+    found = await take_one_over(cast.assisting, cast.requesting)
     path = f"/v1/past-loans/{found['id']}"
     theirs, own = cast.requesting.coordinator, cast.assisting.coordinator
     assert_problem(await own.post(f"{path}/contest", REASON), 403, "other_sides_action")
@@ -257,7 +231,7 @@ async def test_the_other_side_contests_it_and_both_words_stand(cast: Cast) -> No
 
 
 async def test_what_is_corrected_is_reported_anew(cast: Cast) -> None:
-    found = await one(cast)
+    found = await take_one_over(cast.assisting, cast.requesting)
     await cast.requesting.coordinator.done("POST", f"/v1/past-loans/{found['id']}/contest", REASON)
     same = await taken(cast.assisting, row(cast.assisting, cast.requesting))
     assert same["counts"]["unchanged"] == 1
@@ -271,7 +245,7 @@ async def test_what_is_corrected_is_reported_anew(cast: Cast) -> None:
 
 
 async def test_who_took_it_over_withdraws_it_for_good(cast: Cast) -> None:
-    found = await one(cast)
+    found = await take_one_over(cast.assisting, cast.requesting)
     path = f"/v1/past-loans/{found['id']}"
     assert_problem(await cast.requesting.coordinator.post(f"{path}/withdraw", REASON), 403, "other_sides_action")
     withdrawn = await cast.assisting.coordinator.done("POST", f"{path}/withdraw", REASON)
@@ -282,7 +256,7 @@ async def test_who_took_it_over_withdraws_it_for_good(cast: Cast) -> None:
 
 
 async def test_no_metric_counts_it(cast: Cast) -> None:
-    await one(cast)
+    await take_one_over(cast.assisting, cast.requesting)
     asked = "/v1/metrics?from=2023-01-01T00:00:00Z&to=2024-01-01T00:00:00Z"
     for side in (cast.assisting, cast.requesting):
         before = await side.coordinator.done("GET", asked)
@@ -333,7 +307,7 @@ VERBS = ("contest", "withdraw-contest", "withdraw")
 
 @pytest.mark.parametrize("verb", VERBS)
 async def test_a_word_is_for_its_side_at_the_version_it_read(cast: Cast, verb: str) -> None:
-    found = await one(cast)
+    found = await take_one_over(cast.assisting, cast.requesting)
     if verb == "withdraw-contest":
         await cast.requesting.coordinator.done("POST", f"/v1/past-loans/{found['id']}/contest", REASON)
     agency = cast.assisting if verb == "withdraw" else cast.requesting

@@ -69,7 +69,16 @@ FIELDS: Final = (
         kind=FieldKind.TEXT,
         required=True,
         description="Your own number for it, by which it is met again: upper and lower case, width and blanks alike.",
-        synonyms=("own number", "loan number", "loan no", "loan id", "case number", "record number", "request number"),
+        synonyms=(
+            "own number",
+            "loan number",
+            "loan no",
+            "loan id",
+            "no",
+            "case number",
+            "record number",
+            "request number",
+        ),
     ),
     ImportField(
         name="lender",
