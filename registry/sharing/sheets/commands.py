@@ -10,7 +10,7 @@ from registry.platform.kernel.errors import NotFound
 from registry.resources.personnel.commands.naming import read_name
 from registry.resources.personnel.schemas import PersonnelName
 from registry.sharing.loans.queries.getting import get_loan
-from registry.sharing.loans.schemas import Loan
+from registry.sharing.loans.schemas.shown import Loan
 from registry.sharing.sheets import queries
 from registry.sharing.sheets.qr import qr_code
 from registry.sharing.sheets.rules import NAMES_NOT_ASKED, NAMES_NOT_READ, NAMES_OVER, Gathered, sheet_of

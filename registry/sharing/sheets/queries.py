@@ -17,7 +17,7 @@ from registry.platform.kernel.geo import Location
 from registry.resources.assets.queries.getting import get_asset
 from registry.resources.assets.schemas.shown import Asset
 from registry.sharing.loans.queries.packaging import get_reservation
-from registry.sharing.loans.schemas import Loan, LoanSummary
+from registry.sharing.loans.schemas.shown import Loan, LoanSummary
 from registry.sharing.requests.tables import request_line
 from registry.sharing.sheets.rules import OfVersion
 

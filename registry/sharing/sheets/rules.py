@@ -19,7 +19,7 @@ from registry.platform.kernel.time import shown_on_clock
 from registry.resources.assets.schemas.shown import Asset
 from registry.resources.personnel.schemas import PersonnelName
 from registry.sharing.loans.rules import LoanStatus
-from registry.sharing.loans.schemas import Condition, Loan
+from registry.sharing.loans.schemas.shown import Condition, Loan
 from registry.sharing.obligations.schemas import Obligation
 from registry.sharing.policy.decisions import Due
 from registry.sharing.sheets.schemas import LoanSheet
