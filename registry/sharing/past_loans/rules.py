@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from registry.platform.kernel.errors import Forbidden, RuleBroken, WrongStatus
+from registry.platform.bulk.fields import RowRefused
+from registry.platform.kernel.errors import Fault, Forbidden, WrongStatus
 from registry.platform.kernel.time import (
     Window,
     day_after,
@@ -85,6 +86,11 @@ def check_correctable(status: PastLoanStatus) -> None:
         raise WrongStatus("It was withdrawn, and is not taken over again: give it another number.")
 
 
+def refused(detail: str, code: str, pointer: str) -> RowRefused:
+    """The refusal of a row, at one of its fields."""
+    return RowRefused([Fault(code=code, detail=detail, pointer=pointer)])
+
+
 class Said(Struct, frozen=True):
     """What a cell says of a time: a day, the time on it where there is one, and how far from UTC where that is said."""
 
@@ -101,7 +107,7 @@ EXPECTED: Final = "a day as 2023-07-04 or 7/4/2023, alone or with a time as 08:3
 
 
 def read_said(text: str, pointer: str) -> Said:
-    """What a cell says. `7/4/2023` is the fourth of July. Raises RuleBroken for what is no day or time."""
+    """What a cell says. `7/4/2023` is the fourth of July. Raises RowRefused for what is no day or time."""
     found = _SAID.fullmatch(text.strip())
     try:
         if found is None:
@@ -110,7 +116,7 @@ def read_said(text: str, pointer: str) -> Said:
         year, month, day = (int(parts[name] or parts[f"us_{name}"]) for name in ("y", "m", "d"))
         return Said(date(year, month, day), _time(parts), _offset(parts))
     except ValueError:
-        raise RuleBroken.at(f"This is no time: write {EXPECTED}.", "not_a_time", pointer=pointer) from None
+        raise refused(f"This is no time: write {EXPECTED}.", "not_a_time", pointer) from None
 
 
 def _time(parts: dict[str, str | None]) -> time | None:
@@ -138,19 +144,18 @@ def _offset(parts: dict[str, str | None]) -> timedelta | None:
 def past_window(start: str, end: str, zone: ZoneInfo, now: datetime) -> Window:
     """The window that the two cells say, by the clocks of that zone unless they say how far they are from UTC.
 
-    A day without a time begins and ends where it does there. Raises RuleBroken for what cannot be read, a time that the
+    A day without a time begins and ends where it does there. Raises RowRefused for what cannot be read, a time that the
     clocks skip or show twice, an end before its start, and a window that is not over.
     """
     window = Window(start=_instant(start, zone, "/start", last=False), end=_instant(end, zone, "/end", last=True))
     if window.end <= window.start:
-        raise RuleBroken.at("It ends before it begins.", "window_reversed", "not after the start", pointer="/end")
+        raise refused("It ends before it begins.", "window_reversed", "/end")
     if window.end > now:
-        raise RuleBroken.at(
+        raise refused(
             f"It is not over: it ends at {format_instant(window.end)}. What is still to come, or under way, is asked "
             "for and reserved here, so that it collides with nothing.",
             "not_past",
-            "not over yet",
-            pointer="/end",
+            "/end",
         )
     return window.checked("")
 
@@ -159,7 +164,7 @@ def _instant(text: str, zone: ZoneInfo, pointer: str, *, last: bool) -> datetime
     said = read_said(text, pointer)
     if not on_calendar(said.day):
         words = "Give a day between the years 1900 and 2200."
-        raise RuleBroken.at(words, "date_out_of_range", "not between 1900 and 2200", pointer=pointer)
+        raise refused(words, "date_out_of_range", pointer)
     if said.at is None:
         return day_starts_at(day_after(said.day) if last else said.day, zone)
     shown = datetime.combine(said.day, said.at)
@@ -167,19 +172,17 @@ def _instant(text: str, zone: ZoneInfo, pointer: str, *, last: bool) -> datetime
         return shown.replace(tzinfo=timezone(said.offset))
     found = instant_on_clock(shown, zone)
     if wall_clock(found, zone) != shown:
-        raise RuleBroken.at(
+        raise refused(
             f"The clocks of {zone.key} skipped {shown:%Y-%m-%d %H:%M} when they were put forward: write the time that "
             "they showed.",
             "clock_skipped",
-            "no clock showed that",
-            pointer=pointer,
+            pointer,
         )
     if instant_on_clock(shown, zone, last=True) != found:
-        raise RuleBroken.at(
+        raise refused(
             f"The clocks of {zone.key} showed {shown:%Y-%m-%d %H:%M} twice when they were put back: write how far "
             f"it is from UTC behind it, as {utc_offset(found, zone)}.",
             "clock_twice",
-            "two hours of that day",
-            pointer=pointer,
+            pointer,
         )
     return found

@@ -76,12 +76,12 @@ class PastLoan(Struct, kw_only=True, frozen=True):
     agreement_number: Annotated[str | None, Meta(description="Under which agreement, as the agency has it.")]
     outcome: PastLoanOutcome
     condition: Annotated[Grade | None, Meta(description="In which it came back.")]
-    remark: str | None
+    remark: Annotated[str | None, Meta(description="What else its record says.")]
     status: PastLoanStatus
     contested_at: Annotated[Instant | None, Meta(description="When the other agency last contested it.")]
     contested_reason: Annotated[str | None, Meta(description="Why, in the words of the other agency.")]
-    withdrawn_at: Instant | None
-    withdrawn_reason: str | None
+    withdrawn_at: Annotated[Instant | None, Meta(description="When the agency took its word back.")]
+    withdrawn_reason: Annotated[str | None, Meta(description="Why.")]
     allowed_actions: list[AllowedAction]
     version: int
     updated_at: Instant

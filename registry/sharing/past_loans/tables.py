@@ -35,7 +35,7 @@ past_loan = table(
     sa.Column("withdrawn_reason", sa.Text),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
-    unique("taken_over_by", "number_key", code="past_loan_taken", detail="Your agency took over that number already."),
+    unique("taken_over_by", "number_key", code="wrong_status", detail="Your agency took over that number already."),
     one_of("outcome", PastLoanOutcome),
     one_of("condition", Grade),
     one_of("status", PastLoanStatus),

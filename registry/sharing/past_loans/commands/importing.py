@@ -15,10 +15,9 @@ from registry.directory.agencies.queries import zone_of_agency
 from registry.directory.agencies.tables import agency, agency_ori
 from registry.platform.access.permissions import Action, permit
 from registry.platform.access.principals import Caller
-from registry.platform.bulk.fields import Entered, FieldKind, ImportField, RowOutcome, RowRefused, RowRemark, as_struct
+from registry.platform.bulk.fields import Entered, FieldKind, ImportField, RowOutcome, RowRemark, as_struct
 from registry.platform.database.handles import Read, Write
 from registry.platform.kernel.canonical import canonical_digest
-from registry.platform.kernel.errors import Fault
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.text import normal_key
 from registry.platform.kernel.time import known_zone
@@ -30,7 +29,14 @@ from registry.resources.assets.queries.facts import asset_facts, assets_tagged
 from registry.resources.assets.rules import Grade
 from registry.sharing.past_loans.commands.settling import note
 from registry.sharing.past_loans.queries import past_loan_row
-from registry.sharing.past_loans.rules import EXPECTED, PastLoanOutcome, PastLoanStatus, check_correctable, past_window
+from registry.sharing.past_loans.rules import (
+    EXPECTED,
+    PastLoanOutcome,
+    PastLoanStatus,
+    check_correctable,
+    past_window,
+    refused,
+)
 from registry.sharing.past_loans.schemas import NewPastLoan, OwnNumber, PastLoanPatch
 from registry.sharing.past_loans.tables import past_loan
 
@@ -280,16 +286,12 @@ def _ori(text: str) -> str:
     return text.upper().replace(" ", "")
 
 
-def _refused(detail: str, code: str, field: str) -> RowRefused:
-    return RowRefused([Fault(code=code, detail=detail, pointer=f"/{field}")])
-
-
 def _agency(named: Mapping[str, UUID], text: str, field: str) -> UUID:
     found = named.get(f"ori {_ori(text)}") or named.get(f"agency {_name(text)}")
     if found is None:
-        raise _refused("No agency is on record with that ORI or name.", "unknown_agency", field)
+        raise refused("No agency is on record with that ORI or name.", "unknown_agency", f"/{field}")
     if found == _SEVERAL:
-        raise _refused("Several agencies have that name: give the ORI.", "agency_ambiguous", field)
+        raise refused("Several agencies have that name: give the ORI.", "agency_ambiguous", f"/{field}")
     return found
 
 
@@ -297,10 +299,10 @@ def _sides(caller: Caller, lender: str, borrower: str, named: Mapping[str, UUID]
     """Both agencies. Raises RowRefused where one is unknown, both are one, or the caller's is neither."""
     assisting, requesting = _agency(named, lender, "lender"), _agency(named, borrower, "borrower")
     if assisting == requesting:
-        raise _refused("An agency does not lend to itself.", "one_side_twice", "borrower")
+        raise refused("An agency does not lend to itself.", "one_side_twice", "/borrower")
     if caller.agency_id not in (assisting, requesting):
         words = "Your agency is neither the lender nor the borrower, and takes over its own loans alone."
-        raise _refused(words, "not_a_side", "lender")
+        raise refused(words, "not_a_side", "/lender")
     return {"assisting_agency_id": assisting, "requesting_agency_id": requesting}
 
 
@@ -368,11 +370,11 @@ async def _take_over(
     try:
         msgspec.convert(number, OwnNumber)
     except msgspec.ValidationError as error:
-        raise _refused(str(error), "invalid_body", "number") from None
+        raise refused(str(error), "invalid_body", "/number") from None
     name = new.asset_name or new.asset_tag or new.category
     if name is None:
         words = "Say what was lent: by the lender's own number, in words, or by its category."
-        raise _refused(words, "asset_not_said", "asset_name")
+        raise refused(words, "asset_not_said", "/asset_name")
     others = await write.all(
         _OTHERS,
         {
@@ -433,7 +435,7 @@ async def _correct(
         words = (
             "It was taken over with another lender or borrower: withdraw that one, and give this one another number."
         )
-        raise _refused(words, "sides_fixed", "number")
+        raise refused(words, "sides_fixed", "/number")
     given = {name: value for name in patch.__struct_fields__ if (value := getattr(patch, name)) is not UNSET}
     said = {**facts, **given}
     changed = changes({name: row._mapping[name] for name in said}, said)
