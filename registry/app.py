@@ -116,6 +116,8 @@ from registry.sharing.notices.commands.telling import TASK as NOTICES
 from registry.sharing.notices.commands.telling import Teller, remove_what_is_over
 from registry.sharing.obligations import routes as obligations
 from registry.sharing.obligations.commands import record_breaches
+from registry.sharing.past_loans import routes as past_loans
+from registry.sharing.past_loans.commands.importing import PastLoanImporter
 from registry.sharing.policy import routes as policy
 from registry.sharing.policy.apart import ConfinedExaminer
 from registry.sharing.policy.asking import QuestionsAsked, QuestionSums
@@ -168,6 +170,7 @@ ROUTERS = (
     policy.router,
     obligations.router,
     loans.router,
+    past_loans.router,
     requests.router,
     sheets.router,
     impact.router,
@@ -186,6 +189,7 @@ IMPORTERS = Importers(
             AgencyImporter(),
             PersonnelImporter(),
             RateImporter(_ASSETS.known, assets_tagged, owns_asset),
+            PastLoanImporter(_ASSETS),
         )
     }
 )

@@ -73,6 +73,7 @@ def all_tables() -> None:
     import registry.sharing.loans.tables
     import registry.sharing.notices.tables
     import registry.sharing.obligations.tables
+    import registry.sharing.past_loans.tables
     import registry.sharing.policy.tables
     import registry.sharing.requests.tables
 
