@@ -84,6 +84,7 @@ PURE_PARTS = {
         "vocabulary_page",
     },
     "sharing/loans": {"edxl", "times"},
+    "sharing/notices": {"page", "writing"},
     "sharing/requests": {"need_rules"},
     "sharing/sheets": {"page", "qr"},
     "outcomes/metrics": {"scoring"},

@@ -100,6 +100,7 @@ class Action(StrEnum):
     OBLIGATIONS_CONTEST = "obligations:contest"  # contest that what is owed to the own agency was met, or accept it
     OBLIGATIONS_WAIVE = "obligations:waive"  # do without what is owed to the own agency
     INBOX_READ = "inbox:read"  # see what waits for oneself and the own agency
+    NOTICES_CHOOSE = "notices:choose"  # say how one is told by mail what waits for oneself
     METRICS_READ = "metrics:read"  # see how well agreements work
     AUDIT_READ = "audit:read"  # see refused sign-ins and acts, and who read or took out what
     LEDGER_READ = "ledger:read"  # see the history of what concerns the agency
@@ -198,6 +199,7 @@ PERMISSIONS: Mapping[Action, Mapping[Role, frozenset[Relation]]] = {
     Action.OBLIGATIONS_CONTEST: _roles(["owed"], _C, _A, _L, _AA),
     Action.OBLIGATIONS_WAIVE: _roles(["owed"], _C, _A, _L, _AA),
     Action.INBOX_READ: _roles(["own"], _C, _A, _L, _AU, _AA, _S, _RA),
+    Action.NOTICES_CHOOSE: _roles(["own"], _C, _A, _L, _AA, _RA),
     Action.METRICS_READ: _roles(["party", "own"], _C, _A, _L, _AU, _AA, _S),
     Action.AUDIT_READ: _roles(["own"], _AU, _AA, _RA),
     Action.LEDGER_READ: _roles(["own", "party", "invited", *_EITHER_SIDE, *_EITHER_END], _C, _A, _L, _AU, _AA, _S)
@@ -223,6 +225,7 @@ HUMAN_ONLY = frozenset(
         Action.OBLIGATIONS_WAIVE,
         Action.POLICIES_DRAFT,
         Action.POLICIES_ACTIVATE,
+        Action.NOTICES_CHOOSE,
     }
 )
 """Acts that bind or approve are people's: a service does none of them, whatever its scopes say.

@@ -194,6 +194,7 @@ GRANTS: Mapping[str, Mapping[str, str]] = {
     "obligations:contest": {"CALG": "owed"},
     "obligations:waive": {"CALG": "owed"},
     "inbox:read": {"CALUGSR": "own"},
+    "notices:choose": {"CALGR": "own"},
     "metrics:read": {"CALUGS": "party own"},
     "ledger:read": {"CALUGS": f"own party owing owed {EITHER_SIDE}", "R": "own"},
 }
@@ -515,6 +516,10 @@ LOAN_ROWS = {
     **_each("contest_past_loan withdraw_past_loan_contest", "loans:contest", "past_loan", only="requesting"),
     **_each("withdraw_past_loan", "loans:take_over", "past_loan"),
     **_each("list_inbox get_inbox_counts", "inbox:read"),
+    **_each("get_notifications update_notifications give_notification_address", "notices:choose"),
+    **_each("confirm_notification_address forget_notification_address", "notices:choose"),
+    "get_stop_page": Operation(permission=None),
+    "stop_notifications": Operation(permission=None),
     **_each("list_obligations get_obligation_counts", "obligations:read"),
     **_each("get_obligation", "obligations:read", "obligation"),
     **_each("fulfil_obligation", "obligations:fulfil", "obligation"),
