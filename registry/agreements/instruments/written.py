@@ -16,7 +16,7 @@ from registry.agreements.instruments.figures import Figure, Unit, figures, sente
 from registry.agreements.instruments.in_force import RenewalTimes
 from registry.agreements.instruments.notice import Notice
 from registry.agreements.instruments.remarks import Remark, RemarkCode
-from registry.agreements.instruments.terms import Terms
+from registry.agreements.instruments.terms import Terms, ceiling, limit
 from registry.platform.kernel.text import counted
 
 _HOURS_A_DAY: Final = 24
@@ -213,7 +213,7 @@ def _of_terms(terms: Terms) -> Iterator[_Said]:
         (
             "max_duration_hours",
             "the longest loan",
-            terms.max_duration_hours,
+            limit(terms.max_duration_hours),
             (),
             _LONGEST,
             ((*asking, "recall"), _LENT),
@@ -243,15 +243,15 @@ def _of_terms(terms: Terms) -> Iterator[_Said]:
                 values=(("hours", value), *((("days", value // _HOURS_A_DAY),) if value % _HOURS_A_DAY == 0 else ())),
                 says=f"is {counted(value, 'hour')}" if name != "reimbursement" else f"are {value}",
             )
-    if terms.claim_window_days is not None:
+    if (window := limit(terms.claim_window_days)) is not None:
         yield _Said(
             words="the window for claims",
             named=clauses.get("claim_window_days"),
             headings=("reimbursement",),
             about=("claim", "invoice", "bill", "submit"),
             units=("days", "months"),
-            values=(("days", terms.claim_window_days),),
-            says=f"is {counted(terms.claim_window_days, 'day')}",
+            values=(("days", window),),
+            says=f"is {counted(window, 'day')}",
         )
     if terms.suspension_notice_days is not None:
         yield _Said(
@@ -265,7 +265,7 @@ def _of_terms(terms: Terms) -> Iterator[_Said]:
             says=f"is {counted(terms.suspension_notice_days, 'day')}",
         )
     for name, words, amount, about in (
-        ("cost_ceiling", "the highest cost", terms.cost_ceiling, _LONGEST),
+        ("cost_ceiling", "the highest cost", ceiling(terms), _LONGEST),
         ("reimbursement", "the rate per hour", pay.rate_per_hour, ("per hour", "an hour", "hourly", "/hour")),
     ):
         if amount is not None:

@@ -78,6 +78,7 @@ from registry.agreements.instruments.remarks import (
     about_bound_to_some,
     about_days_of_others,
     about_end,
+    about_limits,
     about_missing_hands,
     about_notice,
     about_own_texts,
@@ -296,6 +297,7 @@ async def get_agreement(
             *about_end(told.last.expires_on, msgspec.json.decode(told.terms, type=Terms)),
             *about_renewals(told.last.expires_on, renewal_of(told.last.auto_renew_months, told.last.auto_renew_times)),
             *about_suspension(terms, notice),
+            *about_limits(terms),
             *remarks_on_text(provisions, row.terms, term_of_version(row)),
         ]
     remarks += about_authorities(row.version_no, shown)
