@@ -40,6 +40,7 @@ PURE_PARTS = {
         "approved_texts",
         "authority",
         "canonical",
+        "conditions",
         "consent",
         "delivered",
         "delivery",
@@ -83,6 +84,8 @@ PURE_PARTS = {
         "vocabulary_page",
     },
     "sharing/loans": {"edxl", "times"},
+    "sharing/requests": {"need_rules"},
+    "sharing/sheets": {"page", "qr"},
     "outcomes/metrics": {"scoring"},
 }
 # What else a room has, and why. There is no `helpers` among them.

@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.approved_texts import about_approvals
-from registry.agreements.instruments.consent import ProposalKind
+from registry.agreements.instruments.consent import ProposalKind, Reliance
 from registry.agreements.instruments.days import Days, own_days
 from registry.agreements.instruments.delivered import about_deliveries
 from registry.agreements.instruments.ends import last_day_of
@@ -26,6 +26,7 @@ from registry.agreements.instruments.queries.after_end import about_reported_end
 from registry.agreements.instruments.queries.amendments import amendment_shown, on_its_way, open_amendments
 from registry.agreements.instruments.queries.approvals import approvals_on_record, hands_by_number
 from registry.agreements.instruments.queries.authorities import revocations
+from registry.agreements.instruments.queries.conditions import remarks_on_conditions
 from registry.agreements.instruments.queries.consents import acts_told_to, as_far_as_agreed, proposals, reported_acts
 from registry.agreements.instruments.queries.days import signed_days
 from registry.agreements.instruments.queries.declining import declined_by
@@ -47,6 +48,7 @@ from registry.agreements.instruments.queries.parties import (
 from registry.agreements.instruments.queries.party_days import AllDays, DaysTold, days_told
 from registry.agreements.instruments.queries.pending import without_pending
 from registry.agreements.instruments.queries.provisions import (
+    clauses_read,
     may_read_restricted,
     provisions_of,
     remarks_on_text,
@@ -299,6 +301,7 @@ async def get_agreement(
             *about_suspension(terms, notice),
             *about_limits(terms),
             *remarks_on_text(provisions, row.terms, term_of_version(row)),
+            *await remarks_on_conditions(read, agreement_id, principal.agency_id, clauses_read(provisions)),
         ]
     remarks += about_authorities(row.version_no, shown)
     publication, words = None, OwnWords()
@@ -320,8 +323,11 @@ async def get_agreement(
     proposed: list[Proposal] = []
     if whole and row.any_proposed:
         proposed = await proposals(read, principal, row.id, now, without, papers)
+    relied: list[Reliance] = []
     if as_of is None:
-        proposed = with_offers(principal, row, parties, reported, proposed, now)
+        if any(each.agency_id == principal.agency_id and each.leaves_at is not None for each in parties):
+            relied = await relied_on(read, row.id, principal.agency_id, row.time_zone, now)
+        proposed = with_offers(principal, row, parties, reported, proposed, relied, now)
     proposed = as_far_as_agreed(proposed)
     remarks += about_reported_ends(proposed, reported, shown, row.time_zone)
     if proposed and dates.ended_at is not None:
@@ -353,9 +359,6 @@ async def get_agreement(
         closed = None
         if whole and any(each.agency_id == principal.agency_id and not each.in_text for each in parties):
             closed = await nothing_open_to(read, row, principal.agency_id, now)
-        relied = []
-        if any(each.agency_id == principal.agency_id and each.leaves_at is not None for each in parties):
-            relied = await relied_on(read, row.id, principal.agency_id, row.time_zone, now)
         offers = waiting.held_back(
             allowed_actions(
                 principal,
