@@ -55,7 +55,7 @@ class _Said(Struct, kw_only=True, frozen=True):
     """A term in figures: where it is to be looked for, what it is in words, and which figures would be it.
 
     Under one of the `headings` a sentence is about it that has one of the words `about`; under one `elsewhere` it needs
-    one of the words `also` too. One with a word of `unless` is about another thing, and of one with a word of `before`
+    one of the words `also` too; under any other, save those `not_under`, one of `anywhere` besides. One with a word of `unless` is about another thing, and of one with a word of `before`
     what stands before it alone counts: “for three years, and renews for one-year terms”.
     """
 
@@ -65,6 +65,8 @@ class _Said(Struct, kw_only=True, frozen=True):
     about: tuple[str, ...]
     elsewhere: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
+    anywhere: tuple[str, ...] = ()
+    not_under: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
     before: tuple[str, ...] = ()
     units: tuple[Unit, ...]
@@ -73,14 +75,19 @@ class _Said(Struct, kw_only=True, frozen=True):
     days: tuple[date, ...] = ()
     also_days: tuple[date, ...] = ()
 
+    def may_stand_under(self, heading: str) -> bool:
+        """Whether a clause of that heading may be about it at all."""
+        return heading in (*self.headings, *self.elsewhere) or (bool(self.anywhere) and heading not in self.not_under)
+
 
 def written_otherwise(clauses: Sequence[WrittenClause], terms: Terms, dates: TermDates) -> Iterator[Remark]:
     """Each clause that writes another figure than the term has."""
     read: dict[str, list[str]] = {}
+    yield from _disagreeing(clauses)
     for said in (*_of_dates(dates), *_of_terms(terms)):
         for clause in clauses:
             named = said.named == clause.number
-            if not named and (said.named is not None or clause.heading not in (*said.headings, *said.elsewhere)):
+            if not named and (said.named is not None or not said.may_stand_under(clause.heading)):
                 continue
             if clause.number not in read:
                 read[clause.number] = sentences(clause.text)
@@ -91,16 +98,21 @@ def written_otherwise(clauses: Sequence[WrittenClause], terms: Terms, dates: Ter
                 for figure in figures(sentence)
                 if figure.unit in said.units and not any(figure.is_day(day) for day in said.also_days)
             ]
-            for figure in found:
-                if figure.disagrees:
-                    detail = f"Clause {clause.number} says “{figure.words}”: the word and the number differ."
-                    yield Remark(code=RemarkCode.SAYS_OTHERWISE, detail=detail, clause=clause.number)
             certain = [figure for figure in found if figure.certain]
             if certain and not any(_is_said(figure, said) for figure in found):
                 quoted = ", ".join(f"“{words}”" for words in dict.fromkeys(figure.words for figure in certain))
                 said_here = f"Clause {clause.number} says {quoted}"
                 detail = f"{said_here}, yet {said.words} {said.says}: mend the one that is wrong."
                 yield Remark(code=RemarkCode.SAYS_OTHERWISE, detail=detail, clause=clause.number)
+
+
+def _disagreeing(clauses: Sequence[WrittenClause]) -> Iterator[Remark]:
+    """Each number of days, months, money or the like whose words say another than its figures, whatever it is about."""
+    for clause in clauses:
+        words = [each.words for sentence in sentences(clause.text) for each in figures(sentence) if each.disagrees]
+        for each in dict.fromkeys(words):
+            detail = f"Clause {clause.number} says “{each}”: the word and the number differ."
+            yield Remark(code=RemarkCode.SAYS_OTHERWISE, detail=detail, clause=clause.number)
 
 
 def _until(sentence: str, words: tuple[str, ...]) -> str:
@@ -117,6 +129,7 @@ def _is_about(sentence: str, said: _Said, heading: str, *, named: bool) -> bool:
     return (
         any(word in lower for word in said.about)
         and (heading in said.headings or any(word in lower for word in said.also))
+        and (heading in (*said.headings, *said.elsewhere) or any(word in lower for word in said.anywhere))
         and not any(word in lower for word in said.unless)
     )
 
@@ -139,7 +152,9 @@ def _of_dates(dates: TermDates) -> Iterator[_Said]:
         elsewhere=("term", "renewal", "parties", "general"),
         about=("notice",),
         also=("terminat", "withdraw", "cancel", "leave"),
-        unless=("cure", "breach", "default", "renew"),
+        anywhere=("agreement", "memorandum", "participation"),
+        not_under=("insurance", "recall", "suspension", "personnel", "powers"),
+        unless=("cure", "breach", "default", "renew", "insur", "employ"),
         units=("days", "months"),
         values=values,
         says=f"is {' or '.join(map(str, periods))}" if periods else "is not entered",

@@ -177,3 +177,16 @@ async def test_the_checklists_are_listed_and_read_with_their_sources(cast: Cast)
         )
         assert again.status_code == 304
     assert_problem(await cast.stranger.coordinator.get("/v1/checklists/astrology"), 404, "not_found")
+
+
+async def test_what_a_clause_says_otherwise_than_the_terms_stands_at_the_item_that_rests_on_it(cast: Cast) -> None:
+    text = "Either party may terminate this agreement upon ninety (60) days written notice to the other party."
+    clause = {"number": "7", "heading": "termination", "text": text}
+    body = agreement_body(cast.assisting, cast.requesting, provisions=[PROVISIONS[0], clause], notice={"days": 90})
+    draft = await cast.assisting.legal.done("POST", PATH, body)
+    found = await checked(cast.assisting, draft)
+    ended = item(found, "general", "termination")
+    assert "7" in ended["provisions"]
+    told = [each["detail"] for each in ended["reasons"] if each["code"] == "says_otherwise"]
+    assert told == ["Clause 7 says “ninety (60) days”: the word and the number differ."]
+    assert told[0] in [each["detail"] for each in found["remarks"]]
