@@ -55,8 +55,9 @@ class _Said(Struct, kw_only=True, frozen=True):
     """A term in figures: where it is to be looked for, what it is in words, and which figures would be it.
 
     Under one of the `headings` a sentence is about it that has one of the words `about`; under one `elsewhere` it needs
-    one of the words `also` too; under any other, save those `not_under`, one of `anywhere` besides. One with a word of `unless` is about another thing, and of one with a word of `before`
-    what stands before it alone counts: “for three years, and renews for one-year terms”.
+    one of the words `also` too; under any other, save those `not_under`, one of `anywhere` besides. One with a word of
+    `unless` is about another thing, and of one with a word of `before` what stands before it alone counts: “for three
+    years, and renews for one-year terms”.
     """
 
     words: str
