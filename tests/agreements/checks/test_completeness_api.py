@@ -132,7 +132,10 @@ async def test_restricted_text_counts_for_whoever_may_read_it_and_is_quoted_to_n
 async def test_what_a_withheld_provision_may_say_is_neither_found_nor_missing(service: Service, cast: Cast) -> None:
     law = {"sensitivity": "restricted", "exemption": "Security information (example; have counsel review)"}
     denial = {"number": "9", "heading": "insurance", "text": "No insurance has been agreed.", **law}
-    made = await sign_agreement(service, cast.assisting, cast.requesting, provisions=[*PROVISIONS, denial])
+    unsaid = {"insurance_required": None}
+    made = await sign_agreement(
+        service, cast.assisting, cast.requesting, provisions=[*PROVISIONS, denial], terms=unsaid
+    )
     cleared = await cast.requesting.legal.done("GET", f"{PATH}/{made['id']}/completeness")
     assert item(cleared, "general", "insurance")["status"] == "denied"
     for reader in (cast.requesting.coordinator, cast.requesting.machine, cast.assisting.coordinator):
