@@ -14,7 +14,7 @@ from registry.agreements.instruments.in_force import AgreementDates, BoundWindow
 from registry.agreements.instruments.notice import Notice
 from registry.agreements.instruments.schemas.consenting import Proposal, ReportedAct
 from registry.agreements.instruments.schemas.evidence import Evidence
-from registry.agreements.instruments.terms import Terms, is_silent
+from registry.agreements.instruments.terms import LIMITING, Terms, is_silent, unsaid
 from registry.agreements.instruments.together import runs_out, together
 from registry.platform.kernel.intervals import Interval
 from registry.platform.kernel.text import counted
@@ -39,6 +39,7 @@ class RemarkCode(StrEnum):
     EXPIRY_SILENT = "expiry_silent"
     RENEWALS_SILENT = "renewals_silent"
     SUSPENSION_SILENT = "suspension_silent"
+    LIMITS_SILENT = "limits_silent"
     COUNTS_FROM_RECEIPT = "counts_from_receipt"
     TERM_NOT_ENTERED = "term_not_entered"
     CONDITION_NOT_ENTERED = "condition_not_entered"
@@ -188,6 +189,23 @@ def about_suspension(terms: Terms, notice: Notice) -> Iterator[Remark]:
             f"{runs}; sooner the whole is suspended, with the consent of each. Have counsel review."
         )
         yield Remark(code=RemarkCode.SUSPENSION_SILENT, detail=detail)
+
+
+def about_limits(terms: Terms) -> Iterator[Remark]:
+    """Which of the terms that can bar a loan, or ask for more, are not entered: silence bars nothing."""
+    if silent := unsaid(terms):
+        named = "; ".join(f"{LIMITING[name]} (`{name}`)" for name in silent)
+        sensitive = (
+            " A purpose that is sensitive needs the assisting agency's legal officer then."
+            if "purposes" in silent
+            else ""
+        )
+        detail = (
+            f"Not entered, so that no request is barred by it: {named}. Each decision that rests on it says "
+            f"so.{sensitive} If the text says it, enter it; if it says that there is no limit, enter that. Have "
+            "counsel review."
+        )
+        yield Remark(code=RemarkCode.LIMITS_SILENT, detail=detail)
 
 
 def about_missing_hands(version_no: int, without_hand: Sequence[str]) -> Iterator[Remark]:

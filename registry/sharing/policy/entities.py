@@ -26,6 +26,7 @@ _NO_AGREEMENT: _Attributes = {
     "covers_category": False,
     "covers_direction": False,
     "purposes": (),
+    "unstated": (),
     "least_priority": "routine",
     "approval_required": False,
     "insurance_required": False,

@@ -125,11 +125,12 @@ class AssetFacts(_Fact, kw_only=True, frozen=True):
 class TermFacts(_Fact, kw_only=True, frozen=True):
     """An agreement's machine-readable terms for these two agencies.
 
-    None means that the agreement sets no such limit; no purposes means any purpose. `requesting_insurance_current` None
-    means that no certificate is on file.
+    None means that the agreement sets no such limit, no purposes that it bars none; where that is so because it does
+    not say, the term's name is in `unstated`. `requesting_insurance_current` None means that no certificate is on file.
     """
 
     purposes: tuple[str, ...] = ()
+    unstated: tuple[str, ...] = ()
     least_priority: Priority = "routine"
     max_duration_hours: int | None = None
     notice_hours: int | None = None
@@ -228,7 +229,12 @@ def facts_bytes(facts: Facts) -> bytes:
     """
     terms_sorted = (
         msgspec.structs.replace(
-            a, terms=msgspec.structs.replace(a.terms, purposes=tuple(sorted(set(a.terms.purposes))))
+            a,
+            terms=msgspec.structs.replace(
+                a.terms,
+                purposes=tuple(sorted(set(a.terms.purposes))),
+                unstated=tuple(sorted(set(a.terms.unstated))),
+            ),
         )
         for a in facts.agreements
     )

@@ -319,7 +319,8 @@ async def test_the_register_is_the_agencys_own_and_cut_for_its_partners(service:
             assert_problem(await reader.get(f"{path}{suffix}"), 404, "not_found")
     await revoke(agency, await registered(agency, "Mayor"))
     paper = {"signatory_title": "Sheriff", "kind": "mou"}
-    partners = await record_agreement(cast.assisting, agency, kind=paper["kind"])
+    unsaid = {"cost_ceiling": None}  # one that sets no limit commits more than any ceiling
+    partners = await record_agreement(cast.assisting, agency, kind=paper["kind"], terms=unsaid)
     confirmed = {"version_sha256": partners["version_sha256"], "signatory_title": "Sheriff", "signed_on": "2025-01-01"}
     await agency.legal.done("POST", f"{PATH}/{partners['id']}/confirm", confirmed)
     for cut in (cast.assisting.coordinator, service.operator):

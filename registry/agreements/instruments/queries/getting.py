@@ -80,6 +80,7 @@ from registry.agreements.instruments.remarks import (
     about_bound_to_some,
     about_days_of_others,
     about_end,
+    about_limits,
     about_missing_hands,
     about_notice,
     about_own_texts,
@@ -298,6 +299,7 @@ async def get_agreement(
             *about_end(told.last.expires_on, msgspec.json.decode(told.terms, type=Terms)),
             *about_renewals(told.last.expires_on, renewal_of(told.last.auto_renew_months, told.last.auto_renew_times)),
             *about_suspension(terms, notice),
+            *about_limits(terms),
             *remarks_on_text(provisions, row.terms, term_of_version(row)),
             *await remarks_on_conditions(read, agreement_id, principal.agency_id, clauses_read(provisions)),
         ]

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Row
 
 from registry.agreements.deadlines.queries.reviewing import ReviewDue, reviews_due
 from registry.agreements.instruments.queries.in_force import AgreementCandidate, candidates, candidates_of_several
-from registry.agreements.instruments.terms import Terms
+from registry.agreements.instruments.terms import ANY_PURPOSE, Terms, ceiling, limit, unsaid
 from registry.agreements.insurance.queries import insured
 from registry.directory.agencies.tables import agency
 from registry.platform.access.principals import Principal
@@ -335,7 +335,7 @@ def _distance(row: AssetRow, place: Location) -> int | None:
 
 
 def _cost(cost: HourlyCost | None, ask: Ask, tried: list[AgreementCandidate]) -> int | None:
-    ceilings = {c.terms.cost_ceiling.currency for c in tried if c.in_force and c.terms.cost_ceiling is not None}
+    ceilings = {most.currency for c in tried if c.in_force and (most := ceiling(c.terms)) is not None}
     if cost is None or ceilings - {cost.currency}:
         return None
     return min(ask.duration_hours * cost.amount_minor * ask.quantity, _LARGEST_COST)
@@ -374,21 +374,25 @@ def _agreement(candidate: AgreementCandidate, insurance: bool | None, review: Re
 
 
 def _terms(terms: Terms, insurance: bool | None) -> TermFacts:
-    """A text that is silent on priority, approval or insurance asks for none; on who pays it stays silent."""
+    """What a text does not say bars nothing and asks for nothing: it is named, so that policies and reasons tell it
+    from what the text says without a limit.
+    """
+    most = ceiling(terms)
     return TermFacts(
-        purposes=tuple(terms.purposes),
+        purposes=() if ANY_PURPOSE in terms.purposes else tuple(terms.purposes),
+        unstated=tuple(_TERM_OF.get(name, name) for name in unsaid(terms)),
         least_priority=terms.least_priority or "routine",
-        max_duration_hours=terms.max_duration_hours,
+        max_duration_hours=limit(terms.max_duration_hours),
         notice_hours=terms.notice_hours,
-        cost_ceiling_minor=terms.cost_ceiling.to_minor() if terms.cost_ceiling else None,
-        max_quantity=terms.max_quantity,
+        cost_ceiling_minor=None if most is None else most.to_minor(),
+        max_quantity=limit(terms.max_quantity),
         approval_required=bool(terms.approval_required),
         approval_over_hours=terms.approval_over_hours,
         insurance_required=bool(terms.insurance_required),
         requesting_insurance_current=insurance if terms.insurance_required else None,
         reimbursement_model=terms.reimbursement.model,
         free_hours=terms.reimbursement.free_hours,
-        claim_window_days=terms.claim_window_days,
+        claim_window_days=limit(terms.claim_window_days),
         liability=terms.liability,
         command=terms.command,
         sop_control=terms.sop_control,
