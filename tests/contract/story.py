@@ -204,6 +204,8 @@ async def _directory(story: Story, operator: Caller, sheriff: Agency, police: Ag
     await story.do(sheriff.admin, "update_agency", str(sheriff.id))
     await story.do(sheriff.admin, "relax_separation_of_duties", str(sheriff.id))
     await story.do(sheriff.admin, "restore_separation_of_duties", str(sheriff.id))
+    await story.do(sheriff.legal, "require_own_word", str(sheriff.id))
+    await story.do(sheriff.legal, "let_silence_count", str(sheriff.id))
     await story.do(sheriff.admin, "list_agency_history", str(sheriff.id))
     await story.do(operator, "import_agencies")
     await story.do(sheriff.as_(Role.COORDINATOR, scope="assets:read loans:*"), "get_me")
@@ -342,11 +344,12 @@ async def _recorded(story: Story, operator: Caller, sheriff: Agency, police: Age
         "signatory_title": "Chief of Police",
         "signed_on": "2025-12-15",
     }
-    await story.do(partner, "confirm_agreement", one, body=hand)
+    said = await story.do(partner, "confirm_agreement", one, body=hand)
+    await lawyer.done("POST", f"/v1/agreements/{one}/proposals/{said['proposals'][0]['id']}/consent")
     await story.do(partner, "stop_publishing_agreement", one)
     await story.do(partner, "agree_to_publish_agreement", one)
     offered = await story.do(lawyer, "add_agreement_parties", one, body={**WRONG, "agency_ids": [str(state.id)]})
-    await story.do(partner, "consent_to_agreement_proposal", one, offered["proposals"][0]["id"])
+    await story.do(partner, "consent_to_agreement_proposal", one, offered["proposals"][-1]["id"])
     await _reported(story, operator, one, police)
     stop = await story.do(lawyer, "propose_agreement_suspension", one)
     await story.do(lawyer, "take_back_agreement_proposal", one, stop["proposals"][-1]["id"])

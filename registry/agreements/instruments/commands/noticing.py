@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.commands.settling.effects import open_reports
-from registry.agreements.instruments.consent import BINDING
+from registry.agreements.instruments.consent import BINDING, ProposalKind
+from registry.agreements.instruments.consent_tables import agreement_proposal
 from registry.agreements.instruments.in_force import renewal_of, term_ends, withdrawal_ends_at
 from registry.agreements.instruments.notice import last_notice_day, needed_period, read_notice
 from registry.agreements.instruments.queries.governing import texts_that_bind
@@ -19,6 +20,7 @@ from registry.agreements.instruments.tables import agreement, agreement_party
 from registry.platform.database.handles import Read, Write
 from registry.platform.kernel.days import Today
 from registry.platform.kernel.errors import RuleBroken
+from registry.platform.kernel.intervals import earliest
 from registry.platform.kernel.time import civil_day, day_after, day_starts_at, last_day_before
 
 _JOINED_AT = sa.select(agreement_party.c.joined_at).where(
@@ -26,11 +28,23 @@ _JOINED_AT = sa.select(agreement_party.c.joined_at).where(
     agreement_party.c.agency_id == sa.bindparam("agency_id", type_=agreement_party.c.agency_id.type),
 )
 
+_SAID_SINCE = sa.select(sa.func.min(agreement_proposal.c.not_before, type_=agreement_party.c.joined_at.type)).where(
+    agreement_proposal.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
+    agreement_proposal.c.proposed_by_id == sa.bindparam("agency_id", type_=agreement_party.c.agency_id.type),
+    agreement_proposal.c.kind == ProposalKind.EARLIER_DAY,
+    agreement_proposal.c.approval_id.is_(None),
+    agreement_proposal.c.taken_back_at.is_(None),
+)
+
 
 async def joined_at_of(read: Read, agreement_id: UUID, agency_id: UUID) -> datetime | None:
-    """Since when the party is bound, or will be by what is reported of it; None where it is not."""
-    at: datetime | None = await read.value(_JOINED_AT, {"id": agreement_id, "agency_id": agency_id})
-    return at
+    """Since when the party is bound, or will be by what is reported of it; None where it is not.
+
+    By its own word, as long as others have not agreed to its day: what it did in between is recorded in any order.
+    """
+    its = {"id": agreement_id, "agency_id": agency_id}
+    at: datetime | None = await read.value(_JOINED_AT, its)
+    return None if at is None else earliest(at, await read.value(_SAID_SINCE, its))
 
 
 def notice_ends_at(
@@ -146,11 +160,13 @@ async def check_was_bound(
 
     `today`: now, with the zone of the party. Where the text applies from a later day that has come, the party is bound
     since that one, and leaves after it; until it comes, it may leave before. Who is only reported to have signed or
-    agreed will be bound since the day that is reported.
+    agreed will be bound since the day that is reported; and who says so itself since that, once the others agree.
     """
     if joined_at > today.now:
         reports = await open_reports(write, row.id, agency_id, *BINDING)
         joined_at = min((each.counts_at for each in reports), default=joined_at)
+    said = await write.value(_SAID_SINCE, {"id": row.id, "agency_id": agency_id})
+    joined_at = joined_at if said is None else min(joined_at, said)
     bound_at = joined_at if row.starts_at > today.now else max(joined_at, row.starts_at)
     before_that = replace(today, now=joined_at).is_over(day) or (leaves_at is not None and leaves_at <= bound_at)
     if before_that:

@@ -128,8 +128,9 @@ async def count_report(
     *,
     manner: str | None = None,
     relaxed: bool = False,
+    not_before: datetime | None = None,
 ) -> None:
-    """Let the report count as it now stands.
+    """Let the report count as it now stands, and not from before the instant, where one is given.
 
     A departure of which others are to be told counts from its day once they agree, or had their time to contest; until
     then it is as if the notice had been given when the report takes effect.
@@ -144,6 +145,8 @@ async def count_report(
             given = (report.agency_id, report.notice_kind, effect_from)
             otherwise_at = await notice_given_at(write, row, *given)
         await write.run(_OTHERWISE, {"its_id": report.proposal_id, "otherwise_at": otherwise_at})
+    if not_before is not None:
+        counts_from = max(counts_from, not_before)
     await apply_report(write, report, counts_from, manner=manner, relaxed=relaxed)
 
 

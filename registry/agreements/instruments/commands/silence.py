@@ -17,12 +17,15 @@ from sqlalchemy.engine import Row
 from registry.agreements.instruments.consent import (
     BINDING,
     LEAVING,
+    OF_CONSENT,
     OF_DUTY,
     OF_ONE,
+    ProposalKind,
     Reported,
     ReportedKind,
     ReportStatus,
     Unconfirmed,
+    binds_or_widens,
     why_unconfirmed,
 )
 from registry.agreements.instruments.consent_tables import (
@@ -46,7 +49,10 @@ _ID = sa.bindparam("id", type_=agreement.c.id.type)
 _AGENCY = sa.bindparam("agency_id", type_=agreement.c.id.type)
 _AGENCIES = sa.bindparam("agency_ids", type_=agreement.c.id.type, expanding=True)
 _STATUS = sa.select(agency.c.status).where(agency.c.id == _AGENCY)
-_ACTIVE = sa.select(agency.c.id).where(agency.c.id.in_(_AGENCIES), agency.c.status == AgencyStatus.ACTIVE)
+_OWN_WORD_SINCE = sa.select(agency.c.own_word_since).where(agency.c.id == _AGENCY)
+_ACTIVE = sa.select(agency.c.id, agency.c.own_word_since).where(
+    agency.c.id.in_(_AGENCIES), agency.c.status == AgencyStatus.ACTIVE
+)
 _WHERE = (
     sa.select(agreement.c.time_zone, agency.c.time_zone.label("its_zone"), agreement_version.c.id.label("version_id"))
     .select_from(agreement)
@@ -120,7 +126,8 @@ async def unconfirmed_because(
     digest = act.evidence_sha256  # what has none cannot be read here
     its = {"id": agreement_id, "agency_ids": sorted(parties)}
     said = await _said_no(read, agreement_id, acts, now)
-    active = {row.id for row in await read.all(_ACTIVE, {"agency_ids": its["agency_ids"]})}
+    active = {row.id: row.own_word_since for row in await read.all(_ACTIVE, {"agency_ids": its["agency_ids"]})}
+    binds = any(active.values()) and binds_or_widens(ReportedKind(act.kind), await _proposed(read, act))
     suspended = {row.agency_id for row in await read.all(_SUSPENDED, {**its, "now": now})}
     reached = await seen_of(read, parties)
     on_file: Collection[UUID] = ()
@@ -133,6 +140,7 @@ async def unconfirmed_because(
             said_no=agency_id in said,
             may_act=agency_id in active,
             suspended=agency_id in suspended,
+            own_word=binds and active.get(agency_id) is not None,
             reached=agency_id in reached,
             may_sign=await _may_sign_today(read, agreement_id, each, now),
             on_file=agency_id in on_file,
@@ -150,6 +158,23 @@ async def _may_sign_today(read: Read, agreement_id: UUID, act: Reported | Row[An
     assert found is not None
     today = civil_day(now, found.its_zone or found.time_zone)
     return await may_sign_on(read, act.version_id or found.version_id, act.agency_id, act.signatory_title, today)
+
+
+async def needs_own_word(read: Read, report: Row[Any], *, by: datetime | None = None) -> bool:
+    """Whether what is reported takes the party's own word, since the party says so, and did before `by`."""
+    since = await read.value(_OWN_WORD_SINCE, {"agency_id": report.agency_id})
+    if since is None or (by is not None and since >= by):
+        return False
+    return binds_or_widens(ReportedKind(report.kind), await _proposed(read, report))
+
+
+async def _proposed(read: Read, act: Reported | Row[Any]) -> ProposalKind | None:
+    """What the act is a yes to; None where it is none."""
+    if act.kind not in OF_CONSENT:
+        return None
+    asked = await read.first(_ASKED, {"proposal_id": act.proposal_id})
+    assert asked is not None
+    return ProposalKind(asked.kind)
 
 
 async def may_act(read: Read, agency_id: UUID) -> bool:

@@ -55,8 +55,9 @@ class PartySignature(Struct, kw_only=True, frozen=True):
         Instant,
         Meta(
             description="From when it counts. Of a signature on paper to a text by which others are bound already that "
-            "is the day it bears, whenever it was entered; of one to a text that was out for signature, as of an "
-            "electronic one, its recording: each signs then in view of who is asked."
+            "is the day it bears, once those who would be bound backwards have agreed to it, and until then its "
+            "recording; of one to a text that was out for signature, as of an electronic one, its recording: each "
+            "signs then in view of who is asked."
         ),
     ]
     separation_relaxed: SeparationRelaxed

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.commands.authorising import rest_on
-from registry.agreements.instruments.commands.silence import may_act, said_no
+from registry.agreements.instruments.commands.silence import may_act, needs_own_word, said_no
 from registry.agreements.instruments.consent import (
     CONTEST_PERIOD,
     OF_CONSENT,
@@ -100,8 +100,8 @@ async def apply_report(
     its = {"its_agreement": report.agreement_id, "its_agency": report.agency_id}
     match ReportedKind(report.kind):
         case ReportedKind.SIGNED:
-            if manner is not None:
-                await _signature(write, report, manner, relaxed=relaxed)
+            if manner is not None and counts_from is not None:
+                await _signature(write, report, manner, counts_from, relaxed=relaxed)
             # By a signature to a change a party is bound once that is a text of the agreement: `settling.joined`.
             is_change = await write.value(_OF_AN_AMENDMENT, {"its_version": report.version_id}) is not None
             if counts_from is None or not is_change:
@@ -146,7 +146,7 @@ async def consents_count(write: Write, counted: Iterable[tuple[UUID, UUID, datet
         await write.run(_CONSENTS_COUNT, values)
 
 
-async def _signature(write: Write, report: Row[Any], manner: str, *, relaxed: bool) -> None:
+async def _signature(write: Write, report: Row[Any], manner: str, counts_from: datetime, *, relaxed: bool) -> None:
     await write.run(
         _INSERT_SIGNATURE,
         {
@@ -160,7 +160,7 @@ async def _signature(write: Write, report: Row[Any], manner: str, *, relaxed: bo
             "evidence_sha256": report.evidence_sha256,
             "evidence_location": report.evidence_location,
             "recorded_at": report.recorded_at,
-            "counts_from": report.counts_at,
+            "counts_from": counts_from,
             "separation_relaxed": relaxed,
             "publishes": False,  # nobody publishes for another, and a yes to what was reported says nothing of it
         },
@@ -179,6 +179,9 @@ async def settle_reports(
     for report in await write.all(_DUE, {"id": agreement_id, "long_enough_ago": now - CONTEST_PERIOD}):
         if report.agency_id != acted_until_now and not await may_act(write, report.agency_id):
             await stop_silence(write, report, Unconfirmed.MAY_NOT_ACT)
+            continue
+        if await needs_own_word(write, report, by=report.notified_at + CONTEST_PERIOD):
+            await stop_silence(write, report, Unconfirmed.OWN_WORD_REQUIRED)
             continue
         await apply_report(write, report, report.counts_at, manner="reported")
         await write.run(_SETTLE, {"its_id": report.id})

@@ -342,6 +342,8 @@ _table(
     sa.Column("phone", sa.Text),
     sa.Column("email", sa.Text),
     sa.Column("status", sa.Text, nullable=False),
+    sa.Column("own_word_since", Instant),
+    sa.Column("own_word_reason", sa.Text),
     sa.Column("dissolved_at", Instant),
     sa.Column("source", sa.Text),
     sa.Column("source_digest", sa.Text),
@@ -357,6 +359,7 @@ _table(
     sa.CheckConstraint("(latitude IS NULL) = (longitude IS NULL)", name="point"),
     sa.CheckConstraint("version > 0", name="version"),
     sa.CheckConstraint("(status = 'dissolved') = (dissolved_at IS NOT NULL)", name="dissolved"),
+    sa.CheckConstraint("(own_word_since IS NULL) = (own_word_reason IS NULL)", name="own_word"),
     sa.Index("ix_agency_cell", "cell"),
     sa.Index("ix_agency_state", "state", "id"),
     sa.Index("ix_agency_status", "status", "id"),
@@ -1058,7 +1061,7 @@ _table(
     sa.CheckConstraint("(kind = 'supersession') = (successor_id IS NOT NULL)", name="successor"),
     sa.CheckConstraint("ends_at IS NULL OR kind = 'suspension'", name="goes_on"),
     sa.CheckConstraint(
-        "CASE WHEN kind = 'earlier_day' THEN (signed_version_id IS NULL) <> (approval_id IS NULL) "
+        "CASE WHEN kind = 'earlier_day' THEN signed_version_id IS NULL OR approval_id IS NULL "
         "ELSE signed_version_id IS NULL AND approval_id IS NULL END",
         name="act",
     ),
@@ -1115,6 +1118,7 @@ _table(
         "said_no",
         "may_not_act",
         "participation_suspended",
+        "own_word_required",
         "not_reached",
         "authority_ended",
         "evidence_not_on_file",
