@@ -1,6 +1,6 @@
 """What else an agency has asked for of the same asset, or has of it, beside what is decided on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -24,8 +24,12 @@ _latest, _later = policy_decision.alias("latest_asked"), policy_decision.alias("
 _answered = policy_decision.alias("answered_asked")
 _REQUESTING = sa.bindparam("requesting_id", type_=policy_decision.c.requesting_agency_id.type)
 _FROM, _TO = sa.bindparam("joined_from", type_=_AT), sa.bindparam("joined_to", type_=_AT)
+_BEFORE = sa.bindparam("joined_before", type_=policy_decision.c.id.type)
+_OWN = sa.bindparam("joined_own", type_=policy_decision.c.id.type)
 
 _STILL_ASKED = (
+    _latest.c.root_decision_id < _BEFORE,
+    _latest.c.root_decision_id != _OWN,
     _latest.c.requesting_agency_id == _REQUESTING,
     _latest.c.outcome != "denied",
     sa.or_(_latest.c.ends_at > sa.bindparam("at", type_=_AT), _latest.c.action_at.in_(_LENT)),
@@ -37,6 +41,7 @@ _STILL_ASKED = (
     ),
 )
 _HELD = (
+    allocation.c.id < _BEFORE,
     allocation.c.requesting_agency_id == _REQUESTING,
     allocation.c.kind == AllocationKind.LOAN.value,
     allocation.c.status != AllocationStatus.RELEASED.value,
@@ -57,16 +62,26 @@ def adjoins(of: sa.ColumnElement[UUID]) -> sa.ColumnElement[bool]:
     )
 
 
-def near(window: Window) -> dict[str, object]:
-    """The parameters of `adjoins` for a window."""
-    return {"joined_from": window.start - LONGEST_GAP, "joined_to": window.end + LONGEST_GAP}
+def near(window: Window, root_decision_id: UUID | None = None, *, later_too: bool = False) -> dict[str, object]:
+    """The parameters of `adjoins` for a window, and of `joined_windows`.
+
+    `root_decision_id` is the chain of what is asked for now: what was asked for first counts for what is asked for
+    after it, and the other way round only where `later_too`. Ids are in the order in which they were made.
+    """
+    before = _LAST if root_decision_id is None or later_too else root_decision_id
+    return {
+        "joined_from": window.start - LONGEST_GAP,
+        "joined_to": window.end + LONGEST_GAP,
+        "joined_before": before,
+        "joined_own": root_decision_id or _NONE,
+    }
 
 
+_NONE, _LAST = UUID(int=0), UUID(int=2**128 - 1)
 _IDS = sa.bindparam("ids", type_=policy_decision.c.asset_id.type, expanding=True)
 _ALL = sa.union_all(
     sa.select(
         _latest.c.asset_id,
-        _latest.c.root_decision_id.label("asked_in"),
         sa.literal(True).label("is_asked"),
         _latest.c.starts_at,
         _latest.c.ends_at,
@@ -74,7 +89,6 @@ _ALL = sa.union_all(
     ).where(_latest.c.asset_id.in_(_IDS), *_STILL_ASKED),
     sa.select(
         allocation.c.asset_id,
-        allocation.c.id,
         sa.literal(False),
         allocation.c.starts_at,
         allocation.c.ends_at,
@@ -89,22 +103,16 @@ async def joined_windows(
     requesting_agency_id: UUID,
     window: Window,
     now: datetime,
-    *,
-    root_decision_id: UUID | None = None,
-    later_too: bool = False,
+    asked: Mapping[str, object],
 ) -> dict[UUID, tuple[OtherWindow, ...]]:
-    """Of each asset, what the agency asked for of it, or has, that adjoins the window.
-
-    `root_decision_id` is the chain of what is asked for now: what was asked for first counts for what is asked for
-    after it, and the other way round only where `later_too`.
-    """
+    """Of each asset, what the agency asked for of it, or has, that adjoins the window; `asked` is as from `near`."""
     if not asset_ids:
         return {}
     found: dict[UUID, list[Row[Any]]] = {asset_id: [] for asset_id in asset_ids}
-    for row in await read.all(_ALL, {"ids": [*asset_ids], "requesting_id": requesting_agency_id, "at": now}):
-        own = row.asked_in == root_decision_id
-        if root_decision_id is None or row.asked_in < root_decision_id or (later_too and not own):
-            found[row.asset_id].append(row)
+    counted = {name: asked[name] for name in ("joined_before", "joined_own")}
+    parameters = {"ids": [*asset_ids], "requesting_id": requesting_agency_id, "at": now, **counted}
+    for row in await read.all(_ALL, parameters):
+        found[row.asset_id].append(row)
     return {asset_id: joined_with(window, _others(rows, window)) for asset_id, rows in found.items()}
 
 

@@ -160,9 +160,10 @@ async def collect_facts(
     for before `root_decision_id`, and for an extension all of it. Visibility must be checked by the caller of this
     function. Raises NotFound for an unknown asset.
     """
+    beside = near(window, root_decision_id, later_too=action_at == "extend")
     asked = await read.fast(
         _ASKED,
-        {"id": asset_id, "requesting_id": requesting_agency_id, "viewer": viewer, "at": now, **near(window)},
+        {"id": asset_id, "requesting_id": requesting_agency_id, "viewer": viewer, "at": now, **beside},
     )
     if not asked:
         raise NotFound("asset")
@@ -172,12 +173,7 @@ async def collect_facts(
     insurance = await insured(read, requesting_agency_id, window) if _insurance_matters(tried) else None
     joined: tuple[OtherWindow, ...] = ()
     if found.has_joined:
-        beside = await joined_windows(
-            *(read, [asset_id], requesting_agency_id, window, now),
-            root_decision_id=root_decision_id,
-            later_too=action_at == "extend",
-        )
-        joined = beside[asset_id]
+        joined = (await joined_windows(read, [asset_id], requesting_agency_id, window, now, beside))[asset_id]
     asking = _Asking(
         quantity=quantity,
         window=window,
@@ -237,7 +233,7 @@ async def collect_page(
     matters = any(_insurance_matters(each) for each in tried.values())
     insurance = await insured(read, requesting_agency_id, window) if matters else None
     with_others = [each for each in facts if rows[each].has_joined]
-    joined = await joined_windows(read, with_others, requesting_agency_id, window, now)
+    joined = await joined_windows(read, with_others, requesting_agency_id, window, now, beside)
     gathered = []
     for row in (facts[asset_id] for asset_id in asset_ids if asset_id in facts):
         asking = _Asking(
