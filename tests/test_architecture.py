@@ -40,6 +40,7 @@ PURE_PARTS = {
         "approved_texts",
         "authority",
         "canonical",
+        "conditions",
         "consent",
         "delivered",
         "delivery",
