@@ -212,12 +212,13 @@ async def collect_page(
     One more is asked for each further category among them, and for each set of policies that this process does not know
     yet. Of an asset of which there are fewer, as many are asked for as there are.
     """
+    beside = near(window)
     asked = {
         "ids": [*asset_ids],
         "requesting_id": requesting_agency_id,
         "viewer": requesting_agency_id,
         "at": now,
-        **near(window),
+        **beside,
     }
     rows = {row.id: row for row in (await read.all_slowly(_ASKED_OF_SEVERAL, asked) if asset_ids else ())}
     facts = {asset_id: as_facts(row) for asset_id, row in rows.items()}
