@@ -123,7 +123,8 @@ async def csv_of_list(
 
     async def page_of(cursor: str | None) -> tuple[list[Record], str | None]:
         page = await list_page(msgspec.structs.replace(query, cursor=cursor, limit=AT_ONCE))
-        return [by_columns(each, columns) for each in msgspec.to_builtins(page.items)], page.next_cursor
+        rows = msgspec.json.decode(msgspec.json.encode(page.items))
+        return [by_columns(each, columns) for each in rows], page.next_cursor
 
     pieces = await exported(page_of, CsvWriter(columns))
     await record_export(own_transaction, caller, event, "csv", given)
