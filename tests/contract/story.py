@@ -731,6 +731,7 @@ async def _loans(story: Story, sheriff: Agency, police: Agency, asset: str) -> N
     await story.do(owner, "report_loan_no_show", missed)
     await story.do(asking, "contest_loan_no_show", missed)
     await story.do(owner, "withdraw_loan_no_show", missed)
+    await story.do(asking, "cancel_loan", missed)  # which is reserved again
     loan = await reserved()
     changed = await story.do(sheriff.admin, "update_asset", asset, body={"attributes": {"alert": "passive"}})
     await story.do(asking, "accept_changed_asset", loan, body={"asset_version": changed["version"]})
