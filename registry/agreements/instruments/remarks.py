@@ -39,6 +39,7 @@ class RemarkCode(StrEnum):
     EXPIRY_SILENT = "expiry_silent"
     RENEWALS_SILENT = "renewals_silent"
     SUSPENSION_SILENT = "suspension_silent"
+    AWAITING_RECEIPT = "awaiting_receipt"
     COUNTS_FROM_RECEIPT = "counts_from_receipt"
     TERM_NOT_ENTERED = "term_not_entered"
     END_REPORTED = "end_reported"
@@ -456,6 +457,8 @@ def _sayings(term: TermOfText) -> Iterator[tuple[tuple[str, str], str | None]]:
     yield ("notice", "a period of notice"), None if notice.general is None else str(notice.general)
     own = [f"{each.agency_id} {notice.of(each.agency_id)}" for each in notice.by_party]
     yield ("notice", "periods of notice of parties' own"), "; ".join(own) or None
+    said_from = None if notice.counted_from == "silent" else f"from its {notice.counted_from}"
+    yield ("notice", "from what notice counts"), said_from
     yield ("notice", "a manner of giving notice"), ", ".join(m.replace("_", " ") for m in notice.manners) or None
     where = [" ".join(filter(None, (a.office, a.address, a.email))) for a in notice.addressees]
     yield ("notice", "addresses for notice"), "; ".join(where) or None

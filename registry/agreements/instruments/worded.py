@@ -1,10 +1,10 @@
 """What clauses say in words, held against the codes of the terms: who pays, commands and is liable, what
-renews, whether a party may suspend its participation.
+renews, whether a party may suspend its participation, from what notice counts.
 
 What a sentence is known by is data (`worded.yaml`): words, the codes that they agree with, and how often they were read
 rightly on texts that agencies signed. A denial is no such sentence, and an exception is left to its readers.
 Silence of the terms contradicts nothing: they say less than the text. Where that decides from when a party is free, of
-its own suspension, what the text says is remarked on.
+its own suspension and by its notice, what the text says is remarked on.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,14 +24,17 @@ from registry.agreements.instruments.wording import Match, Pattern, Wording
 from registry.agreements.instruments.written import TermDates, WrittenClause, written_otherwise
 from registry.platform.kernel.yaml_text import read_yaml
 
-Matter = Literal["reimbursement", "command", "liability", "renewal", "suspension"]
+Matter = Literal["reimbursement", "command", "liability", "renewal", "suspension", "counted_from"]
 _CALLED: Final[dict[Matter, str]] = {
     "reimbursement": "reimbursement",
     "command": "command",
     "liability": "liability",
     "renewal": "automatic renewal",
     "suspension": "a party's own suspension",
+    "counted_from": "from what a period of notice counts",
 }
+_DECIDES: Final[tuple[Matter, ...]] = ("suspension", "counted_from")
+"""Of these what is not entered is remarked on too: it decides from when a party is free."""
 _READ_AT_MOST: Final = 20_000
 _NEGATIVE = frozenset({"no", "not", "neither", "without"})
 
@@ -94,10 +97,10 @@ def remarks_on(
 
 def worded_otherwise(clauses: Sequence[WrittenClause], terms: Terms, dates: TermDates) -> Iterator[Remark]:
     """Each clause that says in words another thing than the term's code."""
-    for said in said_in_words(clauses, terms):
+    for said in said_in_words(clauses, terms, dates.notice.clause):
         statement = said.statement
         code = _coded(statement.term, terms, dates)
-        if code is None and statement.term == "suspension":
+        if code is None and statement.term in _DECIDES:
             yield Remark(
                 code=RemarkCode.TERM_NOT_ENTERED,
                 detail=f"Clause {said.clause} says “{said.words}”, which reads as if {statement.means}; yet "
@@ -123,14 +126,15 @@ def how_sure(statement: Statement) -> str:
     )
 
 
-def said_in_words(clauses: Sequence[WrittenClause], terms: Terms) -> Iterator[Said]:
-    """Every statement that a clause makes, each once; where the terms name a clause for the matter, that one alone."""
+def said_in_words(clauses: Sequence[WrittenClause], terms: Terms, notice_clause: str | None = None) -> Iterator[Said]:
+    """Every statement that a clause makes, each once; where a clause is named for the matter, that one alone."""
+    names = {**terms.clauses, **({} if notice_clause is None else {"counted_from": notice_clause})}
     spoken_of = {heading for each in statements() for heading in each.headings}
-    named_for = {terms.clauses.get(each.term) for each in statements()}
+    named_for = {names.get(each.term) for each in statements()}
     clauses = list(_short_of(each for each in clauses if each.heading in spoken_of or each.number in named_for))
     wording = Wording([clause.text for clause in clauses])
     for statement in statements():
-        named = terms.clauses.get(statement.term)
+        named = names.get(statement.term)
         unless = {match.sentence for pattern in statement.unless for match in wording.matches(pattern)}
         told: set[int] = set()
         for pattern in statement.patterns:
@@ -173,6 +177,8 @@ def _coded(term: Matter, terms: Terms, dates: TermDates) -> str | None:
             code = terms.liability
         case "suspension":
             code = terms.suspension
+        case "counted_from":
+            code = dates.notice.counted_from
         case "renewal":
             if dates.expires_on is None:
                 return None

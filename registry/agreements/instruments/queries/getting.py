@@ -11,7 +11,7 @@ from sqlalchemy.engine import Row
 from registry.agreements.instruments.approved_texts import about_approvals
 from registry.agreements.instruments.consent import ProposalKind
 from registry.agreements.instruments.days import Days, own_days
-from registry.agreements.instruments.delivered import about_deliveries
+from registry.agreements.instruments.delivered import about_deliveries, about_receipts
 from registry.agreements.instruments.ends import last_day_of
 from registry.agreements.instruments.in_force import (
     renewal_of,
@@ -333,6 +333,7 @@ async def get_agreement(
 
         its_clauses = {each.number: each.text for each in provisions}
         remarks += about_deliveries(shown, reported, asked_of, its_clauses, row.time_zone)
+        remarks += about_receipts(shown, asked_of)
     remarks += about_acts(
         [
             *((f"the notice of {each.agency.name}", each.notice_evidence) for each in shown),

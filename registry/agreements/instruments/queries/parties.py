@@ -19,6 +19,7 @@ from registry.agreements.instruments.queries.authorities import signatory_author
 from registry.agreements.instruments.queries.evidence import Papers, evidence_of_hand, shown_evidence
 from registry.agreements.instruments.queries.in_force import OPEN_END, end_of
 from registry.agreements.instruments.queries.visibility import may_be_named
+from registry.agreements.instruments.receipt import shown_receipts
 from registry.agreements.instruments.remarks import Remark, authority_lacking, party_dissolved
 from registry.agreements.instruments.schemas.evidence import Evidence
 from registry.agreements.instruments.schemas.shown import (
@@ -76,6 +77,7 @@ PARTIES = (
         agreement_party.c.notice_evidence_sha256,
         agreement_party.c.notice_evidence_location,
         agreement_party.c.notice_deliveries,
+        agreement_party.c.notice_receipts,
         agreement_party.c.leaves_at,
         agreement_party.c.verbally_at,
         approval_rule_at(_AT).label("approval_required"),
@@ -196,6 +198,7 @@ def signatory_of(agency: AgencyReference, signature: Row[Any] | None, papers: Pa
         notice_kind=None,
         notice_evidence=None,
         notice_deliveries=[],
+        notice_receipts=[],
         leaves_at=None,
         last_notice_on=None,
         verbally_at=None,
@@ -288,6 +291,7 @@ def shown_party(
         if gave_notice
         else None,
         notice_deliveries=shown_deliveries(row.notice_deliveries, names) if gave_notice else [],
+        notice_receipts=shown_receipts(row.notice_receipts, names) if gave_notice else [],
         leaves_at=did.leaves_at if whole else None,
         last_notice_on=last_notice_on,
         verbally_at=did.verbally_at if whole else None,
