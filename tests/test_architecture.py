@@ -51,6 +51,7 @@ PURE_PARTS = {
         "party_days",
         "pausing",
         "pending",
+        "receipt",
         "remarks",
         "reviews",
         "shown_texts",

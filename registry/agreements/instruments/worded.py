@@ -1,10 +1,11 @@
 """What clauses say in words, held against the codes of the terms: who pays, commands and is liable, what
-renews, whether a party may suspend its participation, from what notice counts.
+renews, how a party leaves, from what its notice counts, whether it may suspend its participation, whether a loan needs an approval.
 
 What a sentence is known by is data (`worded.yaml`): words, the codes that they agree with, and how often they were read
-rightly on texts that agencies signed. A denial is no such sentence, and an exception is left to its readers.
-Silence of the terms contradicts nothing: they say less than the text. Where that decides from when a party is free, of
-its own suspension and by its notice, what the text says is remarked on.
+rightly on texts that agencies signed. A denial is never read as what it denies; where it says a thing of its own (“no
+reimbursement”) it is a statement itself. An exception is left to its readers. Silence of the terms contradicts nothing:
+they say less than the text. Where it frees somebody, or asks for nothing, what the text says is remarked on
+(`when_unsaid`).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,25 +23,32 @@ from registry.agreements.instruments.remarks import Remark, RemarkCode
 from registry.agreements.instruments.terms import Terms
 from registry.agreements.instruments.wording import Match, Pattern, Wording
 from registry.agreements.instruments.written import TermDates, WrittenClause, written_otherwise
+from registry.platform.kernel.text import counted
 from registry.platform.kernel.yaml_text import read_yaml
 
-Matter = Literal["reimbursement", "command", "liability", "renewal", "suspension", "counted_from"]
+Matter = Literal["reimbursement", "command", "liability", "renewal", "suspension", "notice", "counted_from", "approval"]
 _CALLED: Final[dict[Matter, str]] = {
     "reimbursement": "reimbursement",
     "command": "command",
     "liability": "liability",
     "renewal": "automatic renewal",
     "suspension": "a party's own suspension",
+    "notice": "notice",
     "counted_from": "from what a period of notice counts",
+    "approval": "a loan's approval",
 }
-_DECIDES: Final[tuple[Matter, ...]] = ("suspension", "counted_from")
-"""Of these what is not entered is remarked on too: it decides from when a party is free."""
+_OF_APPROVAL: Final = ("approval_required", "approval_over_hours")
 _READ_AT_MOST: Final = 20_000
-_NEGATIVE = frozenset({"no", "not", "neither", "without"})
+_NEGATIVE = frozenset({"no", "not", "neither", "cannot", "without"})
+_FOLLOWING: Final = 5
 
 
 class Statement(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """One thing that a sentence can say of a term, and the codes that it agrees with."""
+    """One thing that a sentence can say of a term, and the codes that it agrees with.
+
+    `unless`: words of the sentence that set an exception or another subject; `not_followed`: words, or beginnings, of
+    which none is among the next few. `when_unsaid`: whether it is remarked on where the term is not entered.
+    """
 
     code: Annotated[str, Meta(pattern=r"\A[a-z_]{3,40}\Z")]
     term: Matter
@@ -49,6 +57,8 @@ class Statement(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     agrees: Annotated[tuple[str, ...], Meta(min_length=1)]
     patterns: Annotated[tuple[Pattern, ...], Meta(min_length=1)]
     unless: tuple[Pattern, ...] = ()
+    not_followed: tuple[str, ...] = ()
+    when_unsaid: bool = False
     read: int = 0
     right: int = 0
 
@@ -100,7 +110,7 @@ def worded_otherwise(clauses: Sequence[WrittenClause], terms: Terms, dates: Term
     for said in said_in_words(clauses, terms, dates.notice.clause):
         statement = said.statement
         code = _coded(statement.term, terms, dates)
-        if code is None and statement.term in _DECIDES:
+        if code is None and statement.when_unsaid:
             yield Remark(
                 code=RemarkCode.TERM_NOT_ENTERED,
                 detail=f"Clause {said.clause} says “{said.words}”, which reads as if {statement.means}; yet "
@@ -127,24 +137,35 @@ def how_sure(statement: Statement) -> str:
 
 
 def said_in_words(clauses: Sequence[WrittenClause], terms: Terms, notice_clause: str | None = None) -> Iterator[Said]:
-    """Every statement that a clause makes, each once; where a clause is named for the matter, that one alone."""
-    names = {**terms.clauses, **({} if notice_clause is None else {"counted_from": notice_clause})}
+    """Every statement that a clause makes, each once; where the terms name a clause for the matter, that one alone.
+
+    `notice_clause`: the one that is named for the notice.
+    """
     spoken_of = {heading for each in statements() for heading in each.headings}
-    named_for = {names.get(each.term) for each in statements()}
+    named_for = {number for each in statements() for number in _named(each.term, terms, notice_clause)}
     clauses = list(_short_of(each for each in clauses if each.heading in spoken_of or each.number in named_for))
     wording = Wording([clause.text for clause in clauses])
     for statement in statements():
-        named = names.get(statement.term)
+        named = _named(statement.term, terms, notice_clause)
         unless = {match.sentence for pattern in statement.unless for match in wording.matches(pattern)}
         told: set[int] = set()
         for pattern in statement.patterns:
             for match in wording.matches(pattern):
                 clause = clauses[match.ordinal]
-                about = named == clause.number if named is not None else clause.heading in statement.headings
+                about = clause.number in named if named else clause.heading in statement.headings
                 if not about or match.sentence in unless or match.ordinal in told or _denied(wording, match, pattern):
+                    continue
+                if _followed(wording, match, statement.not_followed):
                     continue
                 told.add(match.ordinal)
                 yield Said(statement=statement, clause=clause.number, words=_words(clauses, match))
+
+
+def _named(term: Matter, terms: Terms, notice_clause: str | None) -> set[str]:
+    """The clauses that are named for the matter."""
+    if term in ("notice", "counted_from"):
+        return set() if notice_clause is None else {notice_clause}
+    return {terms.clauses[name] for name in (_OF_APPROVAL if term == "approval" else (term,)) if name in terms.clauses}
 
 
 def _short_of(clauses: Iterable[WrittenClause]) -> Iterator[WrittenClause]:
@@ -158,8 +179,17 @@ def _short_of(clauses: Iterable[WrittenClause]) -> Iterator[WrittenClause]:
 
 
 def _denied(wording: Wording, match: Match, pattern: str) -> bool:
-    """Whether a negation turns it round; a pattern with one of its own says what it says."""
-    return not _NEGATIVE & {*pattern.replace("|", " ").split()} and wording.negated(match)
+    """Whether a negation turns it round; one of the pattern's own does not, another before it does.
+
+    “May leave without notice” says so, and “no party may leave without notice” does not.
+    """
+    return wording.negated(match, own=bool(_NEGATIVE & {*pattern.replace("|", " ").split()}))
+
+
+def _followed(wording: Wording, match: Match, by: tuple[str, ...]) -> bool:
+    """Whether one of these words, or of these beginnings (`giv*`), is among the next few."""
+    _, after = wording.near(match, 0, _FOLLOWING)
+    return any(word == each or (each[-1] == "*" and word.startswith(each[:-1])) for word in after for each in by)
 
 
 def _words(clauses: Sequence[WrittenClause], match: Match) -> str:
@@ -177,10 +207,29 @@ def _coded(term: Matter, terms: Terms, dates: TermDates) -> str | None:
             code = terms.liability
         case "suspension":
             code = terms.suspension
-        case "counted_from":
-            code = dates.notice.counted_from
         case "renewal":
             if dates.expires_on is None:
                 return None
             return "ends" if dates.auto_renew_months is None else "renews"
+        case "counted_from":
+            code = dates.notice.counted_from
+        case "notice":
+            return _notice_coded(dates)
+        case "approval":
+            return _approval_coded(terms)
     return None if code == "silent" else code
+
+
+def _notice_coded(dates: TermDates) -> str | None:
+    periods = dates.notice.periods
+    if not periods:
+        return None
+    return "none" if any(each.days == 0 for each in periods) else " or ".join(dict.fromkeys(map(str, periods)))
+
+
+def _approval_coded(terms: Terms) -> str | None:
+    if terms.approval_required:
+        return "required"
+    if terms.approval_over_hours is not None:
+        return f"over {counted(terms.approval_over_hours, 'hour')}"
+    return None if terms.approval_required is None else "not required"

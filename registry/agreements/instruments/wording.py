@@ -137,15 +137,18 @@ class Wording:
                 )
         return list(firsts.values())
 
-    def negated(self, match: Match) -> bool:
+    def negated(self, match: Match, *, own: bool = False) -> bool:
         """Whether a negation turns the match into its opposite: in it, before it, or in what is said of it after it.
+
+        Of a match whose pattern has a negation of its `own`, those in it do not count, nor does an exception in it
+        excuse what is before it: “no party may leave without notice” is no leave without notice.
 
         Before it a comma ends the reach of a negation, save of one that begins the sentence. A negated verb takes
         back its own phrase alone: “is in effect for five years and shall not renew” lasts five years.
         """
         low, high = self._bounds(match.sentence)
         for at in range(low, high):
-            if self._words[at] not in NEGATIONS or self._harmless(at, high):
+            if self._words[at] not in NEGATIONS or self._harmless(at, high, match if own else None):
                 continue
             if at < match.first:
                 near = match.first - at <= _BACK and not self._parted(at, match.first)
@@ -154,6 +157,8 @@ class Wording:
                 if near or (at - low < 2 and self._words[at] in _OPENING and self._words[at + 1] != "in"):
                     return True
             elif at <= match.last:
+                if own:
+                    continue
                 return True
             elif self._parted(match.last, at) or (self._words[at] in _OF_VERBS and self._joined(match.last, at)):
                 continue
@@ -219,23 +224,25 @@ class Wording:
             return low, len(self._words)
         return low, self._first[sentence + 1] - (sentence + 1) * _GAP
 
-    def _harmless(self, at: int, high: int) -> bool:
-        """Whether the negation only sets a limit or an exception; “No. 5” is none at all."""
+    def _harmless(self, at: int, high: int, apart_from: Match | None) -> bool:
+        """Whether the negation only sets a limit or an exception, not counting one in `apart_from`; “No. 5” is none."""
         after = self._words[at + 1 : min(high, at + 4)]
         if any(word in _HARMLESS for word in after[:2]) or (after and after[0].isdigit()):
             return True
         if at and self._words[at - 1] == "or" and self._words[at] == "not":
             return True
-        return self._exception(at + 1, high) is not None
+        return self._exception(at + 1, high, apart_from) is not None
 
     def exception_after(self, match: Match) -> int | None:
         """After how many words its sentence makes an exception, as in “may not be amended except in writing”, if so."""
         at = self._exception(match.last + 1, self._bounds(match.sentence)[1])
         return None if at is None else at - match.last - 1
 
-    def _exception(self, low: int, high: int) -> int | None:
-        """Which of the words [low, high) begins an exception or a condition."""
+    def _exception(self, low: int, high: int, apart_from: Match | None = None) -> int | None:
+        """Which of the words [low, high) begins an exception or a condition, not counting those of `apart_from`."""
         for at in range(low, high):
+            if apart_from is not None and apart_from.first <= at <= apart_from.last:
+                continue
             word, after = self._words[at], self._words[at + 1 : min(high, at + 1 + _CONDITION_WITHIN)]
             if word in _EXCEPTIONS or (word == "save" and after[:1] and after[0] in _AFTER_SAVE):
                 return at

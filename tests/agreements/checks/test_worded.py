@@ -53,6 +53,7 @@ SAYING = {
         "This agreement shall not automatically renew.",
         "The term will not be automatically extended.",
         "There is no automatic renewal.",
+        "There is no renewal.",
         "It shall remain in effect for five years and shall not renew.",
         "This agreement shall not be renewed.",
     ),
@@ -74,6 +75,49 @@ SAYING = {
         "No party may suspend its participation in this agreement.",
         "The parties shall not suspend their participation during a declared disaster.",
     ),
+    "no_reimbursement": (
+        "There shall be no reimbursement.",
+        "No reimbursement will be paid under this agreement.",
+        "The Requesting Agency shall not reimburse the Assisting Agency.",
+        "The assisting party shall not be reimbursed.",
+        "No party shall be reimbursed for services rendered under this agreement.",
+    ),
+    "requesting_is_not_liable": (
+        "The requesting agency shall not assume any liability.",
+        "The Receiving Party shall not be liable for the acts of officers sent to it.",
+    ),
+    "sending_is_not_liable": ("The assisting agency will not bear any liability for the negligence of its officers.",),
+    "leaves_without_notice": (
+        "Any party may terminate at any time without notice.",
+        "A party may withdraw from this agreement without prior written notice.",
+        "Either agency may, without notice, terminate this agreement.",
+        "This memorandum may be terminated by either party at any time, without notice.",
+        "No notice is required to withdraw from this agreement.",
+        "Notice of termination is not required.",
+    ),
+    "does_not_leave": (
+        "No party may terminate this agreement.",
+        "A party cannot terminate this agreement by a letter.",
+        "This agreement may not be terminated by notice.",
+        "No party may terminate before June 30, 2100.",
+        "No party may withdraw from this agreement before the end of the initial term.",
+        "This agreement may not be terminated prior to its third anniversary.",
+        "Neither party shall cancel this agreement during the first year.",
+        "No party may terminate before June 30, 2100, and thereafter only upon ninety days' written notice.",
+    ),
+    "needs_approval": (
+        "Requests must be approved by the Chief of Police.",
+        "All requests for assistance shall be approved by the sheriff of the assisting agency.",
+        "Each loan requires the approval of the assisting agency's chief.",
+        "No personnel shall be sent without the approval of the Chief.",
+        "Equipment may be released only with the approval of the commander.",
+    ),
+    "needs_no_approval": (
+        "No approval is required.",
+        "Approval of the chief is not required.",
+        "Assistance may be sent without prior approval of the chief.",
+        "A request need not be approved by the sheriff.",
+    ),
     "counts_from_receipt": (
         "A party may withdraw thirty (30) days after receipt of written notice.",
         "It ends sixty days from the date of receipt of the notice.",
@@ -87,8 +131,13 @@ SAYING = {
     ),
 }
 UNLIKE = (
-    "The Requesting Agency shall not reimburse the Assisting Agency.",
+    "Invoices are paid thirty days after receipt of the invoice.",
+    "A party may withdraw by thirty days' written notice.",
+    "It ends ten days after receipt of a notice of default that was not cured.",
     "The Requesting Agency shall reimburse training costs only.",
+    "Officers receive no reimbursement for meals.",
+    "There shall be no reimbursement for the first twelve hours.",
+    "No reimbursement will be paid unless a claim is submitted within sixty days.",
     "Each party shall bear its own costs except as provided in section 7.",
     "Whether the requesting agency pays anything has not been agreed.",
     "Command remains with the assisting agency until the officer reports to the scene.",
@@ -96,15 +145,33 @@ UNLIKE = (
     "A unified command may be established.",
     "The Requesting Party shall not be in command of the aircraft.",
     "Failure to help will not result in liability to a party.",
-    "The requesting agency shall not assume any liability.",
+    "No party may terminate this agreement without notice.",
+    "This agreement may not be terminated without prior written notice to the other.",
+    "A party may terminate without cause upon thirty days' written notice.",
+    "A party may terminate without notice where the other is in breach.",
+    "The chief may recall officers at any time without notice.",
+    "Either party may terminate an officer's assignment without notice.",
+    "Notice is required to withdraw from this agreement.",
+    "No party may terminate before giving thirty days' written notice.",
+    "No party may withdraw until ninety (90) days after it has given notice.",
+    "No party may terminate an officer before a hearing.",
+    "No party may terminate this agreement on less than thirty days' notice.",
+    "No party may withdraw from this agreement until one year after it has told the others.",
+    "No party may terminate this agreement except for a material breach.",
+    "A party may terminate before the end of the term.",
+    "Failure to renew does not terminate the duties before the term ends.",
+    "Requests for overtime must be approved by the sergeant.",
+    "Requests must be approved by the chief of the requesting agency.",
+    "Loans of over seventy-two hours require the approval of the chief.",
+    "No approval is required in an emergency.",
+    "Requests to the media office shall be approved by the chief.",
+    "Requests are approved or declined within the hour.",
+    "Assistance shall not be sent without a request.",
     "The agreement may be renewed by signature.",
     "The urban renewal project displaced the substation automatically.",
     "A party may suspend an officer from participation in an exercise that its chief directs.",
     "No party may suspend another's employee.",
     "A party shall not suspend its participation except upon notice.",
-    "Invoices are paid thirty days after receipt of the invoice.",
-    "A party may withdraw by thirty days' written notice.",
-    "It ends ten days after receipt of a notice of default that was not cured.",
     "Weapons with automatic extension of the stock are not lent.",
 )
 HEADINGS = {each.code: each.headings[0] for each in statements()}
@@ -174,11 +241,90 @@ def test_a_suspension_is_held_against_its_term() -> None:
     assert len(remarked("termination", never, coded(suspension="by_notice"))) == 1
 
 
+def under(days: int | None = None, **fields: Any) -> dict[str, Any]:
+    return {"notice": Notice(days=days, **fields), "effective_on": date(2099, 1, 1)}
+
+
+def remarks(heading: str, sentence: str, terms: Terms, **dates: Any) -> list[tuple[str, str]]:
+    clause = WrittenClause(number="7", heading=heading, text=sentence)
+    return [(each.code, each.detail) for each in worded_otherwise([clause], terms, TermDates(**dates))]
+
+
+@pytest.mark.parametrize("sentence", SAYING["leaves_without_notice"])
+def test_leaving_without_notice_is_held_against_the_notice(sentence: str) -> None:
+    ((code, detail),) = remarks("termination", sentence, coded(), **under(30))
+    assert (code, "notice is coded “30 days”" in detail) == ("says_otherwise", True)
+    ((code, detail),) = remarks("termination", sentence, coded(), **under())
+    assert (code, "notice is not entered in the terms: enter it" in detail) == ("term_not_entered", True)
+    assert remarks("termination", sentence, coded(), **under(0)) == []
+    assert remarks("notices", sentence, coded(), **under(30)) == []
+    assert len(remarks("notices", sentence, coded(), **under(30, clause="7"))) == 1, "the notice names its clause"
+    assert remarks("termination", sentence, coded(), **under(30, clause="8")) == []
+
+
+def test_that_nobody_leaves_early_is_held_against_a_notice_that_lets_one_leave() -> None:
+    sentence = SAYING["does_not_leave"][0]
+    ((code, detail),) = remarks("termination", sentence, coded(), **under(30))
+    assert (code, "no party may leave" in detail) == ("says_otherwise", True)
+    assert remarks("termination", sentence, coded(), **under()) == [], "who leaves without a notice needs the others"
+
+
+def test_a_denial_of_payment_or_liability_is_held_against_the_code() -> None:
+    for sentence in SAYING["no_reimbursement"]:
+        for model in ("full", "personnel_excluded", "actual_after_hours"):
+            paid = coded(reimbursement=Reimbursement(model=model))
+            assert len(remarked("reimbursement", sentence, paid)) == 1
+        assert remarked("reimbursement", sentence, coded(reimbursement=Reimbursement(model="none"))) == []
+    (denied,) = SAYING["sending_is_not_liable"]
+    assert len(remarked("liability", denied, coded(liability="sending"))) == 1
+    assert remarked("liability", denied, coded(liability="receiving")) == []
+
+
+def test_an_approval_in_words_is_held_against_the_terms_of_approval() -> None:
+    asks, asks_none = SAYING["needs_approval"][0], SAYING["needs_no_approval"][0]
+    dates = under()
+    ((code, detail),) = remarks("request_procedure", asks, coded(), **dates)
+    assert code == "term_not_entered"
+    assert "a loan's approval is not entered in the terms" in detail
+    assert [code for code, _ in remarks("request_procedure", asks, coded(approval_required=False), **dates)] == [
+        "says_otherwise"
+    ]
+    ((_, over),) = remarks("request_procedure", asks, coded(approval_over_hours=24), **dates)
+    assert "coded “over 24 hours”" in over
+    assert remarks("request_procedure", asks, coded(approval_required=True), **dates) == []
+    assert len(remarks("request_procedure", asks_none, coded(approval_required=True), **dates)) == 1
+    assert remarks("request_procedure", asks_none, coded(), **dates) == [], "silence asks for none either"
+    named = coded(approval_required=False, clauses={"approval_required": "7"})
+    assert len(remarks("general", asks, named, **dates)) == 1
+
+
+@pytest.mark.parametrize(
+    ("sentence", "denied"),
+    [
+        ("The Requesting Agency shall not reimburse the Assisting Agency.", "requesting_pays"),
+        ("The assisting party shall not be reimbursed.", "requesting_pays"),
+        ("The agreement shall not automatically renew.", "renews"),
+        ("The Requesting Party shall not be in command.", "requesting_commands"),
+        ("Command does not remain with the assisting agency.", "assisting_commands"),
+        ("The requesting agency shall not assume any liability.", "requesting_is_liable"),
+        ("The assisting agency shall not be liable for the acts of its people.", "sending_is_liable"),
+        ("No agency may suspend its participation without notice.", "suspends_at_once"),
+        ("No party may terminate this agreement without notice.", "leaves_without_notice"),
+        ("Requests need not be approved by the Chief of Police.", "needs_approval"),
+        ("Assistance may not be sent without prior approval.", "needs_no_approval"),
+        ("Nothing is lent without reimbursement.", "each_bears_its_own"),
+    ],
+)
+def test_a_denial_is_never_read_as_the_statement_that_it_denies(sentence: str, denied: str) -> None:
+    assert denied not in {code for heading in {*HEADINGS.values()} for code in made(heading, sentence)}
+
+
 async def test_the_agreement_its_version_and_its_completeness_remark_it(service: Service, cast: Cast) -> None:
     provisions = [
         {"number": "1", "heading": "reimbursement", "text": SAYING["requesting_pays"][0]},
         {"number": "2", "heading": "renewal", "text": SAYING["does_not_renew"][0]},
         {"number": "3", "heading": "command_and_control", "text": SAYING["assisting_commands"][0]},
+        {"number": "4", "heading": "termination", "text": SAYING["leaves_without_notice"][0]},
     ]
     terms = {"reimbursement": {"model": "none"}, "command": "assisting"}
     end = today().replace(year=today().year + 2, day=1)
@@ -195,7 +341,7 @@ async def test_the_agreement_its_version_and_its_completeness_remark_it(service:
     for place in ("", "/versions/1", "/completeness"):
         answer = await cast.requesting.legal.done("GET", f"{PATH}/{found['id']}{place}")
         told = [each["clause"] for each in answer["remarks"] if each["code"] == RemarkCode.SAYS_OTHERWISE]
-        assert told == ["1", "2"], place
+        assert told == ["1", "2", "4"], place
 
 
 def flags(*, of_held_out: bool) -> Iterator[tuple[str, str, str]]:
