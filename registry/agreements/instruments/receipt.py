@@ -11,7 +11,6 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Meta, Struct
-from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.notice import Notice, read_notice
 from registry.directory.agencies.schemas import AgencyReference
@@ -19,9 +18,9 @@ from registry.platform.kernel.time import CivilDate
 
 
 class BindingText(NamedTuple):
-    """A text by which a party gives notice, and the other parties to which it binds it."""
+    """A text by which a party gives notice, as its row, and the other parties to which it binds it."""
 
-    text: Row[Any]
+    text: Any
     towards: frozenset[UUID]
 
 

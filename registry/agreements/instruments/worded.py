@@ -1,5 +1,6 @@
 """What clauses say in words, held against the codes of the terms: who pays, commands and is liable, what
-renews, how a party leaves, from what its notice counts, whether it may suspend its participation, whether a loan needs an approval.
+renews, how a party leaves, from what its notice counts, whether it may suspend its participation, whether a loan needs
+an approval.
 
 What a sentence is known by is data (`worded.yaml`): words, the codes that they agree with, and how often they were read
 rightly on texts that agencies signed. A denial is never read as what it denies; where it says a thing of its own (“no

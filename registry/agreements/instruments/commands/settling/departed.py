@@ -22,7 +22,6 @@ from registry.agreements.instruments.receipt import (
     awaited_from,
     kept_receipts,
     read_receipts,
-    recipients,
 )
 from registry.agreements.instruments.rules import is_gone
 from registry.agreements.instruments.tables import agreement, agreement_party, agreement_signature
@@ -85,8 +84,11 @@ async def departures(
     for agency_id, part in parts.items():
         bound_by = _bound_by(row, texts, known, parts, part, part.notice_counts_on)
         alone_at = _counted_from(row, bound_by, parts, part, part.notice_counts_on, now)
-        receipts[agency_id] = _receipts_of(bound_by, part)
         waits = awaited(bound_by, _on_record(parts, part, now))
+        receipts[agency_id] = [
+            *(NoticeReceipt(agency_id=each, received_on=None) for each in waits),
+            *_received_by(part),
+        ]
         days = [each.notice_on for each in own.values() if each.proposed_by_id == agency_id]
         by_proposal = part.notice_counts_on is None and part.withdrawal_notice_on in days
         leaves[agency_id] = None if by_proposal or waits else alone_at or part.leaves_at
@@ -177,17 +179,13 @@ def _on_record(parts: Mapping[UUID, Row[Any]], part: Row[Any], now: datetime) ->
         for each, its in parts.items()
         if each != part.agency_id and is_gone(its, now)
     }
-    received = {
-        each.agency_id: each.received_on for each in read_receipts(part.notice_receipts) if each.received_on is not None
-    }
+    received = {each.agency_id: each.received_on for each in _received_by(part) if each.received_on is not None}
     return Receipts(received=received, left={each: at for each, at in gone.items() if at is not None})
 
 
-def _receipts_of(bound_by: Sequence[BindingText], part: Row[Any]) -> list[NoticeReceipt]:
-    """Of whom a receipt is on record, and of whom one is needed: as it is kept with the party."""
-    kept = {each.agency_id: each for each in read_receipts(part.notice_receipts) if each.received_on is not None}
-    needed = {each: NoticeReceipt(agency_id=each, received_on=None) for each in recipients(bound_by)}
-    return [*(needed | kept).values()]
+def _received_by(part: Row[Any]) -> list[NoticeReceipt]:
+    """Of whom it is on record that it received the party's notice."""
+    return [each for each in read_receipts(part.notice_receipts) if each.received_on is not None]
 
 
 def _counted_from(
