@@ -1,10 +1,10 @@
 """True histories, entered late: in whatever order facts are recorded, the same parties are bound on the same days.
 
 A history is what happened years ago: an agreement on paper, who signed it when, amendments and renewals with their
-days, what councils approved and what their law asked for, a notice that runs or waits for its receipt, one that left, the whole
-suspended, the end to which all agreed. It is entered as it happened, and again in other orders, through the commands
-that people use; the windows of all of them are compared. So a party confirms what it had signed after it is on record
-that it left, or that the agreement ended, and an amendment that came before the end is recorded after it.
+days, what councils approved and what their law asked for, a notice that runs or waits for its receipt, a party that has
+left, the whole suspended, the end to which all agreed. It is entered as it happened, and again in other orders, through
+the commands that people use; the windows of all of them are compared. So a party confirms what it had signed after it
+is on record that it left, or that the agreement ended, and an amendment that came before the end is recorded after it.
 """
 
 from collections.abc import Sequence
@@ -173,17 +173,22 @@ others = st.builds(
     day=days,
     lasting=st.none() | st.integers(0, 1_500),
 )
-# That one party (`signed` further on) received the notice of another, so many days after that was written.
-receipts = st.lists(
-    st.builds(
-        Fact,
-        kind=st.just("receipt"),
-        party=st.integers(0, 2),
-        day=st.integers(0, 20),
-        lasting=st.none(),
-        signed=st.integers(1, 2),
-    ),
-    max_size=4,
+
+
+def noticed(party: int, others: tuple[int, ...], days: tuple[int, int]) -> list[Fact]:
+    """A notice, and which of the others, counted on from its party, received it how many days after it was written."""
+    given = Fact(kind="notice", party=party, day=0, lasting=None)
+    return [
+        given,
+        *(Fact(kind="receipt", party=party, day=days[other - 1], lasting=None, signed=other) for other in others),
+    ]
+
+
+notices = st.builds(
+    noticed,
+    party=st.integers(0, 2),
+    others=st.sampled_from([(1, 2), (1,), (2,), ()]),
+    days=st.tuples(st.integers(0, 20), st.integers(0, 20)),
 )
 # One party at most that is gone already: who has left is asked nothing, and so consents to no other's leaving.
 leavings = st.lists(
@@ -207,7 +212,7 @@ ends = st.lists(
     max_size=1,
 )
 happened = st.tuples(
-    leavings, st.lists(texts, min_size=1, max_size=4), st.lists(others, max_size=5), receipts, suspended, ends
+    leavings, st.lists(texts, min_size=1, max_size=4), notices, st.lists(others, max_size=5), suspended, ends
 ).map(lambda drawn: one_of_each([fact for kind in drawn for fact in kind]))
 histories = st.builds(
     History,
