@@ -153,27 +153,43 @@ def _of_link(link: Power, signature: Signature) -> list[str]:
 def sufficient(chains: Sequence[Chain], signature: Signature) -> int:
     """Which of an office's authorities a signature rests on: of those that reach it, the one least delegated.
 
-    Raises RuleBroken with the nearest reason where none does.
+    Where it must hold on two days and none holds on both, two entries do, one for each day: an office whose authority
+    was given anew held one all along. The signature rests on that of its own day then.
+    Raises RuleBroken with the nearest reason where none reaches one of the days.
     """
-    lacking = [shortfalls(chain, signature) for chain in chains]
-    reaching = [index for index, reasons in enumerate(lacking) if not reasons]
-    if reaching:
-        return min(reaching, key=lambda index: (len(chains[index]), -chains[index][0].effective_on.toordinal()))
+    of_days = [_that_reach(chains, _on(signature, day)) for day in signature.days]
+    if all(of_days):
+        whole = [index for index in of_days[0] if all(index in reaching for reaching in of_days)]
+        return min(whole or of_days[0], key=lambda index: _rank(chains[index]))
     if not chains:
         reason = "No authority of that office to sign is on the agency's record."
     else:
-        nearest = min(range(len(chains)), key=lambda i: (len(lacking[i]), -chains[i][0].effective_on.toordinal()))
+        day = next(day for day, reaching in zip(signature.days, of_days, strict=True) if not reaching)
+        lacking = [shortfalls(chain, _on(signature, day)) for chain in chains]
+        nearest = min(range(len(chains)), key=lambda index: (len(lacking[index]), _rank(chains[index])))
         reason = f"The authority of “{chains[nearest][0].office}” {lacking[nearest][0]}."
     needed = " and ".join(f"on {day}" for day in signature.days)
-    way_out = ""
-    if signature.is_confirmed and any(not shortfalls(chain, replace(signature, given_on=None)) for chain in chains):
-        way_out = f" {_FILE_IT}"
+    way_out = f" {_FILE_IT}" if signature.is_confirmed and of_days[0] else ""
     raise RuleBroken.at(
         f"{reason} The signature needs an office that holds one {needed}.{way_out}",
         "no_signing_authority",
         reason,
         pointer="/signatory_title",
     )
+
+
+def _on(signature: Signature, day: date) -> Signature:
+    """The same signature as if that day alone had to be covered."""
+    return replace(signature, signed_on=day, given_on=None)
+
+
+def _that_reach(chains: Sequence[Chain], signature: Signature) -> list[int]:
+    return [index for index, chain in enumerate(chains) if not shortfalls(chain, signature)]
+
+
+def _rank(chain: Chain) -> tuple[int, int]:
+    """The least delegated first, and of those the latest."""
+    return len(chain), -chain[0].effective_on.toordinal()
 
 
 def delegated(source: Chain, asked: Power, today: date) -> Power:

@@ -350,7 +350,8 @@ def flags(*, of_held_out: bool) -> Iterator[tuple[str, str, str]]:
     for name, its in sections().items():
         if held_out(name) is of_held_out:
             clauses = [
-                WrittenClause(number=c.number, heading=c.heading, text=c.text) for c in document(name, its).clauses
+                WrittenClause(number=c.number, heading=c.heading, text=c.text or "")
+                for c in document(name, its).clauses
             ]
             for said in said_in_words(clauses, Terms(categories=["any"])):
                 yield name, said.statement.code, said.words

@@ -141,6 +141,18 @@ class TestWhichAuthority:
         assert sufficient(chains, signature(LAST)) == 2
         assert sufficient(chains, signature(FIRST)) == 1
 
+    def test_two_days_may_rest_on_two_entries_of_the_office_one_after_the_other(self) -> None:
+        paper = Signature(kind=AID, signed_on=FIRST, given_on=LAST + 3 * DAY)
+        older, newer = power(), power(effective_on=LAST + DAY, expires_on=None)
+        assert sufficient([[newer], [older]], paper) == 1, "the signature rests on that of its own day"
+        whole = power(expires_on=None)
+        assert sufficient([[newer], [older], [whole]], paper) == 2, "one that holds on both days goes first"
+
+    def test_of_two_days_the_one_without_an_authority_says_why(self) -> None:
+        paper = Signature(kind=AID, signed_on=FIRST, given_on=LAST + 3 * DAY)
+        with pytest.raises(RuleBroken, match="expired on 2027-01-02"):
+            sufficient([[power()], [power(effective_on=LAST + DAY, expires_on=LAST + 2 * DAY)]], paper)
+
     @pytest.mark.parametrize(
         ("chains", "reason"),
         [

@@ -168,3 +168,27 @@ async def test_who_let_its_own_last_day_to_leave_go_by_since_relied_on_the_notic
     assert passed in await refused(leaver, await given(60))
     for free in (await given(10), await given(200)):
         await leaver.legal.done("POST", f"{PATH}/{free['id']}/rescind-notice", WE_STAY)
+
+
+async def test_a_notice_of_an_earlier_day_is_taken_back_by_its_proposal_as_far_as_it_would_be_alone(
+    service: Service, cast: Cast
+) -> None:
+    one, leaver, three = cast.assisting, cast.requesting, cast.neighbour
+    found = await sign_agreement(service, one, leaver, three, notice={"days": 60})
+    path = f"{PATH}/{found['id']}"
+    given = await give(leaver, found, today() - 3 * DAY)
+    (departure,) = given["proposals"]
+    assert departure["notice_on"] == str(today() - 3 * DAY)
+
+    async def kept() -> str | None:
+        (seen,) = (await leaver.legal.done("GET", path))["proposals"]
+        (its,) = (each for each in seen["allowed_actions"] if each["action"] == "take_back")
+        reason: str | None = its["reason"]
+        return reason
+
+    assert await kept() is None
+    await three.legal.done("POST", f"{path}/give-notice", {"notice_on": str(today()), "reason": "then we go too"})
+    back = await leaver.legal.post(f"{path}/proposals/{departure['id']}/take-back", WE_STAY)
+    detail = assert_problem(back, 409, "wrong_status")["detail"]
+    assert f"{three.name} gave notice itself" in detail
+    assert await kept() == detail

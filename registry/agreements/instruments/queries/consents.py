@@ -367,6 +367,7 @@ def _shown(
         proposed_at=row.proposed_at,
         not_before=row.not_before,
         ends_at=row.ends_at,
+        notice_on=row.notice_on,
         reason=row.reason,
         evidence=shown_evidence(row.evidence_sha256, row.evidence_location, papers, row.proposed_by_id),
         newcomers=[names[each] for each in newcomers],

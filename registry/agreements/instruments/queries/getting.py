@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.approved_texts import about_approvals
-from registry.agreements.instruments.consent import ProposalKind
+from registry.agreements.instruments.consent import ProposalKind, Reliance
 from registry.agreements.instruments.days import Days, own_days
 from registry.agreements.instruments.delivered import about_deliveries, about_receipts
 from registry.agreements.instruments.ends import last_day_of
@@ -72,6 +72,7 @@ from registry.agreements.instruments.queries.visibility import (
     administers,
 )
 from registry.agreements.instruments.queries.waiting import Waiting, custody_bars, separated, waiting_for
+from registry.agreements.instruments.receipt import awaited_from
 from registry.agreements.instruments.remarks import (
     Remark,
     about_acts,
@@ -318,8 +319,11 @@ async def get_agreement(
     proposed: list[Proposal] = []
     if whole and row.any_proposed:
         proposed = await proposals(read, principal, row.id, now, without, papers)
+    relied: list[Reliance] = []
     if as_of is None:
-        proposed = with_offers(principal, row, parties, reported, proposed, now)
+        if own_part is not None and (own_part.leaves_at is not None or awaited_from(own_part.notice_receipts)):
+            relied = await relied_on(read, row.id, principal.agency_id, row.time_zone, now)
+        proposed = with_offers(principal, row, parties, reported, proposed, relied, now)
     proposed = as_far_as_agreed(proposed)
     remarks += about_reported_ends(proposed, reported, shown, row.time_zone)
     if proposed and dates.ended_at is not None:
@@ -352,9 +356,6 @@ async def get_agreement(
         closed = None
         if whole and any(each.agency_id == principal.agency_id and not each.in_text for each in parties):
             closed = await nothing_open_to(read, row, principal.agency_id, now)
-        relied = []
-        if any(each.agency_id == principal.agency_id and each.leaves_at is not None for each in parties):
-            relied = await relied_on(read, row.id, principal.agency_id, row.time_zone, now)
         offers = waiting.held_back(
             allowed_actions(
                 principal,

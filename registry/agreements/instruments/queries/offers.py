@@ -17,12 +17,14 @@ from registry.agreements.instruments.consent import (
     UNANSWERED,
     ProposalKind,
     ProposalStatus,
+    Reliance,
     ReportedKind,
     consent_barred,
     contest_barred,
     left_before_asked,
     proposal_kept,
     report_kept,
+    rescission_barred,
     second_barred,
 )
 from registry.agreements.instruments.queries.actions import relations
@@ -51,17 +53,23 @@ def with_offers(
     parties: Rows,
     reported: Sequence[ReportedAct],
     proposed: Sequence[Proposal],
+    relied: Sequence[Reliance],
     now: datetime,
 ) -> list[Proposal]:
-    """The proposals with what the caller may do to each: a party consents, and who made it takes it back."""
+    """The proposals with what the caller may do to each: a party consents, and who made it takes it back.
+
+    `relied`: what others did in view of the notice by which the caller's agency is leaving.
+    """
     held = relations(principal, row)
     own = next((party for party in parties if party.agency_id == principal.agency_id), None)
     if own is None or refusal(principal, Action.AGREEMENTS_SIGN, held) is not None:
         return list(proposed)
-    return [replace(each, allowed_actions=_on_proposal(own, each, reported, now)) for each in proposed]
+    return [replace(each, allowed_actions=_on_proposal(own, each, reported, relied, now)) for each in proposed]
 
 
-def _on_proposal(own: Row[Any], each: Proposal, reported: Sequence[ReportedAct], now: datetime) -> list[AllowedAction]:
+def _on_proposal(
+    own: Row[Any], each: Proposal, reported: Sequence[ReportedAct], relied: Sequence[Reliance], now: datetime
+) -> list[AllowedAction]:
     """What a person may do who signs for the party."""
     agency_id = own.agency_id
     has_part = own.joined_at is not None and not is_gone(own, now)
@@ -81,11 +89,13 @@ def _on_proposal(own: Row[Any], each: Proposal, reported: Sequence[ReportedAct],
     if each.proposed_by.id == agency_id:
         # One that is settled is shown as `uncontested`, which is none of these.
         unanswered = {act.agency.id for act in reported if act.proposal_id == each.id and act.status in UNANSWERED}
-        relied_on = any(
+        consented = any(
             at is not None and asked != agency_id and asked not in unanswered for asked, at in given.items()
         )
         kept = None if has_part or each.kind == ProposalKind.DEPARTURE else NO_PART
-        kept = kept or proposal_kept(is_over=over, relied_on=relied_on, agreed_at=each.agreed_at, now=now)
+        kept = kept or proposal_kept(is_over=over, relied_on=consented, agreed_at=each.agreed_at, now=now)
+        if is_leaver and own.withdrawal_notice_on == each.notice_on:
+            kept = kept or rescission_barred(own.leaves_at, now, own=True, waits=False, relied=relied)
         offers.append(offer("take_back", withheld=kept))
     return offers
 

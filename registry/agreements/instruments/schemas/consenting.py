@@ -1,5 +1,6 @@
 """Reported acts, proposals and consents on the wire."""
 
+from datetime import date
 from typing import Annotated, Literal, TypeAlias
 from uuid import UUID
 
@@ -214,6 +215,9 @@ class Proposal(Struct, kw_only=True, frozen=True):
     not_before: Annotated[Instant, Meta(description="The instant proposed.")]
     ends_at: Annotated[
         Instant | None, Meta(description="Of a suspension with a last day: when the agreement goes on by itself.")
+    ]
+    notice_on: Annotated[
+        date | None, Meta(description="Of a departure: the day of the notice, or of the leaving, that it is about.")
     ]
     reason: ReasonTold
     evidence: Annotated[Evidence | None, Meta(description="What shows it, of what happened on paper already.")]
