@@ -119,6 +119,7 @@ from registry.sharing.policy.commands.previewing import PreviewRunner, remove_ol
 from registry.sharing.policy.commands.recording import note_kept
 from registry.sharing.requests import routes as requests
 from registry.sharing.requests.commands.expiring import ask_next_all_due, expire_all_due
+from registry.sharing.requests.commands.suspending import settle_offers_all_due
 from registry.shipped_rules import policies_and_rules
 
 ROUTERS = (
@@ -255,7 +256,7 @@ def create_app(settings: Settings) -> Edge:
             Task(name="policies", interval_seconds=POLICIES_SECONDS, run=_policies_noter(database, policies)),
             Task(name="settle", interval_seconds=SETTLE_SECONDS, run=_settler(database), when_due=True),
             Task(name="capabilities", interval_seconds=RELEASE_SECONDS, run=_releaser(database), when_due=True),
-            Task(name="expire", interval_seconds=EXPIRE_SECONDS, run=_expirer(database), when_due=True),
+            Task(name="expire", interval_seconds=EXPIRE_SECONDS, run=_expirer(database, policies), when_due=True),
             Task(name="sweep", interval_seconds=SWEEP_SECONDS, run=_sweeper(database, files), when_due=True),
         ],
         clock.may_act,
@@ -456,11 +457,12 @@ def _settler(database: Database) -> Any:
     return run
 
 
-def _expirer(database: Database) -> Any:
+def _expirer(database: Database, policies: PolicySet) -> Any:
     async def run() -> None:
         now, work = utc_now(), partial(unit_of_work, database)
         await expire_all_due(database.read(), work, now)
         await ask_next_all_due(database.read(), work, now)
+        await settle_offers_all_due(database.read(), work, policies, now)
         await record_breaches(database.read(), work, now)
 
     return run

@@ -25,6 +25,14 @@ hypothesis.settings.load_profile(LENGTH)
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses by the marks
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a case whose value is bytes by its parameter: archives hold the second in which they were made.
+
+    Two workers that collect in different seconds would else know it by different names, and refuse to begin.
+    """
+    return argname if isinstance(val, bytes) else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave out, or put off, what asks for it on the second database; what needs none comes first and is soon over."""
     items[:] = [item for item in items if not (on_the_second(item) and item.get_closest_marker("one_database"))]

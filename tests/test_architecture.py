@@ -40,6 +40,7 @@ PURE_PARTS = {
         "approved_texts",
         "authority",
         "canonical",
+        "conditions",
         "consent",
         "delivered",
         "delivery",
@@ -84,6 +85,7 @@ PURE_PARTS = {
         "vocabulary_page",
     },
     "sharing/loans": {"edxl", "times"},
+    "sharing/requests": {"need_rules"},
     "outcomes/metrics": {"scoring"},
 }
 # What else a room has, and why. There is no `helpers` among them.

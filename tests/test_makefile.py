@@ -76,3 +76,9 @@ def test_what_shares_a_group_stays_on_one_worker(request: pytest.FixtureRequest)
     if not request.config.getoption("loadgroup", default=False):
         pytest.skip("nothing is kept together: there is one worker, or it was not asked for")
     assert request.node.nodeid.endswith("@makefile")
+
+
+@pytest.mark.parametrize("content", [b"PK\x03\x04", b"PK\x05\x06"])
+def test_no_case_is_named_by_bytes_for_they_may_hold_the_time(content: bytes, request: pytest.FixtureRequest) -> None:
+    assert content.startswith(b"PK")
+    assert request.node.name.split("@")[0].removesuffix("]").rstrip("01").endswith("[content")

@@ -29,9 +29,9 @@ from registry.resources.personnel.queries.listing import list_records
 from registry.resources.personnel.schemas import PersonnelQuery
 from registry.resources.personnel.searching import CapabilityQuery
 from registry.sharing.loans.queries.listing import list_loans
-from registry.sharing.loans.schemas import LoanQuery
+from registry.sharing.loans.schemas.given import LoanQuery
 from registry.sharing.requests.queries.listing import list_requests
-from registry.sharing.requests.schemas import RequestQuery
+from registry.sharing.requests.schemas.given import RequestQuery
 from tests.support.agreements import sign_agreement
 from tests.support.assets import make_asset
 from tests.support.cast import Cast

@@ -24,7 +24,7 @@ from registry.resources.personnel.queries.listing import list_records
 from registry.resources.personnel.schemas import PersonnelQuery
 from registry.resources.personnel.searching import CapabilityQuery
 from registry.sharing.loans.queries.listing import list_loans
-from registry.sharing.loans.schemas import LoanQuery
+from registry.sharing.loans.schemas.given import LoanQuery
 
 CATEGORY = "k9.narcotics"
 WORDS = "narcotics dog"

@@ -12,7 +12,7 @@ from registry.platform.database.connect import unit_of_work
 from registry.platform.kernel.time import Window, utc_now
 from registry.resources.assets.rules import Grade
 from registry.sharing.loans.commands import handing_over, reserving
-from registry.sharing.loans.schemas import ConditionReport, NewLoan
+from registry.sharing.loans.schemas.given import ConditionReport, NewLoan
 from tests.support.agreements import sign_agreement
 from tests.support.assets import make_asset
 from tests.support.cast import Agency, Cast

@@ -24,6 +24,7 @@ from registry.agreements.checks.schemas import (
     CompletenessQuery,
     ContradictionQuery,
 )
+from registry.agreements.instruments.queries.conditions import remarks_on_conditions
 from registry.agreements.instruments.queries.evidence import papers_on_file, shown_evidence
 from registry.agreements.instruments.queries.in_force import OPEN_END
 from registry.agreements.instruments.queries.provisions import may_read_restricted
@@ -129,6 +130,7 @@ async def get_completeness(
         remarks=[
             *about_papers(version.no, await _recorded_from(read, principal, row, version)),
             *_remarks(document, version),
+            *await remarks_on_conditions(read, agreement_id, principal.agency_id, _readable(document)),
         ],
     )
 
@@ -148,13 +150,22 @@ async def _recorded_from(read: Read, principal: Principal, row: Row[Any], versio
     return shown_evidence(version.evidence_sha256, version.evidence_location, papers, row.custodian_id)
 
 
+def _readable(document: CheckedText) -> tuple[tuple[str, str, str], ...]:
+    """Number, heading and text of the clauses that are not restricted: of those nothing is quoted."""
+    return tuple((c.number, c.heading, c.text) for c in document.clauses if c.sensitivity is not Sensitivity.RESTRICTED)
+
+
 def _remarks(document: CheckedText, version: Row[Any]) -> tuple[Remark, ...]:
     return remarks_on(
+<<<<<<< HEAD
         tuple(
             (c.number, c.heading, c.text)
             for c in document.clauses
             if c.text is not None and c.sensitivity is not Sensitivity.RESTRICTED
         ),
+=======
+        _readable(document),
+>>>>>>> main
         bytes(version.terms),
         bytes(version.notice),
         version.effective_on,

@@ -42,6 +42,7 @@ class RemarkCode(StrEnum):
     AWAITING_RECEIPT = "awaiting_receipt"
     COUNTS_FROM_RECEIPT = "counts_from_receipt"
     TERM_NOT_ENTERED = "term_not_entered"
+    CONDITION_NOT_ENTERED = "condition_not_entered"
     END_REPORTED = "end_reported"
     SAYS_OTHERWISE = "says_otherwise"
     SIGNING_DAY_UNLIKELY = "signing_day_unlikely"

@@ -159,7 +159,7 @@ def said_in_words(clauses: Sequence[WrittenClause], terms: Terms, notice_clause:
                 if _followed(wording, match, statement.not_followed):
                     continue
                 told.add(match.ordinal)
-                yield Said(statement=statement, clause=clause.number, words=_words(clauses, match))
+                yield Said(statement=statement, clause=clause.number, words=wording.said(match))
 
 
 def _named(term: Matter, terms: Terms, notice_clause: str | None) -> set[str]:
@@ -191,10 +191,6 @@ def _followed(wording: Wording, match: Match, by: tuple[str, ...]) -> bool:
     """Whether one of these words, or of these beginnings (`giv*`), is among the next few."""
     _, after = wording.near(match, 0, _FOLLOWING)
     return any(word == each or (each[-1] == "*" and word.startswith(each[:-1])) for word in after for each in by)
-
-
-def _words(clauses: Sequence[WrittenClause], match: Match) -> str:
-    return " ".join(clauses[match.ordinal].text[match.start : match.end].split())
 
 
 def _coded(term: Matter, terms: Terms, dates: TermDates) -> str | None:

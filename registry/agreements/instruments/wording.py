@@ -206,6 +206,14 @@ class Wording:
             match.last + 1 : min(high, match.last + 1 + ahead)
         ]
 
+    def within(self, match: Match) -> Sequence[str]:
+        """The words of the match."""
+        return self._words[match.first : match.last + 1]
+
+    def said(self, match: Match) -> str:
+        """The match as its text has it, on one line."""
+        return " ".join(self._texts[match.ordinal][match.start : match.end].split())
+
     def passage(self, match: Match) -> str:
         """The match with some words around it, on one line; what is left out at either side is marked by “…”."""
         text = self._texts[match.ordinal]

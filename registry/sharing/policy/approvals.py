@@ -17,15 +17,17 @@ from registry.platform.kernel.errors import Conflict, Forbidden, WrongStatus
 from registry.sharing.policy.decisions import ApprovalNeeded, Decision, Side
 
 Verdict = Literal["approved", "rejected"]
-Ended = Literal["rejected", "withdrawn", "declined"]
+Ended = Literal["rejected", "withdrawn", "declined", "suspended"]
 
 WITHDRAWAL = "withdrawal"
 """The value in place of a policy id when the requesting agency has withdrawn its ask."""
 DECLINE = "decline"
 """The value in place of a policy id when the assisting agency has declined what was asked, or cancelled its loan."""
+SUSPENSION = "suspension"
+"""The value in place of a policy id when what was offered could not be had any more; should it, it is asked anew."""
 WITHDRAWN_LAYER = "engine"
 """The value in place of a layer then: no policy speaks."""
-SAID_BY_A_SIDE = (WITHDRAWAL, DECLINE)
+SAID_BY_A_SIDE = (WITHDRAWAL, DECLINE, SUSPENSION)
 """The values in place of a policy id of answers that no policy asked for."""
 
 
@@ -49,7 +51,7 @@ class DecisionStatus(Struct, kw_only=True, frozen=True):
     """The current status of a decision.
 
     `satisfied`: the asset may be reserved on it. `ended` says why it can never be satisfied again: rejected by an
-    approver, withdrawn by the requesting agency, or declined by the assisting one.
+    approver, withdrawn by the requesting agency, declined by the assisting one, or suspended since it could not be had.
     """
 
     satisfied: bool
@@ -72,23 +74,24 @@ def decision_status(
     For a loan that was made on it (`lent`) it does not end with the request: the request is closed, but its loans
     continue.
     """
-    withdrawn = declined = False
+    said: set[str] = set()
     counted: list[ApprovalAnswer] = []
     for answer in answers:
-        if answer.policy_id == WITHDRAWAL:
-            withdrawn = not lent
-        elif answer.policy_id == DECLINE:
-            declined = not lent
+        if answer.policy_id in SAID_BY_A_SIDE:
+            if not lent:
+                said.add(answer.policy_id)
         elif answer.ask_digest == ask_digest and (answer.given_by != asked_by or answer.verdict == "rejected"):
             counted.append(answer)
     missing = tuple(
         need for need in decision.approvals if not any(_gives(a, need) and a.verdict == "approved" for a in counted)
     )
     ended: Ended | None = None
-    if withdrawn:
+    if WITHDRAWAL in said:
         ended = "withdrawn"
-    elif declined:
+    elif DECLINE in said:
         ended = "declined"
+    elif SUSPENSION in said:
+        ended = "suspended"
     elif any(answer.verdict == "rejected" for answer in counted):
         ended = "rejected"
     return DecisionStatus(
@@ -136,11 +139,12 @@ _WHY_ENDED: dict[Ended, str] = {
     "rejected": "An approver has rejected this. The requesting agency may ask again, or for something else.",
     "withdrawn": "The requesting agency has withdrawn this.",
     "declined": "The assisting agency has declined this. The requesting agency may ask again, or for something else.",
+    "suspended": "What was offered could not be had any more. Once it can, it is decided anew while it is needed.",
 }
 
 
 def refuse_ended(status: DecisionStatus) -> None:
-    """Raises WrongStatus (`decision_rejected`, `decision_withdrawn`, `decision_declined`) for a decision that ended."""
+    """Raises WrongStatus (`decision_rejected`, `decision_withdrawn` …, as `ended` says) for a decision that ended."""
     if status.ended is not None:
         raise WrongStatus(_WHY_ENDED[status.ended], f"decision_{status.ended}")
 

@@ -4,14 +4,11 @@ Each line is decided, approved and answered separately, so from submission to th
 lines (`follow_lines`). That all its loans are closed is derived from the loans.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from math import isfinite
 from typing import Final, Literal
 
-from registry.directory.taxonomy.rules import AttributeValue
 from registry.platform.kernel.errors import RuleBroken, WrongStatus
-from registry.platform.kernel.text import normal_key
 
 
 class RequestStatus(StrEnum):
@@ -48,7 +45,8 @@ class LineStatus(StrEnum):
 
     A line of a need, such as two narcotics teams, is `open` while agencies are asked for it, one line each: `queued`
     until it is the agency's turn, `asked`, then `unanswered` or, answered, what every other line is, or `offered` on a
-    condition. `partially_filled` and `filled` are derived from what these lent.
+    condition; `suspended` while what was offered cannot be had. `partially_filled` and `filled` are derived from what
+    these lent.
 
     `reserved` is derived from the loan, and `partially_filled` where that is of fewer than a line asks for. So is
     `declined` when the assisting agency cancels it, `withdrawn` when it is
@@ -63,6 +61,7 @@ class LineStatus(StrEnum):
     ASKED = "asked"
     UNANSWERED = "unanswered"
     OFFERED = "offered"
+    SUSPENDED = "suspended"
     DENIED = "denied"
     NEEDS_APPROVAL = "needs_approval"
     PERMITTED = "permitted"
@@ -78,13 +77,14 @@ class LineAction(StrEnum):
     """The actions of decisions, approvers, both sides and the clock on a line. Loans are not among them.
 
     `revise` returns it to draft, to be decided again; `replace` has another line ask in its place. `open` submits a
-    line of a need; `ask`, `lapse` and `offer` are of an agency that is asked for it.
+    line of a need; `ask`, `lapse`, `offer` and `suspend` are of an agency that is asked for it.
     """
 
     OPEN = "open"
     ASK = "ask"
     LAPSE = "lapse"
     OFFER = "offer"
+    SUSPEND = "suspend"
     DENY = "deny"
     REQUIRE_APPROVAL = "require_approval"
     PERMIT = "permit"
@@ -163,7 +163,8 @@ LINE_TRANSITIONS: dict[tuple[LineStatus, LineAction], LineStatus] = {
     (_L.APPROVED, _B.REPLACE): _L.WITHDRAWN,
     (_L.APPROVED, _B.WITHDRAW): _L.WITHDRAWN,
     (_L.APPROVED, _B.EXPIRE): _L.EXPIRED,
-    # A line of a need, and the agencies that are asked for it. Who did not answer in time may still offer.
+    # A line of a need, and the agencies that are asked for it. Who did not answer in time may still offer, and who
+    # offered what cannot be had may offer another.
     (_L.DRAFT, _B.OPEN): _L.OPEN,
     (_L.OPEN, _B.REVISE): _L.DRAFT,
     (_L.OPEN, _B.REPLACE): _L.WITHDRAWN,
@@ -174,7 +175,7 @@ LINE_TRANSITIONS: dict[tuple[LineStatus, LineAction], LineStatus] = {
     (_L.QUEUED, _B.EXPIRE): _L.EXPIRED,
     **{
         (status, action): after
-        for status in (_L.ASKED, _L.UNANSWERED)
+        for status in (_L.ASKED, _L.UNANSWERED, _L.SUSPENDED)
         for action, after in (
             (_B.OFFER, _L.OFFERED),
             (_B.REQUIRE_APPROVAL, _L.NEEDS_APPROVAL),
@@ -185,6 +186,7 @@ LINE_TRANSITIONS: dict[tuple[LineStatus, LineAction], LineStatus] = {
         )
     },
     (_L.ASKED, _B.LAPSE): _L.UNANSWERED,
+    **{(status, _B.SUSPEND): _L.SUSPENDED for status in (_L.OFFERED, _L.NEEDS_APPROVAL, _L.PERMITTED, _L.APPROVED)},
     (_L.OFFERED, _B.REQUIRE_APPROVAL): _L.NEEDS_APPROVAL,
     (_L.OFFERED, _B.PERMIT): _L.PERMITTED,
     (_L.OFFERED, _B.REJECT): _L.REJECTED,
@@ -214,8 +216,11 @@ ENDED = frozenset({_S.WITHDRAWN, _S.CLOSED_MANUALLY})
 IN_PLAY = frozenset({_L.NEEDS_APPROVAL, _L.PERMITTED, _L.APPROVED})
 """Statuses of lines that were decided and may still lead to a loan: they count for the need that they help to fill."""
 
-TO_ANSWER = frozenset({_L.ASKED, _L.UNANSWERED})
+TO_ANSWER = frozenset({_L.ASKED, _L.UNANSWERED, _L.SUSPENDED})
 """Statuses of lines for which the agency that is asked may still offer something."""
+
+STANDING_OFFER = frozenset({_L.OFFERED, _L.SUSPENDED, *IN_PLAY})
+"""Statuses of lines on which an agency offers something for a need: they are looked at again until it is lent."""
 
 OPEN = frozenset({_L.DRAFT, _L.OPEN, _L.QUEUED, *TO_ANSWER, _L.OFFERED, *IN_PLAY})
 """Statuses of lines that may still lead to a loan."""
@@ -229,6 +234,9 @@ REFUSED = frozenset({_L.DENIED, _L.REJECTED, _L.DECLINED})
 
 FULL: Final = "As many as are needed are offered already."
 """Why nothing more is asked for or offered."""
+
+FILLED_BY_OTHERS: Final = "It can be had again, and as many as are needed are offered by others."
+"""Why an offer stays suspended that can be had again."""
 
 TIME_OVER: Final = "Nobody lent it before its time was over."
 """Why a line is expired."""
@@ -244,6 +252,7 @@ LEAST_SETTLED_FIRST = (
     (_L.OPEN, _S.OPEN),
     (_L.ASKED, _S.OPEN),
     (_L.OFFERED, _S.OPEN),
+    (_L.SUSPENDED, _S.OPEN),
     (_L.NEEDS_APPROVAL, _S.NEEDS_APPROVAL),
     (_L.APPROVED, _S.APPROVED),
     (_L.PERMITTED, _S.PERMITTED),
@@ -369,75 +378,6 @@ def why_not_declined(request: RequestStatus, line: LineStatus) -> str | None:
     return None if (line, _B.DECLINE) in LINE_TRANSITIONS else _late("line", line)
 
 
-def what_is_lacking(
-    asked: Mapping[str, str],
-    type_at_least: int | None,
-    category: str,
-    *,
-    path: Sequence[str],
-    level: int | None,
-    stated: Mapping[str, AttributeValue],
-) -> str | None:
-    """What an asset lacks of a need; None when it meets it. `path`, `level` and `stated` are the asset's.
-
-    Attributes are asked for as in the asset list: `…_from` and `…_to` bound numbers, both bounds included; any other
-    gives the value itself, of which case does not matter.
-    """
-    if category not in path:
-        return f"It is not of the category {category}."
-    if type_at_least is not None and (level is None or level > type_at_least):
-        return f"Type {type_at_least} or better is needed."
-    for name, value in asked.items():
-        if not _states(name, value, stated):
-            return f"It does not state {name} {value}."
-    return None
-
-
-def _states(name: str, value: str, stated: Mapping[str, AttributeValue]) -> bool:
-    of, _, bound = name.rpartition("_")
-    if bound not in ("from", "to") or not of:
-        its = stated.get(name)
-        return its is not None and (normal_key(_as_text(its)) == normal_key(value) or _equal(its, value))
-    its, limit = _number(stated.get(of)), _number(value)
-    if its is None or limit is None:
-        return False
-    return its >= limit if bound == "from" else its <= limit
-
-
-def _equal(its: AttributeValue, value: str) -> bool:
-    number = _number(its)
-    return number is not None and number == _number(value)
-
-
-def why_not_named(quantity: int, people: Sequence[object], *, needed: bool) -> str | None:
-    """Why an offer does not name its people as it should; None when it does. `needed`: whether people are needed."""
-    if not needed:
-        return "No people are needed here, but an asset: name nobody." if people else None
-    if len(people) != quantity or len({*people}) != quantity:
-        return f"Name each of the people who are offered once: {quantity} of them."
-    return None
-
-
-def why_not_asked_for(name: str, value: str) -> str | None:
-    """Why an attribute cannot be asked for like this; None when it can."""
-    bounds = name.rpartition("_")[2] in ("from", "to") and "_" in name.strip("_")
-    return f"{name} bounds a number." if bounds and _number(value) is None else None
-
-
-def _as_text(value: AttributeValue) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _number(value: AttributeValue | None) -> float | None:
-    if value is None or isinstance(value, bool):
-        return None
-    try:
-        found = float(value)
-    except ValueError:
-        return None
-    return found if isfinite(found) else None
-
-
 def why_not_sourced(request: RequestStatus, line: LineStatus, remaining: int, over: str | None = None) -> str | None:
     """Why the requesting agency cannot ask agencies for what a line still lacks; None when it can.
 
@@ -461,10 +401,17 @@ def why_not_offered(request: RequestStatus, line: LineStatus, remaining: int) ->
     return None if remaining > 0 else FULL
 
 
-def why_not_answered(request: RequestStatus, line: LineStatus, remaining: int, *, accept: bool) -> str | None:
-    """Why the requesting agency cannot accept, or refuse, a conditional offer; None when it can."""
+def why_not_answered(
+    request: RequestStatus, line: LineStatus, remaining: int, *, accept: bool, suspended: str | None = None
+) -> str | None:
+    """Why the requesting agency cannot accept, or refuse, a conditional offer; None when it can.
+
+    `suspended` is why what is offered cannot be had.
+    """
     if request in ENDED:
         return _late("request", request)
+    if accept and suspended is not None:
+        return suspended
     if line is not _L.OFFERED:
         return "No offer on a condition waits for an answer."
     return FULL if accept and remaining <= 0 else None
@@ -495,3 +442,9 @@ def what_is_void(edited: Iterable[str]) -> Literal["decisions", "approvals"] | N
     if fields - READ_BY_PEOPLE_ALONE:
         return "decisions"
     return "approvals" if fields else None
+
+
+def refuse(reason: str | None) -> None:
+    """Raises WrongStatus with why something cannot be done; has no effect where it can."""
+    if reason is not None:
+        raise WrongStatus(reason)

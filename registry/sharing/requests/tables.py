@@ -52,6 +52,8 @@ request_line = table(
     sa.Column("answer_within_minutes", sa.Integer),
     sa.Column("answer_due_at", Instant),
     sa.Column("condition", sa.Text),
+    sa.Column("suspended_at", Instant),
+    sa.Column("suspended_reason", sa.Text),
     sa.Column("personnel_ids", Json),
     sa.Column("asked_as", Json),
     sa.Column("quantity", sa.Integer, nullable=False),
@@ -85,6 +87,8 @@ request_line = table(
     sa.CheckConstraint("asset_id IS NOT NULL OR need IS NOT NULL", name="asset_or_need"),
     sa.CheckConstraint("fills_no IS NULL OR assisting_agency_id IS NOT NULL", name="asked_agency"),
     sa.CheckConstraint("asset_id IS NULL OR assisting_agency_id IS NOT NULL", name="owner"),
+    sa.CheckConstraint("status <> 'suspended' OR suspended_reason IS NOT NULL", name="suspended"),
+    sa.CheckConstraint("(suspended_at IS NULL) = (suspended_reason IS NULL)", name="suspended_reason"),
     sa.Index("ix_request_line_assisting", "assisting_agency_id", "request_id"),
     sa.Index("ix_request_line_asset", "asset_id"),
     sa.Index("ix_request_line_decision_id", "decision_id"),
@@ -93,8 +97,8 @@ request_line = table(
 )
 """A line asks for an asset, or for what its `need` describes. Of a need each agency that is asked has a line of its
 own, in a `tier`, and `fills_no` is the number of the need's line; what the agency offers stands on it. `condition` is
-that of the offer, `personnel_ids` are the people offered with it, `asked_as` is who submitted the need, as policies see
-that person.
+that of the offer, `suspended_reason` why it cannot be had at present, `personnel_ids` are the people offered with it,
+`asked_as` is who submitted the need, as policies see that person.
 
 `decision_id` is the first decision of the line's chain, which a loan names too; `awaited` the approvals it still
 waits for, as `<role>@<side>`. `automatic_clause` is the clause by which it was reserved at once, "" where the terms

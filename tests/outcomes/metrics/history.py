@@ -18,11 +18,12 @@ from registry.resources.assets.rules import Grade
 from registry.resources.assets.schemas.planning import NewUnavailability, Until
 from registry.sharing.loans.commands import handing_over as loans
 from registry.sharing.loans.commands import losing, reserving
-from registry.sharing.loans.schemas import ConditionReport, LoanLoss, NewLoan
+from registry.sharing.loans.schemas.given import ConditionReport, LoanLoss, NewLoan
 from registry.sharing.policy.approvals import Verdict
 from registry.sharing.requests.commands import asking as requests
 from registry.sharing.requests.queries.getting import get_request
-from registry.sharing.requests.schemas import NewRequest, NewRequestLine, ResourceRequest
+from registry.sharing.requests.schemas.given import NewRequest, NewRequestLine
+from registry.sharing.requests.schemas.shown import ResourceRequest
 from tests.support.agreements import sign_agreement
 from tests.support.assets import make_asset
 from tests.support.cast import Agency, Cast

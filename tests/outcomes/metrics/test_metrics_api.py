@@ -13,7 +13,7 @@ from registry.platform.database.connect import unit_of_work
 from registry.resources.assets.commands.servicing import change_service_status
 from registry.resources.assets.rules import AssetAction
 from registry.sharing.loans.commands import contesting
-from registry.sharing.loans.schemas import TimeAnswer, TimeContestation
+from registry.sharing.loans.schemas.given import TimeAnswer, TimeContestation
 from registry.sharing.loans.times import TimedAct
 from tests.outcomes.metrics.history import Planned, at, make_partnership, two_months
 from tests.support.agreements import sign_agreement

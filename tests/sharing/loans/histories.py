@@ -19,7 +19,7 @@ from registry.platform.kernel.errors import Conflict
 from registry.platform.kernel.time import Window, utc_now
 from registry.resources.assets.rules import Grade
 from registry.sharing.loans.commands import handing_over, reserving
-from registry.sharing.loans.schemas import ConditionReport, LoanCancellation, NewLoan
+from registry.sharing.loans.schemas.given import ConditionReport, LoanCancellation, NewLoan
 from tests.support.loans import Partners
 from tests.support.patience import until_told
 from tests.support.policy import acting_for, make_decision, policies_of

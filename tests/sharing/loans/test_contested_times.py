@@ -13,7 +13,7 @@ from registry.platform.kernel.errors import WrongStatus
 from registry.platform.kernel.time import utc_now
 from registry.sharing.loans.commands import contesting
 from registry.sharing.loans.rules import Side
-from registry.sharing.loans.schemas import TimeContestation
+from registry.sharing.loans.schemas.given import TimeContestation
 from registry.sharing.loans.times import SAID_IN, TimedAct, done_by
 from tests.support.loans import CONDITION, Partners, make_loan, see, step
 from tests.support.policy import acting_for

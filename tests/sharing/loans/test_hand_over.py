@@ -16,7 +16,7 @@ from registry.resources.allocations.tables import allocation
 from registry.sharing.loans.commands import handing_over, rescheduling
 from registry.sharing.loans.edxl import STEPS
 from registry.sharing.loans.rules import SIDES, TRANSITIONS, LoanAction, LoanStatus, Overlays, Side, why_unavailable
-from registry.sharing.loans.schemas import ExtensionAsk
+from registry.sharing.loans.schemas.given import ExtensionAsk
 from registry.sharing.loans.times import CONTESTS
 from tests.support.assets import make_asset
 from tests.support.loans import (

@@ -7,7 +7,7 @@ from registry.platform.access.principals import Role
 from registry.platform.database.connect import unit_of_work
 from registry.platform.kernel.time import Window, utc_now
 from registry.sharing.loans.commands import reserving
-from registry.sharing.loans.schemas import NewLoan
+from registry.sharing.loans.schemas.given import NewLoan
 from tests.support.assets import make_asset
 from tests.support.cast import Agency
 from tests.support.loans import CONDITION, REASON, Partners, make_loan, step

@@ -12,7 +12,7 @@ from registry.platform.access.principals import Role
 from registry.platform.database.connect import unit_of_work
 from registry.platform.kernel.time import Window, utc_now
 from registry.sharing.loans.commands import rescheduling
-from registry.sharing.loans.schemas import ExtensionAsk
+from registry.sharing.loans.schemas.given import ExtensionAsk
 from tests.support.assets import make_asset
 from tests.support.cast import Cast
 from tests.support.loans import (

@@ -12,11 +12,12 @@ from registry.platform.access.principals import Role
 from registry.platform.database.connect import unit_of_work
 from registry.platform.kernel.time import Window, format_instant, utc_now
 from registry.sharing.loans.commands import reserving
-from registry.sharing.loans.schemas import NewLoan
+from registry.sharing.loans.schemas.given import NewLoan
 from registry.sharing.requests.commands import asking
 from registry.sharing.requests.commands.expiring import GRACE, expire_all_due
 from registry.sharing.requests.rules import TIME_OVER
-from registry.sharing.requests.schemas import NewRequest, ResourceRequest
+from registry.sharing.requests.schemas.given import NewRequest
+from registry.sharing.requests.schemas.shown import ResourceRequest
 from tests.support.agreements import sign_agreement
 from tests.support.assets import make_asset
 from tests.support.cast import Agency, Cast

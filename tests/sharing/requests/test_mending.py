@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from registry.platform.access.principals import Role
-from registry.sharing.requests import schemas
+from registry.sharing.requests.schemas import given
 from tests.support.agreements import sign_agreement
 from tests.support.assets import make_asset
 from tests.support.cast import Cast
@@ -270,7 +270,7 @@ async def test_asking_again_once_however_often_it_is_sent(cast: Cast) -> None:
 
 async def test_a_request_does_not_grow_without_end(cast: Cast, monkeypatch: Any) -> None:
     monkeypatch.setattr("registry.sharing.requests.commands.lines.MOST_LINES_EVER", 2)
-    assert schemas.MOST_LINES_EVER > schemas.MOST_LINES
+    assert given.MOST_LINES_EVER > given.MOST_LINES
     found = await asked(cast, 100)
     again = await cast.requesting.coordinator.done("POST", path_of(found, "ask-again"), {})
     refused = await cast.requesting.coordinator.post(path_of(again, "ask-again", 1), {})

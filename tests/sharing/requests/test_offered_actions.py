@@ -15,8 +15,9 @@ from registry.platform.kernel.time import utc_now
 from registry.sharing.requests.commands import asking
 from registry.sharing.requests.commands.expiring import ask_next_all_due
 from registry.sharing.requests.commands.sourcing import source_request_line
+from registry.sharing.requests.commands.suspending import settle_offers_all_due
 from registry.sharing.requests.rules import LineStatus, RequestStatus
-from registry.sharing.requests.schemas import LineSourcing, NewRequest
+from registry.sharing.requests.schemas.given import LineSourcing, NewRequest
 from tests.support.agreements import sign_agreement
 from tests.support.assets import make_asset
 from tests.support.cast import Agency, Cast
@@ -104,6 +105,16 @@ class Scene(msgspec.Struct, frozen=True):
         (line,) = (await owner.coordinator.done("GET", f"/v1/requests/{found['id']}"))["lines"]
         body = {"asset_id": (await make_asset(owner))["id"], **fields}
         await owner.coordinator.done("POST", f"/v1/requests/{found['id']}/lines/{line['id']}/offer", body)
+        return await self.seen(found)
+
+    async def suspended(self) -> Found:
+        """A request for which a team was offered on a condition that its owner has taken out of service since."""
+        owner, service = self.cast.assisting, self.cast.assisting.service
+        found = await self.offered(owner, await self.needed(owner), condition="By noon (demo).")
+        path = f"/v1/assets/{found['lines'][1]['asset_id']}/take-out-of-service"
+        await owner.coordinator.done("POST", path, WHY)
+        work = partial(unit_of_work, service.database)
+        await settle_offers_all_due(service.database.read(), work, policies_of(service), utc_now())
         return await self.seen(found)
 
     async def filled(self, quantity: int) -> Found:
@@ -216,6 +227,7 @@ STATES: Mapping[str, tuple[str, str, Callable[[Scene], Awaitable[Found]]]] = {
     "lent": ("filled", "reserved", half),
     "needed": ("open", "open", lambda scene: scene.needed()),
     "asked": ("open", "open asked queued", lambda scene: scene.needed(scene.cast.assisting, scene.cast.neighbour)),
+    "suspended": ("open", "open suspended", lambda scene: scene.suspended()),
     "unanswered": ("open", "open unanswered", lambda scene: scene.needed(scene.cast.assisting, late=True)),
     "offered on a condition": (
         "open",

@@ -6,6 +6,7 @@ import pytest
 
 from registry.directory.taxonomy.rules import AttributeValue
 from registry.platform.kernel.errors import RuleBroken, WrongStatus
+from registry.sharing.requests.need_rules import what_is_lacking
 from registry.sharing.requests.rules import (
     ENDED,
     LINE_TRANSITIONS,
@@ -22,7 +23,6 @@ from registry.sharing.requests.rules import (
     advance_line,
     follow_lines,
     next_tier,
-    what_is_lacking,
     what_is_void,
     why_not_accepted,
     why_not_answered,
@@ -65,10 +65,11 @@ LIFE_OF_A_LINE = {
     L.QUEUED: "ask>asked withdraw>withdrawn expire>expired",
     L.ASKED: f"offer>offered lapse>unanswered {ASKED}",
     L.UNANSWERED: f"offer>offered {ASKED}",
-    L.OFFERED: f"reject>rejected {ASKED}",
-    L.NEEDS_APPROVAL: f"approve>approved reject>rejected {WAITING}",
-    L.PERMITTED: WAITING,
-    L.APPROVED: WAITING,
+    L.OFFERED: f"reject>rejected suspend>suspended {ASKED}",
+    L.SUSPENDED: f"offer>offered {ASKED}",
+    L.NEEDS_APPROVAL: f"approve>approved reject>rejected suspend>suspended {WAITING}",
+    L.PERMITTED: f"suspend>suspended {WAITING}",
+    L.APPROVED: f"suspend>suspended {WAITING}",
     L.RESERVED: "",
     L.DENIED: "replace>denied",
     L.REJECTED: "replace>rejected",
@@ -151,7 +152,7 @@ def test_with_help_reserved_a_request_is_not_withdrawn_and_revised_only_while_a_
 @pytest.mark.parametrize("line", LineStatus)
 def test_what_is_refused_or_still_open_can_be_mended_and_nothing_else(line: LineStatus) -> None:
     ends = {L.RESERVED, L.WITHDRAWN, L.EXPIRED}
-    of_agencies_asked = {L.QUEUED, L.ASKED, L.UNANSWERED, L.OFFERED}
+    of_agencies_asked = {L.QUEUED, L.ASKED, L.UNANSWERED, L.OFFERED, L.SUSPENDED}
     lent = {L.PARTIALLY_FILLED, L.FILLED}
     assert (why_not_mended(S.SUBMITTED, line, replaced=False) is None) == (line not in ends | of_agencies_asked | lent)
     assert why_not_mended(S.SUBMITTED, line, replaced=True) is not None

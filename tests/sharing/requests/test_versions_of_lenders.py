@@ -16,7 +16,7 @@ from registry.platform.access.principals import Role
 from registry.platform.database.connect import unit_of_work
 from registry.platform.kernel.time import Window, utc_now
 from registry.sharing.requests.commands import asking
-from registry.sharing.requests.schemas import NewRequest
+from registry.sharing.requests.schemas.given import NewRequest
 from tests.sharing.requests.test_expiring import expire
 from tests.support.agreements import sign_agreement
 from tests.support.assets import make_asset

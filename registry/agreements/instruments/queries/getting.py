@@ -26,6 +26,7 @@ from registry.agreements.instruments.queries.after_end import about_reported_end
 from registry.agreements.instruments.queries.amendments import amendment_shown, on_its_way, open_amendments
 from registry.agreements.instruments.queries.approvals import approvals_on_record, hands_by_number
 from registry.agreements.instruments.queries.authorities import revocations
+from registry.agreements.instruments.queries.conditions import remarks_on_conditions
 from registry.agreements.instruments.queries.consents import acts_told_to, as_far_as_agreed, proposals, reported_acts
 from registry.agreements.instruments.queries.days import signed_days
 from registry.agreements.instruments.queries.declining import declined_by
@@ -47,6 +48,7 @@ from registry.agreements.instruments.queries.parties import (
 from registry.agreements.instruments.queries.party_days import AllDays, DaysTold, days_told
 from registry.agreements.instruments.queries.pending import without_pending
 from registry.agreements.instruments.queries.provisions import (
+    clauses_read,
     may_read_restricted,
     provisions_of,
     remarks_on_text,
@@ -298,6 +300,7 @@ async def get_agreement(
             *about_renewals(told.last.expires_on, renewal_of(told.last.auto_renew_months, told.last.auto_renew_times)),
             *about_suspension(terms, notice),
             *remarks_on_text(provisions, row.terms, term_of_version(row)),
+            *await remarks_on_conditions(read, agreement_id, principal.agency_id, clauses_read(provisions)),
         ]
     remarks += about_authorities(row.version_no, shown)
     publication, words = None, OwnWords()

@@ -77,10 +77,15 @@ async def provisions_of(read: Read, version_id: UUID, *, whole: bool, restricted
     ]
 
 
+def clauses_read(provisions: Sequence[Provision]) -> tuple[tuple[str, str, str], ...]:
+    """Number, heading and text of each provision that the reader may read."""
+    return tuple((each.number, each.heading, each.text) for each in provisions if each.text is not None)
+
+
 def remarks_on_text(provisions: list[Provision], terms: Any, term: VersionTerm) -> tuple[Remark, ...]:
     """Where a clause that the reader may read writes another figure than the version's terms."""
     return remarks_on(
-        tuple((p.number, p.heading, p.text) for p in provisions if p.text is not None),
+        clauses_read(provisions),
         bytes(terms),
         bytes(term.notice),
         term.effective_on,

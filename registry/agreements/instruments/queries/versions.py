@@ -10,9 +10,11 @@ from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.notice import read_notice
 from registry.agreements.instruments.queries.authorities import signatures_rest_on
+from registry.agreements.instruments.queries.conditions import remarks_on_conditions
 from registry.agreements.instruments.queries.evidence import NO_PAPERS, evidence_of_hand, papers_on_file, shown_evidence
 from registry.agreements.instruments.queries.provisions import (
     VersionTerm,
+    clauses_read,
     may_read_restricted,
     provisions_of,
     remarks_on_text,
@@ -189,6 +191,7 @@ async def get_version(
                 row.no, row.effective_on, [(each.agency_name, each.manner, each.signed_on) for each in signatures]
             ),
             *remarks_on_text(provisions, row.terms, term),
+            *await remarks_on_conditions(read, agreement_id, principal.agency_id, clauses_read(provisions)),
             *(
                 authority_lacking(row.no, each.agency_name, its_authority.office, its_authority.revoked_on)
                 for each in signatures

@@ -12,7 +12,8 @@ from registry.platform.kernel.time import format_instant
 from registry.platform.kernel.versions import Expected
 from registry.sharing.loans.commands.steps import begin_word, finish, noted
 from registry.sharing.loans.rules import LoanAction
-from registry.sharing.loans.schemas import Loan, TimeAnswer, TimeContestation
+from registry.sharing.loans.schemas.given import TimeAnswer, TimeContestation
+from registry.sharing.loans.schemas.shown import Loan
 from registry.sharing.loans.tables import loan_time_contest
 from registry.sharing.loans.times import (
     SAID_IN,

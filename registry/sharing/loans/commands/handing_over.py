@@ -30,7 +30,8 @@ from registry.sharing.loans.commands.steps import begin, begin_act, finish, note
 from registry.sharing.loans.queries.asset_warnings import described_in
 from registry.sharing.loans.queries.getting import side_of
 from registry.sharing.loans.rules import DeclineReason, LoanAction, Side, early_window, hand_over_refusal
-from registry.sharing.loans.schemas import ChangeAccepted, ConditionReport, Loan, LoanCancellation
+from registry.sharing.loans.schemas.given import ChangeAccepted, ConditionReport, LoanCancellation
+from registry.sharing.loans.schemas.shown import Loan
 from registry.sharing.loans.tables import loan, loan_extension
 from registry.sharing.loans.times import TimedAct
 from registry.sharing.policy.cedar import PolicySet

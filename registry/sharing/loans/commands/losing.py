@@ -14,7 +14,8 @@ from registry.sharing.loans.commands.handlers import release_handler
 from registry.sharing.loans.commands.steps import begin_act, finish
 from registry.sharing.loans.queries.getting import side_of
 from registry.sharing.loans.rules import OUT, LoanAction, quantity_found, quantity_lost
-from registry.sharing.loans.schemas import Loan, LoanLoss
+from registry.sharing.loans.schemas.given import LoanLoss
+from registry.sharing.loans.schemas.shown import Loan
 
 
 async def report_lost(write: Write, caller: Caller, loan_id: UUID, loss: LoanLoss, expected: Expected = None) -> Loan:

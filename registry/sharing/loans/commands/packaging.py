@@ -32,7 +32,8 @@ from registry.sharing.loans.commands.reserving import Prepared, commit_handler_o
 from registry.sharing.loans.commands.steps import lock_loans
 from registry.sharing.loans.queries.packaging import get_reservation, reservation_row, side_in
 from registry.sharing.loans.rules import LoanStatus, whole_cancellation_refusal
-from registry.sharing.loans.schemas import LoanCancellation, NewPackageReservation, PackageReservation
+from registry.sharing.loans.schemas.given import LoanCancellation, NewPackageReservation
+from registry.sharing.loans.schemas.shown import PackageReservation
 from registry.sharing.loans.tables import package_reservation
 from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.policy.commands.recording import lock_chain

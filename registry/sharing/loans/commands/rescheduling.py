@@ -19,7 +19,8 @@ from registry.resources.assets.commands.keeping import BY_AN_APPROVER_FOR_LONGER
 from registry.sharing.loans.commands.handlers import check_handler_extension, extend_handler
 from registry.sharing.loans.commands.steps import begin, begin_act, finish, noted, record_override
 from registry.sharing.loans.rules import LoanAction, check_extension, check_recall, lent_from, recall_due
-from registry.sharing.loans.schemas import ExtensionAcceptance, ExtensionAnswer, ExtensionAsk, Loan, RecallNotice
+from registry.sharing.loans.schemas.given import ExtensionAcceptance, ExtensionAnswer, ExtensionAsk, RecallNotice
+from registry.sharing.loans.schemas.shown import Loan
 from registry.sharing.loans.tables import loan, loan_extension
 from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.policy.commands.deciding import answer_approvals, redecide

@@ -40,7 +40,8 @@ from registry.sharing.loans.commands.steps import edxl, record_override
 from registry.sharing.loans.edxl import RESERVED
 from registry.sharing.loans.queries.getting import Named, as_loan, took_place
 from registry.sharing.loans.rules import LoanAction, LoanStatus, check_timing
-from registry.sharing.loans.schemas import Loan, LoanedAsset, NewLoan
+from registry.sharing.loans.schemas.given import NewLoan
+from registry.sharing.loans.schemas.shown import Loan, LoanedAsset
 from registry.sharing.loans.tables import loan
 from registry.sharing.obligations.commands import OfLoan, open_obligations
 from registry.sharing.obligations.queries import Named as ObligationNames

@@ -28,7 +28,7 @@ from registry.sharing.loans.rules import (
     check_timing,
     preceding,
 )
-from registry.sharing.loans.schemas import Loan, LoanedAsset
+from registry.sharing.loans.schemas.shown import Loan, LoanedAsset
 from registry.sharing.loans.tables import loan
 from registry.sharing.loans.times import CONTESTS, Contested, TimedAct, agreed, recorded_in
 from registry.sharing.obligations.commands import OfLoan, follow_loan

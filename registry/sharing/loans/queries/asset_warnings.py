@@ -18,11 +18,7 @@ from registry.sharing.loans.rules import (
     OUT,
     LoanStatus,
 )
-from registry.sharing.loans.schemas import (
-    AssetWarning,
-    AssetWarningKind,
-    LoanedAsset,
-)
+from registry.sharing.loans.schemas.shown import AssetWarning, AssetWarningKind, LoanedAsset
 
 _described = msgspec.json.Decoder(dict[str, str]).decode
 

@@ -16,7 +16,7 @@ from registry.platform.access.principals import Principal
 from registry.platform.database.handles import Read
 from registry.platform.database.types import Instant
 from registry.sharing.loans.rules import NO_SHOW_CONTESTED_WITHIN, LoanStatus, Side
-from registry.sharing.loans.schemas import LoanedAsset, TimeContest
+from registry.sharing.loans.schemas.shown import LoanedAsset, TimeContest
 from registry.sharing.loans.tables import loan, loan_time_contest
 from registry.sharing.loans.times import SAID_IN, Contested, TimeContestStatus, TimedAct, done_by
 

@@ -50,7 +50,7 @@ from registry.sharing.loans.rules import (
     timing_refusal,
     why_unavailable,
 )
-from registry.sharing.loans.schemas import (
+from registry.sharing.loans.schemas.shown import (
     Condition,
     Loan,
     LoanedAsset,

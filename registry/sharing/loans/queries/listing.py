@@ -26,12 +26,8 @@ from registry.sharing.loans.rules import (
     awaited,
     overdue,
 )
-from registry.sharing.loans.schemas import (
-    LoanedAsset,
-    LoanPage,
-    LoanQuery,
-    LoanSummary,
-)
+from registry.sharing.loans.schemas.given import LoanQuery
+from registry.sharing.loans.schemas.shown import LoanedAsset, LoanPage, LoanSummary
 from registry.sharing.loans.tables import loan
 from registry.sharing.policy.queries.getting import request_of
 

@@ -18,7 +18,8 @@ from registry.resources.assets.schemas.shown import PackageReference
 from registry.resources.packages.rules import MOST_MEMBERS
 from registry.sharing.loans.queries.listing import list_loans
 from registry.sharing.loans.rules import LoanAction, Side, whole_cancellation_refusal
-from registry.sharing.loans.schemas import LoanQuery, PackageReservation
+from registry.sharing.loans.schemas.given import LoanQuery
+from registry.sharing.loans.schemas.shown import PackageReservation
 from registry.sharing.loans.tables import package_reservation
 
 _requesting, _assisting = agency.alias("requesting"), agency.alias("assisting")

@@ -24,7 +24,7 @@ from registry.sharing.loans.queries.getting import (
     permission_for,
 )
 from registry.sharing.loans.rules import AwaitedStep, LoanAction, Side
-from registry.sharing.loans.schemas import LoanedAsset
+from registry.sharing.loans.schemas.shown import LoanedAsset
 from registry.sharing.loans.tables import loan, loan_extension
 
 HORIZON: Final = timedelta(days=7)

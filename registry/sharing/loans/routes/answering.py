@@ -8,9 +8,7 @@ from litestar.handlers import HTTPRouteHandler
 from registry.platform.access.operations import operation
 from registry.platform.access.permissions import Action
 from registry.platform.http.answers import Answer, entity_tag
-from registry.sharing.loans.schemas import (
-    Loan,
-)
+from registry.sharing.loans.schemas.shown import Loan
 from registry.sharing.obligations.queries import numbered
 
 

@@ -12,7 +12,8 @@ from registry.platform.http.answers import Answer
 from registry.platform.kernel.versions import Expected
 from registry.sharing.loans.commands import contesting
 from registry.sharing.loans.routes.answering import answer, verb
-from registry.sharing.loans.schemas import Loan, TimeAnswer, TimeContestation
+from registry.sharing.loans.schemas.given import TimeAnswer, TimeContestation
+from registry.sharing.loans.schemas.shown import Loan
 
 
 @verb(

@@ -11,7 +11,8 @@ from registry.platform.database.handles import Read
 from registry.platform.http.answers import Download
 from registry.platform.ledger.event_types import EventType
 from registry.sharing.loans.queries.listing import list_loans
-from registry.sharing.loans.schemas import LoanQuery, LoanSummary
+from registry.sharing.loans.schemas.given import LoanQuery
+from registry.sharing.loans.schemas.shown import LoanSummary
 
 LoanExportQuery = export_query("LoanExportQuery", LoanQuery)
 

@@ -12,19 +12,19 @@ from registry.platform.http.answers import Answer
 from registry.platform.kernel.versions import Expected
 from registry.sharing.loans.commands import handing_over, losing
 from registry.sharing.loans.routes.answering import answer, verb
-from registry.sharing.loans.schemas import (
+from registry.sharing.loans.schemas.given import (
     CONDITION_EXAMPLE,
     STEP_EXAMPLE,
     ChangeAccepted,
     Departure,
     HandBack,
-    Loan,
     LoanAct,
     LoanCancellation,
     LoanEnding,
     LoanLoss,
     LoanStep,
 )
+from registry.sharing.loans.schemas.shown import Loan
 from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.policy.commands.deciding import REFUSALS
 

@@ -12,12 +12,8 @@ from registry.platform.http.answers import Answer, entity_tag
 from registry.platform.kernel.versions import Expected
 from registry.sharing.loans.commands import packaging
 from registry.sharing.loans.queries.packaging import get_reservation
-from registry.sharing.loans.schemas import (
-    PACKAGE_RESERVE_EXAMPLE,
-    LoanCancellation,
-    NewPackageReservation,
-    PackageReservation,
-)
+from registry.sharing.loans.schemas.given import PACKAGE_RESERVE_EXAMPLE, LoanCancellation, NewPackageReservation
+from registry.sharing.loans.schemas.shown import PackageReservation
 from registry.sharing.policy.cedar import PolicySet
 
 

@@ -14,11 +14,8 @@ from registry.platform.http.answers import Answer
 from registry.platform.ledger.schemas import HistoryQuery
 from registry.sharing.loans.queries import getting, listing
 from registry.sharing.loans.routes.answering import answer
-from registry.sharing.loans.schemas import (
-    Loan,
-    LoanPage,
-    LoanQuery,
-)
+from registry.sharing.loans.schemas.given import LoanQuery
+from registry.sharing.loans.schemas.shown import Loan, LoanPage
 
 
 @operation("get", "/loans", permission=Action.LOANS_READ, query=LoanQuery)

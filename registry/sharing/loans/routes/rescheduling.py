@@ -12,15 +12,15 @@ from registry.platform.http.answers import Answer
 from registry.platform.kernel.versions import Expected
 from registry.sharing.loans.commands import rescheduling
 from registry.sharing.loans.routes.answering import answer, verb
-from registry.sharing.loans.schemas import (
+from registry.sharing.loans.schemas.given import (
     STEP_EXAMPLE,
     ExtensionAcceptance,
     ExtensionAnswer,
     ExtensionAsk,
-    Loan,
     LoanStep,
     RecallNotice,
 )
+from registry.sharing.loans.schemas.shown import Loan
 from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.policy.commands.deciding import REFUSALS
 

@@ -9,11 +9,8 @@ from registry.platform.database.handles import Write
 from registry.platform.http.answers import Answer
 from registry.sharing.loans.commands import reserving
 from registry.sharing.loans.routes.answering import answer
-from registry.sharing.loans.schemas import (
-    RESERVE_EXAMPLE,
-    Loan,
-    NewLoan,
-)
+from registry.sharing.loans.schemas.given import RESERVE_EXAMPLE, NewLoan
+from registry.sharing.loans.schemas.shown import Loan
 from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.policy.commands.deciding import REFUSALS
 

@@ -5,6 +5,7 @@ the caller's right to it and call `write.once()` first.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,15 +17,17 @@ from registry.platform.access.acts import keep_act, separate
 from registry.platform.access.permissions import Action, permit
 from registry.platform.access.principals import Caller
 from registry.platform.access.separation import Act
-from registry.platform.database.handles import Write
+from registry.platform.database.handles import Read, Write
 from registry.platform.kernel.errors import Conflict
 from registry.platform.kernel.geo import Location
 from registry.platform.kernel.ids import new_id
 from registry.platform.kernel.time import Window
 from registry.platform.ledger.event_types import EventType
+from registry.resources.assets.queries.facts import AssetRow
 from registry.resources.assets.rules import changed_since
 from registry.sharing.policy.approvals import (
     DECLINE,
+    SUSPENSION,
     WITHDRAWAL,
     WITHDRAWN_LAYER,
     ApprovalAnswer,
@@ -49,11 +52,18 @@ _INSERT_APPROVAL = policy_approval.insert()
 
 # A loan continues after its request was withdrawn, so that its steps are not refused for that reason.
 REFUSALS: dict[DecidedAt, tuple[str, ...]] = {
-    "approve": ("decision_declined", "decision_rejected", "decision_withdrawn", "decision_worsened"),
+    "approve": (
+        "decision_declined",
+        "decision_rejected",
+        "decision_suspended",
+        "decision_withdrawn",
+        "decision_worsened",
+    ),
     "reserve": (
         "decision_declined",
         "decision_not_satisfied",
         "decision_rejected",
+        "decision_suspended",
         "decision_withdrawn",
         "decision_worsened",
     ),
@@ -87,7 +97,7 @@ async def decide_ask(
     It is the first of a new chain. `request` is the request line in which the agency asked. Raises NotFound for an
     unknown asset.
     """
-    found, decision = await _weigh(write, caller, policies, asked)
+    found, decision = await _weigh(write, policies, asked, acting(caller.principal), caller.now)
     keep_policies(write, policies, caller.now)
     recorded = await keep(
         write,
@@ -110,13 +120,25 @@ async def decide_ask(
 
 async def preview_ask(write: Write, caller: Caller, policies: PolicySet, asked: LoanAsked) -> Decision:
     """The decision that `decide_ask` would make, which is not recorded. Raises NotFound for an unknown asset."""
-    _, decision = await _weigh(write, caller, policies, asked)
+    _, decision = await _weigh(write, policies, asked, acting(caller.principal), caller.now)
     return decision
 
 
-async def _weigh(write: Write, caller: Caller, policies: PolicySet, asked: LoanAsked) -> tuple[Gathered, Decision]:
+async def weigh_ask(read: Read, policies: PolicySet, asked: LoanAsked, now: datetime) -> tuple[AssetRow, Decision]:
+    """What would be decided at `now` for the person who asked, whom it names, and on which asset; nothing is recorded.
+
+    Raises NotFound for an unknown asset.
+    """
+    assert asked.asker is not None, "what was asked for is weighed for who asked"
+    found, decision = await _weigh(read, policies, asked, asked.asker, now)
+    return found.asset, decision
+
+
+async def _weigh(
+    read: Read, policies: PolicySet, asked: LoanAsked, person: PrincipalFacts, now: datetime
+) -> tuple[Gathered, Decision]:
     found = await collect_facts(
-        write,
+        read,
         policies,
         asset_id=asked.asset_id,
         quantity=asked.quantity,
@@ -125,12 +147,12 @@ async def _weigh(write: Write, caller: Caller, policies: PolicySet, asked: LoanA
         priority=asked.priority,
         requesting_agency_id=asked.requesting_agency_id,
         viewer=asked.requesting_agency_id,
-        principal=asked.asker or acting(caller.principal),
+        principal=asked.asker or person,
         action_at="request",
-        now=caller.now,
+        now=now,
         place=asked.place,
     )
-    return found, await with_source(write, decide(found.facts, found.policies), found.facts.assisting.id)
+    return found, await with_source(read, decide(found.facts, found.policies), found.facts.assisting.id)
 
 
 def refuse_denied(decision: Decision, *, to_owner: bool) -> None:
@@ -309,6 +331,15 @@ async def decline_decision(write: Write, caller: Caller, root_decision_id: UUID,
     await _say(write, caller, root_decision_id, DECLINE, reason, {"reason_code": reason_code})
 
 
+async def suspend_decision(write: Write, caller: Caller, root_decision_id: UUID, reason: str) -> None:
+    """Say that what was offered cannot be had: no loan can be made on any decision of the chain any more.
+
+    Has no effect when repeated. Once it can be had again, the offer is decided anew, as a chain of its own. Raises
+    NotFound.
+    """
+    await _say(write, caller, root_decision_id, SUSPENSION, reason)
+
+
 async def _say(
     write: Write,
     caller: Caller,
@@ -337,8 +368,14 @@ async def _say(
     )
     await _store(write, [said])
     number = before.answered([said]).answers_to(root.id)
-    event_type = EventType.DECISION_WITHDRAWN if of_asker else EventType.DECISION_DECLINED
-    record_answer(write, caller, root, number, event_type, {"reason": reason, **(data or {})})
+    record_answer(write, caller, root, number, _SAID_AS[what], {"reason": reason, **(data or {})})
+
+
+_SAID_AS = {
+    WITHDRAWAL: EventType.DECISION_WITHDRAWN,
+    DECLINE: EventType.DECISION_DECLINED,
+    SUSPENSION: EventType.DECISION_SUSPENDED,
+}
 
 
 def _refused(

@@ -75,7 +75,8 @@ from registry.sharing.requests.rules import (
     time_over,
     why_not_accepted,
 )
-from registry.sharing.requests.schemas import ChangedAssetsAccepted, NewRequest, ResourceRequest
+from registry.sharing.requests.schemas.given import ChangedAssetsAccepted, NewRequest
+from registry.sharing.requests.schemas.shown import ResourceRequest
 from registry.sharing.requests.tables import request
 
 _INSERT = request.insert()

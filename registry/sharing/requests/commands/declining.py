@@ -18,7 +18,8 @@ from registry.sharing.requests.commands.sourcing import go_on
 from registry.sharing.requests.queries.acting import side_of
 from registry.sharing.requests.queries.getting import get_request
 from registry.sharing.requests.rules import LineAction, LineStatus, RequestStatus, advance_line, why_not_declined
-from registry.sharing.requests.schemas import LineDecline, ResourceRequest
+from registry.sharing.requests.schemas.given import LineDecline
+from registry.sharing.requests.schemas.shown import ResourceRequest
 
 
 async def decline_request_line(

@@ -46,7 +46,8 @@ from registry.sharing.requests.rules import (
     advance,
     what_is_void,
 )
-from registry.sharing.requests.schemas import RequestPatch, ResourceRequest
+from registry.sharing.requests.schemas.given import RequestPatch
+from registry.sharing.requests.schemas.shown import ResourceRequest
 
 _REWRITTEN = "The requesting agency rewrote what was approved."
 

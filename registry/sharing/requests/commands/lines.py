@@ -27,6 +27,7 @@ from registry.sharing.loans.queries.getting import took_place
 from registry.sharing.loans.tables import loan
 from registry.sharing.policy.commands.deciding import revoke_decision
 from registry.sharing.policy.decisions import Side
+from registry.sharing.requests.need_rules import why_not_asked_for
 from registry.sharing.requests.queries.acting import described_in
 from registry.sharing.requests.queries.derived_status import given_up, has_loan
 from registry.sharing.requests.queries.needs import ability_of, is_need, need_of
@@ -37,10 +38,10 @@ from registry.sharing.requests.rules import (
     LineStatus,
     RequestStatus,
     advance_line,
-    why_not_asked_for,
     why_not_mended,
 )
-from registry.sharing.requests.schemas import MOST_LINES_EVER, CapabilityNeed, NewRequestLine
+from registry.sharing.requests.schemas.given import MOST_LINES_EVER, NewRequestLine
+from registry.sharing.requests.schemas.needs import CapabilityNeed
 from registry.sharing.requests.tables import request_line
 
 _INSERT = request_line.insert()
@@ -365,8 +366,13 @@ async def _withdraw_answers(write: Write, caller: Caller, need: Row[Any], reason
 
 async def refuse_answered(write: Write, row: Row[Any]) -> None:
     """Raises WrongStatus when a loan answers the line. Asked once its decision is locked: it sees what came first."""
-    if await write.value(_ANSWERED, {"root": row.root_decision_id}) is not None:
+    if await is_answered(write, row.root_decision_id):
         raise WrongStatus(f"Line {row.no} has been answered by a loan; cancel that first.")
+
+
+async def is_answered(write: Write, root_decision_id: UUID) -> bool:
+    """Whether a loan answers the line of that decision; certain once its chain is locked."""
+    return await write.value(_ANSWERED, {"root": root_decision_id}) is not None
 
 
 NOT_ENDED: Mapping[str, object] = {"ended_side": None, "ended_reason": None, "ended_at": None}

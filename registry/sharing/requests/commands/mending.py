@@ -14,7 +14,7 @@ from sqlalchemy.engine import Row
 from registry.platform.access.permissions import Action, permit
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
-from registry.platform.kernel.errors import NotFound, RuleBroken, WrongStatus
+from registry.platform.kernel.errors import NotFound, RuleBroken
 from registry.platform.kernel.time import Window
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.ledger.event_types import EventType
@@ -51,12 +51,14 @@ from registry.sharing.requests.rules import (
     RequestStatus,
     advance,
     follow_lines,
+    refuse,
     time_over,
     why_not_asked_again,
     why_not_mended,
     why_not_withdrawn,
 )
-from registry.sharing.requests.schemas import NewRequestLine, RequestLinePatch, ResourceRequest
+from registry.sharing.requests.schemas.given import NewRequestLine, RequestLinePatch
+from registry.sharing.requests.schemas.shown import ResourceRequest
 
 _ASKED_AGAIN = "The requesting agency asked again."
 
@@ -92,7 +94,7 @@ async def update_request_line(
     if after == before:
         return await shown(write, rows, caller.principal, caller.now)
     line = LineStatus(each.line_status)
-    _check(why_not_mended(status, line, replaced=is_replaced(each), fills_no=each.fills_no))
+    refuse(why_not_mended(status, line, replaced=is_replaced(each), fills_no=each.fills_no))
     if msgspec.structs.replace(after, note=before.note) == before:
         await update_line(write, caller, line_id, note=after.note)
         void_lines = await void_approvals(write, caller, policies, rows, [each])
@@ -132,7 +134,7 @@ async def ask_request_line_again(
     await write.once()
     check_version(expected, row.version_shown)
     status = LineStatus(each.line_status)
-    _check(
+    refuse(
         why_not_asked_again(
             RequestStatus(row.status),
             status,
@@ -167,7 +169,7 @@ async def withdraw_request_line(
     permit(caller.principal, Action.REQUESTS_UPDATE, [side_of(row, caller.principal)])
     await write.once()
     check_version(expected, row.version_shown)
-    _check(why_not_withdrawn(RequestStatus(row.status), LineStatus(each.line_status), replaced=is_replaced(each)))
+    refuse(why_not_withdrawn(RequestStatus(row.status), LineStatus(each.line_status), replaced=is_replaced(each)))
     if is_partly_lent(each):
         return await _give_up_rest(write, caller, row, each, reason)
     told: dict[UUID, list[dict[str, object]]] = {}
@@ -201,8 +203,3 @@ async def line_of(
     if each is None:
         raise NotFound("request_line")
     return rows[0], each, rows
-
-
-def _check(reason: str | None) -> None:
-    if reason is not None:
-        raise WrongStatus(reason)

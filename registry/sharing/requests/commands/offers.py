@@ -10,7 +10,7 @@ from registry.platform.database.handles import Write
 from registry.sharing.loans.commands.conditions import keep_offer_condition
 from registry.sharing.loans.commands.people import keep_people_offered
 from registry.sharing.requests.queries.needs import ability_of, need_of
-from registry.sharing.requests.schemas import CapabilityNeed
+from registry.sharing.requests.schemas.needs import CapabilityNeed
 
 
 async def keep_offered(write: Write, each: Row[Any], root_decision_id: UUID, people: Sequence[UUID]) -> None:

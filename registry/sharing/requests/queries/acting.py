@@ -15,7 +15,9 @@ from registry.platform.access.principals import Principal
 from registry.platform.kernel.actions import AllowedAction, offer
 from registry.resources.assets.queries.describing import describe_columns
 from registry.resources.assets.rules import changed_since
+from registry.resources.assets.schemas.availability import AskAvailability
 from registry.sharing.policy.decisions import Side
+from registry.sharing.requests.need_rules import why_not_free
 from registry.sharing.requests.queries.needs import is_need, is_partly_lent, still_open
 from registry.sharing.requests.rules import (
     EDITABLE,
@@ -86,7 +88,9 @@ def condition_of(row: Row[Any]) -> str | None:
     return None if LineStatus(row.line_status) is LineStatus.DECLINED else condition
 
 
-def allowed_on_line(row: Row[Any], principal: Principal, now: datetime) -> list[AllowedAction]:
+def allowed_on_line(
+    row: Row[Any], principal: Principal, now: datetime, availability: AskAvailability | None
+) -> list[AllowedAction]:
     """What the caller can do with one line, and why not, where it is a matter of how things stand."""
     side, status, of_request = side_of(row, principal), LineStatus(row.line_status), RequestStatus(row.status)
     replaced, left = row.replaced_by_no is not None, still_open(row) or 0
@@ -106,7 +110,9 @@ def allowed_on_line(row: Row[Any], principal: Principal, now: datetime) -> list[
             actions.append(offer("source", withheld=why_not_sourced(of_request, status, left, over)))
         elif condition_of(row) is not None:
             if refusal(principal, Action.REQUESTS_ACCEPT, [side]) is None:
-                actions.append(offer("accept_offer", withheld=why_not_answered(of_request, status, left, accept=True)))
+                gone = row.suspended_reason if status is LineStatus.SUSPENDED else why_not_free(availability)
+                unaccepted = why_not_answered(of_request, status, left, accept=True, suspended=gone)
+                actions.append(offer("accept_offer", withheld=unaccepted))
             actions.append(offer("refuse_offer", withheld=why_not_answered(of_request, status, left, accept=False)))
     if refusal(principal, Action.REQUESTS_ANSWER, [side]) is None:
         actions.append(offer("decline", withheld=why_not_declined(of_request, status)))

@@ -41,15 +41,8 @@ from registry.sharing.requests.queries.acting import side_of
 from registry.sharing.requests.queries.getting import request_rows
 from registry.sharing.requests.queries.needs import ability_of, need_of
 from registry.sharing.requests.rules import LineStatus
-from registry.sharing.requests.schemas import (
-    Candidate,
-    CandidatePage,
-    CandidateQuery,
-    CapabilityNeed,
-    CategoryNeed,
-    Hindrance,
-    RankedBy,
-)
+from registry.sharing.requests.schemas.candidates import Candidate, CandidatePage, CandidateQuery, Hindrance, RankedBy
+from registry.sharing.requests.schemas.needs import CapabilityNeed, CategoryNeed
 
 MOST_WEIGHED: Final = 100
 """Of what meets a need, so many are weighed: around the place of the line those that arrive first, else the newest."""

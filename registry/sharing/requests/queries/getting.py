@@ -51,14 +51,8 @@ from registry.sharing.requests.queries.derived_status import (
 )
 from registry.sharing.requests.queries.needs import is_partly_lent, need_of, people_in, still_open
 from registry.sharing.requests.queries.visibility import line_visible, visible
-from registry.sharing.requests.rules import (
-    OPEN,
-    REFUSED,
-    TIME_OVER,
-    LineStatus,
-    RequestStatus,
-)
-from registry.sharing.requests.schemas import (
+from registry.sharing.requests.rules import OPEN, REFUSED, TIME_OVER, LineStatus, RequestStatus
+from registry.sharing.requests.schemas.shown import (
     AutomaticAidGiven,
     LineDecision,
     LineEnd,
@@ -101,7 +95,7 @@ def _get_statement() -> sa.Select[Any]:
                 request_line.c[name]
                 for name in (
                     *("need", "fills_no", "tier", "answer_within_minutes", "answer_due_at", "condition"),
-                    *("personnel_ids", "asked_as", "automatic_clause"),
+                    *("personnel_ids", "asked_as", "automatic_clause", "suspended_at", "suspended_reason"),
                 )
             ),
             sa.case((request_line.c.need.is_not(None), remaining()), else_=sa.null()).label("remaining"),
@@ -294,6 +288,8 @@ def _line(
         tier=row.tier,
         answer_due_at=row.answer_due_at,
         condition=condition_of(row),
+        suspended_at=row.suspended_at if row.line_status == LineStatus.SUSPENDED else None,
+        suspended_reason=row.suspended_reason if row.line_status == LineStatus.SUSPENDED else None,
         # Who they are, only their agency reads before they are committed.
         personnel_ids=[] if own else people_in(row),
         window=_window(row),
@@ -315,7 +311,7 @@ def _line(
         ended=_end(row),
         replaces_line_no=replaced.get(row.no),
         replaced_by_line_no=row.replaced_by_no if row.replaced_by_no in replaced else None,
-        allowed_actions=allowed_on_line(row, principal, now),
+        allowed_actions=allowed_on_line(row, principal, now, availability),
     )
 
 

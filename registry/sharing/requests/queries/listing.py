@@ -43,7 +43,8 @@ from registry.sharing.requests.queries.visibility import (
     of_visible_lines,
 )
 from registry.sharing.requests.rules import SET_BY_PEOPLE, LineStatus, RequestStatus
-from registry.sharing.requests.schemas import RequestPage, RequestQuery, RequestSummary
+from registry.sharing.requests.schemas.given import RequestQuery
+from registry.sharing.requests.schemas.shown import RequestPage, RequestSummary
 from registry.sharing.requests.tables import request, request_line
 
 APPROVAL_ROLES: tuple[str, ...] = get_args(ApprovalRole)

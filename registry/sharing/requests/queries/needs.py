@@ -12,7 +12,7 @@ from registry.resources.personnel.queries.sending import Ability
 from registry.resources.personnel.queries.types import known_types
 from registry.resources.personnel.scales import ANY_LEVEL, rank_of, step_for
 from registry.sharing.requests.rules import LineStatus, remaining_of
-from registry.sharing.requests.schemas import CapabilityNeed, Need
+from registry.sharing.requests.schemas.needs import CapabilityNeed, Need
 
 
 def need_of(row: Row[Any]) -> Need | None:

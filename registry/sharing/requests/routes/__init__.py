@@ -2,7 +2,7 @@
 
 from litestar import Router
 
-from registry.sharing.requests.routes import asking, declining, exporting, mending, reading, sourcing
+from registry.sharing.requests.routes import asking, declining, exporting, mending, offering, reading, sourcing
 
 router = Router(
     path="/v1",
@@ -13,5 +13,6 @@ router = Router(
         *mending.handlers,
         *declining.handlers,
         *sourcing.handlers,
+        *offering.handlers,
     ],
 )

@@ -1,7 +1,7 @@
 """How a request is answered."""
 
 from registry.platform.http.answers import Answer, entity_tag
-from registry.sharing.requests.schemas import ResourceRequest
+from registry.sharing.requests.schemas.shown import ResourceRequest
 
 
 def answer(found: ResourceRequest, *, created: bool = False) -> Answer[ResourceRequest]:

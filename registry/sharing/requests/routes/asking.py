@@ -14,15 +14,15 @@ from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.policy.commands.deciding import REFUSALS
 from registry.sharing.requests.commands import asking, editing
 from registry.sharing.requests.routes.answering import answer
-from registry.sharing.requests.schemas import (
+from registry.sharing.requests.schemas.given import (
     NEW_REQUEST_EXAMPLE,
     ChangedAssetsAccepted,
     NewRequest,
     RequestEnding,
     RequestPatch,
     RequestVerdict,
-    ResourceRequest,
 )
+from registry.sharing.requests.schemas.shown import ResourceRequest
 
 
 @operation(
@@ -184,6 +184,7 @@ async def approve_request(
         "already_answered",
         "decision_declined",
         "decision_rejected",
+        "decision_suspended",
         "decision_withdrawn",
         "not_the_approver",
         "nothing_to_approve",

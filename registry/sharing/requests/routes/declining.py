@@ -12,7 +12,8 @@ from registry.platform.http.answers import Answer
 from registry.platform.kernel.versions import Expected
 from registry.sharing.requests.commands import declining
 from registry.sharing.requests.routes.answering import answer
-from registry.sharing.requests.schemas import LineDecline, ResourceRequest
+from registry.sharing.requests.schemas.given import LineDecline
+from registry.sharing.requests.schemas.shown import ResourceRequest
 
 
 @operation(

@@ -11,7 +11,8 @@ from registry.platform.database.handles import Read
 from registry.platform.http.answers import Download
 from registry.platform.ledger.event_types import EventType
 from registry.sharing.requests.queries.listing import list_requests
-from registry.sharing.requests.schemas import RequestQuery, RequestSummary
+from registry.sharing.requests.schemas.given import RequestQuery
+from registry.sharing.requests.schemas.shown import RequestSummary
 
 RequestExportQuery = export_query("RequestExportQuery", RequestQuery)
 

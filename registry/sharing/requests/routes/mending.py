@@ -13,7 +13,8 @@ from registry.platform.kernel.versions import Expected
 from registry.sharing.policy.cedar import PolicySet
 from registry.sharing.requests.commands import mending
 from registry.sharing.requests.routes.answering import answer
-from registry.sharing.requests.schemas import LINE_PATCH_EXAMPLE, RequestEnding, RequestLinePatch, ResourceRequest
+from registry.sharing.requests.schemas.given import LINE_PATCH_EXAMPLE, RequestEnding, RequestLinePatch
+from registry.sharing.requests.schemas.shown import ResourceRequest
 
 
 @operation(

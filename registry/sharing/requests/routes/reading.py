@@ -14,7 +14,8 @@ from registry.platform.http.answers import Answer
 from registry.platform.ledger.schemas import HistoryQuery
 from registry.sharing.requests.queries import getting, listing
 from registry.sharing.requests.routes.answering import answer
-from registry.sharing.requests.schemas import RequestPage, RequestQuery, ResourceRequest
+from registry.sharing.requests.schemas.given import RequestQuery
+from registry.sharing.requests.schemas.shown import RequestPage, ResourceRequest
 
 
 @operation("get", "/requests", permission=Action.REQUESTS_READ, query=RequestQuery)

@@ -1,4 +1,4 @@
-"""Loans in the API."""
+"""Loans, as they are answered."""
 
 from typing import Annotated, Literal
 from uuid import UUID
@@ -7,31 +7,23 @@ from msgspec import Meta, Struct
 
 from registry.agreements.instruments.schemas.words import AgreementReference
 from registry.directory.agencies.schemas import AgencyReference, SeparationRelaxed
-from registry.platform.http.paging import SORT, Changing, ChangingSort, Ids
-from registry.platform.http.searching import Part
 from registry.platform.kernel.actions import AllowedAction
 from registry.platform.kernel.money import Money
-from registry.platform.kernel.text import NAME_PATTERN, JobTitle, OwnReason, Prose, Reason, Sha256
 from registry.platform.kernel.time import Instant, Window
 from registry.resources.assets.rules import Grade
 from registry.resources.assets.schemas.shown import PackageReference
-from registry.resources.packages.rules import MOST_MEMBERS
-from registry.sharing.loans.rules import AwaitedStep, DeclineReason, LoanStatus, Side, StepAwaited
+from registry.sharing.loans.rules import DeclineReason, LoanStatus, Side, StepAwaited
 from registry.sharing.loans.times import TimeContestStatus, TimedAct
 from registry.sharing.obligations.schemas import Obligation
-from registry.sharing.policy.schemas.decided import IncidentNumber, RequestReference
+from registry.sharing.policy.schemas.decided import RequestReference
 
 AssetWarningKind = Literal["asset_unavailable", "asset_changed"]
 ExtensionState = Literal["pending", "accepted", "declined", "lapsed"]
-Quantity = Annotated[int, Meta(ge=1, le=100_000, description="How many of the asset are lent.")]
 Lent = Annotated[int, Meta(description="How many were lent, with those that were lost since.")]
 Lost = Annotated[
     int,
     Meta(description="How many of them are lost; the rest is lent, or was, as `status` says."),
 ]
-ReadingName = Annotated[str, Meta(min_length=1, max_length=60, pattern=NAME_PATTERN, examples=["odometer"])]
-ReadingValue = Annotated[str, Meta(min_length=1, max_length=120, pattern=NAME_PATTERN, examples=["48210 mi"])]
-
 ReservationId = Annotated[
     UUID | None,
     Meta(
@@ -39,7 +31,6 @@ ReservationId = Annotated[
         "`GET /v1/package-reservations/{reservation_id}`. Null for an asset that was reserved alone."
     ),
 ]
-
 OfferCondition = Annotated[
     str | None,
     Meta(
@@ -47,30 +38,10 @@ OfferCondition = Annotated[
         "Null where there was none."
     ),
 ]
-
 EndedBy = Annotated[
     Side | None, Meta(description="Which side cancelled it, or reported that it was not begun, or is lost.")
 ]
 WhyDeclined = Annotated[DeclineReason | None, Meta(description="Of a loan that was cancelled, where it was said.")]
-
-
-ActTime = Annotated[
-    Instant | None,
-    Meta(
-        description="When it was done, where it is recorded later: not before the act that must precede it, and not in "
-        "the future. Deadlines, availability and metrics go by it; the history shows when it was recorded, too."
-    ),
-]
-
-
-class ConditionReport(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """The condition of an asset at a hand-over: a grade, meter readings, and evidence."""
-
-    grade: Grade
-    note: Prose = ""
-    readings: Annotated[dict[ReadingName, ReadingValue], Meta(max_length=40)] = {}
-    evidence_sha256: Annotated[list[Sha256], Meta(max_length=50)] = []
-    signed_off_by_title: JobTitle | None = None
 
 
 class Condition(Struct, kw_only=True, frozen=True):
@@ -313,71 +284,6 @@ class Loan(Struct, kw_only=True, frozen=True):
     updated_at: Instant
 
 
-class LoanQuery(Changing, kw_only=True, frozen=True):
-    """Filters of the loan list."""
-
-    sort: Annotated[Literal[ChangingSort, "starts_at", "-starts_at", "planned_end_at", "-planned_end_at"], SORT] = (
-        "-created_at"
-    )
-    status: Annotated[tuple[LoanStatus, ...], Meta(description="Any of these.")] = ()
-    side: Annotated[Side | None, Meta(description="Only loans in which your agency is this side.")] = None
-    asset_id: UUID | None = None
-    agreement_id: UUID | None = None
-    partner_id: Annotated[UUID | None, Meta(description="The agency on the other side.")] = None
-    request_id: Annotated[UUID | None, Meta(description="Loans that answer lines of this request.")] = None
-    reservation_id: Annotated[
-        UUID | None, Meta(description="Loans that were made of a package at once, by this reservation.")
-    ] = None
-    incident_number: IncidentNumber | None = None
-    q: Annotated[Part | None, Meta(description="Part of the asset's name or tag.")] = None
-    window_from: Annotated[Instant | None, Meta(description="Planned to end after this instant.")] = None
-    window_to: Annotated[Instant | None, Meta(description="Beginning before then.")] = None
-    due_from: Annotated[
-        Instant | None,
-        Meta(
-            description="Still to come back, and due back at this instant or later: by the hour of its recall, if any."
-        ),
-    ] = None
-    due_to: Annotated[Instant | None, Meta(description="Still to come back, and due back before then.")] = None
-    awaiting: Annotated[Side | None, Meta(description="Only loans that wait for a step of this side.")] = None
-    awaiting_step: Annotated[AwaitedStep | None, Meta(description="Only loans that wait for this step.")] = None
-    recall_requested: Annotated[bool | None, Meta(description="Only loans that are recalled, or only others.")] = None
-    extension_pending: Annotated[
-        bool | None, Meta(description="Only loans with a pending extension, or only others.")
-    ] = None
-    asset_unavailable: Annotated[
-        bool | None,
-        Meta(description="Only reserved loans whose asset is out of service, or cannot be had then; or only others."),
-    ] = None
-    overdue: Annotated[
-        bool | None, Meta(description="Only loans still out after the agreed return, or only others.")
-    ] = None
-    ids: Ids = ()
-
-
-class NewLoan(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """A reservation under a decision that permits it. The quantity may be smaller than requested."""
-
-    decision_id: UUID
-    quantity: Quantity | None = None
-    override_reason: OwnReason | None = None
-
-
-class NewPackageReservation(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """A reservation of a whole package under decisions that permit it, one for each asset in it."""
-
-    decision_ids: Annotated[
-        list[UUID],
-        Meta(
-            min_length=1,
-            max_length=MOST_MEMBERS,
-            description="On the assets in the package, each once, for one agency and one window, and for as many "
-            "of each as the package has.",
-        ),
-    ]
-    override_reason: OwnReason | None = None
-
-
 class PackageReservation(Struct, kw_only=True, frozen=True):
     """What was reserved of a package at once; each asset is a loan, handed over and returned by itself."""
 
@@ -390,124 +296,3 @@ class PackageReservation(Struct, kw_only=True, frozen=True):
     reserved_at: Instant
     allowed_actions: list[AllowedAction]
     version: Annotated[int, Meta(description="The sum of its loans' versions: a step of one of them is a change.")]
-
-
-class LoanStep(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """A step that needs no input; a note is kept in the loan's history."""
-
-    note: Reason | None = None
-
-
-class LoanAct(LoanStep, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """A step that needs no input, and when it was done."""
-
-    occurred_at: ActTime = None
-
-
-class HandBack(ConditionReport, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """The condition in which an asset came back, and when."""
-
-    occurred_at: ActTime = None
-
-    @property
-    def condition(self) -> ConditionReport:
-        """The report alone, which the other side reads too."""
-        return ConditionReport(**{name: getattr(self, name) for name in ConditionReport.__struct_fields__})
-
-
-class Departure(HandBack, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """The condition in which an asset is sent out, and when."""
-
-    override_reason: OwnReason | None = None
-
-
-class ExtensionAcceptance(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """That the asset may stay longer; a note is kept in the loan's history."""
-
-    note: Reason | None = None
-    override_reason: OwnReason | None = None
-
-
-class LoanEnding(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """Why a loan ends early."""
-
-    reason: Reason
-
-
-class TimeContestation(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """That an act of the other side was not done when it says: when it was, and why."""
-
-    act: Annotated[TimedAct, Meta(description="Which act; the other side's.")]
-    occurred_at: Annotated[
-        Instant, Meta(description="When it was done: between the acts before and after it, and not in the future.")
-    ]
-    reason: Reason
-
-
-class TimeAnswer(LoanStep, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """Which act's contested time is settled."""
-
-    act: Annotated[TimedAct, Meta(description="Which act; its time is contested.")]
-
-
-class LoanCancellation(LoanEnding, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """Why a reservation is given up."""
-
-    reason_code: Annotated[
-        DeclineReason | None,
-        Meta(description="The same in one word. The assisting agency's cancellation is `other` where it says none."),
-    ] = None
-
-
-class LoanLoss(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """How many are lost, or found again, and what happened."""
-
-    reason: Reason
-    quantity: Annotated[
-        Annotated[int, Meta(ge=1, le=100_000)] | None,
-        Meta(description="How many; when absent, all that are still out, or all that were lost."),
-    ] = None
-    occurred_at: ActTime = None
-
-
-class ExtensionAsk(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """The requested later return, and why."""
-
-    planned_end_at: Instant
-    reason: Reason
-
-
-class ExtensionAnswer(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """Why an extension is declined."""
-
-    reason: Reason
-
-
-class ChangeAccepted(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """The changed asset that is accepted in place of the one reserved."""
-
-    asset_version: Annotated[
-        int, Meta(ge=1, le=2**31 - 1, description="As the warning of the loan names it.", examples=[3])
-    ]
-    note: Reason | None = None
-
-
-class RecallNotice(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """By when the asset is requested back, and why."""
-
-    by: Instant
-    reason: Reason
-    occurred_at: ActTime = None
-
-
-RESERVE_EXAMPLE = {"decision_id": "01980000-0000-7000-8000-00000000d001"}
-CONDITION_EXAMPLE = {
-    "grade": "good",
-    "note": "Scratch on the left rear door, as photographed (demo).",
-    "readings": {"odometer": "48210 mi", "fuel": "full"},
-    "signed_off_by_title": "Fleet sergeant",
-}
-STEP_EXAMPLE = {"note": "Handed over at the county line (demo)."}
-PACKAGE_RESERVE_EXAMPLE = {
-    "decision_ids": ["01980000-0000-7000-8000-00000000d001", "01980000-0000-7000-8000-00000000d002"]
-}
