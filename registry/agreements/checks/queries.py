@@ -112,19 +112,17 @@ async def get_completeness(
 ) -> AgreementCompleteness:
     """One version held against the checklist asked for, else against all that apply.
 
-    Of restricted provisions count those that the caller may read, and their text is in no answer: nothing restricted is
-    read out, so nothing is recorded. What it may not read is not looked at.
+    Restricted provisions count, and their text is in no answer: nothing restricted is read out, so nothing is recorded.
     Raises NotFound, Forbidden for whoever is no party, RuleBroken for a checklist that there is not.
     """
     row = _whole(await agreement_row_at(read, principal, agreement_id, None, now))
     version = await _version(read, principal, row, query.version_no or row.version_no)
-    document = await _document(read, principal, row, version)
+    document = await _document(read, row, version)
     lists = await _lists(read, row, document, query.checklist)
     return AgreementCompleteness(
         agreement_id=agreement_id,
         version_no=version.no,
         version_sha256=version.sha256,
-        provisions_withheld=sum(clause.text is None for clause in document.clauses),
         # A long agreement takes a tenth of a second, and others must not wait for it.
         checklists=await asyncio.to_thread(examine, document, lists, RECOGNITION),
         remarks=[
@@ -157,15 +155,7 @@ def _readable(document: CheckedText) -> tuple[tuple[str, str, str], ...]:
 
 def _remarks(document: CheckedText, version: Row[Any]) -> tuple[Remark, ...]:
     return remarks_on(
-<<<<<<< HEAD
-        tuple(
-            (c.number, c.heading, c.text)
-            for c in document.clauses
-            if c.text is not None and c.sensitivity is not Sensitivity.RESTRICTED
-        ),
-=======
         _readable(document),
->>>>>>> main
         bytes(version.terms),
         bytes(version.notice),
         version.effective_on,
@@ -184,25 +174,13 @@ async def _version(read: Read, principal: Principal, row: Row[Any], no: int) -> 
     return version
 
 
-async def _document(read: Read, principal: Principal, row: Row[Any], version: Row[Any]) -> CheckedText:
-    whole = await read.all(_CLAUSES, {"version_id": version.id})
-    secret = {c.number for c in whole if c.sensitivity == Sensitivity.RESTRICTED}
-    if may_read_restricted(principal, version):
-        secret = set()
-    terms = msgspec.json.decode(version.terms, type=Terms)
-    withheld = said_by(terms, secret)
+async def _document(read: Read, row: Row[Any], version: Row[Any]) -> CheckedText:
     return CheckedText(
         clauses=[
-            ReadProvision(
-                number=c.number,
-                heading=c.heading,
-                text=None if c.number in secret else c.text,
-                sensitivity=Sensitivity(c.sensitivity),
-            )
-            for c in whole
+            ReadProvision(number=c.number, heading=c.heading, text=c.text, sensitivity=Sensitivity(c.sensitivity))
+            for c in await read.all(_CLAUSES, {"version_id": version.id})
         ],
-        terms=compared_without(terms, withheld),
-        terms_withheld=withheld,
+        terms=msgspec.json.decode(version.terms, type=Terms),
         expires_on=version.expires_on,
         auto_renew_months=version.auto_renew_months,
         review_every_months=row.review_every_months,
