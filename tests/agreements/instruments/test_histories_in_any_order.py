@@ -85,7 +85,8 @@ CONSENTED = ReportedKind.CONSENTED
 class Fact(Struct, kw_only=True, frozen=True):
     """Something that happened: `day` and `lasting` in days, for a text its first day and its last.
 
-    Of a receipt `party` gave the notice, and the one so many (`signed`) further on received it. `by_receipt`: how the text counts notice.
+    Of a receipt `party` gave the notice, and the one so many (`signed`) further on received it. `by_receipt`: how the
+    text counts notice.
 
     `signers`: by how many days after the custodian each other party signed a text; None where it never did.
     """
