@@ -14,6 +14,7 @@ from registry.agreements.instruments.in_force import AgreementDates, BoundWindow
 from registry.agreements.instruments.notice import Notice
 from registry.agreements.instruments.schemas.consenting import Proposal, ReportedAct
 from registry.agreements.instruments.schemas.evidence import Evidence
+from registry.agreements.instruments.schemas.signing import SignatoryAuthority
 from registry.agreements.instruments.terms import Terms, is_silent
 from registry.agreements.instruments.together import runs_out, together
 from registry.platform.kernel.intervals import Interval
@@ -47,6 +48,7 @@ class RemarkCode(StrEnum):
     SAYS_OTHERWISE = "says_otherwise"
     SIGNING_DAY_UNLIKELY = "signing_day_unlikely"
     AUTHORITY_LACKING = "authority_lacking"
+    AUTHORITY_RECORDED_LATER = "authority_recorded_later"
     APPROVAL_OF_ANOTHER_TEXT = "approval_of_another_text"
     NOTICE_MANNER_DIFFERS = "notice_manner_differs"
     PARTY_DISSOLVED = "party_dissolved"
@@ -320,6 +322,19 @@ def authority_lacking(version_no: int, agency: str, office: str, revoked_on: dat
         "otherwise; have counsel review."
     )
     return Remark(code=RemarkCode.AUTHORITY_LACKING, detail=detail, version_no=version_no)
+
+
+def about_authority(version_no: int, agency: str, rests_on: SignatoryAuthority, entered_on: date) -> Iterator[Remark]:
+    """What a reader has to know of the authority that a signature rests on, entered on that day where the agency is."""
+    if rests_on.lacking:
+        yield authority_lacking(version_no, agency, rests_on.office, rests_on.revoked_on)
+    if rests_on.recorded_later:
+        detail = (
+            f"The signature of {agency} to version {version_no} rests on the authority of “{rests_on.office}”, which "
+            f"{rests_on.recorded_by.name} entered on {entered_on}, after the day of the signature. Whether the office "
+            "held it then is for whoever relies on that to see shown."
+        )
+        yield Remark(code=RemarkCode.AUTHORITY_RECORDED_LATER, detail=detail, version_no=version_no)
 
 
 def about_signing_days(

@@ -302,7 +302,7 @@ async def get_agreement(
             *remarks_on_text(provisions, row.terms, term_of_version(row)),
             *await remarks_on_conditions(read, agreement_id, principal.agency_id, clauses_read(provisions)),
         ]
-    remarks += about_authorities(row.version_no, shown)
+        remarks += about_authorities(row.version_no, shown, days)
     publication, words = None, OwnWords()
     if whole and row.any_publication:
         publication, words = await publication_in(read, principal.agency_id, row, parties)
