@@ -68,6 +68,9 @@ NOW = datetime(2026, 3, 1, 17, tzinfo=UTC)
 FIRST_DAY = date(2012, 2, 28)
 """Of the agreement; what follows is counted from it."""
 
+LATE = 5_000
+"""After all that happened, in days."""
+
 LONG_NOTICE = Notice(days=3_000)
 """Of the original; each text has another, and whoever gave notice leaves by the one that held on that day."""
 
@@ -121,7 +124,7 @@ def possible(facts: list[Fact], joined: tuple[int, int]) -> list[Fact]:
     ended = next((fact.day for fact in facts if fact.kind == "end"), None)
     if ended is None:
         return facts
-    ahead = ("notice", "rule", "no_rule", "receipt")
+    ahead = ("notice", "noticed", "rule", "no_rule", "receipt")
     return [
         fact
         for fact in facts
@@ -143,7 +146,7 @@ def one_of_each(facts: list[Fact]) -> list[Fact]:
     for fact in facts:
         if fact.kind in TEXTS:
             key: tuple[object, ...] = ("text", fact.day)
-        elif fact.kind in ("notice", "left"):
+        elif fact.kind in ("notice", "noticed", "left"):
             key = ("notice", fact.party)
         elif fact.kind == "receipt":
             key = ("receipt", fact.party, fact.signed)
@@ -174,9 +177,9 @@ others = st.builds(
 
 
 def noticed(party: int, others: tuple[int, ...]) -> list[Fact]:
-    """A notice that is given today, and which of the others, counted on from its party, received it at once."""
-    given = Fact(kind="notice", party=party, day=0, lasting=None)
-    return [given, *(Fact(kind="receipt", party=party, day=0, lasting=None, signed=other) for other in others)]
+    """A notice that is given last of all, and which of the others, counted on from its party, received it."""
+    given = Fact(kind="noticed", party=party, day=LATE, lasting=None)
+    return [given, *(Fact(kind="receipt", party=party, day=LATE, lasting=None, signed=other) for other in others)]
 
 
 notices = st.builds(noticed, party=st.integers(0, 2), others=st.sampled_from([(1, 2), (1,), (2,), ()]))
@@ -300,7 +303,7 @@ class Entering:
                 version_no=1, body="Council", approved_on=day, expires_on=last, evidence_sha256=EVIDENCE
             )
             await self.do(governing_body.record_approval, fact.party, self.agreement_id, approval, None)
-        elif fact.kind == "notice":
+        elif fact.kind in ("notice", "noticed"):
             notice = WithdrawalNotice(notice_on=NOW.date(), reason="we leave")
             await self.do(ending.give_notice, fact.party, self.agreement_id, notice, None)
         elif fact.kind == "receipt":
@@ -498,7 +501,15 @@ def notices_after_joining(history: History, order: list[int]) -> list[int]:
             one, other = order.index(number), order.index(joining)
             if one < other:
                 order[one], order[other] = joining, number
-    return order
+    return _noticed_last(history, order)
+
+
+def _noticed_last(history: History, order: list[int]) -> list[int]:
+    """The order, but that a notice which others received follows all texts and hands; its receipts come anywhere."""
+    noticed = [n for n in order if n >= 2 and history.facts[n - 2].kind == "noticed"]
+    rest = [n for n in order if n not in noticed]
+    before = max(place for place, n in enumerate(rest) if n < 2 or history.facts[n - 2].kind in (*TEXTS, "left"))
+    return [*rest[: before + 1], *noticed, *rest[before + 1 :]]
 
 
 @pytest.mark.grows
