@@ -88,6 +88,9 @@ async def test_a_signature_names_an_office_that_holds_an_authority_today(cast: C
         "delegated_from_id": None,
         "revoked_on": None,
         "lacking": False,
+        "recorded_by": cast.requesting.reference,
+        "recorded_at": chief["created_at"],
+        "recorded_later": False,
     }
     assert_problem(await sign(cast.requesting, found, "Chief"), 409, "already_signed")
 
