@@ -120,6 +120,7 @@ from registry.sharing.policy.commands.recording import note_kept
 from registry.sharing.requests import routes as requests
 from registry.sharing.requests.commands.expiring import ask_next_all_due, expire_all_due
 from registry.sharing.requests.commands.suspending import settle_offers_all_due
+from registry.sharing.sheets import routes as sheets
 from registry.shipped_rules import policies_and_rules
 
 ROUTERS = (
@@ -163,6 +164,7 @@ ROUTERS = (
     obligations.router,
     loans.router,
     requests.router,
+    sheets.router,
     impact.router,
     inbox.router,
     # outcomes

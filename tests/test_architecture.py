@@ -86,6 +86,7 @@ PURE_PARTS = {
     },
     "sharing/loans": {"edxl", "times"},
     "sharing/requests": {"need_rules"},
+    "sharing/sheets": {"page", "qr"},
     "outcomes/metrics": {"scoring"},
 }
 # What else a room has, and why. There is no `helpers` among them.

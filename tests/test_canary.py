@@ -689,9 +689,9 @@ def leaked(stage: Stage, reader: Reader, response: httpx.Response) -> set[str]:
     people = {
         who for who, side in stage.people().items() if who in response.text and reader.side not in (side, "operator")
     }
-    told = ADDRESS in response.text and response.request.url.path.startswith(
-        "/v1/"
-    )  # the contract has it in an example
+    # The contract has it in an example, and a loan's sheet says where the registry itself is.
+    said = response.text.replace(stage.cast.assisting.service.settings.public_url, "")
+    told = ADDRESS in said and response.request.url.path.startswith("/v1/")
     address = {ADDRESS} if told and reader.role not in SUPERVISORS else set()
     return {token for token in found if not stage.marks[token](reader)} | people | address
 

@@ -96,6 +96,8 @@ class Story:
             answer = "The bytes of a workbook with one sheet, Assets."
         elif not media:
             answer = None
+        elif media == "application/pdf":
+            answer = "The bytes of a PDF."
         elif media == "application/zip":
             # The PDF is there where its engine is installed, and the example is the same everywhere.
             names = [name for name in ZipFile(BytesIO(response.content)).namelist() if not name.endswith(".pdf")]
@@ -758,6 +760,8 @@ async def _loans(story: Story, sheriff: Agency, police: Agency, asset: str) -> N
     await story.do(asking, "report_loan_found", lost)
     await story.do(owner, "report_loan_lost", lost)
     await story.do(asking, "get_loan", loan)
+    await story.do(asking, "get_loan_sheet_page", loan)
+    await story.do(asking, "get_loan_sheet_pdf", loan)
     await story.do(asking, "list_loans", limit=2)
     await story.do(asking, "export_loans_as_csv", side="requesting")
     await story.do(owner, "list_inbox", limit=2)

@@ -206,6 +206,21 @@ def wall_clock(at: datetime, zone: ZoneInfo) -> datetime:
     return at.astimezone(zone).replace(tzinfo=None)
 
 
+def utc_offset(at: datetime, zone: ZoneInfo) -> str:
+    """How far the clocks of the zone are from UTC then, as `-05:00`."""
+    ahead = f"{at.astimezone(zone):%z}"
+    return f"{ahead[:3]}:{ahead[3:5]}"
+
+
+def shown_on_clock(at: datetime, time_zone: str) -> str:
+    """An instant as the clocks of that IANA zone show it, to the minute, with how far they are from UTC.
+
+    The distance tells the two hours apart that the clocks show twice when they are put back.
+    """
+    zone = ZoneInfo(time_zone)
+    return f"{wall_clock(at, zone):%Y-%m-%d %H:%M} (UTC{utc_offset(at, zone)})"
+
+
 def instant_on_clock(shown: datetime, zone: ZoneInfo, *, last: bool = False) -> datetime:
     """The instant at which a clock in the zone shows that, in UTC.
 

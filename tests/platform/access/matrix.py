@@ -494,7 +494,7 @@ REQUEST_ROWS = {
 LOAN_ROWS = {
     **_each("list_loans export_loans_as_csv", "loans:read"),
     **_each("create_loan", "loans:reserve", "decision", in_body=True),
-    **_each("get_loan", "loans:read", *LOANS),
+    **_each("get_loan get_loan_sheet_page get_loan_sheet_pdf", "loans:read", *LOANS),
     **_each(
         "dispatch_loan return_loan close_loan recall_loan withdraw_loan_recall accept_loan_extension "
         "decline_loan_extension",
