@@ -6,7 +6,7 @@ denies it. What is found may still be bad law. Have counsel review.
 """
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
 from msgspec import Struct
@@ -41,15 +41,19 @@ class ReadProvision(Struct, kw_only=True, frozen=True):
 
     number: str
     heading: str
-    text: str
+    text: str | None  # None where it is withheld from the reader
     sensitivity: Sensitivity = Sensitivity.PARTIES
 
 
 class CheckedText(Struct, kw_only=True, frozen=True):
-    """A version of an agreement, as far as it can be recognised."""
+    """A version of an agreement, as far as its reader may read it and it can be recognised.
+
+    What is withheld from the reader is read by nobody here: neither a provision's text nor the terms that it says.
+    """
 
     clauses: Sequence[ReadProvision]
     terms: Terms
+    terms_withheld: Collection[str] = ()
     expires_on: date | None = None
     auto_renew_months: int | None = None
     review_every_months: int | None = None
@@ -111,6 +115,7 @@ def _counts(items: Sequence[ItemFinding], severity: Severity) -> FindingCounts:
         weak=statuses.count("weak"),
         missing=statuses.count("missing"),
         denied=statuses.count("denied"),
+        withheld=statuses.count("withheld"),
         for_counsel=statuses.count("for_counsel"),
     )
 
@@ -120,7 +125,8 @@ class _Reading:
 
     def __init__(self, document: CheckedText, absence: Absence) -> None:
         self.document = document
-        self.wording = Wording([clause.text for clause in document.clauses])
+        self.wording = Wording([clause.text or "" for clause in document.clauses])
+        self.withheld = [n for n, clause in enumerate(document.clauses) if clause.text is None]
         self._absence = absence
         self._having = frozenset(absence.having)
         self._nothing = frozenset(absence.nothing)
@@ -242,17 +248,23 @@ def _firsts(matches: Iterable[Match]) -> dict[int, Match]:
 
 def _finding(reading: _Reading, item: ChecklistItem, how_sure: Sureness) -> ItemFinding:
     document, evidence = reading.document, reading.evidence(item)
-    stated = [name for name in item.terms if is_stated(document.terms, name)]
+    shown_terms = [name for name in item.terms if name not in document.terms_withheld]
+    stated = [name for name in shown_terms if is_stated(document.terms, name)]
     stated += [name for name in item.dates if getattr(document, name) is not None]
-    silent = [name for name in item.terms if getattr(document.terms, name) == "silent"]
-    under = [n for n, clause in enumerate(document.clauses) if clause.heading in item.headings]
+    silent = [name for name in shown_terms if getattr(document.terms, name) == "silent"]
+    headed = [n for n, clause in enumerate(document.clauses) if clause.heading in item.headings]
+    under = [n for n in headed if n not in reading.withheld]
     status: ItemStatus
     shown: Mapping[int, Match]
     if not (item.headings or item.also_under or item.terms or item.dates or item.marks.says or item.marks.words):
         status, shown, reasons = "for_counsel", {}, []
     else:
         status, shown = _outcome(evidence, under=bool(under), stated=bool(stated and not item.requires_clause))
+        if status == "missing" and reading.withheld:
+            status = "withheld"
         reasons = list(_reasons(document, item, evidence, status, under=under, stated=stated, silent=silent))
+        if status != "found" and reading.withheld:
+            reasons.append(_withheld(document, [n for n in headed if n in reading.withheld], len(reading.withheld)))
     own = {*under}  # what stands under a heading of the item is quoted first
     numbered = sorted(shown) if shown else under if status == "weak" else []
     return ItemFinding(
@@ -331,8 +343,17 @@ def _reasons(
         yield Weakness(
             code="term_alone", detail=f"{_and(stated).capitalize()} is set, and no provision says it. {asked}"
         )
-    elif not spoken and not bare:
+    elif not spoken and not bare and status != "withheld":
         yield Weakness(code="not_said", detail="Neither a provision nor a term says it.")
+
+
+def _withheld(document: CheckedText, headed: Sequence[int], count: int) -> Weakness:
+    """That what the reader may not read may say it, and where that is likeliest."""
+    those = "the provision whose text is" if count == 1 else f"one of {count} provisions whose text is"
+    detail = f"Perhaps {those} withheld from you says it, or denies it: ask who may read it."
+    if headed:
+        detail = f"{_listed(document, headed)} stands under the heading. {detail}"
+    return Weakness(code="withheld", detail=detail)
 
 
 def _and(names: Sequence[str]) -> str:

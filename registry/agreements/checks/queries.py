@@ -112,17 +112,19 @@ async def get_completeness(
 ) -> AgreementCompleteness:
     """One version held against the checklist asked for, else against all that apply.
 
-    Restricted provisions count, and their text is in no answer: nothing restricted is read out, so nothing is recorded.
+    Of restricted provisions count those that the caller may read, and their text is in no answer: nothing restricted is
+    read out, so nothing is recorded. What it may not read is not looked at.
     Raises NotFound, Forbidden for whoever is no party, RuleBroken for a checklist that there is not.
     """
     row = _whole(await agreement_row_at(read, principal, agreement_id, None, now))
     version = await _version(read, principal, row, query.version_no or row.version_no)
-    document = await _document(read, row, version)
+    document = await _document(read, principal, row, version)
     lists = await _lists(read, row, document, query.checklist)
     return AgreementCompleteness(
         agreement_id=agreement_id,
         version_no=version.no,
         version_sha256=version.sha256,
+        provisions_withheld=sum(clause.text is None for clause in document.clauses),
         # A long agreement takes a tenth of a second, and others must not wait for it.
         checklists=await asyncio.to_thread(examine, document, lists, RECOGNITION),
         remarks=[
@@ -150,7 +152,11 @@ async def _recorded_from(read: Read, principal: Principal, row: Row[Any], versio
 
 def _readable(document: CheckedText) -> tuple[tuple[str, str, str], ...]:
     """Number, heading and text of the clauses that are not restricted: of those nothing is quoted."""
-    return tuple((c.number, c.heading, c.text) for c in document.clauses if c.sensitivity is not Sensitivity.RESTRICTED)
+    return tuple(
+        (c.number, c.heading, c.text)
+        for c in document.clauses
+        if c.text is not None and c.sensitivity is not Sensitivity.RESTRICTED
+    )
 
 
 def _remarks(document: CheckedText, version: Row[Any]) -> tuple[Remark, ...]:
@@ -174,13 +180,25 @@ async def _version(read: Read, principal: Principal, row: Row[Any], no: int) -> 
     return version
 
 
-async def _document(read: Read, row: Row[Any], version: Row[Any]) -> CheckedText:
+async def _document(read: Read, principal: Principal, row: Row[Any], version: Row[Any]) -> CheckedText:
+    whole = await read.all(_CLAUSES, {"version_id": version.id})
+    secret = {c.number for c in whole if c.sensitivity == Sensitivity.RESTRICTED}
+    if may_read_restricted(principal, version):
+        secret = set()
+    terms = msgspec.json.decode(version.terms, type=Terms)
+    withheld = said_by(terms, secret)
     return CheckedText(
         clauses=[
-            ReadProvision(number=c.number, heading=c.heading, text=c.text, sensitivity=Sensitivity(c.sensitivity))
-            for c in await read.all(_CLAUSES, {"version_id": version.id})
+            ReadProvision(
+                number=c.number,
+                heading=c.heading,
+                text=None if c.number in secret else c.text,
+                sensitivity=Sensitivity(c.sensitivity),
+            )
+            for c in whole
         ],
-        terms=msgspec.json.decode(version.terms, type=Terms),
+        terms=compared_without(terms, withheld),
+        terms_withheld=withheld,
         expires_on=version.expires_on,
         auto_renew_months=version.auto_renew_months,
         review_every_months=row.review_every_months,

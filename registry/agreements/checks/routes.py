@@ -53,7 +53,8 @@ async def get_agreement_completeness(
     """Check whether a version says what statutes, policies and good practice want it to say, for its parties.
 
     Against the checklists that apply by the kind of agreement and the states of its parties, and the general one.
-    Restricted provisions count, but none of their text is quoted. Recognised is not lawful: have counsel review.
+    It is checked as far as you may read it: `provisions_withheld` says how many provisions are withheld from you. Of
+    restricted ones that you may read none of the text is quoted. Recognised is not lawful: have counsel review.
     """
     return Answer(await checking.get_completeness(read, caller.principal, agreement_id, filters, caller.now))
 

@@ -20,10 +20,11 @@ Severity = Annotated[
 ]
 DateName = Literal["expires_on", "auto_renew_months", "review_every_months"]
 ItemStatus = Annotated[
-    Literal["found", "weak", "missing", "denied", "for_counsel"],
+    Literal["found", "weak", "missing", "denied", "withheld", "for_counsel"],
     Meta(
         description="`weak`: something speaks of it, but not so that one may rely on it (see `reasons`). "
         "`denied`: a clause says that there is no such thing, or that it is left open. "
+        "`withheld`: nothing that you may read speaks of it, and a provision withheld from you may. "
         "`for_counsel`: no rule can tell; a person must."
     ),
 ]
@@ -139,6 +140,7 @@ class Weakness(Struct, kw_only=True, frozen=True):
         "term_alone",
         "term_silent",
         "not_said",
+        "withheld",
     ]
     detail: str
 
@@ -178,6 +180,7 @@ class FindingCounts(Struct, kw_only=True, frozen=True):
     weak: int = 0
     missing: int = 0
     denied: int = 0
+    withheld: int = 0
     for_counsel: int = 0
 
 
@@ -201,6 +204,10 @@ class AgreementCompleteness(Struct, kw_only=True, frozen=True):
     agreement_id: UUID
     version_no: int
     version_sha256: Annotated[str | None, Meta(description="Null while the text is not frozen.")]
+    provisions_withheld: Annotated[
+        int,
+        Meta(description="How many provisions are withheld from you: nothing here follows from what they say."),
+    ]
     checklists: list[ChecklistFindings]
     remarks: Annotated[
         list[Remark],

@@ -241,7 +241,7 @@ async def _enter(
             "kind": new.kind,
             "sensitivity": new.sensitivity,
             "media_type": media_type,
-            "size_bytes": received.size,
+            "size_bytes": None if secret else received.size,
             "sha256": digest,
             "version_no": new.version_no,
             **publication,

@@ -247,9 +247,9 @@ def _as_document(
         title=row.title if legible else None,
         filename=row.filename if legible else None,
         media_type=row.media_type,
-        size_bytes=row.size_bytes,
+        size_bytes=row.size_bytes if legible else None,  # a size tells two papers apart, as a digest does
         sha256=row.sha256 if legible else None,
-        pages=row.pages,
+        pages=row.pages if legible else None,
         text=TextLayer(row.text_layer),
         remarks=msgspec.json.decode(row.remarks, type=list[FileRemark]) if legible else [],
         filed_by=AgencyReference(id=row.filed_by_id, name=row.filed_by_name),

@@ -64,9 +64,9 @@ class Document(Struct, kw_only=True, frozen=True):
     title: Annotated[str | None, Meta(description="Null where it has none, or is withheld from you.")]
     filename: Annotated[str | None, Meta(description="Null where it has none, or is withheld from you.")]
     media_type: str
-    size_bytes: int
+    size_bytes: Annotated[int | None, Meta(description="Of the content; null where it is withheld from you.")]
     sha256: Annotated[str | None, Meta(description="Of the content; null where it is withheld from you.")]
-    pages: Annotated[int | None, Meta(description="Null for what has no pages.")]
+    pages: Annotated[int | None, Meta(description="Null for what has no pages, or where they are withheld from you.")]
     text: Annotated[
         TextLayer,
         Meta(

@@ -243,6 +243,23 @@ def test_restricted_text_counts_and_is_never_quoted() -> None:
     assert SAYS not in str(alone)
 
 
+def test_of_a_withheld_provision_only_its_heading_counts() -> None:
+    secret = ReadProvision(number="9", heading="liability", text=None, sensitivity=Sensitivity.RESTRICTED)
+    other = msgspec.structs.replace(secret, number="8", heading="purpose")
+    (reason,) = finding([other], terms()).reasons
+    assert (
+        reason.detail
+        == "Perhaps the provision whose text is withheld from you says it, or denies it: ask who may read it."
+    )
+    found = finding([other, secret], SPLIT, {"terms_withheld": ["liability"]})
+    assert (found.status, found.provisions, found.terms) == ("withheld", [], [])
+    assert [each.code for each in found.reasons] == ["withheld"]
+    assert found.reasons[0].detail.startswith("Provision 9 stands under the heading. Perhaps one of 2 provisions")
+    spoken = finding([secret, *clauses(("liability", OTHER))])
+    assert (spoken.status, [each.code for each in spoken.reasons]) == ("weak", ["heading_without_words", "withheld"])
+    assert finding([secret, *clauses(("liability", SAYS))], SPLIT).status == "found"
+
+
 def test_every_provision_is_named_and_the_first_three_are_quoted() -> None:
     found = finding(clauses(*[("liability", SAYS)] * 5), SPLIT)
     assert found.provisions == ["1", "2", "3", "4", "5"]
@@ -269,6 +286,7 @@ def test_items_are_counted_by_severity_and_status() -> None:
         "weak": 0,
         "missing": 0,
         "denied": 0,
+        "withheld": 0,
         "for_counsel": 1,
     }
     assert msgspec.to_builtins(found.recommended) == {
@@ -276,6 +294,7 @@ def test_items_are_counted_by_severity_and_status() -> None:
         "weak": 0,
         "missing": 0,
         "denied": 0,
+        "withheld": 0,
         "for_counsel": 0,
     }
 

@@ -29,7 +29,7 @@ PROVISIONS: list[dict[str, Any]] = [
 
 
 async def checked(agency: Agency, agreement: dict[str, Any], query: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = await agency.coordinator.done("GET", f"{PATH}/{agreement['id']}/completeness{query}")
+    found: dict[str, Any] = await agency.legal.done("GET", f"{PATH}/{agreement['id']}/completeness{query}")
     return found
 
 
@@ -114,16 +114,38 @@ async def test_a_provision_about_information_brings_the_security_policy_in(servi
     assert [each["code"] for each in (await checked(cast.requesting, made))["checklists"]] == ["cjis_ca_3", "general"]
 
 
-async def test_restricted_text_counts_and_is_quoted_to_nobody(service: Service, cast: Cast) -> None:
+async def test_restricted_text_counts_for_whoever_may_read_it_and_is_quoted_to_nobody(
+    service: Service, cast: Cast
+) -> None:
     made = await sign_agreement(service, cast.assisting, cast.requesting, provisions=PROVISIONS)
     path = f"{PATH}/{made['id']}"
     assert SECRET in (await cast.assisting.legal.get(path)).text, "the test would notice it"
-    for reader in (cast.assisting.legal, cast.assisting.auditor, cast.requesting.coordinator):
+    for reader in (cast.assisting.legal, cast.assisting.auditor, cast.requesting.legal):
         response = await reader.get(f"{path}/completeness")
         assert SECRET not in response.text
         radio = item(response.json(), "general", "communications")
         assert (radio["status"], radio["provisions"], radio["passages"]) == ("found", ["3"], [])
+        assert response.json()["provisions_withheld"] == 0
         assert response.headers["cache-control"] == "private, no-cache"
+
+
+async def test_what_a_withheld_provision_may_say_is_neither_found_nor_missing(service: Service, cast: Cast) -> None:
+    law = {"sensitivity": "restricted", "exemption": "Security information (example; have counsel review)"}
+    denial = {"number": "9", "heading": "insurance", "text": "No insurance has been agreed.", **law}
+    made = await sign_agreement(service, cast.assisting, cast.requesting, provisions=[*PROVISIONS, denial])
+    cleared = await cast.requesting.legal.done("GET", f"{PATH}/{made['id']}/completeness")
+    assert item(cleared, "general", "insurance")["status"] == "denied"
+    for reader in (cast.requesting.coordinator, cast.requesting.machine, cast.assisting.coordinator):
+        found = await reader.done("GET", f"{PATH}/{made['id']}/completeness")
+        assert found["provisions_withheld"] == 2
+        insurance, liability = (item(found, "general", name) for name in ("insurance", "liability"))
+        assert (insurance["status"], insurance["provisions"]) == ("withheld", [])
+        (reason,) = insurance["reasons"]
+        assert reason["code"] == "withheld"
+        assert reason["detail"].startswith("Provision 9 stands under the heading. Perhaps one of 2 provisions")
+        assert (liability["status"], liability["provisions"]) == ("found", ["2"])
+        counts = [each[kind] for each in found["checklists"] for kind in ("required", "recommended")]
+        assert {each["missing"] for each in counts} == {0}
 
 
 async def test_whoever_sees_the_public_view_alone_is_refused(service: Service, cast: Cast) -> None:

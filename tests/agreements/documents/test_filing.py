@@ -283,7 +283,9 @@ async def test_filing_is_recorded_without_any_name_and_restricted_content_by_a_k
         event = sa.select(ledger_event.c.canonical).where(ledger_event.c.subject_id == UUID(filed["id"]))
         told = bytes(await service.database.read().value(event))
         assert b"somebody" not in told
-        digest = msgspec.json.decode(told)["data"]["sha256"]
+        data = msgspec.json.decode(told)["data"]
+        digest = data["sha256"]
+        assert data["size_bytes"] == (None if more else len("words of somebody"))
         plain = hashlib.sha256(b"words of somebody").hexdigest()
         assert digest.startswith("hmac-sha256:") if more else digest == plain
         assert (plain.encode() in told) is not bool(more)

@@ -232,7 +232,7 @@ def test_in_real_texts_what_is_read_as_a_terms_figure_is_about_it() -> None:
     )
     read: Counter[str] = Counter()
     for name, its in sections().items():
-        clauses = [clause(c.text, c.heading, c.number) for c in document(name, its).clauses]
+        clauses = [clause(c.text or "", c.heading, c.number) for c in document(name, its).clauses]
         dates: dict[str, Any] = {"notice": Notice(), "effective_on": date(2099, 1, 1), "expires_on": date(2199, 1, 1)}
         dates |= {"auto_renew_months": 77, "auto_renew_times": 777}
         for told in otherwise(*clauses, terms=terms, **dates):
