@@ -52,6 +52,7 @@ PURE_PARTS = {
         "party_days",
         "pausing",
         "pending",
+        "receipt",
         "remarks",
         "reviews",
         "shown_texts",

@@ -356,6 +356,7 @@ async def _recorded(story: Story, operator: Caller, sheriff: Agency, police: Age
     no = {**story.written["decline_to_join_agreement"], "version_sha256": recorded["version_sha256"]}
     await story.do(state.legal, "decline_to_join_agreement", one, body=no)
     await _declined(story, sheriff, police)
+    await _received(story, sheriff, police)
     await story.do(lawyer, "suspend_agreement", one)
     await story.do(lawyer, "reinstate_agreement", one)
     await story.do(partner, "set_agreement_approval_rule", one)
@@ -384,6 +385,21 @@ async def _declined(story: Story, sheriff: Agency, police: Agency) -> None:
     out = await story.do(sheriff.legal, "send_agreement_for_signature", one, body={"version_no": 1})
     no = {**story.written["decline_to_sign_agreement"], "version_sha256": out["version_sha256"]}
     await story.do(police.legal, "decline_to_sign_agreement", one, body=no)
+
+
+async def _received(story: Story, sheriff: Agency, police: Agency) -> None:
+    """A notice that counts from the day on which the other party received it."""
+    by_receipt = {"days": 30, "counted_from": "receipt", "manners": ["registered_mail"]}
+    text = _text(story, sheriff, police, number="MA-2025-003", effective_on="2026-01-01", notice=by_receipt)
+    paper = {"signed_on": "2025-12-15", "signatory_title": "Sheriff", "evidence_sha256": EVIDENCE}
+    recorded = await story.do(sheriff.legal, "record_agreement", body={**text, **paper})
+    hand = {"version_sha256": recorded["version_sha256"], "signatory_title": "Chief of Police"}
+    one = recorded["id"]
+    await story.do(police.legal, "confirm_agreement", one, body={**hand, "signed_on": "2025-12-15"})
+    given = {"notice_on": "2026-07-01", "reason": "Not renewed (demo)."}
+    await story.do(police.legal, "give_agreement_notice", one, body=given)
+    came = {**story.written["record_agreement_receipt"], "agency_id": str(police.id), "received_on": "2026-07-03"}
+    await story.do(sheriff.legal, "record_agreement_receipt", one, body=came)
 
 
 async def _reported(story: Story, operator: Caller, one: str, police: Agency) -> None:

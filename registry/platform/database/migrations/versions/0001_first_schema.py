@@ -767,6 +767,7 @@ _table(
     sa.Column("notice_evidence_sha256", sa.Text),
     sa.Column("notice_evidence_location", sa.Text),
     sa.Column("notice_deliveries", Json),
+    sa.Column("notice_receipts", Json),
     sa.Column("released_at", Instant),
     sa.Column("lapsed_at", Instant),
     sa.Column("term_version_id", Uuid, sa.ForeignKey("agreement_version.id")),
@@ -1110,7 +1111,7 @@ _table(
     _one_of(
         "kind",
         *("signed", "agreed_verbally", "gave_notice", "withdrew", "consented", "was_notified"),
-        *("fulfilled_duty", "owes_duty"),
+        *("received_notice", "fulfilled_duty", "owes_duty"),
     ),
     _one_of("status", "unseconded", "open", "unconfirmed", "contested", "confirmed", "taken_back", "replaced"),
     _one_of(
