@@ -279,7 +279,7 @@ def test_words_and_figures_that_differ_are_told_whatever_the_clause_is_about() -
 
 def test_a_notice_to_leave_is_compared_under_whatever_heading_it_stands() -> None:
     text = "Either party may terminate this agreement upon sixty days written notice."
-    dates = {"notice": Notice(days=90)}
+    dates: dict[str, Any] = {"notice": Notice(days=90)}
     (told,) = otherwise(clause(text, "purpose", "1"), **dates)
     assert told == "Clause 1 says “sixty days”, yet the notice is 90 days: mend the one that is wrong."
     for other, heading in (
