@@ -93,12 +93,8 @@ class Action(StrEnum):
     LOANS_RECEIVE = "loans:receive"  # the requesting side's half: receive, extend, send back
     LOANS_ACCEPT = "loans:accept"  # accept, for who asked, an asset that its owner changed since it was reserved
     LOANS_END = "loans:end"  # either side: cancel, report a no-show or a loss
-<<<<<<< HEAD
     LOANS_CONTEST = "loans:contest"  # contest a time or a no-show that the other side said, or accept another time
-=======
-    LOANS_CONTEST = "loans:contest"  # contest the time that the other side said of its act, or accept another
     LOANS_TAKE_OVER = "loans:take_over"  # take over loans of before from the own records, and withdraw them
->>>>>>> main
     OBLIGATIONS_READ = "obligations:read"  # see what loans oblige either side to do
     OBLIGATIONS_FULFIL = "obligations:fulfil"  # record that the own agency met one
     OBLIGATIONS_CONTEST = "obligations:contest"  # contest that what is owed to the own agency was met, or accept it
