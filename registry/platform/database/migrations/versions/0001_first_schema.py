@@ -548,6 +548,8 @@ _table(
     sa.Column("superseded_by_id", Uuid, sa.ForeignKey("agreement.id")),
     sa.Column("custody_offered_to_id", Uuid, sa.ForeignKey("agency.id")),
     sa.Column("settles_at", Instant),
+    sa.Column("shared_changes", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("shared_updated_at", Instant, nullable=False),
     sa.Column("public_version", sa.Integer),
     sa.Column("public_title", sa.Text),
     sa.Column("public_expires_on", Civil),
@@ -573,6 +575,7 @@ _table(
     sa.CheckConstraint("is_public = (public_version IS NOT NULL)", name="public"),
     sa.Index("ix_agreement_settles_at", "settles_at"),
     sa.Index("ix_agreement_public_updated_at", "public_updated_at", "id"),
+    sa.Index("ix_agreement_shared_updated_at", "shared_updated_at", "id"),
     sa.Index("ix_agreement_updated_at", "updated_at", "id"),
 )
 
