@@ -14,9 +14,11 @@ from uuid import UUID
 import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Row
+from sqlalchemy.exc import DBAPIError
 
 from registry.platform.database.handles import Read, Write
 from registry.platform.database.lease import take_lease
+from registry.platform.kernel.errors import DomainError
 from registry.platform.kernel.ids import new_id
 from registry.platform.mail.kinds import LetterStatus, Purpose
 from registry.platform.mail.letters import Letter
@@ -109,12 +111,11 @@ class Teller:
 
     async def look_after_next(self) -> bool:
         """Note what newly waits for the person whose time came first; False when nobody's has come."""
-        now, read = self._clock(), self._read()
-        row = await next_to_look_after(read, now)
+        now = self._clock()
+        row = await next_to_look_after(self._read(), now)
         if row is None:
             return False
-        who = await person_now(read, row, row.scopes, now, self._idle_days)
-        found = None if who is None else await find_all(read, who, row, now)
+        found = await self._found(row, now)
         async with self._work() as write:
             locked = await write.first(LOCKED_CHOICE, {"recipient_id": row.recipient_id})
             if locked is None or (locked.version, locked.next_look_at) != (row.version, row.next_look_at):
@@ -125,6 +126,21 @@ class Teller:
             again = next_look(choices_in(row), now) if found is not None else now + LOOK_AGAIN
             await write.run(_LOOKED.values(looked_at=looked, next_look_at=again), {"its_id": row.recipient_id})
         return True
+
+    async def _found(self, row: Row[Any], now: datetime) -> Found | None:
+        """What waits for the person; None for one that may not act, or of which it cannot be found out.
+
+        What fails is logged and left for an hour, so that the others are told.
+        """
+        read = self._read()
+        try:
+            who = await person_now(read, row, row.scopes, now, self._idle_days)
+            return None if who is None else await find_all(read, who, row, now)
+        except (DomainError, DBAPIError):
+            raise  # it is the database's trouble, and everybody's
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is this person's
+            _log.error("what waits for a person was not found out", recipient_id=str(row.recipient_id), exc_info=error)
+            return None
 
     async def send_next(self) -> bool:
         """Send the letter that has waited longest; False when none is due, or none can be sent now."""
@@ -190,7 +206,7 @@ class Teller:
         )
 
     async def _confirmation(self, letter: Row[Any], now: datetime) -> Letter | None:
-        """The letter with the code, while it is the one that is waited for, to a person who may act."""
+        """The letter with the code, while it is the one that is waited for."""
         if letter.code_letter_id != letter.id or letter.asked_address is None:
             return None
         code, url = self._key.code(letter.id, letter.asked_address), self._mailer.public_url
