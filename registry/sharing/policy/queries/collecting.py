@@ -412,7 +412,7 @@ def _terms(terms: Terms, insurance: bool | None) -> TermFacts:
         unstated=tuple(_TERM_OF.get(name, name) for name in unsaid(terms)),
         least_priority=terms.least_priority or "routine",
         max_duration_hours=limit(terms.max_duration_hours),
-        notice_hours=terms.notice_hours,
+        notice_hours=terms.notice_hours or None,  # a loan that has begun has less than none
         cost_ceiling_minor=None if most is None else most.to_minor(),
         max_quantity=limit(terms.max_quantity),
         approval_required=bool(terms.approval_required),
