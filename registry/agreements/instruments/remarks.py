@@ -213,6 +213,8 @@ def about_limits(terms: Terms) -> Iterator[Remark]:
             "counsel review."
         )
         yield Remark(code=RemarkCode.LIMITS_SILENT, detail=detail)
+
+
 def about_undecided(terms: Terms) -> Iterator[Remark]:
     """Which of the terms that settle who does or bears what are not entered: nobody is assumed in their place."""
     if silent := undecided(terms):

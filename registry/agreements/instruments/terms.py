@@ -293,6 +293,8 @@ def covers_purpose(terms: Terms, code: str) -> bool:
 def purposes_meet(one: Terms, other: Terms) -> bool:
     """Whether a loan for one purpose can fall under both."""
     return not one.purposes or any(covers_purpose(other, code) for code in one.purposes) or ANY_PURPOSE in one.purposes
+
+
 DECIDING: Final = {
     "reimbursement": "who pays for the help",
     "claim_window_days": "within which time costs are claimed",
