@@ -25,6 +25,7 @@ from registry.agreements.duties import routes as duties
 from registry.agreements.instruments import routes as instruments
 from registry.agreements.instruments.commands.agency_status import follow_agency_status
 from registry.agreements.instruments.commands.holding import settle_all_due
+from registry.agreements.instruments.commands.own_word import follow_own_word
 from registry.agreements.insurance import routes as insurance
 from registry.agreements.redline import routes as redline
 from registry.agreements.timeline import routes as timeline
@@ -333,6 +334,7 @@ def create_app(settings: Settings) -> Edge:
                 "ledger_key": settings.ledger_key,
                 "category_reindexed": reindex_category,
                 "agency_status_followed": follow_agency_status,
+                "own_word_followed": follow_own_word,
                 "policies": policies,
                 "preview_runner": PreviewRunner(database),
                 "policy_questions": questions,

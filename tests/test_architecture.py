@@ -52,6 +52,7 @@ PURE_PARTS = {
         "party_days",
         "pausing",
         "pending",
+        "receipt",
         "remarks",
         "reviews",
         "shown_texts",
@@ -79,7 +80,7 @@ PURE_PARTS = {
     "resources/personnel": {"disclosure", "duty_hours", "holdings", "readiness", "scales", "searching"},
     "sharing/policy": {
         *("annotations", "approvals", "decisions", "examining", "explain", "facts", "lifecycle", "locating"),
-        *("analysing", "asking", "attributes", "generating", "meeting"),
+        *("analysing", "asking", "attributes", "generating", "joining", "meeting"),
         *("apart", "child", "comparing", "differing", "entities", "standard_rules", "telling", "trial"),
         "vocabulary_page",
     },

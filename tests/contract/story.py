@@ -204,6 +204,8 @@ async def _directory(story: Story, operator: Caller, sheriff: Agency, police: Ag
     await story.do(sheriff.admin, "update_agency", str(sheriff.id))
     await story.do(sheriff.admin, "relax_separation_of_duties", str(sheriff.id))
     await story.do(sheriff.admin, "restore_separation_of_duties", str(sheriff.id))
+    await story.do(sheriff.legal, "require_own_word", str(sheriff.id))
+    await story.do(sheriff.legal, "let_silence_count", str(sheriff.id))
     await story.do(sheriff.admin, "list_agency_history", str(sheriff.id))
     await story.do(operator, "import_agencies")
     await story.do(sheriff.as_(Role.COORDINATOR, scope="assets:read loans:*"), "get_me")
@@ -342,17 +344,19 @@ async def _recorded(story: Story, operator: Caller, sheriff: Agency, police: Age
         "signatory_title": "Chief of Police",
         "signed_on": "2025-12-15",
     }
-    await story.do(partner, "confirm_agreement", one, body=hand)
+    said = await story.do(partner, "confirm_agreement", one, body=hand)
+    await lawyer.done("POST", f"/v1/agreements/{one}/proposals/{said['proposals'][0]['id']}/consent")
     await story.do(partner, "stop_publishing_agreement", one)
     await story.do(partner, "agree_to_publish_agreement", one)
     offered = await story.do(lawyer, "add_agreement_parties", one, body={**WRONG, "agency_ids": [str(state.id)]})
-    await story.do(partner, "consent_to_agreement_proposal", one, offered["proposals"][0]["id"])
+    await story.do(partner, "consent_to_agreement_proposal", one, offered["proposals"][-1]["id"])
     await _reported(story, operator, one, police)
     stop = await story.do(lawyer, "propose_agreement_suspension", one)
     await story.do(lawyer, "take_back_agreement_proposal", one, stop["proposals"][-1]["id"])
     no = {**story.written["decline_to_join_agreement"], "version_sha256": recorded["version_sha256"]}
     await story.do(state.legal, "decline_to_join_agreement", one, body=no)
     await _declined(story, sheriff, police)
+    await _received(story, sheriff, police)
     await story.do(lawyer, "suspend_agreement", one)
     await story.do(lawyer, "reinstate_agreement", one)
     await story.do(partner, "set_agreement_approval_rule", one)
@@ -381,6 +385,21 @@ async def _declined(story: Story, sheriff: Agency, police: Agency) -> None:
     out = await story.do(sheriff.legal, "send_agreement_for_signature", one, body={"version_no": 1})
     no = {**story.written["decline_to_sign_agreement"], "version_sha256": out["version_sha256"]}
     await story.do(police.legal, "decline_to_sign_agreement", one, body=no)
+
+
+async def _received(story: Story, sheriff: Agency, police: Agency) -> None:
+    """A notice that counts from the day on which the other party received it."""
+    by_receipt = {"days": 30, "counted_from": "receipt", "manners": ["registered_mail"]}
+    text = _text(story, sheriff, police, number="MA-2025-003", effective_on="2026-01-01", notice=by_receipt)
+    paper = {"signed_on": "2025-12-15", "signatory_title": "Sheriff", "evidence_sha256": EVIDENCE}
+    recorded = await story.do(sheriff.legal, "record_agreement", body={**text, **paper})
+    hand = {"version_sha256": recorded["version_sha256"], "signatory_title": "Chief of Police"}
+    one = recorded["id"]
+    await story.do(police.legal, "confirm_agreement", one, body={**hand, "signed_on": "2025-12-15"})
+    given = {"notice_on": "2026-07-01", "reason": "Not renewed (demo)."}
+    await story.do(police.legal, "give_agreement_notice", one, body=given)
+    came = {**story.written["record_agreement_receipt"], "agency_id": str(police.id), "received_on": "2026-07-03"}
+    await story.do(sheriff.legal, "record_agreement_receipt", one, body=came)
 
 
 async def _reported(story: Story, operator: Caller, one: str, police: Agency) -> None:
@@ -728,6 +747,7 @@ async def _loans(story: Story, sheriff: Agency, police: Agency, asset: str) -> N
     await story.do(owner, "report_loan_no_show", missed)
     await story.do(asking, "contest_loan_no_show", missed)
     await story.do(owner, "withdraw_loan_no_show", missed)
+    await story.do(asking, "cancel_loan", missed)  # which is reserved again
     loan = await reserved()
     changed = await story.do(sheriff.admin, "update_asset", asset, body={"attributes": {"alert": "passive"}})
     await story.do(asking, "accept_changed_asset", loan, body={"asset_version": changed["version"]})

@@ -28,6 +28,7 @@ class Action(StrEnum):
     AGENCIES_UPDATE = "agencies:update"  # correct an agency's own record
     AGENCIES_ADMIT = "agencies:admit"  # activate, suspend, reinstate, dissolve an agency
     AGENCIES_SEPARATE = "agencies:separate"  # relax separation of duties for the own agency, and restore it
+    AGENCIES_SILENCE = "agencies:silence"  # say whether the own agency's silence may bind it
     AGENCIES_AUTHORISE = "agencies:authorise"  # record, delegate and revoke authority to sign for the own agency
     ISSUERS_MANAGE = "issuers:manage"  # say whose tokens are accepted, and for which agencies
     TOKENS_REVOKE = "tokens:revoke"  # refuse a token or a person of the own agency, or accept them again
@@ -93,7 +94,7 @@ class Action(StrEnum):
     LOANS_RECEIVE = "loans:receive"  # the requesting side's half: receive, extend, send back
     LOANS_ACCEPT = "loans:accept"  # accept, for who asked, an asset that its owner changed since it was reserved
     LOANS_END = "loans:end"  # either side: cancel, report a no-show or a loss
-    LOANS_CONTEST = "loans:contest"  # contest the time that the other side said of its act, or accept another
+    LOANS_CONTEST = "loans:contest"  # contest a time or a no-show that the other side said, or accept another time
     LOANS_TAKE_OVER = "loans:take_over"  # take over loans of before from the own records, and withdraw them
     OBLIGATIONS_READ = "obligations:read"  # see what loans oblige either side to do
     OBLIGATIONS_FULFIL = "obligations:fulfil"  # record that the own agency met one
@@ -131,6 +132,7 @@ PERMISSIONS: Mapping[Action, Mapping[Role, frozenset[Relation]]] = {
     Action.AGENCIES_UPDATE: _roles(["own"], _AA) | _roles(["anyone"], _RA),
     Action.AGENCIES_ADMIT: _roles(["anyone"], _RA),
     Action.AGENCIES_SEPARATE: _roles(["own"], _AA),
+    Action.AGENCIES_SILENCE: _roles(["own"], _L, _AA),
     Action.AGENCIES_AUTHORISE: _roles(["own"], _L, _AA),
     Action.ISSUERS_MANAGE: _roles(["anyone"], _RA),
     Action.TOKENS_REVOKE: _roles(["own"], _AA) | _roles(["anyone"], _RA),
@@ -219,6 +221,7 @@ HUMAN_ONLY = frozenset(
         Action.AGREEMENTS_ADVISE,
         Action.AGENCIES_AUTHORISE,
         Action.AGENCIES_SEPARATE,
+        Action.AGENCIES_SILENCE,
         Action.PERSONNEL_VERIFY,
         Action.OPERATOR_ACTS_DECIDE,
         Action.OBLIGATIONS_CONTEST,

@@ -342,6 +342,8 @@ _table(
     sa.Column("phone", sa.Text),
     sa.Column("email", sa.Text),
     sa.Column("status", sa.Text, nullable=False),
+    sa.Column("own_word_since", Instant),
+    sa.Column("own_word_reason", sa.Text),
     sa.Column("dissolved_at", Instant),
     sa.Column("source", sa.Text),
     sa.Column("source_digest", sa.Text),
@@ -357,6 +359,7 @@ _table(
     sa.CheckConstraint("(latitude IS NULL) = (longitude IS NULL)", name="point"),
     sa.CheckConstraint("version > 0", name="version"),
     sa.CheckConstraint("(status = 'dissolved') = (dissolved_at IS NOT NULL)", name="dissolved"),
+    sa.CheckConstraint("(own_word_since IS NULL) = (own_word_reason IS NULL)", name="own_word"),
     sa.Index("ix_agency_cell", "cell"),
     sa.Index("ix_agency_state", "state", "id"),
     sa.Index("ix_agency_status", "status", "id"),
@@ -764,6 +767,7 @@ _table(
     sa.Column("notice_evidence_sha256", sa.Text),
     sa.Column("notice_evidence_location", sa.Text),
     sa.Column("notice_deliveries", Json),
+    sa.Column("notice_receipts", Json),
     sa.Column("released_at", Instant),
     sa.Column("lapsed_at", Instant),
     sa.Column("term_version_id", Uuid, sa.ForeignKey("agreement_version.id")),
@@ -1058,7 +1062,7 @@ _table(
     sa.CheckConstraint("(kind = 'supersession') = (successor_id IS NOT NULL)", name="successor"),
     sa.CheckConstraint("ends_at IS NULL OR kind = 'suspension'", name="goes_on"),
     sa.CheckConstraint(
-        "CASE WHEN kind = 'earlier_day' THEN (signed_version_id IS NULL) <> (approval_id IS NULL) "
+        "CASE WHEN kind = 'earlier_day' THEN signed_version_id IS NULL OR approval_id IS NULL "
         "ELSE signed_version_id IS NULL AND approval_id IS NULL END",
         name="act",
     ),
@@ -1107,7 +1111,7 @@ _table(
     _one_of(
         "kind",
         *("signed", "agreed_verbally", "gave_notice", "withdrew", "consented", "was_notified"),
-        *("fulfilled_duty", "owes_duty"),
+        *("received_notice", "fulfilled_duty", "owes_duty"),
     ),
     _one_of("status", "unseconded", "open", "unconfirmed", "contested", "confirmed", "taken_back", "replaced"),
     _one_of(
@@ -1115,6 +1119,7 @@ _table(
         "said_no",
         "may_not_act",
         "participation_suspended",
+        "own_word_required",
         "not_reached",
         "authority_ended",
         "evidence_not_on_file",
@@ -2069,6 +2074,7 @@ _table(
     sa.Column("requested_at", Instant, nullable=False),
     _one_of("action_at", "request", "approve", "reserve", "extend", "dispatch"),
     _one_of("outcome", "permitted", "needs_approval", "denied"),
+    sa.Index("ix_policy_decision_asset", "asset_id", "requesting_agency_id", "ends_at"),
     sa.Index("ix_policy_decision_agreement", "agreement_id", "evaluated_at"),
     sa.Index("ix_policy_decision_assisting", "assisting_agency_id", "id"),
     sa.Index("ix_policy_decision_requesting", "requesting_agency_id", "id"),
