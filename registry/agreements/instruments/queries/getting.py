@@ -86,6 +86,7 @@ from registry.agreements.instruments.remarks import (
     about_renewals,
     about_suspension,
     about_texts,
+    about_undecided,
 )
 from registry.agreements.instruments.rules import (
     Stage,
@@ -299,6 +300,7 @@ async def get_agreement(
             *about_renewals(told.last.expires_on, renewal_of(told.last.auto_renew_months, told.last.auto_renew_times)),
             *about_suspension(terms, notice),
             *remarks_on_text(provisions, row.terms, term_of_version(row)),
+            *about_undecided(terms),
             *await remarks_on_conditions(read, agreement_id, principal.agency_id, clauses_read(provisions)),
         ]
     remarks += about_authorities(row.version_no, shown)
