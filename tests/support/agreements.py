@@ -22,6 +22,17 @@ from tests.support.service import Service
 _numbers = count(1)
 EVIDENCE = "ab" * 32
 LONG_AGO = date(2025, 1, 1)
+UNLIMITED = {
+    "purposes": ["any"],
+    "least_priority": "routine",
+    "max_duration_hours": "no_limit",
+    "notice_hours": 0,
+    "cost_ceiling": "no_limit",
+    "max_quantity": "no_limit",
+    "approval_required": False,
+    "insurance_required": False,
+}
+"""Terms that say of everything that could limit a loan that it does not; left out, they would not say."""
 PROVISIONS = [
     {"number": "1", "heading": "purpose", "text": "The parties help one another.", "sensitivity": "public"},
     {"number": "4.2", "heading": "equipment", "text": "Equipment is returned as it was received."},
@@ -36,7 +47,7 @@ def agreement_body(
     expires_on: date | str | None = None,
     **fields: Any,
 ) -> dict[str, Any]:
-    """The body of a draft among the parties that covers everything and has no end, unless told otherwise.
+    """The body of a draft among the parties that covers everything, without limit or end, unless told otherwise.
 
     A party may suspend its own participation at once.
     """
@@ -49,7 +60,7 @@ def agreement_body(
         "effective_on": str(effective_on),
         "expires_on": None if expires_on is None else str(expires_on),
         "notice": {"days": 30},
-        "terms": {"categories": ["any"], "suspension": "at_once", **(terms or {})},
+        "terms": {"categories": ["any"], "suspension": "at_once", **UNLIMITED, **(terms or {})},
         "provisions": PROVISIONS if provisions is None else provisions,
         **fields,
     }

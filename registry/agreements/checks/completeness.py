@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from registry.agreements.checks.schemas import (
     Absence,
@@ -24,6 +25,7 @@ from registry.agreements.checks.schemas import (
     Sureness,
     Weakness,
 )
+from registry.agreements.instruments.remarks import Remark, RemarkCode
 from registry.agreements.instruments.rules import Sensitivity
 from registry.agreements.instruments.terms import Terms
 from registry.agreements.instruments.wording import NEGATIONS, Match, Wording
@@ -91,6 +93,25 @@ def examine(document: CheckedText, lists: Iterable[Checklist], by: Recognition) 
     """Each checklist held against the document, whose words are indexed once for all of them."""
     reading = _Reading(document, by.absence)
     return [_held_against(reading, checklist, by.measured.get(checklist.code, Measured())) for checklist in lists]
+
+
+def with_remarks(findings: ChecklistFindings, remarks: Sequence[Remark]) -> ChecklistFindings:
+    """The findings with what a clause says otherwise than the terms, at each item that rests on that clause."""
+    items = [
+        replace(
+            item,
+            reasons=[
+                *item.reasons,
+                *(
+                    Weakness(code="says_otherwise", detail=remark.detail)
+                    for remark in remarks
+                    if remark.code is RemarkCode.SAYS_OTHERWISE and remark.clause in item.provisions
+                ),
+            ],
+        )
+        for item in findings.items
+    ]
+    return replace(findings, items=items)
 
 
 def _held_against(reading: "_Reading", checklist: Checklist, measured: Measured) -> ChecklistFindings:
@@ -182,6 +203,8 @@ class _Reading:
                 kinds[kind].append(match)
         absent = [match for match in absent if match.sentence not in answered]
         denied |= {match.sentence for match in absent}
+        # A promise to settle it is no term of it; nor is it silence.
+        kinds["touching"] += [match for match in topics if self._is_put_off(match)]
         spoken = {kind: [m for m in those if m.sentence not in denied] for kind, those in kinds.items()}
         return _Evidence(
             **{kind: _firsts(those) for kind, those in spoken.items()},

@@ -11,7 +11,16 @@ from msgspec import Struct
 
 from registry.agreements.checks.completeness import is_stated
 from registry.agreements.checks.schemas import Contradiction, TermPlace
-from registry.agreements.instruments.terms import AutomaticAid, Terms, covers
+from registry.agreements.instruments.terms import (
+    ANY_PURPOSE,
+    AutomaticAid,
+    NoLimit,
+    Terms,
+    ceiling,
+    covers,
+    purposes_meet,
+)
+from registry.agreements.instruments.terms import limit as limit_of
 from registry.platform.kernel.money import Money
 
 Stricter: TypeAlias = Literal["this", "other"]
@@ -64,9 +73,7 @@ def compare(this: Terms, other: Terms) -> list[Contradiction]:
 
 def overlap(this: Terms, other: Terms) -> bool:
     """Whether one loan can fall under both."""
-    return bool(categories_in_common(this.categories, other.categories)) and (
-        not this.purposes or not other.purposes or bool(purposes_in_common(this.purposes, other.purposes))
-    )
+    return bool(categories_in_common(this.categories, other.categories)) and (purposes_meet(this, other))
 
 
 def categories_in_common(these: Sequence[str], others: Sequence[str]) -> list[str]:
@@ -77,9 +84,9 @@ def categories_in_common(these: Sequence[str], others: Sequence[str]) -> list[st
 
 
 def purposes_in_common(these: Sequence[str], others: Sequence[str]) -> list[str]:
-    """The purposes that both name; all of the other's where one names none, for that covers every purpose."""
-    if not these or not others:
-        return [*these, *others]
+    """The purposes that both name; all of the other's where one names none, or covers all: that bars none."""
+    if not these or not others or ANY_PURPOSE in (*these, *others):
+        return [code for code in (*these, *others) if code != ANY_PURPOSE]
     return [code for code in these if code in others]
 
 
@@ -113,7 +120,7 @@ def _reimbursement(this: Terms, other: Terms) -> Iterator[Contradiction]:
 def _limits(this: Terms, other: Terms) -> Iterator[Contradiction]:
     for name, limit in LIMITS.items():
         mine, theirs = getattr(this, name), getattr(other, name)
-        if mine != theirs:
+        if _asked(name, mine) != _asked(name, theirs):
             yield _differs(
                 name,
                 this,
@@ -121,17 +128,30 @@ def _limits(this: Terms, other: Terms) -> Iterator[Contradiction]:
                 limit.words,
                 _said(mine, limit.unit),
                 _said(theirs, limit.unit),
-                _stricter(mine, theirs, low=limit.stricter == "low"),
+                _stricter(_asked(name, mine), _asked(name, theirs), low=limit.stricter == "low"),
             )
 
 
+def _asked(name: str, value: int | NoLimit | None) -> int | None:
+    """What comes of it for a loan: no limit where none is set or said, and no notice where none is asked for."""
+    return limit_of(value) or None if name == "notice_hours" else limit_of(value)
+
+
 def _cost_ceiling(this: Terms, other: Terms) -> Iterator[Contradiction]:
-    mine, theirs = this.cost_ceiling, other.cost_ceiling
+    mine, theirs = ceiling(this), ceiling(other)
     if mine != theirs:
         comparable = mine is None or theirs is None or mine.currency == theirs.currency
-        amounts = [None if ceiling is None else ceiling.to_minor() for ceiling in (mine, theirs)]
+        amounts = [None if each is None else each.to_minor() for each in (mine, theirs)]
         stricter = _stricter(amounts[0], amounts[1], low=True) if comparable else None
-        yield _differs("cost_ceiling", this, other, "The highest cost", _said(mine), _said(theirs), stricter)
+        yield _differs(
+            "cost_ceiling",
+            this,
+            other,
+            "The highest cost",
+            _said(this.cost_ceiling),
+            _said(other.cost_ceiling),
+            stricter,
+        )
 
 
 def _approval(this: Terms, other: Terms) -> Iterator[Contradiction]:
@@ -198,11 +218,12 @@ def _reach(
 ) -> Iterator[Contradiction]:
     """One of the two covers more: what lies outside the overlap stands under one of them alone."""
     mine, theirs = getattr(this, name), getattr(other, name)
-    if set(mine) != set(theirs):
+    bars_none = [not each or each == [ANY_PURPOSE] for each in (mine, theirs)]
+    if set(mine) != set(theirs) and not all(bars_none):
         common = set(in_common(mine, theirs))
         within = [bool(codes) and set(codes) <= common for codes in (mine, theirs)]
         stricter: Stricter | None = "this" if within[0] else "other" if within[1] else None
-        said = [", ".join(codes) or "all" for codes in (mine, theirs)]
+        said = [", ".join(codes) or NOT_SAID for codes in (mine, theirs)]
         yield _differs(name, this, other, f"What is covered ({name})", said[0], said[1], stricter)
 
 
@@ -244,7 +265,9 @@ def _place(name: str, terms: Terms, value: str, below: str = "") -> TermPlace:
     return TermPlace(pointer=f"/{name}{below}", value=value, provision=terms.clauses.get(name))
 
 
-def _said(value: int | Money | None, unit: str = "") -> str:
+def _said(value: int | Money | NoLimit | None, unit: str = "") -> str:
     if value is None:
         return NOT_SAID
+    if value == "no_limit":
+        return "no limit"
     return f"{value.amount} {value.currency}" if isinstance(value, Money) else f"{value} {unit}".rstrip()

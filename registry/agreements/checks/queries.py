@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 from sqlalchemy.sql.selectable import FromClause
 
-from registry.agreements.checks.completeness import CheckedText, ReadProvision, examine
+from registry.agreements.checks.completeness import CheckedText, ReadProvision, examine, with_remarks
 from registry.agreements.checks.contradictions import categories_in_common, compare, overlap
 from registry.agreements.checks.lists import CHECKLISTS, RECOGNITION, applicable
 from registry.agreements.checks.schemas import (
@@ -120,16 +120,18 @@ async def get_completeness(
     version = await _version(read, principal, row, query.version_no or row.version_no)
     document = await _document(read, principal, row, version)
     lists = await _lists(read, row, document, query.checklist)
+    otherwise = _remarks(document, version)
+    # A long agreement takes a tenth of a second, and others must not wait for it.
+    findings = await asyncio.to_thread(examine, document, lists, RECOGNITION)
     return AgreementCompleteness(
         agreement_id=agreement_id,
         version_no=version.no,
         version_sha256=version.sha256,
         provisions_withheld=sum(clause.text is None for clause in document.clauses),
-        # A long agreement takes a tenth of a second, and others must not wait for it.
-        checklists=await asyncio.to_thread(examine, document, lists, RECOGNITION),
+        checklists=[with_remarks(each, otherwise) for each in findings],
         remarks=[
             *about_papers(version.no, await _recorded_from(read, principal, row, version)),
-            *_remarks(document, version),
+            *otherwise,
             *await remarks_on_conditions(read, agreement_id, principal.agency_id, _readable(document)),
         ],
     )

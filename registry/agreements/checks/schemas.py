@@ -139,6 +139,7 @@ class Weakness(Struct, kw_only=True, frozen=True):
         "denied",
         "term_alone",
         "term_silent",
+        "says_otherwise",
         "not_said",
         "withheld",
     ]

@@ -11,7 +11,9 @@ from msgspec import Struct
 
 from registry.agreements.documents.commands import Files
 from registry.agreements.dossier.page import index_page, printed_index
-from registry.agreements.dossier.queries import HTML, JSON, TEXT, Found, Part, public_file, whole_file
+from registry.agreements.dossier.queries.parts import HTML, JSON, TEXT, Found, Part
+from registry.agreements.dossier.queries.public import public_file
+from registry.agreements.dossier.queries.whole import whole_file
 from registry.agreements.dossier.rules import NOT_A_PARTY, Audience, check_published, verification
 from registry.agreements.dossier.schemas import FileIndex, FileManifest, FilePart, WithheldPart
 from registry.agreements.dossier.writing import as_json
@@ -175,7 +177,9 @@ class _Written:
                 title="How to verify this file",
                 media_type=TEXT,
                 source=source,
-                content=verification(self.origins).encode(),
+                content=verification(
+                    audience, found.id, self.origins, [(each.path, each.sha256) for each in self.parts]
+                ).encode(),
             )
         )
         printed = is_installed()

@@ -10,8 +10,12 @@ from uuid import UUID
 from msgspec import Struct
 
 from registry.agreements.instruments.days import Days
+from registry.agreements.instruments.in_force import Renewal
+from registry.agreements.instruments.notice import Notice
+from registry.agreements.instruments.remarks import about_end, about_notice, about_renewals
 from registry.agreements.instruments.schemas.evidence import Evidence
-from registry.agreements.instruments.schemas.shown import AgreementVersion
+from registry.agreements.instruments.schemas.shown import AgreementVersion, VersionSignature
+from registry.agreements.instruments.terms import Terms
 from registry.platform.access.principals import Principal
 from registry.platform.kernel.errors import WrongStatus
 
@@ -53,7 +57,12 @@ _VERIFICATION = """How to verify this file
 2. Compute the SHA-256 of each part, for instance with `sha256sum` (Linux), `shasum -a 256` (macOS) or
    `Get-FileHash -Algorithm SHA256` (Windows PowerShell), and compare it with the manifest. A part that is not in the
    manifest, or that differs, was not made by the registry.
-3. The registry recorded in its ledger that this file was made, with the SHA-256 of `manifest.json`.
+3. That this file was made is an event of the registry's ledger, `agreement.file_exported`, and its
+   `data.manifest_sha256` is the SHA-256 of `manifest.json`. {who} by
+   `GET /v1/audit-events?type=agreement.file_exported`; to others they may confirm it. The ledger is the registry's own:
+   no time stamp of anybody outside stands beside it or in this file, so when the file was made is the registry's word.
+"""
+_OF_PARTIES = """\
 4. Each line of `versions/NNN/parts.jsonl` is a part of that version as it was hashed, with its salt: what stands beside
    the provisions, then each provision in order. Of a part that is withheld the line holds its SHA-256 alone, in
    quotation marks. Compute the SHA-256 of each other line, without its end of line. Write all of them in order, each as
@@ -69,6 +78,22 @@ _VERIFICATION = """How to verify this file
 5. A document under `documents/` has the SHA-256 that `documents.json` gives; where a signature names it as its
    evidence, it is by that hash.
 """
+_OF_PUBLIC = """\
+4. On one day the same record gives the same bytes, whoever asks: have the file made again, by
+   `GET /v1/agreements/{agreement_id}/public-file.zip`, and compare. The index names the day; what step 5 lists changes
+   only with the record, or when a day that it tells of has come.
+5. What to compare with a copy that somebody else has, or that was printed, each by its SHA-256:
+
+{digests}
+
+6. The digest of a version, to which an electronic signature is given, is over all of its text. It cannot be computed
+   from this file, which leaves out what is withheld, nor do signatures stand here: ask a party for them.
+"""
+_WHO_READS = {
+    Audience.PARTIES: "The roles auditor, agency_admin and registry_admin of the agency that had it made, and of the\n"
+    "   custodian, read it",
+    Audience.PUBLIC: "The roles auditor, agency_admin and registry_admin of the agency that had it made read it",
+}
 
 
 def lines_of_parts(parts: Iterable[tuple[bytes | None, str]]) -> bytes:
@@ -79,11 +104,52 @@ def lines_of_parts(parts: Iterable[tuple[bytes | None, str]]) -> bytes:
     return b"".join((b'"%b"' % sha256.encode() if its is None else its) + b"\n" for its, sha256 in parts)
 
 
-def verification(origins: Sequence[str]) -> str:
-    """How to verify the file, and how each of its versions came about."""
+def verification(
+    audience: Audience, agreement_id: UUID, origins: Sequence[str], digests: Iterable[tuple[str, str]]
+) -> str:
+    """How to verify the file, by what stands in it, and how each of its versions came about.
+
+    `digests`: the paths of the parts so far with their SHA-256, which the public file lists for comparison.
+    """
+    text = _VERIFICATION.format(who=_WHO_READS[audience])
+    if audience is Audience.PUBLIC:
+        listed = "\n".join(f"       {sha256}  {path}" for path, sha256 in digests)
+        text += _OF_PUBLIC.format(agreement_id=agreement_id, digests=listed)
+    else:
+        text += _OF_PARTIES
     if not origins:
-        return _VERIFICATION
-    return "\n".join((_VERIFICATION, "How each version came about", "", *(f"- {each}" for each in origins), ""))
+        return text
+    return "\n".join((text, "How each version came about", "", *(f"- {each}" for each in origins), ""))
+
+
+class BesidePublicText(Struct, kw_only=True, frozen=True):
+    """What stands beside a published version; `paper_shown`: its paper is among the public documents."""
+
+    from_paper: bool
+    recording: "Recording | None"
+    paper_shown: bool
+    terms: Terms
+    notice: Notice
+    expires_on: date | None
+    renewal: Renewal | None
+
+
+def public_warnings(version_no: int, text: BesidePublicText, parties: Sequence[UUID]) -> Iterator[str]:
+    """What the public has to know of a published version: what it was typed from, and which days run by silence.
+
+    Where its paper is kept, and whether the parties have it on file, is not said.
+    """
+    said = f"Version {version_no}"
+    if text.from_paper:
+        by = "" if text.recording is None else f" on {text.recording.recorded_on}"
+        if text.recording is not None and text.recording.recorded_by is not None:
+            by += f" by {text.recording.recorded_by}"
+        yield f"{said} was transcribed from paper{by}: what was signed is the paper, and this is what was typed."
+        if not text.paper_shown:
+            yield f"The paper of version {version_no} is not on file for the public: nothing in this file shows it."
+    silent = (*about_notice(text.notice, parties), *about_end(text.expires_on, text.terms))
+    for remark in (*silent, *about_renewals(text.expires_on, text.renewal)):
+        yield f"{said}: {remark.detail}"
 
 
 class Recording(Struct, kw_only=True, frozen=True):
@@ -111,14 +177,28 @@ def _came_about(version: AgreementVersion, recording: Recording | None, days: Da
         yield "written in the registry."
     for each in version.signatures:
         who = f"{each.agency.name} ({each.signatory_title})"
+        authority = _authority(each, days)
         if each.manner == "electronic":
-            yield f"{who} signed these bytes here electronically on {each.signed_on}."
+            yield f"{who} signed these bytes here electronically on {each.signed_on}{authority}."
             continue
         entered_on = days.of(each.agency.id, each.recorded_at)
         shown = "no evidence named" if each.evidence is None else f"evidence: {where_kept(each.evidence)}"
-        yield f"{who} signed on paper on {each.signed_on}, entered here on {entered_on} as {each.manner}; {shown}."
+        entered = f"entered here on {entered_on} as {each.manner}; {shown}"
+        yield f"{who} signed on paper on {each.signed_on}, {entered}{authority}."
     if not version.signatures:
         yield "Nobody's signature to it is on record."
+
+
+def _authority(signature: VersionSignature, days: Days) -> str:
+    """On whose authority it was signed, and since when that is on record; empty where none is."""
+    its = signature.authority
+    if isinstance(its, str):
+        return ""
+    entered_on = days.of(signature.agency.id, its.recorded_at)
+    later = ", after the signature" if its.recorded_later else ""
+    return (
+        f"; on the authority of “{its.office}” ({its.basis}), entered on {entered_on} by {its.recorded_by.name}{later}"
+    )
 
 
 def where_kept(evidence: Evidence) -> str:

@@ -175,6 +175,7 @@ class DutyFact(Struct, kw_only=True, frozen=True):
     pending_report_id: UUID | None = None
     entered_by: UUID | None = None
     binds_from: datetime | None = None
+    conditional: bool = False
 
     @property
     def accepted(self) -> Sequence[ProofKind]:
@@ -183,11 +184,11 @@ class DutyFact(Struct, kw_only=True, frozen=True):
 
     @property
     def reminder(self) -> bool:
-        """Whether its day is the registry's own, since the statute gives none: it is never overdue."""
-        return any(rule.due.reminder for rule in _rules if rule.code == self.rule)
+        """Whether its day is the registry's own: the statute gives none, or may not ask for it. It is never overdue."""
+        return self.conditional or any(rule.due.reminder for rule in _rules if rule.code == self.rule)
 
 
-_READ_OF_REPORTS = ("stored", "pending_report_id", "entered_by", "binds_from")
+_READ_OF_REPORTS = ("stored", "pending_report_id", "entered_by", "binds_from", "conditional")
 STORED = [name for name in DutyFact.__struct_fields__ if name not in _READ_OF_REPORTS]
 """What of a duty stands in its row."""
 
@@ -282,16 +283,29 @@ def _derived(rows: Iterable[Row[Any]]) -> Iterable[DutyFact]:
         )
         executed_on = civil_day(row.executed_at, row.time_zone)
         for rule in arising(matter, _rules):
+            condition = rule.condition(matter.instrument)
             yield DutyFact(
                 id=duty_id(agreement_id, rule.code),
                 agreement_id=agreement_id,
                 rule=rule.code,
                 agency_id=next(row.agency_id for row, party in parties if falls_on(rule, party)),
-                title=rule.title,
+                title=rule.title if condition is None else _title_under(condition, rule.title),
                 citation=rule.law.cited,
-                note=rule.note,
+                note=rule.note if condition is None else " ".join(filter(None, (rule.note, _left_open(condition)))),
+                conditional=condition is not None,
                 due_on=due_on(rule, executed_on, row.effective_on),
             )
+
+
+def _title_under(condition: str, title: str) -> str:
+    return f"{condition[0].upper()}{condition[1:]}: {title[0].lower()}{title[1:]}"
+
+
+def _left_open(condition: str) -> str:
+    return (
+        f"This is a duty only {condition}, which is not known here; have counsel review. Its agency settles that: it "
+        "waives the duty where there is none, else fulfils it. It is never overdue here."
+    )
 
 
 async def list_duties(

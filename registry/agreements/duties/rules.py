@@ -11,6 +11,7 @@ from uuid import UUID, uuid5
 import msgspec
 from msgspec import Meta, Struct
 
+from registry.agreements.instruments.rules import AgreementKind
 from registry.agreements.law.rules import Law, Matter, Party, applies, checked_laws
 from registry.agreements.law.switch import is_on
 from registry.platform.kernel.days import Today
@@ -75,6 +76,13 @@ class WhenDue(Struct, frozen=True, forbid_unknown_fields=True):
     reminder: bool = False
 
 
+class MadeUnder(Struct, frozen=True, forbid_unknown_fields=True):
+    """The act under which an agreement has to be made for the duty to arise, which its kind alone seldom says."""
+
+    act: Annotated[str, Meta(min_length=1, max_length=100)]
+    said_by: Annotated[tuple[AgreementKind, ...], Meta(description="The kinds that say so; of others it is open.")] = ()
+
+
 class DutyRule(Struct, frozen=True, forbid_unknown_fields=True):
     """One statute's duty, as data."""
 
@@ -84,6 +92,13 @@ class DutyRule(Struct, frozen=True, forbid_unknown_fields=True):
     due: WhenDue
     proof: Annotated[tuple[ProofKind, ...], Meta(min_length=1)]
     note: str | None = None
+    made_under: MadeUnder | None = None
+
+    def condition(self, instrument: AgreementKind | None) -> str | None:
+        """On what it depends that the duty arises at all, where the agreement's kind does not say it."""
+        if self.made_under is None or instrument in self.made_under.said_by:
+            return None
+        return f"if it is made under {self.made_under.act}"
 
 
 @cache

@@ -16,6 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from registry.agreements.instruments.rules import AgreementKind
+from registry.agreements.instruments.terms import NoLimit
 from registry.platform.kernel.errors import Fault, RuleBroken, WrongStatus
 from registry.platform.kernel.money import Money
 from registry.platform.kernel.time import civil_day
@@ -64,7 +65,7 @@ Chain: TypeAlias = Sequence[Power]
 
 
 class Signature(Struct, kw_only=True, frozen=True):
-    """What is to be signed, and when. `amount` is the cost ceiling that the text names; None where it names none.
+    """What is to be signed, and when. `amount` is the cost ceiling that the text names; None where it does not say.
 
     `given_on` is the day of the act, where that must be covered too: of a text that is signed now, on which day soever
     the paper says. What was signed on paper long ago and is only recorded rests on the authority of its own day.
@@ -74,7 +75,7 @@ class Signature(Struct, kw_only=True, frozen=True):
     kind: AgreementKind
     signed_on: date
     given_on: date | None = None
-    amount: Money | None = None
+    amount: Money | NoLimit | None = None
     is_confirmed: bool = False
 
     @property
@@ -131,7 +132,8 @@ def revoked_on(chain: Chain) -> date | None:
 def shortfalls(chain: Chain, signature: Signature) -> list[str]:
     """Why the authority does not reach the signature, each as the end of a sentence; empty when it does.
 
-    A ceiling is held against the amount that the text names; a text that names none commits no amount.
+    A ceiling is held against the amount that the text names; a text that does not say commits no amount, and one that
+    sets no limit commits more than any.
     """
     return [
         reason if depth == 0 else f"rests on that of “{link.office}”, which {reason}"
@@ -254,6 +256,6 @@ def checked(power: Power) -> Power:
     return power
 
 
-def _exceeds(amount: Money, ceiling: Money) -> bool:
+def _exceeds(amount: Money | NoLimit, ceiling: Money) -> bool:
     """Whether the amount is above the ceiling, or cannot be compared with it."""
-    return amount.currency != ceiling.currency or amount.to_minor() > ceiling.to_minor()
+    return amount == "no_limit" or amount.currency != ceiling.currency or amount.to_minor() > ceiling.to_minor()

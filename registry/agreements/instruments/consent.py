@@ -31,6 +31,7 @@ class ReportedKind(StrEnum):
     WITHDREW = "withdrew"
     CONSENTED = "consented"
     WAS_NOTIFIED = "was_notified"
+    RECEIVED_NOTICE = "received_notice"
     FULFILLED_DUTY = "fulfilled_duty"
     OWES_DUTY = "owes_duty"
 
@@ -454,10 +455,10 @@ _RELYING: Mapping[str, str] = {
 
 
 def rescission_barred(
-    leaves_at: datetime | None, at: datetime, *, own: bool, relied: Sequence[Reliance] = ()
+    leaves_at: datetime | None, at: datetime, *, own: bool, waits: bool, relied: Sequence[Reliance] = ()
 ) -> str | None:
-    """Why a party cannot take its notice back; `relied`: what others did in view of it."""
-    if leaves_at is None or leaves_at <= at:
+    """Why a party cannot take its notice back; `waits`: for its receipt; `relied`: what others did in view of it."""
+    if (leaves_at is None and not waits) or (leaves_at is not None and leaves_at <= at):
         return "Your agency has no notice that is still running."
     if not own:
         return "Your agency gave none: another reported one. Contest that instead."

@@ -58,9 +58,12 @@ _TIMES: Final = re.compile(
     r"(?:[\s-]+(?:renewal|extension|additional|successive))*[\s-]+(?:term|period|extension|renewal|time)s?\b",
     re.I,
 )
+_SUM: Final = r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]{2})?|[0-9]{1,12}(?:\.[0-9]{2})?"
 _MONEY: Final = re.compile(
     rf"(?:\$|\bUSD\s?)\s?(?P<sum>[0-9]{{1,3}}(?:,[0-9]{{3}})+|[0-9]{{1,12}})(?P<cents>\.[0-9]{{2}})?(?![0-9,]*[0-9])"
-    rf"|\b(?P<spelled>{_SPELLED})\s+(?:\(\s*[0-9,.]+\s*\)\s+)?dollars\b",
+    rf"(?:\s*\(\s*(?P<aside>{_SPELLED})\s+dollars\s*\))?"
+    rf"|\b(?P<spelled>{_SPELLED})\s+(?:\(\s*\$?(?P<inside>{_SUM})\s*\)\s+)?dollars\b"
+    rf"(?:\s*\(\s*\$\s?(?P<after>{_SUM})\s*\))?",
     re.I,
 )
 _MONTH: Final = "|".join(_MONTHS)
@@ -104,12 +107,29 @@ def figures(sentence: str) -> Iterator[Figure]:
     for found in _TIMES.finditer(sentence):
         yield from _counted(found, "times", 1)
     for found in _MONEY.finditer(sentence):
-        amount = spelled_out(found["spelled"]) if found["spelled"] else int(found["sum"].replace(",", ""))
-        if amount is not None:
-            cents = int((found["cents"] or ".00")[1:])
-            yield Figure(unit="money", value=amount * 100 + cents, words=_quoted(found[0]))
+        yield from _money(found)
     for found in _DATE.finditer(sentence):
         yield from _date(found)
+
+
+def _money(found: re.Match[str]) -> Iterator[Figure]:
+    """The amount, in cents; of one in words and in figures that differ, that it disagrees."""
+    words = found["spelled"] or found["aside"]
+    spelled = None if words is None else spelled_out(words)
+    figures_ = found["inside"] or found["after"]
+    if figures_ is None and found["sum"] is not None:
+        figures_ = found["sum"] + (found["cents"] or "")
+    written = None if figures_ is None else _cents(figures_)
+    # Words leave the cents to the figures: “five hundred dollars ($500.25)” is one amount.
+    disagrees = spelled is not None and written is not None and spelled != written // 100
+    value = written if written is not None else None if spelled is None else spelled * 100
+    if value is not None:
+        yield Figure(unit="money", value=value, words=_quoted(found[0]), certain=not disagrees, disagrees=disagrees)
+
+
+def _cents(written: str) -> int:
+    whole, _, cents = written.replace(",", "").partition(".")
+    return int(whole) * 100 + int(cents or "0")
 
 
 def _counted(found: re.Match[str], unit: Unit, times: int) -> Iterator[Figure]:

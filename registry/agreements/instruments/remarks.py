@@ -14,7 +14,8 @@ from registry.agreements.instruments.in_force import AgreementDates, BoundWindow
 from registry.agreements.instruments.notice import Notice
 from registry.agreements.instruments.schemas.consenting import Proposal, ReportedAct
 from registry.agreements.instruments.schemas.evidence import Evidence
-from registry.agreements.instruments.terms import DECIDING, Terms, is_silent, undecided
+from registry.agreements.instruments.schemas.signing import SignatoryAuthority
+from registry.agreements.instruments.terms import DECIDING, LIMITING, Terms, is_silent, undecided, unsaid
 from registry.agreements.instruments.together import runs_out, together
 from registry.platform.kernel.intervals import Interval
 from registry.platform.kernel.text import counted
@@ -42,7 +43,9 @@ class RemarkCode(StrEnum):
     EXPIRY_SILENT = "expiry_silent"
     RENEWALS_SILENT = "renewals_silent"
     SUSPENSION_SILENT = "suspension_silent"
+    LIMITS_SILENT = "limits_silent"
     DECIDING_SILENT = "deciding_silent"
+    AWAITING_RECEIPT = "awaiting_receipt"
     COUNTS_FROM_RECEIPT = "counts_from_receipt"
     TERM_NOT_ENTERED = "term_not_entered"
     CONDITION_NOT_ENTERED = "condition_not_entered"
@@ -50,6 +53,7 @@ class RemarkCode(StrEnum):
     SAYS_OTHERWISE = "says_otherwise"
     SIGNING_DAY_UNLIKELY = "signing_day_unlikely"
     AUTHORITY_LACKING = "authority_lacking"
+    AUTHORITY_RECORDED_LATER = "authority_recorded_later"
     APPROVAL_OF_ANOTHER_TEXT = "approval_of_another_text"
     NOTICE_MANNER_DIFFERS = "notice_manner_differs"
     PARTY_DISSOLVED = "party_dissolved"
@@ -194,6 +198,23 @@ def about_suspension(terms: Terms, notice: Notice) -> Iterator[Remark]:
         yield Remark(code=RemarkCode.SUSPENSION_SILENT, detail=detail)
 
 
+def about_limits(terms: Terms) -> Iterator[Remark]:
+    """Which of the terms that can bar a loan, or ask for more, are not entered: silence bars nothing."""
+    if silent := unsaid(terms):
+        named = "; ".join(f"{LIMITING[name]} (`{name}`)" for name in silent)
+        sensitive = (
+            " A purpose that is sensitive needs the assisting agency's legal officer then."
+            if "purposes" in silent
+            else ""
+        )
+        detail = (
+            f"Not entered, so that no request is barred by it: {named}. Each decision that rests on it says "
+            f"so.{sensitive} If the text says it, enter it; if it says that there is no limit, enter that. Have "
+            "counsel review."
+        )
+        yield Remark(code=RemarkCode.LIMITS_SILENT, detail=detail)
+
+
 def about_undecided(terms: Terms) -> Iterator[Remark]:
     """Which of the terms that settle who does or bears what are not entered: nobody is assumed in their place."""
     if silent := undecided(terms):
@@ -336,6 +357,19 @@ def authority_lacking(version_no: int, agency: str, office: str, revoked_on: dat
     return Remark(code=RemarkCode.AUTHORITY_LACKING, detail=detail, version_no=version_no)
 
 
+def about_authority(version_no: int, agency: str, rests_on: SignatoryAuthority, entered_on: date) -> Iterator[Remark]:
+    """What a reader has to know of the authority that a signature rests on, entered on that day where the agency is."""
+    if rests_on.lacking:
+        yield authority_lacking(version_no, agency, rests_on.office, rests_on.revoked_on)
+    if rests_on.recorded_later:
+        detail = (
+            f"The signature of {agency} to version {version_no} rests on the authority of “{rests_on.office}”, which "
+            f"{rests_on.recorded_by.name} entered on {entered_on}, after the day of the signature. Whether the office "
+            "held it then is for whoever relies on that to see shown."
+        )
+        yield Remark(code=RemarkCode.AUTHORITY_RECORDED_LATER, detail=detail, version_no=version_no)
+
+
 def about_signing_days(
     version_no: int, effective_on: date, signatures: Iterable[tuple[str, str, date]]
 ) -> Iterator[Remark]:
@@ -472,6 +506,8 @@ def _sayings(term: TermOfText) -> Iterator[tuple[tuple[str, str], str | None]]:
     yield ("notice", "a period of notice"), None if notice.general is None else str(notice.general)
     own = [f"{each.agency_id} {notice.of(each.agency_id)}" for each in notice.by_party]
     yield ("notice", "periods of notice of parties' own"), "; ".join(own) or None
+    said_from = None if notice.counted_from == "silent" else f"from its {notice.counted_from}"
+    yield ("notice", "from what notice counts"), said_from
     yield ("notice", "a manner of giving notice"), ", ".join(m.replace("_", " ") for m in notice.manners) or None
     where = [" ".join(filter(None, (a.office, a.address, a.email))) for a in notice.addressees]
     yield ("notice", "addresses for notice"), "; ".join(where) or None

@@ -26,6 +26,9 @@ ProvisionNumber = Annotated[
     ),
 ]
 Control = Literal["requesting", "assisting", "silent"]
+NoLimit = Literal["no_limit"]
+ANY_PURPOSE: Final = "any"
+"""What a text that serves every purpose expressly has in place of their codes."""
 
 
 class Reimbursement(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -119,23 +122,51 @@ class Terms(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
             examples=[["k9", "vehicle.command_post"]],
         ),
     ]
-    purposes: Annotated[list[Code], Meta(max_length=100, description="Purposes covered; empty covers all.")] = []
+    purposes: Annotated[
+        list[Code],
+        Meta(
+            max_length=100,
+            description="Purposes covered; `any` where the text says that it covers all. Empty: it does not say. Then "
+            "none is barred, decisions say so, and a sensitive one needs the assisting agency's legal officer.",
+        ),
+    ] = []
     directions: Annotated[
         list[Direction],
         Meta(max_length=1000, description="Who assists whom: parties that only help or are only helped; others both."),
     ] = []
     least_priority: Annotated[
         Literal["routine", "urgent", "emergency"] | None,
-        Meta(description="Covers requests of this priority and above; null: it does not say, so of every one."),
+        Meta(
+            description="Covers requests of this priority and above, `routine` of every one; null: it does not say, "
+            "and none is barred."
+        ),
     ] = None
-    max_duration_hours: Annotated[Hours | None, Meta(description="Longest loan, in hours.")] = None
+    max_duration_hours: Annotated[
+        Hours | NoLimit | None,
+        Meta(
+            description="Longest loan, in hours; `no_limit`: the text says that there is none, null: it does not say."
+        ),
+    ] = None
     notice_hours: Annotated[
         Annotated[int, Meta(ge=0, le=8_760)] | None,
-        Meta(description="Least time between asking and the start, in hours; not applied to emergencies."),
+        Meta(
+            description="Least time between asking and the start, in hours; not applied to emergencies. 0: none is "
+            "asked for, null: it does not say."
+        ),
     ] = None
-    cost_ceiling: Annotated[Money | None, Meta(description="Highest estimated cost of one loan.")] = None
+    cost_ceiling: Annotated[
+        Money | NoLimit | None,
+        Meta(
+            description="Highest estimated cost of one loan; `no_limit`: the text says that there is none, null: it "
+            "does not say."
+        ),
+    ] = None
     max_quantity: Annotated[
-        Annotated[int, Meta(ge=1, le=100_000)] | None, Meta(description="The largest quantity in one loan.")
+        Annotated[int, Meta(ge=1, le=100_000)] | NoLimit | None,
+        Meta(
+            description="The largest quantity in one loan; `no_limit`: the text says that there is none, null: it does "
+            "not say."
+        ),
     ] = None
     approval_required: Annotated[
         bool | None,
@@ -146,8 +177,11 @@ class Terms(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     ] = None
     reimbursement: Reimbursement = Reimbursement()
     claim_window_days: Annotated[
-        Annotated[int, Meta(ge=1, le=3_650)] | None,
-        Meta(description="Days after the return within which costs must be claimed."),
+        Annotated[int, Meta(ge=1, le=3_650)] | NoLimit | None,
+        Meta(
+            description="Days after the return within which costs must be claimed; `no_limit` where the text says that "
+            "there is no such limit, null: it does not say."
+        ),
     ] = None
     liability: Annotated[
         Literal["sending", "receiving", "respective", "split", "silent"],
@@ -213,7 +247,52 @@ class Terms(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
 def is_silent(terms: Terms, name: str) -> bool:
     """Whether the term is not entered, or entered as not said."""
     value = getattr(terms, name)
+    if name == "purposes":
+        return not value
     return value in (None, "silent") or (isinstance(value, Reimbursement) and value.model == "silent")
+
+
+LIMITING: Final = {
+    "purposes": "for which purposes it lends",
+    "least_priority": "from which priority on",
+    "max_duration_hours": "how long a loan may last",
+    "notice_hours": "how far ahead it has to be asked for",
+    "cost_ceiling": "what a loan may cost at most",
+    "max_quantity": "how many are lent at a time",
+    "approval_required": "whether a loan needs an approval",
+    "insurance_required": "whether insurance has to be shown",
+}
+"""The terms that can bar a loan or ask for more, and what a text says by each: where it does not, nothing is barred."""
+
+
+def unsaid(terms: Terms) -> list[str]:
+    """The names of `LIMITING` that the terms do not say, in their order. A threshold for approval says when one is
+    needed."""
+    return [
+        name
+        for name in LIMITING
+        if is_silent(terms, name) and not (name == "approval_required" and terms.approval_over_hours is not None)
+    ]
+
+
+def limit(value: int | NoLimit | None) -> int | None:
+    """The figure of a limit; None where the text sets none, or does not say."""
+    return None if value == "no_limit" else value
+
+
+def ceiling(terms: Terms) -> Money | None:
+    """The highest cost of a loan; None where the text sets none, or does not say."""
+    return terms.cost_ceiling if isinstance(terms.cost_ceiling, Money) else None
+
+
+def covers_purpose(terms: Terms, code: str) -> bool:
+    """Whether nothing in the terms bars the purpose: they name it, or name none, or say that they cover all."""
+    return not terms.purposes or ANY_PURPOSE in terms.purposes or code in terms.purposes
+
+
+def purposes_meet(one: Terms, other: Terms) -> bool:
+    """Whether a loan for one purpose can fall under both."""
+    return not one.purposes or any(covers_purpose(other, code) for code in one.purposes) or ANY_PURPOSE in one.purposes
 
 
 DECIDING: Final = {
@@ -332,6 +411,9 @@ def _about_lists(terms: Terms) -> Iterator[Fault]:
         for index, code in enumerate(codes):
             if code in codes[:index]:
                 yield _fault(f"/{name}/{index}", "listed_twice", f"“{code}” is listed twice.")
+    if ANY_PURPOSE in terms.purposes and len(terms.purposes) > 1:
+        detail = f"“{ANY_PURPOSE}” covers every purpose: leave it or the others out."
+        yield _fault("/purposes", "purpose_covered_already", detail)
     for index, code in enumerate(terms.categories):
         wider = [other for other in terms.categories if covers(other, code)]
         if wider:
@@ -361,7 +443,7 @@ def covers(wider: str, code: str) -> bool:
 
 
 def _about_limits(terms: Terms) -> Iterator[Fault]:
-    longest, threshold = terms.max_duration_hours, terms.approval_over_hours
+    longest, threshold = limit(terms.max_duration_hours), terms.approval_over_hours
     if threshold is not None and longest is not None and threshold >= longest:
         detail = f"No loan lasts over {longest} h, so approval over {threshold} h is never asked for."
         yield from _clash("/approval_over_hours", "/max_duration_hours", "approval_never_reached", detail)
@@ -379,7 +461,7 @@ def _about_limits(terms: Terms) -> Iterator[Fault]:
             at = f"/automatic_aid/{index}"
             yield from _clash(f"{at}/asset_ids", f"{at}/purposes", "automatic_aid_incomplete", detail)
         for place, code in enumerate(aid.purposes):
-            if terms.purposes and code not in terms.purposes:
+            if not covers_purpose(terms, code):
                 detail = f"Automatic aid for “{code}”, which is not among the purposes covered."
                 pointer = f"/automatic_aid/{index}/purposes/{place}"
                 yield from _clash(pointer, "/purposes", "automatic_aid_not_covered", detail)
@@ -409,16 +491,16 @@ def _about_money(terms: Terms) -> Iterator[Fault]:
     if pay.free_hours is None and pay.model == "actual_after_hours":
         detail = "Actual costs count after a number of hours, yet the number is not set."
         yield from _clash("/reimbursement/free_hours", "/reimbursement/model", "free_hours_missing", detail)
-    longest = terms.max_duration_hours
+    longest = limit(terms.max_duration_hours)
     if pay.free_hours is not None and longest is not None and pay.free_hours >= longest:
         detail = f"No loan lasts over {longest} h, so costs after {pay.free_hours} h never arise."
         yield from _clash("/reimbursement/free_hours", "/max_duration_hours", "free_hours_cover_every_loan", detail)
-    if terms.claim_window_days is not None and pay.model == "none":
+    if limit(terms.claim_window_days) is not None and pay.model == "none":
         detail = "Nothing is reimbursed, yet there is a window for claims."
         yield from _clash("/claim_window_days", "/reimbursement/model", "claims_without_reimbursement", detail)
-    rate, ceiling = pay.rate_per_hour, terms.cost_ceiling
-    if rate is not None and ceiling is not None and rate.currency != ceiling.currency:
-        detail = f"The rate is in {rate.currency}, the ceiling in {ceiling.currency}: they cannot be compared."
+    rate, most = pay.rate_per_hour, ceiling(terms)
+    if rate is not None and most is not None and rate.currency != most.currency:
+        detail = f"The rate is in {rate.currency}, the ceiling in {most.currency}: they cannot be compared."
         yield from _clash(
             "/cost_ceiling/currency", "/reimbursement/rate_per_hour/currency", "currencies_differ", detail
         )

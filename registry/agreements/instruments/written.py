@@ -16,7 +16,7 @@ from registry.agreements.instruments.figures import Figure, Unit, figures, sente
 from registry.agreements.instruments.in_force import RenewalTimes
 from registry.agreements.instruments.notice import Notice
 from registry.agreements.instruments.remarks import Remark, RemarkCode
-from registry.agreements.instruments.terms import Terms
+from registry.agreements.instruments.terms import Terms, ceiling, limit
 from registry.platform.kernel.text import counted
 
 _HOURS_A_DAY: Final = 24
@@ -55,8 +55,9 @@ class _Said(Struct, kw_only=True, frozen=True):
     """A term in figures: where it is to be looked for, what it is in words, and which figures would be it.
 
     Under one of the `headings` a sentence is about it that has one of the words `about`; under one `elsewhere` it needs
-    one of the words `also` too. One with a word of `unless` is about another thing, and of one with a word of `before`
-    what stands before it alone counts: “for three years, and renews for one-year terms”.
+    one of the words `also` too; under any other, save those `not_under`, one of `anywhere` besides. One with a word of
+    `unless` is about another thing, and of one with a word of `before` what stands before it alone counts: “for three
+    years, and renews for one-year terms”.
     """
 
     words: str
@@ -65,6 +66,8 @@ class _Said(Struct, kw_only=True, frozen=True):
     about: tuple[str, ...]
     elsewhere: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
+    anywhere: tuple[str, ...] = ()
+    not_under: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
     before: tuple[str, ...] = ()
     units: tuple[Unit, ...]
@@ -73,14 +76,19 @@ class _Said(Struct, kw_only=True, frozen=True):
     days: tuple[date, ...] = ()
     also_days: tuple[date, ...] = ()
 
+    def may_stand_under(self, heading: str) -> bool:
+        """Whether a clause of that heading may be about it at all."""
+        return heading in (*self.headings, *self.elsewhere) or (bool(self.anywhere) and heading not in self.not_under)
+
 
 def written_otherwise(clauses: Sequence[WrittenClause], terms: Terms, dates: TermDates) -> Iterator[Remark]:
     """Each clause that writes another figure than the term has."""
     read: dict[str, list[str]] = {}
+    yield from _disagreeing(clauses)
     for said in (*_of_dates(dates), *_of_terms(terms)):
         for clause in clauses:
             named = said.named == clause.number
-            if not named and (said.named is not None or clause.heading not in (*said.headings, *said.elsewhere)):
+            if not named and (said.named is not None or not said.may_stand_under(clause.heading)):
                 continue
             if clause.number not in read:
                 read[clause.number] = sentences(clause.text)
@@ -91,16 +99,21 @@ def written_otherwise(clauses: Sequence[WrittenClause], terms: Terms, dates: Ter
                 for figure in figures(sentence)
                 if figure.unit in said.units and not any(figure.is_day(day) for day in said.also_days)
             ]
-            for figure in found:
-                if figure.disagrees:
-                    detail = f"Clause {clause.number} says “{figure.words}”: the word and the number differ."
-                    yield Remark(code=RemarkCode.SAYS_OTHERWISE, detail=detail, clause=clause.number)
             certain = [figure for figure in found if figure.certain]
             if certain and not any(_is_said(figure, said) for figure in found):
                 quoted = ", ".join(f"“{words}”" for words in dict.fromkeys(figure.words for figure in certain))
                 said_here = f"Clause {clause.number} says {quoted}"
                 detail = f"{said_here}, yet {said.words} {said.says}: mend the one that is wrong."
                 yield Remark(code=RemarkCode.SAYS_OTHERWISE, detail=detail, clause=clause.number)
+
+
+def _disagreeing(clauses: Sequence[WrittenClause]) -> Iterator[Remark]:
+    """Each number of days, months, money or the like whose words say another than its figures, whatever it is about."""
+    for clause in clauses:
+        words = [each.words for sentence in sentences(clause.text) for each in figures(sentence) if each.disagrees]
+        for each in dict.fromkeys(words):
+            detail = f"Clause {clause.number} says “{each}”: the word and the number differ."
+            yield Remark(code=RemarkCode.SAYS_OTHERWISE, detail=detail, clause=clause.number)
 
 
 def _until(sentence: str, words: tuple[str, ...]) -> str:
@@ -117,6 +130,7 @@ def _is_about(sentence: str, said: _Said, heading: str, *, named: bool) -> bool:
     return (
         any(word in lower for word in said.about)
         and (heading in said.headings or any(word in lower for word in said.also))
+        and (heading in (*said.headings, *said.elsewhere) or any(word in lower for word in said.anywhere))
         and not any(word in lower for word in said.unless)
     )
 
@@ -139,7 +153,9 @@ def _of_dates(dates: TermDates) -> Iterator[_Said]:
         elsewhere=("term", "renewal", "parties", "general"),
         about=("notice",),
         also=("terminat", "withdraw", "cancel", "leave"),
-        unless=("cure", "breach", "default", "renew"),
+        anywhere=("agreement", "memorandum", "participation"),
+        not_under=("insurance", "recall", "suspension", "personnel", "powers"),
+        unless=("cure", "breach", "default", "renew", "insur", "employ"),
         units=("days", "months"),
         values=values,
         says=f"is {' or '.join(map(str, periods))}" if periods else "is not entered",
@@ -213,7 +229,7 @@ def _of_terms(terms: Terms) -> Iterator[_Said]:
         (
             "max_duration_hours",
             "the longest loan",
-            terms.max_duration_hours,
+            limit(terms.max_duration_hours),
             (),
             _LONGEST,
             ((*asking, "recall"), _LENT),
@@ -243,15 +259,15 @@ def _of_terms(terms: Terms) -> Iterator[_Said]:
                 values=(("hours", value), *((("days", value // _HOURS_A_DAY),) if value % _HOURS_A_DAY == 0 else ())),
                 says=f"is {counted(value, 'hour')}" if name != "reimbursement" else f"are {value}",
             )
-    if terms.claim_window_days is not None:
+    if (window := limit(terms.claim_window_days)) is not None:
         yield _Said(
             words="the window for claims",
             named=clauses.get("claim_window_days"),
             headings=("reimbursement",),
             about=("claim", "invoice", "bill", "submit"),
             units=("days", "months"),
-            values=(("days", terms.claim_window_days),),
-            says=f"is {counted(terms.claim_window_days, 'day')}",
+            values=(("days", window),),
+            says=f"is {counted(window, 'day')}",
         )
     if terms.suspension_notice_days is not None:
         yield _Said(
@@ -265,7 +281,7 @@ def _of_terms(terms: Terms) -> Iterator[_Said]:
             says=f"is {counted(terms.suspension_notice_days, 'day')}",
         )
     for name, words, amount, about in (
-        ("cost_ceiling", "the highest cost", terms.cost_ceiling, _LONGEST),
+        ("cost_ceiling", "the highest cost", ceiling(terms), _LONGEST),
         ("reimbursement", "the rate per hour", pay.rate_per_hour, ("per hour", "an hour", "hourly", "/hour")),
     ):
         if amount is not None:

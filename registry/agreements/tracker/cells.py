@@ -113,6 +113,8 @@ def read_date(value: Value, dates: Dates) -> date:
             words = f"{quoted(text)} could be month/day or day/month; write YYYY-MM-DD, or say that dates are US."
             if not _on_calendar((found[3], found[1], found[2])):
                 words = f"{quoted(text)} is a day only if the day comes first; write YYYY-MM-DD."
+            elif not _on_calendar((found[3], found[2], found[1])):
+                words = f"{quoted(text)} is a day only if the month comes first: write YYYY-MM-DD, or say dates are US."
             raise CellRefused("date_ambiguous", words)
         month, day, year = map(int, found.groups())
         return _day(text, year, month, day)
@@ -188,6 +190,15 @@ def read_times(value: Value, dates: Dates) -> int | str:
         words = f"{quoted(plain(value))} is neither a whole number nor “no limit” or “silent”."
         raise CellRefused("not_a_number_of_times", words)
     return read_whole(value, dates)
+
+
+def or_no_limit(reader: Reader) -> Reader:
+    """The reader of a limit, of which the text may say that there is none."""
+
+    def read(value: Value, dates: Dates) -> object:
+        return "no_limit" if re.sub(r"[\s-]+", " ", plain(value).lower()) in _NO_LIMIT else reader(value, dates)
+
+    return read
 
 
 def read_flag(value: Value, _dates: Dates) -> bool:

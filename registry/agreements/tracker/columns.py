@@ -54,12 +54,21 @@ def _reader(kind: inspect.Type) -> cells.Reader | None:
         kind = kind.type
     if isinstance(kind, inspect.UnionType):
         found = [_reader(each) for each in kind.types if not isinstance(each, inspect.NoneType)]
-        return found[0] if len(found) == 1 else None
+        return found[0] if len(found) == 1 else _limit_reader(kind)
     if isinstance(kind, inspect.StructType):
         return _STRUCTS.get(kind.cls)
     if isinstance(kind, inspect.CollectionType):
         return cells.read_words if _reader(kind.item_type) is cells.read_text else None
     return next((reader for of, reader in _READERS if isinstance(kind, of)), None)
+
+
+def _limit_reader(kind: inspect.UnionType) -> cells.Reader | None:
+    """How a cell says a limit, or that there is none; None where it is another union."""
+    words = [each for each in kind.types if isinstance(each, inspect.LiteralType)]
+    others = [each for each in kind.types if not isinstance(each, inspect.NoneType | inspect.LiteralType)]
+    reader = _reader(others[0]) if len(others) == 1 else None
+    says_none = [each.values for each in words] == [("no_limit",)]
+    return None if reader is None or not says_none else cells.or_no_limit(reader)
 
 
 _READERS: Final[Sequence[tuple[type[inspect.Type], cells.Reader]]] = (
@@ -89,14 +98,14 @@ NOT_TAKEN: Final = {
 }
 
 WIDEST: Final = {
-    "purposes": "it covers every purpose",
-    "least_priority": "it covers requests of every priority",
-    "max_duration_hours": "loans may last any time",
-    "cost_ceiling": "a loan may cost any amount",
-    "max_quantity": "any quantity may be lent",
+    "purposes": "not for which purposes, so none is barred",
+    "least_priority": "not from which priority on, so none is barred",
+    "max_duration_hours": "not how long a loan may last, so no length is barred",
+    "cost_ceiling": "not what a loan may cost, so no cost is barred",
+    "max_quantity": "not how many are lent at a time, so no quantity is barred",
     "expires_on": "the row does not say when it ends, or that it never does",
 }
-"""What a blank cell of a column means, where that is the widest the term can be: an agreement may say less on paper."""
+"""What a blank cell of a column leaves unsaid, where silence bars nothing: an agreement may say less on paper."""
 
 STATUS: Final = Column(name="status", path=("status",), reader=cells.read_word)
 ENDED_ON: Final = Column(name="ended_on", path=("ended_on",), reader=cells.read_date)

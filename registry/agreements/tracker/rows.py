@@ -90,12 +90,12 @@ class TrackerRow(Struct, kw_only=True, frozen=True):
         return self.status in ("expired", "ended") or self.ended_on is not None
 
     def remarks(self) -> list[str]:
-        """That it is a draft for want of a day of signature; what the row says nothing of and is entered as widest."""
+        """That it is a draft for want of a day of signature; what the row does not say, and so bars nothing."""
         found = []
         if not self.is_signed and self.status is None:
             found.append(DRAFT_UNSAID)
         said = [f"{name} (blank: {means})" for name, means in WIDEST.items() if name not in self.values]
-        return [*found, f"Entered as widest where the row says nothing: {'; '.join(said)}."] if said else found
+        return [*found, f"Not said by the row, and entered so: {'; '.join(said)}."] if said else found
 
     def fault(self, name: str | None, code: str, detail: str) -> CellFault:
         """A fault of the cell in that column, or of the row."""

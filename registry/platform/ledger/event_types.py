@@ -121,6 +121,7 @@ class EventType(Meant):
         "The published list from which the agreement was entered has it no more.",
     )
     AGREEMENT_NOTICE_GIVEN = "agreement.notice_given", "A party gave notice that it leaves."
+    AGREEMENT_NOTICE_RECEIVED = "agreement.notice_received", "A party said when it received another's notice."
     AGREEMENT_NOTICE_RECORDED = "agreement.notice_recorded", "A notice that a party gave on paper was recorded."
     AGREEMENT_NOTICE_RESCINDED = "agreement.notice_rescinded", "A party took its notice back."
     AGREEMENT_OWN_WORD_REQUIRED = (

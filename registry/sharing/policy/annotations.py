@@ -23,7 +23,7 @@ from registry.sharing.policy.locating import unseen_in
 PolicyAction = Literal["borrow", "attach_condition"]
 
 # Besides the terms: the window in which both parties are bound, and the asset's certifications.
-TERMS = frozenset(TermFacts.__struct_fields__) | {"covers_until", "certifications"}
+TERMS = frozenset(TermFacts.__struct_fields__) - {"unstated"} | {"covers_until", "certifications"}
 
 _KNOWN = {"id", "title", "reason", "citation", "term", "approval", "obligation", "due", "by", "within", "matter"}
 _REQUIRED = ("id", "title", "reason")

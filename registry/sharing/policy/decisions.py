@@ -14,7 +14,7 @@ Outcome = Literal["permitted", "needs_approval", "denied"]
 Side = Literal["assisting", "requesting"]
 Due = Literal["before_dispatch", "on_handover", "during", "on_return", "after_return"]
 ApprovalRole = Literal["coordinator", "approver", "legal", "agency_admin"]
-ReasonEffect = Literal["permit", "forbid", "condition", "contradicts", "no_ground", "evaluation_error"]
+ReasonEffect = Literal["permit", "forbid", "condition", "contradicts", "unstated", "no_ground", "evaluation_error"]
 
 PolicyId = Annotated[str, Meta(description="The policy's `@id`.", examples=["duration_over_limit"])]
 Citation = Annotated[
@@ -93,6 +93,7 @@ class DecisionReason(_Part, kw_only=True, frozen=True):
             description=(
                 "`permit`: a ground. `forbid`: a bar. `condition`: an approval it attached. "
                 "`contradicts`: one of two states' laws that point opposite ways; counsel of both sides decide. "
+                "`unstated`: what the agreement does not state, so that it did not limit the loan. "
                 "`no_ground`: nothing permits. `evaluation_error`: the policy could not be evaluated."
             )
         ),

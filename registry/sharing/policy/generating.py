@@ -199,7 +199,7 @@ _SETTERS: Final[Mapping[str, Callable[[Facts, Value], Facts]]] = {
     **{
         f"context.agreement.{name}": _term(name)
         for name in (
-            *("purposes", "least_priority", "max_duration_hours", "notice_hours", "cost_ceiling_minor"),
+            *("purposes", "unstated", "least_priority", "max_duration_hours", "notice_hours", "cost_ceiling_minor"),
             *("max_quantity", "approval_required", "approval_over_hours", "insurance_required"),
             *("requesting_insurance_current", "reimbursement_model", "free_hours", "claim_window_days"),
             *("liability", "command", "sop_control", "pay_control", "recall_notice_hours"),
@@ -221,7 +221,9 @@ _BOOLEANS: Final = frozenset(
         "context.agreement.requesting_insurance_current",
     }
 )
-_SETS: Final = frozenset({"principal.roles", "resource.funding", "context.agreement.purposes"})
+_SETS: Final = frozenset(
+    {"principal.roles", "resource.funding", "context.agreement.purposes", "context.agreement.unstated"}
+)
 _INSTANTS: Final = frozenset(
     {
         *("resource.certified_until", "context.ask.now", "context.ask.start", "context.ask.end"),

@@ -22,7 +22,7 @@ from registry.sharing.policy.decisions import (
 )
 from registry.sharing.policy.explain import near_misses, withheld_clauses
 from registry.sharing.policy.facts import AgencyFacts, AgreementFacts, Facts, facts_digest
-from registry.sharing.policy.telling import reason_of
+from registry.sharing.policy.telling import reason_of, unstated_in_words
 from registry.sharing.policy.trial import Evaluation, evaluate_agreements
 
 # Best first.
@@ -184,7 +184,7 @@ def _of_counsel(facts: Facts, trial: Evaluation) -> Iterator[ApprovalNeeded]:
 
 
 def _reasons(facts: Facts, trial: Evaluation) -> tuple[DecisionReason, ...]:
-    """Errors; else bars and a missing ground; else the grounds and the required approvals."""
+    """Errors; else bars and a missing ground; else the grounds, the required approvals, and what is not stated."""
     agreement = trial.agreement
     if trial.faults:
         return tuple(_engine_reason("evaluation_error", fault.detail, fault.policy) for fault in trial.faults)
@@ -206,7 +206,14 @@ def _reasons(facts: Facts, trial: Evaluation) -> tuple[DecisionReason, ...]:
         reasons = [_reason(ground, "permit", facts, agreement) for ground in trial.grounds]
         reasons += [_reason(policy, "condition", facts, agreement) for policy in trial.approvals]
         reasons += [_reason(p, "contradicts", facts, agreement) for p in dict.fromkeys(_contradicting(trial))]
+        reasons += _of_silence(facts, agreement)
     return tuple(reasons)
+
+
+def _of_silence(facts: Facts, agreement: AgreementFacts | None) -> list[DecisionReason]:
+    """What a loan that is not refused rests on besides: that the agreement does not say what could limit it."""
+    said = None if agreement is None else unstated_in_words(facts, agreement)
+    return [] if said is None else [_engine_reason("unstated", said, None)]
 
 
 def _reason(policy: Policy, effect: ReasonEffect, facts: Facts, agreement: AgreementFacts | None) -> DecisionReason:
@@ -239,12 +246,13 @@ def _clause(policy: Policy, agreement: AgreementFacts | None) -> str | None:
 
 _ENGINE_TITLES: dict[ReasonEffect, str] = {
     "no_ground": "No ground for this loan",
+    "unstated": "What the agreement does not state",
     "forbid": "A term that is withheld refuses",
     "evaluation_error": "A policy could not be evaluated",
 }
 
 
-_ENGINE_IDS: dict[ReasonEffect, str] = {"forbid": "withheld_term"}
+_ENGINE_IDS: dict[ReasonEffect, str] = {"forbid": "withheld_term", "unstated": "terms_not_stated"}
 
 
 def _engine_reason(effect: ReasonEffect, detail: str, policy: Policy | None) -> DecisionReason:

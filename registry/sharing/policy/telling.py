@@ -31,6 +31,29 @@ def reason_of(policy: Policy, facts: Facts, agreement: AgreementFacts | None) ->
     return " ".join([*told, *_limit(policy.term, facts, agreement)])
 
 
+def unstated_in_words(facts: Facts, agreement: AgreementFacts) -> str | None:
+    """What the agreement does not state, beside what this loan asks for; None where it states all of it."""
+    if not agreement.terms.unstated:
+        return None
+    ask = facts.ask
+    asked = {
+        "purposes": f"for which purposes it lends; this loan is for “{name_of(ask.purpose)}”",
+        "least_priority": f"from which priority on; this one is {ask.priority}",
+        "max_duration_hours": f"how long a loan may last; this one lasts {counted(ask.duration_hours, 'hour')}",
+        "notice_hours": "how far ahead it has to be asked for",
+        "cost_ceiling_minor": "what a loan may cost at most",
+        "max_quantity": f"how many are lent at a time; this quantity is {ask.quantity}",
+        "approval_required": "whether a loan needs an approval",
+        "insurance_required": "whether insurance has to be shown",
+    }
+    unstated = [words for name, words in asked.items() if name in agreement.terms.unstated]
+    named = "; ".join(f"({number}) {words}" for number, words in enumerate(unstated, 1))
+    return (
+        f"Agreement {agreement.number} does not state {named}. So nothing of this limits the loan: the parties did not "
+        "agree on it in so many words. Have counsel review."
+    )
+
+
 def _figures(reads: frozenset[str], facts: Facts) -> Iterator[str]:
     """A sentence for each figure of the loan that the policy reads. Stock is told to nobody, but that it is unknown."""
     ask = facts.ask
@@ -39,7 +62,8 @@ def _figures(reads: frozenset[str], facts: Facts) -> Iterator[str]:
     if "estimated_cost_minor" in reads:
         yield _cost(facts)
     if "duration_hours" in reads:
-        yield f"This loan is for {counted(ask.duration_hours, 'hour')}."
+        with_others = "With what adjoins it and was asked for before, this" if ask.joined else "This"
+        yield f"{with_others} loan is for {counted(ask.duration_hours, 'hour')}."
     if "notice_hours" in reads:
         ahead = ask.notice_hours(facts.now)
         yield f"It begins in {counted(ahead, 'hour')}." if ahead >= 0 else "It has begun by now."
@@ -78,9 +102,10 @@ def _distance(km: int | None) -> str:
 
 
 def _cost(facts: Facts) -> str:
-    cost = facts.ask.estimated_cost_minor
+    cost = facts.ask.whole_cost_minor
     if cost is not None:
-        return f"The cost of this loan is estimated at {_money(cost, facts)}."
+        others = ", with what adjoins it," if facts.ask.joined else ""
+        return f"The cost of this loan{others} is estimated at {_money(cost, facts)}."
     if facts.asset.hourly_cost_minor is None:
         return "The cost of this loan is not known, because the asset has no hourly rate."
     return "The cost of this loan is not known, because its rate and a ceiling on it are in different currencies."

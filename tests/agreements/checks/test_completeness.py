@@ -516,3 +516,26 @@ def test_a_word_in_another_sense_says_nothing_and_a_colon_defines(
     document = CheckedText(clauses=clauses((heading, sentence)), terms=terms())
     (found,) = examine(document, [CHECKLISTS["general"]], RECOGNITION)
     assert next(each for each in found.items if each.id == item).status == status
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Reimbursement shall be settled case by case at a later date.",
+        "Reimbursement shall be agreed between the parties on a case-by-case basis.",
+    ],
+)
+def test_an_agreement_to_agree_is_weak_alone_and_beside_what_is_denied(sentence: str) -> None:
+    denials = [
+        ("liability", "Nothing is agreed about liability."),
+        ("insurance", "Insurance is left open."),
+    ]
+    for given in (
+        [("reimbursement", sentence)],
+        [("reimbursement", sentence), *denials],
+        [("purpose", sentence)],
+        [("purpose", f"{sentence} Liability is left open."), *denials],
+    ):
+        document = CheckedText(clauses=clauses(*given), terms=terms())
+        (found,) = examine(document, [CHECKLISTS["general"]], RECOGNITION)
+        assert next(each for each in found.items if each.id == "reimbursement").status == "weak", given

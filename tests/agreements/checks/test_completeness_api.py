@@ -132,7 +132,10 @@ async def test_restricted_text_counts_for_whoever_may_read_it_and_is_quoted_to_n
 async def test_what_a_withheld_provision_may_say_is_neither_found_nor_missing(service: Service, cast: Cast) -> None:
     law = {"sensitivity": "restricted", "exemption": "Security information (example; have counsel review)"}
     denial = {"number": "9", "heading": "insurance", "text": "No insurance has been agreed.", **law}
-    made = await sign_agreement(service, cast.assisting, cast.requesting, provisions=[*PROVISIONS, denial])
+    unsaid = {"insurance_required": None}
+    made = await sign_agreement(
+        service, cast.assisting, cast.requesting, provisions=[*PROVISIONS, denial], terms=unsaid
+    )
     cleared = await cast.requesting.legal.done("GET", f"{PATH}/{made['id']}/completeness")
     assert item(cleared, "general", "insurance")["status"] == "denied"
     for reader in (cast.requesting.coordinator, cast.requesting.machine, cast.assisting.coordinator):
@@ -199,3 +202,16 @@ async def test_the_checklists_are_listed_and_read_with_their_sources(cast: Cast)
         )
         assert again.status_code == 304
     assert_problem(await cast.stranger.coordinator.get("/v1/checklists/astrology"), 404, "not_found")
+
+
+async def test_what_a_clause_says_otherwise_than_the_terms_stands_at_the_item_that_rests_on_it(cast: Cast) -> None:
+    text = "Either party may terminate this agreement upon ninety (60) days written notice to the other party."
+    clause = {"number": "7", "heading": "termination", "text": text}
+    body = agreement_body(cast.assisting, cast.requesting, provisions=[PROVISIONS[0], clause], notice={"days": 90})
+    draft = await cast.assisting.legal.done("POST", PATH, body)
+    found = await checked(cast.assisting, draft)
+    ended = item(found, "general", "termination")
+    assert "7" in ended["provisions"]
+    told = [each["detail"] for each in ended["reasons"] if each["code"] == "says_otherwise"]
+    assert told == ["Clause 7 says “ninety (60) days”: the word and the number differ."]
+    assert told[0] in [each["detail"] for each in found["remarks"]]

@@ -190,7 +190,7 @@ CLAUSE = "- {code: a.b, version: 1, heading: purpose, title: A, text: 'For {need
         (("{needs_met}", "{nothing}"), "no placeholder 'nothing'"),
         (("}", ", counsel: Fine as it is.}"), "have counsel review"),
         (("}", ", terms: {liability: everybody}}"), "Invalid enum value"),
-        (("}", ", terms: {max_quantity: '{notice_days}', max_duration_hours: '{board}'}}"), "Expected `int"),
+        (("}", ", terms: {max_quantity: '{notice_days}', recall_notice_hours: '{board}'}}"), "Expected `int"),
         (("}", ", colour: blue}"), "unknown field"),
         (("}", ", particulars: {colour: blue}}"), "no particular"),
     ],

@@ -14,10 +14,11 @@ from pypdf import PdfReader
 from registry.platform.print.pdf import is_installed
 from tests.agreements.dossier.test_agreement_file import data, events, unpacked
 from tests.agreements.timeline.test_timeline import a_life
-from tests.support.agreements import agreement_body, sign_agreement
+from tests.support.agreements import agreement_body, confirm_agreement, sign_agreement
 from tests.support.cast import Cast, today
 from tests.support.consent import agree_to_publish
 from tests.support.documents import file_document
+from tests.support.html import HtmlPage
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 
@@ -126,6 +127,65 @@ async def test_no_byte_of_it_is_of_what_is_withheld(service: Service, cast: Cast
         ),
         "manifest.json",
     }
+
+
+async def test_it_warns_of_what_concerns_the_public_text(service: Service, cast: Cast) -> None:
+    one, two = cast.assisting, cast.requesting
+    text = f"Typed from this (demo) {uuid4()}."
+    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    days = {"expires_on": str(today() + timedelta(days=40)), "auto_renew_months": 12, "auto_renew_times": "silent"}
+    body = {**agreement_body(one, two, provisions=provisions(Marks()), notice={}), **days}
+    paper = {"signed_on": "2025-01-01", "signatory_title": "Chief", "evidence_sha256": sha256}
+    made = await one.legal.done("POST", "/v1/agreements/record", {**body, **paper})
+    await confirm_agreement(made, two)
+    parts = await unpacked(cast.stranger.coordinator, made["id"], PUBLIC)
+    warnings = data(parts, "manifest.json")["warnings"]
+    for each in (
+        f"Version 1 was transcribed from paper on {today()} by {one.name}",
+        "The paper of version 1 is not on file for the public",
+        "Version 1: How long notice runs is not entered",
+        "One renewal is counted",
+    ):
+        assert [warning for warning in warnings if each in warning], each
+        assert each in HtmlPage(parts["index.html"].decode()).one("main").text
+        assert each in parts["versions/001/text.txt"].decode()
+    among = await file_document(one.legal, made["id"], text, sensitivity="parties")
+    again = await unpacked(cast.stranger.coordinator, made["id"], PUBLIC)
+    assert data(again, "manifest.json")["warnings"] == warnings, "whether the parties have it on file is theirs to say"
+    public = await file_document(one.legal, made["id"], text, sensitivity="public")
+    assert public["id"] != among["id"]
+    await agree_to_publish(made["id"], two, document_id=public["id"])
+    shown = data(await unpacked(cast.stranger.coordinator, made["id"], PUBLIC), "manifest.json")["warnings"]
+    assert not [each for each in shown if "not on file" in each]
+
+
+async def test_how_to_verify_it_speaks_of_nothing_that_is_not_in_it(service: Service, cast: Cast) -> None:
+    made = await sign_agreement(service, cast.assisting, cast.requesting, provisions=provisions(Marks()))
+    for reader, name in ((cast.stranger.coordinator, PUBLIC), (cast.requesting.legal, "file.zip")):
+        parts = await unpacked(reader, made["id"], name)
+        verify = parts["verify.txt"].decode()
+        spoken_of = set(re.findall(r"`([a-z]+\.(?:json|jsonl|txt|csv))`", verify.replace("versions/NNN/", "")))
+        assert "manifest.json" in spoken_of
+        assert spoken_of <= {path.rpartition("/")[2] for path in parts}
+        assert "GET /v1/audit-events?type=agreement.file_exported" in verify
+        assert "no time stamp of anybody outside" in verify
+    verify = (await unpacked(cast.stranger.coordinator, made["id"], PUBLIC))["verify.txt"].decode()
+    parts = await unpacked(cast.stranger.coordinator, made["id"], PUBLIC)
+    for path in ("agreement.json", "versions/001/text.txt"):
+        assert f"{hashlib.sha256(parts[path]).hexdigest()}  {path}" in verify
+
+
+async def test_where_its_making_is_recorded_is_where_verify_says(service: Service, cast: Cast) -> None:
+    made = await sign_agreement(service, cast.assisting, cast.requesting, provisions=provisions(Marks()))
+    parts = await unpacked(cast.stranger.coordinator, made["id"], PUBLIC)
+    manifest = hashlib.sha256(parts["manifest.json"]).hexdigest()
+    for reader in (cast.stranger.auditor, cast.stranger.admin):
+        found = await reader.done("GET", "/v1/audit-events?type=agreement.file_exported")
+        assert manifest in {each["data"]["manifest_sha256"] for each in found["items"]}
+    whole = hashlib.sha256((await unpacked(cast.requesting.legal, made["id"]))["manifest.json"]).hexdigest()
+    for reader in (cast.requesting.auditor, cast.assisting.auditor):
+        found = await reader.done("GET", "/v1/audit-events?type=agreement.file_exported")
+        assert whole in {each["data"]["manifest_sha256"] for each in found["items"]}
 
 
 async def test_what_is_withheld_keeps_its_place_with_the_exemption_cited(service: Service, cast: Cast) -> None:

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from registry.platform.kernel.errors import WrongStatus
-from tests.support.agreements import PROVISIONS, agreement_body
+from tests.support.agreements import PROVISIONS, UNLIMITED, agreement_body
 from tests.support.cast import Agency, Cast, today
 from tests.support.problems import assert_problem
 from tests.support.service import Service
@@ -303,7 +303,7 @@ async def test_history_names_what_of_a_text_was_replaced(cast: Cast) -> None:
     path, first = f"{PATH}/{made['id']}", PROVISIONS[0]
     change = {
         "provisions": [{**first, "text": "Another purpose."}, {**PROVISIONS[1], "number": "5"}],
-        "terms": {"categories": ["any"], "max_duration_hours": 12, "suspension": "at_once"},
+        "terms": {"categories": ["any"], **UNLIMITED, "max_duration_hours": 12, "suspension": "at_once"},
     }
     await cast.assisting.legal.done("PATCH", path, change, if_match=f'"{made["version"]}-00000000"')
     events = (await cast.assisting.legal.done("GET", f"{path}/history"))["items"]

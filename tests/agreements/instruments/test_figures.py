@@ -266,6 +266,30 @@ def test_a_word_and_a_number_that_differ_are_told() -> None:
     assert told == "Clause 8.1 says “thirty (60) days”: the word and the number differ."
 
 
+def test_words_and_figures_that_differ_are_told_whatever_the_clause_is_about() -> None:
+    for words in (
+        *("ninety (60) days", "twelve (18) months", "forty-eight (72) hours"),
+        *("five hundred (400) dollars", "Five hundred dollars ($400)", "$400 (five hundred dollars)"),
+    ):
+        (told,) = otherwise(clause(f"The loan is for {words} at most.", "purpose", "3"))
+        assert told == f"Clause 3 says “{words}”: the word and the number differ."
+    for words in ("ninety (90) days", "five hundred (500) dollars", "five hundred dollars ($500.25)", "$500"):
+        assert otherwise(clause(f"The loan is for {words} at most.", "purpose", "3")) == []
+
+
+def test_a_notice_to_leave_is_compared_under_whatever_heading_it_stands() -> None:
+    text = "Either party may terminate this agreement upon sixty days written notice."
+    dates: dict[str, Any] = {"notice": Notice(days=90)}
+    (told,) = otherwise(clause(text, "purpose", "1"), **dates)
+    assert told == "Clause 1 says “sixty days”, yet the notice is 90 days: mend the one that is wrong."
+    for other, heading in (
+        ("The insurance policy is not cancelled without thirty days notice under this agreement.", "insurance"),
+        ("Each party keeps insurance that is not cancelled without thirty days notice to the agreement.", "liability"),
+        ("Notice of a loan is given three days before, and the team leaves at once.", "scope"),
+    ):
+        assert otherwise(clause(other, heading, "1"), **dates) == []
+
+
 def test_money_is_in_cents_and_a_day_without_a_year_is_that_of_every_year() -> None:
     assert Figure(unit="date", value=630, words="").is_day(date(2031, 6, 30))
     assert not Figure(unit="date", value=630, words="", year=2028).is_day(date(2031, 6, 30))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.agreements import agreement_body, confirm_agreement, sign_agreement
+from tests.support.agreements import UNLIMITED, agreement_body, confirm_agreement, sign_agreement
 from tests.support.assets import make_asset
 from tests.support.cast import Agency, Cast, today
 from tests.support.consent import left_long_ago
@@ -128,7 +128,7 @@ async def test_a_redline_tells_no_restricted_term_to_who_may_not_read_its_clause
     found = await sign_agreement(service, cast.assisting, cast.requesting, provisions=PROVISIONS, terms=TERMS)
     path = f"{PATH}/{found['id']}"
     opened = await cast.assisting.legal.post(f"{path}/amend", {"effective_on": "2026-12-31", "reason": "longer"})
-    change = {"terms": {**TERMS, "max_duration_hours": 2 * HOURS, "max_quantity": 3}}
+    change = {"terms": {**UNLIMITED, **TERMS, "max_duration_hours": 2 * HOURS, "max_quantity": 3}}
     await cast.assisting.legal.done("PATCH", path, change, if_match=opened.headers["etag"])
     await cast.assisting.legal.done("POST", f"{path}/submit")
     for reader, shown in ((cast.requesting.coordinator, False), (cast.requesting.auditor, True)):

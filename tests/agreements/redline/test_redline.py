@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from registry.platform.ledger.tables import ledger_event
-from tests.support.agreements import agreement_body, sign_agreement
+from tests.support.agreements import UNLIMITED, agreement_body, sign_agreement
 from tests.support.cast import Agency, Cast
 from tests.support.problems import assert_problem
 from tests.support.service import Caller, Service
@@ -68,6 +68,7 @@ async def test_it_tells_what_differs_between_two_versions(cast: Cast) -> None:
         terms={
             "categories": ["k9"],
             "suspension": "at_once",
+            **UNLIMITED,
             "max_duration_hours": 48,
             "clauses": {"max_duration_hours": "2"},
         },

@@ -10,6 +10,7 @@ import pytest
 
 from registry.agreements.redline.style import STYLE
 from tests.agreements.redline.test_redline import FIRST, SECOND, revised
+from tests.support.agreements import UNLIMITED
 from tests.support.cast import Cast
 from tests.support.html import HtmlPage, contrast
 from tests.support.service import Caller
@@ -30,6 +31,7 @@ async def shown(reader: Caller, path: str) -> HtmlPage:
 async def path(cast: Cast) -> str:
     """Two versions that differ in everything that a redline tells."""
     terms: dict[str, Any] = {
+        **UNLIMITED,
         "suspension": "at_once",
         "categories": ["k9", "vehicle"],
         "max_duration_hours": 48,

@@ -61,7 +61,7 @@ async def test_every_row_has_a_line_however_many_there_are(
     }
 
 
-async def test_a_row_says_which_blank_cells_became_the_widest_term(service: Service, cast: Cast) -> None:
+async def test_a_row_says_which_blank_cells_are_entered_as_not_said(service: Service, cast: Cast) -> None:
     narrow = {"purposes": "training", "least_priority": "urgent", "max_duration_hours": "48"}
     narrow |= {"cost_ceiling": "1,000.00", "max_quantity": "2", "expires_on": "no end"}
     rows = [
@@ -75,7 +75,9 @@ async def test_a_row_says_which_blank_cells_became_the_widest_term(service: Serv
     # What the agreement itself is then remarked on for (`expiry_silent`): a blank day is no "without end".
     assert "expires_on (blank: the row does not say when it ends, or that it never does)" in everything_[0]
     assert nothing == []
-    assert purposes == ["Entered as widest where the row says nothing: purposes (blank: it covers every purpose)."]
+    assert purposes == [
+        "Not said by the row, and entered so: purposes (blank: not for which purposes, so none is barred)."
+    ]
     lines = lines_of((await service.operator.post(CSV_PATH, {"rows": [rows[2]], "dry_run": True})).content)
     assert [each["outcome"] for each in lines] == ["unchanged"]
     other = signed(cast.assisting, cast.requesting, **{**narrow, "purposes": ""})

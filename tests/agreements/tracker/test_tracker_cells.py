@@ -68,6 +68,10 @@ def test_a_day_that_no_calendar_has_is_none_in_any_order_and_not_ambiguous() -> 
     assert read_date("2/29/2028", "us") == date(2028, 2, 29)
     only = refused(read_date, "30/4/2026")
     assert "only if the day comes first" in only.detail, "of which there is no other reading to choose from"
+    for month_first in ("12/31/2099", "2/29/2096", "1/13/2099"):
+        told = refused(read_date, month_first).detail
+        assert "only if the month comes first" in told, "31 is no month"
+        assert "or day/month" not in told
     assert "no day of the calendar" not in refused(read_date, "30.04.2026").detail
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from registry.sharing.policy.annotations import PolicySetError
+from registry.sharing.policy.attributes import comparisons_in
 from registry.sharing.policy.cedar import PolicySet, agency_layer
 from registry.sharing.policy.facts import Facts
 from registry.sharing.policy.rules import decide
@@ -72,3 +73,21 @@ def test_only_a_pack_says_what_a_law_is_about_and_a_demand_attaches_nothing(tmp_
     text = (POLICIES / "jurisdictions" / "fl.cedar").read_text() + both
     with pytest.raises(PolicySetError, match="attaches nothing"):
         with_policies(tmp_path, text, "jurisdictions/fl.cedar")
+
+
+def test_each_purpose_that_a_shipped_law_bars_by_name_is_sensitive_where_an_agreement_does_not_state_it(
+    whole: PolicySet,
+) -> None:
+    (silence,) = [each for each in whole.policies if each.id == "sensitive_purpose_not_stated"]
+    sensitive = {
+        constant
+        for each in comparisons_in(silence.template.clauses)
+        for constant in each.constants
+        if constant != "purposes"
+    }
+    bars = [
+        each for each in whole.policies if each.effect == "forbid" and not each.template.clauses
+    ]  # whatever is lent
+    barred = {code for each in bars if each.law for code in each.law.applies_to.purposes}
+    assert barred
+    assert barred <= sensitive

@@ -27,7 +27,9 @@ def test_no_attribute_of_the_schema_is_left_out() -> None:
 
 def test_what_may_be_absent_says_when_and_the_rest_does_not() -> None:
     by_name = {(each.name, one.name): one for each in DESCRIBED for one in each.attributes}
-    assert by_name["Agreement", "max_duration_hours"].absent == "It sets no limit."
+    assert by_name["Agreement", "max_duration_hours"].absent == (
+        "It says that there is no limit, or does not say; `unstated` tells which."
+    )
     assert by_name["Agreement", "max_duration_hours"].unit == "hours"
     assert by_name["Ask", "now"].absent is None
 

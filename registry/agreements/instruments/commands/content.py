@@ -21,7 +21,14 @@ from registry.agreements.instruments.tables import (
     agreement_version_dates,
     provision,
 )
-from registry.agreements.instruments.terms import SHOWN_TO_ALL, Terms, contradictions, ended_and_open, misdirected
+from registry.agreements.instruments.terms import (
+    ANY_PURPOSE,
+    SHOWN_TO_ALL,
+    Terms,
+    contradictions,
+    ended_and_open,
+    misdirected,
+)
 from registry.directory.agencies.rules import AgencyStatus
 from registry.directory.agencies.tables import agency
 from registry.directory.taxonomy.tables import category, provision_heading, purpose
@@ -79,7 +86,7 @@ async def check_content(
         *_about_renewals(auto_renew_months, auto_renew_times, provisions),
         *(_placed(fault, "/notice") for fault in faulty(notice, parties, [p.number for p in provisions])),
         *_unknown(terms.categories, known["category"], "/terms/categories/{}", "category"),
-        *_unknown(terms.purposes, known["purpose"], "/terms/purposes/{}", "purpose"),
+        *_unknown(terms.purposes, known["purpose"] | {ANY_PURPOSE}, "/terms/purposes/{}", "purpose"),
         *(
             fault
             for index, aid in enumerate(terms.automatic_aid)
@@ -101,7 +108,8 @@ async def check_content(
 
 async def unknown_of(read: Read, codes: Sequence[str], place: str, what: str) -> list[Fault]:
     """A fault for each code of a category, purpose or heading that is not there; `place` is its pointer."""
-    return list(_unknown(codes, {row.code for row in await read.all(_CODES[what])}, place, what))
+    known = {row.code for row in await read.all(_CODES[what])}
+    return list(_unknown(codes, known | ({ANY_PURPOSE} if what == "purpose" else set()), place, what))
 
 
 async def known_agencies(read: Read, ids: Sequence[UUID]) -> set[UUID]:

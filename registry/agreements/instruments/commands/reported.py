@@ -22,6 +22,7 @@ from registry.agreements.instruments.consent import (
 from registry.agreements.instruments.consent_tables import agreement_proposal, agreement_reported_act
 from registry.agreements.instruments.delivery import read_deliveries, told_deliveries
 from registry.agreements.instruments.queries.evidence import evidence_told
+from registry.agreements.instruments.receipt import NOTHING_RECEIVED
 from registry.agreements.instruments.tables import agreement
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
@@ -143,7 +144,7 @@ async def count_report(
         otherwise_at: datetime | None = report.counts_at
         if report.counts_at < effect_from:
             given = (report.agency_id, report.notice_kind, effect_from)
-            otherwise_at = await notice_given_at(write, row, *given)
+            otherwise_at = await notice_given_at(write, row, *given, NOTHING_RECEIVED)
         await write.run(_OTHERWISE, {"its_id": report.proposal_id, "otherwise_at": otherwise_at})
     if not_before is not None:
         counts_from = max(counts_from, not_before)

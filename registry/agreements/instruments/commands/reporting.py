@@ -25,6 +25,7 @@ from registry.agreements.instruments.commands.open_text import (
     waiting_paper,
 )
 from registry.agreements.instruments.commands.proposing import drop_departures, drop_unsaid_end, propose_departure
+from registry.agreements.instruments.commands.receiving import check_receipt
 from registry.agreements.instruments.commands.report_members import check_given, check_members
 from registry.agreements.instruments.commands.reported import (
     about,
@@ -61,7 +62,7 @@ from registry.agreements.instruments.consent import (
     second_barred,
 )
 from registry.agreements.instruments.consent_tables import agreement_consent, agreement_proposal
-from registry.agreements.instruments.delivery import check_deliveries, told_deliveries
+from registry.agreements.instruments.delivery import check_deliveries, received_days, told_deliveries
 from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.evidence import digest_on_file, shown_on_file
 from registry.agreements.instruments.queries.getting import get_agreement
@@ -142,6 +143,8 @@ async def report_act(
     act = await _checked(write, caller, row, new)
     about_the_same = {"proposal_id": act.proposal_id, "version_id": act.version_id}
     for earlier in await open_reports(write, row.id, act.agency_id, act.kind, **about_the_same):
+        if act.kind is ReportedKind.RECEIVED_NOTICE and earlier.recorded_by_id != caller.agency_id:
+            continue  # of another's notice
         detail = "That is reported already, and waits for the party's answer."
         if earlier.status == ReportStatus.CONTESTED:
             detail = (
@@ -370,12 +373,16 @@ async def _checked(write: Write, caller: Caller, row: Row[Any], new: NewReported
                 _check_left_in_time(row, leaves_at)
                 return Reported(**{**said, "counts_at": leaves_at})
             kind = new.notice_kind or "withdrawal"
-            leaves_at = await notice_runs_out_at(write, row, new.agency_id, kind, new.acted_on, new.leaves_on)
+            check_deliveries(new.deliveries, new.agency_id, await parties_of(write, row.id), theirs)
+            its = (new.agency_id, kind, new.acted_on, new.leaves_on, received_days(new.deliveries))
+            leaves_at = await notice_runs_out_at(write, row, *its)
             await check_was_bound(*was_bound, leaves_at)
             _check_left_in_time(row, leaves_at)
-            check_deliveries(new.deliveries, new.agency_id, await parties_of(write, row.id), theirs)
             how = {"notice_kind": kind, "leaves_on": new.leaves_on, "deliveries": told_deliveries(new.deliveries)}
             return Reported(**{**said, "counts_at": leaves_at, **how})
+        case ReportedKind.RECEIVED_NOTICE:
+            await check_receipt(write, caller, row, new.agency_id, new.acted_on)
+            return Reported(**said)
         case ReportedKind.CONSENTED | ReportedKind.WAS_NOTIFIED:
             check_given(new, "proposal_id")
             asked = await write.first(

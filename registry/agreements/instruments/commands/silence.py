@@ -77,6 +77,7 @@ _CONTESTED = (
         _report.c.kind,
         _report.c.contested_at,
         _report.c.duty_id,
+        _report.c.recorded_by_id,
         _proposal.c.kind.label("proposed"),
         _proposal.c.proposed_by_id,
     )
@@ -125,7 +126,7 @@ async def unconfirmed_because(
     act, parties = acts[0], {each.agency_id: each for each in acts}
     digest = act.evidence_sha256  # what has none cannot be read here
     its = {"id": agreement_id, "agency_ids": sorted(parties)}
-    said = await _said_no(read, agreement_id, acts, now)
+    said = await _said_no(read, agreement_id, acts, reporter_id, now)
     active = {row.id: row.own_word_since for row in await read.all(_ACTIVE, {"agency_ids": its["agency_ids"]})}
     binds = any(active.values()) and binds_or_widens(ReportedKind(act.kind), await _proposed(read, act))
     suspended = {row.agency_id for row in await read.all(_SUSPENDED, {**its, "now": now})}
@@ -189,13 +190,17 @@ async def said_no(read: Read, agreement_id: UUID, act: Reported | Row[Any], now:
     and a proposal is one with others of its kind; what one party did with its other acts. It is over once the party has
     signed, or given its word.
     """
-    return act.agency_id in await _said_no(read, agreement_id, [act], now)
+    reporter_id = None if isinstance(act, Reported) else act.recorded_by_id
+    return act.agency_id in await _said_no(read, agreement_id, [act], reporter_id, now)
 
 
 async def _said_no(
-    read: Read, agreement_id: UUID, acts: Sequence[Reported | Row[Any]], now: datetime
+    read: Read, agreement_id: UUID, acts: Sequence[Reported | Row[Any]], reporter_id: UUID | None, now: datetime
 ) -> frozenset[UUID]:
-    """The parties that said no in the matter of which the acts are; see `said_no`."""
+    """The parties that said no in the matter of which the acts are; see `said_no`.
+
+    Whether somebody's notice came is a matter of each who gave one, and who did reports it: `reporter_id`.
+    """
     act, agency_ids = acts[0], [each.agency_id for each in acts]
     kind = ReportedKind(act.kind)
     contested = await read.all(_CONTESTED, {"id": agreement_id, "agency_ids": sorted(agency_ids)})
@@ -205,6 +210,9 @@ async def _said_no(
         return frozenset([each for each, said in noes.items() if await _declined(read, agreement_id, each, said, now)])
     if kind in LEAVING:
         return frozenset(each.agency_id for each in contested if each.kind in LEAVING)
+    if kind is ReportedKind.RECEIVED_NOTICE:
+        about = (kind, reporter_id)
+        return frozenset(each.agency_id for each in contested if (each.kind, each.recorded_by_id) == about)
     if kind in OF_DUTY:
         return frozenset(each.agency_id for each in contested if each.duty_id == act.duty_id and each.kind == kind)
     asked = await read.first(_ASKED, {"proposal_id": act.proposal_id})

@@ -34,7 +34,7 @@ from registry.agreements.instruments.schemas.evidence import OnPaper, evidence_o
 from registry.agreements.instruments.schemas.given import Supersession
 from registry.agreements.instruments.schemas.shown import Agreement
 from registry.agreements.instruments.tables import agreement, agreement_party, agreement_signature, agreement_version
-from registry.agreements.instruments.terms import Terms, covers
+from registry.agreements.instruments.terms import Terms, covers, purposes_meet
 from registry.platform.access.permissions import Action
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
@@ -171,7 +171,7 @@ async def _check_matter(write: Write, caller: Caller, row: Row[Any], successor: 
     if not _meet(old.categories, new.categories):
         detail = f"It is about {', '.join(new.categories)}, and this one about {', '.join(old.categories)}."
         raise _no_successor(f"{detail} End this one by consent instead.")
-    if old.purposes and new.purposes and not set(old.purposes) & set(new.purposes):
+    if not purposes_meet(old, new):
         raise _no_successor("The two have no purpose in common. End this one by consent instead.")
 
 

@@ -41,6 +41,7 @@ from registry.platform.kernel.versions import Expected
         "other_document",
         "other_version",
         "own_act",
+        "receipt_missing",
         "report_incomplete",
         "signed_before_text",
         "unknown_document",
@@ -55,7 +56,7 @@ async def report_agreement_act(
     caller: Supplied[Caller],
     if_match: Supplied[Expected],
 ) -> Answer[Agreement]:
-    """Record what another party did: signed, agreed, gave notice, withdrew, consented, was notified.
+    """Record what another party did: signed, agreed, gave notice, withdrew, consented, was notified, received yours.
 
     It has effect when that party confirms it, or 14 days after it was notified without contesting, and then counts from
     the day of the act; until that has come the agreement is shown as it is without it. What the registry's operator
