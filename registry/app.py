@@ -111,6 +111,8 @@ from registry.sharing.inbox import routes as inbox
 from registry.sharing.loans import routes as loans
 from registry.sharing.obligations import routes as obligations
 from registry.sharing.obligations.commands import record_breaches
+from registry.sharing.past_loans import routes as past_loans
+from registry.sharing.past_loans.commands.importing import PastLoanImporter
 from registry.sharing.policy import routes as policy
 from registry.sharing.policy.apart import ConfinedExaminer
 from registry.sharing.policy.asking import QuestionsAsked, QuestionSums
@@ -163,6 +165,7 @@ ROUTERS = (
     policy.router,
     obligations.router,
     loans.router,
+    past_loans.router,
     requests.router,
     sheets.router,
     impact.router,
@@ -179,6 +182,7 @@ IMPORTERS = Importers(
             AgencyImporter(),
             PersonnelImporter(),
             RateImporter(_ASSETS.known, assets_tagged, owns_asset),
+            PastLoanImporter(_ASSETS),
         )
     }
 )

@@ -70,6 +70,7 @@ def all_tables() -> None:
     import registry.resources.rates.tables
     import registry.sharing.loans.tables
     import registry.sharing.obligations.tables
+    import registry.sharing.past_loans.tables
     import registry.sharing.policy.tables
     import registry.sharing.requests.tables
 

@@ -46,6 +46,7 @@ from tests.support.length import at_length
 from tests.support.loans import under_way
 from tests.support.logs import logged_by
 from tests.support.packages import decided_on, make_package
+from tests.support.past_loans import take_one_over
 from tests.support.personnel import enter_person, speaks
 from tests.support.policy import acting_for, answer_decision
 from tests.support.requests import act, line_for, make_request
@@ -556,6 +557,10 @@ async def make_loan(stage: Stage, asked: dict[str, Any]) -> None:
     def words() -> str:
         return f"On the loan: {stage.mark('assisting', 'requesting')}"
 
+    item, remarks = (f"Camera {stage.mark('assisting', 'requesting')}" for _ in range(2))
+    stage.keep(
+        "past_loan_id", await take_one_over(stage.cast.assisting, stage.cast.requesting, Item=item, Remarks=remarks)
+    )
     owed = next(each for each in lent["obligations"] if each["owed_by"] == "requesting")
     stage.keep("obligation_id", owed)
     met = {"statement": words()}

@@ -179,6 +179,8 @@ class Nation:
                 "public_over_at": over_at if shown else None,
                 "public_ends_on": last_day_of(over_at, ZONE) if shown else None,
                 "public_search_text": folded(number, title) if shown else None,
+                "shared_changes": 5,
+                "shared_updated_at": signed[newest],
                 "public_changes": 1,
                 "public_updated_at": signed[0],
                 "current_version": newest + 1,

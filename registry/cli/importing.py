@@ -1,4 +1,4 @@
-"""`registry import assets`, `personnel`, `rates`: tables of an agency's own, through the same steps as over HTTP."""
+"""`registry import assets`, `personnel`, `rates`, `loans`: an agency's own tables, in the same steps as over HTTP."""
 
 import asyncio
 import hashlib
@@ -241,5 +241,5 @@ def _told(found: Import, refused: list[ImportRow]) -> Iterator[str]:
         yield f"The run was interrupted: go on with --resume {found.id}."
 
 
-_KINDS: tuple[ImportKind, ...] = ("assets", "personnel", "rates")
+_KINDS: tuple[ImportKind, ...] = ("assets", "personnel", "rates", "loans")
 COMMANDS: dict[str, click.Command] = {kind: command(kind) for kind in _KINDS}

@@ -589,6 +589,23 @@ async def _imports(story: Story, sheriff: Agency) -> None:
     await story.do(keeper, "update_import_mapping", kept)
 
 
+async def _past_loans(story: Story, sheriff: Agency, police: Agency) -> None:
+    """An old list is taken over, and what it says is contested and withdrawn."""
+    head = "Number,Lender,Borrower,Item,Type,From,To,Hours,Disposition,Condition,Remarks"
+    when = "2023-07-04 08:00,2023-07-05 18:30,8"
+    old = f"23-118,{sheriff.name},{police.name},Thermal camera,equipment,{when},Returned,good,(demo)"
+    keeper, other = sheriff.coordinator, police.coordinator
+    table = await story.do(keeper, "create_import", body=f"{head}\n{old}\n", kind="loans", filename="loans.csv")
+    how = {"mapping": table["suggested_mapping"], "dry_run": False, "wait_seconds": 30}
+    await story.do(keeper, "run_import", table["id"], body=how)
+    past = (await story.do(other, "list_past_loans", limit=1))["items"][0]["id"]
+    await story.do(other, "contest_past_loan", past)
+    await story.do(keeper, "get_past_loan", past)
+    await story.do(other, "withdraw_past_loan_contest", past)
+    await story.do(keeper, "withdraw_past_loan", past)
+    await story.do(keeper, "list_past_loan_history", past, limit=2)
+
+
 async def _personnel(story: Story, sheriff: Agency, police: Agency) -> None:
     keeper = sheriff.coordinator
     one = (await story.do(keeper, "create_personnel_record"))["id"]
@@ -744,6 +761,7 @@ async def _loans(story: Story, sheriff: Agency, police: Agency, asset: str) -> N
     await story.do(asking, "report_loan_found", lost)
     await story.do(owner, "report_loan_lost", lost)
     await story.do(asking, "get_loan", loan)
+    await _past_loans(story, sheriff, police)
     await story.do(asking, "get_loan_sheet_page", loan)
     await story.do(asking, "get_loan_sheet_pdf", loan)
     await story.do(asking, "list_loans", limit=2)

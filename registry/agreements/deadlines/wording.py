@@ -170,7 +170,7 @@ def _renewal(record: Record, due: Due) -> Words:
         in_time = "give notice; how long before is not entered, so have counsel review."
     left = "" if record.renewal.times is None else f", {record.renewal.times - due.term} time(s) more"
     if record.renewal.is_silent:
-        left = ", and the text does not say how often: one renewal is counted"
+        left = ", and how often is entered as not said: one renewal is counted, and none is assumed after it"
     return Words(
         f"It renews by itself for {counted(record.renewal.months, 'month')} at the end of each term{left}.",
         None,
@@ -201,6 +201,8 @@ def _expiry(record: Record, due: Due) -> Words:
             "Sign the text by which the others go on, or let it end for your agency.",
         )
     basis = "Its last day in force, with no renewal to follow."
+    if record.renewal is not None and record.renewal.is_silent:
+        basis = "Its last day in force: how often it renews itself is entered as not said, and one renewal is counted."
     if due.settled:
         return Words(basis, None, "Nothing: the last review decided to let it end.")
     return Words(basis, None, "Renew or replace it before then, or enter a review that lets it end.")

@@ -12,8 +12,20 @@ from msgspec import Struct
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Row
 
-from registry.agreements.documents.queries import STAYS, document_relations, document_row, get_document
-from registry.agreements.documents.rules import UNCLAIMED_FOR, DocumentStatus, check_exemption, check_withdrawable
+from registry.agreements.documents.queries import (
+    STAYS,
+    document_relations,
+    document_row,
+    get_document,
+    restricted_copies,
+)
+from registry.agreements.documents.rules import (
+    UNCLAIMED_FOR,
+    DocumentStatus,
+    check_declassified,
+    check_exemption,
+    check_withdrawable,
+)
 from registry.agreements.documents.schemas import Document, NewDocument
 from registry.agreements.documents.tables import document, document_content, referring_to_content
 from registry.agreements.instruments.authority import FiledPaper
@@ -106,8 +118,8 @@ async def file_document(
 
     The file is on disk, checked and read before anything is locked or written, and goes again where anything fails.
     Where it shows what was reported of a party, that party's days to contest begin. Raises NotFound, Forbidden,
-    RuleBroken for a file that cannot be taken, UnsupportedMediaType for one that is of another kind than it is sent as,
-    Busy where it cannot be kept.
+    RuleBroken for a file that cannot be taken, or is filed for more readers than before without a reason,
+    UnsupportedMediaType for one that is of another kind than it is sent as, Busy where it cannot be kept.
     """
     seen = await agreement_row(read, caller.principal, agreement_id)
     permit(caller.principal, Action.DOCUMENTS_FILE, relations(caller.principal, seen))
@@ -186,6 +198,12 @@ async def _enter(
     permit(caller.principal, Action.DOCUMENTS_FILE, relations(caller.principal, row))
     await write.once()
     await check_claimed(write, received)
+    declassified: dict[str, object] = {}
+    if new.sensitivity is not Sensitivity.RESTRICTED:
+        copies = await restricted_copies(write, caller.principal, agreement_id, received.sha256, caller.now)
+        check_declassified(copies, new.declassify_reason)
+        if copies:
+            declassified = {"declassifies": [str(each) for each in copies], "reason": new.declassify_reason}
     document_id = new_id()
     filename = None if new.filename is None else fitting_name(new.filename, media_type)
     await write.run(
@@ -245,6 +263,7 @@ async def _enter(
             "sha256": digest,
             "version_no": new.version_no,
             **publication,
+            **declassified,
             **notified,
         },
     )
@@ -288,13 +307,13 @@ async def withdraw_document(
     await write.once()
     check_version(expected, row.version)
     check_withdrawable(DocumentStatus.FILED if row.withdrawn_at is None else DocumentStatus.WITHDRAWN)
-    if row.past_or_to_come:
-        raise WrongStatus(STAYS)  # whatever stands against it now: what is done since is not for it to hear of
+    if row.past_or_to_come and row.held:
+        raise WrongStatus(STAYS)
     await refuse_under_hold(write, row.agreement_id, "nothing of it is withdrawn until the hold is lifted")
     # Silence that has run out counts before the paper is asked about.
     await settle_due(write, row.agreement_id, caller.now)
     if (await document_row(write, caller.principal, document_id, caller.now)).rested_on:
-        raise Conflict(RESTED_ON, "document_rested_on")
+        raise WrongStatus(STAYS) if row.past_or_to_come else Conflict(RESTED_ON, "document_rested_on")
     await write.run(
         _WITHDRAW,
         {

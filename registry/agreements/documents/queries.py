@@ -51,7 +51,8 @@ from registry.platform.http.paging import CHANGED, Orders, changed_in, given
 from registry.platform.kernel.actions import AllowedAction, offer
 from registry.platform.kernel.errors import Forbidden, NotFound
 
-STAYS = "Your agency is not bound by the agreement now: what it filed stays with the record of those who are."
+STAYS = "Your agency is not bound by the agreement now, and the record of those who are keeps this paper for now."
+"""To who has left or is not bound yet: whether an act rests on it or a hold stands since is not for it to hear of."""
 
 _UUID = document.c.id.type
 _LONG_AGO = sa.bindparam("long_enough_ago", type_=document.c.filed_at.type)
@@ -269,9 +270,27 @@ def _allowed(principal: Principal, row: Row[Any]) -> list[AllowedAction]:
     bar = RESTED_ON if row.rested_on else None
     if row.held:
         bar = "The agreement's record is under a legal hold."
-    if row.past_or_to_come:  # whatever stands against it now: what is done since is not for it to hear of
+    if row.past_or_to_come and bar is not None:
         bar = STAYS
     return [offer("withdraw", withheld="It is withdrawn already." if row.withdrawn_at is not None else bar)]
+
+
+@cache
+def _restricted_copies() -> sa.Select[Any]:
+    return _documents(administrator=False).where(
+        document.c.agreement_id == sa.bindparam("agreement_id", type_=_UUID),
+        document.c.sha256 == sa.bindparam("sha256", type_=sa.Text),
+        document.c.sensitivity == Sensitivity.RESTRICTED,
+        document.c.withdrawn_at.is_(None),
+    )
+
+
+async def restricted_copies(
+    read: Read, principal: Principal, agreement_id: UUID, sha256: str, now: datetime
+) -> list[UUID]:
+    """The restricted documents on file with the agreement that have this content, as far as the caller reads them."""
+    about = {"agreement_id": agreement_id, "sha256": sha256, "viewer": principal.agency_id, **_at(now)}
+    return [row.id for row in await read.all(_restricted_copies(), about) if may_read_restricted(principal, row)]
 
 
 _SAME_CONTENT = sa.select(document.c.withdrawn_at).where(

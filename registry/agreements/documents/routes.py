@@ -77,6 +77,7 @@ async def _record(own_transaction: OwnTransaction, caller: Caller, rows: Sequenc
         "file_not_text",
         "file_swept",
         "file_unreadable",
+        "on_file_as_restricted",
         "sha256_differs",
         "unknown_version",
     ),
@@ -101,7 +102,7 @@ async def file_document(
     beyond measure when it is unpacked; then nothing of it is kept. Otherwise it is kept as it is, and nothing in it is
     ever run or followed: `remarks` say what it holds. Its text is found by the search, with form values, notes,
     headers, footers and comments, without what tracked changes deleted; `text` says whether that is all of it. The
-    same bytes are kept once.
+    same bytes are kept once. What you can read on file as restricted needs a `declassify_reason` to be filed for more.
     Where it shows what was reported of a party by its hash, that party's 14 days to contest begin now.
     """
     filed = await commands.file_document(
@@ -208,9 +209,10 @@ async def withdraw_document(
 ) -> Answer[Document]:
     """Withdraw a document, for the agency that filed it.
 
-    It stays on record, and is found by nobody. What it says is shown to the legal staff and auditors of that agency and
-    of the agreement's custodian. Nothing is withdrawn while the agreement's record is under a legal hold, nor the only
-    paper on which another party's signature, confirmation or recorded act rests.
+    Also where that is not bound yet or has left. It stays on record, and is found by nobody. What it says is shown to
+    the legal staff and auditors of that agency and of the agreement's custodian. Nothing is withdrawn while the
+    agreement's record is under a legal hold, nor the only paper on which another party's signature, confirmation or
+    recorded act rests.
     """
     return document_answer(await commands.withdraw_document(write, caller, document_id, data.reason, if_match))
 

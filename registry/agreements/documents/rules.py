@@ -1,7 +1,9 @@
 """What a document may be, who reads it, and what ends its being shown."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from enum import StrEnum
+from uuid import UUID
 
 from registry.agreements.instruments.rules import Sensitivity
 from registry.platform.kernel.errors import RuleBroken, WrongStatus
@@ -51,6 +53,21 @@ def check_exemption(sensitivity: Sensitivity, exemption: str | None) -> None:
             "exemption_without_restriction",
             "only for restricted ones",
             parameter="exemption",
+        )
+
+
+def check_declassified(copies: Collection[UUID], reason: str | None) -> None:
+    """Raises RuleBroken where the same content is on file as restricted, and nobody said why more may read it now.
+
+    `copies` are those that the caller may read: to anybody else it is not told that there is one.
+    """
+    if copies and reason is None:
+        raise RuleBroken.at(
+            "The same file is on file with the agreement as restricted, and filed so it would be read by more. File it "
+            "as restricted, or say why it no longer is in `declassify_reason`.",
+            "on_file_as_restricted",
+            "needed for what is on file as restricted",
+            parameter="declassify_reason",
         )
 
 

@@ -43,6 +43,13 @@ class NewDocument(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True)
         ),
     ] = Sensitivity.PARTIES
     exemption: Exemption | None = None
+    declassify_reason: (
+        Annotated[
+            Reason,
+            Meta(description="Why more may read now what you can read on file as restricted; it is recorded with it."),
+        ]
+        | None
+    ) = None
     version_no: (
         Annotated[int, Meta(ge=1, le=2**31 - 1, description="The version of the agreement it belongs to.")] | None
     ) = None

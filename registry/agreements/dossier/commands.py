@@ -246,12 +246,21 @@ def _ends(found: Agreement) -> str:
     """The last day of the agreement and, where that is another, of the running term, in words."""
     last = None if found.ends_at is None else last_day_before(found.ends_at, found.time_zone)
     if found.term_ends_on in (None, last):
-        return "no end on record" if last is None else str(last)
+        return _no_end(found) if last is None else str(last)
     months = "" if found.auto_renew_months is None else f" by {counted(found.auto_renew_months, 'month')} each time"
     if found.auto_renew_times == "silent":
-        months += ", once, since the text does not say how often"
+        months += ", once, since how often is entered as not said"
     through = "" if last is None else f", through {last} at the latest"
     return f"{found.term_ends_on}, which is the running term; unless that is declined it renews itself{months}{through}"
+
+
+def _no_end(found: Agreement) -> str:
+    """That no day ends it, and whether its terms say so, as far as they are shown."""
+    if any(each.code == RemarkCode.EXPIRY_SILENT for each in found.remarks):
+        return "no end on record: no last day is entered, nor that it goes on until it is ended"
+    if found.terms is not None and found.terms.open_ended == "stated":
+        return "when it is ended: its terms say that it goes on until then"
+    return "no end on record"
 
 
 class _RecordedAt(Struct, frozen=True):

@@ -195,7 +195,7 @@ RenewalTimes: TypeAlias = int | Literal["no_limit", "silent"]
 class Renewal(msgspec.Struct, kw_only=True, frozen=True):
     """A term that goes on by itself: by how many months, and how often at most (None: without end).
 
-    `is_silent`: the text does not say how often, so the one renewal that it speaks of is counted, and none is assumed.
+    `is_silent`: how often is entered as not said, so the one renewal that is spoken of is counted, and none is assumed.
     """
 
     months: int
@@ -214,6 +214,9 @@ def renewal_of(months: int | None, times: RenewalTimes | None) -> Renewal | None
 
 def last_day(expires_on: date | None, renewal: Renewal | None) -> date | None:
     """The last day that renewals can reach; None where there is none.
+
+    What is not said is counted in neither: no last day is made up where none is entered, and no renewal after the one
+    that is spoken of. So without a last day it is in force until it is ended.
 
     Each term's end is counted from the first one's, so that 31 January is not worn down to the 28th.
     """

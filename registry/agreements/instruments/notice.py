@@ -1,6 +1,6 @@
 """The notice that a party gives before it leaves: how long, to whom and how, as the text says it.
 
-Where the text is silent nothing is assumed: no day can be computed then, and whoever asks for one is told so.
+Where that is not entered nothing is assumed: no day can be computed then, and whoever asks for one is told so.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -104,7 +104,7 @@ class Notice(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     clause: Annotated[ProvisionNumber | None, Meta(description="The provision that says it.")] = None
 
     def of(self, agency_id: UUID) -> Period | None:
-        """What that party gives; None where the text is silent."""
+        """What that party gives; None where that is not entered."""
         own = next((each for each in self.by_party if each.agency_id == agency_id), None)
         return (None if own is None else _period(own)) or self.general
 
@@ -118,7 +118,7 @@ class Notice(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
 
     @property
     def general(self) -> Period | None:
-        """What every party gives that has no period of its own; None where the text is silent."""
+        """What every party gives that has no period of its own; None where that is not entered."""
         return _period(self)
 
     @property
@@ -136,7 +136,7 @@ def _period(said: Notice | PartyNotice) -> Period | None:
 
 
 def needed_period(notice: Notice, agency_id: UUID, pointer: str) -> Period:
-    """What the party gives. Raises RuleBroken where the text is silent: a period made up would bind or free nobody."""
+    """What the party gives. Raises RuleBroken where none is entered: a period made up would bind or free nobody."""
     period = notice.of(agency_id)
     if period is None:
         where = f"clause {notice.clause}" if notice.clause else "none of its clauses is named for it"
@@ -145,7 +145,7 @@ def needed_period(notice: Notice, agency_id: UUID, pointer: str) -> Period:
             "leaves_on and have the others consent to it, end it for all by mutual consent, or amend the text; have "
             "counsel review.",
             "notice_silent",
-            "the text gives no period",
+            "no period is entered",
             pointer=pointer,
         )
     return period

@@ -14,11 +14,14 @@ from registry.agreements.instruments.in_force import AgreementDates, BoundWindow
 from registry.agreements.instruments.notice import Notice
 from registry.agreements.instruments.schemas.consenting import Proposal, ReportedAct
 from registry.agreements.instruments.schemas.evidence import Evidence
-from registry.agreements.instruments.terms import LIMITING, Terms, is_silent, unsaid
+from registry.agreements.instruments.terms import DECIDING, LIMITING, Terms, is_silent, undecided, unsaid
 from registry.agreements.instruments.together import runs_out, together
 from registry.platform.kernel.intervals import Interval
 from registry.platform.kernel.text import counted
 from registry.platform.kernel.time import add_months, last_day_before
+
+NONE_MADE_UP = "What is not entered is not made up, neither a last day nor another renewal."
+"""The one rule of an end and of renewals that nobody entered: `in_force.last_day`."""
 
 UNLIKELY_YEARS = 3
 """How many years a signature on paper may lie from its text's first day without a remark."""
@@ -40,6 +43,7 @@ class RemarkCode(StrEnum):
     RENEWALS_SILENT = "renewals_silent"
     SUSPENSION_SILENT = "suspension_silent"
     LIMITS_SILENT = "limits_silent"
+    DECIDING_SILENT = "deciding_silent"
     COUNTS_FROM_RECEIPT = "counts_from_receipt"
     TERM_NOT_ENTERED = "term_not_entered"
     CONDITION_NOT_ENTERED = "condition_not_entered"
@@ -157,7 +161,7 @@ def about_end(expires_on: date | None, terms: Terms) -> Iterator[Remark]:
     if expires_on is None and is_silent(terms, "open_ended"):
         detail = (
             "No last day is entered, nor that the text goes on until it is ended: it is read as in force until it is "
-            "ended, by consent or notice."
+            f"ended, by consent or notice. {NONE_MADE_UP} Look for one in the text, and enter it or `open_ended`."
         )
         yield Remark(code=RemarkCode.EXPIRY_SILENT, detail=detail)
 
@@ -168,7 +172,7 @@ def about_renewals(expires_on: date | None, renewal: Renewal | None) -> Iterator
         detail = (
             f"The term renews itself by {counted(renewal.months, 'month')}, and how often is entered as “silent”. One "
             f"renewal is counted, through {last_day(expires_on, renewal)}, and none is assumed after it: to go on, "
-            "amend or renew it; have counsel review."
+            f"amend or renew it; have counsel review. {NONE_MADE_UP}"
         )
         yield Remark(code=RemarkCode.RENEWALS_SILENT, detail=detail)
 
@@ -176,7 +180,7 @@ def about_renewals(expires_on: date | None, renewal: Renewal | None) -> Iterator
 def how_often(renewal: Renewal) -> str:
     """How often the term renews itself, in words."""
     if renewal.is_silent:
-        return "and the text does not say how often: once is counted"
+        return "and how often is entered as not said: once is counted"
     return "without end" if renewal.times is None else f"at most {counted(renewal.times, 'time')}"
 
 
@@ -206,6 +210,17 @@ def about_limits(terms: Terms) -> Iterator[Remark]:
             "counsel review."
         )
         yield Remark(code=RemarkCode.LIMITS_SILENT, detail=detail)
+
+
+def about_undecided(terms: Terms) -> Iterator[Remark]:
+    """Which of the terms that settle who does or bears what are not entered: nobody is assumed in their place."""
+    if silent := undecided(terms):
+        named = "; ".join(f"{DECIDING[name]} (`{name}`)" for name in silent)
+        detail = (
+            f"Not entered, and nothing is assumed in its place: {named}. If the text says it, enter it; if it does "
+            "not, it is open among the parties. Have counsel review."
+        )
+        yield Remark(code=RemarkCode.DECIDING_SILENT, detail=detail)
 
 
 def about_missing_hands(version_no: int, without_hand: Sequence[str]) -> Iterator[Remark]:

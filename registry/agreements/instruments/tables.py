@@ -66,6 +66,8 @@ agreement = table(
     sa.Column("superseded_by_id", Uuid, sa.ForeignKey("agreement.id")),
     sa.Column("custody_offered_to_id", Uuid, sa.ForeignKey("agency.id")),
     sa.Column("settles_at", Instant),
+    sa.Column("shared_changes", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("shared_updated_at", Instant, nullable=False),
     sa.Column("public_version", sa.Integer),
     sa.Column("public_title", sa.Text),
     sa.Column("public_expires_on", Civil),
@@ -80,6 +82,7 @@ agreement = table(
     sa.CheckConstraint("is_public = (public_version IS NOT NULL)", name="public"),
     sa.Index("ix_agreement_settles_at", "settles_at"),
     sa.Index("ix_agreement_public_updated_at", "public_updated_at", "id"),
+    sa.Index("ix_agreement_shared_updated_at", "shared_updated_at", "id"),
     sa.Index("ix_agreement_updated_at", "updated_at", "id"),
 )
 """`number_key` is the number in its one form (`filing_key`).
@@ -88,7 +91,8 @@ agreement = table(
 party gave its word that what they mark public is shown to all, the one that takes effect last; derived, see
 `agreement_publication`. `public_title`, `public_expires_on` and `public_search_text` are that version's, for lists that
 others than the parties read; `is_public`: there is one. `public_changes` and `public_updated_at` are to these readers
-what `version` and `updated_at` are to the parties, and move only with what they are shown.
+what `version` and `updated_at` are to the custodian, and move only with what they are shown; so do `shared_changes` and
+`shared_updated_at` to the other parties, who are shown no draft. `version` counts whatever happens.
 
 `over_at`: when it ends, by the one rule in `ends`, and `ends_on` its last day: both NULL where it never does, as its
 text says of what is not executed, and without reports that have not taken effect. `over_by`: why, once it is executed.

@@ -39,7 +39,7 @@ class Reimbursement(Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tru
         Meta(
             description="`none`: each bears its own. `actual_after_hours`: actual costs once the help has "
             "lasted `free_hours` consecutive hours. `fixed_rate`: `rate_per_hour`. `personnel_excluded`: "
-            "actual costs without personnel. `full`: all actual costs. `silent`: not said, and nothing is assumed."
+            "actual costs without personnel. `full`: all actual costs. `silent`: not entered, and nothing is assumed."
         ),
     ] = "silent"
     free_hours: Annotated[
@@ -106,12 +106,12 @@ class RightToEnd(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     agency_id: UUID
     notice_days: Annotated[
         Annotated[int, Meta(ge=0, le=3_650)] | None,
-        Meta(description="Notice that it gives before that, in days; 0 is at once, null: the text does not say."),
+        Meta(description="Notice that it gives before that, in days; 0 is at once, null: not entered."),
     ] = None
 
 
 class Terms(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """The lending terms of an agreement version. What is left out, null or `silent`, is not entered or not said."""
+    """The lending terms of an agreement version. What is left out, null or `silent`, is not entered."""
 
     categories: Annotated[
         list[Code],
@@ -170,7 +170,7 @@ class Terms(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     ] = None
     approval_required: Annotated[
         bool | None,
-        Meta(description="Whether every loan needs the assisting agency's approval; null: it does not say."),
+        Meta(description="Whether every loan needs the assisting agency's approval; null: not entered."),
     ] = None
     approval_over_hours: Annotated[
         Hours | None, Meta(description="Loans longer than this need the assisting agency's approval.")
@@ -185,7 +185,7 @@ class Terms(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     ] = None
     liability: Annotated[
         Literal["sending", "receiving", "respective", "split", "silent"],
-        Meta(description="Who bears liability; `respective`: each for its own acts; `silent`: not said."),
+        Meta(description="Who bears liability; `respective`: each for its own acts; `silent`: not entered."),
     ] = "silent"
     command: Annotated[
         Literal["requesting", "assisting", "unified", "silent"], Meta(description="Who commands operations.")
@@ -205,7 +205,7 @@ class Terms(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
         Literal["stated", "silent"],
         Meta(
             description="Where there is no last day: whether the text says that it goes on until it is ended. "
-            "`silent`: that is not entered, or the text does not say how long it lasts."
+            "`silent`: that is not entered; it is read as in force until it is ended, for no last day is made up."
         ),
     ] = "silent"
     surviving: Annotated[
@@ -214,13 +214,11 @@ class Terms(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     ] = []
     insurance_required: Annotated[
         bool | None,
-        Meta(description="Whether current proof of liability insurance is needed; null: it does not say."),
+        Meta(description="Whether current proof of liability insurance is needed; null: not entered."),
     ] = None
     open_to_accession: Annotated[
         bool | None,
-        Meta(
-            description="Whether whoever a party lets sign joins, without the consent of each; null: it does not say."
-        ),
+        Meta(description="Whether whoever a party lets sign joins, without the consent of each; null: not entered."),
     ] = None
     rights_to_end: Annotated[
         list[RightToEnd], Meta(max_length=100, description="Who may end it for all; nobody unless the text says so.")
@@ -234,7 +232,7 @@ class Terms(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     ] = "silent"
     suspension_notice_days: Annotated[
         Annotated[int, Meta(ge=1, le=3_650)] | None,
-        Meta(description="Notice before a party's own suspension, in days; only for `by_notice`, null: not said."),
+        Meta(description="Notice before a party's own suspension, in days; only for `by_notice`, null: not entered."),
     ] = None
     clauses: Annotated[
         dict[Code, ProvisionNumber],
@@ -297,6 +295,24 @@ def purposes_meet(one: Terms, other: Terms) -> bool:
     return not one.purposes or any(covers_purpose(other, code) for code in one.purposes) or ANY_PURPOSE in one.purposes
 
 
+DECIDING: Final = {
+    "reimbursement": "who pays for the help",
+    "claim_window_days": "within which time costs are claimed",
+    "liability": "who bears liability",
+    "command": "who commands",
+    "sop_control": "whose procedures govern the people sent",
+    "pay_control": "who controls their pay",
+    "recall_notice_hours": "how long ahead a recall is announced",
+}
+"""The terms that settle who does or bears what, and what each says: where they are not entered, nobody is assumed."""
+
+
+def undecided(terms: Terms) -> list[str]:
+    """The names of `DECIDING` that are not entered, in their order; where nothing is paid, nothing is claimed."""
+    unpaid = terms.reimbursement.model == "none"
+    return [each for each in DECIDING if is_silent(terms, each) and not (unpaid and each == "claim_window_days")]
+
+
 _NOTHING_SAID = Terms(categories=["any"])
 SHOWN_TO_ALL = ("categories",)
 """Terms that partners are found by, and that the public view shows: no restricted provision can say them."""
@@ -310,7 +326,7 @@ def said_by(terms: Terms, numbers: Collection[str]) -> list[str]:
 def shown_without(terms: Terms, names: Collection[str]) -> Terms:
     """The terms as they are answered where these are withheld: they are no members of it, beside the clause that says.
 
-    A member that is null or `silent` would say that the text does not say it.
+    A member that is null or `silent` would say that it is not entered.
     """
     return replace(terms, **dict.fromkeys(names, UNSET))
 

@@ -94,6 +94,7 @@ class Action(StrEnum):
     LOANS_ACCEPT = "loans:accept"  # accept, for who asked, an asset that its owner changed since it was reserved
     LOANS_END = "loans:end"  # either side: cancel, report a no-show or a loss
     LOANS_CONTEST = "loans:contest"  # contest the time that the other side said of its act, or accept another
+    LOANS_TAKE_OVER = "loans:take_over"  # take over loans of before from the own records, and withdraw them
     OBLIGATIONS_READ = "obligations:read"  # see what loans oblige either side to do
     OBLIGATIONS_FULFIL = "obligations:fulfil"  # record that the own agency met one
     OBLIGATIONS_CONTEST = "obligations:contest"  # contest that what is owed to the own agency was met, or accept it
@@ -191,6 +192,7 @@ PERMISSIONS: Mapping[Action, Mapping[Role, frozenset[Relation]]] = {
     Action.LOANS_ACCEPT: _roles(["requesting"], _C, _A),
     Action.LOANS_END: _roles(_EITHER_SIDE, _C, _A, _S),
     Action.LOANS_CONTEST: _roles(_EITHER_SIDE, _C, _A),
+    Action.LOANS_TAKE_OVER: _roles(["own"], _C, _AA, _S),
     Action.OBLIGATIONS_READ: _roles(_EITHER_END, _C, _A, _L, _AU, _AA, _S),
     Action.OBLIGATIONS_FULFIL: _roles(["owing"], _C, _A, _L, _AA),
     Action.OBLIGATIONS_CONTEST: _roles(["owed"], _C, _A, _L, _AA),

@@ -77,7 +77,7 @@ Mapping = Annotated[
 ]
 
 
-ImportKind: TypeAlias = Literal["agencies", "assets", "personnel", "rates"]
+ImportKind: TypeAlias = Literal["agencies", "assets", "personnel", "rates", "loans"]
 """What the rows of an import can be. What takes them stands above and is wired by the application, kind by kind."""
 
 

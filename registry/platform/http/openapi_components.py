@@ -61,6 +61,7 @@ PILLARS: dict[str, tuple[str, dict[str, str]]] = {
             "policy": "Decisions with their reasons, and what-if.",
             "requests": "What is asked for, decided, approved.",
             "loans": "What is committed, handed over and returned.",
+            "past_loans": "Loans of before the registry, as one side has them in its records.",
             "inbox": "What waits for whom, from every room.",
             "obligations": "What a loan obliges its sides to do, by when, and what became of it.",
             "sheets": "A loan on paper, to be signed at the hand-over and the return.",

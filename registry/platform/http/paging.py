@@ -99,15 +99,13 @@ def changed_in(updated_at: sa.ColumnElement[datetime], filters: Collection[str])
     return [criterion for name, criterion in criteria.items() if name in filters]
 
 
-def changed_in_either(
-    filters: Collection[str], own: sa.ColumnElement[datetime], public: sa.ColumnElement[datetime]
-) -> list[sa.ColumnElement[bool]]:
-    """A wider criterion than `changed_in` of one of two columns, by whose indexes the rows are found.
+def changed_in_any(filters: Collection[str], *columns: sa.ColumnElement[datetime]) -> list[sa.ColumnElement[bool]]:
+    """A wider criterion than `changed_in` of one of several columns, by whose indexes the rows are found.
 
-    It takes both, since neither stands behind the other for certain: a clock may have been set back in between.
+    It takes all, since none stands behind another for certain: a clock may have been set back in between.
     """
     since = {"updated_from"} & set(filters)
-    return [sa.or_(*changed_in(own, since), *changed_in(public, since))] if since else []
+    return [sa.or_(*(each for column in columns for each in changed_in(column, since)))] if since else []
 
 
 class Sorted(Protocol):

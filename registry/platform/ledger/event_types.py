@@ -318,6 +318,14 @@ class EventType(Meant):
         "A package reservation was cancelled with its loans.",
     )
     PACKAGE_RESERVATION_MADE = "package_reservation.made", "A package was reserved, with a loan for each member."
+    PAST_LOAN_CONTEST_WITHDRAWN = "past_loan.contest_withdrawn", "Who contested a loan of before withdrew that."
+    PAST_LOAN_CONTESTED = "past_loan.contested", "The other agency contests a loan of before."
+    PAST_LOAN_CORRECTED = (
+        "past_loan.corrected",
+        "Who took over a loan of before corrected it; a contest of what it said has lapsed.",
+    )
+    PAST_LOAN_TAKEN_OVER = "past_loan.taken_over", "A side took over a loan of before from its own records."
+    PAST_LOAN_WITHDRAWN = "past_loan.withdrawn", "Who took over a loan of before took its word back."
     PERSONNEL_CREDENTIAL_ADDED = "personnel.credential_added", "A credential was added to a personnel record."
     PERSONNEL_CREDENTIAL_REVOKED = "personnel.credential_revoked", "A credential in a personnel record was revoked."
     PERSONNEL_CREDENTIAL_VERIFIED = "personnel.credential_verified", "A credential was verified with its issuer."

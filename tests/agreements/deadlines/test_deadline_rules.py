@@ -170,6 +170,16 @@ def test_renewals_that_are_used_up_leave_an_expiry() -> None:
     assert last_day(found) == date(2028, 12, 31)
 
 
+def test_where_how_often_it_renews_is_not_said_each_deadline_says_that_one_is_counted() -> None:
+    found = record(renewal=Renewal(months=12, times=1, is_silent=True))
+    renewal = words(found, due(found, K.RENEWAL)).basis
+    assert "how often is entered as not said: one renewal is counted, and none is assumed after it" in renewal
+    last = datetime(2027, 6, 1, tzinfo=UTC)
+    assert "entered as not said, and one renewal is counted" in words(found, due(found, K.EXPIRY, last)).basis
+    said = record(renewal=Renewal(months=12, times=1))
+    assert "not said" not in words(said, due(said, K.EXPIRY, last)).basis
+
+
 def test_years_later_the_term_is_still_the_current_one() -> None:
     found = record(expires_on=date(2020, 2, 29), renewal=Renewal(months=12))
     assert due(found, K.RENEWAL).on == date(2027, 2, 28)

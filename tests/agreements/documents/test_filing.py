@@ -305,3 +305,41 @@ async def test_what_was_filed_is_neither_changed_nor_deleted(service: Service, c
         with pytest.raises(sa.exc.DBAPIError, match="append_only"):
             async with unit_of_work(service.database) as write:
                 await write.run(statement)
+
+
+async def test_what_is_on_file_as_restricted_is_filed_for_more_only_with_a_reason(service: Service, cast: Cast) -> None:
+    made = await sign_agreement(service, cast.assisting, cast.requesting)
+    secret = await file_document(cast.requesting.legal, made["id"], "The keys (demo).", **LAW)
+    again = {"kind": "exhibit"}
+    for reader in (cast.requesting.legal, cast.assisting.legal):
+        for sensitivity in ("parties", "public"):
+            refused = await send_file(reader, made["id"], b"The keys (demo).", PLAIN, sensitivity=sensitivity, **again)
+            problem = assert_problem(refused, 422, "on_file_as_restricted")
+            assert problem["errors"][0]["parameter"] == "declassify_reason"
+    assert (
+        await send_file(cast.assisting.legal, made["id"], b"The keys (demo).", PLAIN, **again, **LAW)
+    ).status_code == 201
+    why = {"declassify_reason": "The keys were changed."}
+    filed = (await send_file(cast.assisting.legal, made["id"], b"The keys (demo).", PLAIN, **again, **why)).json()
+    assert filed["sensitivity"] == "parties"
+    (event,) = (await cast.requesting.auditor.done("GET", f"/v1/documents/{filed['id']}/history"))["items"]
+    assert secret["id"] in event["data"]["declassifies"]
+    assert event["data"]["reason"] == "The keys were changed."
+
+
+async def test_who_may_not_read_it_is_told_nothing_of_what_is_on_file_as_restricted(
+    service: Service, cast: Cast
+) -> None:
+    one, two, new = cast.assisting, cast.requesting, cast.neighbour
+    made = await sign_agreement(service, one, two)
+    await file_document(one.legal, made["id"], "The keys (demo).", **LAW)
+    let_in = {"agency_ids": [str(new.id)], "reason": "asked to join"}
+    path = f"/v1/agreements/{made['id']}"
+    offered = await one.legal.done("POST", f"{path}/add-parties", let_in)
+    await two.legal.done("POST", f"{path}/proposals/{offered['proposals'][0]['id']}/consent")
+    for reader in (two.machine, new.legal, service.operator):
+        for words in (b"The keys (demo).", b"Other words (demo)."):
+            filed = await send_file(reader, made["id"], words, PLAIN, kind="exhibit")
+            assert filed.status_code == 201, filed.text
+            seen = (await one.auditor.done("GET", f"/v1/documents/{filed.json()['id']}/history"))["items"]
+            assert "declassifies" not in seen[0]["data"]

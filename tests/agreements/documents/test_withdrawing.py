@@ -236,3 +236,27 @@ async def test_a_restricted_copy_of_anothers_takes_the_place_of_a_restricted_pap
         await file_document(two.legal, found["id"], paper, **restricted)
         answer = await one.legal.post(path, WHY)
         assert answer.status_code == (200 if taken else 409), answer.text
+
+
+async def test_who_is_not_bound_takes_back_what_it_filed_while_nothing_rests_on_it(
+    service: Service, cast: Cast
+) -> None:
+    one, two, new = cast.assisting, cast.requesting, cast.neighbour
+    made = await sign_agreement(service, one, two)
+    path = f"/v1/agreements/{made['id']}"
+    let_in = {"agency_ids": [str(new.id)], "reason": "asked to join"}
+    offered = await one.legal.done("POST", f"{path}/add-parties", let_in)
+    await two.legal.done("POST", f"{path}/proposals/{offered['proposals'][0]['id']}/consent")
+    wrong, other = [await file_document(new.legal, made["id"], f"Wrong {n}.") for n in range(2)]
+    (offer,) = wrong["allowed_actions"]
+    assert (offer["action"], offer["allowed"]) == ("withdraw", True)
+    for reader in (one.legal, two.legal):
+        assert_problem(await reader.post(f"/v1/documents/{wrong['id']}/withdraw", WHY), 403, "forbidden")
+    withdrawn = await new.legal.done("POST", f"/v1/documents/{wrong['id']}/withdraw", WHY)
+    assert withdrawn["status"] == "withdrawn"
+    await one.legal.done("POST", f"{path}/place-hold", {"authority": "Subpoena 1 (demo)", "reason": "a suit"})
+    (offer,) = (await new.legal.done("GET", f"/v1/documents/{other['id']}"))["allowed_actions"]
+    assert (offer["allowed"], "not bound" in offer["reason"]) == (False, True)
+    kept = await new.legal.post(f"/v1/documents/{other['id']}/withdraw", WHY)
+    assert_problem(kept, 409, "wrong_status")
+    assert "hold" not in kept.text, "whether there is one is not for it"

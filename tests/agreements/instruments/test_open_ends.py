@@ -1,10 +1,16 @@
-"""How long an agreement lasts, where its text gives no last day: until it is ended, or it does not say."""
+"""How long an agreement lasts where no last day is entered, and what else it means that a term is not entered."""
 
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.agreements import EVIDENCE, agreement_body, sign_agreement
+from registry.agreements.instruments.in_force import last_day, renewal_of
+from registry.agreements.instruments.remarks import NONE_MADE_UP, about_end, about_renewals
+from registry.agreements.instruments.terms import Terms
+from tests.agreements.dossier.test_agreement_file import unpacked
+from tests.support.agreements import EVIDENCE, agreement_body, record_agreement, sign_agreement
 from tests.support.cast import Cast
 from tests.support.deadlines import days_ahead
 from tests.support.problems import assert_problem
@@ -107,3 +113,63 @@ async def test_a_text_that_does_not_say_how_often_renews_once_and_says_so(servic
         assert found["auto_renew_times"] == times
         assert ("renewals_silent" in {each["code"] for each in found["remarks"]}) == (times == "silent")
     assert ends == {"silent": "2149-07-01", "no_limit": None, 2: "2150-01-01"}
+
+
+def test_neither_a_last_day_nor_a_further_renewal_is_made_up() -> None:
+    """The one rule of what is not said of the end: each is counted as far as it is entered, and said with its rule."""
+    entered = date(2099, 12, 31)
+    unsaid = renewal_of(12, "silent")
+    assert last_day(None, None) is None, "no last day, so it is in force until it is ended"
+    assert last_day(entered, unsaid) == date(2100, 12, 31), "the one renewal that is spoken of"
+    (endless,) = about_end(None, Terms(categories=["any"]))
+    (once,) = about_renewals(entered, unsaid)
+    assert endless.detail.count(NONE_MADE_UP) == once.detail.count(NONE_MADE_UP) == 1
+    assert [*about_end(None, Terms(categories=["any"], open_ended="stated"))] == []
+    assert [*about_renewals(entered, renewal_of(12, "no_limit"))] == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "ends"),
+    [
+        ({}, "no end on record: no last day is entered, nor that it goes on until it is ended"),
+        ({"terms": ENDLESS}, "when it is ended: its terms say that it goes on until then"),
+        (
+            {"expires_on": "2099-12-31", "auto_renew_months": 12, "auto_renew_times": "silent"},
+            "by 12 months each time, once, since how often is entered as not said, through 2100-12-31 at the latest",
+        ),
+    ],
+)
+async def test_the_file_says_which_of_them_it_is(
+    service: Service, cast: Cast, fields: dict[str, Any], ends: str
+) -> None:
+    found = await sign_agreement(service, cast.requesting, cast.assisting, **fields)
+    page = (await unpacked(cast.requesting.legal, found["id"]))["index.html"].decode()
+    assert ends in page
+
+
+def undecided(found: dict[str, Any]) -> list[str]:
+    told = [each["detail"] for each in found["remarks"] if each["code"] == "deciding_silent"]
+    return [name for detail in told for name in detail.split("`")[1::2]]
+
+
+DECIDING = [
+    *("reimbursement", "claim_window_days", "liability", "command", "sop_control", "pay_control"),
+    "recall_notice_hours",
+]
+
+
+async def test_what_settles_who_does_what_and_is_not_entered_is_said_as_it_is_recorded_and_read(cast: Cast) -> None:
+    bare = await record_agreement(cast.requesting, cast.assisting)
+    assert undecided(bare) == DECIDING
+    seen = await cast.requesting.legal.done("GET", f"{PATH}/{bare['id']}")
+    assert undecided(seen) == DECIDING, "whoever confirms it reads the same"
+    free = {"reimbursement": {"model": "none"}, "liability": "respective", "command": "requesting"}
+    some = await record_agreement(cast.requesting, cast.assisting, terms=free)
+    assert undecided(some) == ["sop_control", "pay_control", "recall_notice_hours"], "nothing is claimed of nothing"
+    rest = {"sop_control": "assisting", "pay_control": "assisting", "recall_notice_hours": 0}
+    assert undecided(await record_agreement(cast.requesting, cast.assisting, terms={**free, **rest})) == []
+
+
+def test_no_answer_says_of_the_text_what_only_the_record_leaves_blank() -> None:
+    contract = (Path(__file__).parents[3] / "openapi/registry.json").read_text("utf-8").lower()
+    assert "the text does not say" not in contract

@@ -114,6 +114,7 @@ THINGS: Mapping[str, Mapping[Side, str]] = {
     "loan_on_scene": {"owner": "assisting", "partner": "requesting"},
     "closed_loan": {"owner": "assisting", "partner": "requesting"},
     "obligation": {"owner": "owing", "partner": "owed"},
+    "past_loan": {"owner": "own assisting", "partner": "requesting"},
 }
 
 EITHER_SIDE = "requesting assisting"
@@ -187,6 +188,7 @@ GRANTS: Mapping[str, Mapping[str, str]] = {
     "loans:accept": {"CA": "requesting"},
     "loans:end": {"CAS": EITHER_SIDE},
     "loans:contest": {"CA": EITHER_SIDE},
+    "loans:take_over": {"CGS": "own"},
     "obligations:read": {"CALUGS": "owing owed"},
     "obligations:fulfil": {"CALG": "owing"},
     "obligations:contest": {"CALG": "owed"},
@@ -507,6 +509,11 @@ LOAN_ROWS = {
     **_each("contest_loan_no_show withdraw_loan_no_show", "loans:end", *LOANS),
     **_each("contest_loan_time accept_loan_time withdraw_loan_time_contest", "loans:contest", *LOANS),
     **_each("list_loan_history", "ledger:read", *LOANS),
+    **_each("list_past_loans", "loans:read"),
+    **_each("get_past_loan", "loans:read", "past_loan"),
+    **_each("list_past_loan_history", "ledger:read", "past_loan"),
+    **_each("contest_past_loan withdraw_past_loan_contest", "loans:contest", "past_loan", only="requesting"),
+    **_each("withdraw_past_loan", "loans:take_over", "past_loan"),
     **_each("list_inbox get_inbox_counts", "inbox:read"),
     **_each("list_obligations get_obligation_counts", "obligations:read"),
     **_each("get_obligation", "obligations:read", "obligation"),
@@ -618,6 +625,8 @@ IDS_IN_QUERIES: tuple[tuple[str, str, str], ...] = (
     ("get_obligation_counts", "loan_id", "reserved_loan"),
     ("get_obligation_counts", "agreement_id", "agreement"),
     ("list_obligations", "ids", "obligation"),
+    ("list_past_loans", "ids", "past_loan"),
+    ("list_past_loans", "taken_over_by", "agency"),
     ("list_policy_previews", "policy_set_id", "policy_set"),
     ("get_sharing_metrics", "agreement_id", "agreement"),
     ("get_sharing_metrics", "assisting_agency_id", "agency"),

@@ -29,6 +29,7 @@ from tests.support.documents import PLAIN, file_document, file_paper
 from tests.support.imports import MAPPING, csv_of, unit_row, uploaded
 from tests.support.loans import CONDITION, REASON, Partners, make_loan
 from tests.support.packages import make_package, reserve_whole
+from tests.support.past_loans import take_one_over
 from tests.support.personnel import commit_to, enter_person, speaks
 from tests.support.policy import make_decision
 from tests.support.requests import line_for, make_request, sourced, submitted
@@ -423,6 +424,7 @@ async def make_scene(service: Service, cast: Cast) -> Scene:
             "package_reservation": (await reserve_whole(partners, packages["shared_package"]))["id"],
             "reserved_loan": (lent := await make_loan(partners, "reserved"))["id"],
             "obligation": next(each["id"] for each in lent["obligations"] if each["owed_by"] == "assisting"),
+            "past_loan": (await take_one_over(owner, partner, Item=f"Camera {CANARY}", Remarks=CANARY))["id"],
             "loan_on_scene": (await make_loan(partners, "on_scene"))["id"],
             "closed_loan": (await make_loan(partners, "closed"))["id"],
         },

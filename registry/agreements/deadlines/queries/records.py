@@ -57,6 +57,7 @@ from registry.agreements.instruments.queries.lapsing import lapse, with_ends
 from registry.agreements.instruments.queries.pending import read_without
 from registry.agreements.instruments.queries.texts import is_executed_text
 from registry.agreements.instruments.queries.visibility import (
+    as_shown,
     is_asked,
     is_party,
     reads_restricted,
@@ -183,11 +184,12 @@ _shown = agreement_version.alias("shown")
 _COLUMNS = (
     *("id", "number", "title", "kind", "custodian_id", "stage", "time_zone", "executed_at", "effective_on"),
     *("expires_on", "notice", "auto_renew_months", "auto_renew_times", "review_every_months", "ratify_by"),
-    *("over_at", "over_by", "version", "updated_at"),
+    *("over_at", "over_by"),
 )
 _RECORDS = (
     sa.select(
         *(agreement.c[name] for name in _COLUMNS),
+        *(as_shown(name).label(name) for name in ("version", "updated_at")),
         agreement_version.c.id.label("version_id"),
         _shown.c.terms,
         agency.c.state,

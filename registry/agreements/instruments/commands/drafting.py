@@ -125,6 +125,7 @@ async def enter(write: Write, caller: Caller, custodian_id: UUID, new: NewAgreem
             "version": 1,
             "created_at": caller.now,
             "updated_at": caller.now,
+            "shared_updated_at": caller.now,
             "public_updated_at": caller.now,
         },
     )

@@ -127,7 +127,7 @@ async def suspend(write: Write, caller: Caller, agreement_id: UUID, reason: str,
 def _pause_starts_at(text: BindingTerms, agency_id: UUID, today: Today) -> datetime:
     """From when a party that suspends its participation today is not bound. Raises RuleBroken for a silent notice."""
     if (silent := pause_silent(text, agency_id)) is not None:
-        raise RuleBroken.at(silent, "notice_silent", "the text gives no period")
+        raise RuleBroken.at(silent, "notice_silent", "no period is entered")
     period = pause_notice(text, agency_id)
     return today.now if period is None else withdrawal_ends_at(today.by_agreement, period, today.agreement_zone)
 
@@ -160,7 +160,7 @@ async def give_notice(
     so a term is declined in time until the instant that is shown as due. A notice on paper may be entered later than
     its day: where that would have the agency
     leave sooner it is recorded with its evidence, and its own day counts once each other party that is bound has
-    confirmed that it was told, or not contested it for 14 days. Where the text does not say how long notice runs, the
+    confirmed that it was told, or not contested it for 14 days. Where how long notice runs is not entered, the
     last day named needs the consent of each. A party that is bound no more records what it said while it was, by the
     same rule. A termination that is yet to come keeps nobody from leaving before it.
     Raises RuleBroken, also for a day before it was bound, WrongStatus for an agency that is not bound or has given
@@ -260,7 +260,7 @@ async def _put_to_others(
 ) -> str:
     """Ask of a departure of that day all that were bound then, of each of whom it is said that it was told; its id.
 
-    Not so `told`, each has to consent to it: where the text says no notice, nobody's silence makes one.
+    Not so `told`, each has to consent to it: where no notice is entered, nobody's silence makes one.
     """
     new = NewProposal(
         kind=ProposalKind.DEPARTURE,

@@ -93,7 +93,7 @@ async def record_draft(
         agreement_id=row.id,
         version_id=row.version_id,
         custodian_id=row.custodian_id,
-        version=(await _held(write, caller, agreement_id)).version + 1,
+        version=(await _held(write, caller, agreement_id)).ledger_version + 1,
     )
     await execute_on_paper(write, caller, ledger_key, draft, new, signed_at, told)
 

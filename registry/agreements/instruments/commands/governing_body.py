@@ -79,7 +79,7 @@ async def _runs_as_a_notice(
     runs_out_at = await notice_given_at(write, row, caller.agency_id, "withdrawal", caller.now)
     if runs_out_at is None:
         detail = "How long notice runs is not entered, so no agency puts a condition on being bound by itself."
-        raise RuleBroken.at(detail, "notice_silent", "the text gives no period", pointer="/effective_on")
+        raise RuleBroken.at(detail, "notice_silent", "no period is entered", pointer="/effective_on")
     if rule.effective_on is not None and starts_at < runs_out_at:
         first = civil_day(runs_out_at, row.time_zone)
         detail = f"A notice given today would run until {first}: the rule begins then, or later."
@@ -97,7 +97,7 @@ async def set_approval_rule(
     Who has signed, or is said to have, cannot say it of a day that is over: the others relied on what held then, and no
     citation makes one party the judge of that. Nor is anybody who is bound freed sooner than by a notice given today:
     there a rule that asks for an approval names its law, and begins once that notice would have run out. Raises
-    RuleBroken for an earlier day, where no law is named, and where the text says no notice; WrongStatus.
+    RuleBroken for an earlier day, where no law is named, and where no notice is entered; WrongStatus.
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
     _check(row, takes_approval_rules)

@@ -52,7 +52,12 @@ _KEPT = sa.select(agreement.c.custodian_id, agreement.c.version).where(agreement
 _NEXT_VERSION = (
     agreement.update()
     .where(agreement.c.id == sa.bindparam("its_id", type_=agreement.c.id.type))
-    .values(version=agreement.c.version + 1, updated_at=sa.bindparam("now", type_=agreement.c.updated_at.type))
+    .values(
+        version=agreement.c.version + 1,
+        updated_at=sa.bindparam("now", type_=agreement.c.updated_at.type),
+        shared_changes=agreement.c.shared_changes + 1,
+        shared_updated_at=sa.bindparam("now", type_=agreement.c.updated_at.type),
+    )
 )
 _ALL_DUE = (
     sa.select(agreement.c.id)
@@ -259,13 +264,21 @@ async def changed(
     """Write the changed columns with the next row version, and the fact that it happened.
 
     What no party sees, neither before nor after, concerns the custodian alone, and so does what is `private`; anything
-    else the `agencies`, or where none are given those that `told_of` names.
+    else the `agencies`, or where none are given those that `told_of` names. The version that the other parties read
+    moves with what they see: of what is private with the columns of the agreement's own row alone.
     """
-    private = private or not (row.is_shared or values.get("is_shared", False))
+    is_shared = row.is_shared or values.get("is_shared", False)
+    unseen = not is_shared or (private and not values)
+    private = private or not is_shared
     await write.run(
         agreement.update()
         .where(agreement.c.id == row.id)
-        .values(**values, version=agreement.c.version + 1, updated_at=caller.now)
+        .values(
+            **values,
+            version=agreement.c.version + 1,
+            updated_at=caller.now,
+            **({} if unseen else _seen_by_parties(caller.now, entrusted="custodian_id" in values)),
+        )
     )
     concerned = agencies
     if concerned is None:
@@ -274,11 +287,23 @@ async def changed(
         write,
         caller,
         event,
-        subject=("agreement", row.id, row.version + 1),
+        subject=("agreement", row.id, row.ledger_version + 1),
         agencies=[row.custodian_id] if private else [row.custodian_id, *concerned],
         agreement_id=row.id,
         data=data,
     )
+
+
+def _seen_by_parties(now: datetime, *, entrusted: bool) -> dict[str, Any]:
+    """The next version of what the other parties read.
+
+    Where the file passes to another agency all go on from the highest count: who kept it has been given tags by that
+    one, and none of them may come again for another state.
+    """
+    return {
+        "shared_changes": (agreement.c.version if entrusted else agreement.c.shared_changes) + 1,
+        "shared_updated_at": now,
+    }
 
 
 class ToldToSome(Struct, kw_only=True, frozen=True):
@@ -302,7 +327,7 @@ async def finished(
 ) -> None:
     """Write the change down, compute anew who is bound, and record what came about with it."""
     await changed(write, caller, row, event, data, private=private, **values)
-    await follow(write, caller, row.id, row.custodian_id, row.version + 1, to_some=to_some)
+    await follow(write, caller, row.id, row.custodian_id, row.ledger_version + 1, to_some=to_some)
 
 
 async def follow(

@@ -38,7 +38,7 @@ def notice_ends_at(
 ) -> datetime | None:
     """When a notice that counts from that day has run out under the text, and not before the day that it names.
 
-    One that declines the renewal runs out with a term. None where the text does not say how long notice runs, or has no
+    One that declines the renewal runs out with a term. None where how long notice runs is not entered, or it has no
     renewal that could be declined.
     """
     period = read_notice(text.notice).of(agency_id)
@@ -75,7 +75,7 @@ def notices_end_at(
 
 
 def is_silent(texts: Sequence[Row[Any]], agency_id: UUID) -> bool:
-    """Whether one of the texts that bind the party does not say how long its notice runs."""
+    """Whether of one of the texts that bind the party it is not entered how long its notice runs."""
     return any(read_notice(text.notice).of(agency_id) is None for text in texts)
 
 
@@ -106,7 +106,7 @@ async def notice_runs_out_at(
     """When the notice of a party has run out, or on the later day that it names.
 
     Raises RuleBroken where there is no term that it could keep from being renewed, where the day named is too soon or
-    ends no such term, and where the text does not say how long notice runs: of that nobody's own word decides.
+    ends no such term, and where how long notice runs is not entered: of that nobody's own word decides.
     """
     texts = await texts_that_bind(read, row, agency_id, notice_on)
     check_renewal(texts, kind, leaves_on)
@@ -125,7 +125,7 @@ async def notice_runs_out_at(
 async def notice_given_at(
     read: Read, row: Row[Any], agency_id: UUID, kind: str | None, given_at: datetime
 ) -> datetime | None:
-    """When a notice that the party gives at that instant has run out; None where the text says no period."""
+    """When a notice that the party gives at that instant has run out; None where no period is entered."""
     given_on = civil_day(given_at, row.time_zone)
     texts = await texts_that_bind(read, row, agency_id, given_on)
     ends_at = notices_end_at(texts, row.time_zone, agency_id, kind or "withdrawal", given_on, None)

@@ -139,6 +139,8 @@ async def execute_on_paper(
             is_shared=True,
             version=draft.version,
             updated_at=caller.now,
+            shared_changes=agreement.c.shared_changes + (0 if draft.version == 1 else 1),
+            shared_updated_at=caller.now,
         )
     )
     record(

@@ -147,7 +147,7 @@ def _by_right(
 def _right_to_end(text: Row[Any], agency_id: UUID) -> tuple[str | None, int]:
     """The provision that gives the agency the right to end the agreement for all, and the days of notice it asks for.
 
-    Raises RuleBroken where the text gives it none, and where it does not say how long notice runs.
+    Raises RuleBroken where the text gives it none, and where how long notice runs is not entered.
     """
     terms = msgspec.json.decode(text.terms, type=Terms)
     clause = terms.clauses.get("rights_to_end")
@@ -165,7 +165,7 @@ def _right_to_end(text: Row[Any], agency_id: UUID) -> tuple[str | None, int]:
             f"The text gives your agency that right, and how long its notice runs is not entered ({where}); none is "
             "assumed. Ask for the others' consent, or amend the text; have counsel review.",
             "notice_silent",
-            "the text gives no period",
+            "no period is entered",
             pointer="/ground",
         )
     return clause, right.notice_days

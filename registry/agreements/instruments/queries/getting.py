@@ -87,6 +87,7 @@ from registry.agreements.instruments.remarks import (
     about_renewals,
     about_suspension,
     about_texts,
+    about_undecided,
 )
 from registry.agreements.instruments.rules import (
     Stage,
@@ -301,6 +302,7 @@ async def get_agreement(
             *about_suspension(terms, notice),
             *about_limits(terms),
             *remarks_on_text(provisions, row.terms, term_of_version(row)),
+            *about_undecided(terms),
             *await remarks_on_conditions(read, agreement_id, principal.agency_id, clauses_read(provisions)),
         ]
     remarks += about_authorities(row.version_no, shown)

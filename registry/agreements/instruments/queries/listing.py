@@ -25,6 +25,7 @@ from registry.agreements.instruments.queries.visibility import (
     administers,
     as_shown,
     is_party,
+    keeps,
     may_be_named,
     names_party,
     shared_with,
@@ -51,7 +52,7 @@ from registry.directory.taxonomy.tables import category_closure
 from registry.platform.access.principals import Principal
 from registry.platform.database.handles import Read
 from registry.platform.database.types import Civil
-from registry.platform.http.paging import CHANGED, Orders, changed_in, changed_in_either, given
+from registry.platform.http.paging import CHANGED, Orders, changed_in, changed_in_any, given
 from registry.platform.http.searching import containing
 from registry.platform.kernel.time import checked_instant
 
@@ -237,7 +238,8 @@ def narrowed(statement: sa.Select[Any], filters: Collection[str]) -> sa.Select[A
         if f"{name}_to" in filters:
             statement = statement.where(day <= sa.bindparam(f"{name}_to", type_=day.type))
     statement = statement.where(*changed_in(as_shown("updated_at", administrator=administrator), filters))
-    statement = statement.where(*changed_in_either(filters, agreement.c.updated_at, agreement.c.public_updated_at))
+    instants = (agreement.c.updated_at, agreement.c.shared_updated_at, agreement.c.public_updated_at)
+    statement = statement.where(*changed_in_any(filters, *instants))
     if "ids" in filters:
         statement = statement.where(agreement.c.id.in_(sa.bindparam("ids", type_=agreement.c.id.type, expanding=True)))
     if "waiting_for_me" in filters:
@@ -315,22 +317,23 @@ def _list_statement(filters: frozenset[str], sort: str) -> sa.Select[Any]:
 
 
 def _by_update(statement: sa.Select[Any], filters: frozenset[str], sort: str) -> sa.Select[Any]:
-    """A page by update: of what is the viewer's by its own column, of the rest by the public one, and the two merged.
+    """A page by update: of what the viewer keeps, of what it is a party to and of the rest, each by its own column.
 
-    So each is read along an index, which no order by both in one expression would be.
+    So each is read along an index, which no order by all in one expression would be; then they are merged.
     """
     pages = []
     for criterion, updated_at in (
-        (shared_with(), agreement.c.updated_at),
+        (keeps(), agreement.c.updated_at),
+        (sa.and_(shared_with(), sa.not_(keeps())), agreement.c.shared_updated_at),
         (sa.not_(shared_with()), agreement.c.public_updated_at),
     ):
         orders = Orders(AgreementQuery, updated_at=(updated_at, agreement.c.id))
         part = statement.where(criterion, *changed_in(updated_at, filters))
         pages.append(orders.page(part, sort, after="cursor" in filters).subquery())
-    both = sa.union_all(*(sa.select(page) for page in pages)).subquery("both")
-    keys = [both.c.key_0, both.c.key_1]
+    merged = sa.union_all(*(sa.select(page) for page in pages)).subquery("merged")
+    keys = [merged.c.key_0, merged.c.key_1]
     order = [key.desc() if sort.startswith("-") else key.asc() for key in keys]
-    return sa.select(both).order_by(*order).limit(sa.bindparam("limit", type_=sa.Integer))
+    return sa.select(merged).order_by(*order).limit(sa.bindparam("limit", type_=sa.Integer))
 
 
 async def list_agreements(read: Read, principal: Principal, query: AgreementQuery, now: datetime) -> AgreementPage:

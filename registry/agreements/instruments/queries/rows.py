@@ -172,7 +172,8 @@ def _row_statement(*, administrator: bool, moment: Moment, anybody: bool = False
     draft or the newest executed version whatever the instant. Of the `past`, where nothing was executed, it is the last
     draft written by then. With `of_version` it is the one that is named.
     Those who are not parties only ever see what was published, the newest where the text of the
-    instant is not, or the last version that they signed; `version` and `updated_at` are those of what is shown.
+    instant is not, or the last version that they signed; `version` and `updated_at` are those of what is shown, and
+    `ledger_version` counts whatever happens: events are numbered by it.
     """
     version = version_shown(administrator=administrator, moment=moment)
     own = anybody or administrator
@@ -182,6 +183,7 @@ def _row_statement(*, administrator: bool, moment: Moment, anybody: bool = False
         sa.select(
             *(column for column in agreement.c if column.name not in _AS_SHOWN),
             *(as_shown(name, administrator=own).label(name) for name in _AS_SHOWN),
+            agreement.c.version.label("ledger_version"),
             _shared.label("shared"),
             _signed.label("signed"),
             is_superseded().label("superseded"),

@@ -69,7 +69,12 @@ def takes_part(agency_bind: str = "viewer") -> sa.ColumnElement[bool]:
 
 def shared_with(agency_bind: Who = "viewer", of: sa.FromClause = agreement) -> sa.ColumnElement[bool]:
     """Agreements that the agency sees in full: as custodian always, as party once the text is out of draft."""
-    return sa.or_(of.c.custodian_id == _agency(agency_bind), sa.and_(of.c.is_shared, is_party(agency_bind, of)))
+    return sa.or_(keeps(agency_bind, of), sa.and_(of.c.is_shared, is_party(agency_bind, of)))
+
+
+def keeps(agency_bind: Who = "viewer", of: sa.FromClause = agreement) -> sa.ColumnElement[bool]:
+    """Agreements whose file the agency keeps: what is drafted of them is its alone."""
+    return of.c.custodian_id == _agency(agency_bind)
 
 
 def signed_by(agency_bind: str = "viewer", of: sa.FromClause = agreement) -> sa.ColumnElement[bool]:
@@ -92,14 +97,22 @@ def in_public_view(*, administrator: bool = False, of: sa.FromClause = agreement
     return executed if administrator else of.c.is_public
 
 
+_OF_PARTIES = {"version": "shared_changes", "updated_at": "shared_updated_at"}
+"""What the custodian's own drafts move has beside it what moves with that which the other parties read."""
+
+
 def as_shown(name: str, *, administrator: bool = False) -> sa.ColumnElement[Any]:
     """That column of the agreement as it is shown: of the own text and row to parties, else of what others are shown.
 
-    The administrator sees what is executed, published or not.
+    The administrator sees what is executed, published or not, and no draft.
     """
-    own = agreement.c[name]
+    own: sa.ColumnElement[Any] = agreement.c[name]
+    of_parties = own
+    if name in _OF_PARTIES:
+        of_parties = agreement.c[_OF_PARTIES[name]]
+        own = sa.case((keeps(), own), else_=of_parties)
     if administrator:
-        return own
+        return of_parties if name == "updated_at" else own  # of the lists' order, which has one index for it
     of_others = {"current_version": "public_version", "version": "public_changes"}.get(name, f"public_{name}")
     return sa.case((shared_with(), own), else_=agreement.c[of_others])
 

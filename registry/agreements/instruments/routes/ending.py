@@ -90,8 +90,8 @@ async def give_agreement_notice(
     """Give notice that your agency leaves; it is bound until the notice period has run out.
 
     The period counts from today. A notice of an earlier day that would end sooner is recorded with its evidence: its
-    own day counts once each other party has confirmed that it was told, or not contested it for 14 days. Where the text
-    does not say how long notice runs, the last day named in `leaves_on` needs the consent of each.
+    own day counts once each other party has confirmed that it was told, or not contested it for 14 days. Where how
+    long notice runs is not entered, the last day named in `leaves_on` needs the consent of each.
     """
     return agreement_answer(await ending.give_notice(write, caller, agreement_id, data, if_match))
 

@@ -334,7 +334,7 @@ class WithdrawalNotice(OnPaper, kw_only=True, frozen=True, forbid_unknown_fields
         CivilDate | None,
         Meta(
             description="The last day your agency is bound, not before notice has run out; null: when it has. Where "
-            "the text does not say how long it runs it is needed, and so is each other party's consent to it."
+            "how long it runs is not entered it is needed, and so is each other party's consent to it."
         ),
     ] = None
     deliveries: Annotated[

@@ -23,7 +23,7 @@ TermsWithheld = Annotated[
     list[str],
     Meta(
         description="Terms that a provision says whose text is withheld from you: they go where their clause goes, and "
-        "are no members of `terms`, where null or `silent` would say that the text does not say them."
+        "are no members of `terms`, where null or `silent` would say that they are not entered."
     ),
 ]
 
@@ -175,7 +175,8 @@ class AgreementParty(Struct, kw_only=True, frozen=True):
 EndsOn = Annotated[
     CivilDate | None,
     Meta(
-        description="Its last day, as far as it is settled; null is never. It ends when for the last time two parties "
+        description="Its last day, as far as it is settled; null where no day is: it goes on until it is ended, as its "
+        "terms say, or since no last day is entered (`expiry_silent`). It ends when for the last time two parties "
         "are bound to each other: by the last day that renewals of a text can reach, an end that was agreed, a "
         "successor, or notices that leave nobody to be bound to. To a party it is the last day on which it is bound "
         "itself, whatever interrupts that; to others, ahead of it, what follows from the text that they read and from "
@@ -261,8 +262,8 @@ class Agreement(Struct, kw_only=True, frozen=True):
         CivilDate | None,
         Meta(
             description="Last day on which notice takes effect by the end of the running term, of parties without a "
-            "period of their own. Null where the term has no end, or the agreement ends before, or the text does not "
-            "say how long notice runs."
+            "period of their own. Null where the term has no end, or the agreement ends before, or how long "
+            "notice runs is not entered."
         ),
     ]
     review_every_months: int | None

@@ -25,7 +25,7 @@ from registry.directory.agencies.tables import agency
 from registry.directory.taxonomy.tables import category
 from registry.platform.database.fast import Selection
 from registry.platform.database.search import haversine, holds_phrases, in_cells, matches
-from registry.platform.http.paging import changed_in, changed_in_either
+from registry.platform.http.paging import changed_in, changed_in_any
 from registry.platform.kernel.geo import EARTH_KM
 from registry.resources.allocations.queries import free_in_window, free_quantity_in_window
 from registry.resources.assets.queries.attributes import among_attributes, attributes_among, has_attribute
@@ -253,7 +253,7 @@ def _meeting(found: sa.Select[Any], plan: _Plan) -> sa.Select[Any]:
     if "type_at_least" in filters:
         found = found.where(asset.c.type_level <= sa.bindparam("type_at_least", type_=sa.Integer))
     found = found.where(*changed_in(_UPDATED_AT, filters))
-    found = found.where(*changed_in_either(filters, asset.c.updated_at, asset.c.public_updated_at))
+    found = found.where(*changed_in_any(filters, asset.c.updated_at, asset.c.public_updated_at))
     owner = asset.c.agency_id if plan.by_rows and not plan.by_attribute else _hidden(asset.c.agency_id, dialect)
     if "state" in filters:
         found = found.where(_looked_at(owner.in_(_STATE), plan))
