@@ -55,6 +55,7 @@ PURE_PARTS = {
         "remarks",
         "reviews",
         "shown_texts",
+        "silences",
         "signing_sequence",
         "terms",
         "together",
