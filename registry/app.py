@@ -25,6 +25,7 @@ from registry.agreements.duties import routes as duties
 from registry.agreements.instruments import routes as instruments
 from registry.agreements.instruments.commands.agency_status import follow_agency_status
 from registry.agreements.instruments.commands.holding import settle_all_due
+from registry.agreements.instruments.commands.own_word import follow_own_word
 from registry.agreements.insurance import routes as insurance
 from registry.agreements.redline import routes as redline
 from registry.agreements.timeline import routes as timeline
@@ -71,7 +72,7 @@ from registry.platform.clock import ClockCheck
 from registry.platform.database.connect import Database, connect, unit_of_work
 from registry.platform.database.probe import WriteProbe
 from registry.platform.database.trouble import trouble
-from registry.platform.exposition import Exposition
+from registry.platform.exposition import Exposition, MailWaiting
 from registry.platform.files.confinement import available
 from registry.platform.files.opening import open_store
 from registry.platform.files.probe import DocumentProbe, NamedContent
@@ -90,6 +91,8 @@ from registry.platform.kernel.time import format_instant, utc_now
 from registry.platform.ledger.commands import record
 from registry.platform.ledger.event_types import EventType
 from registry.platform.logging import log_writer
+from registry.platform.mail.sending import Mailer
+from registry.platform.mail.signing import MailKey
 from registry.platform.print.pdf import is_installed
 from registry.platform.settings import Settings
 from registry.resources.assets import routes as assets
@@ -109,6 +112,9 @@ from registry.resources.search import routes as search
 from registry.sharing.impact import routes as impact
 from registry.sharing.inbox import routes as inbox
 from registry.sharing.loans import routes as loans
+from registry.sharing.notices import routes as notices
+from registry.sharing.notices.commands.telling import TASK as NOTICES
+from registry.sharing.notices.commands.telling import Teller, remove_what_is_over
 from registry.sharing.obligations import routes as obligations
 from registry.sharing.obligations.commands import record_breaches
 from registry.sharing.past_loans import routes as past_loans
@@ -170,6 +176,8 @@ ROUTERS = (
     sheets.router,
     impact.router,
     inbox.router,
+    notices.router,
+    notices.public_router,
     # outcomes
     metrics.router,
 )
@@ -196,6 +204,7 @@ EXPIRE_SECONDS = 60.0
 RELEASE_SECONDS = 600.0
 SIGHTINGS_SECONDS = 15.0
 KEY_REFRESH_SECONDS = 60.0
+NOTICES_SECONDS = 20.0
 
 
 def create_app(settings: Settings) -> Edge:
@@ -234,11 +243,21 @@ def create_app(settings: Settings) -> Edge:
         skew_seconds=settings.clock_skew_seconds,
         by_database=not settings.demo,  # a demonstration is played at any hour, and its acts at times of their own
     )
+    mailer, mail_key = Mailer(settings.mail, settings.public_url), MailKey(settings.ledger_key)
+    teller = Teller(
+        database.read,
+        partial(unit_of_work, database),
+        mailer,
+        mail_key,
+        utc_now,
+        idle_days=settings.principal_idle_days,
+    )
     others = {
         "documents": document_probe.ask,
         "service_clients": _clients_check(database, server),
         "clock": clock.ask,
         "log": _log_check,
+        "mail": _mail_check(teller),
     }
     denials = Denials(_denial_recorder(database))
     sign_ins = SignInSums(_sign_in_recorder(database))
@@ -263,6 +282,7 @@ def create_app(settings: Settings) -> Edge:
             Task(name="settle", interval_seconds=SETTLE_SECONDS, run=_settler(database), when_due=True),
             Task(name="capabilities", interval_seconds=RELEASE_SECONDS, run=_releaser(database), when_due=True),
             Task(name="expire", interval_seconds=EXPIRE_SECONDS, run=_expirer(database, policies), when_due=True),
+            Task(name=NOTICES, interval_seconds=NOTICES_SECONDS, run=teller.run, when_due=True),
             Task(name="sweep", interval_seconds=SWEEP_SECONDS, run=_sweeper(database, files), when_due=True),
         ],
         clock.may_act,
@@ -306,11 +326,15 @@ def create_app(settings: Settings) -> Edge:
                 "import_runner": ImportRunner(database, idle_days=settings.principal_idle_days),
                 "table_files": TableFiles(store=files.store, reader=TableReader()),
                 "text_recognition": ("on" if recogniser else "not_installed") if settings.recognise_text else "off",
+                "mailer": mailer,
+                "mail_key": mail_key,
+                "notices": "on" if mailer.is_on else "off",
                 "pdf_printing": "on" if is_installed() else "not_installed",
                 "file_reading": available().value,
                 "ledger_key": settings.ledger_key,
                 "category_reindexed": reindex_category,
                 "agency_status_followed": follow_agency_status,
+                "own_word_followed": follow_own_word,
                 "policies": policies,
                 "preview_runner": PreviewRunner(database),
                 "policy_questions": questions,
@@ -343,6 +367,7 @@ def create_app(settings: Settings) -> Edge:
         others=others,
         clock=lambda: clock.found,
         reader=files.reader,
+        mail=MailWaiting(mailer=mailer, waiting=teller.waiting),
     )
     check_supplies(app)
     return edge
@@ -395,6 +420,19 @@ async def _log_check() -> str:
     return log_writer().check()
 
 
+def _mail_check(teller: Teller) -> Check:
+    """What is not told to people; well while the database does not answer, which is a check of its own."""
+
+    async def run() -> str:
+        try:
+            async with asyncio.timeout(CHECK_SECONDS):
+                return await teller.check()
+        except (DomainError, DBAPIError, TimeoutError):
+            return OK
+
+    return run
+
+
 def _clients_check(database: Database, server: AuthorizationServer) -> Check:
     """Whether service clients get tokens; well while the database does not answer, which is a check of its own."""
 
@@ -441,6 +479,7 @@ def _pruner(database: Database) -> Any:
                     await prune(write, utc_now())
                     or await remove_old(write, utc_now())
                     or await remove_old_previews(write, utc_now())
+                    or await remove_what_is_over(write, utc_now())
                 )
                 if not removed:
                     await forget_what_is_over(write, utc_now())

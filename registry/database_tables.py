@@ -59,8 +59,10 @@ def all_tables() -> None:
     import registry.platform.access.tables
     import registry.platform.bulk.tables
     import registry.platform.database.installation
+    import registry.platform.database.lease
     import registry.platform.http.tables
     import registry.platform.ledger.tables
+    import registry.platform.mail.tables
     import registry.resources.allocations.tables
     import registry.resources.assets.tables
     import registry.resources.certificates.tables
@@ -69,6 +71,7 @@ def all_tables() -> None:
     import registry.resources.personnel.tables
     import registry.resources.rates.tables
     import registry.sharing.loans.tables
+    import registry.sharing.notices.tables
     import registry.sharing.obligations.tables
     import registry.sharing.past_loans.tables
     import registry.sharing.policy.tables

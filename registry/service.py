@@ -63,6 +63,7 @@ async def get_readiness(
     text_recognition: Supplied[str],
     pdf_printing: Supplied[str],
     service_clients: Supplied[str],
+    notices: Supplied[str],
     client_keys: Supplied[ClientKeys],
     other_checks: Supplied[Mapping[str, Check]],
     file_reading: Supplied[str],
@@ -85,6 +86,7 @@ async def get_readiness(
         text_recognition=text_recognition,
         pdf_printing=pdf_printing,
         service_clients=service_clients,
+        notices=notices,
         client_keys=client_keys(),
         file_reading=file_reading,
     )

@@ -14,7 +14,8 @@ from registry.demo.sourcing import source_a_need
 from registry.demo.stage import Person, Stage
 from registry.platform.access.principals import OPERATOR_AGENCY_ID, Role
 
-EVIDENCE = hashlib.sha256(b"the signed page of the demonstration agreement").hexdigest()
+SIGNED_PAGE = b"the signed page of the demonstration agreement"
+EVIDENCE = hashlib.sha256(SIGNED_PAGE).hexdigest()
 
 
 def play(stage: Stage) -> dict[str, tuple[str, Person]]:
@@ -92,6 +93,7 @@ def _admit(stage: Stage, operator: Person) -> list[str]:
 def _sign(stage: Stage, lawyer: Person, sheriff: str, police: str, laboratory: str) -> str:
     with stage.step("A mutual-aid agreement, signed on paper, is recorded and confirmed"):
         today = stage.today()
+        others = {police: "Chief of Police", laboratory: "Laboratory Director"}
         recorded = lawyer.post(
             "/v1/agreements/record",
             {
@@ -111,16 +113,23 @@ def _sign(stage: Stage, lawyer: Person, sheriff: str, police: str, laboratory: s
         stage.say(
             f"{recorded['number']} is recorded. {signed[0]} has signed it; it binds once the others say that they did."
         )
-        for agency, title in ((police, "Chief of Police"), (laboratory, "Laboratory Director")):
-            confirmed = stage.person(agency, Role.LEGAL, subject="counsel@partner.demo").post(
-                f"/v1/agreements/{recorded['id']}/confirm",
+        path = f"/v1/agreements/{recorded['id']}"
+        lawyer.upload(f"{path}/documents", SIGNED_PAGE, media_type="text/plain", kind="signed_copy", name="page.txt")
+        partners = {agency: stage.person(agency, Role.LEGAL, subject="counsel@partner.demo") for agency in others}
+        for agency, title in others.items():
+            confirmed = partners[agency].post(
+                f"{path}/confirm",
                 {
                     "version_sha256": recorded["version_sha256"],
                     "signatory_title": title,
                     "signed_on": str(today - timedelta(days=38)),
+                    "evidence_sha256": EVIDENCE,
                     "agrees_to_publish": True,
                 },
             )
+        asked = [(each["id"], agency["id"]) for each in confirmed["proposals"] for agency in each["outstanding"]]
+        stage.expect([agency for _, agency in asked] == [police], "who did not file the page is asked about its day")
+        confirmed = partners[police].post(f"{path}/proposals/{asked[0][0]}/consent", {})
         stage.expect(confirmed["status"] == "in_force", "confirmed by all, the agreement is in force")
         stage.expect(all(party["bound"] for party in confirmed["parties"]), "every party is bound")
         stage.expect(confirmed["publication"]["status"] == "published", "each has confirmed what is public in it")

@@ -73,6 +73,7 @@ class InboxSubject(Struct, kw_only=True, frozen=True):
     path: Annotated[
         str, Meta(description="Where it is read.", examples=["/v1/loans/01980000-0000-7000-8000-00000000c001"])
     ]
+    number: Annotated[str | None, Meta(description="An agreement's number; null for what has none.")] = None
 
 
 class InboxAction(Struct, kw_only=True, frozen=True):

@@ -16,6 +16,7 @@ from prometheus_client import GCCollector, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 
 from registry.platform.access.refusals import Reason
 from registry.platform.background import Background
@@ -28,6 +29,7 @@ from registry.platform.database.trouble import Trouble, TroubleKind
 from registry.platform.files.reading import FileReader
 from registry.platform.http.edge import Edge
 from registry.platform.http.health import (
+    CHECK_SECONDS,
     OK,
     Check,
     ClientKeys,
@@ -37,7 +39,9 @@ from registry.platform.http.health import (
     is_ready,
     with_failures,
 )
+from registry.platform.kernel.errors import DomainError
 from registry.platform.logging import log_writer
+from registry.platform.mail.sending import Mailer, Outcome
 from registry.platform.settings import Settings
 
 
@@ -47,6 +51,13 @@ class Disk(Struct, kw_only=True, frozen=True):
     place: str
     free: int
     size: int
+
+
+class MailWaiting(Struct, kw_only=True, frozen=True):
+    """What sends mail, and how many letters wait in the database, which all processes share."""
+
+    mailer: Mailer
+    waiting: Callable[[], Awaitable[int]]
 
 
 class Exposition(Collector):
@@ -69,6 +80,7 @@ class Exposition(Collector):
         others: Mapping[str, Check],
         clock: Callable[[], Comparison],
         reader: FileReader,
+        mail: MailWaiting,
     ) -> None:
         self._edge = edge
         self._settings = settings
@@ -83,6 +95,8 @@ class Exposition(Collector):
         self._others = others
         self._clock = clock
         self._reader = reader
+        self._mail = mail
+        self._letters_waiting = 0
         self._build = {
             "version": version,
             "schema": str(newest_revision()),
@@ -108,8 +122,17 @@ class Exposition(Collector):
         await self._keep_up()
         lags, issuers = self._background.lags(), self._issuers()
         self._checks, _ = await find_checks(self._database, self._probe, lags, issuers, self._others)
+        self._letters_waiting = await self._ask_mail()
         self._disks, self._sizes = await asyncio.to_thread(self._look)
         return generate_latest(self._edge.metrics.registry)
+
+    async def _ask_mail(self) -> int:
+        """How many letters wait; as many as before while the database does not answer, which is a check of its own."""
+        try:
+            async with asyncio.timeout(CHECK_SECONDS):
+                return await self._mail.waiting()
+        except (DomainError, DBAPIError, TimeoutError):
+            return self._letters_waiting
 
     def _look(self) -> tuple[Sequence[Disk], Mapping[str, int]]:
         disks = []
@@ -130,6 +153,7 @@ class Exposition(Collector):
         yield from self._of_background_work()
         yield from self._of_issuers()
         yield from self._of_the_reader()
+        yield from self._of_mail()
         yield from self._of_disks()
 
     def _of_readiness(self) -> Iterator[Metric]:
@@ -278,6 +302,15 @@ class Exposition(Collector):
         yield _gauge("registry_file_reader_limit", "Uploaded files that are read at once.", places.most)
         yield _gauge("registry_file_reader_in_use", "Uploaded files that are being read.", places.in_use)
         yield _gauge("registry_file_reader_waiting", "Uploaded files that wait to be read.", places.waiting)
+
+    def _of_mail(self) -> Iterator[Metric]:
+        tries = CounterMetricFamily(
+            "registry_mail_tries", "Letters that were to be sent, by what came of the try.", labels=["outcome"]
+        )
+        for outcome in Outcome:
+            tries.add_metric([outcome.value], self._mail.mailer.tried[outcome])
+        yield tries
+        yield _gauge("registry_mail_letters_waiting", "Letters that are not sent yet.", self._letters_waiting)
 
     def _of_disks(self) -> Iterator[Metric]:
         free = GaugeMetricFamily(

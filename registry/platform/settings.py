@@ -28,6 +28,11 @@ _LEAST_VARIETY = 8
 """How many different characters a secret has: one of fewer was typed, and not drawn."""
 _KEY = re.compile(rf"[0-9a-fA-F]{{{2 * KEY_BYTES}}}")
 _ALLOWED_HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]{0,252})|\[[0-9a-f:.]{2,45}\]")
+_MAIL_PORTS = {"starttls": 587, "tls": 465, "none": 25}
+_MAIL_SERVER = re.compile(
+    r"(?P<host>[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252})|\[[0-9a-fA-F:.]{2,45}\])(?::(?P<port>[0-9]{1,5}))?"
+)
+_MAIL_SENDER = re.compile(r"[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
 
@@ -43,6 +48,18 @@ class IssuerSetting(Description, kw_only=True, frozen=True, forbid_unknown_field
     """
 
     agencies: tuple[str, ...] | dict[str, str] = ()
+
+
+class MailServer(Struct, kw_only=True, frozen=True):
+    """The operator's mail server, to which notices are handed, and the address that they come from."""
+
+    host: str
+    port: int
+    security: Literal["starttls", "tls", "none"]
+    user: str
+    password: str
+    ca_file: str
+    sender: str
 
 
 class Settings(Struct, kw_only=True, frozen=True):
@@ -76,6 +93,7 @@ class Settings(Struct, kw_only=True, frozen=True):
     max_body_bytes: int = 1_048_576
     max_upload_bytes: int = 26_214_400
     documents_url: str = ""
+    mail: MailServer | None = None
     recognise_text: bool = False
     database_pool: int = 10
     database_pooler: bool = False
@@ -115,6 +133,13 @@ _TEXT = {
     "RULES_ON",
     "SECOND_OPERATOR_FOR",
     "LOG_LEVEL",
+    "MAIL_SERVER",
+    "MAIL_SECURITY",
+    "MAIL_USER",
+    "MAIL_PASSWORD",
+    "MAIL_PASSWORD_FILE",
+    "MAIL_CA_FILE",
+    "MAIL_SENDER",
 }
 
 
@@ -158,6 +183,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         database_url=_database_url(given.get("DATABASE_URL", f"sqlite:///{file}")),
         data_dir=data_dir,
         documents_url=_documents_url(given.get("DOCUMENTS_URL", "")),
+        mail=_mail(given, public_url),
         database_pooler=_flag("DATABASE_POOLER", given.get("DATABASE_POOLER", "0")),
         recognise_text=_flag("RECOGNISE_TEXT", given.get("RECOGNISE_TEXT", "0")),
         demo=demo,
@@ -245,6 +271,59 @@ def _documents_url(value: str) -> str:
             f"{PREFIX}DOCUMENTS_URL begins with s3://; without it, files are kept in the data directory."
         )
     return value
+
+
+def _mail(given: Mapping[str, str], public_url: str) -> MailServer | None:
+    """The mail server; None without one, and then nothing else of mail may be set. A password is never repeated."""
+    named = {name: value.strip() for name, value in given.items() if name.startswith("MAIL_") and value.strip()}
+    if "MAIL_SERVER" not in named:
+        if named:
+            raise SettingsError(f"{PREFIX}{sorted(named)[0]} is set and {PREFIX}MAIL_SERVER is not: name the server.")
+        return None
+    security = named.get("MAIL_SECURITY", "starttls")
+    if security not in _MAIL_PORTS:
+        raise SettingsError(f"{PREFIX}MAIL_SECURITY is starttls, tls or none, not “{security[:20]}”.")
+    server = _MAIL_SERVER.fullmatch(named["MAIL_SERVER"])
+    if server is None:
+        raise SettingsError(f"{PREFIX}MAIL_SERVER is a host, or a host and a port, such as mail.county.example:587.")
+    sender = named.get("MAIL_SENDER", "")
+    if not _MAIL_SENDER.fullmatch(sender):
+        raise SettingsError(f"{PREFIX}MAIL_SENDER is the address that notices come from, without a name beside it.")
+    if not public_url:
+        raise SettingsError(f"{PREFIX}MAIL_SERVER needs {PREFIX}PUBLIC_URL, under which links in mail lead back.")
+    user, password = named.get("MAIL_USER", ""), _mail_password(named)
+    if bool(user) != bool(password):
+        raise SettingsError(f"{PREFIX}MAIL_USER and {PREFIX}MAIL_PASSWORD (or its file) go together: set both or none.")
+    if user and security == "none":
+        raise SettingsError(f"{PREFIX}MAIL_SECURITY=none would send {PREFIX}MAIL_PASSWORD in the clear.")
+    port = _whole(f"{PREFIX}MAIL_SERVER", server["port"] or str(_MAIL_PORTS[security]), (1, 65535))
+    return MailServer(
+        host=server["host"].strip("[]"),
+        port=port,
+        security=security,  # type: ignore[arg-type]  # one of the three, checked above
+        user=user,
+        password=password,
+        ca_file=_mail_ca(named.get("MAIL_CA_FILE", "")),
+        sender=sender,
+    )
+
+
+def _mail_password(named: Mapping[str, str]) -> str:
+    if "MAIL_PASSWORD" in named and "MAIL_PASSWORD_FILE" in named:
+        raise SettingsError(f"{PREFIX}MAIL_PASSWORD and {PREFIX}MAIL_PASSWORD_FILE are both set: unset one.")
+    if "MAIL_PASSWORD_FILE" not in named:
+        return named.get("MAIL_PASSWORD", "")
+    try:
+        return Path(named["MAIL_PASSWORD_FILE"]).read_text().strip()
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "it is no text"
+        raise SettingsError(f"{PREFIX}MAIL_PASSWORD_FILE cannot be read: {why}.") from None
+
+
+def _mail_ca(path: str) -> str:
+    if path and not Path(path).is_file():
+        raise SettingsError(f"{PREFIX}MAIL_CA_FILE: there is no file {path[:200]}.")
+    return path
 
 
 def _flag(name: str, value: str) -> bool:

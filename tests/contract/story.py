@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlencode
 from zipfile import ZipFile
 
+import sqlalchemy as sa
 import structlog
 import time_machine
 from litestar.handlers import HTTPRouteHandler
@@ -24,10 +25,13 @@ from litestar.handlers import HTTPRouteHandler
 from registry.platform.access.principals import OPERATOR_AGENCY_ID, Role
 from registry.platform.database.connect import unit_of_work
 from registry.platform.http.openapi_components import EXAMPLES_FROM
+from registry.platform.mail.signing import MailKey
+from registry.platform.mail.tables import mail_recipient
 from registry.platform.settings import load
 from registry.resources.personnel.commands.releasing import release_all_due
 from tests.support.cast import Agency
 from tests.support.databases import copy_sqlite, sqlite_template
+from tests.support.mail_server import mail_server, sending_by
 from tests.support.personnel import enter_person
 from tests.support.places import ROOT
 from tests.support.server import environment, in_process
@@ -200,6 +204,8 @@ async def _directory(story: Story, operator: Caller, sheriff: Agency, police: Ag
     await story.do(sheriff.admin, "update_agency", str(sheriff.id))
     await story.do(sheriff.admin, "relax_separation_of_duties", str(sheriff.id))
     await story.do(sheriff.admin, "restore_separation_of_duties", str(sheriff.id))
+    await story.do(sheriff.legal, "require_own_word", str(sheriff.id))
+    await story.do(sheriff.legal, "let_silence_count", str(sheriff.id))
     await story.do(sheriff.admin, "list_agency_history", str(sheriff.id))
     await story.do(operator, "import_agencies")
     await story.do(sheriff.as_(Role.COORDINATOR, scope="assets:read loans:*"), "get_me")
@@ -338,17 +344,19 @@ async def _recorded(story: Story, operator: Caller, sheriff: Agency, police: Age
         "signatory_title": "Chief of Police",
         "signed_on": "2025-12-15",
     }
-    await story.do(partner, "confirm_agreement", one, body=hand)
+    said = await story.do(partner, "confirm_agreement", one, body=hand)
+    await lawyer.done("POST", f"/v1/agreements/{one}/proposals/{said['proposals'][0]['id']}/consent")
     await story.do(partner, "stop_publishing_agreement", one)
     await story.do(partner, "agree_to_publish_agreement", one)
     offered = await story.do(lawyer, "add_agreement_parties", one, body={**WRONG, "agency_ids": [str(state.id)]})
-    await story.do(partner, "consent_to_agreement_proposal", one, offered["proposals"][0]["id"])
+    await story.do(partner, "consent_to_agreement_proposal", one, offered["proposals"][-1]["id"])
     await _reported(story, operator, one, police)
     stop = await story.do(lawyer, "propose_agreement_suspension", one)
     await story.do(lawyer, "take_back_agreement_proposal", one, stop["proposals"][-1]["id"])
     no = {**story.written["decline_to_join_agreement"], "version_sha256": recorded["version_sha256"]}
     await story.do(state.legal, "decline_to_join_agreement", one, body=no)
     await _declined(story, sheriff, police)
+    await _received(story, sheriff, police)
     await story.do(lawyer, "suspend_agreement", one)
     await story.do(lawyer, "reinstate_agreement", one)
     await story.do(partner, "set_agreement_approval_rule", one)
@@ -377,6 +385,21 @@ async def _declined(story: Story, sheriff: Agency, police: Agency) -> None:
     out = await story.do(sheriff.legal, "send_agreement_for_signature", one, body={"version_no": 1})
     no = {**story.written["decline_to_sign_agreement"], "version_sha256": out["version_sha256"]}
     await story.do(police.legal, "decline_to_sign_agreement", one, body=no)
+
+
+async def _received(story: Story, sheriff: Agency, police: Agency) -> None:
+    """A notice that counts from the day on which the other party received it."""
+    by_receipt = {"days": 30, "counted_from": "receipt", "manners": ["registered_mail"]}
+    text = _text(story, sheriff, police, number="MA-2025-003", effective_on="2026-01-01", notice=by_receipt)
+    paper = {"signed_on": "2025-12-15", "signatory_title": "Sheriff", "evidence_sha256": EVIDENCE}
+    recorded = await story.do(sheriff.legal, "record_agreement", body={**text, **paper})
+    hand = {"version_sha256": recorded["version_sha256"], "signatory_title": "Chief of Police"}
+    one = recorded["id"]
+    await story.do(police.legal, "confirm_agreement", one, body={**hand, "signed_on": "2025-12-15"})
+    given = {"notice_on": "2026-07-01", "reason": "Not renewed (demo)."}
+    await story.do(police.legal, "give_agreement_notice", one, body=given)
+    came = {**story.written["record_agreement_receipt"], "agency_id": str(police.id), "received_on": "2026-07-03"}
+    await story.do(sheriff.legal, "record_agreement_receipt", one, body=came)
 
 
 async def _reported(story: Story, operator: Caller, one: str, police: Agency) -> None:
@@ -724,6 +747,7 @@ async def _loans(story: Story, sheriff: Agency, police: Agency, asset: str) -> N
     await story.do(owner, "report_loan_no_show", missed)
     await story.do(asking, "contest_loan_no_show", missed)
     await story.do(owner, "withdraw_loan_no_show", missed)
+    await story.do(asking, "cancel_loan", missed)  # which is reserved again
     loan = await reserved()
     changed = await story.do(sheriff.admin, "update_asset", asset, body={"attributes": {"alert": "passive"}})
     await story.do(asking, "accept_changed_asset", loan, body={"asset_version": changed["version"]})
@@ -768,7 +792,24 @@ async def _loans(story: Story, sheriff: Agency, police: Agency, asset: str) -> N
     await story.do(asking, "export_loans_as_csv", side="requesting")
     await story.do(owner, "list_inbox", limit=2)
     await story.do(owner, "get_inbox_counts", waiting_on="agency")
+    await _notices(story, owner)
     await story.do(asking, "list_loan_history", loan, limit=2)
+
+
+async def _notices(story: Story, person: Caller) -> None:
+    """A person chooses to be told, gives an address, confirms it by what was written there, and ends it by the link."""
+    await story.do(person, "get_notifications")
+    await story.do(person, "update_notifications")
+    await story.do(person, "give_notification_address")
+    (row,) = await story.service.database.read().all(sa.select(mail_recipient))
+    key: MailKey = story.service.edge.app.state.mail_key
+    code = {"code": key.code(row.code_letter_id, row.asked_address)}
+    await story.do(person, "confirm_notification_address", body=code)
+    story.kept["confirm_notification_address"]["body"] = story.written["confirm_notification_address"]
+    link = key.stop_token(row.id, row.asked_address)
+    await story.do(story.service.anonymous, "get_stop_page", link)
+    await story.do(story.service.anonymous, "stop_notifications", link)
+    await story.do(person, "forget_notification_address")
 
 
 async def _outcomes(story: Story, police: Agency, agreement: str) -> None:
@@ -812,8 +853,11 @@ EXAMPLES = ROOT / "registry" / "platform" / "http" / "examples.json"
 
 async def record(database_url: str, folder: Path) -> bytes:
     """Play the story on a database of its own, and write what was asked and answered."""
-    settings = load(environment(database_url, folder, REGISTRY_SECOND_OPERATOR_FOR="lift_revocation"))
-    with time_machine.travel(BEGINS, tick=False) as clock:
+    with mail_server() as (_, port), time_machine.travel(BEGINS, tick=False) as clock:
+        sends = sending_by(
+            port, REGISTRY_PUBLIC_URL="http://127.0.0.1:8000", REGISTRY_SECOND_OPERATOR_FOR="lift_revocation"
+        )
+        settings = load(environment(database_url, folder, **sends))
         async with in_process(settings) as service:
             story = Story(service, clock)
             await play(story)
@@ -836,6 +880,7 @@ _RANDOM = re.compile(
     r"|(?P<owner>(?<=own-)[0-9a-f]{12}\b)"
     r'|(?P<cursor>(?<="next_cursor": ")[A-Za-z0-9_=-]+)'
     r"|(?P<secret>(?<=calendars/)[A-Za-z0-9_-]{43}(?=\.ics)|(?<=rcs_)[A-Za-z0-9_-]{43})"
+    r"|(?P<link>(?<=notifications/stop/)[A-Za-z0-9_-]{64})"
     r'|(?P<coordinate>(?<="[xy]": ")[A-Za-z0-9_-]{43})'
     r"|(?P<token>\bey[A-Za-z0-9_-]+\.ey[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)"
 )
@@ -859,6 +904,7 @@ def _stable(text: str) -> str:
                 "owner": f"{number:012x}",
                 "cursor": f"example-{number}",
                 "secret": f"example-{number}".ljust(43, "x"),
+                "link": f"example-{number}".ljust(64, "x"),
                 "coordinate": f"example-{number}".ljust(43, "x"),
                 "token": f"eyExample.eyExample.example-{number}",
             }[kind]

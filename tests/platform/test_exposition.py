@@ -14,7 +14,7 @@ from registry.platform.database.connect import unit_of_work
 from registry.platform.database.installation import installation
 from registry.platform.database.migrate import known_revisions
 from registry.platform.database.trouble import Trouble, TroubleKind
-from registry.platform.exposition import Exposition
+from registry.platform.exposition import Exposition, MailWaiting
 from registry.platform.files.kinds import PLAIN
 from registry.platform.files.reading import FileReader
 from registry.platform.http.edge import Edge
@@ -138,6 +138,9 @@ async def test_it_tells_of_files_that_wait_of_issuers_of_troubles_and_of_room(pr
     async def documents() -> str:
         return "documents cannot be kept"
 
+    async def none_wait() -> int:
+        return 0
+
     async def kept_up() -> None:
         """The issuers are those of below."""
 
@@ -165,6 +168,7 @@ async def test_it_tells_of_files_that_wait_of_issuers_of_troubles_and_of_room(pr
         reader=reader,
         others={"documents": documents},
         clock=Comparison,
+        mail=MailWaiting(mailer=state.mailer, waiting=none_wait),
     )
     try:
         assert b"registry_ready 1.0" in await exposition.page(), "everything but documents works"

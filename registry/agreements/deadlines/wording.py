@@ -44,6 +44,7 @@ _REPORTED: dict[ReportedKind, str] = {
     ReportedKind.WITHDREW: "left",
     ReportedKind.CONSENTED: "consented to what was proposed",
     ReportedKind.WAS_NOTIFIED: "was told of what was proposed",
+    ReportedKind.RECEIVED_NOTICE: "received a notice",
     ReportedKind.FULFILLED_DUTY: "fulfilled a duty",
     ReportedKind.OWES_DUTY: "owes a duty by its text",
 }
@@ -85,7 +86,7 @@ def words(record: Record, due: Due) -> Words:
 def _words(record: Record, due: Due) -> Words:
     match due.kind:
         case DeadlineKind.LAST_NOTICE:
-            return _notice(due)
+            return _notice(record, due)
         case DeadlineKind.RENEWAL:
             return _renewal(record, due)
         case DeadlineKind.EXPIRY:
@@ -155,8 +156,16 @@ def _words(record: Record, due: Due) -> Words:
             )
 
 
-def _notice(due: Due) -> Words:
+def _notice(record: Record, due: Due) -> Words:
     others = " for parties without a period of their own" if due.not_of else ""
+    text = record if due.beside is None else due.beside
+    if text.notice.by_receipt:
+        basis = f"Notice is {due.period}{others} after its receipt, the day of that not counted."
+        action = (
+            "Decide whether to stay: unless notice is received by then, by each to whom it goes, the next term follows "
+            "by itself. Send it early enough."
+        )
+        return Words(basis, None, action)
     basis = f"Notice is {due.period}{others}, the day of the notice not counted."
     return Words(basis, None, "Decide whether to stay: without notice by then the next term follows by itself.")
 

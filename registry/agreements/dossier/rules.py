@@ -14,7 +14,7 @@ from registry.agreements.instruments.in_force import Renewal
 from registry.agreements.instruments.notice import Notice
 from registry.agreements.instruments.remarks import about_end, about_notice, about_renewals
 from registry.agreements.instruments.schemas.evidence import Evidence
-from registry.agreements.instruments.schemas.shown import AgreementVersion
+from registry.agreements.instruments.schemas.shown import AgreementVersion, VersionSignature
 from registry.agreements.instruments.terms import Terms
 from registry.platform.access.principals import Principal
 from registry.platform.kernel.errors import WrongStatus
@@ -177,14 +177,28 @@ def _came_about(version: AgreementVersion, recording: Recording | None, days: Da
         yield "written in the registry."
     for each in version.signatures:
         who = f"{each.agency.name} ({each.signatory_title})"
+        authority = _authority(each, days)
         if each.manner == "electronic":
-            yield f"{who} signed these bytes here electronically on {each.signed_on}."
+            yield f"{who} signed these bytes here electronically on {each.signed_on}{authority}."
             continue
         entered_on = days.of(each.agency.id, each.recorded_at)
         shown = "no evidence named" if each.evidence is None else f"evidence: {where_kept(each.evidence)}"
-        yield f"{who} signed on paper on {each.signed_on}, entered here on {entered_on} as {each.manner}; {shown}."
+        entered = f"entered here on {entered_on} as {each.manner}; {shown}"
+        yield f"{who} signed on paper on {each.signed_on}, {entered}{authority}."
     if not version.signatures:
         yield "Nobody's signature to it is on record."
+
+
+def _authority(signature: VersionSignature, days: Days) -> str:
+    """On whose authority it was signed, and since when that is on record; empty where none is."""
+    its = signature.authority
+    if isinstance(its, str):
+        return ""
+    entered_on = days.of(signature.agency.id, its.recorded_at)
+    later = ", after the signature" if its.recorded_later else ""
+    return (
+        f"; on the authority of “{its.office}” ({its.basis}), entered on {entered_on} by {its.recorded_by.name}{later}"
+    )
 
 
 def where_kept(evidence: Evidence) -> str:

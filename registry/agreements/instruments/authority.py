@@ -94,6 +94,11 @@ class FiledPaper(Struct, kw_only=True, frozen=True):
     filed_at: datetime
 
 
+def shows_an_act(kind: str) -> bool:
+    """Whether a document of that kind may show what a party did."""
+    return kind in _SHOWING
+
+
 def day_given(papers: Sequence[FiledPaper], signer_id: UUID, time_zone: str, today: date) -> date | None:
     """On which day the authority must hold beside that of a past signature; None where its own day counts alone.
 
@@ -102,7 +107,7 @@ def day_given(papers: Sequence[FiledPaper], signer_id: UUID, time_zone: str, tod
     of its choice.
     `time_zone` is the signer's.
     """
-    copies = [paper for paper in papers if paper.kind in _SHOWING]
+    copies = [paper for paper in papers if shows_an_act(paper.kind)]
     if any(paper.filed_by_id != signer_id for paper in copies):
         return None
     return min((civil_day(paper.filed_at, time_zone) for paper in copies), default=today)

@@ -31,6 +31,7 @@ class ReportedKind(StrEnum):
     WITHDREW = "withdrew"
     CONSENTED = "consented"
     WAS_NOTIFIED = "was_notified"
+    RECEIVED_NOTICE = "received_notice"
     FULFILLED_DUTY = "fulfilled_duty"
     OWES_DUTY = "owes_duty"
 
@@ -85,19 +86,21 @@ class Unconfirmed(StrEnum):
     SAID_NO = "said_no"
     MAY_NOT_ACT = "may_not_act"
     PARTICIPATION_SUSPENDED = "participation_suspended"
+    OWN_WORD_REQUIRED = "own_word_required"
     NOT_REACHED = "not_reached"
     AUTHORITY_ENDED = "authority_ended"
     EVIDENCE_NOT_ON_FILE = "evidence_not_on_file"
 
 
 def why_unconfirmed(
-    *, said_no: bool, may_act: bool, suspended: bool, reached: bool, may_sign: bool, on_file: bool
+    *, said_no: bool, may_act: bool, suspended: bool, own_word: bool, reached: bool, may_sign: bool, on_file: bool
 ) -> Unconfirmed | None:
     """Why a report does not have effect by silence; None where it has once its time has run out.
 
     Not where the party has said no in the matter before, in whatever way. Not while it may not act in the registry, or
-    has suspended its participation: it could not contest, or does not look. Not before a person of it was ever seen in
-    the registry: nobody has told it. Not for an office that may not sign today, where a register says who may. And not
+    has suspended its participation: it could not contest, or does not look. Not to what would bind it, where it
+    says that its own word alone does (`own_word`, by `binds_or_widens`). Not before a person of it was ever seen in the
+    registry: nobody has told it. Not for an office that may not sign today, where a register says who may. And not
     without a document that it can read.
     """
     if said_no:
@@ -106,6 +109,8 @@ def why_unconfirmed(
         return Unconfirmed.MAY_NOT_ACT
     if suspended:
         return Unconfirmed.PARTICIPATION_SUSPENDED
+    if own_word:
+        return Unconfirmed.OWN_WORD_REQUIRED
     if not reached:
         return Unconfirmed.NOT_REACHED
     if not may_sign:
@@ -123,6 +128,21 @@ class ProposalKind(StrEnum):
     SUPERSESSION = "supersession"
     DEPARTURE = "departure"
     EARLIER_DAY = "earlier_day"
+
+
+# A yes to these binds a party to more others, again, or for days that are over; to the rest it is bound to less.
+_WIDENING = (ProposalKind.NEWCOMERS, ProposalKind.REINSTATEMENT, ProposalKind.EARLIER_DAY)
+
+
+def binds_or_widens(kind: ReportedKind, proposed: ProposalKind | None = None) -> bool:
+    """Whether what is reported of a party would bind it, or bind it to more; of a consent by what was `proposed`.
+
+    What ends or narrows that does not: that it left, an end or a suspension for all, another's leaving. Nor does it
+    that another text takes this one's place, for what binds it there is its signature to that one.
+    """
+    if kind in OF_CONSENT:
+        return proposed in _WIDENING
+    return kind in BINDING or kind is ReportedKind.OWES_DUTY
 
 
 # What one party did, and does not wait for: that it counts from its own day is put to those whose days it touches.
@@ -435,10 +455,10 @@ _RELYING: Mapping[str, str] = {
 
 
 def rescission_barred(
-    leaves_at: datetime | None, at: datetime, *, own: bool, relied: Sequence[Reliance] = ()
+    leaves_at: datetime | None, at: datetime, *, own: bool, waits: bool, relied: Sequence[Reliance] = ()
 ) -> str | None:
-    """Why a party cannot take its notice back; `relied`: what others did in view of it."""
-    if leaves_at is None or leaves_at <= at:
+    """Why a party cannot take its notice back; `waits`: for its receipt; `relied`: what others did in view of it."""
+    if (leaves_at is None and not waits) or (leaves_at is not None and leaves_at <= at):
         return "Your agency has no notice that is still running."
     if not own:
         return "Your agency gave none: another reported one. Contest that instead."

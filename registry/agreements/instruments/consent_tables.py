@@ -47,7 +47,7 @@ agreement_proposal = table(
     sa.CheckConstraint("(kind = 'supersession') = (successor_id IS NOT NULL)", name="successor"),
     sa.CheckConstraint("ends_at IS NULL OR kind = 'suspension'", name="goes_on"),
     sa.CheckConstraint(
-        "CASE WHEN kind = 'earlier_day' THEN (signed_version_id IS NULL) <> (approval_id IS NULL) "
+        "CASE WHEN kind = 'earlier_day' THEN signed_version_id IS NULL OR approval_id IS NULL "
         "ELSE signed_version_id IS NULL AND approval_id IS NULL END",
         name="act",
     ),
@@ -58,8 +58,8 @@ agreement_proposal = table(
 
 `ends_at`: when a suspension is over by itself. `otherwise_at`: when a departure of the past, or a right used on one,
 counts as long as they have not: as a notice given when it was confirmed, or recorded. So a signature to
-`signed_version_id`, or the approval, of an earlier day counts from its recording. `taken_back_at`: when it came to
-nothing; `closed_because`: why, where nobody took it back.
+`signed_version_id`, or the approval, of an earlier day counts from its recording; where it is neither, a word of mouth.
+`taken_back_at`: when it came to nothing; `closed_because`: why, where nobody took it back.
 """
 
 agreement_consent = table(

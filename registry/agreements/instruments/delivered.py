@@ -48,9 +48,27 @@ def about_deliveries(
                 "them of it with this as their reason. Have counsel review."
             )
             yield Remark(code=RemarkCode.NOTICE_MANNER_DIFFERS, detail=detail, clause=notice.clause)
+        if notice.counted_from != "silent":
+            continue
         last = None if leaves_at is None else last_day_before(leaves_at, time_zone)
         text = None if notice.clause is None else clauses.get(notice.clause)
         yield from _by_receipt(agency, given_on, kind, deliveries, last, notice, text)
+
+
+def about_receipts(parties: Sequence[AgreementParty], asked_of: Callable[[UUID], Notice]) -> Iterator[Remark]:
+    """Of notices that count from receipt: that one has not run out since a receipt of it is awaited."""
+    for each in parties:
+        awaited = [its.agency.name for its in each.notice_receipts if its.received_on is None]
+        if not awaited or each.leaves_at is not None:
+            continue
+        notice = asked_of(each.agency.id)
+        where = "its text" if notice.clause is None else f"clause {notice.clause}"
+        detail = (
+            f"The notice of {each.agency.name} of {each.withdrawal_notice_on} does not run out yet: by {where} it "
+            f"counts from its receipt, which is awaited of {', '.join(awaited)}. Each of them says when it came "
+            f"(`record_receipt`), or {each.agency.name} reports it with what shows it (`received_notice`)."
+        )
+        yield Remark(code=RemarkCode.AWAITING_RECEIPT, detail=detail, clause=notice.clause)
 
 
 def _by_receipt(
@@ -64,7 +82,8 @@ def _by_receipt(
 ) -> Iterator[Remark]:
     """That a notice would count from a later day by its receipt, or that its clause speaks of one not on record.
 
-    It is counted from the day that it bears, or was entered; `leaves_on`: the last day by that.
+    It is counted from the day that it bears, or was entered, since the term does not say; `leaves_on`: the last day by
+    that.
     """
     speaks = clause_text is not None and _RECEIPT.search(clause_text) is not None
     received = {each.agency.name: each.received_on for each in deliveries if each.received_on is not None}

@@ -3,7 +3,8 @@
 Where it differs nobody decides here whether the notice is good: it counts as it was recorded, and that is remarked.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -72,6 +73,11 @@ def shown_deliveries(kept: msgspec.Raw | None, names: Mapping[UUID, str]) -> lis
         )
         for each in read_deliveries(kept)
     ]
+
+
+def received_days(deliveries: Iterable[NoticeDelivery]) -> dict[UUID, date]:
+    """On which day each is said to have received it, of whom that is said."""
+    return {each.agency_id: each.received_on for each in deliveries if each.received_on is not None}
 
 
 def check_deliveries(

@@ -327,12 +327,25 @@ def latest_in_common(
     Of the texts that have begun by then; where none has, the first that follows. Its own latest is always among them,
     and the first of them; an earlier one that has run out binds it to nobody.
     """
-    order = [n for n in dates.by_effect if n in own] or dates.by_effect
-    begun = [n for n in order if dates.begins[n] <= at] or order[:1]
-    found = {begun[-1]} | {common[-1] for each in others if (common := [n for n in begun if n in own and n in each])}
+    begun = _begun(dates, own, at)
+    in_common = (latest_in_common_with(dates, own, each, at) for each in others)
+    found = {begun[-1]} | {n for n in in_common if n is not None}
     ends = (dates.ends_at, *(text.ends_at for text in dates.amendments))
     over = {n for n in found if n != begun[-1] and (end := ends[n]) is not None and end <= at}
     return [n for n in reversed(begun) if n in found - over]
+
+
+def latest_in_common_with(
+    dates: AgreementDates, own: Collection[int], other: Collection[int], at: datetime
+) -> int | None:
+    """By which text the one is bound to the other, by what each has signed; None where there is none of both."""
+    return next((n for n in reversed(_begun(dates, own, at)) if n in own and n in other), None)
+
+
+def _begun(dates: AgreementDates, own: Collection[int], at: datetime) -> Sequence[int]:
+    """Of the texts that the party has signed those that have begun by then; where none has, the first that follows."""
+    order = [n for n in dates.by_effect if n in own] or dates.by_effect
+    return [n for n in order if dates.begins[n] <= at] or order[:1]
 
 
 def lapses(dates: AgreementDates, held: Mapping[K, tuple[Collection[int], datetime | None]]) -> dict[K, datetime]:

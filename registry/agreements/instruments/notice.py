@@ -24,6 +24,7 @@ NoticeMonths = Annotated[
     Annotated[int, Meta(ge=1, le=120)] | None, Meta(description="In months; null where the text counts in days.")
 ]
 NoticeManner = Literal["in_writing", "registered_mail", "courier", "email", "in_person"]
+CountedFrom = Literal["giving", "receipt", "silent"]
 # The shortest of the horizons at which agreements about to lapse are reported (30, 60, 90, 180 days), and
 # about the cycle in which a governing body meets.
 NOTICE_LEAD_DAYS = 30
@@ -96,6 +97,14 @@ class Notice(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     by_party: Annotated[
         list[PartyNotice], Meta(max_length=1000, description="Parties with a period of their own.")
     ] = []
+    counted_from: Annotated[
+        CountedFrom,
+        Meta(
+            description="From what the period counts. `giving`: from the day of the notice. `receipt`: from the day on "
+            "which the last of those received it to whom it goes (`addressees`, else each other party); until that is "
+            "on record it does not run out. `silent`: not entered; then it counts as from `giving`."
+        ),
+    ] = "silent"
     manners: Annotated[
         list[NoticeManner],
         Meta(max_length=5, description="How it is given; any of them will do."),
@@ -115,6 +124,11 @@ class Notice(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
         """
         clauses = {self.clause, *(each.clause or self.clause for each in self.by_party)}
         return msgspec.structs.replace(self, addressees=[]) if clauses <= set(public) else None
+
+    @property
+    def by_receipt(self) -> bool:
+        """Whether its period counts from receipt, and does not run before."""
+        return self.counted_from == "receipt"
 
     @property
     def general(self) -> Period | None:

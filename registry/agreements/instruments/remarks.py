@@ -14,6 +14,7 @@ from registry.agreements.instruments.in_force import AgreementDates, BoundWindow
 from registry.agreements.instruments.notice import Notice
 from registry.agreements.instruments.schemas.consenting import Proposal, ReportedAct
 from registry.agreements.instruments.schemas.evidence import Evidence
+from registry.agreements.instruments.schemas.signing import SignatoryAuthority
 from registry.agreements.instruments.silences import DECIDING, LIMITING, undecided, unsaid
 from registry.agreements.instruments.terms import Terms, is_silent
 from registry.agreements.instruments.together import runs_out, together
@@ -45,6 +46,7 @@ class RemarkCode(StrEnum):
     SUSPENSION_SILENT = "suspension_silent"
     LIMITS_SILENT = "limits_silent"
     DECIDING_SILENT = "deciding_silent"
+    AWAITING_RECEIPT = "awaiting_receipt"
     COUNTS_FROM_RECEIPT = "counts_from_receipt"
     TERM_NOT_ENTERED = "term_not_entered"
     CONDITION_NOT_ENTERED = "condition_not_entered"
@@ -52,6 +54,7 @@ class RemarkCode(StrEnum):
     SAYS_OTHERWISE = "says_otherwise"
     SIGNING_DAY_UNLIKELY = "signing_day_unlikely"
     AUTHORITY_LACKING = "authority_lacking"
+    AUTHORITY_RECORDED_LATER = "authority_recorded_later"
     APPROVAL_OF_ANOTHER_TEXT = "approval_of_another_text"
     NOTICE_MANNER_DIFFERS = "notice_manner_differs"
     PARTY_DISSOLVED = "party_dissolved"
@@ -355,6 +358,19 @@ def authority_lacking(version_no: int, agency: str, office: str, revoked_on: dat
     return Remark(code=RemarkCode.AUTHORITY_LACKING, detail=detail, version_no=version_no)
 
 
+def about_authority(version_no: int, agency: str, rests_on: SignatoryAuthority, entered_on: date) -> Iterator[Remark]:
+    """What a reader has to know of the authority that a signature rests on, entered on that day where the agency is."""
+    if rests_on.lacking:
+        yield authority_lacking(version_no, agency, rests_on.office, rests_on.revoked_on)
+    if rests_on.recorded_later:
+        detail = (
+            f"The signature of {agency} to version {version_no} rests on the authority of “{rests_on.office}”, which "
+            f"{rests_on.recorded_by.name} entered on {entered_on}, after the day of the signature. Whether the office "
+            "held it then is for whoever relies on that to see shown."
+        )
+        yield Remark(code=RemarkCode.AUTHORITY_RECORDED_LATER, detail=detail, version_no=version_no)
+
+
 def about_signing_days(
     version_no: int, effective_on: date, signatures: Iterable[tuple[str, str, date]]
 ) -> Iterator[Remark]:
@@ -491,6 +507,8 @@ def _sayings(term: TermOfText) -> Iterator[tuple[tuple[str, str], str | None]]:
     yield ("notice", "a period of notice"), None if notice.general is None else str(notice.general)
     own = [f"{each.agency_id} {notice.of(each.agency_id)}" for each in notice.by_party]
     yield ("notice", "periods of notice of parties' own"), "; ".join(own) or None
+    said_from = None if notice.counted_from == "silent" else f"from its {notice.counted_from}"
+    yield ("notice", "from what notice counts"), said_from
     yield ("notice", "a manner of giving notice"), ", ".join(m.replace("_", " ") for m in notice.manners) or None
     where = [" ".join(filter(None, (a.office, a.address, a.email))) for a in notice.addressees]
     yield ("notice", "addresses for notice"), "; ".join(where) or None

@@ -235,6 +235,7 @@ agreement_party = table(
     sa.Column("notice_evidence_sha256", sa.Text),
     sa.Column("notice_evidence_location", sa.Text),
     sa.Column("notice_deliveries", Json),
+    sa.Column("notice_receipts", Json),
     sa.Column("released_at", Instant),
     sa.Column("lapsed_at", Instant),
     sa.Column("term_version_id", Uuid, sa.ForeignKey(agreement_version.c.id)),
@@ -248,17 +249,18 @@ agreement_party = table(
 `named_at`: when it became a party; `in_text`: the text itself names it, else it was added to what others had executed.
 
 `verbally_at`: when it agreed by word of mouth; `verbal_authority_id`: on whose authority, NULL where the agency kept no
-register then. `withdrawal_notice_on`: the day that its notice bears or, where it left without one (`notice_kind`
-NULL), its last day; `notice_counts_on`: of its own notice the day from
-which the period counts whatever the others say, NULL of one that others reported or have to consent to;
-`notice_recorded_at`: when it was recorded, so that what others record later moves it no more.
-`notice_leaves_on`: the last day that it names. `leaves_at`: the instant at which its notice has run out, derived from
-these. `released_at`: when a text that it signed takes this one's place for it. `lapsed_at`: when the last text that it
-signed has ended, where others go on by a later one. `term_version_id`: the text that binds it the longest, `expires_on`
-that one's last day, and `notice_version_id` the text by which its notice runs the longest meanwhile, see `party_days`;
-NULL, where no text binds it or there is but one, are as the agreement's own. `over_at` and `ends_on`: as the
-agreement's, where its own part ends before; NULL where it ends with the agreement. A report by another stands in these
-columns with the instant at which it takes effect, until it counts from its own day.
+register then. `withdrawal_notice_on`: the day that its notice bears or, where it left without one (`notice_kind` NULL),
+its last day; `notice_counts_on`: of its own notice the day from which the period counts whatever the others say, NULL
+of one that others reported or have to consent to; `notice_recorded_at`: when it was recorded, so that what others
+record later moves it no more. `notice_receipts`: of a notice that counts from receipt, who received it on which day,
+and whose receipt is awaited; the latter is derived. `notice_leaves_on`: the last day that it names. `leaves_at`: the
+instant at which its notice has run out, derived from these, NULL while a receipt is awaited. `released_at`: when a text
+that it signed takes this one's place for it. `lapsed_at`: when the last text that it signed has ended, where others go
+on by a later one. `term_version_id`: the text that binds it the longest, `expires_on` that one's last day, and
+`notice_version_id` the text by which its notice runs the longest meanwhile, see `party_days`; NULL, where no text binds
+it or there is but one, are as the agreement's own. `over_at` and `ends_on`: as the agreement's, where its own part ends
+before; NULL where it ends with the agreement. A report by another stands in these columns with the instant at which it
+takes effect, until it counts from its own day.
 """
 
 agreement_approval = table(

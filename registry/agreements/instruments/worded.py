@@ -1,5 +1,6 @@
 """What clauses say in words, held against the codes of the terms: who pays, commands and is liable, what
-renews, how a party leaves, whether it may suspend its participation, whether a loan needs an approval.
+renews, how a party leaves, from what its notice counts, whether it may suspend its participation, whether a loan needs
+an approval.
 
 What a sentence is known by is data (`worded.yaml`): words, the codes that they agree with, and how often they were read
 rightly on texts that agencies signed. A denial is never read as what it denies; where it says a thing of its own (“no
@@ -26,7 +27,7 @@ from registry.agreements.instruments.written import TermDates, WrittenClause, wr
 from registry.platform.kernel.text import counted
 from registry.platform.kernel.yaml_text import read_yaml
 
-Matter = Literal["reimbursement", "command", "liability", "renewal", "suspension", "notice", "approval"]
+Matter = Literal["reimbursement", "command", "liability", "renewal", "suspension", "notice", "counted_from", "approval"]
 _CALLED: Final[dict[Matter, str]] = {
     "reimbursement": "reimbursement",
     "command": "command",
@@ -34,6 +35,7 @@ _CALLED: Final[dict[Matter, str]] = {
     "renewal": "automatic renewal",
     "suspension": "a party's own suspension",
     "notice": "notice",
+    "counted_from": "from what a period of notice counts",
     "approval": "a loan's approval",
 }
 _OF_APPROVAL: Final = ("approval_required", "approval_over_hours")
@@ -162,7 +164,7 @@ def said_in_words(clauses: Sequence[WrittenClause], terms: Terms, notice_clause:
 
 def _named(term: Matter, terms: Terms, notice_clause: str | None) -> set[str]:
     """The clauses that are named for the matter."""
-    if term == "notice":
+    if term in ("notice", "counted_from"):
         return set() if notice_clause is None else {notice_clause}
     return {terms.clauses[name] for name in (_OF_APPROVAL if term == "approval" else (term,)) if name in terms.clauses}
 
@@ -206,6 +208,8 @@ def _coded(term: Matter, terms: Terms, dates: TermDates) -> str | None:
             if dates.expires_on is None:
                 return None
             return "ends" if dates.auto_renew_months is None else "renews"
+        case "counted_from":
+            code = dates.notice.counted_from
         case "notice":
             return _notice_coded(dates)
         case "approval":

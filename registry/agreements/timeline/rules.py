@@ -49,6 +49,7 @@ class ActKind(StrEnum):
     ENDED = "ended"
     CONSENTED = "consented"
     WAS_NOTIFIED = "was_notified"
+    RECEIVED_NOTICE = "received_notice"
     NEWCOMERS = "newcomers"
     SUPERSESSION = "supersession"
     TEXT_RENEWS = "text_renews"

@@ -35,6 +35,7 @@ _SAID = {
     "withdrew": "left",
     "consented": "consented to what was proposed",
     "was_notified": "was notified of what was proposed",
+    "received_notice": "received its notice",
 }
 _STANDS = {
     "unseconded": "it waits for a second operator and has no effect",
@@ -226,7 +227,20 @@ def gave_notice(
     on = party.withdrawal_notice_on
     how = delivered(party.notice_deliveries if report is None else report.deliveries)
     how = f" It was given {how}." if how else ""
+    how += _received(party)
     return f"{name} gave notice {_of(party.notice_kind)} of {on}{here}.{how}{_by_report(name, report)}{until}"
+
+
+def _received(party: AgreementParty) -> str:
+    """Of a notice that counts from receipt: who received it when, and of whom that is awaited."""
+    if not party.notice_receipts:
+        return ""
+    came = [
+        f"{each.agency.name} received it on {each.received_on}" for each in party.notice_receipts if each.received_on
+    ]
+    waits = [each.agency.name for each in party.notice_receipts if each.received_on is None]
+    said = [*came, *([f"receipt is awaited of {', '.join(waits)}"] if waits else [])]
+    return f" It counts from its receipt: {'; '.join(said)}."
 
 
 def approved(name: str, row: Any) -> str:

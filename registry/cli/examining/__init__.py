@@ -14,6 +14,7 @@ import structlog
 from registry.cli.examining import machine, storage
 from registry.cli.examining.database import examine_database
 from registry.cli.examining.issuers import examine_issuer
+from registry.cli.examining.mail import examine_mail
 from registry.cli.findings import Finding, Grade, failure, met, ok, show, warning
 from registry.platform.access.principals import OPERATOR_AGENCY_ID
 from registry.platform.access.second_operator import checked_acts
@@ -105,6 +106,7 @@ def _policies(settings: Settings) -> Iterator[Finding]:
 async def _reached(settings: Settings) -> list[Finding]:
     """What is reached over sockets, or with the library that waits for them."""
     found = await _all("documents", lambda: storage.documents(settings))
+    found += await _all("mail", lambda: examine_mail(settings))
     issuers: Sequence[Issuer] = settings.issuers
     told = False
 

@@ -9,7 +9,13 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from registry.directory.agencies.rules import TRANSITIONS, AgencyAction, AgencyStatus
+from registry.directory.agencies.rules import (
+    OWN_WORD_IS_REQUIRED,
+    SILENCE_COUNTS,
+    TRANSITIONS,
+    AgencyAction,
+    AgencyStatus,
+)
 from registry.directory.agencies.schemas import (
     Agency,
     AgencyPage,
@@ -17,6 +23,7 @@ from registry.directory.agencies.schemas import (
     AgencyReference,
     AgencySummary,
     LedgerEventPage,
+    OwnWordOnly,
     RelaxedSeparation,
 )
 from registry.directory.agencies.tables import agency, agency_ori
@@ -169,19 +176,22 @@ async def as_agency(read: Read, row: Row[Any], principal: Principal) -> Agency:
         sworn=row.sworn,
         civilian=row.civilian,
         status=row.status,
+        own_word_only=_own_word(row),
         relaxed_separations=relaxed if own else None,
-        allowed_actions=_allowed(principal, row.id, AgencyStatus(row.status), relaxed),
+        allowed_actions=_allowed(principal, row, relaxed),
         version=row.version,
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
 
 
-def _allowed(
-    principal: Principal, agency_id: UUID, status: AgencyStatus, relaxed: Sequence[RelaxedSeparation]
-) -> list[AllowedAction]:
+def _own_word(row: Row[Any]) -> OwnWordOnly | None:
+    return None if row.own_word_since is None else OwnWordOnly(reason=row.own_word_reason, said_at=row.own_word_since)
+
+
+def _allowed(principal: Principal, row: Row[Any], relaxed: Sequence[RelaxedSeparation]) -> list[AllowedAction]:
     actions = []
-    relation = relations(principal, agency_id)
+    relation, status = relations(principal, row.id), AgencyStatus(row.status)
     if refusal(principal, Action.AGENCIES_UPDATE, relation) is None:
         gone = "The agency is dissolved." if status is AgencyStatus.DISSOLVED else None
         actions.append(offer("update", withheld=gone))
@@ -193,6 +203,10 @@ def _allowed(
         all_relaxed = "Every separation of duties is relaxed already." if len(relaxed) == len(Separation) else None
         actions.append(offer("relax_separation", withheld=all_relaxed))
         actions.append(offer("restore_separation", withheld=None if relaxed else "All duties are separated."))
+    if refusal(principal, Action.AGENCIES_SILENCE, relation) is None:
+        required = row.own_word_since is not None
+        actions.append(offer("require_own_word", withheld=OWN_WORD_IS_REQUIRED if required else None))
+        actions.append(offer("let_silence_count", withheld=None if required else SILENCE_COUNTS))
     return actions
 
 

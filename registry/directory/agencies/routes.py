@@ -7,7 +7,8 @@ from litestar import Router
 from litestar.params import FromPath, JSONBody
 
 from registry.directory.agencies import queries
-from registry.directory.agencies.commands import importing, registering, separating
+from registry.directory.agencies.commands import importing, own_word, registering, separating
+from registry.directory.agencies.commands.own_word import OwnWordFollowed
 from registry.directory.agencies.commands.registering import StatusFollowed
 from registry.directory.agencies.queries import history
 from registry.directory.agencies.rules import AgencyAction
@@ -15,6 +16,7 @@ from registry.directory.agencies.schemas import (
     AGENCY_IMPORT_EXAMPLE,
     NEW_AGENCY_EXAMPLE,
     SEPARATION_EXAMPLE,
+    SILENCE_EXAMPLE,
     Activation,
     Agency,
     AgencyImport,
@@ -26,6 +28,7 @@ from registry.directory.agencies.schemas import (
     LedgerEventPage,
     NewAgency,
     SeparationChange,
+    SilenceChange,
     StatusChange,
 )
 from registry.platform.access.operations import Supplied, operation
@@ -259,6 +262,57 @@ async def restore_separation_of_duties(
     return _answer(await separating.restore_separation(write, caller, agency_id, data, if_match))
 
 
+@operation(
+    "post",
+    "/agencies/{agency_id:uuid}/require-own-word",
+    permission=Action.AGENCIES_SILENCE,
+    status=200,
+    problems=("wrong_status",),
+    example=SILENCE_EXAMPLE,
+    etag=True,
+)
+async def require_own_word(
+    agency_id: FromPath[UUID],
+    data: JSONBody[SilenceChange],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
+    if_match: Supplied[Expected],
+    own_word_followed: Supplied[OwnWordFollowed],
+) -> Answer[Agency]:
+    """Let your agency's silence never bind it: only its own word does.
+
+    What others report of its signing, of its word, of its yes to newcomers, to a reinstatement or to another's earlier
+    day, and of what its text asks of it, stands unconfirmed (`own_word_required`) until your agency confirms it; so
+    does what was reported before and may still be contested. Of its leaving, and of what ends or suspends an agreement,
+    silence counts as before.
+    """
+    return _answer(await own_word.require_own_word(write, caller, own_word_followed, agency_id, data.reason, if_match))
+
+
+@operation(
+    "post",
+    "/agencies/{agency_id:uuid}/let-silence-count",
+    permission=Action.AGENCIES_SILENCE,
+    status=200,
+    problems=("wrong_status",),
+    example={"reason": "The council lets its counsel answer within the 14 days (demo)."},
+    etag=True,
+)
+async def let_silence_count(
+    agency_id: FromPath[UUID],
+    data: JSONBody[SilenceChange],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
+    if_match: Supplied[Expected],
+) -> Answer[Agency]:
+    """Let your agency's silence count again after 14 days, on what is reported of it from now on.
+
+    What was reported before still waits for its own word: who wants the days to run takes the report back and makes it
+    again.
+    """
+    return _answer(await own_word.let_silence_count(write, caller, agency_id, data.reason, if_match))
+
+
 @operation("get", "/agencies/{agency_id:uuid}/history", permission=Action.LEDGER_READ, query=HistoryQuery)
 async def list_agency_history(
     agency_id: FromPath[UUID],
@@ -306,6 +360,8 @@ router = Router(
         dissolve_agency,
         relax_separation_of_duties,
         restore_separation_of_duties,
+        require_own_word,
+        let_silence_count,
         list_agency_history,
         import_agencies,
     ],

@@ -57,6 +57,10 @@ class AgencyStatus(StrEnum):
     DISSOLVED = "dissolved"
 
 
+OWN_WORD_IS_REQUIRED = "The agency says already that its silence never binds it."
+SILENCE_COUNTS = "The agency's silence counts, as by default."
+
+
 class AgencyAction(StrEnum):
     """Actions that change an agency's status."""
 

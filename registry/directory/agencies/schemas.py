@@ -102,6 +102,13 @@ class RelaxedSeparation(Struct, kw_only=True, frozen=True):
     relaxed_at: Instant
 
 
+class OwnWordOnly(Struct, kw_only=True, frozen=True):
+    """When and why the agency said that only its own word binds it, and its silence never."""
+
+    reason: str
+    said_at: Instant
+
+
 class Agency(Struct, kw_only=True, frozen=True):
     """An organisation that takes part, or could. `listed` ones are known from a public list and have not joined."""
 
@@ -123,6 +130,13 @@ class Agency(Struct, kw_only=True, frozen=True):
     sworn: int | None
     civilian: int | None
     status: AgencyStatus
+    own_word_only: Annotated[
+        OwnWordOnly | None,
+        Meta(
+            description="Where the agency says that its silence never binds it: what others report of its signing or "
+            "agreeing waits for its own confirmation. Null where silence counts after 14 days."
+        ),
+    ]
     relaxed_separations: Annotated[
         list[RelaxedSeparation] | None,
         Meta(description="Where duties are not separated now; for the agency's own people, null for all others."),
@@ -239,6 +253,12 @@ class SeparationChange(Struct, kw_only=True, frozen=True, forbid_unknown_fields=
     reason: Reason
 
 
+class SilenceChange(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Why the agency's silence is to bind it no more, or may again."""
+
+    reason: Reason
+
+
 class Activation(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """Why a listed agency takes part from now on."""
 
@@ -301,6 +321,7 @@ SEPARATION_EXAMPLE = {
     "separation": "draft_approve",
     "reason": "The office has one lawyer; the sheriff countersigns each text (demo).",
 }
+SILENCE_EXAMPLE = {"reason": "By the charter only the council binds the city, by a vote (demo)."}
 NEW_AGENCY_EXAMPLE = {
     "name": "Example County Sheriff's Office (demo)",
     "kind": "county",

@@ -17,6 +17,7 @@ from registry.platform.kernel.errors import NotFound, WrongStatus
 from registry.platform.kernel.versions import Expected, check_version
 from registry.platform.ledger.commands import record
 from registry.platform.ledger.event_types import EventType
+from registry.platform.mail.recipients import forget_address_of
 from registry.platform.settings import Settings
 
 
@@ -44,7 +45,9 @@ async def restore_principal(
 async def purge_principal_name(
     write: Write, caller: Caller, id_: UUID, reason: str, expected: Expected, settings: Settings
 ) -> KnownPrincipal:
-    """Forget its name for good: it is not kept again. What it did stays proven, under its subject.
+    """Forget its name for good, which is not kept again, and the address to which it is written.
+
+    What it did stays proven, under its subject.
 
     Raises NotFound, StaleVersion, WrongStatus.
     """
@@ -94,6 +97,7 @@ async def _change(
             await begin_idle_days_anew(write, id_, version, caller.now)
         case PrincipalAction.PURGE_NAME:
             await forget_name(write, id_, version, caller.now)
+            await forget_address_of(write, row.agency_id, row.issuer, row.subject)
     record(
         write,
         caller,

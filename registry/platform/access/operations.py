@@ -58,6 +58,7 @@ def operation(
     public: bool = False,
     produces: str | tuple[str, ...] = (),
     takes: tuple[str, ...] = (),
+    any_body: bool = False,
     also: Mapping[int, str] | None = None,
     own_transactions: bool = False,
     step_up: bool = False,
@@ -71,9 +72,10 @@ def operation(
     `problems` names the codes (of `problems.yaml`) that this operation answers with, beyond those that every operation
     of its kind can give; `example` is an example body for the contract; `etag` says that the answer carries an ETag;
     `public` that no token is needed; `produces` names the media types of an answer that is not JSON, `takes` those of a
-    body that is a file; `also` names further statuses of the same answer, and what each means. `own_transactions` says
-    that the operation commits transactions of its own, which stay committed even when the request fails, such as the
-    batches of an import or the record of a reading. `step_up` says that it needs a recent sign-in where the caller's
+    body that is a file; `any_body` says that it reads none, so that any may come; `also` names further statuses of the
+    same answer, and what each means. `own_transactions` says that the operation commits transactions of its own, which
+    stay committed even when the request fails, such as the batches of an import or the record of a reading.
+    `step_up` says that it needs a recent sign-in where the caller's
     issuer asks for one, as every operation with a permission of `STEP_UP` does. `approves_what_was_read` says that
     `If-Match` is required and names what was read (see `check_read`). `form` says that the body is that form instead of
     JSON, and that what is refused is answered in OAuth's words; `other_forms` in which other media types clients may
@@ -118,6 +120,7 @@ def operation(
                 "etag": etag,
                 "public": public,
                 "takes": takes,
+                "any_body": any_body,
                 "form": form,
                 "other_forms": other_forms,
                 "deprecations": deprecations,

@@ -28,6 +28,7 @@ class Action(StrEnum):
     AGENCIES_UPDATE = "agencies:update"  # correct an agency's own record
     AGENCIES_ADMIT = "agencies:admit"  # activate, suspend, reinstate, dissolve an agency
     AGENCIES_SEPARATE = "agencies:separate"  # relax separation of duties for the own agency, and restore it
+    AGENCIES_SILENCE = "agencies:silence"  # say whether the own agency's silence may bind it
     AGENCIES_AUTHORISE = "agencies:authorise"  # record, delegate and revoke authority to sign for the own agency
     ISSUERS_MANAGE = "issuers:manage"  # say whose tokens are accepted, and for which agencies
     TOKENS_REVOKE = "tokens:revoke"  # refuse a token or a person of the own agency, or accept them again
@@ -93,13 +94,14 @@ class Action(StrEnum):
     LOANS_RECEIVE = "loans:receive"  # the requesting side's half: receive, extend, send back
     LOANS_ACCEPT = "loans:accept"  # accept, for who asked, an asset that its owner changed since it was reserved
     LOANS_END = "loans:end"  # either side: cancel, report a no-show or a loss
-    LOANS_CONTEST = "loans:contest"  # contest the time that the other side said of its act, or accept another
+    LOANS_CONTEST = "loans:contest"  # contest a time or a no-show that the other side said, or accept another time
     LOANS_TAKE_OVER = "loans:take_over"  # take over loans of before from the own records, and withdraw them
     OBLIGATIONS_READ = "obligations:read"  # see what loans oblige either side to do
     OBLIGATIONS_FULFIL = "obligations:fulfil"  # record that the own agency met one
     OBLIGATIONS_CONTEST = "obligations:contest"  # contest that what is owed to the own agency was met, or accept it
     OBLIGATIONS_WAIVE = "obligations:waive"  # do without what is owed to the own agency
     INBOX_READ = "inbox:read"  # see what waits for oneself and the own agency
+    NOTICES_CHOOSE = "notices:choose"  # say how one is told by mail what waits for oneself
     METRICS_READ = "metrics:read"  # see how well agreements work
     AUDIT_READ = "audit:read"  # see refused sign-ins and acts, and who read or took out what
     LEDGER_READ = "ledger:read"  # see the history of what concerns the agency
@@ -130,6 +132,7 @@ PERMISSIONS: Mapping[Action, Mapping[Role, frozenset[Relation]]] = {
     Action.AGENCIES_UPDATE: _roles(["own"], _AA) | _roles(["anyone"], _RA),
     Action.AGENCIES_ADMIT: _roles(["anyone"], _RA),
     Action.AGENCIES_SEPARATE: _roles(["own"], _AA),
+    Action.AGENCIES_SILENCE: _roles(["own"], _L, _AA),
     Action.AGENCIES_AUTHORISE: _roles(["own"], _L, _AA),
     Action.ISSUERS_MANAGE: _roles(["anyone"], _RA),
     Action.TOKENS_REVOKE: _roles(["own"], _AA) | _roles(["anyone"], _RA),
@@ -198,6 +201,7 @@ PERMISSIONS: Mapping[Action, Mapping[Role, frozenset[Relation]]] = {
     Action.OBLIGATIONS_CONTEST: _roles(["owed"], _C, _A, _L, _AA),
     Action.OBLIGATIONS_WAIVE: _roles(["owed"], _C, _A, _L, _AA),
     Action.INBOX_READ: _roles(["own"], _C, _A, _L, _AU, _AA, _S, _RA),
+    Action.NOTICES_CHOOSE: _roles(["own"], _C, _A, _L, _AA, _RA),
     Action.METRICS_READ: _roles(["party", "own"], _C, _A, _L, _AU, _AA, _S),
     Action.AUDIT_READ: _roles(["own"], _AU, _AA, _RA),
     Action.LEDGER_READ: _roles(["own", "party", "invited", *_EITHER_SIDE, *_EITHER_END], _C, _A, _L, _AU, _AA, _S)
@@ -217,12 +221,14 @@ HUMAN_ONLY = frozenset(
         Action.AGREEMENTS_ADVISE,
         Action.AGENCIES_AUTHORISE,
         Action.AGENCIES_SEPARATE,
+        Action.AGENCIES_SILENCE,
         Action.PERSONNEL_VERIFY,
         Action.OPERATOR_ACTS_DECIDE,
         Action.OBLIGATIONS_CONTEST,
         Action.OBLIGATIONS_WAIVE,
         Action.POLICIES_DRAFT,
         Action.POLICIES_ACTIVATE,
+        Action.NOTICES_CHOOSE,
     }
 )
 """Acts that bind or approve are people's: a service does none of them, whatever its scopes say.

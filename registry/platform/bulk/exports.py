@@ -1,11 +1,11 @@
 """A whole list as a file: its own filters, sight and order, page by page, on record before the first byte."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
 import msgspec
 from msgspec import Struct
-from msgspec.inspect import Metadata, StructType, Type, UnionType, type_info
+from msgspec.inspect import ListType, Metadata, StructType, Type, UnionType, type_info
 
 from registry.platform.access.principals import Caller
 from registry.platform.bulk.writing import CsvWriter, Record, TableWriter
@@ -50,20 +50,38 @@ def filters_in(filters: Struct) -> dict[str, Any]:
 
 def columns_of(row: type[Struct]) -> list[str]:
     """The columns of a list's rows: each member, and of what is itself made of members each as `agency.name`."""
-    found = []
     info = type_info(row)
     assert isinstance(info, StructType)
+    return list(_columns(info, ""))
+
+
+def _columns(info: StructType, prefix: str) -> Iterator[str]:
     for field in info.fields:
-        its = _bare(field.type)
-        kinds = [_bare(each) for each in its.types] if isinstance(its, UnionType) else [its]
-        inner = [each for each in kinds if isinstance(each, StructType)]
-        found += [f"{field.name}.{each.name}" for part in inner for each in part.fields] or [field.name]
-    return found
+        name = f"{prefix}{field.name}"
+        inner = _made_of(field.type)
+        yield from [name] if inner is None else _columns(inner, f"{name}.")
 
 
-def _bare(kind: Type) -> Type:
-    """The type without what is said of it."""
-    return _bare(kind.type) if isinstance(kind, Metadata) else kind
+def _made_of(kind: Type) -> StructType | None:
+    """What a member, or each in a list, is made of; None where it is a plain value."""
+    if isinstance(kind, Metadata):
+        return _made_of(kind.type)
+    if isinstance(kind, UnionType):
+        return next((inner for each in kind.types if (inner := _made_of(each)) is not None), None)
+    if isinstance(kind, ListType):
+        return _made_of(kind.item_type)
+    return kind if isinstance(kind, StructType) else None
+
+
+def by_columns(record: Record, columns: Iterable[str]) -> dict[str, Any]:
+    """A row by its columns: no cell holds JSON. Of a list, what each has in that column, separated by semicolons."""
+    return {column: _at(record, column.split(".")) for column in columns}
+
+
+def _at(value: Any, path: Sequence[str]) -> Any:
+    if isinstance(value, list):
+        return ";".join("" if (its := _at(each, path)) is None else str(its) for each in value) or None
+    return _at(value.get(path[0]), path[1:]) if path and value is not None else value
 
 
 async def exported(page_of: PageOf, writer: TableWriter) -> AsyncGenerator[bytes, None]:
@@ -101,12 +119,14 @@ async def csv_of_list(
     event: EventType,
 ) -> Download:
     """The whole list as CSV, with the columns of its rows; `list_page` reads the page that a query asks for."""
+    columns = columns_of(row)
 
     async def page_of(cursor: str | None) -> tuple[list[Record], str | None]:
         page = await list_page(msgspec.structs.replace(query, cursor=cursor, limit=AT_ONCE))
-        return msgspec.json.decode(msgspec.json.encode(page.items)), page.next_cursor
+        rows = msgspec.json.decode(msgspec.json.encode(page.items))
+        return [by_columns(each, columns) for each in rows], page.next_cursor
 
-    pieces = await exported(page_of, CsvWriter(columns_of(row)))
+    pieces = await exported(page_of, CsvWriter(columns))
     await record_export(own_transaction, caller, event, "csv", given)
 
     async def opened() -> AsyncGenerator[bytes, None]:

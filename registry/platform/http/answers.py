@@ -127,11 +127,12 @@ def unchanged(scope: Scope, etag: str) -> bool:
     return _already_has(scope["headers"], etag)
 
 
-def style_policy(style: str) -> str:
-    """The Content-Security-Policy of a page that contains this style sheet and loads nothing."""
+def style_policy(style: str, form_action: str = "'none'") -> str:
+    """The Content-Security-Policy of a page with this style sheet, which loads nothing and sends forms there alone."""
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return (
-        f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action {form_action}; "
+        "frame-ancestors 'none'"
     )
 
 

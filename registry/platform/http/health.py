@@ -92,6 +92,13 @@ class Health(msgspec.Struct, kw_only=True, frozen=True):
             "not set `REGISTRY_PUBLIC_URL` and `REGISTRY_SECRET_KEYS`, or as `checks` says. Null for liveness."
         ),
     ] = None
+    notices: Annotated[
+        str | None,
+        Meta(
+            description="Whether people are told by mail what newly waits for them: `on`, or `off` while the operator "
+            "has named no mail server (`REGISTRY_MAIL_SERVER`); `checks` says what cannot be sent. Null for liveness."
+        ),
+    ] = None
     schema_status: Annotated[
         SchemaStatus | None,
         Meta(description="What the database's schema is to this process. Null for liveness, and where it is unknown."),
@@ -120,7 +127,7 @@ class Health(msgspec.Struct, kw_only=True, frozen=True):
 Check: TypeAlias = Callable[[], Awaitable[str]]
 """Tells how it stands with one thing: `ok`, or what is wrong."""
 
-TOLD = frozenset({"documents", "log", "service_clients"})
+TOLD = frozenset({"documents", "log", "mail", "service_clients"})
 """Checks of what others than the process are hurt by, so that it stays ready: everything else works."""
 
 ClientKeys: TypeAlias = Callable[[], ClientKeysHealth]
@@ -139,6 +146,7 @@ async def readiness(
     text_recognition: str,
     pdf_printing: str,
     service_clients: str,
+    notices: str,
     client_keys: ClientKeysHealth,
     file_reading: str,
 ) -> Health:
@@ -157,6 +165,7 @@ async def readiness(
         text_recognition=text_recognition,
         pdf_printing=pdf_printing,
         service_clients=service_clients if checks["service_clients"] == OK else "off",
+        notices=notices,
         file_reading=file_reading,
         schema_status=schema,
         issuers=issuers,

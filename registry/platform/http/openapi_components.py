@@ -63,6 +63,7 @@ PILLARS: dict[str, tuple[str, dict[str, str]]] = {
             "loans": "What is committed, handed over and returned.",
             "past_loans": "Loans of before the registry, as one side has them in its records.",
             "inbox": "What waits for whom, from every room.",
+            "notices": "How people are told by mail what newly waits for them.",
             "obligations": "What a loan obliges its sides to do, by when, and what became of it.",
             "sheets": "A loan on paper, to be signed at the hand-over and the return.",
             "impact": "What an amendment would change of requests and loans.",

@@ -239,11 +239,11 @@ _OF_TABLES = (
 def refuse_other_media(scope: Scope) -> None:
     """Raises UnsupportedMediaType when an unsafe request has a body that is compressed or not JSON in UTF-8.
 
-    An operation that accepts files lists the media types that it accepts, and requires a Content-Type; which encoding
-    a table has is found out from its bytes, so that a parameter that names a usual one, or says whether a table has a
-    header (RFC 4180, 3), changes nothing.
+    An operation that reads no body takes any. One that accepts files lists the media types that it accepts, and
+    requires a Content-Type; which encoding a table has is found out from its bytes, so that a parameter that names a
+    usual one, or says whether a table has a header (RFC 4180, 3), changes nothing.
     """
-    if scope["method"] not in ("POST", "PATCH", "PUT"):
+    if scope["method"] not in ("POST", "PATCH", "PUT") or scope["route_handler"].opt.get("any_body"):
         return
     encodings = ", ".join(value.decode("latin-1") for value in header_values(scope, b"content-encoding"))
     if encodings.lower() not in ("", "identity"):

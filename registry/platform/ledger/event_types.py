@@ -40,12 +40,17 @@ class EventType(Meant):
     AGENCY_DISSOLVED = "agency.dissolved", "An agency exists no more; `data` names a successor where there is one."
     AGENCY_IMPORTED = "agency.imported", "An agency was entered from a public list."
     AGENCY_REIMPORTED = "agency.reimported", "A newer public list changed what is known of an agency."
+    AGENCY_OWN_WORD_REQUIRED = (
+        "agency.own_word_required",
+        "An agency says that its silence never binds it: what is said of it takes its own confirmation.",
+    )
     AGENCY_REINSTATED = "agency.reinstated", "A suspended agency may act again."
     AGENCY_SEPARATION_RELAXED = (
         "agency.separation_relaxed",
         "An agency lets one person do two acts that are separated by default.",
     )
     AGENCY_SEPARATION_RESTORED = "agency.separation_restored", "An agency separates those two acts again."
+    AGENCY_SILENCE_COUNTS = "agency.silence_counts", "An agency lets its silence on what is reported of it count again."
     AGENCY_SUSPENDED = "agency.suspended", "An agency may not act until it is reinstated."
     AGENCY_UPDATED = "agency.updated", "Details of an agency were changed."
     AGREEMENT_ACT_REPORTED = (
@@ -116,8 +121,13 @@ class EventType(Meant):
         "The published list from which the agreement was entered has it no more.",
     )
     AGREEMENT_NOTICE_GIVEN = "agreement.notice_given", "A party gave notice that it leaves."
+    AGREEMENT_NOTICE_RECEIVED = "agreement.notice_received", "A party said when it received another's notice."
     AGREEMENT_NOTICE_RECORDED = "agreement.notice_recorded", "A notice that a party gave on paper was recorded."
     AGREEMENT_NOTICE_RESCINDED = "agreement.notice_rescinded", "A party took its notice back."
+    AGREEMENT_OWN_WORD_REQUIRED = (
+        "agreement.own_word_required",
+        "A party's silence binds it no more: what was said of it waits for its own word; `data` names the reports.",
+    )
     AGREEMENT_PARTICIPATION_REINSTATED = (
         "agreement.participation_reinstated",
         "A party takes part again after it had suspended its own part.",

@@ -79,6 +79,17 @@ _TAKE_AGAIN = (
     )
     .values(status=AllocationStatus.OUT.value, quantity=sa.bindparam("how_many", type_=sa.Integer), exclusive=False)
 )
+_HOLD_AGAIN = (
+    allocation.update()
+    .where(
+        allocation.c.loan_id == sa.bindparam("of_loan", type_=allocation.c.loan_id.type), of_loans(), sa.not_(live())
+    )
+    .values(
+        status=AllocationStatus.HELD.value,
+        quantity=sa.bindparam("how_many", type_=sa.Integer),
+        exclusive=sa.bindparam("is_one", type_=sa.Boolean),
+    )
+)
 _other = allocation.alias("other")
 _overlapped = (
     sa.select(sa.literal(1))
@@ -167,6 +178,17 @@ async def mark_out(write: Write, asset: Bookable, loan_id: UUID, now: datetime) 
 async def release(write: Write, loan_id: UUID) -> None:
     """Release the loan's allocation. Has no effect when it has been released."""
     await write.run(_RELEASE, {"of_loan": loan_id})
+
+
+async def hold_again(
+    write: Write, asset: Bookable, loan_id: UUID, quantity: int, window: Window, now: datetime
+) -> None:
+    """Reserve for a loan again what was released, as `allocate` does; raises what that raises."""
+    if not asset.in_service:
+        raise WrongStatus("The asset is not in service and cannot be committed.", "asset_not_in_service")
+    needed = asset.with_turnaround(window)
+    _check_free(asset, await allocations_in(write, asset.id, needed, now), needed, quantity, now)
+    await write.run(_HOLD_AGAIN, {"of_loan": loan_id, "how_many": quantity, "is_one": asset.capacity == 1})
 
 
 async def hold_less(write: Write, loan_id: UUID, quantity: int) -> None:

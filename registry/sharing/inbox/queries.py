@@ -40,14 +40,14 @@ async def list_inbox(read: Read, principal: Principal, query: InboxQuery, now: d
         at, rank, due_at, id_, kind = decode_cursor(query.cursor, (datetime, int, datetime, UUID, str))
         as_of = min(checked_instant(at, "/cursor"), now)
         after = InboxKey(rank=rank, due_at=due_at, id=id_, kind=kind)
-    found = await _first(read, principal, query.waiting_on, as_of, query.limit + 1, after)
+    found = await first_entries(read, principal, query.waiting_on, as_of, query.limit + 1, after)
     kept, next_cursor = cut(found, query.limit, lambda entry: (as_of, *entry.key.parts()))
     return InboxPage(as_of=as_of, items=list(kept), next_cursor=next_cursor)
 
 
 async def count_inbox(read: Read, principal: Principal, whose: Whose, now: datetime) -> InboxCounts:
     """How much waits, up to as many as a page holds."""
-    found = await _first(read, principal, whose, now, LARGEST_LIMIT + 1, None)
+    found = await first_entries(read, principal, whose, now, LARGEST_LIMIT + 1)
     counted = found[:LARGEST_LIMIT]
     return InboxCounts(
         as_of=now,
@@ -57,8 +57,8 @@ async def count_inbox(read: Read, principal: Principal, whose: Whose, now: datet
     )
 
 
-async def _first(
-    read: Read, principal: Principal, whose: Whose, as_of: datetime, limit: int, after: InboxKey | None
+async def first_entries(
+    read: Read, principal: Principal, whose: Whose, as_of: datetime, limit: int, after: InboxKey | None = None
 ) -> list[InboxEntry]:
     """The first entries. An administrator's own are also what others of the agency have left undone for too long."""
     asked = Asked(principal=principal, as_of=as_of, whose=whose, limit=limit, after=after)

@@ -118,8 +118,9 @@ TRANSITIONS: dict[tuple[LoanStatus, LoanAction], LoanStatus] = {
     (_S.RETURNING, _A.RECALL): _S.RETURNING,
     (_S.RETURNING, _A.WITHDRAW_RECALL): _S.RETURNING,
     # That the other did not come is one agency's word: the loan is over, and both words stand until one is withdrawn.
+    # Once the report is withdrawn it is reserved again, where it still can be (`why_not_resumed`); else it stays over.
     (_S.NO_SHOW, _A.CONTEST_NO_SHOW): _S.NO_SHOW,
-    (_S.NO_SHOW, _A.WITHDRAW_NO_SHOW): _S.NO_SHOW,
+    (_S.NO_SHOW, _A.WITHDRAW_NO_SHOW): _S.RESERVED,
     (_S.RETURNED, _A.CLOSE): _S.CLOSED,
     (_S.RETURNED, _A.REPORT_FOUND): _S.RETURNED,
     (_S.LOST, _A.REPORT_FOUND): _S.ON_SCENE,
@@ -238,6 +239,8 @@ def withheld(action: LoanAction, overlays: Overlays) -> str | None:
 
 
 OWN_NO_SHOW: Final = "Your agency reported it, and may withdraw that."
+NO_SHOW_GRACE: Final = timedelta(minutes=30)
+"""How long after the agreed start nobody is reported as not having come: who is held up is late, and not missing."""
 NO_SHOW_CONTESTED_WITHIN: Final = timedelta(days=14)
 """How long after it was recorded the other agency may contest a no-show, as a reported act."""
 NO_SHOW_WITHDRAWN: Final = "It was withdrawn: nobody counts it."
@@ -254,6 +257,13 @@ def no_show_settled(
     if reported_at is None or now < reported_at + NO_SHOW_CONTESTED_WITHIN:
         return None
     return f"It stands: it could be contested until {format_instant(reported_at + NO_SHOW_CONTESTED_WITHIN)}."
+
+
+def why_not_resumed(now: datetime, planned_end_at: datetime, *, lent_again: bool) -> str | None:
+    """Why a loan does not resume once the report of a no-show is withdrawn; None when it may, where it can be had."""
+    if now >= planned_end_at:
+        return "The agreed time is over."
+    return "It was lent again meanwhile." if lent_again else None
 
 
 def no_show_withdrawal_refusal(overlays: Overlays) -> str | None:
@@ -322,11 +332,14 @@ def timing_refusal(
 ) -> tuple[str, str] | None:
     """The code and reason when the time does not allow `action`; None when it does.
 
-    A no-show is not possible before the agreed start. An asset dispatched after the agreed return would be overdue at
-    once, and hold its quantity without end.
+    A no-show is not possible before the agreed start, nor within the grace after it. An asset dispatched after the
+    agreed return would be overdue at once, and hold its quantity without end.
     """
     if action is _A.REPORT_NO_SHOW and now < starts_at:
         return "not_started_yet", "This loan has not begun yet: cancel it if it is not needed."
+    if action is _A.REPORT_NO_SHOW and now < starts_at + NO_SHOW_GRACE:
+        until = format_instant(starts_at + NO_SHOW_GRACE)
+        return "no_show_too_early", f"Who is held up may still come: report it from {until} on."
     if action is _A.DISPATCH and now >= planned_end_at:
         return "window_over", "The agreed time is over: cancel this loan and make a new request."
     return None

@@ -57,7 +57,7 @@ class Scene:
         """Add the request for these facts under this agreement."""
         reads = self._reads
         context: _Attributes = {
-            "estimated_cost_minor": facts.ask.estimated_cost_minor,
+            "estimated_cost_minor": facts.ask.whole_cost_minor,
             "distance_km": facts.ask.distance_km,
             "lent_out_quantity": facts.lent_out_quantity,
             "owned_quantity": facts.owned_quantity,

@@ -26,6 +26,11 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
 
+def begun_hours(start: datetime, end: datetime) -> int:
+    """How many hours are begun between two instants."""
+    return -((start - end) // HOUR)
+
+
 class _Fact(Struct, frozen=True, forbid_unknown_fields=True):
     """Base class of facts.
 
@@ -33,8 +38,23 @@ class _Fact(Struct, frozen=True, forbid_unknown_fields=True):
     """
 
 
+class OtherWindow(_Fact, kw_only=True, frozen=True):
+    """What else the requesting agency asked for of the asset, or has of it, that adjoins what is asked for now."""
+
+    start: datetime
+    end: datetime
+    quantity: int
+
+    def __post_init__(self) -> None:
+        _require_utc(self.start, self.end)
+
+
 class Ask(_Fact, kw_only=True, frozen=True):
-    """What is requested. `estimated_cost_minor` is computed by the registry, never taken from the requester."""
+    """What is requested. `estimated_cost_minor` is computed by the registry, never taken from the requester.
+
+    `joined` are the windows that count as one with this one, for limits and approvals, and `joined_cost_minor` is what
+    these cost.
+    """
 
     start: datetime
     end: datetime
@@ -44,14 +64,23 @@ class Ask(_Fact, kw_only=True, frozen=True):
     estimated_cost_minor: int | None = None
     currency: str = "USD"
     distance_km: int | None = None
+    joined: tuple[OtherWindow, ...] = ()
+    joined_cost_minor: int = 0
 
     def __post_init__(self) -> None:
         _require_utc(self.start, self.end)
 
     @property
     def duration_hours(self) -> int:
-        """The length of the window in hours, rounded up: 72 h 30 min exceeds a limit of 72."""
-        return -((self.start - self.end) // HOUR)
+        """The length in hours, with what is joined, rounded up: 72 h 30 min exceeds a limit of 72."""
+        start = min([self.start, *(each.start for each in self.joined)])
+        end = max([self.end, *(each.end for each in self.joined)])
+        return begun_hours(start, end)
+
+    @property
+    def whole_cost_minor(self) -> int | None:
+        """What it costs with what is joined; None where that is not known."""
+        return None if self.estimated_cost_minor is None else self.estimated_cost_minor + self.joined_cost_minor
 
     def notice_hours(self, now: datetime) -> int:
         """Full hours between `now` and the start; negative once the window has begun."""

@@ -37,6 +37,7 @@ policy_decision = table(
     one_of("action_at", ("request", "approve", "reserve", "extend", "dispatch")),
     one_of("outcome", ("permitted", "needs_approval", "denied")),
     sa.Index("ix_policy_decision_root_decision_id", "root_decision_id", "id"),
+    sa.Index("ix_policy_decision_asset", "asset_id", "requesting_agency_id", "ends_at"),
     sa.Index("ix_policy_decision_requesting", "requesting_agency_id", "id"),
     sa.Index("ix_policy_decision_assisting", "assisting_agency_id", "id"),
     sa.Index("ix_policy_decision_agreement", "agreement_id", "evaluated_at"),

@@ -62,7 +62,8 @@ def _figures(reads: frozenset[str], facts: Facts) -> Iterator[str]:
     if "estimated_cost_minor" in reads:
         yield _cost(facts)
     if "duration_hours" in reads:
-        yield f"This loan is for {counted(ask.duration_hours, 'hour')}."
+        with_others = "With what adjoins it and was asked for before, this" if ask.joined else "This"
+        yield f"{with_others} loan is for {counted(ask.duration_hours, 'hour')}."
     if "notice_hours" in reads:
         ahead = ask.notice_hours(facts.now)
         yield f"It begins in {counted(ahead, 'hour')}." if ahead >= 0 else "It has begun by now."
@@ -101,9 +102,10 @@ def _distance(km: int | None) -> str:
 
 
 def _cost(facts: Facts) -> str:
-    cost = facts.ask.estimated_cost_minor
+    cost = facts.ask.whole_cost_minor
     if cost is not None:
-        return f"The cost of this loan is estimated at {_money(cost, facts)}."
+        others = ", with what adjoins it," if facts.ask.joined else ""
+        return f"The cost of this loan{others} is estimated at {_money(cost, facts)}."
     if facts.asset.hourly_cost_minor is None:
         return "The cost of this loan is not known, because the asset has no hourly rate."
     return "The cost of this loan is not known, because its rate and a ceiling on it are in different currencies."

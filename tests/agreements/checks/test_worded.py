@@ -118,8 +118,22 @@ SAYING = {
         "Assistance may be sent without prior approval of the chief.",
         "A request need not be approved by the sheriff.",
     ),
+    "counts_from_receipt": (
+        "A party may withdraw thirty (30) days after receipt of written notice.",
+        "It ends sixty days from the date of receipt of the notice.",
+        "Termination is effective ninety days after the notice is received.",
+        "It terminates upon receipt of ten days' written notice.",
+    ),
+    "counts_from_giving": (
+        "A party may withdraw thirty (30) days after giving written notice.",
+        "Termination is effective sixty days after written notice is mailed.",
+        "It ends ninety days from the date of mailing.",
+    ),
 }
 UNLIKE = (
+    "Invoices are paid thirty days after receipt of the invoice.",
+    "A party may withdraw by thirty days' written notice.",
+    "It ends ten days after receipt of a notice of default that was not cured.",
     "The Requesting Agency shall reimburse training costs only.",
     "Officers receive no reimbursement for meals.",
     "There shall be no reimbursement for the first twelve hours.",
@@ -345,14 +359,19 @@ def flags(*, of_held_out: bool) -> Iterator[tuple[str, str, str]]:
 
 def test_in_real_texts_what_is_flagged_is_right() -> None:
     """Looked at one by one: of those held out the number alone."""
-    looked_at = [
+    looked_at = {
         (
             "mn_orono_joint_law_enforcement_assistance_page9",
             "requesting_commands",
             "Requesting Party shall be in command",
         )
-    ]
-    assert list(flags(of_held_out=False)) == looked_at
+    }
+    # Of one form, “shall take effect 90-days after receipt of such notice”, as twelve sheriffs signed it.
+    of_one_form = {(name, code, words) for name, code, words in flags(of_held_out=False) if name.endswith("__WSO")}
+    assert {(code, words) for _, code, words in of_one_form} == {("counts_from_receipt", "days after receipt")}
+    assert len(of_one_form) == 12
+    assert set(flags(of_held_out=False)) == looked_at | of_one_form
     assert len(list(flags(of_held_out=True))) == 1
     counted = {each.code: (each.read, each.right) for each in statements() if each.read}
-    assert counted == {"requesting_commands": (1, 1)}, "what an answer says of how sure it is, is what was counted here"
+    read = {"requesting_commands": (1, 1), "counts_from_receipt": (12, 12)}
+    assert counted == read, "what an answer says of how sure it is, is what was counted here"

@@ -51,11 +51,25 @@ def waiting(said: dict[str, Any]) -> list[str]:
     return [each["id"] for each in earlier_day(said)["outstanding"]]
 
 
+def of_the_day(said: dict[str, Any], party: Agency) -> list[dict[str, Any]]:
+    """What is said of the party about the day that was put to the others last."""
+    last = earlier_day(said)["id"]
+    return [
+        each for each in said["reported_acts"] if each["proposal_id"] == last and each["agency"]["id"] == str(party.id)
+    ]
+
+
+async def answered(party: Agency, found: dict[str, Any], said: dict[str, Any], verb: str) -> dict[str, Any]:
+    """The agreement after the party's answer to the day that was put to it last."""
+    return await answer(party, found, {"reported_acts": of_the_day(said, party)}, verb)
+
+
 async def of_two(cast: Cast, found: dict[str, Any]) -> str:
-    """The hash of an amendment of 2018 that the custodian recorded, and another confirmed: that is put to nobody."""
+    """The hash of an amendment of 2018 that the custodian recorded, and another confirmed, to whose day it agreed."""
     digest = await amendment(cast, found)
     said = await confirmed(cast.requesting, found, digest)
-    assert said["proposals"] == [], "who recorded the paper has said that it was signed"
+    assert waiting(said) == [str(cast.assisting.id)], "who recorded the paper has not said when another signed it"
+    await consent(cast.assisting, found, earlier_day(said))
     assert await versions_between(cast.requesting, cast.assisting, AMENDED) == [2]
     return digest
 
@@ -66,14 +80,15 @@ async def test_a_signature_of_an_earlier_day_binds_from_its_recording_until_the_
     found = await of_three(cast)
     digest, before = await of_two(cast, found), utc_now()
     said = await confirmed(cast.neighbour, found, digest)
-    assert waiting(said) == [str(cast.requesting.id)]
+    assert waiting(said) == [str(cast.assisting.id), str(cast.requesting.id)]
     proposal = earlier_day(said)
     assert (proposal["status"], proposal["not_before"]) == ("open", shown_instant(AMENDED))
     for at, no in ((AMENDED, 1), (before, 1), (utc_now(), 2)):
         assert await versions_between(cast.neighbour, cast.requesting, at) == [no]
     hand = said["parties"][2]["signature"]
     assert (hand["signed_on"], datetime.fromisoformat(hand["counts_from"]) >= before) == (str(SIGNED), True)
-    agreed = await answer(cast.requesting, found, said, "confirm")
+    assert earlier_day(await answered(cast.requesting, found, said, "confirm"))["status"] == "open"
+    agreed = await consent(cast.assisting, found, proposal)
     assert earlier_day(agreed)["status"] == "agreed"
     assert earlier_day(agreed)["agreed_at"] == shown_instant(AMENDED)
     for at, no in ((AMENDED - TICK, 1), (AMENDED, 2), (utc_now(), 2)):
@@ -81,7 +96,7 @@ async def test_a_signature_of_an_earlier_day_binds_from_its_recording_until_the_
 
 
 async def test_who_recorded_a_paper_is_asked_of_a_hand_of_a_day_before_its_own(service: Service, cast: Cast) -> None:
-    """It has said that the paper was signed by its own day, and nothing of days before: as with an original."""
+    """That it recorded the paper says who is named in it, and not when another signed: as with an original."""
     found, (one, two, three) = await of_three(cast), (cast.assisting, cast.requesting, cast.neighbour)
     shown = await amended_on_paper(found, one, three, effective_on="2017-06-01", signed_on="2018-03-01")
     digest = next(each["sha256"] for each in await versions_of(one, found) if each["version_no"] == 2)
@@ -106,7 +121,8 @@ async def versions_of(party: Agency, found: dict[str, Any]) -> list[dict[str, An
 async def test_who_says_no_leaves_the_past_as_it_was_until_it_says_yes(service: Service, cast: Cast) -> None:
     found = await of_three(cast)
     said = await confirmed(cast.neighbour, found, await of_two(cast, found))
-    contested = await answer(cast.requesting, found, said, "contest")
+    contested = await answered(cast.requesting, found, said, "contest")
+    await consent(cast.assisting, found, earlier_day(said))
     assert earlier_day(contested)["status"] == "open"
     await holding.settle_all_due(service.database, utc_now() + 2 * CONTEST_PERIOD)
     for other in (cast.requesting, cast.assisting):
@@ -124,7 +140,8 @@ async def test_fourteen_days_without_a_no_are_a_yes_where_the_paper_can_be_read(
     digest = await of_two(cast, found)
     shown = {"evidence_sha256": await proof(cast.neighbour, found)} if on_file else {}
     said = await confirmed(cast.neighbour, found, digest, SIGNED, **shown)
-    assert [each["status"] for each in said["reported_acts"]] == ["open" if on_file else "unconfirmed"]
+    asked = [each for each in said["reported_acts"] if each["proposal_id"] == earlier_day(said)["id"]]
+    assert [each["status"] for each in asked] == ["open" if on_file else "unconfirmed"] * 2
     for days, no in ((13, 1), (15, 2 if on_file else 1)):
         await holding.settle_all_due(service.database, utc_now() + days * DAY)
         assert await versions_between(cast.neighbour, cast.requesting, AMENDED) == [no]
@@ -180,12 +197,16 @@ async def test_a_notice_that_runs_is_not_shortened_by_a_text_that_its_giver_says
 async def test_who_is_asked_sees_it_among_what_waits_for_it_and_others_do_not_answer(cast: Cast) -> None:
     found = await of_three(cast)
     said = await confirmed(cast.neighbour, found, await of_two(cast, found))
-    for party, offered in ((cast.requesting, ["confirm", "contest"]), (cast.assisting, [])):
+    for party, offered in ((cast.requesting, ["confirm", "contest"]), (cast.neighbour, ["take_back"])):
         seen = await party.legal.done("GET", f"{PATH}/{found['id']}")
-        assert [each["action"] for each in seen["reported_acts"][0]["allowed_actions"] if each["allowed"]] == offered
+        (its,) = of_the_day(seen, cast.requesting)
+        assert [each["action"] for each in its["allowed_actions"] if each["allowed"]] == offered
     path = f"{PATH}/{found['id']}/proposals/{earlier_day(said)['id']}"
-    assert_problem(await cast.assisting.legal.post(f"{path}/consent"), 409, "wrong_status")
+    assert_problem(await cast.neighbour.legal.post(f"{path}/consent"), 409, "wrong_status")
     assert_problem(await cast.neighbour.legal.post(f"{path}/take-back", {"reason": "no"}), 409, "wrong_status")
     timeline = await cast.assisting.legal.done("GET", f"{PATH}/{found['id']}/timeline")
-    (told,) = (each for each in timeline["acts"] if each["kind"] == "earlier_day")
-    assert (told["status"], told["agency"]["id"]) == ("open", str(cast.neighbour.id))
+    told = [each for each in timeline["acts"] if each["kind"] == "earlier_day"]
+    assert {(each["status"], each["agency"]["id"]) for each in told} == {
+        ("agreed", str(cast.requesting.id)),
+        ("open", str(cast.neighbour.id)),
+    }

@@ -26,7 +26,7 @@ from tests.support.agreements import (
     sign_agreement,
 )
 from tests.support.cast import Agency, Cast, today
-from tests.support.consent import end_agreement, proof
+from tests.support.consent import agree_to_days, end_agreement, proof
 from tests.support.policy import acting_for
 from tests.support.problems import assert_problem
 from tests.support.review import sent_out
@@ -187,6 +187,7 @@ async def test_an_amendment_on_paper_counts_from_the_last_paper_signature(servic
     confirmation["evidence_sha256"] = await proof(cast.requesting, found)
     confirmed = await act(cast.requesting, found, "confirm", confirmation)
     assert (confirmed["version_no"], confirmed["categories"]) == (2, ["vehicle"])
+    await agree_to_days(found, cast.assisting)
     took_effect = day_starts_at(date(2025, 5, 9), ZoneInfo(CHICAGO))
     for at, no in ((took_effect - TICK, 1), (took_effect, 2)):
         assert [item["version_no"] for item in await in_force(cast.requesting, cast.assisting, at)] == [no]

@@ -279,15 +279,15 @@ def test_words_and_figures_that_differ_are_told_whatever_the_clause_is_about() -
 
 def test_a_notice_to_leave_is_compared_under_whatever_heading_it_stands() -> None:
     text = "Either party may terminate this agreement upon sixty days written notice."
-    notice = Notice(days=90)
-    (told,) = otherwise(clause(text, "purpose", "1"), notice=notice)
+    dates: dict[str, Any] = {"notice": Notice(days=90)}
+    (told,) = otherwise(clause(text, "purpose", "1"), **dates)
     assert told == "Clause 1 says “sixty days”, yet the notice is 90 days: mend the one that is wrong."
     for other, heading in (
         ("The insurance policy is not cancelled without thirty days notice under this agreement.", "insurance"),
         ("Each party keeps insurance that is not cancelled without thirty days notice to the agreement.", "liability"),
         ("Notice of a loan is given three days before, and the team leaves at once.", "scope"),
     ):
-        assert otherwise(clause(other, heading, "1"), notice=notice) == []
+        assert otherwise(clause(other, heading, "1"), **dates) == []
 
 
 def test_money_is_in_cents_and_a_day_without_a_year_is_that_of_every_year() -> None:

@@ -1,10 +1,10 @@
 """True histories, entered late: in whatever order facts are recorded, the same parties are bound on the same days.
 
 A history is what happened years ago: an agreement on paper, who signed it when, amendments and renewals with their
-days, what councils approved and what their law asked for, a notice that is running, a party that has left, the whole
-suspended, the end to which all agreed. It is entered as it happened, and again in other orders, through the commands
-that people use; the windows of all of them are compared. So a party confirms what it had signed after it is on record
-that it left, or that the agreement ended, and an amendment that came before the end is recorded after it.
+days, what councils approved and what their law asked for, a notice that runs or waits for its receipt, a party that has
+left, the whole suspended, the end to which all agreed. It is entered as it happened, and again in other orders, through
+the commands that people use; the windows of all of them are compared. So a party confirms what it had signed after it
+is on record that it left, or that the agreement ended, and an amendment that came before the end is recorded after it.
 """
 
 from collections.abc import Sequence
@@ -24,6 +24,7 @@ from registry.agreements.instruments.commands import (
     ending,
     governing_body,
     proposing,
+    receiving,
     recording,
     reporting,
     terminating,
@@ -31,6 +32,7 @@ from registry.agreements.instruments.commands import (
 from registry.agreements.instruments.consent import ReportedKind
 from registry.agreements.instruments.notice import Notice
 from registry.agreements.instruments.queries.getting import get_agreement
+from registry.agreements.instruments.receipt import no_receipt_awaited
 from registry.agreements.instruments.rules import NOTHING_TO_LEAVE
 from registry.agreements.instruments.schemas.consenting import NewReportedAct, NewSuspensionProposal
 from registry.agreements.instruments.schemas.given import (
@@ -38,6 +40,7 @@ from registry.agreements.instruments.schemas.given import (
     Confirmation,
     GoverningApproval,
     NewProvision,
+    ReceiptOfNotice,
     RecordedAgreement,
     RecordedAmendment,
     Termination,
@@ -65,8 +68,14 @@ NOW = datetime(2026, 3, 1, 17, tzinfo=UTC)
 FIRST_DAY = date(2012, 2, 28)
 """Of the agreement; what follows is counted from it."""
 
+LATE = 5_000
+"""After all that happened, in days."""
+
 LONG_NOTICE = Notice(days=3_000)
 """Of the original; each text has another, and whoever gave notice leaves by the one that held on that day."""
+
+BY_RECEIPT = Notice(days=3_000, counted_from="receipt")
+NOTHING_AWAITED = no_receipt_awaited([], UUID(int=0))
 
 PROVISION = [NewProvision(number="1", heading="purpose", text="They help one another (demo).")]
 PAPER: dict[str, Any] = {"signatory_title": "Chief", "evidence_sha256": EVIDENCE, "terms": Terms(categories=["k9"])}
@@ -79,6 +88,9 @@ CONSENTED = ReportedKind.CONSENTED
 class Fact(Struct, kw_only=True, frozen=True):
     """Something that happened: `day` and `lasting` in days, for a text its first day and its last.
 
+    Of a receipt `party` gave the notice, and the one so many (`signed`) further on received it. `by_receipt`: how the
+    text counts notice.
+
     `signers`: by how many days after the custodian each other party signed a text; None where it never did.
     """
 
@@ -88,6 +100,7 @@ class Fact(Struct, kw_only=True, frozen=True):
     lasting: int | None
     signed: int = 0
     signers: tuple[int | None, int | None] = (0, 0)
+    by_receipt: bool = False
 
 
 class History(Struct, kw_only=True, frozen=True):
@@ -95,6 +108,7 @@ class History(Struct, kw_only=True, frozen=True):
 
     zone: str
     last_day: int | None
+    by_receipt: bool
     joined: tuple[int, int]
     facts: list[Fact]
     seed: int
@@ -110,7 +124,7 @@ def possible(facts: list[Fact], joined: tuple[int, int]) -> list[Fact]:
     ended = next((fact.day for fact in facts if fact.kind == "end"), None)
     if ended is None:
         return facts
-    ahead = ("notice", "rule", "no_rule")
+    ahead = ("notice", "noticed", "rule", "no_rule", "receipt")
     return [
         fact
         for fact in facts
@@ -132,8 +146,10 @@ def one_of_each(facts: list[Fact]) -> list[Fact]:
     for fact in facts:
         if fact.kind in TEXTS:
             key: tuple[object, ...] = ("text", fact.day)
-        elif fact.kind in ("notice", "left"):
+        elif fact.kind in ("notice", "noticed", "left"):
             key = ("notice", fact.party)
+        elif fact.kind == "receipt":
+            key = ("receipt", fact.party, fact.signed)
         else:
             key = (fact.kind in ("approval", "suspended") and fact.kind, fact.party, fact.day)
         found.setdefault(key, fact)
@@ -149,6 +165,7 @@ texts = st.builds(
     lasting=st.none() | st.integers(0, 3_000),
     signed=st.integers(-60, 60),
     signers=st.tuples(*[st.just(0) | st.none() | st.integers(1, 200)] * 2),
+    by_receipt=st.booleans(),
 )
 others = st.builds(
     Fact,
@@ -157,6 +174,15 @@ others = st.builds(
     day=days,
     lasting=st.none() | st.integers(0, 1_500),
 )
+
+
+def noticed(party: int, others: tuple[int, ...]) -> list[Fact]:
+    """A notice that is given last of all, and which of the others, counted on from its party, received it."""
+    given = Fact(kind="noticed", party=party, day=LATE, lasting=None)
+    return [given, *(Fact(kind="receipt", party=party, day=LATE, lasting=None, signed=other) for other in others)]
+
+
+notices = st.builds(noticed, party=st.integers(0, 2), others=st.sampled_from([(1, 2), (1,), (2,), ()]))
 # One party at most that is gone already: who has left is asked nothing, and so consents to no other's leaving.
 leavings = st.lists(
     st.builds(Fact, kind=st.just("left"), party=st.integers(1, 2), day=st.integers(500, 4_500), lasting=st.just(None)),
@@ -179,12 +205,13 @@ ends = st.lists(
     max_size=1,
 )
 happened = st.tuples(
-    leavings, st.lists(texts, min_size=1, max_size=4), st.lists(others, max_size=5), suspended, ends
+    leavings, st.lists(texts, min_size=1, max_size=4), notices, st.lists(others, max_size=5), suspended, ends
 ).map(lambda drawn: one_of_each([fact for kind in drawn for fact in kind]))
 histories = st.builds(
     History,
     zone=st.sampled_from(["America/Chicago", "Pacific/Chatham"]),
     last_day=st.none() | st.integers(100, 4_000),
+    by_receipt=st.booleans(),
     joined=st.tuples(st.integers(0, 400), st.integers(0, 400)),
     facts=happened,
     seed=st.integers(0, 2**32),
@@ -249,7 +276,7 @@ class Entering:
             time_zone=history.zone,
             effective_on=FIRST_DAY,
             expires_on=None if history.last_day is None else FIRST_DAY + timedelta(days=history.last_day),
-            notice=LONG_NOTICE,
+            notice=BY_RECEIPT if history.by_receipt else LONG_NOTICE,
             signed_on=FIRST_DAY,
             provisions=PROVISION,
             **PAPER,
@@ -276,9 +303,12 @@ class Entering:
                 version_no=1, body="Council", approved_on=day, expires_on=last, evidence_sha256=EVIDENCE
             )
             await self.do(governing_body.record_approval, fact.party, self.agreement_id, approval, None)
-        elif fact.kind == "notice":
+        elif fact.kind in ("notice", "noticed"):
             notice = WithdrawalNotice(notice_on=NOW.date(), reason="we leave")
             await self.do(ending.give_notice, fact.party, self.agreement_id, notice, None)
+        elif fact.kind == "receipt":
+            receipt = ReceiptOfNotice(agency_id=self.parties[fact.party].id, received_on=NOW.date())
+            await self.do(receiving.record_receipt, (fact.party + fact.signed) % 3, self.agreement_id, receipt, None)
         elif fact.kind == "left":
             await self._leave(fact.party, day)
         elif fact.kind == "end":
@@ -297,7 +327,7 @@ class Entering:
         try:
             await self.enter(number)
         except WrongStatus as refused:
-            if refused.detail != NOTHING_TO_LEAVE:
+            if refused.detail not in (NOTHING_TO_LEAVE, NOTHING_AWAITED):
                 raise
             return False
         return True
@@ -380,7 +410,7 @@ class Entering:
             title=f"Text {number} (demo)",
             effective_on=day,
             expires_on=last,
-            notice=Notice(days=2_000 + 10 * number),
+            notice=Notice(days=2_000 + 10 * number, counted_from="receipt" if fact.by_receipt else "silent"),
             signed_on=self._signed_on(fact),
             provisions=PROVISION,
             reason="found in the archive",
@@ -449,10 +479,11 @@ async def entered(service: Service, cast: Cast, history: History, order: Sequenc
     """The windows after the history was entered in that order, and what the agreement says of its end."""
     entering = Entering(service, cast, history)
     await entering.begin()
-    # Who is bound to nobody on record gives no notice today: it first says what it signed.
-    last = [number for number in order if not await entering.enters(number)]
-    for number in last:
-        await entering.enters(number)
+    # Who is bound to nobody on record gives no notice today: it first says what it signed; and nobody receives a notice
+    # that was not given.
+    left, waiting = len(order) + 1, list(order)
+    while len(waiting) < left:
+        left, waiting = len(waiting), [number for number in waiting if not await entering.enters(number)]
     await entering.agree_to_days()
     shown = await entering.shown()
     ends = (shown.title, shown.expires_on, shown.term_ends_on, shown.ends_at, shown.status, shown.binds_from)
@@ -470,7 +501,15 @@ def notices_after_joining(history: History, order: list[int]) -> list[int]:
             one, other = order.index(number), order.index(joining)
             if one < other:
                 order[one], order[other] = joining, number
-    return order
+    return _noticed_last(history, order)
+
+
+def _noticed_last(history: History, order: list[int]) -> list[int]:
+    """The order, but that a notice which others received follows all texts and hands; its receipts come anywhere."""
+    noticed = [n for n in order if n >= 2 and history.facts[n - 2].kind == "noticed"]
+    rest = [n for n in order if n not in noticed]
+    before = max(place for place, n in enumerate(rest) if n < 2 or history.facts[n - 2].kind in (*TEXTS, "left"))
+    return [*rest[: before + 1], *noticed, *rest[before + 1 :]]
 
 
 @pytest.mark.grows

@@ -239,7 +239,7 @@ class TestWhatANewcomerMaySign:
         body = {"agency_ids": [str(cast.stranger.id)], "reason": "a fourth"}
         said = await act(cast.neighbour, found, "add-parties", body)
         assert len(said["parties"]) == 3
-        assert said["proposals"][0]["outstanding"] == named(cast.assisting, cast.requesting)
+        assert said["proposals"][-1]["outstanding"] == named(cast.assisting, cast.requesting)
 
     async def test_an_earlier_text_that_was_closed_stays_closed_though_all_signed_the_open_one(
         self, service: Service, cast: Cast

@@ -115,6 +115,7 @@ async def test_an_amendment_signed_before_the_end_is_recorded_reported_and_confi
     about = {"kind": "signed", "signatory_title": "Sheriff", "version_sha256": digest}
     _, path = await report(cast.requesting, found, letter(cast.neighbour, date(2023, 2, 1), **about))
     done = await cast.neighbour.legal.done("POST", f"{path}/confirm")
+    await agree_to_days(found, cast.assisting)
     then = await cast.assisting.legal.done("GET", f"{PATH}/{found['id']}?as_of=2023-03-01T12:00:00Z")
     assert [each["bound_by_versions"] for each in then["parties"]] == [[2], [2], [2]]
 

@@ -169,15 +169,17 @@ async def test_that_another_signed_the_original_is_reported_whatever_changed_it_
     said |= {"version_sha256": found["version_sha256"], "signatory_title": "Sheriff"}
     _, its_report = await report(cast.assisting, found, said)
     await cast.neighbour.legal.done("POST", f"{its_report}/confirm")
-    assert await versions_between(cast.neighbour, cast.requesting, AMENDED) == [1]
+    assert await versions_between(cast.neighbour, cast.requesting, AMENDED) == []
+    await agree_to_days(found, cast.requesting)
+    assert await versions_between(cast.neighbour, cast.requesting, AMENDED) == [1], "who did not report it agrees"
 
 
 async def test_a_paper_counts_from_its_day_whether_it_is_signed_or_confirmed(cast: Cast) -> None:
     for verb, manner in (("sign", {"manner": "wet"}), ("confirm", {})):
         found = await record_agreement(cast.assisting, cast.requesting)
         body = {"version_sha256": found["version_sha256"], "signatory_title": "Sheriff", "signed_on": "2025-03-01"}
-        done = await cast.requesting.legal.done("POST", f"{PATH}/{found['id']}/{verb}", {**body, **manner})
-        its = done["parties"][1]
+        await cast.requesting.legal.done("POST", f"{PATH}/{found['id']}/{verb}", {**body, **manner})
+        its = (await agree_to_days(found, cast.assisting))["parties"][1]
         assert its["joined_at"] == its["signature"]["counts_from"] == "2025-03-01T06:00:00Z", verb
         for day, bound in (("2025-02-20", False), ("2025-03-02", True)):
             then = await cast.assisting.legal.done("GET", f"{PATH}/{found['id']}?as_of={day}T12:00:00Z")

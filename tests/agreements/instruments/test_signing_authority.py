@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from registry.agreements.instruments.authority import FiledPaper, day_given
 from registry.agreements.instruments.signing_tables import agreement_signature_authority
 from registry.platform.database.connect import unit_of_work
+from tests.agreements.dossier.test_agreement_file import data, unpacked
 from tests.support.agreements import EVIDENCE, agreement_body, record_agreement, sign_agreement
 from tests.support.cast import LONG_AHEAD, Agency, Cast, today
 from tests.support.consent import proof
@@ -87,6 +88,9 @@ async def test_a_signature_names_an_office_that_holds_an_authority_today(cast: C
         "delegated_from_id": None,
         "revoked_on": None,
         "lacking": False,
+        "recorded_by": cast.requesting.reference,
+        "recorded_at": chief["created_at"],
+        "recorded_later": False,
     }
     assert_problem(await sign(cast.requesting, found, "Chief"), 409, "already_signed")
 
@@ -214,6 +218,37 @@ async def test_the_kind_and_the_amount_of_the_text_are_covered_too(cast: Cast) -
     assert (await sign(cast.requesting, plain, "Chief")).status_code == 200
     memo = await out_for_signature(cast.assisting, cast.requesting, kind="mou")
     assert (await sign(cast.requesting, memo, "Sheriff")).status_code == 200
+
+
+async def test_an_authority_that_was_entered_after_the_signature_says_so_wherever_it_is_shown(cast: Cast) -> None:
+    one, two = cast.assisting, cast.requesting
+    await registered(one, "Sheriff", effective_on="2020-01-01")
+    signed_on = "2021-05-02"
+    paper = {"signed_on": signed_on, "signatory_title": "Sheriff", "evidence_sha256": EVIDENCE}
+    found = await one.legal.done(
+        "POST", f"{PATH}/record", {**agreement_body(one, two, effective_on=signed_on), **paper}
+    )
+    shown = party_of(found, one)["authority"]
+    assert (shown["recorded_by"], shown["recorded_later"]) == (one.reference, True)
+    (remark,) = [each for each in found["remarks"] if each["code"] == "authority_recorded_later"]
+    assert f"{one.name} entered on {today()}, after the day of the signature" in remark["detail"]
+    version = await one.legal.done("GET", f"{PATH}/{found['id']}/versions/1")
+    assert version["signatures"][0]["authority"] == shown
+    assert "authority_recorded_later" in [each["code"] for each in version["remarks"]]
+    parts = await unpacked(one.legal, found["id"])
+    assert data(parts, "signatures.json")[0]["signatures"][0]["authority"] == shown
+    said = f"on the authority of “Sheriff” (election), entered on {today()} by {one.name}, after the signature."
+    assert said in parts["index.html"].decode()
+
+
+async def test_an_authority_that_was_there_before_is_shown_with_its_day_alone(cast: Cast) -> None:
+    one, two = cast.assisting, cast.requesting
+    await registered(two, "Sheriff")
+    found = await out_for_signature(one, two)
+    signed = (await sign(two, found, "Sheriff")).json()
+    shown = party_of(signed, two)["authority"]
+    assert (shown["recorded_by"], shown["recorded_later"]) == (two.reference, False)
+    assert "authority_recorded_later" not in [each["code"] for each in signed["remarks"]]
 
 
 async def test_recording_confirming_and_reporting_need_the_authority_too(service: Service, cast: Cast) -> None:

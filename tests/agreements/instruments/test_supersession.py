@@ -22,6 +22,7 @@ from tests.support.agreements import (
     EVIDENCE,
     agreement_body,
     confirm_agreement,
+    confirm_alone,
     record_agreement,
     sign_agreement,
 )
@@ -138,7 +139,7 @@ class TestSupersession:
         over = await two.legal.done("POST", report)
         assert over["stage"] == "superseded"
         at = datetime.fromisoformat(over["terminated_at"])
-        late = await confirm_agreement(old, third)
+        late = await confirm_agreement(old, third, evidence_location="The vault (demo)")
         assert (late["stage"], late["terminated_at"]) == ("superseded", over["terminated_at"]), "that is final"
         for instant, count in ((at - TICK, 1), (at, 0)):
             assert len(await in_force(third, one, instant)) == count
@@ -249,7 +250,7 @@ class TestSupersession:
         agreed = await consent(cast.requesting, old, said["proposals"][0])
         version, before = await told(old)
         assert before == []
-        await confirm_agreement(new, cast.requesting)
+        await confirm_alone(new, cast.requesting, today())
         released_at = (await cast.requesting.legal.done("GET", f"{PATH}/{old['id']}"))["parties"][0]["released_at"]
         closed = {"proposal_id": agreed["proposals"][1]["id"], "kind": "newcomers", "because": "agreement_ended"}
         assert await told(old) == (

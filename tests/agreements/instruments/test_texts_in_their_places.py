@@ -124,9 +124,13 @@ class TestAnEarlierTextThatIsEnteredLate:
             await agree_to_days(await confirmed(party, found, later, SECOND_ON), *three)
         for party in (other, third):
             said = await confirmed(party, found, earlier, FIRST_ON)
-        assert [each["name"] for each in earlier_day(said)["outstanding"]] == [other.name]
+        assert [each["name"] for each in earlier_day(said)["outstanding"]] == [one.name, other.name]
         if contested:
-            (its,) = (each["id"] for each in said["reported_acts"] if each["status"] in ("open", "unconfirmed"))
+            (its,) = (
+                each["id"]
+                for each in said["reported_acts"]
+                if each["status"] in ("open", "unconfirmed") and each["agency"]["id"] == str(other.id)
+            )
             contest = {"reason": "it signed nothing then"}
             await other.legal.done("POST", f"{PATH}/{found['id']}/reported-acts/{its}/contest", contest)
         timeline = await one.legal.done("GET", f"{PATH}/{found['id']}/timeline")

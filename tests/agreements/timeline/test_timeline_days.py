@@ -13,7 +13,7 @@ from tests.agreements.dossier.test_agreement_file import unpacked
 from tests.agreements.instruments.reporting import report
 from tests.agreements.instruments.test_late_entries import remarks_of
 from tests.agreements.timeline.test_timeline import PATH, lines, of, signature, timeline, told_of
-from tests.support.agreements import confirm_agreement, record_agreement
+from tests.support.agreements import confirm_agreement, confirm_alone, record_agreement
 from tests.support.cast import ZONE, Agency, Cast
 from tests.support.html import HtmlPage
 from tests.support.service import Service
@@ -78,7 +78,7 @@ async def test_the_day_on_which_a_party_recorded_or_confirmed_is_its_own(
     confirmed = told_of(await timeline(one.legal, paper), "signed")[-1]
     assert f"{one.name} reported it" in confirmed["detail"]
     other = await record_agreement(one, two)
-    await confirm_agreement(other, two, "2025-03-02")
+    await confirm_alone(other, two, "2025-03-02")
     (own,) = [
         each for each in told_of(await timeline(one.legal, other), "signed") if each["agency"]["id"] == str(two.id)
     ]

@@ -10,7 +10,7 @@ from tests.agreements.dossier.test_agreement_file import unpacked
 from tests.agreements.instruments.test_in_force import in_force
 from tests.support.agreements import EVIDENCE
 from tests.support.cast import Agency, Cast
-from tests.support.consent import named
+from tests.support.consent import agree_to_days, named
 from tests.support.problems import assert_problem
 from tests.support.service import Service
 from tests.support.tracker import shown, signed, take
@@ -85,6 +85,7 @@ async def test_a_reported_end_stands_until_a_party_contests_it_and_signatures_ar
     assert {"action": "confirm", "allowed": True, "reason": None} in offered["allowed_actions"]
     await other.legal.done("POST", f"{PATH}/{found['id']}/confirm", {**hand, "signed_on": "2025-02-01"})
     bound = await answered(one, found, "signed", "confirm")
+    await agree_to_days(found, other)
     assert (bound["status"], end_of(bound)["status"]) == ("terminated", "reported")
     assert [party["joined_at"] is not None for party in bound["parties"]] == [True, True]
     assert [await pairs_on(other, one, day) for day in ("2025-01-15", "2025-03-01", "2025-07-01")] == [0, 1, 0]
@@ -129,6 +130,7 @@ async def test_who_never_bound_itself_keeps_no_others_from_the_end_that_they_con
     hand = {"version_sha256": found["version_sha256"], "signatory_title": "Chief", "signed_on": "2025-02-01"}
     await answered(one, found, "signed", "confirm")
     await other.legal.done("POST", f"{PATH}/{found['id']}/confirm", hand)
+    await agree_to_days(found, one)
     for party in (one, other):
         await answered(party, found, "consented", "confirm")
     contested = await answered(third, found, "consented", "contest")

@@ -104,6 +104,7 @@ def test_a_registry_administrator_neither_asks_nor_approves_nor_lends() -> None:
         "assets:read", "ledger:read", "issuers:manage", "tokens:revoke", "principals:read", "principals:manage",
         "audit:read", "acts:decide",
         "clients:read", "clients:disable", "taxonomy:retire", "imports:run", "capabilities:read", "inbox:read",
+        "notices:choose",
     }  # fmt: skip
     with every_case() as case:
         for action in Action:

@@ -13,7 +13,7 @@ from tests.support.assets import make_asset
 from tests.support.cast import Agency, Cast, today
 from tests.support.loans import Partners, body_for, make_loan, make_overdue_loan, make_partners, step
 from tests.support.problems import assert_problem
-from tests.support.requests import sourced, submitted
+from tests.support.requests import act, sourced, submitted
 from tests.support.review import sent_out
 
 
@@ -57,6 +57,20 @@ async def test_each_half_waits_for_its_side_with_an_action_that_works(
     done = await partners.side(side).coordinator.post(path, body_for(path.rpartition("/")[2]))
     assert done.status_code == 200, done.text
     assert kind not in _kinds(await _inbox(partners.side(side)), loan)
+
+
+async def test_what_waits_for_an_agency_is_the_same_to_each_of_its_members(cast: Cast) -> None:
+    """Also to who approved what is to be reserved, and so does not reserve it."""
+    partners = await make_partners(cast, approval_required=True)
+    found = await submitted(partners.requesting, await make_asset(partners.assisting))
+    await act(partners.assisting.approver, found, "approve")
+    roles = (Role.APPROVER, Role.COORDINATOR, Role.LEGAL, Role.AUDITOR, Role.AGENCY_ADMIN)
+    seen = {role: await _inbox(partners.assisting, "agency", role) for role in roles}
+    for role, entries in seen.items():
+        mine = [(each["kind"], each["id"]) for each in entries]
+        assert mine == [(each["kind"], each["id"]) for each in seen[Role.LEGAL]], role
+    assert "answer" in {each["kind"] for each in seen[Role.APPROVER] if each["subject"]["id"] == found["id"]}
+    assert "answer" not in {each["kind"] for each in await _inbox(partners.assisting, "me", Role.APPROVER)}
 
 
 async def test_a_no_show_waits_for_the_other_agency_and_a_contested_time_for_who_said_it(partners: Partners) -> None:

@@ -11,7 +11,7 @@ from registry.platform.bulk import exports
 from tests.support.assets import make_asset
 from tests.support.loans import Partners, make_loan
 from tests.support.problems import assert_problem
-from tests.support.requests import submitted
+from tests.support.requests import line_for, submitted
 
 
 async def _rows(caller: Any, path: str) -> list[dict[str, str]]:
@@ -62,6 +62,24 @@ async def test_the_list_of_requests_as_csv_is_the_list(partners: Partners) -> No
         await partners.assisting.auditor.done("GET", "/v1/audit-events", params={"type": "request.exported"})
     )["items"]
     assert event["data"] == {"format": "csv", "filters": ["ids"]}
+
+
+async def test_no_cell_holds_json_however_a_row_is_made(partners: Partners) -> None:
+    """What waits for whom, rates and what a request asks for have columns of their own; several are a list of words."""
+    priced = {"hourly_rate": {"amount": "45.50", "currency": "USD"}}
+    dogs = [await make_asset(partners.assisting, **priced) for _ in range(2)]
+    found = await submitted(partners.requesting, dogs[0], lines=[line_for(dog) for dog in dogs])
+    body = {"decision_id": found["lines"][0]["decision"]["id"]}
+    await partners.assisting.coordinator.done("POST", "/v1/loans", body)
+    (loan,) = await _rows(partners.requesting.coordinator, "/v1/loans.csv")
+    (request,) = await _rows(partners.requesting.coordinator, "/v1/requests.csv")
+    for row in (loan, request):
+        assert not [cell for cell in row.values() if cell.startswith(("{", "["))], row
+    assert (loan["asset.hourly_rate.amount"], loan["asset.hourly_rate.currency"]) == ("45.50", "USD")
+    assert (loan["awaiting.side"], loan["awaiting.step"]) == ("assisting", "dispatch")
+    assert loan["awaiting.due_at"] == loan["starts_at"]
+    assert request["assets.name"] == ";".join(dog["name"] for dog in dogs)
+    assert request["assisting_agencies.id"] == str(partners.assisting.id)
 
 
 async def test_an_export_needs_a_token_the_permission_and_a_question_that_can_be_answered(partners: Partners) -> None:

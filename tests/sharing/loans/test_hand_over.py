@@ -257,6 +257,7 @@ async def test_a_no_show_is_one_agencys_word_until_the_other_contests_it(partner
     assert contested["no_show"]["contested_reason"] == said["reason"], "both words are shown"
     assert_problem(await other.coordinator.post(f"{path}/contest-no-show", said), 409, "wrong_status")
     withdrawn = await step(partners.side(reporter), loan, "withdraw-no-show")
+    assert (withdrawn["status"], withdrawn["ended_reason"], withdrawn["ended_by"]) == ("reserved", None, None)
     assert withdrawn["no_show"]["withdrawn_at"] is not None
     assert_problem(await partners.side(reporter).coordinator.post(f"{path}/withdraw-no-show", {}), 409, "wrong_status")
     events = (await other.auditor.done("GET", f"{path}/history?sort=version"))["items"]

@@ -12,6 +12,7 @@ from registry.resources.allocations.occupancy import Hold, first_conflict, free_
 from registry.sharing.loans.edxl import RESERVED, STEPS, EdxlStep
 from registry.sharing.loans.rules import (
     NO_SHOW_CONTESTED_WITHIN,
+    NO_SHOW_GRACE,
     OUT,
     SIDES,
     TRANSITIONS,
@@ -63,7 +64,7 @@ LIFE = {
     S.RETURNED: "close>closed report_found>returned",
     S.CLOSED: "",
     S.CANCELLED: "",
-    S.NO_SHOW: "contest_no_show>no_show withdraw_no_show>no_show",
+    S.NO_SHOW: "contest_no_show>no_show withdraw_no_show>reserved",
     S.LOST: "report_found>on_scene",
 }
 for _status in (S.DISPATCHED, S.ON_SCENE, S.RETURNING, S.RETURNED, S.CLOSED, S.LOST):
@@ -210,7 +211,10 @@ class TestHolding:
         assert overdue(END, status, END) == (status in OUT)
 
     def test_nobody_fails_to_turn_up_before_the_start(self) -> None:
-        check_timing(A.REPORT_NO_SHOW, START, START, END)
+        check_timing(A.REPORT_NO_SHOW, START + NO_SHOW_GRACE, START, END)
+        with pytest.raises(RuleBroken) as early:
+            check_timing(A.REPORT_NO_SHOW, START + NO_SHOW_GRACE - TICK, START, END)
+        assert early.value.code == "no_show_too_early"
         with pytest.raises(RuleBroken) as refused:
             check_timing(A.REPORT_NO_SHOW, START - TICK, START, END)
         assert refused.value.code == "not_started_yet"

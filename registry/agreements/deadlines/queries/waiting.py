@@ -53,7 +53,11 @@ def _entry(record: Record, due: Due, asked: Asked) -> InboxEntry:
         id=uuid5(record.id, f"{due.kind}:{due.subject}:{due.on}"),
         kind=InboxKind.DEADLINE,
         subject=InboxSubject(
-            kind="agreement", id=record.id, name=f"{record.number} {record.title}", path=f"/v1/agreements/{record.id}"
+            kind="agreement",
+            id=record.id,
+            name=f"{record.number} {record.title}",
+            path=f"/v1/agreements/{record.id}",
+            number=record.number,
         ),
         task=words(record, due).action,
         late=status_at(due, asked.as_of) is DeadlineStatus.OVERDUE,

@@ -269,7 +269,7 @@ async def _approvals(read: Read, found: Agreement, viewer: UUID) -> Part:
 def _acts(found: Agreement) -> Part:
     names = (
         *("agency", "joined_at", "verbally_at", "withdrawal_notice_on", "notice_kind", "notice_deliveries"),
-        *("leaves_at", "released_at", "suspended_at"),
+        *("notice_receipts", "leaves_at", "released_at", "suspended_at"),
     )
     acts = {
         "parties": [{name: getattr(party, name) for name in names} for party in found.parties],

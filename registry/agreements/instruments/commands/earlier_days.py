@@ -3,7 +3,8 @@
 By its own word alone it would change who was bound to whom on days of the past, or how long the notice runs that it has
 given. So it counts from its recording; that it counts from its day is put to each party for which that makes a
 difference, to confirm, or to contest within 14 days, like what is reported of a party. Where it makes none it counts
-from its day at once.
+from its day at once, and so it does towards who had said that day itself: it reported that very act, or filed the paper
+that shows it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,26 +13,31 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from msgspec import Struct
 from sqlalchemy.engine import Row
 
+from registry.agreements.instruments.authority import shows_an_act
 from registry.agreements.instruments.commands.proposing import NewProposal, propose, report_consents
 from registry.agreements.instruments.commands.settling.dated_back import OwnAct, count_from, waiting_acts
 from registry.agreements.instruments.commands.settling.windows import settle
-from registry.agreements.instruments.consent import ProposalKind, ReportedKind
+from registry.agreements.instruments.consent import ProposalKind, ReportedKind, ReportStatus
+from registry.agreements.instruments.consent_tables import agreement_reported_act
 from registry.agreements.instruments.in_force import BoundWindow, TextWindow
+from registry.agreements.instruments.queries.evidence import filed_papers
 from registry.agreements.instruments.queries.in_force import end_of
 from registry.agreements.instruments.schemas.evidence import OnPaper, has_evidence
 from registry.agreements.instruments.tables import (
     agreement,
     agreement_party_window,
-    agreement_signature,
     agreement_version,
 )
 from registry.agreements.instruments.together import together
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
+from registry.platform.kernel.days import Today
+from registry.platform.kernel.time import civil_day
 
-_window, _version = agreement_party_window, agreement_version
+_window, _version, _report = agreement_party_window, agreement_version, agreement_reported_act
 _WINDOWS = (
     sa.select(_window)
     .where(_window.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type))
@@ -40,17 +46,30 @@ _WINDOWS = (
 _PAPER = sa.select(_version.c.evidence_sha256, _version.c.evidence_location).where(
     _version.c.id == sa.bindparam("version_id", type_=_version.c.id.type), _version.c.is_recorded
 )
-# Its hand was given with the paper that it recorded, and on the day of the act or before: what it has said by that.
-_RECORDER = (
-    sa.select(agreement_signature.c.agency_id)
-    .join(_version, _version.c.id == agreement_signature.c.version_id)
-    .where(
-        _version.c.id == sa.bindparam("version_id", type_=_version.c.id.type),
-        _version.c.is_recorded,
-        agreement_signature.c.recorded_at == _version.c.frozen_at,
-        agreement_signature.c.signed_on <= sa.bindparam("acted_on", type_=agreement_signature.c.signed_on.type),
-    )
+_SAID_BEFORE = sa.select(_report.c.recorded_by_id).where(
+    _report.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
+    _report.c.agency_id == sa.bindparam("agency_id", type_=_report.c.agency_id.type),
+    _report.c.kind == sa.bindparam("kind", type_=_report.c.kind.type),
+    _report.c.acted_on == sa.bindparam("acted_on", type_=_report.c.acted_on.type),
+    _report.c.status != ReportStatus.TAKEN_BACK,
 )
+_SIGNED_BEFORE = _SAID_BEFORE.where(_report.c.version_id == sa.bindparam("version_id", type_=_report.c.version_id.type))
+
+
+class SaidBefore(Struct, kw_only=True, frozen=True):
+    """Who had said the day of an act before its party did.
+
+    `reported`: that very act, of that day. `filed`: the paper that shows it, so that the past is no news to them; of
+    days to come they are asked like others.
+    """
+
+    reported: frozenset[UUID] = frozenset()
+    filed: frozenset[UUID] = frozenset()
+
+
+def reaches_back(at: datetime, today: Today) -> bool:
+    """Whether what an agency enters now, to count from that instant, would count from a day that is over."""
+    return at < today.counts_from(today.at_agency)
 
 
 async def count_from_its_day(
@@ -60,7 +79,8 @@ async def count_from_its_day(
 
     What the ledger tells of it. `paper`: what shows the act, without which no silence counts; `said`: what was done.
     """
-    concerned = await _touched(write, row.id, act, acted_on, caller.now)
+    said_before = await _said_before(write, row, act, paper, acted_on)
+    concerned = await _touched(write, row.id, act, said_before, caller.now)
     if not concerned:
         await count_from(write, row.id, [act])
         return {}
@@ -86,13 +106,35 @@ async def count_from_its_day(
     return {"proposal_id": str(proposal_id)}
 
 
-async def _touched(write: Write, agreement_id: UUID, act: OwnAct, acted_on: date, now: datetime) -> list[UUID]:
+async def _said_before(write: Write, row: Row[Any], act: OwnAct, paper: OnPaper, acted_on: date) -> SaidBefore:
+    """Who had said it by an act of its own: a location is a word of the party's, and so is a copy that it filed.
+
+    A paper shows no hand of a day after its filing.
+    """
+    about = {"id": row.id, "agency_id": act.agency_id, "acted_on": acted_on, "version_id": act.signed_version_id}
+    reports: Sequence[Row[Any]] = ()
+    if act.signed_version_id is not None:
+        reports = await write.all(_SIGNED_BEFORE, {**about, "kind": ReportedKind.SIGNED})
+    elif act.approval_id is None:
+        del about["version_id"]
+        reports = await write.all(_SAID_BEFORE, {**about, "kind": ReportedKind.AGREED_VERBALLY})
+    digest = paper.evidence_sha256
+    filed = () if digest is None else await filed_papers(write, row.id, digest, act.agency_id)
+    return SaidBefore(
+        reported=frozenset(each.recorded_by_id for each in reports),
+        filed=frozenset(
+            each.filed_by_id
+            for each in filed
+            if shows_an_act(each.kind) and acted_on <= civil_day(each.filed_at, row.time_zone)
+        ),
+    )
+
+
+async def _touched(write: Write, agreement_id: UUID, act: OwnAct, said_before: SaidBefore, now: datetime) -> list[UUID]:
     """The other parties that would be bound to somebody at other times, or by other texts, by the day of the act.
 
     Both ways are played through, and undone: with all acts of earlier days that wait for an answer as if they had it,
-    so that of two such acts the later one is put to who did the earlier. Who put the paper on record that is signed,
-    with its own hand on it, has said itself who was bound by it on days that are over: it is asked of days to come.
-    Of a hand of a day before its own it has said nothing, so it is asked of that like the others, of whichever paper.
+    so that of two such acts the later one is put to who did the earlier. Not asked is who had said that day itself.
     """
     waiting = await waiting_acts(write, agreement_id)
     found = []
@@ -102,11 +144,10 @@ async def _touched(write: Write, agreement_id: UUID, act: OwnAct, acted_on: date
             await settle(write, agreement_id, now)
             found.append(_bound_to_others(await write.all(_WINDOWS, {"id": agreement_id})))
     before, after = found
-    said_so = await write.value(_RECORDER, {"version_id": act.signed_version_id, "acted_on": acted_on})
-    since = {said_so: now}
+    since = dict.fromkeys(said_before.filed, now)
     return [
         each
-        for each in sorted({*before, *after})
+        for each in sorted({*before, *after} - said_before.reported)
         if each != act.agency_id
         and _from(before.get(each, {}), since.get(each)) != _from(after.get(each, {}), since.get(each))
     ]

@@ -25,6 +25,7 @@ from registry.agreements.instruments.commands.proposing import (
     propose,
     report_consents,
 )
+from registry.agreements.instruments.commands.receiving import drop_receipts, report_receipts
 from registry.agreements.instruments.commands.settling.effects import open_reports, replace_reports, stop_silences
 from registry.agreements.instruments.consent import (
     LEAVING,
@@ -36,15 +37,16 @@ from registry.agreements.instruments.consent import (
     rescission_barred,
 )
 from registry.agreements.instruments.consent_tables import agreement_party_suspension
-from registry.agreements.instruments.delivery import check_deliveries, told_deliveries
+from registry.agreements.instruments.delivery import check_deliveries, received_days, told_deliveries
 from registry.agreements.instruments.in_force import withdrawal_ends_at
 from registry.agreements.instruments.pausing import BindingTerms, pause_barred, pause_notice, pause_silent
 from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.evidence import evidence_told
 from registry.agreements.instruments.queries.getting import get_agreement
-from registry.agreements.instruments.queries.governing import terms_that_bind, texts_that_bind
+from registry.agreements.instruments.queries.governing import bound_on, terms_that_bind, texts_that_bind
 from registry.agreements.instruments.queries.in_force import OPEN_END
 from registry.agreements.instruments.queries.relying import relied_on
+from registry.agreements.instruments.receipt import NOTHING_RECEIVED, awaited, awaited_from, counts_by_receipt
 from registry.agreements.instruments.rules import (
     NOTHING_TO_LEAVE,
     Stage,
@@ -89,7 +91,10 @@ _LIFT = (
 _OWN_PART = sa.select(
     *(
         agreement_party.c[name]
-        for name in ("joined_at", "withdrawal_notice_on", "leaves_at", "released_at", "lapsed_at")
+        for name in (
+            *("joined_at", "withdrawal_notice_on", "leaves_at", "released_at", "lapsed_at"),
+            "notice_receipts",
+        )
     )
 ).where(
     agreement_party.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
@@ -156,7 +161,9 @@ async def give_notice(
 ) -> Agreement:
     """Announce that the own agency leaves; it is bound until its notice period, or the term, has run out.
 
-    The period counts from the instant at which this is done, by the agreement's clocks, whatever day is named as today:
+    By a text that counts it from receipt it runs out by what is on record of that, and not before: what its evidence
+    shows of receipts is put to those that are said to have received it. By others
+    the period counts from the instant at which this is done, by the agreement's clocks, whatever day is named as today:
     so a term is declined in time until the instant that is shown as due. A notice on paper may be entered later than
     its day: where that would have the agency
     leave sooner it is recorded with its evidence, and its own day counts once each other party that is bound has
@@ -189,7 +196,8 @@ async def give_notice(
         return await _left_before(write, caller, row, own, notice, over_at, today)
     counts_on = today.by_agreement
     dated_on = notice.notice_on if today.is_over(notice.notice_on) else counts_on
-    texts = await texts_that_bind(write, row, caller.agency_id, counts_on)
+    bound_by = await bound_on(write, row, caller.agency_id, counts_on)
+    texts = [each.text for each in bound_by]
     await replace_reports(write, row.id, caller.agency_id, *LEAVING, now=caller.now)
     replaced = ClosedBecause.REPLACED
     await drop_departures(write, row.id, caller.agency_id, notice.reason, caller.now, because=replaced)
@@ -202,8 +210,9 @@ async def give_notice(
     said = (caller.agency_id, notice.kind)
     dated = await notice_runs_out_at(write, row, *said, dated_on, notice.leaves_on)
     await check_was_bound(*was_bound, "/notice_on", dated)
-    counted = notices_end_at(texts, row.time_zone, *said, counts_on, notice.leaves_on)
-    if counted is None:
+    counted = notices_end_at(bound_by, row.time_zone, *said, counts_on, notice.leaves_on, NOTHING_RECEIVED)
+    waits_for = awaited(bound_by, NOTHING_RECEIVED)
+    if counted is None and not waits_for:
         counted = await notice_runs_out_at(write, row, *said, counts_on)
     values = {
         "withdrawal_notice_on": notice.notice_on,
@@ -221,12 +230,17 @@ async def give_notice(
         "agency_id": str(caller.agency_id),
         "kind": notice.kind,
         "notice_on": notice.notice_on,
-        "bound_until": format_instant(counted),
+        "bound_until": None if counted is None else format_instant(counted),
         "reason": notice.reason,
         **_how_given(notice),
         **await evidence_told(write, row.id, caller.agency_id, *evidence_of(notice)),
     }
-    if dated < counted:
+    if waits_for:
+        told["awaited_from"] = sorted(map(str, waits_for))
+        if has_evidence(notice):
+            received = {each: day for each, day in received_days(notice.deliveries).items() if each in waits_for}
+            await report_receipts(write, caller, row, received, notice, notice.reason)
+    elif counted is not None and dated < counted and not counts_by_receipt(bound_by):
         told |= await _ask_for_its_day(write, caller, row, notice, dated, counted, today)
         return await _done(write, caller, row, EventType.AGREEMENT_NOTICE_RECORDED, told)
     return await _done(write, caller, row, EventType.AGREEMENT_NOTICE_GIVEN, told)
@@ -272,7 +286,8 @@ async def _put_to_others(
         evidence_location=notice.evidence_location,
     )
     proposal_id, asked = await propose(write, caller, row, new, given_at=min(dated, caller.now))
-    others = dict.fromkeys((each for each in asked if told and each != caller.agency_id), notice.notice_on)
+    received = received_days(notice.deliveries)
+    others = {each: received.get(each, notice.notice_on) for each in asked if told and each != caller.agency_id}
     about = (ReportedKind.WAS_NOTIFIED, others, notice, notice.reason)
     await report_consents(write, caller, row, proposal_id, *about)
     return str(proposal_id)
@@ -302,7 +317,8 @@ async def _left_before(
     if silent and notice.leaves_on is not None:
         dated = day_starts_at(day_after(notice.leaves_on), zone)
     else:
-        dated = await notice_runs_out_at(write, row, *said, notice.notice_on, notice.leaves_on)
+        received = received_days(notice.deliveries)
+        dated = await notice_runs_out_at(write, row, *said, notice.notice_on, notice.leaves_on, received)
     was_bound = (write, row, caller.agency_id, own.joined_at, notice.notice_on, today)
     await check_was_bound(*was_bound, "/notice_on", dated)
     last = last_day_before(over_at, row.time_zone)
@@ -378,10 +394,11 @@ async def rescind_notice(
     """
     row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
     own = await write.first(_OWN_PART, {"id": row.id, "agency_id": caller.agency_id})
-    leaves_at = None if own is None else own.leaves_at
+    leaves_at, waits = (None, False) if own is None else (own.leaves_at, bool(awaited_from(own.notice_receipts)))
     relied = await relied_on(write, row.id, caller.agency_id, row.time_zone, caller.now)
     is_own = not await _reported(write, row.id, caller.agency_id)
-    refuse(rescission_barred(leaves_at, caller.now, own=is_own, relied=relied))
+    refuse(rescission_barred(leaves_at, caller.now, own=is_own, waits=waits, relied=relied))
+    await drop_receipts(write, caller, row)
     await drop_departures(write, row.id, caller.agency_id, reason, caller.now)
     await write.run(_OWN_NOTICE, {"its_id": row.id, "its_agency": caller.agency_id, **NO_NOTICE})
     contested = await stand_contested(write, row, caller.agency_id, reason, caller.now)

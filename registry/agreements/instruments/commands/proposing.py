@@ -13,7 +13,7 @@ from sqlalchemy.engine import Row
 from registry.agreements.instruments.commands.being_bound import check_asked, check_bound
 from registry.agreements.instruments.commands.contested_again import stand_contested
 from registry.agreements.instruments.commands.holding import ToldToSome, advanced, finished, held
-from registry.agreements.instruments.commands.noticing import check_was_bound, joined_at_of
+from registry.agreements.instruments.commands.noticing import check_was_bound, joined_at_of, said_received
 from registry.agreements.instruments.commands.reported import report_of_each
 from registry.agreements.instruments.commands.settling.closing import drop_proposal
 from registry.agreements.instruments.commands.settling.effects import open_reports, replace_reports
@@ -147,6 +147,7 @@ NO_NOTICE: Mapping[str, object] = dict.fromkeys(
         "notice_evidence_sha256",
         "notice_evidence_location",
         "notice_deliveries",
+        "notice_receipts",
     )
 )
 """The columns of a party that has given none."""
@@ -258,8 +259,9 @@ async def propose_departure(write: Write, caller: Caller, row: Row[Any], act: Re
     """That another party left, put to the others who are bound, of each of whom it is said that it is told.
 
     None where nobody else is bound, where the departure is far enough ahead to take nobody by surprise, or where the
-    party's signature is not on record yet: nobody has relied on its being bound. Raises Conflict while the party's own
-    word of it is before the others.
+    party's signature is not on record yet: nobody has relied on its being bound. Of a notice that counts from receipt
+    each is told on which day it is said to have received it. Raises Conflict while the party's own word of it is before
+    the others.
     """
     for open_ in await write.all(_DEPARTURES, {"id": row.id, "now": caller.now}):
         if open_.proposed_by_id == act.agency_id:
@@ -272,7 +274,11 @@ async def propose_departure(write: Write, caller: Caller, row: Row[Any], act: Re
         for each in bound_since(parts, since, ProposalKind.DEPARTURE)
         if each not in (act.agency_id, caller.agency_id)
     ]
-    if not others or parts[act.agency_id].joined_at is None or act.counts_at >= caller.now + CONTEST_PERIOD:
+    received: Mapping[UUID, date] = {}
+    if act.kind is ReportedKind.GAVE_NOTICE:
+        received = await said_received(write, row, act)
+    is_far_off = act.counts_at >= caller.now + CONTEST_PERIOD and received.keys().isdisjoint(others)
+    if not others or parts[act.agency_id].joined_at is None or is_far_off:
         return None
     new = NewProposal(
         kind=ProposalKind.DEPARTURE,
@@ -284,7 +290,7 @@ async def propose_departure(write: Write, caller: Caller, row: Row[Any], act: Re
         evidence_location=act.evidence_location,
     )
     proposal_id, _ = await propose(write, caller, row, new, given_at=act.counts_at, proposed_by_id=act.agency_id)
-    days = dict.fromkeys(others, act.acted_on)
+    days = {each: received.get(each, act.acted_on) for each in others}
     kind = ReportedKind.WAS_NOTIFIED
     paper = OnPaper(evidence_sha256=act.evidence_sha256, evidence_location=act.evidence_location)
     await report_consents(write, caller, row, proposal_id, kind, days, paper, act.reason)
@@ -475,7 +481,7 @@ async def take_back_proposal(
         part = await write.first(_OF_PART, {"id": row.id, "agency_id": caller.agency_id})
         if part is not None and part.withdrawal_notice_on == proposal.notice_on:
             acts = await relied_on(write, row.id, caller.agency_id, row.time_zone, caller.now)
-            refuse(rescission_barred(part.leaves_at, caller.now, own=True, relied=acts))
+            refuse(rescission_barred(part.leaves_at, caller.now, own=True, waits=False, relied=acts))
     await drop_proposal(write, proposal_id, reason, caller.now)
     if proposal.kind == ProposalKind.DEPARTURE:  # of the notice nothing is left, so that another can be given
         its = {"its_id": row.id, "its_agency": caller.agency_id, "its_day": proposal.notice_on}

@@ -14,6 +14,7 @@ _MEMBERS: Mapping[ReportedKind, Sequence[str]] = {
     ReportedKind.WITHDREW: (),
     ReportedKind.CONSENTED: ("proposal_id",),
     ReportedKind.WAS_NOTIFIED: ("proposal_id",),
+    ReportedKind.RECEIVED_NOTICE: (),
     ReportedKind.FULFILLED_DUTY: (),
     ReportedKind.OWES_DUTY: (),
 }

@@ -22,6 +22,7 @@ from registry.agreements.instruments.consent import (
 from registry.agreements.instruments.consent_tables import agreement_proposal, agreement_reported_act
 from registry.agreements.instruments.delivery import read_deliveries, told_deliveries
 from registry.agreements.instruments.queries.evidence import evidence_told
+from registry.agreements.instruments.receipt import NOTHING_RECEIVED
 from registry.agreements.instruments.tables import agreement
 from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
@@ -128,8 +129,9 @@ async def count_report(
     *,
     manner: str | None = None,
     relaxed: bool = False,
+    not_before: datetime | None = None,
 ) -> None:
-    """Let the report count as it now stands.
+    """Let the report count as it now stands, and not from before the instant, where one is given.
 
     A departure of which others are to be told counts from its day once they agree, or had their time to contest; until
     then it is as if the notice had been given when the report takes effect.
@@ -142,8 +144,10 @@ async def count_report(
         otherwise_at: datetime | None = report.counts_at
         if report.counts_at < effect_from:
             given = (report.agency_id, report.notice_kind, effect_from)
-            otherwise_at = await notice_given_at(write, row, *given)
+            otherwise_at = await notice_given_at(write, row, *given, NOTHING_RECEIVED)
         await write.run(_OTHERWISE, {"its_id": report.proposal_id, "otherwise_at": otherwise_at})
+    if not_before is not None:
+        counts_from = max(counts_from, not_before)
     await apply_report(write, report, counts_from, manner=manner, relaxed=relaxed)
 
 

@@ -1,5 +1,6 @@
 """What one party, or the operator, records of another's act: reported, confirmed, contested, taken back."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.commands.being_bound import check_bound
+from registry.agreements.instruments.commands.earlier_days import count_from_its_day, reaches_back
 from registry.agreements.instruments.commands.given_up import check_not_given_up
 from registry.agreements.instruments.commands.holding import finished, held, parties_of
 from registry.agreements.instruments.commands.noticing import check_was_bound, notice_runs_out_at
@@ -23,6 +25,7 @@ from registry.agreements.instruments.commands.open_text import (
     waiting_paper,
 )
 from registry.agreements.instruments.commands.proposing import drop_departures, drop_unsaid_end, propose_departure
+from registry.agreements.instruments.commands.receiving import check_receipt
 from registry.agreements.instruments.commands.report_members import check_given, check_members
 from registry.agreements.instruments.commands.reported import (
     about,
@@ -35,6 +38,7 @@ from registry.agreements.instruments.commands.reported import (
     report_of,
     write_report,
 )
+from registry.agreements.instruments.commands.settling.dated_back import OwnAct
 from registry.agreements.instruments.commands.settling.effects import (
     apply_report,
     open_reports,
@@ -58,7 +62,7 @@ from registry.agreements.instruments.consent import (
     second_barred,
 )
 from registry.agreements.instruments.consent_tables import agreement_consent, agreement_proposal
-from registry.agreements.instruments.delivery import check_deliveries, told_deliveries
+from registry.agreements.instruments.delivery import check_deliveries, received_days, told_deliveries
 from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.evidence import digest_on_file, shown_on_file
 from registry.agreements.instruments.queries.getting import get_agreement
@@ -78,6 +82,7 @@ from registry.agreements.instruments.rules import (
     while_it_lasted,
 )
 from registry.agreements.instruments.schemas.consenting import NewReportedAct
+from registry.agreements.instruments.schemas.evidence import OnPaper
 from registry.agreements.instruments.schemas.given import RecordedAgreement
 from registry.agreements.instruments.schemas.shown import Agreement
 from registry.agreements.instruments.tables import agreement, agreement_party, agreement_signature
@@ -138,6 +143,8 @@ async def report_act(
     act = await _checked(write, caller, row, new)
     about_the_same = {"proposal_id": act.proposal_id, "version_id": act.version_id}
     for earlier in await open_reports(write, row.id, act.agency_id, act.kind, **about_the_same):
+        if act.kind is ReportedKind.RECEIVED_NOTICE and earlier.recorded_by_id != caller.agency_id:
+            continue  # of another's notice
         detail = "That is reported already, and waits for the party's answer."
         if earlier.status == ReportStatus.CONTESTED:
             detail = (
@@ -222,10 +229,10 @@ async def confirm_report(
 ) -> Agreement:
     """Say that the own agency did what is reported: it has effect now, and counts from the day of the act.
 
-    One that was contested may be confirmed after all. Unless another than the own agency filed a signed copy
-    that shows it, the office's authority must hold on the day of `authority.day_given` too. Raises Forbidden for
-    another's act, and for who approved the text to which the signature or word that is confirmed binds, WrongStatus,
-    RuleBroken.
+    That it was bound on that day is put to the others than who reported it, where that is over. One that was contested
+    may be confirmed after all. Unless another than the own agency filed a signed copy that shows it, the office's
+    authority must hold on the day of `authority.day_given` too. Raises Forbidden for another's act, and for who
+    approved the text to which the signature or word that is confirmed binds, WrongStatus, RuleBroken.
     """
     row, report = await _own(write, caller, agreement_id, report_id, expected)
     refuse(report_kept(report.status, is_settled=report.is_settled))
@@ -233,24 +240,46 @@ async def confirm_report(
         write, row.id, open_text(row).version_id, report.version_id
     ):
         raise WrongStatus(NOTHING_TO_SIGN)
-    if report.kind in BINDING:
-        today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
-        await check_confirmed(write, row, report, today)
-    relaxed: dict[str, object] = {}
-    if report.kind in BINDING:
-        version_id = report.version_id or row.version_id
-        relaxed = await separate(write, caller, Act.SIGN, version_id)
-        keep_act(write, caller, Act.SIGN, version_id)
     values = {"status": ReportStatus.CONFIRMED, "answered_at": caller.now, "answer_reason": note, "is_settled": True}
-    report = await answer_report(write, report, caller.now, **values)
-    await count_report(write, row, report, caller.now, manner="confirmed", relaxed=bool(relaxed))
+    if report.kind in BINDING:
+        told = await _bound_by_report(write, caller, row, report, values)
+    else:
+        report, told = await answer_report(write, report, caller.now, **values), {}
+        await count_report(write, row, report, caller.now)
     if report.kind in LEAVING:
         await replace_reports(write, row.id, caller.agency_id, *LEAVING, now=caller.now)
         reason, kept = "confirmed otherwise", report.proposal_id
         because = ClosedBecause.REPLACED
         await drop_departures(write, row.id, caller.agency_id, reason, caller.now, kept=kept, because=because)
-    await finished(write, caller, row, EventType.AGREEMENT_REPORT_CONFIRMED, {**about(report), "note": note, **relaxed})
+    await finished(write, caller, row, EventType.AGREEMENT_REPORT_CONFIRMED, {**about(report), "note": note, **told})
     return await get_agreement(write, caller.principal, row.id, caller.now)
+
+
+async def _bound_by_report(
+    write: Write, caller: Caller, row: Row[Any], report: Row[Any], values: Mapping[str, object]
+) -> dict[str, object]:
+    """Let the party be bound by the signature, or word, that it confirms; what the ledger tells of it.
+
+    Its day is the party's own word to whoever did not report it: they are asked (`earlier_days`).
+    """
+    today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
+    await check_confirmed(write, row, report, today)
+    version_id = report.version_id or row.version_id
+    told = await separate(write, caller, Act.SIGN, version_id)
+    keep_act(write, caller, Act.SIGN, version_id)
+    report = await answer_report(write, report, caller.now, **values)
+    at = report.counts_at
+    if report.kind == ReportedKind.AGREED_VERBALLY:
+        at = max(at, row.executed_at)
+    asked = reaches_back(at, today)
+    since = caller.now if asked else None
+    await count_report(write, row, report, caller.now, manner="confirmed", relaxed=bool(told), not_before=since)
+    if asked:
+        act = OwnAct(agency_id=report.agency_id, at=at, signed_version_id=report.version_id)
+        paper = OnPaper(evidence_sha256=report.evidence_sha256, evidence_location=report.evidence_location)
+        said = f"What was reported of {report.acted_on} is so, it says now: {report.kind.replace('_', ' ')}."
+        told |= await count_from_its_day(write, caller, row, act, paper, report.acted_on, said)
+    return told
 
 
 async def contest_report(
@@ -344,12 +373,16 @@ async def _checked(write: Write, caller: Caller, row: Row[Any], new: NewReported
                 _check_left_in_time(row, leaves_at)
                 return Reported(**{**said, "counts_at": leaves_at})
             kind = new.notice_kind or "withdrawal"
-            leaves_at = await notice_runs_out_at(write, row, new.agency_id, kind, new.acted_on, new.leaves_on)
+            check_deliveries(new.deliveries, new.agency_id, await parties_of(write, row.id), theirs)
+            its = (new.agency_id, kind, new.acted_on, new.leaves_on, received_days(new.deliveries))
+            leaves_at = await notice_runs_out_at(write, row, *its)
             await check_was_bound(*was_bound, leaves_at)
             _check_left_in_time(row, leaves_at)
-            check_deliveries(new.deliveries, new.agency_id, await parties_of(write, row.id), theirs)
             how = {"notice_kind": kind, "leaves_on": new.leaves_on, "deliveries": told_deliveries(new.deliveries)}
             return Reported(**{**said, "counts_at": leaves_at, **how})
+        case ReportedKind.RECEIVED_NOTICE:
+            await check_receipt(write, caller, row, new.agency_id, new.acted_on)
+            return Reported(**said)
         case ReportedKind.CONSENTED | ReportedKind.WAS_NOTIFIED:
             check_given(new, "proposal_id")
             asked = await write.first(

@@ -1,7 +1,7 @@
 """How an agency comes to be bound: by its own signature, or by what it signed on paper.
 
-A signature given here counts from now. One on paper counts from the day on which it was given, for the registry only
-learns of it: what was known at the time of a decision is kept with the decision.
+A signature given here counts from now. One on paper counts from the day on which it was given, once those agree to that
+who would be bound backwards by it (`earlier_days`): what was known at the time of a decision is kept with the decision.
 """
 
 from datetime import date, datetime
@@ -16,7 +16,7 @@ from sqlalchemy.engine import Row
 from registry.agreements.instruments.authority import day_given
 from registry.agreements.instruments.commands.authorising import authorised
 from registry.agreements.instruments.commands.being_bound import check_asked
-from registry.agreements.instruments.commands.earlier_days import count_from_its_day
+from registry.agreements.instruments.commands.earlier_days import count_from_its_day, reaches_back
 from registry.agreements.instruments.commands.given_up import check_not_given_up
 from registry.agreements.instruments.commands.holding import finished, held
 from registry.agreements.instruments.commands.open_text import (
@@ -30,7 +30,7 @@ from registry.agreements.instruments.commands.open_text import (
 )
 from registry.agreements.instruments.commands.settling.dated_back import OwnAct
 from registry.agreements.instruments.commands.settling.effects import replace_reports
-from registry.agreements.instruments.commands.shown_paper import check_named, check_shown, shown_on_record
+from registry.agreements.instruments.commands.shown_paper import check_named, check_shown
 from registry.agreements.instruments.commands.signing_order import in_turn
 from registry.agreements.instruments.commands.standing_text import STOOD_SINCE, check_stood
 from registry.agreements.instruments.consent import LEFT, LEFT_BEFORE, ReportedKind
@@ -184,7 +184,7 @@ async def sign(write: Write, caller: Caller, agreement_id: UUID, signing: Signin
         signed_on=signed_on,
         given_on=today.at_agency,
         counts_from=signed_at,
-        its_day_is_asked=await _reaches_back(write, text, caller.agency_id, signed_on, signed_at, today),
+        its_day_is_asked=reaches_back(signed_at, today),
     )
     relaxed = await write_signature(write, caller, row.id, text.version_id, signature, signing, **_how(text))
     told = {"agency_id": str(caller.agency_id), "manner": signing.manner, "sha256": text.sha256, **relaxed}
@@ -234,7 +234,7 @@ async def bind_by_paper(write: Write, caller: Caller, row: Row[Any], text: OpenT
         signed_on=paper.signed_on,
         given_on=day_given(papers, agency_id, today.agency_zone, today.at_agency),
         counts_from=signed_at,
-        its_day_is_asked=await _reaches_back(write, text, agency_id, paper.signed_on, signed_at, today),
+        its_day_is_asked=reaches_back(signed_at, today),
     )
     relaxed = await write_signature(write, caller, row.id, text.version_id, signature, paper, **_how(text))
     about = {
@@ -253,15 +253,6 @@ async def bind_by_paper(write: Write, caller: Caller, row: Row[Any], text: OpenT
     await join(write, row.id, agency_id, _counts_for_now(signature, caller.now))
     about |= await _put_its_day(write, caller, row, text, signature, paper)
     await finished(write, caller, row, EventType.AGREEMENT_CONFIRMED, about, stage=stage)
-
-
-async def _reaches_back(
-    write: Write, text: OpenText, agency_id: UUID, signed_on: date, signed_at: datetime, today: Today
-) -> bool:
-    """Whether the signature would count from a day that is over, which no paper shows that others put on record."""
-    if signed_at >= today.counts_from(today.at_agency):
-        return False
-    return not await shown_on_record(write, text, agency_id, signed_on)
 
 
 def _counts_for_now(signature: SignatureDetails, now: datetime) -> datetime:

@@ -17,12 +17,15 @@ from sqlalchemy.engine import Row
 from registry.agreements.instruments.consent import (
     BINDING,
     LEAVING,
+    OF_CONSENT,
     OF_DUTY,
     OF_ONE,
+    ProposalKind,
     Reported,
     ReportedKind,
     ReportStatus,
     Unconfirmed,
+    binds_or_widens,
     why_unconfirmed,
 )
 from registry.agreements.instruments.consent_tables import (
@@ -46,7 +49,10 @@ _ID = sa.bindparam("id", type_=agreement.c.id.type)
 _AGENCY = sa.bindparam("agency_id", type_=agreement.c.id.type)
 _AGENCIES = sa.bindparam("agency_ids", type_=agreement.c.id.type, expanding=True)
 _STATUS = sa.select(agency.c.status).where(agency.c.id == _AGENCY)
-_ACTIVE = sa.select(agency.c.id).where(agency.c.id.in_(_AGENCIES), agency.c.status == AgencyStatus.ACTIVE)
+_OWN_WORD_SINCE = sa.select(agency.c.own_word_since).where(agency.c.id == _AGENCY)
+_ACTIVE = sa.select(agency.c.id, agency.c.own_word_since).where(
+    agency.c.id.in_(_AGENCIES), agency.c.status == AgencyStatus.ACTIVE
+)
 _WHERE = (
     sa.select(agreement.c.time_zone, agency.c.time_zone.label("its_zone"), agreement_version.c.id.label("version_id"))
     .select_from(agreement)
@@ -71,6 +77,7 @@ _CONTESTED = (
         _report.c.kind,
         _report.c.contested_at,
         _report.c.duty_id,
+        _report.c.recorded_by_id,
         _proposal.c.kind.label("proposed"),
         _proposal.c.proposed_by_id,
     )
@@ -119,8 +126,9 @@ async def unconfirmed_because(
     act, parties = acts[0], {each.agency_id: each for each in acts}
     digest = act.evidence_sha256  # what has none cannot be read here
     its = {"id": agreement_id, "agency_ids": sorted(parties)}
-    said = await _said_no(read, agreement_id, acts, now)
-    active = {row.id for row in await read.all(_ACTIVE, {"agency_ids": its["agency_ids"]})}
+    said = await _said_no(read, agreement_id, acts, reporter_id, now)
+    active = {row.id: row.own_word_since for row in await read.all(_ACTIVE, {"agency_ids": its["agency_ids"]})}
+    binds = any(active.values()) and binds_or_widens(ReportedKind(act.kind), await _proposed(read, act))
     suspended = {row.agency_id for row in await read.all(_SUSPENDED, {**its, "now": now})}
     reached = await seen_of(read, parties)
     on_file: Collection[UUID] = ()
@@ -133,6 +141,7 @@ async def unconfirmed_because(
             said_no=agency_id in said,
             may_act=agency_id in active,
             suspended=agency_id in suspended,
+            own_word=binds and active.get(agency_id) is not None,
             reached=agency_id in reached,
             may_sign=await _may_sign_today(read, agreement_id, each, now),
             on_file=agency_id in on_file,
@@ -152,6 +161,23 @@ async def _may_sign_today(read: Read, agreement_id: UUID, act: Reported | Row[An
     return await may_sign_on(read, act.version_id or found.version_id, act.agency_id, act.signatory_title, today)
 
 
+async def needs_own_word(read: Read, report: Row[Any], *, by: datetime | None = None) -> bool:
+    """Whether what is reported takes the party's own word, since the party says so, and did before `by`."""
+    since = await read.value(_OWN_WORD_SINCE, {"agency_id": report.agency_id})
+    if since is None or (by is not None and since >= by):
+        return False
+    return binds_or_widens(ReportedKind(report.kind), await _proposed(read, report))
+
+
+async def _proposed(read: Read, act: Reported | Row[Any]) -> ProposalKind | None:
+    """What the act is a yes to; None where it is none."""
+    if act.kind not in OF_CONSENT:
+        return None
+    asked = await read.first(_ASKED, {"proposal_id": act.proposal_id})
+    assert asked is not None
+    return ProposalKind(asked.kind)
+
+
 async def may_act(read: Read, agency_id: UUID) -> bool:
     """Whether the agency may do anything in the registry."""
     return bool(await read.value(_STATUS, {"agency_id": agency_id}) == AgencyStatus.ACTIVE)
@@ -164,13 +190,17 @@ async def said_no(read: Read, agreement_id: UUID, act: Reported | Row[Any], now:
     and a proposal is one with others of its kind; what one party did with its other acts. It is over once the party has
     signed, or given its word.
     """
-    return act.agency_id in await _said_no(read, agreement_id, [act], now)
+    reporter_id = None if isinstance(act, Reported) else act.recorded_by_id
+    return act.agency_id in await _said_no(read, agreement_id, [act], reporter_id, now)
 
 
 async def _said_no(
-    read: Read, agreement_id: UUID, acts: Sequence[Reported | Row[Any]], now: datetime
+    read: Read, agreement_id: UUID, acts: Sequence[Reported | Row[Any]], reporter_id: UUID | None, now: datetime
 ) -> frozenset[UUID]:
-    """The parties that said no in the matter of which the acts are; see `said_no`."""
+    """The parties that said no in the matter of which the acts are; see `said_no`.
+
+    Whether somebody's notice came is a matter of each who gave one, and who did reports it: `reporter_id`.
+    """
     act, agency_ids = acts[0], [each.agency_id for each in acts]
     kind = ReportedKind(act.kind)
     contested = await read.all(_CONTESTED, {"id": agreement_id, "agency_ids": sorted(agency_ids)})
@@ -180,6 +210,9 @@ async def _said_no(
         return frozenset([each for each, said in noes.items() if await _declined(read, agreement_id, each, said, now)])
     if kind in LEAVING:
         return frozenset(each.agency_id for each in contested if each.kind in LEAVING)
+    if kind is ReportedKind.RECEIVED_NOTICE:
+        about = (kind, reporter_id)
+        return frozenset(each.agency_id for each in contested if (each.kind, each.recorded_by_id) == about)
     if kind in OF_DUTY:
         return frozenset(each.agency_id for each in contested if each.duty_id == act.duty_id and each.kind == kind)
     asked = await read.first(_ASKED, {"proposal_id": act.proposal_id})

@@ -12,6 +12,7 @@ from registry.agreements.instruments.pausing import BindingTerms, pause_barred, 
 from registry.agreements.instruments.queries.consents import proposed_already, without_contested
 from registry.agreements.instruments.queries.lapsing import expired
 from registry.agreements.instruments.queries.publications import OwnWords
+from registry.agreements.instruments.receipt import awaited_from
 from registry.agreements.instruments.rules import (
     ALREADY_SIGNED,
     AMENDMENT_OPEN,
@@ -126,6 +127,8 @@ def allowed_actions(
         contested = [each.proposal_id for each in reported if each.status == "contested"]
         offers += _for_all(row, own, without_contested(proposed, contested), left, now)
         offers += _own_leave(row, own, terms, reported, relied, now)
+        if any(own.agency_id in awaited_from(each.notice_receipts) for each in parties):
+            offers.append(offer("record_receipt"))
         offers += _own_law(principal.agency_id, row, now)
         offers += _own_word(words, bound=own.joined_at is not None and own.joined_at <= now)
     if refusal(principal, Action.AGREEMENTS_REPORT, held) is None:
@@ -282,7 +285,9 @@ def _own_leave(
         own=not by_others,
     )
     yield offer("give_notice", withheld=bar)
-    yield offer("rescind_notice", withheld=rescission_barred(own.leaves_at, now, own=not by_others, relied=relied))
+    waits = bool(awaited_from(own.notice_receipts))
+    barred = rescission_barred(own.leaves_at, now, own=not by_others, waits=waits, relied=relied)
+    yield offer("rescind_notice", withheld=barred)
 
 
 def _own_law(agency_id: UUID, row: Row[Any], now: datetime) -> Iterator[AllowedAction]:

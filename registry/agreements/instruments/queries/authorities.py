@@ -36,6 +36,7 @@ from registry.platform.kernel.actions import AllowedAction, offer
 from registry.platform.kernel.days import Today
 from registry.platform.kernel.errors import NotFound
 from registry.platform.kernel.money import Money
+from registry.platform.kernel.time import civil_day
 
 _KINDS = msgspec.json.Decoder(tuple[AgreementKind, ...])
 _LINKS = [signing_authority.alias(f"link_{depth}") for depth in range(MOST_DELEGATIONS + 1)]
@@ -67,9 +68,12 @@ _rests = agreement_signature_authority
 _RESTS_ON = (
     sa.select(
         _rests.c.agency_id.label("signer_id"),
+        agency.c.name.label("signer_name"),
+        agency.c.time_zone.label("its_zone"),
         agreement_signature.c.signed_on,
-        *(signing_authority.c[name] for name in ("id", "office", "basis", "parent_id")),
+        *(signing_authority.c[name] for name in ("id", "office", "basis", "parent_id", "created_at")),
     )
+    .join(agency, agency.c.id == _rests.c.agency_id)
     .join(signing_authority, signing_authority.c.id == _rests.c.authority_id)
     .join(
         agreement_signature,
@@ -147,12 +151,25 @@ async def authorities_of_office(read: Read, agency_id: UUID, office_key: str) ->
     return [(row.id, chain_of(row)) for row in rows]
 
 
-async def signatures_rest_on(read: Read, version_id: UUID) -> dict[UUID, SignatoryAuthority]:
-    """By agency, the authority that its signature to the version rests on; left out where none was on record."""
+async def signatures_rest_on(read: Read, version_id: UUID, time_zone: str) -> dict[UUID, SignatoryAuthority]:
+    """By agency, the authority that its signature to the version rests on; left out where none was on record.
+
+    `time_zone`: that of the agreement, for an agency without one.
+    """
     rows = await read.all(_RESTS_ON, {"version_id": version_id})
     revoked = await revocations(read, [row.id for row in rows])
     return {
-        row.signer_id: signatory_authority(row.id, row.office, row.basis, row.parent_id, row.signed_on, revoked)
+        row.signer_id: signatory_authority(
+            row.id,
+            row.office,
+            row.basis,
+            row.parent_id,
+            row.signed_on,
+            revoked,
+            AgencyReference(id=row.signer_id, name=row.signer_name),
+            row.created_at,
+            row.its_zone or time_zone,
+        )
         for row in rows
     }
 
@@ -172,8 +189,14 @@ def signatory_authority(
     delegated_from_id: UUID | None,
     signed_on: date,
     revoked: Mapping[UUID, date],
+    recorded_by: AgencyReference,
+    recorded_at: datetime,
+    time_zone: str,
 ) -> SignatoryAuthority:
-    """What a signature of that day rests on, and whether it was taken from under it since."""
+    """What a signature of that day rests on, whether it was taken from under it since, and when it was entered.
+
+    An agency keeps its own register, so it is `recorded_by` the one that signed; `time_zone` is where that is.
+    """
     day = revoked.get(authority_id)
     return SignatoryAuthority(
         id=authority_id,
@@ -182,6 +205,9 @@ def signatory_authority(
         delegated_from_id=delegated_from_id,
         revoked_on=day,
         lacking=day is not None and day <= signed_on,
+        recorded_by=recorded_by,
+        recorded_at=recorded_at,
+        recorded_later=civil_day(recorded_at, time_zone) > signed_on,
     )
 
 

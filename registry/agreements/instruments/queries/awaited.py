@@ -154,7 +154,7 @@ async def waiting_agreements(read: Read, asked: Asked) -> list[InboxEntry]:
         return []
     query = AgreementQuery(limit=len(rows), sort="created_at", ids=tuple(rows))
     page = await list_agreements(read, asked.principal, query, now)
-    return [_entry(rows[each.id], f"{each.number} {each.title}", each.updated_at, asked) for each in page.items]
+    return [_entry(rows[each.id], each.number, each.title, each.updated_at, asked) for each in page.items]
 
 
 def _action(row: Row[Any], asked: Asked) -> InboxAction | None:
@@ -171,11 +171,17 @@ def _action(row: Row[Any], asked: Asked) -> InboxAction | None:
             return None
 
 
-def _entry(row: Row[Any], name: str, changed_at: datetime, asked: Asked) -> InboxEntry:
+def _entry(row: Row[Any], number: str, title: str, changed_at: datetime, asked: Asked) -> InboxEntry:
     return InboxEntry(
         id=row.id,
         kind=InboxKind.AGREEMENT,
-        subject=InboxSubject(kind="agreement", id=row.id, name=name, path=f"/v1/agreements/{row.id}"),
+        subject=InboxSubject(
+            kind="agreement",
+            id=row.id,
+            name=f"{number} {title}",
+            path=f"/v1/agreements/{row.id}",
+            number=number,
+        ),
         task=_TASKS[row.waits_for],
         late=False,
         due_at=None,

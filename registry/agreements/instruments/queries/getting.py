@@ -11,7 +11,7 @@ from sqlalchemy.engine import Row
 from registry.agreements.instruments.approved_texts import about_approvals
 from registry.agreements.instruments.consent import ProposalKind, Reliance
 from registry.agreements.instruments.days import Days, own_days
-from registry.agreements.instruments.delivered import about_deliveries
+from registry.agreements.instruments.delivered import about_deliveries, about_receipts
 from registry.agreements.instruments.ends import last_day_of
 from registry.agreements.instruments.in_force import (
     renewal_of,
@@ -74,6 +74,7 @@ from registry.agreements.instruments.queries.visibility import (
     administers,
 )
 from registry.agreements.instruments.queries.waiting import Waiting, custody_bars, separated, waiting_for
+from registry.agreements.instruments.receipt import awaited_from
 from registry.agreements.instruments.remarks import (
     Remark,
     about_acts,
@@ -305,7 +306,7 @@ async def get_agreement(
             *about_undecided(terms),
             *await remarks_on_conditions(read, agreement_id, principal.agency_id, clauses_read(provisions)),
         ]
-    remarks += about_authorities(row.version_no, shown)
+        remarks += about_authorities(row.version_no, shown, days)
     publication, words = None, OwnWords()
     if whole and row.any_publication:
         publication, words = await publication_in(read, principal.agency_id, row, parties)
@@ -327,7 +328,7 @@ async def get_agreement(
         proposed = await proposals(read, principal, row.id, now, without, papers)
     relied: list[Reliance] = []
     if as_of is None:
-        if any(each.agency_id == principal.agency_id and each.leaves_at is not None for each in parties):
+        if own_part is not None and (own_part.leaves_at is not None or awaited_from(own_part.notice_receipts)):
             relied = await relied_on(read, row.id, principal.agency_id, row.time_zone, now)
         proposed = with_offers(principal, row, parties, reported, proposed, relied, now)
     proposed = as_far_as_agreed(proposed)
@@ -343,6 +344,7 @@ async def get_agreement(
 
         its_clauses = {each.number: each.text for each in provisions}
         remarks += about_deliveries(shown, reported, asked_of, its_clauses, row.time_zone)
+        remarks += about_receipts(shown, asked_of)
     remarks += about_acts(
         [
             *((f"the notice of {each.agency.name}", each.notice_evidence) for each in shown),

@@ -10,17 +10,18 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from registry.agreements.instruments.in_force import latest_in_common
+from registry.agreements.instruments.in_force import latest_in_common, latest_in_common_with
 from registry.agreements.instruments.notice import read_notice
 from registry.agreements.instruments.pausing import BindingTerms
 from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.signed_texts import pending_signatures, signed_texts, with_word
 from registry.agreements.instruments.queries.texts import dates_of, executed_texts
+from registry.agreements.instruments.receipt import BindingText
 from registry.agreements.instruments.rules import has_left
 from registry.agreements.instruments.tables import agreement, agreement_party
 from registry.agreements.instruments.terms import Terms
 from registry.platform.database.handles import Read
-from registry.platform.kernel.time import day_starts_at
+from registry.platform.kernel.time import day_ends_at, day_starts_at
 
 _PARTIES = sa.select(
     *(agreement_party.c[name] for name in ("agency_id", "verbally_at", "leaves_at", "released_at"))
@@ -34,21 +35,28 @@ def governing(
     parts: Iterable[Row[Any]],
     agency_id: UUID,
     day: date,
-) -> list[Row[Any]]:
+) -> list[BindingText]:
     """The texts that bind a party on that day, with which the day began: to each other party the latest of both.
 
     By all of them it gives notice. An amendment that the party did not sign changes nothing for it, and one that
     another has not signed changes nothing for that one, whenever it is recorded; nor does what either signed only on
-    that day, or since.
+    that day, or since. Whose first hand is of a later day is nobody to whom it was bound then.
     """
     dates, at = dates_of(row, texts, ()), day_starts_at(day, ZoneInfo(row.time_zone))
-    bound = {
-        part.agency_id: signed_before(with_word(signed.get(part.agency_id, {}), part.verbally_at, texts), at)
+    hands = {
+        part.agency_id: with_word(signed.get(part.agency_id, {}), part.verbally_at, texts)
         for part in parts
         if part.agency_id == agency_id or not has_left(part.leaves_at, part.released_at, at)
     }
+    bound = {each: signed_before(its, at) for each, its in hands.items()}
     own = bound.pop(agency_id, {})
-    return [texts[n] for n in latest_in_common(dates, own, bound.values(), at)]
+    over_at = day_ends_at(day, row.time_zone)
+    there = {each for each, its in hands.items() if any(since < over_at for since in its.values())}
+    common = {each: latest_in_common_with(dates, own, its, at) for each, its in bound.items() if each in there}
+    return [
+        BindingText(texts[n], frozenset(each for each, its in common.items() if its == n))
+        for n in latest_in_common(dates, own, bound.values(), at)
+    ]
 
 
 def signed_before(texts: Mapping[int, datetime], at: datetime) -> dict[int, datetime]:
@@ -59,6 +67,11 @@ def signed_before(texts: Mapping[int, datetime], at: datetime) -> dict[int, date
 
 async def texts_that_bind(read: Read, row: Row[Any], agency_id: UUID, day: date) -> list[Row[Any]]:
     """The texts by which the party gives notice, or suspends its participation, on that day; its own latest first."""
+    return [each.text for each in await bound_on(read, row, agency_id, day)]
+
+
+async def bound_on(read: Read, row: Row[Any], agency_id: UUID, day: date) -> list[BindingText]:
+    """As `texts_that_bind`, each with those to whom it binds the party."""
     texts = await executed_texts(read, row.id)
     signed = await signed_texts(read, texts, await pending_signatures(read, row.id))
     return governing(row, texts, signed, await read.all(_PARTIES, {"id": row.id}), agency_id, day)

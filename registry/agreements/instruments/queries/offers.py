@@ -95,7 +95,7 @@ def _on_proposal(
         kept = None if has_part or each.kind == ProposalKind.DEPARTURE else NO_PART
         kept = kept or proposal_kept(is_over=over, relied_on=consented, agreed_at=each.agreed_at, now=now)
         if is_leaver and own.withdrawal_notice_on == each.notice_on:
-            kept = kept or rescission_barred(own.leaves_at, now, own=True, relied=relied)
+            kept = kept or rescission_barred(own.leaves_at, now, own=True, waits=False, relied=relied)
         offers.append(offer("take_back", withheld=kept))
     return offers
 

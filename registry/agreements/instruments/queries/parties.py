@@ -11,6 +11,7 @@ from msgspec import Struct
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.consent_tables import agreement_party_suspension
+from registry.agreements.instruments.days import Days
 from registry.agreements.instruments.delivery import shown_deliveries
 from registry.agreements.instruments.in_force import bound_to_others
 from registry.agreements.instruments.pending import Without
@@ -19,7 +20,8 @@ from registry.agreements.instruments.queries.authorities import signatory_author
 from registry.agreements.instruments.queries.evidence import Papers, evidence_of_hand, shown_evidence
 from registry.agreements.instruments.queries.in_force import OPEN_END, end_of
 from registry.agreements.instruments.queries.visibility import may_be_named
-from registry.agreements.instruments.remarks import Remark, authority_lacking, party_dissolved
+from registry.agreements.instruments.receipt import shown_receipts
+from registry.agreements.instruments.remarks import Remark, about_authority, party_dissolved
 from registry.agreements.instruments.schemas.evidence import Evidence
 from registry.agreements.instruments.schemas.shown import (
     AgreementParty,
@@ -76,6 +78,7 @@ PARTIES = (
         agreement_party.c.notice_evidence_sha256,
         agreement_party.c.notice_evidence_location,
         agreement_party.c.notice_deliveries,
+        agreement_party.c.notice_receipts,
         agreement_party.c.leaves_at,
         agreement_party.c.verbally_at,
         approval_rule_at(_AT).label("approval_required"),
@@ -101,6 +104,7 @@ PARTIES = (
         signing_authority.c.office,
         signing_authority.c.basis,
         signing_authority.c.parent_id,
+        signing_authority.c.created_at.label("authority_recorded_at"),
     )
     .join(agency, agency.c.id == agreement_party.c.agency_id)
     .outerjoin(
@@ -196,6 +200,7 @@ def signatory_of(agency: AgencyReference, signature: Row[Any] | None, papers: Pa
         notice_kind=None,
         notice_evidence=None,
         notice_deliveries=[],
+        notice_receipts=[],
         leaves_at=None,
         last_notice_on=None,
         verbally_at=None,
@@ -288,6 +293,7 @@ def shown_party(
         if gave_notice
         else None,
         notice_deliveries=shown_deliveries(row.notice_deliveries, names) if gave_notice else [],
+        notice_receipts=shown_receipts(row.notice_receipts, names) if gave_notice else [],
         leaves_at=did.leaves_at if whole else None,
         last_notice_on=last_notice_on,
         verbally_at=did.verbally_at if whole else None,
@@ -321,8 +327,11 @@ def _authority(
 ) -> SignatoryAuthority | Literal["not_on_record"]:
     if row.authority_id is None:
         return "not_on_record"
-    given_on = row.signed_on or civil_day(row.verbally_at, row.its_zone or time_zone)
-    return signatory_authority(row.authority_id, row.office, row.basis, row.parent_id, given_on, revoked)
+    zone = row.its_zone or time_zone
+    given_on = row.signed_on or civil_day(row.verbally_at, zone)
+    whose = AgencyReference(id=row.agency_id, name=row.name)
+    its = (row.authority_id, row.office, row.basis, row.parent_id)
+    return signatory_authority(*its, given_on, revoked, whose, row.authority_recorded_at, zone)
 
 
 def about_dissolutions(rows: Iterable[Row[Any]], time_zone: str, at: datetime) -> Iterator[Remark]:
@@ -332,8 +341,9 @@ def about_dissolutions(rows: Iterable[Row[Any]], time_zone: str, at: datetime) -
             yield party_dissolved(row.name, civil_day(row.dissolved_at, time_zone))
 
 
-def about_authorities(version_no: int, parties: Iterable[AgreementParty]) -> Iterator[Remark]:
-    """Of whom the authority to sign was revoked as of a day before it signed: that unbinds nobody by itself."""
+def about_authorities(version_no: int, parties: Iterable[AgreementParty], days: Days) -> Iterator[Remark]:
+    """Of whom the authority was revoked as of a day before it signed, or entered after that: both unbind nobody."""
     for party in parties:
-        if isinstance(party.authority, SignatoryAuthority) and party.authority.lacking:
-            yield authority_lacking(version_no, party.agency.name, party.authority.office, party.authority.revoked_on)
+        if isinstance(party.authority, SignatoryAuthority):
+            entered_on = days.of(party.agency.id, party.authority.recorded_at)
+            yield from about_authority(version_no, party.agency.name, party.authority, entered_on)

@@ -23,6 +23,7 @@ from registry.agreements.instruments.consent_tables import (
 from registry.agreements.instruments.in_force import renewal_of
 from registry.agreements.instruments.notice import read_notice
 from registry.agreements.instruments.party_days import notice_day_let_pass
+from registry.agreements.instruments.receipt import awaited_from
 from registry.agreements.instruments.tables import (
     agreement,
     agreement_amendment,
@@ -42,9 +43,9 @@ _AGENCY = sa.bindparam("agency_id", type_=agreement.c.id.type)
 _SINCE = sa.bindparam("since", type_=_INSTANT)
 _SINCE_ON = sa.bindparam("since_on", type_=agreement_signature.c.signed_on.type)
 _sign, _report, _proposal, _consent = agreement_signature, agreement_reported_act, agreement_proposal, agreement_consent
-_PART = sa.select(agreement_party.c.notice_recorded_at, agreement_party.c.leaves_at).where(
-    agreement_party.c.agreement_id == _ID, agreement_party.c.agency_id == _AGENCY
-)
+_PART = sa.select(
+    agreement_party.c.notice_recorded_at, agreement_party.c.leaves_at, agreement_party.c.notice_receipts
+).where(agreement_party.c.agreement_id == _ID, agreement_party.c.agency_id == _AGENCY)
 # Since when it is before the others, where it stands in no notice of the party's own.
 _TOLD = sa.union_all(
     sa.select(sa.func.coalesce(_report.c.notified_at, _report.c.recorded_at, type_=_INSTANT).label("at")).where(
@@ -211,7 +212,9 @@ async def relied_on(read: Read, agreement_id: UUID, agency_id: UUID, time_zone: 
     """
     its = {"id": agreement_id, "agency_id": agency_id}
     part = await read.first(_PART, its)
-    if part is None or part.leaves_at is None or part.leaves_at <= now:
+    if part is None or (part.leaves_at is None and not awaited_from(part.notice_receipts)):
+        return []
+    if part.leaves_at is not None and part.leaves_at <= now:
         return []
     since = part.notice_recorded_at or min((row.at for row in await read.all(_TOLD, its)), default=None)
     if since is None:
@@ -227,7 +230,8 @@ async def relied_on(read: Read, agreement_id: UUID, agency_id: UUID, time_zone: 
         )
         for row in acts
     ]
-    for other in await read.all(_OTHERS, {**its, "now": now}):
+    # One that still waits for its receipt frees nobody of a term that it would be bound by.
+    for other in [] if part.leaves_at is None else await read.all(_OTHERS, {**its, "now": now}):
         renewal = renewal_of(other.auto_renew_months, other.auto_renew_times)
         period = read_notice(other.notice).of(other.agency_id)
         if renewal is None or period is None:

@@ -27,10 +27,10 @@ from registry.agreements.instruments.queries.texts import original_no
 from registry.agreements.instruments.queries.visibility import legible_to, reads_restricted, signed_version
 from registry.agreements.instruments.remarks import (
     Hand,
+    about_authority,
     about_hands,
     about_papers,
     about_signing_days,
-    authority_lacking,
 )
 from registry.agreements.instruments.schemas.shown import (
     AgreementVersion,
@@ -140,7 +140,7 @@ async def get_version(
     row = await read.first(VERSION, {**parameters, "no": no}) if 0 < no <= _HIGHEST_VERSION else None
     if row is None:
         raise NotFound("version")
-    authorities = await signatures_rest_on(read, row.id)
+    authorities = await signatures_rest_on(read, row.id, its.time_zone)
     signatures = await read.all(_SIGNATURES, {"version_id": row.id})
     provisions = await provisions_of(read, row.id, whole=True, restricted=may_read_restricted(principal, row))
     terms = msgspec.json.decode(row.terms, type=Terms)
@@ -193,9 +193,15 @@ async def get_version(
             *remarks_on_text(provisions, row.terms, term),
             *await remarks_on_conditions(read, agreement_id, principal.agency_id, clauses_read(provisions)),
             *(
-                authority_lacking(row.no, each.agency_name, its_authority.office, its_authority.revoked_on)
+                remark
                 for each in signatures
-                if (its_authority := authorities.get(each.agency_id)) is not None and its_authority.lacking
+                if (rests_on := authorities.get(each.agency_id)) is not None
+                for remark in about_authority(
+                    row.no,
+                    each.agency_name,
+                    rests_on,
+                    civil_day(rests_on.recorded_at, each.its_zone or its.time_zone),
+                )
             ),
         ],
         signatures=[

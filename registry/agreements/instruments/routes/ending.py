@@ -4,10 +4,10 @@ from uuid import UUID
 
 from litestar.params import FromPath, JSONBody
 
-from registry.agreements.instruments.commands import ending
+from registry.agreements.instruments.commands import ending, receiving
 from registry.agreements.instruments.routes import examples
 from registry.agreements.instruments.routes.answering import agreement_answer
-from registry.agreements.instruments.schemas.given import AgreementReason, WithdrawalNotice
+from registry.agreements.instruments.schemas.given import AgreementReason, ReceiptOfNotice, WithdrawalNotice
 from registry.agreements.instruments.schemas.shown import Agreement
 from registry.platform.access.operations import Supplied, operation
 from registry.platform.access.permissions import Action
@@ -77,6 +77,7 @@ async def reinstate_agreement(
         "no_renewal",
         "not_then",
         "notice_silent",
+        "receipt_missing",
         "wrong_status",
     ),
 )
@@ -89,9 +90,11 @@ async def give_agreement_notice(
 ) -> Answer[Agreement]:
     """Give notice that your agency leaves; it is bound until the notice period has run out.
 
-    The period counts from today. A notice of an earlier day that would end sooner is recorded with its evidence: its
-    own day counts once each other party has confirmed that it was told, or not contested it for 14 days. Where how
-    long notice runs is not entered, the last day named in `leaves_on` needs the consent of each.
+    The period counts from today or, where the text says so (`notice.counted_from`), from the day on which the last of
+    those received it to whom it goes: each says so (`record-receipt`), or you report it with what shows it. A notice of
+    an earlier day that would end sooner is recorded with its evidence: its own day counts once each other party has
+    confirmed that it was told, or not contested it for 14 days. Where how long notice runs is not entered, the last
+    day named in `leaves_on` needs the consent of each.
     """
     return agreement_answer(await ending.give_notice(write, caller, agreement_id, data, if_match))
 
@@ -119,9 +122,34 @@ async def rescind_agreement_notice(
     return agreement_answer(await ending.rescind_notice(write, caller, agreement_id, data.reason, if_match))
 
 
+@operation(
+    "post",
+    "/agreements/{agreement_id:uuid}/record-receipt",
+    permission=Action.AGREEMENTS_SIGN,
+    status=200,
+    example=examples.RECEIPT,
+    etag=True,
+    problems=("dates_reversed", "not_then", "wrong_status"),
+)
+async def record_agreement_receipt(
+    agreement_id: FromPath[UUID],
+    data: JSONBody[ReceiptOfNotice],
+    write: Supplied[Write],
+    caller: Supplied[Caller],
+    if_match: Supplied[Expected],
+) -> Answer[Agreement]:
+    """Say on which day your agency received another party's notice, where that counts from its receipt.
+
+    It runs out once each of those has received it to whom it goes. Who gave it may report that it came, with what shows
+    that (`report-act`, `received_notice`).
+    """
+    return agreement_answer(await receiving.record_receipt(write, caller, agreement_id, data, if_match))
+
+
 handlers = [
     suspend_agreement,
     reinstate_agreement,
     give_agreement_notice,
     rescind_agreement_notice,
+    record_agreement_receipt,
 ]

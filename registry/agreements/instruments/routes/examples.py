@@ -116,6 +116,11 @@ APPROVAL = {
 NEW_PARTIES = {"agency_ids": ["01900000-0000-7000-8000-00000000a003"], "reason": "Asked to join (demo)."}
 CUSTODY = {"agency_id": "01900000-0000-7000-8000-00000000a002", "reason": "The county keeps the master form (demo)."}
 NOTICE = {"notice_on": "2026-06-01", "reason": "The city council declined to renew (demo)."}
+RECEIPT = {
+    "agency_id": "01900000-0000-7000-8000-00000000a002",
+    "received_on": "2026-06-04",
+    "note": "By registered letter to the county attorney (demo).",
+}
 _REVIEWER = {"agency_id": "01900000-0000-7000-8000-00000000a002", "department": "County attorney", "required": True}
 SUBMISSION = {
     "version_no": 1,

@@ -41,6 +41,7 @@ from registry.platform.kernel.versions import Expected
         "other_document",
         "other_version",
         "own_act",
+        "receipt_missing",
         "report_incomplete",
         "signed_before_text",
         "unknown_document",
@@ -55,12 +56,12 @@ async def report_agreement_act(
     caller: Supplied[Caller],
     if_match: Supplied[Expected],
 ) -> Answer[Agreement]:
-    """Record what another party did: signed, agreed, gave notice, withdrew, consented, was notified.
+    """Record what another party did: signed, agreed, gave notice, withdrew, consented, was notified, received yours.
 
     It has effect when that party confirms it, or 14 days after it was notified without contesting, and then counts from
     the day of the act; until that has come the agreement is shown as it is without it. What the registry's operator
     reports waits for a second operator first. Of others only a party that is bound reports, the custodian, and the
-    operator.
+    operator. Of an agency that lets no silence bind it (`own_word_only`) what would bind it waits for its confirmation.
     """
     return agreement_answer(await reporting.report_act(write, caller, agreement_id, data, if_match))
 
@@ -108,6 +109,7 @@ async def confirm_reported_act(
 ) -> Answer[Agreement]:
     """Confirm that your agency did what another recorded of it; it counts from the day of the act.
 
+    That it was bound on a day that is over is put to the parties that did not report it (`earlier_day` in `proposals`).
     What was contested may be confirmed after all.
     """
     return agreement_answer(

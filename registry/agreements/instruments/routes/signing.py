@@ -47,7 +47,11 @@ async def sign_agreement(
     caller: Supplied[Caller],
     if_match: Supplied[Expected],
 ) -> Answer[Agreement]:
-    """Sign for your agency; with the last party's signature the agreement is executed."""
+    """Sign for your agency; with the last party's signature the agreement is executed.
+
+    A signature on paper to what others are bound by already counts from its earlier day once they agree to that, as one
+    that is confirmed.
+    """
     return agreement_answer(await signing.sign(write, caller, agreement_id, data, if_match))
 
 

@@ -346,3 +346,11 @@ class WithdrawalNotice(OnPaper, kw_only=True, frozen=True, forbid_unknown_fields
         ),
     ] = field(default_factory=list)
     reason: Reason
+
+
+class ReceiptOfNotice(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """That your agency received another party's notice, which counts from that."""
+
+    agency_id: Annotated[UUID, Meta(description="The party that gave the notice.")]
+    received_on: Annotated[ActDay, Meta(description="The day on which it came to your agency.")]
+    note: Reason | None = None

@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 from registry.agreements.instruments.delivery import ShownDelivery
 from registry.agreements.instruments.in_force import TextStatus
 from registry.agreements.instruments.notice import Notice
+from registry.agreements.instruments.receipt import ShownReceipt
 from registry.agreements.instruments.remarks import Remark
 from registry.agreements.instruments.rules import AgreementKind, Sensitivity, ShownStage
 from registry.agreements.instruments.schemas.consenting import Proposal, Publication, ReportedAct
@@ -55,8 +56,9 @@ class PartySignature(Struct, kw_only=True, frozen=True):
         Instant,
         Meta(
             description="From when it counts. Of a signature on paper to a text by which others are bound already that "
-            "is the day it bears, whenever it was entered; of one to a text that was out for signature, as of an "
-            "electronic one, its recording: each signs then in view of who is asked."
+            "is the day it bears, once those who would be bound backwards have agreed to it, and until then its "
+            "recording; of one to a text that was out for signature, as of an electronic one, its recording: each "
+            "signs then in view of who is asked."
         ),
     ]
     separation_relaxed: SeparationRelaxed
@@ -133,16 +135,27 @@ class AgreementParty(Struct, kw_only=True, frozen=True):
         list[ShownDelivery],
         Meta(description="How its own notice was given to each of the others, where that is said; for the parties."),
     ]
+    notice_receipts: Annotated[
+        list[ShownReceipt],
+        Meta(
+            description="Of its own notice, where that counts from receipt: when each of those received it to whom it "
+            "goes. It runs out once all have; for the parties."
+        ),
+    ]
     leaves_at: Annotated[
         Instant | None,
         Meta(
             description="When it left or, of one that gave notice, when that has run out: counted from the day of its "
-            "recording, or from its own day once the others agree to that or do not contest it."
+            "recording, or from its own day once the others agree to that or do not contest it; where the text counts "
+            "it from receipt, from the last of these, and null while one is awaited (`notice_receipts`)."
         ),
     ]
     last_notice_on: Annotated[
         CivilDate | None,
-        Meta(description="Last day on which its own notice takes effect by the end of its term, by what binds it."),
+        Meta(
+            description="Last day on which its own notice takes effect by the end of its term, by what binds it; where "
+            "that counts it from receipt, the last day by which it has to be received."
+        ),
     ]
     verbally_at: Annotated[Instant | None, Meta(description="When it agreed by word of mouth.")]
     released_at: Annotated[
@@ -263,7 +276,7 @@ class Agreement(Struct, kw_only=True, frozen=True):
         Meta(
             description="Last day on which notice takes effect by the end of the running term, of parties without a "
             "period of their own. Null where the term has no end, or the agreement ends before, or how long "
-            "notice runs is not entered."
+            "notice runs is not entered. Where it counts from receipt, the last day by which it has to be received."
         ),
     ]
     review_every_months: int | None

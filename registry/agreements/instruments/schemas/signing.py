@@ -132,3 +132,8 @@ class SignatoryAuthority(Struct, kw_only=True, frozen=True):
     lacking: Annotated[
         bool, Meta(description="It was revoked since as of the day of the signature or before; the party stays bound.")
     ]
+    recorded_by: Annotated[AgencyReference, Meta(description="The agency that entered it in its register.")]
+    recorded_at: Annotated[Instant, Meta(description="When it was entered there.")]
+    recorded_later: Annotated[
+        bool, Meta(description="It was entered on a day after that of the signature, by the agency's clocks.")
+    ]

@@ -235,29 +235,25 @@ async def cancel(write: Write, caller: Caller, loan_id: UUID, why: LoanCancellat
 
 
 async def report_no_show(write: Write, caller: Caller, loan_id: UUID, reason: str, expected: Expected = None) -> Loan:
-    """Report that the hand-over did not take place; the loan's allocation is released."""
+    """Report that the hand-over did not take place; the loan's allocation is released.
+
+    Raises RuleBroken before the start of the loan, and within the grace after it.
+    """
     row, status, caller = await begin(write, caller, loan_id, LoanAction.REPORT_NO_SHOW, expected)
-    values = {"status": status, "no_show_reported_at": caller.now}
+    before = dict.fromkeys(("no_show_contested_at", "no_show_contested_reason", "no_show_withdrawn_at"))
+    values = {"status": status, **before, "no_show_reported_at": caller.now}
     return await _end(write, caller, row, LoanAction.REPORT_NO_SHOW, values, {"reason": reason})
 
 
 async def contest_no_show(write: Write, caller: Caller, loan_id: UUID, reason: str, expected: Expected = None) -> Loan:
     """Contest, for the other agency and within its time, that there was a no-show. The loan stays over.
 
-    Raises WrongStatus for the agency that reported it, and once it is contested, withdrawn or stands.
+    It is a person's word, and no service's. Raises WrongStatus for the agency that reported it, and once it is
+    contested, withdrawn or stands.
     """
     row, _, caller = await begin(write, caller, loan_id, LoanAction.CONTEST_NO_SHOW, expected)
     values = {"no_show_contested_at": caller.now, "no_show_contested_reason": reason}
     return await finish(write, caller, row, LoanAction.CONTEST_NO_SHOW, values, {"reason": reason})
-
-
-async def withdraw_no_show(
-    write: Write, caller: Caller, loan_id: UUID, note: str | None = None, expected: Expected = None
-) -> Loan:
-    """Withdraw, for the agency that reported it, that there was a no-show. Raises WrongStatus for the other one."""
-    row, _, caller = await begin(write, caller, loan_id, LoanAction.WITHDRAW_NO_SHOW, expected)
-    values = {"no_show_withdrawn_at": caller.now}
-    return await finish(write, caller, row, LoanAction.WITHDRAW_NO_SHOW, values, noted(note))
 
 
 async def _end(

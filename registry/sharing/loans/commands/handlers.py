@@ -137,6 +137,20 @@ async def release_handler(write: Write, row: Row[Any]) -> None:
         await release_people(write, row.id)
 
 
+async def commit_again(write: Write, row: Row[Any], window: Window, now: datetime) -> None:
+    """Commit the loan's handler, and who else goes with it, once more. Raises as `commit_person`."""
+    for person in await lock_people(write, _everybody(row)):
+        await commit_person(
+            write,
+            person,
+            allocation_id=new_id(),
+            loan_id=row.id,
+            window=window,
+            requesting_agency_id=row.requesting_agency_id,
+            now=now,
+        )
+
+
 def recorded_people(handler_id: UUID | None, people: Sequence[UUID]) -> dict[str, object]:
     """What the loan's history keeps of who was committed: no name."""
     handler = {} if handler_id is None else {"handler_id": str(handler_id)}

@@ -101,7 +101,7 @@ def said_otherwise_after(at: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
 
 
 _K = InboxKind
-_NEEDED: Final = {_K.CONTESTED_TIME: Action.LOANS_CONTEST, _K.NO_SHOW: Action.LOANS_END}
+_NEEDED: Final = {_K.CONTESTED_TIME: Action.LOANS_CONTEST, _K.NO_SHOW: Action.LOANS_CONTEST}
 _SETTLED_BY: Final = {
     _K.CONTESTED_TIME: ("accept_loan_time", "accept-time"),
     _K.NO_SHOW: ("contest_loan_no_show", "contest-no-show"),
@@ -110,12 +110,14 @@ _TASKS: Final = {
     _K.CONTESTED_TIME: "Accept the time that the other agency says, or leave both words standing.",
     _K.NO_SHOW: "Contest the no-show that the other agency reported, or let it stand.",
 }
+_WITHDRAWN_BY: Final = ("withdraw_loan_no_show", "withdraw-no-show")
+_IS_CONTESTED: Final = "Withdraw the no-show that the other agency contests, or leave both words standing."
 _partner = agency.alias("partner")
 _LIMIT = sa.bindparam("limit", type_=sa.Integer)
 
 
 def _waiting(kind: InboxKind, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
-    names = ("id", "loan_id", "waiting_from")
+    names = ("id", "loan_id", "waiting_from", "is_contested")
     return sa.select(
         sa.literal_column(f"'{kind}'", sa.Text).label("waits_for"),
         *(column.label(name) for name, column in zip(names, columns, strict=True)),
@@ -131,7 +133,7 @@ def _contested_times(*, own: bool) -> sa.Select[Any]:
     if not own:
         mine, other = other, mine
     return (
-        _waiting(_K.CONTESTED_TIME, contest.id, contest.loan_id, contest.contested_at)
+        _waiting(_K.CONTESTED_TIME, contest.id, contest.loan_id, contest.contested_at, sa.literal(True))
         .select_from(loan_time_contest.join(loan, loan.c.id == contest.loan_id).join(_partner, _partner.c.id == other))
         .where(mine == _VIEWER, contest.status == _OPEN, contest.id > sa.bindparam("after_contest", type_=_ID))
         .order_by(contest.id)
@@ -140,24 +142,29 @@ def _contested_times(*, own: bool) -> sa.Select[Any]:
 
 
 def _no_shows(mine: Side, *, own: bool) -> sa.Select[Any]:
-    """Reports by the other side, or where they wait for the partner by the own one, read by what has changed since."""
+    """Reports that wait for a word: not contested, of the other side for the own one; contested, of the own side.
+
+    Where they wait for the partner it is the other way round. They are read by what has changed since.
+    """
     other = Side.REQUESTING if mine is Side.ASSISTING else Side.ASSISTING
     since = sa.bindparam("since", type_=_AT)
+    contested = loan.c.no_show_contested_at.is_not(None)
+    waits_from = sa.func.coalesce(loan.c.no_show_contested_at, loan.c.no_show_reported_at, type_=_AT)
+    reporter, contester = (other.value, mine.value) if own else (mine.value, other.value)
     after = sa.tuple_(sa.bindparam("after_report", type_=_AT), sa.bindparam("after_loan", type_=_ID))
     return (
-        _waiting(_K.NO_SHOW, loan.c.id, loan.c.id, loan.c.no_show_reported_at)
+        _waiting(_K.NO_SHOW, loan.c.id, loan.c.id, waits_from, contested)
         .select_from(loan.join(_partner, _partner.c.id == loan.c[f"{other}_agency_id"]))
         .where(
             loan.c[f"{mine}_agency_id"] == _VIEWER,
             loan.c.updated_at > since,
             loan.c.status == LoanStatus.NO_SHOW.value,
-            loan.c.ended_side == (other if own else mine).value,
-            loan.c.no_show_reported_at > since,
-            loan.c.no_show_contested_at.is_(None),
+            loan.c.ended_side == sa.case((contested, contester), else_=reporter),
+            waits_from > since,
             loan.c.no_show_withdrawn_at.is_(None),
-            sa.tuple_(loan.c.no_show_reported_at, loan.c.id) > after,
+            sa.tuple_(waits_from, loan.c.id) > after,
         )
-        .order_by(loan.c.no_show_reported_at, loan.c.id)
+        .order_by(waits_from, loan.c.id)
         .limit(_LIMIT)
     )
 
@@ -179,7 +186,7 @@ def _may(principal: Principal, kind: InboxKind) -> bool:
 
 
 async def waiting_words(read: Read, asked: Asked) -> list[InboxEntry]:
-    """The times that are contested, for who said them, and the no-shows that may still be, for who did not report."""
+    """Times that are contested, for who said them; no-shows, for who may contest them, then for who reported."""
     kinds = tuple(kind for kind in _NEEDED if asked.whose != "me" or _may(asked.principal, kind))
     if not kinds:
         return []
@@ -197,6 +204,8 @@ async def waiting_words(read: Read, asked: Asked) -> list[InboxEntry]:
 def _entry(row: Row[Any], asked: Asked) -> InboxEntry:
     kind, path = InboxKind(row.waits_for), f"/v1/loans/{row.loan_id}"
     theirs, task, (operation, verb) = asked.whose == "partners", _TASKS[kind], _SETTLED_BY[kind]
+    if kind is _K.NO_SHOW and row.is_contested:
+        task, (operation, verb) = _IS_CONTESTED, _WITHDRAWN_BY
     offered = not theirs and _may(asked.principal, kind)
     return InboxEntry(
         id=row.id,

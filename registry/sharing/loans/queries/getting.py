@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, Final, cast
 from uuid import UUID
 
 import msgspec
@@ -149,7 +149,7 @@ def side_of(row: Row[Any], principal: Principal) -> Side:
 
 def permission_for(action: LoanAction, side: Side) -> Action:
     """The permission that `action` needs on that `side`: each side's steps have their own."""
-    if action in CONTESTS:
+    if action in CONTESTS or action is LoanAction.CONTEST_NO_SHOW:
         return Action.LOANS_CONTEST
     if len(SIDES[action]) > 1:
         return Action.LOANS_END
@@ -287,7 +287,7 @@ def as_loan(
         ended_by=None if row.ended_side is None else Side(row.ended_side),
         decline_reason=None if row.decline_reason is None else DeclineReason(row.decline_reason),
         time_contests=[as_time_contest(each) for each in contests],
-        no_show=_no_show(row),
+        no_show=no_show_of(*(row._mapping[name] for name in NO_SHOW_COLUMNS)),
         allowed_actions=_allowed(row, status, overlays, principal, now, separated, planned, warned=bool(warnings)),
         version=row.version,
         created_at=row.created_at,
@@ -323,15 +323,27 @@ def _allowed(
     return actions
 
 
-def _no_show(row: Row[Any]) -> NoShow | None:
-    if row.no_show_reported_at is None:
+NO_SHOW_COLUMNS: Final = tuple(
+    f"no_show_{name}" for name in ("reported_at", "contested_at", "contested_reason", "withdrawn_at")
+)
+"""The columns of a loan from which `no_show_of` is made, in that order."""
+
+
+def no_show_of(
+    reported_at: datetime | None,
+    contested_at: datetime | None,
+    contested_reason: str | None,
+    withdrawn_at: datetime | None,
+) -> NoShow | None:
+    """What both sides say of a no-show that was reported; None where none was."""
+    if reported_at is None:
         return None
     return NoShow(
-        reported_at=row.no_show_reported_at,
-        contest_by=row.no_show_reported_at + NO_SHOW_CONTESTED_WITHIN,
-        contested_at=row.no_show_contested_at,
-        contested_reason=row.no_show_contested_reason,
-        withdrawn_at=row.no_show_withdrawn_at,
+        reported_at=reported_at,
+        contest_by=reported_at + NO_SHOW_CONTESTED_WITHIN,
+        contested_at=contested_at,
+        contested_reason=contested_reason,
+        withdrawn_at=withdrawn_at,
     )
 
 

@@ -10,7 +10,7 @@ from registry.platform.access.principals import Caller
 from registry.platform.database.handles import Write
 from registry.platform.http.answers import Answer
 from registry.platform.kernel.versions import Expected
-from registry.sharing.loans.commands import handing_over, losing
+from registry.sharing.loans.commands import handing_over, losing, resuming
 from registry.sharing.loans.routes.answering import answer, verb
 from registry.sharing.loans.schemas.given import (
     CONDITION_EXAMPLE,
@@ -177,7 +177,7 @@ async def cancel_loan(
 @verb(
     "report-no-show",
     Action.LOANS_END,
-    problems=("not_started_yet", "other_sides_action", "wrong_status"),
+    problems=("no_show_too_early", "not_started_yet", "other_sides_action", "wrong_status"),
     example={"reason": "Nobody came to fetch it by 20:00 (demo)."},
 )
 async def report_loan_no_show(
@@ -189,14 +189,15 @@ async def report_loan_no_show(
 ) -> Answer[Loan]:
     """Record that the hand-over did not take place.
 
-    For either side. The other one may contest it for 14 days; both words are shown.
+    For either side, from half an hour after the agreed start on: who is held up may still come. The other one may
+    contest it for 14 days; both words are shown.
     """
     return answer(await handing_over.report_no_show(write, caller, loan_id, data.reason, if_match))
 
 
 @verb(
     "contest-no-show",
-    Action.LOANS_END,
+    Action.LOANS_CONTEST,
     problems=("other_sides_action", "wrong_status"),
     example={"reason": "We were there from 18:00 on, and nobody answered (demo)."},
 )
@@ -209,7 +210,8 @@ async def contest_loan_no_show(
 ) -> Answer[Loan]:
     """Contest that your agency did not come, within 14 days after the other one recorded that.
 
-    The loan stays over. The report does not count against your agency unless you did not contest it.
+    A person does that, no service. The loan stays over until the other agency withdraws its report; that does not count
+    against your agency unless you did not contest it.
     """
     return answer(await handing_over.contest_no_show(write, caller, loan_id, data.reason, if_match))
 
@@ -225,10 +227,15 @@ async def withdraw_loan_no_show(
     data: JSONBody[LoanStep],
     write: Supplied[Write],
     caller: Supplied[Caller],
+    policies: Supplied[PolicySet],
     if_match: Supplied[Expected],
 ) -> Answer[Loan]:
-    """Withdraw your agency's report of a no-show, contested or not: it counts against nobody."""
-    return answer(await handing_over.withdraw_no_show(write, caller, loan_id, data.note, if_match))
+    """Withdraw your agency's report of a no-show, contested or not: it counts against nobody, and the loan resumes.
+
+    It is reserved again, on a decision that is made anew, if its time is not over, nothing else was lent in its place
+    and the asset can still be had with who goes with it. Else it stays over; `data` of its last event says why.
+    """
+    return answer(await resuming.withdraw_no_show(write, caller, policies, loan_id, data.note, if_match))
 
 
 @verb(

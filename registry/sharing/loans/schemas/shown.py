@@ -171,7 +171,8 @@ class MinimumOverride(Struct, kw_only=True, frozen=True):
 class NoShow(Struct, kw_only=True, frozen=True):
     """That one agency reported a no-show (`ended_by`, `ended_reason`), and what the other one says of it.
 
-    It counts against that one where it is neither contested nor withdrawn, and once `contest_by` is over.
+    It counts against that one where it is neither contested nor withdrawn, and once `contest_by` is over. Once it is
+    withdrawn the loan resumes, where its time is not over and the asset can still be had.
     """
 
     reported_at: Annotated[Instant, Meta(description="When it was recorded.")]
@@ -277,7 +278,7 @@ class Loan(Struct, kw_only=True, frozen=True):
     time_contests: Annotated[
         list[TimeContest], Meta(description="What is or was contested of the times of its acts, oldest first.")
     ]
-    no_show: Annotated[NoShow | None, Meta(description="Of a loan that ended as a no-show: both sides' words.")]
+    no_show: Annotated[NoShow | None, Meta(description="Where a no-show was reported: both sides' words.")]
     allowed_actions: list[AllowedAction]
     version: int
     created_at: Instant

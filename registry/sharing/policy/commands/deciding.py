@@ -201,6 +201,7 @@ async def redecide(
         action_at=action_at,
         now=caller.now,
         known_distance_km=kept.ask.distance_km,
+        root_decision_id=row.root_decision_id,
     )
     then_described = kept.asset.described or found.facts.asset.described
     if action_at in ("approve", "reserve"):

@@ -45,10 +45,13 @@ from registry.sharing.policy.facts import (
     AssetFacts,
     CertificationFacts,
     Facts,
+    OtherWindow,
     PrincipalFacts,
     Priority,
     TermFacts,
+    begun_hours,
 )
+from registry.sharing.policy.queries.adjoining import adjoins, joined_windows, near
 from registry.sharing.policy.queries.layers import active_digest, policies_beside
 
 # Larger than any limit, and still a number that Cedar and JSON parsers can represent.
@@ -96,6 +99,7 @@ def _with_sides(facts: sa.Select[Any]) -> sa.Select[Any]:
             _LENT_OUT.label("lent_out"),
             _OWNED.label("owned"),
             active_digest(asset.c.agency_id).label("agency_layer"),
+            adjoins(asset.c.id).label("has_joined"),
         )
         .join(_assisting, _assisting.c.id == asset.c.agency_id)
         .join(_requesting, _requesting.c.id == sa.bindparam("requesting_id", type_=agency.c.id.type))
@@ -145,6 +149,7 @@ async def collect_facts(
     now: datetime,
     place: Location | None = None,
     known_distance_km: int | None = None,
+    root_decision_id: UUID | None = None,
 ) -> Gathered:
     """All facts for a decision on this ask at `now`; read in the transaction if the decision is recorded.
 
@@ -152,11 +157,14 @@ async def collect_facts(
     With them come the `policies` beside which the owner's own set that is active now is asked.
     The distance is from the asset's home to `place`; `known_distance_km` replaces it when the place is not stored. The
     cost is begun hours × what an hour costs on the first day × quantity; it is omitted without a rate, and when a limit
-    in force is in another currency and so cannot be compared. Visibility must be checked by the caller of this
+    in force is in another currency and so cannot be compared. What adjoins the window counts with it: what was asked
+    for before `root_decision_id`, and for an extension all of it. Visibility must be checked by the caller of this
     function. Raises NotFound for an unknown asset.
     """
+    beside = near(window, root_decision_id, later_too=action_at == "extend")
     asked = await read.fast(
-        _ASKED, {"id": asset_id, "requesting_id": requesting_agency_id, "viewer": viewer, "at": now}
+        _ASKED,
+        {"id": asset_id, "requesting_id": requesting_agency_id, "viewer": viewer, "at": now, **beside},
     )
     if not asked:
         raise NotFound("asset")
@@ -164,6 +172,9 @@ async def collect_facts(
     certificates = await certificates_of(read, asset_id) if row.has_certificates else ()
     tried = await candidates(read, requesting_agency_id, row.agency_id, row.category, now)
     insurance = await insured(read, requesting_agency_id, window) if _insurance_matters(tried) else None
+    joined: tuple[OtherWindow, ...] = ()
+    if found.has_joined:
+        joined = (await joined_windows(read, [asset_id], requesting_agency_id, window, now, beside))[asset_id]
     asking = _Asking(
         quantity=quantity,
         window=window,
@@ -176,7 +187,7 @@ async def collect_facts(
         distance_km=known_distance_km if place is None else _distance(row, place),
     )
     return Gathered(
-        facts=_facts(asking, found, row, certificates, tried, await agreements_tried(read, tried, insurance)),
+        facts=_facts(asking, found, row, certificates, tried, await agreements_tried(read, tried, insurance), joined),
         asset=row,
         policies=await policies_beside(read, policies, row.agency_id, found.agency_layer),
         tried=tried,
@@ -202,7 +213,14 @@ async def collect_page(
     One more is asked for each further category among them, and for each set of policies that this process does not know
     yet. Of an asset of which there are fewer, as many are asked for as there are.
     """
-    asked = {"ids": [*asset_ids], "requesting_id": requesting_agency_id, "viewer": requesting_agency_id, "at": now}
+    beside = near(window)
+    asked = {
+        "ids": [*asset_ids],
+        "requesting_id": requesting_agency_id,
+        "viewer": requesting_agency_id,
+        "at": now,
+        **beside,
+    }
     rows = {row.id: row for row in (await read.all_slowly(_ASKED_OF_SEVERAL, asked) if asset_ids else ())}
     facts = {asset_id: as_facts(row) for asset_id, row in rows.items()}
     with_certificates = [each.id for each in facts.values() if each.has_certificates]
@@ -216,6 +234,8 @@ async def collect_page(
     due = await reviews_due(read, sorted(cycles))
     matters = any(_insurance_matters(each) for each in tried.values())
     insurance = await insured(read, requesting_agency_id, window) if matters else None
+    with_others = [each for each in facts if rows[each].has_joined]
+    joined = await joined_windows(read, with_others, requesting_agency_id, window, now, beside)
     gathered = []
     for row in (facts[asset_id] for asset_id in asset_ids if asset_id in facts):
         asking = _Asking(
@@ -242,6 +262,7 @@ async def collect_page(
                         _agreement(each, insurance if _insurance_matters(its) else None, due.get(each.id))
                         for each in its
                     ),
+                    joined.get(row.id, ()),
                 ),
                 asset=row,
                 policies=await policies_beside(read, policies, row.agency_id, found.agency_layer),
@@ -275,6 +296,7 @@ def _facts(
     certificates: Sequence[Row[Any]],
     tried: list[AgreementCandidate],
     agreements: tuple[AgreementFacts, ...],
+    joined: tuple[OtherWindow, ...],
 ) -> Facts:
     cost = cost_at(row, asking.window.start)
     ask = Ask(
@@ -285,6 +307,8 @@ def _facts(
         quantity=asking.quantity,
         currency=row.currency if cost is None else cost.currency,
         distance_km=asking.distance_km,
+        joined=joined,
+        joined_cost_minor=sum(_cost_of(cost_at(row, each.start), each) for each in joined),
     )
     return Facts(
         now=asking.now,
@@ -339,7 +363,12 @@ def _cost(cost: HourlyCost | None, ask: Ask, tried: list[AgreementCandidate]) ->
     ceilings = {most.currency for c in tried if c.in_force and (most := ceiling(c.terms)) is not None}
     if cost is None or ceilings - {cost.currency}:
         return None
-    return min(ask.duration_hours * cost.amount_minor * ask.quantity, _LARGEST_COST)
+    return min(_cost_of(cost, ask), _LARGEST_COST)
+
+
+def _cost_of(cost: HourlyCost | None, of: Ask | OtherWindow) -> int:
+    """Begun hours × what an hour costs × quantity; nothing where that is not known."""
+    return 0 if cost is None else min(begun_hours(of.start, of.end) * cost.amount_minor * of.quantity, _LARGEST_COST)
 
 
 async def agreements_tried(

@@ -27,6 +27,7 @@ from registry.resources.assets.queries.having import HAVING, Ask, can_be_had, of
 from registry.resources.assets.queries.visibility import visible_to as visible_asset
 from registry.resources.assets.schemas.availability import AskAvailability
 from registry.resources.assets.tables import asset
+from registry.sharing.loans.queries.getting import NO_SHOW_COLUMNS, no_show_of
 from registry.sharing.loans.rules import DeclineReason
 from registry.sharing.loans.rules import Side as LoanSide
 from registry.sharing.loans.tables import loan
@@ -141,7 +142,7 @@ def _get_statement() -> sa.Select[Any]:
             loan.c.planned_end_at.label("loan_end"),
             *(
                 ended.c[name].label(f"never_{name}")
-                for name in (*_OF_ENDED, "ended_side", "decline_reason", "updated_at")
+                for name in (*_OF_ENDED, "ended_side", "decline_reason", "updated_at", *NO_SHOW_COLUMNS)
             ),
             loan.c.ended_side.label("loan_ended_side"),
             loan.c.decline_reason.label("loan_decline_reason"),
@@ -380,6 +381,7 @@ def _loan(row: Row[Any]) -> LineLoan:
         ended_reason=row.loan_ended_reason,
         ended_by=None if row.loan_ended_side is None else LoanSide(row.loan_ended_side),
         decline_reason=None if row.loan_decline_reason is None else DeclineReason(row.loan_decline_reason),
+        no_show=None,
     )
 
 
@@ -388,4 +390,5 @@ def _ended_loan(row: Row[Any]) -> LineLoan:
         **{name: getattr(row, f"never_{name}") for name in _OF_ENDED},
         ended_by=None if row.never_ended_side is None else LoanSide(row.never_ended_side),
         decline_reason=None if row.never_decline_reason is None else DeclineReason(row.never_decline_reason),
+        no_show=no_show_of(*(getattr(row, f"never_{name}") for name in NO_SHOW_COLUMNS)),
     )

@@ -94,7 +94,8 @@ def _statement(kinds: tuple[InboxKind, ...], whose: str) -> sa.Select[Any]:
 async def waiting_on_requests(read: Read, asked: Asked) -> list[InboxEntry]:
     """What of the requests waits for the caller, the caller's agency, or its partners.
 
-    A person is asked for the approvals that its roles give and that it did not ask for itself.
+    A person is asked for the approvals that its roles give and that it did not ask for itself, and for no reservation
+    of what it approved; what waits for an agency is the same to whoever of it reads.
     """
     principal, mine = asked.principal, asked.whose == "me"
     approves = refusal(principal, Action.REQUESTS_APPROVE, _SIDES) is None
@@ -114,6 +115,7 @@ async def waiting_on_requests(read: Read, asked: Asked) -> list[InboxEntry]:
         "answers_assisting": True,
         "answers_requesting": True,
         **person_parameters(principal),
+        **({} if mine else {"person_issuer": "", "person_subject": ""}),
         **{f"is_{role}": not mine or role in principal.roles for role in APPROVAL_ROLES},
     }
     for kind in kinds:

@@ -13,7 +13,7 @@ from registry.platform.kernel.time import Instant, Window
 from registry.resources.assets.schemas.availability import AskAvailability
 from registry.resources.assets.schemas.shown import AssetReference
 from registry.sharing.loans.rules import DeclineReason, LoanStatus
-from registry.sharing.loans.schemas.shown import EndedBy, Lost, WhyDeclined
+from registry.sharing.loans.schemas.shown import EndedBy, Lost, NoShow, WhyDeclined
 from registry.sharing.policy.decisions import DecisionReason, Outcome
 from registry.sharing.policy.facts import Priority
 from registry.sharing.requests.rules import LineStatus, RequestStatus
@@ -58,6 +58,10 @@ class LineLoan(Struct, kw_only=True, frozen=True):
     ]
     ended_by: EndedBy
     decline_reason: WhyDeclined
+    no_show: Annotated[
+        NoShow | None,
+        Meta(description="Where a no-show was reported: what both sides say of it."),
+    ]
 
 
 class LineEnd(Struct, kw_only=True, frozen=True):

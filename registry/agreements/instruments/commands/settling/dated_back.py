@@ -14,7 +14,7 @@ from registry.agreements.instruments.commands.settling.proposed import Proposed
 from registry.agreements.instruments.consent import ProposalKind
 from registry.agreements.instruments.consent_tables import agreement_proposal
 from registry.agreements.instruments.queries.texts import executed_texts
-from registry.agreements.instruments.tables import agreement, agreement_approval, agreement_signature
+from registry.agreements.instruments.tables import agreement, agreement_approval, agreement_party, agreement_signature
 from registry.platform.database.handles import Write
 from registry.platform.kernel.intervals import earliest
 
@@ -27,6 +27,10 @@ _HAND = sa.and_(
 _APPROVED = _approval.c.id == sa.bindparam("approved", type_=_approval.c.id.type)
 _HAND_COUNTS = sa.select(_signature.c.counts_from).where(_HAND)
 _APPROVAL_COUNTS = sa.select(_approval.c.counts_from).where(_APPROVED)
+_WORD_COUNTS = sa.select(agreement_party.c.verbally_at).where(
+    agreement_party.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
+    agreement_party.c.agency_id == sa.bindparam("its_agency", type_=agreement_party.c.agency_id.type),
+)
 _DATE_HAND = _signature.update().where(_HAND).values(counts_from=_AT)
 _DATE_APPROVAL = _approval.update().where(_APPROVED).values(counts_from=_AT)
 _WAITING = sa.select(_proposal).where(
@@ -37,7 +41,10 @@ _WAITING = sa.select(_proposal).where(
 
 
 class OwnAct(Struct, kw_only=True, frozen=True):
-    """A party's signature to a version, or its governing body's approval, and the instant from which it is to count."""
+    """A party's signature to a version, or its governing body's approval, and the instant from which it is to count.
+
+    Its word where it is neither.
+    """
 
     agency_id: UUID
     at: datetime
@@ -81,22 +88,35 @@ async def count_from(write: Write, agreement_id: UUID, acts: Sequence[OwnAct]) -
 
     By its signature to the original its agency is a party since; by one to another text see `settling.joined`.
     """
-    later = [each for each in acts if (at := await _counted(write, each)) is not None and at > each.at]
+    later = [each for each in acts if (at := await _counted(write, agreement_id, each)) is not None and at > each.at]
     if not later:
         return False
     parts: Mapping[UUID, Row[Any]] = await parts_of(write, agreement_id)
     texts = await executed_texts(write, agreement_id)
     for each in later:
+        part = parts.get(each.agency_id)
+        joins = None if part is None else earliest(part.joined_at, each.at)
+        if is_word(each):
+            await set_party(write, agreement_id, each.agency_id, joined_at=joins, verbally_at=each.at)
+            continue
         its = _its(each)
         await write.run(_DATE_HAND if each.approval_id is None else _DATE_APPROVAL, {**its, "at": each.at})
-        if texts and each.signed_version_id == texts[0].version_id and each.agency_id in parts:
-            joined_at = earliest(parts[each.agency_id].joined_at, each.at)
-            await set_party(write, agreement_id, each.agency_id, joined_at=joined_at)
+        if texts and each.signed_version_id == texts[0].version_id and part is not None:
+            await set_party(write, agreement_id, each.agency_id, joined_at=joins)
     return True
 
 
-async def _counted(write: Write, act: OwnAct) -> datetime | None:
-    at: datetime | None = await write.value(_HAND_COUNTS if act.approval_id is None else _APPROVAL_COUNTS, _its(act))
+def is_word(act: OwnAct) -> bool:
+    """Whether it is that a party agreed by word of mouth."""
+    return act.signed_version_id is None and act.approval_id is None
+
+
+async def _counted(write: Write, agreement_id: UUID, act: OwnAct) -> datetime | None:
+    at: datetime | None
+    if is_word(act):
+        at = await write.value(_WORD_COUNTS, {"id": agreement_id, "its_agency": act.agency_id})
+    else:
+        at = await write.value(_HAND_COUNTS if act.approval_id is None else _APPROVAL_COUNTS, _its(act))
     return at
 
 

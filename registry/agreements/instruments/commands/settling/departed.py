@@ -14,6 +14,16 @@ from registry.agreements.instruments.commands.settling.proposed import Proposed,
 from registry.agreements.instruments.consent import ProposalKind, is_open
 from registry.agreements.instruments.consent_tables import agreement_proposal
 from registry.agreements.instruments.queries.governing import governing
+from registry.agreements.instruments.receipt import (
+    BindingText,
+    NoticeReceipt,
+    Receipts,
+    awaited,
+    awaited_from,
+    kept_receipts,
+    read_receipts,
+)
+from registry.agreements.instruments.rules import is_gone
 from registry.agreements.instruments.tables import agreement, agreement_party, agreement_signature
 from registry.directory.agencies.tables import agency
 from registry.platform.database.handles import Write
@@ -60,6 +70,7 @@ async def departures(
 
     A notice counts from the day on which it was recorded, by the text that bound the party then. The earlier day that
     it bears, and a last day that no text bounds, count once all the others know of it and agree, or do not contest it.
+    By a text that counts it from receipt it counts from that, and nobody leaves by it while one is awaited.
     Who has left stays gone, and a departure that all have agreed to keeps its day: a signature that others record later
     binds nobody anew, and lengthens no notice that runs.
     """
@@ -69,15 +80,23 @@ async def departures(
     known = await _known_then(write, row, texts, signed, parts)
     leaves: dict[UUID, datetime | None] = {}
     said: dict[UUID, date | None] = {}
+    receipts: dict[UUID, list[NoticeReceipt]] = {}
     for agency_id, part in parts.items():
-        alone_at = _counted_from(row, texts, known, parts, part, part.notice_counts_on)
+        bound_by = _bound_by(row, texts, known, parts, part, part.notice_counts_on)
+        alone_at = _counted_from(row, bound_by, parts, part, part.notice_counts_on, now)
+        waits = awaited(bound_by, _on_record(parts, part, now))
+        receipts[agency_id] = [
+            *(NoticeReceipt(agency_id=each, received_on=None) for each in waits),
+            *_received_by(part),
+        ]
         days = [each.notice_on for each in own.values() if each.proposed_by_id == agency_id]
         by_proposal = part.notice_counts_on is None and part.withdrawal_notice_on in days
-        leaves[agency_id] = None if by_proposal else alone_at or part.leaves_at
+        leaves[agency_id] = None if by_proposal or waits else alone_at or part.leaves_at
         said[agency_id] = None if by_proposal else part.withdrawal_notice_on
     for n, each in own.items():
         part = parts[each.proposed_by_id]
-        dated = _counted_from(row, texts, known, parts, part, each.notice_on)
+        dated_by = _bound_by(row, texts, known, parts, part, each.notice_on)
+        dated = _counted_from(row, dated_by, parts, part, each.notice_on, now)
         is_agreed = not is_open(each.stored_agreed_at, each.given.values(), now)
         if part.notice_counts_on is not None and not is_agreed and dated not in (None, each.not_before):
             await write.run(_SET_PROPOSAL, {"its_proposal": each.id, "not_before": dated})
@@ -98,6 +117,10 @@ async def departures(
     kinds = {p.proposed_by_id: p.notice_kind for p in own.values()}
     changed = False
     for agency_id, part in parts.items():
+        kept = kept_receipts(receipts[agency_id])
+        if kept != kept_receipts(read_receipts(part.notice_receipts)):
+            await set_party(write, row.id, agency_id, notice_receipts=kept)
+            changed = True
         if (leaves[agency_id], said[agency_id]) != (part.leaves_at, part.withdrawal_notice_on):
             kind = None if said[agency_id] is None else part.notice_kind or kinds.get(agency_id)
             values = {"leaves_at": leaves[agency_id], "withdrawal_notice_on": said[agency_id], "notice_kind": kind}
@@ -137,20 +160,55 @@ async def _known_then(
     return found
 
 
-def _counted_from(
+def _bound_by(
     row: Row[Any],
     texts: Sequence[Row[Any]],
     signed: Mapping[UUID, Mapping[int, datetime]],
     parts: Mapping[UUID, Row[Any]],
     part: Row[Any],
     day: date | None,
+) -> list[BindingText]:
+    """The texts by which the party gives its notice of that day; none without a notice."""
+    return [] if day is None else governing(row, texts, signed, parts.values(), part.agency_id, day)
+
+
+def _on_record(parts: Mapping[UUID, Row[Any]], part: Row[Any], now: datetime) -> Receipts:
+    """What is on record of who received the party's notice, and of who has left without."""
+    gone = {
+        each: earliest(its.leaves_at, its.released_at, its.lapsed_at)
+        for each, its in parts.items()
+        if each != part.agency_id and is_gone(its, now)
+    }
+    received = {each.agency_id: each.received_on for each in _received_by(part) if each.received_on is not None}
+    return Receipts(received=received, left={each: at for each, at in gone.items() if at is not None})
+
+
+def _received_by(part: Row[Any]) -> list[NoticeReceipt]:
+    """Of whom it is on record that it received the party's notice."""
+    return [each for each in read_receipts(part.notice_receipts) if each.received_on is not None]
+
+
+def _counted_from(
+    row: Row[Any],
+    bound_by: Sequence[BindingText],
+    parts: Mapping[UUID, Row[Any]],
+    part: Row[Any],
+    day: date | None,
+    now: datetime,
 ) -> datetime | None:
     """When the party's notice has run out, if it counts from that day; None where it does not, or nobody can say."""
     if day is None:
         return None
-    bound_by = governing(row, texts, signed, parts.values(), part.agency_id, day)
-    kind = part.notice_kind or "withdrawal"
-    return notices_end_at(bound_by, row.time_zone, part.agency_id, kind, day, part.notice_leaves_on)
+    its = (part.agency_id, part.notice_kind or "withdrawal", day, part.notice_leaves_on)
+    return notices_end_at(bound_by, row.time_zone, *its, _on_record(parts, part, now))
+
+
+def next_leaving(parts: Mapping[UUID, Row[Any]], now: datetime) -> datetime | None:
+    """When the next of the parties is gone, while a notice waits for receipts: nobody waits for that one's then."""
+    if not any(awaited_from(part.notice_receipts) for part in parts.values()):
+        return None
+    ends = (at for part in parts.values() for at in (part.leaves_at, part.released_at, part.lapsed_at))
+    return earliest(*(at for at in ends if at is not None and at > now))
 
 
 async def dissolutions(write: Write, agreement_id: UUID, parts: Mapping[UUID, Row[Any]]) -> Mapping[UUID, Row[Any]]:

@@ -4,7 +4,7 @@ A report is taken only where the party did nothing of the kind yet, so taking it
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from registry.agreements.instruments.commands.authorising import rest_on
-from registry.agreements.instruments.commands.silence import may_act, said_no
+from registry.agreements.instruments.commands.silence import may_act, needs_own_word, said_no
 from registry.agreements.instruments.consent import (
     CONTEST_PERIOD,
     OF_CONSENT,
@@ -23,6 +23,7 @@ from registry.agreements.instruments.consent import (
 )
 from registry.agreements.instruments.consent_tables import agreement_consent, agreement_reported_act
 from registry.agreements.instruments.queries.texts import is_executed_text
+from registry.agreements.instruments.receipt import NoticeReceipt, kept_receipts, read_receipts
 from registry.agreements.instruments.tables import (
     agreement,
     agreement_amendment,
@@ -43,6 +44,9 @@ _PARTY = agreement_party.update().where(
     agreement_party.c.agreement_id == _AGREEMENT, agreement_party.c.agency_id == _AGENCY
 )
 _VERBALLY = sa.select(agreement_party.c.verbally_at).where(
+    agreement_party.c.agreement_id == _AGREEMENT, agreement_party.c.agency_id == _AGENCY
+)
+_RECEIPTS = sa.select(agreement_party.c.notice_receipts).where(
     agreement_party.c.agreement_id == _AGREEMENT, agreement_party.c.agency_id == _AGENCY
 )
 # Not under a text that came to nothing: one that was sent back, or an amendment that is open or was withdrawn.
@@ -79,6 +83,13 @@ _OPEN_OF = sa.select(_report).where(
     _report.c.status.in_(UNANSWERED),
     ~_report.c.is_settled,
 )
+_RECEIPT_REPORTS = sa.select(_report).where(
+    _report.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
+    _report.c.recorded_by_id == sa.bindparam("giver_id", type_=agreement.c.id.type),
+    _report.c.kind == ReportedKind.RECEIVED_NOTICE,
+    _report.c.status.in_(UNANSWERED),
+    ~_report.c.is_settled,
+)
 _SET = _report.update().where(_report.c.id == sa.bindparam("its_id", type_=_report.c.id.type))
 _SETTLE = _SET.values(is_settled=True)
 
@@ -100,8 +111,8 @@ async def apply_report(
     its = {"its_agreement": report.agreement_id, "its_agency": report.agency_id}
     match ReportedKind(report.kind):
         case ReportedKind.SIGNED:
-            if manner is not None:
-                await _signature(write, report, manner, relaxed=relaxed)
+            if manner is not None and counts_from is not None:
+                await _signature(write, report, manner, counts_from, relaxed=relaxed)
             # By a signature to a change a party is bound once that is a text of the agreement: `settling.joined`.
             is_change = await write.value(_OF_AN_AMENDMENT, {"its_version": report.version_id}) is not None
             if counts_from is None or not is_change:
@@ -126,6 +137,11 @@ async def apply_report(
                 await write.run(_PARTY, {**its, **values})
         case ReportedKind.CONSENTED | ReportedKind.WAS_NOTIFIED:  # OF_CONSENT
             await consents_count(write, [(report.proposal_id, report.agency_id, counts_from)])
+        case ReportedKind.RECEIVED_NOTICE:
+            # What would follow from it is of a day to come, so it is written down once the report has effect.
+            if manner is not None and counts_from is not None:
+                its_receipt = (report.recorded_by_id, report.agency_id, report.acted_on)
+                await apply_receipt(write, report.agreement_id, *its_receipt)
         case ReportedKind.FULFILLED_DUTY | ReportedKind.OWES_DUTY:
             pass  # whether it has effect is read from the report itself, where the duty is
 
@@ -134,6 +150,21 @@ async def _joins(write: Write, report: Row[Any], at: datetime | None) -> None:
     """Bind the party from then on; what it signed itself binds it whatever becomes of the report."""
     its = {"its_agreement": report.agreement_id, "its_agency": report.agency_id}
     await write.run(_PARTY, {**its, "joined_at": earliest(at, await write.value(_SIGNED_FROM, its))})
+
+
+async def apply_receipt(write: Write, agreement_id: UUID, giver_id: UUID, agency_id: UUID, received_on: date) -> None:
+    """Write down that a party received the notice of another that day; what is on record of that already stays."""
+    its = {"its_agreement": agreement_id, "its_agency": giver_id}
+    found = {each.agency_id: each for each in read_receipts(await write.value(_RECEIPTS, its))}
+    kept = found.get(agency_id)
+    if kept is None or kept.received_on is None:
+        found[agency_id] = NoticeReceipt(agency_id=agency_id, received_on=received_on)
+        await write.run(_PARTY, {**its, "notice_receipts": kept_receipts(found.values())})
+
+
+async def unanswered_receipts(write: Write, agreement_id: UUID, giver_id: UUID) -> Sequence[Row[Any]]:
+    """What a party reported of the receipt of its notice that has neither been answered nor taken effect."""
+    return await write.all(_RECEIPT_REPORTS, {"id": agreement_id, "giver_id": giver_id})
 
 
 async def consents_count(write: Write, counted: Iterable[tuple[UUID, UUID, datetime | None]]) -> None:
@@ -146,7 +177,7 @@ async def consents_count(write: Write, counted: Iterable[tuple[UUID, UUID, datet
         await write.run(_CONSENTS_COUNT, values)
 
 
-async def _signature(write: Write, report: Row[Any], manner: str, *, relaxed: bool) -> None:
+async def _signature(write: Write, report: Row[Any], manner: str, counts_from: datetime, *, relaxed: bool) -> None:
     await write.run(
         _INSERT_SIGNATURE,
         {
@@ -160,7 +191,7 @@ async def _signature(write: Write, report: Row[Any], manner: str, *, relaxed: bo
             "evidence_sha256": report.evidence_sha256,
             "evidence_location": report.evidence_location,
             "recorded_at": report.recorded_at,
-            "counts_from": report.counts_at,
+            "counts_from": counts_from,
             "separation_relaxed": relaxed,
             "publishes": False,  # nobody publishes for another, and a yes to what was reported says nothing of it
         },
@@ -179,6 +210,9 @@ async def settle_reports(
     for report in await write.all(_DUE, {"id": agreement_id, "long_enough_ago": now - CONTEST_PERIOD}):
         if report.agency_id != acted_until_now and not await may_act(write, report.agency_id):
             await stop_silence(write, report, Unconfirmed.MAY_NOT_ACT)
+            continue
+        if await needs_own_word(write, report, by=report.notified_at + CONTEST_PERIOD):
+            await stop_silence(write, report, Unconfirmed.OWN_WORD_REQUIRED)
             continue
         await apply_report(write, report, report.counts_at, manner="reported")
         await write.run(_SETTLE, {"its_id": report.id})
@@ -246,7 +280,12 @@ async def replace_reports(
     """The party does the thing itself: what others reported of it counts no more, and its own act does."""
     about = {"proposal_id": proposal_id, "version_id": version_id, "duty_id": duty_id}
     for report in await open_reports(write, agreement_id, agency_id, *kinds, **about):
-        if report.status == ReportStatus.OPEN:
-            await apply_report(write, report, None)
-        values = {"status": ReportStatus.REPLACED, "answered_at": now, "notified_at": report.notified_at or now}
-        await write.run(_SET, {"its_id": report.id, **values})
+        await replace_report(write, report, now)
+
+
+async def replace_report(write: Write, report: Row[Any], now: datetime) -> None:
+    """As `replace_reports`, of one."""
+    if report.status == ReportStatus.OPEN:
+        await apply_report(write, report, None)
+    values = {"status": ReportStatus.REPLACED, "answered_at": now, "notified_at": report.notified_at or now}
+    await write.run(_SET, {"its_id": report.id, **values})

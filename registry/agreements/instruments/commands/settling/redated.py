@@ -16,7 +16,9 @@ from registry.agreements.instruments.commands.reported import count_report, repo
 from registry.agreements.instruments.commands.settling.departed import parts_of
 from registry.agreements.instruments.consent import UNANSWERED, ReportedKind
 from registry.agreements.instruments.consent_tables import agreement_consent, agreement_proposal, agreement_reported_act
+from registry.agreements.instruments.delivery import read_deliveries, received_days
 from registry.agreements.instruments.queries.governing import governing
+from registry.agreements.instruments.receipt import Receipts
 from registry.platform.database.handles import Write
 
 _report, _proposal, _consent = agreement_reported_act, agreement_proposal, agreement_consent
@@ -48,7 +50,8 @@ async def redated_notices(
         bound_by = governing(row, texts, signed, parts.values(), report.agency_id, report.acted_on)
         kind = report.notice_kind or "withdrawal"
         its = (report.agency_id, kind, report.acted_on, report.leaves_on)
-        runs_out_at = notices_end_at(bound_by, row.time_zone, *its)
+        received = received_days(read_deliveries(report.deliveries))
+        runs_out_at = notices_end_at(bound_by, row.time_zone, *its, Receipts(received=received, left={}))
         if runs_out_at is None or runs_out_at == report.counts_at:
             continue
         changed = True

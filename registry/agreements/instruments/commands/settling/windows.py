@@ -24,7 +24,7 @@ from registry.agreements.instruments.commands.settling.closing import (
     close_what_is_on_its_way,
 )
 from registry.agreements.instruments.commands.settling.dated_back import date_back
-from registry.agreements.instruments.commands.settling.departed import departures, dissolutions, parts_of
+from registry.agreements.instruments.commands.settling.departed import departures, dissolutions, next_leaving, parts_of
 from registry.agreements.instruments.commands.settling.effects import settle_reports
 from registry.agreements.instruments.commands.settling.executing import (
     execute_amendment,
@@ -358,6 +358,7 @@ async def settle(write: Write, agreement_id: UUID, now: datetime) -> Settled:
                 *(at for span in through for at in (span.start, span.end) if at is not None and at > now),
                 _own_text_until(dates, holding, now),
                 days_change_at,
+                next_leaving(parts, now),
             ),
         },
     )

@@ -239,6 +239,85 @@ _table(
 )
 
 
+_table(
+    "task_lease",
+    sa.Column("task", sa.Text, primary_key=True),
+    sa.Column("holder", sa.Text, nullable=False),
+    sa.Column("held_until", Instant, nullable=False),
+)
+
+_table(
+    "mail_recipient",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("agency_id", Uuid, nullable=False),
+    sa.Column("issuer", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("address", sa.Text),
+    sa.Column("origin", sa.Text),
+    sa.Column("confirmed_at", Instant),
+    sa.Column("asked_address", sa.Text),
+    sa.Column("code_letter_id", Uuid),
+    sa.Column("code_ends_at", Instant),
+    sa.Column("failing_from", Instant),
+    sa.Column("failure", sa.Text),
+    sa.UniqueConstraint("agency_id", "issuer", "subject"),
+    _one_of("origin", "identity_provider", "code"),
+    sa.CheckConstraint("(address IS NULL) = (confirmed_at IS NULL)", name="confirmed"),
+    sa.CheckConstraint("(asked_address IS NULL) = (code_letter_id IS NULL)", name="asked"),
+)
+
+_table(
+    "mail_letter",
+    sa.Column("id", Uuid, primary_key=True),
+    sa.Column("recipient_id", Uuid, sa.ForeignKey("mail_recipient.id"), nullable=False),
+    sa.Column("purpose", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("next_try_at", Instant, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("ended_at", Instant),
+    sa.Column("error", sa.Text),
+    _one_of("purpose", "confirmation", "notice"),
+    _one_of("status", "waiting", "sent", "failed", "needless"),
+    sa.CheckConstraint("(status = 'waiting') = (ended_at IS NULL)", name="ended"),
+    sa.Index("ix_mail_letter_status", "status", "next_try_at", "id"),
+    sa.Index("ix_mail_letter_recipient_id", "recipient_id", "id"),
+    sa.Index("ix_mail_letter_ended_at", "ended_at"),
+)
+
+_table(
+    "notice_choice",
+    sa.Column("recipient_id", Uuid, sa.ForeignKey("mail_recipient.id"), primary_key=True),
+    sa.Column("rhythm", sa.Text, nullable=False),
+    sa.Column("digest_at", sa.Integer, nullable=False),
+    sa.Column("digest_on", sa.Text, nullable=False),
+    sa.Column("quiet_from", sa.Integer),
+    sa.Column("quiet_to", sa.Integer),
+    sa.Column("time_zone", sa.Text, nullable=False),
+    sa.Column("kinds_off", Json, nullable=False),
+    sa.Column("scopes", Json, nullable=False),
+    sa.Column("looked_at", Instant, nullable=False),
+    sa.Column("next_look_at", Instant),
+    sa.Column("stopped_at", Instant),
+    sa.Column("version", sa.Integer, nullable=False),
+    _one_of("rhythm", "none", "at_once", "daily", "weekly"),
+    _one_of("digest_on", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"),
+    sa.CheckConstraint("digest_at BETWEEN 0 AND 1439", name="digest_at"),
+    sa.CheckConstraint("quiet_from BETWEEN 0 AND 1439 AND quiet_to BETWEEN 0 AND 1439", name="quiet_hours"),
+    sa.CheckConstraint("(quiet_from IS NULL) = (quiet_to IS NULL)", name="both_ends"),
+    sa.Index("ix_notice_choice_next_look_at", "next_look_at", "recipient_id"),
+)
+
+_table(
+    "notice_told",
+    sa.Column("recipient_id", Uuid, sa.ForeignKey("mail_recipient.id"), primary_key=True),
+    sa.Column("told_key", sa.Text, primary_key=True),
+    sa.Column("letter_id", Uuid, nullable=False),
+    sa.Column("told_at", Instant, nullable=False),
+    sa.Index("ix_notice_told_letter_id", "letter_id"),
+)
+
+
 # The directory: agencies, and the words that everybody uses.
 
 _table(
@@ -263,6 +342,8 @@ _table(
     sa.Column("phone", sa.Text),
     sa.Column("email", sa.Text),
     sa.Column("status", sa.Text, nullable=False),
+    sa.Column("own_word_since", Instant),
+    sa.Column("own_word_reason", sa.Text),
     sa.Column("dissolved_at", Instant),
     sa.Column("source", sa.Text),
     sa.Column("source_digest", sa.Text),
@@ -278,6 +359,7 @@ _table(
     sa.CheckConstraint("(latitude IS NULL) = (longitude IS NULL)", name="point"),
     sa.CheckConstraint("version > 0", name="version"),
     sa.CheckConstraint("(status = 'dissolved') = (dissolved_at IS NOT NULL)", name="dissolved"),
+    sa.CheckConstraint("(own_word_since IS NULL) = (own_word_reason IS NULL)", name="own_word"),
     sa.Index("ix_agency_cell", "cell"),
     sa.Index("ix_agency_state", "state", "id"),
     sa.Index("ix_agency_status", "status", "id"),
@@ -685,6 +767,7 @@ _table(
     sa.Column("notice_evidence_sha256", sa.Text),
     sa.Column("notice_evidence_location", sa.Text),
     sa.Column("notice_deliveries", Json),
+    sa.Column("notice_receipts", Json),
     sa.Column("released_at", Instant),
     sa.Column("lapsed_at", Instant),
     sa.Column("term_version_id", Uuid, sa.ForeignKey("agreement_version.id")),
@@ -979,7 +1062,7 @@ _table(
     sa.CheckConstraint("(kind = 'supersession') = (successor_id IS NOT NULL)", name="successor"),
     sa.CheckConstraint("ends_at IS NULL OR kind = 'suspension'", name="goes_on"),
     sa.CheckConstraint(
-        "CASE WHEN kind = 'earlier_day' THEN (signed_version_id IS NULL) <> (approval_id IS NULL) "
+        "CASE WHEN kind = 'earlier_day' THEN signed_version_id IS NULL OR approval_id IS NULL "
         "ELSE signed_version_id IS NULL AND approval_id IS NULL END",
         name="act",
     ),
@@ -1028,7 +1111,7 @@ _table(
     _one_of(
         "kind",
         *("signed", "agreed_verbally", "gave_notice", "withdrew", "consented", "was_notified"),
-        *("fulfilled_duty", "owes_duty"),
+        *("received_notice", "fulfilled_duty", "owes_duty"),
     ),
     _one_of("status", "unseconded", "open", "unconfirmed", "contested", "confirmed", "taken_back", "replaced"),
     _one_of(
@@ -1036,6 +1119,7 @@ _table(
         "said_no",
         "may_not_act",
         "participation_suspended",
+        "own_word_required",
         "not_reached",
         "authority_ended",
         "evidence_not_on_file",
@@ -1990,6 +2074,7 @@ _table(
     sa.Column("requested_at", Instant, nullable=False),
     _one_of("action_at", "request", "approve", "reserve", "extend", "dispatch"),
     _one_of("outcome", "permitted", "needs_approval", "denied"),
+    sa.Index("ix_policy_decision_asset", "asset_id", "requesting_agency_id", "ends_at"),
     sa.Index("ix_policy_decision_agreement", "agreement_id", "evaluated_at"),
     sa.Index("ix_policy_decision_assisting", "assisting_agency_id", "id"),
     sa.Index("ix_policy_decision_requesting", "requesting_agency_id", "id"),

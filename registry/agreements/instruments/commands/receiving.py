@@ -1,0 +1,111 @@
+"""That a notice which counts from receipt was received: by the recipient's own word, or as its giver reports."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Row
+
+from registry.agreements.instruments.commands.holding import finished, held
+from registry.agreements.instruments.commands.reported import write_report
+from registry.agreements.instruments.commands.settling.effects import (
+    apply_receipt,
+    open_reports,
+    replace_report,
+    unanswered_receipts,
+)
+from registry.agreements.instruments.consent import Reported, ReportedKind
+from registry.agreements.instruments.queries.days import today_of
+from registry.agreements.instruments.queries.getting import get_agreement
+from registry.agreements.instruments.receipt import awaited_from, no_receipt_awaited
+from registry.agreements.instruments.rules import refuse
+from registry.agreements.instruments.schemas.evidence import OnPaper
+from registry.agreements.instruments.schemas.given import ReceiptOfNotice
+from registry.agreements.instruments.schemas.shown import Agreement
+from registry.agreements.instruments.tables import agreement, agreement_party
+from registry.platform.access.permissions import Action
+from registry.platform.access.principals import Caller
+from registry.platform.database.handles import Write
+from registry.platform.kernel.errors import RuleBroken
+from registry.platform.kernel.versions import Expected
+from registry.platform.ledger.event_types import EventType
+
+_GIVER = sa.select(*(agreement_party.c[name] for name in ("withdrawal_notice_on", "notice_receipts"))).where(
+    agreement_party.c.agreement_id == sa.bindparam("id", type_=agreement.c.id.type),
+    agreement_party.c.agency_id == sa.bindparam("agency_id", type_=agreement_party.c.agency_id.type),
+)
+
+
+async def record_receipt(
+    write: Write, caller: Caller, agreement_id: UUID, receipt: ReceiptOfNotice, expected: Expected
+) -> Agreement:
+    """Say on which day the own agency received another's notice, which counts from that; what was reported gives way.
+
+    Raises RuleBroken for a day that has not come, or is before that of the notice; WrongStatus where none waits for it.
+    """
+    row = await held(write, caller, agreement_id, Action.AGREEMENTS_SIGN, expected)
+    notice_on = await _awaits(write, row.id, receipt.agency_id, caller.agency_id)
+    today = await today_of(write, caller.agency_id, row.time_zone, caller.now)
+    today.check_come(receipt.received_on, "/received_on", "not_then", "What has not come yet cannot be received.")
+    _check_sent_before(notice_on, receipt.received_on, "/received_on")
+    for report in await open_reports(write, row.id, caller.agency_id, ReportedKind.RECEIVED_NOTICE):
+        if report.recorded_by_id == receipt.agency_id:
+            await replace_report(write, report, caller.now)
+    await apply_receipt(write, row.id, receipt.agency_id, caller.agency_id, receipt.received_on)
+    told = {
+        "agency_id": str(caller.agency_id),
+        "notice_of_agency_id": str(receipt.agency_id),
+        "received_on": receipt.received_on,
+        "note": receipt.note,
+    }
+    await finished(write, caller, row, EventType.AGREEMENT_NOTICE_RECEIVED, told)
+    return await get_agreement(write, caller.principal, row.id, caller.now)
+
+
+async def check_receipt(write: Write, caller: Caller, row: Row[Any], recipient_id: UUID, received_on: date) -> None:
+    """Let who gave a notice report its receipt. Raises RuleBroken, WrongStatus where none of its own waits for it."""
+    notice_on = await _awaits(write, row.id, caller.agency_id, recipient_id)
+    _check_sent_before(notice_on, received_on, "/acted_on")
+
+
+async def report_receipts(
+    write: Write, caller: Caller, row: Row[Any], received: Mapping[UUID, date], paper: OnPaper, reason: str
+) -> None:
+    """What the notice's own evidence shows of its receipt, put to those that are said to have received it."""
+    for agency_id, received_on in received.items():
+        theirs = await today_of(write, agency_id, row.time_zone, caller.now)
+        act = Reported(
+            agency_id=agency_id,
+            kind=ReportedKind.RECEIVED_NOTICE,
+            acted_on=received_on,
+            counts_at=theirs.counts_from(received_on),
+            evidence_sha256=paper.evidence_sha256,
+            evidence_location=paper.evidence_location,
+            reason=reason,
+        )
+        await write_report(write, caller, row, act)
+
+
+async def drop_receipts(write: Write, caller: Caller, row: Row[Any]) -> None:
+    """Let what the own agency reported of the receipt of its notice count no more: there is no such notice now."""
+    for report in await unanswered_receipts(write, row.id, caller.agency_id):
+        await replace_report(write, report, caller.now)
+
+
+async def _awaits(write: Write, agreement_id: UUID, giver_id: UUID, recipient_id: UUID) -> date:
+    """The day of a notice that waits for that receipt. Raises WrongStatus."""
+    giver = await write.first(_GIVER, {"id": agreement_id, "agency_id": giver_id})
+    awaited = [] if giver is None else awaited_from(giver.notice_receipts)
+    refuse(no_receipt_awaited(awaited, recipient_id))
+    assert giver is not None
+    notice_on: date = giver.withdrawal_notice_on
+    return notice_on
+
+
+def _check_sent_before(notice_on: date, received_on: date, pointer: str) -> None:
+    """Raises RuleBroken for a day before that of the notice."""
+    if received_on < notice_on:
+        detail = f"The notice is of {notice_on}: it was not received before that."
+        raise RuleBroken.at(detail, "dates_reversed", "before the day of the notice", pointer=pointer)

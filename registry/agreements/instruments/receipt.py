@@ -1,0 +1,136 @@
+"""Of a notice whose period counts from receipt: to whom it goes, who has received it, and from which day it counts.
+
+A party leaves an agreement and not a text, on one day for all: so the day counts on which the last of those received
+the notice to whom it goes. What each received is its own word, or what it did not contest. Pure.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Annotated, Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta, Struct
+
+from registry.agreements.instruments.notice import Notice, read_notice
+from registry.directory.agencies.schemas import AgencyReference
+from registry.platform.kernel.time import CivilDate
+
+
+class BindingText(NamedTuple):
+    """A text by which a party gives notice, as its row, and the other parties to which it binds it."""
+
+    text: Any
+    towards: frozenset[UUID]
+
+
+class NoticeReceipt(Struct, kw_only=True, frozen=True):
+    """That a party received a notice on a day, as it is written down; None while that is awaited."""
+
+    agency_id: UUID
+    received_on: date | None
+
+
+class ShownReceipt(Struct, kw_only=True, frozen=True):
+    """When one of those to whom a notice goes received it."""
+
+    agency: Annotated[AgencyReference, Meta(description="The party to which it goes.")]
+    received_on: Annotated[
+        CivilDate | None,
+        Meta(
+            description="The day on which it received it, by its own word or by what it did not contest; null while "
+            "that is awaited, and the notice does not run out."
+        ),
+    ]
+
+
+class Receipts(Struct, kw_only=True, frozen=True):
+    """Who has received a notice on which day, as far as is on record; and who of the others has left, and when."""
+
+    received: Mapping[UUID, date]
+    left: Mapping[UUID, datetime]
+
+
+NOTHING_RECEIVED = Receipts(received={}, left={})
+
+
+class CountedOn(NamedTuple):
+    """The day from which a notice counts; `not_before`: until when somebody was there who never received it."""
+
+    day: date
+    not_before: datetime | None
+
+
+_read = msgspec.json.Decoder(list[NoticeReceipt]).decode
+
+
+def read_receipts(kept: msgspec.Raw | None) -> list[NoticeReceipt]:
+    """As they were written down."""
+    return [] if kept is None else _read(kept)
+
+
+def kept_receipts(receipts: Iterable[NoticeReceipt]) -> list[dict[str, object]] | None:
+    """As they are written down, in one order; None for none."""
+    found: list[dict[str, object]] = msgspec.to_builtins(sorted(receipts, key=lambda each: each.agency_id))
+    return found or None
+
+
+def shown_receipts(kept: msgspec.Raw | None, names: Mapping[UUID, str]) -> list[ShownReceipt]:
+    """As they are shown; `names` of the agencies that were party to it."""
+    return [
+        ShownReceipt(
+            agency=AgencyReference(id=each.agency_id, name=names[each.agency_id]), received_on=each.received_on
+        )
+        for each in read_receipts(kept)
+    ]
+
+
+def goes_to(notice: Notice, towards: Collection[UUID]) -> frozenset[UUID]:
+    """To which of the parties a notice goes: those whose offices the text names, else each."""
+    return frozenset(each.agency_id for each in notice.addressees if each.agency_id in towards) or frozenset(towards)
+
+
+def counted_on(notice: Notice, towards: Collection[UUID], given_on: date, receipts: Receipts) -> CountedOn | None:
+    """From which day the notice counts towards these parties; None while a receipt is awaited.
+
+    Where it goes to some of them alone, the others have said nothing: to them it counts no sooner than it was given.
+    Who has left without having received it is waited for no longer, and was owed the agreement until then.
+    """
+    to = goes_to(notice, towards)
+    if any(each not in receipts.received and each not in receipts.left for each in to):
+        return None
+    days = [receipts.received[each] for each in to if each in receipts.received]
+    gone = [receipts.left[each] for each in to if each not in receipts.received]
+    last = max(days, default=given_on)
+    return CountedOn(last if to == frozenset(towards) else max(given_on, last), max(gone, default=None))
+
+
+def counts_by_receipt(bound_by: Sequence[BindingText]) -> bool:
+    """Whether a notice that is given by these texts counts from receipt by one of them."""
+    return any(read_notice(each.text.notice).by_receipt for each in bound_by)
+
+
+def recipients(bound_by: Sequence[BindingText]) -> frozenset[UUID]:
+    """To whom a notice goes by those of the texts by which it counts from receipt."""
+    by = ((read_notice(each.text.notice), each.towards) for each in bound_by)
+    return frozenset(agency_id for notice, towards in by if notice.by_receipt for agency_id in goes_to(notice, towards))
+
+
+def awaited(bound_by: Sequence[BindingText], receipts: Receipts) -> frozenset[UUID]:
+    """Whose receipt a notice still waits for."""
+    return recipients(bound_by) - receipts.received.keys() - receipts.left.keys()
+
+
+def awaited_from(kept: msgspec.Raw | None) -> list[UUID]:
+    """Whose receipt a notice waits for, as that is written down."""
+    return [each.agency_id for each in read_receipts(kept) if each.received_on is None]
+
+
+def no_receipt_awaited(waits_for: Collection[UUID], agency_id: UUID) -> str | None:
+    """Why no receipt of that party's is recorded of a notice that waits for those."""
+    if agency_id in waits_for:
+        return None
+    return (
+        "No notice of that agency waits for this receipt: it gave none, its text does not count it from receipt, or "
+        "the receipt is on record."
+    )

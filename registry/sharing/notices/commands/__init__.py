@@ -1,0 +1,1 @@
+"""Commands of notices: what people choose, and telling them."""

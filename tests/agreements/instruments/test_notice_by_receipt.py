@@ -1,0 +1,263 @@
+"""A notice that counts from its receipt: it runs once each of those has received it to whom it goes, and not before."""
+
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from registry.agreements.instruments.commands.holding import settle_due
+from registry.agreements.instruments.consent import CONTEST_PERIOD
+from registry.agreements.instruments.notice import Notice, NoticeAddress
+from registry.agreements.instruments.receipt import CountedOn, Receipts, counted_on
+from registry.platform.database.connect import unit_of_work
+from registry.platform.kernel.ids import new_id
+from registry.platform.kernel.time import day_starts_at, utc_now
+from tests.agreements.dossier.test_agreement_file import data, unpacked
+from tests.agreements.instruments.reporting import DAY, PATH, give, letter, report, runs_out
+from tests.support.agreements import sign_agreement
+from tests.support.cast import Agency, Cast, today
+from tests.support.consent import proof
+from tests.support.problems import assert_problem
+from tests.support.service import Service
+
+pytestmark = pytest.mark.second_later
+
+UPON = {"number": "9", "heading": "termination", "text": "A party may leave thirty (30) days after receipt of notice."}
+BY_RECEIPT: dict[str, Any] = {
+    "notice": {"days": 30, "counted_from": "receipt", "clause": "9"},
+    "provisions": [UPON],
+}
+
+
+def awaited(said: dict[str, Any]) -> list[str]:
+    return [each["detail"] for each in said["remarks"] if each["code"] == "awaiting_receipt"]
+
+
+def party(said: dict[str, Any], agency: Agency) -> dict[str, Any]:
+    (its,) = (each for each in said["parties"] if each["agency"]["id"] == str(agency.id))
+    found: dict[str, Any] = its
+    return found
+
+
+def receipts(said: dict[str, Any], agency: Agency) -> dict[str, str | None]:
+    return {each["agency"]["name"]: each["received_on"] for each in party(said, agency)["notice_receipts"]}
+
+
+async def received(by: Agency, found: dict[str, Any], giver: Agency, on: date) -> dict[str, Any]:
+    """The agreement after a party has said when another's notice came."""
+    body = {"agency_id": str(giver.id), "received_on": str(on)}
+    said: dict[str, Any] = await by.legal.done("POST", f"{PATH}/{found['id']}/record-receipt", body)
+    return said
+
+
+async def came(by: Agency, found: dict[str, Any], recipient: Agency, on: date) -> tuple[dict[str, Any], str]:
+    """The agreement after a party has reported that its notice came to another, and the address of that report."""
+    body = {"agency_id": str(recipient.id), "kind": "received_notice", "acted_on": str(on), "reason": "returned card"}
+    return await report(by, found, body)
+
+
+ONE, OTHER, GONE = new_id(), new_id(), new_id()
+
+
+@pytest.mark.parametrize(
+    ("addressed", "days", "left", "counted"),
+    [
+        ((), {}, {}, None),
+        ((), {ONE: 3}, {}, None),
+        ((), {ONE: 3, OTHER: 8}, {}, 8),
+        ((OTHER,), {OTHER: 8}, {}, 8),
+        ((OTHER,), {OTHER: 1}, {}, 2),  # to the one who said nothing it counts no sooner than it was given
+        ((), {ONE: 1, OTHER: 1}, {}, 1),  # each said so itself
+        ((), {ONE: 3}, {OTHER: 20}, 3),
+    ],
+)
+def test_a_notice_counts_from_the_day_on_which_the_last_of_those_received_it_to_whom_it_goes(
+    addressed: tuple[UUID, ...], days: dict[UUID, int], left: dict[UUID, int], counted: int | None
+) -> None:
+    notice = Notice(
+        days=30,
+        counted_from="receipt",
+        addressees=[NoticeAddress(agency_id=each, office="County attorney") for each in addressed],
+    )
+    on_record = Receipts(
+        received={each: date(2099, 1, day) for each, day in days.items()},
+        left={each: day_starts_at(date(2099, 1, day), ZoneInfo("UTC")) for each, day in left.items()},
+    )
+    found = counted_on(notice, {ONE, OTHER}, date(2099, 1, 2), on_record)
+    gone = next(iter(on_record.left.values()), None)
+    assert found == (None if counted is None else CountedOn(date(2099, 1, counted), gone))
+
+
+async def test_a_notice_runs_out_by_the_last_receipt_and_waits_until_that_is_on_record(
+    service: Service, cast: Cast
+) -> None:
+    one, leaver, three = cast.assisting, cast.requesting, cast.neighbour
+    found = await sign_agreement(service, one, leaver, three, **BY_RECEIPT)
+    assert found["notice"]["counted_from"] == "receipt"
+    said = await give(leaver, found, today() - 3 * DAY)
+    assert party(said, leaver)["leaves_at"] is None
+    assert party(said, leaver)["bound_until"] is None
+    assert receipts(said, leaver) == {one.name: None, three.name: None}
+    (detail,) = awaited(said)
+    assert f"{one.name}, {three.name}" in detail or f"{three.name}, {one.name}" in detail
+    assert [each["code"] for each in said["remarks"]].count("counts_from_receipt") == 0
+
+    first = await received(three, found, leaver, today() - 2 * DAY)
+    assert party(first, leaver)["leaves_at"] is None
+    assert three.name not in awaited(first)[0]
+    last = await received(one, found, leaver, today() - DAY)
+    assert party(last, leaver)["leaves_at"] == runs_out(today() - DAY, 30)
+    assert receipts(last, leaver) == {one.name: str(today() - DAY), three.name: str(today() - 2 * DAY)}
+    assert awaited(last) == []
+    history = await one.auditor.done("GET", f"{PATH}/{found['id']}/history")
+    told = [each["data"] for each in history["items"] if each["type"] == "agreement.notice_received"]
+    assert [each["notice_of_agency_id"] for each in told] == [str(leaver.id)] * 2
+
+
+async def test_a_text_that_counts_from_giving_waits_for_nobody(service: Service, cast: Cast) -> None:
+    one, leaver = cast.assisting, cast.requesting
+    found = await sign_agreement(service, one, leaver, notice={"days": 30, "counted_from": "giving"})
+    said = await give(leaver, found, today())
+    assert party(said, leaver)["leaves_at"] == runs_out(today(), 30)
+    assert (receipts(said, leaver), awaited(said)) == ({}, [])
+    body = {"agency_id": str(leaver.id), "received_on": str(today())}
+    assert_problem(await one.legal.post(f"{PATH}/{found['id']}/record-receipt", body), 409, "wrong_status")
+
+
+async def test_the_giver_reports_that_it_came_and_the_recipient_confirms_or_contests(
+    service: Service, cast: Cast
+) -> None:
+    one, leaver = cast.assisting, cast.requesting
+    found = await sign_agreement(service, one, leaver, **BY_RECEIPT)
+    await give(leaver, found, today() - 5 * DAY)
+    said, its = await came(leaver, found, one, today() - 4 * DAY)
+    assert party(said, leaver)["leaves_at"] is None, "nobody receives for another"
+    contested = await one.legal.done("POST", f"{its}/contest", {"reason": "it went to the dispatch desk"})
+    assert receipts(contested, leaver) == {one.name: None}
+    agreed = await one.legal.done("POST", f"{its}/confirm", {})
+    assert receipts(agreed, leaver) == {one.name: str(today() - 4 * DAY)}
+    assert party(agreed, leaver)["leaves_at"] == runs_out(today() - 4 * DAY, 30)
+
+
+async def test_a_recipient_that_says_nothing_hides_for_fourteen_days_and_no_longer(
+    service: Service, cast: Cast
+) -> None:
+    one, leaver = cast.assisting, cast.requesting
+    found = await sign_agreement(service, one, leaver, **BY_RECEIPT)
+    await give(leaver, found, today() - 5 * DAY)
+    said, _ = await came(leaver, found, one, today() - 4 * DAY)
+    (reported,) = (each for each in said["reported_acts"] if each["kind"] == "received_notice")
+    assert reported["status"] == "open", "its silence counts"
+    async with unit_of_work(service.database) as write:
+        await settle_due(write, UUID(found["id"]), utc_now() + CONTEST_PERIOD + timedelta(minutes=1))
+    settled = await one.legal.done("GET", f"{PATH}/{found['id']}")
+    assert receipts(settled, leaver) == {one.name: str(today() - 4 * DAY)}
+    assert party(settled, leaver)["leaves_at"] == runs_out(today() - 4 * DAY, 30)
+
+
+async def test_what_shows_the_notice_shows_its_receipts_too(service: Service, cast: Cast) -> None:
+    one, leaver = cast.assisting, cast.requesting
+    found = await sign_agreement(service, one, leaver, **BY_RECEIPT)
+    how = {"agency_id": str(one.id), "manner": "courier", "sent_on": str(today() - 2 * DAY)}
+    paper = await proof(leaver, found)
+    deliveries = [{**how, "received_on": str(today() - DAY)}]
+    said = await give(leaver, found, today() - 2 * DAY, evidence_sha256=paper, deliveries=deliveries)
+    (its,) = (each for each in said["reported_acts"] if each["kind"] == "received_notice")
+    assert (its["agency"], its["acted_on"], its["recorded_by"]) == (one.reference, str(today() - DAY), leaver.reference)
+    own = await received(one, found, leaver, today())
+    assert next(each["status"] for each in own["reported_acts"]) == "replaced", "its own word takes its place"
+    assert party(own, leaver)["leaves_at"] == runs_out(today(), 30)
+
+
+async def test_who_waits_for_receipts_may_take_the_notice_back_and_what_was_said_of_them_is_gone(
+    service: Service, cast: Cast
+) -> None:
+    one, leaver = cast.assisting, cast.requesting
+    found = await sign_agreement(service, one, leaver, **BY_RECEIPT)
+    await give(leaver, found, today() - DAY)
+    said, _ = await came(leaver, found, one, today() - DAY)
+    offered = {each["action"]: each["allowed"] for each in said["allowed_actions"]}
+    assert (offered["rescind_notice"], offered.get("record_receipt")) == (True, None)
+    theirs = await one.legal.done("GET", f"{PATH}/{found['id']}")
+    assert {"action": "record_receipt", "allowed": True, "reason": None} in theirs["allowed_actions"]
+    back = await leaver.legal.done("POST", f"{PATH}/{found['id']}/rescind-notice", {"reason": "we stay"})
+    assert (receipts(back, leaver), awaited(back)) == ({}, [])
+    assert [each["status"] for each in back["reported_acts"]] == ["replaced"]
+
+
+async def test_a_receipt_is_recorded_by_whom_it_is_awaited_once_and_of_a_day_that_can_be(
+    service: Service, cast: Cast
+) -> None:
+    one, leaver = cast.assisting, cast.requesting
+    found = await sign_agreement(service, one, leaver, **BY_RECEIPT)
+    await give(leaver, found, today() - DAY)
+    path = f"{PATH}/{found['id']}/record-receipt"
+    for day, code in ((today() - 2 * DAY, "dates_reversed"), (today() + timedelta(days=2), "not_then")):
+        refused = await one.legal.post(path, {"agency_id": str(leaver.id), "received_on": str(day)})
+        assert assert_problem(refused, 422, code)["errors"][0]["pointer"] == "/received_on"
+    before = {"agency_id": str(one.id), "kind": "received_notice", "acted_on": str(today() - 2 * DAY)}
+    body = {**before, "evidence_sha256": await proof(leaver, found), "reason": "returned card"}
+    refused = await leaver.legal.post(f"{PATH}/{found['id']}/report-act", body)
+    assert_problem(refused, 422, "dates_reversed")
+    await received(one, found, leaver, today())
+    again = await one.legal.post(path, {"agency_id": str(leaver.id), "received_on": str(today())})
+    assert_problem(again, 409, "wrong_status")
+    own = await leaver.legal.post(path, {"agency_id": str(leaver.id), "received_on": str(today())})
+    assert_problem(own, 409, "wrong_status")
+
+
+async def test_what_others_report_of_a_notice_says_when_each_received_it(service: Service, cast: Cast) -> None:
+    one, leaver, three = cast.assisting, cast.requesting, cast.neighbour
+    found = await sign_agreement(service, one, leaver, three, **BY_RECEIPT)
+    how = {"manner": "courier", "sent_on": str(today() - 60 * DAY)}
+    to_one = {**how, "agency_id": str(one.id), "received_on": str(today() - 58 * DAY)}
+    to_three = {**how, "agency_id": str(three.id), "received_on": str(today() - 50 * DAY)}
+    body = letter(leaver, today() - 60 * DAY, deliveries=[to_one])
+    refused = await one.legal.post(f"{PATH}/{found['id']}/report-act", body)
+    assert assert_problem(refused, 422, "receipt_missing")["errors"][0]["pointer"] == "/deliveries"
+    seen, _ = await report(one, found, {**body, "deliveries": [to_one, to_three]})
+    (told,) = (each for each in seen["reported_acts"] if each["kind"] == "was_notified")
+    assert (told["agency"], told["acted_on"]) == (three.reference, str(today() - 50 * DAY))
+    (said,) = (each for each in seen["reported_acts"] if each["kind"] == "gave_notice")
+    assert said["would_leave_at"] == runs_out(today() - 50 * DAY, 30)
+    confirmed = await leaver.legal.done("POST", f"{PATH}/{found['id']}/reported-acts/{said['id']}/confirm", {})
+    assert party(confirmed, leaver)["leaves_at"] is None, "the third has not said that it came"
+    agreed = await three.legal.done("POST", f"{PATH}/{found['id']}/reported-acts/{told['id']}/confirm", {})
+    assert party(agreed, leaver)["leaves_at"] == runs_out(today() - 50 * DAY, 30)
+
+
+@pytest.mark.parametrize(
+    ("counted_from", "expected"),
+    [("silent", "term_not_entered"), ("giving", "says_otherwise"), ("receipt", None)],
+)
+async def test_a_clause_that_speaks_of_receipt_is_held_against_the_term(
+    service: Service, cast: Cast, counted_from: str, expected: str | None
+) -> None:
+    notice = {**BY_RECEIPT["notice"], "counted_from": counted_from}
+    found = await sign_agreement(service, cast.assisting, cast.requesting, notice=notice, provisions=[UPON])
+    said = [each for each in found["remarks"] if each["clause"] == "9"]
+    assert [each["code"] for each in said] == ([] if expected is None else [expected])
+
+
+async def test_the_deadlines_the_timeline_and_the_file_say_that_it_counts_from_receipt(
+    service: Service, cast: Cast
+) -> None:
+    one, leaver = cast.assisting, cast.requesting
+    ends_on = today() + 200 * DAY
+    renewing: dict[str, Any] = {"expires_on": ends_on, "auto_renew_months": 12, "auto_renew_times": "no_limit"}
+    found = await sign_agreement(service, one, leaver, **BY_RECEIPT, **renewing)
+    due = await one.legal.done("GET", f"/v1/deadlines?agreement_id={found['id']}&kind=last_notice")
+    (last,) = due["items"]
+    assert last["due_on"] == str(ends_on - 30 * DAY)
+    assert "after its receipt" in last["basis"]["says"]
+    await give(leaver, found, today())
+    path = f"{PATH}/{found['id']}"
+    (act,) = (e for e in (await one.legal.done("GET", f"{path}/timeline"))["acts"] if e["kind"] == "gave_notice")
+    assert f"awaited of {one.name}" in act["detail"]
+    await received(one, found, leaver, today())
+    acts = data(await unpacked(one.legal, found["id"]), "acts.json")
+    assert acts["parties"][1]["notice_receipts"] == [{"agency": one.reference, "received_on": str(today())}]
+    (act,) = (e for e in (await one.legal.done("GET", f"{path}/timeline"))["acts"] if e["kind"] == "gave_notice")
+    assert f"{one.name} received it on {today()}" in act["detail"]
