@@ -56,6 +56,7 @@ PURE_PARTS = {
         "remarks",
         "reviews",
         "shown_texts",
+        "silences",
         "signing_sequence",
         "terms",
         "together",

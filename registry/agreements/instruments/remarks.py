@@ -15,7 +15,8 @@ from registry.agreements.instruments.notice import Notice
 from registry.agreements.instruments.schemas.consenting import Proposal, ReportedAct
 from registry.agreements.instruments.schemas.evidence import Evidence
 from registry.agreements.instruments.schemas.signing import SignatoryAuthority
-from registry.agreements.instruments.terms import DECIDING, LIMITING, Terms, is_silent, undecided, unsaid
+from registry.agreements.instruments.silences import DECIDING, LIMITING, undecided, unsaid
+from registry.agreements.instruments.terms import Terms, is_silent
 from registry.agreements.instruments.together import runs_out, together
 from registry.platform.kernel.intervals import Interval
 from registry.platform.kernel.text import counted

@@ -554,3 +554,17 @@ async def test_duties_are_paged(cast: Cast, filed: dict[str, Any]) -> None:
         path = page["next_cursor"] and f"{path_of(filed)}?sort=created_at&limit=2&cursor={page['next_cursor']}"
     assert seen == whole
     assert len(whole) == 4
+
+
+@pytest.mark.parametrize(("kind", "asserted"), [("equipment_loan", False), ("mutual_aid", False), ("interlocal", True)])
+async def test_a_duty_of_one_act_is_asserted_only_where_the_kind_says_that_act(
+    service: Service, cast: Cast, kind: str, asserted: bool
+) -> None:
+    home, other = await make_agency(service, "Chehalis", state="WA"), await make_agency(service, "Anoka", state="MN")
+    made = await sign_agreement(service, home, other, kind=kind)
+    listed = await home.legal.done("GET", f"/v1/agreements/{made['id']}/duties")
+    (duty,) = [each for each in listed["items"] if each["rule"] == "wa_39_34_040_record_or_list"]
+    assert duty["title"].startswith("If it is made under chapter 39.34 RCW: file") is not asserted
+    assert ("have counsel review" in (duty["note"] or "")) is not asserted
+    assert duty["overdue"] is asserted, "nobody is late for what may not be owed"
+    assert {each["action"] for each in duty["allowed_actions"]} >= {"fulfil", "waive"}, "its agency settles it"

@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from registry.agreements.instruments.terms import LIMITING, Terms, purposes_meet, unsaid
+from registry.agreements.instruments.silences import LIMITING, unsaid
+from registry.agreements.instruments.terms import Terms, purposes_meet
 from tests.support.agreements import UNLIMITED, agreement_body, confirm_agreement, record_agreement, sign_agreement
 from tests.support.assets import make_asset
 from tests.support.cast import Cast
