@@ -22,6 +22,7 @@ from tests.support.documents import file_paper
 from tests.support.imports import MAPPING, csv_of, imported, unit_row
 from tests.support.loans import Partners, make_loan, make_partners
 from tests.support.packages import make_package
+from tests.support.past_loans import take_one_over
 from tests.support.personnel import enter_person
 from tests.support.places import ROOT
 from tests.support.problems import assert_problem
@@ -206,7 +207,11 @@ async def scene(service: Service) -> Scene:
     for days in ("two", "three"):
         said = {"description": f"Stays up for {days} days on its cable."}
         await partners.assisting.admin.done("PATCH", f"/v1/categories/{category['code']}", said, if_match="*")
+    past = [await take_one_over(partners.assisting, partners.requesting, No=f"23-{at}") for at in (1, 2, 3)]
+    nothing = {"reason": "It was never ours (demo)."}
+    await partners.requesting.coordinator.done("POST", f"/v1/past-loans/{past[0]['id']}/contest", nothing)
     ids = {
+        "past_loan_id": past[0]["id"],
         "agency_id": str(partners.assisting.id),
         "agreement_id": partners.agreement["id"],
         "category_code": category["code"],

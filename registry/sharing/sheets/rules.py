@@ -216,6 +216,8 @@ def _term(terms: Terms, name: str) -> str:
     match value:
         case None | "silent":
             return NOT_SAID
+        case "no_limit":
+            return "no limit"
         case Reimbursement():
             return _reimbursed(value)
         case bool():

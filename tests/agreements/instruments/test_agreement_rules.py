@@ -328,7 +328,7 @@ class TestTheDigest:
         text = first.canonical
         assert text.startswith(
             b'{"auto_renew_months":null,"auto_renew_times":null,"effective_on":"2026-01-01","expires_on":"2027-12-31","kind":"mutual_aid",'
-            b'"notice":{"addressees":[],"by_party":[],"clause":null,"days":30,"manners":[],"months":null},'
+            b'"notice":{"addressees":[],"by_party":[],"clause":null,"counted_from":"silent","days":30,"manners":[],"months":null},'
             b'"number":"MA-1","parties":["01900000-0000-7000-8000-00000000a001","01900000-0000-7000-8000-00000000a002"],'
             b'"salt":"0a","terms":{"approval_over_hours":null,'
         )
