@@ -39,11 +39,11 @@ class EventType(Meant):
     AGENCY_CREATED = "agency.created", "An agency was entered."
     AGENCY_DISSOLVED = "agency.dissolved", "An agency exists no more; `data` names a successor where there is one."
     AGENCY_IMPORTED = "agency.imported", "An agency was entered from a public list."
-    AGENCY_REIMPORTED = "agency.reimported", "A newer public list changed what is known of an agency."
     AGENCY_OWN_WORD_REQUIRED = (
         "agency.own_word_required",
         "An agency says that its silence never binds it: what is said of it takes its own confirmation.",
     )
+    AGENCY_REIMPORTED = "agency.reimported", "A newer public list changed what is known of an agency."
     AGENCY_REINSTATED = "agency.reinstated", "A suspended agency may act again."
     AGENCY_SEPARATION_RELAXED = (
         "agency.separation_relaxed",
