@@ -114,7 +114,9 @@ def _sign(stage: Stage, lawyer: Person, sheriff: str, police: str, laboratory: s
             f"{recorded['number']} is recorded. {signed[0]} has signed it; it binds once the others say that they did."
         )
         path = f"/v1/agreements/{recorded['id']}"
-        lawyer.upload(f"{path}/documents", SIGNED_PAGE, media_type="text/plain", kind="signed_copy", filename="page.txt")
+        lawyer.upload(
+            f"{path}/documents", SIGNED_PAGE, media_type="text/plain", kind="signed_copy", filename="page.txt"
+        )
         partners = {agency: stage.person(agency, Role.LEGAL, subject="counsel@partner.demo") for agency in others}
         for agency, title in others.items():
             confirmed = partners[agency].post(

@@ -31,7 +31,7 @@ from registry.agreements.instruments.commands import (
     signing,
     terminating,
 )
-from registry.agreements.instruments.consent_tables import agreement_consent, agreement_reported_act
+from registry.agreements.instruments.consent_tables import agreement_consent, agreement_proposal, agreement_reported_act
 from registry.agreements.instruments.queries.authorities import get_authority
 from registry.agreements.instruments.schemas.consenting import NewReportedAct
 from registry.agreements.instruments.schemas.given import (
@@ -269,7 +269,7 @@ async def test_what_is_dated_by_a_day_counts_from_its_beginning_where_who_did_it
         began = day_starts_at(day, ZoneInfo(here))
         now = day_starts_at(day + 3 * DAY, ZoneInfo(here))
         for act, column in (
-            (confirm, agreement_signature.c.counts_from),
+            (confirm, agreement_proposal.c.not_before),  # of a day that is over it is put to the other
             (record_approval, agreement_approval.c.starts_at),
             (told_of_its_signature, agreement_reported_act.c.counts_at),
             (ended_on_paper, agreement_reported_act.c.counts_at),
@@ -277,7 +277,8 @@ async def test_what_is_dated_by_a_day_counts_from_its_beginning_where_who_did_it
         ):
             async with moved(scene, here, there) as write:
                 await act(scene, write, now, day)
-                mine = sa.and_(column.table.c.agency_id == scene.actor.id, column <= now)
+                whose = "proposed_by_id" if column.table is agreement_proposal else "agency_id"
+                mine = sa.and_(column.table.c[whose] == scene.actor.id, column <= now)
                 counted = await write.all(sa.select(column).where(mine, column >= began - 2 * DAY))
                 assert [row[0] for row in counted] == [began], (act.__name__, here, there)
 

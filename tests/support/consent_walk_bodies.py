@@ -197,6 +197,10 @@ BODIES: Mapping[str, Body | str] = {
     "activate_agreement_verbally": lambda walk, actor: {**word_given(), "version_no": walk.found["version_no"]},
     "agree_verbally": lambda walk, actor: {k: v for k, v in _paper(walk, actor).items() if k != "signed_on"},
     "give_agreement_notice": _notices,
+    "record_agreement_receipt": lambda walk, actor: {
+        "agency_id": str(walk.about(actor).id),
+        "received_on": str(today()),
+    },
     "rescind_agreement_notice": _why(),
     "suspend_agreement": _why(),
     "reinstate_agreement": _why(),

@@ -21,10 +21,9 @@ from registry.platform.kernel.errors import Fault, RuleBroken, WrongStatus
 from registry.platform.kernel.money import Money
 from registry.platform.kernel.time import civil_day
 
-_SHOWING = ("signed_copy", "evidence")
 _FILE_IT = (
     "It held one on the day of the signature: once another party has filed the signed copy with the agreement, as "
-    "`signed_copy` or `evidence`, that day counts alone. Confirm it then, and give the copy's SHA-256."
+    "`signed_copy`, that day counts alone. Confirm it then, and give the copy's SHA-256."
 )
 MOST_DELEGATIONS = 3
 """How often what one office may do can be handed on."""
@@ -95,14 +94,14 @@ class FiledPaper(Struct, kw_only=True, frozen=True):
 
 
 def shows_an_act(kind: str) -> bool:
-    """Whether a document of that kind may show what a party did."""
-    return kind in _SHOWING
+    """Whether who filed a document of that kind said by it that it bears the hands: no other paper speaks of them."""
+    return kind == "signed_copy"
 
 
 def day_given(papers: Sequence[FiledPaper], signer_id: UUID, time_zone: str, today: date) -> date | None:
     """On which day the authority must hold beside that of a past signature; None where its own day counts alone.
 
-    A signed copy that another filed, or evidence, shows the signature. What the signer files for itself shows that it
+    A signed copy that another filed shows the signature. What the signer files for itself shows that it
     was given by then, and what nothing shows is as good as given today: a day that only the signer names may be a day
     of its choice.
     `time_zone` is the signer's.

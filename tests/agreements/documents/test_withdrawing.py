@@ -158,7 +158,7 @@ async def test_the_only_paper_on_which_anothers_hand_rests_is_not_withdrawn_by_o
     filed = await file_document(one.legal, found["id"], paper, title="Signed copy")
     path = f"/v1/documents/{filed['id']}"
     assert filed["allowed_actions"] == [{"action": "withdraw", "allowed": True, "reason": None}]
-    await confirm_agreement(found, two)
+    await confirm_agreement(found, two, evidence_sha256=digest)
     assert (
         "signature, confirmation"
         in assert_problem(await one.legal.post(f"{path}/withdraw", WHY), 409, "document_rested_on")["detail"]

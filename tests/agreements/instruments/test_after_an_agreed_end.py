@@ -21,7 +21,7 @@ async def test_who_signs_on_record_after_the_end_was_agreed_is_told_so(service: 
     await confirm_agreement(found, other, "2025-02-03")
     ended = await end_agreement(found, one, other, on=ends_on())
     assert "end_agreed_before" not in remarks_of(ended)
-    confirmed = await confirm_agreement(found, late, "2025-02-03")
+    confirmed = await confirm_agreement(found, late, "2025-02-03", evidence_location="County clerk (demo)")
     last = ends_on() - timedelta(days=1)
     detail = remarks_of(confirmed)["end_agreed_before"]
     for said in (str(last), f"agreed by {one.name}, {other.name} on {today()}", f"the signature of {late.name}"):

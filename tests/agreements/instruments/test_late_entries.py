@@ -83,7 +83,7 @@ async def test_amendments_recorded_in_the_wrong_order_each_hold_on_their_own_day
     placed = await amended_on_paper(found, *both, effective_on="2016-03-01", **earlier)
     assert (placed["version_no"], placed["title"]) == (2, "As of 2018 (demo)"), "today it is the text of 2018"
     assert "it is the text from 2016-03-01 through 2018-02-28" in remarks_of(placed)["placed_before"]
-    for year, no, hours in ((2015, 1, None), (2017, 3, 24), (2019, 2, 48)):
+    for year, no, hours in ((2015, 1, "no_limit"), (2017, 3, 24), (2019, 2, 48)):
         (held,) = await in_force(cast.requesting, cast.assisting, datetime(year, 6, 1, tzinfo=ZoneInfo(CHICAGO)))
         assert (held["version_no"], held["terms"]["max_duration_hours"]) == (no, hours), year
     listed = await cast.requesting.legal.done("GET", f"{PATH}?party_id={cast.requesting.id}")
@@ -392,7 +392,7 @@ async def test_a_paper_of_long_ago_is_recorded_whatever_is_on_its_way(cast: Cast
     await agree_to_days(paper, cast.assisting)
     done = await cast.requesting.legal.done("GET", path)
     assert done["terms"]["max_duration_hours"] == 48
-    for year, longest in ((2015, None), (2017, 24), (2019, 48)):
+    for year, longest in ((2015, "no_limit"), (2017, 24), (2019, 48)):
         (held,) = await in_force(cast.requesting, cast.assisting, datetime(year, 6, 1, tzinfo=ZoneInfo(CHICAGO)))
         assert held["terms"]["max_duration_hours"] == longest, year
     assert_problem(await cast.assisting.legal.post(f"{path}/amend", opening), 409, "amendment_open")

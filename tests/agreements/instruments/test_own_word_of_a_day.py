@@ -80,20 +80,21 @@ async def test_silence_agrees_to_the_day_that_a_paper_on_file_shows_and_to_no_dr
         assert await bound(one, other, THEN) is agreed
 
 
-@pytest.mark.parametrize("kind", ["signed_copy", "evidence"])
-async def test_who_filed_the_paper_has_said_it_itself(cast: Cast, kind: str) -> None:
+async def test_who_filed_the_signed_copy_has_said_it_itself(cast: Cast) -> None:
     one, other = cast.assisting, cast.requesting
     found = await recorded(one, other)
-    digest = await proof(one, found, kind=kind)
+    digest = await proof(one, found)
     said = await confirm_alone(found, other, SIGNED, evidence_sha256=digest)
     assert said["proposals"] == []
     assert await bound(one, other, THEN)
 
 
-async def test_what_only_goes_with_the_file_shows_no_hand(cast: Cast) -> None:
+@pytest.mark.parametrize("kind", ["exhibit", "evidence"])
+async def test_what_only_goes_with_the_file_shows_no_hand(cast: Cast, kind: str) -> None:
+    """A letter that says the contrary is on file, too: who filed it as no signed copy has agreed to no hand."""
     one, other = cast.assisting, cast.requesting
     found = await recorded(one, other)
-    said = await confirm_alone(found, other, SIGNED, evidence_sha256=await proof(one, found, kind="exhibit"))
+    said = await confirm_alone(found, other, SIGNED, evidence_sha256=await proof(one, found, kind=kind))
     assert waiting(said) == [str(one.id)]
 
 

@@ -311,9 +311,9 @@ class TestADayToCome:
         then = datetime.fromisoformat(seen["reported_acts"][0]["takes_effect_at"]) + DAY
         shown = await as_of(one.legal, found, then)
         assert (shown["version_no"], shown["title"], shown["version_status"]) == (1, found["title"], "current")
-        assert shown["terms"]["max_duration_hours"] is None
+        assert shown["terms"]["max_duration_hours"] == "no_limit"
         (row,) = await in_force(two, one, then)
-        assert (row["version_no"], row["terms"]["max_duration_hours"]) == (1, None)
+        assert (row["version_no"], row["terms"]["max_duration_hours"]) == (1, "no_limit")
         later = await seen_at(service, one, found, then)
         assert (later.version_no, later.title) == (2, "Wider (demo)")
         await two.legal.done("POST", f"{path}/confirm")

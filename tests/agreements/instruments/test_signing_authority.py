@@ -147,11 +147,12 @@ async def test_what_nothing_on_file_shows_is_confirmed_by_an_office_that_may_sig
         await proof(two, found),
         await proof(two, found, kind="other"),
         await proof(one, found, kind="other"),
+        await proof(one, found, kind="evidence"),
     ):
         refused = await two.signatory.post(f"{path}/confirm", {**paper, "evidence_sha256": shows_nothing})
         problem = assert_problem(refused, 422, "no_signing_authority")
         assert "filed the signed copy" in problem["detail"]
-    shown = {"evidence_sha256": await proof(one, found, kind="evidence")}
+    shown = {"evidence_sha256": await proof(one, found)}
     confirmed = await two.signatory.done("POST", f"{path}/confirm", {**paper, **shown})
     assert party_of(confirmed, two)["bound"] is True, "a later revocation undoes no signature that another's copy shows"
 

@@ -298,7 +298,7 @@ async def make_scene(service: Service, cast: Cast) -> Scene:
         "partners_document": await file_document(partner.legal, agreement["id"], CANARY, filename=CANARY),
         "restricted_document": await file_document(owner.legal, public["id"], CANARY, title=CANARY, **law),
         "spare_document": await file_document(owner.legal, public["id"], "Spare.", sensitivity="public"),
-        "proposed_document": await file_document(owner.legal, public["id"], f"Proposed. {CANARY}", sensitivity="public"),
+        "proposed_document": await file_document(owner.legal, public["id"], f"New. {CANARY}", sensitivity="public"),
         "public_document": await file_document(owner.legal, public["id"], "Open.", sensitivity="public"),
     }
     for name in ("spare_document", "public_document"):

@@ -245,7 +245,7 @@ async def confirm_report(
         told = await _bound_by_report(write, caller, row, report, values)
     else:
         report, told = await answer_report(write, report, caller.now, **values), {}
-        await count_report(write, row, report, caller.now)
+        await count_report(write, row, report, caller.now, manner="confirmed")
     if report.kind in LEAVING:
         await replace_reports(write, row.id, caller.agency_id, *LEAVING, now=caller.now)
         reason, kept = "confirmed otherwise", report.proposal_id

@@ -92,7 +92,7 @@ async def _sufficient_authority(read: Read, agency_id: UUID, signatory_title: st
 async def check_confirmed(read: Read, row: Row[Any], report: Row[Any], today: Today) -> None:
     """Raises RuleBroken where the office that is said to have signed, or given its word, may not have its party say so.
 
-    Unless another filed a signed copy, or evidence, that shows it, its authority must hold on the day of
+    Unless another filed a signed copy that shows it, its authority must hold on the day of
     `authority.day_given` too. `today` is the party's.
     """
     digest = report.evidence_sha256
