@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-from tests.support.agreements import sign_agreement
+from tests.support.agreements import UNLIMITED, sign_agreement
 from tests.support.assets import make_asset
 from tests.support.cast import Agency, Cast, today
 from tests.support.loans import Partners, make_loan, make_partners
@@ -13,7 +13,7 @@ from tests.support.problems import assert_problem
 from tests.support.requests import line_for, submitted
 
 PATH = "/v1/agreements"
-SHORT = {"categories": ["any"], "max_duration_hours": 4}
+SHORT: dict[str, Any] = {"categories": ["any"], **UNLIMITED, "max_duration_hours": 4}
 
 
 async def amended(lawyer: Agency, agreement: dict[str, Any], terms: dict[str, Any], **opening: Any) -> str:
@@ -61,7 +61,7 @@ async def test_the_open_lines_and_live_loans_that_a_draft_would_change_are_told_
 async def test_what_it_would_let_pass_and_what_ends_before_it_begins(cast: Cast) -> None:
     partners = await make_partners(cast, approval_required=True)
     await asked(partners, 8)
-    path = await amended(partners.assisting, partners.agreement, {"categories": ["any"]})
+    path = await amended(partners.assisting, partners.agreement, {"categories": ["any"], **UNLIMITED})
     (line,) = (await partners.assisting.legal.done("GET", f"{path}/impact"))["lines"]
     assert (line["before"], line["after"], line["policy_ids"]) == (
         "needs_approval",
