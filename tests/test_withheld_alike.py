@@ -225,7 +225,7 @@ READERS = [
 APART = (
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "<id>"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "<digest>"),
-    (re.compile(r"\b[0-9a-f]{40}\n[0-9a-f]{24}\b"), "<digest>"),  # in a column of the printed index
+    (re.compile(r"\b[0-9a-f]{40} [0-9a-f]{24}\b"), "<digest>"),  # in a column of the printed index
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"), "<instant>"),
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC"), "<minute>"),
     (re.compile(r"\b[0-9a-f]{16}…"), "<digest>"),
@@ -257,7 +257,8 @@ def told(world: World, response: httpx.Response) -> tuple[int, dict[str, str]]:
 def _words(name: str, content: bytes) -> str:
     if not name.endswith(".pdf"):
         return content.decode()
-    return "\n".join(page.extract_text() for page in PdfReader(BytesIO(content)).pages)
+    # Where a line is broken hangs on how wide an agency's name is.
+    return " ".join(word for page in PdfReader(BytesIO(content)).pages for word in page.extract_text().split())
 
 
 async def differing(
