@@ -261,3 +261,21 @@ async def test_the_deadlines_the_timeline_and_the_file_say_that_it_counts_from_r
     assert acts["parties"][1]["notice_receipts"] == [{"agency": one.reference, "received_on": str(today())}]
     (act,) = (e for e in (await one.legal.done("GET", f"{path}/timeline"))["acts"] if e["kind"] == "gave_notice")
     assert f"{one.name} received it on {today()}" in act["detail"]
+
+
+@pytest.mark.parametrize("terms", [{"suspension": "silent"}, {"suspension": "by_notice", "suspension_notice_days": 10}])
+async def test_nobody_is_free_sooner_by_a_suspension_or_a_rule_of_its_own_of_which_no_receipt_is_recorded(
+    service: Service, cast: Cast, terms: dict[str, Any]
+) -> None:
+    one, leaver = cast.assisting, cast.requesting
+    found = await sign_agreement(service, one, leaver, **BY_RECEIPT, terms=terms)
+    path = f"{PATH}/{found['id']}"
+    problem = assert_problem(await leaver.legal.post(f"{path}/suspend", {"reason": "a pause"}), 422, "notice_silent")
+    assert "counts notice from its receipt" in problem["detail"]
+    seen = await leaver.legal.done("GET", path)
+    (offered,) = (each for each in seen["allowed_actions"] if each["action"] == "suspend")
+    assert (offered["allowed"], offered["reason"]) == (False, problem["detail"])
+    rule = {"required": True, "effective_on": None, "citation": "City code (demo)", "reason": "the council asks for it"}
+    refused = await leaver.legal.post(f"{path}/set-approval-rule", rule)
+    assert "counts from its receipt" in assert_problem(refused, 422, "notice_silent")["detail"]
+    assert party(await leaver.legal.done("GET", path), leaver)["bound_until"] == party(found, leaver)["bound_until"]

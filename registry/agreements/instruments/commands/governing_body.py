@@ -20,6 +20,7 @@ from registry.agreements.instruments.queries.days import today_of
 from registry.agreements.instruments.queries.evidence import evidence_told
 from registry.agreements.instruments.queries.getting import get_agreement
 from registry.agreements.instruments.queries.in_force import OPEN_END
+from registry.agreements.instruments.receipt import NOTHING_RECEIVED
 from registry.agreements.instruments.rules import (
     Stage,
     approved_too_late,
@@ -76,9 +77,13 @@ async def _runs_as_a_notice(
     if rule.citation is None:
         detail = "Your agency is bound: name the law that makes its governing body's approval a condition of that."
         raise RuleBroken.at(detail, "citation_missing", "needed of an agency that is bound", pointer="/citation")
-    runs_out_at = await notice_given_at(write, row, caller.agency_id, "withdrawal", caller.now)
+    # Of a rule nobody records a receipt: where notice counts from one it would never run out.
+    runs_out_at = await notice_given_at(write, row, caller.agency_id, "withdrawal", caller.now, NOTHING_RECEIVED)
     if runs_out_at is None:
-        detail = "How long notice runs is not entered, so no agency puts a condition on being bound by itself."
+        detail = (
+            "How long notice runs is not entered, or it counts from its receipt, so no agency puts a condition on "
+            "being bound by itself: give notice to leave, or amend the text."
+        )
         raise RuleBroken.at(detail, "notice_silent", "no period is entered", pointer="/effective_on")
     if rule.effective_on is not None and starts_at < runs_out_at:
         first = civil_day(runs_out_at, row.time_zone)
